@@ -1,0 +1,22 @@
+/**
+ * The counts of one minute: columns, one row a (video, type) cell. This is what leaves the last transform, what a
+ * CounterStore applies and what it gives to the audit.
+ */
+export interface MinuteCounts {
+  /** Epoch milliseconds / 60,000. */
+  minute: number;
+  videos: string[];
+  types: string[];
+  /** Row -> index into `videos` / `types`. All columns have the same length. */
+  videoIndex: Uint32Array;
+  typeIndex: Uint16Array;
+  /** Distinct events. */
+  counts: Float64Array;
+  /** Sum of values = sumHigh * 2^32 + sumLow, with 0 <= sumLow < 2^32 (canonical), exact for any number of events. */
+  sumHigh: Float64Array;
+  sumLow: Float64Array;
+  /** Latest event time of the cell, milliseconds within the minute. */
+  lastMsInMinute: Uint16Array;
+  /** Times an audit has changed the cell; absent: 0 everywhere. */
+  corrections?: Float64Array;
+}

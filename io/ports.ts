@@ -1,0 +1,276 @@
+/**
+ * The ports: everything Viewmill needs from the world outside. One adapter a folder, one contract suite a port
+ * (test/contracts/), run against every adapter. Times are epoch milliseconds (`...Ms`), a `minute` is epoch
+ * milliseconds divided by 60,000 (an integer), positions are positive integers that only grow.
+ */
+import type { MinuteCounts } from "../domain/minute-counts";
+import type { RejectionReason } from "../domain/rejection";
+
+// ---------------------------------------------------------------- EventLog
+
+/** A batch to append: one columnar Avro message (io/avro/batch.ts) and what the ledger must know of it. */
+export interface LogBatch {
+  payload: Uint8Array;
+  events: number;
+  /** Events of the batch by minute of event time; the values add up to `events`. */
+  acceptedByMinute: ReadonlyMap<number, number>;
+  /** Receipt stamps to remember (events that came without a time), written in the same transaction. */
+  stamps?: readonly Stamp[];
+}
+
+/** The receipt time given to an event that had none, so that a retry within 10 minutes gets the same. */
+export interface Stamp {
+  /** `eventId \0 videoId \0 eventType` */
+  key: string;
+  stampedAtMs: number;
+}
+
+export interface LogEntry {
+  position: number;
+  payload: Uint8Array;
+  events: number;
+  /** When the entry was committed; never decreases with the position. */
+  appendedAtMs: number;
+}
+
+export interface EventLog {
+  /**
+   * Appends durably: once the promise resolves, the batch survives kill -9 and power loss.
+   * Rejects with `LogFullError` when the backlog bound is reached, with `StoreUnavailableError` when the
+   * store cannot write (full disk, read-only folder); a rejected batch may be appended again.
+   */
+  append(batch: LogBatch): Promise<{ position: number }>;
+  /** Entries with position > `after`, ascending, at most `maxEntries` and about `maxBytes` (at least one entry). */
+  read(after: number, maxEntries: number, maxBytes: number): Promise<LogEntry[]>;
+  /** The first entry behind `after`, without its payload: tells how far behind a reader is. */
+  firstAfter(after: number): Promise<{ position: number; appendedAtMs: number } | undefined>;
+  /** The newest position ever given (0: none), trimmed or not. */
+  head(): Promise<number>;
+  /** Forgets entries up to and with `position`: they are archived and counted. Idempotent. */
+  trim(position: number): Promise<void>;
+  /** Events answered as accepted by minute of event time, in [fromMinute, toMinute); trimming keeps these. */
+  accepted(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
+  /** Stamps younger than 10 minutes. */
+  recentStamps(nowMs: number): Promise<Stamp[]>;
+  /** Bytes waiting (appended, not trimmed). */
+  backlogBytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export class LogFullError extends Error {
+  override readonly name = "LogFullError";
+}
+export class StoreUnavailableError extends Error {
+  override readonly name = "StoreUnavailableError";
+}
+
+// ---------------------------------------------------------------- Archive
+
+export interface ArchiveObject {
+  /** `date=2026-11-21/hour=10/minute=03/<writer>-<sequence>.avro`, unique in the archive. */
+  name: string;
+  minute: number;
+  sizeBytes: number;
+}
+
+export interface Archive {
+  /** Writes an object atomically and durably; writing the same name again replaces it whole. */
+  write(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject>;
+  /** Objects whose minute of event time is in [fromMinute, toMinute), by minute, then name. */
+  list(fromMinute: number, toMinute: number): Promise<ArchiveObject[]>;
+  read(name: string): Promise<Uint8Array>;
+  /** Minutes that have objects, ascending, in [fromMinute, toMinute). */
+  minutes(fromMinute: number, toMinute: number): Promise<number[]>;
+}
+
+// ---------------------------------------------------------------- CounterStore
+
+export type Granularity = "minute" | "hour" | "day";
+
+export interface Cell {
+  startMs: number;
+  count: number;
+  sum: bigint;
+}
+
+export interface Total {
+  count: number;
+  sum: bigint;
+  lastEventAtMs: number;
+}
+
+export interface VideoCount {
+  videoId: string;
+  count: number;
+}
+
+/**
+ * Counters by (video, type) at minute, hour, day and in total. Minutes are facts: absolute values ordered by
+ * version = (correction, count, sum, last event time); the larger wins, an equal one is the same write. Hour, day and total are
+ * derived and move with the minutes in the same transaction (I3).
+ */
+export interface CounterStore {
+  /**
+   * Writes minute cells; idempotent and order-free. Concurrent calls may share one transaction. Resolves when durable.
+   * With `followCorrections` each cell is written at the correction it already has in the store (for a writer
+   * that has recounted the whole minute from the archive), otherwise at the correction the cell carries (0 when none).
+   */
+  apply(
+    counts: readonly MinuteCounts[],
+    options?: { followCorrections?: boolean },
+  ): Promise<{ written: number; unchanged: number }>;
+  /**
+   * The audit's numbers: sets these cells to exactly these values (count 0 = the cell should not exist) with stored correction + 1,
+   * then rebuilds the hour, day and total of every video touched from its minutes.
+   */
+  correct(counts: readonly MinuteCounts[]): Promise<{ corrected: number }>;
+  /** Recomputes hours, days (those touching [fromMs, toMs)) and the total of a video from its minutes. */
+  rebuild(videoId: string, fromMs: number, toMs: number): Promise<void>;
+  totals(videoId: string): Promise<Map<string, Total>>;
+  /** Cells with count > 0 in [startMs, endMs), ascending. `startMs`/`endMs` are multiples of the granularity. */
+  read(videoId: string, eventType: string, startMs: number, endMs: number, granularity: Granularity): Promise<Cell[]>;
+  /** By count descending, ties by videoId ascending; [startMs, endMs) in whole minutes. */
+  top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]>;
+  /** Every stored cell of [fromMinute, toMinute), one MinuteCounts a minute that has any. */
+  minuteCells(fromMinute: number, toMinute: number): AsyncIterable<MinuteCounts>;
+  /** Stored hour or day cells whose start is in [startMs, endMs), for the audit of derived levels. */
+  derivedCells(
+    granularity: "hour" | "day",
+    startMs: number,
+    endMs: number,
+  ): AsyncIterable<{ videoId: string; eventType: string } & Cell>;
+  /** Stored totals of every video, for the audit of derived levels. */
+  allTotals(): AsyncIterable<{ videoId: string; eventType: string } & Total>;
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- StreamState: ledger, checkpoint, audit marks
+
+export interface PartitionLedger {
+  minute: number;
+  partition: number;
+  /** Events that reached deduplication, repeats included. */
+  received: number;
+  /** Distinct events; received = counted + duplicate. */
+  counted: number;
+  duplicate: number;
+  /** Events set aside by the lateness rule; they never reach deduplication. */
+  late: number;
+  /** Event ids that appear in this minute with more than one video or type. */
+  reusedIds: number;
+}
+
+export interface LedgerMinute {
+  minute: number;
+  archived: number;
+  counted: number;
+  duplicate: number;
+  late: number;
+  reusedIds: number;
+}
+
+export interface ArchivedObject {
+  name: string;
+  minute: number;
+  events: number;
+  sizeBytes: number;
+}
+
+/** A log range whose archive objects are being written; redone exactly after a crash. */
+export interface PendingRange {
+  fromPosition: number;
+  toPosition: number;
+}
+
+export interface AuditReport {
+  id: string;
+  startedAtMs: number;
+  durationMs: number;
+  fromMs: number;
+  toMs: number;
+  repair: boolean;
+  runner: string;
+  outcome: "equal" | "repaired" | "differences" | "not-comparable";
+  objectsRead: number;
+  events: number;
+  distinctEvents: number;
+  cellsCompared: number;
+  cellsDiffering: number;
+  cellsRepaired: number;
+  reusedEventIds: number;
+  lateEvents: number;
+  /** Minutes that could not be compared, each with its reason (unreadable object, archive gap). At most 1,000 are listed. */
+  notComparable: { minute: number; reason: string }[];
+  /** At most 1,000 are listed; `cellsDiffering` counts all. */
+  differences: AuditDifference[];
+}
+
+export interface AuditDifference {
+  level: "minute" | "hour" | "day" | "total";
+  videoId: string;
+  eventType: string;
+  startMs: number;
+  archiveCount: number;
+  storedCount: number;
+  /** Decimal strings: exact beyond 2^53. */
+  archiveSum: string;
+  storedSum: string;
+}
+
+export type MinuteStatus = "changed" | "audited";
+
+/** What the stream and the audit remember beside the counters. Kept in the same store as the counters. */
+export interface StreamState {
+  checkpoint(): Promise<number>;
+  pending(): Promise<PendingRange | undefined>;
+  setPending(range: PendingRange): Promise<void>;
+  /**
+   * Ends a pass in one transaction: checkpoint = `position`, no pending range, objects listed, minutes marked changed
+   * (which ends their `audited` state). Never moves the checkpoint back.
+   */
+  completePass(position: number, objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void>;
+  /** Adds objects that did not come through the log (backfill). `accepted` of their minutes is the same events. */
+  addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void>;
+  archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]>;
+  /** Absolute values per (minute, partition); the one with more received (then more counted) wins. */
+  writeLedger(rows: readonly PartitionLedger[]): Promise<void>;
+  ledger(fromMinute: number, toMinute: number): Promise<LedgerMinute[]>;
+  /** Grows by one whenever the minute changes; read before an audit compares, checked when it marks. */
+  changeSequences(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
+  /** Marks minutes audited, but only those whose change sequence is still the given one (0: never changed). */
+  markAudited(minutes: readonly { minute: number; changeSequence: number }[]): Promise<void>;
+  /** How many minutes of [fromMinute, toMinute) are audited and unchanged since, by bucket of `bucketMinutes` (key: first minute). */
+  auditedCounts(fromMinute: number, toMinute: number, bucketMinutes: number): Promise<Map<number, number>>;
+  addAudit(report: AuditReport): Promise<void>;
+  audits(limit: number): Promise<AuditReport[]>;
+}
+
+// ---------------------------------------------------------------- DeadLetters
+
+export interface NewDeadLetter {
+  receivedAtMs: number;
+  reason: RejectionReason;
+  detail: string;
+  eventId?: string;
+  /** The rejected event or message, byte for byte. */
+  payload: Uint8Array;
+  /** How `payload` would be sent again, e.g. `application/json`. */
+  contentType: string;
+  source: "ingest" | "pipeline";
+}
+
+export interface DeadLetter extends NewDeadLetter {
+  id: number;
+  replayedAtMs?: number;
+}
+
+export interface DeadLetters {
+  /** Durable when it resolves. Rejects with `StoreUnavailableError` or, past the size bound, `LogFullError`. */
+  append(letters: readonly NewDeadLetter[]): Promise<void>;
+  list(query: { afterId?: number; limit: number; reason?: RejectionReason; replayed?: boolean }): Promise<DeadLetter[]>;
+  get(id: number): Promise<DeadLetter | undefined>;
+  markReplayed(ids: readonly number[], atMs: number): Promise<void>;
+  /** Rejected events by minute of receipt in [fromMinute, toMinute). */
+  rejectedByMinute(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
+  close(): Promise<void>;
+}
