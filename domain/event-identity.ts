@@ -1,0 +1,57 @@
+import { hash } from "node:crypto";
+
+/**
+ * An eventId as 128 bits. A UUID in its canonical form (lower case, version 1..8, variant 10) is its own 16 bytes. Any other id is
+ * the first 128 bits of its SHA-256 with the two variant bits (top of byte 8) set to 11, which no such UUID has: the two kinds
+ * cannot collide, whatever ids a client chooses.
+ */
+export const ID_BYTES = 16;
+
+const HEX = new Int8Array(128).fill(-1);
+for (let digit = 0; digit < 16; digit++) HEX["0123456789abcdef".charCodeAt(digit)] = digit;
+const BYTE_TO_HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+/** Where each of the 16 bytes starts in `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`. */
+const BYTE_AT = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/** Writes the 16 bytes at `out[offset]`. Returns true for a UUID, false for a hashed id (which must be carried beside its bytes). */
+export function writeEventId(eventId: string, out: Uint8Array, offset: number): boolean {
+  if (writeUuid(eventId, out, offset)) return true;
+  const digest = hash("sha256", eventId, "buffer");
+  for (let i = 0; i < ID_BYTES; i++) out[offset + i] = digest[i]!;
+  out[offset + 8] = digest[8]! | 0xc0;
+  return false;
+}
+
+function writeUuid(eventId: string, out: Uint8Array, offset: number): boolean {
+  if (eventId.length !== 36) return false;
+  for (let i = 0; i < ID_BYTES; i++) {
+    const at = BYTE_AT[i]!;
+    const high = HEX[eventId.charCodeAt(at) & 127]!;
+    const low = HEX[eventId.charCodeAt(at + 1) & 127]!;
+    if ((high | low) < 0) return false;
+    out[offset + i] = (high << 4) | low;
+  }
+  if (eventId[8] !== "-" || eventId[13] !== "-" || eventId[18] !== "-" || eventId[23] !== "-") return false;
+  return isUuidBytes(out, offset);
+}
+
+/** Whether the 16 bytes are those of a canonical UUID (version 1..8, variant 10). */
+export function isUuidBytes(bytes: Uint8Array, offset: number): boolean {
+  const version = bytes[offset + 6]! >>> 4;
+  return version >= 1 && version <= 8 && bytes[offset + 8]! >>> 6 === 2;
+}
+
+/** Whether the 16 bytes are those of a hashed id. */
+export function isHashedIdBytes(bytes: Uint8Array, offset: number): boolean {
+  return bytes[offset + 8]! >>> 6 === 3;
+}
+
+/** The canonical text of 16 UUID bytes. */
+export function uuidText(bytes: Uint8Array, offset: number): string {
+  let text = "";
+  for (let i = 0; i < ID_BYTES; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
+    text += BYTE_TO_HEX[bytes[offset + i]!];
+  }
+  return text;
+}
