@@ -1,0 +1,37 @@
+/**
+ * The only door to Apache Beam: whoever imports this gets apache-beam 2.49.0 with its defects repaired (engine/fixes, one file a defect).
+ * Importing `apache-beam` directly anywhere outside engine/ gets the stock package, or a half-loaded one.
+ */
+import "./fixes/load";
+
+export {
+  assignTimestamps,
+  counter,
+  distribution,
+  flatten,
+  GlobalWindow,
+  globalWindows,
+  IntervalWindow,
+  impulse,
+  iterableSideInput,
+  P,
+  PCollection,
+  paneInfoParam,
+  parDo,
+  Root,
+  singletonSideInput,
+  split,
+  timestampParam,
+  windowInto,
+  windowParam,
+  withName,
+} from "apache-beam";
+export type { WindowingStrategy } from "apache-beam/proto/beam_runner_api";
+export { groupByKey } from "apache-beam/transforms/internal";
+export type { DoFn } from "apache-beam/transforms/pardo";
+export type { PTransform } from "apache-beam/transforms/transform";
+export type { WindowFn } from "apache-beam/transforms/window";
+export type { Instant, KV, PaneInfo, Window, WindowedValue } from "apache-beam/values";
+export { fixedWindows } from "./fixed-windows";
+export { register } from "./serialization";
+export { instant, millis } from "./time";

@@ -1,0 +1,3 @@
+import { applyFixes } from "./index";
+
+applyFixes();

@@ -1,0 +1,27 @@
+import * as grpc from "@grpc/grpc-js";
+import { sdk } from "./sdk";
+
+const unlimited: grpc.ClientOptions = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
+
+class UnlimitedClient extends grpc.Client {
+  constructor(address: string, credentials: grpc.ChannelCredentials, options: grpc.ClientOptions = {}) {
+    super(address, credentials, { ...options, ...unlimited });
+  }
+}
+
+/**
+ * Defect 3. The Fn API clients keep gRPC's default of 4 MiB a message. A bigger element (the result of a GroupByKey is one element)
+ * breaks the data stream, which the SDK only logs: the bundle hangs for ever. Fix: no limit, by putting a class between each
+ * client and grpc.Client (`super` looks its constructor up when called, so this works whatever has been loaded before).
+ */
+export function liftMessageSize(): void {
+  const clients = sdk.fnClients;
+  for (const client of [
+    clients.BeamFnControlClient,
+    clients.BeamFnDataClient,
+    clients.BeamFnStateClient,
+    clients.BeamFnLoggingClient,
+  ]) {
+    Object.setPrototypeOf(client, UnlimitedClient);
+  }
+}

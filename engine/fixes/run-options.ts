@@ -1,0 +1,10 @@
+import { sdk } from "./sdk";
+
+/** Defect 16. Runner.runAsync (and so run) drops its options argument on the way to runPipeline. Fix: hand it on. */
+export function passRunOptions(): void {
+  sdk.runner.Runner.prototype.runAsync = async function (build, options) {
+    const pipeline = new sdk.pipeline.Pipeline();
+    await build(new sdk.pvalue.Root(pipeline));
+    return this.runPipeline(pipeline.getProto(), options);
+  };
+}

@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from "node:fs";
+import * as path from "node:path";
+import type { Pipeline } from "apache-beam/proto/beam_runner_api";
+import { sdk } from "./fixes/sdk";
+
+interface SerializedGraph {
+  readonly data: readonly SerializedValue[];
+}
+
+interface SerializedValue {
+  readonly kind: string;
+  readonly source?: string;
+  readonly closure?: number;
+  readonly value?: unknown;
+}
+
+/**
+ * Functions of the graph that travel as source text although they are not the SDK's: what they use from outside is not there when they run, on the direct
+ * runner too ("domain_1 is not defined", at the first element). Found in the serialised payloads: a function without the `__closure` that the SDK's own build
+ * adds. One message each, with its stage.
+ */
+export function unregisteredFunctions(proto: Pipeline): string[] {
+  const found: string[] = [];
+  for (const transform of Object.values(proto.components?.transforms ?? {})) {
+    const graph = serializedGraph(transform.spec?.urn, transform.spec?.payload);
+    for (const value of graph?.data ?? []) {
+      if (value.kind !== "function" || value.source === undefined) continue;
+      const hasClosure = graph?.data[value.closure ?? -1]?.kind === "object";
+      if (!hasClosure && !sdkSource().includes(value.source)) {
+        found.push(`stage "${transform.uniqueName}": ${value.source.slice(0, 80)}`);
+      }
+    }
+  }
+  return found;
+}
+
+function serializedGraph(urn: string | undefined, payload: Uint8Array = new Uint8Array()): SerializedGraph | undefined {
+  const { ParDoPayload, CombinePayload } = sdk.runnerApi;
+  let spec: { payload: Uint8Array } | undefined;
+  if (urn === "beam:transform:pardo:v1") spec = ParDoPayload.fromBinary(payload).doFn;
+  if (urn?.startsWith("beam:transform:combine")) spec = CombinePayload.fromBinary(payload).combineFn;
+  if (spec === undefined || spec.payload.length === 0) return undefined;
+  return JSON.parse(new TextDecoder().decode(spec.payload)) as SerializedGraph;
+}
+
+let cachedSource: string | undefined;
+
+/** The text of the SDK's transforms: a closure-free function that stands there (`(kvs) => kvs.value`) uses nothing from outside. */
+function sdkSource(): string {
+  if (cachedSource !== undefined) return cachedSource;
+  const folder = path.dirname(require.resolve("apache-beam"));
+  const transforms = readdirSync(path.join(folder, "transforms")).filter((file) => file.endsWith(".js"));
+  const files = ["pvalue.js", ...transforms.map((file) => path.join("transforms", file))];
+  cachedSource = files.map((file) => readFileSync(path.join(folder, file), "utf8")).join("\n");
+  return cachedSource;
+}
