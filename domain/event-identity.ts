@@ -7,7 +7,7 @@ import { hash } from "node:crypto";
  */
 export const ID_BYTES = 16;
 
-const HEX = new Int8Array(128).fill(-1);
+const HEX = new Int8Array(256).fill(-1);
 for (let digit = 0; digit < 16; digit++) HEX["0123456789abcdef".charCodeAt(digit)] = digit;
 const BYTE_TO_HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 /** Where each of the 16 bytes starts in `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`. */
@@ -22,16 +22,26 @@ export function writeEventId(eventId: string, out: Uint8Array, offset: number): 
   return false;
 }
 
+const codes = new Uint8Array(36);
+
 function writeUuid(eventId: string, out: Uint8Array, offset: number): boolean {
   if (eventId.length !== 36) return false;
+  for (let i = 0; i < 36; i++) codes[i] = eventId.charCodeAt(i);
+  return writeUuidText(codes, 0, out, offset);
+}
+
+/** The same from the 36 ASCII bytes of a UUID's text; false where they are not a canonical UUID. */
+export function writeUuidText(text: Uint8Array, start: number, out: Uint8Array, offset: number): boolean {
+  if (text[start + 8] !== 0x2d || text[start + 13] !== 0x2d || text[start + 18] !== 0x2d || text[start + 23] !== 0x2d) {
+    return false;
+  }
   for (let i = 0; i < ID_BYTES; i++) {
-    const at = BYTE_AT[i]!;
-    const high = HEX[eventId.charCodeAt(at) & 127]!;
-    const low = HEX[eventId.charCodeAt(at + 1) & 127]!;
+    const at = start + BYTE_AT[i]!;
+    const high = HEX[text[at]!]!;
+    const low = HEX[text[at + 1]!]!;
     if ((high | low) < 0) return false;
     out[offset + i] = (high << 4) | low;
   }
-  if (eventId[8] !== "-" || eventId[13] !== "-" || eventId[18] !== "-" || eventId[23] !== "-") return false;
   return isUuidBytes(out, offset);
 }
 
