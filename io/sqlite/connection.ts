@@ -1,0 +1,170 @@
+/**
+ * How every SQLite file of Viewmill is opened, migrated, written and closed: WAL with synchronous=FULL (a commit
+ * survives power loss), writers that wait for each other (BEGIN IMMEDIATE and a busy timeout), schema versions in
+ * PRAGMA user_version, and the one place that says which SQLite errors mean "the store cannot write now".
+ */
+import { existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { StoreUnavailableError } from "../ports";
+
+export interface Schema {
+  /** PRAGMA user_version of a file that has all of `migrations`. */
+  version: number;
+  /** `migrations[n]` lifts a file from version n to n + 1. */
+  migrations: readonly string[];
+  /** Fixed when a file is created; bytes. */
+  pageSizeBytes?: number;
+}
+
+export interface OpenOptions {
+  /** How long a statement waits for another process's transaction. Default 10,000 ms. */
+  busyTimeoutMs?: number;
+  /** PRAGMA cache_size, bytes. Default 16 MiB. */
+  cacheBytes?: number;
+  /** WAL pages after which a commit also checkpoints. SQLite's default is 1,000. */
+  walAutocheckpointPages?: number;
+  /** Upper bound of the file (without its WAL): SQLITE_FULL beyond it. Default: the disk. */
+  maxFileBytes?: number;
+}
+
+/** The file was written by a newer Viewmill than this one. */
+export class SchemaVersionError extends Error {
+  override readonly name = "SchemaVersionError";
+}
+
+/** Opens for reading and writing, creates the file and its schema when missing. Throws `StoreUnavailableError`, `SchemaVersionError`. */
+export function openDatabase(file: string, schema: Schema, options: OpenOptions = {}): DatabaseSync {
+  return orUnavailable(file, () => {
+    const db = new DatabaseSync(file, { timeout: options.busyTimeoutMs ?? 10_000 });
+    try {
+      if (schema.pageSizeBytes !== undefined) db.exec(`PRAGMA page_size = ${schema.pageSizeBytes}`);
+      db.exec("PRAGMA journal_mode = WAL");
+      db.exec("PRAGMA synchronous = FULL");
+      db.exec(`PRAGMA cache_size = -${Math.ceil((options.cacheBytes ?? 16 << 20) / 1024)}`);
+      // A WAL that grew in a burst is cut back, or it would hold that disk space for ever.
+      db.exec(`PRAGMA journal_size_limit = ${64 << 20}`);
+      if (options.walAutocheckpointPages !== undefined) {
+        db.exec(`PRAGMA wal_autocheckpoint = ${options.walAutocheckpointPages}`);
+      }
+      if (options.maxFileBytes !== undefined) {
+        const pageSize = pragmaNumber(db, "page_size");
+        db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(options.maxFileBytes / pageSize))}`);
+      }
+      migrate(db, file, schema);
+      return db;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  });
+}
+
+/**
+ * Opens for reading only. A file that is missing or older is created or migrated first, so that a reader may start
+ * before any writer did. Throws `StoreUnavailableError`, `SchemaVersionError`.
+ */
+export function openReadOnly(file: string, schema: Schema, options: OpenOptions = {}): DatabaseSync {
+  if (!existsSync(file)) openDatabase(file, schema, options).close();
+  return orUnavailable(file, () => {
+    const open = () => new DatabaseSync(file, { readOnly: true, timeout: options.busyTimeoutMs ?? 10_000 });
+    let db = open();
+    try {
+      if (pragmaNumber(db, "user_version") < schema.version) {
+        db.close();
+        openDatabase(file, schema, options).close();
+        db = open();
+      }
+      refuseNewer(pragmaNumber(db, "user_version"), file, schema);
+      db.exec(`PRAGMA cache_size = -${Math.ceil((options.cacheBytes ?? 16 << 20) / 1024)}`);
+      return db;
+    } catch (error) {
+      if (db.isOpen) db.close();
+      throw error;
+    }
+  });
+}
+
+/** Runs `work` in BEGIN IMMEDIATE .. COMMIT; rolled back when it throws. Throws `StoreUnavailableError` as `orUnavailable`. */
+export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
+  return orUnavailable("", () => {
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      db.exec("COMMIT");
+      return result;
+    } catch (error) {
+      // SQLITE_FULL and SQLITE_IOERR may have rolled back by themselves.
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  });
+}
+
+/** Runs `work` on one snapshot of the file: nothing another process commits meanwhile is seen by half. */
+export function onSnapshot<T>(db: DatabaseSync, work: () => T): T {
+  if (db.isTransaction) return work();
+  return orUnavailable("", () => {
+    db.exec("BEGIN");
+    try {
+      return work();
+    } finally {
+      if (db.isTransaction) db.exec("COMMIT");
+    }
+  });
+}
+
+/** SQLite result codes of a store that cannot be used now, though the statement was right. */
+const UNAVAILABLE = new Map([
+  [3, "no permission"],
+  [5, "locked by another process for too long"],
+  [6, "locked"],
+  [8, "read-only"],
+  [10, "disk I/O error"],
+  [11, "database file is damaged"],
+  [13, "disk or size bound is full"],
+  [14, "cannot open"],
+  [26, "not a database file"],
+]);
+
+/** Rethrows SQLite's errors of a store that cannot be used now as `StoreUnavailableError`; every other error as it is. */
+export function orUnavailable<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const unavailable = asUnavailable(error, file);
+    throw unavailable ?? error;
+  }
+}
+
+function asUnavailable(error: unknown, file: string): StoreUnavailableError | undefined {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined;
+  const meaning = UNAVAILABLE.get(error.errcode & 0xff);
+  if (meaning === undefined) return undefined;
+  const where = file === "" ? "" : `${file}: `;
+  return new StoreUnavailableError(`${where}${meaning} (SQLite: ${error.message})`, { cause: error });
+}
+
+function migrate(db: DatabaseSync, file: string, schema: Schema): void {
+  const current = pragmaNumber(db, "user_version");
+  refuseNewer(current, file, schema);
+  if (current === schema.version) return;
+  inTransaction(db, () => {
+    // Read again under the lock: another process may have migrated meanwhile.
+    for (let version = pragmaNumber(db, "user_version"); version < schema.version; version++) {
+      db.exec(schema.migrations[version] ?? "");
+      db.exec(`PRAGMA user_version = ${version + 1}`);
+    }
+  });
+}
+
+function refuseNewer(version: number, file: string, schema: Schema): void {
+  if (version > schema.version) {
+    throw new SchemaVersionError(
+      `${file} has schema version ${version}, this Viewmill knows up to ${schema.version}: use a newer Viewmill`,
+    );
+  }
+}
+
+export function pragmaNumber(db: DatabaseSync, name: string): number {
+  return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+}

@@ -1,0 +1,129 @@
+/**
+ * The embedded dead letters: dead-letters.sqlite in the data folder. Appends are durable and group committed in a
+ * worker thread (started at the first append); listing and marking go over a connection of the calling thread,
+ * also from another process (the command line), waiting for each other's transactions.
+ */
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type { RejectionReason } from "../../domain/rejection";
+import { type DeadLetter, type DeadLetters, LogFullError, type NewDeadLetter } from "../ports";
+import { inTransaction, openDatabase, orUnavailable } from "./connection";
+import { DEAD_LETTERS_FILE, DEAD_LETTERS_SCHEMA, letterBytes } from "./dead-letter-schema";
+import { GroupCommit } from "./group-commit";
+import { packPayloads } from "./payload-pack";
+import { ThreadChannel } from "./thread-channel";
+
+export interface DeadLettersOptions {
+  /** The data folder; must exist. */
+  folder: string;
+  /** Bytes of all letters together (payload, text and about 100 a letter). Default 4 GiB. */
+  maxBytes?: number;
+  /** Bytes waiting in memory for the disk. Default 64 MiB. */
+  maxQueueBytes?: number;
+  /** Bound of the file itself; beyond it appends fail as on a full disk. Default: the disk. */
+  maxFileBytes?: number;
+  busyTimeoutMs?: number;
+}
+
+const MAX_GROUP_CALLS = 256;
+const MAX_GROUP_BYTES = 8 << 20;
+
+export class SqliteDeadLetters implements DeadLetters {
+  readonly #db: DatabaseSync;
+  readonly #channel: ThreadChannel;
+  readonly #commits: GroupCommit<readonly NewDeadLetter[], boolean>;
+  readonly #maxBytes: number;
+
+  /** Opens or creates the file. Throws `StoreUnavailableError`, `SchemaVersionError`. */
+  constructor(options: DeadLettersOptions) {
+    const { folder, busyTimeoutMs, maxFileBytes } = options;
+    const file = join(folder, DEAD_LETTERS_FILE);
+    this.#maxBytes = options.maxBytes ?? 4 * 2 ** 30;
+    this.#db = openDatabase(file, DEAD_LETTERS_SCHEMA, busyTimeoutMs === undefined ? {} : { busyTimeoutMs });
+    this.#channel = new ThreadChannel(join(__dirname, "dead-letter-thread.js"), {
+      file,
+      maxBytes: this.#maxBytes,
+      busyTimeoutMs,
+      maxFileBytes,
+    });
+    this.#commits = new GroupCommit<readonly NewDeadLetter[], boolean>({
+      commit: (calls) => this.#commit(calls),
+      sizeBytes: (letters) => letters.reduce((sum, letter) => sum + letterBytes(letter, letter.payload.byteLength), 0),
+      maxGroupItems: MAX_GROUP_CALLS,
+      maxGroupBytes: MAX_GROUP_BYTES,
+      maxQueueBytes: options.maxQueueBytes ?? 64 << 20,
+    });
+  }
+
+  async append(letters: readonly NewDeadLetter[]): Promise<void> {
+    if (letters.length === 0) return;
+    // Checked here, because a letter the thread cannot write would fail the others of its group.
+    if (!letters.every((letter) => Number.isSafeInteger(letter.receivedAtMs))) {
+      throw new RangeError("a dead letter's receivedAtMs is not an integer");
+    }
+    const stored = await this.#commits.add(letters);
+    if (!stored) throw new LogFullError(`the dead letters have reached their bound of ${this.#maxBytes} bytes`);
+  }
+
+  async list(query: {
+    afterId?: number;
+    limit: number;
+    reason?: RejectionReason;
+    replayed?: boolean;
+  }): Promise<DeadLetter[]> {
+    const conditions = ["id > ?"];
+    const values: (number | string)[] = [query.afterId ?? 0];
+    if (query.reason !== undefined) {
+      conditions.push("reason = ?");
+      values.push(query.reason);
+    }
+    if (query.replayed !== undefined) conditions.push(`replayed_at_ms IS ${query.replayed ? "NOT " : ""}NULL`);
+    const sql = `SELECT * FROM letters WHERE ${conditions.join(" AND ")} ORDER BY id LIMIT ?`;
+    return orUnavailable(DEAD_LETTERS_FILE, () => this.#db.prepare(sql).all(...values, query.limit)).map(asLetter);
+  }
+
+  async get(id: number): Promise<DeadLetter | undefined> {
+    const row = orUnavailable(DEAD_LETTERS_FILE, () => this.#db.prepare("SELECT * FROM letters WHERE id = ?").get(id));
+    return row && asLetter(row);
+  }
+
+  async markReplayed(ids: readonly number[], atMs: number): Promise<void> {
+    const mark = this.#db.prepare("UPDATE letters SET replayed_at_ms = ? WHERE id = ?");
+    inTransaction(this.#db, () => {
+      for (const id of ids) mark.run(atMs, id);
+    });
+  }
+
+  async rejectedByMinute(fromMinute: number, toMinute: number): Promise<Map<number, number>> {
+    const sql = "SELECT minute, events FROM rejected WHERE minute >= ? AND minute < ? ORDER BY minute";
+    const rows = orUnavailable(DEAD_LETTERS_FILE, () => this.#db.prepare(sql).all(fromMinute, toMinute));
+    return new Map(rows.map((row) => [Number(row.minute), Number(row.events)]));
+  }
+
+  /** Finishes the appends made so far. */
+  async close(): Promise<void> {
+    await this.#commits.idle();
+    await this.#channel.close();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #commit(calls: readonly (readonly NewDeadLetter[])[]): Promise<boolean[]> {
+    const packed = packPayloads(calls.flatMap((letters) => letters.map((letter) => letter.payload)));
+    const withoutPayloads = calls.map((letters) => letters.map(({ payload: _, ...letter }) => letter));
+    return this.#channel.call("commit", { calls: withoutPayloads, ...packed }, [packed.buffer]);
+  }
+}
+
+function asLetter(row: Record<string, unknown>): DeadLetter {
+  return {
+    id: Number(row.id),
+    receivedAtMs: Number(row.received_at_ms),
+    reason: row.reason as RejectionReason,
+    detail: String(row.detail),
+    ...(row.event_id === null ? {} : { eventId: String(row.event_id) }),
+    payload: row.payload as Uint8Array,
+    contentType: String(row.content_type),
+    source: row.source as DeadLetter["source"],
+    ...(row.replayed_at_ms === null ? {} : { replayedAtMs: Number(row.replayed_at_ms) }),
+  };
+}

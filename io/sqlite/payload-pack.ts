@@ -1,0 +1,30 @@
+/**
+ * Many payloads in one buffer, for one transfer to a thread. Callers keep their payloads (a rejected batch may be
+ * appended again), so their buffers must not be detached: one copy here, and no further one on the way.
+ */
+export interface PackedPayloads {
+  buffer: ArrayBuffer;
+  /** Bytes of each payload, in order. */
+  sizes: number[];
+}
+
+export function packPayloads(payloads: readonly Uint8Array[]): PackedPayloads {
+  const sizes = payloads.map((payload) => payload.byteLength);
+  const packed = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
+  let offset = 0;
+  for (const payload of payloads) {
+    packed.set(payload, offset);
+    offset += payload.byteLength;
+  }
+  return { buffer: packed.buffer, sizes };
+}
+
+/** Views into the packed buffer. */
+export function unpackPayloads({ buffer, sizes }: PackedPayloads): Uint8Array[] {
+  let offset = 0;
+  return sizes.map((size) => {
+    const payload = new Uint8Array(buffer, offset, size);
+    offset += size;
+    return payload;
+  });
+}
