@@ -3,6 +3,7 @@
  * Importing `apache-beam` directly anywhere outside engine/ gets the stock package, or a half-loaded one.
  */
 import "./fixes/load";
+import "./typed-apply";
 
 export {
   assignTimestamps,

@@ -1,19 +1,15 @@
 import type { Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import type { PaneInfo, Window, WindowedValue } from "./beam";
-import { type DoFn, type PCollection, paneInfoParam, parDo, Root, timestampParam, windowParam, withName } from "./beam";
+import { type DoFn, PCollection, paneInfoParam, parDo, Root, timestampParam, windowParam, withName } from "./beam";
 import { sdk } from "./fixes/sdk";
 import { provideResource, resource, withdrawResource } from "./resources";
 import { register } from "./serialization";
 import { unregisteredFunctions } from "./unregistered-functions";
 
-/** What `build` returns: the collections whose elements the caller wants, by name; or nothing. */
-// biome-ignore lint/suspicious/noExplicitAny: a PCollection is invariant in its element, so no other type accepts them all
-type Wanted = Record<string, PCollection<any>>;
-
 type ElementOf<T> = T extends PCollection<infer Element> ? Element : never;
 
 export interface DirectResult<Outputs> {
-  /** Elements of each collection that build returned, in the order they came. */
+  /** Elements of each collection that build returned (`{ name: collection }`), in the order they came. */
   readonly outputs: { readonly [Name in keyof Outputs]: ElementOf<Outputs[Name]>[] };
   /** The same elements with window, timestamp and pane. */
   readonly windowed: { readonly [Name in keyof Outputs]: WindowedValue<ElementOf<Outputs[Name]>>[] };
@@ -27,19 +23,17 @@ export interface DirectResult<Outputs> {
  * lateness and accumulation mode have no meaning there. Rejects with StageError (stage name, original error as cause) for any error of user
  * code, and with Error for a graph it cannot run: duplicate stage names, unregistered functions, merging windows.
  */
-export async function runDirect<Outputs extends Wanted>(
+// biome-ignore lint/suspicious/noConfusingVoidType: a build that returns nothing wants no outputs
+export async function runDirect<Outputs extends object | undefined | void>(
   build: (root: Root) => Outputs | Promise<Outputs>,
-): Promise<DirectResult<Outputs>>;
-export async function runDirect(
-  build: (root: Root) => void | Promise<void>,
-): Promise<DirectResult<Record<never, never>>>;
-export async function runDirect(build: (root: Root) => unknown): Promise<DirectResult<Wanted>> {
+): Promise<DirectResult<Outputs>> {
   const startedAt = performance.now();
   const pipeline = new sdk.pipeline.Pipeline();
-  const wanted = ((await build(new Root(pipeline))) ?? {}) as Wanted;
+  const wanted = Object.entries((await build(new Root(pipeline))) ?? {});
   const collected: Record<string, WindowedValue<unknown>[]> = {};
   const resourceName = `direct-runner/${runs++}`;
-  for (const [name, collection] of Object.entries(wanted)) {
+  for (const [name, collection] of wanted) {
+    if (!(collection instanceof PCollection)) throw new TypeError(`build returned "${name}", which is no PCollection`);
     collected[name] = [];
     const context = { window: windowParam(), timestamp: timestampParam(), pane: paneInfoParam() };
     collection.apply(withName(`collect ${name}`, parDo(new Collect<unknown>(resourceName, name), context)));
@@ -54,7 +48,7 @@ export async function runDirect(build: (root: Root) => unknown): Promise<DirectR
       windowed: collected,
       elementCounts,
       elapsedMs: performance.now() - startedAt,
-    } as DirectResult<Wanted>;
+    } as unknown as DirectResult<Outputs>;
   } finally {
     withdrawResource(resourceName);
   }
@@ -85,7 +79,7 @@ function elementCounts(proto: PipelineProto, metrics: readonly Metric[]): Record
   const counted = new Map(
     metrics
       .filter((metric) => metric.urn === "beam:metric:element_count:v1")
-      .map((metric) => [metric.labels["PCOLLECTION"], readCount(metric.payload)]),
+      .map((metric) => [metric.labels.PCOLLECTION, readCount(metric.payload)]),
   );
   const counts: Record<string, number> = {};
   for (const { uniqueName, outputs, subtransforms } of Object.values(proto.components?.transforms ?? {})) {
