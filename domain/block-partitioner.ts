@@ -1,0 +1,119 @@
+import { MINUTE_MS } from "./event";
+import { EventBlockBuilder, NameTable } from "./event-block";
+import type { EventColumns } from "./event-columns";
+import { partitionOf } from "./pane";
+
+export interface SealedBlock {
+  minute: number;
+  partition: number;
+  count: number;
+  bytes: Uint8Array;
+}
+
+/** Memory the open blocks of a bundle may take before all are sealed early. */
+const MAX_OPEN_BYTES = 128 << 20;
+
+/**
+ * Sorts the events of a bundle into blocks by (minute, dedup partition). The lateness rule is applied here, on the receipt time that
+ * travels with the event and never on a clock: `receivedAt - eventTime > allowedLateness` sets the event aside.
+ */
+export class BlockPartitioner {
+  /** Events set aside as late, by minute of event time. */
+  readonly late = new Map<number, number>();
+  private readonly videos = new NameTable();
+  private readonly types = new NameTable();
+  private readonly open = new Map<number, (EventBlockBuilder | undefined)[]>();
+  private sealed: SealedBlock[] = [];
+  private openEvents = 0;
+
+  constructor(
+    private readonly partitions: number,
+    private readonly allowedLatenessMs: number,
+  ) {}
+
+  /** `receivedAtMs`: one for all rows, or a column. `minutes`: only events of these are taken. */
+  add(columns: EventColumns, receivedAtMs: number | Float64Array, minutes?: ReadonlySet<number>): void {
+    const { count, timesMs, videoIndex, typeIndex, values } = columns;
+    const ids = words(columns.ids);
+    const videos = Uint32Array.from(columns.videos, (video) => this.videos.index(video));
+    const types = Uint32Array.from(columns.types, (type) => this.types.index(type));
+    const lateRule = this.allowedLatenessMs !== Number.POSITIVE_INFINITY;
+    let minute = Number.NaN;
+    let builders: (EventBlockBuilder | undefined)[] | undefined;
+    for (let row = 0; row < count; row++) {
+      const timeMs = timesMs[row]!;
+      const itsMinute = Math.floor(timeMs / MINUTE_MS);
+      if (itsMinute !== minute) {
+        minute = itsMinute;
+        builders = minutes === undefined || minutes.has(minute) ? this.buildersOf(minute) : undefined;
+      }
+      if (builders === undefined) continue;
+      if (lateRule) {
+        const received = typeof receivedAtMs === "number" ? receivedAtMs : receivedAtMs[row]!;
+        if (received - timeMs > this.allowedLatenessMs) {
+          this.late.set(minute, (this.late.get(minute) ?? 0) + 1);
+          continue;
+        }
+      }
+      const at = row * 4;
+      const [a, b, c, d] = [ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!];
+      const partition = partitionOf(a, b, c, d, this.partitions);
+      let builder = builders[partition];
+      if (builder === undefined || builder.full) builder = this.next(minute, partition, builders);
+      const value = values === undefined ? Number.NaN : values[row]!;
+      builder.add(a, b, c, d, videos[videoIndex[row]!]!, types[typeIndex[row]!]!, timeMs - minute * MINUTE_MS, value);
+      this.openEvents++;
+    }
+    if (this.openEvents * 40 > MAX_OPEN_BYTES) this.sealAll();
+  }
+
+  private buildersOf(minute: number): (EventBlockBuilder | undefined)[] {
+    let builders = this.open.get(minute);
+    if (builders === undefined) {
+      builders = new Array<EventBlockBuilder | undefined>(this.partitions).fill(undefined);
+      this.open.set(minute, builders);
+    }
+    return builders;
+  }
+
+  private next(minute: number, partition: number, builders: (EventBlockBuilder | undefined)[]): EventBlockBuilder {
+    this.seal(minute, partition, builders[partition]);
+    const builder = new EventBlockBuilder(this.videos, this.types);
+    builders[partition] = builder;
+    return builder;
+  }
+
+  private seal(minute: number, partition: number, builder: EventBlockBuilder | undefined): void {
+    if (builder === undefined || builder.count === 0) return;
+    this.sealed.push({ minute, partition, count: builder.count, bytes: builder.seal() });
+    this.openEvents -= builder.count;
+  }
+
+  private sealAll(): void {
+    for (const [minute, builders] of this.open) {
+      builders.forEach((builder, partition) => {
+        this.seal(minute, partition, builder);
+      });
+    }
+    this.open.clear();
+  }
+
+  /** Blocks that became full. */
+  takeSealed(): SealedBlock[] {
+    if (this.sealed.length === 0) return this.sealed;
+    const sealed = this.sealed;
+    this.sealed = [];
+    return sealed;
+  }
+
+  /** Every block left; the bundle is over. */
+  finish(): SealedBlock[] {
+    this.sealAll();
+    return this.takeSealed();
+  }
+}
+
+function words(ids: Uint8Array): Uint32Array {
+  const aligned = ids.byteOffset % 4 === 0 ? ids : ids.slice();
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+}

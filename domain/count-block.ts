@@ -1,0 +1,150 @@
+import { grown, NameTable, unpackNames } from "./event-block";
+import type { MinuteCounts } from "./minute-counts";
+import { type Pane, shardOf } from "./pane";
+
+/**
+ * A count block: the counts one partition's pane has for the videos of one shard, packed. Count blocks cross the second shuffle.
+ * Layout as in event-block.ts: header 8 x uint32 (cells, videos, types, bytes of names, 0...) | counts, sum high, sum low float64 x n |
+ * video index uint32 x n | type index uint32 x n | last ms uint16 x n | name lengths | names.
+ */
+const HEADER_BYTES = 32;
+const CELL_BYTES = 8 * 3 + 4 * 2 + 2;
+
+/** Rows a block or a chunk of MinuteCounts holds at most; keeps elements well below 1 MB for names of usual length. */
+export const MAX_CELLS = 16_384;
+
+/** A pane's counts as blocks by video shard. A pane with no cells gives none. */
+export function* packPane(pane: Pane, shards: number): Generator<{ shard: number; bytes: Uint8Array }> {
+  const shardOfVideo = Uint32Array.from(pane.videos.names, (video) => shardOf(video, shards));
+  const cells: number[][] = Array.from({ length: shards }, () => []);
+  for (let cell = 0; cell < pane.cells; cell++) cells[shardOfVideo[pane.cellVideo[cell]!]!]!.push(cell);
+  for (let shard = 0; shard < shards; shard++) {
+    for (let from = 0; from < cells[shard]!.length; from += MAX_CELLS) {
+      yield { shard, bytes: packCells(pane, cells[shard]!.slice(from, from + MAX_CELLS)) };
+    }
+  }
+}
+
+function packCells(pane: Pane, cells: readonly number[]): Uint8Array {
+  const videos = new NameTable();
+  const types = new NameTable();
+  const n = cells.length;
+  const numbers = new Float64Array(n * 3);
+  const indexes = new Uint32Array(n * 2);
+  const lastMs = new Uint16Array(n);
+  for (let i = 0; i < n; i++) {
+    const cell = cells[i]!;
+    numbers[i] = pane.cellCount[cell]!;
+    numbers[n + i] = pane.cellSumHigh[cell]!;
+    numbers[2 * n + i] = pane.cellSumLow[cell]!;
+    indexes[i] = videos.index(pane.videos.names[pane.cellVideo[cell]!]!);
+    indexes[n + i] = types.index(pane.types.names[pane.cellType[cell]!]!);
+    lastMs[i] = pane.cellLastMs[cell]!;
+  }
+  const names = [...videos.names, ...types.names];
+  const text = Buffer.from(names.join(""), "latin1");
+  const bytes = new Uint8Array(HEADER_BYTES + n * CELL_BYTES + names.length + text.length);
+  new Uint32Array(bytes.buffer, 0, 8).set([n, videos.names.length, types.names.length, text.length]);
+  let at = HEADER_BYTES;
+  for (const column of [numbers, indexes, lastMs]) {
+    bytes.set(new Uint8Array(column.buffer), at);
+    at += column.byteLength;
+  }
+  for (const name of names) bytes[at++] = name.length;
+  bytes.set(text, at);
+  return bytes;
+}
+
+/** Column views over a packed count block, as counts of `minute`. */
+export function openCounts(packed: Uint8Array, minute: number): MinuteCounts {
+  const bytes = packed.byteOffset % 8 === 0 ? packed : packed.slice();
+  const { buffer, byteOffset } = bytes;
+  const [n, videoCount, typeCount, textLength] = new Uint32Array(buffer, byteOffset, 8) as unknown as [number, number, number, number];
+  const start = byteOffset + HEADER_BYTES;
+  const names = unpackNames(buffer, start + n * CELL_BYTES, videoCount + typeCount, textLength);
+  return {
+    minute,
+    videos: names.slice(0, videoCount),
+    types: names.slice(videoCount),
+    counts: new Float64Array(buffer, start, n),
+    sumHigh: new Float64Array(buffer, start + n * 8, n),
+    sumLow: new Float64Array(buffer, start + n * 16, n),
+    videoIndex: new Uint32Array(buffer, start + n * 24, n),
+    typeIndex: Uint16Array.from(new Uint32Array(buffer, start + n * 28, n)),
+    lastMsInMinute: new Uint16Array(buffer, start + n * 32, n),
+  };
+}
+
+const TWO_32 = 2 ** 32;
+const TYPE_SPAN = 2 ** 21;
+
+/** Adds up the counts of several partitions, video by video. */
+export class CountsBuilder {
+  private readonly videos = new NameTable();
+  private readonly types = new NameTable();
+  private readonly cellByName = new Map<number, number>();
+  private rows = 0;
+  private video = new Uint32Array(64);
+  private type = new Uint32Array(64);
+  private count = new Float64Array(64);
+  private sumHigh = new Float64Array(64);
+  private sumLow = new Float64Array(64);
+  private lastMs = new Uint16Array(64);
+
+  add(part: MinuteCounts): void {
+    const videos = Uint32Array.from(part.videos, (video) => this.videos.index(video));
+    const types = Uint32Array.from(part.types, (type) => this.types.index(type));
+    for (let i = 0; i < part.counts.length; i++) {
+      const row = this.row(videos[part.videoIndex[i]!]!, types[part.typeIndex[i]!]!);
+      this.count[row] = this.count[row]! + part.counts[i]!;
+      const low = this.sumLow[row]! + part.sumLow[i]!;
+      const carry = Math.floor(low / TWO_32);
+      this.sumLow[row] = low - carry * TWO_32;
+      this.sumHigh[row] = this.sumHigh[row]! + part.sumHigh[i]! + carry;
+      if (part.lastMsInMinute[i]! > this.lastMs[row]!) this.lastMs[row] = part.lastMsInMinute[i]!;
+    }
+  }
+
+  private row(video: number, type: number): number {
+    const name = video * TYPE_SPAN + type;
+    let row = this.cellByName.get(name);
+    if (row === undefined) {
+      row = this.rows++;
+      if (row === this.video.length) this.grow();
+      this.video[row] = video;
+      this.type[row] = type;
+      this.cellByName.set(name, row);
+    }
+    return row;
+  }
+
+  private grow(): void {
+    const capacity = this.video.length * 2;
+    this.video = grown(this.video, new Uint32Array(capacity));
+    this.type = grown(this.type, new Uint32Array(capacity));
+    this.count = grown(this.count, new Float64Array(capacity));
+    this.sumHigh = grown(this.sumHigh, new Float64Array(capacity));
+    this.sumLow = grown(this.sumLow, new Float64Array(capacity));
+    this.lastMs = grown(this.lastMs, new Uint16Array(capacity));
+  }
+
+  /** The sums, at most MAX_CELLS rows a piece. */
+  *build(minute: number): Generator<MinuteCounts> {
+    for (let from = 0; from < this.rows; from += MAX_CELLS) {
+      const to = Math.min(from + MAX_CELLS, this.rows);
+      const videos = new NameTable();
+      const types = new NameTable();
+      yield {
+        minute,
+        videoIndex: this.video.subarray(from, to).map((video) => videos.index(this.videos.names[video]!)),
+        typeIndex: Uint16Array.from(this.type.subarray(from, to), (type) => types.index(this.types.names[type]!)),
+        videos: videos.names,
+        types: types.names,
+        counts: this.count.subarray(from, to),
+        sumHigh: this.sumHigh.subarray(from, to),
+        sumLow: this.sumLow.subarray(from, to),
+        lastMsInMinute: this.lastMs.subarray(from, to),
+      };
+    }
+  }
+}

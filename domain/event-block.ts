@@ -1,0 +1,203 @@
+import { ID_BYTES } from "./event-identity";
+
+/**
+ * A block: the events of one minute and one dedup partition, packed into one byte array. Blocks, not events, cross the first
+ * shuffle, because an element costs a runner far more than an event does.
+ *
+ * Layout, little-endian, every column aligned to its width from the start:
+ * header 8 x uint32 (events, videos, types, has values, bytes of names, 0, 0, 0) | ids 16 x n | values float64 x n (only with values;
+ * NaN: none) | video index uint32 x n | ms in minute uint16 x n | type index uint16 x n | name lengths uint8 x (videos + types) |
+ * names ASCII.
+ */
+export interface EventBlock {
+  count: number;
+  /** 4 words an event. */
+  ids: Uint32Array;
+  values: Float64Array | undefined;
+  videoIndex: Uint32Array;
+  msInMinute: Uint16Array;
+  typeIndex: Uint16Array;
+  videos: string[];
+  types: string[];
+}
+
+/** A block is sealed before it could pass this; elements stay below 1 MB. */
+export const MAX_BLOCK_BYTES = 900_000;
+const HEADER_BYTES = 32;
+const MANY_NAMES = 256;
+const FIRST_ROWS = 16;
+const EVENT_BYTES = ID_BYTES + 8 + 4 + 2 + 2;
+
+/** Names given numbers for the life of a bundle, so that a name is looked up once a batch and not once an event. */
+export class NameTable {
+  private readonly indexes = new Map<string, number>();
+  readonly names: string[] = [];
+
+  index(name: string): number {
+    let index = this.indexes.get(name);
+    if (index === undefined) {
+      index = this.names.length;
+      this.names.push(name);
+      this.indexes.set(name, index);
+    }
+    return index;
+  }
+}
+
+/** Fills one block. Video and type numbers are those of the bundle's NameTables; the sealed block carries only the names it uses. */
+export class EventBlockBuilder {
+  count = 0;
+  private nameBytes = 0;
+  private ids = new Uint32Array(FIRST_ROWS * 4);
+  private values: Float64Array | undefined;
+  private videoIndex = new Uint32Array(FIRST_ROWS);
+  private msInMinute = new Uint16Array(FIRST_ROWS);
+  private typeIndex = new Uint16Array(FIRST_ROWS);
+  private readonly localVideos = new LocalNames();
+  private readonly localTypes = new LocalNames();
+
+  constructor(
+    private readonly videos: NameTable,
+    private readonly types: NameTable,
+  ) {}
+
+  /** True when the next event might not fit: seal first. */
+  get full(): boolean {
+    return HEADER_BYTES + (this.count + 1) * EVENT_BYTES + this.nameBytes + 256 > MAX_BLOCK_BYTES;
+  }
+
+  add(a: number, b: number, c: number, d: number, video: number, type: number, msInMinute: number, value: number): void {
+    const row = this.count++;
+    if (row === this.videoIndex.length) this.grow();
+    const at = row * 4;
+    this.ids[at] = a;
+    this.ids[at + 1] = b;
+    this.ids[at + 2] = c;
+    this.ids[at + 3] = d;
+    let local = this.localVideos.find(video);
+    if (local < 0) {
+      local = this.localVideos.add(video);
+      this.nameBytes += this.videos.names[video]!.length + 1;
+    }
+    this.videoIndex[row] = local;
+    local = this.localTypes.find(type);
+    if (local < 0) {
+      local = this.localTypes.add(type);
+      this.nameBytes += this.types.names[type]!.length + 1;
+    }
+    this.typeIndex[row] = local;
+    this.msInMinute[row] = msInMinute;
+    if (value === value) {
+      this.values ??= new Float64Array(this.videoIndex.length).fill(Number.NaN);
+      this.values[row] = value;
+    }
+  }
+
+  private grow(): void {
+    const capacity = this.videoIndex.length * 2;
+    this.ids = grown(this.ids, new Uint32Array(capacity * 4));
+    this.videoIndex = grown(this.videoIndex, new Uint32Array(capacity));
+    this.msInMinute = grown(this.msInMinute, new Uint16Array(capacity));
+    this.typeIndex = grown(this.typeIndex, new Uint16Array(capacity));
+    if (this.values !== undefined) this.values = grown(this.values, new Float64Array(capacity).fill(Number.NaN));
+  }
+
+  /** The packed block. The builder must not be used afterwards. */
+  seal(): Uint8Array {
+    const n = this.count;
+    const names = [...this.localVideos.order.map((v) => this.videos.names[v]!), ...this.localTypes.order.map((t) => this.types.names[t]!)];
+    const text = Buffer.from(names.join(""), "latin1");
+    const hasValues = this.values !== undefined;
+    const size = HEADER_BYTES + n * (hasValues ? EVENT_BYTES : EVENT_BYTES - 8) + names.length + text.length;
+    const bytes = new Uint8Array(size);
+    new Uint32Array(bytes.buffer, 0, 8).set([n, this.localVideos.order.length, this.localTypes.order.length, hasValues ? 1 : 0, text.length]);
+    let at = HEADER_BYTES;
+    const put = (column: Uint32Array | Uint16Array | Float64Array, length: number) => {
+      bytes.set(new Uint8Array(column.buffer, column.byteOffset, length * column.BYTES_PER_ELEMENT), at);
+      at += length * column.BYTES_PER_ELEMENT;
+    };
+    put(this.ids, n * 4);
+    if (this.values !== undefined) put(this.values, n);
+    put(this.videoIndex, n);
+    put(this.msInMinute, n);
+    put(this.typeIndex, n);
+    for (const name of names) bytes[at++] = name.length;
+    bytes.set(text, at);
+    return bytes;
+  }
+}
+
+/** Bundle number -> block number: a Map while there are few (a bundle can hold a block for each of many minutes), then an array. */
+class LocalNames {
+  private readonly few = new Map<number, number>();
+  private many: Int32Array | undefined;
+  readonly order: number[] = [];
+
+  find(bundleNumber: number): number {
+    if (this.many === undefined) return this.few.get(bundleNumber) ?? -1;
+    return bundleNumber < this.many.length ? this.many[bundleNumber]! : -1;
+  }
+
+  add(bundleNumber: number): number {
+    const local = this.order.length;
+    this.order.push(bundleNumber);
+    if (this.many === undefined && local < MANY_NAMES) {
+      this.few.set(bundleNumber, local);
+      return local;
+    }
+    this.many ??= this.spread();
+    if (bundleNumber >= this.many.length) {
+      this.many = grown(this.many, new Int32Array(Math.max(this.many.length * 2, bundleNumber + 1)).fill(-1));
+    }
+    this.many[bundleNumber] = local;
+    return local;
+  }
+
+  private spread(): Int32Array {
+    const many = new Int32Array(Math.max(...this.few.keys()) + 1).fill(-1);
+    for (const [bundleNumber, local] of this.few) many[bundleNumber] = local;
+    this.few.clear();
+    return many;
+  }
+}
+
+/** Column views over a packed block; copies only when the bytes are not aligned. Throws RangeError where the bytes are no block. */
+export function openBlock(packed: Uint8Array): EventBlock {
+  const bytes = packed.byteOffset % 8 === 0 ? packed : packed.slice();
+  const { buffer, byteOffset } = bytes;
+  const [count, videoCount, typeCount, hasValues, textLength] = new Uint32Array(buffer, byteOffset, 8) as unknown as [number, number, number, number, number];
+  let at = byteOffset + HEADER_BYTES;
+  const ids = new Uint32Array(buffer, at, count * 4);
+  at += count * ID_BYTES;
+  let values: Float64Array | undefined;
+  if (hasValues === 1) {
+    values = new Float64Array(buffer, at, count);
+    at += count * 8;
+  }
+  const videoIndex = new Uint32Array(buffer, at, count);
+  at += count * 4;
+  const msInMinute = new Uint16Array(buffer, at, count);
+  at += count * 2;
+  const typeIndex = new Uint16Array(buffer, at, count);
+  at += count * 2;
+  const names = unpackNames(buffer, at, videoCount + typeCount, textLength);
+  return { count, ids, values, videoIndex, msInMinute, typeIndex, videos: names.slice(0, videoCount), types: names.slice(videoCount) };
+}
+
+/** `count` length bytes, then the names one after another, ASCII. */
+export function unpackNames(buffer: ArrayBufferLike, at: number, count: number, textLength: number): string[] {
+  const lengths = new Uint8Array(buffer, at, count);
+  const text = Buffer.from(buffer as ArrayBuffer, at + count, textLength).toString("latin1");
+  const names = new Array<string>(count);
+  let from = 0;
+  for (let i = 0; i < count; i++) {
+    names[i] = text.slice(from, from + lengths[i]!);
+    from += lengths[i]!;
+  }
+  return names;
+}
+
+export function grown<T extends { set(from: T): void }>(from: T, into: T): T {
+  into.set(from);
+  return into;
+}

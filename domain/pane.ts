@@ -1,0 +1,206 @@
+import { type EventBlock, grown, NameTable } from "./event-block";
+
+/**
+ * What one dedup partition knows of one minute: the set of its distinct events and their counts by (video, type). The same as a
+ * Beam pane of an accumulating window: it only grows. An event is its id, video and type; of repeats that differ in value the
+ * largest counts (no value is 0), so that with the same count the sum never falls and (count, sum, last) orders panes.
+ *
+ * The set is an open-addressing table over typed arrays, 128-bit ids compared whole; its hash is seeded, because clients choose ids.
+ */
+const SLOT_LOAD = 0.6;
+/** More types than a minute can hold; video * TYPE_SPAN + type stays a safe integer. */
+const TYPE_SPAN = 2 ** 21;
+const MAX_PAIRS = 1 << 20;
+const TWO_32 = 2 ** 32;
+
+export class Pane {
+  /** Events that came, repeats included. */
+  received = 0;
+  /** Distinct events. */
+  distinct = 0;
+  /** Ids that came with more than one video or type, counted once for each further (video, type). */
+  reusedIds = 0;
+  readonly videos = new NameTable();
+  readonly types = new NameTable();
+  cells = 0;
+  cellVideo = new Uint32Array(64);
+  cellType = new Uint32Array(64);
+  cellCount = new Float64Array(64);
+  cellSumHigh = new Float64Array(64);
+  cellSumLow = new Float64Array(64);
+  cellLastMs = new Uint16Array(64);
+  private readonly cellByName = new Map<number, number>();
+  private ids = new Uint32Array(64 * 4);
+  private idCell = new Uint32Array(64);
+  private idValue: Float64Array | undefined;
+  private slots: Int32Array;
+  private readonly seeds: Uint32Array;
+
+  /** `seed`: 8 random words, the same for the life of the process; unknown to clients. */
+  constructor(seed: Uint32Array, expectedEvents = 0) {
+    this.seeds = seed;
+    this.slots = new Int32Array(slotCount(Math.max(64, expectedEvents)));
+  }
+
+  /** Approximate bytes held, for bounds. */
+  get sizeBytes(): number {
+    return this.slots.byteLength + this.ids.byteLength + this.idCell.byteLength + (this.idValue?.byteLength ?? 0) + this.cells * 120;
+  }
+
+  addBlock(block: EventBlock): void {
+    const { count, ids, values, videoIndex, msInMinute, typeIndex } = block;
+    const videos = Uint32Array.from(block.videos, (video) => this.videos.index(video));
+    const types = Uint32Array.from(block.types, (type) => this.types.index(type));
+    const typeCount = types.length;
+    const known = new Int32Array(Math.min(videos.length * typeCount, MAX_PAIRS)).fill(-1);
+    this.received += count;
+    for (let row = 0; row < count; row++) {
+      const pair = videoIndex[row]! * typeCount + typeIndex[row]!;
+      let cell = pair < MAX_PAIRS ? known[pair]! : -1;
+      if (cell < 0) {
+        cell = this.cell(videos[videoIndex[row]!]!, types[typeIndex[row]!]!);
+        if (pair < MAX_PAIRS) known[pair] = cell;
+      }
+      const at = row * 4;
+      const value = values === undefined ? 0 : values[row]! || 0;
+      this.add(ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!, cell, msInMinute[row]!, value);
+    }
+  }
+
+  private add(a: number, b: number, c: number, d: number, cell: number, msInMinute: number, value: number): void {
+    const mask = this.slots.length - 1;
+    let slot = this.hash(a, b, c, d) & mask;
+    let reused = false;
+    for (let entry = this.slots[slot]!; entry !== 0; entry = this.slots[slot]!) {
+      const at = (entry - 1) * 4;
+      const ids = this.ids;
+      if (ids[at] === a && ids[at + 1] === b && ids[at + 2] === c && ids[at + 3] === d) {
+        if (this.idCell[entry - 1] === cell) {
+          this.repeat(entry - 1, cell, msInMinute, value);
+          return;
+        }
+        reused = true;
+      }
+      slot = (slot + 1) & mask;
+    }
+    if (reused) this.reusedIds++;
+    this.insert(slot, a, b, c, d, cell, value);
+    this.cellCount[cell]!++;
+    if (value !== 0) this.addToSum(cell, value);
+    if (msInMinute > this.cellLastMs[cell]!) this.cellLastMs[cell] = msInMinute;
+  }
+
+  /** The event is known: the larger value and the later time stay. */
+  private repeat(entry: number, cell: number, msInMinute: number, value: number): void {
+    const stored = this.idValue === undefined ? 0 : this.idValue[entry]!;
+    if (value > stored) {
+      this.addToSum(cell, stored, -1);
+      this.addToSum(cell, value);
+      this.valueColumn()[entry] = value;
+    }
+    if (msInMinute > this.cellLastMs[cell]!) this.cellLastMs[cell] = msInMinute;
+  }
+
+  private insert(slot: number, a: number, b: number, c: number, d: number, cell: number, value: number): void {
+    const entry = this.distinct++;
+    if (entry === this.idCell.length) this.growEntries();
+    const at = entry * 4;
+    this.ids[at] = a;
+    this.ids[at + 1] = b;
+    this.ids[at + 2] = c;
+    this.ids[at + 3] = d;
+    this.idCell[entry] = cell;
+    if (value !== 0) this.valueColumn()[entry] = value;
+    this.slots[slot] = entry + 1;
+    if (this.distinct > this.slots.length * SLOT_LOAD) this.growSlots();
+  }
+
+  private valueColumn(): Float64Array {
+    this.idValue ??= new Float64Array(this.idCell.length);
+    return this.idValue;
+  }
+
+  /** sum = high * 2^32 + low; low is carried over before it could lose a bit. */
+  private addToSum(cell: number, value: number, sign = 1): void {
+    const high = Math.floor(value / TWO_32);
+    this.cellSumHigh[cell] = this.cellSumHigh[cell]! + sign * high;
+    const low = this.cellSumLow[cell]! + sign * (value - high * TWO_32);
+    const carry = Math.floor(low / TWO_32);
+    this.cellSumHigh[cell] = this.cellSumHigh[cell]! + carry;
+    this.cellSumLow[cell] = low - carry * TWO_32;
+  }
+
+  private cell(video: number, type: number): number {
+    const name = video * TYPE_SPAN + type;
+    let cell = this.cellByName.get(name);
+    if (cell === undefined) {
+      cell = this.cells++;
+      if (cell === this.cellVideo.length) this.growCells();
+      this.cellVideo[cell] = video;
+      this.cellType[cell] = type;
+      this.cellByName.set(name, cell);
+    }
+    return cell;
+  }
+
+  private hash(a: number, b: number, c: number, d: number): number {
+    const s = this.seeds;
+    let h = Math.imul(a ^ s[0]!, s[4]! | 1);
+    h = Math.imul((h ^ (h >>> 15)) + (b ^ s[1]!), s[5]! | 1);
+    h = Math.imul((h ^ (h >>> 13)) + (c ^ s[2]!), s[6]! | 1);
+    h = Math.imul((h ^ (h >>> 16)) + (d ^ s[3]!), s[7]! | 1);
+    return h ^ (h >>> 15);
+  }
+
+  private growEntries(): void {
+    const capacity = this.idCell.length * 2;
+    this.ids = grown(this.ids, new Uint32Array(capacity * 4));
+    this.idCell = grown(this.idCell, new Uint32Array(capacity));
+    if (this.idValue !== undefined) this.idValue = grown(this.idValue, new Float64Array(capacity));
+  }
+
+  private growSlots(): void {
+    const slots = new Int32Array(this.slots.length * 2);
+    const mask = slots.length - 1;
+    const ids = this.ids;
+    for (let entry = 0; entry < this.distinct; entry++) {
+      const at = entry * 4;
+      let slot = this.hash(ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!) & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = entry + 1;
+    }
+    this.slots = slots;
+  }
+
+  private growCells(): void {
+    const capacity = this.cellVideo.length * 2;
+    this.cellVideo = grown(this.cellVideo, new Uint32Array(capacity));
+    this.cellType = grown(this.cellType, new Uint32Array(capacity));
+    this.cellCount = grown(this.cellCount, new Float64Array(capacity));
+    this.cellSumHigh = grown(this.cellSumHigh, new Float64Array(capacity));
+    this.cellSumLow = grown(this.cellSumLow, new Float64Array(capacity));
+    this.cellLastMs = grown(this.cellLastMs, new Uint16Array(capacity));
+  }
+}
+
+function slotCount(events: number): number {
+  return 2 ** Math.ceil(Math.log2(events / SLOT_LOAD + 1));
+}
+
+/** The dedup partition of an id: the same on every worker, so unseeded. `partitions` >= 1. */
+export function partitionOf(a: number, b: number, c: number, d: number, partitions: number): number {
+  if (partitions === 1) return 0;
+  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b);
+  h = Math.imul((h ^ (h >>> 15)) + b, 0xc2b2ae35);
+  h = Math.imul((h ^ (h >>> 13)) + c, 0x27d4eb2f);
+  h = Math.imul((h ^ (h >>> 16)) + d, 0x165667b1);
+  return ((h ^ (h >>> 15)) >>> 0) % partitions;
+}
+
+/** The video shard of a video: FNV-1a over its ASCII name. */
+export function shardOf(video: string, shards: number): number {
+  if (shards === 1) return 0;
+  let h = 0x811c9dc5;
+  for (let i = 0; i < video.length; i++) h = Math.imul(h ^ video.charCodeAt(i), 0x01000193);
+  return ((h ^ (h >>> 15)) >>> 0) % shards;
+}
