@@ -1,6 +1,7 @@
 import { MINUTE_MS } from "./event";
-import { EventBlockBuilder, NameTable } from "./event-block";
+import { EventBlockBuilder } from "./event-block";
 import type { EventColumns } from "./event-columns";
+import { NameTable, textSpans } from "./name-table";
 import { partitionOf } from "./pane";
 
 export interface SealedBlock {
@@ -35,8 +36,8 @@ export class BlockPartitioner {
   add(columns: EventColumns, receivedAtMs: number | Float64Array, minutes?: ReadonlySet<number>): void {
     const { count, timesMs, videoIndex, typeIndex, values } = columns;
     const ids = words(columns.ids);
-    const videos = Uint32Array.from(columns.videos, (video) => this.videos.index(video));
-    const types = Uint32Array.from(columns.types, (type) => this.types.index(type));
+    const videos = this.videos.indexSpans(columns.videoSpans ?? textSpans(columns.videos));
+    const types = this.types.indexSpans(textSpans(columns.types));
     const lateRule = this.allowedLatenessMs !== Number.POSITIVE_INFINITY;
     let minute = Number.NaN;
     let builders: (EventBlockBuilder | undefined)[] | undefined;

@@ -1,11 +1,11 @@
-import { grown, NameTable, unpackNames } from "./event-block";
 import type { MinuteCounts } from "./minute-counts";
-import { type Pane, shardOf } from "./pane";
+import { grown, NameTable, packedSpans, spanTexts } from "./name-table";
+import type { Pane } from "./pane";
 
 /**
  * A count block: the counts one partition's pane has for the videos of one shard, packed. Count blocks cross the second shuffle.
- * Layout as in event-block.ts: header 8 x uint32 (cells, videos, types, bytes of names, 0...) | counts, sum high, sum low float64 x n |
- * video index uint32 x n | type index uint32 x n | last ms uint16 x n | name lengths | names.
+ * Layout as in event-block.ts: header 8 x uint32 (cells, videos, types, 0...) | counts, sum high, sum low float64 x n |
+ * video index uint32 x n | type index uint32 x n | last ms uint16 x n | the videos' lengths and names | the types'.
  */
 const HEADER_BYTES = 32;
 const CELL_BYTES = 8 * 3 + 4 * 2 + 2;
@@ -15,9 +15,11 @@ export const MAX_CELLS = 16_384;
 
 /** A pane's counts as blocks by video shard. A pane with no cells gives none. */
 export function* packPane(pane: Pane, shards: number): Generator<{ shard: number; bytes: Uint8Array }> {
-  const shardOfVideo = Uint32Array.from(pane.videos.names, (video) => shardOf(video, shards));
+  const shardOfVideo = Uint32Array.from({ length: shards === 1 ? 0 : pane.videos.size }, (_, video) =>
+    pane.videos.shard(video, shards),
+  );
   const cells: number[][] = Array.from({ length: shards }, () => []);
-  for (let cell = 0; cell < pane.cells; cell++) cells[shardOfVideo[pane.cellVideo[cell]!]!]!.push(cell);
+  for (let cell = 0; cell < pane.cells; cell++) cells[shardOfVideo[pane.cellVideo[cell]!] ?? 0]!.push(cell);
   for (let shard = 0; shard < shards; shard++) {
     for (let from = 0; from < cells[shard]!.length; from += MAX_CELLS) {
       yield { shard, bytes: packCells(pane, cells[shard]!.slice(from, from + MAX_CELLS)) };
@@ -26,46 +28,63 @@ export function* packPane(pane: Pane, shards: number): Generator<{ shard: number
 }
 
 function packCells(pane: Pane, cells: readonly number[]): Uint8Array {
-  const videos = new NameTable();
-  const types = new NameTable();
   const n = cells.length;
   const numbers = new Float64Array(n * 3);
   const indexes = new Uint32Array(n * 2);
   const lastMs = new Uint16Array(n);
+  const videos = new Renumbering(pane.videos.size);
+  const types = new Renumbering(pane.types.size);
   for (let i = 0; i < n; i++) {
     const cell = cells[i]!;
     numbers[i] = pane.cellCount[cell]!;
     numbers[n + i] = pane.cellSumHigh[cell]!;
     numbers[2 * n + i] = pane.cellSumLow[cell]!;
-    indexes[i] = videos.index(pane.videos.names[pane.cellVideo[cell]!]!);
-    indexes[n + i] = types.index(pane.types.names[pane.cellType[cell]!]!);
+    indexes[i] = videos.number(pane.cellVideo[cell]!);
+    indexes[n + i] = types.number(pane.cellType[cell]!);
     lastMs[i] = pane.cellLastMs[cell]!;
   }
-  const names = [...videos.names, ...types.names];
-  const text = Buffer.from(names.join(""), "latin1");
-  const bytes = new Uint8Array(HEADER_BYTES + n * CELL_BYTES + names.length + text.length);
-  new Uint32Array(bytes.buffer, 0, 8).set([n, videos.names.length, types.names.length, text.length]);
+  const nameBytes = pane.videos.packedSize(videos.order) + pane.types.packedSize(types.order);
+  const bytes = new Uint8Array(HEADER_BYTES + n * CELL_BYTES + nameBytes);
+  new Uint32Array(bytes.buffer, 0, 8).set([n, videos.order.length, types.order.length]);
   let at = HEADER_BYTES;
   for (const column of [numbers, indexes, lastMs]) {
     bytes.set(new Uint8Array(column.buffer), at);
     at += column.byteLength;
   }
-  for (const name of names) bytes[at++] = name.length;
-  bytes.set(text, at);
+  pane.types.packNames(types.order, bytes, pane.videos.packNames(videos.order, bytes, at));
   return bytes;
+}
+
+/** Old numbers -> 0, 1, 2... in the order they are first asked for. */
+class Renumbering {
+  readonly order: number[] = [];
+  private readonly known: Int32Array;
+
+  constructor(size: number) {
+    this.known = new Int32Array(size);
+  }
+
+  number(old: number): number {
+    if (this.known[old] === 0) {
+      this.order.push(old);
+      this.known[old] = this.order.length;
+    }
+    return this.known[old]! - 1;
+  }
 }
 
 /** Column views over a packed count block, as counts of `minute`. */
 export function openCounts(packed: Uint8Array, minute: number): MinuteCounts {
   const bytes = packed.byteOffset % 8 === 0 ? packed : packed.slice();
   const { buffer, byteOffset } = bytes;
-  const [n, videoCount, typeCount, textLength] = new Uint32Array(buffer, byteOffset, 8) as unknown as [number, number, number, number];
+  const [n, videoCount, typeCount] = new Uint32Array(buffer, byteOffset, 8) as unknown as [number, number, number];
   const start = byteOffset + HEADER_BYTES;
-  const names = unpackNames(buffer, start + n * CELL_BYTES, videoCount + typeCount, textLength);
+  const videos = packedSpans(bytes, HEADER_BYTES + n * CELL_BYTES, videoCount);
+  const types = packedSpans(bytes, videoCount === 0 ? 0 : videos.ends[videoCount - 1]!, typeCount);
   return {
     minute,
-    videos: names.slice(0, videoCount),
-    types: names.slice(videoCount),
+    videos: spanTexts(videos),
+    types: spanTexts(types),
     counts: new Float64Array(buffer, start, n),
     sumHigh: new Float64Array(buffer, start + n * 8, n),
     sumLow: new Float64Array(buffer, start + n * 16, n),
@@ -92,8 +111,8 @@ export class CountsBuilder {
   private lastMs = new Uint16Array(64);
 
   add(part: MinuteCounts): void {
-    const videos = Uint32Array.from(part.videos, (video) => this.videos.index(video));
-    const types = Uint32Array.from(part.types, (type) => this.types.index(type));
+    const videos = Uint32Array.from(part.videos, (video) => this.videos.indexText(video));
+    const types = Uint32Array.from(part.types, (type) => this.types.indexText(type));
     for (let i = 0; i < part.counts.length; i++) {
       const row = this.row(videos[part.videoIndex[i]!]!, types[part.typeIndex[i]!]!);
       this.count[row] = this.count[row]! + part.counts[i]!;
@@ -132,14 +151,14 @@ export class CountsBuilder {
   *build(minute: number): Generator<MinuteCounts> {
     for (let from = 0; from < this.rows; from += MAX_CELLS) {
       const to = Math.min(from + MAX_CELLS, this.rows);
-      const videos = new NameTable();
-      const types = new NameTable();
+      const videos = new Renumbering(this.videos.size);
+      const types = new Renumbering(this.types.size);
       yield {
         minute,
-        videoIndex: this.video.subarray(from, to).map((video) => videos.index(this.videos.names[video]!)),
-        typeIndex: Uint16Array.from(this.type.subarray(from, to), (type) => types.index(this.types.names[type]!)),
-        videos: videos.names,
-        types: types.names,
+        videoIndex: this.video.subarray(from, to).map((video) => videos.number(video)),
+        typeIndex: Uint16Array.from(this.type.subarray(from, to), (type) => types.number(type)),
+        videos: videos.order.map((video) => this.videos.text(video)),
+        types: types.order.map((type) => this.types.text(type)),
         counts: this.count.subarray(from, to),
         sumHigh: this.sumHigh.subarray(from, to),
         sumLow: this.sumLow.subarray(from, to),

@@ -1,13 +1,14 @@
 import { ID_BYTES } from "./event-identity";
+import { grown, type NameSpans, type NameTable, packedSpans } from "./name-table";
 
 /**
  * A block: the events of one minute and one dedup partition, packed into one byte array. Blocks, not events, cross the first
  * shuffle, because an element costs a runner far more than an event does.
  *
  * Layout, little-endian, every column aligned to its width from the start:
- * header 8 x uint32 (events, videos, types, has values, bytes of names, 0, 0, 0) | ids 16 x n | values float64 x n (only with values;
- * NaN: none) | video index uint32 x n | ms in minute uint16 x n | type index uint16 x n | name lengths uint8 x (videos + types) |
- * names ASCII.
+ * header 8 x uint32 (events, videos, types, has values, 0, 0, 0, 0) | ids 16 x n | values float64 x n (only with values;
+ * NaN: none) | video index uint32 x n | ms in minute uint16 x n | type index uint16 x n | the videos'
+ * lengths uint8 and names ASCII | the types' likewise.
  */
 export interface EventBlock {
   count: number;
@@ -17,8 +18,8 @@ export interface EventBlock {
   videoIndex: Uint32Array;
   msInMinute: Uint16Array;
   typeIndex: Uint16Array;
-  videos: string[];
-  types: string[];
+  videos: NameSpans;
+  types: NameSpans;
 }
 
 /** A block is sealed before it could pass this; elements stay below 1 MB. */
@@ -27,22 +28,6 @@ const HEADER_BYTES = 32;
 const MANY_NAMES = 256;
 const FIRST_ROWS = 16;
 const EVENT_BYTES = ID_BYTES + 8 + 4 + 2 + 2;
-
-/** Names given numbers for the life of a bundle, so that a name is looked up once a batch and not once an event. */
-export class NameTable {
-  private readonly indexes = new Map<string, number>();
-  readonly names: string[] = [];
-
-  index(name: string): number {
-    let index = this.indexes.get(name);
-    if (index === undefined) {
-      index = this.names.length;
-      this.names.push(name);
-      this.indexes.set(name, index);
-    }
-    return index;
-  }
-}
 
 /** Fills one block. Video and type numbers are those of the bundle's NameTables; the sealed block carries only the names it uses. */
 export class EventBlockBuilder {
@@ -66,7 +51,16 @@ export class EventBlockBuilder {
     return HEADER_BYTES + (this.count + 1) * EVENT_BYTES + this.nameBytes + 256 > MAX_BLOCK_BYTES;
   }
 
-  add(a: number, b: number, c: number, d: number, video: number, type: number, msInMinute: number, value: number): void {
+  add(
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    video: number,
+    type: number,
+    msInMinute: number,
+    value: number,
+  ): void {
     const row = this.count++;
     if (row === this.videoIndex.length) this.grow();
     const at = row * 4;
@@ -77,17 +71,17 @@ export class EventBlockBuilder {
     let local = this.localVideos.find(video);
     if (local < 0) {
       local = this.localVideos.add(video);
-      this.nameBytes += this.videos.names[video]!.length + 1;
+      this.nameBytes += this.videos.lengthOf(video) + 1;
     }
     this.videoIndex[row] = local;
     local = this.localTypes.find(type);
     if (local < 0) {
       local = this.localTypes.add(type);
-      this.nameBytes += this.types.names[type]!.length + 1;
+      this.nameBytes += this.types.lengthOf(type) + 1;
     }
     this.typeIndex[row] = local;
     this.msInMinute[row] = msInMinute;
-    if (value === value) {
+    if (!Number.isNaN(value)) {
       this.values ??= new Float64Array(this.videoIndex.length).fill(Number.NaN);
       this.values[row] = value;
     }
@@ -105,12 +99,14 @@ export class EventBlockBuilder {
   /** The packed block. The builder must not be used afterwards. */
   seal(): Uint8Array {
     const n = this.count;
-    const names = [...this.localVideos.order.map((v) => this.videos.names[v]!), ...this.localTypes.order.map((t) => this.types.names[t]!)];
-    const text = Buffer.from(names.join(""), "latin1");
+    const videos = this.localVideos.order;
+    const types = this.localTypes.order;
     const hasValues = this.values !== undefined;
-    const size = HEADER_BYTES + n * (hasValues ? EVENT_BYTES : EVENT_BYTES - 8) + names.length + text.length;
-    const bytes = new Uint8Array(size);
-    new Uint32Array(bytes.buffer, 0, 8).set([n, this.localVideos.order.length, this.localTypes.order.length, hasValues ? 1 : 0, text.length]);
+    const columnBytes = n * (hasValues ? EVENT_BYTES : EVENT_BYTES - 8);
+    const bytes = new Uint8Array(
+      HEADER_BYTES + columnBytes + this.videos.packedSize(videos) + this.types.packedSize(types),
+    );
+    new Uint32Array(bytes.buffer, 0, 8).set([n, videos.length, types.length, hasValues ? 1 : 0]);
     let at = HEADER_BYTES;
     const put = (column: Uint32Array | Uint16Array | Float64Array, length: number) => {
       bytes.set(new Uint8Array(column.buffer, column.byteOffset, length * column.BYTES_PER_ELEMENT), at);
@@ -121,8 +117,7 @@ export class EventBlockBuilder {
     put(this.videoIndex, n);
     put(this.msInMinute, n);
     put(this.typeIndex, n);
-    for (const name of names) bytes[at++] = name.length;
-    bytes.set(text, at);
+    this.types.packNames(types, bytes, this.videos.packNames(videos, bytes, at));
     return bytes;
   }
 }
@@ -165,7 +160,12 @@ class LocalNames {
 export function openBlock(packed: Uint8Array): EventBlock {
   const bytes = packed.byteOffset % 8 === 0 ? packed : packed.slice();
   const { buffer, byteOffset } = bytes;
-  const [count, videoCount, typeCount, hasValues, textLength] = new Uint32Array(buffer, byteOffset, 8) as unknown as [number, number, number, number, number];
+  const [count, videoCount, typeCount, hasValues] = new Uint32Array(buffer, byteOffset, 8) as unknown as [
+    number,
+    number,
+    number,
+    number,
+  ];
   let at = byteOffset + HEADER_BYTES;
   const ids = new Uint32Array(buffer, at, count * 4);
   at += count * ID_BYTES;
@@ -180,24 +180,16 @@ export function openBlock(packed: Uint8Array): EventBlock {
   at += count * 2;
   const typeIndex = new Uint16Array(buffer, at, count);
   at += count * 2;
-  const names = unpackNames(buffer, at, videoCount + typeCount, textLength);
-  return { count, ids, values, videoIndex, msInMinute, typeIndex, videos: names.slice(0, videoCount), types: names.slice(videoCount) };
-}
-
-/** `count` length bytes, then the names one after another, ASCII. */
-export function unpackNames(buffer: ArrayBufferLike, at: number, count: number, textLength: number): string[] {
-  const lengths = new Uint8Array(buffer, at, count);
-  const text = Buffer.from(buffer as ArrayBuffer, at + count, textLength).toString("latin1");
-  const names = new Array<string>(count);
-  let from = 0;
-  for (let i = 0; i < count; i++) {
-    names[i] = text.slice(from, from + lengths[i]!);
-    from += lengths[i]!;
-  }
-  return names;
-}
-
-export function grown<T extends { set(from: T): void }>(from: T, into: T): T {
-  into.set(from);
-  return into;
+  const videos = packedSpans(bytes, at - byteOffset, videoCount);
+  const typesAt = videoCount === 0 ? at - byteOffset : videos.ends[videoCount - 1]!;
+  return {
+    count,
+    ids,
+    values,
+    videoIndex,
+    msInMinute,
+    typeIndex,
+    videos,
+    types: packedSpans(bytes, typesAt, typeCount),
+  };
 }

@@ -1,6 +1,7 @@
 import type { VideoEvent } from "./event";
 import { type AcceptanceRules, isEventType, isVideoId, MAX_TIME_MS, minuteOf, timeRejection } from "./event";
 import { ID_BYTES, isHashedIdBytes, isUuidBytes, uuidText, writeEventId } from "./event-identity";
+import type { NameSpans } from "./name-table";
 import type { Rejection, RejectionReason } from "./rejection";
 
 /** A batch of events by column: what a batch message holds, without an object per event. Every column has `count` rows. */
@@ -8,7 +9,10 @@ export interface EventColumns {
   count: number;
   /** 16 bytes a row (event-identity.ts). */
   ids: Uint8Array;
-  videos: string[];
+  /** Read it only where strings are needed: a decoder makes them on demand. */
+  readonly videos: readonly string[];
+  /** The same names as bytes, where the decoder has them. */
+  videoSpans?: NameSpans;
   videoIndex: Uint32Array;
   types: string[];
   typeIndex: Uint16Array;
@@ -99,7 +103,8 @@ export class EventColumnsBuilder {
  */
 export function validateColumns(columns: EventColumns, rules: AcceptanceRules): Rejection[] {
   const rejections: Rejection[] = [];
-  const badVideo = columns.videos.map((video) => !isVideoId(video));
+  const badVideo =
+    columns.videoSpans === undefined ? columns.videos.map((video) => !isVideoId(video)) : badSpans(columns.videoSpans);
   const badType = columns.types.map((type) => !isEventType(type));
   const earliestMs = rules.receivedAtMs - rules.rawRetentionMs;
   const { count, ids, videoIndex, typeIndex, timesMs, values, hashedIds } = columns;
@@ -131,6 +136,19 @@ export function validateColumns(columns: EventColumns, rules: AcceptanceRules): 
     if (reason !== undefined) rejections.push({ index: row, eventId: shownId(columns, row), reason, detail });
   }
   return rejections;
+}
+
+const VIDEO_ID_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => (isVideoId(String.fromCharCode(byte)) ? 1 : 0));
+
+function badSpans({ bytes, starts, ends }: NameSpans): boolean[] {
+  const bad = new Array<boolean>(starts.length);
+  for (let i = 0; i < starts.length; i++) {
+    const length = ends[i]! - starts[i]!;
+    let good = length >= 1 && length <= 128;
+    for (let at = starts[i]!; good && at < ends[i]!; at++) good = VIDEO_ID_BYTE[bytes[at]!] === 1;
+    bad[i] = !good;
+  }
+  return bad;
 }
 
 const isValue = (value: number): boolean => Number.isNaN(value) || Number.isSafeInteger(value);

@@ -1,4 +1,5 @@
-import { type EventBlock, grown, NameTable } from "./event-block";
+import type { EventBlock } from "./event-block";
+import { grown, NameTable } from "./name-table";
 
 /**
  * What one dedup partition knows of one minute: the set of its distinct events and their counts by (video, type). The same as a
@@ -20,8 +21,8 @@ export class Pane {
   distinct = 0;
   /** Ids that came with more than one video or type, counted once for each further (video, type). */
   reusedIds = 0;
-  readonly videos = new NameTable();
-  readonly types = new NameTable();
+  readonly videos: NameTable;
+  readonly types: NameTable;
   cells = 0;
   cellVideo = new Uint32Array(64);
   cellType = new Uint32Array(64);
@@ -39,18 +40,26 @@ export class Pane {
   /** `seed`: 8 random words, the same for the life of the process; unknown to clients. */
   constructor(seed: Uint32Array, expectedEvents = 0) {
     this.seeds = seed;
+    this.videos = new NameTable(seed[0]);
+    this.types = new NameTable(seed[1]);
     this.slots = new Int32Array(slotCount(Math.max(64, expectedEvents)));
   }
 
   /** Approximate bytes held, for bounds. */
   get sizeBytes(): number {
-    return this.slots.byteLength + this.ids.byteLength + this.idCell.byteLength + (this.idValue?.byteLength ?? 0) + this.cells * 120;
+    return (
+      this.slots.byteLength +
+      this.ids.byteLength +
+      this.idCell.byteLength +
+      (this.idValue?.byteLength ?? 0) +
+      this.cells * 120
+    );
   }
 
   addBlock(block: EventBlock): void {
     const { count, ids, values, videoIndex, msInMinute, typeIndex } = block;
-    const videos = Uint32Array.from(block.videos, (video) => this.videos.index(video));
-    const types = Uint32Array.from(block.types, (type) => this.types.index(type));
+    const videos = this.videos.indexSpans(block.videos);
+    const types = this.types.indexSpans(block.types);
     const typeCount = types.length;
     const known = new Int32Array(Math.min(videos.length * typeCount, MAX_PAIRS)).fill(-1);
     this.received += count;
@@ -195,12 +204,4 @@ export function partitionOf(a: number, b: number, c: number, d: number, partitio
   h = Math.imul((h ^ (h >>> 13)) + c, 0x27d4eb2f);
   h = Math.imul((h ^ (h >>> 16)) + d, 0x165667b1);
   return ((h ^ (h >>> 15)) >>> 0) % partitions;
-}
-
-/** The video shard of a video: FNV-1a over its ASCII name. */
-export function shardOf(video: string, shards: number): number {
-  if (shards === 1) return 0;
-  let h = 0x811c9dc5;
-  for (let i = 0; i < video.length; i++) h = Math.imul(h ^ video.charCodeAt(i), 0x01000193);
-  return ((h ^ (h >>> 15)) >>> 0) % shards;
 }

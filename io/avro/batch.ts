@@ -1,6 +1,7 @@
 import type { Type } from "avsc";
 import type { EventColumns } from "../../domain/event-columns";
 import { ID_BYTES } from "../../domain/event-identity";
+import { type NameSpans, spanTexts } from "../../domain/name-table";
 import { AvroError, AvroReader, AvroWriter } from "./binary";
 import { SchemaRegistry, shippedSchema } from "./schema-registry";
 
@@ -125,9 +126,9 @@ function decodeCurrent(bytes: Buffer): DecodedBatch {
   const count = reader.size();
   const ids = reader.take(reader.size());
   if (ids.length !== count * ID_BYTES) throw new AvroError("ids must hold 16 bytes an event");
-  const videos = reader.strings();
+  const videoSpans = reader.spans();
   const videoIndex = new Uint32Array(count);
-  reader.numbersInto(videoIndex, videos.length);
+  reader.numbersInto(videoIndex, videoSpans.starts.length);
   const types = reader.strings();
   if (types.length > MAX_TYPES) throw new AvroError("too many event types in one batch");
   const typeIndex = new Uint16Array(count);
@@ -136,7 +137,7 @@ function decodeCurrent(bytes: Buffer): DecodedBatch {
   const timesMs = new Float64Array(count);
   reader.numbersInto(timesMs, Number.POSITIVE_INFINITY);
   for (let row = 0; row < count; row++) timesMs[row] = timesMs[row]! + baseMs;
-  const columns: EventColumns = { count, ids, videos, videoIndex, types, typeIndex, timesMs };
+  const columns: EventColumns = new DecodedColumns(count, ids, videoSpans, videoIndex, types, typeIndex, timesMs);
   const values = denseValues(count, reader.numbers(), reader.numbers());
   if (values !== undefined) columns.values = values;
   const hashedIds = sparseText(count, reader.numbers(), reader.strings());
@@ -146,6 +147,29 @@ function decodeCurrent(bytes: Buffer): DecodedBatch {
   checkExtras(columns);
   if (reader.remaining > 0) throw new AvroError("bytes are left over after the batch");
   return { ...header, columns };
+}
+
+/** Columns over the bytes of a message; the video names become strings only when asked for. */
+class DecodedColumns implements EventColumns {
+  values?: Float64Array;
+  hashedIds?: ReadonlyMap<number, string>;
+  extras?: ReadonlyMap<number, string>;
+  private texts: string[] | undefined;
+
+  constructor(
+    readonly count: number,
+    readonly ids: Uint8Array,
+    readonly videoSpans: NameSpans,
+    readonly videoIndex: Uint32Array,
+    readonly types: string[],
+    readonly typeIndex: Uint16Array,
+    readonly timesMs: Float64Array,
+  ) {}
+
+  get videos(): readonly string[] {
+    this.texts ??= spanTexts(this.videoSpans);
+    return this.texts;
+  }
 }
 
 /** A value int64 can hold but JavaScript cannot becomes Infinity, which no valid value is, so that its event is refused. */

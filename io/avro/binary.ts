@@ -2,6 +2,8 @@
  * Avro's binary encoding (Avro 1.12 specification, "Binary encoding"), the few kinds the hot path needs, by hand: a library makes
  * an object per event, which costs more than everything else together (docs/decisions). Tests hold it against avsc.
  */
+import type { NameSpans } from "../../domain/name-table";
+
 declare global {
   /** Node's own fast paths behind Buffer.toString and Buffer.write; present in every Node, absent from its types. */
   interface Buffer {
@@ -107,6 +109,22 @@ export class AvroReader {
   private checkedCount(count: number): number {
     if (count > this.remaining) throw new AvroError("an array claims more items than there are bytes");
     return count;
+  }
+
+  /** An array of strings as spans of the message, none of them made into a string. */
+  spans(): NameSpans {
+    const starts: number[] = [];
+    const ends: number[] = [];
+    for (let count = this.blockCount(); count > 0; count = this.blockCount()) {
+      for (let i = 0; i < count; i++) {
+        const length = this.size();
+        if (length > this.remaining) throw new AvroError("the data ends inside a string");
+        starts.push(this.position);
+        this.position += length;
+        ends.push(this.position);
+      }
+    }
+    return { bytes: this.bytes, starts: Uint32Array.from(starts), ends: Uint32Array.from(ends) };
   }
 
   strings(): string[] {
