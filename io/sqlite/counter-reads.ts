@@ -1,0 +1,232 @@
+/**
+ * Everything that is read from counters.sqlite, over a given connection (the writer's own or a read-only one).
+ * Synchronous: a caller that must stay responsive runs the heavy ones in a thread (reader-thread.ts).
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { MinuteCounts } from "../../domain/minute-counts";
+import type { Cell, Granularity, Total, VideoCount } from "../ports";
+import { onSnapshot, orUnavailable } from "./connection";
+import { COUNTERS_FILE } from "./counter-schema";
+import { MinuteCellReader } from "./minute-cell-reader";
+import { NameDictionary } from "./name-dictionary";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+/** Rows fetched at a time by the scans over everything: no read transaction is held between two of them. */
+const PAGE_ROWS = 5000;
+const CACHED_VIDEOS = 50_000;
+
+type Named = { videoId: string; eventType: string };
+
+export class CounterReads {
+  readonly #videos: NameDictionary;
+  readonly #types: NameDictionary;
+  readonly #totals: StatementSync;
+  readonly #cells: Record<Granularity, StatementSync>;
+  readonly #hourBounds: StatementSync;
+  readonly #dayBounds: StatementSync;
+  readonly #top: StatementSync;
+  readonly #minutes: MinuteCellReader;
+
+  constructor(private readonly db: DatabaseSync) {
+    this.#videos = new NameDictionary(db, "videos", CACHED_VIDEOS);
+    this.#types = new NameDictionary(db, "types", 1000);
+    const exact = (sql: string) => {
+      const statement = db.prepare(sql);
+      // sum_high may pass 2^53, where node:sqlite refuses to give a number.
+      statement.setReadBigInts(true);
+      return statement;
+    };
+    this.#totals = exact(
+      `SELECT t.name AS type, c.count, c.sum_high, c.sum_low, c.last_ms FROM total_cells c
+         JOIN types t ON t.id = c.type WHERE c.video = ? AND c.count > 0 ORDER BY t.name`,
+    );
+    const columns = "count, sum_high, sum_low";
+    this.#cells = {
+      minute: exact(
+        `SELECT minute AS start, ${columns} FROM minute_cells
+           WHERE hour = ? AND video = ? AND type = ? AND minute >= ? AND minute < ? AND count > 0 ORDER BY minute`,
+      ),
+      hour: exact(
+        `SELECT hour AS start, ${columns} FROM hour_cells
+           WHERE day = ? AND video = ? AND type = ? AND hour >= ? AND hour < ? AND count > 0 ORDER BY hour`,
+      ),
+      day: exact(
+        `SELECT day AS start, ${columns} FROM day_cells WHERE day = ? AND video = ? AND type = ? AND count > 0`,
+      ),
+    };
+    // Two look-ups: MIN and MAX in one SELECT would scan the table.
+    this.#hourBounds = db.prepare(
+      "SELECT (SELECT MIN(hour) FROM minute_cells) AS first, (SELECT MAX(hour) FROM minute_cells) AS last",
+    );
+    this.#dayBounds = db.prepare(
+      "SELECT (SELECT MIN(day) FROM day_cells) AS first, (SELECT MAX(day) FROM day_cells) AS last",
+    );
+    this.#top = db.prepare(TOP);
+    this.#minutes = new MinuteCellReader(db);
+  }
+
+  totals(videoId: string): Map<string, Total> {
+    return orUnavailable(COUNTERS_FILE, () => {
+      const video = this.#videos.known(videoId);
+      const rows = video === undefined ? [] : this.#totals.all(video);
+      return new Map(rows.map((row) => [String(row.type), { ...asCounts(row), lastEventAtMs: Number(row.last_ms) }]));
+    });
+  }
+
+  read(videoId: string, eventType: string, startMs: number, endMs: number, granularity: Granularity): Cell[] {
+    return orUnavailable(COUNTERS_FILE, () =>
+      onSnapshot(this.db, () => {
+        const video = this.#videos.known(videoId);
+        const type = this.#types.known(eventType);
+        if (video === undefined || type === undefined) return [];
+        const unitMs = granularity === "minute" ? MINUTE_MS : granularity === "hour" ? HOUR_MS : DAY_MS;
+        const from = Math.ceil(startMs / unitMs);
+        const to = Math.ceil(endMs / unitMs);
+        return this.#rows(granularity, video, type, from, to).map((row) => ({
+          startMs: Number(row.start) * unitMs,
+          ...asCounts(row),
+        }));
+      }),
+    );
+  }
+
+  top(eventType: string, startMs: number, endMs: number, limit: number): VideoCount[] {
+    return orUnavailable(COUNTERS_FILE, () => {
+      const type = this.#types.known(eventType);
+      if (type === undefined || limit <= 0) return [];
+      const values = { type, limit, ...topRanges(Math.floor(startMs / MINUTE_MS), Math.ceil(endMs / MINUTE_MS)) };
+      return this.#top.all(values).map((row) => ({ videoId: String(row.name), count: Number(row.total) }));
+    });
+  }
+
+  minuteCells(fromMinute: number, toMinute: number): AsyncIterable<MinuteCounts> {
+    return this.#minutes.read(fromMinute, toMinute);
+  }
+
+  async *derivedCells(
+    granularity: "hour" | "day",
+    startMs: number,
+    endMs: number,
+  ): AsyncGenerator<Named & Cell, void, undefined> {
+    const unitMs = granularity === "hour" ? HOUR_MS : DAY_MS;
+    const from = Math.ceil(startMs / unitMs);
+    const to = Math.ceil(endMs / unitMs);
+    const firstDay = Math.floor((from * unitMs) / DAY_MS);
+    const lastDay = Math.ceil((to * unitMs) / DAY_MS) - 1;
+    const start = granularity === "hour" ? "c.hour" : "c.day";
+    const key = granularity === "hour" ? "c.day, c.video, c.type, c.hour" : "c.day, c.video, c.type";
+    const width = granularity === "hour" ? 4 : 3;
+    const page = this.#page(
+      `SELECT ${key}, ${start} AS start, v.name AS videoId, t.name AS eventType, c.count, c.sum_high, c.sum_low
+         FROM ${granularity}_cells c JOIN videos v ON v.id = c.video JOIN types t ON t.id = c.type
+         WHERE c.day >= ? AND c.day <= ? AND ${start} >= ? AND ${start} < ?
+           AND (${key}) > (${Array(width).fill("?").join(", ")})
+         ORDER BY ${key} LIMIT ${PAGE_ROWS}`,
+    );
+    // The day is fenced beside the key, because (a, b) > (x, y) alone would let the scan run past the range.
+    let after: (number | bigint)[] = [firstDay - 1, 0, 0, 0].slice(0, width);
+    for (;;) {
+      const rows = page(Math.max(firstDay, Number(after[0])), lastDay, from, to, ...after);
+      for (const row of rows) yield { ...named(row), startMs: Number(row.start) * unitMs, ...asCounts(row) };
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE_ROWS) return;
+      after = [last.day, last.video, last.type, last.hour].slice(0, width) as bigint[];
+    }
+  }
+
+  async *allTotals(): AsyncGenerator<Named & Total, void, undefined> {
+    const page = this.#page(
+      `SELECT c.video, c.type, v.name AS videoId, t.name AS eventType, c.count, c.sum_high, c.sum_low, c.last_ms
+         FROM total_cells c JOIN videos v ON v.id = c.video JOIN types t ON t.id = c.type
+         WHERE (c.video, c.type) > (?, ?) ORDER BY c.video, c.type LIMIT ${PAGE_ROWS}`,
+    );
+    let after: (number | bigint)[] = [-1, 0];
+    for (;;) {
+      const rows = page(...after);
+      for (const row of rows) yield { ...named(row), ...asCounts(row), lastEventAtMs: Number(row.last_ms) };
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE_ROWS) return;
+      after = [last.video, last.type] as bigint[];
+    }
+  }
+
+  /** A video's cells are one range in every hour (minutes) or day (hours, days) of the wanted time. */
+  #rows(granularity: Granularity, video: number, type: number, from: number, to: number): Record<string, unknown>[] {
+    const perGroup = granularity === "minute" ? 60 : granularity === "hour" ? 24 : 1;
+    const stored = (granularity === "minute" ? this.#hourBounds : this.#dayBounds).get();
+    if (stored?.first === null || stored === undefined || from >= to) return [];
+    const first = Math.max(Math.floor(from / perGroup), Number(stored.first));
+    const last = Math.min(Math.floor((to - 1) / perGroup), Number(stored.last));
+    const rows: Record<string, unknown>[] = [];
+    for (let group = first; group <= last; group++) {
+      const range = granularity === "day" ? [] : [from, to];
+      rows.push(...this.#cells[granularity].all(group, video, type, ...range));
+    }
+    return rows;
+  }
+
+  #page(sql: string): (...values: (number | bigint)[]) => Record<string, unknown>[] {
+    const statement = this.db.prepare(sql);
+    statement.setReadBigInts(true);
+    return (...values) => orUnavailable(COUNTERS_FILE, () => statement.all(...values));
+  }
+}
+
+/** Only the videos that reach the count of the last place are looked up by name. */
+const TOP = `
+WITH sums AS MATERIALIZED (
+  SELECT video, SUM(count) AS total FROM (
+    SELECT video, count FROM day_cells WHERE day >= :fromDay AND day < :toDay AND type = :type
+    UNION ALL
+    SELECT video, count FROM hour_cells
+      WHERE day >= :fromHourDay AND day <= :toHourDay AND type = :type
+        AND hour >= :fromHour AND hour < :toHour AND (day < :fromDay OR day >= :toDay)
+    UNION ALL
+    SELECT video, count FROM minute_cells
+      WHERE hour = :firstHour AND type = :type AND minute >= :fromMinute AND minute < :toMinute
+        AND (hour < :fromHour OR hour >= :toHour)
+    UNION ALL
+    SELECT video, count FROM minute_cells
+      WHERE hour = :lastHour AND :lastHour <> :firstHour AND type = :type AND minute >= :fromMinute AND minute < :toMinute
+        AND (hour < :fromHour OR hour >= :toHour)
+  ) GROUP BY video HAVING total > 0
+)
+SELECT name, total FROM sums JOIN videos ON videos.id = sums.video
+WHERE total >= (SELECT MIN(total) FROM (SELECT total FROM sums ORDER BY total DESC LIMIT :limit))
+ORDER BY total DESC, name LIMIT :limit`;
+
+/** Whole days [fromDay, toDay), whole hours around them [fromHour, toHour), and the edges' minutes. Empty: from >= to. */
+function topRanges(fromMinute: number, toMinute: number): Record<string, number> {
+  const fromHour = Math.ceil(fromMinute / 60);
+  const toHour = Math.max(fromHour, Math.floor(toMinute / 60));
+  const fromDay = Math.ceil(fromHour / 24);
+  const toDay = Math.max(fromDay, Math.floor(toHour / 24));
+  return {
+    fromDay,
+    toDay,
+    fromHour,
+    toHour,
+    fromHourDay: Math.floor(fromHour / 24),
+    toHourDay: Math.floor((toHour - 1) / 24),
+    firstHour: Math.floor(fromMinute / 60),
+    lastHour: Math.floor((toMinute - 1) / 60),
+    fromMinute,
+    toMinute,
+  };
+}
+
+function asCounts(row: Record<string, unknown>): { count: number; sum: bigint } {
+  return { count: Number(row.count), sum: (asBigInt(row.sum_high) << 32n) + asBigInt(row.sum_low) };
+}
+
+/** A damaged column may hold a REAL: still read, so that the audit can see and repair it. */
+function asBigInt(value: unknown): bigint {
+  if (typeof value === "bigint") return value;
+  return typeof value === "number" && Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n;
+}
+
+function named(row: Record<string, unknown>): Named {
+  return { videoId: String(row.videoId), eventType: String(row.eventType) };
+}

@@ -1,0 +1,199 @@
+/**
+ * The embedded counter store: counters.sqlite in the data folder. Several processes may hold one: writers wait for
+ * each other (BEGIN IMMEDIATE), readers for nobody. Writing and reading run on the calling thread; a service that
+ * must stay responsive reads through `SqliteCounterReader` instead.
+ */
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type { MinuteCounts } from "../../domain/minute-counts";
+import type { Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
+import { inTransaction } from "./connection";
+import { refuseUncountable } from "./countable";
+import { CounterReads } from "./counter-reads";
+import { COUNTERS_FILE, openCounters } from "./counter-schema";
+import { type MinuteSlice, MinuteWriter } from "./minute-writer";
+
+export interface CounterStoreOptions {
+  /** The data folder; must exist. */
+  folder: string;
+  /** Cells of one transaction. The event loop waits for one transaction: about 200 ms at the default of 32,768. */
+  maxCellsPerTransaction?: number;
+  /** How long a write waits for another process's. Default 10,000 ms. */
+  busyTimeoutMs?: number;
+  /** Bound of the file itself; beyond it writes fail as on a full disk. Default: the disk. */
+  maxFileBytes?: number;
+}
+
+interface Call {
+  slices: MinuteSlice[];
+  written: number;
+  unchanged: number;
+  resolve(result: { written: number; unchanged: number }): void;
+  reject(error: unknown): void;
+}
+
+const HOUR_MS = 3_600_000;
+
+export class SqliteCounterStore implements CounterStore {
+  readonly #db: DatabaseSync;
+  readonly #writer: MinuteWriter;
+  readonly #reads: CounterReads;
+  readonly #maxCells: number;
+  #calls: Call[] = [];
+  #running: Promise<void> | undefined;
+
+  /** Opens or creates the store. Throws `StoreUnavailableError`, `SchemaVersionError`. */
+  constructor(options: CounterStoreOptions) {
+    const { folder, maxCellsPerTransaction, ...open } = options;
+    this.#db = openCounters(join(folder, COUNTERS_FILE), open);
+    this.#writer = new MinuteWriter(this.#db);
+    this.#reads = new CounterReads(this.#db);
+    this.#maxCells = maxCellsPerTransaction ?? 32_768;
+  }
+
+  /**
+   * Calls made while a transaction waits share the next one. More cells than one transaction takes are split:
+   * every transaction moves its minutes and all that is derived from them, so a crash between two leaves them agreed.
+   * Rejects with RangeError (not countable values: nothing written), StoreUnavailableError (write again).
+   */
+  async apply(
+    counts: readonly MinuteCounts[],
+    options: { followCorrections?: boolean } = {},
+  ): Promise<{ written: number; unchanged: number }> {
+    for (const minute of counts) refuseUncountable(minute);
+    const slices = sliced(counts, this.#maxCells, options.followCorrections ?? false);
+    if (slices.length === 0) return { written: 0, unchanged: 0 };
+    return new Promise((resolve, reject) => {
+      this.#calls.push({ slices, written: 0, unchanged: 0, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  async correct(counts: readonly MinuteCounts[]): Promise<{ corrected: number }> {
+    for (const minute of counts) refuseUncountable(minute);
+    let corrected = 0;
+    let group: MinuteSlice[] = [];
+    let cells = 0;
+    for (const slice of sliced(counts, this.#maxCells, false)) {
+      if (cells > 0 && cells + rows(slice) > this.#maxCells) {
+        this.#write(() => this.#writer.correct(group));
+        [group, cells] = [[], 0];
+        await nextTurn();
+      }
+      group.push(slice);
+      cells += rows(slice);
+      corrected += rows(slice);
+    }
+    if (cells > 0) this.#write(() => this.#writer.correct(group));
+    return { corrected };
+  }
+
+  async rebuild(videoId: string, fromMs: number, toMs: number): Promise<void> {
+    this.#write(() => this.#writer.rebuild(videoId, Math.floor(fromMs / HOUR_MS), Math.ceil(toMs / HOUR_MS)));
+  }
+
+  async totals(videoId: string): Promise<Map<string, Total>> {
+    return this.#reads.totals(videoId);
+  }
+  async read(
+    videoId: string,
+    eventType: string,
+    startMs: number,
+    endMs: number,
+    granularity: Granularity,
+  ): Promise<Cell[]> {
+    return this.#reads.read(videoId, eventType, startMs, endMs, granularity);
+  }
+  async top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
+    return this.#reads.top(eventType, startMs, endMs, limit);
+  }
+  minuteCells(fromMinute: number, toMinute: number): AsyncIterable<MinuteCounts> {
+    return this.#reads.minuteCells(fromMinute, toMinute);
+  }
+  derivedCells(
+    granularity: "hour" | "day",
+    startMs: number,
+    endMs: number,
+  ): AsyncIterable<{ videoId: string; eventType: string } & Cell> {
+    return this.#reads.derivedCells(granularity, startMs, endMs);
+  }
+  allTotals(): AsyncIterable<{ videoId: string; eventType: string } & Total> {
+    return this.#reads.allTotals();
+  }
+
+  /** Finishes the applies made so far. */
+  async close(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  async #run(): Promise<void> {
+    await nextTurn();
+    while (this.#calls.length > 0) {
+      this.#applyNext();
+      await nextTurn();
+    }
+    this.#running = undefined;
+  }
+
+  /** One transaction: the first slices that wait, up to the bound. */
+  #applyNext(): void {
+    const taken: { call: Call; slice: MinuteSlice }[] = [];
+    let cells = 0;
+    gather: for (const [index, call] of this.#calls.entries()) {
+      while (call.slices.length > 0) {
+        const slice = call.slices[0]!;
+        if (cells > 0 && cells + rows(slice) > this.#maxCells) break gather;
+        taken.push({ call, slice: { ...slice, call: index } });
+        cells += rows(slice);
+        call.slices.shift();
+      }
+    }
+    try {
+      const written = this.#write(() => this.#writer.write(taken.map((one) => one.slice)));
+      for (const { call, slice } of taken) call.unchanged += rows(slice);
+      for (const [index, cellsWritten] of written) {
+        const call = this.#calls[index]!;
+        call.written += cellsWritten;
+        call.unchanged -= cellsWritten;
+      }
+    } catch (error) {
+      const failed = new Set(taken.map((one) => one.call));
+      for (const call of failed) call.reject(error);
+      this.#calls = this.#calls.filter((call) => !failed.has(call));
+      return;
+    }
+    const done = this.#calls.filter((call) => call.slices.length === 0);
+    this.#calls = this.#calls.filter((call) => call.slices.length > 0);
+    for (const { written, unchanged, resolve } of done) resolve({ written, unchanged });
+  }
+
+  #write<T>(work: () => T): T {
+    try {
+      return inTransaction(this.#db, work);
+    } catch (error) {
+      this.#writer.forget();
+      throw error;
+    }
+  }
+}
+
+function rows(slice: MinuteSlice): number {
+  return slice.toRow - slice.fromRow;
+}
+
+/** At most `maxCells` a slice; none is empty. */
+function sliced(counts: readonly MinuteCounts[], maxCells: number, followCorrections: boolean): MinuteSlice[] {
+  const slices: MinuteSlice[] = [];
+  for (const minute of counts) {
+    for (let fromRow = 0; fromRow < minute.counts.length; fromRow += maxCells) {
+      const toRow = Math.min(fromRow + maxCells, minute.counts.length);
+      slices.push({ call: 0, counts: minute, fromRow, toRow, followCorrections });
+    }
+  }
+  return slices;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
