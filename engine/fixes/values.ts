@@ -25,7 +25,7 @@ export function codeValuesExactly(): void {
     // The marker is a string of one byte: its length (1), then the byte.
     if (reader.buf[reader.pos + 1] !== bytesMarker.charCodeAt(0)) return decode.call(this, reader, context);
     reader.string();
-    return Uint8Array.prototype.slice.call(reader.bytes());
+    return new Uint8Array(reader.bytes());
   } as typeof prototype.decode;
 }
 

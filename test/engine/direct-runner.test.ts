@@ -5,7 +5,6 @@ import {
   generate,
   generateWithTimestamps,
   groupByKey,
-  type PCollection,
   parDo,
   provideResource,
   runDirect,
@@ -42,7 +41,7 @@ test.each([
 ])("%s of a plain DoFn is refused, not forgotten", async (_what, doFn) => {
   const failed = runDirect((root) => {
     generate(root, "numbers", new fns.CountTo(1)).apply(
-      withName("hasty", parDo<number, unknown>(doFn as fns.Same<number>)),
+      withName("hasty", parDo<number, unknown>(doFn as unknown as fns.Same<number>)),
     );
   });
   await expect(failed).rejects.toThrow(/stage "hasty": .*awaitableParDo/);
@@ -99,7 +98,7 @@ test("a source of 400,000 elements is pulled exactly once each, twice the operat
       );
     });
     withdrawResource("pulled");
-    return pulled.count + elementCounts["numbers"]! + elementCounts["same"]!;
+    return pulled.count + elementCounts.numbers! + elementCounts.same!;
   };
   const [half, full] = [await operations(200_000), await operations(400_000)];
   expect(half).toBe(600_000);
@@ -134,7 +133,7 @@ test("blocks built over a bundle are grouped by key and minute of the timestamps
       .apply(withName("pack", parDo(new fns.PackBlocks())))
       .apply(withName("minutes", windowInto(fixedWindows({ sizeMs: 60_000 }))))
       .apply(withName("group", groupByKey<string, fns.Block>()))
-      .apply(withName("describe", parDo(new fns.DescribeBlocks(), { window: windowParam() }))) as PCollection<string>,
+      .apply(withName("describe", parDo(new fns.DescribeBlocks(), { window: windowParam() }))),
   }));
   withdrawResource("clicks");
   expect([...outputs.blocks].sort()).toEqual([

@@ -21,12 +21,6 @@ export class CountTo implements Generator<number> {
   }
 }
 
-export class EmitMany implements DoFn<number, { i: number; text: string }> {
-  *process(count: number): Iterable<{ i: number; text: string }> {
-    for (let i = 0; i < count; i++) yield { i, text: "x".repeat(1000) };
-  }
-}
-
 export class Same<T> implements DoFn<T, T> {
   *process(element: T): Iterable<T> {
     yield element;
@@ -58,12 +52,8 @@ export class FailOn implements DoFn<number, number> {
   }
 }
 
-export class ReturnsPromise implements DoFn<number, number> {
-  // A DoFn may be anything at run time: this is the mistake that the types would have caught.
-  process = AsyncMistake.prototype.process as unknown as DoFn<number, number>["process"];
-}
-
-class AsyncMistake {
+/** The types would have caught this mistake, and the next two; the run has to. */
+export class ReturnsPromise {
   async process(): Promise<number[]> {
     return [1];
   }
