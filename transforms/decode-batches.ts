@@ -1,0 +1,134 @@
+import { BlockPartitioner } from "../domain/block-partitioner";
+import { MINUTE_MS } from "../domain/event";
+import { type EventColumns, eventAt, selectRows, validateColumns } from "../domain/event-columns";
+import {
+  type DoFn,
+  type KV,
+  type PCollection,
+  parDo,
+  register,
+  splitByTag,
+  type Tagged,
+  toBytes,
+  type WindowedValue,
+  windowedValue,
+  withName,
+} from "../engine";
+import { readArchiveObject } from "../io/avro/archive-object";
+import { BatchFormatError, decodeBatch } from "../io/avro/batch";
+import { AvroError } from "../io/avro/binary";
+import type { BlockElement, DeadElement, LateElement, Message } from "./elements";
+
+export interface DecodeOptions {
+  /** P: events are spread over this many dedup partitions by their id. */
+  dedupePartitions: number;
+  /** Events received later than this after their time are set aside; -1: never. */
+  allowedLatenessMs: number;
+}
+
+export type Decoded = {
+  blocks: KV<string, BlockElement>;
+  late: KV<string, LateElement>;
+  dead: DeadElement;
+};
+
+/**
+ * Decodes and checks messages, and packs the events of the whole bundle into one block per (dedup partition, minute).
+ * In: messages of the log, or archive objects. Out: `blocks` keyed by partition, at the time of their minute; `late`: counts of events the
+ * lateness rule sets aside, keyed by minute. Rejects: `dead`, with the original bytes whole. Windowing: global in, global out, timestamps of
+ * event time. Replay: the same blocks again; deduplication takes them for the repeats they are.
+ */
+export function decodeBatches(messages: PCollection<Message>, options: DecodeOptions) {
+  const decoded = messages.apply(withName("DecodeBatches", parDo(new DecodeBatches(options))));
+  return splitByTag<Decoded>("ByOutcome", decoded, { blocks: true, late: true, dead: true });
+}
+
+export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
+  private partitioner: BlockPartitioner | undefined;
+
+  constructor(readonly options: DecodeOptions) {}
+
+  *process(message: Message): Iterable<Tagged<Decoded>> {
+    this.partitioner ??= new BlockPartitioner(
+      this.options.dedupePartitions,
+      this.options.allowedLatenessMs < 0 ? Number.POSITIVE_INFINITY : this.options.allowedLatenessMs,
+    );
+    if (message.kind === "batch") yield* this.batch(this.partitioner, toBytes(message.payload), message.minutes);
+    else yield* this.object(this.partitioner, message.name, message.minute, toBytes(message.content));
+  }
+
+  private *batch(
+    partitioner: BlockPartitioner,
+    payload: Uint8Array,
+    minutes: number[] | undefined,
+  ): Iterable<Tagged<Decoded>> {
+    let receivedAtMs = 0;
+    let columns: EventColumns;
+    try {
+      ({ receivedAtMs, columns } = decodeBatch(payload));
+    } catch (error) {
+      if (!(error instanceof BatchFormatError)) throw error;
+      yield { dead: { reason: error.reason, detail: error.message, receivedAtMs, payload, contentType: BATCH_TYPE } };
+      return;
+    }
+    const rejections = validateColumns(columns, { receivedAtMs, rawRetentionMs: Number.POSITIVE_INFINITY });
+    if (rejections.length > 0) {
+      const bad = new Set(rejections.map(({ index }) => index));
+      for (const { index, eventId, reason, detail } of rejections) {
+        const event = Buffer.from(JSON.stringify(eventAt(columns, index)));
+        const dead: DeadElement = { reason, detail, receivedAtMs, payload: event, contentType: "application/json" };
+        if (eventId !== null) dead.eventId = eventId;
+        yield { dead };
+      }
+      columns = selectRows(
+        columns,
+        [...Array(columns.count).keys()].filter((row) => !bad.has(row)),
+      );
+    }
+    partitioner.add(columns, receivedAtMs, minutes === undefined ? undefined : new Set(minutes));
+  }
+
+  private *object(
+    partitioner: BlockPartitioner,
+    name: string,
+    minute: number,
+    content: Uint8Array,
+  ): Iterable<Tagged<Decoded>> {
+    try {
+      for (const { columns, receivedAtMs } of readArchiveObject(content, minute))
+        partitioner.add(columns, receivedAtMs);
+    } catch (error) {
+      if (!(error instanceof AvroError)) throw error;
+      const detail = `archive object ${name}: ${error.message}`;
+      yield {
+        dead: {
+          reason: "not-avro",
+          detail,
+          receivedAtMs: minute * MINUTE_MS,
+          payload: content,
+          contentType: "application/avro",
+        },
+      };
+    }
+  }
+
+  *finishBundle(): Iterable<WindowedValue<Tagged<Decoded>>> {
+    const partitioner = this.partitioner;
+    this.partitioner = undefined;
+    if (partitioner === undefined) return;
+    for (const { minute, partition, count, bytes } of partitioner.finish()) {
+      const value: BlockElement = { minute, count, block: bytes };
+      yield windowedValue<Tagged<Decoded>>({ blocks: { key: String(partition), value } }, minute * MINUTE_MS);
+    }
+    for (const [minute, count] of partitioner.late) {
+      yield windowedValue<Tagged<Decoded>>(
+        { late: { key: String(minute), value: { minute, count } } },
+        minute * MINUTE_MS,
+      );
+    }
+  }
+}
+
+const BATCH_TYPE = "application/vnd.viewmill.batch+avro";
+
+register("transforms/decode-batches", exports);

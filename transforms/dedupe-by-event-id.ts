@@ -1,0 +1,87 @@
+import { randomBytes } from "node:crypto";
+import { packPane } from "../domain/count-block";
+import { openBlock } from "../domain/event-block";
+import { Pane } from "../domain/pane";
+import {
+  type DoFn,
+  groupByKey,
+  type KV,
+  type PCollection,
+  parDo,
+  register,
+  resource,
+  splitByTag,
+  type Tagged,
+  toBytes,
+  withName,
+} from "../engine";
+import type { PartitionLedger } from "../io/ports";
+import type { BlockElement, CountElement } from "./elements";
+
+export interface DedupeOptions {
+  /** Q: counts are spread over this many video shards. */
+  videoShards: number;
+  /** Resource name of a PaneCache: blocks continue the pane kept there instead of starting a new one. Empty: every pane is whole. */
+  paneCache: string;
+}
+
+/** Panes kept from one bounded run to the next, as a streaming runner keeps the state of an accumulating window. */
+export interface PaneCache {
+  /** The pane to add to: the kept one where it may be continued, otherwise the fresh one, kept from now on. */
+  continue(minute: number, partition: number, fresh: () => Pane): Pane;
+}
+
+export type Deduped = {
+  counts: KV<string, CountElement>;
+  ledger: PartitionLedger;
+};
+
+/**
+ * Removes duplicates by event id, video and type within the minute, and counts what is left per (video, type).
+ * In: blocks keyed by partition, in one-minute windows. Out: `counts`: per video shard what this partition has, with the pane's size;
+ * `ledger`: {received, counted, duplicate} of the partition. Rejects: none. Windowing: fixed 60 s, accumulating: each pane holds all before it.
+ * Replay: the same pane again, or a larger one; the larger wins downstream.
+ */
+export function dedupeByEventId(blocks: PCollection<KV<string, BlockElement>>, options: DedupeOptions) {
+  const deduped = blocks
+    .apply(withName("GroupByPartition", groupByKey<string, BlockElement>()))
+    .apply(withName("DedupeByEventId", parDo(new DedupeByEventId(options))));
+  return splitByTag<Deduped>("CountsAndLedger", deduped, { counts: true, ledger: true });
+}
+
+export class DedupeByEventId implements DoFn<KV<string, Iterable<BlockElement>>, Tagged<Deduped>> {
+  constructor(readonly options: DedupeOptions) {}
+
+  *process({ key, value }: KV<string, Iterable<BlockElement>>): Iterable<Tagged<Deduped>> {
+    const partition = Number(key);
+    let pane: Pane | undefined;
+    let minute = 0;
+    for (const element of value) {
+      if (pane === undefined) {
+        minute = element.minute;
+        pane = this.pane(minute, partition);
+      }
+      pane.addBlock(openBlock(toBytes(element.block)));
+    }
+    if (pane === undefined) return;
+    const { received, distinct, reusedIds } = pane;
+    let part = 0;
+    for (const { shard, bytes } of packPane(pane, this.options.videoShards)) {
+      yield { counts: { key: String(shard), value: { minute, partition, received, part: part++, block: bytes } } };
+    }
+    yield {
+      ledger: { minute, partition, received, counted: distinct, duplicate: received - distinct, late: 0, reusedIds },
+    };
+  }
+
+  private pane(minute: number, partition: number): Pane {
+    const fresh = () => new Pane(hashSeed);
+    if (this.options.paneCache === "") return fresh();
+    return resource<PaneCache>(this.options.paneCache).continue(minute, partition, fresh);
+  }
+}
+
+/** Clients choose event ids: without a secret seed they could choose colliding ones. */
+const hashSeed = new Uint32Array(new Uint8Array(randomBytes(32)).buffer);
+
+register("transforms/dedupe-by-event-id", exports);

@@ -1,0 +1,61 @@
+/**
+ * What travels between the transforms. Everything that crosses a shuffle is a plain object of numbers, strings and Uint8Array
+ * fields: the only values the SDK's coders carry whole (see engine/bytes.ts for bytes). Keys are strings.
+ */
+import type { RejectionReason } from "../domain/rejection";
+
+/** One message of the log or of a topic. `minutes`: count only its events of these minutes. */
+export interface BatchMessage {
+  kind: "batch";
+  payload: Uint8Array;
+  minutes?: number[];
+}
+
+/** One object of the archive, read whole. */
+export interface ArchiveMessage {
+  kind: "archive";
+  name: string;
+  minute: number;
+  content: Uint8Array;
+}
+
+export type Message = BatchMessage | ArchiveMessage;
+
+/** The name of an archive object still to be read. */
+export interface ArchiveName {
+  name: string;
+  minute: number;
+}
+
+/** Events of one minute and dedup partition (domain/event-block.ts). */
+export interface BlockElement {
+  minute: number;
+  count: number;
+  block: Uint8Array;
+}
+
+/** Events of one minute set aside by the lateness rule. */
+export interface LateElement {
+  minute: number;
+  count: number;
+}
+
+/** A message or an event that cannot be counted. */
+export interface DeadElement {
+  reason: RejectionReason;
+  detail: string;
+  eventId?: string;
+  receivedAtMs: number;
+  payload: Uint8Array;
+  contentType: string;
+}
+
+/** What one partition's pane has for one video shard (domain/count-block.ts), in `parts` pieces. */
+export interface CountElement {
+  minute: number;
+  partition: number;
+  /** Events the pane was made of: of nested panes the later has more. */
+  received: number;
+  part: number;
+  block: Uint8Array;
+}

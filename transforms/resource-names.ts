@@ -1,0 +1,8 @@
+/** The live objects transforms ask for where they run (engine/resources.ts), and the port each must be. */
+export const RESOURCES = {
+  archive: "viewmill/archive",
+  counterStore: "viewmill/counter-store",
+  streamState: "viewmill/stream-state",
+  deadLetters: "viewmill/dead-letters",
+  paneCache: "viewmill/pane-cache",
+} as const;

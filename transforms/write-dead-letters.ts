@@ -1,0 +1,43 @@
+import {
+  type AwaitableDoFn,
+  awaitableParDo,
+  groupByKey,
+  type KV,
+  type PCollection,
+  register,
+  resource,
+  toBytes,
+  withName,
+} from "../engine";
+import type { DeadLetters } from "../io/ports";
+import type { DeadElement } from "./elements";
+import { RESOURCES } from "./resource-names";
+
+/**
+ * Writes what cannot be counted to the dead letters, the original bytes whole.
+ * In: dead elements. Out: nothing. Rejects: none; a write that fails fails the bundle, so nothing is lost. Windowing: any.
+ * Replay: the letter is written again; replaying both counts once, because the event keeps its id.
+ */
+export function writeDeadLetters(dead: PCollection<DeadElement>): void {
+  dead
+    .map(withName("KeyByReason", keyByReason))
+    .apply(withName("GroupByReason", groupByKey<string, DeadElement>()))
+    .apply(awaitableParDo("WriteDeadLetters", new WriteDeadLetters(RESOURCES.deadLetters), { maxInFlight: 4 }));
+}
+
+export const keyByReason = (dead: DeadElement): KV<string, DeadElement> => ({ key: dead.reason, value: dead });
+
+export class WriteDeadLetters implements AwaitableDoFn<KV<string, Iterable<DeadElement>>, never> {
+  constructor(readonly deadLettersResource: string) {}
+
+  async process({ value }: KV<string, Iterable<DeadElement>>): Promise<void> {
+    const letters = [...value].map((dead) => ({
+      ...dead,
+      payload: toBytes(dead.payload),
+      source: "pipeline" as const,
+    }));
+    await resource<DeadLetters>(this.deadLettersResource).append(letters);
+  }
+}
+
+register("transforms/write-dead-letters", exports);

@@ -1,0 +1,74 @@
+import {
+  type AwaitableDoFn,
+  awaitableParDo,
+  type DoFn,
+  flatten,
+  groupByKey,
+  type KV,
+  P,
+  type PCollection,
+  parDo,
+  register,
+  resource,
+  withName,
+} from "../engine";
+import type { PartitionLedger, StreamState } from "../io/ports";
+import type { LateElement } from "./elements";
+import { RESOURCES } from "./resource-names";
+
+/**
+ * Writes what each partition received, counted and found to be a duplicate, and what came late.
+ * In: ledger rows of DedupeByEventId, late counts keyed by minute. Out: nothing. Rejects: none; a failed write fails the bundle. Windowing:
+ * one-minute windows. Replay: absolute values per (minute, partition); the row with more received wins.
+ */
+export function writeLedger(
+  rows: PCollection<PartitionLedger>,
+  late: PCollection<KV<string, LateElement>>,
+  latePartition: number,
+): void {
+  const lateRows = late
+    .apply(withName("GroupLate", groupByKey<string, LateElement>()))
+    .apply(withName("CountLate", parDo(new CountLate(latePartition))));
+  P([rows, lateRows])
+    .apply(withName("AllLedgerRows", flatten<PartitionLedger>()))
+    .apply(awaitableParDo("WriteLedger", new WriteLedger(RESOURCES.streamState), { maxInFlight: 1 }));
+}
+
+/** Late events have a ledger partition of their own, one past the dedup partitions. */
+export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, PartitionLedger> {
+  constructor(readonly partition: number) {}
+
+  *process({ key, value }: KV<string, Iterable<LateElement>>): Iterable<PartitionLedger> {
+    let late = 0;
+    for (const { count } of value) late += count;
+    yield {
+      minute: Number(key),
+      partition: this.partition,
+      received: late,
+      counted: 0,
+      duplicate: 0,
+      late,
+      reusedIds: 0,
+    };
+  }
+}
+
+export class WriteLedger implements AwaitableDoFn<PartitionLedger, never> {
+  private rows: PartitionLedger[] = [];
+
+  constructor(readonly stateResource: string) {}
+
+  startBundle(): void {
+    this.rows = [];
+  }
+
+  process(row: PartitionLedger): void {
+    this.rows.push(row);
+  }
+
+  async finishBundle(): Promise<void> {
+    if (this.rows.length > 0) await resource<StreamState>(this.stateResource).writeLedger(this.rows);
+  }
+}
+
+register("transforms/write-ledger", exports);

@@ -1,0 +1,84 @@
+import type { MinuteCounts } from "../domain/minute-counts";
+
+/** Rows of `counts` that have grown since they were last written. */
+export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): MinuteCounts {
+  const rows = written.grown(counts);
+  if (rows.length === counts.counts.length) return counts;
+  const pick = Uint32Array.from(rows);
+  return {
+    minute: counts.minute,
+    videos: counts.videos,
+    types: counts.types,
+    videoIndex: pick.map((row) => counts.videoIndex[row]!),
+    typeIndex: Uint16Array.from(pick, (row) => counts.typeIndex[row]!),
+    counts: Float64Array.from(pick, (row) => counts.counts[row]!),
+    sumHigh: Float64Array.from(pick, (row) => counts.sumHigh[row]!),
+    sumLow: Float64Array.from(pick, (row) => counts.sumLow[row]!),
+    lastMsInMinute: Uint16Array.from(pick, (row) => counts.lastMsInMinute[row]!),
+  };
+}
+
+interface Version {
+  count: number;
+  sumHigh: number;
+  sumLow: number;
+  lastMs: number;
+}
+
+/** What this process last wrote of each cell, bounded: the minutes written longest ago are forgotten (and then written again). */
+export class WrittenCells {
+  private readonly minutes = new Map<number, Map<string, Version>>();
+  private cells = 0;
+
+  constructor(private readonly maxCells: number) {}
+
+  grown(counts: MinuteCounts): number[] {
+    const known = this.minutes.get(counts.minute);
+    const rows: number[] = [];
+    for (let row = 0; row < counts.counts.length; row++) {
+      const version = known?.get(nameOf(counts, row));
+      if (
+        version === undefined ||
+        version.count !== counts.counts[row] ||
+        version.sumHigh !== counts.sumHigh[row] ||
+        version.sumLow !== counts.sumLow[row] ||
+        version.lastMs !== counts.lastMsInMinute[row]
+      ) {
+        rows.push(row);
+      }
+    }
+    return rows;
+  }
+
+  remember(counts: MinuteCounts): void {
+    const known = this.minutes.get(counts.minute) ?? new Map<string, Version>();
+    this.minutes.delete(counts.minute);
+    this.minutes.set(counts.minute, known);
+    this.cells -= known.size;
+    for (let row = 0; row < counts.counts.length; row++) {
+      known.set(nameOf(counts, row), {
+        count: counts.counts[row]!,
+        sumHigh: counts.sumHigh[row]!,
+        sumLow: counts.sumLow[row]!,
+        lastMs: counts.lastMsInMinute[row]!,
+      });
+    }
+    this.cells += known.size;
+    for (const [minute, cells] of this.minutes) {
+      if (this.cells <= this.maxCells) break;
+      this.minutes.delete(minute);
+      this.cells -= cells.size;
+    }
+  }
+
+  /** Forgets minutes, as when the store behind them may have been changed. */
+  forget(minutes: Iterable<number>): void {
+    for (const minute of minutes) {
+      this.cells -= this.minutes.get(minute)?.size ?? 0;
+      this.minutes.delete(minute);
+    }
+  }
+}
+
+const nameOf = (counts: MinuteCounts, row: number): string =>
+  `${counts.videos[counts.videoIndex[row]!]!} ${counts.types[counts.typeIndex[row]!]!}`;
