@@ -64,7 +64,8 @@ export class EventColumnsBuilder {
     return this.count;
   }
 
-  add(event: VideoEvent): void {
+  /** `extraText`: the JSON text of `event.extra`, where the caller has made it already. */
+  add(event: VideoEvent, extraText?: string): void {
     const row = this.count++;
     if (this.ids.length < this.count * ID_BYTES) {
       const grown = new Uint8Array(this.ids.length * 2);
@@ -77,7 +78,7 @@ export class EventColumnsBuilder {
     this.timesMs.push(event.eventTimeMs);
     this.values.push(event.value ?? Number.NaN);
     if (event.value !== undefined) this.hasValues = true;
-    if (event.extra !== undefined) this.extras.set(row, JSON.stringify(event.extra));
+    if (event.extra !== undefined) this.extras.set(row, extraText ?? JSON.stringify(event.extra));
   }
 
   build(): EventColumns {

@@ -19,9 +19,7 @@ export class EmbeddedPaneCache implements PaneCache {
 
   /** Whether the minute's panes hold exactly the events of its `objects` archive objects. */
   holds(minute: number, objects: number): boolean {
-    return objects === 0
-      ? !this.minutes.has(minute) || this.minutes.get(minute)!.objects === 0
-      : this.minutes.get(minute)?.objects === objects;
+    return (this.minutes.get(minute)?.objects ?? 0) === objects;
   }
 
   continue(minute: number, partition: number, fresh: () => Pane): Pane {
