@@ -38,7 +38,7 @@ CREATE TEMP TABLE changed (
   day INTEGER, hour INTEGER, video INTEGER, type INTEGER, minute INTEGER,
   count INTEGER, sum_high INTEGER, sum_low INTEGER, last_ms INTEGER, correction INTEGER, call INTEGER,
   more INTEGER, more_high INTEGER, more_low INTEGER, lowered INTEGER,
-  PRIMARY KEY (hour, video, type, minute)
+  PRIMARY KEY (video, type, day, hour, minute)
 ) WITHOUT ROWID;`;
 
 /** The same cell twice in one transaction: the larger version stays. */
@@ -52,7 +52,7 @@ FROM staged s LEFT JOIN minute_cells m
   ON m.hour = s.hour AND m.video = s.video AND m.type = s.type AND m.minute = s.minute
 WHERE (m.hour IS NULL AND (s.count > 0 OR s.correction > 0))
   OR (iif(s.correction = ${FOLLOW}, m.correction, s.correction), s.count, s.sum_high, s.sum_low, s.last_ms) > ${version("m")}
-ORDER BY s.hour, s.video, s.type, s.minute
+ORDER BY s.video, s.type, s.day, s.hour, s.minute
 ON CONFLICT DO UPDATE SET
   count = excluded.count, sum_high = excluded.sum_high, sum_low = excluded.sum_low, last_ms = excluded.last_ms,
   correction = excluded.correction, call = excluded.call,
@@ -63,7 +63,7 @@ const WRITE_MINUTES = `
 INSERT OR REPLACE INTO minute_cells (hour, video, type, minute, count, sum_high, sum_low, last_ms, correction)
 SELECT hour, video, type, minute, count, sum_high, sum_low, last_ms, correction FROM changed`;
 
-/** Moves one level by the differences, coalesced over the transaction; sums stay canonical. */
+/** Moves one level by the differences, coalesced over the transaction; sums stay canonical. `key`: a prefix of `changed`'s, or it sorts. */
 function moveLevel(table: string, key: string): string {
   return `
 INSERT INTO ${table} (${key}, count, sum_high, sum_low, last_ms)
@@ -101,8 +101,8 @@ export class MinuteWriter {
     this.#steps = [
       FIND_CHANGED,
       WRITE_MINUTES,
-      moveLevel("hour_cells", "day, hour, video, type"),
-      moveLevel("day_cells", "day, video, type"),
+      moveLevel("hour_cells", "video, type, day, hour"),
+      moveLevel("day_cells", "video, type, day"),
       moveLevel("total_cells", "video, type"),
     ].map((sql) => db.prepare(sql));
     this.#clear = ["DELETE FROM staged", "DELETE FROM changed"].map((sql) => db.prepare(sql));

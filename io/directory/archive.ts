@@ -1,0 +1,207 @@
+/**
+ * The embedded archive: a directory. An object is written to a staging folder, synced, renamed to its name, and the
+ * folder synced: readers see it whole or not at all, and it survives power loss once `write` resolves.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { archiveObjectName, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
+import { type Archive, type ArchiveObject, StoreUnavailableError } from "../ports";
+import { Semaphore } from "./semaphore";
+
+export interface DirectoryArchiveOptions {
+  /** The archive's folder; created when missing. */
+  folder: string;
+  /** Objects written, or looked at, at the same time. Default 16: syncs of several files overlap on the disk. */
+  concurrency?: number;
+}
+
+/** Where objects are written before they get their name; `list` never looks here. */
+const STAGING = ".staging";
+/** Folders remembered as existing. */
+const MAX_KNOWN_FOLDERS = 10_000;
+/** Not the caller's fault, and over when the disk is well again. */
+const UNAVAILABLE = new Set(["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "EMFILE", "ENFILE"]);
+
+export class DirectoryArchive implements Archive {
+  readonly #folder: string;
+  readonly #slots: Semaphore;
+  readonly #knownFolders = new Set<string>();
+
+  constructor(options: DirectoryArchiveOptions) {
+    this.#folder = options.folder;
+    this.#slots = new Semaphore(options.concurrency ?? 16);
+  }
+
+  /**
+   * Rejects with RangeError for a name that is none, with `StoreUnavailableError` when the disk is full or
+   * read-only; nothing is left of a rejected write.
+   */
+  async write(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject> {
+    const name = archiveObjectName(minute, fileName);
+    await this.#slots.run(() => orUnavailable(() => this.#writeDurably(name, content)));
+    return { name, minute, sizeBytes: content.byteLength };
+  }
+
+  async list(fromMinute: number, toMinute: number): Promise<ArchiveObject[]> {
+    const minutes = await this.#minuteFolders(fromMinute, toMinute);
+    const byMinute = await Promise.all(
+      minutes.map((minute) => this.#slots.run(() => orUnavailable(() => this.#objectsOf(minute)))),
+    );
+    return byMinute.flat();
+  }
+
+  /** Rejects with RangeError for a name that is none, with the file system's error when there is no such object. */
+  async read(name: string): Promise<Uint8Array> {
+    if (parseArchiveObjectName(name) === undefined) {
+      throw new RangeError(`"${name.slice(0, 120)}" is not a name of an archive object`);
+    }
+    return this.#slots.run(() => orUnavailable(() => readFile(join(this.#folder, name))));
+  }
+
+  async minutes(fromMinute: number, toMinute: number): Promise<number[]> {
+    const minutes = await this.#minuteFolders(fromMinute, toMinute);
+    const used = await Promise.all(
+      minutes.map((minute) => this.#slots.run(async () => (await this.#fileNames(minute)).length > 0)),
+    );
+    return minutes.filter((_, index) => used[index]);
+  }
+
+  /** Removes what crashed writers left in the staging folder. Only while nobody writes. */
+  async clearStaging(): Promise<void> {
+    await orUnavailable(() => rm(join(this.#folder, STAGING), { recursive: true, force: true }));
+    this.#knownFolders.clear();
+  }
+
+  async #writeDurably(name: string, content: Uint8Array): Promise<void> {
+    const staged = join(this.#folder, STAGING, `${randomUUID()}.tmp`);
+    const target = join(this.#folder, name);
+    try {
+      await this.#ensureFolder(dirname(staged));
+      await writeSynced(staged, content).catch(async (error: unknown) => {
+        if (!hasCode(error, "ENOENT")) throw error;
+        // The folder was removed behind our back: no longer known.
+        this.#knownFolders.clear();
+        await this.#ensureFolder(dirname(staged));
+        await writeSynced(staged, content);
+      });
+      await this.#ensureFolder(dirname(target));
+      await rename(staged, target).catch(async (error: unknown) => {
+        if (!hasCode(error, "ENOENT")) throw error;
+        this.#knownFolders.clear();
+        await this.#ensureFolder(dirname(target));
+        await rename(staged, target);
+      });
+      await syncFolder(dirname(target));
+    } catch (error) {
+      await rm(staged, { force: true }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Creates a folder and its parents; each new one is durable through a sync of the folder that holds it. */
+  async #ensureFolder(folder: string): Promise<void> {
+    if (this.#knownFolders.has(folder)) return;
+    const parent = dirname(folder);
+    try {
+      await mkdir(folder);
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) {
+        await this.#ensureFolder(parent);
+        await mkdir(folder).catch((again: unknown) => {
+          if (!hasCode(again, "EEXIST")) throw again;
+        });
+      } else if (!hasCode(error, "EEXIST")) throw error;
+    }
+    // Also when it exists: another writer may have made it a moment ago and not have synced it yet.
+    await syncFolder(parent);
+    if (this.#knownFolders.size >= MAX_KNOWN_FOLDERS) this.#knownFolders.clear();
+    this.#knownFolders.add(folder);
+  }
+
+  /** Minutes whose folder exists, ascending, walking only the days and hours of the range. */
+  async #minuteFolders(fromMinute: number, toMinute: number): Promise<number[]> {
+    const minutes: number[] = [];
+    if (toMinute <= fromMinute) return minutes;
+    for (const date of await this.#subfolders("", /^date=\d{4}-\d{2}-\d{2}$/)) {
+      const dayStart = minuteOf(`${date}/hour=00/minute=00`);
+      if (dayStart === undefined || dayStart + 1440 <= fromMinute || dayStart >= toMinute) continue;
+      for (const hour of await this.#subfolders(date, /^hour=\d{2}$/)) {
+        const hourStart = minuteOf(`${date}/${hour}/minute=00`);
+        if (hourStart === undefined || hourStart + 60 <= fromMinute || hourStart >= toMinute) continue;
+        for (const folder of await this.#subfolders(`${date}/${hour}`, /^minute=\d{2}$/)) {
+          const minute = minuteOf(`${date}/${hour}/${folder}`);
+          if (minute !== undefined && minute >= fromMinute && minute < toMinute) minutes.push(minute);
+        }
+      }
+    }
+    return minutes;
+  }
+
+  async #subfolders(folder: string, pattern: RegExp): Promise<string[]> {
+    const names = await this.#slots.run(() => orUnavailable(() => namesIn(join(this.#folder, folder))));
+    return names.filter((name) => pattern.test(name)).sort();
+  }
+
+  async #fileNames(minute: number): Promise<string[]> {
+    const folder = minuteFolder(minute);
+    const names = await orUnavailable(() => namesIn(join(this.#folder, folder)));
+    return names.filter((file) => parseArchiveObjectName(`${folder}/${file}`) !== undefined).sort();
+  }
+
+  async #objectsOf(minute: number): Promise<ArchiveObject[]> {
+    const objects: ArchiveObject[] = [];
+    for (const file of await this.#fileNames(minute)) {
+      const name = `${minuteFolder(minute)}/${file}`;
+      const { size } = await stat(join(this.#folder, name));
+      objects.push({ name, minute, sizeBytes: size });
+    }
+    return objects;
+  }
+}
+
+function minuteOf(folder: string): number | undefined {
+  return parseArchiveObjectName(`${folder}/any.avro`)?.minute;
+}
+
+/** Empty when there is no such folder. */
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return [];
+    throw error;
+  });
+}
+
+async function writeSynced(file: string, content: Uint8Array): Promise<void> {
+  const handle = await open(file, "wx");
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && UNAVAILABLE.has(String(error.code))) {
+      throw new StoreUnavailableError(`the archive cannot be used: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The data folder of an embedded deployment: created when missing, checked for writing, and locked. A lock is an
+ * exclusive transaction on a small SQLite file: the kernel ends it with the process, kill -9 included, so a stale
+ * lock cannot exist. (Never open such a file other than through SQLite: closing it would end the process's locks.)
+ */
+import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+/** One line that says what is wrong with the folder and what to do. */
+export class DataFolderError extends Error {
+  override readonly name = "DataFolderError";
+
+  constructor(
+    message: string,
+    /** `locked`: another process uses it; `unusable`: it cannot be created or written. */
+    readonly reason: "locked" | "unusable",
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+  }
+}
+
+/** A held lock. Released by `release`, and by the kernel when the process ends in whatever way. */
+export interface FolderLock {
+  readonly name: string;
+  release(): void;
+}
+
+const SQLITE_BUSY = 5;
+/** How often a waiting process tries: the kernel does not tell when a lock becomes free. */
+const RETRY_MS = 50;
+
+/** Creates the folder when missing and proves that it can be written. Throws `DataFolderError`. */
+export function prepareDataFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    const probe = join(folder, `.write-check-${process.pid}`);
+    closeSync(openSync(probe, "w"));
+    rmSync(probe);
+  } catch (error) {
+    throw unusable(folder, error);
+  }
+}
+
+/**
+ * Takes the lock `<name>.lock.sqlite` of the folder now, for the whole process. "service" is the one a service
+ * holds. Throws `DataFolderError` with reason `locked` when it is taken.
+ */
+export function lockDataFolder(folder: string, name = "service"): FolderLock {
+  const lock = tryLock(folder, name);
+  if (lock === undefined) throw locked(folder, name);
+  return lock;
+}
+
+/**
+ * Waits until the lock is free, at most `deadlineMs` from now. Rejects with `DataFolderError` (`locked`) then, and
+ * with the signal's reason when it is aborted.
+ */
+export async function waitForLock(
+  folder: string,
+  name: string,
+  options: { deadlineMs: number; signal?: AbortSignal },
+): Promise<FolderLock> {
+  const endsAtMs = performance.now() + options.deadlineMs;
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const lock = tryLock(folder, name);
+    if (lock !== undefined) return lock;
+    if (performance.now() >= endsAtMs) throw locked(folder, name);
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+/** `prepareDataFolder`, then the service's lock. Throws `DataFolderError`. */
+export function openDataFolder(folder: string): FolderLock {
+  prepareDataFolder(folder);
+  return lockDataFolder(folder);
+}
+
+function tryLock(folder: string, name: string): FolderLock | undefined {
+  if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) throw new RangeError(`"${name}" is not a name of a lock`);
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(join(folder, `${name}.lock.sqlite`), { timeout: 0 });
+    db.exec("BEGIN EXCLUSIVE");
+    return heldBy(db, name);
+  } catch (error) {
+    db?.close();
+    if (error instanceof Error && "errcode" in error && Number(error.errcode) % 256 === SQLITE_BUSY) return undefined;
+    throw unusable(folder, error);
+  }
+}
+
+/** Locks held by this process: a garbage-collected connection would free its lock. */
+const HELD = new Set<DatabaseSync>();
+
+function heldBy(db: DatabaseSync, name: string): FolderLock {
+  HELD.add(db);
+  return {
+    name,
+    release: () => {
+      if (HELD.delete(db)) db.close();
+    },
+  };
+}
+
+function locked(folder: string, name: string): DataFolderError {
+  const what = name === "service" ? "another Viewmill service" : `another process (lock "${name}")`;
+  return new DataFolderError(
+    `The data folder ${folder} is in use by ${what}: stop it, or choose another folder with --data.`,
+    "locked",
+  );
+}
+
+function unusable(folder: string, error: unknown): DataFolderError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new DataFolderError(`The data folder ${folder} cannot be written: ${why}.`, "unusable", error);
+}

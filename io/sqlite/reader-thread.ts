@@ -1,0 +1,75 @@
+/**
+ * The query service's view of counters.sqlite: single videos are read at once over a read-only connection (well
+ * under a millisecond), `top` runs in a worker thread so that an answer over a busy hour never holds up the others.
+ */
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { isMainThread, workerData } from "node:worker_threads";
+import type { Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
+import { CounterReads } from "./counter-reads";
+import { COUNTERS_FILE, openCountersReadOnly } from "./counter-schema";
+import { answerFrom, ThreadChannel } from "./thread-channel";
+
+export interface CounterReaderOptions {
+  /** The data folder; counters.sqlite in it is created when missing. */
+  folder: string;
+  busyTimeoutMs?: number;
+}
+
+interface TopQuestion {
+  eventType: string;
+  startMs: number;
+  endMs: number;
+  limit: number;
+}
+
+/** Marks the worker data of this file, which is both the reader and the thread it starts. */
+const THREAD = "viewmill-counter-reader";
+
+export class SqliteCounterReader implements Pick<CounterStore, "totals" | "read" | "top" | "close"> {
+  readonly #db: DatabaseSync;
+  readonly #reads: CounterReads;
+  readonly #thread: ThreadChannel;
+
+  /** Throws `StoreUnavailableError`, `SchemaVersionError`. The thread starts at the first `top`. */
+  constructor(options: CounterReaderOptions) {
+    const { folder, ...open } = options;
+    const file = join(folder, COUNTERS_FILE);
+    this.#db = openCountersReadOnly(file, open);
+    this.#reads = new CounterReads(this.#db);
+    this.#thread = new ThreadChannel(__filename, { kind: THREAD, file, open });
+  }
+
+  async totals(videoId: string): Promise<Map<string, Total>> {
+    return this.#reads.totals(videoId);
+  }
+
+  async read(
+    videoId: string,
+    eventType: string,
+    startMs: number,
+    endMs: number,
+    granularity: Granularity,
+  ): Promise<Cell[]> {
+    return this.#reads.read(videoId, eventType, startMs, endMs, granularity);
+  }
+
+  top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
+    return this.#thread.call("top", { eventType, startMs, endMs, limit } satisfies TopQuestion);
+  }
+
+  async close(): Promise<void> {
+    await this.#thread.close();
+    if (this.#db.isOpen) this.#db.close();
+  }
+}
+
+function answerTop(file: string, open: { busyTimeoutMs?: number }): void {
+  const db = openCountersReadOnly(file, open);
+  const reads = new CounterReads(db);
+  answerFrom({ top: (asked: TopQuestion) => reads.top(asked.eventType, asked.startMs, asked.endMs, asked.limit) }, () =>
+    db.close(),
+  );
+}
+
+if (!isMainThread && workerData?.kind === THREAD) answerTop(workerData.file, workerData.open);
