@@ -19,7 +19,10 @@ export interface CellDifference {
 export const cellKey = (videoId: string, eventType: string): string => `${videoId} ${eventType}`;
 
 /** Cells that differ in count or sum; one that is missing on a side is zero there. */
-export function differences(expected: ReadonlyMap<string, ComparedCell>, stored: ReadonlyMap<string, ComparedCell>): CellDifference[] {
+export function differences(
+  expected: ReadonlyMap<string, ComparedCell>,
+  stored: ReadonlyMap<string, ComparedCell>,
+): CellDifference[] {
   const found: CellDifference[] = [];
   const compare = (cell: ComparedCell, want: ComparedCell | undefined, have: ComparedCell | undefined) => {
     const difference: CellDifference = {
@@ -30,7 +33,8 @@ export function differences(expected: ReadonlyMap<string, ComparedCell>, stored:
       storedCount: have?.count ?? 0,
       storedSum: have?.sum ?? 0n,
     };
-    if (difference.expectedCount !== difference.storedCount || difference.expectedSum !== difference.storedSum) found.push(difference);
+    if (difference.expectedCount !== difference.storedCount || difference.expectedSum !== difference.storedSum)
+      found.push(difference);
   };
   for (const [key, cell] of expected) compare(cell, cell, stored.get(key));
   for (const [key, cell] of stored) if (!expected.has(key)) compare(cell, undefined, cell);
@@ -38,7 +42,13 @@ export function differences(expected: ReadonlyMap<string, ComparedCell>, stored:
 }
 
 /** Adds to a cell of `cells`, making it where it is missing. */
-export function addToCell(cells: Map<string, ComparedCell>, videoId: string, eventType: string, count: number, sum: bigint): void {
+export function addToCell(
+  cells: Map<string, ComparedCell>,
+  videoId: string,
+  eventType: string,
+  count: number,
+  sum: bigint,
+): void {
   const key = cellKey(videoId, eventType);
   const cell = cells.get(key);
   if (cell === undefined) cells.set(key, { videoId, eventType, count, sum });

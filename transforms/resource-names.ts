@@ -5,4 +5,5 @@ export const RESOURCES = {
   streamState: "viewmill/stream-state",
   deadLetters: "viewmill/dead-letters",
   paneCache: "viewmill/pane-cache",
+  eventLog: "viewmill/event-log",
 } as const;

@@ -10,6 +10,8 @@ export interface RecountedCell {
   eventType: string;
   count: number;
   sum: bigint;
+  /** Latest event time, milliseconds within the minute. */
+  lastMsInMinute: number;
 }
 
 export interface Recount {
@@ -59,6 +61,7 @@ export class MinuteRecount {
     if (Math.floor(eventTime / 60_000) !== this.minute) throw new Error(`event ${eventId} is of another minute`);
     this.events++;
     const cell = this.cell(videoId, eventType);
+    cell.lastMsInMinute = Math.max(cell.lastMsInMinute, eventTime % 60_000);
     const amount = value === null ? 0n : BigInt(value);
     const map = this.seen[mapOf(eventId)]!;
     const known = map.get(eventId);
@@ -88,7 +91,7 @@ export class MinuteRecount {
     const name = `${videoId} ${eventType}`;
     let cell = this.cells.get(name);
     if (cell === undefined) {
-      cell = { videoId, eventType, count: 0, sum: 0n };
+      cell = { videoId, eventType, count: 0, sum: 0n, lastMsInMinute: 0 };
       this.cells.set(name, cell);
     }
     return cell;
@@ -163,7 +166,8 @@ function eachRow(object: Uint8Array, onRow: (row: Row) => void): Promise<void> {
           }
         },
       },
-      parseHook: (schema: unknown) => Type.forSchema(schema as never, { registry: { long: safeLong }, wrapUnions: false }),
+      parseHook: (schema: unknown) =>
+        Type.forSchema(schema as never, { registry: { long: safeLong }, wrapUnions: false }),
     } as never);
     decoder.on("data", (row: Row) => {
       try {
