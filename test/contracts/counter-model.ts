@@ -1,0 +1,163 @@
+/** The naive model of a CounterStore: one Map of minute cells; every level is summed anew at each question. */
+import type { MinuteCounts } from "../../domain/minute-counts";
+import type { CounterStore, Granularity } from "../../io/ports";
+import { collect, seeded } from "./condition";
+
+export interface ModelCell {
+  minute: number;
+  video: string;
+  type: string;
+  count: number;
+  sum: bigint;
+  last: number;
+  correction: number;
+}
+
+export function asMinuteCounts(cells: readonly ModelCell[]): MinuteCounts[] {
+  const byMinute = Map.groupBy(cells, (cell) => cell.minute);
+  return [...byMinute].map(([minute, rows]) => {
+    const videos = [...new Set(rows.map((row) => row.video))];
+    const types = [...new Set(rows.map((row) => row.type))];
+    return {
+      minute,
+      videos,
+      types,
+      videoIndex: Uint32Array.from(rows, (row) => videos.indexOf(row.video)),
+      typeIndex: Uint16Array.from(rows, (row) => types.indexOf(row.type)),
+      counts: Float64Array.from(rows, (row) => row.count),
+      sumHigh: Float64Array.from(rows, (row) => Number(row.sum >> 32n)),
+      sumLow: Float64Array.from(rows, (row) => Number(row.sum & 0xffffffffn)),
+      lastMsInMinute: Uint16Array.from(rows, (row) => row.last),
+      corrections: Float64Array.from(rows, (row) => row.correction),
+    };
+  });
+}
+
+export class CounterModel {
+  readonly cells = new Map<string, ModelCell>();
+
+  apply(cells: readonly ModelCell[], followCorrections = false): void {
+    for (const cell of cells) {
+      const stored = this.cells.get(keyOf(cell));
+      const correction = followCorrections ? (stored?.correction ?? 0) : cell.correction;
+      const next = { ...cell, correction };
+      if (stored === undefined ? next.count > 0 || correction > 0 : newer(next, stored)) {
+        this.cells.set(keyOf(cell), next);
+      }
+    }
+  }
+
+  correct(cells: readonly ModelCell[]): void {
+    for (const cell of cells) {
+      const correction = (this.cells.get(keyOf(cell))?.correction ?? 0) + 1;
+      this.cells.set(
+        keyOf(cell),
+        cell.count === 0 ? { ...cell, sum: 0n, last: 0, correction } : { ...cell, correction },
+      );
+    }
+  }
+
+  /** Lines of every cell of a level, sorted: two stores are equal when these are. */
+  level(minutesAStep: number): string[] {
+    const sums = new Map<string, { count: number; sum: bigint }>();
+    for (const cell of this.cells.values()) {
+      if (cell.count === 0) continue;
+      const key = `${cell.video} ${cell.type} ${Math.floor(cell.minute / minutesAStep) * minutesAStep * 60_000}`;
+      const sum = sums.get(key) ?? { count: 0, sum: 0n };
+      sums.set(key, { count: sum.count + cell.count, sum: sum.sum + cell.sum });
+    }
+    return [...sums].map(([key, { count, sum }]) => `${key} ${count} ${sum}`).sort();
+  }
+
+  totals(): string[] {
+    const sums = new Map<string, { count: number; sum: bigint; last: number }>();
+    for (const cell of this.cells.values()) {
+      if (cell.count === 0) continue;
+      const key = `${cell.video} ${cell.type}`;
+      const last = cell.minute * 60_000 + cell.last;
+      const sum = sums.get(key) ?? { count: 0, sum: 0n, last };
+      sums.set(key, { count: sum.count + cell.count, sum: sum.sum + cell.sum, last: Math.max(sum.last, last) });
+    }
+    return [...sums].map(([key, { count, sum, last }]) => `${key} ${count} ${sum} ${last}`).sort();
+  }
+
+  top(type: string, fromMinute: number, toMinute: number, limit: number): { videoId: string; count: number }[] {
+    const counts = new Map<string, number>();
+    for (const cell of this.cells.values()) {
+      if (cell.type !== type || cell.minute < fromMinute || cell.minute >= toMinute || cell.count === 0) continue;
+      counts.set(cell.video, (counts.get(cell.video) ?? 0) + cell.count);
+    }
+    return [...counts]
+      .map(([videoId, count]) => ({ videoId, count }))
+      .sort((a, b) => b.count - a.count || (a.videoId < b.videoId ? -1 : 1))
+      .slice(0, limit);
+  }
+}
+
+/** What a store holds at every level, in the words of the model; read by the scans and, beside it, one by one. */
+export async function storedLevels(store: CounterStore): Promise<Record<Granularity | "total", string[]>> {
+  const FROM = -40_000_000;
+  const TO = 40_000_000;
+  const minutes = (await collect(store.minuteCells(FROM, TO))).flatMap((minute) =>
+    [...minute.counts].map((count, row) => {
+      const sum = (BigInt(minute.sumHigh[row]!) << 32n) + BigInt(minute.sumLow[row]!);
+      const name = `${minute.videos[minute.videoIndex[row]!]} ${minute.types[minute.typeIndex[row]!]}`;
+      return `${name} ${minute.minute * 60_000} ${count} ${sum}`;
+    }),
+  );
+  const derived = async (granularity: "hour" | "day") =>
+    (await collect(store.derivedCells(granularity, FROM * 60_000, TO * 60_000))).map(
+      (cell) => `${cell.videoId} ${cell.eventType} ${cell.startMs} ${cell.count} ${cell.sum}`,
+    );
+  const totals = (await collect(store.allTotals())).map(
+    (cell) => `${cell.videoId} ${cell.eventType} ${cell.count} ${cell.sum} ${cell.lastEventAtMs}`,
+  );
+  return {
+    minute: minutes.sort(),
+    hour: (await derived("hour")).filter(notEmpty).sort(),
+    day: (await derived("day")).filter(notEmpty).sort(),
+    total: totals.filter((line) => line.split(" ")[2] !== "0").sort(),
+  };
+}
+
+export function modelLevels(model: CounterModel): Record<Granularity | "total", string[]> {
+  return { minute: model.level(1), hour: model.level(60), day: model.level(1440), total: model.totals() };
+}
+
+/** Batch `n` of a seed: 200 cells of 20 videos over the last minutes of a year and the first of the next. */
+export function generatedCells(seed: number, n: number): ModelCell[] {
+  const random = seeded(seed * 1000 + n);
+  const newYear = Date.UTC(2024, 0, 1) / 60_000;
+  const cells = new Map<string, ModelCell>();
+  for (let index = 0; index < 200; index++) {
+    const cell = {
+      minute: newYear - 90 + Math.floor(random() * 180),
+      video: `video-${Math.floor(random() * 20)}`,
+      type: random() < 0.7 ? "VIEW" : "LIKE",
+      count: 1 + Math.floor(random() * 1000),
+      sum: BigInt(Math.floor((random() - 0.5) * 2 ** 53)) * 1000n,
+      last: Math.floor(random() * 60_000),
+      correction: 0,
+    };
+    cells.set(keyOf(cell), cell);
+  }
+  return [...cells.values()];
+}
+
+export function generatedBatch(seed: number, n: number): MinuteCounts[] {
+  return asMinuteCounts(generatedCells(seed, n));
+}
+
+function newer(a: ModelCell, b: ModelCell): boolean {
+  if (a.correction !== b.correction) return a.correction > b.correction;
+  if (a.count !== b.count) return a.count > b.count;
+  return a.sum !== b.sum ? a.sum > b.sum : a.last > b.last;
+}
+
+function keyOf(cell: { minute: number; video: string; type: string }): string {
+  return `${cell.minute} ${cell.video} ${cell.type}`;
+}
+
+function notEmpty(line: string): boolean {
+  return line.split(" ")[3] !== "0";
+}
