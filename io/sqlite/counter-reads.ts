@@ -16,6 +16,7 @@ const DAY_MS = 86_400_000;
 /** Rows fetched at a time by the scans over everything: no read transaction is held between two of them. */
 const PAGE_ROWS = 5000;
 const CACHED_VIDEOS = 50_000;
+const EMPTY_GROUPS_BEFORE_SKIP = 48;
 
 type Named = { videoId: string; eventType: string };
 
@@ -24,8 +25,8 @@ export class CounterReads {
   readonly #types: NameDictionary;
   readonly #totals: StatementSync;
   readonly #cells: Record<Granularity, StatementSync>;
-  readonly #hourBounds: StatementSync;
-  readonly #dayBounds: StatementSync;
+  readonly #nextHour: StatementSync;
+  readonly #nextDay: StatementSync;
   readonly #top: StatementSync;
   readonly #minutes: MinuteCellReader;
 
@@ -56,13 +57,8 @@ export class CounterReads {
         `SELECT day AS start, ${columns} FROM day_cells WHERE day = ? AND video = ? AND type = ? AND count > 0`,
       ),
     };
-    // Two look-ups: MIN and MAX in one SELECT would scan the table.
-    this.#hourBounds = db.prepare(
-      "SELECT (SELECT MIN(hour) FROM minute_cells) AS first, (SELECT MAX(hour) FROM minute_cells) AS last",
-    );
-    this.#dayBounds = db.prepare(
-      "SELECT (SELECT MIN(day) FROM day_cells) AS first, (SELECT MAX(day) FROM day_cells) AS last",
-    );
+    this.#nextHour = db.prepare("SELECT MIN(hour) AS next FROM minute_cells WHERE hour >= ?");
+    this.#nextDay = db.prepare("SELECT MIN(day) AS next FROM day_cells WHERE day >= ?");
     this.#top = db.prepare(TOP);
     this.#minutes = new MinuteCellReader(db);
   }
@@ -155,14 +151,21 @@ export class CounterReads {
   /** A video's cells are one range in every hour (minutes) or day (hours, days) of the wanted time. */
   #rows(granularity: Granularity, video: number, type: number, from: number, to: number): Record<string, unknown>[] {
     const perGroup = granularity === "minute" ? 60 : granularity === "hour" ? 24 : 1;
-    const stored = (granularity === "minute" ? this.#hourBounds : this.#dayBounds).get();
-    if (stored?.first === null || stored === undefined || from >= to) return [];
-    const first = Math.max(Math.floor(from / perGroup), Number(stored.first));
-    const last = Math.min(Math.floor((to - 1) / perGroup), Number(stored.last));
+    const nextStored = granularity === "minute" ? this.#nextHour : this.#nextDay;
+    const range = granularity === "day" ? [] : [from, to];
     const rows: Record<string, unknown>[] = [];
-    for (let group = first; group <= last; group++) {
-      const range = granularity === "day" ? [] : [from, to];
-      rows.push(...this.#cells[granularity].all(group, video, type, ...range));
+    let empty = EMPTY_GROUPS_BEFORE_SKIP;
+    for (let group = Math.floor(from / perGroup); group * perGroup < to; group++) {
+      if (empty >= EMPTY_GROUPS_BEFORE_SKIP) {
+        // Over a gap (or a range that begins in 1970) one look-up finds where anything is stored at all.
+        const next = nextStored.get(group)?.next;
+        if (typeof next !== "number" || next * perGroup >= to) break;
+        group = next;
+        empty = 0;
+      }
+      const found = this.#cells[granularity].all(group, video, type, ...range);
+      rows.push(...found);
+      empty = found.length > 0 ? 0 : empty + 1;
     }
     return rows;
   }

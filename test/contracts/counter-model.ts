@@ -14,7 +14,8 @@ export interface ModelCell {
 }
 
 export function asMinuteCounts(cells: readonly ModelCell[]): MinuteCounts[] {
-  const byMinute = Map.groupBy(cells, (cell) => cell.minute);
+  const byMinute = new Map<number, ModelCell[]>();
+  for (const cell of cells) byMinute.set(cell.minute, [...(byMinute.get(cell.minute) ?? []), cell]);
   return [...byMinute].map(([minute, rows]) => {
     const videos = [...new Set(rows.map((row) => row.video))];
     const types = [...new Set(rows.map((row) => row.type))];

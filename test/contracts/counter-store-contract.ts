@@ -1,0 +1,228 @@
+/** What every CounterStore promises, checked against the naive model. */
+import fc from "fast-check";
+import type { CounterStore, Granularity } from "../../io/ports";
+import { asMinuteCounts, CounterModel, type ModelCell, modelLevels, storedLevels } from "./counter-model";
+
+/** A store over nothing: `open` gives an empty one each time; `end` after each test. */
+export interface CounterStoreUnderTest {
+  open(): Promise<CounterStore>;
+}
+
+const minuteOf = (text: string) => Date.parse(text) / 60_000;
+
+/** Minutes at the edges of hours, days, months, years and leap days, and before 1970. */
+export const EDGES = [
+  "1969-12-31T23:59:00Z",
+  "1970-01-01T00:00:00Z",
+  "2023-12-31T23:59:00Z",
+  "2024-01-01T00:00:00Z",
+  "2024-02-28T23:59:00Z",
+  "2024-02-29T00:00:00Z",
+  "2024-02-29T23:59:00Z",
+  "2024-03-01T00:00:00Z",
+  "2024-03-01T00:59:00Z",
+  "2024-03-01T01:00:00Z",
+].map(minuteOf);
+
+export function cell(minute: number, video: string, count: number, rest: Partial<ModelCell> = {}): ModelCell {
+  return { minute, video, type: "VIEW", count, sum: 0n, last: 0, correction: 0, ...rest };
+}
+
+const cells = fc.array(
+  fc.record({
+    minute: fc.constantFrom(...EDGES),
+    video: fc.constantFrom("a", "b", "c/1"),
+    type: fc.constantFrom("VIEW", "LIKE"),
+    count: fc.integer({ min: 0, max: 20 }),
+    sum: fc.oneof(fc.bigInt(-100n, 100n), fc.bigInt(-(2n ** 83n), 2n ** 83n)),
+    last: fc.integer({ min: 0, max: 59_999 }),
+    correction: fc.integer({ min: 0, max: 2 }),
+  }),
+  { minLength: 1, maxLength: 12 },
+);
+
+/** A model cell that is empty has no sum. */
+function sane(batch: ModelCell[]): ModelCell[] {
+  return batch.map((one) => (one.count === 0 ? { ...one, sum: 0n, last: 0 } : one));
+}
+
+const step = fc.record({
+  batch: cells.map(sane),
+  how: fc.constantFrom("apply", "follow", "correct", "again"),
+});
+
+export function counterStoreContract(describeName: string, subject: CounterStoreUnderTest): void {
+  describe(`${describeName} keeps the contract of CounterStore`, () => {
+    it("agrees with the model at every level after any applies, repeats and corrections", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 8 }), async (steps) => {
+          const store = await subject.open();
+          const model = new CounterModel();
+          for (const { batch, how } of steps) {
+            // A batch holds a cell once, as every batch of the pipeline does.
+            const once = [...new Map(batch.map((one) => [`${one.minute} ${one.video} ${one.type}`, one])).values()];
+            const counts = asMinuteCounts(once);
+            if (how === "correct") {
+              expect(await store.correct(counts)).toEqual({ corrected: once.length });
+              model.correct(once);
+            } else {
+              await store.apply(counts, { followCorrections: how === "follow" });
+              model.apply(once, how === "follow");
+            }
+            if (how === "again") expect((await store.apply(counts)).written).toBe(0);
+          }
+          expect(await storedLevels(store)).toEqual(modelLevels(model));
+          await store.close();
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    it("ends the same whatever the order and however the calls run together", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(cells.map(sane), { maxLength: 6 }), fc.boolean(), async (batches, concurrent) => {
+          const store = await subject.open();
+          const model = new CounterModel();
+          for (const batch of batches) model.apply(batch);
+          const shuffled = [...batches.slice(1).reverse(), ...batches];
+          if (concurrent) await Promise.all(shuffled.map((batch) => store.apply(asMinuteCounts(batch))));
+          else for (const batch of shuffled) await store.apply(asMinuteCounts(batch));
+          expect(await storedLevels(store)).toEqual(modelLevels(model));
+          await store.close();
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    it("says how many cells each of several concurrent calls has written", async () => {
+      const store = await subject.open();
+      const calls = [0, 1, 2].map((n) => store.apply(asMinuteCounts([cell(60, "a", 1 + n), cell(60, `own-${n}`, 1)])));
+      const results = await Promise.all(calls);
+      expect(results.map((result) => result.written + result.unchanged)).toEqual([2, 2, 2]);
+      const again = await store.apply(asMinuteCounts([cell(60, "a", 3), cell(60, "own-1", 2)]));
+      expect(again).toEqual({ written: 1, unchanged: 1 });
+      await store.close();
+    });
+
+    it("does not let an older version after a newer one change anything", async () => {
+      const store = await subject.open();
+      await store.apply(asMinuteCounts([cell(61, "a", 9, { sum: 90n })]));
+      expect(await store.apply(asMinuteCounts([cell(61, "a", 8, { sum: 800n })]))).toEqual({
+        written: 0,
+        unchanged: 1,
+      });
+      expect((await store.totals("a")).get("VIEW")).toEqual({ count: 9, sum: 90n, lastEventAtMs: 61 * 60_000 });
+      await store.close();
+    });
+
+    it("keeps sums exact far beyond 64 bits, negative ones too", async () => {
+      const store = await subject.open();
+      const huge = (2n ** 53n - 2n) * 2n ** 32n + 2n ** 32n - 1n;
+      const many = Array.from({ length: 120 }, (_, n) => cell(n, "a", 2 ** 40, { sum: huge }));
+      await store.apply(asMinuteCounts([...many, cell(3, "b", 1, { sum: -huge }), cell(4, "b", 1, { sum: -1n })]));
+      expect((await store.totals("a")).get("VIEW")).toMatchObject({ count: 120 * 2 ** 40, sum: 120n * huge });
+      expect((await store.totals("b")).get("VIEW")?.sum).toBe(-huge - 1n);
+      expect(await store.read("b", "VIEW", 0, 3_600_000, "hour")).toEqual([{ startMs: 0, count: 2, sum: -huge - 1n }]);
+      await store.close();
+    });
+
+    it("takes the cell's own correction as the newer version, and follows the stored one when told to", async () => {
+      const store = await subject.open();
+      await store.apply(asMinuteCounts([cell(61, "a", 9)]));
+      await store.correct(asMinuteCounts([cell(61, "a", 5)]));
+      await store.apply(asMinuteCounts([cell(61, "a", 100)]));
+      expect((await store.totals("a")).get("VIEW")?.count).toBe(5);
+      await store.apply(asMinuteCounts([cell(61, "a", 6)]), { followCorrections: true });
+      expect((await store.totals("a")).get("VIEW")?.count).toBe(6);
+      await store.apply(asMinuteCounts([cell(61, "a", 2, { correction: 2 })]));
+      expect((await store.totals("a")).get("VIEW")?.count).toBe(2);
+      await store.close();
+    });
+
+    it("deletes a cell that should not exist, and no stale write brings it back", async () => {
+      const store = await subject.open();
+      await store.apply(asMinuteCounts([cell(61, "a", 9, { last: 50 }), cell(10, "a", 1, { last: 7 })]));
+      await store.correct(asMinuteCounts([cell(61, "a", 0), cell(61, "never", 0)]));
+      await store.apply(asMinuteCounts([cell(61, "a", 9), cell(61, "never", 1)]));
+      expect((await store.totals("a")).get("VIEW")).toEqual({ count: 1, sum: 0n, lastEventAtMs: 600_007 });
+      expect(await store.totals("never")).toEqual(new Map());
+      expect(await storedLevels(store)).toEqual({
+        minute: ["a VIEW 600000 1 0"],
+        hour: ["a VIEW 0 1 0"],
+        day: ["a VIEW 0 1 0"],
+        total: ["a VIEW 1 0 600007"],
+      });
+      await store.close();
+    });
+
+    it("reads one video at every granularity as the model does, any range", async () => {
+      const store = await subject.open();
+      const model = new CounterModel();
+      const all = EDGES.flatMap((minute, n) =>
+        ["a", "b"].map((video) => cell(minute, video, n + 1, { sum: BigInt(n) })),
+      );
+      model.apply(all);
+      await store.apply(asMinuteCounts(all));
+      const units: [Granularity, number][] = [
+        ["minute", 1],
+        ["hour", 60],
+        ["day", 1440],
+      ];
+      for (const [granularity, minutes] of units) {
+        const edges = [...new Set(EDGES.map((edge) => Math.floor(edge / minutes) * minutes))];
+        for (const from of edges) {
+          for (const to of edges) {
+            const expected = model
+              .level(minutes)
+              .map((line) => line.split(" "))
+              .filter(
+                ([video, , start]) => video === "a" && Number(start) >= from * 60_000 && Number(start) < to * 60_000,
+              )
+              .map(([, , start, count, sum]) => ({ startMs: Number(start), count: Number(count), sum: BigInt(sum!) }))
+              .sort((x, y) => x.startMs - y.startMs);
+            expect(await store.read("a", "VIEW", from * 60_000, to * 60_000, granularity)).toEqual(expected);
+          }
+        }
+      }
+      expect(await store.read("unknown", "VIEW", 0, 1e15, "day")).toEqual([]);
+      expect(await store.read("a", "UNKNOWN", 0, 1e15, "minute")).toEqual([]);
+      await store.close();
+    });
+
+    it("finds the top videos of any range of minutes, ties by videoId in byte order", async () => {
+      const store = await subject.open();
+      const model = new CounterModel();
+      const names = ["b", "a", "B", "_", "a:1", "c"];
+      const start = minuteOf("2024-02-28T22:30:00Z");
+      const all = Array.from({ length: 300 }, (_, n) => cell(start + n * 17, names[n % 6]!, 1 + (n % 3)));
+      model.apply(all);
+      await store.apply(asMinuteCounts(all));
+      const offsets = [0, 1, 30, 59, 90, 91, 150, 1530, 1531, 2970, 3500, 4410, 6000];
+      for (const from of offsets) {
+        for (const to of offsets) {
+          if (to <= from) continue;
+          const found = await store.top("VIEW", (start + from) * 60_000, (start + to) * 60_000, 4);
+          expect(found).toEqual(model.top("VIEW", start + from, start + to, 4));
+        }
+      }
+      expect(await store.top("LIKE", 0, 1e13, 5)).toEqual([]);
+      await store.close();
+    });
+
+    it("refuses what is not countable, and writes nothing of that call", async () => {
+      const store = await subject.open();
+      const [good] = asMinuteCounts([cell(5, "a", 1)]);
+      const broken = [
+        { ...good!, counts: Float64Array.of(-1) },
+        { ...good!, counts: Float64Array.of(0.5) },
+        { ...good!, sumLow: Float64Array.of(2 ** 32) },
+        { ...good!, sumHigh: Float64Array.of(Number.NaN) },
+        { ...good!, videoIndex: Uint32Array.of(7) },
+        { ...good!, minute: 0.5 },
+      ];
+      for (const bad of broken) await expect(store.apply([good!, bad])).rejects.toThrow(RangeError);
+      expect(await store.totals("a")).toEqual(new Map());
+      await store.close();
+    });
+  });
+}

@@ -1,0 +1,188 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { StoreUnavailableError } from "../../io/ports";
+import { SqliteCounterStore } from "../../io/sqlite/counter-store";
+import { SqliteCounterReader } from "../../io/sqlite/reader-thread";
+import { Child, removeFolders, temporaryFolder } from "./condition";
+import {
+  asMinuteCounts,
+  CounterModel,
+  generatedBatch,
+  generatedCells,
+  modelLevels,
+  storedLevels,
+} from "./counter-model";
+import { cell, counterStoreContract } from "./counter-store-contract";
+
+afterEach(removeFolders);
+
+counterStoreContract("SqliteCounterStore", {
+  open: async () => new SqliteCounterStore({ folder: temporaryFolder() }),
+});
+counterStoreContract("SqliteCounterStore in transactions of three cells", {
+  open: async () => new SqliteCounterStore({ folder: temporaryFolder(), maxCellsPerTransaction: 3 }),
+});
+
+/** Runs raw SQL on a store's file, as a person with a shell could. */
+function damage(folder: string, sql: string): void {
+  const db = new DatabaseSync(join(folder, "counters.sqlite"));
+  db.exec(sql);
+  db.close();
+}
+
+describe("SqliteCounterStore", () => {
+  it("has levels that agree after kill -9 in the middle of applies, and completes on a retry", {
+    timeout: 60_000,
+  }, async () => {
+    const firstSeed = Number(process.env.VIEWMILL_TEST_SEED ?? Date.now() % 1_000_000);
+    for (let seed = firstSeed; seed < firstSeed + 4; seed++) {
+      const folder = temporaryFolder();
+      const child = new Child("apply-counts", folder, String(seed), "400");
+      await child.until((lines) => lines.length > 1 + (seed % 7));
+      await child.kill();
+      const note = `seed ${seed}, killed after ${child.lines.length} batches`;
+
+      const store = new SqliteCounterStore({ folder });
+      const crashed = await storedLevels(store);
+      expect(levelsFromMinutes(crashed.minute), note).toEqual({ hour: crashed.hour, day: crashed.day });
+      expect(totalsOf(crashed.day), note).toEqual(totalsOf(crashed.total));
+
+      const model = new CounterModel();
+      for (let n = 0; n <= child.lines.length; n++) {
+        model.apply(generatedCells(seed, n));
+        await store.apply(generatedBatch(seed, n));
+      }
+      expect(await storedLevels(store), note).toEqual(modelLevels(model));
+      await store.close();
+    }
+  });
+
+  it("takes the writes of two processes at once", { timeout: 60_000 }, async () => {
+    const folder = temporaryFolder();
+    const children = [1, 2].map((seed) => new Child("apply-counts", folder, String(seed), "12"));
+    const store = new SqliteCounterStore({ folder });
+    const model = new CounterModel();
+    for (let n = 0; n < 12; n++) await store.apply(generatedBatch(3, n));
+    expect(await Promise.all(children.map((child) => child.ended))).toEqual([0, 0]);
+    for (const seed of [1, 2, 3]) for (let n = 0; n < 12; n++) model.apply(generatedCells(seed, n));
+    expect(await storedLevels(store)).toEqual(modelLevels(model));
+    await store.close();
+  });
+
+  const DAMAGES = {
+    minute: "UPDATE minute_cells SET count = 77, sum_low = 5",
+    "minute, missing": "DELETE FROM minute_cells",
+    hour: "UPDATE hour_cells SET count = count + 1, sum_high = 3",
+    "hour, missing": "DELETE FROM hour_cells",
+    day: "UPDATE day_cells SET count = 0, last_ms = 9e12",
+    total: "UPDATE total_cells SET count = -5, sum_high = 9e18",
+    "every level": "UPDATE hour_cells SET count = 1; DELETE FROM day_cells; DELETE FROM total_cells",
+  };
+  for (const [level, sql] of Object.entries(DAMAGES)) {
+    it(`is consistent again after correct() on a store damaged by hand: ${level}`, async () => {
+      const folder = temporaryFolder();
+      const store = new SqliteCounterStore({ folder });
+      const cells = [cell(61, "a", 3, { sum: 30n, last: 4 }), cell(62, "a", 4, { type: "LIKE" }), cell(5000, "a", 5)];
+      const model = new CounterModel();
+      model.apply(cells);
+      await store.apply(asMinuteCounts(cells));
+      damage(folder, sql);
+      await store.correct(asMinuteCounts(cells));
+      expect(await storedLevels(store)).toEqual(modelLevels(model));
+      await store.close();
+    });
+  }
+
+  it("rebuilds hours, days and totals of one video from its minutes, of all types", async () => {
+    const folder = temporaryFolder();
+    const store = new SqliteCounterStore({ folder });
+    const cells = [cell(-1, "a", 3, { last: 4 }), cell(61, "a", 4, { type: "LIKE" }), cell(5000, "a", 5, { sum: -1n })];
+    const model = new CounterModel();
+    model.apply(cells);
+    await store.apply(asMinuteCounts(cells));
+    damage(
+      folder,
+      `UPDATE hour_cells SET count = 99; DELETE FROM total_cells;
+       INSERT INTO day_cells VALUES (1, 1, 1, 5, 0, 0, 0); INSERT INTO hour_cells VALUES (1, 1, 1, 30, 5, 0, 0, 0)`,
+    );
+    await store.rebuild("a", -1e15, 1e15);
+    await store.rebuild("unknown", 0, 1e15);
+    expect(await storedLevels(store)).toEqual(modelLevels(model));
+    await store.close();
+  });
+
+  it("says that the store is full, writes nothing of that transaction, and can be closed and read", async () => {
+    const folder = temporaryFolder();
+    const store = new SqliteCounterStore({ folder, maxFileBytes: 200_000 });
+    await store.apply(asMinuteCounts([cell(5, "a", 1)]));
+    const many = Array.from({ length: 10_000 }, (_, n) => cell(6, `video-${n}`, 1));
+    await expect(store.apply(asMinuteCounts(many))).rejects.toThrow(StoreUnavailableError);
+    expect((await storedLevels(store)).minute).toEqual(["a VIEW 300000 1 0"]);
+    // The ids given in the failed transaction are not remembered.
+    await store.apply(asMinuteCounts([cell(7, "video-1", 2), cell(7, "video-9", 3)]));
+    expect((await store.totals("video-9")).get("VIEW")?.count).toBe(3);
+    await store.close();
+  });
+
+  it("shows names and times to a person with a shell", async () => {
+    const folder = temporaryFolder();
+    const store = new SqliteCounterStore({ folder });
+    await store.apply(asMinuteCounts([cell(Date.UTC(2024, 1, 29, 10, 3) / 60_000, "a", 2, { sum: -7n })]));
+    await store.close();
+    const db = new DatabaseSync(join(folder, "counters.sqlite"));
+    const row = db.prepare("SELECT video, type, minute_utc, count, sum FROM minute_counts").get();
+    expect({ ...row }).toEqual({ video: "a", type: "VIEW", minute_utc: "2024-02-29T10:03:00Z", count: 2, sum: -7 });
+    for (const view of ["hour_counts", "day_counts", "totals"])
+      expect(db.prepare(`SELECT * FROM ${view}`).all()).toHaveLength(1);
+    db.close();
+  });
+});
+
+describe("SqliteCounterReader", () => {
+  it("reads what a store writes, though it was opened before the store existed", async () => {
+    const folder = temporaryFolder();
+    const reader = new SqliteCounterReader({ folder });
+    expect(await reader.totals("a")).toEqual(new Map());
+    expect(await reader.top("VIEW", 0, 1e13, 3)).toEqual([]);
+    const store = new SqliteCounterStore({ folder });
+    await store.apply(asMinuteCounts([cell(61, "a", 3), cell(62, "b", 4)]));
+    expect((await reader.totals("a")).get("VIEW")?.count).toBe(3);
+    expect(await reader.read("b", "VIEW", 0, 86_400_000, "minute")).toEqual([
+      { startMs: 62 * 60_000, count: 4, sum: 0n },
+    ]);
+    expect(await reader.top("VIEW", 0, 86_400_000, 3)).toEqual([
+      { videoId: "b", count: 4 },
+      { videoId: "a", count: 3 },
+    ]);
+    await reader.close();
+    await store.close();
+  });
+
+  it("does not open a file of a newer schema", () => {
+    const folder = temporaryFolder();
+    damage(folder, "PRAGMA user_version = 99");
+    expect(() => new SqliteCounterReader({ folder })).toThrow(/schema version 99/);
+  });
+});
+
+function levelsFromMinutes(minutes: readonly string[]): { hour: string[]; day: string[] } {
+  const model = new CounterModel();
+  for (const line of minutes) {
+    const [video, type, startMs, count, sum] = line.split(" ");
+    model.apply([cell(Number(startMs) / 60_000, video!, Number(count), { type: type!, sum: BigInt(sum!) })]);
+  }
+  return { hour: model.level(60), day: model.level(1440) };
+}
+
+/** `video type` -> count and sum, of lines of days or of totals. */
+function totalsOf(lines: readonly string[]): Map<string, [number, bigint]> {
+  const totals = new Map<string, [number, bigint]>();
+  for (const line of lines) {
+    const parts = line.split(" ");
+    const isDay = /^-?\d+$/.test(parts[4] ?? "") && parts.length === 5 && Number(parts[2]) % 86_400_000 === 0;
+    const [count, sum] = isDay ? [parts[3], parts[4]] : [parts[2], parts[3]];
+    const before = totals.get(`${parts[0]} ${parts[1]}`) ?? [0, 0n];
+    totals.set(`${parts[0]} ${parts[1]}`, [before[0] + Number(count), before[1] + BigInt(sum!)]);
+  }
+  return totals;
+}

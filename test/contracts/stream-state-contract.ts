@@ -1,0 +1,160 @@
+/** What every StreamState promises. */
+import type { ArchivedObject, AuditReport, PartitionLedger, StreamState } from "../../io/ports";
+
+export interface StreamStateUnderTest {
+  /** Over the same store at every call of one test: the second sees what the first wrote. */
+  open(): Promise<StreamState & { close(): Promise<void> }>;
+}
+
+function object(minute: number, name: string, events: number): ArchivedObject {
+  return { minute, name, events, sizeBytes: events * 10 };
+}
+
+function row(minute: number, partition: number, received: number, counted: number, late = 0): PartitionLedger {
+  return { minute, partition, received, counted, duplicate: received - counted, late, reusedIds: 0 };
+}
+
+function report(id: string, startedAtMs: number): AuditReport {
+  return {
+    id,
+    startedAtMs,
+    durationMs: 5,
+    fromMs: 0,
+    toMs: 60_000,
+    repair: true,
+    runner: "direct",
+    outcome: "repaired",
+    objectsRead: 1,
+    events: 2,
+    distinctEvents: 2,
+    cellsCompared: 1,
+    cellsDiffering: 1,
+    cellsRepaired: 1,
+    reusedEventIds: 0,
+    lateEvents: 0,
+    notComparable: [{ minute: 7, reason: "unreadable" }],
+    differences: [
+      {
+        level: "minute",
+        videoId: "a",
+        eventType: "VIEW",
+        startMs: 0,
+        archiveCount: 2,
+        storedCount: 1,
+        archiveSum: "36893488147419103232",
+        storedSum: "-1",
+      },
+    ],
+  };
+}
+
+export function streamStateContract(describeName: string, subject: StreamStateUnderTest): void {
+  describe(`${describeName} keeps the contract of StreamState`, () => {
+    let state: StreamState & { close(): Promise<void> };
+    beforeEach(async () => {
+      state = await subject.open();
+    });
+    afterEach(() => state.close());
+
+    it("starts at position 0 with nothing pending", async () => {
+      expect(await state.checkpoint()).toBe(0);
+      expect(await state.pending()).toBeUndefined();
+    });
+
+    it("ends a pass at once: checkpoint, pending range, objects and changed minutes", async () => {
+      await state.setPending({ fromPosition: 1, toPosition: 9 });
+      expect(await state.pending()).toEqual({ fromPosition: 1, toPosition: 9 });
+      await state.completePass(9, [object(5, "b", 2), object(5, "a", 1), object(4, "c", 3)], [5, 4, 5]);
+      expect(await state.checkpoint()).toBe(9);
+      expect(await state.pending()).toBeUndefined();
+      expect(await state.archivedObjects(4, 6)).toEqual([object(4, "c", 3), object(5, "a", 1), object(5, "b", 2)]);
+      expect(await state.archivedObjects(5, 5)).toEqual([]);
+      expect(await state.changeSequences(0, 10)).toEqual(
+        new Map([
+          [4, 1],
+          [5, 1],
+        ]),
+      );
+    });
+
+    it("never moves the checkpoint back, and lists a rewritten object once", async () => {
+      await state.completePass(9, [object(5, "a", 1)], [5]);
+      await state.completePass(7, [object(5, "a", 2)], []);
+      expect(await state.checkpoint()).toBe(9);
+      expect(await state.archivedObjects(0, 10)).toEqual([object(5, "a", 2)]);
+    });
+
+    it("keeps the ledger row with more received, then more counted, in any order of writing", async () => {
+      const rows = [row(5, 0, 10, 8, 1), row(5, 0, 12, 7), row(5, 0, 12, 9), row(5, 1, 3, 3), row(-1, 0, 1, 1)];
+      for (const one of [...rows, ...rows.toReversed()]) await state.writeLedger([one]);
+      await state.addObjects([object(5, "a", 15), object(6, "x", 4)], [5]);
+      expect(await state.ledger(-10, 10)).toEqual([
+        { minute: -1, archived: 0, counted: 1, duplicate: 0, late: 0, reusedIds: 0 },
+        { minute: 5, archived: 15, counted: 12, duplicate: 3, late: 0, reusedIds: 0 },
+        { minute: 6, archived: 4, counted: 0, duplicate: 0, late: 0, reusedIds: 0 },
+      ]);
+      expect(await state.ledger(6, 7)).toHaveLength(1);
+    });
+
+    it("marks a minute audited only when it has not changed since it was compared", async () => {
+      await state.completePass(1, [], [5, 6]);
+      const before = await state.changeSequences(0, 10);
+      await state.completePass(2, [], [6]);
+      await state.markAudited([5, 6, 7].map((minute) => ({ minute, changeSequence: before.get(minute) ?? 0 })));
+      expect(await state.auditedCounts(0, 10, 1)).toEqual(
+        new Map([
+          [5, 1],
+          [7, 1],
+        ]),
+      );
+      await state.addObjects([], [5]);
+      expect(await state.auditedCounts(0, 10, 1)).toEqual(new Map([[7, 1]]));
+      await state.markAudited([
+        { minute: 7, changeSequence: 0 },
+        { minute: 5, changeSequence: 2 },
+      ]);
+      expect(await state.auditedCounts(0, 10, 1)).toEqual(
+        new Map([
+          [5, 1],
+          [7, 1],
+        ]),
+      );
+      await state.completePass(3, [], [7]);
+      await state.markAudited([{ minute: 7, changeSequence: 0 }]);
+      expect(await state.auditedCounts(0, 10, 1)).toEqual(new Map([[5, 1]]));
+    });
+
+    it("counts audited minutes by bucket, also before 1970", async () => {
+      await state.markAudited([-61, -60, -1, 0, 59, 60, 130].map((minute) => ({ minute, changeSequence: 0 })));
+      expect(await state.auditedCounts(-120, 120, 60)).toEqual(
+        new Map([
+          [-120, 1],
+          [-60, 2],
+          [0, 2],
+          [60, 1],
+        ]),
+      );
+    });
+
+    it("keeps audit reports whole, newest first", async () => {
+      for (const [id, at] of [
+        ["a", 1],
+        ["b", 3],
+        ["c", 2],
+      ] as const)
+        await state.addAudit(report(id, at));
+      expect(await state.audits(2)).toEqual([report("b", 3), report("c", 2)]);
+    });
+
+    it("remembers after it is opened again", async () => {
+      await state.setPending({ fromPosition: 3, toPosition: 4 });
+      await state.completePass(2, [object(1, "a", 1)], [1]);
+      await state.setPending({ fromPosition: 3, toPosition: 5 });
+      await state.close();
+      state = await subject.open();
+      expect(await state.checkpoint()).toBe(2);
+      expect(await state.pending()).toEqual({ fromPosition: 3, toPosition: 5 });
+      expect(await state.changeSequences(0, 5)).toEqual(new Map([[1, 1]]));
+    });
+  });
+}
