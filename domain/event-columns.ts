@@ -114,9 +114,9 @@ export function validateColumns(columns: EventColumns, rules: AcceptanceRules): 
     const timeMs = timesMs[row]!;
     let reason: RejectionReason | undefined;
     let detail = "";
-    if (!isUuidBytes(ids, at) && !isOwnHash(ids, at, hashedIds?.get(row))) {
+    if (isUuidBytes(ids, at) ? hashedIds?.has(row) : !isOwnHash(ids, at, hashedIds?.get(row))) {
       reason = "bad-event-id";
-      detail = "the id is neither a UUID nor the hash of the id carried beside it";
+      detail = "the id is neither a UUID alone nor the hash of the id carried beside it";
     } else if (badVideo[videoIndex[row]!] !== false) {
       reason = "bad-video-id";
       detail = "videoId must be a string of 1 to 128 of A-Z a-z 0-9 _ - . : /";
@@ -170,7 +170,8 @@ function shownId(columns: EventColumns, row: number): string | null {
 /** The rows that `keep` names, as a batch of their own. */
 export function selectRows(columns: EventColumns, keep: readonly number[]): EventColumns {
   const builder = new EventColumnsBuilder();
-  for (const row of keep) builder.add(eventAt(columns, row));
+  // The extras stay the text they are: JSON.stringify overflows the stack on deep nesting, which JSON.parse takes.
+  for (const row of keep) builder.add(eventAt(columns, row), columns.extras?.get(row));
   return builder.build();
 }
 

@@ -1,0 +1,55 @@
+export interface InFlightBounds {
+  maxInFlightBytes: number;
+  maxInFlightRequests: number;
+}
+
+/** The place of one request among those being handled; give it back with `leave`. */
+export interface Place {
+  /** Counts `bytes` more for this request; false (and nothing counted) when the bound would be passed. */
+  grow(bytes: number): boolean;
+  leave(): void;
+}
+
+/** Counts the requests being handled and the bytes they hold, and refuses those beyond the bounds. */
+export class InFlight {
+  requests = 0;
+  bytes = 0;
+  private closed = false;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(private readonly bounds: InFlightBounds) {}
+
+  get draining(): boolean {
+    return this.closed;
+  }
+
+  /** Undefined where the bound of requests is reached. */
+  enter(): Place | undefined {
+    if (this.requests >= this.bounds.maxInFlightRequests) return undefined;
+    this.requests++;
+    let held = 0;
+    let left = false;
+    return {
+      grow: (bytes) => {
+        if (left || this.bytes + bytes > this.bounds.maxInFlightBytes) return false;
+        held += bytes;
+        this.bytes += bytes;
+        return true;
+      },
+      leave: () => {
+        if (left) return;
+        left = true;
+        this.bytes -= held;
+        this.requests--;
+        if (this.requests === 0) for (const resolve of this.waiting.splice(0)) resolve();
+      },
+    };
+  }
+
+  /** From now on `draining`; resolves when nobody is inside. */
+  drain(): Promise<void> {
+    this.closed = true;
+    if (this.requests === 0) return Promise.resolve();
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+}

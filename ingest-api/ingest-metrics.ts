@@ -1,0 +1,78 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { RejectionReason } from "../domain/rejection";
+import type { BodyFormat } from "./body-format";
+import type { InFlight } from "./in-flight";
+import type { StampBook } from "./stamp-book";
+
+/** The four golden signals of the write path (latency, traffic, errors, saturation), on the registry given. */
+export class IngestMetrics {
+  private readonly requests: Counter<"status" | "format">;
+  private readonly seconds: Histogram;
+  private readonly accepted: Counter<"format">;
+  private readonly rejected: Counter<"reason">;
+  private readonly bodyBytes: Counter<"format">;
+
+  constructor(registry: Registry, inFlight: InFlight, stampBook: StampBook) {
+    const registers = [registry];
+    this.requests = new Counter({
+      name: "viewmill_ingest_requests_total",
+      help: "Requests to the write API by status and body format",
+      labelNames: ["status", "format"],
+      registers,
+    });
+    this.seconds = new Histogram({
+      name: "viewmill_ingest_request_seconds",
+      help: "From the first byte of a request to its answer",
+      buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    });
+    this.accepted = new Counter({
+      name: "viewmill_ingest_accepted_events_total",
+      help: "Events answered as accepted",
+      labelNames: ["format"],
+      registers,
+    });
+    this.rejected = new Counter({
+      name: "viewmill_ingest_rejected_events_total",
+      help: "Events refused, by reason",
+      labelNames: ["reason"],
+      registers,
+    });
+    this.bodyBytes = new Counter({
+      name: "viewmill_ingest_body_bytes_total",
+      help: "Bytes of decoded bodies",
+      labelNames: ["format"],
+      registers,
+    });
+    saturation(registers, inFlight, stampBook);
+  }
+
+  answered(status: number, format: BodyFormat | "none", seconds: number): void {
+    this.requests.inc({ status: String(status), format });
+    this.seconds.observe(seconds);
+  }
+
+  body(format: BodyFormat, bytes: number): void {
+    this.bodyBytes.inc({ format }, bytes);
+  }
+
+  stored(format: BodyFormat, accepted: number, rejected: readonly { reason: RejectionReason }[]): void {
+    if (accepted > 0) this.accepted.inc({ format }, accepted);
+    for (const { reason } of rejected) this.rejected.inc({ reason });
+  }
+}
+
+function saturation(registers: Registry[], inFlight: InFlight, stampBook: StampBook): void {
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  gauge("viewmill_ingest_in_flight_requests", "Requests being handled", () => inFlight.requests);
+  gauge("viewmill_ingest_in_flight_bytes", "Bytes of the bodies being handled", () => inFlight.bytes);
+  gauge("viewmill_ingest_stamps", "Receipt stamps remembered", () => stampBook.size);
+}

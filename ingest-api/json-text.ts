@@ -1,0 +1,104 @@
+import { isAscii, isUtf8 } from "node:buffer";
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** Without a UTF-8 byte order mark. */
+export function withoutBom(bytes: Buffer): Buffer {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
+}
+
+/** Bytes as text, or undefined where they are no UTF-8. ASCII takes the cheap way: one byte a character. */
+export function utf8Text(bytes: Buffer): string | undefined {
+  if (isAscii(bytes)) return bytes.toString("latin1");
+  return isUtf8(bytes) ? bytes.toString("utf8") : undefined;
+}
+
+/** Whether brackets outside strings nest deeper than `maxDepth`. The text need not be valid JSON. */
+export function nestsDeeperThan(text: string | Uint8Array, maxDepth: number): boolean {
+  const length = text.length;
+  if (length <= maxDepth) return false;
+  const at = typeof text === "string" ? (i: number) => text.charCodeAt(i) : (i: number) => text[i]!;
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < length; i++) {
+    const code = at(i);
+    if (inString) {
+      if (code === BACKSLASH) i++;
+      else if (code === QUOTE) inString = false;
+    } else if (code === QUOTE) inString = true;
+    else if (code === OPEN_ARRAY || code === OPEN_OBJECT) {
+      if (++depth > maxDepth) return true;
+    } else if (code === CLOSE_ARRAY || code === CLOSE_OBJECT) depth--;
+  }
+  return false;
+}
+
+/**
+ * The exact bytes of each element of the top-level array, or of the array under the top-level key `member` (the last
+ * one, as JSON.parse has it). The text must be valid JSON of that shape: it has been parsed before.
+ */
+export function elementSlices(json: Buffer, member?: string): Buffer[] {
+  let at = skipSpace(json, 0);
+  if (member !== undefined) at = memberValue(json, at, member);
+  const slices: Buffer[] = [];
+  at = skipSpace(json, at + 1);
+  while (at < json.length && json[at] !== CLOSE_ARRAY) {
+    const end = skipValue(json, at);
+    slices.push(json.subarray(at, end));
+    at = skipSpace(json, end);
+    if (json[at] === COMMA) at = skipSpace(json, at + 1);
+  }
+  return slices;
+}
+
+function memberValue(json: Buffer, start: number, member: string): number {
+  let found = start;
+  let at = skipSpace(json, start + 1);
+  while (at < json.length && json[at] !== CLOSE_OBJECT) {
+    const keyEnd = skipString(json, at);
+    const key = JSON.parse(json.toString("utf8", at, keyEnd)) as string;
+    at = skipSpace(json, keyEnd);
+    if (json[at] === COLON) at = skipSpace(json, at + 1);
+    if (key === member) found = at;
+    at = skipSpace(json, skipValue(json, at));
+    if (json[at] === COMMA) at = skipSpace(json, at + 1);
+  }
+  return found;
+}
+
+function skipSpace(json: Buffer, start: number): number {
+  let at = start;
+  while (json[at] === 0x20 || json[at] === 0x0a || json[at] === 0x0d || json[at] === 0x09) at++;
+  return at;
+}
+
+function skipString(json: Buffer, start: number): number {
+  for (let at = start + 1; at < json.length; at++) {
+    if (json[at] === BACKSLASH) at++;
+    else if (json[at] === QUOTE) return at + 1;
+  }
+  return json.length;
+}
+
+function skipValue(json: Buffer, start: number): number {
+  let depth = 0;
+  for (let at = start; at < json.length; at++) {
+    const code = json[at]!;
+    if (code === QUOTE) {
+      at = skipString(json, at) - 1;
+      if (depth === 0) return at + 1;
+    } else if (code === OPEN_ARRAY || code === OPEN_OBJECT) depth++;
+    else if (code === CLOSE_ARRAY || code === CLOSE_OBJECT) {
+      if (depth === 0) return at;
+      if (--depth === 0) return at + 1;
+    } else if (depth === 0 && (code === COMMA || code <= 0x20)) return at;
+  }
+  return json.length;
+}

@@ -1,0 +1,57 @@
+import type { IncomingMessage } from "node:http";
+import type { Place } from "./in-flight";
+
+/** How reading a body ends. `gone`: the client went away before the end, nobody waits for an answer. */
+export type BodyRead =
+  | { kind: "body"; bytes: Buffer }
+  | { kind: "too-large" }
+  | { kind: "overloaded" }
+  | { kind: "gone" };
+
+/** A body that nobody reads any more is thrown away up to this many bytes; a client that sends more is cut off. */
+const MAX_DISCARD_BYTES = 64 << 20;
+
+/** Reads the body as sent, at most `maxBytes` of it, each byte counted on `place` before it is kept. */
+export function readBody(request: IncomingMessage, maxBytes: number, place: Place): Promise<BodyRead> {
+  const announced = Number(request.headers["content-length"] ?? 0);
+  if (announced > maxBytes) return Promise.resolve({ kind: "too-large" });
+  if (!place.grow(announced)) return Promise.resolve({ kind: "overloaded" });
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let received = 0;
+    let counted = announced;
+    const end = (read: BodyRead) => {
+      request.off("data", onData).off("end", onEnd).off("close", onGone).off("error", onGone);
+      // A late error of the socket must not become an uncaught one.
+      request.on("error", ignore);
+      resolve(read);
+    };
+    const onData = (chunk: Buffer) => {
+      received += chunk.length;
+      if (received > maxBytes) return end({ kind: "too-large" });
+      if (received > counted) {
+        if (!place.grow(received - counted)) return end({ kind: "overloaded" });
+        counted = received;
+      }
+      chunks.push(chunk);
+    };
+    const onEnd = () =>
+      end({ kind: "body", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, received) });
+    const onGone = () => end({ kind: "gone" });
+    request.on("data", onData).on("end", onEnd).on("close", onGone).on("error", onGone);
+    if (request.destroyed) end({ kind: "gone" });
+  });
+}
+
+/** Lets the rest of an unread body run through, so that the client can finish sending and read the answer. */
+export function discardBody(request: IncomingMessage): void {
+  if (request.readableEnded || request.destroyed) return;
+  let discarded = 0;
+  request.on("error", ignore);
+  request.on("data", (chunk: Buffer) => {
+    discarded += chunk.length;
+    if (discarded > MAX_DISCARD_BYTES) request.destroy();
+  });
+}
+
+const ignore = () => {};

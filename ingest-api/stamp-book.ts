@@ -1,0 +1,63 @@
+import type { Stamp } from "../io/ports";
+
+export const STAMP_MEMORY_MS = 10 * 60_000;
+
+interface StampEntry extends Stamp {
+  /** Whether the log has it: until then every request that uses it writes it along. */
+  durable: boolean;
+}
+
+/**
+ * Remembers for 10 minutes which time an event without a time was given, so that its retry gets the same. Requests
+ * that run at the same time share a stamp. Bounded: a full book refuses new stamps until old ones expire.
+ */
+export class StampBook {
+  /** In the order of stamping, so that the oldest are first. */
+  private readonly entries = new Map<string, StampEntry>();
+
+  constructor(private readonly maxEntries: number) {}
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Takes over what the log remembers of an earlier process. */
+  load(stamps: readonly Stamp[]): void {
+    for (const stamp of [...stamps].sort((a, b) => a.stampedAtMs - b.stampedAtMs)) {
+      this.entries.delete(stamp.key);
+      this.entries.set(stamp.key, { ...stamp, durable: true });
+    }
+  }
+
+  /** The stamp of this event, a new one if it has none; undefined when the book is full. */
+  stampOf(key: string, nowMs: number): Stamp | undefined {
+    const known = this.entries.get(key);
+    if (known !== undefined && isFresh(known, nowMs)) return known;
+    this.forgetExpired(nowMs);
+    if (this.entries.size >= this.maxEntries) return undefined;
+    const entry: StampEntry = { key, stampedAtMs: nowMs, durable: false };
+    this.entries.delete(key);
+    this.entries.set(key, entry);
+    return entry;
+  }
+
+  /** Those of a request's stamps that the log does not have yet. */
+  toPersist(stamps: readonly Stamp[]): Stamp[] {
+    return stamps
+      .filter((stamp) => !(stamp as StampEntry).durable)
+      .map(({ key, stampedAtMs }) => ({ key, stampedAtMs }));
+  }
+
+  markDurable(stamps: readonly Stamp[]): void {
+    for (const stamp of stamps) (stamp as StampEntry).durable = true;
+  }
+
+  private forgetExpired(nowMs: number): void {
+    for (const [key, entry] of this.entries) {
+      if (isFresh(entry, nowMs)) return;
+      this.entries.delete(key);
+    }
+  }
+}
+
+const isFresh = (stamp: Stamp, nowMs: number): boolean => nowMs - stamp.stampedAtMs < STAMP_MEMORY_MS;

@@ -1,0 +1,80 @@
+import { randomUUID } from "node:crypto";
+import { countByMinute } from "../domain/event-columns";
+import { encodeBatch, withReceivedAt } from "../io/avro/batch";
+import { type DeadLetters, type EventLog, LogFullError, type NewDeadLetter, StoreUnavailableError } from "../io/ports";
+import type { DecodedBody, RejectedEvent } from "./decoded-body";
+import { overloaded, type Problem, unavailable } from "./problem";
+import type { StampBook } from "./stamp-book";
+
+export interface Stores {
+  log: EventLog;
+  deadLetters: DeadLetters;
+  stampBook: StampBook;
+}
+
+type DecodedEvents = Extract<DecodedBody, { kind: "events" }>;
+
+/**
+ * Makes the accepted events durable in the log, then the rejected ones in the dead letters; undefined once both are.
+ * In this order, because a log that is full (the usual reason to be sent again) must not leave a second dead letter at
+ * every retry; events that come again are duplicates, which the counting knows.
+ */
+export async function storeEvents(
+  decoded: DecodedEvents,
+  receivedAtMs: number,
+  { log, deadLetters, stampBook }: Stores,
+): Promise<Problem | undefined> {
+  return refusalOf(async () => {
+    if (decoded.columns.count > 0) {
+      const stamps = stampBook.toPersist(decoded.stamps);
+      await log.append({
+        payload: messageOf(decoded, receivedAtMs),
+        events: decoded.columns.count,
+        acceptedByMinute: countByMinute(decoded.columns),
+        ...(stamps.length > 0 ? { stamps } : {}),
+      });
+      stampBook.markDurable(decoded.stamps);
+    }
+    if (decoded.rejected.length > 0) {
+      await deadLetters.append(decoded.rejected.map((rejected) => letterOf(rejected, receivedAtMs)));
+    }
+  });
+}
+
+/** Keeps a body nobody could read, whole, so that it can be sent again after a fix. */
+export function storeMalformed(
+  letter: Omit<NewDeadLetter, "source">,
+  { deadLetters }: Pick<Stores, "deadLetters">,
+): Promise<Problem | undefined> {
+  return refusalOf(() => deadLetters.append([{ ...letter, source: "ingest" }]));
+}
+
+function messageOf(decoded: DecodedEvents, receivedAtMs: number): Uint8Array {
+  if (decoded.message !== undefined) return withReceivedAt(decoded.message, receivedAtMs);
+  return encodeBatch(decoded.columns, { receivedAtMs, producerId: "ingest", batchId: randomUUID() });
+}
+
+function letterOf(rejected: RejectedEvent, receivedAtMs: number): NewDeadLetter {
+  const { reason, detail, payload, contentType, eventId } = rejected;
+  return {
+    receivedAtMs,
+    reason,
+    detail,
+    payload,
+    contentType,
+    source: "ingest",
+    ...(eventId === null ? {} : { eventId }),
+  };
+}
+
+/** The answer for a store that is full or away; any other failure is a bug and thrown on. */
+async function refusalOf(store: () => Promise<void>): Promise<Problem | undefined> {
+  try {
+    await store();
+    return undefined;
+  } catch (error) {
+    if (error instanceof LogFullError) return overloaded(error.message);
+    if (error instanceof StoreUnavailableError) return unavailable("the store cannot write now");
+    throw error;
+  }
+}
