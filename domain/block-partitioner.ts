@@ -115,6 +115,7 @@ export class BlockPartitioner {
 }
 
 function words(ids: Uint8Array): Uint32Array {
-  const aligned = ids.byteOffset % 4 === 0 ? ids : ids.slice();
+  // Not slice(): a Buffer's slice is a view, as badly aligned as the Buffer.
+  const aligned = ids.byteOffset % 4 === 0 ? ids : new Uint8Array(ids);
   return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
 }

@@ -75,7 +75,8 @@ class Renumbering {
 
 /** Column views over a packed count block, as counts of `minute`. */
 export function openCounts(packed: Uint8Array, minute: number): MinuteCounts {
-  const bytes = packed.byteOffset % 8 === 0 ? packed : packed.slice();
+  // Not slice(): a Buffer's slice is a view, as badly aligned as the Buffer.
+  const bytes = packed.byteOffset % 8 === 0 ? packed : new Uint8Array(packed);
   const { buffer, byteOffset } = bytes;
   const [n, videoCount, typeCount] = new Uint32Array(buffer, byteOffset, 8) as unknown as [number, number, number];
   const start = byteOffset + HEADER_BYTES;

@@ -158,7 +158,8 @@ class LocalNames {
 
 /** Column views over a packed block; copies only when the bytes are not aligned. Throws RangeError where the bytes are no block. */
 export function openBlock(packed: Uint8Array): EventBlock {
-  const bytes = packed.byteOffset % 8 === 0 ? packed : packed.slice();
+  // Not slice(): a Buffer's slice is a view, as badly aligned as the Buffer.
+  const bytes = packed.byteOffset % 8 === 0 ? packed : new Uint8Array(packed);
   const { buffer, byteOffset } = bytes;
   const [count, videoCount, typeCount, hasValues] = new Uint32Array(buffer, byteOffset, 8) as unknown as [
     number,
