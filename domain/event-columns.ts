@@ -46,6 +46,25 @@ export function eventAt(columns: EventColumns, row: number): VideoEvent {
   return event;
 }
 
+/**
+ * The row as the JSON event it would be sent again as. A value or time that no event can have becomes text, so that it stays refused. The
+ * extras are spliced in as the text they are, and first, so that they cannot replace a field of the contract.
+ */
+export function eventJsonAt(columns: EventColumns, row: number): string {
+  const value = columns.values?.[row];
+  const known = JSON.stringify({
+    eventId: eventIdOf(columns, row),
+    videoId: columns.videos[columns.videoIndex[row]!],
+    eventType: columns.types[columns.typeIndex[row]!],
+    eventTime: numberOrText(columns.timesMs[row]!),
+    value: value === undefined || Number.isNaN(value) ? undefined : numberOrText(value),
+  });
+  const extra = columns.extras?.get(row)?.trim().slice(1, -1).trim() ?? "";
+  return extra === "" ? known : `{${extra},${known.slice(1)}`;
+}
+
+const numberOrText = (value: number): number | string => (Number.isSafeInteger(value) ? value : String(value));
+
 /** Collects events into columns. At most 65,535 types and 2^32 rows. */
 export class EventColumnsBuilder {
   private count = 0;
