@@ -1,20 +1,27 @@
 import { createHash } from "node:crypto";
-import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { Type } from "avsc";
-import { minuteOf, type VideoEvent } from "../../domain/event";
+import { isEventId, isEventType, isVideoId, MAX_TIME_MS, minuteOf, type VideoEvent } from "../../domain/event";
 import { type EventColumns, EventColumnsBuilder, eventIdOf } from "../../domain/event-columns";
 import { ID_BYTES, isUuidBytes, writeEventId, writeUuidText } from "../../domain/event-identity";
 import { AvroError, AvroReader, AvroWriter } from "./binary";
-import { shippedSchema } from "./schema-registry";
+import { fingerprint, shippedSchema } from "./schema-registry";
 
 /**
  * Archive objects: plain Avro object container files (zstandard) of io/schemas/event-v1.avsc, one row an event, readable by any Avro
- * reader. The same rows under the same name give the same bytes.
+ * reader. The same rows under the same name give the same bytes. A flipped bit is found: the frames carry zstandard's checksum (without it
+ * half of all flips decompressed to other rows), and the header the schema's, because a changed field name would resolve to its default.
  */
 const schemaText = JSON.stringify(shippedSchema("event-v1"));
 const eventType = Type.forSchema(JSON.parse(schemaText));
 const MAGIC = Buffer.from("Obj\x01", "latin1");
+/** The schema's CRC-64-AVRO in hex, in the header; objects of other writers need not have it. */
+const SCHEMA_CRC = "viewmill.schema.crc64";
+const schemaCrc = fingerprint(schemaText).toString("hex");
+const ZSTD = { params: { [constants.ZSTD_c_checksumFlag]: 1 } };
 const BLOCK_BYTES = 1 << 20;
+/** A row is at least five values, two union branches, and none of them takes no byte. */
+const MIN_ROW_BYTES = 7;
 /** A block that claims to be larger decompressed is refused (ours are about 1 MiB). */
 const MAX_BLOCK_BYTES = 64 << 20;
 
@@ -58,7 +65,7 @@ export class ArchiveObjectWriter {
 
   private endBlock(): void {
     if (this.rowCount === 0) return;
-    const packed = zstdCompressSync(this.rows.finish());
+    const packed = zstdCompressSync(this.rows.finish(), ZSTD);
     const head = new AvroWriter(20);
     head.long(this.rowCount);
     head.long(packed.length);
@@ -72,11 +79,13 @@ export class ArchiveObjectWriter {
     this.endBlock();
     const head = new AvroWriter(1024);
     head.raw(MAGIC);
-    head.long(2);
+    head.long(3);
     head.string("avro.schema");
     head.string(schemaText);
     head.string("avro.codec");
     head.string("zstandard");
+    head.string(SCHEMA_CRC);
+    head.string(schemaCrc);
     head.long(0);
     head.raw(this.sync);
     return Buffer.concat([head.finish(), ...this.blocks]);
@@ -119,7 +128,12 @@ function readHeader(reader: AvroReader): { schema: string; codec: string } {
   for (let count = reader.blockCount(); count > 0; count = reader.blockCount()) {
     for (let i = 0; i < count; i++) metadata.set(reader.string(), reader.take(reader.size()).toString("utf8"));
   }
-  return { schema: metadata.get("avro.schema") ?? "", codec: metadata.get("avro.codec") ?? "null" };
+  const schema = metadata.get("avro.schema") ?? "";
+  const crc = metadata.get(SCHEMA_CRC);
+  if (schema !== schemaText && crc !== undefined && crc !== fingerprint(schema).toString("hex")) {
+    throw new AvroError("the object's schema is damaged");
+  }
+  return { schema, codec: metadata.get("avro.codec") ?? "null" };
 }
 
 function unpack(packed: Buffer, codec: string): Buffer {
@@ -133,7 +147,7 @@ function unpack(packed: Buffer, codec: string): Buffer {
 }
 
 function decodeRows(rows: Buffer, count: number): ArchivedBlock {
-  if (count > rows.length) throw new AvroError("a block claims more rows than it has bytes");
+  if (count * MIN_ROW_BYTES > rows.length) throw new AvroError("a block claims more rows than it has bytes");
   const reader = new AvroReader(rows);
   const ids = new Uint8Array(count * ID_BYTES);
   const videos = new Map<string, number>();
@@ -149,18 +163,19 @@ function decodeRows(rows: Buffer, count: number): ArchivedBlock {
     const idText = reader.take(reader.size());
     if (idText.length !== 36 || !writeUuidText(idText, 0, ids, row * ID_BYTES)) {
       const eventId = idText.latin1Slice(0, idText.length);
+      if (!isEventId(eventId)) throw new AvroError("an eventId breaks the contract");
       writeEventId(eventId, ids, row * ID_BYTES);
       hashedIds.set(row, eventId);
     }
-    videoIndex[row] = intern(videos, reader.string());
-    typeIndex[row] = intern(types, reader.string());
-    timesMs[row] = reader.long();
-    if (reader.long() === 1) {
+    videoIndex[row] = intern(videos, reader.string(), isVideoId);
+    typeIndex[row] = intern(types, reader.string(), isEventType);
+    timesMs[row] = time(reader.long());
+    if (isPresent(reader.long())) {
       values ??= new Float64Array(count).fill(Number.NaN);
-      values[row] = reader.long();
+      values[row] = safe(reader.long());
     }
-    receivedAtMs[row] = reader.long();
-    if (reader.long() === 1) extras.set(row, reader.string());
+    receivedAtMs[row] = safe(reader.long());
+    if (isPresent(reader.long())) extras.set(row, reader.string());
   }
   if (reader.remaining > 0) throw new AvroError("bytes are left over after a block's rows");
   const columns: EventColumns = {
@@ -176,6 +191,22 @@ function decodeRows(rows: Buffer, count: number): ArchivedBlock {
   if (hashedIds.size > 0) columns.hashedIds = hashedIds;
   if (extras.size > 0) columns.extras = extras;
   return { columns, receivedAtMs };
+}
+
+/** The branch of a ["null", ...] union. */
+function isPresent(branch: number): boolean {
+  if (branch !== 0 && branch !== 1) throw new AvroError("a union has a branch that its schema has not");
+  return branch === 1;
+}
+
+function safe(value: number): number {
+  if (!Number.isSafeInteger(value)) throw new AvroError("a number beyond 2^53-1");
+  return value;
+}
+
+function time(timeMs: number): number {
+  if (!(timeMs >= 0 && timeMs <= MAX_TIME_MS)) throw new AvroError("an event time breaks the contract");
+  return timeMs;
 }
 
 interface EventRow {
@@ -204,26 +235,45 @@ function otherSchema(schema: string): OtherSchema {
 
 /** Rows of an older or newer schema, by avsc's schema resolution. */
 function decodeOtherRows(rows: Buffer, count: number, { resolver }: OtherSchema): ArchivedBlock {
+  if (count > rows.length) throw new AvroError("a block claims more rows than it has bytes");
   const builder = new EventColumnsBuilder();
   const receivedAtMs = new Float64Array(count);
   let offset = 0;
   for (let row = 0; row < count; row++) {
-    const decoded = eventType.decode(rows, offset, resolver) as { value?: EventRow; offset: number };
+    const decoded = decodeOtherRow(rows, offset, resolver);
     if (decoded.value === undefined || decoded.offset < 0) throw new AvroError("a block ends inside a row");
     offset = decoded.offset;
-    const { eventId, videoId, eventType: type, eventTime, value, receivedAt, extra } = decoded.value;
-    const event: VideoEvent = { eventId, videoId, eventType: type, eventTimeMs: Number(eventTime) };
-    if (value !== null) event.value = value;
-    if (extra !== null) event.extra = JSON.parse(extra) as Record<string, unknown>;
-    builder.add(event);
-    receivedAtMs[row] = Number(receivedAt);
+    const { extra, receivedAt } = decoded.value;
+    builder.add(checkedEvent(decoded.value), extra ?? undefined);
+    receivedAtMs[row] = safe(Number(receivedAt));
   }
+  if (offset !== rows.length) throw new AvroError("bytes are left over after a block's rows");
   return { columns: builder.build(), receivedAtMs };
 }
 
-function intern(ids: Map<string, number>, text: string): number {
+function decodeOtherRow(rows: Buffer, offset: number, resolver: OtherSchema["resolver"]) {
+  try {
+    return eventType.decode(rows, offset, resolver) as { value?: EventRow; offset: number };
+  } catch (error) {
+    throw new AvroError(`a row cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function checkedEvent({ eventId, videoId, eventType: type, eventTime, value, extra }: EventRow): VideoEvent {
+  if (!isEventId(eventId) || !isVideoId(videoId) || !isEventType(type)) {
+    throw new AvroError("an eventId, videoId or eventType breaks the contract");
+  }
+  const event: VideoEvent = { eventId, videoId, eventType: type, eventTimeMs: time(Number(eventTime)) };
+  if (value !== null) event.value = safe(value);
+  // The builder takes the text; that there is an extra is all it asks the event.
+  if (extra !== null) event.extra = {};
+  return event;
+}
+
+function intern(ids: Map<string, number>, text: string, isGood: (text: string) => boolean): number {
   let id = ids.get(text);
   if (id === undefined) {
+    if (!isGood(text)) throw new AvroError("a videoId or an eventType breaks the contract");
     id = ids.size;
     ids.set(text, id);
   }
