@@ -15,6 +15,6 @@ export function countingGraph(messages: PCollection<Message>, options: CountingO
   const { blocks, late, dead } = decodeBatches(messages, options);
   const { counts, ledger } = dedupeByEventId(windowIntoMinutes("BlocksIntoMinutes", blocks), options);
   writeCounters(countPerVideo(counts), options);
-  writeLedger(ledger, windowIntoMinutes("LateIntoMinutes", late), options.dedupePartitions);
+  writeLedger(ledger, windowIntoMinutes("LateIntoMinutes", late), options);
   writeDeadLetters(dead);
 }

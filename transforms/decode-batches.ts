@@ -1,6 +1,5 @@
 import { BlockPartitioner } from "../domain/block-partitioner";
 import { MINUTE_MS } from "../domain/event";
-import { type EventColumns, eventAt, selectRows, validateColumns } from "../domain/event-columns";
 import {
   type DoFn,
   type KV,
@@ -15,8 +14,8 @@ import {
   withName,
 } from "../engine";
 import { readArchiveObject } from "../io/avro/archive-object";
-import { BatchFormatError, decodeBatch } from "../io/avro/batch";
 import { AvroError } from "../io/avro/binary";
+import { checkedBatch } from "./checked-batch";
 import type { BlockElement, DeadElement, LateElement, Message } from "./elements";
 
 export interface DecodeOptions {
@@ -62,29 +61,8 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     payload: Uint8Array,
     minutes: number[] | undefined,
   ): Iterable<Tagged<Decoded>> {
-    let receivedAtMs = 0;
-    let columns: EventColumns;
-    try {
-      ({ receivedAtMs, columns } = decodeBatch(payload));
-    } catch (error) {
-      if (!(error instanceof BatchFormatError)) throw error;
-      yield { dead: { reason: error.reason, detail: error.message, receivedAtMs, payload, contentType: BATCH_TYPE } };
-      return;
-    }
-    const rejections = validateColumns(columns, { receivedAtMs, rawRetentionMs: Number.POSITIVE_INFINITY });
-    if (rejections.length > 0) {
-      const bad = new Set(rejections.map(({ index }) => index));
-      for (const { index, eventId, reason, detail } of rejections) {
-        const event = Buffer.from(JSON.stringify(eventAt(columns, index)));
-        const dead: DeadElement = { reason, detail, receivedAtMs, payload: event, contentType: "application/json" };
-        if (eventId !== null) dead.eventId = eventId;
-        yield { dead };
-      }
-      columns = selectRows(
-        columns,
-        [...Array(columns.count).keys()].filter((row) => !bad.has(row)),
-      );
-    }
+    const { receivedAtMs, columns, dead } = checkedBatch(payload, 0);
+    for (const letter of dead) yield { dead: letter };
     partitioner.add(columns, receivedAtMs, minutes === undefined ? undefined : new Set(minutes));
   }
 
@@ -128,7 +106,5 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     }
   }
 }
-
-const BATCH_TYPE = "application/vnd.viewmill.batch+avro";
 
 register("transforms/decode-batches", exports);

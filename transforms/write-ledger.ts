@@ -13,6 +13,8 @@ import {
   withName,
 } from "../engine";
 import type { PartitionLedger, StreamState } from "../io/ports";
+import type { DecodeOptions } from "./decode-batches";
+import type { DedupeOptions, PaneCache } from "./dedupe-by-event-id";
 import type { LateElement } from "./elements";
 import { RESOURCES } from "./resource-names";
 
@@ -24,11 +26,11 @@ import { RESOURCES } from "./resource-names";
 export function writeLedger(
   rows: PCollection<PartitionLedger>,
   late: PCollection<KV<string, LateElement>>,
-  latePartition: number,
+  { dedupePartitions, paneCache }: Pick<DecodeOptions & DedupeOptions, "dedupePartitions" | "paneCache">,
 ): void {
   const lateRows = late
     .apply(withName("GroupLate", groupByKey<string, LateElement>()))
-    .apply(withName("CountLate", parDo(new CountLate(latePartition))));
+    .apply(withName("CountLate", parDo(new CountLate(dedupePartitions, paneCache))));
   P([rows, lateRows])
     .apply(withName("AllLedgerRows", flatten<PartitionLedger>()))
     .apply(awaitableParDo("WriteLedger", new WriteLedger(RESOURCES.streamState), { maxInFlight: 1 }));
@@ -36,13 +38,18 @@ export function writeLedger(
 
 /** Late events have a ledger partition of their own, one past the dedup partitions. */
 export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, PartitionLedger> {
-  constructor(readonly partition: number) {}
+  constructor(
+    readonly partition: number,
+    readonly paneCache: string,
+  ) {}
 
   *process({ key, value }: KV<string, Iterable<LateElement>>): Iterable<PartitionLedger> {
     let late = 0;
     for (const { count } of value) late += count;
+    const minute = Number(key);
+    if (this.paneCache !== "") late = resource<PaneCache>(this.paneCache).addLate(minute, late);
     yield {
-      minute: Number(key),
+      minute,
       partition: this.partition,
       received: late,
       counted: 0,

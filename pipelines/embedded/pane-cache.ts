@@ -3,6 +3,7 @@ import type { PaneCache } from "../../transforms/dedupe-by-event-id";
 
 interface KeptMinute {
   panes: Map<number, Pane>;
+  late: number;
   /** Archive objects whose events are in the panes. */
   objects: number;
 }
@@ -23,17 +24,28 @@ export class EmbeddedPaneCache implements PaneCache {
   }
 
   continue(minute: number, partition: number, fresh: () => Pane): Pane {
-    let kept = this.minutes.get(minute);
-    if (kept === undefined) {
-      kept = { panes: new Map(), objects: 0 };
-      this.minutes.set(minute, kept);
-    }
+    const kept = this.kept(minute);
     let pane = kept.panes.get(partition);
     if (pane === undefined) {
       pane = fresh();
       kept.panes.set(partition, pane);
     }
     return pane;
+  }
+
+  addLate(minute: number, count: number): number {
+    const kept = this.kept(minute);
+    kept.late += count;
+    return kept.late;
+  }
+
+  private kept(minute: number): KeptMinute {
+    let kept = this.minutes.get(minute);
+    if (kept === undefined) {
+      kept = { panes: new Map(), late: 0, objects: 0 };
+      this.minutes.set(minute, kept);
+    }
+    return kept;
   }
 
   /** The run succeeded: the minute's panes now hold `objects` archive objects. Makes it the one used last. */

@@ -55,14 +55,14 @@ export async function runPass(deps: PassDependencies, options: PassOptions): Pro
   const entries = await nextEntries(deps, options);
   if (entries.length === 0) return undefined;
   const position = entries[entries.length - 1]!.position;
-  const objects = await archiveEntries(entries, options.writer, deps.archive, deps.deadLetters);
+  const { objects, payloads } = await archiveEntries(entries, options.writer, deps.archive, deps.deadLetters);
   const minutes = objects.map(({ minute }) => minute);
   const listed = await listedObjects(state, objects);
   const recount = new Set(minutes.filter((minute) => !panes.holds(minute, listed.get(minute)?.size ?? 0)));
   panes.forget(recount);
   deps.writtenCells.forget(recount);
   try {
-    await runGraph(deps.archive, entries, recount, minutes, options.counting);
+    await runGraph(deps.archive, payloads, recount, minutes, options.counting);
     await state.completePass(position, objects, minutes);
   } catch (error) {
     panes.forget(minutes);
@@ -126,7 +126,7 @@ async function listedObjects(
 
 async function runGraph(
   archive: Archive,
-  entries: readonly LogEntry[],
+  payloads: readonly Uint8Array[],
   recount: ReadonlySet<number>,
   minutes: readonly number[],
   counting: CountingOptions,
@@ -134,7 +134,7 @@ async function runGraph(
   const names: ArchiveName[] = [];
   for (const minute of recount)
     for (const { name } of await archive.list(minute, minute + 1)) names.push({ name, minute });
-  provideResource(NEW_MESSAGES, newMessages(entries, recount, minutes));
+  provideResource(NEW_MESSAGES, newMessages(payloads, recount, minutes));
   provideResource(OBJECT_NAMES, names);
   try {
     await runDirect((root) => {
@@ -153,15 +153,15 @@ async function runGraph(
 const NEW_MESSAGES = "embedded/new-messages";
 const OBJECT_NAMES = "embedded/object-names";
 
-/** New entries as messages, without the events of minutes that are recounted from the archive (which has them by now). */
+/** New batches as messages, without the events of minutes that are recounted from the archive (which has them by now). */
 function* newMessages(
-  entries: readonly LogEntry[],
+  payloads: readonly Uint8Array[],
   recount: ReadonlySet<number>,
   minutes: readonly number[],
 ): Generator<BatchMessage> {
   const wanted = minutes.filter((minute) => !recount.has(minute));
   if (wanted.length === 0) return;
-  for (const { payload } of entries) {
+  for (const payload of payloads) {
     yield recount.size === 0 ? { kind: "batch", payload } : { kind: "batch", payload, minutes: wanted };
   }
 }
