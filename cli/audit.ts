@@ -1,0 +1,105 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseRfc3339 } from "../domain/event";
+import type { AuditReport } from "../io/ports";
+import { runAudit } from "../pipelines/audit/audit";
+import { resolveConfig } from "./config";
+import { openDeployment } from "./deployment";
+
+export const EXIT_EQUAL = 0;
+export const EXIT_DIFFERENCES = 3;
+export const EXIT_NOT_COMPARABLE = 4;
+
+interface AuditFlags {
+  from?: number;
+  to?: number;
+  repair?: boolean;
+  json?: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command("audit")
+    .description("recount from the raw archive by another path and compare with every stored counter")
+    .option("--from <time>", "RFC 3339, whole minutes; default: the first minute there is", time)
+    .option("--to <time>", "RFC 3339, exclusive; default: behind the last minute there is", time)
+    .option("--repair", "apply the archive's numbers where they differ")
+    .addOption(new Option("--runner <runner>", "where the audit runs").choices(["direct"]).default("direct"))
+    .option("--data <dir>", "data folder of the deployment")
+    .option("--config <file>", "configuration file")
+    .option("--json", "print the report as JSON")
+    .addHelpText("after", "\nExit status: 0 equal (or repaired), 3 differences left, 4 something could not be compared.")
+    .action(async (flags: AuditFlags, command: Command) => {
+      const deployment = openDeployment(resolveConfig(command).data);
+      try {
+        const { from, to, repair = false } = flags;
+        const report = await runAudit({ ...deployment, clock: Date.now }, { fromMs: from, toMs: to, repair });
+        const file = writeReport(deployment.folder, report);
+        process.stdout.write(flags.json === true ? `${JSON.stringify(shown(report), null, 2)}\n` : `${table(report)}report: ${file}\n`);
+        process.exitCode = exitCode(report);
+      } finally {
+        await deployment.close();
+      }
+    });
+}
+
+export function exitCode({ outcome }: AuditReport): number {
+  if (outcome === "not-comparable") return EXIT_NOT_COMPARABLE;
+  return outcome === "differences" ? EXIT_DIFFERENCES : EXIT_EQUAL;
+}
+
+function time(text: string): number {
+  const timeMs = parseRfc3339(text);
+  if (timeMs === undefined) throw new InvalidArgumentError("an RFC 3339 time is wanted, such as 2026-11-21T10:00:00Z");
+  return timeMs;
+}
+
+const iso = (timeMs: number): string => new Date(timeMs).toISOString();
+
+function shown(report: AuditReport) {
+  const { startedAtMs, fromMs, toMs, notComparable, differences, ...rest } = report;
+  return {
+    ...rest,
+    startedAt: iso(startedAtMs),
+    from: iso(fromMs),
+    to: iso(toMs),
+    notComparable: notComparable.map(({ minute, reason }) => ({ minute: iso(minute * 60_000), reason })),
+    differences: differences.map(({ startMs, ...cell }) => ({ ...cell, start: iso(startMs) })),
+  };
+}
+
+function writeReport(folder: string, report: AuditReport): string {
+  const reports = join(folder, "audits");
+  mkdirSync(reports, { recursive: true });
+  const file = join(reports, `${iso(report.startedAtMs).replaceAll(":", "-")}-${report.id.slice(0, 8)}.json`);
+  writeFileSync(file, `${JSON.stringify(shown(report), null, 2)}\n`);
+  return file;
+}
+
+function table(report: AuditReport): string {
+  const lines: [string, string | number][] = [
+    ["range", `${iso(report.fromMs)} .. ${iso(report.toMs)}`],
+    ["objects read", report.objectsRead],
+    ["events", report.events],
+    ["distinct events", report.distinctEvents],
+    ["cells compared", report.cellsCompared],
+    ["cells differing", report.cellsDiffering],
+    ["cells repaired", report.cellsRepaired],
+    ["reused event ids", report.reusedEventIds],
+    ["late events", report.lateEvents],
+    ["minutes not comparable", report.notComparable.length],
+    ["took", `${(report.durationMs / 1000).toFixed(1)} s`],
+    ["outcome", report.outcome],
+  ];
+  const details = [
+    ...report.differences
+      .slice(0, 50)
+      .map(
+        (d) =>
+          `  ${d.level} ${iso(d.startMs)} ${d.videoId} ${d.eventType}: archive ${d.archiveCount} (sum ${d.archiveSum}), stored ${d.storedCount} (sum ${d.storedSum})`,
+      ),
+    ...report.notComparable.slice(0, 50).map(({ minute, reason }) => `  ${iso(minute * 60_000)} not comparable: ${reason}`),
+  ];
+  return [...lines.map(([name, value]) => `${name.padEnd(24)}${value}`), ...details, ""].join("\n");
+}
