@@ -1,0 +1,143 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { Agent, createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import express from "express";
+import pino from "pino";
+import { Registry } from "prom-client";
+import { eventAt } from "../../domain/event-columns";
+import type { RejectionReason } from "../../domain/rejection";
+import { createIngestRouter, type IngestApi, type IngestLimits } from "../../ingest-api/ingest-router";
+import { decodeBatch } from "../../io/avro/batch";
+import type { DeadLetter } from "../../io/ports";
+import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
+import { SqliteEventLog } from "../../io/sqlite/event-log";
+
+export const NOW_MS = Date.parse("2026-11-21T12:00:00Z");
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: {
+    accepted?: number;
+    rejected?: { index: number; eventId: string | null; reason: RejectionReason; detail: string }[];
+    reason?: string;
+    [name: string]: unknown;
+  };
+}
+
+export interface HarnessOptions {
+  folder?: string;
+  limits?: Partial<IngestLimits>;
+  maxBacklogBytes?: number;
+  maxDeadLetterBytes?: number;
+}
+
+/** The real router over the real SQLite stores, behind a real server; the clock is a field. */
+export class IngestHarness {
+  nowMs = NOW_MS;
+  /** What the server logged at warn and above. */
+  readonly logged: string[] = [];
+  readonly registry = new Registry();
+  folder!: string;
+  log!: SqliteEventLog;
+  deadLetters!: SqliteDeadLetters;
+  api!: IngestApi;
+  server!: Server;
+  url!: string;
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: 16 });
+
+  static async start(options: HarnessOptions = {}): Promise<IngestHarness> {
+    const harness = new IngestHarness();
+    harness.folder = options.folder ?? mkdtempSync(join(tmpdir(), "viewmill-ingest-"));
+    const { folder } = harness;
+    harness.log = await SqliteEventLog.open({
+      folder,
+      ...(options.maxBacklogBytes === undefined ? {} : { maxBacklogBytes: options.maxBacklogBytes }),
+    });
+    harness.deadLetters = new SqliteDeadLetters({
+      folder,
+      ...(options.maxDeadLetterBytes === undefined ? {} : { maxBytes: options.maxDeadLetterBytes }),
+    });
+    harness.api = await createIngestRouter({
+      log: harness.log,
+      deadLetters: harness.deadLetters,
+      clock: () => harness.nowMs,
+      logger: pino({ level: "warn" }, { write: (line) => void harness.logged.push(line) }),
+      registry: harness.registry,
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+    });
+    const app = express();
+    app.use(harness.api.router);
+    harness.server = createServer(app);
+    await new Promise<void>((resolve) => harness.server.listen(0, "127.0.0.1", resolve));
+    harness.url = `http://127.0.0.1:${(harness.server.address() as AddressInfo).port}`;
+    return harness;
+  }
+
+  /** Stops the server and closes the stores; the folder stays when `keep`. */
+  async stop(keep = false): Promise<void> {
+    this.agent.destroy();
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+    await this.log.close();
+    await this.deadLetters.close();
+    if (!keep) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  post(
+    body: string | Uint8Array,
+    headers: Record<string, string> = { "Content-Type": "application/json" },
+    method = "POST",
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const bytes = Buffer.from(body as Uint8Array);
+      const options = { agent: this.agent, method, headers: { ...headers, "Content-Length": bytes.length } };
+      const request = httpRequest(`${this.url}/v1/events`, options, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("error", reject);
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () => {
+          const text = Buffer.concat(chunks).toString();
+          const parsed = text === "" ? {} : (JSON.parse(text) as Answer["body"]);
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parsed });
+        });
+      });
+      request.on("error", reject);
+      request.end(bytes);
+    });
+  }
+
+  /** Every event in the log, in order. */
+  async events(): Promise<(ReturnType<typeof eventAt> & { receivedAtMs: number })[]> {
+    const found: (ReturnType<typeof eventAt> & { receivedAtMs: number })[] = [];
+    for (let after = 0; ; ) {
+      const entries = await this.log.read(after, 1000, 64 << 20);
+      if (entries.length === 0) return found;
+      for (const entry of entries) {
+        const { columns, receivedAtMs } = decodeBatch(entry.payload);
+        expect(columns.count).toBe(entry.events);
+        for (let row = 0; row < columns.count; row++) found.push({ ...eventAt(columns, row), receivedAtMs });
+        after = entry.position;
+      }
+    }
+  }
+
+  async letters(): Promise<DeadLetter[]> {
+    const found: DeadLetter[] = [];
+    for (let afterId = 0; ; afterId = found.at(-1)!.id) {
+      const some = await this.deadLetters.list({ afterId, limit: 1000 });
+      if (some.length === 0) return found;
+      found.push(...some);
+    }
+  }
+}
+
+export const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8");
+
+let nextId = 0;
+/** A good event as JSON value, with changes. */
+export function event(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return { eventId: `event-${nextId++}`, videoId: "video-1", eventType: "VIEW", eventTime: NOW_MS - 1000, ...changes };
+}
