@@ -29,14 +29,19 @@ export function register(program: Command): void {
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .option("--json", "print the report as JSON")
-    .addHelpText("after", "\nExit status: 0 equal (or repaired), 3 differences left, 4 something could not be compared.")
+    .addHelpText(
+      "after",
+      "\nExit status: 0 equal (or repaired), 3 differences left, 4 something could not be compared.",
+    )
     .action(async (flags: AuditFlags, command: Command) => {
       const deployment = openDeployment(resolveConfig(command).data);
       try {
         const { from, to, repair = false } = flags;
         const report = await runAudit({ ...deployment, clock: Date.now }, { fromMs: from, toMs: to, repair });
         const file = writeReport(deployment.folder, report);
-        process.stdout.write(flags.json === true ? `${JSON.stringify(shown(report), null, 2)}\n` : `${table(report)}report: ${file}\n`);
+        process.stdout.write(
+          flags.json === true ? `${JSON.stringify(shown(report), null, 2)}\n` : `${table(report)}report: ${file}\n`,
+        );
         process.exitCode = exitCode(report);
       } finally {
         await deployment.close();
@@ -99,7 +104,9 @@ function table(report: AuditReport): string {
         (d) =>
           `  ${d.level} ${iso(d.startMs)} ${d.videoId} ${d.eventType}: archive ${d.archiveCount} (sum ${d.archiveSum}), stored ${d.storedCount} (sum ${d.storedSum})`,
       ),
-    ...report.notComparable.slice(0, 50).map(({ minute, reason }) => `  ${iso(minute * 60_000)} not comparable: ${reason}`),
+    ...report.notComparable
+      .slice(0, 50)
+      .map(({ minute, reason }) => `  ${iso(minute * 60_000)} not comparable: ${reason}`),
   ];
   return [...lines.map(([name, value]) => `${name.padEnd(24)}${value}`), ...details, ""].join("\n");
 }

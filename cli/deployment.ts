@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import type { Archive, CounterStore, DeadLetters, StreamState } from "../io/ports";
 import { DirectoryArchive } from "../io/directory/archive";
+import type { Archive, CounterStore, DeadLetters, StreamState } from "../io/ports";
 import { SqliteCounterStore } from "../io/sqlite/counter-store";
 import { prepareDataFolder } from "../io/sqlite/data-folder";
 import { SqliteDeadLetters } from "../io/sqlite/dead-letters";

@@ -14,6 +14,7 @@ import { EmbeddedPaneCache } from "../pipelines/embedded/pane-cache";
 import { runStream, type StreamOptions } from "../pipelines/embedded/stream";
 import { RESOURCES } from "../transforms/resource-names";
 import { WrittenCells } from "../transforms/written-cells";
+import { commandLine } from "./environment";
 
 export interface StreamProcessSettings {
   folder: string;
@@ -101,7 +102,7 @@ function report(message: StreamReport): void {
 }
 
 if (require.main === module) {
-  main(JSON.parse(process.argv[2] ?? "{}") as StreamProcessSettings).then(
+  main(JSON.parse(commandLine()[2] ?? "{}") as StreamProcessSettings).then(
     () => process.exit(0),
     (error: unknown) => {
       process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -69,7 +69,7 @@ export class Supervisor {
   }
 
   private backoff(crashes: number): number {
-    const { minBackoffMs = 250, maxBackoffMs = 15_000 } = this.options;
+    const { minBackoffMs = 250, maxBackoffMs = 5_000 } = this.options;
     const ceiling = Math.min(maxBackoffMs, minBackoffMs * 2 ** Math.min(crashes, 16));
     return Math.round(ceiling / 2) + randomInt(Math.ceil(ceiling / 2) + 1);
   }

@@ -30,3 +30,8 @@ export function parseArchiveObjectName(name: string): { minute: number; fileName
   const minute = timeMs / 60_000;
   return name === `${minuteFolder(minute)}/${fileName}` ? { minute, fileName } : undefined;
 }
+
+/** Writer name of backfilled objects: the first part of their file names, which no stream's writer may have. */
+export const BACKFILL_WRITER = "backfill";
+
+export const isBackfilled = (objectName: string): boolean => objectName.includes(`/${BACKFILL_WRITER}-`);

@@ -162,7 +162,10 @@ export interface PartitionLedger {
 
 export interface LedgerMinute {
   minute: number;
+  /** Events in listed archive objects, repeats included. */
   archived: number;
+  /** Those of them that came by backfill and not through the log; accepted = the log's accepted + backfilled. */
+  backfilled: number;
   counted: number;
   duplicate: number;
   late: number;

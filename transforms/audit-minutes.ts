@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { isBackfilled } from "../domain/archive-name";
 import { addToCell, type CellDifference, type ComparedCell, cellKey, differences } from "../domain/reconcile";
 import {
   type AwaitableDoFn,
@@ -157,7 +158,8 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
     }
     if (await this.streamIsBehind()) return "";
     const accepted = (await resource<EventLog>(this.names.eventLog).accepted(minute, minute + 1)).get(minute) ?? 0;
-    const archived = [...eventsOf.values()].reduce((sum, events) => sum + events, 0);
+    let archived = 0;
+    for (const [name, events] of eventsOf) if (!isBackfilled(name)) archived += events;
     return accepted > archived ? `${accepted} events accepted, ${archived} in the archive` : "";
   }
 

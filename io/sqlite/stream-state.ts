@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { BACKFILL_WRITER } from "../../domain/archive-name";
 import type { ArchivedObject, AuditReport, LedgerMinute, PartitionLedger, PendingRange, StreamState } from "../ports";
 import { inTransaction, onSnapshot, orUnavailable } from "./connection";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
@@ -104,10 +105,16 @@ export class SqliteStreamState implements StreamState {
     orUnavailable(COUNTERS_FILE, () =>
       onSnapshot(this.#db, () => {
         const archived = this.#all(
-          "SELECT minute, SUM(events) AS archived FROM archived_objects WHERE minute >= ? AND minute < ? GROUP BY minute",
+          `SELECT minute, SUM(events) AS archived, SUM(iif(name LIKE '%/${BACKFILL_WRITER}-%', events, 0)) AS backfilled
+             FROM archived_objects WHERE minute >= ? AND minute < ? GROUP BY minute`,
           ...range,
         );
-        for (const row of archived) ledgerMinute(minutes, Number(row.minute)).archived = Number(row.archived);
+        for (const row of archived) {
+          Object.assign(ledgerMinute(minutes, Number(row.minute)), {
+            archived: Number(row.archived),
+            backfilled: Number(row.backfilled),
+          });
+        }
         const counted = this.#all(
           `SELECT minute, SUM(counted) AS counted, SUM(duplicate) AS duplicate, SUM(late) AS late,
                   SUM(reused_ids) AS reused_ids
@@ -222,7 +229,7 @@ export class SqliteStreamState implements StreamState {
 function ledgerMinute(minutes: Map<number, LedgerMinute>, minute: number): LedgerMinute {
   let found = minutes.get(minute);
   if (found === undefined) {
-    found = { minute, archived: 0, counted: 0, duplicate: 0, late: 0, reusedIds: 0 };
+    found = { minute, archived: 0, backfilled: 0, counted: 0, duplicate: 0, late: 0, reusedIds: 0 };
     minutes.set(minute, found);
   }
   return found;

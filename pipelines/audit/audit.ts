@@ -13,7 +13,7 @@ export interface AuditDependencies {
   archive: Archive;
   counters: CounterStore;
   state: StreamState;
-  log: EventLog;
+  log: Pick<EventLog, "firstAfter" | "accepted">;
   clock: () => number;
 }
 

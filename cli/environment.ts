@@ -1,0 +1,4 @@
+/** The only file that reads the process's environment and arguments. */
+export const environment = (): Readonly<Record<string, string | undefined>> => process.env;
+
+export const commandLine = (): readonly string[] => process.argv;
