@@ -16,6 +16,8 @@ export interface BackfilledFile {
 /** Lines taken together: their events of one minute become one object. */
 const CHUNK_LINES = 200_000;
 const MAX_LINE_BYTES = 64 << 10;
+/** Beyond this a file is taken for something else than lines. */
+const MAX_REST_BYTES = 8 << 20;
 const WRITES_IN_FLIGHT = 8;
 
 interface Line {
@@ -155,7 +157,7 @@ async function writeObjects(
 
 /** The file's lines, blank ones left out, each whole. */
 async function* linesOf(path: string, onProgress: (bytes: number) => void): AsyncGenerator<Line> {
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   let number = 0;
   for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) {
     const bytes = rest.length === 0 ? (piece as Buffer) : Buffer.concat([rest, piece as Buffer]);
@@ -167,6 +169,7 @@ async function* linesOf(path: string, onProgress: (bytes: number) => void): Asyn
       from = end + 1;
     }
     rest = bytes.subarray(from);
+    if (rest.length > MAX_REST_BYTES) throw new Error(`${path}:${number + 1}: a line of more than 8 MiB: is this NDJSON?`);
     onProgress((piece as Buffer).length);
   }
   const line = trimmed(rest);
