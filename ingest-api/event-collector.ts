@@ -52,7 +52,9 @@ export class EventCollector {
   }
 
   reject(index: number, eventId: string | null, reason: RejectionReason, detail: string): void {
-    this.rejections.push({ index, eventId, reason, detail });
+    // Through UTF-8 once: a lone surrogate is answered and stored as the same replacement character.
+    const shownId = eventId === null ? null : Buffer.from(eventId).toString();
+    this.rejections.push({ index, eventId: shownId, reason, detail });
   }
 
   columns(): EventColumns {
