@@ -1,0 +1,257 @@
+import fc from "fast-check";
+import { BlockPartitioner, type SealedBlock } from "../../domain/block-partitioner";
+import { CountsBuilder, MAX_CELLS, openCounts, packPane } from "../../domain/count-block";
+import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
+import { MAX_BLOCK_BYTES, openBlock } from "../../domain/event-block";
+import type { EventColumns } from "../../domain/event-columns";
+import type { MinuteCounts } from "../../domain/minute-counts";
+import { Pane } from "../../domain/pane";
+import { cellsOf, columnsOf, meetingEvent, modelCells, modelReusedIds, T0 } from "./model";
+
+const seed = Uint32Array.from([1, 2, 3, 4, 5, 6, 7, 8]);
+
+/** Bytes at an address that is aligned to nothing, in a Buffer, as a decoder or a network gives them. */
+function misaligned(bytes: Uint8Array): Buffer {
+  const buffer = Buffer.alloc(bytes.length + 8, 0xff).subarray(3, 3 + bytes.length);
+  buffer.set(bytes);
+  return buffer;
+}
+
+function panesOf(blocks: readonly SealedBlock[]): Map<string, { minute: number; pane: Pane }> {
+  const panes = new Map<string, { minute: number; pane: Pane }>();
+  for (const { minute, partition, count, bytes } of blocks) {
+    const kept = panes.get(`${minute} ${partition}`) ?? { minute, pane: new Pane(seed) };
+    panes.set(`${minute} ${partition}`, kept);
+    const block = openBlock(misaligned(bytes));
+    expect(block.count).toBe(count);
+    kept.pane.addBlock(block);
+  }
+  return panes;
+}
+
+/** Partition, deduplicate, shard and sum, as the transforms do. */
+function count(batches: readonly EventColumns[], partitions: number, shards: number) {
+  const partitioner = new BlockPartitioner(partitions, Number.POSITIVE_INFINITY);
+  for (const columns of batches) partitioner.add({ ...columns, ids: misaligned(columns.ids) }, T0);
+  const panes = panesOf(partitioner.finish());
+  const sums = new Map<string, { minute: number; builder: CountsBuilder }>();
+  const totals = { received: 0, distinct: 0, reusedIds: 0 };
+  for (const { minute, pane } of panes.values()) {
+    totals.received += pane.received;
+    totals.distinct += pane.distinct;
+    totals.reusedIds += pane.reusedIds;
+    for (const { shard, bytes } of packPane(pane, shards)) {
+      const sum = sums.get(`${minute} ${shard}`) ?? { minute, builder: new CountsBuilder() };
+      sums.set(`${minute} ${shard}`, sum);
+      sum.builder.add(openCounts(misaligned(bytes), minute));
+    }
+  }
+  const counts: MinuteCounts[] = [];
+  for (const { minute, builder } of sums.values()) counts.push(...builder.build(minute));
+  return { counts, ...totals };
+}
+
+test("blocks, panes and count blocks count what Sets and Maps count", () => {
+  const spread = fc.record({ partitions: fc.integer({ min: 1, max: 5 }), shards: fc.integer({ min: 1, max: 4 }) });
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(meetingEvent, { maxLength: 60 }), { maxLength: 5 }),
+      spread,
+      (batches, { partitions, shards }) => {
+        const events = batches.flat();
+        const counted = count(batches.map(columnsOf), partitions, shards);
+        expect(cellsOf(counted.counts)).toEqual(modelCells(events));
+        expect(counted.received).toBe(events.length);
+        expect(counted.distinct).toBe([...modelCells(events).values()].reduce((sum, cell) => sum + cell.count, 0));
+        expect(counted.reusedIds).toBe(modelReusedIds(events));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("the order of the events changes nothing", () => {
+  const shuffled = fc
+    .array(meetingEvent, { minLength: 2, maxLength: 60 })
+    .chain((events) => fc.tuple(fc.constant(events), fc.shuffledSubarray(events, { minLength: events.length })));
+  fc.assert(
+    fc.property(shuffled, ([events, other]) => {
+      expect(cellsOf(count([columnsOf(other)], 2, 2).counts)).toEqual(cellsOf(count([columnsOf(events)], 3, 1).counts));
+    }),
+  );
+});
+
+test("sums are exact where every event has the largest value", () => {
+  const events: VideoEvent[] = [];
+  for (let i = 0; i < 5000; i++) {
+    const sign = i % 5 === 0 ? -1 : 1;
+    events.push({
+      eventId: `e${i}`,
+      videoId: "v",
+      eventType: "VIEW",
+      eventTimeMs: T0,
+      value: sign * Number.MAX_SAFE_INTEGER,
+    });
+  }
+  const [cell] = cellsOf(count([columnsOf(events)], 3, 2).counts).values();
+  expect(cell).toEqual({ count: 5000, sum: 3000n * BigInt(Number.MAX_SAFE_INTEGER), lastMs: 0 });
+});
+
+test("of repeats the largest value counts, and no value is 0", () => {
+  const repeat = (value?: number): VideoEvent => {
+    const event: VideoEvent = { eventId: "e", videoId: "v", eventType: "VIEW", eventTimeMs: T0 };
+    return value === undefined ? event : { ...event, value };
+  };
+  const sumOf = (...events: VideoEvent[]) => [...cellsOf(count([columnsOf(events)], 1, 1).counts).values()];
+  expect(sumOf(repeat(3), repeat(7), repeat(5))).toEqual([{ count: 1, sum: 7n, lastMs: 0 }]);
+  expect(sumOf(repeat(-5), repeat())).toEqual([{ count: 1, sum: 0n, lastMs: 0 }]);
+  expect(sumOf(repeat(), repeat(-5))).toEqual([{ count: 1, sum: 0n, lastMs: 0 }]);
+  expect(sumOf(repeat(-5), repeat(-3), repeat(-4))).toEqual([{ count: 1, sum: -3n, lastMs: 0 }]);
+});
+
+test("nested panes only grow: (count, sum, last) of every cell orders them", () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(meetingEvent, { minLength: 1, maxLength: 8 }), { maxLength: 12 }), (batches) => {
+      const pane = new Pane(seed);
+      let before = new Map<string, { count: number; sum: bigint; lastMs: number }>();
+      for (const batch of batches) {
+        const ofOneMinute = batch.map((event) => ({ ...event, eventTimeMs: T0 + (event.eventTimeMs % MINUTE_MS) }));
+        const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+        partitioner.add(columnsOf(ofOneMinute), T0);
+        for (const { bytes } of partitioner.finish()) pane.addBlock(openBlock(bytes));
+        const after = cellsOf([...packPane(pane, 1)].map(({ bytes }) => openCounts(bytes, minuteOf(T0))));
+        for (const [name, old] of before) expect(isGrown(old, after.get(name)!)).toBe(true);
+        before = after;
+      }
+    }),
+  );
+});
+
+function isGrown(old: { count: number; sum: bigint; lastMs: number }, next: typeof old): boolean {
+  if (next.count !== old.count) return next.count > old.count;
+  if (next.sum !== old.sum) return next.sum > old.sum;
+  return next.lastMs >= old.lastMs;
+}
+
+describe("the lateness rule", () => {
+  const at = (eventTimeMs: number): VideoEvent => ({
+    eventId: `e${eventTimeMs}`,
+    videoId: "v",
+    eventType: "VIEW",
+    eventTimeMs,
+  });
+
+  test("an event exactly as late as allowed is counted, one a millisecond later is set aside by its minute", () => {
+    const partitioner = new BlockPartitioner(2, 3_600_000);
+    partitioner.add(columnsOf([at(T0), at(T0 - 1), at(T0 - 60_001), at(T0 - 60_000)]), T0 + 3_600_000);
+    expect(partitioner.finish().map(({ minute, count }) => [minute, count])).toEqual([[minuteOf(T0), 1]]);
+    expect(partitioner.late).toEqual(
+      new Map([
+        [minuteOf(T0) - 1, 2],
+        [minuteOf(T0) - 2, 1],
+      ]),
+    );
+  });
+
+  test("each row is judged by its own receipt", () => {
+    const partitioner = new BlockPartitioner(1, 1000);
+    partitioner.add(columnsOf([at(T0), at(T0 + 1)]), Float64Array.of(T0 + 1001, T0 + 1001));
+    expect(partitioner.late.get(minuteOf(T0))).toBe(1);
+    expect(partitioner.finish()[0]!.count).toBe(1);
+  });
+});
+
+test("only events of the wanted minutes are taken", () => {
+  fc.assert(
+    fc.property(fc.array(meetingEvent), fc.subarray([0, 1, 2]), (events, wanted) => {
+      const minutes = new Set(wanted.map((offset) => minuteOf(T0) + offset));
+      const partitioner = new BlockPartitioner(3, Number.POSITIVE_INFINITY);
+      partitioner.add(columnsOf(events), T0, minutes);
+      const taken = partitioner.finish().reduce((sum, { count: events }) => sum + events, 0);
+      expect(taken).toBe(events.filter(({ eventTimeMs }) => minutes.has(minuteOf(eventTimeMs))).length);
+    }),
+  );
+});
+
+/** `n` events of one minute, ids 0.. as UUIDs, without an object an event. */
+function manyEvents(n: number, videos: number, firstId = 0): EventColumns {
+  const ids = new Uint8Array(n * 16);
+  const view = new DataView(ids.buffer);
+  for (let row = 0; row < n; row++) {
+    view.setUint32(row * 16, (row + firstId) * 2654435761);
+    view.setUint32(row * 16 + 4, 0x0000_7000);
+    view.setUint32(row * 16 + 8, 0x8000_0000);
+    view.setUint32(row * 16 + 12, row + firstId);
+  }
+  return {
+    count: n,
+    ids,
+    videos: Array.from({ length: videos }, (_, i) => `video-${i}`),
+    videoIndex: Uint32Array.from({ length: n }, (_, row) => row % videos),
+    types: ["VIEW"],
+    typeIndex: new Uint16Array(n),
+    timesMs: new Float64Array(n).fill(T0),
+  };
+}
+
+test("a block is split before 1 MB, whatever the names take", () => {
+  const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+  const longNames = manyEvents(100_000, 20_000);
+  partitioner.add({ ...longNames, videos: longNames.videos.map((name) => name.padEnd(128, "x")) }, T0);
+  const blocks = partitioner.finish();
+  expect(blocks.length).toBeGreaterThan(3);
+  expect(Math.max(...blocks.map(({ bytes }) => bytes.length))).toBeLessThanOrEqual(MAX_BLOCK_BYTES);
+  const pane = [...panesOf(blocks).values()][0]!.pane;
+  expect([pane.received, pane.distinct, pane.cells]).toEqual([100_000, 100_000, 20_000]);
+});
+
+test("a bundle whose open blocks grow too large seals them early and loses none", () => {
+  const partitioner = new BlockPartitioner(4, Number.POSITIVE_INFINITY);
+  for (let part = 0; part < 4; part++) {
+    const columns = manyEvents(900_000, 10, part * 900_000);
+    partitioner.add(
+      { ...columns, timesMs: columns.timesMs.map((timeMs, row) => timeMs + Math.floor(row / 900) * 60_000) },
+      T0,
+    );
+  }
+  const events = (blocks: SealedBlock[]) => blocks.reduce((sum, { count: each }) => sum + each, 0);
+  expect(events(partitioner.takeSealed())).toBe(3_600_000);
+  partitioner.add(manyEvents(10, 1), T0);
+  expect(events(partitioner.finish())).toBe(10);
+});
+
+test("a pane of 1,000,000 ids knows each of them, as it grew and afterwards", () => {
+  const pane = new Pane(seed);
+  const add = (columns: EventColumns) => {
+    const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+    partitioner.add(columns, T0);
+    for (const { bytes } of partitioner.finish()) pane.addBlock(openBlock(bytes));
+  };
+  add(manyEvents(1_000_000, 1000));
+  expect([pane.received, pane.distinct, pane.cells, pane.reusedIds]).toEqual([1_000_000, 1_000_000, 1000, 0]);
+  add(manyEvents(500_000, 1000));
+  expect([pane.received, pane.distinct, pane.reusedIds]).toEqual([1_500_000, 1_000_000, 0]);
+  expect([...pane.cellCount.subarray(0, 1000)].every((cell) => cell === 1000)).toBe(true);
+});
+
+test("more cells than a count block takes come in pieces, each cell once", () => {
+  const columns = manyEvents(MAX_CELLS * 2 + 5, MAX_CELLS * 2 + 5);
+  const { counts } = count([columns], 1, 1);
+  expect(counts.map((piece) => piece.counts.length)).toEqual([MAX_CELLS, MAX_CELLS, 5]);
+  expect(cellsOf(counts).size).toBe(columns.count);
+});
+
+test("a pane without cells gives no count block", () => {
+  expect([...packPane(new Pane(seed), 3)]).toEqual([]);
+});
+
+test("more (video, type) pairs than are remembered a block are counted right", () => {
+  const types = Array.from({ length: 300 }, (_, i) => `T${i}`);
+  const events = Array.from({ length: 8000 }, (_, i) => ({
+    eventId: `e${i % 7000}`,
+    videoId: `v${i % 4000}`,
+    eventType: types[(i * 7) % 300]!,
+    eventTimeMs: T0,
+  }));
+  expect(cellsOf(count([columnsOf(events)], 1, 2).counts)).toEqual(modelCells(events));
+});

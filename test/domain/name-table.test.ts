@@ -1,0 +1,61 @@
+import fc from "fast-check";
+import { NameTable, packedSpans, spanTexts, textSpans } from "../../domain/name-table";
+import { anyVideoId } from "./model";
+
+test("names get the numbers a Map would give them", () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(anyVideoId, fc.constantFrom("a", "b", "ab", "ba"))), fc.integer(), (names, seed) => {
+      const table = new NameTable(seed);
+      const model = new Map<string, number>();
+      for (const name of names) {
+        if (!model.has(name)) model.set(name, model.size);
+        expect(table.indexText(name)).toBe(model.get(name));
+      }
+      expect(table.size).toBe(model.size);
+      for (const [name, number] of model) {
+        expect(table.text(number)).toBe(name);
+        expect(table.lengthOf(number)).toBe(name.length);
+      }
+    }),
+  );
+});
+
+test("100,000 names keep their numbers while the table grows", () => {
+  const table = new NameTable(7);
+  const names = Array.from({ length: 100_000 }, (_, i) => `video-${i * 7919}`);
+  expect(names.map((name) => table.indexText(name))).toEqual(names.map((_, i) => i));
+  expect(names.map((name) => table.indexText(name))).toEqual(names.map((_, i) => i));
+  expect(names.map((_, i) => table.text(i))).toEqual(names);
+});
+
+test("packed names come back, wherever they lie", () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(anyVideoId), fc.nat(9), (names, offset) => {
+      const table = new NameTable();
+      const numbers = names.map((name) => table.indexText(name)).reverse();
+      const bytes = new Uint8Array(offset + table.packedSize(numbers));
+      expect(table.packNames(numbers, bytes, offset)).toBe(bytes.length);
+      expect(spanTexts(packedSpans(bytes, offset, names.length))).toEqual([...names].reverse());
+      expect([...table.indexSpans(textSpans(names))]).toEqual(names.map((_, i) => i));
+    }),
+  );
+});
+
+test("a block that ends inside its names is refused", () => {
+  const table = new NameTable();
+  const bytes = new Uint8Array(8);
+  table.packNames([table.indexText("abc")], bytes, 0);
+  expect(() => packedSpans(bytes.subarray(0, 3), 0, 1)).toThrow(RangeError);
+});
+
+test("a shard is a pure function of the name: every worker finds the same, and all shards are used", () => {
+  const [one, two] = [new NameTable(1), new NameTable(2)];
+  two.indexText("first");
+  const used = new Set<number>();
+  for (let i = 0; i < 1000; i++) {
+    const shard = one.shard(one.indexText(`v${i}`), 7);
+    expect(two.shard(two.indexText(`v${i}`), 7)).toBe(shard);
+    used.add(shard);
+  }
+  expect([...used].sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);
+});
