@@ -1,0 +1,49 @@
+import { hash } from "node:crypto";
+import type { Freshness } from "./freshness";
+import type { Problem } from "./problem";
+
+/** What an endpoint gives back; respond.ts writes it. */
+export type Answer =
+  | {
+      kind: "content";
+      contentType: string;
+      body: string;
+      cacheControl: string;
+      /** Of the answer's meaning (weak: asOf moves without it). */
+      etag?: string;
+      headers?: Readonly<Record<string, string>>;
+    }
+  | { kind: "problem"; problem: Problem };
+
+export const refused = (problem: Problem): Answer => ({ kind: "problem", problem });
+
+export const NO_STORE = "no-store";
+
+/** JSON that has nothing to do with the freshness of the counters. */
+export function plainJson(content: unknown, cacheControl: string = NO_STORE): Answer {
+  const body = JSON.stringify(content);
+  return { kind: "content", contentType: "application/json", body, cacheControl };
+}
+
+/**
+ * An answer read from the counters: `content` is a JSON object's text, to which asOf and completeThrough are added.
+ *
+ * The ETag covers everything but these two (else no answer would ever equal the one before) and, where a range has
+ * an end, whether every event accepted up to that end is in. It is weak because the bytes do differ. A 304 is truthful:
+ * the numbers are the same, and what the stored answer says ("every event accepted before its completeThrough is
+ * in") stays true. The newer asOf and completeThrough come as headers, on the 304 too, so that a client that
+ * waits for completeThrough to pass a time can do so with conditional reads.
+ */
+export function countersJson(content: string, freshness: Freshness, cacheControl: string, endMs?: number): Answer {
+  const asOf = new Date(freshness.asOfMs).toISOString();
+  const completeThrough = new Date(freshness.completeThroughMs).toISOString();
+  const complete = endMs !== undefined && freshness.completeThroughMs >= endMs;
+  return {
+    kind: "content",
+    contentType: "application/json",
+    body: `${content.slice(0, -1)},"asOf":"${asOf}","completeThrough":"${completeThrough}"}`,
+    cacheControl,
+    etag: `W/"${hash("sha1", content, "base64url")}${complete ? "c" : "p"}"`,
+    headers: { "Viewmill-As-Of": asOf, "Viewmill-Complete-Through": completeThrough },
+  };
+}

@@ -1,0 +1,88 @@
+import { MINUTE_MS } from "../domain/event";
+import type { StreamState } from "../io/ports";
+import type { Freshness } from "./freshness";
+import { nextTurn } from "./next-turn";
+import type { BucketedRange, Range } from "./range";
+
+export type BucketState = "provisional" | "final" | "audited";
+
+export interface StateRules {
+  state: Pick<StreamState, "auditedCounts">;
+  /** How long after its end a minute may still grow by the lateness rule. */
+  finalAfterMs: number;
+}
+
+/** Minutes asked for at a time: the event loop is held for about 2 ms. */
+const MINUTES_AT_ONCE = 7 * 1440;
+
+/**
+ * The state of every bucket of a range. To be called before the counters are read: an audit corrects first and marks
+ * then, so what is marked now is corrected in what is read next.
+ */
+export async function bucketStates(
+  range: BucketedRange,
+  rules: StateRules,
+  freshness: Freshness,
+): Promise<BucketState[]> {
+  const { startMs, endMs, bucketMs } = range;
+  const bucketMinutes = bucketMs / MINUTE_MS;
+  const stepMs = Math.max(1, Math.floor(MINUTES_AT_ONCE / bucketMinutes)) * bucketMs;
+  const states: BucketState[] = [];
+  for (let fromMs = startMs; fromMs < endMs; fromMs += stepMs) {
+    if (fromMs > startMs) await nextTurn();
+    const toMs = Math.min(fromMs + stepMs, endMs);
+    const audited = await rules.state.auditedCounts(fromMs / MINUTE_MS, toMs / MINUTE_MS, bucketMinutes);
+    for (let atMs = fromMs; atMs < toMs; atMs += bucketMs) {
+      const allAudited = audited.get(atMs / MINUTE_MS) === bucketMinutes;
+      states.push(stateOf(atMs + bucketMs, allAudited, rules.finalAfterMs, freshness));
+    }
+  }
+  return states;
+}
+
+/** The state of a range taken as one bucket, in whole minutes. */
+export async function rangeState(
+  { startMs, endMs }: Range,
+  rules: StateRules,
+  freshness: Freshness,
+): Promise<BucketState> {
+  let allAudited = true;
+  const stepMs = MINUTES_AT_ONCE * MINUTE_MS;
+  for (let fromMs = startMs; fromMs < endMs && allAudited; fromMs += stepMs) {
+    if (fromMs > startMs) await nextTurn();
+    const [from, to] = [fromMs / MINUTE_MS, Math.min(fromMs + stepMs, endMs) / MINUTE_MS];
+    let audited = 0;
+    for (const minutes of (await rules.state.auditedCounts(from, to, 1440)).values()) audited += minutes;
+    allAudited = audited === to - from;
+  }
+  return stateOf(endMs, allAudited, rules.finalAfterMs, freshness);
+}
+
+/**
+ * A bucket that events accepted before its end still wait for is never more than provisional, and final only when
+ * all that could be accepted for it by the lateness rule is in (completeThrough, not the clock, has passed the horizon).
+ */
+function stateOf(
+  endMs: number,
+  allAudited: boolean,
+  finalAfterMs: number,
+  { completeThroughMs }: Freshness,
+): BucketState {
+  if (allAudited && completeThroughMs >= endMs) return "audited";
+  return completeThroughMs >= endMs + finalAfterMs ? "final" : "provisional";
+}
+
+const CACHE_CONTROL: Readonly<Record<BucketState, string>> = {
+  provisional: "public, max-age=1",
+  final: "public, max-age=60",
+  audited: "public, max-age=86400",
+};
+
+export const PROVISIONAL_CACHE = CACHE_CONTROL.provisional;
+
+/** How long an answer of these buckets may be kept: as its least certain one. */
+export function cacheControl(states: Iterable<BucketState>): string {
+  const found = new Set(states);
+  if (found.has("provisional")) return CACHE_CONTROL.provisional;
+  return found.has("final") ? CACHE_CONTROL.final : CACHE_CONTROL.audited;
+}

@@ -1,0 +1,78 @@
+import type { Request } from "express";
+import type { z } from "zod";
+import { type Answer, refused } from "./answer";
+import { invalid, unsupported } from "./problem";
+import { videoIdSchema } from "./schemas";
+
+/** What openapi.json says of an endpoint beside its schemas. */
+export interface Operation {
+  operationId: string;
+  tag: "counters" | "proof" | "operation";
+  summary: string;
+  description?: string;
+  /** The answer's schema; a text answer has none. */
+  answer?: z.ZodType;
+  contentType?: string;
+  /** Statuses answered as problem+json, beside 500. */
+  problems: readonly number[];
+}
+
+/** One path of the read API: what it answers to, what it does, and how it is documented. */
+export interface Endpoint {
+  method: "get" | "post";
+  /** As in openapi.json. */
+  path: string;
+  /** As Express matches it, where that is not `path`. */
+  match: string | RegExp;
+  query: z.ZodObject;
+  body?: z.ZodType;
+  operation: Operation;
+  /** Rejects with StoreUnavailableError, or for bugs. */
+  answer(request: Request): Promise<Answer>;
+}
+
+interface Asked<Q, B> {
+  /** Decoded and checked; empty where the path has none. */
+  videoId: string;
+  query: Q;
+  body: B;
+}
+
+/** An endpoint whose `handle` sees only what its schemas let through; the rest is answered 400. */
+export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefined>(
+  spec: Omit<Endpoint, "query" | "body" | "answer" | "match"> & {
+    match?: RegExp;
+    query: Q;
+    body?: B;
+    handle(asked: Asked<z.output<Q>, z.output<B>>): Promise<Answer>;
+  },
+): Endpoint {
+  const { handle, match, ...rest } = spec;
+  const answer = async (request: Request): Promise<Answer> => {
+    let videoId = "";
+    if (spec.path.includes("{videoId}")) {
+      const parsed = videoIdSchema.safeParse(request.params[0]);
+      if (!parsed.success) return refused(invalid(reasons(parsed.error, "videoId")));
+      videoId = parsed.data;
+    }
+    const query = spec.query.safeParse({ ...request.query });
+    if (!query.success) return refused(invalid(reasons(query.error, "query")));
+    if (spec.body === undefined) return handle({ videoId, query: query.data, body: undefined as z.output<B> });
+    if (request.body === undefined) return refused(unsupported("the body must be JSON, with its Content-Type"));
+    const body = spec.body.safeParse(request.body);
+    if (!body.success) return refused(invalid(reasons(body.error, "body")));
+    return handle({ videoId, query: query.data, body: body.data });
+  };
+  return { ...rest, match: match ?? spec.path, answer };
+}
+
+const SHOWN_ISSUES = 5;
+
+/** One line: every parameter that is wrong, and why. */
+function reasons(error: z.ZodError, whole: string): string {
+  const shown = error.issues
+    .slice(0, SHOWN_ISSUES)
+    .map(({ path, message }) => `${path.join(".") || whole}: ${message}`);
+  const more = error.issues.length - shown.length;
+  return shown.join("; ") + (more > 0 ? `; and ${more} more` : "");
+}

@@ -1,0 +1,18 @@
+/** A number whose text goes into JSON as it is (JSON.rawJSON, V8 11.4 and later; not yet in TypeScript's lib). */
+export type ExactNumber = number | { readonly rawJSON: string };
+
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): { readonly rawJSON: string } };
+
+/** bigint -> what JSON.stringify writes as exactly that integer, also beyond 2^53. */
+export function exactInteger(value: bigint): ExactNumber {
+  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
+    ? Number(value)
+    : rawJSON(value.toString());
+}
+
+/** The double nearest to sum / count (one rounding of the integer part, one of the rest); null where there is nothing. */
+export function average(sum: bigint, count: number): number | null {
+  if (count === 0) return null;
+  const divisor = BigInt(count);
+  return Number(sum / divisor) + Number(sum % divisor) / count;
+}

@@ -1,0 +1,2 @@
+export type { QueryDependencies, Readiness } from "./dependencies";
+export { createQueryRouter } from "./query-router";

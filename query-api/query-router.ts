@@ -1,0 +1,88 @@
+/** The read API (product.md, section 4): every path of it, each in its own file, and the answers that are alike for all. */
+import express, { type ErrorRequestHandler, type Request, type Response, Router } from "express";
+import { StoreUnavailableError } from "../io/ports";
+import type { Answer } from "./answer";
+import { refused } from "./answer";
+import type { QueryDependencies } from "./dependencies";
+import type { Endpoint } from "./endpoint";
+import { getCounts } from "./get-counts";
+import { getVideo } from "./get-video";
+import {
+  internal,
+  invalid,
+  methodNotAllowed,
+  notFound,
+  type Problem,
+  tooLarge,
+  unavailable,
+  unsupported,
+} from "./problem";
+import { respond, respondProblem } from "./respond";
+
+const MAX_QUERY_BYTES = 64 << 10;
+
+/**
+ * Mount it last: it answers every path, those it does not know with 404. It opens nothing and closes nothing.
+ * One router a registry.
+ */
+export function createQueryRouter(dependencies: QueryDependencies): Router {
+  const { logger } = dependencies;
+  const router = Router({ caseSensitive: true });
+  for (const endpoints of byPath(allEndpoints(dependencies)).values()) {
+    const { match } = endpoints[0]!;
+    for (const endpoint of endpoints) {
+      const run = (request: Request, response: Response) => answerTo(endpoint, request, response, dependencies);
+      if (endpoint.method === "post") router.post(match, express.json({ limit: MAX_QUERY_BYTES }), run);
+      else router.get(match, run);
+    }
+    const allow = endpoints.map(({ method }) => (method === "get" ? "GET, HEAD" : "POST")).join(", ");
+    router.all(match, (_request, response) => respondProblem(response, methodNotAllowed(allow), logger));
+  }
+  router.use((request, response) => respondProblem(response, notFound(request.path), logger));
+  const failed: ErrorRequestHandler = (error, _request, response, _next) => {
+    const problem = problemOf(error);
+    if (problem.status >= 500) logger.error({ err: error }, "request failed");
+    respondProblem(response, problem, logger);
+  };
+  router.use(failed);
+  return router;
+}
+
+/** In the order they are matched: a video's counts before the video. */
+function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
+  return [getCounts(dependencies), getVideo(dependencies)];
+}
+
+function byPath(endpoints: readonly Endpoint[]): Map<string, Endpoint[]> {
+  const paths = new Map<string, Endpoint[]>();
+  for (const endpoint of endpoints) paths.set(endpoint.path, [...(paths.get(endpoint.path) ?? []), endpoint]);
+  return paths;
+}
+
+async function answerTo(
+  endpoint: Endpoint,
+  request: Request,
+  response: Response,
+  { logger }: QueryDependencies,
+): Promise<void> {
+  let answer: Answer;
+  try {
+    answer = await endpoint.answer(request);
+  } catch (error) {
+    logger.error({ err: error, path: endpoint.path }, "request failed");
+    answer = refused(problemOf(error));
+  }
+  respond(request, response, answer, logger);
+}
+
+/** What the caller is told of an exception: the body parser's and the router's say what is wrong with the request. */
+function problemOf(error: unknown): Problem {
+  if (error instanceof StoreUnavailableError) return unavailable("a store cannot be read now");
+  const { status, type } = error as { status?: unknown; type?: unknown };
+  if (error instanceof URIError) return invalid("the path is not percent-encoded UTF-8");
+  if (status === 413) return tooLarge(MAX_QUERY_BYTES);
+  if (status === 415) return unsupported("the body must be JSON in UTF-8, plain or gzip");
+  if (status === 400)
+    return invalid(type === "entity.parse.failed" ? "the body is not JSON" : "the request is malformed");
+  return internal();
+}

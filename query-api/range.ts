@@ -1,0 +1,67 @@
+import { MAX_TIME_MS, MINUTE_MS } from "../domain/event";
+import type { Granularity } from "../io/ports";
+
+export const DEFAULT_RANGE_MS = 86_400_000;
+/** Without a granularity the finest that gives at most this many buckets is taken. */
+export const AUTOMATIC_BUCKETS = 1_500;
+export const MAX_BUCKETS = 10_000;
+export const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: 3_600_000, day: 86_400_000 };
+
+/** Half-open, epoch milliseconds. */
+export interface Range {
+  startMs: number;
+  endMs: number;
+}
+
+/** A range in whole buckets. */
+export interface BucketedRange extends Range {
+  granularity: Granularity;
+  bucketMs: number;
+  buckets: number;
+}
+
+export type Ranged<R extends Range> = { ok: true; range: R } | { ok: false; detail: string };
+
+/**
+ * What was asked -> whole minutes. Neither given: the last 24 hours up to the next minute; one given: 24 hours from
+ * or to it (never before 1970).
+ */
+export function effectiveRange(
+  asked: { start?: number | undefined; end?: number | undefined },
+  nowMs: number,
+): Ranged<Range> {
+  const { start, end } = asked;
+  if (start !== undefined && end !== undefined && start >= end) return refuse("start must be before end");
+  const startMs = start === undefined ? undefined : down(start, MINUTE_MS);
+  const endMs = end === undefined && startMs !== undefined ? startMs + DEFAULT_RANGE_MS : up(end ?? nowMs, MINUTE_MS);
+  const range = { startMs: startMs ?? Math.max(0, endMs - DEFAULT_RANGE_MS), endMs };
+  if (range.startMs >= range.endMs) return refuse("start must be before end");
+  if (range.endMs > MAX_TIME_MS) return refuse("end is too far in the future");
+  return { ok: true, range };
+}
+
+/**
+ * Widens a range to whole buckets. `series` answers share the bound of MAX_BUCKETS; without a granularity the
+ * finest is taken that gives at most AUTOMATIC_BUCKETS each, or else days.
+ */
+export function bucketed(range: Range, granularity: Granularity | undefined, series = 1): Ranged<BucketedRange> {
+  const fits = (one: BucketedRange) => one.buckets <= AUTOMATIC_BUCKETS && one.buckets * series <= MAX_BUCKETS;
+  const chosen =
+    granularity === undefined
+      ? ((["minute", "hour"] as const).map((finer) => inBuckets(range, finer)).find(fits) ?? inBuckets(range, "day"))
+      : inBuckets(range, granularity);
+  const buckets = chosen.buckets * series;
+  if (buckets <= MAX_BUCKETS) return { ok: true, range: chosen };
+  return refuse(`${buckets} buckets are more than ${MAX_BUCKETS}: ask for a shorter range or a coarser granularity`);
+}
+
+function inBuckets({ startMs, endMs }: Range, granularity: Granularity): BucketedRange {
+  const bucketMs = BUCKET_MS[granularity];
+  const from = down(startMs, bucketMs);
+  const to = up(endMs, bucketMs);
+  return { startMs: from, endMs: to, granularity, bucketMs, buckets: (to - from) / bucketMs };
+}
+
+const down = (timeMs: number, unitMs: number): number => Math.floor(timeMs / unitMs) * unitMs;
+const up = (timeMs: number, unitMs: number): number => Math.ceil(timeMs / unitMs) * unitMs;
+const refuse = (detail: string): { ok: false; detail: string } => ({ ok: false, detail });

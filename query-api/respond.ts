@@ -1,0 +1,45 @@
+import { randomUUID } from "node:crypto";
+import type { Request, Response } from "express";
+import type { Logger } from "pino";
+import type { Answer } from "./answer";
+import { PROBLEM_CONTENT_TYPE, type Problem, problemBody } from "./problem";
+
+/** Writes an answer; a GET or HEAD whose If-None-Match names the answer's ETag gets 304. */
+export function respond(request: Request, response: Response, answer: Answer, logger: Logger): void {
+  if (response.headersSent || response.destroyed) return;
+  if (answer.kind === "problem") {
+    respondProblem(response, answer.problem, logger);
+    return;
+  }
+  const headers: Record<string, string> = { ...answer.headers, "Cache-Control": answer.cacheControl };
+  if (answer.etag !== undefined) headers.ETag = answer.etag;
+  if (answer.etag !== undefined && isCurrent(request.headers["if-none-match"], answer.etag)) {
+    response.writeHead(304, headers);
+    response.end();
+    return;
+  }
+  send(response, 200, { ...headers, "Content-Type": answer.contentType }, answer.body);
+}
+
+export function respondProblem(response: Response, problem: Problem, logger: Logger): void {
+  if (response.headersSent || response.destroyed) return;
+  const instance = `urn:uuid:${randomUUID()}`;
+  if (problem.status >= 500) logger.warn({ instance, problem }, "request refused");
+  const headers = { ...problem.headers, "Content-Type": PROBLEM_CONTENT_TYPE, "Cache-Control": "no-store" };
+  send(response, problem.status, headers, problemBody(problem, instance));
+}
+
+/** Node leaves the body out of the answer to a HEAD. */
+function send(response: Response, status: number, headers: Record<string, string>, body: string): void {
+  const bytes = Buffer.from(body);
+  response.writeHead(status, { ...headers, "Content-Length": bytes.length });
+  response.end(bytes);
+}
+
+/** Weak comparison (RFC 9110, 13.1.2). */
+function isCurrent(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  if (ifNoneMatch.trim() === "*") return true;
+  const opaque = etag.replace(/^W\//, "");
+  return ifNoneMatch.split(",").some((one) => one.trim().replace(/^W\//, "") === opaque);
+}

@@ -1,0 +1,281 @@
+/**
+ * Everything that is asked and answered, as zod schemas: they check the requests, and openapi.json is made from
+ * them. Answers are described, not checked, at run time; the tests check them.
+ */
+import { z } from "zod";
+import { isEventType, isVideoId, parseRfc3339 } from "../domain/event";
+import { REJECTION_REASONS } from "../domain/rejection";
+
+/** Named schemas: components/schemas of openapi.json. */
+export const components = z.registry<{ id: string }>();
+
+function named<S extends z.ZodType>(id: string, schema: S): S {
+  components.add(schema, { id });
+  return schema;
+}
+
+// ---------------------------------------------------------------- requests
+
+export const videoIdSchema = z
+  .string()
+  .refine(isVideoId, "must be 1 to 128 of A-Z a-z 0-9 _ - . : /")
+  .meta({ description: "1 to 128 of A-Z a-z 0-9 _ - . : /", minLength: 1, maxLength: 128, examples: ["video-1"] });
+
+export const eventTypeSchema = z
+  .string()
+  .refine(isEventType, "must match [A-Z][A-Z0-9_]{0,31}")
+  .meta({ description: "VIEW, LIKE, SHARE or any other name", pattern: "^[A-Z][A-Z0-9_]{0,31}$", examples: ["VIEW"] });
+
+/** RFC 3339 -> epoch milliseconds. A `+` that a URL turned into a space is read as `+`. */
+const time = (description: string) =>
+  z
+    .string()
+    .transform((text, context) => {
+      const timeMs = parseRfc3339(text.replace(/ (?=\d\d:\d\d$)/, "+"));
+      if (timeMs !== undefined) return timeMs;
+      context.addIssue("must be an RFC 3339 time since 1970, such as 2026-11-21T10:00:00Z");
+      return z.NEVER;
+    })
+    .meta({ description, format: "date-time" });
+
+const range = {
+  start: time("Inclusive, widened down. Without it: 24 hours before end").optional(),
+  end: time("Exclusive, widened up. Without it: 24 hours after start; without both: the next minute").optional(),
+};
+const granularity = z.enum(["minute", "hour", "day"]);
+const granularityAsked = granularity
+  .optional()
+  .meta({
+    description:
+      "Hours and days widen the range to whole ones (UTC). Without it: the finest that gives at most 1,500 buckets",
+  });
+const aggregate = z.enum(["COUNT", "SUM", "AVERAGE"]);
+const limit = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
+
+export const nothingAsked = z.object({});
+export const countsAsked = z.strictObject({ eventType: eventTypeSchema, ...range, granularity: granularityAsked });
+export const statsAsked = countsAsked.extend({ function: aggregate });
+export const topAsked = z.strictObject({ eventType: eventTypeSchema, ...range, limit: limit(1000, 10) });
+export const ledgerAsked = z.strictObject({ ...range });
+export const auditsAsked = z.strictObject({ limit: limit(100, 20) });
+
+export const queryAsked = named(
+  "Query",
+  z.strictObject({
+    videoIds: z.array(videoIdSchema).min(1).max(100),
+    eventTypes: z.array(eventTypeSchema).min(1).max(20),
+    ...range,
+    granularity: granularity.optional().meta({
+      description: "Without it: the finest that gives at most 1,500 buckets a series and 10,000 together",
+    }),
+    functions: z.array(aggregate).min(1).max(3).default(["COUNT"]),
+  }),
+);
+
+// ---------------------------------------------------------------- answers
+
+const instant = (description: string) => z.iso.datetime().meta({ description });
+const count = z.int().min(0);
+/** Sums are exact beyond 2^53, where JSON readers that take every number for a double round them. */
+const exactSum = z
+  .custom<number | bigint>((value) => typeof value === "bigint" || Number.isInteger(value))
+  .meta({ type: "integer", description: "Exact, also beyond 2^53" });
+const aggregated = z
+  .union([exactSum, z.number(), z.null()])
+  .meta({
+    description: "COUNT and SUM: an exact integer; AVERAGE: the nearest double, null where nothing was counted",
+  });
+const state = z.enum(["provisional", "final", "audited"]).meta({
+  description:
+    "provisional: may still grow; final: past the lateness horizon; audited: recounted from the archive, equal or corrected, unchanged since",
+});
+const freshness = {
+  asOf: instant("When the answer was read"),
+  completeThrough: instant("Every event accepted before this is in the answer"),
+};
+const effective = {
+  start: instant("The effective range, inclusive"),
+  end: instant("The effective range, exclusive"),
+};
+
+export const totalSchema = named("Total", z.object({ count, sum: exactSum, lastEventAt: instant("Event time") }));
+export const videoSchema = named(
+  "Video",
+  z.object({
+    videoId: videoIdSchema,
+    totals: z.record(z.string(), totalSchema).meta({ description: "By event type; empty where nothing was counted" }),
+    ...freshness,
+  }),
+);
+const countBucket = named("CountBucket", z.object({ start: instant("Of the bucket"), count, state }));
+export const countsSchema = named(
+  "Counts",
+  z.object({
+    videoId: videoIdSchema,
+    eventType: eventTypeSchema,
+    ...effective,
+    granularity,
+    count: count.meta({ description: "The sum of the buckets" }),
+    buckets: z.array(countBucket).meta({ description: "Every bucket of the range, in order" }),
+    ...freshness,
+  }),
+);
+const statsBucket = named("StatsBucket", z.object({ start: instant("Of the bucket"), value: aggregated, state }));
+export const statsSchema = named(
+  "Stats",
+  z.object({
+    videoId: videoIdSchema,
+    eventType: eventTypeSchema,
+    function: aggregate,
+    ...effective,
+    granularity,
+    value: aggregated,
+    buckets: z.array(statsBucket).meta({ description: "Every bucket of the range, in order" }),
+    ...freshness,
+  }),
+);
+export const topSchema = named(
+  "Top",
+  z.object({
+    ...effective,
+    eventType: eventTypeSchema,
+    videos: z
+      .array(z.object({ videoId: videoIdSchema, count: z.int().min(1) }))
+      .meta({ description: "By count, ties by videoId" }),
+    ...freshness,
+  }),
+);
+const values = z
+  .object({ COUNT: aggregated, SUM: aggregated, AVERAGE: aggregated })
+  .partial()
+  .meta({ description: "One member for each function asked" });
+export const queryAnswerSchema = named(
+  "QueryAnswer",
+  z.object({
+    ...effective,
+    granularity,
+    buckets: z
+      .array(z.object({ start: instant("Of the bucket"), state }))
+      .meta({ description: "Every bucket of the range, in order; shared by all series" }),
+    series: z
+      .array(
+        z.object({
+          videoId: videoIdSchema,
+          eventType: eventTypeSchema,
+          values: values.meta({ description: "Over the whole range" }),
+          buckets: z.array(values).meta({ description: "One for each of `buckets`" }),
+        }),
+      )
+      .meta({ description: "One for each video and event type, in the order asked (videos first)" }),
+    ...freshness,
+  }),
+);
+const books = { accepted: count, archived: count, counted: count, duplicate: count, late: count };
+const balanced = z
+  .boolean()
+  .meta({
+    description: "accepted = archived = counted + duplicate + late; false where events are still on their way, too",
+  });
+export const ledgerSchema = named(
+  "Ledger",
+  z.object({
+    ...effective,
+    minutes: z
+      .array(z.object({ start: instant("Minute of event time"), ...books, balanced }))
+      .meta({ description: "Only minutes with events" }),
+    totals: z.object({
+      ...books,
+      balanced: z.boolean().meta({ description: "Every minute is" }),
+      rejected: count.meta({ description: "Events refused, by minute of receipt in the range" }),
+    }),
+    ...freshness,
+  }),
+);
+export const auditsSchema = named(
+  "Audits",
+  z.object({
+    audits: z.array(
+      z.object({
+        id: z.string(),
+        startedAt: instant("When the audit began"),
+        durationMs: z.number(),
+        from: instant("Inclusive"),
+        to: instant("Exclusive"),
+        repair: z.boolean(),
+        runner: z.string(),
+        outcome: z.enum(["equal", "repaired", "differences", "not-comparable"]),
+        objectsRead: count,
+        events: count,
+        distinctEvents: count,
+        cellsCompared: count,
+        cellsDiffering: count,
+        cellsRepaired: count,
+        reusedEventIds: count,
+        lateEvents: count,
+        notComparable: z.array(z.object({ minute: instant("Minute of event time"), reason: z.string() })),
+        differences: z.array(
+          z.object({
+            level: z.enum(["minute", "hour", "day", "total"]),
+            videoId: z.string(),
+            eventType: z.string(),
+            start: instant("Of the cell"),
+            archiveCount: z.int(),
+            storedCount: z.int(),
+            archiveSum: z.string().meta({ description: "Decimal" }),
+            storedSum: z.string().meta({ description: "Decimal" }),
+          }),
+        ),
+      }),
+    ),
+  }),
+);
+export const healthSchema = named("Health", z.object({ status: z.literal("ok") }));
+const dependencies = z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() }));
+export const readySchema = named("Ready", z.object({ ready: z.literal(true), dependencies }));
+export const problemSchema = named(
+  "Problem",
+  z.looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string().meta({ description: "Also in the server's log" }),
+    dependencies: dependencies.optional().meta({ description: "Of /readyz" }),
+  }),
+);
+
+// ---------------------------------------------------------------- the write API, briefly
+
+export const eventSchema = named(
+  "Event",
+  z.looseObject({
+    eventId: z.string().min(1).max(128).meta({ description: "Printable ASCII; UUIDv7 recommended" }),
+    videoId: videoIdSchema,
+    eventType: eventTypeSchema,
+    eventTime: z
+      .union([z.string().meta({ format: "date-time" }), z.int().min(0)])
+      .optional()
+      .meta({
+        description: "RFC 3339 or epoch milliseconds; without it: from a UUIDv7 eventId, else stamped at receipt",
+      }),
+    value: z.int().optional().meta({ description: "In the smallest unit; sums stay exact" }),
+  }),
+);
+export const eventsSchema = named(
+  "Events",
+  z.union([eventSchema, z.array(eventSchema), z.object({ events: z.array(eventSchema) })]),
+);
+export const acceptedSchema = named(
+  "Accepted",
+  z.object({
+    accepted: count,
+    rejected: z.array(
+      z.object({
+        index: count,
+        eventId: z.string().nullable(),
+        reason: z.enum(REJECTION_REASONS),
+        detail: z.string(),
+      }),
+    ),
+  }),
+);
