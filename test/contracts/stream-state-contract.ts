@@ -87,11 +87,14 @@ export function streamStateContract(describeName: string, subject: StreamStateUn
     it("keeps the ledger row with more received, then more counted, in any order of writing", async () => {
       const rows = [row(5, 0, 10, 8, 1), row(5, 0, 12, 7), row(5, 0, 12, 9), row(5, 1, 3, 3), row(-1, 0, 1, 1)];
       for (const one of [...rows, ...rows.toReversed()]) await state.writeLedger([one]);
-      await state.addObjects([object(5, "a", 15), object(6, "x", 4)], [5]);
+      await state.addObjects(
+        [object(5, "a", 15), object(6, "date=1970-01-01/hour=00/minute=06/backfill-x.avro", 4)],
+        [5],
+      );
       expect(await state.ledger(-10, 10)).toEqual([
-        { minute: -1, archived: 0, counted: 1, duplicate: 0, late: 0, reusedIds: 0 },
-        { minute: 5, archived: 15, counted: 12, duplicate: 3, late: 0, reusedIds: 0 },
-        { minute: 6, archived: 4, counted: 0, duplicate: 0, late: 0, reusedIds: 0 },
+        { minute: -1, archived: 0, backfilled: 0, counted: 1, duplicate: 0, late: 0, reusedIds: 0 },
+        { minute: 5, archived: 15, backfilled: 0, counted: 12, duplicate: 3, late: 0, reusedIds: 0 },
+        { minute: 6, archived: 4, backfilled: 4, counted: 0, duplicate: 0, late: 0, reusedIds: 0 },
       ]);
       expect(await state.ledger(6, 7)).toHaveLength(1);
     });
