@@ -1,0 +1,36 @@
+/** Compresses a request body; `encoding` is its Content-Encoding. */
+export interface Compressor {
+  encoding: "gzip" | "zstd";
+  compress(bytes: Uint8Array): Uint8Array | Promise<Uint8Array>;
+}
+
+/** The part of node:zlib used here; there is no import, so that a browser can load this file. */
+interface NodeZlib {
+  gzip(
+    bytes: Uint8Array,
+    options: { level: number },
+    callback: (error: Error | null, compressed: Uint8Array) => void,
+  ): void;
+}
+
+/** gzip by what the platform has: node:zlib at its fastest level, else CompressionStream; undefined where there is neither. */
+export function platformGzip(): Compressor | undefined {
+  const host = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  const zlib = host.process?.getBuiltinModule?.("node:zlib") as NodeZlib | undefined;
+  if (zlib !== undefined) {
+    return {
+      encoding: "gzip",
+      compress: (bytes) =>
+        new Promise((resolve, reject) => {
+          zlib.gzip(bytes, { level: 1 }, (error, compressed) => (error ? reject(error) : resolve(compressed)));
+        }),
+    };
+  }
+  return typeof CompressionStream === "undefined" ? undefined : { encoding: "gzip", compress: streamGzip };
+}
+
+/** gzip through the Web's CompressionStream. */
+export async function streamGzip(bytes: Uint8Array): Promise<Uint8Array> {
+  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

@@ -1,0 +1,19 @@
+/** What undici's Agent looks like from here; Node's fetch is undici, but its classes cannot be imported. */
+type AgentClass = new (options: { connect: { timeout: number }; connections: number }) => object;
+
+/**
+ * Options for Node's fetch with a connect timeout of its own, {} where the platform has none (browsers bound the request as a whole).
+ * fetch has no standard way to bound connecting alone: undici takes it from the dispatcher, whose class is reachable through the
+ * global one. A global dispatcher somebody else has set (a proxy, a mock) is left alone.
+ */
+export function connectTimeout(connectTimeoutMs: number, connections: number): { dispatcher?: object } {
+  const slot = Symbol.for("undici.globalDispatcher.1");
+  const host = globalThis as { [slot]?: object; process?: { versions?: { node?: string } } };
+  if (host.process?.versions?.node === undefined) return {};
+  // Node loads undici at the first use of fetch; a data: URL needs no network.
+  if (host[slot] === undefined) void fetch("data:,").catch(() => {});
+  const dispatcher = host[slot];
+  if (dispatcher?.constructor.name !== "Agent") return {};
+  const Agent = dispatcher.constructor as AgentClass;
+  return { dispatcher: new Agent({ connect: { timeout: connectTimeoutMs }, connections }) };
+}

@@ -1,0 +1,150 @@
+import {
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleType,
+  isBrokenCircuitError,
+} from "cockatiel";
+import type { Rejection } from "../domain/rejection";
+import { type Answer, classify } from "./classify-answer";
+import { connectTimeout } from "./connect-timeout";
+
+export interface DeliveryOptions {
+  /** Where the service listens, e.g. `http://127.0.0.1:8080`; `/v1/events` is added. */
+  url: string;
+  /** Default: the platform's. */
+  fetch?: typeof fetch;
+  /** Default 5,000; Node's own fetch only, elsewhere `requestTimeoutMs` bounds it. */
+  connectTimeoutMs?: number;
+  /** From sending to the whole answer. Default 30,000. */
+  requestTimeoutMs?: number;
+  /** Attempts after the first. Default 20. */
+  retries?: number;
+  /** No attempt starts later than this after the first. Default 300,000. */
+  deliverWithinMs?: number;
+  /** The n-th retry waits a random time up to base * 2^n ("full jitter"), at most max. Defaults 100 and 10,000. */
+  retryBaseMs?: number;
+  retryMaxMs?: number;
+  /** The circuit opens after this many failures in a row (default 10) and tries again after `halfOpenAfterMs` (default 2,000). */
+  breaker?: { failures?: number; halfOpenAfterMs?: number };
+  /** Connections of Node's own fetch. Default 8. */
+  maxConnections?: number;
+  /** Sent with every request, e.g. authorisation. */
+  headers?: Readonly<Record<string, string>>;
+  /** In [0, 1). Default Math.random. */
+  random?: () => number;
+}
+
+/** How a body ends, after all attempts. */
+export type DeliveryOutcome =
+  /** 202: what was accepted is durable. */
+  | { kind: "answered"; accepted: number; rejected: readonly Rejection[] }
+  /** The server will never take this body. */
+  | { kind: "refused"; status: number; detail: string; reason?: string }
+  /** No answer that counts; the events may have arrived: send the same body again, never other eventIds. */
+  | { kind: "undelivered"; attempts: number; detail: string };
+
+class AttemptFailed extends Error {
+  constructor(readonly answer: Extract<Answer, { kind: "retry" }>) {
+    super(answer.detail);
+  }
+}
+
+/** The one policy by which everything here sends: timeouts, retries with full jitter, Retry-After, a circuit breaker. */
+export class Delivery {
+  private readonly endpoint: string;
+  private readonly breaker: CircuitBreakerPolicy;
+  private readonly halfOpenAfterMs: number;
+  private readonly fetchOptions: object;
+  private readonly random: () => number;
+
+  constructor(private readonly options: DeliveryOptions) {
+    this.endpoint = `${options.url.replace(/\/+$/, "")}/v1/events`;
+    new URL(this.endpoint);
+    this.halfOpenAfterMs = options.breaker?.halfOpenAfterMs ?? 2000;
+    this.breaker = circuitBreaker(handleType(AttemptFailed), {
+      halfOpenAfter: this.halfOpenAfterMs,
+      breaker: new ConsecutiveBreaker(options.breaker?.failures ?? 10),
+    });
+    this.random = options.random ?? Math.random;
+    const { connectTimeoutMs = 5000, maxConnections = 8 } = options;
+    this.fetchOptions = options.fetch === undefined ? connectTimeout(connectTimeoutMs, maxConnections) : {};
+  }
+
+  /** Whether requests go out now; while it is open they wait. */
+  get circuit(): "closed" | "open" | "half-open" {
+    if (this.breaker.state === CircuitState.Closed) return "closed";
+    return this.breaker.state === CircuitState.HalfOpen ? "half-open" : "open";
+  }
+
+  /** Sends one body until it has an answer, the same bytes at every attempt. Never rejects. */
+  async deliver(body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<DeliveryOutcome> {
+    const { retries = 20, deliverWithinMs = 300_000 } = this.options;
+    const startedMs = performance.now();
+    let attempts = 0;
+    for (;;) {
+      const answer = await this.attempt(body, headers);
+      if (answer.kind !== "retry" && answer.kind !== "circuit-open") return answer;
+      let waitMs = this.halfOpenAfterMs * (0.5 + this.random() / 2);
+      let detail = "the circuit is open after repeated failures";
+      if (answer.kind === "retry") {
+        detail = answer.detail;
+        waitMs = this.backoffMs(attempts, answer.retryAfterMs);
+        if (++attempts > retries) return { kind: "undelivered", attempts, detail };
+      }
+      if (performance.now() - startedMs + waitMs > deliverWithinMs) return { kind: "undelivered", attempts, detail };
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+
+  /** AWS Architecture Blog, "Exponential Backoff And Jitter": full jitter. Never less than what Retry-After asks. */
+  private backoffMs(attempt: number, retryAfterMs: number): number {
+    const { retryBaseMs = 100, retryMaxMs = 10_000 } = this.options;
+    return retryAfterMs + this.random() * Math.min(retryMaxMs, retryBaseMs * 2 ** attempt);
+  }
+
+  private async attempt(
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Answer | { kind: "circuit-open" }> {
+    try {
+      return await this.breaker.execute(async () => {
+        const answer = await this.request(body, headers);
+        if (answer.kind === "retry" && answer.failure) throw new AttemptFailed(answer);
+        return answer;
+      });
+    } catch (error) {
+      if (error instanceof AttemptFailed) return error.answer;
+      if (isBrokenCircuitError(error)) return { kind: "circuit-open" };
+      throw error;
+    }
+  }
+
+  private async request(body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<Answer> {
+    const abort = new AbortController();
+    const { requestTimeoutMs = 30_000 } = this.options;
+    const timer = setTimeout(() => abort.abort(), requestTimeoutMs);
+    try {
+      const send = this.options.fetch ?? globalThis.fetch;
+      const response = await send(this.endpoint, {
+        ...this.fetchOptions,
+        method: "POST",
+        headers: { ...this.options.headers, ...headers },
+        body: body as Uint8Array<ArrayBuffer>,
+        signal: abort.signal,
+      });
+      return classify(response.status, response.headers.get("retry-after"), await response.text(), Date.now());
+    } catch (error) {
+      const detail = abort.signal.aborted ? `no answer within ${requestTimeoutMs} ms` : messageOf(error);
+      return { kind: "retry", detail, retryAfterMs: 0, failure: true };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
