@@ -1,0 +1,111 @@
+import { MINUTE_MS } from "../../domain/event";
+import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
+import type { Archive, ArchiveObject, CounterStore, DeadLetters, NewDeadLetter, StreamState } from "../../io/ports";
+import type { ArchiveName } from "../../transforms/elements";
+import { readArchive } from "../../transforms/read-archive";
+import { RESOURCES } from "../../transforms/resource-names";
+import { type CountingOptions, countingGraph } from "../counting-graph";
+
+export interface BoundedDependencies {
+  archive: Archive;
+  counters: CounterStore;
+  state: StreamState;
+  deadLetters: DeadLetters;
+}
+
+export interface BoundedOptions {
+  /** Whole minutes of event time, half-open. */
+  fromMs: number;
+  toMs: number;
+  /**
+   * How events are spread and judged. `dedupePartitions` must be that of the stream whose ledger this is: rows are kept by partition.
+   * `followCorrections`: a bounded run counts whole minutes from the archive, so with it every cell is written at the correction an audit
+   * has given it, and the larger (count, sum, last) wins; without it, cells that an audit has corrected stay as they are. In both cases
+   * nothing gets smaller: taking counts back is the audit's alone.
+   */
+  counting: Omit<CountingOptions, "paneCache" | "writtenCells">;
+}
+
+export interface BoundedResult {
+  objects: number;
+  /** Events of those minutes: counted, duplicate and late. */
+  events: number;
+  minutes: number;
+  /** Objects that could not be read as events; each is a dead letter, and the events before its damage are counted. */
+  deadLetters: number;
+  elapsedMs: number;
+}
+
+const MINUTES_AT_ONCE = 60;
+
+/**
+ * The counting graph over a range of the archive, on the direct runner, hour by hour: what is in memory is bounded by one hour's events.
+ * Running it again, or beside the stream, changes nothing: counts are absolute and ordered. Throws RangeError for a range that is none,
+ * StageError for a store that fails; hours that were counted before stay counted.
+ */
+export async function runBoundedStream(deps: BoundedDependencies, options: BoundedOptions): Promise<BoundedResult> {
+  const { fromMs, toMs, counting } = options;
+  if (!(Number.isInteger(fromMs / MINUTE_MS) && Number.isInteger(toMs / MINUTE_MS) && fromMs <= toMs)) {
+    throw new RangeError(`[${fromMs}, ${toMs}) is not a range of whole minutes`);
+  }
+  const startedAt = performance.now();
+  const result: BoundedResult = { objects: 0, events: 0, minutes: 0, deadLetters: 0, elapsedMs: 0 };
+  const hours = byHour(await deps.archive.minutes(fromMs / MINUTE_MS, toMs / MINUTE_MS));
+  for (const minutes of hours.values()) {
+    const [first, end] = [minutes[0]!, minutes[minutes.length - 1]! + 1];
+    const objects = await deps.archive.list(first, end);
+    const deadLetters = countedLetters(deps.deadLetters);
+    await runHour({ ...deps, deadLetters: deadLetters.port }, objects, counting);
+    for (const { counted, duplicate, late } of await deps.state.ledger(first, end)) {
+      result.events += counted + duplicate + late;
+    }
+    result.objects += objects.length;
+    result.minutes += minutes.length;
+    result.deadLetters += deadLetters.appended();
+  }
+  result.elapsedMs = Math.round(performance.now() - startedAt);
+  return result;
+}
+
+function byHour(minutes: readonly number[]): Map<number, number[]> {
+  const hours = new Map<number, number[]>();
+  for (const minute of minutes) {
+    const hour = Math.floor(minute / MINUTES_AT_ONCE);
+    hours.set(hour, [...(hours.get(hour) ?? []), minute]);
+  }
+  return hours;
+}
+
+function countedLetters(deadLetters: DeadLetters): { port: Pick<DeadLetters, "append">; appended(): number } {
+  let appended = 0;
+  const append = async (letters: readonly NewDeadLetter[]) => {
+    await deadLetters.append(letters);
+    appended += letters.length;
+  };
+  return { port: { append }, appended: () => appended };
+}
+
+async function runHour(
+  deps: Omit<BoundedDependencies, "deadLetters"> & { deadLetters: Pick<DeadLetters, "append"> },
+  objects: readonly ArchiveObject[],
+  counting: BoundedOptions["counting"],
+): Promise<void> {
+  const provided = new Map<string, unknown>([
+    [RESOURCES.archive, deps.archive],
+    [RESOURCES.counterStore, deps.counters],
+    [RESOURCES.streamState, deps.state],
+    [RESOURCES.deadLetters, deps.deadLetters],
+    [OBJECT_NAMES, objects.map(({ name, minute }): ArchiveName => ({ name, minute }))],
+  ]);
+  for (const [name, value] of provided) provideResource(name, value);
+  try {
+    await runDirect((root) => {
+      const names = generate(root, "ObjectNames", new FromResource<ArchiveName>(OBJECT_NAMES));
+      countingGraph(readArchive(names), { ...counting, paneCache: "", writtenCells: "" });
+    });
+  } finally {
+    for (const name of provided.keys()) withdrawResource(name);
+  }
+}
+
+const OBJECT_NAMES = "bounded/object-names";
