@@ -2,11 +2,23 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import * as audit from "./audit";
-import * as config from "./config";
 import { ConfigError } from "./config";
 import { commandLine } from "./environment";
-import * as serve from "./serve";
+
+/** Only the module of the command asked for is loaded: `serve` must not carry the pipelines in its memory. */
+const COMMANDS: Record<string, () => Promise<{ register(program: Command): void }>> = {
+  serve: () => import("./serve.js"),
+  send: () => import("./send.js"),
+  backfill: () => import("./backfill.js"),
+  pipeline: () => import("./pipeline.js"),
+  audit: () => import("./audit.js"),
+  "dead-letters": () => import("./dead-letters.js"),
+  generate: () => import("./generate.js"),
+  counts: () => import("./counts.js"),
+  top: () => import("./top.js"),
+  ledger: () => import("./ledger.js"),
+  config: () => import("./config.js"),
+};
 
 /** Errors whose message says all there is to say. */
 const CLEAR = new Set([
@@ -28,7 +40,9 @@ async function main(): Promise<void> {
     .version(version)
     .enablePositionalOptions()
     .showHelpAfterError("(--help shows what there is)");
-  for (const command of [serve, audit, config]) command.register(program);
+  const asked = commandLine()[2] ?? "";
+  const wanted = Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]!] : Object.values(COMMANDS);
+  for (const load of wanted) (await load()).register(program);
   await program.parseAsync([...commandLine()]);
 }
 

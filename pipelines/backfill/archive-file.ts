@@ -169,7 +169,8 @@ async function* linesOf(path: string, onProgress: (bytes: number) => void): Asyn
       from = end + 1;
     }
     rest = bytes.subarray(from);
-    if (rest.length > MAX_REST_BYTES) throw new Error(`${path}:${number + 1}: a line of more than 8 MiB: is this NDJSON?`);
+    if (rest.length > MAX_REST_BYTES)
+      throw new Error(`${path}:${number + 1}: a line of more than 8 MiB: is this NDJSON?`);
     onProgress((piece as Buffer).length);
   }
   const line = trimmed(rest);

@@ -1,0 +1,32 @@
+import type { StreamState } from "../../io/ports";
+import { type BoundedDependencies, type BoundedOptions, runBoundedStream } from "../bounded/bounded-stream";
+
+const HOUR_MS = 3_600_000;
+const MINUTES_AN_HOUR = 60;
+const ATTEMPTS = 10;
+
+/**
+ * Counts the hours of `minutes` from the archive with the streaming graph, which also writes their ledger. An hour that a running stream
+ * changes meanwhile is counted again; what is still open after that the audit finds.
+ */
+export async function countHours(
+  deps: BoundedDependencies,
+  minutes: ReadonlySet<number>,
+  counting: BoundedOptions["counting"],
+  onHour: (done: number, of: number) => void,
+): Promise<void> {
+  const hours = [...new Set([...minutes].map((minute) => Math.floor(minute / MINUTES_AN_HOUR)))].sort((a, b) => a - b);
+  for (const [index, hour] of hours.entries()) {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const before = await sequences(deps.state, hour);
+      await runBoundedStream(deps, { fromMs: hour * HOUR_MS, toMs: (hour + 1) * HOUR_MS, counting });
+      if ((await sequences(deps.state, hour)) === before) break;
+    }
+    onHour(index + 1, hours.length);
+  }
+}
+
+async function sequences(state: StreamState, hour: number): Promise<string> {
+  const changed = await state.changeSequences(hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR);
+  return [...changed].map(([minute, sequence]) => `${minute}:${sequence}`).join(" ");
+}
