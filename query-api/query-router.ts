@@ -5,8 +5,20 @@ import type { Answer } from "./answer";
 import { refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";
 import type { Endpoint } from "./endpoint";
+import { getAudits } from "./get-audits";
 import { getCounts } from "./get-counts";
+import { getDocs } from "./get-docs";
+import { getFirstPage } from "./get-first-page";
+import { getHealth } from "./get-health";
+import { getLedger } from "./get-ledger";
+import { getMetrics } from "./get-metrics";
+import { getOpenApi } from "./get-openapi";
+import { getReady } from "./get-ready";
+import { getStats } from "./get-stats";
+import { getTop } from "./get-top";
 import { getVideo } from "./get-video";
+import { openApiDocument } from "./openapi";
+import { postQuery } from "./post-query";
 import {
   internal,
   invalid,
@@ -17,6 +29,7 @@ import {
   unavailable,
   unsupported,
 } from "./problem";
+import { QueryMetrics } from "./query-metrics";
 import { respond, respondProblem } from "./respond";
 
 const MAX_QUERY_BYTES = 64 << 10;
@@ -27,11 +40,17 @@ const MAX_QUERY_BYTES = 64 << 10;
  */
 export function createQueryRouter(dependencies: QueryDependencies): Router {
   const { logger } = dependencies;
+  const metrics = new QueryMetrics(dependencies);
   const router = Router({ caseSensitive: true });
   for (const endpoints of byPath(allEndpoints(dependencies)).values()) {
     const { match } = endpoints[0]!;
     for (const endpoint of endpoints) {
-      const run = (request: Request, response: Response) => answerTo(endpoint, request, response, dependencies);
+      const run = async (request: Request, response: Response) => {
+        const started = process.hrtime.bigint();
+        respond(request, response, await answerTo(endpoint, request, dependencies), logger);
+        const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+        metrics.answered(endpoint.path, request.method, response.statusCode, seconds);
+      };
       if (endpoint.method === "post") router.post(match, express.json({ limit: MAX_QUERY_BYTES }), run);
       else router.get(match, run);
     }
@@ -50,7 +69,23 @@ export function createQueryRouter(dependencies: QueryDependencies): Router {
 
 /** In the order they are matched: a video's counts before the video. */
 function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
-  return [getCounts(dependencies), getVideo(dependencies)];
+  const document = () => openApiDocument(endpoints);
+  const endpoints = [
+    getCounts(dependencies),
+    getStats(dependencies),
+    getVideo(dependencies),
+    getTop(dependencies),
+    postQuery(dependencies),
+    getLedger(dependencies),
+    getAudits(dependencies),
+    getHealth(),
+    getReady(dependencies),
+    getMetrics(dependencies),
+    getOpenApi(document),
+    getDocs(document),
+    getFirstPage(dependencies),
+  ];
+  return endpoints;
 }
 
 function byPath(endpoints: readonly Endpoint[]): Map<string, Endpoint[]> {
@@ -59,20 +94,14 @@ function byPath(endpoints: readonly Endpoint[]): Map<string, Endpoint[]> {
   return paths;
 }
 
-async function answerTo(
-  endpoint: Endpoint,
-  request: Request,
-  response: Response,
-  { logger }: QueryDependencies,
-): Promise<void> {
-  let answer: Answer;
+/** Never rejects. */
+async function answerTo(endpoint: Endpoint, request: Request, { logger }: QueryDependencies): Promise<Answer> {
   try {
-    answer = await endpoint.answer(request);
+    return await endpoint.answer(request);
   } catch (error) {
     logger.error({ err: error, path: endpoint.path }, "request failed");
-    answer = refused(problemOf(error));
+    return refused(problemOf(error));
   }
-  respond(request, response, answer, logger);
 }
 
 /** What the caller is told of an exception: the body parser's and the router's say what is wrong with the request. */

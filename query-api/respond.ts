@@ -13,7 +13,8 @@ export function respond(request: Request, response: Response, answer: Answer, lo
   }
   const headers: Record<string, string> = { ...answer.headers, "Cache-Control": answer.cacheControl };
   if (answer.etag !== undefined) headers.ETag = answer.etag;
-  if (answer.etag !== undefined && isCurrent(request.headers["if-none-match"], answer.etag)) {
+  const conditional = request.method === "GET" || request.method === "HEAD";
+  if (conditional && answer.etag !== undefined && isCurrent(request.headers["if-none-match"], answer.etag)) {
     response.writeHead(304, headers);
     response.end();
     return;

@@ -43,12 +43,10 @@ const range = {
   end: time("Exclusive, widened up. Without it: 24 hours after start; without both: the next minute").optional(),
 };
 const granularity = z.enum(["minute", "hour", "day"]);
-const granularityAsked = granularity
-  .optional()
-  .meta({
-    description:
-      "Hours and days widen the range to whole ones (UTC). Without it: the finest that gives at most 1,500 buckets",
-  });
+const granularityAsked = granularity.optional().meta({
+  description:
+    "Hours and days widen the range to whole ones (UTC). Without it: the finest that gives at most 1,500 buckets",
+});
 const aggregate = z.enum(["COUNT", "SUM", "AVERAGE"]);
 const limit = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
 
@@ -80,11 +78,9 @@ const count = z.int().min(0);
 const exactSum = z
   .custom<number | bigint>((value) => typeof value === "bigint" || Number.isInteger(value))
   .meta({ type: "integer", description: "Exact, also beyond 2^53" });
-const aggregated = z
-  .union([exactSum, z.number(), z.null()])
-  .meta({
-    description: "COUNT and SUM: an exact integer; AVERAGE: the nearest double, null where nothing was counted",
-  });
+const aggregated = z.union([exactSum, z.number(), z.null()]).meta({
+  description: "COUNT and SUM: an exact integer; AVERAGE: the nearest double, null where nothing was counted",
+});
 const state = z.enum(["provisional", "final", "audited"]).meta({
   description:
     "provisional: may still grow; final: past the lateness horizon; audited: recounted from the archive, equal or corrected, unchanged since",
@@ -171,11 +167,9 @@ export const queryAnswerSchema = named(
   }),
 );
 const books = { accepted: count, archived: count, counted: count, duplicate: count, late: count };
-const balanced = z
-  .boolean()
-  .meta({
-    description: "accepted = archived = counted + duplicate + late; false where events are still on their way, too",
-  });
+const balanced = z.boolean().meta({
+  description: "accepted = archived = counted + duplicate + late; false where events are still on their way, too",
+});
 export const ledgerSchema = named(
   "Ledger",
   z.object({

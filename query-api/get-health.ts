@@ -1,0 +1,22 @@
+import { plainJson } from "./answer";
+import { type Endpoint, endpoint } from "./endpoint";
+import { healthSchema, nothingAsked } from "./schemas";
+
+/** GET /healthz: the process answers. Whether it can do its work is /readyz. */
+export function getHealth(): Endpoint {
+  return endpoint({
+    method: "get",
+    path: "/healthz",
+    query: nothingAsked,
+    operation: {
+      operationId: "getHealth",
+      tag: "operation",
+      summary: "Liveness",
+      answer: healthSchema,
+      problems: [],
+    },
+    async handle() {
+      return plainJson({ status: "ok" });
+    },
+  });
+}

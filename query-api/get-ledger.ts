@@ -1,0 +1,110 @@
+import { MINUTE_MS } from "../domain/event";
+import { countersJson, refused } from "./answer";
+import { PROVISIONAL_CACHE } from "./bucket-state";
+import type { QueryDependencies } from "./dependencies";
+import { type Endpoint, endpoint } from "./endpoint";
+import { readFreshness } from "./freshness";
+import { nextTurn } from "./next-turn";
+import { invalid } from "./problem";
+import { effectiveRange, type Range } from "./range";
+import { ledgerAsked, ledgerSchema } from "./schemas";
+
+const MAX_RANGE_MS = 31 * 86_400_000;
+/** Minutes read at a time, so that a month of books holds nobody up. */
+const MINUTES_AT_ONCE = 360;
+
+interface Books {
+  accepted: number;
+  archived: number;
+  counted: number;
+  duplicate: number;
+  late: number;
+}
+
+/** GET /v1/ledger: where every accepted event is, minute by minute of event time. */
+export function getLedger(dependencies: QueryDependencies): Endpoint {
+  return endpoint({
+    method: "get",
+    path: "/v1/ledger",
+    query: ledgerAsked,
+    operation: {
+      operationId: "getLedger",
+      tag: "proof",
+      summary: "The books: what was accepted, archived, counted, by minute of event time",
+      description:
+        "At most 31 days. A minute that is not balanced has events on their way, as long as completeThrough has not passed their acceptance.",
+      answer: ledgerSchema,
+      problems: [400, 503],
+    },
+    async handle({ query }) {
+      const freshness = await readFreshness(dependencies);
+      const ranged = effectiveRange(query, freshness.asOfMs);
+      if (!ranged.ok) return refused(invalid(ranged.detail));
+      const { range } = ranged;
+      if (range.endMs - range.startMs > MAX_RANGE_MS) return refused(invalid("a ledger covers at most 31 days"));
+      return countersJson(await ledgerText(dependencies, range), freshness, PROVISIONAL_CACHE, range.endMs);
+    },
+  });
+}
+
+/** The answer's JSON text, put together piece by piece. */
+async function ledgerText(dependencies: QueryDependencies, { startMs, endMs }: Range): Promise<string> {
+  const [from, to] = [startMs / MINUTE_MS, endMs / MINUTE_MS];
+  const pieces: string[] = [];
+  const totals = { accepted: 0, archived: 0, counted: 0, duplicate: 0, late: 0, balanced: true };
+  let rejected = 0;
+  for (let minute = from; minute < to; minute += MINUTES_AT_ONCE) {
+    if (minute > from) await nextTurn();
+    const until = Math.min(minute + MINUTES_AT_ONCE, to);
+    const books = await readBooks(dependencies, minute, until);
+    const rows = [...books].sort(([a], [b]) => a - b).map(([at, book]) => ledgerRow(at, book));
+    for (const row of rows) addUp(totals, row);
+    if (rows.length > 0) pieces.push(JSON.stringify(rows).slice(1, -1));
+    const refusals = await dependencies.deadLetters.rejectedByMinute(minute, until);
+    for (const events of refusals.values()) rejected += events;
+  }
+  const start = new Date(startMs).toISOString();
+  const end = new Date(endMs).toISOString();
+  const sums = JSON.stringify({ ...totals, rejected });
+  return `{"start":"${start}","end":"${end}","minutes":[${pieces.join(",")}],"totals":${sums}}`;
+}
+
+/** The stream's side is read first: an event is accepted before it is archived, so never more is archived than accepted. */
+async function readBooks({ state, log }: QueryDependencies, from: number, to: number): Promise<Map<number, Books>> {
+  const books = new Map<number, Books>();
+  for (const { minute, archived, backfilled, counted, duplicate, late } of await state.ledger(from, to)) {
+    if (archived + counted + duplicate + late === 0) continue;
+    books.set(minute, { accepted: backfilled, archived, counted, duplicate, late });
+  }
+  for (const [minute, events] of await log.accepted(from, to)) {
+    const book = books.get(minute);
+    if (book !== undefined) book.accepted += events;
+    else if (events > 0) books.set(minute, { accepted: events, archived: 0, counted: 0, duplicate: 0, late: 0 });
+  }
+  return books;
+}
+
+type Row = ReturnType<typeof ledgerRow>;
+
+/** I4 of the design: accepted = archived = counted + duplicate + late. */
+function ledgerRow(minute: number, { accepted, archived, counted, duplicate, late }: Books) {
+  const balanced = accepted === archived && archived === counted + duplicate + late;
+  return {
+    start: new Date(minute * MINUTE_MS).toISOString(),
+    accepted,
+    archived,
+    counted,
+    duplicate,
+    late,
+    balanced,
+  };
+}
+
+function addUp(totals: Books & { balanced: boolean }, row: Row): void {
+  totals.accepted += row.accepted;
+  totals.archived += row.archived;
+  totals.counted += row.counted;
+  totals.duplicate += row.duplicate;
+  totals.late += row.late;
+  totals.balanced &&= row.balanced;
+}

@@ -1,0 +1,23 @@
+import { NO_STORE, text } from "./answer";
+import type { QueryDependencies } from "./dependencies";
+import { type Endpoint, endpoint } from "./endpoint";
+import { nothingAsked } from "./schemas";
+
+/** GET /metrics: everything on the registry, ingest's too. */
+export function getMetrics({ registry }: QueryDependencies): Endpoint {
+  return endpoint({
+    method: "get",
+    path: "/metrics",
+    query: nothingAsked,
+    operation: {
+      operationId: "getMetrics",
+      tag: "operation",
+      summary: "Metrics in the Prometheus text format",
+      contentType: "text/plain",
+      problems: [],
+    },
+    async handle() {
+      return text(registry.contentType, await registry.metrics(), NO_STORE);
+    },
+  });
+}

@@ -1,0 +1,25 @@
+import { text } from "./answer";
+import { type Endpoint, endpoint } from "./endpoint";
+import type { OpenApi } from "./openapi";
+import { nothingAsked } from "./schemas";
+
+/** GET /openapi.json. The document is made at the first request, when every endpoint is known. */
+export function getOpenApi(document: () => OpenApi): Endpoint {
+  let body: string | undefined;
+  return endpoint({
+    method: "get",
+    path: "/openapi.json",
+    query: nothingAsked,
+    operation: {
+      operationId: "getOpenApi",
+      tag: "operation",
+      summary: "This interface, as OpenAPI 3.1",
+      contentType: "application/json",
+      problems: [],
+    },
+    async handle() {
+      body ??= JSON.stringify(document(), null, 1);
+      return text("application/json", body, "no-cache");
+    },
+  });
+}

@@ -1,0 +1,53 @@
+import { plainJson, refused } from "./answer";
+import type { QueryDependencies, Readiness } from "./dependencies";
+import { type Endpoint, endpoint } from "./endpoint";
+import { nothingAsked, readySchema } from "./schemas";
+
+const DEADLINE_MS = 2_000;
+
+/** GET /readyz: every dependency and whether it is there; 503 when one is not. */
+export function getReady(dependencies: QueryDependencies): Endpoint {
+  return endpoint({
+    method: "get",
+    path: "/readyz",
+    query: nothingAsked,
+    operation: {
+      operationId: "getReady",
+      tag: "operation",
+      summary: "Readiness, per dependency",
+      description: "503 (a problem with the same `dependencies`) when one is not ok.",
+      answer: readySchema,
+      problems: [503],
+    },
+    async handle() {
+      const found = await readinessOf(dependencies);
+      if (found.every(({ ok }) => ok)) return plainJson({ ready: true, dependencies: found });
+      const missing = found.filter(({ ok }) => !ok).map(({ name }) => name);
+      return refused({
+        kind: "not-ready",
+        status: 503,
+        detail: `not ready: ${missing.join(", ")}`,
+        members: { ready: false, dependencies: found },
+        headers: { "Retry-After": "2" },
+      });
+    },
+  });
+}
+
+/** Never rejects: a check that fails or hangs is a dependency that is not ok. */
+export async function readinessOf({ readiness, logger }: QueryDependencies): Promise<Readiness[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Readiness[]>((resolve) => {
+    timer = setTimeout(() => resolve([notOk(`no answer within ${DEADLINE_MS} ms`)]), DEADLINE_MS);
+  });
+  try {
+    return await Promise.race([readiness(), late]);
+  } catch (error) {
+    logger.error({ err: error }, "the readiness check failed");
+    return [notOk("the check failed; see the server's log")];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const notOk = (detail: string): Readiness => ({ name: "readiness", ok: false, detail });

@@ -1,0 +1,52 @@
+import { countersJson, refused } from "./answer";
+import { bucketStates, cacheControl } from "./bucket-state";
+import type { QueryDependencies } from "./dependencies";
+import { type Endpoint, endpoint } from "./endpoint";
+import { readFreshness } from "./freshness";
+import { invalid } from "./problem";
+import { bucketed, effectiveRange } from "./range";
+import { statsAsked, statsSchema } from "./schemas";
+import { aggregateValue, readSeries } from "./series";
+
+/** GET /v1/videos/{videoId}/stats: count, sum or average of the events' values, bucket by bucket. */
+export function getStats(dependencies: QueryDependencies): Endpoint {
+  return endpoint({
+    method: "get",
+    path: "/v1/videos/{videoId}/stats",
+    match: /^\/v1\/videos\/(.+)\/stats$/,
+    query: statsAsked,
+    operation: {
+      operationId: "getStats",
+      tag: "counters",
+      summary: "Count, sum or average of a video's values over time",
+      description: "An event without a value counts as 0 in sums and averages.",
+      answer: statsSchema,
+      problems: [400, 503],
+    },
+    async handle({ videoId, query }) {
+      const { eventType, granularity, function: aggregate } = query;
+      const freshness = await readFreshness(dependencies);
+      const asked = effectiveRange(query, freshness.asOfMs);
+      const ranged = asked.ok ? bucketed(asked.range, granularity) : asked;
+      if (!ranged.ok) return refused(invalid(ranged.detail));
+      const { range } = ranged;
+      const states = await bucketStates(range, dependencies, freshness);
+      const series = await readSeries(dependencies.counters, videoId, eventType, range);
+      const content = {
+        videoId,
+        eventType,
+        function: aggregate,
+        start: new Date(range.startMs).toISOString(),
+        end: new Date(range.endMs).toISOString(),
+        granularity: range.granularity,
+        value: aggregateValue(aggregate, series.count, series.sum),
+        buckets: states.map((state, bucket) => ({
+          start: new Date(range.startMs + bucket * range.bucketMs).toISOString(),
+          value: aggregateValue(aggregate, series.counts[bucket]!, series.sums[bucket]!),
+          state,
+        })),
+      };
+      return countersJson(JSON.stringify(content), freshness, cacheControl(states), range.endMs);
+    },
+  });
+}

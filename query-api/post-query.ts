@@ -1,0 +1,87 @@
+import { countersJson, NO_STORE, refused } from "./answer";
+import { bucketStates } from "./bucket-state";
+import type { QueryDependencies } from "./dependencies";
+import { type Endpoint, endpoint } from "./endpoint";
+import { readFreshness } from "./freshness";
+import { nextTurn } from "./next-turn";
+import { invalid } from "./problem";
+import { type BucketedRange, bucketed, effectiveRange } from "./range";
+import { nothingAsked, queryAnswerSchema, queryAsked } from "./schemas";
+import { type AggregateFunction, aggregateValue, readSeries } from "./series";
+
+/** Series are read one after the other; after so many buckets (a short series counts as 50) others may go first. */
+const BUCKETS_A_TURN = 1_000;
+const LEAST_WORK = 50;
+
+/** POST /v1/query: many videos and types in one call, all over the same buckets. */
+export function postQuery(dependencies: QueryDependencies): Endpoint {
+  return endpoint({
+    method: "post",
+    path: "/v1/query",
+    query: nothingAsked,
+    body: queryAsked,
+    operation: {
+      operationId: "query",
+      tag: "counters",
+      summary: "Many videos, event types and functions in one call",
+      description:
+        "One series for each video and event type, at most 10,000 buckets together. What is asked twice is answered once.",
+      answer: queryAnswerSchema,
+      problems: [400, 413, 415, 503],
+    },
+    async handle({ body }) {
+      const asked = {
+        videoIds: [...new Set(body.videoIds)],
+        eventTypes: [...new Set(body.eventTypes)],
+        functions: [...new Set(body.functions)],
+      };
+      const freshness = await readFreshness(dependencies);
+      const within = effectiveRange(body, freshness.asOfMs);
+      const series = asked.videoIds.length * asked.eventTypes.length;
+      const ranged = within.ok ? bucketed(within.range, body.granularity, series) : within;
+      if (!ranged.ok) return refused(invalid(ranged.detail));
+      const { range } = ranged;
+      const states = await bucketStates(range, dependencies, freshness);
+      const content = {
+        start: new Date(range.startMs).toISOString(),
+        end: new Date(range.endMs).toISOString(),
+        granularity: range.granularity,
+        buckets: states.map((state, bucket) => ({
+          start: new Date(range.startMs + bucket * range.bucketMs).toISOString(),
+          state,
+        })),
+        series: await allSeries(dependencies, asked, range),
+      };
+      return countersJson(JSON.stringify(content), freshness, NO_STORE, range.endMs);
+    },
+  });
+}
+
+interface AskedSeries {
+  videoIds: readonly string[];
+  eventTypes: readonly string[];
+  functions: readonly AggregateFunction[];
+}
+
+async function allSeries(
+  { counters }: QueryDependencies,
+  { videoIds, eventTypes, functions }: AskedSeries,
+  range: BucketedRange,
+): Promise<object[]> {
+  const all: object[] = [];
+  const valuesOf = (count: number, sum: bigint) =>
+    Object.fromEntries(functions.map((name) => [name, aggregateValue(name, count, sum)]));
+  let work = 0;
+  for (const videoId of videoIds) {
+    for (const eventType of eventTypes) {
+      const { count, sum, counts, sums } = await readSeries(counters, videoId, eventType, range);
+      const buckets = counts.map((one, bucket) => valuesOf(one, sums[bucket]!));
+      all.push({ videoId, eventType, values: valuesOf(count, sum), buckets });
+      work += Math.max(LEAST_WORK, range.buckets);
+      if (work < BUCKETS_A_TURN) continue;
+      await nextTurn();
+      work = 0;
+    }
+  }
+  return all;
+}

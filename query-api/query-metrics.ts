@@ -1,0 +1,89 @@
+import { collectDefaultMetrics, Gauge, Histogram, type Registry } from "prom-client";
+import type { AuditReport } from "../io/ports";
+import type { QueryDependencies } from "./dependencies";
+
+const OUTCOMES: readonly AuditReport["outcome"][] = ["equal", "repaired", "differences", "not-comparable"];
+
+/**
+ * The process (event loop lag among it: nodejs_eventloop_lag_*), the reads by route, and how far counting is behind.
+ * A gauge whose store cannot be read keeps its last value: /metrics answers when everything else is away.
+ */
+export class QueryMetrics {
+  readonly #seconds: Histogram<"route" | "method" | "status">;
+
+  constructor(dependencies: QueryDependencies) {
+    const { registry } = dependencies;
+    if (registry.getSingleMetric("process_cpu_seconds_total") === undefined) {
+      collectDefaultMetrics({ register: registry });
+    }
+    this.#seconds = new Histogram({
+      name: "viewmill_http_request_seconds",
+      help: "Reads by route, from the first byte of a request to its answer",
+      labelNames: ["route", "method", "status"],
+      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers: [registry],
+    });
+    backlogGauges(registry, dependencies);
+    auditGauges(registry, dependencies);
+  }
+
+  answered(route: string, method: string, status: number, seconds: number): void {
+    this.#seconds.observe({ route, method, status: String(status) }, seconds);
+  }
+}
+
+function backlogGauges(registry: Registry, { state, log, clock, logger }: QueryDependencies): void {
+  const gauge = (name: string, help: string, value: () => Promise<number>) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        try {
+          this.set(await value());
+        } catch (error) {
+          logger.warn({ err: error, metric: name }, "a metric could not be read");
+        }
+      },
+    });
+  gauge("viewmill_log_backlog_bytes", "Bytes of the event log that wait to be counted", () => log.backlogBytes());
+  gauge("viewmill_log_head_position", "The newest position of the event log", () => log.head());
+  gauge("viewmill_checkpoint_position", "The position up to which the log is archived and counted", () =>
+    state.checkpoint(),
+  );
+  gauge("viewmill_checkpoint_lag_seconds", "Age of the first log entry that is not counted yet; 0: none", async () => {
+    const next = await log.firstAfter(await state.checkpoint());
+    return next === undefined ? 0 : Math.max(0, clock() - next.appendedAtMs) / 1000;
+  });
+}
+
+/** The newest report is read once a scrape; all three gauges are of the same report. */
+function auditGauges(registry: Registry, { state, logger }: QueryDependencies): void {
+  const registers = [registry];
+  const startedAt = new Gauge({
+    name: "viewmill_last_audit_start_seconds",
+    help: "When the newest audit began, in seconds since 1970; 0: none yet",
+    registers,
+  });
+  const differing = new Gauge({
+    name: "viewmill_last_audit_differing_cells",
+    help: "Cells the newest audit found different from the archive",
+    registers,
+  });
+  new Gauge({
+    name: "viewmill_last_audit_outcome",
+    help: "1 for the outcome of the newest audit, 0 for the others",
+    labelNames: ["outcome"],
+    registers,
+    async collect() {
+      try {
+        const newest = (await state.audits(1))[0];
+        for (const outcome of OUTCOMES) this.set({ outcome }, newest?.outcome === outcome ? 1 : 0);
+        startedAt.set((newest?.startedAtMs ?? 0) / 1000);
+        differing.set(newest?.cellsDiffering ?? 0);
+      } catch (error) {
+        logger.warn({ err: error, metric: "viewmill_last_audit_outcome" }, "a metric could not be read");
+      }
+    },
+  });
+}

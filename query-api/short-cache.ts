@@ -1,0 +1,48 @@
+/**
+ * Answers kept for a moment: identical questions asked while one is being answered, or within `keepMs` after, share
+ * its answer. A failed answer is not kept. At most `maxRunning` different questions run at once.
+ */
+export class ShortCache<Value> {
+  readonly #entries = new Map<string, { answer: Promise<Value>; doneAtMs: number | undefined }>();
+  #running = 0;
+
+  constructor(private readonly options: { keepMs: number; maxRunning: number; maxKept: number; clock: () => number }) {}
+
+  /** The shared answer, or undefined where too many questions run already. */
+  ask(question: string, answer: () => Promise<Value>): Promise<Value> | undefined {
+    const { keepMs, maxRunning, clock } = this.options;
+    const known = this.#entries.get(question);
+    if (known !== undefined && (known.doneAtMs === undefined || clock() - known.doneAtMs < keepMs)) return known.answer;
+    if (this.#running >= maxRunning) return undefined;
+    this.#entries.delete(question);
+    const entry = { answer: this.#run(answer), doneAtMs: undefined as number | undefined };
+    this.#entries.set(question, entry);
+    entry.answer.then(
+      () => {
+        entry.doneAtMs = clock();
+        this.#forgetOldest();
+      },
+      () => this.#entries.delete(question),
+    );
+    return entry.answer;
+  }
+
+  async #run(answer: () => Promise<Value>): Promise<Value> {
+    this.#running++;
+    try {
+      return await answer();
+    } finally {
+      this.#running--;
+    }
+  }
+
+  /** Entries are in the order they were asked; one that is still running is never forgotten. */
+  #forgetOldest(): void {
+    const { keepMs, maxKept, clock } = this.options;
+    for (const [question, { doneAtMs }] of this.#entries) {
+      if (doneAtMs === undefined) continue;
+      if (this.#entries.size <= maxKept && clock() - doneAtMs < keepMs) return;
+      this.#entries.delete(question);
+    }
+  }
+}
