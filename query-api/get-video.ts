@@ -4,7 +4,7 @@ import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { exactInteger } from "./exact-json";
 import { readFreshness } from "./freshness";
-import { nothingAsked, videoSchema } from "./schemas";
+import { videoAsked, videoSchema } from "./schemas";
 
 /** GET /v1/videos/{videoId}: everything counted for a video, ever. */
 export function getVideo(dependencies: QueryDependencies): Endpoint {
@@ -12,7 +12,7 @@ export function getVideo(dependencies: QueryDependencies): Endpoint {
     method: "get",
     path: "/v1/videos/{videoId}",
     match: /^\/v1\/videos\/(.+)$/,
-    query: nothingAsked,
+    query: videoAsked,
     operation: {
       operationId: "getVideo",
       tag: "counters",

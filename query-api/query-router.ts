@@ -17,7 +17,7 @@ import { getReady } from "./get-ready";
 import { getStats } from "./get-stats";
 import { getTop } from "./get-top";
 import { getVideo } from "./get-video";
-import { openApiDocument } from "./openapi";
+import { type OpenApi, openApiDocument } from "./openapi";
 import { postQuery } from "./post-query";
 import {
   internal,
@@ -69,8 +69,8 @@ export function createQueryRouter(dependencies: QueryDependencies): Router {
 
 /** In the order they are matched: a video's counts before the video. */
 function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
-  const document = () => openApiDocument(endpoints);
-  const endpoints = [
+  const document = (): OpenApi => openApiDocument(endpoints);
+  const endpoints: Endpoint[] = [
     getCounts(dependencies),
     getStats(dependencies),
     getVideo(dependencies),

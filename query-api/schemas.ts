@@ -51,6 +51,7 @@ const aggregate = z.enum(["COUNT", "SUM", "AVERAGE"]);
 const limit = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
 
 export const nothingAsked = z.object({});
+export const videoAsked = z.strictObject({});
 export const countsAsked = z.strictObject({ eventType: eventTypeSchema, ...range, granularity: granularityAsked });
 export const statsAsked = countsAsked.extend({ function: aggregate });
 export const topAsked = z.strictObject({ eventType: eventTypeSchema, ...range, limit: limit(1000, 10) });

@@ -1,0 +1,51 @@
+import { type Command, Option } from "commander";
+import { asTable, orOneLine, readService, shortTime, withRangeOptions, withReadOptions } from "./read-service";
+
+interface Flags {
+  type: string;
+  start?: string;
+  end?: string;
+  granularity?: string;
+  url: string;
+  json?: boolean;
+}
+
+interface Counts {
+  videoId: string;
+  eventType: string;
+  start: string;
+  end: string;
+  granularity: string;
+  count: number;
+  buckets: { start: string; count: number; state: string }[];
+  completeThrough: string;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command("counts")
+    .description("how often something happened to a video, over time")
+    .argument("<video>", "videoId")
+    .option("--type <eventType>", "VIEW, LIKE, SHARE or any other", "VIEW");
+  withReadOptions(withRangeOptions(command))
+    .addOption(new Option("--granularity <unit>", "default: hours of the range").choices(["minute", "hour", "day"]))
+    .action((video: string, flags: Flags) => orOneLine(() => counts(video, flags)));
+}
+
+async function counts(video: string, { type, start, end, granularity, url, json }: Flags): Promise<void> {
+  const unit = granularity ?? (json === true ? undefined : "hour");
+  const parameters = { eventType: type, start, end, granularity: unit };
+  const path = `/v1/videos/${encodeURIComponent(video)}/counts`;
+  const { content, text } = await readService<Counts>(url, path, parameters);
+  process.stdout.write(json === true ? `${text}\n` : shown(content));
+}
+
+/** Buckets in which nothing happened are left out. */
+function shown({ videoId, eventType, start, end, granularity, count, buckets, completeThrough }: Counts): string {
+  const rows = buckets
+    .filter((bucket) => bucket.count > 0)
+    .map((bucket) => [shortTime(bucket.start), bucket.count, bucket.state]);
+  const head = `${videoId} ${eventType}: ${count} from ${shortTime(start)} to ${shortTime(end)}`;
+  const table = rows.length === 0 ? "" : asTable([granularity, "count", "state"], rows);
+  return `${head}\n${table}complete through ${completeThrough}\n`;
+}

@@ -1,0 +1,101 @@
+import { type Command, Option } from "commander";
+
+export const DEFAULT_URL = "http://127.0.0.1:8080";
+const DEADLINE_MS = 30_000;
+
+/** One line that says all there is to say: the service is not there, or refuses. */
+export class ReadError extends Error {
+  override readonly name = "ReadError";
+}
+
+/** --url, and --json beside the table. */
+export function withReadOptions(command: Command): Command {
+  return command
+    .option("--url <url>", "of the service", DEFAULT_URL)
+    .addOption(new Option("--json", "print the service's answer as JSON"));
+}
+
+export function withRangeOptions(command: Command): Command {
+  return command
+    .option("--start <time>", "RFC 3339, inclusive; default: 24 hours before the end")
+    .option("--end <time>", "RFC 3339, exclusive; default: now");
+}
+
+/**
+ * Reads `path` from the service. Parameters that are undefined are left out.
+ * Gives the answer and its text (integers beyond 2^53 are whole only in the text). Throws ReadError.
+ */
+export async function readService<Content>(
+  url: string,
+  path: string,
+  parameters: Record<string, string | undefined>,
+): Promise<{ content: Content; text: string }> {
+  const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const target = targetOf(url, path, new URLSearchParams(given));
+  let status: number;
+  let text: string;
+  try {
+    const response = await fetch(target, { signal: AbortSignal.timeout(DEADLINE_MS) });
+    status = response.status;
+    text = await response.text();
+  } catch (error) {
+    throw new ReadError(`cannot reach ${target.origin}: ${causeOf(error)} (is it running? npm start, or --url)`);
+  }
+  const content = parsed(text);
+  if (status === 200 && content !== undefined) return { content: content as Content, text };
+  const { detail } = (content ?? {}) as { detail?: unknown };
+  throw new ReadError(
+    typeof detail === "string" ? detail : `${target.origin} answered ${status}, not as a Viewmill service`,
+  );
+}
+
+/** Runs a command's action: a ReadError is one line on stderr and exit 1. */
+export async function orOneLine(action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (!(error instanceof ReadError)) throw error;
+    process.stderr.write(`viewmill: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** Columns as wide as their longest cell; numbers to the right. Rows that are objects' values in the order of `heads`. */
+export function asTable(heads: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [heads, ...rows.map((row) => row.map(String))];
+  const widths = heads.map((_, column) => cells.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0));
+  const numeric = heads.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === "number"));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (numeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+      .join("  ")
+      .trimEnd();
+  return `${cells.map(line).join("\n")}\n`;
+}
+
+/** 2026-11-21T10:00:00.000Z -> 2026-11-21 10:00Z */
+export function shortTime(time: string): string {
+  return time.replace(/^(.{10})T(.{5}):00(?:\.000)?Z$/, "$1 $2Z");
+}
+
+function targetOf(url: string, path: string, parameters: URLSearchParams): URL {
+  if (!URL.canParse(url) || !/^https?:/.test(url)) throw new ReadError(`--url must be an http URL, not ${url}`);
+  const target = new URL(url);
+  target.pathname = target.pathname.replace(/\/$/, "") + path;
+  target.search = parameters.toString();
+  return target;
+}
+
+function causeOf(error: unknown): string {
+  if (error instanceof Error && error.name === "TimeoutError") return `no answer within ${DEADLINE_MS / 1000} s`;
+  const { cause } = error as { cause?: { code?: unknown; message?: unknown } };
+  return String(cause?.code ?? cause?.message ?? (error as Error).message);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
