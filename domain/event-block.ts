@@ -122,6 +122,9 @@ export class EventBlockBuilder {
   }
 }
 
+/** A block without events. */
+export const EMPTY_BLOCK = new Uint8Array(HEADER_BYTES);
+
 /** Bundle number -> block number: a Map while there are few (a bundle can hold a block for each of many minutes), then an array. */
 class LocalNames {
   private readonly few = new Map<number, number>();

@@ -1,5 +1,6 @@
-import { BlockPartitioner } from "../domain/block-partitioner";
+import { BlockPartitioner, type SealedBlock } from "../domain/block-partitioner";
 import { MINUTE_MS } from "../domain/event";
+import { EMPTY_BLOCK } from "../domain/event-block";
 import {
   type DoFn,
   type KV,
@@ -21,6 +22,8 @@ import type { BlockElement, DeadElement, LateElement, Message } from "./elements
 export interface DecodeOptions {
   /** P: events are spread over this many dedup partitions by their id. */
   dedupePartitions: number;
+  /** Resource name of a PaneCache. A minute that is touched then fires in every partition (see `untouched`). Empty: there is none. */
+  paneCache: string;
   /** Events received later than this after their time are set aside; -1: never. */
   allowedLatenessMs: number;
 }
@@ -94,7 +97,8 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     const partitioner = this.partitioner;
     this.partitioner = undefined;
     if (partitioner === undefined) return;
-    for (const { minute, partition, count, bytes } of partitioner.finish()) {
+    const blocks = partitioner.finish();
+    for (const { minute, partition, count, bytes } of [...blocks, ...this.untouched(blocks)]) {
       const value: BlockElement = { minute, count, block: bytes };
       yield windowedValue<Tagged<Decoded>>({ blocks: { key: String(partition), value } }, minute * MINUTE_MS);
     }
@@ -103,6 +107,24 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
         { late: { key: String(minute), value: { minute, count } } },
         minute * MINUTE_MS,
       );
+    }
+  }
+
+  /**
+   * With kept panes, an empty block for each partition that a touched minute has no events for. CountPerVideo adds up the partitions it
+   * sees in this run: a kept pane that nothing fires would be missing in the sums, as it is not missing in those of a streaming runner.
+   */
+  private *untouched(blocks: readonly SealedBlock[]): Iterable<SealedBlock> {
+    const { dedupePartitions, paneCache } = this.options;
+    if (paneCache === "" || dedupePartitions === 1) return;
+    const touched = new Map<number, Set<number>>();
+    for (const { minute, partition } of blocks) {
+      touched.set(minute, (touched.get(minute) ?? new Set()).add(partition));
+    }
+    for (const [minute, partitions] of touched) {
+      for (let partition = 0; partition < dedupePartitions; partition++) {
+        if (!partitions.has(partition)) yield { minute, partition, count: 0, bytes: EMPTY_BLOCK };
+      }
     }
   }
 }
