@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { isBackfilled } from "../domain/archive-name";
+import type { MinuteCounts } from "../domain/minute-counts";
 import { addToCell, type CellDifference, type ComparedCell, cellKey, differences } from "../domain/reconcile";
 import {
   type AwaitableDoFn,
@@ -38,6 +39,7 @@ export type Audited = {
 };
 
 const MINUTES_IN_FLIGHT = 1;
+const MINUTES_AN_HOUR = 60;
 /** How often a minute that changes while it is compared is compared again, and how long a pass may take to list its objects. */
 const ATTEMPTS = 10;
 const LISTING_DEADLINE_MS = 15_000;
@@ -60,6 +62,8 @@ export function auditMinutes(minutes: PCollection<number>) {
 export const keyByMinute = (minute: number): KV<string, number> => ({ key: String(minute), value: minute });
 
 export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, Tagged<Audited>> {
+  private hour: StoredHour | undefined;
+
   constructor(readonly names: { archive: string; counterStore: string; streamState: string; eventLog: string }) {}
 
   async *process({ key }: KV<string, Iterable<number>>): AsyncGenerator<Tagged<Audited>> {
@@ -77,9 +81,10 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
     const archive = resource<Archive>(this.names.archive);
     for (let attempt = 1; ; attempt++) {
       await this.untilListed(minute);
-      const sequence = (await state.changeSequences(minute, minute + 1)).get(minute) ?? 0;
+      const stored = await this.storedHour(minute, attempt > 1);
+      const sequence = stored.sequences.get(minute) ?? 0;
       const objects = await archive.list(minute, minute + 1);
-      const result = await this.compareOnce(minute, objects, sequence);
+      const result = await this.compareOnce(minute, objects, storedCells(stored.counts.get(minute)), sequence);
       const same =
         ((await state.changeSequences(minute, minute + 1)).get(minute) ?? 0) === sequence &&
         sameNames(objects, await archive.list(minute, minute + 1));
@@ -114,6 +119,7 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
   private async compareOnce(
     minute: number,
     objects: readonly ArchiveObject[],
+    stored: ReadonlyMap<string, ComparedCell>,
     changeSequence: number,
   ): Promise<AuditedMinute & { recount?: Recount }> {
     const recount = new MinuteRecount(minute);
@@ -129,7 +135,6 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
     }
     const counted = recount.finish();
     notComparable ||= await this.gap(minute, eventsOf);
-    const stored = await this.storedCells(minute);
     const { events, distinct, reusedIds, cells } = counted;
     const found: AuditedMinute = {
       minute,
@@ -163,40 +168,65 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
     return accepted > archived ? `${accepted} events accepted, ${archived} in the archive` : "";
   }
 
-  private async storedCells(minute: number): Promise<Map<string, ComparedCell>> {
-    const cells = new Map<string, ComparedCell>();
-    for await (const counts of resource<CounterStore>(this.names.counterStore).minuteCells(minute, minute + 1)) {
-      for (let row = 0; row < counts.counts.length; row++) {
-        const sum = (BigInt(counts.sumHigh[row]!) << 32n) + BigInt(counts.sumLow[row]!);
-        addToCell(
-          cells,
-          counts.videos[counts.videoIndex[row]!]!,
-          counts.types[counts.typeIndex[row]!]!,
-          counts.counts[row]!,
-          sum,
-        );
-      }
-    }
-    return cells;
+  /**
+   * The stored cells of the minute's hour, read once an hour, because the store keeps an hour together. The change sequences are read before the
+   * cells, so a change in between or later shows as a sequence that has moved.
+   */
+  private async storedHour(minute: number, again: boolean): Promise<StoredHour> {
+    const hour = Math.floor(minute / MINUTES_AN_HOUR);
+    if (this.hour?.hour === hour && !again) return this.hour;
+    const [from, to] = [hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR];
+    this.hour = undefined;
+    const sequences = await resource<StreamState>(this.names.streamState).changeSequences(from, to);
+    const counts = new Map<number, MinuteCounts>();
+    for await (const each of resource<CounterStore>(this.names.counterStore).minuteCells(from, to))
+      counts.set(each.minute, each);
+    this.hour = { hour, sequences, counts };
+    return this.hour;
   }
+}
+
+interface StoredHour {
+  hour: number;
+  sequences: ReadonlyMap<number, number>;
+  counts: ReadonlyMap<number, MinuteCounts>;
+}
+
+function storedCells(counts: MinuteCounts | undefined): Map<string, ComparedCell> {
+  const cells = new Map<string, ComparedCell>();
+  if (counts === undefined) return cells;
+  for (let row = 0; row < counts.counts.length; row++) {
+    const sum = (BigInt(counts.sumHigh[row]!) << 32n) + BigInt(counts.sumLow[row]!);
+    addToCell(
+      cells,
+      counts.videos[counts.videoIndex[row]!]!,
+      counts.types[counts.typeIndex[row]!]!,
+      counts.counts[row]!,
+      sum,
+    );
+  }
+  return cells;
 }
 
 function sameNames(before: readonly ArchiveObject[], after: readonly ArchiveObject[]): boolean {
   return before.length === after.length && before.every(({ name }, i) => name === after[i]!.name);
 }
 
+const FIRST_HASHES = 64;
 const HASH_BLOCK = 16_384;
 
 /** The first 64 bits of each id's MD5 (speed, not secrecy), in blocks by partition. */
 function* hashIds(eventIds: Iterable<string>): Generator<[number, Uint8Array]> {
-  const blocks = Array.from({ length: ID_PARTITIONS }, () => ({ bytes: Buffer.alloc(HASH_BLOCK * 8), used: 0 }));
+  const blocks = Array.from({ length: ID_PARTITIONS }, () => ({ bytes: Buffer.alloc(FIRST_HASHES * 8), used: 0 }));
   for (const eventId of eventIds) {
     const digest = hash("md5", eventId, "buffer");
     const partition = digest[8]! % ID_PARTITIONS;
     const block = blocks[partition]!;
     digest.copy(block.bytes, block.used, 0, 8);
     block.used += 8;
-    if (block.used === block.bytes.length) {
+    if (block.used < block.bytes.length) continue;
+    if (block.used < HASH_BLOCK * 8) block.bytes = Buffer.concat([block.bytes], block.used * 2);
+    else {
       yield [partition, Uint8Array.from(block.bytes)];
       block.used = 0;
     }
