@@ -16,7 +16,7 @@ import { type MinuteSlice, MinuteWriter } from "./minute-writer";
 export interface CounterStoreOptions {
   /** The data folder; must exist. */
   folder: string;
-  /** Cells of one transaction. The event loop waits for one transaction: about 200 ms at the default of 32,768. */
+  /** Cells of one transaction. The event loop waits for one transaction: about 300 ms at the default of 32,768. */
   maxCellsPerTransaction?: number;
   /** How long a write waits for another process's. Default 10,000 ms. */
   busyTimeoutMs?: number;

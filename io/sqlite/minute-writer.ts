@@ -1,7 +1,8 @@
 /**
  * One transaction's worth of minute cells: staged in memory tables, compared with the stored versions, written, and
- * the differences moved up to hours, days and totals. All in a handful of set-wise statements, because crossing from
- * JavaScript into SQLite costs more than SQLite's own work on a row (measured: five statements a cell 75k cells/s).
+ * the differences moved up to hours, days and totals. All in a handful of set-wise statements, to cross from
+ * JavaScript into SQLite once for many rows (measured on staging alone: 1.0-1.3 us a row with one row a statement,
+ * 0.55-0.8 us with twenty). The whole apply: about 100k cells/s with all levels; the upserts are most of it.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/minute-counts";
