@@ -11,6 +11,7 @@ import { grown, NameTable } from "./name-table";
 const SLOT_LOAD = 0.6;
 /** More types than a minute can hold; video * TYPE_SPAN + type stays a safe integer. */
 const TYPE_SPAN = 2 ** 21;
+const LISTED_TYPES = 8;
 const MAX_PAIRS = 1 << 20;
 const TWO_32 = 2 ** 32;
 
@@ -30,6 +31,9 @@ export class Pane {
   cellSumHigh = new Float64Array(64);
   cellSumLow = new Float64Array(64);
   cellLastMs = new Uint16Array(64);
+  /** Video -> its first cell + 1; cell -> the video's next cell + 1. */
+  private firstCell = new Int32Array(64);
+  private nextCell = new Int32Array(64);
   private readonly cellByName = new Map<number, number>();
   private ids = new Uint32Array(64 * 4);
   private idCell = new Uint32Array(64);
@@ -139,16 +143,29 @@ export class Pane {
     this.cellSumLow[cell] = low - carry * TWO_32;
   }
 
+  /** A video's first cells are a list, found without hashing; one with many types has the rest in a Map. */
   private cell(video: number, type: number): number {
-    const name = video * TYPE_SPAN + type;
-    let cell = this.cellByName.get(name);
-    if (cell === undefined) {
-      cell = this.cells++;
-      if (cell === this.cellVideo.length) this.growCells();
-      this.cellVideo[cell] = video;
-      this.cellType[cell] = type;
-      this.cellByName.set(name, cell);
+    if (video >= this.firstCell.length)
+      this.firstCell = grown(this.firstCell, new Int32Array(Math.max(video + 1, this.firstCell.length * 2)));
+    let last = 0;
+    let steps = 0;
+    for (let cell = this.firstCell[video]!; cell !== 0; cell = this.nextCell[cell - 1]!) {
+      if (this.cellType[cell - 1] === type) return cell - 1;
+      last = cell;
+      steps++;
     }
+    const name = video * TYPE_SPAN + type;
+    if (steps === LISTED_TYPES) {
+      const known = this.cellByName.get(name);
+      if (known !== undefined) return known;
+    }
+    const cell = this.cells++;
+    if (cell === this.cellVideo.length) this.growCells();
+    this.cellVideo[cell] = video;
+    this.cellType[cell] = type;
+    if (steps === LISTED_TYPES) this.cellByName.set(name, cell);
+    else if (last === 0) this.firstCell[video] = cell + 1;
+    else this.nextCell[last - 1] = cell + 1;
     return cell;
   }
 
@@ -184,6 +201,7 @@ export class Pane {
   private growCells(): void {
     const capacity = this.cellVideo.length * 2;
     this.cellVideo = grown(this.cellVideo, new Uint32Array(capacity));
+    this.nextCell = grown(this.nextCell, new Int32Array(capacity));
     this.cellType = grown(this.cellType, new Uint32Array(capacity));
     this.cellCount = grown(this.cellCount, new Float64Array(capacity));
     this.cellSumHigh = grown(this.cellSumHigh, new Float64Array(capacity));
