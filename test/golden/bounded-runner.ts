@@ -1,0 +1,39 @@
+import { join } from "node:path";
+import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";
+import { type EmbeddedOptions, EmbeddedStream, openStores, play } from "./embedded-runner";
+import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
+import type { GoldenScript } from "./script";
+
+/** One bounded run of the counting graph over the archive that an embedded stream wrote, into stores that are empty. */
+export class BoundedRunner implements GoldenRunner {
+  readonly name: string;
+
+  constructor(readonly options: EmbeddedOptions) {
+    this.name = `bounded over the archive, P ${options.dedupePartitions}, Q ${options.videoShards}`;
+  }
+
+  async run(script: GoldenScript, folder: string): Promise<Outcome> {
+    const { dedupePartitions, videoShards } = this.options;
+    const [first, second] = [await openStores(join(folder, "stream")), await openStores(join(folder, "bounded"))];
+    try {
+      const stream = new EmbeddedStream(first, this.options, script.allowedLatenessMs);
+      await play(script, stream);
+      const { archive } = first;
+      const { counters, state, deadLetters } = second;
+      const counting = { dedupePartitions, videoShards, allowedLatenessMs: script.allowedLatenessMs };
+      const result = await runBoundedStream(
+        { archive, counters, state, deadLetters },
+        { fromMs: 0, toMs: Date.UTC(9999, 0), counting: { ...counting, followCorrections: true } },
+      );
+      expect(result.deadLetters).toBe(0);
+      expect(result.objects).toBe((await archive.list(0, Date.UTC(9999, 0) / 60_000)).length);
+      return {
+        ...(await storedCells(counters)),
+        ledger: await stream.ledger(state),
+        deadLetters: await letters(first.deadLetters, deadLetters),
+      };
+    } finally {
+      await Promise.all([first.close(), second.close()]);
+    }
+  }
+}

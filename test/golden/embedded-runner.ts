@@ -1,0 +1,204 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { minuteOf, parseEvent, type VideoEvent } from "../../domain/event";
+import { countByMinute, EventColumnsBuilder } from "../../domain/event-columns";
+import { provideResource, withdrawResource } from "../../engine";
+import { readArchiveObject } from "../../io/avro/archive-object";
+import { encodeBatch } from "../../io/avro/batch";
+import { DirectoryArchive } from "../../io/directory/archive";
+import type { Archive, CounterStore, DeadLetters, EventLog, StreamState } from "../../io/ports";
+import { SqliteCounterStore } from "../../io/sqlite/counter-store";
+import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
+import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
+import { runPass } from "../../pipelines/embedded/pass";
+import { RESOURCES } from "../../transforms/resource-names";
+import { WrittenCells } from "../../transforms/written-cells";
+import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
+import type { GoldenScript, LedgerRow, Step } from "./script";
+
+export interface EmbeddedOptions {
+  dedupePartitions: number;
+  videoShards: number;
+  /** Whether panes and written cells are kept from pass to pass, or every touched minute is recounted from the archive. */
+  keepPanes: boolean;
+}
+
+export interface Stores {
+  log: EventLog;
+  archive: Archive;
+  counters: CounterStore;
+  state: StreamState;
+  deadLetters: DeadLetters;
+  close(): Promise<void>;
+}
+
+export async function openStores(folder: string): Promise<Stores> {
+  mkdirSync(folder, { recursive: true });
+  const log = await SqliteEventLog.open({ folder });
+  const counters = new SqliteCounterStore({ folder });
+  const state = new SqliteStreamState({ folder });
+  const deadLetters = new SqliteDeadLetters({ folder });
+  const archive = new DirectoryArchive({ folder: join(folder, "archive") });
+  const close = async () => {
+    await Promise.all([log.close(), counters.close(), state.close(), deadLetters.close()]);
+  };
+  return { log, archive, counters, state, deadLetters, close };
+}
+
+const WRITTEN_CELLS = "golden/written-cells";
+const KEPT = 1_000_000;
+
+/** The embedded stream over real stores. `around` may wrap the ports a pass writes to. */
+export class EmbeddedStream {
+  panes: EmbeddedPaneCache;
+  writtenCells: WrittenCells;
+
+  constructor(
+    readonly stores: Stores,
+    readonly options: EmbeddedOptions,
+    readonly allowedLatenessMs: number,
+    readonly around: (stores: Stores) => Stores = (same) => same,
+  ) {
+    this.panes = new EmbeddedPaneCache(options.keepPanes ? KEPT : 0);
+    this.writtenCells = new WrittenCells(options.keepPanes ? KEPT : 0);
+  }
+
+  /** As ingest does it: what breaks the contract is a dead letter, the rest one batch of the log, durable. */
+  async send(step: Extract<Step, { kind: "send" | "message" }>): Promise<void> {
+    const { log, deadLetters } = this.stores;
+    const { receivedAtMs } = step;
+    if (step.kind === "message") {
+      const start = step.reason === "not-avro" ? "{}" : "\xc3\x01unknown!";
+      await log.append({ payload: Buffer.from(`${start}body`, "latin1"), events: 0, acceptedByMinute: new Map() });
+      return;
+    }
+    const accepted = new EventColumnsBuilder();
+    const sent = new EventColumnsBuilder();
+    for (const { raw } of step.events) {
+      const parsed = parseEvent(raw, { receivedAtMs, rawRetentionMs: 30 * 86_400_000 });
+      if (parsed.ok) {
+        accepted.add(parsed.event);
+        sent.add(parsed.event);
+      } else if (step.checked) {
+        const { reason, detail, eventId } = parsed;
+        const payload = Buffer.from(JSON.stringify(raw));
+        const letter = {
+          receivedAtMs,
+          reason,
+          detail,
+          payload,
+          contentType: "application/json",
+          source: "ingest" as const,
+        };
+        await deadLetters.append([eventId === null ? letter : { ...letter, eventId }]);
+      } else sent.add({ ...(raw as unknown as VideoEvent), eventTimeMs: Date.parse(String(raw.eventTime)) });
+    }
+    const acceptedByMinute = countByMinute(accepted.build());
+    const payload = encodeBatch(sent.build(), { receivedAtMs, producerId: "golden", batchId: "" });
+    if (sent.size > 0) await log.append({ payload, events: accepted.size, acceptedByMinute });
+  }
+
+  async pass() {
+    const { dedupePartitions, videoShards } = this.options;
+    const { panes, writtenCells, allowedLatenessMs } = this;
+    const stores = this.around(this.stores);
+    const provided = new Map<string, unknown>([
+      [RESOURCES.archive, stores.archive],
+      [RESOURCES.counterStore, stores.counters],
+      [RESOURCES.streamState, stores.state],
+      [RESOURCES.deadLetters, stores.deadLetters],
+      [RESOURCES.paneCache, panes],
+      [WRITTEN_CELLS, writtenCells],
+    ]);
+    for (const [name, value] of provided) provideResource(name, value);
+    try {
+      return await runPass(
+        { ...stores, panes, writtenCells },
+        {
+          writer: "golden",
+          maxEntries: 100,
+          maxBytes: 1 << 20,
+          counting: {
+            dedupePartitions,
+            videoShards,
+            allowedLatenessMs,
+            followCorrections: true,
+            paneCache: RESOURCES.paneCache,
+            writtenCells: WRITTEN_CELLS,
+          },
+        },
+      );
+    } finally {
+      for (const name of provided.keys()) withdrawResource(name);
+    }
+  }
+
+  async catchUp(): Promise<void> {
+    while ((await this.pass()) !== undefined);
+  }
+
+  /** Events really in the archive, by minute, read from its objects; not what is listed of them. */
+  async archivedEvents(): Promise<Map<number, number>> {
+    const events = new Map<number, number>();
+    for (const { name, minute } of await this.stores.archive.list(0, minuteOf(Date.UTC(9999, 0)))) {
+      for (const { columns } of readArchiveObject(await this.stores.archive.read(name), minute)) {
+        events.set(minute, (events.get(minute) ?? 0) + columns.count);
+      }
+    }
+    return events;
+  }
+
+  async ledger(state = this.stores.state): Promise<Map<number, LedgerRow>> {
+    const all = [0, minuteOf(Date.UTC(9999, 0))] as const;
+    const accepted = await this.stores.log.accepted(...all);
+    const archived = await this.archivedEvents();
+    const listed = new Map((await this.stores.state.ledger(...all)).map((row) => [row.minute, row.archived]));
+    expect(listed).toEqual(archived);
+    const counted = new Map((await state.ledger(...all)).map((row) => [row.minute, row]));
+    const minutes = [...new Set([...accepted.keys(), ...archived.keys(), ...counted.keys()])].sort((a, b) => a - b);
+    return new Map(
+      minutes.map((minute) => {
+        const { counted: once = 0, duplicate = 0, late = 0, reusedIds: reused = 0 } = counted.get(minute) ?? {};
+        const books = { accepted: accepted.get(minute) ?? 0, archived: archived.get(minute) ?? 0 };
+        return [minute, { ...books, counted: once, duplicate, late, reused }];
+      }),
+    );
+  }
+
+  async outcome(): Promise<Outcome> {
+    const { counters, deadLetters } = this.stores;
+    return { ...(await storedCells(counters)), ledger: await this.ledger(), deadLetters: await letters(deadLetters) };
+  }
+}
+
+/** Does the script's steps on the embedded stream, then whatever is left. */
+export async function play(script: GoldenScript, stream: EmbeddedStream): Promise<void> {
+  for (const step of script.steps) {
+    if (step.kind === "pass") await stream.pass();
+    else await stream.send(step);
+  }
+  await stream.catchUp();
+}
+
+/** Event log -> passes of the embedded stream -> stores: what `npm start` runs. */
+export class EmbeddedRunner implements GoldenRunner {
+  readonly name: string;
+
+  constructor(readonly options: EmbeddedOptions) {
+    const { dedupePartitions, videoShards, keepPanes } = options;
+    this.name = `embedded, P ${dedupePartitions}, Q ${videoShards}, panes ${keepPanes ? "kept" : "not kept"}`;
+  }
+
+  async run(script: GoldenScript, folder: string): Promise<Outcome> {
+    const stores = await openStores(folder);
+    try {
+      const stream = new EmbeddedStream(stores, this.options, script.allowedLatenessMs);
+      await play(script, stream);
+      return await stream.outcome();
+    } finally {
+      await stores.close();
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BoundedRunner } from "./bounded-runner";
+import { EmbeddedRunner } from "./embedded-runner";
+import { expectOutcome, type GoldenRunner } from "./outcome";
+import { type GoldenScript, goldenScripts, parseScript } from "./script";
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "viewmill-golden-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const spreads = [1, 4].flatMap((dedupePartitions) => [1, 3].map((videoShards) => ({ dedupePartitions, videoShards })));
+const runners: GoldenRunner[] = [
+  ...spreads.map((spread) => new EmbeddedRunner({ ...spread, keepPanes: true })),
+  ...[spreads[0]!, spreads[3]!].map((spread) => new EmbeddedRunner({ ...spread, keepPanes: false })),
+  ...[spreads[0]!, spreads[3]!].map((spread) => new BoundedRunner({ ...spread, keepPanes: true })),
+];
+const scripts = goldenScripts();
+
+describe.each(runners.map((runner) => [runner.name, runner] as const))("%s", (_name, runner) => {
+  test.each(scripts.map((script) => [script.name, script] as const))("%s", async (_script, script) => {
+    expectOutcome(script, await runner.run(script, folder));
+  });
+});
+
+describe("a script that expects something else fails", () => {
+  const runner = runners[0]!;
+  const text = [
+    "day 2026-11-21",
+    "send at 10:00:05",
+    "  e1 v1 VIEW 10:00:01",
+    "  e2 v1 view 10:00:01 -> bad-event-type",
+  ];
+  const good = ["cells", "  10:00 v1 VIEW 1 last 10:00:01", "ledger", "  10:00 accepted 1 counted 1"];
+  const failing: [string, string, string][] = [
+    ["another count", "VIEW 1 last", "VIEW 2 last"],
+    ["another sum", "VIEW 1 last", "VIEW 1 sum 5 last"],
+    ["another last", "last 10:00:01", "last 10:00:02"],
+    ["a cell that is not there", "ledger", "  10:01 v1 VIEW 1 last 10:01:00\nledger"],
+    ["an hour that is not there", "ledger", "hours\n  11:00 v1 VIEW 1\nledger"],
+    ["another ledger", "counted 1", "counted 2"],
+    ["another dead letter", "bad-event-type", "bad-value"],
+  ];
+
+  test("and the same as it is passes", async () => {
+    const script = parseScript("good", [...text, ...good].join("\n"));
+    expectOutcome(script, await runner.run(script, folder));
+  });
+
+  test.each(failing)("%s", async (_what, from, to) => {
+    const script: GoldenScript = parseScript("bad", [...text, ...good].join("\n").replace(from, to));
+    const outcome = await runner.run(script, folder);
+    expect(() => expectOutcome(script, outcome)).toThrow();
+  });
+});
+
+test.each([
+  ["sent at 10:00", /bad.golden:1: "sent at 10:00" is no heading/],
+  ["day 2026-11-21\nsend at noon", /bad.golden:2: "noon" is no time/],
+  ["  e1 v1 VIEW", /bad.golden:1: an indented line/],
+  ["day 2026-11-21\nsend at 10:00\n  e v VIEW 10:00 -> odd", /bad.golden:3: "odd" is no reason/],
+  ["day 2026-11-21\nledger\n  10:00 lost 1", /bad.golden:3: the ledger has no "lost"/],
+])("a script that cannot be understood names its line: %j", (text, message) => {
+  expect(() => parseScript("bad", text)).toThrow(message);
+});
