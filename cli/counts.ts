@@ -28,13 +28,18 @@ export function register(program: Command): void {
     .argument("<video>", "videoId")
     .option("--type <eventType>", "VIEW, LIKE, SHARE or any other", "VIEW");
   withReadOptions(withRangeOptions(command))
-    .addOption(new Option("--granularity <unit>", "default: hours of the range").choices(["minute", "hour", "day"]))
+    .addOption(
+      new Option("--granularity <unit>", "default: the finest that gives at most 1,500 buckets").choices([
+        "minute",
+        "hour",
+        "day",
+      ]),
+    )
     .action((video: string, flags: Flags) => orOneLine(() => counts(video, flags)));
 }
 
 async function counts(video: string, { type, start, end, granularity, url, json }: Flags): Promise<void> {
-  const unit = granularity ?? (json === true ? undefined : "hour");
-  const parameters = { eventType: type, start, end, granularity: unit };
+  const parameters = { eventType: type, start, end, granularity };
   const path = `/v1/videos/${encodeURIComponent(video)}/counts`;
   const { content, text } = await readService<Counts>(url, path, parameters);
   process.stdout.write(json === true ? `${text}\n` : shown(content));

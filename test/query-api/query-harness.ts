@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import express from "express";
+import pino from "pino";
+import { Registry } from "prom-client";
+import request from "supertest";
+import { SqliteCounterStore } from "../../io/sqlite/counter-store";
+import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
+import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteCounterReader } from "../../io/sqlite/reader-thread";
+import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { createQueryRouter, type QueryDependencies, type Readiness } from "../../query-api";
+import { asMinuteCounts } from "../contracts/counter-model";
+
+export const MINUTE = 60_000;
+export const HOUR = 3_600_000;
+export const DAY = 86_400_000;
+/** 20 s into a minute. */
+export const NOW_MS = Date.parse("2026-11-21T12:00:20Z");
+export const FINAL_AFTER_MS = HOUR;
+
+export const iso = (timeMs: number): string => new Date(timeMs).toISOString();
+
+/** The real router over the real SQLite stores; the clock and the readiness are fields. */
+export class QueryHarness {
+  nowMs = NOW_MS;
+  readiness: () => Promise<Readiness[]> = async () => [{ name: "log", ok: true, detail: "event log" }];
+  readonly registry = new Registry();
+  readonly logged: string[] = [];
+  readonly folder = mkdtempSync(join(tmpdir(), "viewmill-query-"));
+  readonly counters = new SqliteCounterStore({ folder: this.folder });
+  readonly reader = new SqliteCounterReader({ folder: this.folder });
+  readonly state = new SqliteStreamState({ folder: this.folder });
+  readonly deadLetters = new SqliteDeadLetters({ folder: this.folder });
+  log!: SqliteEventLog;
+  app = express();
+
+  static async start(overrides: (harness: QueryHarness) => Partial<QueryDependencies> = () => ({})) {
+    const harness = new QueryHarness();
+    harness.log = await SqliteEventLog.open({ folder: harness.folder });
+    harness.app.use(
+      createQueryRouter({
+        counters: harness.reader,
+        state: harness.state,
+        log: harness.log,
+        deadLetters: harness.deadLetters,
+        clock: () => harness.nowMs,
+        logger: pino({ level: "warn" }, { write: (line) => void harness.logged.push(line) }),
+        registry: harness.registry,
+        readiness: () => harness.readiness(),
+        finalAfterMs: FINAL_AFTER_MS,
+        ...overrides(harness),
+      }),
+    );
+    return harness;
+  }
+
+  async stop(): Promise<void> {
+    await this.log.close();
+    await this.deadLetters.close();
+    await this.reader.close();
+    await this.counters.close();
+    await this.state.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  get(path: string, headers: Record<string, string> = {}) {
+    return request(this.app).get(path).set(headers);
+  }
+
+  query(body: unknown) {
+    return request(this.app)
+      .post("/v1/query")
+      .send(body as object);
+  }
+
+  async count(video: string, timeMs: number, count: number, sum = 0n, type = "VIEW"): Promise<void> {
+    const minute = Math.floor(timeMs / MINUTE);
+    const last = timeMs - minute * MINUTE;
+    await this.counters.apply(asMinuteCounts([{ minute, video, type, count, sum, last, correction: 0 }]));
+  }
+
+  async audit(fromMs: number, toMs: number): Promise<void> {
+    const [from, to] = [fromMs / MINUTE, toMs / MINUTE];
+    const sequences = await this.state.changeSequences(from, to);
+    const minutes = Array.from({ length: to - from }, (_, index) => ({
+      minute: from + index,
+      changeSequence: sequences.get(from + index) ?? 0,
+    }));
+    await this.state.markAudited(minutes);
+  }
+
+  /** Appends events that are not counted yet. */
+  accept(timeMs: number, events: number): Promise<{ position: number }> {
+    return this.log.append({
+      payload: new Uint8Array(100),
+      events,
+      acceptedByMinute: new Map([[Math.floor(timeMs / MINUTE), events]]),
+    });
+  }
+}
