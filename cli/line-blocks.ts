@@ -1,0 +1,91 @@
+/** Some whole lines of an NDJSON input, as they stand there. */
+export interface LineBlock {
+  bytes: Buffer;
+  /** Number of the first line, from 1; blank lines count. */
+  firstLine: number;
+}
+
+/** A line that no request can hold; only its beginning is kept. */
+export interface OversizeLine {
+  oversize: Buffer;
+  firstLine: number;
+}
+
+export interface LineBlockBounds {
+  maxLines: number;
+  /** A line longer than this is given up as oversize. */
+  maxLineBytes: number;
+}
+
+const LINE_FEED = 0x0a;
+const KEPT_OF_OVERSIZE_BYTES = 64 << 10;
+
+/** Cuts a stream of bytes into blocks of whole lines without looking into them; holds one chunk and one line at most. */
+export async function* lineBlocks(
+  input: AsyncIterable<Buffer>,
+  bounds: LineBlockBounds,
+): AsyncGenerator<LineBlock | OversizeLine> {
+  let carry: Buffer[] = [];
+  let carryBytes = 0;
+  let line = 1;
+  let skipping: Buffer | undefined;
+  for await (const chunk of input) {
+    let from = 0;
+    if (skipping !== undefined) {
+      const end = chunk.indexOf(LINE_FEED);
+      if (end < 0) continue;
+      yield { oversize: skipping, firstLine: line++ };
+      skipping = undefined;
+      from = end + 1;
+    }
+    const last = chunk.lastIndexOf(LINE_FEED);
+    if (last >= from) {
+      const bytes = Buffer.concat([...carry, chunk.subarray(from, last + 1)]);
+      for (const block of cut(bytes, line, bounds.maxLines)) {
+        yield { bytes: block.bytes, firstLine: block.firstLine };
+        line = block.nextLine;
+      }
+      carry = [];
+      carryBytes = 0;
+      from = last + 1;
+    }
+    if (from < chunk.length) {
+      carry.push(chunk.subarray(from));
+      carryBytes += chunk.length - from;
+    }
+    if (carryBytes > bounds.maxLineBytes) {
+      skipping = Buffer.from(Buffer.concat(carry).subarray(0, KEPT_OF_OVERSIZE_BYTES));
+      carry = [];
+      carryBytes = 0;
+    }
+  }
+  if (skipping !== undefined) yield { oversize: skipping, firstLine: line };
+  else if (carryBytes > 0) yield { bytes: Buffer.concat(carry), firstLine: line };
+}
+
+function* cut(bytes: Buffer, firstLine: number, maxLines: number) {
+  let start = 0;
+  let lines = 0;
+  let first = firstLine;
+  for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) {
+    if (++lines < maxLines && at + 1 < bytes.length) continue;
+    yield { bytes: bytes.subarray(start, at + 1), firstLine: first, nextLine: first + lines };
+    first += lines;
+    start = at + 1;
+    lines = 0;
+  }
+}
+
+/** The lines of a block that are not blank (those the server counts), each with its number. */
+export function linesOf({ bytes, firstLine }: LineBlock): { number: number; bytes: Buffer }[] {
+  const lines: { number: number; bytes: Buffer }[] = [];
+  let number = firstLine;
+  for (let start = 0; start < bytes.length; number++) {
+    const found = bytes.indexOf(LINE_FEED, start);
+    const end = found < 0 ? bytes.length : found;
+    const line = bytes.subarray(start, end);
+    if (line.some((code) => code !== 0x20 && code !== 0x09 && code !== 0x0d)) lines.push({ number, bytes: line });
+    start = end + 1;
+  }
+  return lines;
+}

@@ -1,0 +1,102 @@
+import { platformGzip } from "../client/compress";
+import { Delivery, type DeliveryOptions } from "../client/delivery";
+import type { EventErrorReason } from "../client/errors";
+import { type LineBlock, linesOf } from "./line-blocks";
+
+export interface RejectedLine {
+  number: number;
+  bytes: Buffer;
+  reason: EventErrorReason;
+  detail: string;
+}
+
+export interface LineSenderOptions extends DeliveryOptions {
+  /** Blocks on their way at once; `send` waits beyond. */
+  maxInFlight: number;
+  onRejected: (line: RejectedLine) => void;
+}
+
+/**
+ * Sends blocks of NDJSON lines as they are, by the policy of the client library (client/delivery.ts), several at once. What comes out
+ * of it: `accepted`, and every other line through `onRejected`, none is dropped silently.
+ */
+export class LineSender {
+  accepted = 0;
+  rejected = 0;
+  private readonly delivery: Delivery;
+  private readonly gzip = platformGzip();
+  private readonly running = new Set<Promise<void>>();
+  /** After one block could not be delivered, the rest is not tried: each would wait as long again. */
+  private gaveUp = "";
+
+  constructor(private readonly options: LineSenderOptions) {
+    this.delivery = new Delivery({ ...options, maxConnections: options.maxInFlight });
+  }
+
+  /** Resolves when the block is on its way and there is room for another. */
+  async send(block: LineBlock): Promise<void> {
+    const sending = this.deliver(block).finally(() => this.running.delete(sending));
+    this.running.add(sending);
+    if (this.running.size >= this.options.maxInFlight) await Promise.race(this.running);
+  }
+
+  /** Resolves when every block sent has its answer. */
+  async finish(): Promise<void> {
+    await Promise.all(this.running);
+  }
+
+  reject(line: RejectedLine): void {
+    this.rejected++;
+    this.options.onRejected(line);
+  }
+
+  private async deliver(block: LineBlock): Promise<void> {
+    if (this.gaveUp !== "") {
+      this.rejectAll(block, "undelivered", this.gaveUp);
+      return;
+    }
+    const headers: Record<string, string> = { "Content-Type": "application/x-ndjson" };
+    let body: Uint8Array = block.bytes;
+    if (this.gzip !== undefined) {
+      body = await this.gzip.compress(body);
+      headers["Content-Encoding"] = this.gzip.encoding;
+    }
+    const outcome = await this.delivery.deliver(body, headers);
+    switch (outcome.kind) {
+      case "answered": {
+        this.accepted += outcome.accepted;
+        if (outcome.rejected.length === 0) return;
+        const lines = linesOf(block);
+        for (const { index, reason, detail } of outcome.rejected) this.reject({ ...lines[index]!, reason, detail });
+        return;
+      }
+      case "undelivered":
+        this.gaveUp = outcome.detail;
+        this.rejectAll(block, "undelivered", outcome.detail);
+        return;
+      case "refused": {
+        const lines = linesOf(block);
+        if (outcome.status !== 413) this.rejectAll(block, "refused", outcome.detail);
+        else if (lines.length <= 1) this.rejectAll(block, "too-large", outcome.detail);
+        else for (const half of halves(block, lines[lines.length >> 1]!.number)) await this.deliver(half);
+        return;
+      }
+      default:
+        outcome satisfies never;
+    }
+  }
+
+  private rejectAll(block: LineBlock, reason: EventErrorReason, detail: string): void {
+    for (const line of linesOf(block)) this.reject({ ...line, reason, detail });
+  }
+}
+
+/** The block in two, the second beginning with the line of this number. */
+function halves({ bytes, firstLine }: LineBlock, secondLine: number): LineBlock[] {
+  let at = 0;
+  for (let line = firstLine; line < secondLine; line++) at = bytes.indexOf(0x0a, at) + 1;
+  return [
+    { bytes: bytes.subarray(0, at), firstLine },
+    { bytes: bytes.subarray(at), firstLine: secondLine },
+  ];
+}
