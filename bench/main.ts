@@ -1,0 +1,57 @@
+/** `npm run bench`: measures, prints a table, and with --json writes the whole report. Exit 1 only where something could not be measured. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { commandLine } from "../cli/environment";
+import { benchParameters } from "./parameters";
+import { asTable } from "./report";
+import { MEASUREMENTS, type RunOptions, runBench } from "./run-bench";
+
+interface Flags {
+  only: string[];
+  events?: number;
+  seed?: number;
+  quick?: boolean;
+  json?: string;
+  profile?: string;
+}
+
+async function main(flags: Flags): Promise<void> {
+  const options: RunOptions = {
+    parameters: benchParameters(flags),
+    only: flags.only,
+    onStart: ({ title }) => process.stderr.write(`${title} ...\n`),
+  };
+  if (flags.profile !== undefined) {
+    mkdirSync(flags.profile, { recursive: true });
+    options.profileFolder = flags.profile;
+  }
+  const report = await runBench(options);
+  process.stdout.write(asTable(report));
+  if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (report.measurements.some(({ error }) => error !== undefined)) process.exitCode = 1;
+}
+
+function integer(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError("a whole number of at least 1");
+  return number;
+}
+
+const program = new Command("npm run bench --")
+  .description("measures Viewmill on this machine beside baselines measured in the same run")
+  .addOption(
+    new Option("--only <names...>", "only these measurements")
+      .choices(MEASUREMENTS.map(({ name }) => name))
+      .default([]),
+  )
+  .option("--events <n>", "events of the computing measurements (default 5,000,000)", integer)
+  .option("--seed <n>", "of the generated events (default 1)", integer)
+  .option("--quick", "small sizes: whether it works, not how fast")
+  .option("--json <file>", "write the report here")
+  .option("--profile <folder>", "leave a CPU profile of each task here")
+  .action(main);
+
+program.parseAsync([...commandLine()]).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(1);
+});

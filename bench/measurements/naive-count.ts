@@ -1,0 +1,112 @@
+/** The baseline: what one would write first, strings in Maps. Exact by the same contract, of repeats the largest value. */
+import { Type } from "avsc";
+import { shippedSchema } from "../../io/avro/schema-registry";
+import { type CountedCell, type CountsDigest, digestOf } from "../data/counts-digest";
+import { readFrames, readLines } from "../data/data-files";
+import { defineTask, timed } from "../task";
+
+export interface NaiveResult {
+  digest: CountsDigest;
+  wallS: number;
+  cpuS: number;
+}
+
+class NaiveCounter {
+  private readonly minutes = new Map<number, { seen: Map<string, number>; counts: Map<string, Counted> }>();
+
+  add(eventId: string, videoId: string, eventType: string, timeMs: number, value: number | undefined): void {
+    const minute = Math.floor(timeMs / 60_000);
+    let known = this.minutes.get(minute);
+    if (known === undefined) {
+      known = { seen: new Map(), counts: new Map() };
+      this.minutes.set(minute, known);
+    }
+    const key = `${eventId} ${videoId} ${eventType}`;
+    const name = `${videoId} ${eventType}`;
+    const before = known.seen.get(key);
+    const amount = value ?? 0;
+    if (before !== undefined) {
+      if (amount <= before) return;
+      known.seen.set(key, amount);
+      known.counts.get(name)!.sum += BigInt(amount - before);
+      return;
+    }
+    known.seen.set(key, amount);
+    const counted = known.counts.get(name);
+    if (counted === undefined) known.counts.set(name, { count: 1, sum: BigInt(amount) });
+    else {
+      counted.count++;
+      if (amount !== 0) counted.sum += BigInt(amount);
+    }
+  }
+
+  *cells(): Generator<CountedCell> {
+    for (const [minute, { counts }] of this.minutes) {
+      for (const [name, { count, sum }] of counts) {
+        const [videoId = "", eventType = ""] = name.split(" ");
+        yield { videoId, eventType, minute, count, sum };
+      }
+    }
+  }
+}
+
+interface Counted {
+  count: number;
+  sum: bigint;
+}
+
+interface BatchRecord {
+  count: number;
+  ids: Buffer;
+  videos: string[];
+  videoIndex: number[];
+  types: string[];
+  typeIndex: number[];
+  baseTimeMs: number;
+  timeDeltasMs: number[];
+  valueRows: number[];
+  values: number[];
+}
+
+const SINGLE_OBJECT_PREFIX_BYTES = 10;
+
+/** The same columnar batches, decoded by avsc. */
+export const countFromBatches = defineTask(__filename, "naive-batches", async ({ frames }: { frames: string }) => {
+  const type = Type.forSchema(shippedSchema("batch-v1") as never);
+  const counter = new NaiveCounter();
+  const { wallS, cpuS } = await timed(() => {
+    for (const frame of readFrames(frames)) {
+      const batch = type.fromBuffer(frame.subarray(SINGLE_OBJECT_PREFIX_BYTES)) as BatchRecord;
+      const values = new Map(batch.valueRows.map((row, i) => [row, batch.values[i]!]));
+      for (let row = 0; row < batch.count; row++) {
+        counter.add(
+          batch.ids.toString("hex", row * 16, row * 16 + 16),
+          batch.videos[batch.videoIndex[row]!]!,
+          batch.types[batch.typeIndex[row]!]!,
+          batch.baseTimeMs + batch.timeDeltasMs[row]!,
+          values.get(row),
+        );
+      }
+    }
+  });
+  return { digest: digestOf(counter.cells()), wallS, cpuS } satisfies NaiveResult;
+});
+
+interface JsonEvent {
+  eventId: string;
+  videoId: string;
+  eventType: string;
+  eventTime: number;
+  value?: number;
+}
+
+export const countFromJson = defineTask(__filename, "naive-ndjson", async ({ ndjson }: { ndjson: string }) => {
+  const counter = new NaiveCounter();
+  const { wallS, cpuS } = await timed(() => {
+    for (const line of readLines(ndjson)) {
+      const { eventId, videoId, eventType, eventTime, value } = JSON.parse(line) as JsonEvent;
+      counter.add(eventId, videoId, eventType, eventTime, value);
+    }
+  });
+  return { digest: digestOf(counter.cells()), wallS, cpuS } satisfies NaiveResult;
+});

@@ -1,0 +1,72 @@
+/** What a run measures, and how much of it. Part of the report, so that two runs can be compared. */
+export interface BenchParameters {
+  quick: boolean;
+  seed: number;
+  /** Of the computing measurements: hot path, direct, DuckDB, skew. */
+  events: number;
+  videos: number;
+  minutes: number;
+  repeatShare: number;
+  /** Share of the events that carry a value. */
+  valueShare: number;
+  batchEvents: number;
+  /** Sent as fast as the service takes them. */
+  ingestBatchEvents: number;
+  ingestJsonEvents: number;
+  connections: number;
+  /** The steady load that reads and freshness are measured under. */
+  steadyEventsPerSecond: number;
+  steadySeconds: number;
+  readsPerSecond: number;
+  freshnessProbes: number;
+  heavyMinuteEvents: number;
+  auditEvents: number;
+  idleSeconds: number;
+}
+
+const FULL: BenchParameters = {
+  quick: false,
+  seed: 1,
+  events: 5_000_000,
+  videos: 100_000,
+  minutes: 10,
+  repeatShare: 0.05,
+  valueShare: 0,
+  batchEvents: 500,
+  ingestBatchEvents: 4_000_000,
+  ingestJsonEvents: 1_500_000,
+  connections: 16,
+  steadyEventsPerSecond: 50_000,
+  steadySeconds: 30,
+  readsPerSecond: 200,
+  freshnessProbes: 40,
+  heavyMinuteEvents: 3_000_000,
+  auditEvents: 1_000_000,
+  idleSeconds: 10,
+};
+
+/** Small enough for a smoke test; its figures say nothing of speed. */
+const QUICK: BenchParameters = {
+  ...FULL,
+  quick: true,
+  events: 100_000,
+  videos: 5_000,
+  valueShare: 0.5,
+  ingestBatchEvents: 100_000,
+  ingestJsonEvents: 50_000,
+  connections: 4,
+  steadyEventsPerSecond: 10_000,
+  steadySeconds: 3,
+  readsPerSecond: 50,
+  freshnessProbes: 4,
+  heavyMinuteEvents: 100_000,
+  auditEvents: 50_000,
+  idleSeconds: 2,
+};
+
+export function benchParameters(chosen: { quick?: boolean; events?: number; seed?: number }): BenchParameters {
+  const parameters = { ...(chosen.quick === true ? QUICK : FULL) };
+  if (chosen.events !== undefined) parameters.events = chosen.events;
+  if (chosen.seed !== undefined) parameters.seed = chosen.seed;
+  return parameters;
+}

@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Bench, type Measurement } from "./measurement";
+import * as direct from "./measurements/direct";
+import * as duckdb from "./measurements/duckdb";
+import * as hotPath from "./measurements/hot-path";
+import type { BenchParameters } from "./parameters";
+import { type BenchReport, type MeasurementReport, machineInfo, REPORT_SCHEMA } from "./report";
+
+/** In the order they run. */
+export const MEASUREMENTS: readonly Measurement[] = [hotPath, direct, duckdb].map(({ measurement }) => measurement);
+
+export interface RunOptions {
+  parameters: BenchParameters;
+  /** Names of measurements; empty: all. */
+  only: readonly string[];
+  /** Where CPU profiles of the tasks go; absent: none. */
+  profileFolder?: string;
+  onStart?: (measurement: Measurement) => void;
+}
+
+/** Runs measurements one after the other; one that fails is reported and does not stop the others. */
+export async function runBench(options: RunOptions): Promise<BenchReport> {
+  const startedAt = new Date();
+  const machine = machineInfo();
+  const folder = mkdtempSync(join(tmpdir(), "viewmill-bench-"));
+  const bench = new Bench(options.parameters, folder, options.profileFolder);
+  const chosen = MEASUREMENTS.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
+  const measurements: MeasurementReport[] = [];
+  try {
+    for (const measurement of chosen) {
+      options.onStart?.(measurement);
+      measurements.push(await reportOf(measurement, bench));
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return {
+    schema: REPORT_SCHEMA,
+    startedAt: startedAt.toISOString(),
+    tookMs: Date.now() - startedAt.getTime(),
+    machine,
+    parameters: options.parameters,
+    measurements,
+  };
+}
+
+async function reportOf(measurement: Measurement, bench: Bench): Promise<MeasurementReport> {
+  const { name, title } = measurement;
+  const started = performance.now();
+  try {
+    const { figures, facts } = await measurement.run(bench);
+    return { name, title, tookMs: Math.round(performance.now() - started), figures, facts: facts ?? {} };
+  } catch (error) {
+    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { name, title, tookMs: Math.round(performance.now() - started), figures: [], facts: {}, error: why };
+  }
+}
