@@ -57,33 +57,39 @@ function backlogGauges(registry: Registry, { state, log, clock, logger }: QueryD
   });
 }
 
-/** The newest report is read once a scrape; all three gauges are of the same report. */
+/** The gauges of one scrape are collected together, and share one reading of the newest report. */
 function auditGauges(registry: Registry, { state, logger }: QueryDependencies): void {
-  const registers = [registry];
-  const startedAt = new Gauge({
-    name: "viewmill_last_audit_start_seconds",
-    help: "When the newest audit began, in seconds since 1970; 0: none yet",
-    registers,
-  });
-  const differing = new Gauge({
-    name: "viewmill_last_audit_differing_cells",
-    help: "Cells the newest audit found different from the archive",
-    registers,
-  });
-  new Gauge({
-    name: "viewmill_last_audit_outcome",
-    help: "1 for the outcome of the newest audit, 0 for the others",
-    labelNames: ["outcome"],
-    registers,
-    async collect() {
-      try {
-        const newest = (await state.audits(1))[0];
-        for (const outcome of OUTCOMES) this.set({ outcome }, newest?.outcome === outcome ? 1 : 0);
-        startedAt.set((newest?.startedAtMs ?? 0) / 1000);
-        differing.set(newest?.cellsDiffering ?? 0);
-      } catch (error) {
-        logger.warn({ err: error, metric: "viewmill_last_audit_outcome" }, "a metric could not be read");
-      }
-    },
+  let reading: Promise<AuditReport | undefined> | undefined;
+  const newest = () => {
+    reading ??= state
+      .audits(1)
+      .then((reports) => reports[0])
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
+  const gauge = (name: string, help: string, set: (gauge: Gauge<"outcome">, report: AuditReport | undefined) => void) =>
+    new Gauge<"outcome">({
+      name,
+      help,
+      labelNames: name.endsWith("outcome") ? ["outcome"] : [],
+      registers: [registry],
+      async collect() {
+        try {
+          set(this, await newest());
+        } catch (error) {
+          logger.warn({ err: error, metric: name }, "a metric could not be read");
+        }
+      },
+    });
+  gauge("viewmill_last_audit_start_seconds", "When the newest audit began, since 1970; 0: none yet", (one, report) =>
+    one.set((report?.startedAtMs ?? 0) / 1000),
+  );
+  gauge("viewmill_last_audit_differing_cells", "Cells the newest audit found different", (one, report) =>
+    one.set(report?.cellsDiffering ?? 0),
+  );
+  gauge("viewmill_last_audit_outcome", "1 for the outcome of the newest audit, 0 for the others", (one, report) => {
+    for (const outcome of OUTCOMES) one.set({ outcome }, report?.outcome === outcome ? 1 : 0);
   });
 }

@@ -262,10 +262,11 @@ describe("reading counters", () => {
 });
 
 /** supertest would parse the JSON, and round what is beyond 2^53. */
-function asText(response: NodeJS.ReadableStream, done: (error: Error | null, body: string) => void): void {
+function asText(response: request.Response, done: (error: Error | null, body: string) => void): void {
   let text = "";
-  response.on("data", (chunk: Buffer) => {
+  const stream = response as unknown as NodeJS.ReadableStream;
+  stream.on("data", (chunk: Buffer) => {
     text += chunk.toString();
   });
-  response.on("end", () => done(null, text));
+  stream.on("end", () => done(null, text));
 }

@@ -26,19 +26,25 @@ describe("freshness, states and caching", () => {
     expect([counted.asOf, counted.completeThrough]).toEqual([iso(harness.nowMs), iso(harness.nowMs)]);
   });
 
-  it("what the checkpoint covers is in the answer, though counting goes on between the two reads", async () => {
+  it("the checkpoint and the audit marks are read before the counters they speak of", async () => {
     const order: string[] = [];
+    const noted = <Asked extends unknown[], Found>(name: string, read: (...asked: Asked) => Found) => {
+      return (...asked: Asked): Found => {
+        order.push(name);
+        return read(...asked);
+      };
+    };
     const watched = await QueryHarness.start(({ state, reader }) => ({
       state: {
-        checkpoint: () => (order.push("checkpoint"), state.checkpoint()),
-        auditedCounts: (...range) => (order.push("audited"), state.auditedCounts(...range)),
+        checkpoint: noted("checkpoint", () => state.checkpoint()),
+        auditedCounts: noted("audited", (...range) => state.auditedCounts(...range)),
         audits: (limit) => state.audits(limit),
         ledger: (from, to) => state.ledger(from, to),
       },
       counters: {
-        totals: (id) => (order.push("counters"), reader.totals(id)),
-        read: (...asked) => (order.push("counters"), reader.read(...asked)),
-        top: (...asked) => (order.push("counters"), reader.top(...asked)),
+        totals: noted("counters", (id) => reader.totals(id)),
+        read: noted("counters", (...asked) => reader.read(...asked)),
+        top: noted("counters", (...asked) => reader.top(...asked)),
       },
     }));
     for (const path of ["/v1/videos/v", "/v1/videos/v/counts?eventType=VIEW", "/v1/top?eventType=VIEW"]) {

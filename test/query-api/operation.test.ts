@@ -1,5 +1,6 @@
 import { collectDefaultMetrics } from "prom-client";
 import request from "supertest";
+import { BACKFILL_WRITER } from "../../domain/archive-name";
 import type { AuditReport } from "../../io/ports";
 import { StoreUnavailableError } from "../../io/ports";
 import { auditsSchema, ledgerSchema, problemSchema, readySchema } from "../../query-api/schemas";
@@ -55,7 +56,10 @@ describe("proof and operation", () => {
       { ...row, minute: at(0), received: 9, counted: 7, duplicate: 2, late: 1 },
       { ...row, minute: at(1), received: 3, counted: 3, duplicate: 0, late: 0 },
     ]);
-    await harness.state.addObjects([{ name: "old", minute: at(-5), events: 6, sizeBytes: 1 }], [at(-5)]);
+    await harness.state.addObjects(
+      [{ name: `old/${BACKFILL_WRITER}-1.avro`, minute: at(-5), events: 6, sizeBytes: 1 }],
+      [at(-5)],
+    );
     await harness.state.writeLedger([{ ...row, minute: at(-5), received: 6, counted: 6, duplicate: 0, late: 0 }]);
     const letter = {
       reason: "not-json",
@@ -241,7 +245,7 @@ describe("proof and operation", () => {
       expect(headers["content-security-policy"]).toMatch(/^default-src 'none'; style-src 'sha256-/);
       expect(text).not.toMatch(/<script|https?:\/\/|\son\w+=/);
     }
-    expect((await harness.get("/")).text).toMatch(/href="\/docs"[^]*href="\/metrics"[^]*href="\/readyz"/);
+    expect((await harness.get("/")).text).toMatch(/href="\/docs"[\s\S]*href="\/metrics"[\s\S]*href="\/readyz"/);
     expect((await harness.get("/docs")).text).toContain("/v1/videos/{videoId}/counts");
   });
 
