@@ -255,3 +255,14 @@ test("more (video, type) pairs than are remembered a block are counted right", (
   }));
   expect(cellsOf(count([columnsOf(events)], 1, 2).counts)).toEqual(modelCells(events));
 });
+
+test("a video with many types has one cell each", () => {
+  const events = Array.from({ length: 600 }, (_, i) => ({
+    eventId: `e${i}`,
+    videoId: i % 3 === 0 ? "one" : "other",
+    eventType: `T${i % 40}`,
+    eventTimeMs: T0 + i,
+    value: i,
+  }));
+  expect(cellsOf(count([columnsOf(events), columnsOf(events)], 2, 1).counts)).toEqual(modelCells(events));
+});

@@ -124,7 +124,10 @@ export const meetingEvent: fc.Arbitrary<VideoEvent> = fc.record(
       fc.integer({ min: 0, max: 6 }).map((n) => `id-${n}`),
     ),
     videoId: fc.integer({ min: 0, max: 4 }).map((n) => `video-${n}`),
-    eventType: fc.constantFrom("VIEW", "LIKE"),
+    eventType: fc.oneof(
+      { weight: 3, arbitrary: fc.constantFrom("VIEW", "LIKE") },
+      { weight: 1, arbitrary: fc.integer({ min: 0, max: 15 }).map((n) => `TYPE_${n}`) },
+    ),
     eventTimeMs: fc.oneof(
       fc.integer({ min: T0, max: T0 + 3 * MINUTE_MS - 1 }),
       fc.constantFrom(T0, T0 + 59_999, T0 + 60_000),

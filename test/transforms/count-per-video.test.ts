@@ -1,0 +1,72 @@
+import { BlockPartitioner } from "../../domain/block-partitioner";
+import { packPane } from "../../domain/count-block";
+import { minuteOf, type VideoEvent } from "../../domain/event";
+import { openBlock } from "../../domain/event-block";
+import { Pane } from "../../domain/pane";
+import { CountPerVideo } from "../../transforms/count-per-video";
+import type { CountElement } from "../../transforms/elements";
+import { cellsOf, columnsOf, T0 } from "../domain/model";
+import { event } from "./elements";
+
+const seed = new Uint32Array(8);
+
+/** What a partition's pane of these events sends to the one video shard. */
+function pane(partition: number, events: readonly VideoEvent[]): CountElement[] {
+  const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+  partitioner.add(columnsOf(events), T0);
+  const its = new Pane(seed);
+  for (const { bytes } of partitioner.finish()) its.addBlock(openBlock(bytes));
+  const { received } = its;
+  return [...packPane(its, 1)].map(({ bytes }, part) => ({
+    minute: minuteOf(T0),
+    partition,
+    received,
+    part,
+    block: bytes,
+  }));
+}
+
+function counted(elements: readonly CountElement[]): Record<string, [number, bigint]> {
+  const counts = [...new CountPerVideo().process({ key: "0", value: elements })];
+  return Object.fromEntries(
+    [...cellsOf(counts)].map(([name, { count, sum }]) => [name.replace(/^\d+ /, ""), [count, sum]]),
+  );
+}
+
+const early = [event("a", { value: 5 })];
+const onTime = [...early, event("b"), event("c", { eventType: "LIKE" })];
+const late = [...onTime, event("d"), event("a", { value: 8 })];
+
+test("the early pane counts until the on-time pane comes, and that until the late one", () => {
+  expect(counted(pane(0, early))).toEqual({ "v VIEW": [1, 5n] });
+  expect(counted([...pane(0, early), ...pane(0, onTime)])).toEqual({ "v VIEW": [2, 5n], "v LIKE": [1, 0n] });
+  expect(counted([...pane(0, early), ...pane(0, onTime), ...pane(0, late)])).toEqual({
+    "v VIEW": [3, 8n],
+    "v LIKE": [1, 0n],
+  });
+});
+
+test("of nested panes the largest counts, in whatever order they come and however often", () => {
+  const panes = [...pane(0, late), ...pane(0, early), ...pane(0, late), ...pane(0, onTime)];
+  expect(counted(panes)).toEqual(counted(pane(0, late)));
+  expect(counted(panes.reverse())).toEqual(counted(pane(0, late)));
+});
+
+test("partitions add up, each with its largest pane", () => {
+  const other = [event("x"), event("y", { videoId: "w", value: -3 })];
+  const panes = [...pane(0, early), ...pane(1, other.slice(0, 1)), ...pane(1, other), ...pane(0, onTime)];
+  expect(counted(panes)).toEqual({ "v VIEW": [3, 5n], "v LIKE": [1, 0n], "w VIEW": [1, -3n] });
+});
+
+test("a pane that grew only by repeats is the later one: it may hold a larger value", () => {
+  const repeated = [...early, event("a", { value: 9 })];
+  expect(counted([...pane(0, repeated), ...pane(0, early)])).toEqual({ "v VIEW": [1, 9n] });
+});
+
+test("all pieces of a pane count", () => {
+  const events = Array.from({ length: 40_000 }, (_, i) => event(`e${i}`, { videoId: `v${i}` }));
+  const pieces = pane(0, events);
+  expect(pieces.length).toBe(3);
+  expect(Object.keys(counted(pieces)).length).toBe(40_000);
+  expect(Object.keys(counted([...pieces, ...pane(1, [event("x")])])).length).toBe(40_001);
+});

@@ -1,0 +1,106 @@
+import { minuteOf, parseEvent } from "../../domain/event";
+import { openBlock } from "../../domain/event-block";
+import { FromResource, generate, runDirect, toBytes } from "../../engine";
+import { type DecodeOptions, decodeBatches } from "../../transforms/decode-batches";
+import type { Message } from "../../transforms/elements";
+import { archiveObject } from "../avro/events";
+import { columnsOf, T0 } from "../domain/model";
+import { event, message, withResources } from "./elements";
+
+const M0 = minuteOf(T0);
+const plain: DecodeOptions = { dedupePartitions: 1, paneCache: "", allowedLatenessMs: -1 };
+
+async function decode(messages: readonly Message[], options: Partial<DecodeOptions> = {}) {
+  const { outputs, windowed } = await withResources({ "test/messages": messages }, () =>
+    runDirect((root) =>
+      decodeBatches(generate(root, "Messages", new FromResource("test/messages")), { ...plain, ...options }),
+    ),
+  );
+  const blocks = outputs.blocks.map(({ key, value: { minute, count, block } }) => {
+    expect(openBlock(toBytes(block)).count).toBe(count);
+    return { partition: Number(key), minute: minute - M0, count };
+  });
+  const timesMs = windowed.blocks.map(({ timestamp }) => Number(timestamp));
+  return { ...outputs, blocks, late: outputs.late.map(({ value }) => value), timesMs };
+}
+
+test("the messages of a bundle become one block a minute and partition, at the time of its minute", async () => {
+  const messages = [
+    message([event("a"), event("b", { eventTimeMs: T0 + 60_000 })]),
+    message([event("c"), event("d", { eventTimeMs: T0 + 59_999 })]),
+  ];
+  const { blocks, timesMs, dead, late } = await decode(messages);
+  expect(blocks).toEqual([
+    { partition: 0, minute: 0, count: 3 },
+    { partition: 0, minute: 1, count: 1 },
+  ]);
+  expect(timesMs).toEqual([T0, T0 + 60_000]);
+  expect([dead, late]).toEqual([[], []]);
+});
+
+test("an event is of the same partition in whatever message it comes", async () => {
+  const ids = Array.from({ length: 40 }, (_, i) => `id-${i}`);
+  const together = await decode([message(ids.map((id) => event(id)))], { dedupePartitions: 4 });
+  const apart = await decode(
+    ids.map((id) => message([event(id)])),
+    { dedupePartitions: 4 },
+  );
+  expect(apart.blocks).toEqual(together.blocks);
+  expect(together.blocks.length).toBe(4);
+});
+
+test("a message that cannot be decoded is a dead letter with its bytes whole, and the others stand", async () => {
+  const payload = Buffer.from("not a batch");
+  const { blocks, dead } = await decode([{ kind: "batch", payload }, message([event("a")])]);
+  expect(blocks).toMatchObject([{ count: 1 }]);
+  expect(dead).toMatchObject([{ reason: "not-avro", contentType: "application/vnd.viewmill.batch+avro" }]);
+  expect(Buffer.from(toBytes(dead[0]!.payload))).toEqual(payload);
+});
+
+test("an event that breaks the contract is a dead letter that can be sent again, and its batch stands", async () => {
+  const bad = event("bad", { videoId: "v 1", value: 7, extra: { player: 3 } });
+  const { blocks, dead } = await decode([message([event("a"), bad, event("c")])]);
+  expect(blocks).toMatchObject([{ count: 2 }]);
+  expect(dead).toMatchObject([
+    { reason: "bad-video-id", eventId: "bad", receivedAtMs: T0, contentType: "application/json" },
+  ]);
+  const again = JSON.parse(Buffer.from(toBytes(dead[0]!.payload)).toString()) as Record<string, unknown>;
+  expect(again).toMatchObject({ eventId: "bad", videoId: "v 1", value: 7, player: 3 });
+  const mended = parseEvent({ ...again, videoId: "v" }, { receivedAtMs: T0 + 1, rawRetentionMs: 1000 });
+  expect(mended).toMatchObject({ ok: true, stampNeeded: false, event: { eventTimeMs: T0, value: 7 } });
+});
+
+test("only the wanted minutes of a message are taken", async () => {
+  const events = [0, 1, 2].map((minute) => event(`e${minute}`, { eventTimeMs: T0 + minute * 60_000 }));
+  const { blocks } = await decode([message(events, T0, [M0, M0 + 2])]);
+  expect(blocks.map(({ minute }) => minute)).toEqual([0, 2]);
+});
+
+test("late events are counted by minute over the bundle, and not among the blocks", async () => {
+  const late = [event("a", { eventTimeMs: T0 - 1001 }), event("b", { eventTimeMs: T0 - 1000 })];
+  const { blocks, late: set } = await decode([message(late), message(late.slice(0, 1))], { allowedLatenessMs: 1000 });
+  expect(blocks).toMatchObject([{ minute: -1, count: 1 }]);
+  expect(set).toEqual([{ minute: M0 - 1, count: 2 }]);
+});
+
+test("an archive object is judged by the receipt of each row", async () => {
+  const content = archiveObject("w.avro", columnsOf([event("a"), event("b")]), T0 + 1000);
+  const object = { kind: "archive", name: "o", minute: M0, content } as const;
+  const { blocks, late } = await decode([object], { allowedLatenessMs: 1000 });
+  expect([blocks[0]?.count, late[0]?.count]).toEqual([1, 1]);
+});
+
+test("a damaged archive object is a dead letter with its bytes whole", async () => {
+  const content = archiveObject("w.avro", columnsOf([event("a")]), T0).subarray(0, -1);
+  const { blocks, dead } = await decode([{ kind: "archive", name: "date=x/w.avro", minute: M0, content }]);
+  expect(blocks).toEqual([]);
+  expect(dead).toMatchObject([{ reason: "not-avro", detail: expect.stringContaining("date=x/w.avro") }]);
+  expect(Buffer.from(toBytes(dead[0]!.payload))).toEqual(content);
+});
+
+test("with kept panes every partition of a touched minute fires, without new events as an empty block", async () => {
+  const { blocks } = await decode([message([event("a")])], { dedupePartitions: 4, paneCache: "some" });
+  expect(blocks.map(({ partition }) => partition).sort()).toEqual([0, 1, 2, 3]);
+  expect(blocks.map(({ count }) => count).sort()).toEqual([0, 0, 0, 1]);
+  expect(new Set(blocks.map(({ minute }) => minute))).toEqual(new Set([0]));
+});

@@ -1,0 +1,150 @@
+/** What the graph writes: counters and ledger, over the real embedded stores. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { minuteOf, type VideoEvent } from "../../domain/event";
+import { FromResource, generate, runDirect, StageError } from "../../engine";
+import type { CounterStore } from "../../io/ports";
+import { type CountingOptions, countingGraph } from "../../pipelines/counting-graph";
+import type { Message } from "../../transforms/elements";
+import { RESOURCES } from "../../transforms/resource-names";
+import { WrittenCells } from "../../transforms/written-cells";
+import { T0 } from "../domain/model";
+import { openStores, type Stores } from "../golden/embedded-runner";
+import { storedCells } from "../golden/outcome";
+import { event, message, withResources } from "./elements";
+
+let folder = "";
+let stores: Stores;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "viewmill-writing-"));
+  stores = await openStores(folder);
+});
+afterEach(async () => {
+  await stores.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const M0 = minuteOf(T0);
+const options: CountingOptions = {
+  dedupePartitions: 2,
+  videoShards: 2,
+  allowedLatenessMs: -1,
+  followCorrections: false,
+  paneCache: "",
+  writtenCells: "",
+};
+
+async function run(
+  messages: readonly Message[],
+  with_: Partial<CountingOptions> = {},
+  more: Record<string, unknown> = {},
+) {
+  const ports = {
+    [RESOURCES.counterStore]: stores.counters,
+    [RESOURCES.streamState]: stores.state,
+    [RESOURCES.deadLetters]: stores.deadLetters,
+    "test/messages": messages,
+    ...more,
+  };
+  await withResources(ports, () =>
+    runDirect((root) => {
+      countingGraph(generate<Message>(root, "Messages", new FromResource("test/messages")), { ...options, ...with_ });
+    }),
+  );
+}
+
+const cells = async () =>
+  Object.fromEntries(
+    [...(await storedCells(stores.counters)).totals].map(([name, { count, sum }]) => [name, [count, sum]]),
+  );
+
+const events = (n: number, more: Partial<VideoEvent> = {}) => Array.from({ length: n }, (_, i) => event(`e${i}`, more));
+
+test("a run that is made again changes nothing", async () => {
+  const messages = [message(events(5, { value: 2 })), message(events(3))];
+  await run(messages);
+  const before = [await cells(), await stores.state.ledger(M0, M0 + 1)];
+  await run(messages);
+  expect([await cells(), await stores.state.ledger(M0, M0 + 1)]).toEqual(before);
+  expect(before).toMatchObject([{ "total v VIEW": [5, 10n] }, [{ counted: 5, duplicate: 3, late: 0, archived: 0 }]]);
+});
+
+test("a zombie that writes an older pane late changes nothing", async () => {
+  await run([message(events(5, { value: 2 }))]);
+  await run([message(events(3, { value: 1 }))]);
+  expect(await cells()).toEqual({ "total v VIEW": [5, 10n] });
+  expect(await stores.state.ledger(M0, M0 + 1)).toMatchObject([{ counted: 5, duplicate: 0 }]);
+});
+
+test("a cell that an audit has corrected stays as it is, unless the run follows corrections", async () => {
+  await run([message(events(2))]);
+  for await (const counts of stores.counters.minuteCells(M0, M0 + 1)) await stores.counters.correct([counts]);
+  await run([message(events(4))]);
+  expect(await cells()).toEqual({ "total v VIEW": [2, 0n] });
+  await run([message(events(4))], { followCorrections: true });
+  expect(await cells()).toEqual({ "total v VIEW": [4, 0n] });
+});
+
+test("cells that did not grow since they were written are not written again", async () => {
+  const written = new WrittenCells(100);
+  const applied: number[] = [];
+  const counting = new Proxy(stores.counters, {
+    get: (target, name) =>
+      name === "apply"
+        ? async (...args: Parameters<CounterStore["apply"]>) => {
+            applied.push(...args[0].map(({ counts }) => counts.length));
+            return target.apply(...args);
+          }
+        : Reflect.get(target, name),
+  });
+  const more = { [RESOURCES.counterStore]: counting, "test/written": written };
+  const two = [message([...events(2), event("x", { videoId: "w" })])];
+  await run(two, { writtenCells: "test/written", videoShards: 1 }, more);
+  await run(two, { writtenCells: "test/written", videoShards: 1 }, more);
+  expect(applied).toEqual([2]);
+  await run([...two, message([event("y", { videoId: "w" })])], { writtenCells: "test/written", videoShards: 1 }, more);
+  expect(applied).toEqual([2, 1]);
+  written.forget([M0]);
+  await run(two, { writtenCells: "test/written", videoShards: 1 }, more);
+  expect(applied).toEqual([2, 1, 2]);
+  expect(await cells()).toEqual({ "total v VIEW": [2, 0n], "total w VIEW": [2, 0n] });
+});
+
+test.each([
+  ["counters", "apply", RESOURCES.counterStore, "WriteCounters"],
+  ["state", "writeLedger", RESOURCES.streamState, "WriteLedger"],
+  ["deadLetters", "append", RESOURCES.deadLetters, "WriteDeadLetters"],
+] as const)("a write of %s that fails, fails the run and names its stage", async (port, method, name, stage) => {
+  const failing = new Proxy(stores[port] as object, {
+    get: (target, member) =>
+      member === method ? () => Promise.reject(new Error("the disk is full")) : Reflect.get(target, member),
+  });
+  const failed = run([message([event("a"), event("b", { videoId: "v v" })])], {}, { [name]: failing });
+  await expect(failed).rejects.toBeInstanceOf(StageError);
+  await expect(failed).rejects.toThrow(stage);
+});
+
+test("what was written of each cell is forgotten by minute, the oldest first, beyond the bound", () => {
+  const written = new WrittenCells(3);
+  const counts = (minute: number, n: number) => ({
+    minute,
+    videos: Array.from({ length: n }, (_, i) => `v${i}`),
+    types: ["VIEW"],
+    videoIndex: Uint32Array.from({ length: n }, (_, i) => i),
+    typeIndex: new Uint16Array(n),
+    counts: new Float64Array(n).fill(1),
+    sumHigh: new Float64Array(n),
+    sumLow: new Float64Array(n),
+    lastMsInMinute: new Uint16Array(n),
+  });
+  written.remember(counts(1, 2));
+  written.remember(counts(2, 1));
+  expect([written.grown(counts(1, 2)), written.grown(counts(2, 1))]).toEqual([[], []]);
+  written.remember(counts(3, 1));
+  expect([written.grown(counts(1, 2)), written.grown(counts(2, 1)), written.grown(counts(3, 1))]).toEqual([
+    [0, 1],
+    [],
+    [],
+  ]);
+});
