@@ -60,12 +60,12 @@ export class Supervisor {
       const backoffMs = this.backoff(this.crashes++);
       this.status.restarts++;
       logger.error(
-        { process: name, pid: child.pid, code, signal, backoffMs, stderr: lastWords.trim() },
+        { process: name, childPid: child.pid, code, signal, backoffMs, stderr: lastWords.trim() },
         `${name} process ended, restarting`,
       );
       this.timer = setTimeout(() => this.start(), backoffMs);
     });
-    logger.info({ process: name, pid: child.pid }, `${name} process started`);
+    logger.info({ process: name, childPid: child.pid }, `${name} process started`);
   }
 
   private backoff(crashes: number): number {
