@@ -173,6 +173,10 @@ export class Service {
     return this.#url;
   }
 
+  listens(): boolean {
+    return this.#url !== "" && this.#running();
+  }
+
   get pid(): number {
     if (!this.#running()) throw new Error("it does not run");
     return this.#child!.pid!;

@@ -1,0 +1,136 @@
+/**
+ * kill -9 at random moments under load. Every batch has a video of its own and is one entry of the log, so the set of counted batches can
+ * be read through the API: an acknowledged batch must be there exactly once, an unanswered one whole or not at all.
+ */
+import { seeded } from "../contracts/condition";
+import { columnar, type Event, event, MINUTE_MS } from "./events";
+import { cleanUp, isAlive, Service, until } from "./service";
+
+const KILLS = 30;
+const SENDERS = 4;
+const BATCH_EVENTS = 60;
+const MAX_MOMENT_MS = 900;
+const HOT = "hot";
+
+afterEach(cleanUp);
+
+type Target = "service" | "stream" | "both";
+type Fate = "acknowledged" | "unknown";
+
+/** Sends batch after batch, each until its answer or, half of the time, only once. */
+class Sender {
+  readonly fates = new Map<string, Fate>();
+  attempts = 0;
+
+  constructor(
+    private readonly name: number,
+    private readonly service: Service,
+    private readonly random: () => number,
+    private readonly stopped: AbortSignal,
+  ) {}
+
+  async run(): Promise<void> {
+    for (let n = 0; !this.stopped.aborted; n++) {
+      const videoId = `sender-${this.name}/batch-${n}`;
+      const body = columnar(this.events(videoId));
+      const patient = this.random() < 0.5;
+      this.fates.set(videoId, "unknown");
+      do {
+        await until("a service to send to", () => this.service.listens(), 60_000);
+        if (await this.attempt(body)) {
+          this.fates.set(videoId, "acknowledged");
+          // A client that lost the answer sends again what is counted already.
+          if (this.random() < 0.1) await this.attempt(body);
+          break;
+        }
+      } while (patient && !this.stopped.aborted);
+    }
+  }
+
+  private async attempt(body: ReturnType<typeof columnar>): Promise<boolean> {
+    this.attempts++;
+    try {
+      const response = await this.service.post(body);
+      await response.arrayBuffer();
+      return response.status === 202;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The batch's own video, every event twice in every tenth place, and one event of the video all batches share. */
+  private events(videoId: string): Event[] {
+    const events = Array.from({ length: BATCH_EVENTS }, () =>
+      event({ videoId, eventTime: Date.now() - Math.floor(this.random() * 5 * MINUTE_MS), value: 1 }),
+    );
+    const repeats = events.filter((_, index) => index % 10 === 0);
+    return [...events, ...repeats, event({ videoId: HOT, value: 1 })];
+  }
+}
+
+it(`after ${KILLS} kills at random moments nothing acknowledged is missing and nothing is counted twice`, async () => {
+  const seed = Number(process.env.KILL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  process.stdout.write(`kill seed: ${seed} (KILL_SEED=${seed} repeats its choices)\n`);
+  const random = seeded(seed);
+  const startedMs = Date.now();
+  const service = await Service.start();
+  const stopped = new AbortController();
+  const senders = Array.from(
+    { length: SENDERS },
+    (_, name) => new Sender(name, service, seeded(seed + name + 1), stopped.signal),
+  );
+  const running = Promise.all(senders.map((sender) => sender.run()));
+  const killed: Record<Target, number> = { service: 0, stream: 0, both: 0 };
+  for (let kill = 0; kill < KILLS; kill++) {
+    const target = (["service", "stream", "both"] as const)[Math.floor(random() * 2.5)]!;
+    await new Promise((resolve) => setTimeout(resolve, random() * MAX_MOMENT_MS));
+    if (target !== "service") await service.kill9("stream");
+    if (target !== "stream") await service.kill9("service");
+    if (target !== "stream") await service.restart();
+    killed[target]++;
+  }
+  stopped.abort();
+  await running;
+  await service.counted();
+
+  const present = await countedBatches(service, senders);
+  const { counted, duplicate, balanced } = (await service.ledger(startedMs - 10 * MINUTE_MS, Date.now() + MINUTE_MS))
+    .totals;
+  expect(balanced).toBe(true);
+  expect(counted).toBe(present * (BATCH_EVENTS + 1));
+  expect(duplicate).toBeGreaterThanOrEqual(present * (BATCH_EVENTS / 10));
+  const { code, report } = await service.audit();
+  expect({ code, outcome: report.outcome, differences: report.differences }).toEqual({
+    code: 0,
+    outcome: "equal",
+    differences: [],
+  });
+  expect(report.distinctEvents).toBe(counted);
+  expect(await service.stop()).toBe(0);
+  expect(service.alive().filter(isAlive)).toEqual([]);
+  const attempts = senders.reduce((sum, sender) => sum + sender.attempts, 0);
+  process.stdout.write(
+    `killed: ${JSON.stringify(killed)}; ${attempts} requests, ${present} batches counted; ${duplicate} duplicates\n`,
+  );
+}, 240_000);
+
+/** Checks every batch by its fate, and the video they share; returns how many were counted. */
+async function countedBatches(service: Service, senders: readonly Sender[]): Promise<number> {
+  let present = 0;
+  let acknowledged = 0;
+  const wrong: string[] = [];
+  for (const [videoId, fate] of senders.flatMap(({ fates }) => [...fates])) {
+    const { VIEW = { count: 0, sum: 0 } } = (await service.get<{
+      totals: { VIEW?: { count: number; sum: number } };
+    }>(`/v1/videos/${encodeURIComponent(videoId)}`)).totals;
+    if (fate === "acknowledged") acknowledged++;
+    if (VIEW.count > 0) present++;
+    const whole = VIEW.count === BATCH_EVENTS && VIEW.sum === BATCH_EVENTS;
+    if (!whole && (fate === "acknowledged" || VIEW.count !== 0)) wrong.push(`${videoId} (${fate}): ${VIEW.count}`);
+  }
+  expect(wrong).toEqual([]);
+  expect(acknowledged).toBeGreaterThan(KILLS);
+  expect(await service.total(HOT)).toBe(present);
+  process.stdout.write(`${acknowledged} batches acknowledged\n`);
+  return present;
+}
