@@ -31,13 +31,33 @@ export async function bucketStates(
   for (let fromMs = startMs; fromMs < endMs; fromMs += stepMs) {
     if (fromMs > startMs) await nextTurn();
     const toMs = Math.min(fromMs + stepMs, endMs);
-    const audited = await rules.state.auditedCounts(fromMs / MINUTE_MS, toMs / MINUTE_MS, bucketMinutes);
+    const audited = await auditedBuckets(rules, fromMs / MINUTE_MS, toMs / MINUTE_MS, bucketMinutes);
     for (let atMs = fromMs; atMs < toMs; atMs += bucketMs) {
-      const allAudited = audited.get(atMs / MINUTE_MS) === bucketMinutes;
+      const allAudited = audited.has(atMs / MINUTE_MS);
       states.push(stateOf(atMs + bucketMs, allAudited, rules.finalAfterMs, freshness));
     }
   }
   return states;
+}
+
+/**
+ * The buckets (by their first minute) whose minutes are all audited. Minutes are asked for by the hour first: audits
+ * do whole hours, so that few hours have to be looked into, and few rows are read.
+ */
+async function auditedBuckets({ state }: StateRules, from: number, to: number, width: number): Promise<Set<number>> {
+  const audited = new Set<number>();
+  if (width > 1) {
+    for (const [first, minutes] of await state.auditedCounts(from, to, width)) {
+      if (minutes === width) audited.add(first);
+    }
+    return audited;
+  }
+  for (const [hour, minutes] of await state.auditedCounts(from, to, 60)) {
+    const [first, end] = [Math.max(hour, from), Math.min(hour + 60, to)];
+    if (minutes === end - first) for (let minute = first; minute < end; minute++) audited.add(minute);
+    else for (const minute of (await state.auditedCounts(first, end, 1)).keys()) audited.add(minute);
+  }
+  return audited;
 }
 
 /** The state of a range taken as one bucket, in whole minutes. */

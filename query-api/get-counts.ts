@@ -1,5 +1,6 @@
 import { countersJson, refused } from "./answer";
 import { bucketStates, cacheControl } from "./bucket-state";
+import { bucketsText, withMember } from "./bucket-text";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
@@ -38,13 +39,9 @@ export function getCounts(dependencies: QueryDependencies): Endpoint {
         end: new Date(range.endMs).toISOString(),
         granularity: range.granularity,
         count,
-        buckets: states.map((state, bucket) => ({
-          start: new Date(range.startMs + bucket * range.bucketMs).toISOString(),
-          count: counts[bucket],
-          state,
-        })),
       };
-      return countersJson(JSON.stringify(content), freshness, cacheControl(states), range.endMs);
+      const buckets = bucketsText(range, states, (bucket) => `"count":${counts[bucket]}`);
+      return countersJson(withMember(content, "buckets", buckets), freshness, cacheControl(states), range.endMs);
     },
   });
 }

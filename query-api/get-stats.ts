@@ -1,12 +1,13 @@
 import { countersJson, refused } from "./answer";
 import { bucketStates, cacheControl } from "./bucket-state";
+import { bucketsText, withMember } from "./bucket-text";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
 import { invalid } from "./problem";
 import { bucketed, effectiveRange } from "./range";
 import { statsAsked, statsSchema } from "./schemas";
-import { aggregateValue, readSeries } from "./series";
+import { aggregateText, readSeries } from "./series";
 
 /** GET /v1/videos/{videoId}/stats: count, sum or average of the events' values, bucket by bucket. */
 export function getStats(dependencies: QueryDependencies): Endpoint {
@@ -39,14 +40,14 @@ export function getStats(dependencies: QueryDependencies): Endpoint {
         start: new Date(range.startMs).toISOString(),
         end: new Date(range.endMs).toISOString(),
         granularity: range.granularity,
-        value: aggregateValue(aggregate, series.count, series.sum),
-        buckets: states.map((state, bucket) => ({
-          start: new Date(range.startMs + bucket * range.bucketMs).toISOString(),
-          value: aggregateValue(aggregate, series.counts[bucket]!, series.sums[bucket]!),
-          state,
-        })),
       };
-      return countersJson(JSON.stringify(content), freshness, cacheControl(states), range.endMs);
+      const textOf = (count: number, sum: bigint) => aggregateText(aggregate, count, sum);
+      const buckets = bucketsText(range, states, (bucket) => {
+        return `"value":${textOf(series.counts[bucket]!, series.sums[bucket]!)}`;
+      });
+      const value = textOf(series.count, series.sum);
+      const text = withMember(content, "value", `${value},"buckets":${buckets}`);
+      return countersJson(text, freshness, cacheControl(states), range.endMs);
     },
   });
 }

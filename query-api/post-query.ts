@@ -1,5 +1,6 @@
 import { countersJson, NO_STORE, refused } from "./answer";
 import { bucketStates } from "./bucket-state";
+import { bucketsText, withMember } from "./bucket-text";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
@@ -7,7 +8,7 @@ import { nextTurn } from "./next-turn";
 import { invalid } from "./problem";
 import { type BucketedRange, bucketed, effectiveRange } from "./range";
 import { nothingAsked, queryAnswerSchema, queryAsked } from "./schemas";
-import { type AggregateFunction, aggregateValue, readSeries } from "./series";
+import { type AggregateFunction, aggregateText, readSeries } from "./series";
 
 /** Series are read one after the other; after so many buckets (a short series counts as 50) others may go first. */
 const BUCKETS_A_TURN = 1_000;
@@ -46,13 +47,11 @@ export function postQuery(dependencies: QueryDependencies): Endpoint {
         start: new Date(range.startMs).toISOString(),
         end: new Date(range.endMs).toISOString(),
         granularity: range.granularity,
-        buckets: states.map((state, bucket) => ({
-          start: new Date(range.startMs + bucket * range.bucketMs).toISOString(),
-          state,
-        })),
-        series: await allSeries(dependencies, asked, range),
       };
-      return countersJson(JSON.stringify(content), freshness, NO_STORE, range.endMs);
+      const buckets = bucketsText(range, states, () => "");
+      const texts = await seriesTexts(dependencies, asked, range);
+      const text = withMember(content, "buckets", `${buckets},"series":[${texts.join(",")}]`);
+      return countersJson(text, freshness, NO_STORE);
     },
   });
 }
@@ -63,25 +62,26 @@ interface AskedSeries {
   functions: readonly AggregateFunction[];
 }
 
-async function allSeries(
+async function seriesTexts(
   { counters }: QueryDependencies,
   { videoIds, eventTypes, functions }: AskedSeries,
   range: BucketedRange,
-): Promise<object[]> {
-  const all: object[] = [];
+): Promise<string[]> {
+  const texts: string[] = [];
   const valuesOf = (count: number, sum: bigint) =>
-    Object.fromEntries(functions.map((name) => [name, aggregateValue(name, count, sum)]));
+    `{${functions.map((name) => `"${name}":${aggregateText(name, count, sum)}`).join(",")}}`;
   let work = 0;
   for (const videoId of videoIds) {
     for (const eventType of eventTypes) {
       const { count, sum, counts, sums } = await readSeries(counters, videoId, eventType, range);
       const buckets = counts.map((one, bucket) => valuesOf(one, sums[bucket]!));
-      all.push({ videoId, eventType, values: valuesOf(count, sum), buckets });
+      const values = `${valuesOf(count, sum)},"buckets":[${buckets.join(",")}]`;
+      texts.push(withMember({ videoId, eventType }, "values", values));
       work += Math.max(LEAST_WORK, range.buckets);
       if (work < BUCKETS_A_TURN) continue;
       await nextTurn();
       work = 0;
     }
   }
-  return all;
+  return texts;
 }

@@ -1,5 +1,5 @@
 import type { Cell, CounterStore } from "../io/ports";
-import { average, type ExactNumber, exactInteger } from "./exact-json";
+import { average } from "./exact-json";
 import { nextTurn } from "./next-turn";
 import type { BucketedRange } from "./range";
 
@@ -42,14 +42,15 @@ export async function readSeries(
 
 export type AggregateFunction = "COUNT" | "SUM" | "AVERAGE";
 
-export function aggregateValue(asked: AggregateFunction, count: number, sum: bigint): ExactNumber | null {
+/** As JSON text: integers whole, whatever their size. */
+export function aggregateText(asked: AggregateFunction, count: number, sum: bigint): string {
   switch (asked) {
     case "COUNT":
-      return count;
+      return String(count);
     case "SUM":
-      return exactInteger(sum);
+      return sum.toString();
     case "AVERAGE":
-      return average(sum, count);
+      return String(average(sum, count));
     default:
       return asked satisfies never;
   }

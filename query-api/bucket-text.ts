@@ -1,0 +1,41 @@
+/** Buckets as JSON text, put together directly: a day of minutes is in every default answer, and this is most of its time. */
+import type { BucketState } from "./bucket-state";
+import type { BucketedRange } from "./range";
+
+const DAY_MS = 86_400_000;
+const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, "0"));
+
+/** `members(bucket)` is the text of what a bucket has between its start and its state, such as `"count":3`. */
+export function bucketsText(
+  range: BucketedRange,
+  states: readonly BucketState[],
+  members: (bucket: number) => string,
+): string {
+  const texts = bucketStarts(range).map((start, bucket) => {
+    const text = members(bucket);
+    return `{"start":"${start}",${text}${text === "" ? "" : ","}"state":"${states[bucket]}"}`;
+  });
+  return `[${texts.join(",")}]`;
+}
+
+/** As toISOString, but the date is written once a day. */
+export function bucketStarts({ startMs, endMs, bucketMs }: BucketedRange): string[] {
+  const starts: string[] = [];
+  let day = Number.NaN;
+  let date = "";
+  for (let atMs = startMs; atMs < endMs; atMs += bucketMs) {
+    const thisDay = Math.floor(atMs / DAY_MS);
+    if (thisDay !== day) {
+      day = thisDay;
+      date = new Date(atMs).toISOString().split("T")[0]!;
+    }
+    const minute = (atMs - day * DAY_MS) / 60_000;
+    starts.push(`${date}T${TWO_DIGITS[Math.floor(minute / 60)]}:${TWO_DIGITS[minute % 60]}:00.000Z`);
+  }
+  return starts;
+}
+
+/** Adds a member, given as text, to the end of a JSON object. */
+export function withMember(object: object, name: string, text: string): string {
+  return `${JSON.stringify(object).slice(0, -1)},"${name}":${text}}`;
+}
