@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { provideResource } from "../engine";
 import { DirectoryArchive } from "../io/directory/archive";
-import { SqliteCounterStore } from "../io/sqlite/counter-store";
+import { ThreadedCounterStore } from "../io/sqlite/counter-writer";
 import { waitForLock } from "../io/sqlite/data-folder";
 import { SqliteDeadLetters } from "../io/sqlite/dead-letters";
 import { SqliteLogReader } from "../io/sqlite/log-reader";
@@ -43,6 +43,8 @@ export type StreamReport =
     };
 
 const LOCK_DEADLINE_MS = 60_000;
+/** More cells a transaction coalesce more of the hours, days and totals above them. */
+const MAX_CELLS_PER_TRANSACTION = 131_072;
 const POLL_INTERVAL_MS = 100;
 export const PIPELINE_LOCK = "pipeline";
 const WRITTEN_CELLS = "embedded/written-cells";
@@ -55,7 +57,7 @@ async function main(settings: StreamProcessSettings): Promise<void> {
   const { folder } = settings;
   // A stream whose parent was killed may still be finishing its pass; two at once would be safe, but wasteful.
   await waitForLock(folder, PIPELINE_LOCK, { deadlineMs: LOCK_DEADLINE_MS, signal: stop.signal });
-  const counters = new SqliteCounterStore({ folder });
+  const counters = new ThreadedCounterStore({ folder, maxCellsPerTransaction: MAX_CELLS_PER_TRANSACTION });
   const state = new SqliteStreamState({ folder });
   const deadLetters = new SqliteDeadLetters({ folder });
   const archive = new DirectoryArchive({ folder: join(folder, "archive") });

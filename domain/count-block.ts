@@ -156,14 +156,14 @@ export class CountsBuilder {
       const types = new Renumbering(this.types.size);
       yield {
         minute,
-        videoIndex: this.video.subarray(from, to).map((video) => videos.number(video)),
+        videoIndex: this.video.slice(from, to).map((video) => videos.number(video)),
         typeIndex: Uint16Array.from(this.type.subarray(from, to), (type) => types.number(type)),
         videos: videos.order.map((video) => this.videos.text(video)),
         types: types.order.map((type) => this.types.text(type)),
-        counts: this.count.subarray(from, to),
-        sumHigh: this.sumHigh.subarray(from, to),
-        sumLow: this.sumLow.subarray(from, to),
-        lastMsInMinute: this.lastMs.subarray(from, to),
+        counts: this.count.slice(from, to),
+        sumHigh: this.sumHigh.slice(from, to),
+        sumLow: this.sumLow.slice(from, to),
+        lastMsInMinute: this.lastMs.slice(from, to),
       };
     }
   }

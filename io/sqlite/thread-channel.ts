@@ -88,20 +88,25 @@ export class ThreadChannel {
   }
 }
 
-/** In the worker: answers every question with what the handler of that name returns or throws. */
-export function answerFrom(handlers: Record<string, (argument: never) => unknown>, close: () => void): void {
+/** In the worker: answers every question with what the handler of that name returns, resolves to, throws or rejects with. */
+export function answerFrom(handlers: Record<string, (argument: never) => unknown>, close: () => unknown): void {
   const port = parentPort;
   if (port === null) throw new Error("answerFrom runs in a worker thread only");
+  const failure = (error: unknown) => {
+    const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+    return { name, message, stack };
+  };
   port.on("message", ({ id, method, argument }: Question) => {
-    const answer: Answer = { id };
     try {
-      if (method === "close") close();
-      else answer.value = handlers[method]?.(argument as never);
+      const value = method === "close" ? close() : handlers[method]?.(argument as never);
+      if (!(value instanceof Promise)) return port.postMessage({ id, value } satisfies Answer);
+      value.then(
+        (resolved: unknown) => port.postMessage({ id, value: resolved } satisfies Answer),
+        (error: unknown) => port.postMessage({ id, error: failure(error) } satisfies Answer),
+      );
     } catch (error) {
-      const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-      answer.error = { name, message, stack };
+      port.postMessage({ id, error: failure(error) } satisfies Answer);
     }
-    port.postMessage(answer);
   });
 }
 
@@ -110,6 +115,7 @@ function revive(error: { name: string; message: string; stack: string | undefine
   const options = { cause: error.stack };
   if (error.name === "StoreUnavailableError") return new StoreUnavailableError(error.message, options);
   if (error.name === "LogFullError") return new LogFullError(error.message, options);
+  if (error.name === "RangeError") return new RangeError(error.message, options);
   const other = new Error(error.message, options);
   other.name = error.name;
   return other;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreUnavailableError } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
+import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
 import { SqliteCounterReader } from "../../io/sqlite/reader-thread";
 import { Child, removeFolders, temporaryFolder } from "./condition";
 import {
@@ -18,6 +19,9 @@ afterEach(removeFolders);
 
 counterStoreContract("SqliteCounterStore", {
   open: async () => new SqliteCounterStore({ folder: temporaryFolder() }),
+});
+counterStoreContract("ThreadedCounterStore", {
+  open: async () => new ThreadedCounterStore({ folder: temporaryFolder() }),
 });
 counterStoreContract("SqliteCounterStore in transactions of three cells", {
   open: async () => new SqliteCounterStore({ folder: temporaryFolder(), maxCellsPerTransaction: 3 }),

@@ -1,0 +1,50 @@
+/**
+ * A CounterStore whose applies run in a worker thread, so that the stream counts the next minute while SQLite writes the last
+ * (writing all levels takes about as long as counting). Everything else is the SqliteCounterStore of this thread.
+ */
+import { isMainThread, workerData } from "node:worker_threads";
+import type { MinuteCounts } from "../../domain/minute-counts";
+import { type CounterStoreOptions, SqliteCounterStore } from "./counter-store";
+import { answerFrom, ThreadChannel } from "./thread-channel";
+
+interface ApplyQuestion {
+  counts: readonly MinuteCounts[];
+  followCorrections: boolean;
+}
+
+/** Marks the worker data of this file, which is both the writer and the thread it starts. */
+const THREAD = "viewmill-counter-writer";
+
+export class ThreadedCounterStore extends SqliteCounterStore {
+  readonly #thread: ThreadChannel;
+
+  /** Throws `StoreUnavailableError`, `SchemaVersionError`. The thread starts at the first `apply`. */
+  constructor(options: CounterStoreOptions) {
+    super(options);
+    this.#thread = new ThreadChannel(__filename, { kind: THREAD, options });
+  }
+
+  /** As SqliteCounterStore.apply. The counts are copied: a thread that dies leaves them whole, to be applied again. */
+  override apply(
+    counts: readonly MinuteCounts[],
+    options: { followCorrections?: boolean } = {},
+  ): Promise<{ written: number; unchanged: number }> {
+    const { followCorrections = false } = options;
+    return this.#thread.call("apply", { counts, followCorrections } satisfies ApplyQuestion);
+  }
+
+  override async close(): Promise<void> {
+    await this.#thread.close();
+    await super.close();
+  }
+}
+
+function answerApply(options: CounterStoreOptions): void {
+  const store = new SqliteCounterStore(options);
+  answerFrom(
+    { apply: ({ counts, followCorrections }: ApplyQuestion) => store.apply(counts, { followCorrections }) },
+    () => store.close(),
+  );
+}
+
+if (!isMainThread && workerData?.kind === THREAD) answerApply(workerData.options);
