@@ -160,7 +160,15 @@ function jsonSchema(schema: z.ZodType): JsonSchema {
 }
 
 function componentSchemas(): Record<string, JsonSchema> {
-  const { schemas } = z.toJSONSchema(components, { io: "input", uri: refOf, unrepresentable: "any" });
+  const { schemas } = z.toJSONSchema(components, {
+    io: "input",
+    uri: refOf,
+    unrepresentable: "any",
+    // zod adds a pattern of 200 characters that says no more than the format.
+    override: ({ jsonSchema: made }) => {
+      if (made.format === "date-time") delete made.pattern;
+    },
+  });
   return Object.fromEntries(Object.entries(schemas).map(([id, { $schema: _, $id: __, ...schema }]) => [id, schema]));
 }
 

@@ -19,7 +19,11 @@ function named<S extends z.ZodType>(id: string, schema: S): S {
 export const videoIdSchema = z
   .string()
   .refine(isVideoId, "must be 1 to 128 of A-Z a-z 0-9 _ - . : /")
-  .meta({ description: "1 to 128 of A-Z a-z 0-9 _ - . : /", minLength: 1, maxLength: 128, examples: ["video-1"] });
+  .meta({
+    description: "1 to 128 of A-Z a-z 0-9 _ - . : /",
+    pattern: "^[A-Za-z0-9_\\-.:/]{1,128}$",
+    examples: ["video-1"],
+  });
 
 export const eventTypeSchema = z
   .string()
