@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { MINUTE_MS, minuteOf } from "../../domain/event";
 import type { MinuteCounts } from "../../domain/minute-counts";
-import { FromResource, generate, provideResource, runDirect } from "../../engine";
+import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteStreamState } from "../../io/sqlite/stream-state";
@@ -74,17 +74,21 @@ async function runGraphs(frames: string): Promise<void> {
     }
     if (messages.length === 0) return;
     provideResource(MESSAGES, messages);
-    await runDirect((root) => {
-      const all = generate(root, "Messages", new FromResource<Message>(MESSAGES));
-      countingGraph(all, {
-        dedupePartitions: 1,
-        videoShards: 1,
-        allowedLatenessMs: -1,
-        followCorrections: true,
-        paneCache: RESOURCES.paneCache,
-        writtenCells: WRITTEN_CELLS,
+    try {
+      await runDirect((root) => {
+        const all = generate(root, "Messages", new FromResource<Message>(MESSAGES));
+        countingGraph(all, {
+          dedupePartitions: 1,
+          videoShards: 1,
+          allowedLatenessMs: -1,
+          followCorrections: true,
+          paneCache: RESOURCES.paneCache,
+          writtenCells: WRITTEN_CELLS,
+        });
       });
-    });
+    } finally {
+      withdrawResource(MESSAGES);
+    }
   }
 }
 
