@@ -170,6 +170,14 @@ describe("damage is found", () => {
     );
   });
 
+  test("a block that does not end in the object's sync marker is refused", () => {
+    for (let at = object.length - 16; at < object.length; at++) {
+      const bytes = Buffer.from(object);
+      bytes[at]! ^= 1;
+      expect(() => readRows(bytes)).toThrow(/sync marker/);
+    }
+  });
+
   test("an event of another minute is damage", () => {
     expect(() => readRows(object, minute + 1)).toThrow(AvroError);
   });

@@ -62,6 +62,26 @@ test("a damaged object is a dead letter, and the others are counted", async () =
   expect(await totals()).toEqual([["total v VIEW", 2]]);
 });
 
+test("an hour is counted before the next is read: what a failure leaves is whole hours", async () => {
+  await archived(T0, ["a"]);
+  await archived(T0 + HOUR_MS, ["b"]);
+  const archive = new Proxy(stores.archive, {
+    get: (target, member) => {
+      if (member === "read") {
+        return (name: string) =>
+          name.includes("hour=11") ? Promise.reject(new Error("the disk is gone")) : target.read(name);
+      }
+      const value = Reflect.get(target, member, target) as unknown;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const range = { fromMs: T0, toMs: T0 + 2 * HOUR_MS, counting };
+  await expect(runBoundedStream({ ...stores, archive }, range)).rejects.toThrow("the disk is gone");
+  expect(await totals()).toEqual([["total v VIEW", 1]]);
+  await runBoundedStream(stores, range);
+  expect(await totals()).toEqual([["total v VIEW", 2]]);
+});
+
 test("an empty range counts nothing, one that is none is refused", async () => {
   expect(await runBoundedStream(stores, { fromMs: T0, toMs: T0, counting })).toMatchObject({ objects: 0, events: 0 });
   await expect(runBoundedStream(stores, { fromMs: T0 + 1, toMs: T0 + HOUR_MS, counting })).rejects.toThrow(RangeError);
