@@ -10,6 +10,9 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
+/** Settings that stay text whatever they look like. */
+const TEXTS = new Set(["data", "http.host", "logLevel"]);
+
 type Tree = { [key: string]: unknown };
 
 /** What a command line can say of the configuration; undefined: not said. */
@@ -31,7 +34,7 @@ export function loadConfig(flags: ConfigFlags, env: Readonly<Record<string, stri
   let settings: Tree = {};
   if (file !== undefined) {
     settings = readFile(file);
-    check(settings, file);
+    checkFile(settings, file);
   }
   settings = merged(settings, fromEnvironment(env));
   settings = merged(settings, fromFlags(flags));
@@ -65,7 +68,18 @@ function readFile(file: string): Tree {
   if (content === null || content === undefined) return {};
   if (typeof content !== "object" || Array.isArray(content))
     throw new ConfigError(`${file}: a mapping of settings is wanted`);
-  return content as Tree;
+  return withoutEmpty(content as Tree);
+}
+
+/** A section whose lines are all commented out reads as null: it says nothing. */
+function withoutEmpty(tree: Tree): Tree {
+  return Object.fromEntries(Object.entries(tree).filter(([, value]) => value !== null));
+}
+
+/** What is wrong in the file itself; rules across settings wait until the environment and the flags are in. */
+function checkFile(settings: Tree, file: string): void {
+  const issues = configSchema.safeParse(settings).error?.issues.filter(({ code }) => code !== "custom") ?? [];
+  if (issues.length > 0) throw new ConfigError(`${file}: ${issues.map(describe).join("; ")}`);
 }
 
 function check(settings: Tree, source: string): Config {
@@ -90,7 +104,7 @@ function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Tre
     if (!name.startsWith(PREFIX) || NOT_SETTINGS.has(name) || text === undefined) continue;
     const path = known.get(name);
     if (path === undefined) throw new ConfigError(`environment: unknown variable ${name}`);
-    set(settings, path, scalar(text));
+    set(settings, path, TEXTS.has(path.join(".")) ? text : scalar(text));
   }
   return settings;
 }

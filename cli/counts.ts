@@ -1,12 +1,12 @@
 import { type Command, Option } from "commander";
 import { asTable, orOneLine, readService, shortTime, withRangeOptions, withReadOptions } from "./read-service";
+import { serviceUrl } from "./service-url";
 
 interface Flags {
   type: string;
   start?: string;
   end?: string;
   granularity?: string;
-  url: string;
   json?: boolean;
 }
 
@@ -35,10 +35,10 @@ export function register(program: Command): void {
         "day",
       ]),
     )
-    .action((video: string, flags: Flags) => orOneLine(() => counts(video, flags)));
+    .action((video: string, flags: Flags, asked: Command) => orOneLine(() => counts(video, flags, serviceUrl(asked))));
 }
 
-async function counts(video: string, { type, start, end, granularity, url, json }: Flags): Promise<void> {
+async function counts(video: string, { type, start, end, granularity, json }: Flags, url: string): Promise<void> {
   const parameters = { eventType: type, start, end, granularity };
   const path = `/v1/videos/${encodeURIComponent(video)}/counts`;
   const { content, text } = await readService<Counts>(url, path, parameters);

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { asTable, orOneLine, readService, shortTime, withRangeOptions, withReadOptions } from "./read-service";
+import { serviceUrl } from "./service-url";
 
 interface Flags {
   start?: string;
   end?: string;
-  url: string;
   json?: boolean;
 }
 
@@ -28,10 +28,12 @@ export function register(program: Command): void {
   const command = program
     .command("ledger")
     .description("the books, minute by minute of event time: accepted = archived = counted + duplicate + late");
-  withReadOptions(withRangeOptions(command)).action((flags: Flags) => orOneLine(() => ledger(flags)));
+  withReadOptions(withRangeOptions(command)).action((flags: Flags, asked: Command) =>
+    orOneLine(() => ledger(flags, serviceUrl(asked))),
+  );
 }
 
-async function ledger({ start, end, url, json }: Flags): Promise<void> {
+async function ledger({ start, end, json }: Flags, url: string): Promise<void> {
   const { content, text } = await readService<Ledger>(url, "/v1/ledger", { start, end });
   process.stdout.write(json === true ? `${text}\n` : shown(content));
 }

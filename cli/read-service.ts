@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
+import { withServiceOptions } from "./service-url";
 
-export const DEFAULT_URL = "http://127.0.0.1:8080";
 const DEADLINE_MS = 30_000;
 
 /** One line that says all there is to say: the service is not there, or refuses. */
@@ -8,11 +8,9 @@ export class ReadError extends Error {
   override readonly name = "ReadError";
 }
 
-/** --url, and --json beside the table. */
+/** Which service, and --json beside the table. */
 export function withReadOptions(command: Command): Command {
-  return command
-    .option("--url <url>", "of the service", DEFAULT_URL)
-    .addOption(new Option("--json", "print the service's answer as JSON"));
+  return withServiceOptions(command).addOption(new Option("--json", "print the service's answer as JSON"));
 }
 
 export function withRangeOptions(command: Command): Command {

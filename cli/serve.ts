@@ -19,6 +19,7 @@ import { createQueryRouter } from "../query-api";
 import { AuditSchedule } from "./audit-schedule";
 import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
+import { removeServiceUrl, writeServiceUrl } from "./service-url";
 import type { StreamProcessSettings, StreamReport } from "./stream-process";
 import { Supervisor } from "./supervisor";
 
@@ -49,12 +50,14 @@ async function serve(config: Config): Promise<void> {
   const logger = pino({ level: config.logLevel }, pino.destination(2));
   const lock = openDataFolder(config.data);
   const service = await EmbeddedService.start(config, logger, lock);
+  writeServiceUrl(config.data, service.url);
   process.stdout.write(`viewmill listening on ${service.url}\n`);
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) return;
     stopping = true;
     logger.info({ signal }, "stopping");
+    removeServiceUrl(config.data);
     service.stop().then(
       () => process.exit(0),
       (error: unknown) => {

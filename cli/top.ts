@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { asTable, orOneLine, readService, shortTime, withRangeOptions, withReadOptions } from "./read-service";
+import { serviceUrl } from "./service-url";
 
 interface Flags {
   type: string;
   start?: string;
   end?: string;
   limit: string;
-  url: string;
   json?: boolean;
 }
 
@@ -24,10 +24,12 @@ export function register(program: Command): void {
     .description("the videos to which something happened most often")
     .option("--type <eventType>", "VIEW, LIKE, SHARE or any other", "VIEW")
     .option("--limit <number>", "1 to 1000 videos", "10");
-  withReadOptions(withRangeOptions(command)).action((flags: Flags) => orOneLine(() => top(flags)));
+  withReadOptions(withRangeOptions(command)).action((flags: Flags, asked: Command) =>
+    orOneLine(() => top(flags, serviceUrl(asked))),
+  );
 }
 
-async function top({ type, start, end, limit, url, json }: Flags): Promise<void> {
+async function top({ type, start, end, limit, json }: Flags, url: string): Promise<void> {
   const { content, text } = await readService<Top>(url, "/v1/top", { eventType: type, start, end, limit });
   process.stdout.write(json === true ? `${text}\n` : shown(content));
 }

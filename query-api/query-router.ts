@@ -32,6 +32,8 @@ import {
 import { QueryMetrics } from "./query-metrics";
 import { respond, respondProblem } from "./respond";
 
+/** The route label of requests that matched none, or were refused before one ran: paths themselves are unbounded. */
+const NO_ROUTE = "none";
 const MAX_QUERY_BYTES = 64 << 10;
 
 /**
@@ -55,13 +57,20 @@ export function createQueryRouter(dependencies: QueryDependencies): Router {
       else router.get(match, run);
     }
     const allow = endpoints.map(({ method }) => (method === "get" ? "GET, HEAD" : "POST")).join(", ");
-    router.all(match, (_request, response) => respondProblem(response, methodNotAllowed(allow), logger));
+    router.all(match, (request, response) => {
+      respondProblem(response, methodNotAllowed(allow), logger);
+      metrics.answered(endpoints[0]!.path, request.method, response.statusCode, 0);
+    });
   }
-  router.use((request, response) => respondProblem(response, notFound(request.path), logger));
-  const failed: ErrorRequestHandler = (error, _request, response, _next) => {
+  router.use((request, response) => {
+    respondProblem(response, notFound(request.path), logger);
+    metrics.answered(NO_ROUTE, request.method, response.statusCode, 0);
+  });
+  const failed: ErrorRequestHandler = (error, request, response, _next) => {
     const problem = problemOf(error);
     if (problem.status >= 500) logger.error({ err: error }, "request failed");
     respondProblem(response, problem, logger);
+    metrics.answered(NO_ROUTE, request.method, response.statusCode, 0);
   };
   router.use(failed);
   return router;

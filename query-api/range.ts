@@ -23,8 +23,8 @@ export interface BucketedRange extends Range {
 export type Ranged<R extends Range> = { ok: true; range: R } | { ok: false; detail: string };
 
 /**
- * What was asked -> whole minutes. Neither given: the last 24 hours up to the next minute; one given: 24 hours from
- * or to it (never before 1970).
+ * What was asked -> whole minutes. Neither given: the last 24 hours up to the next minute; only the start: from it to the next
+ * minute (24 hours where it lies ahead); only the end: the 24 hours before it (never before 1970).
  */
 export function effectiveRange(
   asked: { start?: number | undefined; end?: number | undefined },
@@ -33,7 +33,9 @@ export function effectiveRange(
   const { start, end } = asked;
   if (start !== undefined && end !== undefined && start >= end) return refuse("start must be before end");
   const startMs = start === undefined ? undefined : down(start, MINUTE_MS);
-  const endMs = end === undefined && startMs !== undefined ? startMs + DEFAULT_RANGE_MS : up(end ?? nowMs, MINUTE_MS);
+  const nextMinuteMs = up(nowMs, MINUTE_MS);
+  const openEndMs = startMs === undefined || startMs < nextMinuteMs ? nextMinuteMs : startMs + DEFAULT_RANGE_MS;
+  const endMs = end === undefined ? openEndMs : up(end, MINUTE_MS);
   const range = { startMs: startMs ?? Math.max(0, endMs - DEFAULT_RANGE_MS), endMs };
   if (range.startMs >= range.endMs) return refuse("start must be before end");
   if (range.endMs > MAX_TIME_MS) return refuse("end is too far in the future");

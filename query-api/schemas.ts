@@ -30,6 +30,8 @@ export const eventTypeSchema = z
   .refine(isEventType, "must match [A-Z][A-Z0-9_]{0,31}")
   .meta({ description: "VIEW, LIKE, SHARE or any other name", pattern: "^[A-Z][A-Z0-9_]{0,31}$", examples: ["VIEW"] });
 
+const eventTypeAsked = eventTypeSchema.default("VIEW");
+
 /** RFC 3339 -> epoch milliseconds. A `+` that a URL turned into a space is read as `+`. */
 const time = (description: string) =>
   z
@@ -44,7 +46,7 @@ const time = (description: string) =>
 
 const range = {
   start: time("Inclusive, widened down. Without it: 24 hours before end").optional(),
-  end: time("Exclusive, widened up. Without it: 24 hours after start; without both: the next minute").optional(),
+  end: time("Exclusive, widened up. Without it: the next minute").optional(),
 };
 const granularity = z.enum(["minute", "hour", "day"]);
 const granularityAsked = granularity.optional().meta({
@@ -56,9 +58,9 @@ const limit = (most: number, usual: number) => z.coerce.number().int().min(1).ma
 
 export const nothingAsked = z.object({});
 export const videoAsked = z.strictObject({});
-export const countsAsked = z.strictObject({ eventType: eventTypeSchema, ...range, granularity: granularityAsked });
+export const countsAsked = z.strictObject({ eventType: eventTypeAsked, ...range, granularity: granularityAsked });
 export const statsAsked = countsAsked.extend({ function: aggregate });
-export const topAsked = z.strictObject({ eventType: eventTypeSchema, ...range, limit: limit(1000, 10) });
+export const topAsked = z.strictObject({ eventType: eventTypeAsked, ...range, limit: limit(1000, 10) });
 export const ledgerAsked = z.strictObject({ ...range });
 export const auditsAsked = z.strictObject({ limit: limit(100, 20) });
 

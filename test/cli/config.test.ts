@@ -35,6 +35,16 @@ describe("configuration", () => {
     expect(loadConfig({ config: file("") }, {}).http.port).toBe(8080);
   });
 
+  it("judges rules across settings only when all of them are in, and an empty section says nothing", () => {
+    const config = file("http:\nlateness: {finalAfterMinutes: 30000}\n");
+    expect(() => loadConfig({ config }, {})).toThrow(/raw retention/);
+    expect(loadConfig({ config }, { VIEWMILL_RETENTION_RAW_DAYS: "60" }).http.port).toBe(8080);
+  });
+
+  it("keeps a data folder text, whatever it looks like", () => {
+    expect(loadConfig({}, { VIEWMILL_DATA: "2026" }).data).toBe("2026");
+  });
+
   it("finds its file in the environment", () => {
     expect(loadConfig({}, { VIEWMILL_CONFIG: file("http: {port: 7}") }).http.port).toBe(7);
   });

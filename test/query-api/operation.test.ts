@@ -162,7 +162,8 @@ describe("proof and operation", () => {
     const { appendedAtMs } = (await harness.log.firstAfter(0))!;
     harness.nowMs = appendedAtMs + 7000;
     await harness.get("/v1/videos/v");
-    await harness.get("/v1/videos/v/counts");
+    await harness.get("/v1/videos/v/counts?eventType=none");
+    await harness.get("/nowhere");
     const { text } = await harness
       .get("/metrics")
       .expect(200)
@@ -173,6 +174,7 @@ describe("proof and operation", () => {
       "viewmill_log_head_position 1",
       'viewmill_http_request_seconds_count{route="/v1/videos/{videoId}",method="GET",status="200"} 1',
       'viewmill_http_request_seconds_count{route="/v1/videos/{videoId}/counts",method="GET",status="400"} 1',
+      'viewmill_http_request_seconds_count{route="none",method="GET",status="404"} 1',
       "process_cpu_seconds_total",
       "nodejs_eventloop_lag_p99_seconds",
     ]) {
@@ -218,7 +220,12 @@ describe("proof and operation", () => {
     expect(text).not.toContain("__shared");
     expect(body.paths["/v1/videos/{videoId}/stats"].get.parameters).toMatchObject([
       { name: "videoId", in: "path", required: true, schema: { type: "string" } },
-      { name: "eventType", in: "query", required: true, schema: { type: "string", pattern: "^[A-Z][A-Z0-9_]{0,31}$" } },
+      {
+        name: "eventType",
+        in: "query",
+        required: false,
+        schema: { type: "string", pattern: "^[A-Z][A-Z0-9_]{0,31}$", default: "VIEW" },
+      },
       { name: "start", required: false, schema: { type: "string", format: "date-time" } },
       { name: "end", required: false, schema: { type: "string", format: "date-time" } },
       { name: "granularity", required: false, schema: { enum: ["minute", "hour", "day"] } },
@@ -258,7 +265,6 @@ describe("proof and operation", () => {
       ["/v1/videos/sp%20ace", 400, /^videoId: must be/],
       ["/v1/videos/%ff", 400, /percent-encoded/],
       [`/v1/videos/${"x".repeat(129)}`, 400, /videoId/],
-      [counts, 400, /eventType/],
       [`${counts}?eventType=view`, 400, /eventType: must match/],
       [`${counts}?eventType=VIEW&eventType=LIKE`, 400, /eventType/],
       [`${counts}?eventType=VIEW&start=yesterday`, 400, /start: must be an RFC 3339/],
