@@ -15,6 +15,7 @@ export interface Measurement {
 export class Bench {
   private readonly files = new Map<string, Promise<string>>();
   private folders = 0;
+  private profiles = 0;
 
   constructor(
     readonly parameters: BenchParameters,
@@ -33,7 +34,11 @@ export class Bench {
     task: Task<Parameters, Result>,
     parameters: Parameters,
   ): Promise<{ result: Result; usage: TaskUsage }> {
-    const flags = ["--cpu-prof", `--cpu-prof-dir=${this.profileFolder}`, `--cpu-prof-name=${task.name}.cpuprofile`];
+    const flags = [
+      "--cpu-prof",
+      `--cpu-prof-dir=${this.profileFolder}`,
+      `--cpu-prof-name=${this.profiles++}-${task.name}.cpuprofile`,
+    ];
     return runTask(task, parameters, this.profileFolder === undefined ? [] : flags);
   }
 

@@ -2,14 +2,30 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Bench, type Measurement } from "./measurement";
+import * as audit from "./measurements/audit";
 import * as direct from "./measurements/direct";
 import * as duckdb from "./measurements/duckdb";
 import * as hotPath from "./measurements/hot-path";
+import * as idle from "./measurements/idle";
+import * as ingest from "./measurements/ingest";
+import * as reads from "./measurements/reads";
+import * as skew from "./measurements/skew";
+import * as stream from "./measurements/stream";
 import type { BenchParameters } from "./parameters";
 import { type BenchReport, type MeasurementReport, machineInfo, REPORT_SCHEMA } from "./report";
 
 /** In the order they run. */
-export const MEASUREMENTS: readonly Measurement[] = [hotPath, direct, duckdb].map(({ measurement }) => measurement);
+export const MEASUREMENTS: readonly Measurement[] = [
+  hotPath,
+  direct,
+  duckdb,
+  stream,
+  skew,
+  audit,
+  ingest,
+  reads,
+  idle,
+].map(({ measurement }) => measurement);
 
 export interface RunOptions {
   parameters: BenchParameters;

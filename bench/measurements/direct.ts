@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { MINUTE_MS, minuteOf } from "../../domain/event";
+import { minuteOf } from "../../domain/event";
 import type { MinuteCounts } from "../../domain/minute-counts";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
@@ -146,5 +146,3 @@ export const measurement: Measurement = {
 function cellsPerSecond(stored: DirectResult, discarded: DirectResult): number {
   return (stored.digest?.cells ?? 0) / Math.max(1e-9, stored.wallS - discarded.wallS);
 }
-
-export const minutesOf = (events: number, perSecond: number): number => (events / perSecond) * (1_000 / MINUTE_MS);

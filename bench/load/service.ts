@@ -1,0 +1,109 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { HttpConnection } from "./http-connection";
+import { pauseUntil } from "./latencies";
+
+const MAIN = join(__dirname, "..", "..", "cli", "main.js");
+const POLL_MS = 50;
+const CAUGHT_UP_DEADLINE_MS = 600_000;
+/** USER_HZ: what /proc counts CPU time in, on every Linux of today. */
+const TICKS_A_SECOND = 100;
+
+/** The real service: `serve` with a data folder of its own, any port. */
+export interface Service {
+  url: string;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+export async function startService(folder: string): Promise<Service> {
+  const child = spawn(process.execPath, [MAIN, "serve", "--port", "0", "--data", folder, "--log-level", "error"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const found = /^viewmill listening on (\S+)$/.exec(line)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.once("close", (code) => reject(new Error(`serve ended with exit ${code} before it listened`)));
+  });
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await closed;
+  };
+  return { url, pid: child.pid ?? 0, stop };
+}
+
+interface LedgerTotals {
+  accepted: number;
+  counted: number;
+  duplicate: number;
+  late: number;
+}
+
+/** Resolves when everything accepted is counted; returns the ledger's totals, and how long it took. */
+export async function caughtUp(url: string): Promise<LedgerTotals & { waitedMs: number }> {
+  const startedMs = performance.now();
+  const connection = await HttpConnection.open(url);
+  try {
+    for (;;) {
+      const { status, body } = await connection.get(`/v1/ledger?${lastHours(2)}`);
+      if (status !== 200) throw new Error(`the ledger was answered ${status}: ${body}`);
+      const { totals } = JSON.parse(body) as { totals: LedgerTotals };
+      const waitedMs = performance.now() - startedMs;
+      if (totals.counted + totals.duplicate + totals.late === totals.accepted) return { ...totals, waitedMs };
+      if (waitedMs > CAUGHT_UP_DEADLINE_MS) throw new Error(`not counted in time: ${body.slice(-300)}`);
+      await pauseUntil(performance.now() + POLL_MS);
+    }
+  } finally {
+    connection.close();
+  }
+}
+
+/** `start=...&end=...`: the hours behind, and the next ten minutes, which hold what is sent now. */
+export function lastHours(hours: number): string {
+  const now = Date.now();
+  const start = new Date(now - hours * 3_600_000).toISOString();
+  return `start=${start}&end=${new Date(now + 600_000).toISOString()}`;
+}
+
+export interface ProcessUse {
+  pid: number;
+  command: string;
+  cpuS: number;
+  rssBytes: number;
+  peakRssBytes: number;
+}
+
+/** The process and all below it, from /proc; empty on systems without. */
+export function processTree(pid: number): ProcessUse[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+    return [processUse(pid), ...children.flatMap(processTree)];
+  } catch {
+    return [];
+  }
+}
+
+function processUse(pid: number): ProcessUse {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const kibibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? 0);
+  // Fields after the command's name, which may hold spaces: user and system time are the 14th and 15th of all.
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  const command =
+    readFileSync(`/proc/${pid}/cmdline`, "utf8")
+      .split("\0")
+      .find((part) => part.endsWith(".js")) ?? "";
+  return {
+    pid,
+    command: command.slice(command.lastIndexOf("/") + 1),
+    cpuS: (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND,
+    rssBytes: kibibytes("VmRSS") * 1024,
+    peakRssBytes: kibibytes("VmHWM") * 1024,
+  };
+}

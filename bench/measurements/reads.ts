@@ -1,0 +1,109 @@
+import { BATCH_CONTENT_TYPE } from "../../ingest-api/body-format";
+import type { LatencySummary } from "../load/latencies";
+import { probeFreshness } from "../load/probe-freshness";
+import { probeReads } from "../load/probe-reads";
+import { sendBodies } from "../load/send-bodies";
+import { caughtUp, processTree, type Service, startService } from "../load/service";
+import type { Bench, Measurement } from "../measurement";
+import { below, type Figure, figure } from "../report";
+import { mebibytes } from "./hot-path";
+
+const HISTORY_MINUTES = 60;
+const READ_GOAL_MS = 5;
+const LIGHT_FRESHNESS_GOAL_S = 2;
+const STEADY_FRESHNESS_GOAL_S = 5;
+const BATCH_HEADERS = { "Content-Type": BATCH_CONTENT_TYPE };
+
+/** An hour of counts to read from, so that a series of 60 minutes has something in each. */
+async function loadHistory(bench: Bench, service: Service): Promise<void> {
+  const { connections, seed, events } = bench.parameters;
+  const startMs = Date.now() - HISTORY_MINUTES * 60_000;
+  const data = { ...bench.data, events: Math.ceil(events / 5), minutes: HISTORY_MINUTES, startMs, seed: seed + 3 };
+  await bench.task(sendBodies, {
+    url: service.url,
+    bodies: await bench.file("frames", data),
+    headers: BATCH_HEADERS,
+    connections,
+  });
+  await caughtUp(service.url);
+}
+
+async function underSteadyLoad(bench: Bench, service: Service) {
+  const { steadyEventsPerSecond, steadySeconds, readsPerSecond, freshnessProbes, batchEvents, videos, seed } =
+    bench.parameters;
+  const events = steadyEventsPerSecond * steadySeconds;
+  const live = { ...bench.data, events, minutes: steadySeconds / 60, startMs: Date.now() + 2_000, seed: seed + 4 };
+  const bodies = await bench.file("frames", live);
+  const { url } = service;
+  const [load, reads, freshness] = await Promise.all([
+    bench.task(sendBodies, {
+      url,
+      bodies,
+      headers: BATCH_HEADERS,
+      connections: bench.parameters.connections,
+      bodiesPerSecond: steadyEventsPerSecond / batchEvents,
+    }),
+    bench.task(probeReads, { url, videos, seed, readsPerSecond, seconds: steadySeconds }),
+    bench.task(probeFreshness, { url, probes: freshnessProbes }),
+  ]);
+  return { load: load.result, reads: reads.result, freshness: freshness.result };
+}
+
+function latencyFigures(name: string, title: string, { p50Ms, p99Ms, p999Ms }: LatencySummary): Figure[] {
+  return [
+    figure(`${name}-p50`, `${title}, p50`, "ms", p50Ms),
+    figure(`${name}-p99`, `${title}, p99`, "ms", p99Ms, { goal: below(READ_GOAL_MS) }),
+    figure(`${name}-p999`, `${title}, p99.9`, "ms", p999Ms),
+  ];
+}
+
+function freshnessFigures(
+  name: string,
+  title: string,
+  { p50Ms, p99Ms, maxMs }: LatencySummary,
+  goalS: number,
+): Figure[] {
+  return [
+    figure(`${name}-p50`, `${title}, p50`, "s", p50Ms / 1_000),
+    figure(`${name}-p99`, `${title}, p99`, "s", p99Ms / 1_000),
+    figure(`${name}-max`, `${title}, longest`, "s", maxMs / 1_000, { goal: below(goalS) }),
+  ];
+}
+
+export const measurement: Measurement = {
+  name: "reads",
+  title: "Reads and freshness, light and while ingesting a steady load",
+  async run(bench: Bench) {
+    const { freshnessProbes, steadyEventsPerSecond } = bench.parameters;
+    const service = await startService(bench.newFolder());
+    try {
+      await loadHistory(bench, service);
+      const { result: light } = await bench.task(probeFreshness, { url: service.url, probes: freshnessProbes });
+      const steady = await underSteadyLoad(bench, service);
+      const processes = processTree(service.pid);
+      const peak = processes.reduce((sum, { peakRssBytes }) => sum + peakRssBytes, 0);
+      const at = `at ${steadyEventsPerSecond.toLocaleString("en-US")} events/s`;
+      const figures = [
+        ...latencyFigures("reads/video", `GET a video's totals ${at}`, steady.reads.video),
+        ...latencyFigures("reads/counts", `GET its counts of 60 minutes ${at}`, steady.reads.counts),
+        ...freshnessFigures("reads/fresh-light", "acknowledged to readable, light", light, LIGHT_FRESHNESS_GOAL_S),
+        ...freshnessFigures(
+          "reads/fresh-steady",
+          `acknowledged to readable ${at}`,
+          steady.freshness,
+          STEADY_FRESHNESS_GOAL_S,
+        ),
+        figure(
+          "reads/events-per-s",
+          "events per second taken meanwhile",
+          "events/s",
+          steady.load.acceptedEvents / steady.load.wallS,
+        ),
+        figure("reads/peak-rss", "peak memory of the service, all processes", "MiB", mebibytes(peak)),
+      ];
+      return { figures, facts: { light, ...steady, processes } };
+    } finally {
+      await service.stop();
+    }
+  },
+};

@@ -1,0 +1,86 @@
+/** A data folder that the embedded stream has counted, and the passes that do it, in this process. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { countByMinute } from "../../domain/event-columns";
+import { provideResource } from "../../engine";
+import { decodeBatch } from "../../io/avro/batch";
+import { DirectoryArchive } from "../../io/directory/archive";
+import { SqliteCounterStore } from "../../io/sqlite/counter-store";
+import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
+import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
+import { type PassDependencies, type PassOptions, runPass } from "../../pipelines/embedded/pass";
+import { RESOURCES } from "../../transforms/resource-names";
+import { WrittenCells } from "../../transforms/written-cells";
+
+const WRITTEN_CELLS = "bench/stream-written-cells";
+const RETAINED_IDS = 6_000_000;
+const RETAINED_CELLS = 400_000;
+const APPENDS_IN_FLIGHT = 64;
+
+/** As the embedded stream's defaults. */
+const PASS: PassOptions = {
+  writer: "stream",
+  maxEntries: 2_000,
+  maxBytes: 64 << 20,
+  counting: {
+    dedupePartitions: 1,
+    videoShards: 1,
+    allowedLatenessMs: -1,
+    followCorrections: true,
+    paneCache: RESOURCES.paneCache,
+    writtenCells: WRITTEN_CELLS,
+  },
+};
+
+export interface StoredStream {
+  deps: PassDependencies & { log: SqliteEventLog; counters: SqliteCounterStore };
+  append(payloads: Iterable<Buffer>): Promise<void>;
+  /** Pass after pass until the log has nothing new. */
+  count(): Promise<{ passes: number; events: number; recounted: number }>;
+}
+
+/** Opens the data folder as `serve` and its stream process do. */
+export async function openStream(folder: string): Promise<StoredStream> {
+  mkdirSync(folder, { recursive: true });
+  const log = await SqliteEventLog.open({ folder });
+  const deps = {
+    log,
+    archive: new DirectoryArchive({ folder: join(folder, "archive") }),
+    counters: new SqliteCounterStore({ folder }),
+    state: new SqliteStreamState({ folder }),
+    deadLetters: new SqliteDeadLetters({ folder }),
+    panes: new EmbeddedPaneCache(RETAINED_IDS),
+    writtenCells: new WrittenCells(RETAINED_CELLS),
+  };
+  provideResource(RESOURCES.archive, deps.archive);
+  provideResource(RESOURCES.counterStore, deps.counters);
+  provideResource(RESOURCES.streamState, deps.state);
+  provideResource(RESOURCES.deadLetters, deps.deadLetters);
+  provideResource(RESOURCES.paneCache, deps.panes);
+  provideResource(WRITTEN_CELLS, deps.writtenCells);
+  return {
+    deps,
+    append: (payloads) => appendAll(log, payloads),
+    count: async () => {
+      const done = { passes: 0, events: 0, recounted: 0 };
+      for (let pass = await runPass(deps, PASS); pass !== undefined; pass = await runPass(deps, PASS)) {
+        done.passes++;
+        done.events += pass.events;
+        done.recounted += pass.recounted;
+      }
+      return done;
+    },
+  };
+}
+
+async function appendAll(log: SqliteEventLog, payloads: Iterable<Buffer>): Promise<void> {
+  const inFlight: Promise<unknown>[] = [];
+  for (const payload of payloads) {
+    const { columns } = decodeBatch(payload);
+    inFlight.push(log.append({ payload, events: columns.count, acceptedByMinute: countByMinute(columns) }));
+    if (inFlight.length >= APPENDS_IN_FLIGHT) await inFlight.shift();
+  }
+  await Promise.all(inFlight);
+}
