@@ -1,6 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { platformGzip, streamGzip } from "../../client/compress";
@@ -200,6 +202,23 @@ describe("a server that fails", () => {
     const viewmill = client({ retries: 1 });
     await expect(viewmill.countViewEvent("v")).rejects.toMatchObject({ reason: "undelivered" });
     await server.start(harness);
+  });
+
+  it("that does not take the connection is given up after the connect timeout, not the request timeout", async () => {
+    // A stopped process with a full backlog: the kernel leaves further connections unanswered.
+    const script =
+      "require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () { console.log(this.address().port) })";
+    const deaf = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    const port = Number(String((await once(deaf.stdout, "data"))[0]));
+    deaf.kill("SIGSTOP");
+    const fillers = Array.from({ length: 8 }, () => connect(port, "127.0.0.1").on("error", () => {}));
+    await vi.waitFor(() => expect(fillers.filter((socket) => !socket.connecting).length).toBeGreaterThanOrEqual(2));
+    const startedMs = performance.now();
+    const viewmill = client({ url: `http://127.0.0.1:${port}`, retries: 0, connectTimeoutMs: 300 });
+    await expect(viewmill.countViewEvent("v")).rejects.toThrow(/Connect Timeout/);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+    for (const socket of fillers) socket.destroy();
+    deaf.kill("SIGKILL");
   });
 
   it("with 4xx for the request itself fails its events at once", async () => {
