@@ -31,7 +31,7 @@ export class ServeError extends Error {
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const DRAIN_DEADLINE_MS = 15_000;
-/** A stream that says nothing for this long while the log has entries is reported as not ready. */
+/** A stream that finishes no pass for this long while the log has entries is reported as not ready. */
 const STALLED_AFTER_MS = 30_000;
 
 export function register(program: Command): void {
@@ -92,13 +92,18 @@ class EmbeddedService {
     const reader = new SqliteCounterReader({ folder });
     const state = new SqliteStreamState({ folder });
     const registry = new Registry();
-    const progress = { position: 0, reportedAt: performance.now() };
+    const progress: Progress = { passedAt: performance.now(), restarts: 0 };
     const stream = new Supervisor({
       name: "stream",
       modulePath: join(__dirname, "stream-process.js"),
       args: [JSON.stringify(streamSettings(config))],
       logger,
-      onMessage: (message) => onReport(message as StreamReport, log, progress, logger),
+      onMessage: (message) => {
+        const report = message as StreamReport;
+        if (report.kind === "pass")
+          Object.assign(progress, { passedAt: performance.now(), restarts: stream.status.restarts });
+        onReport(report, log, logger);
+      },
     });
     const finalAfterMs = config.lateness.finalAfterMinutes * MINUTE_MS;
     const archive = new DirectoryArchive({ folder: join(folder, "archive") });
@@ -155,35 +160,34 @@ class EmbeddedService {
   }
 }
 
-function onReport(
-  report: StreamReport,
-  log: SqliteEventLog,
-  progress: { position: number; reportedAt: number },
-  logger: Logger,
-): void {
-  progress.reportedAt = performance.now();
-  progress.position = report.position;
+/** The last pass that finished. A process that only starts, to fail at the same step again, makes none. */
+interface Progress {
+  passedAt: number;
+  /** Restarts of the stream by then. */
+  restarts: number;
+}
+
+function onReport(report: StreamReport, log: SqliteEventLog, logger: Logger): void {
   if (report.kind === "pass") logger.debug(report, "pass");
   log.trim(report.position).catch((error: unknown) => logger.warn({ err: error }, "the log could not be trimmed"));
 }
 
-function streamReadiness(
-  stream: Supervisor,
-  progress: { reportedAt: number },
-  next: { appendedAtMs: number } | undefined,
-) {
+function streamReadiness(stream: Supervisor, progress: Progress, next: { appendedAtMs: number } | undefined) {
   const { running, restarts, lastExit } = stream.status;
+  const waiting = next !== undefined;
+  const failing = waiting && restarts > progress.restarts;
   const stalled =
-    next !== undefined &&
-    performance.now() - progress.reportedAt > STALLED_AFTER_MS &&
+    waiting &&
+    performance.now() - progress.passedAt > STALLED_AFTER_MS &&
     Date.now() - next.appendedAtMs > STALLED_AFTER_MS;
   const detail = [
     running ? "running" : "restarting",
     `${restarts} restarts`,
     ...(lastExit === undefined ? [] : [`last exit: ${lastExit}`]),
+    ...(failing ? ["no pass finished since"] : []),
     ...(stalled ? ["no pass finished lately"] : []),
   ].join(", ");
-  return { name: "stream", ok: running && !stalled, detail };
+  return { name: "stream", ok: running && !stalled && !failing, detail };
 }
 
 async function answers(question: () => Promise<unknown>): Promise<boolean> {
