@@ -120,9 +120,11 @@ async function countedBatches(service: Service, senders: readonly Sender[]): Pro
   let acknowledged = 0;
   const wrong: string[] = [];
   for (const [videoId, fate] of senders.flatMap(({ fates }) => [...fates])) {
-    const { VIEW = { count: 0, sum: 0 } } = (await service.get<{
-      totals: { VIEW?: { count: number; sum: number } };
-    }>(`/v1/videos/${encodeURIComponent(videoId)}`)).totals;
+    const { VIEW = { count: 0, sum: 0 } } = (
+      await service.get<{
+        totals: { VIEW?: { count: number; sum: number } };
+      }>(`/v1/videos/${encodeURIComponent(videoId)}`)
+    ).totals;
     if (fate === "acknowledged") acknowledged++;
     if (VIEW.count > 0) present++;
     const whole = VIEW.count === BATCH_EVENTS && VIEW.sum === BATCH_EVENTS;

@@ -18,7 +18,7 @@ const ENVIRONMENT = { PATH: process.env.PATH, VIEWMILL_AUDIT_ENABLED: "false" };
 
 export type Environment = Record<string, string | undefined>;
 
-/** Polls until `condition` gives something; fails with `what` and its last answer or error after the deadline. */
+/** Polls until `condition` gives something, over errors; fails with `what` and its last answer or error after the deadline. */
 export async function until<T>(
   what: string,
   condition: () => Promise<T | undefined | false> | T | undefined | false,
@@ -85,12 +85,16 @@ export function viewmill(args: readonly string[], environment: Environment = {},
 const started = new Set<ChildProcess>();
 const services = new Set<Service>();
 
-/** For afterEach: ends what the test started, process by process, and removes its folders. */
-export async function cleanUp(): Promise<void> {
+export async function endAll(): Promise<void> {
   for (const service of services) await service.end();
   services.clear();
   for (const child of started) child.kill("SIGKILL");
   started.clear();
+}
+
+/** For afterEach: ends what the test started, process by process, and removes its folders. */
+export async function cleanUp(): Promise<void> {
+  await endAll();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 }
 
