@@ -23,7 +23,9 @@ function run(command, args, label) {
 
 if (!existsSync(stampFile) || readFileSync(stampFile, "utf8") !== lockHash) {
   process.stderr.write("viewmill: installing dependencies (once, about a minute)\n");
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], "npm ci");
+  // Not `npm ci`: it refuses the lockfile where a registry does not carry the optional packages of every other platform.
+  // `install --no-save` takes the same locked versions and changes neither package.json nor the lockfile.
+  run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], "npm install");
   writeFileSync(stampFile, lockHash);
 }
 // An output whose source is gone must not linger: tsc never deletes, so a removed source removes dist.
