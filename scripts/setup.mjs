@@ -50,3 +50,8 @@ writeFileSync(listFile, sources);
 for (const folder of ["io/schemas", "query-api/static"]) {
   if (existsSync(join(root, folder))) cpSync(join(root, folder), join(root, "dist", folder), { recursive: true });
 }
+// `npx viewmill` inside the checkout: npm links a package's own command only where it is installed as a dependency.
+const command = join(root, "node_modules", ".bin", "viewmill");
+writeFileSync(command, '#!/bin/sh\nbin=$(dirname "$0")\nexec "$bin/node" "$bin/../../dist/cli/main.js" "$@"\n', {
+  mode: 0o755,
+});
