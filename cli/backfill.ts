@@ -8,6 +8,7 @@ import { countHours } from "../pipelines/backfill/count-hours";
 import { exitCode } from "./audit";
 import { resolveConfig } from "./config";
 import { openDeployment } from "./deployment";
+import { streamIdentity } from "./stream-identity";
 
 const MINUTE_MS = 60_000;
 const EXIT_REJECTED = 1;
@@ -28,9 +29,9 @@ export function register(program: Command): void {
 }
 
 async function backfill(files: string[], flags: { json?: boolean }, command: Command): Promise<void> {
-  const { data, stream } = resolveConfig(command);
+  const config = resolveConfig(command);
   const sizes = files.map((file) => statSync(file).size);
-  const deployment = openDeployment(data);
+  const deployment = openDeployment(config.data);
   const bar = new SingleBar(
     { format: "{step} {bar} {percentage}%", clearOnComplete: true, noTTYOutput: false },
     undefined,
@@ -49,7 +50,8 @@ async function backfill(files: string[], flags: { json?: boolean }, command: Com
       rejected += result.rejected;
       for (const minute of result.minutes) minutes.add(minute);
     }
-    const { dedupePartitions, videoShards } = stream;
+    const { videoShards } = config.stream;
+    const { dedupePartitions } = streamIdentity(config);
     const counting = { dedupePartitions, videoShards, allowedLatenessMs: -1, followCorrections: true };
     bar.start(1, 0, { step: "counting" });
     await countHours(deployment, minutes, counting, (done, of) => {

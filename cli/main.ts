@@ -27,6 +27,7 @@ const CLEAR = new Set([
   "StoreUnavailableError",
   "SchemaVersionError",
   "ServeError",
+  "StreamIdentityError",
   "LogFullError",
 ]);
 

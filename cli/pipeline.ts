@@ -3,6 +3,7 @@ import { MINUTE_MS, parseRfc3339 } from "../domain/event";
 import { type BoundedResult, runBoundedStream } from "../pipelines/bounded/bounded-stream";
 import { resolveConfig } from "./config";
 import { openDeployment } from "./deployment";
+import { streamIdentity } from "./stream-identity";
 
 interface StreamFlags {
   runner: "direct";
@@ -28,10 +29,11 @@ export function register(program: Command): void {
     .option("--json", "print JSON")
     .addHelpText("after", "\nRunning it twice, or while the service counts, changes nothing: counts are absolute.")
     .action(async ({ from, to, json }: StreamFlags, command: Command) => {
-      const { data, stream } = resolveConfig(command);
-      const deployment = openDeployment(data);
+      const config = resolveConfig(command);
+      const deployment = openDeployment(config.data);
       try {
-        const { dedupePartitions, videoShards } = stream;
+        const { videoShards } = config.stream;
+        const { dedupePartitions } = streamIdentity(config);
         const result = await runBoundedStream(deployment, {
           fromMs: from ?? 0,
           toMs: to ?? END_OF_TIME_MS,

@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -20,6 +18,7 @@ import { AuditSchedule } from "./audit-schedule";
 import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
 import { removeServiceUrl, writeServiceUrl } from "./service-url";
+import { streamIdentity } from "./stream-identity";
 import type { StreamProcessSettings, StreamReport } from "./stream-process";
 import { Supervisor } from "./supervisor";
 
@@ -30,6 +29,8 @@ export class ServeError extends Error {
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
+/** A request must have arrived whole by then: a slow sender holds a place of those in flight. */
+const REQUEST_TIMEOUT_MS = 60_000;
 const DRAIN_DEADLINE_MS = 15_000;
 /** A stream that finishes no pass for this long while the log has entries is reported as not ready. */
 const STALLED_AFTER_MS = 30_000;
@@ -138,7 +139,7 @@ class EmbeddedService {
         finalAfterMs,
       }),
     );
-    const server = createServer(app);
+    const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, app);
     const url = await listen(server, config.http.host, config.http.port);
     stream.start();
     audits.start();
@@ -212,14 +213,7 @@ function ingestLimits(config: Config) {
 }
 
 function streamSettings(config: Config): StreamProcessSettings {
-  return { folder: config.data, writer: writerName(config.data), ...config.stream };
-}
-
-/** Names the archive objects of this data folder; made once, so that two folders never write the same names into one archive. */
-function writerName(folder: string): string {
-  const file = join(folder, "writer-id");
-  if (!existsSync(file)) writeFileSync(file, `stream-${randomUUID().slice(0, 8)}\n`, { flag: "wx" });
-  return readFileSync(file, "utf8").trim();
+  return { folder: config.data, ...config.stream, ...streamIdentity(config) };
 }
 
 function listen(server: Server, host: string, portNumber: number): Promise<string> {
