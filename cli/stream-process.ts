@@ -43,8 +43,6 @@ export type StreamReport =
     };
 
 const LOCK_DEADLINE_MS = 60_000;
-/** More cells a transaction coalesce more of the hours, days and totals above them. */
-const MAX_CELLS_PER_TRANSACTION = 131_072;
 const POLL_INTERVAL_MS = 100;
 export const PIPELINE_LOCK = "pipeline";
 const WRITTEN_CELLS = "embedded/written-cells";
@@ -57,7 +55,7 @@ async function main(settings: StreamProcessSettings): Promise<void> {
   const { folder } = settings;
   // A stream whose parent was killed may still be finishing its pass; two at once would be safe, but wasteful.
   await waitForLock(folder, PIPELINE_LOCK, { deadlineMs: LOCK_DEADLINE_MS, signal: stop.signal });
-  const counters = new ThreadedCounterStore({ folder, maxCellsPerTransaction: MAX_CELLS_PER_TRANSACTION });
+  const counters = new ThreadedCounterStore({ folder });
   const state = new SqliteStreamState({ folder });
   const deadLetters = new SqliteDeadLetters({ folder });
   const archive = new DirectoryArchive({ folder: join(folder, "archive") });

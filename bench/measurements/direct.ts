@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { minuteOf } from "../../domain/event";
 import type { MinuteCounts } from "../../domain/minute-counts";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
-import { SqliteCounterStore } from "../../io/sqlite/counter-store";
+import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import { countingGraph } from "../../pipelines/counting-graph";
@@ -51,7 +51,7 @@ export const directGraph = defineTask(
       return { ...times(await timed(() => runGraphs(frames))), digest: undefined };
     }
     mkdirSync(store, { recursive: true });
-    const counters = new SqliteCounterStore({ folder: store });
+    const counters = new ThreadedCounterStore({ folder: store });
     provideResource(RESOURCES.counterStore, counters);
     provideResource(RESOURCES.streamState, new SqliteStreamState({ folder: store }));
     provideResource(RESOURCES.deadLetters, new SqliteDeadLetters({ folder: store }));
@@ -93,7 +93,7 @@ async function runGraphs(frames: string): Promise<void> {
 }
 
 export async function storedDigest(
-  counters: SqliteCounterStore,
+  counters: ThreadedCounterStore,
   fromMinute: number,
   toMinute: number,
 ): Promise<CountsDigest> {

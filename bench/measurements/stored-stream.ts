@@ -5,7 +5,7 @@ import { countByMinute } from "../../domain/event-columns";
 import { provideResource } from "../../engine";
 import { decodeBatch } from "../../io/avro/batch";
 import { DirectoryArchive } from "../../io/directory/archive";
-import { SqliteCounterStore } from "../../io/sqlite/counter-store";
+import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
 import { SqliteStreamState } from "../../io/sqlite/stream-state";
@@ -35,7 +35,7 @@ const PASS: PassOptions = {
 };
 
 export interface StoredStream {
-  deps: PassDependencies & { log: SqliteEventLog; counters: SqliteCounterStore };
+  deps: PassDependencies & { log: SqliteEventLog; counters: ThreadedCounterStore };
   append(payloads: Iterable<Buffer>): Promise<void>;
   /** Pass after pass until the log has nothing new. */
   count(): Promise<{ passes: number; events: number; recounted: number }>;
@@ -48,7 +48,7 @@ export async function openStream(folder: string): Promise<StoredStream> {
   const deps = {
     log,
     archive: new DirectoryArchive({ folder: join(folder, "archive") }),
-    counters: new SqliteCounterStore({ folder }),
+    counters: new ThreadedCounterStore({ folder }),
     state: new SqliteStreamState({ folder }),
     deadLetters: new SqliteDeadLetters({ folder }),
     panes: new EmbeddedPaneCache(RETAINED_IDS),

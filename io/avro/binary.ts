@@ -2,7 +2,7 @@
  * Avro's binary encoding (Avro 1.12 specification, "Binary encoding"), the few kinds the hot path needs, by hand: a library makes
  * an object per event, which costs more than everything else together (docs/decisions). Tests hold it against avsc.
  */
-import type { NameSpans } from "../../domain/name-table";
+import { grown, type NameSpans } from "../../domain/name-table";
 
 declare global {
   /** Node's own fast paths behind Buffer.toString and Buffer.write; present in every Node, absent from its types. */
@@ -113,18 +113,21 @@ export class AvroReader {
 
   /** An array of strings as spans of the message, none of them made into a string. */
   spans(): NameSpans {
-    const starts: number[] = [];
-    const ends: number[] = [];
+    let starts = new Uint32Array(0);
+    let ends = starts;
+    let at = 0;
     for (let count = this.blockCount(); count > 0; count = this.blockCount()) {
-      for (let i = 0; i < count; i++) {
+      starts = at === 0 ? new Uint32Array(count) : grown(starts, new Uint32Array(at + count));
+      ends = at === 0 ? new Uint32Array(count) : grown(ends, new Uint32Array(at + count));
+      for (const end = at + count; at < end; at++) {
         const length = this.size();
         if (length > this.remaining) throw new AvroError("the data ends inside a string");
-        starts.push(this.position);
+        starts[at] = this.position;
         this.position += length;
-        ends.push(this.position);
+        ends[at] = this.position;
       }
     }
-    return { bytes: this.bytes, starts: Uint32Array.from(starts), ends: Uint32Array.from(ends) };
+    return { bytes: this.bytes, starts, ends };
   }
 
   strings(): string[] {

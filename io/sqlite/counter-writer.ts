@@ -12,6 +12,9 @@ interface ApplyQuestion {
   followCorrections: boolean;
 }
 
+/** More cells a transaction coalesce more of the hours, days and totals above them; nobody waits on this thread. */
+const MAX_CELLS_PER_TRANSACTION = 131_072;
+
 /** Marks the worker data of this file, which is both the writer and the thread it starts. */
 const THREAD = "viewmill-counter-writer";
 
@@ -21,7 +24,10 @@ export class ThreadedCounterStore extends SqliteCounterStore {
   /** Throws `StoreUnavailableError`, `SchemaVersionError`. The thread starts at the first `apply`. */
   constructor(options: CounterStoreOptions) {
     super(options);
-    this.#thread = new ThreadChannel(__filename, { kind: THREAD, options });
+    this.#thread = new ThreadChannel(__filename, {
+      kind: THREAD,
+      options: { maxCellsPerTransaction: MAX_CELLS_PER_TRANSACTION, ...options },
+    });
   }
 
   /** As SqliteCounterStore.apply. The counts are copied: a thread that dies leaves them whole, to be applied again. */
