@@ -19,6 +19,8 @@ export interface BenchParameters {
   steadySeconds: number;
   readsPerSecond: number;
   freshnessProbes: number;
+  /** Quiet before the light probes: after a burst the stream rests as long as its last pass took. */
+  settleSeconds: number;
   heavyMinuteEvents: number;
   auditEvents: number;
   idleSeconds: number;
@@ -40,6 +42,7 @@ const FULL: BenchParameters = {
   steadySeconds: 30,
   readsPerSecond: 200,
   freshnessProbes: 40,
+  settleSeconds: 5,
   heavyMinuteEvents: 3_000_000,
   auditEvents: 1_000_000,
   idleSeconds: 10,
@@ -59,6 +62,7 @@ const QUICK: BenchParameters = {
   steadySeconds: 3,
   readsPerSecond: 50,
   freshnessProbes: 4,
+  settleSeconds: 1,
   heavyMinuteEvents: 100_000,
   auditEvents: 50_000,
   idleSeconds: 2,

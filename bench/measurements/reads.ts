@@ -1,5 +1,5 @@
 import { BATCH_CONTENT_TYPE } from "../../ingest-api/body-format";
-import type { LatencySummary } from "../load/latencies";
+import { type LatencySummary, pauseUntil } from "../load/latencies";
 import { probeFreshness } from "../load/probe-freshness";
 import { probeReads } from "../load/probe-reads";
 import { sendBodies } from "../load/send-bodies";
@@ -74,10 +74,11 @@ export const measurement: Measurement = {
   name: "reads",
   title: "Reads and freshness, light and while ingesting a steady load",
   async run(bench: Bench) {
-    const { freshnessProbes, steadyEventsPerSecond } = bench.parameters;
+    const { freshnessProbes, steadyEventsPerSecond, settleSeconds } = bench.parameters;
     const service = await startService(bench.newFolder());
     try {
       await loadHistory(bench, service);
+      await pauseUntil(performance.now() + settleSeconds * 1_000);
       const { result: light } = await bench.task(probeFreshness, { url: service.url, probes: freshnessProbes });
       const steady = await underSteadyLoad(bench, service);
       const processes = processTree(service.pid);
