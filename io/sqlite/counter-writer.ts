@@ -13,7 +13,7 @@ interface ApplyQuestion {
 }
 
 /** More cells a transaction coalesce more of the hours, days and totals above them; nobody waits on this thread. */
-const MAX_CELLS_PER_TRANSACTION = 131_072;
+const MAX_CELLS_PER_TRANSACTION = 262_144;
 
 /** Marks the worker data of this file, which is both the writer and the thread it starts. */
 const THREAD = "viewmill-counter-writer";
