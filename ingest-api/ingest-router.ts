@@ -78,7 +78,7 @@ type Answer =
 
 export const INGEST_PATH = "/v1/events";
 
-/** The write API (product.md, section 3). Loads the stamps an earlier process gave; rejects when the log cannot be read. */
+/** The write API. Loads the stamps an earlier process gave; rejects when the log cannot be read. */
 export async function createIngestRouter(dependencies: IngestDependencies): Promise<IngestApi> {
   const limits = { ...DEFAULT_INGEST_LIMITS, ...dependencies.limits };
   const stampBook = new StampBook(limits.maxStamps);

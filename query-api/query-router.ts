@@ -1,4 +1,4 @@
-/** The read API (product.md, section 4): every path of it, each in its own file, and the answers that are alike for all. */
+/** The read API: every path of it, each in its own file, and the answers that are alike for all. */
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from "express";
 import { StoreUnavailableError } from "../io/ports";
 import type { Answer } from "./answer";
