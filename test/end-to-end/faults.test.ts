@@ -140,7 +140,8 @@ function tmpfs(): Disk {
       rmSync(ballast());
     },
     remove() {
-      if (mount !== "") execFileSync("umount", [mount], { stdio: "ignore" });
+      // Lazily: a killed process may be seen as ended while its last thread still closes its files.
+      if (mount !== "") execFileSync("umount", ["--lazy", mount], { stdio: "ignore" });
     },
   };
 }
