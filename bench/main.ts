@@ -37,6 +37,9 @@ function integer(text: string): number {
   return number;
 }
 
+// Through process.exit, whose listeners stop the service and remove the data.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 const program = new Command("npm run bench --")
   .description("measures Viewmill on this machine beside baselines measured in the same run")
   .addOption(

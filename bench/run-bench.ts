@@ -41,6 +41,8 @@ export async function runBench(options: RunOptions): Promise<BenchReport> {
   const startedAt = new Date();
   const machine = machineInfo();
   const folder = mkdtempSync(join(tmpdir(), "viewmill-bench-"));
+  const clear = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", clear);
   const bench = new Bench(options.parameters, folder, options.profileFolder);
   const chosen = MEASUREMENTS.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
   const measurements: MeasurementReport[] = [];
@@ -50,7 +52,8 @@ export async function runBench(options: RunOptions): Promise<BenchReport> {
       measurements.push(await reportOf(measurement, bench));
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    clear();
+    process.off("exit", clear);
   }
   return {
     schema: REPORT_SCHEMA,

@@ -10,8 +10,9 @@ async function main(): Promise<void> {
   const [, , file = "", name = "", parameters = "null"] = commandLine();
   const stopped = new Promise<void>((resolve) => {
     process.on("message", () => resolve());
-    process.on("disconnect", () => resolve());
   });
+  // Nobody is left to take the result.
+  process.on("disconnect", () => process.exit(1));
   const context: TaskContext = { ready: (value) => void tell({ kind: "ready", value }), stopped };
   await import(file);
   const result = await definedTask(name).run(JSON.parse(parameters), context);

@@ -22,7 +22,14 @@ export async function startService(folder: string): Promise<Service> {
   const child = spawn(process.execPath, [MAIN, "serve", "--port", "0", "--data", folder, "--log-level", "error"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  const closed = new Promise<void>((resolve) =>
+    child.once("close", () => {
+      process.off("exit", kill);
+      resolve();
+    }),
+  );
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).on("line", (line) => {
       const found = /^viewmill listening on (\S+)$/.exec(line)?.[1];

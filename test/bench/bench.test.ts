@@ -23,7 +23,7 @@ describe("npm run bench -- --quick", () => {
     const ran = await promisify(execFile)(process.execPath, [MAIN, ...args]);
     table = ran.stdout;
     report = JSON.parse(readFileSync(json, "utf8")) as BenchReport;
-  }, 120_000);
+  }, 300_000);
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
