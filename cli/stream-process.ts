@@ -2,6 +2,7 @@
  * The process of the embedded stream: a child of `serve`, so that counting never slows ingest and reads, and can crash alone. Its settings
  * come as the first argument (JSON); it reports each pass to its parent and ends when the parent does.
  */
+import { setPriority } from "node:os";
 import { join } from "node:path";
 import { provideResource } from "../engine";
 import { DirectoryArchive } from "../io/directory/archive";
@@ -43,11 +44,14 @@ export type StreamReport =
     };
 
 const LOCK_DEADLINE_MS = 60_000;
+const BELOW_NORMAL_NICE = 5;
 const POLL_INTERVAL_MS = 100;
 export const PIPELINE_LOCK = "pipeline";
 const WRITTEN_CELLS = "embedded/written-cells";
 
 async function main(settings: StreamProcessSettings): Promise<void> {
+  // Requests come first when there is not enough of the processor for both.
+  setPriority(BELOW_NORMAL_NICE);
   const stop = new AbortController();
   process.on("disconnect", () => stop.abort());
   process.on("SIGTERM", () => stop.abort());

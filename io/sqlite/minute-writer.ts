@@ -53,7 +53,6 @@ FROM staged s LEFT JOIN minute_cells m
   ON m.hour = s.hour AND m.video = s.video AND m.type = s.type AND m.minute = s.minute
 WHERE (m.hour IS NULL AND (s.count > 0 OR s.correction > 0))
   OR (iif(s.correction = ${FOLLOW}, m.correction, s.correction), s.count, s.sum_high, s.sum_low, s.last_ms) > ${version("m")}
-ORDER BY s.video, s.type, s.day, s.hour, s.minute
 ON CONFLICT DO UPDATE SET
   count = excluded.count, sum_high = excluded.sum_high, sum_low = excluded.sum_low, last_ms = excluded.last_ms,
   correction = excluded.correction, call = excluded.call,
@@ -161,32 +160,51 @@ export class MinuteWriter {
     this.#rebuild.forget();
   }
 
+  /** Staged in the order of `changed`'s key, so that every table is written from left to right. */
   #stage(slices: readonly MinuteSlice[]): void {
     const many: number[] = new Array(COLUMNS * ROWS_A_STATEMENT).fill(0);
     let at = 0;
-    for (const { call, counts, fromRow, toRow, followCorrections } of slices) {
-      const { minute, videos, types, videoIndex, typeIndex, corrections } = counts;
-      const hour = Math.floor(minute / 60);
-      const day = Math.floor(hour / 24);
-      for (let row = fromRow; row < toRow; row++) {
-        many[at] = day;
-        many[at + 1] = hour;
-        many[at + 2] = this.#videos.idFor(videos[videoIndex[row]!]!);
-        many[at + 3] = this.#types.idFor(types[typeIndex[row]!]!);
-        many[at + 4] = minute;
-        many[at + 5] = counts.counts[row]!;
-        many[at + 6] = counts.sumHigh[row]!;
-        many[at + 7] = counts.sumLow[row]!;
-        many[at + 8] = counts.lastMsInMinute[row]!;
-        many[at + 9] = followCorrections ? FOLLOW : (corrections?.[row] ?? 0);
-        many[at + 10] = call;
-        at += COLUMNS;
-        if (at === many.length) {
-          this.#stageMany.run(...many);
-          at = 0;
-        }
+    for (const { slice, row, video, type } of this.#sorted(slices)) {
+      const { call, counts, followCorrections } = slice;
+      const hour = Math.floor(counts.minute / 60);
+      many[at] = Math.floor(hour / 24);
+      many[at + 1] = hour;
+      many[at + 2] = video;
+      many[at + 3] = type;
+      many[at + 4] = counts.minute;
+      many[at + 5] = counts.counts[row]!;
+      many[at + 6] = counts.sumHigh[row]!;
+      many[at + 7] = counts.sumLow[row]!;
+      many[at + 8] = counts.lastMsInMinute[row]!;
+      many[at + 9] = followCorrections ? FOLLOW : (counts.corrections?.[row] ?? 0);
+      many[at + 10] = call;
+      at += COLUMNS;
+      if (at === many.length) {
+        this.#stageMany.run(...many);
+        at = 0;
       }
     }
     for (let from = 0; from < at; from += COLUMNS) this.#stageOne.run(...many.slice(from, from + COLUMNS));
   }
+
+  #sorted(slices: readonly MinuteSlice[]): StagedCell[] {
+    const cells: StagedCell[] = [];
+    for (const slice of slices) {
+      const { minute, videos, types, videoIndex, typeIndex } = slice.counts;
+      const typeIds = types.map((type) => this.#types.idFor(type));
+      for (let row = slice.fromRow; row < slice.toRow; row++) {
+        const video = this.#videos.idFor(videos[videoIndex[row]!]!);
+        cells.push({ slice, row, video, type: typeIds[typeIndex[row]!]!, minute });
+      }
+    }
+    return cells.sort((a, b) => a.video - b.video || a.type - b.type || a.minute - b.minute);
+  }
+}
+
+interface StagedCell {
+  slice: MinuteSlice;
+  row: number;
+  video: number;
+  type: number;
+  minute: number;
 }

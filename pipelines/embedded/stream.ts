@@ -10,6 +10,9 @@ export interface StreamOptions extends PassOptions {
   pollIntervalMs: number;
 }
 
+/** A long pass, such as one over a backlog, earns no longer rest than this: what comes meanwhile would wait for all of it. */
+const MAX_REST_MS = 1_000;
+
 /**
  * The embedded stream: pass after pass until `signal` aborts. While it keeps up, it spaces passes so that they take at most
  * `maxCpuShare` of a core; with a backlog it runs them back to back. A pass that fails ends the stream with its error: the process
@@ -30,8 +33,9 @@ export async function runStream(
     }
     const tookMs = performance.now() - startedAt;
     onPass(result, tookMs);
-    if (result.caughtUp)
-      await pause(Math.max(options.minPassIntervalMs, tookMs / options.maxCpuShare) - tookMs, signal);
+    if (!result.caughtUp) continue;
+    const restMs = Math.max(options.minPassIntervalMs, tookMs / options.maxCpuShare) - tookMs;
+    await pause(Math.min(restMs, MAX_REST_MS), signal);
   }
 }
 
