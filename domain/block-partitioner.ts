@@ -1,5 +1,5 @@
 import { MINUTE_MS } from "./event";
-import { EventBlockBuilder } from "./event-block";
+import { type BlockRows, EventBlockBuilder, MAX_TAKEN } from "./event-block";
 import type { EventColumns } from "./event-columns";
 import { NameTable, textSpans } from "./name-table";
 import { partitionOf } from "./pane";
@@ -26,6 +26,7 @@ export class BlockPartitioner {
   private readonly open = new Map<number, (EventBlockBuilder | undefined)[]>();
   private sealed: SealedBlock[] = [];
   private openEvents = 0;
+  private readonly touched: EventBlockBuilder[] = [];
 
   constructor(
     private readonly partitions: number,
@@ -39,31 +40,41 @@ export class BlockPartitioner {
     const videos = this.videos.indexSpans(columns.videoSpans ?? textSpans(columns.videos));
     const types = this.types.indexSpans(textSpans(columns.types));
     const lateRule = this.allowedLatenessMs !== Number.POSITIVE_INFINITY;
+    const rows: BlockRows = { ids, videos, videoIndex, types, typeIndex, timesMs, values };
     let minute = Number.NaN;
     let builders: (EventBlockBuilder | undefined)[] | undefined;
-    for (let row = 0; row < count; row++) {
-      const timeMs = timesMs[row]!;
-      const itsMinute = Math.floor(timeMs / MINUTE_MS);
-      if (itsMinute !== minute) {
-        minute = itsMinute;
-        builders = minutes === undefined || minutes.has(minute) ? this.buildersOf(minute) : undefined;
-      }
-      if (builders === undefined) continue;
-      if (lateRule) {
-        const received = typeof receivedAtMs === "number" ? receivedAtMs : receivedAtMs[row]!;
-        if (received - timeMs > this.allowedLatenessMs) {
-          this.late.set(minute, (this.late.get(minute) ?? 0) + 1);
-          continue;
+    for (let from = 0; from < count; from += MAX_TAKEN) {
+      const to = Math.min(from + MAX_TAKEN, count);
+      for (let row = from; row < to; row++) {
+        const timeMs = timesMs[row]!;
+        const itsMinute = Math.floor(timeMs / MINUTE_MS);
+        if (itsMinute !== minute) {
+          minute = itsMinute;
+          builders = minutes === undefined || minutes.has(minute) ? this.buildersOf(minute) : undefined;
         }
+        if (builders === undefined) continue;
+        if (lateRule) {
+          const received = typeof receivedAtMs === "number" ? receivedAtMs : receivedAtMs[row]!;
+          if (received - timeMs > this.allowedLatenessMs) {
+            this.late.set(minute, (this.late.get(minute) ?? 0) + 1);
+            continue;
+          }
+        }
+        const at = row * 4;
+        const partition =
+          this.partitions === 1 ? 0 : partitionOf(ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!, this.partitions);
+        let builder = builders[partition];
+        if (builder === undefined || (builder.pending === 0 && builder.full)) {
+          builder = this.next(minute, partition, builders);
+        }
+        if (builder.pending === 0) this.touched.push(builder);
+        builder.pendingRows[builder.pending++] = row;
       }
-      const at = row * 4;
-      const [a, b, c, d] = [ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!];
-      const partition = partitionOf(a, b, c, d, this.partitions);
-      let builder = builders[partition];
-      if (builder === undefined || builder.full) builder = this.next(minute, partition, builders);
-      const value = values === undefined ? Number.NaN : values[row]!;
-      builder.add(a, b, c, d, videos[videoIndex[row]!]!, types[typeIndex[row]!]!, timeMs - minute * MINUTE_MS, value);
-      this.openEvents++;
+      for (const builder of this.touched) {
+        this.openEvents += builder.pending;
+        builder.take(rows);
+      }
+      this.touched.length = 0;
     }
     if (this.openEvents * 40 > MAX_OPEN_BYTES) this.sealAll();
   }
@@ -79,7 +90,7 @@ export class BlockPartitioner {
 
   private next(minute: number, partition: number, builders: (EventBlockBuilder | undefined)[]): EventBlockBuilder {
     this.seal(minute, partition, builders[partition]);
-    const builder = new EventBlockBuilder(this.videos, this.types);
+    const builder = new EventBlockBuilder(this.videos, this.types, minute);
     builders[partition] = builder;
     return builder;
   }

@@ -11,24 +11,34 @@ export interface NameSpans {
  */
 export class NameTable {
   size = 0;
-  private slots = new Int32Array(64);
-  private hashes = new Uint32Array(32);
+  /** Pairs: name + 1 (0: free) and its hash. */
+  private slots = new Int32Array(128);
   private ends = new Uint32Array(32);
   private bytes = Buffer.allocUnsafeSlow(512);
+  /** Keeps the reads of indexSpans from being optimised away. */
+  protected touched = 0;
 
   constructor(private readonly seed = 0) {}
 
   index(bytes: Uint8Array, from: number, to: number): number {
+    return this.indexHashed(this.hash(bytes, from, to), bytes, from, to);
+  }
+
+  private hash(bytes: Uint8Array, from: number, to: number): number {
     let hash = this.seed ^ (to - from);
     for (let at = from; at < to; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
     hash ^= hash >>> 15;
     hash = Math.imul(hash, 0x2c1b3c6d);
-    hash = (hash ^ (hash >>> 13)) >>> 0;
-    const mask = this.slots.length - 1;
-    let slot = hash & mask;
-    for (let entry = this.slots[slot]!; entry !== 0; entry = this.slots[slot]!) {
-      if (this.hashes[entry - 1] === hash && this.same(entry - 1, bytes, from, to)) return entry - 1;
-      slot = (slot + 1) & mask;
+    return hash ^ (hash >>> 13);
+  }
+
+  private indexHashed(hash: number, bytes: Uint8Array, from: number, to: number): number {
+    const { slots } = this;
+    const mask = slots.length - 1;
+    let slot = (hash << 1) & mask;
+    for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
+      if (slots[slot + 1] === hash && this.same(entry - 1, bytes, from, to)) return entry - 1;
+      slot = (slot + 2) & mask;
     }
     return this.insert(slot, hash, bytes, from, to);
   }
@@ -38,10 +48,23 @@ export class NameTable {
     return this.index(bytes, 0, bytes.length);
   }
 
-  /** The numbers of all names of `spans`. */
+  /**
+   * The numbers of all names of `spans`. All slots are read before the first is needed: the processor waits for their cache lines together
+   * and not one after the other.
+   */
   indexSpans({ bytes, starts, ends }: NameSpans): Uint32Array {
     const numbers = new Uint32Array(starts.length);
-    for (let i = 0; i < starts.length; i++) numbers[i] = this.index(bytes, starts[i]!, ends[i]!);
+    const hashes = new Int32Array(starts.length);
+    const { slots } = this;
+    const mask = slots.length - 1;
+    let touched = 0;
+    for (let i = 0; i < starts.length; i++) {
+      const hash = this.hash(bytes, starts[i]!, ends[i]!);
+      hashes[i] = hash;
+      touched |= slots[(hash << 1) & mask]!;
+    }
+    this.touched = touched;
+    for (let i = 0; i < starts.length; i++) numbers[i] = this.indexHashed(hashes[i]!, bytes, starts[i]!, ends[i]!);
     return numbers;
   }
 
@@ -55,29 +78,29 @@ export class NameTable {
 
   private insert(slot: number, hash: number, bytes: Uint8Array, from: number, to: number): number {
     const name = this.size++;
-    if (name === this.hashes.length) {
-      this.hashes = grown(this.hashes, new Uint32Array(name * 2));
-      this.ends = grown(this.ends, new Uint32Array(name * 2));
-    }
+    if (name === this.ends.length) this.ends = grown(this.ends, new Uint32Array(name * 2));
     let end = this.start(name);
     if (end + to - from > this.bytes.length) {
       this.bytes = grown(this.bytes, Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, end + to - from)));
     }
     for (let at = from; at < to; at++) this.bytes[end++] = bytes[at]!;
     this.ends[name] = end;
-    this.hashes[name] = hash;
     this.slots[slot] = name + 1;
-    if (this.size * 2 > this.slots.length) this.rehash();
+    this.slots[slot + 1] = hash;
+    if (this.size * 4 > this.slots.length) this.rehash();
     return name;
   }
 
   private rehash(): void {
-    const slots = new Int32Array(this.slots.length * 2);
+    const old = this.slots;
+    const slots = new Int32Array(old.length * 2);
     const mask = slots.length - 1;
-    for (let name = 0; name < this.size; name++) {
-      let slot = this.hashes[name]! & mask;
-      while (slots[slot] !== 0) slot = (slot + 1) & mask;
-      slots[slot] = name + 1;
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from] === 0) continue;
+      let slot = (old[from + 1]! << 1) & mask;
+      while (slots[slot] !== 0) slot = (slot + 2) & mask;
+      slots[slot] = old[from]!;
+      slots[slot + 1] = old[from + 1]!;
     }
     this.slots = slots;
   }
