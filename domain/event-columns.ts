@@ -1,5 +1,5 @@
 import type { VideoEvent } from "./event";
-import { type AcceptanceRules, isEventType, isVideoId, MAX_TIME_MS, minuteOf, timeRejection } from "./event";
+import { type AcceptanceRules, isEventId, isEventType, isVideoId, MAX_TIME_MS, minuteOf, timeRejection } from "./event";
 import { ID_BYTES, isHashedIdBytes, isUuidBytes, uuidText, writeEventId } from "./event-identity";
 import type { NameSpans } from "./name-table";
 import type { Rejection, RejectionReason } from "./rejection";
@@ -176,7 +176,7 @@ const isValue = (value: number): boolean => Number.isNaN(value) || Number.isSafe
 const hashed = new Uint8Array(ID_BYTES);
 
 function isOwnHash(ids: Uint8Array, at: number, eventId: string | undefined): boolean {
-  if (eventId === undefined || !isHashedIdBytes(ids, at) || !/^[\x20-\x7e]{1,128}$/.test(eventId)) return false;
+  if (eventId === undefined || !isHashedIdBytes(ids, at) || !isEventId(eventId)) return false;
   if (writeEventId(eventId, hashed, 0)) return false;
   for (let i = 0; i < ID_BYTES; i++) if (hashed[i] !== ids[at + i]) return false;
   return true;
