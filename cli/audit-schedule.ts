@@ -1,13 +1,13 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import type { Archive, StreamState } from "../io/ports";
+import type { Archive, Ledger } from "../io/ports";
 import type { Config } from "./config-schema";
 
 export interface AuditScheduleOptions {
   config: Config;
   archive: Archive;
-  state: StreamState;
+  state: Ledger;
   logger: Logger;
   clock: () => number;
   finalAfterMs: number;

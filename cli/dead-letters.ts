@@ -13,7 +13,7 @@ export const EXIT_STILL_REJECTED = 1;
 export const EXIT_NOT_DELIVERED = 2;
 
 interface Selection {
-  id?: number[];
+  id?: string[];
   reason?: RejectionReason;
   limit: number;
   all?: boolean;
@@ -33,9 +33,9 @@ export function register(program: Command): void {
     (flags: Selection, command: Command) => withLetters(command, (store) => list(store, flags)),
   );
   located(letters.command("show").description("print one dead letter whole"))
-    .argument("<id>", "number of the letter", positiveInteger)
+    .argument("<id>", "of the letter, as list shows it")
     .option("--raw", "print the payload only, byte for byte")
-    .action((id: number, flags: { raw?: boolean; json?: boolean }, command: Command) =>
+    .action((id: string, flags: { raw?: boolean; json?: boolean }, command: Command) =>
       withLetters(command, (store) => show(store, id, flags)),
     );
   selecting(letters.command("replay").description("send dead letters again, after a fix"), Number.MAX_SAFE_INTEGER)
@@ -60,7 +60,7 @@ const located = (command: Command) =>
 
 const selecting = (command: Command, limit: number) =>
   located(command)
-    .option("--id <n>", "this letter; repeatable", (text, ids: number[] = []) => [...ids, positiveInteger(text)])
+    .option("--id <id>", "this letter; repeatable", (text, ids: string[] = []) => [...ids, text])
     .addOption(new Option("--reason <reason>", "those of this reason").choices(REJECTION_REASONS))
     .addOption(
       new Option("--limit <n>", "at most this many")
@@ -92,7 +92,7 @@ async function* selected(store: DeadLetters, { id, reason, limit, all }: Selecti
     return;
   }
   // Replaying appends letters: only those that are there now.
-  let afterId = 0;
+  let afterId = "0";
   const startedAtMs = Date.now();
   while (left > 0) {
     const query = { afterId, limit: Math.min(left, PAGE), ...(reason === undefined ? {} : { reason }) };
@@ -119,7 +119,7 @@ async function list(store: DeadLetters, flags: Selection): Promise<void> {
   }
 }
 
-async function show(store: DeadLetters, id: number, flags: { raw?: boolean; json?: boolean }): Promise<void> {
+async function show(store: DeadLetters, id: string, flags: { raw?: boolean; json?: boolean }): Promise<void> {
   const letter = await store.get(id);
   if (letter === undefined) {
     process.stderr.write(`viewmill: there is no dead letter ${id}\n`);

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { DirectoryArchive } from "../io/directory/archive";
-import type { Archive, CounterStore, DeadLetters, StreamState } from "../io/ports";
+import type { Archive, CounterStore, DeadLetters, LogProgress, StreamState } from "../io/ports";
 import { SqliteCounterStore } from "../io/sqlite/counter-store";
 import { prepareDataFolder } from "../io/sqlite/data-folder";
 import { SqliteDeadLetters } from "../io/sqlite/dead-letters";
+import { SqliteLogProgress } from "../io/sqlite/log-progress";
 import { SqliteLogReader } from "../io/sqlite/log-reader";
 import { SqliteStreamState } from "../io/sqlite/stream-state";
 
@@ -11,6 +12,7 @@ import { SqliteStreamState } from "../io/sqlite/stream-state";
 export interface Deployment {
   folder: string;
   log: SqliteLogReader;
+  progress: LogProgress;
   archive: Archive;
   counters: CounterStore;
   state: StreamState;
@@ -28,6 +30,7 @@ export function openDeployment(folder: string): Deployment {
   return {
     folder,
     log,
+    progress: new SqliteLogProgress(log, state),
     counters,
     state,
     deadLetters,

@@ -11,12 +11,14 @@ import { DirectoryArchive } from "../io/directory/archive";
 import { type FolderLock, openDataFolder } from "../io/sqlite/data-folder";
 import { SqliteDeadLetters } from "../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../io/sqlite/event-log";
+import { SqliteLogProgress } from "../io/sqlite/log-progress";
 import { SqliteCounterReader } from "../io/sqlite/reader-thread";
 import { SqliteStreamState } from "../io/sqlite/stream-state";
 import { createQueryRouter } from "../query-api";
 import { AuditSchedule } from "./audit-schedule";
 import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
+import { embeddedGauges } from "./log-gauges";
 import { removeServiceUrl, writeServiceUrl } from "./service-url";
 import { streamIdentity } from "./stream-identity";
 import type { StreamProcessSettings, StreamReport } from "./stream-process";
@@ -109,8 +111,9 @@ class EmbeddedService {
     const finalAfterMs = config.lateness.finalAfterMinutes * MINUTE_MS;
     const archive = new DirectoryArchive({ folder: join(folder, "archive") });
     const audits = new AuditSchedule({ config, archive, state, logger, clock: Date.now, finalAfterMs });
-    const ingest = await createIngestRouter({
+    const ingest = createIngestRouter({
       log,
+      recentStamps: await log.recentStamps(Date.now()),
       deadLetters,
       clock: Date.now,
       logger,
@@ -130,7 +133,8 @@ class EmbeddedService {
       createQueryRouter({
         counters: reader,
         state,
-        log,
+        progress: new SqliteLogProgress(log, state),
+        gauges: embeddedGauges(log, state, Date.now),
         deadLetters,
         clock: Date.now,
         logger,

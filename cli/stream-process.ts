@@ -67,7 +67,7 @@ async function main(settings: StreamProcessSettings): Promise<void> {
   const writtenCells = new WrittenCells(settings.maxWrittenCells);
   provideResource(RESOURCES.archive, archive);
   provideResource(RESOURCES.counterStore, counters);
-  provideResource(RESOURCES.streamState, state);
+  provideResource(RESOURCES.ledger, state);
   provideResource(RESOURCES.deadLetters, deadLetters);
   provideResource(RESOURCES.paneCache, panes);
   provideResource(WRITTEN_CELLS, writtenCells);

@@ -4,11 +4,11 @@ import type { Pane } from "./pane";
 
 /**
  * A count block: the counts one partition's pane has for the videos of one shard, packed. Count blocks cross the second shuffle.
- * Layout as in event-block.ts: header 8 x uint32 (cells, videos, types, 0...) | counts, sum high, sum low float64 x n |
+ * Layout as in event-block.ts: header 8 x uint32 (cells, videos, types, 0...) | counts, sum high, sum low, received float64 x n |
  * video index uint32 x n | type index uint32 x n | last ms uint16 x n | the videos' lengths and names | the types'.
  */
 const HEADER_BYTES = 32;
-const CELL_BYTES = 8 * 3 + 4 * 2 + 2;
+const CELL_BYTES = 8 * 4 + 4 * 2 + 2;
 
 /** Rows a block or a chunk of MinuteCounts holds at most; keeps elements well below 1 MB for names of usual length. */
 export const MAX_CELLS = 16_384;
@@ -29,7 +29,7 @@ export function* packPane(pane: Pane, shards: number): Generator<{ shard: number
 
 function packCells(pane: Pane, cells: readonly number[]): Uint8Array {
   const n = cells.length;
-  const numbers = new Float64Array(n * 3);
+  const numbers = new Float64Array(n * 4);
   const indexes = new Uint32Array(n * 2);
   const lastMs = new Uint16Array(n);
   const videos = new Renumbering(pane.videos.size);
@@ -39,6 +39,7 @@ function packCells(pane: Pane, cells: readonly number[]): Uint8Array {
     numbers[i] = pane.cellCount[cell]!;
     numbers[n + i] = pane.cellSumHigh[cell]!;
     numbers[2 * n + i] = pane.cellSumLow[cell]!;
+    numbers[3 * n + i] = pane.cellReceived[cell]!;
     indexes[i] = videos.number(pane.cellVideo[cell]!);
     indexes[n + i] = types.number(pane.cellType[cell]!);
     lastMs[i] = pane.cellLastMs[cell]!;
@@ -89,9 +90,10 @@ export function openCounts(packed: Uint8Array, minute: number): MinuteCounts {
     counts: new Float64Array(buffer, start, n),
     sumHigh: new Float64Array(buffer, start + n * 8, n),
     sumLow: new Float64Array(buffer, start + n * 16, n),
-    videoIndex: new Uint32Array(buffer, start + n * 24, n),
-    typeIndex: Uint16Array.from(new Uint32Array(buffer, start + n * 28, n)),
-    lastMsInMinute: new Uint16Array(buffer, start + n * 32, n),
+    received: new Float64Array(buffer, start + n * 24, n),
+    videoIndex: new Uint32Array(buffer, start + n * 32, n),
+    typeIndex: Uint16Array.from(new Uint32Array(buffer, start + n * 36, n)),
+    lastMsInMinute: new Uint16Array(buffer, start + n * 40, n),
   };
 }
 
@@ -109,6 +111,7 @@ export class CountsBuilder {
   private count = new Float64Array(64);
   private sumHigh = new Float64Array(64);
   private sumLow = new Float64Array(64);
+  private received = new Float64Array(64);
   private lastMs = new Uint16Array(64);
 
   add(part: MinuteCounts): void {
@@ -117,6 +120,7 @@ export class CountsBuilder {
     for (let i = 0; i < part.counts.length; i++) {
       const row = this.row(videos[part.videoIndex[i]!]!, types[part.typeIndex[i]!]!);
       this.count[row] = this.count[row]! + part.counts[i]!;
+      this.received[row] = this.received[row]! + (part.received ?? part.counts)[i]!;
       const low = this.sumLow[row]! + part.sumLow[i]!;
       const carry = Math.floor(low / TWO_32);
       this.sumLow[row] = low - carry * TWO_32;
@@ -145,6 +149,7 @@ export class CountsBuilder {
     this.count = grown(this.count, new Float64Array(capacity));
     this.sumHigh = grown(this.sumHigh, new Float64Array(capacity));
     this.sumLow = grown(this.sumLow, new Float64Array(capacity));
+    this.received = grown(this.received, new Float64Array(capacity));
     this.lastMs = grown(this.lastMs, new Uint16Array(capacity));
   }
 
@@ -163,6 +168,7 @@ export class CountsBuilder {
         counts: this.count.slice(from, to),
         sumHigh: this.sumHigh.slice(from, to),
         sumLow: this.sumLow.slice(from, to),
+        received: this.received.slice(from, to),
         lastMsInMinute: this.lastMs.slice(from, to),
       };
     }

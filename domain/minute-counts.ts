@@ -17,6 +17,11 @@ export interface MinuteCounts {
   sumLow: Float64Array;
   /** Latest event time of the cell, milliseconds within the minute. */
   lastMsInMinute: Uint16Array;
+  /**
+   * Events that came for the cell, repeats included: of two states of a cell with the same correction the one that received more is the later.
+   * At most 2^29 - 1 (a store may use it as a version). Absent: the count, which orders states that differ in it.
+   */
+  received?: Float64Array;
   /** Times an audit has changed the cell; absent: 0 everywhere. */
   corrections?: Float64Array;
 }

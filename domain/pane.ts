@@ -33,6 +33,8 @@ export class Pane {
   cellSumHigh = new Float64Array(64);
   cellSumLow = new Float64Array(64);
   cellLastMs = new Uint16Array(64);
+  /** Events that came for the cell, repeats included: it orders the states of a cell. */
+  cellReceived = new Float64Array(64);
   /** Video -> its first cell + 1; cell -> the video's next cell + 1. */
   private firstCell = new Int32Array(64);
   private nextCell = new Int32Array(64);
@@ -85,6 +87,7 @@ export class Pane {
           if (pair < MAX_PAIRS) known[pair] = cell;
         }
         const at = row * 4;
+        this.cellReceived[cell]!++;
         const value = values === undefined ? 0 : values[row]! || 0;
         const hash = this.runHashes[row - from]!;
         this.add(hash, ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!, cell, msInMinute[row]!, value);
@@ -260,6 +263,7 @@ export class Pane {
     this.cellSumHigh = grown(this.cellSumHigh, new Float64Array(capacity));
     this.cellSumLow = grown(this.cellSumLow, new Float64Array(capacity));
     this.cellLastMs = grown(this.cellLastMs, new Uint16Array(capacity));
+    this.cellReceived = grown(this.cellReceived, new Float64Array(capacity));
   }
 }
 

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorRequestHandler, Router } from "express";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { DeadLetters, EventLog } from "../io/ports";
+import type { DeadLetters, EventLog, Stamp } from "../io/ports";
 import { type BodyFormat, type BodyShape, bodyShape } from "./body-format";
 import { decodeBatchMessage } from "./decode-batch";
 import { decodeCloudEvents } from "./decode-cloudevents";
@@ -56,6 +56,8 @@ export const DEFAULT_INGEST_LIMITS: Readonly<IngestLimits> = {
 
 export interface IngestDependencies {
   log: EventLog;
+  /** Stamps given in the last 10 minutes, as the log remembers them. */
+  recentStamps: readonly Stamp[];
   deadLetters: DeadLetters;
   /** Epoch milliseconds. */
   clock: () => number;
@@ -78,11 +80,11 @@ type Answer =
 
 export const INGEST_PATH = "/v1/events";
 
-/** The write API. Loads the stamps an earlier process gave; rejects when the log cannot be read. */
-export async function createIngestRouter(dependencies: IngestDependencies): Promise<IngestApi> {
+/** The write API. One router a registry. */
+export function createIngestRouter(dependencies: IngestDependencies): IngestApi {
   const limits = { ...DEFAULT_INGEST_LIMITS, ...dependencies.limits };
   const stampBook = new StampBook(limits.maxStamps);
-  stampBook.load(await dependencies.log.recentStamps(dependencies.clock()));
+  stampBook.load(dependencies.recentStamps);
   const inFlight = new InFlight(limits);
   const metrics = new IngestMetrics(dependencies.registry, inFlight, stampBook);
   const ingest = new Ingest(dependencies, limits, stampBook, inFlight, metrics);

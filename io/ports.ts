@@ -33,12 +33,21 @@ export interface LogEntry {
   appendedAtMs: number;
 }
 
+/** The writing side of a log: what ingest needs of it. */
 export interface EventLog {
   /**
-   * Appends durably: once the promise resolves, the batch survives kill -9 and power loss.
-   * Rejects with `LogFullError` when the backlog bound is reached, with `StoreUnavailableError` when the
-   * store cannot write (full disk, read-only folder); a rejected batch may be appended again.
+   * Appends durably: once the promise resolves, the batch survives kill -9 of every process (and power loss, where the log promises that).
+   * Rejects with `LogFullError` when the log cannot take more now, with `StoreUnavailableError` when it cannot be reached or
+   * cannot write, or when the outcome is unknown; a rejected batch may be appended again.
    */
+  append(batch: LogBatch): Promise<unknown>;
+  /** Rejects with `StoreUnavailableError` when an append would not succeed now. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The log of one machine: it has one order, keeps its own books and is trimmed by its reader. */
+export interface EmbeddedLog extends EventLog {
   append(batch: LogBatch): Promise<{ position: number }>;
   /** Entries with position > `after`, ascending, at most `maxEntries` and about `maxBytes` (at least one entry). */
   read(after: number, maxEntries: number, maxBytes: number): Promise<LogEntry[]>;
@@ -54,7 +63,65 @@ export interface EventLog {
   recentStamps(nowMs: number): Promise<Stamp[]>;
   /** Bytes waiting (appended, not trimmed). */
   backlogBytes(): Promise<number>;
+}
+
+/** One message of a log that several processes share. */
+export interface LogMessage {
+  /** Unique in the log; a message that is delivered again keeps it. */
+  id: string;
+  payload: Uint8Array;
+  /** Events by minute of event time, as declared by whoever appended; undefined where nothing was declared (a foreign producer). */
+  acceptedByMinute: ReadonlyMap<number, number> | undefined;
+  appendedAtMs: number;
+}
+
+/** Some messages of a log, taken to be archived together. */
+export interface LogPortion {
+  /**
+   * First part of the names of the archive objects written from it: letters, digits, `.`, `_`, `-`; at most 150. Where the log has positions
+   * (`exact`), a portion taken again after a crash has the same name and the same messages.
+   */
+  name: string;
+  exact: boolean;
+  messages: LogMessage[];
+  /** Acknowledges: the messages are archived. Rejects when the portion has meanwhile been given to another reader. */
+  done(): Promise<void>;
+  /** Gives the messages back, to be taken again. */
+  abandon(): Promise<void>;
+}
+
+/** The reading side of a shared log: an own consumer group or subscription; several processes share the work. */
+export interface LogSubscription {
+  /**
+   * The next portion, of at most `maxMessages` and about `maxBytes` (at least one message), after at most `waitMs`; undefined when nothing came.
+   * Portions may be open at the same time; `done` is called in any order.
+   */
+  take(limits: { maxMessages: number; maxBytes: number; waitMs: number }): Promise<LogPortion | undefined>;
+  /** Append time of the oldest message that is not done, over all readers of the group; undefined: all are done. */
+  oldestWaitingMs(): Promise<number | undefined>;
   close(): Promise<void>;
+}
+
+/** Batches kept outside of the log, which carries a reference instead (claim check). */
+export interface ClaimStore {
+  /** Durable when it resolves; `name` is unique. */
+  write(name: string, content: Uint8Array): Promise<void>;
+  /** Rejects with `ClaimMissingError` where there is none of that name. */
+  read(name: string): Promise<Uint8Array>;
+}
+
+export class ClaimMissingError extends Error {
+  override readonly name = "ClaimMissingError";
+}
+
+/** How far the events of the log have come: into the archive and the counters. */
+export interface LogProgress {
+  /** Whether there are messages that are not archived yet. */
+  behind(): Promise<boolean>;
+  /** Events answered as accepted by minute of event time, in [fromMinute, toMinute); backfilled ones are not among them. */
+  accepted(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
+  /** Every event accepted before this is in the counters. Never after `nowMs`. */
+  completeThroughMs(nowMs: number): Promise<number>;
 }
 
 export class LogFullError extends Error {
@@ -162,6 +229,8 @@ export interface PartitionLedger {
 
 export interface LedgerMinute {
   minute: number;
+  /** Events the listed objects' messages declared as accepted; 0 where the log itself keeps these books. */
+  accepted: number;
   /** Events in listed archive objects, repeats included. */
   archived: number;
   /** Those of them that came by backfill and not through the log; accepted = the log's accepted + backfilled. */
@@ -177,6 +246,13 @@ export interface ArchivedObject {
   minute: number;
   events: number;
   sizeBytes: number;
+  /** Events of the minute that the archived messages declared as accepted; absent where the log itself keeps these books. */
+  accepted?: number;
+  /**
+   * Messages of the object and the events each has in this minute, where the log may deliver a message twice (`LogPortion.exact` is
+   * false): a message that is in two objects is then in the books once.
+   */
+  messages?: { id: string; events: number; accepted: number }[];
 }
 
 /** A log range whose archive objects are being written; redone exactly after a crash. */
@@ -222,30 +298,36 @@ export interface AuditDifference {
 
 export type MinuteStatus = "changed" | "audited";
 
-/** What the stream and the audit remember beside the counters. Kept in the same store as the counters. */
-export interface StreamState {
-  checkpoint(): Promise<number>;
-  pending(): Promise<PendingRange | undefined>;
-  setPending(range: PendingRange): Promise<void>;
-  /**
-   * Ends a pass in one transaction: checkpoint = `position`, no pending range, objects listed, minutes marked changed
-   * (which ends their `audited` state). Never moves the checkpoint back.
-   */
-  completePass(position: number, objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void>;
-  /** Adds objects that did not come through the log (backfill). `accepted` of their minutes is the same events. */
+/** The books: what the archive, the stream and the audits know of each minute. Kept in the same store as the counters. */
+export interface Ledger {
+  /** Lists objects (again changes nothing but their numbers) and marks the minutes changed, which ends their `audited` state. */
   addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void>;
   archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]>;
   /** Absolute values per (minute, partition); the one with more received (then more counted) wins. */
   writeLedger(rows: readonly PartitionLedger[]): Promise<void>;
   ledger(fromMinute: number, toMinute: number): Promise<LedgerMinute[]>;
-  /** Grows by one whenever the minute changes; read before an audit compares, checked when it marks. */
+  /** Grows whenever the minute changes; read before an audit compares, checked when it marks. 0: never changed (left out). */
   changeSequences(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
   /** Marks minutes audited, but only those whose change sequence is still the given one (0: never changed). */
   markAudited(minutes: readonly { minute: number; changeSequence: number }[]): Promise<void>;
   /** How many minutes of [fromMinute, toMinute) are audited and unchanged since, by bucket of `bucketMinutes` (key: first minute). */
   auditedCounts(fromMinute: number, toMinute: number, bucketMinutes: number): Promise<Map<number, number>>;
   addAudit(report: AuditReport): Promise<void>;
+  /** Newest first. */
   audits(limit: number): Promise<AuditReport[]>;
+  close(): Promise<void>;
+}
+
+/** The ledger of one machine, and how far its stream has come. */
+export interface StreamState extends Ledger {
+  checkpoint(): Promise<number>;
+  pending(): Promise<PendingRange | undefined>;
+  setPending(range: PendingRange): Promise<void>;
+  /**
+   * Ends a pass in one transaction: checkpoint = `position`, no pending range, objects listed, minutes marked changed.
+   * Never moves the checkpoint back.
+   */
+  completePass(position: number, objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void>;
 }
 
 // ---------------------------------------------------------------- DeadLetters
@@ -263,16 +345,17 @@ export interface NewDeadLetter {
 }
 
 export interface DeadLetter extends NewDeadLetter {
-  id: number;
+  /** Opaque, at most 200 printable ASCII characters without spaces; unique in the store. */
+  id: string;
   replayedAtMs?: number;
 }
 
 export interface DeadLetters {
-  /** Durable when it resolves. Rejects with `StoreUnavailableError` or, past the size bound, `LogFullError`. */
+  /** Durable when it resolves. Rejects with `StoreUnavailableError` or, past the size bound (where it has one), `LogFullError`. */
   append(letters: readonly NewDeadLetter[]): Promise<void>;
-  list(query: { afterId?: number; limit: number; reason?: RejectionReason; replayed?: boolean }): Promise<DeadLetter[]>;
-  get(id: number): Promise<DeadLetter | undefined>;
-  markReplayed(ids: readonly number[], atMs: number): Promise<void>;
+  list(query: { afterId?: string; limit: number; reason?: RejectionReason; replayed?: boolean }): Promise<DeadLetter[]>;
+  get(id: string): Promise<DeadLetter | undefined>;
+  markReplayed(ids: readonly string[], atMs: number): Promise<void>;
   /** Rejected events by minute of receipt in [fromMinute, toMinute). */
   rejectedByMinute(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
   close(): Promise<void>;

@@ -1,5 +1,5 @@
 import { MINUTE_MS } from "../domain/event";
-import type { StreamState } from "../io/ports";
+import type { Ledger } from "../io/ports";
 import type { Freshness } from "./freshness";
 import { nextTurn } from "./next-turn";
 import type { BucketedRange, Range } from "./range";
@@ -7,7 +7,7 @@ import type { BucketedRange, Range } from "./range";
 export type BucketState = "provisional" | "final" | "audited";
 
 export interface StateRules {
-  state: Pick<StreamState, "auditedCounts">;
+  state: Pick<Ledger, "auditedCounts">;
   /** How long after its end a minute may still grow by the lateness rule. */
   finalAfterMs: number;
 }

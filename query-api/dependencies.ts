@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { CounterStore, DeadLetters, EventLog, StreamState } from "../io/ports";
+import type { CounterStore, DeadLetters, Ledger, LogProgress } from "../io/ports";
 
 export interface Readiness {
   name: string;
@@ -8,11 +8,21 @@ export interface Readiness {
   detail: string;
 }
 
+/** A number of the log's own, e.g. how many bytes wait. */
+export interface LogGauge {
+  /** Prometheus name, `viewmill_...` */
+  name: string;
+  help: string;
+  value: () => Promise<number>;
+}
+
 /** What the read API needs of the service around it. */
 export interface QueryDependencies {
   counters: Pick<CounterStore, "totals" | "read" | "top">;
-  state: Pick<StreamState, "checkpoint" | "auditedCounts" | "audits" | "ledger">;
-  log: Pick<EventLog, "firstAfter" | "accepted" | "backlogBytes" | "head">;
+  state: Pick<Ledger, "auditedCounts" | "audits" | "ledger">;
+  progress: LogProgress;
+  /** What else /metrics says of the log, read at each scrape. */
+  gauges: readonly LogGauge[];
   deadLetters: Pick<DeadLetters, "rejectedByMinute">;
   /** Epoch milliseconds. */
   clock: () => number;

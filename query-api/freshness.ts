@@ -1,4 +1,4 @@
-import type { EventLog, StreamState } from "../io/ports";
+import type { LogProgress } from "../io/ports";
 
 export interface Freshness {
   asOfMs: number;
@@ -7,17 +7,15 @@ export interface Freshness {
 }
 
 export interface FreshnessSources {
-  state: Pick<StreamState, "checkpoint">;
-  log: Pick<EventLog, "firstAfter">;
+  progress: Pick<LogProgress, "completeThroughMs">;
   clock: () => number;
 }
 
 /**
- * To be called before the counters are read: whatever the checkpoint covers now is in them then. The clock is asked
- * first, so that an event appended meanwhile is never promised.
+ * To be called before the counters are read: what is complete now is in them then. The clock is asked first, so that an event
+ * appended meanwhile is never promised.
  */
-export async function readFreshness({ state, log, clock }: FreshnessSources): Promise<Freshness> {
+export async function readFreshness({ progress, clock }: FreshnessSources): Promise<Freshness> {
   const asOfMs = clock();
-  const next = await log.firstAfter(await state.checkpoint());
-  return { asOfMs, completeThroughMs: next === undefined ? asOfMs : Math.min(next.appendedAtMs, asOfMs) };
+  return { asOfMs, completeThroughMs: Math.min(await progress.completeThroughMs(asOfMs), asOfMs) };
 }

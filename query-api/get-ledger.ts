@@ -70,13 +70,17 @@ async function ledgerText(dependencies: QueryDependencies, { startMs, endMs }: R
 }
 
 /** The stream's side is read first: an event is accepted before it is archived, so never more is archived than accepted. */
-async function readBooks({ state, log }: QueryDependencies, from: number, to: number): Promise<Map<number, Books>> {
+async function readBooks(
+  { state, progress }: QueryDependencies,
+  from: number,
+  to: number,
+): Promise<Map<number, Books>> {
   const books = new Map<number, Books>();
   for (const { minute, archived, backfilled, counted, duplicate, late } of await state.ledger(from, to)) {
     if (archived + counted + duplicate + late === 0) continue;
     books.set(minute, { accepted: backfilled, archived, counted, duplicate, late });
   }
-  for (const [minute, events] of await log.accepted(from, to)) {
+  for (const [minute, events] of await progress.accepted(from, to)) {
     const book = books.get(minute);
     if (book !== undefined) book.accepted += events;
     else if (events > 0) books.set(minute, { accepted: events, archived: 0, counted: 0, duplicate: 0, late: 0 });

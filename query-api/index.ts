@@ -1,2 +1,2 @@
-export type { QueryDependencies, Readiness } from "./dependencies";
+export type { LogGauge, QueryDependencies, Readiness } from "./dependencies";
 export { createQueryRouter } from "./query-router";

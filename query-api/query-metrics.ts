@@ -32,7 +32,7 @@ export class QueryMetrics {
   }
 }
 
-function backlogGauges(registry: Registry, { state, log, clock, logger }: QueryDependencies): void {
+function backlogGauges(registry: Registry, { gauges, logger }: QueryDependencies): void {
   const gauge = (name: string, help: string, value: () => Promise<number>) =>
     new Gauge({
       name,
@@ -46,15 +46,7 @@ function backlogGauges(registry: Registry, { state, log, clock, logger }: QueryD
         }
       },
     });
-  gauge("viewmill_log_backlog_bytes", "Bytes of the event log that wait to be counted", () => log.backlogBytes());
-  gauge("viewmill_log_head_position", "The newest position of the event log", () => log.head());
-  gauge("viewmill_checkpoint_position", "The position up to which the log is archived and counted", () =>
-    state.checkpoint(),
-  );
-  gauge("viewmill_checkpoint_lag_seconds", "Age of the first log entry that is not counted yet; 0: none", async () => {
-    const next = await log.firstAfter(await state.checkpoint());
-    return next === undefined ? 0 : Math.max(0, clock() - next.appendedAtMs) / 1000;
-  });
+  for (const { name, help, value } of gauges) gauge(name, help, value);
 }
 
 /** The gauges of one scrape are collected together, and share one reading of the newest report. */

@@ -15,7 +15,7 @@ import {
   type Tagged,
   withName,
 } from "../engine";
-import type { Archive, ArchivedObject, ArchiveObject, CounterStore, EventLog, StreamState } from "../io/ports";
+import type { Archive, ArchivedObject, ArchiveObject, CounterStore, Ledger, LogProgress } from "../io/ports";
 import { MinuteRecount, type Recount } from "./minute-recount";
 import { RESOURCES } from "./resource-names";
 
@@ -64,7 +64,7 @@ export const keyByMinute = (minute: number): KV<string, number> => ({ key: Strin
 export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, Tagged<Audited>> {
   private hour: StoredHour | undefined;
 
-  constructor(readonly names: { archive: string; counterStore: string; streamState: string; eventLog: string }) {}
+  constructor(readonly names: { archive: string; counterStore: string; ledger: string; logProgress: string }) {}
 
   async *process({ key }: KV<string, Iterable<number>>): AsyncGenerator<Tagged<Audited>> {
     const minute = Number(key);
@@ -77,7 +77,7 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
 
   /** Optimistic: what was compared holds if neither the minute's objects nor its counters changed meanwhile. */
   private async compare(minute: number): Promise<AuditedMinute & { recount?: Recount }> {
-    const state = resource<StreamState>(this.names.streamState);
+    const state = resource<Ledger>(this.names.ledger);
     const archive = resource<Archive>(this.names.archive);
     for (let attempt = 1; ; attempt++) {
       await this.untilListed(minute);
@@ -107,13 +107,12 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
     }
   }
 
-  private async streamIsBehind(): Promise<boolean> {
-    const checkpoint = await resource<StreamState>(this.names.streamState).checkpoint();
-    return (await resource<EventLog>(this.names.eventLog).firstAfter(checkpoint)) !== undefined;
+  private streamIsBehind(): Promise<boolean> {
+    return resource<LogProgress>(this.names.logProgress).behind();
   }
 
   private listed(minute: number): Promise<ArchivedObject[]> {
-    return resource<StreamState>(this.names.streamState).archivedObjects(minute, minute + 1);
+    return resource<Ledger>(this.names.ledger).archivedObjects(minute, minute + 1);
   }
 
   private async compareOnce(
@@ -162,7 +161,8 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
       if (found !== events) return `${name}: listed with ${events} events, has ${found}`;
     }
     if (await this.streamIsBehind()) return "";
-    const accepted = (await resource<EventLog>(this.names.eventLog).accepted(minute, minute + 1)).get(minute) ?? 0;
+    const accepted =
+      (await resource<LogProgress>(this.names.logProgress).accepted(minute, minute + 1)).get(minute) ?? 0;
     let archived = 0;
     for (const [name, events] of eventsOf) if (!isBackfilled(name)) archived += events;
     return accepted > archived ? `${accepted} events accepted, ${archived} in the archive` : "";
@@ -177,7 +177,7 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
     if (this.hour?.hour === hour && !again) return this.hour;
     const [from, to] = [hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR];
     this.hour = undefined;
-    const sequences = await resource<StreamState>(this.names.streamState).changeSequences(from, to);
+    const sequences = await resource<Ledger>(this.names.ledger).changeSequences(from, to);
     const counts = new Map<number, MinuteCounts>();
     for await (const each of resource<CounterStore>(this.names.counterStore).minuteCells(from, to))
       counts.set(each.minute, each);

@@ -2,8 +2,8 @@
 export const RESOURCES = {
   archive: "viewmill/archive",
   counterStore: "viewmill/counter-store",
-  streamState: "viewmill/stream-state",
+  ledger: "viewmill/ledger",
   deadLetters: "viewmill/dead-letters",
   paneCache: "viewmill/pane-cache",
-  eventLog: "viewmill/event-log",
+  logProgress: "viewmill/log-progress",
 } as const;

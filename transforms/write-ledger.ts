@@ -12,7 +12,7 @@ import {
   resource,
   withName,
 } from "../engine";
-import type { PartitionLedger, StreamState } from "../io/ports";
+import type { Ledger, PartitionLedger } from "../io/ports";
 import type { DecodeOptions } from "./decode-batches";
 import type { DedupeOptions, PaneCache } from "./dedupe-by-event-id";
 import type { LateElement } from "./elements";
@@ -33,7 +33,7 @@ export function writeLedger(
     .apply(withName("CountLate", parDo(new CountLate(dedupePartitions, paneCache))));
   P([rows, lateRows])
     .apply(withName("AllLedgerRows", flatten<PartitionLedger>()))
-    .apply(awaitableParDo("WriteLedger", new WriteLedger(RESOURCES.streamState), { maxInFlight: 1 }));
+    .apply(awaitableParDo("WriteLedger", new WriteLedger(RESOURCES.ledger), { maxInFlight: 1 }));
 }
 
 /** Late events have a ledger partition of their own, one past the dedup partitions. */
@@ -74,7 +74,7 @@ export class WriteLedger implements AwaitableDoFn<PartitionLedger, never> {
   }
 
   async finishBundle(): Promise<void> {
-    if (this.rows.length > 0) await resource<StreamState>(this.stateResource).writeLedger(this.rows);
+    if (this.rows.length > 0) await resource<Ledger>(this.stateResource).writeLedger(this.rows);
   }
 }
 

@@ -15,6 +15,7 @@ export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): Min
     sumHigh: Float64Array.from(pick, (row) => counts.sumHigh[row]!),
     sumLow: Float64Array.from(pick, (row) => counts.sumLow[row]!),
     lastMsInMinute: Uint16Array.from(pick, (row) => counts.lastMsInMinute[row]!),
+    ...(counts.received === undefined ? {} : { received: Float64Array.from(pick, (row) => counts.received![row]!) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { minuteOf } from "../../domain/event";
 import { withdrawResource } from "../../engine";
+import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { runAudit } from "../../pipelines/audit/audit";
 import { RESOURCES } from "../../transforms/resource-names";
 import { type DataParameters, readFrames } from "../data/data-files";
@@ -26,7 +27,9 @@ const audit = defineTask(__filename, "audit", async ({ folder }: { folder: strin
   const { deps } = await openStream(folder);
   // The audit provides its own resources.
   for (const name of Object.values(RESOURCES)) withdrawResource(name);
-  const { value, wallS, cpuS } = await timed(() => runAudit({ ...deps, clock: Date.now }, { repair: false }));
+  const { value, wallS, cpuS } = await timed(() =>
+    runAudit({ ...deps, progress: new SqliteLogProgress(deps.log, deps.state), clock: Date.now }, { repair: false }),
+  );
   const { outcome, events, distinctEvents, cellsCompared, cellsDiffering } = value;
   return { outcome, events, distinctEvents, cellsCompared, cellsDiffering, wallS, cpuS };
 });

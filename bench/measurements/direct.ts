@@ -47,13 +47,13 @@ export const directGraph = defineTask(
     provideResource(WRITTEN_CELLS, new WrittenCells(RETAINED_CELLS));
     if (store === undefined) {
       provideResource(RESOURCES.counterStore, { apply: async () => ({ written: 0, unchanged: 0 }) });
-      provideResource(RESOURCES.streamState, { writeLedger: async () => undefined });
+      provideResource(RESOURCES.ledger, { writeLedger: async () => undefined });
       return { ...times(await timed(() => runGraphs(frames))), digest: undefined };
     }
     mkdirSync(store, { recursive: true });
     const counters = new ThreadedCounterStore({ folder: store });
     provideResource(RESOURCES.counterStore, counters);
-    provideResource(RESOURCES.streamState, new SqliteStreamState({ folder: store }));
+    provideResource(RESOURCES.ledger, new SqliteStreamState({ folder: store }));
     provideResource(RESOURCES.deadLetters, new SqliteDeadLetters({ folder: store }));
     const taken = times(await timed(() => runGraphs(frames)));
     const first = minuteOf(data.startMs);

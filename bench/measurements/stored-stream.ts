@@ -56,7 +56,7 @@ export async function openStream(folder: string): Promise<StoredStream> {
   };
   provideResource(RESOURCES.archive, deps.archive);
   provideResource(RESOURCES.counterStore, deps.counters);
-  provideResource(RESOURCES.streamState, deps.state);
+  provideResource(RESOURCES.ledger, deps.state);
   provideResource(RESOURCES.deadLetters, deps.deadLetters);
   provideResource(RESOURCES.paneCache, deps.panes);
   provideResource(WRITTEN_CELLS, deps.writtenCells);

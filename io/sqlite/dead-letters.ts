@@ -66,13 +66,13 @@ export class SqliteDeadLetters implements DeadLetters {
   }
 
   async list(query: {
-    afterId?: number;
+    afterId?: string;
     limit: number;
     reason?: RejectionReason;
     replayed?: boolean;
   }): Promise<DeadLetter[]> {
     const conditions = ["id > ?"];
-    const values: (number | string)[] = [query.afterId ?? 0];
+    const values: (number | string)[] = [idOf(query.afterId)];
     if (query.reason !== undefined) {
       conditions.push("reason = ?");
       values.push(query.reason);
@@ -82,15 +82,17 @@ export class SqliteDeadLetters implements DeadLetters {
     return orUnavailable(DEAD_LETTERS_FILE, () => this.#db.prepare(sql).all(...values, query.limit)).map(asLetter);
   }
 
-  async get(id: number): Promise<DeadLetter | undefined> {
-    const row = orUnavailable(DEAD_LETTERS_FILE, () => this.#db.prepare("SELECT * FROM letters WHERE id = ?").get(id));
+  async get(id: string): Promise<DeadLetter | undefined> {
+    const row = orUnavailable(DEAD_LETTERS_FILE, () =>
+      this.#db.prepare("SELECT * FROM letters WHERE id = ?").get(idOf(id)),
+    );
     return row && asLetter(row);
   }
 
-  async markReplayed(ids: readonly number[], atMs: number): Promise<void> {
+  async markReplayed(ids: readonly string[], atMs: number): Promise<void> {
     const mark = this.#db.prepare("UPDATE letters SET replayed_at_ms = ? WHERE id = ?");
     inTransaction(this.#db, () => {
-      for (const id of ids) mark.run(atMs, id);
+      for (const id of ids) mark.run(atMs, idOf(id));
     });
   }
 
@@ -116,7 +118,7 @@ export class SqliteDeadLetters implements DeadLetters {
 
 function asLetter(row: Record<string, unknown>): DeadLetter {
   return {
-    id: Number(row.id),
+    id: String(row.id),
     receivedAtMs: Number(row.received_at_ms),
     reason: row.reason as RejectionReason,
     detail: String(row.detail),
@@ -126,4 +128,10 @@ function asLetter(row: Record<string, unknown>): DeadLetter {
     source: row.source as DeadLetter["source"],
     ...(row.replayed_at_ms === null ? {} : { replayedAtMs: Number(row.replayed_at_ms) }),
   };
+}
+
+/** Of another store's id, which is no number, there is no letter here. */
+function idOf(id: string | undefined): number {
+  if (id === undefined) return 0;
+  return /^\d{1,15}$/.test(id) ? Number(id) : -1;
 }

@@ -4,7 +4,7 @@
  * One process at a time owns a SqliteEventLog of a folder (see data-folder.ts).
  */
 import { join } from "node:path";
-import { type EventLog, type LogBatch, type LogEntry, LogFullError, type Stamp } from "../ports";
+import { type EmbeddedLog, type LogBatch, type LogEntry, LogFullError, type Stamp } from "../ports";
 import { GroupCommit } from "./group-commit";
 import { SqliteLogReader } from "./log-reader";
 import { type CommitBatches, type Committed, LOG_FILE, type LogThreadOptions, type Trimmed } from "./log-schema";
@@ -28,7 +28,7 @@ const MAX_GROUP_BYTES = 8 << 20;
 /** Entries deleted in one go: an append waits for at most one such chunk. */
 const TRIM_CHUNK_ENTRIES = 64;
 
-export class SqliteEventLog implements EventLog {
+export class SqliteEventLog implements EmbeddedLog {
   readonly #channel: ThreadChannel;
   readonly #commits: GroupCommit<LogBatch, number>;
   readonly #reader: SqliteLogReader;
@@ -101,6 +101,10 @@ export class SqliteEventLog implements EventLog {
   }
   backlogBytes(): Promise<number> {
     return this.#reader.backlogBytes();
+  }
+
+  async ping(): Promise<void> {
+    await this.#reader.head();
   }
 
   /** Finishes the appends made so far. */

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { EventLog, LogEntry, Stamp } from "../ports";
+import type { EmbeddedLog, LogEntry, Stamp } from "../ports";
 import { openReadOnly, orUnavailable } from "./connection";
 import { LOG_FILE, LOG_SCHEMA, STAMP_RETENTION_MS } from "./log-schema";
 
@@ -15,7 +15,7 @@ export interface LogReaderOptions {
 }
 
 type ReadingEventLog = Pick<
-  EventLog,
+  EmbeddedLog,
   "read" | "firstAfter" | "head" | "accepted" | "recentStamps" | "backlogBytes" | "close"
 >;
 

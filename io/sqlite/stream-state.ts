@@ -229,7 +229,7 @@ export class SqliteStreamState implements StreamState {
 function ledgerMinute(minutes: Map<number, LedgerMinute>, minute: number): LedgerMinute {
   let found = minutes.get(minute);
   if (found === undefined) {
-    found = { minute, archived: 0, backfilled: 0, counted: 0, duplicate: 0, late: 0, reusedIds: 0 };
+    found = { minute, accepted: 0, archived: 0, backfilled: 0, counted: 0, duplicate: 0, late: 0, reusedIds: 0 };
     minutes.set(minute, found);
   }
   return found;

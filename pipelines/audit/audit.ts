@@ -3,7 +3,7 @@ import { MINUTE_MS } from "../../domain/event";
 import type { MinuteCounts } from "../../domain/minute-counts";
 import type { CellDifference } from "../../domain/reconcile";
 import { provideResource, withdrawResource } from "../../engine";
-import type { Archive, AuditDifference, AuditReport, CounterStore, EventLog, StreamState } from "../../io/ports";
+import type { Archive, AuditDifference, AuditReport, CounterStore, Ledger, LogProgress } from "../../io/ports";
 import type { AuditedMinute } from "../../transforms/audit-minutes";
 import { RESOURCES } from "../../transforms/resource-names";
 import { runAuditGraph } from "./audit-graph";
@@ -12,8 +12,8 @@ import { DAY_MS, type DerivedDifference, DerivedLevels, HOUR_MS } from "./derive
 export interface AuditDependencies {
   archive: Archive;
   counters: CounterStore;
-  state: StreamState;
-  log: Pick<EventLog, "firstAfter" | "accepted">;
+  state: Ledger;
+  progress: LogProgress;
   clock: () => number;
 }
 
@@ -38,7 +38,12 @@ export async function runAudit(deps: AuditDependencies, { fromMs, toMs, repair }
   const first = fromMs ?? (minutes[0] ?? 0) * MINUTE_MS;
   const last = toMs ?? ((minutes[minutes.length - 1] ?? -1) + 1) * MINUTE_MS;
   const audit = new RunningAudit(deps, repair);
-  const provided = { archive: deps.archive, counterStore: deps.counters, streamState: deps.state, eventLog: deps.log };
+  const provided = {
+    archive: deps.archive,
+    counterStore: deps.counters,
+    ledger: deps.state,
+    logProgress: deps.progress,
+  };
   for (const [name, value] of Object.entries(provided))
     provideResource(RESOURCES[name as keyof typeof provided], value);
   try {

@@ -5,7 +5,7 @@ import { minuteOf, parseEvent, type VideoEvent } from "../../domain/event";
 import { EventColumnsBuilder } from "../../domain/event-columns";
 import type { RejectionReason } from "../../domain/rejection";
 import { ArchiveObjectWriter } from "../../io/avro/archive-object";
-import type { Archive, ArchivedObject, DeadLetters, NewDeadLetter, StreamState } from "../../io/ports";
+import type { Archive, ArchivedObject, DeadLetters, Ledger, NewDeadLetter } from "../../io/ports";
 
 export interface BackfilledFile {
   accepted: number;
@@ -32,7 +32,7 @@ interface Line {
  */
 export async function archiveFile(
   path: string,
-  deps: { archive: Archive; state: StreamState; deadLetters: DeadLetters; clock: () => number },
+  deps: { archive: Archive; state: Ledger; deadLetters: DeadLetters; clock: () => number },
   onProgress: (bytes: number) => void,
 ): Promise<BackfilledFile> {
   const result: BackfilledFile = { accepted: 0, rejected: 0, minutes: new Set() };
@@ -58,7 +58,7 @@ async function archiveChunk(
     state,
     deadLetters,
     clock,
-  }: { archive: Archive; state: StreamState; deadLetters: DeadLetters; clock: () => number },
+  }: { archive: Archive; state: Ledger; deadLetters: DeadLetters; clock: () => number },
   result: BackfilledFile,
 ): Promise<void> {
   const receivedAtMs = clock();

@@ -1,4 +1,4 @@
-import type { StreamState } from "../../io/ports";
+import type { Ledger } from "../../io/ports";
 import { type BoundedDependencies, type BoundedOptions, runBoundedStream } from "../bounded/bounded-stream";
 
 const HOUR_MS = 3_600_000;
@@ -26,7 +26,7 @@ export async function countHours(
   }
 }
 
-async function sequences(state: StreamState, hour: number): Promise<string> {
+async function sequences(state: Ledger, hour: number): Promise<string> {
   const changed = await state.changeSequences(hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR);
   return [...changed].map(([minute, sequence]) => `${minute}:${sequence}`).join(" ");
 }

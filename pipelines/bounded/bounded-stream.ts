@@ -1,6 +1,6 @@
 import { MINUTE_MS } from "../../domain/event";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
-import type { Archive, ArchiveObject, CounterStore, DeadLetters, NewDeadLetter, StreamState } from "../../io/ports";
+import type { Archive, ArchiveObject, CounterStore, DeadLetters, Ledger, NewDeadLetter } from "../../io/ports";
 import type { ArchiveName } from "../../transforms/elements";
 import { readArchive } from "../../transforms/read-archive";
 import { RESOURCES } from "../../transforms/resource-names";
@@ -9,7 +9,7 @@ import { type CountingOptions, countingGraph } from "../counting-graph";
 export interface BoundedDependencies {
   archive: Archive;
   counters: CounterStore;
-  state: StreamState;
+  state: Ledger;
   deadLetters: DeadLetters;
 }
 
@@ -93,7 +93,7 @@ async function runHour(
   const provided = new Map<string, unknown>([
     [RESOURCES.archive, deps.archive],
     [RESOURCES.counterStore, deps.counters],
-    [RESOURCES.streamState, deps.state],
+    [RESOURCES.ledger, deps.state],
     [RESOURCES.deadLetters, deps.deadLetters],
     [OBJECT_NAMES, objects.map(({ name, minute }): ArchiveName => ({ name, minute }))],
   ]);

@@ -9,7 +9,7 @@ import {
   withdrawResource,
   withName,
 } from "../../engine";
-import type { Archive, ArchivedObject, DeadLetters, EventLog, LogEntry, StreamState } from "../../io/ports";
+import type { Archive, ArchivedObject, DeadLetters, EmbeddedLog, LogEntry, StreamState } from "../../io/ports";
 import type { ArchiveName, BatchMessage, Message } from "../../transforms/elements";
 import { readArchive } from "../../transforms/read-archive";
 import type { WrittenCells } from "../../transforms/written-cells";
@@ -18,7 +18,7 @@ import { archiveEntries } from "./archive-entries";
 import type { EmbeddedPaneCache } from "./pane-cache";
 
 export interface PassDependencies {
-  log: Pick<EventLog, "read" | "firstAfter">;
+  log: Pick<EmbeddedLog, "read" | "firstAfter">;
   archive: Archive;
   state: StreamState;
   deadLetters: DeadLetters;

@@ -5,7 +5,7 @@ import { StoreUnavailableError } from "../../io/ports";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
 import { SqliteLogReader } from "../../io/sqlite/log-reader";
 import { Child, removeFolders, temporaryFolder } from "./condition";
-import { batchOf, eventLogContract } from "./event-log-contract";
+import { batchOf, embeddedLogContract } from "./embedded-log-contract";
 
 let folder = "";
 beforeEach(() => {
@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(removeFolders);
 
-eventLogContract("SqliteEventLog", { open: (options) => SqliteEventLog.open({ folder, ...options }) });
+embeddedLogContract("SqliteEventLog", { open: (options) => SqliteEventLog.open({ folder, ...options }) });
 
 describe("SqliteEventLog", () => {
   it("has every acknowledged entry after kill -9", async () => {

@@ -92,9 +92,9 @@ export function streamStateContract(describeName: string, subject: StreamStateUn
         [5],
       );
       expect(await state.ledger(-10, 10)).toEqual([
-        { minute: -1, archived: 0, backfilled: 0, counted: 1, duplicate: 0, late: 0, reusedIds: 0 },
-        { minute: 5, archived: 15, backfilled: 0, counted: 12, duplicate: 3, late: 0, reusedIds: 0 },
-        { minute: 6, archived: 4, backfilled: 4, counted: 0, duplicate: 0, late: 0, reusedIds: 0 },
+        { minute: -1, accepted: 0, archived: 0, backfilled: 0, counted: 1, duplicate: 0, late: 0, reusedIds: 0 },
+        { minute: 5, accepted: 0, archived: 15, backfilled: 0, counted: 12, duplicate: 3, late: 0, reusedIds: 0 },
+        { minute: 6, accepted: 0, archived: 4, backfilled: 4, counted: 0, duplicate: 0, late: 0, reusedIds: 0 },
       ]);
       expect(await state.ledger(6, 7)).toHaveLength(1);
     });

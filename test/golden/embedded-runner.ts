@@ -6,7 +6,7 @@ import { provideResource, withdrawResource } from "../../engine";
 import { readArchiveObject } from "../../io/avro/archive-object";
 import { encodeBatch } from "../../io/avro/batch";
 import { DirectoryArchive } from "../../io/directory/archive";
-import type { Archive, CounterStore, DeadLetters, EventLog, StreamState } from "../../io/ports";
+import type { Archive, CounterStore, DeadLetters, EmbeddedLog, StreamState } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
@@ -26,7 +26,7 @@ export interface EmbeddedOptions {
 }
 
 export interface Stores {
-  log: EventLog;
+  log: EmbeddedLog;
   archive: Archive;
   counters: CounterStore;
   state: StreamState;
@@ -107,7 +107,7 @@ export class EmbeddedStream {
     const provided = new Map<string, unknown>([
       [RESOURCES.archive, stores.archive],
       [RESOURCES.counterStore, stores.counters],
-      [RESOURCES.streamState, stores.state],
+      [RESOURCES.ledger, stores.state],
       [RESOURCES.deadLetters, stores.deadLetters],
       [RESOURCES.paneCache, panes],
       [WRITTEN_CELLS, writtenCells],

@@ -230,7 +230,7 @@ it(`20,000 malformed bodies: answers by the contract, every refused event whole 
   const harness = await IngestHarness.start();
   const generator = new Generator(random(SEED));
   const statuses = new Map<number, number>();
-  let lastLetter = 0;
+  let lastLetter = "0";
   let accepted = 0;
   let rssAfterWarmUp = 0;
   for (let sent = 0; sent < BODIES; sent += GROUP) {

@@ -60,8 +60,9 @@ export class IngestHarness {
       folder,
       ...(options.maxDeadLetterBytes === undefined ? {} : { maxBytes: options.maxDeadLetterBytes }),
     });
-    harness.api = await createIngestRouter({
+    harness.api = createIngestRouter({
       log: harness.log,
+      recentStamps: await harness.log.recentStamps(harness.nowMs),
       deadLetters: harness.deadLetters,
       clock: () => harness.nowMs,
       logger: pino({ level: "warn" }, { write: (line) => void harness.logged.push(line) }),
@@ -126,7 +127,7 @@ export class IngestHarness {
 
   async letters(): Promise<DeadLetter[]> {
     const found: DeadLetter[] = [];
-    for (let afterId = 0; ; afterId = found.at(-1)!.id) {
+    for (let afterId = "0"; ; afterId = found.at(-1)!.id) {
       const some = await this.deadLetters.list({ afterId, limit: 1000 });
       if (some.length === 0) return found;
       found.push(...some);

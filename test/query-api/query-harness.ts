@@ -5,9 +5,11 @@ import express from "express";
 import pino from "pino";
 import { Registry } from "prom-client";
 import request from "supertest";
+import { embeddedGauges } from "../../cli/log-gauges";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { SqliteCounterReader } from "../../io/sqlite/reader-thread";
 import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import { createQueryRouter, type QueryDependencies, type Readiness } from "../../query-api";
@@ -43,7 +45,8 @@ export class QueryHarness {
       createQueryRouter({
         counters: harness.reader,
         state: harness.state,
-        log: harness.log,
+        progress: new SqliteLogProgress(harness.log, harness.state),
+        gauges: embeddedGauges(harness.log, harness.state, () => harness.nowMs),
         deadLetters: harness.deadLetters,
         clock: () => harness.nowMs,
         logger: pino({ level: "warn" }, { write: (line) => void harness.logged.push(line) }),

@@ -42,7 +42,7 @@ async function run(
 ) {
   const ports = {
     [RESOURCES.counterStore]: stores.counters,
-    [RESOURCES.streamState]: stores.state,
+    [RESOURCES.ledger]: stores.state,
     [RESOURCES.deadLetters]: stores.deadLetters,
     "test/messages": messages,
     ...more,
@@ -113,7 +113,7 @@ test("cells that did not grow since they were written are not written again", as
 
 test.each([
   ["counters", "apply", RESOURCES.counterStore, "WriteCounters"],
-  ["state", "writeLedger", RESOURCES.streamState, "WriteLedger"],
+  ["state", "writeLedger", RESOURCES.ledger, "WriteLedger"],
   ["deadLetters", "append", RESOURCES.deadLetters, "WriteDeadLetters"],
 ] as const)("a write of %s that fails, fails the run and names its stage", async (port, method, name, stage) => {
   const failing = new Proxy(stores[port] as object, {

@@ -1,18 +1,17 @@
-/** What every EventLog promises. */
-import { type EventLog, LogFullError } from "../../io/ports";
+/** What every EmbeddedLog promises. */
+import { type EmbeddedLog, LogFullError } from "../../io/ports";
 
-export interface EventLogUnderTest {
-  open(options?: { maxBacklogBytes?: number }): Promise<EventLog>;
-  /** Whether `accepted`, `recentStamps` and trimming are this log's own (a broker keeps them elsewhere). */
+export interface EmbeddedLogUnderTest {
+  open(options?: { maxBacklogBytes?: number }): Promise<EmbeddedLog>;
 }
 
 export function batchOf(text: string, minute = 100, events = 1) {
   return { payload: Buffer.from(text), events, acceptedByMinute: new Map([[minute, events]]) };
 }
 
-export function eventLogContract(describeName: string, subject: EventLogUnderTest): void {
-  describe(`${describeName} keeps the contract of EventLog`, () => {
-    let log: EventLog;
+export function embeddedLogContract(describeName: string, subject: EmbeddedLogUnderTest): void {
+  describe(`${describeName} keeps the contract of EmbeddedLog`, () => {
+    let log: EmbeddedLog;
     beforeEach(async () => {
       log = await subject.open();
     });
