@@ -3,8 +3,8 @@
 const NAME = /^date=(\d{4}-\d{2}-\d{2})\/hour=(\d{2})\/minute=(\d{2})\/([A-Za-z0-9][A-Za-z0-9._-]{0,199}\.avro)$/;
 const FILE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.avro$/;
 /** 0001-01-01 and 9999-12-31: a date beyond has no four-digit year. */
-const FIRST_MINUTE = Date.parse("0001-01-01T00:00:00Z") / 60_000;
-const LAST_MINUTE = Date.UTC(9999, 11, 31, 23, 59) / 60_000;
+export const FIRST_MINUTE = Date.parse("0001-01-01T00:00:00Z") / 60_000;
+export const LAST_MINUTE = Date.UTC(9999, 11, 31, 23, 59) / 60_000;
 
 /** `date=2026-11-21/hour=10/minute=03`. Throws a RangeError for a minute outside of the years 1 to 9999. */
 export function minuteFolder(minute: number): string {

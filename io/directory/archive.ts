@@ -6,8 +6,8 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { archiveObjectName, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
+import { Semaphore } from "../flow/semaphore";
 import { type Archive, type ArchiveObject, StoreUnavailableError } from "../ports";
-import { Semaphore } from "./semaphore";
 
 export interface DirectoryArchiveOptions {
   /** The archive's folder; created when missing. */

@@ -6,10 +6,10 @@
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { RejectionReason } from "../../domain/rejection";
+import { GroupCommit } from "../flow/group-commit";
 import { type DeadLetter, type DeadLetters, LogFullError, type NewDeadLetter } from "../ports";
 import { inTransaction, openDatabase, orUnavailable } from "./connection";
 import { DEAD_LETTERS_FILE, DEAD_LETTERS_SCHEMA, letterBytes } from "./dead-letter-schema";
-import { GroupCommit } from "./group-commit";
 import { packPayloads } from "./payload-pack";
 import { ThreadChannel } from "./thread-channel";
 

@@ -4,8 +4,8 @@
  * One process at a time owns a SqliteEventLog of a folder (see data-folder.ts).
  */
 import { join } from "node:path";
+import { GroupCommit } from "../flow/group-commit";
 import { type EmbeddedLog, type LogBatch, type LogEntry, LogFullError, type Stamp } from "../ports";
-import { GroupCommit } from "./group-commit";
 import { SqliteLogReader } from "./log-reader";
 import { type CommitBatches, type Committed, LOG_FILE, type LogThreadOptions, type Trimmed } from "./log-schema";
 import { packPayloads } from "./payload-pack";

@@ -26,7 +26,7 @@ const MAY_IMPORT_TYPES: Record<string, readonly string[]> = { client: ["domain"]
 const SDK_PACKAGES: Record<string, readonly string[]> = { engine: ["protobufjs"] };
 
 /** What any adapter of io/ may know of io/; the adapters know nothing of each other. */
-const SHARED_IO = ["io/ports", "io/avro", "io/schemas"];
+const SHARED_IO = ["io/ports", "io/avro", "io/schemas", "io/flow"];
 /** The only sources that read the process's environment and arguments. */
 const ENVIRONMENT_FILES = new Set(["cli/environment.ts"]);
 const CONSOLE_FOLDERS = new Set(["cli", "bench"]);

@@ -1,0 +1,159 @@
+/**
+ * The archive in a bucket of Cloud Storage. Names order objects by time, so a range of minutes is a range of names: it is listed in pages of a
+ * thousand objects, the hours of a day at the same time.
+ */
+import {
+  archiveObjectName,
+  FIRST_MINUTE,
+  LAST_MINUTE,
+  minuteFolder,
+  parseArchiveObjectName,
+} from "../../domain/archive-name";
+import type { Archive, ArchiveObject } from "../ports";
+import type { GcsOptions } from "./config";
+import { GcsObjects } from "./objects";
+
+const CONTENT_TYPE = "application/avro";
+const HOUR_MINUTES = 60;
+const DAY_MINUTES = 1440;
+
+/** There is an object of that name, with other bytes. */
+export class ObjectExistsError extends Error {
+  override readonly name = "ObjectExistsError";
+}
+
+export class ObjectMissingError extends Error {
+  override readonly name = "ObjectMissingError";
+}
+
+export class GcsArchive implements Archive {
+  readonly #objects: GcsObjects;
+
+  /** Throws a RangeError for options that cannot be; connects at the first call. */
+  constructor(options: GcsOptions) {
+    this.#objects = new GcsObjects(options);
+  }
+
+  /** Rejects with RangeError for a name that is none, with `StoreUnavailableError`; such a write may have been done or not. */
+  async write(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject> {
+    const name = archiveObjectName(minute, fileName);
+    await this.#objects.put(name, content, CONTENT_TYPE);
+    return { name, minute, sizeBytes: content.byteLength };
+  }
+
+  /**
+   * As `write`, but never replaces other bytes: for writers whose names might be given twice. Again with the same bytes changes nothing.
+   * Rejects with `ObjectExistsError`.
+   */
+  async writeOnce(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject> {
+    const name = archiveObjectName(minute, fileName);
+    if (!(await this.#objects.create(name, content, CONTENT_TYPE))) {
+      throw new ObjectExistsError(`bucket ${this.#objects.config.bucket} has another ${name}`);
+    }
+    return { name, minute, sizeBytes: content.byteLength };
+  }
+
+  async list(fromMinute: number, toMinute: number): Promise<ArchiveObject[]> {
+    const { from, to } = withinYears(fromMinute, toMinute);
+    const spans = to - from <= DAY_MINUTES ? hourSpans(from, to) : daySpans(await this.#days(from, to), from, to);
+    return (await Promise.all(spans.map((span) => this.#listSpan(span)))).flat();
+  }
+
+  /**
+   * Rejects with RangeError for a name that is none, with `ObjectMissingError`, and with `StoreUnavailableError`, also when the bytes that come
+   * are again and again not those of the object's checksum.
+   */
+  async read(name: string): Promise<Uint8Array> {
+    if (parseArchiveObjectName(name) === undefined) {
+      throw new RangeError(`"${name.slice(0, 120)}" is not a name of an archive object`);
+    }
+    const content = await this.#objects.read(name);
+    if (content === undefined) throw new ObjectMissingError(`bucket ${this.#objects.config.bucket} has no ${name}`);
+    return content;
+  }
+
+  /** One request a day and one an hour that has objects. A minute's folder counts, whatever is in it. */
+  async minutes(fromMinute: number, toMinute: number): Promise<number[]> {
+    const { from, to } = withinYears(fromMinute, toMinute);
+    const days = to - from <= DAY_MINUTES ? startsOf(from, to, DAY_MINUTES) : await this.#days(from, to);
+    const hours = await Promise.all(
+      days.map((day) => this.#folders(`${minuteFolder(day).slice(0, "date=2026-11-21".length)}/`, hourOf)),
+    );
+    const hourStarts = hours.flat().filter((hour) => hour + HOUR_MINUTES > from && hour < to);
+    const minutes = await Promise.all(hourStarts.map((hour) => this.#folders(`${hourFolder(hour)}/`, minuteOf)));
+    return minutes.flat().filter((minute) => minute >= from && minute < to);
+  }
+
+  /** Ends idle connections. */
+  close(): void {
+    this.#objects.close();
+  }
+
+  async #listSpan({ from, to }: Span): Promise<ArchiveObject[]> {
+    const found: ArchiveObject[] = [];
+    const range = { below: "date=", from: minuteFolder(from), to: to > LAST_MINUTE ? "" : minuteFolder(to) };
+    for await (const { objects } of this.#objects.list(range)) {
+      for (const { name, sizeBytes } of objects) {
+        const minute = parseArchiveObjectName(name)?.minute;
+        if (minute !== undefined) found.push({ name, minute, sizeBytes });
+      }
+    }
+    return found;
+  }
+
+  /** First minutes of the days of the range that have folders. */
+  async #days(from: number, to: number): Promise<number[]> {
+    const days = await this.#folders("", dayOf);
+    return days.filter((day) => day + DAY_MINUTES > from && day < to);
+  }
+
+  /** What the names of the folders right below another stand for; other names are passed over. */
+  async #folders(below: string, startOf: (folder: string) => number | undefined): Promise<number[]> {
+    const starts: number[] = [];
+    for await (const { folders } of this.#objects.list({ below, foldersOnly: true })) {
+      for (const folder of folders) {
+        const start = startOf(folder);
+        if (start !== undefined) starts.push(start);
+      }
+    }
+    return starts;
+  }
+}
+
+/** Minutes [from, to). */
+interface Span {
+  from: number;
+  to: number;
+}
+
+/** The years that have names; an empty range where `to` is not behind `from`. */
+function withinYears(fromMinute: number, toMinute: number): Span {
+  const from = Math.max(Math.ceil(fromMinute), FIRST_MINUTE);
+  return { from, to: Math.max(from, Math.min(Math.ceil(toMinute), LAST_MINUTE + 1)) };
+}
+
+/** The starts of the days or hours that touch [from, to). */
+function startsOf(from: number, to: number, lengthMinutes: number): number[] {
+  const starts: number[] = [];
+  for (let start = Math.floor(from / lengthMinutes) * lengthMinutes; start < to; start += lengthMinutes) {
+    if (start + lengthMinutes > from && from < to) starts.push(start);
+  }
+  return starts;
+}
+
+function hourSpans(from: number, to: number): Span[] {
+  return startsOf(from, to, HOUR_MINUTES).map((start) => clipped(start, HOUR_MINUTES, from, to));
+}
+
+function daySpans(days: readonly number[], from: number, to: number): Span[] {
+  return days.map((start) => clipped(start, DAY_MINUTES, from, to));
+}
+
+function clipped(start: number, lengthMinutes: number, from: number, to: number): Span {
+  return { from: Math.max(start, from), to: Math.min(start + lengthMinutes, to) };
+}
+
+const hourFolder = (hour: number): string => minuteFolder(hour).slice(0, "date=2026-11-21/hour=10".length);
+const dayOf = (folder: string): number | undefined => minuteOf(`${folder}hour=00/minute=00/`);
+const hourOf = (folder: string): number | undefined => minuteOf(`${folder}minute=00/`);
+const minuteOf = (folder: string): number | undefined => parseArchiveObjectName(`${folder}any.avro`)?.minute;

@@ -1,0 +1,54 @@
+/** Where in Cloud Storage an adapter keeps its objects, and the bounds of its requests. */
+
+export interface GcsOptions {
+  bucket: string;
+  /** Folder of the bucket below which all names are, e.g. `archive`; empty: the bucket's root. */
+  prefix: string;
+  /** Another server than Google's, e.g. an emulator: `http://127.0.0.1:4443`. */
+  endpoint?: string;
+  /** Whether requests carry Google credentials (application default). Default: when no `endpoint` is given. */
+  authenticate?: boolean;
+  /** Requests at the same time; the others wait in order. Default 16. */
+  concurrency?: number;
+  /** Bound of one request, from its first byte to the answer's last. Default 30 s. */
+  requestTimeoutMs?: number;
+  /** Times an operation is tried in all. Default 6. */
+  maxAttempts?: number;
+  /** First pause before another attempt; doubles up to 5 s, with full jitter. Default 100. */
+  retryPauseMs?: number;
+  /** Uniform in [0, 1): the jitter of the pauses. */
+  random?: () => number;
+}
+
+export type GcsConfig = Required<Omit<GcsOptions, "endpoint">> & {
+  endpoint: URL;
+};
+
+/** https://cloud.google.com/storage/docs/buckets#naming, without the rules about IP addresses. */
+const BUCKET = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
+const PREFIX = /^(?:[A-Za-z0-9][A-Za-z0-9._=-]*\/)*$/;
+
+/** Defaults filled in, the prefix ending in a slash. Throws a RangeError for what cannot be a bucket, a prefix or a bound. */
+export function gcsConfig(options: GcsOptions): GcsConfig {
+  const { bucket, endpoint } = options;
+  if (!BUCKET.test(bucket)) throw new RangeError(`"${bucket.slice(0, 80)}" is not the name of a bucket`);
+  const prefix = options.prefix === "" || options.prefix.endsWith("/") ? options.prefix : `${options.prefix}/`;
+  if (!PREFIX.test(prefix)) throw new RangeError(`"${options.prefix.slice(0, 80)}" is not a folder of a bucket`);
+  return {
+    bucket,
+    prefix,
+    endpoint: new URL(endpoint ?? "https://storage.googleapis.com"),
+    authenticate: options.authenticate ?? endpoint === undefined,
+    concurrency: atLeastOne("concurrency", options.concurrency ?? 16),
+    requestTimeoutMs: atLeastOne("requestTimeoutMs", options.requestTimeoutMs ?? 30_000),
+    maxAttempts: atLeastOne("maxAttempts", options.maxAttempts ?? 6),
+    retryPauseMs: atLeastOne("retryPauseMs", options.retryPauseMs ?? 100),
+    random: options.random ?? Math.random,
+  };
+}
+
+function atLeastOne(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new RangeError(`${name} must be a positive integer, not ${value}`);
+  return value;
+}

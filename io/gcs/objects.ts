@@ -1,0 +1,207 @@
+/** The requests: objects of one bucket below one prefix, by the JSON API (https://cloud.google.com/storage/docs/json_api/v1/objects). */
+import { randomUUID } from "node:crypto";
+import { Semaphore } from "../flow/semaphore";
+import { type GcsConfig, type GcsOptions, gcsConfig } from "./config";
+import { crc32cText } from "./crc32c";
+import { applicationDefaultCredentials, type Credentials, NO_CREDENTIALS } from "./credentials";
+import { type HttpAnswer, HttpConnections, type HttpRequest } from "./http";
+import { DamagedAnswerError, RefusedError, withRetries } from "./retry";
+
+export interface StoredObject {
+  /** Below the prefix. */
+  name: string;
+  sizeBytes: number;
+}
+
+export interface ListQuery {
+  /** Names that begin with this. */
+  below: string;
+  /** Names >= this; empty: from the first. */
+  from?: string;
+  /** Names < this; empty: to the last. */
+  to?: string;
+  /** Names are cut behind the next `/` after `below`, and each such folder is given once. */
+  foldersOnly?: boolean;
+}
+
+export interface ListPage {
+  objects: StoredObject[];
+  folders: string[];
+}
+
+/** Most that Cloud Storage gives. */
+const PAGE_OBJECTS = 1000;
+
+export class GcsObjects {
+  readonly config: GcsConfig;
+  readonly #connections: HttpConnections;
+  readonly #slots: Semaphore;
+  readonly #credentials: Credentials;
+
+  /** Throws a RangeError for options that cannot be; connects at the first request. */
+  constructor(options: GcsOptions) {
+    this.config = gcsConfig(options);
+    this.#connections = new HttpConnections(this.config.concurrency);
+    this.#slots = new Semaphore(this.config.concurrency);
+    this.#credentials = this.config.authenticate ? applicationDefaultCredentials() : NO_CREDENTIALS;
+  }
+
+  /** Writes an object, or replaces the whole of it: one request, seen by readers when it is complete, refused when its bytes are not ours. */
+  async put(name: string, content: Uint8Array, contentType: string): Promise<void> {
+    const upload = this.#upload(name, content, contentType, {});
+    await this.#attempts(`cannot write ${name}`, async () => {
+      accepted(await this.#exchange(upload));
+    });
+  }
+
+  /**
+   * Writes an object where there is none of that name; false where there is one with other bytes. One with the same bytes is the same write,
+   * perhaps our own, whose answer was lost.
+   */
+  async create(name: string, content: Uint8Array, contentType: string): Promise<boolean> {
+    const upload = this.#upload(name, content, contentType, { ifGenerationMatch: "0" });
+    return this.#attempts(`cannot write ${name}`, async () => {
+      const answer = await this.#exchange(upload);
+      if (answer.status !== 412) {
+        accepted(answer);
+        return true;
+      }
+      const { size, crc32c } = parsed<{ size: string; crc32c: string }>(
+        accepted(await this.#exchange(this.#get(this.#objectUrl(name)))),
+      );
+      return Number(size) === content.byteLength && crc32c === crc32cText(content);
+    });
+  }
+
+  /** The bytes of an object, held against its checksum; undefined where there is none. */
+  async read(name: string): Promise<Buffer | undefined> {
+    const found = await this.#attempts(`cannot read ${name}`, async () => {
+      const answer = await this.#exchange(this.#get(this.#objectUrl(name, { alt: "media" })));
+      if (answer.status === 404) return undefined;
+      return verified(accepted(answer));
+    });
+    // An object that is missing and a bucket that is missing are answered alike: only the first is an answer.
+    if (found === undefined) await this.ping();
+    return found;
+  }
+
+  /** Rejects with `StoreUnavailableError` when the bucket cannot be listed now. */
+  async ping(): Promise<void> {
+    const url = this.#listUrl({ prefix: this.config.prefix, maxResults: "1" });
+    await this.#attempts("cannot be listed", async () => {
+      accepted(await this.#exchange(this.#get(url)));
+    });
+  }
+
+  /** Objects and folders by name, a page a request. */
+  async *list(query: ListQuery): AsyncGenerator<ListPage> {
+    const { prefix } = this.config;
+    const parameters: Record<string, string> = { prefix: prefix + query.below, maxResults: String(PAGE_OBJECTS) };
+    if (query.from) parameters.startOffset = prefix + query.from;
+    if (query.to) parameters.endOffset = prefix + query.to;
+    if (query.foldersOnly) parameters.delimiter = "/";
+    parameters.fields = `${query.foldersOnly ? "prefixes" : "items(name,size)"},nextPageToken`;
+    for (let pageToken: string | undefined = ""; pageToken !== undefined; ) {
+      const url = this.#listUrl(pageToken === "" ? parameters : { ...parameters, pageToken });
+      const page: ListAnswer = await this.#attempts("cannot be listed", async () =>
+        parsed(accepted(await this.#exchange(this.#get(url)))),
+      );
+      yield {
+        objects: (page.items ?? []).map(({ name, size }) => ({
+          name: name.slice(prefix.length),
+          sizeBytes: Number(size),
+        })),
+        folders: (page.prefixes ?? []).map((folder) => folder.slice(prefix.length)),
+      };
+      pageToken = page.nextPageToken === "" ? undefined : page.nextPageToken;
+    }
+  }
+
+  /** Closes idle connections; requests under way fail. */
+  close(): void {
+    this.#connections.close();
+  }
+
+  /** A multipart upload: the metadata carries the checksum, so that the server refuses other bytes before there is an object. */
+  #upload(name: string, content: Uint8Array, contentType: string, conditions: Record<string, string>): Exchange {
+    const { bucket, prefix } = this.config;
+    const boundary = randomUUID();
+    const metadata = { name: prefix + name, contentType, crc32c: crc32cText(content) };
+    const head = `--${boundary}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${JSON.stringify(metadata)}\r\n--${boundary}\r\ncontent-type: ${contentType}\r\n\r\n`;
+    return {
+      method: "POST",
+      url: this.#url(`/upload/storage/v1/b/${bucket}/o`, { uploadType: "multipart", ...conditions }),
+      headers: { "content-type": `multipart/related; boundary=${boundary}` },
+      body: [Buffer.from(head), content, Buffer.from(`\r\n--${boundary}--\r\n`)],
+    };
+  }
+
+  #get(url: URL): Exchange {
+    return { method: "GET", url, headers: {} };
+  }
+
+  #objectUrl(name: string, parameters: Record<string, string> = {}): URL {
+    const { bucket, prefix } = this.config;
+    return this.#url(`/storage/v1/b/${bucket}/o/${encodeURIComponent(prefix + name)}`, parameters);
+  }
+
+  #listUrl(parameters: Record<string, string>): URL {
+    return this.#url(`/storage/v1/b/${this.config.bucket}/o`, parameters);
+  }
+
+  #url(path: string, parameters: Record<string, string>): URL {
+    const url = new URL(path, this.config.endpoint);
+    url.search = new URLSearchParams(parameters).toString();
+    return url;
+  }
+
+  #exchange(exchange: Exchange): Promise<HttpAnswer> {
+    return this.#slots.run(async () => {
+      const headers = { ...exchange.headers, ...(await this.#credentials()) };
+      return this.#connections.exchange({ ...exchange, headers, timeoutMs: this.config.requestTimeoutMs });
+    });
+  }
+
+  #attempts<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+    return withRetries(what, this.config, attempt);
+  }
+}
+
+type Exchange = Omit<HttpRequest, "timeoutMs">;
+
+interface ListAnswer {
+  items?: { name: string; size: string }[];
+  prefixes?: string[];
+  nextPageToken?: string;
+}
+
+function accepted(answer: HttpAnswer): HttpAnswer {
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  throw new RefusedError(answer.status, refusalText(answer));
+}
+
+function refusalText(answer: HttpAnswer): string {
+  const text = answer.body.toString("utf8", 0, 2000);
+  try {
+    const { error } = JSON.parse(text) as { error?: { message?: unknown } };
+    return typeof error?.message === "string" ? error.message : text.slice(0, 200);
+  } catch {
+    return text.slice(0, 200);
+  }
+}
+
+function parsed<T>(answer: HttpAnswer): T {
+  try {
+    return JSON.parse(answer.body.toString("utf8")) as T;
+  } catch (error) {
+    throw new DamagedAnswerError("the answer is not JSON", { cause: error });
+  }
+}
+
+function verified(answer: HttpAnswer): Buffer {
+  const [, declared] = /(?:^|[,\s])crc32c=([A-Za-z0-9+/]{6}==)/.exec(String(answer.headers["x-goog-hash"])) ?? [];
+  if (declared === undefined) throw new DamagedAnswerError("the answer has no checksum");
+  const actual = crc32cText(answer.body);
+  if (actual !== declared) throw new DamagedAnswerError(`the bytes have the checksum ${actual}, not ${declared}`);
+  return answer.body;
+}

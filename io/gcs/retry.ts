@@ -1,0 +1,59 @@
+/** Which failures of Cloud Storage are worth another attempt, when it is made, and what the caller is told in the end. */
+import { setTimeout as pause } from "node:timers/promises";
+import { StoreUnavailableError } from "../ports";
+import type { GcsConfig } from "./config";
+import { ExchangeError } from "./http";
+
+/** An answer that is a refusal. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+  constructor(
+    readonly status: number,
+    detail: string,
+  ) {
+    super(`HTTP ${status}${detail === "" ? "" : `: ${detail}`}`);
+  }
+}
+
+/** The bytes that came are not those of the checksum they came with. */
+export class DamagedAnswerError extends Error {
+  override readonly name = "DamagedAnswerError";
+}
+
+/** https://cloud.google.com/storage/docs/retry-strategy: overloaded, or a fault of the moment. */
+const PASSING = new Set([408, 429, 500, 502, 503, 504]);
+const MAX_PAUSE_MS = 5000;
+
+/**
+ * Whether another attempt may succeed. All requests may be sent again: a name is written again with the same bytes, and an upload
+ * that wants the name to be free finds its own earlier one (GcsObjects.create).
+ */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof RefusedError) return PASSING.has(error.status);
+  return error instanceof ExchangeError || error instanceof DamagedAnswerError;
+}
+
+type RetryConfig = Pick<GcsConfig, "bucket" | "maxAttempts" | "retryPauseMs" | "random">;
+
+/**
+ * Tries until the attempt succeeds, fails for good, or was the last one. Rejects with `StoreUnavailableError` that names the bucket, what was
+ * attempted and the reason.
+ */
+export async function withRetries<T>(what: string, config: RetryConfig, attempt: () => Promise<T>): Promise<T> {
+  for (let made = 1; ; made++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isPassing(error)) throw asUnavailable(what, config.bucket, error);
+      if (made >= config.maxAttempts) throw asUnavailable(`${what} (${made} attempts)`, config.bucket, error);
+      await pause(config.random() * Math.min(MAX_PAUSE_MS, config.retryPauseMs * 2 ** (made - 1)));
+    }
+  }
+}
+
+/** Errors of other kinds are bugs and stay what they are. */
+function asUnavailable(what: string, bucket: string, error: unknown): unknown {
+  if (!(error instanceof RefusedError || isPassing(error))) return error;
+  const reason = (error as Error).message;
+  return new StoreUnavailableError(`bucket ${bucket}: ${what}: ${reason}`, { cause: error });
+}
