@@ -1,25 +1,16 @@
-import { createHash } from "node:crypto";
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { Type } from "avsc";
 import { isEventId, isEventType, isVideoId, MAX_TIME_MS, minuteOf, type VideoEvent } from "../../domain/event";
 import { type EventColumns, EventColumnsBuilder, eventIdOf } from "../../domain/event-columns";
 import { ID_BYTES, isUuidBytes, writeEventId, writeUuidText } from "../../domain/event-identity";
 import { AvroError, AvroReader, AvroWriter } from "./binary";
-import { fingerprint, shippedSchema } from "./schema-registry";
+import { ContainerWriter, fileSchema, openContainer } from "./container";
 
 /**
  * Archive objects: plain Avro object container files (zstandard) of io/schemas/event-v1.avsc, one row an event, readable by any Avro
- * reader. The same rows under the same name give the same bytes. A flipped bit is found: the frames carry zstandard's checksum (without it
- * half of all flips decompressed to other rows), and the header the schema's, because a changed field name would resolve to its default.
+ * reader. The same rows under the same name give the same bytes, and a flipped bit is found (container.ts).
  */
-const schemaText = JSON.stringify(shippedSchema("event-v1"));
-const eventType = Type.forSchema(JSON.parse(schemaText));
-const MAGIC = Buffer.from("Obj\x01", "latin1");
-/** The schema's CRC-64-AVRO in hex, in the header; objects of other writers need not have it. */
-const SCHEMA_CRC = "viewmill.schema.crc64";
-const schemaCrc = fingerprint(schemaText).toString("hex");
-/** Level 1 is twice as fast here as the default 3, and no larger: ids are random. */
-const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
+const eventSchema = fileSchema("event-v1");
+const eventType = Type.forSchema(JSON.parse(eventSchema.text));
 const BLOCK_BYTES = 1 << 20;
 /** A row is at least five values, two union branches, and none of them takes no byte. */
 const MIN_ROW_BYTES = 7;
@@ -27,15 +18,14 @@ const MIN_ROW_BYTES = 7;
 const MAX_BLOCK_BYTES = 64 << 20;
 
 export class ArchiveObjectWriter {
-  private readonly blocks: Buffer[] = [];
+  private readonly file: ContainerWriter;
   private rows = new AvroWriter(16_384);
   private rowCount = 0;
-  private readonly sync: Buffer;
   /** Rows written so far. */
   events = 0;
 
   constructor(fileName: string) {
-    this.sync = createHash("sha256").update(fileName).digest().subarray(0, 16);
+    this.file = new ContainerWriter(fileName, eventSchema);
   }
 
   add(columns: EventColumns, row: number, receivedAtMs: number): void {
@@ -66,11 +56,7 @@ export class ArchiveObjectWriter {
 
   private endBlock(): void {
     if (this.rowCount === 0) return;
-    const packed = zstdCompressSync(this.rows.finish(), ZSTD);
-    const head = new AvroWriter(20);
-    head.long(this.rowCount);
-    head.long(packed.length);
-    this.blocks.push(head.finish(), packed, this.sync);
+    this.file.addBlock(this.rowCount, this.rows.finish());
     this.rows = new AvroWriter(16_384);
     this.rowCount = 0;
   }
@@ -78,18 +64,7 @@ export class ArchiveObjectWriter {
   /** The whole object. The writer must not be used afterwards. */
   finish(): Buffer {
     this.endBlock();
-    const head = new AvroWriter(1024);
-    head.raw(MAGIC);
-    head.long(3);
-    head.string("avro.schema");
-    head.string(schemaText);
-    head.string("avro.codec");
-    head.string("zstandard");
-    head.string(SCHEMA_CRC);
-    head.string(schemaCrc);
-    head.long(0);
-    head.raw(this.sync);
-    return Buffer.concat([head.finish(), ...this.blocks]);
+    return this.file.finish();
   }
 }
 
@@ -104,46 +79,14 @@ export interface ArchivedBlock {
  * an event of another minute is damage, too.
  */
 export function* readArchiveObject(content: Uint8Array, minute?: number): Generator<ArchivedBlock> {
-  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-  const reader = new AvroReader(bytes);
-  const { schema, codec } = readHeader(reader);
-  const sync = reader.take(16);
-  const ours = schema === schemaText;
-  const other = ours ? undefined : otherSchema(schema);
-  while (reader.remaining > 0) {
-    const rowCount = reader.size();
-    const packed = reader.take(reader.size());
-    if (reader.take(16).compare(sync) !== 0) throw new AvroError("a block does not end in the object's sync marker");
-    const rows = unpack(packed, codec);
+  const file = openContainer(content, eventSchema, MAX_BLOCK_BYTES);
+  const other = file.otherSchema === undefined ? undefined : otherSchema(file.otherSchema);
+  for (const { rowCount, rows } of file.blocks) {
     const block = other === undefined ? decodeRows(rows, rowCount) : decodeOtherRows(rows, rowCount, other);
     if (minute !== undefined && block.columns.timesMs.some((timeMs) => minuteOf(timeMs) !== minute)) {
       throw new AvroError("an event of another minute is in the object");
     }
     yield block;
-  }
-}
-
-function readHeader(reader: AvroReader): { schema: string; codec: string } {
-  if (reader.take(4).compare(MAGIC) !== 0) throw new AvroError("not an Avro object container file");
-  const metadata = new Map<string, string>();
-  for (let count = reader.blockCount(); count > 0; count = reader.blockCount()) {
-    for (let i = 0; i < count; i++) metadata.set(reader.string(), reader.take(reader.size()).toString("utf8"));
-  }
-  const schema = metadata.get("avro.schema") ?? "";
-  const crc = metadata.get(SCHEMA_CRC);
-  if (schema !== schemaText && crc !== undefined && crc !== fingerprint(schema).toString("hex")) {
-    throw new AvroError("the object's schema is damaged");
-  }
-  return { schema, codec: metadata.get("avro.codec") ?? "null" };
-}
-
-function unpack(packed: Buffer, codec: string): Buffer {
-  if (codec === "null") return packed;
-  if (codec !== "zstandard") throw new AvroError(`codec ${codec} is not known`);
-  try {
-    return zstdDecompressSync(packed, { maxOutputLength: MAX_BLOCK_BYTES });
-  } catch (error) {
-    throw new AvroError(`a block cannot be decompressed: ${(error as Error).message}`);
   }
 }
 

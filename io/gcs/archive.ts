@@ -2,15 +2,10 @@
  * The archive in a bucket of Cloud Storage. Names order objects by time, so a range of minutes is a range of names: it is listed in pages of a
  * thousand objects, the hours of a day at the same time.
  */
-import {
-  archiveObjectName,
-  FIRST_MINUTE,
-  LAST_MINUTE,
-  minuteFolder,
-  parseArchiveObjectName,
-} from "../../domain/archive-name";
+import { archiveObjectName, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
 import type { Archive, ArchiveObject } from "../ports";
 import type { GcsOptions } from "./config";
+import { type MinuteRange, namesOf, withinYears } from "./minute-range";
 import { GcsObjects } from "./objects";
 
 const CONTENT_TYPE = "application/avro";
@@ -89,10 +84,9 @@ export class GcsArchive implements Archive {
     this.#objects.close();
   }
 
-  async #listSpan({ from, to }: Span): Promise<ArchiveObject[]> {
+  async #listSpan(span: MinuteRange): Promise<ArchiveObject[]> {
     const found: ArchiveObject[] = [];
-    const range = { below: "date=", from: minuteFolder(from), to: to > LAST_MINUTE ? "" : minuteFolder(to) };
-    for await (const { objects } of this.#objects.list(range)) {
+    for await (const { objects } of this.#objects.list(namesOf(span))) {
       for (const { name, sizeBytes } of objects) {
         const minute = parseArchiveObjectName(name)?.minute;
         if (minute !== undefined) found.push({ name, minute, sizeBytes });
@@ -120,18 +114,6 @@ export class GcsArchive implements Archive {
   }
 }
 
-/** Minutes [from, to). */
-interface Span {
-  from: number;
-  to: number;
-}
-
-/** The years that have names; an empty range where `to` is not behind `from`. */
-function withinYears(fromMinute: number, toMinute: number): Span {
-  const from = Math.max(Math.ceil(fromMinute), FIRST_MINUTE);
-  return { from, to: Math.max(from, Math.min(Math.ceil(toMinute), LAST_MINUTE + 1)) };
-}
-
 /** The starts of the days or hours that touch [from, to). */
 function startsOf(from: number, to: number, lengthMinutes: number): number[] {
   const starts: number[] = [];
@@ -141,15 +123,15 @@ function startsOf(from: number, to: number, lengthMinutes: number): number[] {
   return starts;
 }
 
-function hourSpans(from: number, to: number): Span[] {
+function hourSpans(from: number, to: number): MinuteRange[] {
   return startsOf(from, to, HOUR_MINUTES).map((start) => clipped(start, HOUR_MINUTES, from, to));
 }
 
-function daySpans(days: readonly number[], from: number, to: number): Span[] {
+function daySpans(days: readonly number[], from: number, to: number): MinuteRange[] {
   return days.map((start) => clipped(start, DAY_MINUTES, from, to));
 }
 
-function clipped(start: number, lengthMinutes: number, from: number, to: number): Span {
+function clipped(start: number, lengthMinutes: number, from: number, to: number): MinuteRange {
   return { from: Math.max(start, from), to: Math.min(start + lengthMinutes, to) };
 }
 

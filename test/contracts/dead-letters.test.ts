@@ -9,7 +9,10 @@ beforeEach(() => {
 });
 afterEach(removeFolders);
 
-deadLettersContract("SqliteDeadLetters", { open: async (options) => new SqliteDeadLetters({ folder, ...options }) });
+deadLettersContract("SqliteDeadLetters", {
+  open: async (options) => new SqliteDeadLetters({ folder, ...options }),
+  bounded: true,
+});
 
 describe("SqliteDeadLetters", () => {
   it("is listed and marked by another connection while letters arrive", async () => {

@@ -1,0 +1,63 @@
+/** Names of dead-letter objects, of the letters in them, and of the marks of replayed ones. */
+import { minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
+
+/** An object of dead letters; its name says how many it has, so that they are counted without being read. */
+export interface LetterObject {
+  minute: number;
+  /** Unique among the processes that write. */
+  writer: string;
+  sequence: number;
+  letters: number;
+}
+
+export interface LetterPlace extends LetterObject {
+  /** From 0. */
+  index: number;
+}
+
+const FILE = /^([0-9a-f]{12})-(\d{9})-(\d{1,7})\.avro$/;
+const ID = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)-([0-9a-f]{12})-(\d{9})-(\d{1,7})-(\d{1,7})$/;
+
+/** `date=2026-11-21/hour=10/minute=03/<writer>-<sequence>-<letters>.avro` */
+export function letterObjectName({ minute, writer, sequence, letters }: LetterObject): string {
+  return `${minuteFolder(minute)}/${writer}-${String(sequence).padStart(9, "0")}-${letters}.avro`;
+}
+
+export function parseLetterObjectName(name: string): LetterObject | undefined {
+  const place = parseArchiveObjectName(name);
+  const [, writer, sequence, letters] = FILE.exec(place?.fileName ?? "") ?? [];
+  if (place === undefined || writer === undefined) return undefined;
+  return { minute: place.minute, writer, sequence: Number(sequence), letters: Number(letters) };
+}
+
+/** `202611211003-<writer>-<sequence>-<letters>-<index>` */
+export function letterId({ minute, writer, sequence, letters, index }: LetterPlace): string {
+  const time = minuteFolder(minute).replace(/\D/g, "");
+  return `${time}-${writer}-${String(sequence).padStart(9, "0")}-${letters}-${index}`;
+}
+
+/** Undefined for what is no id of this store. */
+export function parseLetterId(id: string): LetterPlace | undefined {
+  const [, year, month, day, hour, minute, writer, sequence, letters, index] = ID.exec(id) ?? [];
+  if (index === undefined) return undefined;
+  const name = `date=${year}-${month}-${day}/hour=${hour}/minute=${minute}/${writer}-${sequence}-${letters}.avro`;
+  const object = parseLetterObjectName(name);
+  const place = object && { ...object, index: Number(index) };
+  return place !== undefined && place.index < place.letters && letterId(place) === id ? place : undefined;
+}
+
+/** Below this are the marks: one empty object a letter and time of replay, so that marking needs no reading and listing them no other request. */
+export const MARKS = "replayed/";
+
+export function markName(place: LetterPlace, replayedAtMs: number): string {
+  return `${marksOf(letterObjectName(place))}${place.index}-${replayedAtMs}`;
+}
+
+/** What the names of an object's marks begin with. */
+export const marksOf = (objectName: string): string => `${MARKS}${objectName}/`;
+
+export function parseMarkName(name: string): { objectName: string; index: number; replayedAtMs: number } | undefined {
+  const [, objectName, index, replayedAtMs] = /^replayed\/(.+)\/(\d{1,7})-(-?\d{1,16})$/.exec(name) ?? [];
+  if (objectName === undefined) return undefined;
+  return { objectName, index: Number(index), replayedAtMs: Number(replayedAtMs) };
+}

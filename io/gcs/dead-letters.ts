@@ -1,0 +1,234 @@
+/**
+ * Dead letters in a bucket: letters that arrive together are one object, in the folder of their minute of receipt. Any number of processes
+ * write and mark at the same time; none changes what another wrote.
+ */
+import { randomBytes } from "node:crypto";
+import { minuteFolder } from "../../domain/archive-name";
+import type { RejectionReason } from "../../domain/rejection";
+import { AvroError } from "../avro/binary";
+import { decodeDeadLetters, encodeDeadLetters } from "../avro/dead-letter-object";
+import { GroupCommit } from "../flow/group-commit";
+import type { DeadLetter, DeadLetters, NewDeadLetter } from "../ports";
+import type { GcsOptions } from "./config";
+import {
+  type LetterObject,
+  letterId,
+  letterObjectName,
+  MARKS,
+  markName,
+  marksOf,
+  parseLetterId,
+  parseLetterObjectName,
+  parseMarkName,
+} from "./dead-letter-name";
+import { namesOf, withinYears } from "./minute-range";
+import { GcsObjects } from "./objects";
+
+export interface GcsDeadLettersOptions extends GcsOptions {
+  /**
+   * Called with each letter once it is stored, e.g. to put it on a topic; resolves when that is durable. When it rejects, so does `append`: the
+   * letter, appended again, is then stored twice.
+   */
+  publish?: (letter: NewDeadLetter) => Promise<void>;
+  /** Bytes waiting in memory for the bucket; beyond it `append` rejects with `LogFullError`. Default 64 MiB. */
+  maxQueueBytes?: number;
+}
+
+const CONTENT_TYPE = "application/avro";
+const MINUTE_MS = 60_000;
+const MAX_GROUP_CALLS = 1000;
+const MAX_GROUP_BYTES = 8 << 20;
+/** Objects read ahead by `list`. */
+const OBJECTS_AHEAD = 8;
+const PUBLISHED_AT_ONCE = 64;
+
+type Outcome = { stored: true } | { stored: false; error: unknown };
+
+export class GcsDeadLetters implements DeadLetters {
+  readonly #objects: GcsObjects;
+  readonly #commits: GroupCommit<readonly NewDeadLetter[], Outcome>;
+  readonly #publish: GcsDeadLettersOptions["publish"];
+  readonly #writer = randomBytes(6).toString("hex");
+  #sequence = 0;
+
+  /** Throws a RangeError for options that cannot be; connects at the first call. */
+  constructor(options: GcsDeadLettersOptions) {
+    this.#objects = new GcsObjects(options);
+    this.#publish = options.publish;
+    this.#commits = new GroupCommit<readonly NewDeadLetter[], Outcome>({
+      commit: (calls) => this.#commit(calls),
+      sizeBytes: (letters) => letters.reduce((sum, letter) => sum + letterBytes(letter), 0),
+      maxGroupItems: MAX_GROUP_CALLS,
+      maxGroupBytes: MAX_GROUP_BYTES,
+      maxQueueBytes: options.maxQueueBytes ?? 64 << 20,
+    });
+  }
+
+  /** Rejects with `StoreUnavailableError`, some of the letters stored or none; also with what `publish` rejects with. */
+  async append(letters: readonly NewDeadLetter[]): Promise<void> {
+    if (letters.length === 0) return;
+    // Checked here, because a letter that has no folder would fail the others of its group.
+    for (const { receivedAtMs } of letters) {
+      if (!Number.isSafeInteger(receivedAtMs)) throw new RangeError("a dead letter's receivedAtMs is not an integer");
+      minuteFolder(minuteOf(receivedAtMs));
+    }
+    const outcome = await this.#commits.add(letters);
+    if (!outcome.stored) throw outcome.error;
+    await this.#publishAll(letters);
+  }
+
+  /** By minute of receipt, writer and order of arrival. A letter that arrives later may come before one already seen. */
+  async list(query: {
+    afterId?: string;
+    limit: number;
+    reason?: RejectionReason;
+    replayed?: boolean;
+  }): Promise<DeadLetter[]> {
+    const after = query.afterId === undefined ? undefined : parseLetterId(query.afterId);
+    const from = after === undefined ? "" : letterObjectName(after);
+    const found: DeadLetter[] = [];
+    if (query.limit <= 0) return found;
+    for await (const { objects } of this.#objects.list({ below: "date=", from })) {
+      const known = objects.flatMap(({ name }) => parseLetterObjectName(name) ?? []);
+      for (let at = 0; at < known.length; at += OBJECTS_AHEAD) {
+        for (const letter of await this.#letters(known.slice(at, at + OBJECTS_AHEAD))) {
+          if (after !== undefined && letter.object === from && letter.index <= after.index) continue;
+          if (query.reason !== undefined && letter.reason !== query.reason) continue;
+          if (query.replayed !== undefined && query.replayed !== (letter.replayedAtMs !== undefined)) continue;
+          const { object: _, index: __, ...listed } = letter;
+          found.push(listed);
+          if (found.length >= query.limit) return found;
+        }
+      }
+    }
+    return found;
+  }
+
+  async get(id: string): Promise<DeadLetter | undefined> {
+    const place = parseLetterId(id);
+    if (place === undefined) return undefined;
+    const name = letterObjectName(place);
+    const content = await this.#objects.read(name);
+    if (content === undefined) return undefined;
+    const letter = decoded(name, content)[place.index];
+    if (letter === undefined) return undefined;
+    const marks = await this.#marks({ below: marksOf(name) });
+    const replayedAtMs = marks.get(`${name}/${place.index}`);
+    return { ...letter, id, ...(replayedAtMs === undefined ? {} : { replayedAtMs }) };
+  }
+
+  /** Of several marks of a letter the latest holds. Ids of other stores are passed over. */
+  async markReplayed(ids: readonly string[], atMs: number): Promise<void> {
+    if (!Number.isSafeInteger(atMs)) throw new RangeError(`${atMs} is not a time`);
+    const places = ids.flatMap((id) => parseLetterId(id) ?? []);
+    await Promise.all(
+      places.map((place) => this.#objects.put(markName(place, atMs), new Uint8Array(), "application/octet-stream")),
+    );
+  }
+
+  /** Counted by the names of the objects: one request a thousand of them. */
+  async rejectedByMinute(fromMinute: number, toMinute: number): Promise<Map<number, number>> {
+    const rejected = new Map<number, number>();
+    const range = withinYears(fromMinute, toMinute);
+    if (range.from === range.to) return rejected;
+    for await (const { objects } of this.#objects.list(namesOf(range))) {
+      for (const { minute, letters } of objects.flatMap(({ name }) => parseLetterObjectName(name) ?? [])) {
+        rejected.set(minute, (rejected.get(minute) ?? 0) + letters);
+      }
+    }
+    return rejected;
+  }
+
+  /** Finishes the appends made so far. */
+  async close(): Promise<void> {
+    await this.#commits.idle();
+    this.#objects.close();
+  }
+
+  /** One object a minute; a call is stored when all the objects with letters of it are. */
+  async #commit(calls: readonly (readonly NewDeadLetter[])[]): Promise<Outcome[]> {
+    const byMinute = new Map<number, { letters: NewDeadLetter[]; calls: Set<number> }>();
+    for (const [call, letters] of calls.entries()) {
+      for (const letter of letters) {
+        const minute = minuteOf(letter.receivedAtMs);
+        const group = byMinute.get(minute) ?? { letters: [], calls: new Set() };
+        byMinute.set(minute, group);
+        group.letters.push(letter);
+        group.calls.add(call);
+      }
+    }
+    const outcomes: Outcome[] = calls.map(() => ({ stored: true }));
+    const writes = [...byMinute].map(async ([minute, group]) => {
+      try {
+        await this.#write(minute, group.letters);
+      } catch (error) {
+        for (const call of group.calls) outcomes[call] = { stored: false, error };
+      }
+    });
+    await Promise.all(writes);
+    return outcomes;
+  }
+
+  async #write(minute: number, letters: readonly NewDeadLetter[]): Promise<void> {
+    this.#sequence++;
+    const name = letterObjectName({ minute, writer: this.#writer, sequence: this.#sequence, letters: letters.length });
+    const created = await this.#objects.create(name, encodeDeadLetters(name, letters), CONTENT_TYPE);
+    if (!created) throw new Error(`two writers of dead letters have the name ${this.#writer}`);
+  }
+
+  async #publishAll(letters: readonly NewDeadLetter[]): Promise<void> {
+    const publish = this.#publish;
+    if (publish === undefined) return;
+    for (let at = 0; at < letters.length; at += PUBLISHED_AT_ONCE) {
+      await Promise.all(letters.slice(at, at + PUBLISHED_AT_ONCE).map((letter) => publish(letter)));
+    }
+  }
+
+  /** The letters of some objects that follow each other in the list, with their marks. */
+  async #letters(objects: readonly LetterObject[]): Promise<(DeadLetter & { object: string; index: number })[]> {
+    const names = objects.map(letterObjectName);
+    const [contents, marks] = await Promise.all([
+      Promise.all(names.map((name) => this.#objects.read(name))),
+      this.#marks({ below: MARKS, from: marksOf(names[0]!), to: `${marksOf(names.at(-1)!)}~` }),
+    ]);
+    return objects.flatMap((object, at) => {
+      const name = names[at]!;
+      const content = contents[at];
+      // Removed since it was listed: past its retention.
+      if (content === undefined) return [];
+      return decoded(name, content).map((letter, index) => {
+        const replayedAtMs = marks.get(`${name}/${index}`);
+        const id = letterId({ ...object, index });
+        return { ...letter, id, object: name, index, ...(replayedAtMs === undefined ? {} : { replayedAtMs }) };
+      });
+    });
+  }
+
+  /** Time of the last replay by `<object name>/<index>`. */
+  async #marks(range: { below: string; from?: string; to?: string }): Promise<Map<string, number>> {
+    const marks = new Map<string, number>();
+    for await (const { objects } of this.#objects.list(range)) {
+      for (const { objectName, index, replayedAtMs } of objects.flatMap(({ name }) => parseMarkName(name) ?? [])) {
+        const key = `${objectName}/${index}`;
+        marks.set(key, Math.max(replayedAtMs, marks.get(key) ?? replayedAtMs));
+      }
+    }
+    return marks;
+  }
+}
+
+const minuteOf = (timeMs: number): number => Math.floor(timeMs / MINUTE_MS);
+
+/** What a letter takes of the queue: its payload, its text and some 100 bytes around them. */
+function letterBytes({ payload, detail, eventId }: NewDeadLetter): number {
+  return payload.byteLength + 2 * detail.length + (eventId?.length ?? 0) + 100;
+}
+
+function decoded(name: string, content: Uint8Array): NewDeadLetter[] {
+  try {
+    return decodeDeadLetters(content);
+  } catch (error) {
+    if (!(error instanceof AvroError)) throw error;
+    throw new AvroError(`dead letters ${name}: ${error.message}`, { cause: error });
+  }
+}
