@@ -4,6 +4,7 @@ const MEBI = 1 << 20;
 const DAY_MINUTES = 24 * 60;
 
 const bytes = (least: number, standard: number) => z.number().int().min(least).default(standard);
+const text = () => z.string().default("");
 const count = (least: number, most: number, standard: number) =>
   z.number().int().min(least).max(most).default(standard);
 
@@ -23,12 +24,99 @@ export const configSchema = z
         maxInFlightRequests: count(1, 100_000, 1_000),
       })
       .prefault({}),
+    /** Of Google Cloud services, where they are used. */
+    project: z.string().min(1).default("viewmill"),
     log: z
       .strictObject({
-        maxBacklogBytes: bytes(MEBI, 8192 * MEBI).describe("appended and not yet counted; beyond it 429"),
+        kind: z.enum(["embedded", "kafka", "pubsub"]).default("embedded"),
+        maxBacklogBytes: bytes(MEBI, 8192 * MEBI).describe("embedded: appended and not yet counted; beyond it 429"),
+        maxInFlightBytes: bytes(MEBI, 64 * MEBI).describe("kafka, pubsub: waiting for the broker; beyond it 429"),
+        topic: z.string().min(1).default("viewmill-events"),
+        deadLetterTopic: text().describe("dead letters are published there as well; empty: not"),
+        kafka: z
+          .strictObject({
+            brokers: z.string().min(1).default("127.0.0.1:9092").describe("host:port, comma-separated"),
+            ssl: z.boolean().default(false),
+            streamGroup: z.string().min(1).default("viewmill-stream"),
+            archiveGroup: z.string().min(1).default("viewmill-archive"),
+          })
+          .prefault({}),
+        pubsub: z
+          .strictObject({
+            streamSubscription: z.string().min(1).default("viewmill-stream"),
+            archiveSubscription: z.string().min(1).default("viewmill-archive"),
+            endpoint: text().describe("host:port of an emulator (gRPC); empty: the service"),
+            restEndpoint: text().describe("http://host:port of an emulator (REST); empty: the service"),
+          })
+          .prefault({}),
       })
       .prefault({}),
-    deadLetters: z.strictObject({ maxBytes: bytes(MEBI, 4096 * MEBI) }).prefault({}),
+    archive: z
+      .strictObject({
+        kind: z.enum(["directory", "gcs"]).default("directory"),
+        prefix: z.string().default("archive/").describe("of object names in the bucket"),
+        maxPortionMessages: count(1, 1_000_000, 4_000),
+        maxPortionBytes: bytes(MEBI, 32 * MEBI).describe("of messages archived together; times two bounds memory"),
+        maxPortionAgeMs: count(10, 600_000, 5_000),
+      })
+      .prefault({}),
+    gcs: z
+      .strictObject({
+        bucket: z.string().default("viewmill"),
+        endpoint: text().describe("http://host:port of an emulator; empty: the service"),
+      })
+      .prefault({}),
+    counters: z
+      .strictObject({
+        kind: z.enum(["sqlite", "bigtable"]).default("sqlite").describe("where counters and ledger are"),
+        instance: z.string().min(1).default("viewmill").describe("Bigtable instance"),
+        tablePrefix: z.string().default("viewmill-"),
+        appProfile: text().describe("single-cluster routing; empty: the default profile"),
+        endpoint: text().describe("host:port of an emulator; empty: the service"),
+      })
+      .prefault({}),
+    deadLetters: z
+      .strictObject({
+        kind: z.enum(["sqlite", "gcs"]).default("sqlite"),
+        prefix: z.string().default("dead-letters/").describe("of object names in the bucket"),
+        maxBytes: bytes(MEBI, 4096 * MEBI).describe("sqlite: of all letters; beyond it 429"),
+      })
+      .prefault({}),
+    claims: z
+      .strictObject({
+        kind: z.enum(["none", "directory", "gcs"]).default("none").describe("where batches too large for the log go"),
+        prefix: z.string().default("claims/").describe("of object names in the bucket"),
+        maxMessageBytes: bytes(1024, 900_000).describe("a larger batch goes there, and its reference through the log"),
+        whenBehindSeconds: count(0, 86_400, 300).describe("all batches go there while the log is this far behind; 0: never"),
+      })
+      .prefault({}),
+    /** The streaming job on a cluster. */
+    job: z
+      .strictObject({
+        name: z.string().regex(/^[a-z][a-z0-9-]{0,60}$/).default("viewmill-stream"),
+        dedupePartitions: count(1, 1024, 16),
+        videoShards: count(1, 1024, 8),
+        graceMs: count(0, 3_600_000, 10_000).describe("after the end of a minute, until its counts are written"),
+        earlyFiringMs: count(0, 60_000, 0).describe("counts of the open minute this often; 0: when it ends"),
+        lateFiringMs: count(0, 3_600_000, 30_000).describe("late events wait this long for others"),
+        fromMinute: z.number().int().min(0).default(0).describe("first minute (epoch minutes) of a job that takes over"),
+        maxWrittenCells: count(0, 100_000_000, 400_000),
+      })
+      .prefault({}),
+    flink: z
+      .strictObject({
+        jobServer: z.string().min(1).default("127.0.0.1:8099"),
+        restUrl: z.string().min(1).default("http://127.0.0.1:8081"),
+        expansionService: z.string().min(1).default("127.0.0.1:8097"),
+        workerPool: z.string().min(1).default("127.0.0.1:50000").describe("as the TaskManagers reach it"),
+        parallelism: count(1, 10_000, 2),
+        workersPerTaskManager: count(1, 1_000, 1),
+        checkpointIntervalMs: count(100, 3_600_000, 10_000),
+        checkpointTimeoutMs: count(1_000, 3_600_000, 60_000),
+        maxBundleElements: count(1, 100_000, 200),
+        maxBundleMs: count(1, 60_000, 200),
+      })
+      .prefault({}),
     retention: z.strictObject({ rawDays: count(1, 36_500, 30).describe("older events are too-old") }).prefault({}),
     lateness: z
       .strictObject({

@@ -10,9 +10,6 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** Settings that stay text whatever they look like. */
-const TEXTS = new Set(["data", "http.host", "logLevel"]);
-
 type Tree = { [key: string]: unknown };
 
 /** What a command line can say of the configuration; undefined: not said. */
@@ -99,12 +96,14 @@ function describe(issue: z.core.$ZodIssue): string {
 /** VIEWMILL_HTTP_PORT=8081 -> { http: { port: 8081 } }. */
 function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Tree {
   const known = variables();
+  const defaults = configSchema.parse({}) as Tree;
   const settings: Tree = {};
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith(PREFIX) || NOT_SETTINGS.has(name) || text === undefined) continue;
     const path = known.get(name);
     if (path === undefined) throw new ConfigError(`environment: unknown variable ${name}`);
-    set(settings, path, TEXTS.has(path.join(".")) ? text : scalar(text));
+    // What is text by default stays text, whatever it looks like.
+    set(settings, path, typeof valueAt(defaults, path) === "string" ? text : scalar(text));
   }
   return settings;
 }
@@ -125,6 +124,10 @@ export function variables(): Map<string, string[]> {
   };
   walk(configSchema.parse({}) as Tree, []);
   return names;
+}
+
+function valueAt(tree: Tree, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => (value as Tree)[key], tree);
 }
 
 function scalar(text: string): unknown {

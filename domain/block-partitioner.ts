@@ -1,4 +1,4 @@
-import { MINUTE_MS } from "./event";
+import { MINUTE_MS, minuteOf } from "./event";
 import { type BlockRows, EventBlockBuilder, MAX_TAKEN } from "./event-block";
 import type { EventColumns } from "./event-columns";
 import { NameTable, textSpans } from "./name-table";
@@ -11,6 +11,13 @@ export interface SealedBlock {
   bytes: Uint8Array;
 }
 
+/** Events of one minute that were set aside, by the minute of their receipt. */
+export interface LateCount {
+  minute: number;
+  receiptMinute: number;
+  count: number;
+}
+
 /** Memory the open blocks of a bundle may take before all are sealed early. */
 const MAX_OPEN_BYTES = 128 << 20;
 
@@ -19,8 +26,7 @@ const MAX_OPEN_BYTES = 128 << 20;
  * travels with the event and never on a clock: `receivedAt - eventTime > allowedLateness` sets the event aside.
  */
 export class BlockPartitioner {
-  /** Events set aside as late, by minute of event time. */
-  readonly late = new Map<number, number>();
+  private readonly late = new Map<string, LateCount>();
   private readonly videos = new NameTable();
   private readonly types = new NameTable();
   private readonly open = new Map<number, (EventBlockBuilder | undefined)[]>();
@@ -31,6 +37,8 @@ export class BlockPartitioner {
   constructor(
     private readonly partitions: number,
     private readonly allowedLatenessMs: number,
+    /** Events of earlier minutes belong to another job: they are not taken. */
+    private readonly fromMinute = Number.NEGATIVE_INFINITY,
   ) {}
 
   /** `receivedAtMs`: one for all rows, or a column. `minutes`: only events of these are taken. */
@@ -50,13 +58,14 @@ export class BlockPartitioner {
         const itsMinute = Math.floor(timeMs / MINUTE_MS);
         if (itsMinute !== minute) {
           minute = itsMinute;
-          builders = minutes === undefined || minutes.has(minute) ? this.buildersOf(minute) : undefined;
+          const wanted = minute >= this.fromMinute && (minutes === undefined || minutes.has(minute));
+          builders = wanted ? this.buildersOf(minute) : undefined;
         }
         if (builders === undefined) continue;
         if (lateRule) {
           const received = typeof receivedAtMs === "number" ? receivedAtMs : receivedAtMs[row]!;
           if (received - timeMs > this.allowedLatenessMs) {
-            this.late.set(minute, (this.late.get(minute) ?? 0) + 1);
+            this.setAside(minute, minuteOf(received));
             continue;
           }
         }
@@ -108,6 +117,20 @@ export class BlockPartitioner {
       });
     }
     this.open.clear();
+  }
+
+  private setAside(minute: number, receiptMinute: number): void {
+    const key = `${minute} ${receiptMinute}`;
+    const known = this.late.get(key);
+    if (known === undefined) this.late.set(key, { minute, receiptMinute, count: 1 });
+    else known.count++;
+  }
+
+  /** Events set aside as late since the last call. */
+  takeLate(): LateCount[] {
+    const late = [...this.late.values()];
+    this.late.clear();
+    return late;
   }
 
   /** Blocks that became full. */

@@ -35,4 +35,5 @@ export type { WindowFn } from "apache-beam/transforms/window";
 export type { Instant, KV, PaneInfo, Window, WindowedValue } from "apache-beam/values";
 export { fixedWindows } from "./fixed-windows";
 export { register } from "./serialization";
+export { type StreamingWindows, streamingWindows } from "./streaming-windows";
 export { instant, millis } from "./time";

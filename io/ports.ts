@@ -312,6 +312,10 @@ export interface Ledger {
   markAudited(minutes: readonly { minute: number; changeSequence: number }[]): Promise<void>;
   /** How many minutes of [fromMinute, toMinute) are audited and unchanged since, by bucket of `bucketMinutes` (key: first minute). */
   auditedCounts(fromMinute: number, toMinute: number, bucketMinutes: number): Promise<Map<number, number>>;
+  /** Every message appended before `timeMs` is archived and listed; an earlier time than the one known changes nothing. */
+  setArchivedThrough(timeMs: number): Promise<void>;
+  /** 0: nothing is known. */
+  archivedThroughMs(): Promise<number>;
   addAudit(report: AuditReport): Promise<void>;
   /** Newest first. */
   audits(limit: number): Promise<AuditReport[]>;

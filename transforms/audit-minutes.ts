@@ -32,6 +32,11 @@ export interface AuditedMinute {
   differences: (CellDifference & { lastMsInMinute: number })[];
 }
 
+export interface AuditOptions {
+  /** The stream's lateness rule: what it sets aside is not counted here either. -1: nothing is late. */
+  allowedLatenessMs: number;
+}
+
 export type Audited = {
   minutes: AuditedMinute;
   /** 64-bit hashes of the minute's distinct event ids, keyed by the hash's partition. */
@@ -51,11 +56,11 @@ const ID_PARTITIONS = 16;
  * In: minutes. Out: `minutes`: what was found; `ids`: for reuse across minutes. Rejects: none; a minute that cannot be compared says why.
  * Windowing: global. Replay: reads again, finds the same.
  */
-export function auditMinutes(minutes: PCollection<number>) {
+export function auditMinutes(minutes: PCollection<number>, options: AuditOptions) {
   const audited = minutes
     .map(withName("KeyByMinute", keyByMinute))
     .apply(withName("SpreadMinutes", groupByKey<string, number>()))
-    .apply(awaitableParDo("AuditMinute", new AuditMinute(RESOURCES), { maxInFlight: MINUTES_IN_FLIGHT }));
+    .apply(awaitableParDo("AuditMinute", new AuditMinute(RESOURCES, options), { maxInFlight: MINUTES_IN_FLIGHT }));
   return splitByTag<Audited>("MinutesAndIds", audited, { minutes: true, ids: true });
 }
 
@@ -64,7 +69,10 @@ export const keyByMinute = (minute: number): KV<string, number> => ({ key: Strin
 export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, Tagged<Audited>> {
   private hour: StoredHour | undefined;
 
-  constructor(readonly names: { archive: string; counterStore: string; ledger: string; logProgress: string }) {}
+  constructor(
+    readonly names: { archive: string; counterStore: string; ledger: string; logProgress: string },
+    readonly options: AuditOptions,
+  ) {}
 
   async *process({ key }: KV<string, Iterable<number>>): AsyncGenerator<Tagged<Audited>> {
     const minute = Number(key);
@@ -127,7 +135,9 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
     const eventsOf = new Map<string, number>();
     for (const { name } of objects) {
       try {
-        eventsOf.set(name, await recount.addObject(await archive.read(name)));
+        const content = await archive.read(name);
+        const allowedLatenessMs = isBackfilled(name) ? -1 : this.options.allowedLatenessMs;
+        eventsOf.set(name, await recount.addObject(content, allowedLatenessMs));
       } catch (error) {
         notComparable ||= `${name}: ${(error as Error).message}`;
       }

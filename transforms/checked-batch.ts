@@ -1,4 +1,11 @@
-import { type EventColumns, eventJsonAt, selectRows, validateColumns } from "../domain/event-columns";
+import { parseEvent } from "../domain/event";
+import {
+  type EventColumns,
+  EventColumnsBuilder,
+  eventJsonAt,
+  selectRows,
+  validateColumns,
+} from "../domain/event-columns";
 import { BatchFormatError, decodeBatch } from "../io/avro/batch";
 import type { DeadElement } from "./elements";
 
@@ -12,21 +19,32 @@ export interface CheckedBatch {
   dead: DeadElement[];
 }
 
-/** Decodes a batch message and checks each event. `receivedAtMs` dates the dead letter of a message that cannot be decoded. */
-export function checkedBatch(payload: Uint8Array, receivedAtMs: number): CheckedBatch {
+const AVRO_SINGLE_OBJECT = 0xc3;
+const OPENING = new Set(["{".charCodeAt(0), "[".charCodeAt(0)]);
+/** A producer that writes to the topic itself sends single events; what is larger belongs in batches. */
+const MAX_JSON_BYTES = 1 << 20;
+
+/**
+ * Decodes a message, an Avro batch or JSON events, and checks each event. `appendedAtMs` is the receipt time of what carries none, and dates the
+ * dead letter of a message that cannot be decoded.
+ */
+export function checkedBatch(payload: Uint8Array, appendedAtMs: number): CheckedBatch {
+  const whole = payload[0] === AVRO_SINGLE_OBJECT ? undefined : jsonEvents(payload, appendedAtMs);
+  if (whole !== undefined) return whole;
   try {
     const batch = decodeBatch(payload);
-    return { ...batch, ...checkedRows(batch.columns, batch.receivedAtMs) };
+    const receivedAtMs = batch.receivedAtMs === 0 ? appendedAtMs : batch.receivedAtMs;
+    return { ...batch, receivedAtMs, ...checkedRows(batch.columns, receivedAtMs) };
   } catch (error) {
     if (!(error instanceof BatchFormatError)) throw error;
     const dead: DeadElement = {
       reason: error.reason,
       detail: error.message,
-      receivedAtMs,
+      receivedAtMs: appendedAtMs,
       payload,
       contentType: "application/vnd.viewmill.batch+avro",
     };
-    return { receivedAtMs, producerId: "", batchId: "", columns: NO_EVENTS, dead: [dead] };
+    return { receivedAtMs: appendedAtMs, producerId: "", batchId: "", columns: NO_EVENTS, dead: [dead] };
   }
 }
 
@@ -42,6 +60,32 @@ function checkedRows(columns: EventColumns, receivedAtMs: number): Pick<CheckedB
     return letter;
   });
   return { columns: selectRows(columns, good), dead };
+}
+
+/** One event or an array of them; undefined for bytes that are no JSON. An event without a time has that of its append. */
+function jsonEvents(payload: Uint8Array, receivedAtMs: number): CheckedBatch | undefined {
+  if (!OPENING.has(payload[0] ?? 0) || payload.length > MAX_JSON_BYTES) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+  } catch {
+    return undefined;
+  }
+  const builder = new EventColumnsBuilder();
+  const dead: DeadElement[] = [];
+  for (const raw of Array.isArray(value) ? value : [value]) {
+    const parsed = parseEvent(raw, { receivedAtMs, rawRetentionMs: Number.POSITIVE_INFINITY });
+    if (parsed.ok) {
+      builder.add(parsed.event);
+      continue;
+    }
+    const { reason, detail, eventId } = parsed;
+    const bytes = Array.isArray(value) ? Buffer.from(JSON.stringify(raw)) : payload;
+    const letter: DeadElement = { reason, detail, receivedAtMs, payload: bytes, contentType: "application/json" };
+    if (eventId !== null) letter.eventId = eventId;
+    dead.push(letter);
+  }
+  return { receivedAtMs, producerId: "", batchId: "", columns: builder.build(), dead };
 }
 
 const NO_EVENTS: EventColumns = {

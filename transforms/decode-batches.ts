@@ -1,3 +1,4 @@
+import { isBackfilled } from "../domain/archive-name";
 import { BlockPartitioner, type SealedBlock } from "../domain/block-partitioner";
 import { MINUTE_MS } from "../domain/event";
 import { EMPTY_BLOCK } from "../domain/event-block";
@@ -17,7 +18,7 @@ import {
 import { readArchiveObject } from "../io/avro/archive-object";
 import { AvroError } from "../io/avro/binary";
 import { checkedBatch } from "./checked-batch";
-import type { BlockElement, DeadElement, LateElement, Message } from "./elements";
+import type { BatchMessage, BlockElement, DeadElement, LateElement, Message } from "./elements";
 
 export interface DecodeOptions {
   /** P: events are spread over this many dedup partitions by their id. */
@@ -26,6 +27,12 @@ export interface DecodeOptions {
   paneCache: string;
   /** Events received later than this after their time are set aside; -1: never. */
   allowedLatenessMs: number;
+  /** The stream owns the minutes from this one on; events of earlier ones are left to the audit. 0: all. */
+  fromMinute?: number;
+  /** How long after their minute's start blocks are dated (see MinuteWindowing.graceMs). */
+  graceMs?: number;
+  /** Late counts are dated by their receipt, since the window of their minute may be long gone. */
+  streaming?: boolean;
 }
 
 export type Decoded = {
@@ -37,8 +44,9 @@ export type Decoded = {
 /**
  * Decodes and checks messages, and packs the events of the whole bundle into one block per (dedup partition, minute).
  * In: messages of the log, or archive objects. Out: `blocks` keyed by partition, at the time of their minute; `late`: counts of events the
- * lateness rule sets aside, keyed by minute. Rejects: `dead`, with the original bytes whole. Windowing: global in, global out, timestamps of
- * event time. Replay: the same blocks again; deduplication takes them for the repeats they are.
+ * lateness rule sets aside, keyed by minute and receipt minute. Rejects: `dead`, with the original bytes whole. Windowing: global in, global out; timestamps of
+ * event time (plus the grace), in a stream those of late counts are of their receipt.
+ * Replay: the same blocks again; deduplication takes them for the repeats they are.
  */
 export function decodeBatches(messages: PCollection<Message>, options: DecodeOptions) {
   const decoded = messages.apply(withName("DecodeBatches", parDo(new DecodeBatches(options))));
@@ -54,17 +62,17 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     this.partitioner ??= new BlockPartitioner(
       this.options.dedupePartitions,
       this.options.allowedLatenessMs < 0 ? Number.POSITIVE_INFINITY : this.options.allowedLatenessMs,
+      this.options.fromMinute,
     );
-    if (message.kind === "batch") yield* this.batch(this.partitioner, toBytes(message.payload), message.minutes);
+    if (message.kind === "batch") yield* this.batch(this.partitioner, message);
     else yield* this.object(this.partitioner, message.name, message.minute, toBytes(message.content));
   }
 
   private *batch(
     partitioner: BlockPartitioner,
-    payload: Uint8Array,
-    minutes: number[] | undefined,
+    { payload, appendedAtMs, minutes }: BatchMessage,
   ): Iterable<Tagged<Decoded>> {
-    const { receivedAtMs, columns, dead } = checkedBatch(payload, 0);
+    const { receivedAtMs, columns, dead } = checkedBatch(toBytes(payload), appendedAtMs ?? 0);
     for (const letter of dead) yield { dead: letter };
     partitioner.add(columns, receivedAtMs, minutes === undefined ? undefined : new Set(minutes));
   }
@@ -76,8 +84,10 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     content: Uint8Array,
   ): Iterable<Tagged<Decoded>> {
     try {
+      // Backfilled events are old on purpose.
+      const neverLate = isBackfilled(name) ? Number.NEGATIVE_INFINITY : undefined;
       for (const { columns, receivedAtMs } of readArchiveObject(content, minute))
-        partitioner.add(columns, receivedAtMs);
+        partitioner.add(columns, neverLate ?? receivedAtMs);
     } catch (error) {
       if (!(error instanceof AvroError)) throw error;
       const detail = `archive object ${name}: ${error.message}`;
@@ -100,12 +110,14 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     const blocks = partitioner.finish();
     for (const { minute, partition, count, bytes } of [...blocks, ...this.untouched(blocks)]) {
       const value: BlockElement = { minute, count, block: bytes };
-      yield windowedValue<Tagged<Decoded>>({ blocks: { key: String(partition), value } }, minute * MINUTE_MS);
+      const timeMs = minute * MINUTE_MS + (this.options.graceMs ?? 0);
+      yield windowedValue<Tagged<Decoded>>({ blocks: { key: String(partition), value } }, timeMs);
     }
-    for (const [minute, count] of partitioner.late) {
+    for (const late of partitioner.takeLate()) {
+      const timeMs = (this.options.streaming === true ? late.receiptMinute : late.minute) * MINUTE_MS;
       yield windowedValue<Tagged<Decoded>>(
-        { late: { key: String(minute), value: { minute, count } } },
-        minute * MINUTE_MS,
+        { late: { key: `${late.minute} ${late.receiptMinute}`, value: late } },
+        timeMs,
       );
     }
   }

@@ -29,8 +29,8 @@ export interface DedupeOptions {
 export interface PaneCache {
   /** The pane to add to: the kept one where it may be continued, otherwise the fresh one, kept from now on. */
   continue(minute: number, partition: number, fresh: () => Pane): Pane;
-  /** Adds events set aside as late to those kept for the minute; returns all of them. */
-  addLate(minute: number, count: number): number;
+  /** Adds events set aside as late to those kept for the minute and receipt minute; returns all of them. */
+  addLate(minute: number, receiptMinute: number, count: number): number;
 }
 
 export type Deduped = {

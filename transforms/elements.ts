@@ -2,12 +2,16 @@
  * What travels between the transforms. Everything that crosses a shuffle is a plain object of numbers, strings and Uint8Array
  * fields: the only values the SDK's coders carry whole (see engine/bytes.ts for bytes). Keys are strings.
  */
+import type { LateCount } from "../domain/block-partitioner";
 import type { RejectionReason } from "../domain/rejection";
 
-/** One message of the log or of a topic. `minutes`: count only its events of these minutes. */
+/** One message of the log or of a topic. */
 export interface BatchMessage {
   kind: "batch";
   payload: Uint8Array;
+  /** When the topic took it, epoch milliseconds; the receipt time of events that carry none. Absent in the embedded log. */
+  appendedAtMs?: number;
+  /** Count only its events of these minutes. */
   minutes?: number[];
 }
 
@@ -34,11 +38,8 @@ export interface BlockElement {
   block: Uint8Array;
 }
 
-/** Events of one minute set aside by the lateness rule. */
-export interface LateElement {
-  minute: number;
-  count: number;
-}
+/** Events of one minute set aside by the lateness rule, by the minute of their receipt. */
+export type LateElement = LateCount;
 
 /** A message or an event that cannot be counted. */
 export interface DeadElement {

@@ -31,6 +31,7 @@ interface Row {
   eventType: string;
   eventTime: number;
   value: number | null;
+  receivedAt: number;
 }
 
 interface Seen {
@@ -50,16 +51,20 @@ export class MinuteRecount {
 
   constructor(private readonly minute: number) {}
 
-  /** Counts an object's rows. Throws where the object is cut, damaged or holds an event of another minute. Returns its events. */
-  async addObject(content: Uint8Array): Promise<number> {
+  /**
+   * Counts an object's rows. Throws where the object is cut, damaged or holds an event of another minute. Returns its events. Those that were
+   * received more than `allowedLatenessMs` (-1: any time) after theirs are late: among the events, and not counted.
+   */
+  async addObject(content: Uint8Array, allowedLatenessMs = -1): Promise<number> {
     const before = this.events;
-    await eachRow(content, (row) => this.add(row));
+    await eachRow(content, (row) => this.add(row, allowedLatenessMs));
     return this.events - before;
   }
 
-  private add({ eventId, videoId, eventType, eventTime, value }: Row): void {
+  private add({ eventId, videoId, eventType, eventTime, value, receivedAt }: Row, allowedLatenessMs: number): void {
     if (Math.floor(eventTime / 60_000) !== this.minute) throw new Error(`event ${eventId} is of another minute`);
     this.events++;
+    if (allowedLatenessMs >= 0 && receivedAt - eventTime > allowedLatenessMs) return;
     const cell = this.cell(videoId, eventType);
     cell.lastMsInMinute = Math.max(cell.lastMsInMinute, eventTime % 60_000);
     const amount = value === null ? 0n : BigInt(value);

@@ -17,15 +17,22 @@ import { RESOURCES } from "./resource-names";
  * Writes what cannot be counted to the dead letters, the original bytes whole.
  * In: dead elements. Out: nothing. Rejects: none; a write that fails fails the bundle, so nothing is lost. Windowing: any.
  * Replay: the letter is written again; replaying both counts once, because the event keeps its id.
+ * `grouped`: a bounded run writes all letters of a reason together; a stream writes each as it comes, since no window of its ends.
  */
-export function writeDeadLetters(dead: PCollection<DeadElement>): void {
-  dead
-    .map(withName("KeyByReason", keyByReason))
-    .apply(withName("GroupByReason", groupByKey<string, DeadElement>()))
-    .apply(awaitableParDo("WriteDeadLetters", new WriteDeadLetters(RESOURCES.deadLetters), { maxInFlight: 4 }));
+export function writeDeadLetters(dead: PCollection<DeadElement>, { grouped }: { grouped: boolean }): void {
+  const keyed = grouped
+    ? dead.map(withName("KeyByReason", keyByReason)).apply(withName("GroupByReason", groupByKey<string, DeadElement>()))
+    : dead.map(withName("OneByOne", oneByOne));
+  keyed.apply(
+    awaitableParDo("WriteDeadLetters", new WriteDeadLetters(RESOURCES.deadLetters), { maxInFlight: WRITES_IN_FLIGHT }),
+  );
 }
 
+const WRITES_IN_FLIGHT = 16;
+
 export const keyByReason = (dead: DeadElement): KV<string, DeadElement> => ({ key: dead.reason, value: dead });
+
+export const oneByOne = (dead: DeadElement): KV<string, DeadElement[]> => ({ key: dead.reason, value: [dead] });
 
 export class WriteDeadLetters implements AwaitableDoFn<KV<string, Iterable<DeadElement>>, never> {
   constructor(readonly deadLettersResource: string) {}

@@ -2,10 +2,8 @@ import {
   type AwaitableDoFn,
   awaitableParDo,
   type DoFn,
-  flatten,
   groupByKey,
   type KV,
-  P,
   type PCollection,
   parDo,
   register,
@@ -20,8 +18,9 @@ import { RESOURCES } from "./resource-names";
 
 /**
  * Writes what each partition received, counted and found to be a duplicate, and what came late.
- * In: ledger rows of DedupeByEventId, late counts keyed by minute. Out: nothing. Rejects: none; a failed write fails the bundle. Windowing:
- * one-minute windows. Replay: absolute values per (minute, partition); the row with more received wins.
+ * In: ledger rows of DedupeByEventId in one-minute windows of event time; late counts keyed by minute and receipt minute, in one-minute windows
+ * of their timestamps. Out: nothing. Rejects: none; a failed write fails the bundle. Windowing: any.
+ * Replay: absolute values per (minute, partition); the row with more received wins.
  */
 export function writeLedger(
   rows: PCollection<PartitionLedger>,
@@ -31,26 +30,32 @@ export function writeLedger(
   const lateRows = late
     .apply(withName("GroupLate", groupByKey<string, LateElement>()))
     .apply(withName("CountLate", parDo(new CountLate(dedupePartitions, paneCache))));
-  P([rows, lateRows])
-    .apply(withName("AllLedgerRows", flatten<PartitionLedger>()))
-    .apply(awaitableParDo("WriteLedger", new WriteLedger(RESOURCES.ledger), { maxInFlight: 1 }));
+  rows.apply(awaitableParDo("WriteLedger", new WriteLedger(RESOURCES.ledger), { maxInFlight: 1 }));
+  lateRows.apply(awaitableParDo("WriteLateLedger", new WriteLedger(RESOURCES.ledger), { maxInFlight: 1 }));
 }
 
-/** Late events have a ledger partition of their own, one past the dedup partitions. */
+/**
+ * Late events have ledger partitions of their own, past the dedup partitions: one for each minute of receipt, so that the numbers are absolute
+ * though the window of the minute itself may be gone.
+ */
 export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, PartitionLedger> {
   constructor(
-    readonly partition: number,
+    readonly dedupePartitions: number,
     readonly paneCache: string,
   ) {}
 
-  *process({ key, value }: KV<string, Iterable<LateElement>>): Iterable<PartitionLedger> {
+  *process({ value }: KV<string, Iterable<LateElement>>): Iterable<PartitionLedger> {
     let late = 0;
-    for (const { count } of value) late += count;
-    const minute = Number(key);
-    if (this.paneCache !== "") late = resource<PaneCache>(this.paneCache).addLate(minute, late);
+    let minute = 0;
+    let receiptMinute = 0;
+    for (const element of value) {
+      late += element.count;
+      ({ minute, receiptMinute } = element);
+    }
+    if (this.paneCache !== "") late = resource<PaneCache>(this.paneCache).addLate(minute, receiptMinute, late);
     yield {
       minute,
-      partition: this.partition,
+      partition: this.dedupePartitions + receiptMinute,
       received: late,
       counted: 0,
       duplicate: 0,
@@ -63,7 +68,7 @@ export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, Partit
 export class WriteLedger implements AwaitableDoFn<PartitionLedger, never> {
   private rows: PartitionLedger[] = [];
 
-  constructor(readonly stateResource: string) {}
+  constructor(readonly ledgerResource: string) {}
 
   startBundle(): void {
     this.rows = [];
@@ -74,7 +79,7 @@ export class WriteLedger implements AwaitableDoFn<PartitionLedger, never> {
   }
 
   async finishBundle(): Promise<void> {
-    if (this.rows.length > 0) await resource<Ledger>(this.stateResource).writeLedger(this.rows);
+    if (this.rows.length > 0) await resource<Ledger>(this.ledgerResource).writeLedger(this.rows);
   }
 }
 

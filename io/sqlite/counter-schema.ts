@@ -81,7 +81,14 @@ CREATE TABLE audits (id TEXT PRIMARY KEY, started_at_ms INTEGER NOT NULL, report
 CREATE INDEX audits_by_time ON audits (started_at_ms);
 `;
 
-export const COUNTERS_SCHEMA: Schema = { version: 1, migrations: [COUNTERS + STREAM_STATE] };
+/** What a log that several processes share needs of the books. */
+const SHARED_LOG = `
+ALTER TABLE stream_state ADD COLUMN archived_through_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE archived_objects ADD COLUMN accepted INTEGER;
+ALTER TABLE archived_objects ADD COLUMN messages TEXT;
+`;
+
+export const COUNTERS_SCHEMA: Schema = { version: 2, migrations: [COUNTERS + STREAM_STATE, SHARED_LOG] };
 
 /** Opens for writing; creates the file when missing. Throws `StoreUnavailableError`, `SchemaVersionError`. */
 export function openCounters(file: string, options: OpenOptions = {}): DatabaseSync {

@@ -63,7 +63,7 @@ export class SqliteStreamState implements StreamState {
 
   async archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]> {
     const rows = this.#all(
-      `SELECT name, minute, events, size_bytes FROM archived_objects
+      `SELECT name, minute, events, size_bytes, accepted, messages FROM archived_objects
          WHERE minute >= ? AND minute < ? ORDER BY minute, name`,
       fromMinute,
       toMinute,
@@ -73,6 +73,8 @@ export class SqliteStreamState implements StreamState {
       minute: Number(row.minute),
       events: Number(row.events),
       sizeBytes: Number(row.size_bytes),
+      ...(row.accepted === null ? {} : { accepted: Number(row.accepted) }),
+      ...(row.messages === null ? {} : { messages: messagesOf(row) }),
     }));
   }
 
@@ -105,16 +107,19 @@ export class SqliteStreamState implements StreamState {
     orUnavailable(COUNTERS_FILE, () =>
       onSnapshot(this.#db, () => {
         const archived = this.#all(
-          `SELECT minute, SUM(events) AS archived, SUM(iif(name LIKE '%/${BACKFILL_WRITER}-%', events, 0)) AS backfilled
-             FROM archived_objects WHERE minute >= ? AND minute < ? GROUP BY minute`,
+          `SELECT minute, SUM(events) AS archived, SUM(iif(name LIKE '%/${BACKFILL_WRITER}-%', events, 0)) AS backfilled,
+                  SUM(accepted) AS accepted
+             FROM archived_objects WHERE minute >= ? AND minute < ? AND messages IS NULL GROUP BY minute`,
           ...range,
         );
         for (const row of archived) {
           Object.assign(ledgerMinute(minutes, Number(row.minute)), {
+            accepted: Number(row.accepted),
             archived: Number(row.archived),
             backfilled: Number(row.backfilled),
           });
         }
+        this.#addMessages(minutes, fromMinute, toMinute);
         const counted = this.#all(
           `SELECT minute, SUM(counted) AS counted, SUM(duplicate) AS duplicate, SUM(late) AS late,
                   SUM(reused_ids) AS reused_ids
@@ -132,6 +137,26 @@ export class SqliteStreamState implements StreamState {
       }),
     );
     return [...minutes.values()].sort((a, b) => a.minute - b.minute);
+  }
+
+  /** Objects that may repeat each other's messages: each message counts once a minute. */
+  #addMessages(minutes: Map<number, LedgerMinute>, fromMinute: number, toMinute: number): void {
+    const rows = this.#all(
+      "SELECT minute, messages FROM archived_objects WHERE minute >= ? AND minute < ? AND messages IS NOT NULL",
+      fromMinute,
+      toMinute,
+    );
+    const known = new Set<string>();
+    for (const row of rows) {
+      const book = ledgerMinute(minutes, Number(row.minute));
+      for (const { id, events, accepted } of messagesOf(row)) {
+        const key = `${book.minute} ${id}`;
+        if (known.has(key)) continue;
+        known.add(key);
+        book.archived += events;
+        book.accepted += accepted;
+      }
+    }
   }
 
   async changeSequences(fromMinute: number, toMinute: number): Promise<Map<number, number>> {
@@ -170,6 +195,16 @@ export class SqliteStreamState implements StreamState {
     return new Map(rows.map((row) => [Number(row.bucket), Number(row.audited)]));
   }
 
+  async setArchivedThrough(timeMs: number): Promise<void> {
+    this.#write(() =>
+      this.#run("UPDATE stream_state SET archived_through_ms = max(archived_through_ms, CAST(? AS INTEGER))", timeMs),
+    );
+  }
+
+  async archivedThroughMs(): Promise<number> {
+    return Number(this.#all("SELECT archived_through_ms FROM stream_state")[0]?.archived_through_ms ?? 0);
+  }
+
   async addAudit(report: AuditReport): Promise<void> {
     this.#write(() =>
       this.#run(
@@ -192,8 +227,16 @@ export class SqliteStreamState implements StreamState {
   }
 
   #addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): void {
-    for (const { minute, name, events, sizeBytes } of objects) {
-      this.#run("INSERT OR REPLACE INTO archived_objects VALUES (?, ?, ?, ?)", minute, name, events, sizeBytes);
+    for (const { minute, name, events, sizeBytes, accepted, messages } of objects) {
+      this.#run(
+        "INSERT OR REPLACE INTO archived_objects VALUES (?, ?, ?, ?, ?, ?)",
+        minute,
+        name,
+        events,
+        sizeBytes,
+        accepted ?? null,
+        messages === undefined ? null : JSON.stringify(messages),
+      );
     }
     for (const minute of new Set(changedMinutes)) {
       this.#run(
@@ -212,7 +255,7 @@ export class SqliteStreamState implements StreamState {
     return orUnavailable(COUNTERS_FILE, () => this.#prepared(sql).all(...values));
   }
 
-  #run(sql: string, ...values: (number | string)[]): void {
+  #run(sql: string, ...values: (number | string | null)[]): void {
     this.#prepared(sql).run(...values);
   }
 
@@ -224,6 +267,10 @@ export class SqliteStreamState implements StreamState {
     }
     return statement;
   }
+}
+
+function messagesOf(row: Row): NonNullable<ArchivedObject["messages"]> {
+  return JSON.parse(String(row.messages)) as NonNullable<ArchivedObject["messages"]>;
 }
 
 function ledgerMinute(minutes: Map<number, LedgerMinute>, minute: number): LedgerMinute {

@@ -22,6 +22,8 @@ export interface AuditRange {
   fromMs?: number | undefined;
   toMs?: number | undefined;
   repair: boolean;
+  /** The lateness rule of the stream whose counters these are; -1: it has none. Backfilled events are never late. */
+  allowedLatenessMs: number;
 }
 
 const MAX_LISTED = 1_000;
@@ -31,13 +33,13 @@ const MAX_LISTED = 1_000;
  * the CounterStore in both directions, and with `repair` applies its numbers as corrections. Works hour by hour, so memory is bounded
  * by one minute's events and one hour's ids. The report is stored and returned.
  */
-export async function runAudit(deps: AuditDependencies, { fromMs, toMs, repair }: AuditRange): Promise<AuditReport> {
+export async function runAudit(deps: AuditDependencies, { fromMs, toMs, repair, allowedLatenessMs }: AuditRange): Promise<AuditReport> {
   const startedAtMs = deps.clock();
   const began = performance.now();
   const minutes = await minutesToAudit(deps, fromMs ?? 0, toMs ?? Number.MAX_SAFE_INTEGER);
   const first = fromMs ?? (minutes[0] ?? 0) * MINUTE_MS;
   const last = toMs ?? ((minutes[minutes.length - 1] ?? -1) + 1) * MINUTE_MS;
-  const audit = new RunningAudit(deps, repair);
+  const audit = new RunningAudit(deps, repair, allowedLatenessMs);
   const provided = {
     archive: deps.archive,
     counterStore: deps.counters,
@@ -115,12 +117,13 @@ class RunningAudit {
   constructor(
     private readonly deps: AuditDependencies,
     private readonly repair: boolean,
+    private readonly allowedLatenessMs: number,
   ) {
     this.levels = new DerivedLevels(deps.counters);
   }
 
   async hour(hourMs: number, minutes: readonly number[], fromMs: number, toMs: number): Promise<void> {
-    const { found, reusedAcrossMinutes } = await runAuditGraph(minutes);
+    const { found, reusedAcrossMinutes } = await runAuditGraph(minutes, { allowedLatenessMs: this.allowedLatenessMs });
     this.report.reusedEventIds += reusedAcrossMinutes;
     for (const result of found) this.minute(result, hourMs);
     await this.lateEvents(minutes);

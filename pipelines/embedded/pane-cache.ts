@@ -3,7 +3,8 @@ import type { PaneCache } from "../../transforms/dedupe-by-event-id";
 
 interface KeptMinute {
   panes: Map<number, Pane>;
-  late: number;
+  /** By minute of receipt. */
+  late: Map<number, number>;
   /** Archive objects whose events are in the panes. */
   objects: number;
 }
@@ -33,16 +34,17 @@ export class EmbeddedPaneCache implements PaneCache {
     return pane;
   }
 
-  addLate(minute: number, count: number): number {
-    const kept = this.kept(minute);
-    kept.late += count;
-    return kept.late;
+  addLate(minute: number, receiptMinute: number, count: number): number {
+    const { late } = this.kept(minute);
+    const sum = (late.get(receiptMinute) ?? 0) + count;
+    late.set(receiptMinute, sum);
+    return sum;
   }
 
   private kept(minute: number): KeptMinute {
     let kept = this.minutes.get(minute);
     if (kept === undefined) {
-      kept = { panes: new Map(), late: 0, objects: 0 };
+      kept = { panes: new Map(), late: new Map(), objects: 0 };
       this.minutes.set(minute, kept);
     }
     return kept;

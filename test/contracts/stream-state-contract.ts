@@ -99,6 +99,29 @@ export function streamStateContract(describeName: string, subject: StreamStateUn
       expect(await state.ledger(6, 7)).toHaveLength(1);
     });
 
+    it("adds up what the archived messages declared, and a message that is in two objects once", async () => {
+      const once = { ...object(5, "a", 10), accepted: 12 };
+      const message = (id: string, events: number, accepted = events) => ({ id, events, accepted });
+      const first = { ...object(5, "b", 7), accepted: 7, messages: [message("m1", 3), message("m2", 4, 5)] };
+      const second = { ...object(5, "c", 9), accepted: 9, messages: [message("m2", 4, 5), message("m3", 5)] };
+      const elsewhere = { ...object(6, "b", 3), accepted: 3, messages: [message("m1", 3)] };
+      await state.addObjects([once, first], [5]);
+      await state.addObjects([second, elsewhere, first], [5, 6]);
+      expect(await state.archivedObjects(5, 7)).toEqual([once, first, second, elsewhere]);
+      expect((await state.ledger(0, 10)).map(({ minute, accepted, archived }) => [minute, accepted, archived])).toEqual(
+        [
+          [5, 12 + 3 + 5 + 5, 10 + 3 + 4 + 5],
+          [6, 3, 3],
+        ],
+      );
+    });
+
+    it("never moves back the time through which all is archived", async () => {
+      expect(await state.archivedThroughMs()).toBe(0);
+      for (const timeMs of [1_700_000_000_500, 1_700_000_000_000, 5]) await state.setArchivedThrough(timeMs);
+      expect(await state.archivedThroughMs()).toBe(1_700_000_000_500);
+    });
+
     it("marks a minute audited only when it has not changed since it was compared", async () => {
       await state.completePass(1, [], [5, 6]);
       const before = await state.changeSequences(0, 10);

@@ -145,18 +145,18 @@ describe("the lateness rule", () => {
     const partitioner = new BlockPartitioner(2, 3_600_000);
     partitioner.add(columnsOf([at(T0), at(T0 - 1), at(T0 - 60_001), at(T0 - 60_000)]), T0 + 3_600_000);
     expect(partitioner.finish().map(({ minute, count }) => [minute, count])).toEqual([[minuteOf(T0), 1]]);
-    expect(partitioner.late).toEqual(
-      new Map([
-        [minuteOf(T0) - 1, 2],
-        [minuteOf(T0) - 2, 1],
-      ]),
-    );
+    const receiptMinute = minuteOf(T0 + 3_600_000);
+    expect(partitioner.takeLate()).toEqual([
+      { minute: minuteOf(T0) - 1, receiptMinute, count: 2 },
+      { minute: minuteOf(T0) - 2, receiptMinute, count: 1 },
+    ]);
+    expect(partitioner.takeLate()).toEqual([]);
   });
 
   test("each row is judged by its own receipt", () => {
     const partitioner = new BlockPartitioner(1, 1000);
     partitioner.add(columnsOf([at(T0), at(T0 + 1)]), Float64Array.of(T0 + 1001, T0 + 1001));
-    expect(partitioner.late.get(minuteOf(T0))).toBe(1);
+    expect(partitioner.takeLate()).toMatchObject([{ minute: minuteOf(T0), count: 1 }]);
     expect(partitioner.finish()[0]!.count).toBe(1);
   });
 });

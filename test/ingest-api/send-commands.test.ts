@@ -144,7 +144,7 @@ describe("dead-letters", () => {
     expect((await cli("list", "--reason", "bad-value")).stdout).toMatch(/^1 .* bad-value .*\n$/);
     expect((await cli("list", "--limit", "1", "--json")).stdout.trimEnd().split("\n")).toHaveLength(1);
     expect((await cli("show", "2", "--raw")).stdout).toBe('{"a": 1 }');
-    expect(JSON.parse((await cli("show", "2")).stdout)).toMatchObject({ id: 2, payload: '{"a": 1 }' });
+    expect(JSON.parse((await cli("show", "2")).stdout)).toMatchObject({ id: "2", payload: '{"a": 1 }' });
     expect((await cli("show", "99")).code).toBe(1);
   });
 

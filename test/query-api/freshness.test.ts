@@ -1,5 +1,6 @@
 import request from "supertest";
 import type { CounterStore } from "../../io/ports";
+import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { DAY, FINAL_AFTER_MS, HOUR, iso, MINUTE, NOW_MS, QueryHarness } from "./query-harness";
 
 const T = Date.parse("2026-11-21T02:00:00Z");
@@ -34,9 +35,11 @@ describe("freshness, states and caching", () => {
         return read(...asked);
       };
     };
-    const watched = await QueryHarness.start(({ state, reader }) => ({
-      state: {
+    const watched = await QueryHarness.start(({ state, reader, log }) => ({
+      progress: new SqliteLogProgress(log, {
         checkpoint: noted("checkpoint", () => state.checkpoint()),
+      }),
+      state: {
         auditedCounts: noted("audited", (...range) => state.auditedCounts(...range)),
         audits: (limit) => state.audits(limit),
         ledger: (from, to) => state.ledger(from, to),

@@ -80,7 +80,7 @@ test("late events are counted by minute over the bundle, and not among the block
   const late = [event("a", { eventTimeMs: T0 - 1001 }), event("b", { eventTimeMs: T0 - 1000 })];
   const { blocks, late: set } = await decode([message(late), message(late.slice(0, 1))], { allowedLatenessMs: 1000 });
   expect(blocks).toMatchObject([{ minute: -1, count: 1 }]);
-  expect(set).toEqual([{ minute: M0 - 1, count: 2 }]);
+  expect(set).toEqual([{ minute: M0 - 1, receiptMinute: minuteOf(T0), count: 2 }]);
 });
 
 test("an archive object is judged by the receipt of each row", async () => {

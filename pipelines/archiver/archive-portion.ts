@@ -1,0 +1,125 @@
+import { minuteOf } from "../../domain/event";
+import type { EventColumns } from "../../domain/event-columns";
+import { ArchiveObjectWriter } from "../../io/avro/archive-object";
+import type { Archive, ArchivedObject, Ledger, LogMessage, LogPortion } from "../../io/ports";
+import { checkedBatch } from "../../transforms/checked-batch";
+import type { ArchivedPortion } from "./archiver";
+
+/** The batch a message stands for: itself, or what its reference leads to. Undefined: the reference leads nowhere. */
+export type PayloadOf = (message: LogMessage) => Promise<Uint8Array | undefined>;
+
+export interface PortionDependencies {
+  archive: Archive;
+  ledger: Ledger;
+  payloadOf: PayloadOf;
+}
+
+const WRITES_IN_FLIGHT = 8;
+
+/** One minute of a portion: its object, and the books of the messages it came from. */
+interface MinutePart {
+  object: ArchiveObjectWriter;
+  accepted: number;
+  messages: { id: string; events: number; accepted: number }[];
+}
+
+/**
+ * Writes a portion as one object for each minute of event time and lists them. Events that break the contract are left out, as are messages
+ * that cannot be read: the stream, which reads the same log, makes the dead letters. What a message declared as accepted is booked
+ * all the same, so that the ledger shows the gap.
+ */
+export async function archivePortion(portion: LogPortion, deps: PortionDependencies): Promise<ArchivedPortion> {
+  const fileName = `${portion.name}.avro`;
+  const parts = new Map<number, MinutePart>();
+  let undecodable = 0;
+  for (const message of new Map(portion.messages.map((each) => [each.id, each])).values()) {
+    const payload = await deps.payloadOf(message);
+    const counted = payload === undefined ? undefined : addMessage(parts, fileName, message, payload);
+    if (counted === undefined) undecodable++;
+    book(parts, fileName, message, counted ?? new Map());
+  }
+  const objects = await writeAll(deps.archive, fileName, parts, portion.exact);
+  if (objects.length > 0) await deps.ledger.addObjects(objects, [...parts.keys()]);
+  const events = objects.reduce((sum, object) => sum + object.events, 0);
+  return { name: portion.name, messages: portion.messages.length, events, objects: objects.length, undecodable };
+}
+
+/** Adds the message's events; returns how many each minute got, or undefined where the whole message cannot be read. */
+function addMessage(
+  parts: Map<number, MinutePart>,
+  fileName: string,
+  message: LogMessage,
+  payload: Uint8Array,
+): Map<number, number> | undefined {
+  const { columns, receivedAtMs, dead } = checkedBatch(payload, message.appendedAtMs);
+  if (columns.count === 0 && dead.length > 0) return undefined;
+  return addRows(parts, fileName, columns, receivedAtMs);
+}
+
+function addRows(
+  parts: Map<number, MinutePart>,
+  fileName: string,
+  columns: EventColumns,
+  receivedAtMs: number,
+): Map<number, number> {
+  const counted = new Map<number, number>();
+  let minute = Number.NaN;
+  let object: ArchiveObjectWriter | undefined;
+  let from = 0;
+  for (let row = 0; row < columns.count; row++) {
+    const itsMinute = minuteOf(columns.timesMs[row]!);
+    if (object === undefined || itsMinute !== minute) {
+      if (row > from) counted.set(minute, (counted.get(minute) ?? 0) + row - from);
+      from = row;
+      minute = itsMinute;
+      object = partOf(parts, fileName, minute).object;
+    }
+    object.add(columns, row, receivedAtMs);
+  }
+  if (columns.count > from) counted.set(minute, (counted.get(minute) ?? 0) + columns.count - from);
+  return counted;
+}
+
+/** A foreign producer declares nothing: what of its message can be archived counts as accepted. */
+function book(
+  parts: Map<number, MinutePart>,
+  fileName: string,
+  message: LogMessage,
+  counted: ReadonlyMap<number, number>,
+): void {
+  const declared = message.acceptedByMinute ?? counted;
+  for (const minute of new Set([...declared.keys(), ...counted.keys()])) {
+    const part = partOf(parts, fileName, minute);
+    const accepted = declared.get(minute) ?? 0;
+    part.accepted += accepted;
+    part.messages.push({ id: message.id, events: counted.get(minute) ?? 0, accepted });
+  }
+}
+
+function partOf(parts: Map<number, MinutePart>, fileName: string, minute: number): MinutePart {
+  let part = parts.get(minute);
+  if (part === undefined) {
+    part = { object: new ArchiveObjectWriter(fileName), accepted: 0, messages: [] };
+    parts.set(minute, part);
+  }
+  return part;
+}
+
+async function writeAll(
+  archive: Archive,
+  fileName: string,
+  parts: ReadonlyMap<number, MinutePart>,
+  exact: boolean,
+): Promise<ArchivedObject[]> {
+  const written: ArchivedObject[] = [];
+  const queue = parts.entries();
+  const work = async () => {
+    for (const [minute, { object, accepted, messages }] of queue) {
+      const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
+      const listed = { name, minute, events: object.events, sizeBytes, accepted };
+      written.push(exact ? listed : { ...listed, messages });
+    }
+  };
+  await Promise.all(Array.from({ length: WRITES_IN_FLIGHT }, work));
+  return written;
+}

@@ -1,0 +1,106 @@
+import type { Archive, Ledger, LogPortion, LogSubscription } from "../../io/ports";
+import { archivePortion, type PayloadOf } from "./archive-portion";
+
+export interface ArchiverDependencies {
+  subscription: LogSubscription;
+  archive: Archive;
+  ledger: Ledger;
+  payloadOf: PayloadOf;
+}
+
+export interface ArchiverOptions {
+  /** A portion is closed at this many messages or bytes, or this long after its first message, whichever comes first. */
+  maxPortionMessages: number;
+  maxPortionBytes: number;
+  maxPortionAgeMs: number;
+  /** Portions that are decoded and uploaded at once: with maxPortionBytes the bound of memory. */
+  portionsInFlight: number;
+  /** How often the time up to which all is archived is written down. */
+  progressIntervalMs: number;
+}
+
+export interface ArchivedPortion {
+  name: string;
+  messages: number;
+  events: number;
+  objects: number;
+  /** Messages that cannot be read as events; the stream makes dead letters of them. */
+  undecodable: number;
+}
+
+/**
+ * The archiver: portion after portion of the log into the archive, by minute of event time, until `signal` aborts. A portion is acknowledged
+ * after its objects are written and listed; a crash anywhere repeats a portion, which where the log has positions writes the same objects.
+ * Rejects with the first failure; what was not acknowledged is taken again by the next process.
+ */
+export async function runArchiver(
+  deps: ArchiverDependencies,
+  options: ArchiverOptions,
+  signal: AbortSignal,
+  onPortion: (portion: ArchivedPortion) => void,
+): Promise<void> {
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  let failure: unknown;
+  const fail = (error: unknown) => {
+    failure ??= error;
+    failed.abort();
+  };
+  const lanes = Array.from({ length: options.portionsInFlight }, () =>
+    lane(deps, options, stop, onPortion).catch(fail),
+  );
+  const progress = reportProgress(deps, options.progressIntervalMs, stop).catch(fail);
+  await Promise.all([...lanes, progress]);
+  if (failure !== undefined) throw failure;
+}
+
+async function lane(
+  deps: ArchiverDependencies,
+  { maxPortionMessages, maxPortionBytes, maxPortionAgeMs }: ArchiverOptions,
+  stop: AbortSignal,
+  onPortion: (portion: ArchivedPortion) => void,
+): Promise<void> {
+  const limits = { maxMessages: maxPortionMessages, maxBytes: maxPortionBytes, waitMs: maxPortionAgeMs };
+  while (!stop.aborted) {
+    const portion = await deps.subscription.take(limits);
+    if (portion !== undefined) onPortion(await archived(portion, deps));
+  }
+}
+
+async function archived(portion: LogPortion, deps: ArchiverDependencies): Promise<ArchivedPortion> {
+  try {
+    const result = await archivePortion(portion, deps);
+    await portion.done();
+    return result;
+  } catch (error) {
+    await portion.abandon().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function reportProgress(
+  { subscription, ledger }: ArchiverDependencies,
+  intervalMs: number,
+  stop: AbortSignal,
+): Promise<void> {
+  while (!stop.aborted) {
+    // Before the question: what is appended meanwhile may not be promised.
+    const askedAtMs = Date.now();
+    const waiting = await subscription.oldestWaitingMs();
+    await ledger.setArchivedThrough(Math.min(waiting ?? askedAtMs, askedAtMs));
+    await pause(intervalMs, stop);
+  }
+}
+
+function pause(ms: number, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (stop.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      stop.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    stop.addEventListener("abort", done);
+  });
+}
