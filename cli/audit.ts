@@ -5,7 +5,7 @@ import { parseRfc3339 } from "../domain/event";
 import type { AuditReport } from "../io/ports";
 import { runAudit } from "../pipelines/audit/audit";
 import { resolveConfig } from "./config";
-import { openDeployment } from "./deployment";
+import { allowedLatenessMs, openDeployment } from "./deployment/deployment";
 
 export const EXIT_EQUAL = 0;
 export const EXIT_DIFFERENCES = 3;
@@ -34,11 +34,15 @@ export function register(program: Command): void {
       "\nExit status: 0 equal (or repaired), 3 differences left, 4 something could not be compared.",
     )
     .action(async (flags: AuditFlags, command: Command) => {
-      const deployment = openDeployment(resolveConfig(command).data);
+      const config = resolveConfig(command);
+      const deployment = await openDeployment(config);
       try {
         const { from, to, repair = false } = flags;
-        const report = await runAudit({ ...deployment, clock: Date.now }, { fromMs: from, toMs: to, repair });
-        const file = writeReport(deployment.folder, report);
+        const report = await runAudit(
+          { ...deployment, clock: Date.now },
+          { fromMs: from, toMs: to, repair, allowedLatenessMs: allowedLatenessMs(config) },
+        );
+        const file = writeReport(config.data, report);
         process.stdout.write(
           flags.json === true ? `${JSON.stringify(shown(report), null, 2)}\n` : `${table(report)}report: ${file}\n`,
         );

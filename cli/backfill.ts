@@ -7,8 +7,8 @@ import { archiveFile } from "../pipelines/backfill/archive-file";
 import { countHours } from "../pipelines/backfill/count-hours";
 import { exitCode } from "./audit";
 import { resolveConfig } from "./config";
-import { openDeployment } from "./deployment";
-import { streamIdentity } from "./stream-identity";
+import { boundedCounting } from "./deployment/bounded-counting";
+import { allowedLatenessMs, type Deployment, openDeployment } from "./deployment/deployment";
 
 const MINUTE_MS = 60_000;
 const EXIT_REJECTED = 1;
@@ -31,7 +31,7 @@ export function register(program: Command): void {
 async function backfill(files: string[], flags: { json?: boolean }, command: Command): Promise<void> {
   const config = resolveConfig(command);
   const sizes = files.map((file) => statSync(file).size);
-  const deployment = openDeployment(config.data);
+  const deployment = await openDeployment(config);
   const bar = new SingleBar(
     { format: "{step} {bar} {percentage}%", clearOnComplete: true, noTTYOutput: false },
     undefined,
@@ -50,11 +50,8 @@ async function backfill(files: string[], flags: { json?: boolean }, command: Com
       rejected += result.rejected;
       for (const minute of result.minutes) minutes.add(minute);
     }
-    const { videoShards } = config.stream;
-    const { dedupePartitions } = streamIdentity(config);
-    const counting = { dedupePartitions, videoShards, allowedLatenessMs: -1, followCorrections: true };
     bar.start(1, 0, { step: "counting" });
-    await countHours(deployment, minutes, counting, (done, of) => {
+    await countHours(deployment, minutes, boundedCounting(config), (done, of) => {
       bar.setTotal(of);
       bar.update(done);
     });
@@ -68,7 +65,7 @@ async function backfill(files: string[], flags: { json?: boolean }, command: Com
   }
 }
 
-function audited(deployment: ReturnType<typeof openDeployment>, minutes: ReadonlySet<number>): Promise<AuditReport> {
+function audited(deployment: Deployment, minutes: ReadonlySet<number>): Promise<AuditReport> {
   let [first, last] = [Number.POSITIVE_INFINITY, 0];
   for (const minute of minutes) {
     first = Math.min(first, minute);
@@ -76,7 +73,12 @@ function audited(deployment: ReturnType<typeof openDeployment>, minutes: Readonl
   }
   return runAudit(
     { ...deployment, clock: Date.now },
-    { fromMs: first * MINUTE_MS, toMs: (last + 1) * MINUTE_MS, repair: true },
+    {
+      fromMs: first * MINUTE_MS,
+      toMs: (last + 1) * MINUTE_MS,
+      repair: true,
+      allowedLatenessMs: allowedLatenessMs(deployment.config),
+    },
   );
 }
 

@@ -87,19 +87,29 @@ export const configSchema = z
         kind: z.enum(["none", "directory", "gcs"]).default("none").describe("where batches too large for the log go"),
         prefix: z.string().default("claims/").describe("of object names in the bucket"),
         maxMessageBytes: bytes(1024, 900_000).describe("a larger batch goes there, and its reference through the log"),
-        whenBehindSeconds: count(0, 86_400, 300).describe("all batches go there while the log is this far behind; 0: never"),
+        whenBehindSeconds: count(0, 86_400, 300).describe(
+          "all batches go there while the log is this far behind; 0: never",
+        ),
       })
       .prefault({}),
     /** The streaming job on a cluster. */
     job: z
       .strictObject({
-        name: z.string().regex(/^[a-z][a-z0-9-]{0,60}$/).default("viewmill-stream"),
+        name: z
+          .string()
+          .regex(/^[a-z][a-z0-9-]{0,60}$/)
+          .default("viewmill-stream"),
         dedupePartitions: count(1, 1024, 16),
         videoShards: count(1, 1024, 8),
         graceMs: count(0, 3_600_000, 10_000).describe("after the end of a minute, until its counts are written"),
         earlyFiringMs: count(0, 60_000, 0).describe("counts of the open minute this often; 0: when it ends"),
         lateFiringMs: count(0, 3_600_000, 30_000).describe("late events wait this long for others"),
-        fromMinute: z.number().int().min(0).default(0).describe("first minute (epoch minutes) of a job that takes over"),
+        fromMinute: z
+          .number()
+          .int()
+          .min(0)
+          .default(0)
+          .describe("first minute (epoch minutes) of a job that takes over"),
         maxWrittenCells: count(0, 100_000_000, 400_000),
       })
       .prefault({}),

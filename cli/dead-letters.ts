@@ -4,8 +4,8 @@ import { Delivery, type DeliveryOutcome } from "../client/delivery";
 import { REJECTION_REASONS, type RejectionReason } from "../domain/rejection";
 import type { DeadLetter, DeadLetters } from "../io/ports";
 import { prepareDataFolder } from "../io/sqlite/data-folder";
-import { SqliteDeadLetters } from "../io/sqlite/dead-letters";
 import { resolveConfig } from "./config";
+import { openDeadLetters } from "./deployment/open-dead-letters";
 import { type FieldChange, replayPayload } from "./replay-payload";
 import { DEFAULT_URL, httpUrl, positiveInteger } from "./send";
 
@@ -70,9 +70,9 @@ const selecting = (command: Command, limit: number) =>
     .option("--all", "also those that were replayed already");
 
 async function withLetters(command: Command, work: (store: DeadLetters) => Promise<void>): Promise<void> {
-  const folder = resolveConfig(command).data;
-  prepareDataFolder(folder);
-  const store = new SqliteDeadLetters({ folder });
+  const config = resolveConfig(command);
+  if (config.deadLetters.kind === "sqlite") prepareDataFolder(config.data);
+  const store = await openDeadLetters(config);
   try {
     await work(store);
   } finally {

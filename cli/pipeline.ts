@@ -2,8 +2,8 @@ import { type Command, InvalidArgumentError } from "commander";
 import { MINUTE_MS, parseRfc3339 } from "../domain/event";
 import { type BoundedResult, runBoundedStream } from "../pipelines/bounded/bounded-stream";
 import { resolveConfig } from "./config";
-import { openDeployment } from "./deployment";
-import { streamIdentity } from "./stream-identity";
+import { boundedCounting } from "./deployment/bounded-counting";
+import { openDeployment } from "./deployment/deployment";
 
 interface StreamFlags {
   runner: "direct";
@@ -30,14 +30,12 @@ export function register(program: Command): void {
     .addHelpText("after", "\nRunning it twice, or while the service counts, changes nothing: counts are absolute.")
     .action(async ({ from, to, json }: StreamFlags, command: Command) => {
       const config = resolveConfig(command);
-      const deployment = openDeployment(config.data);
+      const deployment = await openDeployment(config);
       try {
-        const { videoShards } = config.stream;
-        const { dedupePartitions } = streamIdentity(config);
         const result = await runBoundedStream(deployment, {
           fromMs: from ?? 0,
           toMs: to ?? END_OF_TIME_MS,
-          counting: { dedupePartitions, videoShards, allowedLatenessMs: -1, followCorrections: true },
+          counting: boundedCounting(config),
         });
         process.stdout.write(json === true ? `${JSON.stringify(result)}\n` : `${shown(result)}\n`);
       } finally {

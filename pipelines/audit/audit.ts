@@ -33,7 +33,10 @@ const MAX_LISTED = 1_000;
  * the CounterStore in both directions, and with `repair` applies its numbers as corrections. Works hour by hour, so memory is bounded
  * by one minute's events and one hour's ids. The report is stored and returned.
  */
-export async function runAudit(deps: AuditDependencies, { fromMs, toMs, repair, allowedLatenessMs }: AuditRange): Promise<AuditReport> {
+export async function runAudit(
+  deps: AuditDependencies,
+  { fromMs, toMs, repair, allowedLatenessMs }: AuditRange,
+): Promise<AuditReport> {
   const startedAtMs = deps.clock();
   const began = performance.now();
   const minutes = await minutesToAudit(deps, fromMs ?? 0, toMs ?? Number.MAX_SAFE_INTEGER);

@@ -1,0 +1,12 @@
+import type { BoundedOptions } from "../../pipelines/bounded/bounded-stream";
+import type { Config } from "../config-schema";
+import { streamIdentity } from "../stream-identity";
+import { allowedLatenessMs } from "./deployment";
+
+/** How a bounded run counts beside the deployment's stream: spread and judged alike, so that its ledger rows are the same rows. */
+export function boundedCounting(config: Config): BoundedOptions["counting"] {
+  const embedded = config.log.kind === "embedded";
+  const { videoShards } = embedded ? config.stream : config.job;
+  const { dedupePartitions } = embedded ? streamIdentity(config) : config.job;
+  return { dedupePartitions, videoShards, allowedLatenessMs: allowedLatenessMs(config), followCorrections: true };
+}

@@ -1,0 +1,58 @@
+import { join } from "node:path";
+import type { Archive, CounterStore, DeadLetters, Ledger, LogProgress } from "../../io/ports";
+import type { SqliteLogReader } from "../../io/sqlite/log-reader";
+import type { Config } from "../config-schema";
+import { openArchive } from "./open-archive";
+import { type CounterAccess, openCounters } from "./open-counters";
+import { openDeadLetters } from "./open-dead-letters";
+import { openProgress } from "./open-progress";
+
+/** The stores of a deployment, opened beside running services or without any. */
+export interface Deployment {
+  config: Config;
+  archive: Archive;
+  counters: CounterStore;
+  state: Ledger;
+  progress: LogProgress;
+  deadLetters: DeadLetters;
+  close(): Promise<void>;
+}
+
+/** Whether anything of the deployment is in its data folder. */
+export function usesDataFolder({ log, archive, counters, deadLetters, claims }: Config): boolean {
+  return (
+    log.kind === "embedded" ||
+    archive.kind === "directory" ||
+    counters.kind === "sqlite" ||
+    deadLetters.kind === "sqlite" ||
+    claims.kind === "directory"
+  );
+}
+
+/** Only the adapters asked for are loaded. Rejects with DataFolderError, StoreUnavailableError: one clear line each. */
+export async function openDeployment(config: Config, access: CounterAccess = "shared"): Promise<Deployment> {
+  if (usesDataFolder(config)) (await import("../../io/sqlite/data-folder.js")).prepareDataFolder(config.data);
+  const { counters, ledger } = await openCounters(config, access);
+  const { progress, close: closeProgress } = await openProgress(config, ledger);
+  const deadLetters = await openDeadLetters(config);
+  return {
+    config,
+    counters,
+    state: ledger,
+    progress,
+    deadLetters,
+    archive: await openArchive(config),
+    close: async () => {
+      await Promise.all([counters.close(), ledger.close(), deadLetters.close(), closeProgress()]);
+    },
+  };
+}
+
+export const archiveFolder = (config: Config): string => join(config.data, "archive");
+
+export type EmbeddedReader = SqliteLogReader;
+
+/** The lateness rule of the deployment's stream: one machine counts whatever its archive keeps. */
+export function allowedLatenessMs({ log, lateness }: Config): number {
+  return log.kind === "embedded" ? -1 : lateness.finalAfterMinutes * 60_000;
+}

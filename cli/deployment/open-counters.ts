@@ -1,0 +1,35 @@
+import type { CounterStore, Ledger } from "../../io/ports";
+import type { Config } from "../config-schema";
+
+/** `shared`: in this thread; `threaded`: writes in a thread of their own, for a process that writes much. Only SQLite knows the difference. */
+export type CounterAccess = "shared" | "threaded";
+
+/** Counters and the ledger are in one store. */
+export async function openCounters(
+  config: Config,
+  access: CounterAccess,
+): Promise<{ counters: CounterStore; ledger: Ledger }> {
+  if (config.counters.kind === "sqlite") {
+    const folder = config.data;
+    const { SqliteStreamState } = await import("../../io/sqlite/stream-state.js");
+    const ledger = new SqliteStreamState({ folder });
+    if (access === "threaded") {
+      const { ThreadedCounterStore } = await import("../../io/sqlite/counter-writer.js");
+      return { counters: new ThreadedCounterStore({ folder }), ledger };
+    }
+    const { SqliteCounterStore } = await import("../../io/sqlite/counter-store.js");
+    return { counters: new SqliteCounterStore({ folder }), ledger };
+  }
+  throw new Error("counters in Bigtable are not connected");
+}
+
+export function bigtableLocation({ project, counters }: Config) {
+  const { instance, tablePrefix, appProfile, endpoint } = counters;
+  return {
+    project,
+    instance,
+    tablePrefix,
+    ...(appProfile === "" ? {} : { appProfile }),
+    ...(endpoint === "" ? {} : { endpoint }),
+  };
+}

@@ -1,0 +1,30 @@
+import { LedgerProgress } from "../../io/cluster/ledger-progress";
+import type { Ledger, LogProgress } from "../../io/ports";
+import type { Config } from "../config-schema";
+
+/** How far the log is counted: what the embedded log itself knows, or the books of a shared one. */
+export async function openProgress(
+  config: Config,
+  ledger: Ledger,
+): Promise<{ progress: LogProgress; close(): Promise<void> }> {
+  if (config.log.kind !== "embedded") {
+    const lookbackMinutes = 2 * config.lateness.finalAfterMinutes;
+    return {
+      progress: new LedgerProgress(ledger, { clock: Date.now, lookbackMinutes }),
+      close: async () => undefined,
+    };
+  }
+  const [{ SqliteLogReader }, { SqliteLogProgress }, { SqliteStreamState }] = await Promise.all([
+    import("../../io/sqlite/log-reader.js"),
+    import("../../io/sqlite/log-progress.js"),
+    import("../../io/sqlite/stream-state.js"),
+  ]);
+  const log = new SqliteLogReader({ folder: config.data });
+  const checkpoints = new SqliteStreamState({ folder: config.data });
+  return {
+    progress: new SqliteLogProgress(log, checkpoints),
+    close: async () => {
+      await Promise.all([log.close(), checkpoints.close()]);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import type { ArchivedObject, Ledger, PendingRange, StreamState } from "../ports";
+
+type Checkpoints = Pick<StreamState, "checkpoint" | "pending" | "setPending" | "completePass" | "close">;
+
+/**
+ * The state of an embedded stream whose counters, and so whose ledger, are elsewhere: the checkpoint stays with the log. A pass ends in two
+ * steps, the ledger first: a crash between them repeats a pass that changes nothing.
+ */
+export function splitStreamState(checkpoints: Checkpoints, ledger: Ledger): StreamState {
+  return {
+    checkpoint: () => checkpoints.checkpoint(),
+    pending: () => checkpoints.pending(),
+    setPending: (range: PendingRange) => checkpoints.setPending(range),
+    async completePass(position: number, objects: readonly ArchivedObject[], changedMinutes: readonly number[]) {
+      await ledger.addObjects(objects, changedMinutes);
+      await checkpoints.completePass(position, [], []);
+    },
+    addObjects: (objects, changedMinutes) => ledger.addObjects(objects, changedMinutes),
+    archivedObjects: (from, to) => ledger.archivedObjects(from, to),
+    writeLedger: (rows) => ledger.writeLedger(rows),
+    ledger: (from, to) => ledger.ledger(from, to),
+    changeSequences: (from, to) => ledger.changeSequences(from, to),
+    markAudited: (minutes) => ledger.markAudited(minutes),
+    auditedCounts: (from, to, bucketMinutes) => ledger.auditedCounts(from, to, bucketMinutes),
+    setArchivedThrough: (timeMs) => ledger.setArchivedThrough(timeMs),
+    archivedThroughMs: () => ledger.archivedThroughMs(),
+    addAudit: (report) => ledger.addAudit(report),
+    audits: (limit) => ledger.audits(limit),
+    async close() {
+      await Promise.all([checkpoints.close(), ledger.close()]);
+    },
+  };
+}
