@@ -1,0 +1,39 @@
+/** Beam's Java expansion service: makes Java's Kafka and Pub/Sub sources available to a TypeScript pipeline. */
+import { beamClassPath, beamRecipe } from "./beam-jars";
+import { installed } from "./cache";
+import { freePort } from "./free-port";
+import { grpcAnswers } from "./grpc-answers";
+import { javaArgs, SMALL_JVM } from "./java";
+import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from "./server-process";
+
+export type ExpansionService = { endpoint: string } & Server & Killable;
+
+/** What it expands runs in the TaskManager's own process (environment `EMBEDDED`), with Kafka read by the source that Flink can checkpoint. */
+export async function startExpansionService(): Promise<ExpansionService> {
+  const install = await installed(beamRecipe);
+  return inNewFolder("expansion", async (folder, started) => {
+    const port = await freePort();
+    const endpoint = `127.0.0.1:${port}`;
+    const server = new ServerProcess({
+      name: "expansion",
+      command: "java",
+      args: javaArgs({
+        classPath: beamClassPath(install),
+        mainClass: "org.apache.beam.sdk.expansion.service.ExpansionService",
+        args: [String(port), "--experiments=use_deprecated_read", "--defaultEnvironmentType=EMBEDDED"],
+        heapMb: 256,
+        jvmArgs: SMALL_JVM,
+        folder,
+      }),
+      folder,
+      answers: () => expansionAnswers(endpoint),
+    });
+    started.push(server);
+    await server.start();
+    return serverOf("expansion", { endpoint }, server, folder);
+  });
+}
+
+/** An empty request is answered with what is wrong with it. */
+export const expansionAnswers = (endpoint: string): Promise<boolean> =>
+  grpcAnswers(endpoint, "/org.apache.beam.model.expansion.v1.ExpansionService/Expand");

@@ -1,0 +1,189 @@
+/**
+ * A standalone Flink session cluster: ZooKeeper (the one inside Flink's own jars), a JobManager and TaskManagers, each a process that can
+ * be killed and brought back. Beam's jars are on the class path of all, so that a job brings none.
+ */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { beamClassPath, beamRecipe } from "./beam-jars";
+import { installed } from "./cache";
+import {
+  clusterConfig,
+  type FlinkOptions,
+  jobConfig,
+  taskManagerMemory,
+  yamlOf,
+  zookeeperConfig,
+} from "./flink-config";
+import { freePort } from "./free-port";
+import { getJson } from "./http-answers";
+import { javaArgs, SMALL_JVM } from "./java";
+import { endAll, inNewFolder, type Killable, type Server, ServerProcess } from "./server-process";
+
+export type { FlinkOptions } from "./flink-config";
+
+export interface FlinkCluster extends Server {
+  restUrl: string;
+  /** The JobManager's, for Flink's own processes. */
+  rpcAddress: string;
+  /** For the job server's `flinkMaster`. */
+  master: string;
+  /** For the job server's `configFolder`: checkpoints, state and restarts as on the cluster. */
+  jobConfigFolder: string;
+  checkpointFolder: string;
+  jobManager: Killable;
+  /** `id` is the one of `GET /taskmanagers`, the same after a restart. */
+  taskManagers: (Killable & { readonly id: string; readonly logFile: string })[];
+  zookeeper: Killable;
+}
+
+const JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint";
+const TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner";
+const ZOOKEEPER = "org.apache.flink.shaded.zookeeper3.org.apache.zookeeper.server.ZooKeeperServerMain";
+const ANSWER_MS = 5_000;
+
+export async function startFlinkCluster(options: FlinkOptions = {}): Promise<FlinkCluster> {
+  const install = await installed(beamRecipe);
+  return inNewFolder("flink", async (folder, started) => {
+    const ports = { rest: await freePort(), rpc: await freePort(), zookeeper: await freePort() };
+    const restUrl = `http://127.0.0.1:${ports.rest}`;
+    const folders = {
+      checkpoints: options.checkpointFolder ?? join(folder, "checkpoints"),
+      savepoints: join(folder, "savepoints"),
+    };
+    const jobs = jobConfig(options, folders);
+    const jobConfigFolder = writeConfig(join(folder, "job-config"), jobs);
+    const configFolder = writeConfig(join(folder, "config"), { ...clusterConfig(options, ports, folder), ...jobs });
+    const place: Place = { install, folder, configFolder, restUrl };
+    const zookeeper = zookeeperProcess(place, ports.zookeeper);
+    const jobManager = jobManagerProcess(place, options.jobManagerMemoryMb ?? 768);
+    const numbers = Array.from({ length: options.taskManagers ?? 2 }, (_, index) => index + 1);
+    const taskManagers = numbers.map((number) => taskManagerProcess(place, number, options));
+    const all = [zookeeper, jobManager, ...taskManagers];
+    started.push(...all);
+    const starting = await Promise.allSettled(all.map((each) => each.start()));
+    for (const each of starting) if (each.status === "rejected") throw each.reason;
+    return {
+      name: "flink",
+      restUrl,
+      rpcAddress: `127.0.0.1:${ports.rpc}`,
+      master: `127.0.0.1:${ports.rest}`,
+      jobConfigFolder,
+      checkpointFolder: folders.checkpoints,
+      jobManager,
+      taskManagers,
+      zookeeper,
+      get pids() {
+        return all.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+      },
+      stop: () => endAll(all, folder),
+    };
+  });
+}
+
+/** What the processes of one cluster share. */
+interface Place {
+  install: string;
+  folder: string;
+  configFolder: string;
+  restUrl: string;
+}
+
+function writeConfig(folder: string, config: Parameters<typeof yamlOf>[0]): string {
+  mkdirSync(folder);
+  writeFileSync(join(folder, "config.yaml"), yamlOf(config));
+  return folder;
+}
+
+function zookeeperProcess({ install, folder }: Place, port: number): ServerProcess {
+  const config = join(folder, "zookeeper.cfg");
+  writeFileSync(config, zookeeperConfig(port, folder));
+  const program = { classPath: beamClassPath(install), mainClass: ZOOKEEPER, args: [config], heapMb: 64, folder };
+  return new ServerProcess({
+    name: "zookeeper",
+    command: "java",
+    args: javaArgs({ ...program, jvmArgs: SMALL_JVM, logLevel: "warn" }),
+    folder,
+    answers: () => zookeeperAnswers(port),
+  });
+}
+
+function jobManagerProcess({ install, folder, configFolder, restUrl }: Place, heapMb: number): ServerProcess {
+  const program = { classPath: beamClassPath(install), mainClass: JOB_MANAGER, heapMb, folder };
+  return new ServerProcess({
+    name: "jobmanager",
+    command: "java",
+    args: javaArgs({ ...program, args: ["--configDir", configFolder], jvmArgs: ["-XX:+UseSerialGC"] }),
+    folder,
+    // 503 until it leads.
+    answers: async () => (await overview(restUrl)).taskmanagers >= 0,
+  });
+}
+
+function taskManagerProcess(
+  { install, folder, configFolder, restUrl }: Place,
+  number: number,
+  options: FlinkOptions,
+): ServerProcess {
+  const id = `taskmanager-${number}`;
+  const memory = taskManagerMemory(options.taskManagerMemoryMb ?? 1536, options.managedMemoryMb ?? 256);
+  const files = join(folder, id);
+  let rpcPort = 0;
+  const args = async (): Promise<string[]> => {
+    rpcPort = await freePort();
+    // What a killed one had on disk is of no use to the next: state comes from the checkpoint.
+    rmSync(files, { recursive: true, force: true });
+    mkdirSync(files);
+    const own = { "taskmanager.resource-id": id, "taskmanager.rpc.port": rpcPort, "io.tmp.dirs": files };
+    const properties = Object.entries({ ...memory.properties, ...own }).flatMap(([key, value]) => [
+      "-D",
+      `${key}=${value}`,
+    ]);
+    return javaArgs({
+      classPath: beamClassPath(install),
+      mainClass: TASK_MANAGER,
+      args: ["--configDir", configFolder, ...properties],
+      heapMb: memory.heapMb,
+      jvmArgs: [
+        `-XX:MaxDirectMemorySize=${memory.directMb}m`,
+        `-XX:MaxMetaspaceSize=${memory.metaspaceMb}m`,
+        "-XX:+UseG1GC",
+      ],
+      folder: files,
+    });
+  };
+  return new ServerProcess({
+    name: id,
+    command: "java",
+    args,
+    folder,
+    // The JobManager may still list the killed one under this id: the port is of this start only.
+    answers: async () =>
+      (await taskManagers(restUrl)).some((each) => each.id === id && each.path.includes(`:${rpcPort}/`)),
+  });
+}
+
+const overview = async (restUrl: string): Promise<{ taskmanagers: number }> =>
+  (await getJson(`${restUrl}/overview`)) as { taskmanagers: number };
+
+async function taskManagers(restUrl: string): Promise<{ id: string; path: string }[]> {
+  const answer = (await getJson(`${restUrl}/taskmanagers`)) as { taskmanagers: { id: string; path: string }[] };
+  return answer.taskmanagers;
+}
+
+/** True when the cluster has so many TaskManagers, or more. */
+export const flinkAnswers = async (restUrl: string, atLeast = 1): Promise<boolean> =>
+  (await overview(restUrl)).taskmanagers >= atLeast;
+
+function zookeeperAnswers(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const socket = connect({ port, host: "127.0.0.1", timeout: ANSWER_MS }, () => socket.write("srvr"));
+    socket.on("timeout", () => socket.destroy(new Error(`ZooKeeper said nothing for ${ANSWER_MS} ms`)));
+    socket.on("data", (bytes) => {
+      text += bytes.toString();
+    });
+    socket.on("error", reject);
+    socket.on("close", () => resolve(text.includes("Mode: standalone")));
+  });
+}

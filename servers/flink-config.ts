@@ -1,0 +1,149 @@
+/** Configuration of the Flink cluster: what is Flink's only, apart from starting it. */
+
+export interface FlinkOptions {
+  /** Default 2. */
+  taskManagers?: number;
+  /** Default 2. */
+  slotsPerTaskManager?: number;
+  /** Where checkpoints go; default a folder that goes away with the cluster. */
+  checkpointFolder?: string;
+  /** Default true; false keeps state on the heap. */
+  rocksdb?: boolean;
+  /** All of a TaskManager's process, about; default 1536. */
+  taskManagerMemoryMb?: number;
+  /** Of it, for RocksDB; default 256. */
+  managedMemoryMb?: number;
+  /** Heap; default 768. */
+  jobManagerMemoryMb?: number;
+  /** A TaskManager that is silent so long is given up; one that was killed is noticed sooner, by refused connections. Default 20 s. */
+  heartbeatTimeoutMs?: number;
+  /** Further keys of config.yaml, over the ones set here. */
+  config?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface FlinkPorts {
+  rest: number;
+  rpc: number;
+  zookeeper: number;
+}
+
+type Config = Record<string, string | number | boolean>;
+
+/**
+ * What jobs are built with, on the cluster and where they are submitted. A failing job starts again for as long as it fails, at longer
+ * and longer distances; checkpoints give up after a minute.
+ */
+export function jobConfig(options: FlinkOptions, folders: { checkpoints: string; savepoints: string }): Config {
+  return {
+    "state.backend.type": (options.rocksdb ?? true) ? "rocksdb" : "hashmap",
+    "state.backend.incremental": options.rocksdb ?? true,
+    "state.checkpoint-storage": "filesystem",
+    "state.checkpoints.dir": `file://${folders.checkpoints}`,
+    "state.savepoints.dir": `file://${folders.savepoints}`,
+    "state.checkpoints.num-retained": 2,
+    "execution.checkpointing.timeout": "60 s",
+    "execution.checkpointing.tolerable-failed-checkpoints": 1000,
+    "restart-strategy.type": "exponential-delay",
+    "restart-strategy.exponential-delay.initial-backoff": "500 ms",
+    "restart-strategy.exponential-delay.backoff-multiplier": 1.5,
+    "restart-strategy.exponential-delay.max-backoff": "5 s",
+    "restart-strategy.exponential-delay.reset-backoff-threshold": "60 s",
+    "restart-strategy.exponential-delay.jitter-factor": 0.1,
+    "classloader.resolve-order": "parent-first",
+    ...options.config,
+  };
+}
+
+/** The cluster's own: addresses, high availability, how soon the loss of a process is noticed. */
+export function clusterConfig(options: FlinkOptions, ports: FlinkPorts, folder: string): Config {
+  return {
+    "jobmanager.rpc.address": "127.0.0.1",
+    "jobmanager.rpc.port": ports.rpc,
+    "jobmanager.bind-host": "127.0.0.1",
+    "rest.address": "127.0.0.1",
+    "rest.bind-address": "127.0.0.1",
+    "rest.port": ports.rest,
+    "rest.bind-port": ports.rest,
+    "taskmanager.host": "127.0.0.1",
+    "taskmanager.bind-host": "127.0.0.1",
+    "taskmanager.numberOfTaskSlots": options.slotsPerTaskManager ?? 2,
+    "cluster.evenly-spread-out-slots": true,
+    // Without it a JobManager that was killed comes back without its jobs.
+    "high-availability.type": "zookeeper",
+    "high-availability.zookeeper.quorum": `127.0.0.1:${ports.zookeeper}`,
+    "high-availability.zookeeper.client.session-timeout": `${SESSION_TIMEOUT_MS} ms`,
+    "high-availability.zookeeper.client.tolerate-suspended-connections": true,
+    "high-availability.storageDir": `file://${folder}/high-availability`,
+    "high-availability.cluster-id": "/viewmill",
+    "high-availability.jobmanager.port": ports.rpc,
+    "heartbeat.interval": 2000,
+    "heartbeat.timeout": options.heartbeatTimeoutMs ?? 20_000,
+    "web.tmpdir": `${folder}/web`,
+    "blob.storage.directory": `${folder}/blobs`,
+  };
+}
+
+/** How long ZooKeeper waits for a killed JobManager before another may lead. */
+const SESSION_TIMEOUT_MS = 10_000;
+
+export function zookeeperConfig(port: number, folder: string): string {
+  return `tickTime=500
+maxSessionTimeout=${4 * SESSION_TIMEOUT_MS}
+dataDir=${folder}/zookeeper
+clientPort=${port}
+clientPortAddress=127.0.0.1
+maxClientCnxns=0
+admin.enableServer=false
+4lw.commands.whitelist=srvr
+forceSync=no
+`;
+}
+
+/** Parts of a TaskManager that are the same at any size, in MiB. */
+const METASPACE_MB = 192;
+const NETWORK_MB = 64;
+const OFF_HEAP_MB = 128;
+const FRAMEWORK_MB = 128;
+const OVERHEAD_MB = 128;
+const MIN_TASK_HEAP_MB = 128;
+
+export interface TaskManagerMemory {
+  heapMb: number;
+  directMb: number;
+  metaspaceMb: number;
+  /** As `-D key=value` of TaskManagerRunner, which wants every part named when no script of Flink's computes them. */
+  properties: Config;
+}
+
+export function taskManagerMemory(totalMb: number, managedMb: number): TaskManagerMemory {
+  const fixedMb = METASPACE_MB + NETWORK_MB + 2 * OFF_HEAP_MB + FRAMEWORK_MB + OVERHEAD_MB;
+  const taskHeapMb = totalMb - managedMb - fixedMb;
+  if (taskHeapMb < MIN_TASK_HEAP_MB)
+    throw new RangeError(
+      `a TaskManager of ${totalMb} MiB with ${managedMb} MiB for RocksDB leaves ${taskHeapMb} MiB of heap`,
+    );
+  return {
+    heapMb: taskHeapMb + FRAMEWORK_MB,
+    directMb: NETWORK_MB + 2 * OFF_HEAP_MB,
+    metaspaceMb: METASPACE_MB,
+    properties: {
+      "taskmanager.cpu.cores": 2,
+      "taskmanager.memory.task.heap.size": `${taskHeapMb}m`,
+      "taskmanager.memory.task.off-heap.size": `${OFF_HEAP_MB}m`,
+      "taskmanager.memory.framework.heap.size": `${FRAMEWORK_MB}m`,
+      "taskmanager.memory.framework.off-heap.size": `${OFF_HEAP_MB}m`,
+      "taskmanager.memory.network.min": `${NETWORK_MB}m`,
+      "taskmanager.memory.network.max": `${NETWORK_MB}m`,
+      "taskmanager.memory.managed.size": `${managedMb}m`,
+      "taskmanager.memory.jvm-metaspace.size": `${METASPACE_MB}m`,
+      "taskmanager.memory.jvm-overhead.min": `${OVERHEAD_MB}m`,
+      "taskmanager.memory.jvm-overhead.max": `${OVERHEAD_MB}m`,
+    },
+  };
+}
+
+/** config.yaml with flat keys. */
+export const yamlOf = (config: Config): string =>
+  Object.entries(config)
+    .map(([key, value]) => `${key}: ${typeof value === "string" ? JSON.stringify(value) : value}\n`)
+    .join("");

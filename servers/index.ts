@@ -1,0 +1,16 @@
+/** Real servers and official emulators for tests and for the demonstration: see docs/servers.md. */
+export { type BigtableEmulator, startBigtableEmulator } from "./bigtable-emulator";
+export { cacheFolder } from "./cache";
+export { type ExpansionService, startExpansionService } from "./expansion-service";
+export { type FaultProxy, startFaultProxy } from "./fault-proxy";
+export { fetchServers } from "./fetch-servers";
+export { type FlinkCluster, type FlinkOptions, startFlinkCluster } from "./flink-cluster";
+export { freePort } from "./free-port";
+export { type GcsEmulator, type GcsOptions, startGcsEmulator } from "./gcs-emulator";
+export { type JobServer, type JobServerOptions, startJobServer } from "./job-server";
+export { type KafkaOptions, type KafkaServer, startKafka } from "./kafka";
+export { keptFolder, removeKeptFolder } from "./kept";
+export { type PubsubEmulator, startPubsubEmulator } from "./pubsub-emulator";
+export { type Killable, type Server, ServerStartError } from "./server-process";
+export { missingTools, SERVER_NAMES, type ServerName } from "./tools";
+export { VERSIONS } from "./versions";

@@ -1,0 +1,132 @@
+/** Apache Kafka: one node, KRaft, broker and controller in one process. */
+import { cpSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Kafka, logLevel } from "kafkajs";
+import { installed, type Recipe, runTool } from "./cache";
+import { freePort } from "./free-port";
+import { javaArgs } from "./java";
+import { jarsRecipe } from "./maven";
+import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from "./server-process";
+import { VERSIONS } from "./versions";
+
+/** Large enough for every test of messages that are too large for somebody else. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+const CLUSTER_ID = "dmlld21pbGwtc2VydmVycw";
+const ANSWER_MS = 5_000;
+
+export interface KafkaOptions {
+  /** Default 512. */
+  heapMb?: number;
+  /** Whether a topic comes into being when somebody asks for it; default false. */
+  autoCreate?: boolean;
+  /** Partitions of a topic created without a number; default 4. */
+  partitions?: number;
+}
+
+export type KafkaServer = { bootstrap: string } & Server & Killable;
+
+function properties(folder: string, ports: { broker: number; controller: number }, options: KafkaOptions): string {
+  return `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:${ports.controller}
+listeners=PLAINTEXT://127.0.0.1:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:${ports.broker}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=${join(folder, "data")}
+num.partitions=${options.partitions ?? 4}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=${options.autoCreate ?? false}
+message.max.bytes=${MAX_MESSAGE_BYTES}
+replica.fetch.max.bytes=${MAX_MESSAGE_BYTES}
+socket.request.max.bytes=${2 * MAX_MESSAGE_BYTES}
+log.retention.ms=-1
+`;
+}
+
+/** Formatting the storage takes a JVM of its own, as long as starting Kafka does: done once, and copied. */
+const FORMATTED = "formatted";
+
+export const kafkaRecipe: Recipe = jarsRecipe(
+  "kafka",
+  VERSIONS.kafka,
+  [
+    { groupId: "org.apache.kafka", artifactId: `kafka_${VERSIONS.kafkaScala}`, version: VERSIONS.kafka },
+    { groupId: "org.slf4j", artifactId: "slf4j-simple", version: VERSIONS.slf4j },
+  ],
+  {
+    inputs: `${CLUSTER_ID} ${FORMATTED}`,
+    build: async (folder) => {
+      const config = join(folder, "format.properties");
+      writeFileSync(config, properties(join(folder, FORMATTED), { broker: 1, controller: 2 }, {}));
+      const args = [
+        "-cp",
+        join(folder, "lib", "*"),
+        "kafka.tools.StorageTool",
+        "format",
+        "-t",
+        CLUSTER_ID,
+        "-c",
+        config,
+      ];
+      await runTool("java", args, { cwd: folder });
+    },
+  },
+);
+
+/** Up to 64 MiB a message, no retention. Data live until `stop`; `kill` and `restart` keep them. */
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
+  const install = await installed(kafkaRecipe);
+  return inNewFolder("kafka", async (folder, started) => {
+    const ports = { broker: await freePort(), controller: await freePort() };
+    cpSync(join(install, FORMATTED, "data"), join(folder, "data"), { recursive: true });
+    const config = join(folder, "server.properties");
+    writeFileSync(config, properties(folder, ports, options));
+    const heapMb = options.heapMb ?? 512;
+    const bootstrap = `127.0.0.1:${ports.broker}`;
+    const server = new ServerProcess({
+      name: "kafka",
+      command: "java",
+      args: javaArgs({
+        classPath: [join(install, "lib", "*")],
+        mainClass: "kafka.Kafka",
+        args: [config],
+        heapMb,
+        jvmArgs: [`-Xms${heapMb}m`, "-XX:+UseG1GC"],
+        logLevel: "warn",
+        folder,
+      }),
+      folder,
+      answers: () => kafkaAnswers(bootstrap),
+    });
+    started.push(server);
+    await server.start();
+    return serverOf("kafka", { bootstrap }, server, folder);
+  });
+}
+
+/** True once the broker is registered and has a controller. */
+export async function kafkaAnswers(bootstrap: string): Promise<boolean> {
+  const admin = new Kafka({
+    clientId: "viewmill-servers",
+    brokers: [bootstrap],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: ANSWER_MS,
+    requestTimeout: ANSWER_MS,
+    retry: { retries: 0 },
+  }).admin();
+  try {
+    await admin.connect();
+    const { brokers, controller } = await admin.describeCluster();
+    return brokers.length > 0 && controller !== null && controller >= 0;
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,20 @@
+/** Signals for a process and all it started: every server leads a process group of its own. */
+
+/** False when the group is gone. */
+export function killGroup(pid: number, signal: NodeJS.Signals): boolean {
+  return send(pid, signal);
+}
+
+export function groupAlive(pid: number): boolean {
+  return send(pid, 0);
+}
+
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-pid, signal);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}

@@ -1,0 +1,204 @@
+/** A server as a process that answers: started, killed, started again on the same ports and data, stopped. */
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { type KeptProcess, keptFolder, removeKeptFolder, spawnKept } from "./kept";
+import { killGroup } from "./process-group";
+
+export const START_DEADLINE_MS = 120_000;
+const END_DEADLINE_MS = 20_000;
+const POLL_MS = 50;
+const LOG_TAIL_BYTES = 3000;
+/** Signals after which the process goes on, or may. */
+const NOT_ENDING: ReadonlySet<NodeJS.Signals> = new Set([
+  "SIGSTOP",
+  "SIGCONT",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGHUP",
+  "SIGQUIT",
+]);
+
+/** A server that did not come up; the message ends with the last of its log. */
+export class ServerStartError extends Error {
+  override readonly name = "ServerStartError";
+  constructor(
+    message: string,
+    readonly logTail: string,
+  ) {
+    super(logTail === "" ? message : `${message}\n${logTail}`);
+  }
+}
+
+export interface ServerProcessSpec {
+  name: string;
+  command: string;
+  /** A function is asked at each start. */
+  args: readonly string[] | (() => Promise<readonly string[]>);
+  /** Added to the environment of this process. */
+  env?: Readonly<Record<string, string>>;
+  /** Working folder; the log is `<name>.log` in it. */
+  folder: string;
+  /** One question in the server's own protocol: resolves to true once it serves; may reject meanwhile. */
+  answers(): Promise<boolean>;
+  startDeadlineMs?: number;
+}
+
+/** What every test server is. */
+export interface Server {
+  readonly name: string;
+  /** Of the processes that run now. */
+  readonly pids: readonly number[];
+  /** Ends the processes and removes their folder with everything stored in it. May be called again. */
+  stop(): Promise<void>;
+}
+
+/** One process that can be taken away and brought back. */
+export interface Killable {
+  /** undefined while it does not run. */
+  readonly pid: number | undefined;
+  /** Default SIGKILL. Resolves once the process is gone; at once after a signal that does not end it (SIGSTOP, SIGCONT). */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** The same command on the same ports and folder, once it answers again; a process that still runs is killed first. */
+  restart(): Promise<void>;
+}
+
+export class ServerProcess implements Killable {
+  readonly id: string;
+  readonly logFile: string;
+  #process: KeptProcess | undefined;
+
+  constructor(readonly spec: ServerProcessSpec) {
+    this.id = spec.name;
+    this.logFile = join(spec.folder, `${spec.name}.log`);
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.hasEnded() === false ? this.#process.pid : undefined;
+  }
+
+  /** Rejects with `ServerStartError`; nothing runs then. */
+  async start(): Promise<void> {
+    const { name, command, env, folder } = this.spec;
+    const args = typeof this.spec.args === "function" ? await this.spec.args() : this.spec.args;
+    const deadlineMs = this.spec.startDeadlineMs ?? START_DEADLINE_MS;
+    const running = await spawnKept(command, args, {
+      cwd: folder,
+      env: { ...process.env, ...env },
+      logFile: this.logFile,
+    });
+    this.#process = running;
+    const endsAt = performance.now() + deadlineMs;
+    let last: unknown = "no answer";
+    while (
+      !(await this.spec.answers().catch((error: unknown) => {
+        last = error;
+        return false;
+      }))
+    ) {
+      if (running.hasEnded())
+        throw new ServerStartError(`${name} ended: ${await running.ended}`, logTail(this.logFile));
+      if (performance.now() > endsAt) {
+        await this.kill();
+        throw new ServerStartError(
+          `${name} was not up within ${deadlineMs} ms (${String(last)})`,
+          logTail(this.logFile),
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    // Another server on the same port may be what answered.
+    if (running.hasEnded()) throw new ServerStartError(`${name} ended: ${await running.ended}`, logTail(this.logFile));
+  }
+
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const running = this.#process;
+    if (running === undefined || running.hasEnded()) return;
+    killGroup(running.pid, signal);
+    if (NOT_ENDING.has(signal)) return;
+    if (!(await endedWithin(running, END_DEADLINE_MS))) {
+      throw new Error(`${this.spec.name} (process ${running.pid}) still runs ${END_DEADLINE_MS} ms after ${signal}`);
+    }
+  }
+
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.start();
+  }
+}
+
+async function endedWithin(running: KeptProcess, deadlineMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), deadlineMs);
+  });
+  try {
+    return await Promise.race([running.ended.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The last of a log file, "" when there is none. */
+export function logTail(file: string): string {
+  if (!existsSync(file)) return "";
+  const fd = openSync(file, "r");
+  try {
+    const { size } = fstatSync(fd);
+    const bytes = Buffer.alloc(Math.min(size, LOG_TAIL_BYTES));
+    readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+    return bytes.toString("utf8");
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const START_ATTEMPTS = 3;
+const PORT_TAKEN = /address already in use|EADDRINUSE|BindException|failed to bind|cannot bind/i;
+
+/**
+ * Runs `start` in a new folder. Tried again, in another folder and so on other ports, when somebody else was faster to take a
+ * port; on any failure nothing is left behind.
+ */
+export async function inNewFolder<T>(
+  name: string,
+  start: (folder: string, started: ServerProcess[]) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const folder = await keptFolder(name);
+    const started: ServerProcess[] = [];
+    try {
+      return await start(folder, started);
+    } catch (error) {
+      await endAll(started, folder);
+      const again = error instanceof ServerStartError && PORT_TAKEN.test(error.logTail);
+      if (!again || attempt === START_ATTEMPTS) throw error;
+    }
+  }
+}
+
+export async function endAll(processes: readonly ServerProcess[], folder: string): Promise<void> {
+  await Promise.all(processes.map((each) => each.kill()));
+  await removeKeptFolder(folder);
+}
+
+/** A server of one process. */
+export function serverOf<A extends object>(
+  name: string,
+  addresses: A,
+  process: ServerProcess,
+  folder: string,
+): A & Server & Killable {
+  const server: Server & Killable = {
+    name,
+    get pid() {
+      return process.pid;
+    },
+    get pids() {
+      return process.pid === undefined ? [] : [process.pid];
+    },
+    kill: (signal) => process.kill(signal),
+    restart: () => process.restart(),
+    stop: () => endAll([process], folder),
+  };
+  return Object.defineProperties(addresses, Object.getOwnPropertyDescriptors(server)) as A & Server & Killable;
+}

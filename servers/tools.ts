@@ -1,0 +1,46 @@
+/** What has to be on the machine for which server. */
+import { spawnSync } from "node:child_process";
+
+export const SERVER_NAMES = ["kafka", "bigtable", "pubsub", "gcs", "flink", "job-server", "expansion"] as const;
+export type ServerName = (typeof SERVER_NAMES)[number];
+
+interface Tool {
+  /** As a person would look for it. */
+  name: string;
+  command: string;
+  args: readonly string[];
+}
+
+const JAVA: Tool = { name: "java", command: "java", args: ["-version"] };
+const JDK: Tool = { name: "javac (a JDK)", command: "javac", args: ["-version"] };
+const MAVEN: Tool = { name: "mvn", command: "mvn", args: ["--version"] };
+const GO: Tool = { name: "go", command: "go", args: ["version"] };
+const PYTHON: Tool = { name: "python3 with venv", command: "python3", args: ["-c", "import venv, ensurepip"] };
+
+const TOOLS: Record<ServerName, readonly Tool[]> = {
+  kafka: [JAVA, MAVEN],
+  // `jar`, which unpacks it, comes with javac.
+  bigtable: [MAVEN, JDK],
+  pubsub: [GO, PYTHON],
+  gcs: [GO],
+  flink: [JAVA, JDK, MAVEN],
+  "job-server": [JAVA, JDK, MAVEN],
+  expansion: [JAVA, JDK, MAVEN],
+};
+
+const found = new Map<Tool, boolean>();
+
+function isThere(tool: Tool): boolean {
+  let there = found.get(tool);
+  if (there === undefined) {
+    there = spawnSync(tool.command, tool.args, { stdio: "ignore", timeout: 60_000 }).status === 0;
+    found.set(tool, there);
+  }
+  return there;
+}
+
+/** The tools that the servers (default all) need and this machine does not have. */
+export function missingTools(servers: readonly ServerName[] = SERVER_NAMES): string[] {
+  const needed = new Set(servers.flatMap((server) => TOOLS[server]));
+  return [...needed].filter((tool) => !isThere(tool)).map((tool) => tool.name);
+}

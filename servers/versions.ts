@@ -1,0 +1,18 @@
+/** Every version of what the test servers are made of. Whoever has newer ones changes numbers here and nowhere else. */
+export const VERSIONS = {
+  /** Newer pairs of Beam and Flink have no job server on Maven that resolves without its shadow jar. */
+  beam: "2.62.0",
+  flink: "1.19.0",
+  /** The name Beam gives its runner for that Flink. */
+  beamFlinkRunner: "1.19",
+  jamm: "0.4.0",
+  slf4j: "1.7.36",
+  kafka: "4.1.1",
+  kafkaScala: "2.13",
+  bigtableEmulator: "0.220.0",
+  pubsub: "v2.8.0",
+  fakeGcsServer: "v1.56.1",
+  envoy: "1.40.0",
+  grpcioTools: "1.85.1",
+  mavenDependencyPlugin: "3.8.1",
+} as const;
