@@ -22,8 +22,8 @@ export interface ConfigFlags {
 }
 
 const PREFIX = "VIEWMILL_";
-/** Variables with the prefix that are not settings. */
-const NOT_SETTINGS = new Set(["VIEWMILL_CONFIG"]);
+/** Variables with the prefix that are not settings; VIEWMILL_CACHE is of the test servers, which run beside a service. */
+const NOT_SETTINGS = new Set(["VIEWMILL_CONFIG", "VIEWMILL_CACHE"]);
 
 /** Settings from the file, then the environment, then flags; the later wins. Throws ConfigError naming file, variable or flag, and the key. */
 export function loadConfig(flags: ConfigFlags, env: Readonly<Record<string, string | undefined>>): Config {

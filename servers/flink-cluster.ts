@@ -65,6 +65,7 @@ export async function startFlinkCluster(options: FlinkOptions = {}): Promise<Fli
     for (const each of starting) if (each.status === "rejected") throw each.reason;
     return {
       name: "flink",
+      folder,
       restUrl,
       rpcAddress: `127.0.0.1:${ports.rpc}`,
       master: `127.0.0.1:${ports.rest}`,

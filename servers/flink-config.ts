@@ -71,7 +71,7 @@ export function clusterConfig(options: FlinkOptions, ports: FlinkPorts, folder: 
     // Without it a JobManager that was killed comes back without its jobs.
     "high-availability.type": "zookeeper",
     "high-availability.zookeeper.quorum": `127.0.0.1:${ports.zookeeper}`,
-    "high-availability.zookeeper.client.session-timeout": `${SESSION_TIMEOUT_MS} ms`,
+    "high-availability.zookeeper.client.session-timeout": SESSION_TIMEOUT_MS,
     "high-availability.zookeeper.client.tolerate-suspended-connections": true,
     "high-availability.storageDir": `file://${folder}/high-availability`,
     "high-availability.cluster-id": "/viewmill",

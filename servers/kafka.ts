@@ -13,6 +13,8 @@ import { VERSIONS } from "./versions";
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const CLUSTER_ID = "dmlld21pbGwtc2VydmVycw";
 const ANSWER_MS = 5_000;
+/** A killed broker may come back only once its session is over: with Kafka's 9 s that was 14 s. */
+const SESSION_TIMEOUT_MS = 3_000;
 
 export interface KafkaOptions {
   /** Default 512. */
@@ -48,6 +50,8 @@ message.max.bytes=${MAX_MESSAGE_BYTES}
 replica.fetch.max.bytes=${MAX_MESSAGE_BYTES}
 socket.request.max.bytes=${2 * MAX_MESSAGE_BYTES}
 log.retention.ms=-1
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=${SESSION_TIMEOUT_MS}
 `;
 }
 

@@ -76,6 +76,7 @@ export async function startPubsubEmulator(): Promise<PubsubEmulator> {
     await Promise.all([server.start(), front.start()]);
     return {
       name: "pubsub",
+      folder,
       host,
       restUrl,
       get pid() {

@@ -21,13 +21,19 @@ const NOT_ENDING: ReadonlySet<NodeJS.Signals> = new Set([
 /** A server that did not come up; the message ends with the last of its log. */
 export class ServerStartError extends Error {
   override readonly name = "ServerStartError";
-  constructor(
-    message: string,
-    readonly logTail: string,
-  ) {
+  readonly #logTail: string;
+
+  constructor(message: string, logTail: string) {
     super(logTail === "" ? message : `${message}\n${logTail}`);
+    this.#logTail = logTail;
+  }
+
+  get portTaken(): boolean {
+    return PORT_TAKEN.test(this.#logTail);
   }
 }
+
+const PORT_TAKEN = /address already in use|EADDRINUSE|BindException|failed to bind|cannot bind/i;
 
 export interface ServerProcessSpec {
   name: string;
@@ -46,6 +52,8 @@ export interface ServerProcessSpec {
 /** What every test server is. */
 export interface Server {
   readonly name: string;
+  /** Everything the server writes is below it, logs too; gone after `stop`. */
+  readonly folder: string;
   /** Of the processes that run now. */
   readonly pids: readonly number[];
   /** Ends the processes and removes their folder with everything stored in it. May be called again. */
@@ -65,9 +73,11 @@ export interface Killable {
 export class ServerProcess implements Killable {
   readonly id: string;
   readonly logFile: string;
+  readonly #spec: ServerProcessSpec;
   #process: KeptProcess | undefined;
 
-  constructor(readonly spec: ServerProcessSpec) {
+  constructor(spec: ServerProcessSpec) {
+    this.#spec = spec;
     this.id = spec.name;
     this.logFile = join(spec.folder, `${spec.name}.log`);
   }
@@ -78,9 +88,9 @@ export class ServerProcess implements Killable {
 
   /** Rejects with `ServerStartError`; nothing runs then. */
   async start(): Promise<void> {
-    const { name, command, env, folder } = this.spec;
-    const args = typeof this.spec.args === "function" ? await this.spec.args() : this.spec.args;
-    const deadlineMs = this.spec.startDeadlineMs ?? START_DEADLINE_MS;
+    const { name, command, env, folder } = this.#spec;
+    const args = typeof this.#spec.args === "function" ? await this.#spec.args() : this.#spec.args;
+    const deadlineMs = this.#spec.startDeadlineMs ?? START_DEADLINE_MS;
     const running = await spawnKept(command, args, {
       cwd: folder,
       env: { ...process.env, ...env },
@@ -90,7 +100,7 @@ export class ServerProcess implements Killable {
     const endsAt = performance.now() + deadlineMs;
     let last: unknown = "no answer";
     while (
-      !(await this.spec.answers().catch((error: unknown) => {
+      !(await this.#spec.answers().catch((error: unknown) => {
         last = error;
         return false;
       }))
@@ -116,7 +126,7 @@ export class ServerProcess implements Killable {
     killGroup(running.pid, signal);
     if (NOT_ENDING.has(signal)) return;
     if (!(await endedWithin(running, END_DEADLINE_MS))) {
-      throw new Error(`${this.spec.name} (process ${running.pid}) still runs ${END_DEADLINE_MS} ms after ${signal}`);
+      throw new Error(`${this.#spec.name} (process ${running.pid}) still runs ${END_DEADLINE_MS} ms after ${signal}`);
     }
   }
 
@@ -153,7 +163,6 @@ export function logTail(file: string): string {
 }
 
 const START_ATTEMPTS = 3;
-const PORT_TAKEN = /address already in use|EADDRINUSE|BindException|failed to bind|cannot bind/i;
 
 /**
  * Runs `start` in a new folder. Tried again, in another folder and so on other ports, when somebody else was faster to take a
@@ -170,7 +179,7 @@ export async function inNewFolder<T>(
       return await start(folder, started);
     } catch (error) {
       await endAll(started, folder);
-      const again = error instanceof ServerStartError && PORT_TAKEN.test(error.logTail);
+      const again = error instanceof ServerStartError && error.portTaken;
       if (!again || attempt === START_ATTEMPTS) throw error;
     }
   }
@@ -190,6 +199,7 @@ export function serverOf<A extends object>(
 ): A & Server & Killable {
   const server: Server & Killable = {
     name,
+    folder,
     get pid() {
       return process.pid;
     },

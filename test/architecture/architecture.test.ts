@@ -15,6 +15,7 @@ const FOLDERS = [
   "client",
   "cli",
   "bench",
+  "servers",
 ];
 
 const sources: Source[] = FOLDERS.flatMap((folder) => {
@@ -74,6 +75,8 @@ describe("a source that does not keep to them is named", () => {
     ["engine/x.ts", 'import { minuteOf } from "../domain/event";', /engine may not import domain/],
     ["client/x.ts", 'import { encodeBatch } from "../io/avro/batch";', /client may not import io\/avro/],
     ["client/x.ts", 'import { minuteOf } from "../domain/event";', /client may not import domain/],
+    ["servers/x.ts", 'import { main } from "../cli/main";', /servers may not import cli/],
+    ["cli/x.ts", 'import { startKafka } from "../servers";', /cli may not import servers/],
     ["cli/x.ts", 'import { PCollection } from "apache-beam";', /apache-beam/],
     ["transforms/x.ts", 'const beam = await import("apache-beam/runners/direct_runner");', /apache-beam/],
     ["engine/x.ts", 'const leftPad = require("left-pad");', /left-pad is not declared/],
