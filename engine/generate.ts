@@ -44,14 +44,27 @@ export class Generate<T> implements DoFn<Uint8Array, T> {
   }
 }
 
-/** Only finishBundle can give an element a timestamp of its own; the bundle of an impulse is that one element. */
+/**
+ * Only finishBundle can give an element a timestamp of its own. A runner that spreads a stage also runs bundles without an element (Flink at
+ * parallelism 2 had one of each): only the bundle that holds the impulse generates.
+ */
 export class GenerateTimed<T> implements DoFn<Uint8Array, T> {
+  impulses = 0;
+
   constructor(readonly source: Generator<{ readonly value: T; readonly timestampMs: number }>) {}
 
-  process(): void {}
+  startBundle(): void {
+    this.impulses = 0;
+  }
+
+  process(): void {
+    this.impulses += 1;
+  }
 
   *finishBundle(): Iterable<WindowedValue<T>> {
-    for (const { value, timestampMs } of this.source.generate()) yield windowedValue(value, instant(timestampMs));
+    for (; this.impulses > 0; this.impulses--) {
+      for (const { value, timestampMs } of this.source.generate()) yield windowedValue(value, instant(timestampMs));
+    }
   }
 }
 

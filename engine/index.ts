@@ -8,9 +8,22 @@ export * from "./beam";
 export { windowedValue } from "./bundle-output";
 export { toBytes } from "./bytes";
 export { type DirectResult, runDirect } from "./direct-runner";
+export { type ReadFromKafka, type ReadFromPubSub, readFromKafka, readFromPubSub } from "./external-transforms";
+export {
+  FlinkError,
+  type FlinkCheckpoints,
+  type FlinkException,
+  type FlinkJobDetails,
+  type FlinkJobState,
+  type FlinkJobSummary,
+  FlinkRest,
+} from "./flink-rest";
+export { FlinkJob, FlinkRunner, type FlinkRunnerOptions, type FlinkSubmission } from "./flink-runner";
 export { FromResource, type Generator, generate, generateWithTimestamps } from "./generate";
+export { buildPipelineProto, replaceEnvironments, type WorkerEnvironment } from "./pipeline-proto";
 export { provideResource, resource, withdrawResource } from "./resources";
 export { registeredModules } from "./serialization";
 export { StageError } from "./stage-error";
+export { type Firings, type StreamingWindow, streamingWindow } from "./streaming-window";
 export { splitByTag, type Tagged } from "./tagged-outputs";
 export { unregisteredFunctions } from "./unregistered-functions";

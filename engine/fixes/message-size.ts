@@ -1,11 +1,15 @@
 import * as grpc from "@grpc/grpc-js";
 import { sdk } from "./sdk";
 
-const unlimited: grpc.ClientOptions = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
+/** Options of every Fn API client of this process; a worker adds its keepalive before it opens the first. */
+export const fnClientOptions: grpc.ClientOptions = {
+  "grpc.max_receive_message_length": -1,
+  "grpc.max_send_message_length": -1,
+};
 
 class UnlimitedClient extends grpc.Client {
   constructor(address: string, credentials: grpc.ChannelCredentials, options: grpc.ClientOptions = {}) {
-    super(address, credentials, { ...options, ...unlimited });
+    super(address, credentials, { ...options, ...fnClientOptions });
   }
 }
 

@@ -96,6 +96,40 @@ export const sdk = {
       require.resolve("protobufjs", { paths: [require.resolve("apache-beam")] }),
     ) as typeof import("protobufjs");
   },
+  get fnServices() {
+    return deep("proto/beam_fn_api.grpc-server") as typeof import("apache-beam/proto/beam_fn_api.grpc-server");
+  },
+  get jobApi() {
+    return deep("proto/beam_job_api") as typeof import("apache-beam/proto/beam_job_api");
+  },
+  get jobClients() {
+    return deep("proto/beam_job_api.grpc-client") as typeof import("apache-beam/proto/beam_job_api.grpc-client");
+  },
+  get artifactClients() {
+    return deep(
+      "proto/beam_artifact_api.grpc-client",
+    ) as typeof import("apache-beam/proto/beam_artifact_api.grpc-client");
+  },
+  get provisionClients() {
+    return deep(
+      "proto/beam_provision_api.grpc-client",
+    ) as typeof import("apache-beam/proto/beam_provision_api.grpc-client");
+  },
+  get struct() {
+    return deep("proto/google/protobuf/struct") as typeof import("apache-beam/proto/google/protobuf/struct");
+  },
+  get schema() {
+    return deep("proto/schema") as typeof import("apache-beam/proto/schema");
+  },
+  get externalPayload() {
+    return deep("proto/external_transforms") as typeof import("apache-beam/proto/external_transforms");
+  },
+  get external() {
+    return deep("transforms/external") as typeof import("apache-beam/transforms/external");
+  },
+  get environments() {
+    return deep("internal/environments") as typeof import("apache-beam/internal/environments");
+  },
   get pvalue() {
     return deep("pvalue") as typeof import("apache-beam/pvalue");
   },

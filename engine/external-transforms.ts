@@ -1,0 +1,95 @@
+import type { Components } from "apache-beam/proto/beam_runner_api";
+import { type KV, type PCollection, type Root, withName } from "./beam";
+import { type ExternalValue, externalConfiguration } from "./external-row";
+import { sdk } from "./fixes/sdk";
+
+export interface ReadFromKafka {
+  /** `host:port` of Beam's Java expansion service. */
+  readonly expansionService: string;
+  readonly bootstrapServers: string;
+  /** They must exist when the job is submitted. */
+  readonly topics: readonly string[];
+  /** Needed for commitOffsetInFinalize; the position is otherwise kept in the runner's checkpoints alone. */
+  readonly groupId?: string;
+  /** More settings of the Java consumer (`auto.offset.reset`, `max.poll.records`). */
+  readonly consumerConfig?: Readonly<Record<string, string>>;
+  /** Commit to Kafka what a completed checkpoint covers: for lag monitors, not for exactness. */
+  readonly commitOffsetInFinalize: boolean;
+  /** Start with records stamped at or after this, where no checkpoint says otherwise. */
+  readonly startReadTimeMs?: number;
+  /** Where timestamps and watermark come from; a CreateTime watermark of an idle topic moves to the present. */
+  readonly timestampPolicy: "ProcessingTime" | "CreateTime" | "LogAppendTime";
+  /** Makes the source bounded: it ends after so many records, or so long. */
+  readonly maxNumRecords?: number;
+  readonly maxReadTimeSeconds?: number;
+}
+
+/** Reads Kafka records as key and value, through Beam's Java KafkaIO inside the runner. */
+export function readFromKafka(
+  root: Root,
+  name: string,
+  options: ReadFromKafka,
+): Promise<PCollection<KV<Uint8Array, Uint8Array>>> {
+  const { groupId, consumerConfig } = options;
+  const bytes = "org.apache.kafka.common.serialization.ByteArrayDeserializer";
+  const configuration = {
+    consumer_config: {
+      "bootstrap.servers": options.bootstrapServers,
+      ...(groupId !== undefined && { "group.id": groupId }),
+      ...consumerConfig,
+    },
+    topics: options.topics,
+    key_deserializer: bytes,
+    value_deserializer: bytes,
+    timestamp_policy: options.timestampPolicy,
+    commit_offset_in_finalize: options.commitOffsetInFinalize,
+    start_read_time: options.startReadTimeMs,
+    max_num_records: options.maxNumRecords,
+    max_read_time: options.maxReadTimeSeconds,
+  };
+  const urn = "beam:transform:org.apache.beam:kafka_read_without_metadata:v1";
+  return applyExternal(root, name, urn, configuration, options.expansionService);
+}
+
+export interface ReadFromPubSub {
+  /** `host:port` of Beam's Java expansion service. */
+  readonly expansionService: string;
+  /** `projects/P/topics/T` (a subscription is made for the job) or `projects/P/subscriptions/S`. */
+  readonly source: { readonly topic: string } | { readonly subscription: string };
+  /** The attribute that identifies a message, for runners that drop repeats by it. */
+  readonly idLabel?: string;
+  /** The attribute with the event time (epoch milliseconds or RFC 3339); publish time otherwise. */
+  readonly timestampAttribute?: string;
+  /** Elements are encoded PubsubMessage protos instead of the payload alone. */
+  readonly withAttributes: boolean;
+}
+
+/** Reads Pub/Sub through Beam's Java PubsubIO inside the runner: payloads, or whole messages (withAttributes). */
+export function readFromPubSub(root: Root, name: string, options: ReadFromPubSub): Promise<PCollection<Uint8Array>> {
+  const configuration = {
+    ...options.source,
+    id_label: options.idLabel,
+    timestamp_attribute: options.timestampAttribute,
+    with_attributes: options.withAttributes,
+  };
+  const urn = "beam:transform:org.apache.beam:pubsub_read:v1";
+  return applyExternal(root, name, urn, configuration, options.expansionService);
+}
+
+/** Expands a Java transform. Its jars are not fetched: the runner that executes it has them. Rejects when the service cannot expand it. */
+async function applyExternal<Element>(
+  root: Root,
+  name: string,
+  urn: string,
+  configuration: Readonly<Record<string, ExternalValue | undefined>>,
+  expansionService: string,
+): Promise<PCollection<Element>> {
+  const payload = externalConfiguration(configuration);
+  const transform = sdk.external.rawExternalTransform<Root, PCollection<Element>>(urn, payload, expansionService);
+  const withoutArtifacts = async (components: Components): Promise<Components> => {
+    for (const environment of Object.values(components.environments)) environment.dependencies = [];
+    return components;
+  };
+  Object.assign(transform, { resolveArtifacts: withoutArtifacts });
+  return root.applyAsync(withName(name, transform));
+}

@@ -1,0 +1,245 @@
+/** An answer of Flink or of the job service that says no, or none in time. */
+export class FlinkError extends Error {
+  override readonly name = "FlinkError";
+
+  constructor(
+    message: string,
+    /** What kind of no: nobody answered, no such job, the request was refused, a deadline passed. */
+    readonly kind: "unreachable" | "not-found" | "refused" | "timeout",
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** States of a Flink job; the last four are final. */
+export type FlinkJobState =
+  | "INITIALIZING"
+  | "CREATED"
+  | "RUNNING"
+  | "RESTARTING"
+  | "FAILING"
+  | "CANCELLING"
+  | "SUSPENDED"
+  | "RECONCILING"
+  | "FINISHED"
+  | "FAILED"
+  | "CANCELED";
+
+export const isFinal = (state: FlinkJobState): boolean => ["FINISHED", "FAILED", "CANCELED"].includes(state);
+
+export interface FlinkJobSummary {
+  readonly jobId: string;
+  readonly name: string;
+  readonly state: FlinkJobState;
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+}
+
+export interface FlinkJobDetails extends FlinkJobSummary {
+  readonly vertices: readonly { readonly name: string; readonly parallelism: number; readonly state: string }[];
+}
+
+export interface FlinkCheckpoints {
+  readonly completed: number;
+  readonly failed: number;
+  readonly inProgress: number;
+  /** How often the job went on from a checkpoint or savepoint. */
+  readonly restored: number;
+  readonly lastCompleted:
+    | {
+        readonly id: number;
+        readonly triggeredAtMs: number;
+        readonly durationMs: number;
+        readonly sizeBytes: number;
+        readonly path: string | undefined;
+      }
+    | undefined;
+  readonly lastFailure: string | undefined;
+}
+
+export interface FlinkException {
+  readonly atMs: number;
+  readonly name: string;
+  readonly task: string | undefined;
+  readonly stackTrace: string;
+}
+
+type Json = Record<string, unknown>;
+
+const pollMs = 200;
+
+/** Client of Flink's REST API (https://nightlies.apache.org/flink/flink-docs-release-1.19/docs/ops/rest_api/). Rejects with FlinkError. */
+export class FlinkRest {
+  private readonly url: string;
+
+  constructor(
+    url: string,
+    private readonly timeoutMs = 10_000,
+  ) {
+    this.url = url.replace(/\/+$/, "");
+  }
+
+  /** All jobs the cluster remembers, newest first. */
+  async jobs(): Promise<FlinkJobSummary[]> {
+    const { jobs } = (await this.request("GET", "/jobs/overview")) as { jobs: Json[] };
+    return jobs.map(summary).sort((a, b) => b.startedAtMs - a.startedAtMs);
+  }
+
+  async job(jobId: string): Promise<FlinkJobDetails> {
+    const details = await this.request("GET", `/jobs/${jobId}`);
+    const vertices = (details.vertices as Json[]).map(({ name, parallelism, status }) => ({
+      name: String(name),
+      parallelism: Number(parallelism),
+      state: String(status),
+    }));
+    return { ...summary(details), vertices };
+  }
+
+  async checkpoints(jobId: string): Promise<FlinkCheckpoints> {
+    const answer = await this.request("GET", `/jobs/${jobId}/checkpoints`);
+    const counts = answer.counts as Record<string, number>;
+    const { completed, failed } = answer.latest as Record<string, Json | null>;
+    return {
+      completed: counts.completed ?? 0,
+      failed: counts.failed ?? 0,
+      inProgress: counts.in_progress ?? 0,
+      restored: counts.restored ?? 0,
+      lastCompleted: completed
+        ? {
+            id: Number(completed.id),
+            triggeredAtMs: Number(completed.trigger_timestamp),
+            durationMs: Number(completed.end_to_end_duration),
+            sizeBytes: Number(completed.state_size),
+            path: optionalText(completed.external_path),
+          }
+        : undefined,
+      lastFailure: failed ? optionalText(failed.failure_message) : undefined,
+    };
+  }
+
+  /** The failures that Flink remembers of a job, newest first. */
+  async exceptions(jobId: string): Promise<FlinkException[]> {
+    const answer = await this.request("GET", `/jobs/${jobId}/exceptions?maxExceptions=20`);
+    const { entries } = answer.exceptionHistory as { entries: Json[] };
+    return entries.map(({ timestamp, exceptionName, taskName, stacktrace }) => ({
+      atMs: Number(timestamp),
+      name: String(exceptionName),
+      task: optionalText(taskName),
+      stackTrace: String(stacktrace),
+    }));
+  }
+
+  /** Asks for the end of a job, without a savepoint; `awaitState` tells when it has come. */
+  async cancel(jobId: string): Promise<void> {
+    await this.request("PATCH", `/jobs/${jobId}?mode=cancel`);
+  }
+
+  /** Writes a savepoint and lets the job go on. Resolves with its path once it is complete. */
+  savepoint(jobId: string, options: { directory?: string; deadlineMs: number }): Promise<string> {
+    const body = { ...(options.directory && { "target-directory": options.directory }), "cancel-job": false };
+    return this.triggerSavepoint(jobId, "savepoints", body, options.deadlineMs);
+  }
+
+  /**
+   * Stops a job behind a savepoint: its sources end, everything read is processed, the state is written; windows that are open stay open in it (no
+   * drain). Resolves with the savepoint's path once it is complete. Fails, and leaves the job running, when it cannot be written.
+   */
+  stopWithSavepoint(jobId: string, options: { directory?: string; deadlineMs: number }): Promise<string> {
+    const body = { ...(options.directory && { targetDirectory: options.directory }), drain: false };
+    return this.triggerSavepoint(jobId, "stop", body, options.deadlineMs);
+  }
+
+  /** Resolves with the job's state once `wanted` holds for it; rejects with a FlinkError "timeout" after `deadlineMs`. */
+  async awaitState(
+    jobId: string,
+    wanted: (state: FlinkJobState) => boolean,
+    deadlineMs: number,
+  ): Promise<FlinkJobState> {
+    return poll(`job ${jobId}`, deadlineMs, async () => {
+      const { state } = await this.job(jobId);
+      return wanted(state) ? { done: state } : { waiting: state };
+    });
+  }
+
+  private async triggerSavepoint(jobId: string, call: string, body: Json, deadlineMs: number): Promise<string> {
+    const { "request-id": requestId } = await this.request("POST", `/jobs/${jobId}/${call}`, body);
+    return poll(`savepoint of job ${jobId}`, deadlineMs, async () => {
+      const answer = await this.request("GET", `/jobs/${jobId}/savepoints/${String(requestId)}`);
+      const { id } = answer.status as { id: string };
+      if (id !== "COMPLETED") return { waiting: id };
+      const { location, "failure-cause": failure } = answer.operation as Json;
+      if (failure !== undefined) {
+        throw new FlinkError(`no savepoint: ${firstLines((failure as Json)["stack-trace"])}`, "refused");
+      }
+      return { done: String(location) };
+    });
+  }
+
+  private async request(method: string, path: string, body?: Json): Promise<Json> {
+    const { status, text } = await this.fetch(method, path, body);
+    if (status >= 200 && status < 300) return text === "" ? {} : (JSON.parse(text) as Json);
+    const kind = status === 404 ? "not-found" : "refused";
+    throw new FlinkError(`Flink answered ${status} to ${method} ${path}: ${errorText(text)}`, kind);
+  }
+
+  private async fetch(method: string, path: string, body?: Json): Promise<{ status: number; text: string }> {
+    try {
+      const response = await fetch(`${this.url}${path}`, {
+        method,
+        signal: AbortSignal.timeout(this.timeoutMs),
+        ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      });
+      return { status: response.status, text: await response.text() };
+    } catch (error) {
+      const late = error instanceof Error && error.name === "TimeoutError";
+      const what = late ? `no answer within ${this.timeoutMs} ms` : String((error as Error).cause ?? error);
+      const kind = late ? "timeout" : "unreachable";
+      throw new FlinkError(`${method} ${this.url}${path}: ${what}`, kind, { cause: error });
+    }
+  }
+}
+
+/** Asks until there is an answer; rejects with a FlinkError "timeout" that says what was last seen. */
+export async function poll<Answer>(
+  what: string,
+  deadlineMs: number,
+  ask: () => Promise<{ done: Answer } | { waiting: string }>,
+): Promise<Answer> {
+  const until = performance.now() + deadlineMs;
+  for (;;) {
+    const answer = await ask();
+    if ("done" in answer) return answer.done;
+    if (performance.now() > until) {
+      throw new FlinkError(`${what} is still ${answer.waiting} after ${deadlineMs} ms`, "timeout");
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
+function summary(job: Json): FlinkJobSummary {
+  return {
+    jobId: String(job.jid),
+    name: String(job.name),
+    state: job.state as FlinkJobState,
+    startedAtMs: Number(job["start-time"]),
+    durationMs: Number(job.duration),
+  };
+}
+
+const optionalText = (value: unknown): string | undefined =>
+  value === undefined || value === null || value === "<checkpoint-not-externally-addressable>"
+    ? undefined
+    : String(value);
+
+/** Flink's errors are stack traces in an array: the first line says it. */
+function errorText(text: string): string {
+  try {
+    const { errors } = JSON.parse(text) as { errors?: string[] };
+    return firstLines(errors?.join("\n") ?? text);
+  } catch {
+    return firstLines(text);
+  }
+}
+
+const firstLines = (text: unknown): string => String(text).split("\n").slice(0, 3).join(" | ").slice(0, 1_000);

@@ -1,0 +1,19 @@
+import { format } from "node:util";
+import pino from "pino";
+
+export type WorkerLog = pino.Logger;
+
+/** JSON lines on standard error, written at once (a worker may be killed at any time), each with the fields given. */
+export function workerLog(fields: Record<string, unknown>): WorkerLog {
+  return pino({ base: { pid: process.pid, ...fields } }, pino.destination({ dest: 2, sync: true }));
+}
+
+/** The SDK prints on the console; in a worker process what it prints becomes lines of the log. */
+export function routeConsole(log: WorkerLog): void {
+  const line =
+    (level: "debug" | "warn" | "error") =>
+    (...parts: unknown[]) =>
+      log[level](format(...parts));
+  const [debug, warn, error] = [line("debug"), line("warn"), line("error")];
+  Object.assign(globalThis.console, { log: debug, info: debug, debug, trace: debug, warn, error });
+}

@@ -1,0 +1,262 @@
+import { type ChildProcess, fork } from "node:child_process";
+import * as http from "node:http";
+import type { AddressInfo } from "node:net";
+import * as path from "node:path";
+import * as grpc from "@grpc/grpc-js";
+import type { StartWorkerRequest } from "apache-beam/proto/beam_fn_api";
+import "./fixes/load";
+import { sdk } from "./fixes/sdk";
+import type { WorkerLog } from "./worker-log";
+import { modulesParameter } from "./worker-parameters";
+import type { WorkerSettings } from "./worker-session";
+
+export interface WorkerPoolOptions {
+  /** Name or address to listen on; it is also the name under which runners reach it. */
+  readonly host: string;
+  /** Ports of the pool's service and of its HTTP endpoint; 0: any free one. */
+  readonly port: number;
+  readonly httpPort: number;
+  /** More are refused. */
+  readonly maxWorkers: number;
+  /** The application's module (WorkerModule) and the JSON for its start(). */
+  readonly workerModule?: string | undefined;
+  readonly workerSettings?: string | undefined;
+  /** Flags of Node for each worker: `--max-old-space-size=1024`. */
+  readonly nodeArgs?: readonly string[];
+  /** A worker that has not connected by then is killed and the runner told. Default 30 s. */
+  readonly startTimeoutMs?: number;
+  /** What a worker that is asked to stop may still take, for its bundles and in all. Default 5 s and 10 s. */
+  readonly stopGraceMs?: number;
+  readonly killAfterMs?: number;
+  /** Default 30 s; Beam's Java runners refuse pings more often than every 20 s. */
+  readonly keepaliveMs?: number;
+  readonly log: WorkerLog;
+}
+
+export interface WorkerPoolStatus {
+  readonly state: "serving" | "closing";
+  readonly workers: readonly WorkerStatus[];
+  readonly maxWorkers: number;
+  /** Worker processes started since the pool is up, refusals, and how the processes ended: by exit code or signal. */
+  readonly starts: number;
+  readonly refusals: number;
+  readonly exits: Readonly<Record<string, number>>;
+  /** Processes that ended with an error or a signal that the pool did not send. */
+  readonly deaths: number;
+  /** From StartWorker to the worker's open control channel: the last, and the longest. */
+  readonly lastStartMs: number | undefined;
+  readonly longestStartMs: number | undefined;
+}
+
+export interface WorkerStatus {
+  readonly workerId: string;
+  readonly controlEndpoint: string;
+  readonly pid: number | undefined;
+  readonly state: WorkerState;
+  readonly ageMs: number;
+}
+
+type WorkerState = "starting" | "running" | "stopping";
+
+interface PoolWorker {
+  readonly workerId: string;
+  readonly controlEndpoint: string;
+  readonly child: ChildProcess;
+  readonly startedAt: number;
+  state: WorkerState;
+}
+
+const workerProgram = path.join(__dirname, "worker-process.js");
+
+/**
+ * The service behind the EXTERNAL environment: one OS process a StartWorker. Nothing is restarted here: a runner whose worker died asks anew.
+ * StartWorker is answered when the worker's control channel is open, or with an error when the process died before: a runner
+ * that had been told "started" would wait for its connection in rounds of two minutes, for ever. Workers end with the pool, however it ends.
+ */
+export class WorkerPool {
+  private readonly server = new grpc.Server();
+  private readonly httpServer = http.createServer((request, response) => this.serveHttp(request, response));
+  private readonly workers = new Set<PoolWorker>();
+  private readonly exits: Record<string, number> = {};
+  private closing = false;
+  private starts = 0;
+  private refusals = 0;
+  private deaths = 0;
+  private lastStartMs: number | undefined;
+  private longestStartMs: number | undefined;
+  /** `host:port`, what the EXTERNAL environment names. */
+  address = "";
+  /** `http://host:port` of /healthz and /status. */
+  httpUrl = "";
+
+  private constructor(private readonly options: WorkerPoolOptions) {}
+
+  /** Resolves when both ports are open; rejects when one is taken. */
+  static async start(options: WorkerPoolOptions): Promise<WorkerPool> {
+    const pool = new WorkerPool(options);
+    await pool.listen();
+    return pool;
+  }
+
+  status(): WorkerPoolStatus {
+    const now = performance.now();
+    return {
+      state: this.closing ? "closing" : "serving",
+      workers: [...this.workers].map(({ workerId, controlEndpoint, child, state, startedAt }) => ({
+        workerId,
+        controlEndpoint,
+        pid: child.pid,
+        state,
+        ageMs: Math.round(now - startedAt),
+      })),
+      maxWorkers: this.options.maxWorkers,
+      starts: this.starts,
+      refusals: this.refusals,
+      exits: { ...this.exits },
+      deaths: this.deaths,
+      lastStartMs: this.lastStartMs,
+      longestStartMs: this.longestStartMs,
+    };
+  }
+
+  /** Refuses new workers, stops those that run, and closes the ports. Resolves when no process is left. */
+  async close(): Promise<void> {
+    this.closing = true;
+    await Promise.all([...this.workers].map((worker) => this.stop(worker)));
+    this.server.forceShutdown();
+    this.httpServer.closeAllConnections();
+    await new Promise<void>((resolve) => this.httpServer.close(() => resolve()));
+  }
+
+  private async listen(): Promise<void> {
+    const { host, port, httpPort } = this.options;
+    this.server.addService(sdk.fnServices.beamFnExternalWorkerPoolDefinition, {
+      startWorker: (call: { request: StartWorkerRequest }, reply: grpc.sendUnaryData<{ error: string }>) => {
+        this.startWorker(call.request).then(
+          () => reply(null, { error: "" }),
+          (error: Error) => {
+            this.refusals += 1;
+            this.options.log.warn({ workerId: call.request.workerId, err: error }, "no worker started");
+            reply(null, { error: error.message });
+          },
+        );
+      },
+      stopWorker: (call: { request: { workerId: string } }, reply: grpc.sendUnaryData<{ error: string }>) => {
+        this.stopWorker(call.request.workerId);
+        reply(null, { error: "" });
+      },
+    });
+    const bound = await new Promise<number>((resolve, reject) => {
+      const credentials = grpc.ServerCredentials.createInsecure();
+      this.server.bindAsync(`${host}:${port}`, credentials, (error, at) => (error ? reject(error) : resolve(at)));
+    });
+    this.address = `${host}:${bound}`;
+    await new Promise<void>((resolve, reject) => {
+      this.httpServer.once("error", reject);
+      this.httpServer.listen(httpPort, host, resolve);
+    }).catch((error: Error) => {
+      this.server.forceShutdown();
+      throw error;
+    });
+    this.httpUrl = `http://${host}:${(this.httpServer.address() as AddressInfo).port}`;
+  }
+
+  private async startWorker({ workerId, controlEndpoint, params }: StartWorkerRequest): Promise<void> {
+    const { maxWorkers, nodeArgs = [], log, startTimeoutMs = 30_000 } = this.options;
+    if (this.closing) throw new Error("the worker pool is shutting down");
+    if (controlEndpoint === undefined) throw new Error("the request names no control endpoint");
+    const running = [...this.workers].filter((worker) => worker.state !== "stopping").length;
+    if (running >= maxWorkers) throw new Error(`the worker pool runs ${running} workers, its bound`);
+    const settings = this.settingsOf(workerId, controlEndpoint.url, params);
+    const child = fork(workerProgram, [], {
+      execArgv: [...nodeArgs],
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    const startedAt = performance.now();
+    const worker: PoolWorker = { workerId, controlEndpoint: controlEndpoint.url, child, startedAt, state: "starting" };
+    this.workers.add(worker);
+    this.starts += 1;
+    child.once("exit", (code, signal) => this.ended(worker, code, signal));
+    child.on("error", (error) => log.error({ workerId, err: error }, "worker process"));
+    child.send(settings);
+    await connection(child, startTimeoutMs);
+    if (worker.state === "starting") worker.state = "running";
+    this.lastStartMs = Math.round(performance.now() - startedAt);
+    this.longestStartMs = Math.max(this.longestStartMs ?? 0, this.lastStartMs);
+    log.info({ workerId, workerPid: child.pid, startMs: this.lastStartMs }, "worker started");
+  }
+
+  private settingsOf(workerId: string, controlEndpoint: string, params: Record<string, string>): WorkerSettings {
+    const { workerModule, workerSettings, stopGraceMs = 5_000, startTimeoutMs = 30_000, keepaliveMs } = this.options;
+    return {
+      workerId,
+      controlEndpoint,
+      modules: params[modulesParameter] === undefined ? [] : (JSON.parse(params[modulesParameter]) as string[]),
+      workerModule,
+      workerSettings,
+      stopGraceMs,
+      connectTimeoutMs: startTimeoutMs,
+      keepaliveMs: keepaliveMs ?? 30_000,
+    };
+  }
+
+  /**
+   * Each TaskManager counts its workers from "1-1", and the request names nothing else: where two workers have the id, neither is stopped from
+   * here. The one that is meant loses its control channel next, and ends by that.
+   */
+  private stopWorker(workerId: string): void {
+    const [worker, ...others] = [...this.workers].filter((each) => each.workerId === workerId);
+    if (worker !== undefined && others.length === 0) void this.stop(worker);
+  }
+
+  private async stop(worker: PoolWorker): Promise<void> {
+    const { child } = worker;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    worker.state = "stopping";
+    const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    const kill = setTimeout(() => child.kill("SIGKILL"), this.options.killAfterMs ?? 10_000);
+    child.kill("SIGTERM");
+    await exited;
+    clearTimeout(kill);
+  }
+
+  private ended(worker: PoolWorker, code: number | null, signal: NodeJS.Signals | null): void {
+    this.workers.delete(worker);
+    const how = signal ?? String(code);
+    this.exits[how] = (this.exits[how] ?? 0) + 1;
+    const fields = { workerId: worker.workerId, workerPid: worker.child.pid, exit: how };
+    if (code === 0 || worker.state === "stopping") {
+      this.options.log.info(fields, "worker ended");
+      return;
+    }
+    this.deaths += 1;
+    this.options.log.warn(fields, "worker died");
+  }
+
+  private serveHttp({ url }: http.IncomingMessage, response: http.ServerResponse): void {
+    const answer = (status: number, body: unknown) => {
+      response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
+    };
+    if (url === "/healthz") answer(this.closing ? 503 : 200, { state: this.closing ? "closing" : "serving" });
+    else if (url === "/status") answer(200, this.status());
+    else answer(404, { error: "there is /healthz and /status" });
+  }
+}
+
+/** Resolves at the worker's "connected"; rejects when it ended before or takes too long (then it is killed). */
+function connection(child: ChildProcess, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new Error(`the worker did not connect within ${timeoutMs} ms`));
+    }, timeoutMs);
+    child.once("message", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.once("exit", (code, signal) => {
+      clearTimeout(timer);
+      reject(new Error(`the worker ended before it connected (${signal ?? `exit code ${code}`}): see its log`));
+    });
+  });
+}

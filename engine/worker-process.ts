@@ -1,0 +1,29 @@
+/**
+ * The program of one worker, forked by the pool: its settings come as the first message, it answers "connected", and it ends with its control
+ * channel (0), on SIGTERM after the bundles under way (0), on any error (1), and when the pool is gone, whatever killed it (3).
+ */
+import { routeConsole, workerLog } from "./worker-log";
+import { runWorker, type WorkerSettings } from "./worker-session";
+
+export const connectedMessage = "connected";
+
+function main(): void {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
+  process.once("disconnect", () => process.exit(3));
+  process.once("message", (message) => {
+    const settings = message as WorkerSettings;
+    const log = workerLog({ workerId: settings.workerId });
+    routeConsole(log);
+    const fail = (error: unknown) => {
+      log.fatal({ err: error }, "worker failed");
+      process.exit(1);
+    };
+    process.on("uncaughtException", fail);
+    process.on("unhandledRejection", fail);
+    const connected = () => void process.send?.(connectedMessage);
+    runWorker(settings, { log, connected, stop: stop.signal }).then(() => process.exit(0), fail);
+  });
+}
+
+if (require.main === module) main();

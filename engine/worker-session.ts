@@ -1,0 +1,113 @@
+import "./fixes/load";
+import type { Worker } from "apache-beam/worker/worker";
+import { fnClientOptions } from "./fixes/message-size";
+import { sdk } from "./fixes/sdk";
+import type { WorkerLog } from "./worker-log";
+
+/** What a worker process needs to know; plain JSON, as it crosses a process boundary. */
+export interface WorkerSettings {
+  readonly workerId: string;
+  /** `host:port` of the runner's control service. */
+  readonly controlEndpoint: string;
+  /** Modules that the graph's functions live in (registeredModules()): required before the first bundle. */
+  readonly modules: readonly string[];
+  /** A module of the application, required first: may export `start(settings)` and `stop()` (WorkerModule). */
+  readonly workerModule?: string | undefined;
+  /** JSON handed to start(). */
+  readonly workerSettings?: string | undefined;
+  /** How long the bundles under way may take once the worker is asked to stop. */
+  readonly stopGraceMs: number;
+  readonly connectTimeoutMs: number;
+  /** Pings an idle connection this often, so that a runner whose machine vanished is noticed; a runner may refuse less than 20 s. 0: never. */
+  readonly keepaliveMs: number;
+}
+
+/** What the application's worker module may export: opens and closes the resources (provideResource) of its DoFns. */
+export interface WorkerModule {
+  start?(settingsJson: string): Promise<void> | void;
+  stop?(): Promise<void> | void;
+}
+
+export interface WorkerSessionHooks {
+  readonly log: WorkerLog;
+  /** Called once, when the control channel is open and bundles may come. */
+  connected?(): void;
+  /** Aborted to end the session: bundles under way are finished, then the control channel is closed. */
+  readonly stop: AbortSignal;
+}
+
+/** A module name as register() makes them; no path out of a package. */
+const moduleName = /^(?:@[\w.-]+\/)?[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/;
+
+/**
+ * Serves one runner as one worker, until the runner ends the control channel or `stop` is aborted. Rejects when a module
+ * cannot be loaded or started, the runner cannot be reached, or a channel breaks: the process is of no use then, and only its end (its sockets
+ * close) tells the runner at once.
+ */
+export async function runWorker(settings: WorkerSettings, { log, connected, stop }: WorkerSessionHooks): Promise<void> {
+  const module = loadModules(settings);
+  await module.start?.(settings.workerSettings ?? "{}");
+  try {
+    if (settings.keepaliveMs > 0) fnClientOptions["grpc.keepalive_time_ms"] = settings.keepaliveMs;
+    const worker = new sdk.worker.Worker(settings.workerId, { controlUrl: settings.controlEndpoint }, {});
+    const broken = whenBroken(worker);
+    const ended = worker.wait();
+    await Promise.race([ready(worker, settings), broken]);
+    log.info({ controlEndpoint: settings.controlEndpoint }, "worker connected");
+    connected?.();
+    await Promise.race([ended, broken, stopped(worker, stop, settings.stopGraceMs, log)]);
+  } finally {
+    await module.stop?.();
+  }
+}
+
+function loadModules({ modules, workerModule }: WorkerSettings): WorkerModule {
+  const loaded = workerModule === undefined ? {} : (require(workerModule) as WorkerModule);
+  for (const name of modules) {
+    if (!moduleName.test(name)) throw new Error(`"${name}" is not the name of a module`);
+    require(name);
+  }
+  return loaded;
+}
+
+function ready(worker: Worker, { controlEndpoint, connectTimeoutMs }: WorkerSettings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.controlClient.waitForReady(Date.now() + connectTimeoutMs, (error) => {
+      if (error === undefined) resolve();
+      else reject(new Error(`no connection to ${controlEndpoint}: ${error.message}`, { cause: error }));
+    });
+  });
+}
+
+/** The SDK only prints that a data or state channel broke; its bundles would wait for ever. */
+function whenBroken(worker: Worker): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const watch = (name: string, stream: { on(event: "error", listener: (error: Error) => void): unknown }) => {
+      stream.on("error", (error) => reject(new Error(`${name} channel: ${error.message}`, { cause: error })));
+    };
+    watch("control", worker.controlChannel);
+    const getDataChannel = worker.getDataChannel.bind(worker);
+    const watched = new WeakSet<object>();
+    worker.getDataChannel = (endpoint) => {
+      const channel = getDataChannel(endpoint);
+      if (!watched.has(channel)) {
+        watched.add(channel);
+        watch("data", channel.dataChannel);
+      }
+      return channel;
+    };
+  });
+}
+
+async function stopped(worker: Worker, stop: AbortSignal, graceMs: number, log: WorkerLog): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (stop.aborted) resolve();
+    else stop.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const deadline = Date.now() + graceMs;
+  while (worker.activeBundleProcessors.size > 0 && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  log.info({ bundlesCutOff: worker.activeBundleProcessors.size }, "worker stops");
+  worker.stop();
+}
