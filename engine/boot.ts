@@ -1,5 +1,5 @@
-import type { GetProvisionInfoResponse } from "apache-beam/proto/beam_provision_api";
 import * as grpc from "@grpc/grpc-js";
+import type { GetProvisionInfoResponse } from "apache-beam/proto/beam_provision_api";
 import "./fixes/load";
 import { sdk } from "./fixes/sdk";
 import { unaryCall } from "./grpc-call";

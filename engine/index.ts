@@ -10,8 +10,8 @@ export { toBytes } from "./bytes";
 export { type DirectResult, runDirect } from "./direct-runner";
 export { type ReadFromKafka, type ReadFromPubSub, readFromKafka, readFromPubSub } from "./external-transforms";
 export {
-  FlinkError,
   type FlinkCheckpoints,
+  FlinkError,
   type FlinkException,
   type FlinkJobDetails,
   type FlinkJobState,

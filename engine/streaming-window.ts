@@ -46,9 +46,7 @@ function firing(firings: Firings): Trigger {
     return { trigger: { oneofKind: "elementCount", elementCount: { elementCount } } };
   }
   const delayMillis = BigInt(whole("afterMs", firings.afterMs, 1));
-  const timestampTransforms = [
-    { timestampTransform: { oneofKind: "delay" as const, delay: { delayMillis } } },
-  ];
+  const timestampTransforms = [{ timestampTransform: { oneofKind: "delay" as const, delay: { delayMillis } } }];
   return { trigger: { oneofKind: "afterProcessingTime", afterProcessingTime: { timestampTransforms } } };
 }
 

@@ -22,6 +22,9 @@ interface SerializedValue {
 export function unregisteredFunctions(proto: Pipeline): string[] {
   const found: string[] = [];
   for (const transform of Object.values(proto.components?.transforms ?? {})) {
+    // The payloads of another language's transforms are its own business.
+    const environment = proto.components?.environments[transform.environmentId];
+    if (environment !== undefined && environment.urn !== sdk.environments.TYPESCRIPT_DEFAULT_ENVIRONMENT_URN) continue;
     const graph = serializedGraph(transform.spec?.urn, transform.spec?.payload);
     for (const value of graph?.data ?? []) {
       if (value.kind !== "function" || value.source === undefined) continue;

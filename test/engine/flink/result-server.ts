@@ -33,7 +33,9 @@ export class ResultServer {
 
   /** All of them by tag. */
   byTag(): Record<string, string[]> {
-    return Object.fromEntries([...new Set(this.rows.map((each) => each.tag))].sort().map((tag) => [tag, this.sorted(tag)]));
+    return Object.fromEntries(
+      [...new Set(this.rows.map((each) => each.tag))].sort().map((tag) => [tag, this.sorted(tag)]),
+    );
   }
 
   /** Resolves when `enough` holds; rejects with what has come by the deadline. */
