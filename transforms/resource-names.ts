@@ -4,6 +4,7 @@ export const RESOURCES = {
   counterStore: "viewmill/counter-store",
   ledger: "viewmill/ledger",
   deadLetters: "viewmill/dead-letters",
+  claims: "viewmill/claims",
   paneCache: "viewmill/pane-cache",
   logProgress: "viewmill/log-progress",
 } as const;

@@ -3,7 +3,7 @@ import type { EventColumns } from "../../domain/event-columns";
 import { ID_BYTES } from "../../domain/event-identity";
 import { type NameSpans, spanTexts } from "../../domain/name-table";
 import { AvroError, AvroReader, AvroWriter } from "./binary";
-import { SchemaRegistry, shippedSchema } from "./schema-registry";
+import { schemas, shippedSchema } from "./schema-registry";
 
 /**
  * The batch message: Avro single-object encoding (C3 01, 8 bytes of schema fingerprint, body) of io/schemas/batch-v1.avsc.
@@ -32,7 +32,6 @@ export class BatchFormatError extends Error {
   }
 }
 
-export const schemas = new SchemaRegistry();
 const current = schemas.add("batch-v1", shippedSchema("batch-v1"));
 const PREFIX = Buffer.concat([Buffer.from([0xc3, 0x01]), current.fingerprint]);
 const MAX_TYPES = 65_536;

@@ -27,7 +27,7 @@ export interface KnownSchema {
   fingerprint: Buffer;
 }
 
-/** Maps fingerprints to schemas. Every *.avsc of io/schemas is known from the start; newer ones can be added. */
+/** Maps fingerprints to schemas; newer ones can be added. */
 export class SchemaRegistry {
   private readonly byFingerprint = new Map<string, KnownSchema>();
 
@@ -42,6 +42,9 @@ export class SchemaRegistry {
     return this.byFingerprint.get(Buffer.from(bytes).toString("hex"));
   }
 }
+
+/** The schemas of everything that is sent as a message: batches (added by batch.ts) and references (reference.ts). */
+export const schemas = new SchemaRegistry();
 
 /** The schema text of io/schemas/<name>.avsc, as shipped. */
 export function shippedSchema(name: string): Schema {

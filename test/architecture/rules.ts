@@ -11,7 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   domain: [],
   engine: [],
   io: ["domain"],
-  transforms: ["domain", "engine", "io/ports", "io/avro"],
+  transforms: ["domain", "engine", "io/ports", "io/avro", "io/claim-check"],
   pipelines: ["domain", "engine", "io/ports", "io/avro", "transforms"],
   "ingest-api": ["domain", "io/ports", "io/avro"],
   "query-api": ["domain", "io/ports", "io/avro"],

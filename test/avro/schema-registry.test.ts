@@ -1,6 +1,6 @@
 import { Type } from "avsc";
-import { encodeBatch, schemas } from "../../io/avro/batch";
-import { fingerprint, SchemaRegistry, shippedSchema } from "../../io/avro/schema-registry";
+import { encodeBatch } from "../../io/avro/batch";
+import { fingerprint, SchemaRegistry, schemas, shippedSchema } from "../../io/avro/schema-registry";
 import { columnsOf } from "../domain/model";
 
 /** CRC-64-AVRO of the primitive types, from the Avro project's own tests (share/test/data/schema-tests.txt), as Java longs. */

@@ -1,0 +1,85 @@
+/**
+ * Claim check: a log whose large batches are kept in a store of claims, with only their references in the log; and, while the log is behind,
+ * all batches, so that a backlog fills cheap storage instead of the log. A claim outlives its reference: the store's retention must be
+ * longer than the log's. A claim whose reference never came into the log (a crash between the two) is of no use to anybody and goes with it.
+ */
+import { randomUUID } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { minuteFolder } from "../../domain/archive-name";
+import { encodeReference } from "../avro/reference";
+import { type ClaimStore, type EventLog, type LogBatch, StoreUnavailableError } from "../ports";
+
+export interface ClaimCheckOptions {
+  log: EventLog;
+  claims: ClaimStore;
+  /** A payload that is larger goes to the claims. */
+  maxMessageBytes: number;
+  /** Whether the log is behind, so that all batches go to the claims. Asked at most once in `behindSampleMs`; when it rejects, it is not. */
+  isBehind?: () => Promise<boolean>;
+  /** Default 5 s. */
+  behindSampleMs?: number;
+  now?: () => number;
+}
+
+const MINUTE_MS = 60_000;
+
+export class ClaimCheckLog implements EventLog {
+  readonly #options: ClaimCheckOptions;
+  readonly #now: () => number;
+  readonly #behindSampleMs: number;
+  #behind = false;
+  #sampledAtMs = Number.NEGATIVE_INFINITY;
+  #sampling = false;
+
+  constructor(options: ClaimCheckOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#behindSampleMs = options.behindSampleMs ?? 5000;
+  }
+
+  /** As the log's; a large batch is refused with `StoreUnavailableError` while the claims cannot be written. */
+  async append(batch: LogBatch): Promise<unknown> {
+    const isLarge = batch.payload.byteLength > this.#options.maxMessageBytes;
+    if (!isLarge && !this.#isBehind()) return this.#options.log.append(batch);
+    let payload: Uint8Array;
+    try {
+      payload = await this.#claimed(batch);
+    } catch (error) {
+      // Sparing the log is a courtesy; the log takes what it can while the claims are away.
+      if (isLarge || !(error instanceof StoreUnavailableError)) throw error;
+      return this.#options.log.append(batch);
+    }
+    return this.#options.log.append({ ...batch, payload });
+  }
+
+  ping(): Promise<void> {
+    return this.#options.log.ping();
+  }
+
+  close(): Promise<void> {
+    return this.#options.log.close();
+  }
+
+  async #claimed({ payload, events }: LogBatch): Promise<Uint8Array> {
+    const name = `${minuteFolder(Math.floor(this.#now() / MINUTE_MS))}/${randomUUID()}.avro`;
+    await this.#options.claims.write(name, payload);
+    return encodeReference({ name, sizeBytes: payload.byteLength, crc32: crc32(payload), events });
+  }
+
+  /** What the last sample said; an old one is replaced meanwhile, no append waits for it. */
+  #isBehind(): boolean {
+    const { isBehind } = this.#options;
+    if (isBehind === undefined) return false;
+    if (!this.#sampling && this.#now() - this.#sampledAtMs >= this.#behindSampleMs) {
+      this.#sampling = true;
+      this.#sampledAtMs = this.#now();
+      isBehind()
+        .catch(() => false)
+        .then((behind) => {
+          this.#behind = behind;
+          this.#sampling = false;
+        });
+    }
+    return this.#behind;
+  }
+}
