@@ -51,7 +51,7 @@ export class ResolveReferences implements AwaitableDoFn<Message, Tagged<Resolved
     const resolved = await resolveReference(payload, resource<ClaimStore>(this.claimsResource));
     if (resolved.kind === "payload") return [{ messages: { ...message, payload: resolved.payload } }];
     const { reason, detail, minute = 0 } = resolved;
-    const receivedAtMs = minute * MINUTE_MS;
+    const receivedAtMs = message.appendedAtMs ?? minute * MINUTE_MS;
     return [
       { dead: { reason, detail, receivedAtMs, payload, contentType: "application/vnd.viewmill.reference+avro" } },
     ];

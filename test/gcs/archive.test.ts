@@ -4,11 +4,13 @@ import { ArchiveObjectWriter, readArchiveObject } from "../../io/avro/archive-ob
 import { AvroError } from "../../io/avro/binary";
 import { GcsArchive, ObjectExistsError, ObjectMissingError } from "../../io/gcs/archive";
 import { StoreUnavailableError } from "../../io/ports";
+import type { GcsEmulator } from "../../servers";
 import { archiveContract } from "../contracts/archive-contract";
-import { BUCKET, freshPrefix, GCS_SERVER, GcsServer } from "./gcs-server";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { BUCKET, freshPrefix, startGcsServer } from "./gcs-server";
 
-describe.skipIf(GCS_SERVER === undefined)("the archive in Cloud Storage", () => {
-  let server: GcsServer;
+describeWithServers("the archive in Cloud Storage", ["gcs"], () => {
+  let server: GcsEmulator;
   const archives: GcsArchive[] = [];
   const open = (prefix = freshPrefix(), rest: { bucket?: string } = {}): GcsArchive => {
     const archive = new GcsArchive({ bucket: BUCKET, prefix, endpoint: server.endpoint, maxAttempts: 2, ...rest });
@@ -16,12 +18,12 @@ describe.skipIf(GCS_SERVER === undefined)("the archive in Cloud Storage", () => 
     return archive;
   };
   beforeAll(async () => {
-    server = await GcsServer.start();
-  });
+    server = await startGcsServer();
+  }, COLD_START_MS);
   afterEach(() => {
     for (const archive of archives.splice(0)) archive.close();
   });
-  afterAll(() => server.stop());
+  afterAll(() => server?.stop());
 
   archiveContract("GcsArchive", { open: async () => open() });
 

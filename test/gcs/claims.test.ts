@@ -1,17 +1,19 @@
 import { GcsClaimStore } from "../../io/gcs/claims";
+import type { GcsEmulator } from "../../servers";
 import { claimStoreContract } from "../contracts/claim-store-contract";
-import { BUCKET, freshPrefix, GCS_SERVER, GcsServer } from "./gcs-server";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { BUCKET, freshPrefix, startGcsServer } from "./gcs-server";
 
-describe.skipIf(GCS_SERVER === undefined)("claims in Cloud Storage", () => {
-  let server: GcsServer;
+describeWithServers("claims in Cloud Storage", ["gcs"], () => {
+  let server: GcsEmulator;
   let prefix = "";
   beforeAll(async () => {
-    server = await GcsServer.start();
-  });
+    server = await startGcsServer();
+  }, COLD_START_MS);
   beforeEach(() => {
     prefix = freshPrefix();
   });
-  afterAll(() => server.stop());
+  afterAll(() => server?.stop());
 
   claimStoreContract("GcsClaimStore", {
     open: async () => new GcsClaimStore({ bucket: BUCKET, prefix, endpoint: server.endpoint }),

@@ -4,11 +4,13 @@ import { decodeDeadLetters, encodeDeadLetters } from "../../io/avro/dead-letter-
 import { GcsDeadLetters, type GcsDeadLettersOptions } from "../../io/gcs/dead-letters";
 import { GcsObjects } from "../../io/gcs/objects";
 import type { NewDeadLetter } from "../../io/ports";
+import type { GcsEmulator } from "../../servers";
 import { deadLettersContract, letter } from "../contracts/dead-letters-contract";
-import { BUCKET, freshPrefix, GCS_SERVER, GcsServer } from "./gcs-server";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { BUCKET, freshPrefix, startGcsServer } from "./gcs-server";
 
-describe.skipIf(GCS_SERVER === undefined)("dead letters in Cloud Storage", () => {
-  let server: GcsServer;
+describeWithServers("dead letters in Cloud Storage", ["gcs"], () => {
+  let server: GcsEmulator;
   let prefix = "";
   const open = (rest: Partial<GcsDeadLettersOptions> = {}) =>
     new GcsDeadLetters({ bucket: BUCKET, prefix, endpoint: server.endpoint, maxAttempts: 2, ...rest });
@@ -20,12 +22,12 @@ describe.skipIf(GCS_SERVER === undefined)("dead letters in Cloud Storage", () =>
     return names;
   };
   beforeAll(async () => {
-    server = await GcsServer.start();
-  });
+    server = await startGcsServer();
+  }, COLD_START_MS);
   beforeEach(() => {
     prefix = freshPrefix();
   });
-  afterAll(() => server.stop());
+  afterAll(() => server?.stop());
 
   deadLettersContract("GcsDeadLetters", { open: async () => open(), bounded: false });
 
