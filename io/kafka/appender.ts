@@ -1,0 +1,106 @@
+import type { Message } from "kafkajs";
+import { AppendQueue } from "../flow/append-queue";
+import { MessageTooLargeError } from "../messages/errors";
+import { StoreUnavailableError } from "../ports";
+import { recordSizeBytes } from "./codec";
+import { type KafkaConnection, kafkaOf } from "./config";
+import { kindOf, messageOf } from "./error-kind";
+import { PartitionSender } from "./partition-sender";
+
+export interface KafkaAppenderOptions extends KafkaConnection {
+  topic: string;
+  /** When an append is given up. Default 10,000. */
+  appendTimeoutMs?: number;
+  /** Bytes that wait or are under way before appends are refused with `LogFullError`. Default 64 MiB. */
+  maxQueueBytes?: number;
+  /** The largest record; the topic's `max.message.bytes` must allow it (io/kafka/topics.ts sets it so). Default 9 MiB. */
+  maxMessageBytes?: number;
+  /** What one request holds; below the broker's default `message.max.bytes` of 1 MB. A larger record goes alone. Default 900,000. */
+  maxRequestBytes?: number;
+  /** How long records wait for company while another request is under way. Default 3. */
+  lingerMs?: number;
+}
+
+export const DEFAULT_MAX_MESSAGE_BYTES = 9 << 20;
+const MAX_REQUEST_RECORDS = 1_000;
+const MAX_REQUESTS = 4;
+
+/** Appends records to a topic: durable in every replica in sync (`acks=all`) when the promise resolves. */
+export class KafkaAppender {
+  readonly #sender: PartitionSender;
+  readonly #queue: AppendQueue<Message>;
+  readonly #maxMessageBytes: number;
+  readonly #timeoutMs: number;
+
+  /** Rejects with `StoreUnavailableError` when no broker answers or the topic does not exist. */
+  static async open(options: KafkaAppenderOptions): Promise<KafkaAppender> {
+    const sender = new PartitionSender(kafkaOf(options), options.topic, options.requestTimeoutMs ?? 5_000);
+    try {
+      return new KafkaAppender(options, sender, await sender.partitionCount());
+    } catch (error) {
+      await sender.close();
+      throw unavailable(error);
+    }
+  }
+
+  private constructor(options: KafkaAppenderOptions, sender: PartitionSender, partitions: number) {
+    this.#sender = sender;
+    this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    this.#timeoutMs = options.appendTimeoutMs ?? 10_000;
+    this.#queue = new AppendQueue<Message>({
+      send: (records) => this.#send(records),
+      sizeBytes: recordSizeBytes,
+      maxGroupItems: MAX_REQUEST_RECORDS,
+      maxGroupBytes: options.maxRequestBytes ?? 900_000,
+      maxRequests: Math.min(MAX_REQUESTS, partitions),
+      lingerMs: options.lingerMs ?? 3,
+      maxQueueBytes: options.maxQueueBytes ?? 64 << 20,
+      timeoutMs: this.#timeoutMs,
+    });
+  }
+
+  /** Rejects with `LogFullError`, `StoreUnavailableError` (the outcome may be unknown) or `MessageTooLargeError`. */
+  async append(record: Message): Promise<void> {
+    const sizeBytes = recordSizeBytes(record);
+    if (sizeBytes > this.#maxMessageBytes) {
+      throw new MessageTooLargeError(`a message of ${sizeBytes} bytes is above the bound of ${this.#maxMessageBytes}`);
+    }
+    await this.#queue.add(record);
+  }
+
+  async ping(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new StoreUnavailableError(`Kafka did not answer within ${this.#timeoutMs} ms`);
+      timer = setTimeout(() => reject(error), this.#timeoutMs);
+    });
+    try {
+      await Promise.race([this.#sender.ping(), late]);
+    } catch (error) {
+      throw unavailable(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Finishes the appends made so far. */
+  async close(): Promise<void> {
+    await this.#queue.idle();
+    await this.#sender.close();
+  }
+
+  async #send(records: readonly Message[]): Promise<void> {
+    try {
+      await this.#sender.send(records);
+    } catch (error) {
+      if (kindOf(error) !== "too-large") throw unavailable(error);
+      if (records.length > 1) throw new StoreUnavailableError("maxRequestBytes is above the topic's max.message.bytes");
+      throw new MessageTooLargeError(`the topic refuses a message of ${recordSizeBytes(records[0]!)} bytes`);
+    }
+  }
+}
+
+function unavailable(error: unknown): StoreUnavailableError {
+  if (error instanceof StoreUnavailableError) return error;
+  return new StoreUnavailableError(`Kafka: ${messageOf(error)}`, { cause: error });
+}

@@ -1,0 +1,50 @@
+import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
+import type { Logger } from "pino";
+import "./kafkajs-fixes";
+
+/** How the brokers are reached; shared by every adapter of this folder. */
+export interface KafkaConnection {
+  /** `host:port`, a few of the cluster's. */
+  brokers: readonly string[];
+  clientId?: string;
+  ssl?: NonNullable<KafkaConfig["ssl"]>;
+  sasl?: NonNullable<KafkaConfig["sasl"]>;
+  /** How long a broker may take for one request. Default 5,000. */
+  requestTimeoutMs?: number;
+  /** For brokers that are reached by another way than their advertised addresses. */
+  socketFactory?: NonNullable<KafkaConfig["socketFactory"]>;
+  /** Silent without one. */
+  logger?: Logger;
+}
+
+/**
+ * kafkajs says `error` of every attempt that it repeats; what fails in the end reaches the caller, so its words are one level less
+ * urgent here.
+ */
+const PINO_LEVEL: Record<number, "warn" | "info" | "debug"> = {
+  [logLevel.ERROR]: "warn",
+  [logLevel.WARN]: "info",
+  [logLevel.INFO]: "debug",
+};
+
+export function kafkaOf(connection: KafkaConnection): Kafka {
+  const { brokers, clientId = "viewmill", ssl, sasl, requestTimeoutMs = 5_000, socketFactory, logger } = connection;
+  return new Kafka({
+    brokers: [...brokers],
+    clientId,
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sasl === undefined ? {} : { sasl }),
+    ...(socketFactory === undefined ? {} : { socketFactory }),
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: 3_000,
+    retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000 },
+    logLevel: logger === undefined ? logLevel.NOTHING : logLevel.INFO,
+    logCreator:
+      () =>
+      ({ namespace, level, log: { message, timestamp: _, logger: __, stack: ___, ...fields } }) => {
+        // The bound of retries is safe here: partition-sender.ts gives such a producer up.
+        if (message.startsWith("Limiting retries")) return;
+        logger?.[PINO_LEVEL[level] ?? "debug"]({ ...fields, namespace }, `kafkajs: ${message}`);
+      },
+  });
+}

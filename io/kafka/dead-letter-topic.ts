@@ -1,0 +1,23 @@
+import type { NewDeadLetter } from "../ports";
+import { KafkaAppender, type KafkaAppenderOptions } from "./appender";
+import { letterRecordOf } from "./codec";
+
+export type KafkaDeadLetterTopicOptions = KafkaAppenderOptions;
+
+/** Publishes dead letters for whoever listens: the payload whole as the value, the rest as headers (io/messages/letter-attributes.ts). */
+export class KafkaDeadLetterTopic {
+  static async open(options: KafkaDeadLetterTopicOptions): Promise<KafkaDeadLetterTopic> {
+    return new KafkaDeadLetterTopic(await KafkaAppender.open(options));
+  }
+
+  private constructor(private readonly appender: KafkaAppender) {}
+
+  /** Durable when it resolves. Rejects with `LogFullError`, `StoreUnavailableError` or `MessageTooLargeError`. */
+  async publishDeadLetter(letter: NewDeadLetter): Promise<void> {
+    await this.appender.append(letterRecordOf(letter));
+  }
+
+  close(): Promise<void> {
+    return this.appender.close();
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * What an error of kafkajs means for the caller.
+ * - `too-large`: the broker refused the message for its size; nothing was written, and never will be
+ * - `lost`: this member of the group is not (or no longer) the owner of what it wanted to commit
+ * - `unavailable`: everything else; of a write, the outcome may be unknown
+ */
+export type KafkaErrorKind = "too-large" | "lost" | "unavailable";
+
+const KINDS: Record<string, KafkaErrorKind> = {
+  MESSAGE_TOO_LARGE: "too-large",
+  RECORD_LIST_TOO_LARGE: "too-large",
+  ILLEGAL_GENERATION: "lost",
+  UNKNOWN_MEMBER_ID: "lost",
+  REBALANCE_IN_PROGRESS: "lost",
+  FENCED_INSTANCE_ID: "lost",
+};
+const MAX_CAUSES = 10;
+
+export function kindOf(error: unknown): KafkaErrorKind {
+  let cause: unknown = error;
+  for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth++) {
+    const kind = KINDS[(cause as { type?: string }).type ?? ""];
+    if (kind !== undefined) return kind;
+    cause = cause.cause;
+  }
+  return "unavailable";
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

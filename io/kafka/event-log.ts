@@ -1,0 +1,31 @@
+import type { EventLog, LogBatch } from "../ports";
+import { KafkaAppender, type KafkaAppenderOptions } from "./appender";
+import { recordOf } from "./codec";
+
+export type KafkaEventLogOptions = KafkaAppenderOptions;
+
+/**
+ * The writing side of a log on a Kafka topic. `stamps` of a batch are not kept: Kafka has no place for them. A batch that was
+ * acknowledged is in the topic once; one that was rejected may be in it, and twice when it is appended again.
+ */
+export class KafkaEventLog implements EventLog {
+  /** Rejects with `StoreUnavailableError` when no broker answers or the topic does not exist. */
+  static async open(options: KafkaEventLogOptions): Promise<KafkaEventLog> {
+    return new KafkaEventLog(await KafkaAppender.open(options));
+  }
+
+  private constructor(private readonly appender: KafkaAppender) {}
+
+  /** Rejects also with `MessageTooLargeError`, and a RangeError for a batch whose minutes do not add up. */
+  async append(batch: LogBatch): Promise<void> {
+    await this.appender.append(recordOf(batch));
+  }
+
+  ping(): Promise<void> {
+    return this.appender.ping();
+  }
+
+  close(): Promise<void> {
+    return this.appender.close();
+  }
+}

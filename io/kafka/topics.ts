@@ -1,0 +1,53 @@
+import type { Admin } from "kafkajs";
+import { StoreUnavailableError } from "../ports";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
+import { type KafkaConnection, kafkaOf } from "./config";
+import { messageOf } from "./error-kind";
+
+export interface KafkaTopic {
+  topic: string;
+  partitions: number;
+  /** Default: the broker's. */
+  replicationFactor?: number;
+  /** Default 7 days. */
+  retentionMs?: number;
+  maxMessageBytes?: number;
+}
+
+/** Room for the framing of the batch around the largest record. */
+const BATCH_OVERHEAD_BYTES = 1 << 16;
+
+/** Creates the topic unless it exists (it is then left as it is); says whether it was created. */
+export async function ensureKafkaTopic(connection: KafkaConnection, options: KafkaTopic): Promise<boolean> {
+  const { topic, partitions, replicationFactor = -1, retentionMs = 7 * 86_400_000 } = options;
+  const maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+  const entries = {
+    "cleanup.policy": "delete",
+    "retention.ms": retentionMs,
+    "max.message.bytes": maxMessageBytes + BATCH_OVERHEAD_BYTES,
+    "message.timestamp.type": "CreateTime",
+  };
+  const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value: String(value) }));
+  return withAdmin(connection, (admin) =>
+    admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic, numPartitions: partitions, replicationFactor, configEntries }],
+    }),
+  );
+}
+
+export async function deleteKafkaTopic(connection: KafkaConnection, topic: string): Promise<void> {
+  await withAdmin(connection, (admin) => admin.deleteTopics({ topics: [topic] }));
+}
+
+async function withAdmin<T>(connection: KafkaConnection, act: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafkaOf(connection).admin();
+  try {
+    await admin.connect();
+    return await act(admin);
+  } catch (error) {
+    throw new StoreUnavailableError(`Kafka: ${messageOf(error)}`, { cause: error });
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
