@@ -1,0 +1,32 @@
+import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteLogReader } from "../../io/sqlite/log-reader";
+import { SqliteLogSubscription } from "../../io/sqlite/log-subscription";
+import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { removeFolders, temporaryFolder } from "./condition";
+import { readingPositionOf } from "./reading-position";
+import { sharedLogContract } from "./shared-log-contract";
+
+sharedLogContract("SqliteLogSubscription", {
+  exact: true,
+  shared: false,
+  declares: false,
+  takeOverMs: 5_000,
+  open: async () => {
+    const folder = temporaryFolder();
+    const opened: { close(): Promise<void> }[] = [];
+    return {
+      writer: () => SqliteEventLog.open({ folder }),
+      reader: async () => {
+        const log = new SqliteLogReader({ folder });
+        const state = new SqliteStreamState({ folder });
+        opened.push(log, state);
+        return new SqliteLogSubscription(log, readingPositionOf(state));
+      },
+      readerArguments: ["sqlite", folder],
+      close: async () => {
+        await Promise.all(opened.map((each) => each.close()));
+        removeFolders();
+      },
+    };
+  },
+});
