@@ -93,7 +93,8 @@ export interface LogPortion {
 /** The reading side of a shared log: an own consumer group or subscription; several processes share the work. */
 export interface LogSubscription {
   /**
-   * The next portion, of at most `maxMessages` and about `maxBytes` (at least one message), after at most `waitMs`; undefined when nothing came.
+   * The next portion, of at most `maxMessages` and about `maxBytes` (at least one message): as soon as it is full, else after at most
+   * `waitMs` with what there is; undefined when nothing came.
    * Portions may be open at the same time; `done` is called in any order.
    */
   take(limits: { maxMessages: number; maxBytes: number; waitMs: number }): Promise<LogPortion | undefined>;

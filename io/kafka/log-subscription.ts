@@ -40,7 +40,11 @@ export interface KafkaLogSubscriptionOptions extends KafkaConnection {
   onSkipped?(range: SkippedRange): void;
 }
 
-interface Waiting extends Fetched, LogMessage {}
+interface Waiting extends Fetched, LogMessage {
+  /** Of the process's monotonic clock. */
+  fetchedAtMs: number;
+}
+type Limits = Parameters<LogSubscription["take"]>[0];
 type Queue = PartitionQueue<Waiting>;
 type Range = TakenRange<Waiting>;
 
@@ -91,14 +95,14 @@ export class KafkaLogSubscription implements LogSubscription {
     return this.#skippedMessages;
   }
 
-  async take(limits: { maxMessages: number; maxBytes: number; waitMs: number }): Promise<LogPortion | undefined> {
+  async take(limits: Limits): Promise<LogPortion | undefined> {
     const untilMs = performance.now() + limits.waitMs;
     for (;;) {
       const seen = this.#changes;
-      const portion = await this.#takeReady(limits.maxMessages, limits.maxBytes);
-      const leftMs = untilMs - performance.now();
-      if (portion !== undefined || leftMs <= 0 || this.#closed) return portion;
-      if (seen === this.#changes) await this.#changed(leftMs);
+      const portion = await this.#takeDue(limits, untilMs);
+      const nowMs = performance.now();
+      if (portion !== undefined || nowMs >= untilMs || this.#closed) return portion;
+      if (seen === this.#changes) await this.#changed(Math.min(untilMs, this.#nextDueMs(limits.waitMs)) - nowMs);
     }
   }
 
@@ -119,9 +123,9 @@ export class KafkaLogSubscription implements LogSubscription {
 
   // -------------------------------------------------------------- portions
 
-  async #takeReady(maxMessages: number, maxBytes: number): Promise<LogPortion | undefined> {
-    const [partition, queue] = this.#oldestReady() ?? [];
-    const range = queue?.take(maxMessages, maxBytes);
+  async #takeDue(limits: Limits, untilMs: number): Promise<LogPortion | undefined> {
+    const [partition, queue] = this.#oldestDue(limits, untilMs) ?? [];
+    const range = queue?.take(limits.maxMessages, limits.maxBytes);
     if (partition === undefined || queue === undefined || range === undefined) return undefined;
     try {
       await this.#commit(partition, queue, range.first, `${PENDING}${range.last}`);
@@ -135,14 +139,23 @@ export class KafkaLogSubscription implements LogSubscription {
     return this.#portionOf(partition, queue, range);
   }
 
-  #oldestReady(): [number, Queue] | undefined {
+  /** Of the partitions that fill a portion, or whose first message has waited long enough, the one with the oldest message. */
+  #oldestDue({ maxMessages, maxBytes, waitMs }: Limits, untilMs: number): [number, Queue] | undefined {
+    const nowMs = performance.now();
     let oldest: [number, Queue] | undefined;
-    for (const entry of this.#queues) {
-      const { ready } = entry[1];
-      if (ready === undefined) continue;
-      if (oldest === undefined || ready.appendedAtMs < oldest[1].ready!.appendedAtMs) oldest = entry;
+    for (const [partition, queue] of this.#queues) {
+      const first = queue.ready;
+      if (first === undefined) continue;
+      const waited = nowMs >= Math.min(untilMs, first.fetchedAtMs + waitMs);
+      if (!waited && !queue.fills(maxMessages, maxBytes) && !this.#full.has(partition)) continue;
+      if (oldest === undefined || first.appendedAtMs < oldest[1].ready!.appendedAtMs) oldest = [partition, queue];
     }
     return oldest;
+  }
+
+  #nextDueMs(waitMs: number): number {
+    const dueMs = [...this.#queues.values()].map((queue) => (queue.ready?.fetchedAtMs ?? Infinity) + waitMs);
+    return Math.max(performance.now() + 1, Math.min(...dueMs));
   }
 
   #portionOf(partition: number, queue: Queue, { first, last, messages }: Range): LogPortion {
@@ -294,8 +307,10 @@ export class KafkaLogSubscription implements LogSubscription {
     if (queue === undefined) return;
     const { fetchedOffset } = batch as unknown as { fetchedOffset: string };
     if (Number(fetchedOffset) !== queue.nextOffset) return this.#realign(partition, queue);
+    const fetchedAtMs = performance.now();
     const messages = batch.messages.map((record) => ({
       ...decoded(topic, partition, record),
+      fetchedAtMs,
       offset: Number(record.offset),
       sizeBytes: RECORD_BYTES + (record.value?.byteLength ?? 0),
     }));

@@ -47,6 +47,11 @@ export class PartitionQueue<Message extends Fetched> {
     return this.#open !== undefined || this.incomplete ? undefined : this.#waiting[0];
   }
 
+  /** Waiting for more would change nothing of what `take` gives. */
+  fills(maxMessages: number, maxBytes: number): boolean {
+    return this.#redoThrough !== undefined || this.#waiting.length >= maxMessages || this.#waitingBytes >= maxBytes;
+  }
+
   /** Adds what was fetched from `nextOffset` on; `throughOffset` is the last offset that the fetch covered, which may hold no message. */
   push(messages: readonly Message[], throughOffset: number): void {
     for (const message of messages) {

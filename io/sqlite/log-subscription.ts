@@ -23,8 +23,9 @@ export class SqliteLogSubscription implements LogSubscription {
   async take(limits: { maxMessages: number; maxBytes: number; waitMs: number }): Promise<LogPortion | undefined> {
     const untilMs = performance.now() + limits.waitMs;
     for (;;) {
-      const portion = this.#open ? undefined : await this.#next(limits.maxMessages, limits.maxBytes);
-      if (portion !== undefined || performance.now() >= untilMs) return portion;
+      const over = performance.now() >= untilMs;
+      const portion = this.#open ? undefined : await this.#next(limits.maxMessages, limits.maxBytes, over);
+      if (portion !== undefined || over) return portion;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
@@ -35,10 +36,10 @@ export class SqliteLogSubscription implements LogSubscription {
 
   async close(): Promise<void> {}
 
-  async #next(maxMessages: number, maxBytes: number): Promise<LogPortion | undefined> {
+  async #next(maxMessages: number, maxBytes: number, partly: boolean): Promise<LogPortion | undefined> {
     this.#open = true;
     try {
-      const range = (await this.position.pending()) ?? (await this.#mark(maxMessages, maxBytes));
+      const range = (await this.position.pending()) ?? (await this.#mark(maxMessages, maxBytes, partly));
       if (range !== undefined) return await this.#portion(range);
       this.#open = false;
       return undefined;
@@ -48,10 +49,12 @@ export class SqliteLogSubscription implements LogSubscription {
     }
   }
 
-  async #mark(maxMessages: number, maxBytes: number): Promise<PendingRange | undefined> {
+  async #mark(maxMessages: number, maxBytes: number, partly: boolean): Promise<PendingRange | undefined> {
     const entries = await this.log.read(await this.position.checkpoint(), maxMessages, maxBytes);
     const [first, last] = [entries[0], entries.at(-1)];
     if (first === undefined || last === undefined) return undefined;
+    const bytes = entries.reduce((sum, { payload }) => sum + payload.byteLength, 0);
+    if (!partly && entries.length < maxMessages && bytes < maxBytes) return undefined;
     const range = { fromPosition: first.position, toPosition: last.position };
     await this.position.setPending(range);
     return range;
