@@ -11,6 +11,8 @@ export interface ModelCell {
   sum: bigint;
   last: number;
   correction: number;
+  /** Absent: the count. */
+  received?: number;
 }
 
 export function asMinuteCounts(cells: readonly ModelCell[]): MinuteCounts[] {
@@ -30,6 +32,9 @@ export function asMinuteCounts(cells: readonly ModelCell[]): MinuteCounts[] {
       sumLow: Float64Array.from(rows, (row) => Number(row.sum & 0xffffffffn)),
       lastMsInMinute: Uint16Array.from(rows, (row) => row.last),
       corrections: Float64Array.from(rows, (row) => row.correction),
+      ...(rows.some((row) => row.received !== undefined) && {
+        received: Float64Array.from(rows, (row) => row.received ?? row.count),
+      }),
     };
   });
 }
@@ -151,6 +156,7 @@ export function generatedBatch(seed: number, n: number): MinuteCounts[] {
 
 function newer(a: ModelCell, b: ModelCell): boolean {
   if (a.correction !== b.correction) return a.correction > b.correction;
+  if (a.received !== undefined && b.received !== undefined) return a.received > b.received;
   if (a.count !== b.count) return a.count > b.count;
   return a.sum !== b.sum ? a.sum > b.sum : a.last > b.last;
 }

@@ -1,14 +1,23 @@
 /** What a counter store accepts as a cell. A cell that is none is the caller's bug and would corrupt every level. */
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "./minute-counts";
 
 /**
  * Throws a RangeError when columns differ in length, an index points nowhere, a count is negative or not an integer,
- * a sum is not canonical, or the last event lies outside of the minute.
+ * fewer events came than are counted, a sum is not canonical, or the last event lies outside of the minute.
  */
 export function refuseUncountable(counts: MinuteCounts): void {
-  const { minute, videos, types, videoIndex, typeIndex, sumHigh, sumLow, lastMsInMinute, corrections } = counts;
+  const { minute, videos, types, videoIndex, typeIndex, sumHigh, sumLow, lastMsInMinute, received, corrections } =
+    counts;
   const cells = counts.counts.length;
-  const columns = [videoIndex, typeIndex, sumHigh, sumLow, lastMsInMinute, corrections ?? counts.counts];
+  const columns = [
+    videoIndex,
+    typeIndex,
+    sumHigh,
+    sumLow,
+    lastMsInMinute,
+    received ?? counts.counts,
+    corrections ?? counts.counts,
+  ];
   if (!Number.isSafeInteger(minute) || columns.some((column) => column.length !== cells)) {
     throw new RangeError(`minute ${minute}: not an integer, or its columns differ in length`);
   }
@@ -23,6 +32,7 @@ export function refuseUncountable(counts: MinuteCounts): void {
       low >= 0 &&
       low < 2 ** 32 &&
       lastMsInMinute[row]! < 60_000 &&
+      (received === undefined || (isCount(received[row]!) && received[row]! >= counts.counts[row]!)) &&
       (corrections === undefined || isCount(corrections[row]!));
     if (!countable) throw new RangeError(`minute ${minute}, row ${row}: not a countable cell`);
   }

@@ -1,0 +1,36 @@
+/** Where the tables are, and how long anything may take. */
+
+export interface BigtableConfig {
+  projectId: string;
+  instanceId: string;
+  /** First part of the tables' names; default `viewmill`. */
+  tablePrefix?: string;
+  /** Must route to a single cluster: what is written is read at once. Default: the instance's default profile. */
+  appProfileId?: string;
+  /** `host:port` of an emulator: no credentials, no encryption. */
+  emulatorHost?: string;
+  /** Connections that share the calls; default 2. */
+  channels?: number;
+  /** Deadline of one attempt of a call; default 10,000 ms. */
+  attemptTimeoutMs?: number;
+  /** Of a call with all its attempts; default 60,000 ms. */
+  totalTimeoutMs?: number;
+}
+
+export type TableRole = "minutes" | "summaries" | "ledger";
+
+export interface TableNames extends Record<TableRole, string> {
+  /** `projects/P/instances/I`, the parent of all. */
+  instance: string;
+}
+
+/** Throws a RangeError for an id that could not be part of a resource name. */
+export function tableNames(config: BigtableConfig): TableNames {
+  const { projectId, instanceId, tablePrefix = "viewmill" } = config;
+  for (const part of [projectId, instanceId, tablePrefix]) {
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,39}$/.test(part)) throw new RangeError(`"${part}" is not an id of Bigtable`);
+  }
+  const instance = `projects/${projectId}/instances/${instanceId}`;
+  const full = (role: TableRole) => `${instance}/tables/${tablePrefix}-${role}`;
+  return { instance, minutes: full("minutes"), summaries: full("summaries"), ledger: full("ledger") };
+}

@@ -1,0 +1,214 @@
+/** Everything that is read of the counters: one video by its keys, all of them by scans salt after salt, in pages. */
+import type { MinuteCounts } from "../../domain/minute-counts";
+import type { Cell, Granularity, Total, VideoCount } from "../ports";
+import { decodeCell } from "./cells";
+import type { BigtableConnection } from "./connection";
+import { MinuteScan } from "./minute-scan";
+import { columnRange, escaped } from "./row-filters";
+import {
+  DAY_FAMILY,
+  dayStartHour,
+  FIRST_HOUR,
+  HOUR_FAMILY,
+  hourOfMinuteRow,
+  hourOfText,
+  hourText,
+  LAST_HOUR,
+  minuteRowKey,
+  SALTS,
+  saltRange,
+  summaryRowKey,
+  TOTAL_FAMILY,
+  videoOfSummaryRow,
+} from "./row-keys";
+import { pages, type Row, type RowFilter, readRows } from "./rows";
+import { TopCounts } from "./top-counts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+/** A longer range of minutes first asks which of its hours there are. */
+const MAX_HOURS_UNASKED = 48;
+/** `top` of a longer range takes whole hours and days from the summaries, which means looking at every video there ever was. */
+const MAX_HOURS_OF_MINUTES = 48;
+
+type Named = { videoId: string; eventType: string };
+
+export class CounterReads {
+  readonly #minutes: MinuteScan;
+
+  constructor(private readonly connection: BigtableConnection) {
+    this.#minutes = new MinuteScan(connection);
+  }
+
+  async totals(videoId: string): Promise<Map<string, Total>> {
+    const tableName = this.connection.tables.summaries;
+    const filter = { familyNameRegexFilter: TOTAL_FAMILY };
+    const rows = await readRows(this.connection, { tableName, keys: [summaryRowKey(videoId)], filter });
+    return new Map(
+      totalsOf(rows[0]).map(({ eventType, count, sum, lastEventAtMs }) => [eventType, { count, sum, lastEventAtMs }]),
+    );
+  }
+
+  async read(
+    videoId: string,
+    eventType: string,
+    startMs: number,
+    endMs: number,
+    granularity: Granularity,
+  ): Promise<Cell[]> {
+    if (granularity !== "minute") return this.#derived(videoId, eventType, startMs, endMs, granularity);
+    const fromMinute = Math.ceil(startMs / MINUTE_MS);
+    const toMinute = Math.ceil(endMs / MINUTE_MS);
+    const hours = await this.#hoursWithMinutes(videoId, eventType, fromMinute, toMinute);
+    const rows = await readRows(this.connection, {
+      tableName: this.connection.tables.minutes,
+      keys: hours.map((hour) => minuteRowKey(videoId, hour)),
+      filter: { columnQualifierRegexFilter: Buffer.from(`..:${escaped(eventType)}`, "latin1") },
+    });
+    const cells: Cell[] = [];
+    for (const row of rows) {
+      const hour = hourOfMinuteRow(row.key);
+      for (const { qualifier, version, value } of row.cells) {
+        const minute = hour * 60 + Number(qualifier.slice(0, 2));
+        const { count, sum } = decodeCell(version, value);
+        if (count !== 0 && minute >= fromMinute && minute < toMinute)
+          cells.push({ startMs: minute * MINUTE_MS, count, sum });
+      }
+    }
+    return cells;
+  }
+
+  async top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
+    const fromMinute = Math.max(Math.floor(startMs / MINUTE_MS), FIRST_HOUR * 60);
+    const toMinute = Math.min(Math.ceil(endMs / MINUTE_MS), LAST_HOUR * 60 + 60);
+    if (limit <= 0 || fromMinute >= toMinute) return [];
+    const counts = new TopCounts();
+    const fromHour = Math.ceil(fromMinute / 60);
+    const toHour = Math.floor(toMinute / 60);
+    if (toHour - fromHour <= MAX_HOURS_OF_MINUTES) {
+      await this.#addMinutes(counts, eventType, fromMinute, toMinute);
+      return counts.largest(limit);
+    }
+    await this.#addMinutes(counts, eventType, fromMinute, fromHour * 60);
+    await this.#addMinutes(counts, eventType, toHour * 60, toMinute);
+    const fromDay = Math.ceil(fromHour / 24) * 24;
+    const toDay = Math.floor(toHour / 24) * 24;
+    await this.#addDerived(counts, eventType, "hour", fromHour, fromDay);
+    await this.#addDerived(counts, eventType, "day", fromDay, toDay);
+    await this.#addDerived(counts, eventType, "hour", toDay, toHour);
+    return counts.largest(limit);
+  }
+
+  minuteCells(fromMinute: number, toMinute: number): AsyncIterable<MinuteCounts> {
+    return this.#minutes.cells(fromMinute, toMinute);
+  }
+
+  async *derivedCells(
+    granularity: "hour" | "day",
+    startMs: number,
+    endMs: number,
+  ): AsyncGenerator<Named & Cell, void, undefined> {
+    const filter = levelFilter(granularity, startMs, endMs);
+    if (filter === undefined) return;
+    for await (const row of this.#allSummaries(filter)) {
+      const videoId = videoOfSummaryRow(row.key);
+      for (const { eventType, startMs: at, count, sum } of derivedOf(row, granularity)) {
+        yield { videoId, eventType, startMs: at, count, sum };
+      }
+    }
+  }
+
+  async *allTotals(): AsyncGenerator<Named & Total, void, undefined> {
+    for await (const row of this.#allSummaries({ familyNameRegexFilter: TOTAL_FAMILY })) {
+      const videoId = videoOfSummaryRow(row.key);
+      for (const total of totalsOf(row)) yield { videoId, ...total };
+    }
+  }
+
+  async #derived(
+    videoId: string,
+    eventType: string,
+    startMs: number,
+    endMs: number,
+    granularity: "hour" | "day",
+  ): Promise<Cell[]> {
+    const range = levelFilter(granularity, startMs, endMs);
+    if (range === undefined) return [];
+    const type = { columnQualifierRegexFilter: Buffer.from(`[0-9]+:${escaped(eventType)}`, "latin1") };
+    const rows = await readRows(this.connection, {
+      tableName: this.connection.tables.summaries,
+      keys: [summaryRowKey(videoId)],
+      filter: { chain: { filters: [range, type] } },
+    });
+    const row = rows[0];
+    return row === undefined
+      ? []
+      : derivedOf(row, granularity).map(({ startMs: at, count, sum }) => ({ startMs: at, count, sum }));
+  }
+
+  async #hoursWithMinutes(videoId: string, eventType: string, fromMinute: number, toMinute: number): Promise<number[]> {
+    const from = Math.max(Math.floor(fromMinute / 60), FIRST_HOUR);
+    const to = Math.min(Math.ceil(toMinute / 60), LAST_HOUR + 1);
+    if (to - from > MAX_HOURS_UNASKED) {
+      const hours = await this.#derived(videoId, eventType, from * HOUR_MS, to * HOUR_MS, "hour");
+      return hours.map(({ startMs }) => startMs / HOUR_MS);
+    }
+    return Array.from({ length: Math.max(0, to - from) }, (_, n) => from + n);
+  }
+
+  async #addMinutes(counts: TopCounts, eventType: string, fromMinute: number, toMinute: number): Promise<void> {
+    await this.#minutes.counts(eventType, fromMinute, toMinute, (videoId, count) => counts.add(videoId, count));
+  }
+
+  async #addDerived(
+    counts: TopCounts,
+    eventType: string,
+    granularity: "hour" | "day",
+    fromHour: number,
+    toHour: number,
+  ): Promise<void> {
+    for await (const cell of this.derivedCells(granularity, fromHour * HOUR_MS, toHour * HOUR_MS)) {
+      if (cell.eventType === eventType) counts.add(cell.videoId, cell.count);
+    }
+  }
+
+  async *#allSummaries(filter: RowFilter): AsyncGenerator<Row, void, undefined> {
+    for (let salt = 0; salt < SALTS; salt++) {
+      yield* pages(this.connection, this.connection.tables.summaries, saltRange(salt), filter);
+    }
+  }
+}
+
+/** The columns of hours or days that start in [startMs, endMs); undefined: there can be none. */
+function levelFilter(granularity: "hour" | "day", startMs: number, endMs: number): RowFilter | undefined {
+  const step = granularity === "hour" ? 1 : 24;
+  const from = Math.max(Math.ceil(startMs / HOUR_MS / step) * step, FIRST_HOUR);
+  const to = Math.min(Math.ceil(endMs / HOUR_MS / step) * step, LAST_HOUR + 1);
+  if (from >= to) return undefined;
+  const width = granularity === "hour" ? 10 : 8;
+  const end = to > LAST_HOUR ? "9999999999" : hourText(to);
+  const family = granularity === "hour" ? HOUR_FAMILY : DAY_FAMILY;
+  return columnRange(family, hourText(from).slice(0, width), end.slice(0, width));
+}
+
+function derivedOf(row: Row, granularity: "hour" | "day"): ({ eventType: string } & Cell)[] {
+  const cells: ({ eventType: string } & Cell)[] = [];
+  const width = granularity === "hour" ? 10 : 8;
+  for (const { qualifier, version, value } of row.cells) {
+    const { count, sum } = decodeCell(version, value);
+    if (count === 0) continue;
+    const text = qualifier.slice(0, width);
+    const hour = granularity === "hour" ? hourOfText(text) : dayStartHour(text);
+    cells.push({ eventType: qualifier.slice(width + 1), startMs: hour * HOUR_MS, count, sum });
+  }
+  return cells;
+}
+
+function totalsOf(row: Row | undefined): ({ eventType: string } & Total)[] {
+  const totals: ({ eventType: string } & Total)[] = [];
+  for (const { qualifier, version, value } of row?.cells ?? []) {
+    const { count, sum, lastMs } = decodeCell(version, value);
+    if (count !== 0) totals.push({ eventType: qualifier, count, sum, lastEventAtMs: lastMs });
+  }
+  return totals;
+}

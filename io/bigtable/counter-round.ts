@@ -1,0 +1,227 @@
+/**
+ * One round of writing: minute cells, then everything above them, then a look whether anybody else wrote the same rows meanwhile; where
+ * somebody did, those rows are read anew and the sums made again. Nothing is ever added to what is stored, so whatever is repeated, reordered or
+ * lost on the way, the cells end at the same values. docs/decisions/0006-bigtable-rows.md has the reasoning.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { StoreUnavailableError } from "../ports";
+import type { BigtableConnection } from "./connection";
+import { KnownCache } from "./known-cache";
+import type { KnownMinutes, KnownSummary } from "./known-rows";
+import { pauseMs } from "./retry";
+import { hourText, minuteRowKey, minuteText, summaryRowKey, WRITER_FAMILY } from "./row-keys";
+import type { RowLoader, SummaryNeeds } from "./row-loader";
+import { type Mutation, mutateRows, type RowMutation, setCell } from "./rows";
+import { correctionOf, minuteVersion } from "./versions";
+
+/** A minute cell to be written. */
+export interface CellWrite {
+  videoId: string;
+  type: string;
+  minute: number;
+  count: number;
+  sum: bigint;
+  lastMs: number;
+  received: number;
+  /** A number, the one that is stored, or the one after it. */
+  correction: number | "stored" | "next";
+  /** Called once, if what is stored is older. */
+  onWritten(): void;
+}
+
+/** What is written of an hour of a video. */
+interface HourWork {
+  videoId: string;
+  hour: number;
+  minutesKey: string;
+  summaryKey: string;
+  writes: CellWrite[];
+  types: Set<string>;
+  /** Must be read anew, whatever is known. */
+  fresh: boolean;
+}
+
+interface RoundRows {
+  minutes: Map<string, KnownMinutes>;
+  summaries: Map<string, KnownSummary>;
+}
+
+/** An hour whose stored sums are ahead of its minutes: they were damaged, or minutes were. */
+export interface AheadHour {
+  videoId: string;
+  hour: number;
+}
+
+const MAX_ATTEMPTS = 60;
+const EMPTY = Buffer.alloc(0);
+
+export class CounterRounds {
+  readonly #minutes: KnownCache<KnownMinutes>;
+  readonly #summaries: KnownCache<KnownSummary>;
+
+  /** `stamp`: milliseconds since 1970, larger at every call. `knownCells`: bound of what is remembered between rounds. */
+  constructor(
+    private readonly connection: BigtableConnection,
+    private readonly loader: RowLoader,
+    private readonly writerId: string,
+    private readonly stamp: () => number,
+    knownCells: number,
+  ) {
+    this.#minutes = new KnownCache(knownCells / 2);
+    this.#summaries = new KnownCache(knownCells / 2);
+  }
+
+  /** Writes the cells and makes every level agree with them. Rejects with RangeError, `StoreUnavailableError`. */
+  async write(writes: readonly CellWrite[]): Promise<AheadHour[]> {
+    const ahead: AheadHour[] = [];
+    let works = asHours(writes);
+    for (let attempt = 0; works.length > 0; attempt++) {
+      if (attempt === MAX_ATTEMPTS) {
+        throw new StoreUnavailableError("Bigtable: too many writers keep changing the same rows");
+      }
+      if (attempt > 0) await delay(pauseMs(attempt, Math.random));
+      works = await this.#attempt(works, ahead);
+      for (const work of works) work.fresh = true;
+    }
+    return ahead;
+  }
+
+  /** Somebody is about to change it. */
+  forgetSummary(key: string): void {
+    this.#summaries.take(key);
+  }
+
+  /** Answers the hours to be looked at again. */
+  async #attempt(works: readonly HourWork[], ahead: AheadHour[]): Promise<HourWork[]> {
+    const rows = await this.#load(works);
+    const stamp = this.stamp();
+    const mark = setCell(WRITER_FAMILY, this.writerId, stamp, EMPTY);
+    const minuteRows = this.#planMinutes(works, rows, mark);
+    await mutateRows(this.connection, this.connection.tables.minutes, minuteRows);
+
+    const again = new Set<HourWork>();
+    for (const work of works) {
+      const summary = rows.summaries.get(work.summaryKey)!;
+      const minutes = rows.minutes.get(work.minutesKey)!;
+      for (const type of work.types) {
+        if (summary.raise(hourText(work.hour), type, minutes.hour(type)) !== "behind") continue;
+        // Known sums are ahead of known minutes: the knowledge is old, or, fresh from the store, a level is damaged.
+        if (work.fresh) ahead.push({ videoId: work.videoId, hour: work.hour });
+        else again.add(work);
+      }
+    }
+    const summaryRows: RowMutation[] = [];
+    for (const [key, summary] of rows.summaries) {
+      const mutations = summary.takeMutations();
+      if (mutations.length > 0) summaryRows.push({ key, mutations: [mark, ...mutations] });
+    }
+    await mutateRows(this.connection, this.connection.tables.summaries, summaryRows);
+
+    const [minutesChanged, summariesChanged] = await Promise.all([
+      this.#changed(this.connection.tables.minutes, minuteRows, rows.minutes, stamp),
+      this.#changed(this.connection.tables.summaries, summaryRows, rows.summaries, stamp),
+    ]);
+    for (const work of works) {
+      if (minutesChanged.has(work.minutesKey) || summariesChanged.has(work.summaryKey)) again.add(work);
+    }
+    this.#remember(rows, minutesChanged, summariesChanged);
+    return [...again];
+  }
+
+  async #load(works: readonly HourWork[]): Promise<RoundRows> {
+    const rows: RoundRows = { minutes: new Map(), summaries: new Map() };
+    const needs = new Map<string, SummaryNeeds>();
+    const fresh = new Set(works.filter((work) => work.fresh).map((work) => work.summaryKey));
+    const unknown: string[] = [];
+    for (const { minutesKey, summaryKey, hour } of works) {
+      const known = this.#minutes.take(minutesKey);
+      if (known === undefined || fresh.has(summaryKey)) unknown.push(minutesKey);
+      else rows.minutes.set(minutesKey, known);
+      let need = needs.get(summaryKey);
+      if (need === undefined) {
+        need = { days: new Set(), months: new Set() };
+        needs.set(summaryKey, need);
+        const summary = this.#summaries.take(summaryKey);
+        if (summary !== undefined && !fresh.has(summaryKey)) rows.summaries.set(summaryKey, summary);
+      }
+      const text = hourText(hour);
+      need.days.add(text.slice(0, 8));
+      need.months.add(text.slice(0, 6));
+    }
+    await this.loader.summaries(needs, rows.summaries);
+    for (const [key, minutes] of await this.loader.minutes(unknown)) rows.minutes.set(key, minutes);
+    return rows;
+  }
+
+  #planMinutes(works: readonly HourWork[], { minutes }: RoundRows, mark: Mutation): RowMutation[] {
+    const planned: RowMutation[] = [];
+    for (const work of works) {
+      const known = minutes.get(work.minutesKey)!;
+      const mutations: Mutation[] = [];
+      for (const write of work.writes) {
+        const { type, minute, count, sum, lastMs } = write;
+        const text = minuteText(minute);
+        const stored = known.version(type, text);
+        const version = versionOf(write, stored);
+        if (version <= stored) continue;
+        mutations.push(known.write(type, text, { version, count, sum, lastMs }));
+        // From here on its version is given: looking at it again must not make it another correction.
+        if (write.correction === "next") write.correction = correctionOf(version);
+        write.onWritten();
+        write.onWritten = () => undefined;
+      }
+      if (mutations.length > 0) planned.push({ key: work.minutesKey, mutations: [mark, ...mutations] });
+    }
+    return planned;
+  }
+
+  /** Rows that others have written since they were read, or that have lost this writer's mark. */
+  async #changed(
+    tableName: string,
+    written: readonly RowMutation[],
+    known: ReadonlyMap<string, { marks: string; asOfMs: number }>,
+    stamp: number,
+  ): Promise<Set<string>> {
+    const asOfMs = performance.now();
+    const marks = await this.loader.marks(
+      tableName,
+      written.map(({ key }) => key),
+    );
+    const changed = new Set<string>();
+    for (const [key, { others, own }] of marks) {
+      const row = known.get(key)!;
+      if (others !== row.marks || own < stamp) changed.add(key);
+      else row.asOfMs = asOfMs;
+    }
+    return changed;
+  }
+
+  #remember(rows: RoundRows, minutesChanged: ReadonlySet<string>, summariesChanged: ReadonlySet<string>): void {
+    for (const [key, row] of rows.minutes) if (!minutesChanged.has(key)) this.#minutes.put(key, row);
+    for (const [key, row] of rows.summaries) if (!summariesChanged.has(key)) this.#summaries.put(key, row);
+  }
+}
+
+function versionOf({ correction, received }: CellWrite, stored: number): number {
+  if (typeof correction === "number") return minuteVersion(correction, received);
+  return minuteVersion(correctionOf(stored) + (correction === "next" ? 1 : 0), received);
+}
+
+function asHours(writes: readonly CellWrite[]): HourWork[] {
+  const works = new Map<string, HourWork>();
+  for (const write of writes) {
+    const { videoId, type, minute } = write;
+    const hour = Math.floor(minute / 60);
+    const minutesKey = minuteRowKey(videoId, hour);
+    let work = works.get(minutesKey);
+    if (work === undefined) {
+      const summaryKey = summaryRowKey(videoId);
+      work = { videoId, hour, minutesKey, summaryKey, writes: [], types: new Set(), fresh: false };
+      works.set(minutesKey, work);
+    }
+    work.writes.push(write);
+    work.types.add(type);
+    if (write.correction === "stored" || write.correction === "next") work.fresh = true;
+  }
+  return [...works.values()];
+}

@@ -1,0 +1,177 @@
+/**
+ * The counters on Bigtable: minutes as facts whose version is the cell's timestamp, and above them hours, days, (months,) and totals that are
+ * facts as well, because they are made of facts. docs/decisions/0006-bigtable-rows.md.
+ */
+import { randomBytes } from "node:crypto";
+import { refuseUncountable } from "../../domain/countable";
+import type { MinuteCounts } from "../../domain/minute-counts";
+import type { Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
+import type { BigtableConfig } from "./config";
+import { BigtableConnection } from "./connection";
+import { CounterLane } from "./counter-lane";
+import { CounterReads } from "./counter-reads";
+import { type AheadHour, type CellWrite, CounterRounds } from "./counter-round";
+import { LevelRepair } from "./level-repair";
+import { hourText, saltOf, summaryRowKey } from "./row-keys";
+import { RowLoader } from "./row-loader";
+import { minuteVersion } from "./versions";
+
+export interface BigtableCounterStoreOptions extends BigtableConfig {
+  /** Bound of the cells a writer remembers of the rows it wrote, some 200 bytes each; default 400,000. 0: all is read again for every write. */
+  knownCells?: number;
+}
+
+/** Writing is divided by video; one part computes while another waits for answers. */
+const LANES = 4;
+const DEFAULT_KNOWN_CELLS = 400_000;
+const HOUR_MS = 3_600_000;
+
+export class BigtableCounterStore implements CounterStore {
+  readonly #connection: BigtableConnection;
+  readonly #reads: CounterReads;
+  readonly #lanes: CounterLane[];
+  readonly #rounds: CounterRounds[];
+  readonly #repair: LevelRepair;
+
+  /** Opens nothing yet. Throws a RangeError for names that are none. */
+  constructor(options: BigtableCounterStoreOptions) {
+    this.#connection = new BigtableConnection(options);
+    this.#reads = new CounterReads(this.#connection);
+    const writerId = randomBytes(6).toString("base64url");
+    let lastStamp = 0;
+    // Of two marks of a writer the later one must have the larger stamp, whatever the clock does.
+    const stamp = () => {
+      lastStamp = Math.max(lastStamp + 1, Date.now());
+      return lastStamp;
+    };
+    const loader = new RowLoader(this.#connection, writerId);
+    const known = (options.knownCells ?? DEFAULT_KNOWN_CELLS) / LANES;
+    this.#repair = new LevelRepair(this.#connection, writerId, stamp);
+    this.#rounds = Array.from(
+      { length: LANES },
+      () => new CounterRounds(this.#connection, loader, writerId, stamp, known),
+    );
+    this.#lanes = this.#rounds.map((rounds) => new CounterLane((writes) => rounds.write(writes)));
+  }
+
+  /**
+   * Calls made while others are written share the next round. Rejects with RangeError (not countable, or beyond what a version can
+   * hold: nothing of this call is written), `StoreUnavailableError` (some of it may be written: write again).
+   */
+  async apply(
+    counts: readonly MinuteCounts[],
+    options: { followCorrections?: boolean } = {},
+  ): Promise<{ written: number; unchanged: number }> {
+    let written = 0;
+    const { total } = await this.#write(counts, options.followCorrections ? "stored" : undefined, () => written++);
+    return { written, unchanged: total - written };
+  }
+
+  async correct(counts: readonly MinuteCounts[]): Promise<{ corrected: number }> {
+    const { total, ahead } = await this.#write(counts, "next", () => undefined);
+    const seen = new Set<string>();
+    for (const { videoId, hour } of ahead) {
+      if (seen.has(`${videoId} ${hour}`)) continue;
+      seen.add(`${videoId} ${hour}`);
+      await this.#repairAlone(videoId, hour, hour + 1);
+    }
+    return { corrected: total };
+  }
+
+  async rebuild(videoId: string, fromMs: number, toMs: number): Promise<void> {
+    await this.#repairAlone(videoId, Math.floor(fromMs / HOUR_MS), Math.ceil(toMs / HOUR_MS));
+  }
+
+  totals(videoId: string): Promise<Map<string, Total>> {
+    return this.#reads.totals(videoId);
+  }
+  read(videoId: string, eventType: string, startMs: number, endMs: number, granularity: Granularity): Promise<Cell[]> {
+    return this.#reads.read(videoId, eventType, startMs, endMs, granularity);
+  }
+  top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
+    return this.#reads.top(eventType, startMs, endMs, limit);
+  }
+  minuteCells(fromMinute: number, toMinute: number): AsyncIterable<MinuteCounts> {
+    return this.#reads.minuteCells(fromMinute, toMinute);
+  }
+  derivedCells(
+    granularity: "hour" | "day",
+    startMs: number,
+    endMs: number,
+  ): AsyncIterable<{ videoId: string; eventType: string } & Cell> {
+    return this.#reads.derivedCells(granularity, startMs, endMs);
+  }
+  allTotals(): AsyncIterable<{ videoId: string; eventType: string } & Total> {
+    return this.#reads.allTotals();
+  }
+
+  /** Finishes the writes made so far. */
+  async close(): Promise<void> {
+    for (const lane of this.#lanes) await lane.idle();
+    await this.#connection.close();
+  }
+
+  async #write(
+    counts: readonly MinuteCounts[],
+    correction: CellWrite["correction"] | undefined,
+    onWritten: () => void,
+  ): Promise<{ total: number; ahead: AheadHour[] }> {
+    for (const minute of counts) {
+      refuseUncountable(minute);
+      refuseUnstorable(minute);
+    }
+    const byLane: CellWrite[][] = this.#lanes.map(() => []);
+    let total = 0;
+    for (const minute of counts) {
+      total += minute.counts.length;
+      addWrites(minute, correction, onWritten, byLane);
+    }
+    const ahead = await Promise.all(byLane.map((writes, lane) => this.#lanes[lane]!.write(writes)));
+    return { total, ahead: ahead.flat() };
+  }
+
+  #repairAlone(videoId: string, fromHour: number, toHour: number): Promise<void> {
+    const lane = laneOf(videoId);
+    return this.#lanes[lane]!.alone(async () => {
+      this.#rounds[lane]!.forgetSummary(summaryRowKey(videoId));
+      await this.#repair.repair(videoId, fromHour, toHour);
+    });
+  }
+}
+
+function laneOf(videoId: string): number {
+  return saltOf(videoId) % LANES;
+}
+
+/** Throws a RangeError for what the keys or the versions cannot hold. */
+function refuseUnstorable({ minute, counts, received, corrections }: MinuteCounts): void {
+  hourText(Math.floor(minute / 60));
+  for (let row = 0; row < counts.length; row++) minuteVersion(corrections?.[row] ?? 0, received?.[row] ?? counts[row]!);
+}
+
+function addWrites(
+  counts: MinuteCounts,
+  correction: CellWrite["correction"] | undefined,
+  onWritten: () => void,
+  byLane: CellWrite[][],
+): void {
+  const { minute, videos, types, received, corrections } = counts;
+  const lanes = videos.map(laneOf);
+  for (let row = 0; row < counts.counts.length; row++) {
+    const video = counts.videoIndex[row]!;
+    const count = counts.counts[row]!;
+    const high = counts.sumHigh[row]!;
+    const low = counts.sumLow[row]!;
+    byLane[lanes[video]!]!.push({
+      videoId: videos[video]!,
+      type: types[counts.typeIndex[row]!]!,
+      minute,
+      count,
+      sum: count === 0 ? 0n : high === 0 ? BigInt(low) : (BigInt(high) << 32n) + BigInt(low),
+      lastMs: count === 0 ? 0 : minute * 60_000 + counts.lastMsInMinute[row]!,
+      received: received?.[row] ?? count,
+      correction: correction ?? corrections?.[row] ?? 0,
+      onWritten,
+    });
+  }
+}

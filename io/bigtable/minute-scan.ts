@@ -1,0 +1,167 @@
+/** Scans of the minutes of all videos: an hour is a range of keys in each salt. */
+import type { MinuteCounts } from "../../domain/minute-counts";
+import { decodeCell } from "./cells";
+import type { BigtableConnection } from "./connection";
+import { columnRange, escaped } from "./row-filters";
+import {
+  FIRST_HOUR,
+  hourOfMinuteRow,
+  LAST_HOUR,
+  MINUTE_FAMILY,
+  minuteRowRange,
+  minuteText,
+  SALTS,
+  videoOfMinuteRow,
+} from "./row-keys";
+import { forEachOf, pages, type RowFilter, readRows } from "./rows";
+import { correctionOf } from "./versions";
+
+/** Some 100 bytes each. A single minute with more is held whole. */
+const MAX_CELLS_HELD = 500_000;
+const SALTS_AT_ONCE = 4;
+
+interface HeldCell {
+  videoId: string;
+  type: string;
+  count: number;
+  sum: bigint;
+  lastMs: number;
+  correction: number;
+}
+
+export class MinuteScan {
+  constructor(private readonly connection: BigtableConnection) {}
+
+  /** Every cell of [fromMinute, toMinute), by minute. As many minutes of an hour are read together as can be held. */
+  async *cells(fromMinute: number, toMinute: number): AsyncGenerator<MinuteCounts, void, undefined> {
+    const to = Math.min(toMinute, (LAST_HOUR + 1) * 60);
+    let minute = Math.max(fromMinute, FIRST_HOUR * 60);
+    let together = 60;
+    while (minute < to) {
+      const hour = Math.floor(minute / 60);
+      const end = Math.min(to, hour * 60 + 60, minute + together);
+      const held = await this.#held(minute, end, together > 1 ? MAX_CELLS_HELD : Number.POSITIVE_INFINITY);
+      if (held === "too-many") {
+        together = Math.ceil(Math.min(together, end - minute) / 4);
+        continue;
+      }
+      for (const [at, cells] of [...held].sort(([a], [b]) => a - b)) yield asMinuteCounts(at, cells);
+      minute = end;
+      if (held.size === 0 && minute < to) {
+        const next = await this.#nextHour(Math.floor(minute / 60), Math.ceil(to / 60));
+        if (next === undefined) return;
+        minute = Math.max(minute, next * 60);
+      }
+    }
+  }
+
+  /** Calls `take` with the cells of one type. */
+  async counts(
+    eventType: string,
+    fromMinute: number,
+    toMinute: number,
+    take: (videoId: string, count: number) => void,
+  ): Promise<void> {
+    if (fromMinute >= toMinute) return;
+    const { minutes: table } = this.connection.tables;
+    const filter = { columnQualifierRegexFilter: Buffer.from(`..:${escaped(eventType)}`, "latin1") };
+    await this.#eachSalt(async (salt) => {
+      const range = minuteRowRange(salt, Math.floor(fromMinute / 60), Math.ceil(toMinute / 60));
+      for await (const { key, cells } of pages(this.connection, table, range, filter)) {
+        const firstMinute = hourOfMinuteRow(key) * 60;
+        for (const { qualifier, version, value } of cells) {
+          const minute = firstMinute + Number(qualifier.slice(0, 2));
+          if (minute < fromMinute || minute >= toMinute) continue;
+          const { count } = decodeCell(version, value);
+          if (count !== 0) take(videoOfMinuteRow(key), count);
+        }
+      }
+    });
+  }
+
+  /** Minutes of one hour. */
+  async #held(fromMinute: number, toMinute: number, max: number): Promise<Map<number, HeldCell[]> | "too-many"> {
+    const hour = Math.floor(fromMinute / 60);
+    const last = minuteText(toMinute - 1);
+    const filter = columnRange(MINUTE_FAMILY, minuteText(fromMinute), `${last}~`);
+    const minutes = new Map<number, HeldCell[]>();
+    let held = 0;
+    await this.#eachSalt(async (salt) => {
+      const range = minuteRowRange(salt, hour, hour + 1);
+      for await (const row of pages(this.connection, this.connection.tables.minutes, range, filter)) {
+        const videoId = videoOfMinuteRow(row.key);
+        for (const { qualifier, version, value } of row.cells) {
+          const { count, sum, lastMs } = decodeCell(version, value);
+          if (count === 0) continue;
+          const minute = hour * 60 + Number(qualifier.slice(0, 2));
+          const cell = { videoId, type: qualifier.slice(3), count, sum, lastMs, correction: correctionOf(version) };
+          const cells = minutes.get(minute);
+          if (cells === undefined) minutes.set(minute, [cell]);
+          else cells.push(cell);
+          held++;
+        }
+        if (held > max) return;
+      }
+    });
+    return held > max ? "too-many" : minutes;
+  }
+
+  /** The first hour of [fromHour, toHour) that has any row. */
+  async #nextHour(fromHour: number, toHour: number): Promise<number | undefined> {
+    let next: number | undefined;
+    const filter: RowFilter = { chain: { filters: [{ cellsPerRowLimitFilter: 1 }, { stripValueTransformer: true }] } };
+    await this.#eachSalt(async (salt) => {
+      const ranges = [minuteRowRange(salt, fromHour, toHour)];
+      const query = { tableName: this.connection.tables.minutes, ranges, filter, limit: 1 };
+      for (const { key } of await readRows(this.connection, query)) {
+        const hour = hourOfMinuteRow(key);
+        if (next === undefined || hour < next) next = hour;
+      }
+    });
+    return next;
+  }
+
+  async #eachSalt(work: (salt: number) => Promise<void>): Promise<void> {
+    await forEachOf(
+      Array.from({ length: SALTS }, (_, salt) => salt),
+      SALTS_AT_ONCE,
+      work,
+    );
+  }
+}
+
+function asMinuteCounts(minute: number, cells: readonly HeldCell[]): MinuteCounts {
+  const videos = new Map<string, number>();
+  const types = new Map<string, number>();
+  const counts = {
+    minute,
+    videos: [] as string[],
+    types: [] as string[],
+    videoIndex: new Uint32Array(cells.length),
+    typeIndex: new Uint16Array(cells.length),
+    counts: new Float64Array(cells.length),
+    sumHigh: new Float64Array(cells.length),
+    sumLow: new Float64Array(cells.length),
+    lastMsInMinute: new Uint16Array(cells.length),
+    corrections: new Float64Array(cells.length),
+  };
+  for (const [row, { videoId, type, count, sum, lastMs, correction }] of cells.entries()) {
+    counts.videoIndex[row] = indexOf(videos, counts.videos, videoId);
+    counts.typeIndex[row] = indexOf(types, counts.types, type);
+    counts.counts[row] = count;
+    counts.sumHigh[row] = Number(sum >> 32n);
+    counts.sumLow[row] = Number(sum & 0xffffffffn);
+    counts.lastMsInMinute[row] = lastMs - minute * 60_000;
+    counts.corrections[row] = correction;
+  }
+  return counts;
+}
+
+function indexOf(indexes: Map<string, number>, names: string[], name: string): number {
+  let index = indexes.get(name);
+  if (index === undefined) {
+    index = names.push(name) - 1;
+    indexes.set(name, index);
+  }
+  return index;
+}

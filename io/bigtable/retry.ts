@@ -1,0 +1,82 @@
+/** Which failures of a call are worth another attempt: the only place that decides it. */
+import { setTimeout as delay } from "node:timers/promises";
+import { status } from "@grpc/grpc-js";
+import { StoreUnavailableError } from "../ports";
+
+/** `again`: may go away; `stop`: somebody must act; `caller`: the request itself is wrong. */
+export type FailureKind = "again" | "stop" | "caller";
+
+const AGAIN: ReadonlySet<number> = new Set([
+  status.UNAVAILABLE,
+  status.DEADLINE_EXCEEDED,
+  status.ABORTED,
+  status.RESOURCE_EXHAUSTED,
+  // A connection that is cut in the middle of an answer appears as any of these three.
+  status.INTERNAL,
+  status.UNKNOWN,
+  status.CANCELLED,
+]);
+const CALLER: ReadonlySet<number> = new Set([status.INVALID_ARGUMENT, status.OUT_OF_RANGE, status.ALREADY_EXISTS]);
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 2_000;
+
+/** A failed call, or a failed entry of one. */
+export interface Failure {
+  code: number;
+  details: string;
+}
+
+export function failureKind({ code, details }: Failure): FailureKind {
+  // Bigtable answers INTERNAL for a family that does not exist, which no attempt changes.
+  if (code === status.INTERNAL && /unknown family/i.test(details)) return "stop";
+  if (AGAIN.has(code)) return "again";
+  return CALLER.has(code) ? "caller" : "stop";
+}
+
+export function asFailure(error: unknown): Failure | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error) || typeof error.code !== "number") {
+    return undefined;
+  }
+  return { code: error.code, details: "details" in error ? String(error.details) : String(error) };
+}
+
+/** What the caller of the store gets to see of a failure that stays. */
+export function asStoreError(failure: Failure, what: string): Error {
+  const text = `Bigtable, ${what}: ${status[failure.code] ?? failure.code} ${failure.details}`;
+  if (failureKind(failure) === "caller") return new RangeError(text);
+  const missing = failure.code === status.NOT_FOUND || /unknown family/i.test(failure.details);
+  return new StoreUnavailableError(missing ? `${text} (are the tables created? an emulator forgets them)` : text);
+}
+
+/** Milliseconds before attempt `attempt` (1: the second): exponential with full jitter. */
+export function pauseMs(attempt: number, random: () => number): number {
+  return random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 16));
+}
+
+export interface RetryTimes {
+  attemptTimeoutMs: number;
+  totalTimeoutMs: number;
+}
+
+/**
+ * Runs `attempt` until it succeeds, with a deadline each (epoch milliseconds). `attempt` throws a `Failure`; anything else
+ * is not ours and goes through. Rejects as `asStoreError` says.
+ */
+export async function withRetries<T>(
+  what: string,
+  times: RetryTimes,
+  attempt: (deadlineMs: number) => Promise<T>,
+): Promise<T> {
+  const endMs = Date.now() + times.totalTimeoutMs;
+  for (let number = 1; ; number++) {
+    try {
+      return await attempt(Math.min(endMs, Date.now() + times.attemptTimeoutMs));
+    } catch (error) {
+      const failure = asFailure(error);
+      if (failure === undefined) throw error;
+      const waitMs = pauseMs(number, Math.random);
+      if (failureKind(failure) !== "again" || Date.now() + waitMs >= endMs) throw asStoreError(failure, what);
+      await delay(waitMs);
+    }
+  }
+}

@@ -1,0 +1,255 @@
+/** Reading and writing rows in bulk: requests, answers, and what is left to do after a failure. */
+import { status } from "@grpc/grpc-js";
+import type { BigtableConnection } from "./connection";
+import { type Failure, failureKind, withRetries } from "./retry";
+import { timestampMicros, versionOf } from "./versions";
+
+export interface RowCell {
+  family: string;
+  qualifier: string;
+  /** Milliseconds of the cell's timestamp. */
+  version: number;
+  value: Buffer;
+}
+
+export interface Row {
+  key: string;
+  cells: RowCell[];
+}
+
+/** Keys from `start` (with it) to `end` (without). */
+export interface KeyRange {
+  start: string;
+  end: string;
+}
+
+export interface RowQuery {
+  tableName: string;
+  /** Ascending, each once. */
+  keys?: readonly string[];
+  /** Ascending, not overlapping. */
+  ranges?: readonly KeyRange[];
+  filter: RowFilter;
+  limit?: number;
+}
+
+export type RowFilter = Record<string, unknown>;
+
+/** Keys of one request: the request is about as large as an answer of small rows. */
+const KEYS_A_REQUEST = 1_000;
+const PAGE_ROWS = 1_000;
+const ENTRIES_A_REQUEST = 500;
+const MUTATIONS_A_REQUEST = 20_000;
+
+interface Chunk {
+  rowKey: Buffer;
+  familyName: { value: string } | null;
+  qualifier: { value: Buffer } | null;
+  timestampMicros: string;
+  value: Buffer;
+  valueSize: number;
+  resetRow?: boolean;
+  commitRow?: boolean;
+}
+
+/** Rows in key order, the newest version of each cell. Keys beyond one request go into several, which run together. */
+export async function readRows(connection: BigtableConnection, query: RowQuery): Promise<Row[]> {
+  const { keys = [], ...rest } = query;
+  if (keys.length <= KEYS_A_REQUEST) return readRequest(connection, query);
+  const parts: Promise<Row[]>[] = [];
+  for (let from = 0; from < keys.length; from += KEYS_A_REQUEST) {
+    parts.push(readRequest(connection, { ...rest, keys: keys.slice(from, from + KEYS_A_REQUEST) }));
+  }
+  return (await Promise.all(parts)).flat();
+}
+
+async function readRequest(connection: BigtableConnection, query: RowQuery): Promise<Row[]> {
+  const rows: Row[] = [];
+  const { limit = 0, filter, tableName } = query;
+  if ((query.keys?.length ?? 0) + (query.ranges?.length ?? 0) === 0) return rows;
+  await withRetries("reading", connection.times, async (deadlineMs) => {
+    const last = rows.at(-1)?.key;
+    const left = last === undefined ? query : behind(query, last);
+    const done = (left.keys?.length ?? 0) + (left.ranges?.length ?? 0) === 0 || (limit > 0 && rows.length >= limit);
+    if (done) return;
+    const request = {
+      tableName,
+      rows: {
+        rowKeys: (left.keys ?? []).map((key) => Buffer.from(key, "latin1")),
+        rowRanges: (left.ranges ?? []).map(({ start, end }) => ({
+          startKeyClosed: Buffer.from(start, "latin1"),
+          endKeyOpen: Buffer.from(end, "latin1"),
+        })),
+      },
+      filter: { chain: { filters: [filter, { cellsPerColumnLimitFilter: 1 }] } },
+      rowsLimit: limit === 0 ? 0 : limit - rows.length,
+    };
+    const assembly = new RowAssembly(rows);
+    await connection.stream<{ chunks: Chunk[] }>("readRows", request, deadlineMs, (answer) => {
+      for (const chunk of answer.chunks) assembly.take(chunk);
+    });
+  });
+  return rows;
+}
+
+/** What of a query lies behind a key. */
+function behind(query: RowQuery, last: string): RowQuery {
+  return {
+    ...query,
+    keys: (query.keys ?? []).filter((key) => key > last),
+    ranges: (query.ranges ?? [])
+      .map(({ start, end }) => ({ start: start > last ? start : `${last}\0`, end }))
+      .filter(({ start, end }) => start < end),
+  };
+}
+
+/** Rows of the chunks they come in: a row, and within it a family or column, is named once and holds until the next. */
+class RowAssembly {
+  #row: Row = { key: "", cells: [] };
+  #family = "";
+  #qualifier = "";
+  #parts: Buffer[] = [];
+  #version = 0;
+
+  constructor(private readonly rows: Row[]) {}
+
+  take(chunk: Chunk): void {
+    if (chunk.resetRow === true) {
+      this.#row = { key: "", cells: [] };
+      this.#parts = [];
+      return;
+    }
+    if (chunk.rowKey.length > 0) this.#row.key = chunk.rowKey.toString("latin1");
+    if (chunk.familyName !== null) this.#family = chunk.familyName.value;
+    if (chunk.qualifier !== null) this.#qualifier = chunk.qualifier.value.toString("latin1");
+    // A large value comes in parts, of which the first alone has the timestamp; all but the last announce the size.
+    if (this.#parts.length === 0) this.#version = versionOf(chunk.timestampMicros);
+    this.#parts.push(chunk.value);
+    if (chunk.valueSize === 0) {
+      const value = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
+      this.#row.cells.push({ family: this.#family, qualifier: this.#qualifier, version: this.#version, value });
+      this.#parts = [];
+    }
+    if (chunk.commitRow === true) {
+      this.rows.push(this.#row);
+      this.#row = { key: "", cells: [] };
+    }
+  }
+}
+
+/** The rows of a range, read page by page: no more than one is held. */
+export async function* pages(
+  connection: BigtableConnection,
+  tableName: string,
+  range: KeyRange,
+  filter: RowFilter,
+): AsyncGenerator<Row, void, undefined> {
+  let { start } = range;
+  for (;;) {
+    const rows = await readRows(connection, { tableName, ranges: [{ ...range, start }], filter, limit: PAGE_ROWS });
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE_ROWS) return;
+    start = `${last.key}\0`;
+  }
+}
+
+/** At most `atOnce` under way; the first failure ends it. */
+export async function forEachOf<T>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    while (next < items.length) await work(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
+}
+
+export type Mutation = Record<string, unknown>;
+
+export interface RowMutation {
+  key: string;
+  /** Applied together or not at all. */
+  mutations: Mutation[];
+}
+
+export function setCell(family: string, qualifier: string, version: number, value: Uint8Array): Mutation {
+  return {
+    setCell: {
+      familyName: family,
+      columnQualifier: Buffer.from(qualifier, "latin1"),
+      timestampMicros: timestampMicros(version),
+      value,
+    },
+  };
+}
+
+export function deleteColumn(family: string, qualifier: string): Mutation {
+  return { deleteFromColumn: { familyName: family, columnQualifier: Buffer.from(qualifier, "latin1") } };
+}
+
+/**
+ * Every row in one of several requests that run together. Mutations must bear being applied again: an answer may be lost.
+ * Rejects with `StoreUnavailableError` (some rows may be written) or RangeError.
+ */
+export async function mutateRows(
+  connection: BigtableConnection,
+  tableName: string,
+  rows: readonly RowMutation[],
+): Promise<void> {
+  const requests: RowMutation[][] = [];
+  let mutations = MUTATIONS_A_REQUEST;
+  for (const row of rows) {
+    if (mutations + row.mutations.length > MUTATIONS_A_REQUEST || requests.at(-1)!.length >= ENTRIES_A_REQUEST) {
+      requests.push([]);
+      mutations = 0;
+    }
+    requests.at(-1)!.push(row);
+    mutations += row.mutations.length;
+  }
+  await Promise.all(requests.map((request) => mutateRequest(connection, tableName, request)));
+}
+
+interface MutateAnswer {
+  entries: { index: string; status: { code: number; message: string } | null }[];
+}
+
+async function mutateRequest(connection: BigtableConnection, tableName: string, rows: RowMutation[]): Promise<void> {
+  let left = rows;
+  await withRetries("writing", connection.times, async (deadlineMs) => {
+    const failures = new Map<number, Failure>(
+      left.map((_, index) => [index, { code: status.UNAVAILABLE, details: "no answer for a row" }]),
+    );
+    const entries = left.map(({ key, mutations }) => ({ rowKey: Buffer.from(key, "latin1"), mutations }));
+    try {
+      await connection.stream<MutateAnswer>("mutateRows", { tableName, entries }, deadlineMs, (answer) => {
+        for (const { index, status: result } of answer.entries) {
+          const code = result?.code ?? 0;
+          if (code === 0) failures.delete(Number(index));
+          else failures.set(Number(index), { code, details: result?.message ?? "" });
+        }
+      });
+    } finally {
+      left = left.filter((_, index) => failures.has(index));
+    }
+    if (failures.size > 0) {
+      throw [...failures.values()].find((one) => failureKind(one) !== "again") ?? failures.values().next().value;
+    }
+  });
+}
+
+/** Deletes or replaces under a condition; answers whether it held. Not repeated: an unknown outcome is looked at again by the caller. */
+export async function mutateIf(
+  connection: BigtableConnection,
+  tableName: string,
+  key: string,
+  predicateFilter: RowFilter,
+  trueMutations: Mutation[],
+): Promise<boolean> {
+  return withRetries("writing", connection.times, async (deadlineMs) => {
+    const request = { tableName, rowKey: Buffer.from(key, "latin1"), predicateFilter, trueMutations };
+    return (await connection.checkAndMutateRow(request, deadlineMs)).predicateMatched;
+  });
+}

@@ -1,0 +1,136 @@
+/** The tables: their families, what is kept of each, and where they are split to begin with. */
+import { v2 } from "@google-cloud/bigtable";
+import { status } from "@grpc/grpc-js";
+import { type BigtableConfig, type TableRole, tableNames } from "./config";
+import { clientOptions } from "./connection";
+import {
+  AUDIT_FAMILY,
+  AUDITED_FAMILY,
+  BOOKS_FAMILY,
+  MESSAGES_FAMILY,
+  OBJECTS_FAMILY,
+  PARTITION_FAMILY,
+  SEQUENCE_FAMILY,
+} from "./ledger-keys";
+import { asFailure, asStoreError, withRetries } from "./retry";
+import {
+  DAY_FAMILY,
+  HOUR_FAMILY,
+  MINUTE_FAMILY,
+  MONTH_FAMILY,
+  SPLIT_KEYS,
+  TOTAL_FAMILY,
+  WRITER_FAMILY,
+} from "./row-keys";
+
+const NEWEST = { gcRule: { maxNumVersions: 1 } };
+/** Marks are compared with knowledge of at most ten minutes; older ones tell nothing. Their timestamps are times, unlike all others. */
+const MARKS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: 7 * 86_400 } }] } } };
+const INT64_SUM = {
+  valueType: { aggregateType: { inputType: { int64Type: { encoding: { bigEndianBytes: {} } } }, sum: {} } },
+};
+
+type Families = Record<string, object>;
+
+/** No family but the marks' has a rule of age: their cells' timestamps are versions, not times. */
+const FAMILIES: Record<TableRole, Families> = {
+  minutes: { [MINUTE_FAMILY]: NEWEST, [WRITER_FAMILY]: MARKS },
+  summaries: {
+    [HOUR_FAMILY]: NEWEST,
+    [DAY_FAMILY]: NEWEST,
+    [MONTH_FAMILY]: NEWEST,
+    [TOTAL_FAMILY]: NEWEST,
+    [WRITER_FAMILY]: MARKS,
+  },
+  ledger: {
+    [OBJECTS_FAMILY]: NEWEST,
+    [MESSAGES_FAMILY]: NEWEST,
+    [SEQUENCE_FAMILY]: INT64_SUM,
+    [BOOKS_FAMILY]: NEWEST,
+    [PARTITION_FAMILY]: NEWEST,
+    [AUDITED_FAMILY]: NEWEST,
+    [AUDIT_FAMILY]: NEWEST,
+  },
+};
+
+const ROLES: readonly TableRole[] = ["minutes", "summaries", "ledger"];
+
+export interface CreatedTable {
+  /** Full resource name. */
+  name: string;
+  outcome: "created" | "families-added" | "exists";
+}
+
+/**
+ * Creates what is missing of the tables and their families; what is there stays as it is. May run at any time, several at once.
+ * Rejects with `StoreUnavailableError`, RangeError (not a name, not a request Bigtable takes).
+ */
+export async function createTables(config: BigtableConfig): Promise<CreatedTable[]> {
+  const names = tableNames(config);
+  const times = {
+    attemptTimeoutMs: config.attemptTimeoutMs ?? 30_000,
+    totalTimeoutMs: config.totalTimeoutMs ?? 120_000,
+  };
+  const admin = new v2.BigtableTableAdminClient(clientOptions(config));
+  try {
+    const created: CreatedTable[] = [];
+    for (const role of ROLES) {
+      const outcome = await withRetries(`creating ${names[role]}`, times, (deadlineMs) =>
+        ensureTable(admin, names.instance, names[role], role, Math.max(1, deadlineMs - Date.now())),
+      );
+      created.push({ name: names[role], outcome });
+    }
+    return created;
+  } finally {
+    await admin.close();
+  }
+}
+
+async function ensureTable(
+  admin: v2.BigtableTableAdminClient,
+  instance: string,
+  name: string,
+  role: TableRole,
+  timeout: number,
+): Promise<CreatedTable["outcome"]> {
+  // What is tried again is decided by retry.ts alone.
+  const options = { timeout, retry: null as never };
+  const families = FAMILIES[role];
+  const initialSplits = role === "ledger" ? [] : SPLIT_KEYS.map((key) => ({ key: Buffer.from(key, "latin1") }));
+  const tableId = name.slice(name.lastIndexOf("/") + 1);
+  try {
+    await admin.createTable({ parent: instance, tableId, table: { columnFamilies: families }, initialSplits }, options);
+    return "created";
+  } catch (error) {
+    if (asFailure(error)?.code !== status.ALREADY_EXISTS) throw error;
+  }
+  const [table] = await admin.getTable({ name, view: "SCHEMA_VIEW" }, options);
+  const missing = Object.keys(families).filter((family) => table.columnFamilies?.[family] === undefined);
+  if (missing.length === 0) return "exists";
+  const modifications = missing.map((id) => ({ id, create: families[id]! }));
+  await admin.modifyColumnFamilies({ name, modifications }, options);
+  return "families-added";
+}
+
+/** Rejects with `StoreUnavailableError` where a table or a family of it is missing, or Bigtable cannot be reached. */
+export async function checkTables(config: BigtableConfig): Promise<void> {
+  const names = tableNames(config);
+  const times = {
+    attemptTimeoutMs: config.attemptTimeoutMs ?? 10_000,
+    totalTimeoutMs: config.totalTimeoutMs ?? 60_000,
+  };
+  const admin = new v2.BigtableTableAdminClient(clientOptions(config));
+  try {
+    for (const role of ROLES) {
+      await withRetries(`looking at ${names[role]}`, times, async (deadlineMs) => {
+        const options = { timeout: Math.max(1, deadlineMs - Date.now()), retry: null as never };
+        const [table] = await admin.getTable({ name: names[role], view: "SCHEMA_VIEW" }, options);
+        const missing = Object.keys(FAMILIES[role]).find((family) => table.columnFamilies?.[family] === undefined);
+        const lacking = { code: status.FAILED_PRECONDITION, details: `unknown family "${missing}"` };
+        if (missing !== undefined) throw asStoreError(lacking, `looking at ${names[role]}`);
+      });
+    }
+  } finally {
+    await admin.close();
+  }
+}
