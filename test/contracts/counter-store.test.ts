@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
 import { StoreUnavailableError } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
@@ -13,7 +14,7 @@ import {
   modelLevels,
   storedLevels,
 } from "./counter-model";
-import { cell, counterStoreContract } from "./counter-store-contract";
+import { agreesAfterSteps, agreesInAnyOrder, cell, counterStoreContract, EDGES } from "./counter-store-contract";
 
 afterEach(removeFolders);
 
@@ -25,6 +26,59 @@ counterStoreContract("ThreadedCounterStore", {
 });
 counterStoreContract("SqliteCounterStore in transactions of three cells", {
   open: async () => new SqliteCounterStore({ folder: temporaryFolder(), maxCellsPerTransaction: 3 }),
+});
+
+/** Cells whose counts, sums and times are related in no way, as panes never make them: this store orders these too. */
+const unrelated = fc
+  .array(
+    fc.record({
+      minute: fc.constantFrom(...EDGES),
+      video: fc.constantFrom("a", "b", "c/1"),
+      type: fc.constantFrom("VIEW", "LIKE"),
+      count: fc.integer({ min: 0, max: 20 }),
+      sum: fc.oneof(fc.bigInt(-100n, 100n), fc.bigInt(-(2n ** 83n), 2n ** 83n)),
+      last: fc.integer({ min: 0, max: 59_999 }),
+      correction: fc.integer({ min: 0, max: 2 }),
+    }),
+    { minLength: 1, maxLength: 12 },
+  )
+  // A cell that is empty has no sum.
+  .map((batch) => batch.map((one) => (one.count === 0 ? { ...one, sum: 0n, last: 0 } : one)));
+
+describe("SqliteCounterStore, given cells that no nested panes make", () => {
+  it("agrees with the model at every level after any applies, repeats and corrections", async () => {
+    const steps = fc.array(
+      fc.record({ batch: unrelated, how: fc.constantFrom("apply", "follow", "correct", "again") }),
+      { maxLength: 8 },
+    );
+    await fc.assert(
+      fc.asyncProperty(steps, async (taken) => {
+        const store = new SqliteCounterStore({ folder: temporaryFolder() });
+        await agreesAfterSteps(store, taken);
+        await store.close();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("ends the same whatever the order and however the calls run together", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(unrelated, { maxLength: 6 }), fc.boolean(), async (batches, concurrent) => {
+        const store = new SqliteCounterStore({ folder: temporaryFolder() });
+        await agreesInAnyOrder(store, batches, concurrent);
+        await store.close();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("keeps counts beyond 2^29", async () => {
+    const store = new SqliteCounterStore({ folder: temporaryFolder() });
+    const many = Array.from({ length: 120 }, (_, n) => cell(n, "a", 2 ** 40));
+    await store.apply(asMinuteCounts(many));
+    expect((await store.totals("a")).get("VIEW")?.count).toBe(120 * 2 ** 40);
+    await store.close();
+  });
 });
 
 /** Runs raw SQL on a store's file, as a person with a shell could. */

@@ -1,0 +1,17 @@
+import { BigtableCounterStore } from "../../io/bigtable/counter-store";
+import { counterStoreContract } from "../contracts/counter-store-contract";
+import { describeWithServers } from "../servers/with-servers";
+import { withBigtable } from "./bigtable-server";
+
+describeWithServers("Bigtable counters", ["bigtable"], () => {
+  const bigtable = withBigtable();
+
+  counterStoreContract("BigtableCounterStore", {
+    open: async () => new BigtableCounterStore(await bigtable.tables()),
+    numRuns: 20,
+  });
+  counterStoreContract("BigtableCounterStore that remembers nothing", {
+    open: async () => new BigtableCounterStore({ ...(await bigtable.tables()), knownCells: 0 }),
+    numRuns: 20,
+  });
+});
