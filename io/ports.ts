@@ -173,13 +173,17 @@ export interface VideoCount {
 }
 
 /**
- * Counters by (video, type) at minute, hour, day and in total. Minutes are facts: absolute values ordered by
- * version = (correction, count, sum, last event time); the larger wins, an equal one is the same write. Hour, day and total are
- * derived and move with the minutes in the same transaction (I3).
+ * Counters by (video, type) at minute, hour, day and in total. Minutes are facts: absolute values, written in any order and any number of
+ * times, of which the latest stays. Writes of a cell are ordered by (correction, received), where an absent `received` is the count; two writes that are
+ * equal in both are the same write. So of one correction, all writes of a cell must be states of one growing set of events (the panes of a
+ * window are): as more is received the count never falls, with an equal count the sum never falls, and the last event is never earlier. A store
+ * may order them by either, (correction, received) or (correction, count, sum, last). Hour, day and total are derived: they agree with the minutes whenever
+ * no write is under way, and move together (I3).
  */
 export interface CounterStore {
   /**
-   * Writes minute cells; idempotent and order-free. Concurrent calls may share one transaction. Resolves when durable.
+   * Writes minute cells; idempotent and order-free. Concurrent calls may share one transaction. Resolves when durable, and when every level
+   * agrees with what was written. `written`: cells that were newer than what the store had; `unchanged`: all others.
    * With `followCorrections` each cell is written at the correction it already has in the store (for a writer
    * that has recounted the whole minute from the archive), otherwise at the correction the cell carries (0 when none).
    */
@@ -188,8 +192,8 @@ export interface CounterStore {
     options?: { followCorrections?: boolean },
   ): Promise<{ written: number; unchanged: number }>;
   /**
-   * The audit's numbers: sets these cells to exactly these values (count 0 = the cell should not exist) with stored correction + 1,
-   * then rebuilds the hour, day and total of every video touched from its minutes.
+   * The audit's numbers: sets these cells to exactly these values (count 0 = the cell should not exist) with stored correction + 1;
+   * they should say how many were received, so that a writer that follows corrections is ordered against them. Then rebuilds the hour, day and total of every video touched from its minutes.
    */
   correct(counts: readonly MinuteCounts[]): Promise<{ corrected: number }>;
   /** Recomputes hours, days (those touching [fromMs, toMs)) and the total of a video from its minutes. */
