@@ -1,6 +1,7 @@
 /** Opens a subscription, prints the name and the ids of the first portion it gets, and holds it until killed. */
 import { KafkaLogSubscription } from "../../../io/kafka/log-subscription";
 import type { LogSubscription } from "../../../io/ports";
+import { PubsubLogSubscription } from "../../../io/pubsub/log-subscription";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import { SqliteLogSubscription } from "../../../io/sqlite/log-subscription";
 import { SqliteStreamState } from "../../../io/sqlite/stream-state";
@@ -8,6 +9,7 @@ import { readingPositionOf } from "../reading-position";
 
 const OPEN: Record<string, (options: string) => Promise<LogSubscription>> = {
   kafka: (options) => KafkaLogSubscription.open(JSON.parse(options)),
+  pubsub: (options) => PubsubLogSubscription.open(JSON.parse(options)),
   sqlite: async (folder) =>
     new SqliteLogSubscription(
       await SqliteEventLog.open({ folder }),

@@ -1,0 +1,103 @@
+import { AppendQueue } from "../flow/append-queue";
+import { MessageTooLargeError } from "../messages/errors";
+import { messageSizeBytes, type PubsubMessage } from "./codec";
+import {
+  callOptions,
+  DEFAULT_REQUEST_TIMEOUT_MS,
+  type PublisherClient,
+  type PubsubConnection,
+  publisherClient,
+  topicName,
+} from "./config";
+import { retried, unavailable } from "./retry";
+
+export interface PubsubAppenderOptions extends PubsubConnection {
+  topic: string;
+  /** When an append is given up. Default 20,000. */
+  appendTimeoutMs?: number;
+  /** Bytes that wait or are under way before appends are refused with `LogFullError`. Default 64 MiB. */
+  maxQueueBytes?: number;
+  /** How long messages wait for company while a request is under way. Default 5. */
+  lingerMs?: number;
+}
+
+/** Pub/Sub takes 10 MB and 1,000 messages in a request; some room is left for its framing. */
+export const MAX_MESSAGE_BYTES = 9_900_000;
+const MAX_REQUEST_MESSAGES = 1_000;
+/** Small enough that several requests are under way; a larger message goes alone. */
+const MAX_REQUEST_BYTES = 1_000_000;
+const MAX_REQUESTS = 8;
+
+/** Publishes messages to a topic; Pub/Sub has stored a message when the promise resolves. */
+export class PubsubAppender {
+  readonly #topic: string;
+  readonly #totalMs: number;
+  readonly #attemptMs: number;
+  readonly #queue: AppendQueue<PubsubMessage>;
+
+  /** Rejects with `StoreUnavailableError` when Pub/Sub does not answer or the topic does not exist. */
+  static async open(options: PubsubAppenderOptions): Promise<PubsubAppender> {
+    const appender = new PubsubAppender(options, await publisherClient(options));
+    try {
+      await appender.ping();
+    } catch (error) {
+      await appender.close();
+      throw error;
+    }
+    return appender;
+  }
+
+  private constructor(
+    options: PubsubAppenderOptions,
+    private readonly client: PublisherClient,
+  ) {
+    this.#topic = topicName(options.projectId, options.topic);
+    this.#totalMs = options.appendTimeoutMs ?? 20_000;
+    this.#attemptMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    this.#queue = new AppendQueue<PubsubMessage>({
+      send: (messages) => this.#publish(messages),
+      sizeBytes: messageSizeBytes,
+      maxGroupItems: MAX_REQUEST_MESSAGES,
+      maxGroupBytes: MAX_REQUEST_BYTES,
+      maxRequests: MAX_REQUESTS,
+      lingerMs: options.lingerMs ?? 5,
+      maxQueueBytes: options.maxQueueBytes ?? 64 << 20,
+      timeoutMs: this.#totalMs,
+    });
+  }
+
+  /** Rejects with `LogFullError`, `StoreUnavailableError` (the outcome may be unknown) or `MessageTooLargeError`. */
+  async append(message: PubsubMessage): Promise<void> {
+    const sizeBytes = messageSizeBytes(message);
+    if (sizeBytes > MAX_MESSAGE_BYTES) {
+      throw new MessageTooLargeError(
+        `a message of ${sizeBytes} bytes is above Pub/Sub's bound of ${MAX_MESSAGE_BYTES}`,
+      );
+    }
+    await this.#queue.add(message);
+  }
+
+  /** Rejects with `StoreUnavailableError`. */
+  async ping(): Promise<void> {
+    try {
+      await this.client.getTopic({ topic: this.#topic }, callOptions(this.#attemptMs));
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  /** Finishes the appends made so far. */
+  async close(): Promise<void> {
+    await this.#queue.idle();
+    await this.client.close();
+  }
+
+  async #publish(messages: readonly PubsubMessage[]): Promise<void> {
+    await retried(this.#totalMs, (leftMs) =>
+      this.client.publish(
+        { topic: this.#topic, messages: [...messages] },
+        callOptions(Math.min(leftMs, this.#attemptMs)),
+      ),
+    );
+  }
+}

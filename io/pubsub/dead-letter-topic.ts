@@ -1,0 +1,23 @@
+import type { NewDeadLetter } from "../ports";
+import { PubsubAppender, type PubsubAppenderOptions } from "./appender";
+import { publishedLetterOf } from "./codec";
+
+export type PubsubDeadLetterTopicOptions = PubsubAppenderOptions;
+
+/** Publishes dead letters for whoever listens: the payload whole as data, the rest as attributes (io/messages/letter-attributes.ts). */
+export class PubsubDeadLetterTopic {
+  static async open(options: PubsubDeadLetterTopicOptions): Promise<PubsubDeadLetterTopic> {
+    return new PubsubDeadLetterTopic(await PubsubAppender.open(options));
+  }
+
+  private constructor(private readonly appender: PubsubAppender) {}
+
+  /** Durable when it resolves. Rejects with `LogFullError`, `StoreUnavailableError` or `MessageTooLargeError`. */
+  async publishDeadLetter(letter: NewDeadLetter): Promise<void> {
+    await this.appender.append(publishedLetterOf(letter));
+  }
+
+  close(): Promise<void> {
+    return this.appender.close();
+  }
+}

@@ -1,0 +1,90 @@
+import { callOptions, type SubscriberClient } from "./config";
+import { retried } from "./retry";
+
+/** Ids of one request: Pub/Sub takes 512 KiB, an id is about 200 bytes. */
+const MAX_IDS = 1_000;
+
+export interface LeaseOptions {
+  /** `projects/P/subscriptions/S` */
+  subscription: string;
+  /** For how long a message is kept from the other readers at a time; extended at a third of it. */
+  leaseSeconds: number;
+  /** A message held for longer is no longer kept from them. */
+  maxHeldMs: number;
+  attemptMs: number;
+  onError(error: unknown): void;
+}
+
+/** Keeps the messages that a reader holds from being delivered to another one, for a bounded time. */
+export class Leases {
+  readonly #held = new Map<string, number>();
+  readonly #timer: NodeJS.Timeout;
+  #extending: Promise<void> | undefined;
+
+  constructor(
+    private readonly client: SubscriberClient,
+    private readonly options: LeaseOptions,
+  ) {
+    this.#timer = setInterval(
+      () => {
+        this.#extending ??= this.#extend().finally(() => {
+          this.#extending = undefined;
+        });
+      },
+      (options.leaseSeconds * 1_000) / 3,
+    );
+  }
+
+  hold(ackIds: readonly string[]): void {
+    for (const id of ackIds) this.#held.set(id, performance.now());
+  }
+
+  /** Rejects with `StoreUnavailableError`; the messages are then delivered again some day. */
+  async acknowledge(ackIds: readonly string[], totalMs: number): Promise<void> {
+    const { subscription, attemptMs } = this.options;
+    try {
+      for (const ids of pieces(ackIds)) {
+        await retried(totalMs, (leftMs) =>
+          this.client.acknowledge({ subscription, ackIds: ids }, callOptions(Math.min(leftMs, attemptMs))),
+        );
+      }
+    } finally {
+      this.#letGo(ackIds);
+    }
+  }
+
+  /** To be delivered again, to anybody, at once; when Pub/Sub does not answer, once the time is over. */
+  async giveBack(ackIds: readonly string[]): Promise<void> {
+    this.#letGo(ackIds);
+    await this.#setDeadline(ackIds, 0);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #letGo(ackIds: readonly string[]): void {
+    for (const id of ackIds) this.#held.delete(id);
+  }
+
+  async #extend(): Promise<void> {
+    const oldestMs = performance.now() - this.options.maxHeldMs;
+    for (const [id, sinceMs] of this.#held) if (sinceMs < oldestMs) this.#held.delete(id);
+    await this.#setDeadline([...this.#held.keys()], this.options.leaseSeconds);
+  }
+
+  async #setDeadline(ackIds: readonly string[], ackDeadlineSeconds: number): Promise<void> {
+    const { subscription, attemptMs, leaseSeconds, onError } = this.options;
+    const totalMs = (leaseSeconds * 1_000) / 3;
+    for (const ids of pieces(ackIds)) {
+      const request = { subscription, ackIds: ids, ackDeadlineSeconds };
+      await retried(totalMs, (leftMs) =>
+        this.client.modifyAckDeadline(request, callOptions(Math.min(leftMs, attemptMs))),
+      ).catch(onError);
+    }
+  }
+}
+
+function* pieces(ids: readonly string[]): Iterable<string[]> {
+  for (let from = 0; from < ids.length; from += MAX_IDS) yield ids.slice(from, from + MAX_IDS);
+}

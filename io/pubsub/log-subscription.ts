@@ -1,0 +1,244 @@
+/**
+ * The reading side of a log on a Pub/Sub subscription, by unary pulls while somebody waits for a portion. Pub/Sub has no positions: a
+ * portion is whatever came, `exact` is false, and what is not acknowledged comes again in other company; ids tell what came twice.
+ */
+import { randomBytes } from "node:crypto";
+import type { Logger } from "pino";
+import { PortionLostError } from "../messages/errors";
+import type { LogMessage, LogPortion, LogSubscription } from "../ports";
+import { type ReceivedMessage, receivedOf } from "./codec";
+import {
+  callOptions,
+  DEFAULT_REQUEST_TIMEOUT_MS,
+  type PubsubConnection,
+  type SubscriberClient,
+  subscriberClient,
+  subscriptionName,
+} from "./config";
+import { Leases } from "./leases";
+import { isWorthRetrying, unavailable } from "./retry";
+
+export interface PubsubLogSubscriptionOptions extends PubsubConnection {
+  subscription: string;
+  /** For how long Pub/Sub keeps messages from other readers at a time: 10 to 600; a reader that died keeps them so long. Default 60. */
+  leaseSeconds?: number;
+  /** A portion open for longer is given to another reader. Default 15 minutes. */
+  maxHeldMs?: number;
+  /** How long `done` tries to acknowledge. Default 15,000. */
+  ackTimeoutMs?: number;
+  /** Silent without one. */
+  logger?: Logger;
+}
+
+interface Held {
+  ackId: string;
+  message: LogMessage;
+  /** Of the process's monotonic clock. */
+  fetchedAtMs: number;
+}
+type Limits = Parameters<LogSubscription["take"]>[0];
+
+const PULLS = 4;
+/** With no message there, the service answers an empty pull after up to 90 s. One that is cut off may have taken messages. */
+const PULL_TIMEOUT_MS = 120_000;
+const PULL_MESSAGES = 1_000;
+const PAUSE_AFTER_ERROR_MS = 500;
+/** What a message takes in memory beside its payload, roughly. */
+const MESSAGE_BYTES = 500;
+const MAX_SUBSCRIPTION_IN_NAME = 100;
+
+export class PubsubLogSubscription implements LogSubscription {
+  readonly #subscription: string;
+  readonly #leases: Leases;
+  #waiting: Held[] = [];
+  #waitingBytes = 0;
+  readonly #open = new Set<Held[]>();
+  #takers = 0;
+  #pulls = 0;
+  readonly #waiters = new Set<() => void>();
+  #changes = 0;
+  #closed = false;
+
+  /** Rejects with `StoreUnavailableError` when Pub/Sub does not answer or the subscription does not exist. */
+  static async open(options: PubsubLogSubscriptionOptions): Promise<PubsubLogSubscription> {
+    const client = await subscriberClient(options);
+    const subscription = new PubsubLogSubscription(options, client);
+    try {
+      await client.getSubscription(
+        { subscription: subscription.#subscription },
+        callOptions(options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS),
+      );
+    } catch (error) {
+      await subscription.close();
+      throw unavailable(error);
+    }
+    return subscription;
+  }
+
+  private constructor(
+    private readonly options: PubsubLogSubscriptionOptions,
+    private readonly client: SubscriberClient,
+  ) {
+    this.#subscription = subscriptionName(options.projectId, options.subscription);
+    this.#leases = new Leases(client, {
+      subscription: this.#subscription,
+      leaseSeconds: options.leaseSeconds ?? 60,
+      maxHeldMs: options.maxHeldMs ?? 15 * 60_000,
+      attemptMs: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
+      onError: (error) => options.logger?.warn({ err: error }, "pubsub: messages could not be kept or given back"),
+    });
+  }
+
+  async take(limits: Limits): Promise<LogPortion | undefined> {
+    const untilMs = performance.now() + limits.waitMs;
+    this.#takers++;
+    try {
+      for (;;) {
+        const seen = this.#changes;
+        const portion = this.#takeDue(limits, untilMs);
+        const nowMs = performance.now();
+        if (portion !== undefined || nowMs >= untilMs || this.#closed) return portion;
+        this.#pull();
+        const dueMs = (this.#waiting[0]?.fetchedAtMs ?? Infinity) + limits.waitMs;
+        if (seen === this.#changes) await this.#changed(Math.max(1, Math.min(untilMs, dueMs) - nowMs));
+      }
+    } finally {
+      this.#takers--;
+    }
+  }
+
+  /**
+   * Of what this reader holds; holding nothing, it looks whether there is something. What other readers hold is not known: Pub/Sub tells the
+   * age of the oldest message only in its metrics (`subscription/oldest_unacked_message_age`), minutes later.
+   */
+  async oldestWaitingMs(): Promise<number | undefined> {
+    if (this.#waiting.length === 0 && this.#open.size === 0) await this.#look();
+    let oldest: number | undefined;
+    for (const held of [this.#waiting, ...this.#open]) {
+      for (const { message } of held) oldest = Math.min(oldest ?? Infinity, message.appendedAtMs);
+    }
+    return oldest;
+  }
+
+  /** Gives back what was fetched and not handed out; portions that are open come again once their time is over. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#signal();
+    this.#leases.close();
+    const waiting = this.#waiting.splice(0);
+    if (waiting.length > 0) await this.#leases.giveBack(waiting.map(({ ackId }) => ackId));
+    await this.client.close();
+  }
+
+  // -------------------------------------------------------------- portions
+
+  #takeDue({ maxMessages, maxBytes, waitMs }: Limits, untilMs: number): LogPortion | undefined {
+    const first = this.#waiting[0];
+    if (first === undefined) return undefined;
+    const full = this.#waiting.length >= maxMessages || this.#waitingBytes >= maxBytes;
+    if (!full && performance.now() < Math.min(untilMs, first.fetchedAtMs + waitMs)) return undefined;
+    let bytes = 0;
+    let count = 0;
+    for (const held of this.#waiting) {
+      if (count > 0 && (count >= maxMessages || bytes + sizeBytesOf(held) > maxBytes)) break;
+      bytes += sizeBytesOf(held);
+      count++;
+    }
+    this.#waitingBytes -= bytes;
+    return this.#portionOf(this.#waiting.splice(0, count));
+  }
+
+  #portionOf(held: Held[]): LogPortion {
+    this.#open.add(held);
+    const ackIds = held.map(({ ackId }) => ackId);
+    let ended = false;
+    const end = () => {
+      if (ended) throw new PortionLostError("the portion has been done or abandoned already");
+      ended = true;
+      this.#open.delete(held);
+    };
+    return {
+      name: `${this.options.subscription.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, MAX_SUBSCRIPTION_IN_NAME)}-${Date.now()}-${randomBytes(8).toString("hex")}`,
+      exact: false,
+      // One that was published twice is one message, twice acknowledged.
+      messages: [...new Map(held.map(({ message }) => [message.id, message])).values()],
+      done: async () => {
+        end();
+        await this.#leases.acknowledge(ackIds, this.options.ackTimeoutMs ?? 15_000);
+      },
+      abandon: async () => {
+        end();
+        await this.#leases.giveBack(ackIds);
+      },
+    };
+  }
+
+  // -------------------------------------------------------------- fetching
+
+  #pull(): void {
+    while (this.#pulls < PULLS && !this.#closed) {
+      this.#pulls++;
+      void this.#pullWhileWanted().finally(() => this.#pulls--);
+    }
+  }
+
+  /** Until nobody waits: what is fetched beyond a portion is at most one answer a pull. */
+  async #pullWhileWanted(): Promise<void> {
+    while (this.#takers > 0 && !this.#closed) {
+      try {
+        await this.#fetch(false, PULL_TIMEOUT_MS);
+      } catch (error) {
+        if (this.#closed) return;
+        if (!isWorthRetrying(error)) this.options.logger?.error({ err: error }, "pubsub: messages cannot be pulled");
+        await this.#changed(PAUSE_AFTER_ERROR_MS);
+      }
+    }
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.#fetch(true, this.options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS);
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  async #fetch(returnImmediately: boolean, timeoutMs: number): Promise<void> {
+    const request = { subscription: this.#subscription, maxMessages: PULL_MESSAGES, returnImmediately };
+    const [{ receivedMessages }] = await this.client.pull(request, callOptions(timeoutMs));
+    this.#received(receivedMessages ?? []);
+  }
+
+  #received(received: readonly ReceivedMessage[]): void {
+    if (received.length === 0) return;
+    const fetchedAtMs = performance.now();
+    for (const { ackId, message } of received) {
+      const held = { ackId: ackId ?? "", message: receivedOf(message ?? {}), fetchedAtMs };
+      this.#waiting.push(held);
+      this.#waitingBytes += sizeBytesOf(held);
+    }
+    this.#leases.hold(received.map(({ ackId }) => ackId ?? ""));
+    this.#signal();
+  }
+
+  // -------------------------------------------------------------- waiting
+
+  #signal(): void {
+    this.#changes++;
+    for (const wake of this.#waiters) wake();
+  }
+
+  async #changed(withinMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, withinMs);
+      this.#waiters.add(wake);
+    });
+  }
+}
+
+const sizeBytesOf = ({ message }: Held): number => MESSAGE_BYTES + message.payload.byteLength;

@@ -1,0 +1,44 @@
+/** Which answers of Pub/Sub are worth another attempt, and how often that is made. */
+import { setTimeout as pause } from "node:timers/promises";
+import { StoreUnavailableError } from "../ports";
+
+/** gRPC codes: CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE. */
+const AGAIN: ReadonlySet<number> = new Set([1, 2, 4, 8, 10, 13, 14]);
+const ALREADY_EXISTS = 6;
+const NOT_FOUND = 5;
+const FIRST_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 2_000;
+
+export function isWorthRetrying(error: unknown): boolean {
+  return AGAIN.has(codeOf(error));
+}
+export const alreadyExists = (error: unknown): boolean => codeOf(error) === ALREADY_EXISTS;
+export const notFound = (error: unknown): boolean => codeOf(error) === NOT_FOUND;
+
+/**
+ * Attempts `call` until it succeeds, fails for good or `totalMs` is over; `call` gets what is left of it. Every call of this folder may be
+ * repeated: a message published twice has one id. Rejects with `StoreUnavailableError`.
+ */
+export async function retried<T>(totalMs: number, call: (leftMs: number) => Promise<T>): Promise<T> {
+  const untilMs = performance.now() + totalMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+    try {
+      return await call(Math.max(1, untilMs - performance.now()));
+    } catch (error) {
+      const jitteredMs = pauseMs * (0.5 + Math.random() / 2);
+      if (!isWorthRetrying(error) || performance.now() + jitteredMs >= untilMs) throw unavailable(error);
+      await pause(jitteredMs);
+    }
+  }
+}
+
+export function unavailable(error: unknown): StoreUnavailableError {
+  if (error instanceof StoreUnavailableError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new StoreUnavailableError(`Pub/Sub: ${reason}`, { cause: error });
+}
+
+function codeOf(error: unknown): number {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === "number" ? code : -1;
+}

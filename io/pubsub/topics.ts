@@ -1,0 +1,88 @@
+import {
+  callOptions,
+  type PubsubConnection,
+  publisherClient,
+  subscriberClient,
+  subscriptionName,
+  topicName,
+} from "./config";
+import { alreadyExists, notFound, retried } from "./retry";
+
+export interface PubsubSubscription {
+  topic: string;
+  subscription: string;
+  /** How long a reader may keep a message before it extends its time: 10 to 600. Default 60. */
+  ackDeadlineSeconds?: number;
+  /** How long messages that nobody acknowledges are kept. Default 7 days, Pub/Sub's most. */
+  retentionSeconds?: number;
+}
+
+const TOTAL_MS = 60_000;
+const ATTEMPT_MS = 10_000;
+
+/** Creates the topic unless it exists; says whether it was created. Rejects with `StoreUnavailableError`. */
+export async function ensurePubsubTopic(connection: PubsubConnection, topic: string): Promise<boolean> {
+  const client = await publisherClient(connection);
+  const name = topicName(connection.projectId, topic);
+  return made(() => client.createTopic({ name }, callOptions(ATTEMPT_MS)), client);
+}
+
+/** Creates the subscription unless it exists (it is then left as it is): one that never expires. The topic must exist. */
+export async function ensurePubsubSubscription(
+  connection: PubsubConnection,
+  options: PubsubSubscription,
+): Promise<boolean> {
+  const { topic, subscription, ackDeadlineSeconds = 60, retentionSeconds = 7 * 86_400 } = options;
+  const client = await subscriberClient(connection);
+  const request = {
+    name: subscriptionName(connection.projectId, subscription),
+    topic: topicName(connection.projectId, topic),
+    ackDeadlineSeconds,
+    messageRetentionDuration: { seconds: retentionSeconds },
+    // Without this, a subscription that nobody reads for 31 days is deleted, with its messages.
+    expirationPolicy: {},
+  };
+  return made(() => client.createSubscription(request, callOptions(ATTEMPT_MS)), client);
+}
+
+export async function deletePubsubTopic(connection: PubsubConnection, topic: string): Promise<void> {
+  const client = await publisherClient(connection);
+  const name = topicName(connection.projectId, topic);
+  await gone(() => client.deleteTopic({ topic: name }, callOptions(ATTEMPT_MS)), client);
+}
+
+export async function deletePubsubSubscription(connection: PubsubConnection, subscription: string): Promise<void> {
+  const client = await subscriberClient(connection);
+  const name = subscriptionName(connection.projectId, subscription);
+  await gone(() => client.deleteSubscription({ subscription: name }, callOptions(ATTEMPT_MS)), client);
+}
+
+async function made(create: () => Promise<unknown>, client: { close(): Promise<void> }): Promise<boolean> {
+  try {
+    return await retried(TOTAL_MS, async () => {
+      try {
+        await create();
+        return true;
+      } catch (error) {
+        if (alreadyExists(error)) return false;
+        throw error;
+      }
+    });
+  } finally {
+    await client.close();
+  }
+}
+
+async function gone(remove: () => Promise<unknown>, client: { close(): Promise<void> }): Promise<void> {
+  try {
+    await retried(TOTAL_MS, async () => {
+      try {
+        await remove();
+      } catch (error) {
+        if (!notFound(error)) throw error;
+      }
+    });
+  } finally {
+    await client.close();
+  }
+}
