@@ -59,8 +59,10 @@ export function decodeDeadLetters(content: Uint8Array): NewDeadLetter[] {
   const file = openContainer(content, schema, MAX_BLOCK_BYTES);
   const letters: NewDeadLetter[] = [];
   try {
-    const writer = file.otherSchema === undefined ? letterType : Type.forSchema(JSON.parse(file.otherSchema));
-    const resolver = letterType.createResolver(writer);
+    const resolver =
+      file.otherSchema === undefined
+        ? undefined
+        : letterType.createResolver(Type.forSchema(JSON.parse(file.otherSchema)));
     for (const { rowCount, rows } of file.blocks) {
       let at = 0;
       for (let row = 0; row < rowCount; row++) {

@@ -14,6 +14,8 @@ export interface GcsOptions {
   requestTimeoutMs?: number;
   /** Times an operation is tried in all. Default 6. */
   maxAttempts?: number;
+  /** No attempt begins later than this after the first. Default 60 s. */
+  retryWithinMs?: number;
   /** First pause before another attempt; doubles up to 5 s, with full jitter. Default 100. */
   retryPauseMs?: number;
   /** Uniform in [0, 1): the jitter of the pauses. */
@@ -42,6 +44,7 @@ export function gcsConfig(options: GcsOptions): GcsConfig {
     concurrency: atLeastOne("concurrency", options.concurrency ?? 16),
     requestTimeoutMs: atLeastOne("requestTimeoutMs", options.requestTimeoutMs ?? 30_000),
     maxAttempts: atLeastOne("maxAttempts", options.maxAttempts ?? 6),
+    retryWithinMs: atLeastOne("retryWithinMs", options.retryWithinMs ?? 60_000),
     retryPauseMs: atLeastOne("retryPauseMs", options.retryPauseMs ?? 100),
     random: options.random ?? Math.random,
   };

@@ -33,20 +33,25 @@ export function isPassing(error: unknown): boolean {
   return error instanceof ExchangeError || error instanceof DamagedAnswerError;
 }
 
-type RetryConfig = Pick<GcsConfig, "bucket" | "maxAttempts" | "retryPauseMs" | "random">;
+type RetryConfig = Pick<GcsConfig, "bucket" | "maxAttempts" | "retryWithinMs" | "retryPauseMs" | "random">;
 
 /**
  * Tries until the attempt succeeds, fails for good, or was the last one. Rejects with `StoreUnavailableError` that names the bucket, what was
  * attempted and the reason.
  */
 export async function withRetries<T>(what: string, config: RetryConfig, attempt: () => Promise<T>): Promise<T> {
+  const startedAtMs = performance.now();
   for (let made = 1; ; made++) {
     try {
       return await attempt();
     } catch (error) {
       if (!isPassing(error)) throw asUnavailable(what, config.bucket, error);
-      if (made >= config.maxAttempts) throw asUnavailable(`${what} (${made} attempts)`, config.bucket, error);
-      await pause(config.random() * Math.min(MAX_PAUSE_MS, config.retryPauseMs * 2 ** (made - 1)));
+      const pauseMs = config.random() * Math.min(MAX_PAUSE_MS, config.retryPauseMs * 2 ** (made - 1));
+      const isLate = performance.now() + pauseMs - startedAtMs > config.retryWithinMs;
+      if (made >= config.maxAttempts || isLate) {
+        throw asUnavailable(`${what} (${made} attempts)`, config.bucket, error);
+      }
+      await pause(pauseMs);
     }
   }
 }

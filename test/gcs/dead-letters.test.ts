@@ -69,9 +69,9 @@ describeWithServers("dead letters in Cloud Storage", ["gcs"], () => {
     const [service, commandLine] = [open(), open()];
     await service.append([letter("one"), letter("two")]);
     const [first, second] = await service.list({ limit: 2 });
-    await commandLine.markReplayed([first!.id], 900);
-    await service.markReplayed([first!.id, "an id of another store"], 800);
-    expect(await commandLine.list({ limit: 9, replayed: true })).toEqual([{ ...first, replayedAtMs: 900 }]);
+    await commandLine.markReplayed([first!.id], 1000);
+    await service.markReplayed([first!.id, "an id of another store"], 999);
+    expect(await commandLine.list({ limit: 9, replayed: true })).toEqual([{ ...first, replayedAtMs: 1000 }]);
     expect(await commandLine.list({ limit: 9, replayed: false })).toEqual([second]);
     expect(await commandLine.get("an id of another store")).toBeUndefined();
     await Promise.all([service.close(), commandLine.close()]);
@@ -133,7 +133,8 @@ describe("an object of dead letters", () => {
 
   it("splits what is large into blocks", () => {
     const letters = Array.from({ length: 5 }, (_, n) => letter("x".repeat(700_000 + n)));
-    expect(decodeDeadLetters(encodeDeadLetters("a", letters))).toEqual(letters);
+    const decoded = decodeDeadLetters(encodeDeadLetters("a", letters));
+    expect(decoded.map(({ payload }, n) => Buffer.compare(payload, letters[n]!.payload))).toEqual([0, 0, 0, 0, 0]);
   });
 });
 
