@@ -1,6 +1,9 @@
+import { type Schema, Type } from "avsc";
 import fc from "fast-check";
 import { AvroError } from "../../io/avro/binary";
+import { ContainerWriter } from "../../io/avro/container";
 import { decodeDeadLetters, encodeDeadLetters } from "../../io/avro/dead-letter-object";
+import { fingerprint, shippedSchema } from "../../io/avro/schema-registry";
 import { GcsDeadLetters, type GcsDeadLettersOptions } from "../../io/gcs/dead-letters";
 import { GcsObjects } from "../../io/gcs/objects";
 import type { NewDeadLetter } from "../../io/ports";
@@ -129,6 +132,22 @@ describe("an object of dead letters", () => {
         if (survived !== undefined) expect(survived).toEqual(letters);
       }),
     );
+  });
+
+  it("of an older or newer schema is read by name: fields it lacks have their defaults, others are passed over", () => {
+    const fields = (shippedSchema("dead-letter-v1") as { fields: { name: string }[] }).fields;
+    const other = {
+      type: "record",
+      name: "DeadLetter",
+      namespace: "viewmill.v1",
+      fields: [{ name: "host", type: "string" }, ...fields.filter(({ name }) => name !== "eventId")],
+    };
+    const text = JSON.stringify(other);
+    const file = new ContainerWriter("a", { text, crc: fingerprint(text).toString("hex") });
+    const { receivedAtMs, payload, ...rest } = letter("kept");
+    const row = { ...rest, payload: Buffer.from(payload), host: "h", receivedAt: receivedAtMs };
+    file.addBlock(2, Buffer.concat(Array(2).fill(Type.forSchema(other as Schema).toBuffer(row))));
+    expect(decodeDeadLetters(file.finish())).toEqual([letter("kept"), letter("kept")]);
   });
 
   it("splits what is large into blocks", () => {
