@@ -7,12 +7,13 @@ import { StoreUnavailableError } from "../../io/ports";
 import type { GcsEmulator } from "../../servers";
 import { archiveContract } from "../contracts/archive-contract";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { FaultyProxy } from "./faulty-proxy";
 import { BUCKET, freshPrefix, startGcsServer } from "./gcs-server";
 
 describeWithServers("the archive in Cloud Storage", ["gcs"], () => {
   let server: GcsEmulator;
   const archives: GcsArchive[] = [];
-  const open = (prefix = freshPrefix(), rest: { bucket?: string } = {}): GcsArchive => {
+  const open = (prefix = freshPrefix(), rest: { bucket?: string; endpoint?: string } = {}): GcsArchive => {
     const archive = new GcsArchive({ bucket: BUCKET, prefix, endpoint: server.endpoint, maxAttempts: 2, ...rest });
     archives.push(archive);
     return archive;
@@ -28,12 +29,17 @@ describeWithServers("the archive in Cloud Storage", ["gcs"], () => {
   archiveContract("GcsArchive", { open: async () => open() });
 
   it("lists more objects than a page has, in order", async () => {
-    const archive = open();
-    const names = Array.from({ length: 1205 }, (_, n) => `w-${String(n).padStart(5, "0")}.avro`);
+    const proxy = await FaultyProxy.start(server.endpoint);
+    proxy.pageObjects = 4;
+    const archive = open(freshPrefix(), { endpoint: proxy.endpoint });
+    const names = Array.from({ length: 30 }, (_, n) => `w-${String(n).padStart(5, "0")}.avro`);
     await Promise.all(names.map((name) => archive.write(5, name, Buffer.from(name))));
+    proxy.requests.length = 0;
     expect((await archive.list(5, 6)).map(({ name }) => name.split("/")[3])).toEqual(names);
+    expect(proxy.requests).toHaveLength(8);
     expect(await archive.list(6, 60)).toEqual([]);
-    expect(await archive.list(-1e9, 1e9)).toHaveLength(1205);
+    expect(await archive.list(-1e9, 1e9)).toHaveLength(30);
+    await proxy.stop();
   });
 
   it("sees only what is below its prefix, and passes over what is no archive object", async () => {

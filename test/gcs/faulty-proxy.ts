@@ -25,6 +25,8 @@ export type Fault =
 export class FaultyProxy {
   /** What becomes of the next requests, in order. */
   readonly faults: Fault[] = [];
+  /** Most objects of a page of a list; undefined: what the request says. */
+  pageObjects: number | undefined;
   /** Methods and paths of all requests. */
   readonly requests: string[] = [];
 
@@ -59,7 +61,11 @@ export class FaultyProxy {
         return;
       }
       const body = Buffer.concat(chunks);
-      const sent = request(new URL(asked.url ?? "", target), { method: asked.method, headers: asked.headers });
+      const url =
+        this.pageObjects === undefined
+          ? asked.url
+          : asked.url?.replace(/maxResults=\d+/, `maxResults=${this.pageObjects}`);
+      const sent = request(new URL(url ?? "", target), { method: asked.method, headers: asked.headers });
       sent.on("error", () => answer.destroy());
       if (fault === "request cut") {
         sent.write(body.subarray(0, body.length >> 1), () => sent.destroy());
