@@ -4,7 +4,7 @@ import type { Cell, Granularity, Total, VideoCount } from "../ports";
 import { decodeCell } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { MinuteScan } from "./minute-scan";
-import { columnRange, escaped } from "./row-filters";
+import { allOf, columnRange, escaped, minutesOfType } from "./row-filters";
 import {
   DAY_FAMILY,
   dayStartHour,
@@ -42,7 +42,7 @@ export class CounterReads {
 
   async totals(videoId: string): Promise<Map<string, Total>> {
     const tableName = this.connection.tables.summaries;
-    const filter = { familyNameRegexFilter: TOTAL_FAMILY };
+    const filter = allOf(TOTAL_FAMILY);
     const rows = await readRows(this.connection, { tableName, keys: [summaryRowKey(videoId)], filter });
     return new Map(
       totalsOf(rows[0]).map(({ eventType, count, sum, lastEventAtMs }) => [eventType, { count, sum, lastEventAtMs }]),
@@ -63,13 +63,13 @@ export class CounterReads {
     const rows = await readRows(this.connection, {
       tableName: this.connection.tables.minutes,
       keys: hours.map((hour) => minuteRowKey(videoId, hour)),
-      filter: { columnQualifierRegexFilter: Buffer.from(`..:${escaped(eventType)}`, "latin1") },
+      filter: minutesOfType(eventType),
     });
     const cells: Cell[] = [];
     for (const row of rows) {
       const hour = hourOfMinuteRow(row.key);
       for (const { qualifier, version, value } of row.cells) {
-        const minute = hour * 60 + Number(qualifier.slice(0, 2));
+        const minute = hour * 60 + Number(qualifier.slice(-2));
         const { count, sum } = decodeCell(version, value);
         if (count !== 0 && minute >= fromMinute && minute < toMinute)
           cells.push({ startMs: minute * MINUTE_MS, count, sum });
@@ -119,7 +119,7 @@ export class CounterReads {
   }
 
   async *allTotals(): AsyncGenerator<Named & Total, void, undefined> {
-    for await (const row of this.#allSummaries({ familyNameRegexFilter: TOTAL_FAMILY })) {
+    for await (const row of this.#allSummaries(allOf(TOTAL_FAMILY))) {
       const videoId = videoOfSummaryRow(row.key);
       for (const total of totalsOf(row)) yield { videoId, ...total };
     }

@@ -27,7 +27,7 @@ export class KnownMinutes {
   constructor(row: Row | undefined, writerId: string) {
     this.marks = marksOf(row?.cells ?? [], writerId);
     for (const { family, qualifier, version, value } of row?.cells ?? []) {
-      if (family === MINUTE_FAMILY) this.#set(qualifier.slice(3), qualifier.slice(0, 2), decodeCell(version, value));
+      if (family === MINUTE_FAMILY) this.#set(qualifier.slice(0, -3), qualifier.slice(-2), decodeCell(version, value));
     }
   }
 
@@ -38,7 +38,7 @@ export class KnownMinutes {
   /** Notes a write; its version must be larger than the known one. */
   write(type: string, minute: string, cell: CounterCell): Mutation {
     this.#set(type, minute, cell);
-    return setCell(MINUTE_FAMILY, `${minute}:${type}`, cell.version, encodeCell(cell));
+    return setCell(MINUTE_FAMILY, `${type}:${minute}`, cell.version, encodeCell(cell));
   }
 
   get types(): Iterable<string> {

@@ -8,7 +8,7 @@ import { type CounterCell, encodeCell } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { KnownMinutes, KnownSummary, type LevelFamily, marksOf } from "./known-rows";
 import { pauseMs } from "./retry";
-import { columnRange, escaped } from "./row-filters";
+import { allOf, columnRange, escaped } from "./row-filters";
 import {
   DAY_FAMILY,
   FIRST_HOUR,
@@ -86,7 +86,7 @@ export class LevelRepair {
     const mutations = summary.takeMutations();
     if (mutations.length > 0)
       await mutateRows(this.connection, table, [{ key, mutations: [this.#mark(), ...mutations] }]);
-    const filter = { familyNameRegexFilter: WRITER_FAMILY };
+    const filter = allOf(WRITER_FAMILY);
     const [row] = await readRows(this.connection, { tableName: table, keys: [key], filter });
     return marksOf(row?.cells ?? [], this.writerId) === summary.marks;
   }

@@ -2,7 +2,7 @@
 import type { MinuteCounts } from "../../domain/minute-counts";
 import { decodeCell } from "./cells";
 import type { BigtableConnection } from "./connection";
-import { columnRange, escaped } from "./row-filters";
+import { allOf, minutesOfType } from "./row-filters";
 import {
   FIRST_HOUR,
   hourOfMinuteRow,
@@ -64,13 +64,13 @@ export class MinuteScan {
   ): Promise<void> {
     if (fromMinute >= toMinute) return;
     const { minutes: table } = this.connection.tables;
-    const filter = { columnQualifierRegexFilter: Buffer.from(`..:${escaped(eventType)}`, "latin1") };
+    const filter = minutesOfType(eventType);
     await this.#eachSalt(async (salt) => {
       const range = minuteRowRange(salt, Math.floor(fromMinute / 60), Math.ceil(toMinute / 60));
       for await (const { key, cells } of pages(this.connection, table, range, filter)) {
         const firstMinute = hourOfMinuteRow(key) * 60;
         for (const { qualifier, version, value } of cells) {
-          const minute = firstMinute + Number(qualifier.slice(0, 2));
+          const minute = firstMinute + Number(qualifier.slice(-2));
           if (minute < fromMinute || minute >= toMinute) continue;
           const { count } = decodeCell(version, value);
           if (count !== 0) take(videoOfMinuteRow(key), count);
@@ -82,8 +82,11 @@ export class MinuteScan {
   /** Minutes of one hour. */
   async #held(fromMinute: number, toMinute: number, max: number): Promise<Map<number, HeldCell[]> | "too-many"> {
     const hour = Math.floor(fromMinute / 60);
-    const last = minuteText(toMinute - 1);
-    const filter = columnRange(MINUTE_FAMILY, minuteText(fromMinute), `${last}~`);
+    const wanted = Array.from({ length: toMinute - fromMinute }, (_, n) => minuteText(fromMinute + n)).join("|");
+    const filter =
+      toMinute - fromMinute === 60
+        ? allOf(MINUTE_FAMILY)
+        : { columnQualifierRegexFilter: Buffer.from(`.*:(${wanted})`, "latin1") };
     const minutes = new Map<number, HeldCell[]>();
     let held = 0;
     await this.#eachSalt(async (salt) => {
@@ -93,8 +96,8 @@ export class MinuteScan {
         for (const { qualifier, version, value } of row.cells) {
           const { count, sum, lastMs } = decodeCell(version, value);
           if (count === 0) continue;
-          const minute = hour * 60 + Number(qualifier.slice(0, 2));
-          const cell = { videoId, type: qualifier.slice(3), count, sum, lastMs, correction: correctionOf(version) };
+          const minute = hour * 60 + Number(qualifier.slice(-2));
+          const cell = { videoId, type: qualifier.slice(0, -3), count, sum, lastMs, correction: correctionOf(version) };
           const cells = minutes.get(minute);
           if (cells === undefined) minutes.set(minute, [cell]);
           else cells.push(cell);

@@ -1,6 +1,6 @@
 /**
  * Names of rows and columns, readable with any tool:
- *   minutes    `<salt>#YYYYMMDDHH#<videoId>`   m `MM:TYPE`
+ *   minutes    `<salt>#YYYYMMDDHH#<videoId>`   m `TYPE:MM`
  *   summaries  `<salt>#<videoId>`              h `YYYYMMDDHH:TYPE`, d `YYYYMMDD:TYPE`, mo `YYYYMM:TYPE`, t `TYPE`
  * and in both w `<writer>`: when each writer last wrote the row. Times are UTC and sort as text.
  */

@@ -5,7 +5,7 @@
  */
 import type { BigtableConnection } from "./connection";
 import { KnownMinutes, KnownSummary, marksOf } from "./known-rows";
-import { columnRange } from "./row-filters";
+import { allOf, columnRange } from "./row-filters";
 import { DAY_FAMILY, HOUR_FAMILY, MONTH_FAMILY, TOTAL_FAMILY, WRITER_FAMILY } from "./row-keys";
 import { forEachOf, type Row, type RowFilter, readRows } from "./rows";
 
@@ -50,7 +50,7 @@ export class RowLoader {
 
   /** The writers' marks on rows; `own`: this writer's. */
   async marks(tableName: string, keys: readonly string[]): Promise<Map<string, { others: string; own: number }>> {
-    const rows = await this.#rows(tableName, keys, { familyNameRegexFilter: WRITER_FAMILY });
+    const rows = await this.#rows(tableName, keys, allOf(WRITER_FAMILY));
     return new Map(
       keys.map((key) => {
         const cells = rows.get(key)?.cells ?? [];
