@@ -1,3 +1,15 @@
+/**
+ * Rows of the ledger's table, times in UTC:
+ *   `o#YYYYMMDDHHMM`   what a minute is made of: o `<object>` its numbers, g `<object>` its messages, s how often the minute was written (`all`) and
+ *                      changed (`changed`)
+ *   `b#YYYYMMDDHH`     the books of an hour: b `MM` made from the row above, p `MM:<partition>` the stream's, a `MM` the audit's mark
+ *   `q#YYYYMMDD`       of every hour `HH` of a day which minutes are audited: a, made from the row above
+ *   `p#log`            b `archived`: its version is the time through which the log is archived
+ *   `r#<time>#<id>`    reports of audits, the newest first
+ */
+import { FIRST_HOUR, hourText, LAST_HOUR, minuteText } from "./row-keys";
+import type { KeyRange } from "./rows";
+
 export const OBJECTS_FAMILY = "o";
 export const MESSAGES_FAMILY = "g";
 export const SEQUENCE_FAMILY = "s";
@@ -5,3 +17,46 @@ export const BOOKS_FAMILY = "b";
 export const PARTITION_FAMILY = "p";
 export const AUDITED_FAMILY = "a";
 export const AUDIT_FAMILY = "r";
+
+export const WRITES = "all";
+export const CHANGES = "changed";
+
+export function objectsKey(minute: number): string {
+  return `o#${hourText(Math.floor(minute / 60))}${minuteText(minute)}`;
+}
+export function booksKey(hour: number): string {
+  return `b#${hourText(hour)}`;
+}
+export function auditedKey(day: string): string {
+  return `q#${day}`;
+}
+
+export const PROGRESS_KEY = "p#log";
+
+/** No Date is later. */
+const LAST_MS = 8_640_000_000_000_000;
+
+export function reportKey(startedAtMs: number, id: string): string {
+  return `r#${String(LAST_MS - startedAtMs).padStart(17, "0")}#${id}`;
+}
+
+export const REPORTS: KeyRange = { start: "r#", end: "r$" };
+
+/** Minutes that have keys, of [fromMinute, toMinute); undefined: none has. */
+export function storableMinutes(fromMinute: number, toMinute: number): { from: number; to: number } | undefined {
+  const from = Math.max(Math.ceil(fromMinute), FIRST_HOUR * 60);
+  const to = Math.min(Math.ceil(toMinute), LAST_HOUR * 60 + 60);
+  return from < to ? { from, to } : undefined;
+}
+
+/** Keys of the rows that hold any of these minutes; both ends must be storable. */
+export function objectsRange(from: number, to: number): KeyRange {
+  return { start: objectsKey(from), end: `${objectsKey(to - 1)}\0` };
+}
+export function booksRange(from: number, to: number): KeyRange {
+  return { start: booksKey(Math.floor(from / 60)), end: `${booksKey(Math.floor((to - 1) / 60))}\0` };
+}
+export function auditedRange(from: number, to: number): KeyRange {
+  const day = (minute: number) => hourText(Math.floor(minute / 60)).slice(0, 8);
+  return { start: auditedKey(day(from)), end: `${auditedKey(day(to - 1))}\0` };
+}
