@@ -1,10 +1,10 @@
 /** Apache Kafka: one node, KRaft, broker and controller in one process. */
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Kafka, logLevel } from "kafkajs";
 import { installed, type Recipe, runTool } from "./cache";
 import { freePort } from "./free-port";
 import { javaArgs } from "./java";
+import { kafkaAnswers } from "./kafka-answers";
 import { jarsRecipe } from "./maven";
 import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from "./server-process";
 import { VERSIONS } from "./versions";
@@ -12,7 +12,6 @@ import { VERSIONS } from "./versions";
 /** Large enough for every test of messages that are too large for somebody else. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const CLUSTER_ID = "dmlld21pbGwtc2VydmVycw";
-const ANSWER_MS = 5_000;
 /** A killed broker may come back only once its session is over: with Kafka's 9 s that was 14 s. */
 const SESSION_TIMEOUT_MS = 3_000;
 
@@ -114,23 +113,4 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
     await server.start();
     return serverOf("kafka", { bootstrap }, server, folder);
   });
-}
-
-/** True once the broker is registered and has a controller. */
-export async function kafkaAnswers(bootstrap: string): Promise<boolean> {
-  const admin = new Kafka({
-    clientId: "viewmill-servers",
-    brokers: [bootstrap],
-    logLevel: logLevel.NOTHING,
-    connectionTimeout: ANSWER_MS,
-    requestTimeout: ANSWER_MS,
-    retry: { retries: 0 },
-  }).admin();
-  try {
-    await admin.connect();
-    const { brokers, controller } = await admin.describeCluster();
-    return brokers.length > 0 && controller !== null && controller >= 0;
-  } finally {
-    await admin.disconnect();
-  }
 }
