@@ -6,6 +6,8 @@ export interface FaultProxy {
   readonly address: string;
   /** Connections that are open now. */
   readonly connections: number;
+  /** What has arrived and waits for its time. */
+  readonly heldBytes: number;
   /** Resets what is open and whatever comes, until `pass`. */
   cut(): void;
   /** Everything goes through again at once: ends `cut`, `delay` and `swallowAnswers`. Answers swallowed so far stay lost. */
@@ -25,13 +27,14 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
 }
 
 /** Data that may wait for its time in one direction of a connection before the sender is asked to pause. */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+const MAX_HELD_BYTES = 4 * 1024 * 1024;
 
 class TcpFaultProxy implements FaultProxy {
   readonly #server: NetServer;
   readonly #host: string;
   readonly #port: number;
   readonly #sockets = new Set<Socket>();
+  readonly #ways = new Set<Way>();
   #mode: "pass" | "cut" = "pass";
   #delayMs = 0;
   #swallow = false;
@@ -60,6 +63,10 @@ class TcpFaultProxy implements FaultProxy {
     return this.#sockets.size / 2;
   }
 
+  get heldBytes(): number {
+    return [...this.#ways].reduce((sum, way) => sum + way.heldBytes, 0);
+  }
+
   cut(): void {
     this.#mode = "cut";
     for (const socket of this.#sockets) socket.resetAndDestroy();
@@ -67,12 +74,13 @@ class TcpFaultProxy implements FaultProxy {
 
   pass(): void {
     this.#mode = "pass";
-    this.#delayMs = 0;
     this.#swallow = false;
+    this.delay(0);
   }
 
   delay(ms: number): void {
     this.#delayMs = ms;
+    for (const way of this.#ways) way.flush();
   }
 
   swallowAnswers(on: boolean): void {
@@ -111,40 +119,61 @@ class TcpFaultProxy implements FaultProxy {
     this.#carry(server, client, () => this.#swallow);
   }
 
-  /** Carries bytes and the end of them, in order, each piece at its time. */
   #carry(from: Socket, to: Socket, dropped: () => boolean): void {
-    const waiting: { atMs: number; bytes: Buffer | "end" }[] = [];
-    let waitingBytes = 0;
-    let timer: NodeJS.Timeout | undefined;
-    const flush = (): void => {
-      timer = undefined;
-      for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-        const restMs = this.#delayMs === 0 ? 0 : next.atMs - performance.now();
-        if (restMs > 0) {
-          timer = setTimeout(flush, Math.ceil(restMs));
-          return;
-        }
-        waiting.shift();
-        if (next.bytes === "end") to.end();
-        else {
-          waitingBytes -= next.bytes.length;
-          if (!to.destroyed && !to.writableEnded && !to.write(next.bytes)) {
-            from.pause();
-            to.once("drain", () => from.resume());
-          }
-        }
+    const way = new Way(from, to, () => this.#delayMs, dropped);
+    this.#ways.add(way);
+    from.once("close", () => {
+      way.close();
+      this.#ways.delete(way);
+    });
+  }
+}
+
+/** One direction of a connection: carries bytes and the end of them, in order, each piece at its time. */
+class Way {
+  heldBytes = 0;
+  readonly #held: { sinceMs: number; bytes: Buffer | "end" }[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly from: Socket,
+    private readonly to: Socket,
+    private readonly delayMs: () => number,
+    dropped: () => boolean,
+  ) {
+    from.on("data", (bytes) => {
+      if (!dropped()) this.#push(bytes);
+    });
+    from.on("end", () => this.#push("end"));
+    to.on("drain", () => this.flush());
+  }
+
+  #push(bytes: Buffer | "end"): void {
+    this.#held.push({ sinceMs: performance.now(), bytes });
+    if (bytes !== "end") this.heldBytes += bytes.length;
+    this.flush();
+  }
+
+  /** Sends on whatever's time has come; asks the sender to pause while too much waits. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    for (let next = this.#held[0]; next !== undefined && !this.to.writableNeedDrain; next = this.#held[0]) {
+      const restMs = next.sinceMs + this.delayMs() - performance.now();
+      if (restMs > 0) {
+        this.#timer = setTimeout(() => this.flush(), Math.ceil(restMs));
+        break;
       }
-      if (waitingBytes === 0 && !to.writableNeedDrain) from.resume();
-    };
-    const push = (bytes: Buffer | "end"): void => {
-      if (bytes !== "end" && dropped()) return;
-      waiting.push({ atMs: performance.now() + this.#delayMs, bytes });
-      if (bytes !== "end") waitingBytes += bytes.length;
-      if (waitingBytes > MAX_WAITING_BYTES) from.pause();
-      if (timer === undefined) flush();
-    };
-    from.on("data", push);
-    from.on("end", () => push("end"));
-    from.on("close", () => clearTimeout(timer));
+      this.#held.shift();
+      if (next.bytes !== "end") this.heldBytes -= next.bytes.length;
+      if (this.to.destroyed || this.to.writableEnded) continue;
+      if (next.bytes === "end") this.to.end();
+      else this.to.write(next.bytes);
+    }
+    if (this.heldBytes > MAX_HELD_BYTES) this.from.pause();
+    else this.from.resume();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
   }
 }

@@ -7,7 +7,7 @@ import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { groupAlive, killGroup } from "./process-group";
 
-const GONE_DEADLINE_MS = 10_000;
+const GONE_DEADLINE_MS = 5_000;
 const POLL_MS = 10;
 
 const pids = new Set<number>();

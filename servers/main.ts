@@ -4,7 +4,7 @@ import { closeSync, openSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { Argument, Command } from "commander";
 import { fetchServers } from "./fetch-servers";
-import { forget, type Holding, holdings, logFileFor, startOf } from "./running";
+import { DEFAULT_STATE_FOLDER, type Holding, RunningServers, startOf } from "./running";
 import { logTail } from "./server-process";
 import { type Addresses, answers, environmentFor } from "./stack";
 import { missingTools, SERVER_NAMES, type ServerName } from "./tools";
@@ -13,10 +13,12 @@ const UP_DEADLINE_MS = 10 * 60_000;
 const DOWN_DEADLINE_MS = 60_000;
 const POLL_MS = 100;
 
+let state: RunningServers;
+
 const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, POLL_MS));
 
 const running = (): [ServerName, Addresses][] =>
-  holdings().flatMap(({ servers }) => Object.entries(servers) as [ServerName, Addresses][]);
+  state.holdings().flatMap(({ servers }) => Object.entries(servers) as [ServerName, Addresses][]);
 
 async function fetchAll(names: readonly ServerName[]): Promise<void> {
   const missing = missingTools(names);
@@ -39,27 +41,27 @@ async function up(chosen: readonly ServerName[]): Promise<void> {
 }
 
 async function startHolder(names: readonly ServerName[]): Promise<void> {
-  const starting = logFileFor(process.pid);
+  const starting = state.logFileFor(process.pid);
   const log = openSync(starting, "w");
-  const holder = spawn(process.execPath, [join(__dirname, "holder.js"), ...names], {
+  const holder = spawn(process.execPath, [join(__dirname, "holder.js"), state.folder, ...names], {
     detached: true,
     stdio: ["ignore", log, log],
   });
   closeSync(log);
   holder.unref();
   const pid = holder.pid!;
-  renameSync(starting, logFileFor(pid));
+  renameSync(starting, state.logFileFor(pid));
   let over = false;
   holder.once("exit", () => {
     over = true;
   });
   console.log(`starting ${names.join(", ")}`);
   const endsAt = performance.now() + UP_DEADLINE_MS;
-  while (!holdings().some((each) => each.pid === pid && each.ready)) {
+  while (!state.holdings().some((each) => each.pid === pid && each.ready)) {
     if (over || performance.now() > endsAt) {
       if (!over) await end({ pid });
-      const why = logTail(logFileFor(pid));
-      forget(pid);
+      const why = logTail(state.logFileFor(pid));
+      state.forget(pid);
       throw new Error(`the servers did not come up\n${why}`);
     }
     await wait();
@@ -67,7 +69,7 @@ async function startHolder(names: readonly ServerName[]): Promise<void> {
 }
 
 async function down(): Promise<void> {
-  const all = holdings();
+  const all = state.holdings();
   await Promise.all(all.map(end));
   const names = all.flatMap(({ servers }) => Object.keys(servers));
   console.log(names.length === 0 ? "nothing was up" : `down: ${names.join(", ")}`);
@@ -83,7 +85,7 @@ async function end({ pid }: Pick<Holding, "pid">): Promise<void> {
     if (performance.now() > endsAt) process.kill(pid, "SIGKILL");
     await wait();
   }
-  forget(pid);
+  state.forget(pid);
 }
 
 async function status(): Promise<void> {
@@ -103,9 +105,12 @@ const ask = (name: ServerName, addresses: Addresses): Promise<string> =>
   );
 
 const names = new Argument("[names...]", "which; default all").choices([...SERVER_NAMES]);
-const program = new Command("servers").description(
-  "Real servers and official emulators, for tests and for trying things out.",
-);
+const program = new Command("servers")
+  .option("--state <folder>", "where it is noted what is up", DEFAULT_STATE_FOLDER)
+  .hook("preAction", () => {
+    state = new RunningServers(program.opts<{ state: string }>().state);
+  })
+  .description("Real servers and official emulators, for tests and for trying things out.");
 program.command("up").description("start them, and leave them running").addArgument(names).action(up);
 program.command("down").description("stop what `up` started, and remove its data").action(down);
 program.command("status").description("which answer, and where").action(status);

@@ -1,4 +1,4 @@
-/** What `npm run servers -- up` has left running: one file for each holder process, in the checkout's own .cache/running. */
+/** What `npm run servers -- up` has left running: one file for each holder process, in a folder. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { ROOT } from "./cache";
 import type { Running } from "./stack";
 
 /** Not in the cache proper: checkouts may share that, and each has servers of its own. */
-const FOLDER = join(ROOT, ".cache", "running");
+export const DEFAULT_STATE_FOLDER = join(ROOT, ".cache", "running");
 
 export interface Holding {
   /** The process that holds the servers; with it they end. */
@@ -16,45 +16,45 @@ export interface Holding {
   /** False while its servers come up. */
   ready: boolean;
   servers: Running;
-  /** What the holder prints. */
-  logFile: string;
 }
 
-export const logFileFor = (pid: number): string => {
-  mkdirSync(FOLDER, { recursive: true });
-  return join(FOLDER, `${pid}.log`);
-};
-
-const fileOf = (pid: number): string => join(FOLDER, `${pid}.json`);
-
-export function write(holding: Holding): void {
-  mkdirSync(FOLDER, { recursive: true });
-  const temporary = `${fileOf(holding.pid)}.tmp`;
-  writeFileSync(temporary, JSON.stringify(holding, null, 2));
-  renameSync(temporary, fileOf(holding.pid));
-}
-
-export function forget(pid: number): void {
-  for (const name of [`${pid}.json`, `${pid}.log`]) rmSync(join(FOLDER, name), { force: true });
-}
-
-/** Those whose holder is alive; what others left is removed, their servers ended with them. */
-export function holdings(): Holding[] {
-  mkdirSync(FOLDER, { recursive: true });
-  const found: Holding[] = [];
-  for (const name of readdirSync(FOLDER).filter((each) => each.endsWith(".json"))) {
-    const holding = JSON.parse(readFileSync(join(FOLDER, name), "utf8")) as Holding;
-    if (startOf(holding.pid) === holding.startedAt) found.push(holding);
-    else forget(holding.pid);
+export class RunningServers {
+  constructor(readonly folder: string) {
+    mkdirSync(folder, { recursive: true });
   }
-  return found;
+
+  logFileFor(pid: number): string {
+    return join(this.folder, `${pid}.log`);
+  }
+
+  write(holding: Holding): void {
+    const file = join(this.folder, `${holding.pid}.json`);
+    writeFileSync(`${file}.tmp`, JSON.stringify(holding, null, 2));
+    renameSync(`${file}.tmp`, file);
+  }
+
+  forget(pid: number): void {
+    for (const name of [`${pid}.json`, `${pid}.log`]) rmSync(join(this.folder, name), { force: true });
+  }
+
+  /** Those whose holder is alive; what others left is removed, their servers ended with them. */
+  holdings(): Holding[] {
+    const found: Holding[] = [];
+    for (const name of readdirSync(this.folder).filter((each) => each.endsWith(".json"))) {
+      const holding = JSON.parse(readFileSync(join(this.folder, name), "utf8")) as Holding;
+      if (startOf(holding.pid) === holding.startedAt) found.push(holding);
+      else this.forget(holding.pid);
+    }
+    return found;
+  }
 }
 
-/** When a process started; undefined when there is none. */
+/** When a process started; undefined when there is none, or what is left of it waits only for somebody to ask how it ended. */
 export function startOf(pid: number): string | undefined {
-  const { stdout } = spawnSync("ps", ["-o", "lstart=", "-p", String(pid)], {
+  const { stdout } = spawnSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], {
     encoding: "utf8",
     env: { ...process.env, LC_ALL: "C" },
   });
-  return stdout.trim() || undefined;
+  const [state, ...started] = stdout.trim().split(/\s+/);
+  return state === undefined || state === "" || state.startsWith("Z") ? undefined : started.join(" ");
 }
