@@ -1,17 +1,11 @@
 /** What a test may ask of the machine: whether a process or folder is there, and waiting until it is not. */
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { startOf } from "../../servers/running";
 
 const POLL_MS = 20;
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
+export const isAlive = (pid: number): boolean => startOf(pid) !== undefined;
 
 /** Resolves once `condition`; rejects with `what` after the deadline. */
 export async function until(
