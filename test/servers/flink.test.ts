@@ -12,7 +12,7 @@ import { getJson } from "../../servers/http-answers";
 import { isAlive, until } from "./processes";
 import { COLD_START_MS, describeWithServers } from "./with-servers";
 
-const RECOVERY_MS = 90_000;
+const RECOVERY_MS = 180_000;
 
 interface Checkpoints {
   counts: { completed: number; restored: number };
@@ -48,8 +48,14 @@ class Job {
     return (await getJson(`${this.cluster.restUrl}/jobs/${this.id}/checkpoints`)) as Checkpoints;
   }
 
+  /** Asks again for as long as the JobManager does not listen. Its slots are free afterwards. */
   async cancel(): Promise<void> {
-    await fetch(`${this.cluster.restUrl}/jobs/${this.id}?mode=cancel`, { method: "PATCH" });
+    const url = `${this.cluster.restUrl}/jobs/${this.id}`;
+    const cancelled = async () => {
+      await fetch(`${url}?mode=cancel`, { method: "PATCH" });
+      return ((await getJson(url)) as { state: string }).state === "CANCELED";
+    };
+    await until("it is cancelled", () => cancelled().catch(() => false), RECOVERY_MS);
   }
 
   async running(): Promise<boolean> {
