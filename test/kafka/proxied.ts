@@ -1,0 +1,14 @@
+import { connect } from "node:net";
+import type { KafkaConnection } from "../../io/kafka/config";
+import type { FaultProxy } from "../../servers";
+
+/** Whatever address the brokers advertise, the way to them leads through the proxy. */
+export function through(proxy: FaultProxy): KafkaConnection {
+  const at = proxy.address.lastIndexOf(":");
+  const target = { host: proxy.address.slice(0, at), port: Number(proxy.address.slice(at + 1)) };
+  return {
+    brokers: [proxy.address],
+    socketFactory: ({ onConnect }) => connect(target, onConnect),
+    requestTimeoutMs: 1_000,
+  };
+}
