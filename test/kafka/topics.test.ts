@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto";
+import { Kafka, type KafkaMessage, logLevel } from "kafkajs";
+import { KafkaDeadLetterTopic } from "../../io/kafka/dead-letter-topic";
+import { KafkaEventLog } from "../../io/kafka/event-log";
+import { ensureKafkaTopic } from "../../io/kafka/topics";
+import { MessageTooLargeError } from "../../io/messages/errors";
+import { StoreUnavailableError } from "../../io/ports";
+import { type KafkaServer, startKafka } from "../../servers";
+import { batchOf } from "../contracts/embedded-log-contract";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+
+describeWithServers("Kafka topics", ["kafka"], () => {
+  let kafka: KafkaServer;
+  beforeAll(async () => {
+    kafka = await startKafka();
+  }, COLD_START_MS);
+  afterAll(() => kafka?.stop());
+
+  it("a dead letter is published whole, with what is known of it as headers", async () => {
+    const connection = { brokers: [kafka.bootstrap] };
+    const topic = `letters-${randomUUID()}`;
+    expect(await ensureKafkaTopic(connection, { topic, partitions: 1 })).toBe(true);
+    expect(await ensureKafkaTopic(connection, { topic, partitions: 1 })).toBe(false);
+    const letters = await KafkaDeadLetterTopic.open({ ...connection, topic });
+    const payload = Buffer.from([0, 255, 1, 254]);
+    await letters.publishDeadLetter({
+      receivedAtMs: 5,
+      reason: "bad-video-id",
+      detail: "é".repeat(2_000),
+      eventId: "event-1",
+      payload,
+      contentType: "application/json",
+      source: "ingest",
+    });
+    await letters.close();
+    const consumer = new Kafka({ brokers: [kafka.bootstrap], logLevel: logLevel.NOTHING }).consumer({
+      groupId: randomUUID(),
+    });
+    await consumer.subscribe({ topic, fromBeginning: true });
+    const message = await new Promise<KafkaMessage>((resolve) => {
+      void consumer.run({ eachMessage: async (each) => resolve(each.message) });
+    });
+    await consumer.disconnect();
+    expect(message.value!.equals(payload)).toBe(true);
+    const headers = Object.fromEntries(Object.entries(message.headers!).map(([name, value]) => [name, String(value)]));
+    expect(headers).toEqual({
+      "viewmill-reason": "bad-video-id",
+      "viewmill-detail": "é".repeat(512),
+      "viewmill-event-id": "event-1",
+      "viewmill-source": "ingest",
+      "viewmill-received-at": "5",
+      "viewmill-content-type": "application/json",
+    });
+  }, 30_000);
+
+  it("a message above the bound is refused by the log, and one above the topic's bound by the broker, without hurting others", async () => {
+    const connection = { brokers: [kafka.bootstrap] };
+    const topic = `small-${randomUUID()}`;
+    await ensureKafkaTopic(connection, { topic, partitions: 1, maxMessageBytes: 100_000 });
+    const log = await KafkaEventLog.open({ ...connection, topic, maxMessageBytes: 300_000, maxRequestBytes: 100_000 });
+    await expect(log.append(batchOf("x".repeat(300_000)))).rejects.toThrow(/bound of 300000/);
+    const [tooLarge, fits] = await Promise.allSettled([
+      log.append(batchOf("x".repeat(200_000))),
+      log.append(batchOf("fits")),
+    ]);
+    expect(tooLarge).toMatchObject({ reason: expect.any(MessageTooLargeError) });
+    expect(fits!.status).toBe("fulfilled");
+    await log.close();
+  }, 30_000);
+
+  it("a log does not open on a topic that does not exist", async () => {
+    const options = { brokers: [kafka.bootstrap], topic: "nowhere" };
+    await expect(KafkaEventLog.open(options)).rejects.toThrow(StoreUnavailableError);
+  }, 30_000);
+
+  it("an idle connection costs no timer, and warns of none", async () => {
+    const { prototype } = require("kafkajs/src/network/requestQueue") as {
+      prototype: { checkPendingRequests(): void };
+    };
+    const warnings: string[] = [];
+    const warned = (warning: Error) => warnings.push(warning.name);
+    process.on("warning", warned);
+    const connection = { brokers: [kafka.bootstrap] };
+    const topic = `idle-${randomUUID()}`;
+    await ensureKafkaTopic(connection, { topic, partitions: 1 });
+    const log = await KafkaEventLog.open({ ...connection, topic });
+    const looks = vi.spyOn(prototype, "checkPendingRequests");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(looks.mock.calls.length).toBeLessThan(5);
+    looks.mockRestore();
+    await log.close();
+    process.off("warning", warned);
+    expect(warnings).not.toContain("TimeoutNegativeWarning");
+  }, 30_000);
+});

@@ -1,0 +1,169 @@
+import { randomUUID } from "node:crypto";
+import { MessageTooLargeError } from "../../io/messages/errors";
+import { StoreUnavailableError } from "../../io/ports";
+import { PubsubDeadLetterTopic } from "../../io/pubsub/dead-letter-topic";
+import { PubsubEventLog } from "../../io/pubsub/event-log";
+import { PubsubLogSubscription } from "../../io/pubsub/log-subscription";
+import { ensurePubsubSubscription, ensurePubsubTopic } from "../../io/pubsub/topics";
+import { type FaultProxy, type PubsubEmulator, startFaultProxy, startPubsubEmulator } from "../../servers";
+import { seeded } from "../contracts/condition";
+import { batchOf } from "../contracts/embedded-log-contract";
+import { drain, nextPortion, textOf } from "../contracts/shared-log-contract";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const projectId = "viewmill-test";
+
+describeWithServers("Pub/Sub behind a failing network", ["pubsub"], () => {
+  let pubsub: PubsubEmulator;
+  let proxy: FaultProxy;
+  let topic = "";
+  let subscription = "";
+  const closing: { close(): Promise<void> }[] = [];
+  const opened = <T extends { close(): Promise<void> }>(one: T): T => {
+    closing.push(one);
+    return one;
+  };
+  const direct = () => ({ projectId, endpoint: pubsub.host });
+  const proxied = () => ({ projectId, endpoint: proxy.address, requestTimeoutMs: 1_000 });
+  beforeAll(async () => {
+    pubsub = await startPubsubEmulator();
+    proxy = await startFaultProxy(pubsub.host);
+  }, COLD_START_MS);
+  afterAll(async () => {
+    await proxy?.stop();
+    await pubsub?.stop();
+  });
+  const create = async () => {
+    topic = `log-${randomUUID()}`;
+    subscription = `archive-${randomUUID()}`;
+    expect(await ensurePubsubTopic(direct(), topic)).toBe(true);
+    expect(await ensurePubsubTopic(direct(), topic)).toBe(false);
+    await ensurePubsubSubscription(direct(), { topic, subscription, ackDeadlineSeconds: 10 });
+  };
+  beforeEach(create);
+  afterEach(async () => {
+    proxy.pass();
+    await Promise.all(closing.splice(0).map((each) => each.close()));
+  }, 60_000);
+  const writer = async () => opened(await PubsubEventLog.open({ ...proxied(), topic, appendTimeoutMs: 4_000 }));
+  const reader = async (connection = direct()) =>
+    opened(await PubsubLogSubscription.open({ ...connection, subscription, leaseSeconds: 10 }));
+
+  it("an append whose answer is lost is repeated, under one id", async () => {
+    const log = await writer();
+    proxy.swallowAnswers(true);
+    const repeated = log.append(batchOf("answer lost for a while"));
+    await pause(1_500);
+    proxy.pass();
+    proxy.cut();
+    proxy.pass();
+    await repeated;
+    const subscriptionReader = await reader();
+    const ids = new Set<string>();
+    for (let n = 0; n < 3; n++) {
+      const portion = await subscriptionReader.take({ maxMessages: 10, maxBytes: 1e6, waitMs: 500 });
+      for (const message of portion?.messages ?? []) {
+        expect(textOf(message)).toBe("answer lost for a while");
+        ids.add(message.id);
+      }
+      await portion?.done();
+    }
+    expect(ids.size).toBe(1);
+  }, 60_000);
+
+  it("acknowledges nothing that is not delivered, whatever the network does, and recovers by itself", async () => {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    console.info(`seed ${seed}`);
+    const random = seeded(seed);
+    const log = await writer();
+    const acknowledged = new Set<string>();
+    let refused = 0;
+    let over = false;
+    const append = async (caller: number) => {
+      for (let n = 0; !over; n++) {
+        const text = `caller ${caller} batch ${n}`;
+        while (!acknowledged.has(text)) {
+          await log.append(batchOf(text)).then(
+            () => acknowledged.add(text),
+            () => refused++,
+          );
+        }
+        await pause(5);
+      }
+    };
+    const callers = Array.from({ length: 8 }, (_, caller) => append(caller));
+    const faults = [() => proxy.cut(), () => proxy.swallowAnswers(true), () => proxy.delay(100 + random() * 400)];
+    for (let round = 0; round < 6; round++) {
+      await pause(200 + random() * 300);
+      faults[Math.floor(random() * faults.length)]!();
+      await pause(500 + random() * 4_000);
+      proxy.cut();
+      proxy.pass();
+    }
+    over = true;
+    await Promise.all(callers);
+    const subscriptionReader = await reader(proxied());
+    const seen = new Set<string>();
+    const lost = () => [...acknowledged].filter((text) => !seen.has(text));
+    const untilMs = performance.now() + 40_000;
+    while (lost().length > 0 && performance.now() < untilMs) {
+      const portion = await subscriptionReader.take({ maxMessages: 500, maxBytes: 1e7, waitMs: 200 });
+      for (const message of portion?.messages ?? []) seen.add(textOf(message));
+      await portion?.done();
+    }
+    expect({ seed, lost: lost() }).toEqual({ seed, lost: [] });
+    expect(acknowledged.size).toBeGreaterThan(100);
+    expect(refused).toBeGreaterThanOrEqual(0);
+  }, 120_000);
+
+  it("appends are refused while the server is away and taken again, by the same log, when it is back", async () => {
+    const log = await writer();
+    await pubsub.kill();
+    await expect(log.append(batchOf("while away"))).rejects.toThrow(StoreUnavailableError);
+    await expect(log.ping()).rejects.toThrow(StoreUnavailableError);
+    await pubsub.restart();
+    // The emulator forgets everything when it ends.
+    await ensurePubsubTopic(direct(), topic);
+    await ensurePubsubSubscription(direct(), { topic, subscription });
+    await vi.waitFor(() => log.append(batchOf("after")), 20_000);
+    expect([...(await drain(await reader(), 1)).keys()]).toEqual(["after"]);
+  }, 60_000);
+
+  it("keeps an open portion from other readers for as long as it is open", async () => {
+    const log = await writer();
+    await log.append(batchOf("held"));
+    const portion = await nextPortion(await reader());
+    const other = await reader();
+    const untilMs = performance.now() + 14_000;
+    while (performance.now() < untilMs) {
+      expect(await other.take({ maxMessages: 1, maxBytes: 1e6, waitMs: 1_000 })).toBeUndefined();
+    }
+    await portion.abandon();
+    expect((await nextPortion(other)).messages.map(textOf)).toEqual(["held"]);
+  }, 60_000);
+
+  it("says that a message is too large before it sends it", async () => {
+    const log = await writer();
+    await expect(log.append(batchOf("x".repeat(9_900_000)))).rejects.toThrow(MessageTooLargeError);
+    await log.append(batchOf("x".repeat(9_800_000)));
+    expect((await nextPortion(await reader())).messages[0]!.payload.byteLength).toBe(9_800_000);
+  }, 60_000);
+
+  it("publishes a dead letter whole, with its reason", async () => {
+    const letters = opened(await PubsubDeadLetterTopic.open({ ...direct(), topic }));
+    const payload = Buffer.from([0, 255, 1, 254]);
+    const letter = {
+      receivedAtMs: 5,
+      reason: "not-avro",
+      detail: "no header",
+      payload,
+      contentType: "application/octet-stream",
+      source: "pipeline",
+    } as const;
+    await letters.publishDeadLetter(letter);
+    const [message] = (await nextPortion(await reader())).messages;
+    expect(Buffer.from(message!.payload).equals(payload)).toBe(true);
+    expect(message!.acceptedByMinute).toBeUndefined();
+  });
+});
