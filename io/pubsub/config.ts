@@ -40,12 +40,17 @@ export function subscriptionName(projectId: string, subscription: string): strin
   return `projects/${idOf(projectId)}/subscriptions/${idOf(subscription)}`;
 }
 
+/** The library asks its authentication for the universe even where it needs none, which would look for Google's metadata server for seconds. */
+const NO_AUTH = { getUniverseDomain: async () => "googleapis.com" } as unknown as NonNullable<
+  NonNullable<ConstructorParameters<typeof v1.PublisherClient>[0]>["auth"]
+>;
+
 function clientOptions({ projectId, endpoint }: PubsubConnection) {
   if (endpoint === undefined) return { projectId };
   const at = endpoint.lastIndexOf(":");
   const [servicePath, port] = [endpoint.slice(0, at), Number(endpoint.slice(at + 1))];
   if (at < 1 || !Number.isInteger(port)) throw new RangeError(`"${endpoint}" is not host:port`);
-  return { projectId, servicePath, port, sslCreds: credentials.createInsecure() };
+  return { projectId, servicePath, port, sslCreds: credentials.createInsecure(), auth: NO_AUTH };
 }
 
 function idOf(id: string): string {

@@ -5,10 +5,10 @@
  */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import { refuseUncountable } from "../../domain/countable";
 import type { MinuteCounts } from "../../domain/minute-counts";
 import type { Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
 import { inTransaction } from "./connection";
-import { refuseUncountable } from "../../domain/countable";
 import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
 import { type MinuteSlice, MinuteWriter } from "./minute-writer";

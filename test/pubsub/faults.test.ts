@@ -78,7 +78,6 @@ describeWithServers("Pub/Sub behind a failing network", ["pubsub"], () => {
     const random = seeded(seed);
     const log = await writer();
     const acknowledged = new Set<string>();
-    let refused = 0;
     let over = false;
     const append = async (caller: number) => {
       for (let n = 0; !over; n++) {
@@ -86,7 +85,7 @@ describeWithServers("Pub/Sub behind a failing network", ["pubsub"], () => {
         while (!acknowledged.has(text)) {
           await log.append(batchOf(text)).then(
             () => acknowledged.add(text),
-            () => refused++,
+            () => undefined,
           );
         }
         await pause(5);
@@ -114,7 +113,6 @@ describeWithServers("Pub/Sub behind a failing network", ["pubsub"], () => {
     }
     expect({ seed, lost: lost() }).toEqual({ seed, lost: [] });
     expect(acknowledged.size).toBeGreaterThan(100);
-    expect(refused).toBeGreaterThanOrEqual(0);
   }, 120_000);
 
   it("appends are refused while the server is away and taken again, by the same log, when it is back", async () => {
