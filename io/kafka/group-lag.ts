@@ -1,7 +1,8 @@
 import type { Admin } from "kafkajs";
 
-/** How exact the answer is: the message is at most this much younger than it says. */
+/** How exact the answer is: the message is younger than it says by at most this, or by this part of its age. */
 const RESOLUTION_MS = 50;
+const RESOLUTION_OF_AGE = 0.05;
 const FIRST_STEP_MS = 1_000;
 
 interface Waiting {
@@ -40,7 +41,7 @@ export class GroupLag {
         behind = clear;
       }
     }
-    while (behind - clear > RESOLUTION_MS) {
+    while (behind - clear > Math.max(RESOLUTION_MS, RESOLUTION_OF_AGE * (nowMs - behind))) {
       const middle = Math.floor((clear + behind) / 2);
       if (await this.#waitsBefore(middle, waiting)) behind = middle;
       else clear = middle;

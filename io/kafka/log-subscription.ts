@@ -228,8 +228,11 @@ export class KafkaLogSubscription implements LogSubscription {
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>
       this.#join(consumer, payload.memberAssignment[topic] ?? []),
     );
-    consumer.on(consumer.events.REBALANCING, () => this.#forget());
-    consumer.on(consumer.events.STOP, () => this.#forget());
+    const forget = () => {
+      if (this.#consumer === consumer) this.#forget();
+    };
+    consumer.on(consumer.events.REBALANCING, forget);
+    consumer.on(consumer.events.STOP, forget);
     consumer.on(consumer.events.CRASH, ({ payload }) => this.#crashed(consumer, payload.error, payload.restart));
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
       // What holds no message (marks of transactions) never reaches eachBatch.
