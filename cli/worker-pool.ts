@@ -1,0 +1,69 @@
+import { join } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import pino from "pino";
+import { resolveConfig } from "./config";
+import type { Config } from "./config-schema";
+
+interface PoolFlags {
+  listen: string;
+  healthPort: number;
+  maxWorkers: number;
+  maxOldSpaceMb: number;
+}
+
+export function register(program: Command): void {
+  program
+    .command("worker-pool")
+    .description("serve the workers of streaming jobs: one process each, started when the cluster asks (beside every TaskManager)")
+    .option("--listen <host:port>", "where TaskManagers reach it (default: flink.workerPool)")
+    .option("--health-port <port>", "GET /healthz, 0 for any", number(0, 65_535), 0)
+    .option("--max-workers <n>", "at most this many at once", number(1, 10_000), 64)
+    .option("--max-old-space-mb <n>", "JavaScript heap of a worker", number(64, 1 << 20), 2_048)
+    .option("--data <dir>", "data folder of the deployment")
+    .option("--config <file>", "configuration file")
+    .action(async (flags: PoolFlags, command: Command) => serve(resolveConfig(command), flags));
+}
+
+async function serve(config: Config, flags: PoolFlags): Promise<void> {
+  const { WorkerPool } = await import("../engine/worker-pool.js");
+  const [host, port] = address(flags.listen ?? config.flink.workerPool);
+  const log = pino({ level: config.logLevel }, pino.destination(2));
+  const pool = await WorkerPool.start({
+    host,
+    port,
+    httpPort: flags.healthPort,
+    maxWorkers: flags.maxWorkers,
+    workerModule: join(__dirname, "worker-resources.js"),
+    workerSettings: JSON.stringify(config),
+    nodeArgs: [`--max-old-space-size=${flags.maxOldSpaceMb}`],
+    log,
+  });
+  process.stdout.write(`viewmill worker pool on ${host}:${pool.port}, health on http://${host}:${pool.httpPort}/healthz\n`);
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    pool.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+function address(text: string): [string, number] {
+  const at = text.lastIndexOf(":");
+  const port = Number(text.slice(at + 1));
+  if (at <= 0 || !Number.isInteger(port)) throw new InvalidArgumentError("host:port is wanted");
+  return [text.slice(0, at), port];
+}
+
+function number(least: number, most: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
+    return value;
+  };
+}

@@ -1,0 +1,53 @@
+import { type PCollection, type Root, readFromKafka, readFromPubSub } from "../../engine";
+import type { BatchMessage } from "../../transforms/elements";
+import { messagesOfKafka, messagesOfPubSub } from "../../transforms/messages-of-log";
+import { resolveReferences } from "../../transforms/resolve-references";
+import { type CountingOptions, countingGraph } from "../counting-graph";
+
+/** Where the stream reads from. Topic and subscription must exist when the job is submitted. */
+export type StreamSource =
+  | { kind: "kafka"; brokers: string; topic: string; group: string; startReadTimeMs?: number }
+  | { kind: "pubsub"; subscription: string; idAttribute: string };
+
+export interface StreamPipelineOptions {
+  source: StreamSource;
+  /** `host:port` of the Java expansion service that gives the source. */
+  expansionService: string;
+  counting: CountingOptions & Required<Pick<CountingOptions, "windowing">>;
+}
+
+/** The streaming job: the log, references resolved, the counting graph. */
+export async function streamPipeline(root: Root, options: StreamPipelineOptions): Promise<void> {
+  countingGraph(resolveReferences(await readLog(root, options)), options.counting);
+}
+
+/** In records a bundle, the newest positions committed with each checkpoint for monitors; the checkpoint itself is what counts. */
+async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCollection<BatchMessage>> {
+  const { source, expansionService } = options;
+  if (source.kind === "pubsub") {
+    const { subscription, idAttribute } = source;
+    const read = { expansionService, source: { subscription }, idLabel: idAttribute, withAttributes: false };
+    return messagesOfPubSub(await readFromPubSub(root, "ReadPubSub", read));
+  }
+  const { brokers, topic, group, startReadTimeMs } = source;
+  const records = await readFromKafka(root, "ReadKafka", {
+    expansionService,
+    bootstrapServers: brokers,
+    topics: [topic],
+    groupId: group,
+    consumerConfig: CONSUMER,
+    commitOffsetInFinalize: true,
+    timestampPolicy: "CreateTime",
+    ...(startReadTimeMs === undefined ? {} : { startReadTimeMs }),
+  });
+  return messagesOfKafka(records);
+}
+
+/** A new group starts at the beginning; messages are large, so few of them are fetched ahead. */
+const CONSUMER = {
+  "auto.offset.reset": "earliest",
+  "max.poll.records": "500",
+  "fetch.max.bytes": String(16 << 20),
+  "max.partition.fetch.bytes": String(8 << 20),
+  "enable.auto.commit": "false",
+};
