@@ -1,8 +1,8 @@
-import type { PCollection } from "../engine";
+import { flatten, P, type PCollection, withName } from "../engine";
 import { countPerVideo } from "../transforms/count-per-video";
 import { type DecodeOptions, decodeBatches } from "../transforms/decode-batches";
 import { type DedupeOptions, dedupeByEventId } from "../transforms/dedupe-by-event-id";
-import type { Message } from "../transforms/elements";
+import type { DeadElement, Message } from "../transforms/elements";
 import type { MinuteWindowing } from "../transforms/minute-windowing";
 import { windowIntoMinutes } from "../transforms/window-into-minutes";
 import { type WriteOptions, writeCounters } from "../transforms/write-counters";
@@ -14,8 +14,15 @@ export interface CountingOptions extends Omit<DecodeOptions, "graceMs" | "stream
   windowing?: MinuteWindowing;
 }
 
-/** The counting graph: the one every runner runs. Each event of `messages` ends counted, as a duplicate, late, or as a dead letter. */
-export function countingGraph(messages: PCollection<Message>, options: CountingOptions): void {
+/**
+ * The counting graph: the one every runner runs. Each event of `messages` ends counted, as a duplicate, late, or as a dead letter.
+ * `unreadable`: what became a dead letter on the way here.
+ */
+export function countingGraph(
+  messages: PCollection<Message>,
+  options: CountingOptions,
+  unreadable?: PCollection<DeadElement>,
+): void {
   const { windowing } = options;
   const { blocks, late, dead } = decodeBatches(messages, {
     ...options,
@@ -25,5 +32,6 @@ export function countingGraph(messages: PCollection<Message>, options: CountingO
   const { counts, ledger } = dedupeByEventId(windowIntoMinutes("BlocksIntoMinutes", blocks, windowing), options);
   writeCounters(countPerVideo(counts), options);
   writeLedger(ledger, windowIntoMinutes("LateIntoMinutes", late, windowing), options);
-  writeDeadLetters(dead, { grouped: windowing === undefined });
+  const allDead = unreadable === undefined ? dead : P([dead, unreadable]).apply(withName("AllDead", flatten<DeadElement>()));
+  writeDeadLetters(allDead, { grouped: windowing === undefined });
 }

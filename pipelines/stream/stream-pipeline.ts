@@ -18,7 +18,8 @@ export interface StreamPipelineOptions {
 
 /** The streaming job: the log, references resolved, the counting graph. */
 export async function streamPipeline(root: Root, options: StreamPipelineOptions): Promise<void> {
-  countingGraph(resolveReferences(await readLog(root, options)), options.counting);
+  const { messages, dead } = resolveReferences(await readLog(root, options));
+  countingGraph(messages, options.counting, dead);
 }
 
 /** In records a bundle, the newest positions committed with each checkpoint for monitors; the checkpoint itself is what counts. */
