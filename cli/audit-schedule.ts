@@ -1,4 +1,5 @@
 import { fork } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Archive, Ledger } from "../io/ports";
@@ -62,12 +63,20 @@ export class AuditSchedule {
     }
   }
 
+  /** The effective settings, for a process that is given neither flags nor environment. */
+  private configFile(): string {
+    const { config } = this.options;
+    const file = join(config.data, "effective-config.json");
+    writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`);
+    return file;
+  }
+
   private audit(from: string, to: string): Promise<void> {
     const { config, logger } = this.options;
     const args = [
       "audit",
-      "--data",
-      config.data,
+      "--config",
+      this.configFile(),
       "--from",
       from,
       "--to",

@@ -11,6 +11,8 @@ const COMMANDS: Record<string, () => Promise<{ register(program: Command): void 
   send: () => import("./send.js"),
   backfill: () => import("./backfill.js"),
   pipeline: () => import("./pipeline.js"),
+  archive: () => import("./archive.js"),
+  "worker-pool": () => import("./worker-pool.js"),
   audit: () => import("./audit.js"),
   "dead-letters": () => import("./dead-letters.js"),
   generate: () => import("./generate.js"),
@@ -29,6 +31,7 @@ const CLEAR = new Set([
   "ServeError",
   "StreamIdentityError",
   "LogFullError",
+  "FlinkError",
 ]);
 
 const { version } = JSON.parse(readFileSync(join(__dirname, "..", "..", "package.json"), "utf8")) as {

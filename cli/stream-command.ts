@@ -26,7 +26,11 @@ export function registerStream(pipeline: Command): void {
     .description("direct: count a range of the archive in one bounded run; flink: submit the streaming job")
     .addOption(new Option("--runner <runner>", "where it runs").choices(["direct", "flink"]).default("direct"))
     .option("--from <time>", "direct: RFC 3339, a whole minute; default: the first there is", wholeMinute)
-    .option("--to <time>", "direct: RFC 3339, a whole minute, exclusive; default: behind the last there is", wholeMinute)
+    .option(
+      "--to <time>",
+      "direct: RFC 3339, a whole minute, exclusive; default: behind the last there is",
+      wholeMinute,
+    )
     .option("--take-over-from <time>", "flink: the job owns the minutes from this one on (no savepoint)", wholeMinute)
     .option("--from-savepoint <path>", "flink: resume where this savepoint was taken")
     .option("--log <kind>", "kafka or pubsub")
@@ -59,11 +63,13 @@ async function countRange(config: Config, { from, to, json }: StreamFlags): Prom
 }
 
 async function submit(given: Config, flags: StreamFlags): Promise<void> {
-  if (given.log.kind === "embedded") throw new ConfigError("a job on Flink reads Kafka or Pub/Sub: set log.kind or --log");
+  if (given.log.kind === "embedded")
+    throw new ConfigError("a job on Flink reads Kafka or Pub/Sub: set log.kind or --log");
   const { takeOverFrom, fromSavepoint, dryRun, json } = flags;
   if (takeOverFrom !== undefined && fromSavepoint !== undefined)
     throw new ConfigError("a job either resumes from a savepoint or takes over at a minute");
-  const config = takeOverFrom === undefined ? given : { ...given, job: { ...given.job, fromMinute: takeOverFrom / MINUTE_MS } };
+  const config =
+    takeOverFrom === undefined ? given : { ...given, job: { ...given.job, fromMinute: takeOverFrom / MINUTE_MS } };
   const { submitStreamJob, describedStreamJob } = await import("./flink/submit-stream.js");
   if (dryRun === true) {
     const described = await describedStreamJob(config, fromSavepoint);

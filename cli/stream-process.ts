@@ -3,31 +3,23 @@
  * come as the first argument (JSON); it reports each pass to its parent and ends when the parent does.
  */
 import { setPriority } from "node:os";
-import { join } from "node:path";
 import { provideResource } from "../engine";
-import { DirectoryArchive } from "../io/directory/archive";
-import { ThreadedCounterStore } from "../io/sqlite/counter-writer";
+import { splitStreamState } from "../io/cluster/split-stream-state";
 import { waitForLock } from "../io/sqlite/data-folder";
-import { SqliteDeadLetters } from "../io/sqlite/dead-letters";
 import { SqliteLogReader } from "../io/sqlite/log-reader";
 import { SqliteStreamState } from "../io/sqlite/stream-state";
 import { EmbeddedPaneCache } from "../pipelines/embedded/pane-cache";
 import { runStream, type StreamOptions } from "../pipelines/embedded/stream";
 import { RESOURCES } from "../transforms/resource-names";
 import { WrittenCells } from "../transforms/written-cells";
+import type { Config } from "./config-schema";
+import { openDeployment } from "./deployment/deployment";
 import { commandLine } from "./environment";
+import type { StreamIdentity } from "./stream-identity";
 
 export interface StreamProcessSettings {
-  folder: string;
-  writer: string;
-  dedupePartitions: number;
-  videoShards: number;
-  maxPassEntries: number;
-  maxPassBytes: number;
-  minPassIntervalMs: number;
-  maxCpuShare: number;
-  maxRetainedIds: number;
-  maxWrittenCells: number;
+  config: Config;
+  identity: StreamIdentity;
 }
 
 /** What the process tells its parent. */
@@ -49,22 +41,22 @@ const POLL_INTERVAL_MS = 100;
 export const PIPELINE_LOCK = "pipeline";
 const WRITTEN_CELLS = "embedded/written-cells";
 
-async function main(settings: StreamProcessSettings): Promise<void> {
+async function main({ config, identity }: StreamProcessSettings): Promise<void> {
   // Requests come first when there is not enough of the processor for both.
   setPriority(BELOW_NORMAL_NICE);
   const stop = new AbortController();
   process.on("disconnect", () => stop.abort());
   process.on("SIGTERM", () => stop.abort());
   process.on("SIGINT", () => {});
-  const { folder } = settings;
+  const folder = config.data;
   // A stream whose parent was killed may still be finishing its pass; two at once would be safe, but wasteful.
   await waitForLock(folder, PIPELINE_LOCK, { deadlineMs: LOCK_DEADLINE_MS, signal: stop.signal });
-  const counters = new ThreadedCounterStore({ folder });
-  const state = new SqliteStreamState({ folder });
-  const deadLetters = new SqliteDeadLetters({ folder });
-  const archive = new DirectoryArchive({ folder: join(folder, "archive") });
-  const panes = new EmbeddedPaneCache(settings.maxRetainedIds);
-  const writtenCells = new WrittenCells(settings.maxWrittenCells);
+  const deployment = await openDeployment(config, "threaded");
+  const { archive, counters, deadLetters } = deployment;
+  const checkpoints = new SqliteStreamState({ folder });
+  const state = config.counters.kind === "sqlite" ? checkpoints : splitStreamState(checkpoints, deployment.state);
+  const panes = new EmbeddedPaneCache(config.stream.maxRetainedIds);
+  const writtenCells = new WrittenCells(config.stream.maxWrittenCells);
   provideResource(RESOURCES.archive, archive);
   provideResource(RESOURCES.counterStore, counters);
   provideResource(RESOURCES.ledger, state);
@@ -75,24 +67,24 @@ async function main(settings: StreamProcessSettings): Promise<void> {
   const log = new SqliteLogReader({ folder });
   await runStream(
     { log, archive, state, deadLetters, panes, writtenCells },
-    streamOptions(settings),
+    streamOptions(config, identity),
     stop.signal,
     (result, tookMs) => report({ kind: "pass", ...result, tookMs }),
   );
-  await Promise.all([counters.close(), deadLetters.close(), log.close()]);
+  await Promise.all([deployment.close(), checkpoints.close(), log.close()]);
 }
 
-function streamOptions(settings: StreamProcessSettings): StreamOptions {
+function streamOptions({ stream }: Config, { writer, dedupePartitions }: StreamIdentity): StreamOptions {
   return {
-    writer: settings.writer,
-    maxEntries: settings.maxPassEntries,
-    maxBytes: settings.maxPassBytes,
-    minPassIntervalMs: settings.minPassIntervalMs,
-    maxCpuShare: settings.maxCpuShare,
+    writer,
+    maxEntries: stream.maxPassEntries,
+    maxBytes: stream.maxPassBytes,
+    minPassIntervalMs: stream.minPassIntervalMs,
+    maxCpuShare: stream.maxCpuShare,
     pollIntervalMs: POLL_INTERVAL_MS,
     counting: {
-      dedupePartitions: settings.dedupePartitions,
-      videoShards: settings.videoShards,
+      dedupePartitions,
+      videoShards: stream.videoShards,
       allowedLatenessMs: -1,
       followCorrections: true,
       paneCache: RESOURCES.paneCache,

@@ -14,7 +14,9 @@ interface PoolFlags {
 export function register(program: Command): void {
   program
     .command("worker-pool")
-    .description("serve the workers of streaming jobs: one process each, started when the cluster asks (beside every TaskManager)")
+    .description(
+      "serve the workers of streaming jobs: one process each, started when the cluster asks (beside every TaskManager)",
+    )
     .option("--listen <host:port>", "where TaskManagers reach it (default: flink.workerPool)")
     .option("--health-port <port>", "GET /healthz, 0 for any", number(0, 65_535), 0)
     .option("--max-workers <n>", "at most this many at once", number(1, 10_000), 64)
@@ -38,7 +40,7 @@ async function serve(config: Config, flags: PoolFlags): Promise<void> {
     nodeArgs: [`--max-old-space-size=${flags.maxOldSpaceMb}`],
     log,
   });
-  process.stdout.write(`viewmill worker pool on ${host}:${pool.port}, health on http://${host}:${pool.httpPort}/healthz\n`);
+  process.stdout.write(`viewmill worker pool on ${pool.address}, health on ${pool.httpUrl}/healthz\n`);
   let stopping = false;
   const stop = () => {
     if (stopping) return;

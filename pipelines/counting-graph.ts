@@ -32,6 +32,7 @@ export function countingGraph(
   const { counts, ledger } = dedupeByEventId(windowIntoMinutes("BlocksIntoMinutes", blocks, windowing), options);
   writeCounters(countPerVideo(counts), options);
   writeLedger(ledger, windowIntoMinutes("LateIntoMinutes", late, windowing), options);
-  const allDead = unreadable === undefined ? dead : P([dead, unreadable]).apply(withName("AllDead", flatten<DeadElement>()));
+  const allDead =
+    unreadable === undefined ? dead : P([dead, unreadable]).apply(withName("AllDead", flatten<DeadElement>()));
   writeDeadLetters(allDead, { grouped: windowing === undefined });
 }

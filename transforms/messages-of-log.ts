@@ -1,4 +1,15 @@
-import { type DoFn, type Instant, type KV, millis, type PCollection, parDo, register, timestampParam, toBytes, withName } from "../engine";
+import {
+  type DoFn,
+  type Instant,
+  type KV,
+  millis,
+  type PCollection,
+  parDo,
+  register,
+  timestampParam,
+  toBytes,
+  withName,
+} from "../engine";
 import type { BatchMessage } from "./elements";
 
 interface RecordContext {

@@ -28,7 +28,10 @@ const audit = defineTask(__filename, "audit", async ({ folder }: { folder: strin
   // The audit provides its own resources.
   for (const name of Object.values(RESOURCES)) withdrawResource(name);
   const { value, wallS, cpuS } = await timed(() =>
-    runAudit({ ...deps, progress: new SqliteLogProgress(deps.log, deps.state), clock: Date.now }, { repair: false, allowedLatenessMs: -1 }),
+    runAudit(
+      { ...deps, progress: new SqliteLogProgress(deps.log, deps.state), clock: Date.now },
+      { repair: false, allowedLatenessMs: -1 },
+    ),
   );
   const { outcome, events, distinctEvents, cellsCompared, cellsDiffering } = value;
   return { outcome, events, distinctEvents, cellsCompared, cellsDiffering, wallS, cpuS };

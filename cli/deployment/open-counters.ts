@@ -23,6 +23,22 @@ export async function openCounters(
   throw new Error("counters in Bigtable are not connected");
 }
 
+/** The same counters for reading only, so that reads wait neither for writes nor for each other. */
+export async function openReader(
+  config: Config,
+  counters: CounterStore,
+): Promise<Pick<CounterStore, "totals" | "read" | "top" | "close">> {
+  if (config.counters.kind === "bigtable") return { ...bound(counters), close: async () => undefined };
+  const { SqliteCounterReader } = await import("../../io/sqlite/reader-thread.js");
+  return new SqliteCounterReader({ folder: config.data });
+}
+
+const bound = (counters: CounterStore): Pick<CounterStore, "totals" | "read" | "top"> => ({
+  totals: (videoId) => counters.totals(videoId),
+  read: (...asked) => counters.read(...asked),
+  top: (...asked) => counters.top(...asked),
+});
+
 export function bigtableLocation({ project, counters }: Config) {
   const { instance, tablePrefix, appProfile, endpoint } = counters;
   return {

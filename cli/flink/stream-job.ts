@@ -1,5 +1,5 @@
 import { buildPipelineProto, type FlinkSubmission, replaceEnvironments } from "../../engine";
-import { BATCH_ATTRIBUTE } from "../../io/messages/attributes";
+import { BATCH_ATTRIBUTE } from "../../io/messages/batch-attribute";
 import { type StreamSource, streamPipeline } from "../../pipelines/stream/stream-pipeline";
 import type { Config } from "../config-schema";
 import { allowedLatenessMs } from "../deployment/deployment";

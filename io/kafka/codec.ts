@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { KafkaMessage, Message } from "kafkajs";
 import { decodeAccepted, encodeAccepted } from "../messages/accepted-minutes";
+import { BATCH_ATTRIBUTE } from "../messages/batch-attribute";
 import { letterAttributes } from "../messages/letter-attributes";
 import type { LogBatch, LogMessage, NewDeadLetter } from "../ports";
 
@@ -21,7 +22,7 @@ export function recordOf(batch: LogBatch): Message {
     headers: {
       "viewmill-accepted": encodeAccepted(batch),
       "viewmill-events": String(batch.events),
-      "viewmill-batch": randomUUID(),
+      [BATCH_ATTRIBUTE]: randomUUID(),
     },
   };
 }

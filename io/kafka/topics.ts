@@ -51,3 +51,19 @@ async function withAdmin<T>(connection: KafkaConnection, act: (admin: Admin) => 
     await admin.disconnect().catch(() => undefined);
   }
 }
+
+/**
+ * Places a consumer group at the first message of each partition that was appended at or after `timeMs` (the end, where there is none). The
+ * group must have no members.
+ */
+export async function startGroupAt(
+  connection: KafkaConnection,
+  topic: string,
+  groupId: string,
+  timeMs: number,
+): Promise<void> {
+  await withAdmin(connection, async (admin) => {
+    const partitions = await admin.fetchTopicOffsetsByTimestamp(topic, timeMs);
+    await admin.setOffsets({ groupId, topic, partitions });
+  });
+}

@@ -1,0 +1,127 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type Command, InvalidArgumentError } from "commander";
+import pino, { type Logger } from "pino";
+import { Counter, collectDefaultMetrics, Registry } from "prom-client";
+import { resolveReference } from "../io/claim-check/resolve-reference";
+import type { ClaimStore, LogMessage } from "../io/ports";
+import type { PayloadOf } from "../pipelines/archiver/archive-portion";
+import { type ArchivedPortion, type ArchiverOptions, runArchiver } from "../pipelines/archiver/archiver";
+import { resolveConfig } from "./config";
+import type { Config } from "./config-schema";
+import { openDeployment } from "./deployment/deployment";
+import { openClaims } from "./deployment/open-claims";
+import { openSubscription } from "./deployment/open-log";
+
+const PORTIONS_IN_FLIGHT = 2;
+const PROGRESS_INTERVAL_MS = 1_000;
+
+export function register(program: Command): void {
+  program
+    .command("archive")
+    .description("the archiver: from the log's topic to the archive; several may run")
+    .option("--health-port <port>", "GET /healthz and /metrics, 0 for any", port, 0)
+    .option("--data <dir>", "data folder of the deployment")
+    .option("--config <file>", "configuration file")
+    .action(async ({ healthPort }: { healthPort: number }, command: Command) =>
+      archive(resolveConfig(command), healthPort),
+    );
+}
+
+async function archive(config: Config, healthPort: number): Promise<void> {
+  const logger = pino({ level: config.logLevel }, pino.destination(2));
+  const stop = new AbortController();
+  process.on("SIGTERM", () => stop.abort());
+  process.on("SIGINT", () => stop.abort());
+  const subscription = await openSubscription(config, logger);
+  const deployment = await openDeployment(config);
+  const claims = await openClaims(config);
+  const metrics = new ArchiverMetrics();
+  const server = await serveMetrics(metrics.registry, healthPort);
+  process.stdout.write(`viewmill archiver reads ${config.log.topic}, health on ${server.url}/healthz\n`);
+  try {
+    await runArchiver(
+      { subscription, archive: deployment.archive, ledger: deployment.state, payloadOf: payloadOf(claims, logger) },
+      archiverOptions(config),
+      stop.signal,
+      (portion) => {
+        metrics.archived(portion);
+        logger.debug(portion, "portion archived");
+      },
+    );
+  } finally {
+    server.close();
+    await subscription.close();
+    await deployment.close();
+  }
+}
+
+function archiverOptions({ archive }: Config): ArchiverOptions {
+  return {
+    maxPortionMessages: archive.maxPortionMessages,
+    maxPortionBytes: archive.maxPortionBytes,
+    maxPortionAgeMs: archive.maxPortionAgeMs,
+    portionsInFlight: PORTIONS_IN_FLIGHT,
+    progressIntervalMs: PROGRESS_INTERVAL_MS,
+  };
+}
+
+/** A reference that leads nowhere is the stream's dead letter; here it only leaves a gap in the books. */
+function payloadOf(claims: ClaimStore, logger: Logger): PayloadOf {
+  return async ({ id, payload }: LogMessage) => {
+    const resolved = await resolveReference(payload, claims);
+    if (resolved.kind === "payload") return resolved.payload;
+    logger.error({ message: id, reason: resolved.reason, detail: resolved.detail }, "a batch cannot be archived");
+    return undefined;
+  };
+}
+
+class ArchiverMetrics {
+  readonly registry = new Registry();
+  readonly #messages = this.counter("viewmill_archived_messages_total", "Messages of the log that were archived");
+  readonly #events = this.counter("viewmill_archived_events_total", "Events written to the archive");
+  readonly #objects = this.counter("viewmill_archived_objects_total", "Objects written to the archive");
+  readonly #undecodable = this.counter("viewmill_archive_undecodable_total", "Messages that cannot be read as events");
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  private counter(name: string, help: string): Counter {
+    return new Counter({ name, help, registers: [this.registry] });
+  }
+
+  archived({ messages, events, objects, undecodable }: ArchivedPortion): void {
+    this.#messages.inc(messages);
+    this.#events.inc(events);
+    this.#objects.inc(objects);
+    this.#undecodable.inc(undecodable);
+  }
+}
+
+async function serveMetrics(registry: Registry, portNumber: number): Promise<{ url: string; close(): void }> {
+  const server = createServer(async (request, response) => {
+    if (request.url === "/healthz") response.end("ok\n");
+    else if (request.url === "/metrics")
+      response.setHeader("Content-Type", registry.contentType).end(await registry.metrics());
+    else response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(portNumber, "127.0.0.1", resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new InvalidArgumentError("a port is 0 to 65535");
+  return number;
+}

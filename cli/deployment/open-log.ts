@@ -1,0 +1,30 @@
+import type { Logger } from "pino";
+import type { EventLog, LogSubscription } from "../../io/ports";
+import { ConfigError } from "../config";
+import type { Config } from "../config-schema";
+import { kafkaConnection } from "./kafka-connection";
+
+/** A log that several processes share, for writing. Rejects with StoreUnavailableError, where it does not answer. */
+export async function openSharedLog(config: Config, logger: Logger): Promise<EventLog> {
+  const { topic, maxInFlightBytes } = config.log;
+  if (config.log.kind === "kafka") {
+    const { KafkaEventLog } = await import("../../io/kafka/event-log.js");
+    return KafkaEventLog.open({ ...kafkaConnection(config, logger), topic, maxQueueBytes: maxInFlightBytes });
+  }
+  throw new ConfigError(`log.kind ${config.log.kind} is no shared log`);
+}
+
+/** The archiver's reading side of it. */
+export async function openSubscription(config: Config, logger: Logger): Promise<LogSubscription> {
+  const { topic, kind, kafka } = config.log;
+  if (kind === "kafka") {
+    const { KafkaLogSubscription } = await import("../../io/kafka/log-subscription.js");
+    return KafkaLogSubscription.open({
+      ...kafkaConnection(config, logger),
+      topic,
+      groupId: kafka.archiveGroup,
+      onSkipped: (range) => logger.error(range, "messages left the log before they were archived"),
+    });
+  }
+  throw new ConfigError(`there is nothing to archive from with log.kind ${kind}: the embedded stream does it itself`);
+}

@@ -1,0 +1,14 @@
+import type { EventLog, Stamp } from "../../io/ports";
+import type { LogGauge, Readiness } from "../../query-api";
+
+/** The log of a service, and what the service does for its counting. */
+export interface LogSide {
+  log: EventLog;
+  gauges: readonly LogGauge[];
+  /** Stamps that an earlier process gave. */
+  recentStamps(): Promise<readonly Stamp[]>;
+  readiness(): Promise<Readiness[]>;
+  /** The service listens: what runs beside it may start. */
+  begin(): void;
+  stop(): Promise<void>;
+}
