@@ -11,6 +11,6 @@ export { type JobServer, type JobServerOptions, startJobServer } from "./job-ser
 export { type KafkaOptions, type KafkaServer, startKafka } from "./kafka";
 export { keptFolder, removeKeptFolder } from "./kept";
 export { type PubsubEmulator, startPubsubEmulator } from "./pubsub-emulator";
-export { type Killable, type Server, ServerStartError } from "./server-process";
+export { type Killable, type Server, ServerProcess, ServerStartError } from "./server-process";
 export { missingTools, SERVER_NAMES, type ServerName } from "./tools";
 export { VERSIONS } from "./versions";

@@ -25,7 +25,7 @@ export async function ensureKafkaTopic(connection: KafkaConnection, options: Kaf
     "cleanup.policy": "delete",
     "retention.ms": retentionMs,
     "max.message.bytes": maxMessageBytes + BATCH_OVERHEAD_BYTES,
-    "message.timestamp.type": "CreateTime",
+    "message.timestamp.type": "LogAppendTime",
   };
   const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value: String(value) }));
   return withAdmin(connection, (admin) =>

@@ -22,7 +22,11 @@ export async function streamPipeline(root: Root, options: StreamPipelineOptions)
   countingGraph(messages, options.counting, dead);
 }
 
-/** In records a bundle, the newest positions committed with each checkpoint for monitors; the checkpoint itself is what counts. */
+/**
+ * Positions are kept in the job's checkpoints alone: a group with committed ones would make a new job start where an older one had read, and
+ * lose what was in that one's windows. The broker stamps messages (LogAppendTime): its clock gives the watermark, which with the producers'
+ * times would stand still for as long as any partition has no message yet.
+ */
 async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCollection<BatchMessage>> {
   const { source, expansionService } = options;
   if (source.kind === "pubsub") {
@@ -37,8 +41,8 @@ async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCol
     topics: [topic],
     groupId: group,
     consumerConfig: CONSUMER,
-    commitOffsetInFinalize: true,
-    timestampPolicy: "CreateTime",
+    commitOffsetInFinalize: false,
+    timestampPolicy: "LogAppendTime",
     ...(startReadTimeMs === undefined ? {} : { startReadTimeMs }),
   });
   return messagesOfKafka(records);

@@ -1,10 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { minuteOf, parseEvent, type VideoEvent } from "../../domain/event";
-import { countByMinute, EventColumnsBuilder } from "../../domain/event-columns";
+import { minuteOf } from "../../domain/event";
 import { provideResource, withdrawResource } from "../../engine";
 import { readArchiveObject } from "../../io/avro/archive-object";
-import { encodeBatch } from "../../io/avro/batch";
 import { DirectoryArchive } from "../../io/directory/archive";
 import type { Archive, CounterStore, DeadLetters, EmbeddedLog, StreamState } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
@@ -16,7 +14,8 @@ import { runPass } from "../../pipelines/embedded/pass";
 import { RESOURCES } from "../../transforms/resource-names";
 import { WrittenCells } from "../../transforms/written-cells";
 import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
-import type { GoldenScript, LedgerRow, Step } from "./script";
+import { ingest, type SentStep } from "./ingest";
+import type { GoldenScript, LedgerRow } from "./script";
 
 export interface EmbeddedOptions {
   dedupePartitions: number;
@@ -65,39 +64,8 @@ export class EmbeddedStream {
     this.writtenCells = new WrittenCells(options.keepPanes ? KEPT : 0);
   }
 
-  /** As ingest does it: what breaks the contract is a dead letter, the rest one batch of the log, durable. */
-  async send(step: Extract<Step, { kind: "send" | "message" }>): Promise<void> {
-    const { log, deadLetters } = this.stores;
-    const { receivedAtMs } = step;
-    if (step.kind === "message") {
-      const start = step.reason === "not-avro" ? "{}" : "\xc3\x01unknown!";
-      await log.append({ payload: Buffer.from(`${start}body`, "latin1"), events: 0, acceptedByMinute: new Map() });
-      return;
-    }
-    const accepted = new EventColumnsBuilder();
-    const sent = new EventColumnsBuilder();
-    for (const { raw } of step.events) {
-      const parsed = parseEvent(raw, { receivedAtMs, rawRetentionMs: 30 * 86_400_000 });
-      if (parsed.ok) {
-        accepted.add(parsed.event);
-        sent.add(parsed.event);
-      } else if (step.checked) {
-        const { reason, detail, eventId } = parsed;
-        const payload = Buffer.from(JSON.stringify(raw));
-        const letter = {
-          receivedAtMs,
-          reason,
-          detail,
-          payload,
-          contentType: "application/json",
-          source: "ingest" as const,
-        };
-        await deadLetters.append([eventId === null ? letter : { ...letter, eventId }]);
-      } else sent.add({ ...(raw as unknown as VideoEvent), eventTimeMs: Date.parse(String(raw.eventTime)) });
-    }
-    const acceptedByMinute = countByMinute(accepted.build());
-    const payload = encodeBatch(sent.build(), { receivedAtMs, producerId: "golden", batchId: "" });
-    if (sent.size > 0) await log.append({ payload, events: accepted.size, acceptedByMinute });
+  send(step: SentStep): Promise<void> {
+    return ingest(step, this.stores.log, this.stores.deadLetters);
   }
 
   async pass() {

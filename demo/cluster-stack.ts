@@ -1,0 +1,183 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Config, configSchema } from "../cli/config-schema";
+import { kafkaConnection } from "../cli/deployment/kafka-connection";
+import { submitStreamJob } from "../cli/flink/submit-stream";
+import { FlinkRest } from "../engine";
+import { ensureKafkaTopic } from "../io/kafka/topics";
+import {
+  type BigtableEmulator,
+  type ExpansionService,
+  type FlinkCluster,
+  type FlinkOptions,
+  freePort,
+  type GcsEmulator,
+  type JobServer,
+  type KafkaServer,
+  keptFolder,
+  type PubsubEmulator,
+  removeKeptFolder,
+  type Server,
+  startBigtableEmulator,
+  startExpansionService,
+  startFlinkCluster,
+  startGcsEmulator,
+  startJobServer,
+  startKafka,
+  startPubsubEmulator,
+} from "../servers";
+import { type StackProcesses, stackProcesses } from "./viewmill-process";
+
+export interface StackOptions {
+  log: "kafka" | "pubsub";
+  flink?: FlinkOptions;
+  /** Settings over those of the stack, section by section. */
+  config?: { [Section in keyof Config]?: Partial<Config[Section]> };
+  onStarted?: (name: string, tookMs: number) => void;
+}
+
+interface StackServers {
+  kafka?: KafkaServer;
+  pubsub?: PubsubEmulator;
+  bigtable: BigtableEmulator;
+  gcs: GcsEmulator;
+  flink: FlinkCluster;
+  jobServer: JobServer;
+  expansion: ExpansionService;
+}
+
+/** Every part of a cluster deployment on this machine: the servers, and Viewmill's processes over them. */
+export class ClusterStack {
+  private constructor(
+    readonly folder: string,
+    readonly config: Config,
+    readonly configFile: string,
+    readonly servers: StackServers,
+    readonly processes: StackProcesses,
+  ) {}
+
+  /** Everything is up when it resolves, and the job not yet submitted. On a failure nothing is left running. */
+  static async start(options: StackOptions): Promise<ClusterStack> {
+    const folder = await keptFolder("cluster");
+    const servers: Partial<StackServers> = {};
+    try {
+      await startServers(options, servers as StackServers);
+      const poolPort = await freePort();
+      const configFile = join(folder, "viewmill.json");
+      const processes = await stackProcesses(folder, configFile, poolPort);
+      const config = stackConfig(options, servers as StackServers, folder, processes.poolAddress);
+      writeFileSync(configFile, `${JSON.stringify(config, null, 2)}\n`);
+      await createPlaces(config);
+      const stack = new ClusterStack(folder, config, configFile, servers as StackServers, processes);
+      await stack.startProcesses(options.onStarted ?? (() => undefined));
+      return stack;
+    } catch (error) {
+      await stopAll(servers);
+      await removeKeptFolder(folder);
+      throw error;
+    }
+  }
+
+  private async startProcesses(onStarted: (name: string, tookMs: number) => void): Promise<void> {
+    const { serve, archiver, pool } = this.processes;
+    for (const each of [serve, archiver, pool]) {
+      const startedAt = performance.now();
+      await each.start();
+      onStarted(each.id, performance.now() - startedAt);
+    }
+  }
+
+  /** Submits the streaming job as `viewmill pipeline stream --runner flink` does; resolves with Flink's id when it runs. */
+  async submit(changes: Partial<Config["job"]> = {}, savepointPath?: string): Promise<string> {
+    const config = { ...this.config, job: { ...this.config.job, ...changes } };
+    return (await submitStreamJob(config, savepointPath)).jobId;
+  }
+
+  get flink(): FlinkRest {
+    return new FlinkRest(this.config.flink.restUrl);
+  }
+
+  async stop(): Promise<void> {
+    const { serve, archiver, pool } = this.processes;
+    await Promise.all([serve, archiver, pool].map((each) => each.kill()));
+    await stopAll(this.servers);
+    await removeKeptFolder(this.folder);
+  }
+}
+
+async function startServers(options: StackOptions, servers: StackServers): Promise<void> {
+  const start = async <T extends Server>(name: string, server: () => Promise<T>): Promise<T> => {
+    const startedAt = performance.now();
+    const started = await server();
+    options.onStarted?.(name, performance.now() - startedAt);
+    return started;
+  };
+  const flink = start("flink", () => startFlinkCluster(options.flink)).then(async (cluster) => {
+    servers.flink = cluster;
+    servers.jobServer = await start("job server", () =>
+      startJobServer({ flinkMaster: cluster.master, configFolder: cluster.jobConfigFolder }),
+    );
+  });
+  const others = [
+    start("expansion service", () => startExpansionService()).then((server) => void (servers.expansion = server)),
+    start("bigtable", () => startBigtableEmulator()).then((server) => void (servers.bigtable = server)),
+    start("cloud storage", () => startGcsEmulator({ backend: "filesystem" })).then((server) => void (servers.gcs = server)),
+    options.log === "kafka"
+      ? start("kafka", () => startKafka()).then((server) => void (servers.kafka = server))
+      : start("pubsub", () => startPubsubEmulator()).then((server) => void (servers.pubsub = server)),
+  ];
+  // All settled before a failure is told: whatever came up is known, and can be stopped.
+  const outcomes = await Promise.allSettled([flink, ...others]);
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+}
+
+async function stopAll(servers: Partial<StackServers>): Promise<void> {
+  await Promise.all(Object.values(servers).map((server) => server?.stop()));
+}
+
+function stackConfig(options: StackOptions, servers: StackServers, folder: string, workerPool: string): Config {
+  const { config = {} } = options;
+  return configSchema.parse({
+    data: join(folder, "data"),
+    logLevel: "info",
+    ...config,
+    log: {
+      kind: options.log,
+      kafka: { brokers: servers.kafka?.bootstrap ?? "127.0.0.1:1" },
+      pubsub: { endpoint: servers.pubsub?.host ?? "", restEndpoint: servers.pubsub?.restUrl ?? "" },
+      ...config.log,
+    },
+    archive: { kind: "gcs", maxPortionAgeMs: 1_000, ...config.archive },
+    gcs: { bucket: "viewmill", endpoint: servers.gcs.endpoint, ...config.gcs },
+    counters: { kind: "bigtable", endpoint: servers.bigtable.host, ...config.counters },
+    deadLetters: { kind: "gcs", ...config.deadLetters },
+    claims: { kind: "gcs", ...config.claims },
+    job: { graceMs: 2_000, lateFiringMs: 3_000, ...config.job },
+    flink: {
+      jobServer: servers.jobServer.endpoint,
+      restUrl: servers.flink.restUrl,
+      expansionService: servers.expansion.endpoint,
+      workerPool,
+      ...config.flink,
+    },
+  });
+}
+
+async function createPlaces(config: Config): Promise<void> {
+  mkdirSync(config.data, { recursive: true });
+  if (config.log.kind === "kafka")
+    await ensureKafkaTopic(kafkaConnection(config), { topic: config.log.topic, partitions: PARTITIONS });
+  await createBucket(config.gcs.endpoint, config.project, config.gcs.bucket);
+}
+
+/** Buckets are made by whoever owns the project; the emulator has none. */
+async function createBucket(endpoint: string, project: string, name: string): Promise<void> {
+  const answer = await fetch(`${endpoint}/storage/v1/b?project=${project}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ name }),
+  });
+  if (!answer.ok && answer.status !== 409) throw new Error(`no bucket ${name}: ${answer.status} ${await answer.text()}`);
+}
+
+const PARTITIONS = 4;

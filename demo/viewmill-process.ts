@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { freePort, ServerProcess } from "../servers";
+
+const CLI = join(__dirname, "..", "cli", "main.js");
+
+/** One of Viewmill's own processes, run as a user would run it: the command line with a configuration file. */
+export function viewmillProcess(name: string, folder: string, args: readonly string[], healthUrl: string): ServerProcess {
+  return new ServerProcess({
+    name,
+    folder,
+    command: process.execPath,
+    args: [CLI, ...args],
+    env: { METADATA_SERVER_DETECTION: "none" },
+    answers: async () => (await fetch(healthUrl, { signal: AbortSignal.timeout(2_000) })).ok,
+  });
+}
+
+export interface StackProcesses {
+  serve: ServerProcess;
+  archiver: ServerProcess;
+  pool: ServerProcess;
+  serveUrl: string;
+  archiverUrl: string;
+  poolUrl: string;
+  poolAddress: string;
+}
+
+/** Service, archiver and worker pool of a configuration, on free ports; not started yet. */
+export async function stackProcesses(folder: string, configFile: string, poolPort: number): Promise<StackProcesses> {
+  const [serve, archiver, health] = [await freePort(), await freePort(), await freePort()];
+  const serveUrl = `http://127.0.0.1:${serve}`;
+  const archiverUrl = `http://127.0.0.1:${archiver}`;
+  const poolUrl = `http://127.0.0.1:${health}`;
+  const config = ["--config", configFile];
+  return {
+    serve: viewmillProcess("serve", folder, ["serve", ...config, "--port", String(serve)], `${serveUrl}/healthz`),
+    archiver: viewmillProcess(
+      "archiver",
+      folder,
+      ["archive", ...config, "--health-port", String(archiver)],
+      `${archiverUrl}/healthz`,
+    ),
+    pool: viewmillProcess(
+      "worker-pool",
+      folder,
+      ["worker-pool", ...config, "--health-port", String(health)],
+      `${poolUrl}/healthz`,
+    ),
+    serveUrl,
+    archiverUrl,
+    poolUrl,
+    poolAddress: `127.0.0.1:${poolPort}`,
+  };
+}

@@ -1,0 +1,45 @@
+import { parseEvent, type VideoEvent } from "../../domain/event";
+import { countByMinute, EventColumnsBuilder } from "../../domain/event-columns";
+import { encodeBatch } from "../../io/avro/batch";
+import type { DeadLetters, EventLog } from "../../io/ports";
+import type { Step } from "./script";
+
+export type SentStep = Extract<Step, { kind: "send" | "message" }>;
+
+/** As ingest does it: what breaks the contract is a dead letter, the rest one batch of the log, durable. */
+export async function ingest(
+  step: SentStep,
+  log: Pick<EventLog, "append">,
+  deadLetters: Pick<DeadLetters, "append">,
+): Promise<void> {
+  const { receivedAtMs } = step;
+  if (step.kind === "message") {
+    const start = step.reason === "not-avro" ? "{}" : "\xc3\x01unknown!";
+    await log.append({ payload: Buffer.from(`${start}body`, "latin1"), events: 0, acceptedByMinute: new Map() });
+    return;
+  }
+  const accepted = new EventColumnsBuilder();
+  const sent = new EventColumnsBuilder();
+  for (const { raw } of step.events) {
+    const parsed = parseEvent(raw, { receivedAtMs, rawRetentionMs: 30 * 86_400_000 });
+    if (parsed.ok) {
+      accepted.add(parsed.event);
+      sent.add(parsed.event);
+    } else if (step.checked) {
+      const { reason, detail, eventId } = parsed;
+      const payload = Buffer.from(JSON.stringify(raw));
+      const letter = {
+        receivedAtMs,
+        reason,
+        detail,
+        payload,
+        contentType: "application/json",
+        source: "ingest" as const,
+      };
+      await deadLetters.append([eventId === null ? letter : { ...letter, eventId }]);
+    } else sent.add({ ...(raw as unknown as VideoEvent), eventTimeMs: Date.parse(String(raw.eventTime)) });
+  }
+  const acceptedByMinute = countByMinute(accepted.build());
+  const payload = encodeBatch(sent.build(), { receivedAtMs, producerId: "golden", batchId: "" });
+  if (sent.size > 0) await log.append({ payload, events: accepted.size, acceptedByMinute });
+}
