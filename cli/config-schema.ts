@@ -70,7 +70,7 @@ export const configSchema = z
       .strictObject({
         kind: z.enum(["sqlite", "bigtable"]).default("sqlite").describe("where counters and ledger are"),
         instance: z.string().min(1).default("viewmill").describe("Bigtable instance"),
-        tablePrefix: z.string().default("viewmill-"),
+        tablePrefix: z.string().min(1).default("viewmill"),
         appProfile: text().describe("single-cluster routing; empty: the default profile"),
         endpoint: text().describe("host:port of an emulator; empty: the service"),
       })

@@ -1,10 +1,9 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, configSchema } from "../cli/config-schema";
-import { kafkaConnection } from "../cli/deployment/kafka-connection";
+import { createPlaces } from "../cli/deployment/create-places";
 import { submitStreamJob } from "../cli/flink/submit-stream";
 import { FlinkRest } from "../engine";
-import { ensureKafkaTopic } from "../io/kafka/topics";
 import {
   type BigtableEmulator,
   type ExpansionService,
@@ -17,7 +16,6 @@ import {
   keptFolder,
   type PubsubEmulator,
   removeKeptFolder,
-  type Server,
   startBigtableEmulator,
   startExpansionService,
   startFlinkCluster,
@@ -33,6 +31,8 @@ export interface StackOptions {
   flink?: FlinkOptions;
   /** Settings over those of the stack, section by section. */
   config?: { [Section in keyof Config]?: Partial<Config[Section]> };
+  /** Whether service, archiver and worker pool are started as well. Default: yes. */
+  processes?: boolean;
   onStarted?: (name: string, tookMs: number) => void;
 }
 
@@ -67,9 +67,9 @@ export class ClusterStack {
       const processes = await stackProcesses(folder, configFile, poolPort);
       const config = stackConfig(options, servers as StackServers, folder, processes.poolAddress);
       writeFileSync(configFile, `${JSON.stringify(config, null, 2)}\n`);
-      await createPlaces(config);
+      await createAll(config);
       const stack = new ClusterStack(folder, config, configFile, servers as StackServers, processes);
-      await stack.startProcesses(options.onStarted ?? (() => undefined));
+      if (options.processes !== false) await stack.startProcesses(options.onStarted ?? (() => undefined));
       return stack;
     } catch (error) {
       await stopAll(servers);
@@ -106,29 +106,29 @@ export class ClusterStack {
 }
 
 async function startServers(options: StackOptions, servers: StackServers): Promise<void> {
-  const start = async <T extends Server>(name: string, server: () => Promise<T>): Promise<T> => {
+  const start = async <Name extends keyof StackServers>(
+    name: Name,
+    begin: () => Promise<NonNullable<StackServers[Name]>>,
+  ): Promise<NonNullable<StackServers[Name]>> => {
     const startedAt = performance.now();
-    const started = await server();
+    const started = await begin();
+    servers[name] = started;
     options.onStarted?.(name, performance.now() - startedAt);
     return started;
   };
-  const flink = start("flink", () => startFlinkCluster(options.flink)).then(async (cluster) => {
-    servers.flink = cluster;
-    servers.jobServer = await start("job server", () =>
-      startJobServer({ flinkMaster: cluster.master, configFolder: cluster.jobConfigFolder }),
-    );
-  });
-  const others = [
-    start("expansion service", () => startExpansionService()).then((server) => void (servers.expansion = server)),
-    start("bigtable", () => startBigtableEmulator()).then((server) => void (servers.bigtable = server)),
-    start("cloud storage", () => startGcsEmulator({ backend: "filesystem" })).then((server) => void (servers.gcs = server)),
-    options.log === "kafka"
-      ? start("kafka", () => startKafka()).then((server) => void (servers.kafka = server))
-      : start("pubsub", () => startPubsubEmulator()).then((server) => void (servers.pubsub = server)),
+  const flink = async () => {
+    const { master, jobConfigFolder } = await start("flink", () => startFlinkCluster(options.flink));
+    await start("jobServer", () => startJobServer({ flinkMaster: master, configFolder: jobConfigFolder }));
+  };
+  const all = [
+    flink(),
+    start("expansion", () => startExpansionService()),
+    start("bigtable", () => startBigtableEmulator()),
+    start("gcs", () => startGcsEmulator({ backend: "filesystem" })),
+    options.log === "kafka" ? start("kafka", () => startKafka()) : start("pubsub", () => startPubsubEmulator()),
   ];
   // All settled before a failure is told: whatever came up is known, and can be stopped.
-  const outcomes = await Promise.allSettled([flink, ...others]);
-  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  for (const outcome of await Promise.allSettled(all)) if (outcome.status === "rejected") throw outcome.reason;
 }
 
 async function stopAll(servers: Partial<StackServers>): Promise<void> {
@@ -163,10 +163,8 @@ function stackConfig(options: StackOptions, servers: StackServers, folder: strin
   });
 }
 
-async function createPlaces(config: Config): Promise<void> {
-  mkdirSync(config.data, { recursive: true });
-  if (config.log.kind === "kafka")
-    await ensureKafkaTopic(kafkaConnection(config), { topic: config.log.topic, partitions: PARTITIONS });
+async function createAll(config: Config): Promise<void> {
+  await createPlaces(config, { partitions: PARTITIONS });
   await createBucket(config.gcs.endpoint, config.project, config.gcs.bucket);
 }
 
@@ -177,7 +175,8 @@ async function createBucket(endpoint: string, project: string, name: string): Pr
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ name }),
   });
-  if (!answer.ok && answer.status !== 409) throw new Error(`no bucket ${name}: ${answer.status} ${await answer.text()}`);
+  if (!answer.ok && answer.status !== 409)
+    throw new Error(`no bucket ${name}: ${answer.status} ${await answer.text()}`);
 }
 
 const PARTITIONS = 4;

@@ -4,7 +4,12 @@ import { freePort, ServerProcess } from "../servers";
 const CLI = join(__dirname, "..", "cli", "main.js");
 
 /** One of Viewmill's own processes, run as a user would run it: the command line with a configuration file. */
-export function viewmillProcess(name: string, folder: string, args: readonly string[], healthUrl: string): ServerProcess {
+export function viewmillProcess(
+  name: string,
+  folder: string,
+  args: readonly string[],
+  healthUrl: string,
+): ServerProcess {
   return new ServerProcess({
     name,
     folder,

@@ -1,3 +1,4 @@
+import type { BigtableConfig } from "../../io/bigtable/config";
 import type { CounterStore, Ledger } from "../../io/ports";
 import type { Config } from "../config-schema";
 
@@ -20,7 +21,10 @@ export async function openCounters(
     const { SqliteCounterStore } = await import("../../io/sqlite/counter-store.js");
     return { counters: new SqliteCounterStore({ folder }), ledger };
   }
-  throw new Error("counters in Bigtable are not connected");
+  const { BigtableCounterStore } = await import("../../io/bigtable/counter-store.js");
+  const { BigtableLedger } = await import("../../io/bigtable/ledger.js");
+  const location = bigtableLocation(config);
+  return { counters: new BigtableCounterStore(location), ledger: new BigtableLedger(location) };
 }
 
 /** The same counters for reading only, so that reads wait neither for writes nor for each other. */
@@ -39,13 +43,13 @@ const bound = (counters: CounterStore): Pick<CounterStore, "totals" | "read" | "
   top: (...asked) => counters.top(...asked),
 });
 
-export function bigtableLocation({ project, counters }: Config) {
+export function bigtableLocation({ project, counters }: Config): BigtableConfig {
   const { instance, tablePrefix, appProfile, endpoint } = counters;
   return {
-    project,
-    instance,
+    projectId: project,
+    instanceId: instance,
     tablePrefix,
-    ...(appProfile === "" ? {} : { appProfile }),
-    ...(endpoint === "" ? {} : { endpoint }),
+    ...(appProfile === "" ? {} : { appProfileId: appProfile }),
+    ...(endpoint === "" ? {} : { emulatorHost: endpoint }),
   };
 }

@@ -3,6 +3,7 @@ import type { EventLog, LogSubscription } from "../../io/ports";
 import { ConfigError } from "../config";
 import type { Config } from "../config-schema";
 import { kafkaConnection } from "./kafka-connection";
+import { pubsubConnection } from "./pubsub-connection";
 
 /** A log that several processes share, for writing. Rejects with StoreUnavailableError, where it does not answer. */
 export async function openSharedLog(config: Config, logger: Logger): Promise<EventLog> {
@@ -11,12 +12,16 @@ export async function openSharedLog(config: Config, logger: Logger): Promise<Eve
     const { KafkaEventLog } = await import("../../io/kafka/event-log.js");
     return KafkaEventLog.open({ ...kafkaConnection(config, logger), topic, maxQueueBytes: maxInFlightBytes });
   }
+  if (config.log.kind === "pubsub") {
+    const { PubsubEventLog } = await import("../../io/pubsub/event-log.js");
+    return PubsubEventLog.open({ ...pubsubConnection(config), topic, maxQueueBytes: maxInFlightBytes });
+  }
   throw new ConfigError(`log.kind ${config.log.kind} is no shared log`);
 }
 
 /** The archiver's reading side of it. */
 export async function openSubscription(config: Config, logger: Logger): Promise<LogSubscription> {
-  const { topic, kind, kafka } = config.log;
+  const { topic, kind, kafka, pubsub } = config.log;
   if (kind === "kafka") {
     const { KafkaLogSubscription } = await import("../../io/kafka/log-subscription.js");
     return KafkaLogSubscription.open({
@@ -24,6 +29,14 @@ export async function openSubscription(config: Config, logger: Logger): Promise<
       topic,
       groupId: kafka.archiveGroup,
       onSkipped: (range) => logger.error(range, "messages left the log before they were archived"),
+    });
+  }
+  if (kind === "pubsub") {
+    const { PubsubLogSubscription } = await import("../../io/pubsub/log-subscription.js");
+    return PubsubLogSubscription.open({
+      ...pubsubConnection(config),
+      subscription: pubsub.archiveSubscription,
+      logger,
     });
   }
   throw new ConfigError(`there is nothing to archive from with log.kind ${kind}: the embedded stream does it itself`);

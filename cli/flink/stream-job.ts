@@ -39,7 +39,7 @@ export const streamGroup = ({ log, job }: Config): string =>
 export const subscriptionPath = (project: string, name: string): string =>
   name.startsWith("projects/") ? name : `projects/${project}/subscriptions/${name}`;
 
-function streamSource(config: Config): StreamSource {
+export function streamSource(config: Config): StreamSource {
   const { log, project } = config;
   if (log.kind === "kafka") {
     return { kind: "kafka", brokers: log.kafka.brokers, topic: log.topic, group: streamGroup(config) };

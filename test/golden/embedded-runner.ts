@@ -13,8 +13,8 @@ import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { runPass } from "../../pipelines/embedded/pass";
 import { RESOURCES } from "../../transforms/resource-names";
 import { WrittenCells } from "../../transforms/written-cells";
-import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
 import { ingest, type SentStep } from "./ingest";
+import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
 import type { GoldenScript, LedgerRow } from "./script";
 
 export interface EmbeddedOptions {

@@ -1,0 +1,31 @@
+import { mkdirSync } from "node:fs";
+import type { Config } from "../config-schema";
+import { usesDataFolder } from "./deployment";
+import { kafkaConnection } from "./kafka-connection";
+import { bigtableLocation } from "./open-counters";
+import { pubsubConnection } from "./pubsub-connection";
+
+export interface CreateOptions {
+  /** Of a Kafka topic that does not exist yet. */
+  partitions: number;
+}
+
+/** Makes the topics, subscriptions and tables that a deployment needs and that are missing; what exists stays as it is. */
+export async function createPlaces(config: Config, { partitions }: CreateOptions): Promise<void> {
+  if (usesDataFolder(config)) mkdirSync(config.data, { recursive: true });
+  if (config.log.kind === "kafka") {
+    const { ensureKafkaTopic } = await import("../../io/kafka/topics.js");
+    await ensureKafkaTopic(kafkaConnection(config), { topic: config.log.topic, partitions });
+  }
+  if (config.log.kind === "pubsub") {
+    const { ensurePubsubTopic, ensurePubsubSubscription } = await import("../../io/pubsub/topics.js");
+    const connection = pubsubConnection(config);
+    await ensurePubsubTopic(connection, config.log.topic);
+    for (const subscription of [config.log.pubsub.streamSubscription, config.log.pubsub.archiveSubscription])
+      await ensurePubsubSubscription(connection, { topic: config.log.topic, subscription });
+  }
+  if (config.counters.kind === "bigtable") {
+    const { createTables } = await import("../../io/bigtable/tables.js");
+    await createTables(bigtableLocation(config));
+  }
+}

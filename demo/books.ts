@@ -1,0 +1,36 @@
+export interface Books {
+  accepted: number;
+  archived: number;
+  counted: number;
+  duplicate: number;
+  late: number;
+  balanced: boolean;
+}
+
+/** The sums of the ledger of a service, from a minute before `fromMs` on. */
+export async function readBooks(url: string, fromMs: number): Promise<Books> {
+  const start = new Date(fromMs - 3_600_000).toISOString();
+  const end = new Date(Date.now() + 600_000).toISOString();
+  const answer = await fetch(`${url}/v1/ledger?start=${start}&end=${end}`, { signal: AbortSignal.timeout(20_000) });
+  if (!answer.ok) throw new Error(`the ledger answers ${answer.status}: ${await answer.text()}`);
+  return ((await answer.json()) as { totals: Books }).totals;
+}
+
+/** Waits until the books balance over `accepted` events; the pace of what is asked is a second. */
+export async function untilBalanced(
+  url: string,
+  fromMs: number,
+  accepted: number,
+  deadlineMs: number,
+  onBooks: (books: Books) => void = () => undefined,
+): Promise<Books> {
+  const endsAt = performance.now() + deadlineMs;
+  let last: Books | undefined;
+  while (performance.now() < endsAt) {
+    last = await readBooks(url, fromMs).catch(() => last);
+    if (last !== undefined) onBooks(last);
+    if (last?.balanced === true && last.accepted >= accepted) return last;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+  throw new Error(`the books do not balance after ${deadlineMs} ms: ${JSON.stringify(last)}`);
+}

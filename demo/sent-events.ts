@@ -1,0 +1,106 @@
+import { once } from "node:events";
+import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { EventGenerator } from "../cli/event-generator";
+
+export interface SendOptions {
+  url: string;
+  events: number;
+  perSecond: number;
+  seed: number;
+  videos: number;
+  /** Zipf exponent. */
+  skew: number;
+  duplicates: number;
+  late: number;
+  lateByMs: number;
+  /** Every line that was accepted is written here: what an independent computation counts. */
+  file: string;
+}
+
+export interface Sent {
+  accepted: number;
+  refusals: number;
+}
+
+const LINES_A_REQUEST = 2_000;
+const SENDERS = 8;
+const MAX_ATTEMPTS = 100;
+const RETRY_MS = 250;
+
+/**
+ * Sends generated events at a pace, so that their times are the present, and sends again what was not answered: a request whose outcome is
+ * unknown is repeated with the same event ids, as the client library does.
+ */
+export async function sendEvents(options: SendOptions, onProgress: (sent: number) => void): Promise<Sent> {
+  const { events, perSecond, seed, videos, skew, duplicates, late, lateByMs, file } = options;
+  const startMs = Date.now();
+  const generator = new EventGenerator({ seed, videos, skew, duplicates, late, bad: 0, lateByMs, startMs, perSecond });
+  const output = createWriteStream(file);
+  const sent: Sent = { accepted: 0, refusals: 0 };
+  let made = 0;
+  const sender = async () => {
+    while (made < events) {
+      const count = Math.min(LINES_A_REQUEST, events - made);
+      made += count;
+      const lines = generator.next(count);
+      await untilMs(startMs + (made * 1000) / perSecond);
+      sent.accepted += await deliver(options.url, lines, sent);
+      await write(output, lines);
+      onProgress(sent.accepted);
+    }
+  };
+  await Promise.all(Array.from({ length: SENDERS }, sender));
+  output.end();
+  await once(output, "finish");
+  return sent;
+}
+
+async function deliver(url: string, lines: Buffer, sent: Sent): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await fetch(`${url}/v1/events`, {
+      method: "POST",
+      headers: { "Content-Type": "application/x-ndjson" },
+      body: new Uint8Array(lines),
+      signal: AbortSignal.timeout(30_000),
+    }).catch(() => undefined);
+    if (answer?.status === 202) return ((await answer.json()) as { accepted: number }).accepted;
+    sent.refusals++;
+    if (attempt === MAX_ATTEMPTS)
+      throw new Error(`not accepted after ${attempt} attempts: ${answer === undefined ? "no answer" : answer.status}`);
+    await untilMs(Date.now() + RETRY_MS);
+  }
+}
+
+async function write(output: WriteStream, lines: Buffer): Promise<void> {
+  if (!output.write(lines)) await once(output, "drain");
+}
+
+const untilMs = (timeMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, Math.max(0, timeMs - Date.now()));
+  });
+
+interface SentEvent {
+  eventId: string;
+  videoId: string;
+  eventType: string;
+  eventTime: number;
+  value?: number;
+}
+
+/** `minute video type` -> what counts. Computed from the lines with string keys and nothing of ours. */
+export async function independentCounts(file: string): Promise<Map<string, { count: number; sum: number }>> {
+  const values = new Map<string, Map<string, number>>();
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    const { eventId, videoId, eventType, eventTime, value = 0 } = JSON.parse(line) as SentEvent;
+    const cell = `${Math.floor(eventTime / 60_000)} ${videoId} ${eventType}`;
+    const ids = values.get(cell) ?? new Map<string, number>();
+    ids.set(eventId, Math.max(value, ids.get(eventId) ?? Number.NEGATIVE_INFINITY));
+    values.set(cell, ids);
+  }
+  const counts = new Map<string, { count: number; sum: number }>();
+  for (const [cell, ids] of values)
+    counts.set(cell, { count: ids.size, sum: [...ids.values()].reduce((sum, value) => sum + value, 0) });
+  return counts;
+}

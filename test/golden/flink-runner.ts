@@ -1,0 +1,242 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import pino from "pino";
+import { type Config, configSchema } from "../../cli/config-schema";
+import { createPlaces } from "../../cli/deployment/create-places";
+import { type Deployment, openDeployment } from "../../cli/deployment/deployment";
+import { openSharedLog, openSubscription } from "../../cli/deployment/open-log";
+import { streamSource, streamSubmission } from "../../cli/flink/stream-job";
+import type { ClusterStack } from "../../demo/cluster-stack";
+import { viewmillProcess } from "../../demo/viewmill-process";
+import { minuteOf } from "../../domain/event";
+import { buildPipelineProto, type FlinkJob, FlinkRunner, replaceEnvironments } from "../../engine";
+import { readArchiveObject } from "../../io/avro/archive-object";
+import { runArchiver } from "../../pipelines/archiver/archiver";
+import { streamPipeline } from "../../pipelines/stream/stream-pipeline";
+import { freePort, type ServerProcess } from "../../servers";
+import { ingest } from "./ingest";
+import { expectOutcome, type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
+import type { GoldenScript, LedgerRow } from "./script";
+
+const SPREAD = { dedupePartitions: 3, videoShards: 2 };
+const FIRING_MS = 300;
+/** Scripts are of fixed dates, the watermark is of today: minutes are kept for as long as the two can differ. */
+const KEPT_MS = 200 * 366 * 86_400_000;
+const SETTLED_DEADLINE_MS = 90_000;
+const FINAL_DEADLINE_MS = 60_000;
+const POLL_MS = 250;
+const ALL_MINUTES = [0, minuteOf(Date.UTC(9999, 0))] as const;
+
+/**
+ * The same scripts on a Flink cluster: a job, a worker pool and stores of their own for each, the archiver in this process. After each `pass` the
+ * books must balance before the script goes on, so that what comes next comes in another pane.
+ */
+export class FlinkGoldenRunner implements GoldenRunner {
+  readonly name: string;
+
+  constructor(
+    private readonly stack: () => ClusterStack,
+    private readonly kind: "kafka" | "pubsub",
+  ) {
+    this.name = `Flink, ${kind}, Bigtable and Cloud Storage, P ${SPREAD.dedupePartitions}, Q ${SPREAD.videoShards}`;
+  }
+
+  async run(script: GoldenScript, folder: string): Promise<Outcome> {
+    const run = await FlinkRun.start(this.stack().config, script, folder, this.kind);
+    try {
+      for (const step of script.steps) {
+        if (step.kind === "pass") await run.untilSettled();
+        else await run.send(step);
+      }
+      await run.untilSettled();
+      await run.untilExpected(script);
+      // A job that is done may not change its mind.
+      await run.endJob();
+      return await run.outcome();
+    } finally {
+      await run.stop();
+    }
+  }
+}
+
+class FlinkRun {
+  private sentMessages = 0;
+  private archivedMessages = 0;
+  private ended = false;
+  private readonly stopping = new AbortController();
+  private archiving: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private readonly deployment: Deployment,
+    private readonly log: Awaited<ReturnType<typeof openSharedLog>>,
+    private readonly pool: ServerProcess,
+    private readonly job: FlinkJob,
+    private readonly runner: FlinkRunner,
+  ) {}
+
+  static async start(stack: Config, script: GoldenScript, folder: string, kind: "kafka" | "pubsub"): Promise<FlinkRun> {
+    const name = `golden-${script.name}-${kind}`;
+    const [poolPort, healthPort] = [await freePort(), await freePort()];
+    const config = configSchema.parse({
+      ...stack,
+      data: folder,
+      log: {
+        ...stack.log,
+        topic: name,
+        kafka: { ...stack.log.kafka, archiveGroup: `${name}-archive`, streamGroup: `${name}-stream` },
+        pubsub: { ...stack.log.pubsub, archiveSubscription: `${name}-archive`, streamSubscription: `${name}-stream` },
+      },
+      archive: { ...stack.archive, prefix: `${name}/archive/`, maxPortionAgeMs: 100 },
+      deadLetters: { ...stack.deadLetters, prefix: `${name}/dead-letters/` },
+      claims: { ...stack.claims, prefix: `${name}/claims/` },
+      counters: { ...stack.counters, tablePrefix: name },
+      job: { ...stack.job, name, ...SPREAD },
+      flink: { ...stack.flink, workerPool: `127.0.0.1:${poolPort}`, parallelism: 1, checkpointIntervalMs: 1_000 },
+    });
+    await createPlaces(config, { partitions: 2 });
+    const configFile = join(folder, "viewmill.json");
+    writeFileSync(configFile, JSON.stringify(config));
+    const logger = pino({ level: "silent" });
+    const pool = viewmillProcess(
+      "worker-pool",
+      folder,
+      ["worker-pool", "--config", configFile, "--health-port", String(healthPort)],
+      `http://127.0.0.1:${healthPort}/healthz`,
+    );
+    await pool.start();
+    const runner = new FlinkRunner({ jobServer: config.flink.jobServer, restUrl: config.flink.restUrl });
+    const job = await runner.submit(
+      await jobProto(config, script.allowedLatenessMs),
+      streamSubmission(config, undefined),
+    );
+    const log = await openSharedLog(config, logger);
+    const run = new FlinkRun(await openDeployment(config), log, pool, job, runner);
+    run.archiving = run.archive(await openSubscription(config, logger));
+    return run;
+  }
+
+  private async archive(subscription: Awaited<ReturnType<typeof openSubscription>>): Promise<void> {
+    const { archive, state } = this.deployment;
+    const options = {
+      maxPortionMessages: 100,
+      maxPortionBytes: 1 << 20,
+      maxPortionAgeMs: 100,
+      portionsInFlight: 2,
+      progressIntervalMs: POLL_MS,
+    };
+    await runArchiver(
+      { subscription, archive, ledger: state, payloadOf: async ({ payload }) => payload },
+      options,
+      this.stopping.signal,
+      ({ messages }) => {
+        this.archivedMessages += messages;
+      },
+    ).finally(() => subscription.close());
+  }
+
+  async send(step: Parameters<typeof ingest>[0]): Promise<void> {
+    const counted = {
+      append: (batch: Parameters<typeof this.log.append>[0]) => {
+        this.sentMessages++;
+        return this.log.append(batch);
+      },
+    };
+    await ingest(step, counted, this.deployment.deadLetters);
+  }
+
+  /** All that was sent is archived, and what is archived is counted. */
+  untilSettled(): Promise<void> {
+    return until(SETTLED_DEADLINE_MS, async () => {
+      if (this.archivedMessages < this.sentMessages)
+        return `${this.archivedMessages} of ${this.sentMessages} messages archived`;
+      const open = (await this.deployment.state.ledger(...ALL_MINUTES)).find(
+        ({ archived, counted, duplicate, late }) => archived !== counted + duplicate + late,
+      );
+      return open === undefined ? undefined : `open: ${JSON.stringify(open)}`;
+    });
+  }
+
+  /** Levels above the minutes and dead letters follow the books within moments; what is never right is told by the last assertion. */
+  async untilExpected(script: GoldenScript): Promise<void> {
+    await until(FINAL_DEADLINE_MS, async () => {
+      try {
+        expectOutcome(script, await this.outcome());
+        return undefined;
+      } catch (error) {
+        return String(error);
+      }
+    }).catch(() => undefined);
+  }
+
+  async outcome(): Promise<Outcome> {
+    const { counters, deadLetters } = this.deployment;
+    return { ...(await storedCells(counters)), ledger: await this.ledger(), deadLetters: await letters(deadLetters) };
+  }
+
+  private async ledger(): Promise<Map<number, LedgerRow>> {
+    const archived = await this.archivedEvents();
+    const rows = await this.deployment.state.ledger(...ALL_MINUTES);
+    return new Map(
+      rows.map(({ minute, accepted, counted, duplicate, late, reusedIds }) => [
+        minute,
+        { accepted, archived: archived.get(minute) ?? 0, counted, duplicate, late, reused: reusedIds },
+      ]),
+    );
+  }
+
+  /** Events really in the archive, read from its objects; not what is listed of them. */
+  private async archivedEvents(): Promise<Map<number, number>> {
+    const { archive } = this.deployment;
+    const events = new Map<number, number>();
+    for (const { name, minute } of await archive.list(...ALL_MINUTES)) {
+      for (const { columns } of readArchiveObject(await archive.read(name), minute))
+        events.set(minute, (events.get(minute) ?? 0) + columns.count);
+    }
+    return events;
+  }
+
+  async endJob(): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
+    await this.job.cancel();
+    await this.job.waitUntilFinal(FINAL_DEADLINE_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.endJob().catch(() => undefined);
+    this.runner.close();
+    await this.pool.kill("SIGTERM");
+    await this.archiving;
+    await Promise.all([this.log.close(), this.deployment.close()]);
+  }
+}
+
+async function jobProto(config: Config, allowedLatenessMs: number) {
+  const proto = await buildPipelineProto((root) =>
+    streamPipeline(root, {
+      source: streamSource(config),
+      expansionService: config.flink.expansionService,
+      counting: {
+        ...SPREAD,
+        allowedLatenessMs,
+        followCorrections: false,
+        paneCache: "",
+        writtenCells: "",
+        windowing: { graceMs: 0, earlyFiringMs: FIRING_MS, lateFiringMs: FIRING_MS, keptMs: KEPT_MS },
+      },
+    }),
+  );
+  return replaceEnvironments(proto, { pool: config.flink.workerPool });
+}
+
+/** `question` answers what is still missing, or undefined. */
+async function until(deadlineMs: number, question: () => Promise<string | undefined>): Promise<void> {
+  const endsAt = performance.now() + deadlineMs;
+  for (;;) {
+    const missing = await question();
+    if (missing === undefined) return;
+    if (performance.now() > endsAt) throw new Error(`not within ${deadlineMs} ms: ${missing}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}

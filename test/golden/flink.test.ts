@@ -1,0 +1,34 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ClusterStack } from "../../demo/cluster-stack";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { FlinkGoldenRunner } from "./flink-runner";
+import { expectOutcome } from "./outcome";
+import { goldenScripts } from "./script";
+
+const SCRIPT_DEADLINE_MS = 300_000;
+
+describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", "bigtable", "gcs"], () => {
+  describe.each(["kafka", "pubsub"] as const)("with %s", (kind) => {
+    let stack: ClusterStack;
+    let folder = "";
+    beforeAll(async () => {
+      stack = await ClusterStack.start({ log: kind, processes: false });
+    }, COLD_START_MS);
+    afterAll(() => stack?.stop(), 60_000);
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), "viewmill-golden-flink-"));
+    });
+    afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+    const runner = new FlinkGoldenRunner(() => stack, kind);
+    test.each(goldenScripts().map((script) => [script.name, script] as const))(
+      "%s",
+      async (_name, script) => {
+        expectOutcome(script, await runner.run(script, folder));
+      },
+      SCRIPT_DEADLINE_MS,
+    );
+  });
+});
