@@ -7,6 +7,7 @@ import { FlinkRest } from "../engine";
 import {
   type BigtableEmulator,
   type ExpansionService,
+  type FaultProxy,
   type FlinkCluster,
   type FlinkOptions,
   freePort,
@@ -18,6 +19,7 @@ import {
   removeKeptFolder,
   startBigtableEmulator,
   startExpansionService,
+  startFaultProxy,
   startFlinkCluster,
   startGcsEmulator,
   startJobServer,
@@ -40,6 +42,8 @@ interface StackServers {
   kafka?: KafkaServer;
   pubsub?: PubsubEmulator;
   bigtable: BigtableEmulator;
+  /** Between Viewmill and Bigtable. */
+  bigtableProxy: FaultProxy;
   gcs: GcsEmulator;
   flink: FlinkCluster;
   jobServer: JobServer;
@@ -62,6 +66,7 @@ export class ClusterStack {
     const servers: Partial<StackServers> = {};
     try {
       await startServers(options, servers as StackServers);
+      servers.bigtableProxy = await startFaultProxy((servers as StackServers).bigtable.host);
       const poolPort = await freePort();
       const configFile = join(folder, "viewmill.json");
       const processes = await stackProcesses(folder, configFile, poolPort);
@@ -149,7 +154,7 @@ function stackConfig(options: StackOptions, servers: StackServers, folder: strin
     },
     archive: { kind: "gcs", maxPortionAgeMs: 1_000, ...config.archive },
     gcs: { bucket: "viewmill", endpoint: servers.gcs.endpoint, ...config.gcs },
-    counters: { kind: "bigtable", endpoint: servers.bigtable.host, ...config.counters },
+    counters: { kind: "bigtable", endpoint: servers.bigtableProxy.address, ...config.counters },
     deadLetters: { kind: "gcs", ...config.deadLetters },
     claims: { kind: "gcs", ...config.claims },
     job: { graceMs: 2_000, lateFiringMs: 3_000, ...config.job },

@@ -14,6 +14,8 @@ export interface SendOptions {
   duplicates: number;
   late: number;
   lateByMs: number;
+  /** Ends the sending before all events are sent. */
+  signal?: AbortSignal;
   /** Every line that was accepted is written here: what an independent computation counts. */
   file: string;
 }
@@ -40,7 +42,7 @@ export async function sendEvents(options: SendOptions, onProgress: (sent: number
   const sent: Sent = { accepted: 0, refusals: 0 };
   let made = 0;
   const sender = async () => {
-    while (made < events) {
+    while (made < events && options.signal?.aborted !== true) {
       const count = Math.min(LINES_A_REQUEST, events - made);
       made += count;
       const lines = generator.next(count);

@@ -1,0 +1,155 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { readBooks } from "./books";
+import type { ClusterStack } from "./cluster-stack";
+
+/** What is taken away, and how it comes back. */
+export const TARGETS = [
+  "worker",
+  "worker-at-checkpoint",
+  "pool",
+  "task-manager",
+  "job-manager",
+  "job-server",
+  "archiver",
+  "service",
+  "log",
+  "bigtable-cut",
+  "bigtable-slow",
+  "bigtable-swallowed",
+  "second-job",
+] as const;
+export type Target = (typeof TARGETS)[number];
+
+const RECOVERY_DEADLINE_MS = 240_000;
+const POLL_MS = 100;
+
+export interface Recovery {
+  target: Target;
+  /** From the kill until everything accepted by then was archived and counted. */
+  recoveredMs: number;
+}
+
+/** Does one kill and waits until all that was accepted before it is archived and counted. Rejects after the deadline. */
+export async function killOnce(
+  stack: ClusterStack,
+  jobId: string,
+  target: Target,
+  random: () => number,
+  load: { startedAtMs: number; accepted: () => number },
+): Promise<Recovery> {
+  await delay(random() * 1_500);
+  const startedAt = performance.now();
+  const heal = await take(stack, jobId, target, random);
+  const accepted = load.accepted();
+  await heal();
+  const endsAt = startedAt + RECOVERY_DEADLINE_MS;
+  let seen = "";
+  while (performance.now() < endsAt) {
+    const books = await readBooks(stack.processes.serveUrl, load.startedAtMs).catch(() => undefined);
+    seen = JSON.stringify(books);
+    if (books !== undefined && books.archived >= accepted && books.counted + books.duplicate + books.late >= accepted)
+      return { target, recoveredMs: performance.now() - startedAt };
+    await delay(POLL_MS);
+  }
+  throw new Error(`${target}: ${accepted} events accepted, not all counted after ${RECOVERY_DEADLINE_MS} ms: ${seen}`);
+}
+
+type Heal = () => Promise<void>;
+const nothing: Heal = async () => undefined;
+
+async function take(stack: ClusterStack, jobId: string, target: Target, random: () => number): Promise<Heal> {
+  const { servers, processes } = stack;
+  const { flink, bigtableProxy } = servers;
+  switch (target) {
+    case "worker":
+      await killWorker(stack, random);
+      return nothing;
+    case "worker-at-checkpoint":
+      await untilCheckpointBegins(stack, jobId);
+      await delay(random() * 200);
+      await killWorker(stack, random);
+      return nothing;
+    case "pool":
+      return taken(processes.pool, random);
+    case "task-manager":
+      return taken(flink.taskManagers[Math.floor(random() * flink.taskManagers.length)]!, random);
+    case "job-manager":
+      return taken(flink.jobManager, random);
+    case "job-server":
+      return taken(servers.jobServer, random);
+    case "archiver":
+      return taken(processes.archiver, random);
+    case "service":
+      return taken(processes.serve, random);
+    case "log":
+      if (servers.kafka === undefined) throw new Error("the Pub/Sub emulator keeps nothing: it cannot be killed");
+      return taken(servers.kafka, random);
+    case "bigtable-cut":
+      bigtableProxy.cut();
+      return passAfter(stack, 500 + random() * 5_000);
+    case "bigtable-slow":
+      bigtableProxy.delay(20 + Math.floor(random() * 200));
+      return passAfter(stack, 2_000 + random() * 5_000);
+    case "bigtable-swallowed":
+      bigtableProxy.swallowAnswers(true);
+      return async () => {
+        await delay(500 + random() * 5_000);
+        // What was swallowed stays lost: connections that wait for it have to end.
+        bigtableProxy.cut();
+        await delay(100);
+        bigtableProxy.pass();
+      };
+    case "second-job":
+      return secondJob(stack, random);
+  }
+}
+
+async function taken(what: { kill(): Promise<void>; restart(): Promise<void> }, random: () => number): Promise<Heal> {
+  await what.kill();
+  return async () => {
+    await delay(random() * 2_000);
+    await what.restart();
+  };
+}
+
+function passAfter({ servers }: ClusterStack, ms: number): Heal {
+  return async () => {
+    await delay(ms);
+    servers.bigtableProxy.pass();
+  };
+}
+
+/** Another job from the beginning of the log: two writers at once on the same keys, one of them with old panes. */
+async function secondJob(stack: ClusterStack, random: () => number): Promise<Heal> {
+  const jobId = await stack.submit({ name: `zombie-${Math.floor(random() * 1e9)}` });
+  return async () => {
+    await delay(10_000);
+    await stack.flink.cancel(jobId);
+    await stack.flink.awaitState(jobId, (state) => state === "CANCELED" || state === "FAILED", 60_000);
+  };
+}
+
+/** Waits for a worker to be there, should the last one be dead still. */
+async function killWorker({ processes }: ClusterStack, random: () => number): Promise<void> {
+  for (let attempt = 0; attempt < 600; attempt++) {
+    const answer = await fetch(`${processes.poolUrl}/status`);
+    const { workers } = (await answer.json()) as { workers: { pid: number; state: string }[] };
+    const running = workers.filter(({ state }) => state === "connected");
+    const worker = running[Math.floor(random() * running.length)];
+    if (worker !== undefined) {
+      process.kill(worker.pid, "SIGKILL");
+      return;
+    }
+    await delay(POLL_MS);
+  }
+  throw new Error("no worker is running");
+}
+
+async function untilCheckpointBegins({ flink }: ClusterStack, jobId: string): Promise<void> {
+  for (let attempt = 0; attempt < 3_000; attempt++) {
+    const checkpoints = await flink.checkpoints(jobId).catch(() => undefined);
+    if (checkpoints !== undefined && checkpoints.inProgress > 0) return;
+    await delay(20);
+  }
+  throw new Error("no checkpoint begins");
+}
