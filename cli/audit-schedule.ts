@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Archive, Ledger } from "../io/ports";
 import type { Config } from "./config-schema";
+import { dueHours } from "./due-hours";
 
 export interface AuditScheduleOptions {
   config: Config;
@@ -14,8 +15,6 @@ export interface AuditScheduleOptions {
   finalAfterMs: number;
 }
 
-const MINUTES_AN_HOUR = 60;
-const HOUR_MS = 3_600_000;
 const STOP_DEADLINE_MS = 10_000;
 
 /** Runs the strong audit in a process of its own, on every whole hour that is past the lateness horizon and not audited since it last changed. */
@@ -39,25 +38,9 @@ export class AuditSchedule {
       .catch((error: unknown) => this.options.logger.error({ err: error }, "the scheduled audit failed"));
   }
 
-  /** Hours with archived events, past the horizon, with a minute that is not audited; neighbours are audited together. */
-  private async dueRanges(): Promise<{ fromMs: number; toMs: number }[]> {
-    const { archive, state, clock, finalAfterMs } = this.options;
-    const beforeHour = Math.floor((clock() - finalAfterMs) / HOUR_MS);
-    const minutes = await archive.minutes(0, beforeHour * MINUTES_AN_HOUR);
-    const ranges: { fromMs: number; toMs: number }[] = [];
-    for (const hour of new Set(minutes.map((minute) => Math.floor(minute / MINUTES_AN_HOUR)))) {
-      const first = hour * MINUTES_AN_HOUR;
-      const audited = (await state.auditedCounts(first, first + MINUTES_AN_HOUR, MINUTES_AN_HOUR)).get(first) ?? 0;
-      if (audited === MINUTES_AN_HOUR) continue;
-      const last = ranges[ranges.length - 1];
-      if (last?.toMs === hour * HOUR_MS) last.toMs += HOUR_MS;
-      else ranges.push({ fromMs: hour * HOUR_MS, toMs: (hour + 1) * HOUR_MS });
-    }
-    return ranges;
-  }
-
   private async auditDueHours(): Promise<void> {
-    for (const { fromMs, toMs } of await this.dueRanges()) {
+    const { archive, state, clock, finalAfterMs } = this.options;
+    for (const { fromMs, toMs } of await dueHours({ archive, state, nowMs: clock(), finalAfterMs, sinceMs: 0 })) {
       if (this.stopping.signal.aborted) return;
       await this.audit(new Date(fromMs).toISOString(), new Date(toMs).toISOString());
     }

@@ -4,18 +4,26 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseRfc3339 } from "../domain/event";
 import type { AuditReport } from "../io/ports";
 import { runAudit } from "../pipelines/audit/audit";
-import { resolveConfig } from "./config";
-import { allowedLatenessMs, openDeployment } from "./deployment/deployment";
+import { ConfigError, resolveConfig } from "./config";
+import { allowedLatenessMs, type Deployment, openDeployment } from "./deployment/deployment";
+import { dueHours } from "./due-hours";
 
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** What came later than this is the daily audit's. */
+const HOURLY_REACH_MS = 2 * DAY_MS;
 export const EXIT_EQUAL = 0;
 export const EXIT_DIFFERENCES = 3;
 export const EXIT_NOT_COMPARABLE = 4;
 
 interface AuditFlags {
+  runner: "direct" | "flink";
   from?: number;
   to?: number;
   repair?: boolean;
   json?: boolean;
+  hourly?: boolean;
+  daily?: boolean;
 }
 
 export function register(program: Command): void {
@@ -24,8 +32,13 @@ export function register(program: Command): void {
     .description("recount from the raw archive by another path and compare with every stored counter")
     .option("--from <time>", "RFC 3339, whole minutes; default: the first minute there is", time)
     .option("--to <time>", "RFC 3339, exclusive; default: behind the last minute there is", time)
+    .option(
+      "--hourly",
+      "every hour of the last two days that is past the lateness horizon and not audited since it changed",
+    )
+    .option("--daily", "the same over all that the archive keeps")
     .option("--repair", "apply the archive's numbers where they differ")
-    .addOption(new Option("--runner <runner>", "where the audit runs").choices(["direct"]).default("direct"))
+    .addOption(new Option("--runner <runner>", "where the audit runs").choices(["direct", "flink"]).default("direct"))
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .option("--json", "print the report as JSON")
@@ -37,20 +50,44 @@ export function register(program: Command): void {
       const config = resolveConfig(command);
       const deployment = await openDeployment(config);
       try {
-        const { from, to, repair = false } = flags;
-        const report = await runAudit(
-          { ...deployment, clock: Date.now },
-          { fromMs: from, toMs: to, repair, allowedLatenessMs: allowedLatenessMs(config) },
-        );
-        const file = writeReport(config.data, report);
-        process.stdout.write(
-          flags.json === true ? `${JSON.stringify(shown(report), null, 2)}\n` : `${table(report)}report: ${file}\n`,
-        );
-        process.exitCode = exitCode(report);
+        const codes: number[] = [];
+        for (const range of await asked(deployment, flags)) codes.push(await auditRange(deployment, range, flags));
+        process.exitCode = Math.max(EXIT_EQUAL, ...codes);
       } finally {
         await deployment.close();
       }
     });
+}
+
+interface AskedRange {
+  fromMs: number | undefined;
+  toMs: number | undefined;
+}
+
+/** The range of the flags; or, for a schedule, the hours that are due. */
+async function asked({ archive, state, config }: Deployment, flags: AuditFlags): Promise<AskedRange[]> {
+  const { from, to, hourly, daily } = flags;
+  if (hourly !== true && daily !== true) return [{ fromMs: from, toMs: to }];
+  if (from !== undefined || to !== undefined) throw new ConfigError("--hourly and --daily find their range themselves");
+  const nowMs = Date.now();
+  const backMs = daily === true ? config.retention.rawDays * DAY_MS : HOURLY_REACH_MS;
+  const finalAfterMs = config.lateness.finalAfterMinutes * MINUTE_MS;
+  return dueHours({ archive, state, nowMs, finalAfterMs, sinceMs: nowMs - backMs });
+}
+
+async function auditRange(deployment: Deployment, range: AskedRange, flags: AuditFlags): Promise<number> {
+  const { config } = deployment;
+  const runner =
+    flags.runner === "flink" ? await (await import("./flink/audit-job.js")).flinkAuditRunner(config) : undefined;
+  const report = await runAudit(
+    { ...deployment, ...(runner && { runner }), clock: Date.now },
+    { ...range, repair: flags.repair ?? false, allowedLatenessMs: allowedLatenessMs(config) },
+  );
+  const file = writeReport(config.data, report);
+  process.stdout.write(
+    flags.json === true ? `${JSON.stringify(shown(report), null, 2)}\n` : `${table(report)}report: ${file}\n`,
+  );
+  return exitCode(report);
 }
 
 export function exitCode({ outcome }: AuditReport): number {

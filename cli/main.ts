@@ -12,6 +12,7 @@ const COMMANDS: Record<string, () => Promise<{ register(program: Command): void 
   backfill: () => import("./backfill.js"),
   pipeline: () => import("./pipeline.js"),
   archive: () => import("./archive.js"),
+  bigtable: () => import("./bigtable.js"),
   "worker-pool": () => import("./worker-pool.js"),
   audit: () => import("./audit.js"),
   "dead-letters": () => import("./dead-letters.js"),

@@ -5,6 +5,7 @@ import { WrittenCells } from "../transforms/written-cells";
 import { type Config, configSchema } from "./config-schema";
 import { type Deployment, openDeployment } from "./deployment/deployment";
 import { openClaims } from "./deployment/open-claims";
+import { openFindings } from "./deployment/open-findings";
 
 /** Resource name of the worker's WrittenCells. */
 export const WRITTEN_CELLS = "worker/written-cells";
@@ -20,6 +21,7 @@ export async function start(settingsJson: string): Promise<void> {
   provideResource(RESOURCES.logProgress, opened.progress);
   provideResource(RESOURCES.deadLetters, opened.deadLetters);
   provideResource(RESOURCES.claims, await openClaims(config));
+  provideResource(RESOURCES.findings, await openFindings(config));
   provideResource(WRITTEN_CELLS, new WrittenCells(config.job.maxWrittenCells));
 }
 

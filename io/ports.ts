@@ -115,6 +115,14 @@ export class ClaimMissingError extends Error {
   override readonly name = "ClaimMissingError";
 }
 
+/** What the workers of an audit found, on its way to whoever asked for it. */
+export interface Findings {
+  /** Durable when it resolves; writing again replaces. Names: letters, digits and `-`, at most 100. */
+  write(auditId: string, name: string, text: string): Promise<void>;
+  /** undefined: nothing was found of that name. */
+  read(auditId: string, name: string): Promise<string | undefined>;
+}
+
 /** How far the events of the log have come: into the archive and the counters. */
 export interface LogProgress {
   /** Whether there are messages that are not archived yet. */

@@ -39,7 +39,7 @@ export interface AuditOptions {
 
 export type Audited = {
   minutes: AuditedMinute;
-  /** 64-bit hashes of the minute's distinct event ids, keyed by the hash's partition. */
+  /** 64-bit hashes of the minute's distinct event ids, keyed by hour and the hash's partition. */
   ids: KV<string, { hashes: Uint8Array }>;
 };
 
@@ -49,7 +49,11 @@ const MINUTES_AN_HOUR = 60;
 const ATTEMPTS = 10;
 const LISTING_DEADLINE_MS = 15_000;
 const LISTING_POLL_MS = 100;
-const ID_PARTITIONS = 16;
+export const ID_PARTITIONS = 16;
+
+/** Ids are compared within an hour, in parts that fit into memory. */
+export const idKey = (minute: number, partition: number): string =>
+  `${Math.floor(minute / MINUTES_AN_HOUR)}-${partition}`;
 
 /**
  * Recounts minutes from the archive, each by itself, and compares every cell with the CounterStore, in both directions.
@@ -80,7 +84,7 @@ export class AuditMinute implements AwaitableDoFn<KV<string, Iterable<number>>, 
     yield { minutes: found };
     if (recount === undefined) return;
     for (const [partition, hashes] of hashIds(recount.eventIds))
-      yield { ids: { key: String(partition), value: { hashes } } };
+      yield { ids: { key: idKey(minute, partition), value: { hashes } } };
   }
 
   /** Optimistic: what was compared holds if neither the minute's objects nor its counters changed meanwhile. */

@@ -6,5 +6,6 @@ export const RESOURCES = {
   deadLetters: "viewmill/dead-letters",
   claims: "viewmill/claims",
   paneCache: "viewmill/pane-cache",
+  findings: "viewmill/findings",
   logProgress: "viewmill/log-progress",
 } as const;

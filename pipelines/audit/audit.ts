@@ -6,7 +6,7 @@ import { provideResource, withdrawResource } from "../../engine";
 import type { Archive, AuditDifference, AuditReport, CounterStore, Ledger, LogProgress } from "../../io/ports";
 import type { AuditedMinute } from "../../transforms/audit-minutes";
 import { RESOURCES } from "../../transforms/resource-names";
-import { runAuditGraph } from "./audit-graph";
+import { type AuditRunner, directAuditRunner } from "./audit-graph";
 import { DAY_MS, type DerivedDifference, DerivedLevels, HOUR_MS } from "./derived-levels";
 
 export interface AuditDependencies {
@@ -14,6 +14,8 @@ export interface AuditDependencies {
   counters: CounterStore;
   state: Ledger;
   progress: LogProgress;
+  /** Where the graph runs; default: in this process. */
+  runner?: AuditRunner;
   clock: () => number;
 }
 
@@ -37,12 +39,13 @@ export async function runAudit(
   deps: AuditDependencies,
   { fromMs, toMs, repair, allowedLatenessMs }: AuditRange,
 ): Promise<AuditReport> {
+  const { runner = directAuditRunner } = deps;
   const startedAtMs = deps.clock();
   const began = performance.now();
   const minutes = await minutesToAudit(deps, fromMs ?? 0, toMs ?? Number.MAX_SAFE_INTEGER);
   const first = fromMs ?? (minutes[0] ?? 0) * MINUTE_MS;
   const last = toMs ?? ((minutes[minutes.length - 1] ?? -1) + 1) * MINUTE_MS;
-  const audit = new RunningAudit(deps, repair, allowedLatenessMs);
+  const audit = new RunningAudit(deps, runner, repair, allowedLatenessMs);
   const provided = {
     archive: deps.archive,
     counterStore: deps.counters,
@@ -52,6 +55,7 @@ export async function runAudit(
   for (const [name, value] of Object.entries(provided))
     provideResource(RESOURCES[name as keyof typeof provided], value);
   try {
+    await runner.prepare(minutes, { allowedLatenessMs });
     for (const [hour, itsMinutes] of byHour(minutes)) await audit.hour(hour, itsMinutes, first, last);
     await audit.finish();
   } finally {
@@ -66,7 +70,7 @@ export async function runAudit(
     fromMs: first,
     toMs: Math.max(first, last),
     repair,
-    runner: "direct",
+    runner: runner.name,
     outcome: audit.outcome(),
   };
   await deps.state.addAudit(report);
@@ -119,6 +123,7 @@ class RunningAudit {
 
   constructor(
     private readonly deps: AuditDependencies,
+    private readonly runner: AuditRunner,
     private readonly repair: boolean,
     private readonly allowedLatenessMs: number,
   ) {
@@ -126,7 +131,9 @@ class RunningAudit {
   }
 
   async hour(hourMs: number, minutes: readonly number[], fromMs: number, toMs: number): Promise<void> {
-    const { found, reusedAcrossMinutes } = await runAuditGraph(minutes, { allowedLatenessMs: this.allowedLatenessMs });
+    const { found, reusedAcrossMinutes } = await this.runner.hour(minutes, {
+      allowedLatenessMs: this.allowedLatenessMs,
+    });
     this.report.reusedEventIds += reusedAcrossMinutes;
     for (const result of found) this.minute(result, hourMs);
     await this.lateEvents(minutes);

@@ -1,0 +1,14 @@
+import { join } from "node:path";
+import type { Findings } from "../../io/ports";
+import type { Config } from "../config-schema";
+import { gcsLocation } from "./gcs-location";
+
+/** Beside the archive that is audited. */
+export async function openFindings(config: Config): Promise<Findings> {
+  if (config.archive.kind === "gcs") {
+    const { GcsFindings } = await import("../../io/gcs/findings.js");
+    return new GcsFindings(gcsLocation(config, "audits/"));
+  }
+  const { DirectoryFindings } = await import("../../io/directory/findings.js");
+  return new DirectoryFindings({ folder: join(config.data, "audit-findings") });
+}

@@ -1,0 +1,33 @@
+/** Findings of an audit whose workers are on this machine, in a directory. */
+import { randomUUID } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Findings } from "../ports";
+
+export class DirectoryFindings implements Findings {
+  constructor(private readonly options: { folder: string }) {}
+
+  async write(auditId: string, name: string, text: string): Promise<void> {
+    const file = this.#file(auditId, name);
+    const unfinished = `${file}.${randomUUID()}`;
+    await mkdir(join(this.options.folder, auditId), { recursive: true });
+    await writeFile(unfinished, text);
+    await rename(unfinished, file);
+  }
+
+  async read(auditId: string, name: string): Promise<string | undefined> {
+    try {
+      return await readFile(this.#file(auditId, name), "utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  #file(auditId: string, name: string): string {
+    if (!PART.test(auditId) || !PART.test(name)) throw new RangeError(`"${auditId}/${name}" is not a finding's name`);
+    return join(this.options.folder, auditId, `${name}.json`);
+  }
+}
+
+const PART = /^[A-Za-z0-9-]{1,100}$/;
