@@ -57,6 +57,14 @@ export class Child {
     }
   }
 
+  /** Holds it where it is, as a machine that hangs does, until `goOn`. */
+  pause(): void {
+    this.#process.kill("SIGSTOP");
+  }
+  goOn(): void {
+    this.#process.kill("SIGCONT");
+  }
+
   /** kill -9, and waits until it is gone. */
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
