@@ -73,10 +73,22 @@ export class CounterRounds {
 
   /** Writes the cells and makes every level agree with them. Rejects with RangeError, `StoreUnavailableError`. */
   async write(writes: readonly CellWrite[]): Promise<AheadHour[]> {
+    try {
+      return await this.#write(writes);
+    } catch (error) {
+      // What has arrived is not known, and of a store that fails nothing is believed any more.
+      this.#minutes.clear();
+      this.#summaries.clear();
+      throw error;
+    }
+  }
+
+  async #write(writes: readonly CellWrite[]): Promise<AheadHour[]> {
     const ahead: AheadHour[] = [];
+    const endMs = performance.now() + this.connection.times.totalTimeoutMs;
     let works = asHours(writes);
     for (let attempt = 0; works.length > 0; attempt++) {
-      if (attempt === MAX_ATTEMPTS) {
+      if (attempt === MAX_ATTEMPTS || (attempt > 0 && performance.now() > endMs)) {
         throw new StoreUnavailableError("Bigtable: too many writers keep changing the same rows");
       }
       if (attempt > 0) await delay(pauseMs(attempt, Math.random));

@@ -39,4 +39,9 @@ export class KnownCache<T extends Known> {
     this.#cells += size;
     while (this.#cells > this.maxCells) this.take(this.#rows.keys().next().value!);
   }
+
+  clear(): void {
+    this.#rows.clear();
+    this.#cells = 0;
+  }
 }

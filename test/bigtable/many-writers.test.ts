@@ -1,3 +1,4 @@
+import type { BigtableConfig } from "../../io/bigtable/config";
 import { BigtableCounterStore } from "../../io/bigtable/counter-store";
 import { Child } from "../contracts/condition";
 import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "../contracts/counter-model";
@@ -23,12 +24,13 @@ describeWithServers("many writers of the same Bigtable rows", ["bigtable"], () =
   }, async () => {
     const seed = Number(process.env.VIEWMILL_TEST_SEED ?? Date.now() % 1_000_000);
     const config = await bigtable.tables();
-    const start = (writer: string) =>
+    const start = (writer: string, config: BigtableConfig) =>
       new Child("write-shared-rows", JSON.stringify(config), String(seed), writer, String(WRITERS));
-    const zombie = start("zombie");
+    // It must not give up for having slept.
+    const zombie = start("zombie", { ...config, totalTimeoutMs: 600_000 });
     await zombie.until((lines) => lines.length >= 3);
     zombie.pause();
-    const writers = Array.from({ length: WRITERS }, (_, writer) => start(String(writer)));
+    const writers = Array.from({ length: WRITERS }, (_, writer) => start(String(writer), config));
     expect(await Promise.all(writers.map((writer) => writer.ended)), `seed ${seed}`).toEqual(Array(WRITERS).fill(0));
 
     const model = modelOf(seed, WRITERS);
