@@ -316,7 +316,10 @@ export interface Ledger {
   /** Lists objects (again changes nothing but their numbers) and marks the minutes changed, which ends their `audited` state. */
   addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void>;
   archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]>;
-  /** Absolute values per (minute, partition); the one with more received (then more counted) wins. */
+  /**
+   * Absolute values per (minute, partition), in any order and any number of times: states of one growing set of events, of which the one for which
+   * more came (received, late), then more was counted, stays.
+   */
   writeLedger(rows: readonly PartitionLedger[]): Promise<void>;
   ledger(fromMinute: number, toMinute: number): Promise<LedgerMinute[]>;
   /** Grows whenever the minute changes; read before an audit compares, checked when it marks. 0: never changed (left out). */
