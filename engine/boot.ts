@@ -12,6 +12,7 @@ export interface BootSettings {
   readonly workerSettings?: string;
   readonly stopGraceMs?: number;
   readonly keepaliveMs?: number;
+  readonly maxBundleMs?: number;
 }
 
 /** The variable that holds BootSettings. */
@@ -43,6 +44,7 @@ export async function boot(args: readonly string[], settingsJson: string | undef
     stopGraceMs: settings.stopGraceMs ?? 5_000,
     connectTimeoutMs: 30_000,
     keepaliveMs: settings.keepaliveMs ?? 30_000,
+    maxBundleMs: settings.maxBundleMs ?? 600_000,
   };
   await runWorker(session, { log, stop: stop.signal });
 }

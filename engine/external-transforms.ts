@@ -24,12 +24,15 @@ export interface ReadFromKafka {
   readonly maxReadTimeSeconds?: number;
 }
 
-/** Reads Kafka records as key and value, through Beam's Java KafkaIO inside the runner. */
+/**
+ * Reads Kafka records as key and value, through Beam's Java KafkaIO inside the runner; either is null where the record has none. Topic, partition, offset
+ * and headers do not come along (Java's kafka_read_with_metadata gives them as a row per record); the timestamp is the element's.
+ */
 export function readFromKafka(
   root: Root,
   name: string,
   options: ReadFromKafka,
-): Promise<PCollection<KV<Uint8Array, Uint8Array>>> {
+): Promise<PCollection<KV<Uint8Array | null, Uint8Array | null>>> {
   const { groupId, consumerConfig } = options;
   const bytes = "org.apache.kafka.common.serialization.ByteArrayDeserializer";
   const configuration = {

@@ -8,6 +8,7 @@ import "./fixes/load";
 import { sdk } from "./fixes/sdk";
 import type { WorkerLog } from "./worker-log";
 import { modulesParameter } from "./worker-parameters";
+import { aliveEveryMs } from "./worker-process";
 import type { WorkerSettings } from "./worker-session";
 
 export interface WorkerPoolOptions {
@@ -30,6 +31,10 @@ export interface WorkerPoolOptions {
   readonly killAfterMs?: number;
   /** Default 30 s; Beam's Java runners refuse pings more often than every 20 s. */
   readonly keepaliveMs?: number;
+  /** A worker whose event loop has not turned for so long is killed. Default 30 s. */
+  readonly unresponsiveMs?: number;
+  /** A worker with a bundle that takes longer ends itself. Default 10 minutes, 0: never. */
+  readonly maxBundleMs?: number;
   readonly log: WorkerLog;
 }
 
@@ -64,6 +69,7 @@ interface PoolWorker {
   readonly child: ChildProcess;
   readonly startedAt: number;
   state: WorkerState;
+  lastAliveAt: number;
 }
 
 const workerProgram = path.join(__dirname, "worker-process.js");
@@ -71,13 +77,16 @@ const workerProgram = path.join(__dirname, "worker-process.js");
 /**
  * The service behind the EXTERNAL environment: one OS process a StartWorker. Nothing is restarted here: a runner whose worker died asks anew.
  * StartWorker is answered when the worker's control channel is open, or with an error when the process died before: a runner
- * that had been told "started" would wait for its connection in rounds of two minutes, for ever. Workers end with the pool, however it ends.
+ * that had been told "started" would wait for its connection in rounds of two minutes, for ever. A worker that hangs is killed: its sockets close, which
+ * is what a runner notices at once (Flink kept a hanging one for 140 s, past a checkpoint timeout of 5 s). Workers end with the pool, however it ends.
  */
 export class WorkerPool {
   private readonly server = new grpc.Server();
   private readonly httpServer = http.createServer((request, response) => this.serveHttp(request, response));
   private readonly workers = new Set<PoolWorker>();
   private readonly exits: Record<string, number> = {};
+  private watch: NodeJS.Timeout | undefined;
+  private watchedAt = performance.now();
   private closing = false;
   private starts = 0;
   private refusals = 0;
@@ -122,6 +131,7 @@ export class WorkerPool {
   /** Refuses new workers, stops those that run, and closes the ports. Resolves when no process is left. */
   async close(): Promise<void> {
     this.closing = true;
+    clearInterval(this.watch);
     await Promise.all([...this.workers].map((worker) => this.stop(worker)));
     this.server.forceShutdown();
     this.httpServer.closeAllConnections();
@@ -158,6 +168,7 @@ export class WorkerPool {
       this.server.forceShutdown();
       throw error;
     });
+    this.watch = setInterval(() => this.killUnresponsive(), aliveEveryMs);
     this.httpUrl = `http://${host}:${(this.httpServer.address() as AddressInfo).port}`;
   }
 
@@ -173,10 +184,20 @@ export class WorkerPool {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const startedAt = performance.now();
-    const worker: PoolWorker = { workerId, controlEndpoint: controlEndpoint.url, child, startedAt, state: "starting" };
+    const worker: PoolWorker = {
+      workerId,
+      controlEndpoint: controlEndpoint.url,
+      child,
+      startedAt,
+      state: "starting",
+      lastAliveAt: startedAt,
+    };
     this.workers.add(worker);
     this.starts += 1;
     child.once("exit", (code, signal) => this.ended(worker, code, signal));
+    child.on("message", () => {
+      worker.lastAliveAt = performance.now();
+    });
     child.on("error", (error) => log.error({ workerId, err: error }, "worker process"));
     child.send(settings);
     await connection(child, startTimeoutMs);
@@ -187,7 +208,8 @@ export class WorkerPool {
   }
 
   private settingsOf(workerId: string, controlEndpoint: string, params: Record<string, string>): WorkerSettings {
-    const { workerModule, workerSettings, stopGraceMs = 5_000, startTimeoutMs = 30_000, keepaliveMs } = this.options;
+    const { workerModule, workerSettings, stopGraceMs = 5_000, startTimeoutMs = 30_000 } = this.options;
+    const { keepaliveMs, maxBundleMs } = this.options;
     return {
       workerId,
       controlEndpoint,
@@ -197,6 +219,7 @@ export class WorkerPool {
       stopGraceMs,
       connectTimeoutMs: startTimeoutMs,
       keepaliveMs: keepaliveMs ?? 30_000,
+      maxBundleMs: maxBundleMs ?? 600_000,
     };
   }
 
@@ -218,6 +241,19 @@ export class WorkerPool {
     child.kill("SIGTERM");
     await exited;
     clearTimeout(kill);
+  }
+
+  private killUnresponsive(): void {
+    const now = performance.now();
+    // A pool that was asleep itself has not read what its workers sent meanwhile.
+    const asleep = now - this.watchedAt > 3 * aliveEveryMs;
+    this.watchedAt = now;
+    if (asleep) return;
+    for (const { state, lastAliveAt, workerId, child } of this.workers) {
+      if (state !== "running" || now - lastAliveAt < (this.options.unresponsiveMs ?? 30_000)) continue;
+      this.options.log.error({ workerId, workerPid: child.pid }, "worker does not respond: killed");
+      child.kill("SIGKILL");
+    }
   }
 
   private ended(worker: PoolWorker, code: number | null, signal: NodeJS.Signals | null): void {

@@ -1,11 +1,13 @@
 /**
- * The program of one worker, forked by the pool: its settings come as the first message, it answers "connected", and it ends with its control
- * channel (0), on SIGTERM after the bundles under way (0), on any error (1), and when the pool is gone, whatever killed it (3).
+ * The program of one worker, forked by the pool: its settings come as the first message, it answers "connected", then "alive" every second as long
+ * as its event loop turns, and it ends with its control channel (0), on SIGTERM after the bundles under way (0), on any error (1), and when the pool is gone, whatever killed it (3).
  */
 import { routeConsole, workerLog } from "./worker-log";
 import { runWorker, type WorkerSettings } from "./worker-session";
 
 export const connectedMessage = "connected";
+export const aliveMessage = "alive";
+export const aliveEveryMs = 1_000;
 
 function main(): void {
   const stop = new AbortController();
@@ -21,7 +23,10 @@ function main(): void {
     };
     process.on("uncaughtException", fail);
     process.on("unhandledRejection", fail);
-    const connected = () => void process.send?.(connectedMessage);
+    const connected = () => {
+      process.send?.(connectedMessage);
+      setInterval(() => process.send?.(aliveMessage), aliveEveryMs);
+    };
     runWorker(settings, { log, connected, stop: stop.signal }).then(() => process.exit(0), fail);
   });
 }

@@ -1,4 +1,5 @@
 import "./fixes/load";
+import * as grpc from "@grpc/grpc-js";
 import type { Worker } from "apache-beam/worker/worker";
 import { fnClientOptions } from "./fixes/message-size";
 import { sdk } from "./fixes/sdk";
@@ -20,6 +21,8 @@ export interface WorkerSettings {
   readonly connectTimeoutMs: number;
   /** Pings an idle connection this often, so that a runner whose machine vanished is noticed; a runner may refuse less than 20 s. 0: never. */
   readonly keepaliveMs: number;
+  /** A bundle that takes longer ends the worker: something it awaits never comes, and the runner would wait with it. 0: never. */
+  readonly maxBundleMs: number;
 }
 
 /** What the application's worker module may export: opens and closes the resources (provideResource) of its DoFns. */
@@ -51,11 +54,19 @@ export async function runWorker(settings: WorkerSettings, { log, connected, stop
     if (settings.keepaliveMs > 0) fnClientOptions["grpc.keepalive_time_ms"] = settings.keepaliveMs;
     const worker = new sdk.worker.Worker(settings.workerId, { controlUrl: settings.controlEndpoint }, {});
     const broken = whenBroken(worker);
-    const ended = worker.wait();
+    const ended = worker.wait().catch((error: { code?: number }) => {
+      // How a Java runner closes the connections of a job that is cancelled or starts again.
+      if (error.code !== grpc.status.CANCELLED) throw error;
+    });
     await Promise.race([ready(worker, settings), broken]);
     log.info({ controlEndpoint: settings.controlEndpoint }, "worker connected");
     connected?.();
-    await Promise.race([ended, broken, stopped(worker, stop, settings.stopGraceMs, log)]);
+    await Promise.race([
+      ended,
+      broken,
+      stopped(worker, stop, settings.stopGraceMs, log),
+      overdue(worker, settings.maxBundleMs),
+    ]);
   } finally {
     await module.stop?.();
   }
@@ -79,20 +90,37 @@ function ready(worker: Worker, { controlEndpoint, connectTimeoutMs }: WorkerSett
   });
 }
 
-/** The SDK only prints that a data or state channel broke; its bundles would wait for ever. */
+/** Rejects once a bundle is under way for more than `maxBundleMs`, give or take a tenth. */
+function overdue(worker: Worker, maxBundleMs: number): Promise<never> {
+  if (maxBundleMs === 0) return new Promise(() => undefined);
+  const firstSeen = new Map<string, number>();
+  return new Promise((_resolve, reject) => {
+    const look = () => {
+      const now = performance.now();
+      for (const id of firstSeen.keys()) if (!worker.activeBundleProcessors.has(id)) firstSeen.delete(id);
+      for (const id of worker.activeBundleProcessors.keys()) {
+        const since = firstSeen.get(id) ?? now;
+        firstSeen.set(id, since);
+        if (now - since > maxBundleMs) reject(new Error(`bundle ${id} is not finished after ${maxBundleMs} ms`));
+      }
+    };
+    setInterval(look, Math.max(10, maxBundleMs / 10)).unref();
+  });
+}
+
+/** The SDK only prints that a data channel broke; its bundles would wait for ever. */
 function whenBroken(worker: Worker): Promise<never> {
   return new Promise((_resolve, reject) => {
-    const watch = (name: string, stream: { on(event: "error", listener: (error: Error) => void): unknown }) => {
-      stream.on("error", (error) => reject(new Error(`${name} channel: ${error.message}`, { cause: error })));
-    };
-    watch("control", worker.controlChannel);
     const getDataChannel = worker.getDataChannel.bind(worker);
     const watched = new WeakSet<object>();
     worker.getDataChannel = (endpoint) => {
       const channel = getDataChannel(endpoint);
       if (!watched.has(channel)) {
         watched.add(channel);
-        watch("data", channel.dataChannel);
+        channel.dataChannel.on("error", (error: Error & { code?: number }) => {
+          if (error.code !== grpc.status.CANCELLED)
+            reject(new Error(`data channel: ${error.message}`, { cause: error }));
+        });
       }
       return channel;
     };

@@ -153,36 +153,38 @@ const report = (input: PCollection<never> | PCollection<unknown>, url: string, t
   (input as PCollection<unknown>).apply(awaitableParDo(`report ${tag}`, new Report(url, tag), { maxInFlight: 8 }));
 
 /** One graph with everything the project builds on, for a bounded run on any runner. */
-export const boundedGraph = (url: string, count: number) => (root: Root) => {
-  const items = generateWithTimestamps(root, "items", new Items(count));
-  report(items.apply(withName("integers", parDo(new ToInteger()))), url, "integers");
-  report(items.apply(withName("bytes", parDo(new ToBytes()))), url, "bytes");
-  const minutes = fixedWindows({ sizeMs: 60_000, offsetMs: 10_000 });
-  const groups = items
-    .apply(withName("key by length", parDo(new KeyByLength())))
-    .apply(withName("minutes", windowInto(minutes, streaming())))
-    .apply(withName("group", groupByKey<string, Item>()))
-    .apply(withName("describe", parDo(new Group<Item>(), { window: windowParam() })));
-  report(groups, url, "groups");
-  const { even, odd } = splitByTag<{ even: Item; odd: string }>(
-    "by parity",
-    items.apply(withName("parity", parDo(new SplitByParity()))),
-    { even: true, odd: true },
-  );
-  report(even, url, "even");
-  report(odd, url, "odd");
-  const counts = items
-    .apply(withName("count per bundle", parDo(new CountPerBundle())))
-    .apply(withName("whole minutes", windowInto(fixedWindows({ sizeMs: 60_000 }))))
-    .apply(withName("gather counts", groupByKey<string, number>()))
-    .apply(withName("sum", parDo(new Sum())));
-  report(counts, url, "sums");
-  const large = items
-    .apply(withName("large", parDo(new Large())))
-    .apply(withName("gather large", groupByKey<string, Uint8Array>()))
-    .apply(withName("digest", parDo(new Digest())));
-  report(large, url, "large");
-};
+export const boundedGraph =
+  (url: string, count: number) =>
+  (root: Root): void => {
+    const items = generateWithTimestamps(root, "items", new Items(count));
+    report(items.apply(withName("integers", parDo(new ToInteger()))), url, "integers");
+    report(items.apply(withName("bytes", parDo(new ToBytes()))), url, "bytes");
+    const minutes = fixedWindows({ sizeMs: 60_000, offsetMs: 10_000 });
+    const groups = items
+      .apply(withName("key by length", parDo(new KeyByLength())))
+      .apply(withName("minutes", windowInto(minutes, streaming())))
+      .apply(withName("group", groupByKey<string, Item>()))
+      .apply(withName("describe", parDo(new Group<Item>(), { window: windowParam() })));
+    report(groups, url, "groups");
+    const { even, odd } = splitByTag<{ even: Item; odd: string }>(
+      "by parity",
+      items.apply(withName("parity", parDo(new SplitByParity()))),
+      { even: true, odd: true },
+    );
+    report(even, url, "even");
+    report(odd, url, "odd");
+    const counts = items
+      .apply(withName("count per bundle", parDo(new CountPerBundle())))
+      .apply(withName("whole minutes", windowInto(fixedWindows({ sizeMs: 60_000 }))))
+      .apply(withName("gather counts", groupByKey<string, number>()))
+      .apply(withName("sum", parDo(new Sum())));
+    report(counts, url, "sums");
+    const large = items
+      .apply(withName("large", parDo(new Large())))
+      .apply(withName("gather large", groupByKey<string, Uint8Array>()))
+      .apply(withName("digest", parDo(new Digest())));
+    report(large, url, "large");
+  };
 
 const streaming = () =>
   streamingWindow({
@@ -191,10 +193,11 @@ const streaming = () =>
     allowedLatenessMs: 600_000,
   });
 
-export class ParseText implements DoFn<KV<Uint8Array, Uint8Array>, KV<string, string>> {
-  *process({ key, value }: KV<Uint8Array, Uint8Array>): Iterable<KV<string, string>> {
+export class ParseText implements DoFn<KV<Uint8Array | null, Uint8Array | null>, KV<string, string>> {
+  *process({ key, value }: KV<Uint8Array | null, Uint8Array | null>): Iterable<KV<string, string>> {
     const decoder = new TextDecoder();
-    yield { key: decoder.decode(key), value: decoder.decode(value) };
+    const text = (bytes: Uint8Array | null) => (bytes === null ? "null" : decoder.decode(bytes));
+    yield { key: text(key), value: text(value) };
   }
 }
 

@@ -1,0 +1,267 @@
+/** The engine on a real Flink: what the direct runner does, and what only a cluster does. */
+import { join } from "node:path";
+import { Kafka, logLevel, type Producer } from "kafkajs";
+import {
+  buildPipelineProto,
+  FlinkError,
+  type FlinkJob,
+  FlinkRest,
+  FlinkRunner,
+  type FlinkSubmission,
+  generate,
+  parDo,
+  type ReadFromKafka,
+  replaceEnvironments,
+  runDirect,
+  type WorkerEnvironment,
+  withName,
+} from "../../../engine";
+import { workerLog } from "../../../engine/worker-log";
+import { WorkerPool } from "../../../engine/worker-pool";
+import {
+  type ExpansionService,
+  type FlinkCluster,
+  type JobServer,
+  type KafkaServer,
+  startExpansionService,
+  startFlinkCluster,
+  startJobServer,
+  startKafka,
+} from "../../../servers";
+import { until } from "../../servers/processes";
+import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import * as fns from "../fns";
+import { boundedGraph, kafkaGraph } from "./graph";
+import { ResultServer } from "./result-server";
+
+/** Two cores may be shared with other suites. */
+const DEADLINE_MS = 180_000;
+const TEST_MS = 600_000;
+const ITEMS = 100;
+const log = workerLog({});
+log.level = process.env.LOGLEVEL ?? "warn";
+
+interface Row {
+  key: string;
+  values: string[];
+  windowEnds: number;
+  timing: string;
+  index: number;
+  first: boolean;
+}
+
+describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", "kafka"], () => {
+  let cluster: FlinkCluster;
+  let jobServer: JobServer;
+  let expansion: ExpansionService;
+  let kafkaServer: KafkaServer;
+  let producer: Producer;
+  let pool: WorkerPool;
+  let runner: FlinkRunner;
+  let rest: FlinkRest;
+  let topics = 0;
+
+  beforeAll(async () => {
+    cluster = await startFlinkCluster({ taskManagers: 2, slotsPerTaskManager: 2 });
+    [jobServer, expansion, kafkaServer] = await Promise.all([
+      startJobServer({ flinkMaster: cluster.master, configFolder: cluster.jobConfigFolder }),
+      startExpansionService(),
+      startKafka(),
+    ]);
+    producer = client().producer();
+    await producer.connect();
+    const options = { host: "127.0.0.1", port: 0, httpPort: 0, maxWorkers: 16, unresponsiveMs: 10_000, log };
+    pool = await WorkerPool.start(options);
+    runner = new FlinkRunner({ jobServer: jobServer.endpoint, restUrl: cluster.restUrl });
+    rest = new FlinkRest(cluster.restUrl);
+  }, COLD_START_MS);
+
+  afterAll(async () => {
+    runner?.close();
+    await producer?.disconnect();
+    await pool?.close();
+    for (const server of [kafkaServer, expansion, jobServer, cluster]) await server?.stop();
+  }, 60_000);
+
+  const client = () => new Kafka({ brokers: [kafkaServer.bootstrap], logLevel: logLevel.ERROR });
+
+  async function newTopic(): Promise<ReadFromKafka> {
+    const topic = `topic-${topics++}`;
+    const admin = client().admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic, numPartitions: 2 }] });
+    await admin.disconnect();
+    return {
+      expansionService: expansion.endpoint,
+      bootstrapServers: kafkaServer.bootstrap,
+      topics: [topic],
+      consumerConfig: { "auto.offset.reset": "earliest" },
+      commitOffsetInFinalize: false,
+      timestampPolicy: "CreateTime",
+    };
+  }
+
+  const send = (kafka: ReadFromKafka, value: string, timestampMs: number) =>
+    producer.send({ topic: kafka.topics[0]!, messages: [{ key: "a", value, timestamp: String(timestampMs) }] });
+
+  const streaming = (jobName: string): FlinkSubmission => ({
+    jobName,
+    streaming: true,
+    parallelism: 2,
+    checkpointingIntervalMs: 1_000,
+    checkpointTimeoutMs: 10_000,
+    maxBundleSize: 100,
+    maxBundleTimeMs: 100,
+  });
+
+  async function submitStream(results: ResultServer, kafka: ReadFromKafka, submission: FlinkSubmission) {
+    const graph = await buildPipelineProto(kafkaGraph(results.url, kafka, 5_000));
+    const job = await runner.submit(replaceEnvironments(graph, { pool: pool.address }), submission);
+    await job.waitUntilRunning(DEADLINE_MS);
+    return job;
+  }
+
+  async function end(job: FlinkJob): Promise<void> {
+    await job.cancel();
+    expect(await job.waitUntilFinal(DEADLINE_MS)).toBe("CANCELED");
+  }
+
+  const rows = (results: ResultServer): Row[] => results.rows.map((each) => each.row as Row);
+
+  test.each<[string, () => WorkerEnvironment]>([
+    ["workers from a pool (EXTERNAL)", () => ({ pool: pool.address })],
+    [
+      "workers that the TaskManagers start (PROCESS)",
+      () => ({ command: join(__dirname, "../../../../scripts/worker-boot.sh") }),
+    ],
+  ])(
+    "a bounded graph gives what it gives on the direct runner, with %s",
+    async (_what, workers) => {
+      const [direct, flink] = [await ResultServer.start(), await ResultServer.start()];
+      try {
+        await runDirect(boundedGraph(direct.url, ITEMS));
+        const graph = await buildPipelineProto(boundedGraph(flink.url, ITEMS));
+        const jobName = `bounded-${Object.keys(workers()).join("-")}`;
+        const submission = { jobName, streaming: false, parallelism: 2 };
+        const job = await runner.submit(replaceEnvironments(graph, workers()), submission);
+        await job.waitUntilFinished(DEADLINE_MS).catch(async (error: Error) => {
+          const failures = await rest.exceptions(job.jobId!);
+          await job.cancel();
+          throw new Error(`${error.message}\n${failures.map((each) => each.stackTrace).join("\n")}`);
+        });
+        expect(flink.byTag()).toEqual(direct.byTag());
+        expect(direct.sorted("integers")).toHaveLength(ITEMS);
+        expect(direct.sorted("large")).toHaveLength(2);
+        expect(direct.rows.every((row) => row.pid === process.pid)).toBe(true);
+        expect(flink.rows.some((row) => row.pid === process.pid)).toBe(false);
+      } finally {
+        direct.close();
+        flink.close();
+      }
+    },
+    TEST_MS,
+  );
+
+  test(
+    "an error of a DoFn fails the job's run, and names its stage",
+    async () => {
+      const graph = await buildPipelineProto((root) => {
+        generate(root, "numbers", new fns.CountTo(4)).apply(withName("picky", parDo(new fns.FailOn(2))));
+      });
+      const submission = { jobName: "picky", streaming: false, parallelism: 1 };
+      const job = await runner.submit(replaceEnvironments(graph, { pool: pool.address }), submission);
+      // The cluster starts a failing job again for as long as it fails.
+      const failures = async () => (await rest.exceptions(job.jobId!)).map((each) => each.stackTrace).join("\n");
+      await until("the failure", async () => /stage "picky": cannot take 2/.test(await failures()), DEADLINE_MS);
+      await end(job);
+      await expect(job.waitUntilFinished(DEADLINE_MS)).rejects.toThrow(/CANCELED/);
+    },
+    TEST_MS,
+  );
+
+  test(
+    "what comes on time fires once, what comes late joins it in a later pane, and a job resumed from a savepoint knows both",
+    async () => {
+      const [results, kafka] = [await ResultServer.start(), await newTopic()];
+      const job = await submitStream(results, kafka, streaming("panes"));
+      const at = Date.now();
+      await send(kafka, "one", at);
+      await send(kafka, "two", at);
+      await results.until(() => results.rows.length > 0, DEADLINE_MS);
+      expect(rows(results)).toMatchObject([{ values: ["one", "two"], timing: "ON_TIME", index: 0, first: true }]);
+      // The window of t starts at floor((t - offset) / size) * size + offset.
+      expect(rows(results)[0]!.windowEnds).toBe(Math.floor((at - 1_000) / 5_000) * 5_000 + 1_000 + 4_999);
+      await send(kafka, "late", at);
+      await results.until(() => results.rows.length > 1, DEADLINE_MS);
+      expect(rows(results)[1]).toMatchObject({
+        values: ["late", "one", "two"],
+        timing: "LATE",
+        index: 1,
+        first: false,
+      });
+
+      await expect(submitStream(results, kafka, streaming("panes"))).rejects.toThrow(
+        /a job "panes" is RUNNING already/,
+      );
+      const savepointPath = await rest.stopWithSavepoint(job.jobId!, { deadlineMs: DEADLINE_MS });
+      expect(await job.waitUntilFinal(DEADLINE_MS)).toBe("FINISHED");
+      await send(kafka, "meanwhile", at);
+      const resumed = await submitStream(results, kafka, { ...streaming("panes"), savepointPath });
+      await results.until(() => results.rows.length > 2, DEADLINE_MS);
+      expect(rows(results)[2]).toMatchObject({ values: ["late", "meanwhile", "one", "two"], timing: "LATE", index: 2 });
+      expect((await rest.checkpoints(resumed.jobId!)).restored).toBe(1);
+      await until(
+        "a checkpoint",
+        async () => (await rest.checkpoints(resumed.jobId!)).lastCompleted !== undefined,
+        DEADLINE_MS,
+      );
+      await end(resumed);
+      results.close();
+    },
+    TEST_MS,
+  );
+
+  test.each([["SIGKILL"], ["SIGSTOP"]] as const)(
+    "a worker that gets %s in the middle of the stream is replaced, and every window ends up complete",
+    async (signal) => {
+      const [results, kafka] = [await ResultServer.start(), await newTopic()];
+      const job = await submitStream(results, kafka, streaming(`worker-${signal}`));
+      const expected = new Set<string>();
+      let number = 0;
+      const sendSome = async (count: number) => {
+        for (let i = 0; i < count; i++, number++) {
+          expected.add(String(number));
+          await send(kafka, String(number), Date.now());
+        }
+      };
+      const seen = () => new Set(rows(results).flatMap((row) => row.values));
+      await sendSome(50);
+      await results.until(() => results.rows.length > 0, DEADLINE_MS);
+      const { starts } = pool.status();
+      const victims = new Set(results.rows.map((row) => row.pid));
+      for (const pid of victims) process.kill(pid, signal);
+      await sendSome(50);
+      await until("a new worker", () => pool.status().starts > starts, DEADLINE_MS);
+      await sendSome(50);
+      await results.until(() => seen().size === expected.size, DEADLINE_MS);
+      for (const { values } of rows(results)) expect(new Set(values).size).toBe(values.length);
+      expect(pool.status().exits.SIGKILL).toBeGreaterThanOrEqual(1);
+      await end(job);
+      results.close();
+    },
+    TEST_MS,
+  );
+
+  test("Flink's REST API is asked with a deadline, and its errors have a kind", async () => {
+    await expect(rest.job("0".repeat(32))).rejects.toMatchObject({ name: "FlinkError", kind: "not-found" });
+    await expect(new FlinkRest("http://127.0.0.1:1").jobs()).rejects.toMatchObject({ kind: "unreachable" });
+    await expect(rest.awaitState((await rest.jobs())[0]!.jobId, () => false, 300)).rejects.toMatchObject({
+      kind: "timeout",
+    });
+    expect(await rest.jobs()).toEqual(expect.arrayContaining([expect.objectContaining({ name: "panes" })]));
+    const nobody = new FlinkRunner({ jobServer: "127.0.0.1:1" });
+    const proto = await buildPipelineProto(() => undefined);
+    await expect(nobody.submit(proto, streaming("nobody"))).rejects.toBeInstanceOf(FlinkError);
+    nobody.close();
+  });
+});

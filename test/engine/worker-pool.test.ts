@@ -1,0 +1,179 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { workerLog } from "../../engine/worker-log";
+import { WorkerPool, type WorkerPoolOptions, type WorkerPoolStatus } from "../../engine/worker-pool";
+import { removeFolders, temporaryFolder } from "../contracts/condition";
+import { isAlive, until } from "../servers/processes";
+import { ControlServer, PoolClient } from "./flink/control-server";
+
+const log = workerLog({});
+log.level = "silent";
+const workerModule = join(__dirname, "children", "worker-module.js");
+const DEADLINE_MS = 25_000;
+
+interface Setting {
+  pool: WorkerPool;
+  client: PoolClient;
+  runner: ControlServer;
+}
+
+async function withPool(options: Partial<WorkerPoolOptions>, use: (setting: Setting) => Promise<void>): Promise<void> {
+  const runner = await ControlServer.start();
+  const pool = await WorkerPool.start({ host: "127.0.0.1", port: 0, httpPort: 0, maxWorkers: 4, log, ...options });
+  const client = new PoolClient(pool.address);
+  try {
+    await use({ pool, client, runner });
+  } finally {
+    client.close();
+    await pool.close();
+    runner.stop();
+  }
+}
+
+afterAll(removeFolders);
+
+const pidOf = (pool: WorkerPool): number => pool.status().workers[0]!.pid!;
+
+test("StartWorker is answered when the worker is connected, in a process of its own with the flags asked for", async () => {
+  const file = join(temporaryFolder(), "module.log");
+  const workerSettings = JSON.stringify({ file });
+  await withPool({ workerModule, workerSettings, nodeArgs: ["--max-old-space-size=100"] }, async (setting) => {
+    const { client, runner, pool } = setting;
+    expect(await client.start("1-1", runner.endpoint, { modules: '["viewmill/dist/engine/generate"]' })).toBe("");
+    expect([...runner.calls.keys()]).toEqual(["1-1"]);
+    expect(pool.status()).toMatchObject({ starts: 1, workers: [{ workerId: "1-1", state: "running" }] });
+    expect(pidOf(pool)).not.toBe(process.pid);
+    expect(readFileSync(file, "utf8")).toBe(`start ${pidOf(pool)} --max-old-space-size=100\n`);
+  });
+});
+
+test("StopWorker ends the worker in order: its module closes what it opened, and it is no death", async () => {
+  const file = join(temporaryFolder(), "module.log");
+  await withPool({ workerModule, workerSettings: JSON.stringify({ file }) }, async ({ client, runner, pool }) => {
+    await client.start("1-1", runner.endpoint);
+    const pid = pidOf(pool);
+    await client.stop("1-1");
+    await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
+    expect(isAlive(pid)).toBe(false);
+    expect(pool.status()).toMatchObject({ exits: { "0": 1 }, deaths: 0 });
+    expect(readFileSync(file, "utf8")).toContain(`stop ${pid}`);
+  });
+});
+
+test("a worker ends in order when its runner ends the control channel", async () => {
+  await withPool({}, async ({ client, runner, pool }) => {
+    await client.start("1-1", runner.endpoint);
+    runner.calls.get("1-1")?.end();
+    await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
+    expect(pool.status()).toMatchObject({ exits: { "0": 1 }, deaths: 0 });
+  });
+});
+
+test("a worker whose runner vanished ends", async () => {
+  await withPool({}, async ({ client, runner, pool }) => {
+    await client.start("1-1", runner.endpoint);
+    runner.stop();
+    await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
+  });
+});
+
+interface Request {
+  params?: Record<string, string>;
+  settings?: object;
+  endpoint?: string;
+}
+
+test.each<[string, Request, string]>([
+  ["its module cannot be loaded", { params: { modules: '["viewmill/dist/no/such/module"]' } }, "exit code 1"],
+  ["a module is named by a path", { params: { modules: '["../../../etc/passwd"]' } }, "exit code 1"],
+  ["its application module fails to start", { settings: { fail: true } }, "exit code 1"],
+  ["its runner is not there", { endpoint: "127.0.0.1:1" }, "did not connect within|exit code 1"],
+])("a runner is told when no worker came of its request: %s", async (_what, request, error) => {
+  const { params = {}, settings = {}, endpoint } = request;
+  const workerSettings = JSON.stringify({ file: join(temporaryFolder(), "module.log"), ...settings });
+  await withPool({ workerModule, workerSettings, startTimeoutMs: 5_000 }, async ({ client, runner, pool }) => {
+    expect(await client.start("1-1", endpoint ?? runner.endpoint, params)).toMatch(new RegExp(error));
+    await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
+    expect(pool.status()).toMatchObject({ refusals: 1, deaths: 1 });
+  });
+});
+
+test("a worker that is killed while it starts is an error for the runner, not a wait", async () => {
+  await withPool({}, async ({ client, runner, pool }) => {
+    const answer = client.start("1-1", runner.endpoint);
+    await until("the process", () => pool.status().starts === 1, DEADLINE_MS);
+    process.kill(pidOf(pool), "SIGKILL");
+    expect(await answer).toContain("SIGKILL");
+  });
+});
+
+test("the number of workers is bounded, and a place that becomes free is given again", async () => {
+  await withPool({ maxWorkers: 1 }, async ({ client, runner, pool }) => {
+    expect(await client.start("1-1", runner.endpoint)).toBe("");
+    expect(await client.start("1-2", runner.endpoint)).toContain("its bound");
+    process.kill(pidOf(pool), "SIGKILL");
+    await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
+    expect(await client.start("1-3", runner.endpoint)).toBe("");
+    expect(pool.status()).toMatchObject({ exits: { SIGKILL: 1 }, deaths: 1, refusals: 1 });
+  });
+});
+
+test("a worker whose event loop no longer turns is killed", async () => {
+  const workerSettings = JSON.stringify({ file: join(temporaryFolder(), "module.log"), hang: true });
+  await withPool({ workerModule, workerSettings, unresponsiveMs: 2_000 }, async ({ client, runner, pool }) => {
+    await Promise.race([
+      client.start("1-1", runner.endpoint),
+      until("the process", () => pool.status().starts === 1, DEADLINE_MS),
+    ]);
+    await until("the worker's end", () => pool.status().exits.SIGKILL === 1, DEADLINE_MS);
+  });
+});
+
+test("two TaskManagers' workers of one id are two workers, and a stop of that id leaves both to their runners", async () => {
+  const other = await ControlServer.start();
+  await withPool({}, async ({ client, runner, pool }) => {
+    await client.start("1-1", runner.endpoint);
+    await client.start("1-1", other.endpoint);
+    await client.stop("1-1");
+    other.calls.get("1-1")?.end();
+    await until("the other worker's end", () => pool.status().workers.length === 1, DEADLINE_MS);
+    expect(pool.status().workers).toMatchObject([{ controlEndpoint: runner.endpoint, state: "running" }]);
+  });
+  other.stop();
+});
+
+test("a pool that closes refuses, ends its workers, and leaves no process", async () => {
+  const runner = await ControlServer.start();
+  const pool = await WorkerPool.start({ host: "127.0.0.1", port: 0, httpPort: 0, maxWorkers: 4, log });
+  const client = new PoolClient(pool.address);
+  await client.start("1-1", runner.endpoint);
+  const pid = pidOf(pool);
+  expect((await fetch(`${pool.httpUrl}/healthz`)).status).toBe(200);
+  const status = (await (await fetch(`${pool.httpUrl}/status`)).json()) as WorkerPoolStatus;
+  expect(status.workers).toMatchObject([{ workerId: "1-1", pid }]);
+  await pool.close();
+  expect(isAlive(pid)).toBe(false);
+  await expect(client.start("1-2", runner.endpoint)).rejects.toThrow(/UNAVAILABLE|CANCELLED/);
+  client.close();
+  runner.stop();
+});
+
+test("workers end with a pool that is killed", async () => {
+  const runner = await ControlServer.start();
+  const child = spawn(process.execPath, [join(__dirname, "children", "pool.js")], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const line = await new Promise<string>((resolve) => createInterface({ input: child.stdout }).once("line", resolve));
+  const { address, httpUrl } = JSON.parse(line) as { address: string; httpUrl: string };
+  const client = new PoolClient(address);
+  await client.start("1-1", runner.endpoint);
+  const status = (await (await fetch(`${httpUrl}/status`)).json()) as WorkerPoolStatus;
+  const pid = status.workers[0]!.pid!;
+  expect(isAlive(pid)).toBe(true);
+  child.kill("SIGKILL");
+  await until("the worker's end", () => !isAlive(pid), DEADLINE_MS);
+  client.close();
+  runner.stop();
+});
