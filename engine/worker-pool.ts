@@ -66,11 +66,15 @@ type WorkerState = "starting" | "running" | "stopping";
 interface PoolWorker {
   readonly workerId: string;
   readonly controlEndpoint: string;
+  /** The connection on which the worker was asked for. */
+  readonly peer: string;
   readonly child: ChildProcess;
   readonly startedAt: number;
   state: WorkerState;
   lastAliveAt: number;
 }
+
+type Call<Request> = grpc.ServerUnaryCall<Request, { error: string }>;
 
 const workerProgram = path.join(__dirname, "worker-process.js");
 
@@ -141,8 +145,8 @@ export class WorkerPool {
   private async listen(): Promise<void> {
     const { host, port, httpPort } = this.options;
     this.server.addService(sdk.fnServices.beamFnExternalWorkerPoolDefinition, {
-      startWorker: (call: { request: StartWorkerRequest }, reply: grpc.sendUnaryData<{ error: string }>) => {
-        this.startWorker(call.request).then(
+      startWorker: (call: Call<StartWorkerRequest>, reply: grpc.sendUnaryData<{ error: string }>) => {
+        this.startWorker(call.request, call.getPeer()).then(
           () => reply(null, { error: "" }),
           (error: Error) => {
             this.refusals += 1;
@@ -151,8 +155,8 @@ export class WorkerPool {
           },
         );
       },
-      stopWorker: (call: { request: { workerId: string } }, reply: grpc.sendUnaryData<{ error: string }>) => {
-        this.stopWorker(call.request.workerId);
+      stopWorker: (call: Call<{ workerId: string }>, reply: grpc.sendUnaryData<{ error: string }>) => {
+        this.stopWorker(call.request.workerId, call.getPeer());
         reply(null, { error: "" });
       },
     });
@@ -172,7 +176,8 @@ export class WorkerPool {
     this.httpUrl = `http://${host}:${(this.httpServer.address() as AddressInfo).port}`;
   }
 
-  private async startWorker({ workerId, controlEndpoint, params }: StartWorkerRequest): Promise<void> {
+  private async startWorker(request: StartWorkerRequest, peer: string): Promise<void> {
+    const { workerId, controlEndpoint, params } = request;
     const { maxWorkers, nodeArgs = [], log, startTimeoutMs = 30_000 } = this.options;
     if (this.closing) throw new Error("the worker pool is shutting down");
     if (controlEndpoint === undefined) throw new Error("the request names no control endpoint");
@@ -187,6 +192,7 @@ export class WorkerPool {
     const worker: PoolWorker = {
       workerId,
       controlEndpoint: controlEndpoint.url,
+      peer,
       child,
       startedAt,
       state: "starting",
@@ -224,12 +230,11 @@ export class WorkerPool {
   }
 
   /**
-   * Each TaskManager counts its workers from "1-1", and the request names nothing else: where two workers have the id, neither is stopped from
-   * here. The one that is meant loses its control channel next, and ends by that.
+   * Each TaskManager counts its workers from "1-1", and the request names nothing else; a runner asks on the connection on which it asked for the
+   * worker. A request on another one is left alone: the runner closes the control channel first, and its worker ends by that.
    */
-  private stopWorker(workerId: string): void {
-    const [worker, ...others] = [...this.workers].filter((each) => each.workerId === workerId);
-    if (worker !== undefined && others.length === 0) void this.stop(worker);
+  private stopWorker(workerId: string, peer: string): void {
+    for (const worker of this.workers) if (worker.workerId === workerId && worker.peer === peer) void this.stop(worker);
   }
 
   private async stop(worker: PoolWorker): Promise<void> {

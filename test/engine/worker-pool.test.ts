@@ -131,15 +131,20 @@ test("a worker whose event loop no longer turns is killed", async () => {
   });
 });
 
-test("two TaskManagers' workers of one id are two workers, and a stop of that id leaves both to their runners", async () => {
+test("two TaskManagers' workers of one id are two workers, and neither is stopped by the other's request", async () => {
   const other = await ControlServer.start();
   await withPool({}, async ({ client, runner, pool }) => {
+    const otherClient = new PoolClient(pool.address);
     await client.start("1-1", runner.endpoint);
-    await client.start("1-1", other.endpoint);
-    await client.stop("1-1");
+    await otherClient.start("1-1", other.endpoint);
+    // The order of Flink: the control channel is closed, the worker ends, and then the request comes.
     other.calls.get("1-1")?.end();
     await until("the other worker's end", () => pool.status().workers.length === 1, DEADLINE_MS);
+    await otherClient.stop("1-1");
     expect(pool.status().workers).toMatchObject([{ controlEndpoint: runner.endpoint, state: "running" }]);
+    await client.stop("1-1");
+    await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
+    otherClient.close();
   });
   other.stop();
 });

@@ -45,7 +45,10 @@ export class PoolClient {
 
   constructor(address: string) {
     const clients = sdk.fnClients;
-    this.client = new clients.BeamFnExternalWorkerPoolClient(address, grpc.ChannelCredentials.createInsecure());
+    this.client = new clients.BeamFnExternalWorkerPoolClient(address, grpc.ChannelCredentials.createInsecure(), {
+      // A connection of its own, as two runners have.
+      "grpc.use_local_subchannel_pool": 1,
+    });
   }
 
   /** Resolves with the pool's error, "" for none. */

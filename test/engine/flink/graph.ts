@@ -108,6 +108,22 @@ export class Digest implements DoFn<KV<string, Iterable<Uint8Array>>, { key: str
   }
 }
 
+/** Twelve pieces of 400 kB, each under a key of its own: a bundle of them comes in several messages. */
+export class Wide implements DoFn<Item, KV<string, Uint8Array>> {
+  *process({ id }: Item): Iterable<KV<string, Uint8Array>> {
+    const number = Number(id.slice(5));
+    if (number < 12) yield { key: `wide ${number}`, value: new Uint8Array(400_000).fill(number) };
+  }
+}
+
+/** Takes its time, so that the next message comes while it is at work. */
+export class Measure implements AwaitableDoFn<KV<string, Iterable<Uint8Array>>, { key: string; sizes: number[] }> {
+  async process({ key, value }: KV<string, Iterable<Uint8Array>>): Promise<{ key: string; sizes: number[] }[]> {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return [{ key, sizes: [...value].map((piece) => piece.length) }];
+  }
+}
+
 export class Group<T> implements DoFn<KV<string, Iterable<T>>, unknown, { window: { lookup(): Window } }> {
   *process({ key, value }: KV<string, Iterable<T>>, { window }: { window: { lookup(): Window } }): Iterable<unknown> {
     const values = [...value].map((each) => JSON.stringify(each)).sort();
@@ -184,6 +200,11 @@ export const boundedGraph =
       .apply(withName("gather large", groupByKey<string, Uint8Array>()))
       .apply(withName("digest", parDo(new Digest())));
     report(large, url, "large");
+    const wide = items
+      .apply(withName("wide", parDo(new Wide())))
+      .apply(withName("gather wide", groupByKey<string, Uint8Array>()))
+      .apply(awaitableParDo("measure", new Measure(), { maxInFlight: 1 }));
+    report(wide, url, "wide");
   };
 
 const streaming = () =>
