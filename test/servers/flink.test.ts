@@ -103,6 +103,7 @@ describeWithServers("a Flink cluster", ["flink", "job-server"], () => {
       await job.progressed(second);
       // A new JobManager counts its own restores only.
       expect((await job.checkpoints()).latest.restored?.id).toBeGreaterThanOrEqual(second);
+      await job.cancel();
     },
     COLD_START_MS,
   );
