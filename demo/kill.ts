@@ -30,7 +30,11 @@ export interface KillResult {
 }
 
 /** All rounds of all targets under one load, then every cell against an independent count. */
-export async function runKills(stack: ClusterStack, { rounds, rate, seed }: Flags, targets: readonly Target[]): Promise<KillResult> {
+export async function runKills(
+  stack: ClusterStack,
+  { rounds, rate, seed }: Flags,
+  targets: readonly Target[],
+): Promise<KillResult> {
   const random = seededRandom(seed);
   const jobId = await stack.submit();
   const stop = new AbortController();
@@ -39,7 +43,15 @@ export async function runKills(stack: ClusterStack, { rounds, rate, seed }: Flag
   let accepted = 0;
   const shape = { videos: 500, skew: 1.1, duplicates: 0.1, late: 0.02, lateByMs: 90_000 };
   const sending = sendEvents(
-    { url: stack.processes.serveUrl, events: Number.MAX_SAFE_INTEGER, perSecond: rate, seed, file, signal: stop.signal, ...shape },
+    {
+      url: stack.processes.serveUrl,
+      events: Number.MAX_SAFE_INTEGER,
+      perSecond: rate,
+      seed,
+      file,
+      signal: stop.signal,
+      ...shape,
+    },
     (sent) => {
       accepted = sent;
     },
@@ -51,7 +63,10 @@ export async function runKills(stack: ClusterStack, { rounds, rate, seed }: Flag
       for (const target of targets) {
         const { recoveredMs } = await killOnce(stack, jobId, target, random, { startedAtMs, accepted: () => accepted });
         say(`  round ${round}, ${target}: all that was accepted is counted after ${(recoveredMs / 1000).toFixed(1)} s`);
-        recoveries.set(target, [...(recoveries.get(target) ?? []), recoveredMs].sort((a, b) => a - b));
+        recoveries.set(
+          target,
+          [...(recoveries.get(target) ?? []), recoveredMs].sort((a, b) => a - b),
+        );
       }
     }
   } finally {
@@ -62,7 +77,12 @@ export async function runKills(stack: ClusterStack, { rounds, rate, seed }: Flag
   const deployment = await openDeployment(stack.config);
   try {
     const [from, to] = [Math.floor(startedAtMs / MINUTE_MS) - 10, Math.ceil(Date.now() / MINUTE_MS) + 10];
-    const { differing, differences } = await compareWithStored(deployment.counters, await independentCounts(file), from, to);
+    const { differing, differences } = await compareWithStored(
+      deployment.counters,
+      await independentCounts(file),
+      from,
+      to,
+    );
     return { events: sent.accepted, differing, differences, recoveries };
   } finally {
     await deployment.close();

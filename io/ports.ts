@@ -84,10 +84,15 @@ export interface LogPortion {
   name: string;
   exact: boolean;
   messages: LogMessage[];
-  /** Acknowledges: the messages are archived. Rejects when the portion has meanwhile been given to another reader. */
+  /** Acknowledges: the messages are archived. Rejects with `PortionLostError` when the portion is another reader's by now. */
   done(): Promise<void>;
   /** Gives the messages back, to be taken again. */
   abandon(): Promise<void>;
+}
+
+/** The portion now belongs to another reader (or will): nothing of it is acknowledged by this one. */
+export class PortionLostError extends Error {
+  override readonly name = "PortionLostError";
 }
 
 /** The reading side of a shared log: an own consumer group or subscription; several processes share the work. */

@@ -12,8 +12,13 @@
  */
 import { hash } from "node:crypto";
 import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs";
-import { PortionLostError } from "../messages/errors";
-import { type LogMessage, type LogPortion, type LogSubscription, StoreUnavailableError } from "../ports";
+import {
+  type LogMessage,
+  type LogPortion,
+  type LogSubscription,
+  PortionLostError,
+  StoreUnavailableError,
+} from "../ports";
 import { messageOf as decoded } from "./codec";
 import { type KafkaConnection, kafkaOf } from "./config";
 import { kindOf, messageOf } from "./error-kind";

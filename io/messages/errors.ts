@@ -2,8 +2,3 @@
 export class MessageTooLargeError extends RangeError {
   override readonly name = "MessageTooLargeError";
 }
-
-/** The portion now belongs to another reader (or will): nothing of it is acknowledged by this one. */
-export class PortionLostError extends Error {
-  override readonly name = "PortionLostError";
-}

@@ -4,8 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
-import { PortionLostError } from "../messages/errors";
-import type { LogMessage, LogPortion, LogSubscription } from "../ports";
+import { type LogMessage, type LogPortion, type LogSubscription, PortionLostError } from "../ports";
 import { type ReceivedMessage, receivedOf } from "./codec";
 import {
   callOptions,

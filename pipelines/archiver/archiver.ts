@@ -1,4 +1,4 @@
-import type { Archive, Ledger, LogPortion, LogSubscription } from "../../io/ports";
+import { type Archive, type Ledger, type LogPortion, type LogSubscription, PortionLostError } from "../../io/ports";
 import { archivePortion, type PayloadOf } from "./archive-portion";
 
 export interface ArchiverDependencies {
@@ -63,16 +63,20 @@ async function lane(
   const limits = { maxMessages: maxPortionMessages, maxBytes: maxPortionBytes, waitMs: maxPortionAgeMs };
   while (!stop.aborted) {
     const portion = await deps.subscription.take(limits);
-    if (portion !== undefined) onPortion(await archived(portion, deps));
+    if (portion === undefined) continue;
+    const result = await archived(portion, deps);
+    if (result !== undefined) onPortion(result);
   }
 }
 
-async function archived(portion: LogPortion, deps: ArchiverDependencies): Promise<ArchivedPortion> {
+/** Undefined where the portion went to another archiver meanwhile, which does it again: the same objects. */
+async function archived(portion: LogPortion, deps: ArchiverDependencies): Promise<ArchivedPortion | undefined> {
   try {
     const result = await archivePortion(portion, deps);
     await portion.done();
     return result;
   } catch (error) {
+    if (error instanceof PortionLostError) return undefined;
     await portion.abandon().catch(() => undefined);
     throw error;
   }
