@@ -15,6 +15,9 @@ interface StreamFlags {
   fromSavepoint?: string;
   dryRun?: boolean;
   json?: boolean;
+  log?: "kafka" | "pubsub";
+  topic?: string;
+  subscription?: string;
 }
 
 /** Behind the last minute an archive can have (the year 9999). */
@@ -33,7 +36,7 @@ export function registerStream(pipeline: Command): void {
     )
     .option("--take-over-from <time>", "flink: the job owns the minutes from this one on (no savepoint)", wholeMinute)
     .option("--from-savepoint <path>", "flink: resume where this savepoint was taken")
-    .option("--log <kind>", "kafka or pubsub")
+    .addOption(new Option("--log <kind>", "the log").choices(["kafka", "pubsub"]))
     .option("--topic <name>", "the log's topic")
     .option("--subscription <name>", "the stream's Pub/Sub subscription")
     .option("--dry-run", "flink: submit nothing; with --json print what would be")
@@ -62,14 +65,23 @@ async function countRange(config: Config, { from, to, json }: StreamFlags): Prom
   }
 }
 
+function withFlags(config: Config, { log, topic, subscription, takeOverFrom }: StreamFlags): Config {
+  const pubsub =
+    subscription === undefined ? config.log.pubsub : { ...config.log.pubsub, streamSubscription: subscription };
+  return {
+    ...config,
+    log: { ...config.log, pubsub, kind: log ?? config.log.kind, topic: topic ?? config.log.topic },
+    job: takeOverFrom === undefined ? config.job : { ...config.job, fromMinute: takeOverFrom / MINUTE_MS },
+  };
+}
+
 async function submit(given: Config, flags: StreamFlags): Promise<void> {
-  if (given.log.kind === "embedded")
+  const config = withFlags(given, flags);
+  if (config.log.kind === "embedded")
     throw new ConfigError("a job on Flink reads Kafka or Pub/Sub: set log.kind or --log");
   const { takeOverFrom, fromSavepoint, dryRun, json } = flags;
   if (takeOverFrom !== undefined && fromSavepoint !== undefined)
     throw new ConfigError("a job either resumes from a savepoint or takes over at a minute");
-  const config =
-    takeOverFrom === undefined ? given : { ...given, job: { ...given.job, fromMinute: takeOverFrom / MINUTE_MS } };
   const { submitStreamJob, describedStreamJob } = await import("./flink/submit-stream.js");
   if (dryRun === true) {
     const described = await describedStreamJob(config, fromSavepoint);

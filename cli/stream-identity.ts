@@ -7,7 +7,7 @@ import type { Config } from "./config-schema";
 export interface StreamIdentity {
   /** Names the archive objects of this data folder, so that two folders never write the same names into one archive. */
   writer: string;
-  dedupePartitions: number;
+  videoShards: number;
 }
 
 export class StreamIdentityError extends Error {
@@ -22,14 +22,14 @@ export function streamIdentity({ data, stream }: Config): StreamIdentity {
   if (!existsSync(file)) {
     const made: StreamIdentity = {
       writer: `stream-${randomUUID().slice(0, 8)}`,
-      dedupePartitions: stream.dedupePartitions,
+      videoShards: stream.videoShards,
     };
     writeFileSync(file, `${JSON.stringify(made)}\n`, { flag: "wx" });
   }
   const identity = JSON.parse(readFileSync(file, "utf8")) as StreamIdentity;
-  if (identity.dedupePartitions !== stream.dedupePartitions) {
+  if (identity.videoShards !== stream.videoShards) {
     throw new StreamIdentityError(
-      `stream.dedupePartitions is ${stream.dedupePartitions}, but the ledger of ${data} is kept by ${identity.dedupePartitions}: keep that number, or start a new data folder`,
+      `stream.videoShards is ${stream.videoShards}, but the ledger of ${data} is kept by ${identity.videoShards}: keep that number, or start a new data folder`,
     );
   }
   return identity;

@@ -74,7 +74,7 @@ async function main({ config, identity }: StreamProcessSettings): Promise<void> 
   await Promise.all([deployment.close(), checkpoints.close(), log.close()]);
 }
 
-function streamOptions({ stream }: Config, { writer, dedupePartitions }: StreamIdentity): StreamOptions {
+function streamOptions({ stream }: Config, { writer, videoShards }: StreamIdentity): StreamOptions {
   return {
     writer,
     maxEntries: stream.maxPassEntries,
@@ -83,8 +83,8 @@ function streamOptions({ stream }: Config, { writer, dedupePartitions }: StreamI
     maxCpuShare: stream.maxCpuShare,
     pollIntervalMs: POLL_INTERVAL_MS,
     counting: {
-      dedupePartitions,
-      videoShards: stream.videoShards,
+      dedupePartitions: stream.dedupePartitions,
+      videoShards,
       allowedLatenessMs: -1,
       followCorrections: true,
       paneCache: RESOURCES.paneCache,

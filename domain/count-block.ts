@@ -13,8 +13,15 @@ const CELL_BYTES = 8 * 4 + 4 * 2 + 2;
 /** Rows a block or a chunk of MinuteCounts holds at most; keeps elements well below 1 MB for names of usual length. */
 export const MAX_CELLS = 16_384;
 
+export interface PackedCounts {
+  shard: number;
+  bytes: Uint8Array;
+  /** Of the pane's reused ids, those of these cells. */
+  reusedIds: number;
+}
+
 /** A pane's counts as blocks by video shard. A pane with no cells gives none. */
-export function* packPane(pane: Pane, shards: number): Generator<{ shard: number; bytes: Uint8Array }> {
+export function* packPane(pane: Pane, shards: number): Generator<PackedCounts> {
   const shardOfVideo = Uint32Array.from({ length: shards === 1 ? 0 : pane.videos.size }, (_, video) =>
     pane.videos.shard(video, shards),
   );
@@ -22,7 +29,9 @@ export function* packPane(pane: Pane, shards: number): Generator<{ shard: number
   for (let cell = 0; cell < pane.cells; cell++) cells[shardOfVideo[pane.cellVideo[cell]!] ?? 0]!.push(cell);
   for (let shard = 0; shard < shards; shard++) {
     for (let from = 0; from < cells[shard]!.length; from += MAX_CELLS) {
-      yield { shard, bytes: packCells(pane, cells[shard]!.slice(from, from + MAX_CELLS)) };
+      const packed = cells[shard]!.slice(from, from + MAX_CELLS);
+      const reusedIds = pane.reusedIds === 0 ? 0 : packed.reduce((sum, cell) => sum + pane.cellReused[cell]!, 0);
+      yield { shard, bytes: packCells(pane, packed), reusedIds };
     }
   }
 }

@@ -35,6 +35,8 @@ export class Pane {
   cellLastMs = new Uint16Array(64);
   /** Events that came for the cell, repeats included: it orders the states of a cell. */
   cellReceived = new Float64Array(64);
+  /** Of `reusedIds`, those that came with the cell's video and type after another's. */
+  cellReused = new Uint32Array(64);
   /** Video -> its first cell + 1; cell -> the video's next cell + 1. */
   private firstCell = new Int32Array(64);
   private nextCell = new Int32Array(64);
@@ -142,7 +144,10 @@ export class Pane {
       }
       slot = (slot + 2) & mask;
     }
-    if (reused) this.reusedIds++;
+    if (reused) {
+      this.reusedIds++;
+      this.cellReused[cell]!++;
+    }
     this.insert(slot, hash, a, b, c, d, cell, value);
     this.cellCount[cell]!++;
     if (value !== 0) this.addToSum(cell, value);
@@ -264,6 +269,7 @@ export class Pane {
     this.cellSumLow = grown(this.cellSumLow, new Float64Array(capacity));
     this.cellLastMs = grown(this.cellLastMs, new Uint16Array(capacity));
     this.cellReceived = grown(this.cellReceived, new Float64Array(capacity));
+    this.cellReused = grown(this.cellReused, new Uint32Array(capacity));
   }
 }
 

@@ -233,8 +233,9 @@ export interface CounterStore {
 
 export interface PartitionLedger {
   minute: number;
+  /** A video shard; past these, one for each minute in which late events were received. */
   partition: number;
-  /** Events that reached deduplication, repeats included. */
+  /** Events that came for the partition, repeats included. */
   received: number;
   /** Distinct events; received = counted + duplicate. */
   counted: number;

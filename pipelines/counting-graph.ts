@@ -7,7 +7,7 @@ import type { MinuteWindowing } from "../transforms/minute-windowing";
 import { windowIntoMinutes } from "../transforms/window-into-minutes";
 import { type WriteOptions, writeCounters } from "../transforms/write-counters";
 import { writeDeadLetters } from "../transforms/write-dead-letters";
-import { writeLedger } from "../transforms/write-ledger";
+import { writeLateLedger } from "../transforms/write-late-ledger";
 
 export interface CountingOptions extends Omit<DecodeOptions, "graceMs" | "streaming">, DedupeOptions, WriteOptions {
   /** Of a stream on a runner with a watermark; absent where the run is bounded. */
@@ -29,9 +29,9 @@ export function countingGraph(
     graceMs: windowing?.graceMs ?? 0,
     streaming: windowing !== undefined,
   });
-  const { counts, ledger } = dedupeByEventId(windowIntoMinutes("BlocksIntoMinutes", blocks, windowing), options);
+  const counts = dedupeByEventId(windowIntoMinutes("BlocksIntoMinutes", blocks, windowing), options);
   writeCounters(countPerVideo(counts), options);
-  writeLedger(ledger, windowIntoMinutes("LateIntoMinutes", late, windowing), options);
+  writeLateLedger(windowIntoMinutes("LateIntoMinutes", late, windowing), options);
   const allDead =
     unreadable === undefined ? dead : P([dead, unreadable]).apply(withName("AllDead", flatten<DeadElement>()));
   writeDeadLetters(allDead, { grouped: windowing === undefined });

@@ -10,12 +10,9 @@ import {
   parDo,
   register,
   resource,
-  splitByTag,
-  type Tagged,
   toBytes,
   withName,
 } from "../engine";
-import type { PartitionLedger } from "../io/ports";
 import type { BlockElement, CountElement } from "./elements";
 
 export interface DedupeOptions {
@@ -33,28 +30,25 @@ export interface PaneCache {
   addLate(minute: number, receiptMinute: number, count: number): number;
 }
 
-export type Deduped = {
-  counts: KV<string, CountElement>;
-  ledger: PartitionLedger;
-};
-
 /**
  * Removes duplicates by event id, video and type within the minute, and counts what is left per (video, type).
- * In: blocks keyed by partition, in one-minute windows. Out: `counts`: per video shard what this partition has, with the pane's size;
- * `ledger`: {received, counted, duplicate} of the partition. Rejects: none. Windowing: fixed 60 s, accumulating: each pane holds all before it.
+ * In: blocks keyed by partition, in one-minute windows. Out: per video shard what this partition has, with the pane's size. Rejects: none.
+ * Windowing: fixed 60 s, accumulating: each pane holds all before it.
  * Replay: the same pane again, or a larger one; the larger wins downstream.
  */
-export function dedupeByEventId(blocks: PCollection<KV<string, BlockElement>>, options: DedupeOptions) {
-  const deduped = blocks
+export function dedupeByEventId(
+  blocks: PCollection<KV<string, BlockElement>>,
+  options: DedupeOptions,
+): PCollection<KV<string, CountElement>> {
+  return blocks
     .apply(withName("GroupByPartition", groupByKey<string, BlockElement>()))
     .apply(withName("DedupeByEventId", parDo(new DedupeByEventId(options))));
-  return splitByTag<Deduped>("CountsAndLedger", deduped, { counts: true, ledger: true });
 }
 
-export class DedupeByEventId implements DoFn<KV<string, Iterable<BlockElement>>, Tagged<Deduped>> {
+export class DedupeByEventId implements DoFn<KV<string, Iterable<BlockElement>>, KV<string, CountElement>> {
   constructor(readonly options: DedupeOptions) {}
 
-  *process({ key, value }: KV<string, Iterable<BlockElement>>): Iterable<Tagged<Deduped>> {
+  *process({ key, value }: KV<string, Iterable<BlockElement>>): Iterable<KV<string, CountElement>> {
     const partition = Number(key);
     let pane: Pane | undefined;
     let minute = 0;
@@ -66,14 +60,11 @@ export class DedupeByEventId implements DoFn<KV<string, Iterable<BlockElement>>,
       pane.addBlock(openBlock(toBytes(element.block)));
     }
     if (pane === undefined) return;
-    const { received, distinct, reusedIds } = pane;
+    const { received } = pane;
     let part = 0;
-    for (const { shard, bytes } of packPane(pane, this.options.videoShards)) {
-      yield { counts: { key: String(shard), value: { minute, partition, received, part: part++, block: bytes } } };
+    for (const { shard, bytes, reusedIds } of packPane(pane, this.options.videoShards)) {
+      yield { key: String(shard), value: { minute, partition, received, part: part++, reusedIds, block: bytes } };
     }
-    yield {
-      ledger: { minute, partition, received, counted: distinct, duplicate: received - distinct, late: 0, reusedIds },
-    };
   }
 
   private pane(minute: number, partition: number): Pane {

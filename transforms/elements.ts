@@ -3,7 +3,9 @@
  * fields: the only values the SDK's coders carry whole (see engine/bytes.ts for bytes). Keys are strings.
  */
 import type { LateCount } from "../domain/block-partitioner";
+import type { MinuteCounts } from "../domain/minute-counts";
 import type { RejectionReason } from "../domain/rejection";
+import type { PartitionLedger } from "../io/ports";
 
 /** One message of the log or of a topic. */
 export interface BatchMessage {
@@ -58,5 +60,12 @@ export interface CountElement {
   /** Events the pane was made of: of nested panes the later has more. */
   received: number;
   part: number;
+  reusedIds: number;
   block: Uint8Array;
+}
+
+/** A video shard's counts of a minute, or a part of them; the last part carries the books of all. Does not cross a shuffle. */
+export interface ShardCounts {
+  counts: MinuteCounts;
+  books?: PartitionLedger;
 }

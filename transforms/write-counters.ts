@@ -1,6 +1,6 @@
-import type { MinuteCounts } from "../domain/minute-counts";
 import { type AwaitableDoFn, awaitableParDo, type PCollection, register, resource } from "../engine";
-import type { CounterStore } from "../io/ports";
+import type { CounterStore, Ledger, PartitionLedger } from "../io/ports";
+import type { ShardCounts } from "./elements";
 import { RESOURCES } from "./resource-names";
 import { unwrittenCells, type WrittenCells } from "./written-cells";
 
@@ -14,32 +14,42 @@ export interface WriteOptions {
 const WRITES_IN_FLIGHT = 32;
 
 /**
- * Writes minute counts to the CounterStore, many chunks in flight; a bundle ends when all its writes are acknowledged.
- * In: MinuteCounts. Out: nothing. Rejects: none; a write that fails after its retries fails the bundle. Windowing: any.
+ * Writes minute counts to the CounterStore, many chunks in flight, and then the books of what is written: the ledger never says counted before
+ * the counters do. A bundle ends when all its writes are acknowledged.
+ * In: ShardCounts. Out: nothing. Rejects: none; a write that fails after its retries fails the bundle. Windowing: any.
  * Replay: absolute values with a version, so writing again, in any order, changes nothing.
  */
-export function writeCounters(counts: PCollection<MinuteCounts>, options: WriteOptions): void {
+export function writeCounters(counts: PCollection<ShardCounts>, options: WriteOptions): void {
   counts.apply(
-    awaitableParDo("WriteCounters", new WriteCounters(RESOURCES.counterStore, options), {
-      maxInFlight: WRITES_IN_FLIGHT,
-    }),
+    awaitableParDo("WriteCounters", new WriteCounters(RESOURCES, options), { maxInFlight: WRITES_IN_FLIGHT }),
   );
 }
 
-export class WriteCounters implements AwaitableDoFn<MinuteCounts, never> {
+export class WriteCounters implements AwaitableDoFn<ShardCounts, never> {
+  private books: PartitionLedger[] = [];
+
   constructor(
-    readonly storeResource: string,
+    readonly names: { counterStore: string; ledger: string },
     readonly options: WriteOptions,
   ) {}
 
-  async process(counts: MinuteCounts): Promise<void> {
-    const store = resource<CounterStore>(this.storeResource);
+  startBundle(): void {
+    this.books = [];
+  }
+
+  async process({ counts, books }: ShardCounts): Promise<void> {
+    if (books !== undefined) this.books.push(books);
+    const store = resource<CounterStore>(this.names.counterStore);
     const { followCorrections, writtenCells } = this.options;
     const written = writtenCells === "" ? undefined : resource<WrittenCells>(writtenCells);
     const changed = written === undefined ? counts : unwrittenCells(written, counts);
     if (changed.counts.length === 0) return;
     await store.apply([changed], { followCorrections });
     written?.remember(changed);
+  }
+
+  async finishBundle(): Promise<void> {
+    if (this.books.length > 0) await resource<Ledger>(this.names.ledger).writeLedger(this.books);
   }
 }
 

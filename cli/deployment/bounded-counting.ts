@@ -6,7 +6,7 @@ import { allowedLatenessMs } from "./deployment";
 /** How a bounded run counts beside the deployment's stream: spread and judged alike, so that its ledger rows are the same rows. */
 export function boundedCounting(config: Config): BoundedOptions["counting"] {
   const embedded = config.log.kind === "embedded";
-  const { videoShards } = embedded ? config.stream : config.job;
-  const { dedupePartitions } = embedded ? streamIdentity(config) : config.job;
+  const { dedupePartitions } = embedded ? config.stream : config.job;
+  const { videoShards } = embedded ? streamIdentity(config) : config.job;
   return { dedupePartitions, videoShards, allowedLatenessMs: allowedLatenessMs(config), followCorrections: true };
 }

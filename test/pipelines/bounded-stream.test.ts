@@ -104,9 +104,9 @@ describe("viewmill pipeline stream", () => {
   });
 
   test.each([
-    ["flink", ["--runner", "flink"], /the runner flink is not built yet/],
-    ["dataflow", ["--runner", "dataflow"], /the runner dataflow is not built yet/],
-    ["spark", ["--runner", "spark"], /there is no runner spark/],
+    ["flink without a log to read", ["--runner", "flink"], /a job on Flink reads Kafka or Pub\/Sub/],
+    ["dataflow", ["--runner", "dataflow"], /'dataflow' is invalid. Allowed choices are direct, flink/],
+    ["spark", ["--runner", "spark"], /'spark' is invalid. Allowed choices are direct, flink/],
     ["a time that is none", ["--from", "noon"], /an RFC 3339 time is wanted/],
     ["half a minute", ["--from", "2026-11-21T10:00:30Z"], /a whole minute is wanted/],
   ])("%s is a clear error", async (_what, args, message) => {

@@ -17,17 +17,20 @@ function pane(partition: number, events: readonly VideoEvent[]): CountElement[] 
   const its = new Pane(seed);
   for (const { bytes } of partitioner.finish()) its.addBlock(openBlock(bytes));
   const { received } = its;
-  return [...packPane(its, 1)].map(({ bytes }, part) => ({
+  return [...packPane(its, 1)].map(({ bytes, reusedIds }, part) => ({
     minute: minuteOf(T0),
     partition,
     received,
     part,
+    reusedIds,
     block: bytes,
   }));
 }
 
+const shardOf = (elements: readonly CountElement[]) => [...new CountPerVideo().process({ key: "3", value: elements })];
+
 function counted(elements: readonly CountElement[]): Record<string, [number, bigint]> {
-  const counts = [...new CountPerVideo().process({ key: "0", value: elements })];
+  const counts = shardOf(elements).map((shard) => shard.counts);
   return Object.fromEntries(
     [...cellsOf(counts)].map(([name, { count, sum }]) => [name.replace(/^\d+ /, ""), [count, sum]]),
   );
@@ -61,6 +64,20 @@ test("partitions add up, each with its largest pane", () => {
 test("a pane that grew only by repeats is the later one: it may hold a larger value", () => {
   const repeated = [...early, event("a", { value: 9 })];
   expect(counted([...pane(0, repeated), ...pane(0, early)])).toEqual({ "v VIEW": [1, 9n] });
+});
+
+test("the shard's books are those of its largest panes, and come with the last of its chunks", () => {
+  const other = [event("x"), event("x"), event("x", { videoId: "w" })];
+  const shards = shardOf([...pane(0, early), ...pane(1, other), ...pane(0, late)]);
+  const books = { minute: minuteOf(T0), partition: 3, received: 8, counted: 6, duplicate: 2, late: 0, reusedIds: 1 };
+  expect(shards.map((shard) => shard.books)).toEqual([books]);
+  const many = shardOf(
+    pane(
+      0,
+      Array.from({ length: 40_000 }, (_, i) => event(`e${i}`, { videoId: `v${i}` })),
+    ),
+  );
+  expect(many.map((shard) => shard.books?.counted)).toEqual([undefined, undefined, 40_000]);
 });
 
 test("all pieces of a pane count", () => {

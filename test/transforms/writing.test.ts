@@ -111,9 +111,29 @@ test("cells that did not grow since they were written are not written again", as
   expect(await cells()).toEqual({ "total v VIEW": [2, 0n], "total w VIEW": [2, 0n] });
 });
 
+test("the books are written after the counters they speak of", async () => {
+  const order: string[] = [];
+  const noting = (port: object) =>
+    new Proxy(port, {
+      get: (target, member) => {
+        const value: unknown = Reflect.get(target, member);
+        if (member !== "apply" && member !== "writeLedger") return value;
+        return async (...args: unknown[]) => {
+          const result: unknown = await (value as (...given: unknown[]) => Promise<unknown>).apply(target, args);
+          order.push(member);
+          return result;
+        };
+      },
+    });
+  const more = { [RESOURCES.counterStore]: noting(stores.counters), [RESOURCES.ledger]: noting(stores.state) };
+  await run([message(events(5))], { videoShards: 3 }, more);
+  expect(order.slice(0, -1).every((one) => one === "apply")).toBe(true);
+  expect(order.at(-1)).toBe("writeLedger");
+});
+
 test.each([
   ["counters", "apply", RESOURCES.counterStore, "WriteCounters"],
-  ["state", "writeLedger", RESOURCES.ledger, "WriteLedger"],
+  ["state", "writeLedger", RESOURCES.ledger, "WriteCounters"],
   ["deadLetters", "append", RESOURCES.deadLetters, "WriteDeadLetters"],
 ] as const)("a write of %s that fails, fails the run and names its stage", async (port, method, name, stage) => {
   const failing = new Proxy(stores[port] as object, {

@@ -11,36 +11,32 @@ import {
   withName,
 } from "../engine";
 import type { Ledger, PartitionLedger } from "../io/ports";
-import type { DecodeOptions } from "./decode-batches";
 import type { DedupeOptions, PaneCache } from "./dedupe-by-event-id";
 import type { LateElement } from "./elements";
 import { RESOURCES } from "./resource-names";
 
 /**
- * Writes what each partition received, counted and found to be a duplicate, and what came late.
- * In: ledger rows of DedupeByEventId in one-minute windows of event time; late counts keyed by minute and receipt minute, in one-minute windows
- * of their timestamps. Out: nothing. Rejects: none; a failed write fails the bundle. Windowing: any.
- * Replay: absolute values per (minute, partition); the row with more received wins.
+ * Writes how many events were set aside as late.
+ * In: late counts keyed by minute and receipt minute, in one-minute windows of their timestamps. Out: nothing. Rejects: none; a failed write
+ * fails the bundle. Windowing: any. Replay: absolute values per (minute, receipt minute); the row with more wins.
  */
-export function writeLedger(
-  rows: PCollection<PartitionLedger>,
+export function writeLateLedger(
   late: PCollection<KV<string, LateElement>>,
-  { dedupePartitions, paneCache }: Pick<DecodeOptions & DedupeOptions, "dedupePartitions" | "paneCache">,
+  { videoShards, paneCache }: Pick<DedupeOptions, "videoShards" | "paneCache">,
 ): void {
-  const lateRows = late
+  late
     .apply(withName("GroupLate", groupByKey<string, LateElement>()))
-    .apply(withName("CountLate", parDo(new CountLate(dedupePartitions, paneCache))));
-  rows.apply(awaitableParDo("WriteLedger", new WriteLedger(RESOURCES.ledger), { maxInFlight: 1 }));
-  lateRows.apply(awaitableParDo("WriteLateLedger", new WriteLedger(RESOURCES.ledger), { maxInFlight: 1 }));
+    .apply(withName("CountLate", parDo(new CountLate(videoShards, paneCache))))
+    .apply(awaitableParDo("WriteLateLedger", new WriteLateLedger(RESOURCES.ledger), { maxInFlight: 1 }));
 }
 
 /**
- * Late events have ledger partitions of their own, past the dedup partitions: one for each minute of receipt, so that the numbers are absolute
+ * Late events have ledger partitions of their own, past the video shards: one for each minute of receipt, so that the numbers are absolute
  * though the window of the minute itself may be gone.
  */
 export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, PartitionLedger> {
   constructor(
-    readonly dedupePartitions: number,
+    readonly videoShards: number,
     readonly paneCache: string,
   ) {}
 
@@ -55,7 +51,7 @@ export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, Partit
     if (this.paneCache !== "") late = resource<PaneCache>(this.paneCache).addLate(minute, receiptMinute, late);
     yield {
       minute,
-      partition: this.dedupePartitions + receiptMinute,
+      partition: this.videoShards + receiptMinute,
       received: late,
       counted: 0,
       duplicate: 0,
@@ -65,7 +61,7 @@ export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, Partit
   }
 }
 
-export class WriteLedger implements AwaitableDoFn<PartitionLedger, never> {
+export class WriteLateLedger implements AwaitableDoFn<PartitionLedger, never> {
   private rows: PartitionLedger[] = [];
 
   constructor(readonly ledgerResource: string) {}
@@ -83,4 +79,4 @@ export class WriteLedger implements AwaitableDoFn<PartitionLedger, never> {
   }
 }
 
-register("transforms/write-ledger", exports);
+register("transforms/write-late-ledger", exports);
