@@ -5,11 +5,13 @@ export { type ExpansionService, startExpansionService } from "./expansion-servic
 export { type FaultProxy, startFaultProxy } from "./fault-proxy";
 export { fetchServers } from "./fetch-servers";
 export { type FlinkCluster, type FlinkOptions, startFlinkCluster } from "./flink-cluster";
+export { type JarJob, submitJar } from "./flink-client";
 export { freePort } from "./free-port";
 export { type GcsEmulator, type GcsOptions, startGcsEmulator } from "./gcs-emulator";
 export { type JobServer, type JobServerOptions, startJobServer } from "./job-server";
 export { type KafkaOptions, type KafkaServer, startKafka } from "./kafka";
 export { keptFolder, removeKeptFolder } from "./kept";
+export { NATIVE_JOB, type NativeJob, submitNativeJob } from "./native-flink";
 export { type PubsubEmulator, startPubsubEmulator } from "./pubsub-emulator";
 export { type Killable, type Server, ServerProcess, ServerStartError } from "./server-process";
 export { missingTools, SERVER_NAMES, type ServerName } from "./tools";

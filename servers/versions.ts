@@ -5,6 +5,8 @@ export const VERSIONS = {
   flink: "1.19.0",
   /** The name Beam gives its runner for that Flink. */
   beamFlinkRunner: "1.19",
+  /** For that Flink; the benchmark's native job reads with it. */
+  flinkConnectorKafka: "3.3.0-1.19",
   jamm: "0.4.0",
   slf4j: "1.7.36",
   kafka: "4.1.1",

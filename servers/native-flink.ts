@@ -1,0 +1,93 @@
+/** The counting job written by hand on Flink's DataStream API (bench/flink/native), compiled against the cluster's jars. */
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { beamRecipe } from "./beam-jars";
+import { installed, type Recipe, ROOT, runTool } from "./cache";
+import type { FlinkCluster } from "./flink-cluster";
+import { submitJar } from "./flink-client";
+import { jarsRecipe } from "./maven";
+import { VERSIONS } from "./versions";
+
+const SOURCES = join(ROOT, "bench", "flink", "native");
+const JAR = "native-flink.jar";
+const ALL = ["*:*"];
+
+/** Kafka's client is on the cluster's class path already. */
+const CONNECTORS = [
+  {
+    groupId: "org.apache.flink",
+    artifactId: "flink-connector-kafka",
+    version: VERSIONS.flinkConnectorKafka,
+    exclusions: ALL,
+  },
+  { groupId: "org.apache.flink", artifactId: "flink-connector-base", version: VERSIONS.flink, exclusions: ALL },
+];
+
+function sources(): string[] {
+  return readdirSync(SOURCES)
+    .filter((name) => name.endsWith(".java"))
+    .sort()
+    .map((name) => join(SOURCES, name));
+}
+
+export function nativeFlinkRecipe(): Recipe {
+  const files = sources();
+  const texts = files.map((file) => readFileSync(file, "utf8"));
+  return jarsRecipe("native-flink", VERSIONS.flinkConnectorKafka, CONNECTORS, {
+    inputs: [beamRecipe.version, beamRecipe.inputs, ...texts].join("\n"),
+    build: (folder) => compile(folder, files),
+  });
+}
+
+async function compile(folder: string, files: readonly string[]): Promise<void> {
+  const beam = await installed(beamRecipe);
+  const classes = join(folder, "classes");
+  mkdirSync(classes);
+  const classPath = [join(beam, "lib", "*"), join(folder, "lib", "*")].join(":");
+  await runTool("javac", ["-proc:none", "-nowarn", "-cp", classPath, "-d", classes, ...files], { cwd: folder });
+  await runTool("jar", ["--create", "--file", join(folder, JAR), "-C", classes, "."], { cwd: folder });
+  rmSync(classes, { recursive: true });
+}
+
+export interface NativeJob {
+  brokers: string;
+  topic: string;
+  parallelism: number;
+  checkpointIntervalMs: number;
+  /** Events received later than this after their time are dropped. */
+  allowedLatenessMs: number;
+  /** How far the watermark stays behind the time of append. */
+  graceMs: number;
+  /** How long a late event waits for others before its cell is written again. */
+  lateFiringMs: number;
+  /** C3 01 and the fingerprint of the schema of the batches, in hex. */
+  batchPrefix: string;
+  /** Existing or not: where cells are written, a file a subtask and attempt (CellWriter). */
+  output: string;
+}
+
+/** Name under which the cluster lists the job. */
+export const NATIVE_JOB = "native-flink";
+
+/** Resolves once the cluster has the job, which reads what the topic holds now and finishes. */
+export async function submitNativeJob(cluster: FlinkCluster, job: NativeJob): Promise<void> {
+  const install = await installed(nativeFlinkRecipe());
+  const options: Record<string, string | number> = {
+    brokers: job.brokers,
+    topic: job.topic,
+    parallelism: job.parallelism,
+    "checkpoint-interval-ms": job.checkpointIntervalMs,
+    "allowed-lateness-ms": job.allowedLatenessMs,
+    "grace-ms": job.graceMs,
+    "late-firing-ms": job.lateFiringMs,
+    "batch-prefix": job.batchPrefix,
+    output: job.output,
+  };
+  const connectors = CONNECTORS.map(({ artifactId, version }) => join(install, "lib", `${artifactId}-${version}.jar`));
+  await submitJar(cluster, {
+    jar: join(install, JAR),
+    classPath: connectors,
+    mainClass: "viewmill.bench.CountEvents",
+    args: Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]),
+  });
+}
