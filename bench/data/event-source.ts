@@ -11,6 +11,8 @@ export interface DataParameters {
   /** Share of the events that repeat one of the last 100,000; every tenth of them with a smaller value. */
   repeatShare: number;
   valueShare: number;
+  /** Share of the events that are dated LATE_MS before the others; default 0. */
+  lateShare?: number;
   batchEvents: number;
   seed: number;
   /** zipf: exponent 1; hot: 90 % of the events on one video, the others uniform. */
@@ -19,6 +21,7 @@ export interface DataParameters {
 
 export const EVENT_TYPES = ["VIEW", "LIKE", "SHARE"];
 const TYPE_OF = Uint8Array.from({ length: 100 }, (_, percent) => (percent < 80 ? 0 : percent < 95 ? 1 : 2));
+export const LATE_MS = 3 * MINUTE_MS;
 const REMEMBERED = 100_000;
 const DISORDER_MS = 1_500;
 const MAX_VALUE = 600_000;
@@ -84,10 +87,11 @@ export class EventSource {
       return old;
     }
     const place = this.sequence % kept.count;
-    const { events, minutes, startMs, repeatShare, valueShare } = this.parameters;
+    const { events, minutes, startMs, repeatShare, valueShare, lateShare = 0 } = this.parameters;
     const spanMs = minutes * MINUTE_MS;
     const onTimeMs = (this.sequence / Math.max(1, events * (1 - repeatShare))) * spanMs;
     kept.timesMs[place] = startMs + Math.floor(Math.min(spanMs - 1, Math.max(0, onTimeMs - random() * DISORDER_MS)));
+    if (lateShare > 0 && random() < lateShare) kept.timesMs[place]! -= LATE_MS;
     this.writeId(place);
     kept.videoIndex[place] = this.video();
     kept.typeIndex[place] = TYPE_OF[Math.floor(random() * 100)]!;

@@ -33,12 +33,13 @@ export class BatchFormatError extends Error {
 }
 
 const current = schemas.add("batch-v1", shippedSchema("batch-v1"));
-const PREFIX = Buffer.concat([Buffer.from([0xc3, 0x01]), current.fingerprint]);
+/** What every batch message of the current schema begins with. */
+export const BATCH_PREFIX = Buffer.concat([Buffer.from([0xc3, 0x01]), current.fingerprint]);
 const MAX_TYPES = 65_536;
 
 export function encodeBatch(columns: EventColumns, header: BatchHeader): Buffer {
   const writer = new AvroWriter(256 + columns.count * 32 + columns.videos.length * 16);
-  writer.raw(PREFIX);
+  writer.raw(BATCH_PREFIX);
   writer.long(header.receivedAtMs);
   writer.string(header.producerId);
   writer.string(header.batchId);
@@ -91,10 +92,10 @@ export function withReceivedAt(payload: Uint8Array, receivedAtMs: number): Buffe
     const { columns, producerId, batchId } = decodeBatch(bytes);
     return encodeBatch(columns, { receivedAtMs, producerId, batchId });
   }
-  const reader = new AvroReader(bytes, PREFIX.length);
+  const reader = new AvroReader(bytes, BATCH_PREFIX.length);
   reader.long();
   const writer = new AvroWriter(bytes.length + 16);
-  writer.raw(PREFIX);
+  writer.raw(BATCH_PREFIX);
   writer.long(receivedAtMs);
   writer.raw(bytes.subarray(reader.position));
   return writer.finish();
@@ -103,7 +104,7 @@ export function withReceivedAt(payload: Uint8Array, receivedAtMs: number): Buffe
 /** Decodes one batch message. Shape only: ids, names, times and values are checked by `validateColumns`. Throws BatchFormatError. */
 export function decodeBatch(payload: Uint8Array): DecodedBatch {
   const bytes = asBuffer(payload);
-  if (bytes.length < PREFIX.length || bytes[0] !== 0xc3 || bytes[1] !== 0x01) {
+  if (bytes.length < BATCH_PREFIX.length || bytes[0] !== 0xc3 || bytes[1] !== 0x01) {
     throw new BatchFormatError("not-avro", "the body is not an Avro single-object encoding (C3 01)");
   }
   try {
@@ -116,11 +117,11 @@ export function decodeBatch(payload: Uint8Array): DecodedBatch {
 }
 
 function hasCurrentPrefix(bytes: Buffer): boolean {
-  return bytes.length >= PREFIX.length && bytes.compare(PREFIX, 0, PREFIX.length, 0, PREFIX.length) === 0;
+  return bytes.length >= BATCH_PREFIX.length && bytes.compare(BATCH_PREFIX, 0, BATCH_PREFIX.length, 0, BATCH_PREFIX.length) === 0;
 }
 
 function decodeCurrent(bytes: Buffer): DecodedBatch {
-  const reader = new AvroReader(bytes, PREFIX.length);
+  const reader = new AvroReader(bytes, BATCH_PREFIX.length);
   const header = { receivedAtMs: reader.long(), producerId: reader.string(), batchId: reader.string() };
   const count = reader.size();
   const ids = reader.take(reader.size());
@@ -234,7 +235,7 @@ function decodeOther(bytes: Buffer): DecodedBatch {
     throw new BatchFormatError("unknown-schema", `no schema has the fingerprint ${bytes.toString("hex", 2, 10)}`);
   }
   const record = current.type.fromBuffer(bytes.subarray(10), resolver(writer.type)) as BatchRecord;
-  return decodeCurrent(Buffer.concat([PREFIX, current.type.toBuffer(record)]));
+  return decodeCurrent(Buffer.concat([BATCH_PREFIX, current.type.toBuffer(record)]));
 }
 
 const resolvers = new WeakMap<Type, ReturnType<Type["createResolver"]>>();
