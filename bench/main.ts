@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { commandLine } from "../cli/environment";
-import { benchParameters } from "./parameters";
+import { benchParameters, FLINK_SCENARIOS, type FlinkScenario } from "./parameters";
 import { asTable } from "./report";
 import { MEASUREMENTS, type RunOptions, runBench } from "./run-bench";
 
@@ -10,6 +10,8 @@ interface Flags {
   only: string[];
   events?: number;
   seed?: number;
+  rate?: number;
+  scenarios?: FlinkScenario[];
   quick?: boolean;
   json?: string;
   profile?: string;
@@ -43,12 +45,14 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 const program = new Command("npm run bench --")
   .description("measures Viewmill on this machine beside baselines measured in the same run")
   .addOption(
-    new Option("--only <names...>", "only these measurements")
+    new Option("--only <names...>", "only these measurements; flink and flink-sustained run only when named")
       .choices(MEASUREMENTS.map(({ name }) => name))
       .default([]),
   )
-  .option("--events <n>", "events of the computing measurements (default 5,000,000)", integer)
+  .option("--events <n>", "events of the computing measurements, and of flink (default 5,000,000)", integer)
   .option("--seed <n>", "of the generated events (default 1)", integer)
+  .option("--rate <n>", "events a second of flink-sustained (default 160,000)", integer)
+  .addOption(new Option("--scenarios <names...>", "topics of flink and flink-sustained").choices(FLINK_SCENARIOS))
   .option("--quick", "small sizes: whether it works, not how fast")
   .option("--json <file>", "write the report here")
   .option("--profile <folder>", "leave a CPU profile of each task here")

@@ -8,6 +8,8 @@ import { runTask, type Task, type TaskUsage } from "./task";
 export interface Measurement {
   name: string;
   title: string;
+  /** Takes long, or needs servers: only when asked for by its name. */
+  onlyByName?: boolean;
   run(bench: Bench): Promise<{ figures: Figure[]; facts?: Record<string, unknown> }>;
 }
 
@@ -22,7 +24,7 @@ export class Bench {
     /** Temporary, removed at the end. */
     readonly folder: string,
     /** Where each task leaves its CPU profile; undefined: none is made. */
-    private readonly profileFolder?: string,
+    readonly profileFolder?: string,
   ) {}
 
   /** A name for a folder of its own. */

@@ -24,7 +24,17 @@ export interface BenchParameters {
   heavyMinuteEvents: number;
   auditEvents: number;
   idleSeconds: number;
+  /** Events of each topic that the Flink jobs count, and the minutes in which they come. */
+  flinkEvents: number;
+  flinkMinutes: number;
+  /** Which topics: all videos alike in Zipf's way, 90 % on one video, 1 % late. */
+  flinkScenarios: readonly FlinkScenario[];
+  sustainedEventsPerSecond: number;
+  sustainedMinutes: number;
 }
+
+export const FLINK_SCENARIOS = ["zipf", "hot", "late"] as const;
+export type FlinkScenario = (typeof FLINK_SCENARIOS)[number];
 
 const FULL: BenchParameters = {
   quick: false,
@@ -46,6 +56,11 @@ const FULL: BenchParameters = {
   heavyMinuteEvents: 3_000_000,
   auditEvents: 1_000_000,
   idleSeconds: 10,
+  flinkEvents: 5_000_000,
+  flinkMinutes: 2,
+  flinkScenarios: FLINK_SCENARIOS,
+  sustainedEventsPerSecond: 160_000,
+  sustainedMinutes: 3,
 };
 
 /** Small enough for a smoke test; its figures say nothing of speed. */
@@ -66,11 +81,26 @@ const QUICK: BenchParameters = {
   heavyMinuteEvents: 100_000,
   auditEvents: 50_000,
   idleSeconds: 2,
+  flinkEvents: 200_000,
+  flinkMinutes: 1,
+  sustainedEventsPerSecond: 5_000,
+  sustainedMinutes: 1,
 };
 
-export function benchParameters(chosen: { quick?: boolean; events?: number; seed?: number }): BenchParameters {
+export function benchParameters(chosen: {
+  quick?: boolean;
+  events?: number;
+  seed?: number;
+  rate?: number;
+  scenarios?: readonly FlinkScenario[];
+}): BenchParameters {
   const parameters = { ...(chosen.quick === true ? QUICK : FULL) };
-  if (chosen.events !== undefined) parameters.events = chosen.events;
+  if (chosen.events !== undefined) {
+    parameters.events = chosen.events;
+    parameters.flinkEvents = chosen.events;
+  }
   if (chosen.seed !== undefined) parameters.seed = chosen.seed;
+  if (chosen.rate !== undefined) parameters.sustainedEventsPerSecond = chosen.rate;
+  if (chosen.scenarios !== undefined) parameters.flinkScenarios = chosen.scenarios;
   return parameters;
 }

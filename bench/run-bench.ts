@@ -5,6 +5,8 @@ import { Bench, type Measurement } from "./measurement";
 import * as audit from "./measurements/audit";
 import * as direct from "./measurements/direct";
 import * as duckdb from "./measurements/duckdb";
+import * as flink from "./measurements/flink";
+import * as flinkSustained from "./measurements/flink-sustained";
 import * as hotPath from "./measurements/hot-path";
 import * as idle from "./measurements/idle";
 import * as ingest from "./measurements/ingest";
@@ -25,11 +27,13 @@ export const MEASUREMENTS: readonly Measurement[] = [
   ingest,
   reads,
   idle,
+  flink,
+  flinkSustained,
 ].map(({ measurement }) => measurement);
 
 export interface RunOptions {
   parameters: BenchParameters;
-  /** Names of measurements; empty: all. */
+  /** Names of measurements; empty: all that are not only by name. */
   only: readonly string[];
   /** Where CPU profiles of the tasks go; absent: none. */
   profileFolder?: string;
@@ -44,7 +48,9 @@ export async function runBench(options: RunOptions): Promise<BenchReport> {
   const clear = () => rmSync(folder, { recursive: true, force: true });
   process.once("exit", clear);
   const bench = new Bench(options.parameters, folder, options.profileFolder);
-  const chosen = MEASUREMENTS.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
+  const chosen = MEASUREMENTS.filter(({ name, onlyByName }) =>
+    options.only.length === 0 ? onlyByName !== true : options.only.includes(name),
+  );
   const measurements: MeasurementReport[] = [];
   try {
     for (const measurement of chosen) {

@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beamRecipe } from "./beam-jars";
 import { installed, type Recipe, ROOT, runTool } from "./cache";
-import type { FlinkCluster } from "./flink-cluster";
 import { submitJar } from "./flink-client";
+import type { FlinkCluster } from "./flink-cluster";
 import { jarsRecipe } from "./maven";
 import { VERSIONS } from "./versions";
 

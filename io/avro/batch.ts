@@ -117,7 +117,10 @@ export function decodeBatch(payload: Uint8Array): DecodedBatch {
 }
 
 function hasCurrentPrefix(bytes: Buffer): boolean {
-  return bytes.length >= BATCH_PREFIX.length && bytes.compare(BATCH_PREFIX, 0, BATCH_PREFIX.length, 0, BATCH_PREFIX.length) === 0;
+  return (
+    bytes.length >= BATCH_PREFIX.length &&
+    bytes.compare(BATCH_PREFIX, 0, BATCH_PREFIX.length, 0, BATCH_PREFIX.length) === 0
+  );
 }
 
 function decodeCurrent(bytes: Buffer): DecodedBatch {

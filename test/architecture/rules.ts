@@ -18,7 +18,19 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: [],
   cli: ["domain", "engine", "io", "transforms", "pipelines", "ingest-api", "query-api", "client"],
   servers: ["io/sqlite/data-folder"],
-  bench: ["domain", "engine", "io", "transforms", "pipelines", "ingest-api", "query-api", "client", "cli"],
+  bench: [
+    "domain",
+    "engine",
+    "io",
+    "transforms",
+    "pipelines",
+    "ingest-api",
+    "query-api",
+    "client",
+    "cli",
+    "servers",
+    "demo",
+  ],
 };
 
 /** What a folder may import with `import type` only: nothing of it is there at run time, so the client stays free of everything else. */

@@ -1,0 +1,56 @@
+import { ClusterStack, type StackOptions } from "../../demo/cluster-stack";
+import { MINUTE_MS, minuteOf } from "../../domain/event";
+import { missingTools } from "../../servers";
+import { type DataParameters, LATE_MS } from "../data/event-source";
+import type { Bench } from "../measurement";
+import type { FlinkScenario } from "../parameters";
+import { PARALLELISM } from "./native-run";
+
+const LATE_SHARE = 0.01;
+/** For making the data, before the first event is due. */
+const MADE_A_SECOND = 150_000;
+
+/** What a TaskManager has, whatever job it runs; of it, what is not the heap's. */
+export const TASK_MANAGER = { taskManagerMemoryMb: 2_560, managedForRocksdbMb: 896, managedForHeapMb: 64 };
+
+/** Events of a topic that is filled as they come, over whole minutes; the first is due `aheadMs` after they are made, or later. */
+export function scenarioData(
+  bench: Bench,
+  scenario: FlinkScenario,
+  { events, minutes, aheadMs }: { events: number; minutes: number; aheadMs: number },
+): DataParameters {
+  const readyMs = Date.now() + aheadMs + (events / MADE_A_SECOND) * 1_000;
+  return {
+    ...bench.data,
+    events,
+    minutes,
+    spread: scenario === "hot" ? "hot" : "zipf",
+    ...(scenario === "late" ? { lateShare: LATE_SHARE } : {}),
+    startMs: Math.ceil(readyMs / MINUTE_MS) * MINUTE_MS,
+  };
+}
+
+/** Minutes [from, to) that hold the events of `data`, the late ones too. */
+export function minutesOf({ startMs, minutes }: DataParameters): [from: number, to: number] {
+  return [minuteOf(startMs - LATE_MS), minuteOf(startMs) + minutes];
+}
+
+/** When the last minute of `data` and a grace behind it are over. */
+export const overAtMs = (data: DataParameters, graceMs: number): number => minutesOf(data)[1] * MINUTE_MS + graceMs;
+
+export function requireTools(): void {
+  const missing = missingTools();
+  if (missing.length > 0) throw new Error(`not found on this machine: ${missing.join(", ")}`);
+}
+
+/** Kafka, the stores and Flink; neither service nor archiver: the topic is filled by the bench. */
+export function startStack(): Promise<ClusterStack> {
+  const { taskManagerMemoryMb, managedForRocksdbMb } = TASK_MANAGER;
+  const options: StackOptions = {
+    log: "kafka",
+    processes: false,
+    flink: { taskManagerMemoryMb, managedMemoryMb: managedForRocksdbMb },
+    config: { flink: { parallelism: PARALLELISM }, claims: { kind: "none" } },
+  };
+  return ClusterStack.start(options);
+}

@@ -1,0 +1,128 @@
+import type { Config } from "../../cli/config-schema";
+import { openCounters } from "../../cli/deployment/open-counters";
+import type { ClusterStack } from "../../demo/cluster-stack";
+import type { CounterStore, Ledger } from "../../io/ports";
+import { cellsOf, digestOf } from "../data/counts-digest";
+import type { DataParameters } from "../data/event-source";
+import { startTask } from "../task";
+import { checkpointsOf, flinkPids, type JobRun } from "./native-run";
+import { type ProcessUsage, UsageSince } from "./process-usage";
+import { minutesOf } from "./scenario";
+import { workerPool } from "./worker-pool-task";
+
+const POLL_MS = 500;
+const SAMPLE_MS = 5_000;
+const CANCEL_DEADLINE_MS = 60_000;
+const STOP_DEADLINE_MS = 30_000;
+
+/** What was known of the job at one time. */
+export interface Sample {
+  /** Since the job runs. */
+  atS: number;
+  /** Events whose minute has been written: counted, repeats and too late. */
+  done: number;
+  rssBytes: Record<string, number>;
+}
+
+export interface ViewmillRun extends JobRun {
+  /** When the last event was seen in the books, epoch milliseconds. */
+  countedAtMs: number;
+  samples: Sample[];
+}
+
+export interface ViewmillOptions {
+  /** Flags of Node for the workers. */
+  nodeArgs?: readonly string[];
+  deadlineMs: number;
+  /** Called once the job runs; what it gives is awaited. */
+  onRunning?: () => Promise<unknown>;
+}
+
+/** Viewmill's streaming job over the stack's topic until every event of `data` is in the books; then it is cancelled. */
+export async function runViewmill(
+  stack: ClusterStack,
+  data: DataParameters,
+  options: ViewmillOptions,
+): Promise<ViewmillRun> {
+  const pool = startTask(workerPool, { config: stack.config, nodeArgs: options.nodeArgs ?? [] });
+  await pool.ready;
+  try {
+    return await withStores(stack.config, async (counters, ledger) => {
+      const { flink } = stack.servers;
+      const used = new UsageSince(() => ({ ...flinkPids(flink), "worker-pool": pool.pid }));
+      const jobId = await stack.submit();
+      const { startedAtMs } = await stack.flink.job(jobId);
+      const running = options.onRunning?.();
+      // Its failure ends the run where it is awaited.
+      running?.catch(() => undefined);
+      const samples = await untilCounted(ledger, data, used, options.deadlineMs);
+      const countedAtMs = Date.now();
+      const wallS = (countedAtMs - startedAtMs) / 1_000;
+      const [cpuS, processes] = [used.cpuS(), used.now()];
+      await running;
+      const checkpoints = await checkpointsOf(flink.restUrl, jobId);
+      await stack.flink.cancel(jobId);
+      await stack.flink.awaitState(jobId, (state) => state === "CANCELED", CANCEL_DEADLINE_MS);
+      const digest = await storedDigest(counters, data);
+      return { digest, wallS, cpuS, processes, checkpoints, samples, countedAtMs };
+    });
+  } finally {
+    pool.stop();
+    await ended(pool.done);
+  }
+}
+
+/** A pool that does not end must not keep the bench waiting; what it leaves is stopped with the stack. */
+async function ended(done: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, STOP_DEADLINE_MS);
+  });
+  await Promise.race([done.catch(() => undefined), late]);
+  clearTimeout(timer);
+}
+
+async function withStores<T>(config: Config, work: (counters: CounterStore, ledger: Ledger) => Promise<T>): Promise<T> {
+  const { counters, ledger } = await openCounters(config, "shared");
+  try {
+    return await work(counters, ledger);
+  } finally {
+    await counters.close();
+    await ledger.close();
+  }
+}
+
+async function untilCounted(
+  ledger: Ledger,
+  data: DataParameters,
+  used: UsageSince,
+  deadlineMs: number,
+): Promise<Sample[]> {
+  const startedAt = performance.now();
+  const [from, to] = minutesOf(data);
+  const samples: Sample[] = [];
+  let sampledAt = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    const minutes = await ledger.ledger(from, to);
+    const done = minutes.reduce((sum, { counted, duplicate, late }) => sum + counted + duplicate + late, 0);
+    const now = performance.now();
+    if (now - sampledAt >= SAMPLE_MS || done >= data.events) {
+      sampledAt = now;
+      samples.push({ atS: (now - startedAt) / 1_000, done, rssBytes: rssOf(used.now()) });
+    }
+    if (done >= data.events) return samples;
+    if (now - startedAt > deadlineMs)
+      throw new Error(`${done} of ${data.events} events are counted after ${deadlineMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+const rssOf = (processes: Record<string, ProcessUsage>): Record<string, number> =>
+  Object.fromEntries(Object.entries(processes).map(([name, { rssBytes }]) => [name, rssBytes]));
+
+async function storedDigest(counters: CounterStore, data: DataParameters) {
+  const [from, to] = minutesOf(data);
+  const minutes = [];
+  for await (const minute of counters.minuteCells(from, to)) minutes.push(minute);
+  return digestOf(cellsOf(minutes));
+}

@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import pino from "pino";
+import type { Config } from "../../cli/config-schema";
+import { WorkerPool } from "../../engine/worker-pool";
+import { defineTask } from "../task";
+
+export interface PoolParameters {
+  config: Config;
+  /** Flags of Node for every worker. */
+  nodeArgs: readonly string[];
+}
+
+const MAX_WORKERS = 16;
+const WORKER_MODULE = join(__dirname, "..", "..", "cli", "worker-resources.js");
+
+/** `viewmill worker-pool`, with flags of Node for its workers; serves until it is stopped. */
+export const workerPool = defineTask(
+  __filename,
+  "worker-pool",
+  async ({ config, nodeArgs }: PoolParameters, context) => {
+    const [host = "", port] = config.flink.workerPool.split(":");
+    const pool = await WorkerPool.start({
+      host,
+      port: Number(port),
+      httpPort: 0,
+      maxWorkers: MAX_WORKERS,
+      workerModule: WORKER_MODULE,
+      workerSettings: JSON.stringify(config),
+      nodeArgs: ["--max-old-space-size=2048", ...nodeArgs],
+      log: pino({ level: "warn" }, pino.destination(2)),
+    });
+    context.ready(pool.address);
+    await context.stopped;
+    await pool.close();
+  },
+);

@@ -1,0 +1,97 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { MINUTE_MS } from "../../domain/event";
+import { type FunctionTime, topFunctions } from "../flink/cpu-profile";
+import { fillTopic } from "../flink/fill-topic";
+import { requireTools, scenarioData, startStack } from "../flink/scenario";
+import { runViewmill, type ViewmillRun } from "../flink/viewmill-run";
+import type { Bench, Measurement } from "../measurement";
+import type { FlinkScenario } from "../parameters";
+import { atLeast, type Figure, figure } from "../report";
+import { mebibytes } from "./hot-path";
+import { countFromBatches } from "./naive-count";
+
+/** What the job may still take when the producer is done, before it is given up. */
+const DEADLINE_MS = 600_000;
+/** Until the job runs, before the first event is due. */
+const SUBMITTED_MS = 30_000;
+const TOP_FUNCTIONS = 15;
+const RATE_GOAL = 150_000;
+const GOALS: Record<FlinkScenario, number> = { zipf: RATE_GOAL, hot: 0.8 * RATE_GOAL, late: 0.7 * RATE_GOAL };
+const TITLES: Record<FlinkScenario, string> = { zipf: "Zipf", hot: "90 % on one video", late: "1 % late" };
+
+interface Sustained {
+  run: ViewmillRun;
+  /** How far the producer fell behind at worst. */
+  behindMs: number;
+  eventsPerS: number;
+  top?: FunctionTime[];
+}
+
+async function sustain(bench: Bench, scenario: FlinkScenario): Promise<Sustained> {
+  const { sustainedEventsPerSecond: rate, sustainedMinutes: minutes } = bench.parameters;
+  const profiles = bench.profileFolder === undefined ? undefined : join(bench.profileFolder, `flink-${scenario}`);
+  if (profiles !== undefined) mkdirSync(profiles, { recursive: true });
+  const events = rate * minutes * 60;
+  const stack = await startStack();
+  try {
+    const data = scenarioData(bench, scenario, { events, minutes, aheadMs: SUBMITTED_MS });
+    const frames = await bench.file("frames", data);
+    const { brokers } = stack.config.log.kafka;
+    const { topic } = stack.config.log;
+    let behindMs = 0;
+    const run = await runViewmill(stack, data, {
+      nodeArgs: profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}`],
+      deadlineMs: Math.max(0, data.startMs - Date.now()) + minutes * MINUTE_MS + DEADLINE_MS,
+      onRunning: async () => {
+        ({ behindMs } = (await bench.task(fillTopic, { brokers, topic, frames })).result);
+      },
+    });
+    const { result: naive } = await bench.task(countFromBatches, { frames });
+    if (JSON.stringify(run.digest) !== JSON.stringify(naive.digest))
+      throw new Error(`${JSON.stringify(run.digest)} was counted, ${JSON.stringify(naive.digest)} is right`);
+    const lastedMs = run.countedAtMs - data.startMs - stack.config.job.graceMs;
+    const eventsPerS = events / (Math.max(lastedMs, minutes * MINUTE_MS) / 1_000);
+    const top = profiles === undefined ? {} : { top: topFunctions(profiles, TOP_FUNCTIONS) };
+    return { run, behindMs, eventsPerS, ...top };
+  } finally {
+    await stack.stop();
+  }
+}
+
+function figuresOf(scenario: FlinkScenario, events: number, { run, eventsPerS }: Sustained): Figure[] {
+  const title = TITLES[scenario];
+  const name = `flink-sustained/${scenario}`;
+  const peaks = Object.entries(run.processes).map(([process, { peakRssBytes }]) =>
+    figure(`${name}-peak-rss/${process}`, `${title}: peak memory of ${process}`, "MiB", mebibytes(peakRssBytes)),
+  );
+  const { completed, failed, averageMs } = run.checkpoints;
+  return [
+    figure(`${name}-events-per-s`, `${title}: events per second, counted`, "events/s", eventsPerS, {
+      goal: atLeast(GOALS[scenario]),
+    }),
+    figure(`${name}-events-per-cpu-s`, `${title}: events per CPU-second`, "events/CPU-s", events / run.cpuS),
+    figure(`${name}-checkpoints`, `${title}: checkpoints completed`, "", completed),
+    figure(`${name}-checkpoints-failed`, `${title}: checkpoints failed`, "", failed),
+    figure(`${name}-checkpoint`, `${title}: a checkpoint on average`, "ms", averageMs),
+    ...peaks,
+  ];
+}
+
+export const measurement: Measurement = {
+  name: "flink-sustained",
+  title: "Flink, Kafka to Bigtable: Viewmill's job under a steady stream",
+  onlyByName: true,
+  async run(bench: Bench) {
+    requireTools();
+    const { sustainedEventsPerSecond, sustainedMinutes, flinkScenarios } = bench.parameters;
+    const figures: Figure[] = [];
+    const facts: Record<string, Sustained> = {};
+    for (const scenario of flinkScenarios) {
+      const sustained = await sustain(bench, scenario);
+      facts[scenario] = sustained;
+      figures.push(...figuresOf(scenario, sustainedEventsPerSecond * sustainedMinutes * 60, sustained));
+    }
+    return { figures, facts };
+  },
+};
