@@ -43,9 +43,10 @@ function someEvents(nowMs: number): Event[] {
   while (events.length < EVENTS) {
     const old = events[below(events.length)];
     const fresh = newEvent();
-    if (old === undefined || random() >= 0.3) events.push(fresh);
-    else if (random() < 0.5) events.push(old);
-    else if (random() < 0.5) events.push({ ...old, value: fresh.value });
+    const kind = below(20);
+    if (old === undefined || kind >= 6) events.push(fresh);
+    else if (kind >= 3) events.push(old);
+    else if (kind >= 1) events.push({ ...old, value: fresh.value });
     else events.push({ ...fresh, id: old.id });
   }
   return events;
