@@ -3,7 +3,7 @@
  * the data it was made from nor the measurement before is in them.
  */
 import { fork } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What a task that serves others (a server) tells them, and how it learns that they are done. */
@@ -58,16 +58,19 @@ export function definedTask(name: string): Task<unknown, unknown> {
   return task;
 }
 
-/** `execArgv`: flags of the task's Node, such as --cpu-prof. */
+/** `execArgv`: flags of the task's Node, such as --cpu-prof. `logFile`: where the task and what it starts print to; absent: where this process does. */
 export function startTask<Parameters, Result>(
   task: Task<Parameters, Result>,
   parameters: Parameters,
   execArgv: readonly string[] = [],
+  logFile?: string,
 ): RunningTask<Result> {
+  const log = logFile === undefined ? "inherit" : openSync(logFile, "a");
   const child = fork(join(__dirname, "task-process.js"), [task.file, task.name, JSON.stringify(parameters)], {
     execArgv: [...execArgv],
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    stdio: ["ignore", log, log, "ipc"],
   });
+  if (log !== "inherit") closeSync(log);
   const ready = deferred<unknown>();
   const done = deferred<{ result: Result; usage: TaskUsage }>();
   ready.promise.catch(() => undefined);

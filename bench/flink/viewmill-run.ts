@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Config } from "../../cli/config-schema";
 import { openCounters } from "../../cli/deployment/open-counters";
 import type { ClusterStack } from "../../demo/cluster-stack";
@@ -13,6 +15,7 @@ import { workerPool } from "./worker-pool-task";
 const POLL_MS = 500;
 const SAMPLE_MS = 5_000;
 const CANCEL_DEADLINE_MS = 60_000;
+const LOG_TAIL_CHARACTERS = 3_000;
 const STOP_DEADLINE_MS = 30_000;
 
 /** What was known of the job at one time. */
@@ -44,9 +47,10 @@ export async function runViewmill(
   data: DataParameters,
   options: ViewmillOptions,
 ): Promise<ViewmillRun> {
-  const pool = startTask(workerPool, { config: stack.config, nodeArgs: options.nodeArgs ?? [] });
-  await pool.ready;
+  const log = join(stack.folder, "worker-pool.log");
+  const pool = startTask(workerPool, { config: stack.config, nodeArgs: options.nodeArgs ?? [] }, [], log);
   try {
+    await pool.ready;
     return await withStores(stack.config, async (counters, ledger) => {
       const { flink } = stack.servers;
       const used = new UsageSince(() => ({ ...flinkPids(flink), "worker-pool": pool.pid }));
@@ -65,6 +69,11 @@ export async function runViewmill(
       await stack.flink.awaitState(jobId, (state) => state === "CANCELED", CANCEL_DEADLINE_MS);
       const digest = await storedDigest(counters, data);
       return { digest, wallS, cpuS, processes, checkpoints, samples, countedAtMs };
+    });
+  } catch (error) {
+    const said = readFileSync(log, "utf8").slice(-LOG_TAIL_CHARACTERS);
+    throw new Error(`${error instanceof Error ? error.message : String(error)}; the workers said\n${said}`, {
+      cause: error,
     });
   } finally {
     pool.stop();
