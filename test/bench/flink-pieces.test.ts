@@ -93,7 +93,7 @@ test("late events are dated before the others, in about their share, and repeats
       times.set(id, (times.get(id) ?? new Set()).add(timesMs[row]!));
     }
   }
-  expect(late / parameters.events).toBeCloseTo(0.05, 1);
+  expect(late / parameters.events).toBeCloseTo(0.05, 2);
   expect([...times.values()].every(({ size }) => size === 1)).toBe(true);
 });
 
