@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { StoreUnavailableError } from "../ports";
 import type { BigtableConnection } from "./connection";
 import { KnownCache } from "./known-cache";
-import type { KnownMinutes, KnownSummary } from "./known-rows";
+import { type HourNames, hourNames, type KnownMinutes, type KnownSummary } from "./known-rows";
 import { pauseMs } from "./retry";
 import { hourText, minuteRowKey, minuteText, summaryRowKey, WRITER_FAMILY } from "./row-keys";
 import type { RowLoader, SummaryNeeds } from "./row-loader";
@@ -112,11 +112,12 @@ export class CounterRounds {
     await mutateRows(this.connection, this.connection.tables.minutes, minuteRows);
 
     const again = new Set<HourWork>();
+    const names = namesOnce();
     for (const work of works) {
       const summary = rows.summaries.get(work.summaryKey)!;
       const minutes = rows.minutes.get(work.minutesKey)!;
       for (const type of work.types) {
-        if (summary.raise(hourText(work.hour), type, minutes.hour(type)) !== "behind") continue;
+        if (summary.raise(names(work.hour, type), minutes.hour(type)) !== "behind") continue;
         // Known sums are ahead of known minutes: the knowledge is old, or, fresh from the store, a level is damaged.
         if (work.fresh) ahead.push({ videoId: work.videoId, hour: work.hour });
         else again.add(work);
@@ -212,6 +213,24 @@ export class CounterRounds {
     for (const [key, row] of rows.minutes) if (!minutesChanged.has(key)) this.#minutes.put(key, row);
     for (const [key, row] of rows.summaries) if (!summariesChanged.has(key)) this.#summaries.put(key, row);
   }
+}
+
+/** Most hours of a round are the same few. */
+function namesOnce(): (hour: number, type: string) => HourNames {
+  const known = new Map<number, Map<string, HourNames>>();
+  return (hour, type) => {
+    let types = known.get(hour);
+    if (types === undefined) {
+      types = new Map();
+      known.set(hour, types);
+    }
+    let names = types.get(type);
+    if (names === undefined) {
+      names = hourNames(hourText(hour), type);
+      types.set(type, names);
+    }
+    return names;
+  };
 }
 
 function versionOf({ correction, received }: CellWrite, stored: number): number {

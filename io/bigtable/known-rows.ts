@@ -63,16 +63,44 @@ export class KnownMinutes {
 /** How a cell that was computed relates to the one that is known. */
 export type Outcome = "equal" | "written" | "behind";
 
+/** The cells of a level that add up to one above: the hours of a day, the days of a month, the months, all of one type; or all totals. */
+class Children {
+  readonly cells = new Map<string, CounterCell>();
+  readonly unwritten = new Set<string>();
+
+  constructor(
+    readonly family: LevelFamily,
+    readonly parent: string,
+  ) {}
+}
+
+/** An hour of a type and what is above it, in the words of the columns. */
+export interface HourNames {
+  type: string;
+  /** `YYYYMMDDHH`, `YYYYMMDD`, `YYYYMM`. */
+  hour: string;
+  day: string;
+  month: string;
+  /** `YYYYMMDD:TYPE`, `YYYYMM:TYPE`. */
+  dayOfType: string;
+  monthOfType: string;
+}
+
+export function hourNames(hour: string, type: string): HourNames {
+  const day = hour.slice(0, 8);
+  const month = hour.slice(0, 6);
+  return { type, hour, day, month, dayOfType: `${day}:${type}`, monthOfType: `${month}:${type}` };
+}
+
 /** The part of a video's summary row that its writer needs: some days with their hours, some months with their days, months and totals. */
 export class KnownSummary {
-  /** Each: parent's name (`DAY:TYPE`, `MONTH:TYPE`, `TYPE`) -> child's name -> cell. Totals: "" -> TYPE. */
-  readonly #levels = {
-    [HOUR_FAMILY]: new Map<string, Map<string, CounterCell>>(),
-    [DAY_FAMILY]: new Map<string, Map<string, CounterCell>>(),
-    [MONTH_FAMILY]: new Map<string, Map<string, CounterCell>>(),
-    [TOTAL_FAMILY]: new Map<string, Map<string, CounterCell>>(),
+  readonly #levels: Record<LevelFamily, Map<string, Children>> = {
+    [HOUR_FAMILY]: new Map(),
+    [DAY_FAMILY]: new Map(),
+    [MONTH_FAMILY]: new Map(),
+    [TOTAL_FAMILY]: new Map(),
   };
-  readonly #unwritten = new Map<string, { family: LevelFamily; name: string }>();
+  readonly #unwritten = new Set<Children>();
   readonly loadedDays = new Set<string>();
   readonly loadedMonths = new Set<string>();
   marks = "";
@@ -81,38 +109,57 @@ export class KnownSummary {
 
   take(cells: readonly RowCell[]): void {
     for (const { family, qualifier, version, value } of cells) {
-      if (!isLevel(family)) continue;
-      const [parent, child] = placeOf(family, qualifier);
-      this.#set(family, parent, child, decodeCell(version, value));
+      if (isLevel(family)) this.replace(family, qualifier, decodeCell(version, value));
     }
   }
 
   /** Puts an hour and everything above it: its day, month and total. What changes is left for `takeMutations`. */
-  raise(hour: string, type: string, cell: CounterCell): Outcome {
-    const day = hour.slice(0, 8);
-    const month = hour.slice(0, 6);
-    const levels = [
-      { family: HOUR_FAMILY, name: `${hour}:${type}`, cell: () => cell },
-      { family: DAY_FAMILY, name: `${day}:${type}`, cell: () => this.children(HOUR_FAMILY, `${day}:${type}`) },
-      { family: MONTH_FAMILY, name: `${month}:${type}`, cell: () => this.children(DAY_FAMILY, `${month}:${type}`) },
-      { family: TOTAL_FAMILY, name: type, cell: () => this.children(MONTH_FAMILY, type) },
-    ] as const;
-    let outcome: Outcome = "equal";
-    for (const { family, name, cell: computed } of levels) {
-      const one = this.put(family, name, computed());
-      if (one === "behind") return one;
-      if (one === "written") outcome = one;
+  raise({ type, hour, day, month, dayOfType, monthOfType }: HourNames, cell: CounterCell): Outcome {
+    const hours = this.#children(HOUR_FAMILY, dayOfType);
+    const days = this.#children(DAY_FAMILY, monthOfType);
+    const months = this.#children(MONTH_FAMILY, type);
+    const totals = this.#children(TOTAL_FAMILY, "");
+    const outcomes = [this.#put(hours, hour, cell)];
+    if (outcomes[0] !== "behind") outcomes.push(this.#put(days, day, rollUp(hours.cells.values())));
+    if (outcomes[1] !== "behind") outcomes.push(this.#put(months, month, rollUp(days.cells.values())));
+    if (outcomes[2] !== "behind") outcomes.push(this.#put(totals, type, rollUp(months.cells.values())));
+    if (outcomes.includes("behind")) return "behind";
+    return outcomes.includes("written") ? "written" : "equal";
+  }
+
+  put(family: LevelFamily, name: string, cell: CounterCell): Outcome {
+    const [parent, child] = placeOf(family, name);
+    return this.#put(this.#children(family, parent), child, cell);
+  }
+
+  /** Writes every cell that was put since, each once. */
+  takeMutations(): Mutation[] {
+    const mutations: Mutation[] = [];
+    for (const { family, parent, cells, unwritten } of this.#unwritten) {
+      for (const child of unwritten) {
+        const cell = cells.get(child)!;
+        mutations.push(setCell(family, nameOf(family, parent, child), cell.version, encodeCell(cell)));
+      }
+      unwritten.clear();
     }
-    return outcome;
+    this.#unwritten.clear();
+    return mutations;
+  }
+
+  /** Notes a cell as it is in the row. */
+  replace(family: LevelFamily, name: string, cell: CounterCell): void {
+    const [parent, child] = placeOf(family, name);
+    this.#set(this.#children(family, parent), child, cell);
   }
 
   stored(family: LevelFamily, name: string): CounterCell {
     const [parent, child] = placeOf(family, name);
-    return this.#levels[family].get(parent)?.get(child) ?? NO_CELL;
+    return this.#children(family, parent).cells.get(child) ?? NO_CELL;
   }
 
-  children(family: LevelFamily, parent: string): CounterCell {
-    return rollUp(this.#levels[family].get(parent)?.values() ?? []);
+  /** What the known cells below a name add up to. */
+  sumBelow(family: LevelFamily, parent: string): CounterCell {
+    return rollUp(this.#children(family, parent).cells.values());
   }
 
   /** Names of the cells that a level's known cells add up to. */
@@ -122,45 +169,35 @@ export class KnownSummary {
 
   /** Names of the known cells of a level. */
   names(family: LevelFamily): string[] {
-    return [...this.#levels[family]].flatMap(([parent, children]) =>
-      [...children.keys()].map((child) => nameOf(family, parent, child)),
+    return [...this.#levels[family].values()].flatMap(({ parent, cells }) =>
+      [...cells.keys()].map((child) => nameOf(family, parent, child)),
     );
   }
 
-  put(family: LevelFamily, name: string, cell: CounterCell): Outcome {
-    const stored = this.stored(family, name);
+  #put(children: Children, child: string, cell: CounterCell): Outcome {
+    const stored = children.cells.get(child) ?? NO_CELL;
     if (stored.version > cell.version) return "behind";
     if (isSameCell(stored, cell)) return "equal";
-    const [parent, child] = placeOf(family, name);
-    this.#set(family, parent, child, cell);
-    this.#unwritten.set(`${family} ${name}`, { family, name });
+    this.#set(children, child, cell);
+    children.unwritten.add(child);
+    this.#unwritten.add(children);
     return "written";
   }
 
-  /** Writes every cell that was put since, each once. */
-  takeMutations(): Mutation[] {
-    const mutations = [...this.#unwritten.values()].map(({ family, name }) => {
-      const cell = this.stored(family, name);
-      return setCell(family, name, cell.version, encodeCell(cell));
-    });
-    this.#unwritten.clear();
-    return mutations;
+  #set({ cells }: Children, child: string, cell: CounterCell): void {
+    const before = cells.size;
+    cells.set(child, cell);
+    this.size += cells.size - before;
   }
 
-  /** Notes a cell that was replaced whatever its version. */
-  replace(family: LevelFamily, name: string, cell: CounterCell): void {
-    const [parent, child] = placeOf(family, name);
-    this.#set(family, parent, child, cell);
-  }
-
-  #set(family: LevelFamily, parent: string, child: string, cell: CounterCell): void {
-    let children = this.#levels[family].get(parent);
+  #children(family: LevelFamily, parent: string): Children {
+    const level = this.#levels[family];
+    let children = level.get(parent);
     if (children === undefined) {
-      children = new Map();
-      this.#levels[family].set(parent, children);
+      children = new Children(family, parent);
+      level.set(parent, children);
     }
-    if (!children.has(child)) this.size++;
-    children.set(child, cell);
+    return children;
   }
 }
 

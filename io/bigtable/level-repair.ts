@@ -73,7 +73,7 @@ export class LevelRepair {
       for (const name of names) {
         const time = name.slice(0, width);
         if (time < first || time > last) continue;
-        if (!(await this.#put(videoId, summary, family, name, summary.children(below, name)))) return false;
+        if (!(await this.#put(videoId, summary, family, name, summary.sumBelow(below, name)))) return false;
       }
     }
     return this.#write(videoId, summary);

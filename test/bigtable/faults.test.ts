@@ -5,17 +5,11 @@ import { asStoreError, failureKind, withRetries } from "../../io/bigtable/retry"
 import { checkTables, createTables } from "../../io/bigtable/tables";
 import { StoreUnavailableError } from "../../io/ports";
 import { type FaultProxy, startFaultProxy } from "../../servers/fault-proxy";
-import {
-  asMinuteCounts,
-  CounterModel,
-  generatedBatch,
-  generatedCells,
-  modelLevels,
-  storedLevels,
-} from "../contracts/counter-model";
+import { asMinuteCounts, CounterModel, type ModelCell, modelLevels, storedLevels } from "../contracts/counter-model";
 import { cell } from "../contracts/counter-store-contract";
 import { describeWithServers } from "../servers/with-servers";
 import { withBigtable } from "./bigtable-server";
+import { batchesOf } from "./shared-rows";
 
 const WAIT = { interval: 20, timeout: 20_000 };
 
@@ -64,21 +58,22 @@ describeWithServers("Bigtable behind a failing network", ["bigtable"], () => {
         await new Promise((resolve) => setTimeout(resolve, 240));
       }
     })();
-    for (let n = 0; n < 10; n += 2) {
-      model.apply(generatedCells(seed, n));
-      model.apply(generatedCells(seed, n + 1));
-      // An outcome that stays unknown is written again by whoever wrote it.
-      const apply = async (batch: number): Promise<void> => {
-        for (;;) {
-          try {
-            await store.apply(generatedBatch(seed, batch));
-            return;
-          } catch (error) {
-            expect(error).toBeInstanceOf(StoreUnavailableError);
-          }
+    const batches = batchesOf(seed, 0, 8);
+    // An outcome that stays unknown is written again by whoever wrote it.
+    const apply = async (batch: ModelCell[]): Promise<void> => {
+      for (;;) {
+        try {
+          await store.apply(asMinuteCounts(batch));
+          return;
+        } catch (error) {
+          expect(error).toBeInstanceOf(StoreUnavailableError);
         }
-      };
-      await Promise.all([apply(n), apply(n + 1)]);
+      }
+    };
+    for (let from = 0; from < batches.length; from += 5) {
+      const together = batches.slice(from, from + 5);
+      for (const batch of together) model.apply(batch);
+      await Promise.all(together.map(apply));
     }
     ended = true;
     await faults;
