@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Bench, type Measurement } from "./measurement";
 import * as audit from "./measurements/audit";
+import * as bigtable from "./measurements/bigtable";
 import * as direct from "./measurements/direct";
 import * as duckdb from "./measurements/duckdb";
 import * as flink from "./measurements/flink";
@@ -27,6 +28,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   ingest,
   reads,
   idle,
+  bigtable,
   flink,
   flinkSustained,
 ].map(({ measurement }) => measurement);
