@@ -120,6 +120,7 @@ async function fillLedger(ledger: BigtableLedger): Promise<void> {
 
 export const measurement: Measurement = {
   name: "bigtable",
+  onlyByName: true,
   title: "Counters and ledger on the Bigtable emulator",
   async run(bench: Bench) {
     const emulator = await startBigtableEmulator();

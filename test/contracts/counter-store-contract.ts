@@ -134,7 +134,9 @@ export async function agreesInAnyOrder(
 export function counterStoreContract(describeName: string, subject: CounterStoreUnderTest): void {
   const { numRuns = 60 } = subject;
   describe(`${describeName} keeps the contract of CounterStore`, () => {
-    it("agrees with the model at every level after any applies, repeats and corrections of nested panes", async () => {
+    it("agrees with the model at every level after any applies, repeats and corrections of nested panes", {
+      timeout: 180_000,
+    }, async () => {
       await fc.assert(
         fc.asyncProperty(nestedSteps, async (steps) => {
           const store = await subject.open();
@@ -145,7 +147,7 @@ export function counterStoreContract(describeName: string, subject: CounterStore
       );
     });
 
-    it("ends the same whatever the order and however the calls run together", async () => {
+    it("ends the same whatever the order and however the calls run together", { timeout: 180_000 }, async () => {
       await fc.assert(
         fc.asyncProperty(nestedBatches, fc.boolean(), async (batches, concurrent) => {
           const store = await subject.open();
