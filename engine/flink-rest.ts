@@ -137,17 +137,17 @@ export class FlinkRest {
 
   /** Writes a savepoint and lets the job go on. Resolves with its path once it is complete. */
   savepoint(jobId: string, options: { directory?: string; deadlineMs: number }): Promise<string> {
-    const body = { ...(options.directory && { "target-directory": options.directory }), "cancel-job": false };
-    return this.triggerSavepoint(jobId, "savepoints", body, options.deadlineMs);
+    return this.triggerSavepoint(jobId, false, options);
   }
 
   /**
-   * Stops a job behind a savepoint: its sources end, everything read is processed, the state is written; windows that are open stay open in it (no
-   * drain). Resolves with the savepoint's path once it is complete. Fails, and leaves the job running, when it cannot be written.
+   * Writes a savepoint and cancels the job once it is complete; resolves with its path. Fails, and leaves the job running, when it cannot be written.
+   * Not Flink's own stop-with-savepoint: that ends Beam's sources first, which then say that no more will come, so every window was closed and its
+   * state gone before the savepoint (a late pane of the resumed job held only what came after). What the job does between savepoint and
+   * cancellation is done again by the resumed one.
    */
   stopWithSavepoint(jobId: string, options: { directory?: string; deadlineMs: number }): Promise<string> {
-    const body = { ...(options.directory && { targetDirectory: options.directory }), drain: false };
-    return this.triggerSavepoint(jobId, "stop", body, options.deadlineMs);
+    return this.triggerSavepoint(jobId, true, options);
   }
 
   /** Resolves with the job's state once `wanted` holds for it; rejects with a FlinkError "timeout" after `deadlineMs`. */
@@ -162,8 +162,13 @@ export class FlinkRest {
     });
   }
 
-  private async triggerSavepoint(jobId: string, call: string, body: Json, deadlineMs: number): Promise<string> {
-    const { "request-id": requestId } = await this.request("POST", `/jobs/${jobId}/${call}`, body);
+  private async triggerSavepoint(
+    jobId: string,
+    cancel: boolean,
+    { directory, deadlineMs }: { directory?: string; deadlineMs: number },
+  ): Promise<string> {
+    const body = { ...(directory !== undefined && { "target-directory": directory }), "cancel-job": cancel };
+    const { "request-id": requestId } = await this.request("POST", `/jobs/${jobId}/savepoints`, body);
     return poll(`savepoint of job ${jobId}`, deadlineMs, async () => {
       const answer = await this.request("GET", `/jobs/${jobId}/savepoints/${String(requestId)}`);
       const { id } = answer.status as { id: string };

@@ -1,4 +1,4 @@
-/** Preloaded (`--require`) into a worker: repairs the SDK but for the fix named in LEAVE_OUT_FIX. */
+/** Preloaded (`--require`) into a worker: repairs the SDK but for the fix that the process's title names (`--title leave-out-fix=numbers`). */
 import { applyFixes, type FixName } from "../../../engine/fixes";
 
-applyFixes(process.env.LEAVE_OUT_FIX as FixName);
+applyFixes(process.title.replace("leave-out-fix=", "") as FixName);

@@ -53,6 +53,12 @@ export class ToInteger implements DoFn<Item, number> {
   }
 }
 
+export class IntegerByParity implements DoFn<Item, KV<string, number>> {
+  *process({ at }: Item): Iterable<KV<string, number>> {
+    yield { key: at % 2_000 === 0 ? "even" : "odd", value: at };
+  }
+}
+
 export class ToBytes implements DoFn<Item, Uint8Array> {
   *process({ id }: Item): Iterable<Uint8Array> {
     yield new TextEncoder().encode(id);
@@ -108,22 +114,6 @@ export class Digest implements DoFn<KV<string, Iterable<Uint8Array>>, { key: str
   }
 }
 
-/** Twelve pieces of 400 kB, each under a key of its own: a bundle of them comes in several messages. */
-export class Wide implements DoFn<Item, KV<string, Uint8Array>> {
-  *process({ id }: Item): Iterable<KV<string, Uint8Array>> {
-    const number = Number(id.slice(5));
-    if (number < 12) yield { key: `wide ${number}`, value: new Uint8Array(400_000).fill(number) };
-  }
-}
-
-/** Takes its time, so that the next message comes while it is at work. */
-export class Measure implements AwaitableDoFn<KV<string, Iterable<Uint8Array>>, { key: string; sizes: number[] }> {
-  async process({ key, value }: KV<string, Iterable<Uint8Array>>): Promise<{ key: string; sizes: number[] }[]> {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return [{ key, sizes: [...value].map((piece) => piece.length) }];
-  }
-}
-
 export class Group<T> implements DoFn<KV<string, Iterable<T>>, unknown, { window: { lookup(): Window } }> {
   *process({ key, value }: KV<string, Iterable<T>>, { window }: { window: { lookup(): Window } }): Iterable<unknown> {
     const values = [...value].map((each) => JSON.stringify(each)).sort();
@@ -174,6 +164,11 @@ export const boundedGraph =
   (root: Root): void => {
     const items = generateWithTimestamps(root, "items", new Items(count));
     report(items.apply(withName("integers", parDo(new ToInteger()))), url, "integers");
+    const gathered = items
+      .apply(withName("integer by parity", parDo(new IntegerByParity())))
+      .apply(withName("gather integers", groupByKey<string, number>()))
+      .apply(withName("list", parDo(new Group<number>(), { window: windowParam() })));
+    report(gathered, url, "gathered");
     report(items.apply(withName("bytes", parDo(new ToBytes()))), url, "bytes");
     const minutes = fixedWindows({ sizeMs: 60_000, offsetMs: 10_000 });
     const groups = items
@@ -200,11 +195,6 @@ export const boundedGraph =
       .apply(withName("gather large", groupByKey<string, Uint8Array>()))
       .apply(withName("digest", parDo(new Digest())));
     report(large, url, "large");
-    const wide = items
-      .apply(withName("wide", parDo(new Wide())))
-      .apply(withName("gather wide", groupByKey<string, Uint8Array>()))
-      .apply(awaitableParDo("measure", new Measure(), { maxInFlight: 1 }));
-    report(wide, url, "wide");
   };
 
 const streaming = () =>
@@ -231,6 +221,20 @@ export class Pane implements DoFn<KV<string, Iterable<string>>, { key: string; v
     yield { key, values: [...value].sort() };
   }
 }
+
+/** Takes its time, so that the bundle's next message comes while it is at work. */
+export class Measure implements AwaitableDoFn<KV<unknown, Uint8Array | null>, { id: number; size: number }> {
+  async process({ value }: KV<unknown, Uint8Array | null>): Promise<{ id: number; size: number }[]> {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return [{ id: value?.[0] ?? -1, size: value?.length ?? 0 }];
+  }
+}
+
+/** Kafka -> what came: no state, one awaited element at a time. */
+export const measureGraph = (url: string, kafka: ReadFromKafka) => async (root: Root) => {
+  const records = await readFromKafka(root, "read", kafka);
+  report(records.apply(awaitableParDo("measure", new Measure(), { maxInFlight: 1 })), url, "measured");
+};
 
 /** Kafka -> windows -> panes, each reported with its timing. */
 export const kafkaGraph = (url: string, kafka: ReadFromKafka, sizeMs: number) => async (root: Root) => {
