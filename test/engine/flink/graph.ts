@@ -222,20 +222,6 @@ export class Pane implements DoFn<KV<string, Iterable<string>>, { key: string; v
   }
 }
 
-/** Takes its time, so that the bundle's next message comes while it is at work. */
-export class Measure implements AwaitableDoFn<KV<unknown, Uint8Array | null>, { id: number; size: number }> {
-  async process({ value }: KV<unknown, Uint8Array | null>): Promise<{ id: number; size: number }[]> {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return [{ id: value?.[0] ?? -1, size: value?.length ?? 0 }];
-  }
-}
-
-/** Kafka -> what came: no state, one awaited element at a time. */
-export const measureGraph = (url: string, kafka: ReadFromKafka) => async (root: Root) => {
-  const records = await readFromKafka(root, "read", kafka);
-  report(records.apply(awaitableParDo("measure", new Measure(), { maxInFlight: 1 })), url, "measured");
-};
-
 /** Kafka -> windows -> panes, each reported with its timing. */
 export const kafkaGraph = (url: string, kafka: ReadFromKafka, sizeMs: number) => async (root: Root) => {
   const records = await readFromKafka(root, "read", kafka);
