@@ -32,11 +32,11 @@ export interface KillResult {
 /** All rounds of all targets under one load, then every cell against an independent count. */
 export async function runKills(
   stack: ClusterStack,
-  { rounds, rate, seed }: Flags,
+  jobId: string,
+  { rounds, rate, seed }: Pick<Flags, "rounds" | "rate" | "seed">,
   targets: readonly Target[],
 ): Promise<KillResult> {
   const random = seededRandom(seed);
-  const jobId = await stack.submit();
   const stop = new AbortController();
   const file = join(stack.folder, "sent.ndjson");
   const startedAtMs = Date.now();
@@ -102,7 +102,7 @@ async function main(): Promise<void> {
   say(`seed ${flags.seed}, ${flags.rounds} rounds of ${targets.join(", ")}`);
   const stack = await ClusterStack.start(killStack(flags.log));
   try {
-    const result = await runKills(stack, flags, targets);
+    const result = await runKills(stack, await stack.submit(), flags, targets);
     for (const [target, times] of result.recoveries)
       say(`${target.padEnd(22)} ${times.length} rounds, median ${at(times, 0.5)} s, longest ${at(times, 1)} s`);
     say(`${result.events} events accepted; ${result.differing} cells differ`);

@@ -88,3 +88,18 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) all.push(item);
   return all;
 }
+
+/** Asks until it holds; rejects after the deadline with the last error, if there was one. */
+export async function waitFor(holds: () => Promise<boolean>, deadlineMs: number, pollMs = 200): Promise<void> {
+  const endsAt = performance.now() + deadlineMs;
+  let last: unknown = "it never held";
+  for (;;) {
+    const held = await holds().catch((error: unknown) => {
+      last = error;
+      return false;
+    });
+    if (held) return;
+    if (performance.now() > endsAt) throw new Error(`not within ${deadlineMs} ms: ${String(last)}`);
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}

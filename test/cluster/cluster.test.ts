@@ -1,0 +1,166 @@
+/** The whole deployment on this machine: Kafka, Flink, Bigtable and Cloud Storage, with Viewmill's own processes as a user runs them. */
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Kafka, logLevel } from "kafkajs";
+import { openDeployment } from "../../cli/deployment/deployment";
+import { readBooks, untilBalanced } from "../../demo/books";
+import { ClusterStack } from "../../demo/cluster-stack";
+import { killStack, runKills } from "../../demo/kill";
+import type { Target } from "../../demo/kills";
+import { sendEvents } from "../../demo/sent-events";
+import { waitFor } from "../contracts/condition";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+
+const KILL_DEADLINE_MS = 900_000;
+const STEP_DEADLINE_MS = 300_000;
+const CLI = join(__dirname, "..", "..", "cli", "main.js");
+/** One kill of each; `npm run demo:kill` does more of them, and of more parts. */
+const TARGETS: Target[] = [
+  "worker-at-checkpoint",
+  "task-manager",
+  "job-manager",
+  "archiver",
+  "pool",
+  "bigtable-swallowed",
+];
+
+describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
+  let stack: ClusterStack;
+  let jobId = "";
+  beforeAll(async () => {
+    stack = await ClusterStack.start(killStack("kafka"));
+    jobId = await stack.submit();
+  }, COLD_START_MS);
+  afterAll(() => stack?.stop(), 120_000);
+
+  const viewmill = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [CLI, ...args, "--config", stack.configFile], { maxBuffer: 64 << 20 });
+
+  it(
+    "loses and doubles nothing when its parts are killed under load",
+    async () => {
+      const seed = Math.floor(Math.random() * 1e9) + 1;
+      process.stdout.write(`kills with seed ${seed}\n`);
+      const result = await runKills(stack, jobId, { rounds: 1, rate: 400, seed }, TARGETS);
+      expect(result.events).toBeGreaterThan(0);
+      expect(result.differences).toEqual([]);
+      expect(result.differing).toBe(0);
+    },
+    KILL_DEADLINE_MS,
+  );
+
+  it(
+    "goes on from a savepoint, and the audit finds no difference, here and as a job of Flink",
+    async () => {
+      const startedAtMs = Date.now();
+      const file = join(stack.folder, "savepoint.ndjson");
+      const sending = sendEvents(
+        {
+          url: stack.processes.serveUrl,
+          events: 6_000,
+          perSecond: 300,
+          seed: 5,
+          videos: 50,
+          skew: 1,
+          duplicates: 0.1,
+          late: 0,
+          lateByMs: 0,
+          file,
+        },
+        () => undefined,
+      );
+      const { savepoint } = JSON.parse((await viewmill("pipeline", "savepoint", jobId, "--stop", "--json")).stdout) as {
+        savepoint: string;
+      };
+      jobId = (JSON.parse((await viewmill("pipeline", "resume", savepoint, "--json")).stdout) as { jobId: string })
+        .jobId;
+      const { accepted } = await sending;
+      await untilBalanced(stack.processes.serveUrl, startedAtMs, accepted, STEP_DEADLINE_MS);
+      const reports = [];
+      for (const runner of ["direct", "flink"]) {
+        const { stdout } = await viewmill("audit", "--runner", runner, "--json");
+        reports.push(JSON.parse(stdout) as Record<string, unknown>);
+      }
+      for (const report of reports) expect(report).toMatchObject({ outcome: "equal", cellsDiffering: 0 });
+      const [direct, flink] = reports.map(({ events, distinctEvents, cellsCompared, objectsRead, reusedEventIds }) => ({
+        events,
+        distinctEvents,
+        cellsCompared,
+        objectsRead,
+        reusedEventIds,
+      }));
+      expect(flink).toEqual(direct);
+    },
+    STEP_DEADLINE_MS * 2,
+  );
+
+  it(
+    "makes dead letters of what cannot be counted, and the job stays up",
+    async () => {
+      const { topic } = stack.config.log;
+      const kafka = new Kafka({ brokers: [stack.config.log.kafka.brokers], logLevel: logLevel.NOTHING });
+      const producer = kafka.producer();
+      await producer.connect();
+      const good = JSON.stringify({ eventId: "single", videoId: "by-hand", eventType: "VIEW", eventTime: Date.now() });
+      const unknownSchema = Buffer.concat([Buffer.from([0xc3, 0x01]), randomBytes(64)]);
+      const values = [
+        randomBytes(100),
+        unknownSchema,
+        Buffer.alloc(0),
+        Buffer.from('{"videoId":"x"}'),
+        randomBytes(8 << 20),
+      ];
+      for (const value of values) await producer.send({ topic, messages: [{ value }] });
+      await producer.send({ topic, messages: [{ value: Buffer.from(good) }] });
+      await expect(producer.send({ topic, messages: [{ value: randomBytes(50 << 20) }] })).rejects.toThrow(
+        /larger|large/i,
+      );
+      await producer.disconnect();
+      const deployment = await openDeployment(stack.config);
+      try {
+        await waitFor(
+          async () => (await deployment.deadLetters.list({ limit: 100 })).length >= values.length,
+          STEP_DEADLINE_MS,
+        );
+        await waitFor(
+          async () => (await deployment.counters.totals("by-hand")).get("VIEW")?.count === 1,
+          STEP_DEADLINE_MS,
+        );
+        const letters = await deployment.deadLetters.list({ limit: 100 });
+        expect(new Set(letters.map(({ reason }) => reason))).toEqual(
+          new Set(["not-avro", "unknown-schema", "missing-field"]),
+        );
+        for (const value of values)
+          expect(letters.some(({ payload }) => Buffer.compare(Buffer.from(payload), value) === 0)).toBe(true);
+      } finally {
+        await deployment.close();
+      }
+      expect((await stack.flink.job(jobId)).state).toBe("RUNNING");
+      expect((await readBooks(stack.processes.serveUrl, Date.now() - 600_000)).balanced).toBe(true);
+    },
+    STEP_DEADLINE_MS * 2,
+  );
+
+  it(
+    "finds an archive object that is cut in half",
+    async () => {
+      const deployment = await openDeployment(stack.config);
+      const nowMinute = Math.floor(Date.now() / 60_000);
+      const [object] = await deployment.archive.list(nowMinute - 60, nowMinute + 5);
+      const { minute, fileName } = { minute: object!.minute, fileName: object!.name.split("/").at(-1)! };
+      const content = await deployment.archive.read(object!.name);
+      await deployment.archive.write(minute, fileName, content.subarray(0, content.length >> 1));
+      await deployment.close();
+      const failed = (await viewmill("audit", "--json").catch((error: unknown) => error)) as {
+        code: number;
+        stdout: string;
+      };
+      expect(failed.code).toBe(4);
+      expect(JSON.parse(failed.stdout)).toMatchObject({ outcome: "not-comparable" });
+      expect(failed.stdout).toContain(fileName);
+    },
+    STEP_DEADLINE_MS,
+  );
+});
