@@ -75,6 +75,7 @@ async function run(stack: ClusterStack, { events, rate, seed }: Flags): Promise<
   for (const difference of comparison.differences) say(`  ${difference}`);
   const audit = viewmill("audit", "--config", stack.configFile, "--from", minute(from), "--to", minute(to));
   say(audit.stdout.trimEnd());
+  if (audit.status !== 0) say(audit.stderr.trimEnd());
   const checkpoints = await stack.flink.checkpoints(jobId);
   say(`checkpoints: ${checkpoints.completed} completed, ${checkpoints.failed} failed`);
   const right = comparison.differing === 0 && audit.status === 0 && books.accepted === accepted;
