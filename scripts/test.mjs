@@ -14,30 +14,44 @@ const lint = spawnSync(join(root, "node_modules", ".bin", "biome"), ["check", "-
 });
 if (lint.status !== 0) process.exit(1);
 
+// Whole clusters of Java processes: one file at a time, when nothing else runs, or they starve each other and everything beside them.
+const ALONE = [
+  "dist/test/bench/native-flink.test.js",
+  "dist/test/cluster/*.test.js",
+  "dist/test/engine/flink/*.test.js",
+  "dist/test/golden/flink.test.js",
+  "dist/test/servers/flink.test.js",
+];
+
 const folder = mkdtempSync(join(tmpdir(), "viewmill-test-"));
-const report = join(folder, "report.json");
-const vitest = spawnSync(
-  node,
-  [
-    join(root, "node_modules", "vitest", "vitest.mjs"),
-    "run",
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile=${report}`,
-    ...process.argv.slice(2),
-  ],
-  { cwd: root, stdio: "inherit" },
-);
-let result;
-try {
-  result = JSON.parse(readFileSync(report, "utf8"));
-} catch {
-  process.stderr.write("the test runner ended without a report\n");
-  process.exit(vitest.status || 1);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+
+/** One run of vitest: its results, and whether all was well. */
+function vitest(name, ...args) {
+  const report = join(folder, `${name}.json`);
+  const program = join(root, "node_modules", "vitest", "vitest.mjs");
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${report}`];
+  const ended = spawnSync(node, [program, "run", ...reporters, ...args], { cwd: root, stdio: "inherit" });
+  try {
+    return { ...JSON.parse(readFileSync(report, "utf8")), ok: ended.status === 0 };
+  } catch {
+    process.stderr.write("the test runner ended without a report\n");
+    process.exit(ended.status || 1);
+  }
 }
-const skipped = result.testResults
+
+const asked = process.argv.slice(2);
+const runs =
+  asked.length > 0
+    ? [vitest("asked", ...asked)]
+    : [
+        vitest("together", ...ALONE.flatMap((pattern) => ["--exclude", pattern])),
+        vitest("alone", "--no-file-parallelism", ...ALONE.map((pattern) => pattern.replace("*.test.js", ""))),
+      ];
+rmSync(folder, { recursive: true, force: true });
+const passed = runs.reduce((sum, { numPassedTests }) => sum + numPassedTests, 0);
+const failed = runs.reduce((sum, { numFailedTests }) => sum + numFailedTests, 0);
+const skipped = runs
+  .flatMap(({ testResults }) => testResults)
   .flatMap((file) => file.assertionResults)
   .filter((test) => test.status === "pending" || test.status === "todo");
 for (const test of skipped) process.stdout.write(`skipped: ${test.fullName}\n`);
@@ -45,7 +59,6 @@ if (process.env.CI === "true" && skipped.length > 0) {
   process.stderr.write("with CI=true nothing may be skipped\n");
   process.exit(1);
 }
-process.stdout.write(
-  `${result.numPassedTests} passed, ${result.numFailedTests} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}\n`,
-);
-process.exit(vitest.status === 0 && result.numPassedTests > 0 ? 0 : 1);
+const skips = skipped.length > 0 ? `, ${skipped.length} skipped` : "";
+process.stdout.write(`${passed} passed, ${failed} failed${skips}\n`);
+process.exit(runs.every(({ ok, numPassedTests }) => ok && numPassedTests > 0) ? 0 : 1);

@@ -16,6 +16,7 @@ const FOLDERS = [
   "cli",
   "bench",
   "servers",
+  "demo",
 ];
 
 const sources: Source[] = FOLDERS.flatMap((folder) => {

@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: [],
   cli: ["domain", "engine", "io", "transforms", "pipelines", "ingest-api", "query-api", "client"],
   servers: ["io/sqlite/data-folder"],
+  demo: ["domain", "engine", "io", "cli", "servers"],
   bench: [
     "domain",
     "engine",
