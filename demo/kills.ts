@@ -134,7 +134,7 @@ async function killWorker({ processes }: ClusterStack, random: () => number): Pr
   for (let attempt = 0; attempt < 600; attempt++) {
     const answer = await fetch(`${processes.poolUrl}/status`);
     const { workers } = (await answer.json()) as { workers: { pid: number; state: string }[] };
-    const running = workers.filter(({ state }) => state === "connected");
+    const running = workers.filter(({ state }) => state === "running");
     const worker = running[Math.floor(random() * running.length)];
     if (worker !== undefined) {
       process.kill(worker.pid, "SIGKILL");
