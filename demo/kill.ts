@@ -1,5 +1,6 @@
 /** `npm run demo:kill`: takes the parts of a cluster away one by one, under load, and proves that every final number is right. */
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openDeployment } from "../cli/deployment/deployment";
 import { untilBalanced } from "./books";
@@ -58,6 +59,8 @@ export async function runKills(
   );
   sending.catch(() => stop.abort());
   const recoveries = new Map<Target, number[]>();
+  // The first kill comes under load as the others do.
+  while (accepted < rate && !stop.signal.aborted) await delay(100);
   try {
     for (let round = 1; round <= rounds; round++) {
       for (const target of targets) {

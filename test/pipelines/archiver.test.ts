@@ -1,0 +1,201 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { minuteOf } from "../../domain/event";
+import { readArchiveObject } from "../../io/avro/archive-object";
+import { LedgerProgress } from "../../io/cluster/ledger-progress";
+import { splitStreamState } from "../../io/cluster/split-stream-state";
+import { type LogMessage, type LogPortion, PortionLostError } from "../../io/ports";
+import { SqliteLogSubscription } from "../../io/sqlite/log-subscription";
+import { archivePortion } from "../../pipelines/archiver/archive-portion";
+import { type ArchiverDependencies, runArchiver } from "../../pipelines/archiver/archiver";
+import { T0 } from "../domain/model";
+import { openStores, type Stores } from "../golden/embedded-runner";
+import { event, message } from "../transforms/elements";
+
+const M0 = minuteOf(T0);
+let folder = "";
+let stores: Stores;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "viewmill-archiver-"));
+  stores = await openStores(folder);
+});
+afterEach(async () => {
+  await stores.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const payloadOf = async ({ payload }: LogMessage) => payload;
+const options = {
+  maxPortionMessages: 2,
+  maxPortionBytes: 1 << 20,
+  maxPortionAgeMs: 20,
+  portionsInFlight: 2,
+  progressIntervalMs: 10,
+};
+
+const subscription = () =>
+  new SqliteLogSubscription(stores.log, {
+    checkpoint: () => stores.state.checkpoint(),
+    pending: () => stores.state.pending(),
+    setPending: (range) => stores.state.setPending(range),
+    complete: (position) => stores.state.completePass(position, [], []),
+  });
+
+const append = (...ids: string[]) =>
+  stores.log.append({
+    payload: message(ids.map((id, index) => event(id, { eventTimeMs: T0 + index * 60_000 }))).payload,
+    events: ids.length,
+    acceptedByMinute: new Map(ids.map((_, index) => [M0 + index, 1])),
+  });
+
+/** Runs until the log is archived, or until it fails. */
+async function archiveAll(over: Partial<ArchiverDependencies> = {}): Promise<string[]> {
+  const stop = new AbortController();
+  const names: string[] = [];
+  const head = await stores.log.head();
+  const deps = { subscription: subscription(), archive: stores.archive, ledger: stores.state, payloadOf, ...over };
+  await runArchiver(deps, options, stop.signal, ({ name }) => {
+    names.push(name);
+    void stores.state.checkpoint().then((position) => position >= head && stop.abort());
+  });
+  return names;
+}
+
+const archived = async () => {
+  const events: string[] = [];
+  for (const { name, minute } of await stores.archive.list(M0 - 5, M0 + 5))
+    for (const { columns } of readArchiveObject(await stores.archive.read(name), minute))
+      events.push(`${minute - M0} ${columns.count}`);
+  return events.sort();
+};
+
+test("the log is archived by minute of event time, portion by portion, and listed as it is archived", async () => {
+  for (let n = 0; n < 5; n++) await append(`a${n}`, `b${n}`);
+  expect(await archiveAll()).toHaveLength(3);
+  expect(await archived()).toEqual(["0 1", "0 2", "0 2", "1 1", "1 2", "1 2"]);
+  const books = await stores.state.ledger(M0, M0 + 2);
+  expect(books.map(({ accepted, archived: events }) => [accepted, events])).toEqual([
+    [5, 5],
+    [5, 5],
+  ]);
+});
+
+test("an archiver that died before it acknowledged is followed by one that writes the same objects", async () => {
+  await append("a", "b");
+  await append("c", "d");
+  const dying = {
+    ...splitStreamState(stores.state, stores.state),
+    addObjects: () => Promise.reject(new Error("killed here")),
+  };
+  await expect(archiveAll({ ledger: dying })).rejects.toThrow("killed here");
+  const before = (await stores.archive.list(M0, M0 + 5)).map(({ name }) => name);
+  await append("e");
+  await archiveAll();
+  const after = (await stores.archive.list(M0, M0 + 5)).map(({ name }) => name);
+  expect(after).toEqual(expect.arrayContaining(before));
+  expect(await archived()).toEqual(["0 1", "0 2", "1 2"]);
+});
+
+test("an archiver that loses a portion to another one goes on", async () => {
+  await append("a");
+  const real = subscription();
+  let lost = 0;
+  const losing = Object.assign(Object.create(real) as typeof real, {
+    take: async (...limits: Parameters<typeof real.take>): Promise<LogPortion | undefined> => {
+      const portion = await real.take(...limits);
+      if (portion === undefined || lost++ > 0) return portion;
+      const done = async () => {
+        await portion.abandon();
+        throw new PortionLostError("another reader has it");
+      };
+      return { ...portion, done };
+    },
+  });
+  await archiveAll({ subscription: losing });
+  expect(lost).toBeGreaterThan(1);
+  expect(await archived()).toEqual(["0 1"]);
+});
+
+const portionOf = (name: string, exact: boolean, messages: LogMessage[]): LogPortion => ({
+  name,
+  exact,
+  messages,
+  done: async () => undefined,
+  abandon: async () => undefined,
+});
+
+test("a message that is delivered again, in the same portion or in another, is in the books once", async () => {
+  const [first, second] = ["m1", "m2"].map((id) => ({
+    id,
+    payload: message([event(id), event(`${id}-b`)]).payload,
+    acceptedByMinute: new Map([[M0, 2]]),
+    appendedAtMs: T0,
+  }));
+  const deps = { archive: stores.archive, ledger: stores.state, payloadOf };
+  await archivePortion(portionOf("p-1", false, [first!, first!]), deps);
+  await archivePortion(portionOf("p-2", false, [first!, second!]), deps);
+  expect(await stores.state.ledger(M0, M0 + 1)).toMatchObject([{ accepted: 4, archived: 4 }]);
+});
+
+test("what a message declares and does not hold is a gap in the books; what nobody declared is no gap", async () => {
+  const deps = { archive: stores.archive, ledger: stores.state, payloadOf };
+  const declared = {
+    id: "x",
+    payload: Buffer.from("no batch"),
+    acceptedByMinute: new Map([[M0, 3]]),
+    appendedAtMs: T0,
+  };
+  const result = await archivePortion(portionOf("p-1", true, [declared]), deps);
+  expect(result).toMatchObject({ events: 0, undecodable: 1 });
+  expect(await stores.state.ledger(M0, M0 + 1)).toMatchObject([{ accepted: 3, archived: 0 }]);
+  const single = Buffer.from(JSON.stringify({ eventId: "s", videoId: "v", eventType: "VIEW" }));
+  const foreign = { id: "y", payload: single, acceptedByMinute: undefined, appendedAtMs: T0 + 60_000 };
+  await archivePortion(portionOf("p-2", true, [foreign]), deps);
+  expect(await stores.state.ledger(M0 + 1, M0 + 2)).toMatchObject([{ accepted: 1, archived: 1 }]);
+});
+
+describe("progress by the books", () => {
+  const NOW = T0 + 10 * 60_000;
+  const progress = () => new LedgerProgress(stores.state, { clock: () => NOW, lookbackMinutes: 120 });
+  const object = (minute: number, events: number) => ({
+    minute,
+    name: `o-${minute}`,
+    events,
+    sizeBytes: 1,
+    accepted: events,
+  });
+  const counted = (minute: number, events: number) =>
+    stores.state.writeLedger([
+      { minute, partition: 0, received: events, counted: events, duplicate: 0, late: 0, reusedIds: 0 },
+    ]);
+
+  test("nothing is complete before the archiver has said how far it is", async () => {
+    expect(await progress().completeThroughMs(NOW)).toBe(0);
+    expect(await progress().behind()).toBe(true);
+  });
+
+  test("an open minute holds the answer back to its start, and nothing does once all balance", async () => {
+    await stores.state.setArchivedThrough(NOW - 1_000);
+    await stores.state.addObjects([object(M0, 5), object(M0 + 3, 5)], [M0, M0 + 3]);
+    await counted(M0, 5);
+    expect(await progress().completeThroughMs(NOW)).toBe(T0 + 3 * 60_000);
+    await counted(M0 + 3, 5);
+    expect(await progress().completeThroughMs(NOW)).toBe(NOW - 1_000);
+    expect(await progress().behind()).toBe(false);
+    expect(await progress().accepted(M0, M0 + 3)).toEqual(new Map([[M0, 5]]));
+  });
+});
+
+test("a stream whose ledger is elsewhere keeps its checkpoint with the log", async () => {
+  const elsewhere = await openStores(join(folder, "elsewhere"));
+  const state = splitStreamState(stores.state, elsewhere.state);
+  await state.setPending({ fromPosition: 1, toPosition: 4 });
+  await state.completePass(4, [{ minute: M0, name: "a", events: 2, sizeBytes: 9 }], [M0]);
+  expect(await stores.state.checkpoint()).toBe(4);
+  expect(await state.pending()).toBeUndefined();
+  expect(await stores.state.archivedObjects(M0, M0 + 1)).toEqual([]);
+  expect(await state.archivedObjects(M0, M0 + 1)).toHaveLength(1);
+  expect(await elsewhere.state.changeSequences(M0, M0 + 1)).toEqual(new Map([[M0, 1]]));
+  await elsewhere.close();
+});
