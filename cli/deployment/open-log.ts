@@ -5,6 +5,9 @@ import type { Config } from "../config-schema";
 import { kafkaConnection } from "./kafka-connection";
 import { pubsubConnection } from "./pubsub-connection";
 
+/** An archiver that was killed holds its partitions for so long. */
+const SESSION_TIMEOUT_MS = 10_000;
+
 /** A log that several processes share, for writing. Rejects with StoreUnavailableError, where it does not answer. */
 export async function openSharedLog(config: Config, logger: Logger): Promise<EventLog> {
   const { topic, maxInFlightBytes } = config.log;
@@ -28,6 +31,7 @@ export async function openSubscription(config: Config, logger: Logger): Promise<
       ...kafkaConnection(config, logger),
       topic,
       groupId: kafka.archiveGroup,
+      sessionTimeoutMs: SESSION_TIMEOUT_MS,
       onSkipped: (range) => logger.error(range, "messages left the log before they were archived"),
     });
   }
