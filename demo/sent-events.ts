@@ -47,7 +47,8 @@ export async function sendEvents(options: SendOptions, onProgress: (sent: number
       made += count;
       const lines = generator.next(count);
       await untilMs(startMs + (made * 1000) / perSecond);
-      sent.accepted += await deliver(options.url, lines, sent);
+      const accepted = await deliver(options.url, lines, sent);
+      sent.accepted += accepted;
       await write(output, lines);
       onProgress(sent.accepted);
     }
