@@ -15,12 +15,14 @@ export async function createPlaces(config: Config, { partitions }: CreateOptions
   if (usesDataFolder(config)) mkdirSync(config.data, { recursive: true });
   if (config.log.kind === "kafka") {
     const { ensureKafkaTopic } = await import("../../io/kafka/topics.js");
-    await ensureKafkaTopic(kafkaConnection(config), { topic: config.log.topic, partitions });
+    for (const topic of [config.log.topic, config.log.deadLetterTopic])
+      if (topic !== "") await ensureKafkaTopic(kafkaConnection(config), { topic, partitions });
   }
   if (config.log.kind === "pubsub") {
     const { ensurePubsubTopic, ensurePubsubSubscription } = await import("../../io/pubsub/topics.js");
     const connection = pubsubConnection(config);
     await ensurePubsubTopic(connection, config.log.topic);
+    if (config.log.deadLetterTopic !== "") await ensurePubsubTopic(connection, config.log.deadLetterTopic);
     for (const subscription of [config.log.pubsub.streamSubscription, config.log.pubsub.archiveSubscription])
       await ensurePubsubSubscription(connection, { topic: config.log.topic, subscription });
   }

@@ -1,13 +1,46 @@
-import type { DeadLetters } from "../../io/ports";
+import { MessageTooLargeError } from "../../io/messages/errors";
+import type { DeadLetters, NewDeadLetter } from "../../io/ports";
+import { ConfigError } from "../config";
 import type { Config } from "../config-schema";
 import { gcsLocation } from "./gcs-location";
+import { kafkaConnection } from "./kafka-connection";
+import { pubsubConnection } from "./pubsub-connection";
 
 export async function openDeadLetters(config: Config): Promise<DeadLetters> {
   const { kind, maxBytes, prefix } = config.deadLetters;
   if (kind === "sqlite") {
+    if (config.log.deadLetterTopic !== "") throw new ConfigError("log.deadLetterTopic needs deadLetters.kind gcs");
     const { SqliteDeadLetters } = await import("../../io/sqlite/dead-letters.js");
     return new SqliteDeadLetters({ folder: config.data, maxBytes });
   }
   const { GcsDeadLetters } = await import("../../io/gcs/dead-letters.js");
-  return new GcsDeadLetters(gcsLocation(config, prefix));
+  const topic = await openDeadLetterTopic(config);
+  if (topic === undefined) return new GcsDeadLetters(gcsLocation(config, prefix));
+  // A letter too large for the topic is kept all the same: the bucket has no such bound.
+  const publish = (letter: NewDeadLetter) =>
+    topic.publishDeadLetter(letter).catch((error: unknown) => {
+      if (!(error instanceof MessageTooLargeError)) throw error;
+    });
+  const letters = new GcsDeadLetters({ ...gcsLocation(config, prefix), publish });
+  const close = letters.close.bind(letters);
+  letters.close = async () => {
+    await close();
+    await topic.close();
+  };
+  return letters;
+}
+
+/** Where dead letters are published beside being kept, so that others hear of them. */
+async function openDeadLetterTopic(config: Config) {
+  const { kind, deadLetterTopic: topic } = config.log;
+  if (topic === "") return undefined;
+  if (kind === "kafka") {
+    const { KafkaDeadLetterTopic } = await import("../../io/kafka/dead-letter-topic.js");
+    return KafkaDeadLetterTopic.open({ ...kafkaConnection(config), topic });
+  }
+  if (kind === "pubsub") {
+    const { PubsubDeadLetterTopic } = await import("../../io/pubsub/dead-letter-topic.js");
+    return PubsubDeadLetterTopic.open({ ...pubsubConnection(config), topic });
+  }
+  throw new ConfigError("log.deadLetterTopic needs log.kind kafka or pubsub");
 }

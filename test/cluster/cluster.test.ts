@@ -13,6 +13,7 @@ import { sendEvents } from "../../demo/sent-events";
 import { waitFor } from "../contracts/condition";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
+const DEAD_LETTERS = "viewmill-dead-letters";
 const KILL_DEADLINE_MS = 900_000;
 const STEP_DEADLINE_MS = 300_000;
 const CLI = join(__dirname, "..", "..", "cli", "main.js");
@@ -30,7 +31,8 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
   let stack: ClusterStack;
   let jobId = "";
   beforeAll(async () => {
-    stack = await ClusterStack.start(killStack("kafka"));
+    const { config, ...options } = killStack("kafka");
+    stack = await ClusterStack.start({ ...options, config: { ...config, log: { deadLetterTopic: DEAD_LETTERS } } });
     jobId = await stack.submit();
   }, COLD_START_MS);
   afterAll(() => stack?.stop(), 120_000);
@@ -132,6 +134,13 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
           async () => (await deployment.counters.totals("by-hand")).get("VIEW")?.count === 1,
           STEP_DEADLINE_MS,
         );
+        const admin = kafka.admin();
+        const published = (await admin.fetchTopicOffsets(DEAD_LETTERS)).reduce(
+          (sum, { high }) => sum + Number(high),
+          0,
+        );
+        await admin.disconnect();
+        expect(published).toBeGreaterThanOrEqual(values.length);
         const letters = await deployment.deadLetters.list({ limit: 100 });
         expect(new Set(letters.map(({ reason }) => reason))).toEqual(
           new Set(["not-avro", "unknown-schema", "missing-field"]),
