@@ -103,6 +103,46 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
   );
 
   it(
+    "is followed by a job that takes over at a minute; what the first left open is completed from the archive",
+    async () => {
+      const startedAtMs = Date.now();
+      const before = await readBooks(stack.processes.serveUrl, startedAtMs);
+      const takeOverAtMs = Math.ceil((startedAtMs + 15_000) / 60_000) * 60_000;
+      const events = Math.ceil(((takeOverAtMs - startedAtMs + 10_000) / 1000) * 200);
+      const file = join(stack.folder, "take-over.ndjson");
+      const shape = { seed: 6, videos: 50, skew: 1, duplicates: 0.1, late: 0, lateByMs: 0 };
+      const sending = sendEvents(
+        { url: stack.processes.serveUrl, events, perSecond: 200, file, ...shape },
+        () => undefined,
+      );
+      await viewmill("pipeline", "cancel", jobId);
+      const takeOver = ["--take-over-from", new Date(takeOverAtMs).toISOString()];
+      const described = await viewmill("pipeline", "stream", "--runner", "flink", ...takeOver, "--dry-run", "--json");
+      const { options, pipeline } = JSON.parse(described.stdout) as {
+        options: { jobName: string };
+        pipeline: { components: { environments: Record<string, { urn: string }> } };
+      };
+      expect(options.jobName).toBe(stack.config.job.name);
+      const urns = Object.values(pipeline.components.environments).map(({ urn }) => urn);
+      expect(new Set(urns)).toEqual(new Set(["beam:env:external:v1", "EMBEDDED"]));
+      const submitted = await viewmill("pipeline", "stream", "--runner", "flink", ...takeOver, "--json");
+      jobId = (JSON.parse(submitted.stdout) as { jobId: string }).jobId;
+      const { accepted } = await sending;
+      await waitFor(async () => {
+        const books = await readBooks(stack.processes.serveUrl, takeOverAtMs + 3_600_000);
+        return books.accepted > 0 && books.balanced;
+      }, STEP_DEADLINE_MS);
+      expect((await readBooks(stack.processes.serveUrl, startedAtMs)).balanced).toBe(false);
+      const range = ["--from", new Date(takeOverAtMs - 600_000).toISOString(), "--to", takeOver[1]!];
+      await viewmill("pipeline", "stream", "--runner", "direct", ...range);
+      await untilBalanced(stack.processes.serveUrl, startedAtMs, before.accepted + accepted, STEP_DEADLINE_MS);
+      const { stdout } = await viewmill("audit", "--json").catch((failed: { stdout: string }) => failed);
+      expect(JSON.parse(stdout)).toMatchObject({ outcome: "equal" });
+    },
+    STEP_DEADLINE_MS * 2,
+  );
+
+  it(
     "makes dead letters of what cannot be counted, and the job stays up",
     async () => {
       const { topic } = stack.config.log;
