@@ -65,6 +65,7 @@ test("StopWorker ends the worker in order: its module closes what it opened, and
 test("a worker ends in order when its runner ends the control channel", async () => {
   await withPool({}, async ({ client, runner, pool }) => {
     await client.start("1-1", runner.endpoint);
+    await until("the control channel", () => runner.calls.has("1-1"), DEADLINE_MS);
     runner.calls.get("1-1")?.end();
     await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
     expect(pool.status()).toMatchObject({ exits: { "0": 1 }, deaths: 0 });
