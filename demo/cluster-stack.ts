@@ -26,6 +26,7 @@ import {
   startKafka,
   startPubsubEmulator,
 } from "../servers";
+import { createBucket } from "./create-bucket";
 import { type StackProcesses, stackProcesses } from "./viewmill-process";
 
 export interface StackOptions {
@@ -171,17 +172,6 @@ function stackConfig(options: StackOptions, servers: StackServers, folder: strin
 async function createAll(config: Config): Promise<void> {
   await createPlaces(config, { partitions: PARTITIONS });
   await createBucket(config.gcs.endpoint, config.project, config.gcs.bucket);
-}
-
-/** Buckets are made by whoever owns the project; the emulator has none. */
-async function createBucket(endpoint: string, project: string, name: string): Promise<void> {
-  const answer = await fetch(`${endpoint}/storage/v1/b?project=${project}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ name }),
-  });
-  if (!answer.ok && answer.status !== 409)
-    throw new Error(`no bucket ${name}: ${answer.status} ${await answer.text()}`);
 }
 
 const PARTITIONS = 4;

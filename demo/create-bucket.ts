@@ -1,0 +1,10 @@
+/** Buckets are made by whoever owns the project; the emulator has none. */
+export async function createBucket(endpoint: string, project: string, name: string): Promise<void> {
+  const answer = await fetch(`${endpoint}/storage/v1/b?project=${project}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ name }),
+  });
+  if (!answer.ok && answer.status !== 409)
+    throw new Error(`no bucket ${name}: ${answer.status} ${await answer.text()}`);
+}
