@@ -114,10 +114,12 @@ export function sharedLogContract(describeName: string, subject: SharedLogUnderT
       const reader = await open();
       const texts: string[] = [];
       while (texts.length < 13) {
-        const portion = await nextPortion(reader, texts.length < 6 ? { maxMessages: 2 } : { maxBytes: 25_000 });
+        // Not every log keeps an order: the large message may come at any time.
+        const byCount = texts.length < 6;
+        const portion = await nextPortion(reader, byCount ? { maxMessages: 2 } : { maxBytes: 25_000 });
         const bytes = portion.messages.reduce((sum, { payload }) => sum + payload.byteLength, 0);
         expect(portion.messages.length).toBeLessThanOrEqual(2);
-        expect(portion.messages.length === 1 || bytes <= 25_000).toBe(true);
+        expect(byCount || portion.messages.length === 1 || bytes <= 25_000).toBe(true);
         texts.push(...portion.messages.map(textOf));
         await portion.done();
       }
@@ -227,40 +229,39 @@ export function sharedLogContract(describeName: string, subject: SharedLogUnderT
 
     it("answers a ping", () => log.ping());
 
-    it.runIf(subject.shared)(
-      "shares the work among several readers without loss",
-      async () => {
-        const [one, two] = [await open(), await open()];
-        const seen = new Set<string>();
-        const shares = [0, 0];
-        let appended = 0;
-        const work = async (reader: LogSubscription, index: number) => {
-          while (seen.size < appended || shares.includes(0)) {
-            const portion = await reader.take({ ...LIMITS, maxMessages: 5, waitMs: 200 });
-            if (portion === undefined) continue;
-            const texts = portion.messages.map(textOf);
-            // A reader that lost the portion in a rebalance has done nothing: whoever takes it again counts.
-            await portion.done().then(
-              () => {
-                for (const text of texts) seen.add(text);
-                shares[index]! += texts.length;
-              },
-              () => undefined,
-            );
-          }
-        };
-        const append = async () => {
-          do {
-            await Promise.all(Array.from({ length: 50 }, () => log.append(batchOf(`batch ${appended++}`))));
-          } while (shares.includes(0));
-        };
-        await Promise.all([append(), work(one, 0), work(two, 1)]);
-        expect(seen.size).toBe(appended);
-      },
-      60_000,
-    );
+    // What only a log of several processes has.
+    if (!subject.shared) return;
 
-    it.runIf(subject.shared)("refuses appends past its bound until there is room", async () => {
+    it("shares the work among several readers without loss", async () => {
+      const [one, two] = [await open(), await open()];
+      const seen = new Set<string>();
+      const shares = [0, 0];
+      let appended = 0;
+      const work = async (reader: LogSubscription, index: number) => {
+        while (seen.size < appended || shares.includes(0)) {
+          const portion = await reader.take({ ...LIMITS, maxMessages: 5, waitMs: 200 });
+          if (portion === undefined) continue;
+          const texts = portion.messages.map(textOf);
+          // A reader that lost the portion in a rebalance has done nothing: whoever takes it again counts.
+          await portion.done().then(
+            () => {
+              for (const text of texts) seen.add(text);
+              shares[index]! += texts.length;
+            },
+            () => undefined,
+          );
+        }
+      };
+      const append = async () => {
+        do {
+          await Promise.all(Array.from({ length: 50 }, () => log.append(batchOf(`batch ${appended++}`))));
+        } while (shares.includes(0));
+      };
+      await Promise.all([append(), work(one, 0), work(two, 1)]);
+      expect(seen.size).toBe(appended);
+    }, 60_000);
+
+    it("refuses appends past its bound until there is room", async () => {
       const bounded = await shared.writer({ maxQueueBytes: 2_500 });
       const outcomes = await Promise.allSettled(
         [1, 2, 3, 4].map((n) => bounded.append(batchOf(`${n}`.padEnd(1_000, "x")))),
