@@ -99,7 +99,7 @@ export class PortionLostError extends Error {
 export interface LogSubscription {
   /**
    * The next portion, of at most `maxMessages` and about `maxBytes` (at least one message): as soon as it is full, else after at most
-   * `waitMs` with what there is; undefined when nothing came.
+   * `waitMs` with what there is; undefined when nothing came. Rejects once the subscription is closed.
    * Portions may be open at the same time; `done` is called in any order.
    */
   take(limits: { maxMessages: number; maxBytes: number; waitMs: number }): Promise<LogPortion | undefined>;

@@ -89,6 +89,8 @@ export class PubsubLogSubscription implements LogSubscription {
   }
 
   async take(limits: Limits): Promise<LogPortion | undefined> {
+    // Not undefined at once, as of an empty log: a reader in a loop would never let go of the event loop.
+    if (this.#closed) throw new Error("the subscription is closed");
     const untilMs = performance.now() + limits.waitMs;
     this.#takers++;
     try {
