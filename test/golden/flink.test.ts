@@ -7,7 +7,7 @@ import { FlinkGoldenRunner } from "./flink-runner";
 import { expectOutcome } from "./outcome";
 import { goldenScripts } from "./script";
 
-const SCRIPT_DEADLINE_MS = 300_000;
+const SCRIPT_DEADLINE_MS = 600_000;
 
 describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", "bigtable", "gcs"], () => {
   describe.each(["kafka", "pubsub"] as const)("with %s", (kind) => {
