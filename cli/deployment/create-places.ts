@@ -8,15 +8,10 @@ import { pubsubConnection } from "./pubsub-connection";
 export interface CreateOptions {
   /** Of a Kafka topic that does not exist yet. */
   partitions: number;
-  /** Of a Pub/Sub subscription that does not exist yet: when a message that nobody acknowledged comes again. Default 60. */
-  ackDeadlineSeconds?: number;
 }
 
 /** Makes the topics, subscriptions and tables that a deployment needs and that are missing; what exists stays as it is. */
-export async function createPlaces(
-  config: Config,
-  { partitions, ackDeadlineSeconds = 60 }: CreateOptions,
-): Promise<void> {
+export async function createPlaces(config: Config, { partitions }: CreateOptions): Promise<void> {
   if (usesDataFolder(config)) mkdirSync(config.data, { recursive: true });
   if (config.log.kind === "kafka") {
     const { ensureKafkaTopic } = await import("../../io/kafka/topics.js");
@@ -29,7 +24,7 @@ export async function createPlaces(
     await ensurePubsubTopic(connection, config.log.topic);
     if (config.log.deadLetterTopic !== "") await ensurePubsubTopic(connection, config.log.deadLetterTopic);
     for (const subscription of [config.log.pubsub.streamSubscription, config.log.pubsub.archiveSubscription])
-      await ensurePubsubSubscription(connection, { topic: config.log.topic, subscription, ackDeadlineSeconds });
+      await ensurePubsubSubscription(connection, { topic: config.log.topic, subscription });
   }
   if (config.counters.kind === "bigtable") {
     const { createTables } = await import("../../io/bigtable/tables.js");
