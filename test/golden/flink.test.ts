@@ -11,7 +11,7 @@ const SCRIPT_DEADLINE_MS = 1_200_000;
 /** Not all of them: a message that Beam's source holds costs a minute and more, at every step of a script (docs/flink.md). */
 const SCRIPTS = {
   kafka: goldenScripts(),
-  pubsub: goldenScripts().filter(({ name }) => ["bad-events", "duplicates", "hot-video", "undecodable"].includes(name)),
+  pubsub: goldenScripts().filter(({ name }) => ["bad-events", "duplicates", "hot-video"].includes(name)),
 };
 
 describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", "bigtable", "gcs"], () => {
