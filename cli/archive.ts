@@ -9,7 +9,7 @@ import type { PayloadOf } from "../pipelines/archiver/archive-portion";
 import { type ArchivedPortion, type ArchiverOptions, runArchiver } from "../pipelines/archiver/archiver";
 import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
-import { openDeployment } from "./deployment/deployment";
+import { openDeployment, rawRetentionMs } from "./deployment/deployment";
 import { openClaims } from "./deployment/open-claims";
 import { openSubscription } from "./deployment/open-log";
 
@@ -41,7 +41,13 @@ async function archive(config: Config, healthPort: number): Promise<void> {
   process.stdout.write(`viewmill archiver reads ${config.log.topic}, health on ${server.url}/healthz\n`);
   try {
     await runArchiver(
-      { subscription, archive: deployment.archive, ledger: deployment.state, payloadOf: payloadOf(claims, logger) },
+      {
+        subscription,
+        archive: deployment.archive,
+        ledger: deployment.state,
+        payloadOf: payloadOf(claims, logger),
+        rawRetentionMs: rawRetentionMs(config),
+      },
       archiverOptions(config),
       stop.signal,
       (portion) => {
@@ -82,6 +88,11 @@ class ArchiverMetrics {
   readonly #events = this.counter("viewmill_archived_events_total", "Events written to the archive");
   readonly #objects = this.counter("viewmill_archived_objects_total", "Objects written to the archive");
   readonly #undecodable = this.counter("viewmill_archive_undecodable_total", "Messages that cannot be read as events");
+  readonly #leftOut = this.counter("viewmill_archive_left_out_total", "Events that break the contract, not archived");
+  readonly #undeclared = this.counter(
+    "viewmill_archived_direct_messages_total",
+    "Messages of direct producers: they did not come through the write API",
+  );
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -91,11 +102,13 @@ class ArchiverMetrics {
     return new Counter({ name, help, registers: [this.registry] });
   }
 
-  archived({ messages, events, objects, undecodable }: ArchivedPortion): void {
+  archived({ messages, events, objects, undecodable, leftOut, undeclared }: ArchivedPortion): void {
     this.#messages.inc(messages);
     this.#events.inc(events);
     this.#objects.inc(objects);
     this.#undecodable.inc(undecodable);
+    this.#leftOut.inc(leftOut);
+    this.#undeclared.inc(undeclared);
   }
 }
 

@@ -1,8 +1,8 @@
 import { type EventColumns, eventIdOf, selectRows, validateColumns } from "../domain/event-columns";
 import type { Rejection } from "../domain/rejection";
 import { BatchFormatError, decodeBatch } from "../io/avro/batch";
+import { extraProblem } from "../io/json/extra-fields";
 import { type DecodeContext, type DecodedBody, type RejectedEvent, tooManyEvents } from "./decoded-body";
-import { extraProblem } from "./event-collector";
 
 /**
  * `application/vnd.viewmill.batch+avro`: the columnar message. Where every event is good, the message itself goes on

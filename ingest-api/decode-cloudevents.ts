@@ -1,10 +1,10 @@
+import { cloudEventFields } from "../io/json/cloud-event";
+import { elementSlices, withoutBom } from "../io/json/json-text";
+import { parseJson } from "../io/json/parse-json";
 import { collected, collectorOf, type DecodeContext, type DecodedBody, tooManyEvents } from "./decoded-body";
 import type { EventCollector } from "./event-collector";
-import { elementSlices, withoutBom } from "./json-text";
-import { parseJson } from "./parse-json";
 
 const CONTENT_TYPE = "application/cloudevents+json";
-const MAPPED = new Set(["id", "subject", "type", "time", "data"]);
 
 /**
  * `application/cloudevents+json` (one) and `application/cloudevents-batch+json` (an array), CloudEvents 1.0 in the JSON
@@ -28,32 +28,7 @@ export function decodeCloudEvents(body: Buffer, batch: boolean, context: DecodeC
 }
 
 function addCloudEvent(collector: EventCollector, index: number, raw: unknown): void {
-  if (!isObject(raw)) {
-    collector.reject(index, null, "missing-field", "a CloudEvent is a JSON object with id, subject and type");
-    return;
-  }
-  const { id, subject, type, time, data, specversion } = raw;
-  if (specversion !== undefined && specversion !== "1.0") {
-    const shownId = typeof id === "string" ? id.slice(0, 128) : null;
-    collector.reject(index, shownId, "unknown-schema", "specversion must be 1.0");
-    return;
-  }
-  const rest = Object.create(null) as Record<string, unknown>;
-  for (const name in raw) if (!MAPPED.has(name)) rest[name] = raw[name];
-  let value: unknown;
-  if (isObject(data)) {
-    value = data.value;
-    const otherData = Object.create(null) as Record<string, unknown>;
-    let others = 0;
-    for (const name in data) {
-      if (name === "value") continue;
-      otherData[name] = data[name];
-      others++;
-    }
-    if (others > 0) rest.data = otherData;
-  } else if (data !== undefined) rest.data = data;
-  collector.add({ eventId: id, videoId: subject, eventType: type, eventTime: time, value, cloudevent: rest }, index);
+  const mapped = cloudEventFields(raw);
+  if (mapped.ok) collector.add(mapped.fields, index);
+  else collector.reject(index, mapped.eventId, mapped.reason, mapped.detail);
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,6 +1,6 @@
+import { elementSlices, withoutBom } from "../io/json/json-text";
+import { parseJson } from "../io/json/parse-json";
 import { collected, collectorOf, type DecodeContext, type DecodedBody, tooManyEvents } from "./decoded-body";
-import { elementSlices, withoutBom } from "./json-text";
-import { parseJson } from "./parse-json";
 
 const CONTENT_TYPE = "application/json";
 

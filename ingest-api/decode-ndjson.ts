@@ -1,8 +1,8 @@
 import { isAscii, isUtf8 } from "node:buffer";
+import { withoutBom } from "../io/json/json-text";
+import { jsonErrorDetail } from "../io/json/parse-json";
 import { collected, collectorOf, type DecodeContext, type DecodedBody, tooManyEvents } from "./decoded-body";
 import type { EventCollector } from "./event-collector";
-import { withoutBom } from "./json-text";
-import { jsonErrorDetail } from "./parse-json";
 
 const CONTENT_TYPE = "application/x-ndjson";
 const LINE_FEED = 0x0a;

@@ -1,12 +1,9 @@
 import { type AcceptanceRules, parseEvent } from "../domain/event";
 import { type EventColumns, EventColumnsBuilder } from "../domain/event-columns";
 import type { Rejection, RejectionReason } from "../domain/rejection";
+import { extraJson, extraProblem } from "../io/json/extra-fields";
 import type { Stamp } from "../io/ports";
-import { nestsDeeperThan } from "./json-text";
 import type { StampBook } from "./stamp-book";
-
-/** Levels of nesting the unknown fields of an event may have: whatever reads them later may recurse. */
-export const MAX_EXTRA_DEPTH = 64;
 
 /** Takes decoded JSON values one by one: good ones go into columns, the others are rejections. */
 export class EventCollector {
@@ -60,25 +57,4 @@ export class EventCollector {
   columns(): EventColumns {
     return this.builder.build();
   }
-}
-
-/** Undefined where V8's recursive JSON.stringify runs out of stack: a few thousand levels. */
-function extraJson(extra: Record<string, unknown>): string | undefined {
-  try {
-    return JSON.stringify(extra);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Why the unknown fields of an event cannot be kept, or undefined. */
-export function extraProblem(extraText: string | undefined, maxEventBytes: number): string | undefined {
-  if (extraText === undefined || nestsDeeperThan(extraText, MAX_EXTRA_DEPTH)) {
-    return `unknown fields are nested deeper than ${MAX_EXTRA_DEPTH} levels`;
-  }
-  // A UTF-16 unit is at most 3 bytes of UTF-8: the exact length is needed only near the bound.
-  if (extraText.length * 3 > maxEventBytes && Buffer.byteLength(extraText) > maxEventBytes) {
-    return `the event is larger than ${maxEventBytes} bytes`;
-  }
-  return undefined;
 }

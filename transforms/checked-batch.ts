@@ -1,13 +1,8 @@
-import { parseEvent } from "../domain/event";
-import {
-  type EventColumns,
-  EventColumnsBuilder,
-  eventJsonAt,
-  selectRows,
-  validateColumns,
-} from "../domain/event-columns";
+import { type EventColumns, eventJsonAt, selectRows, validateColumns } from "../domain/event-columns";
 import { BatchFormatError, decodeBatch } from "../io/avro/batch";
 import type { DeadElement } from "./elements";
+import { inflateMessage, MAX_MESSAGE_BYTES } from "./inflate-message";
+import { jsonMessage, startsAsJson } from "./json-message";
 
 export interface CheckedBatch {
   receivedAtMs: number;
@@ -17,40 +12,66 @@ export interface CheckedBatch {
   columns: EventColumns;
   /** The others, or the whole message. */
   dead: DeadElement[];
+  /** The whole message is the dead letter. */
+  unreadable: boolean;
 }
 
-const AVRO_SINGLE_OBJECT = 0xc3;
-const OPENING = new Set(["{".charCodeAt(0), "[".charCodeAt(0)]);
-/** A producer that writes to the topic itself sends single events; what is larger belongs in batches. */
-const MAX_JSON_BYTES = 1 << 20;
+const BATCH_TYPE = "application/vnd.viewmill.batch+avro";
 
 /**
- * Decodes a message, an Avro batch or JSON events, and checks each event. `appendedAtMs` is the receipt time of what carries none, and dates the
- * dead letter of a message that cannot be decoded.
+ * Decodes a message, an Avro batch or JSON events, compressed or not, and checks each event. `appendedAtMs` is the receipt time of what carries
+ * none: such messages did not come through the write API, so they are judged here as it would have judged them, by `rawRetentionMs` too.
+ * A pure function of its arguments: whoever reads the message, now or again, comes to the same events.
  */
-export function checkedBatch(payload: Uint8Array, appendedAtMs: number): CheckedBatch {
-  const whole = payload[0] === AVRO_SINGLE_OBJECT ? undefined : jsonEvents(payload, appendedAtMs);
-  if (whole !== undefined) return whole;
+export function checkedBatch(
+  payload: Uint8Array,
+  appendedAtMs: number,
+  rawRetentionMs = Number.POSITIVE_INFINITY,
+): CheckedBatch {
+  const message = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const inflated = inflateMessage(message);
+  if (inflated.kind === "unreadable") return unreadable(inflated, message, appendedAtMs, inflated.contentType);
+  const { bytes } = inflated;
+  const rules = { receivedAtMs: appendedAtMs, rawRetentionMs };
+  if (startsAsJson(bytes)) {
+    if (bytes.length > MAX_MESSAGE_BYTES) {
+      const detail = `JSON events of more than ${MAX_MESSAGE_BYTES} bytes in one message`;
+      return unreadable({ reason: "too-large", detail }, message, appendedAtMs, "application/json");
+    }
+    const json = jsonMessage(bytes, rules);
+    if (json.kind === "unreadable") return unreadable(json, message, appendedAtMs, "application/json");
+    return { ...NO_HEADER, receivedAtMs: appendedAtMs, columns: json.columns, dead: json.dead, unreadable: false };
+  }
   try {
-    const batch = decodeBatch(payload);
-    const receivedAtMs = batch.receivedAtMs === 0 ? appendedAtMs : batch.receivedAtMs;
-    return { ...batch, receivedAtMs, ...checkedRows(batch.columns, receivedAtMs) };
+    const batch = decodeBatch(bytes);
+    if (batch.receivedAtMs === 0)
+      return { ...batch, receivedAtMs: appendedAtMs, ...checkedRows(batch.columns, rules), unreadable: false };
+    const { receivedAtMs } = batch;
+    const accepted = { receivedAtMs, rawRetentionMs: Number.POSITIVE_INFINITY };
+    return { ...batch, ...checkedRows(batch.columns, accepted), unreadable: false };
   } catch (error) {
     if (!(error instanceof BatchFormatError)) throw error;
-    const dead: DeadElement = {
-      reason: error.reason,
-      detail: error.message,
-      receivedAtMs: appendedAtMs,
-      payload,
-      contentType: "application/vnd.viewmill.batch+avro",
-    };
-    return { receivedAtMs: appendedAtMs, producerId: "", batchId: "", columns: NO_EVENTS, dead: [dead] };
+    return unreadable({ reason: error.reason, detail: error.message }, message, appendedAtMs, BATCH_TYPE);
   }
 }
 
-function checkedRows(columns: EventColumns, receivedAtMs: number): Pick<CheckedBatch, "columns" | "dead"> {
-  const rejections = validateColumns(columns, { receivedAtMs, rawRetentionMs: Number.POSITIVE_INFINITY });
+function unreadable(
+  { reason, detail }: Pick<DeadElement, "reason" | "detail">,
+  payload: Uint8Array,
+  receivedAtMs: number,
+  contentType: string,
+): CheckedBatch {
+  const dead: DeadElement = { reason, detail, receivedAtMs, payload, contentType };
+  return { ...NO_HEADER, receivedAtMs, columns: NO_EVENTS, dead: [dead], unreadable: true };
+}
+
+function checkedRows(
+  columns: EventColumns,
+  rules: { receivedAtMs: number; rawRetentionMs: number },
+): Pick<CheckedBatch, "columns" | "dead"> {
+  const rejections = validateColumns(columns, rules);
   if (rejections.length === 0) return { columns, dead: [] };
+  const { receivedAtMs } = rules;
   const bad = new Set(rejections.map(({ index }) => index));
   const good = [...Array(columns.count).keys()].filter((row) => !bad.has(row));
   const dead = rejections.map(({ index, eventId, reason, detail }) => {
@@ -62,31 +83,7 @@ function checkedRows(columns: EventColumns, receivedAtMs: number): Pick<CheckedB
   return { columns: selectRows(columns, good), dead };
 }
 
-/** One event or an array of them; undefined for bytes that are no JSON. An event without a time has that of its append. */
-function jsonEvents(payload: Uint8Array, receivedAtMs: number): CheckedBatch | undefined {
-  if (!OPENING.has(payload[0] ?? 0) || payload.length > MAX_JSON_BYTES) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
-  } catch {
-    return undefined;
-  }
-  const builder = new EventColumnsBuilder();
-  const dead: DeadElement[] = [];
-  for (const raw of Array.isArray(value) ? value : [value]) {
-    const parsed = parseEvent(raw, { receivedAtMs, rawRetentionMs: Number.POSITIVE_INFINITY });
-    if (parsed.ok) {
-      builder.add(parsed.event);
-      continue;
-    }
-    const { reason, detail, eventId } = parsed;
-    const bytes = Array.isArray(value) ? Buffer.from(JSON.stringify(raw)) : payload;
-    const letter: DeadElement = { reason, detail, receivedAtMs, payload: bytes, contentType: "application/json" };
-    if (eventId !== null) letter.eventId = eventId;
-    dead.push(letter);
-  }
-  return { receivedAtMs, producerId: "", batchId: "", columns: builder.build(), dead };
-}
+const NO_HEADER = { producerId: "", batchId: "" };
 
 const NO_EVENTS: EventColumns = {
   count: 0,

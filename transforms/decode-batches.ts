@@ -27,6 +27,8 @@ export interface DecodeOptions {
   paneCache: string;
   /** Events received later than this after their time are set aside; -1: never. */
   allowedLatenessMs: number;
+  /** Events that came past the write API and are older than this at their receipt are `too-old`; absent: none is. */
+  rawRetentionMs?: number;
   /** The stream owns the minutes from this one on; events of earlier ones are left to the audit. 0: all. */
   fromMinute?: number;
   /** How long after their minute's start blocks are dated (see MinuteWindowing.graceMs). */
@@ -72,7 +74,11 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     partitioner: BlockPartitioner,
     { payload, appendedAtMs, minutes }: BatchMessage,
   ): Iterable<Tagged<Decoded>> {
-    const { receivedAtMs, columns, dead } = checkedBatch(toBytes(payload), appendedAtMs ?? 0);
+    const { receivedAtMs, columns, dead } = checkedBatch(
+      toBytes(payload),
+      appendedAtMs ?? 0,
+      this.options.rawRetentionMs,
+    );
     for (const letter of dead) yield { dead: letter };
     partitioner.add(columns, receivedAtMs, minutes === undefined ? undefined : new Set(minutes));
   }

@@ -52,6 +52,9 @@ export const archiveFolder = (config: Config): string => join(config.data, "arch
 
 export type EmbeddedReader = SqliteLogReader;
 
+/** How long before its receipt an event may be dated. */
+export const rawRetentionMs = ({ retention }: Config): number => retention.rawDays * 86_400_000;
+
 /** The lateness rule of the deployment's stream: one machine counts whatever its archive keeps. */
 export function allowedLatenessMs({ log, lateness }: Config): number {
   return log.kind === "embedded" ? -1 : lateness.finalAfterMinutes * 60_000;

@@ -2,7 +2,7 @@ import { buildPipelineProto, type FlinkSubmission, replaceEnvironments } from ".
 import { BATCH_ATTRIBUTE } from "../../io/messages/batch-attribute";
 import { type StreamSource, streamPipeline } from "../../pipelines/stream/stream-pipeline";
 import type { Config } from "../config-schema";
-import { allowedLatenessMs } from "../deployment/deployment";
+import { allowedLatenessMs, rawRetentionMs } from "../deployment/deployment";
 import { WRITTEN_CELLS } from "../worker-resources";
 
 /** The graph of the streaming job, with the environments of the cluster. Needs the expansion service. */
@@ -61,6 +61,7 @@ function counting(config: Config) {
     dedupePartitions,
     videoShards,
     allowedLatenessMs: latenessMs,
+    rawRetentionMs: rawRetentionMs(config),
     fromMinute,
     followCorrections: false,
     paneCache: "",

@@ -12,6 +12,8 @@ export interface PortionDependencies {
   archive: Archive;
   ledger: Ledger;
   payloadOf: PayloadOf;
+  /** As the stream's (DecodeOptions.rawRetentionMs): both must judge alike. */
+  rawRetentionMs?: number;
 }
 
 const WRITES_IN_FLIGHT = 8;
@@ -31,31 +33,24 @@ interface MinutePart {
 export async function archivePortion(portion: LogPortion, deps: PortionDependencies): Promise<ArchivedPortion> {
   const fileName = `${portion.name}.avro`;
   const parts = new Map<number, MinutePart>();
-  let undecodable = 0;
+  const seen = { undecodable: 0, leftOut: 0, undeclared: 0 };
   for (const message of new Map(portion.messages.map((each) => [each.id, each])).values()) {
     const payload = await deps.payloadOf(message);
-    const counted = payload === undefined ? undefined : addMessage(parts, fileName, message, payload);
-    if (counted === undefined) undecodable++;
-    book(parts, fileName, message, counted ?? new Map());
+    if (message.acceptedByMinute === undefined) seen.undeclared++;
+    const checked =
+      payload === undefined ? undefined : checkedBatch(payload, message.appendedAtMs, deps.rawRetentionMs);
+    if (checked === undefined || checked.unreadable) seen.undecodable++;
+    else seen.leftOut += checked.dead.length;
+    const counted = checked === undefined ? new Map() : addRows(parts, fileName, checked.columns, checked.receivedAtMs);
+    book(parts, fileName, message, counted);
   }
   const objects = await writeAll(deps.archive, fileName, parts, portion.exact);
   if (objects.length > 0) await deps.ledger.addObjects(objects, [...parts.keys()]);
   const events = objects.reduce((sum, object) => sum + object.events, 0);
-  return { name: portion.name, messages: portion.messages.length, events, objects: objects.length, undecodable };
+  return { name: portion.name, messages: portion.messages.length, events, objects: objects.length, ...seen };
 }
 
-/** Adds the message's events; returns how many each minute got, or undefined where the whole message cannot be read. */
-function addMessage(
-  parts: Map<number, MinutePart>,
-  fileName: string,
-  message: LogMessage,
-  payload: Uint8Array,
-): Map<number, number> | undefined {
-  const { columns, receivedAtMs, dead } = checkedBatch(payload, message.appendedAtMs);
-  if (columns.count === 0 && dead.length > 0) return undefined;
-  return addRows(parts, fileName, columns, receivedAtMs);
-}
-
+/** Adds the message's events; returns how many each minute got. */
 function addRows(
   parts: Map<number, MinutePart>,
   fileName: string,

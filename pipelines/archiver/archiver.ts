@@ -6,6 +6,7 @@ export interface ArchiverDependencies {
   archive: Archive;
   ledger: Ledger;
   payloadOf: PayloadOf;
+  rawRetentionMs?: number;
 }
 
 export interface ArchiverOptions {
@@ -26,6 +27,10 @@ export interface ArchivedPortion {
   objects: number;
   /** Messages that cannot be read as events; the stream makes dead letters of them. */
   undecodable: number;
+  /** Events that break the contract, of messages that can be read; likewise. */
+  leftOut: number;
+  /** Messages that came past the write API: they declare nothing. */
+  undeclared: number;
 }
 
 /**

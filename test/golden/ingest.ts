@@ -14,7 +14,7 @@ export async function ingest(
 ): Promise<void> {
   const { receivedAtMs } = step;
   if (step.kind === "message") {
-    const start = step.reason === "not-avro" ? "{}" : "\xc3\x01unknown!";
+    const start = { "not-avro": "Obj", "not-json": "{}", "unknown-schema": "\xc3\x01unknown!" }[step.reason];
     await log.append({ payload: Buffer.from(`${start}body`, "latin1"), events: 0, acceptedByMinute: new Map() });
     return;
   }

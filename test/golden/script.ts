@@ -9,7 +9,7 @@
  *       e3  v1  view  10:00:02  -> bad-event-type     refused: a dead letter with this reason
  *       *9 e v1 VIEW 10:00:02                   nine events e-1 to e-9
  *     smuggle at 10:00:06                       as send, but what breaks the contract is in the log all the same
- *     message unknown-schema at 10:00:07        bytes in the log that are no batch
+ *     message unknown-schema at 10:00:07        bytes in the log that are no batch; or not-avro, not-json
  *     pass                                      the stream takes what has come
  *     cells                                     every minute cell there must be: minute video type count [sum n] last time
  *       10:00  v1  VIEW  2  sum 500  last 10:00:02
@@ -27,9 +27,11 @@ export interface SentEvent {
   refused?: RejectionReason;
 }
 
+export type UndecodableReason = "unknown-schema" | "not-avro" | "not-json";
+
 export type Step =
   | { kind: "send"; receivedAtMs: number; checked: boolean; events: SentEvent[] }
-  | { kind: "message"; receivedAtMs: number; reason: "unknown-schema" | "not-avro" }
+  | { kind: "message"; receivedAtMs: number; reason: UndecodableReason }
   | { kind: "pass" };
 
 export interface GoldenCell {
@@ -69,6 +71,8 @@ export const goldenScripts = (): GoldenScript[] =>
     .filter((file) => file.endsWith(".golden"))
     .sort()
     .map((file) => parseScript(file.replace(".golden", ""), readFileSync(join(FOLDER, file), "utf8")));
+
+const UNDECODABLE: readonly UndecodableReason[] = ["unknown-schema", "not-avro", "not-json"];
 
 type Section = "cells" | "hours" | "days" | "totals" | "ledger" | Extract<Step, { kind: "send" }>;
 
@@ -121,8 +125,8 @@ class ScriptReader {
       const send = { kind: "send" as const, receivedAtMs, checked: first === "send", events: [] };
       this.script.steps.push(send);
       return send;
-    } else if (first === "message" && (second === "unknown-schema" || second === "not-avro")) {
-      this.script.steps.push({ kind: "message", reason: second, receivedAtMs: this.time(fourth) });
+    } else if (first === "message" && UNDECODABLE.some((each) => each === second)) {
+      this.script.steps.push({ kind: "message", reason: second as UndecodableReason, receivedAtMs: this.time(fourth) });
       this.script.deadLetters.push(`${second} -`);
     } else if (first === "cells" || first === "ledger") return first;
     else if (first === "hours" || first === "days" || first === "totals") {
