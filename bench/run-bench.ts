@@ -11,6 +11,7 @@ import * as flinkSustained from "./measurements/flink-sustained";
 import * as hotPath from "./measurements/hot-path";
 import * as idle from "./measurements/idle";
 import * as ingest from "./measurements/ingest";
+import * as messages from "./measurements/messages";
 import * as reads from "./measurements/reads";
 import * as skew from "./measurements/skew";
 import * as stream from "./measurements/stream";
@@ -20,6 +21,7 @@ import { type BenchReport, type MeasurementReport, machineInfo, REPORT_SCHEMA } 
 /** In the order they run. */
 export const MEASUREMENTS: readonly Measurement[] = [
   hotPath,
+  messages,
   direct,
   duckdb,
   stream,
