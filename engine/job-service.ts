@@ -6,6 +6,7 @@ import "./fixes/load";
 import { sdk } from "./fixes/sdk";
 import { FlinkError } from "./flink-rest";
 import { unaryCall } from "./grpc-call";
+import { jobOptionUrn } from "./option-urn";
 
 /** Pipeline options by their Java names (`parallelism`, `checkpointingInterval`). */
 export type PipelineOptions = Readonly<Record<string, string | number | boolean | readonly string[]>>;
@@ -42,7 +43,7 @@ export class JobService {
   /** Hands a graph over and starts it; resolves with the job service's id of the job. The graph must need no artifacts. */
   async submit(proto: PipelineProto, jobName: string, options: PipelineOptions): Promise<string> {
     const { Struct } = sdk.struct;
-    const named = Object.entries(options).map(([name, value]) => [optionUrn(name), value]);
+    const named = Object.entries(options).map(([name, value]) => [jobOptionUrn(name), value]);
     const pipelineOptions = Struct.fromJson(Object.fromEntries(named));
     const prepared = await this.call<import("apache-beam/proto/beam_job_api").PrepareJobResponse>(
       "prepare",
@@ -118,9 +119,6 @@ export class JobService {
     }
   }
 }
-
-const optionUrn = (name: string): string =>
-  `beam:option:${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}:v1`;
 
 function asFlinkError(what: string, endpoint: string, error: unknown): FlinkError {
   const { code, details } = error as grpc.ServiceError;

@@ -1,0 +1,34 @@
+import type { Pipeline } from "apache-beam/internal/pipeline";
+import type { PTransform as PTransformProto } from "apache-beam/proto/beam_runner_api";
+import { type PCollection, type Root, withName } from "../beam";
+import { sdk } from "../fixes/sdk";
+
+export interface ReadFromPubSubNatively {
+  /** `projects/P/subscriptions/S` */
+  readonly subscription: string;
+  /** The attribute that identifies a message: Dataflow drops repeats by it for ten minutes. */
+  readonly idLabel?: string;
+}
+
+/**
+ * Dataflow's own Pub/Sub source: payloads, with the time of their publication, and the watermark that the service derives. No other runner has it. It is
+ * a transform without parts that carries Beam's URN of the source, as Beam's SDKs for Python (io/iobase.py, Read.to_runner_api_parameter) and Go
+ * (io/pubsubio, Read) make it; Java's, expanded, has the same URN and payload around parts that Dataflow throws away, and in front of a
+ * function of Java's that would need Java's workers and their jars.
+ */
+export function readFromPubSubNatively(
+  root: Root,
+  name: string,
+  { subscription, idLabel }: ReadFromPubSubNatively,
+): PCollection<Uint8Array> {
+  const { FunctionSpec, IsBounded_Enum, PubSubReadPayload } = sdk.runnerApi;
+  const payload = PubSubReadPayload.create({ subscription, ...(idLabel !== undefined && { idAttribute: idLabel }) });
+  const read = (_root: Root, pipeline: Pipeline, transform: PTransformProto): PCollection<Uint8Array> => {
+    transform.spec = FunctionSpec.create({ urn: PUBSUB_READ, payload: PubSubReadPayload.toBinary(payload) });
+    const { UNBOUNDED } = IsBounded_Enum;
+    return pipeline.createPCollectionInternal(new sdk.requiredCoders.BytesCoder(), undefined, UNBOUNDED);
+  };
+  return root.apply(withName(name, read));
+}
+
+export const PUBSUB_READ = "beam:transform:pubsub_read:v1";
