@@ -4,7 +4,10 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseRfc3339 } from "../domain/event";
 import type { AuditReport } from "../io/ports";
 import { runAudit } from "../pipelines/audit/audit";
+import type { AuditRunner } from "../pipelines/audit/audit-graph";
 import { ConfigError, resolveConfig } from "./config";
+import type { Config } from "./config-schema";
+import { type DataflowFlags, dataflowFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
 import { allowedLatenessMs, type Deployment, openDeployment } from "./deployment/deployment";
 import { dueHours } from "./due-hours";
 
@@ -16,8 +19,8 @@ export const EXIT_EQUAL = 0;
 export const EXIT_DIFFERENCES = 3;
 export const EXIT_NOT_COMPARABLE = 4;
 
-interface AuditFlags {
-  runner: "direct" | "flink";
+interface AuditFlags extends DataflowFlags {
+  runner: "direct" | "flink" | "dataflow";
   from?: number;
   to?: number;
   repair?: boolean;
@@ -27,8 +30,7 @@ interface AuditFlags {
 }
 
 export function register(program: Command): void {
-  program
-    .command("audit")
+  dataflowFlags(program.command("audit"))
     .description("recount from the raw archive by another path and compare with every stored counter")
     .option("--from <time>", "RFC 3339, whole minutes; default: the first minute there is", time)
     .option("--to <time>", "RFC 3339, exclusive; default: behind the last minute there is", time)
@@ -38,7 +40,11 @@ export function register(program: Command): void {
     )
     .option("--daily", "the same over all that the archive keeps")
     .option("--repair", "apply the archive's numbers where they differ")
-    .addOption(new Option("--runner <runner>", "where the audit runs").choices(["direct", "flink"]).default("direct"))
+    .addOption(
+      new Option("--runner <runner>", "where the audit runs")
+        .choices(["direct", "flink", "dataflow"])
+        .default("direct"),
+    )
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .option("--json", "print the report as JSON")
@@ -47,7 +53,7 @@ export function register(program: Command): void {
       "\nExit status: 0 equal (or repaired), 3 differences left, 4 something could not be compared.",
     )
     .action(async (flags: AuditFlags, command: Command) => {
-      const config = resolveConfig(command);
+      const config = withDataflowFlags(resolveConfig(command), flags);
       const deployment = await openDeployment(config);
       try {
         const codes: number[] = [];
@@ -77,8 +83,7 @@ async function asked({ archive, state, config }: Deployment, flags: AuditFlags):
 
 async function auditRange(deployment: Deployment, range: AskedRange, flags: AuditFlags): Promise<number> {
   const { config } = deployment;
-  const runner =
-    flags.runner === "flink" ? await (await import("./flink/audit-job.js")).flinkAuditRunner(config) : undefined;
+  const runner = await auditRunner(config, flags);
   const report = await runAudit(
     { ...deployment, ...(runner && { runner }), clock: Date.now },
     { ...range, repair: flags.repair ?? false, allowedLatenessMs: allowedLatenessMs(config) },
@@ -88,6 +93,12 @@ async function auditRange(deployment: Deployment, range: AskedRange, flags: Audi
     flags.json === true ? `${JSON.stringify(shown(report), null, 2)}\n` : `${table(report)}report: ${file}\n`,
   );
   return exitCode(report);
+}
+
+async function auditRunner(config: Config, { runner }: AuditFlags): Promise<AuditRunner | undefined> {
+  if (runner === "flink") return (await import("./flink/audit-job.js")).flinkAuditRunner(config);
+  if (runner === "dataflow") return (await import("./dataflow/audit-job.js")).dataflowAuditRunner(config);
+  return undefined;
 }
 
 export function exitCode({ outcome }: AuditReport): number {

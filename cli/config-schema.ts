@@ -95,6 +95,7 @@ export const configSchema = z
     /** The streaming job on a cluster. */
     job: z
       .strictObject({
+        runner: z.enum(["flink", "dataflow"]).default("flink").describe("whose jobs `pipeline list` and others mean"),
         name: z
           .string()
           .regex(/^[a-z][a-z0-9-]{0,60}$/)
@@ -125,6 +126,26 @@ export const configSchema = z
         checkpointTimeoutMs: count(1_000, 3_600_000, 60_000),
         maxBundleElements: count(1, 100_000, 200),
         maxBundleMs: count(1, 60_000, 200),
+      })
+      .prefault({}),
+    dataflow: z
+      .strictObject({
+        region: text().describe("where jobs run, such as europe-west1"),
+        tempLocation: text().describe("gs://BUCKET/FOLDER: staged graphs, and what the service keeps while a job runs"),
+        image: text().describe("of the workers: HOST/PROJECT/REPOSITORY/NAME, with :TAG or better @sha256:DIGEST"),
+        serviceAccount: text().describe("of the workers; empty: the project's default one of Compute Engine"),
+        network: text().describe("empty: default"),
+        subnetwork: text().describe("regions/REGION/subnetworks/NAME, or its full URL"),
+        publicIps: z.boolean().default(true).describe("false needs Private Google Access in the subnetwork"),
+        machineType: text().describe("empty: the service's choice"),
+        numWorkers: count(0, 10_000, 0).describe("to begin with; 0: the service's choice"),
+        maxWorkers: count(0, 10_000, 0).describe("0: the service's choice"),
+        diskSizeGb: count(0, 65_536, 0).describe("of a worker; 0: the service's choice"),
+        kmsKey: text().describe("projects/P/locations/L/keyRings/R/cryptoKeys/K; empty: Google's keys"),
+        labels: z.record(z.string(), z.string()).default({}).describe("of jobs"),
+        serviceOptions: z.array(z.string()).default([]).describe("as gcloud's --dataflow-service-options"),
+        experiments: z.array(z.string()).default([]).describe("added to those that every job has"),
+        endpoint: text().describe("http://host:port of a fake of Google's REST APIs; empty: Google"),
       })
       .prefault({}),
     retention: z.strictObject({ rawDays: count(1, 36_500, 30).describe("older events are too-old") }).prefault({}),

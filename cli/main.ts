@@ -33,6 +33,8 @@ const CLEAR = new Set([
   "StreamIdentityError",
   "LogFullError",
   "FlinkError",
+  "DataflowError",
+  "PreflightError",
 ]);
 
 const { version } = JSON.parse(readFileSync(join(__dirname, "..", "..", "package.json"), "utf8")) as {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { registerJobs } from "./flink/jobs";
+import { registerJobs } from "./job-commands";
 import { registerStream } from "./stream-command";
 
 export function register(program: Command): void {

@@ -3,12 +3,13 @@ import { MINUTE_MS } from "../domain/event";
 import { type BoundedResult, runBoundedStream } from "../pipelines/bounded/bounded-stream";
 import { ConfigError, resolveConfig } from "./config";
 import type { Config } from "./config-schema";
+import { type DataflowFlags, dataflowFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
 import { boundedCounting } from "./deployment/bounded-counting";
 import { openDeployment } from "./deployment/deployment";
 import { wholeMinute } from "./whole-minute";
 
-interface StreamFlags {
-  runner: "direct" | "flink";
+interface StreamFlags extends DataflowFlags {
+  runner: "direct" | "flink" | "dataflow";
   from?: number;
   to?: number;
   takeOverFrom?: number;
@@ -24,22 +25,23 @@ interface StreamFlags {
 const END_OF_TIME_MS = Date.UTC(10_000, 0, 1);
 
 export function registerStream(pipeline: Command): void {
-  pipeline
-    .command("stream")
-    .description("direct: count a range of the archive in one bounded run; flink: submit the streaming job")
-    .addOption(new Option("--runner <runner>", "where it runs").choices(["direct", "flink"]).default("direct"))
+  dataflowFlags(pipeline.command("stream"))
+    .description("direct: count a range of the archive in one bounded run; flink, dataflow: submit the streaming job")
+    .addOption(
+      new Option("--runner <runner>", "where it runs").choices(["direct", "flink", "dataflow"]).default("direct"),
+    )
     .option("--from <time>", "direct: RFC 3339, a whole minute; default: the first there is", wholeMinute)
     .option(
       "--to <time>",
       "direct: RFC 3339, a whole minute, exclusive; default: behind the last there is",
       wholeMinute,
     )
-    .option("--take-over-from <time>", "flink: the job owns the minutes from this one on (no savepoint)", wholeMinute)
+    .option("--take-over-from <time>", "flink, dataflow: the job owns the minutes from this one on", wholeMinute)
     .option("--from-savepoint <path>", "flink: resume where this savepoint was taken")
     .addOption(new Option("--log <kind>", "the log").choices(["kafka", "pubsub"]))
     .option("--topic <name>", "the log's topic")
     .option("--subscription <name>", "the stream's Pub/Sub subscription")
-    .option("--dry-run", "flink: submit nothing; with --json print what would be")
+    .option("--dry-run", "submit nothing; with --json print what would be")
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .option("--json", "print JSON")
@@ -47,7 +49,8 @@ export function registerStream(pipeline: Command): void {
     .action(async (flags: StreamFlags, command: Command) => {
       const config = resolveConfig(command);
       if (flags.runner === "direct") await countRange(config, flags);
-      else await submit(config, flags);
+      else if (flags.runner === "flink") await submitToFlink(config, flags);
+      else await submitToDataflow(withDataflowFlags(config, flags), flags);
     });
 }
 
@@ -75,7 +78,7 @@ function withFlags(config: Config, { log, topic, subscription, takeOverFrom }: S
   };
 }
 
-async function submit(given: Config, flags: StreamFlags): Promise<void> {
+async function submitToFlink(given: Config, flags: StreamFlags): Promise<void> {
   const config = withFlags(given, flags);
   if (config.log.kind === "embedded")
     throw new ConfigError("a job on Flink reads Kafka or Pub/Sub: set log.kind or --log");
@@ -89,6 +92,20 @@ async function submit(given: Config, flags: StreamFlags): Promise<void> {
     return;
   }
   const job = await submitStreamJob(config, fromSavepoint);
+  process.stdout.write(json === true ? `${JSON.stringify(job)}\n` : `job ${job.jobId} (${job.name}) is running\n`);
+}
+
+async function submitToDataflow(given: Config, flags: StreamFlags): Promise<void> {
+  const config = withFlags(given, flags);
+  const { fromSavepoint, dryRun, json } = flags;
+  if (fromSavepoint !== undefined) throw new ConfigError("savepoints are Flink's; on Dataflow: pipeline update");
+  const { submitStreamJob, describedStreamJob } = await import("./dataflow/submit-stream.js");
+  if (dryRun === true) {
+    const described = await describedStreamJob(config);
+    process.stdout.write(`${JSON.stringify(described, null, json === true ? 0 : 2)}\n`);
+    return;
+  }
+  const job = await submitStreamJob(config, Date.now);
   process.stdout.write(json === true ? `${JSON.stringify(job)}\n` : `job ${job.jobId} (${job.name}) is running\n`);
 }
 

@@ -19,32 +19,19 @@ export interface BootSettings {
 /** The variable that holds BootSettings. */
 export const bootVariable = "BEAM_WORKER_SETTINGS";
 
-/** Starts this program once more, with these flags; resolves with its exit status, and ends it when `stop` is aborted. */
-export type StartSibling = (args: readonly string[], stop: AbortSignal) => Promise<number>;
-
-/** The flag of a worker that another of its container has started. */
-const SIBLING_FLAG = "sibling";
-
 /**
  * Boots a worker by Beam's container contract: `--id` and `--provision_endpoint`, or `--control_endpoint` where the runner has no provisioning service;
- * other flags are ignored. The modules of the graph come with its pipeline options, and so do settings, of which those in `settingsJson` win.
- * Where the runner wants several workers of one container, it names the others (sibling_worker_ids): each is started as a process of its own.
- * Resolves when all have ended in order; rejects on any error of any of them, as a container that is started again has all of them.
+ * other flags are ignored. The modules of the graph come with its pipeline options, and so do
+ * settings, of which those in `settingsJson` win one by one. Resolves when the worker has ended in order; rejects on any error.
  */
-export async function boot(
-  args: readonly string[],
-  settingsJson: string | undefined,
-  startSibling: StartSibling,
-): Promise<void> {
+export async function boot(args: readonly string[], settingsJson: string | undefined): Promise<void> {
   const flags = parseFlags(args);
   const workerId = flags.get("id");
   if (!workerId) throw new Error("--id is missing");
   const log = workerLog({ workerId });
   routeConsole(log);
-  const given = JSON.parse(settingsJson ?? "{}") as BootSettings;
-  const provisioned = await provision(workerId, flags);
-  const { controlEndpoint, modules } = provisioned;
-  const settings: BootSettings = { ...provisioned.settings, ...given };
+  const { controlEndpoint, modules, optionsJson } = await provision(workerId, flags);
+  const settings: BootSettings = { ...bootSettings(optionsJson), ...bootSettings(settingsJson ?? "{}") };
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
   const session: WorkerSettings = {
@@ -58,27 +45,10 @@ export async function boot(
     keepaliveMs: settings.keepaliveMs ?? 30_000,
     maxBundleMs: settings.maxBundleMs ?? 600_000,
   };
-  const siblings = flags.has(SIBLING_FLAG) ? [] : provisioned.siblings.filter((id) => id !== workerId);
-  try {
-    await Promise.all([
-      runWorker(session, { log, stop: stop.signal }),
-      ...siblings.map((id) => runSibling(id, flags, startSibling, stop.signal)),
-    ]);
-  } finally {
-    stop.abort();
-  }
+  await runWorker(session, { log, stop: stop.signal });
 }
 
-async function runSibling(
-  id: string,
-  flags: ReadonlyMap<string, string>,
-  start: StartSibling,
-  stop: AbortSignal,
-): Promise<void> {
-  const own = [...flags].filter(([name]) => name !== "id").map(([name, value]) => `--${name}=${value}`);
-  const status = await start([`--id=${id}`, ...own, `--${SIBLING_FLAG}=true`], stop);
-  if (status !== 0 && !stop.aborted) throw new Error(`sibling worker ${id} ended with status ${status}`);
-}
+const bootSettings = (json: string): BootSettings => JSON.parse(json) as BootSettings;
 
 /** `--name=value` and `--name value`; Prism quotes its values. */
 function parseFlags(args: readonly string[]): Map<string, string> {
@@ -92,30 +62,23 @@ function parseFlags(args: readonly string[]): Map<string, string> {
   return flags;
 }
 
-interface Provisioned {
-  readonly controlEndpoint: string;
-  readonly modules: string[];
-  readonly settings: BootSettings;
-  readonly siblings: readonly string[];
-}
-
-async function provision(workerId: string, flags: ReadonlyMap<string, string>): Promise<Provisioned> {
+async function provision(
+  workerId: string,
+  flags: ReadonlyMap<string, string>,
+): Promise<{ controlEndpoint: string; modules: string[]; optionsJson: string }> {
   const endpoint = flags.get("provision_endpoint");
   const given = flags.get("control_endpoint");
   if (!endpoint) {
     if (!given) throw new Error("neither --provision_endpoint nor --control_endpoint is given");
-    return { controlEndpoint: address(given), modules: [], settings: {}, siblings: [] };
+    return { controlEndpoint: address(given), modules: [], optionsJson: "{}" };
   }
   const { info } = await provisionInfo(address(endpoint), workerId);
   const controlEndpoint = info?.controlEndpoint?.url ?? given;
   if (controlEndpoint === undefined) throw new Error("the provisioning service names no control endpoint");
   const options = info?.pipelineOptions === undefined ? {} : asObject(sdk.struct.Struct.toJson(info.pipelineOptions));
-  return {
-    controlEndpoint: address(controlEndpoint),
-    modules: (bootOptionValue(options, modulesOption) ?? []) as string[],
-    settings: JSON.parse(String(bootOptionValue(options, bootOption) ?? "{}")) as BootSettings,
-    siblings: info?.siblingWorkerIds ?? [],
-  };
+  const modules = (bootOptionValue(options, modulesOption) ?? []) as string[];
+  const optionsJson = String(bootOptionValue(options, bootOption) ?? "{}");
+  return { controlEndpoint: address(controlEndpoint), modules, optionsJson };
 }
 
 async function provisionInfo(endpoint: string, workerId: string): Promise<GetProvisionInfoResponse> {

@@ -1,74 +1,54 @@
-import { type Command, InvalidArgumentError } from "commander";
-import { resolveConfig } from "../config";
+import { InvalidArgumentError } from "commander";
+import type { Config } from "../config-schema";
+import type { JobFamily } from "../job-family";
 
-interface JobFlags {
-  json?: boolean;
-  directory?: string;
-  stop?: boolean;
-  deadline: number;
-}
+const DEFAULT_DEADLINE_MS = 300_000;
 
-const DEFAULT_DEADLINE_S = 300;
-
-/** `pipeline list|cancel|savepoint|resume`: jobs of the Flink cluster named in the configuration. */
-export function registerJobs(pipeline: Command): void {
-  located(pipeline.command("list").description("jobs of the cluster, newest first")).action(list);
-  located(pipeline.command("cancel").description("end a job without a savepoint"))
-    .argument("<job>", "id or name of a job that runs")
-    .action(cancel);
-  located(pipeline.command("savepoint").description("write a savepoint of a job, and stop it with --stop"))
-    .argument("<job>", "id or name of a job that runs")
-    .option("--stop", "stop the job behind the savepoint; `pipeline resume` goes on from it")
-    .option("--directory <path>", "where the cluster writes it (default: its own setting)")
-    .option("--deadline <seconds>", "how long it may take", seconds, DEFAULT_DEADLINE_S)
-    .action(savepoint);
-  located(pipeline.command("resume").description("submit the streaming job from a savepoint"))
-    .argument("<savepoint>", "path that `pipeline savepoint` printed")
-    .action(resume);
-}
-
-const located = (command: Command) =>
-  command
-    .option("--data <dir>", "data folder of the deployment")
-    .option("--config <file>", "configuration file")
-    .option("--json", "print JSON");
-
-async function cluster(command: Command) {
+async function cluster({ flink }: Config) {
   const { FlinkRest } = await import("../../engine/index.js");
-  return new FlinkRest(resolveConfig(command).flink.restUrl);
+  return new FlinkRest(flink.restUrl);
 }
 
-async function list({ json }: JobFlags, command: Command): Promise<void> {
-  const jobs = await (await cluster(command)).jobs();
-  if (json === true) process.stdout.write(`${JSON.stringify(jobs)}\n`);
-  else
-    for (const { jobId, name, state, startedAtMs } of jobs)
-      process.stdout.write(`${jobId}  ${state.padEnd(10)}  ${new Date(startedAtMs).toISOString()}  ${name}\n`);
+/** Jobs of the Flink cluster named in the configuration. */
+export const flinkJobs: JobFamily = {
+  async list(config) {
+    return (await cluster(config)).jobs();
+  },
+
+  async status(config, job) {
+    const rest = await cluster(config);
+    const jobId = await knownJob(rest, job);
+    const { vertices, ...details } = await rest.job(jobId);
+    const [checkpoints, exceptions] = [await rest.checkpoints(jobId), await rest.exceptions(jobId)];
+    const messages = exceptions.map(({ atMs, name, stackTrace }) => ({
+      at: new Date(atMs).toISOString(),
+      importance: "error",
+      text: `${name}: ${stackTrace.split("\n")[0]}`,
+    }));
+    return { ...details, tasks: vertices, checkpoints, messages };
+  },
+
+  async cancel(config, job) {
+    const rest = await cluster(config);
+    const jobId = await runningJob(rest, job);
+    await rest.cancel(jobId);
+    return { jobId, state: await rest.awaitState(jobId, (seen) => FINAL.has(seen), DEFAULT_DEADLINE_MS) };
+  },
+};
+
+export interface SavepointOptions {
+  stop: boolean;
+  directory: string | undefined;
+  deadlineMs: number;
 }
 
-async function cancel(job: string, { json }: JobFlags, command: Command): Promise<void> {
-  const rest = await cluster(command);
+/** Writes a savepoint, and stops the job with `stop`. */
+export async function savepoint(config: Config, job: string, { stop, directory, deadlineMs }: SavepointOptions) {
+  const rest = await cluster(config);
   const jobId = await runningJob(rest, job);
-  await rest.cancel(jobId);
-  const state = await rest.awaitState(jobId, (seen) => FINAL.has(seen), DEFAULT_DEADLINE_S * 1000);
-  process.stdout.write(json === true ? `${JSON.stringify({ jobId, state })}\n` : `job ${jobId} is ${state}\n`);
-}
-
-async function savepoint(job: string, flags: JobFlags, command: Command): Promise<void> {
-  const rest = await cluster(command);
-  const jobId = await runningJob(rest, job);
-  const options = {
-    deadlineMs: flags.deadline * 1000,
-    ...(flags.directory === undefined ? {} : { directory: flags.directory }),
-  };
-  const path = await (flags.stop === true ? rest.stopWithSavepoint(jobId, options) : rest.savepoint(jobId, options));
-  process.stdout.write(flags.json === true ? `${JSON.stringify({ jobId, savepoint: path })}\n` : `${path}\n`);
-}
-
-async function resume(path: string, { json }: JobFlags, command: Command): Promise<void> {
-  const { submitStreamJob } = await import("./submit-stream.js");
-  const job = await submitStreamJob(resolveConfig(command), path);
-  process.stdout.write(json === true ? `${JSON.stringify(job)}\n` : `job ${job.jobId} (${job.name}) is running\n`);
+  const options = { deadlineMs, ...(directory === undefined ? {} : { directory }) };
+  const path = await (stop ? rest.stopWithSavepoint(jobId, options) : rest.savepoint(jobId, options));
+  return { jobId, savepoint: path };
 }
 
 const FINAL = new Set<string>(["FINISHED", "FAILED", "CANCELED"]);
@@ -87,8 +67,9 @@ async function runningJob(rest: Rest, asked: string): Promise<string> {
   );
 }
 
-function seconds(text: string): number {
-  const number = Number(text);
-  if (!Number.isFinite(number) || number <= 0) throw new InvalidArgumentError("a number of seconds is wanted");
-  return number;
+/** Of several of one name, the last that was started. */
+async function knownJob(rest: Rest, asked: string): Promise<string> {
+  const found = (await rest.jobs()).find(({ jobId, name }) => jobId === asked || name === asked);
+  if (found !== undefined) return found.jobId;
+  throw new InvalidArgumentError(`the cluster knows no job ${asked}`);
 }

@@ -2,11 +2,10 @@ import { MINUTE_MS } from "../../domain/event";
 import { FlinkRunner } from "../../engine";
 import { startGroupAt } from "../../io/kafka/topics";
 import type { Config } from "../config-schema";
-import { streamGroup, streamJobProto, streamSubmission } from "./stream-job";
+import { READ_BEFORE_MS, streamGroup } from "../stream-graph";
+import { streamJobProto, streamSubmission } from "./stream-job";
 
 const RUNNING_DEADLINE_MS = 300_000;
-/** An event may be dated this far ahead of its receipt, and clocks differ: what belongs to a minute was appended after this before it. */
-const READ_BEFORE_MS = 10 * MINUTE_MS;
 
 /** Submits the streaming job and waits until it runs. Rejects with FlinkError; nothing runs then, unless it says so. */
 export async function submitStreamJob(

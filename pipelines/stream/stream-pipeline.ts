@@ -1,4 +1,5 @@
 import { type PCollection, type Root, readFromKafka, readFromPubSub } from "../../engine";
+import { readFromPubSubNatively } from "../../engine/dataflow";
 import type { BatchMessage } from "../../transforms/elements";
 import { messagesOfKafka, messagesOfPubSub } from "../../transforms/messages-of-log";
 import { resolveReferences } from "../../transforms/resolve-references";
@@ -7,11 +8,13 @@ import { type CountingOptions, countingGraph } from "../counting-graph";
 /** Where the stream reads from. Topic and subscription must exist when the job is submitted. */
 export type StreamSource =
   | { kind: "kafka"; brokers: string; topic: string; group: string; startReadTimeMs?: number }
-  | { kind: "pubsub"; subscription: string; idAttribute: string };
+  | { kind: "pubsub"; subscription: string; idAttribute: string }
+  /** Read by Dataflow itself: the same payloads, without an expansion service, and on no other runner. */
+  | { kind: "dataflow-pubsub"; subscription: string; idAttribute: string };
 
 export interface StreamPipelineOptions {
   source: StreamSource;
-  /** `host:port` of the Java expansion service that gives the source. */
+  /** `host:port` of the Java expansion service that gives the source; not asked for Dataflow's own. */
   expansionService: string;
   counting: CountingOptions & Required<Pick<CountingOptions, "windowing">>;
 }
@@ -29,6 +32,10 @@ export async function streamPipeline(root: Root, options: StreamPipelineOptions)
  */
 async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCollection<BatchMessage>> {
   const { source, expansionService } = options;
+  if (source.kind === "dataflow-pubsub") {
+    const { subscription, idAttribute } = source;
+    return messagesOfPubSub(readFromPubSubNatively(root, "ReadPubSub", { subscription, idLabel: idAttribute }));
+  }
   if (source.kind === "pubsub") {
     const { subscription, idAttribute } = source;
     const read = { expansionService, source: { subscription }, idLabel: idAttribute, withAttributes: false };

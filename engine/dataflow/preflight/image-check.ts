@@ -1,0 +1,62 @@
+import { DataflowError } from "../dataflow-error";
+import type { GoogleRest, Json } from "../google-rest";
+import { type Check, isKind } from "./check";
+
+/** Manifests that registries keep: lists of platforms, and of one (https://github.com/opencontainers/image-spec). */
+const MANIFESTS = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ");
+const TITLE = "org.opencontainers.image.title";
+const VERSION = "org.opencontainers.image.version";
+const REFERENCE = /^([a-z0-9.-]+\.[a-z]+)\/([a-z0-9._/-]+?)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/;
+
+/** Whether the image is in its registry, for machines of Dataflow, and is ours, of this version: another one has other functions. */
+export const image: Check = async ({ rest, wanted }) => {
+  const { reference, title, version, mend } = wanted.image;
+  try {
+    const labels = await imageLabels(rest, reference);
+    if (labels === undefined) return [{ what: `image ${reference} has no linux/amd64`, mend }];
+    if (labels[TITLE] !== title) {
+      const is = labels[TITLE] === undefined ? `has no label ${TITLE}` : `is ${labels[TITLE]}`;
+      return [{ what: `image ${reference} does not hold our module: it ${is}, not ${title}`, mend }];
+    }
+    if (labels[VERSION] !== version) {
+      return [
+        { what: `image ${reference} is ${title} ${labels[VERSION] ?? "(no version)"}, this is ${version}`, mend },
+      ];
+    }
+    return [];
+  } catch (error) {
+    if (isKind(error, "not-found")) return [{ what: `image ${reference} does not exist`, mend }];
+    if (isKind(error, "refused")) return [{ what: (error as Error).message, mend }];
+    throw error;
+  }
+};
+
+/** The labels of an image's configuration; undefined when it is not for linux/amd64. Rejects with DataflowError. */
+export async function imageLabels(rest: GoogleRest, reference: string): Promise<Record<string, string> | undefined> {
+  const [, host, name, tag, digest] = REFERENCE.exec(reference) ?? [];
+  if (host === undefined || name === undefined) {
+    throw new DataflowError(`"${reference}" is no HOST/PROJECT/REPOSITORY/NAME:TAG of an image`, "refused");
+  }
+  const base = `https://${host}/v2/${name}`;
+  const manifest = async (which: string): Promise<Json> =>
+    rest.json({ url: `${base}/manifests/${which}`, headers: { accept: MANIFESTS } });
+  let found = await manifest(digest ?? tag ?? "latest");
+  if (Array.isArray(found.manifests)) {
+    const platforms = found.manifests as readonly Json[];
+    const ours = platforms.find(({ platform }) => isOurs(platform as Json | undefined));
+    if (ours === undefined) return undefined;
+    found = await manifest(String(ours.digest));
+  }
+  const { digest: configDigest } = found.config as Json;
+  const configuration = await rest.json({ url: `${base}/blobs/${String(configDigest)}` });
+  if (!isOurs(configuration)) return undefined;
+  const { config } = configuration as { config?: { Labels?: Record<string, string> | null } };
+  return config?.Labels ?? {};
+}
+
+const isOurs = (platform: Json | undefined): boolean => platform?.os === "linux" && platform.architecture === "amd64";

@@ -1,0 +1,82 @@
+/** Checks of what the job reads and writes. */
+import type { Json } from "../google-rest";
+import { type Check, isKind, type Missing } from "./check";
+
+const BUCKET_PERMISSIONS = ["storage.objects.create", "storage.objects.get", "storage.objects.list"];
+
+export const buckets: Check = async ({ rest, wanted }) => {
+  const { project, region } = wanted;
+  const one = async (bucket: string): Promise<Missing[]> => {
+    const query = new URLSearchParams(BUCKET_PERMISSIONS.map((each): [string, string] => ["permissions", each]));
+    try {
+      const url = `https://storage.googleapis.com/storage/v1/b/${bucket}/iam/testPermissions?${query}`;
+      const granted = new Set(((await rest.json({ url })).permissions ?? []) as readonly string[]);
+      const lacking = BUCKET_PERMISSIONS.filter((permission) => !granted.has(permission));
+      if (lacking.length === 0) return [];
+      const member = `--member="user:$(gcloud config get account)"`;
+      const mend = `gcloud storage buckets add-iam-policy-binding gs://${bucket} ${member} --role=roles/storage.objectAdmin`;
+      return [{ what: `the caller lacks ${lacking.join(", ")} on gs://${bucket}`, mend }];
+    } catch (error) {
+      if (!isKind(error, "not-found")) throw error;
+      const mend = `gcloud storage buckets create gs://${bucket} --project=${project} --location=${region} --uniform-bucket-level-access`;
+      return [{ what: `bucket gs://${bucket} does not exist`, mend }];
+    }
+  };
+  return (await Promise.all(wanted.buckets.map(one))).flat();
+};
+
+export const subscriptions: Check = async ({ rest, wanted }) => {
+  const one = async ({ name, mend, keptSeconds }: (typeof wanted.subscriptions)[number]): Promise<Missing[]> => {
+    try {
+      const found = await rest.json({ url: `https://pubsub.googleapis.com/v1/${name}` });
+      if (found.topic === "_deleted-topic_" || found.detached === true) {
+        return [{ what: `${name} has lost its topic: delete it, and make it again`, mend }];
+      }
+      const kept = keptFor(found);
+      if (kept >= keptSeconds) return [];
+      const [, project, , short] = name.split("/");
+      return [
+        {
+          what: `${name} keeps acknowledged messages for ${kept} s; the job has to read back ${keptSeconds} s`,
+          mend: `gcloud pubsub subscriptions update ${short} --project=${project} --retain-acked-messages --message-retention-duration=7d`,
+        },
+      ];
+    } catch (error) {
+      if (!isKind(error, "not-found")) throw error;
+      return [{ what: `${name} does not exist`, mend }];
+    }
+  };
+  return (await Promise.all(wanted.subscriptions.map(one))).flat();
+};
+
+/** Seconds that a message can be read again after its acknowledgement: the subscription's own, or its topic's retention. */
+function keptFor(subscription: Json): number {
+  const seconds = (value: unknown): number => (typeof value === "string" ? Number.parseFloat(value) : 0);
+  const own = subscription.retainAckedMessages === true ? seconds(subscription.messageRetentionDuration) : 0;
+  return Math.max(own, seconds(subscription.topicMessageRetentionDuration));
+}
+
+export const tables: Check = async ({ rest, wanted }) => {
+  const exists = async (name: string, view: string): Promise<boolean> => {
+    try {
+      await rest.json({ url: `https://bigtableadmin.googleapis.com/v2/${name}${view}` });
+      return true;
+    } catch (error) {
+      if (isKind(error, "not-found")) return false;
+      throw error;
+    }
+  };
+  const one = async ({ instance, names, mend }: (typeof wanted.tables)[number]): Promise<Missing[]> => {
+    if (!(await exists(instance, ""))) {
+      const [, project, , id] = instance.split("/");
+      const cluster = `--cluster-config=id=${id}-1,zone=${wanted.region}-b,nodes=1`;
+      const create = `gcloud bigtable instances create ${id} --project=${project} --display-name=${id} ${cluster}`;
+      return [{ what: `Bigtable ${instance} does not exist`, mend: `${create} && ${mend}` }];
+    }
+    const there = await Promise.all(names.map((name) => exists(name, "?view=NAME_ONLY")));
+    return names
+      .filter((_name, at) => there[at] === false)
+      .map((name) => ({ what: `Bigtable table ${name} does not exist`, mend }));
+  };
+  return (await Promise.all(wanted.tables.map(one))).flat();
+};
