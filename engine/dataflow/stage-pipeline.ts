@@ -2,7 +2,6 @@ import { DataflowError, kindOfStatus } from "./dataflow-error";
 import type { GoogleRest } from "./google-rest";
 
 const UPLOAD_DEADLINE_MS = 180_000;
-const TOKEN_KNOWN_GOOD_MS = 5 * 60_000;
 
 /**
  * Writes the graph to `gs://BUCKET/NAME`, through Google's client: checksummed, and tried again, as the name belongs to the content alone.
@@ -14,7 +13,8 @@ export async function stagePipeline(rest: GoogleRest, url: string, content: Uint
   const { IdempotencyStrategy, Storage } = await import("@google-cloud/storage");
   const { OAuth2Client } = await import("google-auth-library");
   const authClient = new OAuth2Client();
-  authClient.setCredentials({ access_token: await rest.token(), expiry_date: Date.now() + TOKEN_KNOWN_GOOD_MS });
+  // Without its time of expiry: the library refreshes what has less than five minutes left, and this one it cannot.
+  authClient.setCredentials({ access_token: await rest.token() });
   const storage = new Storage({
     authClient,
     ...(rest.endpoint === undefined ? {} : { apiEndpoint: rest.endpoint, useAuthWithCustomEndpoint: true }),
