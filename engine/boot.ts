@@ -4,6 +4,7 @@ import { bootOption, bootOptionValue, modulesOption } from "./boot-options";
 import "./fixes/load";
 import { sdk } from "./fixes/sdk";
 import { unaryCall } from "./grpc-call";
+import { runSiblings } from "./sibling-workers";
 import { routeConsole, workerLog } from "./worker-log";
 import { runWorker, type WorkerSettings } from "./worker-session";
 
@@ -19,10 +20,14 @@ export interface BootSettings {
 /** The variable that holds BootSettings. */
 export const bootVariable = "BEAM_WORKER_SETTINGS";
 
+/** More processes than cores of any machine a runner starts containers on. */
+const maxSiblings = 512;
+
 /**
  * Boots a worker by Beam's container contract: `--id` and `--provision_endpoint`, or `--control_endpoint` where the runner has no provisioning service;
  * other flags are ignored. The modules of the graph come with its pipeline options, and so do
- * settings, of which those in `settingsJson` win one by one. Resolves when the worker has ended in order; rejects on any error.
+ * settings, of which those in `settingsJson` win one by one. Sibling workers that the runner names there are started too. Resolves when every worker has ended
+ * in order; rejects on any error of any: the runner replaces the whole container then.
  */
 export async function boot(args: readonly string[], settingsJson: string | undefined): Promise<void> {
   const flags = parseFlags(args);
@@ -30,22 +35,27 @@ export async function boot(args: readonly string[], settingsJson: string | undef
   if (!workerId) throw new Error("--id is missing");
   const log = workerLog({ workerId });
   routeConsole(log);
-  const { controlEndpoint, modules, optionsJson } = await provision(workerId, flags);
+  const { controlEndpoint, modules, optionsJson, siblingIds } = await provision(workerId, flags);
   const settings: BootSettings = { ...bootSettings(optionsJson), ...bootSettings(settingsJson ?? "{}") };
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
+  const stopGraceMs = settings.stopGraceMs ?? 5_000;
   const session: WorkerSettings = {
     workerId,
     controlEndpoint,
     modules,
     workerModule: settings.workerModule,
     workerSettings: settings.workerSettings,
-    stopGraceMs: settings.stopGraceMs ?? 5_000,
+    stopGraceMs,
     connectTimeoutMs: 30_000,
     keepaliveMs: settings.keepaliveMs ?? 30_000,
     maxBundleMs: settings.maxBundleMs ?? 600_000,
   };
-  await runWorker(session, { log, stop: stop.signal });
+  const siblings = siblingIds.map((id) => ({ ...session, workerId: id }));
+  await Promise.all([
+    runWorker(session, { log, stop: stop.signal }),
+    runSiblings(siblings, { log, stop: stop.signal, killAfterMs: stopGraceMs + 5_000 }),
+  ]);
 }
 
 const bootSettings = (json: string): BootSettings => JSON.parse(json) as BootSettings;
@@ -62,15 +72,19 @@ function parseFlags(args: readonly string[]): Map<string, string> {
   return flags;
 }
 
-async function provision(
-  workerId: string,
-  flags: ReadonlyMap<string, string>,
-): Promise<{ controlEndpoint: string; modules: string[]; optionsJson: string }> {
+interface Provision {
+  readonly controlEndpoint: string;
+  readonly modules: readonly string[];
+  readonly optionsJson: string;
+  readonly siblingIds: readonly string[];
+}
+
+async function provision(workerId: string, flags: ReadonlyMap<string, string>): Promise<Provision> {
   const endpoint = flags.get("provision_endpoint");
   const given = flags.get("control_endpoint");
   if (!endpoint) {
     if (!given) throw new Error("neither --provision_endpoint nor --control_endpoint is given");
-    return { controlEndpoint: address(given), modules: [], optionsJson: "{}" };
+    return { controlEndpoint: address(given), modules: [], optionsJson: "{}", siblingIds: [] };
   }
   const { info } = await provisionInfo(address(endpoint), workerId);
   const controlEndpoint = info?.controlEndpoint?.url ?? given;
@@ -78,7 +92,17 @@ async function provision(
   const options = info?.pipelineOptions === undefined ? {} : asObject(sdk.struct.Struct.toJson(info.pipelineOptions));
   const modules = (bootOptionValue(options, modulesOption) ?? []) as string[];
   const optionsJson = String(bootOptionValue(options, bootOption) ?? "{}");
-  return { controlEndpoint: address(controlEndpoint), modules, optionsJson };
+  const siblingIds = distinctSiblings(workerId, info?.siblingWorkerIds ?? []);
+  return { controlEndpoint: address(controlEndpoint), modules, optionsJson, siblingIds };
+}
+
+/** An id twice, or this worker's own, would be two processes that answer as one worker. */
+function distinctSiblings(workerId: string, ids: readonly string[]): string[] {
+  const distinct = [...new Set(ids)].filter((id) => id !== workerId);
+  if (distinct.length > maxSiblings) {
+    throw new Error(`${distinct.length} sibling workers are asked for, more than ${maxSiblings}`);
+  }
+  return distinct;
 }
 
 async function provisionInfo(endpoint: string, workerId: string): Promise<GetProvisionInfoResponse> {

@@ -42,6 +42,9 @@ export interface WorkerSessionHooks {
 /** A module name as register() makes them; no path out of a package. */
 const moduleName = /^(?:@[\w.-]+\/)?[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/;
 
+/** How long after a data channel the control channel may end for both to be the runner's orderly end. */
+const servicesCloseMs = 1_000;
+
 /**
  * Serves one runner as one worker, until the runner ends the control channel or `stop` is aborted. Rejects when a module
  * cannot be loaded or started, the runner cannot be reached, or a channel breaks: the process is of no use then, and only its end (its sockets
@@ -62,8 +65,8 @@ export async function runWorker(settings: WorkerSettings, { log, connected, stop
     log.info({ controlEndpoint: settings.controlEndpoint }, "worker connected");
     connected?.();
     await Promise.race([
-      ended,
-      broken,
+      ended.then(() => warnOfBundles(worker, log)),
+      broken.catch((error) => unlessEnded(error, ended)),
       stopped(worker, stop, settings.stopGraceMs, log),
       overdue(worker, settings.maxBundleMs),
     ]);
@@ -125,6 +128,22 @@ function whenBroken(worker: Worker): Promise<never> {
       return channel;
     };
   });
+}
+
+/**
+ * A runner that ends a job closes its services one after the other, now and then the data service first (Flink: "14 UNAVAILABLE: Connection dropped",
+ * and milliseconds later the end of the control channel). Resolves when it was that, rejects with `error` when the runner is still there.
+ */
+async function unlessEnded(error: Error, ended: Promise<void>): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(error), servicesCloseMs);
+  await Promise.race([ended, late]).finally(() => clearTimeout(timer));
+}
+
+/** The runner will give them to another worker, or has no use for them: a cancelled job. */
+function warnOfBundles(worker: Worker, log: WorkerLog): void {
+  const bundlesCutOff = worker.activeBundleProcessors.size;
+  if (bundlesCutOff > 0) log.warn({ bundlesCutOff }, "the runner ended the control channel with bundles under way");
 }
 
 async function stopped(worker: Worker, stop: AbortSignal, graceMs: number, log: WorkerLog): Promise<void> {

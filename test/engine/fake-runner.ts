@@ -18,8 +18,8 @@ const needsDelimiters = "needsDelimiters" as import("apache-beam/coders/coders")
 export type BuildStage = (input: PCollection<unknown>) => PCollection<unknown> | PCollection<never>;
 
 /**
- * The runner's side of the Fn API, in this process, over real gRPC: a real Worker runs the bundles of one stage, a source and a sink around the graph
- * that `build` makes. Elements are encoded with the SDK's coders, or sent as the raw bytes a test wants.
+ * The runner's side of the Fn API, in this process, over real gRPC: a real Worker, here or in a process of its own, runs the bundles of one stage, a source and
+ * a sink around the graph that `build` makes. Elements are encoded with the SDK's coders, or sent as the raw bytes a test wants.
  */
 export class FakeRunner {
   readonly outputs: unknown[] = [];
@@ -33,8 +33,18 @@ export class FakeRunner {
   private ids = 0;
   private coder!: import("apache-beam/coders/coders").Coder<WindowedValue<unknown>>;
   worker!: InstanceType<typeof import("apache-beam/worker/worker").Worker>;
+  /** `host:port` of all its services. */
+  endpoint = "";
 
   static async start(build: BuildStage): Promise<FakeRunner> {
+    const runner = await FakeRunner.startWithoutWorker(build);
+    runner.worker = new sdk.worker.Worker("worker-1", { controlUrl: runner.endpoint }, {});
+    runner.worker.controlChannel.on("error", () => undefined);
+    return runner;
+  }
+
+  /** For a worker of the test's, which `close` leaves to the test. */
+  static async startWithoutWorker(build: BuildStage): Promise<FakeRunner> {
     const runner = new FakeRunner();
     await runner.listen(build);
     return runner;
@@ -72,10 +82,8 @@ export class FakeRunner {
       const credentials = grpc.ServerCredentials.createInsecure();
       this.server.bindAsync("localhost:0", credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
     });
-    const url = `localhost:${port}`;
-    descriptor = this.describe(build, url);
-    this.worker = new sdk.worker.Worker("worker-1", { controlUrl: url }, {});
-    this.worker.controlChannel.on("error", () => undefined);
+    this.endpoint = `localhost:${port}`;
+    descriptor = this.describe(build, this.endpoint);
   }
 
   /** One fused stage: source -> what build applies -> sink. The graph is built by the SDK, then its ends are replaced. */
@@ -165,6 +173,16 @@ export class FakeRunner {
   /** Ends the control stream as a runner does when the job is over. */
   async endControl(): Promise<void> {
     (await this.control.promise).end();
+  }
+
+  /** Ends the control stream, or the data stream, with an error. */
+  async breakStream(which: "control" | "data", code: grpc.status): Promise<void> {
+    (await this[which].promise).emit("error", { code, details: "the runner goes" });
+  }
+
+  /** Closes every connection at once. */
+  close(): void {
+    this.server.forceShutdown();
   }
 
   /** Ends every stream from both sides, so that neither sees a broken one. */

@@ -138,6 +138,7 @@ test("two TaskManagers' workers of one id are two workers, and neither is stoppe
     const otherClient = new PoolClient(pool.address);
     await client.start("1-1", runner.endpoint);
     await otherClient.start("1-1", other.endpoint);
+    await until("the control channel", () => other.calls.has("1-1"), DEADLINE_MS);
     // The order of Flink: the control channel is closed, the worker ends, and then the request comes.
     other.calls.get("1-1")?.end();
     await until("the other worker's end", () => pool.status().workers.length === 1, DEADLINE_MS);

@@ -8,6 +8,8 @@ type Call = grpc.ServerDuplexStream<InstructionResponse, InstructionRequest>;
 /** The control service of a runner that gives no work: who connected, and a way to end it. */
 export class ControlServer {
   readonly calls = new Map<string, Call>();
+  /** Workers whose side of the channel is closed too. */
+  readonly ended = new Set<string>();
   private readonly server = new grpc.Server();
   endpoint = "";
 
@@ -17,8 +19,13 @@ export class ControlServer {
       control: (call: Call) => {
         call.on("error", () => undefined);
         call.on("data", () => undefined);
-        call.on("end", () => call.end());
-        control.calls.set(String(call.metadata.get("worker_id")[0]), call);
+        const workerId = String(call.metadata.get("worker_id")[0]);
+        call.on("end", () => {
+          control.ended.add(workerId);
+          call.end();
+        });
+        call.on("cancelled", () => control.ended.add(workerId));
+        control.calls.set(workerId, call);
       },
       getProcessBundleDescriptor: (_call: unknown, reply: grpc.sendUnaryData<unknown>) => {
         reply({ code: grpc.status.UNAVAILABLE, details: "this runner gives no work" });
