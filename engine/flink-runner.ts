@@ -17,6 +17,11 @@ export interface FlinkSubmission {
   /** Elements and processing time after which a bundle ends. Beam's defaults: 1,000 and 1 s. Large elements need small bundles: they wait in the TaskManager. */
   readonly maxBundleSize?: number;
   readonly maxBundleTimeMs?: number;
+  /**
+   * End open bundles before a checkpoint's barrier passes. Beam's default is to end them behind it and to keep what they give in the checkpoint's state,
+   * until the stage's next element or watermark: where neither comes, for ever. Default true here.
+   */
+  readonly finishBundleBeforeCheckpointing?: boolean;
   /** Start from this savepoint or retained checkpoint (a path that the cluster reads). */
   readonly savepointPath?: string;
   /** Whether state of stages that no longer exist may be dropped. */
@@ -149,6 +154,7 @@ function pipelineOptions(submission: FlinkSubmission): PipelineOptions {
     minPauseBetweenCheckpoints: submission.minPauseBetweenCheckpointsMs,
     maxBundleSize: submission.maxBundleSize,
     maxBundleTimeMills: submission.maxBundleTimeMs,
+    finishBundleBeforeCheckpointing: submission.finishBundleBeforeCheckpointing ?? true,
     savepointPath: submission.savepointPath,
     allowNonRestoredState: submission.allowNonRestoredState,
   };

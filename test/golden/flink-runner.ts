@@ -23,8 +23,7 @@ const SPREAD = { dedupePartitions: 3, videoShards: 2 };
 const FIRING_MS = 300;
 /** Scripts are of fixed dates, the watermark is of today: minutes are kept for as long as the two can differ. */
 const KEPT_MS = 200 * 366 * 86_400_000;
-/** Beam's Pub/Sub source now and then holds a message of the emulator until its ack deadline, a minute, is over. */
-const SETTLED_DEADLINE_MS = 300_000;
+const SETTLED_DEADLINE_MS = 120_000;
 const FINAL_DEADLINE_MS = 60_000;
 const POLL_MS = 250;
 const ALL_MINUTES = [0, minuteOf(Date.UTC(9999, 0))] as const;

@@ -7,12 +7,8 @@ import { FlinkGoldenRunner } from "./flink-runner";
 import { expectOutcome } from "./outcome";
 import { goldenScripts } from "./script";
 
-const SCRIPT_DEADLINE_MS = 1_200_000;
-/** Not all of them: a message that Beam's source holds costs a minute and more, at every step of a script (docs/flink.md). */
-const SCRIPTS = {
-  kafka: goldenScripts(),
-  pubsub: goldenScripts().filter(({ name }) => ["bad-events", "duplicates", "hot-video"].includes(name)),
-};
+const SCRIPT_DEADLINE_MS = 300_000;
+const SCRIPTS = goldenScripts().map((script) => [script.name, script] as const);
 
 describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", "bigtable", "gcs"], () => {
   describe.each(["kafka", "pubsub"] as const)("with %s", (kind) => {
@@ -28,7 +24,7 @@ describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", 
     afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
     const runner = new FlinkGoldenRunner(() => stack, kind);
-    test.each(SCRIPTS[kind].map((script) => [script.name, script] as const))(
+    test.each(SCRIPTS)(
       "%s",
       async (_name, script) => {
         expectOutcome(script, await runner.run(script, folder));
