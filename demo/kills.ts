@@ -65,7 +65,7 @@ async function take(stack: ClusterStack, jobId: string, target: Target, random: 
       await killWorker(stack, random);
       return nothing;
     case "worker-at-checkpoint":
-      await untilCheckpointBegins(stack, jobId);
+      await stack.flink.beginCheckpoint(jobId);
       await delay(random() * 200);
       await killWorker(stack, random);
       return nothing;
@@ -143,13 +143,4 @@ async function killWorker({ processes }: ClusterStack, random: () => number): Pr
     await delay(POLL_MS);
   }
   throw new Error("no worker is running");
-}
-
-async function untilCheckpointBegins({ flink }: ClusterStack, jobId: string): Promise<void> {
-  for (let attempt = 0; attempt < 3_000; attempt++) {
-    const checkpoints = await flink.checkpoints(jobId).catch(() => undefined);
-    if (checkpoints !== undefined && checkpoints.inProgress > 0) return;
-    await delay(20);
-  }
-  throw new Error("no checkpoint begins");
 }

@@ -96,6 +96,7 @@ export class FlinkRest {
     return { ...summary(details), vertices };
   }
 
+  /** As Flink last looked: its answer may be some seconds old. */
   async checkpoints(jobId: string): Promise<FlinkCheckpoints> {
     const answer = await this.request("GET", `/jobs/${jobId}/checkpoints`);
     const counts = answer.counts as Record<string, number>;
@@ -116,6 +117,11 @@ export class FlinkRest {
         : undefined,
       lastFailure: failed ? optionalText(failed.failure_message) : undefined,
     };
+  }
+
+  /** Begins a checkpoint now, beside those of the interval; `checkpoints` tells how it ends, and knows of it some seconds later. */
+  async beginCheckpoint(jobId: string): Promise<void> {
+    await this.request("POST", `/jobs/${jobId}/checkpoints`, { checkpointType: "CONFIGURED" });
   }
 
   /** The failures that Flink remembers of a job, newest first. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Admin } from "kafkajs";
 import { StoreUnavailableError } from "../ports";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
@@ -14,6 +15,8 @@ export interface KafkaTopic {
   maxMessageBytes?: number;
 }
 
+const LEADERS_DEADLINE_MS = 60_000;
+const LEADERS_POLL_MS = 100;
 /** Room for the framing of the batch around the largest record. */
 const BATCH_OVERHEAD_BYTES = 1 << 16;
 
@@ -28,12 +31,30 @@ export async function ensureKafkaTopic(connection: KafkaConnection, options: Kaf
     "message.timestamp.type": "LogAppendTime",
   };
   const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value: String(value) }));
-  return withAdmin(connection, (admin) =>
-    admin.createTopics({
-      waitForLeaders: true,
+  return withAdmin(connection, async (admin) => {
+    const created = await admin.createTopics({
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: partitions, replicationFactor, configEntries }],
-    }),
-  );
+    });
+    await untilLed(admin, topic);
+    return created;
+  });
+}
+
+/** kafkajs' own `waitForLeaders` gives up at once when a broker has not heard of the new topic yet. */
+async function untilLed(admin: Admin, topic: string): Promise<void> {
+  const endsAt = performance.now() + LEADERS_DEADLINE_MS;
+  for (;;) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      const partitions = topics[0]?.partitions ?? [];
+      if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) return;
+    } catch (error) {
+      if (performance.now() > endsAt) throw error;
+    }
+    if (performance.now() > endsAt) throw new Error(`topic ${topic} has no leader after ${LEADERS_DEADLINE_MS} ms`);
+    await delay(LEADERS_POLL_MS);
+  }
 }
 
 export async function deleteKafkaTopic(connection: KafkaConnection, topic: string): Promise<void> {
