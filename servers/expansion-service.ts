@@ -8,8 +8,15 @@ import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from
 
 export type ExpansionService = { endpoint: string } & Server & Killable;
 
-/** What it expands runs in the TaskManager's own process (environment `EMBEDDED`), with Kafka read by the source that Flink can checkpoint. */
-export async function startExpansionService(): Promise<ExpansionService> {
+export interface ExpansionOptions {
+  /** Reads as Flink can checkpoint them. False: as Beam does elsewhere, where a runner may have a source of its own. Default true. */
+  deprecatedRead?: boolean;
+}
+
+/** What it expands runs in the TaskManager's own process (environment `EMBEDDED`). */
+export async function startExpansionService({
+  deprecatedRead = true,
+}: ExpansionOptions = {}): Promise<ExpansionService> {
   const install = await installed(beamRecipe);
   return inNewFolder("expansion", async (folder, started) => {
     const port = await freePort();
@@ -20,7 +27,11 @@ export async function startExpansionService(): Promise<ExpansionService> {
       args: javaArgs({
         classPath: beamClassPath(install),
         mainClass: "org.apache.beam.sdk.expansion.service.ExpansionService",
-        args: [String(port), "--experiments=use_deprecated_read", "--defaultEnvironmentType=EMBEDDED"],
+        args: [
+          String(port),
+          "--defaultEnvironmentType=EMBEDDED",
+          ...(deprecatedRead ? ["--experiments=use_deprecated_read"] : []),
+        ],
         heapMb: 256,
         jvmArgs: SMALL_JVM,
         folder,

@@ -13,8 +13,9 @@ export interface ReadFromPubSubNatively {
 /**
  * Dataflow's own Pub/Sub source: payloads, with the time of their publication, and the watermark that the service derives. No other runner has it. It is
  * a transform without parts that carries Beam's URN of the source, as Beam's SDKs for Python (io/iobase.py, Read.to_runner_api_parameter) and Go
- * (io/pubsubio, Read) make it; Java's, expanded, has the same URN and payload around parts that Dataflow throws away, and in front of a
- * function of Java's that would need Java's workers and their jars.
+ * (io/pubsubio, Read) make it. Java's, expanded, has the same URN and payload around parts that Dataflow throws away, and in front of three
+ * functions of Java's, which would need Java's workers and their jars for nothing but taking the payload out of the message; and with
+ * use_deprecated_read, which Flink needs, it has not even the URN.
  */
 export function readFromPubSubNatively(
   root: Root,
@@ -22,7 +23,14 @@ export function readFromPubSubNatively(
   { subscription, idLabel }: ReadFromPubSubNatively,
 ): PCollection<Uint8Array> {
   const { FunctionSpec, IsBounded_Enum, PubSubReadPayload } = sdk.runnerApi;
-  const payload = PubSubReadPayload.create({ subscription, ...(idLabel !== undefined && { idAttribute: idLabel }) });
+  const [, project, short] = /^projects\/([^/]+)\/subscriptions\/([^/]+)$/.exec(subscription) ?? [];
+  if (project === undefined) throw new RangeError(`"${subscription}" is no projects/P/subscriptions/S`);
+  // The form that the payload's own description (beam_runner_api.proto) wants.
+  const fullPath = `/subscriptions/${project}/${short}`;
+  const payload = PubSubReadPayload.create({
+    subscription: fullPath,
+    ...(idLabel !== undefined && { idAttribute: idLabel }),
+  });
   const read = (_root: Root, pipeline: Pipeline, transform: PTransformProto): PCollection<Uint8Array> => {
     transform.spec = FunctionSpec.create({ urn: PUBSUB_READ, payload: PubSubReadPayload.toBinary(payload) });
     const { UNBOUNDED } = IsBounded_Enum;
