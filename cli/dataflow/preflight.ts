@@ -69,7 +69,7 @@ function preflightOf(config: Config, { jobName, replaces, reads }: WantedOf): Pr
       reference: dataflow.image,
       title: WORKER_IMAGE_TITLE,
       version,
-      mend: `docker build --target worker --tag ${dataflow.image} . && docker push ${dataflow.image}`,
+      mend: `docker build --file docker/Dockerfile --target worker --tag ${dataflow.image} . && docker push ${dataflow.image}`,
     },
     subscriptions:
       reads === undefined

@@ -64,7 +64,7 @@ type Case = [string, (world: GoogleWorld) => void, RegExp, string];
 
 const CALLER = '--member="user:$(gcloud config get account)"';
 const SUBSCRIBE = `gcloud pubsub subscriptions create viewmill-stream --project=${PROJECT} --topic=viewmill-events --ack-deadline=60 --message-retention-duration=7d --expiration-period=never`;
-const PUSH = `docker build --target worker --tag ${IMAGE} . && docker push ${IMAGE}`;
+const PUSH = `docker build --file docker/Dockerfile --target worker --tag ${IMAGE} . && docker push ${IMAGE}`;
 
 const cases: Case[] = [
   [
