@@ -17,4 +17,10 @@ export const VERSIONS = {
   envoy: "1.40.0",
   grpcioTools: "1.85.1",
   mavenDependencyPlugin: "3.8.1",
+  /** The last under the Mozilla Public License. */
+  terraform: "v1.5.7",
+  terraformPluginGo: "v0.22.0",
+  /** Types generated from version 6.50.0 of Google's provider. */
+  cdktfProviderGoogle: "16.12.1",
+  checkov: "3.3.30",
 } as const;

@@ -1,0 +1,156 @@
+# The same tables that `viewmill bigtable init` makes (io/bigtable/tables.ts; docs/decisions/0006-bigtable-rows.md): a test holds one against the other.
+locals {
+  families = {
+    minutes   = ["m", "w"]
+    summaries = ["h", "d", "mo", "t", "w"]
+    ledger    = ["o", "g", "s", "b", "p", "a", "r"]
+  }
+  # 16 salts, one tablet each to begin with.
+  split_keys = [for salt in range(1, 16) : format("%02x#", salt)]
+  # Timestamps of cells are versions, not times: no family may have a rule of age, but that of the writers' marks.
+  marks    = "w"
+  sequence = "s"
+  int64_sum = jsonencode({
+    aggregateType = {
+      inputType = { int64Type = { encoding = { bigEndianBytes = {} } } }
+      sum       = {}
+    }
+  })
+  columns = {
+    for column in flatten([for table, families in local.families : [
+      for family in families : { table = table, family = family }
+    ]]) : "${column.table}/${column.family}" => column
+  }
+}
+
+resource "google_bigtable_instance" "this" {
+  #checkov:skip=CKV_GCP_85:counters are encrypted with Google's keys; keys of one's own belong to the project's rules, not to an example
+  name                = var.name
+  display_name        = var.name
+  deletion_protection = var.protected
+  labels              = var.labels
+
+  cluster {
+    cluster_id   = "${var.name}-${var.zone}"
+    zone         = var.zone
+    storage_type = var.nodes.storage_type
+
+    autoscaling_config {
+      min_nodes  = var.nodes.min
+      max_nodes  = var.nodes.max
+      cpu_target = var.nodes.cpu_target
+    }
+  }
+}
+
+resource "google_bigtable_table" "this" {
+  for_each = local.families
+
+  name                = "${var.name}-${each.key}"
+  instance_name       = google_bigtable_instance.this.name
+  split_keys          = each.key == "ledger" ? [] : local.split_keys
+  deletion_protection = var.protected ? "PROTECTED" : "UNPROTECTED"
+
+  dynamic "column_family" {
+    for_each = each.value
+    content {
+      family = column_family.value
+      type   = each.key == "ledger" && column_family.value == local.sequence ? local.int64_sum : null
+    }
+  }
+
+  dynamic "automated_backup_policy" {
+    for_each = var.backup ? [1] : []
+    content {
+      frequency        = "24h"
+      retention_period = "168h"
+    }
+  }
+
+  lifecycle {
+    # They are where a table begins to be split; another value would make it anew, empty.
+    ignore_changes = [split_keys]
+  }
+}
+
+resource "google_bigtable_gc_policy" "this" {
+  # Sums have nothing to collect.
+  for_each = { for key, column in local.columns : key => column if key != "ledger/${local.sequence}" }
+
+  instance_name   = google_bigtable_instance.this.name
+  table           = google_bigtable_table.this[each.value.table].name
+  column_family   = each.value.family
+  mode            = each.value.family == local.marks ? "UNION" : null
+  deletion_policy = "ABANDON"
+
+  max_version {
+    number = 1
+  }
+
+  dynamic "max_age" {
+    for_each = each.value.family == local.marks ? ["168h"] : []
+    content {
+      duration = max_age.value
+    }
+  }
+}
+
+# What is written must be read at once: both profiles route to the one cluster. Writers also repair damage by check-and-mutate.
+resource "google_bigtable_app_profile" "writers" {
+  instance       = google_bigtable_instance.this.name
+  app_profile_id = "writers"
+  description    = "Workers of the job, archiver, audit"
+
+  single_cluster_routing {
+    cluster_id                 = google_bigtable_instance.this.cluster[0].cluster_id
+    allow_transactional_writes = true
+  }
+}
+
+resource "google_bigtable_app_profile" "readers" {
+  instance       = google_bigtable_instance.this.name
+  app_profile_id = "readers"
+  description    = "Ingest and query services"
+
+  single_cluster_routing {
+    cluster_id                 = google_bigtable_instance.this.cluster[0].cluster_id
+    allow_transactional_writes = false
+  }
+
+  standard_isolation {
+    priority = "PRIORITY_HIGH"
+  }
+}
+
+locals {
+  # The archiver keeps books, and counts nothing.
+  table_roles = {
+    worker   = { for table in keys(local.families) : table => "roles/bigtable.user" }
+    audit    = { for table in keys(local.families) : table => "roles/bigtable.user" }
+    archiver = { ledger = "roles/bigtable.user" }
+    ingest   = { for table in keys(local.families) : table => "roles/bigtable.reader" }
+    query    = { for table in keys(local.families) : table => "roles/bigtable.reader" }
+    # Whether they are there is looked at before a job is made.
+    deployer = { for table in keys(local.families) : table => "roles/bigtable.viewer" }
+  }
+  grants = {
+    for grant in flatten([for program, tables in local.table_roles : [
+      for table, role in tables : { program = program, table = table, role = role }
+    ]]) : "${grant.program}/${grant.table}" => grant
+  }
+}
+
+resource "google_bigtable_table_iam_member" "program" {
+  for_each = local.grants
+
+  instance_name = google_bigtable_instance.this.name
+  table         = google_bigtable_table.this[each.value.table].name
+  role          = each.value.role
+  member        = var.members[each.value.program]
+}
+
+resource "google_bigtable_instance_iam_member" "deployer" {
+  instance = google_bigtable_instance.this.name
+  role     = "roles/bigtable.viewer"
+  member   = var.members["deployer"]
+}
