@@ -36,11 +36,11 @@ interface Member {
   isBlock: boolean;
 }
 
-/** What the code says beside the types: `struct.argument` -> list, set or struct; and what is computed at the top. */
-interface FromCode {
-  kinds: ReadonlyMap<string, string>;
-  computed: ReadonlySet<string>;
-}
+/** What the code says beside the types: `Struct.argument` -> list, set or struct. */
+type Kinds = ReadonlyMap<string, string>;
+
+/** The types do not say which optional arguments the provider fills in; these it does, wherever they are. */
+const FILLED_IN = new Set(["id", "project", "region", "zone", "location"]);
 
 /** The type's name in Terraform and its schema. Throws an Error for sources that are not generated the way this reads them. */
 export function schemaOf(types: string, code: string): { type: string; block: BlockSchema } {
@@ -48,10 +48,8 @@ export function schemaOf(types: string, code: string): { type: string; block: Bl
   const main = /^export interface (\w+)Config(?: extends cdktf\.TerraformMetaArguments)? \{/m.exec(types)?.[1];
   if (type === undefined || main === undefined) throw new Error("no resource type in the generated types");
   const structs = structsOf(types);
-  const fromCode = readCode(code);
-  const block = blockOf(`${main}Config`, structs, fromCode);
-  for (const attribute of block.attributes)
-    attribute.computed = !attribute.required && fromCode.computed.has(attribute.name);
+  const block = blockOf(`${main}Config`, structs, kindsOf(code));
+  for (const attribute of block.attributes) attribute.computed = attribute.optional && FILLED_IN.has(attribute.name);
   const known = new Set([...block.attributes, ...block.blocks].map(({ name }) => name));
   for (const attribute of computedOnly(types)) if (!known.has(attribute.name)) block.attributes.push(attribute);
   return { type, block };
@@ -80,20 +78,20 @@ function memberOf([, comment = "", property, optional, type]: RegExpMatchArray):
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const STRUCT = /^([A-Z]\w*)(\[\])?$/;
 
-function blockOf(struct: string, structs: ReadonlyMap<string, Member[]>, code: FromCode): BlockSchema {
+function blockOf(struct: string, structs: ReadonlyMap<string, Member[]>, kinds: Kinds): BlockSchema {
   const block: BlockSchema = { attributes: [], blocks: [] };
   const members = structs.get(struct);
   if (members === undefined) throw new Error(`the generated types have no ${struct}`);
   for (const { name, optional, type, isBlock } of members) {
     const [, nested, many] = STRUCT.exec(type) ?? [];
-    const kind = code.kinds.get(`${struct.replace(/Config$/, "")}.${name}`);
+    const kind = kinds.get(`${struct.replace(/Config$/, "")}.${name}`);
     if (nested !== undefined && isBlock) {
       block.blocks.push({
         name,
         nesting: kind === "struct" ? "single" : kind === "set" ? "set" : "list",
         min: optional || kind === "struct" ? 0 : 1,
         max: many === undefined && kind !== "struct" ? 1 : 0,
-        block: blockOf(nested, structs, code),
+        block: blockOf(nested, structs, kinds),
       });
     } else {
       const itsType = nested === undefined ? attributeType(type, kind) : "dynamic";
@@ -112,7 +110,7 @@ function attributeType(type: string, kind: string | undefined): AttributeType {
   return simple[type] ?? "dynamic";
 }
 
-function readCode(code: string): FromCode {
+function kindsOf(code: string): Kinds {
   const kinds = new Map<string, string>();
   // Anchored to lines: the sources end in a line of megabytes.
   const sections =
@@ -123,9 +121,7 @@ function readCode(code: string): FromCode {
     else if (owner !== undefined) struct = owner;
     else kinds.set(`${struct}.${name}`, kind!);
   }
-  const start = code.search(/^class \w+ extends cdktf\.Terraform(Resource|DataSource) \{/m);
-  const flags = (start < 0 ? "" : code.slice(start)).matchAll(/^ *\/\/ (\w+) - computed: true,/gm);
-  return { kinds, computed: new Set([...flags].map(([, name]) => name!)) };
+  return kinds;
 }
 
 /** Attributes that nobody sets: those the resource can be asked for and not given. */
