@@ -20,7 +20,7 @@ export function register(program: Command): void {
   program
     .command("archive")
     .description("the archiver: from the log's topic to the archive; several may run")
-    .option("--health-port <port>", "GET /healthz and /metrics, 0 for any", port, 0)
+    .option("--health-port <port>", "GET /healthz and /metrics on http.host, 0 for any", port, 0)
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .action(async ({ healthPort }: { healthPort: number }, command: Command) =>
@@ -37,7 +37,7 @@ async function archive(config: Config, healthPort: number): Promise<void> {
   const deployment = await openDeployment(config);
   const claims = await openClaims(config);
   const metrics = new ArchiverMetrics();
-  const server = await serveMetrics(metrics.registry, healthPort);
+  const server = await serveMetrics(metrics.registry, config.http.host, healthPort);
   process.stdout.write(`viewmill archiver reads ${config.log.topic}, health on ${server.url}/healthz\n`);
   try {
     await runArchiver(
@@ -112,7 +112,11 @@ class ArchiverMetrics {
   }
 }
 
-async function serveMetrics(registry: Registry, portNumber: number): Promise<{ url: string; close(): void }> {
+async function serveMetrics(
+  registry: Registry,
+  host: string,
+  portNumber: number,
+): Promise<{ url: string; close(): void }> {
   const server = createServer(async (request, response) => {
     if (request.url === "/healthz") response.end("ok\n");
     else if (request.url === "/metrics")
@@ -121,10 +125,10 @@ async function serveMetrics(registry: Registry, portNumber: number): Promise<{ u
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(portNumber, "127.0.0.1", resolve);
+    server.listen(portNumber, host, resolve);
   });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     close: () => {
       server.close();
       server.closeAllConnections();

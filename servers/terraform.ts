@@ -2,10 +2,11 @@
  * What a Terraform configuration is checked with: Terraform itself, the schema of Google's provider with a provider that knows nothing else
  * (Google's own is not in any package registry), and checkov.
  */
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Recipe, ROOT, runTool } from "./cache";
+import { installed, type Recipe, ROOT, runTool } from "./cache";
 import { goBuild, goInstall } from "./go";
 import { type BlockSchema, schemaOf } from "./provider-types";
 import { VERSIONS } from "./versions";
@@ -108,3 +109,87 @@ export const checkovRecipe: Recipe = {
     rmSync(join(folder, "venv"), { recursive: true });
   },
 };
+
+export interface ToolAnswer {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface TerraformProgram {
+  /** Runs terraform in a folder; Google's provider is the one that knows the schema alone. Keeps no state: plan, validate, fmt, console. */
+  run(folder: string, ...args: string[]): Promise<ToolAnswer>;
+}
+
+/** Builds and fetches what is not in the cache; minutes the first time. `work` is a folder of the caller's for settings. */
+export async function terraformProgram(work: string): Promise<TerraformProgram> {
+  const [terraform, provider, schema] = [
+    await installed(terraformRecipe),
+    await installed(schemaProviderRecipe),
+    await installed(googleSchemaRecipe),
+  ];
+  const settings = join(work, "terraform.rc");
+  const overrides = `dev_overrides {\n    "hashicorp/google" = "${provider}"\n  }`;
+  writeFileSync(settings, `provider_installation {\n  ${overrides}\n  direct {}\n}\n`);
+  const env = {
+    ...process.env,
+    TF_CLI_CONFIG_FILE: settings,
+    SCHEMA_FILE: join(schema, "schema.json"),
+    CHECKPOINT_DISABLE: "1",
+    TF_IN_AUTOMATION: "1",
+  };
+  return { run: (folder, ...args) => answer(join(terraform, "terraform"), args, folder, env) };
+}
+
+const MAX_RUN_MS = 180_000;
+
+function answer(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<ToolAnswer> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], timeout: MAX_RUN_MS });
+    const texts = { stdout: "", stderr: "" };
+    for (const name of ["stdout", "stderr"] as const) {
+      child[name].setEncoding("utf8").on("data", (text: string) => {
+        texts[name] += text;
+      });
+    }
+    child.once("error", reject);
+    child.once("close", (status) => resolve({ status, ...texts }));
+  });
+}
+
+export interface CheckovFindings {
+  passed: number;
+  /** `CHECK address file`. */
+  failed: string[];
+  skipped: { check: string; resource: string; reason: string }[];
+}
+
+interface CheckovResult {
+  check_id: string;
+  resource: string;
+  file_path: string;
+  check_result: { suppress_comment?: string };
+}
+
+/** What checkov finds in a folder of Terraform. Asks nobody else. */
+export async function checkovFindings(folder: string): Promise<CheckovFindings> {
+  const packages = join(await installed(checkovRecipe), "packages");
+  const args = ["-m", "checkov.main", "-d", folder, "--framework", "terraform", "--skip-download", "-o", "json"];
+  const { stdout, stderr } = await answer("python3", args, folder, { ...process.env, PYTHONPATH: packages });
+  let report: { results: Record<"passed_checks" | "failed_checks" | "skipped_checks", CheckovResult[]> };
+  try {
+    report = JSON.parse(stdout);
+  } catch {
+    throw new Error(`checkov gave no report: ${stderr.slice(-2000)}`);
+  }
+  const { passed_checks, failed_checks, skipped_checks } = report.results;
+  return {
+    passed: passed_checks.length,
+    failed: failed_checks.map(({ check_id, resource, file_path }) => `${check_id} ${resource} ${file_path}`),
+    skipped: skipped_checks.map(({ check_id, resource, check_result }) => ({
+      check: check_id,
+      resource,
+      reason: check_result.suppress_comment ?? "",
+    })),
+  };
+}

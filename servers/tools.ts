@@ -3,6 +3,8 @@ import { spawnSync } from "node:child_process";
 
 export const SERVER_NAMES = ["kafka", "bigtable", "pubsub", "gcs", "flink", "job-server", "expansion"] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
+/** What a Terraform configuration is checked with: terraform.ts. */
+export type CheckerName = "terraform" | "checkov";
 
 interface Tool {
   /** As a person would look for it. */
@@ -15,9 +17,10 @@ const JAVA: Tool = { name: "java", command: "java", args: ["-version"] };
 const JDK: Tool = { name: "javac (a JDK)", command: "javac", args: ["-version"] };
 const MAVEN: Tool = { name: "mvn", command: "mvn", args: ["--version"] };
 const GO: Tool = { name: "go", command: "go", args: ["version"] };
+const TAR: Tool = { name: "tar", command: "tar", args: ["--version"] };
 const PYTHON: Tool = { name: "python3 with venv", command: "python3", args: ["-c", "import venv, ensurepip"] };
 
-const TOOLS: Record<ServerName, readonly Tool[]> = {
+const TOOLS: Record<ServerName | CheckerName, readonly Tool[]> = {
   kafka: [JAVA, MAVEN],
   // `jar`, which unpacks it, comes with javac.
   bigtable: [MAVEN, JDK],
@@ -26,6 +29,8 @@ const TOOLS: Record<ServerName, readonly Tool[]> = {
   flink: [JAVA, JDK, MAVEN],
   "job-server": [JAVA, JDK, MAVEN],
   expansion: [JAVA, JDK, MAVEN],
+  terraform: [GO, TAR],
+  checkov: [PYTHON],
 };
 
 const found = new Map<Tool, boolean>();
@@ -39,8 +44,8 @@ function isThere(tool: Tool): boolean {
   return there;
 }
 
-/** The tools that the servers (default all) need and this machine does not have. */
-export function missingTools(servers: readonly ServerName[] = SERVER_NAMES): string[] {
-  const needed = new Set(servers.flatMap((server) => TOOLS[server]));
+/** The tools that these (default: all servers) need and this machine does not have. */
+export function missingTools(names: readonly (ServerName | CheckerName)[] = SERVER_NAMES): string[] {
+  const needed = new Set(names.flatMap((name) => TOOLS[name]));
   return [...needed].filter((tool) => !isThere(tool)).map((tool) => tool.name);
 }

@@ -30,10 +30,10 @@ const INT64_SUM = {
   valueType: { aggregateType: { inputType: { int64Type: { encoding: { bigEndianBytes: {} } } }, sum: {} } },
 };
 
-type Families = Record<string, object>;
+type Families = Readonly<Record<string, object>>;
 
 /** No family but the marks' has a rule of age: their cells' timestamps are versions, not times. */
-const FAMILIES: Record<TableRole, Families> = {
+export const FAMILIES: Readonly<Record<TableRole, Families>> = {
   minutes: { [MINUTE_FAMILY]: NEWEST, [WRITER_FAMILY]: MARKS },
   summaries: {
     [HOUR_FAMILY]: NEWEST,

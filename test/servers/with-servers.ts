@@ -1,11 +1,15 @@
 /** Suites that need real servers: they run where the tools are, say why not elsewhere, and with CI=true fail there. */
-import { missingTools, type ServerName } from "../../servers";
+import { type CheckerName, missingTools, type ServerName } from "../../servers";
 
 /** For hooks that start servers: the first time on a machine everything is fetched and built. */
 export const COLD_START_MS = 15 * 60_000;
 
 /** `describe`, for a suite that needs these servers. */
-export function describeWithServers(name: string, servers: readonly ServerName[], suite: () => void): void {
+export function describeWithServers(
+  name: string,
+  servers: readonly (ServerName | CheckerName)[],
+  suite: () => void,
+): void {
   const missing = missingTools(servers);
   if (missing.length === 0) {
     describe(name, suite);
