@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<{ register(program: Command): void 
   audit: () => import("./audit.js"),
   "dead-letters": () => import("./dead-letters.js"),
   generate: () => import("./generate.js"),
+  plan: () => import("./plan.js"),
   counts: () => import("./counts.js"),
   top: () => import("./top.js"),
   ledger: () => import("./ledger.js"),

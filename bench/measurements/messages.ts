@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { BlockPartitioner } from "../../domain/block-partitioner";
 import { type EventColumns, eventAt, eventJsonAt } from "../../domain/event-columns";
+import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { encodeBatch } from "../../io/avro/batch";
 import { checkedBatch } from "../../transforms/checked-batch";
 import type { DataParameters } from "../data/data-files";
@@ -49,6 +50,18 @@ const decodeMessages = defineTask(
   },
 );
 
+/** What the archiver does with them beside decoding and uploading. */
+const archiveEvents = defineTask(__filename, "archive-events", async ({ data }: { data: DataParameters }) => {
+  const batches = [...new EventSource(data).batches()];
+  let bytes = 0;
+  const { cpuS } = await timed(() => {
+    const object = new ArchiveObjectWriter("bench-1.avro");
+    for (const columns of batches) for (let row = 0; row < columns.count; row++) object.add(columns, row, data.startMs);
+    bytes = object.finish().byteLength;
+  });
+  return { bytes, cpuS };
+});
+
 function payloadsOf(form: Form, columns: EventColumns): Uint8Array[] {
   if (form === "batch") return [encodeBatch(columns, { receivedAtMs: 0, producerId: "bench", batchId: "" })];
   const rows = [...Array(columns.count).keys()];
@@ -92,6 +105,11 @@ export const measurement: Measurement = {
         microsecondsPerMessage: (result.cpuS / result.messages) * 1e6,
       };
     }
+    const { result: archived } = await bench.task(archiveEvents, { data });
+    figures.push(
+      figure("messages/archive", "rows of archive objects per CPU-second", "events/CPU-s", data.events / archived.cpuS),
+    );
+    facts.archive = { bytesPerEvent: archived.bytes / data.events };
     return { figures, facts };
   },
 };

@@ -17,6 +17,7 @@ const FOLDERS = [
   "bench",
   "servers",
   "demo",
+  "plan",
 ];
 
 const sources: Source[] = FOLDERS.flatMap((folder) => {

@@ -16,7 +16,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "ingest-api": ["domain", "io/ports", "io/avro", "io/json"],
   "query-api": ["domain", "io/ports", "io/avro"],
   client: [],
-  cli: ["domain", "engine", "io", "transforms", "pipelines", "ingest-api", "query-api", "client"],
+  plan: ["domain"],
+  cli: ["domain", "engine", "io", "transforms", "pipelines", "ingest-api", "query-api", "client", "plan"],
   servers: ["io/sqlite/data-folder"],
   demo: ["domain", "engine", "io", "cli", "servers"],
   bench: [

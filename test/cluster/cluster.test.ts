@@ -3,13 +3,15 @@ import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Kafka, logLevel } from "kafkajs";
+import { gzipSync } from "node:zlib";
+import { CompressionTypes, Kafka, logLevel } from "kafkajs";
 import { openDeployment } from "../../cli/deployment/deployment";
 import { readBooks, untilBalanced } from "../../demo/books";
 import { ClusterStack } from "../../demo/cluster-stack";
 import { killStack, runKills } from "../../demo/kill";
 import type { Target } from "../../demo/kills";
 import { sendEvents } from "../../demo/sent-events";
+import "../../io/kafka/zstd-codec";
 import { waitFor } from "../contracts/condition";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
@@ -149,17 +151,28 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
       const kafka = new Kafka({ brokers: [stack.config.log.kafka.brokers], logLevel: logLevel.NOTHING });
       const producer = kafka.producer();
       await producer.connect();
-      const good = JSON.stringify({ eventId: "single", videoId: "by-hand", eventType: "VIEW", eventTime: Date.now() });
+      const event = { eventId: "single", videoId: "by-hand", eventType: "VIEW", eventTime: Date.now() };
+      const { eventTime, ...timeless } = { ...event, eventId: "no-time" };
+      const cloud = { specversion: "1.0", id: "cloud", source: "/test", subject: "by-hand", type: "VIEW" };
+      const good = [
+        Buffer.from(JSON.stringify(event)),
+        gzipSync(JSON.stringify({ events: [event, timeless, { ...event, eventId: "listed" }] })),
+        Buffer.from(JSON.stringify({ ...cloud, time: new Date(eventTime).toISOString() })),
+      ];
       const unknownSchema = Buffer.concat([Buffer.from([0xc3, 0x01]), randomBytes(64)]);
+      // A first byte that begins no JSON and no compression.
+      const noBatch = Buffer.concat([Buffer.alloc(1), randomBytes(100)]);
       const values = [
-        randomBytes(100),
+        noBatch,
         unknownSchema,
         Buffer.alloc(0),
         Buffer.from('{"videoId":"x"}'),
-        randomBytes(8 << 20),
+        Buffer.from('{"videoId":'),
+        Buffer.concat([noBatch, randomBytes(8 << 20)]),
       ];
       for (const value of values) await producer.send({ topic, messages: [{ value }] });
-      await producer.send({ topic, messages: [{ value: Buffer.from(good) }] });
+      for (const value of good)
+        await producer.send({ topic, messages: [{ value }], compression: CompressionTypes.ZSTD });
       await expect(producer.send({ topic, messages: [{ value: randomBytes(50 << 20) }] })).rejects.toThrow(
         /larger|large/i,
       );
@@ -171,7 +184,7 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
           STEP_DEADLINE_MS,
         );
         await waitFor(
-          async () => (await deployment.counters.totals("by-hand")).get("VIEW")?.count === 1,
+          async () => (await deployment.counters.totals("by-hand")).get("VIEW")?.count === 4,
           STEP_DEADLINE_MS,
         );
         const admin = kafka.admin();
@@ -183,7 +196,7 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
         expect(published).toBeGreaterThanOrEqual(values.length);
         const letters = await deployment.deadLetters.list({ limit: 100 });
         expect(new Set(letters.map(({ reason }) => reason))).toEqual(
-          new Set(["not-avro", "unknown-schema", "missing-field"]),
+          new Set(["not-avro", "not-json", "unknown-schema", "missing-field"]),
         );
         for (const value of values)
           expect(letters.some(({ payload }) => Buffer.compare(Buffer.from(payload), value) === 0)).toBe(true);

@@ -1,0 +1,114 @@
+import type { PriceName, Prices } from "./prices";
+import type { Sizing } from "./sizing";
+import type { Workload } from "./workload";
+
+export interface CostLine {
+  name: string;
+  /** US dollars a month of 730 hours; undefined where the price is not known. */
+  usdPerMonth: number | undefined;
+  formula: string;
+  uses: readonly PriceName[];
+}
+
+export interface Cost {
+  lines: CostLine[];
+  /** Prices that nobody knows: what they would pay for is in no sum. */
+  missing: PriceName[];
+  usdPerMonth: number;
+  usdPerBillionEvents: number;
+  /** With as many cores as the whole job took, at most (sizing). */
+  usdPerBillionEventsAtMost: number;
+}
+
+const HOURS = 730;
+const MONTH_S = HOURS * 3_600;
+const GIB = 2 ** 30;
+const TIB = 2 ** 40;
+/** Gigabytes of memory of a vCPU that is rented: the ratio of standard machines. */
+const GB_A_VCPU = 4;
+/** Each archive object is read by the hourly and by the daily audit. */
+const AUDITS = 2;
+/** Stream and archiver. */
+const READERS = 2;
+
+/** What a month costs by list prices, and a billion events. */
+export function costOf(workload: Workload, sizing: Sizing, prices: Prices): Cost {
+  const { workerCores, coresAtMost } = sizing.parts;
+  const lines = costLines(workload, sizing.parts, prices, workerCores);
+  const atMost = costLines(workload, sizing.parts, prices, coresAtMost);
+  const usdPerMonth = sumOf(lines);
+  const billions = (workload.eventsPerSecond * MONTH_S) / 1e9;
+  return {
+    lines,
+    missing: [...new Set(lines.flatMap(({ uses }) => uses.filter((each) => prices[each] === undefined)))],
+    usdPerMonth,
+    usdPerBillionEvents: usdPerMonth / billions,
+    usdPerBillionEventsAtMost: sumOf(atMost) / billions,
+  };
+}
+
+const sumOf = (lines: readonly CostLine[]): number => lines.reduce((sum, { usdPerMonth = 0 }) => sum + usdPerMonth, 0);
+
+type Amounts = Partial<Record<PriceName, number>>;
+type ToLine = (name: string, formula: string, amounts: Amounts) => CostLine;
+type Parts = Sizing["parts"];
+
+const machines = (cores: number): Amounts => ({ vmVcpuHour: cores * HOURS, vmGbHour: cores * GB_A_VCPU * HOURS });
+
+function costLines(workload: Workload, parts: Parts, prices: Prices, cores: number): CostLine[] {
+  const line: ToLine = (name, formula, amounts) => {
+    const uses = Object.keys(amounts) as PriceName[];
+    const known = uses.every((each) => prices[each] !== undefined);
+    const usd = uses.reduce((sum, each) => sum + amounts[each]! * (prices[each]?.usd ?? 0), 0);
+    return { name, formula, uses, usdPerMonth: known ? usd : undefined };
+  };
+  const { archive } = parts;
+  const ingest = workload.direct
+    ? []
+    : [line("ingest", "ingest cores * hours, 4 GB each", machines(parts.ingestCores))];
+  return [
+    logCost(workload, parts, line),
+    ...ingest,
+    ...streamCost(workload, parts, line, cores),
+    line("Bigtable nodes", "nodes * hours", { bigtableNodeHour: parts.nodes * HOURS }),
+    line("Bigtable, minute cells", "GiB, not compressed", { bigtableGibMonth: parts.minuteCellBytes / GIB }),
+    line("archivers", "cores * hours, 4 GB each", machines(parts.archivers)),
+    line("archive, kept", "bytes a day * rawDays", {
+      storageGbMonth: (archive.bytes * 86_400 * workload.rawDays) / GIB,
+    }),
+    line("archive, requests", "a write for each object, a read for each of two audits", {
+      storageClassA: (archive.objects * MONTH_S) / 1_000,
+      storageClassB: (archive.objects * MONTH_S * AUDITS) / 1_000,
+    }),
+    line("audit", "cores * hours, 4 GB each", machines(parts.auditCores)),
+  ];
+}
+
+function logCost({ log: kind }: Workload, { log }: Parts, line: ToLine): CostLine {
+  if (kind === "kafka") return line("Kafka", "bytes appended", { kafkaTib: (log.bytes * MONTH_S) / TIB });
+  return line("Pub/Sub", "bytes published once and delivered twice (requests of at least 1,000 bytes)", {
+    pubsubTib: ((1 + READERS) * log.bytes * MONTH_S) / TIB,
+  });
+}
+
+function streamCost({ runner }: Workload, { workerMemory, bytes }: Parts, line: ToLine, cores: number): CostLine[] {
+  const gb = Math.max(cores * GB_A_VCPU, workerMemory / GIB);
+  if (runner === "dataflow") {
+    return [
+      line("Dataflow workers", "cores and memory * hours; 4 GB a core, or what the panes need", {
+        dataflowVcpuHour: cores * HOURS,
+        dataflowGbHour: gb * HOURS,
+      }),
+      line("Dataflow Streaming Engine", "bytes of both shuffles", {
+        dataflowStreamedGb: ((bytes.blockBytes + bytes.countBytes) * MONTH_S) / GIB,
+      }),
+    ];
+  }
+  return [
+    line("Flink workers", "cores and memory * hours; 4 GB a core, or what the panes need", {
+      vmVcpuHour: cores * HOURS,
+      vmGbHour: gb * HOURS,
+    }),
+    line("Flink state", "bytes of windows on disk", { flinkStateGbMonth: bytes.stateBytes / GIB }),
+  ];
+}

@@ -1,0 +1,371 @@
+import type { CoefficientName, Coefficients } from "./coefficients";
+import type { Workload } from "./workload";
+import { distinctCounter, hottestShare } from "./zipf";
+
+/** One figure of a plan, with how it comes about. */
+export interface Line {
+  group: string;
+  name: string;
+  value: number;
+  unit: string;
+  formula: string;
+  uses: readonly CoefficientName[];
+}
+
+export interface Sizing {
+  lines: Line[];
+  /** What the figures rest on beyond their formulas, and what they run into. */
+  warnings: string[];
+  /** The same numbers, for what is computed from them. */
+  parts: ReturnType<typeof partsOf>;
+}
+
+const MINUTE_S = 60;
+const DAY_S = 86_400;
+
+type Part<T> = (workload: Workload, c: Coefficients) => T;
+
+function traffic(workload: Workload, c: Coefficients) {
+  const { eventsPerSecond, batchEvents, form } = workload;
+  const bytesPerEvent = { batch: c.batchBytes, array: c.arrayBytes, single: c.singleBytes }[form].value;
+  const messages = eventsPerSecond / batchEvents;
+  const bytes = eventsPerSecond * bytesPerEvent + messages * c.messageAttributes.value;
+  return { messages, bytes, messageBytes: bytes / messages, partitions: Math.ceil(bytes / c.partitionBytes.value) };
+}
+
+const decodeOf: Part<number> = ({ form }, c) =>
+  ({ batch: c.batchDecode, array: c.arrayDecode, single: c.singleDecode })[form].value;
+
+/** P and Q: enough that a pane stays small, and that every core has several. */
+function spread(workload: Workload, c: Coefficients) {
+  const minuteEvents = workload.eventsPerSecond * MINUTE_S;
+  const eventCores = (workload.eventsPerSecond * (decodeOf(workload, c) + c.dedupe.value)) / workload.utilization;
+  const wanted = Math.max(4 * Math.ceil(eventCores), Math.ceil(minuteEvents / c.paneEvents.value));
+  const partitions = Math.min(c.maxPartitions.value, wanted);
+  return { partitions, wanted, shards: Math.min(c.maxPartitions.value, Math.max(8, Math.ceil(partitions / 2))) };
+}
+
+/** How often a minute's panes fire: once when it ends, then for what is late. */
+function firings({ eventsPerSecond, lateShare, lateMinutes }: Workload, c: Coefficients, partitions: number): number {
+  const slots = (lateMinutes * MINUTE_S) / c.lateFiringSeconds.value;
+  const latePerSlot = (eventsPerSecond * MINUTE_S * lateShare) / slots / partitions;
+  return 1 - slots * Math.expm1(-latePerSlot);
+}
+
+function cells(workload: Workload, partitions: number) {
+  const { eventsPerSecond, duplicateShare, typeShares } = workload;
+  const minuteEvents = eventsPerSecond * MINUTE_S * (1 - duplicateShare);
+  const distinct = distinctCounter(workload);
+  const cellsOf = (events: number) => typeShares.reduce((sum, share) => sum + distinct(events * share), 0);
+  return {
+    videoMinutes: distinct(minuteEvents),
+    cellMinutes: cellsOf(minuteEvents),
+    paneVideos: distinct(minuteEvents / partitions),
+    paneCells: cellsOf(minuteEvents / partitions),
+    distinct,
+  };
+}
+
+/** First shuffle: blocks of a bundle. Second: count blocks of a pane. Bytes a second. */
+function shuffle(workload: Workload, c: Coefficients, of: { partitions: number; shards: number; firings: number }) {
+  const { eventsPerSecond, batchEvents, videoIdBytes } = workload;
+  const minute = cells(workload, of.partitions);
+  const eventCores = Math.max(1, (eventsPerSecond * decodeOf(workload, c)) / workload.utilization);
+  const bundleEvents = Math.max(
+    1,
+    Math.min(c.bundleMessages.value * batchEvents, (eventsPerSecond / eventCores) * c.bundleSeconds.value),
+  );
+  const blockEvents = Math.max(1, bundleEvents / of.partitions);
+  const nameBytes = videoIdBytes + 1;
+  const blockBytes = c.blockRow.value + (minute.distinct(blockEvents) / blockEvents) * nameBytes;
+  const paneBytes = minute.paneCells * c.countCell.value + minute.paneVideos * nameBytes;
+  const countsPerMinute = of.partitions * paneBytes * of.firings;
+  return {
+    bundleEvents,
+    blockEvents,
+    bundles: eventsPerSecond / bundleEvents,
+    blocks: eventsPerSecond / blockEvents,
+    blockBytes: eventsPerSecond * blockBytes,
+    countBlocks: (of.partitions * of.shards * of.firings) / MINUTE_S,
+    countBytes: countsPerMinute / MINUTE_S,
+    stateBytes:
+      eventsPerSecond *
+      blockBytes *
+      MINUTE_S *
+      (workload.latenessMinutes + 1 + c.clocksApartMinutes.value + c.graceSeconds.value / MINUTE_S),
+  };
+}
+
+function partsOf(workload: Workload, c: Coefficients) {
+  const { eventsPerSecond: rate, utilization } = workload;
+  const log = traffic(workload, c);
+  const { partitions, shards, wanted } = spread(workload, c);
+  const fired = firings(workload, c, partitions);
+  const minute = cells(workload, partitions);
+  const bytes = shuffle(workload, c, { partitions, shards, firings: fired });
+  const lateCells = Math.min(minute.cellMinutes * (fired - 1), rate * MINUTE_S * workload.lateShare);
+  const lateVideos = Math.min(minute.videoMinutes * (fired - 1), rate * MINUTE_S * workload.lateShare);
+  const videoWrites = (minute.videoMinutes + lateVideos) / MINUTE_S;
+  const elements = log.messages + bytes.blocks + bytes.countBlocks;
+  const cpu = {
+    decode: rate * decodeOf(workload, c),
+    dedupe: rate * c.dedupe.value * fired,
+    counts: rate * c.packCounts.value * fired,
+    runner: elements * c.element.value + bytes.bundles * c.bundle.value,
+    counters: videoWrites * c.counterWrite.value,
+  };
+  const workerCpu = Object.values(cpu).reduce((sum, each) => sum + each, 0);
+  const rows = { writes: 2 * videoWrites, reads: 2 * videoWrites };
+  const nodes = Math.max(1, (rows.writes / c.writesPerNode.value + rows.reads / c.readsPerNode.value) / utilization);
+  const archiveCpu = rate * (decodeOf(workload, c) + c.archiveCpu.value);
+  const archivers = Math.ceil(archiveCpu / utilization);
+  const portions = Math.max(
+    log.bytes / c.portionBytes.value,
+    log.messages / c.portionMessages.value,
+    Math.min(log.messages, archivers / c.portionSeconds.value),
+  );
+  const portionSeconds = archivers / portions;
+  const minutesTouched = 1 + portionSeconds / MINUTE_S + (workload.lateShare > 0 ? workload.lateMinutes : 0);
+  const archive = { bytes: rate * c.archiveBytes.value, objects: portions * minutesTouched };
+  const workerCores = Math.ceil(workerCpu / utilization);
+  const coresAtMost = Math.max(workerCores, Math.ceil((rate * c.wholeJob.value) / utilization));
+  return {
+    log,
+    partitions,
+    wanted,
+    shards,
+    firings: fired,
+    minute,
+    lateCells,
+    bytes,
+    cpu,
+    workerCpu,
+    workerCores,
+    coresAtMost,
+    videoWrites,
+    rows,
+    nodes: Math.ceil(nodes),
+    archivers,
+    archive,
+    ingestCores: workload.direct ? 0 : Math.ceil((rate * c.ingest.value) / utilization),
+    auditCores: Math.ceil((rate * c.audit.value) / utilization),
+    // Each core makes one pane at a time; 1 GiB is Node and what is in flight.
+    workerMemory: workerCores * (2 ** 30 + ((rate * MINUTE_S) / partitions) * c.paneBytes.value),
+    minuteCellBytes:
+      (minute.cellMinutes / MINUTE_S) * DAY_S * workload.minuteDays * (c.minuteCell.value + workload.videoIdBytes),
+    hottest: hottestShare(workload),
+  };
+}
+
+/** What a workload needs. Pure: the same for the same workload and coefficients. */
+export function sizingOf(workload: Workload, c: Coefficients): Sizing {
+  const parts = partsOf(workload, c);
+  return {
+    lines: [...logLines(workload, parts), ...graphLines(workload, parts), ...storeLines(workload, parts)],
+    warnings: warningsOf(workload, parts),
+    parts,
+  };
+}
+
+type Parts = ReturnType<typeof partsOf>;
+
+const lineIn =
+  (group: string) =>
+  (name: string, value: number, unit: string, formula: string, ...uses: CoefficientName[]): Line => ({
+    group,
+    name,
+    value,
+    unit,
+    formula,
+    uses,
+  });
+
+const BYTES_OF = { batch: "batchBytes", array: "arrayBytes", single: "singleBytes" } as const;
+const DECODE_OF = { batch: "batchDecode", array: "arrayDecode", single: "singleDecode" } as const;
+
+function logLines(workload: Workload, { log, ingestCores }: Parts): Line[] {
+  const line = lineIn("log");
+  const bytes = BYTES_OF[workload.form];
+  const lines = [
+    line("messages", log.messages, "messages/s", "events / batchEvents"),
+    line("bytes", log.bytes, "bytes/s", `events * ${bytes} + messages * messageAttributes`, bytes, "messageAttributes"),
+    line("bytes a message", log.messageBytes, "bytes", "bytes / messages"),
+  ];
+  if (workload.log === "kafka")
+    lines.push(
+      line("partitions", log.partitions, "partitions", "bytes / partitionBytes, rounded up", "partitionBytes"),
+    );
+  if (!workload.direct)
+    lines.push(line("ingest cores", ingestCores, "cores", "events * ingest / utilization, rounded up", "ingest"));
+  return lines;
+}
+
+function graphLines(workload: Workload, parts: Parts): Line[] {
+  const { minute, bytes, cpu } = parts;
+  const line = lineIn("stream");
+  const decode = DECODE_OF[workload.form];
+  return [
+    line(
+      "dedup partitions P",
+      parts.partitions,
+      "partitions",
+      "largest of events a minute / paneEvents and 4 * cores for events",
+      "paneEvents",
+      "maxPartitions",
+    ),
+    line("video shards Q", parts.shards, "shards", "P / 2, at least 8", "maxPartitions"),
+    line(
+      "firings of a minute",
+      parts.firings,
+      "panes",
+      "1 + slots * (1 - e^(-late events of a slot and partition)); slots = lateMinutes * 60 / lateFiringSeconds",
+      "lateFiringSeconds",
+    ),
+    line("hottest video", parts.hottest * 100, "% of events", "(1 - hotShare) / sum of rank^-zipf + hotShare"),
+    line("videos a minute", minute.videoMinutes, "videos", "sum over videos of 1 - e^(-events a minute * share)"),
+    line("cells a minute", minute.cellMinutes, "cells", "the same, for each event type"),
+    line(
+      "blocks",
+      bytes.blocks,
+      "elements/s",
+      "events / events of a block; bundle / P",
+      "bundleMessages",
+      "bundleSeconds",
+    ),
+    line(
+      "shuffle 1: blocks",
+      bytes.blockBytes,
+      "bytes/s",
+      "events * (blockRow + distinct videos of a block / its events * name)",
+      "blockRow",
+    ),
+    line(
+      "shuffle 2: counts",
+      bytes.countBytes,
+      "bytes/s",
+      "P * firings * (cells of a pane * countCell + its videos * name) / 60",
+      "countCell",
+    ),
+    line(
+      "window state",
+      bytes.stateBytes,
+      "bytes",
+      "shuffle 1 * (latenessMinutes + 1 + clocksApartMinutes + grace)",
+      "clocksApartMinutes",
+      "graceSeconds",
+    ),
+    line("CPU: decode, check, blocks", cpu.decode, "CPU-s/s", `events * ${decode}`, decode),
+    line("CPU: panes", cpu.dedupe, "CPU-s/s", "events * dedupe * firings", "dedupe"),
+    line("CPU: counts", cpu.counts, "CPU-s/s", "events * packCounts * firings", "packCounts"),
+    line(
+      "CPU: elements and bundles",
+      cpu.runner,
+      "CPU-s/s",
+      "(messages + blocks + count blocks) * element + bundles * bundle",
+      "element",
+      "bundle",
+    ),
+    line("CPU: writing counters", cpu.counters, "CPU-s/s", "videos written a second * counterWrite", "counterWrite"),
+    line("worker cores", parts.workerCores, "cores", "sum of CPU / utilization, rounded up"),
+    line(
+      "cores of the whole job, at most",
+      parts.coresAtMost,
+      "cores",
+      "events * wholeJob / utilization, rounded up: what a short cold run on Flink took, all processes",
+      "wholeJob",
+    ),
+    line("worker memory", parts.workerMemory, "bytes", "cores * (1 GiB + events of a pane * paneBytes)", "paneBytes"),
+  ];
+}
+
+function storeLines(workload: Workload, parts: Parts): Line[] {
+  const { rows, archive } = parts;
+  const counters = lineIn("Bigtable");
+  const storage = lineIn("Cloud Storage");
+  const days = workload.rawDays;
+  return [
+    counters(
+      "rows written",
+      rows.writes,
+      "rows/s",
+      "2 * videos written a second: the minutes' row and the summary row",
+    ),
+    counters("rows read", rows.reads, "rows/s", "2 * videos written a second: the marks of both rows"),
+    counters(
+      "the hottest video's row",
+      parts.firings,
+      "writes/minute",
+      "one for each firing, whatever the video's rate",
+    ),
+    counters("a minute's ledger row", parts.firings * parts.shards, "writes/minute", "firings * Q"),
+    counters(
+      "nodes",
+      parts.nodes,
+      "nodes",
+      "(rows written / writesPerNode + rows read / readsPerNode) / utilization, rounded up",
+      "writesPerNode",
+      "readsPerNode",
+    ),
+    counters(
+      "minute cells",
+      parts.minuteCellBytes,
+      "bytes",
+      "cells a minute * 1,440 * minuteDays * (minuteCell + videoId); not compressed, without rows kept for ever",
+      "minuteCell",
+    ),
+    storage(
+      "archivers",
+      parts.archivers,
+      "cores",
+      "events * (decode + archiveCpu) / utilization, rounded up",
+      "archiveCpu",
+    ),
+    storage(
+      "objects",
+      archive.objects * DAY_S,
+      "objects/day",
+      "portions * minutes of event time a portion touches",
+      "portionBytes",
+      "portionMessages",
+      "portionSeconds",
+    ),
+    storage("bytes", archive.bytes * DAY_S, "bytes/day", "events * archiveBytes", "archiveBytes"),
+    storage("kept", archive.bytes * DAY_S * days, "bytes", "bytes a day * rawDays", "archiveBytes"),
+    lineIn("audit")(
+      "cores",
+      parts.auditCores,
+      "cores",
+      "events * audit / utilization, rounded up; each event once, all day",
+      "audit",
+    ),
+  ];
+}
+
+const TIB = 2 ** 40;
+const SMALL_OBJECT_BYTES = 1 << 20;
+
+function warningsOf(workload: Workload, parts: Parts): string[] {
+  const found: string[] = [];
+  if (parts.wanted > parts.partitions)
+    found.push(
+      `P is bounded by ${parts.partitions} and would be ${parts.wanted}: panes are larger than what was measured`,
+    );
+  if (parts.firings > 2)
+    found.push(
+      `late events fire each minute ${parts.firings.toFixed(1)} times, and each pane counts all of it again: a longer job.lateFiringMs, or a longer job.graceMs, saves most of it`,
+    );
+  if (parts.bytes.stateBytes > TIB)
+    found.push(
+      "more than 1 TiB of windows: a shorter lateness.finalAfterMinutes saves it; what comes later is left to the archive",
+    );
+  if (workload.form === "single")
+    found.push(
+      "one event a message: the runner's own cost for a message is not in these figures, and is larger than all of them",
+    );
+  const objectBytes = parts.archive.bytes / parts.archive.objects;
+  if (objectBytes < SMALL_OBJECT_BYTES)
+    found.push(
+      `archive objects of ${Math.round(objectBytes / 1024)} KiB: a longer archive.maxPortionAgeMs makes fewer`,
+    );
+  return found;
+}
