@@ -177,8 +177,11 @@ function costText({ lines, missing, ...totals }: Cost, explain: boolean): string
 function simulationText(found: Simulation, { parts }: Sizing): string {
   const rows: [string, string][] = [
     ["events made, panes filled", `${count(found.events)}, ${found.panes} of ${parts.partitions}`],
-    ["busiest dedup partition / mean", `${found.busiestPartition.toFixed(3)} in the sample`],
-    ["  of a whole minute, by chance", found.expectedBusiestPartition.toFixed(4)],
+    [
+      "busiest dedup partition / mean",
+      `${found.busiestPartition.toFixed(3)} (chance: ${found.expectedBusiestPartition.toFixed(3)})`,
+    ],
+    ["  in a whole minute, by chance", found.expectedBusiestOfMinute.toFixed(4)],
     ["  were it by video", found.busiestPartitionByVideo.toFixed(1)],
     ["busiest video shard / mean, bytes", found.busiestShardBytes.toFixed(3)],
     ["hottest video", `${(found.hottestShare * 100).toFixed(2)} % of events`],

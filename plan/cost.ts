@@ -1,5 +1,5 @@
 import type { PriceName, Prices } from "./prices";
-import type { Sizing } from "./sizing";
+import { AUDITS, type Sizing } from "./sizing";
 import type { Workload } from "./workload";
 
 export interface CostLine {
@@ -26,8 +26,6 @@ const GIB = 2 ** 30;
 const TIB = 2 ** 40;
 /** Gigabytes of memory of a vCPU that is rented: the ratio of standard machines. */
 const GB_A_VCPU = 4;
-/** Each archive object is read by the hourly and by the daily audit. */
-const AUDITS = 2;
 /** Stream and archiver. */
 const READERS = 2;
 

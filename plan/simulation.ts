@@ -24,6 +24,8 @@ export interface Simulation {
   /** Busiest of all P partitions, by the real hash of the events' ids, against the mean; and what chance alone gives. */
   busiestPartition: number;
   expectedBusiestPartition: number;
+  /** What chance gives for all events of a minute. */
+  expectedBusiestOfMinute: number;
   /** The same, had events been partitioned by their video. */
   busiestPartitionByVideo: number;
   /** Busiest of the Q video shards against the mean, by bytes and by cells of count blocks. */
@@ -193,7 +195,8 @@ class SimulatedMinute {
       panes,
       eventsPerPane: events / panes,
       busiestPartition: busiest(this.byId),
-      expectedBusiestPartition: 1 + Math.sqrt((2 * Math.log(partitions)) / (events / partitions)),
+      expectedBusiestPartition: byChance(partitions, events),
+      expectedBusiestOfMinute: byChance(partitions, this.workload.eventsPerSecond * 60),
       busiestPartitionByVideo: busiest(this.byVideo),
       busiestShardBytes: busiest(shardBytes),
       busiestShardCells: busiest(shardCells),
@@ -209,6 +212,10 @@ class SimulatedMinute {
     };
   }
 }
+
+/** The largest of that many loads of independent events, over their mean: a normal maximum, 1 + sqrt(2 ln P / events of each). */
+const byChance = (partitions: number, events: number): number =>
+  1 + Math.sqrt((2 * Math.log(partitions)) / (events / partitions));
 
 function busiest(load: Float64Array): number {
   let [most, sum] = [0, 0];

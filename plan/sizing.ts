@@ -22,6 +22,10 @@ export interface Sizing {
 
 const MINUTE_S = 60;
 const DAY_S = 86_400;
+/** docs/decisions/0006-bigtable-rows.md: what a writer knows of its rows is at most ten minutes old. */
+const KNOWN_MINUTES = 10;
+/** Hourly and daily. */
+export const AUDITS = 2;
 
 type Part<T> = (workload: Workload, c: Coefficients) => T;
 
@@ -62,14 +66,20 @@ function cells(workload: Workload, partitions: number) {
     cellMinutes: cellsOf(minuteEvents),
     paneVideos: distinct(minuteEvents / partitions),
     paneCells: cellsOf(minuteEvents / partitions),
+    /** Videos that had no event for as long as a writer knows its rows. */
+    unknownVideos: distinct(minuteEvents * (KNOWN_MINUTES + 1)) - distinct(minuteEvents * KNOWN_MINUTES),
     distinct,
   };
 }
 
 /** First shuffle: blocks of a bundle. Second: count blocks of a pane. Bytes a second. */
-function shuffle(workload: Workload, c: Coefficients, of: { partitions: number; shards: number; firings: number }) {
+function shuffle(
+  workload: Workload,
+  c: Coefficients,
+  of: { partitions: number; shards: number; firings: number; minute: ReturnType<typeof cells> },
+) {
   const { eventsPerSecond, batchEvents, videoIdBytes } = workload;
-  const minute = cells(workload, of.partitions);
+  const { minute } = of;
   const eventCores = Math.max(1, (eventsPerSecond * decodeOf(workload, c)) / workload.utilization);
   const bundleEvents = Math.max(
     1,
@@ -102,7 +112,7 @@ function partsOf(workload: Workload, c: Coefficients) {
   const { partitions, shards, wanted } = spread(workload, c);
   const fired = firings(workload, c, partitions);
   const minute = cells(workload, partitions);
-  const bytes = shuffle(workload, c, { partitions, shards, firings: fired });
+  const bytes = shuffle(workload, c, { partitions, shards, firings: fired, minute });
   const lateCells = Math.min(minute.cellMinutes * (fired - 1), rate * MINUTE_S * workload.lateShare);
   const lateVideos = Math.min(minute.videoMinutes * (fired - 1), rate * MINUTE_S * workload.lateShare);
   const videoWrites = (minute.videoMinutes + lateVideos) / MINUTE_S;
@@ -115,7 +125,7 @@ function partsOf(workload: Workload, c: Coefficients) {
     counters: videoWrites * c.counterWrite.value,
   };
   const workerCpu = Object.values(cpu).reduce((sum, each) => sum + each, 0);
-  const rows = { writes: 2 * videoWrites, reads: 2 * videoWrites };
+  const rows = { writes: 2 * videoWrites, reads: 2 * videoWrites + (2 * minute.unknownVideos) / MINUTE_S };
   const nodes = Math.max(1, (rows.writes / c.writesPerNode.value + rows.reads / c.readsPerNode.value) / utilization);
   const archiveCpu = rate * (decodeOf(workload, c) + c.archiveCpu.value);
   const archivers = Math.ceil(archiveCpu / utilization);
@@ -148,7 +158,7 @@ function partsOf(workload: Workload, c: Coefficients) {
     archivers,
     archive,
     ingestCores: workload.direct ? 0 : Math.ceil((rate * c.ingest.value) / utilization),
-    auditCores: Math.ceil((rate * c.audit.value) / utilization),
+    auditCores: Math.ceil((AUDITS * rate * c.audit.value) / utilization),
     // Each core makes one pane at a time; 1 GiB is Node and what is in flight.
     workerMemory: workerCores * (2 ** 30 + ((rate * MINUTE_S) / partitions) * c.paneBytes.value),
     minuteCellBytes:
@@ -290,7 +300,12 @@ function storeLines(workload: Workload, parts: Parts): Line[] {
       "rows/s",
       "2 * videos written a second: the minutes' row and the summary row",
     ),
-    counters("rows read", rows.reads, "rows/s", "2 * videos written a second: the marks of both rows"),
+    counters(
+      "rows read",
+      rows.reads,
+      "rows/s",
+      "2 * videos written a second, the marks of both rows; + 2 for a video without events in ten minutes, read whole",
+    ),
     counters(
       "the hottest video's row",
       parts.firings,
@@ -335,7 +350,7 @@ function storeLines(workload: Workload, parts: Parts): Line[] {
       "cores",
       parts.auditCores,
       "cores",
-      "events * audit / utilization, rounded up; each event once, all day",
+      "2 * events * audit / utilization, rounded up; each event in the hourly and the daily audit, all day",
       "audit",
     ),
   ];

@@ -2,9 +2,9 @@ import type { Workload } from "./workload";
 
 type Popularity = Pick<Workload, "videos" | "zipf" | "hotShare">;
 
-/** Ranks up to here are added up one by one; beyond, in groups of a thousandth of their rank. */
-const EXACT_RANKS = 10_000;
-const GROUP_GROWTH = 1.001;
+/** Ranks up to here are added up one by one; beyond, in groups of a hundredth of their rank. */
+const EXACT_RANKS = 1_000;
+const GROUP_GROWTH = 1.01;
 
 /** Ranks in groups, [from, to), with the weight of one rank of the group. */
 function* groups({ videos, zipf }: Popularity): Generator<{ ranks: number; weight: number }> {
