@@ -49,13 +49,15 @@ export const COEFFICIENTS = {
   ),
   ingest: measured(0.73e-6, "CPU-s/event", "docs/decisions/0003-performance.md: 2.9 CPU-seconds for 4,000,000 events"),
   audit: measured(1 / 82_000, "CPU-s/event", "docs/decisions/0003-performance.md: audit, 82k per CPU-second"),
+  auditBytes: measured(150, "bytes/event", `${SCALE}: heap of the audit's own recount of a minute`),
+  ledgerMessage: setting(50, "bytes/message", 'io/bigtable/ledger-cells.ts: ["<uuid>",events,accepted]'),
   paneBytes: measured(
     180,
     "bytes/event",
     "docs/decisions/0003-performance.md: a minute of 3,000,000 events in 0.54 GB",
   ),
-  archiveBytes: measured(30, "bytes/event", `${SCALE}: archive objects, bytes an event`),
-  archiveCpu: measured(2.0e-6, "CPU-s/event", `${SCALE}: archive objects, rows and zstandard`),
+  archiveBytes: measured(22.6, "bytes/event", `${SCALE}: archive objects, bytes an event`),
+  archiveCpu: measured(1.57e-6, "CPU-s/event", `${SCALE}: archive objects, rows and zstandard`),
   blockRow: setting(24, "bytes/event", "domain/event-block.ts: 16 id, 4 video, 2 type, 2 ms; no value"),
   countCell: setting(42, "bytes/cell", "domain/count-block.ts: CELL_BYTES"),
   minuteCell: setting(

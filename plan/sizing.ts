@@ -158,6 +158,8 @@ function partsOf(workload: Workload, c: Coefficients) {
     archivers,
     archive,
     ingestCores: workload.direct ? 0 : Math.ceil((rate * c.ingest.value) / utilization),
+    auditMemory: rate * MINUTE_S * c.auditBytes.value,
+    ledgerBytes: workload.log === "kafka" ? 0 : log.messages * MINUTE_S * minutesTouched * c.ledgerMessage.value,
     auditCores: Math.ceil((AUDITS * rate * c.audit.value) / utilization),
     // Each core makes one pane at a time; 1 GiB is Node and what is in flight.
     workerMemory: workerCores * (2 ** 30 + ((rate * MINUTE_S) / partitions) * c.paneBytes.value),
@@ -292,6 +294,7 @@ function storeLines(workload: Workload, parts: Parts): Line[] {
   const { rows, archive } = parts;
   const counters = lineIn("Bigtable");
   const storage = lineIn("Cloud Storage");
+  const audit = lineIn("audit");
   const days = workload.rawDays;
   return [
     counters(
@@ -313,6 +316,17 @@ function storeLines(workload: Workload, parts: Parts): Line[] {
       "one for each firing, whatever the video's rate",
     ),
     counters("a minute's ledger row", parts.firings * parts.shards, "writes/minute", "firings * Q"),
+    ...(workload.log === "kafka"
+      ? []
+      : [
+          counters(
+            "message ids of a minute",
+            parts.ledgerBytes,
+            "bytes",
+            "messages * 60 * minutes of a portion * ledgerMessage: Pub/Sub repeats are known by them",
+            "ledgerMessage",
+          ),
+        ]),
     counters(
       "nodes",
       parts.nodes,
@@ -346,18 +360,28 @@ function storeLines(workload: Workload, parts: Parts): Line[] {
     ),
     storage("bytes", archive.bytes * DAY_S, "bytes/day", "events * archiveBytes", "archiveBytes"),
     storage("kept", archive.bytes * DAY_S * days, "bytes", "bytes a day * rawDays", "archiveBytes"),
-    lineIn("audit")(
+    audit(
       "cores",
       parts.auditCores,
       "cores",
       "2 * events * audit / utilization, rounded up; each event in the hourly and the daily audit, all day",
       "audit",
     ),
+    audit(
+      "memory of one minute",
+      parts.auditMemory,
+      "bytes",
+      "events * 60 * auditBytes, all in one worker",
+      "auditBytes",
+    ),
   ];
 }
 
 const TIB = 2 ** 40;
 const SMALL_OBJECT_BYTES = 1 << 20;
+/** What Node is given on a usual machine. */
+const LARGE_WORKER_BYTES = 8 * 2 ** 30;
+const LARGE_ROW_BYTES = 50e6;
 
 function warningsOf(workload: Workload, parts: Parts): string[] {
   const found: string[] = [];
@@ -374,8 +398,14 @@ function warningsOf(workload: Workload, parts: Parts): string[] {
       "more than 1 TiB of windows: a shorter lateness.finalAfterMinutes saves it; what comes later is left to the archive",
     );
   if (workload.form === "single")
+    found.push("one event a message: what Flink's JVM takes for each is in none of these figures but the whole job's");
+  if (parts.auditMemory > LARGE_WORKER_BYTES)
     found.push(
-      "one event a message: the runner's own cost for a message is not in these figures, and is larger than all of them",
+      "the audit counts a minute in one worker, and a minute takes more memory than workers usually have: splitting a minute is not built",
+    );
+  if (parts.ledgerBytes > LARGE_ROW_BYTES)
+    found.push(
+      "the ledger keeps a minute's message ids in one row, which Bigtable bounds at 256 MiB: more events in a message make fewer ids",
     );
   const objectBytes = parts.archive.bytes / parts.archive.objects;
   if (objectBytes < SMALL_OBJECT_BYTES)
