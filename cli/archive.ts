@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import pino, { type Logger } from "pino";
 import { Counter, collectDefaultMetrics, Registry } from "prom-client";
 import { resolveReference } from "../io/claim-check/resolve-reference";
@@ -12,6 +12,7 @@ import type { Config } from "./config-schema";
 import { openDeployment, rawRetentionMs } from "./deployment/deployment";
 import { openClaims } from "./deployment/open-claims";
 import { openSubscription } from "./deployment/open-log";
+import { portOption } from "./whole-number";
 
 const PORTIONS_IN_FLIGHT = 2;
 const PROGRESS_INTERVAL_MS = 1_000;
@@ -20,7 +21,7 @@ export function register(program: Command): void {
   program
     .command("archive")
     .description("the archiver: from the log's topic to the archive; several may run")
-    .option("--health-port <port>", "GET /healthz and /metrics on http.host, 0 for any", port, 0)
+    .option("--health-port <port>", "GET /healthz and /metrics on http.host, 0 for any", portOption, 0)
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .action(async ({ healthPort }: { healthPort: number }, command: Command) =>
@@ -134,11 +135,4 @@ async function serveMetrics(
       server.closeAllConnections();
     },
   };
-}
-
-function port(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 0 || number > 65_535)
-    throw new InvalidArgumentError("a port is 0 to 65535");
-  return number;
 }

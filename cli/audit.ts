@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
-import { parseRfc3339 } from "../domain/event";
+import { type Command, Option } from "commander";
 import type { AuditReport } from "../io/ports";
 import { runAudit } from "../pipelines/audit/audit";
 import type { AuditRunner } from "../pipelines/audit/audit-graph";
@@ -10,6 +9,7 @@ import type { Config } from "./config-schema";
 import { type DataflowFlags, dataflowFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
 import { allowedLatenessMs, type Deployment, openDeployment } from "./deployment/deployment";
 import { dueHours } from "./due-hours";
+import { rfc3339Time } from "./rfc3339-time";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -32,8 +32,8 @@ interface AuditFlags extends DataflowFlags {
 export function register(program: Command): void {
   dataflowFlags(program.command("audit"))
     .description("recount from the raw archive by another path and compare with every stored counter")
-    .option("--from <time>", "RFC 3339, whole minutes; default: the first minute there is", time)
-    .option("--to <time>", "RFC 3339, exclusive; default: behind the last minute there is", time)
+    .option("--from <time>", "RFC 3339, whole minutes; default: the first minute there is", rfc3339Time)
+    .option("--to <time>", "RFC 3339, exclusive; default: behind the last minute there is", rfc3339Time)
     .option(
       "--hourly",
       "every hour of the last two days that is past the lateness horizon and not audited since it changed",
@@ -104,12 +104,6 @@ async function auditRunner(config: Config, { runner }: AuditFlags): Promise<Audi
 export function exitCode({ outcome }: AuditReport): number {
   if (outcome === "not-comparable") return EXIT_NOT_COMPARABLE;
   return outcome === "differences" ? EXIT_DIFFERENCES : EXIT_EQUAL;
-}
-
-function time(text: string): number {
-  const timeMs = parseRfc3339(text);
-  if (timeMs === undefined) throw new InvalidArgumentError("an RFC 3339 time is wanted, such as 2026-11-21T10:00:00Z");
-  return timeMs;
 }
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString();

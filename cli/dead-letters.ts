@@ -7,7 +7,8 @@ import { prepareDataFolder } from "../io/sqlite/data-folder";
 import { resolveConfig } from "./config";
 import { openDeadLetters } from "./deployment/open-dead-letters";
 import { type FieldChange, replayPayload } from "./replay-payload";
-import { DEFAULT_URL, httpUrl, positiveInteger } from "./send";
+import { DEFAULT_URL, httpUrl } from "./send";
+import { positiveInteger } from "./whole-number";
 
 export const EXIT_STILL_REJECTED = 1;
 export const EXIT_NOT_DELIVERED = 2;

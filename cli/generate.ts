@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { parseRfc3339 } from "../domain/event";
 import { EventGenerator } from "./event-generator";
 import { LineSender } from "./line-sender";
-import { DEFAULT_URL, httpUrl, positiveInteger } from "./send";
+import { rfc3339Time } from "./rfc3339-time";
+import { DEFAULT_URL, httpUrl } from "./send";
+import { positiveInteger } from "./whole-number";
 
 interface GenerateFlags {
   rate: number;
@@ -41,7 +42,11 @@ export function register(program: Command): void {
     .option("--late-by <seconds>", "how late", positiveNumber, 7200)
     .option("--bad <share>", "share of events that are refused", share, 0)
     .option("--seed <n>", "the same seed gives the same events", count, 1)
-    .option("--start <time>", "event time of the first event, RFC 3339 (default: so that the last one is now)", time)
+    .option(
+      "--start <time>",
+      "event time of the first event, RFC 3339 (default: so that the last one is now)",
+      rfc3339Time,
+    )
     .option("--url <url>", "the service", httpUrl, DEFAULT_URL)
     .option("--out <file>", "- writes NDJSON to standard output instead of sending; needs no service", out)
     .option("--json", "print the result as JSON")
@@ -127,12 +132,6 @@ const count = (text: string) => number(text, (n) => Number.isSafeInteger(n) && n
 const share = (text: string) => number(text, (n) => n >= 0 && n <= 1, "a number from 0 to 1");
 const nonNegative = (text: string) => number(text, (n) => n >= 0 && n <= 10, "a number from 0 to 10");
 const positiveNumber = (text: string) => number(text, (n) => n > 0 && Number.isFinite(n), "a number above 0");
-
-function time(text: string): number {
-  const timeMs = parseRfc3339(text);
-  if (timeMs === undefined) throw new InvalidArgumentError("an RFC 3339 time is wanted, such as 2026-11-21T10:00:00Z");
-  return timeMs;
-}
 
 function out(text: string): string {
   if (text !== "-") throw new InvalidArgumentError("only - (standard output) is possible");

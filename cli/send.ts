@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { lineBlocks } from "./line-blocks";
 import { LineSender } from "./line-sender";
 import { RejectFile } from "./reject-file";
+import { positiveInteger } from "./whole-number";
 
 export const DEFAULT_URL = "http://127.0.0.1:8080";
 /** In one request, below the contract's 10,000 so that a request stays short. */
@@ -108,10 +109,4 @@ export function httpUrl(text: string): string {
     throw new InvalidArgumentError("an http(s) URL is wanted, such as http://127.0.0.1:8080");
   }
   return text;
-}
-
-export function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value <= 0) throw new InvalidArgumentError("a positive integer is wanted");
-  return value;
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import express from "express";
 import helmet from "helmet";
 import pino, { type Logger } from "pino";
@@ -17,6 +17,7 @@ import type { LogSide } from "./serve/log-side";
 import { answers } from "./serve/readiness";
 import { SharedLog } from "./serve/shared-log";
 import { removeServiceUrl, writeServiceUrl } from "./service-url";
+import { portOption } from "./whole-number";
 
 /** The service cannot start; one clear line. */
 export class ServeError extends Error {
@@ -36,7 +37,7 @@ export function register(program: Command): void {
     .option("--data <dir>", "data folder (default ./data)")
     .option("--config <file>", "YAML or JSON configuration")
     .option("--host <host>", "address to listen on (default 127.0.0.1)")
-    .option("--port <port>", "port to listen on, 0 for any (default 8080)", port)
+    .option("--port <port>", "port to listen on, 0 for any (default 8080)", portOption)
     .option("--log-level <level>", "fatal, error, warn, info, debug, trace, silent")
     .action(async (_flags, command: Command) => serve(resolveConfig(command)));
 }
@@ -168,11 +169,4 @@ function listen(server: Server, host: string, portNumber: number): Promise<strin
       resolve(`http://${host.includes(":") ? `[${host}]` : host}:${actual}`);
     });
   });
-}
-
-function port(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 0 || number > 65_535)
-    throw new InvalidArgumentError("a port is 0 to 65535");
-  return number;
 }

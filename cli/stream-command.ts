@@ -6,7 +6,7 @@ import type { Config } from "./config-schema";
 import { type DataflowFlags, dataflowFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
 import { boundedCounting } from "./deployment/bounded-counting";
 import { openDeployment } from "./deployment/deployment";
-import { wholeMinute } from "./whole-minute";
+import { wholeMinute } from "./rfc3339-time";
 
 interface StreamFlags extends DataflowFlags {
   runner: "direct" | "flink" | "dataflow";

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import pino from "pino";
 import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
+import { portOption, wholeNumber } from "./whole-number";
 
 interface PoolFlags {
   listen: string;
@@ -18,9 +19,9 @@ export function register(program: Command): void {
       "serve the workers of streaming jobs: one process each, started when the cluster asks (beside every TaskManager)",
     )
     .option("--listen <host:port>", "where TaskManagers reach it (default: flink.workerPool)")
-    .option("--health-port <port>", "GET /healthz, 0 for any", number(0, 65_535), 0)
-    .option("--max-workers <n>", "at most this many at once", number(1, 10_000), 64)
-    .option("--max-old-space-mb <n>", "JavaScript heap of a worker", number(64, 1 << 20), 2_048)
+    .option("--health-port <port>", "GET /healthz, 0 for any", portOption, 0)
+    .option("--max-workers <n>", "at most this many at once", wholeNumber(1, 10_000), 64)
+    .option("--max-old-space-mb <n>", "JavaScript heap of a worker", wholeNumber(64, 1 << 20), 2_048)
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .action(async (flags: PoolFlags, command: Command) => serve(resolveConfig(command), flags));
@@ -59,13 +60,4 @@ function address(text: string): [string, number] {
   const port = Number(text.slice(at + 1));
   if (at <= 0 || !Number.isInteger(port)) throw new InvalidArgumentError("host:port is wanted");
   return [text.slice(0, at), port];
-}
-
-function number(least: number, most: number) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
-    return value;
-  };
 }

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { ConfigError } from "../config";
 import type { Config } from "../config-schema";
 import { usesDataFolder } from "../deployment/deployment";
+import { positiveInteger } from "../whole-number";
 
 /** What a command line can say of a job on Dataflow; undefined: not said. */
 export interface DataflowFlags {
@@ -35,9 +36,9 @@ export const dataflowFlags = (command: Command): Command =>
     .option("--subnetwork <name>", "dataflow: regions/REGION/subnetworks/NAME")
     .option("--no-public-ips", "dataflow: workers without external addresses")
     .option("--machine-type <type>", "dataflow: of the workers")
-    .option("--num-workers <n>", "dataflow: to begin with", positive)
-    .option("--max-workers <n>", "dataflow: at most", positive)
-    .option("--disk-size-gb <n>", "dataflow: of a worker", positive)
+    .option("--num-workers <n>", "dataflow: to begin with", positiveInteger)
+    .option("--max-workers <n>", "dataflow: at most", positiveInteger)
+    .option("--disk-size-gb <n>", "dataflow: of a worker", positiveInteger)
     .option("--kms-key <name>", "dataflow: the key that the job's data is encrypted with")
     .option("--label <key=value>", "dataflow: of the job; may be given again", label);
 
@@ -89,12 +90,6 @@ export function checkStores(config: Config): void {
 export function checkLocation(config: Config): void {
   if (config.dataflow.region === "")
     throw new ConfigError("jobs of Dataflow are by region: set dataflow.region or --region");
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("a whole number from 1 is wanted");
-  return value;
 }
 
 function label(text: string, before: Record<string, string> | undefined): Record<string, string> {

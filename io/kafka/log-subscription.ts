@@ -10,8 +10,10 @@
  *
  * kafkajs fetches into a bounded queue a partition (it is paused when full), so that its heartbeats never wait for an archive.
  */
+
 import { hash } from "node:crypto";
 import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import { ChangeSignal } from "../flow/change-signal";
 import {
   type LogMessage,
   type LogPortion,
@@ -71,8 +73,7 @@ export class KafkaLogSubscription implements LogSubscription {
   #queues = new Map<number, Queue>();
   #assigned: readonly number[] = [];
   readonly #full = new Set<number>();
-  readonly #waiters = new Set<() => void>();
-  #changes = 0;
+  readonly #changes = new ChangeSignal();
   #closed = false;
   #skippedMessages = 0;
 
@@ -105,11 +106,11 @@ export class KafkaLogSubscription implements LogSubscription {
     if (this.#closed) throw new Error("the subscription is closed");
     const untilMs = performance.now() + limits.waitMs;
     for (;;) {
-      const seen = this.#changes;
+      const { seen } = this.#changes;
       const portion = await this.#takeDue(limits, untilMs);
       const nowMs = performance.now();
       if (portion !== undefined || nowMs >= untilMs || this.#closed) return portion;
-      if (seen === this.#changes) await this.#changed(Math.min(untilMs, this.#nextDueMs(limits.waitMs)) - nowMs);
+      await this.#changes.changed(seen, Math.min(untilMs, this.#nextDueMs(limits.waitMs)) - nowMs);
     }
   }
 
@@ -183,16 +184,16 @@ export class KafkaLogSubscription implements LogSubscription {
         } catch (error) {
           // Perhaps committed; if this reader still has the partition, it takes the same range again.
           if (this.#queues.get(partition) === queue) queue.giveBack();
-          this.#signal();
+          this.#changes.signal();
           throw error;
         }
         queue.finish();
-        this.#signal();
+        this.#changes.signal();
       },
       abandon: async () => {
         end();
         queue.giveBack();
-        this.#signal();
+        this.#changes.signal();
       },
     };
   }
@@ -271,7 +272,7 @@ export class KafkaLogSubscription implements LogSubscription {
   #forget(): void {
     this.#queues = new Map();
     this.#assigned = [];
-    this.#signal();
+    this.#changes.signal();
   }
 
   /** Fetching waits until the positions are known with their metadata, which kafkajs does not tell (and overwrites when they are out of range). */
@@ -330,7 +331,7 @@ export class KafkaLogSubscription implements LogSubscription {
       this.#full.add(partition);
       this.#consumer?.pause([{ topic, partitions: [partition] }]);
     }
-    this.#signal();
+    this.#changes.signal();
   }
 
   /**
@@ -353,7 +354,7 @@ export class KafkaLogSubscription implements LogSubscription {
       this.#skipped({ partition, fromOffset, toOffset: low });
     }
     this.#consumer?.seek({ topic, partition, offset: String(this.#queues.get(partition)!.nextOffset) });
-    this.#signal();
+    this.#changes.signal();
   }
 
   #skipped(range: SkippedRange): void {
@@ -374,25 +375,6 @@ export class KafkaLogSubscription implements LogSubscription {
     if (!this.#full.has(partition) || queue.waitingBytes > this.#queueBytes() / 2) return;
     this.#full.delete(partition);
     this.#consumer?.resume([{ topic: this.options.topic, partitions: [partition] }]);
-  }
-
-  // -------------------------------------------------------------- waiting
-
-  #signal(): void {
-    this.#changes++;
-    for (const wake of this.#waiters) wake();
-  }
-
-  async #changed(withinMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#waiters.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, withinMs);
-      this.#waiters.add(wake);
-    });
   }
 }
 

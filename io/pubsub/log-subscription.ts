@@ -2,8 +2,10 @@
  * The reading side of a log on a Pub/Sub subscription, by unary pulls while somebody waits for a portion. Pub/Sub has no positions: a
  * portion is whatever came, `exact` is false, and what is not acknowledged comes again in other company; ids tell what came twice.
  */
+
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
+import { ChangeSignal } from "../flow/change-signal";
 import { type LogMessage, type LogPortion, type LogSubscription, PortionLostError } from "../ports";
 import { type ReceivedMessage, receivedOf } from "./codec";
 import {
@@ -54,8 +56,7 @@ export class PubsubLogSubscription implements LogSubscription {
   readonly #open = new Set<Held[]>();
   #takers = 0;
   #pulls = 0;
-  readonly #waiters = new Set<() => void>();
-  #changes = 0;
+  readonly #changes = new ChangeSignal();
   #closed = false;
 
   /** Rejects with `StoreUnavailableError` when Pub/Sub does not answer or the subscription does not exist. */
@@ -95,13 +96,13 @@ export class PubsubLogSubscription implements LogSubscription {
     this.#takers++;
     try {
       for (;;) {
-        const seen = this.#changes;
+        const { seen } = this.#changes;
         const portion = this.#takeDue(limits, untilMs);
         const nowMs = performance.now();
         if (portion !== undefined || nowMs >= untilMs || this.#closed) return portion;
         this.#pull();
         const dueMs = (this.#waiting[0]?.fetchedAtMs ?? Infinity) + limits.waitMs;
-        if (seen === this.#changes) await this.#changed(Math.max(1, Math.min(untilMs, dueMs) - nowMs));
+        await this.#changes.changed(seen, Math.max(1, Math.min(untilMs, dueMs) - nowMs));
       }
     } finally {
       this.#takers--;
@@ -124,7 +125,7 @@ export class PubsubLogSubscription implements LogSubscription {
   /** Gives back what was fetched and not handed out; portions that are open come again once their time is over. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#signal();
+    this.#changes.signal();
     this.#leases.close();
     const waiting = this.#waiting.splice(0);
     if (waiting.length > 0) await this.#leases.giveBack(waiting.map(({ ackId }) => ackId));
@@ -191,7 +192,7 @@ export class PubsubLogSubscription implements LogSubscription {
       } catch (error) {
         if (this.#closed) return;
         if (!isWorthRetrying(error)) this.options.logger?.error({ err: error }, "pubsub: messages cannot be pulled");
-        await this.#changed(PAUSE_AFTER_ERROR_MS);
+        await this.#changes.changed(this.#changes.seen, PAUSE_AFTER_ERROR_MS);
       }
     }
   }
@@ -219,26 +220,7 @@ export class PubsubLogSubscription implements LogSubscription {
       this.#waitingBytes += sizeBytesOf(held);
     }
     this.#leases.hold(received.map(({ ackId }) => ackId ?? ""));
-    this.#signal();
-  }
-
-  // -------------------------------------------------------------- waiting
-
-  #signal(): void {
-    this.#changes++;
-    for (const wake of this.#waiters) wake();
-  }
-
-  async #changed(withinMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#waiters.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, withinMs);
-      this.#waiters.add(wake);
-    });
+    this.#changes.signal();
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Archive, type Ledger, type LogPortion, type LogSubscription, PortionLostError } from "../../io/ports";
+import { pause } from "../pause";
 import { archivePortion, type PayloadOf } from "./archive-portion";
 
 export interface ArchiverDependencies {
@@ -99,17 +100,4 @@ async function reportProgress(
     await ledger.setArchivedThrough(Math.min(waiting ?? askedAtMs, askedAtMs));
     await pause(intervalMs, stop);
   }
-}
-
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (stop.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    stop.addEventListener("abort", done);
-  });
 }

@@ -1,3 +1,4 @@
+import { pause } from "../pause";
 import type { PassDependencies, PassOptions, PassResult } from "./pass";
 import { runPass } from "./pass";
 
@@ -37,17 +38,4 @@ export async function runStream(
     const restMs = Math.max(options.minPassIntervalMs, tookMs / options.maxCpuShare) - tookMs;
     await pause(Math.min(restMs, MAX_REST_MS), signal);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (ms <= 0 || signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

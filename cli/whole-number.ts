@@ -1,0 +1,17 @@
+import { InvalidArgumentError } from "commander";
+
+/** Reads an option's text as a whole number within these bounds. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isSafeInteger(value) || value < least || value > most) {
+      throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
+    }
+    return value;
+  };
+}
+
+export const positiveInteger = wholeNumber(1, Number.MAX_SAFE_INTEGER);
+
+/** A TCP port to listen on; 0: any that is free. */
+export const portOption = wholeNumber(0, 65_535);
