@@ -7,7 +7,7 @@ export interface Books {
   balanced: boolean;
 }
 
-/** The sums of the ledger of a service, from a minute before `fromMs` on. */
+/** The sums of the ledger of a service, from an hour before `fromMs` on. */
 export async function readBooks(url: string, fromMs: number): Promise<Books> {
   const start = new Date(fromMs - 3_600_000).toISOString();
   const end = new Date(Date.now() + 600_000).toISOString();

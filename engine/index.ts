@@ -24,6 +24,5 @@ export { buildPipelineProto, replaceEnvironments, type WorkerEnvironment } from 
 export { provideResource, resource, withdrawResource } from "./resources";
 export { registeredModules } from "./serialization";
 export { StageError } from "./stage-error";
-export { type Firings, type StreamingWindow, streamingWindow } from "./streaming-window";
 export { splitByTag, type Tagged } from "./tagged-outputs";
 export { unregisteredFunctions } from "./unregistered-functions";

@@ -19,7 +19,7 @@ import {
   readFromKafka,
   register,
   splitByTag,
-  streamingWindow,
+  streamingWindows,
   type Window,
   type WindowedValue,
   windowedValue,
@@ -198,11 +198,7 @@ export const boundedGraph =
   };
 
 const streaming = () =>
-  streamingWindow({
-    lateFirings: { afterMs: 1_000 },
-    accumulation: "accumulating",
-    allowedLatenessMs: 600_000,
-  });
+  streamingWindows({ earlyFiringMs: 0, lateFiringMs: 1_000, accumulating: true, allowedLatenessMs: 600_000 });
 
 export class ParseText implements DoFn<KV<Uint8Array | null, Uint8Array | null>, KV<string, string>> {
   *process({ key, value }: KV<Uint8Array | null, Uint8Array | null>): Iterable<KV<string, string>> {
