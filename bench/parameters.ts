@@ -91,6 +91,7 @@ export function benchParameters(chosen: {
   quick?: boolean;
   events?: number;
   seed?: number;
+  videos?: number;
   rate?: number;
   scenarios?: readonly FlinkScenario[];
 }): BenchParameters {
@@ -100,6 +101,7 @@ export function benchParameters(chosen: {
     parameters.flinkEvents = chosen.events;
   }
   if (chosen.seed !== undefined) parameters.seed = chosen.seed;
+  if (chosen.videos !== undefined) parameters.videos = chosen.videos;
   if (chosen.rate !== undefined) parameters.sustainedEventsPerSecond = chosen.rate;
   if (chosen.scenarios !== undefined) parameters.flinkScenarios = chosen.scenarios;
   return parameters;
