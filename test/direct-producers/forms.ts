@@ -135,7 +135,11 @@ export function publishedMessages(nowMs: number): fc.Arbitrary<Published[]> {
       form: fc.constantFrom(...FORMS),
       compression: fc.constantFrom<Compression>("none", "none", "gzip", "zstd"),
       events: fc.array(written, { minLength: 1, maxLength: 6 }),
-      publishedAtMs: fc.integer({ min: -60_000, max: 0 }).map((ms) => nowMs + ms),
+      // The last moment of a minute: a reader whose receipt were a little later would count in the next one.
+      publishedAtMs: fc.oneof(
+        fc.constant(nowMs - (nowMs % 60_000) - 1),
+        fc.integer({ min: -60_000, max: 0 }).map((ms) => nowMs + ms),
+      ),
     })
     // A batch's columns always have a time.
     .map((each) =>

@@ -66,9 +66,9 @@ test("any mixture of forms, archived with redeliveries, gives the model's cells 
         expect(await deadReasons(stores)).toEqual(model.reasons);
       }),
     ),
-    { numRuns: 40 },
+    { numRuns: 30 },
   );
-}, 60_000);
+}, 180_000);
 
 test("what the stream counts twice, because its source was made to repeat a message, stays counted once", async () => {
   await fc.assert(
@@ -80,9 +80,9 @@ test("what the stream counts twice, because its source was made to repeat a mess
         expect(await countedCells(stores)).toEqual(modelOf(published, RULES).cells);
       }),
     ),
-    { numRuns: 10 },
+    { numRuns: 6 },
   );
-}, 60_000);
+}, 180_000);
 
 test("the archiver says what came past the write API, and what it left to the stream's dead letters", async () => {
   const good = { eventId: "a", videoId: "v", eventType: "VIEW" };
