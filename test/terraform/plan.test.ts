@@ -3,13 +3,11 @@
 import { SPLIT_KEYS } from "../../io/bigtable/row-keys";
 import { FAMILIES } from "../../io/bigtable/tables";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
-import { type Plan, type Resource, Workspace } from "./workspace";
+import { block, containersOf, environmentOf, type Plan, type Values, Workspace } from "./workspace";
 
 const GIVEN = { project: "my-project", alert_emails: ["ops@example.com"], invokers: ["group:apps@example.com"] };
 const DAY_SECONDS = 86_400;
 
-type Values = Record<string, unknown>;
-const block = (values: Values, name: string): Values | undefined => (values[name] as Values[] | undefined)?.[0];
 const seconds = (text: unknown): number => Number(/^(\d+)s$/.exec(String(text))?.[1]);
 
 describeWithServers("what Terraform would make", ["terraform"], () => {
@@ -89,6 +87,7 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
         "audit audits/",
         "ingest claims/",
         "ingest dead-letters/",
+        "worker audits/",
         "worker dead-letters/",
       ]);
       expect(may("google_storage_bucket_iam_member", ({ bucket }) => String(bucket).split("-").pop(), /./)).toEqual([
@@ -276,18 +275,6 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
     ]);
   });
 });
-
-const containersOf = (job: Resource["values"]): Values[] =>
-  block(block(job, "template")!, "template")!.containers as Values[];
-
-/** The settings of a service, or of a job. */
-function environmentOf(plan: Plan, type: string, index: string): Record<string, string> {
-  const { values } = plan.of(type).find((resource) => resource.index === index)!;
-  const containers = type.endsWith("_job") ? containersOf(values) : (block(values, "template")!.containers as Values[]);
-  return Object.fromEntries(
-    (containers[0]!.env as { name: string; value: string }[]).map((each) => [each.name, each.value]),
-  );
-}
 
 /** A rule of collection as Bigtable's admin API has it. */
 function collected(plan: Plan, table: string, family: string): { gcRule?: object } {

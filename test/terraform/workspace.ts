@@ -6,12 +6,14 @@ import { type TerraformProgram, terraformProgram } from "../../servers";
 
 export const SOURCE = join(__dirname, "..", "..", "..", "terraform");
 
+export type Values = Record<string, unknown>;
+
 export interface Resource {
   address: string;
   type: string;
   name: string;
   index?: string | number;
-  values: Record<string, unknown>;
+  values: Values;
 }
 
 interface PlannedModule {
@@ -100,4 +102,20 @@ function planOf(root: PlannedModule, outputs: Record<string, { value?: unknown }
       return found[0]!.values;
     },
   };
+}
+
+/** The first block of a name. */
+export const block = (values: Values, name: string): Values | undefined => (values[name] as Values[] | undefined)?.[0];
+
+/** Of a job in Cloud Run. */
+export const containersOf = (job: Values): Values[] =>
+  block(block(job, "template")!, "template")!.containers as Values[];
+
+/** The settings of a service, or of a job. */
+export function environmentOf(plan: Plan, type: string, index: string): Record<string, string> {
+  const { values } = plan.of(type).find((resource) => resource.index === index)!;
+  const containers = type.endsWith("_job") ? containersOf(values) : (block(values, "template")!.containers as Values[]);
+  return Object.fromEntries(
+    (containers[0]!.env as { name: string; value: string }[]).map((each) => [each.name, each.value]),
+  );
 }

@@ -77,7 +77,6 @@ resource "google_pubsub_subscription" "archive" {
 
 # A topic without a subscription keeps nothing: these hold what arrives until somebody looks.
 resource "google_pubsub_subscription" "holding" {
-  #checkov:skip=CKV_GCP_83:as above
   for_each = toset(["dead_letters", "undeliverable"])
 
   name                       = "${google_pubsub_topic.this[each.key].name}-holding"
@@ -125,6 +124,14 @@ resource "google_pubsub_topic_iam_member" "program" {
   topic  = google_pubsub_topic.this[each.value.topic].name
   role   = each.value.role
   member = var.members[each.value.program]
+}
+
+resource "google_pubsub_topic_iam_member" "producer" {
+  for_each = toset(var.producers)
+
+  topic  = google_pubsub_topic.this["events"].name
+  role   = "roles/pubsub.publisher"
+  member = each.value
 }
 
 # The deployer moves the stream's subscription back when a job takes over: a subscriber may.

@@ -54,6 +54,12 @@ variable "schema" {
   }
 }
 
+variable "producers" {
+  description = "Who may publish events to the topic without the ingest service, as IAM names them (docs/direct-producers.md)."
+  type        = list(string)
+  default     = []
+}
+
 variable "labels" {
   description = "Of everything that can have some."
   type        = map(string)

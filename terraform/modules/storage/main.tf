@@ -79,7 +79,8 @@ locals {
   writes = "roles/storage.objectUser"
   reads  = "roles/storage.objectViewer"
   folder_roles = {
-    worker   = { claims = local.reads, dead_letters = local.writes }
+    # Archive and findings are for audits that run on Dataflow.
+    worker   = { claims = local.reads, dead_letters = local.writes, archive = local.reads, findings = local.writes }
     ingest   = { claims = local.writes, dead_letters = local.writes }
     query    = { dead_letters = local.reads }
     archiver = { archive = local.writes, claims = local.reads }

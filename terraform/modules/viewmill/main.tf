@@ -21,6 +21,7 @@ module "event_log" {
   regions            = [var.region]
   topic_days         = var.retention.topic_days
   undeliverable_days = var.retention.undeliverable_days
+  producers          = var.producers
   labels             = local.labels
 
   depends_on = [module.apis]

@@ -29,10 +29,10 @@ output "next" {
     "viewmill bigtable init",
     "viewmill pipeline stream --runner dataflow --dry-run",
     ]) : join("\n", [
-    "# the images, and then everything that runs them",
+    "# the images (in the root of the checkout), and then (here) everything that runs them",
     "gcloud auth configure-docker ${var.region}-docker.pkg.dev",
     "TAG=$(git rev-parse --short HEAD)",
-    "for part in service worker; do docker build --platform linux/amd64 --target $part --tag ${module.registry.repository}/$part:$TAG . && docker push ${module.registry.repository}/$part:$TAG; done",
+    "for part in service worker; do docker build --platform linux/amd64 --file docker/Dockerfile --target $part --tag ${module.registry.repository}/$part:$TAG . && docker push ${module.registry.repository}/$part:$TAG; done",
     "terraform apply -var image_tag=$TAG",
   ])
 }

@@ -78,7 +78,7 @@ locals {
     audit-daily = merge(local.audits, {
       args = ["audit", "--daily", "--repair"], schedule = var.audit.daily_schedule, timeout_seconds = var.audit.daily_timeout_seconds
     })
-    # Executed by hand: a job that is submitted by itself would be submitted at the wrong time (docs/decisions/0008-google-cloud.md).
+    # Executed by hand: a job that is submitted by itself would be submitted at the wrong time (docs/decisions/0010-google-cloud.md).
     submit = {
       args    = ["pipeline", "stream", "--runner", "dataflow"], settings = merge(local.writes, local.counting, local.submits),
       account = module.accounts.emails["deployer"], cpu = "1", memory = "1Gi", timeout_seconds = 1800, schedule = null

@@ -247,6 +247,17 @@ variable "invokers" {
   }
 }
 
+variable "producers" {
+  description = "Who may publish events to the topic without the write API, as IAM names them (docs/direct-producers.md)."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.producers : can(regex("^(user|group|serviceAccount|principal|principalSet):.+", member))])
+    error_message = "Producers are named user:, group:, serviceAccount:, principal: or principalSet:."
+  }
+}
+
 variable "public" {
   description = "Whether anybody at all may call the write and the read API, without an identity. Viewmill asks for no key of its own."
   type        = bool
