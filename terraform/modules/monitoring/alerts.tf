@@ -145,6 +145,8 @@ resource "google_monitoring_alert_policy" "prometheus" {
       query               = each.value.query
       duration            = "${each.value.seconds}s"
       evaluation_interval = "60s"
+      # Metrics that never came, as on the first day, are unknown to Cloud Monitoring.
+      disable_metric_validation = true
     }
   }
 }

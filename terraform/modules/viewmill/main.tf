@@ -120,7 +120,7 @@ module "monitoring" {
     undeliverable = module.event_log.undeliverable_subscription
     dead_letters  = module.event_log.dead_letters_subscription
   }
-  # Metrics that never came are unknown to Cloud Monitoring, which refuses alerts on them.
+  # Before there are services, silence is no alarm.
   scraped             = local.runs && var.collector_image != ""
   max_in_flight_bytes = local.max_in_flight_bytes
   emails              = var.alert_emails
