@@ -14,6 +14,6 @@ export { keptFolder, removeKeptFolder } from "./kept";
 export { NATIVE_JOB, type NativeJob, submitNativeJob } from "./native-flink";
 export { type PubsubEmulator, startPubsubEmulator } from "./pubsub-emulator";
 export { type Killable, type Server, ServerProcess, ServerStartError } from "./server-process";
-export { checkovFindings, type TerraformProgram, terraformProgram } from "./terraform";
+export { type CheckovFindings, checkovFindings, type TerraformProgram, terraformProgram } from "./terraform";
 export { type CheckerName, missingTools, SERVER_NAMES, type ServerName } from "./tools";
 export { VERSIONS } from "./versions";

@@ -10,6 +10,9 @@ const DAY_SECONDS = 86_400;
 
 const seconds = (text: unknown): number => Number(/^(\d+)s$/.exec(String(text))?.[1]);
 
+// Each test starts Terraform some times, beside whatever else runs.
+vi.setConfig({ testTimeout: 120_000 });
+
 describeWithServers("what Terraform would make", ["terraform"], () => {
   let workspace: Workspace;
   const plans: Record<string, Plan> = {};
@@ -259,6 +262,27 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
       for (const { values } of plan.of("google_storage_managed_folder")) expect(values.force_destroy).toBe(!kept);
       for (const { values } of plan.of("google_cloud_run_v2_service")) expect(values.deletion_protection).toBe(kept);
     }
+  });
+
+  test("alerts cover the golden signals, backlog, counting, audits and dead letters, and somebody hears of them", () => {
+    const { of } = plans.prod!;
+    const channels = of("google_monitoring_notification_channel").map(({ values }) => values.labels);
+    expect(channels).toEqual([{ email_address: "ops@example.com" }]);
+    const signals = of("google_monitoring_alert_policy").map(
+      ({ values }) => (values.user_labels as { signal: string }).signal,
+    );
+    expect([...new Set(signals)].sort()).toEqual([
+      "audit",
+      "backlog",
+      "counting",
+      "dead-letters",
+      "errors",
+      "latency",
+      "saturation",
+      "traffic",
+    ]);
+    // Before there are services, silence is no alarm.
+    expect(JSON.stringify(plans.first!.of("google_monitoring_alert_policy"))).not.toMatch(/viewmill_ingest/);
   });
 
   test("anybody may call the APIs only where it is said in so many words", async () => {

@@ -35,6 +35,9 @@ const viewmill = (args: readonly string[], env: Readonly<Record<string, string>>
     timeout: 60_000,
   });
 
+// Each test starts Terraform some times, beside whatever else runs.
+vi.setConfig({ testTimeout: 120_000 });
+
 describeWithServers("Terraform and Viewmill agree", ["terraform"], () => {
   let workspace: Workspace;
   let plan: Plan;
@@ -137,26 +140,6 @@ describeWithServers("Terraform and Viewmill agree", ["terraform"], () => {
       .map(([, name]) => name!.replace(/_(bucket|count|sum)$/, ""));
     expect(asked.length).toBeGreaterThan(20);
     expect([...new Set(asked)].filter((name) => !exported.has(name))).toEqual([]);
-  });
-
-  test("alerts cover the golden signals, backlog, counting, audit and dead letters, and somebody hears of them", async () => {
-    const alerts = plan
-      .of("google_monitoring_alert_policy")
-      .map(({ values }) => values.user_labels as { signal: string });
-    expect([...new Set(alerts.map(({ signal }) => signal))].sort()).toEqual([
-      "audit",
-      "backlog",
-      "counting",
-      "dead-letters",
-      "errors",
-      "latency",
-      "saturation",
-      "traffic",
-    ]);
-    const first = await workspace.plan("environments/prod", { project: "my-project", alert_emails: ["a@example.com"] });
-    expect(first.of("google_monitoring_notification_channel")).toHaveLength(1);
-    // Before there are services, silence is no alarm.
-    expect(JSON.stringify(first.of("google_monitoring_alert_policy"))).not.toMatch(/viewmill_ingest/);
   });
 
   test("an audit that finds differences is seen in what it prints", () => {

@@ -68,6 +68,9 @@ const WRONG: [what: string, file: string, from: string, to: string, said: RegExp
   ],
 ];
 
+// Each test starts Terraform some times, beside whatever else runs.
+vi.setConfig({ testTimeout: 120_000 });
+
 describeWithServers("the Terraform configuration", ["terraform"], () => {
   let workspace: Workspace;
 

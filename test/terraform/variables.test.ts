@@ -86,6 +86,9 @@ function rules(module: string): string[] {
   return [...new Set(messages)];
 }
 
+// Each test starts Terraform some times, beside whatever else runs.
+vi.setConfig({ testTimeout: 120_000 });
+
 describeWithServers("variables of the Terraform modules", ["terraform"], () => {
   let workspace: Workspace;
   let folder: string;
