@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -48,10 +48,18 @@ const runs =
         vitest("alone", "--no-file-parallelism", ...ALONE.map((pattern) => pattern.replace("*.test.js", ""))),
       ];
 rmSync(folder, { recursive: true, force: true });
+const results = runs.flatMap(({ testResults }) => testResults);
+// Once more at the end, where a reader of a long log looks: what failed and why, a few lines each.
+for (const file of results) {
+  const failures = file.assertionResults.filter(({ status }) => status === "failed");
+  const reasons = failures.map((test) => [test.fullName, test.failureMessages.join("\n")]);
+  if (failures.length === 0 && file.status === "failed") reasons.push(["the file itself", file.message]);
+  for (const [name, reason] of reasons)
+    process.stdout.write(`failed: ${relative(root, file.name)}: ${name}\n${reason.slice(0, 2000)}\n\n`);
+}
 const passed = runs.reduce((sum, { numPassedTests }) => sum + numPassedTests, 0);
 const failed = runs.reduce((sum, { numFailedTests }) => sum + numFailedTests, 0);
-const skipped = runs
-  .flatMap(({ testResults }) => testResults)
+const skipped = results
   .flatMap((file) => file.assertionResults)
   .filter((test) => test.status === "pending" || test.status === "todo");
 for (const test of skipped) process.stdout.write(`skipped: ${test.fullName}\n`);
