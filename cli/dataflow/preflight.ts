@@ -37,6 +37,9 @@ const APIS = [
 ];
 const PERMISSIONS = ["dataflow.jobs.create", "dataflow.jobs.get", "dataflow.jobs.list", "dataflow.messages.list"];
 
+const READING = ["storage.objects.get", "storage.objects.list"];
+const STAGING = ["storage.objects.create", ...READING];
+
 export interface WantedOf {
   jobName: string;
   replaces: boolean;
@@ -64,7 +67,11 @@ function preflightOf(config: Config, { jobName, replaces, reads }: WantedOf): Pr
     apis: reads === undefined ? APIS : [...APIS, "pubsub.googleapis.com"],
     permissions: replaces ? [...PERMISSIONS, "dataflow.jobs.updateContents"] : PERMISSIONS,
     serviceAccount: dataflow.serviceAccount === "" ? undefined : dataflow.serviceAccount,
-    buckets: [...new Set([gcsFolder(dataflow.tempLocation).bucket, gcs.bucket])],
+    buckets: [
+      { name: gcsFolder(dataflow.tempLocation).bucket, permissions: STAGING },
+      // An audit reads the archive here as well; a stream only there.
+      { name: gcs.bucket, permissions: reads === undefined ? READING : [] },
+    ],
     image: {
       reference: dataflow.image,
       title: WORKER_IMAGE_TITLE,

@@ -39,7 +39,9 @@ export class DataflowJobs {
     try {
       created = summary(await this.rest.json({ method: "POST", url: this.url, body: job as unknown as Json }));
     } catch (error) {
-      if (!(error instanceof DataflowError && error.kind === "exists")) throw error;
+      if (!(error instanceof DataflowError)) throw error;
+      if (error.kind === "unreachable" || error.kind === "timeout") throw unknownOutcome(error, job.name);
+      if (error.kind !== "exists") throw error;
       const named = await this.list("ALL", job.name);
       const ours = named.find((each) => isOf(each, job));
       if (ours !== undefined) return ours;
@@ -139,6 +141,12 @@ export class DataflowJobs {
 
 const isOf = ({ clientRequestId, labels }: DataflowJobSummary, job: DataflowJobRequest): boolean =>
   clientRequestId === job.clientRequestId || labels[REQUEST_LABEL] === job.clientRequestId;
+
+function unknownOutcome(error: DataflowError, name: string): DataflowError {
+  const options = { cause: error, ...(error.status === undefined ? {} : { status: error.status }) };
+  const text = `${error.message}; whether job "${name}" was created is not known: look for it before submitting again`;
+  return new DataflowError(text, error.kind, options);
+}
 
 const taken = ({ name, jobId, state }: DataflowJobSummary): string => `a job "${name}" is ${state} already: ${jobId}`;
 

@@ -21,8 +21,17 @@ export interface StreamPipelineOptions {
 
 /** The streaming job: the log, references resolved, the counting graph. */
 export async function streamPipeline(root: Root, options: StreamPipelineOptions): Promise<void> {
-  const { messages, dead } = resolveReferences(await readLog(root, options));
-  countingGraph(messages, options.counting, dead);
+  countLog(await readLog(root, options), options.counting);
+}
+
+/** All of a Pub/Sub stream but its source: payloads, with the times of their publication. */
+export function countPayloads(payloads: PCollection<Uint8Array>, counting: StreamPipelineOptions["counting"]): void {
+  countLog(messagesOfPubSub(payloads), counting);
+}
+
+function countLog(log: PCollection<BatchMessage>, counting: StreamPipelineOptions["counting"]): void {
+  const { messages, dead } = resolveReferences(log);
+  countingGraph(messages, counting, dead);
 }
 
 /**

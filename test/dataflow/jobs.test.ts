@@ -88,6 +88,7 @@ describe("a job", () => {
     google.faultFor = (request) => (isCreate(request) ? 503 : "none");
     const error = await rejection(runnerOf(google).create(prepared));
     expect([error.kind, error.status]).toEqual(["unreachable", 503]);
+    expect(error.message).toContain('whether job "viewmill-stream" was created is not known');
     expect(google.requests.filter(isCreate)).toHaveLength(MAX_ATTEMPTS);
   });
 

@@ -86,10 +86,16 @@ const cases: Case[] = [
     `gcloud storage buckets create gs://${STAGING_BUCKET} --project=${PROJECT} --location=europe-west1 --uniform-bucket-level-access`,
   ],
   [
-    "the right to write to a bucket",
-    ({ buckets }) => buckets.get(DATA_BUCKET)?.delete("storage.objects.create"),
-    /^the caller lacks storage\.objects\.create on gs:\/\/golden-data$/,
-    `gcloud storage buckets add-iam-policy-binding gs://${DATA_BUCKET} ${CALLER} --role=roles/storage.objectAdmin`,
+    "the right to write to the bucket of staged graphs",
+    ({ buckets }) => buckets.get(STAGING_BUCKET)?.delete("storage.objects.create"),
+    /^the caller lacks storage\.objects\.create on gs:\/\/golden-staging$/,
+    `gcloud storage buckets add-iam-policy-binding gs://${STAGING_BUCKET} ${CALLER} --role=roles/storage.objectAdmin`,
+  ],
+  [
+    "the bucket of the data",
+    ({ buckets }) => buckets.delete(DATA_BUCKET),
+    /^bucket gs:\/\/golden-data does not exist$/,
+    `gcloud storage buckets create gs://${DATA_BUCKET} --project=${PROJECT} --location=europe-west1 --uniform-bucket-level-access`,
   ],
   ["the image", ({ images }) => images.clear(), /^image europe-docker\.pkg\.dev\S+:0\.1\.0 does not exist$/, PUSH],
   [
@@ -171,6 +177,15 @@ test.each(cases)("%s is missing: one line, with what mends it", async (_what, ta
 test("an image behind a list of platforms is found there", async () => {
   google.world.images.set(IMAGE, { labels: ourLabels(), indexed: true });
   expect(await missing()).toEqual([]);
+});
+
+test("who submits a stream needs no rights on the data, who audits reads it", async () => {
+  google.world.buckets.set(DATA_BUCKET, new Set());
+  expect(await missing()).toEqual([]);
+  const found = await missing({ jobName: "viewmill-audit-1", replaces: false });
+  expect(found.map(({ what }) => what)).toEqual([
+    "the caller lacks storage.objects.get, storage.objects.list on gs://golden-data",
+  ]);
 });
 
 test("what is missing is told all at once, in a message of one line each", async () => {

@@ -18,6 +18,12 @@ export interface WantedImage {
   readonly mend: string;
 }
 
+export interface WantedBucket {
+  readonly name: string;
+  /** Of the caller; none where only workers use it. */
+  readonly permissions: readonly string[];
+}
+
 export interface WantedSubscription {
   /** `projects/P/subscriptions/S` */
   readonly name: string;
@@ -45,8 +51,7 @@ export interface Preflight {
   readonly replaces: boolean;
   /** `dataflow.googleapis.com` */
   readonly apis: readonly string[];
-  /** Buckets that caller and workers write to. */
-  readonly buckets: readonly string[];
+  readonly buckets: readonly WantedBucket[];
   readonly image: WantedImage;
   readonly subscriptions: readonly WantedSubscription[];
   readonly tables: readonly WantedTables[];

@@ -2,16 +2,18 @@
 import type { Json } from "../google-rest";
 import { type Check, isKind, type Missing } from "./check";
 
-const BUCKET_PERMISSIONS = ["storage.objects.create", "storage.objects.get", "storage.objects.list"];
+/** Asked of a bucket of which the caller needs nothing, to see whether it is there. */
+const ANY_PERMISSION = "storage.objects.get";
 
 export const buckets: Check = async ({ rest, wanted }) => {
   const { project, region } = wanted;
-  const one = async (bucket: string): Promise<Missing[]> => {
-    const query = new URLSearchParams(BUCKET_PERMISSIONS.map((each): [string, string] => ["permissions", each]));
+  const one = async ({ name: bucket, permissions }: (typeof wanted.buckets)[number]): Promise<Missing[]> => {
+    const asked = permissions.length === 0 ? [ANY_PERMISSION] : permissions;
+    const query = new URLSearchParams(asked.map((each): [string, string] => ["permissions", each]));
     try {
       const url = `https://storage.googleapis.com/storage/v1/b/${bucket}/iam/testPermissions?${query}`;
       const granted = new Set(((await rest.json({ url })).permissions ?? []) as readonly string[]);
-      const lacking = BUCKET_PERMISSIONS.filter((permission) => !granted.has(permission));
+      const lacking = permissions.filter((permission) => !granted.has(permission));
       if (lacking.length === 0) return [];
       const member = `--member="user:$(gcloud config get account)"`;
       const mend = `gcloud storage buckets add-iam-policy-binding gs://${bucket} ${member} --role=roles/storage.objectAdmin`;

@@ -1,0 +1,70 @@
+import { configSchema } from "../../cli/config-schema";
+import { dataflowAuditRunner } from "../../cli/dataflow/audit-job";
+import { PreflightError } from "../../cli/dataflow/preflight";
+import { FakeGoogle } from "./fake-google";
+import { goldenConfig } from "./golden-config";
+
+const MINUTES = [Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000)];
+const OPTIONS = { allowedLatenessMs: 3_600_000 };
+
+let google: FakeGoogle;
+let before: string | undefined;
+
+// Where Google's library looks for a metadata server: the credentials of this process.
+beforeAll(async () => {
+  google = await FakeGoogle.start();
+  before = process.env.GCE_METADATA_HOST;
+  process.env.GCE_METADATA_HOST = google.endpoint.replace("http://", "");
+});
+afterAll(async () => {
+  expect(google.wrong).toEqual([]);
+  if (before === undefined) delete process.env.GCE_METADATA_HOST;
+  else process.env.GCE_METADATA_HOST = before;
+  await google.stop();
+});
+
+const config = () => goldenConfig({ endpoint: google.endpoint });
+
+test("an audit is a batch job of its own, which is waited for", async () => {
+  const runner = await dataflowAuditRunner(config());
+  await runner.prepare(MINUTES, OPTIONS);
+  const [job] = google.jobs.jobs;
+  expect([job?.request.type, job?.state]).toEqual(["JOB_TYPE_BATCH", "JOB_STATE_DONE"]);
+  expect(job?.request.name).toMatch(/^viewmill-audit-[0-9a-f-]{36}$/);
+});
+
+test("an audit whose job fails says why, and tells no findings", async () => {
+  const runner = await dataflowAuditRunner(config());
+  google.jobs.failNext = ["Workflow failed: the zone has no machines."];
+  await expect(runner.prepare(MINUTES, OPTIONS)).rejects.toThrow(/JOB_STATE_FAILED: .*the zone has no machines/);
+});
+
+test("an audit of nothing is no job", async () => {
+  const jobs = google.jobs.jobs.length;
+  await (await dataflowAuditRunner(config())).prepare([], OPTIONS);
+  expect(google.jobs.jobs).toHaveLength(jobs);
+});
+
+test("what an audit needs is looked at before: not the stream's subscription, but the tables", async () => {
+  const { subscriptions, bigtable } = google.world;
+  const [subscription] = [...subscriptions];
+  const tables = [...bigtable];
+  subscriptions.clear();
+  await expect(dataflowAuditRunner(config())).resolves.toBeDefined();
+  bigtable.clear();
+  await expect(dataflowAuditRunner(config())).rejects.toThrow(PreflightError);
+  subscriptions.set(...subscription!);
+  for (const name of tables) bigtable.add(name);
+});
+
+test("stores in a data folder are refused, each named, before anybody is asked", async () => {
+  const { dataflow, project } = config();
+  const asked = google.requests.length;
+  await expect(dataflowAuditRunner(configSchema.parse({ project, dataflow }))).rejects.toThrow(
+    "workers on Dataflow reach no data folder: set archive.kind gcs, counters.kind bigtable, deadLetters.kind gcs",
+  );
+  await expect(dataflowAuditRunner({ ...config(), dataflow: { ...dataflow, region: "", image: "" } })).rejects.toThrow(
+    "a job on Dataflow needs dataflow.region or --region, dataflow.image or --image",
+  );
+  expect(google.requests).toHaveLength(asked);
+});
