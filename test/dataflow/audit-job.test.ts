@@ -8,18 +8,15 @@ const MINUTES = [Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000)];
 const OPTIONS = { allowedLatenessMs: 3_600_000 };
 
 let google: FakeGoogle;
-let before: string | undefined;
 
 // Where Google's library looks for a metadata server: the credentials of this process.
 beforeAll(async () => {
   google = await FakeGoogle.start();
-  before = process.env.GCE_METADATA_HOST;
-  process.env.GCE_METADATA_HOST = google.endpoint.replace("http://", "");
+  vi.stubEnv("GCE_METADATA_HOST", google.endpoint.replace("http://", ""));
 });
 afterAll(async () => {
   expect(google.wrong).toEqual([]);
-  if (before === undefined) delete process.env.GCE_METADATA_HOST;
-  else process.env.GCE_METADATA_HOST = before;
+  vi.unstubAllEnvs();
   await google.stop();
 });
 

@@ -144,9 +144,9 @@ test("whatever befalls the requests, there is one job or a clear error, and neve
         await fake.stop();
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
-});
+}, 120_000);
 
 describe("a job that runs", () => {
   const running = async () => {
