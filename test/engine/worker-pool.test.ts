@@ -42,6 +42,8 @@ test("StartWorker is answered when the worker is connected, in a process of its 
   await withPool({ workerModule, workerSettings, nodeArgs: ["--max-old-space-size=100"] }, async (setting) => {
     const { client, runner, pool } = setting;
     expect(await client.start("1-1", runner.endpoint, { modules: '["viewmill/dist/engine/generate"]' })).toBe("");
+    // The pool's answer and the worker's call come by two connections.
+    await until("the control channel", () => runner.calls.size > 0, DEADLINE_MS);
     expect([...runner.calls.keys()]).toEqual(["1-1"]);
     expect(pool.status()).toMatchObject({ starts: 1, workers: [{ workerId: "1-1", state: "running" }] });
     expect(pidOf(pool)).not.toBe(process.pid);

@@ -105,8 +105,8 @@ describe("viewmill pipeline stream", () => {
 
   test.each([
     ["flink without a log to read", ["--runner", "flink"], /a job on Flink reads Kafka or Pub\/Sub/],
-    ["dataflow", ["--runner", "dataflow"], /'dataflow' is invalid. Allowed choices are direct, flink/],
-    ["spark", ["--runner", "spark"], /'spark' is invalid. Allowed choices are direct, flink/],
+    ["spark", ["--runner", "spark"], /'spark' is invalid. Allowed choices are direct, flink, dataflow/],
+    ["dataflow without a place", ["--runner", "dataflow"], /a job on Dataflow needs dataflow\.region or --region/],
     ["a time that is none", ["--from", "noon"], /an RFC 3339 time is wanted/],
     ["half a minute", ["--from", "2026-11-21T10:00:30Z"], /a whole minute is wanted/],
   ])("%s is a clear error", async (_what, args, message) => {
