@@ -179,12 +179,13 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
       await producer.disconnect();
       const deployment = await openDeployment(stack.config);
       try {
-        // And the event without a time, which is refused by itself.
-        const refused = values.length + 1;
-        await waitFor(
-          async () => (await deployment.deadLetters.list({ limit: 100 })).length >= refused,
-          STEP_DEADLINE_MS,
-        );
+        // Not their number: a bundle that is done again stores its letters again.
+        await waitFor(async () => {
+          const letters = await deployment.deadLetters.list({ limit: 100 });
+          return values.every((value) =>
+            letters.some(({ payload }) => Buffer.compare(Buffer.from(payload), value) === 0),
+          );
+        }, STEP_DEADLINE_MS);
         await waitFor(
           async () => (await deployment.counters.totals("by-hand")).get("VIEW")?.count === 4,
           STEP_DEADLINE_MS,
@@ -195,13 +196,11 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
           0,
         );
         await admin.disconnect();
-        expect(published).toBeGreaterThanOrEqual(refused);
+        expect(published).toBeGreaterThanOrEqual(values.length);
         const letters = await deployment.deadLetters.list({ limit: 100 });
         expect(new Set(letters.map(({ reason }) => reason))).toEqual(
           new Set(["not-avro", "not-json", "unknown-schema", "missing-field"]),
         );
-        for (const value of values)
-          expect(letters.some(({ payload }) => Buffer.compare(Buffer.from(payload), value) === 0)).toBe(true);
       } finally {
         await deployment.close();
       }
