@@ -15,6 +15,7 @@ export const VERSIONS = {
   pubsub: "v2.8.0",
   fakeGcsServer: "v1.56.1",
   envoy: "1.40.0",
+  hadolint: "2.15.1",
   grpcioTools: "1.85.1",
   mavenDependencyPlugin: "3.8.1",
   /** The last under the Mozilla Public License. */

@@ -1,0 +1,113 @@
+/** Our Dockerfile under hadolint; and the stand-in for a container engine, which must refuse what it does not do. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { lintDockerfile } from "../../servers/hadolint";
+import { COLD_START_MS, describeWithTools } from "../servers/with-servers";
+import { BUILD_BASE, DOCKERFILE, openFolder, RUNTIME_BASE, removeFolder, ROOT } from "./base-images";
+import { readDockerfile } from "./dockerfile";
+import { type Image, ImageBuild } from "./image-build";
+import { projectBuild } from "./project-images";
+
+let folder = "";
+beforeEach(() => {
+  folder = openFolder("dockerfile");
+});
+afterEach(() => removeFolder(folder));
+
+describeWithTools("hadolint", ["python"], () => {
+  test("finds nothing in the Dockerfile, and it can find", { timeout: COLD_START_MS }, async () => {
+    expect(await lintDockerfile(DOCKERFILE)).toEqual([]);
+    const bad = "FROM node:latest\n# hadolint ignore=DL3020\nADD package.json .\nRUN cd /tmp && sudo npm ci\n";
+    const codes = (await lintDockerfile(bad)).map(({ code }) => code);
+    expect(codes).toEqual(expect.arrayContaining(["DL3007", "DL3020", "DL3003", "DL3004"]));
+  });
+});
+
+describe("the stand-in for a container engine", () => {
+  async function build(text: string, options: { target?: string; ignored?: string } = {}): Promise<Image> {
+    const [context, base] = [join(folder, "context"), join(folder, "base")];
+    for (const each of [join(context, "sources", "deep"), base]) mkdirSync(each, { recursive: true });
+    writeFileSync(join(context, "one.txt"), "one");
+    writeFileSync(join(context, "sources", "deep", "two.txt"), "two");
+    const build = new ImageBuild({
+      dockerfile: text,
+      ignored: options.ignored ?? "",
+      contextFolder: context,
+      bases: { "base:1": base },
+      workFolder: join(folder, "built"),
+    });
+    return build.target(options.target ?? "last");
+  }
+
+  const content = ({ root }: Image, path: string): string => readFileSync(join(root, path), "utf8");
+
+  test("does what the steps say: folders, copies, variables, commands, what a later stage takes over", async () => {
+    const image = await build(`
+      ARG NAME=base:1
+      FROM \${NAME} AS first
+      ARG GREETING=hello
+      ENV WHO=world
+      WORKDIR /work
+      COPY one.txt ./
+      COPY sources here/
+      RUN ["sh", "-c", "printf '%s %s' $GREETING $WHO > said"]
+      FROM base:1 AS last
+      COPY --from=first /work/said /work/here/deep/two.txt /taken/
+      LABEL a="x" b="y"
+      USER 7:7
+      ENTRYPOINT ["/program"]`);
+    expect(content(image, "taken/said")).toBe("hello world");
+    expect(content(image, "taken/two.txt")).toBe("two");
+    expect(existsSync(join(image.root, "work"))).toBe(false);
+    expect(image.config).toMatchObject({ environment: {}, labels: { a: "x", b: "y" }, user: "7:7" });
+    expect(image.config.entrypoint).toEqual(["/program"]);
+  });
+
+  test("copies nothing that .dockerignore leaves out", async () => {
+    const text = "FROM base:1 AS last\nCOPY sources /sources/";
+    await expect(build(text, { ignored: "*" })).rejects.toThrow(/COPY sources: not found/);
+    const image = await build(text, { ignored: "*\n!sources\nsources/deep" });
+    expect(existsSync(join(image.root, "sources"))).toBe(true);
+    expect(existsSync(join(image.root, "sources", "deep"))).toBe(false);
+  });
+
+  test.each([
+    ["an unknown instruction", "FROM base:1 AS last\nADD one.txt /", /ADD is not known/],
+    ["a shell command", "FROM base:1 AS last\nRUN echo hello", /exec form/],
+    ["a flag of COPY", "FROM base:1 AS last\nCOPY --link one.txt /", /COPY with link/],
+    ["a pattern", "FROM base:1 AS last\nCOPY *.txt /", /patterns/],
+    ["a stage without a name", "FROM base:1", /without a name/],
+    ["an image that nothing stands for", "FROM other:1 AS last", /no folder stands for the image other:1/],
+    ["a variable that is not set", "FROM base:1 AS last\nWORKDIR /$WHERE", /\$\{WHERE\} is not set/],
+    ["a file that is not there", "FROM base:1 AS last\nCOPY three.txt /", /COPY three.txt: not found/],
+    ["a stage that comes later", "FROM base:1 AS last\nCOPY --from=next /x /\nFROM base:1 AS next", /no such stage/],
+    ["a command that fails", 'FROM base:1 AS last\nRUN ["sh", "-c", "echo why; exit 3"]', /exit status 3[\s\S]*why/],
+    ["a directive", "# escape=`\nFROM base:1 AS last", /directives/],
+  ])("refuses %s", async (_what, text, message) => {
+    await expect(build(text)).rejects.toThrow(message);
+  });
+
+  test("refuses a command that changes in place what another stage shares", async () => {
+    const text = `FROM base:1 AS first\nCOPY one.txt /\nFROM first AS last\nRUN ["sh", "-c", "echo more >> one.txt"]`;
+    await expect(build(text)).rejects.toThrow(/RUN changed .*one.txt/);
+  });
+});
+
+describe("the bases of the images", () => {
+  const digest = `@sha256:${"0".repeat(64)}`;
+
+  test("are tags by default, of the Node that package.json pins", () => {
+    const { node } = (require(join(ROOT, "package.json")) as { dependencies: { node: string } }).dependencies;
+    expect(readDockerfile(DOCKERFILE).globals).toEqual({ BUILD_BASE, RUNTIME_BASE });
+    expect(BUILD_BASE).toContain(`node:${node}-`);
+  });
+
+  test.each([
+    [{ RELEASE: "true" }, BUILD_BASE],
+    [{ RELEASE: "true", BUILD_BASE: BUILD_BASE + digest }, RUNTIME_BASE],
+  ])("a release is not built on a tag: %j", { timeout: COLD_START_MS }, async (buildArgs: Record<string, string>, named) => {
+    const built = projectBuild(folder, buildArgs).target("compiled");
+    await expect(built).rejects.toThrow("a release is built on images named by digest");
+    await expect(built).rejects.toThrow(named);
+  });
+});
