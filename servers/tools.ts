@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 
 export const SERVER_NAMES = ["kafka", "bigtable", "pubsub", "gcs", "flink", "job-server", "expansion"] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
-/** What a Terraform configuration is checked with: terraform.ts. */
-export type CheckerName = "terraform" | "checkov";
+/** What a Terraform configuration (terraform.ts) and Dockerfiles (hadolint.ts) are checked with. */
+export type CheckerName = "terraform" | "checkov" | "hadolint";
 
 interface Tool {
   /** As a person would look for it. */
@@ -31,6 +31,7 @@ const TOOLS: Record<ServerName | CheckerName, readonly Tool[]> = {
   expansion: [JAVA, JDK, MAVEN],
   terraform: [GO, TAR],
   checkov: [PYTHON],
+  hadolint: [PYTHON],
 };
 
 const found = new Map<Tool, boolean>();

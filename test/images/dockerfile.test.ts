@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lintDockerfile } from "../../servers/hadolint";
-import { COLD_START_MS, describeWithTools } from "../servers/with-servers";
-import { BUILD_BASE, DOCKERFILE, openFolder, RUNTIME_BASE, removeFolder, ROOT } from "./base-images";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { BUILD_BASE, DOCKERFILE, openFolder, ROOT, RUNTIME_BASE, removeFolder } from "./base-images";
 import { readDockerfile } from "./dockerfile";
 import { type Image, ImageBuild } from "./image-build";
 import { projectBuild } from "./project-images";
@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => removeFolder(folder));
 
-describeWithTools("hadolint", ["python"], () => {
+describeWithServers("hadolint", ["hadolint"], () => {
   test("finds nothing in the Dockerfile, and it can find", { timeout: COLD_START_MS }, async () => {
     expect(await lintDockerfile(DOCKERFILE)).toEqual([]);
     const bad = "FROM node:latest\n# hadolint ignore=DL3020\nADD package.json .\nRUN cd /tmp && sudo npm ci\n";
@@ -105,9 +105,13 @@ describe("the bases of the images", () => {
   test.each([
     [{ RELEASE: "true" }, BUILD_BASE],
     [{ RELEASE: "true", BUILD_BASE: BUILD_BASE + digest }, RUNTIME_BASE],
-  ])("a release is not built on a tag: %j", { timeout: COLD_START_MS }, async (buildArgs: Record<string, string>, named) => {
-    const built = projectBuild(folder, buildArgs).target("compiled");
-    await expect(built).rejects.toThrow("a release is built on images named by digest");
-    await expect(built).rejects.toThrow(named);
-  });
+  ])(
+    "a release is not built on a tag: %j",
+    { timeout: COLD_START_MS },
+    async (buildArgs: Record<string, string>, named) => {
+      const built = projectBuild(folder, buildArgs).target("compiled");
+      await expect(built).rejects.toThrow("a release is built on images named by digest");
+      await expect(built).rejects.toThrow(named);
+    },
+  );
 });

@@ -24,7 +24,10 @@ const FORBIDDEN: readonly [string, RegExp][] = [
   ["a secret", /(?:^|\/)(?:\.env(?:\..*)?|\.npmrc|\.netrc|id_rsa|credentials\.json|.*\.(?:pem|key|p12|pfx|jks))$/],
   ["version control", /(?:^|\/)\.git(?:\/|$)/],
   ["a source map or a type declaration", /^\/app\/.*\.(?:map|[cm]?ts|tsbuildinfo)$/],
-  ["a folder of development", /^\/app\/(?:dist\/)?(?:test|bench|demo|servers|scripts|docker|docs|terraform|data)(?:\/|$)/],
+  [
+    "a folder of development",
+    /^\/app\/(?:dist\/)?(?:test|bench|demo|servers|scripts|docker|docs|terraform|data)(?:\/|$)/,
+  ],
   ["a link to a program", /^\/app\/node_modules\/\.bin(?:\/|$)/],
   ["a shell or a package manager", /\/(?:bin|sbin)\/(?:sh|bash|npm|npx|corepack)$|\/node_modules\/(?:npm|corepack)\//],
 ];

@@ -1,4 +1,13 @@
-import { BUILD_BASE, baseImages, DOCKERFILE, IGNORED, openFolder, ROOT, RUNTIME_BASE, removeFolder } from "./base-images";
+import {
+  BUILD_BASE,
+  baseImages,
+  DOCKERFILE,
+  IGNORED,
+  openFolder,
+  ROOT,
+  RUNTIME_BASE,
+  removeFolder,
+} from "./base-images";
 import { type Image, ImageBuild } from "./image-build";
 
 export interface ProjectImages {
