@@ -2,7 +2,7 @@
  * The process of the embedded stream: a child of `serve`, so that counting never slows ingest and reads, and can crash alone. Its settings
  * come as the first argument (JSON); it reports each pass to its parent and ends when the parent does.
  */
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import { provideResource } from "../engine";
 import { splitStreamState } from "../io/cluster/split-stream-state";
 import { waitForLock } from "../io/sqlite/data-folder";
@@ -42,8 +42,8 @@ export const PIPELINE_LOCK = "pipeline";
 const WRITTEN_CELLS = "embedded/written-cells";
 
 async function main({ config, identity }: StreamProcessSettings): Promise<void> {
-  // Requests come first when there is not enough of the processor for both.
-  setPriority(BELOW_NORMAL_NICE);
+  // Requests come first when there is not enough of the processor for both. Only root may raise a priority that was lowered.
+  if (getPriority() < BELOW_NORMAL_NICE) setPriority(BELOW_NORMAL_NICE);
   const stop = new AbortController();
   process.on("disconnect", () => stop.abort());
   process.on("SIGTERM", () => stop.abort());

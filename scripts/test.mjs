@@ -20,6 +20,7 @@ const ALONE = [
   "dist/test/cluster/*.test.js",
   "dist/test/engine/flink/*.test.js",
   "dist/test/golden/flink.test.js",
+  "dist/test/images/flink.test.js",
   "dist/test/servers/flink.test.js",
 ];
 

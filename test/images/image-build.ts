@@ -102,7 +102,9 @@ export class ImageBuild {
       const root = join(workFolder, stage.name);
       return { root, config: await fill(root, "linked") };
     }
-    const inputs = `${isStage ? basename(base.root) : baseName} ${JSON.stringify(stage.steps)} ${this.contentOf(stage.steps)}`;
+    // A folder stands for an image whatever its digest.
+    const from = isStage ? basename(base.root) : baseName.replace(/@.*$/, "");
+    const inputs = `${from} ${JSON.stringify(stage.steps)} ${this.contentOf(stage.steps)}`;
     const recipe = { name: `image-${stage.name}`, version: process.versions.node, inputs };
     const root = await installed({ ...recipe, build: async (folder) => void (await fill(folder, "apart")) });
     // The steps of a kept stage are known to change files only, beside what its config says again here.

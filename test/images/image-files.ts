@@ -32,9 +32,9 @@ const FORBIDDEN: readonly [string, RegExp][] = [
   ["a shell or a package manager", /\/(?:bin|sbin)\/(?:sh|bash|npm|npx|corepack)$|\/node_modules\/(?:npm|corepack)\//],
 ];
 
-/** One line for each file that should not be there; `developmentPackages`: names that are only for development. */
+/** One line for each file that should not be there; `developmentPackages`: folders of those that are only for development, as the lockfile names them. */
 export function misplaced(paths: readonly string[], developmentPackages: readonly string[]): string[] {
-  const packages = new Set(developmentPackages.map((name) => `/app/node_modules/${name}/package.json`));
+  const packages = new Set(developmentPackages.map((name) => `/app/${name}/package.json`));
   return paths.flatMap((path) => {
     const found = FORBIDDEN.filter(([, pattern]) => pattern.test(path)).map(([what]) => `${path}: ${what}`);
     return packages.has(path) ? [...found, `${path}: a package of development`] : found;
