@@ -1,6 +1,8 @@
 /** Our Dockerfile under hadolint; and the stand-in for a container engine, which must refuse what it does not do. */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { lintDockerfile } from "../../servers/hadolint";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { BUILD_BASE, DOCKERFILE, openFolder, ROOT, RUNTIME_BASE, removeFolder } from "./base-images";
@@ -93,6 +95,36 @@ describe("the stand-in for a container engine", () => {
   });
 });
 
+describe("docker/cloudbuild.yaml", () => {
+  const { steps, images, substitutions } = parse(readFileSync(join(ROOT, "docker", "cloudbuild.yaml"), "utf8")) as {
+    steps: { args: string[] }[];
+    images: string[];
+    substitutions: Record<string, string>;
+  };
+  const valuesOf = (args: readonly string[], flag: string) =>
+    args.flatMap((each, at) => (each === flag ? [args[at + 1]!] : []));
+
+  test("builds both targets as releases, with arguments that the Dockerfile has, and pushes what it builds", () => {
+    const { stages, globals } = readDockerfile(DOCKERFILE);
+    const known = new Set([
+      ...Object.keys(globals),
+      ...stages.flatMap(({ steps }) => steps.flatMap((step) => (step.kind === "ARG" ? [step.name] : []))),
+    ]);
+    expect(steps.flatMap(({ args }) => valuesOf(args, "--target"))).toEqual(["worker", "service"]);
+    expect(steps.flatMap(({ args }) => valuesOf(args, "--tag"))).toEqual(images);
+    for (const { args } of steps) {
+      const given = valuesOf(args, "--build-arg").map((each) => each.split("=")[0]!);
+      expect(given).toEqual(["RELEASE", "BUILD_BASE", "RUNTIME_BASE", "REVISION"]);
+      expect(given.filter((name) => !known.has(name))).toEqual([]);
+    }
+  });
+
+  test("uses every substitution it names, and no other: Cloud Build refuses both", () => {
+    const used = [...JSON.stringify({ steps, images }).matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name);
+    expect([...new Set(used)].sort()).toEqual(Object.keys(substitutions).sort());
+  });
+});
+
 describe("the bases of the images", () => {
   const digest = `@sha256:${"0".repeat(64)}`;
 
@@ -102,16 +134,19 @@ describe("the bases of the images", () => {
     expect(BUILD_BASE).toContain(`node:${node}-`);
   });
 
-  test.each([
-    [{ RELEASE: "true" }, BUILD_BASE],
-    [{ RELEASE: "true", BUILD_BASE: BUILD_BASE + digest }, RUNTIME_BASE],
-  ])(
-    "a release is not built on a tag: %j",
-    { timeout: COLD_START_MS },
-    async (buildArgs: Record<string, string>, named) => {
-      const built = projectBuild(folder, buildArgs).target("compiled");
-      await expect(built).rejects.toThrow("a release is built on images named by digest");
-      await expect(built).rejects.toThrow(named);
-    },
-  );
+  test("a release is not built on tags", { timeout: COLD_START_MS }, async () => {
+    const built = projectBuild(folder, { RELEASE: "true" }).target("compiled");
+    await expect(built).rejects.toThrow(`not ${BUILD_BASE} and ${RUNTIME_BASE}`);
+  });
+
+  test.each<[Record<string, string>, number]>([
+    [{ RELEASE: "true", BUILD_BASE: `a:1${digest}`, RUNTIME_BASE: `b${digest}` }, 0],
+    [{ RELEASE: "true", BUILD_BASE: `a:1${digest}`, RUNTIME_BASE: "b:1" }, 1],
+    [{ RELEASE: "true", BUILD_BASE: `a:1${digest.slice(0, -1)}`, RUNTIME_BASE: `b${digest}` }, 1],
+    [{ RELEASE: "true" }, 1],
+    [{ RELEASE: "false", BUILD_BASE: "a:1", RUNTIME_BASE: "b:1" }, 0],
+  ])("the step that looks at them, with %j, ends with %i", (env, code) => {
+    const step = [join(ROOT, "scripts", "image-tree.mjs"), "check-bases"];
+    expect(spawnSync(process.execPath, step, { env }).status).toBe(code);
+  });
 });
