@@ -9,7 +9,9 @@ import { ControlServer } from "./flink/control-server";
 import * as fns from "./fns";
 import { type Provisioned, ProvisionServer } from "./provision-server";
 
-const DEADLINE_MS = 25_000;
+/** Several processes start in each test, on two cores that may be shared. */
+vi.setConfig({ testTimeout: 120_000 });
+const DEADLINE_MS = 50_000;
 const FATAL = 60;
 const WARN = 40;
 
