@@ -14,7 +14,7 @@ let folder = "";
 beforeEach(() => {
   folder = openFolder("dockerfile");
 });
-afterEach(() => removeFolder(folder));
+afterEach(() => removeFolder(folder), 60_000);
 
 describeWithServers("hadolint", ["hadolint"], () => {
   test("finds nothing in the Dockerfile, and it can find", { timeout: COLD_START_MS }, async () => {

@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => {
   images?.remove();
   removeFolder(folder);
-});
+}, DEADLINE_MS);
 
 describe.each(["worker", "service"] as const)("the image of the %s", (name) => {
   let image: Image;
@@ -57,7 +57,7 @@ describe.each(["worker", "service"] as const)("the image of the %s", (name) => {
     ).toEqual([]);
     expect(readdirSync(join(image.root, "app")).sort()).toEqual(["LICENSE", "dist", "node_modules", "package.json"]);
     expect(readdirSync(join(image.root, "app", "dist")).sort()).toEqual(
-      ["cli", "client", "domain", "engine", "ingest-api", "io", "pipelines", "query-api", "transforms"].sort(),
+      ["cli", "client", "domain", "engine", "ingest-api", "io", "pipelines", "plan", "query-api", "transforms"].sort(),
     );
   });
 
