@@ -61,7 +61,8 @@ export async function runWorker(settings: WorkerSettings, { log, connected, stop
       // How a Java runner closes the connections of a job that is cancelled or starts again.
       if (error.code !== grpc.status.CANCELLED) throw error;
     });
-    await Promise.race([ready(worker, settings), broken]);
+    // A runner that refuses says so here, not when the time to connect is over.
+    await Promise.race([ready(worker, settings), broken, ended]);
     log.info({ controlEndpoint: settings.controlEndpoint }, "worker connected");
     connected?.();
     await Promise.race([

@@ -31,6 +31,8 @@ export function baseImages(folder: string): Record<string, string> {
   for (const each of ["dev", "proc", "etc", "tmp"]) mkdirSync(join(runtime, each), { recursive: true });
   chmodSync(join(runtime, "tmp"), 0o1777);
   writeFileSync(join(runtime, "etc", "passwd"), "nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n");
+  // An engine writes it into every container.
+  writeFileSync(join(runtime, "etc", "hosts"), "127.0.0.1 localhost\n");
   for (const library of librariesOf(process.execPath)) {
     mkdirSync(join(runtime, dirname(library)), { recursive: true });
     copyFileSync(library, join(runtime, library));
