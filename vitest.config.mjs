@@ -8,6 +8,7 @@ export default defineConfig({
     globals: true,
     pool: "forks",
     maxWorkers: 2,
+    maxConcurrency: 2,
     testTimeout: 30_000,
     silent: "passed-only",
   },

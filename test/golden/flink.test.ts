@@ -13,21 +13,22 @@ const SCRIPTS = goldenScripts().map((script) => [script.name, script] as const);
 describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", "bigtable", "gcs"], () => {
   describe.each(["kafka", "pubsub"] as const)("with %s", (kind) => {
     let stack: ClusterStack;
-    let folder = "";
     beforeAll(async () => {
       stack = await ClusterStack.start({ log: kind, processes: false });
     }, COLD_START_MS);
     afterAll(() => stack?.stop(), 60_000);
-    beforeEach(() => {
-      folder = mkdtempSync(join(tmpdir(), "viewmill-golden-flink-"));
-    });
-    afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
     const runner = new FlinkGoldenRunner(() => stack, kind);
-    test.each(SCRIPTS)(
+    // Two at once (vitest.config.mjs): most of a script is waiting, for a job to start and for panes to fire.
+    test.concurrent.each(SCRIPTS)(
       "%s",
       async (_name, script) => {
-        expectOutcome(script, await runner.run(script, folder));
+        const folder = mkdtempSync(join(tmpdir(), "viewmill-golden-flink-"));
+        try {
+          expectOutcome(script, await runner.run(script, folder));
+        } finally {
+          rmSync(folder, { recursive: true, force: true });
+        }
       },
       SCRIPT_DEADLINE_MS,
     );
