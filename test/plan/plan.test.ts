@@ -32,13 +32,17 @@ const workloads = fc
 /** What gets smaller with the rate, or says of what share something is. */
 const NO_AMOUNT = new Set(["log: bytes a message", "stream: hottest video"]);
 
+/** One partition more makes every pane smaller, and with it what a core holds. */
+const STEPS_DOWN = new Set(["stream: worker memory"]);
+
 test("a larger rate never needs less of anything, nor costs less", () => {
   fc.assert(
     fc.property(workloads, fc.double({ min: 1, max: 50, noNaN: true }), (workload, factor) => {
       const larger = { ...workload, eventsPerSecond: workload.eventsPerSecond * factor };
       const [before, after] = [lines(workload), lines(larger)];
       for (const [name, value] of before) {
-        if (!NO_AMOUNT.has(name)) expect(after.get(name), name).toBeGreaterThanOrEqual(value * (1 - 1e-9));
+        if (!NO_AMOUNT.has(name) && !STEPS_DOWN.has(name))
+          expect(after.get(name), name).toBeGreaterThanOrEqual(value * (1 - 1e-9));
       }
       const usd = (each: Workload) => costOf(each, sizingOf(each, coefficients), PRICES).usdPerMonth;
       expect(usd(larger)).toBeGreaterThanOrEqual(usd(workload) * (1 - 1e-9));
