@@ -4,12 +4,14 @@ import pino from "pino";
 import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
 import { portOption, wholeNumber } from "./whole-number";
+import { MAX_OLD_SPACE_MB, MAX_SEMI_SPACE_MB, workerNodeArgs } from "./worker-node-args";
 
 interface PoolFlags {
   listen: string;
   healthPort: number;
   maxWorkers: number;
   maxOldSpaceMb: number;
+  maxSemiSpaceMb: number;
 }
 
 export function register(program: Command): void {
@@ -21,7 +23,13 @@ export function register(program: Command): void {
     .option("--listen <host:port>", "where TaskManagers reach it (default: flink.workerPool)")
     .option("--health-port <port>", "GET /healthz, 0 for any", portOption, 0)
     .option("--max-workers <n>", "at most this many at once", wholeNumber(1, 10_000), 64)
-    .option("--max-old-space-mb <n>", "JavaScript heap of a worker", wholeNumber(64, 1 << 20), 2_048)
+    .option("--max-old-space-mb <n>", "JavaScript heap of a worker", wholeNumber(64, 1 << 20), MAX_OLD_SPACE_MB)
+    .option(
+      "--max-semi-space-mb <n>",
+      "half of its young generation, which takes up to three of them",
+      wholeNumber(1, 1 << 10),
+      MAX_SEMI_SPACE_MB,
+    )
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .action(async (flags: PoolFlags, command: Command) => serve(resolveConfig(command), flags));
@@ -38,7 +46,7 @@ async function serve(config: Config, flags: PoolFlags): Promise<void> {
     maxWorkers: flags.maxWorkers,
     workerModule: join(__dirname, "worker-resources.js"),
     workerSettings: JSON.stringify(config),
-    nodeArgs: [`--max-old-space-size=${flags.maxOldSpaceMb}`],
+    nodeArgs: workerNodeArgs(flags),
     log,
   });
   process.stdout.write(`viewmill worker pool on ${pool.address}, health on ${pool.httpUrl}/healthz\n`);

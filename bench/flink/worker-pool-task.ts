@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import pino from "pino";
 import type { Config } from "../../cli/config-schema";
+import { MAX_OLD_SPACE_MB, MAX_SEMI_SPACE_MB, workerNodeArgs } from "../../cli/worker-node-args";
 import { WorkerPool } from "../../engine/worker-pool";
 import { defineTask } from "../task";
 
@@ -11,6 +12,7 @@ export interface PoolParameters {
 }
 
 const MAX_WORKERS = 16;
+const WORKER_NODE_ARGS = workerNodeArgs({ maxOldSpaceMb: MAX_OLD_SPACE_MB, maxSemiSpaceMb: MAX_SEMI_SPACE_MB });
 const WORKER_MODULE = join(__dirname, "..", "..", "cli", "worker-resources.js");
 
 /** `viewmill worker-pool`, with flags of Node for its workers; serves until it is stopped. */
@@ -26,7 +28,7 @@ export const workerPool = defineTask(
       maxWorkers: MAX_WORKERS,
       workerModule: WORKER_MODULE,
       workerSettings: JSON.stringify(config),
-      nodeArgs: ["--max-old-space-size=2048", ...nodeArgs],
+      nodeArgs: [...WORKER_NODE_ARGS, ...nodeArgs],
       log: pino({ level: "warn" }, pino.destination(2)),
     });
     context.ready(pool.address);
