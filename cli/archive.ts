@@ -7,6 +7,7 @@ import { resolveReference } from "../io/claim-check/resolve-reference";
 import type { ClaimStore, LogMessage } from "../io/ports";
 import type { PayloadOf } from "../pipelines/archiver/archive-portion";
 import { type ArchivedPortion, type ArchiverOptions, runArchiver } from "../pipelines/archiver/archiver";
+import { throughOutages } from "../pipelines/archiver/through-outages";
 import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
 import { openDeployment, rawRetentionMs } from "./deployment/deployment";
@@ -16,6 +17,7 @@ import { portOption } from "./whole-number";
 
 const PORTIONS_IN_FLIGHT = 2;
 const PROGRESS_INTERVAL_MS = 1_000;
+const OUTAGE_PAUSE_MS = 1_000;
 
 export function register(program: Command): void {
   program
@@ -41,21 +43,22 @@ async function archive(config: Config, healthPort: number): Promise<void> {
   const server = await serveMetrics(metrics.registry, config.http.host, healthPort);
   process.stdout.write(`viewmill archiver reads ${config.log.topic}, health on ${server.url}/healthz\n`);
   try {
-    await runArchiver(
-      {
-        subscription,
-        archive: deployment.archive,
-        ledger: deployment.state,
-        payloadOf: payloadOf(claims, logger),
-        rawRetentionMs: rawRetentionMs(config),
-      },
-      archiverOptions(config),
-      stop.signal,
-      (portion) => {
-        metrics.archived(portion);
-        logger.debug(portion, "portion archived");
-      },
-    );
+    const dependencies = {
+      subscription,
+      archive: deployment.archive,
+      ledger: deployment.state,
+      payloadOf: payloadOf(claims, logger),
+      rawRetentionMs: rawRetentionMs(config),
+    };
+    const archived = (portion: ArchivedPortion) => {
+      metrics.archived(portion);
+      logger.debug(portion, "portion archived");
+    };
+    await throughOutages(() => runArchiver(dependencies, archiverOptions(config), stop.signal, archived), {
+      stop: stop.signal,
+      pauseMs: OUTAGE_PAUSE_MS,
+      onOutage: (error) => logger.error({ err: error }, "a log or store does not answer: the archiver tries again"),
+    });
   } finally {
     server.close();
     await subscription.close();

@@ -1,0 +1,21 @@
+import { StoreUnavailableError } from "../../io/ports";
+import { pause } from "../pause";
+
+/**
+ * Does `work` until `stop` aborts, again after a pause when a log or store did not answer: what was not acknowledged is taken again, so an outage
+ * costs time and nothing else. Rejects with any other error.
+ */
+export async function throughOutages(
+  work: () => Promise<void>,
+  { stop, pauseMs, onOutage }: { stop: AbortSignal; pauseMs: number; onOutage: (error: Error) => void },
+): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      onOutage(error);
+      await pause(pauseMs, stop);
+    }
+  }
+}
