@@ -30,6 +30,8 @@ export interface BenchParameters {
   /** Which topics: all videos alike in Zipf's way, 90 % on one video, 1 % late. */
   flinkScenarios: readonly FlinkScenario[];
   sustainedEventsPerSecond: number;
+  /** Not measured: Java compiles its code as it learns what is used. */
+  warmUpMinutes: number;
   sustainedMinutes: number;
 }
 
@@ -60,6 +62,7 @@ const FULL: BenchParameters = {
   flinkMinutes: 2,
   flinkScenarios: FLINK_SCENARIOS,
   sustainedEventsPerSecond: 160_000,
+  warmUpMinutes: 1,
   sustainedMinutes: 3,
 };
 

@@ -27,9 +27,16 @@ export interface Sample {
   rssBytes: Record<string, number>;
 }
 
+/** Of the books: seen at `atMs` (epoch milliseconds), not before. */
+export interface Progress {
+  atMs: number;
+  /** As in Sample. */
+  done: number;
+}
+
 export interface ViewmillRun extends JobRun {
-  /** When the last event was seen in the books, epoch milliseconds. */
-  countedAtMs: number;
+  /** Every change that was seen; the last one is the last event. */
+  progress: Progress[];
   samples: Sample[];
 }
 
@@ -59,16 +66,15 @@ export async function runViewmill(
       const running = options.onRunning?.();
       // Its failure ends the run where it is awaited.
       running?.catch(() => undefined);
-      const samples = await untilCounted(ledger, data, used, options.deadlineMs);
-      const countedAtMs = Date.now();
-      const wallS = (countedAtMs - startedAtMs) / 1_000;
+      const { samples, progress } = await untilCounted(ledger, data, used, options.deadlineMs);
+      const wallS = (progress.at(-1)!.atMs - startedAtMs) / 1_000;
       const [cpuS, processes] = [used.cpuS(), used.now()];
       await running;
       const checkpoints = await checkpointsOf(flink.restUrl, jobId);
       await stack.flink.cancel(jobId);
       await stack.flink.awaitState(jobId, (state) => state === "CANCELED", CANCEL_DEADLINE_MS);
       const digest = await storedDigest(counters, data);
-      return { digest, wallS, cpuS, processes, checkpoints, samples, countedAtMs };
+      return { digest, wallS, cpuS, processes, checkpoints, samples, progress };
     });
   } catch (error) {
     const said = readFileSync(log, "utf8").slice(-LOG_TAIL_CHARACTERS);
@@ -106,20 +112,22 @@ async function untilCounted(
   data: DataParameters,
   used: UsageSince,
   deadlineMs: number,
-): Promise<Sample[]> {
+): Promise<Pick<ViewmillRun, "samples" | "progress">> {
   const startedAt = performance.now();
   const [from, to] = minutesOf(data);
   const samples: Sample[] = [];
+  const progress: Progress[] = [{ atMs: Date.now(), done: 0 }];
   let sampledAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     const minutes = await ledger.ledger(from, to);
     const done = minutes.reduce((sum, { counted, duplicate, late }) => sum + counted + duplicate + late, 0);
     const now = performance.now();
+    if (done > progress.at(-1)!.done) progress.push({ atMs: Date.now(), done });
     if (now - sampledAt >= SAMPLE_MS || done >= data.events) {
       sampledAt = now;
       samples.push({ atS: (now - startedAt) / 1_000, done, rssBytes: rssOf(used.now()) });
     }
-    if (done >= data.events) return samples;
+    if (done >= data.events) return { samples, progress };
     if (now - startedAt > deadlineMs)
       throw new Error(`${done} of ${data.events} events are counted after ${deadlineMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

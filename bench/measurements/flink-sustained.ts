@@ -4,7 +4,7 @@ import { MINUTE_MS } from "../../domain/event";
 import { type FunctionTime, topFunctions } from "../flink/cpu-profile";
 import { fillTopic } from "../flink/fill-topic";
 import { requireTools, scenarioData, startStack } from "../flink/scenario";
-import { runViewmill, type ViewmillRun } from "../flink/viewmill-run";
+import { type Progress, runViewmill, type ViewmillRun } from "../flink/viewmill-run";
 import type { Bench, Measurement } from "../measurement";
 import type { FlinkScenario } from "../parameters";
 import { atLeast, type Figure, figure } from "../report";
@@ -26,12 +26,16 @@ interface Sustained {
   run: ViewmillRun;
   /** How far the producer fell behind at worst. */
   behindMs: number;
+  /** See sustainedRate. */
   eventsPerS: number;
+  /** From the end of each minute (and its grace) until all its events were in the books. */
+  minuteLagsS: number[];
   top?: FunctionTime[];
 }
 
 async function sustain(bench: Bench, scenario: FlinkScenario): Promise<Sustained> {
-  const { sustainedEventsPerSecond: rate, sustainedMinutes: minutes } = bench.parameters;
+  const { sustainedEventsPerSecond: rate, warmUpMinutes, sustainedMinutes } = bench.parameters;
+  const minutes = warmUpMinutes + sustainedMinutes;
   const profiles = bench.profileFolder === undefined ? undefined : join(bench.profileFolder, `flink-${scenario}`);
   if (profiles !== undefined) mkdirSync(profiles, { recursive: true });
   const events = rate * minutes * 60;
@@ -55,16 +59,30 @@ async function sustain(bench: Bench, scenario: FlinkScenario): Promise<Sustained
     const { result: naive } = await bench.task(countFromBatches, { frames, passes });
     if (JSON.stringify(run.digest) !== JSON.stringify(naive.digest))
       throw new Error(`${JSON.stringify(run.digest)} was counted, ${JSON.stringify(naive.digest)} is right`);
-    const lastedMs = run.countedAtMs - filledFromMs - stack.config.job.graceMs;
-    const eventsPerS = events / (Math.max(lastedMs, minutes * MINUTE_MS) / 1_000);
+    const perMinute = rate * 60;
+    const eventsPerS = Math.min(rate, sustainedRate(run.progress, warmUpMinutes * perMinute));
+    const minuteLagsS = Array.from({ length: minutes }, (_, minute) => {
+      const { atMs } = run.progress.find(({ done }) => done >= (minute + 1) * perMinute)!;
+      return (atMs - stack.config.job.graceMs - filledFromMs) / 1_000 - (minute + 1) * 60;
+    });
     const top = profiles === undefined ? {} : { top: topFunctions(profiles, TOP_FUNCTIONS) };
-    return { run, behindMs, eventsPerS, ...top };
+    return { run, behindMs, eventsPerS, minuteLagsS, ...top };
   } finally {
     await stack.stop();
   }
 }
 
-function figuresOf(scenario: FlinkScenario, events: number, { run, eventsPerS }: Sustained): Figure[] {
+/**
+ * Events a second between the time when the first `warmUp` events were in the books and the time when all were. Both are the ends of a minute's
+ * pane, so the wait for a minute's end is in neither; a job that falls behind has the second one late.
+ */
+export function sustainedRate(progress: readonly Progress[], warmUp: number): number {
+  const first = progress.find(({ done }) => done >= warmUp)!;
+  const last = progress.at(-1)!;
+  return (last.done - first.done) / ((last.atMs - first.atMs) / 1_000);
+}
+
+function figuresOf(scenario: FlinkScenario, events: number, { run, eventsPerS, minuteLagsS }: Sustained): Figure[] {
   const title = TITLES[scenario];
   const name = `flink-sustained/${scenario}`;
   const peaks = Object.entries(run.processes).map(([process, { peakRssBytes }]) =>
@@ -75,6 +93,9 @@ function figuresOf(scenario: FlinkScenario, events: number, { run, eventsPerS }:
     figure(`${name}-events-per-s`, `${title}: events per second, counted`, "events/s", eventsPerS, {
       goal: atLeast(GOALS[scenario]),
     }),
+    ...minuteLagsS.map((lagS, minute) =>
+      figure(`${name}-lag-${minute + 1}`, `${title}: minute ${minute + 1} whole, after its end`, "s", lagS),
+    ),
     figure(`${name}-events-per-cpu-s`, `${title}: events per CPU-second`, "events/CPU-s", events / run.cpuS),
     figure(`${name}-checkpoints`, `${title}: checkpoints completed`, "", completed),
     figure(`${name}-checkpoints-failed`, `${title}: checkpoints failed`, "", failed),
@@ -89,13 +110,14 @@ export const measurement: Measurement = {
   onlyByName: true,
   async run(bench: Bench) {
     requireTools();
-    const { sustainedEventsPerSecond, sustainedMinutes, flinkScenarios } = bench.parameters;
+    const { sustainedEventsPerSecond, warmUpMinutes, sustainedMinutes, flinkScenarios } = bench.parameters;
+    const events = sustainedEventsPerSecond * (warmUpMinutes + sustainedMinutes) * 60;
     const figures: Figure[] = [];
     const facts: Record<string, Sustained> = {};
     for (const scenario of flinkScenarios) {
       const sustained = await sustain(bench, scenario);
       facts[scenario] = sustained;
-      figures.push(...figuresOf(scenario, sustainedEventsPerSecond * sustainedMinutes * 60, sustained));
+      figures.push(...figuresOf(scenario, events, sustained));
     }
     return { figures, facts };
   },

@@ -6,6 +6,7 @@ import { type DataParameters, EventSource, LATE_MS } from "../../bench/data/even
 import { topFunctions } from "../../bench/flink/cpu-profile";
 import { nativeCells } from "../../bench/flink/native-cells";
 import { treeOf, UsageSince, usageOf } from "../../bench/flink/process-usage";
+import { sustainedRate } from "../../bench/measurements/flink-sustained";
 import { encodeCell } from "../../io/bigtable/cells";
 import { minuteRowKey } from "../../io/bigtable/row-keys";
 
@@ -40,6 +41,17 @@ test("of the mutations of a cell the one with the larger count is read, and of e
     { videoId: "v", eventType: "VIEW", minute: MINUTE, count: 3, sum: -7n },
     { videoId: "w#1", eventType: "A", minute: MINUTE - 59, count: 1, sum: 5n },
   ]);
+});
+
+test("a rate is of what was counted after the warm-up, by the time that took: falling behind lowers it, a late minute alone does not", () => {
+  const steady = [
+    { atMs: 0, done: 0 },
+    { atMs: 90_000, done: 6_000 },
+    { atMs: 150_000, done: 12_000 },
+    { atMs: 210_000, done: 18_000 },
+  ];
+  expect(sustainedRate(steady, 6_000)).toBe(100);
+  expect(sustainedRate([...steady.slice(0, 3), { atMs: 270_000, done: 18_000 }], 6_000)).toBeCloseTo(66.67, 1);
 });
 
 test("a mutation that is cut off is refused at every length", () => {

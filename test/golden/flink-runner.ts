@@ -4,20 +4,19 @@ import pino from "pino";
 import { type Config, configSchema } from "../../cli/config-schema";
 import { createPlaces } from "../../cli/deployment/create-places";
 import { type Deployment, openDeployment } from "../../cli/deployment/deployment";
-import { openSharedLog, openSubscription } from "../../cli/deployment/open-log";
+import { openSharedLog } from "../../cli/deployment/open-log";
 import { streamSubmission } from "../../cli/flink/stream-job";
 import { streamSource } from "../../cli/stream-graph";
 import type { ClusterStack } from "../../demo/cluster-stack";
 import { viewmillProcess } from "../../demo/viewmill-process";
-import { minuteOf } from "../../domain/event";
 import { buildPipelineProto, type FlinkJob, FlinkRunner, replaceEnvironments } from "../../engine";
-import { readArchiveObject } from "../../io/avro/archive-object";
-import { runArchiver } from "../../pipelines/archiver/archiver";
 import { streamPipeline } from "../../pipelines/stream/stream-pipeline";
 import { freePort, type ServerProcess } from "../../servers";
+import { Archiving } from "./archiving";
 import { ingest } from "./ingest";
 import { expectOutcome, type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
-import type { GoldenScript, LedgerRow } from "./script";
+import type { GoldenScript } from "./script";
+import { ALL_MINUTES, storedLedger } from "./stored-ledger";
 
 const SPREAD = { dedupePartitions: 3, videoShards: 2 };
 const FIRING_MS = 300;
@@ -26,7 +25,6 @@ const KEPT_MS = 200 * 366 * 86_400_000;
 const SETTLED_DEADLINE_MS = 120_000;
 const FINAL_DEADLINE_MS = 60_000;
 const POLL_MS = 250;
-const ALL_MINUTES = [0, minuteOf(Date.UTC(9999, 0))] as const;
 
 /**
  * The same scripts on a Flink cluster: a job, a worker pool and stores of their own for each, the archiver in this process. After each `pass` the
@@ -62,13 +60,11 @@ export class FlinkGoldenRunner implements GoldenRunner {
 
 class FlinkRun {
   private sentMessages = 0;
-  private archivedMessages = 0;
   private ended = false;
-  private readonly stopping = new AbortController();
-  private archiving: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly deployment: Deployment,
+    private readonly archiving: Archiving,
     private readonly log: Awaited<ReturnType<typeof openSharedLog>>,
     private readonly pool: ServerProcess,
     private readonly job: FlinkJob,
@@ -111,28 +107,8 @@ class FlinkRun {
       streamSubmission(config, undefined),
     );
     const log = await openSharedLog(config, logger);
-    const run = new FlinkRun(await openDeployment(config), log, pool, job, runner);
-    run.archiving = run.archive(await openSubscription(config, logger));
-    return run;
-  }
-
-  private async archive(subscription: Awaited<ReturnType<typeof openSubscription>>): Promise<void> {
-    const { archive, state } = this.deployment;
-    const options = {
-      maxPortionMessages: 100,
-      maxPortionBytes: 1 << 20,
-      maxPortionAgeMs: 100,
-      portionsInFlight: 2,
-      progressIntervalMs: POLL_MS,
-    };
-    await runArchiver(
-      { subscription, archive, ledger: state, payloadOf: async ({ payload }) => payload },
-      options,
-      this.stopping.signal,
-      ({ messages }) => {
-        this.archivedMessages += messages;
-      },
-    ).finally(() => subscription.close());
+    const deployment = await openDeployment(config);
+    return new FlinkRun(deployment, await Archiving.start(config, deployment), log, pool, job, runner);
   }
 
   async send(step: Parameters<typeof ingest>[0]): Promise<void> {
@@ -148,8 +124,8 @@ class FlinkRun {
   /** All that was sent is archived, and what is archived is counted. */
   untilSettled(): Promise<void> {
     return until(SETTLED_DEADLINE_MS, async () => {
-      if (this.archivedMessages < this.sentMessages)
-        return `${this.archivedMessages} of ${this.sentMessages} messages archived`;
+      if (this.archiving.messages < this.sentMessages)
+        return `${this.archiving.messages} of ${this.sentMessages} messages archived`;
       const open = (await this.deployment.state.ledger(...ALL_MINUTES)).find(
         ({ archived, counted, duplicate, late }) => archived !== counted + duplicate + late,
       );
@@ -171,29 +147,8 @@ class FlinkRun {
 
   async outcome(): Promise<Outcome> {
     const { counters, deadLetters } = this.deployment;
-    return { ...(await storedCells(counters)), ledger: await this.ledger(), deadLetters: await letters(deadLetters) };
-  }
-
-  private async ledger(): Promise<Map<number, LedgerRow>> {
-    const archived = await this.archivedEvents();
-    const rows = await this.deployment.state.ledger(...ALL_MINUTES);
-    return new Map(
-      rows.map(({ minute, accepted, counted, duplicate, late, reusedIds }) => [
-        minute,
-        { accepted, archived: archived.get(minute) ?? 0, counted, duplicate, late, reused: reusedIds },
-      ]),
-    );
-  }
-
-  /** Events really in the archive, read from its objects; not what is listed of them. */
-  private async archivedEvents(): Promise<Map<number, number>> {
-    const { archive } = this.deployment;
-    const events = new Map<number, number>();
-    for (const { name, minute } of await archive.list(...ALL_MINUTES)) {
-      for (const { columns } of readArchiveObject(await archive.read(name), minute))
-        events.set(minute, (events.get(minute) ?? 0) + columns.count);
-    }
-    return events;
+    const [cells, ledger] = [await storedCells(counters), await storedLedger(this.deployment)];
+    return { ...cells, ledger, deadLetters: await letters(deadLetters) };
   }
 
   async endJob(): Promise<void> {
@@ -204,11 +159,10 @@ class FlinkRun {
   }
 
   async stop(): Promise<void> {
-    this.stopping.abort();
     await this.endJob().catch(() => undefined);
     this.runner.close();
     await this.pool.kill("SIGTERM");
-    await this.archiving;
+    await this.archiving.stop();
     await Promise.all([this.log.close(), this.deployment.close()]);
   }
 }

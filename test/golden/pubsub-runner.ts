@@ -3,8 +3,7 @@ import { type Config, configSchema } from "../../cli/config-schema";
 import { createPlaces } from "../../cli/deployment/create-places";
 import { type Deployment, openDeployment } from "../../cli/deployment/deployment";
 import { openClaims } from "../../cli/deployment/open-claims";
-import { openSharedLog, openSubscription } from "../../cli/deployment/open-log";
-import { minuteOf } from "../../domain/event";
+import { openSharedLog } from "../../cli/deployment/open-log";
 import {
   FromResource,
   generateWithTimestamps,
@@ -13,19 +12,18 @@ import {
   runDirect,
   withdrawResource,
 } from "../../engine";
-import { readArchiveObject } from "../../io/avro/archive-object";
 import { BATCH_ATTRIBUTE } from "../../io/messages/batch-attribute";
 import type { DeadLetters } from "../../io/ports";
-import { runArchiver } from "../../pipelines/archiver/archiver";
 import { countPayloads, type StreamPipelineOptions } from "../../pipelines/stream/stream-pipeline";
 import { RESOURCES } from "../../transforms/resource-names";
 import { until } from "../servers/processes";
+import { Archiving } from "./archiving";
 import { ingest } from "./ingest";
 import { type NativeMessage, NativePubsub } from "./native-pubsub";
 import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
-import type { GoldenScript, LedgerRow } from "./script";
+import type { GoldenScript } from "./script";
+import { storedLedger } from "./stored-ledger";
 
-const ALL_MINUTES = [0, minuteOf(Date.UTC(9999, 0))] as const;
 const KEPT_MS = 200 * 366 * 86_400_000;
 const ARCHIVED_DEADLINE_MS = 20_000;
 const MESSAGES = "golden/native-messages";
@@ -83,14 +81,12 @@ export class PubsubGoldenRunner implements GoldenRunner {
 
 class PubsubRun {
   private sent = 0;
-  private archived = 0;
-  private readonly stopping = new AbortController();
-  private archiving: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly config: Config,
     private readonly script: GoldenScript,
     private readonly deployment: Deployment,
+    private readonly archiving: Archiving,
     private readonly log: Awaited<ReturnType<typeof openSharedLog>>,
     private readonly source: NativePubsub,
   ) {}
@@ -107,22 +103,8 @@ class PubsubRun {
     const logger = pino({ level: "silent" });
     const source = await NativePubsub.open(emulator.host, config.project, pubsub.streamSubscription, BATCH_ATTRIBUTE);
     const log = await openSharedLog(config, logger);
-    const run = new PubsubRun(config, script, await openDeployment(config), log, source);
-    run.archiving = run.archive(await openSubscription(config, logger));
-    return run;
-  }
-
-  private async archive(subscription: Awaited<ReturnType<typeof openSubscription>>): Promise<void> {
-    const { archive, state } = this.deployment;
-    const bounds = { maxPortionMessages: 100, maxPortionBytes: 1 << 20, maxPortionAgeMs: 50 };
-    await runArchiver(
-      { subscription, archive, ledger: state, payloadOf: async ({ payload }) => payload },
-      { ...bounds, portionsInFlight: 2, progressIntervalMs: 100 },
-      this.stopping.signal,
-      ({ messages }) => {
-        this.archived += messages;
-      },
-    ).finally(() => subscription.close());
+    const deployment = await openDeployment(config);
+    return new PubsubRun(config, script, deployment, await Archiving.start(config, deployment), log, source);
   }
 
   async send(step: Parameters<typeof ingest>[0]): Promise<void> {
@@ -163,33 +145,17 @@ class PubsubRun {
   }
 
   async outcome(): Promise<Omit<NativeOutcome, "repeated">> {
-    await until("all messages in the archive", () => this.archived >= this.sent, ARCHIVED_DEADLINE_MS);
+    await until("all messages in the archive", () => this.archiving.messages >= this.sent, ARCHIVED_DEADLINE_MS);
     return {
       ...(await this.cells()),
-      ledger: await this.ledger(),
+      ledger: await storedLedger(this.deployment),
       deadLetters: await letters(this.deployment.deadLetters),
       redeliveries: this.source.delivered.length - this.sent,
     };
   }
 
-  private async ledger(): Promise<Map<number, LedgerRow>> {
-    const { archive, state } = this.deployment;
-    const archived = new Map<number, number>();
-    for (const { name, minute } of await archive.list(...ALL_MINUTES)) {
-      for (const { columns } of readArchiveObject(await archive.read(name), minute))
-        archived.set(minute, (archived.get(minute) ?? 0) + columns.count);
-    }
-    return new Map(
-      (await state.ledger(...ALL_MINUTES)).map(({ minute, accepted, counted, duplicate, late, reusedIds }) => [
-        minute,
-        { accepted, archived: archived.get(minute) ?? 0, counted, duplicate, late, reused: reusedIds },
-      ]),
-    );
-  }
-
   async stop(): Promise<void> {
-    this.stopping.abort();
-    await this.archiving;
+    await this.archiving.stop();
     await Promise.all([this.log.close(), this.source.close(), this.deployment.close()]);
   }
 }

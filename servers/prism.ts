@@ -1,0 +1,38 @@
+/** Not a server of a deployment: Beam's own runner for tests, with a watermark that a test moves (TestStream). */
+import { join } from "node:path";
+import { installed, type Recipe } from "./cache";
+import { freePort } from "./free-port";
+import { goInstall } from "./go";
+import { jobServerAnswers } from "./job-server";
+import { inNewFolder, type Server, ServerProcess, serverOf } from "./server-process";
+import { VERSIONS } from "./versions";
+
+const MODULE = "github.com/apache/beam/sdks/v2/go/cmd/prism";
+
+export const prismRecipe: Recipe = {
+  name: "prism",
+  version: VERSIONS.prism,
+  inputs: MODULE,
+  build: (folder) => goInstall(`${MODULE}@${VERSIONS.prism}`, folder),
+};
+
+export type Prism = { endpoint: string } & Server;
+
+/** `endpoint` is that of a Beam job service, `host:port`. */
+export async function startPrism(): Promise<Prism> {
+  const program = join(await installed(prismRecipe), "prism");
+  return inNewFolder("prism", async (folder, started) => {
+    const port = await freePort();
+    const endpoint = `127.0.0.1:${port}`;
+    const server = new ServerProcess({
+      name: "prism",
+      command: program,
+      args: [`--job_port=${port}`, "--serve_http=false", "--log_kind=text", "--log_level=warn"],
+      folder,
+      answers: () => jobServerAnswers(endpoint),
+    });
+    started.push(server);
+    await server.start();
+    return serverOf("prism", { endpoint }, server, folder);
+  });
+}

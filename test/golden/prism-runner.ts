@@ -1,0 +1,192 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import pino from "pino";
+import { type Config, configSchema } from "../../cli/config-schema";
+import { createPlaces } from "../../cli/deployment/create-places";
+import { type Deployment, openDeployment } from "../../cli/deployment/deployment";
+import { openSharedLog } from "../../cli/deployment/open-log";
+import { viewmillProcess } from "../../demo/viewmill-process";
+import { MINUTE_MS, minuteOf, parseRfc3339 } from "../../domain/event";
+import { buildPipelineProto, registeredModules, replaceEnvironments } from "../../engine";
+import { isFinalJobState, JobService } from "../../engine/job-service";
+import type { EventLog } from "../../io/ports";
+import { countPayloads } from "../../pipelines/stream/stream-pipeline";
+import { freePort, type ServerProcess } from "../../servers";
+import { until } from "../servers/processes";
+import { Archiving } from "./archiving";
+import { ingest } from "./ingest";
+import { expectOutcome, type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
+import { pubsubCounting } from "./pubsub-runner";
+import type { GoldenScript, Step } from "./script";
+import { storedLedger } from "./stored-ledger";
+import { type TestStreamEvent, testStream } from "./test-stream";
+
+const DONE_DEADLINE_MS = 60_000;
+const FINAL_DEADLINE_MS = 10_000;
+
+/** What the runs share: all but the name of each. */
+export interface PrismServers {
+  prism: string;
+  pubsub: { host: string; restUrl: string };
+  bigtable: string;
+  gcs: { endpoint: string; bucket: string };
+}
+
+/**
+ * The same scripts on Beam's Prism, whose watermark moves when the script says so: at each `pass` as far as no event comes behind it, in the end to
+ * infinity. So each minute fires once, when its time is over. Panes beyond the first are for Flink: those of Prism are wrong where they accumulate.
+ */
+export class PrismGoldenRunner implements GoldenRunner {
+  readonly name = "Prism";
+  /** How often a watermark moved before the end, in all runs. */
+  watermarks = 0;
+
+  constructor(private readonly servers: () => PrismServers) {}
+
+  async run(script: GoldenScript, folder: string): Promise<Outcome> {
+    const run = await PrismRun.start(this.servers(), script, folder);
+    try {
+      for (const [index, step] of script.steps.entries()) {
+        if (step.kind !== "pass") await run.send(step);
+        else if (run.watermark(nothingBefore(script.steps.slice(index + 1)))) this.watermarks++;
+      }
+      run.watermark(Number.POSITIVE_INFINITY);
+      await run.toItsEnd();
+      return await run.outcome();
+    } finally {
+      await run.stop();
+    }
+  }
+}
+
+/** The start of the first minute that these steps have anything for; Infinity: of none. */
+function nothingBefore(steps: readonly Step[]): number {
+  const times = steps.flatMap((step) => {
+    if (step.kind === "pass") return [];
+    const events = step.kind === "send" ? step.events : [];
+    return [step.receivedAtMs, ...events.map(({ raw }) => parseRfc3339(String(raw.eventTime)) ?? step.receivedAtMs)];
+  });
+  return Math.min(...times.map((ms) => minuteOf(ms) * MINUTE_MS));
+}
+
+class PrismRun {
+  private readonly events: TestStreamEvent[] = [];
+  private watermarkMs = Number.NEGATIVE_INFINITY;
+  private sent = 0;
+
+  private constructor(
+    private readonly config: Config,
+    private readonly script: GoldenScript,
+    private readonly deployment: Deployment,
+    private readonly archiving: Archiving,
+    private readonly log: EventLog,
+    private readonly pool: ServerProcess,
+    private readonly jobs: JobService,
+  ) {}
+
+  static async start(servers: PrismServers, script: GoldenScript, folder: string): Promise<PrismRun> {
+    const name = `prism-${script.name}`;
+    const [poolPort, healthPort] = [await freePort(), await freePort()];
+    const { pubsub, gcs } = servers;
+    const config = configSchema.parse({
+      data: folder,
+      log: {
+        kind: "pubsub",
+        topic: name,
+        pubsub: {
+          endpoint: pubsub.host,
+          restEndpoint: pubsub.restUrl,
+          archiveSubscription: `${name}-archive`,
+          streamSubscription: `${name}-stream`,
+        },
+      },
+      gcs,
+      archive: { kind: "gcs", prefix: `${name}/archive/` },
+      deadLetters: { kind: "gcs", prefix: `${name}/dead-letters/` },
+      claims: { kind: "gcs", prefix: `${name}/claims/` },
+      counters: { kind: "bigtable", endpoint: servers.bigtable, tablePrefix: name },
+      flink: { workerPool: `127.0.0.1:${poolPort}` },
+    });
+    await createPlaces(config, { partitions: 1 });
+    const configFile = join(folder, "viewmill.json");
+    writeFileSync(configFile, JSON.stringify(config));
+    const pool = viewmillProcess(
+      "worker-pool",
+      folder,
+      ["worker-pool", "--config", configFile, "--health-port", String(healthPort)],
+      `http://127.0.0.1:${healthPort}/healthz`,
+    );
+    await pool.start();
+    const log = await openSharedLog(config, pino({ level: "silent" }));
+    const deployment = await openDeployment(config);
+    const archiving = await Archiving.start(config, deployment);
+    return new PrismRun(config, script, deployment, archiving, log, pool, new JobService(servers.prism));
+  }
+
+  async send(step: Exclude<Step, { kind: "pass" }>): Promise<void> {
+    const append: EventLog["append"] = (batch) => {
+      this.sent++;
+      this.events.push({ kind: "element", value: Buffer.from(batch.payload), timestampMs: step.receivedAtMs });
+      return this.log.append(batch);
+    };
+    await ingest(step, { append }, this.deployment.deadLetters);
+  }
+
+  /** False: it is there already. */
+  watermark(ms: number): boolean {
+    if (ms <= this.watermarkMs) return false;
+    this.watermarkMs = ms;
+    this.events.push({ kind: "watermark", ms });
+    return ms !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Runs the graph over all of it. */
+  async toItsEnd(): Promise<void> {
+    const { jobs, script } = this;
+    const proto = await buildPipelineProto((root) =>
+      countPayloads(testStream(root, "TestStream", this.events), pubsubCounting(script)),
+    );
+    const workers = replaceEnvironments(proto, { pool: this.config.flink.workerPool });
+    const options = { jobName: script.name, streaming: true, registeredNodeModules: registeredModules() };
+    const jobId = await jobs.submit(workers, script.name, options);
+    let state = await jobs.state(jobId);
+    await until(
+      "the job's end",
+      async () => {
+        state = await jobs.state(jobId);
+        return isFinalJobState(state);
+      },
+      DONE_DEADLINE_MS,
+    );
+    if (state !== "DONE") throw new Error(`the job is ${state}: ${(await jobs.messages(jobId)).join("\n")}`);
+    await until("all messages in the archive", () => this.archiving.messages >= this.sent, DONE_DEADLINE_MS);
+  }
+
+  /** What follows the books within moments has followed; what is never right is told by the last assertion. */
+  async outcome(): Promise<Outcome> {
+    const { counters, deadLetters } = this.deployment;
+    const stored = async () => ({
+      ...(await storedCells(counters)),
+      ledger: await storedLedger(this.deployment),
+      deadLetters: await letters(deadLetters),
+    });
+    const asExpected = async () => expectOutcome(this.script, await stored());
+    await until(
+      "what the script expects",
+      () =>
+        asExpected().then(
+          () => true,
+          () => false,
+        ),
+      FINAL_DEADLINE_MS,
+    ).catch(() => undefined);
+    return stored();
+  }
+
+  async stop(): Promise<void> {
+    this.jobs.close();
+    await this.pool.kill("SIGTERM");
+    await this.archiving.stop();
+    await Promise.all([this.log.close(), this.deployment.close()]);
+  }
+}

@@ -1,0 +1,30 @@
+import type { Deployment } from "../../cli/deployment/deployment";
+import { minuteOf } from "../../domain/event";
+import { readArchiveObject } from "../../io/avro/archive-object";
+import type { Archive } from "../../io/ports";
+import type { LedgerRow } from "./script";
+
+export const ALL_MINUTES = [0, minuteOf(Date.UTC(9999, 0))] as const;
+
+/** The books of a deployment; archived is what its archive really holds, not what is listed of it. */
+export async function storedLedger({
+  archive,
+  state,
+}: Pick<Deployment, "archive" | "state">): Promise<Map<number, LedgerRow>> {
+  const archived = await archivedEvents(archive);
+  return new Map(
+    (await state.ledger(...ALL_MINUTES)).map(({ minute, accepted, counted, duplicate, late, reusedIds }) => [
+      minute,
+      { accepted, archived: archived.get(minute) ?? 0, counted, duplicate, late, reused: reusedIds },
+    ]),
+  );
+}
+
+async function archivedEvents(archive: Archive): Promise<Map<number, number>> {
+  const events = new Map<number, number>();
+  for (const { name, minute } of await archive.list(...ALL_MINUTES)) {
+    for (const { columns } of readArchiveObject(await archive.read(name), minute))
+      events.set(minute, (events.get(minute) ?? 0) + columns.count);
+  }
+  return events;
+}
