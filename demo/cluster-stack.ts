@@ -36,6 +36,8 @@ export interface StackOptions {
   config?: { [Section in keyof Config]?: Partial<Config[Section]> };
   /** Whether service, archiver and worker pool are started as well. Default: yes. */
   processes?: boolean;
+  /** Whether the speed of log and cluster matters; default false: they start sooner. */
+  fast?: boolean;
   onStarted?: (name: string, tookMs: number) => void;
 }
 
@@ -122,8 +124,9 @@ async function startServers(options: StackOptions, servers: StackServers): Promi
     options.onStarted?.(name, performance.now() - startedAt);
     return started;
   };
+  const { fast = false } = options;
   const flink = async () => {
-    const { master, jobConfigFolder } = await start("flink", () => startFlinkCluster(options.flink));
+    const { master, jobConfigFolder } = await start("flink", () => startFlinkCluster({ fast, ...options.flink }));
     await start("jobServer", () => startJobServer({ flinkMaster: master, configFolder: jobConfigFolder }));
   };
   const all = [
@@ -131,7 +134,7 @@ async function startServers(options: StackOptions, servers: StackServers): Promi
     start("expansion", () => startExpansionService()),
     start("bigtable", () => startBigtableEmulator()),
     start("gcs", () => startGcsEmulator({ backend: "filesystem" })),
-    options.log === "kafka" ? start("kafka", () => startKafka()) : start("pubsub", () => startPubsubEmulator()),
+    options.log === "kafka" ? start("kafka", () => startKafka({ fast })) : start("pubsub", () => startPubsubEmulator()),
   ];
   // All settled before a failure is told: whatever came up is known, and can be stopped.
   for (const outcome of await Promise.allSettled(all)) if (outcome.status === "rejected") throw outcome.reason;

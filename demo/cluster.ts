@@ -34,6 +34,7 @@ async function main(): Promise<void> {
   say(`Kafka or Pub/Sub, Bigtable, Cloud Storage, Flink and Viewmill on this machine (log: ${flags.log})`);
   const stack = await ClusterStack.start({
     log: flags.log,
+    fast: true,
     onStarted: (name, tookMs) => say(`  ${name.padEnd(12)} up in ${seconds(tookMs)}`),
   });
   try {

@@ -24,6 +24,9 @@ const ALONE = [
   "dist/test/servers/flink.test.js",
 ];
 
+// Suites start some hundred processes of Node, each with the same modules to compile.
+process.env.NODE_COMPILE_CACHE ??= join(root, ".cache", "node-compiled");
+
 const folder = mkdtempSync(join(tmpdir(), "viewmill-test-"));
 
 /** One run of vitest: its results, and whether all was well. */

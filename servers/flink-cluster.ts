@@ -17,7 +17,7 @@ import {
 } from "./flink-config";
 import { freePort } from "./free-port";
 import { getJson } from "./http-answers";
-import { javaArgs, SMALL_JVM } from "./java";
+import { FAST_JVM, javaArgs, SMALL_JVM } from "./java";
 import { endAll, inNewFolder, type Killable, type Server, ServerProcess } from "./server-process";
 
 export type { FlinkOptions } from "./flink-config";
@@ -114,7 +114,7 @@ function jobManagerProcess({ install, folder, configFolder, restUrl }: Place, he
   return new ServerProcess({
     name: "jobmanager",
     command: "java",
-    args: javaArgs({ ...program, args: ["--configDir", configFolder], jvmArgs: ["-XX:+UseSerialGC"] }),
+    args: javaArgs({ ...program, args: ["--configDir", configFolder], jvmArgs: SMALL_JVM }),
     folder,
     // 503 until it leads.
     answers: async () => (await overview(restUrl)).taskmanagers >= 0,
@@ -148,7 +148,7 @@ function taskManagerProcess(
       jvmArgs: [
         `-XX:MaxDirectMemorySize=${memory.directMb}m`,
         `-XX:MaxMetaspaceSize=${memory.metaspaceMb}m`,
-        "-XX:+UseG1GC",
+        ...(options.fast === true ? FAST_JVM : SMALL_JVM),
       ],
       folder: files,
     });

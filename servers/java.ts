@@ -58,5 +58,8 @@ export function javaArgs(program: JavaProgram): string[] {
   ];
 }
 
-/** For servers whose speed nobody measures: they start sooner and stay smaller. */
+/** For servers whose speed nobody measures: they start sooner, take less of the processor while they do, and stay smaller. */
 export const SMALL_JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+
+/** With everything a virtual machine can do, once it has learnt the code. */
+export const FAST_JVM = ["-XX:+UseG1GC"];

@@ -4,7 +4,7 @@ import { beamRecipe, classPathWithoutStaging } from "./beam-jars";
 import { installed } from "./cache";
 import { freePort } from "./free-port";
 import { grpcAnswers } from "./grpc-answers";
-import { javaArgs } from "./java";
+import { javaArgs, SMALL_JVM } from "./java";
 import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from "./server-process";
 
 export interface JobServerOptions {
@@ -41,7 +41,7 @@ export async function startJobServer(options: JobServerOptions = {}): Promise<Jo
         mainClass: "org.apache.beam.runners.flink.FlinkJobServerDriver",
         args,
         heapMb: options.heapMb ?? 512,
-        jvmArgs: ["-XX:+UseSerialGC"],
+        jvmArgs: SMALL_JVM,
         folder,
       }),
       folder,

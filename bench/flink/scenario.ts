@@ -48,6 +48,7 @@ export function startStack(): Promise<ClusterStack> {
   const { taskManagerMemoryMb, managedForRocksdbMb } = TASK_MANAGER;
   const options: StackOptions = {
     log: "kafka",
+    fast: true,
     processes: false,
     flink: { taskManagerMemoryMb, managedMemoryMb: managedForRocksdbMb },
     config: { flink: { parallelism: PARALLELISM }, claims: { kind: "none" } },

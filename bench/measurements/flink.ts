@@ -64,7 +64,7 @@ function native({ config }: ClusterStack, rocksdb: boolean, deadlineMs: number):
     graceMs: config.job.graceMs,
     lateFiringMs: config.job.lateFiringMs,
   };
-  return runNative(input, { ...CLUSTER, rocksdb, taskManagerMemoryMb, managedMemoryMb }, deadlineMs);
+  return runNative(input, { ...CLUSTER, fast: true, rocksdb, taskManagerMemoryMb, managedMemoryMb }, deadlineMs);
 }
 
 const until = (timeMs: number): Promise<void> =>

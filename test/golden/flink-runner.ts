@@ -7,7 +7,6 @@ import { type Deployment, openDeployment } from "../../cli/deployment/deployment
 import { openSharedLog } from "../../cli/deployment/open-log";
 import { streamSubmission } from "../../cli/flink/stream-job";
 import { streamSource } from "../../cli/stream-graph";
-import type { ClusterStack } from "../../demo/cluster-stack";
 import { viewmillProcess } from "../../demo/viewmill-process";
 import { buildPipelineProto, type FlinkJob, FlinkRunner, replaceEnvironments } from "../../engine";
 import { streamPipeline } from "../../pipelines/stream/stream-pipeline";
@@ -34,14 +33,15 @@ export class FlinkGoldenRunner implements GoldenRunner {
   readonly name: string;
 
   constructor(
-    private readonly stack: () => ClusterStack,
+    /** Of a cluster with the servers that the kind of log needs. */
+    private readonly config: () => Config,
     private readonly kind: "kafka" | "pubsub",
   ) {
     this.name = `Flink, ${kind}, Bigtable and Cloud Storage, P ${SPREAD.dedupePartitions}, Q ${SPREAD.videoShards}`;
   }
 
   async run(script: GoldenScript, folder: string): Promise<Outcome> {
-    const run = await FlinkRun.start(this.stack().config, script, folder, this.kind);
+    const run = await FlinkRun.start(this.config(), script, folder, this.kind);
     try {
       for (const step of script.steps) {
         if (step.kind === "pass") await run.untilSettled();
@@ -79,6 +79,7 @@ class FlinkRun {
       data: folder,
       log: {
         ...stack.log,
+        kind,
         topic: name,
         kafka: { ...stack.log.kafka, archiveGroup: `${name}-archive`, streamGroup: `${name}-stream` },
         pubsub: { ...stack.log.pubsub, archiveSubscription: `${name}-archive`, streamSubscription: `${name}-stream` },

@@ -1,36 +1,50 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Config } from "../../cli/config-schema";
 import { ClusterStack } from "../../demo/cluster-stack";
+import { type PubsubEmulator, startPubsubEmulator } from "../../servers";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { FlinkGoldenRunner } from "./flink-runner";
 import { expectOutcome } from "./outcome";
 import { goldenScripts } from "./script";
 
 const SCRIPT_DEADLINE_MS = 300_000;
-const SCRIPTS = goldenScripts().map((script) => [script.name, script] as const);
+const KINDS = ["kafka", "pubsub"] as const;
+const RUNS = KINDS.flatMap((kind) => goldenScripts().map((script) => [script.name, kind, script] as const));
 
 describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", "bigtable", "gcs"], () => {
-  describe.each(["kafka", "pubsub"] as const)("with %s", (kind) => {
-    let stack: ClusterStack;
-    beforeAll(async () => {
-      stack = await ClusterStack.start({ log: kind, processes: false });
-    }, COLD_START_MS);
-    afterAll(() => stack?.stop(), 60_000);
+  let stack: ClusterStack;
+  let pubsub: PubsubEmulator;
+  beforeAll(async () => {
+    [stack, pubsub] = await Promise.all([
+      ClusterStack.start({ log: "kafka", processes: false }),
+      startPubsubEmulator(),
+    ]);
+  }, COLD_START_MS);
+  afterAll(() => Promise.all([stack?.stop(), pubsub?.stop()]), 60_000);
 
-    const runner = new FlinkGoldenRunner(() => stack, kind);
-    // Two at once (vitest.config.mjs): most of a script is waiting, for a job to start and for panes to fire.
-    test.concurrent.each(SCRIPTS)(
-      "%s",
-      async (_name, script) => {
-        const folder = mkdtempSync(join(tmpdir(), "viewmill-golden-flink-"));
-        try {
-          expectOutcome(script, await runner.run(script, folder));
-        } finally {
-          rmSync(folder, { recursive: true, force: true });
-        }
-      },
-      SCRIPT_DEADLINE_MS,
-    );
-  });
+  function config(): Config {
+    const { log } = stack.config;
+    const endpoints = { endpoint: pubsub.host, restEndpoint: pubsub.restUrl };
+    return { ...stack.config, log: { ...log, pubsub: { ...log.pubsub, ...endpoints } } };
+  }
+
+  const runners = {
+    kafka: new FlinkGoldenRunner(config, "kafka"),
+    pubsub: new FlinkGoldenRunner(config, "pubsub"),
+  };
+  // Several at once (vitest.config.mjs), as many as the cluster has slots: most of a script is waiting, for a job to start and for panes to fire.
+  test.concurrent.each(RUNS)(
+    "%s, with %s",
+    async (_name, kind, script) => {
+      const folder = mkdtempSync(join(tmpdir(), "viewmill-golden-flink-"));
+      try {
+        expectOutcome(script, await runners[kind].run(script, folder));
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    SCRIPT_DEADLINE_MS,
+  );
 });
