@@ -7,7 +7,7 @@ import { unwrittenCells, type WrittenCells } from "./written-cells";
 export interface WriteOptions {
   /** See CounterStore.apply: the writer has counted the whole minute from the archive. */
   followCorrections: boolean;
-  /** Resource name of WrittenCells: cells that did not grow since they were last written are skipped. Empty: all are written. */
+  /** Resource name of WrittenCells: cells for which nothing came since they were last written are skipped. Empty: all are written. */
   writtenCells: string;
 }
 

@@ -1,6 +1,6 @@
 import type { MinuteCounts } from "../domain/minute-counts";
 
-/** Rows of `counts` that have grown since they were last written. */
+/** Rows of `counts` of which more came since they were last written, repeats included. */
 export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): MinuteCounts {
   const rows = written.grown(counts);
   if (rows.length === counts.counts.length) return counts;
@@ -19,7 +19,13 @@ export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): Min
   };
 }
 
+/**
+ * All that orders the states of a cell, whatever the store: `received` too. A job that went back to a checkpoint, or a second one, counts the same
+ * events in another order; where its state of a cell received more and has fewer distinct events than what was written here, it may stand in the
+ * store, and only the larger `received` of a later state here takes its place.
+ */
 interface Version {
+  received: number;
   count: number;
   sumHigh: number;
   sumLow: number;
@@ -40,6 +46,7 @@ export class WrittenCells {
       const version = known?.get(nameOf(counts, row));
       if (
         version === undefined ||
+        version.received !== receivedOf(counts, row) ||
         version.count !== counts.counts[row] ||
         version.sumHigh !== counts.sumHigh[row] ||
         version.sumLow !== counts.sumLow[row] ||
@@ -58,6 +65,7 @@ export class WrittenCells {
     this.cells -= known.size;
     for (let row = 0; row < counts.counts.length; row++) {
       known.set(nameOf(counts, row), {
+        received: receivedOf(counts, row),
         count: counts.counts[row]!,
         sumHigh: counts.sumHigh[row]!,
         sumLow: counts.sumLow[row]!,
@@ -80,6 +88,8 @@ export class WrittenCells {
     }
   }
 }
+
+const receivedOf = ({ received, counts }: MinuteCounts, row: number): number => (received ?? counts)[row]!;
 
 const nameOf = (counts: MinuteCounts, row: number): string =>
   `${counts.videos[counts.videoIndex[row]!]!} ${counts.types[counts.typeIndex[row]!]!}`;

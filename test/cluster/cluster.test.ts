@@ -25,6 +25,7 @@ const TARGETS: Target[] = [
   "task-manager",
   "job-manager",
   "archiver",
+  "log",
   "pool",
   "bigtable-swallowed",
 ];
