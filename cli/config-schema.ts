@@ -104,7 +104,9 @@ export const configSchema = z
         videoShards: count(1, 1024, 8),
         graceMs: count(0, 3_600_000, 10_000).describe("after the end of a minute, until its counts are written"),
         earlyFiringMs: count(0, 60_000, 0).describe("counts of the open minute this often; 0: when it ends"),
-        lateFiringMs: count(0, 3_600_000, 30_000).describe("late events wait this long for others"),
+        lateFiringMs: count(0, 3_600_000, 90_000).describe(
+          "late events wait this long for others: each firing counts the whole minute again",
+        ),
         fromMinute: z
           .number()
           .int()

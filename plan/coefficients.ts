@@ -73,7 +73,7 @@ export const COEFFICIENTS = {
     "a third of the 3,000,000 that were measured in one (docs/decisions/0003-performance.md)",
   ),
   maxPartitions: setting(1024, "partitions", "cli/config-schema.ts: job.dedupePartitions, job.videoShards"),
-  lateFiringSeconds: setting(30, "s", "cli/config-schema.ts: job.lateFiringMs"),
+  lateFiringSeconds: setting(90, "s", "cli/config-schema.ts: job.lateFiringMs"),
   graceSeconds: setting(10, "s", "cli/config-schema.ts: job.graceMs"),
   clocksApartMinutes: setting(10, "minutes", "cli/flink/stream-job.ts: windows are kept for clocks apart"),
   portionBytes: setting(32 * 2 ** 20, "bytes/portion", "cli/config-schema.ts: archive.maxPortionBytes"),

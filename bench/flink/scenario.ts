@@ -1,3 +1,4 @@
+import { configSchema } from "../../cli/config-schema";
 import { ClusterStack, type StackOptions } from "../../demo/cluster-stack";
 import { MINUTE_MS, minuteOf } from "../../domain/event";
 import { missingTools } from "../../servers";
@@ -12,6 +13,10 @@ const MADE_A_SECOND = 150_000;
 
 /** What a TaskManager has, whatever job it runs; of it, what is not the heap's. */
 export const TASK_MANAGER = { taskManagerMemoryMb: 2_560, managedForRocksdbMb: 896, managedForHeapMb: 64 };
+
+/** As a deployment has them when it sets nothing; the demonstration is less patient. */
+const { graceMs, lateFiringMs } = configSchema.parse({}).job;
+const FIRING = { graceMs, lateFiringMs };
 
 /** Events of a topic that is filled as they come, over whole minutes; the first is due `aheadMs` after they are made, or later. */
 export function scenarioData(
@@ -51,7 +56,7 @@ export function startStack(): Promise<ClusterStack> {
     fast: true,
     processes: false,
     flink: { taskManagerMemoryMb, managedMemoryMb: managedForRocksdbMb },
-    config: { flink: { parallelism: PARALLELISM }, claims: { kind: "none" } },
+    config: { flink: { parallelism: PARALLELISM }, claims: { kind: "none" }, job: FIRING },
   };
   return ClusterStack.start(options);
 }
