@@ -7,7 +7,7 @@ export default defineConfig({
     exclude: ["node_modules/**"],
     globals: true,
     pool: "forks",
-    maxWorkers: 3,
+    maxWorkers: 2,
     maxConcurrency: 4,
     testTimeout: 30_000,
     silent: "passed-only",

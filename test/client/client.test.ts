@@ -164,7 +164,7 @@ describe("a server that fails", () => {
       acceptThenCut,
       answer(408),
     );
-    const viewmill = client({ batchSize: 20, requestTimeoutMs: 200, breaker: { failures: 4, halfOpenAfterMs: 20 } });
+    const viewmill = client({ batchSize: 20, requestTimeoutMs: 1_000, breaker: { failures: 4, halfOpenAfterMs: 20 } });
     const sends = Array.from({ length: 100 }, (_, i) => viewmill.countViewEvent(`v${i}`));
     await viewmill.close();
     expect((await Promise.allSettled(sends)).every((r) => r.status === "fulfilled")).toBe(true);
