@@ -60,9 +60,11 @@ async function sustain(bench: Bench, scenario: FlinkScenario): Promise<Sustained
     if (JSON.stringify(run.digest) !== JSON.stringify(naive.digest))
       throw new Error(`${JSON.stringify(run.digest)} was counted, ${JSON.stringify(naive.digest)} is right`);
     const perMinute = rate * 60;
-    const eventsPerS = Math.min(rate, sustainedRate(run.progress, warmUpMinutes * perMinute));
+    const onTimeShare = 1 - (data.lateShare ?? 0);
+    const [warmUp, onTime] = [warmUpMinutes * perMinute, events].map((each) => Math.floor(each * onTimeShare));
+    const eventsPerS = Math.min(rate, sustainedRate(run.progress, warmUp!, onTime!));
     const minuteLagsS = Array.from({ length: minutes }, (_, minute) => {
-      const { atMs } = run.progress.find(({ done }) => done >= (minute + 1) * perMinute)!;
+      const { atMs } = run.progress.find(({ done }) => done >= Math.floor((minute + 1) * perMinute * onTimeShare))!;
       return (atMs - stack.config.job.graceMs - filledFromMs) / 1_000 - (minute + 1) * 60;
     });
     const top = profiles === undefined ? {} : { top: topFunctions(profiles, TOP_FUNCTIONS) };
@@ -73,12 +75,15 @@ async function sustain(bench: Bench, scenario: FlinkScenario): Promise<Sustained
 }
 
 /**
- * Events a second between the time when the first `warmUp` events were in the books and the time when all were. Both are the ends of a minute's
- * pane, so the wait for a minute's end is in neither; a job that falls behind has the second one late.
+ * Events a second between the time when the first `warmUp` events were in the books and the time when `onTime` were, which is all but the late ones: those
+ * wait for others on purpose. Both are the ends of a minute's pane, so the wait for a minute's end is in neither; a job that falls behind has the
+ * second one late.
  */
-export function sustainedRate(progress: readonly Progress[], warmUp: number): number {
-  const first = progress.find(({ done }) => done >= warmUp)!;
-  const last = progress.at(-1)!;
+export function sustainedRate(progress: readonly Progress[], warmUp: number, onTime: number): number {
+  const [first, last] = [warmUp, onTime].map((events) => progress.find(({ done }) => done >= events)!) as [
+    Progress,
+    Progress,
+  ];
   return (last.done - first.done) / ((last.atMs - first.atMs) / 1_000);
 }
 

@@ -50,8 +50,9 @@ test("a rate is of what was counted after the warm-up, by the time that took: fa
     { atMs: 150_000, done: 12_000 },
     { atMs: 210_000, done: 18_000 },
   ];
-  expect(sustainedRate(steady, 6_000)).toBe(100);
-  expect(sustainedRate([...steady.slice(0, 3), { atMs: 270_000, done: 18_000 }], 6_000)).toBeCloseTo(66.67, 1);
+  expect(sustainedRate(steady, 6_000, 18_000)).toBe(100);
+  expect(sustainedRate([...steady, { atMs: 300_000, done: 18_100 }], 6_000, 18_000)).toBe(100);
+  expect(sustainedRate([...steady.slice(0, 3), { atMs: 270_000, done: 18_000 }], 6_000, 18_000)).toBeCloseTo(66.67, 1);
 });
 
 test("a mutation that is cut off is refused at every length", () => {
