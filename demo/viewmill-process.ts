@@ -20,6 +20,15 @@ export function viewmillProcess(
   });
 }
 
+/** The worker pool of a configuration file, with its HTTP endpoint on this port. */
+export const workerPoolProcess = (folder: string, configFile: string, healthPort: number): ServerProcess =>
+  viewmillProcess(
+    "worker-pool",
+    folder,
+    ["worker-pool", "--config", configFile, "--health-port", String(healthPort)],
+    `http://127.0.0.1:${healthPort}/healthz`,
+  );
+
 export interface StackProcesses {
   serve: ServerProcess;
   archiver: ServerProcess;
@@ -45,12 +54,7 @@ export async function stackProcesses(folder: string, configFile: string, poolPor
       ["archive", ...config, "--health-port", String(archiver)],
       `${archiverUrl}/healthz`,
     ),
-    pool: viewmillProcess(
-      "worker-pool",
-      folder,
-      ["worker-pool", ...config, "--health-port", String(health)],
-      `${poolUrl}/healthz`,
-    ),
+    pool: workerPoolProcess(folder, configFile, health),
     serveUrl,
     archiverUrl,
     poolUrl,

@@ -1,21 +1,18 @@
 /** fake-gcs-server: Cloud Storage's JSON and upload interfaces. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { installed, type Recipe } from "./cache";
+import { installed } from "./cache";
 import { freePort } from "./free-port";
-import { goInstall } from "./go";
+import { goInstallRecipe } from "./go";
 import { httpAnswers } from "./http-answers";
 import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from "./server-process";
 import { VERSIONS } from "./versions";
 
-const MODULE = "github.com/fsouza/fake-gcs-server";
-
-export const gcsRecipe: Recipe = {
-  name: "fake-gcs-server",
-  version: VERSIONS.fakeGcsServer,
-  inputs: MODULE,
-  build: (folder) => goInstall(`${MODULE}@${VERSIONS.fakeGcsServer}`, folder),
-};
+export const gcsRecipe = goInstallRecipe(
+  "fake-gcs-server",
+  "github.com/fsouza/fake-gcs-server",
+  VERSIONS.fakeGcsServer,
+);
 
 export interface GcsOptions {
   /** Default memory. With filesystem, objects outlive `kill` and `restart`, not `stop`. */

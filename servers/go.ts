@@ -1,6 +1,14 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { runTool } from "./cache";
+import { type Recipe, runTool } from "./cache";
+
+/** A module's command of one version, which needs nothing else. */
+export const goInstallRecipe = (name: string, module: string, version: string): Recipe => ({
+  name,
+  version,
+  inputs: module,
+  build: (folder) => goInstall(`${module}@${version}`, folder),
+});
 
 /** `go install` of a module's command; the program is `<folder>/<last part of its path>`. */
 export async function goInstall(module: string, folder: string): Promise<void> {

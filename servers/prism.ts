@@ -1,20 +1,13 @@
 /** Not a server of a deployment: Beam's own runner for tests, with a watermark that a test moves (TestStream). */
 import { join } from "node:path";
-import { installed, type Recipe } from "./cache";
+import { installed } from "./cache";
 import { freePort } from "./free-port";
-import { goInstall } from "./go";
+import { goInstallRecipe } from "./go";
 import { jobServerAnswers } from "./job-server";
 import { inNewFolder, type Server, ServerProcess, serverOf } from "./server-process";
 import { VERSIONS } from "./versions";
 
-const MODULE = "github.com/apache/beam/sdks/v2/go/cmd/prism";
-
-export const prismRecipe: Recipe = {
-  name: "prism",
-  version: VERSIONS.prism,
-  inputs: MODULE,
-  build: (folder) => goInstall(`${MODULE}@${VERSIONS.prism}`, folder),
-};
+const prismRecipe = goInstallRecipe("prism", "github.com/apache/beam/sdks/v2/go/cmd/prism", VERSIONS.prism);
 
 export type Prism = { endpoint: string } & Server;
 

@@ -7,15 +7,15 @@ import { type Deployment, openDeployment } from "../../cli/deployment/deployment
 import { openSharedLog } from "../../cli/deployment/open-log";
 import { streamSubmission } from "../../cli/flink/stream-job";
 import { streamSource } from "../../cli/stream-graph";
-import { viewmillProcess } from "../../demo/viewmill-process";
+import { workerPoolProcess } from "../../demo/viewmill-process";
 import { buildPipelineProto, type FlinkJob, FlinkRunner, replaceEnvironments } from "../../engine";
 import { streamPipeline } from "../../pipelines/stream/stream-pipeline";
 import { freePort, type ServerProcess } from "../../servers";
 import { Archiving } from "./archiving";
 import { ingest } from "./ingest";
-import { expectOutcome, type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
+import { expectOutcome, type GoldenRunner, type Outcome } from "./outcome";
 import type { GoldenScript } from "./script";
-import { ALL_MINUTES, storedLedger } from "./stored-ledger";
+import { ALL_MINUTES, storedOutcome } from "./stored-outcome";
 
 const SPREAD = { dedupePartitions: 3, videoShards: 2 };
 const FIRING_MS = 300;
@@ -95,12 +95,7 @@ class FlinkRun {
     const configFile = join(folder, "viewmill.json");
     writeFileSync(configFile, JSON.stringify(config));
     const logger = pino({ level: "silent" });
-    const pool = viewmillProcess(
-      "worker-pool",
-      folder,
-      ["worker-pool", "--config", configFile, "--health-port", String(healthPort)],
-      `http://127.0.0.1:${healthPort}/healthz`,
-    );
+    const pool = workerPoolProcess(folder, configFile, healthPort);
     await pool.start();
     const runner = new FlinkRunner({ jobServer: config.flink.jobServer, restUrl: config.flink.restUrl });
     const job = await runner.submit(
@@ -146,10 +141,8 @@ class FlinkRun {
     }).catch(() => undefined);
   }
 
-  async outcome(): Promise<Outcome> {
-    const { counters, deadLetters } = this.deployment;
-    const [cells, ledger] = [await storedCells(counters), await storedLedger(this.deployment)];
-    return { ...cells, ledger, deadLetters: await letters(deadLetters) };
+  outcome(): Promise<Outcome> {
+    return storedOutcome(this.deployment);
   }
 
   async endJob(): Promise<void> {

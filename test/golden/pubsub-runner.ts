@@ -20,9 +20,9 @@ import { until } from "../servers/processes";
 import { Archiving } from "./archiving";
 import { ingest } from "./ingest";
 import { type NativeMessage, NativePubsub } from "./native-pubsub";
-import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
+import { type GoldenRunner, type Outcome, storedCells } from "./outcome";
 import type { GoldenScript } from "./script";
-import { storedLedger } from "./stored-ledger";
+import { storedOutcome } from "./stored-outcome";
 
 const KEPT_MS = 200 * 366 * 86_400_000;
 const ARCHIVED_DEADLINE_MS = 20_000;
@@ -147,9 +147,7 @@ class PubsubRun {
   async outcome(): Promise<Omit<NativeOutcome, "repeated">> {
     await until("all messages in the archive", () => this.archiving.messages >= this.sent, ARCHIVED_DEADLINE_MS);
     return {
-      ...(await this.cells()),
-      ledger: await storedLedger(this.deployment),
-      deadLetters: await letters(this.deployment.deadLetters),
+      ...(await storedOutcome(this.deployment)),
       redeliveries: this.source.delivered.length - this.sent,
     };
   }

@@ -2,15 +2,19 @@ import type { Deployment } from "../../cli/deployment/deployment";
 import { minuteOf } from "../../domain/event";
 import { readArchiveObject } from "../../io/avro/archive-object";
 import type { Archive } from "../../io/ports";
+import { letters, type Outcome, storedCells } from "./outcome";
 import type { LedgerRow } from "./script";
 
 export const ALL_MINUTES = [0, minuteOf(Date.UTC(9999, 0))] as const;
 
+/** What a run on a shared log left in the stores of its deployment. */
+export async function storedOutcome(deployment: Deployment): Promise<Outcome> {
+  const [cells, ledger] = [await storedCells(deployment.counters), await storedLedger(deployment)];
+  return { ...cells, ledger, deadLetters: await letters(deployment.deadLetters) };
+}
+
 /** The books of a deployment; archived is what its archive really holds, not what is listed of it. */
-export async function storedLedger({
-  archive,
-  state,
-}: Pick<Deployment, "archive" | "state">): Promise<Map<number, LedgerRow>> {
+async function storedLedger({ archive, state }: Deployment): Promise<Map<number, LedgerRow>> {
   const archived = await archivedEvents(archive);
   return new Map(
     (await state.ledger(...ALL_MINUTES)).map(({ minute, accepted, counted, duplicate, late, reusedIds }) => [
