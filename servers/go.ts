@@ -11,7 +11,7 @@ export const goInstallRecipe = (name: string, module: string, version: string): 
 });
 
 /** `go install` of a module's command; the program is `<folder>/<last part of its path>`. */
-export async function goInstall(module: string, folder: string): Promise<void> {
+async function goInstall(module: string, folder: string): Promise<void> {
   const bin = join(folder, "bin");
   mkdirSync(bin);
   await runTool("go", ["install", module], { cwd: folder, env: { GOFLAGS: "-buildvcs=false", GOBIN: bin } });

@@ -7,17 +7,12 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed, type Recipe, ROOT, runTool } from "./cache";
-import { goBuild, goInstall } from "./go";
+import { goBuild, goInstallRecipe } from "./go";
 import { type BlockSchema, schemaOf } from "./provider-types";
 import { withPythonPackages } from "./python-packages";
 import { VERSIONS } from "./versions";
 
-export const terraformRecipe: Recipe = {
-  name: "terraform",
-  version: VERSIONS.terraform,
-  inputs: "github.com/hashicorp/terraform",
-  build: (folder) => goInstall(`github.com/hashicorp/terraform@${VERSIONS.terraform}`, folder),
-};
+export const terraformRecipe = goInstallRecipe("terraform", "github.com/hashicorp/terraform", VERSIONS.terraform);
 
 const PROVIDER_SOURCE = readFileSync(join(ROOT, "servers", "schema-provider.go"), "utf8");
 const PROVIDER_REQUIRES = [`github.com/hashicorp/terraform-plugin-go ${VERSIONS.terraformPluginGo}`];
