@@ -1,6 +1,4 @@
 /** `npm run demo:cluster`: the whole cluster deployment on this machine, a million events through it, and the proof that every number is right. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openDeployment } from "../cli/deployment/deployment";
@@ -8,6 +6,7 @@ import { readBooks, untilBalanced } from "./books";
 import { ClusterStack } from "./cluster-stack";
 import { compareWithStored } from "./compare";
 import { independentCounts, sendEvents } from "./sent-events";
+import { viewmillCommand } from "./viewmill-process";
 
 interface Flags {
   log: "kafka" | "pubsub";
@@ -75,7 +74,15 @@ async function run(stack: ClusterStack, { events, rate, seed }: Flags): Promise<
     `${comparison.cells} cells of four levels against an independent count of ${comparison.events} distinct events: ${comparison.differing} differ`,
   );
   for (const difference of comparison.differences) say(`  ${difference}`);
-  const audit = await viewmill("audit", "--config", stack.configFile, "--from", minute(from), "--to", minute(to));
+  const audit = await viewmillCommand(
+    "audit",
+    "--config",
+    stack.configFile,
+    "--from",
+    minute(from),
+    "--to",
+    minute(to),
+  );
   say(audit.stdout.trimEnd());
   if (audit.status !== 0) say(audit.stderr.trimEnd());
   const checkpoints = await stack.flink.checkpoints(jobId);
@@ -91,20 +98,6 @@ async function progress(url: string, fromMs: number, sent: number): Promise<void
 }
 
 const minute = (epochMinute: number): string => new Date(epochMinute * MINUTE_MS).toISOString();
-
-/** Beside this process, which carries Bigtable's proxy. */
-async function viewmill(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [join(__dirname, "..", "cli", "main.js"), ...args]);
-  let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  const [status] = (await once(child, "close")) as [number | null];
-  return { status, stdout, stderr };
-}
 
 function positive(text: string): number {
   const number = Number(text);

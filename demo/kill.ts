@@ -1,14 +1,18 @@
 /** `npm run demo:kill`: takes the parts of a cluster away one by one, under load, and proves that every final number is right. */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openDeployment } from "../cli/deployment/deployment";
+import type { Server } from "../servers";
 import { untilBalanced } from "./books";
 import { ClusterStack } from "./cluster-stack";
 import { compareWithStored } from "./compare";
+import { keepEvidence } from "./evidence";
 import { killOnce, TARGETS, type Target } from "./kills";
 import { seededRandom } from "./seeded-random";
 import { independentCounts, sendEvents } from "./sent-events";
+import { viewmillCommand } from "./viewmill-process";
 
 interface Flags {
   log: "kafka" | "pubsub";
@@ -16,6 +20,7 @@ interface Flags {
   rate: number;
   seed: number;
   only?: Target[];
+  keep: string;
 }
 
 const BALANCED_DEADLINE_MS = 600_000;
@@ -99,21 +104,34 @@ async function main(): Promise<void> {
     .option("--rate <n>", "events a second meanwhile", positive, 2_000)
     .option("--seed <n>", "of kills and events", positive, Math.floor(Math.random() * 1e9) + 1)
     .option("--only <targets...>", `of ${TARGETS.join(", ")}`)
+    .option("--keep <folder>", "where logs, sent events, archive and audit go if something is wrong", "kill-evidence")
     .parse()
     .opts<Flags>();
   const targets = (flags.only ?? TARGETS).filter((target) => !(target === "log" && flags.log === "pubsub"));
   say(`seed ${flags.seed}, ${flags.rounds} rounds of ${targets.join(", ")}`);
   const stack = await ClusterStack.start(killStack(flags.log));
+  process.exitCode = 1;
   try {
     const result = await runKills(stack, await stack.submit(), flags, targets);
     for (const [target, times] of result.recoveries)
       say(`${target.padEnd(22)} ${times.length} rounds, median ${at(times, 0.5)} s, longest ${at(times, 1)} s`);
     say(`${result.events} events accepted; ${result.differing} cells differ`);
     for (const difference of result.differences) say(`  ${difference}`);
-    process.exitCode = result.differing === 0 ? 0 : 1;
+    if (result.differing === 0) process.exitCode = 0;
   } finally {
+    // What went wrong is told whatever becomes of this.
+    if (process.exitCode !== 0)
+      await keep(stack, join(flags.keep, `seed-${flags.seed}`)).catch((error: unknown) => say(String(error)));
     await stack.stop();
   }
+}
+
+async function keep(stack: ClusterStack, folder: string): Promise<void> {
+  const audit = await viewmillCommand("audit", "--config", stack.configFile);
+  const servers = Object.values(stack.servers).flatMap((server: Partial<Server>) => server.folder ?? []);
+  keepEvidence([stack.folder, ...servers], folder);
+  writeFileSync(join(folder, "audit.txt"), `${audit.stdout}${audit.stderr}`);
+  say(`kept in ${folder}`);
 }
 
 /** Counts of the open minute every second, so that recovery shows before the minute ends; checkpoints often. */

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { freePort, ServerProcess } from "../servers";
 
@@ -18,6 +20,22 @@ export function viewmillProcess(
     env: { METADATA_SERVER_DETECTION: "none" },
     answers: async () => (await fetch(healthUrl, { signal: AbortSignal.timeout(2_000) })).ok,
   });
+}
+
+/** One command of the command line, to its end; this process goes on meanwhile, as it may carry what the command needs. */
+export async function viewmillCommand(
+  ...args: string[]
+): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [CLI, ...args]);
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const [status] = (await once(child, "close")) as [number | null];
+  return { status, stdout, stderr };
 }
 
 /** The worker pool of a configuration file, with its HTTP endpoint on this port. */
