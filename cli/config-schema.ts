@@ -127,7 +127,7 @@ export const configSchema = z
         checkpointIntervalMs: count(100, 3_600_000, 10_000),
         checkpointTimeoutMs: count(1_000, 3_600_000, 60_000),
         maxBundleElements: count(1, 100_000, 200),
-        maxBundleMs: count(1, 60_000, 200),
+        maxBundleMs: count(1, 60_000, 1_000),
       })
       .prefault({}),
     dataflow: z

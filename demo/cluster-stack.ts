@@ -36,7 +36,7 @@ export interface StackOptions {
   config?: { [Section in keyof Config]?: Partial<Config[Section]> };
   /** Whether service, archiver and worker pool are started as well. Default: yes. */
   processes?: boolean;
-  /** Whether the speed of log and cluster matters; default false: they start sooner. */
+  /** Whether the speed of the log matters; default false: it starts sooner. */
   fast?: boolean;
   onStarted?: (name: string, tookMs: number) => void;
 }
@@ -124,9 +124,8 @@ async function startServers(options: StackOptions, servers: StackServers): Promi
     options.onStarted?.(name, performance.now() - startedAt);
     return started;
   };
-  const { fast = false } = options;
   const flink = async () => {
-    const { master, jobConfigFolder } = await start("flink", () => startFlinkCluster({ fast, ...options.flink }));
+    const { master, jobConfigFolder } = await start("flink", () => startFlinkCluster(options.flink));
     await start("jobServer", () => startJobServer({ flinkMaster: master, configFolder: jobConfigFolder }));
   };
   const all = [
@@ -134,7 +133,9 @@ async function startServers(options: StackOptions, servers: StackServers): Promi
     start("expansion", () => startExpansionService()),
     start("bigtable", () => startBigtableEmulator()),
     start("gcs", () => startGcsEmulator({ backend: "filesystem" })),
-    options.log === "kafka" ? start("kafka", () => startKafka({ fast })) : start("pubsub", () => startPubsubEmulator()),
+    options.log === "kafka"
+      ? start("kafka", () => startKafka({ fast: options.fast ?? false }))
+      : start("pubsub", () => startPubsubEmulator()),
   ];
   // All settled before a failure is told: whatever came up is known, and can be stopped.
   for (const outcome of await Promise.allSettled(all)) if (outcome.status === "rejected") throw outcome.reason;
@@ -167,6 +168,7 @@ function stackConfig(options: StackOptions, servers: StackServers, folder: strin
       restUrl: servers.flink.restUrl,
       expansionService: servers.expansion.endpoint,
       workerPool,
+      maxBundleMs: 200,
       ...config.flink,
     },
   });

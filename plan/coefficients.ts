@@ -66,7 +66,7 @@ export const COEFFICIENTS = {
     "docs/decisions/0006-bigtable-rows.md: 32 value, 8 timestamp, 7 column, 15 key without the videoId; before Bigtable compresses",
   ),
   bundleMessages: setting(200, "messages/bundle", "cli/config-schema.ts: flink.maxBundleElements"),
-  bundleSeconds: setting(0.2, "s/bundle", "cli/config-schema.ts: flink.maxBundleMs"),
+  bundleSeconds: setting(1, "s/bundle", "cli/config-schema.ts: flink.maxBundleMs"),
   paneEvents: setting(
     1e6,
     "events/pane",

@@ -17,7 +17,7 @@ export interface FlinkOptions {
   jobManagerMemoryMb?: number;
   /** A TaskManager that is silent so long is given up; one that was killed is noticed sooner, by refused connections. Default 20 s. */
   heartbeatTimeoutMs?: number;
-  /** Whether the speed of TaskManagers matters; default false: they start sooner. */
+  /** For jobs whose own code is Java; default false: TaskManagers that carry bytes to workers are better off with quick compilation (docs/decisions/0007-cluster.md). */
   fast?: boolean;
   /** Further keys of config.yaml, over the ones set here. */
   config?: Readonly<Record<string, string | number | boolean>>;

@@ -58,8 +58,11 @@ export function javaArgs(program: JavaProgram): string[] {
   ];
 }
 
-/** For servers whose speed nobody measures: they start sooner, take less of the processor while they do, and stay smaller. */
+/**
+ * For servers whose speed nobody measures: they start sooner, take less of the processor while they do, and stay smaller. And for TaskManagers of
+ * Viewmill's job, measured or not: the second compiler took more than it ever gave back (docs/decisions/0007-cluster.md).
+ */
 export const SMALL_JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
 
-/** With everything a virtual machine can do, once it has learnt the code. */
+/** For long work in Java: with everything a virtual machine can do, once it has learnt the code. */
 export const FAST_JVM = ["-XX:+UseG1GC"];

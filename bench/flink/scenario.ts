@@ -15,8 +15,8 @@ const MADE_A_SECOND = 150_000;
 export const TASK_MANAGER = { taskManagerMemoryMb: 2_560, managedForRocksdbMb: 896, managedForHeapMb: 64 };
 
 /** As a deployment has them when it sets nothing; the demonstration is less patient. */
-const { graceMs, lateFiringMs } = configSchema.parse({}).job;
-const FIRING = { graceMs, lateFiringMs };
+const { job, flink } = configSchema.parse({});
+const FIRING = { graceMs: job.graceMs, lateFiringMs: job.lateFiringMs };
 
 /** Events of a topic that is filled as they come, over whole minutes; the first is due `aheadMs` after they are made, or later. */
 export function scenarioData(
@@ -56,7 +56,11 @@ export function startStack(): Promise<ClusterStack> {
     fast: true,
     processes: false,
     flink: { taskManagerMemoryMb, managedMemoryMb: managedForRocksdbMb },
-    config: { flink: { parallelism: PARALLELISM }, claims: { kind: "none" }, job: FIRING },
+    config: {
+      flink: { parallelism: PARALLELISM, maxBundleMs: flink.maxBundleMs },
+      claims: { kind: "none" },
+      job: FIRING,
+    },
   };
   return ClusterStack.start(options);
 }
