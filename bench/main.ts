@@ -12,6 +12,7 @@ interface Flags {
   seed?: number;
   rate?: number;
   scenarios?: FlinkScenario[];
+  sameJvm?: boolean;
   quick?: boolean;
   json?: string;
   profile?: string;
@@ -54,6 +55,7 @@ const program = new Command("npm run bench --")
   .option("--videos <n>", "videos among which the events are spread (default 100,000)", integer)
   .option("--rate <n>", "events a second of flink-sustained (default 160,000)", integer)
   .addOption(new Option("--scenarios <names...>", "topics of flink and flink-sustained").choices(FLINK_SCENARIOS))
+  .option("--same-jvm", "flink: Viewmill's TaskManagers with the Java options of the native job's")
   .option("--quick", "small sizes: whether it works, not how fast")
   .option("--json <file>", "write the report here")
   .option("--profile <folder>", "leave a CPU profile of each task here")

@@ -29,6 +29,8 @@ export interface BenchParameters {
   flinkMinutes: number;
   /** Which topics: all videos alike in Zipf's way, 90 % on one video, 1 % late. */
   flinkScenarios: readonly FlinkScenario[];
+  /** TaskManagers of Viewmill's job have the Java options of the native job's, not those that are better for it. */
+  flinkSameJvm: boolean;
   sustainedEventsPerSecond: number;
   /** Not measured: Java compiles its code as it learns what is used. */
   warmUpMinutes: number;
@@ -61,6 +63,7 @@ const FULL: BenchParameters = {
   flinkEvents: 5_000_000,
   flinkMinutes: 2,
   flinkScenarios: FLINK_SCENARIOS,
+  flinkSameJvm: false,
   sustainedEventsPerSecond: 160_000,
   warmUpMinutes: 1,
   sustainedMinutes: 3,
@@ -97,6 +100,7 @@ export function benchParameters(chosen: {
   videos?: number;
   rate?: number;
   scenarios?: readonly FlinkScenario[];
+  sameJvm?: boolean;
 }): BenchParameters {
   const parameters = { ...(chosen.quick === true ? QUICK : FULL) };
   if (chosen.events !== undefined) {
@@ -107,5 +111,6 @@ export function benchParameters(chosen: {
   if (chosen.videos !== undefined) parameters.videos = chosen.videos;
   if (chosen.rate !== undefined) parameters.sustainedEventsPerSecond = chosen.rate;
   if (chosen.scenarios !== undefined) parameters.flinkScenarios = chosen.scenarios;
+  if (chosen.sameJvm === true) parameters.flinkSameJvm = true;
   return parameters;
 }

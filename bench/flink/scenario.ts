@@ -48,14 +48,14 @@ export function requireTools(): void {
   if (missing.length > 0) throw new Error(`not found on this machine: ${missing.join(", ")}`);
 }
 
-/** Kafka, the stores and Flink; neither service nor archiver: the topic is filled by the bench. */
-export function startStack(): Promise<ClusterStack> {
+/** Kafka, the stores and Flink; neither service nor archiver: the topic is filled by the bench. `sameJvm`: see BenchParameters. */
+export function startStack(sameJvm = false): Promise<ClusterStack> {
   const { taskManagerMemoryMb, managedForRocksdbMb } = TASK_MANAGER;
   const options: StackOptions = {
     log: "kafka",
     fast: true,
     processes: false,
-    flink: { taskManagerMemoryMb, managedMemoryMb: managedForRocksdbMb },
+    flink: { fast: sameJvm, taskManagerMemoryMb, managedMemoryMb: managedForRocksdbMb },
     config: {
       flink: { parallelism: PARALLELISM, maxBundleMs: flink.maxBundleMs },
       claims: { kind: "none" },

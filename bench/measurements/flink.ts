@@ -27,8 +27,8 @@ interface Compared {
 
 /** One topic, counted by three jobs one after the other, each on a Flink cluster that was started for it. */
 async function compare(bench: Bench, scenario: FlinkScenario): Promise<Compared> {
-  const { flinkEvents, flinkMinutes } = bench.parameters;
-  const stack = await startStack();
+  const { flinkEvents, flinkMinutes, flinkSameJvm } = bench.parameters;
+  const stack = await startStack(flinkSameJvm);
   try {
     const data = scenarioData(bench, scenario, { events: flinkEvents, minutes: flinkMinutes, aheadMs: AHEAD_MS });
     const frames = await bench.file("frames", data);
