@@ -157,10 +157,17 @@ function pipelineOptions(submission: FlinkSubmission): PipelineOptions {
     finishBundleBeforeCheckpointing: submission.finishBundleBeforeCheckpointing ?? true,
     savepointPath: submission.savepointPath,
     allowNonRestoredState: submission.allowNonRestoredState,
-    // What goes from one operator to the next is bytes that nobody changes: a copy by their coder is for nothing.
-    fasterCopy: true,
   };
   const given = Object.entries(optional).filter(([, value]) => value !== undefined);
   const modules = { registeredNodeModules: registeredModules() };
-  return { jobName, streaming, parallelism, ...modules, ...Object.fromEntries(given), ...extra } as PipelineOptions;
+  // What goes from one operator to the next is bytes that nobody changes: a copy by their coder is for nothing.
+  return {
+    jobName,
+    streaming,
+    parallelism,
+    fasterCopy: true,
+    ...modules,
+    ...Object.fromEntries(given),
+    ...extra,
+  } as PipelineOptions;
 }

@@ -60,7 +60,7 @@ export function javaArgs(program: JavaProgram): string[] {
 
 /**
  * For servers whose speed nobody measures: they start sooner, take less of the processor while they do, and stay smaller. And for TaskManagers of
- * Viewmill's job, measured or not: the second compiler took more than it ever gave back (docs/decisions/0007-cluster.md).
+ * Viewmill's job, measured or not: in runs of minutes the second compiler took more than it gave back (docs/decisions/0007-cluster.md).
  */
 export const SMALL_JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
 

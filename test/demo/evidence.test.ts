@@ -17,7 +17,8 @@ describe("the evidence of a run that went wrong", () => {
       "flink/taskmanager-1.log": "said too",
       "flink/checkpoints/1/state": "large",
       "gcs/objects/bucket/raw/2026/11/21/part-1.avro": "object",
-      "kafka/data/viewmill-events-0/00000000000000000000.index": "large",
+      "kafka/kafka.log": "said as well",
+      "kafka/data/viewmill-events-0/00000000000000000000.log": "large",
     };
     for (const [name, content] of Object.entries(files)) {
       mkdirSync(dirname(join(folder, name)), { recursive: true });
