@@ -40,21 +40,24 @@ export const beamRecipe: Recipe = jarsRecipe(
     { groupId: "com.github.jbellis", artifactId: "jamm", version: VERSIONS.jamm },
     { groupId: "org.slf4j", artifactId: "slf4j-simple", version: VERSIONS.slf4j },
   ],
-  { inputs: DETECTOR_SOURCE, build: compileDetector },
+  { inputs: `${DETECTOR_SOURCE} in a jar`, build: compileDetector },
 );
 
 async function compileDetector(folder: string): Promise<void> {
   const source = join(folder, "source", `${DETECTOR}.java`);
   mkdirSync(dirname(source), { recursive: true });
   writeFileSync(source, DETECTOR_SOURCE);
-  await runTool("javac", ["-cp", join(folder, "lib", "*"), "-d", join(folder, NO_JARS), source], { cwd: folder });
-  rmSync(join(folder, "source"), { recursive: true });
+  const classes = join(folder, NO_JARS);
+  await runTool("javac", ["-cp", join(folder, "lib", "*"), "-d", classes, source], { cwd: folder });
+  // A class path with a folder in it has no archive of classes.
+  await runTool("jar", ["--create", "--file", `${classes}.jar`, "-C", classes, "."], { cwd: folder });
+  for (const used of [join(folder, "source"), classes]) rmSync(used, { recursive: true });
 }
 
 export const beamClassPath = (install: string): string[] => [join(install, "lib", "*")];
 
 /** With Beam's detector of jars replaced by one that finds none: for a job server whose cluster has them all. */
 export const classPathWithoutStaging = (install: string): string[] => [
-  join(install, NO_JARS),
+  join(install, `${NO_JARS}.jar`),
   join(install, "lib", "*"),
 ];

@@ -1,6 +1,7 @@
 /** Beam's Java expansion service: makes Java's Kafka and Pub/Sub sources available to a TypeScript pipeline. */
 import { beamClassPath, beamRecipe } from "./beam-jars";
 import { installed } from "./cache";
+import { ClassArchive } from "./class-archive";
 import { freePort } from "./free-port";
 import { grpcAnswers } from "./grpc-answers";
 import { javaArgs, SMALL_JVM } from "./java";
@@ -21,11 +22,13 @@ export async function startExpansionService({
   return inNewFolder("expansion", async (folder, started) => {
     const port = await freePort();
     const endpoint = `127.0.0.1:${port}`;
+    const classPath = beamClassPath(install);
+    const classes = new ClassArchive({ name: "expansion", classPath, wanted: "/PipelineValidator", folder });
     const server = new ServerProcess({
       name: "expansion",
       command: "java",
       args: javaArgs({
-        classPath: beamClassPath(install),
+        classPath,
         mainClass: "org.apache.beam.sdk.expansion.service.ExpansionService",
         args: [
           String(port),
@@ -33,11 +36,12 @@ export async function startExpansionService({
           ...(deprecatedRead ? ["--experiments=use_deprecated_read"] : []),
         ],
         heapMb: 256,
-        jvmArgs: SMALL_JVM,
+        jvmArgs: [...SMALL_JVM, ...classes.jvmArgs()],
         folder,
       }),
       folder,
       answers: () => expansionAnswers(endpoint),
+      classes,
     });
     started.push(server);
     await server.start();

@@ -7,6 +7,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { beamClassPath, beamRecipe } from "./beam-jars";
 import { installed } from "./cache";
+import { ClassArchive } from "./class-archive";
 import {
   clusterConfig,
   type FlinkOptions,
@@ -110,14 +111,18 @@ function zookeeperProcess({ install, folder }: Place, port: number): ServerProce
 }
 
 function jobManagerProcess({ install, folder, configFolder, restUrl }: Place, heapMb: number): ServerProcess {
-  const program = { classPath: beamClassPath(install), mainClass: JOB_MANAGER, heapMb, folder };
+  const classPath = beamClassPath(install);
+  const program = { classPath, mainClass: JOB_MANAGER, heapMb, folder };
+  const classes = new ClassArchive({ name: "jobmanager", classPath, wanted: "org/apache/beam/", folder });
   return new ServerProcess({
     name: "jobmanager",
     command: "java",
-    args: javaArgs({ ...program, args: ["--configDir", configFolder], jvmArgs: SMALL_JVM }),
+    args: async () =>
+      javaArgs({ ...program, args: ["--configDir", configFolder], jvmArgs: [...SMALL_JVM, ...classes.jvmArgs()] }),
     folder,
     // 503 until it leads.
     answers: async () => (await overview(restUrl)).taskmanagers >= 0,
+    classes,
   });
 }
 
@@ -129,6 +134,8 @@ function taskManagerProcess(
   const id = `taskmanager-${number}`;
   const memory = taskManagerMemory(options.taskManagerMemoryMb ?? 1536, options.managedMemoryMb ?? 256);
   const files = join(folder, id);
+  const classPath = beamClassPath(install);
+  const classes = new ClassArchive({ name: "taskmanager", classPath, wanted: "/ExecutableStageDoFnOperator", folder });
   let rpcPort = 0;
   const args = async (): Promise<string[]> => {
     rpcPort = await freePort();
@@ -141,7 +148,7 @@ function taskManagerProcess(
       `${key}=${value}`,
     ]);
     return javaArgs({
-      classPath: beamClassPath(install),
+      classPath,
       mainClass: TASK_MANAGER,
       args: ["--configDir", configFolder, ...properties],
       heapMb: memory.heapMb,
@@ -149,6 +156,7 @@ function taskManagerProcess(
         `-XX:MaxDirectMemorySize=${memory.directMb}m`,
         `-XX:MaxMetaspaceSize=${memory.metaspaceMb}m`,
         ...(options.fast === true ? FAST_JVM : SMALL_JVM),
+        ...classes.jvmArgs(),
       ],
       folder: files,
     });
@@ -161,6 +169,7 @@ function taskManagerProcess(
     // The JobManager may still list the killed one under this id: the port is of this start only.
     answers: async () =>
       (await taskManagers(restUrl)).some((each) => each.id === id && each.path.includes(`:${rpcPort}/`)),
+    classes,
   });
 }
 

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { beamRecipe, classPathWithoutStaging } from "./beam-jars";
 import { installed } from "./cache";
+import { ClassArchive } from "./class-archive";
 import { freePort } from "./free-port";
 import { grpcAnswers } from "./grpc-answers";
 import { javaArgs, SMALL_JVM } from "./java";
@@ -33,19 +34,22 @@ export async function startJobServer(options: JobServerOptions = {}): Promise<Jo
       `--flink-master=${options.flinkMaster ?? "[local]"}`,
     ];
     if (options.configFolder !== undefined) args.push(`--flink-conf-dir=${options.configFolder}`);
+    const classPath = classPathWithoutStaging(install);
+    const classes = new ClassArchive({ name: "job-server", classPath, wanted: "/GreedyPipelineFuser", folder });
     const server = new ServerProcess({
       name: "job-server",
       command: "java",
       args: javaArgs({
-        classPath: classPathWithoutStaging(install),
+        classPath,
         mainClass: "org.apache.beam.runners.flink.FlinkJobServerDriver",
         args,
         heapMb: options.heapMb ?? 512,
-        jvmArgs: SMALL_JVM,
+        jvmArgs: [...SMALL_JVM, ...classes.jvmArgs()],
         folder,
       }),
       folder,
       answers: () => jobServerAnswers(endpoint),
+      classes,
     });
     started.push(server);
     await server.start();

@@ -2,6 +2,7 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed, type Recipe, runTool } from "./cache";
+import { ClassArchive } from "./class-archive";
 import { freePort } from "./free-port";
 import { FAST_JVM, javaArgs, SMALL_JVM } from "./java";
 import { kafkaAnswers } from "./kafka-answers";
@@ -96,20 +97,23 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
     writeFileSync(config, properties(folder, ports, options));
     const heapMb = options.heapMb ?? 512;
     const bootstrap = `127.0.0.1:${ports.broker}`;
+    const classPath = [join(install, "lib", "*")];
+    const classes = new ClassArchive({ name: "kafka", classPath, wanted: "kafka/server/KafkaApis", folder });
     const server = new ServerProcess({
       name: "kafka",
       command: "java",
       args: javaArgs({
-        classPath: [join(install, "lib", "*")],
+        classPath,
         mainClass: "kafka.Kafka",
         args: [config],
         heapMb,
-        jvmArgs: [`-Xms${heapMb}m`, ...(options.fast === true ? FAST_JVM : SMALL_JVM)],
+        jvmArgs: [`-Xms${heapMb}m`, ...(options.fast === true ? FAST_JVM : SMALL_JVM), ...classes.jvmArgs()],
         logLevel: "warn",
         folder,
       }),
       folder,
       answers: () => kafkaAnswers(bootstrap),
+      classes,
     });
     started.push(server);
     await server.start();

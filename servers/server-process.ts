@@ -1,11 +1,14 @@
 /** A server as a process that answers: started, killed, started again on the same ports and data, stopped. */
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
+import type { ClassArchive } from "./class-archive";
 import { type KeptProcess, keptFolder, removeKeptFolder, spawnKept } from "./kept";
 import { killGroup } from "./process-group";
 
 export const START_DEADLINE_MS = 120_000;
 const END_DEADLINE_MS = 20_000;
+/** A virtual machine that writes its archive of classes as it ends. */
+const WRITING_DEADLINE_MS = 45_000;
 const POLL_MS = 50;
 const LOG_TAIL_BYTES = 3000;
 /** Signals after which the process goes on, or may. */
@@ -47,6 +50,8 @@ export interface ServerProcessSpec {
   /** One question in the server's own protocol: resolves to true once it serves; may reject meanwhile. */
   answers(): Promise<boolean>;
   startDeadlineMs?: number;
+  /** Of a virtual machine: the arguments must be the archive's too. */
+  classes?: ClassArchive;
 }
 
 /** What every test server is. */
@@ -130,6 +135,17 @@ export class ServerProcess implements Killable {
     }
   }
 
+  /** For good. */
+  async end(): Promise<void> {
+    const { classes } = this.#spec;
+    const running = this.#process;
+    if (classes?.isWriting === true && running !== undefined && !running.hasEnded()) {
+      killGroup(running.pid, "SIGTERM");
+      if (await endedWithin(running, WRITING_DEADLINE_MS)) classes.keep();
+    }
+    await this.kill();
+  }
+
   async restart(): Promise<void> {
     await this.kill();
     await this.start();
@@ -186,7 +202,7 @@ export async function inNewFolder<T>(
 }
 
 export async function endAll(processes: readonly ServerProcess[], folder: string): Promise<void> {
-  await Promise.all(processes.map((each) => each.kill()));
+  await Promise.all(processes.map((each) => each.end()));
   await removeKeptFolder(folder);
 }
 

@@ -1,0 +1,71 @@
+/**
+ * Archives of classes ("class data sharing"): what one virtual machine has loaded, checked and linked, the next of its kind maps into its
+ * memory instead of doing it all again. The first that has done the work it is for writes the archive as it ends; those after it use it.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { cacheFolder } from "./cache";
+
+export interface ArchivedProgram {
+  /** [a-z-]; the file's name begins with it. */
+  name: string;
+  /** An archive is good for one class path: the same jars, unchanged, in the same order. Folders of classes it cannot hold. */
+  classPath: readonly string[];
+  /** Part of an internal class name (`a/b/C`): without it, what was loaded is of a process that did not do its work, and is not kept. */
+  wanted: string;
+  /** The program's own folder. */
+  folder: string;
+}
+
+export class ClassArchive {
+  readonly #program: ArchivedProgram;
+  readonly #file: string;
+  /** Where the process that was started last writes one. */
+  #written: string | undefined;
+
+  constructor(program: ArchivedProgram) {
+    this.#program = program;
+    const key = createHash("sha256")
+      .update([...program.classPath, virtualMachine()].join("\n"))
+      .digest("hex");
+    this.#file = join(cacheFolder(), "class-archives", `${program.name}-${key.slice(0, 8)}.jsa`);
+  }
+
+  /** Of the next start: to use the archive, or to write one. A virtual machine for which it is not right goes on without it. */
+  jvmArgs(): string[] {
+    const there = existsSync(this.#file);
+    this.#written = there ? undefined : join(this.#program.folder, `classes-${randomBytes(4).toString("hex")}.jsa`);
+    const use = there ? `-XX:SharedArchiveFile=${this.#file}` : `-XX:ArchiveClassesAtExit=${this.#written}`;
+    return [use, ...QUIET];
+  }
+
+  /** Whether the process that was started last has to end in order, so that it writes what it loaded. */
+  get isWriting(): boolean {
+    return this.#written !== undefined && !existsSync(this.#file);
+  }
+
+  /** To be called when that process has ended. */
+  keep(): void {
+    if (this.#written === undefined || !existsSync(this.#written)) return;
+    if (!readFileSync(this.#written).includes(this.#program.wanted)) return;
+    mkdirSync(dirname(this.#file), { recursive: true });
+    const copy = `${this.#file}.${randomBytes(4).toString("hex")}.tmp`;
+    copyFileSync(this.#written, copy);
+    renameSync(copy, this.#file);
+  }
+}
+
+/** It would tell of every class it leaves out. */
+const QUIET = ["-Xlog:cds=off", "-Xlog:cds+dynamic=off"];
+
+/** Which `java` a server is started with: another one would leave the archive unused. */
+function virtualMachine(): string {
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    const program = join(folder, "java");
+    if (!existsSync(program)) continue;
+    const file = realpathSync(program);
+    return `${file} ${statSync(file).mtimeMs}`;
+  }
+  return "";
+}
