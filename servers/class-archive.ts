@@ -12,7 +12,9 @@ export interface ArchivedProgram {
   name: string;
   /** An archive is good for one class path: the same jars, unchanged, in the same order. Folders of classes it cannot hold. */
   classPath: readonly string[];
-  /** Part of an internal class name (`a/b/C`): without it, what was loaded is of a process that did not do its work, and is not kept. */
+  /**
+   * Part of an internal class name (`a/b/C`) that nothing names before the program does its work: an archive without it is not kept.
+   */
   wanted: string;
   /** The program's own folder. */
   folder: string;
