@@ -63,7 +63,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
   let topics = 0;
 
   beforeAll(async () => {
-    cluster = await startFlinkCluster({ taskManagers: 2, slotsPerTaskManager: 2 });
+    cluster = await startFlinkCluster({ taskManagers: 2, slotsPerTaskManager: 4 });
     [jobServer, expansion, kafkaServer] = await Promise.all([
       startJobServer({ flinkMaster: cluster.master, configFolder: cluster.jobConfigFolder }),
       startExpansionService(),
@@ -71,8 +71,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     ]);
     producer = client().producer();
     await producer.connect();
-    const options = { host: "127.0.0.1", port: 0, httpPort: 0, maxWorkers: 16, unresponsiveMs: 10_000, log };
-    pool = await WorkerPool.start(options);
+    pool = await newPool();
     runner = new FlinkRunner({ jobServer: jobServer.endpoint, restUrl: cluster.restUrl });
     rest = new FlinkRest(cluster.restUrl);
   }, COLD_START_MS);
@@ -85,6 +84,9 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
   }, 60_000);
 
   const client = () => new Kafka({ brokers: [kafkaServer.bootstrap], logLevel: logLevel.ERROR });
+
+  const newPool = () =>
+    WorkerPool.start({ host: "127.0.0.1", port: 0, httpPort: 0, maxWorkers: 16, unresponsiveMs: 10_000, log });
 
   async function newTopic(): Promise<ReadFromKafka> {
     const topic = `topic-${topics++}`;
@@ -118,9 +120,14 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     maxBundleTimeMs: 100,
   });
 
-  async function submitStream(results: ResultServer, kafka: ReadFromKafka, submission: FlinkSubmission) {
+  async function submitStream(
+    results: ResultServer,
+    kafka: ReadFromKafka,
+    submission: FlinkSubmission,
+    { address } = pool,
+  ) {
     const graph = await buildPipelineProto(kafkaGraph(results.url, kafka, 5_000));
-    const job = await runner.submit(replaceEnvironments(graph, { pool: pool.address }), submission);
+    const job = await runner.submit(replaceEnvironments(graph, { pool: address }), submission);
     await job.waitUntilRunning(DEADLINE_MS);
     return job;
   }
@@ -132,7 +139,8 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
 
   const rows = (results: ResultServer): Row[] => results.rows.map((each) => each.row as Row);
 
-  test.each<[string, () => WorkerEnvironment]>([
+  // Jobs of their own, four at a time (vitest.config.mjs): most of it is waiting, for a job to start and for windows to end.
+  test.concurrent.each<[string, () => WorkerEnvironment]>([
     ["workers from a pool (EXTERNAL)", () => ({ pool: pool.address })],
     [
       "workers that the TaskManagers start (PROCESS)",
@@ -191,7 +199,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     }
   }
 
-  test(
+  test.concurrent(
     "without the fix numbers in its workers, the run succeeds and is wrong",
     async () => {
       const direct = await ResultServer.start();
@@ -207,7 +215,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
 
   const failed = async (job: FlinkJob) => (await rest.exceptions(job.jobId!)).length > 0;
 
-  test.each<[FixName, (status: WorkerPoolStatus, job: FlinkJob) => boolean | Promise<boolean>]>([
+  test.concurrent.each<[FixName, (status: WorkerPoolStatus, job: FlinkJob) => boolean | Promise<boolean>]>([
     ["message-size", (status) => status.deaths > 0],
     ["node-24", (status) => status.refusals > 0],
     ["values", (_status, job) => failed(job)],
@@ -222,7 +230,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     TEST_MS,
   );
 
-  test(
+  test.concurrent(
     "an error of a DoFn fails the job's run, and names its stage",
     async () => {
       const graph = await buildPipelineProto((root) => {
@@ -239,7 +247,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     TEST_MS,
   );
 
-  test(
+  test.concurrent(
     "what comes on time fires once, what comes late joins it in a later pane, and a job resumed from a savepoint knows both",
     async () => {
       const [results, kafka] = [await ResultServer.start(), await newTopic()];
@@ -281,7 +289,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     TEST_MS,
   );
 
-  test.each(["ProcessingTime", "LogAppendTime"] as const)(
+  test.concurrent.each(["ProcessingTime", "LogAppendTime"] as const)(
     "a partition without a record does not hold the windows back under the timestamp policy %s",
     async (timestampPolicy) => {
       const [results, kafka] = [await ResultServer.start(), { ...(await newTopic()), timestampPolicy }];
@@ -295,11 +303,11 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     TEST_MS,
   );
 
-  test.each([["SIGKILL"], ["SIGSTOP"]] as const)(
+  test.concurrent.each([["SIGKILL"], ["SIGSTOP"]] as const)(
     "a worker that gets %s in the middle of the stream is replaced, and every window ends up complete",
     async (signal) => {
-      const [results, kafka] = [await ResultServer.start(), await newTopic()];
-      const job = await submitStream(results, kafka, streaming(`worker-${signal}`));
+      const [results, kafka, own] = [await ResultServer.start(), await newTopic(), await newPool()];
+      const job = await submitStream(results, kafka, streaming(`worker-${signal}`), own);
       const expected = new Set<string>();
       let number = 0;
       const sendSome = async (count: number) => {
@@ -311,16 +319,17 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
       const seen = () => new Set(rows(results).flatMap((row) => row.values));
       await sendSome(50);
       await results.until(() => results.rows.length > 0, DEADLINE_MS);
-      const { starts } = pool.status();
+      const { starts } = own.status();
       const victims = new Set(results.rows.map((row) => row.pid));
       for (const pid of victims) process.kill(pid, signal);
       await sendSome(50);
-      await until("a new worker", () => pool.status().starts > starts, DEADLINE_MS);
+      await until("a new worker", () => own.status().starts > starts, DEADLINE_MS);
       await sendSome(50);
       await results.until(() => seen().size === expected.size, DEADLINE_MS);
       for (const { values } of rows(results)) expect(new Set(values).size).toBe(values.length);
-      expect(pool.status().exits.SIGKILL).toBeGreaterThanOrEqual(1);
+      expect(own.status().exits.SIGKILL).toBeGreaterThanOrEqual(1);
       await end(job);
+      await own.close();
       results.close();
     },
     TEST_MS,
