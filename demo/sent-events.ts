@@ -25,7 +25,7 @@ export interface Sent {
   refusals: number;
 }
 
-const LINES_A_REQUEST = 2_000;
+const MAX_LINES_A_REQUEST = 2_000;
 const SENDERS = 8;
 const MAX_ATTEMPTS = 100;
 const RETRY_MS = 250;
@@ -41,12 +41,16 @@ export async function sendEvents(options: SendOptions, onProgress: (sent: number
   const output = createWriteStream(file);
   const sent: Sent = { accepted: 0, refusals: 0 };
   let made = 0;
+  // Each sender holds one request until it is due: all of them together less than a second of the pace.
+  const linesARequest = Math.max(1, Math.min(MAX_LINES_A_REQUEST, Math.floor(perSecond / SENDERS)));
+  const ended = () => options.signal?.aborted === true;
   const sender = async () => {
-    while (made < events && options.signal?.aborted !== true) {
-      const count = Math.min(LINES_A_REQUEST, events - made);
+    while (made < events && !ended()) {
+      const count = Math.min(linesARequest, events - made);
       made += count;
       const lines = generator.next(count);
       await untilMs(startMs + (made * 1000) / perSecond);
+      if (ended()) return;
       const accepted = await deliver(options.url, lines, sent);
       sent.accepted += accepted;
       await write(output, lines);

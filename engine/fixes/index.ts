@@ -1,5 +1,6 @@
 import { awaitImpulse } from "./awaited-impulse";
 import { forgetFinishedBundles } from "./consumer-leak";
+import { loadPubSubWhenAsked } from "./late-pubsub";
 import { answerLateRequests } from "./late-requests";
 import { liftMessageSize } from "./message-size";
 import { answerMonitoringInfos } from "./monitoring-infos";
@@ -16,9 +17,10 @@ import { codeValuesExactly } from "./values";
 import { sendWorkerId } from "./worker-id";
 import { waitForControlChannel } from "./worker-wait";
 
-/** In the order they have to run: the first before apache-beam is loaded, a wrapper after what it wraps. */
+/** In the order they have to run: the first before apache-beam is loaded, the second loads it, a wrapper after what it wraps. */
 const fixes = {
   "node-24": defineRemovedUtil,
+  "late-pubsub": loadPubSubWhenAsked,
   "message-size": liftMessageSize,
   numbers: codeNumbersExactly,
   values: codeValuesExactly,

@@ -25,6 +25,12 @@ const proofs: [FixName, string, unknown, unknown][] = [
     { died: expect.stringContaining("isPrimitive) is not a function") },
   ],
   [
+    "late-pubsub",
+    "Google's Pub/Sub client is loaded when it is asked for",
+    { loadedBefore: false, coded: "0a0178" },
+    { loadedBefore: true, coded: "0a0178" },
+  ],
+  [
     "silent-loss",
     "data that is still being processed when the last message arrives is not lost",
     { error: "", outputs: [0, 1, 2, 3, 4, 5] },

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import * as grpc from "@grpc/grpc-js";
 import type { IOperator } from "apache-beam/worker/operators";
 import type { FixName } from "../../engine/fixes";
@@ -31,6 +32,17 @@ const load = () => ({
 function same(): Build {
   const { engine, fns } = load();
   return (input) => input.apply(engine.withName("same", engine.parDo(new fns.Same<unknown>())));
+}
+
+/** What the SDK's Pub/Sub transforms hold for serialisation: the client's module. */
+interface PubSubClosure {
+  PubSub: {
+    protos: {
+      google: {
+        pubsub: { v1: { PubsubMessage: { encode(message: { data: Uint8Array }): { finish(): Uint8Array } } } };
+      };
+    };
+  };
 }
 
 /** Standard output of this process while `during` runs. */
@@ -280,5 +292,12 @@ export const scenarios: Partial<Record<FixName, () => Promise<unknown>>> = {
   "node-24": async () => {
     require("apache-beam");
     return readFileSync(require.resolve("apache-beam"), "utf8").length > 0;
+  },
+  "late-pubsub": async () => {
+    const { writeToPubSub } = require("apache-beam/io/pubsub") as { writeToPubSub: { __closure(): PubSubClosure } };
+    const client = createRequire(require.resolve("apache-beam")).resolve("@google-cloud/pubsub");
+    const loadedBefore = require.cache[client] !== undefined;
+    const message = writeToPubSub.__closure().PubSub.protos.google.pubsub.v1.PubsubMessage;
+    return { loadedBefore, coded: Buffer.from(message.encode({ data: Buffer.from("x") }).finish()).toString("hex") };
   },
 };
