@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pino from "pino";
 import { type Config, configSchema } from "../../cli/config-schema";
@@ -7,10 +6,10 @@ import { type Deployment, openDeployment } from "../../cli/deployment/deployment
 import { openSharedLog } from "../../cli/deployment/open-log";
 import { streamSubmission } from "../../cli/flink/stream-job";
 import { streamSource } from "../../cli/stream-graph";
-import { workerPoolProcess } from "../../demo/viewmill-process";
 import { buildPipelineProto, type FlinkJob, FlinkRunner, replaceEnvironments } from "../../engine";
+import { WorkerPool } from "../../engine/worker-pool";
 import { streamPipeline } from "../../pipelines/stream/stream-pipeline";
-import { freePort, type ServerProcess } from "../../servers";
+import { freePort } from "../../servers";
 import { Archiving } from "./archiving";
 import { ingest } from "./ingest";
 import { expectOutcome, type GoldenRunner, type Outcome } from "./outcome";
@@ -24,9 +23,10 @@ const KEPT_MS = 200 * 366 * 86_400_000;
 const SETTLED_DEADLINE_MS = 120_000;
 const FINAL_DEADLINE_MS = 60_000;
 const POLL_MS = 250;
+const WORKER_MODULE = join(__dirname, "..", "..", "cli", "worker-resources.js");
 
 /**
- * The same scripts on a Flink cluster: a job, a worker pool and stores of their own for each, the archiver in this process. After each `pass` the
+ * The same scripts on a Flink cluster: a job, workers and stores of their own for each; the workers' pool and the archiver in this process. After each `pass` the
  * books must balance before the script goes on, so that what comes next comes in another pane.
  */
 export class FlinkGoldenRunner implements GoldenRunner {
@@ -66,14 +66,14 @@ class FlinkRun {
     private readonly deployment: Deployment,
     private readonly archiving: Archiving,
     private readonly log: Awaited<ReturnType<typeof openSharedLog>>,
-    private readonly pool: ServerProcess,
+    private readonly pool: WorkerPool,
     private readonly job: FlinkJob,
     private readonly runner: FlinkRunner,
   ) {}
 
   static async start(stack: Config, script: GoldenScript, folder: string, kind: "kafka" | "pubsub"): Promise<FlinkRun> {
     const name = `golden-${script.name}-${kind}`;
-    const [poolPort, healthPort] = [await freePort(), await freePort()];
+    const poolPort = await freePort();
     const config = configSchema.parse({
       ...stack,
       data: folder,
@@ -92,11 +92,16 @@ class FlinkRun {
       flink: { ...stack.flink, workerPool: `127.0.0.1:${poolPort}`, parallelism: 1, checkpointIntervalMs: 1_000 },
     });
     await createPlaces(config, { partitions: 2 });
-    const configFile = join(folder, "viewmill.json");
-    writeFileSync(configFile, JSON.stringify(config));
     const logger = pino({ level: "silent" });
-    const pool = workerPoolProcess(folder, configFile, healthPort);
-    await pool.start();
+    const pool = await WorkerPool.start({
+      host: "127.0.0.1",
+      port: poolPort,
+      httpPort: 0,
+      maxWorkers: 8,
+      workerModule: WORKER_MODULE,
+      workerSettings: JSON.stringify(config),
+      log: logger,
+    });
     const runner = new FlinkRunner({ jobServer: config.flink.jobServer, restUrl: config.flink.restUrl });
     const job = await runner.submit(
       await jobProto(config, script.allowedLatenessMs),
@@ -155,7 +160,7 @@ class FlinkRun {
   async stop(): Promise<void> {
     await this.endJob().catch(() => undefined);
     this.runner.close();
-    await this.pool.kill("SIGTERM");
+    await this.pool.close();
     await this.archiving.stop();
     await Promise.all([this.log.close(), this.deployment.close()]);
   }
