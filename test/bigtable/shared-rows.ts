@@ -5,7 +5,7 @@ import { stateOf } from "../contracts/counter-store-contract";
 
 const VIDEOS = ["v0", "v1", "v2", "v3"];
 const TYPES = ["VIEW", "LIKE"];
-const MINUTES = 20;
+const MINUTES = 28;
 const STATES = 4;
 /** Half of them before the end of November. */
 const FIRST_MINUTE = Date.UTC(2026, 11, 1) / 60_000 - MINUTES / 2;
