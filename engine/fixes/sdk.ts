@@ -17,11 +17,25 @@ export interface LongModule {
 
 export type OperatorConstructor = (id: string, transform: TransformProto, context: OperatorContext) => IOperator;
 
-/** Requires a deep module of the SDK, its root first (defect 15). */
-function deep(path: string): unknown {
-  require("apache-beam");
-  return require(`apache-beam/${path}`);
+/** Node resolves a path anew at every `require` (files are looked for, package.json is read), and here it is asked for while elements flow. */
+const loaded = new Map<string, unknown>();
+
+function once(path: string, load: () => unknown): unknown {
+  let found = loaded.get(path);
+  if (found === undefined) {
+    require("apache-beam");
+    found = load();
+    loaded.set(path, found);
+  }
+  return found;
 }
+
+/** Requires a deep module of the SDK, its root first (defect 15). */
+const deep = (path: string): unknown => once(path, () => require(`apache-beam/${path}`));
+
+/** A dependency of the SDK, which need not be ours. */
+const dependency = (name: string): unknown =>
+  once(name, () => require(require.resolve(name, { paths: [require.resolve("apache-beam")] })));
 
 export const sdk = {
   get artifacts() {
@@ -86,15 +100,11 @@ export const sdk = {
   },
   /** The SDK's own copy of long (4.0): the one its coders are typed with. */
   get long() {
-    require("apache-beam");
-    return require(require.resolve("long", { paths: [require.resolve("apache-beam")] })) as LongModule;
+    return dependency("long") as LongModule;
   },
   /** The protobufjs that the SDK's coders read and write with (a dependency of the SDK, not of ours). */
   get protobuf() {
-    require("apache-beam");
-    return require(
-      require.resolve("protobufjs", { paths: [require.resolve("apache-beam")] }),
-    ) as typeof import("protobufjs");
+    return dependency("protobufjs") as typeof import("protobufjs");
   },
   get fnServices() {
     return deep("proto/beam_fn_api.grpc-server") as typeof import("apache-beam/proto/beam_fn_api.grpc-server");

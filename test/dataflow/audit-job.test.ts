@@ -1,7 +1,7 @@
 import { configSchema } from "../../cli/config-schema";
 import { dataflowAuditRunner } from "../../cli/dataflow/audit-job";
 import { PreflightError } from "../../cli/dataflow/preflight";
-import { FakeGoogle } from "./fake-google";
+import { FakeGoogle, metadataServerOf } from "./fake-google";
 import { goldenConfig } from "./golden-config";
 
 const MINUTES = [Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000)];
@@ -9,10 +9,10 @@ const OPTIONS = { allowedLatenessMs: 3_600_000 };
 
 let google: FakeGoogle;
 
-// Where Google's library looks for a metadata server: the credentials of this process.
+// The credentials of this process.
 beforeAll(async () => {
   google = await FakeGoogle.start();
-  vi.stubEnv("GCE_METADATA_HOST", google.endpoint.replace("http://", ""));
+  for (const [name, value] of Object.entries(metadataServerOf(google))) vi.stubEnv(name, value);
 });
 afterAll(async () => {
   expect(google.wrong).toEqual([]);

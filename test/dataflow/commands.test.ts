@@ -6,7 +6,7 @@ import { Command } from "commander";
 import { PreflightError } from "../../cli/dataflow/preflight";
 import { register } from "../../cli/pipeline";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
-import { FakeGoogle } from "./fake-google";
+import { FakeGoogle, metadataServerOf } from "./fake-google";
 import { goldenConfig } from "./golden-config";
 import { SUBSCRIPTION } from "./google-world";
 
@@ -15,11 +15,10 @@ const ON_DATAFLOW = ["--runner", "dataflow"];
 
 let google: FakeGoogle;
 let config: string;
-const metadataServer = () => ({ GCE_METADATA_HOST: google.endpoint.replace("http://", "") });
 
 beforeEach(async () => {
   google = await FakeGoogle.start();
-  for (const [name, value] of Object.entries(metadataServer())) vi.stubEnv(name, value);
+  for (const [name, value] of Object.entries(metadataServerOf(google))) vi.stubEnv(name, value);
   config = join(temporaryFolder(), "viewmill.json");
   writeFileSync(config, JSON.stringify(goldenConfig({ endpoint: google.endpoint })));
 });
@@ -96,7 +95,8 @@ test("a job is cancelled by its name, and its last errors are told by its status
 test("everything that is missing is told in lines, with status 1, and nothing is created", async () => {
   google.world.images.clear();
   google.world.subscriptions.clear();
-  const { status, err } = await viewmillProcess(["stream", ...ON_DATAFLOW], metadataServer());
+  const { GCE_METADATA_HOST } = metadataServerOf(google);
+  const { status, err } = await viewmillProcess(["stream", ...ON_DATAFLOW], { GCE_METADATA_HOST });
   expect(status).toBe(1);
   expect(err.trimEnd().split("\n")).toEqual([
     "viewmill: nothing was created; 2 missing, each with the command that mends it",

@@ -26,6 +26,15 @@ type Handler = (request: RecordedRequest, match: RegExpExecArray) => FakeAnswer;
 
 const TOKEN = "ya29.fake";
 
+/**
+ * Variables by which Google's library finds the fake as its metadata server. It is told that there is one, as it looks only once in a process, which
+ * may have been another test's turn.
+ */
+export const metadataServerOf = ({ endpoint }: FakeGoogle) => ({
+  GCE_METADATA_HOST: endpoint.replace("http://", ""),
+  METADATA_SERVER_DETECTION: "assume-present",
+});
+
 export class FakeGoogle {
   readonly requests: RecordedRequest[] = [];
   readonly objects = new Map<string, Buffer>();

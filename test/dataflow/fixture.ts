@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Pipeline } from "apache-beam/proto/beam_runner_api";
@@ -21,6 +22,13 @@ export interface DescribedJob {
 
 export const readFixture = (name: string): unknown =>
   JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), "utf8")) as unknown;
+
+/** The job as a process of its own prepares it: every process tells all modules that it has loaded. */
+export function preparedJob(name: (typeof FIXTURE_NAMES)[number]): PreparedJob {
+  const program = join(__dirname, "children", "prepare-job.js");
+  const job = JSON.parse(execFileSync(process.execPath, [program, name], { encoding: "utf8" })) as PreparedJob;
+  return { ...job, pipeline: Buffer.from(String(job.pipeline), "base64") };
+}
 
 /** The job as it is posted, and the graph that it names, are the committed ones. */
 export function expectFixtures(name: (typeof FIXTURE_NAMES)[number], prepared: PreparedJob): void {

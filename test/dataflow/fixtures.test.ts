@@ -2,27 +2,22 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configSchema } from "../../cli/config-schema";
-import { preparedStream } from "../../cli/dataflow/prepared-jobs";
 import { bootSettings } from "../../cli/dataflow/worker-settings";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
-import { type DescribedJob, expectFixtures, FIXTURE_NAMES, ROOT, readFixture } from "./fixture";
+import { type DescribedJob, expectFixtures, FIXTURE_NAMES, preparedJob, ROOT, readFixture } from "./fixture";
 import { goldenConfig } from "./golden-config";
 import { wrongFields } from "./message-types";
 
 afterAll(removeFolders);
 
-const REPLACED = { jobId: "2026-11-21_09_00_00-1", transformNameMapping: { OldName: "NewName" } };
-
-describe.each([
-  ["stream", undefined],
-  ["update", REPLACED],
-] as const)("the submitted job of the %s", (name, replaced) => {
-  test("is the committed one, and Google's types know every field", async () => {
-    const prepared = await preparedStream(goldenConfig(), "request-id", replaced);
+test.each(FIXTURE_NAMES)(
+  "the submitted job of the %s is the committed one, and Google's types know every field",
+  (name) => {
+    const prepared = preparedJob(name);
     expectFixtures(name, prepared);
-    expect(wrongFields("Job", JSON.parse(JSON.stringify(prepared.request)))).toEqual([]);
-  });
-});
+    expect(wrongFields("Job", prepared.request)).toEqual([]);
+  },
+);
 
 test("the types refuse what is not theirs", () => {
   expect(wrongFields("Job", { name: 1, environment: { workerPools: [{ kind: "harness", num_workers: 1 }] } })).toEqual([

@@ -214,135 +214,152 @@ it("the audit finds every counter equal, and the reused ids", async () => {
   expect(report.reusedEventIds).toBe(await flights.reusedIds());
 }, 60_000);
 
-describe("what is damaged by hand is found by the audit, that and nothing else, and corrected with all that depends on it", () => {
-  /** Some busy airport in the middle of the range. */
-  const videoId = "DFW";
+describe("what is damaged by hand, one of every kind, each at a video of its own,", () => {
   const eventType = "VIEW";
+  type Level = "minute" | "hour" | "day" | "total";
+  /** `counted` is what the archive says, the answer is what is stored after the damage. */
+  interface Damage {
+    videoId: string;
+    level: Level;
+    startMs: number;
+    sql: string;
+    stored: (counted: { count: number; sum: bigint }) => { count: number; sum: bigint };
+  }
+
+  /** Some minute in the middle of the range, in which the busy airports have events. */
   const minuteMs = () => fromMs + 70 * MINUTE_MS;
   const startOf = (lengthMs: number) => Math.floor(minuteMs() / lengthMs) * lengthMs;
-  const ROW =
-    "video = (SELECT id FROM videos WHERE name = 'DFW') AND type = (SELECT id FROM types WHERE name = 'VIEW')";
-  const hasMinute = () => `${ROW} AND minute = ${startOf(MINUTE_MS) / MINUTE_MS}`;
-  const hasHour = () => `${ROW} AND hour = ${startOf(HOUR_MS) / HOUR_MS}`;
-  const hasDay = () => `${ROW} AND day = ${startOf(DAY_MS) / DAY_MS}`;
-  const phantom = (timeMs: number) => {
-    const minute = Math.floor(timeMs / MINUTE_MS);
+  /** Others, of other hours: an audit of a minute compares its whole hour with the minutes that are stored. */
+  const hourBeforeMs = () => minuteMs() - HOUR_MS;
+  const longAgoMs = () => startOf(HOUR_MS) - 40 * HOUR_MS;
+  const idOf = (videoId: string) =>
+    `video = (SELECT id FROM videos WHERE name = '${videoId}') AND type = (SELECT id FROM types WHERE name = '${eventType}')`;
+  const at = (videoId: string, level: Exclude<Level, "total">, startMs = startOf(LENGTHS[level])) =>
+    `${idOf(videoId)} AND ${level} = ${startMs / LENGTHS[level]}`;
+  const phantom = (videoId: string, timeMs: number) => {
+    const minute = timeMs / MINUTE_MS;
     return `INSERT INTO minute_cells (hour, video, type, minute, count, sum_high, sum_low, last_ms, correction)
       SELECT ${Math.floor(minute / 60)}, v.id, t.id, ${minute}, 5, 0, 55, 10, 0 FROM videos v, types t
-      WHERE v.name = 'DFW' AND t.name = 'VIEW'`;
+      WHERE v.name = '${videoId}' AND t.name = '${eventType}'`;
   };
-  const longAgo = () => startOf(HOUR_MS) - 40 * HOUR_MS;
+  const nothing = () => ({ count: 0, sum: 0n });
 
-  const cases: {
-    damage: string;
-    sql: () => string;
-    level: "minute" | "hour" | "day" | "total";
-    start: () => number;
-    /** What the archive says and what is stored then, from what was counted. */
-    counts: (counted: number) => [archive: number, stored: number];
-    /** Audit everything there is, not only the minute. */
-    whole?: boolean;
-  }[] = [
-    {
-      damage: "a minute's count",
-      sql: () => `UPDATE minute_cells SET count = count + 3 WHERE ${hasMinute()}`,
-      level: "minute",
-      start: () => startOf(MINUTE_MS),
-      counts: (counted) => [counted, counted + 3],
-      whole: true,
+  const damages = (): Record<string, Damage> => ({
+    "a minute's count": {
+      ...{ videoId: "DFW", level: "minute", startMs: minuteMs() },
+      sql: `UPDATE minute_cells SET count = count + 3 WHERE ${at("DFW", "minute")}`,
+      stored: ({ count, sum }) => ({ count: count + 3, sum }),
     },
-    {
-      damage: "a minute's sum",
-      sql: () => `UPDATE minute_cells SET sum_low = sum_low - 1 WHERE ${hasMinute()}`,
-      level: "minute",
-      start: () => startOf(MINUTE_MS),
-      counts: (counted) => [counted, counted],
+    "a minute's sum": {
+      ...{ videoId: "ORD", level: "minute", startMs: minuteMs() },
+      sql: `UPDATE minute_cells SET sum_low = sum_low - 1 WHERE ${at("ORD", "minute")}`,
+      stored: ({ count, sum }) => ({ count, sum: sum - 1n }),
     },
-    {
-      damage: "a deleted minute",
-      sql: () => `DELETE FROM minute_cells WHERE ${hasMinute()}`,
-      level: "minute",
-      start: () => startOf(MINUTE_MS),
-      counts: (counted) => [counted, 0],
+    "a deleted minute": {
+      ...{ videoId: "ATL", level: "minute", startMs: hourBeforeMs() },
+      sql: `DELETE FROM minute_cells WHERE ${at("ATL", "minute", hourBeforeMs())}`,
+      stored: nothing,
     },
-    {
-      damage: "a minute that nobody sent",
-      sql: () => phantom(longAgo()),
-      level: "minute",
-      start: longAgo,
-      counts: () => [0, 5],
+    "a minute that nobody sent": {
+      ...{ videoId: "LAX", level: "minute", startMs: longAgoMs() },
+      sql: phantom("LAX", longAgoMs()),
+      stored: () => ({ count: 5, sum: 55n }),
     },
-    {
-      damage: "an hour's count",
-      sql: () => `UPDATE hour_cells SET count = count - 1 WHERE ${hasHour()}`,
-      level: "hour",
-      start: () => startOf(HOUR_MS),
-      counts: (counted) => [counted, counted - 1],
+    "an hour's count": {
+      ...{ videoId: "PHX", level: "hour", startMs: startOf(HOUR_MS) },
+      sql: `UPDATE hour_cells SET count = count - 1 WHERE ${at("PHX", "hour")}`,
+      stored: ({ count, sum }) => ({ count: count - 1, sum }),
     },
-    {
-      damage: "a deleted hour",
-      sql: () => `DELETE FROM hour_cells WHERE ${hasHour()}`,
-      level: "hour",
-      start: () => startOf(HOUR_MS),
-      counts: (counted) => [counted, 0],
+    "a deleted hour": {
+      ...{ videoId: "STL", level: "hour", startMs: startOf(HOUR_MS) },
+      sql: `DELETE FROM hour_cells WHERE ${at("STL", "hour")}`,
+      stored: nothing,
     },
-    {
-      damage: "a day's count",
-      sql: () => `UPDATE day_cells SET count = count + 1000 WHERE ${hasDay()}`,
-      level: "day",
-      start: () => startOf(DAY_MS),
-      counts: (counted) => [counted, counted + 1000],
+    "a day's count": {
+      ...{ videoId: "DTW", level: "day", startMs: startOf(DAY_MS) },
+      sql: `UPDATE day_cells SET count = count + 1000 WHERE ${at("DTW", "day")}`,
+      stored: ({ count, sum }) => ({ count: count + 1000, sum }),
     },
-    {
-      damage: "a total",
-      sql: () => `UPDATE total_cells SET count = 7, sum_high = 0, sum_low = 1 WHERE ${ROW}`,
-      level: "total",
-      start: () => 0,
-      counts: (counted) => [counted, 7],
+    "a total": {
+      ...{ videoId: "MSP", level: "total", startMs: 0 },
+      sql: `UPDATE total_cells SET count = 7, sum_high = 0, sum_low = 1 WHERE ${idOf("MSP")}`,
+      stored: () => ({ count: 7, sum: 1n }),
     },
-  ];
+  });
 
-  for (const { damage, sql, level, start, counts, whole = false } of cases) {
-    it(damage, async () => {
-      const since = performance.now();
-      const counted = await countedAt(level, start());
-      const db = new DatabaseSync(join(service.folder, "counters.sqlite"));
-      try {
-        expect(db.prepare(sql()).run().changes).toBe(1);
-      } finally {
-        db.close();
-      }
-      const around = level === "minute" ? start() : minuteMs();
-      const range = whole ? [] : ["--from", iso(around), "--to", iso(around + MINUTE_MS)];
-      const found = await audit(...range);
-      const [archiveCount, storedCount] = counts(counted);
-      expect(found).toMatchObject({ code: 3, report: { outcome: "differences", cellsDiffering: 1, cellsRepaired: 0 } });
-      expect(found.report.differences).toHaveLength(1);
-      expect(found.report.differences[0]).toMatchObject({
-        ...{ level, videoId, eventType, start: iso(start()), archiveCount, storedCount },
-      });
+  const isSeenFromTheMinute = ({ level, startMs }: Damage) => level !== "minute" || startMs === minuteMs();
 
-      const repaired = await audit("--repair", ...range);
-      expect(repaired).toMatchObject({ code: 0, report: { outcome: "repaired", cellsDiffering: 1, cellsRepaired: 1 } });
-      await expectEveryCounter([videoId, "ORD"]);
-      expect(await audit(...range)).toMatchObject({ code: 0, report: { outcome: "equal", cellsDiffering: 0 } });
-      took(damage, since);
-    }, 60_000);
+  async function counted({ videoId, level, startMs }: Damage): Promise<{ count: number; sum: bigint }> {
+    const cell =
+      level === "total"
+        ? (await flights.totals()).get(`${videoId} ${eventType}`)
+        : (await flights.cells(LENGTHS[level])).find(
+            (cell) => cell.videoId === videoId && cell.eventType === eventType && cell.startMs === startMs,
+          );
+    return { count: cell?.count ?? 0, sum: BigInt(cell?.sum ?? 0) };
   }
 
-  async function countedAt(level: "minute" | "hour" | "day" | "total", startMs: number): Promise<number> {
-    if (level === "total") return (await flights.totals()).get(`${videoId} ${eventType}`)?.count ?? 0;
-    const cells = await flights.cells(LENGTHS[level]);
-    return (
-      cells.find((cell) => cell.videoId === videoId && cell.eventType === eventType && cell.startMs === startMs)
-        ?.count ?? 0
-    );
+  /** What an audit says of it, whole. */
+  async function difference(damage: Damage): Promise<AuditReport["differences"][number]> {
+    const archive = await counted(damage);
+    const stored = damage.stored(archive);
+    return {
+      ...{ level: damage.level, videoId: damage.videoId, eventType, start: iso(damage.startMs) },
+      ...{ archiveCount: archive.count, storedCount: stored.count },
+      ...{ archiveSum: String(archive.sum), storedSum: String(stored.sum) },
+    };
   }
 
-  it("and every report is kept, newest first", async () => {
+  /** All that an audit found, and nothing that it did not: expected in any order. */
+  async function expectFound(report: AuditReport, found: readonly Damage[], repaired: boolean): Promise<void> {
+    const byVideo = (a: { videoId: string }, b: { videoId: string }) => (a.videoId < b.videoId ? -1 : 1);
+    expect([...report.differences].sort(byVideo)).toEqual((await Promise.all(found.map(difference))).sort(byVideo));
+    expect(report).toMatchObject({
+      outcome: repaired ? "repaired" : "differences",
+      cellsDiffering: found.length,
+      cellsRepaired: repaired ? found.length : 0,
+    });
+  }
+
+  beforeAll(() => {
+    const db = new DatabaseSync(join(service.folder, "counters.sqlite"));
+    try {
+      for (const [name, { sql }] of Object.entries(damages()))
+        expect([name, db.prepare(sql).run().changes]).toEqual([name, 1]);
+    } finally {
+      db.close();
+    }
+  });
+
+  it("is found by the audit, that and nothing else", async () => {
+    const { code, report } = await audit();
+    expect(code).toBe(3);
+    await expectFound(report, Object.values(damages()), false);
+  }, 60_000);
+
+  it("is corrected in a minute where asked for, with all above it, and not in other minutes", async () => {
+    const { code, report } = await audit("--repair", "--from", iso(minuteMs()), "--to", iso(minuteMs() + MINUTE_MS));
+    expect(code).toBe(0);
+    await expectFound(report, Object.values(damages()).filter(isSeenFromTheMinute), true);
+  }, 60_000);
+
+  it("is corrected everywhere else with all that depends on it", async () => {
+    const { code, report } = await audit("--repair");
+    expect(code).toBe(0);
+    const left = Object.values(damages()).filter((damage) => !isSeenFromTheMinute(damage));
+    await expectFound(report, left, true);
+    expect(left).toHaveLength(2);
+    await expectEveryCounter();
+  }, 60_000);
+
+  it("is found no more, and every report is kept, newest first", async () => {
+    const { code, report } = await audit();
+    expect({ code, outcome: report.outcome, differences: report.differences }).toEqual({
+      code: 0,
+      outcome: "equal",
+      differences: [],
+    });
     const { audits } = await service.get<{ audits: { id: string }[] }>("/v1/audits?limit=100");
     expect(audits.map(({ id }) => id)).toEqual(reports);
-    expect((await audit()).code).toBe(0);
-    await expectEveryCounter();
   }, 60_000);
 });

@@ -13,6 +13,17 @@ import { Later } from "./later";
  */
 type Build = Fake.BuildStage;
 
+/** "gate" while `use` runs: files that share a process provide their own. */
+async function withGate<T>(gate: Gate, use: () => Promise<T>): Promise<T> {
+  const { engine } = load();
+  engine.provideResource<Gate>("gate", gate);
+  try {
+    return await use();
+  } finally {
+    engine.withdrawResource("gate");
+  }
+}
+
 async function withRunner<T>(build: Build, use: (runner: Fake.FakeRunner) => Promise<T>): Promise<T> {
   const { FakeRunner } = require("./fake-runner") as typeof Fake;
   const runner = await FakeRunner.start(build);
@@ -65,31 +76,32 @@ export const scenarios: Partial<Record<FixName, () => Promise<unknown>>> = {
   "silent-loss": () => {
     const { engine, fns } = load();
     let release: Promise<unknown> = Promise.resolve();
-    engine.withdrawResource("gate");
-    engine.provideResource<Gate>("gate", {
+    const gate = {
       enter: async () => {
         await release;
       },
-    });
+    };
     const slow = engine.awaitableParDo("slow", new fns.ThroughGate("gate"), { maxInFlight: 1 });
-    return withRunner(
-      (input) => input.apply(slow as never),
-      async (runner) => {
-        // The first bundle fetches the descriptor while its data is buffered; the second meets its data as it comes.
-        await runner.run([0]);
-        const [channel] = [...runner.worker.dataChannels.values()];
-        const answer = runner.process("b");
-        await runner.ask({ oneofKind: "processBundleProgress", processBundleProgress: { instructionId: "b" } });
-        const lastMessage = new Later<void>();
-        release = lastMessage.promise;
-        await runner.send("b", [1, 2, 3, 4, 5]);
-        channel?.dataChannel.once("data", () => {
-          channel.dataChannel.once("data", () => fns.turn().then(fns.turn).then(lastMessage.resolve));
-        });
-        await runner.send("b", [], true);
-        const { error } = await answer;
-        return { error, outputs: runner.outputs };
-      },
+    return withGate(gate, () =>
+      withRunner(
+        (input) => input.apply(slow as never),
+        async (runner) => {
+          // The first bundle fetches the descriptor while its data is buffered; the second meets its data as it comes.
+          await runner.run([0]);
+          const [channel] = [...runner.worker.dataChannels.values()];
+          const answer = runner.process("b");
+          await runner.ask({ oneofKind: "processBundleProgress", processBundleProgress: { instructionId: "b" } });
+          const lastMessage = new Later<void>();
+          release = lastMessage.promise;
+          await runner.send("b", [1, 2, 3, 4, 5]);
+          channel?.dataChannel.once("data", () => {
+            channel.dataChannel.once("data", () => fns.turn().then(fns.turn).then(lastMessage.resolve));
+          });
+          await runner.send("b", [], true);
+          const { error } = await answer;
+          return { error, outputs: runner.outputs };
+        },
+      ),
     );
   },
   // The sink alone: our ParDo awaits each send, which is one way to hide this; operators of the SDK that collect promises still meet it.
@@ -205,17 +217,18 @@ export const scenarios: Partial<Record<FixName, () => Promise<unknown>>> = {
   "awaited-impulse": async () => {
     const { engine, fns } = load();
     let done = 0;
-    engine.withdrawResource("gate");
-    engine.provideResource("gate", {
+    const gate = {
       enter: async () => {
         await fns.turn();
         done++;
       },
-    });
-    await engine.runDirect((root) => {
-      const numbers = engine.generate(root, "numbers", new fns.CountTo(20));
-      numbers.apply(engine.awaitableParDo("write", new fns.ThroughGate("gate"), { maxInFlight: 1 }));
-    });
+    };
+    await withGate(gate, () =>
+      engine.runDirect((root) => {
+        const numbers = engine.generate(root, "numbers", new fns.CountTo(20));
+        numbers.apply(engine.awaitableParDo("write", new fns.ThroughGate("gate"), { maxInFlight: 1 }));
+      }),
+    );
     return { done };
   },
   "plain-pardo": async () => {

@@ -29,14 +29,13 @@ async function startGoogle(): Promise<Google> {
 describe("credentials", () => {
   let google: Google;
   let folder = "";
-  const kept = { ...process.env };
   beforeEach(async () => {
     folder = temporaryFolder();
     google = await startGoogle();
-    process.env.METADATA_SERVER_DETECTION = "none";
+    vi.stubEnv("METADATA_SERVER_DETECTION", "none");
   });
   afterEach(() => {
-    process.env = { ...kept };
+    vi.unstubAllEnvs();
     google.server.closeAllConnections();
     google.server.close();
     removeFolders();
@@ -61,8 +60,8 @@ describe("credentials", () => {
       credential_source: { file: token },
     };
     writeFileSync(file, JSON.stringify(account));
-    process.env.GOOGLE_APPLICATION_CREDENTIALS = file;
-    process.env.GOOGLE_CLOUD_PROJECT = "a-project";
+    vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", file);
+    vi.stubEnv("GOOGLE_CLOUD_PROJECT", "a-project");
     const archive = open(true);
     await archive.list(5, 6);
     await archive.list(5, 6);
@@ -79,7 +78,7 @@ describe("credentials", () => {
   });
 
   it("that are not there make the store unavailable", async () => {
-    process.env.GOOGLE_APPLICATION_CREDENTIALS = join(folder, "no-such-file.json");
+    vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", join(folder, "no-such-file.json"));
     const archive = open(true);
     await expect(archive.list(5, 6)).rejects.toThrow(StoreUnavailableError);
     await expect(archive.list(5, 6)).rejects.toThrow(/no Google credentials/);

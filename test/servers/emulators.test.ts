@@ -8,7 +8,12 @@ import { startBigtableEmulator, startGcsEmulator, startPubsubEmulator } from "..
 import { isAlive } from "./processes";
 import { COLD_START_MS, describeWithServers } from "./with-servers";
 
-process.env.METADATA_SERVER_DETECTION = "none";
+beforeEach(() => {
+  vi.stubEnv("METADATA_SERVER_DETECTION", "none");
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 describeWithServers("the Bigtable emulator", ["bigtable"], () => {
   test(
@@ -16,7 +21,7 @@ describeWithServers("the Bigtable emulator", ["bigtable"], () => {
     async () => {
       const server = await startBigtableEmulator();
       const [pid] = server.pids;
-      process.env.BIGTABLE_EMULATOR_HOST = server.host;
+      vi.stubEnv("BIGTABLE_EMULATOR_HOST", server.host);
       const client = new Bigtable({ projectId: "test", metricsEnabled: false });
       try {
         const table = client.instance("one").table("rows");
@@ -59,7 +64,7 @@ describeWithServers("the Pub/Sub emulator", ["pubsub"], () => {
     "takes a message of 9 MB over gRPC and gives it back over REST, gzipped request and all",
     async () => {
       const server = await startPubsubEmulator();
-      process.env.PUBSUB_EMULATOR_HOST = server.host;
+      vi.stubEnv("PUBSUB_EMULATOR_HOST", server.host);
       const client = new PubSub({ projectId: "test" });
       try {
         const [topic] = await client.createTopic("events");

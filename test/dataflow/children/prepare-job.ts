@@ -1,0 +1,27 @@
+/** Prints the job that its argument names as JSON, its graph in base64. */
+import { preparedBatch, preparedStream } from "../../../cli/dataflow/prepared-jobs";
+import type { PreparedJob } from "../../../engine/dataflow";
+import { goldenConfig } from "../golden-config";
+
+const REPLACED = { jobId: "2026-11-21_09_00_00-1", transformNameMapping: { OldName: "NewName" } };
+const MINUTE = Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000);
+const AUDITED = { minutes: [MINUTE, MINUTE + 1], auditId: "audit-id", allowedLatenessMs: 3_600_000 };
+
+const JOBS: Record<string, () => Promise<PreparedJob>> = {
+  stream: () => preparedStream(goldenConfig(), "request-id"),
+  update: () => preparedStream(goldenConfig(), "request-id", REPLACED),
+  audit: async () => {
+    // Of the other jobs it is not loaded.
+    const audit =
+      require("../../../pipelines/audit/cluster-audit") as typeof import("../../../pipelines/audit/cluster-audit");
+    return preparedBatch(goldenConfig(), "request-id", "viewmill-audit-id", (root) =>
+      audit.clusterAuditPipeline(root, AUDITED),
+    );
+  },
+};
+
+async function main(): Promise<void> {
+  const job = await JOBS[process.argv[2]!]!();
+  process.stdout.write(JSON.stringify({ ...job, pipeline: Buffer.from(job.pipeline).toString("base64") }));
+}
+void main();
