@@ -1,5 +1,27 @@
 // Tests run the compiled output: docs/decisions/0001-tests-run-the-compiled-output.md
 import { defineConfig } from "vitest/config";
+import { BaseSequencer } from "vitest/node";
+
+// What takes minutes comes first, or one process waits for it at the end. Of the others, vitest's own order.
+const LONGEST = [
+  "cluster/cluster.test.js",
+  "golden/flink.test.js",
+  "engine/flink/flink.test.js",
+  "end-to-end/million.test.js",
+  "end-to-end/kill.test.js",
+  "servers/flink.test.js",
+  "images/flink.test.js",
+];
+
+class LongestFirst extends BaseSequencer {
+  async sort(files) {
+    const rank = ({ moduleId }) => {
+      const at = LONGEST.findIndex((name) => moduleId.endsWith(`/dist/test/${name}`));
+      return at === -1 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -11,5 +33,6 @@ export default defineConfig({
     maxConcurrency: 4,
     testTimeout: 30_000,
     silent: "passed-only",
+    sequence: { sequencer: LongestFirst },
   },
 });
