@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { PreflightError } from "../../cli/dataflow/preflight";
 import { register } from "../../cli/pipeline";
+import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 import { FakeGoogle, metadataServerOf } from "./fake-google";
 import { goldenConfig } from "./golden-config";
@@ -52,7 +53,7 @@ function viewmillProcess(
   env: Record<string, string>,
 ): Promise<{ status: number | null; err: string }> {
   const child = spawn(process.execPath, [CLI, "pipeline", ...args, "--config", config], {
-    env: { PATH: process.env.PATH, HOME: temporaryFolder(), ...env },
+    env: { ...BARE_ENVIRONMENT, HOME: temporaryFolder(), ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let err = "";

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configSchema } from "../../cli/config-schema";
 import { bootSettings } from "../../cli/dataflow/worker-settings";
+import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 import { type DescribedJob, expectFixtures, FIXTURE_NAMES, preparedJob, ROOT, readFixture } from "./fixture";
 import { goldenConfig } from "./golden-config";
@@ -35,7 +36,7 @@ test("the command prints the job of configuration and flags without asking anybo
   writeFileSync(file, JSON.stringify(goldenConfig({ endpoint: "http://127.0.0.1:1" })));
   const args = ["pipeline", "stream", "--runner", "dataflow", "--dry-run", "--json", "--config", file];
   const flags = ["--max-workers", "7", "--label", "team=other", "--region", "europe-north1"];
-  const env = { PATH: process.env.PATH, GOOGLE_APPLICATION_CREDENTIALS: "/nowhere.json" };
+  const env = { ...BARE_ENVIRONMENT, GOOGLE_APPLICATION_CREDENTIALS: "/nowhere.json" };
   const program = join(ROOT, "dist", "cli", "main.js");
   const ended = spawnSync(process.execPath, [program, ...args, ...flags], { env, encoding: "utf8" });
   expect([ended.stderr, ended.status]).toEqual(["", 0]);

@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 
 const MAIN = join(__dirname, "..", "..", "cli", "main.js");
 const START_DEADLINE_MS = 60_000;
@@ -14,7 +15,7 @@ const STOP_DEADLINE_MS = 60_000;
 const POLL_MS = 20;
 
 /** Environment of every command: no setting of the machine's, and no audit that the test did not ask for. */
-const ENVIRONMENT = { PATH: process.env.PATH, VIEWMILL_AUDIT_ENABLED: "false" };
+const ENVIRONMENT = { ...BARE_ENVIRONMENT, VIEWMILL_AUDIT_ENABLED: "false" };
 
 export type Environment = Record<string, string | undefined>;
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { BootSettings } from "../../engine/boot";
 import { bootVariable } from "../../engine/boot";
+import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 import { until } from "../servers/processes";
 
 const WORKER_BOOT = join(__dirname, "..", "..", "cli", "worker-boot.js");
@@ -28,7 +29,7 @@ export class BootedWorker {
     settings: BootSettings = {},
     [command, ...args]: readonly [string, ...string[]] = [process.execPath, WORKER_BOOT],
   ) {
-    const env = { PATH: process.env.PATH, [bootVariable]: JSON.stringify(settings) };
+    const env = { ...BARE_ENVIRONMENT, [bootVariable]: JSON.stringify(settings) };
     this.child = spawn(command, [...args, ...flags], { env, stdio: ["ignore", "pipe", "pipe"] });
     createInterface({ input: this.child.stdout! }).on("line", (line) => this.lines.push(line));
     createInterface({ input: this.child.stderr! }).on("line", (line) => this.log.push(asLog(line)));

@@ -12,6 +12,7 @@ import { checkDataflow, checkStores } from "../../cli/dataflow/dataflow-flags";
 import { usesDataFolder } from "../../cli/deployment/deployment";
 import * as pipeline from "../../cli/pipeline";
 import * as serve from "../../cli/serve";
+import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { block, containersOf, environmentOf, type Plan, Workspace } from "./workspace";
 
@@ -31,7 +32,7 @@ const PROGRAMS: [type: string, index: string][] = [
 const viewmill = (args: readonly string[], env: Readonly<Record<string, string>>) =>
   spawnSync(process.execPath, [MAIN, ...args], {
     encoding: "utf8",
-    env: { PATH: process.env.PATH, ...env },
+    env: { ...BARE_ENVIRONMENT, ...env },
     timeout: 60_000,
   });
 
