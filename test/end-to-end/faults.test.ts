@@ -17,8 +17,6 @@ import { DatabaseSync } from "node:sqlite";
 import { columnar, event, json, MINUTE_MS } from "./events";
 import { cleanUp, type Ended, type Environment, endAll, Service, temporaryFolder, until, viewmill } from "./service";
 
-afterEach(cleanUp);
-
 // ---------------------------------------------------------------- what cannot start says so
 
 const START_FAILS_WITHIN_MS = 20_000;
@@ -38,6 +36,8 @@ function expectOneLine({ code, signal, stdout, stderr }: Ended, says: RegExp): v
 }
 
 describe("what cannot start says why in one line, and exits 1", () => {
+  afterEach(cleanUp);
+
   it("a second service on the same data folder; the first one goes on", async () => {
     const first = await Service.start();
     expectOneLine(await serve(first.folder), /^viewmill: .*in use/);
@@ -182,6 +182,8 @@ function canMount(): boolean {
 const disks = process.platform !== "linux" ? [] : canMount() ? [tmpfs(), fileSizeLimit()] : [fileSizeLimit()];
 
 describe.skipIf(disks.length === 0)("a full disk (needs Linux)", () => {
+  afterEach(cleanUp);
+
   for (const disk of disks) {
     it(`(${disk.means}): writes are answered 503 with Retry-After, nothing acknowledged is lost, all goes on with space`, async () => {
       try {
@@ -236,86 +238,89 @@ async function fillAndFree(disk: Disk): Promise<void> {
   expect(await service.stop()).toBe(0);
 }
 
-// ---------------------------------------------------------------- a stream that cannot write
+// ---------------------------------------------------------------- a stream that cannot write, a damaged archive
 
-it("a stream that cannot write the counters is shown by /readyz and the log until it can", async () => {
-  const service = await Service.start();
-  await service.deliver(json(event()));
-  await service.counted();
-  const other = new DatabaseSync(join(service.folder, "counters.sqlite"));
-  const ends = () => service.log.filter(({ msg }) => msg === "stream process ended, restarting");
-  try {
-    other.exec("BEGIN IMMEDIATE");
+// Each with a service of its own, and the first waits for half a minute: side by side.
+describe.concurrent("a service", () => {
+  afterAll(cleanUp);
+
+  it("a stream that cannot write the counters is shown by /readyz and the log until it can", async () => {
+    const service = await Service.start();
     await service.deliver(json(event()));
-    const status = async () => (await fetch(`${service.url}/readyz`)).status;
-    await until("not ready", async () => (await status()) === 503, 60_000);
-    // It stays so over restarts that fail in their turn: a process that runs is not yet one that counts.
-    const restarts = ends().length;
-    const statuses = new Set<number>();
-    await until(
-      "the stream fails again",
-      async () => {
-        statuses.add(await status());
-        return ends().length > restarts;
-      },
-      60_000,
-    );
-    expect([...statuses]).toEqual([503]);
-  } finally {
-    other.close();
-  }
-  expect(ends()[0]).toMatchObject({ level: 50, stderr: expect.stringContaining("locked by another process") });
-  await until("it is ready", async () => (await fetch(`${service.url}/readyz`)).status === 200);
-  await service.counted();
-  expect(await service.total("video-1")).toBe(2);
-}, 180_000);
+    await service.counted();
+    const other = new DatabaseSync(join(service.folder, "counters.sqlite"));
+    const ends = () => service.log.filter(({ msg }) => msg === "stream process ended, restarting");
+    try {
+      other.exec("BEGIN IMMEDIATE");
+      await service.deliver(json(event()));
+      const status = async () => (await fetch(`${service.url}/readyz`)).status;
+      await until("not ready", async () => (await status()) === 503, 60_000);
+      // It stays so over restarts that fail in their turn: a process that runs is not yet one that counts.
+      const restarts = ends().length;
+      const statuses = new Set<number>();
+      await until(
+        "the stream fails again",
+        async () => {
+          statuses.add(await status());
+          return ends().length > restarts;
+        },
+        60_000,
+      );
+      expect([...statuses]).toEqual([503]);
+    } finally {
+      other.close();
+    }
+    expect(ends()[0]).toMatchObject({ level: 50, stderr: expect.stringContaining("locked by another process") });
+    await until("it is ready", async () => (await fetch(`${service.url}/readyz`)).status === 200);
+    await service.counted();
+    expect(await service.total("video-1")).toBe(2);
+  }, 180_000);
 
-it("a stream that is killed is shown by /readyz or restarted, and its events are counted", async () => {
-  const service = await Service.start();
-  for (let n = 0; n < 3; n++) {
-    await service.kill9("stream");
-    await service.deliver(json(event()));
-  }
-  await service.counted();
-  expect(await service.total("video-1")).toBe(3);
-  const { dependencies } = await service.get<{ dependencies: { name: string; detail: string }[] }>("/readyz");
-  expect(dependencies.find(({ name }) => name === "stream")?.detail).toContain("3 restarts, last exit: SIGKILL");
-});
-
-// ---------------------------------------------------------------- a damaged archive
-
-describe("an archive object that is missing or cut", () => {
-  for (const damage of ["missing", "cut", "flipped"] as const) {
-    it(`(${damage}): the audit exits 4 and --repair does not lower the counters`, async () => {
-      const service = await Service.start();
-      const eventTime = Date.now() - 10 * MINUTE_MS;
-      await service.deliver(columnar(Array.from({ length: 200 }, () => event({ eventTime }))));
-      await service.counted();
-      await service.deliver(columnar(Array.from({ length: 100 }, () => event({ eventTime }))));
-      await service.counted();
-      expect((await service.audit()).code).toBe(0);
-      damageObject(service.folder, eventTime, damage);
-      for (const flags of [[], ["--repair"]]) {
-        const { code, report } = await service.audit(...flags);
-        expect({ code, outcome: report.outcome, repaired: report.cellsRepaired }).toEqual({
-          code: 4,
-          outcome: "not-comparable",
-          repaired: 0,
-        });
-        expect(report.notComparable).toMatchObject([
-          { minute: new Date(Math.floor(eventTime / MINUTE_MS) * MINUTE_MS).toISOString() },
-        ]);
-        expect(await service.total("video-1")).toBe(300);
-      }
-      // A later event of that minute must not make the stream recount it from what is left, and lower it.
-      await service.deliver(json(event({ eventTime })));
+  it("a stream that is killed is shown by /readyz or restarted, and its events are counted", async () => {
+    const service = await Service.start();
+    for (let n = 0; n < 3; n++) {
       await service.kill9("stream");
-      await service.deliver(json(event({ eventTime })));
-      await service.deliver(json(event({ videoId: "other" })));
-      await until("the stream goes on", async () => (await service.total("other")) === 1);
-      expect(await service.total("video-1")).toBeGreaterThanOrEqual(300);
-    }, 60_000);
-  }
+      await service.deliver(json(event()));
+    }
+    await service.counted();
+    expect(await service.total("video-1")).toBe(3);
+    const { dependencies } = await service.get<{ dependencies: { name: string; detail: string }[] }>("/readyz");
+    expect(dependencies.find(({ name }) => name === "stream")?.detail).toContain("3 restarts, last exit: SIGKILL");
+  }, 60_000);
+
+  describe("an archive object that is missing or cut", () => {
+    for (const damage of ["missing", "cut", "flipped"] as const) {
+      it(`(${damage}): the audit exits 4 and --repair does not lower the counters`, async () => {
+        const service = await Service.start();
+        const eventTime = Date.now() - 10 * MINUTE_MS;
+        await service.deliver(columnar(Array.from({ length: 200 }, () => event({ eventTime }))));
+        await service.counted();
+        await service.deliver(columnar(Array.from({ length: 100 }, () => event({ eventTime }))));
+        await service.counted();
+        expect((await service.audit()).code).toBe(0);
+        damageObject(service.folder, eventTime, damage);
+        for (const flags of [[], ["--repair"]]) {
+          const { code, report } = await service.audit(...flags);
+          expect({ code, outcome: report.outcome, repaired: report.cellsRepaired }).toEqual({
+            code: 4,
+            outcome: "not-comparable",
+            repaired: 0,
+          });
+          expect(report.notComparable).toMatchObject([
+            { minute: new Date(Math.floor(eventTime / MINUTE_MS) * MINUTE_MS).toISOString() },
+          ]);
+          expect(await service.total("video-1")).toBe(300);
+        }
+        // A later event of that minute must not make the stream recount it from what is left, and lower it.
+        await service.deliver(json(event({ eventTime })));
+        await service.kill9("stream");
+        await service.deliver(json(event({ eventTime })));
+        await service.deliver(json(event({ videoId: "other" })));
+        await until("the stream goes on", async () => (await service.total("other")) === 1);
+        expect(await service.total("video-1")).toBeGreaterThanOrEqual(300);
+      }, 120_000);
+    }
+  });
 });
 
 function damageObject(folder: string, eventTime: number, damage: "missing" | "cut" | "flipped"): void {

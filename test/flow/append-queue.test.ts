@@ -64,6 +64,8 @@ describe("AppendQueue", () => {
     void queue.add("b");
     await vi.waitFor(() => expect(requests).toHaveLength(2), 2_000);
     expect(performance.now() - startMs).toBeGreaterThan(15);
+    for (const { answer } of requests) answer();
+    await queue.idle();
   });
 
   it("keeps groups and requests within their bounds, but takes one item however large", async () => {
@@ -89,6 +91,9 @@ describe("AppendQueue", () => {
     await first;
     void queue.add("12345");
     await expect(queue.add("1")).rejects.toThrow(LogFullError);
+    await turn();
+    requests[1]!.answer();
+    await queue.idle();
   });
 
   it("rejects a group with what its request failed with, and goes on", async () => {
