@@ -21,7 +21,7 @@ export const TARGETS = [
 export type Target = (typeof TARGETS)[number];
 
 const RECOVERY_DEADLINE_MS = 240_000;
-const POLL_MS = 100;
+const POLL_MS = 250;
 
 export interface Recovery {
   target: Target;

@@ -22,7 +22,7 @@ const FIRING_MS = 300;
 const KEPT_MS = 200 * 366 * 86_400_000;
 const SETTLED_DEADLINE_MS = 120_000;
 const FINAL_DEADLINE_MS = 60_000;
-const POLL_MS = 250;
+const POLL_MS = 500;
 const WORKER_MODULE = join(__dirname, "..", "..", "cli", "worker-resources.js");
 
 /**
