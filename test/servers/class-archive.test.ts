@@ -20,7 +20,6 @@ const LOADED = /Waits\$Work source: (.*)/;
 const FROM_ARCHIVE = /shared objects file \(top\)/;
 
 describeWithServers("an archive of classes", ["bigtable"], () => {
-  const cacheBefore = process.env.VIEWMILL_CACHE;
   let folder = "";
   let jar = "";
 
@@ -37,11 +36,12 @@ describeWithServers("an archive of classes", ["bigtable"], () => {
       expect([tool, spawnSync(tool, args).status]).toEqual([tool, 0]);
   });
   beforeEach(() => {
-    process.env.VIEWMILL_CACHE = mkdtempSync(join(folder, "cache-"));
+    vi.stubEnv("VIEWMILL_CACHE", mkdtempSync(join(folder, "cache-")));
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
   });
   afterAll(() => {
-    if (cacheBefore === undefined) delete process.env.VIEWMILL_CACHE;
-    else process.env.VIEWMILL_CACHE = cacheBefore;
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -82,8 +82,11 @@ describeWithServers("an archive of classes", ["bigtable"], () => {
 
   test("that is damaged is not used, and stops nobody", async () => {
     await run(inOrder, "work");
-    const [, file] = archives();
-    writeFileSync(join(process.env.VIEWMILL_CACHE!, `${file}`), "no archive", { mode: 0o644 });
+    const [, name] = archives();
+    const file = join(process.env.VIEWMILL_CACHE!, `${name}`);
+    // A virtual machine writes it for reading only.
+    rmSync(file);
+    writeFileSync(file, "no archive");
     expect(await run(inOrder, "work")).not.toMatch(FROM_ARCHIVE);
   }, 60_000);
 });
