@@ -23,7 +23,8 @@ export const subscriptionPath = (project: string, name: string): string =>
 export function streamSource(config: Config): StreamSource {
   const { log } = config;
   if (log.kind === "kafka") {
-    return { kind: "kafka", brokers: log.kafka.brokers, topic: log.topic, group: streamGroup(config) };
+    const { brokers, ssl } = log.kafka;
+    return { kind: "kafka", brokers, ssl, topic: log.topic, group: streamGroup(config) };
   }
   if (log.kind === "pubsub") return { kind: "pubsub", ...pubsubSource(config) };
   throw new RangeError("a streaming job on a cluster reads Kafka or Pub/Sub: set log.kind");

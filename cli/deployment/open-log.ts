@@ -4,6 +4,7 @@ import { ConfigError } from "../config";
 import type { Config } from "../config-schema";
 import { kafkaConnection } from "./kafka-connection";
 import { pubsubConnection } from "./pubsub-connection";
+import { requireBrokerTimes } from "./require-broker-times";
 
 /** An archiver that was killed holds its partitions for so long. */
 const SESSION_TIMEOUT_MS = 10_000;
@@ -22,10 +23,11 @@ export async function openSharedLog(config: Config, logger: Logger): Promise<Eve
   throw new ConfigError(`log.kind ${config.log.kind} is no shared log`);
 }
 
-/** The archiver's reading side of it. */
+/** The archiver's reading side of it. Rejects with ConfigError for a Kafka topic that bears producers' times. */
 export async function openSubscription(config: Config, logger: Logger): Promise<LogSubscription> {
   const { topic, kind, kafka, pubsub } = config.log;
   if (kind === "kafka") {
+    await requireBrokerTimes(config);
     const { KafkaLogSubscription } = await import("../../io/kafka/log-subscription.js");
     return KafkaLogSubscription.open({
       ...kafkaConnection(config, logger),

@@ -2,16 +2,19 @@ import { MINUTE_MS } from "../../domain/event";
 import { FlinkRunner } from "../../engine";
 import { startGroupAt } from "../../io/kafka/topics";
 import type { Config } from "../config-schema";
+import { kafkaConnection } from "../deployment/kafka-connection";
+import { requireBrokerTimes } from "../deployment/require-broker-times";
 import { READ_BEFORE_MS, streamGroup } from "../stream-graph";
 import { streamJobProto, streamSubmission } from "./stream-job";
 
 const RUNNING_DEADLINE_MS = 300_000;
 
-/** Submits the streaming job and waits until it runs. Rejects with FlinkError; nothing runs then, unless it says so. */
+/** Submits the streaming job and waits until it runs. Rejects with FlinkError or ConfigError; nothing runs then, unless it says so. */
 export async function submitStreamJob(
   config: Config,
   savepointPath: string | undefined,
 ): Promise<{ jobId: string; name: string }> {
+  await requireBrokerTimes(config);
   const proto = await streamJobProto(config);
   if (savepointPath === undefined) await placeReader(config);
   const runner = new FlinkRunner({ jobServer: config.flink.jobServer, restUrl: config.flink.restUrl });
@@ -28,8 +31,8 @@ export async function submitStreamJob(
 async function placeReader(config: Config): Promise<void> {
   const { log, job } = config;
   if (log.kind !== "kafka" || job.fromMinute === 0) return;
-  const brokers = log.kafka.brokers.split(",");
-  await startGroupAt({ brokers }, log.topic, streamGroup(config), job.fromMinute * MINUTE_MS - READ_BEFORE_MS);
+  const fromMs = job.fromMinute * MINUTE_MS - READ_BEFORE_MS;
+  await startGroupAt(kafkaConnection(config), log.topic, streamGroup(config), fromMs);
 }
 
 /** Exactly what would be submitted, as plain JSON: bytes in base64, 64-bit numbers as text. */

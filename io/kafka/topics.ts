@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Admin } from "kafkajs";
+import { type Admin, ConfigResourceTypes } from "kafkajs";
 import { StoreUnavailableError } from "../ports";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
 import { type KafkaConnection, kafkaOf } from "./config";
@@ -55,6 +55,23 @@ async function untilLed(admin: Admin, topic: string): Promise<void> {
     if (performance.now() > endsAt) throw new Error(`topic ${topic} has no leader after ${LEADERS_DEADLINE_MS} ms`);
     await delay(LEADERS_POLL_MS);
   }
+}
+
+/** Whose clock a topic's messages bear. */
+export type TopicClock = "LogAppendTime" | "CreateTime";
+
+/** Undefined where this client may not read the topic's configuration. Rejects with `StoreUnavailableError`. */
+export function topicClock(connection: KafkaConnection, topic: string): Promise<TopicClock | undefined> {
+  return withAdmin(connection, async (admin) => {
+    const wanted = { type: ConfigResourceTypes.TOPIC, name: topic, configNames: ["message.timestamp.type"] };
+    try {
+      const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [wanted] });
+      return resources[0]?.configEntries[0]?.configValue as TopicClock | undefined;
+    } catch (error) {
+      if ((error as { type?: string }).type === "TOPIC_AUTHORIZATION_FAILED") return undefined;
+      throw error;
+    }
+  });
 }
 
 export async function deleteKafkaTopic(connection: KafkaConnection, topic: string): Promise<void> {

@@ -7,7 +7,7 @@ import { type CountingOptions, countingGraph } from "../counting-graph";
 
 /** Where the stream reads from. Topic and subscription must exist when the job is submitted. */
 export type StreamSource =
-  | { kind: "kafka"; brokers: string; topic: string; group: string; startReadTimeMs?: number }
+  | { kind: "kafka"; brokers: string; ssl: boolean; topic: string; group: string; startReadTimeMs?: number }
   | { kind: "pubsub"; subscription: string; idAttribute: string }
   /** Read by Dataflow itself: the same payloads, without an expansion service, and on no other runner. */
   | { kind: "dataflow-pubsub"; subscription: string; idAttribute: string };
@@ -50,13 +50,13 @@ async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCol
     const read = { expansionService, source: { subscription }, idLabel: idAttribute, withAttributes: false };
     return messagesOfPubSub(await readFromPubSub(root, "ReadPubSub", read));
   }
-  const { brokers, topic, group, startReadTimeMs } = source;
+  const { brokers, ssl, topic, group, startReadTimeMs } = source;
   const records = await readFromKafka(root, "ReadKafka", {
     expansionService,
     bootstrapServers: brokers,
     topics: [topic],
     groupId: group,
-    consumerConfig: CONSUMER,
+    consumerConfig: ssl ? { ...CONSUMER, "security.protocol": "SSL" } : CONSUMER,
     commitOffsetInFinalize: false,
     timestampPolicy: "LogAppendTime",
     ...(startReadTimeMs === undefined ? {} : { startReadTimeMs }),

@@ -1,5 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { Kafka, type KafkaMessage, logLevel } from "kafkajs";
+import pino from "pino";
+import { configSchema } from "../../cli/config-schema";
+import { openSubscription } from "../../cli/deployment/open-log";
+import { submitStreamJob } from "../../cli/flink/submit-stream";
 import { KafkaDeadLetterTopic } from "../../io/kafka/dead-letter-topic";
 import { KafkaEventLog } from "../../io/kafka/event-log";
 import { ensureKafkaTopic } from "../../io/kafka/topics";
@@ -71,6 +75,18 @@ describeWithServers("Kafka topics", ["kafka"], () => {
   it("a log does not open on a topic that does not exist", async () => {
     const options = { brokers: [kafka.bootstrap], topic: "nowhere" };
     await expect(KafkaEventLog.open(options)).rejects.toThrow(StoreUnavailableError);
+  }, 30_000);
+
+  it("readers refuse a topic whose messages bear the times of their producers", async () => {
+    const [brokers, topic] = [kafka.bootstrap, `producers-times-${randomUUID()}`];
+    const admin = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING }).admin();
+    const configEntries = [{ name: "message.timestamp.type", value: "CreateTime" }];
+    await admin.createTopics({ topics: [{ topic, configEntries }] });
+    await admin.disconnect();
+    const config = configSchema.parse({ log: { kind: "kafka", topic, kafka: { brokers } } });
+    const refused = { name: "ConfigError", message: expect.stringContaining(`${topic} bear the times of their prod`) };
+    await expect(openSubscription(config, pino({ level: "silent" }))).rejects.toMatchObject(refused);
+    await expect(submitStreamJob(config, undefined)).rejects.toMatchObject(refused);
   }, 30_000);
 
   it("an idle connection costs no timer, and warns of none", async () => {

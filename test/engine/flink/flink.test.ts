@@ -88,11 +88,13 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
   const newPool = () =>
     WorkerPool.start({ host: "127.0.0.1", port: 0, httpPort: 0, maxWorkers: 16, unresponsiveMs: 10_000, log });
 
-  async function newTopic(): Promise<ReadFromKafka> {
+  /** Its messages bear the times they are sent with, or those of the broker. */
+  async function newTopic(timestampType: "CreateTime" | "LogAppendTime" = "CreateTime"): Promise<ReadFromKafka> {
     const topic = `topic-${topics++}`;
     const admin = client().admin();
     await admin.connect();
-    await admin.createTopics({ topics: [{ topic, numPartitions: 2 }] });
+    const configEntries = [{ name: "message.timestamp.type", value: timestampType }];
+    await admin.createTopics({ topics: [{ topic, numPartitions: 2, configEntries }] });
     await admin.disconnect();
     return {
       expansionService: expansion.endpoint,
@@ -289,10 +291,13 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     TEST_MS,
   );
 
-  test.concurrent.each(["ProcessingTime", "LogAppendTime"] as const)(
+  test.concurrent.each([
+    ["ProcessingTime", "CreateTime"],
+    ["LogAppendTime", "LogAppendTime"],
+  ] as const)(
     "a partition without a record does not hold the windows back under the timestamp policy %s",
-    async (timestampPolicy) => {
-      const [results, kafka] = [await ResultServer.start(), { ...(await newTopic()), timestampPolicy }];
+    async (timestampPolicy, timestampType) => {
+      const [results, kafka] = [await ResultServer.start(), { ...(await newTopic(timestampType)), timestampPolicy }];
       const job = await submitStream(results, kafka, streaming(timestampPolicy));
       await send(kafka, "one", Date.now());
       await results.until(() => results.rows.length > 0, DEADLINE_MS);

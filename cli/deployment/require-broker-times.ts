@@ -1,0 +1,18 @@
+import { ConfigError } from "../config";
+import type { Config } from "../config-schema";
+import { kafkaConnection } from "./kafka-connection";
+
+/**
+ * Receipt and watermark are the brokers' clock. Of a topic whose messages bear the producers' times, Beam's source refuses the first message at every start of
+ * the job, and a message's lateness would be its producer's opinion. Rejects with ConfigError.
+ */
+export async function requireBrokerTimes(config: Config): Promise<void> {
+  if (config.log.kind !== "kafka") return;
+  const { topicClock } = await import("../../io/kafka/topics.js");
+  const { topic } = config.log;
+  if ((await topicClock(kafkaConnection(config), topic)) !== "CreateTime") return;
+  throw new ConfigError(
+    `log.topic: messages of ${topic} bear the times of their producers (message.timestamp.type=CreateTime); ` +
+      "make a topic with LogAppendTime, and let producers write there",
+  );
+}
