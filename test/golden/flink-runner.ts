@@ -89,7 +89,7 @@ class FlinkRun {
       claims: { ...stack.claims, prefix: `${name}/claims/` },
       counters: { ...stack.counters, tablePrefix: name },
       job: { ...stack.job, name, ...SPREAD },
-      flink: { ...stack.flink, workerPool: `127.0.0.1:${poolPort}`, parallelism: 1, checkpointIntervalMs: 1_000 },
+      flink: { ...stack.flink, workerPool: `127.0.0.1:${poolPort}`, parallelism: 1, checkpointIntervalMs: 3_000 },
     });
     await createPlaces(config, { partitions: 2 });
     const logger = pino({ level: "silent" });

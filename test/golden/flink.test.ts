@@ -7,11 +7,11 @@ import { type PubsubEmulator, startPubsubEmulator } from "../../servers";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { FlinkGoldenRunner } from "./flink-runner";
 import { expectOutcome } from "./outcome";
-import { goldenScripts } from "./script";
+import { scriptsTogether } from "./together";
 
 const SCRIPT_DEADLINE_MS = 300_000;
 const KINDS = ["kafka", "pubsub"] as const;
-const RUNS = KINDS.flatMap((kind) => goldenScripts().map((script) => [script.name, kind, script] as const));
+const RUNS = KINDS.flatMap((kind) => scriptsTogether("of all").map((script) => [script.name, kind, script] as const));
 
 describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", "bigtable", "gcs"], () => {
   let stack: ClusterStack;
@@ -34,7 +34,7 @@ describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", 
     kafka: new FlinkGoldenRunner(config, "kafka"),
     pubsub: new FlinkGoldenRunner(config, "pubsub"),
   };
-  // Several at once (vitest.config.mjs), as many as the cluster has slots: most of a script is waiting, for a job to start and for panes to fire.
+  // Several at once (vitest.config.mjs), as many as the cluster has slots: most of it is waiting, for a job to start and for panes to fire.
   test.concurrent.each(RUNS)(
     "%s, with %s",
     async (_name, kind, script) => {

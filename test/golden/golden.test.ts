@@ -5,6 +5,7 @@ import { BoundedRunner } from "./bounded-runner";
 import { EmbeddedRunner } from "./embedded-runner";
 import { expectOutcome, type GoldenRunner } from "./outcome";
 import { type GoldenScript, goldenScripts, parseScript } from "./script";
+import { scriptsTogether } from "./together";
 
 let folder = "";
 beforeEach(() => {
@@ -27,6 +28,15 @@ describe.each(runners.map((runner) => [runner.name, runner] as const))("%s", (_n
     expectOutcome(script, await runner.run(script, folder));
   });
 });
+
+describe.each(["of all", "of each"] as const)(
+  "scripts as one, with the passes %s, leave what each of them does",
+  (passes) => {
+    test.each(scriptsTogether(passes).map((script) => [script.name, script] as const))("%s", async (_name, script) => {
+      expectOutcome(script, await runners[0]!.run(script, folder));
+    });
+  },
+);
 
 describe("a script that expects something else fails", () => {
   const runner = runners[0]!;

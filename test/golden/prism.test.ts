@@ -14,10 +14,10 @@ import { BUCKET, startGcsServer } from "../gcs/gcs-server";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { expectOutcome } from "./outcome";
 import { PrismGoldenRunner } from "./prism-runner";
-import { goldenScripts } from "./script";
+import { scriptsTogether } from "./together";
 
 const SCRIPT_DEADLINE_MS = 120_000;
-const SCRIPTS = goldenScripts().map((script) => [script.name, script] as const);
+const SCRIPTS = scriptsTogether("of each").map((script) => [script.name, script] as const);
 
 describeWithServers("the golden scripts on Prism", ["prism", "pubsub", "bigtable", "gcs"], () => {
   let servers: { prism: Prism; pubsub: PubsubEmulator; bigtable: BigtableEmulator; gcs: GcsEmulator };

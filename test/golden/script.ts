@@ -66,11 +66,14 @@ export interface GoldenScript {
 
 const FOLDER = join(__dirname, "..", "..", "..", "test", "golden", "scripts");
 
-export const goldenScripts = (): GoldenScript[] =>
+export const goldenScripts = (edited = (_name: string, text: string): string => text): GoldenScript[] =>
   readdirSync(FOLDER)
     .filter((file) => file.endsWith(".golden"))
     .sort()
-    .map((file) => parseScript(file.replace(".golden", ""), readFileSync(join(FOLDER, file), "utf8")));
+    .map((file) => {
+      const name = file.replace(".golden", "");
+      return parseScript(name, edited(name, readFileSync(join(FOLDER, file), "utf8")));
+    });
 
 const UNDECODABLE: readonly UndecodableReason[] = ["unknown-schema", "not-avro", "not-json"];
 
