@@ -2,20 +2,19 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
 
-// What takes minutes comes first, or one process waits for it at the end; last what runs four jobs at once and wants the machine alone
-// (docs/decisions/0011-test-runs.md). Of the others, vitest's own order.
+// What takes minutes comes first, or one process waits for it at the end. Of the others, vitest's own order.
 const FIRST = [
   "cluster/cluster.test.js",
   "engine/flink/flink.test.js",
+  "golden/flink.test.js",
+  "servers/flink.test.js",
   "end-to-end/million.test.js",
   "end-to-end/kill.test.js",
 ];
-const LAST = "golden/flink.test.js";
 
 class LongestFirst extends BaseSequencer {
   async sort(files) {
     const rank = ({ moduleId }) => {
-      if (moduleId.endsWith(`/dist/test/${LAST}`)) return FIRST.length + 1;
       const at = FIRST.findIndex((name) => moduleId.endsWith(`/dist/test/${name}`));
       return at === -1 ? FIRST.length : at;
     };

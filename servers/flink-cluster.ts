@@ -1,6 +1,6 @@
 /**
- * A standalone Flink session cluster: ZooKeeper (the one inside Flink's own jars), a JobManager and TaskManagers, each a process that can
- * be killed and brought back. Beam's jars are on the class path of all, so that a job brings none.
+ * A standalone Flink session cluster: a JobManager and TaskManagers, each a process that can be killed and brought back, and ZooKeeper (the one inside
+ * Flink's own jars) so that jobs outlive the JobManager. Beam's jars are on the class path of all, so that a job brings none.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -35,7 +35,6 @@ export interface FlinkCluster extends Server {
   jobManager: Killable;
   /** `id` is the one of `GET /taskmanagers`, the same after a restart. */
   taskManagers: (Killable & { readonly id: string; readonly logFile: string })[];
-  zookeeper: Killable;
 }
 
 const JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint";
@@ -46,7 +45,8 @@ const ANSWER_MS = 5_000;
 export async function startFlinkCluster(options: FlinkOptions = {}): Promise<FlinkCluster> {
   const install = await installed(beamRecipe);
   return inNewFolder("flink", async (folder, started) => {
-    const ports = { rest: await freePort(), rpc: await freePort(), zookeeper: await freePort() };
+    const zookeeperPort = options.highAvailability === false ? undefined : await freePort();
+    const ports = { rest: await freePort(), rpc: await freePort(), zookeeper: zookeeperPort };
     const restUrl = `http://127.0.0.1:${ports.rest}`;
     const folders = {
       checkpoints: options.checkpointFolder ?? join(folder, "checkpoints"),
@@ -56,11 +56,11 @@ export async function startFlinkCluster(options: FlinkOptions = {}): Promise<Fli
     const jobConfigFolder = writeConfig(join(folder, "job-config"), jobs);
     const configFolder = writeConfig(join(folder, "config"), { ...clusterConfig(options, ports, folder), ...jobs });
     const place: Place = { install, folder, configFolder, restUrl };
-    const zookeeper = zookeeperProcess(place, ports.zookeeper);
+    const zookeeper = zookeeperPort === undefined ? [] : [zookeeperProcess(place, zookeeperPort)];
     const jobManager = jobManagerProcess(place, options.jobManagerMemoryMb ?? 768);
     const numbers = Array.from({ length: options.taskManagers ?? 2 }, (_, index) => index + 1);
     const taskManagers = numbers.map((number) => taskManagerProcess(place, number, options));
-    const all = [zookeeper, jobManager, ...taskManagers];
+    const all = [...zookeeper, jobManager, ...taskManagers];
     started.push(...all);
     const starting = await Promise.allSettled(all.map((each) => each.start()));
     for (const each of starting) if (each.status === "rejected") throw each.reason;
@@ -74,7 +74,6 @@ export async function startFlinkCluster(options: FlinkOptions = {}): Promise<Fli
       checkpointFolder: folders.checkpoints,
       jobManager,
       taskManagers,
-      zookeeper,
       get pids() {
         return all.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
       },

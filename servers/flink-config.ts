@@ -19,6 +19,8 @@ export interface FlinkOptions {
   heartbeatTimeoutMs?: number;
   /** For jobs whose own code is Java; default false: TaskManagers that carry bytes to workers are better off with quick compilation (docs/decisions/0007-cluster.md). */
   fast?: boolean;
+  /** Whether jobs outlive a JobManager that is killed, which takes a ZooKeeper. Default true. */
+  highAvailability?: boolean;
   /** Further keys of config.yaml, over the ones set here. */
   config?: Readonly<Record<string, string | number | boolean>>;
 }
@@ -26,7 +28,8 @@ export interface FlinkOptions {
 export interface FlinkPorts {
   rest: number;
   rpc: number;
-  zookeeper: number;
+  /** Undefined: jobs end with their JobManager. */
+  zookeeper: number | undefined;
 }
 
 type Config = Record<string, string | number | boolean>;
@@ -73,20 +76,24 @@ export function clusterConfig(options: FlinkOptions, ports: FlinkPorts, folder: 
     "taskmanager.bind-host": "127.0.0.1",
     "taskmanager.numberOfTaskSlots": options.slotsPerTaskManager ?? 2,
     "cluster.evenly-spread-out-slots": true,
-    // Without it a JobManager that was killed comes back without its jobs.
-    "high-availability.type": "zookeeper",
-    "high-availability.zookeeper.quorum": `127.0.0.1:${ports.zookeeper}`,
-    "high-availability.zookeeper.client.session-timeout": SESSION_TIMEOUT_MS,
-    "high-availability.zookeeper.client.tolerate-suspended-connections": true,
-    "high-availability.storageDir": `file://${folder}/high-availability`,
-    "high-availability.cluster-id": "/viewmill",
-    "high-availability.jobmanager.port": ports.rpc,
+    ...(ports.zookeeper === undefined ? {} : highAvailability(ports.rpc, ports.zookeeper, folder)),
     "heartbeat.interval": 2000,
     "heartbeat.timeout": options.heartbeatTimeoutMs ?? 20_000,
     "web.tmpdir": `${folder}/web`,
     "blob.storage.directory": `${folder}/blobs`,
   };
 }
+
+/** Without it a JobManager that was killed comes back without its jobs. */
+const highAvailability = (rpcPort: number, zookeeperPort: number, folder: string): Config => ({
+  "high-availability.type": "zookeeper",
+  "high-availability.zookeeper.quorum": `127.0.0.1:${zookeeperPort}`,
+  "high-availability.zookeeper.client.session-timeout": SESSION_TIMEOUT_MS,
+  "high-availability.zookeeper.client.tolerate-suspended-connections": true,
+  "high-availability.storageDir": `file://${folder}/high-availability`,
+  "high-availability.cluster-id": "/viewmill",
+  "high-availability.jobmanager.port": rpcPort,
+});
 
 /** How long ZooKeeper waits for a killed JobManager before another may lead. */
 const SESSION_TIMEOUT_MS = 10_000;

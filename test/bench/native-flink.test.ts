@@ -118,7 +118,8 @@ describeWithServers("the native Flink job", ["kafka", "flink"], () => {
         graceMs: 1_000,
         lateFiringMs: 500,
       };
-      const run = await runNative(topic, { taskManagers: 1, slotsPerTaskManager: 4, rocksdb }, DEADLINE_MS);
+      const cluster = { taskManagers: 1, slotsPerTaskManager: 4, highAvailability: false, rocksdb };
+      const run = await runNative(topic, cluster, DEADLINE_MS);
       expect(run.digest).toEqual(digestOf(expected));
       expect(run.digest.count).toBeGreaterThan(EVENTS / 2);
       expect(Object.keys(run.processes)).toEqual(["jobmanager", "taskmanager-1"]);

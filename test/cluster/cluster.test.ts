@@ -37,7 +37,13 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
   let jobId = "";
   beforeAll(async () => {
     const { config, ...options } = killStack("kafka");
-    stack = await ClusterStack.start({ ...options, config: { ...config, log: { deadLetterTopic: DEAD_LETTERS } } });
+    // Room for the job and for an audit beside it.
+    const flink = { taskManagers: 2, slotsPerTaskManager: 2 };
+    stack = await ClusterStack.start({
+      ...options,
+      flink,
+      config: { ...config, log: { deadLetterTopic: DEAD_LETTERS } },
+    });
     jobId = await stack.submit();
   }, COLD_START_MS);
   afterAll(() => stack?.stop(), 120_000);

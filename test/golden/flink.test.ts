@@ -12,13 +12,15 @@ import { scriptsTogether } from "./together";
 const SCRIPT_DEADLINE_MS = 300_000;
 const KINDS = ["kafka", "pubsub"] as const;
 const RUNS = KINDS.flatMap((kind) => scriptsTogether("of all").map((script) => [script.name, kind, script] as const));
+/** A slot for each job. */
+const FLINK = { taskManagers: 1, slotsPerTaskManager: RUNS.length, highAvailability: false };
 
 describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", "bigtable", "gcs"], () => {
   let stack: ClusterStack;
   let pubsub: PubsubEmulator;
   beforeAll(async () => {
     [stack, pubsub] = await Promise.all([
-      ClusterStack.start({ log: "kafka", processes: false }),
+      ClusterStack.start({ log: "kafka", processes: false, flink: FLINK }),
       startPubsubEmulator(),
     ]);
   }, COLD_START_MS);

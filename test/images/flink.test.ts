@@ -33,7 +33,7 @@ describeWithServers("the worker's image on Flink", ["flink", "job-server"], () =
     data = join(folder, "data");
     mkdirSync(data);
     giveTo(images.service, data);
-    cluster = await startFlinkCluster({ taskManagers: 1, slotsPerTaskManager: 2 });
+    cluster = await startFlinkCluster({ taskManagers: 1, highAvailability: false });
     jobServer = await startJobServer({ flinkMaster: cluster.master, configFolder: cluster.jobConfigFolder });
   }, COLD_START_MS);
   afterAll(async () => {

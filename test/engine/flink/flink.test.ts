@@ -63,7 +63,8 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
   let topics = 0;
 
   beforeAll(async () => {
-    cluster = await startFlinkCluster({ taskManagers: 2, slotsPerTaskManager: 4 });
+    const size = { taskManagers: 1, slotsPerTaskManager: 8, taskManagerMemoryMb: 2_048, managedMemoryMb: 512 };
+    cluster = await startFlinkCluster({ ...size, highAvailability: false });
     [jobServer, expansion, kafkaServer] = await Promise.all([
       startJobServer({ flinkMaster: cluster.master, configFolder: cluster.jobConfigFolder }),
       startExpansionService(),
@@ -116,7 +117,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     jobName,
     streaming: true,
     parallelism: 2,
-    checkpointingIntervalMs: 1_000,
+    checkpointingIntervalMs: 3_000,
     checkpointTimeoutMs: 10_000,
     maxBundleSize: 100,
     maxBundleTimeMs: 100,
