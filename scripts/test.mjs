@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { memoryFolder } from "./memory-folder.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const node = process.execPath;
@@ -28,13 +29,20 @@ const CLUSTERS = [
 process.env.NODE_COMPILE_CACHE ??= join(root, ".cache", "node-compiled");
 
 const folder = mkdtempSync(join(tmpdir(), "viewmill-test-"));
+// Logs, databases and checkpoints of seconds need no disk.
+const inMemory = process.env.TMPDIR === undefined ? memoryFolder("viewmill-test-") : undefined;
+const environment = inMemory === undefined ? process.env : { ...process.env, TMPDIR: inMemory };
 
 /** One run of vitest: its results, and whether all was well. */
 function vitest(name, ...args) {
   const report = join(folder, `${name}.json`);
   const program = join(root, "node_modules", "vitest", "vitest.mjs");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${report}`];
-  const ended = spawnSync(node, [program, "run", ...reporters, ...args], { cwd: root, stdio: "inherit" });
+  const ended = spawnSync(node, [program, "run", ...reporters, ...args], {
+    cwd: root,
+    stdio: "inherit",
+    env: environment,
+  });
   try {
     return { ...JSON.parse(readFileSync(report, "utf8")), ok: ended.status === 0 };
   } catch {
@@ -48,11 +56,11 @@ const runs =
   asked.length > 0
     ? [vitest("asked", ...asked)]
     : [
-        // Two processes for all of these files: docs/decisions/0011-test-runs.md.
-        vitest("together", "--no-isolate", ...CLUSTERS.flatMap((pattern) => ["--exclude", pattern])),
+        // Three processes for all of these files: docs/decisions/0011-test-runs.md.
+        vitest("together", "--no-isolate", "--maxWorkers=3", ...CLUSTERS.flatMap((pattern) => ["--exclude", pattern])),
         vitest("clusters", ...CLUSTERS.map((pattern) => pattern.replace("*.test.js", ""))),
       ];
-rmSync(folder, { recursive: true, force: true });
+for (const each of [folder, inMemory ?? []].flat()) rmSync(each, { recursive: true, force: true });
 const results = runs.flatMap(({ testResults }) => testResults);
 // Once more at the end, where a reader of a long log looks: what failed and why, a few lines each.
 for (const file of results) {

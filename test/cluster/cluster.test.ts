@@ -37,13 +37,11 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
   let jobId = "";
   beforeAll(async () => {
     const { config, ...options } = killStack("kafka");
-    // Room for the job and for an audit beside it.
+    // Room for the job and for an audit beside it; spread as it is enough for some hundred events a second.
     const flink = { taskManagers: 2, slotsPerTaskManager: 2 };
-    stack = await ClusterStack.start({
-      ...options,
-      flink,
-      config: { ...config, log: { deadLetterTopic: DEAD_LETTERS } },
-    });
+    const job = { ...config.job, dedupePartitions: 4, videoShards: 2 };
+    const log = { deadLetterTopic: DEAD_LETTERS };
+    stack = await ClusterStack.start({ ...options, flink, config: { ...config, job, log } });
     jobId = await stack.submit();
   }, COLD_START_MS);
   afterAll(() => stack?.stop(), 120_000);
