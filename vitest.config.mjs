@@ -10,6 +10,8 @@ const FIRST = [
   "servers/flink.test.js",
   "end-to-end/million.test.js",
   "end-to-end/kill.test.js",
+  "kafka/faults.test.js",
+  "pubsub/faults.test.js",
 ];
 
 class LongestFirst extends BaseSequencer {
