@@ -35,7 +35,7 @@ export class Pane {
   cellLastMs = new Uint16Array(64);
   /** Events that came for the cell, repeats included: it orders the states of a cell. */
   cellReceived = new Float64Array(64);
-  /** Of `reusedIds`, those that came with the cell's video and type after another's. */
+  /** Of `reusedIds`, those of the cell: an id's first (video, type) in the order of names has none of it, whatever order they came in. */
   cellReused = new Uint32Array(64);
   /** Video -> its first cell + 1; cell -> the video's next cell + 1. */
   private firstCell = new Int32Array(64);
@@ -132,26 +132,33 @@ export class Pane {
     const { slots, ids } = this;
     const mask = slots.length - 1;
     let slot = (hash << 1) & mask;
-    let reused = false;
+    let first = -1;
     for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
       const at = (entry - 1) * 4;
       if (slots[slot + 1] === hash && ids[at] === a && ids[at + 1] === b && ids[at + 2] === c && ids[at + 3] === d) {
-        if (this.idCell[entry - 1] === cell) {
+        const known = this.idCell[entry - 1]!;
+        if (known === cell) {
           this.repeat(entry - 1, cell, msInMinute, value);
           return;
         }
-        reused = true;
+        first = first === -1 ? known : this.firstByName(first, known);
       }
       slot = (slot + 2) & mask;
     }
-    if (reused) {
+    if (first !== -1) {
       this.reusedIds++;
-      this.cellReused[cell]!++;
+      this.cellReused[this.firstByName(first, cell) === cell ? first : cell]!++;
     }
     this.insert(slot, hash, a, b, c, d, cell, value);
     this.cellCount[cell]!++;
     if (value !== 0) this.addToSum(cell, value);
     if (msInMinute > this.cellLastMs[cell]!) this.cellLastMs[cell] = msInMinute;
+  }
+
+  private firstByName(a: number, b: number): number {
+    const { videos, types, cellVideo, cellType } = this;
+    if (cellVideo[a] === cellVideo[b]) return types.text(cellType[a]!) < types.text(cellType[b]!) ? a : b;
+    return videos.text(cellVideo[a]!) < videos.text(cellVideo[b]!) ? a : b;
   }
 
   /** The event is known: the larger value and the later time stay. */
