@@ -108,6 +108,7 @@ const hits: [name: string, nth: number][] = [
   ["duplicates", 2],
   ["undecodable", 1],
   ["undecodable", 2],
+  ["reused-ids", 2],
   ["lateness-rule", 2],
 ];
 const scripts = new Map(goldenScripts().map((script) => [script.name, script]));
