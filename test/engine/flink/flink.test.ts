@@ -29,6 +29,7 @@ import {
   startJobServer,
   startKafka,
 } from "../../../servers";
+import { createTopic } from "../../servers/kafka-topic";
 import { until } from "../../servers/processes";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
 import * as fns from "../fns";
@@ -95,7 +96,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     const admin = client().admin();
     await admin.connect();
     const configEntries = [{ name: "message.timestamp.type", value: timestampType }];
-    await admin.createTopics({ topics: [{ topic, numPartitions: 2, configEntries }] });
+    await createTopic(admin, { topic, numPartitions: 2, configEntries });
     await admin.disconnect();
     return {
       expansionService: expansion.endpoint,
