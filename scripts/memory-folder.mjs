@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync
 import { join } from "node:path";
 
 const MEMORY_FILE_SYSTEM = "/dev/shm";
-/** The tests were seen to hold 1 GiB at most. */
+/** The suites without clusters were seen to hold 1 GiB at most. */
 const WANTED_BYTES = 4 * 2 ** 30;
 
 /** A new folder in memory, for files that live for seconds; undefined where there is too little of it, or where programs may not be run from it. */

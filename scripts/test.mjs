@@ -31,21 +31,18 @@ const TOGETHER = process.env.CI === "true" ? 2 : 3;
 // Suites start some hundred processes of Node, each with the same modules to compile.
 process.env.NODE_COMPILE_CACHE ??= join(root, ".cache", "node-compiled");
 
-const folder = mkdtempSync(join(tmpdir(), "viewmill-test-"));
 // Logs, databases and checkpoints of seconds need no disk.
 const inMemory = process.env.TMPDIR === undefined ? memoryFolder("viewmill-test-") : undefined;
-const environment = inMemory === undefined ? process.env : { ...process.env, TMPDIR: inMemory };
+const folder = inMemory ?? mkdtempSync(join(tmpdir(), "viewmill-test-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+if (inMemory !== undefined) process.env.TMPDIR = inMemory;
 
 /** One run of vitest: its results, and whether all was well. */
 function vitest(name, ...args) {
   const report = join(folder, `${name}.json`);
   const program = join(root, "node_modules", "vitest", "vitest.mjs");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${report}`];
-  const ended = spawnSync(node, [program, "run", ...reporters, ...args], {
-    cwd: root,
-    stdio: "inherit",
-    env: environment,
-  });
+  const ended = spawnSync(node, [program, "run", ...reporters, ...args], { cwd: root, stdio: "inherit" });
   try {
     return { ...JSON.parse(readFileSync(report, "utf8")), ok: ended.status === 0 };
   } catch {
@@ -68,7 +65,6 @@ const runs =
         ),
         vitest("clusters", ...CLUSTERS.map((pattern) => pattern.replace("*.test.js", ""))),
       ];
-for (const each of [folder, inMemory ?? []].flat()) rmSync(each, { recursive: true, force: true });
 const results = runs.flatMap(({ testResults }) => testResults);
 // Once more at the end, where a reader of a long log looks: what failed and why, a few lines each.
 for (const file of results) {

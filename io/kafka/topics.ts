@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Admin, ConfigResourceTypes } from "kafkajs";
+import { type Admin, ConfigResourceTypes, type ITopicConfig } from "kafkajs";
 import { StoreUnavailableError } from "../ports";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
 import { type KafkaConnection, kafkaOf } from "./config";
@@ -31,17 +31,21 @@ export async function ensureKafkaTopic(connection: KafkaConnection, options: Kaf
     "message.timestamp.type": "LogAppendTime",
   };
   const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value: String(value) }));
-  return withAdmin(connection, async (admin) => {
-    const created = await admin.createTopics({
-      waitForLeaders: false,
-      topics: [{ topic, numPartitions: partitions, replicationFactor, configEntries }],
-    });
-    await untilLed(admin, topic);
-    return created;
-  });
+  return withAdmin(connection, (admin) =>
+    createLedTopic(admin, { topic, numPartitions: partitions, replicationFactor, configEntries }),
+  );
 }
 
-/** kafkajs' own `waitForLeaders` gives up at once when a broker has not heard of the new topic yet. */
+/**
+ * As kafkajs' `createTopics`, and every partition has a leader when it resolves: kafkajs' own `waitForLeaders` gives up at once when a broker has not
+ * heard of the new topic yet.
+ */
+export async function createLedTopic(admin: Admin, options: ITopicConfig): Promise<boolean> {
+  const created = await admin.createTopics({ waitForLeaders: false, topics: [options] });
+  await untilLed(admin, options.topic);
+  return created;
+}
+
 async function untilLed(admin: Admin, topic: string): Promise<void> {
   const endsAt = performance.now() + LEADERS_DEADLINE_MS;
   for (;;) {

@@ -6,12 +6,11 @@ import { openSubscription } from "../../cli/deployment/open-log";
 import { submitStreamJob } from "../../cli/flink/submit-stream";
 import { KafkaDeadLetterTopic } from "../../io/kafka/dead-letter-topic";
 import { KafkaEventLog } from "../../io/kafka/event-log";
-import { ensureKafkaTopic } from "../../io/kafka/topics";
+import { createLedTopic, ensureKafkaTopic } from "../../io/kafka/topics";
 import { MessageTooLargeError } from "../../io/messages/errors";
 import { StoreUnavailableError } from "../../io/ports";
 import { type KafkaServer, startKafka } from "../../servers";
 import { batchOf } from "../contracts/embedded-log-contract";
-import { createTopic } from "../servers/kafka-topic";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
 describeWithServers("Kafka topics", ["kafka"], () => {
@@ -82,7 +81,7 @@ describeWithServers("Kafka topics", ["kafka"], () => {
     const [brokers, topic] = [kafka.bootstrap, `producers-times-${randomUUID()}`];
     const admin = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING }).admin();
     const configEntries = [{ name: "message.timestamp.type", value: "CreateTime" }];
-    await createTopic(admin, { topic, configEntries });
+    await createLedTopic(admin, { topic, configEntries });
     await admin.disconnect();
     const config = configSchema.parse({ log: { kind: "kafka", topic, kafka: { brokers } } });
     const refused = { name: "ConfigError", message: expect.stringContaining(`${topic} bear the times of their prod`) };

@@ -1,7 +1,7 @@
 /** Kafka as the test servers run it: large messages, and nothing lost by kill -9. */
 import { Kafka, logLevel } from "kafkajs";
+import { createLedTopic } from "../../io/kafka/topics";
 import { startKafka } from "../../servers";
-import { createTopic } from "./kafka-topic";
 import { isAlive } from "./processes";
 import { COLD_START_MS, describeWithServers } from "./with-servers";
 
@@ -16,7 +16,7 @@ describeWithServers("Kafka", ["kafka"], () => {
         const producer = client.producer();
         const admin = client.admin();
         await Promise.all([producer.connect(), admin.connect()]);
-        await createTopic(admin, { topic: "large", numPartitions: 1 });
+        await createLedTopic(admin, { topic: "large", numPartitions: 1 });
         await producer.send({ topic: "large", messages: [{ value: Buffer.alloc(20_000_000, "v") }] });
         await server.kill();
         await server.restart();

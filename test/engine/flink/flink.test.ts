@@ -19,6 +19,7 @@ import {
 import type { FixName } from "../../../engine/fixes";
 import { workerLog } from "../../../engine/worker-log";
 import { WorkerPool, type WorkerPoolStatus } from "../../../engine/worker-pool";
+import { createLedTopic } from "../../../io/kafka/topics";
 import {
   type ExpansionService,
   type FlinkCluster,
@@ -29,7 +30,6 @@ import {
   startJobServer,
   startKafka,
 } from "../../../servers";
-import { createTopic } from "../../servers/kafka-topic";
 import { until } from "../../servers/processes";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
 import * as fns from "../fns";
@@ -96,7 +96,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     const admin = client().admin();
     await admin.connect();
     const configEntries = [{ name: "message.timestamp.type", value: timestampType }];
-    await createTopic(admin, { topic, numPartitions: 2, configEntries });
+    await createLedTopic(admin, { topic, numPartitions: 2, configEntries });
     await admin.disconnect();
     return {
       expansionService: expansion.endpoint,
