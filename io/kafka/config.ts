@@ -1,7 +1,7 @@
 import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
 import type { Logger } from "pino";
 import "./kafkajs-fixes";
-import "./zstd-codec";
+import "./compression";
 
 /** How the brokers are reached; shared by every adapter of this folder. */
 export interface KafkaConnection {

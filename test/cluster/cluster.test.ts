@@ -13,7 +13,7 @@ import { ClusterStack } from "../../demo/cluster-stack";
 import { killStack, runKills } from "../../demo/kill";
 import type { Target } from "../../demo/kills";
 import { sendEvents } from "../../demo/sent-events";
-import "../../io/kafka/zstd-codec";
+import "../../io/kafka/compression";
 import { waitFor } from "../contracts/condition";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 

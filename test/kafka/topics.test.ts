@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { Kafka, type KafkaMessage, logLevel } from "kafkajs";
 import pino from "pino";
 import { configSchema } from "../../cli/config-schema";
@@ -6,6 +6,7 @@ import { openSubscription } from "../../cli/deployment/open-log";
 import { submitStreamJob } from "../../cli/flink/submit-stream";
 import { KafkaDeadLetterTopic } from "../../io/kafka/dead-letter-topic";
 import { KafkaEventLog } from "../../io/kafka/event-log";
+import { KafkaLogSubscription } from "../../io/kafka/log-subscription";
 import { createLedTopic, ensureKafkaTopic } from "../../io/kafka/topics";
 import { MessageTooLargeError } from "../../io/messages/errors";
 import { StoreUnavailableError } from "../../io/ports";
@@ -88,6 +89,44 @@ describeWithServers("Kafka topics", ["kafka"], () => {
     await expect(openSubscription(config, pino({ level: "silent" }))).rejects.toMatchObject(refused);
     await expect(submitStreamJob(config, undefined)).rejects.toMatchObject(refused);
   }, 30_000);
+
+  it.each(["uncompressed", "gzip", "snappy", "lz4", "zstd"])(
+    "messages are read as they were sent from a topic whose batches are %s",
+    async (compression) => {
+      const [connection, topic] = [{ brokers: [kafka.bootstrap] }, `${compression}-${randomUUID()}`];
+      const client = new Kafka({ ...connection, logLevel: logLevel.NOTHING });
+      const [admin, producer] = [client.admin(), client.producer()];
+      await Promise.all([admin.connect(), producer.connect()]);
+      // The broker compresses anew, with the libraries that Java's producers have.
+      const entries = { "compression.type": compression, "max.message.bytes": String(8 << 20) };
+      const configEntries = Object.entries(entries).map(([name, value]) => ({ name, value }));
+      await createLedTopic(admin, { topic, numPartitions: 1, configEntries });
+      const lines = Array.from({ length: 60_000 }, (_, n) => `{"eventId":"e-${n % 777}","videoId":"v-${n % 13}"}`);
+      const values = [
+        Buffer.from("a"),
+        Buffer.from(lines.join()),
+        Buffer.alloc(0),
+        randomBytes(300_000),
+        Buffer.alloc(200_000),
+      ];
+      await producer.send({ topic, messages: values.map((value) => ({ value })) });
+      await Promise.all([admin.disconnect(), producer.disconnect()]);
+      const subscription = await KafkaLogSubscription.open({ ...connection, topic, groupId: topic });
+      const read: Uint8Array[] = [];
+      try {
+        while (read.length < values.length) {
+          const portion = await subscription.take({ maxMessages: 100, maxBytes: 100 << 20, waitMs: 1_000 });
+          if (portion === undefined) continue;
+          read.push(...portion.messages.map(({ payload }) => payload));
+          await portion.done();
+        }
+      } finally {
+        await subscription.close();
+      }
+      expect(read.map((payload, n) => Buffer.compare(payload, values[n]!))).toEqual(values.map(() => 0));
+    },
+    30_000,
+  );
 
   it("an idle connection costs no timer, and warns of none", async () => {
     const { prototype } = require("kafkajs/src/network/requestQueue") as {

@@ -1,0 +1,114 @@
+/**
+ * One LZ4 frame, inflated: github.com/lz4/lz4, doc/lz4_Frame_format.md (1.6) and doc/lz4_Block_format.md. Node has none, the packages with a frame format are
+ * native modules or do not look at bounds. Checksums are passed over: the broker has inflated a record batch and looked at its CRC when it took it.
+ */
+const MAGIC = 0x184d2204;
+const VERSION = 1;
+const HAS_BLOCK_CHECKSUM = 0x10;
+const HAS_CONTENT_SIZE = 0x08;
+const HAS_DICTIONARY = 0x01;
+const UNCOMPRESSED = 0x8000_0000;
+const SMALLEST_MATCH = 4;
+const FULL_NIBBLE = 15;
+
+class Lz4Error extends Error {
+  override name = "Lz4Error";
+}
+
+/** Throws `Lz4Error` where the bytes are no whole frame, or more than `maxBytes` without compression. Reads nothing behind the frame. */
+export function inflateLz4(bytes: Buffer, maxBytes: number): Buffer {
+  try {
+    return new Frame(bytes, maxBytes).inflated();
+  } catch (error) {
+    if (error instanceof RangeError) throw new Lz4Error("the LZ4 frame is cut off", { cause: error });
+    throw error;
+  }
+}
+
+class Frame {
+  #output: Buffer;
+  #end = 0;
+
+  constructor(
+    private readonly input: Buffer,
+    private readonly maxBytes: number,
+  ) {
+    this.#output = Buffer.allocUnsafe(Math.min(maxBytes, 4 * input.length));
+  }
+
+  inflated(): Buffer {
+    const { input } = this;
+    if (input.readUInt32LE(0) !== MAGIC) throw new Lz4Error("these bytes are no LZ4 frame");
+    const [flags, sizes] = [input.readUInt8(4), input.readUInt8(5)];
+    if (flags >> 6 !== VERSION || (flags & HAS_DICTIONARY) !== 0)
+      throw new Lz4Error(`an LZ4 frame with flags ${flags} is not read`);
+    const blockBytes = 1 << (8 + 2 * ((sizes >> 4) & 7));
+    // A checksum of one byte ends the header.
+    let at = (flags & HAS_CONTENT_SIZE) === 0 ? 7 : 15;
+    for (;;) {
+      const size = input.readUInt32LE(at);
+      at += 4;
+      if (size === 0) return this.#output.subarray(0, this.#end);
+      const end = at + (size & ~UNCOMPRESSED);
+      if (end > input.length) throw new RangeError("block");
+      this.#makeRoom(blockBytes);
+      if (size < UNCOMPRESSED) this.#inflateBlock(at, end);
+      else this.#copy(at, end);
+      at = (flags & HAS_BLOCK_CHECKSUM) === 0 ? end : end + 4;
+    }
+  }
+
+  /** For so many more bytes, but never more than there may be. */
+  #makeRoom(bytes: number): void {
+    if (this.#output.length - this.#end >= bytes || this.#output.length === this.maxBytes) return;
+    const grown = Buffer.allocUnsafe(Math.min(this.maxBytes, Math.max(2 * this.#output.length, this.#end + bytes)));
+    this.#output.copy(grown, 0, 0, this.#end);
+    this.#output = grown;
+  }
+
+  #copy(from: number, to: number): void {
+    if (to - from > this.#output.length - this.#end) throw this.#tooLarge();
+    this.#end += this.input.copy(this.#output, this.#end, from, to);
+  }
+
+  /** Sequences of literals and of a match, which repeats what is already there; a block ends with literals. */
+  #inflateBlock(from: number, end: number): void {
+    const { input } = this;
+    let at = from;
+    /** A length that does not fit its half of the token goes on in bytes, of which the first that is not 255 is the last. */
+    const rest = (): number => {
+      let sum = 0;
+      for (let more = 255; more === 255; sum += more) {
+        if (at >= end) throw new RangeError("length");
+        more = input[at++]!;
+      }
+      return sum;
+    };
+    while (at < end) {
+      const token = input[at++]!;
+      let literals = token >> 4;
+      if (literals === FULL_NIBBLE) literals += rest();
+      this.#copy(at, at + literals);
+      at += literals;
+      if (at === end) return;
+      if (end - at < 2) throw new RangeError("literals, or the offset behind them");
+      const distance = input.readUInt16LE(at);
+      at += 2;
+      let length = token & FULL_NIBBLE;
+      if (length === FULL_NIBBLE) length += rest();
+      this.#repeat(distance, length + SMALLEST_MATCH);
+    }
+  }
+
+  #repeat(distance: number, length: number): void {
+    const [output, start] = [this.#output, this.#end];
+    if (distance === 0 || distance > start)
+      throw new Lz4Error(`an LZ4 match ${distance} bytes back, where ${start} are`);
+    if (length > output.length - start) throw this.#tooLarge();
+    this.#end += length;
+    if (distance >= length) output.copyWithin(start, start - distance, start - distance + length);
+    else for (let to = start; to < start + length; to++) output[to] = output[to - distance]!;
+  }
+
+  #tooLarge = () => new Lz4Error(`more than ${this.maxBytes} bytes in an LZ4 frame, or in a block of it than it says`);
+}
