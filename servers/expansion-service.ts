@@ -1,11 +1,11 @@
 /** Beam's Java expansion service: makes Java's Kafka and Pub/Sub sources available to a TypeScript pipeline. */
 import { beamClassPath, beamRecipe } from "./beam-jars";
 import { installed } from "./cache";
-import { ClassArchive } from "./class-archive";
 import { freePort } from "./free-port";
 import { grpcAnswers } from "./grpc-answers";
-import { javaArgs, SMALL_JVM } from "./java";
-import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from "./server-process";
+import { SMALL_JVM } from "./java";
+import { javaServer } from "./java-server";
+import { inNewFolder, type Killable, type Server, serverOf } from "./server-process";
 
 export type ExpansionService = { endpoint: string } & Server & Killable;
 
@@ -22,26 +22,20 @@ export async function startExpansionService({
   return inNewFolder("expansion", async (folder, started) => {
     const port = await freePort();
     const endpoint = `127.0.0.1:${port}`;
-    const classPath = beamClassPath(install);
-    const classes = new ClassArchive({ name: "expansion", classPath, wanted: "/PipelineValidator", folder });
-    const server = new ServerProcess({
+    const server = javaServer({
       name: "expansion",
-      command: "java",
-      args: javaArgs({
-        classPath,
-        mainClass: "org.apache.beam.sdk.expansion.service.ExpansionService",
-        args: [
-          String(port),
-          "--defaultEnvironmentType=EMBEDDED",
-          ...(deprecatedRead ? ["--experiments=use_deprecated_read"] : []),
-        ],
-        heapMb: 256,
-        jvmArgs: [...SMALL_JVM, ...classes.jvmArgs()],
-        folder,
-      }),
       folder,
+      classPath: beamClassPath(install),
+      mainClass: "org.apache.beam.sdk.expansion.service.ExpansionService",
+      args: [
+        String(port),
+        "--defaultEnvironmentType=EMBEDDED",
+        ...(deprecatedRead ? ["--experiments=use_deprecated_read"] : []),
+      ],
+      heapMb: 256,
+      jvmArgs: SMALL_JVM,
+      archive: { name: "expansion", wanted: "/PipelineValidator" },
       answers: () => expansionAnswers(endpoint),
-      classes,
     });
     started.push(server);
     await server.start();

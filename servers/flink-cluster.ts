@@ -7,7 +7,6 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { beamClassPath, beamRecipe } from "./beam-jars";
 import { installed } from "./cache";
-import { ClassArchive } from "./class-archive";
 import {
   clusterConfig,
   type FlinkOptions,
@@ -18,8 +17,9 @@ import {
 } from "./flink-config";
 import { freePort } from "./free-port";
 import { getJson } from "./http-answers";
-import { FAST_JVM, javaArgs, SMALL_JVM } from "./java";
-import { endAll, inNewFolder, type Killable, type Server, ServerProcess } from "./server-process";
+import { FAST_JVM, SMALL_JVM } from "./java";
+import { javaServer } from "./java-server";
+import { endAll, inNewFolder, type Killable, type Server, type ServerProcess } from "./server-process";
 
 export type { FlinkOptions } from "./flink-config";
 
@@ -99,29 +99,31 @@ function writeConfig(folder: string, config: Parameters<typeof yamlOf>[0]): stri
 function zookeeperProcess({ install, folder }: Place, port: number): ServerProcess {
   const config = join(folder, "zookeeper.cfg");
   writeFileSync(config, zookeeperConfig(port, folder));
-  const program = { classPath: beamClassPath(install), mainClass: ZOOKEEPER, args: [config], heapMb: 64, folder };
-  return new ServerProcess({
+  return javaServer({
     name: "zookeeper",
-    command: "java",
-    args: javaArgs({ ...program, jvmArgs: SMALL_JVM, logLevel: "warn" }),
     folder,
+    classPath: beamClassPath(install),
+    mainClass: ZOOKEEPER,
+    args: [config],
+    heapMb: 64,
+    jvmArgs: SMALL_JVM,
+    logLevel: "warn",
     answers: () => zookeeperAnswers(port),
   });
 }
 
 function jobManagerProcess({ install, folder, configFolder, restUrl }: Place, heapMb: number): ServerProcess {
-  const classPath = beamClassPath(install);
-  const program = { classPath, mainClass: JOB_MANAGER, heapMb, folder };
-  const classes = new ClassArchive({ name: "jobmanager", classPath, wanted: "org/apache/beam/", folder });
-  return new ServerProcess({
+  return javaServer({
     name: "jobmanager",
-    command: "java",
-    args: async () =>
-      javaArgs({ ...program, args: ["--configDir", configFolder], jvmArgs: [...SMALL_JVM, ...classes.jvmArgs()] }),
     folder,
+    classPath: beamClassPath(install),
+    mainClass: JOB_MANAGER,
+    args: ["--configDir", configFolder],
+    heapMb,
+    jvmArgs: SMALL_JVM,
+    archive: { name: "jobmanager", wanted: "org/apache/beam/" },
     // 503 until it leads.
     answers: async () => (await overview(restUrl)).taskmanagers >= 0,
-    classes,
   });
 }
 
@@ -133,8 +135,6 @@ function taskManagerProcess(
   const id = `taskmanager-${number}`;
   const memory = taskManagerMemory(options.taskManagerMemoryMb ?? 1536, options.managedMemoryMb ?? 256);
   const files = join(folder, id);
-  const classPath = beamClassPath(install);
-  const classes = new ClassArchive({ name: "taskmanager", classPath, wanted: "/ExecutableStageDoFnOperator", folder });
   let rpcPort = 0;
   const args = async (): Promise<string[]> => {
     rpcPort = await freePort();
@@ -146,29 +146,24 @@ function taskManagerProcess(
       "-D",
       `${key}=${value}`,
     ]);
-    return javaArgs({
-      classPath,
-      mainClass: TASK_MANAGER,
-      args: ["--configDir", configFolder, ...properties],
-      heapMb: memory.heapMb,
-      jvmArgs: [
-        `-XX:MaxDirectMemorySize=${memory.directMb}m`,
-        `-XX:MaxMetaspaceSize=${memory.metaspaceMb}m`,
-        ...(options.fast === true ? FAST_JVM : SMALL_JVM),
-        ...classes.jvmArgs(),
-      ],
-      folder: files,
-    });
+    return ["--configDir", configFolder, ...properties];
   };
-  return new ServerProcess({
+  return javaServer({
     name: id,
-    command: "java",
-    args,
     folder,
+    classPath: beamClassPath(install),
+    mainClass: TASK_MANAGER,
+    args,
+    heapMb: memory.heapMb,
+    jvmArgs: [
+      `-XX:MaxDirectMemorySize=${memory.directMb}m`,
+      `-XX:MaxMetaspaceSize=${memory.metaspaceMb}m`,
+      ...(options.fast === true ? FAST_JVM : SMALL_JVM),
+    ],
+    archive: { name: "taskmanager", wanted: "/ExecutableStageDoFnOperator" },
     // The JobManager may still list the killed one under this id: the port is of this start only.
     answers: async () =>
       (await taskManagers(restUrl)).some((each) => each.id === id && each.path.includes(`:${rpcPort}/`)),
-    classes,
   });
 }
 

@@ -2,11 +2,11 @@
 import { join } from "node:path";
 import { beamRecipe, classPathWithoutStaging } from "./beam-jars";
 import { installed } from "./cache";
-import { ClassArchive } from "./class-archive";
 import { freePort } from "./free-port";
 import { grpcAnswers } from "./grpc-answers";
-import { javaArgs, SMALL_JVM } from "./java";
-import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from "./server-process";
+import { SMALL_JVM } from "./java";
+import { javaServer } from "./java-server";
+import { inNewFolder, type Killable, type Server, serverOf } from "./server-process";
 
 export interface JobServerOptions {
   /** `host:port` of a cluster's REST interface (`FlinkCluster.master`), or `[local]`, the default: a cluster inside. */
@@ -34,22 +34,16 @@ export async function startJobServer(options: JobServerOptions = {}): Promise<Jo
       `--flink-master=${options.flinkMaster ?? "[local]"}`,
     ];
     if (options.configFolder !== undefined) args.push(`--flink-conf-dir=${options.configFolder}`);
-    const classPath = classPathWithoutStaging(install);
-    const classes = new ClassArchive({ name: "job-server", classPath, wanted: "/GreedyPipelineFuser", folder });
-    const server = new ServerProcess({
+    const server = javaServer({
       name: "job-server",
-      command: "java",
-      args: javaArgs({
-        classPath,
-        mainClass: "org.apache.beam.runners.flink.FlinkJobServerDriver",
-        args,
-        heapMb: options.heapMb ?? 512,
-        jvmArgs: [...SMALL_JVM, ...classes.jvmArgs()],
-        folder,
-      }),
       folder,
+      classPath: classPathWithoutStaging(install),
+      mainClass: "org.apache.beam.runners.flink.FlinkJobServerDriver",
+      args,
+      heapMb: options.heapMb ?? 512,
+      jvmArgs: SMALL_JVM,
+      archive: { name: "job-server", wanted: "/GreedyPipelineFuser" },
       answers: () => jobServerAnswers(endpoint),
-      classes,
     });
     started.push(server);
     await server.start();

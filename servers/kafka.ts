@@ -2,12 +2,12 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed, type Recipe, runTool } from "./cache";
-import { ClassArchive } from "./class-archive";
 import { freePort } from "./free-port";
-import { FAST_JVM, javaArgs, SMALL_JVM } from "./java";
+import { FAST_JVM, SMALL_JVM } from "./java";
+import { javaServer } from "./java-server";
 import { kafkaAnswers } from "./kafka-answers";
 import { jarsRecipe } from "./maven";
-import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from "./server-process";
+import { inNewFolder, type Killable, type Server, serverOf } from "./server-process";
 import { VERSIONS } from "./versions";
 
 /** Large enough for every test of messages that are too large for somebody else. */
@@ -97,23 +97,17 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
     writeFileSync(config, properties(folder, ports, options));
     const heapMb = options.heapMb ?? 512;
     const bootstrap = `127.0.0.1:${ports.broker}`;
-    const classPath = [join(install, "lib", "*")];
-    const classes = new ClassArchive({ name: "kafka", classPath, wanted: "kafka/server/KafkaApis", folder });
-    const server = new ServerProcess({
+    const server = javaServer({
       name: "kafka",
-      command: "java",
-      args: javaArgs({
-        classPath,
-        mainClass: "kafka.Kafka",
-        args: [config],
-        heapMb,
-        jvmArgs: [`-Xms${heapMb}m`, ...(options.fast === true ? FAST_JVM : SMALL_JVM), ...classes.jvmArgs()],
-        logLevel: "warn",
-        folder,
-      }),
       folder,
+      classPath: [join(install, "lib", "*")],
+      mainClass: "kafka.Kafka",
+      args: [config],
+      heapMb,
+      jvmArgs: [`-Xms${heapMb}m`, ...(options.fast === true ? FAST_JVM : SMALL_JVM)],
+      logLevel: "warn",
+      archive: { name: "kafka", wanted: "kafka/server/KafkaApis" },
       answers: () => kafkaAnswers(bootstrap),
-      classes,
     });
     started.push(server);
     await server.start();
