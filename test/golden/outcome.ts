@@ -87,7 +87,7 @@ export function expectOutcome(script: GoldenScript, outcome: Outcome): void {
     const found = new Map([...outcome[level]].map(([name, { count, sum }]) => [name, { count, sum }]));
     expect(found).toEqual(new Map([...cells].map(([name, { count, sum }]) => [name, { count, sum }])));
   }
-  expect(readable(outcome)).toEqual(readable(expected));
+  expect(readable(outcome, script)).toEqual(readable(expected, script));
   for (const [minute, { accepted, archived, counted, duplicate, late }] of outcome.ledger) {
     expect({ minute, accepted, archived }).toEqual({
       minute,
@@ -97,10 +97,11 @@ export function expectOutcome(script: GoldenScript, outcome: Outcome): void {
   }
 }
 
-/** Times as text and in order, so that a difference can be read. */
-function readable({ ledger, deadLetters, ...levels }: Outcome) {
+/** Times as text and in order, with the script that they are of, so that a difference can be read. */
+function readable({ ledger, deadLetters, ...levels }: Outcome, { scriptAt }: GoldenScript) {
+  const start = (ms: number) => new Date(ms).toISOString() + (scriptAt === undefined ? "" : ` (${scriptAt(ms)})`);
   const time = (ms: number) => (Number.isNaN(ms) ? "" : ` last ${new Date(ms).toISOString()}`);
-  const named = (name: string) => name.replace(/^\d+/, (ms) => new Date(Number(ms)).toISOString());
+  const named = (name: string) => name.replace(/^\d+/, (ms) => start(Number(ms)));
   const lines = (cells: GoldenCells) =>
     [...cells].map(([name, { count, sum, lastMs }]) => `${named(name)} ${count} sum ${sum}${time(lastMs)}`).sort();
   return {
@@ -108,7 +109,7 @@ function readable({ ledger, deadLetters, ...levels }: Outcome) {
     hours: lines(levels.hours),
     days: lines(levels.days),
     totals: lines(levels.totals),
-    ledger: [...ledger].map(([minute, row]) => ({ minute: new Date(minute * MINUTE_MS).toISOString(), ...row })),
+    ledger: [...ledger].map(([minute, row]) => ({ minute: start(minute * MINUTE_MS), ...row })),
     deadLetters,
   };
 }

@@ -62,6 +62,8 @@ export interface GoldenScript {
   ledger: Map<number, LedgerRow>;
   /** `reason eventId`, sorted. */
   deadLetters: string[];
+  /** Of several as one: the name of the script that a time belongs to. */
+  scriptAt?: (timeMs: number) => string;
 }
 
 const FOLDER = join(__dirname, "..", "..", "..", "test", "golden", "scripts");

@@ -1,4 +1,5 @@
 /** The golden scripts as few scripts, for a runner where each costs a job: one of all that agree on the allowed lateness. */
+import { MINUTE_MS } from "../../domain/event";
 import { type GoldenScript, goldenScripts, type Step } from "./script";
 
 /** So leap years stay where they are. */
@@ -34,7 +35,16 @@ function together(scripts: readonly GoldenScript[], inOrder: (all: Step[][]) => 
     named: [],
     ledger: new Map([...disjoint(scripts.map(({ ledger }) => ledger))].sort(([a], [b]) => a - b)),
     deadLetters: scripts.flatMap(({ deadLetters }) => deadLetters).sort(),
+    scriptAt: byYear(scripts),
   };
+}
+
+function byYear(scripts: readonly GoldenScript[]): (timeMs: number) => string {
+  const yearOf = (timeMs: number) => new Date(timeMs).getUTCFullYear();
+  const names = new Map(
+    scripts.flatMap(({ name, ledger }) => [...ledger.keys()].map((minute) => [yearOf(minute * MINUTE_MS), name])),
+  );
+  return (timeMs) => names.get(yearOf(timeMs)) ?? "of no script";
 }
 
 const oneByOne = (all: Step[][]): Step[] => all.flat();
