@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import { z } from "zod";
 
 const MEBI = 1 << 20;
@@ -37,6 +38,13 @@ export const configSchema = z
           .strictObject({
             brokers: z.string().min(1).default("127.0.0.1:9092").describe("host:port, comma-separated"),
             ssl: z.boolean().default(false),
+            caFile: text().describe("PEM: who signed the brokers' certificates; empty: the system's authorities"),
+            sasl: z
+              .enum(["", "plain", "scram-sha-256", "scram-sha-512"])
+              .default("")
+              .describe("how a client says who it is; empty: it does not"),
+            username: text(),
+            passwordFile: text().describe("absolute; holds the password and nothing else, no line break either"),
             streamGroup: z.string().min(1).default("viewmill-stream"),
             archiveGroup: z.string().min(1).default("viewmill-archive"),
           })
@@ -177,6 +185,18 @@ export const configSchema = z
       .prefault({}),
   })
   .superRefine((config, context) => {
+    const { ssl, caFile, sasl, username, passwordFile } = config.log.kafka;
+    const wrong = (setting: string, message: string) =>
+      context.addIssue({ code: "custom", path: ["log", "kafka", setting], message });
+    if (caFile !== "" && !ssl) wrong("caFile", "is of no use without log.kafka.ssl");
+    if (sasl !== "" && username === "") wrong("username", "is wanted with log.kafka.sasl");
+    if (sasl !== "" && !(isAbsolute(passwordFile) && /^[^:{}"\\]*$/.test(passwordFile)))
+      wrong(
+        "passwordFile",
+        'is wanted with log.kafka.sasl: an absolute path, which TaskManagers read too, without : { } " and \\',
+      );
+    if (sasl === "" && username + passwordFile !== "")
+      wrong("sasl", "is wanted where there is a username or a password");
     const retentionMinutes = config.retention.rawDays * DAY_MINUTES;
     if (config.lateness.finalAfterMinutes * 2 > retentionMinutes) {
       context.addIssue({

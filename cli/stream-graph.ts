@@ -5,6 +5,7 @@ import { type StreamSource, streamPipeline } from "../pipelines/stream/stream-pi
 import { ConfigError } from "./config";
 import type { Config } from "./config-schema";
 import { allowedLatenessMs, rawRetentionMs } from "./deployment/deployment";
+import { kafkaConsumerProperties } from "./deployment/kafka-consumer-properties";
 import { WRITTEN_CELLS } from "./worker-resources";
 
 /** An event may be dated this far ahead of its receipt, and clocks differ: what belongs to a minute was appended after this before it. */
@@ -23,8 +24,9 @@ export const subscriptionPath = (project: string, name: string): string =>
 export function streamSource(config: Config): StreamSource {
   const { log } = config;
   if (log.kind === "kafka") {
-    const { brokers, ssl } = log.kafka;
-    return { kind: "kafka", brokers, ssl, topic: log.topic, group: streamGroup(config) };
+    const { brokers } = log.kafka;
+    const properties = kafkaConsumerProperties(config);
+    return { kind: "kafka", brokers, properties, topic: log.topic, group: streamGroup(config) };
   }
   if (log.kind === "pubsub") return { kind: "pubsub", ...pubsubSource(config) };
   throw new RangeError("a streaming job on a cluster reads Kafka or Pub/Sub: set log.kind");

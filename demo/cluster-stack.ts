@@ -38,6 +38,8 @@ export interface StackOptions {
   processes?: boolean;
   /** Whether the speed of the log matters; default false: it starts sooner. */
   fast?: boolean;
+  /** Whether Kafka takes only clients that come over TLS and say who they are; default false. */
+  secure?: boolean;
   onStarted?: (name: string, tookMs: number) => void;
 }
 
@@ -134,7 +136,7 @@ async function startServers(options: StackOptions, servers: StackServers): Promi
     start("bigtable", () => startBigtableEmulator()),
     start("gcs", () => startGcsEmulator({ backend: "filesystem" })),
     options.log === "kafka"
-      ? start("kafka", () => startKafka({ fast: options.fast ?? false }))
+      ? start("kafka", () => startKafka({ fast: options.fast ?? false, secure: options.secure ?? false }))
       : start("pubsub", () => startPubsubEmulator()),
   ];
   // All settled before a failure is told: whatever came up is known, and can be stopped.
@@ -153,7 +155,7 @@ function stackConfig(options: StackOptions, servers: StackServers, folder: strin
     ...config,
     log: {
       kind: options.log,
-      kafka: { brokers: servers.kafka?.bootstrap ?? "127.0.0.1:1" },
+      kafka: kafkaConfig(servers.kafka),
       pubsub: { endpoint: servers.pubsub?.host ?? "", restEndpoint: servers.pubsub?.restUrl ?? "" },
       ...config.log,
     },
@@ -172,6 +174,14 @@ function stackConfig(options: StackOptions, servers: StackServers, folder: strin
       ...config.flink,
     },
   });
+}
+
+function kafkaConfig(kafka: KafkaServer | undefined): Partial<Config["log"]["kafka"]> {
+  const brokers = kafka?.bootstrap ?? "127.0.0.1:1";
+  if (kafka?.access === undefined) return { brokers };
+  const { caFile, passwordFiles } = kafka.access;
+  const user = { username: "viewmill", passwordFile: passwordFiles.viewmill };
+  return { brokers, ssl: true, caFile, sasl: "scram-sha-512", ...user };
 }
 
 async function createAll(config: Config): Promise<void> {

@@ -1,10 +1,11 @@
 /** Apache Kafka: one node, KRaft, broker and controller in one process. */
 import { cpSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { installed, type Recipe, runTool } from "./cache";
 import { freePort } from "./free-port";
 import { FAST_JVM, SMALL_JVM } from "./java";
 import { javaServer } from "./java-server";
+import { type KafkaAccess, secureListener } from "./kafka-access";
 import { kafkaAnswers } from "./kafka-answers";
 import { jarsRecipe } from "./maven";
 import { inNewFolder, type Killable, type Server, serverOf } from "./server-process";
@@ -25,9 +26,12 @@ export interface KafkaOptions {
   partitions?: number;
   /** Whether its speed matters; default false: it starts sooner. */
   fast?: boolean;
+  /** Whether it takes only clients that come over TLS and say who they are; default false. */
+  secure?: boolean;
 }
 
-export type KafkaServer = { bootstrap: string } & Server & Killable;
+/** `access`: of a secure one, what a client needs. */
+export type KafkaServer = { bootstrap: string; access: KafkaAccess | undefined } & Server & Killable;
 
 function properties(folder: string, ports: { broker: number; controller: number }, options: KafkaOptions): string {
   return `process.roles=broker,controller
@@ -72,31 +76,28 @@ export const kafkaRecipe: Recipe = jarsRecipe(
     build: async (folder) => {
       const config = join(folder, "format.properties");
       writeFileSync(config, properties(join(folder, FORMATTED), { broker: 1, controller: 2 }, {}));
-      const args = [
-        "-cp",
-        join(folder, "lib", "*"),
-        "kafka.tools.StorageTool",
-        "format",
-        "-t",
-        CLUSTER_ID,
-        "-c",
-        config,
-      ];
-      await runTool("java", args, { cwd: folder });
+      await format(folder, config, []);
     },
   },
 );
+
+async function format(install: string, config: string, more: readonly string[]): Promise<void> {
+  const tool = ["-cp", join(install, "lib", "*"), "kafka.tools.StorageTool", "format"];
+  await runTool("java", [...tool, "-t", CLUSTER_ID, "-c", config, ...more], { cwd: dirname(config) });
+}
 
 /** Up to 64 MiB a message, no retention. Data live until `stop`; `kill` and `restart` keep them. */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
   const install = await installed(kafkaRecipe);
   return inNewFolder("kafka", async (folder, started) => {
     const ports = { broker: await freePort(), controller: await freePort() };
-    cpSync(join(install, FORMATTED, "data"), join(folder, "data"), { recursive: true });
     const config = join(folder, "server.properties");
     writeFileSync(config, properties(folder, ports, options));
     const heapMb = options.heapMb ?? 512;
-    const bootstrap = `127.0.0.1:${ports.broker}`;
+    const brokers = `127.0.0.1:${ports.broker}`;
+    const clients = options.secure === true ? await secureListener(folder, config) : undefined;
+    if (clients !== undefined) await format(install, config, clients.formatArgs);
+    else cpSync(join(install, FORMATTED, "data"), join(folder, "data"), { recursive: true });
     const server = javaServer({
       name: "kafka",
       folder,
@@ -107,10 +108,10 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
       jvmArgs: [`-Xms${heapMb}m`, ...(options.fast === true ? FAST_JVM : SMALL_JVM)],
       logLevel: "warn",
       archive: { name: "kafka", wanted: "kafka/server/KafkaApis" },
-      answers: () => kafkaAnswers(bootstrap),
+      answers: () => kafkaAnswers(brokers),
     });
     started.push(server);
     await server.start();
-    return serverOf("kafka", { bootstrap }, server, folder);
+    return serverOf("kafka", { bootstrap: clients?.bootstrap ?? brokers, access: clients?.access }, server, folder);
   });
 }

@@ -1,11 +1,39 @@
+import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { KafkaConnection } from "../../io/kafka/config";
+import { ConfigError } from "../config";
 import type { Config } from "../config-schema";
 
+/** How this process reaches the brokers. Throws ConfigError for files that cannot be read, or a password that Java could not use. */
 export function kafkaConnection({ log }: Config, logger?: Logger): KafkaConnection {
+  const { brokers, ssl, caFile, sasl, username } = log.kafka;
   return {
-    brokers: log.kafka.brokers.split(",").map((broker) => broker.trim()),
-    ...(log.kafka.ssl ? { ssl: true } : {}),
+    brokers: brokers.split(",").map((broker) => broker.trim()),
+    ...(ssl ? { ssl: caFile === "" ? true : { ca: authorities(caFile) } } : {}),
+    ...(sasl === "" ? {} : { sasl: { mechanism: sasl, username, password: password(log.kafka.passwordFile) } }),
     ...(logger === undefined ? {} : { logger }),
   };
+}
+
+/** PEM, as it stands in the file. */
+export const authorities = (caFile: string): string => textOf(caFile, "log.kafka.caFile");
+
+/** Java's client takes the file as it is, into the quoted text of a setting: what it would misread is refused here. */
+function password(file: string): string {
+  const text = textOf(file, "log.kafka.passwordFile");
+  const wrong = /["\\\r\n]/.exec(text);
+  if (wrong !== null)
+    throw new ConfigError(
+      `log.kafka.passwordFile: ${file} holds ${JSON.stringify(wrong[0])}, which Java's client would not take for a part of the password`,
+    );
+  if (text === "") throw new ConfigError(`log.kafka.passwordFile: ${file} is empty`);
+  return text;
+}
+
+function textOf(file: string, setting: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ConfigError(`${setting}: ${(error as Error).message}`);
+  }
 }

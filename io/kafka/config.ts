@@ -1,4 +1,4 @@
-import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
+import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
 import type { Logger } from "pino";
 import "./kafkajs-fixes";
 import "./compression";
@@ -9,7 +9,7 @@ export interface KafkaConnection {
   brokers: readonly string[];
   clientId?: string;
   ssl?: NonNullable<KafkaConfig["ssl"]>;
-  sasl?: NonNullable<KafkaConfig["sasl"]>;
+  sasl?: { mechanism: "plain" | "scram-sha-256" | "scram-sha-512"; username: string; password: string };
   /** How long a broker may take for one request. Default 5,000. */
   requestTimeoutMs?: number;
   /** For brokers that are reached by another way than their advertised addresses. */
@@ -34,7 +34,7 @@ export function kafkaOf(connection: KafkaConnection): Kafka {
     brokers: [...brokers],
     clientId,
     ...(ssl === undefined ? {} : { ssl }),
-    ...(sasl === undefined ? {} : { sasl }),
+    ...(sasl === undefined ? {} : { sasl: sasl as SASLOptions }),
     ...(socketFactory === undefined ? {} : { socketFactory }),
     requestTimeout: requestTimeoutMs,
     connectionTimeout: 3_000,

@@ -7,7 +7,15 @@ import { type CountingOptions, countingGraph } from "../counting-graph";
 
 /** Where the stream reads from. Topic and subscription must exist when the job is submitted. */
 export type StreamSource =
-  | { kind: "kafka"; brokers: string; ssl: boolean; topic: string; group: string; startReadTimeMs?: number }
+  | {
+      kind: "kafka";
+      brokers: string;
+      /** Of Java's consumer: how it reaches the brokers. */
+      properties: Readonly<Record<string, string>>;
+      topic: string;
+      group: string;
+      startReadTimeMs?: number;
+    }
   | { kind: "pubsub"; subscription: string; idAttribute: string }
   /** Read by Dataflow itself: the same payloads, without an expansion service, and on no other runner. */
   | { kind: "dataflow-pubsub"; subscription: string; idAttribute: string };
@@ -50,13 +58,13 @@ async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCol
     const read = { expansionService, source: { subscription }, idLabel: idAttribute, withAttributes: false };
     return messagesOfPubSub(await readFromPubSub(root, "ReadPubSub", read));
   }
-  const { brokers, ssl, topic, group, startReadTimeMs } = source;
+  const { brokers, properties, topic, group, startReadTimeMs } = source;
   const records = await readFromKafka(root, "ReadKafka", {
     expansionService,
     bootstrapServers: brokers,
     topics: [topic],
     groupId: group,
-    consumerConfig: ssl ? { ...CONSUMER, "security.protocol": "SSL" } : CONSUMER,
+    consumerConfig: { ...CONSUMER, ...properties },
     commitOffsetInFinalize: false,
     timestampPolicy: "LogAppendTime",
     ...(startReadTimeMs === undefined ? {} : { startReadTimeMs }),

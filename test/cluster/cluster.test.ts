@@ -5,9 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { CompressionTypes, Kafka, logLevel } from "kafkajs";
-import type { Config } from "../../cli/config-schema";
 import { openDeployment } from "../../cli/deployment/deployment";
-import { streamJobProto } from "../../cli/flink/stream-job";
 import { readBooks, untilBalanced } from "../../demo/books";
 import { ClusterStack } from "../../demo/cluster-stack";
 import { killStack, runKills } from "../../demo/kill";
@@ -110,18 +108,6 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
     },
     STEP_DEADLINE_MS * 2,
   );
-
-  it("has a source that speaks TLS where its Kafka does", async () => {
-    const { log } = stack.config;
-    const secure = { ...stack.config, log: { ...log, kafka: { ...log.kafka, ssl: true } } };
-    const sources = async (config: Config) =>
-      Object.values((await streamJobProto(config)).components!.transforms).filter(
-        ({ uniqueName, spec }) =>
-          uniqueName.endsWith("(KafkaUnboundedSource)") && Buffer.from(spec!.payload).includes("security.protocol"),
-      );
-    expect(await sources(secure)).toHaveLength(1);
-    expect(await sources(stack.config)).toHaveLength(0);
-  });
 
   it(
     "is followed by a job that takes over at a minute; what the first left open is completed from the archive",

@@ -20,7 +20,8 @@ describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", 
   let pubsub: PubsubEmulator;
   beforeAll(async () => {
     [stack, pubsub] = await Promise.all([
-      ClusterStack.start({ log: "kafka", processes: false, flink: FLINK }),
+      // Kafka as it is in production, so that service, archiver, job server and TaskManagers all have to say who they are.
+      ClusterStack.start({ log: "kafka", secure: true, processes: false, flink: FLINK }),
       startPubsubEmulator(),
     ]);
   }, COLD_START_MS);

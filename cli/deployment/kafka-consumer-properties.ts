@@ -1,0 +1,31 @@
+import { basename, dirname } from "node:path";
+import type { Config } from "../config-schema";
+import { authorities } from "./kafka-connection";
+
+const PACKAGE = "org.apache.kafka.common";
+const LOGIN = { plain: "plain.PlainLoginModule", scram: "scram.ScramLoginModule" };
+
+/**
+ * How Java's consumer, in the job server and in TaskManagers, reaches the brokers: as `kafkaConnection` does. Authorities go along with the job; of the
+ * password only the name of its file does, which these processes read for themselves, at the same path.
+ */
+export function kafkaConsumerProperties({ log }: Config): Record<string, string> {
+  const { ssl, caFile, sasl, username, passwordFile } = log.kafka;
+  const properties: Record<string, string> = {};
+  if (ssl || sasl !== "") properties["security.protocol"] = `${sasl === "" ? "" : "SASL_"}${ssl ? "SSL" : "PLAINTEXT"}`;
+  if (caFile !== "") {
+    properties["ssl.truststore.type"] = "PEM";
+    properties["ssl.truststore.certificates"] = authorities(caFile);
+  }
+  if (sasl === "") return properties;
+  const login = `${PACKAGE}.security.${sasl === "plain" ? LOGIN.plain : LOGIN.scram}`;
+  return {
+    ...properties,
+    "config.providers": "directory",
+    "config.providers.directory.class": `${PACKAGE}.config.provider.DirectoryConfigProvider`,
+    "sasl.mechanism": sasl.toUpperCase(),
+    "sasl.jaas.config": `${login} required username=${quoted(username)} password="\${directory:${dirname(passwordFile)}:${basename(passwordFile)}}";`,
+  };
+}
+
+const quoted = (text: string): string => `"${text.replace(/["\\]/g, "\\$&")}"`;
