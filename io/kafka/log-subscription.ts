@@ -85,7 +85,7 @@ export class KafkaLogSubscription implements LogSubscription {
       await subscription.#start();
     } catch (error) {
       await subscription.close();
-      throw new StoreUnavailableError(`Kafka: ${messageOf(error)}`, { cause: error });
+      throw new StoreUnavailableError(`Kafka, topic ${options.topic}: ${messageOf(error)}`, { cause: error });
     }
     return subscription;
   }

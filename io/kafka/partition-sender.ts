@@ -117,7 +117,7 @@ export class PartitionSender {
     } catch (error) {
       this.#session = undefined;
       this.#closing.push(producer.disconnect().catch(() => undefined));
-      throw new StoreUnavailableError(`Kafka: ${messageOf(error)}`, { cause: error });
+      throw new StoreUnavailableError(`Kafka, topic ${this.topic}: ${messageOf(error)}`, { cause: error });
     }
   }
 

@@ -73,9 +73,17 @@ describeWithServers("Kafka topics", ["kafka"], () => {
     await log.close();
   }, 30_000);
 
-  it("a log does not open on a topic that does not exist", async () => {
+  it("neither side of a log opens on a topic that does not exist, and both name it", async () => {
     const options = { brokers: [kafka.bootstrap], topic: "nowhere" };
-    await expect(KafkaEventLog.open(options)).rejects.toThrow(StoreUnavailableError);
+    const sides = [
+      () => KafkaEventLog.open(options),
+      () => KafkaLogSubscription.open({ ...options, groupId: "nobody" }),
+    ];
+    for (const open of sides) {
+      const opened = open();
+      await expect(opened).rejects.toThrow(StoreUnavailableError);
+      await expect(opened).rejects.toThrow("Kafka, topic nowhere: there is no such topic");
+    }
   }, 30_000);
 
   it("readers refuse a topic whose messages bear the times of their producers", async () => {
