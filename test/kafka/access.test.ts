@@ -18,7 +18,7 @@ import { createPlaces } from "../../cli/deployment/create-places";
 import { kafkaConnection } from "../../cli/deployment/kafka-connection";
 import { kafkaConsumerProperties } from "../../cli/deployment/kafka-consumer-properties";
 import { openSharedLog, openSubscription } from "../../cli/deployment/open-log";
-import { StoreUnavailableError } from "../../io/ports";
+import { type LogPortion, type LogSubscription, StoreUnavailableError } from "../../io/ports";
 import { type KafkaServer, startKafka } from "../../servers";
 import { batchOf } from "../contracts/embedded-log-contract";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
@@ -33,6 +33,16 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "viewmill-access-"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The next portion, which is done with. */
+async function taken(subscription: LogSubscription): Promise<LogPortion> {
+  for (;;) {
+    const portion = await subscription.take({ maxMessages: 10, maxBytes: 1 << 20, waitMs: 1_000 });
+    if (portion === undefined) continue;
+    await portion.done();
+    return portion;
+  }
+}
 
 function fileOf(content: string): string {
   const file = join(folder, randomUUID());
@@ -57,12 +67,8 @@ describeWithServers("Kafka over TLS, for clients that say who they are", ["kafka
     const subscription = await openSubscription(config, logger);
     try {
       await log.append(batchOf("through"));
-      for (;;) {
-        const portion = await subscription.take({ maxMessages: 10, maxBytes: 1 << 20, waitMs: 1_000 });
-        if (portion === undefined) continue;
-        await portion.done();
-        return portion.messages.map(({ payload }) => Buffer.from(payload).toString()).join();
-      }
+      const { messages } = await taken(subscription);
+      return messages.map(({ payload }) => Buffer.from(payload).toString()).join();
     } finally {
       await Promise.all([log.close(), subscription.close()]);
     }
@@ -106,11 +112,7 @@ describeWithServers("Kafka over TLS, for clients that say who they are", ["kafka
     const reader = { username: "reader", passwordFile: kafka.access!.passwordFiles.reader };
     const subscription = await openSubscription(configOf({ ...settings, ...reader }, topic), logger);
     try {
-      let portion: Awaited<ReturnType<typeof subscription.take>>;
-      while (portion === undefined)
-        portion = await subscription.take({ maxMessages: 10, maxBytes: 1 << 20, waitMs: 1_000 });
-      expect(portion.messages).toHaveLength(1);
-      await portion.done();
+      expect((await taken(subscription)).messages).toHaveLength(1);
     } finally {
       await subscription.close();
     }
