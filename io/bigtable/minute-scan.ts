@@ -1,5 +1,7 @@
 /** Scans of the minutes of all videos: an hour is a range of keys in each salt. */
+
 import type { MinuteCounts } from "../../domain/minute-counts";
+import { inParallel } from "../flow/in-parallel";
 import { decodeCell } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { allOf, minutesOfType } from "./row-filters";
@@ -13,7 +15,7 @@ import {
   SALTS,
   videoOfMinuteRow,
 } from "./row-keys";
-import { forEachOf, pages, type RowFilter, readRows } from "./rows";
+import { pages, type RowFilter, readRows } from "./rows";
 import { correctionOf } from "./versions";
 
 /** Some 100 bytes each. A single minute with more is held whole. */
@@ -125,7 +127,7 @@ export class MinuteScan {
   }
 
   async #eachSalt(work: (salt: number) => Promise<void>): Promise<void> {
-    await forEachOf(
+    await inParallel(
       Array.from({ length: SALTS }, (_, salt) => salt),
       SALTS_AT_ONCE,
       work,

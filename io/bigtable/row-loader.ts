@@ -3,11 +3,12 @@
  * that equals the sum of children read after it did equal it. (One read with interleaved filters would be atomic, but a row of
  * many hours costs it far too much: its time grows with the square of the row's width in the emulator.)
  */
+import { inParallel } from "../flow/in-parallel";
 import type { BigtableConnection } from "./connection";
 import { KnownMinutes, KnownSummary, marksOf } from "./known-rows";
 import { allOf, columnRange } from "./row-filters";
 import { DAY_FAMILY, HOUR_FAMILY, MONTH_FAMILY, TOTAL_FAMILY, WRITER_FAMILY } from "./row-keys";
-import { forEachOf, type Row, type RowFilter, readRows } from "./rows";
+import { type Row, type RowFilter, readRows } from "./rows";
 
 /** What is to be known of a summary row. */
 export interface SummaryNeeds {
@@ -78,7 +79,7 @@ export class RowLoader {
         else keys.push(key);
       }
     }
-    await forEachOf([...keysByParent], GROUPS_AT_ONCE, async ([parent, keys]) => {
+    await inParallel(keysByParent, GROUPS_AT_ONCE, async ([parent, keys]) => {
       const rows = await this.#rows(this.connection.tables.summaries, keys, columnRange(family, parent, `${parent}:`));
       for (const [key, { cells }] of rows) known.get(key)!.take(cells);
     });

@@ -1,5 +1,7 @@
 /** Reading and writing rows in bulk: requests, answers, and what is left to do after a failure. */
+
 import { status } from "@grpc/grpc-js";
+import { inParallel } from "../flow/in-parallel";
 import type { BigtableConnection } from "./connection";
 import { type Failure, failureKind, withRetries } from "./retry";
 import { timestampMicros, versionOf } from "./versions";
@@ -154,19 +156,6 @@ export async function* pages(
   }
 }
 
-/** At most `atOnce` under way; the first failure ends it. */
-export async function forEachOf<T>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const lane = async () => {
-    while (next < items.length) await work(items[next++]!);
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
-}
-
 export type Mutation = Record<string, unknown>;
 
 export interface RowMutation {
@@ -209,7 +198,7 @@ export async function mutateRows(
     requests.at(-1)!.push(row);
     mutations += row.mutations.length;
   }
-  await Promise.all(requests.map((request) => mutateRequest(connection, tableName, request)));
+  await inParallel(requests, requests.length, (request) => mutateRequest(connection, tableName, request));
 }
 
 interface MutateAnswer {

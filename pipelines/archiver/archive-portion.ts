@@ -1,6 +1,7 @@
 import { minuteOf } from "../../domain/event";
 import type { EventColumns } from "../../domain/event-columns";
 import { ArchiveObjectWriter } from "../../io/avro/archive-object";
+import { inParallel } from "../../io/flow/in-parallel";
 import type { Archive, ArchivedObject, Ledger, LogMessage, LogPortion } from "../../io/ports";
 import { checkedBatch } from "../../transforms/checked-batch";
 import type { ArchivedPortion } from "./archiver";
@@ -106,15 +107,9 @@ async function writeAll(
   parts: ReadonlyMap<number, MinutePart>,
   exact: boolean,
 ): Promise<ArchivedObject[]> {
-  const written: ArchivedObject[] = [];
-  const queue = parts.entries();
-  const work = async () => {
-    for (const [minute, { object, accepted, messages }] of queue) {
-      const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
-      const listed = { name, minute, events: object.events, sizeBytes, accepted };
-      written.push(exact ? listed : { ...listed, messages });
-    }
-  };
-  await Promise.all(Array.from({ length: WRITES_IN_FLIGHT }, work));
-  return written;
+  return inParallel(parts, WRITES_IN_FLIGHT, async ([minute, { object, accepted, messages }]) => {
+    const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
+    const listed = { name, minute, events: object.events, sizeBytes, accepted };
+    return exact ? listed : { ...listed, messages };
+  });
 }

@@ -5,6 +5,7 @@ import { minuteOf, parseEvent, type VideoEvent } from "../../domain/event";
 import { EventColumnsBuilder } from "../../domain/event-columns";
 import type { RejectionReason } from "../../domain/rejection";
 import { ArchiveObjectWriter } from "../../io/avro/archive-object";
+import { inParallel } from "../../io/flow/in-parallel";
 import type { Archive, ArchivedObject, DeadLetters, Ledger, NewDeadLetter } from "../../io/ports";
 
 export interface BackfilledFile {
@@ -140,19 +141,13 @@ async function writeObjects(
   byMinute: ReadonlyMap<number, EventColumnsBuilder>,
   receivedAtMs: number,
 ): Promise<ArchivedObject[]> {
-  const objects: ArchivedObject[] = [];
-  const queue = byMinute.entries();
-  const work = async () => {
-    for (const [minute, builder] of queue) {
-      const columns = builder.build();
-      const object = new ArchiveObjectWriter(fileName);
-      for (let row = 0; row < columns.count; row++) object.add(columns, row, receivedAtMs);
-      const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
-      objects.push({ name, minute, events: columns.count, sizeBytes });
-    }
-  };
-  await Promise.all(Array.from({ length: WRITES_IN_FLIGHT }, work));
-  return objects;
+  return inParallel(byMinute, WRITES_IN_FLIGHT, async ([minute, builder]) => {
+    const columns = builder.build();
+    const object = new ArchiveObjectWriter(fileName);
+    for (let row = 0; row < columns.count; row++) object.add(columns, row, receivedAtMs);
+    const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
+    return { name, minute, events: columns.count, sizeBytes };
+  });
 }
 
 /** The file's lines, blank ones left out, each whole. */

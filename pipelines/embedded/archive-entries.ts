@@ -2,6 +2,7 @@ import { minuteOf } from "../../domain/event";
 import type { EventColumns } from "../../domain/event-columns";
 import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { encodeBatch } from "../../io/avro/batch";
+import { inParallel } from "../../io/flow/in-parallel";
 import type { Archive, ArchivedObject, DeadLetters, LogEntry } from "../../io/ports";
 import { checkedBatch } from "../../transforms/checked-batch";
 
@@ -62,14 +63,8 @@ async function writeAll(
   fileName: string,
   objects: [number, ArchiveObjectWriter][],
 ): Promise<ArchivedObject[]> {
-  const written: ArchivedObject[] = [];
-  const queue = objects.values();
-  const work = async () => {
-    for (const [minute, object] of queue) {
-      const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
-      written.push({ name, minute, events: object.events, sizeBytes });
-    }
-  };
-  await Promise.all(Array.from({ length: WRITES_IN_FLIGHT }, work));
-  return written;
+  return inParallel(objects, WRITES_IN_FLIGHT, async ([minute, object]) => {
+    const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
+    return { name, minute, events: object.events, sizeBytes };
+  });
 }

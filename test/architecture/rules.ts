@@ -12,7 +12,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   engine: [],
   io: ["domain"],
   transforms: ["domain", "engine", "io/ports", "io/avro", "io/json", "io/claim-check"],
-  pipelines: ["domain", "engine", "io/ports", "io/avro", "transforms"],
+  pipelines: ["domain", "engine", "io/ports", "io/avro", "io/flow", "transforms"],
   "ingest-api": ["domain", "io/ports", "io/avro", "io/json"],
   "query-api": ["domain", "io/ports", "io/avro"],
   client: [],
