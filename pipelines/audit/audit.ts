@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { correctionsOf } from "../../domain/corrections";
 import { MINUTE_MS } from "../../domain/event";
-import type { MinuteCounts } from "../../domain/minute-counts";
 import type { CellDifference } from "../../domain/reconcile";
 import { provideResource, withdrawResource } from "../../engine";
 import type { Archive, AuditDifference, AuditReport, CounterStore, Ledger, LogProgress } from "../../io/ports";
@@ -118,7 +118,7 @@ class RunningAudit {
   private readonly days = new Set<number>();
   /** Videos whose derived levels are wrong by themselves, with the range to rebuild. */
   private readonly rebuilds = new Map<string, { fromMs: number; toMs: number }>();
-  private readonly corrections: MinuteCounts[] = [];
+  private readonly corrections: AuditedMinute[] = [];
   private uncompared = 0;
 
   constructor(
@@ -165,12 +165,14 @@ class RunningAudit {
       this.list("minute", result.minute * MINUTE_MS, difference);
       this.levels.correct("hour", hourMs, difference);
     }
-    if (this.repair && result.differences.length > 0) this.corrections.push(correction(result));
+    if (this.repair && result.differences.length > 0) this.corrections.push(result);
   }
 
   /** Repairs hour by hour, so that memory stays bounded; the levels above are then checked against what is right below. */
   private async applyRepairs(): Promise<void> {
-    if (this.corrections.length > 0) await this.deps.counters.correct(this.corrections);
+    for (const { minute, differences } of this.corrections) {
+      for (const counts of correctionsOf(minute, differences)) await this.deps.counters.correct([counts]);
+    }
     this.corrections.length = 0;
     if (!this.repair) return;
     for (const [videoId, { fromMs, toMs }] of this.rebuilds) await this.deps.counters.rebuild(videoId, fromMs, toMs);
@@ -233,19 +235,4 @@ class RunningAudit {
     if (this.report.cellsDiffering === 0) return "equal";
     return this.repair ? "repaired" : "differences";
   }
-}
-
-function correction({ minute, differences }: AuditedMinute): MinuteCounts {
-  const n = differences.length;
-  return {
-    minute,
-    videos: differences.map(({ videoId }) => videoId),
-    types: differences.map(({ eventType }) => eventType),
-    videoIndex: Uint32Array.from({ length: n }, (_, i) => i),
-    typeIndex: Uint16Array.from({ length: n }, (_, i) => i),
-    counts: Float64Array.from(differences, ({ expectedCount }) => expectedCount),
-    sumHigh: Float64Array.from(differences, ({ expectedSum }) => Number(expectedSum >> 32n)),
-    sumLow: Float64Array.from(differences, ({ expectedSum }) => Number(expectedSum & 0xffff_ffffn)),
-    lastMsInMinute: Uint16Array.from(differences, ({ lastMsInMinute }) => lastMsInMinute),
-  };
 }
