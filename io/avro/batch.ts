@@ -37,13 +37,20 @@ const current = schemas.add("batch-v1", shippedSchema("batch-v1"));
 export const BATCH_PREFIX = Buffer.concat([Buffer.from([0xc3, 0x01]), current.fingerprint]);
 const MAX_TYPES = 65_536;
 
+/** Throws BatchFormatError where there are more types than `decodeBatch` reads, AvroError for numbers that no event has. */
 export function encodeBatch(columns: EventColumns, header: BatchHeader): Buffer {
+  if (columns.types.length > MAX_TYPES) {
+    throw new BatchFormatError(
+      "not-avro",
+      `${columns.types.length} event types in one batch; at most ${MAX_TYPES} fit`,
+    );
+  }
   const writer = new AvroWriter(256 + columns.count * 32 + columns.videos.length * 16);
   writer.raw(BATCH_PREFIX);
   writer.long(header.receivedAtMs);
   writer.string(header.producerId);
   writer.string(header.batchId);
-  writer.long(columns.count);
+  writer.size(columns.count);
   writer.bytesValue(columns.ids);
   writer.strings(columns.videos, columns.videos.length);
   writer.numbers(columns.videoIndex);

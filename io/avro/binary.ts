@@ -23,11 +23,20 @@ export class AvroError extends Error {
   override readonly name = "AvroError";
 }
 
+/** Avro's int. */
+const INT_LIMIT = 2 ** 31;
+/** Spans keep positions in 32 bits. */
+const MAX_MESSAGE_BYTES = 2 ** 32 - 1;
+
 export class AvroReader {
+  /** Throws AvroError for 4 GiB and more. */
   constructor(
     private readonly bytes: Buffer,
     public position = 0,
-  ) {}
+  ) {
+    if (bytes.length > MAX_MESSAGE_BYTES)
+      throw new AvroError(`${bytes.length} bytes; at most ${MAX_MESSAGE_BYTES} are read`);
+  }
 
   get remaining(): number {
     return this.bytes.length - this.position;
@@ -72,7 +81,7 @@ export class AvroReader {
   /** A count or an index: a long that must be a non-negative integer below 2^31. */
   size(): number {
     const value = this.long();
-    if (!(value >= 0 && value < 2 ** 31)) throw new AvroError("a negative or oversized length");
+    if (!(value >= 0 && value < INT_LIMIT)) throw new AvroError("a negative or oversized length");
     return value;
   }
 
@@ -183,11 +192,17 @@ export class AvroWriter {
     this.bytes = grown;
   }
 
-  /** A safe integer as zigzag varint. */
+  /** A count or an index, which `size` reads: from 0 to 2^31-1. Throws AvroError for any other. */
+  size(value: number): void {
+    if (!(value >= 0 && value < INT_LIMIT)) throw new AvroError(`${value} is no count or index that an int can hold`);
+    this.long(value);
+  }
+
+  /** A safe integer as zigzag varint. Throws AvroError for any other number. */
   long(value: number): void {
     this.reserve(10);
     const bytes = this.bytes;
-    if (value >= -0x4000_0000 && value < 0x4000_0000) {
+    if (value >= -0x4000_0000 && value < 0x4000_0000 && (value | 0) === value) {
       let zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
       while (zigzag > 127) {
         bytes[this.position++] = (zigzag & 127) | 128;
@@ -196,6 +211,7 @@ export class AvroWriter {
       bytes[this.position++] = zigzag;
       return;
     }
+    if (!Number.isSafeInteger(value)) throw new AvroError(`${value} is not an integer within 2^53-1`);
     const magnitude = value < 0 ? -value - 1 : value;
     let high = Math.floor(magnitude / TWO_27);
     let low = (magnitude % TWO_27) * 2 + (value < 0 ? 1 : 0);

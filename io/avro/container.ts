@@ -43,8 +43,8 @@ export class ContainerWriter {
   addBlock(rowCount: number, rows: Uint8Array): void {
     const packed = zstdCompressSync(rows, ZSTD);
     const head = new AvroWriter(20);
-    head.long(rowCount);
-    head.long(packed.length);
+    head.size(rowCount);
+    head.size(packed.length);
     this.blocks.push(head.finish(), packed, this.sync);
   }
 

@@ -14,6 +14,8 @@ const letterType = Type.forSchema(JSON.parse(schema.text));
 const BLOCK_BYTES = 1 << 20;
 /** A letter is a message at most, and those are bounded by their log. */
 const MAX_BLOCK_BYTES = 512 << 20;
+/** Half of a block's bound: the rest is for the letters before it in the block and for its other fields. */
+const MAX_PAYLOAD_BYTES = 256 << 20;
 
 interface LetterRow {
   receivedAt: number;
@@ -25,12 +27,17 @@ interface LetterRow {
   source: string;
 }
 
-/** The whole file; the same letters under the same name give the same bytes. */
+/** The whole file; the same letters under the same name give the same bytes. Throws AvroError for a letter too large to be read back. */
 export function encodeDeadLetters(fileName: string, letters: readonly NewDeadLetter[]): Buffer {
   const file = new ContainerWriter(fileName, schema);
   let rows: Buffer[] = [];
   let sizeBytes = 0;
   for (const [index, letter] of letters.entries()) {
+    if (letter.payload.length > MAX_PAYLOAD_BYTES) {
+      throw new AvroError(
+        `a dead letter of ${letter.payload.length} bytes; at most ${MAX_PAYLOAD_BYTES} are read back`,
+      );
+    }
     const row = letterType.toBuffer(rowOf(letter));
     rows.push(row);
     sizeBytes += row.length;

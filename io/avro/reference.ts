@@ -21,13 +21,14 @@ export function isReference(payload: Uint8Array): boolean {
   return true;
 }
 
+/** Throws AvroError for numbers that the schema cannot hold. */
 export function encodeReference({ name, sizeBytes, crc32, events }: Reference): Buffer {
   const writer = new AvroWriter(128);
   writer.raw(PREFIX);
   writer.string(name);
   writer.long(sizeBytes);
   writer.long(crc32);
-  writer.long(events);
+  writer.size(events);
   return writer.finish();
 }
 
@@ -37,5 +38,7 @@ export function decodeReference(payload: Uint8Array): Reference {
   const reader = new AvroReader(bytes, PREFIX.length);
   const reference = { name: reader.string(), sizeBytes: reader.long(), crc32: reader.long(), events: reader.size() };
   if (reader.remaining > 0) throw new AvroError("bytes are left over after the reference");
+  if (!(reference.sizeBytes >= 0 && reference.crc32 >= 0 && reference.crc32 < 2 ** 32))
+    throw new AvroError("the reference has a size or a checksum that no batch has");
   return reference;
 }
