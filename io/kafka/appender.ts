@@ -19,6 +19,8 @@ export interface KafkaAppenderOptions extends KafkaConnection {
   maxRequestBytes?: number;
   /** How long records wait for company while another request is under way. Default 3. */
   lingerMs?: number;
+  /** How old the list of the topic's partitions may become. Default five minutes. */
+  partitionsRefreshMs?: number;
 }
 
 export const DEFAULT_MAX_MESSAGE_BYTES = 9 << 20;
@@ -34,7 +36,8 @@ export class KafkaAppender {
 
   /** Rejects with `StoreUnavailableError` when no broker answers or the topic does not exist. */
   static async open(options: KafkaAppenderOptions): Promise<KafkaAppender> {
-    const sender = new PartitionSender(kafkaOf(options), options.topic, options.requestTimeoutMs ?? 5_000);
+    const { topic, requestTimeoutMs = 5_000, partitionsRefreshMs } = options;
+    const sender = new PartitionSender(kafkaOf(options), topic, requestTimeoutMs, partitionsRefreshMs);
     try {
       return new KafkaAppender(options, sender, await sender.partitionCount());
     } catch (error) {

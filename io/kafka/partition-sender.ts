@@ -5,6 +5,8 @@
  * been written after all, the next records with that number would be taken for its repetition: acknowledged and lost. So
  * - a partition has at most one group under way; kafkajs repeats that same group, with the same numbers, and nothing else;
  * - a producer of which a group failed in the end gets no other one: a new producer (new producer id) takes over.
+ * A producer is given up for that, or because the topic has other partitions by now, and for nothing else: that the list of partitions is read
+ * again from time to time replaces none. Every producer that was made is remembered until it is disconnected, so that `close` misses none.
  * kafkajs keeps one idempotent request a broker under way anyway, so `maxInFlightRequests` would gain nothing.
  */
 import { type Admin, type Kafka, type Message, Partitioners, type Producer } from "kafkajs";
@@ -13,6 +15,8 @@ import { kindOf, messageOf } from "./error-kind";
 
 interface Session {
   producer: Producer;
+  /** Resolves when the producer is connected and the partitions are known. */
+  ready: Promise<void>;
   partitions: number[];
   /** Partitions with a group under way. */
   busy: Set<number>;
@@ -24,23 +28,31 @@ const RETRIES = 3;
 const PARTITIONS_REFRESH_MS = 5 * 60_000;
 
 export class PartitionSender {
-  #session: Promise<Session> | undefined;
-  #connectedAtMs = 0;
+  /** The one in use, or on its way to be; never a retired one. */
+  #session: Session | undefined;
+  /** Producers that were made and are not disconnected yet, each with its disconnecting once that has begun. */
+  readonly #producers = new Map<Producer, Promise<void> | undefined>();
+  #partitionsReadAtMs = 0;
+  #refreshing: Promise<void> | undefined;
+  #closed = false;
   #next = Math.floor(Math.random() * 1_000_000);
-  #closing: Promise<void>[] = [];
   readonly #admin: Admin;
 
   constructor(
     private readonly kafka: Kafka,
     private readonly topic: string,
     private readonly requestTimeoutMs: number,
+    /** How old the list of the topic's partitions may become. */
+    private readonly partitionsRefreshMs: number = PARTITIONS_REFRESH_MS,
   ) {
     this.#admin = kafka.admin();
   }
 
   /** Resolves when every replica in sync has the records. Rejects with kafkajs's errors; the outcome may then be unknown. */
   async send(records: readonly Message[]): Promise<void> {
-    const session = await this.#connected();
+    let session = await this.#connected();
+    // Another group may have failed since: its producer gets no further one.
+    while (session.retired) session = await this.#connected();
     const partition = this.#freePartition(session);
     session.busy.add(partition);
     try {
@@ -74,11 +86,13 @@ export class PartitionSender {
     }
   }
 
+  /** Disconnects every producer; a group that is under way is finished or given up by its own attempts. */
   async close(): Promise<void> {
-    const session = await this.#session?.catch(() => undefined);
-    if (session !== undefined) this.#retire(session);
-    if (session !== undefined) this.#disconnectUnused(session);
-    await Promise.allSettled([...this.#closing, this.#admin.disconnect()]);
+    this.#closed = true;
+    await this.#session?.ready.catch(() => undefined);
+    await this.#refreshing;
+    for (const producer of this.#producers.keys()) this.#disconnect(producer);
+    await Promise.allSettled([...this.#producers.values(), this.#admin.disconnect()]);
   }
 
   /** Partitions that may be written at the same time: what is free is taken in turn, so that requests spread evenly. */
@@ -90,48 +104,82 @@ export class PartitionSender {
     throw new StoreUnavailableError(`every partition of ${this.topic} has a request under way`);
   }
 
-  #connected(): Promise<Session> {
-    if (this.#session !== undefined && performance.now() - this.#connectedAtMs > PARTITIONS_REFRESH_MS) {
-      void this.#session.then((session) => this.#retire(session)).catch(() => undefined);
-      this.#session = undefined;
-    }
-    this.#session ??= this.#connect();
-    return this.#session;
+  async #connected(): Promise<Session> {
+    if (this.#closed) throw new StoreUnavailableError(`the log on ${this.topic} is closed`);
+    this.#session ??= this.#begin();
+    const session = this.#session;
+    await session.ready;
+    this.#refreshWhenOld(session);
+    return session;
   }
 
-  async #connect(): Promise<Session> {
+  #begin(): Session {
     const producer = this.kafka.producer({
       idempotent: true,
       allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
       retry: { retries: RETRIES },
     });
+    this.#producers.set(producer, undefined);
+    const session: Session = { producer, ready: Promise.resolve(), partitions: [], busy: new Set(), retired: false };
+    session.ready = this.#connect(session);
+    return session;
+  }
+
+  async #connect(session: Session): Promise<void> {
     try {
       await this.#admin.connect();
-      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [this.topic] });
-      const partitions = topics[0]?.partitions.map(({ partitionId }) => partitionId) ?? [];
-      if (partitions.length === 0) throw new StoreUnavailableError(`topic ${this.topic} has no partitions`);
-      await producer.connect();
-      this.#connectedAtMs = performance.now();
-      return { producer, partitions, busy: new Set(), retired: false };
+      session.partitions = await this.#readPartitions();
+      if (session.partitions.length === 0) throw new StoreUnavailableError(`topic ${this.topic} has no partitions`);
+      await session.producer.connect();
     } catch (error) {
-      this.#session = undefined;
-      this.#closing.push(producer.disconnect().catch(() => undefined));
+      this.#retire(session);
+      this.#disconnectUnused(session);
       throw new StoreUnavailableError(`Kafka, topic ${this.topic}: ${messageOf(error)}`, { cause: error });
     }
   }
 
+  async #readPartitions(): Promise<number[]> {
+    const { topics } = await this.#admin.fetchTopicMetadata({ topics: [this.topic] });
+    this.#partitionsReadAtMs = performance.now();
+    return topics[0]?.partitions.map(({ partitionId }) => partitionId).sort((a, b) => a - b) ?? [];
+  }
+
+  /** Beside the sending, which goes on meanwhile. A list that cannot be read changes nothing: the next use asks again. */
+  #refreshWhenOld(session: Session): void {
+    if (this.#refreshing !== undefined || session.retired || this.#closed) return;
+    if (performance.now() - this.#partitionsReadAtMs < this.partitionsRefreshMs) return;
+    this.#refreshing = this.#readPartitions()
+      .then((partitions) => {
+        if (partitions.length === 0 || partitions.join() === session.partitions.join()) return;
+        this.#retire(session);
+        this.#disconnectUnused(session);
+      })
+      .catch(() => {
+        this.#partitionsReadAtMs = performance.now();
+      })
+      .finally(() => {
+        this.#refreshing = undefined;
+      });
+  }
+
+  /** At once, so that nobody gets a retired session; one that has a successor already takes nothing from it. */
   #retire(session: Session): void {
-    if (session.retired) return;
     session.retired = true;
-    this.#session = undefined;
+    if (this.#session === session) this.#session = undefined;
   }
 
   /** Others of its groups may still be under way; the last one disconnects it. */
-  #disconnectUnused(session: Session): void {
-    if (!session.retired || session.busy.size > 0) return;
-    const closing = session.producer.disconnect().catch(() => undefined);
-    this.#closing.push(closing);
-    void closing.then(() => this.#closing.splice(this.#closing.indexOf(closing), 1));
+  #disconnectUnused({ retired, busy, producer }: Session): void {
+    if (retired && busy.size === 0) this.#disconnect(producer);
+  }
+
+  #disconnect(producer: Producer): void {
+    if (!this.#producers.has(producer) || this.#producers.get(producer) !== undefined) return;
+    const gone = producer
+      .disconnect()
+      .catch(() => undefined)
+      .then(() => void this.#producers.delete(producer));
+    this.#producers.set(producer, gone);
   }
 }
