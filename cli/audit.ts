@@ -2,12 +2,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { AuditReport } from "../io/ports";
+import { requireDataFolder } from "../io/sqlite/data-folder";
 import { runAudit } from "../pipelines/audit/audit";
 import type { AuditRunner } from "../pipelines/audit/audit-graph";
 import { ConfigError, resolveConfig } from "./config";
 import type { Config } from "./config-schema";
 import { type DataflowFlags, dataflowFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
-import { allowedLatenessMs, type Deployment, openDeployment } from "./deployment/deployment";
+import { allowedLatenessMs, type Deployment, openDeployment, usesDataFolder } from "./deployment/deployment";
 import { dueHours } from "./due-hours";
 import { rfc3339Time } from "./rfc3339-time";
 
@@ -54,6 +55,8 @@ export function register(program: Command): void {
     )
     .action(async (flags: AuditFlags, command: Command) => {
       const config = withDataflowFlags(resolveConfig(command), flags);
+      refuseEmptyRange(flags);
+      if (usesDataFolder(config)) requireDataFolder(config.data);
       const deployment = await openDeployment(config);
       try {
         const codes: number[] = [];
@@ -63,6 +66,11 @@ export function register(program: Command): void {
         await deployment.close();
       }
     });
+}
+
+/** A range that holds nothing was not looked at, and is therefore not equal. */
+function refuseEmptyRange({ from, to }: AuditFlags): void {
+  if (from !== undefined && to !== undefined && from >= to) throw new ConfigError("--from must be before --to");
 }
 
 interface AskedRange {

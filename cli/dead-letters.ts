@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { Delivery, type DeliveryOutcome } from "../client/delivery";
 import { REJECTION_REASONS, type RejectionReason } from "../domain/rejection";
 import type { DeadLetter, DeadLetters } from "../io/ports";
-import { prepareDataFolder } from "../io/sqlite/data-folder";
+import { requireDataFolder } from "../io/sqlite/data-folder";
 import { resolveConfig } from "./config";
 import { openDeadLetters } from "./deployment/open-dead-letters";
 import { type FieldChange, replayPayload } from "./replay-payload";
@@ -72,7 +72,7 @@ const selecting = (command: Command, limit: number) =>
 
 async function withLetters(command: Command, work: (store: DeadLetters) => Promise<void>): Promise<void> {
   const config = resolveConfig(command);
-  if (config.deadLetters.kind === "sqlite") prepareDataFolder(config.data);
+  if (config.deadLetters.kind === "sqlite") requireDataFolder(config.data);
   const store = await openDeadLetters(config);
   try {
     await work(store);

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { requireDataFolder } from "../io/sqlite/data-folder";
 import { resolveConfig } from "./config";
 
 /** Where a running service writes its address, for commands that are given its data folder. */
@@ -22,9 +23,10 @@ export function withServiceOptions(command: Command): Command {
     .option("--config <file>", "configuration file of the deployment, to find its service by");
 }
 
-/** --url where given; else the address the service of the data folder wrote; else the configured one. */
+/** --url where given; else the address the service of the data folder wrote; else the configured one. Throws DataFolderError for a --data that does not exist. */
 export function serviceUrl(command: Command): string {
-  const { url } = command.optsWithGlobals<{ url?: string }>();
+  const { url, data: folder } = command.optsWithGlobals<{ url?: string; data?: string }>();
+  if (folder !== undefined) requireDataFolder(folder);
   if (url !== undefined) return url;
   const { data, http } = resolveConfig(command);
   try {

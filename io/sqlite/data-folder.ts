@@ -3,7 +3,7 @@
  * exclusive transaction on a small SQLite file: the kernel ends it with the process, kill -9 included, so a stale
  * lock cannot exist. (Never open such a file other than through SQLite: closing it would end the process's locks.)
  */
-import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -13,8 +13,8 @@ export class DataFolderError extends Error {
 
   constructor(
     message: string,
-    /** `locked`: another process uses it; `unusable`: it cannot be created or written. */
-    readonly reason: "locked" | "unusable",
+    /** `locked`: another process uses it; `unusable`: it cannot be created or written; `missing`: it was to be read, and does not exist. */
+    readonly reason: "locked" | "unusable" | "missing",
     cause?: unknown,
   ) {
     super(message, { cause });
@@ -41,6 +41,12 @@ export function prepareDataFolder(folder: string): void {
   } catch (error) {
     throw unusable(folder, error);
   }
+}
+
+/** For commands that only read: a folder that does not exist is a mistyped name, not an empty deployment. Throws `DataFolderError`. */
+export function requireDataFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  throw new DataFolderError(`The data folder ${folder} does not exist: name an existing one with --data.`, "missing");
 }
 
 /**

@@ -1,0 +1,50 @@
+/** Commands that only read: a folder that does not exist and a range that is reversed are refused, and nothing is made. */
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const MAIN = join(__dirname, "..", "..", "cli", "main.js");
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "viewmill-reading-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function viewmill(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const env = { PATH: process.env.PATH ?? "" };
+    const child = execFile(process.execPath, [MAIN, ...args], { env, cwd: folder }, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+it.each([
+  ["audit"],
+  ["audit", "--repair"],
+  ["audit", "--hourly"],
+  ["dead-letters", "list"],
+  ["dead-letters", "show", "1"],
+  ["dead-letters", "replay"],
+  ["top"],
+  ["counts", "v"],
+  ["ledger"],
+])("%s %s of a data folder that does not exist is one line and status 1, and makes nothing", async (...command) => {
+  const missing = join(folder, "no", "such");
+  const { code, stdout, stderr } = await viewmill(...command, "--data", missing);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toBe(`viewmill: The data folder ${missing} does not exist: name an existing one with --data.\n`);
+  expect(existsSync(missing)).toBe(false);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it.each([
+  ["2026-11-21T11:00:00Z", "2026-11-21T10:00:00Z"],
+  ["2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z"],
+])("an audit from %s to %s is refused: nothing of it was looked at", async (from, to) => {
+  const { code, stdout, stderr } = await viewmill("audit", "--data", folder, "--from", from, "--to", to);
+  expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: "", stderr: "viewmill: --from must be before --to\n" });
+  expect(readdirSync(folder)).toEqual([]);
+});
