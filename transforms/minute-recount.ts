@@ -1,5 +1,5 @@
-import { zstdDecompressSync } from "node:zlib";
-import { streams, Type, types } from "avsc";
+import { Type, types } from "avsc";
+import { inflate } from "../io/compression/inflate";
 
 /**
  * The audit's own way to count a minute, on purpose unlike the stream's: a library decodes the archive's plain rows, strings are keys of
@@ -57,7 +57,7 @@ export class MinuteRecount {
    */
   async addObject(content: Uint8Array, allowedLatenessMs = -1): Promise<number> {
     const before = this.events;
-    await eachRow(content, (row) => this.add(row, allowedLatenessMs));
+    eachRow(content, (row) => this.add(row, allowedLatenessMs));
     return this.events - before;
   }
 
@@ -147,42 +147,63 @@ const headerType = Type.forSchema({
   ],
 });
 
-/** avsc's decoder takes a cut object for a short one; a whole one ends in the sync marker of its header. */
-function checkWhole(content: Buffer): void {
-  const header = headerType.decode(content, 0) as { value?: { magic: Buffer; sync: Buffer }; offset: number };
-  if (header.value === undefined || header.offset < 0 || header.value.magic.toString("latin1") !== "Obj\u0001") {
-    throw new Error("not an Avro object container file");
-  }
-  if (!content.subarray(-16).equals(header.value.sync)) throw new Error("the object is cut");
+/** A block of the container: its rows are compressed as the header says. */
+const blockType = Type.forSchema({
+  type: "record",
+  name: "Block",
+  fields: [
+    { name: "count", type: "long" },
+    { name: "rows", type: "bytes" },
+    { name: "sync", type: { type: "fixed", name: "BlockSync", size: 16 } },
+  ],
+});
+
+/** A block that claims to be larger decompressed is refused (ours are about 1 MiB). */
+const MAX_BLOCK_BYTES = 64 << 20;
+
+interface Header {
+  magic: Buffer;
+  meta: Record<string, Buffer>;
+  sync: Buffer;
 }
 
-function eachRow(object: Uint8Array, onRow: (row: Row) => void): Promise<void> {
+interface Block {
+  count: number;
+  rows: Buffer;
+  sync: Buffer;
+}
+
+/** The value at `at` and where the next begins. avsc says of a value that is cut only that it has none. */
+function decoded<T>(type: Type, bytes: Buffer, at: number, what: string): { value: T; end: number } {
+  const { value, offset } = type.decode(bytes, at) as { value?: T; offset: number };
+  if (value === undefined || offset < 0) throw new Error(`the object is cut: ${what} is not whole`);
+  return { value, end: offset };
+}
+
+/** avsc's own decoder of containers takes a cut object for a short one, and leaves what follows the rows of a block. */
+function eachRow(object: Uint8Array, onRow: (row: Row) => void): void {
   const content = Buffer.from(object.buffer, object.byteOffset, object.byteLength);
-  checkWhole(content);
-  return new Promise((resolve, reject) => {
-    const decoder = new streams.BlockDecoder({
-      codecs: {
-        null: (data: Buffer, done: (error: Error | null, out?: Buffer) => void) => done(null, data),
-        zstandard: (data: Buffer, done: (error: Error | null, out?: Buffer) => void) => {
-          try {
-            done(null, zstdDecompressSync(data));
-          } catch (error) {
-            done(error as Error);
-          }
-        },
-      },
-      parseHook: (schema: unknown) =>
-        Type.forSchema(schema as never, { registry: { long: safeLong }, wrapUnions: false }),
-    } as never);
-    decoder.on("data", (row: Row) => {
-      try {
-        onRow(row);
-      } catch (error) {
-        decoder.destroy(error as Error);
-      }
-    });
-    decoder.on("error", reject);
-    decoder.on("end", resolve);
-    decoder.end(content);
-  });
+  const { value: header, end } = decoded<Header>(headerType, content, 0, "the header");
+  if (header.magic.toString("latin1") !== "Obj\u0001") throw new Error("not an Avro object container file");
+  const schema = JSON.parse(String(header.meta["avro.schema"])) as never;
+  const rowType = Type.forSchema(schema, { registry: { long: safeLong }, wrapUnions: false });
+  for (let at = end; at < content.length; ) {
+    const block = decoded<Block>(blockType, content, at, "a block");
+    if (!block.value.sync.equals(header.sync)) throw new Error("a block does not end in the sync marker");
+    const rows = unpacked(block.value.rows, String(header.meta["avro.codec"] ?? "null"));
+    let rowAt = 0;
+    for (let row = 0; row < block.value.count; row++) {
+      const { value, end: rowEnd } = decoded<Row>(rowType, rows, rowAt, "a row");
+      onRow(value);
+      rowAt = rowEnd;
+    }
+    if (rowAt !== rows.length) throw new Error(`${rows.length - rowAt} bytes are left over after the rows of a block`);
+    at = block.end;
+  }
+}
+
+function unpacked(rows: Buffer, codec: string): Buffer {
+  if (codec === "null") return rows;
+  if (codec !== "zstandard") throw new Error(`codec ${codec} is not known`);
+  return inflate(rows, "zstd", { maxBytes: MAX_BLOCK_BYTES });
 }

@@ -4,7 +4,8 @@
  * name would resolve to its default.
  */
 import { createHash } from "node:crypto";
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { constants, zstdCompressSync } from "node:zlib";
+import { inflate } from "../compression/inflate";
 import { AvroError, AvroReader, AvroWriter } from "./binary";
 import { fingerprint, shippedSchema } from "./schema-registry";
 
@@ -112,7 +113,7 @@ function unpack(packed: Buffer, codec: string, maxBlockBytes: number): Buffer {
   if (codec === "null") return packed;
   if (codec !== "zstandard") throw new AvroError(`codec ${codec} is not known`);
   try {
-    return zstdDecompressSync(packed, { maxOutputLength: maxBlockBytes });
+    return inflate(packed, "zstd", { maxBytes: maxBlockBytes });
   } catch (error) {
     throw new AvroError(`a block cannot be decompressed: ${(error as Error).message}`);
   }

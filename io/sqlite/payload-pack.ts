@@ -19,8 +19,11 @@ export function packPayloads(payloads: readonly Uint8Array[]): PackedPayloads {
   return { buffer: packed.buffer, sizes };
 }
 
-/** Views into the packed buffer. */
+/** Views into the packed buffer. Throws a RangeError where the sizes do not add up to it. */
 export function unpackPayloads({ buffer, sizes }: PackedPayloads): Uint8Array[] {
+  const packedBytes = sizes.reduce((sum, size) => sum + size, 0);
+  if (packedBytes !== buffer.byteLength)
+    throw new RangeError(`payloads of ${packedBytes} bytes are packed in ${buffer.byteLength}`);
   let offset = 0;
   return sizes.map((size) => {
     const payload = new Uint8Array(buffer, offset, size);

@@ -1,11 +1,15 @@
 /**
- * One LZ4 frame, inflated: github.com/lz4/lz4, doc/lz4_Frame_format.md (1.6) and doc/lz4_Block_format.md. Node has none, the packages with a frame format are
- * native modules or do not look at bounds. Checksums are passed over: the broker has inflated a record batch and looked at its CRC when it took it.
+ * LZ4 frames, inflated: github.com/lz4/lz4, doc/lz4_Frame_format.md (1.6) and doc/lz4_Block_format.md. Node has no LZ4; the packages with a frame
+ * format are native modules or do not look at bounds. Checksums are read and not compared: the broker has inflated a record batch and looked at
+ * its CRC when it took it.
  */
 const MAGIC = 0x184d2204;
+const FIRST_SKIPPABLE_MAGIC = 0x184d2a50;
+const SKIPPABLE_MAGICS = 16;
 const VERSION = 1;
 const HAS_BLOCK_CHECKSUM = 0x10;
 const HAS_CONTENT_SIZE = 0x08;
+const HAS_CONTENT_CHECKSUM = 0x04;
 const HAS_DICTIONARY = 0x01;
 const UNCOMPRESSED = 0x8000_0000;
 const SMALLEST_MATCH = 4;
@@ -15,17 +19,20 @@ class Lz4Error extends Error {
   override name = "Lz4Error";
 }
 
-/** Throws `Lz4Error` where the bytes are no whole frame, or more than `maxBytes` without compression. Reads nothing behind the frame. */
+/**
+ * What the frames hold, one behind the other; skippable frames are passed over. Throws `Lz4Error` where the bytes are not frames up to the last
+ * byte, or hold more than `maxBytes` without compression.
+ */
 export function inflateLz4(bytes: Buffer, maxBytes: number): Buffer {
   try {
-    return new Frame(bytes, maxBytes).inflated();
+    return new Frames(bytes, maxBytes).inflated();
   } catch (error) {
     if (error instanceof RangeError) throw new Lz4Error("the LZ4 frame is cut off", { cause: error });
     throw error;
   }
 }
 
-class Frame {
+class Frames {
   #output: Buffer;
   #end = 0;
 
@@ -38,17 +45,33 @@ class Frame {
 
   inflated(): Buffer {
     const { input } = this;
-    if (input.readUInt32LE(0) !== MAGIC) throw new Lz4Error("these bytes are no LZ4 frame");
-    const [flags, sizes] = [input.readUInt8(4), input.readUInt8(5)];
+    let at = 0;
+    do {
+      const magic = input.readUInt32LE(at);
+      if (magic === MAGIC) at = this.#inflateFrame(at + 4);
+      else if (magic >= FIRST_SKIPPABLE_MAGIC && magic < FIRST_SKIPPABLE_MAGIC + SKIPPABLE_MAGICS)
+        at += 8 + input.readUInt32LE(at + 4);
+      else throw new Lz4Error(`the bytes at ${at} are no LZ4 frame`);
+      if (at > input.length) throw new RangeError("frame");
+    } while (at < input.length);
+    return this.#output.subarray(0, this.#end);
+  }
+
+  /** Inflates the frame whose descriptor is at `start`; returns where the frame ends. */
+  #inflateFrame(start: number): number {
+    const { input } = this;
+    const before = this.#end;
+    const [flags, sizes] = [input.readUInt8(start), input.readUInt8(start + 1)];
     if (flags >> 6 !== VERSION || (flags & HAS_DICTIONARY) !== 0)
       throw new Lz4Error(`an LZ4 frame with flags ${flags} is not read`);
     const blockBytes = 1 << (8 + 2 * ((sizes >> 4) & 7));
+    const contentBytes = (flags & HAS_CONTENT_SIZE) === 0 ? undefined : input.readBigUInt64LE(start + 2);
     // A checksum of one byte ends the header.
-    let at = (flags & HAS_CONTENT_SIZE) === 0 ? 7 : 15;
+    let at = start + (contentBytes === undefined ? 3 : 11);
     for (;;) {
       const size = input.readUInt32LE(at);
       at += 4;
-      if (size === 0) return this.#output.subarray(0, this.#end);
+      if (size === 0) break;
       const end = at + (size & ~UNCOMPRESSED);
       if (end > input.length) throw new RangeError("block");
       this.#makeRoom(blockBytes);
@@ -56,6 +79,10 @@ class Frame {
       else this.#copy(at, end);
       at = (flags & HAS_BLOCK_CHECKSUM) === 0 ? end : end + 4;
     }
+    const inflatedBytes = this.#end - before;
+    if (contentBytes !== undefined && contentBytes !== BigInt(inflatedBytes))
+      throw new Lz4Error(`an LZ4 frame of ${contentBytes} bytes holds ${inflatedBytes}`);
+    return (flags & HAS_CONTENT_CHECKSUM) === 0 ? at : at + 4;
   }
 
   /** For so many more bytes, but never more than there may be. */
