@@ -3,6 +3,7 @@ import type { Rejection } from "../domain/rejection";
 /** What an answer of the server means for the body it answers. */
 export type Answer =
   | { kind: "answered"; accepted: number; rejected: readonly Rejection[] }
+  /** `status` 0: no request could be made at all. */
   | { kind: "refused"; status: number; detail: string; reason?: string }
   | {
       kind: "retry";
@@ -15,17 +16,47 @@ export type Answer =
 /** No server may make a client wait longer than this by one Retry-After. */
 const MAX_RETRY_AFTER_MS = 120_000;
 
-/** The one place that says which answers are worth a retry: 408, 425, 429 and 5xx, and a 202 that is cut off or not ours. */
-export function classify(status: number, retryAfter: string | null, text: string, nowMs: number): Answer {
+/**
+ * The one place that says which answers are worth a retry: 408, 425, 429 and 5xx, and a 202 that is cut off, not ours, or does not account for each of
+ * the `events` of the body.
+ */
+export function classify(
+  status: number,
+  retryAfter: string | null,
+  text: string,
+  nowMs: number,
+  events?: number,
+): Answer {
   const body = parseObject(text);
-  if (status === 202 && typeof body?.accepted === "number" && Array.isArray(body.rejected)) {
-    return { kind: "answered", accepted: body.accepted, rejected: body.rejected as Rejection[] };
+  if (status === 202) {
+    const answered = answeredOf(body, events);
+    if (answered !== undefined) return answered;
   }
   const detail = `${status} ${typeof body?.detail === "string" ? body.detail : text.slice(0, 200)}`.trim();
-  if (status < 400 || status >= 500 || status === 408 || status === 425 || status === 429) {
-    return { kind: "retry", detail, retryAfterMs: retryAfterMs(retryAfter, nowMs), failure: status !== 429 };
+  if (status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429) {
+    return { kind: "refused", status, detail, ...(typeof body?.reason === "string" ? { reason: body.reason } : {}) };
   }
-  return { kind: "refused", status, detail, ...(typeof body?.reason === "string" ? { reason: body.reason } : {}) };
+  return { kind: "retry", detail, retryAfterMs: retryAfterMs(retryAfter, nowMs), failure: status !== 429 };
+}
+
+/** The answer where it tells of every event once; undefined for any other. */
+function answeredOf(body: Record<string, unknown> | undefined, events: number | undefined): Answer | undefined {
+  const { accepted, rejected } = body ?? {};
+  if (!isCount(accepted) || !Array.isArray(rejected)) return undefined;
+  if (!rejected.every(isRejection)) return undefined;
+  if (new Set(rejected.map(({ index }) => index)).size !== rejected.length) return undefined;
+  if (events !== undefined) {
+    if (accepted + rejected.length !== events || rejected.some(({ index }) => index >= events)) return undefined;
+  }
+  return { kind: "answered", accepted, rejected };
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function isRejection(value: unknown): value is Rejection {
+  if (typeof value !== "object" || value === null) return false;
+  const { index, reason, detail } = value as Record<string, unknown>;
+  return isCount(index) && typeof reason === "string" && typeof detail === "string";
 }
 
 /** Retry-After is seconds or an HTTP date (RFC 9110, 10.2.3). */

@@ -9,6 +9,8 @@ import {
 import type { Rejection } from "../domain/rejection";
 import { type Answer, classify } from "./classify-answer";
 import { connectTimeout } from "./connect-timeout";
+import { boundedText, impossible, isNeverMade, pause } from "./exchange";
+import { messageOf } from "./message-of";
 
 export interface DeliveryOptions {
   /** Where the service listens, e.g. `http://127.0.0.1:8080`; `/v1/events` is added. */
@@ -40,10 +42,20 @@ export interface DeliveryOptions {
 export type DeliveryOutcome =
   /** 202: what was accepted is durable. */
   | { kind: "answered"; accepted: number; rejected: readonly Rejection[] }
-  /** The server will never take this body. */
+  /** The server will never take this body; status 0: no request can be made to this URL, with these headers. */
   | { kind: "refused"; status: number; detail: string; reason?: string }
   /** No answer that counts; the events may have arrived: send the same body again, never other eventIds. */
   | { kind: "undelivered"; attempts: number; detail: string };
+
+/** Of one body. */
+export interface BodyOptions {
+  /** How many events it holds: a 202 that does not account for each of them is no answer. Default: any number is taken. */
+  events?: number;
+  /** When it aborts, the delivery ends as `undelivered`. */
+  signal?: AbortSignal;
+}
+
+const GIVEN_UP = "given up before it had an answer";
 
 class AttemptFailed extends Error {
   constructor(readonly answer: Extract<Answer, { kind: "retry" }>) {
@@ -54,14 +66,18 @@ class AttemptFailed extends Error {
 /** The one policy by which everything here sends: timeouts, retries with full jitter, Retry-After, a circuit breaker. */
 export class Delivery {
   private readonly endpoint: string;
+  private readonly impossible: string | undefined;
   private readonly breaker: CircuitBreakerPolicy;
   private readonly halfOpenAfterMs: number;
   private readonly fetchOptions: object;
   private readonly random: () => number;
 
   constructor(private readonly options: DeliveryOptions) {
-    this.endpoint = `${options.url.replace(/\/+$/, "")}/v1/events`;
-    new URL(this.endpoint);
+    if (!URL.canParse(options.url)) throw new TypeError("url must be a URL such as http://127.0.0.1:8080");
+    const url = new URL(options.url);
+    url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/events`;
+    this.endpoint = url.href;
+    this.impossible = options.fetch === undefined ? impossible(url, options.headers ?? {}) : undefined;
     this.halfOpenAfterMs = options.breaker?.halfOpenAfterMs ?? 2000;
     this.breaker = circuitBreaker(handleType(AttemptFailed), {
       halfOpenAfter: this.halfOpenAfterMs,
@@ -78,24 +94,31 @@ export class Delivery {
     return this.breaker.state === CircuitState.HalfOpen ? "half-open" : "open";
   }
 
-  /** Sends one body until it has an answer, the same bytes at every attempt. Never rejects. */
-  async deliver(body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<DeliveryOutcome> {
+  /** Sends one body until it has an answer, the same bytes at every attempt. Always ends, never rejects. */
+  async deliver(
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    { events, signal }: BodyOptions = {},
+  ): Promise<DeliveryOutcome> {
     const { retries = 20, deliverWithinMs = 300_000 } = this.options;
+    if (this.impossible !== undefined) return { kind: "refused", status: 0, detail: this.impossible };
     const startedMs = performance.now();
     let attempts = 0;
-    for (;;) {
-      const answer = await this.attempt(body, headers);
+    let detail = "";
+    while (signal?.aborted !== true) {
+      const answer = await this.attempt(body, headers, events, signal);
       if (answer.kind !== "retry" && answer.kind !== "circuit-open") return answer;
       let waitMs = this.halfOpenAfterMs * (0.5 + this.random() / 2);
-      let detail = "the circuit is open after repeated failures";
+      detail = "the circuit is open after repeated failures";
       if (answer.kind === "retry") {
         detail = answer.detail;
         waitMs = this.backoffMs(attempts, answer.retryAfterMs);
         if (++attempts > retries) return { kind: "undelivered", attempts, detail };
       }
       if (performance.now() - startedMs + waitMs > deliverWithinMs) return { kind: "undelivered", attempts, detail };
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await pause(waitMs, signal);
     }
+    return { kind: "undelivered", attempts, detail: detail === "" ? GIVEN_UP : `${GIVEN_UP}; the last: ${detail}` };
   }
 
   /** AWS Architecture Blog, "Exponential Backoff And Jitter": full jitter. Never less than what Retry-After asks. */
@@ -107,44 +130,64 @@ export class Delivery {
   private async attempt(
     body: Uint8Array,
     headers: Readonly<Record<string, string>>,
+    events: number | undefined,
+    signal: AbortSignal | undefined,
   ): Promise<Answer | { kind: "circuit-open" }> {
     try {
       return await this.breaker.execute(async () => {
-        const answer = await this.request(body, headers);
+        const answer = await this.request(body, headers, events, signal);
         if (answer.kind === "retry" && answer.failure) throw new AttemptFailed(answer);
         return answer;
       });
     } catch (error) {
       if (error instanceof AttemptFailed) return error.answer;
       if (isBrokenCircuitError(error)) return { kind: "circuit-open" };
-      throw error;
+      return { kind: "retry", detail: messageOf(error), retryAfterMs: 0, failure: true };
     }
   }
 
-  private async request(body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<Answer> {
-    const abort = new AbortController();
+  /** One request with its answer. A fetch that does not heed its signal is left to itself: the attempt ends all the same. */
+  private request(
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    events: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
     const { requestTimeoutMs = 30_000 } = this.options;
-    const timer = setTimeout(() => abort.abort(), requestTimeoutMs);
-    try {
-      const send = this.options.fetch ?? globalThis.fetch;
-      const response = await send(this.endpoint, {
-        ...this.fetchOptions,
-        method: "POST",
-        headers: { ...this.options.headers, ...headers },
-        body: body as Uint8Array<ArrayBuffer>,
-        signal: abort.signal,
+    const abort = new AbortController();
+    return new Promise((resolve) => {
+      const end = (answer: Answer) => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", giveUp);
+        resolve(answer);
+        abort.abort();
+      };
+      const failed = (detail: string, failure: boolean) => end({ kind: "retry", detail, retryAfterMs: 0, failure });
+      const giveUp = () => failed(GIVEN_UP, false);
+      const timer = setTimeout(() => failed(`no answer within ${requestTimeoutMs} ms`, true), requestTimeoutMs);
+      signal?.addEventListener("abort", giveUp);
+      this.exchange(body, headers, events, abort.signal).then(end, (error: unknown) => {
+        if (isNeverMade(error)) end({ kind: "refused", status: 0, detail: messageOf(error) });
+        else failed(messageOf(error), true);
       });
-      return classify(response.status, response.headers.get("retry-after"), await response.text(), Date.now());
-    } catch (error) {
-      const detail = abort.signal.aborted ? `no answer within ${requestTimeoutMs} ms` : messageOf(error);
-      return { kind: "retry", detail, retryAfterMs: 0, failure: true };
-    } finally {
-      clearTimeout(timer);
-    }
+    });
   }
-}
 
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  private async exchange(
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    events: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const send = this.options.fetch ?? globalThis.fetch;
+    const response = await send(this.endpoint, {
+      ...this.fetchOptions,
+      method: "POST",
+      headers: { ...this.options.headers, ...headers },
+      body: body as Uint8Array<ArrayBuffer>,
+      signal,
+    });
+    const text = await boundedText(response);
+    return classify(response.status, response.headers.get("retry-after"), text, Date.now(), events);
+  }
 }

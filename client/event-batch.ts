@@ -9,7 +9,8 @@ export class Call {
   private reject!: (error: Error) => void;
 
   constructor(
-    private waiting: number,
+    /** Events without an answer. */
+    public waiting: number,
     /** A call for one event fails with its EventError, one for a list with an EventsError. */
     private readonly single: boolean,
   ) {

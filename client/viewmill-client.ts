@@ -1,24 +1,11 @@
+import { checkOptions } from "./check-options";
 import { type Compressor, platformGzip } from "./compress";
 import { Delivery, type DeliveryOptions, type DeliveryOutcome } from "./delivery";
 import { EventError, type EventErrorReason } from "./errors";
 import { Call, EventBatch, type PendingEvent } from "./event-batch";
-import { uuidV7 } from "./uuid-v7";
-
-/** COUNT counts the event; SUM and AVERAGE need its value too. All are answered by the read API from the same events. */
-export type EventFunction = "COUNT" | "SUM" | "AVERAGE";
-
-export interface ClientEvent {
-  videoId: string;
-  eventType: string;
-  /** Default COUNT, or SUM where there is a value. */
-  function?: EventFunction;
-  /** Integer, |value| <= 2^53-1, in the smallest unit. */
-  value?: number;
-  /** Default: a new UUIDv7. Give one to make a repeat across processes count once. */
-  eventId?: string;
-  /** Default: the time of the call. */
-  eventTime?: Date | number;
-}
+import { pause } from "./exchange";
+import { messageOf } from "./message-of";
+import { type ClientEvent, type EventFunction, type ReadEvent, readEvent } from "./read-event";
 
 export interface ViewmillClientOptions extends DeliveryOptions {
   /** Events in one request. Default 500. */
@@ -34,6 +21,8 @@ export interface ViewmillClientOptions extends DeliveryOptions {
   maxWaitingEvents?: number;
   /** Default 4. */
   maxInFlightRequests?: number;
+  /** `flush` and `close` resolve at the latest after this, unless the call says another. Default 30,000. */
+  drainWithinMs?: number;
   /** Default `gzip`, by node:zlib or CompressionStream. */
   compression?: "gzip" | "none" | Compressor;
   /** Told of every event that was not accepted, whatever became of its promise. */
@@ -42,12 +31,21 @@ export interface ViewmillClientOptions extends DeliveryOptions {
   clock?: () => number;
 }
 
+/** How `flush` and `close` end. */
+export interface Drained {
+  /** Events that had no answer yet: of `flush`, they are still on their way; of `close`, they were given up and their calls failed as `undelivered`. */
+  unanswered: number;
+}
+
 /** Below this gzip costs more than it saves. */
 const MIN_COMPRESSED_BYTES = 256;
+/** A list longer than this fails as a whole: its errors alone would fill the memory. */
+const MAX_LIST_EVENTS = 1_000_000;
 
 /**
  * Sends events in batches and retries with the same eventIds, so that each counts once. Every call returns a promise
- * that resolves when its events are durable on the server and rejects with an EventError (a list: EventsError) that tells the reason.
+ * that resolves when its events are durable on the server and rejects with an EventError (a list: EventsError) that tells the reason. No call throws, and
+ * every call ends, whatever it was given and whatever the server does.
  */
 export class ViewmillClient {
   private readonly delivery: Delivery;
@@ -58,14 +56,18 @@ export class ViewmillClient {
   private readonly waiting: PendingEvent[] = [];
   private waitingFrom = 0;
   private readonly roomWanted: (() => void)[] = [];
-  private readonly calls = new Set<Promise<void>>();
-  private inFlight = 0;
+  private readonly calls = new Set<Call>();
+  private readonly inFlight = new Set<EventBatch>();
+  /** Aborts the requests that are on their way when a close gives up. */
+  private readonly givenUp = new AbortController();
   private bufferedEvents = 0;
   private bufferedBytes = 0;
   private flushing = 0;
   private closed = false;
 
+  /** Throws a TypeError for a `url` that is none, a RangeError for a number out of its bounds. */
   constructor(private readonly options: ViewmillClientOptions) {
+    checkOptions(options);
     this.delivery = new Delivery({ ...options, maxConnections: options.maxInFlightRequests ?? 4 });
     const { compression = "gzip" } = options;
     if (compression === "gzip") this.compressor = platformGzip();
@@ -100,43 +102,85 @@ export class ViewmillClient {
     return new Promise((resolve) => this.roomWanted.push(resolve));
   }
 
-  /** Sends what is buffered without lingering; resolves when every call made so far has its answer, good or bad. */
-  async flush(): Promise<void> {
+  /** Sends what is buffered without lingering; resolves when every call made so far has its answer, good or bad, or its time is over. */
+  async flush({ withinMs }: { withinMs?: number } = {}): Promise<Drained> {
+    const calls = [...this.calls];
+    const over = new AbortController();
     this.flushing++;
     try {
       this.seal();
-      await Promise.allSettled([...this.calls]);
+      const answers = Promise.allSettled(calls.map(({ done }) => done));
+      await Promise.race([answers, pause(withinMs ?? this.options.drainWithinMs ?? 30_000, over.signal)]);
     } finally {
+      over.abort();
       this.flushing--;
     }
+    return { unanswered: calls.reduce((sum, { waiting }) => sum + waiting, 0) };
   }
 
-  /** Like `flush`; calls made afterwards fail with `closed`. */
-  async close(): Promise<void> {
+  /** Like `flush`; calls made afterwards fail with `closed`. What has no answer when its time is over is given up. */
+  async close(options: { withinMs?: number } = {}): Promise<Drained> {
     this.closed = true;
-    await this.flush();
+    const drained = await this.flush(options);
+    if (drained.unanswered > 0) this.giveUp();
+    return drained;
   }
 
-  private submit(events: readonly ClientEvent[], single: boolean): Promise<void> {
-    const call = new Call(events.length, single);
-    const nowMs = (this.options.clock ?? Date.now)();
-    this.calls.add(call.done);
-    const forget = () => void this.calls.delete(call.done);
-    call.done.then(forget, forget);
-    for (let index = 0; index < events.length; index++) {
-      const pending = pendingEvent(events[index]!, nowMs, index, call);
-      const failure = this.closed ? failureOf(pending, "closed", "the client is closed") : this.check(pending);
-      if (failure === undefined) this.enqueue(pending);
-      else this.settle(pending, failure);
+  private submit(events: unknown, single: boolean): Promise<void> {
+    let [length, nowMs] = [0, 0];
+    let problem: Problem | undefined;
+    try {
+      if (!Array.isArray(events)) problem = { reason: "bad-event", detail: "an array of events is wanted" };
+      else length = events.length;
+      nowMs = (this.options.clock ?? Date.now)();
+    } catch (error) {
+      problem = { reason: "bad-event", detail: `the events cannot be read: ${messageOf(error)}` };
     }
+    if (!(length <= MAX_LIST_EVENTS))
+      problem = { reason: "too-large", detail: `a list holds at most ${MAX_LIST_EVENTS} events` };
+    const call = new Call(problem === undefined ? length : 1, single);
+    this.calls.add(call);
+    const forget = () => void this.calls.delete(call);
+    call.done.then(forget, forget);
+    if (problem !== undefined) this.refuse(call, 0, null, problem);
+    else for (let index = 0; index < length; index++) this.take(call, index, elementOf(events, index), nowMs);
     return call.done;
   }
 
-  private check(pending: PendingEvent & { problem?: Problem }): EventError | undefined {
-    if (pending.problem !== undefined) return failureOf(pending, pending.problem.reason, pending.problem.detail);
+  private take(call: Call, index: number, element: Element, nowMs: number): void {
     const { maxBatchBytes = 1 << 20 } = this.options;
-    if (pending.sizeBytes + 3 <= maxBatchBytes) return undefined;
-    return failureOf(pending, "too-large", `the event is larger than a batch of ${maxBatchBytes} bytes`);
+    const read: ReadEvent =
+      "problem" in element
+        ? { eventId: null, problem: element.problem }
+        : readEvent(element.value, nowMs, maxBatchBytes);
+    if (this.closed || read.problem !== undefined) {
+      this.refuse(call, index, read.eventId, (this.closed ? undefined : read.problem) ?? CLOSED);
+      return;
+    }
+    const { eventId, json } = read;
+    const pending = { eventId, json, sizeBytes: sizeBytesOf(json), index, call };
+    const detail = `the event is larger than a batch of ${maxBatchBytes} bytes`;
+    if (pending.sizeBytes + 3 > maxBatchBytes) this.settle(pending, failureOf(pending, "too-large", detail));
+    else this.enqueue(pending);
+  }
+
+  private refuse(call: Call, index: number, eventId: string | null, { reason, detail }: Problem): void {
+    this.settle({ call }, new EventError(reason, detail, eventId, index));
+  }
+
+  /** Every event without an answer fails; requests on their way are aborted, and their answers are not looked at any more. */
+  private giveUp(): void {
+    const batches = [...this.inFlight, ...this.sealed.splice(0), this.open];
+    const events = [...batches.flatMap((batch) => batch.events), ...this.waiting.slice(this.waitingFrom)];
+    clearTimeout(this.lingerTimer);
+    this.lingerTimer = undefined;
+    this.open = new EventBatch();
+    this.inFlight.clear();
+    this.waiting.length = 0;
+    [this.waitingFrom, this.bufferedEvents, this.bufferedBytes] = [0, 0, 0];
+    this.givenUp.abort();
+    for (const event of events) this.settle(event, failureOf(event, "undelivered", GIVEN_UP));
+    this.admitWaiting();
   }
 
   private hasRoom(events: number, bytes: number): boolean {
@@ -177,19 +221,21 @@ export class ViewmillClient {
 
   private pump(): void {
     const { maxInFlightRequests = 4 } = this.options;
-    while (this.inFlight < maxInFlightRequests) {
+    while (this.inFlight.size < maxInFlightRequests) {
       const batch = this.sealed.shift();
       if (batch === undefined) return;
-      this.inFlight++;
-      void this.send(batch).finally(() => {
-        this.inFlight--;
+      this.inFlight.add(batch);
+      void this.send(batch).then((outcome) => {
+        // A batch that was given up has told its events already.
+        if (!this.inFlight.delete(batch)) return;
+        this.finish(batch, outcome);
         this.pump();
       });
     }
   }
 
-  private async send(batch: EventBatch): Promise<void> {
-    let outcome: DeliveryOutcome;
+  /** Never rejects. */
+  private async send(batch: EventBatch): Promise<DeliveryOutcome> {
     try {
       const headers: Record<string, string> = { "Content-Type": "application/json" };
       let body = batch.body();
@@ -197,11 +243,10 @@ export class ViewmillClient {
         body = await this.compressor.compress(body);
         headers["Content-Encoding"] = this.compressor.encoding;
       }
-      outcome = await this.delivery.deliver(body, headers);
+      return await this.delivery.deliver(body, headers, { events: batch.events.length, signal: this.givenUp.signal });
     } catch (error) {
-      outcome = { kind: "undelivered", attempts: 0, detail: error instanceof Error ? error.message : String(error) };
+      return { kind: "undelivered", attempts: 0, detail: messageOf(error) };
     }
-    this.finish(batch, outcome);
   }
 
   private finish(batch: EventBatch, outcome: DeliveryOutcome): void {
@@ -243,7 +288,7 @@ export class ViewmillClient {
     if (this.waiting.length === 0 && this.hasRoom(1, 0)) for (const resolve of this.roomWanted.splice(0)) resolve();
   }
 
-  private settle(event: PendingEvent, failure: EventError | undefined): void {
+  private settle(event: Pick<PendingEvent, "call">, failure: EventError | undefined): void {
     event.call.settle(failure);
     if (failure === undefined || this.options.onRejected === undefined) return;
     try {
@@ -262,35 +307,18 @@ interface Problem {
   detail: string;
 }
 
-function pendingEvent(
-  event: ClientEvent,
-  nowMs: number,
-  index: number,
-  call: Call,
-): PendingEvent & { problem?: Problem } {
-  const eventTime = Number(event.eventTime ?? nowMs);
-  const eventId = event.eventId ?? uuidV7(eventTime >= 0 && eventTime < 2 ** 48 ? eventTime : nowMs);
-  const pending = { eventId, json: "", sizeBytes: 0, index, call };
-  const problem = problemOf(event, eventTime);
-  if (problem !== undefined) return { ...pending, problem };
-  const { videoId, eventType, value } = event;
-  pending.json = JSON.stringify({ eventId, videoId, eventType, eventTime, value });
-  pending.sizeBytes = sizeBytesOf(pending.json);
-  return pending;
-}
+const CLOSED: Problem = { reason: "closed", detail: "the client is closed" };
+const GIVEN_UP = "the client was closed before the event had an answer; it may have arrived";
 
-/** What the server could not see any more, or JSON not carry; everything else is the server's to judge. */
-function problemOf(event: ClientEvent, eventTime: number): Problem | undefined {
-  const { videoId, eventType, function: fn, value } = event;
-  const badValue = (detail: string): Problem => ({ reason: "bad-value", detail });
-  if (typeof videoId !== "string") return { reason: "bad-video-id", detail: "videoId must be a string" };
-  if (typeof eventType !== "string") return { reason: "bad-event-type", detail: "eventType must be a string" };
-  if (!Number.isFinite(eventTime)) return { reason: "bad-event-time", detail: "eventTime is no time" };
-  if (value !== undefined && !Number.isSafeInteger(value))
-    return badValue("value must be an integer, |value| <= 2^53-1");
-  if (fn === "COUNT" && value !== undefined) return badValue("COUNT takes no value");
-  if ((fn === "SUM" || fn === "AVERAGE") && value === undefined) return badValue(`${fn} needs a value`);
-  return undefined;
+type Element = { value: unknown } | { problem: Problem };
+
+/** One element of a list, which may be a Proxy. */
+function elementOf(events: unknown, index: number): Element {
+  try {
+    return { value: (events as unknown[])[index] };
+  } catch (error) {
+    return { problem: { reason: "bad-event", detail: `the event cannot be read: ${messageOf(error)}` } };
+  }
 }
 
 const encoder = new TextEncoder();

@@ -1,0 +1,12 @@
+const MAX_MESSAGE_CHARS = 500;
+
+/** What was thrown, in words. Never throws, whatever was thrown: a value's own text may throw again. */
+export function messageOf(error: unknown): string {
+  try {
+    if (!(error instanceof Error)) return String(error).slice(0, MAX_MESSAGE_CHARS);
+    const text = error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : `${error.message}`;
+    return text.slice(0, MAX_MESSAGE_CHARS);
+  } catch {
+    return "something without words was thrown";
+  }
+}
