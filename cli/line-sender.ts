@@ -28,21 +28,29 @@ export class LineSender {
   private readonly running = new Set<Promise<void>>();
   /** After one block could not be delivered, the rest is not tried: each would wait as long again. */
   private gaveUp = "";
+  /** The first that could not be told to `onRejected`: a full disk, for one. */
+  private failure: { error: unknown } | undefined;
 
   constructor(private readonly options: LineSenderOptions) {
     this.delivery = new Delivery({ ...options, maxConnections: options.maxInFlight });
   }
 
-  /** Resolves when the block is on its way and there is room for another. */
+  /** Resolves when the block is on its way and there is room for another. Rejects with what `onRejected` threw, of this block or an earlier one. */
   async send(block: LineBlock): Promise<void> {
-    const sending = this.deliver(block).finally(() => this.running.delete(sending));
+    const sending = this.deliver(block)
+      .catch((error: unknown) => {
+        this.failure ??= { error };
+      })
+      .finally(() => this.running.delete(sending));
     this.running.add(sending);
     if (this.running.size >= this.options.maxInFlight) await Promise.race(this.running);
+    if (this.failure !== undefined) throw this.failure.error;
   }
 
-  /** Resolves when every block sent has its answer. */
+  /** Resolves when every block sent has its answer. Rejects as `send` does. */
   async finish(): Promise<void> {
     await Promise.all(this.running);
+    if (this.failure !== undefined) throw this.failure.error;
   }
 
   reject(line: RejectedLine): void {
@@ -64,9 +72,12 @@ export class LineSender {
     const outcome = await this.delivery.deliver(body, headers);
     switch (outcome.kind) {
       case "answered": {
+        const lines = outcome.rejected.length === 0 ? [] : linesOf(block);
+        if (outcome.rejected.some(({ index }) => index >= lines.length)) {
+          this.rejectAll(block, "undelivered", "the answer names lines that were not sent");
+          return;
+        }
         this.accepted += outcome.accepted;
-        if (outcome.rejected.length === 0) return;
-        const lines = linesOf(block);
         for (const { index, reason, detail } of outcome.rejected) this.reject({ ...lines[index]!, reason, detail });
         return;
       }
