@@ -141,7 +141,7 @@ async function replay(store: DeadLetters, flags: ReplayFlags): Promise<void> {
     else {
       const outcome = await delivery.deliver(payload.bytes, { "Content-Type": letter.contentType });
       if (outcome.kind === "answered" && outcome.accepted > 0) await store.markReplayed([letter.id], Date.now());
-      if (outcome.kind === "undelivered") {
+      if (outcome.kind === "undelivered" || (outcome.kind === "refused" && outcome.status === 0)) {
         process.stderr.write(`viewmill: letter ${letter.id} could not be delivered: ${outcome.detail}\n`);
         totals.undelivered++;
         break;

@@ -86,6 +86,11 @@ export class LineSender {
         this.rejectAll(block, "undelivered", outcome.detail);
         return;
       case "refused": {
+        if (outcome.status === 0) {
+          this.gaveUp = outcome.detail;
+          this.rejectAll(block, "undelivered", outcome.detail);
+          return;
+        }
         const lines = linesOf(block);
         if (outcome.status !== 413) this.rejectAll(block, "refused", outcome.detail);
         else if (lines.length <= 1) this.rejectAll(block, "too-large", outcome.detail);
