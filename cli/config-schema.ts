@@ -170,6 +170,7 @@ export const configSchema = z
         videoShards: count(1, 1024, 1),
         maxPassEntries: count(1, 1_000_000, 2_000),
         maxPassBytes: bytes(MEBI, 64 * MEBI),
+        maxPassMinutes: count(1, 100_000, 128).describe("of event time; the newest go first, the others later"),
         minPassIntervalMs: count(10, 60_000, 300),
         maxCpuShare: z.number().gt(0).max(1).default(0.5).describe("of one core, while the stream keeps up"),
         maxRetainedIds: count(0, 100_000_000, 6_000_000).describe("event ids of open minutes kept in memory"),

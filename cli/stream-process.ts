@@ -8,6 +8,7 @@ import { splitStreamState } from "../io/cluster/split-stream-state";
 import { waitForLock } from "../io/sqlite/data-folder";
 import { SqliteLogReader } from "../io/sqlite/log-reader";
 import { SqliteStreamState } from "../io/sqlite/stream-state";
+import { DeferredRanges } from "../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../pipelines/embedded/pane-cache";
 import { runStream, type StreamOptions } from "../pipelines/embedded/stream";
 import { RESOURCES } from "../transforms/resource-names";
@@ -25,6 +26,7 @@ export interface StreamProcessSettings {
 /** What the process tells its parent. */
 export type StreamReport =
   | { kind: "started"; position: number }
+  | { kind: "waiting"; reason: string; waitMs: number }
   | {
       kind: "pass";
       position: number;
@@ -38,6 +40,8 @@ export type StreamReport =
 const LOCK_DEADLINE_MS = 60_000;
 const BELOW_NORMAL_NICE = 5;
 const POLL_INTERVAL_MS = 100;
+/** A run that counts more than one minute again, from the archive, stops at this many events: about a second. */
+const MAX_RECOUNT_EVENTS = 250_000;
 export const PIPELINE_LOCK = "pipeline";
 const WRITTEN_CELLS = "embedded/written-cells";
 
@@ -63,13 +67,16 @@ async function main({ config, identity }: StreamProcessSettings): Promise<void> 
   provideResource(RESOURCES.deadLetters, deadLetters);
   provideResource(RESOURCES.paneCache, panes);
   provideResource(WRITTEN_CELLS, writtenCells);
-  report({ kind: "started", position: await state.checkpoint() });
+  report({ kind: "started", position: await state.countedThrough() });
   const log = new SqliteLogReader({ folder });
   await runStream(
-    { log, archive, state, deadLetters, panes, writtenCells },
+    { log, archive, state, deadLetters, panes, writtenCells, deferredRanges: new DeferredRanges() },
     streamOptions(config, identity),
     stop.signal,
-    (result, tookMs) => report({ kind: "pass", ...result, tookMs }),
+    {
+      onPass: (result, tookMs) => report({ kind: "pass", ...result, tookMs }),
+      onWait: (error, waitMs) => report({ kind: "waiting", reason: error.message, waitMs }),
+    },
   );
   await Promise.all([deployment.close(), checkpoints.close(), log.close()]);
 }
@@ -79,6 +86,8 @@ function streamOptions({ stream }: Config, { writer, videoShards }: StreamIdenti
     writer,
     maxEntries: stream.maxPassEntries,
     maxBytes: stream.maxPassBytes,
+    maxMinutes: stream.maxPassMinutes,
+    maxRecountEvents: MAX_RECOUNT_EVENTS,
     minPassIntervalMs: stream.minPassIntervalMs,
     maxCpuShare: stream.maxCpuShare,
     pollIntervalMs: POLL_INTERVAL_MS,

@@ -9,8 +9,9 @@ import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
 import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
-import { type PassDependencies, type PassOptions, runPass } from "../../pipelines/embedded/pass";
+import { type PassDependencies, type PassOptions, runPass, runSlice } from "../../pipelines/embedded/pass";
 import { RESOURCES } from "../../transforms/resource-names";
 import { WrittenCells } from "../../transforms/written-cells";
 
@@ -24,6 +25,8 @@ const PASS: PassOptions = {
   writer: "stream",
   maxEntries: 2_000,
   maxBytes: 64 << 20,
+  maxMinutes: 128,
+  maxRecountEvents: 250_000,
   counting: {
     dedupePartitions: 1,
     videoShards: 1,
@@ -53,6 +56,7 @@ export async function openStream(folder: string): Promise<StoredStream> {
     deadLetters: new SqliteDeadLetters({ folder }),
     panes: new EmbeddedPaneCache(RETAINED_IDS),
     writtenCells: new WrittenCells(RETAINED_CELLS),
+    deferredRanges: new DeferredRanges(),
   };
   provideResource(RESOURCES.archive, deps.archive);
   provideResource(RESOURCES.counterStore, deps.counters);
@@ -65,7 +69,8 @@ export async function openStream(folder: string): Promise<StoredStream> {
     append: (payloads) => appendAll(log, payloads),
     count: async () => {
       const done = { passes: 0, events: 0, recounted: 0 };
-      for (let pass = await runPass(deps, PASS); pass !== undefined; pass = await runPass(deps, PASS)) {
+      const next = async () => (await runPass(deps, PASS)) ?? runSlice(deps, PASS);
+      for (let pass = await next(); pass !== undefined; pass = await next()) {
         done.passes++;
         done.events += pass.events;
         done.recounted += pass.recounted;

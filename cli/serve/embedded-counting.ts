@@ -30,6 +30,8 @@ export class EmbeddedCounting implements LogSide {
   private readonly audits: AuditSchedule;
   /** The last pass that finished, and the stream's restarts by then: a process that only starts, to fail at the same step again, makes none. */
   private passed = { at: performance.now(), restarts: 0 };
+  /** Why the stream cannot finish a pass now, where it waits for a store. */
+  private waitsFor: string | undefined;
 
   static async start(options: Options): Promise<EmbeddedCounting> {
     const { data, log } = options.config;
@@ -72,7 +74,7 @@ export class EmbeddedCounting implements LogSide {
   }
 
   async readiness(): Promise<Readiness[]> {
-    const next = await this.log.firstAfter(await this.checkpoints.checkpoint());
+    const next = await this.log.firstAfter(await this.checkpoints.countedThrough());
     const { running, restarts, lastExit } = this.stream.status;
     const waiting = next !== undefined;
     const failing = waiting && restarts > this.passed.restarts;
@@ -86,11 +88,18 @@ export class EmbeddedCounting implements LogSide {
       ...(lastExit === undefined ? [] : [`last exit: ${lastExit}`]),
       ...(failing ? ["no pass finished since"] : []),
       ...(stalled ? ["no pass finished lately"] : []),
+      ...(this.waitsFor === undefined ? [] : [`waits: ${this.waitsFor}`]),
     ].join(", ");
-    return [{ name: "stream", ok: running && !stalled && !failing, detail }];
+    return [{ name: "stream", ok: running && !stalled && !failing && this.waitsFor === undefined, detail }];
   }
 
   private onReport(report: StreamReport, logger: Logger): void {
+    if (report.kind === "waiting") {
+      this.waitsFor = report.reason;
+      logger.warn(report, "the stream waits for a store");
+      return;
+    }
+    this.waitsFor = undefined;
     if (report.kind === "pass") {
       this.passed = { at: performance.now(), restarts: this.stream.status.restarts };
       logger.debug(report, "pass");

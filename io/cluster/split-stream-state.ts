@@ -1,6 +1,9 @@
-import type { ArchivedObject, Ledger, PendingRange, StreamState } from "../ports";
+import type { Ledger, PendingRange, StreamState } from "../ports";
 
-type Checkpoints = Pick<StreamState, "checkpoint" | "pending" | "setPending" | "completePass" | "close">;
+type Checkpoints = Pick<
+  StreamState,
+  "checkpoint" | "countedThrough" | "pending" | "setPending" | "completePass" | "deferred" | "completeSlice" | "close"
+>;
 
 /**
  * The state of an embedded stream whose counters, and so whose ledger, are elsewhere: the checkpoint stays with the log. A pass ends in two
@@ -11,9 +14,15 @@ export function splitStreamState(checkpoints: Checkpoints, ledger: Ledger): Stre
     checkpoint: () => checkpoints.checkpoint(),
     pending: () => checkpoints.pending(),
     setPending: (range: PendingRange) => checkpoints.setPending(range),
-    async completePass(position: number, objects: readonly ArchivedObject[], changedMinutes: readonly number[]) {
+    countedThrough: () => checkpoints.countedThrough(),
+    deferred: () => checkpoints.deferred(),
+    async completePass(position, objects, changedMinutes, deferred) {
       await ledger.addObjects(objects, changedMinutes);
-      await checkpoints.completePass(position, [], []);
+      await checkpoints.completePass(position, [], [], deferred);
+    },
+    async completeSlice(range, countedFromMinute, objects, changedMinutes) {
+      await ledger.addObjects(objects, changedMinutes);
+      await checkpoints.completeSlice(range, countedFromMinute, [], []);
     },
     addObjects: (objects, changedMinutes) => ledger.addObjects(objects, changedMinutes),
     archivedObjects: (from, to) => ledger.archivedObjects(from, to),

@@ -88,7 +88,17 @@ ALTER TABLE archived_objects ADD COLUMN accepted INTEGER;
 ALTER TABLE archived_objects ADD COLUMN messages TEXT;
 `;
 
-export const COUNTERS_SCHEMA: Schema = { version: 2, migrations: [COUNTERS + STREAM_STATE, SHARED_LOG] };
+/** Log ranges of the embedded stream of which older minutes are still to be archived and counted. */
+const DEFERRED_RANGES = `
+CREATE TABLE deferred_ranges (
+  from_position INTEGER PRIMARY KEY, to_position INTEGER NOT NULL, counted_from_minute INTEGER NOT NULL
+);
+`;
+
+export const COUNTERS_SCHEMA: Schema = {
+  version: 3,
+  migrations: [COUNTERS + STREAM_STATE, SHARED_LOG, DEFERRED_RANGES],
+};
 
 /** Opens for writing; creates the file when missing. Throws `StoreUnavailableError`, `SchemaVersionError`. */
 export function openCounters(file: string, options: OpenOptions = {}): DatabaseSync {

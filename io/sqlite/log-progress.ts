@@ -1,10 +1,10 @@
 import type { EmbeddedLog, LogProgress, StreamState } from "../ports";
 
-/** What the embedded log and its stream's checkpoint say of how far the events have come. */
+/** What the embedded log and its stream say of how far the events have come. */
 export class SqliteLogProgress implements LogProgress {
   constructor(
     private readonly log: Pick<EmbeddedLog, "firstAfter" | "accepted">,
-    private readonly state: Pick<StreamState, "checkpoint">,
+    private readonly state: Pick<StreamState, "countedThrough">,
   ) {}
 
   async behind(): Promise<boolean> {
@@ -21,6 +21,6 @@ export class SqliteLogProgress implements LogProgress {
   }
 
   private async firstUncounted(): Promise<{ appendedAtMs: number } | undefined> {
-    return this.log.firstAfter(await this.state.checkpoint());
+    return this.log.firstAfter(await this.state.countedThrough());
   }
 }

@@ -5,7 +5,15 @@
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { BACKFILL_WRITER } from "../../domain/archive-name";
-import type { ArchivedObject, AuditReport, LedgerMinute, PartitionLedger, PendingRange, StreamState } from "../ports";
+import type {
+  ArchivedObject,
+  AuditReport,
+  DeferredRange,
+  LedgerMinute,
+  PartitionLedger,
+  PendingRange,
+  StreamState,
+} from "../ports";
 import { inTransaction, onSnapshot, orUnavailable } from "./connection";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
 
@@ -47,13 +55,62 @@ export class SqliteStreamState implements StreamState {
     position: number,
     objects: readonly ArchivedObject[],
     changedMinutes: readonly number[],
+    deferred?: DeferredRange,
   ): Promise<void> {
     this.#write(() => {
       this.#addObjects(objects, changedMinutes);
+      if (deferred !== undefined) {
+        const { fromPosition, toPosition, countedFromMinute } = deferred;
+        this.#run(
+          "INSERT OR REPLACE INTO deferred_ranges VALUES (?, ?, ?)",
+          fromPosition,
+          toPosition,
+          countedFromMinute,
+        );
+      }
       this.#run(
         "UPDATE stream_state SET checkpoint = max(checkpoint, CAST(? AS INTEGER)), pending_from = NULL, pending_to = NULL",
         position,
       );
+    });
+  }
+
+  async countedThrough(): Promise<number> {
+    // One statement, and so one snapshot: a pass may end between two.
+    const row = this.#all(
+      "SELECT checkpoint, (SELECT MIN(from_position) FROM deferred_ranges) AS deferred FROM stream_state",
+    )[0];
+    const checkpoint = Number(row?.checkpoint ?? 0);
+    return row === undefined || row.deferred === null ? checkpoint : Math.min(checkpoint, Number(row.deferred) - 1);
+  }
+
+  async deferred(): Promise<DeferredRange | undefined> {
+    const row = this.#all("SELECT * FROM deferred_ranges ORDER BY from_position LIMIT 1")[0];
+    return (
+      row && {
+        fromPosition: Number(row.from_position),
+        toPosition: Number(row.to_position),
+        countedFromMinute: Number(row.counted_from_minute),
+      }
+    );
+  }
+
+  async completeSlice(
+    { fromPosition }: PendingRange,
+    countedFromMinute: number | undefined,
+    objects: readonly ArchivedObject[],
+    changedMinutes: readonly number[],
+  ): Promise<void> {
+    this.#write(() => {
+      this.#addObjects(objects, changedMinutes);
+      if (countedFromMinute === undefined)
+        this.#run("DELETE FROM deferred_ranges WHERE from_position = ?", fromPosition);
+      else
+        this.#run(
+          "UPDATE deferred_ranges SET counted_from_minute = ? WHERE from_position = ?",
+          countedFromMinute,
+          fromPosition,
+        );
     });
   }
 

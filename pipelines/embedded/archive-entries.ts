@@ -3,37 +3,37 @@ import type { EventColumns } from "../../domain/event-columns";
 import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { encodeBatch } from "../../io/avro/batch";
 import { inParallel } from "../../io/flow/in-parallel";
-import type { Archive, ArchivedObject, DeadLetters, LogEntry } from "../../io/ports";
+import type { Archive, ArchivedObject, LogEntry, NewDeadLetter } from "../../io/ports";
 import { checkedBatch } from "../../transforms/checked-batch";
 
 const WRITES_IN_FLIGHT = 8;
 
-/**
- * Archives a range of the log: one object for each minute of event time it touches, named after the range, so that doing it again after a
- * crash writes the same objects. An entry that cannot be decoded, and an event that breaks the contract, becomes a dead letter, whole;
- * `payloads` are the entries without these, so that the graph does not find them again.
- */
-export async function archiveEntries(
-  entries: readonly LogEntry[],
-  writer: string,
-  archive: Archive,
-  deadLetters: DeadLetters,
-): Promise<{ objects: ArchivedObject[]; payloads: Uint8Array[] }> {
+/** A range of the log, decoded, with one archive object to write for each minute of event time. */
+export interface DecodedRange {
+  /** Named after the range, so that writing a minute's object again after a crash writes the same object. */
+  fileName: string;
+  objects: Map<number, ArchiveObjectWriter>;
+  /** The entries without what is dead of them, so that the graph does not find it again. */
+  payloads: Uint8Array[];
+  /** By entry: what cannot be decoded, and events that break the contract, whole. */
+  dead: NewDeadLetter[][];
+}
+
+export function decodeEntries(entries: readonly LogEntry[], writer: string): DecodedRange {
   const first = entries[0]!.position;
   const last = entries[entries.length - 1]!.position;
   const fileName = `${writer}-${String(first).padStart(12, "0")}-${String(last).padStart(12, "0")}.avro`;
-  const objects = new Map<number, ArchiveObjectWriter>();
-  const payloads: Uint8Array[] = [];
+  const range: DecodedRange = { fileName, objects: new Map(), payloads: [], dead: [] };
   for (const { position, payload, appendedAtMs } of entries) {
     const { columns, dead, ...header } = checkedBatch(payload, appendedAtMs);
-    addRows(objects, fileName, columns, header.receivedAtMs);
-    if (columns.count > 0) payloads.push(dead.length === 0 ? payload : encodeBatch(columns, header));
+    addRows(range.objects, fileName, columns, header.receivedAtMs);
+    if (columns.count > 0) range.payloads.push(dead.length === 0 ? payload : encodeBatch(columns, header));
     if (dead.length > 0) {
       const letters = dead.map((letter) => ({ ...letter, detail: `log entry ${position}: ${letter.detail}` }));
-      await deadLetters.append(letters.map((letter) => ({ ...letter, source: "pipeline" })));
+      range.dead.push(letters.map((letter) => ({ ...letter, source: "pipeline" })));
     }
   }
-  return { objects: await writeAll(archive, fileName, [...objects]), payloads };
+  return range;
 }
 
 function addRows(
@@ -58,13 +58,24 @@ function addRows(
   }
 }
 
-async function writeAll(
+export interface WrittenObject extends ArchivedObject {
+  content: Uint8Array;
+}
+
+/** Writes the range's objects of these minutes and takes them out of the range: a writer cannot be finished twice. */
+export async function writeObjects(
   archive: Archive,
-  fileName: string,
-  objects: [number, ArchiveObjectWriter][],
-): Promise<ArchivedObject[]> {
-  return inParallel(objects, WRITES_IN_FLIGHT, async ([minute, object]) => {
-    const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
-    return { name, minute, events: object.events, sizeBytes };
+  { fileName, objects }: DecodedRange,
+  minutes: readonly number[],
+): Promise<WrittenObject[]> {
+  const due = minutes.flatMap((minute) => {
+    const object = objects.get(minute);
+    objects.delete(minute);
+    return object === undefined ? [] : [{ minute, object }];
+  });
+  return inParallel(due, WRITES_IN_FLIGHT, async ({ minute, object }) => {
+    const content = object.finish();
+    const { name, sizeBytes } = await archive.write(minute, fileName, content);
+    return { name, minute, events: object.events, sizeBytes, content };
   });
 }

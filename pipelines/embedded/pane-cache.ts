@@ -5,9 +5,19 @@ interface KeptMinute {
   panes: Map<number, Pane>;
   /** By minute of receipt. */
   late: Map<number, number>;
-  /** Archive objects whose events are in the panes. */
-  objects: number;
+  /** Listed archive objects whose events are in the panes, as `objectKey`. */
+  objects: ReadonlySet<string>;
+  /** Objects that a recount found in the archive and that were not listed: their events are in the panes, too. */
+  unlisted: ReadonlySet<string>;
 }
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** What an open pane weighs beside its ids, in ids: its tables have a least size, and a minute may have a single event. */
+const PANE_IDS = 512;
+
+/** Which object it is and with what content: an object that is written again has another size where it has other events. */
+export const objectKey = ({ name, sizeBytes }: { name: string; sizeBytes: number }): string => `${name} ${sizeBytes}`;
 
 /**
  * The open panes of the embedded stream, kept from one run of the graph to the next, as a streaming runner keeps the state of an
@@ -19,9 +29,12 @@ export class EmbeddedPaneCache implements PaneCache {
 
   constructor(private readonly maxIds: number) {}
 
-  /** Whether the minute's panes hold exactly the events of its `objects` archive objects. */
-  holds(minute: number, objects: number): boolean {
-    return (this.minutes.get(minute)?.objects ?? 0) === objects;
+  /** Whether the minute's panes hold exactly the events of the objects that are listed for it, so that `added` may be counted on top. */
+  holds(minute: number, listed: ReadonlySet<string>, added?: string): boolean {
+    const { objects, unlisted } = this.minutes.get(minute) ?? { objects: NONE, unlisted: NONE };
+    if (added !== undefined && unlisted.has(added)) return false;
+    if (!objects.isSubsetOf(listed)) return false;
+    return objects.size === listed.size || [...listed].every((key) => objects.has(key) || unlisted.has(key));
   }
 
   continue(minute: number, partition: number, fresh: () => Pane): Pane {
@@ -44,17 +57,22 @@ export class EmbeddedPaneCache implements PaneCache {
   private kept(minute: number): KeptMinute {
     let kept = this.minutes.get(minute);
     if (kept === undefined) {
-      kept = { panes: new Map(), late: new Map(), objects: 0 };
+      kept = { panes: new Map(), late: new Map(), objects: NONE, unlisted: NONE };
       this.minutes.set(minute, kept);
     }
     return kept;
   }
 
-  /** The run succeeded: the minute's panes now hold `objects` archive objects. Makes it the one used last. */
-  keep(minute: number, objects: number): void {
+  /**
+   * The run succeeded and `listed` are the minute's listed objects now. `read`: what was read of the archive where the minute was recounted.
+   * Makes it the minute used last.
+   */
+  keep(minute: number, listed: ReadonlySet<string>, read?: ReadonlySet<string>): void {
     const kept = this.minutes.get(minute);
     if (kept === undefined) return;
-    kept.objects = objects;
+    const held = read ?? kept.unlisted;
+    kept.unlisted = held.size === 0 ? NONE : held.difference(listed);
+    kept.objects = listed;
     this.minutes.delete(minute);
     this.minutes.set(minute, kept);
   }
@@ -63,13 +81,13 @@ export class EmbeddedPaneCache implements PaneCache {
     for (const minute of minutes) this.minutes.delete(minute);
   }
 
-  /** Forgets the minutes used longest ago until at most `maxIds` event ids are held. */
+  /** Forgets the minutes used longest ago until at most `maxIds` event ids are held, and what weighs as much. */
   trim(): void {
-    let ids = 0;
-    for (const kept of this.minutes.values()) ids += idsOf(kept);
+    let weight = 0;
+    for (const kept of this.minutes.values()) weight += weightOf(kept);
     for (const [minute, kept] of this.minutes) {
-      if (ids <= this.maxIds) return;
-      ids -= idsOf(kept);
+      if (weight <= this.maxIds) return;
+      weight -= weightOf(kept);
       this.minutes.delete(minute);
     }
   }
@@ -85,4 +103,11 @@ function idsOf(kept: KeptMinute): number {
   let ids = 0;
   for (const pane of kept.panes.values()) ids += pane.distinct;
   return ids;
+}
+
+/** An empty cache of bound 0 keeps nothing at all; beyond the least size of its tables a pane's memory grows with its ids. */
+function weightOf(kept: KeptMinute): number {
+  let weight = 0;
+  for (const pane of kept.panes.values()) weight += Math.max(PANE_IDS, pane.distinct);
+  return weight;
 }

@@ -1,32 +1,18 @@
-import {
-  FromResource,
-  flatten,
-  generate,
-  P,
-  type PCollection,
-  provideResource,
-  runDirect,
-  withdrawResource,
-  withName,
-} from "../../engine";
-import type { Archive, ArchivedObject, DeadLetters, EmbeddedLog, LogEntry, StreamState } from "../../io/ports";
-import type { ArchiveName, BatchMessage, Message } from "../../transforms/elements";
-import { readArchive } from "../../transforms/read-archive";
-import type { WrittenCells } from "../../transforms/written-cells";
-import { type CountingOptions, countingGraph } from "../counting-graph";
-import { archiveEntries } from "./archive-entries";
-import type { EmbeddedPaneCache } from "./pane-cache";
+import type { ArchivedObject, DeadLetters, EmbeddedLog, LogEntry, StreamState } from "../../io/ports";
+import type { ArchiveMessage, BatchMessage } from "../../transforms/elements";
+import type { CountingOptions } from "../counting-graph";
+import { decodeEntries, type WrittenObject, writeObjects } from "./archive-entries";
+import { type CountingDependencies, countObjects, newestWithin, type PassBounds } from "./count-objects";
+import type { DeferredRanges } from "./deferred-ranges";
 
-export interface PassDependencies {
+export interface PassDependencies extends CountingDependencies {
   log: Pick<EmbeddedLog, "read" | "firstAfter">;
-  archive: Archive;
   state: StreamState;
   deadLetters: DeadLetters;
-  panes: EmbeddedPaneCache;
-  writtenCells: WrittenCells;
+  deferredRanges: DeferredRanges;
 }
 
-export interface PassOptions {
+export interface PassOptions extends PassBounds {
   /** Names this stream's archive objects; the same for the life of the data folder. */
   writer: string;
   maxEntries: number;
@@ -35,7 +21,7 @@ export interface PassOptions {
 }
 
 export interface PassResult {
-  /** The log is counted up to here. */
+  /** Everything up to here is archived and counted. */
   position: number;
   events: number;
   minutes: number;
@@ -47,121 +33,109 @@ export interface PassResult {
 
 /**
  * One pass of the embedded stream: new log entries -> archive -> the minutes they touch -> one run of the counting graph -> checkpoint.
- * A crash anywhere repeats a step that changes nothing: the range is remembered before its objects are written, objects are named
- * after it, counts are absolute. Returns undefined where the log has nothing new.
+ * Where the entries touch more minutes than one run counts, the pass takes the newest and defers the others, which `runSlice` counts later.
+ * A crash anywhere repeats a step that changes nothing: the range is remembered before its objects are written; a minute of a range is
+ * one object, named after the range, whichever step writes it; counts are absolute. Returns undefined where the log has nothing new.
  */
 export async function runPass(deps: PassDependencies, options: PassOptions): Promise<PassResult | undefined> {
-  const { state, panes } = deps;
+  const { state } = deps;
   const entries = await nextEntries(deps, options);
   if (entries.length === 0) return undefined;
-  const position = entries[entries.length - 1]!.position;
-  const { objects, payloads } = await archiveEntries(entries, options.writer, deps.archive, deps.deadLetters);
-  const minutes = objects.map(({ minute }) => minute);
-  const listed = await listedObjects(state, objects);
-  const recount = new Set(minutes.filter((minute) => !panes.holds(minute, listed.get(minute)?.size ?? 0)));
-  panes.forget(recount);
-  deps.writtenCells.forget(recount);
-  try {
-    await runGraph(deps.archive, payloads, recount, minutes, options.counting);
-    await state.completePass(position, objects, minutes);
-  } catch (error) {
-    panes.forget(minutes);
-    deps.writtenCells.forget(minutes);
-    throw error;
-  }
-  for (const { minute, name } of objects) panes.keep(minute, (listed.get(minute) ?? new Set()).add(name).size);
-  panes.trim();
-  const events = entries.reduce((sum, entry) => sum + entry.events, 0);
-  const caughtUp = (await deps.log.firstAfter(position)) === undefined;
-  return { position, events, minutes: minutes.length, recounted: recount.size, caughtUp };
+  const [fromPosition, toPosition] = [entries[0]!.position, entries[entries.length - 1]!.position];
+  const range = decodeEntries(entries, options.writer);
+  for (const letters of range.dead) await deps.deadLetters.append(letters);
+  const { taken, listed } = await newestWithin(deps, range.objects.keys(), options);
+  const deferred =
+    taken.length < range.objects.size
+      ? { fromPosition, toPosition, countedFromMinute: taken[taken.length - 1]! }
+      : undefined;
+  const written = await writeObjects(deps.archive, range, taken);
+  const objects = written.map(listing);
+  const fresh = (minutes: ReadonlySet<number>) =>
+    newMessages(range.payloads, minutes, deferred === undefined && minutes.size === taken.length);
+  const recounted = await countObjects(deps, options.counting, objects, listed, fresh, (minutes) =>
+    state.completePass(toPosition, objects, minutes, deferred),
+  );
+  const caughtUp = (await deps.log.firstAfter(toPosition)) === undefined;
+  return { ...summary(objects, recounted), position: await state.countedThrough(), caughtUp };
 }
 
+/**
+ * Counts the next minutes of the oldest deferred range, newest first, and is done with them: as exact as a pass, and bounded as one.
+ * Returns undefined where nothing is deferred; `caughtUp` tells whether that was all.
+ */
+export async function runSlice(deps: PassDependencies, options: PassOptions): Promise<PassResult | undefined> {
+  const { state } = deps;
+  const deferred = await state.deferred();
+  if (deferred === undefined) return undefined;
+  const range = await deps.deferredRanges.decoded(deferred, async () =>
+    decodeEntries(await entriesOf(deps.log, deferred, options), options.writer),
+  );
+  const { taken, listed } = await newestWithin(deps, range.objects.keys(), options);
+  const rest = taken.length < range.objects.size ? taken[taken.length - 1]! : undefined;
+  try {
+    const written = await writeObjects(deps.archive, range, taken);
+    const objects = written.map(listing);
+    const fresh = (minutes: ReadonlySet<number>) => archived(written, minutes);
+    const recounted = await countObjects(deps, options.counting, objects, listed, fresh, (minutes) =>
+      state.completeSlice(deferred, rest, objects, minutes),
+    );
+    const caughtUp = (await state.deferred()) === undefined;
+    return { ...summary(objects, recounted), position: await state.countedThrough(), caughtUp };
+  } catch (error) {
+    deps.deferredRanges.forget();
+    throw error;
+  }
+}
+
+function summary(objects: readonly ArchivedObject[], recounted: number) {
+  return { events: objects.reduce((sum, { events }) => sum + events, 0), minutes: objects.length, recounted };
+}
+
+const listing = ({ name, minute, events, sizeBytes }: WrittenObject): ArchivedObject => {
+  return { name, minute, events, sizeBytes };
+};
+
 /** The entries after the checkpoint; after a crash exactly the range it left, so that its objects get the same names and content. */
-async function nextEntries(
-  { log, state }: PassDependencies,
-  { maxEntries, maxBytes }: PassOptions,
-): Promise<LogEntry[]> {
+async function nextEntries({ log, state }: PassDependencies, options: PassOptions): Promise<LogEntry[]> {
   const checkpoint = await state.checkpoint();
   const pending = await state.pending();
-  if (pending === undefined || pending.toPosition <= checkpoint) {
-    const entries = await log.read(checkpoint, maxEntries, maxBytes);
-    if (entries.length > 0) {
-      await state.setPending({ fromPosition: entries[0]!.position, toPosition: entries[entries.length - 1]!.position });
-    }
-    return entries;
+  if (pending !== undefined && pending.toPosition > checkpoint) return entriesOf(log, pending, options);
+  const entries = await log.read(checkpoint, options.maxEntries, options.maxBytes);
+  if (entries.length > 0) {
+    await state.setPending({ fromPosition: entries[0]!.position, toPosition: entries[entries.length - 1]!.position });
   }
+  return entries;
+}
+
+/** Exactly the entries of a range. Rejects where the log does not have them all any more. */
+async function entriesOf(
+  log: Pick<EmbeddedLog, "read">,
+  { fromPosition, toPosition }: { fromPosition: number; toPosition: number },
+  { maxEntries, maxBytes }: PassOptions,
+): Promise<LogEntry[]> {
   const entries: LogEntry[] = [];
-  for (
-    let after = pending.fromPosition - 1;
-    after < pending.toPosition;
-    after = entries[entries.length - 1]!.position
-  ) {
+  for (let after = fromPosition - 1; after < toPosition; after = entries[entries.length - 1]!.position) {
     const more = await log.read(after, maxEntries, maxBytes);
-    const inRange = more.filter(({ position }) => position <= pending.toPosition);
+    const inRange = more.filter(({ position }) => position <= toPosition);
     if (inRange.length === 0)
-      throw new Error(`the log has lost entries ${after + 1} to ${pending.toPosition}, which are not counted yet`);
+      throw new Error(`the log has lost entries ${after + 1} to ${toPosition}, which are not counted yet`);
     entries.push(...inRange);
   }
   return entries;
 }
 
-/** Names of the objects already listed for the minutes the pass touches. */
-async function listedObjects(
-  state: StreamState,
-  objects: readonly ArchivedObject[],
-): Promise<Map<number, Set<string>>> {
-  const listed = new Map<number, Set<string>>();
-  const minutes = objects.map(({ minute }) => minute).sort((a, b) => a - b);
-  for (let from = 0; from < minutes.length; ) {
-    let to = from + 1;
-    while (to < minutes.length && minutes[to]! - minutes[to - 1]! <= 2) to++;
-    for (const { minute, name } of await state.archivedObjects(minutes[from]!, minutes[to - 1]! + 1)) {
-      const names = listed.get(minute) ?? new Set();
-      listed.set(minute, names.add(name));
-    }
-    from = to;
-  }
-  return listed;
-}
-
-async function runGraph(
-  archive: Archive,
-  payloads: readonly Uint8Array[],
-  recount: ReadonlySet<number>,
-  minutes: readonly number[],
-  counting: CountingOptions,
-): Promise<void> {
-  const names: ArchiveName[] = [];
-  for (const minute of recount)
-    for (const { name } of await archive.list(minute, minute + 1)) names.push({ name, minute });
-  provideResource(NEW_MESSAGES, newMessages(payloads, recount, minutes));
-  provideResource(OBJECT_NAMES, names);
-  try {
-    await runDirect((root) => {
-      const fresh: PCollection<Message> = generate(root, "NewMessages", new FromResource<Message>(NEW_MESSAGES));
-      const archived: PCollection<Message> = readArchive(
-        generate(root, "ObjectNames", new FromResource<ArchiveName>(OBJECT_NAMES)),
-      );
-      countingGraph(P([fresh, archived]).apply(withName("Messages", flatten<Message>())), counting);
-    });
-  } finally {
-    withdrawResource(NEW_MESSAGES);
-    withdrawResource(OBJECT_NAMES);
-  }
-}
-
-const NEW_MESSAGES = "embedded/new-messages";
-const OBJECT_NAMES = "embedded/object-names";
-
-/** New batches as messages, without the events of minutes that are recounted from the archive (which has them by now). */
+/** New batches as messages: their events of these minutes, or `all`. */
 function* newMessages(
   payloads: readonly Uint8Array[],
-  recount: ReadonlySet<number>,
-  minutes: readonly number[],
+  minutes: ReadonlySet<number>,
+  all: boolean,
 ): Generator<BatchMessage> {
-  const wanted = minutes.filter((minute) => !recount.has(minute));
-  if (wanted.length === 0) return;
-  for (const payload of payloads) {
-    yield recount.size === 0 ? { kind: "batch", payload } : { kind: "batch", payload, minutes: wanted };
-  }
+  for (const payload of payloads)
+    yield all ? { kind: "batch", payload } : { kind: "batch", payload, minutes: [...minutes] };
+}
+
+function* archived(objects: readonly WrittenObject[], minutes: ReadonlySet<number>): Generator<ArchiveMessage> {
+  for (const { name, minute, content } of objects)
+    if (minutes.has(minute)) yield { kind: "archive", name, minute, content };
 }

@@ -1,6 +1,6 @@
+import { StoreUnavailableError } from "../../io/ports";
 import { pause } from "../pause";
-import type { PassDependencies, PassOptions, PassResult } from "./pass";
-import { runPass } from "./pass";
+import { type PassDependencies, type PassOptions, type PassResult, runPass, runSlice } from "./pass";
 
 export interface StreamOptions extends PassOptions {
   /** A pass starts at most this often while the stream keeps up. */
@@ -15,27 +15,75 @@ export interface StreamOptions extends PassOptions {
 const MAX_REST_MS = 1_000;
 
 /**
- * The embedded stream: pass after pass until `signal` aborts. While it keeps up, it spaces passes so that they take at most
- * `maxCpuShare` of a core; with a backlog it runs them back to back. A pass that fails ends the stream with its error: the process
- * that runs it restarts it from the checkpoint.
+ * The embedded stream: pass after pass until `signal` aborts, and after each a slice of the minutes that passes have deferred, so that neither
+ * waits for all of the other. While it keeps up, it spaces passes so that they take at most `maxCpuShare` of a core; with a backlog it
+ * runs them back to back. A store that cannot be used for a while is waited for; any other failure ends the stream with its error: the
+ * process that runs it restarts it from the checkpoint.
  */
 export async function runStream(
   deps: PassDependencies,
   options: StreamOptions,
   signal: AbortSignal,
-  onPass: (result: PassResult, tookMs: number) => void,
+  { onPass, onWait }: StreamEvents,
 ): Promise<void> {
   while (!signal.aborted) {
     const startedAt = performance.now();
-    const result = await runPass(deps, options);
-    if (result === undefined) {
+    const step = async (run: typeof runPass) => {
+      const stepAt = performance.now();
+      const result = await throughOutage(() => run(deps, options), signal, onWait);
+      if (result !== undefined) onPass(result, performance.now() - stepAt);
+      return result;
+    };
+    const pass = await step(runPass);
+    const slice = signal.aborted ? undefined : await step(runSlice);
+    if (pass === undefined && slice === undefined) {
       await pause(options.pollIntervalMs, signal);
       continue;
     }
+    if (pass?.caughtUp === false || slice?.caughtUp === false) continue;
     const tookMs = performance.now() - startedAt;
-    onPass(result, tookMs);
-    if (!result.caughtUp) continue;
     const restMs = Math.max(options.minPassIntervalMs, tookMs / options.maxCpuShare) - tookMs;
     await pause(Math.min(restMs, MAX_REST_MS), signal);
   }
+}
+
+export interface StreamEvents {
+  onPass: (result: PassResult, tookMs: number) => void;
+  /** The stream waits for a store, and why. */
+  onWait: (error: StoreUnavailableError, waitMs: number) => void;
+}
+
+const MIN_WAIT_MS = 100;
+const MAX_WAIT_MS = 5_000;
+/** A store that is not back by then may need what a new process does: to open it anew. */
+const MAX_OUTAGE_MS = 10 * 60_000;
+
+/**
+ * Does `work` again while a store cannot be used, such as a SQLite file that another process has locked for longer than its busy
+ * timeout: a new process would find it no different, and would have lost the kept panes. Undefined when `signal` aborts.
+ */
+async function throughOutage<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal,
+  onWait: StreamEvents["onWait"],
+): Promise<T | undefined> {
+  const startedAt = performance.now();
+  for (let waitMs = MIN_WAIT_MS; ; waitMs = Math.min(waitMs * 2, MAX_WAIT_MS)) {
+    try {
+      return await work();
+    } catch (error) {
+      const outage = outageIn(error);
+      if (outage === undefined || performance.now() - startedAt > MAX_OUTAGE_MS) throw error;
+      if (signal.aborted) return undefined;
+      onWait(outage, waitMs);
+      await pause(waitMs, signal);
+    }
+  }
+}
+
+/** The engine wraps what a transform throws. */
+function outageIn(error: unknown): StoreUnavailableError | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (cause instanceof StoreUnavailableError) return cause;
+  return undefined;
 }

@@ -9,8 +9,9 @@ import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
 import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
-import { runPass } from "../../pipelines/embedded/pass";
+import { runPass, runSlice } from "../../pipelines/embedded/pass";
 import { RESOURCES } from "../../transforms/resource-names";
 import { WrittenCells } from "../../transforms/written-cells";
 import { ingest, type SentStep } from "./ingest";
@@ -22,6 +23,8 @@ export interface EmbeddedOptions {
   videoShards: number;
   /** Whether panes and written cells are kept from pass to pass, or every touched minute is recounted from the archive. */
   keepPanes: boolean;
+  /** Minutes that one pass counts; by default all. */
+  maxMinutes?: number;
 }
 
 export interface Stores {
@@ -53,6 +56,7 @@ const KEPT = 1_000_000;
 export class EmbeddedStream {
   panes: EmbeddedPaneCache;
   writtenCells: WrittenCells;
+  readonly deferredRanges = new DeferredRanges();
 
   constructor(
     readonly stores: Stores,
@@ -68,9 +72,17 @@ export class EmbeddedStream {
     return ingest(step, this.stores.log, this.stores.deadLetters);
   }
 
-  async pass() {
-    const { dedupePartitions, videoShards } = this.options;
-    const { panes, writtenCells, allowedLatenessMs } = this;
+  pass() {
+    return this.run(runPass);
+  }
+
+  slice() {
+    return this.run(runSlice);
+  }
+
+  private async run(step: typeof runPass) {
+    const { dedupePartitions, videoShards, maxMinutes = 1_000_000 } = this.options;
+    const { panes, writtenCells, deferredRanges, allowedLatenessMs } = this;
     const stores = this.around(this.stores);
     const provided = new Map<string, unknown>([
       [RESOURCES.archive, stores.archive],
@@ -82,12 +94,14 @@ export class EmbeddedStream {
     ]);
     for (const [name, value] of provided) provideResource(name, value);
     try {
-      return await runPass(
-        { ...stores, panes, writtenCells },
+      return await step(
+        { ...stores, panes, writtenCells, deferredRanges },
         {
           writer: "golden",
           maxEntries: 100,
           maxBytes: 1 << 20,
+          maxMinutes,
+          maxRecountEvents: 250_000,
           counting: {
             dedupePartitions,
             videoShards,
@@ -104,7 +118,7 @@ export class EmbeddedStream {
   }
 
   async catchUp(): Promise<void> {
-    while ((await this.pass()) !== undefined);
+    while (((await this.pass()) ?? (await this.slice())) !== undefined);
   }
 
   /** Events really in the archive, by minute, read from its objects; not what is listed of them. */

@@ -6,7 +6,7 @@ import { minuteOf } from "../../domain/event";
 import type { Archive, LogEntry, LogMessage } from "../../io/ports";
 import { archivePortion } from "../../pipelines/archiver/archive-portion";
 import { archiveFile } from "../../pipelines/backfill/archive-file";
-import { archiveEntries } from "../../pipelines/embedded/archive-entries";
+import { decodeEntries, writeObjects } from "../../pipelines/embedded/archive-entries";
 import { T0 } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
 import { event, message } from "../transforms/elements";
@@ -84,7 +84,13 @@ it.each<[string, (archive: Archive) => Promise<unknown>]>([
     (archive) =>
       archivePortion(portion(), { archive, ledger: stores.state, payloadOf: async ({ payload }) => payload }),
   ],
-  ["entries of the embedded log", (archive) => archiveEntries([entry()], "w", archive, stores.deadLetters)],
+  [
+    "entries of the embedded log",
+    (archive) => {
+      const range = decodeEntries([entry()], "w");
+      return writeObjects(archive, range, [...range.objects.keys()]);
+    },
+  ],
   [
     "a file that is backfilled",
     (archive) =>

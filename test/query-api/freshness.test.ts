@@ -37,7 +37,7 @@ describe("freshness, states and caching", () => {
     };
     const watched = await QueryHarness.start(({ state, reader, log }) => ({
       progress: new SqliteLogProgress(log, {
-        checkpoint: noted("checkpoint", () => state.checkpoint()),
+        countedThrough: noted("checkpoint", () => state.countedThrough()),
       }),
       state: {
         auditedCounts: noted("audited", (...range) => state.auditedCounts(...range)),

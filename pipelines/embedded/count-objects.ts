@@ -1,0 +1,135 @@
+import {
+  FromResource,
+  flatten,
+  generate,
+  P,
+  type PCollection,
+  provideResource,
+  runDirect,
+  withdrawResource,
+  withName,
+} from "../../engine";
+import type { Archive, ArchivedObject, StreamState } from "../../io/ports";
+import type { ArchiveName, Message } from "../../transforms/elements";
+import { readArchive } from "../../transforms/read-archive";
+import type { WrittenCells } from "../../transforms/written-cells";
+import { type CountingOptions, countingGraph } from "../counting-graph";
+import { type EmbeddedPaneCache, objectKey } from "./pane-cache";
+
+export interface CountingDependencies {
+  archive: Archive;
+  state: Pick<StreamState, "archivedObjects">;
+  panes: EmbeddedPaneCache;
+  writtenCells: WrittenCells;
+}
+
+/** The objects listed for minutes, by minute. */
+export type Listed = ReadonlyMap<number, readonly ArchivedObject[]>;
+
+/**
+ * Counts the minutes of objects just written, in one run of the counting graph: what is `fresh` on top of the kept panes where these hold all
+ * that was listed before, else the whole minute from the archive. `complete` lists the objects; a failure before it is done forgets
+ * the panes. Returns how many minutes were counted from the archive.
+ */
+export async function countObjects(
+  { archive, panes, writtenCells }: CountingDependencies,
+  counting: CountingOptions,
+  objects: readonly ArchivedObject[],
+  listed: Listed,
+  fresh: (minutes: ReadonlySet<number>) => Iterable<Message>,
+  complete: (minutes: readonly number[]) => Promise<void>,
+): Promise<number> {
+  const minutes = objects.map(({ minute }) => minute);
+  const before = (minute: number) => new Set((listed.get(minute) ?? []).map(objectKey));
+  const held = (object: ArchivedObject) => panes.holds(object.minute, before(object.minute), objectKey(object));
+  const continued = new Set(objects.filter(held).map(({ minute }) => minute));
+  const recount = new Set(minutes.filter((minute) => !continued.has(minute)));
+  panes.forget(recount);
+  writtenCells.forget(recount);
+  const read = new Map<number, Set<string>>();
+  try {
+    const names: ArchiveName[] = [];
+    for (const minute of recount) {
+      const there = await archive.list(minute, minute + 1);
+      read.set(minute, new Set(there.map(objectKey)));
+      for (const { name } of there) names.push({ name, minute });
+    }
+    await runGraph(names, continued.size === 0 ? [] : fresh(continued), counting);
+    await complete(minutes);
+  } catch (error) {
+    panes.forget(minutes);
+    writtenCells.forget(minutes);
+    throw error;
+  }
+  for (const object of objects)
+    panes.keep(object.minute, before(object.minute).add(objectKey(object)), read.get(object.minute));
+  panes.trim();
+  return recount.size;
+}
+
+async function runGraph(
+  names: readonly ArchiveName[],
+  messages: Iterable<Message>,
+  counting: CountingOptions,
+): Promise<void> {
+  provideResource(NEW_MESSAGES, messages);
+  provideResource(OBJECT_NAMES, names);
+  try {
+    await runDirect((root) => {
+      const fresh: PCollection<Message> = generate(root, "NewMessages", new FromResource<Message>(NEW_MESSAGES));
+      const archived: PCollection<Message> = readArchive(
+        generate(root, "ObjectNames", new FromResource<ArchiveName>(OBJECT_NAMES)),
+      );
+      countingGraph(P([fresh, archived]).apply(withName("Messages", flatten<Message>())), counting);
+    });
+  } finally {
+    withdrawResource(NEW_MESSAGES);
+    withdrawResource(OBJECT_NAMES);
+  }
+}
+
+const NEW_MESSAGES = "embedded/new-messages";
+const OBJECT_NAMES = "embedded/object-names";
+
+export interface PassBounds {
+  /** Minutes that one run counts, and so objects that it writes. */
+  maxMinutes: number;
+  /** Archived events that one run counts again; one minute may have more. */
+  maxRecountEvents: number;
+}
+
+/** The newest of these minutes that fit one run, newest first, at least one; and the objects listed for them. */
+export async function newestWithin(
+  { state, panes }: Pick<CountingDependencies, "state" | "panes">,
+  minutes: Iterable<number>,
+  { maxMinutes, maxRecountEvents }: PassBounds,
+): Promise<{ taken: number[]; listed: Listed }> {
+  const newest = [...minutes].sort((a, b) => b - a).slice(0, maxMinutes);
+  const listed = await listedObjects(state, newest);
+  const taken: number[] = [];
+  let recounted = 0;
+  for (const minute of newest) {
+    const objects = listed.get(minute) ?? [];
+    const held = panes.holds(minute, new Set(objects.map(objectKey)));
+    if (!held) recounted += objects.reduce((sum, { events }) => sum + events, 0);
+    if (taken.length > 0 && recounted > maxRecountEvents) break;
+    taken.push(minute);
+  }
+  return { taken, listed };
+}
+
+/** `minutes`: descending. Neighbours are asked for together. */
+async function listedObjects(state: CountingDependencies["state"], minutes: readonly number[]): Promise<Listed> {
+  const listed = new Map<number, ArchivedObject[]>();
+  for (let from = 0; from < minutes.length; ) {
+    let to = from + 1;
+    while (to < minutes.length && minutes[to - 1]! - minutes[to]! <= 2) to++;
+    for (const object of await state.archivedObjects(minutes[to - 1]!, minutes[from]! + 1)) {
+      const objects = listed.get(object.minute);
+      if (objects === undefined) listed.set(object.minute, [object]);
+      else objects.push(object);
+    }
+    from = to;
+  }
+  return listed;
+}

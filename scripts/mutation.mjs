@@ -1,0 +1,83 @@
+// npm run mutation [-- FOLDER...]: mutation testing with StrykerJS, a folder at a time, of the folder's own tests. docs/mutation.md says how
+// to read it. Stryker is installed apart (scripts/mutation/), because nothing else needs it.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const own = join(root, "scripts", "mutation");
+const reports = join(root, ".cache", "mutation");
+
+/** What is mutated, and the suites that must notice. No suite that starts a server: each of thousands of mutants runs them. */
+const FOLDERS = {
+  domain: { mutate: ["domain/**/*.ts"], tests: ["domain", "transforms"] },
+  transforms: { mutate: ["transforms/**/*.ts"], tests: ["transforms", "pipelines/embedded-pass.test.js"] },
+  avro: { mutate: ["io/avro/**/*.ts"], tests: ["avro"] },
+  "ingest-api": { mutate: ["ingest-api/**/*.ts"], tests: ["ingest-api"] },
+  client: { mutate: ["client/**/*.ts"], tests: ["client"] },
+};
+
+const asked = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const unknown = asked.filter((name) => FOLDERS[name] === undefined);
+if (unknown.length > 0) {
+  process.stderr.write(`no such folder: ${unknown.join(", ")}; there are ${Object.keys(FOLDERS).join(", ")}\n`);
+  process.exit(2);
+}
+
+function run(command, args, options) {
+  const { status } = spawnSync(command, args, { stdio: "inherit", ...options });
+  return status ?? 1;
+}
+
+if (!existsSync(join(own, "node_modules", "@stryker-mutator", "core"))) {
+  const args = ["install", "--no-save", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund"];
+  if (run("npm", [...args, "--loglevel=error"], { cwd: own }) !== 0) process.exit(1);
+}
+mkdirSync(reports, { recursive: true });
+
+let failed = false;
+for (const name of asked.length > 0 ? asked : Object.keys(FOLDERS)) {
+  const { mutate, tests } = FOLDERS[name];
+  const config = {
+    mutate,
+    packageManager: "npm",
+    testRunner: "vitest",
+    plugins: [join(own, "node_modules", "@stryker-mutator", "vitest-runner", "dist", "src", "index.js")],
+    vitest: { configFile: "scripts/mutation/vitest.config.mjs", related: false },
+    // The build links them: it comes first, and would install packages where there are none.
+    symlinkNodeModules: false,
+    buildCommand: `node scripts/mutation/build.mjs ${join(root, "node_modules")}`,
+    disableTypeChecks: true,
+    // The preprocessor asks for a programming interface that TypeScript 7 does not have; our paths need no rewriting.
+    tsconfigFile: "no-tsconfig-for-stryker.json",
+    checkers: [],
+    // Bundles of tests share a process: what one mutant breaks at load time shows in the next.
+    concurrency: 1,
+    coverageAnalysis: "perTest",
+    incremental: true,
+    incrementalFile: join(reports, `${name}.incremental.json`),
+    ignorePatterns: ["/data", "/.cache", "/scripts/mutation/node_modules", "/terraform", "/docker"],
+    tempDirName: join(root, ".cache", "mutation", "sandbox"),
+    reporters: ["clear-text", "json", "progress-append-only"],
+    clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
+    jsonReporter: { fileName: join(reports, `${name}.json`) },
+    thresholds: { high: 90, low: 80, break: 80 },
+    timeoutMS: 20_000,
+    timeoutFactor: 3,
+    allowEmpty: false,
+  };
+  const file = join(reports, `${name}.config.json`);
+  writeFileSync(file, JSON.stringify(config, null, 2));
+  const patterns = tests.map((test) => `dist/test/${test.endsWith(".js") ? test : `${test}/**/*.test.js`}`);
+  const status = run(
+    process.execPath,
+    [join(own, "node_modules", "@stryker-mutator", "core", "bin", "stryker.js"), "run", file],
+    {
+      cwd: root,
+      env: { ...process.env, VIEWMILL_MUTATION_TESTS: JSON.stringify(patterns) },
+    },
+  );
+  if (status !== 0) failed = true;
+}
+process.exit(failed ? 1 : 0);
