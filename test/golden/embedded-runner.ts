@@ -25,6 +25,7 @@ export interface EmbeddedOptions {
   keepPanes: boolean;
   /** Minutes that one pass counts; by default all. */
   maxMinutes?: number;
+  maxRecountEvents?: number;
 }
 
 export interface Stores {
@@ -81,7 +82,7 @@ export class EmbeddedStream {
   }
 
   private async run(step: typeof runPass) {
-    const { dedupePartitions, videoShards, maxMinutes = 1_000_000 } = this.options;
+    const { dedupePartitions, videoShards, maxMinutes = 1_000_000, maxRecountEvents = 1_000_000 } = this.options;
     const { panes, writtenCells, deferredRanges, allowedLatenessMs } = this;
     const stores = this.around(this.stores);
     const provided = new Map<string, unknown>([
@@ -101,7 +102,7 @@ export class EmbeddedStream {
           maxEntries: 100,
           maxBytes: 1 << 20,
           maxMinutes,
-          maxRecountEvents: 250_000,
+          maxRecountEvents,
           counting: {
             dedupePartitions,
             videoShards,
@@ -169,8 +170,9 @@ export class EmbeddedRunner implements GoldenRunner {
   readonly name: string;
 
   constructor(readonly options: EmbeddedOptions) {
-    const { dedupePartitions, videoShards, keepPanes } = options;
-    this.name = `embedded, P ${dedupePartitions}, Q ${videoShards}, panes ${keepPanes ? "kept" : "not kept"}`;
+    const { dedupePartitions, videoShards, keepPanes, maxMinutes } = options;
+    const bound = maxMinutes === undefined ? "" : `, ${maxMinutes} minutes a pass`;
+    this.name = `embedded, P ${dedupePartitions}, Q ${videoShards}, panes ${keepPanes ? "kept" : "not kept"}${bound}`;
   }
 
   async run(script: GoldenScript, folder: string): Promise<Outcome> {

@@ -33,6 +33,8 @@ const steps: [PortName, string][] = [
   ["counters", "apply"],
   ["state", "writeLedger"],
   ["state", "completePass"],
+  ["state", "deferred"],
+  ["state", "completeSlice"],
 ];
 const faults: Fault[] = steps.flatMap(([port, method]) =>
   (["before", "after"] as const).map((when) => ({ port, method, when })),
@@ -80,7 +82,7 @@ async function playThrough(script: GoldenScript, stores: Stores, options: Embedd
   let killed = 0;
   const pass = async (): Promise<boolean> => {
     try {
-      return (await stream.pass()) !== undefined;
+      return ((await stream.pass()) ?? (await stream.slice())) !== undefined;
     } catch (error) {
       if (!`${(error as Error).name} ${((error as Error).cause as Error)?.name}`.includes("Killed")) throw error;
       killed++;
@@ -110,12 +112,16 @@ const hits: [name: string, nth: number][] = [
   ["undecodable", 2],
   ["reused-ids", 2],
   ["lateness-rule", 2],
+  ["boundaries", 1],
+  ["boundaries", 2],
 ];
 const scripts = new Map(goldenScripts().map((script) => [script.name, script]));
 const spreads: EmbeddedOptions[] = [
   { dedupePartitions: 1, videoShards: 1, keepPanes: true },
   { dedupePartitions: 4, videoShards: 3, keepPanes: false },
 ];
+/** Of scripts with several minutes in a range: what is left of it is counted in slices. */
+const sliced: EmbeddedOptions = { dedupePartitions: 1, videoShards: 1, keepPanes: true, maxMinutes: 1 };
 
 describe.each(faults.map((fault) => [`${fault.port}.${fault.method} fails ${fault.when} it is done`, fault] as const))(
   "%s",
@@ -129,7 +135,11 @@ describe.each(faults.map((fault) => [`${fault.port}.${fault.method} fails ${faul
         const script = scripts.get(name)!;
         const stores = await openStores(join(folder, String(index)));
         try {
-          const run = await playThrough(script, stores, spreads[index % 2]!, { fault, nth, restart });
+          const run = await playThrough(script, stores, name === "boundaries" ? sliced : spreads[index % 2]!, {
+            fault,
+            nth,
+            restart,
+          });
           expect(run.killed).toBe(run.fired ? 1 : 0);
           fired += run.killed;
           const outcome = await run.stream.outcome();

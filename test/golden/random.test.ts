@@ -35,6 +35,7 @@ const options = { dedupePartitions: 3, videoShards: 2 };
 const runners: GoldenRunner[] = [
   new EmbeddedRunner({ ...options, keepPanes: true }),
   new EmbeddedRunner({ ...options, keepPanes: false }),
+  new EmbeddedRunner({ ...options, keepPanes: true, maxMinutes: 2 }),
   new BoundedRunner({ ...options, keepPanes: true }),
 ];
 

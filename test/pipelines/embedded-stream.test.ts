@@ -1,0 +1,112 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { provideResource, withdrawResource } from "../../engine";
+import type { StoreUnavailableError } from "../../io/ports";
+import { SqliteCounterStore } from "../../io/sqlite/counter-store";
+import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
+import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
+import type { PassResult } from "../../pipelines/embedded/pass";
+import { runStream } from "../../pipelines/embedded/stream";
+import { RESOURCES } from "../../transforms/resource-names";
+import { WrittenCells } from "../../transforms/written-cells";
+import { waitFor } from "../contracts/condition";
+import { T0 } from "../domain/model";
+import { openStores, type Stores } from "../golden/embedded-runner";
+import { ingest } from "../golden/ingest";
+
+let folder = "";
+let stores: Stores;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "viewmill-stream-"));
+  const opened = await openStores(folder);
+  await Promise.all([opened.counters.close(), opened.state.close()]);
+  const impatient = { folder, busyTimeoutMs: 1 };
+  stores = { ...opened, counters: new SqliteCounterStore(impatient), state: new SqliteStreamState(impatient) };
+});
+afterEach(async () => {
+  await stores.close();
+  await Promise.all([stores.counters.close(), stores.state.close()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const send = (eventId: string) =>
+  ingest(
+    {
+      kind: "send",
+      receivedAtMs: T0,
+      checked: true,
+      events: [{ raw: { eventId, videoId: "v", eventType: "VIEW", eventTime: T0 } }],
+    },
+    stores.log,
+    stores.deadLetters,
+  );
+
+/** The stream over the stores until `stop`; what it has said. */
+function start(over: Partial<Stores> = {}) {
+  const used = { ...stores, ...over };
+  const stop = new AbortController();
+  const passes: PassResult[] = [];
+  const waits: StoreUnavailableError[] = [];
+  const [panes, writtenCells] = [new EmbeddedPaneCache(1_000), new WrittenCells(1_000)];
+  const provided = new Map<string, unknown>([
+    [RESOURCES.archive, used.archive],
+    [RESOURCES.counterStore, used.counters],
+    [RESOURCES.ledger, used.state],
+    [RESOURCES.deadLetters, used.deadLetters],
+    [RESOURCES.paneCache, panes],
+  ]);
+  for (const [name, value] of provided) provideResource(name, value);
+  const counting = {
+    dedupePartitions: 1,
+    videoShards: 1,
+    allowedLatenessMs: -1,
+    followCorrections: true,
+    paneCache: RESOURCES.paneCache,
+    writtenCells: "",
+  };
+  const bounds = { maxEntries: 100, maxBytes: 1 << 20, maxMinutes: 10, maxRecountEvents: 1_000 };
+  const pace = { minPassIntervalMs: 1, maxCpuShare: 1, pollIntervalMs: 1 };
+  const ended = runStream(
+    { ...used, panes, writtenCells, deferredRanges: new DeferredRanges() },
+    { writer: "stream", ...bounds, counting, ...pace },
+    stop.signal,
+    { onPass: (pass) => passes.push(pass), onWait: (error) => waits.push(error) },
+  ).finally(() => {
+    for (const name of provided.keys()) withdrawResource(name);
+  });
+  ended.catch(() => undefined);
+  return { ended, passes, waits, stop: () => stop.abort() };
+}
+
+const DEADLINE_MS = 60_000;
+
+test("a store that another process has locked is waited for, then the stream goes on where it was", async () => {
+  const other = new DatabaseSync(join(folder, "counters.sqlite"));
+  other.exec("BEGIN IMMEDIATE");
+  await send("a");
+  const stream = start();
+  await waitFor(async () => stream.waits.length >= 3, DEADLINE_MS, 5);
+  expect(String(stream.waits[0])).toMatch(/database is locked/);
+  expect(stream.passes).toEqual([]);
+  other.exec("COMMIT");
+  other.close();
+  await waitFor(async () => stream.passes.length === 1, DEADLINE_MS, 5);
+  await send("b");
+  await waitFor(async () => stream.passes.length === 2, DEADLINE_MS, 5);
+  stream.stop();
+  await stream.ended;
+  expect((await stores.counters.totals("v")).get("VIEW")?.count).toBe(2);
+});
+
+test("a failure that no waiting heals ends the stream", async () => {
+  await send("a");
+  const broken = Object.assign(Object.create(stores.archive) as typeof stores.archive, {
+    write: () => Promise.reject(new Error("a bug")),
+  });
+  const stream = start({ archive: broken });
+  await expect(stream.ended).rejects.toThrow("a bug");
+  expect(stream.waits).toEqual([]);
+});
