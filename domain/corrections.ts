@@ -7,13 +7,14 @@ export interface CorrectedCell {
   eventType: string;
   expectedCount: number;
   expectedSum: bigint;
+  expectedValued: number;
   /** Latest event of the cell, milliseconds within the minute. */
   lastMsInMinute: number;
 }
 
 /**
  * Cells of one correction. A store writes each correction in a transaction of its own and rebuilds the levels of every video in it: 512 cells
- * stay well below the 100 ms that a transaction may take beside a live stream. The index of a type is 16 bits wide, so a chunk must stay below 65,536.
+ * stay well below the 100 ms that a transaction may take beside a live stream.
  */
 export const MAX_CORRECTED_CELLS = 512;
 
@@ -30,10 +31,11 @@ function correction(minute: number, cells: readonly CorrectedCell[]): MinuteCoun
   return {
     minute,
     videoIndex: Uint32Array.from(cells, ({ videoId }) => indexOf(videos, videoId)),
-    typeIndex: Uint16Array.from(cells, ({ eventType }) => indexOf(types, eventType)),
+    typeIndex: Uint32Array.from(cells, ({ eventType }) => indexOf(types, eventType)),
     videos: [...videos.keys()],
     types: [...types.keys()],
     counts: Float64Array.from(cells, ({ expectedCount }) => expectedCount),
+    valued: Float64Array.from(cells, ({ expectedValued }) => expectedValued),
     sumHigh: Float64Array.from(cells, ({ expectedSum }) => Number(expectedSum >> 32n)),
     sumLow: Float64Array.from(cells, ({ expectedSum }) => Number(expectedSum & 0xffff_ffffn)),
     lastMsInMinute: Uint16Array.from(cells, ({ lastMsInMinute }) => lastMsInMinute),

@@ -4,11 +4,11 @@ import type { Pane } from "./pane";
 
 /**
  * A count block: the counts one partition's pane has for the videos of one shard, packed. Count blocks cross the second shuffle.
- * Layout as in event-block.ts: header 8 x uint32 (cells, videos, types, 0...) | counts, sum high, sum low, received float64 x n |
+ * Layout as in event-block.ts: header 8 x uint32 (cells, videos, types, 0...) | counts, valued, sum high, sum low, received float64 x n |
  * video index uint32 x n | type index uint32 x n | last ms uint16 x n | the videos' lengths and names | the types'.
  */
 const HEADER_BYTES = 32;
-const CELL_BYTES = 8 * 4 + 4 * 2 + 2;
+const CELL_BYTES = 8 * 5 + 4 * 2 + 2;
 
 /** Rows a block or a chunk of MinuteCounts holds at most; keeps elements well below 1 MB for names of usual length. */
 export const MAX_CELLS = 16_384;
@@ -38,7 +38,7 @@ export function* packPane(pane: Pane, shards: number): Generator<PackedCounts> {
 
 function packCells(pane: Pane, cells: readonly number[]): Uint8Array {
   const n = cells.length;
-  const numbers = new Float64Array(n * 4);
+  const numbers = new Float64Array(n * 5);
   const indexes = new Uint32Array(n * 2);
   const lastMs = new Uint16Array(n);
   const videos = new Renumbering(pane.videos.size);
@@ -46,9 +46,10 @@ function packCells(pane: Pane, cells: readonly number[]): Uint8Array {
   for (let i = 0; i < n; i++) {
     const cell = cells[i]!;
     numbers[i] = pane.cellCount[cell]!;
-    numbers[n + i] = pane.cellSumHigh[cell]!;
-    numbers[2 * n + i] = pane.cellSumLow[cell]!;
-    numbers[3 * n + i] = pane.cellReceived[cell]!;
+    numbers[n + i] = pane.cellValued[cell]!;
+    numbers[2 * n + i] = pane.cellSumHigh[cell]!;
+    numbers[3 * n + i] = pane.cellSumLow[cell]!;
+    numbers[4 * n + i] = pane.cellReceived[cell]!;
     indexes[i] = videos.number(pane.cellVideo[cell]!);
     indexes[n + i] = types.number(pane.cellType[cell]!);
     lastMs[i] = pane.cellLastMs[cell]!;
@@ -97,12 +98,13 @@ export function openCounts(packed: Uint8Array, minute: number): MinuteCounts {
     videos: spanTexts(videos),
     types: spanTexts(types),
     counts: new Float64Array(buffer, start, n),
-    sumHigh: new Float64Array(buffer, start + n * 8, n),
-    sumLow: new Float64Array(buffer, start + n * 16, n),
-    received: new Float64Array(buffer, start + n * 24, n),
-    videoIndex: new Uint32Array(buffer, start + n * 32, n),
-    typeIndex: Uint16Array.from(new Uint32Array(buffer, start + n * 36, n)),
-    lastMsInMinute: new Uint16Array(buffer, start + n * 40, n),
+    valued: new Float64Array(buffer, start + n * 8, n),
+    sumHigh: new Float64Array(buffer, start + n * 16, n),
+    sumLow: new Float64Array(buffer, start + n * 24, n),
+    received: new Float64Array(buffer, start + n * 32, n),
+    videoIndex: new Uint32Array(buffer, start + n * 40, n),
+    typeIndex: new Uint32Array(buffer, start + n * 44, n),
+    lastMsInMinute: new Uint16Array(buffer, start + n * 48, n),
   };
 }
 
@@ -112,12 +114,13 @@ const TYPE_SPAN = 2 ** 21;
 /** Adds up the counts of several partitions, video by video. */
 export class CountsBuilder {
   private readonly videos = new NameTable();
-  private readonly types = new NameTable();
+  private readonly types = new NameTable(0, TYPE_SPAN);
   private readonly cellByName = new Map<number, number>();
   private rows = 0;
   private video = new Uint32Array(64);
   private type = new Uint32Array(64);
   private count = new Float64Array(64);
+  private valued = new Float64Array(64);
   private sumHigh = new Float64Array(64);
   private sumLow = new Float64Array(64);
   private received = new Float64Array(64);
@@ -129,6 +132,7 @@ export class CountsBuilder {
     for (let i = 0; i < part.counts.length; i++) {
       const row = this.row(videos[part.videoIndex[i]!]!, types[part.typeIndex[i]!]!);
       this.count[row] = this.count[row]! + part.counts[i]!;
+      this.valued[row] = this.valued[row]! + part.valued[i]!;
       this.received[row] = this.received[row]! + (part.received ?? part.counts)[i]!;
       const low = this.sumLow[row]! + part.sumLow[i]!;
       const carry = Math.floor(low / TWO_32);
@@ -156,6 +160,7 @@ export class CountsBuilder {
     this.video = grown(this.video, new Uint32Array(capacity));
     this.type = grown(this.type, new Uint32Array(capacity));
     this.count = grown(this.count, new Float64Array(capacity));
+    this.valued = grown(this.valued, new Float64Array(capacity));
     this.sumHigh = grown(this.sumHigh, new Float64Array(capacity));
     this.sumLow = grown(this.sumLow, new Float64Array(capacity));
     this.received = grown(this.received, new Float64Array(capacity));
@@ -171,10 +176,11 @@ export class CountsBuilder {
       yield {
         minute,
         videoIndex: this.video.slice(from, to).map((video) => videos.number(video)),
-        typeIndex: Uint16Array.from(this.type.subarray(from, to), (type) => types.number(type)),
+        typeIndex: this.type.slice(from, to).map((type) => types.number(type)),
         videos: videos.order.map((video) => this.videos.text(video)),
         types: types.order.map((type) => this.types.text(type)),
         counts: this.count.slice(from, to),
+        valued: this.valued.slice(from, to),
         sumHigh: this.sumHigh.slice(from, to),
         sumLow: this.sumLow.slice(from, to),
         received: this.received.slice(from, to),

@@ -1,13 +1,26 @@
-/** What a counter store accepts as a cell. A cell that is none is the caller's bug and would corrupt every level. */
+/** Which cells a counter store accepts. Any other cell is a bug of the caller and would corrupt every level above it. */
+import { MAX_TIME_MS, MINUTE_MS } from "./event";
 import type { MinuteCounts } from "./minute-counts";
 
 /**
- * Throws a RangeError when columns differ in length, an index points nowhere, a count is negative or not an integer,
- * fewer events came than are counted, a sum is not canonical, or the last event lies outside of the minute.
+ * Throws a RangeError when the minute is beyond what a Date holds, columns differ in length, an index points nowhere, a count is negative or
+ * not an integer, fewer events were received than are counted, more events have a value than are counted, a sum is not canonical or is there
+ * without a value, or the last event lies outside of the minute.
  */
 export function refuseUncountable(counts: MinuteCounts): void {
-  const { minute, videos, types, videoIndex, typeIndex, sumHigh, sumLow, lastMsInMinute, received, corrections } =
-    counts;
+  const {
+    minute,
+    videos,
+    types,
+    videoIndex,
+    typeIndex,
+    sumHigh,
+    sumLow,
+    lastMsInMinute,
+    valued,
+    received,
+    corrections,
+  } = counts;
   const cells = counts.counts.length;
   const columns = [
     videoIndex,
@@ -15,11 +28,15 @@ export function refuseUncountable(counts: MinuteCounts): void {
     sumHigh,
     sumLow,
     lastMsInMinute,
+    valued,
     received ?? counts.counts,
     corrections ?? counts.counts,
   ];
-  if (!Number.isSafeInteger(minute) || columns.some((column) => column.length !== cells)) {
-    throw new RangeError(`minute ${minute}: not an integer, or its columns differ in length`);
+  if (
+    !(Number.isSafeInteger(minute) && Math.abs(minute) <= MAX_TIME_MS / MINUTE_MS) ||
+    columns.some((column) => column.length !== cells)
+  ) {
+    throw new RangeError(`minute ${minute}: not a minute of a Date, or its columns differ in length`);
   }
   for (let row = 0; row < cells; row++) {
     const low = sumLow[row]!;
@@ -27,6 +44,9 @@ export function refuseUncountable(counts: MinuteCounts): void {
       videoIndex[row]! < videos.length &&
       typeIndex[row]! < types.length &&
       isCount(counts.counts[row]!) &&
+      isCount(valued[row]!) &&
+      valued[row]! <= counts.counts[row]! &&
+      (valued[row]! > 0 || (sumHigh[row]! === 0 && low === 0)) &&
       Number.isSafeInteger(sumHigh[row]!) &&
       Number.isInteger(low) &&
       low >= 0 &&

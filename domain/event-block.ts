@@ -29,6 +29,8 @@ const HEADER_BYTES = 32;
 const MANY_NAMES = 256;
 const FIRST_ROWS = 16;
 const EVENT_BYTES = ID_BYTES + 8 + 4 + 2 + 2;
+/** The type index has 16 bits. `full` seals a block long before: MAX_BLOCK_BYTES / EVENT_BYTES is 28,125 rows. */
+const MAX_TYPES = 2 ** 16;
 
 /** Rows a block takes at once, at most. */
 export const MAX_TAKEN = 512;
@@ -41,7 +43,7 @@ export interface BlockRows {
   videos: Uint32Array;
   videoIndex: Uint32Array;
   types: Uint32Array;
-  typeIndex: Uint16Array;
+  typeIndex: Uint32Array;
   timesMs: Float64Array;
   values: Float64Array | undefined;
 }
@@ -136,6 +138,7 @@ export class EventBlockBuilder {
     const n = this.count;
     const videos = this.localVideos.order;
     const types = this.localTypes.order;
+    if (types.length > MAX_TYPES) throw new RangeError(`a block holds at most ${MAX_TYPES} event types`);
     const hasValues = this.values !== undefined;
     const columnBytes = n * (hasValues ? EVENT_BYTES : EVENT_BYTES - 8);
     const bytes = new Uint8Array(

@@ -15,7 +15,7 @@ export interface EventColumns {
   videoSpans?: NameSpans;
   videoIndex: Uint32Array;
   types: string[];
-  typeIndex: Uint16Array;
+  typeIndex: Uint32Array;
   /** Epoch milliseconds. */
   timesMs: Float64Array;
   /** NaN where the event has no value; absent where none has. */
@@ -65,7 +65,7 @@ export function eventJsonAt(columns: EventColumns, row: number): string {
 
 const numberOrText = (value: number): number | string => (Number.isSafeInteger(value) ? value : String(value));
 
-/** Collects events into columns. At most 65,535 types and 2^32 rows. */
+/** Collects events into columns. At most 2^32 rows, videos and types. */
 export class EventColumnsBuilder {
   private count = 0;
   private ids = new Uint8Array(64 * ID_BYTES);
@@ -107,7 +107,7 @@ export class EventColumnsBuilder {
       videos: [...this.videoIds.keys()],
       videoIndex: Uint32Array.from(this.videoIndex),
       types: [...this.typeIds.keys()],
-      typeIndex: Uint16Array.from(this.typeIndex),
+      typeIndex: Uint32Array.from(this.typeIndex),
       timesMs: Float64Array.from(this.timesMs),
     };
     if (this.hasValues) columns.values = Float64Array.from(this.values);

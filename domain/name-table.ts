@@ -5,6 +5,9 @@ export interface NameSpans {
   ends: Uint32Array;
 }
 
+/** Where a name ends is kept in 32 bits. */
+const MAX_BYTES = 2 ** 32 - 1;
+
 /**
  * Gives names numbers, 0, 1, 2... in the order they come, straight from their ASCII bytes: a string and a Map look-up for every
  * name of every batch took a fifth of the hot path. Open addressing; the hash is seeded, because clients choose names.
@@ -18,7 +21,11 @@ export class NameTable {
   /** Keeps the reads of indexSpans from being optimised away. */
   protected touched = 0;
 
-  constructor(private readonly seed = 0) {}
+  /** `maxNames`: throws a RangeError beyond it. The slots hold a name's number + 1 in 32 bits with a sign. */
+  constructor(
+    private readonly seed = 0,
+    private readonly maxNames = 2 ** 30,
+  ) {}
 
   index(bytes: Uint8Array, from: number, to: number): number {
     return this.indexHashed(this.hash(bytes, from, to), bytes, from, to);
@@ -77,9 +84,11 @@ export class NameTable {
   }
 
   private insert(slot: number, hash: number, bytes: Uint8Array, from: number, to: number): number {
+    if (this.size >= this.maxNames) throw new RangeError(`a table of names holds at most ${this.maxNames} names`);
     const name = this.size++;
     if (name === this.ends.length) this.ends = grown(this.ends, new Uint32Array(name * 2));
     let end = this.start(name);
+    if (end + to - from > MAX_BYTES) throw new RangeError(`a table of names holds at most ${MAX_BYTES} bytes`);
     if (end + to - from > this.bytes.length) {
       this.bytes = grown(this.bytes, Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, end + to - from)));
     }
@@ -131,11 +140,12 @@ export class NameTable {
     return size;
   }
 
-  /** Writes one length byte a name, then the names; returns where it ended. Names are at most 255 bytes. */
+  /** Writes one length byte a name, then the names; returns where it ended. Throws a RangeError for a name of more than 255 bytes. */
   packNames(names: ArrayLike<number>, into: Uint8Array, at: number): number {
     let end = at + names.length;
     for (let i = 0; i < names.length; i++) {
       const name = names[i]!;
+      if (this.lengthOf(name) > 255) throw new RangeError("a packed name has at most 255 bytes");
       into[at + i] = this.lengthOf(name);
       for (let from = this.start(name); from < this.ends[name]!; from++) into[end++] = this.bytes[from]!;
     }

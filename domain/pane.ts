@@ -4,18 +4,20 @@ import { grown, NameTable } from "./name-table";
 /**
  * What one dedup partition knows of one minute: the set of its distinct events and their counts by (video, type). The same as a
  * Beam pane of an accumulating window: it only grows. An event is its id, video and type; of repeats that differ in value the
- * largest counts (no value is 0), so that with the same count the sum never falls and (count, sum, last) orders panes.
+ * largest counts, and one without a value never replaces one, so that (count, valued, sum, last) orders panes.
  *
  * The set is an open-addressing table over typed arrays, 128-bit ids compared whole; its hash is seeded, because clients choose ids.
  */
 const SLOT_LOAD = 0.6;
 /** Rows looked up together. */
 const RUN_ROWS = 256;
-/** More types than a minute can hold; video * TYPE_SPAN + type stays a safe integer. */
+/** Types of a pane at most; video * TYPE_SPAN + type stays a safe integer. */
 const TYPE_SPAN = 2 ** 21;
 const LISTED_TYPES = 8;
 const MAX_PAIRS = 1 << 20;
 const TWO_32 = 2 ** 32;
+/** Distinct events of a pane at most: `slots` holds an event's number + 1 in 32 bits with a sign. */
+export const MAX_PANE_EVENTS = 2 ** 30;
 
 export class Pane {
   /** Events that came, repeats included. */
@@ -30,6 +32,8 @@ export class Pane {
   cellVideo = new Uint32Array(64);
   cellType = new Uint32Array(64);
   cellCount = new Float64Array(64);
+  /** Distinct events that have a value. */
+  cellValued = new Float64Array(64);
   cellSumHigh = new Float64Array(64);
   cellSumLow = new Float64Array(64);
   cellLastMs = new Uint16Array(64);
@@ -43,6 +47,7 @@ export class Pane {
   private readonly cellByName = new Map<number, number>();
   private ids = new Uint32Array(64 * 4);
   private idCell = new Uint32Array(64);
+  /** NaN: the event has no value. Absent: no event has one. */
   private idValue: Float64Array | undefined;
   /** Pairs: entry + 1 (0: free) and the hash, so that a look at another id's slot ends here and growing computes none. */
   private slots: Int32Array;
@@ -55,7 +60,7 @@ export class Pane {
   constructor(seed: Uint32Array, expectedEvents = 0) {
     this.seeds = seed;
     this.videos = new NameTable(seed[0]);
-    this.types = new NameTable(seed[1]);
+    this.types = new NameTable(seed[1], TYPE_SPAN);
     this.slots = new Int32Array(2 * slotCount(Math.max(64, expectedEvents)));
   }
 
@@ -90,7 +95,7 @@ export class Pane {
         }
         const at = row * 4;
         this.cellReceived[cell]!++;
-        const value = values === undefined ? 0 : values[row]! || 0;
+        const value = values === undefined ? Number.NaN : values[row]!;
         const hash = this.runHashes[row - from]!;
         this.add(hash, ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!, cell, msInMinute[row]!, value);
       }
@@ -116,6 +121,9 @@ export class Pane {
 
   /** Room for `more` events, so that the table does not grow while a run is looked up. */
   private reserve(more: number): void {
+    if (this.distinct + more > MAX_PANE_EVENTS) {
+      throw new RangeError(`a pane holds at most ${MAX_PANE_EVENTS} events: raise the number of dedup partitions`);
+    }
     while ((this.distinct + more) * 2 > this.slots.length * SLOT_LOAD) this.growSlots();
   }
 
@@ -151,7 +159,10 @@ export class Pane {
     }
     this.insert(slot, hash, a, b, c, d, cell, value);
     this.cellCount[cell]!++;
-    if (value !== 0) this.addToSum(cell, value);
+    if (!Number.isNaN(value)) {
+      this.cellValued[cell]!++;
+      if (value !== 0) this.addToSum(cell, value);
+    }
     if (msInMinute > this.cellLastMs[cell]!) this.cellLastMs[cell] = msInMinute;
   }
 
@@ -161,11 +172,13 @@ export class Pane {
     return videos.text(cellVideo[a]!) < videos.text(cellVideo[b]!) ? a : b;
   }
 
-  /** The event is known: the larger value and the later time stay. */
+  /** The event is known: the larger value and the later time stay; no value is less than any. */
   private repeat(entry: number, cell: number, msInMinute: number, value: number): void {
-    const stored = this.idValue === undefined ? 0 : this.idValue[entry]!;
-    if (value > stored) {
-      this.addToSum(cell, stored, -1);
+    const stored = this.idValue === undefined ? Number.NaN : this.idValue[entry]!;
+    const isFirstValue = Number.isNaN(stored) && !Number.isNaN(value);
+    if (isFirstValue || value > stored) {
+      if (isFirstValue) this.cellValued[cell]!++;
+      else this.addToSum(cell, stored, -1);
       this.addToSum(cell, value);
       this.valueColumn()[entry] = value;
     }
@@ -190,13 +203,13 @@ export class Pane {
     this.ids[at + 2] = c;
     this.ids[at + 3] = d;
     this.idCell[entry] = cell;
-    if (value !== 0) this.valueColumn()[entry] = value;
+    if (!Number.isNaN(value)) this.valueColumn()[entry] = value;
     this.slots[slot] = entry + 1;
     this.slots[slot + 1] = hash;
   }
 
   private valueColumn(): Float64Array {
-    this.idValue ??= new Float64Array(this.idCell.length);
+    this.idValue ??= new Float64Array(this.idCell.length).fill(Number.NaN);
     return this.idValue;
   }
 
@@ -249,7 +262,7 @@ export class Pane {
     const capacity = this.idCell.length * 2;
     this.ids = grown(this.ids, new Uint32Array(capacity * 4));
     this.idCell = grown(this.idCell, new Uint32Array(capacity));
-    if (this.idValue !== undefined) this.idValue = grown(this.idValue, new Float64Array(capacity));
+    if (this.idValue !== undefined) this.idValue = grown(this.idValue, new Float64Array(capacity).fill(Number.NaN));
   }
 
   private growSlots(): void {
@@ -272,6 +285,7 @@ export class Pane {
     this.nextCell = grown(this.nextCell, new Int32Array(capacity));
     this.cellType = grown(this.cellType, new Uint32Array(capacity));
     this.cellCount = grown(this.cellCount, new Float64Array(capacity));
+    this.cellValued = grown(this.cellValued, new Float64Array(capacity));
     this.cellSumHigh = grown(this.cellSumHigh, new Float64Array(capacity));
     this.cellSumLow = grown(this.cellSumLow, new Float64Array(capacity));
     this.cellLastMs = grown(this.cellLastMs, new Uint16Array(capacity));

@@ -4,6 +4,7 @@ export interface ComparedCell {
   eventType: string;
   count: number;
   sum: bigint;
+  valued: number;
 }
 
 export interface CellDifference {
@@ -11,14 +12,20 @@ export interface CellDifference {
   eventType: string;
   expectedCount: number;
   expectedSum: bigint;
+  expectedValued: number;
   storedCount: number;
   storedSum: bigint;
+  storedValued: number;
 }
 
 /** Key of a cell within one minute, hour or day; neither part can hold a space. */
 export const cellKey = (videoId: string, eventType: string): string => `${videoId} ${eventType}`;
 
-/** Cells that differ in count or sum; one that is missing on a side is zero there. */
+export function isDifferent(d: CellDifference): boolean {
+  return d.expectedCount !== d.storedCount || d.expectedSum !== d.storedSum || d.expectedValued !== d.storedValued;
+}
+
+/** Cells that differ in count, sum or valued count; one that is missing on a side is zero there. */
 export function differences(
   expected: ReadonlyMap<string, ComparedCell>,
   stored: ReadonlyMap<string, ComparedCell>,
@@ -30,11 +37,12 @@ export function differences(
       eventType: cell.eventType,
       expectedCount: want?.count ?? 0,
       expectedSum: want?.sum ?? 0n,
+      expectedValued: want?.valued ?? 0,
       storedCount: have?.count ?? 0,
       storedSum: have?.sum ?? 0n,
+      storedValued: have?.valued ?? 0,
     };
-    if (difference.expectedCount !== difference.storedCount || difference.expectedSum !== difference.storedSum)
-      found.push(difference);
+    if (isDifferent(difference)) found.push(difference);
   };
   for (const [key, cell] of expected) compare(cell, cell, stored.get(key));
   for (const [key, cell] of stored) if (!expected.has(key)) compare(cell, undefined, cell);
@@ -48,12 +56,14 @@ export function addToCell(
   eventType: string,
   count: number,
   sum: bigint,
+  valued: number,
 ): void {
   const key = cellKey(videoId, eventType);
   const cell = cells.get(key);
-  if (cell === undefined) cells.set(key, { videoId, eventType, count, sum });
+  if (cell === undefined) cells.set(key, { videoId, eventType, count, sum, valued });
   else {
     cell.count += count;
     cell.sum += sum;
+    cell.valued += valued;
   }
 }

@@ -172,12 +172,31 @@ export interface Cell {
   startMs: number;
   count: number;
   sum: bigint;
+  /** Events that have a value; at most `count`. */
+  valued: number;
+  /** How often count, sum or valued changed after the bucket was first final (`ApplyOptions.finalBeforeMinute`); an audit's corrections too. */
+  revision: number;
 }
 
 export interface Total {
   count: number;
   sum: bigint;
+  /** Events that have a value; at most `count`. */
+  valued: number;
   lastEventAtMs: number;
+}
+
+export interface ApplyOptions {
+  /**
+   * Each cell is written at the correction it already has in the store (for a writer that has recounted the whole minute from the
+   * archive), otherwise at the correction the cell carries (0 when none).
+   */
+  followCorrections?: boolean;
+  /**
+   * Minutes before this are final: a write that changes the value of one raises its revision, and so do changes of hours and days that
+   * end by then. Default: no minute is final. A store to which no stream writes final minutes may count corrections alone.
+   */
+  finalBeforeMinute?: number;
 }
 
 export interface VideoCount {
@@ -189,21 +208,16 @@ export interface VideoCount {
  * Counters by (video, type) at minute, hour, day and in total. Minutes are facts: absolute values, written in any order and any number of
  * times, of which the latest stays. Writes of a cell are ordered by (correction, received), where an absent `received` is the count; two writes that are
  * equal in both are the same write. So of one correction, all writes of a cell must be states of one growing set of events (the panes of a
- * window are): as more is received the count never falls, with an equal count the sum never falls, and the last event is never earlier. A store
- * may order them by either, (correction, received) or (correction, count, sum, last). Hour, day and total are derived: they agree with the minutes whenever
+ * window are): as more is received the count never falls, with an equal count the valued count never falls, with both equal the sum never falls, and
+ * the last event is never earlier. A store may order them by either, (correction, received) or (correction, count, valued, sum, last). Hour, day and total are derived: they agree with the minutes whenever
  * no write is under way, and move together (I3).
  */
 export interface CounterStore {
   /**
    * Writes minute cells; idempotent and order-free. Concurrent calls may share one transaction. Resolves when durable, and when every level
    * agrees with what was written. `written`: cells that were newer than what the store had; `unchanged`: all others.
-   * With `followCorrections` each cell is written at the correction it already has in the store (for a writer
-   * that has recounted the whole minute from the archive), otherwise at the correction the cell carries (0 when none).
    */
-  apply(
-    counts: readonly MinuteCounts[],
-    options?: { followCorrections?: boolean },
-  ): Promise<{ written: number; unchanged: number }>;
+  apply(counts: readonly MinuteCounts[], options?: ApplyOptions): Promise<{ written: number; unchanged: number }>;
   /**
    * The audit's numbers: sets these cells to exactly these values (count 0 = the cell should not exist) with stored correction + 1;
    * they should say how many were received, so that a writer that follows corrections is ordered against them. Then rebuilds the hour, day and total of every video touched from its minutes.
@@ -319,6 +333,9 @@ export interface AuditDifference {
   /** Decimal strings: exact beyond 2^53. */
   archiveSum: string;
   storedSum: string;
+  /** Events that have a value; absent in reports of before cells knew it. */
+  archiveValued?: number;
+  storedValued?: number;
 }
 
 export type MinuteStatus = "changed" | "audited";

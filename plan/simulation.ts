@@ -112,7 +112,7 @@ class SimulatedMinute {
     const ids = new Uint32Array(count * 4);
     const videos = new Map<number, number>();
     const videoIndex = new Uint32Array(count);
-    const typeIndex = new Uint16Array(count);
+    const typeIndex = new Uint32Array(count);
     const timesMs = new Float64Array(count);
     for (let row = 0; row < count; row++) {
       const memory = this.next();

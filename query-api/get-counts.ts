@@ -31,16 +31,16 @@ export function getCounts(dependencies: QueryDependencies): Endpoint {
       if (!ranged.ok) return refused(invalid(ranged.detail));
       const { range } = ranged;
       const states = await bucketStates(range, dependencies, freshness);
-      const { count, counts } = await readSeries(dependencies.counters, videoId, eventType, range);
+      const { whole, buckets: cells } = await readSeries(dependencies.counters, videoId, eventType, range);
       const content = {
         videoId,
         eventType,
         start: new Date(range.startMs).toISOString(),
         end: new Date(range.endMs).toISOString(),
         granularity: range.granularity,
-        count,
+        count: whole.count,
       };
-      const buckets = bucketsText(range, states, (bucket) => `"count":${counts[bucket]}`);
+      const buckets = bucketsText(range, states, (bucket) => `"count":${cells[bucket]!.count}`);
       return countersJson(withMember(content, "buckets", buckets), freshness, cacheControl(states), range.endMs);
     },
   });

@@ -20,7 +20,7 @@ export function getStats(dependencies: QueryDependencies): Endpoint {
       operationId: "getStats",
       tag: "counters",
       summary: "Count, sum or average of a video's values over time",
-      description: "An event without a value counts as 0 in sums and averages.",
+      description: "An event without a value adds nothing to a sum, and an average is over the events that have one.",
       answer: statsSchema,
       problems: [400, 503],
     },
@@ -41,11 +41,10 @@ export function getStats(dependencies: QueryDependencies): Endpoint {
         end: new Date(range.endMs).toISOString(),
         granularity: range.granularity,
       };
-      const textOf = (count: number, sum: bigint) => aggregateText(aggregate, count, sum);
       const buckets = bucketsText(range, states, (bucket) => {
-        return `"value":${textOf(series.counts[bucket]!, series.sums[bucket]!)}`;
+        return `"value":${aggregateText(aggregate, series.buckets[bucket]!)}`;
       });
-      const value = textOf(series.count, series.sum);
+      const value = aggregateText(aggregate, series.whole);
       const text = withMember(content, "value", `${value},"buckets":${buckets}`);
       return countersJson(text, freshness, cacheControl(states), range.endMs);
     },

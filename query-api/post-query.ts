@@ -8,7 +8,7 @@ import { nextTurn } from "./next-turn";
 import { invalid } from "./problem";
 import { type BucketedRange, bucketed, effectiveRange } from "./range";
 import { nothingAsked, queryAnswerSchema, queryAsked } from "./schemas";
-import { type AggregateFunction, aggregateText, readSeries } from "./series";
+import { type AggregateFunction, type Aggregates, aggregateText, readSeries } from "./series";
 
 /** Series are read one after the other; after so many buckets (a short series counts as 50) others may go first. */
 const BUCKETS_A_TURN = 1_000;
@@ -68,14 +68,13 @@ async function seriesTexts(
   range: BucketedRange,
 ): Promise<string[]> {
   const texts: string[] = [];
-  const valuesOf = (count: number, sum: bigint) =>
-    `{${functions.map((name) => `"${name}":${aggregateText(name, count, sum)}`).join(",")}}`;
+  const valuesOf = (aggregates: Aggregates) =>
+    `{${functions.map((name) => `"${name}":${aggregateText(name, aggregates)}`).join(",")}}`;
   let work = 0;
   for (const videoId of videoIds) {
     for (const eventType of eventTypes) {
-      const { count, sum, counts, sums } = await readSeries(counters, videoId, eventType, range);
-      const buckets = counts.map((one, bucket) => valuesOf(one, sums[bucket]!));
-      const values = `${valuesOf(count, sum)},"buckets":[${buckets.join(",")}]`;
+      const { whole, buckets } = await readSeries(counters, videoId, eventType, range);
+      const values = `${valuesOf(whole)},"buckets":[${buckets.map(valuesOf).join(",")}]`;
       texts.push(withMember({ videoId, eventType }, "values", values));
       work += Math.max(LEAST_WORK, range.buckets);
       if (work < BUCKETS_A_TURN) continue;

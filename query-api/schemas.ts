@@ -86,7 +86,7 @@ const exactSum = z
   .custom<number | bigint>((value) => typeof value === "bigint" || Number.isInteger(value))
   .meta({ type: "integer", description: "Exact, also beyond 2^53" });
 const aggregated = z.union([exactSum, z.number(), z.null()]).meta({
-  description: "COUNT and SUM: an exact integer; AVERAGE: the nearest double, null where nothing was counted",
+  description: "COUNT and SUM: an exact integer; AVERAGE: the nearest double, null where no event has a value",
 });
 const state = z.enum(["provisional", "final", "audited"]).meta({
   description:
@@ -223,6 +223,8 @@ export const auditsSchema = named(
             archiveCount: z.int(),
             storedCount: z.int(),
             archiveSum: z.string().meta({ description: "Decimal" }),
+            archiveValued: count.optional().meta({ description: "Events that have a value" }),
+            storedValued: count.optional(),
             storedSum: z.string().meta({ description: "Decimal" }),
           }),
         ),

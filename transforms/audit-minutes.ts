@@ -217,6 +217,7 @@ function storedCells(counts: MinuteCounts | undefined): Map<string, ComparedCell
       counts.types[counts.typeIndex[row]!]!,
       counts.counts[row]!,
       sum,
+      counts.valued[row]!,
     );
   }
   return cells;

@@ -91,6 +91,6 @@ const NO_EVENTS: EventColumns = {
   videos: [],
   videoIndex: new Uint32Array(0),
   types: [],
-  typeIndex: new Uint16Array(0),
+  typeIndex: new Uint32Array(0),
   timesMs: new Float64Array(0),
 };

@@ -10,6 +10,8 @@ export interface RecountedCell {
   eventType: string;
   count: number;
   sum: bigint;
+  /** Distinct events that have a value. */
+  valued: number;
   /** Latest event time, milliseconds within the minute. */
   lastMsInMinute: number;
 }
@@ -36,7 +38,8 @@ interface Row {
 
 interface Seen {
   cell: RecountedCell;
-  value: bigint;
+  /** The largest of the repeats'; null: none has one. */
+  value: bigint | null;
 }
 
 /** One JavaScript Map ends at 2^24 entries; ids are spread over several. */
@@ -67,7 +70,7 @@ export class MinuteRecount {
     if (allowedLatenessMs >= 0 && receivedAt - eventTime > allowedLatenessMs) return;
     const cell = this.cell(videoId, eventType);
     cell.lastMsInMinute = Math.max(cell.lastMsInMinute, eventTime % 60_000);
-    const amount = value === null ? 0n : BigInt(value);
+    const amount = value === null ? null : BigInt(value);
     const map = this.seen[mapOf(eventId)]!;
     const known = map.get(eventId);
     if (known === undefined) {
@@ -79,16 +82,22 @@ export class MinuteRecount {
     if (same === undefined) {
       this.reusedIds++;
       map.set(eventId, [...seen, this.first(cell, amount)]);
-    } else if (amount > same.value) {
-      cell.sum += amount - same.value;
-      same.value = amount;
-    }
+    } else this.repeat(same, amount);
   }
 
-  private first(cell: RecountedCell, value: bigint): Seen {
+  private repeat(seen: Seen, value: bigint | null): void {
+    const before = seen.value;
+    if (value === null || (before !== null && value <= before)) return;
+    if (before === null) seen.cell.valued++;
+    seen.cell.sum += value - (before ?? 0n);
+    seen.value = value;
+  }
+
+  private first(cell: RecountedCell, value: bigint | null): Seen {
     this.distinct++;
     cell.count++;
-    cell.sum += value;
+    if (value !== null) cell.valued++;
+    cell.sum += value ?? 0n;
     return { cell, value };
   }
 
@@ -96,7 +105,7 @@ export class MinuteRecount {
     const name = `${videoId} ${eventType}`;
     let cell = this.cells.get(name);
     if (cell === undefined) {
-      cell = { videoId, eventType, count: 0, sum: 0n, lastMsInMinute: 0 };
+      cell = { videoId, eventType, count: 0, sum: 0n, valued: 0, lastMsInMinute: 0 };
       this.cells.set(name, cell);
     }
     return cell;

@@ -10,8 +10,9 @@ export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): Min
     videos: counts.videos,
     types: counts.types,
     videoIndex: pick.map((row) => counts.videoIndex[row]!),
-    typeIndex: Uint16Array.from(pick, (row) => counts.typeIndex[row]!),
+    typeIndex: Uint32Array.from(pick, (row) => counts.typeIndex[row]!),
     counts: Float64Array.from(pick, (row) => counts.counts[row]!),
+    valued: Float64Array.from(pick, (row) => counts.valued[row]!),
     sumHigh: Float64Array.from(pick, (row) => counts.sumHigh[row]!),
     sumLow: Float64Array.from(pick, (row) => counts.sumLow[row]!),
     lastMsInMinute: Uint16Array.from(pick, (row) => counts.lastMsInMinute[row]!),
@@ -27,6 +28,7 @@ export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): Min
 interface Version {
   received: number;
   count: number;
+  valued: number;
   sumHigh: number;
   sumLow: number;
   lastMs: number;
@@ -48,6 +50,7 @@ export class WrittenCells {
         version === undefined ||
         version.received !== receivedOf(counts, row) ||
         version.count !== counts.counts[row] ||
+        version.valued !== counts.valued[row] ||
         version.sumHigh !== counts.sumHigh[row] ||
         version.sumLow !== counts.sumLow[row] ||
         version.lastMs !== counts.lastMsInMinute[row]
@@ -67,6 +70,7 @@ export class WrittenCells {
       known.set(nameOf(counts, row), {
         received: receivedOf(counts, row),
         count: counts.counts[row]!,
+        valued: counts.valued[row]!,
         sumHigh: counts.sumHigh[row]!,
         sumLow: counts.sumLow[row]!,
         lastMs: counts.lastMsInMinute[row]!,

@@ -123,7 +123,7 @@ function emptyColumns(count: number): EventColumns {
     videos: [],
     videoIndex: new Uint32Array(count),
     types: EVENT_TYPES,
-    typeIndex: new Uint16Array(count),
+    typeIndex: new Uint32Array(count),
     timesMs: new Float64Array(count),
     values: new Float64Array(count).fill(Number.NaN),
   };

@@ -33,10 +33,11 @@ function minuteOf(minute: number, fromVideo: number, toVideo: number): MinuteCou
     videos: Array.from({ length: cells }, (_, n) => `video-${fromVideo + n}`),
     types: ["VIEW"],
     videoIndex: Uint32Array.from({ length: cells }, (_, n) => n),
-    typeIndex: new Uint16Array(cells),
+    typeIndex: new Uint32Array(cells),
     counts: new Float64Array(cells).fill(50),
     sumHigh: new Float64Array(cells),
     sumLow: new Float64Array(cells).fill(30_000),
+    valued: new Float64Array(cells).fill(50),
     lastMsInMinute: new Uint16Array(cells).fill(59_000),
     received: new Float64Array(cells).fill(52),
   };

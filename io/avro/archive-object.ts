@@ -99,7 +99,7 @@ function decodeRows(rows: Buffer, count: number): ArchivedBlock {
   const hashedIds = new Map<number, string>();
   const extras = new Map<number, string>();
   const videoIndex = new Uint32Array(count);
-  const typeIndex = new Uint16Array(count);
+  const typeIndex = new Uint32Array(count);
   const timesMs = new Float64Array(count);
   const receivedAtMs = new Float64Array(count);
   let values: Float64Array | undefined;

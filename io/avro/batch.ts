@@ -141,7 +141,7 @@ function decodeCurrent(bytes: Buffer): DecodedBatch {
   reader.numbersInto(videoIndex, videoSpans.starts.length);
   const types = reader.strings();
   if (types.length > MAX_TYPES) throw new AvroError("too many event types in one batch");
-  const typeIndex = new Uint16Array(count);
+  const typeIndex = new Uint32Array(count);
   reader.numbersInto(typeIndex, types.length);
   const baseMs = reader.long();
   const timesMs = new Float64Array(count);
@@ -172,7 +172,7 @@ class DecodedColumns implements EventColumns {
     readonly videoSpans: NameSpans,
     readonly videoIndex: Uint32Array,
     readonly types: string[],
-    readonly typeIndex: Uint16Array,
+    readonly typeIndex: Uint32Array,
     readonly timesMs: Float64Array,
   ) {}
 

@@ -1,5 +1,5 @@
 /** Everything that is read of the counters: one video by its keys, all of them by scans salt after salt, in pages. */
-import type { MinuteCounts } from "../../domain/minute-counts";
+import { assumedValued, type MinuteCounts } from "../../domain/minute-counts";
 import type { Cell, Granularity, Total, VideoCount } from "../ports";
 import { decodeCell } from "./cells";
 import type { BigtableConnection } from "./connection";
@@ -23,6 +23,7 @@ import {
 } from "./row-keys";
 import { pages, type Row, type RowFilter, readRows } from "./rows";
 import { TopCounts } from "./top-counts";
+import { correctionOf } from "./versions";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -44,9 +45,7 @@ export class CounterReads {
     const tableName = this.connection.tables.summaries;
     const filter = allOf(TOTAL_FAMILY);
     const rows = await readRows(this.connection, { tableName, keys: [summaryRowKey(videoId)], filter });
-    return new Map(
-      totalsOf(rows[0]).map(({ eventType, count, sum, lastEventAtMs }) => [eventType, { count, sum, lastEventAtMs }]),
-    );
+    return new Map(totalsOf(rows[0]).map(({ eventType, ...total }) => [eventType, total]));
   }
 
   async read(
@@ -71,8 +70,9 @@ export class CounterReads {
       for (const { qualifier, version, value } of row.cells) {
         const minute = hour * 60 + Number(qualifier.slice(-2));
         const { count, sum } = decodeCell(version, value);
+        const valued = assumedValued(count, sum === 0n);
         if (count !== 0 && minute >= fromMinute && minute < toMinute)
-          cells.push({ startMs: minute * MINUTE_MS, count, sum });
+          cells.push({ startMs: minute * MINUTE_MS, count, sum, valued, revision: correctionOf(version) });
       }
     }
     return cells;
@@ -112,9 +112,7 @@ export class CounterReads {
     if (filter === undefined) return;
     for await (const row of this.#allSummaries(filter)) {
       const videoId = videoOfSummaryRow(row.key);
-      for (const { eventType, startMs: at, count, sum } of derivedOf(row, granularity)) {
-        yield { videoId, eventType, startMs: at, count, sum };
-      }
+      for (const cell of derivedOf(row, granularity)) yield { videoId, ...cell };
     }
   }
 
@@ -141,11 +139,7 @@ export class CounterReads {
       filter: range,
     });
     const ofType = row?.cells.filter(({ qualifier }) => qualifier.endsWith(`:${eventType}`)) ?? [];
-    return derivedOf({ key: "", cells: ofType }, granularity).map(({ startMs: at, count, sum }) => ({
-      startMs: at,
-      count,
-      sum,
-    }));
+    return derivedOf({ key: "", cells: ofType }, granularity).map(({ eventType: _, ...cell }) => cell);
   }
 
   async #hoursWithMinutes(videoId: string, eventType: string, fromMinute: number, toMinute: number): Promise<number[]> {
@@ -201,7 +195,8 @@ function derivedOf(row: Row, granularity: "hour" | "day"): ({ eventType: string 
     if (count === 0) continue;
     const text = qualifier.slice(0, width);
     const hour = granularity === "hour" ? hourOfText(text) : dayStartHour(text);
-    cells.push({ eventType: qualifier.slice(width + 1), startMs: hour * HOUR_MS, count, sum });
+    const valued = assumedValued(count, sum === 0n);
+    cells.push({ eventType: qualifier.slice(width + 1), startMs: hour * HOUR_MS, count, sum, valued, revision: 0 });
   }
   return cells;
 }
@@ -210,7 +205,8 @@ function totalsOf(row: Row | undefined): ({ eventType: string } & Total)[] {
   const totals: ({ eventType: string } & Total)[] = [];
   for (const { qualifier, version, value } of row?.cells ?? []) {
     const { count, sum, lastMs } = decodeCell(version, value);
-    if (count !== 0) totals.push({ eventType: qualifier, count, sum, lastEventAtMs: lastMs });
+    const valued = assumedValued(count, sum === 0n);
+    if (count !== 0) totals.push({ eventType: qualifier, count, sum, valued, lastEventAtMs: lastMs });
   }
   return totals;
 }

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { refuseUncountable } from "../../domain/countable";
 import type { MinuteCounts } from "../../domain/minute-counts";
-import type { Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
+import type { ApplyOptions, Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
 import { CounterLane } from "./counter-lane";
@@ -60,7 +60,7 @@ export class BigtableCounterStore implements CounterStore {
    */
   async apply(
     counts: readonly MinuteCounts[],
-    options: { followCorrections?: boolean } = {},
+    options: ApplyOptions = {},
   ): Promise<{ written: number; unchanged: number }> {
     let written = 0;
     const { total } = await this.#write(counts, options.followCorrections ? "stored" : undefined, () => written++);

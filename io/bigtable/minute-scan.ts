@@ -1,6 +1,5 @@
 /** Scans of the minutes of all videos: an hour is a range of keys in each salt. */
-
-import type { MinuteCounts } from "../../domain/minute-counts";
+import { assumedValued, type MinuteCounts } from "../../domain/minute-counts";
 import { inParallel } from "../flow/in-parallel";
 import { decodeCell } from "./cells";
 import type { BigtableConnection } from "./connection";
@@ -143,8 +142,9 @@ function asMinuteCounts(minute: number, cells: readonly HeldCell[]): MinuteCount
     videos: [] as string[],
     types: [] as string[],
     videoIndex: new Uint32Array(cells.length),
-    typeIndex: new Uint16Array(cells.length),
+    typeIndex: new Uint32Array(cells.length),
     counts: new Float64Array(cells.length),
+    valued: new Float64Array(cells.length),
     sumHigh: new Float64Array(cells.length),
     sumLow: new Float64Array(cells.length),
     lastMsInMinute: new Uint16Array(cells.length),
@@ -154,6 +154,7 @@ function asMinuteCounts(minute: number, cells: readonly HeldCell[]): MinuteCount
     counts.videoIndex[row] = indexOf(videos, counts.videos, videoId);
     counts.typeIndex[row] = indexOf(types, counts.types, type);
     counts.counts[row] = count;
+    counts.valued[row] = assumedValued(count, sum === 0n);
     counts.sumHigh[row] = Number(sum >> 32n);
     counts.sumLow[row] = Number(sum & 0xffffffffn);
     counts.lastMsInMinute[row] = lastMs - minute * 60_000;

@@ -21,7 +21,8 @@ const EMPTY_GROUPS_BEFORE_SKIP = 48;
 /** Count and sum where both are exact as numbers, else null; `typeof` keeps out what a damaged column may hold. */
 const SMALL = `iif(typeof(count) = 'integer' AND count < 9007199254740991, count, NULL) AS count,
   iif(typeof(sum_high) = 'integer' AND typeof(sum_low) = 'integer' AND sum_low BETWEEN 0 AND 4294967295
-      AND sum_high BETWEEN -2097151 AND 2097150, sum_high * 4294967296 + sum_low, NULL) AS sum`;
+      AND sum_high BETWEEN -2097151 AND 2097150, sum_high * 4294967296 + sum_low, NULL) AS sum,
+  iif(typeof(valued) = 'integer' AND valued < 9007199254740991, valued, NULL) AS valued, revision`;
 
 type Named = { videoId: string; eventType: string };
 
@@ -47,7 +48,7 @@ export class CounterReads {
       return statement;
     };
     this.#totals = exact(
-      `SELECT t.name AS type, c.count, c.sum_high, c.sum_low, c.last_ms FROM total_cells c
+      `SELECT t.name AS type, c.count, c.valued, c.sum_high, c.sum_low, c.last_ms FROM total_cells c
          JOIN types t ON t.id = c.type WHERE c.video = ? AND c.count > 0 ORDER BY t.name`,
     );
     const cells = (prepare: (sql: string) => StatementSync, columns: string): Record<Granularity, StatementSync> => ({
@@ -63,7 +64,7 @@ export class CounterReads {
         `SELECT day AS start, ${columns} FROM day_cells WHERE day = ? AND video = ? AND type = ? AND count > 0`,
       ),
     });
-    this.#exactCells = cells(exact, "count, sum_high, sum_low");
+    this.#exactCells = cells(exact, "count, valued, sum_high, sum_low, revision");
     this.#cells = cells((sql) => {
       const statement = db.prepare(sql);
       statement.setReturnArrays(true);
@@ -124,7 +125,7 @@ export class CounterReads {
     const key = granularity === "hour" ? "c.day, c.video, c.type, c.hour" : "c.day, c.video, c.type";
     const width = granularity === "hour" ? 4 : 3;
     const page = this.#page(
-      `SELECT ${key}, ${start} AS start, v.name AS videoId, t.name AS eventType, c.count, c.sum_high, c.sum_low
+      `SELECT ${key}, ${start} AS start, v.name AS videoId, t.name AS eventType, c.count, c.valued, c.sum_high, c.sum_low, c.revision
          FROM ${granularity}_cells c JOIN videos v ON v.id = c.video JOIN types t ON t.id = c.type
          WHERE c.day >= ? AND c.day <= ? AND ${start} >= ? AND ${start} < ?
            AND (${key}) > (${Array(width).fill("?").join(", ")})
@@ -134,7 +135,8 @@ export class CounterReads {
     let after: (number | bigint)[] = [firstDay - 1, 0, 0, 0].slice(0, width);
     for (;;) {
       const rows = page(Math.max(firstDay, Number(after[0])), lastDay, from, to, ...after);
-      for (const row of rows) yield { ...named(row), startMs: Number(row.start) * unitMs, ...asCounts(row) };
+      for (const row of rows)
+        yield { ...named(row), startMs: Number(row.start) * unitMs, ...asCounts(row), revision: Number(row.revision) };
       const last = rows.at(-1);
       if (last === undefined || rows.length < PAGE_ROWS) return;
       after = [last.day, last.video, last.type, last.hour].slice(0, width) as bigint[];
@@ -143,7 +145,7 @@ export class CounterReads {
 
   async *allTotals(): AsyncGenerator<Named & Total, void, undefined> {
     const page = this.#page(
-      `SELECT c.video, c.type, v.name AS videoId, t.name AS eventType, c.count, c.sum_high, c.sum_low, c.last_ms
+      `SELECT c.video, c.type, v.name AS videoId, t.name AS eventType, c.count, c.valued, c.sum_high, c.sum_low, c.last_ms
          FROM total_cells c JOIN videos v ON v.id = c.video JOIN types t ON t.id = c.type
          WHERE (c.video, c.type) > (?, ?) ORDER BY c.video, c.type LIMIT ${PAGE_ROWS}`,
     );
@@ -175,11 +177,13 @@ export class CounterReads {
       const before = cells.length;
       const found = this.#cells[granularity].all(group, video, type, ...range) as unknown as (number | null)[][];
       if (found.every(isExact)) {
-        for (const [start, count, sum] of found)
-          cells.push({ startMs: start! * unitMs, count: count!, sum: BigInt(sum!) });
+        for (const [start, count, sum, valued, revision] of found as number[][]) {
+          const startMs = start! * unitMs;
+          cells.push({ startMs, count: count!, sum: BigInt(sum!), valued: valued!, revision: revision! });
+        }
       } else {
         for (const row of this.#exactCells[granularity].all(group, video, type, ...range)) {
-          cells.push({ startMs: Number(row.start) * unitMs, ...asCounts(row) });
+          cells.push({ startMs: Number(row.start) * unitMs, ...asCounts(row), revision: Number(row.revision) });
         }
       }
       empty = cells.length > before ? 0 : empty + 1;
@@ -238,11 +242,12 @@ function topRanges(fromMinute: number, toMinute: number): Record<string, number>
 }
 
 function isExact(row: (number | null)[]): boolean {
-  return row[1] !== null && row[2] !== null;
+  return row[1] !== null && row[2] !== null && row[3] !== null;
 }
 
-function asCounts(row: Record<string, unknown>): { count: number; sum: bigint } {
-  return { count: Number(row.count), sum: (asBigInt(row.sum_high) << 32n) + asBigInt(row.sum_low) };
+function asCounts(row: Record<string, unknown>): { count: number; sum: bigint; valued: number } {
+  const sum = (asBigInt(row.sum_high) << 32n) + asBigInt(row.sum_low);
+  return { count: Number(row.count), sum, valued: Number(row.valued) };
 }
 
 /** A damaged column may hold a REAL: still read, so that the audit can see and repair it. */

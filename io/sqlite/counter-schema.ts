@@ -4,6 +4,7 @@
  * sum = sum_high * 2^32 + sum_low with 0 <= sum_low < 2^32, so it is exact far beyond 64 bits: sum_high itself has 63.
  */
 import type { DatabaseSync } from "node:sqlite";
+import { DEFERRED_RANGES, SHARED_LOG, STREAM_STATE } from "./books-schema";
 import { type OpenOptions, openDatabase, openReadOnly, type Schema } from "./connection";
 
 export const COUNTERS_FILE = "counters.sqlite";
@@ -59,45 +60,32 @@ CREATE VIEW totals AS
   FROM total_cells c JOIN videos v ON v.id = c.video JOIN types t ON t.id = c.type;
 `;
 
-const STREAM_STATE = `
-CREATE TABLE stream_state (
-  only INTEGER PRIMARY KEY CHECK (only = 1),
-  checkpoint INTEGER NOT NULL, pending_from INTEGER, pending_to INTEGER
-);
-INSERT INTO stream_state VALUES (1, 0, NULL, NULL);
-CREATE TABLE archived_objects (
-  minute INTEGER NOT NULL, name TEXT NOT NULL, events INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
-  PRIMARY KEY (minute, name)
-) WITHOUT ROWID;
-CREATE TABLE partition_ledger (
-  minute INTEGER NOT NULL, partition INTEGER NOT NULL,
-  received INTEGER NOT NULL, counted INTEGER NOT NULL, duplicate INTEGER NOT NULL,
-  late INTEGER NOT NULL, reused_ids INTEGER NOT NULL,
-  PRIMARY KEY (minute, partition)
-) WITHOUT ROWID;
--- change_sequence grows with every change of the minute; audited: equal to the archive, and not changed since.
-CREATE TABLE minute_marks (minute INTEGER PRIMARY KEY, change_sequence INTEGER NOT NULL, audited INTEGER NOT NULL);
-CREATE TABLE audits (id TEXT PRIMARY KEY, started_at_ms INTEGER NOT NULL, report TEXT NOT NULL);
-CREATE INDEX audits_by_time ON audits (started_at_ms);
+/**
+ * Valued counts and revisions. A cell of before had its events with a value uncounted: all of them where its sum tells of values, else none
+ * (assumedValued in domain/minute-counts.ts); the levels above add up their parts.
+ */
+const VALUED_AND_REVISION = `
+ALTER TABLE minute_cells ADD COLUMN valued INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE minute_cells ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hour_cells ADD COLUMN valued INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE hour_cells ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE day_cells ADD COLUMN valued INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE day_cells ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE total_cells ADD COLUMN valued INTEGER NOT NULL DEFAULT 0;
+UPDATE minute_cells SET valued = count WHERE sum_high <> 0 OR sum_low <> 0;
+UPDATE hour_cells SET valued = (SELECT ifnull(SUM(m.valued), 0) FROM minute_cells m
+  WHERE m.hour = hour_cells.hour AND m.video = hour_cells.video AND m.type = hour_cells.type);
+UPDATE day_cells SET valued = (SELECT ifnull(SUM(h.valued), 0) FROM hour_cells h
+  WHERE h.day = day_cells.day AND h.video = day_cells.video AND h.type = day_cells.type);
+UPDATE total_cells SET valued = s.valued
+  FROM (SELECT video, type, SUM(valued) AS valued FROM day_cells GROUP BY video, type) s
+  WHERE s.video = total_cells.video AND s.type = total_cells.type;
 `;
 
-/** What a log that several processes share needs of the books. */
-const SHARED_LOG = `
-ALTER TABLE stream_state ADD COLUMN archived_through_ms INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE archived_objects ADD COLUMN accepted INTEGER;
-ALTER TABLE archived_objects ADD COLUMN messages TEXT;
-`;
-
-/** Log ranges of the embedded stream of which older minutes are still to be archived and counted. */
-const DEFERRED_RANGES = `
-CREATE TABLE deferred_ranges (
-  from_position INTEGER PRIMARY KEY, to_position INTEGER NOT NULL, counted_from_minute INTEGER NOT NULL
-);
-`;
-
+/** The file holds the counters and the books of the stream (books-schema.ts): one list of migrations, one version. */
 export const COUNTERS_SCHEMA: Schema = {
-  version: 3,
-  migrations: [COUNTERS + STREAM_STATE, SHARED_LOG, DEFERRED_RANGES],
+  version: 4,
+  migrations: [COUNTERS + STREAM_STATE, SHARED_LOG, DEFERRED_RANGES, VALUED_AND_REVISION],
 };
 
 /** Opens for writing; creates the file when missing. Throws `StoreUnavailableError`, `SchemaVersionError`. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { refuseUncountable } from "../../domain/countable";
 import type { MinuteCounts } from "../../domain/minute-counts";
-import type { Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
+import type { ApplyOptions, Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
 import { inTransaction } from "./connection";
 import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
@@ -33,6 +33,8 @@ interface Call {
 }
 
 const HOUR_MS = 3_600_000;
+/** Beyond every minute there is. */
+const MAX_MINUTE = 2 ** 40;
 
 export class SqliteCounterStore implements CounterStore {
   readonly #db: DatabaseSync;
@@ -58,10 +60,10 @@ export class SqliteCounterStore implements CounterStore {
    */
   async apply(
     counts: readonly MinuteCounts[],
-    options: { followCorrections?: boolean } = {},
+    options: ApplyOptions = {},
   ): Promise<{ written: number; unchanged: number }> {
     for (const minute of counts) refuseUncountable(minute);
-    const slices = sliced(counts, this.#maxCells, options.followCorrections ?? false);
+    const slices = sliced(counts, this.#maxCells, options);
     if (slices.length === 0) return { written: 0, unchanged: 0 };
     return new Promise((resolve, reject) => {
       this.#calls.push({ slices, written: 0, unchanged: 0, resolve, reject });
@@ -74,7 +76,7 @@ export class SqliteCounterStore implements CounterStore {
     let corrected = 0;
     let group: MinuteSlice[] = [];
     let cells = 0;
-    for (const slice of sliced(counts, this.#maxCells, false)) {
+    for (const slice of sliced(counts, this.#maxCells, {})) {
       if (cells > 0 && cells + rows(slice) > this.#maxCells) {
         this.#write(() => this.#writer.correct(group));
         [group, cells] = [[], 0];
@@ -183,12 +185,15 @@ function rows(slice: MinuteSlice): number {
 }
 
 /** At most `maxCells` a slice; none is empty. */
-function sliced(counts: readonly MinuteCounts[], maxCells: number, followCorrections: boolean): MinuteSlice[] {
+function sliced(counts: readonly MinuteCounts[], maxCells: number, options: ApplyOptions): MinuteSlice[] {
   const slices: MinuteSlice[] = [];
+  const followCorrections = options.followCorrections ?? false;
+  const asked = options.finalBeforeMinute ?? Number.NEGATIVE_INFINITY;
+  const finalBeforeMinute = Math.max(-MAX_MINUTE, Math.min(MAX_MINUTE, Math.ceil(asked)));
   for (const minute of counts) {
     for (let fromRow = 0; fromRow < minute.counts.length; fromRow += maxCells) {
       const toRow = Math.min(fromRow + maxCells, minute.counts.length);
-      slices.push({ call: 0, counts: minute, fromRow, toRow, followCorrections });
+      slices.push({ call: 0, counts: minute, fromRow, toRow, followCorrections, finalBeforeMinute });
     }
   }
   return slices;

@@ -4,12 +4,13 @@
  */
 import { isMainThread, workerData } from "node:worker_threads";
 import type { MinuteCounts } from "../../domain/minute-counts";
+import type { ApplyOptions } from "../ports";
 import { type CounterStoreOptions, SqliteCounterStore } from "./counter-store";
 import { answerFrom, ThreadChannel } from "./thread-channel";
 
 interface ApplyQuestion {
   counts: readonly MinuteCounts[];
-  followCorrections: boolean;
+  options: ApplyOptions;
 }
 
 /** More cells a transaction coalesce more of the hours, days and totals above them; nobody waits on this thread. */
@@ -33,10 +34,9 @@ export class ThreadedCounterStore extends SqliteCounterStore {
   /** As SqliteCounterStore.apply. The counts are copied: a thread that dies leaves them whole, to be applied again. */
   override apply(
     counts: readonly MinuteCounts[],
-    options: { followCorrections?: boolean } = {},
+    options: ApplyOptions = {},
   ): Promise<{ written: number; unchanged: number }> {
-    const { followCorrections = false } = options;
-    return this.#thread.call("apply", { counts, followCorrections } satisfies ApplyQuestion);
+    return this.#thread.call("apply", { counts, options } satisfies ApplyQuestion);
   }
 
   override async close(): Promise<void> {
@@ -47,10 +47,7 @@ export class ThreadedCounterStore extends SqliteCounterStore {
 
 function answerApply(options: CounterStoreOptions): void {
   const store = new SqliteCounterStore(options);
-  answerFrom(
-    { apply: ({ counts, followCorrections }: ApplyQuestion) => store.apply(counts, { followCorrections }) },
-    () => store.close(),
-  );
+  answerFrom({ apply: ({ counts, options: asked }: ApplyQuestion) => store.apply(counts, asked) }, () => store.close());
 }
 
 if (!isMainThread && workerData?.kind === THREAD) answerApply(workerData.options);

@@ -1,7 +1,10 @@
-/** Recomputes hours from minutes, days from hours and totals from days, whatever stood there before. */
+/**
+ * Recomputes hours from minutes, days from hours and totals from days, whatever stood there before. An hour or a day keeps its revision, which
+ * grows where its value changes.
+ */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
-const SUMS = `SUM(count), SUM(sum_high) + (SUM(sum_low) >> 32), SUM(sum_low) & 4294967295`;
+const SUMS = `SUM(count), SUM(valued), SUM(sum_high) + (SUM(sum_low) >> 32), SUM(sum_low) & 4294967295`;
 
 /** The days that exist, by skipping from one to the next: day_cells is clustered by day, not by video. */
 const DAYS = `WITH RECURSIVE days(day) AS (
@@ -11,10 +14,8 @@ const DAYS = `WITH RECURSIVE days(day) AS (
 )`;
 
 export class DerivedRebuild {
-  readonly #clearHour: StatementSync;
-  readonly #sumHour: StatementSync;
-  readonly #clearDay: StatementSync;
-  readonly #sumDay: StatementSync;
+  readonly #hour: Level;
+  readonly #day: Level;
   readonly #clearTotal: StatementSync;
   readonly #sumTotal: StatementSync;
   readonly #bounds: StatementSync;
@@ -22,20 +23,22 @@ export class DerivedRebuild {
   #touched = new Map<number, Set<number>>();
 
   constructor(db: DatabaseSync) {
-    this.#clearHour = db.prepare("DELETE FROM hour_cells WHERE day = ? AND video = ? AND hour = ?");
-    this.#sumHour = db.prepare(
-      `INSERT INTO hour_cells (day, video, type, hour, count, sum_high, sum_low, last_ms)
-       SELECT ?, video, type, hour, ${SUMS}, MAX(minute * 60000 + last_ms) FROM minute_cells
-         WHERE hour = ? AND video = ? AND count > 0 GROUP BY type`,
+    this.#hour = new Level(
+      db,
+      "hour_cells WHERE day = ?1 AND video = ?2 AND hour = ?3",
+      `INSERT INTO hour_cells (day, video, type, hour, count, valued, sum_high, sum_low, last_ms)
+       SELECT ?1, video, type, hour, ${SUMS}, MAX(minute * 60000 + last_ms) FROM minute_cells
+         WHERE hour = ?3 AND video = ?2 AND count > 0 GROUP BY type`,
     );
-    this.#clearDay = db.prepare("DELETE FROM day_cells WHERE day = ? AND video = ?");
-    this.#sumDay = db.prepare(
-      `INSERT INTO day_cells (day, video, type, count, sum_high, sum_low, last_ms)
-       SELECT day, video, type, ${SUMS}, MAX(last_ms) FROM hour_cells WHERE day = ? AND video = ? GROUP BY type`,
+    this.#day = new Level(
+      db,
+      "day_cells WHERE day = ?1 AND video = ?2",
+      `INSERT INTO day_cells (day, video, type, count, valued, sum_high, sum_low, last_ms)
+       SELECT day, video, type, ${SUMS}, MAX(last_ms) FROM hour_cells WHERE day = ?1 AND video = ?2 GROUP BY type`,
     );
     this.#clearTotal = db.prepare("DELETE FROM total_cells WHERE video = ?");
     this.#sumTotal = db.prepare(
-      `INSERT INTO total_cells (video, type, count, sum_high, sum_low, last_ms)
+      `INSERT INTO total_cells (video, type, count, valued, sum_high, sum_low, last_ms)
        ${DAYS}
        SELECT video, type, ${SUMS}, MAX(last_ms) FROM days CROSS JOIN day_cells c
          WHERE c.day = days.day AND c.video = ? GROUP BY type`,
@@ -62,8 +65,7 @@ export class DerivedRebuild {
       for (const hour of hours) {
         const day = Math.floor(hour / 24);
         days.add(day);
-        this.#clearHour.run(day, video, hour);
-        this.#sumHour.run(day, hour, video);
+        this.#hour.recompute(day, video, hour);
       }
       this.#recomputeAbove(video, days);
     }
@@ -79,8 +81,7 @@ export class DerivedRebuild {
     for (let hour = first; hour <= last; hour++) {
       const day = Math.floor(hour / 24);
       days.add(day);
-      this.#clearHour.run(day, video, hour);
-      this.#sumHour.run(day, hour, video);
+      this.#hour.recompute(day, video, hour);
     }
     this.#recomputeAbove(video, days);
   }
@@ -91,10 +92,43 @@ export class DerivedRebuild {
 
   #recomputeAbove(video: number, days: Iterable<number>): void {
     for (const day of days) {
-      this.#clearDay.run(day, video);
-      this.#sumDay.run(day, video);
+      this.#day.recompute(day, video);
     }
     this.#clearTotal.run(video);
     this.#sumTotal.run(video);
   }
 }
+
+/** One derived level with revisions; `cells`: table and condition, `sum`: the statement that inserts what the parts add up to. */
+class Level {
+  readonly #read: StatementSync;
+  readonly #clear: StatementSync;
+  readonly #sum: StatementSync;
+  readonly #revise: StatementSync;
+
+  constructor(db: DatabaseSync, cells: string, sum: string) {
+    const [table, condition] = cells.split(" WHERE ");
+    this.#read = db.prepare(`SELECT type, count, valued, sum_high, sum_low, revision FROM ${cells}`);
+    // A damaged column may hold more than a number can.
+    this.#read.setReadBigInts(true);
+    this.#clear = db.prepare(`DELETE FROM ${cells}`);
+    this.#sum = db.prepare(sum);
+    this.#revise = db.prepare(`UPDATE ${table} SET revision = ?4 WHERE ${condition} AND type = ?5`);
+  }
+
+  recompute(...key: [day: number, video: number, hour?: number]): void {
+    const [day, video, hour] = key;
+    const keys = { 1: day, 2: video, ...(hour === undefined ? {} : { 3: hour }) };
+    const before = new Map(this.#read.all(keys).map((row) => [row.type, row]));
+    this.#clear.run(keys);
+    this.#sum.run(keys);
+    for (const row of this.#read.all(keys)) {
+      const old = before.get(row.type);
+      const changed = VALUE.some((column) => old?.[column] !== row[column]);
+      const revision = Number(old?.revision ?? 0) + (changed ? 1 : 0);
+      if (revision > 0) this.#revise.run({ ...keys, 4: revision, 5: row.type! });
+    }
+  }
+}
+
+const VALUE = ["count", "valued", "sum_high", "sum_low"];

@@ -30,7 +30,7 @@ export class MinuteCellReader {
          WHERE hour = ? AND minute >= ? AND minute < ? AND count > 0 GROUP BY minute ORDER BY minute`,
     );
     this.#cells = db.prepare(
-      `SELECT video, type, minute, count, CAST(sum_high AS REAL), sum_low, last_ms, correction FROM minute_cells
+      `SELECT video, type, minute, count, valued, CAST(sum_high AS REAL), sum_low, last_ms, correction FROM minute_cells
          WHERE hour = ? AND minute >= ? AND minute < ? AND count > 0`,
     );
     this.#cells.setReturnArrays(true);
@@ -74,7 +74,8 @@ export class MinuteCellReader {
     let videoName = "";
     const typeNames = new Map<number, string>();
     for (const row of this.#cells.iterate(hour, from, to) as unknown as Iterable<number[]>) {
-      const [videoId, typeId, minute, count, sumHigh, sumLow, lastMs, correction] = row as [
+      const [videoId, typeId, minute, count, valued, sumHigh, sumLow, lastMs, correction] = row as [
+        number,
         number,
         number,
         number,
@@ -99,6 +100,7 @@ export class MinuteCellReader {
       counts.videoIndex[at] = indexOf(filling.videoOf, counts.videos, videoId, videoName);
       counts.typeIndex[at] = indexOf(filling.typeOf, counts.types, typeId, typeName);
       counts.counts[at] = count;
+      counts.valued[at] = valued;
       counts.sumHigh[at] = sumHigh;
       counts.sumLow[at] = sumLow;
       counts.lastMsInMinute[at] = lastMs;
@@ -124,8 +126,9 @@ function emptyMinute(minute: number, cells: number): Filling {
       videos: [],
       types: [],
       videoIndex: new Uint32Array(cells),
-      typeIndex: new Uint16Array(cells),
+      typeIndex: new Uint32Array(cells),
       counts: new Float64Array(cells),
+      valued: new Float64Array(cells),
       sumHigh: new Float64Array(cells),
       sumLow: new Float64Array(cells),
       lastMsInMinute: new Uint16Array(cells),

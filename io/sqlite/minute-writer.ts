@@ -16,14 +16,17 @@ export interface MinuteSlice {
   fromRow: number;
   toRow: number;
   followCorrections: boolean;
+  /** Minutes before this are final. */
+  finalBeforeMinute: number;
 }
 
 /** A cell staged with this correction takes the one that is stored. */
 const FOLLOW = -1;
-const COLUMNS = 11;
+const NOTHING = [0, 0, 0, 0, 0];
+const COLUMNS = 13;
 const ROWS_A_STATEMENT = 32;
 const CACHED_VIDEOS = 250_000;
-const VERSION = ["correction", "count", "sum_high", "sum_low", "last_ms"];
+const VERSION = ["correction", "count", "valued", "sum_high", "sum_low", "last_ms"];
 
 function version(table: string): string {
   return `(${VERSION.map((column) => `${table}.${column}`).join(", ")})`;
@@ -33,48 +36,66 @@ const TEMPORARY = `
 PRAGMA temp_store = MEMORY;
 CREATE TEMP TABLE staged (
   day INTEGER, hour INTEGER, video INTEGER, type INTEGER, minute INTEGER,
-  count INTEGER, sum_high INTEGER, sum_low INTEGER, last_ms INTEGER, correction INTEGER, call INTEGER
+  count INTEGER, valued INTEGER, sum_high INTEGER, sum_low INTEGER, last_ms INTEGER, correction INTEGER, call INTEGER,
+  final_before INTEGER
 );
 CREATE TEMP TABLE changed (
   day INTEGER, hour INTEGER, video INTEGER, type INTEGER, minute INTEGER,
-  count INTEGER, sum_high INTEGER, sum_low INTEGER, last_ms INTEGER, correction INTEGER, call INTEGER,
-  more INTEGER, more_high INTEGER, more_low INTEGER, lowered INTEGER,
+  count INTEGER, valued INTEGER, sum_high INTEGER, sum_low INTEGER, last_ms INTEGER, correction INTEGER, call INTEGER,
+  final_before INTEGER, revision INTEGER,
+  more INTEGER, more_valued INTEGER, more_high INTEGER, more_low INTEGER, lowered INTEGER,
   PRIMARY KEY (video, type, day, hour, minute)
 ) WITHOUT ROWID;`;
 
 /** The same cell twice in one transaction: the larger version stays. */
 const FIND_CHANGED = `
 INSERT INTO changed
-SELECT s.day, s.hour, s.video, s.type, s.minute, s.count, s.sum_high, s.sum_low, s.last_ms,
+SELECT s.day, s.hour, s.video, s.type, s.minute, s.count, s.valued, s.sum_high, s.sum_low, s.last_ms,
   iif(s.correction = ${FOLLOW}, ifnull(m.correction, 0), s.correction), s.call,
-  s.count - ifnull(m.count, 0), s.sum_high - ifnull(m.sum_high, 0), s.sum_low - ifnull(m.sum_low, 0),
+  s.final_before, ifnull(m.revision, 0) + (s.minute < s.final_before AND (s.count, s.valued, s.sum_high, s.sum_low)
+    <> (ifnull(m.count, 0), ifnull(m.valued, 0), ifnull(m.sum_high, 0), ifnull(m.sum_low, 0))),
+  s.count - ifnull(m.count, 0), s.valued - ifnull(m.valued, 0), s.sum_high - ifnull(m.sum_high, 0), s.sum_low - ifnull(m.sum_low, 0),
   m.count > 0 AND (s.count = 0 OR s.last_ms < m.last_ms)
 FROM staged s LEFT JOIN minute_cells m
   ON m.hour = s.hour AND m.video = s.video AND m.type = s.type AND m.minute = s.minute
 WHERE (m.hour IS NULL AND (s.count > 0 OR s.correction > 0))
-  OR (iif(s.correction = ${FOLLOW}, m.correction, s.correction), s.count, s.sum_high, s.sum_low, s.last_ms) > ${version("m")}
+  OR (iif(s.correction = ${FOLLOW}, m.correction, s.correction), s.count, s.valued, s.sum_high, s.sum_low, s.last_ms) > ${version("m")}
 ON CONFLICT DO UPDATE SET
-  count = excluded.count, sum_high = excluded.sum_high, sum_low = excluded.sum_low, last_ms = excluded.last_ms,
-  correction = excluded.correction, call = excluded.call,
-  more = excluded.more, more_high = excluded.more_high, more_low = excluded.more_low, lowered = excluded.lowered
+  count = excluded.count, valued = excluded.valued, sum_high = excluded.sum_high, sum_low = excluded.sum_low, last_ms = excluded.last_ms,
+  correction = excluded.correction, call = excluded.call, final_before = excluded.final_before, revision = excluded.revision,
+  more = excluded.more, more_valued = excluded.more_valued, more_high = excluded.more_high, more_low = excluded.more_low, lowered = excluded.lowered
 WHERE ${version("excluded")} > ${version("changed")}`;
 
 const WRITE_MINUTES = `
-INSERT OR REPLACE INTO minute_cells (hour, video, type, minute, count, sum_high, sum_low, last_ms, correction)
-SELECT hour, video, type, minute, count, sum_high, sum_low, last_ms, correction FROM changed`;
+INSERT OR REPLACE INTO minute_cells
+  (hour, video, type, minute, count, valued, sum_high, sum_low, last_ms, correction, revision)
+SELECT hour, video, type, minute, count, valued, sum_high, sum_low, last_ms, correction, revision FROM changed`;
 
-/** Moves one level by the differences, coalesced over the transaction; sums stay canonical. `key`: a prefix of `changed`'s, or it sorts. */
-function moveLevel(table: string, key: string): string {
+/**
+ * Moves one level by the differences, coalesced over the transaction; sums stay canonical. `key`: a prefix of `changed`'s, or it sorts.
+ * `endMinute`: SQL of the bucket's end, for levels that have a revision.
+ */
+function moveLevel(table: string, key: string, endMinute?: string): string {
+  const [column, raised, revise] =
+    endMinute === undefined
+      ? ["", "", ""]
+      : [
+          ", revision",
+          `, MAX(final_before) >= ${endMinute} AND (SUM(more) <> 0 OR SUM(more_valued) <> 0
+            OR SUM(more_high) + (SUM(more_low) >> 32) <> 0 OR SUM(more_low) & 4294967295 <> 0)`,
+          ", revision = revision + excluded.revision",
+        ];
   return `
-INSERT INTO ${table} (${key}, count, sum_high, sum_low, last_ms)
-SELECT ${key}, SUM(more), SUM(more_high) + (SUM(more_low) >> 32), SUM(more_low) & 4294967295,
-  MAX(iif(count > 0, minute * 60000 + last_ms, -8640000000000000))
+INSERT INTO ${table} (${key}, count, valued, sum_high, sum_low, last_ms${column})
+SELECT ${key}, SUM(more), SUM(more_valued), SUM(more_high) + (SUM(more_low) >> 32), SUM(more_low) & 4294967295,
+  MAX(iif(count > 0, minute * 60000 + last_ms, -8640000000000000))${raised}
 FROM changed WHERE true GROUP BY ${key}
 ON CONFLICT DO UPDATE SET
   count = count + excluded.count,
+  valued = valued + excluded.valued,
   sum_high = sum_high + excluded.sum_high + ((sum_low + excluded.sum_low) >> 32),
   sum_low = (sum_low + excluded.sum_low) & 4294967295,
-  last_ms = max(last_ms, excluded.last_ms)`;
+  last_ms = max(last_ms, excluded.last_ms)${revise}`;
 }
 
 export class MinuteWriter {
@@ -86,7 +107,7 @@ export class MinuteWriter {
   readonly #clear: StatementSync[];
   readonly #writtenByCall: StatementSync;
   readonly #lowered: StatementSync;
-  readonly #storedCorrection: StatementSync;
+  readonly #stored: StatementSync;
   readonly #putCell: StatementSync;
   readonly #rebuild: DerivedRebuild;
 
@@ -101,17 +122,21 @@ export class MinuteWriter {
     this.#steps = [
       FIND_CHANGED,
       WRITE_MINUTES,
-      moveLevel("hour_cells", "video, type, day, hour"),
-      moveLevel("day_cells", "video, type, day"),
+      moveLevel("hour_cells", "video, type, day, hour", "hour * 60 + 60"),
+      moveLevel("day_cells", "video, type, day", "day * 1440 + 1440"),
       moveLevel("total_cells", "video, type"),
     ].map((sql) => db.prepare(sql));
     this.#clear = ["DELETE FROM staged", "DELETE FROM changed"].map((sql) => db.prepare(sql));
     this.#writtenByCall = db.prepare("SELECT call, COUNT(*) AS cells FROM changed GROUP BY call");
     this.#lowered = db.prepare("SELECT DISTINCT video, hour FROM changed WHERE lowered = 1");
-    this.#storedCorrection = db.prepare(
-      "SELECT correction FROM minute_cells WHERE hour = ? AND video = ? AND type = ? AND minute = ?",
+    this.#stored = db.prepare(
+      "SELECT correction, revision FROM minute_cells WHERE hour = ? AND video = ? AND type = ? AND minute = ?",
     );
-    this.#putCell = db.prepare("INSERT OR REPLACE INTO minute_cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#putCell = db.prepare(
+      `INSERT OR REPLACE INTO minute_cells
+         (hour, video, type, minute, count, valued, sum_high, sum_low, last_ms, correction, revision)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
     this.#rebuild = new DerivedRebuild(db);
   }
 
@@ -135,12 +160,18 @@ export class MinuteWriter {
       for (let row = fromRow; row < toRow; row++) {
         const video = this.#videos.idFor(counts.videos[counts.videoIndex[row]!]!);
         const type = this.#types.idFor(counts.types[counts.typeIndex[row]!]!);
-        const stored = this.#storedCorrection.get(hour, video, type, minute);
+        const stored = this.#stored.get(hour, video, type, minute);
         const correction = Number(stored?.correction ?? 0) + 1;
+        const revision = Number(stored?.revision ?? 0) + 1;
         const count = counts.counts[row]!;
-        const values =
-          count === 0 ? [0, 0, 0, 0] : [count, counts.sumHigh[row]!, counts.sumLow[row]!, counts.lastMsInMinute[row]!];
-        this.#putCell.run(hour, video, type, minute, ...values, correction);
+        const values = [
+          count,
+          counts.valued[row]!,
+          counts.sumHigh[row]!,
+          counts.sumLow[row]!,
+          counts.lastMsInMinute[row]!,
+        ];
+        this.#putCell.run(hour, video, type, minute, ...(count === 0 ? NOTHING : values), correction, revision);
         this.#rebuild.touch(video, hour);
       }
     }
@@ -165,7 +196,7 @@ export class MinuteWriter {
     const many: number[] = new Array(COLUMNS * ROWS_A_STATEMENT).fill(0);
     let at = 0;
     for (const { slice, row, video, type } of this.#sorted(slices)) {
-      const { call, counts, followCorrections } = slice;
+      const { call, counts, followCorrections, finalBeforeMinute } = slice;
       const hour = Math.floor(counts.minute / 60);
       many[at] = Math.floor(hour / 24);
       many[at + 1] = hour;
@@ -173,11 +204,13 @@ export class MinuteWriter {
       many[at + 3] = type;
       many[at + 4] = counts.minute;
       many[at + 5] = counts.counts[row]!;
-      many[at + 6] = counts.sumHigh[row]!;
-      many[at + 7] = counts.sumLow[row]!;
-      many[at + 8] = counts.lastMsInMinute[row]!;
-      many[at + 9] = followCorrections ? FOLLOW : (counts.corrections?.[row] ?? 0);
-      many[at + 10] = call;
+      many[at + 6] = counts.valued[row]!;
+      many[at + 7] = counts.sumHigh[row]!;
+      many[at + 8] = counts.sumLow[row]!;
+      many[at + 9] = counts.lastMsInMinute[row]!;
+      many[at + 10] = followCorrections ? FOLLOW : (counts.corrections?.[row] ?? 0);
+      many[at + 11] = call;
+      many[at + 12] = finalBeforeMinute;
       at += COLUMNS;
       if (at === many.length) {
         this.#stageMany.run(...many);

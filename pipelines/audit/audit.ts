@@ -210,6 +210,8 @@ class RunningAudit {
       storedCount: d.storedCount,
       archiveSum: String(d.expectedSum),
       storedSum: String(d.storedSum),
+      archiveValued: d.expectedValued,
+      storedValued: d.storedValued,
     });
   }
 

@@ -1,4 +1,4 @@
-import { addToCell, type CellDifference, type ComparedCell, differences } from "../../domain/reconcile";
+import { addToCell, type CellDifference, type ComparedCell, differences, isDifferent } from "../../domain/reconcile";
 import type { CounterStore } from "../../io/ports";
 
 export const HOUR_MS = 3_600_000;
@@ -9,6 +9,10 @@ const CONFIRMATIONS = 5;
 
 /** Confirming a total reads every day; with more differences than this something is wrong for certain. */
 const MAX_CONFIRMED_TOTALS = 100;
+
+type Sums = Pick<ComparedCell, "count" | "sum" | "valued">;
+
+const NOTHING: Sums = { count: 0, sum: 0n, valued: 0 };
 
 export interface DerivedDifference extends CellDifference {
   level: "hour" | "day" | "total";
@@ -32,7 +36,14 @@ export class DerivedLevels {
       cells = new Map();
       this.corrections.set(key, cells);
     }
-    addToCell(cells, videoId, eventType, d.expectedCount - d.storedCount, d.expectedSum - d.storedSum);
+    addToCell(
+      cells,
+      videoId,
+      eventType,
+      d.expectedCount - d.storedCount,
+      d.expectedSum - d.storedSum,
+      d.expectedValued - d.storedValued,
+    );
   }
 
   async hour(startMs: number): Promise<DerivedDifference[]> {
@@ -46,6 +57,7 @@ export class DerivedLevels {
           counts.types[counts.typeIndex[row]!]!,
           counts.counts[row]!,
           sum,
+          counts.valued[row]!,
         );
       }
     }
@@ -60,8 +72,8 @@ export class DerivedLevels {
   async total(): Promise<DerivedDifference[]> {
     const expected = await this.stored("day", 0, Number.MAX_SAFE_INTEGER);
     const stored = new Map<string, ComparedCell>();
-    for await (const { videoId, eventType, count, sum } of this.counters.allTotals())
-      addToCell(stored, videoId, eventType, count, sum);
+    for await (const { videoId, eventType, count, sum, valued } of this.counters.allTotals())
+      addToCell(stored, videoId, eventType, count, sum, valued);
     this.apply("total", 0, expected);
     const found: DerivedDifference[] = [];
     const all = differences(expected, stored);
@@ -75,14 +87,14 @@ export class DerivedLevels {
   private async stored(level: "hour" | "day", startMs: number, endMs: number): Promise<Map<string, ComparedCell>> {
     const cells = new Map<string, ComparedCell>();
     for await (const cell of this.counters.derivedCells(level, startMs, endMs)) {
-      addToCell(cells, cell.videoId, cell.eventType, cell.count, cell.sum);
+      addToCell(cells, cell.videoId, cell.eventType, cell.count, cell.sum, cell.valued);
     }
     return cells;
   }
 
   private apply(level: "hour" | "day" | "total", startMs: number, expected: Map<string, ComparedCell>): void {
     for (const cell of this.corrections.get(`${level} ${startMs}`)?.values() ?? []) {
-      addToCell(expected, cell.videoId, cell.eventType, cell.count, cell.sum);
+      addToCell(expected, cell.videoId, cell.eventType, cell.count, cell.sum, cell.valued);
     }
   }
 
@@ -114,18 +126,18 @@ export class DerivedLevels {
     return this.untilStable(videoId, eventType, correction, async () => {
       const lower = await this.counters.read(videoId, eventType, startMs, startMs + lengthMs, parts);
       const [own] = await this.counters.read(videoId, eventType, startMs, startMs + lengthMs, level);
-      return { lower, own: own ?? { count: 0, sum: 0n } };
+      return { lower, own: own ?? NOTHING };
     });
   }
 
   private confirmTotal({ videoId, eventType }: CellDifference): Promise<CellDifference | undefined> {
     const correction = this.corrections.get("total 0")?.get(`${videoId} ${eventType}`);
     return this.untilStable(videoId, eventType, correction, async () => {
-      const lower: { count: number; sum: bigint }[] = [];
+      const lower: Sums[] = [];
       for await (const cell of this.counters.derivedCells("day", 0, Number.MAX_SAFE_INTEGER)) {
         if (cell.videoId === videoId && cell.eventType === eventType) lower.push(cell);
       }
-      return { lower, own: (await this.counters.totals(videoId)).get(eventType) ?? { count: 0, sum: 0n } };
+      return { lower, own: (await this.counters.totals(videoId)).get(eventType) ?? NOTHING };
     });
   }
 
@@ -133,7 +145,7 @@ export class DerivedLevels {
     videoId: string,
     eventType: string,
     correction: ComparedCell | undefined,
-    read: () => Promise<{ lower: { count: number; sum: bigint }[]; own: { count: number; sum: bigint } }>,
+    read: () => Promise<{ lower: Sums[]; own: Sums }>,
   ): Promise<CellDifference | undefined> {
     let difference: CellDifference | undefined;
     for (let i = 0; i < CONFIRMATIONS; i++) {
@@ -143,11 +155,12 @@ export class DerivedLevels {
         eventType,
         expectedCount: lower.reduce((sum, cell) => sum + cell.count, correction?.count ?? 0),
         expectedSum: lower.reduce((sum, cell) => sum + cell.sum, correction?.sum ?? 0n),
+        expectedValued: lower.reduce((sum, cell) => sum + cell.valued, correction?.valued ?? 0),
         storedCount: own.count,
         storedSum: own.sum,
+        storedValued: own.valued,
       };
-      if (difference.expectedCount === difference.storedCount && difference.expectedSum === difference.storedSum)
-        return undefined;
+      if (!isDifferent(difference)) return undefined;
     }
     return difference;
   }

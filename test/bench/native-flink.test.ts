@@ -77,7 +77,7 @@ function batchOf(events: readonly Event[], receivedAtMs: number): Buffer {
     videos: VIDEOS,
     videoIndex: Uint32Array.from(events, ({ video }) => video),
     types: TYPES,
-    typeIndex: Uint16Array.from(events, ({ type }) => type),
+    typeIndex: Uint32Array.from(events, ({ type }) => type),
     timesMs: Float64Array.from(events, ({ timeMs }) => timeMs),
     values: Float64Array.from(events, ({ value }) => value ?? Number.NaN),
   };

@@ -9,6 +9,7 @@ export interface ModelCell {
   type: string;
   count: number;
   sum: bigint;
+  valued: number;
   last: number;
   correction: number;
   /** Absent: the count. */
@@ -26,8 +27,9 @@ export function asMinuteCounts(cells: readonly ModelCell[]): MinuteCounts[] {
       videos,
       types,
       videoIndex: Uint32Array.from(rows, (row) => videos.indexOf(row.video)),
-      typeIndex: Uint16Array.from(rows, (row) => types.indexOf(row.type)),
+      typeIndex: Uint32Array.from(rows, (row) => types.indexOf(row.type)),
       counts: Float64Array.from(rows, (row) => row.count),
+      valued: Float64Array.from(rows, (row) => row.valued),
       sumHigh: Float64Array.from(rows, (row) => Number(row.sum >> 32n)),
       sumLow: Float64Array.from(rows, (row) => Number(row.sum & 0xffffffffn)),
       lastMsInMinute: Uint16Array.from(rows, (row) => row.last),
@@ -58,33 +60,38 @@ export class CounterModel {
       const correction = (this.cells.get(keyOf(cell))?.correction ?? 0) + 1;
       this.cells.set(
         keyOf(cell),
-        cell.count === 0 ? { ...cell, sum: 0n, last: 0, correction } : { ...cell, correction },
+        cell.count === 0 ? { ...cell, sum: 0n, valued: 0, last: 0, correction } : { ...cell, correction },
       );
     }
   }
 
   /** Lines of every cell of a level, sorted: two stores are equal when these are. */
   level(minutesAStep: number): string[] {
-    const sums = new Map<string, { count: number; sum: bigint }>();
+    const sums = new Map<string, { count: number; sum: bigint; valued: number }>();
     for (const cell of this.cells.values()) {
       if (cell.count === 0) continue;
       const key = `${cell.video} ${cell.type} ${Math.floor(cell.minute / minutesAStep) * minutesAStep * 60_000}`;
-      const sum = sums.get(key) ?? { count: 0, sum: 0n };
-      sums.set(key, { count: sum.count + cell.count, sum: sum.sum + cell.sum });
+      const sum = sums.get(key) ?? { count: 0, sum: 0n, valued: 0 };
+      sums.set(key, { count: sum.count + cell.count, sum: sum.sum + cell.sum, valued: sum.valued + cell.valued });
     }
-    return [...sums].map(([key, { count, sum }]) => `${key} ${count} ${sum}`).sort();
+    return [...sums].map(([key, { count, sum, valued }]) => `${key} ${count} ${sum} ${valued}`).sort();
   }
 
   totals(): string[] {
-    const sums = new Map<string, { count: number; sum: bigint; last: number }>();
+    const sums = new Map<string, { count: number; sum: bigint; valued: number; last: number }>();
     for (const cell of this.cells.values()) {
       if (cell.count === 0) continue;
       const key = `${cell.video} ${cell.type}`;
       const last = cell.minute * 60_000 + cell.last;
-      const sum = sums.get(key) ?? { count: 0, sum: 0n, last };
-      sums.set(key, { count: sum.count + cell.count, sum: sum.sum + cell.sum, last: Math.max(sum.last, last) });
+      const sum = sums.get(key) ?? { count: 0, sum: 0n, valued: 0, last };
+      sums.set(key, {
+        count: sum.count + cell.count,
+        sum: sum.sum + cell.sum,
+        valued: sum.valued + cell.valued,
+        last: Math.max(sum.last, last),
+      });
     }
-    return [...sums].map(([key, { count, sum, last }]) => `${key} ${count} ${sum} ${last}`).sort();
+    return [...sums].map(([key, { count, sum, valued, last }]) => `${key} ${count} ${sum} ${valued} ${last}`).sort();
   }
 
   top(type: string, fromMinute: number, toMinute: number, limit: number): { videoId: string; count: number }[] {
@@ -108,15 +115,15 @@ export async function storedLevels(store: CounterStore): Promise<Record<Granular
     [...minute.counts].map((count, row) => {
       const sum = (BigInt(minute.sumHigh[row]!) << 32n) + BigInt(minute.sumLow[row]!);
       const name = `${minute.videos[minute.videoIndex[row]!]} ${minute.types[minute.typeIndex[row]!]}`;
-      return `${name} ${minute.minute * 60_000} ${count} ${sum}`;
+      return `${name} ${minute.minute * 60_000} ${count} ${sum} ${minute.valued[row]}`;
     }),
   );
   const derived = async (granularity: "hour" | "day") =>
     (await collect(store.derivedCells(granularity, FROM * 60_000, TO * 60_000))).map(
-      (cell) => `${cell.videoId} ${cell.eventType} ${cell.startMs} ${cell.count} ${cell.sum}`,
+      (cell) => `${cell.videoId} ${cell.eventType} ${cell.startMs} ${cell.count} ${cell.sum} ${cell.valued}`,
     );
   const totals = (await collect(store.allTotals())).map(
-    (cell) => `${cell.videoId} ${cell.eventType} ${cell.count} ${cell.sum} ${cell.lastEventAtMs}`,
+    (cell) => `${cell.videoId} ${cell.eventType} ${cell.count} ${cell.sum} ${cell.valued} ${cell.lastEventAtMs}`,
   );
   return {
     minute: minutes.sort(),
@@ -136,11 +143,13 @@ export function generatedCells(seed: number, n: number): ModelCell[] {
   const newYear = Date.UTC(2024, 0, 1) / 60_000;
   const cells = new Map<string, ModelCell>();
   for (let index = 0; index < 200; index++) {
+    const count = 1 + Math.floor(random() * 1000);
     const cell = {
       minute: newYear - 90 + Math.floor(random() * 180),
       video: `video-${Math.floor(random() * 20)}`,
       type: random() < 0.7 ? "VIEW" : "LIKE",
-      count: 1 + Math.floor(random() * 1000),
+      count,
+      valued: 1 + Math.floor(random() * count),
       sum: BigInt(Math.floor((random() - 0.5) * 2 ** 53)) * 1000n,
       last: Math.floor(random() * 60_000),
       correction: 0,
@@ -158,6 +167,7 @@ function newer(a: ModelCell, b: ModelCell): boolean {
   if (a.correction !== b.correction) return a.correction > b.correction;
   if (a.received !== undefined && b.received !== undefined) return a.received > b.received;
   if (a.count !== b.count) return a.count > b.count;
+  if (a.valued !== b.valued) return a.valued > b.valued;
   return a.sum !== b.sum ? a.sum > b.sum : a.last > b.last;
 }
 

@@ -28,7 +28,8 @@ export const EDGES = [
 ].map(minuteOf);
 
 export function cell(minute: number, video: string, count: number, rest: Partial<ModelCell> = {}): ModelCell {
-  return { minute, video, type: "VIEW", count, sum: 0n, last: 0, correction: 0, ...rest };
+  const valued = rest.sum === undefined || rest.sum === 0n ? 0 : count;
+  return { minute, video, type: "VIEW", count, sum: 0n, valued, last: 0, correction: 0, ...rest };
 }
 
 /** Every event and repeat that comes for a cell, as panes see them: what they have counted is given by how many came. */
@@ -36,19 +37,25 @@ export function stateOf(
   seed: number,
   name: string,
   received: number,
-): Pick<ModelCell, "count" | "sum" | "last" | "received"> {
+): Pick<ModelCell, "count" | "sum" | "valued" | "last" | "received"> {
   let hash = seed;
   for (const character of name) hash = Math.imul(hash, 31) + character.charCodeAt(0);
   const random = seeded(hash);
-  const state = { count: 0, sum: 0n, last: 0, received };
+  const state = { count: 0, sum: 0n, valued: 0, last: 0, received };
   for (let arrival = 0; arrival < received; arrival++) {
-    const [kind, size, at] = [random(), random(), random()];
+    const [kind, size, at, hasValue] = [random(), random(), random(), random() < 0.7];
     const value = BigInt(Math.floor((size - 0.5) * 2 ** 50)) * (size < 0.3 ? 2n ** 33n : 1n);
     if (arrival === 0 || kind < 0.6) {
       state.count++;
-      state.sum += value;
+      if (hasValue) state.valued++;
+      if (hasValue) state.sum += value;
       state.last = Math.max(state.last, Math.floor(at * 60_000));
-    } else if (kind < 0.8) state.sum += value < 0n ? -value : value;
+    } else if (kind < 0.75 && state.valued > 0) {
+      state.sum += value < 0n ? -value : value;
+    } else if (kind < 0.9 && state.valued < state.count) {
+      state.valued++;
+      state.sum += value;
+    }
   }
   return state;
 }
@@ -184,7 +191,12 @@ export function counterStoreContract(describeName: string, subject: CounterStore
         written: 0,
         unchanged: 1,
       });
-      expect((await store.totals("a")).get("VIEW")).toEqual({ count: 9, sum: 90n, lastEventAtMs: 61 * 60_000 });
+      expect((await store.totals("a")).get("VIEW")).toEqual({
+        count: 9,
+        sum: 90n,
+        valued: 9,
+        lastEventAtMs: 61 * 60_000,
+      });
       await store.close();
     });
 
@@ -196,7 +208,9 @@ export function counterStoreContract(describeName: string, subject: CounterStore
       await store.apply(asMinuteCounts([...many, cell(3, "b", 1, { sum: -huge }), cell(4, "b", 1, { sum: -1n })]));
       expect((await store.totals("a")).get("VIEW")).toMatchObject({ count: 120 * most, sum: 120n * huge });
       expect((await store.totals("b")).get("VIEW")?.sum).toBe(-huge - 1n);
-      expect(await store.read("b", "VIEW", 0, 3_600_000, "hour")).toEqual([{ startMs: 0, count: 2, sum: -huge - 1n }]);
+      expect(await store.read("b", "VIEW", 0, 3_600_000, "hour")).toMatchObject([
+        { startMs: 0, count: 2, sum: -huge - 1n, valued: 2 },
+      ]);
       await store.close();
     });
 
@@ -218,13 +232,18 @@ export function counterStoreContract(describeName: string, subject: CounterStore
       await store.apply(asMinuteCounts([cell(61, "a", 9, { last: 50 }), cell(10, "a", 1, { last: 7 })]));
       await store.correct(asMinuteCounts([cell(61, "a", 0), cell(61, "never", 0)]));
       await store.apply(asMinuteCounts([cell(61, "a", 9), cell(61, "never", 1)]));
-      expect((await store.totals("a")).get("VIEW")).toEqual({ count: 1, sum: 0n, lastEventAtMs: 600_007 });
+      expect((await store.totals("a")).get("VIEW")).toEqual({
+        count: 1,
+        sum: 0n,
+        valued: 0,
+        lastEventAtMs: 600_007,
+      });
       expect(await store.totals("never")).toEqual(new Map());
       expect(await storedLevels(store)).toEqual({
-        minute: ["a VIEW 600000 1 0"],
-        hour: ["a VIEW 0 1 0"],
-        day: ["a VIEW 0 1 0"],
-        total: ["a VIEW 1 0 600007"],
+        minute: ["a VIEW 600000 1 0 0"],
+        hour: ["a VIEW 0 1 0 0"],
+        day: ["a VIEW 0 1 0 0"],
+        total: ["a VIEW 1 0 0 600007"],
       });
       await store.close();
     });
@@ -233,7 +252,7 @@ export function counterStoreContract(describeName: string, subject: CounterStore
       const store = await subject.open();
       const model = new CounterModel();
       const all = EDGES.flatMap((minute, n) =>
-        ["a", "b"].map((video) => cell(minute, video, n + 1, { sum: BigInt(n) })),
+        ["a", "b"].map((video) => cell(minute, video, n + 1, { sum: BigInt(n), valued: n })),
       );
       model.apply(all);
       await store.apply(asMinuteCounts(all));
@@ -252,7 +271,13 @@ export function counterStoreContract(describeName: string, subject: CounterStore
               .filter(
                 ([video, , start]) => video === "a" && Number(start) >= from * 60_000 && Number(start) < to * 60_000,
               )
-              .map(([, , start, count, sum]) => ({ startMs: Number(start), count: Number(count), sum: BigInt(sum!) }))
+              .map(([, , start, count, sum, valued]) => ({
+                startMs: Number(start),
+                count: Number(count),
+                sum: BigInt(sum!),
+                valued: Number(valued),
+                revision: 0,
+              }))
               .sort((x, y) => x.startMs - y.startMs);
             expect(await store.read("a", "VIEW", from * 60_000, to * 60_000, granularity)).toEqual(expected);
           }
@@ -295,6 +320,9 @@ export function counterStoreContract(describeName: string, subject: CounterStore
         { ...good!, minute: 0.5 },
         { ...good!, received: Float64Array.of(0) },
         { ...good!, received: Float64Array.of(1, 1) },
+        { ...good!, valued: Float64Array.of(2) },
+        { ...good!, sumLow: Float64Array.of(5) },
+        { ...good!, minute: 2 ** 40 },
       ];
       for (const bad of broken) await expect(store.apply([good!, bad])).rejects.toThrow(RangeError);
       expect(await store.totals("a")).toEqual(new Map());

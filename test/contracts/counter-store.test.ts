@@ -36,14 +36,20 @@ const unrelated = fc
       video: fc.constantFrom("a", "b", "c/1"),
       type: fc.constantFrom("VIEW", "LIKE"),
       count: fc.integer({ min: 0, max: 20 }),
+      valued: fc.integer({ min: 0, max: 20 }),
       sum: fc.oneof(fc.bigInt(-100n, 100n), fc.bigInt(-(2n ** 83n), 2n ** 83n)),
       last: fc.integer({ min: 0, max: 59_999 }),
       correction: fc.integer({ min: 0, max: 2 }),
     }),
     { minLength: 1, maxLength: 12 },
   )
-  // A cell that is empty has no sum.
-  .map((batch) => batch.map((one) => (one.count === 0 ? { ...one, sum: 0n, last: 0 } : one)));
+  // A cell that is empty has no last event; one without values has no sum.
+  .map((batch) =>
+    batch
+      .map((one) => (one.count === 0 ? { ...one, last: 0 } : one))
+      .map((one) => ({ ...one, valued: Math.min(one.count, one.valued) }))
+      .map((one) => (one.valued === 0 ? { ...one, sum: 0n } : one)),
+  );
 
 describe("SqliteCounterStore, given cells that no nested panes make", () => {
   it("agrees with the model at every level after any applies, repeats and corrections", async () => {
@@ -103,7 +109,7 @@ describe("SqliteCounterStore", () => {
       const store = new SqliteCounterStore({ folder });
       const crashed = await storedLevels(store);
       expect(levelsFromMinutes(crashed.minute), note).toEqual({ hour: crashed.hour, day: crashed.day });
-      expect(totalsOf(crashed.day), note).toEqual(totalsOf(crashed.total));
+      expect(totalsOf(crashed.day, "day"), note).toEqual(totalsOf(crashed.total, "total"));
 
       const model = new CounterModel();
       for (let n = 0; n <= child.lines.length; n++) {
@@ -161,7 +167,7 @@ describe("SqliteCounterStore", () => {
     damage(
       folder,
       `UPDATE hour_cells SET count = 99; DELETE FROM total_cells;
-       INSERT INTO day_cells VALUES (1, 1, 1, 5, 0, 0, 0); INSERT INTO hour_cells VALUES (1, 1, 1, 30, 5, 0, 0, 0)`,
+       INSERT INTO day_cells VALUES (1, 1, 1, 5, 0, 0, 0, 0, 0); INSERT INTO hour_cells VALUES (1, 1, 1, 30, 5, 0, 0, 0, 0, 0)`,
     );
     await store.rebuild("a", -1e15, 1e15);
     await store.rebuild("unknown", 0, 1e15);
@@ -175,7 +181,7 @@ describe("SqliteCounterStore", () => {
     await store.apply(asMinuteCounts([cell(5, "a", 1)]));
     const many = Array.from({ length: 10_000 }, (_, n) => cell(6, `video-${n}`, 1));
     await expect(store.apply(asMinuteCounts(many))).rejects.toThrow(StoreUnavailableError);
-    expect((await storedLevels(store)).minute).toEqual(["a VIEW 300000 1 0"]);
+    expect((await storedLevels(store)).minute).toEqual(["a VIEW 300000 1 0 0"]);
     // The ids given in the failed transaction are not remembered.
     await store.apply(asMinuteCounts([cell(7, "video-1", 2), cell(7, "video-9", 3)]));
     expect((await store.totals("video-9")).get("VIEW")?.count).toBe(3);
@@ -206,7 +212,7 @@ describe("SqliteCounterReader", () => {
     await store.apply(asMinuteCounts([cell(61, "a", 3), cell(62, "b", 4)]));
     expect((await reader.totals("a")).get("VIEW")?.count).toBe(3);
     expect(await reader.read("b", "VIEW", 0, 86_400_000, "minute")).toEqual([
-      { startMs: 62 * 60_000, count: 4, sum: 0n },
+      { startMs: 62 * 60_000, count: 4, sum: 0n, valued: 0, revision: 0 },
     ]);
     expect(await reader.top("VIEW", 0, 86_400_000, 3)).toEqual([
       { videoId: "b", count: 4 },
@@ -226,21 +232,21 @@ describe("SqliteCounterReader", () => {
 function levelsFromMinutes(minutes: readonly string[]): { hour: string[]; day: string[] } {
   const model = new CounterModel();
   for (const line of minutes) {
-    const [video, type, startMs, count, sum] = line.split(" ");
-    model.apply([cell(Number(startMs) / 60_000, video!, Number(count), { type: type!, sum: BigInt(sum!) })]);
+    const [video, type, startMs, count, sum, valued] = line.split(" ");
+    const rest = { type: type!, sum: BigInt(sum!), valued: Number(valued) };
+    model.apply([cell(Number(startMs) / 60_000, video!, Number(count), rest)]);
   }
   return { hour: model.level(60), day: model.level(1440) };
 }
 
-/** `video type` -> count and sum, of lines of days or of totals. */
-function totalsOf(lines: readonly string[]): Map<string, [number, bigint]> {
-  const totals = new Map<string, [number, bigint]>();
+/** `video type` -> count, sum and valued, of lines of days or of totals. */
+function totalsOf(lines: readonly string[], of: "day" | "total"): Map<string, [number, bigint, number]> {
+  const totals = new Map<string, [number, bigint, number]>();
   for (const line of lines) {
-    const parts = line.split(" ");
-    const isDay = /^-?\d+$/.test(parts[4] ?? "") && parts.length === 5 && Number(parts[2]) % 86_400_000 === 0;
-    const [count, sum] = isDay ? [parts[3], parts[4]] : [parts[2], parts[3]];
-    const before = totals.get(`${parts[0]} ${parts[1]}`) ?? [0, 0n];
-    totals.set(`${parts[0]} ${parts[1]}`, [before[0] + Number(count), before[1] + BigInt(sum!)]);
+    const [video, type, ...numbers] = line.split(" ");
+    const [count, sum, valued] = of === "day" ? numbers.slice(1) : numbers;
+    const before = totals.get(`${video} ${type}`) ?? [0, 0n, 0];
+    totals.set(`${video} ${type}`, [before[0] + Number(count), before[1] + BigInt(sum!), before[2] + Number(valued)]);
   }
   return totals;
 }

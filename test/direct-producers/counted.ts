@@ -37,10 +37,10 @@ export async function count(stores: Stores, messages: readonly LogMessage[]): Pr
 /** `minute videoId eventType` -> cell, as the model names them. */
 export async function countedCells(stores: Stores): Promise<ModelCells> {
   const cells: ModelCells = new Map();
-  for (const [name, { count, sum, lastMs }] of (await storedCells(stores.counters)).minutes) {
+  for (const [name, { lastMs, ...sums }] of (await storedCells(stores.counters)).minutes) {
     const [startMs, ...rest] = name.split(" ");
     const minute = minuteOf(Number(startMs));
-    cells.set([minute, ...rest].join(" "), { count, sum, lastMs: lastMs - Number(startMs) });
+    cells.set([minute, ...rest].join(" "), { ...sums, lastMs: lastMs - Number(startMs) });
   }
   return cells;
 }

@@ -3,10 +3,19 @@ import { BlockPartitioner, type SealedBlock } from "../../domain/block-partition
 import { CountsBuilder, MAX_CELLS, openCounts, packPane } from "../../domain/count-block";
 import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
 import { MAX_BLOCK_BYTES, openBlock } from "../../domain/event-block";
-import type { EventColumns } from "../../domain/event-columns";
+import { type EventColumns, EventColumnsBuilder } from "../../domain/event-columns";
 import type { MinuteCounts } from "../../domain/minute-counts";
-import { Pane } from "../../domain/pane";
-import { cellsOf, columnsOf, meetingEvent, modelCells, modelReusedIds, T0 } from "./model";
+import { MAX_PANE_EVENTS, Pane } from "../../domain/pane";
+import {
+  cellsOf,
+  columnsOf,
+  type ModelCell,
+  type ModelCells,
+  meetingEvent,
+  modelCells,
+  modelReusedIds,
+  T0,
+} from "./model";
 
 const seed = Uint32Array.from([1, 2, 3, 4, 5, 6, 7, 8]);
 
@@ -100,26 +109,29 @@ test("sums are exact where every event has the largest value", () => {
     });
   }
   const [cell] = cellsOf(count([columnsOf(events)], 3, 2).counts).values();
-  expect(cell).toEqual({ count: 5000, sum: 3000n * BigInt(Number.MAX_SAFE_INTEGER), lastMs: 0 });
+  expect(cell).toEqual({ count: 5000, sum: 3000n * BigInt(Number.MAX_SAFE_INTEGER), valued: 5000, lastMs: 0 });
 });
 
-test("of repeats the largest value counts, and no value is 0", () => {
+test("of repeats the largest value counts, whatever repeats without a value come before or after it", () => {
   const repeat = (value?: number): VideoEvent => {
     const event: VideoEvent = { eventId: "e", videoId: "v", eventType: "VIEW", eventTimeMs: T0 };
     return value === undefined ? event : { ...event, value };
   };
   const sumOf = (...events: VideoEvent[]) => [...cellsOf(count([columnsOf(events)], 1, 1).counts).values()];
-  expect(sumOf(repeat(3), repeat(7), repeat(5))).toEqual([{ count: 1, sum: 7n, lastMs: 0 }]);
-  expect(sumOf(repeat(-5), repeat())).toEqual([{ count: 1, sum: 0n, lastMs: 0 }]);
-  expect(sumOf(repeat(), repeat(-5))).toEqual([{ count: 1, sum: 0n, lastMs: 0 }]);
-  expect(sumOf(repeat(-5), repeat(-3), repeat(-4))).toEqual([{ count: 1, sum: -3n, lastMs: 0 }]);
+  const one = { count: 1, valued: 1, lastMs: 0 };
+  expect(sumOf(repeat(3), repeat(7), repeat(5))).toEqual([{ ...one, sum: 7n }]);
+  expect(sumOf(repeat(-5), repeat())).toEqual([{ ...one, sum: -5n }]);
+  expect(sumOf(repeat(), repeat(-5))).toEqual([{ ...one, sum: -5n }]);
+  expect(sumOf(repeat(), repeat(0), repeat())).toEqual([{ ...one, sum: 0n }]);
+  expect(sumOf(repeat(), repeat())).toEqual([{ ...one, sum: 0n, valued: 0 }]);
+  expect(sumOf(repeat(-5), repeat(-3), repeat(-4))).toEqual([{ ...one, sum: -3n }]);
 });
 
-test("nested panes only grow: (count, sum, last) of every cell orders them", () => {
+test("nested panes only grow: (count, valued, sum, last) of every cell orders them", () => {
   fc.assert(
     fc.property(fc.array(fc.array(meetingEvent, { minLength: 1, maxLength: 8 }), { maxLength: 12 }), (batches) => {
       const pane = new Pane(seed);
-      let before = new Map<string, { count: number; sum: bigint; lastMs: number }>();
+      let before: ModelCells = new Map();
       for (const batch of batches) {
         const ofOneMinute = batch.map((event) => ({ ...event, eventTimeMs: T0 + (event.eventTimeMs % MINUTE_MS) }));
         const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
@@ -133,8 +145,9 @@ test("nested panes only grow: (count, sum, last) of every cell orders them", () 
   );
 });
 
-function isGrown(old: { count: number; sum: bigint; lastMs: number }, next: typeof old): boolean {
+function isGrown(old: ModelCell, next: ModelCell): boolean {
   if (next.count !== old.count) return next.count > old.count;
+  if (next.valued !== old.valued) return next.valued > old.valued;
   if (next.sum !== old.sum) return next.sum > old.sum;
   return next.lastMs >= old.lastMs;
 }
@@ -195,7 +208,7 @@ function manyEvents(n: number, videos: number, firstId = 0): EventColumns {
     videos: Array.from({ length: videos }, (_, i) => `video-${i}`),
     videoIndex: Uint32Array.from({ length: n }, (_, row) => row % videos),
     types: ["VIEW"],
-    typeIndex: new Uint16Array(n),
+    typeIndex: new Uint32Array(n),
     timesMs: new Float64Array(n).fill(T0),
   };
 }
@@ -271,4 +284,40 @@ test("a video with many types has one cell each", () => {
     value: i,
   }));
   expect(cellsOf(count([columnsOf(events), columnsOf(events)], 2, 1).counts)).toEqual(modelCells(events));
+});
+
+describe("an index is never wider than its column", () => {
+  /** `n` events of one minute, each of its own type and one video. */
+  const ofManyTypes = (n: number): EventColumns => ({
+    ...manyEvents(n, 1),
+    types: Array.from({ length: n }, (_, i) => `T${i}`),
+    typeIndex: Uint32Array.from({ length: n }, (_, i) => i),
+  });
+
+  test("a batch of 70,000 event types is counted by type, through blocks, panes and count blocks", () => {
+    const { counts, distinct } = count([ofManyTypes(70_000)], 1, 1);
+    expect(distinct).toBe(70_000);
+    const cells = cellsOf(counts);
+    expect(cells.size).toBe(70_000);
+    expect([...cells.values()].every((cell) => cell.count === 1)).toBe(true);
+    expect(cells.has(`${minuteOf(T0)} video-0 T65536`)).toBe(true);
+  });
+
+  test("columns built event by event keep more than 65,536 types apart", () => {
+    const builder = new EventColumnsBuilder();
+    for (let i = 0; i <= 65_536; i++) {
+      builder.add({ eventId: `e${i}`, videoId: "v", eventType: `T${i}`, eventTimeMs: T0 });
+    }
+    const columns = builder.build();
+    expect(columns.types[columns.typeIndex[65_536]!]).toBe("T65536");
+  });
+
+  test("a pane says that it is full before an event's number passes 32 bits", () => {
+    const pane = new Pane(seed);
+    const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+    partitioner.add(manyEvents(2, 1), T0);
+    const [block] = partitioner.finish();
+    pane.distinct = MAX_PANE_EVENTS - 1;
+    expect(() => pane.addBlock(openBlock(block!.bytes))).toThrow(/at most 1073741824 events/);
+  });
 });

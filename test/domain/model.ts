@@ -7,6 +7,8 @@ import type { MinuteCounts } from "../../domain/minute-counts";
 export interface ModelCell {
   count: number;
   sum: bigint;
+  /** Distinct events that have a value. */
+  valued: number;
   lastMs: number;
 }
 
@@ -14,21 +16,24 @@ export interface ModelCell {
 export type ModelCells = Map<string, ModelCell>;
 
 export function modelCells(events: readonly VideoEvent[]): ModelCells {
-  const largest = new Map<string, bigint>();
+  const largest = new Map<string, bigint | undefined>();
   const cells: ModelCells = new Map();
   for (const { eventId, videoId, eventType, eventTimeMs, value } of events) {
     const minute = minuteOf(eventTimeMs);
     const name = `${minute} ${videoId} ${eventType}`;
-    const cell = cells.get(name) ?? { count: 0, sum: 0n, lastMs: 0 };
+    const cell = cells.get(name) ?? { count: 0, sum: 0n, valued: 0, lastMs: 0 };
     cells.set(name, cell);
     cell.lastMs = Math.max(cell.lastMs, eventTimeMs - minute * MINUTE_MS);
     const event = `${name} ${eventId}`;
+    if (!largest.has(event)) {
+      cell.count++;
+      largest.set(event, undefined);
+    }
     const before = largest.get(event);
-    const amount = BigInt(value ?? 0);
-    if (before === undefined) cell.count++;
-    if (before !== undefined && amount <= before) continue;
-    cell.sum += amount - (before ?? 0n);
-    largest.set(event, amount);
+    if (value === undefined || (before !== undefined && BigInt(value) <= before)) continue;
+    if (before === undefined) cell.valued++;
+    cell.sum += BigInt(value) - (before ?? 0n);
+    largest.set(event, BigInt(value));
   }
   return cells;
 }
@@ -55,7 +60,7 @@ export function cellsOf(counts: Iterable<MinuteCounts>): ModelCells {
       const [high, low] = [part.sumHigh[row]!, part.sumLow[row]!];
       if (!(low >= 0 && low < 2 ** 32)) throw new Error(`low part of the sum of ${name} is ${low}`);
       const sum = BigInt(high) * 2n ** 32n + BigInt(low);
-      cells.set(name, { count: part.counts[row]!, sum, lastMs: part.lastMsInMinute[row]! });
+      cells.set(name, { count: part.counts[row]!, sum, valued: part.valued[row]!, lastMs: part.lastMsInMinute[row]! });
     }
   }
   return cells;

@@ -59,3 +59,20 @@ test("a shard is a pure function of the name: every worker finds the same, and a
   }
   expect([...used].sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);
 });
+
+test("a table takes as many names as it may, and says so beyond", () => {
+  const table = new NameTable(0, 3);
+  for (const name of ["a", "b", "c", "a"]) table.indexText(name);
+  expect(() => table.indexText("d")).toThrow(/at most 3 names/);
+  expect(table.indexText("c")).toBe(2);
+});
+
+test("a name of 255 bytes is packed whole, one of 256 is refused: its length has one byte", () => {
+  const table = new NameTable();
+  const longest = table.indexText("x".repeat(255));
+  const bytes = new Uint8Array(table.packedSize([longest]));
+  table.packNames([longest], bytes, 0);
+  expect(spanTexts(packedSpans(bytes, 0, 1))).toEqual(["x".repeat(255)]);
+  const longer = table.indexText("x".repeat(256));
+  expect(() => table.packNames([longer], new Uint8Array(300), 0)).toThrow(RangeError);
+});

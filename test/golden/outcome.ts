@@ -31,20 +31,21 @@ export async function storedCells(counters: CounterStore): Promise<Omit<Outcome,
       const name = `${startMs} ${part.videos[part.videoIndex[row]!]} ${part.types[part.typeIndex[row]!]}`;
       if (minutes.has(name)) throw new Error(`${name} is stored twice`);
       const sum = BigInt(part.sumHigh[row]!) * 2n ** 32n + BigInt(part.sumLow[row]!);
-      minutes.set(name, { count: part.counts[row]!, sum, lastMs: startMs + part.lastMsInMinute[row]! });
+      const [count, valued, lastMs] = [part.counts[row]!, part.valued[row]!, startMs + part.lastMsInMinute[row]!];
+      minutes.set(name, { count, sum, valued, lastMs });
     }
   }
   const derived = async (granularity: "hour" | "day") => {
     const cells: GoldenCells = new Map();
     for await (const cell of counters.derivedCells(granularity, 0, 2 ** 40 * MINUTE_MS)) {
-      const { count, sum } = cell;
-      cells.set(`${cell.startMs} ${cell.videoId} ${cell.eventType}`, { count, sum, lastMs: Number.NaN });
+      const { count, sum, valued } = cell;
+      cells.set(`${cell.startMs} ${cell.videoId} ${cell.eventType}`, { count, sum, valued, lastMs: Number.NaN });
     }
     return cells;
   };
   const totals: GoldenCells = new Map();
-  for await (const { videoId, eventType, count, sum, lastEventAtMs } of counters.allTotals()) {
-    totals.set(`total ${videoId} ${eventType}`, { count, sum, lastMs: lastEventAtMs });
+  for await (const { videoId, eventType, count, sum, valued, lastEventAtMs } of counters.allTotals()) {
+    totals.set(`total ${videoId} ${eventType}`, { count, sum, valued, lastMs: lastEventAtMs });
   }
   return { minutes, hours: await derived("hour"), days: await derived("day"), totals };
 }
@@ -71,11 +72,16 @@ export function expectedOutcome({ minutes, ledger, deadLetters }: GoldenScript):
 
 function rolledUp(minutes: GoldenCells, start: (startMs: number) => string, withLast: boolean): GoldenCells {
   const cells: GoldenCells = new Map();
-  for (const [name, { count, sum, lastMs }] of minutes) {
+  for (const [name, { count, sum, valued, lastMs }] of minutes) {
     const [startMs, ...cell] = name.split(" ");
     const key = [start(Number(startMs)), ...cell].join(" ");
-    const known = cells.get(key) ?? { count: 0, sum: 0n, lastMs: withLast ? 0 : Number.NaN };
-    cells.set(key, { count: known.count + count, sum: known.sum + sum, lastMs: Math.max(known.lastMs, lastMs) });
+    const known = cells.get(key) ?? { count: 0, sum: 0n, valued: 0, lastMs: withLast ? 0 : Number.NaN };
+    cells.set(key, {
+      count: known.count + count,
+      sum: known.sum + sum,
+      valued: known.valued + valued,
+      lastMs: Math.max(known.lastMs, lastMs),
+    });
   }
   return cells;
 }
@@ -84,8 +90,9 @@ function rolledUp(minutes: GoldenCells, start: (startMs: number) => string, with
 export function expectOutcome(script: GoldenScript, outcome: Outcome): void {
   const expected = expectedOutcome(script);
   for (const { level, cells } of script.named) {
-    const found = new Map([...outcome[level]].map(([name, { count, sum }]) => [name, { count, sum }]));
-    expect(found).toEqual(new Map([...cells].map(([name, { count, sum }]) => [name, { count, sum }])));
+    const sums = (all: GoldenCells) =>
+      new Map([...all].map(([name, { count, sum, valued }]) => [name, { count, sum, valued }]));
+    expect(sums(outcome[level])).toEqual(sums(cells));
   }
   expect(readable(outcome, script)).toEqual(readable(expected, script));
   for (const [minute, { accepted, archived, counted, duplicate, late }] of outcome.ledger) {
@@ -103,7 +110,9 @@ function readable({ ledger, deadLetters, ...levels }: Outcome, { scriptAt }: Gol
   const time = (ms: number) => (Number.isNaN(ms) ? "" : ` last ${new Date(ms).toISOString()}`);
   const named = (name: string) => name.replace(/^\d+/, (ms) => start(Number(ms)));
   const lines = (cells: GoldenCells) =>
-    [...cells].map(([name, { count, sum, lastMs }]) => `${named(name)} ${count} sum ${sum}${time(lastMs)}`).sort();
+    [...cells]
+      .map(([name, { count, sum, valued, lastMs }]) => `${named(name)} ${count} sum ${sum} of ${valued}${time(lastMs)}`)
+      .sort();
   return {
     minutes: lines(levels.minutes),
     hours: lines(levels.hours),

@@ -20,10 +20,10 @@ function sent(events: readonly VideoEvent[]): Step {
 
 function expectedMinutes(events: readonly VideoEvent[]): GoldenCells {
   return new Map(
-    [...modelCells(events)].map(([name, { count, sum, lastMs }]) => {
+    [...modelCells(events)].map(([name, { lastMs, ...sums }]) => {
       const [minute, ...cell] = name.split(" ");
       const startMs = Number(minute) * MINUTE_MS;
-      return [[startMs, ...cell].join(" "), { count, sum, lastMs: startMs + lastMs }];
+      return [[startMs, ...cell].join(" "), { ...sums, lastMs: startMs + lastMs }];
     }),
   );
 }

@@ -11,7 +11,7 @@
  *     smuggle at 10:00:06                       as send, but what breaks the contract is in the log all the same
  *     message unknown-schema at 10:00:07        bytes in the log that are no batch; or not-avro, not-json
  *     pass                                      the stream takes what has come
- *     cells                                     every minute cell there must be: minute video type count [sum n] last time
+ *     cells                                     every minute cell there must be: minute video type count [sum n [valued n]] last time
  *       10:00  v1  VIEW  2  sum 500  last 10:00:02
  *     hours, days, totals                       where they are worth reading; otherwise they must be the sums of the cells
  *     ledger
@@ -37,6 +37,8 @@ export type Step =
 export interface GoldenCell {
   count: number;
   sum: bigint;
+  /** Events that have a value. */
+  valued: number;
   lastMs: number;
 }
 
@@ -171,7 +173,10 @@ class ScriptReader {
     for (let i = 0; i < rest.length; i += 2) facts.set(rest[i]!, rest[i + 1] ?? "");
     const last = facts.get("last");
     const lastMs = last === undefined ? Number.NaN : this.time(last);
-    into.set(`${start} ${video} ${type}`, { count: Number(count), sum: BigInt(facts.get("sum") ?? 0), lastMs });
+    const sum = facts.get("sum");
+    // A cell with a sum and no word on it has a value in every event.
+    const valued = Number(facts.get("valued") ?? (sum === undefined ? 0 : count));
+    into.set(`${start} ${video} ${type}`, { count: Number(count), sum: BigInt(sum ?? 0), valued, lastMs });
   }
 
   private ledgerRow([time, ...rest]: string[]): void {

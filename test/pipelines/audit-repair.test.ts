@@ -31,6 +31,7 @@ test("corrections are chunks of bounded size, each with the names of its own cel
     eventType: `T${n}`,
     expectedCount: n,
     expectedSum: -BigInt(n) * 2n ** 40n,
+    expectedValued: n,
     lastMsInMinute: n % 60_000,
   }));
   const chunks = [...correctionsOf(9, cells)];
@@ -41,6 +42,7 @@ test("corrections are chunks of bounded size, each with the names of its own cel
       eventType: chunk.types[chunk.typeIndex[row]!]!,
       expectedCount,
       expectedSum: BigInt(chunk.sumHigh[row]!) * 2n ** 32n + BigInt(chunk.sumLow[row]!),
+      expectedValued: chunk.valued[row]!,
       lastMsInMinute: chunk.lastMsInMinute[row]!,
     })),
   );

@@ -167,6 +167,24 @@ describe("reading counters", () => {
     expect(nothing.value).toBeNull();
   });
 
+  it("the average is over the events that have a value, in a bucket and in the whole", async () => {
+    await harness.count("v", T, 4, 10n, "VIEW", 1);
+    await harness.count("v", T + MINUTE, 3, -4n, "VIEW", 2);
+    await harness.count("v", T + 2 * MINUTE, 5);
+    const range = `start=${iso(T)}&end=${iso(T + 3 * MINUTE)}`;
+    const { body } = await harness.get(`/v1/videos/v/stats?eventType=VIEW&function=AVERAGE&${range}`).expect(200);
+    expect([body.value, ...body.buckets.map((b: { value: number }) => b.value)]).toEqual([2, 10, -2, null]);
+    const asked = {
+      videoIds: ["v"],
+      eventTypes: ["VIEW"],
+      functions: ["AVERAGE"],
+      start: iso(T),
+      end: iso(T + 3 * MINUTE),
+    };
+    const [series] = (await harness.query({ ...asked, granularity: "hour" }).expect(200)).body.series;
+    expect(series).toMatchObject({ values: { AVERAGE: 2 }, buckets: [{ AVERAGE: 2 }] });
+  });
+
   it("sums beyond 2^53 are exact integers in the JSON text", async () => {
     const large = 2n ** 62n + 1n;
     await harness.count("v", T, 3, large);

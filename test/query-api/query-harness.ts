@@ -78,10 +78,18 @@ export class QueryHarness {
       .send(body as object);
   }
 
-  async count(video: string, timeMs: number, count: number, sum = 0n, type = "VIEW"): Promise<void> {
+  /** `valued`: events that have a value; default: all where there is a sum. */
+  async count(
+    video: string,
+    timeMs: number,
+    count: number,
+    sum = 0n,
+    type = "VIEW",
+    valued = sum === 0n ? 0 : count,
+  ): Promise<void> {
     const minute = Math.floor(timeMs / MINUTE);
     const last = timeMs - minute * MINUTE;
-    await this.counters.apply(asMinuteCounts([{ minute, video, type, count, sum, last, correction: 0 }]));
+    await this.counters.apply(asMinuteCounts([{ minute, video, type, count, sum, valued, last, correction: 0 }]));
   }
 
   async audit(fromMs: number, toMs: number): Promise<void> {

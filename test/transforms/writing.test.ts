@@ -150,20 +150,24 @@ const counts = (minute: number, n: number) => ({
   videos: Array.from({ length: n }, (_, i) => `v${i}`),
   types: ["VIEW"],
   videoIndex: Uint32Array.from({ length: n }, (_, i) => i),
-  typeIndex: new Uint16Array(n),
+  typeIndex: new Uint32Array(n),
   counts: new Float64Array(n).fill(1),
   sumHigh: new Float64Array(n),
   sumLow: new Float64Array(n),
+  valued: new Float64Array(n),
   lastMsInMinute: new Uint16Array(n),
 });
 
-test.each(["counts", "sumHigh", "sumLow", "lastMsInMinute"] as const)("a cell has grown when its %s has", (column) => {
-  const written = new WrittenCells(3);
-  written.remember(counts(1, 2));
-  const next = counts(1, 2);
-  next[column][1] = 2;
-  expect(written.grown(next)).toEqual([1]);
-});
+test.each(["counts", "valued", "sumHigh", "sumLow", "lastMsInMinute"] as const)(
+  "a cell has grown when its %s has",
+  (column) => {
+    const written = new WrittenCells(3);
+    written.remember(counts(1, 2));
+    const next = counts(1, 2);
+    next[column][1] = 2;
+    expect(written.grown(next)).toEqual([1]);
+  },
+);
 
 test("what was written of each cell is forgotten by minute, the oldest first, beyond the bound", () => {
   const written = new WrittenCells(3);

@@ -1,0 +1,36 @@
+/** The tables of the books in counters.sqlite: the stream's place, the archive's list, the ledger, the marks and the audits. */
+export const STREAM_STATE = `
+CREATE TABLE stream_state (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  checkpoint INTEGER NOT NULL, pending_from INTEGER, pending_to INTEGER
+);
+INSERT INTO stream_state VALUES (1, 0, NULL, NULL);
+CREATE TABLE archived_objects (
+  minute INTEGER NOT NULL, name TEXT NOT NULL, events INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
+  PRIMARY KEY (minute, name)
+) WITHOUT ROWID;
+CREATE TABLE partition_ledger (
+  minute INTEGER NOT NULL, partition INTEGER NOT NULL,
+  received INTEGER NOT NULL, counted INTEGER NOT NULL, duplicate INTEGER NOT NULL,
+  late INTEGER NOT NULL, reused_ids INTEGER NOT NULL,
+  PRIMARY KEY (minute, partition)
+) WITHOUT ROWID;
+-- change_sequence grows with every change of the minute; audited: equal to the archive, and not changed since.
+CREATE TABLE minute_marks (minute INTEGER PRIMARY KEY, change_sequence INTEGER NOT NULL, audited INTEGER NOT NULL);
+CREATE TABLE audits (id TEXT PRIMARY KEY, started_at_ms INTEGER NOT NULL, report TEXT NOT NULL);
+CREATE INDEX audits_by_time ON audits (started_at_ms);
+`;
+
+/** What a log that several processes share needs of the books. */
+export const SHARED_LOG = `
+ALTER TABLE stream_state ADD COLUMN archived_through_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE archived_objects ADD COLUMN accepted INTEGER;
+ALTER TABLE archived_objects ADD COLUMN messages TEXT;
+`;
+
+/** Log ranges of the embedded stream of which older minutes are still to be archived and counted. */
+export const DEFERRED_RANGES = `
+CREATE TABLE deferred_ranges (
+  from_position INTEGER PRIMARY KEY, to_position INTEGER NOT NULL, counted_from_minute INTEGER NOT NULL
+);
+`;
