@@ -1,7 +1,7 @@
 /** Everything that is read of the counters: one video by its keys, all of them by scans salt after salt, in pages. */
-import { assumedValued, type MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/minute-counts";
 import type { Cell, Granularity, Total, VideoCount } from "../ports";
-import { decodeCell } from "./cells";
+import { type CounterCell, cellName, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { MinuteScan } from "./minute-scan";
 import { allOf, columnRange, minutesOfType } from "./row-filters";
@@ -23,7 +23,6 @@ import {
 } from "./row-keys";
 import { pages, type Row, type RowFilter, readRows } from "./rows";
 import { TopCounts } from "./top-counts";
-import { correctionOf } from "./versions";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -67,12 +66,9 @@ export class CounterReads {
     const cells: Cell[] = [];
     for (const row of rows) {
       const hour = hourOfMinuteRow(row.key);
-      for (const { qualifier, version, value } of row.cells) {
+      for (const { qualifier, cell } of storedCells(row.cells)) {
         const minute = hour * 60 + Number(qualifier.slice(-2));
-        const { count, sum } = decodeCell(version, value);
-        const valued = assumedValued(count, sum === 0n);
-        if (count !== 0 && minute >= fromMinute && minute < toMinute)
-          cells.push({ startMs: minute * MINUTE_MS, count, sum, valued, revision: correctionOf(version) });
+        if (cell.count !== 0 && minute >= fromMinute && minute < toMinute) cells.push(cellAt(minute * MINUTE_MS, cell));
       }
     }
     return cells;
@@ -138,7 +134,7 @@ export class CounterReads {
       keys: [summaryRowKey(videoId)],
       filter: range,
     });
-    const ofType = row?.cells.filter(({ qualifier }) => qualifier.endsWith(`:${eventType}`)) ?? [];
+    const ofType = row?.cells.filter(({ qualifier }) => cellName(qualifier).endsWith(`:${eventType}`)) ?? [];
     return derivedOf({ key: "", cells: ofType }, granularity).map(({ eventType: _, ...cell }) => cell);
   }
 
@@ -188,25 +184,26 @@ function levelFilter(granularity: "hour" | "day", startMs: number, endMs: number
 }
 
 function derivedOf(row: Row, granularity: "hour" | "day"): ({ eventType: string } & Cell)[] {
-  const cells: ({ eventType: string } & Cell)[] = [];
   const width = granularity === "hour" ? 10 : 8;
-  for (const { qualifier, version, value } of row.cells) {
-    const { count, sum } = decodeCell(version, value);
-    if (count === 0) continue;
+  const cells: ({ eventType: string } & Cell)[] = [];
+  for (const { qualifier, cell } of storedCells(row.cells)) {
+    if (cell.count === 0) continue;
     const text = qualifier.slice(0, width);
     const hour = granularity === "hour" ? hourOfText(text) : dayStartHour(text);
-    const valued = assumedValued(count, sum === 0n);
-    cells.push({ eventType: qualifier.slice(width + 1), startMs: hour * HOUR_MS, count, sum, valued, revision: 0 });
+    cells.push({ eventType: qualifier.slice(width + 1), ...cellAt(hour * HOUR_MS, cell) });
   }
   return cells;
 }
 
 function totalsOf(row: Row | undefined): ({ eventType: string } & Total)[] {
   const totals: ({ eventType: string } & Total)[] = [];
-  for (const { qualifier, version, value } of row?.cells ?? []) {
-    const { count, sum, lastMs } = decodeCell(version, value);
-    const valued = assumedValued(count, sum === 0n);
+  for (const { qualifier, cell } of storedCells(row?.cells ?? [])) {
+    const { count, sum, valued, lastMs } = cell;
     if (count !== 0) totals.push({ eventType: qualifier, count, sum, valued, lastEventAtMs: lastMs });
   }
   return totals;
+}
+
+function cellAt(startMs: number, { count, sum, valued, revision }: CounterCell): Cell {
+  return { startMs, count, sum, valued, revision };
 }

@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { StoreUnavailableError } from "../ports";
+import { completes } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { KnownCache } from "./known-cache";
 import { type HourNames, hourNames, type KnownMinutes, type KnownSummary } from "./known-rows";
@@ -21,6 +22,7 @@ export interface CellWrite {
   minute: number;
   count: number;
   sum: bigint;
+  valued: number;
   lastMs: number;
   received: number;
   /** A number, the one that is stored, or the one after it. */
@@ -172,12 +174,14 @@ export class CounterRounds {
       const known = minutes.get(work.minutesKey)!;
       const mutations: Mutation[] = [];
       for (const write of work.writes) {
-        const { type, minute, count, sum, lastMs } = write;
+        const { type, minute, count, sum, valued, lastMs } = write;
         const text = minuteText(minute);
-        const stored = known.version(type, text);
-        const version = versionOf(write, stored);
-        if (version <= stored) continue;
-        mutations.push(known.write(type, text, { version, count, sum, lastMs }));
+        const stored = known.cell(type, text);
+        const version = versionOf(write, stored.version);
+        const cell = { version, count, sum, valued, revision: correctionOf(version), lastMs };
+        if (completes(cell, stored)) mutations.push(known.complete(type, text, cell));
+        if (version <= stored.version) continue;
+        mutations.push(...known.write(type, text, cell));
         // From here on its version is given: looking at it again must not make it another correction.
         if (write.correction === "next") write.correction = correctionOf(version);
         write.onWritten();

@@ -55,7 +55,7 @@ export class BigtableCounterStore implements CounterStore {
   }
 
   /**
-   * Calls made while others are written share the next round. Rejects with RangeError (not countable, or beyond what a version can
+   * No stream writes final minutes here, so revisions count corrections alone (`finalBeforeMinute` changes nothing). Calls made while others are written share the next round. Rejects with RangeError (not countable, or beyond what a version can
    * hold: nothing of this call is written), `StoreUnavailableError` (some of it may be written: write again).
    */
   async apply(
@@ -168,6 +168,7 @@ function addWrites(
       minute,
       count,
       sum: count === 0 ? 0n : high === 0 ? BigInt(low) : (BigInt(high) << 32n) + BigInt(low),
+      valued: count === 0 ? 0 : counts.valued[row]!,
       lastMs: count === 0 ? 0 : minute * 60_000 + counts.lastMsInMinute[row]!,
       received: received?.[row] ?? count,
       correction: correction ?? corrections?.[row] ?? 0,

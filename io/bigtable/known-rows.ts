@@ -3,9 +3,9 @@
  * only grow, so it is never ahead of the row, and what is computed from it loses against what is computed from more. Whether it is still all there is,
  * the row's w columns tell: each writer leaves there when it last wrote.
  */
-import { type CounterCell, decodeCell, encodeCell, isSameCell, NO_CELL, rollUp } from "./cells";
+import { type CounterCell, cellMutations, detailMutation, isSameCell, NO_CELL, rollUp, storedCells } from "./cells";
 import { DAY_FAMILY, HOUR_FAMILY, MINUTE_FAMILY, MONTH_FAMILY, TOTAL_FAMILY, WRITER_FAMILY } from "./row-keys";
-import { type Mutation, type Row, type RowCell, setCell } from "./rows";
+import type { Mutation, Row, RowCell } from "./rows";
 
 /** Which writers' marks a row bears, but this writer's. */
 export function marksOf(cells: readonly RowCell[], writerId: string): string {
@@ -26,19 +26,25 @@ export class KnownMinutes {
 
   constructor(row: Row | undefined, writerId: string) {
     this.marks = marksOf(row?.cells ?? [], writerId);
-    for (const { family, qualifier, version, value } of row?.cells ?? []) {
-      if (family === MINUTE_FAMILY) this.#set(qualifier.slice(0, -3), qualifier.slice(-2), decodeCell(version, value));
+    for (const { family, qualifier, cell } of storedCells(row?.cells ?? [])) {
+      if (family === MINUTE_FAMILY) this.#set(qualifier.slice(0, -3), qualifier.slice(-2), cell);
     }
   }
 
-  version(type: string, minute: string): number {
-    return this.#cells.get(type)?.get(minute)?.version ?? 0;
+  cell(type: string, minute: string): CounterCell {
+    return this.#cells.get(type)?.get(minute) ?? NO_CELL;
   }
 
   /** Notes a write; its version must be larger than the known one. */
-  write(type: string, minute: string, cell: CounterCell): Mutation {
+  write(type: string, minute: string, cell: CounterCell): Mutation[] {
     this.#set(type, minute, cell);
-    return setCell(MINUTE_FAMILY, `${type}:${minute}`, cell.version, encodeCell(cell));
+    return cellMutations(MINUTE_FAMILY, `${type}:${minute}`, cell);
+  }
+
+  /** Notes how many events of the known cell have a value. */
+  complete(type: string, minute: string, cell: CounterCell): Mutation {
+    this.#set(type, minute, cell);
+    return detailMutation(MINUTE_FAMILY, `${type}:${minute}`, cell);
   }
 
   get types(): Iterable<string> {
@@ -66,7 +72,8 @@ export type Outcome = "equal" | "written" | "behind";
 /** The cells of a level that add up to one above: the hours of a day, the days of a month, the months, all of one type; or all totals. */
 class Children {
   readonly cells = new Map<string, CounterCell>();
-  readonly unwritten = new Set<string>();
+  /** Whether the store has another cell of the same version, so that nothing may be left implied. */
+  readonly unwritten = new Map<string, boolean>();
 
   constructor(
     readonly family: LevelFamily,
@@ -108,8 +115,8 @@ export class KnownSummary {
   asOfMs = performance.now();
 
   take(cells: readonly RowCell[]): void {
-    for (const { family, qualifier, version, value } of cells) {
-      if (isLevel(family)) this.replace(family, qualifier, decodeCell(version, value));
+    for (const { family, qualifier, cell } of storedCells(cells)) {
+      if (isLevel(family)) this.replace(family, qualifier, cell);
     }
   }
 
@@ -136,9 +143,8 @@ export class KnownSummary {
   takeMutations(): Mutation[] {
     const mutations: Mutation[] = [];
     for (const { family, parent, cells, unwritten } of this.#unwritten) {
-      for (const child of unwritten) {
-        const cell = cells.get(child)!;
-        mutations.push(setCell(family, nameOf(family, parent, child), cell.version, encodeCell(cell)));
+      for (const [child, isExplicit] of unwritten) {
+        mutations.push(...cellMutations(family, nameOf(family, parent, child), cells.get(child)!, isExplicit));
       }
       unwritten.clear();
     }
@@ -179,7 +185,7 @@ export class KnownSummary {
     if (stored.version > cell.version) return "behind";
     if (isSameCell(stored, cell)) return "equal";
     this.#set(children, child, cell);
-    children.unwritten.add(child);
+    children.unwritten.set(child, stored.version === cell.version || children.unwritten.get(child) === true);
     this.#unwritten.add(children);
     return "written";
   }

@@ -27,10 +27,13 @@ type Message = NonNullable<ArchivedObject["messages"]>[number];
 
 const INT64_BYTES = 8;
 
-/** Integers as int64, one after the other. */
+/** Integers as int64, one after the other. Throws a RangeError for one that is not exact. */
 export function encodeIntegers(integers: readonly number[]): Buffer {
   const value = Buffer.alloc(integers.length * INT64_BYTES);
-  for (const [index, integer] of integers.entries()) value.writeBigInt64BE(BigInt(integer), index * INT64_BYTES);
+  for (const [index, integer] of integers.entries()) {
+    if (!Number.isSafeInteger(integer)) throw new RangeError(`${integer} is not an integer within 2^53-1`);
+    value.writeBigInt64BE(BigInt(integer), index * INT64_BYTES);
+  }
   return value;
 }
 

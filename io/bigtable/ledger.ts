@@ -218,7 +218,8 @@ export class BigtableLedger implements Ledger {
   }
 
   async #mutate(byKey: ReadonlyMap<string, Mutation[]>): Promise<void> {
-    const rows = [...byKey].map(([key, mutations]) => ({ key, mutations }));
+    // Facts need not be written together, so a row of many goes in several.
+    const rows = [...byKey].flatMap(([key, mutations]) => inParts(mutations).map((part) => ({ key, mutations: part })));
     await mutateRows(this.#connection, this.#table, rows);
   }
 
@@ -256,6 +257,16 @@ function add(byKey: Map<string, Mutation[]>, key: string, mutation: Mutation): v
   const mutations = byKey.get(key);
   if (mutations === undefined) byKey.set(key, [mutation]);
   else mutations.push(mutation);
+}
+
+const MUTATIONS_A_PART = 10_000;
+
+function inParts(mutations: Mutation[]): Mutation[][] {
+  if (mutations.length <= MUTATIONS_A_PART) return [mutations];
+  const parts: Mutation[][] = [];
+  for (let from = 0; from < mutations.length; from += MUTATIONS_A_PART)
+    parts.push(mutations.slice(from, from + MUTATIONS_A_PART));
+  return parts;
 }
 
 function ledgerMinute(minutes: Map<number, LedgerMinute>, minute: number): LedgerMinute {

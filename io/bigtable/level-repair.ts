@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { StoreUnavailableError } from "../ports";
-import { type CounterCell, encodeCell } from "./cells";
+import { type CounterCell, cellMutations, deleteCell, NO_CELL } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { KnownMinutes, KnownSummary, type LevelFamily, marksOf } from "./known-rows";
 import { pauseMs } from "./retry";
@@ -25,7 +25,7 @@ import {
   TOTAL_FAMILY,
   WRITER_FAMILY,
 } from "./row-keys";
-import { deleteColumn, type Mutation, mutateIf, mutateRows, type Row, readRows, setCell } from "./rows";
+import { type Mutation, mutateIf, mutateRows, type Row, readRows, setCell } from "./rows";
 
 const MAX_ATTEMPTS = 60;
 /** Beyond, a video's rows are found by a scan of its salt instead of by their keys. */
@@ -57,8 +57,7 @@ export class LevelRepair {
     const hours = await this.#hours(videoId, fromHour, toHour);
     for (const name of summary.names(HOUR_FAMILY)) {
       const hour = hourOfText(name);
-      if (hour >= fromHour && hour < toHour && !hours.has(name))
-        hours.set(name, { version: 0, count: 0, sum: 0n, lastMs: 0 });
+      if (hour >= fromHour && hour < toHour && !hours.has(name)) hours.set(name, NO_CELL);
     }
     const firstDay = hourText(fromHour).slice(0, 8);
     const lastDay = hourText(toHour - 1).slice(0, 8);
@@ -106,8 +105,8 @@ export class LevelRepair {
       { cellsPerColumnLimitFilter: 1 },
       { timestampRangeFilter: { startTimestampMicros: `${version}000`, endTimestampMicros: `${version}001` } },
     ];
-    const mutations: Mutation[] = [deleteColumn(family, name), this.#mark()];
-    if (cell.version > 0) mutations.push(setCell(family, name, cell.version, encodeCell(cell)));
+    const mutations: Mutation[] = [...deleteCell(family, name), this.#mark()];
+    if (cell.version > 0) mutations.push(...cellMutations(family, name, cell));
     const { summaries } = this.connection.tables;
     const replaced = await mutateIf(
       this.connection,

@@ -1,7 +1,8 @@
 /** Scans of the minutes of all videos: an hour is a range of keys in each salt. */
-import { assumedValued, type MinuteCounts } from "../../domain/minute-counts";
+
+import type { MinuteCounts } from "../../domain/minute-counts";
 import { inParallel } from "../flow/in-parallel";
-import { decodeCell } from "./cells";
+import { type CounterCell, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { allOf, minutesOfType } from "./row-filters";
 import {
@@ -26,7 +27,8 @@ interface HeldCell {
   type: string;
   count: number;
   sum: bigint;
-  lastMs: number;
+  valued: number;
+  lastMsInMinute: number;
   correction: number;
 }
 
@@ -70,11 +72,10 @@ export class MinuteScan {
       const range = minuteRowRange(salt, Math.floor(fromMinute / 60), Math.ceil(toMinute / 60));
       for await (const { key, cells } of pages(this.connection, table, range, filter)) {
         const firstMinute = hourOfMinuteRow(key) * 60;
-        for (const { qualifier, version, value } of cells) {
+        for (const { qualifier, cell } of storedCells(cells)) {
           const minute = firstMinute + Number(qualifier.slice(-2));
-          if (minute < fromMinute || minute >= toMinute) continue;
-          const { count } = decodeCell(version, value);
-          if (count !== 0) take(videoOfMinuteRow(key), count);
+          const { count } = cell;
+          if (minute >= fromMinute && minute < toMinute && count !== 0) take(videoOfMinuteRow(key), count);
         }
       }
     });
@@ -87,21 +88,20 @@ export class MinuteScan {
     const filter =
       toMinute - fromMinute === 60
         ? allOf(MINUTE_FAMILY)
-        : { columnQualifierRegexFilter: Buffer.from(`.*:(${wanted})`, "latin1") };
+        : { columnQualifierRegexFilter: Buffer.from(`.*:(${wanted})\\+?`, "latin1") };
     const minutes = new Map<number, HeldCell[]>();
     let held = 0;
     await this.#eachSalt(async (salt) => {
       const range = minuteRowRange(salt, hour, hour + 1);
       for await (const row of pages(this.connection, this.connection.tables.minutes, range, filter)) {
         const videoId = videoOfMinuteRow(row.key);
-        for (const { qualifier, version, value } of row.cells) {
-          const { count, sum, lastMs } = decodeCell(version, value);
-          if (count === 0) continue;
+        for (const { qualifier, cell } of storedCells(row.cells)) {
           const minute = hour * 60 + Number(qualifier.slice(-2));
-          const cell = { videoId, type: qualifier.slice(0, -3), count, sum, lastMs, correction: correctionOf(version) };
+          const found = heldCell(videoId, qualifier.slice(0, -3), minute, cell);
+          if (found === undefined) continue;
           const cells = minutes.get(minute);
-          if (cells === undefined) minutes.set(minute, [cell]);
-          else cells.push(cell);
+          if (cells === undefined) minutes.set(minute, [found]);
+          else cells.push(found);
           held++;
         }
         if (held > max) return;
@@ -134,6 +134,14 @@ export class MinuteScan {
   }
 }
 
+/** undefined: the cell does not exist, or its last event is not of its minute, which no writer writes: an audit is to replace it. */
+function heldCell(videoId: string, type: string, minute: number, cell: CounterCell): HeldCell | undefined {
+  const { version, count, sum, valued, lastMs } = cell;
+  const lastMsInMinute = lastMs - minute * 60_000;
+  if (count === 0 || !(lastMsInMinute >= 0 && lastMsInMinute < 60_000)) return undefined;
+  return { videoId, type, count, sum, valued, lastMsInMinute, correction: correctionOf(version) };
+}
+
 function asMinuteCounts(minute: number, cells: readonly HeldCell[]): MinuteCounts {
   const videos = new Map<string, number>();
   const types = new Map<string, number>();
@@ -150,14 +158,14 @@ function asMinuteCounts(minute: number, cells: readonly HeldCell[]): MinuteCount
     lastMsInMinute: new Uint16Array(cells.length),
     corrections: new Float64Array(cells.length),
   };
-  for (const [row, { videoId, type, count, sum, lastMs, correction }] of cells.entries()) {
+  for (const [row, { videoId, type, count, sum, valued, lastMsInMinute, correction }] of cells.entries()) {
     counts.videoIndex[row] = indexOf(videos, counts.videos, videoId);
     counts.typeIndex[row] = indexOf(types, counts.types, type);
     counts.counts[row] = count;
-    counts.valued[row] = assumedValued(count, sum === 0n);
+    counts.valued[row] = valued;
     counts.sumHigh[row] = Number(sum >> 32n);
     counts.sumLow[row] = Number(sum & 0xffffffffn);
-    counts.lastMsInMinute[row] = lastMs - minute * 60_000;
+    counts.lastMsInMinute[row] = lastMsInMinute;
     counts.corrections[row] = correction;
   }
   return counts;

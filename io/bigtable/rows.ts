@@ -39,9 +39,25 @@ export type RowFilter = Record<string, unknown>;
 
 /** Keys of one request: the request is about as large as an answer of small rows. */
 const KEYS_A_REQUEST = 1_000;
-const PAGE_ROWS = 1_000;
+/** Of rows whose width is not known yet. */
+const FIRST_PAGE_ROWS = 64;
+const MAX_PAGE_ROWS = 1_000;
+/** Some 20 MB. A single row with more is held whole. */
+const PAGE_CELLS = 100_000;
 const ENTRIES_A_REQUEST = 500;
 const MUTATIONS_A_REQUEST = 20_000;
+const BYTES_A_REQUEST = 8 << 20;
+
+/** What Bigtable takes: https://cloud.google.com/bigtable/quotas#limits. A row is at most 256 MB, which only Bigtable knows. */
+export const LIMITS = {
+  keyBytes: 4 << 10,
+  qualifierBytes: 16 << 10,
+  valueBytes: 100 << 20,
+  /** Of a row in one request, which are applied together. */
+  rowMutations: 100_000,
+} as const;
+/** Of a mutation beside its column and value. */
+const MUTATION_BYTES = 32;
 
 interface Chunk {
   rowKey: Buffer;
@@ -139,7 +155,7 @@ class RowAssembly {
   }
 }
 
-/** The rows of a range, read page by page: no more than one is held. */
+/** The rows of a range, read page by page: no more than one page is held, and of wide rows a page has fewer. */
 export async function* pages(
   connection: BigtableConnection,
   tableName: string,
@@ -147,13 +163,22 @@ export async function* pages(
   filter: RowFilter,
 ): AsyncGenerator<Row, void, undefined> {
   let { start } = range;
+  let limit = FIRST_PAGE_ROWS;
   for (;;) {
-    const rows = await readRows(connection, { tableName, ranges: [{ ...range, start }], filter, limit: PAGE_ROWS });
+    const rows = await readRows(connection, { tableName, ranges: [{ ...range, start }], filter, limit });
     yield* rows;
     const last = rows.at(-1);
-    if (last === undefined || rows.length < PAGE_ROWS) return;
+    if (last === undefined || rows.length < limit) return;
     start = `${last.key}\0`;
+    limit = pageRows(rows);
   }
+}
+
+/** How many rows as wide as these fit a page. */
+export function pageRows(rows: readonly Row[]): number {
+  const cells = rows.reduce((sum, row) => sum + row.cells.length, 0);
+  const fitting = Math.floor((PAGE_CELLS * rows.length) / Math.max(1, cells));
+  return Math.max(1, Math.min(fitting, rows.length * 8, MAX_PAGE_ROWS));
 }
 
 export type Mutation = Record<string, unknown>;
@@ -164,7 +189,10 @@ export interface RowMutation {
   mutations: Mutation[];
 }
 
+/** Throws a RangeError for a column or a value beyond Bigtable's limits. */
 export function setCell(family: string, qualifier: string, version: number, value: Uint8Array): Mutation {
+  refuseBeyond("a column's name", qualifier.length, LIMITS.qualifierBytes);
+  refuseBeyond("a cell", value.length, LIMITS.valueBytes);
   return {
     setCell: {
       familyName: family,
@@ -179,26 +207,56 @@ export function deleteColumn(family: string, qualifier: string): Mutation {
   return { deleteFromColumn: { familyName: family, columnQualifier: Buffer.from(qualifier, "latin1") } };
 }
 
+function refuseBeyond(what: string, size: number, limit: number): void {
+  if (size > limit) throw new RangeError(`${what} of ${size} bytes; Bigtable takes at most ${limit}`);
+}
+
 /**
  * Every row in one of several requests that run together. Mutations must bear being applied again: an answer may be lost.
- * Rejects with `StoreUnavailableError` (some rows may be written) or RangeError.
+ * Rejects with `StoreUnavailableError` (some rows may be written), or RangeError (beyond Bigtable's limits: nothing is written).
  */
 export async function mutateRows(
   connection: BigtableConnection,
   tableName: string,
   rows: readonly RowMutation[],
 ): Promise<void> {
+  const requests = asRequests(rows);
+  await inParallel(requests, requests.length, (request) => mutateRequest(connection, tableName, request));
+}
+
+/** Divides rows into requests, each small enough to be taken; a row stays whole. Throws a RangeError for a row that no request can take. */
+export function asRequests(rows: readonly RowMutation[]): RowMutation[][] {
   const requests: RowMutation[][] = [];
-  let mutations = MUTATIONS_A_REQUEST;
+  let mutations = 0;
+  let bytes = 0;
   for (const row of rows) {
-    if (mutations + row.mutations.length > MUTATIONS_A_REQUEST || requests.at(-1)!.length >= ENTRIES_A_REQUEST) {
+    refuseBeyond("a row's key", row.key.length, LIMITS.keyBytes);
+    if (row.mutations.length > LIMITS.rowMutations)
+      throw new RangeError(
+        `${row.mutations.length} mutations of one row; Bigtable takes at most ${LIMITS.rowMutations}`,
+      );
+    const size = row.mutations.reduce((sum, mutation) => sum + sizeOf(mutation), row.key.length);
+    const isFull =
+      requests.length === 0 ||
+      mutations + row.mutations.length > MUTATIONS_A_REQUEST ||
+      bytes + size > BYTES_A_REQUEST ||
+      requests.at(-1)!.length >= ENTRIES_A_REQUEST;
+    if (isFull) {
       requests.push([]);
       mutations = 0;
+      bytes = 0;
     }
     requests.at(-1)!.push(row);
     mutations += row.mutations.length;
+    bytes += size;
   }
-  await inParallel(requests, requests.length, (request) => mutateRequest(connection, tableName, request));
+  return requests;
+}
+
+function sizeOf({ setCell }: Mutation): number {
+  if (setCell === undefined) return MUTATION_BYTES;
+  const { columnQualifier, value } = setCell as { columnQualifier: Uint8Array; value: Uint8Array };
+  return MUTATION_BYTES + columnQualifier.length + value.length;
 }
 
 interface MutateAnswer {

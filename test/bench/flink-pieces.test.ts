@@ -28,7 +28,7 @@ function mutation(videoId: string, column: string, count: number, sum: bigint): 
     text(minuteRowKey(videoId, hour)),
     text(column),
     version,
-    encodeCell({ version: count, count, sum, lastMs: 0 }),
+    encodeCell({ count, sum, lastMs: 0 }),
   ]);
 }
 

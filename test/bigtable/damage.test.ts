@@ -15,7 +15,7 @@ const CELLS = [
   cell(63, "a", 1),
   cell(5000, "a", 5, { sum: -1n }),
 ];
-const WRONG = encodeCell({ version: 0, count: 77, sum: -5n, lastMs: 9 });
+const WRONG = encodeCell({ count: 77, sum: -5n, lastMs: 9 });
 const HOUR = "1970010101:VIEW";
 const DAY = "19700101:VIEW";
 const MONTH = "197001:VIEW";
