@@ -15,8 +15,10 @@ import {
   type JobServer,
   type KafkaServer,
   keptFolder,
+  ProcessClock,
   type PubsubEmulator,
   removeKeptFolder,
+  type ServerProcess,
   startBigtableEmulator,
   startExpansionService,
   startFaultProxy,
@@ -36,6 +38,8 @@ export interface StackOptions {
   config?: { [Section in keyof Config]?: Partial<Config[Section]> };
   /** Whether service, archiver and worker pool are started as well. Default: yes. */
   processes?: boolean;
+  /** Whether Viewmill's processes go by `clock`; default false: by the machine's. */
+  ownClock?: boolean;
   /** Whether the speed of the log matters; default false: it starts sooner. */
   fast?: boolean;
   /** Whether Kafka takes only clients that come over TLS and say who they are; default false. */
@@ -63,7 +67,17 @@ export class ClusterStack {
     readonly configFile: string,
     readonly servers: StackServers,
     readonly processes: StackProcesses,
+    readonly clock: ProcessClock,
+    /** Of Viewmill's processes. */
+    readonly environment: Readonly<Record<string, string>>,
   ) {}
+
+  private readonly others: ServerProcess[] = [];
+
+  /** A process that somebody has started beside those of the stack. */
+  alsoStop(process: ServerProcess): void {
+    this.others.push(process);
+  }
 
   /** Everything is up when it resolves, and the job not yet submitted. On a failure nothing is left running. */
   static async start(options: StackOptions): Promise<ClusterStack> {
@@ -74,11 +88,13 @@ export class ClusterStack {
       servers.bigtableProxy = await startFaultProxy((servers as StackServers).bigtable.host);
       const poolPort = await freePort();
       const configFile = join(folder, "viewmill.json");
-      const processes = await stackProcesses(folder, configFile, poolPort);
+      const clock = new ProcessClock(join(folder, "clock"));
+      const env = options.ownClock === true ? clock.environment : {};
+      const processes = await stackProcesses(folder, configFile, poolPort, env);
       const config = stackConfig(options, servers as StackServers, folder, processes.poolAddress);
       writeFileSync(configFile, `${JSON.stringify(config, null, 2)}\n`);
       await createAll(config);
-      const stack = new ClusterStack(folder, config, configFile, servers as StackServers, processes);
+      const stack = new ClusterStack(folder, config, configFile, servers as StackServers, processes, clock, env);
       if (options.processes !== false) await stack.startProcesses(options.onStarted ?? (() => undefined));
       return stack;
     } catch (error) {
@@ -109,7 +125,7 @@ export class ClusterStack {
 
   async stop(): Promise<void> {
     const { serve, archiver, pool } = this.processes;
-    await Promise.all([serve, archiver, pool].map((each) => each.kill()));
+    await Promise.all([serve, archiver, pool, ...this.others].map((each) => each.kill()));
     await stopAll(this.servers);
     await removeKeptFolder(this.folder);
   }

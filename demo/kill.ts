@@ -5,14 +5,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openDeployment } from "../cli/deployment/deployment";
 import type { Server } from "../servers";
-import { untilBalanced } from "./books";
+import { readBooks, readLedger, untilBalanced } from "./books";
 import { ClusterStack } from "./cluster-stack";
 import { compareWithStored } from "./compare";
 import { keepEvidence } from "./evidence";
-import { killOnce, TARGETS, type Target } from "./kills";
+import { countedOf, killOnce, LOSING, type Load, lostEvents, TARGETS, type Target } from "./kills";
+import { PromiseWatch, type WatchResult } from "./promise-watch";
 import { seededRandom } from "./seeded-random";
-import { independentCounts, sendEvents } from "./sent-events";
-import { viewmillCommand } from "./viewmill-process";
+import { independentCounts, SendingPace, sendEvents } from "./sent-events";
+import { viewmillCommandIn } from "./viewmill-process";
 
 interface Flags {
   log: "kafka" | "pubsub";
@@ -23,6 +24,8 @@ interface Flags {
   keep: string;
 }
 
+/** The emulator of Pub/Sub keeps nothing, so that it cannot be killed, and has no records to delete. */
+const ONLY_KAFKA: ReadonlySet<Target> = new Set(["log", "records-deleted"]);
 const BALANCED_DEADLINE_MS = 600_000;
 const MINUTE_MS = 60_000;
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -33,68 +36,146 @@ export interface KillResult {
   differences: string[];
   /** Sorted, milliseconds, by target. */
   recoveries: Map<Target, number[]>;
+  /** What else was not as it must be; empty: nothing. */
+  faults: string[];
+  watched: WatchResult;
+  /** Events that were deleted by hand. */
+  lost: number;
 }
 
-/** All rounds of all targets under one load, then every cell against an independent count. */
+type RunFlags = Pick<Flags, "rounds" | "rate" | "seed">;
+
+/** All rounds of all targets under one load, then every cell against an independent count, and every loss against what is told of it. */
 export async function runKills(
   stack: ClusterStack,
   jobId: string,
-  { rounds, rate, seed }: Pick<Flags, "rounds" | "rate" | "seed">,
+  { rounds, rate, seed }: RunFlags,
   targets: readonly Target[],
 ): Promise<KillResult> {
   const random = seededRandom(seed);
   const stop = new AbortController();
   const file = join(stack.folder, "sent.ndjson");
-  const startedAtMs = Date.now();
+  const probes = join(stack.folder, "probes.ndjson");
+  writeFileSync(probes, "");
+  const pace = new SendingPace();
+  const { serveUrl } = stack.processes;
+  const now = () => stack.clock.now();
+  const startedAtMs = now();
   let accepted = 0;
   const shape = { videos: 500, skew: 1.1, duplicates: 0.1, late: 0.02, lateByMs: 90_000 };
-  const sending = sendEvents(
-    {
-      url: stack.processes.serveUrl,
-      events: Number.MAX_SAFE_INTEGER,
-      perSecond: rate,
-      seed,
-      file,
-      signal: stop.signal,
-      ...shape,
-    },
-    (sent) => {
-      accepted = sent;
-    },
-  );
+  const endless = { events: Number.MAX_SAFE_INTEGER, perSecond: rate, seed, file, pace, signal: stop.signal };
+  const sending = sendEvents({ url: serveUrl, ...endless, ...shape }, (sent) => {
+    accepted = sent;
+  });
   sending.catch(() => stop.abort());
-  const recoveries = new Map<Target, number[]>();
+  const watch = new PromiseWatch(serveUrl, now, pace, probes);
+  const load: Load = { startedAtMs, accepted: () => accepted + watch.accepted, pace, jobId, lost: new Map() };
   // The first kill comes under load as the others do.
   while (accepted < rate && !stop.signal.aborted) await delay(100);
+  let recoveries: KillResult["recoveries"];
   try {
-    for (let round = 1; round <= rounds; round++) {
-      for (const target of targets) {
-        const { recoveredMs } = await killOnce(stack, jobId, target, random, { startedAtMs, accepted: () => accepted });
-        say(`  round ${round}, ${target}: all that was accepted is counted after ${(recoveredMs / 1000).toFixed(1)} s`);
-        recoveries.set(
-          target,
-          [...(recoveries.get(target) ?? []), recoveredMs].sort((a, b) => a - b),
-        );
-      }
-    }
+    recoveries = await killAll(stack, load, rounds, targets, random);
   } finally {
     stop.abort();
   }
   const sent = await sending;
-  await untilBalanced(stack.processes.serveUrl, startedAtMs, sent.accepted, BALANCED_DEADLINE_MS);
+  const watched = await watch.stop();
+  const events = sent.accepted + watched.probes;
+  const faults = watched.broken.map((broken) => `not complete: ${broken}`);
+  faults.push(...(await settle(stack, load, events)));
+  const expected = await independentCounts(file, probes);
   const deployment = await openDeployment(stack.config);
   try {
-    const [from, to] = [Math.floor(startedAtMs / MINUTE_MS) - 10, Math.ceil(Date.now() / MINUTE_MS) + 10];
-    const { differing, differences } = await compareWithStored(
-      deployment.counters,
-      await independentCounts(file),
-      from,
-      to,
-    );
-    return { events: sent.accepted, differing, differences, recoveries };
+    const [from, to] = [Math.floor(startedAtMs / MINUTE_MS) - 60, Math.ceil(now() / MINUTE_MS) + 10];
+    const { differing, differences } = await compareWithStored(deployment.counters, expected, from, to);
+    return { events, differing, differences, recoveries, faults, watched, lost: lostEvents(load) };
   } finally {
     await deployment.close();
   }
+}
+
+async function killAll(
+  stack: ClusterStack,
+  load: Load,
+  rounds: number,
+  targets: readonly Target[],
+  random: () => number,
+): Promise<KillResult["recoveries"]> {
+  const recoveries: KillResult["recoveries"] = new Map();
+  const inTurn = [targets.filter((target) => !LOSING.has(target)), targets.filter((target) => LOSING.has(target))];
+  for (const some of inTurn) {
+    for (let round = 1; round <= rounds; round++) {
+      for (const target of some) {
+        const { recoveredMs } = await killOnce(stack, target, random, load);
+        say(`  round ${round}, ${target}: all that was accepted is counted after ${(recoveredMs / 1000).toFixed(1)} s`);
+        const times = [...(recoveries.get(target) ?? []), recoveredMs];
+        recoveries.set(
+          target,
+          times.sort((a, b) => a - b),
+        );
+      }
+    }
+  }
+  return recoveries;
+}
+
+/** Waits until all is counted, has the audit count what came too late, and answers what the books and the audit do not tell as it is. */
+async function settle(stack: ClusterStack, load: Load, events: number): Promise<string[]> {
+  const { serveUrl } = stack.processes;
+  const now = () => stack.clock.now();
+  const { startedAtMs, lost } = load;
+  if (lost.size === 0) await untilBalanced(serveUrl, startedAtMs, events, BALANCED_DEADLINE_MS, undefined, now);
+  else await untilAllButLost(stack, load, events);
+  const { late } = await readBooks(serveUrl, startedAtMs, now());
+  if (late === 0 && lost.size === 0) return [];
+  const [from, to] = [startedAtMs - 3_600_000, now() + 600_000].map((ms) => new Date(ms).toISOString());
+  const { status, stdout, stderr } = await viewmillCommandIn(
+    stack.environment,
+    ...["audit", "--repair", "--json", "--config", stack.configFile, "--from", from!, "--to", to!],
+  );
+  const wanted = lost.size === 0 ? 0 : 4;
+  if (status !== wanted) return [`the audit ended with ${status} in place of ${wanted}: ${stdout}${stderr}`];
+  return lost.size === 0 ? await untoldLate(stack, load) : await untoldLosses(stack, load, stdout);
+}
+
+/** Everything but what was deleted is archived, and everything is counted: what was deleted had been counted before. */
+async function untilAllButLost(stack: ClusterStack, load: Load, events: number): Promise<void> {
+  const endsAt = performance.now() + BALANCED_DEADLINE_MS;
+  for (;;) {
+    const books = await readBooks(stack.processes.serveUrl, load.startedAtMs, stack.clock.now()).catch(() => undefined);
+    if (books !== undefined && books.archived >= events - lostEvents(load) && countedOf(books) >= events) return;
+    if (performance.now() > endsAt)
+      throw new Error(`${events} events, ${lostEvents(load)} of them deleted: ${JSON.stringify(books)}`);
+    await delay(1_000);
+  }
+}
+
+async function untoldLate(stack: ClusterStack, { startedAtMs }: Load): Promise<string[]> {
+  const { late } = await readBooks(stack.processes.serveUrl, startedAtMs, stack.clock.now());
+  return late === 0 ? [] : [`${late} events are late in the books, though an audit has counted them`];
+}
+
+/** Each minute of which something was deleted must be in the books and in the audit's report, with its number, and no other. */
+async function untoldLosses(stack: ClusterStack, { startedAtMs, lost }: Load, report: string): Promise<string[]> {
+  const { minutes } = await readLedger(stack.processes.serveUrl, startedAtMs, stack.clock.now());
+  const missing = new Map(
+    minutes
+      .filter(({ accepted, archived }) => accepted !== archived)
+      .map(({ start, accepted, archived }) => [Date.parse(start) / MINUTE_MS, accepted - archived]),
+  );
+  const { notComparable } = JSON.parse(report) as { notComparable: { minute: number }[] };
+  const named = new Set(notComparable.map(({ minute }) => minute));
+  const faults: string[] = [];
+  for (const minute of new Set([...missing.keys(), ...lost.keys(), ...named])) {
+    const [deleted, told] = [lost.get(minute) ?? 0, missing.get(minute) ?? 0];
+    const where = new Date(minute * MINUTE_MS).toISOString();
+    if (deleted !== told) faults.push(`${where}: ${deleted} events were deleted, the books say ${told}`);
+    if (deleted > 0 !== named.has(minute))
+      faults.push(
+        `${where}: ${deleted} events were deleted, and the audit does ${named.has(minute) ? "" : "not "}name it`,
+      );
+  }
+  return faults;
 }
 
 async function main(): Promise<void> {
@@ -107,7 +188,7 @@ async function main(): Promise<void> {
     .option("--keep <folder>", "where logs, sent events, archive and audit go if something is wrong", "kill-evidence")
     .parse()
     .opts<Flags>();
-  const targets = (flags.only ?? TARGETS).filter((target) => !(target === "log" && flags.log === "pubsub"));
+  const targets = (flags.only ?? TARGETS).filter((target) => !(ONLY_KAFKA.has(target) && flags.log === "pubsub"));
   say(`seed ${flags.seed}, ${flags.rounds} rounds of ${targets.join(", ")}`);
   const stack = await ClusterStack.start(killStack(flags.log));
   process.exitCode = 1;
@@ -115,9 +196,11 @@ async function main(): Promise<void> {
     const result = await runKills(stack, await stack.submit(), flags, targets);
     for (const [target, times] of result.recoveries)
       say(`${target.padEnd(22)} ${times.length} rounds, median ${at(times, 0.5)} s, longest ${at(times, 1)} s`);
-    say(`${result.events} events accepted; ${result.differing} cells differ`);
-    for (const difference of result.differences) say(`  ${difference}`);
-    if (result.differing === 0) process.exitCode = 0;
+    const { events, lost, differing, watched, faults } = result;
+    say(`${events} events accepted, ${lost} of them deleted from the log; ${differing} cells differ`);
+    say(`${watched.answers} answers looked at for ${watched.probes} events that they must hold if they say so`);
+    for (const fault of [...result.differences, ...faults]) say(`  ${fault}`);
+    if (differing === 0 && faults.length === 0) process.exitCode = 0;
   } finally {
     // What went wrong is told whatever becomes of this.
     if (process.exitCode !== 0)
@@ -127,7 +210,7 @@ async function main(): Promise<void> {
 }
 
 async function keep(stack: ClusterStack, folder: string): Promise<void> {
-  const audit = await viewmillCommand("audit", "--config", stack.configFile);
+  const audit = await viewmillCommandIn(stack.environment, "audit", "--config", stack.configFile);
   const servers = Object.values(stack.servers).flatMap((server: Partial<Server>) => server.folder ?? []);
   keepEvidence([stack.folder, ...servers], folder);
   writeFileSync(join(folder, "audit.txt"), `${audit.stdout}${audit.stderr}`);
@@ -137,6 +220,7 @@ async function keep(stack: ClusterStack, folder: string): Promise<void> {
 /** Counts of the open minute every second, so that recovery shows before the minute ends; checkpoints often. */
 export const killStack = (log: "kafka" | "pubsub") => ({
   log,
+  ownClock: true,
   flink: { taskManagers: 3, slotsPerTaskManager: 2 },
   config: {
     job: { graceMs: 2_000, lateFiringMs: 2_000, earlyFiringMs: 1_000 },

@@ -1,6 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { readBooks } from "./books";
+import { archiverPair } from "./archiver-pair";
+import { type Books, readBooks } from "./books";
 import type { ClusterStack } from "./cluster-stack";
+import { jobAway } from "./job-away";
+import { recordsDeleted } from "./lost-records";
+import type { SendingPace } from "./sent-events";
 
 /** What is taken away, and how it comes back. */
 export const TARGETS = [
@@ -17,8 +21,25 @@ export const TARGETS = [
   "bigtable-slow",
   "bigtable-swallowed",
   "second-job",
+  "archiver-pair",
+  "job-away",
+  "records-deleted",
 ] as const;
 export type Target = (typeof TARGETS)[number];
+
+/** After these something stays lost, so that no answer is complete past it: they come when all others are through. */
+export const LOSING: ReadonlySet<Target> = new Set(["records-deleted"]);
+
+/** What is going on while parts are taken away. */
+export interface Load {
+  startedAtMs: number;
+  accepted: () => number;
+  pace: SendingPace;
+  /** The job that counts; replaced where a target ends it. */
+  jobId: string;
+  /** Accepted events that a target has deleted from the log, by minute of event time. */
+  lost: Map<number, number>;
+}
 
 const RECOVERY_DEADLINE_MS = 240_000;
 const POLL_MS = 250;
@@ -32,32 +53,35 @@ export interface Recovery {
 /** Does one kill and waits until all that was accepted before it is archived and counted. Rejects after the deadline. */
 export async function killOnce(
   stack: ClusterStack,
-  jobId: string,
   target: Target,
   random: () => number,
-  load: { startedAtMs: number; accepted: () => number },
+  load: Load,
 ): Promise<Recovery> {
   await delay(random() * 1_500);
   const startedAt = performance.now();
-  const heal = await take(stack, jobId, target, random);
+  const heal = await take(stack, target, random, load);
   const accepted = load.accepted();
   await heal();
+  const archivable = accepted - lostEvents(load);
   const endsAt = startedAt + RECOVERY_DEADLINE_MS;
   let seen = "";
   while (performance.now() < endsAt) {
-    const books = await readBooks(stack.processes.serveUrl, load.startedAtMs).catch(() => undefined);
+    const books = await readBooks(stack.processes.serveUrl, load.startedAtMs, stack.clock.now()).catch(() => undefined);
     seen = JSON.stringify(books);
-    if (books !== undefined && books.archived >= accepted && books.counted + books.duplicate + books.late >= accepted)
+    if (books !== undefined && books.archived >= archivable && countedOf(books) >= accepted)
       return { target, recoveredMs: performance.now() - startedAt };
     await delay(POLL_MS);
   }
   throw new Error(`${target}: ${accepted} events accepted, not all counted after ${RECOVERY_DEADLINE_MS} ms: ${seen}`);
 }
 
-type Heal = () => Promise<void>;
+export const lostEvents = ({ lost }: Pick<Load, "lost">): number => [...lost.values()].reduce((sum, n) => sum + n, 0);
+export const countedOf = ({ counted, duplicate, late }: Books): number => counted + duplicate + late;
+
+export type Heal = () => Promise<void>;
 const nothing: Heal = async () => undefined;
 
-async function take(stack: ClusterStack, jobId: string, target: Target, random: () => number): Promise<Heal> {
+async function take(stack: ClusterStack, target: Target, random: () => number, load: Load): Promise<Heal> {
   const { servers, processes } = stack;
   const { flink, bigtableProxy } = servers;
   switch (target) {
@@ -65,7 +89,7 @@ async function take(stack: ClusterStack, jobId: string, target: Target, random: 
       await killWorker(stack, random);
       return nothing;
     case "worker-at-checkpoint":
-      await stack.flink.beginCheckpoint(jobId);
+      await stack.flink.beginCheckpoint(load.jobId);
       await delay(random() * 200);
       await killWorker(stack, random);
       return nothing;
@@ -101,6 +125,12 @@ async function take(stack: ClusterStack, jobId: string, target: Target, random: 
       };
     case "second-job":
       return secondJob(stack, random);
+    case "archiver-pair":
+      return archiverPair(stack, random);
+    case "job-away":
+      return jobAway(stack, random, load);
+    case "records-deleted":
+      return recordsDeleted(stack, load);
   }
 }
 

@@ -16,6 +16,8 @@ export interface SendOptions {
   lateByMs: number;
   /** Ends the sending before all events are sent. */
   signal?: AbortSignal;
+  /** Whoever holds it may pause the sending, and move the events' times. */
+  pace?: SendingPace;
   /** Every line that was accepted is written here: what an independent computation counts. */
   file: string;
 }
@@ -23,6 +25,46 @@ export interface SendOptions {
 export interface Sent {
   accepted: number;
   refusals: number;
+}
+
+/** When what is sent is sent, and how far ahead of the machine's clock the events' times are. */
+export class SendingPace {
+  aheadMs = 0;
+  /** Replaces `lateByMs` of the events that are generated for another `aheadMs`. */
+  lateByMs: number | undefined;
+  pausedMs = 0;
+  private underWay = new Set<Promise<void>>();
+  private paused: { promise: Promise<void>; end: () => void } | undefined;
+
+  /** Does one request, as soon as nothing is paused. */
+  async request(work: () => Promise<void>): Promise<void> {
+    while (this.paused !== undefined) await this.paused.promise;
+    const request = work();
+    this.underWay.add(request);
+    try {
+      await request;
+    } finally {
+      this.underWay.delete(request);
+    }
+  }
+
+  /** Does `work` while nothing is being sent: what was begun is answered before. */
+  async pausedFor(work: () => Promise<void>): Promise<void> {
+    const startedAt = performance.now();
+    let end: () => void = () => undefined;
+    const promise = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.paused = { promise, end };
+    try {
+      await Promise.allSettled(this.underWay);
+      await work();
+    } finally {
+      this.paused = undefined;
+      this.pausedMs += performance.now() - startedAt;
+      end();
+    }
+  }
 }
 
 const MAX_LINES_A_REQUEST = 2_000;
@@ -37,24 +79,38 @@ const RETRY_MS = 250;
 export async function sendEvents(options: SendOptions, onProgress: (sent: number) => void): Promise<Sent> {
   const { events, perSecond, seed, videos, skew, duplicates, late, lateByMs, file } = options;
   const startMs = Date.now();
-  const generator = new EventGenerator({ seed, videos, skew, duplicates, late, bad: 0, lateByMs, startMs, perSecond });
+  const { pace = new SendingPace() } = options;
+  let made = 0;
+  // Events of another time are another generator's, which repeats none of the events before.
+  const generatorOf = (aheadMs: number) =>
+    new EventGenerator({
+      ...{ seed: seed + aheadMs, videos, skew, duplicates, late, bad: 0, perSecond },
+      lateByMs: pace.lateByMs ?? lateByMs,
+      startMs: startMs + pace.pausedMs + (made * 1000) / perSecond + aheadMs,
+    });
+  let { aheadMs } = pace;
+  let generator = generatorOf(aheadMs);
   const output = createWriteStream(file);
   const sent: Sent = { accepted: 0, refusals: 0 };
-  let made = 0;
   // Each sender holds one request until it is due: all of them together less than a second of the pace.
   const linesARequest = Math.max(1, Math.min(MAX_LINES_A_REQUEST, Math.floor(perSecond / SENDERS)));
   const ended = () => options.signal?.aborted === true;
   const sender = async () => {
     while (made < events && !ended()) {
-      const count = Math.min(linesARequest, events - made);
-      made += count;
-      const lines = generator.next(count);
-      await untilMs(startMs + (made * 1000) / perSecond);
-      if (ended()) return;
-      const accepted = await deliver(options.url, lines, sent);
-      sent.accepted += accepted;
-      await write(output, lines);
-      onProgress(sent.accepted);
+      await pace.request(async () => {
+        if (pace.aheadMs !== aheadMs) {
+          aheadMs = pace.aheadMs;
+          generator = generatorOf(aheadMs);
+        }
+        const count = Math.min(linesARequest, events - made);
+        made += count;
+        const lines = generator.next(count);
+        await untilMs(startMs + pace.pausedMs + (made * 1000) / perSecond);
+        if (ended()) return;
+        sent.accepted += await deliver(options.url, lines, sent);
+        await write(output, lines);
+        onProgress(sent.accepted);
+      });
     }
   };
   await Promise.all(Array.from({ length: SENDERS }, sender));
@@ -97,14 +153,16 @@ interface SentEvent {
 }
 
 /** `minute video type` -> what counts. Computed from the lines with string keys and nothing of ours. */
-export async function independentCounts(file: string): Promise<Map<string, { count: number; sum: number }>> {
+export async function independentCounts(...files: string[]): Promise<Map<string, { count: number; sum: number }>> {
   const values = new Map<string, Map<string, number>>();
-  for await (const line of createInterface({ input: createReadStream(file) })) {
-    const { eventId, videoId, eventType, eventTime, value = 0 } = JSON.parse(line) as SentEvent;
-    const cell = `${Math.floor(eventTime / 60_000)} ${videoId} ${eventType}`;
-    const ids = values.get(cell) ?? new Map<string, number>();
-    ids.set(eventId, Math.max(value, ids.get(eventId) ?? Number.NEGATIVE_INFINITY));
-    values.set(cell, ids);
+  for (const file of files) {
+    for await (const line of createInterface({ input: createReadStream(file) })) {
+      const { eventId, videoId, eventType, eventTime, value = 0 } = JSON.parse(line) as SentEvent;
+      const cell = `${Math.floor(eventTime / 60_000)} ${videoId} ${eventType}`;
+      const ids = values.get(cell) ?? new Map<string, number>();
+      ids.set(eventId, Math.max(value, ids.get(eventId) ?? Number.NEGATIVE_INFINITY));
+      values.set(cell, ids);
+    }
   }
   const counts = new Map<string, { count: number; sum: number }>();
   for (const [cell, ids] of values)

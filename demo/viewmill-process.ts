@@ -11,22 +11,36 @@ export function viewmillProcess(
   folder: string,
   args: readonly string[],
   healthUrl: string,
+  env: Readonly<Record<string, string>> = {},
 ): ServerProcess {
   return new ServerProcess({
     name,
     folder,
     command: process.execPath,
     args: [CLI, ...args],
-    env: { METADATA_SERVER_DETECTION: "none" },
+    env: { METADATA_SERVER_DETECTION: "none", ...env },
     answers: async () => (await fetch(healthUrl, { signal: AbortSignal.timeout(2_000) })).ok,
   });
 }
 
 /** One command of the command line, to its end; this process goes on meanwhile, as it may carry what the command needs. */
-export async function viewmillCommand(
-  ...args: string[]
-): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [CLI, ...args]);
+export function viewmillCommand(...args: string[]): Promise<CommandResult> {
+  return viewmillCommandIn({}, ...args);
+}
+
+export interface CommandResult {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** The same with more in its environment, through `env`: what this process has is inherited. */
+export async function viewmillCommandIn(env: Environment, ...args: string[]): Promise<CommandResult> {
+  const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const child =
+    settings.length === 0
+      ? spawn(process.execPath, [CLI, ...args])
+      : spawn("env", [...settings, process.execPath, CLI, ...args]);
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
@@ -38,13 +52,37 @@ export async function viewmillCommand(
   return { status, stdout, stderr };
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 /** The worker pool of a configuration file, with its HTTP endpoint on this port. */
-export const workerPoolProcess = (folder: string, configFile: string, healthPort: number): ServerProcess =>
+export const workerPoolProcess = (
+  folder: string,
+  configFile: string,
+  healthPort: number,
+  env: Environment = {},
+): ServerProcess =>
   viewmillProcess(
     "worker-pool",
     folder,
     ["worker-pool", "--config", configFile, "--health-port", String(healthPort)],
     `http://127.0.0.1:${healthPort}/healthz`,
+    env,
+  );
+
+/** An archiver of a configuration file, with its HTTP endpoint on this port. */
+export const archiverProcess = (
+  name: string,
+  folder: string,
+  configFile: string,
+  healthPort: number,
+  env: Environment = {},
+): ServerProcess =>
+  viewmillProcess(
+    name,
+    folder,
+    ["archive", "--config", configFile, "--health-port", String(healthPort)],
+    `http://127.0.0.1:${healthPort}/healthz`,
+    env,
   );
 
 export interface StackProcesses {
@@ -58,21 +96,21 @@ export interface StackProcesses {
 }
 
 /** Service, archiver and worker pool of a configuration, on free ports; not started yet. */
-export async function stackProcesses(folder: string, configFile: string, poolPort: number): Promise<StackProcesses> {
+export async function stackProcesses(
+  folder: string,
+  configFile: string,
+  poolPort: number,
+  env: Environment = {},
+): Promise<StackProcesses> {
   const [serve, archiver, health] = [await freePort(), await freePort(), await freePort()];
   const serveUrl = `http://127.0.0.1:${serve}`;
   const archiverUrl = `http://127.0.0.1:${archiver}`;
   const poolUrl = `http://127.0.0.1:${health}`;
   const config = ["--config", configFile];
   return {
-    serve: viewmillProcess("serve", folder, ["serve", ...config, "--port", String(serve)], `${serveUrl}/healthz`),
-    archiver: viewmillProcess(
-      "archiver",
-      folder,
-      ["archive", ...config, "--health-port", String(archiver)],
-      `${archiverUrl}/healthz`,
-    ),
-    pool: workerPoolProcess(folder, configFile, health),
+    serve: viewmillProcess("serve", folder, ["serve", ...config, "--port", String(serve)], `${serveUrl}/healthz`, env),
+    archiver: archiverProcess("archiver", folder, configFile, archiver, env),
+    pool: workerPoolProcess(folder, configFile, health, env),
     serveUrl,
     archiverUrl,
     poolUrl,

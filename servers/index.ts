@@ -13,6 +13,7 @@ export { type KafkaOptions, type KafkaServer, startKafka } from "./kafka";
 export { keptFolder, removeKeptFolder } from "./kept";
 export { NATIVE_JOB, type NativeJob, submitNativeJob } from "./native-flink";
 export { type Prism, startPrism } from "./prism";
+export { ProcessClock } from "./process-clock";
 export { type PubsubEmulator, startPubsubEmulator } from "./pubsub-emulator";
 export { type Killable, type Server, ServerProcess, ServerStartError } from "./server-process";
 export { type CheckovFindings, checkovFindings, type TerraformProgram, terraformProgram } from "./terraform";

@@ -1,0 +1,27 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { freePort, type ServerProcess } from "../servers";
+import type { ClusterStack } from "./cluster-stack";
+import type { Heal } from "./kills";
+import { archiverProcess } from "./viewmill-process";
+
+const seconds = new WeakMap<ClusterStack, ServerProcess>();
+
+/** Two archivers share the log, and one of them is killed: the other one takes over what it had, and neither promises what the other has not done. */
+export async function archiverPair(stack: ClusterStack, random: () => number): Promise<Heal> {
+  const second = seconds.get(stack) ?? (await startSecond(stack));
+  const killed = random() < 0.5 ? second : stack.processes.archiver;
+  await killed.kill();
+  return async () => {
+    await delay(2_000 + random() * 5_000);
+    await killed.restart();
+  };
+}
+
+async function startSecond(stack: ClusterStack): Promise<ServerProcess> {
+  const { folder, configFile, environment } = stack;
+  const second = archiverProcess("archiver-2", folder, configFile, await freePort(), environment);
+  seconds.set(stack, second);
+  stack.alsoStop(second);
+  await second.start();
+  return second;
+}

@@ -1,0 +1,132 @@
+/** Deletes records of the log that the archiver has not read, and tells what they declared: a loss made by hand. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Admin, Kafka } from "kafkajs";
+import { kafkaConnection } from "../cli/deployment/kafka-connection";
+import { kafkaOf } from "../io/kafka/config";
+import { decodeAccepted } from "../io/messages/accepted-minutes";
+import { readBooks } from "./books";
+import type { ClusterStack } from "./cluster-stack";
+import { countedOf, type Heal, type Load } from "./kills";
+
+const COUNTED_DEADLINE_MS = 120_000;
+const POLL_MS = 100;
+
+/**
+ * The archiver is killed, and what comes then is deleted once the job has counted it: the counters have it, the archive never will. Nothing
+ * else may come of it than a report of exactly these events.
+ */
+export async function recordsDeleted(stack: ClusterStack, load: Load): Promise<Heal> {
+  const { topic, kafka: settings } = stack.config.log;
+  const kafka = kafkaOf(kafkaConnection(stack.config));
+  const admin = kafka.admin();
+  await stack.processes.archiver.kill();
+  return async () => {
+    await admin.connect();
+    try {
+      await delay(2_000);
+      // With nothing under way all that is accepted is in the log, and will be counted.
+      await load.pace.pausedFor(async () => {
+        const ranges = await unreadRanges(admin, topic, settings.archiveGroup);
+        if (ranges.length === 0) throw new Error("nothing came into the log that the archiver has not read");
+        await untilCounted(stack, load);
+        const loss = await deleteRecords(kafka, admin, topic, ranges);
+        for (const [minute, events] of loss.byMinute) load.lost.set(minute, (load.lost.get(minute) ?? 0) + events);
+      });
+    } finally {
+      await admin.disconnect();
+    }
+    await stack.processes.archiver.restart();
+  };
+}
+
+/** All that is accepted by now. */
+async function untilCounted(stack: ClusterStack, load: Load): Promise<void> {
+  const accepted = load.accepted();
+  const endsAt = performance.now() + COUNTED_DEADLINE_MS;
+  for (;;) {
+    const books = await readBooks(stack.processes.serveUrl, load.startedAtMs, stack.clock.now()).catch(() => undefined);
+    if (books !== undefined && countedOf(books) >= accepted) return;
+    if (performance.now() > endsAt) throw new Error(`${accepted} events are not counted: ${JSON.stringify(books)}`);
+    await delay(POLL_MS);
+  }
+}
+
+export interface Loss {
+  records: number;
+  /** Accepted events by minute of event time. */
+  byMinute: Map<number, number>;
+}
+
+interface Range {
+  partition: number;
+  from: number;
+  to: number;
+}
+
+const READ_DEADLINE_MS = 60_000;
+
+/** Of every partition, the offsets that the group has not read yet, up to the end of now. */
+export async function unreadRanges(admin: Admin, topic: string, groupId: string): Promise<Range[]> {
+  const ends = await admin.fetchTopicOffsets(topic);
+  const [read] = await admin.fetchOffsets({ groupId, topics: [topic] });
+  return ends
+    .map(({ partition, high, low }) => {
+      const committed = Number(read?.partitions.find((each) => each.partition === partition)?.offset ?? -1);
+      return { partition, from: Math.max(committed, Number(low)), to: Number(high) };
+    })
+    .filter(({ from, to }) => from < to);
+}
+
+/** Reads the ranges first, so that the loss is known to the event. Rejects where nothing, or not all, could be read. */
+export async function deleteRecords(
+  kafka: Kafka,
+  admin: Admin,
+  topic: string,
+  ranges: readonly Range[],
+): Promise<Loss> {
+  const loss = await readRanges(kafka, topic, ranges);
+  await admin.deleteTopicRecords({
+    topic,
+    partitions: ranges.map(({ partition, to }) => ({ partition, offset: String(to) })),
+  });
+  return loss;
+}
+
+async function readRanges(kafka: Kafka, topic: string, ranges: readonly Range[]): Promise<Loss> {
+  const loss: Loss = { records: 0, byMinute: new Map() };
+  const expected = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
+  const consumer = kafka.consumer({ groupId: `lost-records-${Date.now()}-${Math.floor(Math.random() * 1e9)}` });
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await new Promise<void>((resolve, reject) => {
+      const deadline = setTimeout(
+        () => reject(new Error(`read ${loss.records} of ${expected} records that are to be deleted`)),
+        READ_DEADLINE_MS,
+      );
+      const running = consumer.run({
+        autoCommit: false,
+        eachMessage: async ({ partition, message: { offset, headers } }) => {
+          const range = ranges.find((each) => each.partition === partition);
+          if (range === undefined || Number(offset) < range.from || Number(offset) >= range.to) return;
+          add(loss, headers?.["viewmill-accepted"]?.toString());
+          if (loss.records < expected) return;
+          clearTimeout(deadline);
+          resolve();
+        },
+      });
+      running.catch(reject);
+      for (const { partition, from } of ranges) consumer.seek({ topic, partition, offset: String(from) });
+    });
+  } finally {
+    await consumer.disconnect();
+  }
+  return loss;
+}
+
+function add(loss: Loss, declared: string | undefined): void {
+  const minutes = declared === undefined ? undefined : decodeAccepted(declared);
+  if (minutes === undefined) throw new Error("a record of the log declares no accepted events");
+  loss.records++;
+  for (const [minute, events] of minutes) loss.byMinute.set(minute, (loss.byMinute.get(minute) ?? 0) + events);
+}

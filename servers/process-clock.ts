@@ -1,0 +1,40 @@
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Names the file that says how far ahead a process' clock is (shifted-clock.ts). */
+export const CLOCK_FILE_VARIABLE = "PROCESS_CLOCK_FILE";
+const PRELOADED = join(__dirname, "shifted-clock.js");
+
+/** A clock for Node processes of a test, ahead of the machine's by as much as is asked for; those without its environment keep the machine's. */
+export class ProcessClock {
+  private ahead = 0;
+
+  constructor(private readonly file: string) {
+    this.write();
+  }
+
+  get aheadMs(): number {
+    return this.ahead;
+  }
+
+  now(): number {
+    return Date.now() + this.ahead;
+  }
+
+  /** Environment of a process that goes by this clock. */
+  get environment(): Record<string, string> {
+    return { [CLOCK_FILE_VARIABLE]: this.file, NODE_OPTIONS: `--require ${PRELOADED}` };
+  }
+
+  /** Every process that runs follows within moments. */
+  advance(byMs: number): void {
+    this.ahead += byMs;
+    this.write();
+  }
+
+  /** In one step: a file that is half written would be another time. */
+  private write(): void {
+    writeFileSync(`${this.file}.new`, String(this.ahead));
+    renameSync(`${this.file}.new`, this.file);
+  }
+}
