@@ -75,6 +75,7 @@ class Service {
     private readonly parts: {
       server: Server;
       ingest: { drain(): Promise<void> };
+      stopping: AbortController;
       logSide: LogSide;
       close: () => Promise<void>;
       lock: FolderLock | undefined;
@@ -100,6 +101,7 @@ class Service {
       registry,
       limits: ingestLimits(config),
     });
+    const stopping = new AbortController();
     const app = express();
     app.disable("x-powered-by");
     app.use(ingest.router);
@@ -119,6 +121,7 @@ class Service {
           { name: "counters", ok: await answers(() => reader.totals("-")), detail: "counter store" },
           ...(await logSide.readiness()),
         ],
+        stopping: stopping.signal,
         finalAfterMs,
       }),
     );
@@ -128,12 +131,13 @@ class Service {
     const close = async () => {
       await Promise.all([reader.close(), deployment.close()]);
     };
-    return new Service(url, { server, ingest, logSide, close, lock });
+    return new Service(url, { server, ingest, stopping, logSide, close, lock });
   }
 
   /** No new requests, the running ones answered, the pass under way finished, the stores closed. */
   async stop(): Promise<void> {
-    const { server, ingest, logSide, close, lock } = this.parts;
+    const { server, ingest, stopping, logSide, close, lock } = this.parts;
+    stopping.abort();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_DEADLINE_MS);
     await ingest.drain();

@@ -13,7 +13,17 @@ export type Answer =
       etag?: string;
       headers?: Readonly<Record<string, string>>;
     }
-  | { kind: "problem"; problem: Problem };
+  | { kind: "problem"; problem: Problem }
+  | {
+      kind: "events";
+      /** Called once the headers are out: `send` takes a message where the client has taken the one before. Gives what ends the messages. */
+      open: (send: SendEvent) => () => void;
+      /** Aborted when the service stops: the stream ends, and the client comes again to whoever answers then. */
+      stopping: AbortSignal;
+    };
+
+/** Sends one server-sent event; false where the client has not taken the one before yet. */
+export type SendEvent = (id: string, data: string) => boolean;
 
 export const refused = (problem: Problem): Answer => ({ kind: "problem", problem });
 

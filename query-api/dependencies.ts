@@ -31,6 +31,8 @@ export interface QueryDependencies {
   registry: Registry;
   /** Everything the service depends on; answered as `not ok` when it takes longer than 2 s. */
   readiness: () => Promise<Readiness[]>;
+  /** Aborted when the service stops: streams of server-sent events end then. */
+  stopping: AbortSignal;
   /** The lateness horizon: how long after its end a minute may still grow. */
   finalAfterMs: number;
 }

@@ -34,8 +34,12 @@ export interface Endpoint {
 interface Asked<Q, B> {
   /** Decoded and checked; empty where the path has none. */
   videoId: string;
+  /** Of a file; empty where the path has none. */
+  name: string;
   query: Q;
   body: B;
+  /** Of an event stream that goes on where an earlier one was cut. */
+  lastEventId?: string | undefined;
 }
 
 /** An endpoint whose `handle` sees only what its schemas let through; the rest is answered 400. */
@@ -55,13 +59,17 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
       if (!parsed.success) return refused(invalid(reasons(parsed.error, "videoId")));
       videoId = parsed.data;
     }
+    const name = spec.path.includes("{name}") ? String(request.params[0]) : "";
     const query = spec.query.safeParse({ ...request.query });
     if (!query.success) return refused(invalid(reasons(query.error, "query")));
-    if (spec.body === undefined) return handle({ videoId, query: query.data, body: undefined as z.output<B> });
+    if (spec.body === undefined) {
+      const lastEventId = request.get("last-event-id");
+      return handle({ videoId, name, query: query.data, body: undefined as z.output<B>, lastEventId });
+    }
     if (request.body === undefined) return refused(unsupported("the body must be JSON, with its Content-Type"));
     const body = spec.body.safeParse(request.body);
     if (!body.success) return refused(invalid(reasons(body.error, "body")));
-    return handle({ videoId, query: query.data, body: body.data });
+    return handle({ videoId, name, query: query.data, body: body.data });
   };
   return { ...rest, match: match ?? spec.path, answer };
 }

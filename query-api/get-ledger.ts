@@ -69,9 +69,21 @@ async function ledgerText(dependencies: QueryDependencies, { startMs, endMs }: R
   return `{"start":"${start}","end":"${end}","minutes":[${pieces.join(",")}],"totals":${sums}}`;
 }
 
+/** The books of [from, to) minute by minute, each as the JSON text of a row of the ledger. */
+export async function booksText(
+  dependencies: Pick<QueryDependencies, "state" | "progress">,
+  from: number,
+  to: number,
+): Promise<{ minute: number; accepted: number; text: string }[]> {
+  const books = await readBooks(dependencies, from, to);
+  return [...books]
+    .sort(([a], [b]) => a - b)
+    .map(([minute, book]) => ({ minute, accepted: book.accepted, text: JSON.stringify(ledgerRow(minute, book)) }));
+}
+
 /** The stream's side is read first: an event is accepted before it is archived, so never more is archived than accepted. */
 async function readBooks(
-  { state, progress }: QueryDependencies,
+  { state, progress }: Pick<QueryDependencies, "state" | "progress">,
   from: number,
   to: number,
 ): Promise<Map<number, Books>> {

@@ -48,6 +48,7 @@ a minute, audited a day. Errors are RFC 9457 problems.`;
 
 const STATUS: Readonly<Record<number, string>> = {
   400: "The request cannot be understood",
+  404: "There is nothing of that name",
   413: "The body is too large",
   415: "The body's type or encoding is not supported",
   429: "Too much is asked at once; see Retry-After",
@@ -134,6 +135,7 @@ function problemResponses(statuses: readonly number[]): Record<string, OpenApiRe
 }
 
 function pathParameters(path: string): OpenApiParameter[] {
+  if (path.includes("{name}")) return [{ name: "name", in: "path", required: true, schema: { type: "string" } }];
   if (!path.includes("{videoId}")) return [];
   const schema = jsonSchema(videoIdSchema);
   return [{ name: "videoId", in: "path", required: true, schema }];

@@ -7,10 +7,11 @@ import type { QueryDependencies } from "./dependencies";
 import type { Endpoint } from "./endpoint";
 import { getAudits } from "./get-audits";
 import { getCounts } from "./get-counts";
+import { getDashboard, getDashboardAsset } from "./get-dashboard";
 import { getDocs } from "./get-docs";
-import { getFirstPage } from "./get-first-page";
 import { getHealth } from "./get-health";
 import { getLedger } from "./get-ledger";
+import { getLive } from "./get-live";
 import { getMetrics } from "./get-metrics";
 import { getOpenApi } from "./get-openapi";
 import { getReady } from "./get-ready";
@@ -92,7 +93,9 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
     getMetrics(dependencies),
     getOpenApi(document),
     getDocs(document),
-    getFirstPage(dependencies),
+    getLive(dependencies),
+    getDashboard(),
+    getDashboardAsset(),
   ];
   return endpoints;
 }

@@ -11,6 +11,10 @@ export function respond(request: Request, response: Response, answer: Answer, lo
     respondProblem(response, answer.problem, logger);
     return;
   }
+  if (answer.kind === "events") {
+    respondEvents(request, response, answer);
+    return;
+  }
   const headers: Record<string, string> = { ...answer.headers, "Cache-Control": answer.cacheControl };
   if (answer.etag !== undefined) headers.ETag = answer.etag;
   const conditional = request.method === "GET" || request.method === "HEAD";
@@ -20,6 +24,38 @@ export function respond(request: Request, response: Response, answer: Answer, lo
     return;
   }
   send(response, 200, { ...headers, "Content-Type": answer.contentType }, answer.body);
+}
+
+type EventsAnswer = Extract<Answer, { kind: "events" }>;
+
+const EVENT_STREAM_HEADERS = {
+  "Content-Type": "text/event-stream",
+  "Cache-Control": "no-store",
+  // nginx collects what it proxies unless it is told not to.
+  "X-Accel-Buffering": "no",
+};
+/** A client that is cut comes again after this. */
+const RETRY_MS = 2_000;
+
+/** Server-sent events (HTML standard, 9.2) until the client goes away. A client that does not read is sent nothing more until it does. */
+function respondEvents(request: Request, response: Response, { open, stopping }: EventsAnswer): void {
+  response.writeHead(200, EVENT_STREAM_HEADERS);
+  if (request.method === "HEAD" || stopping.aborted) {
+    response.end();
+    return;
+  }
+  response.write(`retry: ${RETRY_MS}\n\n`);
+  const end = open((id, data) => {
+    if (response.destroyed || response.writableNeedDrain) return false;
+    response.write(`id: ${id}\nevent: live\ndata: ${data}\n\n`);
+    return true;
+  });
+  const stop = () => response.end();
+  stopping.addEventListener("abort", stop);
+  response.on("close", () => {
+    stopping.removeEventListener("abort", stop);
+    end();
+  });
 }
 
 export function respondProblem(response: Response, problem: Problem, logger: Logger): void {

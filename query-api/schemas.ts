@@ -62,6 +62,20 @@ export const countsAsked = z.strictObject({ eventType: eventTypeAsked, ...range,
 export const statsAsked = countsAsked.extend({ function: aggregate });
 export const topAsked = z.strictObject({ eventType: eventTypeAsked, ...range, limit: limit(1000, 10) });
 export const ledgerAsked = z.strictObject({ ...range });
+const MAX_WATCHED_VIDEOS = 50;
+export const liveAsked = z.strictObject({
+  videos: z
+    .string()
+    .default("")
+    .transform((text) => (text === "" ? [] : text.split(",")))
+    .pipe(z.array(videoIdSchema).max(MAX_WATCHED_VIDEOS))
+    .meta({ description: `Ids of at most ${MAX_WATCHED_VIDEOS} videos, with commas between them` }),
+  books: z
+    .enum(["0", "1"])
+    .default("0")
+    .transform((text) => text === "1")
+    .meta({ description: "1: with the books of the last hour" }),
+});
 export const auditsAsked = z.strictObject({ limit: limit(100, 20) });
 
 export const queryAsked = named(

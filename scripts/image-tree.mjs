@@ -7,6 +7,9 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** What compiles the programs, and what the dashboard is made with. */
+const BUILD_TOOLS = new Set(["typescript", "esbuild", "preact", "uplot"]);
+
 const QUIET = ["--no-audit", "--no-fund", "--loglevel=error"];
 /** Sources, type declarations and source maps are of no use to a running program, and are half of node_modules. */
 const NOT_RUN = /\.(?:map|ts|cts|mts|tsbuildinfo|flow|markdown|md)$/i;
@@ -41,7 +44,7 @@ function writePart(isKept) {
  * for platforms that it does not name. No install script is needed: nothing is native, and Node is the base image's.
  */
 function install() {
-  writePart((name) => name === "typescript" || name.startsWith("@types/"));
+  writePart((name) => BUILD_TOOLS.has(name) || name.startsWith("@types/"));
   run("npm", ["ci", "--ignore-scripts", ...QUIET]);
 }
 
@@ -63,9 +66,11 @@ function prune(folder) {
   }
 }
 
-function compile() {
+async function compile() {
   run(join("node_modules", ".bin", "tsc"), ["--project", "docker/tsconfig.json"]);
   cpSync(join("io", "schemas"), join("dist", "io", "schemas"), { recursive: true });
+  // Not at the top: the steps before have no esbuild.
+  (await import("./build-dashboard.mjs")).buildDashboard(process.cwd());
   // What the service's data folder is made of: an image without a shell cannot make one.
   mkdirSync("data");
 }
@@ -85,4 +90,4 @@ if (step === undefined) {
   process.stderr.write(`image-tree.mjs ${Object.keys(STEPS).join(" | ")}\n`);
   process.exit(2);
 }
-step();
+await step();

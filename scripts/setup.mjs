@@ -47,9 +47,10 @@ if (existsSync(listFile)) {
 run(join(root, "node_modules", ".bin", "tsc"), [], "tsc");
 mkdirSync(join(root, "dist"), { recursive: true });
 writeFileSync(listFile, sources);
-for (const folder of ["io/schemas", "query-api/static"]) {
-  if (existsSync(join(root, folder))) cpSync(join(root, folder), join(root, "dist", folder), { recursive: true });
-}
+cpSync(join(root, "io/schemas"), join(root, "dist", "io/schemas"), { recursive: true });
+run(join(root, "node_modules", ".bin", "tsc"), ["-p", "dashboard"], "tsc -p dashboard");
+// Imported here because before the installation above there is no esbuild.
+(await import("./build-dashboard.mjs")).buildDashboard(root);
 // `npx viewmill` inside the checkout: npm links a package's own command only where it is installed as a dependency.
 const command = join(root, "node_modules", ".bin", "viewmill");
 writeFileSync(command, '#!/bin/sh\nbin=$(dirname "$0")\nexec "$bin/node" "$bin/../../dist/cli/main.js" "$@"\n', {

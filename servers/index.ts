@@ -1,6 +1,7 @@
 /** Real servers and official emulators for tests and for the demonstration: see docs/servers.md. */
 export { type BigtableEmulator, startBigtableEmulator } from "./bigtable-emulator";
 export { cacheFolder } from "./cache";
+export { type DebianProgram, debianProgram, debianProgramIsToBeHad } from "./debian";
 export { type ExpansionService, startExpansionService } from "./expansion-service";
 export { type FaultProxy, startFaultProxy } from "./fault-proxy";
 export { fetchServers } from "./fetch-servers";

@@ -134,10 +134,10 @@ export class Service {
     return service;
   }
 
-  /** Starts it (again) on its folder, with its environment and `environment`; it must not be running. */
-  async restart(environment: Environment = {}): Promise<void> {
+  /** Starts it (again) on its folder and `port` (0: any), with its environment and `environment`; it must not be running. */
+  async restart(environment: Environment = {}, port = 0): Promise<void> {
     if (this.#running()) throw new Error("it is still running");
-    const child = spawn(process.execPath, [MAIN, "serve", "--port", "0", "--data", this.folder], {
+    const child = spawn(process.execPath, [MAIN, "serve", "--port", String(port), "--data", this.folder], {
       env: { ...ENVIRONMENT, ...this.#environment, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -57,7 +57,19 @@ describe.each(["worker", "service"] as const)("the image of the %s", (name) => {
     ).toEqual([]);
     expect(readdirSync(join(image.root, "app")).sort()).toEqual(["LICENSE", "dist", "node_modules", "package.json"]);
     expect(readdirSync(join(image.root, "app", "dist")).sort()).toEqual(
-      ["cli", "client", "domain", "engine", "ingest-api", "io", "pipelines", "plan", "query-api", "transforms"].sort(),
+      [
+        "cli",
+        "client",
+        "dashboard",
+        "domain",
+        "engine",
+        "ingest-api",
+        "io",
+        "pipelines",
+        "plan",
+        "query-api",
+        "transforms",
+      ].sort(),
     );
   });
 

@@ -151,7 +151,6 @@ describe("proof and operation", () => {
       detail: "not ready: stream",
       dependencies: [{ ok: true }, { ok: false }],
     });
-    expect((await harness.get("/")).text).toContain("&lt;restarting&gt;");
     harness.readiness = () => Promise.reject(new Error("boom"));
     expect((await harness.get("/readyz").expect(503)).body.dependencies).toMatchObject([{ ok: false }]);
     await harness.get("/healthz").expect(200);
@@ -199,6 +198,7 @@ describe("proof and operation", () => {
     );
     expect(called.sort()).toEqual([
       "get /",
+      "get /assets/{name}",
       "get /docs",
       "get /healthz",
       "get /metrics",
@@ -206,6 +206,7 @@ describe("proof and operation", () => {
       "get /readyz",
       "get /v1/audits",
       "get /v1/ledger",
+      "get /v1/live",
       "get /v1/top",
       "get /v1/videos/{videoId}",
       "get /v1/videos/{videoId}/counts",
@@ -243,17 +244,35 @@ describe("proof and operation", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it("the pages load nothing from elsewhere and run no script", async () => {
-    for (const path of ["/", "/docs"]) {
-      const { text, headers } = await harness
-        .get(path)
-        .expect(200)
-        .expect("Content-Type", /^text\/html/);
-      expect(headers["content-security-policy"]).toMatch(/^default-src 'none'; style-src 'sha256-/);
-      expect(text).not.toMatch(/<script|https?:\/\/|\son\w+=/);
+  it("the pages load nothing from elsewhere, and nothing in them is inline script", async () => {
+    const docs = await harness
+      .get("/docs")
+      .expect(200)
+      .expect("Content-Type", /^text\/html/);
+    expect(docs.headers["content-security-policy"]).toMatch(/^default-src 'none'; style-src 'sha256-/);
+    expect(docs.text).not.toMatch(/<script|https?:\/\/|\son\w+=/);
+    expect(docs.text).toContain("/v1/videos/{videoId}/counts");
+    const dashboard = await harness
+      .get("/")
+      .expect(200)
+      .expect("Content-Type", /^text\/html/);
+    expect(dashboard.headers["content-security-policy"]).toMatch(
+      /^default-src 'none'; script-src 'self'; style-src 'self';/,
+    );
+    expect(dashboard.text).not.toMatch(/https?:\/\/|\son\w+=|<style|<script(?! type="module" src="assets\/)/);
+  });
+
+  it("the dashboard's files are there under the names that it asks for, to be kept for ever", async () => {
+    const { text } = await harness.get("/").expect(200);
+    const names = [...text.matchAll(/"(assets\/[^"]+)"/g)].map(([, name]) => name);
+    expect(names).toHaveLength(3);
+    for (const name of names) {
+      const { headers } = await harness.get(`/${name}`).expect(200);
+      expect(headers["cache-control"]).toMatch(/max-age=31536000, immutable/);
+      expect(headers["content-type"]).not.toMatch(/octet-stream/);
     }
-    expect((await harness.get("/")).text).toMatch(/href="\/docs"[\s\S]*href="\/metrics"[\s\S]*href="\/readyz"/);
-    expect((await harness.get("/docs")).text).toContain("/v1/videos/{videoId}/counts");
+    await harness.get("/assets/none.js").expect(404);
+    await harness.get("/assets/..%2Findex.html").expect(404);
   });
 
   it("every refusal is a problem of RFC 9457", async () => {

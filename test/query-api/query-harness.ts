@@ -29,6 +29,7 @@ export class QueryHarness {
   nowMs = NOW_MS;
   readiness: () => Promise<Readiness[]> = async () => [{ name: "log", ok: true, detail: "event log" }];
   readonly registry = new Registry();
+  readonly stopping = new AbortController();
   readonly logged: string[] = [];
   readonly folder = mkdtempSync(join(tmpdir(), "viewmill-query-"));
   readonly counters = new SqliteCounterStore({ folder: this.folder });
@@ -52,6 +53,7 @@ export class QueryHarness {
         logger: pino({ level: "warn" }, { write: (line) => void harness.logged.push(line) }),
         registry: harness.registry,
         readiness: () => harness.readiness(),
+        stopping: harness.stopping.signal,
         finalAfterMs: FINAL_AFTER_MS,
         ...overrides(harness),
       }),

@@ -1,0 +1,129 @@
+/** The dashboard: one page, four views, chosen by the part of the address behind `#`. */
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { ago, moment } from "./format";
+import { type LiveState, useLive } from "./live";
+import { NowPage } from "./pages/now";
+import { TopPage } from "./pages/top";
+import { TrustPage } from "./pages/trust";
+import { VideoPage } from "./pages/video";
+import { addressOf, type Place, placeOf, videoAddress } from "./place";
+
+const VIEWS = [
+  { name: "now", label: "Now" },
+  { name: "top", label: "Top" },
+  { name: "trust", label: "Trust" },
+] as const;
+
+const LINKS: Readonly<Record<LiveState["link"], string>> = {
+  connecting: "connecting",
+  live: "live",
+  polling: "polling",
+  offline: "no connection",
+};
+
+function App() {
+  const place = usePlace();
+  const videos = place.view === "video" ? [place.videoId] : [];
+  const live = useLive(videos, true);
+  useEffect(() => {
+    document.title = place.view === "video" ? `${place.videoId} · Viewmill` : "Viewmill";
+  }, [place]);
+  return (
+    <>
+      <button type="button" class="skip" onClick={toMain}>
+        Skip to the numbers
+      </button>
+      <Header place={place} live={live} />
+      <main id="main" tabIndex={-1}>
+        {place.view === "now" && <NowPage live={live} />}
+        {place.view === "video" && <VideoPage key={place.videoId} place={place} live={live} />}
+        {place.view === "top" && <TopPage place={place} />}
+        {place.view === "trust" && <TrustPage live={live} />}
+      </main>
+      <footer>
+        <a href="/docs">API</a> <a href="/openapi.json">OpenAPI</a> <a href="/metrics">Metrics</a>
+        <a href="/readyz">Readiness</a>
+      </footer>
+    </>
+  );
+}
+
+/** A button and not a link: the address behind `#` is the view's. */
+function toMain(): void {
+  document.getElementById("main")?.focus();
+}
+
+function Header({ place, live }: { place: Place; live: LiveState }) {
+  return (
+    <header>
+      <a class="brand" href="#/">
+        <svg viewBox="0 0 32 32" aria-hidden="true">
+          <rect width="32" height="32" rx="7" />
+          <path d="M7 23V15M13 23V9M19 23v-6M25 23V12" />
+        </svg>
+        Viewmill
+      </a>
+      <nav aria-label="Views">
+        {VIEWS.map(({ name, label }) => (
+          <a key={name} href={addressOf(name)} aria-current={place.view === name ? "page" : undefined}>
+            {label}
+          </a>
+        ))}
+      </nav>
+      <OpenVideo />
+      <Link live={live} />
+    </header>
+  );
+}
+
+function OpenVideo() {
+  const [videoId, setVideoId] = useState("");
+  const open = (event: Event) => {
+    event.preventDefault();
+    const asked = videoId.trim();
+    if (asked !== "") location.hash = videoAddress(asked);
+  };
+  return (
+    <search>
+      <form class="open-video" onSubmit={open}>
+        <input
+          aria-label="Video id"
+          placeholder="Open a video by its id"
+          maxLength={128}
+          value={videoId}
+          onInput={(event) => setVideoId(event.currentTarget.value)}
+        />
+        <button type="submit">Open</button>
+      </form>
+    </search>
+  );
+}
+
+/** How current the screen is: the numbers hold every event that was accepted before this. */
+function Link({ live }: { live: LiveState }) {
+  const known = live.completeThroughMs > 0;
+  return (
+    <p class={`link ${live.link}`} title={known ? `complete through ${moment(live.completeThroughMs)}` : undefined}>
+      <span class="dot" aria-hidden="true" />
+      <span>{LINKS[live.link]}</span>
+      {known && <span class="since">complete to {ago(live.completeThroughMs, live.asOfMs)}</span>}
+    </p>
+  );
+}
+
+function usePlace(): Place {
+  const [place, setPlace] = useState(() => placeOf(location.hash));
+  useEffect(() => {
+    const moved = () => setPlace(placeOf(location.hash));
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  return place;
+}
+
+const root = document.getElementById("app");
+if (root !== null) {
+  root.textContent = "";
+  render(<App />, root);
+}

@@ -1,0 +1,32 @@
+/** Where somebody is in the dashboard: `#/`, `#/video/ID?...`, `#/top?...`, `#/trust`. The address reproduces the view. */
+export type Place =
+  | { view: "now" | "trust" }
+  | { view: "top"; asked: URLSearchParams }
+  | { view: "video"; videoId: string; asked: URLSearchParams };
+
+export function placeOf(hash: string): Place {
+  const [path = "", search = ""] = hash.replace(/^#/, "").split("?", 2);
+  const asked = new URLSearchParams(search);
+  const [, video] = /^\/video\/(.+)$/.exec(path) ?? [];
+  if (video !== undefined) return { view: "video", videoId: decoded(video), asked };
+  if (path === "/top") return { view: "top", asked };
+  return { view: path === "/trust" ? "trust" : "now" };
+}
+
+export const addressOf = (view: "now" | "top" | "trust"): string => (view === "now" ? "#/" : `#/${view}`);
+
+export const videoAddress = (videoId: string): string => `#/video/${encodeURIComponent(videoId)}`;
+
+/** Changes the questions behind the address without a new entry in the browser's history. */
+export function askAnew(path: string, asked: Readonly<Record<string, string>>): void {
+  const search = new URLSearchParams(asked).toString();
+  history.replaceState(null, "", search === "" ? path : `${path}?${search}`);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,33 @@
+import { refused } from "./answer";
+import type { QueryDependencies } from "./dependencies";
+import { type Endpoint, endpoint } from "./endpoint";
+import { LiveHub } from "./live-hub";
+import { overloaded } from "./problem";
+import { liveAsked } from "./schemas";
+
+const INTERVAL_MS = 1_000;
+const MAX_CLIENTS = 5_000;
+
+/** GET /v1/live: totals that changed, the rate and the books, as server-sent events. */
+export function getLive(dependencies: QueryDependencies): Endpoint {
+  const hub = new LiveHub({ dependencies, intervalMs: INTERVAL_MS, maxClients: MAX_CLIENTS });
+  return endpoint({
+    method: "get",
+    path: "/v1/live",
+    query: liveAsked,
+    operation: {
+      operationId: "getLive",
+      tag: "counters",
+      summary: "What changes, as server-sent events",
+      description:
+        "At most one `live` event a second: asOf, completeThrough, rate (accepted events a second over the last ten), totals of the watched videos that changed, and with books=1 the minutes of the last hour that changed. Values are absolute. Last-Event-ID goes on where the stream was cut.",
+      contentType: "text/event-stream",
+      problems: [400, 429],
+    },
+    async handle({ query, lastEventId }) {
+      if (hub.full) return refused(overloaded("too many live clients"));
+      const question = { videoIds: query.videos, books: query.books, lastEventId };
+      return { kind: "events", open: (send) => hub.subscribe(question, send), stopping: dependencies.stopping };
+    },
+  });
+}

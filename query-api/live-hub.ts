@@ -1,0 +1,187 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import { MINUTE_MS } from "../domain/event";
+import type { SendEvent } from "./answer";
+import type { QueryDependencies } from "./dependencies";
+import { exactInteger } from "./exact-json";
+import { readFreshness } from "./freshness";
+import { booksText } from "./get-ledger";
+
+export interface LiveQuestion {
+  videoIds: readonly string[];
+  books: boolean;
+  /** The id of the last message that this client got, from here or from another process. */
+  lastEventId: string | undefined;
+}
+
+export interface LiveHubOptions {
+  dependencies: Pick<QueryDependencies, "counters" | "state" | "progress" | "clock"> & { logger: Logger };
+  intervalMs: number;
+  maxClients: number;
+}
+
+/** Minutes of the books that a new client gets, and those that are read again at every turn. */
+const SHOWN_MINUTES = 60;
+const MOVING_MINUTES = 5;
+/** Events may be timestamped ahead of their receipt by five minutes. */
+const MINUTES_AHEAD = 6;
+/** Every so many turns all shown minutes are read again: a late event may change any. */
+const FULL_EVERY_TURNS = 15;
+/** The rate is taken over so many turns. */
+const RATE_TURNS = 10;
+
+interface Item {
+  /** JSON text of the member's value. */
+  text: string;
+  changedAt: number;
+}
+
+interface Client extends LiveQuestion {
+  send: SendEvent;
+  /** The turn up to which this client knows everything. */
+  knownTurn: number;
+}
+
+/**
+ * One turn a second for all clients together: what is watched is read once, and each client is sent what changed since its last message.
+ * Values are absolute, so a message that a slow client misses is made up for by the next. Turns run only while somebody listens.
+ */
+export class LiveHub {
+  private readonly instance = randomUUID().slice(0, 8);
+  private readonly clients = new Set<Client>();
+  private readonly videos = new Map<string, Item>();
+  private readonly books = new Map<number, Item>();
+  private readonly accepted = new Map<number, number>();
+  private readonly rates: { atMs: number; total: number }[] = [];
+  private acceptedTotal = 0;
+  private turn = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private running = false;
+
+  constructor(private readonly options: LiveHubOptions) {}
+
+  get size(): number {
+    return this.clients.size;
+  }
+
+  get full(): boolean {
+    return this.clients.size >= this.options.maxClients;
+  }
+
+  /** The first message comes with the next turn, which is made at once where nobody listened. Gives what ends the messages. */
+  subscribe(question: LiveQuestion, send: SendEvent): () => void {
+    const client: Client = { ...question, send, knownTurn: this.knownTurn(question.lastEventId) };
+    this.clients.add(client);
+    if (this.timer === undefined) this.start();
+    return () => {
+      this.clients.delete(client);
+      if (this.clients.size === 0) this.stop();
+    };
+  }
+
+  /** `<instance>-<turn>`: another process's turns mean nothing here. */
+  private knownTurn(lastEventId: string | undefined): number {
+    const [, instance, turn] = /^([0-9a-f]{8})-(\d{1,15})$/.exec(lastEventId ?? "") ?? [];
+    return instance === this.instance && Number(turn) <= this.turn ? Number(turn) : -1;
+  }
+
+  private start(): void {
+    this.rates.length = 0;
+    this.timer = setInterval(() => void this.next(), this.options.intervalMs);
+    this.timer.unref();
+    void this.next();
+  }
+
+  private stop(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.videos.clear();
+    this.books.clear();
+    this.accepted.clear();
+  }
+
+  /** A turn that takes longer than the interval is not overtaken; one that fails is left out. */
+  private async next(): Promise<void> {
+    if (this.running) return;
+    this.running = true;
+    try {
+      await this.read();
+    } catch (error) {
+      this.options.dependencies.logger.warn({ err: error }, "a live message could not be made");
+    } finally {
+      this.running = false;
+    }
+  }
+
+  private async read(): Promise<void> {
+    const { dependencies } = this.options;
+    const freshness = await readFreshness(dependencies);
+    const turn = this.turn + 1;
+    await this.readVideos(turn);
+    await this.readBooks(freshness.asOfMs, turn);
+    this.turn = turn;
+    const head = `{"asOf":"${iso(freshness.asOfMs)}","completeThrough":"${iso(freshness.completeThroughMs)}","rate":${this.rate(freshness.asOfMs)}`;
+    for (const client of this.clients) this.tell(client, head);
+  }
+
+  private async readVideos(turn: number): Promise<void> {
+    const watched = new Set<string>();
+    for (const { videoIds } of this.clients) for (const videoId of videoIds) watched.add(videoId);
+    for (const videoId of this.videos.keys()) if (!watched.has(videoId)) this.videos.delete(videoId);
+    for (const videoId of watched) {
+      const totals: Record<string, object> = {};
+      for (const [type, { count, sum, lastEventAtMs }] of await this.options.dependencies.counters.totals(videoId))
+        totals[type] = { count, sum: exactInteger(sum), lastEventAt: iso(lastEventAtMs) };
+      changed(this.videos, videoId, JSON.stringify(totals), turn);
+    }
+  }
+
+  private async readBooks(nowMs: number, turn: number): Promise<void> {
+    const nowMinute = Math.floor(nowMs / MINUTE_MS);
+    const first = this.rates.length === 0;
+    const full = first || turn % FULL_EVERY_TURNS === 0;
+    const from = nowMinute - (full ? SHOWN_MINUTES : MOVING_MINUTES);
+    const rows = await booksText(this.options.dependencies, from, nowMinute + MINUTES_AHEAD);
+    for (const { minute, accepted, text } of rows) {
+      changed(this.books, minute, text, turn);
+      if (!first) this.acceptedTotal += Math.max(0, accepted - (this.accepted.get(minute) ?? 0));
+      this.accepted.set(minute, accepted);
+    }
+    for (const minute of this.books.keys()) {
+      if (minute >= nowMinute - SHOWN_MINUTES) continue;
+      this.books.delete(minute);
+      this.accepted.delete(minute);
+    }
+    this.rates.push({ atMs: nowMs, total: this.acceptedTotal });
+    if (this.rates.length > RATE_TURNS + 1) this.rates.shift();
+  }
+
+  /** Accepted events a second over the last turns, to a tenth. */
+  private rate(nowMs: number): number {
+    const [oldest] = this.rates;
+    if (oldest === undefined || nowMs <= oldest.atMs) return 0;
+    return Math.round(((this.acceptedTotal - oldest.total) / (nowMs - oldest.atMs)) * 10_000) / 10;
+  }
+
+  private tell(client: Client, head: string): void {
+    const members = [head];
+    const totals: string[] = [];
+    for (const videoId of client.videoIds) {
+      const item = this.videos.get(videoId);
+      if (item !== undefined && item.changedAt > client.knownTurn)
+        totals.push(`${JSON.stringify(videoId)}:${item.text}`);
+    }
+    if (totals.length > 0) members.push(`"totals":{${totals.join(",")}}`);
+    if (client.books) {
+      const minutes = [...this.books.values()].filter(({ changedAt }) => changedAt > client.knownTurn);
+      if (minutes.length > 0) members.push(`"books":[${minutes.map(({ text }) => text).join(",")}]`);
+    }
+    if (client.send(`${this.instance}-${this.turn}`, `${members.join(",")}}`)) client.knownTurn = this.turn;
+  }
+}
+
+function changed<Key>(items: Map<Key, Item>, key: Key, text: string, turn: number): void {
+  if (items.get(key)?.text !== text) items.set(key, { text, changedAt: turn });
+}
+
+const iso = (timeMs: number): string => new Date(timeMs).toISOString();

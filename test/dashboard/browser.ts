@@ -1,0 +1,87 @@
+/** A real browser for suites that look at pages: Debian's Chromium, driven by playwright-core. */
+import { readFileSync } from "node:fs";
+import type { Result } from "axe-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { debianProgram, debianProgramIsToBeHad } from "../../servers";
+
+/** Generous enough for a machine four times slower, with the installation of the browser. */
+export const BROWSER_START_MS = 12 * 60_000;
+
+/** `describe`, for a suite that needs the browser: skipped by name where it cannot be had, a failure there with CI=true. */
+export function describeWithBrowser(name: string, suite: () => void): void {
+  if (debianProgramIsToBeHad("chromium")) describe(name, suite);
+  else if (process.env.CI !== "true") describe.skip(`${name} [skipped: chromium not found on this machine]`, suite);
+  else {
+    describe(name, () => {
+      test("has a browser", () => {
+        throw new Error("chromium not found on this machine, and this process may not install it");
+      });
+    });
+  }
+}
+
+/** Nothing of the browser's own goes to the network. */
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export async function startBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: await debianProgram("chromium"), args: ARGUMENTS });
+}
+
+export interface WatchedPage {
+  page: Page;
+  /** Messages of the console and errors that no handler caught. */
+  complaints: string[];
+}
+
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<WatchedPage> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  await page.addInitScript(measureLayoutShift);
+  await page.goto(url);
+  return { page, complaints };
+}
+
+/** Runs in the page: adds up the layout shift scores that no input of the user caused (web.dev, "Cumulative Layout Shift"). */
+function measureLayoutShift(): void {
+  const sums = globalThis as unknown as { layoutShift: number };
+  sums.layoutShift = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[])
+      if (!entry.hadRecentInput) sums.layoutShift += entry.value;
+  });
+  observer.observe({ type: "layout-shift", buffered: true });
+}
+
+export const layoutShift = (page: Page): Promise<number> =>
+  page.evaluate(() => (globalThis as unknown as { layoutShift: number }).layoutShift);
+
+const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe-core finds serious or critical, one line each. */
+export async function seriousFindings(page: Page): Promise<string[]> {
+  // Through the debugger, which the page's policy does not bind.
+  await page.evaluate(AXE);
+  const violations = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Result[] }> } };
+    return (await axe.run()).violations;
+  });
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+}

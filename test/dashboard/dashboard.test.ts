@@ -1,0 +1,192 @@
+/** The dashboard in a real browser: what is on the screen equals what the API says, whatever happens to the service. */
+import type { Browser, Page } from "playwright-core";
+import { event, json } from "../end-to-end/events";
+import { cleanUp, Service, until } from "../end-to-end/service";
+import { BROWSER_START_MS, describeWithBrowser, layoutShift, openPage, seriousFindings, startBrowser } from "./browser";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const TEST_MS = 4 * MINUTE_MS;
+/** Chromium's own, for requests that a stopped service does not answer. */
+const LOST_CONNECTION = /net::ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|CONNECTION_RESET)/;
+const VIEWS = ["#/", "#/video/cats-42", "#/top", "#/trust"];
+
+describeWithBrowser("the dashboard", () => {
+  let browser: Browser;
+
+  beforeAll(async () => {
+    browser = await startBrowser();
+  }, BROWSER_START_MS);
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+    await cleanUp();
+  }, TEST_MS);
+  afterAll(() => browser?.close(), TEST_MS);
+
+  it("shows the first number without a reload where nothing was counted", { timeout: TEST_MS }, async () => {
+    const service = await Service.start();
+    const { page, complaints } = await openPage(browser, service.url);
+    await page.getByText("Nothing counted yet").waitFor();
+    await service.deliver(json(event({ videoId: "cats-42" })));
+    await page.getByRole("link", { name: "cats-42" }).first().waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("sends a minute of demo traffic at the press of a button", { timeout: TEST_MS }, async () => {
+    const service = await Service.start();
+    const { page } = await openPage(browser, service.url);
+    await page.getByRole("button", { name: "Send a minute of demo traffic" }).press("Enter");
+    await until("demo traffic is accepted", async () => {
+      const { totals } = await service.ledger(Date.now() - HOUR_MS, Date.now() + HOUR_MS);
+      return totals.accepted > 40;
+    });
+    await page.getByText("Most viewed in the last hour").waitFor();
+    const { totals } = await service.ledger(Date.now() - HOUR_MS, Date.now() + HOUR_MS);
+    expect(totals.rejected).toBe(0);
+  });
+
+  it("shows what the API says, through live updates and a late correction", { timeout: TEST_MS }, async () => {
+    const service = await Service.start();
+    await fill(service);
+    const { page, complaints } = await openPage(browser, `${service.url}/#/video/cats-42`);
+    await screenEqualsApi(page, service);
+    await service.deliver(json([event({ videoId: "cats-42" }), event({ videoId: "cats-42", eventType: "SHARE" })]));
+    await screenEqualsApi(page, service);
+    // Thirty hours late: a bar of the 48 hours changes under the reader's eyes.
+    const late = await service.deliver(json(event({ videoId: "cats-42", eventTime: Date.now() - 30 * HOUR_MS })));
+    expect(late.accepted).toBe(1);
+    await screenEqualsApi(page, service);
+    expect(await layoutShift(page)).toBeLessThan(0.1);
+    expect(complaints).toEqual([]);
+  });
+
+  it("keeps up over a killed stream and a lost connection", { timeout: TEST_MS }, async () => {
+    const service = await Service.start();
+    await fill(service);
+    const { page, complaints } = await openPage(browser, `${service.url}/#/video/cats-42`);
+    await screenEqualsApi(page, service);
+    await service.kill9("stream");
+    await service.deliver(json(event({ videoId: "cats-42" })));
+    await screenEqualsApi(page, service);
+    const port = Number(new URL(service.url).port);
+    await service.stop();
+    await page.getByText("no connection").waitFor();
+    await service.restart({}, port);
+    await service.deliver(json(event({ videoId: "cats-42" })));
+    await page.getByText(/^(live|polling)$/).waitFor();
+    await screenEqualsApi(page, service);
+    expect(complaints.filter((text) => !LOST_CONNECTION.test(text))).toEqual([]);
+  });
+
+  it.each(["light", "dark"] as const)(
+    "has nothing that axe-core finds serious, in %s",
+    { timeout: TEST_MS },
+    async (colorScheme) => {
+      const service = await Service.start();
+      await fill(service);
+      for (const view of VIEWS) {
+        const { page, complaints } = await openPage(browser, `${service.url}/${view}`, { colorScheme });
+        await page.getByText(/^live$/).waitFor();
+        await page.locator(".panel").first().waitFor();
+        expect(await seriousFindings(page), view).toEqual([]);
+        expect(complaints, view).toEqual([]);
+        await page.close();
+      }
+    },
+  );
+
+  it("fits on a phone of 360 px", { timeout: TEST_MS }, async () => {
+    const service = await Service.start();
+    await fill(service);
+    for (const view of VIEWS) {
+      const { page } = await openPage(browser, `${service.url}/${view}`, { viewport: { width: 360, height: 780 } });
+      await page.getByText(/^live$/).waitFor();
+      await page.locator(".panel").first().waitFor();
+      const widest = await page.evaluate(() => document.documentElement.scrollWidth);
+      expect(widest, view).toBeLessThanOrEqual(360);
+      await page.close();
+    }
+  });
+
+  it("is used with the keyboard alone", { timeout: TEST_MS }, async () => {
+    const service = await Service.start();
+    await fill(service);
+    const { page } = await openPage(browser, service.url);
+    await page.getByText("Most viewed in the last hour").waitFor();
+    await tabTo(page, "Trust");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Trust", level: 1 }).waitFor();
+    await tabTo(page, "Video id");
+    await page.keyboard.type("cats-42");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "cats-42", level: 1 }).waitFor();
+    await tabTo(page, "LIKE");
+    await page.keyboard.press("Enter");
+    await page.getByText(/^LIKE by minute/).waitFor();
+  });
+});
+
+/** Some hours of a few videos, repeats and refused events among them. */
+async function fill(service: Service): Promise<void> {
+  const nowMs = Date.now();
+  const events = Array.from({ length: 300 }, (_, n) =>
+    event({
+      videoId: ["cats-42", "ocean/waves", "clip-7"][n % 3]!,
+      eventType: n % 5 === 0 ? "LIKE" : "VIEW",
+      eventTime: nowMs - ((n * 7) % 180) * MINUTE_MS,
+      value: n,
+    }),
+  );
+  await service.deliver(json([...events, ...events.slice(0, 20), event({ videoId: "not an id" })]));
+  await service.counted();
+}
+
+interface Video {
+  totals: Record<string, { count: number }>;
+}
+interface Stats {
+  buckets: { start: string; value: number }[];
+}
+
+/** The totals and every bar of the 48 hours, read from the table beside the chart. */
+async function screenEqualsApi(page: Page, service: Service): Promise<void> {
+  await service.counted();
+  await until(
+    "the screen equals the API",
+    async () => {
+      const { totals } = await service.get<Video>("/v1/videos/cats-42");
+      const { buckets } = await service.get<Stats>(
+        "/v1/videos/cats-42/stats?eventType=VIEW&function=COUNT&granularity=hour",
+      );
+      const shown = await page.evaluate(() => ({
+        totals: [...document.querySelectorAll<HTMLElement>("[data-total]")].map((each) => [
+          each.dataset.total,
+          each.textContent,
+        ]),
+        bars: [...document.querySelectorAll<HTMLElement>("figure tr[data-start]")].map((row) => [
+          row.dataset.start,
+          row.querySelector<HTMLElement>("[data-value]")?.dataset.value,
+        ]),
+      }));
+      const bars = new Map(shown.bars.map(([start, value]) => [start, value]));
+      const texts = new Map(shown.totals.map(([type, text]) => [type, text?.replace(/\D/g, "")]));
+      for (const type of ["VIEW", "LIKE", "SHARE"])
+        if (texts.get(type) !== String(totals[type]?.count ?? 0)) return false;
+      return buckets.every(({ start, value }) => bars.get(start) === String(value));
+    },
+    TEST_MS / 2,
+  );
+}
+
+/** Presses the tabulator until what has the focus has this name. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  for (let presses = 0; presses < 60; presses++) {
+    await page.keyboard.press("Tab");
+    const focused = await page.evaluate(() => {
+      const element = document.activeElement;
+      return `${element?.getAttribute("aria-label") ?? ""} ${element?.textContent ?? ""}`.trim();
+    });
+    if (focused.startsWith(name)) return;
+  }
+  throw new Error(`nothing called ${name} takes the focus`);
+}
