@@ -32,7 +32,10 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     maxConcurrency: 4,
-    testTimeout: 30_000,
+    // For a machine four times slower than two free processors. A hook starts and stops servers.
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+    teardownTimeout: 60_000,
     silent: "passed-only",
     sequence: { sequencer: LongestFirst },
   },

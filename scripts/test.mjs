@@ -2,18 +2,28 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { memoryFolder } from "./memory-folder.mjs";
+import { resultsOf } from "./test-results.mjs";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const checkout = join(dirname(fileURLToPath(import.meta.url)), "..");
 const node = process.execPath;
 
-const lint = spawnSync(join(root, "node_modules", ".bin", "biome"), ["check", "--error-on-warnings", "."], {
-  cwd: root,
-  stdio: "inherit",
-});
-if (lint.status !== 0) process.exit(1);
+const words = process.argv.slice(2);
+// The suite of this file itself runs it on folders of its own: --root FOLDER, a vitest configuration in it, and no lint.
+const rootAt = words.indexOf("--root");
+const root = rootAt === -1 ? checkout : resolve(words.splice(rootAt, 2)[1]);
+
+if (root === checkout) lint();
+
+function lint() {
+  const { status } = spawnSync(join(root, "node_modules", ".bin", "biome"), ["check", "--error-on-warnings", "."], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  if (status !== 0) process.exit(1);
+}
 
 // Whole clusters of Java processes: when nothing else runs, or they starve everything beside them. They wait more than they work, so two at a time.
 const CLUSTERS = [
@@ -29,7 +39,7 @@ const CLUSTERS = [
 const TOGETHER = process.env.CI === "true" ? 2 : 3;
 
 // Suites start some hundred processes of Node, each with the same modules to compile.
-process.env.NODE_COMPILE_CACHE ??= join(root, ".cache", "node-compiled");
+process.env.NODE_COMPILE_CACHE ??= join(checkout, ".cache", "node-compiled");
 
 // Logs, databases and checkpoints of seconds need no disk.
 const inMemory = process.env.TMPDIR === undefined ? memoryFolder("viewmill-test-") : undefined;
@@ -37,24 +47,22 @@ const folder = inMemory ?? mkdtempSync(join(tmpdir(), "viewmill-test-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 if (inMemory !== undefined) process.env.TMPDIR = inMemory;
 
-/** One run of vitest: its results, and whether all was well. */
+/** One run of vitest; no report where it left none that can be read. */
 function vitest(name, ...args) {
-  const report = join(folder, `${name}.json`);
-  const program = join(root, "node_modules", "vitest", "vitest.mjs");
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${report}`];
+  const reportFile = join(folder, `${name}.json`);
+  const program = join(checkout, "node_modules", "vitest", "vitest.mjs");
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${reportFile}`];
   const ended = spawnSync(node, [program, "run", ...reporters, ...args], { cwd: root, stdio: "inherit" });
+  let report;
   try {
-    return { ...JSON.parse(readFileSync(report, "utf8")), ok: ended.status === 0 };
-  } catch {
-    process.stderr.write("the test runner ended without a report\n");
-    process.exit(ended.status || 1);
-  }
+    report = JSON.parse(readFileSync(reportFile, "utf8"));
+  } catch {}
+  return { name, report, exitCode: ended.status, signal: ended.signal };
 }
 
-const asked = process.argv.slice(2);
 const runs =
-  asked.length > 0
-    ? [vitest("asked", ...asked)]
+  words.length > 0
+    ? [vitest("asked", ...words)]
     : [
         // So many processes for all of these files: docs/decisions/0011-test-runs.md.
         vitest(
@@ -65,25 +73,14 @@ const runs =
         ),
         vitest("clusters", ...CLUSTERS.map((pattern) => pattern.replace("*.test.js", ""))),
       ];
-const results = runs.flatMap(({ testResults }) => testResults);
+const { passed, failures, skipped } = resultsOf(runs, root);
 // Once more at the end, where a reader of a long log looks: what failed and why, a few lines each.
-for (const file of results) {
-  const failures = file.assertionResults.filter(({ status }) => status === "failed");
-  const reasons = failures.map((test) => [test.fullName, test.failureMessages.join("\n")]);
-  if (failures.length === 0 && file.status === "failed") reasons.push(["the file itself", file.message]);
-  for (const [name, reason] of reasons)
-    process.stdout.write(`failed: ${relative(root, file.name)}: ${name}\n${reason.slice(0, 2000)}\n\n`);
-}
-const passed = runs.reduce((sum, { numPassedTests }) => sum + numPassedTests, 0);
-const failed = runs.reduce((sum, { numFailedTests }) => sum + numFailedTests, 0);
-const skipped = results
-  .flatMap((file) => file.assertionResults)
-  .filter((test) => test.status === "pending" || test.status === "todo");
-for (const test of skipped) process.stdout.write(`skipped: ${test.fullName}\n`);
+for (const { where, reason } of failures) process.stdout.write(`failed: ${where}\n${reason.slice(0, 2000)}\n\n`);
+for (const name of skipped) process.stdout.write(`skipped: ${name}\n`);
+const skips = skipped.length > 0 ? `, ${skipped.length} skipped` : "";
+process.stdout.write(`${passed} passed, ${failures.length} failed${skips}\n`);
 if (process.env.CI === "true" && skipped.length > 0) {
   process.stderr.write("with CI=true nothing may be skipped\n");
   process.exit(1);
 }
-const skips = skipped.length > 0 ? `, ${skipped.length} skipped` : "";
-process.stdout.write(`${passed} passed, ${failed} failed${skips}\n`);
-process.exit(runs.every(({ ok, numPassedTests }) => ok && numPassedTests > 0) ? 0 : 1);
+process.exit(failures.length === 0 && passed > 0 ? 0 : 1);
