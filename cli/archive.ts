@@ -36,10 +36,10 @@ async function archive(config: Config, healthPort: number): Promise<void> {
   const stop = new AbortController();
   process.on("SIGTERM", () => stop.abort());
   process.on("SIGINT", () => stop.abort());
-  const subscription = await openSubscription(config, logger);
+  const metrics = new ArchiverMetrics();
+  const subscription = await openSubscription(config, logger, (messages) => metrics.skipped(messages));
   const deployment = await openDeployment(config);
   const claims = await openClaims(config);
-  const metrics = new ArchiverMetrics();
   const server = await serveMetrics(metrics.registry, config.http.host, healthPort);
   process.stdout.write(`viewmill archiver reads ${config.log.topic}, health on ${server.url}/healthz\n`);
   try {
@@ -49,6 +49,7 @@ async function archive(config: Config, healthPort: number): Promise<void> {
       ledger: deployment.state,
       payloadOf: payloadOf(claims, logger),
       rawRetentionMs: rawRetentionMs(config),
+      clock: Date.now,
     };
     const archived = (portion: ArchivedPortion) => {
       metrics.archived(portion);
@@ -98,12 +99,21 @@ class ArchiverMetrics {
     "Messages of direct producers: they did not come through the write API",
   );
 
+  readonly #skipped = this.counter(
+    "viewmill_archive_skipped_messages_total",
+    "Messages that left the log (retention, deleted records) before they were archived: lost, and their minutes unbalanced",
+  );
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
 
   private counter(name: string, help: string): Counter {
     return new Counter({ name, help, registers: [this.registry] });
+  }
+
+  skipped(messages: number): void {
+    this.#skipped.inc(messages);
   }
 
   archived({ messages, events, objects, undecodable, leftOut, undeclared }: ArchivedPortion): void {

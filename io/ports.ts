@@ -105,6 +105,11 @@ export interface LogSubscription {
   take(limits: { maxMessages: number; maxBytes: number; waitMs: number }): Promise<LogPortion | undefined>;
   /** Append time of the oldest message that is not done, over all readers of the group; undefined: all are done. */
   oldestWaitingMs(): Promise<number | undefined>;
+  /**
+   * A time that the log's own clock, which stamps appends, has reached for certain, whatever this machine's clock says: nothing that is appended
+   * from now on bears an earlier one. Undefined before anything was read.
+   */
+  logTimeMs(): number | undefined;
   close(): Promise<void>;
 }
 

@@ -23,8 +23,15 @@ export async function openSharedLog(config: Config, logger: Logger): Promise<Eve
   throw new ConfigError(`log.kind ${config.log.kind} is no shared log`);
 }
 
-/** The archiver's reading side of it. Rejects with ConfigError for a Kafka topic that bears producers' times. */
-export async function openSubscription(config: Config, logger: Logger): Promise<LogSubscription> {
+/**
+ * The archiver's reading side of it; `onSkipped` hears how many messages left the log unread, where the log can tell. Rejects with ConfigError for a Kafka
+ * topic that bears producers' times.
+ */
+export async function openSubscription(
+  config: Config,
+  logger: Logger,
+  onSkipped: (messages: number) => void = () => undefined,
+): Promise<LogSubscription> {
   const { topic, kind, kafka, pubsub } = config.log;
   if (kind === "kafka") {
     await requireBrokerTimes(config);
@@ -34,7 +41,7 @@ export async function openSubscription(config: Config, logger: Logger): Promise<
       topic,
       groupId: kafka.archiveGroup,
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
-      onSkipped: (range) => logger.error(range, "messages left the log before they were archived"),
+      onSkipped: ({ fromOffset, toOffset }) => onSkipped(toOffset - fromOffset),
     });
   }
   if (kind === "pubsub") {

@@ -1,4 +1,4 @@
-import type { Admin } from "kafkajs";
+import type { ClosingAdmin } from "./closing-admin";
 
 /** How exact the answer is: the message is younger than it says by at most this, or by this part of its age. */
 const RESOLUTION_MS = 50;
@@ -12,27 +12,36 @@ interface Waiting {
 }
 
 /**
- * When the oldest message that a group has not finished was appended. Brokers tell no message's time without giving the message, but they
- * find the first offset at or after a time, for all partitions at once: so the time is searched, first backwards in doubling steps,
- * then by halves. About ten small requests when something waits, two when nothing does.
+ * When the oldest message that a group has not finished was appended, by the brokers' clock alone. Brokers tell no message's time without giving the
+ * message, but they find the first offset at or after a time, for all partitions at once: so the time is searched, in doubling
+ * steps from where it is guessed, then by halves. About ten small requests when something waits, two when nothing does.
+ *
+ * A partition ends where its log ends, not at its last stable offset: what lies behind an open transaction waits, too.
  */
 export class GroupLag {
+  /** The first offset that exists of each partition, when last seen. */
+  starts: ReadonlyMap<number, number> = new Map();
   /** Nothing that waits was appended before this, when last seen. */
   #notBeforeMs = 0;
 
   constructor(
-    private readonly admin: Admin,
+    private readonly admin: ClosingAdmin,
     private readonly topic: string,
     private readonly groupId: string,
   ) {}
 
-  /** undefined: everything is done. Rejects with kafkajs's errors. */
-  async oldestWaitingMs(nowMs: number): Promise<number | undefined> {
+  /** undefined: everything is done. `aboutNowMs`: where the search begins; a wrong one costs requests. Rejects with kafkajs's errors. */
+  async oldestWaitingMs(aboutNowMs: number): Promise<number | undefined> {
     const waiting = await this.#waiting();
     if (waiting.length === 0) return undefined;
-    let behind = nowMs;
-    if (!(await this.#waitsBefore(behind, waiting))) return nowMs;
+    let behind = aboutNowMs;
     let clear = Math.min(this.#notBeforeMs, behind);
+    let waits = await this.#waitsBefore(behind, waiting);
+    for (let stepMs = FIRST_STEP_MS; !waits; stepMs *= 2) {
+      clear = behind;
+      behind += stepMs;
+      waits = await this.#waitsBefore(behind, waiting);
+    }
     if (clear === 0 || (await this.#waitsBefore(clear, waiting))) {
       clear = behind;
       for (let stepMs = FIRST_STEP_MS; clear > 0; stepMs *= 2) {
@@ -41,7 +50,7 @@ export class GroupLag {
         behind = clear;
       }
     }
-    while (behind - clear > Math.max(RESOLUTION_MS, RESOLUTION_OF_AGE * (nowMs - behind))) {
+    while (behind - clear > Math.max(RESOLUTION_MS, RESOLUTION_OF_AGE * (aboutNowMs - behind))) {
       const middle = Math.floor((clear + behind) / 2);
       if (await this.#waitsBefore(middle, waiting)) behind = middle;
       else clear = middle;
@@ -52,9 +61,10 @@ export class GroupLag {
 
   async #waiting(): Promise<Waiting[]> {
     const [ends, groups] = await Promise.all([
-      this.admin.fetchTopicOffsets(this.topic),
-      this.admin.fetchOffsets({ groupId: this.groupId, topics: [this.topic] }),
+      this.admin.ask((admin) => admin.fetchTopicOffsets(this.topic)),
+      this.admin.ask((admin) => admin.fetchOffsets({ groupId: this.groupId, topics: [this.topic] })),
     ]);
+    this.starts = new Map(ends.map(({ partition, low }) => [partition, Number(low)]));
     const committed = new Map(groups[0]?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
     return ends
       .map(({ partition, low, high }) => ({
@@ -67,7 +77,7 @@ export class GroupLag {
 
   /** Whether a message that waits was appended before `timeMs`. */
   async #waitsBefore(timeMs: number, waiting: readonly Waiting[]): Promise<boolean> {
-    const offsets = await this.admin.fetchTopicOffsetsByTimestamp(this.topic, timeMs);
+    const offsets = await this.admin.ask((admin) => admin.fetchTopicOffsetsByTimestamp(this.topic, timeMs));
     const from = new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
     return waiting.some(({ partition, first }) => first < (from.get(partition) ?? 0));
   }

@@ -12,8 +12,9 @@
  */
 
 import { hash } from "node:crypto";
-import type { Admin, Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { Consumer, EachBatchPayload, KafkaMessage, TopicPartitionOffset } from "kafkajs";
 import { ChangeSignal } from "../flow/change-signal";
+import { LogClock } from "../flow/log-clock";
 import {
   type LogMessage,
   type LogPortion,
@@ -21,17 +22,23 @@ import {
   PortionLostError,
   StoreUnavailableError,
 } from "../ports";
+import { ClosingAdmin } from "./closing-admin";
 import { messageOf as decoded } from "./codec";
 import { type KafkaConnection, kafkaOf } from "./config";
 import { kindOf, messageOf } from "./error-kind";
 import { GroupLag } from "./group-lag";
-import { type CommittedPosition, type Fetched, PartitionQueue, type TakenRange } from "./partition-queue";
+import { GroupMember } from "./group-member";
+import { type CommittedPosition, type Fetched, gapsIn, PartitionQueue, type TakenRange } from "./partition-queue";
 
-/** Messages that the log dropped (retention, a topic made anew) before this group read them. */
+/**
+ * Messages that left the log (retention, deleted records or segments, a topic made anew) before this group read them. Every offset of a log holds a
+ * record, a marker of a transaction, or nothing because compaction took it: a reader that sees neither has lost something.
+ */
 export interface SkippedRange {
+  topic: string;
   partition: number;
   fromOffset: number;
-  /** First offset that exists. */
+  /** The first offset after them. */
   toOffset: number;
 }
 
@@ -65,24 +72,29 @@ const MAX_TOPIC_IN_NAME = 100;
 const MAX_RETRY_MS = 2_000;
 
 export class KafkaLogSubscription implements LogSubscription {
-  readonly #kafka: Kafka;
-  readonly #admin: Admin;
+  readonly #admin: ClosingAdmin;
   readonly #lag: GroupLag;
-  #consumer: Consumer | undefined;
+  readonly #member: GroupMember;
   /** The partitions that this reader owns and knows the position of; new objects at each assignment. */
   #queues = new Map<number, Queue>();
   #assigned: readonly number[] = [];
   readonly #full = new Set<number>();
   readonly #changes = new ChangeSignal();
+  readonly #clock = new LogClock();
   #closed = false;
+  /** Of each queue the commit under way, and the position that was committed last. */
+  readonly #committing = new WeakMap<Queue, Promise<void>>();
+  readonly #committed = new WeakMap<Queue, number>();
   #skippedMessages = 0;
+  /** What of each partition was told as skipped: the group's position may stay before it until something is read. */
+  readonly #toldThrough = new Map<number, number>();
 
   /** Rejects with `StoreUnavailableError` when no broker answers or the topic does not exist. */
   static async open(options: KafkaLogSubscriptionOptions): Promise<KafkaLogSubscription> {
     const subscription = new KafkaLogSubscription(options);
     try {
-      await subscription.#admin.connect();
-      await subscription.#start();
+      await subscription.#admin.ask((admin) => admin.connect());
+      await subscription.#member.start();
     } catch (error) {
       await subscription.close();
       throw new StoreUnavailableError(`Kafka, topic ${options.topic}: ${messageOf(error)}`, { cause: error });
@@ -91,9 +103,28 @@ export class KafkaLogSubscription implements LogSubscription {
   }
 
   private constructor(private readonly options: KafkaLogSubscriptionOptions) {
-    this.#kafka = kafkaOf(options);
-    this.#admin = this.#kafka.admin();
-    this.#lag = new GroupLag(this.#admin, options.topic, options.groupId);
+    const { topic, groupId, sessionTimeoutMs = 30_000, logger } = options;
+    const kafka = kafkaOf(options);
+    this.#admin = new ClosingAdmin(kafka.admin());
+    this.#lag = new GroupLag(this.#admin, topic, groupId);
+    this.#member = new GroupMember({
+      kafka,
+      topic,
+      logger,
+      consumer: {
+        groupId,
+        sessionTimeout: sessionTimeoutMs,
+        heartbeatInterval: Math.max(500, Math.floor(sessionTimeoutMs / 10)),
+        maxBytesPerPartition: FETCH_PARTITION_BYTES,
+        maxWaitTimeInMs: FETCH_WAIT_MS,
+        allowAutoTopicCreation: false,
+        readUncommitted: false,
+        retry: { retries: 8, initialRetryTime: 100, maxRetryTime: 2_000 },
+      },
+      onJoin: (consumer, partitions) => this.#join(consumer, partitions),
+      onLost: () => this.#forget(),
+      onFetched: (payload) => this.#fetched(payload),
+    });
   }
 
   /** Messages that were dropped unread, since this reader was opened. */
@@ -116,17 +147,24 @@ export class KafkaLogSubscription implements LogSubscription {
 
   async oldestWaitingMs(): Promise<number | undefined> {
     try {
-      return await this.#lag.oldestWaitingMs(Date.now());
+      await Promise.all([...this.#queues].map(([partition, queue]) => this.#passMarkers(partition, queue)));
+      const oldestMs = await this.#lag.oldestWaitingMs(this.#clock.reachedMs() ?? Date.now());
+      this.#skipDropped(this.#lag.starts);
+      return oldestMs;
     } catch (error) {
       throw new StoreUnavailableError(`Kafka: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  logTimeMs(): number | undefined {
+    return this.#clock.reachedMs();
   }
 
   /** Leaves the group. Portions that are open are taken again by others. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#forget();
-    await Promise.allSettled([this.#consumer?.disconnect(), this.#admin.disconnect()]);
+    await Promise.allSettled([this.#member.close(), this.#admin.close()]);
   }
 
   // -------------------------------------------------------------- portions
@@ -179,15 +217,16 @@ export class KafkaLogSubscription implements LogSubscription {
       messages,
       done: async () => {
         end();
+        const next = queue.afterOpen;
         try {
-          await this.#commit(partition, queue, last + 1, "");
+          await this.#commit(partition, queue, next, "");
         } catch (error) {
           // Perhaps committed; if this reader still has the partition, it takes the same range again.
           if (this.#queues.get(partition) === queue) queue.giveBack();
           this.#changes.signal();
           throw error;
         }
-        queue.finish();
+        queue.finish(next);
         this.#changes.signal();
       },
       abandon: async () => {
@@ -198,8 +237,32 @@ export class KafkaLogSubscription implements LogSubscription {
     };
   }
 
-  /** Rejects with `PortionLostError` when the partition has another owner, or with `StoreUnavailableError`. */
+  /**
+   * Moves the group on over what holds no message (markers of transactions, aborted records, what the log has dropped) where nothing else is left of a
+   * partition: for as long as its position stays before them, they count as waiting. Tried again at the next call.
+   */
+  async #passMarkers(partition: number, queue: Queue): Promise<void> {
+    const { idleAt } = queue;
+    if (idleAt === undefined || this.#committed.get(queue) === idleAt) return;
+    try {
+      await this.#commit(partition, queue, idleAt, "");
+    } catch (error) {
+      this.options.logger?.debug({ partition, err: error }, "kafka: the group could not be moved on");
+    }
+  }
+
+  /** One at a time a partition, in order. Rejects with `PortionLostError` when the partition has another owner, or with `StoreUnavailableError`. */
   async #commit(partition: number, queue: Queue, offset: number, metadata: string): Promise<void> {
+    const before = this.#committing.get(queue);
+    const mine = (before ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => this.#commitNow(partition, queue, offset, metadata));
+    this.#committing.set(queue, mine);
+    await mine;
+    this.#committed.set(queue, offset);
+  }
+
+  async #commitNow(partition: number, queue: Queue, offset: number, metadata: string): Promise<void> {
     const { topic, commitTimeoutMs = 15_000 } = this.options;
     const untilMs = performance.now() + commitTimeoutMs;
     for (let pauseMs = RETRY_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_RETRY_MS)) {
@@ -208,7 +271,7 @@ export class KafkaLogSubscription implements LogSubscription {
       if (this.#queues.get(partition) !== queue)
         throw new PortionLostError(`partition ${partition} has another reader`);
       try {
-        return await this.#consumer!.commitOffsets([{ topic, partition, offset: String(offset), metadata }]);
+        return await this.#member.consumer!.commitOffsets([{ topic, partition, offset: String(offset), metadata }]);
       } catch (error) {
         if (kindOf(error) === "lost") throw new PortionLostError(messageOf(error), { cause: error });
         if (performance.now() + pauseMs > untilMs) {
@@ -220,53 +283,6 @@ export class KafkaLogSubscription implements LogSubscription {
   }
 
   // -------------------------------------------------------------- the group
-
-  async #start(): Promise<void> {
-    const { topic, groupId, sessionTimeoutMs = 30_000 } = this.options;
-    const consumer = this.#kafka.consumer({
-      groupId,
-      sessionTimeout: sessionTimeoutMs,
-      heartbeatInterval: Math.max(500, Math.floor(sessionTimeoutMs / 10)),
-      maxBytesPerPartition: FETCH_PARTITION_BYTES,
-      maxWaitTimeInMs: FETCH_WAIT_MS,
-      allowAutoTopicCreation: false,
-      retry: { retries: 8, initialRetryTime: 100, maxRetryTime: 2_000 },
-    });
-    this.#consumer = consumer;
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>
-      this.#join(consumer, payload.memberAssignment[topic] ?? []),
-    );
-    const forget = () => {
-      if (this.#consumer === consumer) this.#forget();
-    };
-    consumer.on(consumer.events.REBALANCING, forget);
-    consumer.on(consumer.events.STOP, forget);
-    consumer.on(consumer.events.CRASH, ({ payload }) => this.#crashed(consumer, payload.error, payload.restart));
-    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-      // What holds no message (marks of transactions) never reaches eachBatch.
-      const queue = this.#queues.get(payload.partition);
-      const follows = queue !== undefined && payload.firstOffset === String(queue.nextOffset);
-      if (payload.batchSize === 0 && follows) queue.push([], Number(payload.lastOffset));
-    });
-    await consumer.connect();
-    await consumer.subscribe({ topic, fromBeginning: true });
-    await consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      eachBatch: (payload) => this.#fetched(payload),
-    });
-  }
-
-  #crashed(consumer: Consumer, error: Error, restarts: boolean): void {
-    this.#forget();
-    this.options.logger?.error({ err: error }, "kafka: the reader lost its group");
-    if (restarts || this.#closed) return;
-    // kafkajs gives up on what it takes for final; a broker that is away for long is not.
-    void consumer.disconnect().catch(() => undefined);
-    setTimeout(() => {
-      if (!this.#closed) this.#start().catch((again: Error) => this.#crashed(this.#consumer!, again, false));
-    }, MAX_RETRY_MS);
-  }
 
   /** Nothing of what this reader holds is its own any more. */
   #forget(): void {
@@ -291,16 +307,16 @@ export class KafkaLogSubscription implements LogSubscription {
     while (this.#assigned === partitions) {
       try {
         const [ends, groups] = await Promise.all([
-          this.#admin.fetchTopicOffsets(topic),
-          this.#admin.fetchOffsets({ groupId, topics: [topic] }),
+          this.#admin.ask((admin) => admin.fetchTopicOffsets(topic)),
+          this.#admin.ask((admin) => admin.fetchOffsets({ groupId, topics: [topic] })),
         ]);
         if (this.#assigned !== partitions) return;
         const low = new Map(ends.map((end) => [end.partition, Number(end.low)]));
         const committed = new Map(groups[0]?.partitions.map((each) => [each.partition, each]));
         for (const partition of partitions) {
-          const position = positionOf(committed.get(partition), low.get(partition) ?? 0);
-          this.#queues.set(partition, new PartitionQueue(position));
+          this.#queues.set(partition, new PartitionQueue(positionOf(committed.get(partition))));
         }
+        for (const moved of this.#skipDropped(low)) consumer.seek(moved);
         consumer.resume([{ topic, partitions: [...partitions] }]);
         return;
       } catch (error) {
@@ -318,6 +334,12 @@ export class KafkaLogSubscription implements LogSubscription {
     if (queue === undefined) return;
     const { fetchedOffset } = batch as unknown as { fetchedOffset: string };
     if (Number(fetchedOffset) !== queue.nextOffset) return this.#realign(partition, queue);
+    const { messagesWithinOffset: records } = batch as unknown as { messagesWithinOffset: KafkaMessage[] };
+    for (const [from, to] of gapsIn(
+      queue.nextOffset,
+      records.map(({ offset }) => Number(offset)),
+    ))
+      this.#skipped(partition, from, to);
     const fetchedAtMs = performance.now();
     const messages = batch.messages.map((record) => ({
       ...decoded(topic, partition, record),
@@ -325,11 +347,13 @@ export class KafkaLogSubscription implements LogSubscription {
       offset: Number(record.offset),
       sizeBytes: RECORD_BYTES + (record.value?.byteLength ?? 0),
     }));
+    const newest = batch.messages.at(-1);
+    if (newest !== undefined) this.#clock.saw(Number(newest.timestamp));
     queue.push(messages, Number(batch.lastOffset()));
-    resolveOffset(batch.messages[batch.messages.length - 1]!.offset);
+    resolveOffset(batch.lastOffset());
     if (queue.waitingBytes >= this.#queueBytes() && !queue.incomplete) {
       this.#full.add(partition);
-      this.#consumer?.pause([{ topic, partitions: [partition] }]);
+      this.#member.consumer?.pause([{ topic, partitions: [partition] }]);
     }
     this.#changes.signal();
   }
@@ -340,30 +364,57 @@ export class KafkaLogSubscription implements LogSubscription {
    */
   async #realign(partition: number, queue: Queue): Promise<void> {
     const { topic } = this.options;
-    const ends = await this.#admin.fetchTopicOffsets(topic);
+    const ends = await this.#admin.ask((admin) => admin.fetchTopicOffsets(topic));
     const end = ends.find((each) => each.partition === partition);
     if (end === undefined || this.#queues.get(partition) !== queue) return;
     const [low, high] = [Number(end.low), Number(end.high)];
-    const fromOffset = queue.nextOffset;
-    if (fromOffset < low) {
-      queue.skipTo(low);
-      this.#skipped({ partition, fromOffset, toOffset: low });
-    } else if (fromOffset > high) {
-      // The topic was made anew: its offsets are others, and none of them is done.
-      this.#queues.set(partition, new PartitionQueue({ offset: low }));
-      this.#skipped({ partition, fromOffset, toOffset: low });
+    this.#skipDropped(new Map([[partition, low]]));
+    if (queue.nextOffset > high) {
+      // The topic was made anew: its offsets are others, and none of them is done. How much of the old one was not read, nobody knows any more.
+      this.options.logger?.error(
+        { topic, partition, offset: queue.nextOffset, end: high },
+        "kafka: the log begins anew",
+      );
+      this.#queues.set(partition, new PartitionQueue({ offset: 0 }));
+      this.#toldThrough.delete(partition);
+      this.#skipDropped(new Map([[partition, low]]));
     }
-    this.#consumer?.seek({ topic, partition, offset: String(this.#queues.get(partition)!.nextOffset) });
+    this.#seek({ topic, partition, offset: String(this.#queues.get(partition)!.nextOffset) });
     this.#changes.signal();
   }
 
-  #skipped(range: SkippedRange): void {
-    this.#skippedMessages += Math.max(0, range.toOffset - range.fromOffset);
-    this.options.logger?.error(
-      { topic: this.options.topic, ...range },
-      "kafka: the log no longer has messages that were not read",
-    );
+  /** Moves on over what is no longer in the log; gives where to fetch from, for each partition that was moved. `starts`: the first offset of each. */
+  #skipDropped(starts: ReadonlyMap<number, number>): TopicPartitionOffset[] {
+    const { topic } = this.options;
+    const moved: TopicPartitionOffset[] = [];
+    for (const [partition, queue] of this.#queues) {
+      const low = starts.get(partition) ?? 0;
+      if (queue.nextOffset >= low) continue;
+      this.#skipped(partition, queue.nextOffset, low);
+      queue.skipTo(low);
+      moved.push({ topic, partition, offset: String(low) });
+    }
+    if (moved.length > 0) this.#changes.signal();
+    return moved;
+  }
+
+  #skipped(partition: number, fromOffset: number, toOffset: number): void {
+    const from = Math.max(fromOffset, this.#toldThrough.get(partition) ?? 0);
+    if (from >= toOffset) return;
+    this.#toldThrough.set(partition, toOffset);
+    this.#skippedMessages += toOffset - from;
+    const range = { topic: this.options.topic, partition, fromOffset: from, toOffset };
+    this.options.logger?.error(range, "kafka: messages left the log before they were archived");
     this.options.onSkipped?.(range);
+  }
+
+  /** A consumer that is being replaced has no position to move. */
+  #seek(to: TopicPartitionOffset): void {
+    try {
+      this.#member.consumer?.seek(to);
+    } catch (error) {
+      this.options.logger?.debug({ err: error }, "kafka: the reader is not in its group");
+    }
   }
 
   #queueBytes(): number {
@@ -374,17 +425,17 @@ export class KafkaLogSubscription implements LogSubscription {
   #resumeWhenDrained(partition: number, queue: Queue): void {
     if (!this.#full.has(partition) || queue.waitingBytes > this.#queueBytes() / 2) return;
     this.#full.delete(partition);
-    this.#consumer?.resume([{ topic: this.options.topic, partitions: [partition] }]);
+    this.#member.consumer?.resume([{ topic: this.options.topic, partitions: [partition] }]);
   }
 }
 
-/** Without a committed position (kafkajs writes a negative one after an offset out of range) the log is read from its start. */
-function positionOf(
-  committed: { offset: string; metadata: string | null } | undefined,
-  low: number,
-): CommittedPosition {
+/**
+ * Without a committed position (kafkajs writes a negative one after an offset out of range) the log is read from its very start: what it has dropped
+ * of that by now was never read by this group.
+ */
+function positionOf(committed: { offset: string; metadata: string | null } | undefined): CommittedPosition {
   const offset = Number(committed?.offset ?? -1);
-  if (offset < 0) return { offset: low };
+  if (offset < 0) return { offset: 0 };
   const pending = /^viewmill-pending:(\d{1,16})$/.exec(committed?.metadata ?? "")?.[1];
   const redoThrough = Number(pending ?? -1);
   return redoThrough >= offset ? { offset, redoThrough } : { offset };

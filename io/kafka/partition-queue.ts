@@ -17,6 +17,18 @@ export interface TakenRange<Message extends Fetched> {
   messages: Message[];
 }
 
+/**
+ * Ranges [from, to) of offsets, from `nextOffset` to the last of `offsets` (ascending), that are not among them. Every offset of a log holds a record or a
+ * transaction's marker, so what is missing has been removed.
+ */
+export function* gapsIn(nextOffset: number, offsets: Iterable<number>): Iterable<[from: number, to: number]> {
+  let next = nextOffset;
+  for (const offset of offsets) {
+    if (offset > next) yield [next, offset];
+    next = offset + 1;
+  }
+}
+
 export class PartitionQueue<Message extends Fetched> {
   #waiting: Message[] = [];
   #waitingBytes = 0;
@@ -52,6 +64,16 @@ export class PartitionQueue<Message extends Fetched> {
     return this.#redoThrough !== undefined || this.#waiting.length >= maxMessages || this.#waitingBytes >= maxBytes;
   }
 
+  /** Where the group's position belongs once the open range is done: behind it, and behind what holds no message where nothing waits. */
+  get afterOpen(): number {
+    return this.#waiting.length === 0 && this.#redoThrough === undefined ? this.#nextOffset : this.#open!.last + 1;
+  }
+  /** Where the group's position belongs while there is nothing of the partition to take or to finish; undefined while there is. */
+  get idleAt(): number | undefined {
+    const idle = this.#waiting.length === 0 && this.#open === undefined && this.#redoThrough === undefined;
+    return idle ? this.#nextOffset : undefined;
+  }
+
   /** Adds what was fetched from `nextOffset` on; `throughOffset` is the last offset that the fetch covered, which may hold no message. */
   push(messages: readonly Message[], throughOffset: number): void {
     for (const message of messages) {
@@ -60,14 +82,14 @@ export class PartitionQueue<Message extends Fetched> {
     }
     this.#nextOffset = throughOffset + 1;
     this.#dropEmptyRedo();
+    this.#position = this.idleAt ?? this.#position;
   }
 
   /** Goes on at `offset`: what lies before no longer exists. A range to be taken again keeps its name, with what is left of it. */
   skipTo(offset: number): void {
     this.#nextOffset = offset;
-    const redoing = this.#redoThrough !== undefined && offset <= this.#redoThrough;
-    if (this.#waiting.length === 0 && this.#open === undefined && !redoing) this.#position = offset;
     this.#dropEmptyRedo();
+    this.#position = this.idleAt ?? this.#position;
   }
 
   /** The next range, of at most `maxMessages` and about `maxBytes` (at least one message); a range to be taken again comes whole. */
@@ -83,9 +105,9 @@ export class PartitionQueue<Message extends Fetched> {
     return this.#open;
   }
 
-  /** The open range is done. */
-  finish(): void {
-    this.#position = this.#open!.last + 1;
+  /** The open range is done, and the group is at `position` (`afterOpen`, when it was asked for). */
+  finish(position: number): void {
+    this.#position = position;
     this.#open = undefined;
   }
 

@@ -9,8 +9,9 @@
  * again from time to time replaces none. Every producer that was made is remembered until it is disconnected, so that `close` misses none.
  * kafkajs keeps one idempotent request a broker under way anyway, so `maxInFlightRequests` would gain nothing.
  */
-import { type Admin, type Kafka, type Message, Partitioners, type Producer } from "kafkajs";
+import { type Kafka, type Message, Partitioners, type Producer } from "kafkajs";
 import { StoreUnavailableError } from "../ports";
+import { ClosingAdmin } from "./closing-admin";
 import { kindOf, messageOf } from "./error-kind";
 
 interface Session {
@@ -36,7 +37,7 @@ export class PartitionSender {
   #refreshing: Promise<void> | undefined;
   #closed = false;
   #next = Math.floor(Math.random() * 1_000_000);
-  readonly #admin: Admin;
+  readonly #admin: ClosingAdmin;
 
   constructor(
     private readonly kafka: Kafka,
@@ -45,7 +46,7 @@ export class PartitionSender {
     /** How old the list of the topic's partitions may become. */
     private readonly partitionsRefreshMs: number = PARTITIONS_REFRESH_MS,
   ) {
-    this.#admin = kafka.admin();
+    this.#admin = new ClosingAdmin(kafka.admin());
   }
 
   /** Resolves when every replica in sync has the records. Rejects with kafkajs's errors; the outcome may then be unknown. */
@@ -79,7 +80,7 @@ export class PartitionSender {
   /** Rejects with `StoreUnavailableError` when there is no producer or a partition without a leader. */
   async ping(): Promise<void> {
     await this.#connected();
-    const { topics } = await this.#admin.fetchTopicMetadata({ topics: [this.topic] });
+    const { topics } = await this.#admin.ask((admin) => admin.fetchTopicMetadata({ topics: [this.topic] }));
     const leaderless = topics[0]?.partitions.filter(({ leader }) => leader < 0) ?? [];
     if (leaderless.length > 0) {
       throw new StoreUnavailableError(`${leaderless.length} partitions of ${this.topic} have no leader`);
@@ -92,7 +93,7 @@ export class PartitionSender {
     await this.#session?.ready.catch(() => undefined);
     await this.#refreshing;
     for (const producer of this.#producers.keys()) this.#disconnect(producer);
-    await Promise.allSettled([...this.#producers.values(), this.#admin.disconnect()]);
+    await Promise.allSettled([...this.#producers.values(), this.#admin.close()]);
   }
 
   /** Partitions that may be written at the same time: what is free is taken in turn, so that requests spread evenly. */
@@ -128,7 +129,7 @@ export class PartitionSender {
 
   async #connect(session: Session): Promise<void> {
     try {
-      await this.#admin.connect();
+      await this.#admin.ask((admin) => admin.connect());
       session.partitions = await this.#readPartitions();
       if (session.partitions.length === 0) throw new StoreUnavailableError(`topic ${this.topic} has no partitions`);
       await session.producer.connect();
@@ -140,7 +141,7 @@ export class PartitionSender {
   }
 
   async #readPartitions(): Promise<number[]> {
-    const { topics } = await this.#admin.fetchTopicMetadata({ topics: [this.topic] });
+    const { topics } = await this.#admin.ask((admin) => admin.fetchTopicMetadata({ topics: [this.topic] }));
     this.#partitionsReadAtMs = performance.now();
     return topics[0]?.partitions.map(({ partitionId }) => partitionId).sort((a, b) => a - b) ?? [];
   }

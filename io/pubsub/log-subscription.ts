@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import { ChangeSignal } from "../flow/change-signal";
+import { LogClock } from "../flow/log-clock";
 import { type LogMessage, type LogPortion, type LogSubscription, PortionLostError } from "../ports";
 import { type ReceivedMessage, receivedOf } from "./codec";
 import {
@@ -57,6 +58,7 @@ export class PubsubLogSubscription implements LogSubscription {
   #takers = 0;
   #pulls = 0;
   readonly #changes = new ChangeSignal();
+  readonly #clock = new LogClock();
   #closed = false;
 
   /** Rejects with `StoreUnavailableError` when Pub/Sub does not answer or the subscription does not exist. */
@@ -120,6 +122,10 @@ export class PubsubLogSubscription implements LogSubscription {
       for (const { message } of held) oldest = Math.min(oldest ?? Infinity, message.appendedAtMs);
     }
     return oldest;
+  }
+
+  logTimeMs(): number | undefined {
+    return this.#clock.reachedMs();
   }
 
   /** Gives back what was fetched and not handed out; portions that are open come again once their time is over. */
@@ -216,6 +222,7 @@ export class PubsubLogSubscription implements LogSubscription {
     const fetchedAtMs = performance.now();
     for (const { ackId, message } of received) {
       const held = { ackId: ackId ?? "", message: receivedOf(message ?? {}), fetchedAtMs };
+      this.#clock.saw(held.message.appendedAtMs);
       this.#waiting.push(held);
       this.#waitingBytes += sizeBytesOf(held);
     }

@@ -34,6 +34,11 @@ export class SqliteLogSubscription implements LogSubscription {
     return (await this.log.firstAfter(await this.position.checkpoint()))?.appendedAtMs;
   }
 
+  /** The log's clock is this machine's, which is asked anyway. */
+  logTimeMs(): undefined {
+    return undefined;
+  }
+
   async close(): Promise<void> {}
 
   async #next(maxMessages: number, maxBytes: number, partly: boolean): Promise<LogPortion | undefined> {

@@ -8,6 +8,8 @@ export interface ArchiverDependencies {
   ledger: Ledger;
   payloadOf: PayloadOf;
   rawRetentionMs?: number;
+  /** Epoch milliseconds. */
+  clock: () => number;
 }
 
 export interface ArchiverOptions {
@@ -89,13 +91,13 @@ async function archived(portion: LogPortion, deps: ArchiverDependencies): Promis
 }
 
 async function reportProgress(
-  { subscription, ledger }: ArchiverDependencies,
+  { subscription, ledger, clock }: ArchiverDependencies,
   intervalMs: number,
   stop: AbortSignal,
 ): Promise<void> {
   while (!stop.aborted) {
-    // Before the question: what is appended meanwhile may not be promised.
-    const askedAtMs = Date.now();
+    // Before the question: what is appended meanwhile may not be promised. Appends bear the log's time: a clock that is ahead of it promises nothing more.
+    const askedAtMs = Math.min(clock(), subscription.logTimeMs() ?? Number.POSITIVE_INFINITY);
     const waiting = await subscription.oldestWaitingMs();
     await ledger.setArchivedThrough(Math.min(waiting ?? askedAtMs, askedAtMs));
     await pause(intervalMs, stop);

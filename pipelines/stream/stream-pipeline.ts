@@ -72,8 +72,12 @@ async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCol
   return messagesOfKafka(records);
 }
 
-/** A new group starts at the beginning; messages are large, so few of them are fetched ahead. */
+/**
+ * What docs/shared-logs.md lists as the rules of both readers of a topic: committed records only, as the archiver reads them, and a new group from the
+ * beginning. Messages are large, so few of them are fetched ahead.
+ */
 const CONSUMER = {
+  "isolation.level": "read_committed",
   "auto.offset.reset": "earliest",
   "max.poll.records": "500",
   "fetch.max.bytes": String(16 << 20),

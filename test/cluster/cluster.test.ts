@@ -182,6 +182,25 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
         /larger|large/i,
       );
       await producer.disconnect();
+      // What a transaction leaves behind that was aborted, one that was committed, and an open one that both lie behind.
+      const transactions = [];
+      for (const outcome of ["open", "aborted", "committed"]) {
+        const transactional = kafka.producer({ transactionalId: outcome, maxInFlightRequests: 1, idempotent: true });
+        await transactional.connect();
+        const transaction = await transactional.transaction();
+        const value = JSON.stringify({ ...event, eventId: outcome });
+        for (const partition of [0, 1]) await transaction.send({ topic, messages: [{ partition, value }] });
+        transactions.push({ transactional, transaction });
+      }
+      const [open, aborted, committed] = transactions as [
+        (typeof transactions)[0],
+        (typeof transactions)[0],
+        (typeof transactions)[0],
+      ];
+      await committed.transaction.commit();
+      await aborted.transaction.abort();
+      await open.transaction.abort();
+      for (const { transactional } of transactions) await transactional.disconnect();
       const deployment = await openDeployment(stack.config);
       try {
         // Not their number: a bundle that is done again stores its letters again.
@@ -192,7 +211,7 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
           );
         }, STEP_DEADLINE_MS);
         await waitFor(
-          async () => (await deployment.counters.totals("by-hand")).get("VIEW")?.count === 4,
+          async () => (await deployment.counters.totals("by-hand")).get("VIEW")?.count === 5,
           STEP_DEADLINE_MS,
         );
         const admin = kafka.admin();
@@ -213,6 +232,9 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
       // Counted and booked by the job, archived by the archiver: the one may be a moment ahead of the other.
       const sinceMs = Date.now() - 600_000;
       await waitFor(async () => (await readBooks(stack.processes.serveUrl, sinceMs)).balanced, STEP_DEADLINE_MS);
+      const settled = await openDeployment(stack.config);
+      expect((await settled.counters.totals("by-hand")).get("VIEW")?.count).toBe(5);
+      await settled.close();
     },
     STEP_DEADLINE_MS * 2,
   );

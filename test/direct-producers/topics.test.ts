@@ -222,6 +222,7 @@ async function archiveAll(subscription: LogSubscription, stores: Stores, message
     ledger: stores.state,
     payloadOf: async ({ payload }: LogMessage) => payload,
     rawRetentionMs: RULES.rawRetentionMs,
+    clock: Date.now,
   };
   await runArchiver(deps, options, AbortSignal.any([stop, done.signal]), (portion) => {
     archived += portion.messages;

@@ -22,7 +22,7 @@ export class Archiving {
     const subscription = await openSubscription(config, pino({ level: "silent" }));
     const archiving = new Archiving();
     archiving.running = runArchiver(
-      { subscription, archive, ledger: state, payloadOf: async ({ payload }) => payload },
+      { subscription, archive, ledger: state, payloadOf: async ({ payload }) => payload, clock: Date.now },
       OPTIONS,
       archiving.stopping.signal,
       ({ messages }) => {

@@ -247,7 +247,7 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
     const skipped: SkippedRange[] = [];
     const second = await reader(undefined, (range) => skipped.push(range));
     const seen = await drain(second, 56);
-    expect(skipped).toEqual([{ partition, fromOffset: 0, toOffset: Number(offset) }]);
+    expect(skipped).toEqual([{ topic, partition, fromOffset: 0, toOffset: Number(offset) }]);
     expect(second.skippedMessages).toBe(4);
     for (const message of open.messages.slice(0, 4)) expect(seen.has(textOf(message))).toBe(false);
     expect(seen.has(textOf(open.messages.at(-1)!))).toBe(true);

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { type Fetched, PartitionQueue } from "../../io/kafka/partition-queue";
+import { type Fetched, gapsIn, PartitionQueue } from "../../io/kafka/partition-queue";
 
 /** A partition, its committed position, and a reader of it that may die at any moment. */
 class Partition {
@@ -39,13 +39,19 @@ class Partition {
   open: { first: number; last: number; messages: Fetched[] } | undefined;
   finish(): void {
     if (this.open === undefined) return;
-    this.committed = { offset: this.open.last + 1 };
+    const next = this.queue.afterOpen;
+    expect(next).toBeGreaterThan(this.open.last);
+    this.committed = { offset: next };
     for (const { offset } of this.open.messages) {
       expect(this.done.has(offset)).toBe(false);
       this.done.add(offset);
     }
-    this.queue.finish();
+    this.queue.finish(next);
     this.open = undefined;
+  }
+  passMarkers(): void {
+    const { idleAt } = this.queue;
+    if (idleAt !== undefined) this.committed = { offset: idleAt };
   }
   abandon(): void {
     if (this.open !== undefined) this.queue.giveBack();
@@ -79,6 +85,7 @@ const steps = fc.array(
       (partition) => partition.finish(),
       (partition) => partition.abandon(),
       (partition) => partition.die(),
+      (partition) => partition.passMarkers(),
     ),
   ),
   { maxLength: 80 },
@@ -95,6 +102,8 @@ describe("PartitionQueue", () => {
           partition.take(3, 1_000);
           partition.finish();
         }
+        partition.passMarkers();
+        expect(partition.committed).toEqual({ offset: partition.end });
         expect([...partition.done].sort((a, b) => a - b)).toEqual(partition.offsets);
         const given = [...partition.given.values()].flat();
         expect(new Set(given).size).toBe(given.length);
@@ -112,7 +121,7 @@ describe("PartitionQueue", () => {
     expect(queue.fills(4, 1_000)).toBe(true);
     expect(queue.fills(5, 1_000)).toBe(false);
     expect(queue.take(10, 25)!.messages).toHaveLength(2);
-    queue.finish();
+    queue.finish(queue.afterOpen);
     expect(queue.take(1, 1)!.messages).toHaveLength(1);
     expect(queue.take(1, 1)).toBeUndefined();
     expect(queue.waitingBytes).toBe(10);
@@ -135,5 +144,20 @@ describe("PartitionQueue", () => {
     gone.skipTo(20);
     gone.push([{ offset: 20, sizeBytes: 1 }], 20);
     expect(gone.take(10, 10)).toMatchObject({ last: 20, messages: [{ offset: 20 }] });
+  });
+
+  it("tells the offsets that hold nothing", () => {
+    const present = fc.uniqueArray(fc.nat(60), { maxLength: 40 }).map((offsets) => offsets.sort((a, b) => a - b));
+    fc.assert(
+      fc.property(present, fc.nat(30), (offsets, next) => {
+        const from = offsets.filter((offset) => offset >= next);
+        const missing = [...gapsIn(next, from)].flatMap(([first, end]) =>
+          Array.from({ length: end - first }, (_, n) => first + n),
+        );
+        const last = from.at(-1) ?? next - 1;
+        const expected = Array.from({ length: last + 1 }, (_, n) => n).filter((n) => n >= next && !from.includes(n));
+        expect(missing).toEqual(expected);
+      }),
+    );
   });
 });

@@ -5,7 +5,8 @@ import { minuteOf } from "../../domain/event";
 import { readArchiveObject } from "../../io/avro/archive-object";
 import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import { splitStreamState } from "../../io/cluster/split-stream-state";
-import { type LogMessage, type LogPortion, PortionLostError } from "../../io/ports";
+import { LogClock } from "../../io/flow/log-clock";
+import { type Ledger, type LogMessage, type LogPortion, PortionLostError } from "../../io/ports";
 import { SqliteLogSubscription } from "../../io/sqlite/log-subscription";
 import { archivePortion } from "../../pipelines/archiver/archive-portion";
 import { type ArchiverDependencies, runArchiver } from "../../pipelines/archiver/archiver";
@@ -54,7 +55,14 @@ async function archiveAll(over: Partial<ArchiverDependencies> = {}): Promise<str
   const stop = new AbortController();
   const names: string[] = [];
   const head = await stores.log.head();
-  const deps = { subscription: subscription(), archive: stores.archive, ledger: stores.state, payloadOf, ...over };
+  const deps = {
+    subscription: subscription(),
+    archive: stores.archive,
+    ledger: stores.state,
+    payloadOf,
+    clock: Date.now,
+    ...over,
+  };
   await runArchiver(deps, options, stop.signal, ({ name }) => {
     names.push(name);
     void stores.state.checkpoint().then((position) => position >= head && stop.abort());
@@ -115,6 +123,48 @@ test("an archiver that loses a portion to another one goes on", async () => {
   await archiveAll({ subscription: losing });
   expect(lost).toBeGreaterThan(1);
   expect(await archived()).toEqual(["0 1"]);
+});
+
+describe("the mark, with a clock that jumps", () => {
+  /** The log's own time is this machine's: SQLite stamps the appends. The archiver's clock is off by what `offMs` says. */
+  async function marksWith(offMs: () => number): Promise<{ marks: number[]; askedAtMs: number[] }> {
+    const real = subscription();
+    const logClock = new LogClock();
+    const knowing = Object.assign(Object.create(real) as typeof real, {
+      take: async (...limits: Parameters<typeof real.take>) => {
+        const portion = await real.take(...limits);
+        for (const { appendedAtMs } of portion?.messages ?? []) logClock.saw(appendedAtMs);
+        return portion;
+      },
+      logTimeMs: () => logClock.reachedMs(),
+    });
+    const seen = { marks: [] as number[], askedAtMs: [] as number[] };
+    const ledger = Object.assign(splitStreamState(stores.state, stores.state), {
+      setArchivedThrough: async (...args: Parameters<Ledger["setArchivedThrough"]>) => {
+        seen.marks.push(args.find((arg) => typeof arg === "number") as number);
+        seen.askedAtMs.push(Date.now());
+      },
+    });
+    const stop = new AbortController();
+    const deps = { subscription: knowing, archive: stores.archive, ledger, payloadOf };
+    const running = runArchiver({ ...deps, clock: () => Date.now() + offMs() }, options, stop.signal, () => undefined);
+    await vi.waitFor(() => expect(logClock.reachedMs()).toBeDefined());
+    seen.marks.length = seen.askedAtMs.length = 0;
+    await vi.waitFor(() => expect(seen.marks.length).toBeGreaterThan(5));
+    stop.abort();
+    await running;
+    return seen;
+  }
+
+  test.each([
+    ["an hour ahead", () => 3_600_000],
+    ["an hour behind", () => -3_600_000],
+    ["anywhere", () => (Math.random() - 0.5) * 1e8],
+  ])("%s of the log's, it never says more than the log's own time", async (_what, offMs) => {
+    await append("a");
+    const { marks, askedAtMs } = await marksWith(offMs);
+    for (const [at, mark] of marks.entries()) expect(mark).toBeLessThanOrEqual(askedAtMs[at]!);
+  });
 });
 
 const portionOf = (name: string, exact: boolean, messages: LogMessage[]): LogPortion => ({
