@@ -27,8 +27,8 @@ const MAX_OPEN_BYTES = 128 << 20;
  */
 export class BlockPartitioner {
   private readonly late = new Map<string, LateCount>();
-  private readonly videos = new NameTable();
-  private readonly types = new NameTable();
+  private readonly videos: NameTable;
+  private readonly types: NameTable;
   private readonly open = new Map<number, (EventBlockBuilder | undefined)[]>();
   private sealed: SealedBlock[] = [];
   private openEvents = 0;
@@ -37,9 +37,14 @@ export class BlockPartitioner {
   constructor(
     private readonly partitions: number,
     private readonly allowedLatenessMs: number,
+    /** At least 2 random words, as a Pane's. */
+    seed: Uint32Array,
     /** Events of earlier minutes belong to another job: they are not taken. */
     private readonly fromMinute = Number.NEGATIVE_INFINITY,
-  ) {}
+  ) {
+    this.videos = new NameTable(seed[0]!);
+    this.types = new NameTable(seed[1]!);
+  }
 
   /** `receivedAtMs`: one for all rows, or a column. `minutes`: only events of these are taken. */
   add(columns: EventColumns, receivedAtMs: number | Float64Array, minutes?: ReadonlySet<number>): void {

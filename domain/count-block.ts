@@ -126,6 +126,12 @@ export class CountsBuilder {
   private received = new Float64Array(64);
   private lastMs = new Uint16Array(64);
 
+  /** `seed`: at least 2 random words, as a Pane's. */
+  constructor(seed: Uint32Array) {
+    this.videos = new NameTable(seed[0]!);
+    this.types = new NameTable(seed[1]!);
+  }
+
   add(part: MinuteCounts): void {
     const videos = Uint32Array.from(part.videos, (video) => this.videos.indexText(video));
     const types = Uint32Array.from(part.types, (type) => this.types.indexText(type));

@@ -118,6 +118,16 @@ export class NameTable {
     return name === 0 ? 0 : this.ends[name - 1]!;
   }
 
+  /** Steps beyond the first that finding each name once takes: of the order of `size`, or the names were made to collide. */
+  get detours(): number {
+    const { slots } = this;
+    let steps = 0;
+    for (let at = 0; at < slots.length; at += 2) {
+      if (slots[at] !== 0) steps += ((at - (slots[at + 1]! << 1)) & (slots.length - 1)) >> 1;
+    }
+    return steps;
+  }
+
   lengthOf(name: number): number {
     return this.ends[name]! - this.start(name);
   }

@@ -59,7 +59,7 @@ export class Pane {
   /** `seed`: 8 random words, the same for the life of the process; unknown to clients. */
   constructor(seed: Uint32Array, expectedEvents = 0) {
     this.seeds = seed;
-    this.videos = new NameTable(seed[0]);
+    this.videos = new NameTable(seed[0]!);
     this.types = new NameTable(seed[1], TYPE_SPAN);
     this.slots = new Int32Array(2 * slotCount(Math.max(64, expectedEvents)));
   }
@@ -73,6 +73,16 @@ export class Pane {
       (this.idValue?.byteLength ?? 0) +
       this.cells * 120
     );
+  }
+
+  /** As NameTable's, of the ids. */
+  get detours(): number {
+    const { slots } = this;
+    let steps = 0;
+    for (let at = 0; at < slots.length; at += 2) {
+      if (slots[at] !== 0) steps += ((at - (slots[at + 1]! << 1)) & (slots.length - 1)) >> 1;
+    }
+    return steps;
   }
 
   addBlock(block: EventBlock): void {
@@ -298,7 +308,10 @@ function slotCount(events: number): number {
   return 2 ** Math.ceil(Math.log2(events / SLOT_LOAD + 1));
 }
 
-/** The dedup partition of an id: the same on every worker, so unseeded. `partitions` >= 1. */
+/**
+ * The dedup partition of an id: the same on every worker, so unseeded. `partitions` >= 1. Ids that are chosen for it may all be of one
+ * partition: they then cost what they would with one partition, and no more, because the partition's pane is seeded and its blocks are bounded.
+ */
 export function partitionOf(a: number, b: number, c: number, d: number, partitions: number): number {
   if (partitions === 1) return 0;
   let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b);

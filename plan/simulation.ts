@@ -72,7 +72,8 @@ class SimulatedMinute {
   private readonly panes: Pane[];
   private readonly byId: Float64Array;
   private readonly byVideo: Float64Array;
-  private readonly table = new NameTable();
+  private readonly table: NameTable;
+  private readonly seeds: Uint32Array;
   private blockBytes = 0;
   private hottest = 0;
   private readonly remembered: { ids: Uint32Array; video: Float64Array; type: Uint8Array };
@@ -84,8 +85,9 @@ class SimulatedMinute {
   ) {
     this.random = generator(size.seed);
     this.rank = zipfSampler(workload, this.random);
-    const seeds = Uint32Array.from({ length: 8 }, () => this.random() * 2 ** 32);
-    this.panes = Array.from({ length: size.panes }, () => new Pane(seeds));
+    this.seeds = Uint32Array.from({ length: 8 }, () => this.random() * 2 ** 32);
+    this.table = new NameTable(this.seeds[0]!);
+    this.panes = Array.from({ length: size.panes }, () => new Pane(this.seeds));
     this.byId = new Float64Array(size.partitions);
     this.byVideo = new Float64Array(size.partitions);
     this.remembered = {
@@ -97,7 +99,7 @@ class SimulatedMinute {
 
   run(events: number, bundleEvents: number): void {
     for (let from = 0; from < events; from += bundleEvents) {
-      const bundle = new BlockPartitioner(this.size.panes, Number.POSITIVE_INFINITY);
+      const bundle = new BlockPartitioner(this.size.panes, Number.POSITIVE_INFINITY, this.seeds);
       const end = Math.min(events, from + bundleEvents);
       for (let at = from; at < end; at += this.workload.batchEvents)
         bundle.add(this.batch(Math.min(this.workload.batchEvents, end - at)), 0);

@@ -3,6 +3,7 @@ import type { MinuteCounts } from "../domain/minute-counts";
 import { type DoFn, groupByKey, type KV, type PCollection, parDo, register, toBytes, withName } from "../engine";
 import type { PartitionLedger } from "../io/ports";
 import type { CountElement, ShardCounts } from "./elements";
+import { hashSeed } from "./hash-seed";
 
 /**
  * Adds up the partitions of a video shard: the counts of every video of the shard in the minute, in chunks, with the shard's books.
@@ -15,7 +16,7 @@ export function countPerVideo(counts: PCollection<KV<string, CountElement>>): PC
     .apply(withName("CountPerVideo", parDo(new CountPerVideo())));
 }
 
-type Largest = Map<number, { received: number; parts: Map<number, CountElement> }>;
+type Largest = Map<number, { received: number; firing: number | undefined; parts: Map<number, CountElement> }>;
 
 export class CountPerVideo implements DoFn<KV<string, Iterable<CountElement>>, ShardCounts> {
   *process({ key, value }: KV<string, Iterable<CountElement>>): Iterable<ShardCounts> {
@@ -23,10 +24,12 @@ export class CountPerVideo implements DoFn<KV<string, Iterable<CountElement>>, S
     let minute = 0;
     for (const element of value) {
       minute = element.minute;
-      const known = largest.get(element.partition);
-      if (known !== undefined && known.received > element.received) continue;
-      if (known !== undefined && known.received === element.received) known.parts.set(element.part, element);
-      else largest.set(element.partition, { received: element.received, parts: new Map([[element.part, element]]) });
+      const { partition, received, firing, part } = element;
+      const known = largest.get(partition);
+      // Two firings of as many events are of the same ones, but their parts are not: each has its cells in the order they came in.
+      if (known !== undefined && known.received === received && known.firing === firing) known.parts.set(part, element);
+      else if (known === undefined || known.received < received)
+        largest.set(partition, { received, firing, parts: new Map([[part, element]]) });
     }
     const chunks = largest.size === 1 ? onlyPartition(largest, minute) : summed(largest, minute);
     const books = booksOf(minute, Number(key), chunks, largest);
@@ -43,7 +46,7 @@ function onlyPartition(largest: Largest, minute: number): MinuteCounts[] {
 }
 
 function summed(largest: Largest, minute: number): MinuteCounts[] {
-  const sums = new CountsBuilder();
+  const sums = new CountsBuilder(hashSeed);
   for (const { parts } of largest.values()) {
     for (const { block } of parts.values()) sums.add(openCounts(toBytes(block), minute));
   }

@@ -19,6 +19,7 @@ import { readArchiveObject } from "../io/avro/archive-object";
 import { AvroError } from "../io/avro/binary";
 import { checkedBatch } from "./checked-batch";
 import type { BatchMessage, BlockElement, DeadElement, LateElement, Message } from "./elements";
+import { hashSeed } from "./hash-seed";
 
 export interface DecodeOptions {
   /** P: events are spread over this many dedup partitions by their id. */
@@ -64,6 +65,7 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     this.partitioner ??= new BlockPartitioner(
       this.options.dedupePartitions,
       this.options.allowedLatenessMs < 0 ? Number.POSITIVE_INFINITY : this.options.allowedLatenessMs,
+      hashSeed,
       this.options.fromMinute,
     );
     if (message.kind === "batch") yield* this.batch(this.partitioner, message);

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { packPane } from "../domain/count-block";
 import { openBlock } from "../domain/event-block";
 import { Pane } from "../domain/pane";
@@ -14,6 +13,7 @@ import {
   withName,
 } from "../engine";
 import type { BlockElement, CountElement } from "./elements";
+import { hashSeed } from "./hash-seed";
 
 export interface DedupeOptions {
   /** Q: counts are spread over this many video shards. */
@@ -61,9 +61,13 @@ export class DedupeByEventId implements DoFn<KV<string, Iterable<BlockElement>>,
     }
     if (pane === undefined) return;
     const { received } = pane;
+    const firing = ++firings;
     let part = 0;
     for (const { shard, bytes, reusedIds } of packPane(pane, this.options.videoShards)) {
-      yield { key: String(shard), value: { minute, partition, received, part: part++, reusedIds, block: bytes } };
+      yield {
+        key: String(shard),
+        value: { minute, partition, received, firing, part: part++, reusedIds, block: bytes },
+      };
     }
   }
 
@@ -74,7 +78,7 @@ export class DedupeByEventId implements DoFn<KV<string, Iterable<BlockElement>>,
   }
 }
 
-/** Clients choose event ids: without a secret seed they could choose colliding ones. */
-const hashSeed = new Uint32Array(new Uint8Array(randomBytes(32)).buffer);
+/** Firings of this process, numbered from a random place on: no two processes give the same number. */
+let firings = hashSeed[0]! * 2 ** 20;
 
 register("transforms/dedupe-by-event-id", exports);

@@ -59,6 +59,8 @@ export interface CountElement {
   partition: number;
   /** Events the pane was made of: of nested panes the later has more. */
   received: number;
+  /** Which firing of the pane it is of; absent of jobs that ran before there was one. */
+  firing?: number;
   part: number;
   reusedIds: number;
   block: Uint8Array;

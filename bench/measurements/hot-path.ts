@@ -21,11 +21,11 @@ const hotPath = defineTask(__filename, "hot-path", async ({ frames }: { frames: 
   const panes = new Map<number, Pane>();
   let counts: MinuteCounts[] = [];
   const { wallS, cpuS } = await timed(() => {
-    let bundle = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+    let bundle = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
     let batches = 0;
     const endBundle = () => {
       for (const { minute, bytes } of bundle.finish()) paneOf(panes, minute, seed).addBlock(openBlock(bytes));
-      bundle = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+      bundle = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
     };
     for (const frame of readFrames(frames)) {
       const { columns, receivedAtMs } = checkedBatch(frame, 0);

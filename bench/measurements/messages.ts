@@ -4,6 +4,7 @@ import { type EventColumns, eventAt, eventJsonAt } from "../../domain/event-colu
 import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { encodeBatch } from "../../io/avro/batch";
 import { checkedBatch } from "../../transforms/checked-batch";
+import { hashSeed } from "../../transforms/hash-seed";
 import type { DataParameters } from "../data/data-files";
 import { EventSource } from "../data/event-source";
 import type { Bench, Measurement } from "../measurement";
@@ -33,7 +34,7 @@ const decodeMessages = defineTask(
     for (const payload of payloads) wireBytes += payload.byteLength;
     let events = 0;
     const { wallS, cpuS } = await timed(() => {
-      let bundle = new BlockPartitioner(16, Number.POSITIVE_INFINITY);
+      let bundle = new BlockPartitioner(16, Number.POSITIVE_INFINITY, hashSeed);
       let inBundle = 0;
       for (const payload of payloads) {
         const { columns, receivedAtMs } = checkedBatch(payload, data.startMs);
@@ -41,7 +42,7 @@ const decodeMessages = defineTask(
         inBundle += columns.count;
         if (inBundle < BUNDLE_EVENTS) continue;
         for (const { count } of bundle.finish()) events += count;
-        bundle = new BlockPartitioner(16, Number.POSITIVE_INFINITY);
+        bundle = new BlockPartitioner(16, Number.POSITIVE_INFINITY, hashSeed);
         inBundle = 0;
       }
       for (const { count } of bundle.finish()) events += count;

@@ -40,7 +40,7 @@ function panesOf(blocks: readonly SealedBlock[]): Map<string, { minute: number; 
 
 /** Partition, deduplicate, shard and sum, as the transforms do. */
 function count(batches: readonly EventColumns[], partitions: number, shards: number) {
-  const partitioner = new BlockPartitioner(partitions, Number.POSITIVE_INFINITY);
+  const partitioner = new BlockPartitioner(partitions, Number.POSITIVE_INFINITY, seed);
   for (const columns of batches) partitioner.add({ ...columns, ids: misaligned(columns.ids) }, T0);
   const panes = panesOf(partitioner.finish());
   const sums = new Map<string, { minute: number; builder: CountsBuilder }>();
@@ -52,7 +52,7 @@ function count(batches: readonly EventColumns[], partitions: number, shards: num
     totals.reusedIds += pane.reusedIds;
     for (const { shard, bytes, reusedIds } of packPane(pane, shards)) {
       reusedByShard.set(`${minute} ${shard}`, (reusedByShard.get(`${minute} ${shard}`) ?? 0) + reusedIds);
-      const sum = sums.get(`${minute} ${shard}`) ?? { minute, builder: new CountsBuilder() };
+      const sum = sums.get(`${minute} ${shard}`) ?? { minute, builder: new CountsBuilder(seed) };
       sums.set(`${minute} ${shard}`, sum);
       sum.builder.add(openCounts(misaligned(bytes), minute));
     }
@@ -134,7 +134,7 @@ test("nested panes only grow: (count, valued, sum, last) of every cell orders th
       let before: ModelCells = new Map();
       for (const batch of batches) {
         const ofOneMinute = batch.map((event) => ({ ...event, eventTimeMs: T0 + (event.eventTimeMs % MINUTE_MS) }));
-        const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+        const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
         partitioner.add(columnsOf(ofOneMinute), T0);
         for (const { bytes } of partitioner.finish()) pane.addBlock(openBlock(bytes));
         const after = cellsOf([...packPane(pane, 1)].map(({ bytes }) => openCounts(bytes, minuteOf(T0))));
@@ -161,7 +161,7 @@ describe("the lateness rule", () => {
   });
 
   test("an event exactly as late as allowed is counted, one a millisecond later is set aside by its minute", () => {
-    const partitioner = new BlockPartitioner(2, 3_600_000);
+    const partitioner = new BlockPartitioner(2, 3_600_000, seed);
     partitioner.add(columnsOf([at(T0), at(T0 - 1), at(T0 - 60_001), at(T0 - 60_000)]), T0 + 3_600_000);
     expect(partitioner.finish().map(({ minute, count }) => [minute, count])).toEqual([[minuteOf(T0), 1]]);
     const receiptMinute = minuteOf(T0 + 3_600_000);
@@ -173,7 +173,7 @@ describe("the lateness rule", () => {
   });
 
   test("each row is judged by its own receipt", () => {
-    const partitioner = new BlockPartitioner(1, 1000);
+    const partitioner = new BlockPartitioner(1, 1000, seed);
     partitioner.add(columnsOf([at(T0), at(T0 + 1)]), Float64Array.of(T0 + 1001, T0 + 1001));
     expect(partitioner.takeLate()).toMatchObject([{ minute: minuteOf(T0), count: 1 }]);
     expect(partitioner.finish()[0]!.count).toBe(1);
@@ -184,7 +184,7 @@ test("only events of the wanted minutes are taken", () => {
   fc.assert(
     fc.property(fc.array(meetingEvent), fc.subarray([0, 1, 2]), (events, wanted) => {
       const minutes = new Set(wanted.map((offset) => minuteOf(T0) + offset));
-      const partitioner = new BlockPartitioner(3, Number.POSITIVE_INFINITY);
+      const partitioner = new BlockPartitioner(3, Number.POSITIVE_INFINITY, seed);
       partitioner.add(columnsOf(events), T0, minutes);
       const taken = partitioner.finish().reduce((sum, { count: events }) => sum + events, 0);
       expect(taken).toBe(events.filter(({ eventTimeMs }) => minutes.has(minuteOf(eventTimeMs))).length);
@@ -214,7 +214,7 @@ function manyEvents(n: number, videos: number, firstId = 0): EventColumns {
 }
 
 test("a block is split before 1 MB, whatever the names take", () => {
-  const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+  const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
   const longNames = manyEvents(100_000, 20_000);
   partitioner.add({ ...longNames, videos: longNames.videos.map((name) => name.padEnd(128, "x")) }, T0);
   const blocks = partitioner.finish();
@@ -225,7 +225,7 @@ test("a block is split before 1 MB, whatever the names take", () => {
 });
 
 test("a bundle whose open blocks grow too large seals them early and loses none", () => {
-  const partitioner = new BlockPartitioner(4, Number.POSITIVE_INFINITY);
+  const partitioner = new BlockPartitioner(4, Number.POSITIVE_INFINITY, seed);
   for (let part = 0; part < 4; part++) {
     const columns = manyEvents(900_000, 10, part * 900_000);
     partitioner.add(
@@ -242,7 +242,7 @@ test("a bundle whose open blocks grow too large seals them early and loses none"
 test("a pane of 1,000,000 ids knows each of them, as it grew and afterwards", () => {
   const pane = new Pane(seed);
   const add = (columns: EventColumns) => {
-    const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+    const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
     partitioner.add(columns, T0);
     for (const { bytes } of partitioner.finish()) pane.addBlock(openBlock(bytes));
   };
@@ -314,7 +314,7 @@ describe("an index is never wider than its column", () => {
 
   test("a pane says that it is full before an event's number passes 32 bits", () => {
     const pane = new Pane(seed);
-    const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+    const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
     partitioner.add(manyEvents(2, 1), T0);
     const [block] = partitioner.finish();
     pane.distinct = MAX_PANE_EVENTS - 1;

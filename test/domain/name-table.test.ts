@@ -31,7 +31,7 @@ test("100,000 names keep their numbers while the table grows", () => {
 test("packed names come back, wherever they lie", () => {
   fc.assert(
     fc.property(fc.uniqueArray(anyVideoId), fc.nat(9), (names, offset) => {
-      const table = new NameTable();
+      const table = new NameTable(3);
       const numbers = names.map((name) => table.indexText(name)).reverse();
       const bytes = new Uint8Array(offset + table.packedSize(numbers));
       expect(table.packNames(numbers, bytes, offset)).toBe(bytes.length);
@@ -42,7 +42,7 @@ test("packed names come back, wherever they lie", () => {
 });
 
 test("a block that ends inside its names is refused", () => {
-  const table = new NameTable();
+  const table = new NameTable(3);
   const bytes = new Uint8Array(8);
   table.packNames([table.indexText("abc")], bytes, 0);
   expect(() => packedSpans(bytes.subarray(0, 3), 0, 1)).toThrow(RangeError);
@@ -68,7 +68,7 @@ test("a table takes as many names as it may, and says so beyond", () => {
 });
 
 test("a name of 255 bytes is packed whole, one of 256 is refused: its length has one byte", () => {
-  const table = new NameTable();
+  const table = new NameTable(3);
   const longest = table.indexText("x".repeat(255));
   const bytes = new Uint8Array(table.packedSize([longest]));
   table.packNames([longest], bytes, 0);

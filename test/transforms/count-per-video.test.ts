@@ -9,18 +9,21 @@ import { cellsOf, columnsOf, T0 } from "../domain/model";
 import { event } from "./elements";
 
 const seed = new Uint32Array(8);
+let firings = 0;
 
 /** What a partition's pane of these events sends to the one video shard. */
 function pane(partition: number, events: readonly VideoEvent[]): CountElement[] {
-  const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY);
+  const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
   partitioner.add(columnsOf(events), T0);
   const its = new Pane(seed);
   for (const { bytes } of partitioner.finish()) its.addBlock(openBlock(bytes));
   const { received } = its;
+  const firing = ++firings;
   return [...packPane(its, 1)].map(({ bytes, reusedIds }, part) => ({
     minute: minuteOf(T0),
     partition,
     received,
+    firing,
     part,
     reusedIds,
     block: bytes,
@@ -86,4 +89,20 @@ test("all pieces of a pane count", () => {
   expect(pieces.length).toBe(3);
   expect(Object.keys(counted(pieces)).length).toBe(40_000);
   expect(Object.keys(counted([...pieces, ...pane(1, [event("x")])])).length).toBe(40_001);
+});
+
+test("two firings of the same events in another order are not mixed: parts hold cells in the order they came in", () => {
+  const events = Array.from({ length: 20_000 }, (_, i) => event(`e${i}`, { videoId: `v${i}` }));
+  const [one, other] = [pane(0, events), pane(0, [...events].reverse())];
+  expect([one.length, other.length]).toEqual([2, 2]);
+  for (const elements of [
+    [...one, ...other],
+    [one[0]!, other[0]!, one[1]!, other[1]!],
+    [other[1]!, one[1]!, one[0]!, other[0]!],
+  ]) {
+    const counts = counted(elements);
+    expect(Object.keys(counts)).toHaveLength(20_000);
+    expect(Object.values(counts).every(([count]) => count === 1)).toBe(true);
+    expect(shardOf(elements).at(-1)!.books).toMatchObject({ received: 20_000, counted: 20_000 });
+  }
 });
