@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import type { AuditReport } from "../io/ports";
@@ -9,6 +8,7 @@ import { exitCode } from "./audit";
 import { resolveConfig } from "./config";
 import { boundedCounting } from "./deployment/bounded-counting";
 import { allowedLatenessMs, type Deployment, openDeployment } from "./deployment/deployment";
+import { fileSizeBytes } from "./input-file";
 
 const MINUTE_MS = 60_000;
 const EXIT_REJECTED = 1;
@@ -30,7 +30,7 @@ export function register(program: Command): void {
 
 async function backfill(files: string[], flags: { json?: boolean }, command: Command): Promise<void> {
   const config = resolveConfig(command);
-  const sizes = files.map((file) => statSync(file).size);
+  const sizes = files.map(fileSizeBytes);
   const deployment = await openDeployment(config);
   const bar = new SingleBar(
     { format: "{step} {bar} {percentage}%", clearOnComplete: true, noTTYOutput: false },

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { parse } from "yaml";
 import type { z } from "zod";
 import { type Config, configSchema } from "./config-schema";
+import { hasPrefix, isServiceLink, settingOf, variableOf, variables } from "./config-variables";
 import { environment } from "./environment";
 
 /** One clear line about a setting. */
@@ -21,7 +22,6 @@ export interface ConfigFlags {
   logLevel?: string;
 }
 
-const PREFIX = "VIEWMILL_";
 /** Variables with the prefix that are not settings; VIEWMILL_CACHE is of the test servers, which run beside a service. */
 const NOT_SETTINGS = new Set(["VIEWMILL_CONFIG", "VIEWMILL_CACHE"]);
 
@@ -33,9 +33,9 @@ export function loadConfig(flags: ConfigFlags, env: Readonly<Record<string, stri
     settings = readFile(file);
     checkFile(settings, file);
   }
-  settings = merged(settings, fromEnvironment(env));
-  settings = merged(settings, fromFlags(flags));
-  return check(settings, file === undefined ? "configuration" : `configuration (${file}, environment and flags)`);
+  const said = fromEnvironment(settings, env);
+  fromFlags(settings, flags);
+  return check(settings, file === undefined ? "configuration" : `configuration (${file}, environment and flags)`, said);
 }
 
 /** The configuration of a command, from its own and its parents' flags. */
@@ -70,100 +70,61 @@ function readFile(file: string): Tree {
 
 /** A section whose lines are all commented out reads as null: it says nothing. */
 function withoutEmpty(tree: Tree): Tree {
-  return Object.fromEntries(Object.entries(tree).filter(([, value]) => value !== null));
+  const said = Object.entries(tree).filter(([, value]) => value !== null);
+  return Object.fromEntries(said.map(([key, value]) => [key, isTree(value) ? withoutEmpty(value) : value]));
 }
+
+const isTree = (value: unknown): value is Tree =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 
 /** What is wrong in the file itself; rules across settings wait until the environment and the flags are in. */
 function checkFile(settings: Tree, file: string): void {
   const issues = configSchema.safeParse(settings).error?.issues.filter(({ code }) => code !== "custom") ?? [];
-  if (issues.length > 0) throw new ConfigError(`${file}: ${issues.map(describe).join("; ")}`);
+  if (issues.length > 0) throw new ConfigError(`${file}: ${issues.map((issue) => describe(issue)).join("; ")}`);
 }
 
-function check(settings: Tree, source: string): Config {
+function check(settings: Tree, source: string, said: ReadonlySet<string>): Config {
   const result = configSchema.safeParse(settings);
   if (result.success) return result.data;
-  throw new ConfigError(`${source}: ${result.error.issues.map(describe).join("; ")}`);
+  throw new ConfigError(`${source}: ${result.error.issues.map((issue) => describe(issue, said)).join("; ")}`);
 }
 
-function describe(issue: z.core.$ZodIssue): string {
+/** Where a variable said the value, its name as well. */
+function describe(issue: z.core.$ZodIssue, said: ReadonlySet<string> = new Set()): string {
   const at = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => `unknown key "${at === "" ? key : `${at}.${key}`}"`).join(", ");
   }
-  return `${at}: ${issue.message}`;
+  const variable = variableOf(issue.path.map(String));
+  return `${at}${said.has(variable) ? ` (${variable})` : ""}: ${issue.message}`;
 }
 
-/** VIEWMILL_HTTP_PORT=8081 -> { http: { port: 8081 } }. */
-function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Tree {
+/** VIEWMILL_HTTP_PORT=8081 -> { http: { port: 8081 } }. Gives the variables that said something. */
+function fromEnvironment(settings: Tree, env: Readonly<Record<string, string | undefined>>): ReadonlySet<string> {
   const known = variables();
-  const defaults = configSchema.parse({}) as Tree;
-  const settings: Tree = {};
+  const said = new Set<string>();
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || NOT_SETTINGS.has(name) || text === undefined) continue;
-    const path = known.get(name);
-    if (path === undefined) throw new ConfigError(`environment: unknown variable ${name}`);
-    // What is text by default stays text, whatever it looks like.
-    set(settings, path, typeof valueAt(defaults, path) === "string" ? text : scalar(text));
+    if (!hasPrefix(name) || NOT_SETTINGS.has(name) || text === undefined || isServiceLink(name, text)) continue;
+    const variable = known.get(name);
+    if (variable === undefined) throw new ConfigError(`environment: unknown variable ${name}`);
+    set(settings, variable.path, settingOf(variable, text));
+    said.add(name);
   }
-  return settings;
+  return said;
 }
 
-/** Every setting's variable, from the defaults: VIEWMILL_ and the path in capitals. */
-export function variables(): Map<string, string[]> {
-  const names = new Map<string, string[]>();
-  const walk = (tree: Tree, path: string[]) => {
-    for (const [key, value] of Object.entries(tree)) {
-      const itsPath = [...path, key];
-      if (typeof value === "object" && value !== null) walk(value as Tree, itsPath);
-      else
-        names.set(
-          PREFIX + itsPath.map((part) => part.replace(/[A-Z]/g, (capital) => `_${capital}`).toUpperCase()).join("_"),
-          itsPath,
-        );
-    }
-  };
-  walk(configSchema.parse({}) as Tree, []);
-  return names;
-}
-
-function valueAt(tree: Tree, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, key) => (value as Tree)[key], tree);
-}
-
-function scalar(text: string): unknown {
-  if (text === "true" || text === "false") return text === "true";
-  return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
-}
-
-function fromFlags({ data, host, port, logLevel }: ConfigFlags): Tree {
-  const settings: Tree = {};
+function fromFlags(settings: Tree, { data, host, port, logLevel }: ConfigFlags): void {
   if (data !== undefined) set(settings, ["data"], data);
   if (host !== undefined) set(settings, ["http", "host"], host);
   if (port !== undefined) set(settings, ["http", "port"], port);
   if (logLevel !== undefined) set(settings, ["logLevel"], logLevel);
-  return settings;
 }
 
-function set(tree: Tree, [first, ...rest]: string[], value: unknown): void {
+function set(tree: Tree, [first, ...rest]: readonly string[], value: unknown): void {
   if (first === undefined) return;
   if (rest.length === 0) tree[first] = value;
   else {
     tree[first] ??= {};
     set(tree[first] as Tree, rest, value);
   }
-}
-
-function merged(base: Tree, over: Tree): Tree {
-  const result: Tree = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const below = result[key];
-    const both =
-      typeof value === "object" &&
-      value !== null &&
-      typeof below === "object" &&
-      below !== null &&
-      !Array.isArray(below);
-    result[key] = both ? merged(below as Tree, value as Tree) : value;
-  }
-  return result;
 }

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
-import { asTable, orOneLine, readService, shortTime, withRangeOptions, withReadOptions } from "./read-service";
+import { idArgument } from "./id-argument";
+import { asTable, orOneLine, readService, segment, shortTime, withRangeOptions, withReadOptions } from "./read-service";
 import { serviceUrl } from "./service-url";
 
 interface Flags {
@@ -22,10 +23,8 @@ interface Counts {
 }
 
 export function register(program: Command): void {
-  const command = program
-    .command("counts")
+  const command = idArgument(program.command("counts"), "<video>", "videoId; one that begins with -- goes behind --")
     .description("how often something happened to a video, over time")
-    .argument("<video>", "videoId")
     .option("--type <eventType>", "VIEW, LIKE, SHARE or any other", "VIEW");
   withReadOptions(withRangeOptions(command))
     .addOption(
@@ -40,7 +39,7 @@ export function register(program: Command): void {
 
 async function counts(video: string, { type, start, end, granularity, json }: Flags, url: string): Promise<void> {
   const parameters = { eventType: type, start, end, granularity };
-  const path = `/v1/videos/${encodeURIComponent(video)}/counts`;
+  const path = `/v1/videos/${segment(video)}/counts`;
   const { content, text } = await readService<Counts>(url, path, parameters);
   process.stdout.write(json === true ? `${text}\n` : shown(content));
 }

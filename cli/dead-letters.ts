@@ -6,6 +6,7 @@ import type { DeadLetter, DeadLetters } from "../io/ports";
 import { requireDataFolder } from "../io/sqlite/data-folder";
 import { resolveConfig } from "./config";
 import { openDeadLetters } from "./deployment/open-dead-letters";
+import { idArgument } from "./id-argument";
 import { type FieldChange, replayPayload } from "./replay-payload";
 import { DEFAULT_URL, httpUrl } from "./send";
 import { positiveInteger } from "./whole-number";
@@ -33,8 +34,8 @@ export function register(program: Command): void {
   selecting(letters.command("list").description("list dead letters, oldest first"), 100).action(
     (flags: Selection, command: Command) => withLetters(command, (store) => list(store, flags)),
   );
-  located(letters.command("show").description("print one dead letter whole"))
-    .argument("<id>", "of the letter, as list shows it")
+  const whole = letters.command("show").description("print one dead letter whole");
+  located(idArgument(whole, "<id>", "of the letter, as list shows it"))
     .option("--raw", "print the payload only, byte for byte")
     .action((id: string, flags: { raw?: boolean; json?: boolean }, command: Command) =>
       withLetters(command, (store) => show(store, id, flags)),

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { EventGenerator } from "./event-generator";
 import { LineSender } from "./line-sender";
+import { written } from "./output";
 import { rfc3339Time } from "./rfc3339-time";
 import { DEFAULT_URL, httpUrl } from "./send";
 import { positiveInteger } from "./whole-number";
@@ -84,7 +85,7 @@ async function generate(flags: GenerateFlags): Promise<number> {
 async function writeAll(generator: EventGenerator, total: number, flags: GenerateFlags): Promise<number> {
   for (let left = total; left > 0; left -= MAX_LINES) {
     const block = generator.next(Math.min(left, MAX_LINES));
-    if (!process.stdout.write(block)) await new Promise((resolve) => process.stdout.once("drain", resolve));
+    if (!(await written(block))) break;
   }
   if (flags.json === true) process.stderr.write(`${JSON.stringify(generator.counts)}\n`);
   return 0;

@@ -5,7 +5,9 @@
 import { environment } from "./environment";
 
 const TIMEOUT_MS = 4_000;
-const port = environment().VIEWMILL_HTTP_PORT ?? "8080";
+const said = environment().VIEWMILL_HTTP_PORT ?? "";
+/** Kubernetes sets the variable to tcp://… where a service is named viewmill-http. */
+const port = /^\d+$/.test(said) ? said : "8080";
 
 fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(TIMEOUT_MS) }).then(
   ({ ok }) => process.exit(ok ? 0 : 1),

@@ -1,61 +1,14 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { Command } from "commander";
-import { ConfigError } from "./config";
+/** The command `viewmill`. It may be started by any Node that can be installed from >= 20 on, so nothing newer is loaded before the Node is looked at. */
 import { commandLine } from "./environment";
+import { otherNode, runByOtherNode } from "./pinned-node";
 
-/** Only the module of the command asked for is loaded: `serve` must not carry the pipelines in its memory. */
-const COMMANDS: Record<string, () => Promise<{ register(program: Command): void }>> = {
-  serve: () => import("./serve.js"),
-  send: () => import("./send.js"),
-  backfill: () => import("./backfill.js"),
-  pipeline: () => import("./pipeline.js"),
-  archive: () => import("./archive.js"),
-  bigtable: () => import("./bigtable.js"),
-  "worker-pool": () => import("./worker-pool.js"),
-  audit: () => import("./audit.js"),
-  "dead-letters": () => import("./dead-letters.js"),
-  generate: () => import("./generate.js"),
-  plan: () => import("./plan.js"),
-  counts: () => import("./counts.js"),
-  top: () => import("./top.js"),
-  ledger: () => import("./ledger.js"),
-  config: () => import("./config.js"),
-};
-
-/** Errors whose message says all there is to say. */
-const CLEAR = new Set([
-  "ConfigError",
-  "DataFolderError",
-  "StoreUnavailableError",
-  "SchemaVersionError",
-  "ServeError",
-  "StreamIdentityError",
-  "LogFullError",
-  "FlinkError",
-  "DataflowError",
-  "PreflightError",
-]);
-
-const { version } = JSON.parse(readFileSync(join(__dirname, "..", "..", "package.json"), "utf8")) as {
-  version: string;
-};
-
-async function main(): Promise<void> {
-  const program = new Command("viewmill")
-    .description("Counts what happens to videos exactly and live, and keeps proving that the numbers are right.")
-    .version(version)
-    .enablePositionalOptions()
-    .showHelpAfterError("(--help shows what there is)");
-  const asked = commandLine()[2] ?? "";
-  const wanted = Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]!] : Object.values(COMMANDS);
-  for (const load of wanted) (await load()).register(program);
-  await program.parseAsync([...commandLine()]);
-}
-
-main().catch((error: unknown) => {
-  const clear = error instanceof Error && (CLEAR.has(error.name) || error instanceof ConfigError);
-  process.stderr.write(`viewmill: ${clear ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+const other = otherNode();
+if (other === undefined) {
+  import("./program.js").then(({ run }) => run());
+} else if ("problem" in other) {
+  process.stderr.write(`viewmill: ${other.problem}\n`);
   process.exit(1);
-});
+} else {
+  runByOtherNode(other.node, [...process.execArgv, __filename, ...commandLine().slice(2)]);
+}

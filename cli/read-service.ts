@@ -1,7 +1,10 @@
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { type Command, Option } from "commander";
 import { withServiceOptions } from "./service-url";
 
 const DEADLINE_MS = 30_000;
+const MAX_REDIRECTS = 5;
 
 /** One line that says all there is to say: the service is not there, or refuses. */
 export class ReadError extends Error {
@@ -29,13 +32,12 @@ export async function readService<Content>(
   parameters: Record<string, string | undefined>,
 ): Promise<{ content: Content; text: string }> {
   const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  const target = targetOf(url, path, new URLSearchParams(given));
+  const target = baseOf(url);
+  const query = new URLSearchParams(given).toString();
   let status: number;
   let text: string;
   try {
-    const response = await fetch(target, { signal: AbortSignal.timeout(DEADLINE_MS) });
-    status = response.status;
-    text = await response.text();
+    ({ status, text } = await get(target, `${target.pathname.replace(/\/$/, "")}${path}${query && `?${query}`}`));
   } catch (error) {
     throw new ReadError(`cannot reach ${target.origin}: ${causeOf(error)} (is it running? npm start, or --url)`);
   }
@@ -76,18 +78,48 @@ export function shortTime(time: string): string {
   return time.replace(/^(.{10})T(.{5}):00(?:\.000)?Z$/, "$1 $2Z");
 }
 
-function targetOf(url: string, path: string, parameters: URLSearchParams): URL {
+function baseOf(url: string): URL {
   if (!URL.canParse(url) || !/^https?:/.test(url)) throw new ReadError(`--url must be an http URL, not ${url}`);
-  const target = new URL(url);
-  target.pathname = target.pathname.replace(/\/$/, "") + path;
-  target.search = parameters.toString();
-  return target;
+  return new URL(url);
+}
+
+/** A segment of a path that stands for exactly this text, `.` and `..` too. */
+export const segment = (text: string): string =>
+  encodeURIComponent(text).replace(/^\.{1,2}$/, (dots) => dots.replaceAll(".", "%2E"));
+
+/** The path goes out as it is: fetch, and everything that reads URLs by the WHATWG's rules, would drop the segments `%2E` and `%2E%2E`. */
+function get(origin: URL, path: string, redirects = MAX_REDIRECTS): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = origin.protocol === "https:" ? httpsRequest : httpRequest;
+    const { hostname, port, username, password } = origin;
+    const options = {
+      hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
+      port,
+      path,
+      signal: AbortSignal.timeout(DEADLINE_MS),
+      ...(username === "" ? {} : { auth: `${decodeURIComponent(username)}:${decodeURIComponent(password)}` }),
+    };
+    const onResponse = (response: IncomingMessage) => {
+      const { statusCode: status = 0, headers } = response;
+      if (headers.location !== undefined && [301, 302, 307, 308].includes(status) && redirects > 0) {
+        response.resume();
+        const { href, pathname, search } = new URL(headers.location, new URL(path, origin));
+        resolve(get(new URL(href), `${pathname}${search}`, redirects - 1));
+        return;
+      }
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () => resolve({ status, text: Buffer.concat(chunks).toString() }));
+    };
+    request(options, onResponse).on("error", reject).end();
+  });
 }
 
 function causeOf(error: unknown): string {
-  if (error instanceof Error && error.name === "TimeoutError") return `no answer within ${DEADLINE_MS / 1000} s`;
-  const { cause } = error as { cause?: { code?: unknown; message?: unknown } };
-  return String(cause?.code ?? cause?.message ?? (error as Error).message);
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  if (name === "TimeoutError" || name === "AbortError") return `no answer within ${DEADLINE_MS / 1000} s`;
+  return code ?? message;
 }
 
 function parsed(text: string): unknown {

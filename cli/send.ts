@@ -1,6 +1,7 @@
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { SingleBar } from "cli-progress";
 import { type Command, InvalidArgumentError } from "commander";
+import { fileSizeBytes } from "./input-file";
 import { lineBlocks } from "./line-blocks";
 import { LineSender } from "./line-sender";
 import { RejectFile } from "./reject-file";
@@ -29,19 +30,13 @@ export function register(program: Command): void {
     .option("--in-flight <n>", "requests on their way at once", positiveInteger, 4)
     .option("--json", "print the result as JSON")
     .addHelpText("after", "\nExit status: 0 every event was accepted, 1 some were not (they are in the reject file).")
-    .action(async (file: string, flags: SendFlags, command: Command) => {
-      try {
-        process.exitCode = await send(file, flags);
-      } catch (error) {
-        // A file that cannot be read or written: its message says all there is to say.
-        if (error instanceof Error && "syscall" in error) command.error(`error: ${error.message}`);
-        throw error;
-      }
+    .action(async (file: string, flags: SendFlags) => {
+      process.exitCode = await send(file, flags);
     });
 }
 
 async function send(file: string, flags: SendFlags): Promise<number> {
-  const sizeBytes = file === "-" ? 0 : statSync(file).size;
+  const sizeBytes = file === "-" ? 0 : fileSizeBytes(file);
   const input: AsyncIterable<Buffer> =
     file === "-" ? process.stdin : createReadStream(file, { highWaterMark: CHUNK_BYTES });
   const rejects = new RejectFile(

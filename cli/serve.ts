@@ -50,7 +50,6 @@ async function serve(config: Config): Promise<void> {
     : undefined;
   const service = await Service.start(config, logger, lock);
   if (lock !== undefined) writeServiceUrl(config.data, service.url);
-  process.stdout.write(`viewmill listening on ${service.url}\n`);
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) return;
@@ -67,6 +66,7 @@ async function serve(config: Config): Promise<void> {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  process.stdout.write(`viewmill listening on ${service.url}\n`);
 }
 
 class Service {

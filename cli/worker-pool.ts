@@ -49,7 +49,6 @@ async function serve(config: Config, flags: PoolFlags): Promise<void> {
     nodeArgs: workerNodeArgs(flags),
     log,
   });
-  process.stdout.write(`viewmill worker pool on ${pool.address}, health on ${pool.httpUrl}/healthz\n`);
   let stopping = false;
   const stop = () => {
     if (stopping) return;
@@ -61,6 +60,7 @@ async function serve(config: Config, flags: PoolFlags): Promise<void> {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  process.stdout.write(`viewmill worker pool on ${pool.address}, health on ${pool.httpUrl}/healthz\n`);
 }
 
 function address(text: string): [string, number] {

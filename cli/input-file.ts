@@ -1,0 +1,10 @@
+import { accessSync, constants, statSync } from "node:fs";
+
+/** Size of a file that is about to be read. Throws an error of the system that names it where it is missing, a folder, or not to be read. */
+export function fileSizeBytes(path: string): number {
+  const stats = statSync(path);
+  if (stats.isDirectory())
+    throw Object.assign(new Error(`EISDIR: ${path} is a folder`), { code: "EISDIR", syscall: "open", path });
+  accessSync(path, constants.R_OK);
+  return stats.size;
+}

@@ -1,0 +1,39 @@
+/** Errors whose message says all there is to say. */
+const CLEAR = new Set([
+  "ConfigError",
+  "DataFolderError",
+  "StoreUnavailableError",
+  "SchemaVersionError",
+  "ServeError",
+  "StreamIdentityError",
+  "LogFullError",
+  "FlinkError",
+  "DataflowError",
+  "PreflightError",
+  "ReadError",
+]);
+
+/** What the system's codes mean to somebody who has mistyped a path. */
+const WORDS: Record<string, string> = {
+  ENOENT: "no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EISDIR: "is a folder, and a file is wanted",
+  ENOTDIR: "a part of the path is no folder",
+  EEXIST: "is there already",
+  ENOSPC: "no space is left on the device",
+  EROFS: "is on a file system that cannot be written",
+  ENAMETOOLONG: "the name is too long",
+  ELOOP: "too many symbolic links",
+  EMFILE: "too many files are open",
+};
+
+/** The message of an error that needs no stack: a clear one, or one of the system about a file; undefined: a bug, whose stack is wanted. */
+export function oneLineOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (CLEAR.has(error.name)) return error.message;
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return undefined;
+  const words = WORDS[code];
+  return path === undefined || words === undefined ? error.message : `${path}: ${words}`;
+}

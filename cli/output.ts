@@ -1,0 +1,32 @@
+/** Codes of writing to a pipe that nobody reads any more. */
+const CLOSED = new Set(["EPIPE", "ERR_STREAM_DESTROYED"]);
+
+/**
+ * Whoever reads the output may go before its end, as `head` does: what is still written then goes nowhere, and the command ends with its usual status.
+ * Any other failure of the output, such as a full disk, ends the command with one line and status 1.
+ */
+export function outliveClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (CLOSED.has(error.code ?? "")) return;
+      if (stream === process.stdout) process.stderr.write(`viewmill: standard output: ${error.message}\n`);
+      process.exit(1);
+    });
+}
+
+/** Resolves when more may be written to standard output: `true`, or `false` where nobody reads it any more. */
+export async function written(text: string | Uint8Array): Promise<boolean> {
+  const { stdout } = process;
+  if (stdout.destroyed || stdout.errored !== null) return false;
+  if (stdout.write(text)) return true;
+  return new Promise((resolve) => {
+    const end = (open: boolean) => () => {
+      stdout.off("drain", drained);
+      stdout.off("error", failed);
+      resolve(open);
+    };
+    const [drained, failed] = [end(true), end(false)];
+    stdout.once("drain", drained);
+    stdout.once("error", failed);
+  });
+}
