@@ -96,6 +96,8 @@ function get(origin: URL, path: string, redirects = MAX_REDIRECTS): Promise<{ st
       hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
       port,
       path,
+      // A connection of its own: one that was kept may be closed at the other end.
+      agent: false,
       signal: AbortSignal.timeout(DEADLINE_MS),
       ...(username === "" ? {} : { auth: `${decodeURIComponent(username)}:${decodeURIComponent(password)}` }),
     };
