@@ -10,7 +10,7 @@ import { type ArchivedPortion, type ArchiverOptions, runArchiver } from "../pipe
 import { throughOutages } from "../pipelines/archiver/through-outages";
 import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
-import { openDeployment, rawRetentionMs } from "./deployment/deployment";
+import { messageRules, openDeployment } from "./deployment/deployment";
 import { openClaims } from "./deployment/open-claims";
 import { openSubscription } from "./deployment/open-log";
 import { portOption } from "./whole-number";
@@ -48,7 +48,7 @@ async function archive(config: Config, healthPort: number): Promise<void> {
       archive: deployment.archive,
       ledger: deployment.state,
       payloadOf: payloadOf(claims, logger),
-      rawRetentionMs: rawRetentionMs(config),
+      rules: messageRules(config),
       clock: Date.now,
     };
     const archived = (portion: ArchivedPortion) => {

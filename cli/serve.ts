@@ -10,7 +10,7 @@ import type { FolderLock } from "../io/sqlite/data-folder";
 import { createQueryRouter } from "../query-api";
 import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
-import { openDeployment, usesDataFolder } from "./deployment/deployment";
+import { intakeLimits, openDeployment, usesDataFolder } from "./deployment/deployment";
 import { openReader } from "./deployment/open-counters";
 import { EmbeddedCounting } from "./serve/embedded-counting";
 import type { LogSide } from "./serve/log-side";
@@ -151,11 +151,9 @@ class Service {
 }
 
 function ingestLimits(config: Config) {
-  const { maxBodyBytes, maxEvents, maxEventBytes, maxInFlightBytes, maxInFlightRequests } = config.http;
+  const { maxInFlightBytes, maxInFlightRequests } = config.http;
   return {
-    maxBodyBytes,
-    maxEvents,
-    maxEventBytes,
+    ...intakeLimits(config),
     maxInFlightBytes,
     maxInFlightRequests,
     rawRetentionMs: config.retention.rawDays * DAY_MS,

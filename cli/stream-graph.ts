@@ -1,10 +1,11 @@
 /** The graph of the streaming job as the configuration wants it, whichever runner it goes to. */
 import { buildPipelineProto } from "../engine";
+import { MAX_CLOCK_DIFFERENCE_MS } from "../intake/receipt";
 import { BATCH_ATTRIBUTE } from "../io/messages/batch-attribute";
 import { type StreamSource, streamPipeline } from "../pipelines/stream/stream-pipeline";
 import { ConfigError } from "./config";
 import type { Config } from "./config-schema";
-import { allowedLatenessMs, rawRetentionMs } from "./deployment/deployment";
+import { allowedLatenessMs, intakeLimits, rawRetentionMs } from "./deployment/deployment";
 import { kafkaConsumerProperties } from "./deployment/kafka-consumer-properties";
 import { WRITTEN_CELLS } from "./worker-resources";
 
@@ -44,9 +45,6 @@ const pubsubSource = ({ log, project }: Config) => ({
   idAttribute: BATCH_ATTRIBUTE,
 });
 
-/** Clocks of producers, brokers and watermarks differ by less than this. */
-const CLOCKS_APART_MS = 10 * 60_000;
-
 function counting(config: Config) {
   const { dedupePartitions, videoShards, graceMs, earlyFiringMs, lateFiringMs, fromMinute } = config.job;
   const latenessMs = allowedLatenessMs(config);
@@ -55,10 +53,12 @@ function counting(config: Config) {
     videoShards,
     allowedLatenessMs: latenessMs,
     rawRetentionMs: rawRetentionMs(config),
+    limits: intakeLimits(config),
+    maxReceiptDelayMs: MAX_CLOCK_DIFFERENCE_MS,
     fromMinute,
     followCorrections: false,
     paneCache: "",
     writtenCells: WRITTEN_CELLS,
-    windowing: { graceMs, earlyFiringMs, lateFiringMs, keptMs: latenessMs + graceMs + CLOCKS_APART_MS },
+    windowing: { graceMs, earlyFiringMs, lateFiringMs, keptMs: latenessMs + graceMs + MAX_CLOCK_DIFFERENCE_MS },
   };
 }

@@ -1,5 +1,14 @@
 import type { VideoEvent } from "./event";
-import { type AcceptanceRules, isEventId, isEventType, isVideoId, MAX_TIME_MS, minuteOf, timeRejection } from "./event";
+import {
+  type AcceptanceRules,
+  isEventId,
+  isEventType,
+  isVideoId,
+  MAX_TIME_MS,
+  minuteOf,
+  TOO_MANY_TYPES,
+  timeRejection,
+} from "./event";
 import { ID_BYTES, isHashedIdBytes, isUuidBytes, uuidText, writeEventId } from "./event-identity";
 import type { NameSpans } from "./name-table";
 import type { Rejection, RejectionReason } from "./rejection";
@@ -125,7 +134,7 @@ export function validateColumns(columns: EventColumns, rules: AcceptanceRules): 
   const rejections: Rejection[] = [];
   const badVideo =
     columns.videoSpans === undefined ? columns.videos.map((video) => !isVideoId(video)) : badSpans(columns.videoSpans);
-  const badType = columns.types.map((type) => !isEventType(type));
+  const badType = columns.types.map((type) => typeProblem(type, rules));
   const earliestMs = rules.receivedAtMs - rules.rawRetentionMs;
   const { count, ids, videoIndex, typeIndex, timesMs, values, hashedIds } = columns;
   for (let row = 0; row < count; row++) {
@@ -139,9 +148,9 @@ export function validateColumns(columns: EventColumns, rules: AcceptanceRules): 
     } else if (badVideo[videoIndex[row]!] !== false) {
       reason = "bad-video-id";
       detail = "videoId must be a string of 1 to 128 of A-Z a-z 0-9 _ - . : /";
-    } else if (badType[typeIndex[row]!] !== false) {
+    } else if (badType[typeIndex[row]!] !== "") {
       reason = "bad-event-type";
-      detail = "eventType must match [A-Z][A-Z0-9_]{0,31}";
+      detail = badType[typeIndex[row]!] ?? "eventType is missing";
     } else if (values !== undefined && !isValue(values[row]!)) {
       reason = "bad-value";
       detail = "value must be an integer with |value| <= 2^53-1";
@@ -156,6 +165,13 @@ export function validateColumns(columns: EventColumns, rules: AcceptanceRules): 
     if (reason !== undefined) rejections.push({ index: row, eventId: shownId(columns, row), reason, detail });
   }
   return rejections;
+}
+
+/** Why the type is refused; empty where it is not. */
+function typeProblem(type: string, rules: AcceptanceRules): string {
+  if (!isEventType(type)) return "eventType must match [A-Z][A-Z0-9_]{0,31}";
+  const isBeyondBound = rules.alreadyAccepted !== true && rules.admitsType?.(type) === false;
+  return isBeyondBound ? `eventType ${type} ${TOO_MANY_TYPES}` : "";
 }
 
 const VIDEO_ID_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => (isVideoId(String.fromCharCode(byte)) ? 1 : 0));

@@ -1,3 +1,4 @@
+import { isIntegerText } from "./decimal-text";
 import type { RejectionReason } from "./rejection";
 
 /** One thing that happened to a video, checked against the contract. */
@@ -23,7 +24,7 @@ export const MAX_EVENT_ID_LENGTH = 128;
 const EVENT_ID = /^[\x20-\x7e]{1,128}$/;
 const VIDEO_ID = /^[A-Za-z0-9_\-.:/]{1,128}$/;
 const EVENT_TYPE = /^[A-Z][A-Z0-9_]{0,31}$/;
-const RFC_3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,18}))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
+const RFC_3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 export const isEventId = (text: string): boolean => EVENT_ID.test(text);
@@ -33,12 +34,44 @@ export const isEventType = (text: string): boolean => EVENT_TYPE.test(text);
 /** Epoch milliseconds -> minute (epoch milliseconds / 60,000, rounded down). */
 export const minuteOf = (timeMs: number): number => Math.floor(timeMs / MINUTE_MS);
 
-/** The clock and the retention an event is judged by. */
+/** The receipt, the retention and the event types that an event is judged by. */
 export interface AcceptanceRules {
   receivedAtMs: number;
   /** Events older than this at receipt are `too-old`; Infinity accepts any age (backfill). */
   rawRetentionMs: number;
+  /** The event was accepted before, by the write API: its time and its type are judged no more, whatever clocks and limits say now. */
+  alreadyAccepted?: boolean;
+  /** Whether the deployment takes this event type, or can still take it: there is a bound. Absent: it takes any. */
+  admitsType?: (eventType: string) => boolean;
 }
+
+/** What the form an event was sent in calls the fields of an event: refusals name them so. */
+export interface FieldNames {
+  event: string;
+  eventId: string;
+  videoId: string;
+  eventType: string;
+  eventTime: string;
+  value: string;
+}
+
+export const EVENT_FIELD_NAMES: FieldNames = {
+  event: "an event",
+  eventId: "eventId",
+  videoId: "videoId",
+  eventType: "eventType",
+  eventTime: "eventTime",
+  value: "value",
+};
+
+/** The decimal texts of numbers whose doubles may hide a fraction (see isIntegerText). */
+export interface NumberTexts {
+  value?: string;
+  eventTime?: string;
+}
+
+export const TOO_MANY_TYPES =
+  "is not among the event types of this deployment, which has as many as maxEventTypes allows";
 
 /** What parsing gives: an event (its time perhaps still to be stamped), or the reason it is refused. */
 export type ParsedEvent =
@@ -52,43 +85,45 @@ const KNOWN_FIELDS = new Set(["eventId", "videoId", "eventType", "eventTime", "v
  * Checks one decoded JSON value against the contract. With `stampNeeded` the event has no time of its own (no eventTime, no UUIDv7
  * id): the caller stamps it; its `eventTimeMs` is the receipt time until then.
  */
-export function parseEvent(raw: unknown, rules: AcceptanceRules): ParsedEvent {
+export function parseEvent(
+  raw: unknown,
+  rules: AcceptanceRules,
+  names: FieldNames = EVENT_FIELD_NAMES,
+  texts: NumberTexts = {},
+): ParsedEvent {
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
-    return refuse(null, "missing-field", "an event is a JSON object with eventId, videoId and eventType");
+    const detail = `${names.event} is a JSON object with ${names.eventId}, ${names.videoId} and ${names.eventType}`;
+    return refuse(null, "missing-field", detail);
   }
   const fields = raw as Record<string, unknown>;
-  const { eventId, videoId, eventType, eventTime, value } = fields;
+  const { eventId, eventTime, value } = fields;
   const shownId = typeof eventId === "string" ? eventId.slice(0, MAX_EVENT_ID_LENGTH) : null;
-  if (eventId === undefined) return refuse(shownId, "missing-field", "eventId is missing");
-  if (videoId === undefined) return refuse(shownId, "missing-field", "videoId is missing");
-  if (eventType === undefined) return refuse(shownId, "missing-field", "eventType is missing");
-  if (typeof eventId !== "string" || !EVENT_ID.test(eventId)) {
-    return refuse(shownId, "bad-event-id", "eventId must be a string of 1 to 128 printable ASCII characters");
+  const badName = nameRejection(fields, rules, names);
+  if (badName !== undefined) return refuse(shownId, badName.reason, badName.detail);
+  const { videoId, eventType } = fields as { videoId: string; eventType: string };
+  if (value !== undefined && value !== null && !isInteger(value, texts.value)) {
+    return refuse(shownId, "bad-value", `${names.value} must be an integer with |value| <= 2^53-1`);
   }
-  if (typeof videoId !== "string" || !VIDEO_ID.test(videoId)) {
-    return refuse(shownId, "bad-video-id", "videoId must be a string of 1 to 128 of A-Z a-z 0-9 _ - . : /");
-  }
-  if (typeof eventType !== "string" || !EVENT_TYPE.test(eventType)) {
-    return refuse(shownId, "bad-event-type", "eventType must match [A-Z][A-Z0-9_]{0,31}");
-  }
-  if (value !== undefined && value !== null && !Number.isSafeInteger(value)) {
-    return refuse(shownId, "bad-value", "value must be an integer with |value| <= 2^53-1");
-  }
-  const event: VideoEvent = { eventId, videoId, eventType, eventTimeMs: rules.receivedAtMs };
+  const event: VideoEvent = { eventId: eventId as string, videoId, eventType, eventTimeMs: rules.receivedAtMs };
   if (typeof value === "number") event.value = value === 0 ? 0 : value;
   let stampNeeded = false;
   if (eventTime === undefined || eventTime === null) {
-    const ownTimeMs = uuidV7TimeMs(eventId);
+    const ownTimeMs = uuidV7TimeMs(event.eventId);
     if (ownTimeMs === undefined) stampNeeded = true;
     else event.eventTimeMs = ownTimeMs;
   } else {
-    const timeMs = parseEventTime(eventTime);
+    const timeMs =
+      texts.eventTime === undefined || isIntegerText(texts.eventTime) ? parseEventTime(eventTime) : undefined;
     if (timeMs === undefined) {
-      return refuse(shownId, "bad-event-time", "eventTime must be an RFC 3339 time or integer epoch milliseconds");
+      return refuse(
+        shownId,
+        "bad-event-time",
+        `${names.eventTime} must be an RFC 3339 time or integer epoch milliseconds`,
+      );
     }
     event.eventTimeMs = timeMs;
   }
-  const outside = timeRejection(event.eventTimeMs, rules);
+  const outside = timeRejection(event.eventTimeMs, rules, names.eventTime);
   if (outside !== undefined) return refuse(shownId, outside.reason, outside.detail);
   for (const name in fields) {
     if (KNOWN_FIELDS.has(name)) continue;
@@ -98,24 +133,60 @@ export function parseEvent(raw: unknown, rules: AcceptanceRules): ParsedEvent {
   return { ok: true, event, stampNeeded };
 }
 
+type Refusal = { reason: RejectionReason; detail: string };
+
+/** Why the id, the video or the type is refused, or undefined. */
+function nameRejection(
+  { eventId, videoId, eventType }: Record<string, unknown>,
+  rules: AcceptanceRules,
+  names: FieldNames,
+): Refusal | undefined {
+  if (eventId === undefined) return { reason: "missing-field", detail: `${names.eventId} is missing` };
+  if (videoId === undefined) return { reason: "missing-field", detail: `${names.videoId} is missing` };
+  if (eventType === undefined) return { reason: "missing-field", detail: `${names.eventType} is missing` };
+  if (typeof eventId !== "string" || !EVENT_ID.test(eventId)) {
+    const detail = `${names.eventId} must be a string of 1 to 128 printable ASCII characters`;
+    return { reason: "bad-event-id", detail };
+  }
+  if (typeof videoId !== "string" || !VIDEO_ID.test(videoId)) {
+    const detail = `${names.videoId} must be a string of 1 to 128 of A-Z a-z 0-9 _ - . : /`;
+    return { reason: "bad-video-id", detail };
+  }
+  if (typeof eventType !== "string" || !EVENT_TYPE.test(eventType)) {
+    return { reason: "bad-event-type", detail: `${names.eventType} must match [A-Z][A-Z0-9_]{0,31}` };
+  }
+  if (rules.admitsType?.(eventType) === false) {
+    return { reason: "bad-event-type", detail: `${names.eventType} ${eventType} ${TOO_MANY_TYPES}` };
+  }
+  return undefined;
+}
+
+/** Whether a JSON number is an integer within the bounds, by its text where a double may have rounded it. */
+function isInteger(value: unknown, text: string | undefined): value is number {
+  return Number.isSafeInteger(value) && (text === undefined || isIntegerText(text));
+}
+
 /** `too-far-in-future` or `too-old`, or undefined where the time is acceptable. */
 export function timeRejection(
   eventTimeMs: number,
   rules: AcceptanceRules,
+  name = EVENT_FIELD_NAMES.eventTime,
 ): { reason: "too-far-in-future" | "too-old"; detail: string } | undefined {
+  if (rules.alreadyAccepted === true) return undefined;
   if (eventTimeMs > rules.receivedAtMs + MAX_FUTURE_MS) {
-    return { reason: "too-far-in-future", detail: "eventTime is more than 5 minutes ahead of receipt" };
+    return { reason: "too-far-in-future", detail: `${name} is more than 5 minutes ahead of receipt` };
   }
   if (eventTimeMs < rules.receivedAtMs - rules.rawRetentionMs) {
-    return { reason: "too-old", detail: "eventTime is older than the raw retention; use backfill" };
+    return { reason: "too-old", detail: `${name} is older than the raw retention; use backfill` };
   }
   return undefined;
 }
 
 /** RFC 3339 text or integer epoch milliseconds -> epoch milliseconds; undefined where it is neither, or before 1970. */
 export function parseEventTime(time: unknown): number | undefined {
+  // + 0: minus zero is zero.
   if (typeof time === "number")
-    return Number.isSafeInteger(time) && time >= 0 && time <= MAX_TIME_MS ? time : undefined;
+    return Number.isSafeInteger(time) && time >= 0 && time <= MAX_TIME_MS ? time + 0 : undefined;
   if (typeof time !== "string") return undefined;
   return parseRfc3339(time);
 }
@@ -123,15 +194,24 @@ export function parseEventTime(time: unknown): number | undefined {
 /** The largest time a JavaScript Date holds (ECMA-262, 21.4.1.1). */
 export const MAX_TIME_MS = 8.64e15;
 
-/** RFC 3339 -> epoch milliseconds (digits past the millisecond dropped); undefined where the text is no such time or is before 1970. */
+/** The last time that RFC 3339 can write in UTC, 9999-12-31T23:59:59.999Z. */
+export const MAX_RFC_3339_MS = 253_402_300_799_999;
+const DAY_MS = 86_400_000;
+
+/**
+ * RFC 3339 -> epoch milliseconds (digits past the millisecond dropped, however many); undefined where the text is no such time, or one before 1970 or
+ * after the year 9999 in UTC. A leap second, `23:59:60` UTC at the end of a month (section 5.7), is the last millisecond of its minute: epoch
+ * milliseconds have no other place for it, and so it stays in the minute, the hour and the day it is of.
+ */
 export function parseRfc3339(text: string): number | undefined {
   const match = RFC_3339.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction, sign, offsetHour, offsetMinute] = match;
   const [y, mo, d, h, mi, s] = [Number(year), Number(month), Number(day), Number(hour), Number(minute), Number(second)];
-  if (mo < 1 || mo > 12 || d < 1 || h > 23 || mi > 59 || s > 59) return undefined;
+  if (mo < 1 || mo > 12 || d < 1 || h > 23 || mi > 59 || s > 60) return undefined;
+  const isLeapSecond = s === 60;
   const milliseconds = fraction === undefined ? 0 : Number(fraction.slice(0, 3).padEnd(3, "0"));
-  const date = new Date(Date.UTC(y, mo - 1, d, h, mi, s, milliseconds));
+  const date = new Date(Date.UTC(y, mo - 1, d, h, mi, isLeapSecond ? 59 : s, isLeapSecond ? 999 : milliseconds));
   if (date.getUTCFullYear() !== y || date.getUTCDate() !== d) return undefined;
   let offsetMs = 0;
   if (sign !== undefined) {
@@ -140,7 +220,14 @@ export function parseRfc3339(text: string): number | undefined {
     offsetMs = (oh * 60 + om) * MINUTE_MS * (sign === "-" ? -1 : 1);
   }
   const timeMs = date.getTime() - offsetMs;
-  return timeMs >= 0 ? timeMs : undefined;
+  if (isLeapSecond && !endsMonth(timeMs)) return undefined;
+  return timeMs >= 0 && timeMs <= MAX_RFC_3339_MS ? timeMs : undefined;
+}
+
+/** Whether the next millisecond begins a month in UTC. */
+function endsMonth(timeMs: number): boolean {
+  const nextMs = timeMs + 1;
+  return nextMs % DAY_MS === 0 && new Date(nextMs).getUTCDate() === 1;
 }
 
 /** The time inside a UUIDv7 (RFC 9562, 5.7: the first 48 bits, epoch milliseconds), or undefined for any other id. */

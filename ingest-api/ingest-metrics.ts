@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { RejectionReason } from "../domain/rejection";
-import type { BodyFormat } from "./body-format";
+import type { ContentFormat } from "../intake/content";
 import type { InFlight } from "./in-flight";
 import type { StampBook } from "./stamp-book";
 
@@ -47,16 +47,16 @@ export class IngestMetrics {
     saturation(registers, inFlight, stampBook);
   }
 
-  answered(status: number, format: BodyFormat | "none", seconds: number): void {
+  answered(status: number, format: ContentFormat | "none", seconds: number): void {
     this.requests.inc({ status: String(status), format });
     this.seconds.observe(seconds);
   }
 
-  body(format: BodyFormat, bytes: number): void {
+  body(format: ContentFormat, bytes: number): void {
     this.bodyBytes.inc({ format }, bytes);
   }
 
-  stored(format: BodyFormat, accepted: number, rejected: readonly { reason: RejectionReason }[]): void {
+  stored(format: ContentFormat, accepted: number, rejected: readonly { reason: RejectionReason }[]): void {
     if (accepted > 0) this.accepted.inc({ format }, accepted);
     for (const { reason } of rejected) this.rejected.inc({ reason });
   }

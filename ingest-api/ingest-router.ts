@@ -3,15 +3,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorRequestHandler, Router } from "express";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { ACCEPTED_ENCODINGS, ACCEPTED_TYPES, type Content, type ContentFormat, contentOf } from "../intake/content";
+import { CONTRACT_LIMITS, type IntakeLimits } from "../intake/limits";
+import { takeBody } from "../intake/take-body";
+import type { IntakeProblem, IntakeRules, RejectedEvent } from "../intake/taken";
+import { InflateError, inflateAsync, STRANGERS_WINDOW_LOG } from "../io/compression/inflate";
 import type { DeadLetters, EventLog, Stamp } from "../io/ports";
-import { type BodyFormat, type BodyShape, bodyShape } from "./body-format";
-import { decodeBatchMessage } from "./decode-batch";
-import { decodeCloudEvents } from "./decode-cloudevents";
-import { decodeJson } from "./decode-json";
-import { decodeNdjson } from "./decode-ndjson";
-import type { DecodeContext, DecodedBody, RejectedEvent } from "./decoded-body";
 import { InFlight, type Place } from "./in-flight";
-import { inflateBody } from "./inflate-body";
 import { IngestMetrics } from "./ingest-metrics";
 import {
   internal,
@@ -23,17 +21,13 @@ import {
   problemBody,
   tooLarge,
   unavailable,
+  unsupported,
 } from "./problem";
 import { discardBody, readBody } from "./read-body";
 import { StampBook } from "./stamp-book";
 import { storeEvents, storeMalformed } from "./store-events";
 
-export interface IngestLimits {
-  /** Of a body after Content-Encoding is undone (and before). */
-  maxBodyBytes: number;
-  maxEvents: number;
-  /** Of one event; larger ones are rejected as `too-large`. */
-  maxEventBytes: number;
+export interface IngestLimits extends IntakeLimits {
   /** Bytes of all bodies being handled together; beyond it 429. */
   maxInFlightBytes: number;
   /** Requests being handled at once; beyond it 429. */
@@ -45,9 +39,7 @@ export interface IngestLimits {
 }
 
 export const DEFAULT_INGEST_LIMITS: Readonly<IngestLimits> = {
-  maxBodyBytes: 8 << 20,
-  maxEvents: 10_000,
-  maxEventBytes: 64 << 10,
+  ...CONTRACT_LIMITS,
   maxInFlightBytes: 128 << 20,
   maxInFlightRequests: 1_000,
   rawRetentionMs: 30 * 86_400_000,
@@ -80,6 +72,8 @@ type Answer =
 
 export const INGEST_PATH = "/v1/events";
 
+const ACCEPTED = { Accept: ACCEPTED_TYPES, "Accept-Encoding": ACCEPTED_ENCODINGS };
+
 /** The write API. One router a registry. */
 export function createIngestRouter(dependencies: IngestDependencies): IngestApi {
   const limits = { ...DEFAULT_INGEST_LIMITS, ...dependencies.limits };
@@ -108,17 +102,17 @@ class Ingest {
   /** One POST, from its headers to its answer. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = process.hrtime.bigint();
-    let format: BodyFormat | "none" = "none";
+    let format: ContentFormat | "none" = "none";
     const place = this.inFlight.draining ? undefined : this.inFlight.enter();
     try {
       let answer: Answer;
-      const shape = bodyShape(request.headers);
+      const content = contentOf(request.headers);
       if (this.inFlight.draining) answer = refused(unavailable("the server is shutting down"));
       else if (place === undefined) answer = refused(overloaded("too many requests are being handled"));
-      else if ("problem" in shape) answer = refused(shape.problem);
+      else if ("unsupported" in content) answer = refused(unsupported(content.unsupported, ACCEPTED));
       else {
-        format = shape.shape.format;
-        answer = await this.ingest(request, shape.shape, place);
+        format = content.content.format;
+        answer = await this.ingest(request, content.content, place);
       }
       discardBody(request);
       this.answer(response, answer);
@@ -155,73 +149,77 @@ class Ingest {
     send(response, 202, { "Content-Type": "application/json", "Cache-Control": "no-store" }, body);
   }
 
-  private async ingest(request: IncomingMessage, shape: BodyShape, place: Place): Promise<Answer> {
+  private async ingest(request: IncomingMessage, content: Content, place: Place): Promise<Answer> {
     const { maxBodyBytes } = this.limits;
     const tooManyBytes = `a body holds at most ${maxBodyBytes} bytes, after decompression too`;
     const read = await readBody(request, maxBodyBytes, place);
     if (read.kind === "gone") return read;
     if (read.kind === "too-large") return refused(tooLarge(tooManyBytes));
     if (read.kind === "overloaded") return refused(overloaded("too many bytes are being handled"));
-    const inflated = await inflateBody(read.bytes, shape.encoding, maxBodyBytes);
-    if (inflated.kind === "too-large") return refused(tooLarge(tooManyBytes));
-    if (inflated.kind === "corrupt") return refused(malformed(inflated.detail));
-    const body = inflated.bytes;
+    const inflated = await this.inflated(read.bytes, content.encoding);
+    if (inflated === "too-large") return refused(tooLarge(tooManyBytes));
+    if ("corrupt" in inflated) return refused(malformed(inflated.corrupt));
+    const { body } = inflated;
     if (body !== read.bytes && !place.grow(body.length)) return refused(overloaded("too many bytes are being handled"));
-    this.metrics.body(shape.format, body.length);
-    return this.store(body, shape);
+    this.metrics.body(content.format, body.length);
+    return this.store(body, content);
   }
 
-  private async store(body: Buffer, shape: BodyShape): Promise<Answer> {
-    const receivedAtMs = this.dependencies.clock();
-    const decoded = decode(body, shape.format, this.contextAt(receivedAtMs));
-    const stores = { ...this.dependencies, stampBook: this.stampBook };
-    switch (decoded.kind) {
-      case "too-many-events":
-        return refused(tooLarge(decoded.detail));
-      case "stamps-full":
-        return refused(overloaded("too many events without a time came in the last 10 minutes"));
-      case "malformed": {
-        const { reason, detail } = decoded;
-        // An empty body has nothing to keep.
-        if (body.length > 0) {
-          const letter = { receivedAtMs, reason, detail, payload: body, contentType: shape.contentType };
-          const problem = await storeMalformed(letter, stores);
-          if (problem !== undefined) return refused(problem);
-          this.metrics.stored(shape.format, 0, [{ reason }]);
-        }
-        return refused(malformed(detail, reason));
-      }
-      case "events": {
-        const problem = await storeEvents(decoded, receivedAtMs, stores);
-        if (problem !== undefined) return refused(problem);
-        this.metrics.stored(shape.format, decoded.columns.count, decoded.rejected);
-        return { kind: "accepted", accepted: decoded.columns.count, rejected: decoded.rejected };
-      }
-      default:
-        return decoded satisfies never;
+  /** Undoes the Content-Encoding, all of it; a bomb never takes more memory than a body may. */
+  private async inflated(
+    body: Buffer,
+    encoding: Content["encoding"],
+  ): Promise<{ body: Buffer } | { corrupt: string } | "too-large"> {
+    if (encoding === "identity") return { body };
+    try {
+      const bounds = { maxBytes: this.limits.maxBodyBytes, maxWindowLog: STRANGERS_WINDOW_LOG };
+      return { body: await inflateAsync(body, encoding, bounds) };
+    } catch (error) {
+      if (!(error instanceof InflateError)) throw error;
+      return error.kind === "too-large"
+        ? "too-large"
+        : { corrupt: `the body is no ${encoding} stream: ${error.message}` };
     }
   }
 
-  private contextAt(receivedAtMs: number): DecodeContext {
-    const { rawRetentionMs, maxEvents, maxEventBytes } = this.limits;
-    return { rules: { receivedAtMs, rawRetentionMs }, stampBook: this.stampBook, maxEvents, maxEventBytes };
+  private async store(body: Buffer, content: Content): Promise<Answer> {
+    const receivedAtMs = this.dependencies.clock();
+    const taken = takeBody(body, content, this.rulesAt(receivedAtMs));
+    const stores = { ...this.dependencies, stampBook: this.stampBook };
+    switch (taken.kind) {
+      case "stamps-full":
+        return refused(overloaded("too many events without a time came in the last 10 minutes"));
+      case "problem":
+        return this.refuseWhole(taken, receivedAtMs, content.format);
+      case "events": {
+        const problem = await storeEvents(taken, stores);
+        if (problem !== undefined) return refused(problem);
+        this.metrics.stored(content.format, taken.columns.count, taken.rejected);
+        return { kind: "accepted", accepted: taken.columns.count, rejected: taken.rejected };
+      }
+      default:
+        return taken satisfies never;
+    }
   }
-}
 
-function decode(body: Buffer, format: BodyFormat, context: DecodeContext): DecodedBody {
-  switch (format) {
-    case "json":
-      return decodeJson(body, context);
-    case "ndjson":
-      return decodeNdjson(body, context);
-    case "cloudevent":
-      return decodeCloudEvents(body, false, context);
-    case "cloudevents-batch":
-      return decodeCloudEvents(body, true, context);
-    case "batch":
-      return decodeBatchMessage(body, context);
-    default:
-      return format satisfies never;
+  /** What is too large is the client's to cut; what cannot be read is kept. An empty body has nothing to keep. */
+  private async refuseWhole(whole: IntakeProblem, receivedAtMs: number, format: ContentFormat): Promise<Answer> {
+    const { reason, detail, payload, contentType } = whole;
+    if (reason === "too-large") return refused(tooLarge(detail));
+    if (payload.byteLength > 0) {
+      const letter = { receivedAtMs, reason, detail, payload, contentType };
+      const problem = await storeMalformed(letter, this.dependencies);
+      if (problem !== undefined) return refused(problem);
+      this.metrics.stored(format, 0, [{ reason }]);
+    }
+    return refused(malformed(detail, reason));
+  }
+
+  private rulesAt(receivedAtMs: number): IntakeRules {
+    const { stampBook, limits } = this;
+    const { rawRetentionMs } = limits;
+    const untimed = { kind: "stamp", stampOf: (key: string, nowMs: number) => stampBook.stampOf(key, nowMs) } as const;
+    return { receivedAtMs, rawRetentionMs, limits, untimed };
   }
 }
 

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { countByMinute } from "../domain/event-columns";
+import { ingestProducer } from "../intake/receipt";
+import type { RejectedEvent, TakenEvents } from "../intake/taken";
 import { encodeBatch, withReceivedAt } from "../io/avro/batch";
 import { type DeadLetters, type EventLog, LogFullError, type NewDeadLetter, StoreUnavailableError } from "../io/ports";
-import type { DecodedBody, RejectedEvent } from "./decoded-body";
 import { overloaded, type Problem, unavailable } from "./problem";
 import type { StampBook } from "./stamp-book";
 
@@ -12,31 +13,29 @@ export interface Stores {
   stampBook: StampBook;
 }
 
-type DecodedEvents = Extract<DecodedBody, { kind: "events" }>;
-
 /**
  * Makes the accepted events durable in the log, then the rejected ones in the dead letters; undefined once both are.
  * In this order, because a log that is full (the usual reason to be sent again) must not leave a second dead letter at
  * every retry; events that come again are duplicates, which the counting knows.
  */
 export async function storeEvents(
-  decoded: DecodedEvents,
-  receivedAtMs: number,
+  taken: TakenEvents,
   { log, deadLetters, stampBook }: Stores,
 ): Promise<Problem | undefined> {
+  const { receivedAtMs } = taken;
   return refusalOf(async () => {
-    if (decoded.columns.count > 0) {
-      const stamps = stampBook.toPersist(decoded.stamps);
+    if (taken.columns.count > 0) {
+      const stamps = stampBook.toPersist(taken.stamps);
       await log.append({
-        payload: messageOf(decoded, receivedAtMs),
-        events: decoded.columns.count,
-        acceptedByMinute: countByMinute(decoded.columns),
+        payload: messageOf(taken),
+        events: taken.columns.count,
+        acceptedByMinute: countByMinute(taken.columns),
         ...(stamps.length > 0 ? { stamps } : {}),
       });
-      stampBook.markDurable(decoded.stamps);
+      stampBook.markDurable(taken.stamps);
     }
-    if (decoded.rejected.length > 0) {
-      await deadLetters.append(decoded.rejected.map((rejected) => letterOf(rejected, receivedAtMs)));
+    if (taken.rejected.length > 0) {
+      await deadLetters.append(taken.rejected.map((rejected) => letterOf(rejected, receivedAtMs)));
     }
   });
 }
@@ -49,9 +48,10 @@ export function storeMalformed(
   return refusalOf(() => deadLetters.append([{ ...letter, source: "ingest" }]));
 }
 
-function messageOf(decoded: DecodedEvents, receivedAtMs: number): Uint8Array {
-  if (decoded.message !== undefined) return withReceivedAt(decoded.message, receivedAtMs);
-  return encodeBatch(decoded.columns, { receivedAtMs, producerId: "ingest", batchId: randomUUID() });
+/** The batch says whose verdict it carries: readers judge its events no more. */
+function messageOf({ message, columns, receivedAtMs }: TakenEvents): Uint8Array {
+  if (message !== undefined) return withReceivedAt(message, receivedAtMs, ingestProducer);
+  return encodeBatch(columns, { receivedAtMs, producerId: ingestProducer(), batchId: randomUUID() });
 }
 
 function letterOf(rejected: RejectedEvent, receivedAtMs: number): NewDeadLetter {

@@ -15,11 +15,12 @@ import {
   windowedValue,
   withName,
 } from "../engine";
+import type { IntakeLimits } from "../intake/limits";
 import { readArchiveObject } from "../io/avro/archive-object";
 import { AvroError } from "../io/avro/binary";
-import { checkedBatch } from "./checked-batch";
 import type { BatchMessage, BlockElement, DeadElement, LateElement, Message } from "./elements";
 import { hashSeed } from "./hash-seed";
+import { readMessage } from "./read-message";
 
 export interface DecodeOptions {
   /** P: events are spread over this many dedup partitions by their id. */
@@ -30,6 +31,13 @@ export interface DecodeOptions {
   allowedLatenessMs: number;
   /** Events that came past the write API and are older than this at their receipt are `too-old`; absent: none is. */
   rawRetentionMs?: number;
+  /** What a direct producer's message may be; absent: as the contract says. */
+  limits?: IntakeLimits;
+  /**
+   * The lateness rule takes no event for received longer than this before its append: the runner, whose watermark is the log's clock, would have
+   * forgotten the minute of an event that a clock far behind calls punctual. Absent: the rule believes the receipt.
+   */
+  maxReceiptDelayMs?: number;
   /** The stream owns the minutes from this one on; events of earlier ones are left to the audit. 0: all. */
   fromMinute?: number;
   /** How long after their minute's start blocks are dated (see MinuteWindowing.graceMs). */
@@ -76,13 +84,16 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     partitioner: BlockPartitioner,
     { payload, appendedAtMs, minutes }: BatchMessage,
   ): Iterable<Tagged<Decoded>> {
-    const { receivedAtMs, columns, dead } = checkedBatch(
-      toBytes(payload),
-      appendedAtMs ?? 0,
-      this.options.rawRetentionMs,
-    );
+    const { rawRetentionMs, limits, maxReceiptDelayMs } = this.options;
+    const rules = {
+      ...(rawRetentionMs === undefined ? {} : { rawRetentionMs }),
+      ...(limits === undefined ? {} : { limits }),
+    };
+    const { receivedAtMs, columns, dead } = readMessage(toBytes(payload), appendedAtMs, rules);
     for (const letter of dead) yield { dead: letter };
-    partitioner.add(columns, receivedAtMs, minutes === undefined ? undefined : new Set(minutes));
+    const earliestMs = (appendedAtMs ?? 0) - (maxReceiptDelayMs ?? Number.POSITIVE_INFINITY);
+    const lateBy = Math.max(receivedAtMs, earliestMs);
+    partitioner.add(columns, lateBy, minutes === undefined ? undefined : new Set(minutes));
   }
 
   private *object(

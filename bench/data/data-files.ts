@@ -40,7 +40,7 @@ function encoded(columns: EventColumns, format: "frames" | "ndjson" | "gzip-json
   if (format === "ndjson") return [Buffer.from(`${jsonEvents(columns).join("\n")}\n`)];
   if (format === "gzip-json") return framed(gzipSync(`[${jsonEvents(columns).join(",")}]`));
   const lastMs = columns.timesMs.reduce((latest, timeMs) => Math.max(latest, timeMs), 0);
-  return framed(encodeBatch(columns, { receivedAtMs: lastMs + 250, producerId: "bench", batchId: String(lastMs) }));
+  return framed(encodeBatch(columns, { receivedAtMs: lastMs + 250, producerId: "ingest", batchId: String(lastMs) }));
 }
 
 function jsonEvents(columns: EventColumns): string[] {

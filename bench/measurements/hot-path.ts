@@ -4,7 +4,7 @@ import { openCounts, packPane } from "../../domain/count-block";
 import { openBlock } from "../../domain/event-block";
 import type { MinuteCounts } from "../../domain/minute-counts";
 import { Pane } from "../../domain/pane";
-import { checkedBatch } from "../../transforms/checked-batch";
+import { readMessage } from "../../transforms/read-message";
 import { type CountsDigest, cellsOf, digestOf } from "../data/counts-digest";
 import { readFrames } from "../data/data-files";
 import type { Bench, Measurement } from "../measurement";
@@ -28,7 +28,7 @@ const hotPath = defineTask(__filename, "hot-path", async ({ frames }: { frames: 
       bundle = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
     };
     for (const frame of readFrames(frames)) {
-      const { columns, receivedAtMs } = checkedBatch(frame, 0);
+      const { columns, receivedAtMs } = readMessage(frame, undefined);
       bundle.add(columns, receivedAtMs);
       if (++batches % BATCHES_A_BUNDLE === 0) endBundle();
     }

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { BATCH_CONTENT_TYPE } from "../../ingest-api/body-format";
+import { BATCH_CONTENT_TYPE } from "../../intake/take-batch";
 import { type SendResult, sendBodies } from "../load/send-bodies";
 import { caughtUp, type ProcessUse, processTree, startService } from "../load/service";
 import type { Bench, Measurement } from "../measurement";

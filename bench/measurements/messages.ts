@@ -3,8 +3,8 @@ import { BlockPartitioner } from "../../domain/block-partitioner";
 import { type EventColumns, eventAt, eventJsonAt } from "../../domain/event-columns";
 import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { encodeBatch } from "../../io/avro/batch";
-import { checkedBatch } from "../../transforms/checked-batch";
 import { hashSeed } from "../../transforms/hash-seed";
+import { readMessage } from "../../transforms/read-message";
 import type { DataParameters } from "../data/data-files";
 import { EventSource } from "../data/event-source";
 import type { Bench, Measurement } from "../measurement";
@@ -37,7 +37,7 @@ const decodeMessages = defineTask(
       let bundle = new BlockPartitioner(16, Number.POSITIVE_INFINITY, hashSeed);
       let inBundle = 0;
       for (const payload of payloads) {
-        const { columns, receivedAtMs } = checkedBatch(payload, data.startMs);
+        const { columns, receivedAtMs } = readMessage(payload, data.startMs);
         bundle.add(columns, receivedAtMs);
         inBundle += columns.count;
         if (inBundle < BUNDLE_EVENTS) continue;

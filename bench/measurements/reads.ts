@@ -1,4 +1,4 @@
-import { BATCH_CONTENT_TYPE } from "../../ingest-api/body-format";
+import { BATCH_CONTENT_TYPE } from "../../intake/take-batch";
 import { type LatencySummary, pauseUntil } from "../load/latencies";
 import { probeFreshness } from "../load/probe-freshness";
 import { probeReads } from "../load/probe-reads";

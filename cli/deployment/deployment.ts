@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
+import type { MessageRules } from "../../intake/take-message";
 import type { Archive, CounterStore, DeadLetters, Ledger, LogProgress } from "../../io/ports";
 import type { SqliteLogReader } from "../../io/sqlite/log-reader";
 import type { Config } from "../config-schema";
@@ -51,6 +53,20 @@ export async function openDeployment(config: Config, access: CounterAccess = "sh
 export const archiveFolder = (config: Config): string => join(config.data, "archive");
 
 export type EmbeddedReader = SqliteLogReader;
+
+/** What an event, a body and a message may be: on every road the same. */
+export const intakeLimits = ({ http }: Config): IntakeLimits => ({
+  maxBodyBytes: http.maxBodyBytes,
+  maxMessageBytes: CONTRACT_LIMITS.maxMessageBytes,
+  maxEvents: http.maxEvents,
+  maxEventBytes: http.maxEventBytes,
+});
+
+/** What both readers of a log judge direct producers' messages by. */
+export const messageRules = (config: Config): MessageRules => ({
+  rawRetentionMs: rawRetentionMs(config),
+  limits: intakeLimits(config),
+});
 
 /** How long before its receipt an event may be dated. */
 export const rawRetentionMs = ({ retention }: Config): number => retention.rawDays * 86_400_000;

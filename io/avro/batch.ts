@@ -1,6 +1,7 @@
 import type { Type } from "avsc";
 import type { EventColumns } from "../../domain/event-columns";
 import { ID_BYTES } from "../../domain/event-identity";
+import { DEPTH_SCAN_BYTES, MAX_JSON_DEPTH, nestsDeeperThan } from "../../domain/json-depth";
 import { type NameSpans, spanTexts } from "../../domain/name-table";
 import { AvroError, AvroReader, AvroWriter } from "./binary";
 import { schemas, shippedSchema } from "./schema-registry";
@@ -92,18 +93,24 @@ function writeSparseText(writer: AvroWriter, texts: ReadonlyMap<number, string> 
   writer.strings(texts?.values() ?? [], texts?.size ?? 0);
 }
 
-/** The same message with another receipt time: the rest of the bytes is copied, not decoded. */
-export function withReceivedAt(payload: Uint8Array, receivedAtMs: number): Buffer {
+/** The same message with another receipt and producer: the rest of the bytes is copied, not decoded. */
+export function withReceivedAt(
+  payload: Uint8Array,
+  receivedAtMs: number,
+  producerOf: (producerId: string) => string = (producerId) => producerId,
+): Buffer {
   const bytes = asBuffer(payload);
   if (!hasCurrentPrefix(bytes)) {
     const { columns, producerId, batchId } = decodeBatch(bytes);
-    return encodeBatch(columns, { receivedAtMs, producerId, batchId });
+    return encodeBatch(columns, { receivedAtMs, producerId: producerOf(producerId), batchId });
   }
   const reader = new AvroReader(bytes, BATCH_PREFIX.length);
   reader.long();
-  const writer = new AvroWriter(bytes.length + 16);
+  const producerId = producerOf(reader.string());
+  const writer = new AvroWriter(bytes.length + producerId.length + 32);
   writer.raw(BATCH_PREFIX);
   writer.long(receivedAtMs);
+  writer.string(producerId);
   writer.raw(bytes.subarray(reader.position));
   return writer.finish();
 }
@@ -210,6 +217,8 @@ function checkRows(count: number, rows: readonly number[]): void {
 
 function checkExtras(columns: EventColumns): void {
   for (const text of columns.extras?.values() ?? []) {
+    // The event is refused for its depth; nothing may parse it.
+    if (text.length > DEPTH_SCAN_BYTES && nestsDeeperThan(text, MAX_JSON_DEPTH)) continue;
     let extra: unknown;
     try {
       extra = JSON.parse(text);

@@ -1,9 +1,10 @@
 import { minuteOf } from "../../domain/event";
 import type { EventColumns } from "../../domain/event-columns";
+import type { MessageRules } from "../../intake/take-message";
 import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { inParallel } from "../../io/flow/in-parallel";
 import type { Archive, ArchivedObject, Ledger, LogMessage, LogPortion } from "../../io/ports";
-import { checkedBatch } from "../../transforms/checked-batch";
+import { readMessage } from "../../transforms/read-message";
 import type { ArchivedPortion } from "./archiver";
 
 /** The batch a message stands for: itself, or what its reference leads to. Undefined: the reference leads nowhere. */
@@ -13,8 +14,8 @@ export interface PortionDependencies {
   archive: Archive;
   ledger: Ledger;
   payloadOf: PayloadOf;
-  /** As the stream's (DecodeOptions.rawRetentionMs): both must judge alike. */
-  rawRetentionMs?: number;
+  /** As the stream's (DecodeOptions): both must judge alike. */
+  rules?: MessageRules;
 }
 
 const WRITES_IN_FLIGHT = 8;
@@ -38,8 +39,7 @@ export async function archivePortion(portion: LogPortion, deps: PortionDependenc
   for (const message of new Map(portion.messages.map((each) => [each.id, each])).values()) {
     const payload = await deps.payloadOf(message);
     if (message.acceptedByMinute === undefined) seen.undeclared++;
-    const checked =
-      payload === undefined ? undefined : checkedBatch(payload, message.appendedAtMs, deps.rawRetentionMs);
+    const checked = payload === undefined ? undefined : readMessage(payload, message.appendedAtMs, deps.rules);
     if (checked === undefined || checked.unreadable) seen.undecodable++;
     else seen.leftOut += checked.dead.length;
     const counted = checked === undefined ? new Map() : addRows(parts, fileName, checked.columns, checked.receivedAtMs);

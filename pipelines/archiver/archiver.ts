@@ -1,3 +1,4 @@
+import type { MessageRules } from "../../intake/take-message";
 import { type Archive, type Ledger, type LogPortion, type LogSubscription, PortionLostError } from "../../io/ports";
 import { pause } from "../pause";
 import { archivePortion, type PayloadOf } from "./archive-portion";
@@ -7,7 +8,7 @@ export interface ArchiverDependencies {
   archive: Archive;
   ledger: Ledger;
   payloadOf: PayloadOf;
-  rawRetentionMs?: number;
+  rules?: MessageRules;
   /** Epoch milliseconds. */
   clock: () => number;
 }

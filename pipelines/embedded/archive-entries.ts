@@ -4,7 +4,7 @@ import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { encodeBatch } from "../../io/avro/batch";
 import { inParallel } from "../../io/flow/in-parallel";
 import type { Archive, ArchivedObject, LogEntry, NewDeadLetter } from "../../io/ports";
-import { checkedBatch } from "../../transforms/checked-batch";
+import { readMessage } from "../../transforms/read-message";
 
 const WRITES_IN_FLIGHT = 8;
 
@@ -25,12 +25,14 @@ export function decodeEntries(entries: readonly LogEntry[], writer: string): Dec
   const fileName = `${writer}-${String(first).padStart(12, "0")}-${String(last).padStart(12, "0")}.avro`;
   const range: DecodedRange = { fileName, objects: new Map(), payloads: [], dead: [] };
   for (const { position, payload, appendedAtMs } of entries) {
-    const { columns, dead, ...header } = checkedBatch(payload, appendedAtMs);
+    // The write API alone writes this log: what it accepted is accepted, whatever the clock says by now.
+    const { columns, dead, unreadable, ...header } = readMessage(payload, undefined);
     addRows(range.objects, fileName, columns, header.receivedAtMs);
     if (columns.count > 0) range.payloads.push(dead.length === 0 ? payload : encodeBatch(columns, header));
     if (dead.length > 0) {
       const letters = dead.map((letter) => ({ ...letter, detail: `log entry ${position}: ${letter.detail}` }));
-      range.dead.push(letters.map((letter) => ({ ...letter, source: "pipeline" })));
+      const receivedAtMs = unreadable ? appendedAtMs : header.receivedAtMs;
+      range.dead.push(letters.map((letter) => ({ ...letter, receivedAtMs, source: "pipeline" })));
     }
   }
   return range;

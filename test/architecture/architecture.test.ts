@@ -6,6 +6,7 @@ import { problems, type Source } from "./rules";
 const ROOT = join(__dirname, "..", "..", "..");
 const FOLDERS = [
   "domain",
+  "intake",
   "transforms",
   "pipelines",
   "engine",
@@ -66,6 +67,8 @@ describe("a source that does not keep to them is named", () => {
       'import { DirectoryArchive } from "../directory/archive";',
       /io\/sqlite may not import io\/directory/,
     ],
+    ["intake/x.ts", 'import { runDirect } from "../engine";', /intake may not import engine/],
+    ["intake/x.ts", 'import type { Message } from "../transforms/elements";', /intake may not import transforms/],
     ["ingest-api/x.ts", 'import { runDirect } from "../engine";', /ingest-api may not import engine/],
     [
       "ingest-api/x.ts",

@@ -81,7 +81,7 @@ function batchOf(events: readonly Event[], receivedAtMs: number): Buffer {
     timesMs: Float64Array.from(events, ({ timeMs }) => timeMs),
     values: Float64Array.from(events, ({ value }) => value ?? Number.NaN),
   };
-  return encodeBatch(columns, { receivedAtMs, producerId: "test", batchId: "one" });
+  return encodeBatch(columns, { receivedAtMs, producerId: "ingest", batchId: "one" });
 }
 
 describeWithServers("the native Flink job", ["kafka", "flink"], () => {

@@ -1,12 +1,12 @@
 /** The readers of compressed things, each given its input in several frames, and with something left over behind it. */
 import { createHash } from "node:crypto";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { inflateMessage } from "../../intake/take-message";
 import { readArchiveObject } from "../../io/avro/archive-object";
 import { AvroWriter } from "../../io/avro/binary";
 import { fileSchema } from "../../io/avro/container";
 import { decodeDeadLetters, encodeDeadLetters } from "../../io/avro/dead-letter-object";
 import type { NewDeadLetter } from "../../io/ports";
-import { inflateMessage } from "../../transforms/inflate-message";
 import { MinuteRecount } from "../../transforms/minute-recount";
 import { archiveObject } from "../avro/events";
 import { columnsOf, T0 } from "../domain/model";
@@ -34,7 +34,7 @@ function container(schemaName: string, rowCount: number, packed: Uint8Array): Bu
 /** The rows as they stand in a container of ours, decompressed. */
 function rowsOf(object: Buffer): Buffer {
   const at = object.indexOf(Buffer.from("28b52ffd", "hex"));
-  const inflated = inflateMessage(object.subarray(at, -16));
+  const inflated = inflateMessage(object.subarray(at, -16), 1 << 20);
   if (inflated.kind !== "bytes") throw new Error(inflated.detail);
   return inflated.bytes;
 }

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { PubsubLogSubscription } from "../../io/pubsub/log-subscription";
 import { ensurePubsubSubscription, ensurePubsubTopic } from "../../io/pubsub/topics";
 import { type PubsubEmulator, startPubsubEmulator } from "../../servers";
-import { checkedBatch } from "../../transforms/checked-batch";
+import { readMessage } from "../../transforms/read-message";
 import { waitFor } from "../contracts/condition";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
@@ -23,7 +23,7 @@ test("the bodies in the shell examples are events", () => {
   const bodies = [...text.matchAll(/'(\{"eventId".*?\})'/g)].map(([, body]) => Buffer.from(body!));
   expect(bodies).toHaveLength(2);
   for (const body of bodies) {
-    const { columns, dead } = checkedBatch(body, Date.parse("2026-11-21T10:00:01Z"));
+    const { columns, dead } = readMessage(body, Date.parse("2026-11-21T10:00:01Z"));
     expect([columns.count, dead]).toEqual([1, []]);
   }
 });
@@ -51,7 +51,7 @@ describeWithServers("the Node example", ["pubsub"], () => {
       await waitFor(async () => {
         const portion = await subscription.take({ maxMessages: 10, maxBytes: 1 << 20, waitMs: 100 });
         for (const { payload, appendedAtMs } of portion?.messages ?? []) {
-          const { columns, dead } = checkedBatch(payload, appendedAtMs);
+          const { columns, dead } = readMessage(payload, appendedAtMs);
           expect(dead).toEqual([]);
           events += columns.count;
         }

@@ -31,7 +31,7 @@ async function archive(stores: Stores, name: string, messages: readonly LogMessa
     archive: stores.archive,
     ledger: stores.state,
     payloadOf: async ({ payload }) => payload,
-    rawRetentionMs: RULES.rawRetentionMs,
+    rules: { rawRetentionMs: RULES.rawRetentionMs },
   });
 }
 

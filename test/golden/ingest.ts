@@ -1,5 +1,6 @@
 import { parseEvent, type VideoEvent } from "../../domain/event";
 import { countByMinute, EventColumnsBuilder } from "../../domain/event-columns";
+import { ingestProducer } from "../../intake/receipt";
 import { encodeBatch } from "../../io/avro/batch";
 import type { DeadLetters, EventLog } from "../../io/ports";
 import type { Step } from "./script";
@@ -40,6 +41,6 @@ export async function ingest(
     } else sent.add({ ...(raw as unknown as VideoEvent), eventTimeMs: Date.parse(String(raw.eventTime)) });
   }
   const acceptedByMinute = countByMinute(accepted.build());
-  const payload = encodeBatch(sent.build(), { receivedAtMs, producerId: "golden", batchId: "" });
+  const payload = encodeBatch(sent.build(), { receivedAtMs, producerId: ingestProducer("golden"), batchId: "" });
   if (sent.size > 0) await log.append({ payload, events: accepted.size, acceptedByMinute });
 }

@@ -64,6 +64,7 @@ describe.each(["worker", "service"] as const)("the image of the %s", (name) => {
         "domain",
         "engine",
         "ingest-api",
+        "intake",
         "io",
         "pipelines",
         "plan",

@@ -105,7 +105,7 @@ describe("what can be posted", () => {
     const answer = await harness.post(message, { "Content-Type": "application/vnd.viewmill.batch+avro" });
     expect(answer).toMatchObject({ status: 202, body: { accepted: 500, rejected: [] } });
     const [entry] = await harness.log.read(0, 10, 1e9);
-    expect(decodeBatch(entry!.payload)).toMatchObject({ ...batchHeader, receivedAtMs: NOW_MS });
+    expect(decodeBatch(entry!.payload)).toMatchObject({ receivedAtMs: NOW_MS, producerId: "ingest/p", batchId: "b" });
     expect(await harness.events()).toHaveLength(500);
   });
 

@@ -87,7 +87,9 @@ describe("the bounds of a body", () => {
 describe("what is not supported", () => {
   it.each([
     [{}],
-    [{ "Content-Type": "text/plain" }],
+    [{ "Content-Type": "text/html" }],
+    [{ "Content-Type": "text/plain; charset=latin1" }],
+    [{ "Content-Type": "application/xml", "ce-specversion": "1.0", "ce-id": "a" }],
     [{ "Content-Type": "application/x-www-form-urlencoded" }],
     [{ "Content-Type": "__proto__" }],
     [{ "Content-Type": "application/json; charset=latin1" }],

@@ -14,7 +14,7 @@ export const event = (eventId: string, more: Partial<VideoEvent> = {}): VideoEve
 });
 
 export function message(events: readonly VideoEvent[], receivedAtMs = T0, minutes?: number[]): BatchMessage {
-  const payload = encodeBatch(columnsOf(events), { receivedAtMs, producerId: "test", batchId: "" });
+  const payload = encodeBatch(columnsOf(events), { receivedAtMs, producerId: "ingest", batchId: "" });
   return minutes === undefined ? { kind: "batch", payload } : { kind: "batch", payload, minutes };
 }
 

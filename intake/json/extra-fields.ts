@@ -1,9 +1,5 @@
-import { nestsDeeperThan } from "./json-text";
-
-/** Levels of nesting the unknown fields of an event may have: whatever reads them later may recurse. */
-export const MAX_EXTRA_DEPTH = 64;
-/** Unknown fields of one event, as JSON text. */
-export const MAX_EVENT_BYTES = 64 << 10;
+import { nestsDeeperThan } from "../../domain/json-depth";
+import { MAX_EXTRA_DEPTH } from "../limits";
 
 /** Undefined where V8's recursive JSON.stringify runs out of stack: a few thousand levels. */
 export function extraJson(extra: Record<string, unknown>): string | undefined {

@@ -20,33 +20,13 @@ export function utf8Text(bytes: Buffer): string | undefined {
   return isUtf8(bytes) ? bytes.toString("utf8") : undefined;
 }
 
-/** Whether brackets outside strings nest deeper than `maxDepth`. The text need not be valid JSON. */
-export function nestsDeeperThan(text: string | Uint8Array, maxDepth: number): boolean {
-  const length = text.length;
-  if (length <= maxDepth) return false;
-  const at = typeof text === "string" ? (i: number) => text.charCodeAt(i) : (i: number) => text[i]!;
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < length; i++) {
-    const code = at(i);
-    if (inString) {
-      if (code === BACKSLASH) i++;
-      else if (code === QUOTE) inString = false;
-    } else if (code === QUOTE) inString = true;
-    else if (code === OPEN_ARRAY || code === OPEN_OBJECT) {
-      if (++depth > maxDepth) return true;
-    } else if (code === CLOSE_ARRAY || code === CLOSE_OBJECT) depth--;
-  }
-  return false;
-}
-
 /**
  * The exact bytes of each element of the top-level array, or of the array under the top-level key `member` (the last
  * one, as JSON.parse has it). The text must be valid JSON of that shape: it has been parsed before.
  */
 export function elementSlices(json: Buffer, member?: string): Buffer[] {
   let at = skipSpace(json, 0);
-  if (member !== undefined) at = memberValue(json, at, member);
+  if (member !== undefined) at = memberValue(json, at, member) ?? at;
   const slices: Buffer[] = [];
   at = skipSpace(json, at + 1);
   while (at < json.length && json[at] !== CLOSE_ARRAY) {
@@ -58,8 +38,24 @@ export function elementSlices(json: Buffer, member?: string): Buffer[] {
   return slices;
 }
 
-function memberValue(json: Buffer, start: number, member: string): number {
-  let found = start;
+/**
+ * The text of the value under a path of member names, each the last one of its name, as JSON.parse has it; undefined where there is none, or
+ * something on the way is no object. The text must be valid JSON.
+ */
+export function memberText(json: Buffer, path: readonly string[]): string | undefined {
+  let at = skipSpace(json, 0);
+  for (const member of path) {
+    if (json[at] !== OPEN_OBJECT) return undefined;
+    const found = memberValue(json, at, member);
+    if (found === undefined) return undefined;
+    at = found;
+  }
+  return json.toString("utf8", at, skipValue(json, at));
+}
+
+/** Where the value of the member begins. `start`: of the object. */
+function memberValue(json: Buffer, start: number, member: string): number | undefined {
+  let found: number | undefined;
   let at = skipSpace(json, start + 1);
   while (at < json.length && json[at] !== CLOSE_OBJECT) {
     const keyEnd = skipString(json, at);

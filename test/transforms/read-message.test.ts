@@ -1,7 +1,7 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { eventAt } from "../../domain/event-columns";
 import { encodeBatch } from "../../io/avro/batch";
-import { checkedBatch } from "../../transforms/checked-batch";
+import { readMessage } from "../../transforms/read-message";
 import { columnsOf, T0 } from "../domain/model";
 import { event } from "./elements";
 
@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 const good = { eventId: "e", videoId: "v", eventType: "VIEW" };
 const text = (value: unknown) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
 const read = (payload: Buffer, rawRetentionMs?: number) => {
-  const checked = checkedBatch(payload, NOW, rawRetentionMs);
+  const checked = readMessage(payload, NOW, rawRetentionMs === undefined ? {} : { rawRetentionMs });
   const events = Array.from({ length: checked.columns.count }, (_, row) => eventAt(checked.columns, row));
   return { ...checked, events };
 };
@@ -41,7 +41,7 @@ describe("JSON messages", () => {
     expect(read(text(good)).events[0]?.eventTimeMs).toBe(NOW);
     const uuid = "019a0000-0000-7000-8000-000000000000";
     const ownMs = 0x019a00000000;
-    const inTime = checkedBatch(text({ ...good, eventId: uuid }), ownMs + 1_000);
+    const inTime = readMessage(text({ ...good, eventId: uuid }), ownMs + 1_000);
     expect(inTime.columns.timesMs[0]).toBe(ownMs);
   });
 
@@ -98,10 +98,10 @@ describe("JSON messages", () => {
 });
 
 describe("Avro batches", () => {
-  const batch = (receivedAtMs: number, eventTimeMs: number) =>
+  const batch = (receivedAtMs: number, eventTimeMs: number, producerId = "p") =>
     encodeBatch(columnsOf([event("a", { eventTimeMs }), event("b", { eventTimeMs: NOW })]), {
       receivedAtMs,
-      producerId: "p",
+      producerId,
       batchId: "",
     });
 
@@ -111,13 +111,56 @@ describe("Avro batches", () => {
     expect(dead).toMatchObject([{ reason: "too-old", eventId: "a", receivedAtMs: NOW }]);
   });
 
-  it("of the write API keep their receipt time, and what it accepted is not refused for its age again", () => {
-    const { receivedAtMs, events, dead } = read(batch(NOW - DAY_MS, NOW - 2 * DAY_MS), DAY_MS / 2);
-    expect([receivedAtMs, events.length, dead.length]).toEqual([NOW - DAY_MS, 1, 1]);
-    expect(dead).toMatchObject([{ reason: "too-far-in-future", eventId: "b" }]);
+  it("of the write API keep their receipt time, and what it accepted is accepted, whatever the clocks say", () => {
+    for (const producerId of ["ingest", "ingest/player"]) {
+      for (const receivedAtMs of [NOW - DAY_MS, NOW + DAY_MS, 1, NOW + 1e12]) {
+        const { events, dead, ...header } = read(batch(receivedAtMs, NOW - 2 * DAY_MS, producerId), DAY_MS / 2);
+        expect([header.receivedAtMs, events.length, dead]).toEqual([receivedAtMs, 2, []]);
+      }
+    }
+  });
+
+  it("of a direct producer are received when it says, but no farther from the append than clocks differ", () => {
+    const near = [NOW - 600_000, NOW - 1, NOW + 600_000];
+    for (const receivedAtMs of near) expect(read(batch(receivedAtMs, NOW)).receivedAtMs).toBe(receivedAtMs);
+    const far = [1, NOW - 600_001, NOW + 600_001, NOW + 1e12, -5];
+    for (const receivedAtMs of far) expect(read(batch(receivedAtMs, NOW)).receivedAtMs).toBe(NOW);
+  });
+
+  it("of a direct producer that dates its receipt far back or ahead escape no rule of time", () => {
+    for (const receivedAtMs of [NOW - 3 * DAY_MS, NOW + 3 * DAY_MS, NOW - 1_000]) {
+      const old = read(batch(receivedAtMs, NOW - 2 * DAY_MS), DAY_MS);
+      expect(old.dead).toMatchObject([{ reason: "too-old", eventId: "a" }]);
+      const ahead = read(batch(receivedAtMs, NOW + 2 * DAY_MS), DAY_MS);
+      expect(ahead.dead).toMatchObject([{ reason: "too-far-in-future", eventId: "a" }]);
+    }
+  });
+
+  it("of a direct producer are bounded as JSON events are: bytes and depth of an event, rows of a message", () => {
+    const extras = [{ note: "x".repeat(70_000) }, nested(65), { note: "x".repeat(60_000) }];
+    const events = extras.map((extra, row) => event(`e${row}`, { eventTimeMs: NOW, extra }));
+    for (const receivedAtMs of [0, NOW]) {
+      const header = { receivedAtMs, producerId: "p", batchId: "" };
+      const { events: taken, dead } = read(encodeBatch(columnsOf(events), header));
+      expect(taken.map(({ eventId }) => eventId)).toEqual(["e2"]);
+      expect(dead).toMatchObject([
+        { reason: "too-large", eventId: "e0" },
+        { reason: "too-large", eventId: "e1" },
+      ]);
+      const rows = (count: number) =>
+        encodeBatch(columnsOf(Array.from({ length: count }, () => event("e", { eventTimeMs: NOW }))), header);
+      expect(read(rows(10_000)).events).toHaveLength(10_000);
+      expect(read(rows(10_001))).toMatchObject({ unreadable: true, dead: [{ reason: "too-large" }] });
+    }
   });
 
   it("may be compressed", () => {
     expect(read(gzipSync(batch(0, NOW))).events).toHaveLength(2);
   });
 });
+
+function nested(depth: number): Record<string, unknown> {
+  let value: Record<string, unknown> = {};
+  for (let level = 1; level < depth; level++) value = { deeper: value };
+  return value;
+}

@@ -1,0 +1,123 @@
+import { EVENT_FIELD_NAMES, type FieldNames, type NumberTexts, parseEvent, type VideoEvent } from "../domain/event";
+import { EventColumnsBuilder } from "../domain/event-columns";
+import type { Rejection, RejectionReason } from "../domain/rejection";
+import type { Stamp } from "../io/ports";
+import { CLOUD_EVENT_NAMES, cloudEventFields, isCloudEvent } from "./json/cloud-event";
+import { extraJson, extraProblem } from "./json/extra-fields";
+import { memberText } from "./json/json-text";
+import type { IntakeRules, RejectedEvent, Taken } from "./taken";
+
+/** The bytes of an event, where numbers of its text may have to be looked at; undefined where none of the whole text can hide a fraction. */
+export type EventSlice = (() => Buffer) | undefined;
+
+/** Takes decoded JSON values one by one: good ones go into columns, the others are rejections. */
+export class EventCollector {
+  private readonly rejections: (Rejection & { isCloudEvent: boolean })[] = [];
+  private readonly stamps: Stamp[] = [];
+  /** The stamp book had no room: the whole request is to be refused. */
+  private stampsFull = false;
+  private readonly builder = new EventColumnsBuilder();
+
+  constructor(private readonly rules: IntakeRules) {}
+
+  /** One event of ours, or a CloudEvent that says so itself. */
+  add(raw: unknown, index: number, slice: EventSlice): void {
+    if (isCloudEvent(raw)) this.addCloudEvent(raw, index, slice);
+    else this.addFields(raw, index, EVENT_FIELD_NAMES, slice === undefined ? undefined : textsOf(raw, slice));
+  }
+
+  addCloudEvent(raw: unknown, index: number, slice: EventSlice, names: FieldNames = CLOUD_EVENT_NAMES): void {
+    const mapped = cloudEventFields(raw, slice);
+    if (mapped.ok) this.addFields(mapped.fields, index, names, mapped.texts);
+    else this.reject(index, mapped.eventId, mapped.reason, mapped.detail, names);
+  }
+
+  private addFields(raw: unknown, index: number, names: FieldNames, texts: NumberTexts | undefined): void {
+    const parsed = parseEvent(raw, this.rules, names, texts);
+    if (!parsed.ok) {
+      this.reject(index, parsed.eventId, parsed.reason, parsed.detail, names);
+      return;
+    }
+    const { event } = parsed;
+    let extraText: string | undefined;
+    if (event.extra !== undefined) {
+      extraText = extraJson(event.extra);
+      const problem = extraProblem(extraText, this.rules.limits.maxEventBytes);
+      if (problem !== undefined) {
+        this.reject(index, event.eventId, "too-large", problem, names);
+        return;
+      }
+    }
+    if (parsed.stampNeeded && !this.stamp(event, index, names)) return;
+    this.builder.add(event, extraText);
+  }
+
+  /** Gives the event a time; false where it gets none. */
+  private stamp(event: VideoEvent, index: number, names: FieldNames): boolean {
+    const { untimed, receivedAtMs } = this.rules;
+    switch (untimed.kind) {
+      case "receipt":
+        return true;
+      case "refuse":
+        this.reject(index, event.eventId, "missing-field", `${names.eventTime} is missing: ${untimed.detail}`, names);
+        return false;
+      case "stamp": {
+        const stamp = untimed.stampOf(`${event.eventId}\0${event.videoId}\0${event.eventType}`, receivedAtMs);
+        if (stamp === undefined) {
+          this.stampsFull = true;
+          return false;
+        }
+        this.stamps.push(stamp);
+        event.eventTimeMs = stamp.stampedAtMs;
+        return true;
+      }
+      default:
+        return untimed satisfies never;
+    }
+  }
+
+  reject(
+    index: number,
+    eventId: string | null,
+    reason: RejectionReason,
+    detail: string,
+    names: FieldNames = EVENT_FIELD_NAMES,
+  ): void {
+    // Through UTF-8 once: a lone surrogate is answered and stored as the same replacement character.
+    const shownId = eventId === null ? null : Buffer.from(eventId).toString();
+    this.rejections.push({ index, eventId: shownId, reason, detail, isCloudEvent: names !== EVENT_FIELD_NAMES });
+  }
+
+  /** `payloads` is called once, where an event was refused: the bytes of every event. `contentType`: of those that are no CloudEvents. */
+  taken(payloads: () => readonly Uint8Array[], contentType: string): Taken {
+    if (this.stampsFull) return { kind: "stamps-full" };
+    const { maxEventBytes } = this.rules.limits;
+    const bytes = this.rejections.length === 0 ? [] : payloads();
+    const rejected = this.rejections.map(({ isCloudEvent: isCloud, ...rejection }): RejectedEvent => {
+      const payload = bytes[rejection.index]!;
+      const letter = { payload, contentType: isCloud ? "application/cloudevents+json" : contentType };
+      if (payload.byteLength <= maxEventBytes) return { ...rejection, ...letter };
+      return {
+        ...rejection,
+        reason: "too-large",
+        detail: `the event is larger than ${maxEventBytes} bytes`,
+        ...letter,
+      };
+    });
+    const { receivedAtMs } = this.rules;
+    const columns = this.builder.build();
+    return { kind: "events", receivedAtMs, ...NO_HEADER, columns, rejected, stamps: this.stamps };
+  }
+}
+
+const NO_HEADER = { producerId: "", batchId: "", alreadyAccepted: false };
+
+/** The texts of the numbers that must be integers. */
+function textsOf(raw: unknown, slice: () => Buffer): NumberTexts {
+  const texts: NumberTexts = {};
+  if (typeof raw !== "object" || raw === null) return texts;
+  const { value, eventTime } = raw as Record<string, unknown>;
+  if (typeof value === "number") texts.value = memberText(slice(), ["value"]) ?? "";
+  if (typeof eventTime === "number") texts.eventTime = memberText(slice(), ["eventTime"]) ?? "";
+  return texts;
+}

@@ -1,0 +1,124 @@
+import type { FieldNames, NumberTexts } from "../../domain/event";
+import type { RejectionReason } from "../../domain/rejection";
+import { memberText } from "./json-text";
+import { mayHideFractions } from "./number-texts";
+import { parseJson } from "./parse-json";
+
+/** The members of an event as they stand in a CloudEvent, still to be checked; or why it is none. */
+export type CloudEventFields =
+  | { ok: true; fields: Record<string, unknown>; texts: NumberTexts }
+  | { ok: false; eventId: string | null; reason: RejectionReason; detail: string };
+
+/** What the JSON format calls the fields of an event. */
+export const CLOUD_EVENT_NAMES: FieldNames = {
+  event: "a CloudEvent",
+  eventId: "id",
+  videoId: "subject",
+  eventType: "type",
+  eventTime: "time",
+  value: "data.value",
+};
+
+const MAPPED = new Set(["id", "subject", "type", "time", "data"]);
+/** RFC 4648, section 4: padded. Node's own decoder stops at what it does not know. */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const JSON_MEDIA_TYPE = /^(?:application|text)\/json$|\+json$/;
+
+/** An object that says so itself (`specversion` is required of every CloudEvent) and is no event of ours. */
+export const isCloudEvent = (raw: unknown): boolean =>
+  isObject(raw) && Object.hasOwn(raw, "specversion") && !Object.hasOwn(raw, "eventId");
+
+/** Whether a media type, its parameters aside, says that the data is JSON. */
+export const isJsonMediaType = (mediaType: string): boolean =>
+  JSON_MEDIA_TYPE.test((mediaType.split(";")[0] ?? "").trim().toLowerCase());
+
+/**
+ * CloudEvents 1.0.2 in the JSON format: id, subject = videoId, type = eventType, time, data.value, where the data may stand in `data_base64`. All
+ * else, extension attributes among it, is kept under `cloudevent`. Data of a `datacontenttype` that is not JSON is refused: a value in it
+ * would be lost. `slice` gives the bytes of the event, for numbers that have to be judged by their text; undefined where none can be such.
+ */
+export function cloudEventFields(raw: unknown, slice: (() => Buffer) | undefined): CloudEventFields {
+  if (!isObject(raw)) {
+    return {
+      ok: false,
+      eventId: null,
+      reason: "missing-field",
+      detail: "a CloudEvent is a JSON object with id, subject and type",
+    };
+  }
+  const { id, subject, type, time, specversion } = raw;
+  const refuse = (reason: RejectionReason, detail: string): CloudEventFields => {
+    return { ok: false, eventId: typeof id === "string" ? id.slice(0, 128) : null, reason, detail };
+  };
+  if (isGiven(specversion) && specversion !== "1.0") return refuse("unknown-schema", "specversion must be 1.0");
+  const data = dataOf(raw);
+  if (!data.ok) return refuse("bad-value", data.detail);
+  const rest = Object.create(null) as Record<string, unknown>;
+  for (const name in raw) if (!MAPPED.has(name)) rest[name] = raw[name];
+  if (data.inBase64 === undefined && data.others !== undefined) rest.data = data.others;
+  const texts: NumberTexts = {};
+  const valueText = data.inBase64 === undefined ? numberText(data.value, slice, ["data", "value"]) : base64Text(data);
+  if (valueText !== undefined) texts.value = valueText;
+  const timeText = numberText(time, slice, ["time"]);
+  if (timeText !== undefined) texts.eventTime = timeText;
+  const fields: Record<string, unknown> = { eventTime: time, value: data.value, cloudevent: rest };
+  // An attribute that is null is one that is not set (JSON format, section 2.2).
+  if (isGiven(id)) fields.eventId = id;
+  if (isGiven(subject)) fields.videoId = subject;
+  if (isGiven(type)) fields.eventType = type;
+  return { ok: true, fields, texts };
+}
+
+type Data =
+  /** `others`: what of the data is not the value. `inBase64`: the data's JSON text. */
+  { ok: true; value: unknown; others: unknown; inBase64?: Buffer } | { ok: false; detail: string };
+
+function dataOf({ data, data_base64: encoded, datacontenttype }: Record<string, unknown>): Data {
+  if (isGiven(encoded)) {
+    if (isGiven(data)) return { ok: false, detail: "data and data_base64 exclude each other" };
+    if (typeof encoded !== "string" || !BASE64.test(encoded))
+      return { ok: false, detail: "data_base64 must be base64" };
+  } else if (!isGiven(data)) return { ok: true, value: undefined, others: undefined };
+  // Without one the data is JSON (JSON format, section 3.1.1).
+  if (isGiven(datacontenttype)) {
+    if (typeof datacontenttype !== "string" || !isJsonMediaType(datacontenttype)) {
+      return {
+        ok: false,
+        detail: "datacontenttype must be JSON (application/json): a value in other data cannot be read",
+      };
+    }
+  }
+  if (typeof encoded !== "string") return { ok: true, ...splitData(data) };
+  const inBase64 = Buffer.from(encoded, "base64");
+  const parsed = parseJson(inBase64);
+  if (!parsed.ok) return { ok: false, detail: `data_base64 does not hold JSON: ${parsed.detail}` };
+  return { ok: true, ...splitData(parsed.value), inBase64 };
+}
+
+/** The value, and what else there is. */
+function splitData(data: unknown): { value: unknown; others: unknown } {
+  if (!isObject(data)) return { value: undefined, others: data };
+  const others = Object.create(null) as Record<string, unknown>;
+  let count = 0;
+  for (const name in data) {
+    if (name === "value") continue;
+    others[name] = data[name];
+    count++;
+  }
+  return { value: data.value, others: count > 0 ? others : undefined };
+}
+
+/** The number's text, where there is a reason to look at it. */
+function numberText(value: unknown, slice: (() => Buffer) | undefined, path: readonly string[]): string | undefined {
+  return typeof value === "number" && slice !== undefined ? memberText(slice(), path) : undefined;
+}
+
+function base64Text({ value, inBase64 }: { value: unknown; inBase64?: Buffer }): string | undefined {
+  if (typeof value !== "number" || inBase64 === undefined || !mayHideFractions(inBase64.toString())) return undefined;
+  return memberText(inBase64, ["value"]);
+}
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

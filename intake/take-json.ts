@@ -1,0 +1,147 @@
+import type { FieldNames } from "../domain/event";
+import { EventCollector } from "./event-collector";
+import { CLOUD_EVENT_NAMES, isCloudEvent, isJsonMediaType } from "./json/cloud-event";
+import { elementSlices, withoutBom } from "./json/json-text";
+import { mayHideFractions } from "./json/number-texts";
+import { parseJson } from "./json/parse-json";
+import type { IntakeProblem, IntakeRules, Taken } from "./taken";
+
+export const JSON_TYPE = "application/json";
+export const CLOUD_EVENT_TYPE = "application/cloudevents+json";
+const CLOUD_EVENTS_TYPE = "application/cloudevents-batch+json";
+
+type Events = { list: readonly unknown[]; slices: () => Buffer[] };
+
+/**
+ * `application/json`: one event, an array of events, or `{"events": [...]}`; each an event or a CloudEvent (structured mode). An object with an
+ * eventId is an event, and one with a specversion a CloudEvent, also when an unknown field of it is called `events`.
+ */
+export function takeJson(body: Buffer, rules: IntakeRules): Taken {
+  const bytes = withoutBom(body);
+  const parsed = parseJson(bytes);
+  if (!parsed.ok) return problem("not-json", parsed.detail, body, JSON_TYPE);
+  const events = eventsOf(parsed.value, bytes);
+  if (events === undefined) {
+    const detail = 'the body must be an event, an array of events or {"events": [...]}';
+    return problem("missing-field", detail, body, JSON_TYPE);
+  }
+  const { maxEvents } = rules.limits;
+  if (events.list.length > maxEvents) return tooManyEvents(maxEvents, body, JSON_TYPE);
+  const collector = new EventCollector(rules);
+  const { list, slices } = once(events);
+  const mayHide = mayHideFractions(parsed.text);
+  for (let index = 0; index < list.length; index++) {
+    collector.add(list[index], index, mayHide ? () => slices()[index]! : undefined);
+  }
+  return collector.taken(slices, JSON_TYPE);
+}
+
+function eventsOf(value: unknown, bytes: Buffer): Events | undefined {
+  if (Array.isArray(value)) return { list: value, slices: () => elementSlices(bytes) };
+  if (typeof value !== "object" || value === null) return undefined;
+  if (!Object.hasOwn(value, "eventId") && !isCloudEvent(value)) {
+    const events: unknown = Object.hasOwn(value, "events") ? Reflect.get(value, "events") : undefined;
+    if (Array.isArray(events)) return { list: events, slices: () => elementSlices(bytes, "events") };
+  }
+  return { list: [value], slices: () => [bytes] };
+}
+
+/** `application/cloudevents+json` (one) and `application/cloudevents-batch+json` (an array), CloudEvents in the JSON format. */
+export function takeCloudEvents(body: Buffer, isBatch: boolean, rules: IntakeRules): Taken {
+  const contentType = isBatch ? CLOUD_EVENTS_TYPE : CLOUD_EVENT_TYPE;
+  const bytes = withoutBom(body);
+  const parsed = parseJson(bytes);
+  if (!parsed.ok) return problem("not-json", parsed.detail, body, contentType);
+  const { value } = parsed;
+  if (Array.isArray(value) !== isBatch || typeof value !== "object" || value === null) {
+    const detail = `the body must be ${isBatch ? "an array of CloudEvents" : "one CloudEvent"}`;
+    return problem("missing-field", detail, body, contentType);
+  }
+  const list = isBatch ? (value as unknown as unknown[]) : [value];
+  const { maxEvents } = rules.limits;
+  if (list.length > maxEvents) return tooManyEvents(maxEvents, body, contentType);
+  const { slices } = once({ list, slices: () => (isBatch ? elementSlices(bytes) : [bytes]) });
+  const mayHide = mayHideFractions(parsed.text);
+  const collector = new EventCollector(rules);
+  for (let index = 0; index < list.length; index++) {
+    collector.addCloudEvent(list[index], index, mayHide ? () => slices()[index]! : undefined);
+  }
+  return collector.taken(slices, CLOUD_EVENT_TYPE);
+}
+
+/** What CloudEvents' HTTP binding calls the fields of an event in binary mode. */
+const BINARY_NAMES: FieldNames = {
+  ...CLOUD_EVENT_NAMES,
+  eventId: "ce-id",
+  videoId: "ce-subject",
+  eventType: "ce-type",
+  eventTime: "ce-time",
+};
+
+/**
+ * A CloudEvent in binary mode (HTTP binding 1.0.2, section 3.1): the attributes are headers, the body is the data. It is taken as the structured event
+ * that it stands for, and that is what its dead letter holds.
+ */
+export function takeBinaryCloudEvent(
+  body: Buffer,
+  { attributes, dataType }: { attributes: Readonly<Record<string, string>>; dataType: string },
+  rules: IntakeRules,
+): Taken {
+  const envelope: Record<string, unknown> = { ...attributes };
+  if (!Object.hasOwn(attributes, "specversion")) {
+    const event = Buffer.from(JSON.stringify(envelope));
+    const collector = new EventCollector(rules);
+    collector.reject(
+      0,
+      attributes.id?.slice(0, 128) ?? null,
+      "missing-field",
+      "ce-specversion is missing",
+      BINARY_NAMES,
+    );
+    return collector.taken(() => [event], CLOUD_EVENT_TYPE);
+  }
+  let event: Buffer;
+  const data = withoutBom(body);
+  const isJson = data.length > 0 && isJsonMediaType(dataType) && parseJson(data).ok;
+  if (isJson) event = withMember({ datacontenttype: dataType, ...envelope }, "data", data);
+  else {
+    if (data.length > 0) Object.assign(envelope, { datacontenttype: dataType, data_base64: body.toString("base64") });
+    event = Buffer.from(JSON.stringify(envelope));
+  }
+  const parsed = parseJson(event);
+  if (!parsed.ok) return problem("not-json", parsed.detail, event, CLOUD_EVENT_TYPE);
+  const collector = new EventCollector(rules);
+  collector.addCloudEvent(parsed.value, 0, mayHideFractions(parsed.text) ? () => event : undefined, BINARY_NAMES);
+  return collector.taken(() => [event], CLOUD_EVENT_TYPE);
+}
+
+/** The object with one more member, whose JSON text stays as it is. */
+function withMember(object: Record<string, unknown>, name: string, json: Buffer): Buffer {
+  const text = JSON.stringify(object);
+  const comma = text === "{}" ? "" : ",";
+  return Buffer.concat([Buffer.from(`${text.slice(0, -1)}${comma}${JSON.stringify(name)}:`), json, Buffer.from("}")]);
+}
+
+function once({ list, slices }: Events): Events {
+  let made: Buffer[] | undefined;
+  return {
+    list,
+    slices: () => {
+      made ??= slices();
+      return made;
+    },
+  };
+}
+
+export function problem(
+  reason: IntakeProblem["reason"],
+  detail: string,
+  payload: Uint8Array,
+  contentType: string,
+): IntakeProblem {
+  return { kind: "problem", reason, detail, payload, contentType };
+}
+
+export function tooManyEvents(maxEvents: number, payload: Uint8Array, contentType: string): IntakeProblem {
+  return problem("too-large", `a body or message holds at most ${maxEvents} events`, payload, contentType);
+}

@@ -1,0 +1,55 @@
+import { isAscii, isUtf8 } from "node:buffer";
+import { EventCollector } from "./event-collector";
+import { withoutBom } from "./json/json-text";
+import { mayHideFractions } from "./json/number-texts";
+import { jsonErrorDetail, parseJson } from "./json/parse-json";
+import { linesOf } from "./lines";
+import { tooManyEvents } from "./take-json";
+import type { IntakeRules, Taken } from "./taken";
+
+export const NDJSON_TYPE = "application/x-ndjson";
+
+/** A longer line is parsed with the care of a body (depth). */
+const LONG_LINE_BYTES = 64 << 10;
+
+/**
+ * `application/x-ndjson`: one event a line, LF or CRLF, blank lines ignored; `index` counts the lines that are not
+ * blank. A line that is no JSON is refused alone.
+ */
+export function takeNdjson(body: Buffer, rules: IntakeRules): Taken {
+  const bytes = withoutBom(body);
+  const { maxEvents } = rules.limits;
+  const lines = linesOf(bytes, 1, maxEvents);
+  if (lines.length > maxEvents) return tooManyEvents(maxEvents, body, NDJSON_TYPE);
+  return takeLines(
+    lines.map((line) => line.bytes),
+    rules,
+    isAscii(bytes) ? "ascii" : isUtf8(bytes) ? "utf-8" : "unknown",
+  );
+}
+
+/** Events that are a line each, of a body or a file. `charset`: what is known of all lines together; each is looked at where nothing is. */
+export function takeLines(
+  lines: readonly Buffer[],
+  rules: IntakeRules,
+  charset: "ascii" | "utf-8" | "unknown" = "unknown",
+): Taken {
+  const collector = new EventCollector(rules);
+  for (let index = 0; index < lines.length; index++) {
+    const line = lines[index]!;
+    const parsed = line.length > LONG_LINE_BYTES ? parseJson(line) : parseLine(line, charset);
+    if (parsed.ok) collector.add(parsed.value, index, mayHideFractions(parsed.text) ? () => line : undefined);
+    else collector.reject(index, null, "not-json", parsed.detail);
+  }
+  return collector.taken(() => lines, NDJSON_TYPE);
+}
+
+function parseLine(line: Buffer, charset: "ascii" | "utf-8" | "unknown"): ReturnType<typeof parseJson> {
+  if (charset === "unknown" && !isUtf8(line)) return { ok: false, detail: "the line is not valid UTF-8" };
+  const text = line.toString(charset === "ascii" ? "latin1" : "utf8");
+  try {
+    return { ok: true, value: JSON.parse(text) as unknown, text };
+  } catch (error) {
+    return { ok: false, detail: jsonErrorDetail(error) };
+  }
+}

@@ -1,0 +1,95 @@
+import { type Compression, InflateError, inflate, STRANGERS_WINDOW_LOG } from "../io/compression/inflate";
+import { startsAsZstd } from "../io/compression/zstd-frames";
+import { withoutBom } from "./json/json-text";
+import { CONTRACT_LIMITS, type IntakeLimits } from "./limits";
+import { receiptOf } from "./receipt";
+import { takeBatch } from "./take-batch";
+import { JSON_TYPE, problem, takeJson } from "./take-json";
+import type { IntakeProblem, IntakeRules, TakenEvents } from "./taken";
+
+/** What the readers of a log judge direct producers' messages by. */
+export interface MessageRules {
+  /** Absent: no event is too old. */
+  rawRetentionMs?: number;
+  limits?: IntakeLimits;
+  admitsType?: (eventType: string) => boolean;
+}
+
+/**
+ * What becomes of a message of the log: an Avro batch, or JSON events as in a body, perhaps compressed. `appendedAtMs`: when the log took it, the
+ * receipt of what carries none; absent in a log that the write API alone writes. A pure function of its arguments: whoever reads the message, now
+ * or again, comes to the same events.
+ */
+export function takeMessage(
+  payload: Uint8Array,
+  appendedAtMs: number | undefined,
+  { rawRetentionMs = Number.POSITIVE_INFINITY, limits = CONTRACT_LIMITS, admitsType }: MessageRules = {},
+): TakenEvents | IntakeProblem {
+  const message = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  const inflated = inflateMessage(message, limits.maxMessageBytes);
+  if (inflated.kind === "problem") return inflated;
+  const { bytes } = inflated;
+  const rules: IntakeRules = {
+    receivedAtMs: appendedAtMs ?? 0,
+    rawRetentionMs,
+    limits,
+    untimed: { kind: "receipt" },
+    ...(admitsType === undefined ? {} : { admitsType }),
+  };
+  const taken = startsAsJson(bytes) ? takeJsonMessage(bytes, rules) : takeBatchMessage(bytes, appendedAtMs, rules);
+  if (taken.kind === "stamps-full") throw new Error("a message was stamped");
+  // The dead letter of a whole message is the message as it came.
+  return taken.kind === "problem" ? { ...taken, payload: message } : taken;
+}
+
+function takeJsonMessage(bytes: Buffer, rules: IntakeRules) {
+  const { maxMessageBytes } = rules.limits;
+  if (bytes.length <= maxMessageBytes) return takeJson(bytes, rules);
+  return problem("too-large", `JSON events of more than ${maxMessageBytes} bytes in one message`, bytes, JSON_TYPE);
+}
+
+function takeBatchMessage(bytes: Buffer, appendedAtMs: number | undefined, rules: IntakeRules) {
+  return takeBatch(
+    bytes,
+    (batch) =>
+      appendedAtMs === undefined
+        ? { receivedAtMs: batch.receivedAtMs, alreadyAccepted: true }
+        : receiptOf(batch, appendedAtMs),
+    rules,
+  );
+}
+
+type InflatedMessage = { kind: "bytes"; bytes: Buffer } | IntakeProblem;
+
+/**
+ * Undoes gzip and zstd, which are known by their first bytes: attributes and headers do not reach the stream, and nothing else that is read here
+ * begins like them.
+ */
+export function inflateMessage(payload: Buffer, maxBytes: number): InflatedMessage {
+  const encoding = encodingOf(payload);
+  if (encoding === undefined) return { kind: "bytes", bytes: payload };
+  try {
+    return { kind: "bytes", bytes: inflate(payload, encoding, { maxBytes, maxWindowLog: STRANGERS_WINDOW_LOG }) };
+  } catch (error) {
+    if (!(error instanceof InflateError)) throw error;
+    const contentType = `application/${encoding}`;
+    return error.kind === "too-large"
+      ? problem("too-large", `the message holds more than ${maxBytes} bytes`, payload, contentType)
+      : problem("not-json", `the message is no ${encoding}: ${error.message}`, payload, contentType);
+  }
+}
+
+function encodingOf(payload: Buffer): Compression | undefined {
+  if (payload[0] === 0x1f && payload[1] === 0x8b) return "gzip";
+  return startsAsZstd(payload) ? "zstd" : undefined;
+}
+
+const OPENING = new Set(["{".charCodeAt(0), "[".charCodeAt(0)]);
+
+/** Whether the bytes mean to be JSON events: an object or an array, perhaps behind white space or a byte order mark. */
+function startsAsJson(payload: Buffer): boolean {
+  const bytes = withoutBom(payload);
+  let at = 0;
+  while (at < bytes.length && (bytes[at] === 0x20 || (bytes[at]! >= 0x09 && bytes[at]! <= 0x0d))) at++;
+  return OPENING.has(bytes[at] ?? 0);
+}

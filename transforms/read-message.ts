@@ -1,0 +1,41 @@
+import type { EventColumns } from "../domain/event-columns";
+import { type MessageRules, takeMessage } from "../intake/take-message";
+import type { DeadElement } from "./elements";
+
+export interface ReadMessage {
+  receivedAtMs: number;
+  producerId: string;
+  batchId: string;
+  /** The events that keep the contract. */
+  columns: EventColumns;
+  /** The others, or the whole message. */
+  dead: DeadElement[];
+  /** The whole message is the dead letter. */
+  unreadable: boolean;
+}
+
+/** A message of the log as the intake takes it (intake/take-message.ts), what it refuses as dead letters. */
+export function readMessage(payload: Uint8Array, appendedAtMs: number | undefined, rules?: MessageRules): ReadMessage {
+  const taken = takeMessage(payload, appendedAtMs, rules);
+  if (taken.kind === "problem") {
+    const { kind, ...letter } = taken;
+    const receivedAtMs = appendedAtMs ?? 0;
+    const dead = [{ ...letter, receivedAtMs }];
+    return { receivedAtMs, producerId: "", batchId: "", columns: NO_EVENTS, dead, unreadable: true };
+  }
+  const { receivedAtMs, producerId, batchId, columns, rejected } = taken;
+  const dead = rejected.map(({ index, eventId, ...letter }): DeadElement => {
+    return eventId === null ? { ...letter, receivedAtMs } : { ...letter, receivedAtMs, eventId };
+  });
+  return { receivedAtMs, producerId, batchId, columns, dead, unreadable: false };
+}
+
+const NO_EVENTS: EventColumns = {
+  count: 0,
+  ids: new Uint8Array(0),
+  videos: [],
+  videoIndex: new Uint32Array(0),
+  types: [],
+  typeIndex: new Uint32Array(0),
+  timesMs: new Float64Array(0),
+};
