@@ -1,9 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Command } from "commander";
 import pino, { type Logger } from "pino";
 import { Counter, collectDefaultMetrics, Registry } from "prom-client";
 import { resolveReference } from "../io/claim-check/resolve-reference";
+import { LowWatermark } from "../io/cluster/low-watermark";
 import type { ClaimStore, LogMessage } from "../io/ports";
 import type { PayloadOf } from "../pipelines/archiver/archive-portion";
 import { type ArchivedPortion, type ArchiverOptions, runArchiver } from "../pipelines/archiver/archiver";
@@ -18,6 +20,9 @@ import { portOption } from "./whole-number";
 const PORTIONS_IN_FLIGHT = 2;
 const PROGRESS_INTERVAL_MS = 1_000;
 const OUTAGE_PAUSE_MS = 1_000;
+const GROUP_LEASE_MS = 30_000;
+/** Twice as long as Pub/Sub keeps the messages of a reader that died (io/pubsub/log-subscription.ts). */
+const READER_LEASE_MS = 120_000;
 
 export function register(program: Command): void {
   program
@@ -50,6 +55,8 @@ async function archive(config: Config, healthPort: number): Promise<void> {
       payloadOf: payloadOf(claims, logger),
       rules: messageRules(config),
       clock: Date.now,
+      reader: archiveReader(config),
+      watermark: new LowWatermark(deployment.state, Date.now),
     };
     const archived = (portion: ArchivedPortion) => {
       metrics.archived(portion);
@@ -75,6 +82,15 @@ function archiverOptions({ archive }: Config): ArchiverOptions {
     portionsInFlight: PORTIONS_IN_FLIGHT,
     progressIntervalMs: PROGRESS_INTERVAL_MS,
   };
+}
+
+/**
+ * Kafka tells how far the whole group is, so its archivers write one mark. Pub/Sub tells nobody what other readers hold, so each archiver has a mark of its
+ * own; one that died holds the low watermark until the service has given its messages to others.
+ */
+function archiveReader({ log }: Config): { name: string; leaseMs: number } {
+  if (log.kind === "kafka") return { name: log.kafka.archiveGroup, leaseMs: GROUP_LEASE_MS };
+  return { name: `${log.pubsub.archiveSubscription}-${randomUUID()}`, leaseMs: READER_LEASE_MS };
 }
 
 /** A reference that leads nowhere is the stream's dead letter; here it only leaves a gap in the books. */

@@ -8,11 +8,7 @@ export async function openProgress(
   ledger: Ledger,
 ): Promise<{ progress: LogProgress; close(): Promise<void> }> {
   if (config.log.kind !== "embedded") {
-    const lookbackMinutes = 2 * config.lateness.finalAfterMinutes;
-    return {
-      progress: new LedgerProgress(ledger, { clock: Date.now, lookbackMinutes }),
-      close: async () => undefined,
-    };
+    return { progress: new LedgerProgress(ledger, { clock: Date.now }), close: async () => undefined };
   }
   const [{ SqliteLogReader }, { SqliteLogProgress }, { SqliteStreamState }] = await Promise.all([
     import("../../io/sqlite/log-reader.js"),
@@ -22,7 +18,7 @@ export async function openProgress(
   const log = new SqliteLogReader({ folder: config.data });
   const checkpoints = new SqliteStreamState({ folder: config.data });
   return {
-    progress: new SqliteLogProgress(log, checkpoints),
+    progress: new SqliteLogProgress(log, checkpoints, ledger),
     close: async () => {
       await Promise.all([log.close(), checkpoints.close()]);
     },

@@ -1,5 +1,5 @@
 /** The ledger's cells: what their bytes and versions are. */
-import { isBackfilled } from "../../domain/archive-name";
+import { MinuteObjectSums, type ObjectSums } from "../../domain/rules/ledger-books";
 import type { ArchivedObject, PartitionLedger } from "../ports";
 import {
   AUDITED_FAMILY,
@@ -13,13 +13,10 @@ import {
 import type { Row, RowCell } from "./rows";
 
 /** What the listed objects of a minute add up to. */
-export interface MinuteBooks {
+export interface ListedBooks extends ObjectSums {
   /** How often the minute's row was written: the version of its books. */
   writes: number;
   objects: number;
-  archived: number;
-  backfilled: number;
-  accepted: number;
   changeSequence: number;
 }
 
@@ -45,22 +42,32 @@ export function decodeIntegers(value: Buffer, count: number): number[] {
   });
 }
 
-export function encodeObject({ events, sizeBytes, accepted }: ArchivedObject): Buffer {
-  return encodeIntegers(accepted === undefined ? [events, sizeBytes] : [events, sizeBytes, accepted]);
+export function encodeObject({ events, sizeBytes, accepted, direct }: ArchivedObject): Buffer {
+  if (accepted === undefined) return encodeIntegers([events, sizeBytes]);
+  return encodeIntegers(direct === undefined ? [events, sizeBytes, accepted] : [events, sizeBytes, accepted, direct]);
 }
 
 function decodeObject(name: string, minute: number, value: Buffer): ArchivedObject {
-  const [events, sizeBytes, accepted] = decodeIntegers(value, 3) as [number, number, number];
-  return { name, minute, events, sizeBytes, ...(value.length > 2 * INT64_BYTES && { accepted }) };
+  const [events, sizeBytes, accepted, direct] = decodeIntegers(value, 4) as [number, number, number, number];
+  const integers = value.length / INT64_BYTES;
+  return { name, minute, events, sizeBytes, ...(integers > 2 && { accepted }), ...(integers > 3 && { direct }) };
 }
 
 export function encodeMessages(messages: readonly Message[]): Buffer {
-  return Buffer.from(JSON.stringify(messages.map(({ id, events, accepted }) => [id, events, accepted])));
+  const rows = messages.map(({ id, events, accepted, direct }) =>
+    direct === undefined ? [id, events, accepted] : [id, events, accepted, direct],
+  );
+  return Buffer.from(JSON.stringify(rows));
 }
 
 function decodeMessages(value: Buffer): Message[] {
-  const rows = JSON.parse(value.toString()) as [string, number, number][];
-  return rows.map(([id, events, accepted]) => ({ id, events, accepted }));
+  const rows = JSON.parse(value.toString()) as [string, number, number, number?][];
+  return rows.map(([id, events, accepted, direct]) => ({
+    id,
+    events,
+    accepted,
+    ...(direct !== undefined && { direct }),
+  }));
 }
 
 /** The objects of a minute's row (`o#...`), by name. */
@@ -77,40 +84,32 @@ export function objectsOf(minute: number, cells: readonly RowCell[]): ArchivedOb
 }
 
 /** Of a minute's row. A message that is in two objects counts once. */
-export function booksOf(row: Row): MinuteBooks {
+export function booksOf(row: Row): ListedBooks {
   const objects = objectsOf(0, row.cells);
-  const books = { writes: 0, objects: objects.length, archived: 0, backfilled: 0, accepted: 0, changeSequence: 0 };
+  const sums = new MinuteObjectSums();
+  for (const object of objects) sums.add(object);
+  const { archived, backfilled, declared, direct } = sums;
+  const books = { writes: 0, objects: objects.length, archived, backfilled, declared, direct, changeSequence: 0 };
   for (const { family, qualifier, value } of row.cells) {
     if (family !== SEQUENCE_FAMILY) continue;
     if (qualifier === WRITES) books.writes = decodeIntegers(value, 1)[0]!;
     else if (qualifier === CHANGES) books.changeSequence = decodeIntegers(value, 1)[0]!;
   }
-  const seen = new Set<string>();
-  for (const { name, events, accepted = 0, messages } of objects) {
-    const fresh = messages?.filter(({ id }) => !seen.has(id)) ?? [{ id: name, events, accepted }];
-    for (const message of fresh) {
-      books.archived += message.events;
-      books.accepted += message.accepted;
-      if (isBackfilled(name)) books.backfilled += message.events;
-    }
-    for (const { id } of messages ?? []) seen.add(id);
-  }
   return books;
 }
 
-export function encodeBooks({ objects, archived, backfilled, accepted, changeSequence }: MinuteBooks): Buffer {
-  return encodeIntegers([objects, archived, backfilled, accepted, changeSequence]);
+export function encodeBooks(books: ListedBooks): Buffer {
+  const { objects, archived, backfilled, declared, direct, changeSequence } = books;
+  // An earlier release reads the first five, and takes direct producers' events for declared ones.
+  return encodeIntegers([objects, archived, backfilled, declared + direct, changeSequence, direct]);
 }
 
-export function decodeBooks(version: number, value: Buffer): MinuteBooks {
-  const [objects, archived, backfilled, accepted, changeSequence] = decodeIntegers(value, 5) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  return { writes: version, objects, archived, backfilled, accepted, changeSequence };
+export function decodeBooks(version: number, value: Buffer): ListedBooks {
+  const [objects = 0, archived = 0, backfilled = 0, accepted = 0, changeSequence = 0, direct = 0] = decodeIntegers(
+    value,
+    6,
+  );
+  return { writes: version, objects, archived, backfilled, declared: accepted - direct, direct, changeSequence };
 }
 
 const TIE_BITS = 23;
@@ -143,12 +142,16 @@ export function decodePartition(value: Buffer): Omit<PartitionLedger, "minute" |
   return { received, counted, duplicate, late, reusedIds };
 }
 
-/** Which minutes of an hour are audited and unchanged since; `version` grows with every change of the hour's books or marks. */
+/** Which minutes of an hour are audited by marks of their own and unchanged since; `version` grows with every change of the hour's books or marks. */
 export interface AuditedMinutes {
   version: number;
   /** Bit n: minute n. */
-  bits: bigint;
+  audited: bigint;
+  /** Minutes that have changed, which no range of audited minutes speaks of. */
+  changed: bigint;
 }
+
+const ALL_MINUTES = (1n << 60n) - 1n;
 
 /** Of an hour's row (`b#...`). A mark's version is the change sequence it was made for. */
 export function auditedOf(row: Row): AuditedMinutes {
@@ -164,9 +167,26 @@ export function auditedOf(row: Row): AuditedMinutes {
       version += cell + 1;
     }
   }
-  let bits = 0n;
+  let [audited, changed] = [0n, 0n];
   for (const [minute, sequence] of marks) {
-    if ((sequences.get(minute) ?? 0) === sequence) bits |= 1n << BigInt(minute);
+    if ((sequences.get(minute) ?? 0) === sequence) audited |= 1n << BigInt(minute);
   }
-  return { version, bits };
+  for (const [minute, sequence] of sequences) if (sequence > 0) changed |= 1n << BigInt(minute);
+  return { version, audited, changed };
+}
+
+export function encodeAudited({ audited, changed }: Omit<AuditedMinutes, "version">): Buffer {
+  const value = Buffer.alloc(2 * INT64_BYTES);
+  value.writeBigUInt64BE(audited);
+  value.writeBigUInt64BE(changed, INT64_BYTES);
+  return value;
+}
+
+export const isOfEarlierRelease = (value: Buffer): boolean => value.length < 2 * INT64_BYTES;
+
+/** An earlier release marked every audited minute, and did not say which have changed: no range speaks of its hours. */
+export function decodeAudited(value: Buffer): Omit<AuditedMinutes, "version"> {
+  if (value.length < INT64_BYTES) return { audited: 0n, changed: ALL_MINUTES };
+  const changed = isOfEarlierRelease(value) ? ALL_MINUTES : value.readBigUInt64BE(INT64_BYTES);
+  return { audited: value.readBigUInt64BE(), changed };
 }

@@ -2,9 +2,14 @@
  * Rows of the ledger's table, times in UTC:
  *   `o#YYYYMMDDHHMM`   what a minute is made of: o `<object>` its numbers, g `<object>` its messages, s how often the minute was written (`all`) and
  *                      changed (`changed`)
- *   `b#YYYYMMDDHH`     the books of an hour: b `MM` made from the row above, p `MM:<partition>` the stream's, a `MM` the audit's mark
- *   `q#YYYYMMDD`       of every hour `HH` of a day which minutes are audited: a, made from the row above
- *   `p#log`            b `archived`: its version is the time through which the log is archived
+ *   `b#YYYYMMDDHH`     the books of an hour: b `MM` made from the row above, p `MM:<partition>` the stream's, o `MM:<account>` what an ingest instance
+ *                      promised, r `MM` what an audit settled, a `MM` the audit's mark of a minute that has changed
+ *   `q#YYYYMMDD`       of every hour `HH` of a day which minutes are audited by such marks, and which have changed: a, made from the row above
+ *   `m#ranges`         a `<first minute>`: a range of minutes that are audited as long as they have not changed
+ *   `p#log`            b `archived:<reader>`: its version is the time through which a reader has archived (`archived`: of an earlier release);
+ *                      b `complete`: the low watermark
+ *   `p#ingest`         b `<account>`: how far the account of an ingest instance goes
+ *   `w#open`           b `<minute>:<what>`: something was accepted for the minute that may not be counted
  *   `r#<time>#<id>`    reports of audits, the newest first
  */
 import { FIRST_HOUR, hourText, LAST_HOUR, minuteText } from "./row-keys";
@@ -32,6 +37,11 @@ export function auditedKey(day: string): string {
 }
 
 export const PROGRESS_KEY = "p#log";
+export const ACCOUNTS_KEY = "p#ingest";
+export const OPEN_KEY = "w#open";
+export const RANGES_KEY = "m#ranges";
+export const ARCHIVED = "archived";
+export const COMPLETE = "complete";
 
 /** No Date is later. */
 const LAST_MS = 8_640_000_000_000_000;

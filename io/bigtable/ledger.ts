@@ -2,18 +2,39 @@
  * The ledger on Bigtable. What is written are facts (an object and its numbers, a partition's counts, an audit's mark), in any order and any number
  * of times; what is asked often is made from them, and its version says from how much of them: see docs/decisions/0006-bigtable-rows.md.
  */
-import type { ArchivedObject, AuditReport, Ledger, LedgerMinute, PartitionLedger } from "../ports";
+import { isBackfilled } from "../../domain/archive-name";
+import { LedgerBooks } from "../../domain/rules/ledger-books";
+import { countByBucket, type MinuteRange, unionOf, without } from "../../domain/rules/minute-ranges";
+import type {
+  ArchivedObject,
+  ArchiveReader,
+  AuditedRange,
+  AuditReport,
+  IngestAccount,
+  IngestBooking,
+  Ledger,
+  LedgerMinute,
+  ListedOpenMinute,
+  PartitionLedger,
+  SettledMinute,
+} from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
+import { BigtableAcceptance, type Opening } from "./ledger-acceptance";
 import {
   auditedOf,
   booksOf,
+  decodeAudited,
   decodeBooks,
+  decodeIntegers,
   decodePartition,
+  encodeAudited,
   encodeBooks,
+  encodeIntegers,
   encodeMessages,
   encodeObject,
   encodePartition,
+  isOfEarlierRelease,
   objectsOf,
   partitionVersion,
 } from "./ledger-cells";
@@ -31,7 +52,7 @@ import {
   objectsKey,
   objectsRange,
   PARTITION_FAMILY,
-  PROGRESS_KEY,
+  RANGES_KEY,
   REPORTS,
   reportKey,
   SEQUENCE_FAMILY,
@@ -40,7 +61,17 @@ import {
 } from "./ledger-keys";
 import { allOf } from "./row-filters";
 import { dayStartHour, hourOfText, minuteText } from "./row-keys";
-import { type KeyRange, type Mutation, mutateRows, pages, type Row, type RowFilter, readRows, setCell } from "./rows";
+import {
+  deleteColumn,
+  type KeyRange,
+  type Mutation,
+  mutateRows,
+  pages,
+  type Row,
+  type RowFilter,
+  readRows,
+  setCell,
+} from "./rows";
 
 const EVERYTHING: RowFilter = { passAllFilter: true };
 const EMPTY = Buffer.alloc(0);
@@ -48,16 +79,19 @@ const EMPTY = Buffer.alloc(0);
 export class BigtableLedger implements Ledger {
   readonly #connection: BigtableConnection;
   readonly #table: string;
+  readonly #acceptance: BigtableAcceptance;
 
   /** Opens nothing yet. Throws a RangeError for names that are none. */
   constructor(config: BigtableConfig) {
     this.#connection = new BigtableConnection(config);
     this.#table = this.#connection.tables.ledger;
+    this.#acceptance = new BigtableAcceptance(this.#connection, this.#table);
   }
 
   /**
    * The objects first, what is made of them after: an audit that reads between the two marks the minute with the old sequence, and the
-   * mark is void. A crash between the two is made good when the caller lists the objects again.
+   * mark is void. That the minutes are open comes last: whoever reads it finds the objects in the books. A crash between is made good when the
+   * caller lists the objects again, before which the log's messages are not done.
    */
   async addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void> {
     const minutes = new Set([...changedMinutes, ...objects.map(({ minute }) => minute)]);
@@ -72,6 +106,7 @@ export class BigtableLedger implements Ledger {
     }
     await this.#mutate(rows);
     await this.#makeBooks([...minutes]);
+    await this.#acceptance.open(openingsOf(objects, Date.now()));
   }
 
   async archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]> {
@@ -101,22 +136,20 @@ export class BigtableLedger implements Ledger {
   }
 
   async ledger(fromMinute: number, toMinute: number): Promise<LedgerMinute[]> {
-    const minutes = new Map<number, LedgerMinute>();
+    const books = new LedgerBooks();
     for await (const { minute, cell } of this.#books(fromMinute, toMinute, EVERYTHING)) {
       const { family, version, value } = cell;
       if (family === BOOKS_FAMILY) {
-        const { objects, archived, backfilled, accepted } = decodeBooks(version, value);
-        if (objects > 0) Object.assign(ledgerMinute(minutes, minute), { archived, backfilled, accepted });
-      } else if (family === PARTITION_FAMILY) {
-        const { counted, duplicate, late, reusedIds } = decodePartition(value);
-        const sums = ledgerMinute(minutes, minute);
-        sums.counted += counted;
-        sums.duplicate += duplicate;
-        sums.late += late;
-        sums.reusedIds += reusedIds;
+        const listed = decodeBooks(version, value);
+        if (listed.objects > 0) books.objects(minute, listed);
+      } else if (family === PARTITION_FAMILY) books.stream(minute, decodePartition(value));
+      else if (family === OBJECTS_FAMILY) books.promised(minute, decodeIntegers(value, 1)[0]!);
+      else if (family === AUDIT_FAMILY) {
+        const [counted = 0, duplicate = 0] = decodeIntegers(value, 2);
+        books.settled(minute, { counted, duplicate });
       }
     }
-    return [...minutes.values()].sort((a, b) => a.minute - b.minute);
+    return books.minutes();
   }
 
   async changeSequences(fromMinute: number, toMinute: number): Promise<Map<number, number>> {
@@ -128,46 +161,118 @@ export class BigtableLedger implements Ledger {
     return sequences;
   }
 
-  async markAudited(minutes: readonly { minute: number; changeSequence: number }[]): Promise<void> {
+  /** A mark of its own for every minute that has changed; for all others the range. */
+  async markAudited({ fromMinute, toMinute, sequences, except }: AuditedRange): Promise<void> {
+    const minutes = storableMinutes(fromMinute, toMinute);
+    if (minutes === undefined) return;
+    const excepted = new Set(except);
     const byHour = new Map<string, Mutation[]>();
-    for (const { minute, changeSequence } of minutes) {
-      const mark = setCell(AUDITED_FAMILY, minuteText(minute), changeSequence, EMPTY);
+    for (const [minute, sequence] of sequences) {
+      if (sequence === 0 || minute < minutes.from || minute >= minutes.to || excepted.has(minute)) continue;
+      const mark = setCell(AUDITED_FAMILY, minuteText(minute), sequence, EMPTY);
       add(byHour, booksKey(Math.floor(minute / 60)), mark);
     }
     await this.#mutate(byHour);
-    await this.#makeAudited([...byHour.keys()]);
+    await this.#makeAudited([...new Set([...byHour.keys(), ...(await this.#hoursOfEarlierReleases(minutes))])]);
+    await this.#addRanges(without({ fromMinute: minutes.from, toMinute: minutes.to }, except));
+  }
+
+  /** Hours of which an earlier release did not say which minutes have changed: no range could speak of them. */
+  async #hoursOfEarlierReleases({ from, to }: { from: number; to: number }): Promise<string[]> {
+    const hours: string[] = [];
+    for await (const { key, cells } of this.#rows(auditedRange(from, to), allOf(AUDITED_FAMILY))) {
+      const day = dayStartHour(key.slice(2));
+      for (const { qualifier, value } of cells)
+        if (isOfEarlierRelease(value)) hours.push(booksKey(day + Number(qualifier)));
+    }
+    return hours;
+  }
+
+  /** The union first, then without what it stands for: a crash between leaves ranges that overlap. */
+  async #addRanges(added: readonly MinuteRange[]): Promise<void> {
+    const known = await this.#ranges();
+    const union = unionOf([...known, ...added]);
+    const column = ({ fromMinute }: MinuteRange) => String(fromMinute);
+    const isKnown = new Set(known.map((range) => `${range.fromMinute} ${range.toMinute}`));
+    const written = union
+      .filter((range) => !isKnown.has(`${range.fromMinute} ${range.toMinute}`))
+      .map((range) => {
+        const { fromMinute, toMinute } = range;
+        return setCell(AUDITED_FAMILY, column(range), toMinute - fromMinute, encodeIntegers([fromMinute, toMinute]));
+      });
+    const kept = new Set(union.map(column));
+    const absorbed = known.filter((range) => !kept.has(column(range)));
+    await this.#mutate(new Map([[RANGES_KEY, written]]));
+    await this.#mutate(new Map([[RANGES_KEY, absorbed.map((range) => deleteColumn(AUDITED_FAMILY, column(range)))]]));
+  }
+
+  async #ranges(): Promise<MinuteRange[]> {
+    const query = { tableName: this.#table, keys: [RANGES_KEY], filter: allOf(AUDITED_FAMILY) };
+    return ((await readRows(this.#connection, query))[0]?.cells ?? []).map(({ value }) => {
+      const [fromMinute, toMinute] = decodeIntegers(value, 2) as [number, number];
+      return { fromMinute, toMinute };
+    });
   }
 
   async auditedCounts(fromMinute: number, toMinute: number, bucketMinutes: number): Promise<Map<number, number>> {
     const counts = new Map<number, number>();
     const minutes = storableMinutes(fromMinute, toMinute);
     if (minutes === undefined) return counts;
+    const asked = { fromMinute: minutes.from, toMinute: minutes.to };
+    const ranges = unionOf(await this.#ranges());
+    countByBucket(counts, ranges, asked, bucketMinutes);
     for await (const { key, cells } of this.#rows(auditedRange(minutes.from, minutes.to), allOf(AUDITED_FAMILY))) {
       const firstHour = dayStartHour(key.slice(2));
       for (const { qualifier, value } of cells) {
         const firstMinute = (firstHour + Number(qualifier)) * 60;
-        const bits = value.length === 8 ? value.readBigUInt64BE() : 0n;
+        const { audited, changed } = decodeAudited(value);
         for (let n = 0; n < 60; n++) {
           const minute = firstMinute + n;
-          if ((bits & (1n << BigInt(n))) === 0n || minute < minutes.from || minute >= minutes.to) continue;
+          if (minute < minutes.from || minute >= minutes.to) continue;
+          const bit = 1n << BigInt(n);
+          const inRange = isWithin(ranges, minute);
+          const isAudited = (audited & bit) !== 0n || (inRange && (changed & bit) === 0n);
+          if (isAudited === inRange) continue;
           const bucket = Math.floor(minute / bucketMinutes) * bucketMinutes;
-          counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
+          counts.set(bucket, (counts.get(bucket) ?? 0) + (isAudited ? 1 : -1));
         }
       }
     }
-    return counts;
+    return new Map([...counts].filter(([, audited]) => audited > 0).sort(([a], [b]) => a - b));
   }
 
-  async setArchivedThrough(timeMs: number): Promise<void> {
-    // The time is the version: the largest stays.
-    const mutations = [setCell(BOOKS_FAMILY, "archived", Math.max(0, timeMs), EMPTY)];
-    await mutateRows(this.#connection, this.#table, [{ key: PROGRESS_KEY, mutations }]);
+  async settleLate(rows: readonly SettledMinute[], { auditedAtMs }: { auditedAtMs: number }): Promise<void> {
+    const byHour = new Map<string, Mutation[]>();
+    for (const { minute, counted, duplicate } of rows) {
+      const cell = setCell(AUDIT_FAMILY, minuteText(minute), auditedAtMs, encodeIntegers([counted, duplicate]));
+      add(byHour, booksKey(Math.floor(minute / 60)), cell);
+    }
+    await this.#mutate(byHour);
   }
 
-  async archivedThroughMs(): Promise<number> {
-    const query = { tableName: this.#table, keys: [PROGRESS_KEY], filter: allOf(BOOKS_FAMILY) };
-    const [row] = await readRows(this.#connection, query);
-    return row?.cells[0]?.version ?? 0;
+  bookAccepted(booking: IngestBooking): Promise<void> {
+    return this.#acceptance.bookAccepted(booking);
+  }
+  ingestAccounts(): Promise<IngestAccount[]> {
+    return this.#acceptance.ingestAccounts();
+  }
+  setArchivedThrough(reader: string, timeMs: number, leaseUntilMs: number): Promise<void> {
+    return this.#acceptance.setArchivedThrough(reader, timeMs, leaseUntilMs);
+  }
+  archiveReaders(): Promise<ArchiveReader[]> {
+    return this.#acceptance.archiveReaders();
+  }
+  openMinutes(limit: number): Promise<ListedOpenMinute[]> {
+    return this.#acceptance.openMinutes(limit);
+  }
+  closeMinutes(open: readonly ListedOpenMinute[]): Promise<void> {
+    return this.#acceptance.closeMinutes(open);
+  }
+  completeThroughMs(): Promise<number | undefined> {
+    return this.#acceptance.completeThroughMs();
+  }
+  setCompleteThrough(timeMs: number, atMs: number): Promise<void> {
+    return this.#acceptance.setCompleteThrough(timeMs, atMs);
   }
 
   async addAudit(report: AuditReport): Promise<void> {
@@ -208,10 +313,8 @@ export class BigtableLedger implements Ledger {
     const keys = [...hourKeys].sort();
     const filter = { familyNameRegexFilter: `${BOOKS_FAMILY}|${AUDITED_FAMILY}` };
     for (const row of await readRows(this.#connection, { tableName: this.#table, keys, filter })) {
-      const { version, bits } = auditedOf(row);
-      const value = Buffer.alloc(8);
-      value.writeBigUInt64BE(bits);
-      const cell = setCell(AUDITED_FAMILY, row.key.slice(-2), version, value);
+      const { version, ...minutes } = auditedOf(row);
+      const cell = setCell(AUDITED_FAMILY, row.key.slice(-2), version, encodeAudited(minutes));
       add(byDay, auditedKey(row.key.slice(2, 10)), cell);
     }
     await this.#mutate(byDay);
@@ -262,18 +365,28 @@ function add(byKey: Map<string, Mutation[]>, key: string, mutation: Mutation): v
 const MUTATIONS_A_PART = 10_000;
 
 function inParts(mutations: Mutation[]): Mutation[][] {
-  if (mutations.length <= MUTATIONS_A_PART) return [mutations];
+  if (mutations.length <= MUTATIONS_A_PART) return mutations.length === 0 ? [] : [mutations];
   const parts: Mutation[][] = [];
   for (let from = 0; from < mutations.length; from += MUTATIONS_A_PART)
     parts.push(mutations.slice(from, from + MUTATIONS_A_PART));
   return parts;
 }
 
-function ledgerMinute(minutes: Map<number, LedgerMinute>, minute: number): LedgerMinute {
-  let found = minutes.get(minute);
-  if (found === undefined) {
-    found = { minute, accepted: 0, archived: 0, backfilled: 0, counted: 0, duplicate: 0, late: 0, reusedIds: 0 };
-    minutes.set(minute, found);
+/** Backfilled objects are accepted when they are listed; the log's say when they were. */
+function openingsOf(objects: readonly ArchivedObject[], nowMs: number): Opening[] {
+  return objects.flatMap(({ minute, name, acceptedSinceMs }) => {
+    const sinceMs = acceptedSinceMs ?? (isBackfilled(name) ? nowMs : undefined);
+    return sinceMs === undefined ? [] : [{ minute, what: name, sinceMs }];
+  });
+}
+
+/** By halves: `ranges` are ascending and disjoint. */
+function isWithin(ranges: readonly MinuteRange[], minute: number): boolean {
+  let [low, high] = [0, ranges.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ranges[middle]!.toMinute <= minute) low = middle + 1;
+    else high = middle;
   }
-  return found;
+  return low < ranges.length && ranges[low]!.fromMinute <= minute;
 }

@@ -34,3 +34,37 @@ CREATE TABLE deferred_ranges (
   from_position INTEGER PRIMARY KEY, to_position INTEGER NOT NULL, counted_from_minute INTEGER NOT NULL
 );
 `;
+
+/** Who accepted what, how far each process is, and audited minutes as ranges: minute_marks keeps minutes that have changed, and no others. */
+export const ACCEPTANCE = `
+ALTER TABLE archived_objects ADD COLUMN direct INTEGER;
+-- Account: an ingest instance, or a part of its life; events: all it accepted of the minute.
+CREATE TABLE promised (
+  minute INTEGER NOT NULL, account TEXT NOT NULL, events INTEGER NOT NULL,
+  PRIMARY KEY (minute, account)
+) WITHOUT ROWID;
+CREATE TABLE ingest_accounts (
+  account TEXT PRIMARY KEY, sequence INTEGER NOT NULL, through_ms INTEGER NOT NULL, lease_until_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE archive_readers (
+  reader TEXT PRIMARY KEY, through_ms INTEGER NOT NULL, lease_until_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO archive_readers SELECT '', archived_through_ms, 0 FROM stream_state WHERE archived_through_ms > 0;
+-- id: another with every event that is listed or booked.
+CREATE TABLE open_minutes (id INTEGER PRIMARY KEY AUTOINCREMENT, minute INTEGER NOT NULL UNIQUE, since_ms INTEGER NOT NULL);
+CREATE INDEX open_minutes_by_time ON open_minutes (since_ms, minute);
+CREATE TABLE low_watermark (
+  only INTEGER PRIMARY KEY CHECK (only = 1), through_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL
+);
+CREATE TABLE settled_late (
+  minute INTEGER PRIMARY KEY, counted INTEGER NOT NULL, duplicate INTEGER NOT NULL, audited_at_ms INTEGER NOT NULL
+);
+-- Disjoint: their minutes are audited while their change sequence is 0.
+CREATE TABLE audited_ranges (from_minute INTEGER PRIMARY KEY, to_minute INTEGER NOT NULL);
+INSERT INTO audited_ranges
+  SELECT min(minute), max(minute) + 1
+    FROM (SELECT minute, minute - row_number() OVER (ORDER BY minute) AS island
+            FROM minute_marks WHERE change_sequence = 0 AND audited = 1)
+    GROUP BY island;
+DELETE FROM minute_marks WHERE change_sequence = 0;
+`;

@@ -4,7 +4,7 @@
  * sum = sum_high * 2^32 + sum_low with 0 <= sum_low < 2^32, so it is exact far beyond 64 bits: sum_high itself has 63.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { DEFERRED_RANGES, SHARED_LOG, STREAM_STATE } from "./books-schema";
+import { ACCEPTANCE, DEFERRED_RANGES, SHARED_LOG, STREAM_STATE } from "./books-schema";
 import { type OpenOptions, openDatabase, openReadOnly, type Schema } from "./connection";
 
 export const COUNTERS_FILE = "counters.sqlite";
@@ -84,8 +84,8 @@ UPDATE total_cells SET valued = s.valued
 
 /** The file holds the counters and the books of the stream (books-schema.ts): one list of migrations, one version. */
 export const COUNTERS_SCHEMA: Schema = {
-  version: 4,
-  migrations: [COUNTERS + STREAM_STATE, SHARED_LOG, DEFERRED_RANGES, VALUED_AND_REVISION],
+  version: 5,
+  migrations: [COUNTERS + STREAM_STATE, SHARED_LOG, DEFERRED_RANGES, VALUED_AND_REVISION, ACCEPTANCE],
 };
 
 /** Opens for writing; creates the file when missing. Throws `StoreUnavailableError`, `SchemaVersionError`. */

@@ -1,10 +1,13 @@
-import type { EmbeddedLog, LogProgress, StreamState } from "../ports";
+import type { EmbeddedLog, Ledger, ListedOpenMinute, LogProgress, StreamState } from "../ports";
 
-/** What the embedded log and its stream say of how far the events have come. */
+const MINUTES_AT_ONCE = 64;
+
+/** What the embedded log, its stream and the books of backfills say of how far the events have come. */
 export class SqliteLogProgress implements LogProgress {
   constructor(
     private readonly log: Pick<EmbeddedLog, "firstAfter" | "accepted">,
-    private readonly state: Pick<StreamState, "countedThrough">,
+    private readonly state: Pick<StreamState, "countedThrough" | "checkpoint" | "pending" | "deferred">,
+    private readonly ledger: Pick<Ledger, "openMinutes" | "closeMinutes" | "ledger">,
   ) {}
 
   async behind(): Promise<boolean> {
@@ -16,11 +19,50 @@ export class SqliteLogProgress implements LogProgress {
   }
 
   async completeThroughMs(nowMs: number): Promise<number> {
+    const backfilledMs = (await this.firstUncountedBackfill()) ?? nowMs;
     const next = await this.firstUncounted();
-    return next === undefined ? nowMs : Math.min(next.appendedAtMs, nowMs);
+    return Math.min(next?.appendedAtMs ?? nowMs, backfilledMs, nowMs);
   }
 
   private async firstUncounted(): Promise<{ appendedAtMs: number } | undefined> {
     return this.log.firstAfter(await this.state.countedThrough());
+  }
+
+  /**
+   * When the first backfilled events were listed that may not be counted: a backfill lists before it counts, and may have been stopped between.
+   * Minutes that are counted are closed on the way, so that each is looked at once.
+   */
+  private async firstUncountedBackfill(): Promise<number | undefined> {
+    for (;;) {
+      const open = await this.ledger.openMinutes(MINUTES_AT_ONCE);
+      const first = open[0];
+      if (first === undefined) return undefined;
+      const closed: ListedOpenMinute[] = [];
+      for (const one of open) {
+        if (!(await this.isCounted(one.minute))) break;
+        closed.push(one);
+      }
+      await this.ledger.closeMinutes(closed);
+      const held = open[closed.length];
+      if (held !== undefined) return held.sinceMs;
+      if (open.length < MINUTES_AT_ONCE) return undefined;
+    }
+  }
+
+  /** By its sums, which tell only while the stream is not at work: it counts first and lists after. */
+  private async isCounted(minute: number): Promise<boolean> {
+    const before = await this.idleAt();
+    if (before === undefined) return false;
+    const [books] = await this.ledger.ledger(minute, minute + 1);
+    const counted = books === undefined || books.archived === books.counted + books.duplicate;
+    return counted && (await this.idleAt()) === before;
+  }
+
+  /** The stream's checkpoint; undefined while a pass is under way or minutes of one are still to be counted. */
+  private async idleAt(): Promise<number | undefined> {
+    const { state } = this;
+    const checkpoint = await state.checkpoint();
+    const busy = (await state.pending()) !== undefined || (await state.deferred()) !== undefined;
+    return busy ? undefined : checkpoint;
   }
 }

@@ -1,21 +1,28 @@
 /**
- * The ledger, the checkpoint and the audit marks: tables of counters.sqlite, written by the stream and the audit,
- * read by the query service. Every write is one transaction and waits for the other processes'.
+ * The ledger, the checkpoint and the audit marks: tables of counters.sqlite, written by the stream, ingest, archivers and audits,
+ * read by the query service. Every transaction is short, and waits for the other processes'.
  */
 import { join } from "node:path";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { BACKFILL_WRITER } from "../../domain/archive-name";
 import type {
   ArchivedObject,
+  ArchiveReader,
+  AuditedRange,
   AuditReport,
   DeferredRange,
+  IngestAccount,
+  IngestBooking,
   LedgerMinute,
+  ListedOpenMinute,
   PartitionLedger,
   PendingRange,
+  SettledMinute,
   StreamState,
 } from "../ports";
-import { inTransaction, onSnapshot, orUnavailable } from "./connection";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
+import * as acceptance from "./ledger-acceptance";
+import * as books from "./ledger-books";
+import * as marks from "./ledger-marks";
+import { Statements } from "./statements";
 
 export interface StreamStateOptions {
   /** The data folder; must exist. */
@@ -23,31 +30,38 @@ export interface StreamStateOptions {
   busyTimeoutMs?: number;
 }
 
-type Row = Record<string, unknown>;
+/** Minutes that the end of a pass lists in one transaction with its checkpoint. */
+const MINUTES_AT_ONCE = 1_000;
 
 export class SqliteStreamState implements StreamState {
-  readonly #db: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #ledger: Statements;
 
   /** Throws `StoreUnavailableError`, `SchemaVersionError`. */
   constructor(options: StreamStateOptions) {
     const { folder, ...open } = options;
-    this.#db = openCounters(join(folder, COUNTERS_FILE), { cacheBytes: 8 << 20, ...open });
+    this.#ledger = new Statements(
+      openCounters(join(folder, COUNTERS_FILE), { cacheBytes: 8 << 20, ...open }),
+      COUNTERS_FILE,
+    );
   }
 
   async checkpoint(): Promise<number> {
-    return Number(this.#all("SELECT checkpoint FROM stream_state")[0]?.checkpoint ?? 0);
+    return Number(this.#ledger.all("SELECT checkpoint FROM stream_state")[0]?.checkpoint ?? 0);
   }
 
   async pending(): Promise<PendingRange | undefined> {
-    const row = this.#all("SELECT pending_from, pending_to FROM stream_state")[0];
+    const row = this.#ledger.all("SELECT pending_from, pending_to FROM stream_state")[0];
     if (row === undefined || row.pending_from === null) return undefined;
     return { fromPosition: Number(row.pending_from), toPosition: Number(row.pending_to) };
   }
 
   async setPending(range: PendingRange): Promise<void> {
-    this.#write(() =>
-      this.#run("UPDATE stream_state SET pending_from = ?, pending_to = ?", range.fromPosition, range.toPosition),
+    this.#ledger.write(() =>
+      this.#ledger.run(
+        "UPDATE stream_state SET pending_from = ?, pending_to = ?",
+        range.fromPosition,
+        range.toPosition,
+      ),
     );
   }
 
@@ -57,18 +71,17 @@ export class SqliteStreamState implements StreamState {
     changedMinutes: readonly number[],
     deferred?: DeferredRange,
   ): Promise<void> {
-    this.#write(() => {
-      this.#addObjects(objects, changedMinutes);
+    await this.#listAnd(objects, changedMinutes, () => {
       if (deferred !== undefined) {
         const { fromPosition, toPosition, countedFromMinute } = deferred;
-        this.#run(
+        this.#ledger.run(
           "INSERT OR REPLACE INTO deferred_ranges VALUES (?, ?, ?)",
           fromPosition,
           toPosition,
           countedFromMinute,
         );
       }
-      this.#run(
+      this.#ledger.run(
         "UPDATE stream_state SET checkpoint = max(checkpoint, CAST(? AS INTEGER)), pending_from = NULL, pending_to = NULL",
         position,
       );
@@ -77,7 +90,7 @@ export class SqliteStreamState implements StreamState {
 
   async countedThrough(): Promise<number> {
     // One statement, and so one snapshot: a pass may end between two.
-    const row = this.#all(
+    const row = this.#ledger.all(
       "SELECT checkpoint, (SELECT MIN(from_position) FROM deferred_ranges) AS deferred FROM stream_state",
     )[0];
     const checkpoint = Number(row?.checkpoint ?? 0);
@@ -85,7 +98,7 @@ export class SqliteStreamState implements StreamState {
   }
 
   async deferred(): Promise<DeferredRange | undefined> {
-    const row = this.#all("SELECT * FROM deferred_ranges ORDER BY from_position LIMIT 1")[0];
+    const row = this.#ledger.all("SELECT * FROM deferred_ranges ORDER BY from_position LIMIT 1")[0];
     return (
       row && {
         fromPosition: Number(row.from_position),
@@ -101,12 +114,11 @@ export class SqliteStreamState implements StreamState {
     objects: readonly ArchivedObject[],
     changedMinutes: readonly number[],
   ): Promise<void> {
-    this.#write(() => {
-      this.#addObjects(objects, changedMinutes);
+    await this.#listAnd(objects, changedMinutes, () => {
       if (countedFromMinute === undefined)
-        this.#run("DELETE FROM deferred_ranges WHERE from_position = ?", fromPosition);
+        this.#ledger.run("DELETE FROM deferred_ranges WHERE from_position = ?", fromPosition);
       else
-        this.#run(
+        this.#ledger.run(
           "UPDATE deferred_ranges SET counted_from_minute = ? WHERE from_position = ?",
           countedFromMinute,
           fromPosition,
@@ -114,157 +126,73 @@ export class SqliteStreamState implements StreamState {
     });
   }
 
-  async addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void> {
-    this.#write(() => this.#addObjects(objects, changedMinutes));
+  addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void> {
+    return this.#list(books.byMinute(objects, changedMinutes));
   }
 
   async archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]> {
-    const rows = this.#all(
-      `SELECT name, minute, events, size_bytes, accepted, messages FROM archived_objects
-         WHERE minute >= ? AND minute < ? ORDER BY minute, name`,
-      fromMinute,
-      toMinute,
-    );
-    return rows.map((row) => ({
-      name: String(row.name),
-      minute: Number(row.minute),
-      events: Number(row.events),
-      sizeBytes: Number(row.size_bytes),
-      ...(row.accepted === null ? {} : { accepted: Number(row.accepted) }),
-      ...(row.messages === null ? {} : { messages: messagesOf(row) }),
-    }));
+    return books.archivedObjects(this.#ledger, fromMinute, toMinute);
   }
 
-  async writeLedger(rows: readonly PartitionLedger[]): Promise<void> {
-    this.#write(() => {
-      for (const row of rows) {
-        const { minute, partition, received, counted, duplicate, late, reusedIds } = row;
-        // `late` and `reused_ids` only break ties: they grow with the pane as the other two do.
-        this.#run(
-          `INSERT INTO partition_ledger VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-             received = excluded.received, counted = excluded.counted, duplicate = excluded.duplicate,
-             late = excluded.late, reused_ids = excluded.reused_ids
-           WHERE (excluded.received, excluded.counted, excluded.late, excluded.reused_ids) >
-             (partition_ledger.received, partition_ledger.counted, partition_ledger.late, partition_ledger.reused_ids)`,
-          minute,
-          partition,
-          received,
-          counted,
-          duplicate,
-          late,
-          reusedIds,
-        );
-      }
-    });
+  writeLedger(rows: readonly PartitionLedger[]): Promise<void> {
+    return this.#ledger.writeInPieces(rows, (row) => books.writePartition(this.#ledger, row));
   }
 
   async ledger(fromMinute: number, toMinute: number): Promise<LedgerMinute[]> {
-    const range = [fromMinute, toMinute] as const;
-    const minutes = new Map<number, LedgerMinute>();
-    orUnavailable(COUNTERS_FILE, () =>
-      onSnapshot(this.#db, () => {
-        const archived = this.#all(
-          `SELECT minute, SUM(events) AS archived, SUM(iif(name LIKE '%/${BACKFILL_WRITER}-%', events, 0)) AS backfilled,
-                  SUM(accepted) AS accepted
-             FROM archived_objects WHERE minute >= ? AND minute < ? AND messages IS NULL GROUP BY minute`,
-          ...range,
-        );
-        for (const row of archived) {
-          Object.assign(ledgerMinute(minutes, Number(row.minute)), {
-            accepted: Number(row.accepted),
-            archived: Number(row.archived),
-            backfilled: Number(row.backfilled),
-          });
-        }
-        this.#addMessages(minutes, fromMinute, toMinute);
-        const counted = this.#all(
-          `SELECT minute, SUM(counted) AS counted, SUM(duplicate) AS duplicate, SUM(late) AS late,
-                  SUM(reused_ids) AS reused_ids
-             FROM partition_ledger WHERE minute >= ? AND minute < ? GROUP BY minute`,
-          ...range,
-        );
-        for (const row of counted) {
-          Object.assign(ledgerMinute(minutes, Number(row.minute)), {
-            counted: Number(row.counted),
-            duplicate: Number(row.duplicate),
-            late: Number(row.late),
-            reusedIds: Number(row.reused_ids),
-          });
-        }
-      }),
-    );
-    return [...minutes.values()].sort((a, b) => a.minute - b.minute);
-  }
-
-  /** Objects that may repeat each other's messages: each message counts once a minute. */
-  #addMessages(minutes: Map<number, LedgerMinute>, fromMinute: number, toMinute: number): void {
-    const rows = this.#all(
-      "SELECT minute, messages FROM archived_objects WHERE minute >= ? AND minute < ? AND messages IS NOT NULL",
-      fromMinute,
-      toMinute,
-    );
-    const known = new Set<string>();
-    for (const row of rows) {
-      const book = ledgerMinute(minutes, Number(row.minute));
-      for (const { id, events, accepted } of messagesOf(row)) {
-        const key = `${book.minute} ${id}`;
-        if (known.has(key)) continue;
-        known.add(key);
-        book.archived += events;
-        book.accepted += accepted;
-      }
-    }
+    return books.ledgerMinutes(this.#ledger, fromMinute, toMinute);
   }
 
   async changeSequences(fromMinute: number, toMinute: number): Promise<Map<number, number>> {
-    const rows = this.#all(
-      `SELECT minute, change_sequence FROM minute_marks
-         WHERE minute >= ? AND minute < ? AND change_sequence > 0 ORDER BY minute`,
-      fromMinute,
-      toMinute,
-    );
-    return new Map(rows.map((row) => [Number(row.minute), Number(row.change_sequence)]));
+    return marks.changeSequences(this.#ledger, fromMinute, toMinute);
   }
 
-  async markAudited(minutes: readonly { minute: number; changeSequence: number }[]): Promise<void> {
-    this.#write(() => {
-      for (const { minute, changeSequence } of minutes) {
-        if (changeSequence === 0) this.#run("INSERT INTO minute_marks VALUES (?, 0, 0) ON CONFLICT DO NOTHING", minute);
-        this.#run(
-          "UPDATE minute_marks SET audited = 1 WHERE minute = ? AND change_sequence = ?",
-          minute,
-          changeSequence,
-        );
-      }
-    });
+  markAudited(range: AuditedRange): Promise<void> {
+    return marks.markAudited(this.#ledger, range);
   }
 
   async auditedCounts(fromMinute: number, toMinute: number, bucketMinutes: number): Promise<Map<number, number>> {
-    // The remainder is taken twice because SQLite's is negative before 1970. CAST: numbers are bound as REAL.
-    const rows = this.#all(
-      `SELECT minute - (minute % w + w) % w AS bucket, COUNT(*) AS audited
-         FROM minute_marks, (SELECT CAST(? AS INTEGER) AS w)
-         WHERE minute >= ? AND minute < ? AND audited = 1 GROUP BY bucket ORDER BY bucket`,
-      bucketMinutes,
-      fromMinute,
-      toMinute,
-    );
-    return new Map(rows.map((row) => [Number(row.bucket), Number(row.audited)]));
+    return marks.auditedCounts(this.#ledger, { fromMinute, toMinute }, bucketMinutes);
   }
 
-  async setArchivedThrough(timeMs: number): Promise<void> {
-    this.#write(() =>
-      this.#run("UPDATE stream_state SET archived_through_ms = max(archived_through_ms, CAST(? AS INTEGER))", timeMs),
-    );
+  settleLate(rows: readonly SettledMinute[], { auditedAtMs }: { auditedAtMs: number }): Promise<void> {
+    return this.#ledger.writeInPieces(rows, (row) => books.settleMinute(this.#ledger, row, auditedAtMs));
   }
 
-  async archivedThroughMs(): Promise<number> {
-    return Number(this.#all("SELECT archived_through_ms FROM stream_state")[0]?.archived_through_ms ?? 0);
+  bookAccepted(booking: IngestBooking): Promise<void> {
+    return acceptance.bookAccepted(this.#ledger, booking);
+  }
+
+  async ingestAccounts(): Promise<IngestAccount[]> {
+    return acceptance.ingestAccounts(this.#ledger);
+  }
+
+  async setArchivedThrough(reader: string, timeMs: number, leaseUntilMs: number): Promise<void> {
+    acceptance.setArchivedThrough(this.#ledger, reader, timeMs, leaseUntilMs);
+  }
+
+  async archiveReaders(): Promise<ArchiveReader[]> {
+    return acceptance.archiveReaders(this.#ledger);
+  }
+
+  async openMinutes(limit: number): Promise<ListedOpenMinute[]> {
+    return acceptance.openMinutes(this.#ledger, limit);
+  }
+
+  closeMinutes(open: readonly ListedOpenMinute[]): Promise<void> {
+    return acceptance.closeMinutes(this.#ledger, open);
+  }
+
+  async completeThroughMs(): Promise<number | undefined> {
+    return acceptance.completeThroughMs(this.#ledger);
+  }
+
+  async setCompleteThrough(timeMs: number, atMs: number): Promise<void> {
+    acceptance.setCompleteThrough(this.#ledger, timeMs, atMs);
   }
 
   async addAudit(report: AuditReport): Promise<void> {
-    this.#write(() =>
-      this.#run(
+    this.#ledger.write(() =>
+      this.#ledger.run(
         "INSERT OR REPLACE INTO audits (id, started_at_ms, report) VALUES (?, ?, ?)",
         report.id,
         report.startedAtMs,
@@ -275,66 +203,30 @@ export class SqliteStreamState implements StreamState {
 
   /** Newest first. */
   async audits(limit: number): Promise<AuditReport[]> {
-    const rows = this.#all("SELECT report FROM audits ORDER BY started_at_ms DESC, id DESC LIMIT ?", limit);
+    const rows = this.#ledger.all("SELECT report FROM audits ORDER BY started_at_ms DESC, id DESC LIMIT ?", limit);
     return rows.map((row) => JSON.parse(String(row.report)) as AuditReport);
   }
 
   async close(): Promise<void> {
-    if (this.#db.isOpen) this.#db.close();
+    if (this.#ledger.db.isOpen) this.#ledger.db.close();
   }
 
-  #addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): void {
-    for (const { minute, name, events, sizeBytes, accepted, messages } of objects) {
-      this.#run(
-        "INSERT OR REPLACE INTO archived_objects VALUES (?, ?, ?, ?, ?, ?)",
-        minute,
-        name,
-        events,
-        sizeBytes,
-        accepted ?? null,
-        messages === undefined ? null : JSON.stringify(messages),
-      );
-    }
-    for (const minute of new Set(changedMinutes)) {
-      this.#run(
-        `INSERT INTO minute_marks VALUES (?, 1, 0)
-           ON CONFLICT DO UPDATE SET change_sequence = change_sequence + 1, audited = 0`,
-        minute,
-      );
-    }
+  /** What is listed beyond one short transaction is listed before it: listing the same again changes nothing. */
+  async #listAnd(
+    objects: readonly ArchivedObject[],
+    changedMinutes: readonly number[],
+    end: () => void,
+  ): Promise<void> {
+    const minutes = books.byMinute(objects, changedMinutes);
+    await this.#list(minutes.slice(MINUTES_AT_ONCE));
+    this.#ledger.write(() => {
+      for (const minute of minutes.slice(0, MINUTES_AT_ONCE)) books.listObjects(this.#ledger, minute, Date.now());
+      end();
+    });
   }
 
-  #write(work: () => void): void {
-    inTransaction(this.#db, work);
+  #list(minutes: readonly books.MinuteObjects[]): Promise<void> {
+    const nowMs = Date.now();
+    return this.#ledger.writeInPieces(minutes, (minute) => books.listObjects(this.#ledger, minute, nowMs));
   }
-
-  #all(sql: string, ...values: (number | string)[]): Row[] {
-    return orUnavailable(COUNTERS_FILE, () => this.#prepared(sql).all(...values));
-  }
-
-  #run(sql: string, ...values: (number | string | null)[]): void {
-    this.#prepared(sql).run(...values);
-  }
-
-  #prepared(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#db.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-}
-
-function messagesOf(row: Row): NonNullable<ArchivedObject["messages"]> {
-  return JSON.parse(String(row.messages)) as NonNullable<ArchivedObject["messages"]>;
-}
-
-function ledgerMinute(minutes: Map<number, LedgerMinute>, minute: number): LedgerMinute {
-  let found = minutes.get(minute);
-  if (found === undefined) {
-    found = { minute, accepted: 0, archived: 0, backfilled: 0, counted: 0, duplicate: 0, late: 0, reusedIds: 0 };
-    minutes.set(minute, found);
-  }
-  return found;
 }

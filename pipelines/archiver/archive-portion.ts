@@ -24,7 +24,11 @@ const WRITES_IN_FLIGHT = 8;
 interface MinutePart {
   object: ArchiveObjectWriter;
   accepted: number;
-  messages: { id: string; events: number; accepted: number }[];
+  /** Of direct producers' messages. */
+  direct: number;
+  /** When the first of its messages was appended: before that nobody can have been told that its events are accepted. */
+  acceptedSinceMs: number;
+  messages: NonNullable<ArchivedObject["messages"]>;
 }
 
 /**
@@ -76,7 +80,7 @@ function addRows(
   return counted;
 }
 
-/** A foreign producer declares nothing: what of its message can be archived counts as accepted. */
+/** A direct producer declares nothing: what of its message can be archived counts as accepted, and is told apart. */
 function book(
   parts: Map<number, MinutePart>,
   fileName: string,
@@ -87,15 +91,20 @@ function book(
   for (const minute of new Set([...declared.keys(), ...counted.keys()])) {
     const part = partOf(parts, fileName, minute);
     const accepted = declared.get(minute) ?? 0;
+    const direct = message.acceptedByMinute === undefined ? accepted : 0;
     part.accepted += accepted;
-    part.messages.push({ id: message.id, events: counted.get(minute) ?? 0, accepted });
+    part.direct += direct;
+    part.acceptedSinceMs = Math.min(part.acceptedSinceMs, message.appendedAtMs);
+    const events = counted.get(minute) ?? 0;
+    part.messages.push({ id: message.id, events, accepted, ...(direct > 0 && { direct }) });
   }
 }
 
 function partOf(parts: Map<number, MinutePart>, fileName: string, minute: number): MinutePart {
   let part = parts.get(minute);
   if (part === undefined) {
-    part = { object: new ArchiveObjectWriter(fileName), accepted: 0, messages: [] };
+    const object = new ArchiveObjectWriter(fileName);
+    part = { object, accepted: 0, direct: 0, acceptedSinceMs: Number.POSITIVE_INFINITY, messages: [] };
     parts.set(minute, part);
   }
   return part;
@@ -107,9 +116,11 @@ async function writeAll(
   parts: ReadonlyMap<number, MinutePart>,
   exact: boolean,
 ): Promise<ArchivedObject[]> {
-  return inParallel(parts, WRITES_IN_FLIGHT, async ([minute, { object, accepted, messages }]) => {
+  return inParallel(parts, WRITES_IN_FLIGHT, async ([minute, { object, ...part }]) => {
     const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
-    const listed = { name, minute, events: object.events, sizeBytes, accepted };
+    const { accepted, direct, acceptedSinceMs, messages } = part;
+    const booked = { accepted, ...(direct > 0 && { direct }), acceptedSinceMs };
+    const listed = { name, minute, events: object.events, sizeBytes, ...booked };
     return exact ? listed : { ...listed, messages };
   });
 }

@@ -11,6 +11,10 @@ export interface ArchiverDependencies {
   rules?: MessageRules;
   /** Epoch milliseconds. */
   clock: () => number;
+  /** Whom this archiver speaks for: the whole group where the log tells how far it is, itself where the log does not. */
+  reader: { name: string; leaseMs: number };
+  /** Moves the low watermark on, after the mark. */
+  watermark?: { advance(): Promise<number> };
 }
 
 export interface ArchiverOptions {
@@ -92,7 +96,7 @@ async function archived(portion: LogPortion, deps: ArchiverDependencies): Promis
 }
 
 async function reportProgress(
-  { subscription, ledger, clock }: ArchiverDependencies,
+  { subscription, ledger, clock, reader, watermark }: ArchiverDependencies,
   intervalMs: number,
   stop: AbortSignal,
 ): Promise<void> {
@@ -100,7 +104,8 @@ async function reportProgress(
     // Before the question: what is appended meanwhile may not be promised. Appends bear the log's time: a clock that is ahead of it promises nothing more.
     const askedAtMs = Math.min(clock(), subscription.logTimeMs() ?? Number.POSITIVE_INFINITY);
     const waiting = await subscription.oldestWaitingMs();
-    await ledger.setArchivedThrough(Math.min(waiting ?? askedAtMs, askedAtMs));
+    await ledger.setArchivedThrough(reader.name, Math.min(waiting ?? askedAtMs, askedAtMs), clock() + reader.leaseMs);
+    await watermark?.advance();
     await pause(intervalMs, stop);
   }
 }

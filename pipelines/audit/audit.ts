@@ -61,7 +61,7 @@ export async function runAudit(
   } finally {
     for (const name of Object.keys(provided)) withdrawResource(RESOURCES[name as keyof typeof provided]);
   }
-  await audit.markEmptyMinutes(minutes, first, last);
+  await audit.markEmptyMinutes(first, last);
   const report: AuditReport = {
     ...audit.report,
     id: randomUUID(),
@@ -119,6 +119,7 @@ class RunningAudit {
   /** Videos whose derived levels are wrong by themselves, with the range to rebuild. */
   private readonly rebuilds = new Map<string, { fromMs: number; toMs: number }>();
   private readonly corrections: AuditedMinute[] = [];
+  private readonly notMarked: number[] = [];
   private uncompared = 0;
 
   constructor(
@@ -142,11 +143,13 @@ class RunningAudit {
     await this.applyRepairs();
     const comparable = found.filter(({ notComparable }) => notComparable === "");
     const clean = this.repair ? comparable : comparable.filter((result) => result.differences.length === 0);
-    await this.deps.state.markAudited(
-      clean
-        .filter(({ minute }) => minute * MINUTE_MS >= fromMs && minute * MINUTE_MS < toMs)
-        .map(({ minute, changeSequence }) => ({ minute, changeSequence })),
-    );
+    for (const one of found) if (!clean.includes(one)) this.notMarked.push(one.minute);
+    await this.deps.state.markAudited({
+      fromMinute: Math.max(hourMs, Math.ceil(fromMs)) / MINUTE_MS,
+      toMinute: Math.min(hourMs + HOUR_MS, toMs, this.nowMinuteMs()) / MINUTE_MS,
+      sequences: new Map(clean.map(({ minute, changeSequence }) => [minute, changeSequence])),
+      except: this.notMarked,
+    });
   }
 
   private minute(result: AuditedMinute, hourMs: number): void {
@@ -223,13 +226,15 @@ class RunningAudit {
     await this.applyRepairs();
   }
 
-  async markEmptyMinutes(withEvents: readonly number[], fromMs: number, toMs: number): Promise<void> {
-    const known = new Set(withEvents);
-    const from = Math.ceil(fromMs / MINUTE_MS);
-    const to = Math.floor(Math.min(toMs, this.deps.clock()) / MINUTE_MS);
-    const marks: { minute: number; changeSequence: number }[] = [];
-    for (let minute = from; minute < to; minute++) if (!known.has(minute)) marks.push({ minute, changeSequence: 0 });
-    if (marks.length > 0) await this.deps.state.markAudited(marks);
+  /** Minutes in which nothing was ever found: the whole range, without those that could not be marked. */
+  async markEmptyMinutes(fromMs: number, toMs: number): Promise<void> {
+    const fromMinute = Math.ceil(fromMs / MINUTE_MS);
+    const toMinute = Math.floor(Math.min(toMs, this.nowMinuteMs()) / MINUTE_MS);
+    await this.deps.state.markAudited({ fromMinute, toMinute, sequences: new Map(), except: this.notMarked });
+  }
+
+  private nowMinuteMs(): number {
+    return Math.floor(this.deps.clock() / MINUTE_MS) * MINUTE_MS;
   }
 
   outcome(): AuditReport["outcome"] {

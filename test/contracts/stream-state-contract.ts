@@ -47,7 +47,7 @@ export function streamStateContract(describeName: string, subject: StreamStateUn
 
     it("ends the audited state of a minute that a pass has changed", async () => {
       await state.completePass(1, [], [5]);
-      await state.markAudited([{ minute: 5, changeSequence: 1 }]);
+      await state.markAudited({ fromMinute: 5, toMinute: 6, sequences: new Map([[5, 1]]), except: [] });
       expect((await state.auditedCounts(5, 6, 1)).get(5)).toBe(1);
       await state.completePass(2, [], [5]);
       expect(await state.auditedCounts(5, 6, 1)).toEqual(new Map());

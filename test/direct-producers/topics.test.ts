@@ -221,6 +221,7 @@ async function archiveAll(subscription: LogSubscription, stores: Stores, message
     archive: stores.archive,
     ledger: stores.state,
     payloadOf: async ({ payload }: LogMessage) => payload,
+    reader: { name: "archiver", leaseMs: 60_000 },
     rawRetentionMs: RULES.rawRetentionMs,
     clock: Date.now,
   };

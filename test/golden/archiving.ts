@@ -22,7 +22,14 @@ export class Archiving {
     const subscription = await openSubscription(config, pino({ level: "silent" }));
     const archiving = new Archiving();
     archiving.running = runArchiver(
-      { subscription, archive, ledger: state, payloadOf: async ({ payload }) => payload, clock: Date.now },
+      {
+        subscription,
+        archive,
+        ledger: state,
+        payloadOf: async ({ payload }) => payload,
+        reader: { name: "archiver", leaseMs: 60_000 },
+        clock: Date.now,
+      },
       OPTIONS,
       archiving.stopping.signal,
       ({ messages }) => {

@@ -39,7 +39,7 @@ export class AuditHarness {
   }
 
   audit(range: Partial<AuditRange> = {}, clock = Date.now): Promise<AuditReport> {
-    const progress = new SqliteLogProgress(this.stores.log, this.stores.state);
+    const progress = new SqliteLogProgress(this.stores.log, this.stores.state, this.stores.state);
     const asked = { repair: false, allowedLatenessMs: -1, ...range };
     return runAudit({ ...this.stores, progress, clock }, asked);
   }

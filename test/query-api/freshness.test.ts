@@ -36,9 +36,16 @@ describe("freshness, states and caching", () => {
       };
     };
     const watched = await QueryHarness.start(({ state, reader, log }) => ({
-      progress: new SqliteLogProgress(log, {
-        countedThrough: noted("checkpoint", () => state.countedThrough()),
-      }),
+      progress: new SqliteLogProgress(
+        log,
+        {
+          countedThrough: noted("checkpoint", () => state.countedThrough()),
+          checkpoint: () => state.checkpoint(),
+          pending: () => state.pending(),
+          deferred: () => state.deferred(),
+        },
+        state,
+      ),
       state: {
         auditedCounts: noted("audited", (...range) => state.auditedCounts(...range)),
         audits: (limit) => state.audits(limit),

@@ -46,7 +46,7 @@ export class QueryHarness {
       createQueryRouter({
         counters: harness.reader,
         state: harness.state,
-        progress: new SqliteLogProgress(harness.log, harness.state),
+        progress: new SqliteLogProgress(harness.log, harness.state, harness.state),
         gauges: embeddedGauges(harness.log, harness.state, () => harness.nowMs),
         deadLetters: harness.deadLetters,
         clock: () => harness.nowMs,
@@ -95,13 +95,9 @@ export class QueryHarness {
   }
 
   async audit(fromMs: number, toMs: number): Promise<void> {
-    const [from, to] = [fromMs / MINUTE, toMs / MINUTE];
-    const sequences = await this.state.changeSequences(from, to);
-    const minutes = Array.from({ length: to - from }, (_, index) => ({
-      minute: from + index,
-      changeSequence: sequences.get(from + index) ?? 0,
-    }));
-    await this.state.markAudited(minutes);
+    const [fromMinute, toMinute] = [fromMs / MINUTE, toMs / MINUTE];
+    const sequences = await this.state.changeSequences(fromMinute, toMinute);
+    await this.state.markAudited({ fromMinute, toMinute, sequences, except: [] });
   }
 
   /** Appends events that are not counted yet. */
