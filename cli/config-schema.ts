@@ -9,6 +9,13 @@ const text = () => z.string().default("");
 const count = (least: number, most: number, standard: number) =>
   z.number().int().min(least).max(most).default(standard);
 
+/** An origin as browsers send it (RFC 6454), or `*`. */
+function isOrigin(text: string): boolean {
+  return (
+    text === "*" || (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text)
+  );
+}
+
 /** Every setting there is, with its bounds and its default. An unknown key is an error. */
 export const configSchema = z
   .strictObject({
@@ -23,6 +30,14 @@ export const configSchema = z
         maxEventBytes: bytes(256, 64 << 10),
         maxInFlightBytes: bytes(MEBI, 128 * MEBI),
         maxInFlightRequests: count(1, 100_000, 1_000),
+        cors: z
+          .strictObject({
+            origins: z
+              .array(z.string().refine(isOrigin, "is an origin such as https://example.com, or *"))
+              .default([])
+              .describe("pages of these may read and send, as https://example.com; *: all"),
+          })
+          .prefault({}),
       })
       .prefault({}),
     /** Of Google Cloud services, where they are used. */

@@ -12,6 +12,7 @@ import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
 import { intakeLimits, openDeployment, usesDataFolder } from "./deployment/deployment";
 import { openReader } from "./deployment/open-counters";
+import { crossOrigin } from "./serve/cross-origin";
 import { EmbeddedCounting } from "./serve/embedded-counting";
 import type { LogSide } from "./serve/log-side";
 import { answers } from "./serve/readiness";
@@ -104,6 +105,7 @@ class Service {
     const stopping = new AbortController();
     const app = express();
     app.disable("x-powered-by");
+    app.use(crossOrigin(config.http.cors.origins));
     app.use(ingest.router);
     app.use(helmet());
     app.use(

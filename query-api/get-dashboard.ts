@@ -62,6 +62,33 @@ export function getDashboardAsset(): Endpoint {
   });
 }
 
+/** GET /embed.js: the custom element that shows a total on any page. */
+export function getEmbed(): Endpoint {
+  let script: Answer | undefined;
+  return endpoint({
+    method: "get",
+    path: "/embed.js",
+    query: nothingAsked,
+    operation: {
+      operationId: "getEmbed",
+      tag: "operation",
+      summary: "The script of the embeddable counter",
+      contentType: "text/javascript",
+      problems: [],
+    },
+    async handle() {
+      const headers = { ...SAFE, "Cross-Origin-Resource-Policy": "cross-origin" };
+      script ??= text(
+        "text/javascript; charset=utf-8",
+        readFileSync(join(FOLDER, "embed.js"), "utf8"),
+        "public, max-age=300",
+        headers,
+      );
+      return script;
+    },
+  });
+}
+
 function readAssets(): [string, Answer][] {
   const folder = join(FOLDER, "assets");
   return readdirSync(folder).flatMap((name): [string, Answer][] => {

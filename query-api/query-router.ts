@@ -6,8 +6,9 @@ import { refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";
 import type { Endpoint } from "./endpoint";
 import { getAudits } from "./get-audits";
+import { getBadge } from "./get-badge";
 import { getCounts } from "./get-counts";
-import { getDashboard, getDashboardAsset } from "./get-dashboard";
+import { getDashboard, getDashboardAsset, getEmbed } from "./get-dashboard";
 import { getDocs } from "./get-docs";
 import { getHealth } from "./get-health";
 import { getLedger } from "./get-ledger";
@@ -83,6 +84,7 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
   const endpoints: Endpoint[] = [
     getCounts(dependencies),
     getStats(dependencies),
+    getBadge(dependencies),
     getVideo(dependencies),
     getTop(dependencies),
     postQuery(dependencies),
@@ -96,6 +98,7 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
     getLive(dependencies),
     getDashboard(),
     getDashboardAsset(),
+    getEmbed(),
   ];
   return endpoints;
 }

@@ -60,6 +60,16 @@ export const nothingAsked = z.object({});
 export const videoAsked = z.strictObject({});
 export const countsAsked = z.strictObject({ eventType: eventTypeAsked, ...range, granularity: granularityAsked });
 export const statsAsked = countsAsked.extend({ function: aggregate });
+const MAX_LABEL_CHARACTERS = 40;
+export const badgeAsked = z.strictObject({
+  eventType: eventTypeAsked,
+  label: z
+    .string()
+    .min(1)
+    .max(MAX_LABEL_CHARACTERS)
+    .optional()
+    .meta({ description: "The text beside the number. Without it: the type" }),
+});
 export const topAsked = z.strictObject({ eventType: eventTypeAsked, ...range, limit: limit(1000, 10) });
 export const ledgerAsked = z.strictObject({ ...range });
 const MAX_WATCHED_VIDEOS = 50;

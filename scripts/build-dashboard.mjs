@@ -24,6 +24,16 @@ export function buildDashboard(root) {
     outdir: into,
     write: false,
   });
+  const { outputFiles: embedded } = buildSync({
+    entryPoints: [join(from, "embed.ts")],
+    bundle: true,
+    minify: true,
+    format: "iife",
+    target: "es2022",
+    outdir: into,
+    write: false,
+  });
+  writeFileSync(join(into, "embed.js"), embedded[0].contents);
   const script = outputFiles.find(({ path }) => path.endsWith(".js"));
   const style = outputFiles.find(({ path }) => path.endsWith(".css"));
   const vendor = readFileSync(join(root, "node_modules", "uplot", "dist", "uPlot.min.css"));

@@ -1,4 +1,6 @@
 /** The dashboard in a real browser: what is on the screen equals what the API says, whatever happens to the service. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import { event, json } from "../end-to-end/events";
 import { cleanUp, Service, until } from "../end-to-end/service";
@@ -105,6 +107,30 @@ describeWithBrowser("the dashboard", () => {
       const widest = await page.evaluate(() => document.documentElement.scrollWidth);
       expect(widest, view).toBeLessThanOrEqual(360);
       await page.close();
+    }
+  });
+
+  it("a counter on a page of another origin shows the total and moves", { timeout: TEST_MS }, async () => {
+    const pages = createServer((_request, response) => response.setHeader("Content-Type", "text/html").end(html));
+    await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
+    const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
+    const service = await Service.start({ environment: { VIEWMILL_HTTP_CORS_ORIGINS: origin } });
+    const html = `<!doctype html><title>A page</title><script src="${service.url}/embed.js"></script>
+      <viewmill-count video="cats-42"></viewmill-count><viewmill-count video="cats-42" type="LIKE"></viewmill-count>
+      <img src="${service.url}/v1/videos/cats-42/badge.svg" alt="views">`;
+    try {
+      await service.deliver(json([event({ videoId: "cats-42" }), event({ videoId: "cats-42", eventType: "LIKE" })]));
+      const { page, complaints } = await openPage(browser, origin);
+      const shown = () => page.locator("viewmill-count").allTextContents();
+      await until("both numbers are there", async () => (await shown()).join() === "1,1");
+      await service.deliver(json(event({ videoId: "cats-42" })));
+      await until("the number moves", async () => (await shown()).join() === "2,1");
+      expect(await page.locator("img").evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(40);
+      expect(await page.evaluate(() => document.cookie)).toBe("");
+      expect(complaints).toEqual([]);
+    } finally {
+      pages.closeAllConnections();
+      pages.close();
     }
   });
 
