@@ -2,23 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Result } from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { debianProgram, debianProgramIsToBeHad } from "../../servers";
-
-/** Generous enough for a machine four times slower, with the installation of the browser. */
-export const BROWSER_START_MS = 12 * 60_000;
-
-/** `describe`, for a suite that needs the browser: skipped by name where it cannot be had, a failure there with CI=true. */
-export function describeWithBrowser(name: string, suite: () => void): void {
-  if (debianProgramIsToBeHad("chromium")) describe(name, suite);
-  else if (process.env.CI !== "true") describe.skip(`${name} [skipped: chromium not found on this machine]`, suite);
-  else {
-    describe(name, () => {
-      test("has a browser", () => {
-        throw new Error("chromium not found on this machine, and this process may not install it");
-      });
-    });
-  }
-}
+import { debianProgram } from "../../servers";
 
 /** Nothing of the browser's own goes to the network. */
 const ARGUMENTS = [

@@ -2,9 +2,10 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
+import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
 import { event, json } from "../end-to-end/events";
 import { cleanUp, Service, until } from "../end-to-end/service";
-import { BROWSER_START_MS, describeWithBrowser, layoutShift, openPage, seriousFindings, startBrowser } from "./browser";
+import { layoutShift, openPage, seriousFindings, startBrowser } from "./browser";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -13,12 +14,12 @@ const TEST_MS = 4 * MINUTE_MS;
 const LOST_CONNECTION = /net::ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|CONNECTION_RESET)/;
 const VIEWS = ["#/", "#/video/cats-42", "#/top", "#/trust"];
 
-describeWithBrowser("the dashboard", () => {
+describeWithPrograms("the dashboard", ["chromium"], () => {
   let browser: Browser;
 
   beforeAll(async () => {
     browser = await startBrowser();
-  }, BROWSER_START_MS);
+  }, PROGRAMS_START_MS);
   afterEach(async () => {
     for (const context of browser.contexts()) await context.close();
     await cleanUp();
@@ -125,7 +126,9 @@ describeWithBrowser("the dashboard", () => {
       await until("both numbers are there", async () => (await shown()).join() === "1,1");
       await service.deliver(json(event({ videoId: "cats-42" })));
       await until("the number moves", async () => (await shown()).join() === "2,1");
-      expect(await page.locator("img").evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(40);
+      expect(await page.locator("img").evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(
+        40,
+      );
       expect(await page.evaluate(() => document.cookie)).toBe("");
       expect(complaints).toEqual([]);
     } finally {
