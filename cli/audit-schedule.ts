@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import type { Archive, Ledger } from "../io/ports";
+import type { Archive, Ledger, LogProgress } from "../io/ports";
 import type { Config } from "./config-schema";
 import { dueHours } from "./due-hours";
 
@@ -10,18 +10,23 @@ export interface AuditScheduleOptions {
   config: Config;
   archive: Archive;
   state: Ledger;
+  progress: LogProgress;
   logger: Logger;
   clock: () => number;
   finalAfterMs: number;
 }
 
 const STOP_DEADLINE_MS = 10_000;
+const DAY_MS = 86_400_000;
+/** Among which the last check of totals is looked for after a start. */
+const REPORTS_READ = 200;
 
 /** Runs the strong audit in a process of its own, on every whole hour that is past the lateness horizon and not audited since it last changed. */
 export class AuditSchedule {
   private timer: NodeJS.Timeout | undefined;
   private stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
+  private totalsAtMs: number | undefined;
 
   constructor(private readonly options: AuditScheduleOptions) {}
 
@@ -39,11 +44,22 @@ export class AuditSchedule {
   }
 
   private async auditDueHours(): Promise<void> {
-    const { archive, state, clock, finalAfterMs } = this.options;
-    for (const { fromMs, toMs } of await dueHours({ archive, state, nowMs: clock(), finalAfterMs, sinceMs: 0 })) {
+    const { archive, state, progress, clock, finalAfterMs } = this.options;
+    const due = await dueHours({ archive, state, progress, nowMs: clock(), finalAfterMs, sinceMs: 0 });
+    for (const { fromMs, toMs } of due) {
       if (this.stopping.signal.aborted) return;
-      await this.audit(new Date(fromMs).toISOString(), new Date(toMs).toISOString());
+      await this.audit("--from", new Date(fromMs).toISOString(), "--to", new Date(toMs).toISOString());
     }
+    if (!this.stopping.signal.aborted && (await this.totalsAreDue())) await this.audit("--totals");
+  }
+
+  /** Totals of videos that no audited range touches are looked at once a day. */
+  private async totalsAreDue(): Promise<boolean> {
+    const { state, clock } = this.options;
+    this.totalsAtMs ??= (await state.audits(REPORTS_READ)).find(({ totals }) => totals === true)?.startedAtMs;
+    if (this.totalsAtMs !== undefined && this.totalsAtMs > clock() - DAY_MS) return false;
+    this.totalsAtMs = clock();
+    return true;
   }
 
   /** The effective settings, for a process that is given neither flags nor environment. */
@@ -54,18 +70,9 @@ export class AuditSchedule {
     return file;
   }
 
-  private audit(from: string, to: string): Promise<void> {
+  private audit(...range: string[]): Promise<void> {
     const { config, logger } = this.options;
-    const args = [
-      "audit",
-      "--config",
-      this.configFile(),
-      "--from",
-      from,
-      "--to",
-      to,
-      ...(config.audit.repair ? ["--repair"] : []),
-    ];
+    const args = ["audit", "--config", this.configFile(), ...range, ...(config.audit.repair ? ["--repair"] : [])];
     return new Promise((resolve) => {
       const child = fork(join(__dirname, "main.js"), args, { stdio: ["ignore", "ignore", "inherit", "ipc"], env: {} });
       const stop = () => {
@@ -76,7 +83,8 @@ export class AuditSchedule {
       child.once("close", (code) => {
         this.stopping.signal.removeEventListener("abort", stop);
         const level = code === 0 ? "info" : "error";
-        if (!this.stopping.signal.aborted) logger[level]({ from, to, exit: code }, "scheduled audit ended");
+        if (!this.stopping.signal.aborted)
+          logger[level]({ range: range.join(" "), exit: code }, "scheduled audit ended");
         resolve();
       });
     });

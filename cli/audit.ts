@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import type { AuditReport } from "../io/ports";
 import { requireDataFolder } from "../io/sqlite/data-folder";
-import { runAudit } from "../pipelines/audit/audit";
-import type { AuditRunner } from "../pipelines/audit/audit-graph";
+import { auditTotals, FINAL_SLACK_MS, runAudit } from "../pipelines/audit/audit";
+import type { AuditRunner } from "../pipelines/audit/audit-runner";
 import { ConfigError, resolveConfig } from "./config";
 import type { Config } from "./config-schema";
 import { type DataflowFlags, dataflowFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
@@ -16,6 +16,8 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** What came later than this is the daily audit's. */
 const HOURLY_REACH_MS = 2 * DAY_MS;
+/** The archiver says every second or so how far it is. */
+const ARCHIVED_WITHIN_MS = MINUTE_MS;
 export const EXIT_EQUAL = 0;
 export const EXIT_DIFFERENCES = 3;
 export const EXIT_NOT_COMPARABLE = 4;
@@ -28,6 +30,7 @@ interface AuditFlags extends DataflowFlags {
   json?: boolean;
   hourly?: boolean;
   daily?: boolean;
+  totals?: boolean;
 }
 
 export function register(program: Command): void {
@@ -39,7 +42,8 @@ export function register(program: Command): void {
       "--hourly",
       "every hour of the last two days that is past the lateness horizon and not audited since it changed",
     )
-    .option("--daily", "the same over all that the archive keeps")
+    .option("--daily", "the same over all that the archive keeps, and then --totals")
+    .option("--totals", "check every total against its days, whatever range touched it, instead of a range")
     .option("--repair", "apply the archive's numbers where they differ")
     .addOption(
       new Option("--runner <runner>", "where the audit runs")
@@ -61,6 +65,7 @@ export function register(program: Command): void {
       try {
         const codes: number[] = [];
         for (const range of await asked(deployment, flags)) codes.push(await auditRange(deployment, range, flags));
+        if (flags.totals === true || flags.daily === true) codes.push(await auditAllTotals(deployment, flags));
         process.exitCode = Math.max(EXIT_EQUAL, ...codes);
       } finally {
         await deployment.close();
@@ -69,7 +74,12 @@ export function register(program: Command): void {
 }
 
 /** A range that holds nothing was not looked at, and is therefore not equal. */
-function refuseEmptyRange({ from, to }: AuditFlags): void {
+function refuseEmptyRange({ from, to, totals, hourly, daily }: AuditFlags): void {
+  const ranges = [from !== undefined || to !== undefined, totals, hourly, daily].filter((one) => one === true);
+  if (ranges.length > 1)
+    throw new ConfigError(
+      "--hourly, --daily and --totals find their range themselves: give one of them, or --from and --to",
+    );
   if (from !== undefined && to !== undefined && from >= to) throw new ConfigError("--from must be before --to");
 }
 
@@ -79,14 +89,19 @@ interface AskedRange {
 }
 
 /** The range of the flags; or, for a schedule, the hours that are due. */
-async function asked({ archive, state, config }: Deployment, flags: AuditFlags): Promise<AskedRange[]> {
-  const { from, to, hourly, daily } = flags;
+async function asked({ archive, state, progress, config }: Deployment, flags: AuditFlags): Promise<AskedRange[]> {
+  const { from, to, hourly, daily, totals } = flags;
+  if (totals === true) return [];
   if (hourly !== true && daily !== true) return [{ fromMs: from, toMs: to }];
-  if (from !== undefined || to !== undefined) throw new ConfigError("--hourly and --daily find their range themselves");
   const nowMs = Date.now();
   const backMs = daily === true ? config.retention.rawDays * DAY_MS : HOURLY_REACH_MS;
-  const finalAfterMs = config.lateness.finalAfterMinutes * MINUTE_MS;
-  return dueHours({ archive, state, nowMs, finalAfterMs, sinceMs: nowMs - backMs });
+  return dueHours({ archive, state, progress, nowMs, finalAfterMs: finalAfterMs(config), sinceMs: nowMs - backMs });
+}
+
+/** How long after an hour's end it is due: the stream is through with it, and the archiver has said so. */
+export function finalAfterMs(config: Config): number {
+  const streamMs = config.lateness.finalAfterMinutes * MINUTE_MS;
+  return allowedLatenessMs(config) < 0 ? streamMs : streamMs + FINAL_SLACK_MS + ARCHIVED_WITHIN_MS;
 }
 
 async function auditRange(deployment: Deployment, range: AskedRange, flags: AuditFlags): Promise<number> {
@@ -96,6 +111,16 @@ async function auditRange(deployment: Deployment, range: AskedRange, flags: Audi
     { ...deployment, ...(runner && { runner }), clock: Date.now },
     { ...range, repair: flags.repair ?? false, allowedLatenessMs: allowedLatenessMs(config) },
   );
+  return tell(config, flags, report);
+}
+
+async function auditAllTotals(deployment: Deployment, flags: AuditFlags): Promise<number> {
+  const runner = await auditRunner(deployment.config, flags);
+  const asked = { ...deployment, ...(runner && { runner }), clock: Date.now };
+  return tell(deployment.config, flags, await auditTotals(asked, { repair: flags.repair ?? false }));
+}
+
+function tell(config: Config, flags: AuditFlags, report: AuditReport): number {
   const file = writeReport(config.data, report);
   process.stdout.write(
     flags.json === true ? `${JSON.stringify(shown(report), null, 2)}\n` : `${table(report)}report: ${file}\n`,
@@ -117,9 +142,13 @@ export function exitCode({ outcome }: AuditReport): number {
 const iso = (timeMs: number): string => new Date(timeMs).toISOString();
 
 function shown(report: AuditReport) {
-  const { startedAtMs, fromMs, toMs, notComparable, differences, ...rest } = report;
+  const { startedAtMs, fromMs, toMs, notComparable, differences, reusedIds = [], ...rest } = report;
   return {
     ...rest,
+    reusedIds: reusedIds.map(({ places, ...id }) => ({
+      ...id,
+      places: places.map(({ minute, ...place }) => ({ ...place, minute: iso(minute * MINUTE_MS) })),
+    })),
     startedAt: iso(startedAtMs),
     from: iso(fromMs),
     to: iso(toMs),
@@ -138,7 +167,7 @@ function writeReport(folder: string, report: AuditReport): string {
 
 function table(report: AuditReport): string {
   const lines: [string, string | number][] = [
-    ["range", `${iso(report.fromMs)} .. ${iso(report.toMs)}`],
+    ["range", report.totals === true ? "every total" : `${iso(report.fromMs)} .. ${iso(report.toMs)}`],
     ["objects read", report.objectsRead],
     ["events", report.events],
     ["distinct events", report.distinctEvents],
@@ -158,6 +187,10 @@ function table(report: AuditReport): string {
         (d) =>
           `  ${d.level} ${iso(d.startMs)} ${d.videoId} ${d.eventType}: archive ${d.archiveCount} (sum ${d.archiveSum}), stored ${d.storedCount} (sum ${d.storedSum})`,
       ),
+    ...(report.reusedIds ?? []).map(
+      ({ eventId, times, places }) =>
+        `  ${eventId} is the id of ${times} events: ${places.map((place) => `${iso(place.minute * MINUTE_MS)} ${place.videoId} ${place.eventType}`).join(", ")}`,
+    ),
     ...report.notComparable
       .slice(0, 50)
       .map(({ minute, reason }) => `  ${iso(minute * 60_000)} not comparable: ${reason}`),

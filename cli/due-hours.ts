@@ -1,11 +1,12 @@
-import type { Archive, Ledger } from "../io/ports";
+import type { Archive, Ledger, LogProgress } from "../io/ports";
 
 const MINUTES_AN_HOUR = 60;
 const HOUR_MS = 3_600_000;
 
 export interface DueHours {
   archive: Pick<Archive, "minutes">;
-  state: Pick<Ledger, "auditedCounts">;
+  state: Pick<Ledger, "auditedCounts" | "ledger">;
+  progress: Pick<LogProgress, "accepted">;
   nowMs: number;
   /** How long after its end an hour may still grow. */
   finalAfterMs: number;
@@ -13,25 +14,36 @@ export interface DueHours {
   sinceMs: number;
 }
 
-/** Hours with archived events, past the horizon, with a minute that is not audited since it last changed; neighbours together. */
+/**
+ * Hours that something was promised of, in whatever way, past the horizon, with a minute that is not audited since it last changed; neighbours together. The
+ * work is in what there is, and never in the calendar.
+ */
 export async function dueHours({
   archive,
   state,
+  progress,
   nowMs,
   finalAfterMs,
   sinceMs,
 }: DueHours): Promise<{ fromMs: number; toMs: number }[]> {
-  const beforeHour = Math.floor((nowMs - finalAfterMs) / HOUR_MS);
-  const firstHour = Math.max(0, Math.floor(sinceMs / HOUR_MS));
-  const minutes = await archive.minutes(firstHour * MINUTES_AN_HOUR, beforeHour * MINUTES_AN_HOUR);
+  const from = Math.max(0, Math.floor(sinceMs / HOUR_MS)) * MINUTES_AN_HOUR;
+  const to = Math.floor((nowMs - finalAfterMs) / HOUR_MS) * MINUTES_AN_HOUR;
+  const hours = new Set<number>();
+  const promised = (minute: number) => hours.add(Math.floor(minute / MINUTES_AN_HOUR) * MINUTES_AN_HOUR);
+  for (const minute of await archive.minutes(from, to)) promised(minute);
+  for (const { minute } of await state.ledger(from, to)) promised(minute);
+  for (const minute of (await progress.accepted(from, to)).keys()) promised(minute);
+  const sorted = [...hours].sort((a, b) => a - b);
+  const [first, last] = [sorted[0], sorted[sorted.length - 1]];
+  if (first === undefined || last === undefined) return [];
+  const audited = await state.auditedCounts(first, last + MINUTES_AN_HOUR, MINUTES_AN_HOUR);
   const ranges: { fromMs: number; toMs: number }[] = [];
-  for (const hour of new Set(minutes.map((minute) => Math.floor(minute / MINUTES_AN_HOUR)))) {
-    const first = hour * MINUTES_AN_HOUR;
-    const audited = (await state.auditedCounts(first, first + MINUTES_AN_HOUR, MINUTES_AN_HOUR)).get(first) ?? 0;
-    if (audited === MINUTES_AN_HOUR) continue;
-    const last = ranges[ranges.length - 1];
-    if (last?.toMs === hour * HOUR_MS) last.toMs += HOUR_MS;
-    else ranges.push({ fromMs: hour * HOUR_MS, toMs: (hour + 1) * HOUR_MS });
+  for (const hour of sorted) {
+    if (audited.get(hour) === MINUTES_AN_HOUR) continue;
+    const fromMs = (hour / MINUTES_AN_HOUR) * HOUR_MS;
+    const before = ranges[ranges.length - 1];
+    if (before?.toMs === fromMs) before.toMs += HOUR_MS;
+    else ranges.push({ fromMs, toMs: fromMs + HOUR_MS });
   }
   return ranges;
 }

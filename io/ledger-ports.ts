@@ -125,12 +125,26 @@ export interface AuditReport {
   cellsCompared: number;
   cellsDiffering: number;
   cellsRepaired: number;
+  /** Events whose id another event of the range has, too. */
   reusedEventIds: number;
+  /** The ids that are used most often, at most 20; absent in older reports. */
+  reusedIds?: ReusedEventId[];
+  /** Events that the stream sets aside and the audit counts. */
   lateEvents: number;
+  /** A check of every total against its days, and of no range. */
+  totals?: boolean;
   /** Minutes that could not be compared, each with its reason (unreadable object, archive gap). At most 1,000 are listed. */
   notComparable: { minute: number; reason: string }[];
   /** At most 1,000 are listed; `cellsDiffering` counts all. */
   differences: AuditDifference[];
+}
+
+export interface ReusedEventId {
+  eventId: string;
+  /** Events of the range that have it. */
+  times: number;
+  /** Some of them. */
+  places: { minute: number; videoId: string; eventType: string }[];
 }
 
 export interface AuditDifference {

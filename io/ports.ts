@@ -139,6 +139,8 @@ export interface LogProgress {
   behind(): Promise<boolean>;
   /** Events answered as accepted by minute of event time, in [fromMinute, toMinute); backfilled ones are not among them. */
   accepted(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
+  /** Every event accepted before this is archived and listed. Never after `nowMs`; 0: nothing is known. */
+  archivedThroughMs(nowMs: number): Promise<number>;
   /** Every event accepted before this is in the counters. Never after `nowMs`. */
   completeThroughMs(nowMs: number): Promise<number>;
 }
@@ -191,6 +193,25 @@ export interface Total {
   lastEventAtMs: number;
 }
 
+/** What some events add up to. */
+export interface Sums {
+  count: number;
+  sum: bigint;
+  /** Events that have a value. */
+  valued: number;
+}
+
+/** A cell above the minutes beside what the stored cells one level below add up to; nothing is zero. */
+export interface LevelSums {
+  level: "hour" | "day" | "total";
+  /** Of the hour or the day; 0 for a total. */
+  startMs: number;
+  videoId: string;
+  eventType: string;
+  stored: Sums;
+  below: Sums;
+}
+
 export interface ApplyOptions {
   /**
    * Each cell is written at the correction it already has in the store (for a writer that has recounted the whole minute from the
@@ -235,8 +256,21 @@ export interface CounterStore {
   read(videoId: string, eventType: string, startMs: number, endMs: number, granularity: Granularity): Promise<Cell[]>;
   /** By count descending, ties by videoId ascending; [startMs, endMs) in whole minutes. */
   top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]>;
-  /** Every stored cell of [fromMinute, toMinute), one MinuteCounts a minute that has any. */
-  minuteCells(fromMinute: number, toMinute: number): AsyncIterable<MinuteCounts>;
+  /** Into how many parts the store divides the videos: each can be read by itself, and together they are all videos. */
+  readonly videoParts: number;
+  /** The part of a video, in [0, videoParts). */
+  partOf(videoId: string): number;
+  /** Every stored cell of [fromMinute, toMinute), one MinuteCounts a minute that has any; of one part of the videos, or of all. */
+  minuteCells(fromMinute: number, toMinute: number, videoPart?: number): AsyncIterable<MinuteCounts>;
+  /** Hours since 1970 in [fromHour, toHour) that have stored minute cells, ascending. The work is in the hours there are. */
+  storedHours(fromHour: number, toHour: number): AsyncIterable<number>;
+  /**
+   * Of some videos the cells of an hour, of its day and in total, each beside the sum of what stands below. Where the store has snapshots, those of a
+   * video are of one; else a write under way may show as a difference.
+   */
+  levels(videoIds: readonly string[], hour: number): AsyncIterable<LevelSums>;
+  /** As `levels`, every total of one part of the videos. */
+  totalLevels(videoPart: number): AsyncIterable<LevelSums>;
   /** Stored hour or day cells whose start is in [startMs, endMs), for the audit of derived levels. */
   derivedCells(
     granularity: "hour" | "day",

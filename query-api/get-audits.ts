@@ -26,13 +26,19 @@ export function getAudits({ state }: QueryDependencies): Endpoint {
   });
 }
 
-function shown({ startedAtMs, fromMs, toMs, notComparable, differences, ...rest }: AuditReport) {
+function shown({ startedAtMs, fromMs, toMs, notComparable, differences, reusedIds, ...rest }: AuditReport) {
   const iso = (timeMs: number) => new Date(timeMs).toISOString();
   return {
     ...rest,
     startedAt: iso(startedAtMs),
     from: iso(fromMs),
     to: iso(toMs),
+    ...(reusedIds && {
+      reusedIds: reusedIds.map(({ places, ...id }) => ({
+        ...id,
+        places: places.map(({ minute, ...place }) => ({ ...place, minute: iso(minute * MINUTE_MS) })),
+      })),
+    }),
     notComparable: notComparable.map(({ minute, reason }) => ({ minute: iso(minute * MINUTE_MS), reason })),
     differences: differences.map(({ startMs, ...cell }) => ({ ...cell, start: iso(startMs) })),
   };

@@ -235,8 +235,20 @@ export const auditsSchema = named(
         cellsCompared: count,
         cellsDiffering: count,
         cellsRepaired: count,
-        reusedEventIds: count,
-        lateEvents: count,
+        reusedEventIds: count.meta({ description: "Events whose id another event of the range has, too" }),
+        reusedIds: z
+          .array(
+            z.object({
+              eventId: z.string(),
+              times: count.meta({ description: "Events of the range that have it" }),
+              places: z.array(
+                z.object({ minute: instant("Minute of event time"), videoId: z.string(), eventType: z.string() }),
+              ),
+            }),
+          )
+          .optional(),
+        lateEvents: count.meta({ description: "Events that the stream sets aside as late and the audit counts" }),
+        totals: z.boolean().optional().meta({ description: "A check of every total against its days, of no range" }),
         notComparable: z.array(z.object({ minute: instant("Minute of event time"), reason: z.string() })),
         differences: z.array(
           z.object({

@@ -1,37 +1,90 @@
 import { type DoFn, groupByKey, type KV, type PCollection, parDo, register, toBytes, withName } from "../engine";
+import type { IdBlock } from "./audit-elements";
 
-export interface ReusedIds {
-  /** `idKey` of the hour and the partition of the ids. */
-  key: string;
-  reused: number;
+/** An id that stands for more than one event of the audited range, by its two hashes. */
+export interface ReusedId {
+  first: number;
+  second: number;
+  /** Events of the id. */
+  times: number;
+  /** Some of the minutes it is in, ascending. */
+  minutes: number[];
 }
 
+export interface ReusedIds {
+  /** The partition of the ids. */
+  key: string;
+  /** Events whose id another event has, too: of an id of n events n - 1. */
+  reused: number;
+  /** Those that are used most often. */
+  examples: ReusedId[];
+}
+
+export const MAX_EXAMPLES = 20;
+const MAX_MINUTES = 5;
+
 /**
- * Counts event ids that occur in more than one minute of an hour: each is another event by the contract, but more often than
- * not a producer's mistake, so the audit reports them.
- * In: id hashes keyed by hour and partition. Out: one number a key. Rejects: none. Windowing: global. Replay: the same numbers.
+ * Finds event ids that stand for more than one event, wherever in the audited range: each is another event by the contract, but more often than not a
+ * producer's mistake, so the audit reports them.
+ * In: hashes of the ids of distinct events, keyed by partition. Out: one result a key. Rejects: none. Windowing: global. Replay: the same result.
  */
-export function findReusedIds(ids: PCollection<KV<string, { hashes: Uint8Array }>>): PCollection<ReusedIds> {
+export function findReusedIds(ids: PCollection<KV<string, IdBlock>>): PCollection<ReusedIds> {
   return ids
-    .apply(withName("GroupIds", groupByKey<string, { hashes: Uint8Array }>()))
+    .apply(withName("GroupIds", groupByKey<string, IdBlock>()))
     .apply(withName("FindReusedIds", parDo(new FindReusedIds())));
 }
 
-export class FindReusedIds implements DoFn<KV<string, Iterable<{ hashes: Uint8Array }>>, ReusedIds> {
-  *process({ key, value }: KV<string, Iterable<{ hashes: Uint8Array }>>): Iterable<ReusedIds> {
-    const blocks = [...value].map(({ hashes }) => toBytes(hashes));
-    const all = new BigUint64Array(blocks.reduce((sum, block) => sum + block.length, 0) / 8);
-    const bytes = new Uint8Array(all.buffer);
-    let at = 0;
-    for (const block of blocks) {
-      bytes.set(block, at);
-      at += block.length;
-    }
-    all.sort();
-    let reused = 0;
-    for (let i = 1; i < all.length; i++) if (all[i] === all[i - 1]) reused++;
-    yield { key, reused };
+export class FindReusedIds implements DoFn<KV<string, Iterable<IdBlock>>, ReusedIds> {
+  *process({ key, value }: KV<string, Iterable<IdBlock>>): Iterable<ReusedIds> {
+    yield { key, ...reusedIn([...value]) };
   }
+}
+
+/** Memory: 16 bytes an event, and some of the examples. */
+export function reusedIn(blocks: readonly IdBlock[]): Omit<ReusedIds, "key"> {
+  const views = blocks.map(({ minute, hashes }) => ({ minute, hashes: wordsOf(toBytes(hashes)) }));
+  const all = new BigUint64Array(views.reduce((sum, { hashes }) => sum + hashes.length, 0));
+  let at = 0;
+  for (const { hashes } of views) {
+    all.set(hashes, at);
+    at += hashes.length;
+  }
+  all.sort();
+  let reused = 0;
+  const often: { hash: bigint; times: number }[] = [];
+  for (let from = 0; from < all.length; ) {
+    let to = from + 1;
+    while (to < all.length && all[to] === all[from]) to++;
+    reused += to - from - 1;
+    if (to - from > 1) keepLargest(often, { hash: all[from]!, times: to - from });
+    from = to;
+  }
+  return { reused, examples: often.map((each) => exampleOf(each, minutesOf(views, each.hash))) };
+}
+
+function keepLargest(often: { hash: bigint; times: number }[], one: { hash: bigint; times: number }): void {
+  if (often.length === MAX_EXAMPLES && often[MAX_EXAMPLES - 1]!.times >= one.times) return;
+  const place = often.findIndex(({ times }) => times < one.times);
+  often.splice(place < 0 ? often.length : place, 0, one);
+  often.length = Math.min(often.length, MAX_EXAMPLES);
+}
+
+function minutesOf(views: readonly { minute: number; hashes: BigUint64Array }[], hash: bigint): number[] {
+  const minutes = new Set<number>();
+  for (const { minute, hashes } of views) if (!minutes.has(minute) && hashes.includes(hash)) minutes.add(minute);
+  return [...minutes].sort((a, b) => a - b).slice(0, MAX_MINUTES);
+}
+
+/** The hashes were written as two 32-bit words; as one 64-bit word the second is the upper half. */
+function exampleOf({ hash, times }: { hash: bigint; times: number }, minutes: number[]): ReusedId {
+  const first = Number(BigInt.asIntN(32, hash));
+  const second = Number(BigInt.asIntN(32, hash >> 32n));
+  return { first, second, times, minutes };
+}
+
+function wordsOf(bytes: Uint8Array): BigUint64Array {
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : Uint8Array.from(bytes);
+  return new BigUint64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
 }
 
 register("transforms/find-reused-ids", exports);

@@ -1,9 +1,10 @@
-import { Type, types } from "avsc";
-import { inflate } from "../io/compression/inflate";
+import { type ArchiveRow, readArchiveRows } from "./archive-rows";
+import { ByteTable, grownTo, hashOf } from "./byte-table";
+import { CellSums, PairTable } from "./recounted-cells";
 
 /**
- * The audit's own way to count a minute, on purpose unlike the stream's: a library decodes the archive's plain rows, strings are keys of
- * Maps, sums are bigint. It shares no decoding, dedup or counting code with the stream, so that a mistake there cannot hide here.
+ * The audit's own way to count a minute, on purpose unlike the stream's: it reads the plain rows with its own decoder, tells ids apart by all their
+ * bytes, and keeps one entry an event. It shares no decoding, dedup or counting code with the stream, so that a mistake there cannot hide here.
  */
 export interface RecountedCell {
   videoId: string;
@@ -16,203 +17,150 @@ export interface RecountedCell {
   lastMsInMinute: number;
 }
 
+/** A part of a minute's ids: those whose hash with `seed` leaves `part` when divided by `of`. */
+export interface IdPart {
+  part: number;
+  of: number;
+  seed: number;
+}
+
 export interface Recount {
+  /** Events of the part, repeats included. */
   events: number;
   distinct: number;
-  /** Ids that stand for more than one (video, type) in the minute, each further one counted. */
-  reusedIds: number;
-  /** Key: `videoId eventType`. */
-  cells: Map<string, RecountedCell>;
-  /** The distinct event ids, for reuse across minutes. */
-  eventIds: Iterable<string>;
+  /** Of the events that the stream sets aside: distinct ones of which no repeat came in time, and all others. */
+  lateCounted: number;
+  lateDuplicate: number;
+  /** Of the events that the stream never sees: distinct ones of which it sees no repeat, and all others. */
+  backfillCounted: number;
+  backfillDuplicate: number;
 }
 
-interface Row {
-  eventId: string;
-  videoId: string;
-  eventType: string;
-  eventTime: number;
-  value: number | null;
-  receivedAt: number;
-}
+/** Who an object's events came by: the log, whose stream sets aside what is received more than `lateAfterMs` after its time (-1: nothing), or a backfill that it never sees. */
+export type Origin = { lateAfterMs: number } | "backfill";
 
-interface Seen {
-  cell: RecountedCell;
-  /** The largest of the repeats'; null: none has one. */
-  value: bigint | null;
-}
+export const WHOLE: IdPart = { part: 0, of: 1, seed: 0 };
 
-/** One JavaScript Map ends at 2^24 entries; ids are spread over several. */
-const MAPS = 64;
+const FIRST_EVENTS = 1_024;
+const NO_EVENT = 0xffff_ffff;
+const IN_TIME: Origin = { lateAfterMs: -1 };
+/** How an event came, from the least to the best. */
+const BACKFILLED = 0;
+const LATE = 1;
+const STREAMED = 2;
+
+function cameBy({ receivedAtMs, eventTimeMs }: ArchiveRow, origin: Origin): number {
+  if (origin === "backfill") return BACKFILLED;
+  return origin.lateAfterMs >= 0 && receivedAtMs - eventTimeMs > origin.lateAfterMs ? LATE : STREAMED;
+}
 
 export class MinuteRecount {
   private events = 0;
+  private late = 0;
+  private backfilled = 0;
   private distinct = 0;
-  private reusedIds = 0;
-  private readonly cells = new Map<string, RecountedCell>();
-  private readonly seen = Array.from({ length: MAPS }, () => new Map<string, Seen | Seen[]>());
+  private readonly ids: ByteTable;
+  private readonly names: PairTable;
+  private readonly sums: CellSums;
+  /** By id: its first event. By event: its pair, its largest value (NaN: none has one), the next event of the id, and the best of how its repeats came. */
+  private first = new Uint32Array(FIRST_EVENTS);
+  private pair = new Uint32Array(FIRST_EVENTS);
+  private value = new Float64Array(FIRST_EVENTS);
+  private next = new Uint32Array(FIRST_EVENTS);
+  private seenBy = new Uint8Array(FIRST_EVENTS);
 
-  constructor(private readonly minute: number) {}
+  constructor(
+    private readonly minute: number,
+    private readonly ofIds: IdPart = WHOLE,
+  ) {
+    this.ids = new ByteTable(ofIds.seed);
+    this.names = new PairTable(ofIds.seed);
+    this.sums = new CellSums();
+  }
 
   /**
-   * Counts an object's rows. Throws where the object is cut, damaged or holds an event of another minute. Returns its events. Those that were
-   * received more than `allowedLatenessMs` (-1: any time) after theirs are late: among the events, and not counted.
+   * Counts those of an object's rows that are of this part. Throws where the object is cut, damaged or holds an event of another minute. Returns all its
+   * rows.
    */
-  async addObject(content: Uint8Array, allowedLatenessMs = -1): Promise<number> {
-    const before = this.events;
-    eachRow(content, (row) => this.add(row, allowedLatenessMs));
-    return this.events - before;
+  addObject(content: Uint8Array, origin: Origin = IN_TIME): number {
+    const { part, of, seed } = this.ofIds;
+    return readArchiveRows(content, (row) => {
+      if (Math.floor(row.eventTimeMs / 60_000) !== this.minute)
+        throw new Error("an event of another minute is in the object");
+      if (of > 1 && (hashOf(row.bytes, row.idFrom, row.idTo, seed) >>> 0) % of !== part) return;
+      this.add(row, cameBy(row, origin));
+    });
   }
 
-  private add({ eventId, videoId, eventType, eventTime, value, receivedAt }: Row, allowedLatenessMs: number): void {
-    if (Math.floor(eventTime / 60_000) !== this.minute) throw new Error(`event ${eventId} is of another minute`);
+  private add(row: ArchiveRow, by: number): void {
     this.events++;
-    if (allowedLatenessMs >= 0 && receivedAt - eventTime > allowedLatenessMs) return;
-    const cell = this.cell(videoId, eventType);
-    cell.lastMsInMinute = Math.max(cell.lastMsInMinute, eventTime % 60_000);
-    const amount = value === null ? null : BigInt(value);
-    const map = this.seen[mapOf(eventId)]!;
-    const known = map.get(eventId);
-    if (known === undefined) {
-      map.set(eventId, this.first(cell, amount));
-      return;
+    if (by === LATE) this.late++;
+    else if (by === BACKFILLED) this.backfilled++;
+    const pair = this.names.pairOf(row);
+    this.sums.seen(pair, row.eventTimeMs % 60_000);
+    const knownIds = this.ids.size;
+    const id = this.ids.numberOf(row.bytes, row.idFrom, row.idTo);
+    const isNewId = id === knownIds;
+    let event = isNewId ? NO_EVENT : this.first[id]!;
+    while (event !== NO_EVENT && this.pair[event] !== pair) event = this.next[event]!;
+    if (event === NO_EVENT) event = this.append(id, isNewId, pair);
+    if (by > this.seenBy[event]!) this.seenBy[event] = by;
+    if (Number.isNaN(row.value)) return;
+    const known = this.value[event]!;
+    if (row.value <= known) return;
+    this.sums.change(pair, Number.isNaN(known) ? 0 : known, row.value, Number.isNaN(known));
+    this.value[event] = row.value;
+  }
+
+  private append(id: number, isNewId: boolean, pair: number): number {
+    const event = this.distinct++;
+    if (event === this.pair.length) {
+      this.pair = grownTo(this.pair, new Uint32Array(event * 2));
+      this.value = grownTo(this.value, new Float64Array(event * 2));
+      this.next = grownTo(this.next, new Uint32Array(event * 2));
+      this.seenBy = grownTo(this.seenBy, new Uint8Array(event * 2));
     }
-    const seen = Array.isArray(known) ? known : [known];
-    const same = seen.find((each) => each.cell === cell);
-    if (same === undefined) {
-      this.reusedIds++;
-      map.set(eventId, [...seen, this.first(cell, amount)]);
-    } else this.repeat(same, amount);
+    if (id === this.first.length) this.first = grownTo(this.first, new Uint32Array(id * 2));
+    this.next[event] = isNewId ? NO_EVENT : this.first[id]!;
+    this.first[id] = event;
+    this.pair[event] = pair;
+    this.value[event] = Number.NaN;
+    this.sums.count(pair);
+    return event;
   }
 
-  private repeat(seen: Seen, value: bigint | null): void {
-    const before = seen.value;
-    if (value === null || (before !== null && value <= before)) return;
-    if (before === null) seen.cell.valued++;
-    seen.cell.sum += value - (before ?? 0n);
-    seen.value = value;
-  }
-
-  private first(cell: RecountedCell, value: bigint | null): Seen {
-    this.distinct++;
-    cell.count++;
-    if (value !== null) cell.valued++;
-    cell.sum += value ?? 0n;
-    return { cell, value };
-  }
-
-  private cell(videoId: string, eventType: string): RecountedCell {
-    const name = `${videoId} ${eventType}`;
-    let cell = this.cells.get(name);
-    if (cell === undefined) {
-      cell = { videoId, eventType, count: 0, sum: 0n, valued: 0, lastMsInMinute: 0 };
-      this.cells.set(name, cell);
+  totals(): Recount {
+    const { events, distinct, late, backfilled } = this;
+    let lateCounted = 0;
+    let backfillCounted = 0;
+    for (let event = 0; event < distinct; event++) {
+      if (this.seenBy[event] === LATE) lateCounted++;
+      else if (this.seenBy[event] === BACKFILLED) backfillCounted++;
     }
-    return cell;
+    const lateDuplicate = late - lateCounted;
+    return {
+      events,
+      distinct,
+      lateCounted,
+      lateDuplicate,
+      backfillCounted,
+      backfillDuplicate: backfilled - backfillCounted,
+    };
   }
 
-  finish(): Recount {
-    const { events, distinct, reusedIds, cells, seen } = this;
-    return { events, distinct, reusedIds, cells, eventIds: allKeys(seen) };
+  cells(): RecountedCell[] {
+    return Array.from({ length: this.names.size }, (_, pair) => ({
+      ...this.names.text(pair),
+      ...this.sums.cell(pair),
+    }));
   }
-}
 
-function* allKeys(maps: Map<string, unknown>[]): Generator<string> {
-  for (const map of maps) yield* map.keys();
-}
-
-function mapOf(eventId: string): number {
-  let hash = eventId.length;
-  for (let i = 0; i < eventId.length; i++) hash = (hash * 31 + eventId.charCodeAt(i)) | 0;
-  return (hash >>> 0) % MAPS;
-}
-
-/** avsc reads longs beyond 2^53 with this; our values never are, and one that is must fail loudly. */
-const safeLong = types.LongType.__with({
-  fromBuffer: (bytes: Buffer) => {
-    const value = Number(bytes.readBigInt64LE());
-    if (!Number.isSafeInteger(value)) throw new Error("a number beyond 2^53 is in the archive");
-    return value;
-  },
-  toBuffer: (value: number) => {
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigInt64LE(BigInt(value));
-    return bytes;
-  },
-  fromJSON: Number,
-  toJSON: Number,
-  isValid: Number.isSafeInteger,
-  compare: (a: number, b: number) => a - b,
-});
-
-/** The container's header (Avro 1.12 specification, "Object container files"). */
-const headerType = Type.forSchema({
-  type: "record",
-  name: "Header",
-  fields: [
-    { name: "magic", type: { type: "fixed", name: "Magic", size: 4 } },
-    { name: "meta", type: { type: "map", values: "bytes" } },
-    { name: "sync", type: { type: "fixed", name: "Sync", size: 16 } },
-  ],
-});
-
-/** A block of the container: its rows are compressed as the header says. */
-const blockType = Type.forSchema({
-  type: "record",
-  name: "Block",
-  fields: [
-    { name: "count", type: "long" },
-    { name: "rows", type: "bytes" },
-    { name: "sync", type: { type: "fixed", name: "BlockSync", size: 16 } },
-  ],
-});
-
-/** A block that claims to be larger decompressed is refused (ours are about 1 MiB). */
-const MAX_BLOCK_BYTES = 64 << 20;
-
-interface Header {
-  magic: Buffer;
-  meta: Record<string, Buffer>;
-  sync: Buffer;
-}
-
-interface Block {
-  count: number;
-  rows: Buffer;
-  sync: Buffer;
-}
-
-/** The value at `at` and where the next begins. avsc says of a value that is cut only that it has none. */
-function decoded<T>(type: Type, bytes: Buffer, at: number, what: string): { value: T; end: number } {
-  const { value, offset } = type.decode(bytes, at) as { value?: T; offset: number };
-  if (value === undefined || offset < 0) throw new Error(`the object is cut: ${what} is not whole`);
-  return { value, end: offset };
-}
-
-/** avsc's own decoder of containers takes a cut object for a short one, and leaves what follows the rows of a block. */
-function eachRow(object: Uint8Array, onRow: (row: Row) => void): void {
-  const content = Buffer.from(object.buffer, object.byteOffset, object.byteLength);
-  const { value: header, end } = decoded<Header>(headerType, content, 0, "the header");
-  if (header.magic.toString("latin1") !== "Obj\u0001") throw new Error("not an Avro object container file");
-  const schema = JSON.parse(String(header.meta["avro.schema"])) as never;
-  const rowType = Type.forSchema(schema, { registry: { long: safeLong }, wrapUnions: false });
-  for (let at = end; at < content.length; ) {
-    const block = decoded<Block>(blockType, content, at, "a block");
-    if (!block.value.sync.equals(header.sync)) throw new Error("a block does not end in the sync marker");
-    const rows = unpacked(block.value.rows, String(header.meta["avro.codec"] ?? "null"));
-    let rowAt = 0;
-    for (let row = 0; row < block.value.count; row++) {
-      const { value, end: rowEnd } = decoded<Row>(rowType, rows, rowAt, "a row");
-      onRow(value);
-      rowAt = rowEnd;
+  /** Calls `take` with two 32-bit hashes of the id of every distinct event. */
+  eachIdHash(seeds: readonly [number, number], take: (first: number, second: number) => void): void {
+    for (let id = 0; id < this.ids.size; id++) {
+      const first = this.ids.hashOf(id, seeds[0]);
+      const second = this.ids.hashOf(id, seeds[1]);
+      for (let event = this.first[id]!; event !== NO_EVENT; event = this.next[event]!) take(first, second);
     }
-    if (rowAt !== rows.length) throw new Error(`${rows.length - rowAt} bytes are left over after the rows of a block`);
-    at = block.end;
   }
-}
-
-function unpacked(rows: Buffer, codec: string): Buffer {
-  if (codec === "null") return rows;
-  if (codec !== "zstandard") throw new Error(`codec ${codec} is not known`);
-  return inflate(rows, "zstd", { maxBytes: MAX_BLOCK_BYTES });
 }

@@ -1,58 +1,54 @@
 import { type AwaitableDoFn, awaitableParDo, type PCollection, register, resource } from "../engine";
 import type { Findings } from "../io/ports";
-import type { AuditedMinute } from "./audit-minutes";
+import type { TotalsFinding } from "./check-totals";
+import type { HourFinding } from "./compare-hours";
 import type { ReusedIds } from "./find-reused-ids";
 import { RESOURCES } from "./resource-names";
 
 const WRITES_IN_FLIGHT = 8;
 
+/** What an audit's job finds, each under a name of its own: whoever asked for the audit reads it there. */
+export type Finding =
+  | { kind: "hour"; finding: HourFinding }
+  | { kind: "ids"; finding: ReusedIds }
+  | { kind: "totals"; finding: TotalsFinding };
+
 /**
- * Writes what an audit on a cluster found where its starter reads it: one finding a minute, one a part of the ids.
- * In: audited minutes, reused ids. Out: nothing. Rejects: none; a write that fails fails the bundle. Windowing: global. Replay: the same findings.
+ * Writes what an audit on a cluster found where its starter reads it.
+ * In: findings. Out: nothing. Rejects: none; a write that fails fails the bundle. Windowing: global. Replay: the same findings.
  */
-export function writeFindings(
-  found: PCollection<AuditedMinute>,
-  reused: PCollection<ReusedIds>,
-  auditId: string,
-): void {
-  const maxInFlight = WRITES_IN_FLIGHT;
-  found.apply(awaitableParDo("WriteMinutes", new WriteMinutes(RESOURCES.findings, auditId), { maxInFlight }));
-  reused.apply(awaitableParDo("WriteReusedIds", new WriteReusedIds(RESOURCES.findings, auditId), { maxInFlight }));
+export function writeFindings(name: string, findings: PCollection<Finding>, auditId: string): void {
+  const writing = new WriteFindings(RESOURCES.findings, auditId);
+  findings.apply(awaitableParDo(name, writing, { maxInFlight: WRITES_IN_FLIGHT }));
 }
 
-export const minuteFinding = (minute: number): string => `minute-${minute}`;
-export const idFinding = (key: string): string => `ids-${key}`;
+export const hourFinding = (hour: number, videoPart: number): string => `hour-${hour}-${videoPart}`;
+export const idsFinding = (key: string): string => `ids-${key}`;
+export const totalsFinding = (videoPart: number): string => `totals-${videoPart}`;
 
-export class WriteMinutes implements AwaitableDoFn<AuditedMinute, never> {
+export const ofHour = (finding: HourFinding): Finding => ({ kind: "hour", finding });
+export const ofIds = (finding: ReusedIds): Finding => ({ kind: "ids", finding });
+export const ofTotals = (finding: TotalsFinding): Finding => ({ kind: "totals", finding });
+
+export class WriteFindings implements AwaitableDoFn<Finding, never> {
   constructor(
     readonly findingsResource: string,
     readonly auditId: string,
   ) {}
 
-  async process(minute: AuditedMinute): Promise<void> {
-    const text = JSON.stringify(minute, (_key, value: unknown) =>
-      typeof value === "bigint" ? { bigint: String(value) } : value,
-    );
-    await resource<Findings>(this.findingsResource).write(this.auditId, minuteFinding(minute.minute), text);
+  async process(found: Finding): Promise<void> {
+    await resource<Findings>(this.findingsResource).write(this.auditId, nameOf(found), JSON.stringify(found.finding));
   }
 }
 
-/** What WriteMinutes wrote. */
-export function readMinute(text: string): AuditedMinute {
-  return JSON.parse(text, (_key, value: unknown) => {
-    const wrapped = value as { bigint?: string } | null;
-    return typeof wrapped === "object" && typeof wrapped?.bigint === "string" ? BigInt(wrapped.bigint) : value;
-  }) as AuditedMinute;
-}
-
-export class WriteReusedIds implements AwaitableDoFn<ReusedIds, never> {
-  constructor(
-    readonly findingsResource: string,
-    readonly auditId: string,
-  ) {}
-
-  async process({ key, reused }: ReusedIds): Promise<void> {
-    await resource<Findings>(this.findingsResource).write(this.auditId, idFinding(key), String(reused));
+function nameOf(found: Finding): string {
+  switch (found.kind) {
+    case "hour":
+      return hourFinding(found.finding.hour, found.finding.videoPart);
+    case "ids":
+      return idsFinding(found.finding.key);
+    case "totals":
+      return totalsFinding(found.finding.videoPart);
   }
 }
 

@@ -8,5 +8,6 @@ export function boundedCounting(config: Config): BoundedOptions["counting"] {
   const embedded = config.log.kind === "embedded";
   const { dedupePartitions } = embedded ? config.stream : config.job;
   const { videoShards } = embedded ? streamIdentity(config) : config.job;
-  return { dedupePartitions, videoShards, allowedLatenessMs: allowedLatenessMs(config), followCorrections: true };
+  // Only a run that counts all that the archive holds may follow corrections: another's numbers would take the late events out of them again.
+  return { dedupePartitions, videoShards, allowedLatenessMs: allowedLatenessMs(config), followCorrections: embedded };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { buildPipelineProto, FlinkRunner, replaceEnvironments } from "../../engine";
-import type { AuditRunner } from "../../pipelines/audit/audit-graph";
+import type { AuditRunner } from "../../pipelines/audit/audit-runner";
 import { ClusterAuditRunner } from "../../pipelines/audit/cluster-audit";
 import type { Config } from "../config-schema";
 import { openFindings } from "../deployment/open-findings";
@@ -11,12 +11,12 @@ const FINISHED_DEADLINE_MS = 6 * 3_600_000;
 export async function flinkAuditRunner(config: Config): Promise<AuditRunner> {
   const auditId = randomUUID();
   const { jobServer, restUrl, workerPool, parallelism, workersPerTaskManager } = config.flink;
-  return new ClusterAuditRunner("flink", auditId, await openFindings(config), async (build) => {
+  return new ClusterAuditRunner("flink", auditId, await openFindings(config), async (build, id) => {
     const proto = replaceEnvironments(await buildPipelineProto(build), { pool: workerPool });
     const runner = new FlinkRunner({ jobServer, restUrl });
     try {
       const job = await runner.submit(proto, {
-        jobName: `viewmill-audit-${auditId}`,
+        jobName: `viewmill-audit-${id}`,
         streaming: false,
         parallelism,
         sdkWorkerParallelism: workersPerTaskManager,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Archive, Ledger, Stamp } from "../../io/ports";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import type { LogGauge, Readiness } from "../../query-api";
 import { AuditSchedule } from "../audit-schedule";
@@ -56,7 +57,8 @@ export class EmbeddedCounting implements LogSide {
       logger,
       onMessage: (message) => this.onReport(message as StreamReport, logger),
     });
-    this.audits = new AuditSchedule({ config, archive, state, logger, clock: Date.now, finalAfterMs });
+    const progress = new SqliteLogProgress(log, checkpoints, state);
+    this.audits = new AuditSchedule({ config, archive, state, progress, logger, clock: Date.now, finalAfterMs });
   }
 
   recentStamps(): Promise<readonly Stamp[]> {

@@ -95,8 +95,19 @@ export class CounterReads {
     return counts.largest(limit);
   }
 
-  minuteCells(fromMinute: number, toMinute: number): AsyncIterable<MinuteCounts> {
-    return this.#minutes.cells(fromMinute, toMinute);
+  minuteCells(fromMinute: number, toMinute: number, salt?: number): AsyncIterable<MinuteCounts> {
+    return this.#minutes.cells(fromMinute, toMinute, salt === undefined ? undefined : [salt]);
+  }
+
+  /** Hours of [fromHour, toHour) that have rows of minutes. */
+  async *storedHours(fromHour: number, toHour: number): AsyncGenerator<number, void, undefined> {
+    const end = Math.min(toHour, LAST_HOUR + 1);
+    for (let hour = Math.max(fromHour, FIRST_HOUR); hour < end; hour++) {
+      const next = await this.#minutes.nextHour(hour, end);
+      if (next === undefined) return;
+      hour = next;
+      yield hour;
+    }
   }
 
   async *derivedCells(

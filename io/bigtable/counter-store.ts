@@ -5,14 +5,15 @@
 import { randomBytes } from "node:crypto";
 import { refuseUncountable } from "../../domain/countable";
 import type { MinuteCounts } from "../../domain/minute-counts";
-import type { ApplyOptions, Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
+import type { ApplyOptions, Cell, CounterStore, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
 import { CounterLane } from "./counter-lane";
 import { CounterReads } from "./counter-reads";
 import { type AheadHour, type CellWrite, CounterRounds } from "./counter-round";
 import { LevelRepair } from "./level-repair";
-import { hourText, saltOf, summaryRowKey } from "./row-keys";
+import { LevelReader } from "./level-sums";
+import { hourText, SALTS, saltOf, summaryRowKey } from "./row-keys";
 import { RowLoader } from "./row-loader";
 import { minuteVersion } from "./versions";
 
@@ -29,6 +30,7 @@ const HOUR_MS = 3_600_000;
 export class BigtableCounterStore implements CounterStore {
   readonly #connection: BigtableConnection;
   readonly #reads: CounterReads;
+  readonly #levels: LevelReader;
   readonly #lanes: CounterLane[];
   readonly #rounds: CounterRounds[];
   readonly #repair: LevelRepair;
@@ -37,6 +39,7 @@ export class BigtableCounterStore implements CounterStore {
   constructor(options: BigtableCounterStoreOptions) {
     this.#connection = new BigtableConnection(options);
     this.#reads = new CounterReads(this.#connection);
+    this.#levels = new LevelReader(this.#connection);
     const writerId = randomBytes(6).toString("base64url");
     let lastStamp = 0;
     // Of two marks of a writer the later one must have the larger stamp, whatever the clock does.
@@ -91,8 +94,22 @@ export class BigtableCounterStore implements CounterStore {
   top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
     return this.#reads.top(eventType, startMs, endMs, limit);
   }
-  minuteCells(fromMinute: number, toMinute: number): AsyncIterable<MinuteCounts> {
-    return this.#reads.minuteCells(fromMinute, toMinute);
+  /** A part of the videos is a range of keys in every table. */
+  readonly videoParts = SALTS;
+  partOf(videoId: string): number {
+    return saltOf(videoId);
+  }
+  minuteCells(fromMinute: number, toMinute: number, videoPart?: number): AsyncIterable<MinuteCounts> {
+    return this.#reads.minuteCells(fromMinute, toMinute, videoPart);
+  }
+  storedHours(fromHour: number, toHour: number): AsyncIterable<number> {
+    return this.#reads.storedHours(fromHour, toHour);
+  }
+  levels(videoIds: readonly string[], hour: number): AsyncIterable<LevelSums> {
+    return this.#levels.levels(videoIds, hour);
+  }
+  totalLevels(videoPart: number): AsyncIterable<LevelSums> {
+    return this.#levels.totals(videoPart);
   }
   derivedCells(
     granularity: "hour" | "day",

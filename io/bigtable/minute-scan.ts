@@ -21,6 +21,7 @@ import { correctionOf } from "./versions";
 /** Some 100 bytes each. A single minute with more is held whole. */
 const MAX_CELLS_HELD = 500_000;
 const SALTS_AT_ONCE = 4;
+const ALL_SALTS: readonly number[] = Array.from({ length: SALTS }, (_, salt) => salt);
 
 interface HeldCell {
   videoId: string;
@@ -35,15 +36,20 @@ interface HeldCell {
 export class MinuteScan {
   constructor(private readonly connection: BigtableConnection) {}
 
-  /** Every cell of [fromMinute, toMinute), by minute. As many minutes of an hour are read together as can be held. */
-  async *cells(fromMinute: number, toMinute: number): AsyncGenerator<MinuteCounts, void, undefined> {
+  /** Every cell of [fromMinute, toMinute), by minute, of one salt or of all. As many minutes of an hour are read together as can be held. */
+  async *cells(
+    fromMinute: number,
+    toMinute: number,
+    salts: readonly number[] = ALL_SALTS,
+  ): AsyncGenerator<MinuteCounts, void, undefined> {
     const to = Math.min(toMinute, (LAST_HOUR + 1) * 60);
     let minute = Math.max(fromMinute, FIRST_HOUR * 60);
     let together = 60;
     while (minute < to) {
       const hour = Math.floor(minute / 60);
       const end = Math.min(to, hour * 60 + 60, minute + together);
-      const held = await this.#held(minute, end, together > 1 ? MAX_CELLS_HELD : Number.POSITIVE_INFINITY);
+      const max = together > 1 ? MAX_CELLS_HELD : Number.POSITIVE_INFINITY;
+      const held = await this.#held(minute, end, max, salts);
       if (held === "too-many") {
         together = Math.ceil(Math.min(together, end - minute) / 4);
         continue;
@@ -51,7 +57,7 @@ export class MinuteScan {
       for (const [at, cells] of [...held].sort(([a], [b]) => a - b)) yield asMinuteCounts(at, cells);
       minute = end;
       if (held.size === 0 && minute < to) {
-        const next = await this.#nextHour(Math.floor(minute / 60), Math.ceil(to / 60));
+        const next = await this.nextHour(Math.floor(minute / 60), Math.ceil(to / 60), salts);
         if (next === undefined) return;
         minute = Math.max(minute, next * 60);
       }
@@ -68,7 +74,7 @@ export class MinuteScan {
     if (fromMinute >= toMinute) return;
     const { minutes: table } = this.connection.tables;
     const filter = minutesOfType(eventType);
-    await this.#eachSalt(async (salt) => {
+    await this.#eachSalt(ALL_SALTS, async (salt) => {
       const range = minuteRowRange(salt, Math.floor(fromMinute / 60), Math.ceil(toMinute / 60));
       for await (const { key, cells } of pages(this.connection, table, range, filter)) {
         const firstMinute = hourOfMinuteRow(key) * 60;
@@ -82,7 +88,12 @@ export class MinuteScan {
   }
 
   /** Minutes of one hour. */
-  async #held(fromMinute: number, toMinute: number, max: number): Promise<Map<number, HeldCell[]> | "too-many"> {
+  async #held(
+    fromMinute: number,
+    toMinute: number,
+    max: number,
+    salts: readonly number[],
+  ): Promise<Map<number, HeldCell[]> | "too-many"> {
     const hour = Math.floor(fromMinute / 60);
     const wanted = Array.from({ length: toMinute - fromMinute }, (_, n) => minuteText(fromMinute + n)).join("|");
     const filter =
@@ -91,7 +102,7 @@ export class MinuteScan {
         : { columnQualifierRegexFilter: Buffer.from(`.*:(${wanted})\\+?`, "latin1") };
     const minutes = new Map<number, HeldCell[]>();
     let held = 0;
-    await this.#eachSalt(async (salt) => {
+    await this.#eachSalt(salts, async (salt) => {
       const range = minuteRowRange(salt, hour, hour + 1);
       for await (const row of pages(this.connection, this.connection.tables.minutes, range, filter)) {
         const videoId = videoOfMinuteRow(row.key);
@@ -111,10 +122,10 @@ export class MinuteScan {
   }
 
   /** The first hour of [fromHour, toHour) that has any row. */
-  async #nextHour(fromHour: number, toHour: number): Promise<number | undefined> {
+  async nextHour(fromHour: number, toHour: number, salts: readonly number[] = ALL_SALTS): Promise<number | undefined> {
     let next: number | undefined;
     const filter: RowFilter = { chain: { filters: [{ cellsPerRowLimitFilter: 1 }, { stripValueTransformer: true }] } };
-    await this.#eachSalt(async (salt) => {
+    await this.#eachSalt(salts, async (salt) => {
       const ranges = [minuteRowRange(salt, fromHour, toHour)];
       const query = { tableName: this.connection.tables.minutes, ranges, filter, limit: 1 };
       for (const { key } of await readRows(this.connection, query)) {
@@ -125,12 +136,8 @@ export class MinuteScan {
     return next;
   }
 
-  async #eachSalt(work: (salt: number) => Promise<void>): Promise<void> {
-    await inParallel(
-      Array.from({ length: SALTS }, (_, salt) => salt),
-      SALTS_AT_ONCE,
-      work,
-    );
+  async #eachSalt(salts: readonly number[], work: (salt: number) => Promise<void>): Promise<void> {
+    await inParallel(salts, SALTS_AT_ONCE, work);
   }
 }
 

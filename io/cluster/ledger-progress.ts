@@ -29,6 +29,10 @@ export class LedgerProgress implements LogProgress {
     );
   }
 
+  async archivedThroughMs(nowMs: number): Promise<number> {
+    return Math.min(earliestLiveMark(await this.ledger.archiveReaders(), nowMs) ?? 0, nowMs);
+  }
+
   /** Read again at most twice a second: every read of a counter asks. */
   completeThroughMs(nowMs: number): Promise<number> {
     const at = performance.now();

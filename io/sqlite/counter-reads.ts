@@ -4,9 +4,10 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/minute-counts";
-import type { Cell, Granularity, Total, VideoCount } from "../ports";
+import type { Cell, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import { onSnapshot, orUnavailable } from "./connection";
 import { COUNTERS_FILE } from "./counter-schema";
+import { LevelReader } from "./level-sums";
 import { MinuteCellReader } from "./minute-cell-reader";
 import { NameDictionary } from "./name-dictionary";
 
@@ -37,6 +38,7 @@ export class CounterReads {
   readonly #nextDay: StatementSync;
   readonly #top: StatementSync;
   readonly #minutes: MinuteCellReader;
+  readonly #levels: LevelReader;
 
   constructor(private readonly db: DatabaseSync) {
     this.#videos = new NameDictionary(db, "videos", CACHED_VIDEOS);
@@ -74,6 +76,25 @@ export class CounterReads {
     this.#nextDay = db.prepare("SELECT MIN(day) AS next FROM day_cells WHERE day >= ?");
     this.#top = db.prepare(TOP);
     this.#minutes = new MinuteCellReader(db);
+    this.#levels = new LevelReader(db);
+  }
+
+  /** Hours of [fromHour, toHour) that have minute cells. */
+  async *storedHours(fromHour: number, toHour: number): AsyncGenerator<number, void, undefined> {
+    for (let hour = fromHour; ; hour++) {
+      const next = orUnavailable(COUNTERS_FILE, () => this.#nextHour.get(hour)?.next);
+      if (typeof next !== "number" || next >= toHour) return;
+      hour = next;
+      yield hour;
+    }
+  }
+
+  async *levels(videoIds: readonly string[], hour: number): AsyncGenerator<LevelSums, void, undefined> {
+    yield* this.#levels.levels(videoIds, hour);
+  }
+
+  async *totalLevels(): AsyncGenerator<LevelSums, void, undefined> {
+    yield* this.#levels.totals();
   }
 
   totals(videoId: string): Map<string, Total> {

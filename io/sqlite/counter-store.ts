@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { refuseUncountable } from "../../domain/countable";
 import type { MinuteCounts } from "../../domain/minute-counts";
-import type { ApplyOptions, Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
+import type { ApplyOptions, Cell, CounterStore, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import { inTransaction } from "./connection";
 import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
@@ -109,8 +109,22 @@ export class SqliteCounterStore implements CounterStore {
   async top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
     return this.#reads.top(eventType, startMs, endMs, limit);
   }
+  /** The cells of an hour are together: reading a part of the videos would cost as much as reading all. */
+  readonly videoParts = 1;
+  partOf(): number {
+    return 0;
+  }
   minuteCells(fromMinute: number, toMinute: number): AsyncIterable<MinuteCounts> {
     return this.#reads.minuteCells(fromMinute, toMinute);
+  }
+  storedHours(fromHour: number, toHour: number): AsyncIterable<number> {
+    return this.#reads.storedHours(fromHour, toHour);
+  }
+  levels(videoIds: readonly string[], hour: number): AsyncIterable<LevelSums> {
+    return this.#reads.levels(videoIds, hour);
+  }
+  totalLevels(): AsyncIterable<LevelSums> {
+    return this.#reads.totalLevels();
   }
   derivedCells(
     granularity: "hour" | "day",

@@ -18,6 +18,11 @@ export class SqliteLogProgress implements LogProgress {
     return this.log.accepted(fromMinute, toMinute);
   }
 
+  /** Events are archived and counted in one pass. */
+  async archivedThroughMs(nowMs: number): Promise<number> {
+    return Math.min((await this.firstUncounted())?.appendedAtMs ?? nowMs, nowMs);
+  }
+
   async completeThroughMs(nowMs: number): Promise<number> {
     const backfilledMs = (await this.firstUncountedBackfill()) ?? nowMs;
     const next = await this.firstUncounted();

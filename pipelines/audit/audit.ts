@@ -1,13 +1,14 @@
-import { randomUUID } from "node:crypto";
-import { correctionsOf } from "../../domain/corrections";
+import { randomInt, randomUUID } from "node:crypto";
 import { MINUTE_MS } from "../../domain/event";
-import type { CellDifference } from "../../domain/reconcile";
 import { provideResource, withdrawResource } from "../../engine";
-import type { Archive, AuditDifference, AuditReport, CounterStore, Ledger, LogProgress } from "../../io/ports";
-import type { AuditedMinute } from "../../transforms/audit-minutes";
+import type { Archive, AuditReport, CounterStore, Ledger, LogProgress } from "../../io/ports";
+import type { AuditOptions, AuditUnit } from "../../transforms/audit-elements";
 import { RESOURCES } from "../../transforms/resource-names";
-import { type AuditRunner, directAuditRunner } from "./audit-graph";
-import { DAY_MS, type DerivedDifference, DerivedLevels, HOUR_MS } from "./derived-levels";
+import { pause } from "../pause";
+import { AuditBooks } from "./audit-books";
+import { type AuditRunner, directAuditRunner } from "./audit-runner";
+import { type AuditPlan, EVENTS_A_UNIT, partsOf, planAudit } from "./plan-audit";
+import { examplesOf } from "./reused-examples";
 
 export interface AuditDependencies {
   archive: Archive;
@@ -20,226 +21,165 @@ export interface AuditDependencies {
 }
 
 export interface AuditRange {
-  /** Whole minutes, half-open. Undefined: from the first, to behind the last minute that the archive or the counters have. */
+  /** Half-open, widened to whole minutes. Undefined: from the first, to behind the last minute that was promised or is stored. */
   fromMs?: number | undefined;
   toMs?: number | undefined;
   repair: boolean;
-  /** The lateness rule of the stream whose counters these are; -1: it has none. Backfilled events are never late. */
+  /** The lateness rule of the stream whose counters these are; -1: it has none. */
   allowedLatenessMs: number;
+  /** Events that one worker holds at once; default 3,000,000. A minute of more is divided by its ids. */
+  eventsAUnit?: number;
 }
 
-const MAX_LISTED = 1_000;
+/**
+ * How long after the lateness rule has set in the stream may still count an event of a minute: an instance of ingest receives an event in time, by its own clock, and
+ * the log takes it a moment later.
+ */
+export const FINAL_SLACK_MS = 5 * MINUTE_MS;
+const IDS_A_PARTITION = 2_000_000;
+const MAX_ID_PARTITIONS = 4_096;
+const AGAIN_PAUSE_MS = 200;
 
 /**
- * The strong audit: recounts [from, to) from the archive by its own algorithm, minute by minute, compares every cell at every level with
- * the CounterStore in both directions, and with `repair` applies its numbers as corrections. Works hour by hour, so memory is bounded
- * by one minute's events and one hour's ids. The report is stored and returned.
+ * The strong audit: recounts [from, to) from the archive by its own algorithm, compares every cell with the CounterStore in both directions, then the levels above,
+ * and with `repair` stores its numbers as corrections. It goes over all that was promised, whether there is anything of it or not. The driver keeps a row a
+ * minute, sums, and examples. The report is stored and returned. docs/decisions/0021-an-audit-goes-over-promises.md
  */
-export async function runAudit(
-  deps: AuditDependencies,
-  { fromMs, toMs, repair, allowedLatenessMs }: AuditRange,
-): Promise<AuditReport> {
-  const { runner = directAuditRunner } = deps;
-  const startedAtMs = deps.clock();
+export async function runAudit(deps: AuditDependencies, range: AuditRange): Promise<AuditReport> {
+  const { runner = directAuditRunner, state, clock } = deps;
+  const startedAtMs = clock();
   const began = performance.now();
-  const minutes = await minutesToAudit(deps, fromMs ?? 0, toMs ?? Number.MAX_SAFE_INTEGER);
-  const first = fromMs ?? (minutes[0] ?? 0) * MINUTE_MS;
-  const last = toMs ?? ((minutes[minutes.length - 1] ?? -1) + 1) * MINUTE_MS;
-  const audit = new RunningAudit(deps, runner, repair, allowedLatenessMs);
-  const provided = {
-    archive: deps.archive,
-    counterStore: deps.counters,
-    ledger: deps.state,
-    logProgress: deps.progress,
-  };
-  for (const [name, value] of Object.entries(provided))
-    provideResource(RESOURCES[name as keyof typeof provided], value);
-  try {
-    await runner.prepare(minutes, { allowedLatenessMs });
-    for (const [hour, itsMinutes] of byHour(minutes)) await audit.hour(hour, itsMinutes, first, last);
-    await audit.finish();
-  } finally {
-    for (const name of Object.keys(provided)) withdrawResource(RESOURCES[name as keyof typeof provided]);
+  const asked = { fromMinute: minuteAt(range.fromMs, Math.floor), toMinute: minuteAt(range.toMs, Math.ceil) };
+  const plan = await planAudit(deps, { ...asked, eventsAUnit: range.eventsAUnit ?? EVENTS_A_UNIT });
+  const options = await optionsOf(deps, range, plan);
+  const books = new AuditBooks(options);
+  const report = await withPorts(deps, async () => {
+    const reused = await runner.run(plan.units, options, async (findings) => books.take(findings));
+    await untilStable(runner, options, books, plan);
+    const sums = { ...books.report(), ...(await examplesOf(deps.archive, reused, options.seeds)) };
+    return { ...sums, outcome: books.outcome() };
+  });
+  if (range.repair && range.allowedLatenessMs >= 0) {
+    const { late, backfilled } = books.settled();
+    if (late.length > 0) await state.settleLate(late, { auditedAtMs: startedAtMs });
+    if (backfilled.length > 0) await state.writeLedger(backfilled);
   }
-  await audit.markEmptyMinutes(first, last);
-  const report: AuditReport = {
-    ...audit.report,
+  await mark(deps, books, options);
+  const whole: AuditReport = {
+    ...report,
     id: randomUUID(),
     startedAtMs,
     durationMs: Math.round(performance.now() - began),
-    fromMs: first,
-    toMs: Math.max(first, last),
+    fromMs: plan.fromMinute * MINUTE_MS,
+    toMs: plan.toMinute * MINUTE_MS,
+    repair: range.repair,
+    runner: runner.name,
+  };
+  await state.addAudit(whole);
+  return whole;
+}
+
+/** Checks every total against its days, whatever range touched them. Stored and returned as a report of no range. */
+export async function auditTotals(
+  deps: Pick<AuditDependencies, "counters" | "state" | "runner" | "clock">,
+  { repair }: { repair: boolean },
+): Promise<AuditReport> {
+  const { runner = directAuditRunner, counters, state, clock } = deps;
+  const startedAtMs = clock();
+  const began = performance.now();
+  const books = new AuditBooks({ repair });
+  provideResource(RESOURCES.counterStore, counters);
+  try {
+    for (const finding of await runner.totals(counters.videoParts, { repair })) books.addSums(finding);
+  } finally {
+    withdrawResource(RESOURCES.counterStore);
+  }
+  const report: AuditReport = {
+    ...books.report(),
+    id: randomUUID(),
+    startedAtMs,
+    durationMs: Math.round(performance.now() - began),
+    fromMs: 0,
+    toMs: 0,
     repair,
     runner: runner.name,
-    outcome: audit.outcome(),
+    outcome: books.outcome(),
+    totals: true,
   };
-  await deps.state.addAudit(report);
+  await state.addAudit(report);
   return report;
 }
 
-/** Minutes that have archived events or stored cells. */
-async function minutesToAudit(
-  { archive, counters }: AuditDependencies,
-  fromMs: number,
-  toMs: number,
-): Promise<number[]> {
-  const from = Math.floor(fromMs / MINUTE_MS);
-  const to = Math.ceil(toMs / MINUTE_MS);
-  const minutes = new Set(await archive.minutes(from, to));
-  for await (const { minute } of counters.minuteCells(from, to)) minutes.add(minute);
-  return [...minutes].sort((a, b) => a - b);
+function minuteAt(timeMs: number | undefined, round: (value: number) => number): number | undefined {
+  return timeMs === undefined ? undefined : round(timeMs / MINUTE_MS);
 }
 
-function byHour(minutes: readonly number[]): Map<number, number[]> {
-  const hours = new Map<number, number[]>();
-  for (const minute of minutes) {
-    const hour = Math.floor(minute / 60) * HOUR_MS;
-    const itsMinutes = hours.get(hour);
-    if (itsMinutes === undefined) hours.set(hour, [minute]);
-    else itsMinutes.push(minute);
-  }
-  return hours;
-}
-
-class RunningAudit {
-  readonly report = {
-    objectsRead: 0,
-    events: 0,
-    distinctEvents: 0,
-    cellsCompared: 0,
-    cellsDiffering: 0,
-    cellsRepaired: 0,
-    reusedEventIds: 0,
-    lateEvents: 0,
-    notComparable: [] as { minute: number; reason: string }[],
-    differences: [] as AuditDifference[],
+async function optionsOf(
+  { counters, progress, clock }: AuditDependencies,
+  { repair, allowedLatenessMs }: AuditRange,
+  plan: AuditPlan,
+): Promise<AuditOptions> {
+  const finalBeforeMs =
+    allowedLatenessMs < 0
+      ? Number.MAX_SAFE_INTEGER
+      : (await progress.archivedThroughMs(clock())) - allowedLatenessMs - FINAL_SLACK_MS;
+  return {
+    fromMinute: plan.fromMinute,
+    toMinute: plan.toMinute,
+    isAgain: false,
+    allowedLatenessMs,
+    finalBeforeMs,
+    repair,
+    seeds: [randomInt(2 ** 31), randomInt(2 ** 31)],
+    idPartitions: Math.min(MAX_ID_PARTITIONS, Math.max(1, Math.ceil(plan.events / IDS_A_PARTITION))),
+    videoParts: counters.videoParts,
   };
-  private readonly levels: DerivedLevels;
-  private readonly days = new Set<number>();
-  /** Videos whose derived levels are wrong by themselves, with the range to rebuild. */
-  private readonly rebuilds = new Map<string, { fromMs: number; toMs: number }>();
-  private readonly corrections: AuditedMinute[] = [];
-  private readonly notMarked: number[] = [];
-  private uncompared = 0;
+}
 
-  constructor(
-    private readonly deps: AuditDependencies,
-    private readonly runner: AuditRunner,
-    private readonly repair: boolean,
-    private readonly allowedLatenessMs: number,
-  ) {
-    this.levels = new DerivedLevels(deps.counters);
+/** Minutes that changed while they were compared are audited again, with what is there by then. */
+async function untilStable(
+  runner: AuditRunner,
+  options: AuditOptions,
+  books: AuditBooks,
+  plan: AuditPlan,
+): Promise<void> {
+  const parts = new Map(plan.units.map(({ minute, of }) => [minute, Math.max(1, of)]));
+  for (let round = 1; round < runner.rounds && books.unstable.size > 0; round++) {
+    await pause(AGAIN_PAUSE_MS, new AbortController().signal);
+    const minutes = [...books.unstable].sort((a, b) => a - b);
+    const units: AuditUnit[] = minutes.flatMap((minute) => partsOf(minute, parts.get(minute) ?? 1));
+    books.unstable.clear();
+    await runner.run(units, { ...options, isAgain: true }, async (findings) => books.take(findings));
   }
+  books.neverStable();
+}
 
-  async hour(hourMs: number, minutes: readonly number[], fromMs: number, toMs: number): Promise<void> {
-    const { found, reusedAcrossMinutes } = await this.runner.hour(minutes, {
-      allowedLatenessMs: this.allowedLatenessMs,
-    });
-    this.report.reusedEventIds += reusedAcrossMinutes;
-    for (const result of found) this.minute(result, hourMs);
-    await this.lateEvents(minutes);
-    this.days.add(Math.floor(hourMs / DAY_MS) * DAY_MS);
-    for (const difference of await this.levels.hour(hourMs)) this.derived(difference, HOUR_MS);
-    await this.applyRepairs();
-    const comparable = found.filter(({ notComparable }) => notComparable === "");
-    const clean = this.repair ? comparable : comparable.filter((result) => result.differences.length === 0);
-    for (const one of found) if (!clean.includes(one)) this.notMarked.push(one.minute);
-    await this.deps.state.markAudited({
-      fromMinute: Math.max(hourMs, Math.ceil(fromMs)) / MINUTE_MS,
-      toMinute: Math.min(hourMs + HOUR_MS, toMs, this.nowMinuteMs()) / MINUTE_MS,
-      sequences: new Map(clean.map(({ minute, changeSequence }) => [minute, changeSequence])),
-      except: this.notMarked,
-    });
-  }
+/** Marks what was looked at and is as it should be: minutes that were compared, and those between that nothing was promised of and nothing is stored of. */
+async function mark(
+  { state, clock }: AuditDependencies,
+  books: AuditBooks,
+  { finalBeforeMs, fromMinute, toMinute }: AuditOptions,
+): Promise<void> {
+  const through = Math.floor(Math.min(finalBeforeMs, clock()) / MINUTE_MS);
+  const to = Math.min(
+    toMinute,
+    Math.max(through, finalBeforeMs === Number.MAX_SAFE_INTEGER ? books.lastMinute + 1 : 0),
+  );
+  if (fromMinute >= to) return;
+  await state.markAudited({ fromMinute, toMinute: to, sequences: books.sequences(), except: books.unproven() });
+}
 
-  private minute(result: AuditedMinute, hourMs: number): void {
-    const { report } = this;
-    report.objectsRead += result.objects;
-    report.events += result.events;
-    report.distinctEvents += result.distinct;
-    report.reusedEventIds += result.reusedIds;
-    report.cellsCompared += result.cells;
-    if (result.notComparable !== "") {
-      this.uncompared++;
-      if (report.notComparable.length < MAX_LISTED)
-        report.notComparable.push({ minute: result.minute, reason: result.notComparable });
-    }
-    for (const difference of result.differences) {
-      this.list("minute", result.minute * MINUTE_MS, difference);
-      this.levels.correct("hour", hourMs, difference);
-    }
-    if (this.repair && result.differences.length > 0) this.corrections.push(result);
-  }
-
-  /** Repairs hour by hour, so that memory stays bounded; the levels above are then checked against what is right below. */
-  private async applyRepairs(): Promise<void> {
-    for (const { minute, differences } of this.corrections) {
-      for (const counts of correctionsOf(minute, differences)) await this.deps.counters.correct([counts]);
-    }
-    this.corrections.length = 0;
-    if (!this.repair) return;
-    for (const [videoId, { fromMs, toMs }] of this.rebuilds) await this.deps.counters.rebuild(videoId, fromMs, toMs);
-    this.rebuilds.clear();
-    this.report.cellsRepaired = this.report.cellsDiffering;
-  }
-
-  private async lateEvents(minutes: readonly number[]): Promise<void> {
-    const rows = await this.deps.state.ledger(minutes[0]!, minutes[minutes.length - 1]! + 1);
-    for (const { late } of rows) this.report.lateEvents += late;
-  }
-
-  private derived(difference: DerivedDifference, lengthMs: number): void {
-    this.list(difference.level, difference.startMs, difference);
-    const { videoId, startMs, level } = difference;
-    if (!this.repair && level === "hour") this.levels.correct("day", Math.floor(startMs / DAY_MS) * DAY_MS, difference);
-    if (!this.repair && level === "day") this.levels.correct("total", 0, difference);
-    const range = this.rebuilds.get(videoId);
-    const toMs = startMs + lengthMs;
-    this.rebuilds.set(videoId, {
-      fromMs: Math.min(startMs, range?.fromMs ?? startMs),
-      toMs: Math.max(toMs, range?.toMs ?? toMs),
-    });
-  }
-
-  private list(level: AuditDifference["level"], startMs: number, d: CellDifference): void {
-    this.report.cellsDiffering++;
-    if (this.report.differences.length >= MAX_LISTED) return;
-    this.report.differences.push({
-      level,
-      videoId: d.videoId,
-      eventType: d.eventType,
-      startMs,
-      archiveCount: d.expectedCount,
-      storedCount: d.storedCount,
-      archiveSum: String(d.expectedSum),
-      storedSum: String(d.storedSum),
-      archiveValued: d.expectedValued,
-      storedValued: d.storedValued,
-    });
-  }
-
-  /** Days and totals, after every hour is known. */
-  async finish(): Promise<void> {
-    for (const day of this.days) for (const difference of await this.levels.day(day)) this.derived(difference, DAY_MS);
-    await this.applyRepairs();
-    for (const difference of await this.levels.total()) this.derived(difference, 0);
-    await this.applyRepairs();
-  }
-
-  /** Minutes in which nothing was ever found: the whole range, without those that could not be marked. */
-  async markEmptyMinutes(fromMs: number, toMs: number): Promise<void> {
-    const fromMinute = Math.ceil(fromMs / MINUTE_MS);
-    const toMinute = Math.floor(Math.min(toMs, this.nowMinuteMs()) / MINUTE_MS);
-    await this.deps.state.markAudited({ fromMinute, toMinute, sequences: new Map(), except: this.notMarked });
-  }
-
-  private nowMinuteMs(): number {
-    return Math.floor(this.deps.clock() / MINUTE_MS) * MINUTE_MS;
-  }
-
-  outcome(): AuditReport["outcome"] {
-    if (this.uncompared > 0) return "not-comparable";
-    if (this.report.cellsDiffering === 0) return "equal";
-    return this.repair ? "repaired" : "differences";
+async function withPorts<T>(deps: AuditDependencies, work: () => Promise<T>): Promise<T> {
+  const provided = new Map<string, unknown>([
+    [RESOURCES.archive, deps.archive],
+    [RESOURCES.counterStore, deps.counters],
+    [RESOURCES.ledger, deps.state],
+    [RESOURCES.logProgress, deps.progress],
+  ]);
+  for (const [name, value] of provided) provideResource(name, value);
+  try {
+    return await work();
+  } finally {
+    for (const name of provided.keys()) withdrawResource(name);
   }
 }

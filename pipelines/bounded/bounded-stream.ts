@@ -1,3 +1,4 @@
+import { isBackfilled } from "../../domain/archive-name";
 import { MINUTE_MS } from "../../domain/event";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import type { Archive, ArchiveObject, CounterStore, DeadLetters, Ledger, NewDeadLetter } from "../../io/ports";
@@ -21,7 +22,8 @@ export interface BoundedOptions {
    * How events are spread and judged. `dedupePartitions` must be that of the stream whose ledger this is: rows are kept by partition.
    * `followCorrections`: a bounded run counts whole minutes from the archive, so with it every cell is written at the correction an audit
    * has given it, and the larger (count, sum, last) wins; without it, cells that an audit has corrected stay as they are. In both cases
-   * nothing gets smaller: taking counts back is the audit's alone.
+   * nothing gets smaller: taking counts back is the audit's alone. With a lateness rule the run is the twin of a stream that reads the log: it sets
+   * aside what that stream sets aside, leaves out what was backfilled, and the audit counts both.
    */
   counting: Omit<CountingOptions, "paneCache" | "writtenCells">;
 }
@@ -53,7 +55,8 @@ export async function runBoundedStream(deps: BoundedDependencies, options: Bound
   const hours = byHour(await deps.archive.minutes(fromMs / MINUTE_MS, toMs / MINUTE_MS));
   for (const minutes of hours.values()) {
     const [first, end] = [minutes[0]!, minutes[minutes.length - 1]! + 1];
-    const objects = await deps.archive.list(first, end);
+    const listed = await deps.archive.list(first, end);
+    const objects = counting.allowedLatenessMs < 0 ? listed : listed.filter(({ name }) => !isBackfilled(name));
     const deadLetters = countedLetters(deps.deadLetters);
     await runHour({ ...deps, deadLetters: deadLetters.port }, objects, counting);
     for (const { counted, duplicate, late } of await deps.state.ledger(first, end)) {

@@ -1,4 +1,5 @@
 import { BigtableCounterStore } from "../../io/bigtable/counter-store";
+import { auditReadsContract } from "../contracts/audit-reads-contract";
 import { counterStoreContract } from "../contracts/counter-store-contract";
 import { describeWithServers } from "../servers/with-servers";
 import { withBigtable } from "./bigtable-server";
@@ -6,6 +7,9 @@ import { withBigtable } from "./bigtable-server";
 describeWithServers("Bigtable counters", ["bigtable"], () => {
   const bigtable = withBigtable();
 
+  auditReadsContract("BigtableCounterStore", {
+    open: async () => new BigtableCounterStore(await bigtable.tables()),
+  });
   counterStoreContract("BigtableCounterStore", {
     open: async () => new BigtableCounterStore(await bigtable.tables()),
     numRuns: 20,

@@ -5,6 +5,7 @@ import { StoreUnavailableError } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
 import { SqliteCounterReader } from "../../io/sqlite/reader-thread";
+import { auditReadsContract } from "./audit-reads-contract";
 import { Child, removeFolders, temporaryFolder } from "./condition";
 import {
   asMinuteCounts,
@@ -18,6 +19,9 @@ import { agreesAfterSteps, agreesInAnyOrder, cell, counterStoreContract, EDGES }
 
 afterEach(removeFolders);
 
+auditReadsContract("SqliteCounterStore", {
+  open: async () => new SqliteCounterStore({ folder: temporaryFolder() }),
+});
 counterStoreContract("SqliteCounterStore", {
   open: async () => new SqliteCounterStore({ folder: temporaryFolder() }),
 });

@@ -1,11 +1,17 @@
 import { configSchema } from "../../cli/config-schema";
 import { dataflowAuditRunner } from "../../cli/dataflow/audit-job";
 import { PreflightError } from "../../cli/dataflow/preflight";
+import type { AuditOptions } from "../../transforms/audit-elements";
 import { FakeGoogle, metadataServerOf } from "./fake-google";
 import { goldenConfig } from "./golden-config";
 
-const MINUTES = [Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000)];
-const OPTIONS = { allowedLatenessMs: 3_600_000 };
+const MINUTE = Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000);
+const UNITS = [{ minute: MINUTE, part: 0, of: 1 }];
+const OPTIONS: AuditOptions = {
+  ...{ fromMinute: MINUTE, toMinute: MINUTE + 1, isAgain: false, allowedLatenessMs: 3_600_000 },
+  ...{ finalBeforeMs: MINUTE * 60_000, repair: false, seeds: [1, 2], idPartitions: 1, videoParts: 16 },
+};
+const nothing = async () => undefined;
 
 let google: FakeGoogle;
 
@@ -24,7 +30,9 @@ const config = () => goldenConfig({ endpoint: google.endpoint });
 
 test("an audit is a batch job of its own, which is waited for", async () => {
   const runner = await dataflowAuditRunner(config());
-  await runner.prepare(MINUTES, OPTIONS);
+  // Nothing comes back: the fake runs no workers that would write findings.
+  void runner.run(UNITS, OPTIONS, nothing).catch(() => undefined);
+  await vi.waitFor(() => expect(google.jobs.jobs[0]?.state).toBe("JOB_STATE_DONE"), { timeout: 20_000 });
   const [job] = google.jobs.jobs;
   expect([job?.request.type, job?.state]).toEqual(["JOB_TYPE_BATCH", "JOB_STATE_DONE"]);
   expect(job?.request.name).toMatch(/^viewmill-audit-[0-9a-f-]{36}$/);
@@ -33,12 +41,12 @@ test("an audit is a batch job of its own, which is waited for", async () => {
 test("an audit whose job fails says why, and tells no findings", async () => {
   const runner = await dataflowAuditRunner(config());
   google.jobs.failNext = ["Workflow failed: the zone has no machines."];
-  await expect(runner.prepare(MINUTES, OPTIONS)).rejects.toThrow(/JOB_STATE_FAILED: .*the zone has no machines/);
+  await expect(runner.run(UNITS, OPTIONS, nothing)).rejects.toThrow(/JOB_STATE_FAILED: .*the zone has no machines/);
 });
 
 test("an audit of nothing is no job", async () => {
   const jobs = google.jobs.jobs.length;
-  await (await dataflowAuditRunner(config())).prepare([], OPTIONS);
+  await (await dataflowAuditRunner(config())).run([], OPTIONS, nothing);
   expect(google.jobs.jobs).toHaveLength(jobs);
 });
 

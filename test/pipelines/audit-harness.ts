@@ -1,7 +1,10 @@
 /** A deployment's stores in a folder, an archive that is written by hand, and the strong audit over both. */
 import { mkdtempSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { BACKFILL_WRITER } from "../../domain/archive-name";
 import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
 import type { AuditReport } from "../../io/ports";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
@@ -28,20 +31,50 @@ export class AuditHarness {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Writes one object of events of one minute and lists it. */
-  async archive(events: readonly VideoEvent[], receivedAtMs = events[0]!.eventTimeMs): Promise<string> {
+  /** Writes one object of events of one minute and lists it; `accepted`: as the messages of a shared log declare. */
+  archive(events: readonly VideoEvent[], receivedAtMs = events[0]!.eventTimeMs, accepted?: number): Promise<string> {
+    return this.write(`w-${++this.objects}.avro`, events, receivedAtMs, accepted);
+  }
+
+  archiveBackfill(events: readonly VideoEvent[]): Promise<string> {
+    return this.write(`${BACKFILL_WRITER}-${++this.objects}.avro`, events, events[0]!.eventTimeMs);
+  }
+
+  private async write(
+    fileName: string,
+    events: readonly VideoEvent[],
+    receivedAtMs: number,
+    accepted?: number,
+  ): Promise<string> {
     const minute = minuteOf(events[0]!.eventTimeMs);
-    const fileName = `w-${++this.objects}.avro`;
     const content = archiveObject(fileName, columnsOf(events), receivedAtMs);
     const { name, sizeBytes } = await this.stores.archive.write(minute, fileName, content);
-    await this.stores.state.addObjects([{ name, minute, events: events.length, sizeBytes }], [minute]);
+    const object = { name, minute, events: events.length, sizeBytes, ...(accepted !== undefined && { accepted }) };
+    await this.stores.state.addObjects([object], [minute]);
     return name;
   }
 
-  audit(range: Partial<AuditRange> = {}, clock = Date.now): Promise<AuditReport> {
-    const progress = new SqliteLogProgress(this.stores.log, this.stores.state, this.stores.state);
+  audit(
+    range: Partial<AuditRange> = {},
+    clock = Date.now,
+    counters = this.stores.counters,
+    state = this.stores.state,
+  ): Promise<AuditReport> {
+    const progress = new SqliteLogProgress(this.stores.log, state, state);
     const asked = { repair: false, allowedLatenessMs: -1, ...range };
-    return runAudit({ ...this.stores, progress, clock }, asked);
+    return runAudit({ ...this.stores, counters, state, progress, clock }, asked);
+  }
+
+  /** An object that somebody takes away. */
+  async remove(name: string): Promise<void> {
+    await rm(join(this.folder, "archive", name));
+  }
+
+  /** Damage, behind the store's back. */
+  sql(statement: string, ...values: number[]): void {
+    const db = new DatabaseSync(join(this.folder, "counters.sqlite"));
+    db.prepare(statement).run(...values);
+    db.close();
   }
 
   async auditedMinutes(fromMs: number, toMs: number): Promise<number[]> {

@@ -1,0 +1,93 @@
+import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
+import type { AuditOptions, AuditUnit } from "../../transforms/audit-elements";
+import { MINUTES_AN_HOUR } from "../../transforms/audit-elements";
+import { checkTotals, type TotalsFinding, type TotalsOptions } from "../../transforms/check-totals";
+import type { HourFinding } from "../../transforms/compare-hours";
+import type { ReusedIds } from "../../transforms/find-reused-ids";
+import { auditGraph } from "./audit-graph";
+import { KeptIds } from "./kept-ids";
+
+/** Runs the audit's graph somewhere and hands over what it finds. The resources of the transforms must be provided. */
+export interface AuditRunner {
+  readonly name: string;
+  /** How often minutes that keep changing are looked at. */
+  readonly rounds: number;
+  /** Calls `take` for each hour and part of the videos, hours in any order, and resolves with the ids that are reused anywhere in the range. */
+  run(
+    units: readonly AuditUnit[],
+    options: AuditOptions,
+    take: (findings: readonly HourFinding[]) => Promise<void>,
+  ): Promise<Omit<ReusedIds, "key">[]>;
+  totals(videoParts: number, options: TotalsOptions): Promise<TotalsFinding[]>;
+}
+
+const UNITS = "audit/units";
+const PARTS = "audit/parts";
+/** Hours of one run of the graph: many hours of few events cost one run, and an hour of many events is alone. */
+const MAX_HOURS = 24;
+const MAX_UNITS = 240;
+
+/** In this process, some hours at a time, so that memory is bounded by an hour's cells and one part of a minute. */
+export const directAuditRunner: AuditRunner = {
+  name: "direct",
+  rounds: 10,
+  async run(units, options, take) {
+    const ids = new KeptIds(options.idPartitions);
+    try {
+      for (const batch of batchesOf(units)) {
+        const outputs = await withResource(UNITS, batch, async () => {
+          const run = await runDirect((root) => {
+            const { found, ids } = auditGraph(generate(root, "Units", new FromResource<AuditUnit>(UNITS)), options);
+            return { found, ids };
+          });
+          return run.outputs;
+        });
+        ids.add(outputs.ids);
+        await take(outputs.found);
+      }
+      return ids.reused();
+    } finally {
+      ids.forget();
+    }
+  },
+  async totals(videoParts, options) {
+    const parts = Array.from({ length: videoParts }, (_, part) => part);
+    return withResource(PARTS, parts, async () => {
+      const { outputs } = await runDirect((root) => ({
+        found: checkTotals(generate(root, "Parts", new FromResource<number>(PARTS)), options),
+      }));
+      return outputs.found;
+    });
+  },
+};
+
+/** Whole hours, of units in ascending order. */
+function* batchesOf(units: readonly AuditUnit[]): Generator<AuditUnit[]> {
+  let batch: AuditUnit[] = [];
+  let hours = 0;
+  let lastHour = Number.NaN;
+  for (const [index, unit] of units.entries()) {
+    const hour = Math.floor(unit.minute / MINUTES_AN_HOUR);
+    if (hour !== lastHour) {
+      let end = index;
+      while (end < units.length && Math.floor(units[end]!.minute / MINUTES_AN_HOUR) === hour) end++;
+      if (hours === MAX_HOURS || (batch.length > 0 && batch.length + end - index > MAX_UNITS)) {
+        yield batch;
+        [batch, hours] = [[], 0];
+      }
+      hours++;
+      lastHour = hour;
+    }
+    batch.push(unit);
+  }
+  if (batch.length > 0) yield batch;
+}
+
+async function withResource<T>(name: string, value: unknown, work: () => Promise<T>): Promise<T> {
+  provideResource(name, value);
+  try {
+    return await work();
+  } finally {
+    withdrawResource(name);
+  }
+}

@@ -1,0 +1,80 @@
+import { FIRST_MINUTE, LAST_MINUTE } from "../../domain/archive-name";
+import type { Archive, CounterStore, Ledger, LogProgress } from "../../io/ports";
+import { type AuditUnit, MINUTES_AN_HOUR } from "../../transforms/audit-elements";
+
+export interface AuditPlan {
+  /** By minute; none twice. */
+  units: AuditUnit[];
+  /** Of all that the range is known to hold. */
+  events: number;
+  /** The range in minutes, half-open: as asked, or from the first to behind the last minute there is. */
+  fromMinute: number;
+  toMinute: number;
+}
+
+interface AskedPlan {
+  /** Undefined: from the first, to behind the last minute there is. */
+  fromMinute: number | undefined;
+  toMinute: number | undefined;
+  eventsAUnit: number;
+}
+
+interface PlanSources {
+  archive: Pick<Archive, "minutes" | "list">;
+  state: Pick<Ledger, "ledger">;
+  progress: Pick<LogProgress, "accepted">;
+  counters: Pick<CounterStore, "storedHours">;
+}
+
+/** Events of one unit: about 100 bytes of a worker's memory each. */
+export const EVENTS_A_UNIT = 3_000_000;
+/** An object has no fewer bytes an event, as random ids do not compress: for minutes whose books are lost. */
+const LEAST_EVENT_BYTES = 12;
+
+/**
+ * What an audit of [fromMinute, toMinute) goes over: every minute that was promised in any way (accepted, listed, counted in the books, archived), and every hour
+ * that has stored cells. The work is in what there is, never in the length of the range.
+ */
+export async function planAudit(
+  { archive, state, progress, counters }: PlanSources,
+  { fromMinute, toMinute, eventsAUnit }: AskedPlan,
+): Promise<AuditPlan> {
+  const from = Math.max(fromMinute ?? FIRST_MINUTE, FIRST_MINUTE);
+  const to = Math.min(toMinute ?? LAST_MINUTE + 1, LAST_MINUTE + 1);
+  const events = new Map<number, number>();
+  const atLeast = (minute: number, count: number) => events.set(minute, Math.max(count, events.get(minute) ?? 0));
+  for (const minute of await archive.minutes(from, to)) atLeast(minute, 0);
+  for (const { minute, accepted, archived } of await state.ledger(from, to))
+    atLeast(minute, Math.max(accepted, archived));
+  for (const [minute, accepted] of await progress.accepted(from, to)) atLeast(minute, accepted);
+  const hours = new Set([...events.keys()].map((minute) => Math.floor(minute / MINUTES_AN_HOUR)));
+  const units: AuditUnit[] = [];
+  let total = 0;
+  for (const [minute, known] of events) {
+    const count = known > 0 ? known : await eventsOf(archive, minute);
+    total += count;
+    const of = Math.max(1, Math.ceil(count / eventsAUnit));
+    units.push(...partsOf(minute, of));
+  }
+  for await (const hour of counters.storedHours(Math.floor(from / MINUTES_AN_HOUR), Math.ceil(to / MINUTES_AN_HOUR))) {
+    if (!hours.has(hour)) units.push({ minute: Math.max(from, hour * MINUTES_AN_HOUR), part: 0, of: 0 });
+  }
+  units.sort((a, b) => a.minute - b.minute || a.part - b.part);
+  const [first, last] = [units[0], units[units.length - 1]];
+  return {
+    units,
+    events: total,
+    fromMinute: fromMinute ?? first?.minute ?? 0,
+    toMinute: toMinute ?? (last === undefined ? 0 : last.of === 0 ? endOfHour(last.minute) : last.minute + 1),
+  };
+}
+
+export const partsOf = (minute: number, of: number): AuditUnit[] =>
+  Array.from({ length: of }, (_, part) => ({ minute, part, of }));
+
+const endOfHour = (minute: number): number => (Math.floor(minute / MINUTES_AN_HOUR) + 1) * MINUTES_AN_HOUR;
+
+async function eventsOf(archive: Pick<Archive, "list">, minute: number): Promise<number> {
+  const objects = await archive.list(minute, minute + 1);
+  return Math.ceil(objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / LEAST_EVENT_BYTES);
+}

@@ -1,0 +1,74 @@
+import type { Archive, ReusedEventId } from "../../io/ports";
+import { readArchiveRows } from "../../transforms/archive-rows";
+import { hashOf } from "../../transforms/byte-table";
+import { MAX_EXAMPLES, type ReusedId, type ReusedIds } from "../../transforms/find-reused-ids";
+
+/** Minutes in which the examples' names are looked up: reading a minute again is the price of carrying no names through the graph. */
+const MAX_MINUTES_READ = 20;
+const MAX_PLACES = 5;
+
+/** The reused ids of all partitions: how many events have one, and the names and places of those that are used most often. */
+export async function examplesOf(
+  archive: Pick<Archive, "list" | "read">,
+  found: readonly Omit<ReusedIds, "key">[],
+  seeds: readonly [number, number],
+): Promise<{ reusedEventIds: number; reusedIds: ReusedEventId[] }> {
+  const reusedEventIds = found.reduce((sum, { reused }) => sum + reused, 0);
+  const most = found
+    .flatMap(({ examples }) => examples)
+    .sort((a, b) => b.times - a.times)
+    .slice(0, MAX_EXAMPLES);
+  const names = new Map<string, ReusedEventId>();
+  for (const minute of minutesOf(most)) await lookUp(archive, minute, most, seeds, names);
+  return { reusedEventIds, reusedIds: [...names.values()].sort((a, b) => b.times - a.times) };
+}
+
+/** The minutes of the examples, those of the first example first. */
+function minutesOf(examples: readonly ReusedId[]): Set<number> {
+  const minutes = new Set<number>();
+  for (const example of examples) {
+    for (const minute of example.minutes) if (minutes.size < MAX_MINUTES_READ) minutes.add(minute);
+  }
+  return minutes;
+}
+
+async function lookUp(
+  archive: Pick<Archive, "list" | "read">,
+  minute: number,
+  examples: readonly ReusedId[],
+  seeds: readonly [number, number],
+  names: Map<string, ReusedEventId>,
+): Promise<void> {
+  const timesOf = new Map(examples.map(({ first, second, times }) => [`${first} ${second}`, times]));
+  for (const { name } of await archive.list(minute, minute + 1)) {
+    const content = await archive.read(name).catch(() => undefined);
+    if (content === undefined) continue;
+    readArchiveRowsOrStop(content, (row) => {
+      const { bytes, idFrom, idTo } = row;
+      const hashes = `${hashOf(bytes, idFrom, idTo, seeds[0])} ${hashOf(bytes, idFrom, idTo, seeds[1])}`;
+      const times = timesOf.get(hashes);
+      if (times === undefined) return;
+      const eventId = bytes.utf8Slice(idFrom, idTo);
+      const known = names.get(eventId) ?? { eventId, times, places: [] };
+      names.set(eventId, known);
+      const place = {
+        minute,
+        videoId: bytes.utf8Slice(row.videoFrom, row.videoTo),
+        eventType: bytes.utf8Slice(row.typeFrom, row.typeTo),
+      };
+      const isKnown = known.places.some(
+        (each) => each.minute === minute && each.videoId === place.videoId && each.eventType === place.eventType,
+      );
+      if (!isKnown && known.places.length < MAX_PLACES) known.places.push(place);
+    });
+  }
+}
+
+/** A damaged object has been reported by the recount: what could be read of it may still name an example. */
+function readArchiveRowsOrStop(content: Uint8Array, onRow: Parameters<typeof readArchiveRows>[1]): void {
+  try {
+    readArchiveRows(content, onRow);
+  } catch {
+    return;
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Numbers byte strings in the order in which they first come: 0, 1, 2, ... Two strings get one number when all their bytes are equal, whatever their
+ * hashes are. The hash is seeded, because clients choose what is in the table.
+ */
+const FIRST_ENTRIES = 1_024;
+/** Bytes of all strings of a table: offsets are 32 bits wide. */
+const MAX_BYTES = 2 ** 32 - 1;
+
+export class ByteTable {
+  size = 0;
+  private bytes = Buffer.allocUnsafe(FIRST_ENTRIES * 16);
+  private ends = new Uint32Array(FIRST_ENTRIES);
+  private hashes = new Int32Array(FIRST_ENTRIES);
+  /** Entry + 1; 0: free. At most half of the slots are taken. */
+  private slots = new Int32Array(FIRST_ENTRIES * 2);
+  private used = 0;
+
+  constructor(private readonly seed: number) {}
+
+  /** The number of the bytes [from, to), which are added where they are new. */
+  numberOf(bytes: Uint8Array, from: number, to: number): number {
+    const hash = hashOf(bytes, from, to, this.seed);
+    const mask = this.slots.length - 1;
+    let slot = spread(hash) & mask;
+    for (let entry = this.slots[slot]!; entry !== 0; entry = this.slots[slot]!) {
+      if (this.hashes[entry - 1] === hash && this.isEntry(entry - 1, bytes, from, to)) return entry - 1;
+      slot = (slot + 1) & mask;
+    }
+    this.slots[slot] = this.add(bytes, from, to, hash) + 1;
+    if (this.size * 2 > this.slots.length) this.rehash();
+    return this.size - 1;
+  }
+
+  text(number: number): string {
+    return this.bytes.utf8Slice(number === 0 ? 0 : this.ends[number - 1]!, this.ends[number]!);
+  }
+
+  hashOf(number: number, seed: number): number {
+    return hashOf(this.bytes, number === 0 ? 0 : this.ends[number - 1]!, this.ends[number]!, seed);
+  }
+
+  private isEntry(entry: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const start = entry === 0 ? 0 : this.ends[entry - 1]!;
+    if (this.ends[entry]! - start !== to - from) return false;
+    for (let n = to - from - 1; n >= 0; n--) if (this.bytes[start + n] !== bytes[from + n]) return false;
+    return true;
+  }
+
+  private add(bytes: Uint8Array, from: number, to: number, hash: number): number {
+    const end = this.used + to - from;
+    if (end > MAX_BYTES) throw new RangeError("a table of names is larger than 4 GiB");
+    if (end > this.bytes.length) {
+      const grown = Buffer.allocUnsafe(Math.min(MAX_BYTES, Math.max(end, this.bytes.length * 2)));
+      this.bytes.copy(grown, 0, 0, this.used);
+      this.bytes = grown;
+    }
+    for (let n = from; n < to; n++) this.bytes[this.used + n - from] = bytes[n]!;
+    this.used = end;
+    if (this.size === this.ends.length) {
+      this.ends = grownTo(this.ends, new Uint32Array(this.size * 2));
+      this.hashes = grownTo(this.hashes, new Int32Array(this.size * 2));
+    }
+    this.ends[this.size] = end;
+    this.hashes[this.size] = hash;
+    return this.size++;
+  }
+
+  private rehash(): void {
+    const slots = new Int32Array(this.slots.length * 2);
+    const mask = slots.length - 1;
+    for (let entry = 0; entry < this.size; entry++) {
+      let slot = spread(this.hashes[entry]!) & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = entry + 1;
+    }
+    this.slots = slots;
+  }
+}
+
+export function grownTo<T extends { set(values: T): void }>(values: T, larger: T): T {
+  larger.set(values);
+  return larger;
+}
+
+/** FNV-1a from a seed instead of its constant; 32 bits, signed. */
+export function hashOf(bytes: Uint8Array, from: number, to: number, seed: number): number {
+  let hash = seed;
+  for (let at = from; at < to; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  return hash ^ (hash >>> 15);
+}
+
+/** The low bits choose the part of a minute: slots are chosen by all of them. */
+function spread(hash: number): number {
+  const mixed = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  return mixed ^ (mixed >>> 15);
+}

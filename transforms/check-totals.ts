@@ -1,0 +1,117 @@
+import type { ComparedCell } from "../domain/reconcile";
+import {
+  type AwaitableDoFn,
+  awaitableParDo,
+  groupByKey,
+  type KV,
+  type PCollection,
+  register,
+  resource,
+  withName,
+} from "../engine";
+import type { AuditDifference, CounterStore } from "../io/ports";
+import { auditDifference } from "./compare-hours";
+import { differencesOf, differingLevels, type LevelDifference } from "./compare-levels";
+import { RESOURCES } from "./resource-names";
+
+/** What the check of one part of the videos found. */
+export interface TotalsFinding {
+  videoPart: number;
+  cellsCompared: number;
+  cellsDiffering: number;
+  cellsRepaired: number;
+  differences: AuditDifference[];
+}
+
+export interface TotalsOptions {
+  repair: boolean;
+}
+
+const MAX_LISTED = 1_000;
+const HOUR_MS = 3_600_000;
+const LAST_DAY_MS = Date.UTC(9999, 11, 31);
+const NOTHING: ReadonlyMap<string, ComparedCell> = new Map();
+
+async function* only<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}
+
+/**
+ * Checks every total against the days below it, part by part of the videos: what no audit of a range looks at, because nothing touched the video.
+ * In: parts of the videos. Out: one finding a part. Rejects: none. Windowing: global. Replay: what was repaired is equal then.
+ */
+export function checkTotals(parts: PCollection<number>, options: TotalsOptions): PCollection<TotalsFinding> {
+  return parts
+    .map(withName("KeyByPart", keyByPart))
+    .apply(withName("SpreadParts", groupByKey<string, number>()))
+    .apply(awaitableParDo("CheckTotals", new CheckTotals(RESOURCES.counterStore, options), { maxInFlight: 1 }));
+}
+
+export const keyByPart = (part: number): KV<string, number> => ({ key: String(part), value: part });
+
+export class CheckTotals implements AwaitableDoFn<KV<string, Iterable<number>>, TotalsFinding> {
+  constructor(
+    readonly counterStore: string,
+    readonly options: TotalsOptions,
+  ) {}
+
+  async process({ key }: KV<string, Iterable<number>>): Promise<TotalsFinding[]> {
+    const counters = resource<CounterStore>(this.counterStore);
+    const finding: TotalsFinding = {
+      ...{ videoPart: Number(key), cellsCompared: 0, cellsDiffering: 0, cellsRepaired: 0, differences: [] },
+    };
+    const doubtful = new Set<string>();
+    for await (const sums of counters.totalLevels(finding.videoPart)) {
+      finding.cellsCompared++;
+      if ((await differencesOf(only(sums), NOTHING)).length > 0) doubtful.add(sums.videoId);
+    }
+    for (const videoId of doubtful) await this.confirm(counters, videoId, finding);
+    return [finding];
+  }
+
+  /** The scan takes a while, and the stream goes on: a total that differs is read again by itself. */
+  private async confirm(counters: CounterStore, videoId: string, finding: TotalsFinding): Promise<void> {
+    const found = await differingTotals(counters, videoId);
+    for (const { level, startMs, eventType, expected, stored } of found) {
+      finding.cellsDiffering++;
+      if (finding.differences.length >= MAX_LISTED) continue;
+      const { count: expectedCount, sum: expectedSum, valued: expectedValued } = expected;
+      const { count: storedCount, sum: storedSum, valued: storedValued } = stored;
+      const cell = {
+        videoId,
+        eventType,
+        expectedCount,
+        expectedSum,
+        expectedValued,
+        storedCount,
+        storedSum,
+        storedValued,
+      };
+      finding.differences.push(auditDifference(level, startMs, cell));
+    }
+    if (found.length === 0 || !this.options.repair) return;
+    await rebuildTotals(counters, videoId, new Set(found.map(({ eventType }) => eventType)));
+    finding.cellsRepaired += found.length - (await differingTotals(counters, videoId)).length;
+  }
+}
+
+async function differingTotals(counters: CounterStore, videoId: string): Promise<LevelDifference[]> {
+  const found: LevelDifference[] = [];
+  for await (const each of differingLevels(counters, [videoId], 0, NOTHING))
+    if (each.level === "total") found.push(each);
+  return found;
+}
+
+/** A store may keep months between days and totals: an hour of each month of the video is rebuilt, and with it all that is above. */
+async function rebuildTotals(counters: CounterStore, videoId: string, eventTypes: Iterable<string>): Promise<void> {
+  const months = new Map<string, number>();
+  for (const eventType of eventTypes) {
+    for (const { startMs } of await counters.read(videoId, eventType, 0, LAST_DAY_MS, "day"))
+      months.set(new Date(startMs).toISOString().slice(0, 7), startMs);
+  }
+  // A total without any day: whichever hour is rebuilt, it goes.
+  if (months.size === 0) months.set("", 0);
+  for (const startMs of months.values()) await counters.rebuild(videoId, startMs, startMs + HOUR_MS);
+}
+
+register("transforms/check-totals", exports);

@@ -1,0 +1,100 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type ComparedCell, cellKey } from "../domain/reconcile";
+import type { AuditDifference, CounterStore, LevelSums, Sums } from "../io/ports";
+
+export interface LevelDifference {
+  level: AuditDifference["level"];
+  startMs: number;
+  videoId: string;
+  eventType: string;
+  expected: Sums;
+  stored: Sums;
+}
+
+/** Videos that are read at once. */
+const VIDEOS_AT_ONCE = 256;
+/** How often a level that differs is read again: a write under way moves one level after the other, and a real difference stays. */
+const CONFIRMATIONS = 5;
+const CONFIRM_PAUSE_MS = 20;
+const LEVELS = ["hour", "day", "total"] as const;
+
+/**
+ * Checks I3 for some videos: an hour is the sum of its minutes, its day the sum of the day's hours, the total the sum of all days. What a lower level has wrong
+ * is added first: a damaged minute is one difference and not four. `corrections`: by cell, what to add to the stored minutes of the hour to get the true ones.
+ */
+export async function* differingLevels(
+  counters: Pick<CounterStore, "levels">,
+  videoIds: Iterable<string>,
+  hour: number,
+  corrections: ReadonlyMap<string, ComparedCell>,
+): AsyncGenerator<LevelDifference> {
+  for (const chunk of chunksOf(videoIds, VIDEOS_AT_ONCE)) {
+    const found = await differencesOf(counters.levels(chunk, hour), corrections);
+    for (const [videoId, some] of byVideo(found)) yield* await confirmed(counters, videoId, hour, corrections, some);
+  }
+}
+
+async function confirmed(
+  counters: Pick<CounterStore, "levels">,
+  videoId: string,
+  hour: number,
+  corrections: ReadonlyMap<string, ComparedCell>,
+  first: LevelDifference[],
+): Promise<LevelDifference[]> {
+  let found = first;
+  for (let n = 1; n < CONFIRMATIONS && found.length > 0; n++) {
+    await delay(CONFIRM_PAUSE_MS);
+    found = await differencesOf(counters.levels([videoId], hour), corrections);
+  }
+  return found;
+}
+
+/** What differs, of levels that may come in any order. */
+export async function differencesOf(
+  levels: AsyncIterable<LevelSums>,
+  corrections: ReadonlyMap<string, ComparedCell>,
+): Promise<LevelDifference[]> {
+  const cells = new Map<string, Partial<Record<LevelSums["level"], LevelSums>>>();
+  for await (const sums of levels) {
+    const key = cellKey(sums.videoId, sums.eventType);
+    const known = cells.get(key);
+    if (known === undefined) cells.set(key, { [sums.level]: sums });
+    else known[sums.level] = sums;
+  }
+  const found: LevelDifference[] = [];
+  for (const [key, byLevel] of cells) {
+    let { count, sum, valued }: Sums = corrections.get(key) ?? { count: 0, sum: 0n, valued: 0 };
+    for (const level of LEVELS) {
+      const sums = byLevel[level];
+      if (sums === undefined) continue;
+      const { videoId, eventType, startMs, stored, below } = sums;
+      const expected = { count: below.count + count, sum: below.sum + sum, valued: below.valued + valued };
+      if (!isEqual(stored, expected) && !isEqual(stored, below))
+        found.push({ level, startMs, videoId, eventType, expected, stored });
+      // What the next level's parts lack.
+      count = expected.count - stored.count;
+      sum = expected.sum - stored.sum;
+      valued = expected.valued - stored.valued;
+    }
+  }
+  return found;
+}
+
+const isEqual = (a: Sums, b: Sums): boolean => a.count === b.count && a.sum === b.sum && a.valued === b.valued;
+
+function byVideo(differences: readonly LevelDifference[]): Map<string, LevelDifference[]> {
+  const videos = new Map<string, LevelDifference[]>();
+  for (const each of differences) videos.set(each.videoId, [...(videos.get(each.videoId) ?? []), each]);
+  return videos;
+}
+
+function* chunksOf(values: Iterable<string>, size: number): Generator<string[]> {
+  let chunk: string[] = [];
+  for (const value of values) {
+    chunk.push(value);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}

@@ -1,0 +1,38 @@
+import type { RecountBooks } from "./audit-elements";
+import type { Recount } from "./minute-recount";
+
+export interface MinuteRow {
+  minute: number;
+  objects: number;
+  counted: Recount;
+  changeSequence: number;
+  objectsKey: string;
+  /** Why the minute cannot be compared; empty where it can. */
+  notComparable: string;
+}
+
+/**
+ * The books of a minute from those of its parts. Parts that were read at different times may have found different objects: such a minute is `changed`,
+ * and its cells must not be compared. Throws where a part is missing or comes twice: that would be a bug, and half a minute must never be compared.
+ */
+export function verdictOf(parts: readonly RecountBooks[]): { row: MinuteRow; isChanged: boolean } {
+  const [first] = parts;
+  if (first === undefined || parts.length !== first.of || new Set(parts.map(({ part }) => part)).size !== first.of)
+    throw new Error(`minute ${first?.minute}: ${parts.length} of ${first?.of} parts were recounted`);
+  const { minute, objects, changeSequence, objectsKey } = first;
+  const isChanged = parts.some((each) => each.objectsKey !== objectsKey || each.changeSequence !== changeSequence);
+  const notComparable = parts.find((each) => each.notComparable !== "")?.notComparable ?? "";
+  const counted = parts.map((each) => each.counted).reduce(added);
+  return { row: { minute, objects, counted, changeSequence, objectsKey, notComparable }, isChanged };
+}
+
+export function added(a: Recount, b: Recount): Recount {
+  return {
+    events: a.events + b.events,
+    distinct: a.distinct + b.distinct,
+    lateCounted: a.lateCounted + b.lateCounted,
+    lateDuplicate: a.lateDuplicate + b.lateDuplicate,
+    backfillCounted: a.backfillCounted + b.backfillCounted,
+    backfillDuplicate: a.backfillDuplicate + b.backfillDuplicate,
+  };
+}

@@ -1,0 +1,212 @@
+import { hash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { isBackfilled } from "../domain/archive-name";
+import {
+  type AwaitableDoFn,
+  awaitableParDo,
+  groupByKey,
+  type KV,
+  type PCollection,
+  register,
+  resource,
+  splitByTag,
+  type Tagged,
+  withName,
+} from "../engine";
+import type { Archive, ArchiveObject, CounterStore, Ledger, LogProgress } from "../io/ports";
+import {
+  type AuditOptions,
+  type AuditUnit,
+  encodeCells,
+  type HourElement,
+  hourKey,
+  type IdBlock,
+  MINUTES_AN_HOUR,
+  type RecountBooks,
+  unitKey,
+  unitOf,
+} from "./audit-elements";
+import { MinuteRecount, type RecountedCell } from "./minute-recount";
+import { RESOURCES } from "./resource-names";
+
+export type Recounted = {
+  hours: KV<string, HourElement>;
+  ids: KV<string, IdBlock>;
+};
+
+/** A worker holds one part of one minute at a time. */
+const UNITS_IN_FLIGHT = 1;
+/** How long, in all units of a worker, an audit waits for a stream that is behind. */
+const PATIENCE_MS = 30_000;
+const POLL_MS = 200;
+const IDS_A_BLOCK = 32_768;
+
+/**
+ * Recounts parts of minutes from the archive. A part reads all objects of its minute and keeps its own ids: events cross no shuffle, and a heavy minute
+ * is shared by as many workers as it has parts.
+ * In: units. Out: `hours`: cells and books by hour and part of the videos; `ids`: hashes of the ids by their partition. Rejects: none; books say why a minute
+ * cannot be compared. Windowing: global. Replay: reads again, finds the same, or what has been archived since.
+ */
+export function recountMinutes(units: PCollection<AuditUnit>, options: AuditOptions) {
+  const recounted = units
+    .map(withName("KeyByUnit", keyByUnit))
+    .apply(withName("SpreadUnits", groupByKey<string, number>()))
+    .apply(awaitableParDo("RecountMinute", new RecountMinute(RESOURCES, options), { maxInFlight: UNITS_IN_FLIGHT }));
+  return splitByTag<Recounted>("CellsAndIds", recounted, { hours: true, ids: true });
+}
+
+export const keyByUnit = (unit: AuditUnit): KV<string, number> => ({ key: unitKey(unit), value: unit.minute });
+
+interface Names {
+  archive: string;
+  counterStore: string;
+  ledger: string;
+  logProgress: string;
+}
+
+export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>, Tagged<Recounted>> {
+  waitedMs = 0;
+
+  constructor(
+    readonly names: Names,
+    readonly options: AuditOptions,
+  ) {}
+
+  async *process({ key }: KV<string, Iterable<number>>): AsyncGenerator<Tagged<Recounted>> {
+    const unit = unitOf(key);
+    if (unit.of === 0) {
+      yield* this.toAllParts(unit.minute, {});
+      return;
+    }
+    const { books, recount } = await this.recount(unit);
+    yield* this.toAllParts(unit.minute, { books });
+    for (const [part, cells] of this.byVideoPart(recount.cells())) {
+      yield {
+        hours: { key: hourKey(hourOf(unit.minute), part), value: { minute: unit.minute, cells: encodeCells(cells) } },
+      };
+    }
+    yield* this.ids(unit.minute, recount);
+  }
+
+  /** Who compares must know of every minute, whether any of its events is in their part of the videos or not. */
+  private *toAllParts(minute: number, element: Omit<HourElement, "minute">): Generator<Tagged<Recounted>> {
+    for (let part = 0; part < this.options.videoParts; part++)
+      yield { hours: { key: hourKey(hourOf(minute), part), value: { minute, ...element } } };
+  }
+
+  private byVideoPart(cells: readonly RecountedCell[]): Map<number, RecountedCell[]> {
+    const store = resource<CounterStore>(this.names.counterStore);
+    const parts = new Map<number, RecountedCell[]>();
+    for (const cell of cells) {
+      const part = store.partOf(cell.videoId);
+      const known = parts.get(part);
+      if (known === undefined) parts.set(part, [cell]);
+      else known.push(cell);
+    }
+    return parts;
+  }
+
+  private async recount(unit: AuditUnit): Promise<{ books: RecountBooks; recount: MinuteRecount }> {
+    const { minute, part, of } = unit;
+    const accepted = (await this.progress.accepted(minute, minute + 1)).get(minute) ?? 0;
+    const askedAtMs = Date.now();
+    for (;;) {
+      const archivedThroughMs = await this.progress.archivedThroughMs(Date.now());
+      // Before the objects are listed: what changes the minute from here on voids the mark.
+      const changeSequence = (await this.state.changeSequences(minute, minute + 1)).get(minute) ?? 0;
+      const objects = await this.archive.list(minute, minute + 1);
+      const recount = new MinuteRecount(minute, { part, of, seed: this.options.seeds[0] });
+      const { eventsOf, unreadable } = await this.readAll(objects, recount);
+      const { gap, isUnlisted } = await this.gap(minute, eventsOf, accepted);
+      // Objects and events may be on their way: a gap is one only when all that was accepted before has been archived.
+      if ((gap !== "" || isUnlisted) && archivedThroughMs < askedAtMs && (await this.waits())) continue;
+      const found = { counted: recount.totals(), changeSequence, notComparable: unreadable || gap };
+      const books = { minute, part, of, objects: objects.length, objectsKey: objectsKey(objects), ...found };
+      return { books, recount };
+    }
+  }
+
+  private async readAll(objects: readonly ArchiveObject[], recount: MinuteRecount) {
+    const eventsOf = new Map<string, number>();
+    let unreadable = "";
+    for (const { name } of objects) {
+      try {
+        const content = await this.archive.read(name);
+        // The stream of a cluster reads the log alone; that of one machine recounts whole minutes from the archive, whatever wrote it.
+        const { allowedLatenessMs } = this.options;
+        const isUnseen = allowedLatenessMs >= 0 && isBackfilled(name);
+        eventsOf.set(name, recount.addObject(content, isUnseen ? "backfill" : { lateAfterMs: allowedLatenessMs }));
+      } catch (error) {
+        unreadable ||= `${name}: ${(error as Error).message}`;
+      }
+    }
+    return { eventsOf, unreadable };
+  }
+
+  /** What was promised and the archive does not have: a repair from less than everything would lose events. And whether it has what nobody listed. */
+  private async gap(
+    minute: number,
+    eventsOf: ReadonlyMap<string, number>,
+    accepted: number,
+  ): Promise<{ gap: string; isUnlisted: boolean }> {
+    const listed = await this.state.archivedObjects(minute, minute + 1);
+    const names = new Set(listed.map(({ name }) => name));
+    const isUnlisted = [...eventsOf.keys()].some((name) => !names.has(name));
+    for (const { name, events } of listed) {
+      const found = eventsOf.get(name);
+      if (found === undefined)
+        return { gap: `${name}: listed with ${events} events, but not in the archive`, isUnlisted };
+      if (found !== events) return { gap: `${name}: listed with ${events} events, has ${found}`, isUnlisted };
+    }
+    let archived = 0;
+    for (const [name, events] of eventsOf) if (!isBackfilled(name)) archived += events;
+    const gap = accepted > archived ? `${accepted} events accepted, ${archived} in the archive` : "";
+    return { gap, isUnlisted };
+  }
+
+  /** Answers whether there is time left to read the minute again. */
+  private async waits(): Promise<boolean> {
+    if (this.waitedMs >= PATIENCE_MS) return false;
+    await delay(POLL_MS);
+    this.waitedMs += POLL_MS;
+    return true;
+  }
+
+  private *ids(minute: number, recount: MinuteRecount): Generator<Tagged<Recounted>> {
+    const { seeds, idPartitions } = this.options;
+    const blocks = Array.from({ length: idPartitions }, () => [] as number[]);
+    const full: [number, number[]][] = [];
+    recount.eachIdHash(seeds, (first, second) => {
+      const partition = (second >>> 0) % idPartitions;
+      const block = blocks[partition]!;
+      block.push(first, second);
+      if (block.length < IDS_A_BLOCK * 2) return;
+      full.push([partition, block]);
+      blocks[partition] = [];
+    });
+    for (const [partition, block] of [...full, ...blocks.entries()]) {
+      if (block.length === 0) continue;
+      const hashes = new Uint8Array(Int32Array.from(block).buffer);
+      yield { ids: { key: String(partition), value: { minute, hashes } } };
+    }
+  }
+
+  private get state(): Ledger {
+    return resource<Ledger>(this.names.ledger);
+  }
+  private get archive(): Archive {
+    return resource<Archive>(this.names.archive);
+  }
+  private get progress(): LogProgress {
+    return resource<LogProgress>(this.names.logProgress);
+  }
+}
+
+const hourOf = (minute: number): number => Math.floor(minute / MINUTES_AN_HOUR);
+
+/** Tells a folder from another. Objects are replaced whole, under their names: another size is another object. */
+export function objectsKey(objects: readonly ArchiveObject[]): string {
+  return hash("sha256", objects.map(({ name, sizeBytes }) => `${name}:${sizeBytes}`).join(" "), "base64url");
+}
+
+register("transforms/recount-minutes", exports);

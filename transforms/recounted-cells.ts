@@ -1,0 +1,103 @@
+import type { ArchiveRow } from "./archive-rows";
+import { ByteTable, grownTo } from "./byte-table";
+
+const FIRST_PAIRS = 256;
+/** Types of all videos of a minute: a pair is one number below 2^53. */
+const MAX_TYPES = 2 ** 21;
+
+/** Numbers the (video, type) pairs of a minute in the order in which they first come. */
+export class PairTable {
+  size = 0;
+  private readonly videos: ByteTable;
+  private readonly types: ByteTable;
+  /** By video: its last type and that pair, because most videos have few types. */
+  private lastType = new Int32Array(FIRST_PAIRS).fill(-1);
+  private lastPair = new Int32Array(FIRST_PAIRS);
+  private readonly pairs = new Map<number, number>();
+  private readonly videoOf: number[] = [];
+  private readonly typeOf: number[] = [];
+
+  constructor(seed: number) {
+    this.videos = new ByteTable(seed);
+    this.types = new ByteTable(seed);
+  }
+
+  pairOf({ bytes, videoFrom, videoTo, typeFrom, typeTo }: ArchiveRow): number {
+    const video = this.videos.numberOf(bytes, videoFrom, videoTo);
+    const type = this.types.numberOf(bytes, typeFrom, typeTo);
+    if (type >= MAX_TYPES) throw new RangeError(`a minute has more than ${MAX_TYPES} event types`);
+    if (video === this.lastType.length) {
+      this.lastType = grownTo(this.lastType, new Int32Array(video * 2).fill(-1));
+      this.lastPair = grownTo(this.lastPair, new Int32Array(video * 2));
+    }
+    if (this.lastType[video] === type) return this.lastPair[video]!;
+    const key = video * MAX_TYPES + type;
+    let pair = this.pairs.get(key);
+    if (pair === undefined) {
+      pair = this.size++;
+      this.pairs.set(key, pair);
+      this.videoOf.push(video);
+      this.typeOf.push(type);
+    }
+    this.lastType[video] = type;
+    this.lastPair[video] = pair;
+    return pair;
+  }
+
+  text(pair: number): { videoId: string; eventType: string } {
+    return { videoId: this.videos.text(this.videoOf[pair]!), eventType: this.types.text(this.typeOf[pair]!) };
+  }
+}
+
+/** Counts and exact sums by pair. A sum is a number while it is safe, and what went beyond is a bigint. */
+export class CellSums {
+  private counts = new Float64Array(FIRST_PAIRS);
+  private valued = new Float64Array(FIRST_PAIRS);
+  private sums = new Float64Array(FIRST_PAIRS);
+  private lastMs = new Uint16Array(FIRST_PAIRS);
+  private readonly beyond = new Map<number, bigint>();
+
+  /** An event of the pair, repeat or not, at this time within the minute. */
+  seen(pair: number, msInMinute: number): void {
+    if (pair >= this.counts.length) this.grow();
+    if (msInMinute > this.lastMs[pair]!) this.lastMs[pair] = msInMinute;
+  }
+
+  count(pair: number): void {
+    this.counts[pair]!++;
+  }
+
+  /** The value of one of the pair's events: `isFirst`, or larger than before. */
+  change(pair: number, before: number, value: number, isFirst: boolean): void {
+    if (isFirst) this.valued[pair]!++;
+    this.add(pair, value);
+    if (before !== 0) this.add(pair, -before);
+  }
+
+  private add(pair: number, amount: number): void {
+    const sum = this.sums[pair]! + amount;
+    if (Number.isSafeInteger(sum)) {
+      this.sums[pair] = sum;
+      return;
+    }
+    this.beyond.set(pair, (this.beyond.get(pair) ?? 0n) + BigInt(this.sums[pair]!));
+    this.sums[pair] = amount;
+  }
+
+  cell(pair: number): { count: number; sum: bigint; valued: number; lastMsInMinute: number } {
+    return {
+      count: this.counts[pair]!,
+      sum: BigInt(this.sums[pair]!) + (this.beyond.get(pair) ?? 0n),
+      valued: this.valued[pair]!,
+      lastMsInMinute: this.lastMs[pair]!,
+    };
+  }
+
+  private grow(): void {
+    const size = this.counts.length * 2;
+    this.counts = grownTo(this.counts, new Float64Array(size));
+    this.valued = grownTo(this.valued, new Float64Array(size));
+    this.sums = grownTo(this.sums, new Float64Array(size));
+    this.lastMs = grownTo(this.lastMs, new Uint16Array(size));
+  }
+}
