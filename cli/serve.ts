@@ -10,7 +10,7 @@ import type { FolderLock } from "../io/sqlite/data-folder";
 import { createQueryRouter } from "../query-api";
 import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
-import { intakeLimits, openDeployment, usesDataFolder } from "./deployment/deployment";
+import { intakeLimits, openDeployment, rawRetentionMs, usesDataFolder } from "./deployment/deployment";
 import { openReader } from "./deployment/open-counters";
 import { crossOrigin } from "./serve/cross-origin";
 import { EmbeddedCounting } from "./serve/embedded-counting";
@@ -92,7 +92,7 @@ class Service {
     const finalAfterMs = config.lateness.finalAfterMinutes * MINUTE_MS;
     const logSide: LogSide = embedded
       ? await EmbeddedCounting.start({ config, logger, archive, state, finalAfterMs })
-      : await SharedLog.open(config, logger, progress);
+      : await SharedLog.open(config, logger, state, progress);
     const ingest = createIngestRouter({
       log: logSide.log,
       recentStamps: await logSide.recentStamps(),
@@ -125,6 +125,7 @@ class Service {
         ],
         stopping: stopping.signal,
         finalAfterMs,
+        rawRetentionMs: rawRetentionMs(config),
       }),
     );
     const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, app);

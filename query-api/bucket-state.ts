@@ -1,19 +1,25 @@
 import { MINUTE_MS } from "../domain/event";
+import {
+  type BucketState,
+  bucketState,
+  KEPT_SECONDS,
+  leastCertain,
+  type StateHorizons,
+} from "../domain/rules/bucket-state";
 import type { Ledger } from "../io/ports";
 import type { Freshness } from "./freshness";
 import { nextTurn } from "./next-turn";
 import type { BucketedRange, Range } from "./range";
 
-export type BucketState = "provisional" | "final" | "audited";
+export type { BucketState };
 
-export interface StateRules {
+export interface StateRules extends StateHorizons {
   state: Pick<Ledger, "auditedCounts">;
-  /** How long after its end a minute may still grow by the lateness rule. */
-  finalAfterMs: number;
 }
 
-/** Minutes asked for at a time: the event loop is held for about 2 ms. */
+/** Minutes asked for at a time: the event loop is held for about 2 ms where every one is answered for, and for about 10 where they are counted. */
 const MINUTES_AT_ONCE = 7 * 1440;
+const COUNTED_AT_ONCE = 90 * 1440;
 
 /**
  * The state of every bucket of a range. To be called before the counters are read: an audit corrects first and marks
@@ -26,7 +32,8 @@ export async function bucketStates(
 ): Promise<BucketState[]> {
   const { startMs, endMs, bucketMs } = range;
   const bucketMinutes = bucketMs / MINUTE_MS;
-  const stepMs = Math.max(1, Math.floor(MINUTES_AT_ONCE / bucketMinutes)) * bucketMs;
+  const minutesAtOnce = bucketMinutes === 1 ? MINUTES_AT_ONCE : COUNTED_AT_ONCE;
+  const stepMs = Math.max(1, Math.floor(minutesAtOnce / bucketMinutes)) * bucketMs;
   const states: BucketState[] = [];
   for (let fromMs = startMs; fromMs < endMs; fromMs += stepMs) {
     if (fromMs > startMs) await nextTurn();
@@ -34,7 +41,7 @@ export async function bucketStates(
     const audited = await auditedBuckets(rules, fromMs / MINUTE_MS, toMs / MINUTE_MS, bucketMinutes);
     for (let atMs = fromMs; atMs < toMs; atMs += bucketMs) {
       const allAudited = audited.has(atMs / MINUTE_MS);
-      states.push(stateOf(atMs + bucketMs, allAudited, rules.finalAfterMs, freshness));
+      states.push(bucketState(atMs + bucketMs, allAudited, freshness.completeThroughMs, rules));
     }
   }
   return states;
@@ -67,42 +74,26 @@ export async function rangeState(
   freshness: Freshness,
 ): Promise<BucketState> {
   let allAudited = true;
-  const stepMs = MINUTES_AT_ONCE * MINUTE_MS;
+  const stepMs = COUNTED_AT_ONCE * MINUTE_MS;
   for (let fromMs = startMs; fromMs < endMs && allAudited; fromMs += stepMs) {
     if (fromMs > startMs) await nextTurn();
     const [from, to] = [fromMs / MINUTE_MS, Math.min(fromMs + stepMs, endMs) / MINUTE_MS];
     let audited = 0;
-    for (const minutes of (await rules.state.auditedCounts(from, to, 1440)).values()) audited += minutes;
+    for (const minutes of (await rules.state.auditedCounts(from, to, COUNTED_AT_ONCE)).values()) audited += minutes;
     allAudited = audited === to - from;
   }
-  return stateOf(endMs, allAudited, rules.finalAfterMs, freshness);
+  return bucketState(endMs, allAudited, freshness.completeThroughMs, rules);
 }
 
-/**
- * A bucket that events accepted before its end still wait for is never more than provisional, and final only when
- * all that could be accepted for it by the lateness rule is in (completeThrough, not the clock, has passed the horizon).
- */
-function stateOf(
-  endMs: number,
-  allAudited: boolean,
-  finalAfterMs: number,
-  { completeThroughMs }: Freshness,
-): BucketState {
-  if (allAudited && completeThroughMs >= endMs) return "audited";
-  return completeThroughMs >= endMs + finalAfterMs ? "final" : "provisional";
+function cacheControlOf(state: BucketState): string {
+  const kept = `public, max-age=${KEPT_SECONDS[state]}`;
+  // An answer that may still change is never served stale; a closed one may be, by a cache that cannot reach the service.
+  return state === "final" || state === "audited" ? `${kept}, must-revalidate` : kept;
 }
 
-const CACHE_CONTROL: Readonly<Record<BucketState, string>> = {
-  provisional: "public, max-age=1",
-  final: "public, max-age=60",
-  audited: "public, max-age=86400",
-};
-
-export const PROVISIONAL_CACHE = CACHE_CONTROL.provisional;
+export const PROVISIONAL_CACHE = cacheControlOf("provisional");
 
 /** How long an answer of these buckets may be kept: as its least certain one. */
 export function cacheControl(states: Iterable<BucketState>): string {
-  const found = new Set(states);
-  if (found.has("provisional")) return CACHE_CONTROL.provisional;
-  return found.has("final") ? CACHE_CONTROL.final : CACHE_CONTROL.audited;
+  return cacheControlOf(leastCertain(states));
 }

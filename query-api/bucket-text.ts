@@ -5,18 +5,24 @@ import type { BucketedRange } from "./range";
 const DAY_MS = 86_400_000;
 const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, "0"));
 
-/** `members(bucket)` is the text of what a bucket has between its start and its state, such as `"count":3`. */
+/** `members(bucket)` is the text of what a bucket has between its start and its state, such as `"count":3`; `cells`: whose revisions these are. */
 export function bucketsText(
   range: BucketedRange,
   states: readonly BucketState[],
   members: (bucket: number) => string,
+  cells?: readonly { revision: number }[],
 ): string {
   const texts = bucketStarts(range).map((start, bucket) => {
     const text = members(bucket);
-    return `{"start":"${start}",${text}${text === "" ? "" : ","}"state":"${states[bucket]}"}`;
+    const revision = cells === undefined ? "" : revisionText(cells[bucket]!);
+    return `{"start":"${start}",${text}${text === "" ? "" : ","}"state":"${states[bucket]}"${revision}}`;
   });
   return `[${texts.join(",")}]`;
 }
+
+/** How often a value changed after it was first final, as the member that follows others; left out while it never did. */
+export const revisionText = ({ revision }: { revision: number }): string =>
+  revision === 0 ? "" : `,"revision":${revision}`;
 
 /** As toISOString, but the date is written once a day. */
 export function bucketStarts({ startMs, endMs, bucketMs }: BucketedRange): string[] {

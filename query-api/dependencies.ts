@@ -35,4 +35,6 @@ export interface QueryDependencies {
   stopping: AbortSignal;
   /** The lateness horizon: how long after its end a minute may still grow. */
   finalAfterMs: number;
+  /** How old an event may be when it is accepted. */
+  rawRetentionMs: number;
 }

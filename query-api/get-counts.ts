@@ -40,7 +40,7 @@ export function getCounts(dependencies: QueryDependencies): Endpoint {
         granularity: range.granularity,
         count: whole.count,
       };
-      const buckets = bucketsText(range, states, (bucket) => `"count":${cells[bucket]!.count}`);
+      const buckets = bucketsText(range, states, (bucket) => `"count":${cells[bucket]!.count}`, cells);
       return countersJson(withMember(content, "buckets", buckets), freshness, cacheControl(states), range.endMs);
     },
   });

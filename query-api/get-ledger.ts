@@ -1,4 +1,6 @@
 import { MINUTE_MS } from "../domain/event";
+import { isBalanced, type MinuteBooks, unbookedOf } from "../domain/rules/books";
+import type { LedgerMinute } from "../io/ports";
 import { countersJson, refused } from "./answer";
 import { PROVISIONAL_CACHE } from "./bucket-state";
 import type { QueryDependencies } from "./dependencies";
@@ -13,13 +15,7 @@ const MAX_RANGE_MS = 31 * 86_400_000;
 /** Minutes read at a time, so that a month of books holds nobody up. */
 const MINUTES_AT_ONCE = 360;
 
-interface Books {
-  accepted: number;
-  archived: number;
-  counted: number;
-  duplicate: number;
-  late: number;
-}
+type Books = MinuteBooks & Pick<LedgerMinute, "direct" | "backfilled"> & { unbooked: number };
 
 /** GET /v1/ledger: where every accepted event is, minute by minute of event time. */
 export function getLedger(dependencies: QueryDependencies): Endpoint {
@@ -88,23 +84,27 @@ async function readBooks(
   to: number,
 ): Promise<Map<number, Books>> {
   const books = new Map<number, Books>();
-  for (const { minute, archived, backfilled, counted, duplicate, late } of await state.ledger(from, to)) {
+  for (const row of await state.ledger(from, to)) {
+    const { minute, archived, backfilled, direct, counted, duplicate, late } = row;
     if (archived + counted + duplicate + late === 0) continue;
-    books.set(minute, { accepted: backfilled, archived, counted, duplicate, late });
+    const unbooked = unbookedOf(row);
+    books.set(minute, { accepted: backfilled, archived, counted, duplicate, late, direct, backfilled, unbooked });
   }
   for (const [minute, events] of await progress.accepted(from, to)) {
     const book = books.get(minute);
     if (book !== undefined) book.accepted += events;
-    else if (events > 0) books.set(minute, { accepted: events, archived: 0, counted: 0, duplicate: 0, late: 0 });
+    else if (events > 0) books.set(minute, { ...NOTHING_ARCHIVED, accepted: events });
   }
   return books;
 }
 
+const NOTHING_ARCHIVED = { archived: 0, counted: 0, duplicate: 0, late: 0, direct: 0, backfilled: 0, unbooked: 0 };
+
 type Row = ReturnType<typeof ledgerRow>;
 
-/** I4 of the design: accepted = archived = counted + duplicate + late. */
-function ledgerRow(minute: number, { accepted, archived, counted, duplicate, late }: Books) {
-  const balanced = accepted === archived && archived === counted + duplicate + late;
+/** I4 of the design, and where acceptance rests on: each part is left out while it is 0. */
+function ledgerRow(minute: number, books: Books) {
+  const { accepted, archived, counted, duplicate, late, direct, backfilled, unbooked } = books;
   return {
     start: new Date(minute * MINUTE_MS).toISOString(),
     accepted,
@@ -112,11 +112,14 @@ function ledgerRow(minute: number, { accepted, archived, counted, duplicate, lat
     counted,
     duplicate,
     late,
-    balanced,
+    balanced: isBalanced(books),
+    ...(direct > 0 && { direct }),
+    ...(backfilled > 0 && { backfilled }),
+    ...(unbooked > 0 && { unbooked }),
   };
 }
 
-function addUp(totals: Books & { balanced: boolean }, row: Row): void {
+function addUp(totals: MinuteBooks & { balanced: boolean }, row: Row): void {
   totals.accepted += row.accepted;
   totals.archived += row.archived;
   totals.counted += row.counted;

@@ -41,9 +41,8 @@ export function getStats(dependencies: QueryDependencies): Endpoint {
         end: new Date(range.endMs).toISOString(),
         granularity: range.granularity,
       };
-      const buckets = bucketsText(range, states, (bucket) => {
-        return `"value":${aggregateText(aggregate, series.buckets[bucket]!)}`;
-      });
+      const memberOf = (bucket: number) => `"value":${aggregateText(aggregate, series.buckets[bucket]!)}`;
+      const buckets = bucketsText(range, states, memberOf, series.buckets);
       const value = aggregateText(aggregate, series.whole);
       const text = withMember(content, "value", `${value},"buckets":${buckets}`);
       return countersJson(text, freshness, cacheControl(states), range.endMs);

@@ -1,6 +1,6 @@
 import { countersJson, NO_STORE, refused } from "./answer";
 import { bucketStates } from "./bucket-state";
-import { bucketsText, withMember } from "./bucket-text";
+import { bucketsText, revisionText, withMember } from "./bucket-text";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
@@ -68,13 +68,15 @@ async function seriesTexts(
   range: BucketedRange,
 ): Promise<string[]> {
   const texts: string[] = [];
-  const valuesOf = (aggregates: Aggregates) =>
-    `{${functions.map((name) => `"${name}":${aggregateText(name, aggregates)}`).join(",")}}`;
+  const functionsOf = (aggregates: Aggregates) =>
+    functions.map((name) => `"${name}":${aggregateText(name, aggregates)}`).join(",");
+  const valuesOf = (aggregates: Aggregates) => `{${functionsOf(aggregates)}}`;
+  const bucketOf = (aggregates: Aggregates) => `{${functionsOf(aggregates)}${revisionText(aggregates)}}`;
   let work = 0;
   for (const videoId of videoIds) {
     for (const eventType of eventTypes) {
       const { whole, buckets } = await readSeries(counters, videoId, eventType, range);
-      const values = `${valuesOf(whole)},"buckets":[${buckets.map(valuesOf).join(",")}]`;
+      const values = `${valuesOf(whole)},"buckets":[${buckets.map(bucketOf).join(",")}]`;
       texts.push(withMember({ videoId, eventType }, "values", values));
       work += Math.max(LEAST_WORK, range.buckets);
       if (work < BUCKETS_A_TURN) continue;

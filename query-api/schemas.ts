@@ -112,10 +112,15 @@ const exactSum = z
 const aggregated = z.union([exactSum, z.number(), z.null()]).meta({
   description: "COUNT and SUM: an exact integer; AVERAGE: the nearest double, null where no event has a value",
 });
-const state = z.enum(["provisional", "final", "audited"]).meta({
+const state = z.enum(["provisional", "final", "audited", "closed"]).meta({
   description:
-    "provisional: may still grow; final: past the lateness horizon; audited: recounted from the archive, equal or corrected, unchanged since",
+    "provisional: the stream may still change it; final: completeThrough has passed its end and the lateness horizon, and an event that is accepted for it later raises revision; audited: final, recounted from the archive, equal or corrected, unchanged since; closed: audited, and older than the raw retention, so that no event can be accepted for it any more",
 });
+const revision = z
+  .int()
+  .min(1)
+  .optional()
+  .meta({ description: "How often the value changed after it was first final; left out while it never did" });
 const freshness = {
   asOf: instant("When the answer was read"),
   completeThrough: instant("Every event accepted before this is in the answer"),
@@ -134,7 +139,7 @@ export const videoSchema = named(
     ...freshness,
   }),
 );
-const countBucket = named("CountBucket", z.object({ start: instant("Of the bucket"), count, state }));
+const countBucket = named("CountBucket", z.object({ start: instant("Of the bucket"), count, state, revision }));
 export const countsSchema = named(
   "Counts",
   z.object({
@@ -147,7 +152,10 @@ export const countsSchema = named(
     ...freshness,
   }),
 );
-const statsBucket = named("StatsBucket", z.object({ start: instant("Of the bucket"), value: aggregated, state }));
+const statsBucket = named(
+  "StatsBucket",
+  z.object({ start: instant("Of the bucket"), value: aggregated, state, revision }),
+);
 export const statsSchema = named(
   "Stats",
   z.object({
@@ -190,7 +198,7 @@ export const queryAnswerSchema = named(
           videoId: videoIdSchema,
           eventType: eventTypeSchema,
           values: values.meta({ description: "Over the whole range" }),
-          buckets: z.array(values).meta({ description: "One for each of `buckets`" }),
+          buckets: z.array(values.extend({ revision })).meta({ description: "One for each of `buckets`" }),
         }),
       )
       .meta({ description: "One for each video and event type, in the order asked (videos first)" }),
@@ -201,12 +209,25 @@ const books = { accepted: count, archived: count, counted: count, duplicate: cou
 const balanced = z.boolean().meta({
   description: "accepted = archived = counted + duplicate + late; false where events are still on their way, too",
 });
+const part = (description: string) =>
+  z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: `${description}; left out while 0` });
+const partsOfAccepted = {
+  direct: part("Accepted events that producers wrote to the log themselves"),
+  backfilled: part("Accepted events that came by backfill"),
+  unbooked: part(
+    "Accepted events that no ingest instance has booked: one ended before its last booking, or the log had an append after all whose outcome was unknown",
+  ),
+};
 export const ledgerSchema = named(
   "Ledger",
   z.object({
     ...effective,
     minutes: z
-      .array(z.object({ start: instant("Minute of event time"), ...books, balanced }))
+      .array(z.object({ start: instant("Minute of event time"), ...books, balanced, ...partsOfAccepted }))
       .meta({ description: "Only minutes with events" }),
     totals: z.object({
       ...books,

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { ClaimCheckLog } from "../../io/claim-check/claim-check-log";
-import type { EventLog, LogProgress } from "../../io/ports";
+import { AccountedLog } from "../../io/cluster/accounted-log";
+import type { EventLog, Ledger, LogProgress } from "../../io/ports";
 import type { LogGauge } from "../../query-api";
 import type { Config } from "../config-schema";
 import { openClaims } from "../deployment/open-claims";
@@ -15,7 +16,7 @@ export class SharedLog implements LogSide {
   readonly gauges: readonly LogGauge[];
 
   private constructor(
-    readonly log: EventLog,
+    readonly log: AccountedLog,
     progress: LogProgress,
   ) {
     this.gauges = [
@@ -27,19 +28,12 @@ export class SharedLog implements LogSide {
     ];
   }
 
-  static async open(config: Config, logger: Logger, progress: LogProgress): Promise<SharedLog> {
-    const log = await openSharedLog(config, logger);
-    const { kind, maxMessageBytes, whenBehindSeconds } = config.claims;
-    if (kind === "none") return new SharedLog(log, progress);
-    const claimCheck = new ClaimCheckLog({
-      log,
-      claims: await openClaims(config),
-      maxMessageBytes,
-      ...(whenBehindSeconds === 0
-        ? {}
-        : { isBehind: async () => (await progress.behind()) && (await lagMs(progress)) > whenBehindSeconds * 1000 }),
-    });
-    return new SharedLog(claimCheck, progress);
+  static async open(config: Config, logger: Logger, ledger: Ledger, progress: LogProgress): Promise<SharedLog> {
+    const onFailure = (error: unknown) => logger.warn({ err: error }, "what was accepted could not be booked yet");
+    const log = await openLog(config, logger, progress);
+    const accounted = new AccountedLog(log, { ledger, clock: Date.now, onFailure });
+    accounted.begin();
+    return new SharedLog(accounted, progress);
   }
 
   async recentStamps(): Promise<[]> {
@@ -55,6 +49,20 @@ export class SharedLog implements LogSide {
   stop(): Promise<void> {
     return this.log.close();
   }
+}
+
+async function openLog(config: Config, logger: Logger, progress: LogProgress): Promise<EventLog> {
+  const log = await openSharedLog(config, logger);
+  const { kind, maxMessageBytes, whenBehindSeconds } = config.claims;
+  if (kind === "none") return log;
+  return new ClaimCheckLog({
+    log,
+    claims: await openClaims(config),
+    maxMessageBytes,
+    ...(whenBehindSeconds === 0
+      ? {}
+      : { isBehind: async () => (await progress.behind()) && (await lagMs(progress)) > whenBehindSeconds * 1000 }),
+  });
 }
 
 async function lagMs(progress: LogProgress): Promise<number> {

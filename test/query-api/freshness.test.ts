@@ -1,7 +1,7 @@
 import request from "supertest";
 import type { CounterStore } from "../../io/ports";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
-import { DAY, FINAL_AFTER_MS, HOUR, iso, MINUTE, NOW_MS, QueryHarness } from "./query-harness";
+import { DAY, FINAL_AFTER_MS, HOUR, iso, MINUTE, NOW_MS, QueryHarness, RAW_RETENTION_MS } from "./query-harness";
 
 const T = Date.parse("2026-11-21T02:00:00Z");
 const NEXT_MINUTE = NOW_MS - 20_000 + MINUTE;
@@ -72,23 +72,65 @@ describe("freshness, states and caching", () => {
     expect(statesOf(body)).toEqual(["final", "provisional"]);
     expect(headers["cache-control"]).toBe("public, max-age=1");
     const past = await counts(lastFinalMs - MINUTE, lastFinalMs);
-    expect(past.headers["cache-control"]).toBe("public, max-age=60");
+    expect(past.headers["cache-control"]).toBe("public, max-age=60, must-revalidate");
   });
 
   it("a bucket with all its minutes audited is audited, until one of them changes", async () => {
     await harness.audit(T, T + HOUR);
     const hours = await counts(T - HOUR, T + 2 * HOUR, "&granularity=hour");
     expect(statesOf(hours.body)).toEqual(["final", "audited", "final"]);
-    expect(hours.headers["cache-control"]).toBe("public, max-age=60");
+    expect(hours.headers["cache-control"]).toBe("public, max-age=60, must-revalidate");
     const hour = await counts(T, T + HOUR);
     expect(new Set(statesOf(hour.body))).toEqual(new Set(["audited"]));
-    expect(hour.headers["cache-control"]).toBe("public, max-age=86400");
+    expect(hour.headers["cache-control"]).toBe("public, max-age=60, must-revalidate");
     const top = await harness.get(`/v1/top?eventType=VIEW&start=${iso(T)}&end=${iso(T + HOUR)}`);
-    expect(top.headers["cache-control"]).toBe("public, max-age=86400");
+    expect(top.headers["cache-control"]).toBe("public, max-age=60, must-revalidate");
     await harness.state.addObjects([], [T / MINUTE + 7]);
     const changed = await counts(T, T + HOUR, "&granularity=hour");
     expect(statesOf(changed.body)).toEqual(["final"]);
     expect(statesOf((await counts(T + 6 * MINUTE, T + 9 * MINUTE)).body)).toEqual(["audited", "final", "audited"]);
+  });
+
+  it("an audited bucket is closed once no event can be accepted for it, and only then kept for long", async () => {
+    const path = `/v1/videos/v/counts?eventType=VIEW&start=${iso(T)}&end=${iso(T + HOUR)}&granularity=hour`;
+    const at = async (nowMs: number) => {
+      harness.nowMs = nowMs;
+      const { body, headers } = await harness.get(path).expect(200);
+      return [statesOf(body)[0], headers["cache-control"]];
+    };
+    const horizonMs = T + HOUR + RAW_RETENTION_MS;
+    expect(await at(horizonMs)).toEqual(["final", "public, max-age=60, must-revalidate"]);
+    await harness.audit(T, T + HOUR);
+    expect(await at(T + HOUR + FINAL_AFTER_MS - 1)).toEqual(["provisional", "public, max-age=1"]);
+    expect(await at(T + HOUR + FINAL_AFTER_MS)).toEqual(["audited", "public, max-age=60, must-revalidate"]);
+    expect(await at(horizonMs - 1)).toEqual(["audited", "public, max-age=60, must-revalidate"]);
+    expect(await at(horizonMs)).toEqual(["closed", "public, max-age=86400"]);
+    // An operator's backfill reopens it.
+    await harness.state.addObjects([], [T / MINUTE]);
+    expect(await at(horizonMs)).toEqual(["final", "public, max-age=60, must-revalidate"]);
+  });
+
+  it("a value that changed after its bucket was final says how often, in every answer, and only then", async () => {
+    await harness.count("v", T, 5, 50n);
+    await harness.count("v", T + HOUR, 1, 10n);
+    await harness.count("v", T, 6, 60n, "VIEW", 6, { finalBeforeMinute: NOW_MS / MINUTE });
+    const range = `start=${iso(T)}&end=${iso(T + 2 * HOUR)}&granularity=hour`;
+    const counted = (await harness.get(`/v1/videos/v/counts?eventType=VIEW&${range}`)).body;
+    expect(counted.buckets).toEqual([
+      { start: iso(T), count: 6, state: "final", revision: 1 },
+      { start: iso(T + HOUR), count: 1, state: "final" },
+    ]);
+    const summed = (await harness.get(`/v1/videos/v/stats?eventType=VIEW&function=SUM&${range}`)).body;
+    expect(
+      summed.buckets.map(({ value, revision }: { value: number; revision?: number }) => [value, revision]),
+    ).toEqual([
+      [60, 1],
+      [10, undefined],
+    ]);
+    const times = { start: iso(T), end: iso(T + 2 * HOUR), granularity: "hour" };
+    const { body } = await harness.query({ videoIds: ["v"], eventTypes: ["VIEW"], ...times });
+    expect(body.series[0]).toMatchObject({ values: { COUNT: 7 }, buckets: [{ COUNT: 6, revision: 1 }, { COUNT: 1 }] });
+    expect("revision" in body.series[0].values || "revision" in body.series[0].buckets[1]).toBe(false);
   });
 
   it("states of a long range are found piece by piece", async () => {
@@ -96,15 +138,15 @@ describe("freshness, states and caching", () => {
     const from = start - (start % DAY);
     await harness.audit(from + 6 * DAY, from + 9 * DAY);
     const { body } = await counts(from, from + 30 * DAY, "&granularity=day");
-    expect(statesOf(body).flatMap((state, day) => (state === "audited" ? [day] : []))).toEqual([6, 7, 8]);
+    expect(statesOf(body).flatMap((state, day) => (state === "closed" ? [day] : []))).toEqual([6, 7, 8]);
     const hours = await counts(from, from + 30 * DAY, "&granularity=hour");
-    expect(statesOf(hours.body).filter((state) => state === "audited")).toHaveLength(72);
+    expect(statesOf(hours.body).filter((state) => state === "closed")).toHaveLength(72);
   });
 
   it("neither an open minute nor one that accepted events wait for is called audited or final", async () => {
     await harness.audit(NEXT_MINUTE - 2 * MINUTE, NEXT_MINUTE);
     const now = await counts(NEXT_MINUTE - 2 * MINUTE, NEXT_MINUTE);
-    expect(statesOf(now.body)).toEqual(["audited", "provisional"]);
+    expect(statesOf(now.body)).toEqual(["provisional", "provisional"]);
     await harness.accept(T, 1);
     const { appendedAtMs } = (await harness.log.firstAfter(0))!;
     harness.nowMs = appendedAtMs + DAY;

@@ -6,6 +6,7 @@ import pino from "pino";
 import { Registry } from "prom-client";
 import request from "supertest";
 import { embeddedGauges } from "../../cli/log-gauges";
+import type { ApplyOptions } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
@@ -21,6 +22,7 @@ export const DAY = 86_400_000;
 /** 20 s into a minute. */
 export const NOW_MS = Date.parse("2026-11-21T12:00:20Z");
 export const FINAL_AFTER_MS = HOUR;
+export const RAW_RETENTION_MS = 30 * DAY;
 
 export const iso = (timeMs: number): string => new Date(timeMs).toISOString();
 
@@ -55,6 +57,7 @@ export class QueryHarness {
         readiness: () => harness.readiness(),
         stopping: harness.stopping.signal,
         finalAfterMs: FINAL_AFTER_MS,
+        rawRetentionMs: RAW_RETENTION_MS,
         ...overrides(harness),
       }),
     );
@@ -88,10 +91,14 @@ export class QueryHarness {
     sum = 0n,
     type = "VIEW",
     valued = sum === 0n ? 0 : count,
+    options: ApplyOptions = {},
   ): Promise<void> {
     const minute = Math.floor(timeMs / MINUTE);
     const last = timeMs - minute * MINUTE;
-    await this.counters.apply(asMinuteCounts([{ minute, video, type, count, sum, valued, last, correction: 0 }]));
+    await this.counters.apply(
+      asMinuteCounts([{ minute, video, type, count, sum, valued, last, correction: 0 }]),
+      options,
+    );
   }
 
   async audit(fromMs: number, toMs: number): Promise<void> {

@@ -1,0 +1,164 @@
+import { randomUUID } from "node:crypto";
+import { type EventLog, type Ledger, type LogBatch, LogFullError } from "../ports";
+
+export interface AccountOptions {
+  ledger: Pick<Ledger, "bookAccepted">;
+  /** Epoch milliseconds. */
+  clock: () => number;
+  /** How often the account is booked: a crash loses what was accepted since. */
+  intervalMs?: number;
+  /** An instance whose last booking is older is taken to have ended. */
+  leaseMs?: number;
+  /** Minutes an account holds; with more another is begun. */
+  maxMinutes?: number;
+  onFailure?: (error: unknown) => void;
+}
+
+const CLOSE_DEADLINE_MS = 10_000;
+const RETRY_MS = 200;
+
+interface Account {
+  instance: string;
+  sequence: number;
+  /** All that was accepted, by minute of event time. */
+  minutes: Map<number, number>;
+}
+
+/**
+ * A shared log with an account of its own of what it has acknowledged: who answers 202 keeps the books of it, apart from the log, in the ledger's
+ * store. A message that is lost on its way to the archive then shows as promised and not archived. Every append counts from the moment it was asked for, so
+ * that the account's time is never ahead of an acknowledgement.
+ */
+export class AccountedLog implements EventLog {
+  private account = newAccount();
+  private readonly unbooked = new Set<number>();
+  private unbookedSinceMs = Number.POSITIVE_INFINITY;
+  private readonly underWay = new Map<object, number>();
+  private nowMs = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private booking: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly options: AccountOptions,
+  ) {}
+
+  /** Books now, and from now on at every interval. A ledger that does not answer holds nobody up. */
+  begin(): void {
+    this.bookAndGoOn();
+  }
+
+  async append(batch: LogBatch): Promise<unknown> {
+    const { maxMinutes = 100_000 } = this.options;
+    if (this.unbooked.size > maxMinutes) {
+      throw new LogFullError(
+        `${this.unbooked.size} minutes with accepted events wait for the ledger (bound ${maxMinutes})`,
+      );
+    }
+    const place = {};
+    this.underWay.set(place, this.now());
+    try {
+      const appended = await this.log.append(batch);
+      this.accepted(batch.acceptedByMinute, this.underWay.get(place)!);
+      return appended;
+    } finally {
+      this.underWay.delete(place);
+    }
+  }
+
+  ping(): Promise<void> {
+    return this.log.ping();
+  }
+
+  /** Books the rest and closes the account; where the ledger does not answer in time, the account stays open and its silence tells. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    await this.log.close();
+    const deadline = performance.now() + CLOSE_DEADLINE_MS;
+    for (;;) {
+      try {
+        await this.book(true);
+        return;
+      } catch (error) {
+        this.options.onFailure?.(error);
+        if (performance.now() > deadline) return;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  private accepted(minutes: ReadonlyMap<number, number>, sinceMs: number): void {
+    for (const [minute, events] of minutes) {
+      this.account.minutes.set(minute, (this.account.minutes.get(minute) ?? 0) + events);
+      this.unbooked.add(minute);
+    }
+    this.unbookedSinceMs = Math.min(this.unbookedSinceMs, sinceMs);
+  }
+
+  private schedule(): void {
+    if (this.closed) return;
+    this.timer = setTimeout(() => this.bookAndGoOn(), this.options.intervalMs ?? 1_000);
+    this.timer.unref();
+  }
+
+  private bookAndGoOn(): void {
+    this.book()
+      .catch((error: unknown) => this.options.onFailure?.(error))
+      .finally(() => this.schedule());
+  }
+
+  /** One after the other: a booking says that all before it is booked. */
+  private book(last = false): Promise<void> {
+    const next = this.booking.catch(() => undefined).then(() => this.bookNow(last));
+    this.booking = next;
+    return next;
+  }
+
+  private async bookNow(last: boolean): Promise<void> {
+    const { ledger, leaseMs = 30_000, maxMinutes = 100_000 } = this.options;
+    const nowMs = this.now();
+    const throughMs = Math.min(nowMs, ...this.underWay.values());
+    const { account } = this;
+    const minutes = [...this.unbooked].map((minute): [number, number] => [minute, account.minutes.get(minute) ?? 0]);
+    const sinceMs = Math.min(this.unbookedSinceMs, nowMs);
+    this.unbooked.clear();
+    this.unbookedSinceMs = Number.POSITIVE_INFINITY;
+    try {
+      account.sequence++;
+      const { instance, sequence } = account;
+      const leaseUntilMs = last ? 0 : nowMs + leaseMs;
+      await ledger.bookAccepted({ instance, sequence, minutes: new Map(minutes), sinceMs, throughMs, leaseUntilMs });
+    } catch (error) {
+      for (const [minute] of minutes) this.unbooked.add(minute);
+      this.unbookedSinceMs = Math.min(this.unbookedSinceMs, sinceMs);
+      throw error;
+    }
+    if (!last && account.minutes.size > maxMinutes && this.unbooked.size === 0) await this.beginAnother(throughMs);
+  }
+
+  /** The new account speaks before the old one falls silent: in between, none could be missed. */
+  private async beginAnother(throughMs: number): Promise<void> {
+    const { ledger, leaseMs = 30_000 } = this.options;
+    const before = this.account;
+    this.account = newAccount();
+    const empty = { minutes: new Map<number, number>(), sinceMs: throughMs, throughMs };
+    const leaseUntilMs = this.now() + leaseMs;
+    await ledger.bookAccepted({
+      instance: this.account.instance,
+      sequence: ++this.account.sequence,
+      ...empty,
+      leaseUntilMs,
+    });
+    await ledger.bookAccepted({ instance: before.instance, sequence: before.sequence + 1, ...empty, leaseUntilMs: 0 });
+  }
+
+  /** Never goes back, as the wall clock may. */
+  private now(): number {
+    this.nowMs = Math.max(this.nowMs, this.options.clock());
+    return this.nowMs;
+  }
+}
+
+const newAccount = (): Account => ({ instance: randomUUID(), sequence: 0, minutes: new Map() });

@@ -1,0 +1,36 @@
+import fc from "fast-check";
+import { type BucketState, bucketState, leastCertain } from "../../domain/rules/bucket-state";
+
+const ORDER: readonly BucketState[] = ["provisional", "final", "audited", "closed"];
+const horizons = fc
+  .tuple(fc.integer({ min: 1, max: 1e9 }), fc.integer({ min: 0, max: 1e9 }))
+  .map(([finalAfterMs, more]) => ({ finalAfterMs, rawRetentionMs: 2 * finalAfterMs + more }));
+
+test("a state says no more than completeThrough and the audit allow", () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.boolean(), fc.integer(), horizons, (endMs, isAudited, throughMs, rules) => {
+      const state = bucketState(endMs, isAudited, throughMs, rules);
+      const isFinal = throughMs >= endMs + rules.finalAfterMs;
+      expect(state === "provisional").toBe(!isFinal);
+      if (isFinal) expect(state === "final").toBe(!isAudited);
+      expect(state === "closed").toBe(isAudited && throughMs >= endMs + rules.rawRetentionMs);
+    }),
+  );
+});
+
+test("as completeThrough goes on, a state only becomes more certain", () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.boolean(), fc.integer(), fc.nat(), horizons, (endMs, audited, from, more, rules) => {
+      const rank = (throughMs: number) => ORDER.indexOf(bucketState(endMs, audited, throughMs, rules));
+      expect(rank(from + more)).toBeGreaterThanOrEqual(rank(from));
+    }),
+  );
+});
+
+test("several are as certain as the least certain of them", () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...ORDER), { minLength: 1 }), (states) => {
+      expect(ORDER.indexOf(leastCertain(states))).toBe(Math.min(...states.map((state) => ORDER.indexOf(state))));
+    }),
+  );
+});
