@@ -7,9 +7,10 @@ import { auditTotals, FINAL_SLACK_MS, runAudit } from "../pipelines/audit/audit"
 import type { AuditRunner } from "../pipelines/audit/audit-runner";
 import { ConfigError, resolveConfig } from "./config";
 import type { Config } from "./config-schema";
-import { type DataflowFlags, dataflowFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
+import { DATAFLOW_ONLY, type DataflowFlags, dataflowFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
 import { allowedLatenessMs, type Deployment, openDeployment, usesDataFolder } from "./deployment/deployment";
 import { dueHours } from "./due-hours";
+import { refuseFlags } from "./inapplicable-flags";
 import { rfc3339Time } from "./rfc3339-time";
 
 const MINUTE_MS = 60_000;
@@ -58,6 +59,9 @@ export function register(program: Command): void {
       "\nExit status: 0 equal (or repaired), 3 differences left, 4 something could not be compared.",
     )
     .action(async (flags: AuditFlags, command: Command) => {
+      if (flags.runner !== "dataflow")
+        refuseFlags(command, DATAFLOW_ONLY, `an audit on ${flags.runner} has no use for this (--runner dataflow)`);
+      if (flags.daily === true) refuseFlags(command, ["hourly"], "--daily takes these hours, too");
       const config = withDataflowFlags(resolveConfig(command), flags);
       refuseEmptyRange(flags);
       if (usesDataFolder(config)) requireDataFolder(config.data);

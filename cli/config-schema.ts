@@ -118,7 +118,12 @@ export const configSchema = z
     /** The streaming job on a cluster. */
     job: z
       .strictObject({
-        runner: z.enum(["flink", "dataflow"]).default("flink").describe("whose jobs `pipeline list` and others mean"),
+        runner: z
+          .enum(["", "direct", "flink", "dataflow"])
+          .default("")
+          .describe(
+            "where `pipeline stream` runs, and whose jobs are meant; empty: direct with the embedded log, else flink",
+          ),
         name: z
           .string()
           .regex(/^[a-z][a-z0-9-]{0,60}$/)

@@ -7,6 +7,7 @@ import { requireDataFolder } from "../io/sqlite/data-folder";
 import { resolveConfig } from "./config";
 import { openDeadLetters } from "./deployment/open-dead-letters";
 import { idArgument } from "./id-argument";
+import { refuseFlags } from "./inapplicable-flags";
 import { type FieldChange, replayPayload } from "./replay-payload";
 import { DEFAULT_URL, httpUrl } from "./send";
 import { positiveInteger } from "./whole-number";
@@ -37,9 +38,10 @@ export function register(program: Command): void {
   const whole = letters.command("show").description("print one dead letter whole");
   located(idArgument(whole, "<id>", "of the letter, as list shows it"))
     .option("--raw", "print the payload only, byte for byte")
-    .action((id: string, flags: { raw?: boolean; json?: boolean }, command: Command) =>
-      withLetters(command, (store) => show(store, id, flags)),
-    );
+    .action((id: string, flags: { raw?: boolean; json?: boolean }, command: Command) => {
+      if (flags.raw === true) refuseFlags(command, ["json"], "--raw prints the payload as it is");
+      return withLetters(command, (store) => show(store, id, flags));
+    });
   selecting(letters.command("replay").description("send dead letters again, after a fix"), Number.MAX_SAFE_INTEGER)
     .option("--url <url>", "the service", httpUrl, DEFAULT_URL)
     .option("--set <field=value>", "change a field of every event before it is sent; repeatable", fieldChange)

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { EventGenerator } from "./event-generator";
+import { refuseFlags } from "./inapplicable-flags";
 import { LineSender } from "./line-sender";
 import { written } from "./output";
 import { rfc3339Time } from "./rfc3339-time";
@@ -62,6 +63,9 @@ Exit status: 0 every event was answered (the bad ones as rejected), 1 some could
     .action(async (flags: GenerateFlags, command: Command) => {
       if (flags.duplicates + flags.late + flags.bad > 1) command.error("error: the shares add up to more than 1");
       if (flags.rate === 0 && flags.count === undefined) command.error("error: --rate 0 needs --count");
+      if (flags.out !== undefined) refuseFlags(command, ["url"], "--out - sends nothing");
+      if (flags.count !== undefined) refuseFlags(command, ["duration"], "--count says how many events, at the --rate");
+      if (flags.late === 0) refuseFlags(command, ["lateBy"], "no event is late without --late");
       process.exitCode = await generate(flags);
     });
 }

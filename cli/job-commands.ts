@@ -2,7 +2,9 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError, resolveConfig } from "./config";
 import type { Config } from "./config-schema";
 import { type DataflowFlags, dataflowFlags, locationFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
+import { refuseFlags } from "./inapplicable-flags";
 import type { JobFamily } from "./job-family";
+import { jobsRunner } from "./job-runner";
 
 interface JobFlags extends DataflowFlags {
   runner?: "flink" | "dataflow";
@@ -54,18 +56,16 @@ const of = (command: Command) =>
 
 const configOf = (flags: JobFlags, command: Command): Config => withDataflowFlags(resolveConfig(command), flags);
 
-async function family(config: Config, { runner = config.job.runner }: JobFlags): Promise<JobFamily> {
+async function family(config: Config, flags: JobFlags, command: Command): Promise<JobFamily> {
+  const runner = flags.runner ?? jobsRunner(config);
+  if (runner === "flink") refuseFlags(command, ["project", "region"], "jobs of Flink are in no project or region");
   if (runner === "flink") return (await import("./flink/jobs.js")).flinkJobs;
   return (await import("./dataflow/jobs.js")).dataflowJobs;
 }
 
 /** Throws for the other runner, of which `instead` does what comes nearest. */
-function onlyOf(
-  wanted: "flink" | "dataflow",
-  config: Config,
-  { runner = config.job.runner }: JobFlags,
-  instead: string,
-) {
+function onlyOf(wanted: "flink" | "dataflow", config: Config, flags: JobFlags, instead: string) {
+  const runner = flags.runner ?? jobsRunner(config);
   if (runner !== wanted) throw new ConfigError(`only jobs of ${wanted} can do this (--runner ${wanted}): ${instead}`);
 }
 
@@ -75,7 +75,7 @@ function print(json: boolean | undefined, value: unknown, text: string): void {
 
 async function list(flags: JobFlags, command: Command): Promise<void> {
   const config = configOf(flags, command);
-  const jobs = await (await family(config, flags)).list(config);
+  const jobs = await (await family(config, flags, command)).list(config);
   const line = ({ jobId, name, state, startedAtMs }: (typeof jobs)[number]) =>
     `${jobId}  ${state.padEnd(10)}  ${new Date(startedAtMs).toISOString()}  ${name}`;
   if (flags.json === true || jobs.length > 0) print(flags.json, jobs, jobs.map(line).join("\n"));
@@ -83,7 +83,7 @@ async function list(flags: JobFlags, command: Command): Promise<void> {
 
 async function status(job: string, flags: JobFlags, command: Command): Promise<void> {
   const config = configOf(flags, command);
-  const found = await (await family(config, flags)).status(config, job);
+  const found = await (await family(config, flags, command)).status(config, job);
   const { jobId, name, state, startedAtMs, messages } = found;
   const lines = messages.map(({ at, importance, text }) => `  ${at}  ${importance}  ${text}`);
   const first = `job ${jobId} (${name}) is ${state}, started ${new Date(startedAtMs).toISOString()}`;
@@ -92,7 +92,7 @@ async function status(job: string, flags: JobFlags, command: Command): Promise<v
 
 async function cancel(job: string, flags: JobFlags, command: Command): Promise<void> {
   const config = configOf(flags, command);
-  const ended = await (await family(config, flags)).cancel(config, job);
+  const ended = await (await family(config, flags, command)).cancel(config, job);
   print(flags.json, ended, `job ${ended.jobId} is ${ended.state}`);
 }
 

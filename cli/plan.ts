@@ -5,6 +5,7 @@ import { PRICES, type PriceName, type Prices } from "../plan/prices";
 import { type Simulation, simulate } from "../plan/simulation";
 import { type Sizing, sizingOf } from "../plan/sizing";
 import { DEFAULT_WORKLOAD, type Workload, workloadOf } from "../plan/workload";
+import { refuseFlags } from "./inapplicable-flags";
 import { asTable } from "./read-service";
 
 interface Flags {
@@ -71,6 +72,9 @@ export function register(program: Command): void {
     .option("--seed <number>", "of the simulation", number, 1)
     .option("--json", "as JSON")
     .action((flags: Flags, command: Command) => {
+      if (flags.simulate !== true) refuseFlags(command, ["simulatedEvents", "seed"], "they are of --simulate");
+      if (flags.json === true)
+        refuseFlags(command, ["explain", "prices"], "--json has every formula, source and price already");
       try {
         process.stdout.write(planned(flags));
       } catch (error) {

@@ -3,13 +3,18 @@ import { MINUTE_MS } from "../domain/event";
 import { type BoundedResult, runBoundedStream } from "../pipelines/bounded/bounded-stream";
 import { ConfigError, resolveConfig } from "./config";
 import type { Config } from "./config-schema";
-import { type DataflowFlags, dataflowFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
+import { DATAFLOW_ONLY, type DataflowFlags, dataflowFlags, withDataflowFlags } from "./dataflow/dataflow-flags";
 import { boundedCounting } from "./deployment/bounded-counting";
 import { openDeployment } from "./deployment/deployment";
+import { describedCount } from "./described-count";
+import { refuseFlags } from "./inapplicable-flags";
+import { streamRunner } from "./job-runner";
 import { wholeMinute } from "./rfc3339-time";
 
+type Runner = "direct" | "flink" | "dataflow";
+
 interface StreamFlags extends DataflowFlags {
-  runner: "direct" | "flink" | "dataflow";
+  runner?: Runner;
   from?: number;
   to?: number;
   takeOverFrom?: number;
@@ -28,7 +33,7 @@ export function registerStream(pipeline: Command): void {
   dataflowFlags(pipeline.command("stream"))
     .description("direct: count a range of the archive in one bounded run; flink, dataflow: submit the streaming job")
     .addOption(
-      new Option("--runner <runner>", "where it runs").choices(["direct", "flink", "dataflow"]).default("direct"),
+      new Option("--runner <runner>", "where it runs (default: job.runner)").choices(["direct", "flink", "dataflow"]),
     )
     .option("--from <time>", "direct: RFC 3339, a whole minute; default: the first there is", wholeMinute)
     .option(
@@ -41,20 +46,45 @@ export function registerStream(pipeline: Command): void {
     .addOption(new Option("--log <kind>", "the log").choices(["kafka", "pubsub"]))
     .option("--topic <name>", "the log's topic")
     .option("--subscription <name>", "the stream's Pub/Sub subscription")
-    .option("--dry-run", "submit nothing; with --json print what would be")
+    .option("--dry-run", "count and submit nothing; print what would be")
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .option("--json", "print JSON")
     .addHelpText("after", "\nCounting twice, or while another stream counts, changes nothing: counts are absolute.")
     .action(async (flags: StreamFlags, command: Command) => {
-      const config = resolveConfig(command);
-      if (flags.runner === "direct") await countRange(config, flags);
-      else if (flags.runner === "flink") await submitToFlink(config, flags);
-      else await submitToDataflow(withDataflowFlags(config, flags), flags);
+      const config = withFlags(withDataflowFlags(resolveConfig(command), flags), flags);
+      const runner = flags.runner ?? streamRunner(config);
+      refuseOthers(command, runner, config);
+      if (runner === "direct") await countRange(config, flags);
+      else if (runner === "flink") await submitToFlink(config, flags);
+      else await submitToDataflow(config, flags);
     });
 }
 
-async function countRange(config: Config, { from, to, json }: StreamFlags): Promise<void> {
+/** What each runner has no use for. */
+const OTHERS: Record<Runner, { names: readonly string[]; why: string }> = {
+  direct: {
+    names: [...DATAFLOW_ONLY, "takeOverFrom", "fromSavepoint", "log", "topic", "subscription"],
+    why: "a direct run counts a range of the archive, and reads no log (--runner flink or dataflow)",
+  },
+  flink: { names: [...DATAFLOW_ONLY, "from", "to"], why: "a streaming job on Flink has no use for this" },
+  dataflow: { names: ["from", "to"], why: "a streaming job on Dataflow has no use for this" },
+};
+
+function refuseOthers(command: Command, runner: Runner, { log }: Config): void {
+  const { names, why } = OTHERS[runner];
+  refuseFlags(command, names, why);
+  if (runner === "dataflow")
+    refuseFlags(command, ["fromSavepoint"], "savepoints are Flink's; on Dataflow: pipeline update");
+  if (log.kind !== "pubsub") refuseFlags(command, ["subscription"], `the log is of kind ${log.kind}, not pubsub`);
+}
+
+async function countRange(config: Config, { from, to, json, dryRun }: StreamFlags): Promise<void> {
+  if (dryRun === true) {
+    const described = await describedCount(config, from ?? 0, to ?? END_OF_TIME_MS);
+    process.stdout.write(`${JSON.stringify(described, null, json === true ? 0 : 2)}\n`);
+    return;
+  }
   const deployment = await openDeployment(config);
   try {
     const result = await runBoundedStream(deployment, {
@@ -78,8 +108,7 @@ function withFlags(config: Config, { log, topic, subscription, takeOverFrom }: S
   };
 }
 
-async function submitToFlink(given: Config, flags: StreamFlags): Promise<void> {
-  const config = withFlags(given, flags);
+async function submitToFlink(config: Config, flags: StreamFlags): Promise<void> {
   if (config.log.kind === "embedded")
     throw new ConfigError("a job on Flink reads Kafka or Pub/Sub: set log.kind or --log");
   const { takeOverFrom, fromSavepoint, dryRun, json } = flags;
@@ -95,10 +124,8 @@ async function submitToFlink(given: Config, flags: StreamFlags): Promise<void> {
   process.stdout.write(json === true ? `${JSON.stringify(job)}\n` : `job ${job.jobId} (${job.name}) is running\n`);
 }
 
-async function submitToDataflow(given: Config, flags: StreamFlags): Promise<void> {
-  const config = withFlags(given, flags);
-  const { fromSavepoint, dryRun, json } = flags;
-  if (fromSavepoint !== undefined) throw new ConfigError("savepoints are Flink's; on Dataflow: pipeline update");
+async function submitToDataflow(config: Config, flags: StreamFlags): Promise<void> {
+  const { dryRun, json } = flags;
   const { submitStreamJob, describedStreamJob } = await import("./dataflow/submit-stream.js");
   if (dryRun === true) {
     const described = await describedStreamJob(config);

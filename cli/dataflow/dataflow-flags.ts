@@ -22,9 +22,26 @@ export interface DataflowFlags {
   label?: Record<string, string>;
 }
 
+/** Names, in an action's flags, of those that say nothing to another runner. `project` does: Pub/Sub and Bigtable are in it, too. */
+export const DATAFLOW_ONLY = [
+  "region",
+  "tempLocation",
+  "image",
+  "serviceAccount",
+  "network",
+  "subnetwork",
+  "publicIps",
+  "machineType",
+  "numWorkers",
+  "maxWorkers",
+  "diskSizeGb",
+  "kmsKey",
+  "label",
+] as const;
+
 export const locationFlags = (command: Command): Command =>
   command
-    .option("--project <id>", "dataflow: the Google Cloud project (default: project)")
+    .option("--project <id>", "the Google Cloud project (default: project)")
     .option("--region <region>", "dataflow: where the job runs (default: dataflow.region)");
 
 export const dataflowFlags = (command: Command): Command =>

@@ -141,7 +141,7 @@ test.each<[string[], RegExp]>([
   [["savepoint", "x", ...ON_DATAFLOW], /^only jobs of flink can do this .*pipeline update/],
   [["drain", "x"], /^only jobs of dataflow can do this .*savepoint --stop/],
   [["stream", ...ON_DATAFLOW, "--log", "kafka"], /^a job on Dataflow reads Pub\/Sub, not kafka/],
-  [["stream", ...ON_DATAFLOW, "--from-savepoint", "x"], /^savepoints are Flink's/],
+  [["stream", ...ON_DATAFLOW, "--from-savepoint", "x"], /^--from-savepoint: savepoints are Flink's/],
   [["cancel", "nothing", ...ON_DATAFLOW], /^no job nothing is running; running: none$/],
 ])("%j is one clear line", async (args, message) => {
   await expect(viewmill(...args)).rejects.toThrow(message);
