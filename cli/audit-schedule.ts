@@ -1,10 +1,12 @@
 import { fork } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Archive, Ledger, LogProgress } from "../io/ports";
 import type { Config } from "./config-schema";
+import { hasPrefix } from "./config-variables";
 import { dueHours } from "./due-hours";
+import { environment } from "./environment";
 
 export interface AuditScheduleOptions {
   config: Config;
@@ -62,11 +64,14 @@ export class AuditSchedule {
     return true;
   }
 
-  /** The effective settings, for a process that is given neither flags nor environment. */
+  /** The effective settings, for a process that is given no flags; whole at any moment, and for this user's eyes only. */
   private configFile(): string {
     const { config } = this.options;
     const file = join(config.data, "effective-config.json");
-    writeFileSync(file, `${JSON.stringify(config, null, 2)}\n`);
+    const fresh = `${file}.new`;
+    rmSync(fresh, { force: true });
+    writeFileSync(fresh, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+    renameSync(fresh, file);
     return file;
   }
 
@@ -74,7 +79,10 @@ export class AuditSchedule {
     const { config, logger } = this.options;
     const args = ["audit", "--config", this.configFile(), ...range, ...(config.audit.repair ? ["--repair"] : [])];
     return new Promise((resolve) => {
-      const child = fork(join(__dirname, "main.js"), args, { stdio: ["ignore", "ignore", "inherit", "ipc"], env: {} });
+      const child = fork(join(__dirname, "main.js"), args, {
+        stdio: ["ignore", "ignore", "inherit", "ipc"],
+        env: environmentOfChild(environment()),
+      });
       const stop = () => {
         child.kill("SIGTERM");
         setTimeout(() => child.kill("SIGKILL"), STOP_DEADLINE_MS).unref();
@@ -95,4 +103,12 @@ export class AuditSchedule {
     this.stopping.abort();
     await this.running;
   }
+}
+
+/**
+ * What a process that is given its settings as a file needs beside them: credentials, proxies, authorities, the home folder. Variables that are settings are
+ * left out: the file has what they said, and flags have had the last word there.
+ */
+export function environmentOfChild(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !hasPrefix(name)));
 }
