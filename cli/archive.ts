@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Command } from "commander";
 import pino, { type Logger } from "pino";
@@ -15,6 +14,7 @@ import type { Config } from "./config-schema";
 import { messageRules, openDeployment } from "./deployment/deployment";
 import { openClaims } from "./deployment/open-claims";
 import { openSubscription } from "./deployment/open-log";
+import { httpListener } from "./http-listener";
 import { portOption } from "./whole-number";
 
 const PORTIONS_IN_FLIGHT = 2;
@@ -45,7 +45,7 @@ async function archive(config: Config, healthPort: number): Promise<void> {
   const subscription = await openSubscription(config, logger, (messages) => metrics.skipped(messages));
   const deployment = await openDeployment(config);
   const claims = await openClaims(config);
-  const server = await serveMetrics(metrics.registry, config.http.host, healthPort);
+  const server = await serveMetrics(metrics.registry, config, healthPort);
   process.stdout.write(`viewmill archiver reads ${config.log.topic}, health on ${server.url}/healthz\n`);
   try {
     const dependencies = {
@@ -144,10 +144,10 @@ class ArchiverMetrics {
 
 async function serveMetrics(
   registry: Registry,
-  host: string,
+  config: Config,
   portNumber: number,
 ): Promise<{ url: string; close(): void }> {
-  const server = createServer(async (request, response) => {
+  const server = httpListener(config, async (request, response) => {
     if (request.url === "/healthz") response.end("ok\n");
     else if (request.url === "/metrics")
       response.setHeader("Content-Type", registry.contentType).end(await registry.metrics());
@@ -155,10 +155,10 @@ async function serveMetrics(
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(portNumber, host, resolve);
+    server.listen(portNumber, config.http.host, resolve);
   });
   return {
-    url: `http://${host}:${(server.address() as AddressInfo).port}`,
+    url: `http://${config.http.host}:${(server.address() as AddressInfo).port}`,
     close: () => {
       server.close();
       server.closeAllConnections();

@@ -30,6 +30,9 @@ export const configSchema = z
         maxEventBytes: bytes(256, 64 << 10),
         maxInFlightBytes: bytes(MEBI, 128 * MEBI),
         maxInFlightRequests: count(1, 100_000, 1_000),
+        keepAliveSeconds: count(1, 86_400, 620).describe(
+          "how long an idle connection stays open; longer than a load balancer keeps it (Google's: 600)",
+        ),
         cors: z
           .strictObject({
             origins: z

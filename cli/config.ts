@@ -95,8 +95,9 @@ function describe(issue: z.core.$ZodIssue, said: ReadonlySet<string> = new Set()
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => `unknown key "${at === "" ? key : `${at}.${key}`}"`).join(", ");
   }
-  const variable = variableOf(issue.path.map(String));
-  return `${at}${said.has(variable) ? ` (${variable})` : ""}: ${issue.message}`;
+  const path = issue.path.map(String);
+  const variable = path.map((_, last) => variableOf(path.slice(0, last + 1))).find((name) => said.has(name));
+  return `${at}${variable === undefined ? "" : ` (${variable})`}: ${issue.message}`;
 }
 
 /** VIEWMILL_HTTP_PORT=8081 -> { http: { port: 8081 } }. Gives the variables that said something. */

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Command } from "commander";
 import express from "express";
@@ -12,6 +12,7 @@ import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
 import { intakeLimits, openDeployment, rawRetentionMs, usesDataFolder } from "./deployment/deployment";
 import { openReader } from "./deployment/open-counters";
+import { httpListener } from "./http-listener";
 import { crossOrigin } from "./serve/cross-origin";
 import { EmbeddedCounting } from "./serve/embedded-counting";
 import type { LogSide } from "./serve/log-side";
@@ -27,8 +28,6 @@ export class ServeError extends Error {
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** A request must have arrived whole by then: a slow sender holds a place of those in flight. */
-const REQUEST_TIMEOUT_MS = 60_000;
 const DRAIN_DEADLINE_MS = 15_000;
 
 export function register(program: Command): void {
@@ -128,7 +127,7 @@ class Service {
         rawRetentionMs: rawRetentionMs(config),
       }),
     );
-    const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, app);
+    const server = httpListener(config, app);
     const url = await listen(server, config.http.host, config.http.port);
     logSide.begin();
     const close = async () => {

@@ -121,6 +121,9 @@ describe("configuration", () => {
       /dataflow\.labels \(VIEWMILL_DATAFLOW_LABELS\)/,
     );
     expect(() => loadConfig({}, { VIEWMILL_DATAFLOW_EXPERIMENTS: '["a"' })).toThrow(/VIEWMILL_DATAFLOW_EXPERIMENTS/);
+    expect(() => loadConfig({}, { VIEWMILL_HTTP_CORS_ORIGINS: "*,x" })).toThrow(
+      /origins\.1 \(VIEWMILL_HTTP_CORS_ORIGINS\)/,
+    );
   });
 
   it("a deep section whose lines are all commented out says nothing, either", () => {
@@ -140,6 +143,7 @@ const NEEDED: Record<string, Record<string, string>> = {
 /** Settings of which not every text is one. */
 const OTHERS: Record<string, string> = {
   logLevel: "debug",
+  "http.cors.origins": "https://example.com,*",
   "log.kind": "kafka",
   "log.kafka.sasl": "plain",
   "log.kafka.passwordFile": "/other",
