@@ -104,6 +104,7 @@ describeWithServers(
           config,
           archive: deployment.archive,
           state: deployment.state,
+          progress: deployment.progress,
           logger: pino(
             {},
             {
