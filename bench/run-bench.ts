@@ -14,6 +14,7 @@ import * as ingest from "./measurements/ingest";
 import * as messages from "./measurements/messages";
 import * as reads from "./measurements/reads";
 import * as skew from "./measurements/skew";
+import * as stamps from "./measurements/stamps";
 import * as stream from "./measurements/stream";
 import type { BenchParameters } from "./parameters";
 import { type BenchReport, type MeasurementReport, machineInfo, REPORT_SCHEMA } from "./report";
@@ -31,6 +32,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   reads,
   idle,
   bigtable,
+  stamps,
   flink,
   flinkSustained,
 ].map(({ measurement }) => measurement);

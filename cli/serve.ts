@@ -95,6 +95,7 @@ class Service {
     const ingest = createIngestRouter({
       log: logSide.log,
       recentStamps: await logSide.recentStamps(),
+      ...(logSide.receiptStamps === undefined ? {} : { receiptStamps: logSide.receiptStamps }),
       deadLetters,
       clock: Date.now,
       logger,

@@ -8,7 +8,7 @@ import { CONTRACT_LIMITS, type IntakeLimits } from "../intake/limits";
 import { takeBody } from "../intake/take-body";
 import type { IntakeProblem, IntakeRules, RejectedEvent } from "../intake/taken";
 import { InflateError, inflateAsync, STRANGERS_WINDOW_LOG } from "../io/compression/inflate";
-import type { DeadLetters, EventLog, Stamp } from "../io/ports";
+import type { DeadLetters, EventLog, ReceiptStamps, Stamp } from "../io/ports";
 import { InFlight, type Place } from "./in-flight";
 import { IngestMetrics } from "./ingest-metrics";
 import {
@@ -50,6 +50,8 @@ export interface IngestDependencies {
   log: EventLog;
   /** Stamps given in the last 10 minutes, as the log remembers them. */
   recentStamps: readonly Stamp[];
+  /** Where several instances agree on stamps; absent: the log keeps them. */
+  receiptStamps?: ReceiptStamps;
   deadLetters: DeadLetters;
   /** Epoch milliseconds. */
   clock: () => number;

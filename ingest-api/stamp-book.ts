@@ -1,9 +1,7 @@
-import type { Stamp } from "../io/ports";
-
-export const STAMP_MEMORY_MS = 10 * 60_000;
+import { STAMP_MEMORY_MS, type Stamp } from "../io/ports";
 
 interface StampEntry extends Stamp {
-  /** Whether the log has it: until then every request that uses it writes it along. */
+  /** Whether the log or the shared stamps have it: until then every request that uses it writes it along, or asks. */
   durable: boolean;
 }
 
@@ -41,11 +39,23 @@ export class StampBook {
     return entry;
   }
 
-  /** Those of a request's stamps that the log does not have yet. */
+  /** Those of a request's stamps that nobody but this book has yet, each once. */
   toPersist(stamps: readonly Stamp[]): Stamp[] {
-    return stamps
-      .filter((stamp) => !(stamp as StampEntry).durable)
-      .map(({ key, stampedAtMs }) => ({ key, stampedAtMs }));
+    const missing = new Map<string, Stamp>();
+    for (const { key, stampedAtMs, durable } of stamps as readonly StampEntry[]) {
+      if (!durable) missing.set(key, { key, stampedAtMs });
+    }
+    return [...missing.values()];
+  }
+
+  /** What holds for every instance, in place of what this book proposed; requests that have taken the proposal see it in their stamps. */
+  settle(held: readonly Stamp[]): void {
+    for (const { key, stampedAtMs } of held) {
+      const entry = this.entries.get(key);
+      if (entry === undefined || entry.durable) continue;
+      entry.stampedAtMs = stampedAtMs;
+      entry.durable = true;
+    }
   }
 
   markDurable(stamps: readonly Stamp[]): void {

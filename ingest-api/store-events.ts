@@ -3,7 +3,15 @@ import { countByMinute } from "../domain/event-columns";
 import { ingestProducer } from "../intake/receipt";
 import type { RejectedEvent, TakenEvents } from "../intake/taken";
 import { encodeBatch, withReceivedAt } from "../io/avro/batch";
-import { type DeadLetters, type EventLog, LogFullError, type NewDeadLetter, StoreUnavailableError } from "../io/ports";
+import {
+  type DeadLetters,
+  type EventLog,
+  LogFullError,
+  type NewDeadLetter,
+  type ReceiptStamps,
+  StoreUnavailableError,
+} from "../io/ports";
+import { agreeOnStamps } from "./agree-on-stamps";
 import { overloaded, type Problem, unavailable } from "./problem";
 import type { StampBook } from "./stamp-book";
 
@@ -11,19 +19,22 @@ export interface Stores {
   log: EventLog;
   deadLetters: DeadLetters;
   stampBook: StampBook;
+  /** Where instances agree on stamps; absent: this one is alone, and the log keeps them. */
+  receiptStamps?: ReceiptStamps;
 }
 
 /**
- * Makes the accepted events durable in the log, then the rejected ones in the dead letters; undefined once both are.
+ * Makes the accepted events durable in the log, at the stamps that hold, then the rejected ones in the dead letters; undefined once both are.
  * In this order, because a log that is full (the usual reason to be sent again) must not leave a second dead letter at
  * every retry; events that come again are duplicates, which the counting knows.
  */
 export async function storeEvents(
   taken: TakenEvents,
-  { log, deadLetters, stampBook }: Stores,
+  { log, deadLetters, stampBook, receiptStamps }: Stores,
 ): Promise<Problem | undefined> {
   const { receivedAtMs } = taken;
   return refusalOf(async () => {
+    if (receiptStamps !== undefined) await agreeOnStamps(taken, stampBook, receiptStamps);
     if (taken.columns.count > 0) {
       const stamps = stampBook.toPersist(taken.stamps);
       await log.append({

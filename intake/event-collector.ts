@@ -14,6 +14,7 @@ export type EventSlice = (() => Buffer) | undefined;
 export class EventCollector {
   private readonly rejections: (Rejection & { isCloudEvent: boolean })[] = [];
   private readonly stamps: Stamp[] = [];
+  private readonly stampedRows: number[] = [];
   /** The stamp book had no room: the whole request is to be refused. */
   private stampsFull = false;
   private readonly builder = new EventColumnsBuilder();
@@ -68,6 +69,7 @@ export class EventCollector {
           return false;
         }
         this.stamps.push(stamp);
+        this.stampedRows.push(this.builder.size);
         event.eventTimeMs = stamp.stampedAtMs;
         return true;
       }
@@ -106,7 +108,8 @@ export class EventCollector {
     });
     const { receivedAtMs } = this.rules;
     const columns = this.builder.build();
-    return { kind: "events", receivedAtMs, ...NO_HEADER, columns, rejected, stamps: this.stamps };
+    const { stamps, stampedRows } = this;
+    return { kind: "events", receivedAtMs, ...NO_HEADER, columns, rejected, stamps, stampedRows };
   }
 }
 

@@ -26,7 +26,7 @@ export function takeBatch(body: Buffer, receipt: (batch: DecodedBatch) => Receip
   const { maxEvents } = rules.limits;
   if (columns.count > maxEvents && !received.alreadyAccepted) return tooManyEvents(maxEvents, body, BATCH_CONTENT_TYPE);
   const refused = refusedRows(columns, { ...rules, ...received });
-  const events = { kind: "events" as const, ...received, producerId, batchId, stamps: [] };
+  const events = { kind: "events" as const, ...received, producerId, batchId, stamps: [], stampedRows: [] };
   if (refused.size === 0) return { ...events, columns, rejected: [], message: body };
   const kept: number[] = [];
   for (let row = 0; row < columns.count; row++) if (!refused.has(row)) kept.push(row);

@@ -46,6 +46,8 @@ export interface TakenEvents {
   rejected: RejectedEvent[];
   /** Stamps that accepted events were given, new or known. */
   stamps: Stamp[];
+  /** The row of `columns` that each of `stamps` is the time of. */
+  stampedRows: number[];
   /** The batch message itself, where that was sent and every event of it is accepted. */
   message?: Uint8Array;
 }

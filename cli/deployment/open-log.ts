@@ -5,6 +5,7 @@ import type { Config } from "../config-schema";
 import { kafkaConnection } from "./kafka-connection";
 import { pubsubConnection } from "./pubsub-connection";
 import { requireBrokerTimes } from "./require-broker-times";
+import { requireWholeSubscription } from "./require-whole-subscription";
 
 /** An archiver that was killed holds its partitions for so long. */
 const SESSION_TIMEOUT_MS = 10_000;
@@ -25,7 +26,7 @@ export async function openSharedLog(config: Config, logger: Logger): Promise<Eve
 
 /**
  * The archiver's reading side of it; `onSkipped` hears how many messages left the log unread, where the log can tell. Rejects with ConfigError for a Kafka
- * topic that bears producers' times.
+ * topic that bears producers' times, and for a subscription of Pub/Sub that gives less than the topic.
  */
 export async function openSubscription(
   config: Config,
@@ -45,6 +46,7 @@ export async function openSubscription(
     });
   }
   if (kind === "pubsub") {
+    await requireWholeSubscription(config, "archiveSubscription");
     const { PubsubLogSubscription } = await import("../../io/pubsub/log-subscription.js");
     return PubsubLogSubscription.open({
       ...pubsubConnection(config),

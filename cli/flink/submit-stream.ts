@@ -4,6 +4,7 @@ import { startGroupAt } from "../../io/kafka/topics";
 import type { Config } from "../config-schema";
 import { kafkaConnection } from "../deployment/kafka-connection";
 import { requireBrokerTimes } from "../deployment/require-broker-times";
+import { requireWholeSubscription } from "../deployment/require-whole-subscription";
 import { READ_BEFORE_MS, streamGroup } from "../stream-graph";
 import { streamJobProto, streamSubmission } from "./stream-job";
 
@@ -15,6 +16,7 @@ export async function submitStreamJob(
   savepointPath: string | undefined,
 ): Promise<{ jobId: string; name: string }> {
   await requireBrokerTimes(config);
+  await requireWholeSubscription(config, "streamSubscription");
   const proto = await streamJobProto(config);
   if (savepointPath === undefined) await placeReader(config);
   const runner = new FlinkRunner({ jobServer: config.flink.jobServer, restUrl: config.flink.restUrl });

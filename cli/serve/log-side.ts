@@ -1,4 +1,4 @@
-import type { EventLog, Stamp } from "../../io/ports";
+import type { EventLog, ReceiptStamps, Stamp } from "../../io/ports";
 import type { LogGauge, Readiness } from "../../query-api";
 
 /** The log of a service, and what the service does for its counting. */
@@ -7,6 +7,8 @@ export interface LogSide {
   gauges: readonly LogGauge[];
   /** Stamps that an earlier process gave. */
   recentStamps(): Promise<readonly Stamp[]>;
+  /** Where instances agree on stamps; absent: the log keeps them, and has one writer. */
+  receiptStamps?: ReceiptStamps;
   readiness(): Promise<Readiness[]>;
   /** The service listens: what runs beside it may start. */
   begin(): void;

@@ -1,22 +1,21 @@
 import type { Logger } from "pino";
 import { ClaimCheckLog } from "../../io/claim-check/claim-check-log";
 import { AccountedLog } from "../../io/cluster/accounted-log";
-import type { EventLog, Ledger, LogProgress } from "../../io/ports";
+import type { EventLog, Ledger, LogProgress, ReceiptStamps } from "../../io/ports";
 import type { LogGauge } from "../../query-api";
 import type { Config } from "../config-schema";
 import { openClaims } from "../deployment/open-claims";
 import { openSharedLog } from "../deployment/open-log";
+import { openReceiptStamps } from "../deployment/open-receipt-stamps";
 import type { LogSide } from "./log-side";
 
-/**
- * A service on a log that several share: counting and archiving are other processes'. Receipt stamps are this process's own: an event without a
- * time that is sent again to another service may get another.
- */
+/** A service on a log that several share: counting and archiving are other processes', and receipt stamps are shared with the other services. */
 export class SharedLog implements LogSide {
   readonly gauges: readonly LogGauge[];
 
   private constructor(
     readonly log: AccountedLog,
+    readonly receiptStamps: ReceiptStamps,
     progress: LogProgress,
   ) {
     this.gauges = [
@@ -33,7 +32,7 @@ export class SharedLog implements LogSide {
     const log = await openLog(config, logger, progress);
     const accounted = new AccountedLog(log, { ledger, clock: Date.now, onFailure });
     accounted.begin();
-    return new SharedLog(accounted, progress);
+    return new SharedLog(accounted, await openReceiptStamps(config), progress);
   }
 
   async recentStamps(): Promise<[]> {
@@ -46,8 +45,9 @@ export class SharedLog implements LogSide {
 
   begin(): void {}
 
-  stop(): Promise<void> {
-    return this.log.close();
+  async stop(): Promise<void> {
+    await this.log.close();
+    await this.receiptStamps.close();
   }
 }
 

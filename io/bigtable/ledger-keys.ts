@@ -11,6 +11,7 @@
  *   `p#ingest`         b `<account>`: how far the account of an ingest instance goes
  *   `w#open`           b `<minute>:<what>`: something was accepted for the minute that may not be counted
  *   `r#<time>#<id>`    reports of audits, the newest first
+ *   `t#<hash of key>`  the receipt stamp of an event that had no time (receipt-stamps.ts): t `at`, whose timestamp is the stamp
  */
 import { FIRST_HOUR, hourText, LAST_HOUR, minuteText } from "./row-keys";
 import type { KeyRange } from "./rows";
@@ -22,6 +23,7 @@ export const BOOKS_FAMILY = "b";
 export const PARTITION_FAMILY = "p";
 export const AUDITED_FAMILY = "a";
 export const AUDIT_FAMILY = "r";
+export const STAMPS_FAMILY = "t";
 
 export const WRITES = "all";
 export const CHANGES = "changed";
@@ -49,6 +51,8 @@ const LAST_MS = 8_640_000_000_000_000;
 export function reportKey(startedAtMs: number, id: string): string {
   return `r#${String(LAST_MS - startedAtMs).padStart(17, "0")}#${id}`;
 }
+
+export const stampKey = (hash: string): string => `t#${hash}`;
 
 export const REPORTS: KeyRange = { start: "r#", end: "r$" };
 

@@ -287,6 +287,23 @@ async function mutateRequest(connection: BigtableConnection, tableName: string, 
   });
 }
 
+/**
+ * Writes unless the predicate finds something in the row; answers whether it did. Repeated when the outcome is unknown, so the predicate may find what
+ * an earlier attempt wrote.
+ */
+export async function mutateUnless(
+  connection: BigtableConnection,
+  tableName: string,
+  key: string,
+  predicateFilter: RowFilter,
+  falseMutations: Mutation[],
+): Promise<boolean> {
+  return withRetries("writing", connection.times, async (deadlineMs) => {
+    const request = { tableName, rowKey: Buffer.from(key, "latin1"), predicateFilter, falseMutations };
+    return (await connection.checkAndMutateRow(request, deadlineMs)).predicateMatched;
+  });
+}
+
 /** Deletes or replaces under a condition; answers whether it held. Not repeated: an unknown outcome is looked at again by the caller. */
 export async function mutateIf(
   connection: BigtableConnection,

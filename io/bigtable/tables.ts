@@ -11,6 +11,7 @@ import {
   OBJECTS_FAMILY,
   PARTITION_FAMILY,
   SEQUENCE_FAMILY,
+  STAMPS_FAMILY,
 } from "./ledger-keys";
 import { asFailure, asStoreError, withRetries } from "./retry";
 import {
@@ -26,13 +27,15 @@ import {
 const NEWEST = { gcRule: { maxNumVersions: 1 } };
 /** Marks are compared with knowledge of at most ten minutes; older ones tell nothing. Their timestamps are times, unlike all others. */
 const MARKS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: 7 * 86_400 } }] } } };
+/** A stamp holds for ten minutes of the clocks that give it; its timestamp is that time. */
+const STAMPS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: 3_600 } }] } } };
 const INT64_SUM = {
   valueType: { aggregateType: { inputType: { int64Type: { encoding: { bigEndianBytes: {} } } }, sum: {} } },
 };
 
 type Families = Readonly<Record<string, object>>;
 
-/** No family but the marks' has a rule of age: their cells' timestamps are versions, not times. */
+/** No family but the marks' and the stamps' has a rule of age: cells' timestamps are versions everywhere else, not times. */
 export const FAMILIES: Readonly<Record<TableRole, Families>> = {
   minutes: { [MINUTE_FAMILY]: NEWEST, [WRITER_FAMILY]: MARKS },
   summaries: {
@@ -50,6 +53,7 @@ export const FAMILIES: Readonly<Record<TableRole, Families>> = {
     [PARTITION_FAMILY]: NEWEST,
     [AUDITED_FAMILY]: NEWEST,
     [AUDIT_FAMILY]: NEWEST,
+    [STAMPS_FAMILY]: STAMPS,
   },
 };
 

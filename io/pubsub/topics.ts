@@ -45,6 +45,28 @@ export async function ensurePubsubSubscription(
   return made(() => client.createSubscription(request, callOptions(ATTEMPT_MS)), client);
 }
 
+/**
+ * Why a subscription does not give its readers all of the topic; empty: it does. Of two readers, one that reads through such a subscription has other
+ * events than the other. Rejects with `StoreUnavailableError`, also where there is none of the name.
+ */
+export async function lossesOfSubscription(connection: PubsubConnection, subscription: string): Promise<string[]> {
+  const client = await subscriberClient(connection);
+  try {
+    const name = subscriptionName(connection.projectId, subscription);
+    const [found] = await retried(TOTAL_MS, (leftMs) =>
+      client.getSubscription({ subscription: name }, callOptions(Math.min(leftMs, ATTEMPT_MS))),
+    );
+    const losses: string[] = [];
+    if (found.filter) losses.push(`its filter ${JSON.stringify(found.filter)} leaves messages out`);
+    if (found.deadLetterPolicy?.deadLetterTopic) losses.push("its dead-letter policy takes messages away");
+    if (found.pushConfig?.pushEndpoint) losses.push("it pushes its messages elsewhere");
+    if (found.detached === true || found.topic === "_deleted-topic_") losses.push("it has lost its topic");
+    return losses;
+  } finally {
+    await client.close();
+  }
+}
+
 export async function deletePubsubTopic(connection: PubsubConnection, topic: string): Promise<void> {
   const client = await publisherClient(connection);
   const name = topicName(connection.projectId, topic);

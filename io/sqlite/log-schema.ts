@@ -1,11 +1,12 @@
 /** The tables of log.sqlite and what the log's thread is asked and answers. */
+import { STAMP_MEMORY_MS } from "../ports";
 import type { Schema } from "./connection";
 import type { PackedPayloads } from "./payload-pack";
 
 export const LOG_FILE = "log.sqlite";
 
-/** A stamp is remembered this long: the contract's window for a retry of an event without a time. */
-export const STAMP_RETENTION_MS = 10 * 60_000;
+/** A stamp is remembered this long. */
+export const STAMP_RETENTION_MS = STAMP_MEMORY_MS;
 
 export const LOG_SCHEMA: Schema = {
   version: 1,

@@ -176,6 +176,8 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
         Buffer.concat([noBatch, randomBytes(8 << 20)]),
       ];
       for (const value of values) await producer.send({ topic, messages: [{ value }] });
+      // A record without a value, which is no batch to either reader.
+      await producer.send({ topic, messages: [{ key: "tombstone", value: null }] });
       for (const value of good)
         await producer.send({ topic, messages: [{ value }], compression: CompressionTypes.ZSTD });
       await expect(producer.send({ topic, messages: [{ value: randomBytes(50 << 20) }] })).rejects.toThrow(

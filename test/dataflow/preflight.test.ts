@@ -135,6 +135,17 @@ const cases: Case[] = [
     SUBSCRIBE,
   ],
   [
+    "a subscription of all messages",
+    ({ subscriptions }) =>
+      subscriptions.set(SUBSCRIPTION, {
+        name: SUBSCRIPTION,
+        topic: "projects/golden-project/topics/viewmill-events",
+        filter: 'attributes.kind = "view"',
+      }),
+    /does not give all of the topic, its filter leaves messages out: delete it, and make it again$/,
+    SUBSCRIBE,
+  ],
+  [
     "a table",
     ({ bigtable }) => bigtable.delete(`${INSTANCE}/tables/viewmill-ledger`),
     /^Bigtable table projects\/golden-project\/instances\/viewmill\/tables\/viewmill-ledger does not exist$/,

@@ -10,7 +10,7 @@ import { eventAt } from "../../domain/event-columns";
 import type { RejectionReason } from "../../domain/rejection";
 import { createIngestRouter, type IngestApi, type IngestLimits } from "../../ingest-api/ingest-router";
 import { decodeBatch } from "../../io/avro/batch";
-import type { DeadLetter } from "../../io/ports";
+import type { DeadLetter, ReceiptStamps } from "../../io/ports";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
 
@@ -33,6 +33,7 @@ export interface HarnessOptions {
   limits?: Partial<IngestLimits>;
   maxBacklogBytes?: number;
   maxDeadLetterBytes?: number;
+  receiptStamps?: ReceiptStamps;
 }
 
 /** The real router over the real SQLite stores, behind a real server; the clock is a field. */
@@ -64,6 +65,7 @@ export class IngestHarness {
     harness.api = createIngestRouter({
       log: harness.log,
       recentStamps: await harness.log.recentStamps(harness.nowMs),
+      ...(options.receiptStamps === undefined ? {} : { receiptStamps: options.receiptStamps }),
       deadLetters: harness.deadLetters,
       clock: () => harness.nowMs,
       logger: pino({ level: "warn" }, { write: (line) => void harness.logged.push(line) }),

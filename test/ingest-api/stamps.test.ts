@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { StampBook } from "../../ingest-api/stamp-book";
-import { StoreUnavailableError } from "../../io/ports";
+import { type ReceiptStamps, type Stamp, StoreUnavailableError } from "../../io/ports";
+import { SqliteReceiptStamps } from "../../io/sqlite/receipt-stamps";
 import { IngestHarness, NOW_MS } from "./ingest-harness";
 
 const untimed = (eventId: string, changes: Record<string, unknown> = {}) =>
@@ -80,4 +84,92 @@ it("the book keeps no more than its bound and forgets what has expired", () => {
   expect(book.size).toBe(3);
   expect(book.stampOf("new", 600_002)?.stampedAtMs).toBe(600_002);
   expect(book.size).toBe(1);
+});
+
+describe("with another instance beside it", () => {
+  let folder = "";
+  let real: SqliteReceiptStamps;
+  let shared: ReceiptStamps;
+  let asked: (readonly Stamp[])[] = [];
+  let away = false;
+  let other: IngestHarness;
+  beforeEach(async () => {
+    await harness.stop();
+    folder = mkdtempSync(join(tmpdir(), "viewmill-stamps-"));
+    real = new SqliteReceiptStamps({ folder });
+    [asked, away] = [[], false];
+    shared = {
+      hold: (proposed) => {
+        asked.push(proposed);
+        return away ? Promise.reject(new StoreUnavailableError("away")) : real.hold(proposed);
+      },
+      close: () => real.close(),
+    };
+    harness = await IngestHarness.start({ receiptStamps: shared });
+    other = await IngestHarness.start({ receiptStamps: shared });
+  });
+  afterEach(async () => {
+    await other.stop();
+    await shared.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("a retry that comes to the other instance, over a minute's edge, is the same event", async () => {
+    await harness.post(untimed("a"));
+    other.nowMs += 90_000;
+    expect((await other.post(`[${untimed("b")},${untimed("a")},${untimed("a")}]`)).status).toBe(202);
+    expect(await times(harness)).toEqual([0]);
+    expect(await times(other)).toEqual([90_000, 0, 0]);
+    const [entry] = await other.log.read(0, 1, 1 << 20);
+    expect(entry!.events).toBe(3);
+    const minute = NOW_MS / 60_000;
+    expect(await other.log.accepted(minute, minute + 2)).toEqual(
+      new Map([
+        [minute, 2],
+        [minute + 1, 1],
+      ]),
+    );
+  });
+
+  it("a retry after a restart without the log's memory gets the stamp of before", async () => {
+    await harness.post(untimed("a"));
+    await harness.stop();
+    harness = await IngestHarness.start({ receiptStamps: shared });
+    harness.nowMs += 300_000;
+    await harness.post(untimed("a"));
+    expect(await times(harness)).toEqual([0]);
+  });
+
+  it("requests at the same time to both share one stamp", async () => {
+    const posts = [];
+    for (let i = 0; i < 40; i++) {
+      posts.push([harness, other][i % 2]!.post(untimed("a")));
+      harness.nowMs += 7;
+      other.nowMs += 11;
+    }
+    expect(new Set((await Promise.all(posts)).map(({ status }) => status))).toEqual(new Set([202]));
+    expect(new Set([...(await times(harness)), ...(await times(other))]).size).toBe(1);
+  });
+
+  it("while the stamps are away nothing is stored, and afterwards nothing is stamped twice; events with a time pass", async () => {
+    await other.post(untimed("b"));
+    away = true;
+    harness.nowMs += 5;
+    expect((await harness.post(`[${untimed("a")},${untimed("b")}]`)).status).toBe(503);
+    expect((await harness.post(untimed("c", { eventTime: NOW_MS + 1 }))).status).toBe(202);
+    expect(await times(harness)).toEqual([1]);
+    away = false;
+    harness.nowMs += 60_000;
+    expect((await harness.post(`[${untimed("a")},${untimed("b")}]`)).status).toBe(202);
+    expect(await times(harness)).toEqual([1, 5, 0]);
+  });
+
+  it("they are asked for events without a time only, once a request, and once an event", async () => {
+    await harness.post(untimed("a", { eventTime: NOW_MS }));
+    await harness.post(untimed("01933a8e-5c00-7000-8000-000000000001"));
+    expect(asked).toEqual([]);
+    await harness.post(`[${untimed("a")},${untimed("b")},${untimed("a")}]`);
+    await harness.post(`[${untimed("a")},${untimed("b")}]`);
+    expect(asked.map((stamps) => stamps.map(({ key }) => key[0]))).toEqual([["a", "b"]]);
+  });
 });

@@ -1,6 +1,11 @@
 import { randomUUID } from "node:crypto";
+import pino from "pino";
+import { configSchema } from "../../cli/config-schema";
+import { openSubscription } from "../../cli/deployment/open-log";
+import { submitStreamJob } from "../../cli/flink/submit-stream";
 import { MessageTooLargeError } from "../../io/messages/errors";
 import { StoreUnavailableError } from "../../io/ports";
+import { subscriberClient, subscriptionName, topicName } from "../../io/pubsub/config";
 import { PubsubDeadLetterTopic } from "../../io/pubsub/dead-letter-topic";
 import { PubsubEventLog } from "../../io/pubsub/event-log";
 import { PubsubLogSubscription } from "../../io/pubsub/log-subscription";
@@ -49,6 +54,40 @@ describeWithServers("Pub/Sub behind a failing network", ["pubsub"], () => {
   const writer = async () => opened(await PubsubEventLog.open({ ...proxied(), topic, appendTimeoutMs: 4_000 }));
   const reader = async (connection = direct()) =>
     opened(await PubsubLogSubscription.open({ ...connection, subscription, leaseSeconds: 10 }));
+
+  it("a subscription that gives less than its topic is refused, and says why", async () => {
+    const client = await subscriberClient(direct());
+    const name = (id: string) => ({
+      name: subscriptionName(projectId, id),
+      topic: topicName(projectId, topic),
+      ackDeadlineSeconds: 10,
+    });
+    const config = (id: string) =>
+      configSchema.parse({
+        project: projectId,
+        log: {
+          kind: "pubsub",
+          topic,
+          pubsub: { endpoint: pubsub.host, archiveSubscription: id, streamSubscription: id },
+        },
+      });
+    await client.createSubscription({ ...name("filtered"), filter: 'attributes.kind = "events"' });
+    await client.createSubscription({
+      ...name("lossy"),
+      deadLetterPolicy: { deadLetterTopic: topicName(projectId, topic), maxDeliveryAttempts: 5 },
+    });
+    await client.close();
+    const logger = pino({ level: "silent" });
+    for (const [id, why] of [
+      ["filtered", /its filter .* leaves messages out/],
+      ["lossy", /dead-letter policy/],
+    ] as const) {
+      await expect(openSubscription(config(id), logger)).rejects.toThrow(why);
+      await expect(submitStreamJob(config(id), undefined)).rejects.toThrow(why);
+    }
+    const whole = opened(await openSubscription(config(subscription), logger));
+    expect(await whole.oldestWaitingMs()).toBeUndefined();
+  });
 
   it("an append whose answer is lost is repeated, under one id", async () => {
     const log = await writer();

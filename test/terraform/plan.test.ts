@@ -104,6 +104,7 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
         "audit ledger",
         "audit minutes",
         "audit summaries",
+        "ingest ledger",
         "worker ledger",
         "worker minutes",
         "worker summaries",

@@ -70,7 +70,7 @@ describeWithServers("Terraform and Viewmill agree", ["terraform"], () => {
         counters: {
           kind: "bigtable",
           instance: name("google_bigtable_instance.this"),
-          appProfile: index === "ingest" || index === "query" ? "readers" : "writers",
+          appProfile: index === "query" ? "readers" : "writers",
         },
       });
       const folders = plan.of("google_storage_managed_folder").map(({ values }) => values.name);

@@ -34,6 +34,10 @@ export const subscriptions: Check = async ({ rest, wanted }) => {
       if (found.topic === "_deleted-topic_" || found.detached === true) {
         return [{ what: `${name} has lost its topic: delete it, and make it again`, mend }];
       }
+      const loss = lossOf(found);
+      if (loss !== undefined) {
+        return [{ what: `${name} does not give all of the topic, ${loss}: delete it, and make it again`, mend }];
+      }
       const kept = keptFor(found);
       if (kept >= keptSeconds) return [];
       const [, project, , short] = name.split("/");
@@ -50,6 +54,14 @@ export const subscriptions: Check = async ({ rest, wanted }) => {
   };
   return (await Promise.all(wanted.subscriptions.map(one))).flat();
 };
+
+/** Why its reader has other events than the archiver, which reads the same topic through a subscription of its own. */
+function lossOf({ filter, deadLetterPolicy, pushConfig }: Json): string | undefined {
+  if (typeof filter === "string" && filter !== "") return `its filter leaves messages out`;
+  if ((deadLetterPolicy as Json | undefined)?.deadLetterTopic !== undefined) return "its dead-letter policy takes some";
+  if ((pushConfig as Json | undefined)?.pushEndpoint !== undefined) return "it pushes its messages elsewhere";
+  return undefined;
+}
 
 /** Seconds that a message can be read again after its acknowledgement: the subscription's own, or its topic's retention. */
 function keptFor(subscription: Json): number {

@@ -3,12 +3,12 @@ locals {
   families = {
     minutes   = ["m", "w"]
     summaries = ["h", "d", "mo", "t", "w"]
-    ledger    = ["o", "g", "s", "b", "p", "a", "r"]
+    ledger    = ["o", "g", "s", "b", "p", "a", "r", "t"]
   }
   # 16 salts, one tablet each to begin with.
   split_keys = [for salt in range(1, 16) : format("%02x#", salt)]
-  # Timestamps of cells are versions, not times: no family may have a rule of age, but that of the writers' marks.
-  marks    = "w"
+  # Timestamps of cells are versions, not times: no family may have a rule of age, but those of the writers' marks and of receipt stamps.
+  max_ages = { "minutes/w" = "168h", "summaries/w" = "168h", "ledger/t" = "1h" }
   sequence = "s"
   int64_sum = jsonencode({
     aggregateType = {
@@ -81,7 +81,7 @@ resource "google_bigtable_gc_policy" "this" {
   instance_name   = google_bigtable_instance.this.name
   table           = google_bigtable_table.this[each.value.table].name
   column_family   = each.value.family
-  mode            = each.value.family == local.marks ? "UNION" : null
+  mode            = contains(keys(local.max_ages), each.key) ? "UNION" : null
   deletion_policy = "ABANDON"
 
   max_version {
@@ -89,7 +89,7 @@ resource "google_bigtable_gc_policy" "this" {
   }
 
   dynamic "max_age" {
-    for_each = each.value.family == local.marks ? ["168h"] : []
+    for_each = contains(keys(local.max_ages), each.key) ? [local.max_ages[each.key]] : []
     content {
       duration = max_age.value
     }
@@ -100,7 +100,7 @@ resource "google_bigtable_gc_policy" "this" {
 resource "google_bigtable_app_profile" "writers" {
   instance       = google_bigtable_instance.this.name
   app_profile_id = "writers"
-  description    = "Workers of the job, archiver, audit"
+  description    = "Workers of the job, ingest service, archiver, audit"
 
   single_cluster_routing {
     cluster_id                 = google_bigtable_instance.this.cluster[0].cluster_id
@@ -111,7 +111,7 @@ resource "google_bigtable_app_profile" "writers" {
 resource "google_bigtable_app_profile" "readers" {
   instance       = google_bigtable_instance.this.name
   app_profile_id = "readers"
-  description    = "Ingest and query services"
+  description    = "Query service"
 
   single_cluster_routing {
     cluster_id                 = google_bigtable_instance.this.cluster[0].cluster_id
@@ -129,7 +129,8 @@ locals {
     worker   = { for table in keys(local.families) : table => "roles/bigtable.user" }
     audit    = { for table in keys(local.families) : table => "roles/bigtable.user" }
     archiver = { ledger = "roles/bigtable.user" }
-    ingest   = { for table in keys(local.families) : table => "roles/bigtable.reader" }
+    # What it has accepted, and the stamps of events without a time, are in the ledger.
+    ingest = merge({ for table in keys(local.families) : table => "roles/bigtable.reader" }, { ledger = "roles/bigtable.user" })
     query    = { for table in keys(local.families) : table => "roles/bigtable.reader" }
     # Whether they are there is looked at before a job is made.
     deployer = { for table in keys(local.families) : table => "roles/bigtable.viewer" }

@@ -59,7 +59,7 @@ locals {
   # Write and read API are one program: what a service may do is what its account may. Both have both APIs; the query service's writes are refused by Pub/Sub.
   services = {
     ingest = merge(var.ingest, {
-      args = ["serve"], settings = merge(local.reads, local.listens), account = module.accounts.emails["ingest"], started_path = "/readyz", public_side = true
+      args = ["serve"], settings = merge(local.writes, local.listens), account = module.accounts.emails["ingest"], started_path = "/readyz", public_side = true
     })
     query = merge(var.query, {
       args = ["serve"], settings = merge(local.reads, local.listens), account = module.accounts.emails["query"], started_path = "/readyz", public_side = true

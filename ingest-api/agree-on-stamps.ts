@@ -1,0 +1,24 @@
+import type { EventColumns } from "../domain/event-columns";
+import type { ReceiptStamps, Stamp } from "../io/ports";
+import type { StampBook } from "./stamp-book";
+
+/** The accepted events of a request, and which of them were stamped: `stamps[n]` is the stamp of row `stampedRows[n]`. */
+export interface StampedEvents {
+  columns: EventColumns;
+  stamps: readonly Stamp[];
+  stampedRows: readonly number[];
+}
+
+/**
+ * Makes the stamps of a request those that every instance of the write API gives, before anything is stored by them: one question, for the stamps that
+ * this instance has not asked for yet. Rejects as the port does; the proposals then stay, for the request's retry.
+ */
+export async function agreeOnStamps(
+  { columns, stamps, stampedRows }: StampedEvents,
+  stampBook: StampBook,
+  receiptStamps: ReceiptStamps,
+): Promise<void> {
+  const proposed = stampBook.toPersist(stamps);
+  if (proposed.length > 0) stampBook.settle(await receiptStamps.hold(proposed));
+  for (const [n, row] of stampedRows.entries()) columns.timesMs[row] = stamps[n]!.stampedAtMs;
+}

@@ -1,0 +1,59 @@
+/**
+ * Receipt stamps in the ledger's table, one row a key: `t#<hash of the key>`, family t, column `at`, whose timestamp is the stamp. A check-and-mutate puts
+ * it where there is none that still holds, so the profile must allow transactional writes; what others have put is then read in bulk.
+ */
+import { hash } from "node:crypto";
+import { inParallel } from "../flow/in-parallel";
+import { type ReceiptStamps, STAMP_MEMORY_MS, type Stamp } from "../ports";
+import type { BigtableConfig } from "./config";
+import { BigtableConnection } from "./connection";
+import { STAMPS_FAMILY, stampKey } from "./ledger-keys";
+import { allOf } from "./row-filters";
+import { mutateUnless, readRows, setCell } from "./rows";
+import { timestampMicros } from "./versions";
+
+const COLUMN = "at";
+const PUTS_AT_ONCE = 64;
+
+export class BigtableReceiptStamps implements ReceiptStamps {
+  readonly #connection: BigtableConnection;
+
+  constructor(config: BigtableConfig) {
+    this.#connection = new BigtableConnection(config);
+  }
+
+  async hold(proposed: readonly Stamp[]): Promise<Stamp[]> {
+    const { ledger } = this.#connection.tables;
+    const rowKeys = proposed.map(({ key }) => stampKey(hash("sha256", key, "base64url")));
+    const present = await inParallel(proposed.entries(), PUTS_AT_ONCE, ([index, { stampedAtMs }]) =>
+      mutateUnless(this.#connection, ledger, rowKeys[index]!, holdingAt(stampedAtMs), [
+        setCell(STAMPS_FAMILY, COLUMN, stampedAtMs, new Uint8Array(0)),
+      ]),
+    );
+    const keys = rowKeys.filter((_, index) => present[index]).sort();
+    const rows = await readRows(this.#connection, { tableName: ledger, keys, filter: allOf(STAMPS_FAMILY) });
+    const held = new Map(rows.map((row) => [row.key, row.cells[0]!.version]));
+    return proposed.map(({ key, stampedAtMs }, index) => ({
+      key,
+      stampedAtMs: (present[index] ? held.get(rowKeys[index]!) : undefined) ?? stampedAtMs,
+    }));
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+}
+
+/** Whether there is a stamp that holds for what is received at `nowMs`. */
+function holdingAt(nowMs: number) {
+  const since = Math.max(0, nowMs - STAMP_MEMORY_MS + 1);
+  return {
+    chain: {
+      filters: [
+        allOf(STAMPS_FAMILY),
+        { cellsPerColumnLimitFilter: 1 },
+        { timestampRangeFilter: { startTimestampMicros: timestampMicros(since) } },
+      ],
+    },
+  };
+}
