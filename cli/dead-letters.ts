@@ -5,11 +5,14 @@ import { REJECTION_REASONS, type RejectionReason } from "../domain/rejection";
 import type { DeadLetter, DeadLetters } from "../io/ports";
 import { requireDataFolder } from "../io/sqlite/data-folder";
 import { resolveConfig } from "./config";
+import type { Config } from "./config-schema";
+import { allowedLatenessMs } from "./deployment/deployment";
 import { openDeadLetters } from "./deployment/open-dead-letters";
 import { idArgument } from "./id-argument";
 import { refuseFlags } from "./inapplicable-flags";
 import { type FieldChange, replayPayload } from "./replay-payload";
 import { DEFAULT_URL, httpUrl } from "./send";
+import { waitsForAudit } from "./waiting-letter";
 import { positiveInteger } from "./whole-number";
 
 export const EXIT_STILL_REJECTED = 1;
@@ -49,11 +52,14 @@ export function register(program: Command): void {
       "after",
       `
 A letter is marked as replayed once the service has accepted it, and is not sent again; its event keeps its eventId, so it counts once
-however often it is sent. An event that is refused again becomes a new dead letter.
+however often it is sent. An event that is refused again becomes a new dead letter. On a cluster, a letter whose event is older than
+lateness.finalAfterMinutes is counted by the next audit with --repair: the command names those that wait.
 
 Exit status: 0 all were accepted (or there was none), 1 some were refused again, 2 some could not be delivered.`,
     )
-    .action((flags: ReplayFlags, command: Command) => withLetters(command, (store) => replay(store, flags)));
+    .action((flags: ReplayFlags, command: Command) =>
+      withLetters(command, (store, config) => replay(store, flags, allowedLatenessMs(config))),
+    );
 }
 
 const located = (command: Command) =>
@@ -73,12 +79,15 @@ const selecting = (command: Command, limit: number) =>
     )
     .option("--all", "also those that were replayed already");
 
-async function withLetters(command: Command, work: (store: DeadLetters) => Promise<void>): Promise<void> {
+async function withLetters(
+  command: Command,
+  work: (store: DeadLetters, config: Config) => Promise<void>,
+): Promise<void> {
   const config = resolveConfig(command);
   if (config.deadLetters.kind === "sqlite") requireDataFolder(config.data);
   const store = await openDeadLetters(config);
   try {
-    await work(store);
+    await work(store, config);
   } finally {
     await store.close();
   }
@@ -134,9 +143,10 @@ async function show(store: DeadLetters, id: string, flags: { raw?: boolean; json
   else process.stdout.write(`${JSON.stringify(shown(letter), null, flags.json === true ? 0 : 2)}\n`);
 }
 
-async function replay(store: DeadLetters, flags: ReplayFlags): Promise<void> {
+async function replay(store: DeadLetters, flags: ReplayFlags, allowedLatenessMs: number): Promise<void> {
   const delivery = new Delivery({ url: flags.url, retries: 5 });
-  const totals = { replayed: 0, refused: 0, undelivered: 0 };
+  const totals = { replayed: 0, countedAtOnce: 0, refused: 0, undelivered: 0 };
+  const waiting: string[] = [];
   for await (const letter of selected(store, flags)) {
     const payload = replayPayload(letter, flags.set ?? []);
     let problem: string | undefined;
@@ -151,16 +161,20 @@ async function replay(store: DeadLetters, flags: ReplayFlags): Promise<void> {
       }
       problem = refusal(outcome);
     }
-    if (problem === undefined) totals.replayed++;
-    else {
+    if (problem === undefined && payload.ok) {
+      totals.replayed++;
+      const sent = { bytes: payload.bytes, contentType: letter.contentType };
+      if (waitsForAudit(sent, { receivedAtMs: Date.now(), allowedLatenessMs })) waiting.push(letter.id);
+      else totals.countedAtOnce++;
+    } else {
       totals.refused++;
-      process.stderr.write(`viewmill: letter ${letter.id} was not accepted: ${printable(problem)}\n`);
+      process.stderr.write(`viewmill: letter ${letter.id} was not accepted: ${printable(problem ?? "")}\n`);
     }
   }
   process.stdout.write(
     flags.json === true
-      ? `${JSON.stringify(totals)}\n`
-      : `replayed ${totals.replayed}, not accepted ${totals.refused}, not delivered ${totals.undelivered}\n`,
+      ? `${JSON.stringify({ ...totals, waiting })}\n`
+      : `${waiting.map((id) => `letter ${id} is counted by the next audit with --repair\n`).join("")}replayed ${totals.replayed} (${totals.countedAtOnce} counted at once, ${waiting.length} by the next audit), not accepted ${totals.refused}, not delivered ${totals.undelivered}\n`,
   );
   if (totals.undelivered > 0) process.exitCode = EXIT_NOT_DELIVERED;
   else if (totals.refused > 0) process.exitCode = EXIT_STILL_REJECTED;

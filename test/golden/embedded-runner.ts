@@ -8,7 +8,9 @@ import type { Archive, CounterStore, DeadLetters, EmbeddedLog, StreamState } fro
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { runAudit } from "../../pipelines/audit/audit";
 import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { runPass, runSlice } from "../../pipelines/embedded/pass";
@@ -77,6 +79,17 @@ export class EmbeddedStream {
     return this.run(runPass);
   }
 
+  /** With repair, over all there is. */
+  async audit(): Promise<void> {
+    const { archive, counters, log, state } = this.stores;
+    const progress = new SqliteLogProgress(log, state, state);
+    const { outcome } = await runAudit(
+      { archive, counters, state, progress, clock: Date.now },
+      { repair: true, allowedLatenessMs: this.allowedLatenessMs },
+    );
+    expect(["equal", "repaired"]).toContain(outcome);
+  }
+
   slice() {
     return this.run(runSlice);
   }
@@ -107,7 +120,8 @@ export class EmbeddedStream {
             dedupePartitions,
             videoShards,
             allowedLatenessMs,
-            followCorrections: true,
+            // A stream that sets late events aside does not have all that an audit has.
+            followCorrections: allowedLatenessMs < 0,
             paneCache: RESOURCES.paneCache,
             writtenCells: WRITTEN_CELLS,
           },
@@ -158,9 +172,10 @@ export class EmbeddedStream {
 
 /** Does the script's steps on the embedded stream, then whatever is left. */
 export async function play(script: GoldenScript, stream: EmbeddedStream): Promise<void> {
-  for (const step of script.steps) {
+  for (const [index, step] of script.steps.entries()) {
     if (step.kind === "pass") await stream.pass();
     else await stream.send(step);
+    if (script.audits?.includes(index + 1)) await stream.audit();
   }
   await stream.catchUp();
 }

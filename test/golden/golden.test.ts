@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { BoundedRunner } from "./bounded-runner";
 import { EmbeddedRunner } from "./embedded-runner";
 import { expectOutcome, type GoldenRunner } from "./outcome";
-import { type GoldenScript, goldenScripts, parseScript } from "./script";
+import { auditedScripts, type GoldenScript, goldenScripts, parseScript } from "./script";
 import { scriptsTogether } from "./together";
 
 let folder = "";
@@ -47,6 +47,15 @@ describe.each(["of all", "of each"] as const)(
   (passes) => {
     test.each(named(scriptsTogether(passes)))("%s", async (_name, script) => {
       expectOutcome(script, await runners[0]!.run(script, folder));
+    });
+  },
+);
+
+describe.each(named([true, false].map((keepPanes) => new EmbeddedRunner({ ...spreads[3]!, keepPanes }))))(
+  "with audits, %s",
+  (_name, runner) => {
+    test.each(named(auditedScripts()))("%s", async (_script, script) => {
+      expectOutcome(script, await runner.run(script, folder));
     });
   },
 );

@@ -11,6 +11,7 @@
  *     smuggle at 10:00:06                       as send, but what breaks the contract is in the log all the same
  *     message unknown-schema at 10:00:07        bytes in the log that are no batch; or not-avro, not-json
  *     pass                                      the stream takes what has come
+ *     audit                                     the strong audit, with repair (scripts of audited/)
  *     cells                                     every minute cell there must be: minute video type count [sum n [valued n]] last time
  *       10:00  v1  VIEW  2  sum 500  last 10:00:02
  *     hours, days, totals                       where they are worth reading; otherwise they must be the sums of the cells
@@ -58,6 +59,8 @@ export interface GoldenScript {
   name: string;
   allowedLatenessMs: number;
   steps: Step[];
+  /** After how many steps an audit runs. */
+  audits?: number[];
   minutes: GoldenCells;
   /** Cells of other levels that the script names, by level. */
   named: { level: "hours" | "days" | "totals"; cells: GoldenCells }[];
@@ -68,15 +71,21 @@ export interface GoldenScript {
   scriptAt?: (timeMs: number) => string;
 }
 
-const FOLDER = join(__dirname, "..", "..", "..", "test", "golden", "scripts");
+const FOLDERS = join(__dirname, "..", "..", "..", "test", "golden");
 
 export const goldenScripts = (edited = (_name: string, text: string): string => text): GoldenScript[] =>
-  readdirSync(FOLDER)
+  scriptsOf("scripts", edited);
+
+/** Scripts whose late events audits count. */
+export const auditedScripts = (): GoldenScript[] => scriptsOf("audited", (_name, text) => text);
+
+const scriptsOf = (folder: string, edited: (name: string, text: string) => string): GoldenScript[] =>
+  readdirSync(join(FOLDERS, folder))
     .filter((file) => file.endsWith(".golden"))
     .sort()
     .map((file) => {
       const name = file.replace(".golden", "");
-      return parseScript(name, edited(name, readFileSync(join(FOLDER, file), "utf8")));
+      return parseScript(name, edited(name, readFileSync(join(FOLDERS, folder, file), "utf8")));
     });
 
 const UNDECODABLE: readonly UndecodableReason[] = ["unknown-schema", "not-avro", "not-json"];
@@ -127,6 +136,7 @@ class ScriptReader {
     if (first === "day") this.day = second ?? "";
     else if (first === "allow") this.script.allowedLatenessMs = hours(third);
     else if (first === "pass") this.script.steps.push({ kind: "pass" });
+    else if (first === "audit") (this.script.audits ??= []).push(this.script.steps.length);
     else if (first === "send" || first === "smuggle") {
       const receivedAtMs = this.time(third);
       const send = { kind: "send" as const, receivedAtMs, checked: first === "send", events: [] };

@@ -156,7 +156,9 @@ describe("dead-letters", () => {
     expect((await harness.letters()).map((l) => l.replayedAtMs)).toEqual([undefined, undefined, undefined]);
     const fixed = await cli("replay", "--url", harness.url, "--id", "1", "--set", "videoId=a-b", "--json");
     expect(fixed).toMatchObject({ code: 0 });
-    expect(JSON.parse(fixed.stdout)).toEqual({ replayed: 1, refused: 0, undelivered: 0 });
+    expect(JSON.parse(fixed.stdout)).toEqual({
+      ...{ replayed: 1, countedAtOnce: 1, waiting: [], refused: 0, undelivered: 0 },
+    });
     expect((await cli("replay", "--url", harness.url, "--id", "2", "--set", "eventId=other")).code).toBe(1);
     expect((await cli("replay", "--url", harness.url, "--id", "2", "--set", "value=2")).code).toBe(0);
     expect((await harness.events()).map((e) => [e.eventId, e.videoId, e.value])).toEqual([
