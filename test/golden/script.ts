@@ -136,7 +136,7 @@ class ScriptReader {
     if (first === "day") this.day = second ?? "";
     else if (first === "allow") this.script.allowedLatenessMs = hours(third);
     else if (first === "pass") this.script.steps.push({ kind: "pass" });
-    else if (first === "audit") (this.script.audits ??= []).push(this.script.steps.length);
+    else if (first === "audit") this.script.audits = [...(this.script.audits ?? []), this.script.steps.length];
     else if (first === "send" || first === "smuggle") {
       const receivedAtMs = this.time(third);
       const send = { kind: "send" as const, receivedAtMs, checked: first === "send", events: [] };
