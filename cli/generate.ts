@@ -5,7 +5,7 @@ import { LineSender } from "./line-sender";
 import { written } from "./output";
 import { rfc3339Time } from "./rfc3339-time";
 import { DEFAULT_URL, httpUrl } from "./send";
-import { positiveInteger } from "./whole-number";
+import { positiveInteger, wholeNumber } from "./whole-number";
 
 interface GenerateFlags {
   rate: number;
@@ -133,7 +133,7 @@ function number(text: string, valid: (value: number) => boolean, wanted: string)
   if (!valid(value)) throw new InvalidArgumentError(`${wanted} is wanted`);
   return value;
 }
-const count = (text: string) => number(text, (n) => Number.isSafeInteger(n) && n >= 0, "an integer from 0");
+const count = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 const share = (text: string) => number(text, (n) => n >= 0 && n <= 1, "a number from 0 to 1");
 const nonNegative = (text: string) => number(text, (n) => n >= 0 && n <= 10, "a number from 0 to 10");
 const positiveNumber = (text: string) => number(text, (n) => n > 0 && Number.isFinite(n), "a number above 0");

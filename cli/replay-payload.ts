@@ -29,34 +29,49 @@ export function replayPayload(letter: DeadLetter, changes: readonly FieldChange[
   }
   const cloud = letter.contentType.startsWith("application/cloudevents");
   const named = (field: string) => (cloud ? (CLOUD_EVENT_NAMES[field] ?? field) : field);
-  const changed: Record<string, unknown> = {};
+  /** JSON texts: a number stays as it is written, for the service to judge. */
+  const changed: Record<string, string> = {};
   for (const { field, text: value } of changes) {
     const hasGoodId = typeof event[named("eventId")] === "string" && isEventId(event[named("eventId")] as string);
     if (field === "eventId" && hasGoodId) return { ok: false, detail: "a replayed event keeps its eventId" };
     if (cloud && field === "value") {
-      changed.data = { ...(jsonObject(JSON.stringify(event.data)) ?? {}), value: fieldValue(field, value) };
-    } else changed[named(field)] = fieldValue(field, value);
+      const encoded = typeof event.data_base64 === "string" ? event.data_base64 : undefined;
+      const data = encoded === undefined ? event.data : jsonObject(Buffer.from(encoded, "base64").toString());
+      changed.data = withValue(data, fieldText(field, value));
+      // The two exclude each other; null is not given.
+      if (encoded !== undefined) changed.data_base64 = "null";
+    } else changed[named(field)] = fieldText(field, value);
   }
-  const after = { ...event, ...changed };
+  const after: Record<string, unknown> = { ...event };
+  for (const [name, json] of Object.entries(changed)) after[name] = JSON.parse(json);
   const id = after[named("eventId")];
   const isEvent = typeof id === "string" && after.events === undefined;
   if (isEvent && (after[named("eventTime")] ?? null) === null && uuidV7TimeMs(id) === undefined) {
-    changed[named("eventTime")] = cloud ? new Date(letter.receivedAtMs).toISOString() : letter.receivedAtMs;
+    const receivedAtMs = letter.receivedAtMs;
+    changed[named("eventTime")] = JSON.stringify(cloud ? new Date(receivedAtMs).toISOString() : receivedAtMs);
   }
-  const members = Object.entries(changed).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  const members = Object.entries(changed).map(([name, json]) => `${JSON.stringify(name)}:${json}`);
   if (members.length === 0) return { ok: true, bytes: letter.payload };
   const comma = Object.keys(event).length > 0 ? "," : "";
   return { ok: true, bytes: Buffer.from(`${text.slice(0, -1)}${comma}${members.join(",")}}`) };
 }
 
-/** Texts stay texts; a time or value that is a number becomes one; any other field is JSON where it reads as JSON. */
-function fieldValue(field: string, text: string): unknown {
-  if (["eventId", "videoId", "eventType", "id", "subject", "type", "time"].includes(field)) return text;
+/** The JSON text of a field's new value. Texts stay texts; anything else is JSON as it is written, where it reads as JSON. */
+function fieldText(field: string, text: string): string {
+  if (["eventId", "videoId", "eventType", "id", "subject", "type", "time"].includes(field)) return JSON.stringify(text);
   try {
-    return JSON.parse(text) as unknown;
+    JSON.parse(text);
+    return text.trim();
   } catch {
-    return text;
+    return JSON.stringify(text);
   }
+}
+
+/** The data of a CloudEvent with another value, behind what it has: in JSON the last of equal names counts. */
+function withValue(data: unknown, valueJson: string): string {
+  const members = jsonObject(JSON.stringify(data));
+  const before = members === undefined ? "{}" : JSON.stringify(members);
+  return `${before.slice(0, -1)}${before === "{}" ? "" : ","}"value":${valueJson}}`;
 }
 
 function jsonObject(text: string | undefined): Record<string, unknown> | undefined {

@@ -65,7 +65,6 @@ async function serve(config: Config, flags: PoolFlags): Promise<void> {
 
 function address(text: string): [string, number] {
   const at = text.lastIndexOf(":");
-  const port = Number(text.slice(at + 1));
-  if (at <= 0 || !Number.isInteger(port)) throw new InvalidArgumentError("host:port is wanted");
-  return [text.slice(0, at), port];
+  if (at <= 0) throw new InvalidArgumentError("host:port is wanted");
+  return [text.slice(0, at), portOption(text.slice(at + 1))];
 }

@@ -5,7 +5,7 @@ import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
 import { invalid } from "./problem";
-import { bucketed, effectiveRange } from "./range";
+import { bucketed, effectiveRange, timeText } from "./range";
 import { countsAsked, countsSchema } from "./schemas";
 import { readSeries } from "./series";
 
@@ -35,8 +35,8 @@ export function getCounts(dependencies: QueryDependencies): Endpoint {
       const content = {
         videoId,
         eventType,
-        start: new Date(range.startMs).toISOString(),
-        end: new Date(range.endMs).toISOString(),
+        start: timeText(range.startMs),
+        end: timeText(range.endMs),
         granularity: range.granularity,
         count: whole.count,
       };

@@ -8,7 +8,7 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
 import { nextTurn } from "./next-turn";
 import { invalid } from "./problem";
-import { effectiveRange, type Range } from "./range";
+import { effectiveRange, type Range, timeText } from "./range";
 import { ledgerAsked, ledgerSchema } from "./schemas";
 
 const MAX_RANGE_MS = 31 * 86_400_000;
@@ -59,8 +59,8 @@ async function ledgerText(dependencies: QueryDependencies, { startMs, endMs }: R
     const refusals = await dependencies.deadLetters.rejectedByMinute(minute, until);
     for (const events of refusals.values()) rejected += events;
   }
-  const start = new Date(startMs).toISOString();
-  const end = new Date(endMs).toISOString();
+  const start = timeText(startMs);
+  const end = timeText(endMs);
   const sums = JSON.stringify({ ...totals, rejected });
   return `{"start":"${start}","end":"${end}","minutes":[${pieces.join(",")}],"totals":${sums}}`;
 }

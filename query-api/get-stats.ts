@@ -5,7 +5,7 @@ import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
 import { invalid } from "./problem";
-import { bucketed, effectiveRange } from "./range";
+import { bucketed, effectiveRange, timeText } from "./range";
 import { statsAsked, statsSchema } from "./schemas";
 import { aggregateText, readSeries } from "./series";
 
@@ -37,8 +37,8 @@ export function getStats(dependencies: QueryDependencies): Endpoint {
         videoId,
         eventType,
         function: aggregate,
-        start: new Date(range.startMs).toISOString(),
-        end: new Date(range.endMs).toISOString(),
+        start: timeText(range.startMs),
+        end: timeText(range.endMs),
         granularity: range.granularity,
       };
       const memberOf = (bucket: number) => `"value":${aggregateText(aggregate, series.buckets[bucket]!)}`;

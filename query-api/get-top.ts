@@ -4,7 +4,7 @@ import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
 import { invalid, overloaded } from "./problem";
-import { effectiveRange, type Range } from "./range";
+import { effectiveRange, type Range, timeText } from "./range";
 import { topAsked, topSchema } from "./schemas";
 import { ShortCache } from "./short-cache";
 
@@ -45,8 +45,8 @@ async function topOf(dependencies: QueryDependencies, eventType: string, range: 
   const state = await rangeState(range, dependencies, freshness);
   const videos = await dependencies.counters.top(eventType, range.startMs, range.endMs, limit);
   const content = {
-    start: new Date(range.startMs).toISOString(),
-    end: new Date(range.endMs).toISOString(),
+    start: timeText(range.startMs),
+    end: timeText(range.endMs),
     eventType,
     videos: videos.map(({ videoId, count }) => ({ videoId, count })),
   };

@@ -6,7 +6,7 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
 import { nextTurn } from "./next-turn";
 import { invalid } from "./problem";
-import { type BucketedRange, bucketed, effectiveRange } from "./range";
+import { type BucketedRange, bucketed, effectiveRange, timeText } from "./range";
 import { nothingAsked, queryAnswerSchema, queryAsked } from "./schemas";
 import { type AggregateFunction, type Aggregates, aggregateText, readSeries } from "./series";
 
@@ -44,8 +44,8 @@ export function postQuery(dependencies: QueryDependencies): Endpoint {
       const { range } = ranged;
       const states = await bucketStates(range, dependencies, freshness);
       const content = {
-        start: new Date(range.startMs).toISOString(),
-        end: new Date(range.endMs).toISOString(),
+        start: timeText(range.startMs),
+        end: timeText(range.endMs),
         granularity: range.granularity,
       };
       const buckets = bucketsText(range, states, () => "");

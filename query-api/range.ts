@@ -1,4 +1,4 @@
-import { MAX_TIME_MS, MINUTE_MS } from "../domain/event";
+import { MAX_RFC_3339_MS, MINUTE_MS } from "../domain/event";
 import type { Granularity } from "../io/ports";
 
 export const DEFAULT_RANGE_MS = 86_400_000;
@@ -6,6 +6,12 @@ export const DEFAULT_RANGE_MS = 86_400_000;
 export const AUTOMATIC_BUCKETS = 1_500;
 export const MAX_BUCKETS = 10_000;
 export const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: 3_600_000, day: 86_400_000 };
+
+/** The end of the last minute that RFC 3339 can write. */
+const LAST_END_MS = MAX_RFC_3339_MS + 1;
+
+/** A time as it is answered: RFC 3339, also the end of the year 9999, which is its last millisecond: what is answered can be asked. */
+export const timeText = (timeMs: number): string => new Date(Math.min(timeMs, MAX_RFC_3339_MS)).toISOString();
 
 /** Half-open, epoch milliseconds. */
 export interface Range {
@@ -34,11 +40,11 @@ export function effectiveRange(
   if (start !== undefined && end !== undefined && start >= end) return refuse("start must be before end");
   const startMs = start === undefined ? undefined : down(start, MINUTE_MS);
   const nextMinuteMs = up(nowMs, MINUTE_MS);
-  const openEndMs = startMs === undefined || startMs < nextMinuteMs ? nextMinuteMs : startMs + DEFAULT_RANGE_MS;
+  const dayAfterMs = Math.min((startMs ?? 0) + DEFAULT_RANGE_MS, LAST_END_MS);
+  const openEndMs = startMs === undefined || startMs < nextMinuteMs ? nextMinuteMs : dayAfterMs;
   const endMs = end === undefined ? openEndMs : up(end, MINUTE_MS);
   const range = { startMs: startMs ?? Math.max(0, endMs - DEFAULT_RANGE_MS), endMs };
   if (range.startMs >= range.endMs) return refuse("start must be before end");
-  if (range.endMs > MAX_TIME_MS) return refuse("end is too far in the future");
   return { ok: true, range };
 }
 

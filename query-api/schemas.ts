@@ -3,6 +3,7 @@
  * them. Answers are described, not checked, at run time; the tests check them.
  */
 import { z } from "zod";
+import { isIntegerText } from "../domain/decimal-text";
 import { isEventType, isVideoId, parseRfc3339 } from "../domain/event";
 import { REJECTION_REASONS } from "../domain/rejection";
 
@@ -54,7 +55,12 @@ const granularityAsked = granularity.optional().meta({
     "Hours and days widen the range to whole ones (UTC). Without it: the finest that gives at most 1,500 buckets",
 });
 const aggregate = z.enum(["COUNT", "SUM", "AVERAGE"]);
-const limit = (most: number, usual: number) => z.coerce.number().int().min(1).max(most).default(usual);
+/** A whole number by its decimal text: `4.9999999999999999` is none, though its double is 5. */
+const limit = (most: number, usual: number) =>
+  z.preprocess(
+    (asked) => (typeof asked === "string" && isIntegerText(asked) ? Number(asked) : asked),
+    z.number("must be a whole number").int().min(1).max(most).default(usual),
+  );
 
 export const nothingAsked = z.object({});
 export const videoAsked = z.strictObject({});

@@ -135,6 +135,32 @@ describe("reading counters", () => {
     expect([body.start, body.end]).toEqual([iso(T), iso(T + MINUTE)]);
   });
 
+  it("an answered range can be asked, to the end of the year 9999", async () => {
+    for (const path of ["/v1/videos/v/counts?", "/v1/videos/v/stats?function=SUM&", "/v1/top?", "/v1/ledger?"]) {
+      for (const asked of [
+        "end=9999-12-31T23:59:59Z",
+        "start=9999-12-31T23:59:30Z",
+        "end=9999-12-31T23:59:59.9999999999Z",
+      ]) {
+        const { body } = await harness.get(`${path}${asked}`).expect(200);
+        expect(body.end).toBe("9999-12-31T23:59:59.999Z");
+        const again = await harness.get(`${path}start=${body.start}&end=${body.end}`).expect(200);
+        expect([again.body.start, again.body.end]).toEqual([body.start, body.end]);
+      }
+    }
+  });
+
+  it.each([
+    ["1.0", 200],
+    ["1e1", 200],
+    ["4.9999999999999999", 400],
+    ["0x10", 400],
+    ["", 400],
+    [" 5", 400],
+  ])("a limit written %j is a %i", async (text, status) => {
+    await harness.get(`/v1/top?limit=${encodeURIComponent(text)}`).expect(status);
+  });
+
   it("the finest granularity with at most 1,500 buckets; more than 10,000 are refused", async () => {
     const url = `/v1/videos/v/counts?eventType=VIEW&start=${iso(T)}`;
     const granularityOf = async (minutes: number) =>
