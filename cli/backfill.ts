@@ -1,16 +1,12 @@
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
-import type { AuditReport } from "../io/ports";
-import { runAudit } from "../pipelines/audit/audit";
-import { archiveFile } from "../pipelines/backfill/archive-file";
-import { countHours } from "../pipelines/backfill/count-hours";
+import { backfill } from "../pipelines/backfill/backfill";
 import { exitCode } from "./audit";
 import { resolveConfig } from "./config";
 import { boundedCounting } from "./deployment/bounded-counting";
-import { allowedLatenessMs, type Deployment, openDeployment } from "./deployment/deployment";
+import { allowedLatenessMs, intakeLimits, openDeployment } from "./deployment/deployment";
 import { fileSizeBytes } from "./input-file";
 
-const MINUTE_MS = 60_000;
 const EXIT_REJECTED = 1;
 
 export function register(program: Command): void {
@@ -25,10 +21,10 @@ export function register(program: Command): void {
       "after",
       "\nBackfilling the same file again changes nothing. Exit status: 0 all counted, 1 some lines rejected (see dead-letters), 3 and 4 as for audit.",
     )
-    .action(backfill);
+    .action(run);
 }
 
-async function backfill(files: string[], flags: { json?: boolean }, command: Command): Promise<void> {
+async function run(files: string[], flags: { json?: boolean }, command: Command): Promise<void> {
   const config = resolveConfig(command);
   const sizes = files.map(fileSizeBytes);
   const deployment = await openDeployment(config);
@@ -37,51 +33,24 @@ async function backfill(files: string[], flags: { json?: boolean }, command: Com
     undefined,
   );
   try {
-    const minutes = new Set<number>();
-    let [accepted, rejected] = [0, 0];
-    bar.start(
-      sizes.reduce((sum, size) => sum + size, 0),
-      0,
-      { step: "archiving" },
-    );
-    for (const file of files) {
-      const result = await archiveFile(file, { ...deployment, clock: Date.now }, (bytes) => bar.increment(bytes));
-      accepted += result.accepted;
-      rejected += result.rejected;
-      for (const minute of result.minutes) minutes.add(minute);
-    }
-    bar.start(1, 0, { step: "counting" });
-    // A cluster's stream reads the log alone: what is beside it the audit counts.
-    if (allowedLatenessMs(config) < 0)
-      await countHours(deployment, minutes, boundedCounting(config), (done, of) => {
-        bar.setTotal(of);
-        bar.update(done);
-      });
+    const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
+    bar.start(totalBytes, 0, { step: "archiving" });
+    const deps = { ...deployment, clock: Date.now, limits: intakeLimits(config) };
+    const { report, ...counted } = await backfill(files, deps, {
+      counting: boundedCounting(config),
+      allowedLatenessMs: allowedLatenessMs(config),
+      onArchived: (bytes) => bar.increment(bytes),
+      onCounted: (done, of) => {
+        bar.start(of, done, { step: "counting" });
+      },
+    });
     bar.stop();
-    const report = minutes.size === 0 ? undefined : await audited(deployment, minutes);
-    print({ accepted, rejected, minutes: minutes.size, audit: report?.outcome ?? "equal" }, flags.json === true);
-    process.exitCode = (report === undefined ? 0 : exitCode(report)) || (rejected > 0 ? EXIT_REJECTED : 0);
+    print({ ...counted, audit: report?.outcome ?? "equal" }, flags.json === true);
+    process.exitCode = (report === undefined ? 0 : exitCode(report)) || (counted.rejected > 0 ? EXIT_REJECTED : 0);
   } finally {
     bar.stop();
     await deployment.close();
   }
-}
-
-function audited(deployment: Deployment, minutes: ReadonlySet<number>): Promise<AuditReport> {
-  let [first, last] = [Number.POSITIVE_INFINITY, 0];
-  for (const minute of minutes) {
-    first = Math.min(first, minute);
-    last = Math.max(last, minute);
-  }
-  return runAudit(
-    { ...deployment, clock: Date.now },
-    {
-      fromMs: first * MINUTE_MS,
-      toMs: (last + 1) * MINUTE_MS,
-      repair: true,
-      allowedLatenessMs: allowedLatenessMs(deployment.config),
-    },
-  );
 }
 
 function print(result: { accepted: number; rejected: number; minutes: number; audit: string }, json: boolean): void {

@@ -1,7 +1,8 @@
 import { platformGzip } from "../client/compress";
 import { Delivery, type DeliveryOptions } from "../client/delivery";
 import type { EventErrorReason } from "../client/errors";
-import { type LineBlock, linesOf } from "./line-blocks";
+import type { LineBlock } from "../intake/line-blocks";
+import { linesOf } from "../intake/lines";
 
 export interface RejectedLine {
   number: number;
@@ -72,7 +73,7 @@ export class LineSender {
     const outcome = await this.delivery.deliver(body, headers);
     switch (outcome.kind) {
       case "answered": {
-        const lines = outcome.rejected.length === 0 ? [] : linesOf(block);
+        const lines = outcome.rejected.length === 0 ? [] : linesOf(block.bytes, block.firstLine);
         if (outcome.rejected.some(({ index }) => index >= lines.length)) {
           this.rejectAll(block, "undelivered", "the answer names lines that were not sent");
           return;
@@ -91,7 +92,7 @@ export class LineSender {
           this.rejectAll(block, "undelivered", outcome.detail);
           return;
         }
-        const lines = linesOf(block);
+        const lines = linesOf(block.bytes, block.firstLine);
         if (outcome.status !== 413) this.rejectAll(block, "refused", outcome.detail);
         else if (lines.length <= 1) this.rejectAll(block, "too-large", outcome.detail);
         else for (const half of halves(block, lines[lines.length >> 1]!.number)) await this.deliver(half);
@@ -103,7 +104,7 @@ export class LineSender {
   }
 
   private rejectAll(block: LineBlock, reason: EventErrorReason, detail: string): void {
-    for (const line of linesOf(block)) this.reject({ ...line, reason, detail });
+    for (const line of linesOf(block.bytes, block.firstLine)) this.reject({ ...line, reason, detail });
   }
 }
 

@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { SingleBar } from "cli-progress";
 import { type Command, InvalidArgumentError } from "commander";
+import { lineBlocks } from "../intake/line-blocks";
 import { fileSizeBytes } from "./input-file";
-import { lineBlocks } from "./line-blocks";
 import { LineSender } from "./line-sender";
 import { RejectFile } from "./reject-file";
 import { positiveInteger } from "./whole-number";

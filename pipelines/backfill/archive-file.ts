@@ -1,9 +1,13 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { BACKFILL_WRITER } from "../../domain/archive-name";
-import { minuteOf, parseEvent, type VideoEvent } from "../../domain/event";
-import { EventColumnsBuilder } from "../../domain/event-columns";
-import type { RejectionReason } from "../../domain/rejection";
+import { archiveObjectName, BACKFILL_WRITER } from "../../domain/archive-name";
+import { minuteOf } from "../../domain/event";
+import type { EventColumns } from "../../domain/event-columns";
+import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
+import { lineBlocks } from "../../intake/line-blocks";
+import { type Line, linesOf } from "../../intake/lines";
+import { takeLines } from "../../intake/take-lines";
+import type { IntakeRules, RejectedEvent, TakenEvents } from "../../intake/taken";
 import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { inParallel } from "../../io/flow/in-parallel";
 import type { Archive, ArchivedObject, DeadLetters, Ledger, NewDeadLetter } from "../../io/ports";
@@ -14,38 +18,59 @@ export interface BackfilledFile {
   minutes: Set<number>;
 }
 
-/** Lines taken together: their events of one minute become one object. */
-const CHUNK_LINES = 200_000;
-const MAX_LINE_BYTES = 64 << 10;
-/** Beyond this a file is taken for something else than lines. */
-const MAX_REST_BYTES = 8 << 20;
-const WRITES_IN_FLIGHT = 8;
-
-interface Line {
-  number: number;
-  bytes: Buffer;
+export interface ArchiveFileDependencies {
+  archive: Archive;
+  state: Ledger;
+  deadLetters: DeadLetters;
+  clock: () => number;
+  limits?: IntakeLimits;
 }
 
+/** Lines taken together: their events of one minute become one object. */
+const CHUNK_LINES = 200_000;
+/** Lines are taken together up to here, too: what they hold is in memory. */
+const CHUNK_BYTES = 128 << 20;
+/** Minutes that are listed in one transaction, and whose objects are in memory together. */
+const MINUTES_AT_ONCE = 500;
+const READ_BYTES = 1 << 20;
+const WRITES_IN_FLIGHT = 8;
+
 /**
- * Archives an NDJSON file of events of any age. Objects are named after the bytes they came from, so backfilling the same file again
- * replaces the same objects. An event needs a time of its own (eventTime, or a UUIDv7 id): there is no receipt to stamp it with. A bad
- * line goes to the dead letters, whole.
+ * Archives an NDJSON file of events of any age, read as the write API reads one. Objects are named after the bytes they came from, so backfilling the
+ * same file again replaces the same objects. An event needs a time of its own (eventTime, or a UUIDv7 id): there is no receipt to stamp it with. A bad
+ * line goes to the dead letters, whole, with its number in the file.
+ *
+ * Each step is durable before the next begins: dead letters, then the listing of objects in the ledger, then the objects. So the books are open from
+ * before the first object to the count, wherever a run is stopped; the next run finds what is listed and not written (settle-listings.ts).
  */
 export async function archiveFile(
   path: string,
-  deps: { archive: Archive; state: Ledger; deadLetters: DeadLetters; clock: () => number },
+  deps: ArchiveFileDependencies,
   onProgress: (bytes: number) => void,
 ): Promise<BackfilledFile> {
+  const { maxBodyBytes } = deps.limits ?? CONTRACT_LIMITS;
   const result: BackfilledFile = { accepted: 0, rejected: 0, minutes: new Set() };
   let chunk: Line[] = [];
+  let oversize: Line[] = [];
+  let chunkBytes = 0;
   const flush = async () => {
-    const lines = chunk;
-    chunk = [];
-    if (lines.length > 0) await archiveChunk(path, lines, deps, result);
+    await archiveChunk(path, { lines: chunk, oversize }, deps, result);
+    [chunk, oversize, chunkBytes] = [[], [], 0];
   };
-  for await (const line of linesOf(path, onProgress)) {
-    chunk.push(line);
-    if (chunk.length >= CHUNK_LINES) await flush();
+  const input = createReadStream(path, { highWaterMark: READ_BYTES });
+  for await (const block of lineBlocks(input, { maxLines: CHUNK_LINES, maxLineBytes: maxBodyBytes })) {
+    if ("oversize" in block) {
+      oversize.push({ number: block.firstLine, bytes: block.oversize });
+      continue;
+    }
+    for (const line of linesOf(block.bytes, block.firstLine)) {
+      if (line.bytes.length > maxBodyBytes) oversize.push({ ...line, bytes: line.bytes.subarray(0, 64 << 10) });
+      else chunk.push(line);
+      if (chunk.length === CHUNK_LINES) await flush();
+    }
+    chunkBytes += block.bytes.length;
+    if (chunkBytes >= CHUNK_BYTES) await flush();
+    onProgress(block.bytes.length);
   }
   await flush();
   return result;
@@ -53,127 +78,117 @@ export async function archiveFile(
 
 async function archiveChunk(
   path: string,
-  lines: readonly Line[],
-  {
-    archive,
-    state,
-    deadLetters,
-    clock,
-  }: { archive: Archive; state: Ledger; deadLetters: DeadLetters; clock: () => number },
+  { lines, oversize }: { lines: readonly Line[]; oversize: readonly Line[] },
+  deps: ArchiveFileDependencies,
   result: BackfilledFile,
 ): Promise<void> {
-  const receivedAtMs = clock();
-  const digest = createHash("sha256");
-  const byMinute = new Map<number, EventColumnsBuilder>();
-  const dead: NewDeadLetter[] = [];
-  for (const { number, bytes } of lines) {
-    digest.update(bytes).update("\n");
-    const parsed = parseLine(bytes, receivedAtMs);
-    if ("reason" in parsed) {
-      dead.push(deadLetter(parsed, `${path}:${number}: ${parsed.detail}`, bytes, receivedAtMs));
-      continue;
-    }
-    const minute = minuteOf(parsed.eventTimeMs);
-    let columns = byMinute.get(minute);
-    if (columns === undefined) {
-      columns = new EventColumnsBuilder();
-      byMinute.set(minute, columns);
-    }
-    columns.add(parsed);
-    result.accepted++;
-  }
-  await deadLetters.append(dead);
-  result.rejected += dead.length;
-  const objects = await writeObjects(
-    archive,
-    `${BACKFILL_WRITER}-${digest.digest("hex").slice(0, 24)}.avro`,
-    byMinute,
+  if (lines.length + oversize.length === 0) return;
+  const receivedAtMs = deps.clock();
+  const limits = deps.limits ?? CONTRACT_LIMITS;
+  const rules: IntakeRules = {
     receivedAtMs,
+    rawRetentionMs: Number.POSITIVE_INFINITY,
+    limits,
+    untimed: { kind: "refuse", detail: "a backfilled event needs its own time" },
+  };
+  const taken = takeLines(
+    lines.map(({ bytes }) => bytes),
+    rules,
   );
-  await state.addObjects(objects, [...byMinute.keys()]);
-  for (const minute of byMinute.keys()) result.minutes.add(minute);
+  if (taken.kind !== "events") throw new Error(`lines of a file gave ${taken.kind}`);
+  const { columns, rejected } = taken;
+  const fileName = `${BACKFILL_WRITER}-${digestOf(lines)}.avro`;
+  const rowsOf = rowsByMinute(columns);
+  const dead = [
+    ...rejected.map((each) => deadLetter(each, `${path}:${lines[each.index]!.number}`, receivedAtMs)),
+    ...oversize.map(({ number, bytes }) => oversizeLetter(bytes, `${path}:${number}`, limits, receivedAtMs)),
+  ];
+  // Letters are durable before anything is listed: where all of the chunk is listed, an earlier run has appended them.
+  if (dead.length > 0 && !(await isListed(deps.state, rowsOf.keys(), fileName))) await deps.deadLetters.append(dead);
+  result.accepted += columns.count;
+  result.rejected += dead.length;
+  const minutes = [...rowsOf.keys()].sort((a, b) => a - b);
+  for (const minute of minutes) result.minutes.add(minute);
+  for (let from = 0; from < minutes.length; from += MINUTES_AT_ONCE) {
+    await writeMinutes(minutes.slice(from, from + MINUTES_AT_ONCE), { fileName, taken, rowsOf }, deps);
+  }
 }
 
-type Refused = { eventId: string | null; reason: RejectionReason; detail: string };
+interface Chunk {
+  fileName: string;
+  taken: TakenEvents;
+  rowsOf: ReadonlyMap<number, number[]>;
+}
 
-function parseLine(bytes: Buffer, receivedAtMs: number): VideoEvent | Refused {
-  if (bytes.length > MAX_LINE_BYTES)
-    return { eventId: null, reason: "too-large", detail: "the line is longer than 64 KiB" };
-  let raw: unknown;
-  try {
-    raw = JSON.parse(bytes.toString("utf8"));
-  } catch (error) {
-    return { eventId: null, reason: "not-json", detail: (error as Error).message };
+/** Lists the objects of these minutes, then writes them. */
+async function writeMinutes(
+  minutes: readonly number[],
+  { fileName, taken: { columns, receivedAtMs }, rowsOf }: Chunk,
+  { archive, state }: ArchiveFileDependencies,
+): Promise<void> {
+  const objects = minutes.map((minute) => {
+    const object = new ArchiveObjectWriter(fileName);
+    for (const row of rowsOf.get(minute)!) object.add(columns, row, receivedAtMs);
+    return { minute, events: object.events, content: object.finish() };
+  });
+  const listed = objects.map(({ minute, events, content }): ArchivedObject => {
+    return { name: archiveObjectName(minute, fileName), minute, events, sizeBytes: content.length };
+  });
+  await state.addObjects(listed, minutes);
+  await inParallel(objects, WRITES_IN_FLIGHT, ({ minute, content }) => archive.write(minute, fileName, content));
+}
+
+/** As the lines are named since the first version: without spaces and carriage returns at their ends. */
+function digestOf(lines: readonly Line[]): string {
+  const digest = createHash("sha256");
+  for (const { bytes } of lines) {
+    let end = bytes.length;
+    while (end > 0 && (bytes[end - 1] === 13 || bytes[end - 1] === 32)) end--;
+    digest.update(bytes.subarray(0, end)).update("\n");
   }
-  const parsed = parseEvent(raw, { receivedAtMs, rawRetentionMs: Number.POSITIVE_INFINITY });
-  if (!parsed.ok) return parsed;
-  if (parsed.stampNeeded) {
-    return {
-      eventId: parsed.event.eventId,
-      reason: "missing-field",
-      detail: "eventTime is missing: a backfilled event needs its own time",
-    };
+  return digest.digest("hex").slice(0, 24);
+}
+
+function rowsByMinute(columns: EventColumns): Map<number, number[]> {
+  const rows = new Map<number, number[]>();
+  for (let row = 0; row < columns.count; row++) {
+    const minute = minuteOf(columns.timesMs[row]!);
+    const known = rows.get(minute);
+    if (known === undefined) rows.set(minute, [row]);
+    else known.push(row);
   }
-  return parsed.event;
+  return rows;
+}
+
+/** Whether each minute has an object of this name in the ledger. */
+async function isListed(state: Ledger, minutes: Iterable<number>, fileName: string): Promise<boolean> {
+  let any = false;
+  for (const minute of minutes) {
+    const name = archiveObjectName(minute, fileName);
+    const objects = await state.archivedObjects(minute, minute + 1);
+    if (!objects.some((object) => object.name === name)) return false;
+    any = true;
+  }
+  return any;
 }
 
 function deadLetter(
-  { eventId, reason }: Refused,
-  detail: string,
-  payload: Buffer,
+  { eventId, reason, detail, payload, contentType }: RejectedEvent,
+  where: string,
   receivedAtMs: number,
 ): NewDeadLetter {
-  const letter: NewDeadLetter = {
-    receivedAtMs,
-    reason,
-    detail,
-    payload,
-    contentType: "application/json",
-    source: "ingest",
-  };
-  if (eventId !== null) letter.eventId = eventId;
-  return letter;
+  const type = contentType === "application/x-ndjson" ? "application/json" : contentType;
+  const letter = { receivedAtMs, reason, detail: `${where}: ${detail}`, payload, contentType: type };
+  return { ...letter, source: "ingest", ...(eventId === null ? {} : { eventId }) };
 }
 
-async function writeObjects(
-  archive: Archive,
-  fileName: string,
-  byMinute: ReadonlyMap<number, EventColumnsBuilder>,
+/** No body and no message may hold such a line; only its beginning is kept. */
+function oversizeLetter(
+  payload: Uint8Array,
+  where: string,
+  { maxBodyBytes }: IntakeLimits,
   receivedAtMs: number,
-): Promise<ArchivedObject[]> {
-  return inParallel(byMinute, WRITES_IN_FLIGHT, async ([minute, builder]) => {
-    const columns = builder.build();
-    const object = new ArchiveObjectWriter(fileName);
-    for (let row = 0; row < columns.count; row++) object.add(columns, row, receivedAtMs);
-    const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
-    return { name, minute, events: columns.count, sizeBytes };
-  });
-}
-
-/** The file's lines, blank ones left out, each whole. */
-async function* linesOf(path: string, onProgress: (bytes: number) => void): AsyncGenerator<Line> {
-  let rest: Buffer = Buffer.alloc(0);
-  let number = 0;
-  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    const bytes = rest.length === 0 ? (piece as Buffer) : Buffer.concat([rest, piece as Buffer]);
-    let from = 0;
-    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
-      number++;
-      const line = trimmed(bytes.subarray(from, end));
-      if (line.length > 0) yield { number, bytes: line };
-      from = end + 1;
-    }
-    rest = bytes.subarray(from);
-    if (rest.length > MAX_REST_BYTES)
-      throw new Error(`${path}:${number + 1}: a line of more than 8 MiB: is this NDJSON?`);
-    onProgress((piece as Buffer).length);
-  }
-  const line = trimmed(rest);
-  if (line.length > 0) yield { number: number + 1, bytes: line };
-}
-
-function trimmed(line: Buffer): Buffer {
-  let end = line.length;
-  while (end > 0 && (line[end - 1] === 13 || line[end - 1] === 32)) end--;
-  return line.subarray(0, end);
+): NewDeadLetter {
+  const detail = `${where}: the line is longer than ${maxBodyBytes} bytes; only its beginning is kept here`;
+  return { receivedAtMs, reason: "too-large", detail, payload, contentType: "application/json", source: "ingest" };
 }

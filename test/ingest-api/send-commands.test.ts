@@ -2,7 +2,8 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { lineBlocks, linesOf } from "../../cli/line-blocks";
+import { lineBlocks } from "../../intake/line-blocks";
+import { linesOf } from "../../intake/lines";
 import { event, IngestHarness, text } from "./ingest-harness";
 
 const MAIN = join(process.cwd(), "dist/cli/main.js");
@@ -59,7 +60,7 @@ describe("send", () => {
     expect(byLine).toMatchObject([
       { line: 3, reason: "bad-value", original: bad[0] },
       { line: 5, reason: "not-json", original: bad[1] },
-      { line: 7, reason: "bad-video-id", original: bad[2] },
+      { line: 7, reason: "bad-video-id", original: bad[2]!.trimEnd() },
     ]);
     await viewmill(["send", "-", "--url", harness.url], "{oops\n");
     expect(readdirSync(folder).filter((name) => /^rejected-.*\.ndjson$/.test(name))).toHaveLength(1);
@@ -87,7 +88,7 @@ describe("send", () => {
       const seen: [number, string][] = [];
       for await (const block of lineBlocks(chunks, { maxLines: 2, maxLineBytes: 40 })) {
         if ("oversize" in block) seen.push([block.firstLine, "oversize"]);
-        else for (const { number, bytes } of linesOf(block)) seen.push([number, text(bytes)]);
+        else for (const { number, bytes } of linesOf(block.bytes, block.firstLine)) seen.push([number, text(bytes)]);
       }
       const fifth = seen.find(([number]) => number === 5)?.[1];
       expect(seen.map(([number]) => number)).toEqual([1, 2, 4, 5, 6]);

@@ -1,3 +1,5 @@
+import { withoutBom } from "./json/json-text";
+
 /** Some whole lines of an NDJSON input, as they stand there. */
 export interface LineBlock {
   bytes: Buffer;
@@ -19,8 +21,12 @@ export interface LineBlockBounds {
 
 const LINE_FEED = 0x0a;
 const KEPT_OF_OVERSIZE_BYTES = 64 << 10;
+const MARK_BYTES = 3;
 
-/** Cuts a stream of bytes into blocks of whole lines without looking into them; holds one chunk and one line at most. */
+/**
+ * Cuts a stream of bytes into blocks of whole lines without looking into them, a byte order mark before the first one left out; holds one chunk and
+ * one line at most.
+ */
 export async function* lineBlocks(
   input: AsyncIterable<Buffer>,
   bounds: LineBlockBounds,
@@ -29,7 +35,7 @@ export async function* lineBlocks(
   let carryBytes = 0;
   let line = 1;
   let skipping: Buffer | undefined;
-  for await (const chunk of input) {
+  for await (const chunk of withoutMark(input)) {
     let from = 0;
     if (skipping !== undefined) {
       const end = chunk.indexOf(LINE_FEED);
@@ -63,6 +69,21 @@ export async function* lineBlocks(
   else if (carryBytes > 0) yield { bytes: Buffer.concat(carry), firstLine: line };
 }
 
+async function* withoutMark(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of input) {
+    if (head === undefined) {
+      yield chunk;
+      continue;
+    }
+    head = Buffer.concat([head, chunk]);
+    if (head.length < MARK_BYTES) continue;
+    yield withoutBom(head);
+    head = undefined;
+  }
+  if (head !== undefined && head.length > 0) yield head;
+}
+
 function* cut(bytes: Buffer, firstLine: number, maxLines: number) {
   let start = 0;
   let lines = 0;
@@ -74,18 +95,4 @@ function* cut(bytes: Buffer, firstLine: number, maxLines: number) {
     start = at + 1;
     lines = 0;
   }
-}
-
-/** The lines of a block that are not blank (those the server counts), each with its number. */
-export function linesOf({ bytes, firstLine }: LineBlock): { number: number; bytes: Buffer }[] {
-  const lines: { number: number; bytes: Buffer }[] = [];
-  let number = firstLine;
-  for (let start = 0; start < bytes.length; number++) {
-    const found = bytes.indexOf(LINE_FEED, start);
-    const end = found < 0 ? bytes.length : found;
-    const line = bytes.subarray(start, end);
-    if (line.some((code) => code !== 0x20 && code !== 0x09 && code !== 0x0d)) lines.push({ number, bytes: line });
-    start = end + 1;
-  }
-  return lines;
 }

@@ -1,0 +1,53 @@
+import type { AuditReport } from "../../io/ports";
+import { type AuditRange, runAudit } from "../audit/audit";
+import type { BoundedDependencies, BoundedOptions } from "../bounded/bounded-stream";
+import { type ArchiveFileDependencies, archiveFile } from "./archive-file";
+import { countHours } from "./count-hours";
+import { settleListings } from "./settle-listings";
+
+export type BackfillDependencies = BoundedDependencies & ArchiveFileDependencies & Parameters<typeof runAudit>[0];
+
+export interface BackfillOptions {
+  counting: BoundedOptions["counting"];
+  allowedLatenessMs: AuditRange["allowedLatenessMs"];
+  onArchived: (bytes: number) => void;
+  onCounted: (done: number, of: number) => void;
+}
+
+export interface Backfilled {
+  accepted: number;
+  rejected: number;
+  minutes: number;
+  /** Absent where no event was accepted. */
+  report?: AuditReport;
+}
+
+const MINUTE_MS = 60_000;
+
+/**
+ * Counts old events: files -> archive, the hours they touch counted, an audit with repair over them. A run that is stopped anywhere is finished by
+ * the next one of the same files; until then the ledger shows what is archived and not counted, and completeThrough stays before it.
+ */
+export async function backfill(
+  files: readonly string[],
+  deps: BackfillDependencies,
+  { counting, allowedLatenessMs, onArchived, onCounted }: BackfillOptions,
+): Promise<Backfilled> {
+  const minutes = new Set<number>();
+  let [accepted, rejected] = [0, 0];
+  for (const file of files) {
+    const result = await archiveFile(file, deps, onArchived);
+    accepted += result.accepted;
+    rejected += result.rejected;
+    for (const minute of result.minutes) minutes.add(minute);
+  }
+  const counted = { accepted, rejected, minutes: minutes.size };
+  if (minutes.size === 0) return counted;
+  await settleListings(deps, minutes);
+  // A cluster's stream reads the log alone: what is beside it the audit counts.
+  if (allowedLatenessMs < 0) await countHours(deps, minutes, counting, onCounted);
+  let [first, last] = [Number.POSITIVE_INFINITY, 0];
+  for (const minute of minutes) [first, last] = [Math.min(first, minute), Math.max(last, minute)];
+  const range = { fromMs: first * MINUTE_MS, toMs: (last + 1) * MINUTE_MS };
+  return { ...counted, report: await runAudit(deps, { ...range, repair: true, allowedLatenessMs }) };
+}

@@ -1,0 +1,34 @@
+import { isBackfilled } from "../../domain/archive-name";
+import { readArchiveObject } from "../../io/avro/archive-object";
+import type { Archive, ArchivedObject, Ledger } from "../../io/ports";
+
+const MINUTES_AN_HOUR = 60;
+
+/**
+ * Makes ledger and archive agree on the backfilled objects of the hours of `minutes`, where an earlier run was stopped between the two: an object that
+ * was listed and never written has no events, one that was written and not listed (by earlier versions) has those that are in it.
+ */
+export async function settleListings(
+  deps: { archive: Archive; state: Ledger },
+  minutes: ReadonlySet<number>,
+): Promise<void> {
+  const hours = new Set([...minutes].map((minute) => Math.floor(minute / MINUTES_AN_HOUR)));
+  for (const hour of hours) await settleHour(deps, hour);
+}
+
+async function settleHour({ archive, state }: { archive: Archive; state: Ledger }, hour: number): Promise<void> {
+  const range = [hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR] as const;
+  const stored = new Map((await archive.list(...range)).map((object) => [object.name, object]));
+  const listed = new Map((await state.archivedObjects(...range)).map((object) => [object.name, object]));
+  const settled: ArchivedObject[] = [];
+  for (const { name, minute, events } of listed.values()) {
+    if (isBackfilled(name) && events > 0 && !stored.has(name)) settled.push({ name, minute, events: 0, sizeBytes: 0 });
+  }
+  for (const { name, minute, sizeBytes } of stored.values()) {
+    if (!isBackfilled(name) || (listed.get(name)?.events ?? 0) > 0) continue;
+    let events = 0;
+    for (const { columns } of readArchiveObject(await archive.read(name), minute)) events += columns.count;
+    settled.push({ name, minute, events, sizeBytes });
+  }
+  if (settled.length > 0) await state.addObjects(settled, [...new Set(settled.map(({ minute }) => minute))]);
+}

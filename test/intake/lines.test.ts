@@ -1,0 +1,52 @@
+/** Numbers and positions of lines: those of the file for whoever reads a reject file, those of the service for its answers. */
+import fc from "fast-check";
+import { CONTRACT_LIMITS } from "../../intake/limits";
+import { lineBlocks } from "../../intake/line-blocks";
+import { linesOf } from "../../intake/lines";
+import { takeNdjson } from "../../intake/take-lines";
+import { T0 } from "../domain/model";
+
+const piece = fc.constantFrom("\n", "\r\n", "", " ", "\t", "\ufeff", "{oops", "é", "x".repeat(30));
+const content = fc
+  .tuple(fc.boolean(), fc.array(piece, { maxLength: 30 }))
+  .map(([mark, pieces]) => Buffer.from(`${mark ? "\ufeff" : ""}${pieces.join("")}`));
+
+async function* chunksOf(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+test("lines that are sent in blocks are those that the service counts, with the numbers of the file", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      content,
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 1, max: 5 }),
+      async (bytes, size, maxLines) => {
+        const text = bytes.toString().replace(/^\ufeff/, "");
+        const expected = text
+          .split("\n")
+          .map((each, index) => ({ number: index + 1, text: each.replace(/\r$/, "") }))
+          .filter((each) => /[^ \t\r]/.test(each.text));
+        const seen: { number: number; text: string }[] = [];
+        for await (const block of lineBlocks(chunksOf(bytes, size), { maxLines, maxLineBytes: 1_000 })) {
+          if ("oversize" in block) throw new Error("no line is that long");
+          const lines = linesOf(block.bytes, block.firstLine);
+          const taken = takeNdjson(block.bytes, {
+            receivedAtMs: T0,
+            rawRetentionMs: 1,
+            limits: CONTRACT_LIMITS,
+            untimed: { kind: "receipt" },
+          });
+          if (taken.kind !== "events") throw new Error(taken.kind);
+          const payloads = taken.rejected.map(({ payload }) => Buffer.from(payload).toString());
+          // A byte order mark in the middle of a file is a part of its line; a block may begin with it.
+          const marked = block.firstLine > 1 && block.bytes.toString().startsWith("\ufeff");
+          if (!marked) expect(payloads).toEqual(lines.map((line) => line.bytes.toString()));
+          seen.push(...lines.map((line) => ({ number: line.number, text: line.bytes.toString() })));
+        }
+        expect(seen).toEqual(expected);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
