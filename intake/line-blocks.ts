@@ -1,5 +1,3 @@
-import { withoutBom } from "./json/json-text";
-
 /** Some whole lines of an NDJSON input, as they stand there. */
 export interface LineBlock {
   bytes: Buffer;
@@ -21,12 +19,8 @@ export interface LineBlockBounds {
 
 const LINE_FEED = 0x0a;
 const KEPT_OF_OVERSIZE_BYTES = 64 << 10;
-const MARK_BYTES = 3;
 
-/**
- * Cuts a stream of bytes into blocks of whole lines without looking into them, a byte order mark before the first one left out; holds one chunk and
- * one line at most.
- */
+/** Cuts a stream of bytes into blocks of whole lines without looking into them; holds one chunk and one line at most. */
 export async function* lineBlocks(
   input: AsyncIterable<Buffer>,
   bounds: LineBlockBounds,
@@ -35,7 +29,7 @@ export async function* lineBlocks(
   let carryBytes = 0;
   let line = 1;
   let skipping: Buffer | undefined;
-  for await (const chunk of withoutMark(input)) {
+  for await (const chunk of input) {
     let from = 0;
     if (skipping !== undefined) {
       const end = chunk.indexOf(LINE_FEED);
@@ -67,21 +61,6 @@ export async function* lineBlocks(
   }
   if (skipping !== undefined) yield { oversize: skipping, firstLine: line };
   else if (carryBytes > 0) yield { bytes: Buffer.concat(carry), firstLine: line };
-}
-
-async function* withoutMark(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let head: Buffer | undefined = Buffer.alloc(0);
-  for await (const chunk of input) {
-    if (head === undefined) {
-      yield chunk;
-      continue;
-    }
-    head = Buffer.concat([head, chunk]);
-    if (head.length < MARK_BYTES) continue;
-    yield withoutBom(head);
-    head = undefined;
-  }
-  if (head !== undefined && head.length > 0) yield head;
 }
 
 function* cut(bytes: Buffer, firstLine: number, maxLines: number) {

@@ -1,11 +1,16 @@
-/** Lines of NDJSON: LF or CRLF, those of nothing but white space ignored. What counts them, in whatever file or body, counts these. */
+/**
+ * Lines of NDJSON: LF or CRLF, those of nothing but white space ignored. What counts them, in whatever file or body, counts these. A byte order mark
+ * before a line is no part of it, wherever it stands: files that were put together have them, and a body may begin anywhere in a file.
+ */
+import { withoutBom } from "./json/json-text";
+
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 export interface Line {
   /** From 1; ignored lines count. */
   number: number;
-  /** Without its line end. */
+  /** Without a byte order mark and its line end. */
   bytes: Buffer;
 }
 
@@ -17,15 +22,16 @@ export function linesOf(bytes: Buffer, firstNumber = 1, maxLines = Number.POSITI
     const found = bytes.indexOf(LINE_FEED, start);
     const next = found < 0 ? bytes.length : found;
     const end = next > start && bytes[next - 1] === CARRIAGE_RETURN ? next - 1 : next;
-    if (!isBlank(bytes, start, end)) lines.push({ number, bytes: bytes.subarray(start, end) });
+    const line = withoutBom(bytes.subarray(start, end));
+    if (!isBlank(line)) lines.push({ number, bytes: line });
     start = next + 1;
   }
   return lines;
 }
 
-function isBlank(bytes: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    const code = bytes[at];
+function isBlank(line: Buffer): boolean {
+  for (let at = 0; at < line.length; at++) {
+    const code = line[at];
     if (code !== 0x20 && code !== 0x09 && code !== CARRIAGE_RETURN) return false;
   }
   return true;

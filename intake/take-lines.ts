@@ -1,6 +1,5 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { EventCollector } from "./event-collector";
-import { withoutBom } from "./json/json-text";
 import { mayHideFractions } from "./json/number-texts";
 import { jsonErrorDetail, parseJson } from "./json/parse-json";
 import { linesOf } from "./lines";
@@ -16,11 +15,10 @@ const LONG_LINE_BYTES = 64 << 10;
  * `application/x-ndjson`: one event a line, LF or CRLF, blank lines ignored; `index` counts the lines that are not
  * blank. A line that is no JSON is refused alone.
  */
-export function takeNdjson(body: Buffer, rules: IntakeRules): Taken {
-  const bytes = withoutBom(body);
+export function takeNdjson(bytes: Buffer, rules: IntakeRules): Taken {
   const { maxEvents } = rules.limits;
   const lines = linesOf(bytes, 1, maxEvents);
-  if (lines.length > maxEvents) return tooManyEvents(maxEvents, body, NDJSON_TYPE);
+  if (lines.length > maxEvents) return tooManyEvents(maxEvents, bytes, NDJSON_TYPE);
   return takeLines(
     lines.map((line) => line.bytes),
     rules,

@@ -22,10 +22,10 @@ test("lines that are sent in blocks are those that the service counts, with the 
       fc.integer({ min: 1, max: 40 }),
       fc.integer({ min: 1, max: 5 }),
       async (bytes, size, maxLines) => {
-        const text = bytes.toString().replace(/^\ufeff/, "");
+        const text = bytes.toString();
         const expected = text
           .split("\n")
-          .map((each, index) => ({ number: index + 1, text: each.replace(/\r$/, "") }))
+          .map((each, index) => ({ number: index + 1, text: each.replace(/\r$/, "").replace(/^\ufeff/, "") }))
           .filter((each) => /[^ \t\r]/.test(each.text));
         const seen: { number: number; text: string }[] = [];
         for await (const block of lineBlocks(chunksOf(bytes, size), { maxLines, maxLineBytes: 1_000 })) {
@@ -39,9 +39,7 @@ test("lines that are sent in blocks are those that the service counts, with the 
           });
           if (taken.kind !== "events") throw new Error(taken.kind);
           const payloads = taken.rejected.map(({ payload }) => Buffer.from(payload).toString());
-          // A byte order mark in the middle of a file is a part of its line; a block may begin with it.
-          const marked = block.firstLine > 1 && block.bytes.toString().startsWith("\ufeff");
-          if (!marked) expect(payloads).toEqual(lines.map((line) => line.bytes.toString()));
+          expect(payloads).toEqual(lines.map((line) => line.bytes.toString()));
           seen.push(...lines.map((line) => ({ number: line.number, text: line.bytes.toString() })));
         }
         expect(seen).toEqual(expected);
