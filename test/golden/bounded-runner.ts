@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";
+import { doAudits } from "./auditing";
 import { type EmbeddedOptions, EmbeddedStream, openStores, play } from "./embedded-runner";
 import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
 import type { GoldenScript } from "./script";
@@ -27,6 +29,8 @@ export class BoundedRunner implements GoldenRunner {
       );
       expect(result.deadLetters).toBe(0);
       expect(result.objects).toBe((await archive.list(0, Date.UTC(9999, 0) / 60_000)).length);
+      await state.addObjects(await first.state.archivedObjects(0, Date.UTC(9999, 0) / 60_000), []);
+      await doAudits(script, { archive, counters, state, progress: new SqliteLogProgress(first.log, first.state) });
       return {
         ...(await storedCells(counters)),
         ledger: await stream.ledger(state),

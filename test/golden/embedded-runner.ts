@@ -16,6 +16,7 @@ import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { runPass, runSlice } from "../../pipelines/embedded/pass";
 import { RESOURCES } from "../../transforms/resource-names";
 import { WrittenCells } from "../../transforms/written-cells";
+import { doAudits } from "./auditing";
 import { ingest, type SentStep } from "./ingest";
 import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
 import type { GoldenScript, LedgerRow } from "./script";
@@ -59,7 +60,8 @@ const KEPT = 1_000_000;
 export class EmbeddedStream {
   panes: EmbeddedPaneCache;
   writtenCells: WrittenCells;
-  readonly deferredRanges = new DeferredRanges();
+  deferredRanges = new DeferredRanges();
+  isAway = false;
 
   constructor(
     readonly stores: Stores,
@@ -67,8 +69,19 @@ export class EmbeddedStream {
     readonly allowedLatenessMs: number,
     readonly around: (stores: Stores) => Stores = (same) => same,
   ) {
-    this.panes = new EmbeddedPaneCache(options.keepPanes ? KEPT : 0);
-    this.writtenCells = new WrittenCells(options.keepPanes ? KEPT : 0);
+    this.panes = this.noPanes();
+    this.writtenCells = this.noWrittenCells();
+  }
+
+  private noPanes = () => new EmbeddedPaneCache(this.options.keepPanes ? KEPT : 0);
+  private noWrittenCells = () => new WrittenCells(this.options.keepPanes ? KEPT : 0);
+
+  /** As another process goes on. */
+  restart(): void {
+    this.isAway = false;
+    this.panes = this.noPanes();
+    this.writtenCells = this.noWrittenCells();
+    this.deferredRanges = new DeferredRanges();
   }
 
   send(step: SentStep): Promise<void> {
@@ -173,8 +186,10 @@ export class EmbeddedStream {
 /** Does the script's steps on the embedded stream, then whatever is left. */
 export async function play(script: GoldenScript, stream: EmbeddedStream): Promise<void> {
   for (const [index, step] of script.steps.entries()) {
-    if (step.kind === "pass") await stream.pass();
-    else await stream.send(step);
+    if (step.kind === "away") stream.isAway = true;
+    else if (step.kind === "back") stream.restart();
+    else if (step.kind !== "pass") await stream.send(step);
+    else if (!stream.isAway) await stream.pass();
     if (script.audits?.includes(index + 1)) await stream.audit();
   }
   await stream.catchUp();
@@ -195,6 +210,8 @@ export class EmbeddedRunner implements GoldenRunner {
     try {
       const stream = new EmbeddedStream(stores, this.options, script.allowedLatenessMs);
       await play(script, stream);
+      const progress = new SqliteLogProgress(stores.log, stores.state);
+      await doAudits(script, { ...stores, progress });
       return await stream.outcome();
     } finally {
       await stores.close();

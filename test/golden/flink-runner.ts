@@ -6,11 +6,12 @@ import { type Deployment, openDeployment } from "../../cli/deployment/deployment
 import { openSharedLog } from "../../cli/deployment/open-log";
 import { streamSubmission } from "../../cli/flink/stream-job";
 import { streamSource } from "../../cli/stream-graph";
-import { buildPipelineProto, type FlinkJob, FlinkRunner, replaceEnvironments } from "../../engine";
+import { buildPipelineProto, type FlinkJob, FlinkRest, FlinkRunner, replaceEnvironments } from "../../engine";
 import { WorkerPool } from "../../engine/worker-pool";
 import { streamPipeline } from "../../pipelines/stream/stream-pipeline";
 import { freePort } from "../../servers";
 import { Archiving } from "./archiving";
+import { doAudits } from "./auditing";
 import { ingest } from "./ingest";
 import { expectOutcome, type GoldenRunner, type Outcome } from "./outcome";
 import type { GoldenScript } from "./script";
@@ -44,10 +45,13 @@ export class FlinkGoldenRunner implements GoldenRunner {
     const run = await FlinkRun.start(this.config(), script, folder, this.kind);
     try {
       for (const step of script.steps) {
-        if (step.kind === "pass") await run.untilSettled();
-        else await run.send(step);
+        if (step.kind === "away") await run.leave();
+        else if (step.kind === "back") await run.comeBack();
+        else if (step.kind !== "pass") await run.send(step);
+        else await run.untilSettled();
       }
       await run.untilSettled();
+      await doAudits(script, run.deployment);
       await run.untilExpected(script);
       // A job that is done may not change its mind.
       await run.endJob();
@@ -61,14 +65,17 @@ export class FlinkGoldenRunner implements GoldenRunner {
 class FlinkRun {
   private sentMessages = 0;
   private ended = false;
+  private savepoint: string | undefined;
 
   private constructor(
-    private readonly deployment: Deployment,
+    readonly deployment: Deployment,
     private readonly archiving: Archiving,
     private readonly log: Awaited<ReturnType<typeof openSharedLog>>,
     private readonly pool: WorkerPool,
-    private readonly job: FlinkJob,
+    private job: FlinkJob,
     private readonly runner: FlinkRunner,
+    private readonly submit: (savepointPath: string | undefined) => Promise<FlinkJob>,
+    private readonly flink: FlinkRest,
   ) {}
 
   static async start(stack: Config, script: GoldenScript, folder: string, kind: "kafka" | "pubsub"): Promise<FlinkRun> {
@@ -103,13 +110,21 @@ class FlinkRun {
       log: logger,
     });
     const runner = new FlinkRunner({ jobServer: config.flink.jobServer, restUrl: config.flink.restUrl });
-    const job = await runner.submit(
-      await jobProto(config, script.allowedLatenessMs),
-      streamSubmission(config, undefined),
-    );
+    const submit = async (savepointPath: string | undefined) =>
+      runner.submit(await jobProto(config, script.allowedLatenessMs), streamSubmission(config, savepointPath));
+    const job = await submit(undefined);
     const log = await openSharedLog(config, logger);
     const deployment = await openDeployment(config);
-    return new FlinkRun(deployment, await Archiving.start(config, deployment), log, pool, job, runner);
+    return new FlinkRun(
+      deployment,
+      await Archiving.start(config, deployment),
+      log,
+      pool,
+      job,
+      runner,
+      submit,
+      new FlinkRest(config.flink.restUrl),
+    );
   }
 
   async send(step: Parameters<typeof ingest>[0]): Promise<void> {
@@ -122,11 +137,23 @@ class FlinkRun {
     await ingest(step, counted, this.deployment.deadLetters);
   }
 
-  /** All that was sent is archived, and what is archived is counted. */
+  /** The job ends with a savepoint, and the archiver goes on. */
+  async leave(): Promise<void> {
+    this.savepoint = await this.flink.stopWithSavepoint(this.job.jobId!, { deadlineMs: SETTLED_DEADLINE_MS });
+  }
+
+  async comeBack(): Promise<void> {
+    const { savepoint } = this;
+    this.savepoint = undefined;
+    this.job = await this.submit(savepoint);
+  }
+
+  /** All that was sent is archived, and what is archived is counted, unless the job is away. */
   untilSettled(): Promise<void> {
     return until(SETTLED_DEADLINE_MS, async () => {
       if (this.archiving.messages < this.sentMessages)
         return `${this.archiving.messages} of ${this.sentMessages} messages archived`;
+      if (this.savepoint !== undefined) return undefined;
       const open = (await this.deployment.state.ledger(...ALL_MINUTES)).find(
         ({ archived, counted, duplicate, late }) => archived !== counted + duplicate + late,
       );

@@ -5,15 +5,16 @@ import { encodeBatch } from "../../io/avro/batch";
 import type { DeadLetters, EventLog } from "../../io/ports";
 import type { Step } from "./script";
 
-export type SentStep = Extract<Step, { kind: "send" | "message" }>;
+export type SentStep = Extract<Step, { kind: "send" | "message" | "replay" }>;
 
 /** As ingest does it: what breaks the contract is a dead letter, the rest one batch of the log, durable. */
 export async function ingest(
   step: SentStep,
   log: Pick<EventLog, "append">,
-  deadLetters: Pick<DeadLetters, "append">,
+  deadLetters: Pick<DeadLetters, "append" | "list" | "markReplayed">,
 ): Promise<void> {
   const { receivedAtMs } = step;
+  if (step.kind === "replay") return replay(step, log, deadLetters);
   if (step.kind === "message") {
     const start = { "not-avro": "Obj", "not-json": "{}", "unknown-schema": "\xc3\x01unknown!" }[step.reason];
     await log.append({ payload: Buffer.from(`${start}body`, "latin1"), events: 0, acceptedByMinute: new Map() });
@@ -43,4 +44,26 @@ export async function ingest(
   const acceptedByMinute = countByMinute(accepted.build());
   const payload = encodeBatch(sent.build(), { receivedAtMs, producerId: ingestProducer("golden"), batchId: "" });
   if (sent.size > 0) await log.append({ payload, events: accepted.size, acceptedByMinute });
+}
+
+/** As `dead-letters replay` does it: the events are sent as they were, and received now. */
+async function replay(
+  { receivedAtMs, eventIds }: Extract<Step, { kind: "replay" }>,
+  log: Pick<EventLog, "append">,
+  deadLetters: Pick<DeadLetters, "append" | "list" | "markReplayed">,
+): Promise<void> {
+  const all = await deadLetters.list({ limit: 10_000, replayed: false });
+  const letters = eventIds.map((eventId) => {
+    const letter = all.find((each) => each.eventId === eventId);
+    if (letter === undefined) throw new Error(`there is no dead letter of "${eventId}"`);
+    return letter;
+  });
+  const events = letters.map(({ payload }) => ({
+    raw: JSON.parse(Buffer.from(payload).toString()) as Record<string, unknown>,
+  }));
+  await ingest({ kind: "send", receivedAtMs, checked: true, events }, log, deadLetters);
+  await deadLetters.markReplayed(
+    letters.map(({ id }) => id),
+    receivedAtMs,
+  );
 }

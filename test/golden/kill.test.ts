@@ -91,6 +91,7 @@ async function playThrough(script: GoldenScript, stores: Stores, options: Embedd
     }
   };
   for (const step of script.steps) {
+    if (step.kind === "away" || step.kind === "back") throw new Error("a script with a stream that is away");
     if (step.kind === "pass") await pass();
     else await stream.send(step);
   }

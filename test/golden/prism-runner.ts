@@ -14,7 +14,8 @@ import { countPayloads } from "../../pipelines/stream/stream-pipeline";
 import { freePort, type ServerProcess } from "../../servers";
 import { until } from "../servers/processes";
 import { Archiving } from "./archiving";
-import { ingest } from "./ingest";
+import { doAudits } from "./auditing";
+import { ingest, type SentStep } from "./ingest";
 import type { GoldenRunner, Outcome } from "./outcome";
 import { pubsubCounting } from "./pubsub-runner";
 import type { GoldenScript, Step } from "./script";
@@ -22,6 +23,7 @@ import { storedOutcome } from "./stored-outcome";
 import { type TestStreamEvent, testStream } from "./test-stream";
 
 const DONE_DEADLINE_MS = 60_000;
+const DAY_MS = 86_400_000;
 
 /** What the runs share: all but the name of each. */
 export interface PrismServers {
@@ -45,12 +47,15 @@ export class PrismGoldenRunner implements GoldenRunner {
   async run(script: GoldenScript, folder: string): Promise<Outcome> {
     const run = await PrismRun.start(this.servers(), script, folder);
     try {
+      let isAway = false;
       for (const [index, step] of script.steps.entries()) {
-        if (step.kind !== "pass") await run.send(step);
-        else if (run.watermark(nothingBefore(script.steps.slice(index + 1)))) this.watermarks++;
+        if (step.kind === "away" || step.kind === "back") isAway = step.kind === "away";
+        else if (step.kind !== "pass") await run.send(step);
+        else if (!isAway && run.watermark(nothingBefore(script.steps.slice(index + 1)))) this.watermarks++;
       }
       run.watermark(Number.POSITIVE_INFINITY);
       await run.toItsEnd();
+      await run.audit();
       return await run.outcome();
     } finally {
       await run.stop();
@@ -61,7 +66,9 @@ export class PrismGoldenRunner implements GoldenRunner {
 /** The start of the first minute that these steps have anything for; Infinity: of none. */
 function nothingBefore(steps: readonly Step[]): number {
   const times = steps.flatMap((step) => {
-    if (step.kind === "pass") return [];
+    if (step.kind === "pass" || step.kind === "away" || step.kind === "back") return [];
+    // The times of what is replayed are not in the script: it is of this day.
+    if (step.kind === "replay") return [Math.floor(step.receivedAtMs / DAY_MS) * DAY_MS];
     const events = step.kind === "send" ? step.events : [];
     return [step.receivedAtMs, ...events.map(({ raw }) => parseRfc3339(String(raw.eventTime)) ?? step.receivedAtMs)];
   });
@@ -116,7 +123,7 @@ class PrismRun {
     return new PrismRun(config, script, deployment, archiving, log, pool, new JobService(servers.prism));
   }
 
-  async send(step: Exclude<Step, { kind: "pass" }>): Promise<void> {
+  async send(step: SentStep): Promise<void> {
     const append: EventLog["append"] = (batch) => {
       this.events.push({ kind: "element", value: Buffer.from(batch.payload), timestampMs: step.receivedAtMs });
       return this.log.append(batch);
@@ -153,6 +160,10 @@ class PrismRun {
     if (state !== "DONE") throw new Error(`the job is ${state}: ${(await jobs.messages(jobId)).join("\n")}`);
     const sent = this.events.filter(({ kind }) => kind === "element").length;
     await until("all messages in the archive", () => this.archiving.messages >= sent, DONE_DEADLINE_MS);
+  }
+
+  audit(): Promise<void> {
+    return doAudits(this.script, this.deployment);
   }
 
   /** A job that is done has had every write acknowledged. */

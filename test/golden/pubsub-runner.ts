@@ -18,6 +18,7 @@ import { countPayloads, type StreamPipelineOptions } from "../../pipelines/strea
 import { RESOURCES } from "../../transforms/resource-names";
 import { until } from "../servers/processes";
 import { Archiving } from "./archiving";
+import { doAudits } from "./auditing";
 import { ingest } from "./ingest";
 import { type NativeMessage, NativePubsub } from "./native-pubsub";
 import { type GoldenRunner, type Outcome, storedCells } from "./outcome";
@@ -65,11 +66,15 @@ export class PubsubGoldenRunner implements GoldenRunner {
   async run(script: GoldenScript, folder: string): Promise<NativeOutcome> {
     const run = await PubsubRun.start(script, folder, this.emulator());
     try {
+      let isAway = false;
       for (const step of script.steps) {
-        if (step.kind === "pass") await run.pass("on-the-way");
-        else await run.send(step);
+        if (step.kind === "away" || step.kind === "back") isAway = step.kind === "away";
+        else if (step.kind !== "pass") await run.send(step);
+        else if (!isAway) await run.pass("on-the-way");
       }
       await run.pass("last");
+      await run.untilArchived();
+      await run.audit();
       const outcome = await run.outcome();
       await run.pass("with-repeats");
       return { ...outcome, repeated: await run.cells() };
@@ -144,8 +149,15 @@ class PubsubRun {
     return storedCells(this.deployment.counters);
   }
 
+  untilArchived(): Promise<void> {
+    return until("all messages in the archive", () => this.archiving.messages >= this.sent, ARCHIVED_DEADLINE_MS);
+  }
+
+  audit(): Promise<void> {
+    return doAudits(this.script, this.deployment);
+  }
+
   async outcome(): Promise<Omit<NativeOutcome, "repeated">> {
-    await until("all messages in the archive", () => this.archiving.messages >= this.sent, ARCHIVED_DEADLINE_MS);
     return {
       ...(await storedOutcome(this.deployment)),
       redeliveries: this.source.delivered.length - this.sent,

@@ -54,6 +54,7 @@ test.each(runners.map((runner) => [runner.name, runner] as const))("%s", async (
         name: "random",
         allowedLatenessMs: -1,
         steps: steps.map((step) => (step === undefined ? pass : sent(step))),
+        closingAudits: [],
         minutes: new Map(),
         named: [],
         ledger: new Map(),

@@ -10,8 +10,13 @@
  *       *9 e v1 VIEW 10:00:02                   nine events e-1 to e-9
  *     smuggle at 10:00:06                       as send, but what breaks the contract is in the log all the same
  *     message unknown-schema at 10:00:07        bytes in the log that are no batch; or not-avro, not-json
+ *     replay at 12:00:00                        dead letters are sent again, and received then; an indented line is an event's id
+ *       e3
  *     pass                                      the stream takes what has come
  *     audit                                     the strong audit, with repair (scripts of audited/)
+ *     away                                      the stream stops: passes do nothing until it is
+ *     back                                      with no memory but what is stored
+ *     audit 10:00 to 12:00                      when all is counted, an audit with repair; what is below is what it leaves
  *     cells                                     every minute cell there must be: minute video type count [sum n [valued n]] last time
  *       10:00  v1  VIEW  2  sum 500  last 10:00:02
  *     hours, days, totals                       where they are worth reading; otherwise they must be the sums of the cells
@@ -33,7 +38,16 @@ export type UndecodableReason = "unknown-schema" | "not-avro" | "not-json";
 export type Step =
   | { kind: "send"; receivedAtMs: number; checked: boolean; events: SentEvent[] }
   | { kind: "message"; receivedAtMs: number; reason: UndecodableReason }
-  | { kind: "pass" };
+  | { kind: "replay"; receivedAtMs: number; eventIds: string[] }
+  | { kind: "pass" }
+  | { kind: "away" }
+  | { kind: "back" };
+
+/** Half-open, whole minutes. */
+export interface AuditedRange {
+  fromMs: number;
+  toMs: number;
+}
 
 export interface GoldenCell {
   count: number;
@@ -61,6 +75,8 @@ export interface GoldenScript {
   steps: Step[];
   /** After how many steps an audit runs. */
   audits?: number[];
+  /** Audits that are done one after the other when everything is counted. */
+  closingAudits: AuditedRange[];
   minutes: GoldenCells;
   /** Cells of other levels that the script names, by level. */
   named: { level: "hours" | "days" | "totals"; cells: GoldenCells }[];
@@ -90,7 +106,7 @@ const scriptsOf = (folder: string, edited: (name: string, text: string) => strin
 
 const UNDECODABLE: readonly UndecodableReason[] = ["unknown-schema", "not-avro", "not-json"];
 
-type Section = "cells" | "hours" | "days" | "totals" | "ledger" | Extract<Step, { kind: "send" }>;
+type Section = "cells" | "hours" | "days" | "totals" | "ledger" | Extract<Step, { kind: "send" | "replay" }>;
 
 /** Throws an Error naming script and line for anything it does not understand. */
 export function parseScript(name: string, text: string): GoldenScript {
@@ -98,6 +114,7 @@ export function parseScript(name: string, text: string): GoldenScript {
     name,
     allowedLatenessMs: -1,
     steps: [],
+    closingAudits: [],
     minutes: new Map(),
     named: [],
     ledger: new Map(),
@@ -128,6 +145,7 @@ class ScriptReader {
     else if (this.section === undefined) throw new Error("an indented line without a heading");
     else if (this.section === "ledger") this.ledgerRow(words);
     else if (typeof this.section === "string") this.cell(this.section, words);
+    else if (this.section.kind === "replay") this.section.eventIds.push(words[0]!);
     else this.events(this.section, words);
   }
 
@@ -135,9 +153,13 @@ class ScriptReader {
     const [first, second, third, fourth] = words as [string, ...(string | undefined)[]];
     if (first === "day") this.day = second ?? "";
     else if (first === "allow") this.script.allowedLatenessMs = hours(third);
-    else if (first === "pass") this.script.steps.push({ kind: "pass" });
-    else if (first === "audit") this.script.audits = [...(this.script.audits ?? []), this.script.steps.length];
-    else if (first === "send" || first === "smuggle") {
+    else if (first === "pass" || first === "away" || first === "back") this.script.steps.push({ kind: first });
+    else if (first === "audit") this.audit(second, fourth);
+    else if (first === "replay") {
+      const replay = { kind: "replay" as const, receivedAtMs: this.time(third), eventIds: [] };
+      this.script.steps.push(replay);
+      return replay;
+    } else if (first === "send" || first === "smuggle") {
       const receivedAtMs = this.time(third);
       const send = { kind: "send" as const, receivedAtMs, checked: first === "send", events: [] };
       this.script.steps.push(send);
@@ -151,6 +173,11 @@ class ScriptReader {
       return first;
     } else throw new Error(`"${words.join(" ")}" is no heading`);
     return undefined;
+  }
+
+  private audit(from: string | undefined, to: string | undefined): void {
+    if (from === undefined) this.script.audits = [...(this.script.audits ?? []), this.script.steps.length];
+    else this.script.closingAudits.push({ fromMs: this.time(from), toMs: this.time(to) });
   }
 
   private events({ events }: Extract<Step, { kind: "send" }>, words: string[]): void {

@@ -30,6 +30,7 @@ function together(scripts: readonly GoldenScript[], inOrder: (all: Step[][]) => 
     name: "together",
     allowedLatenessMs: scripts[0]!.allowedLatenessMs,
     steps: inOrder(scripts.map(({ steps }) => steps)),
+    closingAudits: scripts.flatMap(({ closingAudits }) => closingAudits),
     minutes: disjoint(scripts.map(({ minutes }) => minutes)),
     // Of one script: a total is of all of them. The sums of the cells say as much.
     named: [],
