@@ -28,6 +28,7 @@ export class ArchiveObjectWriter {
     this.file = new ContainerWriter(fileName, eventSchema);
   }
 
+  /** Throws AvroError for an event too large to be read back (64 MiB), or with a number that no event has. */
   add(columns: EventColumns, row: number, receivedAtMs: number): void {
     const rows = this.rows;
     const at = row * ID_BYTES;
@@ -56,7 +57,9 @@ export class ArchiveObjectWriter {
 
   private endBlock(): void {
     if (this.rowCount === 0) return;
-    this.file.addBlock(this.rowCount, this.rows.finish());
+    const rows = this.rows.finish();
+    if (rows.length > MAX_BLOCK_BYTES) throw new AvroError(`a block of ${rows.length} bytes could not be read back`);
+    this.file.addBlock(this.rowCount, rows);
     this.rows = new AvroWriter(16_384);
     this.rowCount = 0;
   }

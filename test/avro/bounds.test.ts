@@ -1,5 +1,6 @@
 /** Every count, index and length that a codec writes has a bound, which is checked where it is made. */
 import { EventColumnsBuilder } from "../../domain/event-columns";
+import { ArchiveObjectWriter, readArchiveObject } from "../../io/avro/archive-object";
 import { decodeBatch, encodeBatch } from "../../io/avro/batch";
 import { AvroError, AvroReader, AvroWriter } from "../../io/avro/binary";
 import { encodeDeadLetters } from "../../io/avro/dead-letter-object";
@@ -50,6 +51,16 @@ test("a reference has the numbers of a batch, or is refused", () => {
   expect(() => encodeReference({ ...reference, events: 2 ** 31 })).toThrow(AvroError);
   expect(() => decodeReference(encodeReference({ ...reference, crc32: 2 ** 32 }))).toThrow(AvroError);
   expect(() => decodeReference(encodeReference({ ...reference, sizeBytes: -1 }))).toThrow(AvroError);
+});
+
+test("an archive object takes no event that could not be read back", () => {
+  const columns = eventsOfTypes(1);
+  columns.extras = new Map([[0, JSON.stringify({ a: "x".repeat(64 << 20) })]]);
+  expect(() => new ArchiveObjectWriter("f").add(columns, 0, 1)).toThrow(/could not be read back/);
+  columns.extras = new Map([[0, JSON.stringify({ a: "x".repeat(60 << 20) })]]);
+  const writer = new ArchiveObjectWriter("f");
+  writer.add(columns, 0, 1);
+  expect([...readArchiveObject(writer.finish())].map((block) => block.columns.count)).toEqual([1]);
 });
 
 test("a dead letter that could not be read back is refused", () => {

@@ -1,0 +1,35 @@
+/** A cluster whose job is away for hours, whose archivers are two, and from whose log records are deleted that nobody has archived. */
+import { ClusterStack } from "../../demo/cluster-stack";
+import { killStack, runKills } from "../../demo/kill";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+
+const DEADLINE_MS = 900_000;
+
+describeWithServers("a cluster that is let down", ["kafka", "flink", "bigtable", "gcs"], () => {
+  let stack: ClusterStack;
+  beforeAll(async () => {
+    const { config, ...options } = killStack("kafka");
+    const job = { ...config.job, dedupePartitions: 4, videoShards: 2 };
+    stack = await ClusterStack.start({
+      ...options,
+      flink: { taskManagers: 1, slotsPerTaskManager: 2, highAvailability: false },
+      config: { ...config, job },
+    });
+  }, COLD_START_MS);
+  afterAll(() => stack?.stop(), COLD_START_MS);
+
+  it(
+    "promises nothing that is not counted, counts all that it has, and tells every event that it lost",
+    async () => {
+      const seed = Math.floor(Math.random() * 1e9) + 1;
+      process.stdout.write(`losses with seed ${seed}\n`);
+      const targets = ["job-away", "archiver-pair", "records-deleted"] as const;
+      const result = await runKills(stack, await stack.submit(), { rounds: 1, rate: 300, seed }, targets);
+      expect({ faults: result.faults, differences: result.differences }).toEqual({ faults: [], differences: [] });
+      expect(result.lost).toBeGreaterThan(0);
+      expect(result.watched.answers).toBeGreaterThan(0);
+      expect(result.differing).toBe(0);
+    },
+    DEADLINE_MS,
+  );
+});
