@@ -57,7 +57,7 @@ test("an archive object takes no event that could not be read back", () => {
   const columns = eventsOfTypes(1);
   columns.extras = new Map([[0, JSON.stringify({ a: "x".repeat(64 << 20) })]]);
   expect(() => new ArchiveObjectWriter("f").add(columns, 0, 1)).toThrow(/could not be read back/);
-  columns.extras = new Map([[0, JSON.stringify({ a: "x".repeat(60 << 20) })]]);
+  columns.extras = new Map([[0, JSON.stringify({ a: "x".repeat(1 << 20) })]]);
   const writer = new ArchiveObjectWriter("f");
   writer.add(columns, 0, 1);
   expect([...readArchiveObject(writer.finish())].map((block) => block.columns.count)).toEqual([1]);
