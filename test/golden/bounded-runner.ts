@@ -30,7 +30,12 @@ export class BoundedRunner implements GoldenRunner {
       expect(result.deadLetters).toBe(0);
       expect(result.objects).toBe((await archive.list(0, Date.UTC(9999, 0) / 60_000)).length);
       await state.addObjects(await first.state.archivedObjects(0, Date.UTC(9999, 0) / 60_000), []);
-      await doAudits(script, { archive, counters, state, progress: new SqliteLogProgress(first.log, first.state) });
+      await doAudits(script, {
+        archive,
+        counters,
+        state,
+        progress: new SqliteLogProgress(first.log, first.state, state),
+      });
       return {
         ...(await storedCells(counters)),
         ledger: await stream.ledger(state),

@@ -210,7 +210,7 @@ export class EmbeddedRunner implements GoldenRunner {
     try {
       const stream = new EmbeddedStream(stores, this.options, script.allowedLatenessMs);
       await play(script, stream);
-      const progress = new SqliteLogProgress(stores.log, stores.state);
+      const progress = new SqliteLogProgress(stores.log, stores.state, stores.state);
       await doAudits(script, { ...stores, progress });
       return await stream.outcome();
     } finally {
