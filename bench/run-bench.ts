@@ -15,6 +15,7 @@ import * as messages from "./measurements/messages";
 import * as reads from "./measurements/reads";
 import * as skew from "./measurements/skew";
 import * as stamps from "./measurements/stamps";
+import * as store from "./measurements/store";
 import * as stream from "./measurements/stream";
 import type { BenchParameters } from "./parameters";
 import { type BenchReport, type MeasurementReport, machineInfo, REPORT_SCHEMA } from "./report";
@@ -25,6 +26,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   messages,
   direct,
   duckdb,
+  store,
   stream,
   skew,
   audit,

@@ -10,8 +10,10 @@ import { StoreUnavailableError } from "../ports";
 export interface Schema {
   /** PRAGMA user_version of a file that has all of `migrations`. */
   version: number;
-  /** `migrations[n]` lifts a file from version n to n + 1. */
-  migrations: readonly string[];
+  /** `migrations[n]` lifts a file from version n to n + 1: SQL, or work on the connection, inside the transaction that lifts the file. */
+  migrations: readonly (string | ((db: DatabaseSync) => void))[];
+  /** Pages that are deleted can be given back to the disk (PRAGMA incremental_vacuum). A file of before is rewritten once, when it is lifted. */
+  shrinks?: boolean;
   /** Fixed when a file is created; bytes. */
   pageSizeBytes?: number;
 }
@@ -38,6 +40,7 @@ export function openDatabase(file: string, schema: Schema, options: OpenOptions 
     const db = new DatabaseSync(file, { timeout: options.busyTimeoutMs ?? 10_000 });
     try {
       if (schema.pageSizeBytes !== undefined) db.exec(`PRAGMA page_size = ${schema.pageSizeBytes}`);
+      if (schema.shrinks === true) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
       db.exec("PRAGMA journal_mode = WAL");
       db.exec("PRAGMA synchronous = FULL");
       db.exec(`PRAGMA cache_size = -${Math.ceil((options.cacheBytes ?? 16 << 20) / 1024)}`);
@@ -148,13 +151,31 @@ function migrate(db: DatabaseSync, file: string, schema: Schema): void {
   const current = pragmaNumber(db, "user_version");
   refuseNewer(current, file, schema);
   if (current === schema.version) return;
+  const timeoutMs = pragmaNumber(db, "busy_timeout");
+  // Another process may be lifting a large file: its readers and writers wait for that, and not only for a write.
+  db.exec(`PRAGMA busy_timeout = ${Math.max(timeoutMs, MIGRATION_WAIT_MS)}`);
   inTransaction(db, () => {
     // Read again under the lock: another process may have migrated meanwhile.
     for (let version = pragmaNumber(db, "user_version"); version < schema.version; version++) {
-      db.exec(schema.migrations[version] ?? "");
+      const migration = schema.migrations[version] ?? "";
+      if (typeof migration === "string") db.exec(migration);
+      else migration(db);
       db.exec(`PRAGMA user_version = ${version + 1}`);
     }
   });
+  if (current > 0 && schema.shrinks === true) compact(db);
+  db.exec(`PRAGMA busy_timeout = ${timeoutMs}`);
+}
+
+const MIGRATION_WAIT_MS = 600_000;
+
+/** Gives the disk back what a migration has left, where nobody else is writing and the disk has room; the file is good either way. */
+function compact(db: DatabaseSync): void {
+  try {
+    db.exec("PRAGMA busy_timeout = 0; PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
+  } catch (error) {
+    if (asUnavailable(error, "") === undefined) throw error;
+  }
 }
 
 function refuseNewer(version: number, file: string, schema: Schema): void {

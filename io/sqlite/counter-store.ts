@@ -11,6 +11,7 @@ import type { ApplyOptions, Cell, CounterStore, Granularity, LevelSums, Total, V
 import { inTransaction } from "./connection";
 import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
+import type { Folding } from "./hour-folds";
 import { type MinuteSlice, MinuteWriter } from "./minute-writer";
 
 export interface CounterStoreOptions {
@@ -20,6 +21,8 @@ export interface CounterStoreOptions {
   maxCellsPerTransaction?: number;
   /** How long a write waits for another process's. Default 10,000 ms. */
   busyTimeoutMs?: number;
+  /** When hours are written (hour-folds.ts). */
+  folding?: Partial<Folding>;
   /** Bound of the file itself; beyond it writes fail as on a full disk. Default: the disk. */
   maxFileBytes?: number;
 }
@@ -46,9 +49,9 @@ export class SqliteCounterStore implements CounterStore {
 
   /** Opens or creates the store. Throws `StoreUnavailableError`, `SchemaVersionError`. */
   constructor(options: CounterStoreOptions) {
-    const { folder, maxCellsPerTransaction, ...open } = options;
+    const { folder, maxCellsPerTransaction, folding, ...open } = options;
     this.#db = openCounters(join(folder, COUNTERS_FILE), open);
-    this.#writer = new MinuteWriter(this.#db);
+    this.#writer = new MinuteWriter(this.#db, folding);
     this.#reads = new CounterReads(this.#db);
     this.#maxCells = maxCellsPerTransaction ?? 32_768;
   }
@@ -135,6 +138,11 @@ export class SqliteCounterStore implements CounterStore {
   }
   allTotals(): AsyncIterable<{ videoId: string; eventType: string } & Total> {
     return this.#reads.allTotals();
+  }
+
+  /** Hours since 1970 that are not folded whole: their answers are added up from minutes. */
+  openHours(): number[] {
+    return this.#writer.openHours();
   }
 
   /** Finishes the applies made so far. */

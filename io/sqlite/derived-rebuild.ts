@@ -1,134 +1,133 @@
 /**
- * Recomputes hours from minutes, days from hours and totals from days, whatever stood there before. An hour or a day keeps its revision, which
- * grows where its value changes.
+ * Recomputes hours from minutes, days from hours and totals from days, whatever stood there before: cells of single videos, because their
+ * neighbours in a block are not asked for. An hour or a day keeps its revision, which grows where its value changes.
  */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { type BlockTables, type Level, UNIT_MS } from "./block-tables";
+import { Block, COUNT, KEY, LAST, REVISION, TOP, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
+import type { HourFolds } from "./hour-folds";
+import { sumOfMinutes } from "./open-hours";
 
-const SUMS = `SUM(count), SUM(valued), SUM(sum_high) + (SUM(sum_low) >> 32), SUM(sum_low) & 4294967295`;
+interface Touched {
+  insides: Set<number>;
+  hours: Set<number>;
+  days: Set<number>;
+}
 
-/** The days that exist, by skipping from one to the next: day_cells is clustered by day, not by video. */
-const DAYS = `WITH RECURSIVE days(day) AS (
-  SELECT MIN(day) FROM day_cells
-  UNION ALL
-  SELECT (SELECT MIN(day) FROM day_cells WHERE day_cells.day > days.day) FROM days WHERE day IS NOT NULL
-)`;
+const HOURS_A_DAY = 24;
 
 export class DerivedRebuild {
-  readonly #hour: Level;
-  readonly #day: Level;
-  readonly #clearTotal: StatementSync;
-  readonly #sumTotal: StatementSync;
-  readonly #bounds: StatementSync;
-  /** Hours to recompute, by video. */
-  #touched = new Map<number, Set<number>>();
+  #touched = new Map<number, Touched>();
+  readonly #scratch = new Block();
+  readonly #sums = new Block();
 
-  constructor(db: DatabaseSync) {
-    this.#hour = new Level(
-      db,
-      "hour_cells WHERE day = ?1 AND video = ?2 AND hour = ?3",
-      `INSERT INTO hour_cells (day, video, type, hour, count, valued, sum_high, sum_low, last_ms)
-       SELECT ?1, video, type, hour, ${SUMS}, MAX(minute * 60000 + last_ms) FROM minute_cells
-         WHERE hour = ?3 AND video = ?2 AND count > 0 GROUP BY type`,
-    );
-    this.#day = new Level(
-      db,
-      "day_cells WHERE day = ?1 AND video = ?2",
-      `INSERT INTO day_cells (day, video, type, count, valued, sum_high, sum_low, last_ms)
-       SELECT day, video, type, ${SUMS}, MAX(last_ms) FROM hour_cells WHERE day = ?1 AND video = ?2 GROUP BY type`,
-    );
-    this.#clearTotal = db.prepare("DELETE FROM total_cells WHERE video = ?");
-    this.#sumTotal = db.prepare(
-      `INSERT INTO total_cells (video, type, count, valued, sum_high, sum_low, last_ms)
-       ${DAYS}
-       SELECT video, type, ${SUMS}, MAX(last_ms) FROM days CROSS JOIN day_cells c
-         WHERE c.day = days.day AND c.video = ? GROUP BY type`,
-    );
-    this.#bounds = db.prepare(
-      `SELECT min(ifnull((SELECT MIN(hour) FROM minute_cells), 9e15), ifnull((SELECT MIN(day) * 24 FROM hour_cells), 9e15),
-                  ifnull((SELECT MIN(day) * 24 FROM day_cells), 9e15)) AS first,
-              max(ifnull((SELECT MAX(hour) FROM minute_cells), -9e15), ifnull((SELECT MAX(day) * 24 + 23 FROM hour_cells), -9e15),
-                  ifnull((SELECT MAX(day) * 24 + 23 FROM day_cells), -9e15)) AS last`,
-    );
-  }
+  constructor(
+    private readonly tables: BlockTables,
+    private readonly folds: HourFolds,
+  ) {}
 
-  /** Notes an hour of a video for `run`. */
-  touch(video: number, hour: number): void {
-    const hours = this.#touched.get(video);
-    if (hours === undefined) this.#touched.set(video, new Set([hour]));
-    else hours.add(hour);
+  /** Notes a video (its place in the bucket) and an hour for `run`. */
+  touch(bucket: number, hour: number, inside: number): void {
+    const touched = this.#of(bucket);
+    touched.insides.add(inside);
+    touched.hours.add(hour);
+    touched.days.add(Math.floor(hour / HOURS_A_DAY));
   }
 
   /** Recomputes the noted hours, their days, and the totals of their videos. */
   run(): void {
-    for (const [video, hours] of this.#touched) {
-      const days = new Set<number>();
-      for (const hour of hours) {
-        const day = Math.floor(hour / 24);
-        days.add(day);
-        this.#hour.recompute(day, video, hour);
-      }
-      this.#recomputeAbove(video, days);
+    for (const [bucket, { insides, hours, days }] of this.#touched) {
+      for (const hour of hours) this.#hour(hour, bucket, insides);
+      for (const day of days) this.#day(day, bucket, insides);
+      this.#total(bucket, insides);
     }
     this.#touched.clear();
   }
 
-  /** Recomputes the hours of [fromHour, toHour), the days that touch it, and the video's totals. */
-  range(video: number, fromHour: number, toHour: number): void {
-    const stored = this.#bounds.get();
-    const first = Math.max(fromHour, Number(stored?.first));
-    const last = Math.min(toHour - 1, Number(stored?.last));
-    const days = new Set<number>();
-    for (let hour = first; hour <= last; hour++) {
-      const day = Math.floor(hour / 24);
-      days.add(day);
-      this.#hour.recompute(day, video, hour);
-    }
-    this.#recomputeAbove(video, days);
+  /** Recomputes the stored hours of [fromHour, toHour), the days that touch it, and the video's totals. */
+  range(bucket: number, inside: number, fromHour: number, toHour: number): void {
+    const { insides, hours, days } = this.#of(bucket);
+    insides.add(inside);
+    for (const hour of this.#times("hour", fromHour, toHour)) hours.add(hour);
+    for (const minute of this.#times("minute", fromHour * 60, toHour * 60)) hours.add(Math.floor(minute / 60));
+    for (const hour of hours) days.add(Math.floor(hour / HOURS_A_DAY));
+    const [fromDay, toDay] = [Math.floor(fromHour / HOURS_A_DAY), Math.ceil(toHour / HOURS_A_DAY)];
+    for (const day of this.#times("day", fromDay, toDay)) days.add(day);
+    this.run();
   }
 
   forget(): void {
     this.#touched.clear();
   }
 
-  #recomputeAbove(video: number, days: Iterable<number>): void {
-    for (const day of days) {
-      this.#day.recompute(day, video);
+  #of(bucket: number): Touched {
+    let touched = this.#touched.get(bucket);
+    if (touched === undefined) {
+      touched = { insides: new Set(), hours: new Set(), days: new Set() };
+      this.#touched.set(bucket, touched);
     }
-    this.#clearTotal.run(video);
-    this.#sumTotal.run(video);
+    return touched;
+  }
+
+  #hour(hour: number, bucket: number, insides: ReadonlySet<number>): void {
+    if (this.folds.isUnfolded(hour, bucket)) return;
+    this.#sums.clear();
+    sumOfMinutes(this.tables, hour, bucket, this.#sums, insides);
+    this.#replace("hour", hour, bucket, insides);
+  }
+
+  #day(day: number, bucket: number, insides: ReadonlySet<number>): void {
+    this.#sums.clear();
+    for (let n = 0; n < HOURS_A_DAY; n++) {
+      const hour = this.tables.look("hour", day * HOURS_A_DAY + n, bucket, this.#scratch);
+      if (hour !== undefined) this.#sums.add(hour, n * UNIT_MS.hour, insides);
+    }
+    this.#replace("day", day, bucket, insides);
+  }
+
+  #total(bucket: number, insides: ReadonlySet<number>): void {
+    this.tables.settled(bucket);
+    this.tables.flush();
+    this.#sums.clear();
+    for (const day of this.#times("day", Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
+      const block = this.tables.look("day", day, bucket, this.#scratch);
+      if (block !== undefined) this.#sums.add(block, day * UNIT_MS.day, insides);
+    }
+    for (const hour of this.folds.openHours()) {
+      if (!this.folds.isUnfolded(hour, bucket)) continue;
+      const minutes = new Block();
+      sumOfMinutes(this.tables, hour, bucket, minutes, insides);
+      this.#sums.add(minutes, hour * UNIT_MS.hour);
+    }
+    this.#replace("total", 0, bucket, insides);
+  }
+
+  /** Times of [from, to) at which the level has rows, waiting ones too. */
+  *#times(level: Level, from: number, to: number): Generator<number> {
+    this.tables.flush();
+    for (let time = this.tables.nextTime(level, from, to); time !== undefined; ) {
+      yield time;
+      time = this.tables.nextTime(level, time + 1, to);
+    }
+  }
+
+  /** The cells of these videos become those of `#sums`. */
+  #replace(level: "hour" | "day" | "total", time: number, bucket: number, insides: ReadonlySet<number>): void {
+    const block = this.tables.load(level, time, bucket);
+    const sums = this.#sums;
+    for (let at = 0; at < sums.cells * WIDTH; at += WIDTH) block.cell(sums.data[at + KEY]!);
+    for (let at = 0; at < block.cells * WIDTH; at += WIDTH) {
+      const { data } = block;
+      if (!insides.has(data[at + KEY]! % VIDEOS_A_BLOCK)) continue;
+      const found = sums.find(data[at + KEY]!);
+      let changed = false;
+      for (let column = COUNT; column <= LAST; column++) {
+        const value = found < 0 ? 0 : sums.data[found * WIDTH + column]!;
+        if (data[at + column] !== value && column <= TOP) changed = true;
+        data[at + column] = value;
+      }
+      if (!changed || level === "total" || block.revised?.has(data[at + KEY]!) === true) continue;
+      data[at + REVISION] = data[at + REVISION]! + 1;
+    }
+    this.tables.touch(level, time, bucket);
   }
 }
-
-/** One derived level with revisions; `cells`: table and condition, `sum`: the statement that inserts what the parts add up to. */
-class Level {
-  readonly #read: StatementSync;
-  readonly #clear: StatementSync;
-  readonly #sum: StatementSync;
-  readonly #revise: StatementSync;
-
-  constructor(db: DatabaseSync, cells: string, sum: string) {
-    const [table, condition] = cells.split(" WHERE ");
-    this.#read = db.prepare(`SELECT type, count, valued, sum_high, sum_low, revision FROM ${cells}`);
-    // A damaged column may hold more than a number can.
-    this.#read.setReadBigInts(true);
-    this.#clear = db.prepare(`DELETE FROM ${cells}`);
-    this.#sum = db.prepare(sum);
-    this.#revise = db.prepare(`UPDATE ${table} SET revision = ?4 WHERE ${condition} AND type = ?5`);
-  }
-
-  recompute(...key: [day: number, video: number, hour?: number]): void {
-    const [day, video, hour] = key;
-    const keys = { 1: day, 2: video, ...(hour === undefined ? {} : { 3: hour }) };
-    const before = new Map(this.#read.all(keys).map((row) => [row.type, row]));
-    this.#clear.run(keys);
-    this.#sum.run(keys);
-    for (const row of this.#read.all(keys)) {
-      const old = before.get(row.type);
-      const changed = VALUE.some((column) => old?.[column] !== row[column]);
-      const revision = Number(old?.revision ?? 0) + (changed ? 1 : 0);
-      if (revision > 0) this.#revise.run({ ...keys, 4: revision, 5: row.type! });
-    }
-  }
-}
-
-const VALUE = ["count", "valued", "sum_high", "sum_low"];

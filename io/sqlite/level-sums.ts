@@ -1,160 +1,160 @@
-/** What stands above the minutes, each cell beside the sum of the cells below it: for the audit of derived levels. */
+/**
+ * What stands above the minutes, each cell beside the sum of the cells below it: for the audit of derived levels. An open hour (hour-folds.ts) is
+ * the sum of its minutes, and so is what it adds to its day.
+ */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { LevelSums, Sums } from "../ports";
-import { onSnapshot } from "./connection";
+import type { BlockNames } from "./block-names";
+import { type BlockReader, bucketOf, MAX_TIME } from "./block-tables";
+import { Block, COUNT, KEY, VALUED, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
+import { onSnapshot, orUnavailable } from "./connection";
+import { COUNTERS_FILE } from "./counter-file";
+import { NameDictionary } from "./name-dictionary";
+import { sumOfMinutes } from "./open-hours";
 
 const HOURS_A_DAY = 24;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-/** Videos of one read transaction. */
-const VIDEOS_AT_ONCE = 256;
-
-const STORED = "count, valued, sum_high, sum_low";
-const SUMMED = "SUM(count) AS count, SUM(valued) AS valued, SUM(sum_high) AS sum_high, SUM(sum_low) AS sum_low";
-
-interface Row {
-  video?: bigint;
-  type: bigint;
-  count: bigint;
-  valued: bigint;
-  sum_high: bigint;
-  sum_low: bigint;
-}
+const CACHED_VIDEOS = 50_000;
 
 type Level = LevelSums["level"];
+type Insides = ReadonlySet<number>;
 
 export class LevelReader {
-  readonly #video: StatementSync;
-  readonly #type: StatementSync;
-  readonly #videosAfter: StatementSync;
-  readonly #nextDay: StatementSync;
-  readonly #stored: Record<Level, StatementSync>;
-  readonly #below: Record<Level, StatementSync>;
-  readonly #totals: StatementSync;
-  readonly #daysBelow: StatementSync;
-  readonly #types = new Map<bigint, string>();
+  readonly #videos: NameDictionary;
+  readonly #lastVideo: StatementSync;
+  readonly #scratch = new Block();
 
-  constructor(private readonly db: DatabaseSync) {
-    const exact = (sql: string) => {
-      const statement = db.prepare(sql);
-      statement.setReadBigInts(true);
-      return statement;
-    };
-    const days = "day IN (SELECT value FROM json_each(?))";
-    this.#video = exact("SELECT id FROM videos WHERE name = ?");
-    this.#type = exact("SELECT name FROM types WHERE id = ?");
-    this.#videosAfter = exact("SELECT id, name FROM videos WHERE id > ? ORDER BY id LIMIT ?");
-    this.#nextDay = exact("SELECT MIN(day) AS day FROM day_cells WHERE day > ?");
-    this.#stored = {
-      hour: exact(`SELECT type, ${STORED} FROM hour_cells WHERE day = ? AND video = ? AND hour = ?`),
-      day: exact(`SELECT type, ${STORED} FROM day_cells WHERE day = ? AND video = ?`),
-      total: exact(`SELECT type, ${STORED} FROM total_cells WHERE video = ?`),
-    };
-    this.#below = {
-      hour: exact(`SELECT type, ${SUMMED} FROM minute_cells WHERE hour = ? AND video = ? AND count > 0 GROUP BY type`),
-      day: exact(`SELECT type, ${SUMMED} FROM hour_cells WHERE day = ? AND video = ? GROUP BY type`),
-      total: exact(`SELECT type, ${SUMMED} FROM day_cells WHERE ${days} AND video = ? GROUP BY type`),
-    };
-    this.#totals = exact(`SELECT video, type, ${STORED} FROM total_cells WHERE video BETWEEN ? AND ?`);
-    this.#daysBelow = exact(
-      `SELECT video, type, ${SUMMED} FROM day_cells WHERE ${days} AND video BETWEEN ? AND ? GROUP BY video, type`,
-    );
+  constructor(
+    private readonly db: DatabaseSync,
+    private readonly blocks: BlockReader,
+    private readonly names: BlockNames,
+  ) {
+    this.#videos = new NameDictionary(db, "videos", CACHED_VIDEOS);
+    this.#lastVideo = db.prepare("SELECT MAX(id) AS id FROM videos");
   }
 
   *levels(videoIds: readonly string[], hour: number): Generator<LevelSums> {
-    for (let from = 0; from < videoIds.length; from += VIDEOS_AT_ONCE) {
-      const chunk = videoIds.slice(from, from + VIDEOS_AT_ONCE);
-      yield* onSnapshot(this.db, () => this.#levelsOf(chunk, hour));
+    for (const [bucket, insides] of this.#places(videoIds)) {
+      yield* this.#snapshot(() => {
+        const day = Math.floor(hour / HOURS_A_DAY);
+        return [
+          ...this.#hour(bucket, insides, hour),
+          ...this.#day(bucket, insides, day),
+          ...this.#total(bucket, insides),
+        ];
+      });
     }
   }
 
   /** Every total, and every sum of days without one. */
   *totals(): Generator<LevelSums> {
-    let last: bigint | number = -1;
-    for (;;) {
-      const found: { next: bigint | undefined; levels: LevelSums[] } = onSnapshot(this.db, () =>
-        this.#totalsAfter(last),
-      );
-      yield* found.levels;
-      if (found.next === undefined) return;
-      last = found.next;
-    }
+    const last = this.#snapshot(() => bucketOf(Number(this.#lastVideo.get()?.id ?? -1)));
+    for (let bucket = 0; bucket <= last; bucket++) yield* this.#snapshot(() => this.#total(bucket));
   }
 
-  #levelsOf(videoIds: readonly string[], hour: number): LevelSums[] {
-    const found: LevelSums[] = [];
-    const day = Math.floor(hour / HOURS_A_DAY);
-    const days = this.#days();
+  #snapshot<T>(work: () => T): T {
+    return orUnavailable(COUNTERS_FILE, () => onSnapshot(this.db, work));
+  }
+
+  #places(videoIds: readonly string[]): Map<number, Set<number>> {
+    const places = new Map<number, Set<number>>();
     for (const videoId of videoIds) {
-      const id = (this.#video.get(videoId) as { id: bigint } | undefined)?.id;
-      if (id === undefined) continue;
-      const add = (level: Level, startMs: number, stored: Row[], below: Row[]) =>
-        found.push(...this.#joined(level, startMs, stored, below, () => videoId));
-      const rows = (statement: StatementSync, ...values: (bigint | number | string)[]) =>
-        statement.all(...values) as unknown as Row[];
-      add("hour", hour * HOUR_MS, rows(this.#stored.hour, day, id, hour), rows(this.#below.hour, hour, id));
-      add("day", day * DAY_MS, rows(this.#stored.day, day, id), rows(this.#below.day, day, id));
-      add("total", 0, rows(this.#stored.total, id), rows(this.#below.total, days, id));
+      const video = this.#videos.known(videoId);
+      if (video === undefined) continue;
+      const bucket = bucketOf(video);
+      const insides = places.get(bucket) ?? new Set();
+      places.set(bucket, insides.add(video % VIDEOS_A_BLOCK));
     }
-    return found;
+    return places;
   }
 
-  #totalsAfter(last: bigint | number): { next: bigint | undefined; levels: LevelSums[] } {
-    const videos = this.#videosAfter.all(last, VIDEOS_AT_ONCE) as unknown as { id: bigint; name: string }[];
-    const first = videos[0]?.id;
-    const next = videos[videos.length - 1]?.id;
-    if (first === undefined || next === undefined) return { next: undefined, levels: [] };
-    const names = new Map(videos.map(({ id, name }) => [id, name]));
-    const stored = this.#totals.all(first, next) as unknown as Row[];
-    const below = this.#daysBelow.all(this.#days(), first, next) as unknown as Row[];
-    return { next, levels: this.#joined("total", 0, stored, below, ({ video }) => names.get(video!) ?? "") };
+  #hour(bucket: number, insides: Insides, hour: number): LevelSums[] {
+    const below = this.#minutes(bucket, insides, hour);
+    const stored = this.#isUnfolded(bucket, hour) ? below : this.#stored("hour", bucket, insides, hour);
+    return this.#joined("hour", hour * HOUR_MS, bucket, stored, below);
   }
 
-  #joined(
-    level: Level,
-    startMs: number,
-    stored: readonly Row[],
-    below: readonly Row[],
-    videoOf: (row: Row) => string,
-  ): LevelSums[] {
-    const cells = new Map<string, LevelSums>();
-    const cell = (row: Row): LevelSums => {
-      const key = `${row.video ?? ""} ${row.type}`;
-      let known = cells.get(key);
-      if (known === undefined) {
-        known = { level, startMs, videoId: videoOf(row), eventType: this.#nameOf(row.type), stored: ZERO, below: ZERO };
-        cells.set(key, known);
-      }
-      return known;
-    };
-    for (const row of stored) cell(row).stored = sumsOf(row);
-    for (const row of below) cell(row).below = sumsOf(row);
-    return [...cells.values()];
-  }
-
-  /** The days there are, as JSON: cells are clustered by day, not by video. */
-  #days(): string {
-    const days: number[] = [];
-    for (let day = Number.MIN_SAFE_INTEGER; ; ) {
-      const next = this.#nextDay.get(day)?.day;
-      if (typeof next !== "bigint") return JSON.stringify(days);
-      day = Number(next);
-      days.push(day);
+  #day(bucket: number, insides: Insides, day: number): LevelSums[] {
+    const stored = this.#dayAnswer(bucket, insides, day);
+    const below = new Block();
+    for (let hour = day * HOURS_A_DAY; hour < (day + 1) * HOURS_A_DAY; hour++) {
+      const unfolded = this.#isUnfolded(bucket, hour);
+      below.add(unfolded ? this.#minutes(bucket, insides, hour) : this.#stored("hour", bucket, insides, hour), 0);
     }
+    return this.#joined("day", day * DAY_MS, bucket, stored, below);
   }
 
-  #nameOf(type: bigint): string {
-    let name = this.#types.get(type);
-    if (name === undefined) {
-      name = String(this.#type.get(type)?.name);
-      this.#types.set(type, name);
+  #total(bucket: number, insides?: Insides): LevelSums[] {
+    const stored = this.#stored("total", bucket, insides, 0);
+    stored.add(this.#stored("recent", bucket, insides, 0), 0);
+    const below = new Block();
+    for (let day: number | undefined = 1 - MAX_TIME; ; day++) {
+      day = this.blocks.nextTime("day", day, MAX_TIME);
+      if (day === undefined) break;
+      below.add(this.#stored("day", bucket, insides, day), 0);
     }
-    return name;
+    for (const hour of this.blocks.openHours().keys()) {
+      if (this.#isUnfolded(bucket, hour)) below.add(this.#minutes(bucket, insides, hour), 0);
+    }
+    return this.#joined("total", 0, bucket, stored, below);
+  }
+
+  /** What is read of a day: its row, and its hours that are not in it yet. */
+  #dayAnswer(bucket: number, insides: Insides, day: number): Block {
+    const answer = this.#stored("day", bucket, insides, day);
+    for (const hour of this.blocks.openHours().keys()) {
+      const ofDay = Math.floor(hour / HOURS_A_DAY) === day;
+      if (ofDay && this.#isUnfolded(bucket, hour)) answer.add(this.#minutes(bucket, insides, hour), 0);
+    }
+    return answer;
+  }
+
+  #stored(
+    level: "hour" | "day" | "total" | "recent",
+    bucket: number,
+    insides: Insides | undefined,
+    time: number,
+  ): Block {
+    const own = new Block();
+    const block = this.blocks.read(level, time, bucket, this.#scratch);
+    if (block !== undefined) own.add(block, 0, insides);
+    return own;
+  }
+
+  #minutes(bucket: number, insides: Insides | undefined, hour: number): Block {
+    const sums = new Block();
+    sumOfMinutes(this.blocks, hour, bucket, sums, insides);
+    return sums;
+  }
+
+  #isUnfolded(bucket: number, hour: number): boolean {
+    const next = this.blocks.openHours().get(hour);
+    return next !== undefined && bucket >= next && this.blocks.bytes("hour", hour, bucket) === undefined;
+  }
+
+  #joined(level: Level, startMs: number, bucket: number, stored: Block, below: Block): LevelSums[] {
+    const keys = new Set<number>();
+    for (const block of [stored, below]) {
+      for (let at = 0; at < block.cells * WIDTH; at += WIDTH) keys.add(block.data[at + KEY]!);
+    }
+    return [...keys].map((key) => {
+      const inside = key % VIDEOS_A_BLOCK;
+      return {
+        level,
+        startMs,
+        videoId: this.names.video(bucket * VIDEOS_A_BLOCK + inside),
+        eventType: this.names.type((key - inside) / VIDEOS_A_BLOCK),
+        stored: sumsOf(stored, key),
+        below: sumsOf(below, key),
+      };
+    });
   }
 }
 
 const ZERO: Sums = { count: 0, sum: 0n, valued: 0 };
 
-function sumsOf({ count, valued, sum_high, sum_low }: Row): Sums {
-  return { count: Number(count), sum: (BigInt(sum_high) << 32n) + BigInt(sum_low), valued: Number(valued) };
+function sumsOf(block: Block, key: number): Sums {
+  const at = block.find(key) * WIDTH;
+  return at < 0 ? ZERO : { count: block.data[at + COUNT]!, sum: block.sum(at), valued: block.data[at + VALUED]! };
 }

@@ -1,141 +1,126 @@
-/**
- * Reads whole minutes as columns. Minutes of an hour are interleaved on disk (clustered by hour, video, type), so an
- * hour is scanned once for as many of its minutes as fit in memory, not once a minute.
- */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+/** Reads whole minutes as columns, a minute at a time: a minute is one range of rows. */
+import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/minute-counts";
-import { onSnapshot } from "./connection";
+import { BlockNames } from "./block-names";
+import { type BlockReader, bucketOfRow, MAX_TIME, rowName } from "./block-tables";
+import {
+  Block,
+  CORRECTION,
+  COUNT,
+  decodeBlock,
+  KEY,
+  LAST,
+  LOW,
+  MID,
+  TOP,
+  VALUED,
+  VIDEOS_A_BLOCK,
+  WIDTH,
+} from "./cell-block";
+import { orUnavailable } from "./connection";
+import { COUNTERS_FILE } from "./counter-file";
 
-/** Cells held at once: about 50 bytes each. A single minute with more is held whole. */
-const MAX_CELLS_HELD = 500_000;
-
-interface Filling {
-  counts: MinuteCounts & { corrections: Float64Array };
-  videoOf: Map<number, number>;
-  typeOf: Map<number, number>;
-  row: number;
-}
+const TWO_32 = 2 ** 32;
 
 export class MinuteCellReader {
-  readonly #hours: StatementSync;
-  readonly #sizes: StatementSync;
-  readonly #cells: StatementSync;
-  readonly #videoName: StatementSync;
-  readonly #typeName: StatementSync;
+  readonly #names: BlockNames;
 
-  constructor(private readonly db: DatabaseSync) {
-    this.#hours = db.prepare("SELECT MIN(hour) AS next FROM minute_cells WHERE hour >= ?");
-    this.#sizes = db.prepare(
-      `SELECT minute, COUNT(*) AS cells FROM minute_cells
-         WHERE hour = ? AND minute >= ? AND minute < ? AND count > 0 GROUP BY minute ORDER BY minute`,
-    );
-    this.#cells = db.prepare(
-      `SELECT video, type, minute, count, valued, CAST(sum_high AS REAL), sum_low, last_ms, correction FROM minute_cells
-         WHERE hour = ? AND minute >= ? AND minute < ? AND count > 0`,
-    );
-    this.#cells.setReturnArrays(true);
-    this.#videoName = db.prepare("SELECT name FROM videos WHERE id = ?");
-    this.#typeName = db.prepare("SELECT name FROM types WHERE id = ?");
+  constructor(
+    db: DatabaseSync,
+    private readonly blocks: BlockReader,
+  ) {
+    this.#names = new BlockNames(db);
   }
 
   async *read(fromMinute: number, toMinute: number): AsyncGenerator<MinuteCounts, void, undefined> {
-    let minute = fromMinute;
-    while (minute < toMinute) {
-      const batch = onSnapshot(this.db, () => this.#batch(minute, toMinute));
-      yield* batch.minutes;
-      minute = batch.next;
+    const to = Math.min(toMinute, MAX_TIME);
+    for (let from = Math.max(fromMinute, 1 - MAX_TIME); from < to; ) {
+      const minute = orUnavailable(COUNTERS_FILE, () => this.blocks.nextTime("minute", from, to));
+      if (minute === undefined) return;
+      const counts = orUnavailable(COUNTERS_FILE, () => this.#minute(minute));
+      if (counts.counts.length > 0) yield counts;
+      from = minute + 1;
     }
   }
 
-  /** The next minutes that fit, all of one hour; `next`: the first minute not looked at. */
-  #batch(fromMinute: number, toMinute: number): { minutes: MinuteCounts[]; next: number } {
-    const hour = this.#hours.get(Math.floor(fromMinute / 60))?.next;
-    if (typeof hour !== "number" || hour * 60 >= toMinute) return { minutes: [], next: toMinute };
-    const from = Math.max(fromMinute, hour * 60);
-    const to = Math.min(toMinute, hour * 60 + 60);
-    const taken = new Map<number, Filling>();
-    let cells = 0;
-    let next = to;
-    for (const row of this.#sizes.iterate(hour, from, to)) {
-      const size = Number(row.cells);
-      if (cells > 0 && cells + size > MAX_CELLS_HELD) {
-        next = Number(row.minute);
-        break;
-      }
-      cells += size;
-      taken.set(Number(row.minute), emptyMinute(Number(row.minute), size));
+  #minute(minute: number): MinuteCounts {
+    const filling = new Filling(minute);
+    const block = new Block();
+    for (const [id, bytes] of this.blocks.rows("minute", minute)) {
+      decodeBlock(bytes, block, () => rowName("minute", id));
+      filling.add(block, this.#names.videos(bucketOfRow(id)), this.#names);
     }
-    if (cells > 0) this.#fill(hour, from, next, taken);
-    return { minutes: [...taken.values()].map((filling) => filling.counts), next };
-  }
-
-  #fill(hour: number, from: number, to: number, minutes: Map<number, Filling>): void {
-    let video = -1;
-    let videoName = "";
-    const typeNames = new Map<number, string>();
-    for (const row of this.#cells.iterate(hour, from, to) as unknown as Iterable<number[]>) {
-      const [videoId, typeId, minute, count, valued, sumHigh, sumLow, lastMs, correction] = row as [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
-      if (videoId !== video) {
-        video = videoId;
-        videoName = String(this.#videoName.get(videoId)?.name);
-      }
-      let typeName = typeNames.get(typeId);
-      if (typeName === undefined) {
-        typeName = String(this.#typeName.get(typeId)?.name);
-        typeNames.set(typeId, typeName);
-      }
-      const filling = minutes.get(minute);
-      if (filling === undefined) continue;
-      const { counts, row: at } = filling;
-      counts.videoIndex[at] = indexOf(filling.videoOf, counts.videos, videoId, videoName);
-      counts.typeIndex[at] = indexOf(filling.typeOf, counts.types, typeId, typeName);
-      counts.counts[at] = count;
-      counts.valued[at] = valued;
-      counts.sumHigh[at] = sumHigh;
-      counts.sumLow[at] = sumLow;
-      counts.lastMsInMinute[at] = lastMs;
-      counts.corrections[at] = correction;
-      filling.row++;
-    }
+    return filling.counts();
   }
 }
 
-function indexOf(indexes: Map<number, number>, names: string[], id: number, name: string): number {
-  let index = indexes.get(id);
-  if (index === undefined) {
-    index = names.push(name) - 1;
-    indexes.set(id, index);
-  }
-  return index;
-}
+class Filling {
+  readonly #videos: string[] = [];
+  readonly #types: string[] = [];
+  readonly #typeOf = new Map<number, number>();
+  readonly #videoOf = new Int32Array(VIDEOS_A_BLOCK);
+  #videoIndex = new Uint32Array(1024);
+  #typeIndex = new Uint32Array(1024);
+  /** Of the kept cells, one behind the other; keys are of their own blocks. */
+  #numbers = new Float64Array(1024 * WIDTH);
+  #n = 0;
 
-function emptyMinute(minute: number, cells: number): Filling {
-  return {
-    counts: {
-      minute,
-      videos: [],
-      types: [],
-      videoIndex: new Uint32Array(cells),
-      typeIndex: new Uint32Array(cells),
-      counts: new Float64Array(cells),
-      valued: new Float64Array(cells),
-      sumHigh: new Float64Array(cells),
-      sumLow: new Float64Array(cells),
-      lastMsInMinute: new Uint16Array(cells),
-      corrections: new Float64Array(cells),
-    },
-    videoOf: new Map(),
-    typeOf: new Map(),
-    row: 0,
-  };
+  constructor(private readonly minute: number) {}
+
+  add(block: Block, names: readonly string[], dictionary: BlockNames): void {
+    this.#videoOf.fill(-1);
+    for (let at = 0; at < block.cells * WIDTH; at += WIDTH) {
+      if (block.data[at + COUNT] === 0) continue;
+      if (this.#n === this.#videoIndex.length) this.#grow();
+      const inside = block.data[at + KEY]! % VIDEOS_A_BLOCK;
+      if (this.#videoOf[inside] === -1) this.#videoOf[inside] = this.#videos.push(names[inside]!) - 1;
+      this.#videoIndex[this.#n] = this.#videoOf[inside]!;
+      this.#typeIndex[this.#n] = this.#type((block.data[at + KEY]! - inside) / VIDEOS_A_BLOCK, dictionary);
+      this.#numbers.set(block.data.subarray(at, at + WIDTH), this.#n * WIDTH);
+      this.#n++;
+    }
+  }
+
+  #type(id: number, dictionary: BlockNames): number {
+    let index = this.#typeOf.get(id);
+    if (index === undefined) {
+      index = this.#types.push(dictionary.type(id)) - 1;
+      this.#typeOf.set(id, index);
+    }
+    return index;
+  }
+
+  #grow(): void {
+    const grown = <T extends Uint32Array | Float64Array>(from: T, into: T): T => {
+      into.set(from);
+      return into;
+    };
+    this.#videoIndex = grown(this.#videoIndex, new Uint32Array(this.#n * 2));
+    this.#typeIndex = grown(this.#typeIndex, new Uint32Array(this.#n * 2));
+    this.#numbers = grown(this.#numbers, new Float64Array(this.#n * 2 * WIDTH));
+  }
+
+  counts(): MinuteCounts {
+    const n = this.#n;
+    const numbers = this.#numbers;
+    const column = (of: number) => {
+      const values = new Float64Array(n);
+      for (let i = 0; i < n; i++) values[i] = numbers[i * WIDTH + of]!;
+      return values;
+    };
+    const [mid, top] = [column(MID), column(TOP)];
+    return {
+      minute: this.minute,
+      videos: this.#videos,
+      types: this.#types,
+      videoIndex: this.#videoIndex.slice(0, n),
+      typeIndex: this.#typeIndex.slice(0, n),
+      counts: column(COUNT),
+      valued: column(VALUED),
+      sumHigh: mid.map((low, i) => top[i]! * TWO_32 + low),
+      sumLow: column(LOW),
+      lastMsInMinute: Uint16Array.from(column(LAST)),
+      corrections: column(CORRECTION),
+    };
+  }
 }

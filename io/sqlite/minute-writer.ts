@@ -1,13 +1,28 @@
 /**
- * One transaction's worth of minute cells: staged in memory tables, compared with the stored versions, written, and
- * the differences moved up to hours, days and totals. All in a handful of set-wise statements, to cross from
- * JavaScript into SQLite once for many rows (measured on staging alone: 1.0-1.3 us a row with one row a statement,
- * 0.55-0.8 us with twenty). The whole apply: about 100k cells/s with all levels; the upserts are most of it.
+ * One transaction's worth of minute cells: merged into the blocks of their minutes, and the differences moved up to the totals, and to hours and
+ * days where these are folded (hour-folds.ts).
  */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/minute-counts";
+import { BlockTables, bucketOf } from "./block-tables";
+import {
+  type Block,
+  CORRECTION,
+  COUNT,
+  KEY,
+  LAST,
+  LOW,
+  MID,
+  REVISION,
+  TOP,
+  VALUED,
+  VIDEOS_A_BLOCK,
+  WIDTH,
+} from "./cell-block";
+import { type CellNumbers, type SortedCells, sortCells } from "./cell-order";
 import { DerivedRebuild } from "./derived-rebuild";
-import { NameDictionary } from "./name-dictionary";
+import { type Folding, HourFolds } from "./hour-folds";
+import { GivenNames } from "./name-dictionary";
 
 /** Rows [fromRow, toRow) of a minute, written for the call with this number. */
 export interface MinuteSlice {
@@ -20,224 +35,269 @@ export interface MinuteSlice {
   finalBeforeMinute: number;
 }
 
-/** A cell staged with this correction takes the one that is stored. */
-const FOLLOW = -1;
-const NOTHING = [0, 0, 0, 0, 0];
-const COLUMNS = 13;
-const ROWS_A_STATEMENT = 32;
 const CACHED_VIDEOS = 250_000;
-const VERSION = ["correction", "count", "valued", "sum_high", "sum_low", "last_ms"];
-
-function version(table: string): string {
-  return `(${VERSION.map((column) => `${table}.${column}`).join(", ")})`;
-}
-
-const TEMPORARY = `
-PRAGMA temp_store = MEMORY;
-CREATE TEMP TABLE staged (
-  day INTEGER, hour INTEGER, video INTEGER, type INTEGER, minute INTEGER,
-  count INTEGER, valued INTEGER, sum_high INTEGER, sum_low INTEGER, last_ms INTEGER, correction INTEGER, call INTEGER,
-  final_before INTEGER
-);
-CREATE TEMP TABLE changed (
-  day INTEGER, hour INTEGER, video INTEGER, type INTEGER, minute INTEGER,
-  count INTEGER, valued INTEGER, sum_high INTEGER, sum_low INTEGER, last_ms INTEGER, correction INTEGER, call INTEGER,
-  final_before INTEGER, revision INTEGER,
-  more INTEGER, more_valued INTEGER, more_high INTEGER, more_low INTEGER, lowered INTEGER,
-  PRIMARY KEY (video, type, day, hour, minute)
-) WITHOUT ROWID;`;
-
-/** The same cell twice in one transaction: the larger version stays. */
-const FIND_CHANGED = `
-INSERT INTO changed
-SELECT s.day, s.hour, s.video, s.type, s.minute, s.count, s.valued, s.sum_high, s.sum_low, s.last_ms,
-  iif(s.correction = ${FOLLOW}, ifnull(m.correction, 0), s.correction), s.call,
-  s.final_before, ifnull(m.revision, 0) + (s.minute < s.final_before AND (s.count, s.valued, s.sum_high, s.sum_low)
-    <> (ifnull(m.count, 0), ifnull(m.valued, 0), ifnull(m.sum_high, 0), ifnull(m.sum_low, 0))),
-  s.count - ifnull(m.count, 0), s.valued - ifnull(m.valued, 0), s.sum_high - ifnull(m.sum_high, 0), s.sum_low - ifnull(m.sum_low, 0),
-  m.count > 0 AND (s.count = 0 OR s.last_ms < m.last_ms)
-FROM staged s LEFT JOIN minute_cells m
-  ON m.hour = s.hour AND m.video = s.video AND m.type = s.type AND m.minute = s.minute
-WHERE (m.hour IS NULL AND (s.count > 0 OR s.correction > 0))
-  OR (iif(s.correction = ${FOLLOW}, m.correction, s.correction), s.count, s.valued, s.sum_high, s.sum_low, s.last_ms) > ${version("m")}
-ON CONFLICT DO UPDATE SET
-  count = excluded.count, valued = excluded.valued, sum_high = excluded.sum_high, sum_low = excluded.sum_low, last_ms = excluded.last_ms,
-  correction = excluded.correction, call = excluded.call, final_before = excluded.final_before, revision = excluded.revision,
-  more = excluded.more, more_valued = excluded.more_valued, more_high = excluded.more_high, more_low = excluded.more_low, lowered = excluded.lowered
-WHERE ${version("excluded")} > ${version("changed")}`;
-
-const WRITE_MINUTES = `
-INSERT OR REPLACE INTO minute_cells
-  (hour, video, type, minute, count, valued, sum_high, sum_low, last_ms, correction, revision)
-SELECT hour, video, type, minute, count, valued, sum_high, sum_low, last_ms, correction, revision FROM changed`;
-
-/**
- * Moves one level by the differences, coalesced over the transaction; sums stay canonical. `key`: a prefix of `changed`'s, or it sorts.
- * `endMinute`: SQL of the bucket's end, for levels that have a revision.
- */
-function moveLevel(table: string, key: string, endMinute?: string): string {
-  const [column, raised, revise] =
-    endMinute === undefined
-      ? ["", "", ""]
-      : [
-          ", revision",
-          `, MAX(final_before) >= ${endMinute} AND (SUM(more) <> 0 OR SUM(more_valued) <> 0
-            OR SUM(more_high) + (SUM(more_low) >> 32) <> 0 OR SUM(more_low) & 4294967295 <> 0)`,
-          ", revision = revision + excluded.revision",
-        ];
-  return `
-INSERT INTO ${table} (${key}, count, valued, sum_high, sum_low, last_ms${column})
-SELECT ${key}, SUM(more), SUM(more_valued), SUM(more_high) + (SUM(more_low) >> 32), SUM(more_low) & 4294967295,
-  MAX(iif(count > 0, minute * 60000 + last_ms, -8640000000000000))${raised}
-FROM changed WHERE true GROUP BY ${key}
-ON CONFLICT DO UPDATE SET
-  count = count + excluded.count,
-  valued = valued + excluded.valued,
-  sum_high = sum_high + excluded.sum_high + ((sum_low + excluded.sum_low) >> 32),
-  sum_low = (sum_low + excluded.sum_low) & 4294967295,
-  last_ms = max(last_ms, excluded.last_ms)${revise}`;
-}
+const MAX_RECENT_CELLS = 40;
 
 export class MinuteWriter {
-  readonly #videos: NameDictionary;
-  readonly #types: NameDictionary;
-  readonly #stageMany: StatementSync;
-  readonly #stageOne: StatementSync;
-  readonly #steps: StatementSync[];
-  readonly #clear: StatementSync[];
-  readonly #writtenByCall: StatementSync;
-  readonly #lowered: StatementSync;
-  readonly #stored: StatementSync;
-  readonly #putCell: StatementSync;
+  readonly #videos: GivenNames;
+  readonly #types: GivenNames;
+  readonly #tables: BlockTables;
+  readonly #folds: HourFolds;
   readonly #rebuild: DerivedRebuild;
+  /** Differences of one bucket: as the cells of a block, whose parts of the sum may have any sign. */
+  #moves = new Float64Array(WIDTH * 64);
+  #moved = 0;
+  #written = 0;
 
-  /** `db`: a connection for writing; gets two temporary tables. */
-  constructor(db: DatabaseSync) {
-    db.exec(TEMPORARY);
-    this.#videos = new NameDictionary(db, "videos", CACHED_VIDEOS);
-    this.#types = new NameDictionary(db, "types", 1000);
-    const row = `(${Array(COLUMNS).fill("?").join(", ")})`;
-    this.#stageOne = db.prepare(`INSERT INTO staged VALUES ${row}`);
-    this.#stageMany = db.prepare(`INSERT INTO staged VALUES ${Array(ROWS_A_STATEMENT).fill(row).join(", ")}`);
-    this.#steps = [
-      FIND_CHANGED,
-      WRITE_MINUTES,
-      moveLevel("hour_cells", "video, type, day, hour", "hour * 60 + 60"),
-      moveLevel("day_cells", "video, type, day", "day * 1440 + 1440"),
-      moveLevel("total_cells", "video, type"),
-    ].map((sql) => db.prepare(sql));
-    this.#clear = ["DELETE FROM staged", "DELETE FROM changed"].map((sql) => db.prepare(sql));
-    this.#writtenByCall = db.prepare("SELECT call, COUNT(*) AS cells FROM changed GROUP BY call");
-    this.#lowered = db.prepare("SELECT DISTINCT video, hour FROM changed WHERE lowered = 1");
-    this.#stored = db.prepare(
-      "SELECT correction, revision FROM minute_cells WHERE hour = ? AND video = ? AND type = ? AND minute = ?",
-    );
-    this.#putCell = db.prepare(
-      `INSERT OR REPLACE INTO minute_cells
-         (hour, video, type, minute, count, valued, sum_high, sum_low, last_ms, correction, revision)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
-    this.#rebuild = new DerivedRebuild(db);
+  /** `db`: a connection for writing. */
+  constructor(db: DatabaseSync, folding: Partial<Folding> = {}) {
+    db.exec("PRAGMA temp_store = MEMORY");
+    this.#videos = new GivenNames(db, "videos", CACHED_VIDEOS);
+    this.#types = new GivenNames(db, "types", 1000);
+    this.#tables = new BlockTables(db);
+    this.#folds = new HourFolds(db, this.#tables, folding);
+    this.#rebuild = new DerivedRebuild(this.#tables, this.#folds);
   }
 
   /** Inside a transaction: writes the slices and moves every level. Answers the cells written by call. */
   write(slices: readonly MinuteSlice[]): Map<number, number> {
-    this.#stage(slices);
-    for (const step of this.#steps) step.run();
-    const written = new Map(this.#writtenByCall.all().map((row) => [Number(row.call), Number(row.cells)]));
-    // A difference cannot lower the latest event time of an hour: those few are recomputed.
-    for (const row of this.#lowered.all()) this.#rebuild.touch(Number(row.video), Number(row.hour));
-    this.#rebuild.run();
-    for (const clear of this.#clear) clear.run();
+    const written = new Map<number, number>();
+    let cells = 0;
+    this.#begin();
+    for (const slice of slices) {
+      this.#written = 0;
+      this.#eachBucket(slice, (sorted, from, to) => this.#writeBucket(slice, sorted, from, to));
+      if (this.#written > 0) written.set(slice.call, (written.get(slice.call) ?? 0) + this.#written);
+      cells += slice.toRow - slice.fromRow;
+    }
+    this.#flush();
+    this.#folds.foldAfter(cells);
+    this.#tables.forget();
     return written;
   }
 
   /** Inside a transaction: sets the cells to these values at stored correction + 1, rebuilds what is above them. */
   correct(slices: readonly MinuteSlice[]): void {
-    for (const { counts, fromRow, toRow } of slices) {
-      const { minute } = counts;
-      const hour = Math.floor(minute / 60);
-      for (let row = fromRow; row < toRow; row++) {
-        const video = this.#videos.idFor(counts.videos[counts.videoIndex[row]!]!);
-        const type = this.#types.idFor(counts.types[counts.typeIndex[row]!]!);
-        const stored = this.#stored.get(hour, video, type, minute);
-        const correction = Number(stored?.correction ?? 0) + 1;
-        const revision = Number(stored?.revision ?? 0) + 1;
-        const count = counts.counts[row]!;
-        const values = [
-          count,
-          counts.valued[row]!,
-          counts.sumHigh[row]!,
-          counts.sumLow[row]!,
-          counts.lastMsInMinute[row]!,
-        ];
-        this.#putCell.run(hour, video, type, minute, ...(count === 0 ? NOTHING : values), correction, revision);
-        this.#rebuild.touch(video, hour);
-      }
+    this.#begin();
+    for (const slice of slices) {
+      this.#eachBucket(slice, (sorted, from, to) => {
+        const { minute } = slice.counts;
+        const hour = Math.floor(minute / 60);
+        const bucket = sorted.bucket(from);
+        this.#folds.isFolded(hour, bucket, true);
+        const block = this.#tables.load("minute", minute, bucket);
+        for (let i = from; i < to; i++) {
+          const at = block.cell(sorted.key(i)) * WIDTH;
+          const { data } = block;
+          const [correction, revision] = [data[at + CORRECTION]! + 1, data[at + REVISION]! + 1];
+          putNumbers(data, at, sorted.numbers(i));
+          if (data[at + COUNT] === 0) data.fill(0, at + COUNT, at + WIDTH);
+          data[at + CORRECTION] = correction;
+          data[at + REVISION] = revision;
+          this.#rebuild.touch(bucket, hour, sorted.key(i) % VIDEOS_A_BLOCK);
+        }
+        this.#tables.touch("minute", minute, bucket);
+      });
     }
-    this.#rebuild.run();
+    this.#flush();
+    this.#tables.forget();
   }
 
   /** Inside a transaction: recomputes hours and days that touch [fromHour, toHour), and the total. */
   rebuild(videoId: string, fromHour: number, toHour: number): void {
     const video = this.#videos.known(videoId);
-    if (video !== undefined) this.#rebuild.range(video, fromHour, toHour);
+    if (video === undefined) return;
+    this.#folds.begin();
+    this.#rebuild.range(bucketOf(video), video % VIDEOS_A_BLOCK, fromHour, toHour);
+    this.#tables.flush();
+    this.#tables.forget();
   }
 
-  /** After a rollback. The temporary tables were rolled back with it. */
+  /** Inside a transaction: folds about `cells` cells of minutes of hours of any age, and settles every total. */
+  fold(cells: number): void {
+    this.#folds.begin();
+    this.#folds.fold(cells, 0);
+    for (const [id] of [...this.#tables.rows("recent", 0)]) this.#tables.settled(id);
+    this.#tables.flush();
+    this.#tables.forget();
+  }
+
+  openHours(): number[] {
+    return [...this.#tables.openHours().keys()];
+  }
+
+  /** After a rollback. */
   forget(): void {
     this.#videos.forget();
     this.#types.forget();
     this.#rebuild.forget();
+    this.#tables.forget();
   }
 
-  /** Staged in the order of `changed`'s key, so that every table is written from left to right. */
-  #stage(slices: readonly MinuteSlice[]): void {
-    const many: number[] = new Array(COLUMNS * ROWS_A_STATEMENT).fill(0);
-    let at = 0;
-    for (const { slice, row, video, type } of this.#sorted(slices)) {
-      const { call, counts, followCorrections, finalBeforeMinute } = slice;
-      const hour = Math.floor(counts.minute / 60);
-      many[at] = Math.floor(hour / 24);
-      many[at + 1] = hour;
-      many[at + 2] = video;
-      many[at + 3] = type;
-      many[at + 4] = counts.minute;
-      many[at + 5] = counts.counts[row]!;
-      many[at + 6] = counts.valued[row]!;
-      many[at + 7] = counts.sumHigh[row]!;
-      many[at + 8] = counts.sumLow[row]!;
-      many[at + 9] = counts.lastMsInMinute[row]!;
-      many[at + 10] = followCorrections ? FOLLOW : (counts.corrections?.[row] ?? 0);
-      many[at + 11] = call;
-      many[at + 12] = finalBeforeMinute;
-      at += COLUMNS;
-      if (at === many.length) {
-        this.#stageMany.run(...many);
-        at = 0;
-      }
-    }
-    for (let from = 0; from < at; from += COLUMNS) this.#stageOne.run(...many.slice(from, from + COLUMNS));
+  #begin(): void {
+    this.#videos.begin();
+    this.#types.begin();
+    this.#folds.begin();
   }
 
-  #sorted(slices: readonly MinuteSlice[]): StagedCell[] {
-    const cells: StagedCell[] = [];
-    for (const slice of slices) {
-      const { minute, videos, types, videoIndex, typeIndex } = slice.counts;
-      const typeIds = types.map((type) => this.#types.idFor(type));
-      for (let row = slice.fromRow; row < slice.toRow; row++) {
-        const video = this.#videos.idFor(videos[videoIndex[row]!]!);
-        cells.push({ slice, row, video, type: typeIds[typeIndex[row]!]!, minute });
-      }
+  #flush(): void {
+    this.#videos.flush();
+    this.#types.flush();
+    this.#rebuild.run();
+    this.#tables.flush();
+  }
+
+  #eachBucket(slice: MinuteSlice, take: (sorted: SortedCells, from: number, to: number) => void): void {
+    const sorted = sortCells(slice, this.#videos, this.#types);
+    for (let from = 0; from < sorted.length; ) {
+      const bucket = sorted.bucket(from);
+      let to = from + 1;
+      while (to < sorted.length && sorted.bucket(to) === bucket) to++;
+      take(sorted, from, to);
+      from = to;
     }
-    return cells.sort((a, b) => a.video - b.video || a.type - b.type || a.minute - b.minute);
+  }
+
+  #writeBucket(slice: MinuteSlice, sorted: SortedCells, from: number, to: number): void {
+    const { minute } = slice.counts;
+    const bucket = sorted.bucket(from);
+    const hour = Math.floor(minute / 60);
+    const day = Math.floor(hour / 24);
+    const isHourFinal = (hour + 1) * 60 <= slice.finalBeforeMinute;
+    const isFolded = this.#folds.isFolded(hour, bucket, isHourFinal);
+    const block = this.#tables.load("minute", minute, bucket);
+    this.#moved = 0;
+    this.#mergeMinute(block, slice, sorted, from, to);
+    if (this.#moved === 0) return;
+    this.#tables.touch("minute", minute, bucket);
+    this.#moveTotal(bucket, minute * 60_000, hour);
+    if (!isFolded) return;
+    this.#move("hour", hour, bucket, (minute - hour * 60) * 60_000, isHourFinal, hour);
+    const isDayFinal = (day + 1) * 1440 <= slice.finalBeforeMinute;
+    this.#move("day", day, bucket, (minute - day * 1440) * 60_000, isDayFinal, hour);
+  }
+
+  #mergeMinute(block: Block, slice: MinuteSlice, sorted: SortedCells, from: number, to: number): void {
+    const isFinal = slice.counts.minute < slice.finalBeforeMinute;
+    const hour = Math.floor(slice.counts.minute / 60);
+    let hint = 0;
+    for (let i = from; i < to; i++) {
+      const key = sorted.key(i);
+      const next = sorted.numbers(i);
+      const found = block.find(key, hint);
+      const stored = found * WIDTH;
+      const correction = slice.followCorrections ? (found < 0 ? 0 : block.data[stored + CORRECTION]!) : next.correction;
+      if (found < 0 ? next.count === 0 && correction === 0 : !isNewer(next, correction, block.data, stored)) continue;
+      hint = found < 0 ? block.cell(key, hint) : found;
+      const at = hint * WIDTH;
+      const { data } = block;
+      const isLowered = data[at + COUNT]! > 0 && (next.count === 0 || next.last < data[at + LAST]!);
+      const isChanged = this.#note(data, at, next);
+      if (isLowered) this.#rebuild.touch(sorted.bucket(from), hour, key % VIDEOS_A_BLOCK);
+      putNumbers(data, at, next);
+      data[at + CORRECTION] = correction;
+      if (isFinal && isChanged) raise(block, at);
+      this.#written++;
+    }
+  }
+
+  /** Notes by how much the cell at `at` moves; whether its value changes. */
+  #note(data: Float64Array, at: number, next: CellNumbers): boolean {
+    const move = this.#moved++ * WIDTH;
+    if (move + WIDTH > this.#moves.length) {
+      const grown = new Float64Array(this.#moves.length * 2);
+      grown.set(this.#moves);
+      this.#moves = grown;
+    }
+    const moves = this.#moves;
+    moves[move + KEY] = data[at + KEY]!;
+    moves[move + COUNT] = next.count - data[at + COUNT]!;
+    moves[move + VALUED] = next.valued - data[at + VALUED]!;
+    moves[move + LOW] = next.low - data[at + LOW]!;
+    moves[move + MID] = next.mid - data[at + MID]!;
+    moves[move + TOP] = next.top - data[at + TOP]!;
+    moves[move + LAST] = next.count === 0 ? Number.NEGATIVE_INFINITY : next.last;
+    for (let column = COUNT; column <= TOP; column++) if (moves[move + column] !== 0) return true;
+    return false;
+  }
+
+  /**
+   * A pass changes few cells of most buckets, and a block is encoded whole: what grows goes to a small block beside the total's, which
+   * takes it over when it has become many cells.
+   */
+  #moveTotal(bucket: number, offsetMs: number, hour: number): void {
+    const recent = this.#tables.load("recent", 0, bucket);
+    let grows = true;
+    for (let i = 0; i < this.#moved; i++) if (this.#moves[i * WIDTH + COUNT]! <= 0) grows = false;
+    if (grows && recent.cells + this.#moved <= MAX_RECENT_CELLS) this.#move("recent", 0, bucket, offsetMs, false, hour);
+    else {
+      this.#tables.settled(bucket);
+      this.#move("total", 0, bucket, offsetMs, false, hour);
+    }
+  }
+
+  #move(
+    level: "hour" | "day" | "total" | "recent",
+    time: number,
+    bucket: number,
+    offsetMs: number,
+    isFinal: boolean,
+    hour: number,
+  ) {
+    const block = this.#tables.load(level, time, bucket);
+    const moves = this.#moves;
+    let hint = 0;
+    let changed = false;
+    for (let i = 0; i < this.#moved; i++) {
+      const move = i * WIDTH;
+      const key = moves[move + KEY]!;
+      hint = block.cell(key, hint);
+      const at = hint * WIDTH;
+      const lastMs = moves[move + LAST]! + offsetMs;
+      const { data } = block;
+      if (lastMs !== Number.NEGATIVE_INFINITY && (data[at + COUNT] === 0 || data[at + LAST]! < lastMs)) {
+        data[at + LAST] = lastMs;
+        changed = true;
+      }
+      const [count, valued] = [moves[move + COUNT]!, moves[move + VALUED]!];
+      const [low, mid, top] = [moves[move + LOW]!, moves[move + MID]!, moves[move + TOP]!];
+      if (count === 0 && valued === 0 && low === 0 && mid === 0 && top === 0) continue;
+      changed = true;
+      block.move(at, count, valued, low, mid, top);
+      if (isFinal) raise(block, at);
+      // Only a damaged level falls below what is taken off it.
+      if (data[at + COUNT]! < 0 || data[at + VALUED]! < 0) data.fill(0, at + COUNT, at + LAST);
+      if (data[at + COUNT] === 0) this.#rebuild.touch(bucket, hour, key % VIDEOS_A_BLOCK);
+    }
+    if (changed) this.#tables.touch(level, time, bucket);
   }
 }
 
-interface StagedCell {
-  slice: MinuteSlice;
-  row: number;
-  video: number;
-  type: number;
-  minute: number;
+/** Of a cell's writes, the later: by correction, count, valued, sum, last event. */
+function isNewer(next: CellNumbers, correction: number, data: Float64Array, at: number): boolean {
+  if (correction !== data[at + CORRECTION]) return correction > data[at + CORRECTION]!;
+  if (next.count !== data[at + COUNT]) return next.count > data[at + COUNT]!;
+  if (next.valued !== data[at + VALUED]) return next.valued > data[at + VALUED]!;
+  if (next.top !== data[at + TOP]) return next.top > data[at + TOP]!;
+  if (next.mid !== data[at + MID]) return next.mid > data[at + MID]!;
+  if (next.low !== data[at + LOW]) return next.low > data[at + LOW]!;
+  return next.last > data[at + LAST]!;
+}
+
+function putNumbers(data: Float64Array, at: number, cell: CellNumbers): void {
+  data[at + COUNT] = cell.count;
+  data[at + VALUED] = cell.valued;
+  data[at + LOW] = cell.low;
+  data[at + MID] = cell.mid;
+  data[at + TOP] = cell.top;
+  data[at + LAST] = cell.last;
+}
+
+/** Once a transaction. */
+function raise(block: Block, at: number): void {
+  const key = block.data[at + KEY]!;
+  block.revised ??= new Set();
+  if (block.revised.has(key)) return;
+  block.revised.add(key);
+  block.data[at + REVISION] = block.data[at + REVISION]! + 1;
 }

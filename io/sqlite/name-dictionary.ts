@@ -4,9 +4,10 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
+const ROWS_A_STATEMENT = 16;
+
 export class NameDictionary {
   readonly #find: StatementSync;
-  readonly #insert: StatementSync;
   #young = new Map<string, number>();
   #old = new Map<string, number>();
 
@@ -14,23 +15,16 @@ export class NameDictionary {
   constructor(
     db: DatabaseSync,
     table: "videos" | "types",
-    private readonly generationSize: number,
+    protected readonly generationSize: number,
   ) {
     this.#find = db.prepare(`SELECT id FROM ${table} WHERE name = ?`);
-    this.#insert = db.prepare(`INSERT INTO ${table} (name) VALUES (?) ON CONFLICT DO NOTHING`);
-  }
-
-  /** The id, given now when the name is new: inside a write transaction only. */
-  idFor(name: string): number {
-    return this.known(name) ?? this.#remember(name, this.#create(name));
   }
 
   /** The id, when the name has one. */
   known(name: string): number | undefined {
-    const young = this.#young.get(name);
-    if (young !== undefined) return young;
-    const id = this.#old.get(name) ?? this.#lookUp(name);
-    return id === undefined ? undefined : this.#remember(name, id);
+    const id = this.cached(name) ?? this.lookUp(name);
+    if (id !== undefined) this.remember(name, id);
+    return id;
   }
 
   /** After a rollback: ids given in that transaction do not exist. */
@@ -39,21 +33,106 @@ export class NameDictionary {
     this.#old.clear();
   }
 
-  #lookUp(name: string): number | undefined {
+  protected cached(name: string): number | undefined {
+    return this.#young.get(name) ?? this.#old.get(name);
+  }
+
+  protected lookUp(name: string): number | undefined {
     const row = this.#find.get(name);
     return row && Number(row.id);
   }
 
-  #create(name: string): number {
-    return Number(this.#insert.run(name).lastInsertRowid);
+  protected get isFull(): boolean {
+    return this.#young.size >= this.generationSize;
   }
 
-  #remember(name: string, id: number): number {
-    if (this.#young.size >= this.generationSize) {
+  protected remember(name: string, id: number): void {
+    if (this.#young.has(name)) return;
+    if (this.isFull) {
       this.#old = this.#young;
       this.#young = new Map();
     }
     this.#young.set(name, id);
+  }
+}
+
+/**
+ * Gives ids to names that are new, inside write transactions: one larger than the largest. While the cache holds every name there is, a name that is
+ * not in it is new without a look-up, and new names are written many a statement (a look-up and an insert took more than the cells).
+ */
+export class GivenNames extends NameDictionary {
+  readonly #insert: StatementSync;
+  readonly #insertMany: StatementSync;
+  readonly #insertOne: StatementSync;
+  readonly #largest: StatementSync;
+  readonly #after: StatementSync;
+  /** The largest id that was seen, and whether all up to it are in the cache. */
+  #last = 0;
+  #isComplete = true;
+  #waiting: (number | string)[] = [];
+
+  constructor(db: DatabaseSync, table: "videos" | "types", generationSize: number) {
+    super(db, table, generationSize);
+    this.#insert = db.prepare(`INSERT INTO ${table} (name) VALUES (?) ON CONFLICT DO NOTHING`);
+    const insert = (rows: number) => `INSERT INTO ${table} (id, name) VALUES ${Array(rows).fill("(?, ?)").join(", ")}`;
+    this.#insertMany = db.prepare(insert(ROWS_A_STATEMENT));
+    this.#insertOne = db.prepare(insert(1));
+    this.#largest = db.prepare(`SELECT ifnull(MAX(id), 0) AS id FROM ${table}`);
+    this.#after = db.prepare(`SELECT id, name FROM ${table} WHERE id > ?`);
+    this.#after.setReturnArrays(true);
+  }
+
+  /** At the start of a write transaction: another process may have given ids. */
+  begin(): void {
+    const largest = Number(this.#largest.get()!.id);
+    if (this.#isComplete && largest > this.generationSize) this.#isComplete = false;
+    if (this.#isComplete && largest > this.#last) {
+      for (const [id, name] of this.#after.iterate(this.#last) as unknown as Iterable<[number, string]>) {
+        this.remember(name, id);
+      }
+    }
+    this.#last = largest;
+  }
+
+  /** Between `begin` and `flush`. */
+  idFor(name: string): number {
+    const cached = this.cached(name);
+    if (cached !== undefined) return cached;
+    if (this.#isComplete && this.isFull) {
+      this.flush();
+      this.#isComplete = false;
+    }
+    const id = this.#isComplete ? this.#give(name) : this.#insertOrFind(name);
+    this.remember(name, id);
     return id;
+  }
+
+  /** Writes the names that wait: before they are looked up by other statements, and before the transaction ends. */
+  flush(): void {
+    const names = this.#waiting;
+    for (let i = 0; i < names.length; i += 2) this.#insertOne.run(names[i]!, names[i + 1]!);
+    names.length = 0;
+  }
+
+  override forget(): void {
+    super.forget();
+    this.#waiting = [];
+    this.#last = 0;
+    this.#isComplete = true;
+  }
+
+  #give(name: string): number {
+    const id = ++this.#last;
+    this.#waiting.push(id, name);
+    if (this.#waiting.length === ROWS_A_STATEMENT * 2) {
+      this.#insertMany.run(...this.#waiting);
+      this.#waiting.length = 0;
+    }
+    return id;
+  }
+
+  #insertOrFind(name: string): number {
+    const { changes, lastInsertRowid } = this.#insert.run(name);
+    return Number(changes) === 1 ? Number(lastInsertRowid) : this.lookUp(name)!;
   }
 }

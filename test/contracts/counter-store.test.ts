@@ -1,7 +1,6 @@
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { StoreUnavailableError } from "../../io/ports";
+import { LEVELS, type Level } from "../../io/sqlite/block-tables";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
 import { SqliteCounterReader } from "../../io/sqlite/reader-thread";
@@ -16,6 +15,7 @@ import {
   storedLevels,
 } from "./counter-model";
 import { agreesAfterSteps, agreesInAnyOrder, cell, counterStoreContract, EDGES } from "./counter-store-contract";
+import { foldAll, type RewrittenCell, rewriteCells, withCounters } from "./rewrite-cells";
 
 afterEach(removeFolders);
 
@@ -92,11 +92,7 @@ describe("SqliteCounterStore, given cells that no nested panes make", () => {
 });
 
 /** Runs raw SQL on a store's file, as a person with a shell could. */
-function damage(folder: string, sql: string): void {
-  const db = new DatabaseSync(join(folder, "counters.sqlite"));
-  db.exec(sql);
-  db.close();
-}
+const damage = (folder: string, sql: string): void => withCounters(folder, (db) => db.exec(sql));
 
 describe("SqliteCounterStore", () => {
   it("has levels that agree after kill -9 in the middle of applies, and completes on a retry", {
@@ -137,16 +133,38 @@ describe("SqliteCounterStore", () => {
     await store.close();
   });
 
-  const DAMAGES = {
-    minute: "UPDATE minute_cells SET count = 77, sum_low = 5",
-    "minute, missing": "DELETE FROM minute_cells",
-    hour: "UPDATE hour_cells SET count = count + 1, sum_high = 3",
-    "hour, missing": "DELETE FROM hour_cells",
-    day: "UPDATE day_cells SET count = 0, last_ms = 9e12",
-    total: "UPDATE total_cells SET count = -5, sum_high = 9e18",
-    "every level": "UPDATE hour_cells SET count = 1; DELETE FROM day_cells; DELETE FROM total_cells",
+  const allOf = (level: Level, change: (cell: RewrittenCell) => "delete" | undefined) => (folder: string) => {
+    expect(rewriteCells(folder, level, change)).toBeGreaterThan(0);
   };
-  for (const [level, sql] of Object.entries(DAMAGES)) {
+  const DAMAGES: Record<string, (folder: string) => void> = {
+    minute: allOf("minute", (cell) => {
+      Object.assign(cell, { count: 77, sum: 5n });
+      return undefined;
+    }),
+    "minute, missing": allOf("minute", () => "delete"),
+    hour: allOf("hour", (cell) => {
+      Object.assign(cell, { count: cell.count + 1, sum: 3n << 32n });
+      return undefined;
+    }),
+    "hour, missing": allOf("hour", () => "delete"),
+    "hour, too low for what is taken off": allOf("hour", (cell) => {
+      Object.assign(cell, { count: 1, valued: 0 });
+      return undefined;
+    }),
+    day: allOf("day", (cell) => {
+      Object.assign(cell, { count: 9_000, sum: -(2n ** 90n) });
+      return undefined;
+    }),
+    total: allOf("total", (cell) => {
+      Object.assign(cell, { count: 1, sum: 9n * 10n ** 25n });
+      return undefined;
+    }),
+    "every level": (folder) => {
+      DAMAGES.hour!(folder);
+      damage(folder, "DELETE FROM day_blocks; DELETE FROM total_blocks");
+    },
+  };
+  for (const [level, damageLevel] of Object.entries(DAMAGES)) {
     it(`is consistent again after correct() on a store damaged by hand: ${level}`, async () => {
       const folder = temporaryFolder();
       const store = new SqliteCounterStore({ folder });
@@ -154,12 +172,26 @@ describe("SqliteCounterStore", () => {
       const model = new CounterModel();
       model.apply(cells);
       await store.apply(asMinuteCounts(cells));
-      damage(folder, sql);
+      damageLevel(folder);
       await store.correct(asMinuteCounts(cells));
       expect(await storedLevels(store)).toEqual(modelLevels(model));
       await store.close();
     });
   }
+
+  it("takes a lower state onto a level that is damaged below it, and is right again", async () => {
+    const folder = temporaryFolder();
+    const store = new SqliteCounterStore({ folder });
+    await store.apply(asMinuteCounts([cell(61, "a", 9)]));
+    DAMAGES["hour, too low for what is taken off"]!(folder);
+    DAMAGES.total!(folder);
+    const lower = cell(61, "a", 2, { correction: 1 });
+    await store.apply(asMinuteCounts([lower]));
+    const model = new CounterModel();
+    model.apply([lower]);
+    expect(await storedLevels(store)).toEqual(modelLevels(model));
+    await store.close();
+  });
 
   it("rebuilds hours, days and totals of one video from its minutes, of all types", async () => {
     const folder = temporaryFolder();
@@ -168,16 +200,42 @@ describe("SqliteCounterStore", () => {
     const model = new CounterModel();
     model.apply(cells);
     await store.apply(asMinuteCounts(cells));
-    damage(
-      folder,
-      `UPDATE hour_cells SET count = 99; DELETE FROM total_cells;
-       INSERT INTO day_cells VALUES (1, 1, 1, 5, 0, 0, 0, 0, 0); INSERT INTO hour_cells VALUES (1, 1, 1, 30, 5, 0, 0, 0, 0, 0)`,
-    );
+    rewriteCells(folder, "hour", (one) => {
+      one.count = 99;
+      return undefined;
+    });
+    // An hour and a day of which no minute is stored.
+    const row = (level: string, time: number) =>
+      `INSERT INTO ${level}_blocks SELECT ${time} * 33554432, cells FROM ${level}_blocks LIMIT 1`;
+    damage(folder, `DELETE FROM total_blocks; ${row("hour", 30)}; ${row("day", 1)}`);
     await store.rebuild("a", -1e15, 1e15);
     await store.rebuild("unknown", 0, 1e15);
     expect(await storedLevels(store)).toEqual(modelLevels(model));
     await store.close();
   });
+
+  for (const level of LEVELS) {
+    it(`names the row that is damaged, and how it is counted anew: ${level}`, async () => {
+      const folder = temporaryFolder();
+      const store = new SqliteCounterStore({ folder });
+      await store.apply(asMinuteCounts([cell(61, "a", 3, { sum: 30n }), cell(5000, "a", 5)]));
+      withCounters(folder, foldAll);
+      // What is written after that is recent.
+      if (level === "recent") await store.apply(asMinuteCounts([cell(62, "a", 1), cell(63, "a", 1, { last: 5 })]));
+      damage(
+        folder,
+        `UPDATE ${level}_blocks SET cells = CAST(substr(cells, 1, 4) || x'7f' || substr(cells, 6) AS BLOB)`,
+      );
+      const isTotal = level === "total" || level === "recent";
+      const read = isTotal ? store.totals("a") : store.read("a", "VIEW", 0, 86_400_000, level);
+      await expect(read).rejects.toThrow(new RegExp(`row [0-9]+ of ${level}_blocks .*videos 0 to 63.*is damaged`));
+      await expect(store.rebuild("a", 0, 1e15)).rejects.toThrow(StoreUnavailableError);
+      damage(folder, `DELETE FROM ${level}_blocks`);
+      await store.correct(asMinuteCounts([cell(61, "a", 3, { sum: 30n }), cell(5000, "a", 5)]));
+      expect((await store.totals("a")).get("VIEW")).toMatchObject({ count: level === "recent" ? 10 : 8, sum: 30n });
+      await store.close();
+    });
+  }
 
   it("says that the store is full, writes nothing of that transaction, and can be closed and read", async () => {
     const folder = temporaryFolder();
@@ -190,19 +248,6 @@ describe("SqliteCounterStore", () => {
     await store.apply(asMinuteCounts([cell(7, "video-1", 2), cell(7, "video-9", 3)]));
     expect((await store.totals("video-9")).get("VIEW")?.count).toBe(3);
     await store.close();
-  });
-
-  it("shows names and times to a person with a shell", async () => {
-    const folder = temporaryFolder();
-    const store = new SqliteCounterStore({ folder });
-    await store.apply(asMinuteCounts([cell(Date.UTC(2024, 1, 29, 10, 3) / 60_000, "a", 2, { sum: -7n })]));
-    await store.close();
-    const db = new DatabaseSync(join(folder, "counters.sqlite"));
-    const row = db.prepare("SELECT video, type, minute_utc, count, sum FROM minute_counts").get();
-    expect({ ...row }).toEqual({ video: "a", type: "VIEW", minute_utc: "2024-02-29T10:03:00Z", count: 2, sum: -7 });
-    for (const view of ["hour_counts", "day_counts", "totals"])
-      expect(db.prepare(`SELECT * FROM ${view}`).all()).toHaveLength(1);
-    db.close();
   });
 });
 

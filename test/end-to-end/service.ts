@@ -335,6 +335,8 @@ export interface AuditReport {
     archiveCount: number;
     storedCount: number;
     archiveSum: string;
+    archiveValued?: number;
+    storedValued?: number;
     storedSum: string;
   }[];
 }

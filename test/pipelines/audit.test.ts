@@ -5,6 +5,7 @@ import { auditTotals } from "../../pipelines/audit/audit";
 import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";
 import { asMinuteCounts } from "../contracts/counter-model";
 import { cell } from "../contracts/counter-store-contract";
+import { type RewrittenCell, rewriteCells } from "../contracts/rewrite-cells";
 import { T0 } from "../domain/model";
 import { storedCells } from "../golden/outcome";
 import { event, message } from "../transforms/elements";
@@ -24,6 +25,11 @@ afterEach(() => harness.close());
 async function counted(): Promise<void> {
   const counting = { dedupePartitions: 2, videoShards: 1, allowedLatenessMs: -1, followCorrections: true };
   await runBoundedStream(harness.stores, { fromMs: 0, toMs: at(100 * 24 * 60), counting });
+}
+
+function more(cell: RewrittenCell, column: "count" | "valued" | "sum", by: number): undefined {
+  if (column === "sum") cell.sum += BigInt(by);
+  else cell[column] += by;
 }
 
 describe("an audit goes over what was promised", () => {
@@ -123,7 +129,7 @@ describe("minutes that are heavy, or change", () => {
         cellsCompared: before.minutes.size,
       },
     });
-    harness.sql("UPDATE minute_cells SET count = count + 1");
+    rewriteCells(harness.folder, "minute", (cell) => more(cell, "count", 1));
     expect(await harness.audit({ eventsAUnit: 40, repair: true })).toMatchObject({ outcome: "repaired" });
     expect(await storedCells(harness.stores.counters)).toEqual(before);
   });
@@ -192,19 +198,24 @@ describe("levels above the minutes", () => {
   const range = { fromMs: T0, toMs: at(60) };
 
   it("a damaged minute is one difference, and not one of each level above it", async () => {
-    harness.sql("UPDATE minute_cells SET count = count + 7 WHERE minute = ? AND video = 1", minuteOf(T0));
+    rewriteCells(harness.folder, "minute", (cell) =>
+      cell.videoId === "v" && cell.startMs === T0 ? more(cell, "count", 7) : undefined,
+    );
     expect(await harness.audit(range)).toMatchObject({ outcome: "differences", cellsDiffering: 1 });
   });
 
   it.each([
-    ["hour", `UPDATE hour_cells SET count = count + 7 WHERE hour = ${T0 / HOUR_MS}`],
-    ["day", `UPDATE day_cells SET sum_low = sum_low + 7 WHERE day = ${Math.floor(T0 / DAY_MS)}`],
-    ["total", "UPDATE total_cells SET valued = valued + 7 WHERE true"],
-  ])(
+    ["hour", "count", T0],
+    ["day", "sum", Math.floor(T0 / DAY_MS) * DAY_MS],
+    ["total", "valued", 0],
+  ] as const)(
     "of a damaged %s the videos that the range touched are found and repaired, of the others none",
-    async (level, sql) => {
+    async (level, column, startMs) => {
       const before = await storedCells(harness.stores.counters);
-      harness.sql(`${sql} AND video = 1`);
+      const damaged = rewriteCells(harness.folder, level, (cell) =>
+        cell.videoId === "v" && cell.startMs === startMs ? more(cell, column, 7) : undefined,
+      );
+      expect(damaged).toBe(1);
       const found = await harness.audit(range);
       expect(found).toMatchObject({ outcome: "differences", cellsDiffering: 1, differences: [{ level }] });
       // A bucket above a minute would be wrong, and its minutes are therefore not marked.
@@ -219,7 +230,7 @@ describe("levels above the minutes", () => {
     const before = await storedCells(harness.stores.counters);
     const asked = { ...harness.stores, clock: Date.now };
     expect(await auditTotals(asked, { repair: false })).toMatchObject({ outcome: "equal", cellsCompared: 2 });
-    harness.sql("UPDATE total_cells SET count = count + 1");
+    rewriteCells(harness.folder, "total", (cell) => more(cell, "count", 1));
     expect(await auditTotals(asked, { repair: false })).toMatchObject({ outcome: "differences", cellsDiffering: 2 });
     expect(await auditTotals(asked, { repair: true })).toMatchObject({ outcome: "repaired", cellsRepaired: 2 });
     expect(await storedCells(harness.stores.counters)).toEqual(before);

@@ -1,0 +1,172 @@
+/** The embedded counter store alone, beside a row a cell: what a minute cell with all of its levels costs, and what reads take. */
+import { mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { MinuteCounts } from "../../domain/minute-counts";
+import { SqliteCounterStore } from "../../io/sqlite/counter-store";
+import { type CellLoad, cellLoad } from "../data/cell-loads";
+import { RowStore } from "../data/row-store";
+import type { Bench, Measurement } from "../measurement";
+import { below, type Figure, figure } from "../report";
+import { defineTask } from "../task";
+
+type Load = "bulk" | "steady" | "live";
+/** CPU microseconds a cell. */
+const GOALS: Record<Load, number> = { bulk: 3, steady: 4.5, live: 10 };
+
+interface WriteResult {
+  cells: number;
+  minuteCells: number;
+  cpuS: number;
+  bytes: number;
+  /** Totals of all videos: the same for every store. */
+  counted: number;
+  reads: { totalMs: number[]; hourMs: number[] };
+}
+
+interface Written {
+  apply(pass: MinuteCounts): Promise<unknown>;
+  totals(video: string): Promise<number>;
+  hour(video: string, fromMinute: number): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+function packed(folder: string): Written {
+  const store = new SqliteCounterStore({ folder, maxCellsPerTransaction: 262_144 });
+  const [minute, hour] = [60_000, 60];
+  return {
+    apply: (pass) => store.apply([pass]),
+    totals: async (video) => [...(await store.totals(video)).values()].reduce((sum, { count }) => sum + count, 0),
+    hour: (video, from) => store.read(video, "VIEW", from * minute, (from + hour) * minute, "minute"),
+    close: () => store.close(),
+  };
+}
+
+function rowACell(folder: string): Written {
+  const store = new RowStore(folder);
+  return {
+    apply: async (pass) => store.apply([pass]),
+    totals: async (video) => [...store.totals(video).values()].reduce((sum, count) => sum + count, 0),
+    hour: async (video, from) => store.minutes(video, "VIEW", from, from + 60),
+    close: async () => store.close(),
+  };
+}
+
+const STORES = { packed, rowACell } as const;
+
+/** Passes are made before and between: only `apply` and `close`, which writes the last of the WAL, are timed. */
+const write = defineTask(
+  __filename,
+  "store-write",
+  async ({ store: kind, folder, load }: { store: keyof typeof STORES; folder: string; load: CellLoad }) => {
+    mkdirSync(folder, { recursive: true });
+    const store = STORES[kind](folder);
+    const result: WriteResult = {
+      cells: 0,
+      minuteCells: 0,
+      cpuS: 0,
+      bytes: 0,
+      counted: 0,
+      reads: { totalMs: [], hourMs: [] },
+    };
+    const timed = async (work: () => Promise<unknown>) => {
+      const before = process.cpuUsage();
+      await work();
+      const { user, system } = process.cpuUsage(before);
+      result.cpuS += (user + system) / 1e6;
+    };
+    const minuteCells = new Set<string>();
+    const videos = new Set<string>();
+    let lastMinute = 0;
+    for (const pass of cellLoad(load)) {
+      await timed(() => store.apply(pass));
+      result.cells += pass.counts.length;
+      lastMinute = pass.minute;
+      for (let row = 0; row < pass.counts.length; row++) {
+        const video = pass.videos[pass.videoIndex[row]!]!;
+        videos.add(video);
+        minuteCells.add(`${pass.minute} ${video} ${pass.typeIndex[row]}`);
+      }
+    }
+    result.minuteCells = minuteCells.size;
+    for (const video of videos) result.counted += await store.totals(video);
+    await readTimes(store, [...videos], lastMinute - 59, result);
+    await timed(() => store.close());
+    const file = kind === "packed" ? "counters.sqlite" : "rows.sqlite";
+    result.bytes = statSync(join(folder, file)).size;
+    return result;
+  },
+);
+
+const READS = 2_000;
+
+async function readTimes(store: Written, videos: string[], fromMinute: number, { reads }: WriteResult): Promise<void> {
+  for (let n = 0; n < READS; n++) {
+    const video = videos[Math.floor((n * videos.length) / READS)]!;
+    const start = performance.now();
+    await store.totals(video);
+    reads.totalMs.push(performance.now() - start);
+    const next = performance.now();
+    await store.hour(video, fromMinute);
+    reads.hourMs.push(performance.now() - next);
+  }
+}
+
+function loads(quick: boolean, videos: number, seed: number): Record<Load, CellLoad> {
+  const scale = quick ? 0.01 : 1;
+  const of = (minutes: number, passesAMinute: number, eventsAPass: number): CellLoad => ({
+    ...{ minutes, passesAMinute, eventsAPass: Math.ceil(eventsAPass * scale), videos, seed },
+  });
+  return { bulk: of(12, 1, 200_000), steady: of(12, 3, 60_000), live: of(2, 40, 8_000) };
+}
+
+export const measurement: Measurement = {
+  name: "store",
+  title: "The embedded counter store, all levels, fsync and WAL counted in; a row a cell beside it",
+  async run(bench: Bench) {
+    const { quick, videos, seed } = bench.parameters;
+    const figures: Figure[] = [];
+    const facts: Record<string, unknown> = {};
+    for (const [name, load] of Object.entries(loads(quick, videos, seed)) as [Load, CellLoad][]) {
+      const run = (store: keyof typeof STORES) => bench.task(write, { store, folder: bench.newFolder(), load });
+      const [rows, ours] = [(await run("rowACell")).result, (await run("packed")).result];
+      if (rows.counted !== ours.counted)
+        throw new Error(`${name}: ${ours.counted} counted, a row a cell ${rows.counted}`);
+      figures.push(...figuresOf(name, ours, rows));
+      facts[name] = { cells: ours.cells, minuteCells: ours.minuteCells, counted: ours.counted };
+    }
+    return { figures, facts };
+  },
+};
+
+function figuresOf(name: Load, ours: WriteResult, rows: WriteResult): Figure[] {
+  const beside = (value: number) => ({ baselines: { "a row a cell": value } });
+  const cell = ({ cpuS, cells }: WriteResult) => (cpuS * 1e6) / cells;
+  const figures = [
+    figure(`store/cpu-us-a-cell-${name}`, `CPU a cell written, ${name}`, "us", cell(ours), {
+      goal: below(GOALS[name]),
+      ...beside(cell(rows)),
+    }),
+    figure(
+      `store/bytes-a-cell-${name}`,
+      `bytes of the file a minute cell, ${name}`,
+      "B",
+      ours.bytes / ours.minuteCells,
+      beside(rows.bytes / rows.minuteCells),
+    ),
+  ];
+  for (const [read, title] of [
+    ["totalMs", "a video's totals"],
+    ["hourMs", "60 minutes of a video"],
+  ] as const) {
+    for (const [part, share] of [
+      ["p50", 0.5],
+      ["p99", 0.99],
+    ] as const) {
+      const of = ({ reads }: WriteResult) => reads[read].toSorted((a, b) => a - b)[Math.floor(READS * share)]!;
+      figures.push(
+        figure(`store/${read}-${part}-${name}`, `${title}, ${part}, ${name}`, "ms", of(ours), beside(of(rows))),
+      );
+    }
+  }
+  return figures;
+}

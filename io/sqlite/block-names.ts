@@ -1,0 +1,58 @@
+/** Names of the videos of a block, 64 at a time, and of types: what a scan over blocks needs. */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { DamagedBlockError, VIDEOS_A_BLOCK } from "./cell-block";
+import { COUNTERS_FILE } from "./counter-file";
+
+const CACHED_BLOCKS = 4096;
+
+export class BlockNames {
+  readonly #videos: StatementSync;
+  readonly #type: StatementSync;
+  readonly #blocks = new Map<number, readonly string[]>();
+  readonly #types = new Map<number, string>();
+
+  constructor(db: DatabaseSync) {
+    this.#videos = db.prepare("SELECT id, name FROM videos WHERE id >= ? AND id < ?");
+    this.#videos.setReturnArrays(true);
+    this.#type = db.prepare("SELECT name FROM types WHERE id = ?");
+  }
+
+  /** By place in the bucket; a video without a name is not in it. */
+  videos(bucket: number): readonly string[] {
+    const known = this.#blocks.get(bucket);
+    // A full block never changes; names come in order, so that one of fewer may have got more.
+    if (known !== undefined) return known;
+    const first = bucket * VIDEOS_A_BLOCK;
+    const names = new Array<string>(VIDEOS_A_BLOCK);
+    let n = 0;
+    for (const [id, name] of this.#videos.iterate(first, first + VIDEOS_A_BLOCK) as unknown as Iterable<
+      [number, string]
+    >) {
+      names[id - first] = name;
+      n++;
+    }
+    if (n >= VIDEOS_A_BLOCK) {
+      if (this.#blocks.size >= CACHED_BLOCKS) this.#blocks.clear();
+      this.#blocks.set(bucket, names);
+    }
+    return names;
+  }
+
+  video(id: number): string {
+    const inside = id % VIDEOS_A_BLOCK;
+    const name = this.videos((id - inside) / VIDEOS_A_BLOCK)[inside];
+    if (name === undefined) throw new DamagedBlockError(`${COUNTERS_FILE}: video ${id} has cells and no name`);
+    return name;
+  }
+
+  type(id: number): string {
+    let name = this.#types.get(id);
+    if (name === undefined) {
+      const row = this.#type.get(id);
+      if (row === undefined) throw new DamagedBlockError(`${COUNTERS_FILE}: type ${id} has cells and no name`);
+      name = String(row.name);
+      this.#types.set(id, name);
+    }
+    return name;
+  }
+}

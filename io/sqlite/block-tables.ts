@@ -1,0 +1,222 @@
+/**
+ * The tables of blocks (cell-block.ts), one a level. A row's id is time * 2^25 + bucket, where time counts minutes, hours or days since 1970 (0 in
+ * totals) and a bucket is 64 neighbouring videos: one time is one range of rows, written from left to right and deleted in one piece.
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { Block, decodeBlock, encodeBlock, VIDEOS_A_BLOCK } from "./cell-block";
+import { COUNTERS_FILE } from "./counter-file";
+
+/** A total is what stands in `total` and, beside it, in `recent`: the few cells that were written since `total` was (see `addRecent`). */
+export type Level = "minute" | "hour" | "day" | "total" | "recent";
+export const LEVELS: readonly Level[] = ["minute", "hour", "day", "total", "recent"];
+export const UNIT_MS: Record<Level, number> = { minute: 60_000, hour: 3_600_000, day: 86_400_000, total: 0, recent: 0 };
+
+/** Buckets of a time; ids stay below 2^53. */
+export const BUCKETS = 2 ** 25;
+/** Times are in (-MAX_TIME, MAX_TIME): minutes until the year 2225. */
+export const MAX_TIME = 2 ** 27;
+const ROWS_A_STATEMENT = 16;
+
+export const bucketOf = (video: number): number => Math.floor(video / VIDEOS_A_BLOCK);
+
+/** The id of a row. Throws RangeError where the time or the bucket is beyond what an id holds. */
+export function rowId(time: number, bucket: number): number {
+  if (!(Math.abs(time) < MAX_TIME && bucket < BUCKETS)) {
+    throw new RangeError(`no row for time ${time}, bucket ${bucket}: times are below 2^27, buckets below 2^25`);
+  }
+  return time * BUCKETS + bucket;
+}
+
+export const timeOf = (id: number): number => Math.floor(id / BUCKETS);
+export const bucketOfRow = (id: number): number => id - timeOf(id) * BUCKETS;
+
+function bounded(time: number): number {
+  return Math.max(-MAX_TIME, Math.min(MAX_TIME, time)) * BUCKETS;
+}
+
+export function rowName(level: Level, id: number): string {
+  const [time, first] = [timeOf(id), bucketOfRow(id) * VIDEOS_A_BLOCK];
+  const at = UNIT_MS[level] === 0 ? "" : `${new Date(time * UNIT_MS[level]).toISOString()}, `;
+  return (
+    `${COUNTERS_FILE}: row ${id} of ${level}_blocks (${at}videos ${first} to ${first + VIDEOS_A_BLOCK - 1}; ` +
+    `DELETE FROM ${level}_blocks WHERE id = ${id} and an audit with repair count it anew)`
+  );
+}
+
+type PerLevel<T> = Record<Level, T>;
+const each = <T>(make: (level: Level) => T): PerLevel<T> => ({
+  minute: make("minute"),
+  hour: make("hour"),
+  day: make("day"),
+  total: make("total"),
+  recent: make("recent"),
+});
+
+/** What both a reader and a writer ask of the tables. */
+export class BlockReader {
+  readonly #get: PerLevel<StatementSync>;
+  readonly #range: PerLevel<StatementSync>;
+  readonly #next: PerLevel<StatementSync>;
+  readonly #openHours: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    const arrays = (sql: string) => {
+      const statement = db.prepare(sql);
+      statement.setReturnArrays(true);
+      return statement;
+    };
+    this.#get = each((level) => arrays(`SELECT cells FROM ${level}_blocks WHERE id = ?`));
+    this.#range = each((level) => arrays(`SELECT id, cells FROM ${level}_blocks WHERE id >= ? AND id < ?`));
+    this.#next = each((level) => arrays(`SELECT MIN(id) FROM ${level}_blocks WHERE id >= ? AND id < ?`));
+    this.#openHours = arrays("SELECT hour, next_bucket FROM open_hours ORDER BY hour");
+  }
+
+  bytes(level: Level, time: number, bucket: number): Uint8Array | undefined {
+    const row = this.#get[level].get(rowId(time, bucket)) as unknown as [Uint8Array] | undefined;
+    return row?.[0];
+  }
+
+  /** The block, decoded into `into`; undefined when it is not stored. */
+  read(level: Level, time: number, bucket: number, into: Block): Block | undefined {
+    const bytes = this.bytes(level, time, bucket);
+    return bytes && decodeBlock(bytes, into, () => rowName(level, rowId(time, bucket)));
+  }
+
+  /** Rows of one time, of buckets [fromBucket, toBucket), ascending. */
+  rows(level: Level, time: number, fromBucket = 0, toBucket = BUCKETS): Iterable<[id: number, bytes: Uint8Array]> {
+    const from = time * BUCKETS;
+    return this.#range[level].iterate(from + fromBucket, from + toBucket) as unknown as Iterable<[number, Uint8Array]>;
+  }
+
+  /** The first row of times [fromTime, toTime), by time and bucket. */
+  next(level: Level, fromTime: number, toTime: number, fromBucket = 0): number | undefined {
+    const row = this.#next[level].get(bounded(fromTime) + fromBucket, bounded(toTime)) as unknown as [number | null];
+    return row[0] ?? undefined;
+  }
+
+  /** The next time of [fromTime, toTime) that has rows. */
+  nextTime(level: Level, fromTime: number, toTime: number): number | undefined {
+    const id = this.next(level, fromTime, toTime);
+    return id === undefined ? undefined : timeOf(id);
+  }
+
+  /** Hours of which buckets from the given one on may still be unfolded (hour-folds.ts). */
+  openHours(): Map<number, number> {
+    return new Map(this.#openHours.all() as unknown as [number, number][]);
+  }
+}
+
+/** The blocks that a write transaction has touched: each is decoded once, and written once. */
+export class BlockTables extends BlockReader {
+  readonly #putMany: PerLevel<StatementSync>;
+  readonly #putOne: PerLevel<StatementSync>;
+  readonly #delete: PerLevel<StatementSync>;
+  readonly #blocks = each(() => new Map<number, { block: Block; dirty: boolean; stored: boolean }>());
+  readonly #empty = each(() => new Map<number, boolean>());
+  readonly #free: Block[] = [];
+
+  constructor(db: DatabaseSync) {
+    super(db);
+    const put = (level: Level, rows: number) =>
+      db.prepare(`INSERT OR REPLACE INTO ${level}_blocks (id, cells) VALUES ${Array(rows).fill("(?, ?)").join(", ")}`);
+    this.#putMany = each((level) => put(level, ROWS_A_STATEMENT));
+    this.#putOne = each((level) => put(level, 1));
+    this.#delete = each((level) => db.prepare(`DELETE FROM ${level}_blocks WHERE id = ?`));
+  }
+
+  /** The block as this transaction sees it, to be changed: call `touch` then. */
+  load(level: Level, time: number, bucket: number): Block {
+    const id = rowId(time, bucket);
+    const known = this.#blocks[level].get(id);
+    if (known !== undefined) return known.block;
+    const block = this.#free.pop() ?? new Block();
+    block.clear();
+    const stored = !this.isEmpty(level, time) && this.read(level, time, bucket, block) !== undefined;
+    this.#blocks[level].set(id, { block, dirty: false, stored });
+    return block;
+  }
+
+  /** The block as this transaction sees it, to be read; `into` is filled where it is not at hand. */
+  look(level: Level, time: number, bucket: number, into: Block): Block | undefined {
+    const known = this.#blocks[level].get(rowId(time, bucket));
+    if (known !== undefined) return known.stored || known.dirty ? known.block : undefined;
+    return this.isEmpty(level, time) ? undefined : this.read(level, time, bucket, into);
+  }
+
+  has(level: Level, time: number, bucket: number): boolean {
+    const known = this.#blocks[level].get(rowId(time, bucket));
+    if (known !== undefined) return known.stored || known.dirty;
+    return !this.isEmpty(level, time) && this.bytes(level, time, bucket) !== undefined;
+  }
+
+  touch(level: Level, time: number, bucket: number): void {
+    this.#blocks[level].get(rowId(time, bucket))!.dirty = true;
+    this.#empty[level].set(time, false);
+  }
+
+  /** Whether no block of this time is stored, or waits to be. */
+  isEmpty(level: Level, time: number): boolean {
+    let empty = this.#empty[level].get(time);
+    if (empty === undefined) {
+      empty = this.next(level, time, time + 1) === undefined;
+      this.#empty[level].set(time, empty);
+    }
+    return empty;
+  }
+
+  /** The bucket's totals, whole, to be changed; what is recent is in them then. */
+  settled(bucket: number): Block {
+    const total = this.load("total", 0, bucket);
+    const recent = this.load("recent", 0, bucket);
+    if (recent.cells > 0) {
+      total.add(recent, 0);
+      recent.clear();
+      this.touch("recent", 0, bucket);
+    }
+    this.touch("total", 0, bucket);
+    return total;
+  }
+
+  /** Writes what has been touched. */
+  flush(): void {
+    for (const level of LEVELS) this.#flush(level);
+  }
+
+  /** Ends a transaction, or what is left of one that failed: nothing is remembered. */
+  forget(): void {
+    for (const level of LEVELS) {
+      for (const { block } of this.#blocks[level].values()) {
+        if (this.#free.length < MAX_FREE && block.data.length <= MAX_FREE_NUMBERS) this.#free.push(block);
+      }
+      this.#blocks[level].clear();
+      this.#empty[level].clear();
+    }
+  }
+
+  #flush(level: Level): void {
+    const ids = new Float64Array(this.#blocks[level].size);
+    let dirty = 0;
+    for (const [id, entry] of this.#blocks[level]) if (entry.dirty) ids[dirty++] = id;
+    const waiting: (number | Buffer)[] = [];
+    for (const id of ids.subarray(0, dirty).sort()) {
+      const entry = this.#blocks[level].get(id)!;
+      const bytes = encodeBlock(entry.block);
+      entry.dirty = false;
+      if (bytes === undefined) {
+        if (entry.stored) this.#delete[level].run(id);
+        entry.stored = false;
+        continue;
+      }
+      entry.stored = true;
+      waiting.push(id, bytes);
+      if (waiting.length < ROWS_A_STATEMENT * 2) continue;
+      this.#putMany[level].run(...waiting);
+      waiting.length = 0;
+    }
+    for (let i = 0; i < waiting.length; i += 2) this.#putOne[level].run(waiting[i]!, waiting[i + 1]!);
+  }
+}
+
+/** Blocks kept to be used again; each about 5 kB. */
+const MAX_FREE = 4096;
+const MAX_FREE_NUMBERS = 4096;

@@ -1,0 +1,270 @@
+/**
+ * A block: the cells of 64 neighbouring videos at one time (a minute, an hour, a day, or ever), packed into one blob. Rows a transaction decide
+ * what a store costs, and a row a cell is 64 times as many.
+ *
+ * Bytes: a version byte (1) | cells by key, ascending | CRC-32 of all before it, little-endian.
+ * A cell, in varints of 7 bits: (key - key before - 1) * 16 + flags | count | valued, with VALUED | low 32 bits of the sum, with SUM | the middle
+ * 32 bits and the rest, zigzag, with WIDE | last event, zigzag, milliseconds from the block's start (from 1970 in totals) |
+ * correction and revision, with META. Without VALUED the valued count is the count where there is a sum, else 0.
+ */
+import { crc32 } from "node:zlib";
+import { StoreUnavailableError } from "../ports";
+
+export const VIDEOS_A_BLOCK = 64;
+/** Numbers of a cell in `Block.data`. */
+export const WIDTH = 9;
+export const KEY = 0;
+export const COUNT = 1;
+export const VALUED = 2;
+/** sum = TOP * 2^64 + MID * 2^32 + LOW; all but TOP are in [0, 2^32). */
+export const LOW = 3;
+export const MID = 4;
+export const TOP = 5;
+export const LAST = 6;
+export const CORRECTION = 7;
+export const REVISION = 8;
+
+const FORMAT = 1;
+const CRC_BYTES = 4;
+const [HAS_SUM, HAS_WIDE, HAS_VALUED, HAS_META] = [1, 2, 4, 8];
+/** Eight varints of at most eight bytes. */
+const MAX_CELL_BYTES = 72;
+const TWO_31 = 2 ** 31;
+const TWO_32 = 2 ** 32;
+
+/** A block that cannot be read. It stays as it is until the row is deleted by hand; an audit with repair then counts its cells anew. */
+export class DamagedBlockError extends StoreUnavailableError {}
+
+/** Cells by ascending key = type * 64 + video % 64, `WIDTH` numbers each. */
+export class Block {
+  cells = 0;
+  data = new Float64Array(16 * WIDTH);
+  /** Keys whose revision has grown in this transaction. */
+  revised: Set<number> | undefined;
+
+  clear(): void {
+    this.cells = 0;
+    this.revised = undefined;
+  }
+
+  /** Where `key` is, looked for among cells from `from` on; -1 - (where it belongs) when it is missing. */
+  find(key: number, from = 0): number {
+    const { data } = this;
+    let low = from;
+    let high = this.cells;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (data[middle * WIDTH]! < key) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.cells && data[low * WIDTH] === key ? low : -1 - low;
+  }
+
+  /** Where `key` is; an empty cell is made when it is missing. */
+  cell(key: number, from = 0): number {
+    const found = this.find(key, from);
+    if (found >= 0) return found;
+    const at = -1 - found;
+    if ((this.cells + 1) * WIDTH > this.data.length) {
+      const data = new Float64Array(this.data.length * 2);
+      data.set(this.data);
+      this.data = data;
+    }
+    const start = at * WIDTH;
+    if (at < this.cells) this.data.copyWithin(start + WIDTH, start, this.cells * WIDTH);
+    this.data.fill(0, start, start + WIDTH);
+    this.data[start] = key;
+    this.cells++;
+    return at;
+  }
+
+  /**
+   * Adds the countable cells of another block (those of `insides` only, when given); `offsetMs`: its start, from the start of this one. Corrections
+   * and revisions are a level's own.
+   */
+  add(other: Block, offsetMs: number, insides?: ReadonlySet<number>): void {
+    const { data: from } = other;
+    let hint = 0;
+    for (let at = 0; at < other.cells * WIDTH; at += WIDTH) {
+      if (from[at + COUNT] === 0 || (insides !== undefined && !insides.has(from[at]! % VIDEOS_A_BLOCK))) continue;
+      hint = this.cell(from[at]!, hint);
+      const to = hint * WIDTH;
+      const lastMs = from[at + LAST]! + offsetMs;
+      if (this.data[to + COUNT] === 0 || this.data[to + LAST]! < lastMs) this.data[to + LAST] = lastMs;
+      this.move(to, from[at + COUNT]!, from[at + VALUED]!, from[at + LOW]!, from[at + MID]!, from[at + TOP]!);
+    }
+  }
+
+  /** Moves the numbers of the cell at `to` by a difference, whose parts of the sum may have any sign. */
+  move(to: number, count: number, valued: number, low: number, mid: number, top: number): void {
+    const { data } = this;
+    data[to + COUNT] = data[to + COUNT]! + count;
+    data[to + VALUED] = data[to + VALUED]! + valued;
+    if (low === 0 && mid === 0 && top === 0) return;
+    const lowSum = data[to + LOW]! + low;
+    const carry = Math.floor(lowSum / TWO_32);
+    const midSum = data[to + MID]! + mid + carry;
+    const carried = Math.floor(midSum / TWO_32);
+    data[to + LOW] = lowSum - carry * TWO_32;
+    data[to + MID] = midSum - carried * TWO_32;
+    data[to + TOP] = data[to + TOP]! + top + carried;
+  }
+
+  sum(at: number): bigint {
+    return sumOf(this.data[at + LOW]!, this.data[at + MID]!, this.data[at + TOP]!);
+  }
+}
+
+export function sumOf(low: number, mid: number, top: number): bigint {
+  if (top === 0 && mid < 2 ** 21) return BigInt(mid * TWO_32 + low);
+  return (BigInt(top) << 64n) + (BigInt(mid) << 32n) + BigInt(low);
+}
+
+let scratch = Buffer.allocUnsafeSlow(1 << 16);
+let position = 0;
+
+/** A block's bytes; undefined when it has no cell that says anything. Throws RangeError for a number beyond 53 bits or below 0. */
+export function encodeBlock({ cells, data }: Block): Buffer | undefined {
+  const most = 1 + cells * MAX_CELL_BYTES + CRC_BYTES;
+  if (scratch.length < most) scratch = Buffer.allocUnsafeSlow(most * 2);
+  scratch[0] = FORMAT;
+  position = 1;
+  let before = -1;
+  for (let at = 0; at < cells * WIDTH; at += WIDTH) {
+    const [count, correction, revision] = [data[at + COUNT]!, data[at + CORRECTION]!, data[at + REVISION]!];
+    if (count === 0 && correction === 0 && revision === 0) continue;
+    before = putCell(data, at, before);
+  }
+  if (position === 1) return undefined;
+  const bytes = Buffer.allocUnsafe(position + CRC_BYTES);
+  scratch.copy(bytes, 0, 0, position);
+  bytes.writeUInt32LE(crc32(scratch.subarray(0, position)), position);
+  return bytes;
+}
+
+function putCell(data: Float64Array, at: number, before: number): number {
+  const [key, count, valued] = [data[at]!, data[at + COUNT]!, data[at + VALUED]!];
+  const [low, mid, top] = [data[at + LOW]!, data[at + MID]!, data[at + TOP]!];
+  const [correction, revision] = [data[at + CORRECTION]!, data[at + REVISION]!];
+  const isWide = mid !== 0 || top !== 0;
+  const hasSum = isWide || low !== 0;
+  const hasMeta = correction !== 0 || revision !== 0;
+  const saysValued = valued !== (hasSum ? count : 0);
+  const flags =
+    (hasSum ? HAS_SUM : 0) | (isWide ? HAS_WIDE : 0) | (saysValued ? HAS_VALUED : 0) | (hasMeta ? HAS_META : 0);
+  put((key - before - 1) * 16 + flags);
+  put(count);
+  if (saysValued) put(valued);
+  if (hasSum) put(low);
+  if (isWide) {
+    put(mid);
+    put(zigzag(top));
+  }
+  put(zigzag(data[at + LAST]!));
+  if (hasMeta) {
+    put(correction);
+    put(revision);
+  }
+  return key;
+}
+
+const zigzag = (value: number): number => (value < 0 ? -value * 2 - 1 : value * 2);
+const unzigzag = (value: number): number => (value % 2 === 0 ? value / 2 : -(value + 1) / 2);
+
+function put(value: number): void {
+  if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`a cell cannot hold ${value}`);
+  let rest = value;
+  while (rest >= TWO_31) {
+    scratch[position++] = (rest % 128) | 128;
+    rest = Math.floor(rest / 128);
+  }
+  while (rest >= 128) {
+    scratch[position++] = (rest & 127) | 128;
+    rest >>>= 7;
+  }
+  scratch[position++] = rest;
+}
+
+function take(bytes: Uint8Array): number {
+  let byte = bytes[position++]!;
+  if (byte < 128) return byte;
+  let value = byte & 127;
+  byte = bytes[position++]!;
+  value |= (byte & 127) << 7;
+  if (byte < 128) return value;
+  byte = bytes[position++]!;
+  value |= (byte & 127) << 14;
+  if (byte < 128) return value;
+  let scale = 2 ** 21;
+  do {
+    byte = bytes[position++]!;
+    value += (byte & 127) * scale;
+    scale *= 128;
+  } while (byte >= 128);
+  return value;
+}
+
+/** Fills `into` with a block's cells. `where` names the row. Throws DamagedBlockError. */
+export function decodeBlock(bytes: Uint8Array, into: Block, where: () => string): Block {
+  const end = checkedEnd(bytes, where);
+  into.clear();
+  position = 1;
+  let key = -1;
+  while (position < end) {
+    if ((into.cells + 1) * WIDTH > into.data.length) {
+      const grown = new Float64Array(into.data.length * 2);
+      grown.set(into.data);
+      into.data = grown;
+    }
+    key = takeCell(bytes, into.data, into.cells * WIDTH, key);
+    into.cells++;
+  }
+  return into;
+}
+
+/** Calls `visit` with one decoded cell of the block after the other, until it answers true. Throws DamagedBlockError. */
+export function scanBlock(bytes: Uint8Array, where: () => string, visit: (cell: Float64Array) => boolean): void {
+  const end = checkedEnd(bytes, where);
+  position = 1;
+  let key = -1;
+  while (position < end) {
+    key = takeCell(bytes, scanned, 0, key);
+    const after = position;
+    if (visit(scanned)) return;
+    position = after;
+  }
+}
+
+const scanned = new Float64Array(WIDTH);
+
+function takeCell(bytes: Uint8Array, data: Float64Array, at: number, before: number): number {
+  const head = take(bytes);
+  const flags = head % 16;
+  const key = before + 1 + (head - flags) / 16;
+  const count = take(bytes);
+  const hasSum = (flags & HAS_SUM) !== 0;
+  data[at] = key;
+  data[at + COUNT] = count;
+  data[at + VALUED] = (flags & HAS_VALUED) !== 0 ? take(bytes) : hasSum ? count : 0;
+  data[at + LOW] = hasSum ? take(bytes) : 0;
+  const isWide = (flags & HAS_WIDE) !== 0;
+  data[at + MID] = isWide ? take(bytes) : 0;
+  data[at + TOP] = isWide ? unzigzag(take(bytes)) : 0;
+  data[at + LAST] = unzigzag(take(bytes));
+  const hasMeta = (flags & HAS_META) !== 0;
+  data[at + CORRECTION] = hasMeta ? take(bytes) : 0;
+  data[at + REVISION] = hasMeta ? take(bytes) : 0;
+  return key;
+}
+
+/** Where the cells end. */
+function checkedEnd(bytes: Uint8Array, where: () => string): number {
+  const end = bytes.length - CRC_BYTES;
+  if (end < 1) throw new DamagedBlockError(`${where()} is damaged: ${bytes.length} bytes are no block`);
+  if (bytes[0] !== FORMAT) throw new DamagedBlockError(`${where()} is damaged: format ${bytes[0]} is not known`);
+  const stored = new DataView(bytes.buffer, bytes.byteOffset + end, CRC_BYTES).getUint32(0, true);
+  if (crc32(bytes.subarray(0, end)) !== stored) {
+    throw new DamagedBlockError(`${where()} is damaged: its checksum differs`);
+  }
+  return end;
+}

@@ -1,0 +1,116 @@
+/** The cells of a slice in the order of blocks: by bucket, type and video. */
+import type { MinuteCounts } from "../../domain/minute-counts";
+import { BUCKETS } from "./block-tables";
+import { VIDEOS_A_BLOCK } from "./cell-block";
+import type { GivenNames } from "./name-dictionary";
+
+/** A cell as it comes: the sum in three parts, as in a block. One object, filled anew by every call of `numbers`. */
+export interface CellNumbers {
+  count: number;
+  valued: number;
+  low: number;
+  mid: number;
+  top: number;
+  last: number;
+  correction: number;
+}
+
+export interface CellRows {
+  counts: MinuteCounts;
+  fromRow: number;
+  toRow: number;
+}
+
+const TWO_32 = 2 ** 32;
+const RADIX = 2048;
+
+export class SortedCells {
+  readonly #cell: CellNumbers = { count: 0, valued: 0, low: 0, mid: 0, top: 0, last: 0, correction: 0 };
+
+  constructor(
+    private readonly counts: MinuteCounts,
+    /** Row -> bucket * span + key. */
+    private readonly places: Float64Array,
+    private readonly rows: Uint32Array,
+    private readonly fromRow: number,
+    private readonly span: number,
+    readonly length: number,
+  ) {}
+
+  bucket(i: number): number {
+    return Math.floor(this.places[this.rows[i]!]! / this.span);
+  }
+
+  key(i: number): number {
+    return this.places[this.rows[i]!]! % this.span;
+  }
+
+  numbers(i: number): CellNumbers {
+    const { counts } = this;
+    const row = this.rows[i]! + this.fromRow;
+    const cell = this.#cell;
+    const high = counts.sumHigh[row]!;
+    cell.count = counts.counts[row]!;
+    cell.valued = counts.valued[row]!;
+    cell.low = counts.sumLow[row]!;
+    cell.top = Math.floor(high / TWO_32);
+    cell.mid = high - cell.top * TWO_32;
+    cell.last = counts.lastMsInMinute[row]!;
+    cell.correction = counts.corrections?.[row] ?? 0;
+    return cell;
+  }
+}
+
+let places = new Float64Array(0);
+let rowsA = new Uint32Array(0);
+let rowsB = new Uint32Array(0);
+
+/** Gives every name its id; ids of names that are new are given inside the running transaction. The answer holds until the next call. */
+export function sortCells({ counts, fromRow, toRow }: CellRows, videos: GivenNames, types: GivenNames) {
+  const n = toRow - fromRow;
+  if (places.length < n) {
+    places = new Float64Array(n * 2);
+    rowsA = new Uint32Array(n * 2);
+    rowsB = new Uint32Array(n * 2);
+  }
+  const typeIds = counts.types.map((type) => types.idFor(type));
+  const span = 2 ** Math.ceil(Math.log2(Math.max(1, ...typeIds) + 1)) * VIDEOS_A_BLOCK;
+  const videoIds = new Float64Array(counts.videos.length).fill(-1);
+  let highest = 0;
+  for (let i = 0; i < n; i++) {
+    const index = counts.videoIndex[fromRow + i]!;
+    let video = videoIds[index]!;
+    if (video < 0) {
+      video = checkedVideo(videos.idFor(counts.videos[index]!));
+      videoIds[index] = video;
+    }
+    const inside = video % VIDEOS_A_BLOCK;
+    const bucket = (video - inside) / VIDEOS_A_BLOCK;
+    const place = bucket * span + typeIds[counts.typeIndex[fromRow + i]!]! * VIDEOS_A_BLOCK + inside;
+    places[i] = place;
+    rowsA[i] = i;
+    if (place > highest) highest = place;
+  }
+  radixSort(n, highest);
+  return new SortedCells(counts, places, rowsA, fromRow, span, n);
+}
+
+/** Sorts `rowsA` by their places, 11 bits a pass; rows of one place keep their order. */
+function radixSort(n: number, highest: number): void {
+  const starts = new Uint32Array(RADIX + 1);
+  for (let scale = 1; scale <= highest; scale *= RADIX) {
+    starts.fill(0);
+    for (let i = 0; i < n; i++) starts[(Math.floor(places[i]! / scale) % RADIX) + 1]!++;
+    for (let i = 1; i <= RADIX; i++) starts[i] = starts[i]! + starts[i - 1]!;
+    for (let i = 0; i < n; i++) {
+      const row = rowsA[i]!;
+      rowsB[starts[Math.floor(places[row]! / scale) % RADIX]!++] = row;
+    }
+    [rowsA, rowsB] = [rowsB, rowsA];
+  }
+}
+
+function checkedVideo(id: number): number {
+  if (id >= BUCKETS * VIDEOS_A_BLOCK) throw new RangeError("the store holds at most 2^31 videos");
+  return id;
+}

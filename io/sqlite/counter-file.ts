@@ -1,0 +1,2 @@
+/** The name of the counters in the data folder. */
+export const COUNTERS_FILE = "counters.sqlite";

@@ -1,0 +1,65 @@
+/** What an open hour holds: the sums of its minutes, of the buckets that have no row of the hour yet (hour-folds.ts). */
+import { type BlockReader, BlockTables, BUCKETS, bucketOfRow, rowName } from "./block-tables";
+import { Block, decodeBlock } from "./cell-block";
+
+const MINUTES_AN_HOUR = 60;
+const MINUTE_MS = 60_000;
+
+const scratch = new Block();
+
+/** Adds the minutes of an hour's bucket (of the given videos of it) to `into`. */
+export function sumOfMinutes(
+  reader: BlockReader,
+  hour: number,
+  bucket: number,
+  into: Block,
+  insides?: ReadonlySet<number>,
+): void {
+  const first = hour * MINUTES_AN_HOUR;
+  for (let n = 0; n < MINUTES_AN_HOUR; n++) {
+    const block =
+      reader instanceof BlockTables
+        ? reader.look("minute", first + n, bucket, scratch)
+        : reader.read("minute", first + n, bucket, scratch);
+    if (block !== undefined) into.add(block, n * MINUTE_MS, insides);
+  }
+}
+
+/** The first bucket from `fromBucket` on of which a minute of the hour has a row. */
+export function firstUnfolded(reader: BlockReader, hour: number, fromBucket: number): number | undefined {
+  let first: number | undefined;
+  const minute = hour * MINUTES_AN_HOUR;
+  for (let n = 0; n < MINUTES_AN_HOUR; n++) {
+    const id = reader.next("minute", minute + n, minute + n + 1, fromBucket);
+    if (id !== undefined && (first === undefined || bucketOfRow(id) < first)) first = bucketOfRow(id);
+  }
+  return first;
+}
+
+/** Sums by bucket of an open hour's unfolded buckets in [fromBucket, toBucket), and how many cells of minutes they are made of. */
+export function unfoldedSums(
+  reader: BlockReader,
+  hour: number,
+  fromBucket: number,
+  toBucket = BUCKETS,
+): { sums: Map<number, Block>; cells: number } {
+  const sums = new Map<number, Block>();
+  let cells = 0;
+  const folded = new Set<number>();
+  for (const [id] of reader.rows("hour", hour, fromBucket, toBucket)) folded.add(bucketOfRow(id));
+  for (let n = 0; n < MINUTES_AN_HOUR; n++) {
+    for (const [id, bytes] of reader.rows("minute", hour * MINUTES_AN_HOUR + n, fromBucket, toBucket)) {
+      const bucket = bucketOfRow(id);
+      if (folded.has(bucket)) continue;
+      let sum = sums.get(bucket);
+      if (sum === undefined) {
+        sum = new Block();
+        sums.set(bucket, sum);
+      }
+      decodeBlock(bytes, scratch, () => rowName("minute", id));
+      cells += scratch.cells;
+      sum.add(scratch, n * MINUTE_MS);
+    }
+  }
+  return { sums, cells };
+}
