@@ -13,6 +13,7 @@ import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
 import { messageRules, openDeployment } from "./deployment/deployment";
 import { openClaims } from "./deployment/open-claims";
+import { knownEventTypes } from "./deployment/open-event-types";
 import { openSubscription } from "./deployment/open-log";
 import { httpListener } from "./http-listener";
 import { portOption } from "./whole-number";
@@ -54,6 +55,7 @@ async function archive(config: Config, healthPort: number): Promise<void> {
       ledger: deployment.state,
       payloadOf: payloadOf(claims, logger),
       rules: messageRules(config),
+      eventTypes: knownEventTypes(deployment),
       clock: Date.now,
       reader: archiveReader(config),
       watermark: new LowWatermark(deployment.state, Date.now),

@@ -5,6 +5,7 @@ import { exitCode } from "./audit";
 import { resolveConfig } from "./config";
 import { boundedCounting } from "./deployment/bounded-counting";
 import { allowedLatenessMs, intakeLimits, openDeployment } from "./deployment/deployment";
+import { knownEventTypes } from "./deployment/open-event-types";
 import { fileSizeBytes } from "./input-file";
 
 const EXIT_REJECTED = 1;
@@ -35,7 +36,8 @@ async function run(files: string[], flags: { json?: boolean }, command: Command)
   try {
     const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
     bar.start(totalBytes, 0, { step: "archiving" });
-    const deps = { ...deployment, clock: Date.now, limits: intakeLimits(config) };
+    const eventTypes = knownEventTypes(deployment);
+    const deps = { ...deployment, clock: Date.now, limits: intakeLimits(config), eventTypes };
     const { report, ...counted } = await backfill(files, deps, {
       counting: boundedCounting(config),
       allowedLatenessMs: allowedLatenessMs(config),

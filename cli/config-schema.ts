@@ -181,6 +181,7 @@ export const configSchema = z
         endpoint: text().describe("http://host:port of a fake of Google's REST APIs; empty: Google"),
       })
       .prefault({}),
+    maxEventTypes: count(1, 65_535, 200).describe("of the deployment; events of further ones are bad-event-type"),
     retention: z.strictObject({ rawDays: count(1, 36_500, 30).describe("older events are too-old") }).prefault({}),
     lateness: z
       .strictObject({

@@ -12,6 +12,7 @@ import { resolveConfig } from "./config";
 import type { Config } from "./config-schema";
 import { intakeLimits, openDeployment, rawRetentionMs, usesDataFolder } from "./deployment/deployment";
 import { openReader } from "./deployment/open-counters";
+import { knownEventTypes } from "./deployment/open-event-types";
 import { httpListener } from "./http-listener";
 import { crossOrigin } from "./serve/cross-origin";
 import { EmbeddedCounting } from "./serve/embedded-counting";
@@ -97,6 +98,7 @@ class Service {
       recentStamps: await logSide.recentStamps(),
       ...(logSide.receiptStamps === undefined ? {} : { receiptStamps: logSide.receiptStamps }),
       deadLetters,
+      eventTypes: knownEventTypes(deployment),
       clock: Date.now,
       logger,
       registry,

@@ -13,7 +13,9 @@ import { WRITTEN_CELLS } from "./worker-resources";
 export const READ_BEFORE_MS = 10 * 60_000;
 
 export const streamGraph = (config: Config, source: StreamSource, expansionService: string) =>
-  buildPipelineProto((root) => streamPipeline(root, { source, expansionService, counting: counting(config) }));
+  buildPipelineProto((root) =>
+    streamPipeline(root, { source, expansionService, counting: counting(config), maxEventTypes: config.maxEventTypes }),
+  );
 
 /** A group of its own for each take-over: it starts where it is told to, whatever an earlier job has read. */
 export const streamGroup = ({ log, job }: Config): string =>

@@ -20,6 +20,7 @@ export async function start(settingsJson: string): Promise<void> {
   provideResource(RESOURCES.ledger, opened.state);
   provideResource(RESOURCES.logProgress, opened.progress);
   provideResource(RESOURCES.deadLetters, opened.deadLetters);
+  provideResource(RESOURCES.eventTypes, opened.eventTypes);
   provideResource(RESOURCES.claims, await openClaims(config));
   provideResource(RESOURCES.findings, await openFindings(config));
   provideResource(WRITTEN_CELLS, new WrittenCells(config.job.maxWrittenCells));

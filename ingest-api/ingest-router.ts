@@ -4,11 +4,12 @@ import { type ErrorRequestHandler, Router } from "express";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { ACCEPTED_ENCODINGS, ACCEPTED_TYPES, type Content, type ContentFormat, contentOf } from "../intake/content";
+import { type KnownEventTypes, settled } from "../intake/known-types";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../intake/limits";
 import { takeBody } from "../intake/take-body";
-import type { IntakeProblem, IntakeRules, RejectedEvent } from "../intake/taken";
+import type { IntakeProblem, IntakeRules, RejectedEvent, Taken } from "../intake/taken";
 import { InflateError, inflateAsync, STRANGERS_WINDOW_LOG } from "../io/compression/inflate";
-import type { DeadLetters, EventLog, ReceiptStamps, Stamp } from "../io/ports";
+import { type DeadLetters, type EventLog, type ReceiptStamps, type Stamp, StoreUnavailableError } from "../io/ports";
 import { InFlight, type Place } from "./in-flight";
 import { IngestMetrics } from "./ingest-metrics";
 import {
@@ -53,6 +54,8 @@ export interface IngestDependencies {
   /** Where several instances agree on stamps; absent: the log keeps them. */
   receiptStamps?: ReceiptStamps;
   deadLetters: DeadLetters;
+  /** Absent: every event type is taken. */
+  eventTypes?: KnownEventTypes;
   /** Epoch milliseconds. */
   clock: () => number;
   logger: Logger;
@@ -186,7 +189,8 @@ class Ingest {
 
   private async store(body: Buffer, content: Content): Promise<Answer> {
     const receivedAtMs = this.dependencies.clock();
-    const taken = takeBody(body, content, this.rulesAt(receivedAtMs));
+    const taken = await this.taken(body, content, this.rulesAt(receivedAtMs));
+    if (taken === undefined) return refused(unavailable("the event types cannot be asked for now"));
     const stores = { ...this.dependencies, stampBook: this.stampBook };
     switch (taken.kind) {
       case "stamps-full":
@@ -201,6 +205,16 @@ class Ingest {
       }
       default:
         return taken satisfies never;
+    }
+  }
+
+  /** Undefined: an event is of a type that is new here, and the store of event types is away. */
+  private async taken(body: Buffer, content: Content, rules: IntakeRules): Promise<Taken | undefined> {
+    try {
+      return await settled(this.dependencies.eventTypes, (rule) => takeBody(body, content, { ...rules, ...rule }));
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) return undefined;
+      throw error;
     }
   }
 

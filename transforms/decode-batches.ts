@@ -82,12 +82,13 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
 
   private *batch(
     partitioner: BlockPartitioner,
-    { payload, appendedAtMs, minutes }: BatchMessage,
+    { payload, appendedAtMs, minutes, refusedTypes }: BatchMessage,
   ): Iterable<Tagged<Decoded>> {
     const { rawRetentionMs, limits, maxReceiptDelayMs } = this.options;
     const rules = {
       ...(rawRetentionMs === undefined ? {} : { rawRetentionMs }),
       ...(limits === undefined ? {} : { limits }),
+      ...(refusedTypes === undefined ? {} : { admitsType: (type: string) => !refusedTypes.includes(type) }),
     };
     const { receivedAtMs, columns, dead } = readMessage(toBytes(payload), appendedAtMs, rules);
     for (const letter of dead) yield { dead: letter };

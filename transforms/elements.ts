@@ -13,6 +13,8 @@ export interface BatchMessage {
   payload: Uint8Array;
   /** When the topic took it, epoch milliseconds; the receipt time of events that carry none. Absent in the embedded log. */
   appendedAtMs?: number;
+  /** Event types of it that the deployment does not take (AdmitEventTypes). */
+  refusedTypes?: string[];
   /** Count only its events of these minutes. */
   minutes?: number[];
 }

@@ -1,4 +1,5 @@
 import type { EventColumns } from "../domain/event-columns";
+import { type KnownEventTypes, settled } from "../intake/known-types";
 import { type MessageRules, takeMessage } from "../intake/take-message";
 import type { DeadElement } from "./elements";
 
@@ -16,7 +17,21 @@ export interface ReadMessage {
 
 /** A message of the log as the intake takes it (intake/take-message.ts), what it refuses as dead letters. */
 export function readMessage(payload: Uint8Array, appendedAtMs: number | undefined, rules?: MessageRules): ReadMessage {
-  const taken = takeMessage(payload, appendedAtMs, rules);
+  return asRead(takeMessage(payload, appendedAtMs, rules), appendedAtMs);
+}
+
+/** As readMessage, for a reader that may ask for event types on the way (AdmitEventTypes does it for the stream). */
+export async function readSettledMessage(
+  payload: Uint8Array,
+  appendedAtMs: number | undefined,
+  rules: MessageRules = {},
+  types?: KnownEventTypes,
+): Promise<ReadMessage> {
+  const taken = await settled(types, (rule) => takeMessage(payload, appendedAtMs, { ...rules, ...rule }));
+  return asRead(taken, appendedAtMs);
+}
+
+function asRead(taken: ReturnType<typeof takeMessage>, appendedAtMs: number | undefined): ReadMessage {
   if (taken.kind === "problem") {
     const { kind, ...letter } = taken;
     const receivedAtMs = appendedAtMs ?? 0;

@@ -5,6 +5,7 @@ export const RESOURCES = {
   ledger: "viewmill/ledger",
   deadLetters: "viewmill/dead-letters",
   claims: "viewmill/claims",
+  eventTypes: "viewmill/event-types",
   paneCache: "viewmill/pane-cache",
   findings: "viewmill/findings",
   logProgress: "viewmill/log-progress",

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import type { MessageRules } from "../../intake/take-message";
-import type { Archive, CounterStore, DeadLetters, Ledger, LogProgress } from "../../io/ports";
+import type { Archive, CounterStore, DeadLetters, EventTypes, Ledger, LogProgress } from "../../io/ports";
 import type { SqliteLogReader } from "../../io/sqlite/log-reader";
 import type { Config } from "../config-schema";
 import { openArchive } from "./open-archive";
 import { type CounterAccess, openCounters } from "./open-counters";
 import { openDeadLetters } from "./open-dead-letters";
+import { openEventTypes } from "./open-event-types";
 import { openProgress } from "./open-progress";
 
 /** The stores of a deployment, opened beside running services or without any. */
@@ -17,6 +18,7 @@ export interface Deployment {
   state: Ledger;
   progress: LogProgress;
   deadLetters: DeadLetters;
+  eventTypes: EventTypes;
   close(): Promise<void>;
 }
 
@@ -37,15 +39,17 @@ export async function openDeployment(config: Config, access: CounterAccess = "sh
   const { counters, ledger } = await openCounters(config, access);
   const { progress, close: closeProgress } = await openProgress(config, ledger);
   const deadLetters = await openDeadLetters(config);
+  const eventTypes = await openEventTypes(config);
   return {
     config,
     counters,
     state: ledger,
     progress,
     deadLetters,
+    eventTypes,
     archive: await openArchive(config),
     close: async () => {
-      await Promise.all([counters.close(), ledger.close(), deadLetters.close(), closeProgress()]);
+      await Promise.all([counters.close(), ledger.close(), deadLetters.close(), eventTypes.close(), closeProgress()]);
     },
   };
 }

@@ -11,6 +11,7 @@
  *   `p#ingest`         b `<account>`: how far the account of an ingest instance goes
  *   `w#open`           b `<minute>:<what>`: something was accepted for the minute that may not be counted
  *   `r#<time>#<id>`    reports of audits, the newest first
+ *   `y#types`          b `<event type>`: the event types of the deployment
  *   `t#<hash of key>`  the receipt stamp of an event that had no time (receipt-stamps.ts): t `at`, whose timestamp is the stamp
  */
 import { FIRST_HOUR, hourText, LAST_HOUR, minuteText } from "./row-keys";
@@ -41,6 +42,7 @@ export function auditedKey(day: string): string {
 export const PROGRESS_KEY = "p#log";
 export const ACCOUNTS_KEY = "p#ingest";
 export const OPEN_KEY = "w#open";
+export const TYPES_KEY = "y#types";
 export const RANGES_KEY = "m#ranges";
 export const ARCHIVED = "archived";
 export const COMPLETE = "complete";

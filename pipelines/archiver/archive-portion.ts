@@ -1,10 +1,11 @@
 import { minuteOf } from "../../domain/event";
 import type { EventColumns } from "../../domain/event-columns";
+import type { KnownEventTypes } from "../../intake/known-types";
 import type { MessageRules } from "../../intake/take-message";
 import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { inParallel } from "../../io/flow/in-parallel";
 import type { Archive, ArchivedObject, Ledger, LogMessage, LogPortion } from "../../io/ports";
-import { readMessage } from "../../transforms/read-message";
+import { readSettledMessage } from "../../transforms/read-message";
 import type { ArchivedPortion } from "./archiver";
 
 /** The batch a message stands for: itself, or what its reference leads to. Undefined: the reference leads nowhere. */
@@ -16,6 +17,8 @@ export interface PortionDependencies {
   payloadOf: PayloadOf;
   /** As the stream's (DecodeOptions): both must judge alike. */
   rules?: MessageRules;
+  /** Absent: every event type is taken. */
+  eventTypes?: KnownEventTypes;
 }
 
 const WRITES_IN_FLIGHT = 8;
@@ -43,7 +46,10 @@ export async function archivePortion(portion: LogPortion, deps: PortionDependenc
   for (const message of new Map(portion.messages.map((each) => [each.id, each])).values()) {
     const payload = await deps.payloadOf(message);
     if (message.acceptedByMinute === undefined) seen.undeclared++;
-    const checked = payload === undefined ? undefined : readMessage(payload, message.appendedAtMs, deps.rules);
+    const checked =
+      payload === undefined
+        ? undefined
+        : await readSettledMessage(payload, message.appendedAtMs, deps.rules, deps.eventTypes);
     if (checked === undefined || checked.unreadable) seen.undecodable++;
     else seen.leftOut += checked.dead.length;
     const counted = checked === undefined ? new Map() : addRows(parts, fileName, checked.columns, checked.receivedAtMs);

@@ -1,3 +1,4 @@
+import type { KnownEventTypes } from "../../intake/known-types";
 import type { MessageRules } from "../../intake/take-message";
 import { type Archive, type Ledger, type LogPortion, type LogSubscription, PortionLostError } from "../../io/ports";
 import { pause } from "../pause";
@@ -9,6 +10,7 @@ export interface ArchiverDependencies {
   ledger: Ledger;
   payloadOf: PayloadOf;
   rules?: MessageRules;
+  eventTypes?: KnownEventTypes;
   /** Epoch milliseconds. */
   clock: () => number;
   /** Whom this archiver speaks for: the whole group where the log tells how far it is, itself where the log does not. */

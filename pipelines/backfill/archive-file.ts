@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { archiveObjectName, BACKFILL_WRITER } from "../../domain/archive-name";
 import { minuteOf } from "../../domain/event";
 import type { EventColumns } from "../../domain/event-columns";
+import { type KnownEventTypes, settled } from "../../intake/known-types";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import { lineBlocks } from "../../intake/line-blocks";
 import { type Line, linesOf } from "../../intake/lines";
@@ -24,6 +25,8 @@ export interface ArchiveFileDependencies {
   deadLetters: DeadLetters;
   clock: () => number;
   limits?: IntakeLimits;
+  /** Absent: every event type is taken. */
+  eventTypes?: KnownEventTypes;
 }
 
 /** Lines taken together: their events of one minute become one object. */
@@ -91,10 +94,8 @@ async function archiveChunk(
     limits,
     untimed: { kind: "refuse", detail: "a backfilled event needs its own time" },
   };
-  const taken = takeLines(
-    lines.map(({ bytes }) => bytes),
-    rules,
-  );
+  const bytes = lines.map((line) => line.bytes);
+  const taken = await settled(deps.eventTypes, (rule) => takeLines(bytes, { ...rules, ...rule }));
   if (taken.kind !== "events") throw new Error(`lines of a file gave ${taken.kind}`);
   const { columns, rejected } = taken;
   const fileName = `${BACKFILL_WRITER}-${digestOf(lines)}.avro`;

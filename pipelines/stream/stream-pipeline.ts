@@ -1,5 +1,6 @@
 import { type PCollection, type Root, readFromKafka, readFromPubSub } from "../../engine";
 import { readFromPubSubNatively } from "../../engine/dataflow";
+import { admitEventTypes } from "../../transforms/admit-event-types";
 import type { BatchMessage } from "../../transforms/elements";
 import { messagesOfKafka, messagesOfPubSub } from "../../transforms/messages-of-log";
 import { resolveReferences } from "../../transforms/resolve-references";
@@ -25,21 +26,32 @@ export interface StreamPipelineOptions {
   /** `host:port` of the Java expansion service that gives the source; not asked for Dataflow's own. */
   expansionService: string;
   counting: CountingOptions & Required<Pick<CountingOptions, "windowing">>;
+  /** How many event types the deployment may have; absent: any number. */
+  maxEventTypes?: number;
 }
 
-/** The streaming job: the log, references resolved, the counting graph. */
+/** The streaming job: the log, references resolved, event types asked for, the counting graph. */
 export async function streamPipeline(root: Root, options: StreamPipelineOptions): Promise<void> {
-  countLog(await readLog(root, options), options.counting);
+  countLog(await readLog(root, options), options);
 }
 
 /** All of a Pub/Sub stream but its source: payloads, with the times of their publication. */
 export function countPayloads(payloads: PCollection<Uint8Array>, counting: StreamPipelineOptions["counting"]): void {
-  countLog(messagesOfPubSub(payloads), counting);
+  countLog(messagesOfPubSub(payloads), { counting });
 }
 
-function countLog(log: PCollection<BatchMessage>, counting: StreamPipelineOptions["counting"]): void {
+function countLog(
+  log: PCollection<BatchMessage>,
+  { counting, maxEventTypes }: Pick<StreamPipelineOptions, "counting" | "maxEventTypes">,
+): void {
   const { messages, dead } = resolveReferences(log);
-  countingGraph(messages, counting, dead);
+  const { rawRetentionMs, limits } = counting;
+  const rules = {
+    ...(rawRetentionMs === undefined ? {} : { rawRetentionMs }),
+    ...(limits === undefined ? {} : { limits }),
+  };
+  const admitted = maxEventTypes === undefined ? messages : admitEventTypes(messages, { maxEventTypes, rules });
+  countingGraph(admitted, counting, dead);
 }
 
 /**

@@ -9,6 +9,7 @@ import { Registry } from "prom-client";
 import { eventAt } from "../../domain/event-columns";
 import type { RejectionReason } from "../../domain/rejection";
 import { createIngestRouter, type IngestApi, type IngestLimits } from "../../ingest-api/ingest-router";
+import type { KnownEventTypes } from "../../intake/known-types";
 import { decodeBatch } from "../../io/avro/batch";
 import type { DeadLetter, ReceiptStamps } from "../../io/ports";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
@@ -34,6 +35,7 @@ export interface HarnessOptions {
   maxBacklogBytes?: number;
   maxDeadLetterBytes?: number;
   receiptStamps?: ReceiptStamps;
+  eventTypes?: KnownEventTypes;
 }
 
 /** The real router over the real SQLite stores, behind a real server; the clock is a field. */
@@ -70,6 +72,7 @@ export class IngestHarness {
       clock: () => harness.nowMs,
       logger: pino({ level: "warn" }, { write: (line) => void harness.logged.push(line) }),
       registry: harness.registry,
+      ...(options.eventTypes === undefined ? {} : { eventTypes: options.eventTypes }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
     const app = express();

@@ -1,0 +1,17 @@
+import { KnownEventTypes } from "../../intake/known-types";
+import type { EventTypes } from "../../io/ports";
+import type { Config } from "../config-schema";
+import { bigtableLocation } from "./open-counters";
+
+/** Where the counters are, the event types are. */
+export async function openEventTypes(config: Config): Promise<EventTypes> {
+  if (config.counters.kind === "bigtable") {
+    const { BigtableEventTypes } = await import("../../io/bigtable/event-types.js");
+    return new BigtableEventTypes(bigtableLocation(config));
+  }
+  const { SqliteEventTypes } = await import("../../io/sqlite/event-types.js");
+  return new SqliteEventTypes({ folder: config.data });
+}
+
+export const knownEventTypes = ({ eventTypes, config }: { eventTypes: EventTypes; config: Config }): KnownEventTypes =>
+  new KnownEventTypes(eventTypes, config.maxEventTypes);

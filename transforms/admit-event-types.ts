@@ -1,0 +1,64 @@
+import { type AwaitableDoFn, awaitableParDo, type PCollection, register, resource, toBytes } from "../engine";
+import { KnownEventTypes, unknownTypes } from "../intake/known-types";
+import { type MessageRules, takeMessage } from "../intake/take-message";
+import type { EventTypes } from "../io/ports";
+import type { BatchMessage, Message } from "./elements";
+import { RESOURCES } from "./resource-names";
+
+const ASKED_AT_ONCE = 16;
+
+export interface AdmitOptions {
+  /** How many event types the deployment may have. */
+  maxEventTypes: number;
+  rules: Omit<MessageRules, "admitsType">;
+}
+
+/**
+ * Asks the deployment for the event types of messages that did not come through the write API, and says in the message which it does not take.
+ * In: messages of the log, references resolved. Out: the same, a few with `refusedTypes`. Rejects: none; a store that does not answer fails the
+ * bundle. Windowing: as given. Replay: the same answer, as the set of types only grows up to its bound.
+ */
+export function admitEventTypes(messages: PCollection<Message>, options: AdmitOptions): PCollection<Message> {
+  const admitting = new AdmitEventTypes(RESOURCES.eventTypes, options);
+  return messages.apply(awaitableParDo<Message, Message>("AdmitEventTypes", admitting, { maxInFlight: ASKED_AT_ONCE }));
+}
+
+/** What the worker knows, by the resource it was asked of. */
+const knownOf = new WeakMap<EventTypes, KnownEventTypes>();
+
+export class AdmitEventTypes implements AwaitableDoFn<Message, Message> {
+  constructor(
+    readonly typesResource: string,
+    readonly options: AdmitOptions,
+  ) {}
+
+  process(message: Message): Message[] | Promise<Message[]> {
+    // What the write API alone writes is admitted, as is what is archived.
+    if (message.kind !== "batch" || message.appendedAtMs === undefined) return [message];
+    const known = this.known();
+    const unknown = this.unknown(message, message.appendedAtMs, known);
+    return unknown.length === 0 ? [message] : this.asked(message, unknown, known);
+  }
+
+  private known(): KnownEventTypes {
+    const types = resource<EventTypes>(this.typesResource);
+    let known = knownOf.get(types);
+    if (known === undefined) {
+      known = new KnownEventTypes(types, this.options.maxEventTypes);
+      knownOf.set(types, known);
+    }
+    return known;
+  }
+
+  private unknown({ payload }: BatchMessage, appendedAtMs: number, known: KnownEventTypes): string[] {
+    return unknownTypes(takeMessage(toBytes(payload), appendedAtMs, this.options.rules), known);
+  }
+
+  private async asked(message: BatchMessage, unknown: readonly string[], known: KnownEventTypes): Promise<Message[]> {
+    await known.settle(unknown);
+    const refusedTypes = unknown.filter((type) => !known.has(type));
+    return [refusedTypes.length === 0 ? message : { ...message, refusedTypes }];
+  }
+}
+
+register("transforms/admit-event-types", exports);
