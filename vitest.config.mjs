@@ -33,6 +33,8 @@ export default defineConfig({
     maxWorkers: 2,
     maxConcurrency: 4,
     // For a machine four times slower than two free processors. A hook starts and stops servers.
+    setupFiles: ["dist/test/deadlines-setup.js"],
+    expect: { poll: { timeout: 60_000 } },
     testTimeout: 120_000,
     hookTimeout: 300_000,
     teardownTimeout: 60_000,

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { deadline } from "../deadline";
 
 const folders: string[] = [];
 
@@ -91,7 +92,7 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 /** Asks until it holds; rejects after the deadline with the last error, if there was one. */
 export async function waitFor(holds: () => Promise<boolean>, deadlineMs: number, pollMs = 200): Promise<void> {
-  const endsAt = performance.now() + deadlineMs;
+  const endsAt = performance.now() + deadline(deadlineMs);
   let last: unknown = "it never held";
   for (;;) {
     const held = await holds().catch((error: unknown) => {

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
+import { deadline } from "../deadline";
 
 const MAIN = join(__dirname, "..", "..", "cli", "main.js");
 const START_DEADLINE_MS = 60_000;
@@ -25,7 +26,7 @@ export async function until<T>(
   condition: () => Promise<T | undefined | false> | T | undefined | false,
   deadlineMs = 30_000,
 ): Promise<T> {
-  const endsAt = performance.now() + deadlineMs;
+  const endsAt = performance.now() + deadline(deadlineMs);
   let last: unknown;
   for (;;) {
     try {
@@ -36,7 +37,7 @@ export async function until<T>(
       last = error;
     }
     if (performance.now() > endsAt)
-      throw new Error(`not within ${deadlineMs} ms: ${what} (last: ${String(last)})`, { cause: last });
+      throw new Error(`not within ${deadline(deadlineMs)} ms: ${what} (last: ${String(last)})`, { cause: last });
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
@@ -71,12 +72,12 @@ export function viewmill(args: readonly string[], environment: Environment = {},
     ended.stderr += text;
   });
   return new Promise((resolve, reject) => {
-    const deadline = setTimeout(() => {
+    const timer = setTimeout(() => {
       child.kill("SIGKILL");
       reject(new Error(`viewmill ${args.join(" ")} did not end: ${ended.stdout}${ended.stderr}`));
-    }, deadlineMs);
+    }, deadline(deadlineMs));
     child.once("close", (code, signal) => {
-      clearTimeout(deadline);
+      clearTimeout(timer);
       started.delete(child);
       resolve({ ...ended, code, signal });
     });

@@ -10,6 +10,7 @@ import { buildPipelineProto, type FlinkJob, FlinkRest, FlinkRunner, replaceEnvir
 import { WorkerPool } from "../../engine/worker-pool";
 import { streamPipeline } from "../../pipelines/stream/stream-pipeline";
 import { freePort } from "../../servers";
+import { deadline } from "../deadline";
 import { Archiving } from "./archiving";
 import { doAudits } from "./auditing";
 import { ingest } from "./ingest";
@@ -213,7 +214,7 @@ async function jobProto(config: Config, allowedLatenessMs: number) {
 
 /** `question` answers what is still missing, or undefined. */
 async function until(deadlineMs: number, question: () => Promise<string | undefined>): Promise<void> {
-  const endsAt = performance.now() + deadlineMs;
+  const endsAt = performance.now() + deadline(deadlineMs);
   for (;;) {
     const missing = await question();
     if (missing === undefined) return;

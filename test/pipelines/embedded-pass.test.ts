@@ -121,7 +121,7 @@ test("as many objects as are kept but other ones make the minute be recounted", 
   const other = await stores.archive.write(M0, "other-1.avro", archiveObject("other-1.avro", columns, T0));
   rmSync(join(folder, "archive", listed!.name));
   const db = new DatabaseSync(join(folder, "counters.sqlite"));
-  db.exec("UPDATE archived_objects SET name = '" + other.name + "', events = 1, size_bytes = " + other.sizeBytes);
+  db.exec(`UPDATE archived_objects SET name = '${other.name}', events = 1, size_bytes = ${other.sizeBytes}`);
   db.close();
   await send(stream, "d");
   expect(await stream.pass()).toMatchObject({ minutes: 1, recounted: 1 });

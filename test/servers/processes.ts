@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { startOf } from "../../servers/running";
+import { deadline } from "../deadline";
 
 const POLL_MS = 20;
 
@@ -13,7 +14,7 @@ export async function until(
   condition: () => boolean | Promise<boolean>,
   deadlineMs = 20_000,
 ): Promise<void> {
-  const endsAt = performance.now() + deadlineMs;
+  const endsAt = performance.now() + deadline(deadlineMs);
   while (!(await condition())) {
     if (performance.now() > endsAt) throw new Error(`not within ${deadlineMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

@@ -1,5 +1,6 @@
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
+import { deadline } from "../../deadline";
 
 /** What the sinks of a graph under test saw, wherever they ran: one POST an element, answered when it is kept. */
 export class ResultServer {
@@ -40,7 +41,7 @@ export class ResultServer {
 
   /** Resolves when `enough` holds; rejects with what has come by the deadline. */
   async until(enough: () => boolean, deadlineMs: number): Promise<void> {
-    const late = AbortSignal.timeout(deadlineMs);
+    const late = AbortSignal.timeout(deadline(deadlineMs));
     while (!enough()) {
       await new Promise<void>((resolve, reject) => {
         const giveUp = () => reject(new Error(`not within ${deadlineMs} ms; came: ${JSON.stringify(this.byTag())}`));
