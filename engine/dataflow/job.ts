@@ -3,6 +3,7 @@ import type { Environment, Pipeline as PipelineProto } from "apache-beam/proto/b
 import { bootOption, modulesOption } from "../boot-options";
 import { sdk } from "../fixes/sdk";
 import { registeredModules } from "../serialization";
+import { bucketProblem } from "./bucket-name";
 import { DataflowError } from "./dataflow-error";
 import type { JsonValue } from "./google-rest";
 import type { DataflowJobRequest, DataflowWorkerPool, SdkHarnessContainerImage } from "./job-types";
@@ -61,12 +62,15 @@ const STREAMING_EXPERIMENTS = ["enable_streaming_engine", "enable_windmill_servi
 const DOCKER = "beam:env:docker:v1";
 const MULTI_CORE = "beam:protocol:multi_core_bundle_processing:v1";
 const JOB_NAME = /^[a-z]([-a-z0-9]{0,1022}[a-z0-9])?$/;
-const LOCATION = /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(\/[A-Za-z0-9._=/-]*)?$/;
+const FOLDER_PROBLEM = "a folder's name has letters, digits, . _ = - and / only";
 
 /** Bucket and folder (without slashes at its ends) of `gs://BUCKET/FOLDER`. Throws a DataflowError for anything else. */
 export function gcsFolder(location: string): { bucket: string; folder: string } {
-  const [, bucket, folder = ""] = LOCATION.exec(location) ?? [];
-  if (bucket === undefined) throw new DataflowError(`"${location}" is no gs://BUCKET/FOLDER`, "refused");
+  const refused = (why: string) => new DataflowError(`"${location}": ${why}`, "refused");
+  const [, bucket, folder = ""] = /^gs:\/\/([^/]*)(\/.*)?$/s.exec(location) ?? [];
+  if (bucket === undefined) throw refused("gs://BUCKET/FOLDER is wanted");
+  const problem = bucketProblem(bucket) ?? (/^[A-Za-z0-9._=/-]*$/.test(folder) ? undefined : FOLDER_PROBLEM);
+  if (problem !== undefined) throw refused(problem);
   return { bucket, folder: folder.replace(/^\/+|\/+$/g, "") };
 }
 
@@ -76,7 +80,11 @@ export function gcsFolder(location: string): { bucket: string; folder: string } 
  */
 export function prepareJob(proto: PipelineProto, submission: DataflowSubmission): PreparedJob {
   const { jobName, streaming, tempLocation, requestId, replaceJobId, transformNameMapping } = submission;
-  if (!JOB_NAME.test(jobName)) throw new DataflowError(`"${jobName}" is no name of a job`, "refused");
+  if (!JOB_NAME.test(jobName))
+    throw new DataflowError(
+      `"${jobName}" is no name of a job: lower-case letters, digits and -, beginning with a letter`,
+      "refused",
+    );
   const { bucket, folder } = gcsFolder(tempLocation);
   const images = sdkImages(proto);
   const pipeline = sdk.runnerApi.Pipeline.toBinary(proto);

@@ -28,7 +28,10 @@ export interface TableNames extends Record<TableRole, string> {
 export function tableNames(config: BigtableConfig): TableNames {
   const { projectId, instanceId, tablePrefix = "viewmill" } = config;
   for (const part of [projectId, instanceId, tablePrefix]) {
-    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,39}$/.test(part)) throw new RangeError(`"${part}" is not an id of Bigtable`);
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.:-]{0,39}$/.test(part))
+      throw new RangeError(
+        `"${part}" is not an id of Bigtable: 1 to 40 letters, digits and _ . : -, beginning with a letter or a digit`,
+      );
   }
   const instance = `projects/${projectId}/instances/${instanceId}`;
   const full = (role: TableRole) => `${instance}/tables/${tablePrefix}-${role}`;

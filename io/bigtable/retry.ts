@@ -45,7 +45,9 @@ export function asStoreError(failure: Failure, what: string): Error {
   const text = `Bigtable, ${what}: ${status[failure.code] ?? failure.code} ${failure.details}`;
   if (failureKind(failure) === "caller") return new RangeError(text);
   const missing = failure.code === status.NOT_FOUND || /unknown family/i.test(failure.details);
-  return new StoreUnavailableError(missing ? `${text} (are the tables created? an emulator forgets them)` : text);
+  return new StoreUnavailableError(
+    missing ? `${text} (viewmill bigtable init makes the tables; an emulator forgets them)` : text,
+  );
 }
 
 /** Milliseconds before attempt `attempt` (1: the second): exponential with full jitter. */

@@ -1,4 +1,5 @@
 /** Where in Cloud Storage an adapter keeps its objects, and the bounds of its requests. */
+import { bucketProblem } from "./bucket-name";
 
 export interface GcsOptions {
   bucket: string;
@@ -26,16 +27,18 @@ export type GcsConfig = Required<Omit<GcsOptions, "endpoint">> & {
   endpoint: URL;
 };
 
-/** https://cloud.google.com/storage/docs/buckets#naming, without the rules about IP addresses. */
-const BUCKET = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
+const FOLDER_RULE =
+  "its parts are letters, digits, . _ = and -, each beginning with a letter or a digit, with / between them";
 const PREFIX = /^(?:[A-Za-z0-9][A-Za-z0-9._=-]*\/)*$/;
 
 /** Defaults filled in, the prefix ending in a slash. Throws a RangeError for what cannot be a bucket, a prefix or a bound. */
 export function gcsConfig(options: GcsOptions): GcsConfig {
   const { bucket, endpoint } = options;
-  if (!BUCKET.test(bucket)) throw new RangeError(`"${bucket.slice(0, 80)}" is not the name of a bucket`);
+  const problem = bucketProblem(bucket);
+  if (problem !== undefined) throw new RangeError(`"${bucket.slice(0, 80)}": ${problem}`);
   const prefix = options.prefix === "" || options.prefix.endsWith("/") ? options.prefix : `${options.prefix}/`;
-  if (!PREFIX.test(prefix)) throw new RangeError(`"${options.prefix.slice(0, 80)}" is not a folder of a bucket`);
+  if (!PREFIX.test(prefix))
+    throw new RangeError(`"${options.prefix.slice(0, 80)}" is not a folder of a bucket: ${FOLDER_RULE}`);
   return {
     bucket,
     prefix,

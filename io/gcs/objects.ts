@@ -117,6 +117,26 @@ export class GcsObjects {
     }
   }
 
+  /** The bucket's own settings; undefined where there is none of that name. */
+  async bucket<T>(): Promise<T | undefined> {
+    const url = this.#url(`/storage/v1/b/${this.config.bucket}`, {});
+    return this.#attempts("cannot be looked at", async () => {
+      const answer = await this.#exchange(this.#get(url));
+      return answer.status === 404 ? undefined : parsed<T>(accepted(answer));
+    });
+  }
+
+  /** Makes the bucket; one of that name that is the project's already is as good. */
+  async createBucket(project: string, settings: object): Promise<void> {
+    const url = this.#url("/storage/v1/b", { project });
+    const body = [Buffer.from(JSON.stringify({ name: this.config.bucket, ...settings }))];
+    const headers = { "content-type": "application/json" };
+    await this.#attempts("cannot be made", async () => {
+      const answer = await this.#exchange({ method: "POST", url, headers, body });
+      if (answer.status !== 409 || (await this.bucket()) === undefined) accepted(answer);
+    });
+  }
+
   /** Closes idle connections; requests under way fail. */
   close(): void {
     this.#connections.close();

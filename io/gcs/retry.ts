@@ -59,6 +59,7 @@ export async function withRetries<T>(what: string, config: RetryConfig, attempt:
 /** Errors of other kinds are bugs and stay what they are. */
 function asUnavailable(what: string, bucket: string, error: unknown): unknown {
   if (!(error instanceof RefusedError || isPassing(error))) return error;
-  const reason = (error as Error).message;
+  const isMissing = error instanceof RefusedError && error.status === 404;
+  const reason = `${(error as Error).message}${isMissing ? " (viewmill storage init makes the bucket)" : ""}`;
   return new StoreUnavailableError(`bucket ${bucket}: ${what}: ${reason}`, { cause: error });
 }

@@ -28,6 +28,7 @@ export function kindOf(error: unknown): KafkaErrorKind {
 
 export function messageOf(error: unknown): string {
   // Kafka's own words: "This server does not host this topic-partition".
-  if ((error as { type?: string } | undefined)?.type === "UNKNOWN_TOPIC_OR_PARTITION") return "there is no such topic";
+  if ((error as { type?: string } | undefined)?.type === "UNKNOWN_TOPIC_OR_PARTITION")
+    return "there is no such topic (viewmill kafka init makes it)";
   return error instanceof Error ? error.message : String(error);
 }

@@ -18,7 +18,7 @@ export interface KafkaTopic {
 const LEADERS_DEADLINE_MS = 60_000;
 const LEADERS_POLL_MS = 100;
 /** Room for the framing of the batch around the largest record. */
-const BATCH_OVERHEAD_BYTES = 1 << 16;
+export const BATCH_OVERHEAD_BYTES = 1 << 16;
 
 /** Creates the topic unless it exists (it is then left as it is); says whether it was created. */
 export async function ensureKafkaTopic(connection: KafkaConnection, options: KafkaTopic): Promise<boolean> {
@@ -82,7 +82,7 @@ export async function deleteKafkaTopic(connection: KafkaConnection, topic: strin
   await withAdmin(connection, (admin) => admin.deleteTopics({ topics: [topic] }));
 }
 
-async function withAdmin<T>(connection: KafkaConnection, act: (admin: Admin) => Promise<T>): Promise<T> {
+export async function withAdmin<T>(connection: KafkaConnection, act: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = kafkaOf(connection).admin();
   try {
     await admin.connect();

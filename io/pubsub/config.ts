@@ -49,12 +49,14 @@ function clientOptions({ projectId, endpoint }: PubsubConnection) {
   if (endpoint === undefined) return { projectId };
   const at = endpoint.lastIndexOf(":");
   const [servicePath, port] = [endpoint.slice(0, at), Number(endpoint.slice(at + 1))];
-  if (at < 1 || !Number.isInteger(port)) throw new RangeError(`"${endpoint}" is not host:port`);
+  if (at < 1 || !Number.isInteger(port)) throw new RangeError(`"${endpoint}" is not host:port, such as 127.0.0.1:8085`);
   return { projectId, servicePath, port, sslCreds: credentials.createInsecure(), auth: NO_AUTH };
 }
 
+const ID_RULE = "3 to 255 letters, digits and . _ ~ % + : -, beginning with a letter";
+
 function idOf(id: string): string {
   if (!/^[A-Za-z][A-Za-z0-9._~%+:-]{2,254}$/.test(id))
-    throw new RangeError(`"${id.slice(0, 80)}" is not an id of Pub/Sub`);
+    throw new RangeError(`"${id.slice(0, 80)}" is not an id of Pub/Sub: ${ID_RULE}`);
   return id;
 }

@@ -35,7 +35,8 @@ export async function retried<T>(totalMs: number, call: (leftMs: number) => Prom
 export function unavailable(error: unknown): StoreUnavailableError {
   if (error instanceof StoreUnavailableError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  return new StoreUnavailableError(`Pub/Sub: ${reason}`, { cause: error });
+  const remedy = notFound(error) ? " (viewmill pubsub init makes topics and subscriptions)" : "";
+  return new StoreUnavailableError(`Pub/Sub: ${reason}${remedy}`, { cause: error });
 }
 
 function codeOf(error: unknown): number {
