@@ -1,4 +1,5 @@
 /** Topics and consumer groups as a deployment needs them: looked at, and made. */
+import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes } from "kafkajs";
 import { type Difference, type Place, placeOf } from "../places";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
@@ -20,6 +21,8 @@ export interface WantedGroup {
   topic: string;
 }
 
+const COORDINATOR_DEADLINE_MS = 60_000;
+const COORDINATOR_POLL_MS = 250;
 const DYNAMIC_TOPIC_CONFIG = 1;
 const MIN_MESSAGE_BYTES = DEFAULT_MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES;
 
@@ -36,7 +39,7 @@ export function kafkaPlaces(
   return withAdmin(connection, async (admin) => {
     const places: Place[] = [];
     for (const wanted of topics) places.push(await topicPlace(admin, wanted, change));
-    for (const wanted of groups) places.push(await groupPlace(admin, wanted, change));
+    for (const wanted of groups) places.push(await patiently(() => groupPlace(admin, wanted, change)));
     return places;
   });
 }
@@ -122,6 +125,20 @@ async function setRight(admin: Admin, wanted: WantedTopic, changes: readonly Fou
   }
   if (changes.some(({ setting }) => setting === undefined))
     await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] });
+}
+
+/** A cluster without groups makes the topic of their places at the first question, and answers meanwhile that nobody keeps it: worth asking again. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  const endsAt = performance.now() + COORDINATOR_DEADLINE_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { retriable } = error as { retriable?: boolean };
+      if (retriable !== true || performance.now() > endsAt) throw error;
+      await delay(COORDINATOR_POLL_MS);
+    }
+  }
 }
 
 /** A group that has a place in every partition reads from there on; one that has none is placed at the first message. */

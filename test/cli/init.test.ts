@@ -36,6 +36,7 @@ import {
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
+vi.setConfig({ testTimeout: 240_000 });
 const logger = pino({ level: "silent" });
 afterAll(removeFolders);
 
