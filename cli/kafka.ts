@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import { ConfigError, resolveConfig } from "./config";
 import { kafkaConnection } from "./deployment/kafka-connection";
 import { type InitFlags, initOptions, report } from "./place-report";
-import { streamGroup } from "./stream-graph";
 import { wholeNumber } from "./whole-number";
 
 interface KafkaInitFlags extends InitFlags {
@@ -16,9 +15,9 @@ const WEEK_HOURS = 7 * 24;
 export function register(program: Command): void {
   const init = program
     .command("kafka")
-    .description("the topics and consumer groups of the log in Kafka")
+    .description("the topics of the log in Kafka, and the archiver's consumer group")
     .command("init")
-    .description("make topics and groups that are missing, and set right what differs; messages stay as they are")
+    .description("make what is missing, and set right what differs; messages stay as they are")
     .option(
       "--partitions <n>",
       "of a topic that is made, or at least for one that exists",
@@ -42,7 +41,8 @@ export function register(program: Command): void {
       },
       { ...asked, topic: log.deadLetterTopic, isLog: false, partitionsMatter: false },
     ].filter(({ topic }) => topic !== "");
-    const groups = [streamGroup(config), log.kafka.archiveGroup].map((group) => ({ group, topic: log.topic }));
+    // The job keeps its positions in checkpoints: only the archiver's group has places.
+    const groups = [{ group: log.kafka.archiveGroup, topic: log.topic }];
     report(await kafkaPlaces(kafkaConnection(config), topics, groups, flags.check !== true), flags.json);
   });
 }
