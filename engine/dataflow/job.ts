@@ -68,7 +68,7 @@ const FOLDER_PROBLEM = "a folder's name has letters, digits, . _ = - and / only"
 export function gcsFolder(location: string): { bucket: string; folder: string } {
   const refused = (why: string) => new DataflowError(`"${location}": ${why}`, "refused");
   const [, bucket, folder = ""] = /^gs:\/\/([^/]*)(\/.*)?$/s.exec(location) ?? [];
-  if (bucket === undefined) throw refused("gs://BUCKET/FOLDER is wanted");
+  if (bucket === undefined) throw refused("it is no gs://BUCKET/FOLDER");
   const problem = bucketProblem(bucket) ?? (/^[A-Za-z0-9._=/-]*$/.test(folder) ? undefined : FOLDER_PROBLEM);
   if (problem !== undefined) throw refused(problem);
   return { bucket, folder: folder.replace(/^\/+|\/+$/g, "") };

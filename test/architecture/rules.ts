@@ -43,7 +43,16 @@ const MAY_IMPORT_TYPES: Record<string, readonly string[]> = { client: ["domain"]
 const SDK_PACKAGES: Record<string, readonly string[]> = { engine: ["protobufjs"] };
 
 /** What any adapter of io/ may know of io/; the adapters know nothing of each other. */
-const SHARED_IO = ["io/ports", "io/ledger-ports", "io/avro", "io/schemas", "io/flow", "io/messages", "io/compression"];
+const SHARED_IO = [
+  "io/ports",
+  "io/ledger-ports",
+  "io/places",
+  "io/avro",
+  "io/schemas",
+  "io/flow",
+  "io/messages",
+  "io/compression",
+];
 /** The only sources that read the process's environment and arguments; the test servers are a program of their own. */
 const ENVIRONMENT_FILES = new Set(["cli/environment.ts"]);
 const ENVIRONMENT_FOLDERS = new Set(["servers"]);

@@ -325,7 +325,7 @@ describe("names and locations that cannot be", () => {
   it.each([
     ["gs://b/tmp", /at least three characters/],
     ["gs:///tmp", /at least three characters/],
-    ["b/tmp", /gs:\/\/BUCKET\/FOLDER is wanted/],
+    ["b/tmp", /it is no gs:\/\/BUCKET\/FOLDER/],
     ["gs://Bucket/tmp", /lower-case letters/],
     ["gs://-bucket/tmp", /begins and ends/],
     ["gs://10.0.0.1/tmp", /IP address/],
