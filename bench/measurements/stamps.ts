@@ -45,8 +45,8 @@ const hold = defineTask(__filename, "stamps-hold", async ({ place, events, reque
 
 const SIZES = [
   { events: 1, requests: 300 },
-  { events: 100, requests: 60 },
-  { events: 10_000, requests: 3 },
+  { events: 100, requests: 30 },
+  { events: 1_000, requests: 5 },
 ] as const;
 
 export const measurement: Measurement = {
