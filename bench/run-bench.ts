@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Bench, type Measurement } from "./measurement";
 import * as audit from "./measurements/audit";
+import * as auditGrowth from "./measurements/audit-growth";
 import * as bigtable from "./measurements/bigtable";
 import * as direct from "./measurements/direct";
 import * as duckdb from "./measurements/duckdb";
@@ -35,6 +36,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   idle,
   bigtable,
   stamps,
+  auditGrowth,
   flink,
   flinkSustained,
 ].map(({ measurement }) => measurement);

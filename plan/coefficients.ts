@@ -49,7 +49,17 @@ export const COEFFICIENTS = {
   ),
   ingest: measured(0.73e-6, "CPU-s/event", "docs/decisions/0003-performance.md: 2.9 CPU-seconds for 4,000,000 events"),
   audit: measured(1 / 82_000, "CPU-s/event", "docs/decisions/0003-performance.md: audit, 82k per CPU-second"),
-  auditBytes: measured(150, "bytes/event", `${SCALE}: heap of the audit's own recount of a minute`),
+  auditSkim: measured(
+    0.76e-6,
+    "CPU-s/event",
+    "docs/decisions/0021-an-audit-goes-over-promises.md: a row read and left to another part of the minute",
+  ),
+  auditUnitEvents: setting(6_000_000, "events/part", "pipelines/audit/plan-audit.ts: EVENTS_A_UNIT"),
+  auditBytes: measured(
+    150,
+    "bytes/event",
+    "docs/decisions/0021-an-audit-goes-over-promises.md: memory of a part of 3,000,000 events, 0.47 GB resident",
+  ),
   ledgerMessage: setting(50, "bytes/message", 'io/bigtable/ledger-cells.ts: ["<uuid>",events,accepted]'),
   paneBytes: measured(
     180,

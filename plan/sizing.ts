@@ -137,6 +137,7 @@ function partsOf(workload: Workload, c: Coefficients) {
   const portionSeconds = archivers / portions;
   const minutesTouched = 1 + portionSeconds / MINUTE_S + (workload.lateShare > 0 ? workload.lateMinutes : 0);
   const archive = { bytes: rate * c.archiveBytes.value, objects: portions * minutesTouched };
+  const auditParts = Math.max(1, Math.ceil((rate * MINUTE_S) / c.auditUnitEvents.value));
   const workerCores = Math.ceil(workerCpu / utilization);
   const coresAtMost = Math.max(workerCores, Math.ceil((rate * c.wholeJob.value) / utilization));
   return {
@@ -158,9 +159,10 @@ function partsOf(workload: Workload, c: Coefficients) {
     archivers,
     archive,
     ingestCores: workload.direct ? 0 : Math.ceil((rate * c.ingest.value) / utilization),
-    auditMemory: rate * MINUTE_S * c.auditBytes.value,
+    auditParts,
+    auditMemory: Math.min(rate * MINUTE_S, c.auditUnitEvents.value) * c.auditBytes.value,
     ledgerBytes: workload.log === "kafka" ? 0 : log.messages * MINUTE_S * minutesTouched * c.ledgerMessage.value,
-    auditCores: Math.ceil((AUDITS * rate * c.audit.value) / utilization),
+    auditCores: Math.ceil((AUDITS * rate * (c.audit.value + (auditParts - 1) * c.auditSkim.value)) / utilization),
     // Each core makes one pane at a time; 1 GiB is Node and what is in flight.
     workerMemory: workerCores * (2 ** 30 + ((rate * MINUTE_S) / partitions) * c.paneBytes.value),
     minuteCellBytes:
@@ -364,14 +366,22 @@ function storeLines(workload: Workload, parts: Parts): Line[] {
       "cores",
       parts.auditCores,
       "cores",
-      "2 * events * audit / utilization, rounded up; each event in the hourly and the daily audit, all day",
+      "2 * events * (audit + (parts - 1) * auditSkim) / utilization, rounded up; each event in the hourly and the daily audit, all day",
       "audit",
+      "auditSkim",
     ),
     audit(
-      "memory of one minute",
+      "parts of a minute",
+      parts.auditParts,
+      "parts",
+      "events * 60 / auditUnitEvents, rounded up: each reads the minute and counts its own ids",
+      "auditUnitEvents",
+    ),
+    audit(
+      "memory of one part",
       parts.auditMemory,
       "bytes",
-      "events * 60 * auditBytes, all in one worker",
+      "events of a part * auditBytes, in one worker",
       "auditBytes",
     ),
   ];
@@ -379,8 +389,6 @@ function storeLines(workload: Workload, parts: Parts): Line[] {
 
 const TIB = 2 ** 40;
 const SMALL_OBJECT_BYTES = 1 << 20;
-/** What Node is given on a usual machine. */
-const LARGE_WORKER_BYTES = 8 * 2 ** 30;
 const LARGE_ROW_BYTES = 50e6;
 
 function warningsOf(workload: Workload, parts: Parts): string[] {
@@ -399,10 +407,6 @@ function warningsOf(workload: Workload, parts: Parts): string[] {
     );
   if (workload.form === "single")
     found.push("one event a message: what Flink's JVM takes for each is in none of these figures but the whole job's");
-  if (parts.auditMemory > LARGE_WORKER_BYTES)
-    found.push(
-      "the audit counts a minute in one worker, and a minute takes more memory than workers usually have: splitting a minute is not built",
-    );
   if (parts.ledgerBytes > LARGE_ROW_BYTES)
     found.push(
       "the ledger keeps a minute's message ids in one row, which Bigtable bounds at 256 MiB: more events in a message make fewer ids",

@@ -27,7 +27,7 @@ export interface AuditRange {
   repair: boolean;
   /** The lateness rule of the stream whose counters these are; -1: it has none. */
   allowedLatenessMs: number;
-  /** Events that one worker holds at once; default 3,000,000. A minute of more is divided by its ids. */
+  /** Events that one worker holds at once; default 6,000,000. A minute of more is divided by its ids. */
   eventsAUnit?: number;
 }
 

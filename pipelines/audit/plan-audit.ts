@@ -26,8 +26,8 @@ interface PlanSources {
   counters: Pick<CounterStore, "storedHours">;
 }
 
-/** Events of one unit: about 100 bytes of a worker's memory each. */
-export const EVENTS_A_UNIT = 3_000_000;
+/** Events of one unit: about 120 bytes of a worker's memory each. */
+export const EVENTS_A_UNIT = 6_000_000;
 /** An object has no fewer bytes an event, as random ids do not compress: for minutes whose books are lost. */
 const LEAST_EVENT_BYTES = 12;
 

@@ -110,6 +110,43 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
   );
 
   it(
+    "counts a replayed letter that is too old for the stream at the next audit, and says that it waits",
+    async () => {
+      const { serveUrl } = stack.processes;
+      const minuteMs = Math.floor(Date.now() / 60_000) * 60_000 - 3 * 3_600_000;
+      const sent = { eventId: "letter", videoId: "by-letter", eventType: "view", eventTime: minuteMs };
+      await fetch(`${serveUrl}/v1/events`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify([sent, { ...sent, eventId: "fresh", eventTime: Date.now() }]),
+      });
+      const replay = ["--url", serveUrl, "--reason", "bad-event-type", "--set", "eventType=VIEW", "--json"];
+      const { stdout } = await viewmill("dead-letters", "replay", ...replay);
+      const told = JSON.parse(stdout) as { replayed: number; countedAtOnce: number; waiting: string[] };
+      expect(told).toMatchObject({ replayed: 2, countedAtOnce: 1, waiting: [expect.any(String)] });
+      const letter = await viewmill("dead-letters", "show", told.waiting[0]!, "--json");
+      expect(JSON.parse(letter.stdout)).toMatchObject({ eventId: "letter" });
+
+      const range = { start: new Date(minuteMs).toISOString(), end: new Date(minuteMs + 60_000).toISOString() };
+      const books = async () => {
+        const answer = await fetch(`${serveUrl}/v1/ledger?start=${range.start}&end=${range.end}`);
+        return ((await answer.json()) as { totals: Record<string, number> }).totals;
+      };
+      const total = async () => {
+        const video = await (await fetch(`${serveUrl}/v1/videos/by-letter`)).json();
+        return (video as { totals: { VIEW?: { count: number } } }).totals.VIEW?.count ?? 0;
+      };
+      // The stream sets it aside, and counts the other.
+      await waitFor(async () => (await books()).late === 1 && (await total()) === 1, STEP_DEADLINE_MS);
+      const audit = await viewmill("audit", "--from", range.start, "--to", range.end, "--repair", "--json");
+      expect(JSON.parse(audit.stdout)).toMatchObject({ outcome: "repaired", lateEvents: 1, cellsRepaired: 1 });
+      expect(await books()).toMatchObject({ accepted: 1, archived: 1, counted: 1, duplicate: 0, late: 0 });
+      await waitFor(async () => (await total()) === 2, STEP_DEADLINE_MS);
+    },
+    STEP_DEADLINE_MS * 2,
+  );
+
+  it(
     "is followed by a job that takes over at a minute; what the first left open is completed from the archive",
     async () => {
       const startedAtMs = Date.now();
