@@ -17,7 +17,7 @@ import { httpListener } from "./http-listener";
 import { crossOrigin } from "./serve/cross-origin";
 import { EmbeddedCounting } from "./serve/embedded-counting";
 import type { LogSide } from "./serve/log-side";
-import { answers } from "./serve/readiness";
+import { answersOf, type Check, storeChecks } from "./serve/readiness";
 import { SharedLog } from "./serve/shared-log";
 import { removeServiceUrl, writeServiceUrl } from "./service-url";
 import { portOption } from "./whole-number";
@@ -105,6 +105,12 @@ class Service {
       limits: ingestLimits(config),
     });
     const stopping = new AbortController();
+    const checks: Check[] = [
+      { name: "log", required: true, look: () => logSide.log.ping().then(() => "event log") },
+      { name: "counters", required: true, look: () => reader.totals("-").then(() => "counter store") },
+      ...storeChecks(deployment, Date.now),
+      ...logSide.checks,
+    ];
     const app = express();
     app.disable("x-powered-by");
     app.use(crossOrigin(config.http.cors.origins));
@@ -120,11 +126,10 @@ class Service {
         clock: Date.now,
         logger,
         registry,
-        readiness: async () => [
-          { name: "log", ok: await answers(() => logSide.log.ping()), detail: "event log" },
-          { name: "counters", ok: await answers(() => reader.totals("-")), detail: "counter store" },
-          ...(await logSide.readiness()),
-        ],
+        readiness: async () => {
+          const [stores, ofLog] = await Promise.all([answersOf(checks), logSide.readiness()]);
+          return [...stores, ...ofLog];
+        },
         stopping: stopping.signal,
         finalAfterMs,
         rawRetentionMs: rawRetentionMs(config),

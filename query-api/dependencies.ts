@@ -6,6 +6,8 @@ export interface Readiness {
   name: string;
   ok: boolean;
   detail: string;
+  /** Without it the service is not ready. Default true. */
+  required?: boolean;
 }
 
 /** A number of the log's own, e.g. how many bytes wait. */

@@ -15,18 +15,19 @@ export function getReady(dependencies: QueryDependencies): Endpoint {
       operationId: "getReady",
       tag: "operation",
       summary: "Readiness, per dependency",
-      description: "503 (a problem with the same `dependencies`) when one is not ok.",
+      description:
+        "503 (a problem with the same `dependencies`) when a required one is not ok. Others are told and take no service out of rotation: what is accepted waits for them.",
       answer: readySchema,
       problems: [503],
     },
     async handle() {
       const found = await readinessOf(dependencies);
-      if (found.every(({ ok }) => ok)) return plainJson({ ready: true, dependencies: found });
-      const missing = found.filter(({ ok }) => !ok).map(({ name }) => name);
+      const missing = found.filter(({ ok, required }) => !ok && required);
+      if (missing.length === 0) return plainJson({ ready: true, dependencies: found });
       return refused({
         kind: "not-ready",
         status: 503,
-        detail: `not ready: ${missing.join(", ")}`,
+        detail: `not ready: ${missing.map(({ name }) => name).join(", ")}`,
         members: { ready: false, dependencies: found },
         headers: { "Retry-After": "2" },
       });
@@ -35,13 +36,14 @@ export function getReady(dependencies: QueryDependencies): Endpoint {
 }
 
 /** Never rejects: a check that fails or hangs is a dependency that is not ok. */
-export async function readinessOf({ readiness, logger }: QueryDependencies): Promise<Readiness[]> {
+export async function readinessOf({ readiness, logger }: QueryDependencies): Promise<Required<Readiness>[]> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Readiness[]>((resolve) => {
+  const late = new Promise<Required<Readiness>[]>((resolve) => {
     timer = setTimeout(() => resolve([notOk(`no answer within ${DEADLINE_MS} ms`)]), DEADLINE_MS);
   });
   try {
-    return await Promise.race([readiness(), late]);
+    const found = readiness().then((all) => all.map((one) => ({ ...one, required: one.required ?? true })));
+    return await Promise.race([found, late]);
   } catch (error) {
     logger.error({ err: error }, "the readiness check failed");
     return [notOk("the check failed; see the server's log")];
@@ -50,4 +52,4 @@ export async function readinessOf({ readiness, logger }: QueryDependencies): Pro
   }
 }
 
-const notOk = (detail: string): Readiness => ({ name: "readiness", ok: false, detail });
+const notOk = (detail: string): Required<Readiness> => ({ name: "readiness", ok: false, detail, required: true });

@@ -296,7 +296,14 @@ export const auditsSchema = named(
   }),
 );
 export const healthSchema = named("Health", z.object({ status: z.literal("ok") }));
-const dependencies = z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() }));
+const dependencies = z.array(
+  z.object({
+    name: z.string(),
+    ok: z.boolean(),
+    detail: z.string(),
+    required: z.boolean().meta({ description: "Without it the service is not ready" }),
+  }),
+);
 export const readySchema = named("Ready", z.object({ ready: z.literal(true), dependencies }));
 export const problemSchema = named(
   "Problem",

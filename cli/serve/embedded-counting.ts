@@ -27,6 +27,7 @@ interface Options {
 /** The embedded log with the stream that counts it, in a process of its own, and the audits on their schedule. */
 export class EmbeddedCounting implements LogSide {
   readonly gauges: readonly LogGauge[];
+  readonly checks: readonly [] = [];
   private readonly stream: Supervisor;
   private readonly audits: AuditSchedule;
   /** The last pass that finished, and the stream's restarts by then: a process that only starts, to fail at the same step again, makes none. */
@@ -92,7 +93,9 @@ export class EmbeddedCounting implements LogSide {
       ...(stalled ? ["no pass finished lately"] : []),
       ...(this.waitsFor === undefined ? [] : [`waits: ${this.waitsFor}`]),
     ].join(", ");
-    return [{ name: "stream", ok: running && !stalled && !failing && this.waitsFor === undefined, detail }];
+    return [
+      { name: "stream", required: true, ok: running && !stalled && !failing && this.waitsFor === undefined, detail },
+    ];
   }
 
   private onReport(report: StreamReport, logger: Logger): void {

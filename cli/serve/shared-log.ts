@@ -1,13 +1,14 @@
 import type { Logger } from "pino";
 import { ClaimCheckLog } from "../../io/claim-check/claim-check-log";
 import { AccountedLog } from "../../io/cluster/accounted-log";
-import type { EventLog, Ledger, LogProgress, ReceiptStamps } from "../../io/ports";
+import type { ClaimStore, EventLog, Ledger, LogProgress, ReceiptStamps } from "../../io/ports";
 import type { LogGauge } from "../../query-api";
 import type { Config } from "../config-schema";
 import { openClaims } from "../deployment/open-claims";
 import { openSharedLog } from "../deployment/open-log";
 import { openReceiptStamps } from "../deployment/open-receipt-stamps";
 import type { LogSide } from "./log-side";
+import { type Check, claimCheck, sharedLogChecks } from "./readiness";
 
 /** A service on a log that several share: counting and archiving are other processes', and receipt stamps are shared with the other services. */
 export class SharedLog implements LogSide {
@@ -17,6 +18,7 @@ export class SharedLog implements LogSide {
     readonly log: AccountedLog,
     readonly receiptStamps: ReceiptStamps,
     progress: LogProgress,
+    readonly checks: readonly Check[],
   ) {
     this.gauges = [
       {
@@ -29,10 +31,11 @@ export class SharedLog implements LogSide {
 
   static async open(config: Config, logger: Logger, ledger: Ledger, progress: LogProgress): Promise<SharedLog> {
     const onFailure = (error: unknown) => logger.warn({ err: error }, "what was accepted could not be booked yet");
-    const log = await openLog(config, logger, progress);
+    const claims = config.claims.kind === "none" ? undefined : await openClaims(config);
+    const log = await openLog(config, logger, claims, progress);
     const accounted = new AccountedLog(log, { ledger, clock: Date.now, onFailure });
-    accounted.begin();
-    return new SharedLog(accounted, await openReceiptStamps(config), progress);
+    const checks = [...sharedLogChecks(ledger, Date.now), ...(claims === undefined ? [] : [claimCheck(claims)])];
+    return new SharedLog(accounted, await openReceiptStamps(config), progress, checks);
   }
 
   async recentStamps(): Promise<[]> {
@@ -51,13 +54,18 @@ export class SharedLog implements LogSide {
   }
 }
 
-async function openLog(config: Config, logger: Logger, progress: LogProgress): Promise<EventLog> {
+async function openLog(
+  config: Config,
+  logger: Logger,
+  claims: ClaimStore | undefined,
+  progress: LogProgress,
+): Promise<EventLog> {
   const log = await openSharedLog(config, logger);
-  const { kind, maxMessageBytes, whenBehindSeconds } = config.claims;
-  if (kind === "none") return log;
+  const { maxMessageBytes, whenBehindSeconds } = config.claims;
+  if (claims === undefined) return log;
   return new ClaimCheckLog({
     log,
-    claims: await openClaims(config),
+    claims,
     maxMessageBytes,
     ...(whenBehindSeconds === 0
       ? {}

@@ -37,6 +37,7 @@ export class AccountedLog implements EventLog {
   private nowMs = 0;
   private timer: NodeJS.Timeout | undefined;
   private booking: Promise<void> = Promise.resolve();
+  private begun = false;
   private closed = false;
 
   constructor(
@@ -44,8 +45,9 @@ export class AccountedLog implements EventLog {
     private readonly options: AccountOptions,
   ) {}
 
-  /** Books now, and from now on at every interval. A ledger that does not answer holds nobody up. */
-  begin(): void {
+  /** Books now, and from now on at every interval: from the first append on. A ledger that does not answer holds nobody up. */
+  private begin(): void {
+    this.begun = true;
     this.bookAndGoOn();
   }
 
@@ -58,6 +60,7 @@ export class AccountedLog implements EventLog {
     }
     const place = {};
     this.underWay.set(place, this.now());
+    if (!this.begun) this.begin();
     try {
       const appended = await this.log.append(batch);
       this.accepted(batch.acceptedByMinute, this.underWay.get(place)!);
@@ -76,6 +79,7 @@ export class AccountedLog implements EventLog {
     this.closed = true;
     clearTimeout(this.timer);
     await this.log.close();
+    if (!this.begun) return;
     const deadline = performance.now() + CLOSE_DEADLINE_MS;
     for (;;) {
       try {

@@ -25,7 +25,6 @@ afterEach(async () => {
 const accounted = (options: Partial<AccountOptions> = {}, log: EventLog = inner): AccountedLog => {
   const made = new AccountedLog(log, { ledger, clock: () => nowMs, intervalMs: 20, ...options });
   opened.push(made);
-  made.begin();
   return made;
 };
 const batch = (...minutes: [number, number][]) => ({
@@ -63,7 +62,9 @@ test("two instances have an account each", async () => {
 
 test("the end books the rest and closes the account; a crash leaves it open", async () => {
   const log = accounted({ intervalMs: 3_600_000 });
-  accounted({ intervalMs: 3_600_000 });
+  const crashing = accounted({ intervalMs: 3_600_000 });
+  accounted();
+  await Promise.all([log, crashing].map((one) => one.append(batch())));
   await vi.waitFor(async () => expect(await ledger.ingestAccounts()).toHaveLength(2));
   await log.append(batch([M, 5]));
   expect(await promised()).toEqual([]);
@@ -140,7 +141,6 @@ test("the account is never ahead of an append that is under way, nor is its time
     close: () => inner.close(),
   };
   const log = accounted({ ledger: noting }, slow);
-  await vi.waitFor(() => expect(bookings.length).toBeGreaterThan(0));
   const startedMs = nowMs;
   const appending = log.append(batch([M, 1]));
   nowMs += 5_000;

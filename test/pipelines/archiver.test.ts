@@ -301,6 +301,20 @@ describe("progress by the books", () => {
     expect(await progress().accepted(M0 + 10, M0 + 11)).toEqual(new Map([[M0 + 10, 5]]));
   });
 
+  test("a loss that is found after the watermark has passed it takes the watermark back, once and for all", async () => {
+    const advance = watermark();
+    for (let n = 0; n < 5; n++) await advance();
+    const booking = {
+      instance: "i1",
+      sequence: 1,
+      minutes: new Map([[M0 + 10, 5]]),
+      sinceMs: NOW + 2_000,
+      throughMs: nowMs,
+    };
+    await stores.state.bookAccepted({ ...booking, leaseUntilMs: 0 });
+    for (let n = 0; n < 3; n++) expect(await advance()).toBe(2_000);
+  });
+
   test("two archivers: the one that is behind holds the watermark until its lease ends", async () => {
     const advance = watermark();
     await archivedThrough(NOW - 5_000, "behind", 3_000);

@@ -136,7 +136,7 @@ describe("proof and operation", () => {
     const ready = await harness.get("/readyz").expect(200);
     expect(readySchema.parse(ready.body)).toEqual({
       ready: true,
-      dependencies: [{ name: "log", ok: true, detail: "event log" }],
+      dependencies: [{ name: "log", ok: true, detail: "event log", required: true }],
     });
     harness.readiness = async () => [
       { name: "log", ok: true, detail: "event log" },
@@ -151,6 +151,8 @@ describe("proof and operation", () => {
       detail: "not ready: stream",
       dependencies: [{ ok: true }, { ok: false }],
     });
+    harness.readiness = async () => [{ name: "job", ok: false, detail: "away", required: false }];
+    expect((await harness.get("/readyz").expect(200)).body.dependencies).toMatchObject([{ name: "job", ok: false }]);
     harness.readiness = () => Promise.reject(new Error("boom"));
     expect((await harness.get("/readyz").expect(503)).body.dependencies).toMatchObject([{ ok: false }]);
     await harness.get("/healthz").expect(200);
