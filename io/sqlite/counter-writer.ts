@@ -13,9 +13,6 @@ interface ApplyQuestion {
   options: ApplyOptions;
 }
 
-/** More cells a transaction coalesce more of the hours, days and totals above them; nobody waits on this thread. */
-const MAX_CELLS_PER_TRANSACTION = 262_144;
-
 /** Marks the worker data of this file, which is both the writer and the thread it starts. */
 const THREAD = "viewmill-counter-writer";
 
@@ -27,7 +24,7 @@ export class ThreadedCounterStore extends SqliteCounterStore {
     super(options);
     this.#thread = new ThreadChannel(__filename, {
       kind: THREAD,
-      options: { maxCellsPerTransaction: MAX_CELLS_PER_TRANSACTION, ...options },
+      options,
     });
   }
 
