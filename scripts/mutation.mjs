@@ -12,6 +12,7 @@ const reports = join(root, ".cache", "mutation");
 /** What is mutated, and the suites that must notice. No suite that starts a server: each of thousands of mutants runs them. */
 const FOLDERS = {
   domain: { mutate: ["domain/**/*.ts"], tests: ["domain"] },
+  intake: { mutate: ["intake/**/*.ts"], tests: ["intake", "ingest-api"] },
   transforms: { mutate: ["transforms/**/*.ts"], tests: ["transforms", "pipelines/embedded-pass.test.js"] },
   avro: { mutate: ["io/avro/**/*.ts"], tests: ["avro"] },
   "ingest-api": { mutate: ["ingest-api/**/*.ts"], tests: ["ingest-api"] },
