@@ -16,6 +16,8 @@ export const BUCKETS = 2 ** 25;
 /** Times are in (-MAX_TIME, MAX_TIME): minutes until the year 2225. */
 export const MAX_TIME = 2 ** 27;
 const ROWS_A_STATEMENT = 16;
+/** Times that one statement looks up: a statement a time took five times as long. */
+export const TIMES_AT_ONCE = 64;
 
 export const bucketOf = (video: number): number => Math.floor(video / VIDEOS_A_BLOCK);
 
@@ -55,6 +57,8 @@ const each = <T>(make: (level: Level) => T): PerLevel<T> => ({
 /** What both a reader and a writer ask of the tables. */
 export class BlockReader {
   readonly #get: PerLevel<StatementSync>;
+  readonly #many: PerLevel<StatementSync>;
+  readonly #totals: StatementSync;
   readonly #range: PerLevel<StatementSync>;
   readonly #next: PerLevel<StatementSync>;
   readonly #openHours: StatementSync;
@@ -66,6 +70,11 @@ export class BlockReader {
       return statement;
     };
     this.#get = each((level) => arrays(`SELECT cells FROM ${level}_blocks WHERE id = ?`));
+    const ids = Array(TIMES_AT_ONCE).fill("?").join(", ");
+    this.#many = each((level) => arrays(`SELECT id, cells FROM ${level}_blocks WHERE id IN (${ids})`));
+    this.#totals = arrays(
+      `SELECT 'total', cells FROM total_blocks WHERE id = ?1 UNION ALL SELECT 'recent', cells FROM recent_blocks WHERE id = ?1`,
+    );
     this.#range = each((level) => arrays(`SELECT id, cells FROM ${level}_blocks WHERE id >= ? AND id < ?`));
     this.#next = each((level) => arrays(`SELECT MIN(id) FROM ${level}_blocks WHERE id >= ? AND id < ?`));
     this.#openHours = arrays("SELECT hour, next_bucket FROM open_hours ORDER BY hour");
@@ -74,6 +83,18 @@ export class BlockReader {
   bytes(level: Level, time: number, bucket: number): Uint8Array | undefined {
     const row = this.#get[level].get(rowId(time, bucket)) as unknown as [Uint8Array] | undefined;
     return row?.[0];
+  }
+
+  /** A bucket's rows at times [fromTime, toTime), by id: at most TIMES_AT_ONCE times. */
+  run(level: Level, fromTime: number, toTime: number, bucket: number): Map<number, Uint8Array> {
+    const ids = new Array<number>(TIMES_AT_ONCE).fill(rowId(fromTime, bucket));
+    for (let time = fromTime; time < toTime; time++) ids[time - fromTime] = rowId(time, bucket);
+    return new Map(this.#many[level].all(...ids) as unknown as [number, Uint8Array][]);
+  }
+
+  /** The rows of a bucket's totals, as one statement and therefore of one moment. */
+  totalRows(bucket: number): ["total" | "recent", Uint8Array][] {
+    return this.#totals.all(rowId(0, bucket)) as unknown as ["total" | "recent", Uint8Array][];
   }
 
   /** The block, decoded into `into`; undefined when it is not stored. */

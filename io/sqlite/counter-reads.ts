@@ -6,7 +6,17 @@ import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/minute-counts";
 import type { Cell, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import { BlockNames } from "./block-names";
-import { BlockReader, BUCKETS, bucketOf, bucketOfRow, MAX_TIME, rowId, rowName, UNIT_MS } from "./block-tables";
+import {
+  BlockReader,
+  BUCKETS,
+  bucketOf,
+  bucketOfRow,
+  MAX_TIME,
+  rowId,
+  rowName,
+  TIMES_AT_ONCE,
+  UNIT_MS,
+} from "./block-tables";
 import {
   Block,
   COUNT,
@@ -34,7 +44,6 @@ import { TopVideos } from "./top-videos";
 const CACHED_VIDEOS = 50_000;
 /** Buckets a scan reads at a time: no read transaction is held between two of them. */
 const BUCKETS_A_PAGE = 64;
-const MISSING_BEFORE_SKIP = 48;
 
 type Named = { videoId: string; eventType: string };
 /** A video and type's place: its bucket, its place in the bucket, and its key there. */
@@ -63,16 +72,14 @@ export class CounterReads {
     return orUnavailable(COUNTERS_FILE, () => {
       const video = this.#videos.known(videoId);
       if (video === undefined) return new Map();
-      const totals = onSnapshot(this.db, () => this.#totalsOf(bucketOf(video), video % VIDEOS_A_BLOCK));
+      const totals = this.#totalsOf(bucketOf(video), video % VIDEOS_A_BLOCK);
       return new Map([...totals].sort(([a], [b]) => (a < b ? -1 : 1)));
     });
   }
 
   #totalsOf(bucket: number, inside: number): Map<string, Total> {
     const totals = new Map<string, Total>();
-    for (const level of ["total", "recent"] as const) {
-      const bytes = this.#blocks.bytes(level, 0, bucket);
-      if (bytes === undefined) continue;
+    for (const [level, bytes] of this.#blocks.totalRows(bucket)) {
       const where = () => rowName(level, rowId(0, bucket));
       scanBlock(bytes, where, (cell) => {
         if (cell[KEY]! % VIDEOS_A_BLOCK !== inside || cell[COUNT]! <= 0) return false;
@@ -193,29 +200,36 @@ export class CounterReads {
   #cellsOf(granularity: Granularity, place: Place, from: number, to: number): Cell[] {
     const open = granularity === "minute" ? new Map<number, number>() : this.#blocks.openHours();
     const cells: Cell[] = [];
-    let missing = 0;
-    for (let time = from; time < to; time++) {
-      if (missing >= MISSING_BEFORE_SKIP) {
+    for (let time = from; time < to; ) {
+      const end = Math.min(time + TIMES_AT_ONCE, to);
+      const rows = this.#blocks.run(granularity, time, end, place.bucket);
+      if (rows.size === 0) {
         // Over a gap (or a range that begins in 1970) one look-up finds where anything is stored at all.
-        const next =
-          granularity === "minute"
-            ? this.#blocks.nextTime("minute", time, to)
-            : this.#nextDerived(granularity, time, to);
+        const isMinute = granularity === "minute";
+        const next = isMinute ? this.#blocks.nextTime("minute", time, to) : this.#nextDerived(granularity, time, to);
         if (next === undefined) break;
-        time = next;
-        missing = 0;
+        if (next >= end) {
+          time = next;
+          continue;
+        }
       }
-      const cell = this.#cell(granularity, place, time, open);
-      missing = cell === undefined ? missing + 1 : 0;
-      if (cell !== undefined) cells.push(cell);
+      for (; time < end; time++) {
+        const cell = this.#cell(granularity, place, time, open, rows.get(rowId(time, place.bucket)));
+        if (cell !== undefined) cells.push(cell);
+      }
     }
     return cells;
   }
 
-  #cell(granularity: Granularity, place: Place, time: number, open: ReadonlyMap<number, number>): Cell | undefined {
+  #cell(
+    granularity: Granularity,
+    place: Place,
+    time: number,
+    open: ReadonlyMap<number, number>,
+    bytes: Uint8Array | undefined,
+  ): Cell | undefined {
     let found: Cell | undefined;
     const startMs = time * UNIT_MS[granularity];
-    const bytes = this.#blocks.bytes(granularity, time, place.bucket);
     if (bytes !== undefined) {
       const where = () => rowName(granularity, rowId(time, place.bucket));
       scanBlock(bytes, where, (cell) => {

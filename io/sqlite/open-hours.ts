@@ -1,5 +1,5 @@
 /** What an open hour holds: the sums of its minutes, of the buckets that have no row of the hour yet (hour-folds.ts). */
-import { type BlockReader, BlockTables, BUCKETS, bucketOfRow, rowName } from "./block-tables";
+import { type BlockReader, BlockTables, BUCKETS, bucketOfRow, rowName, timeOf } from "./block-tables";
 import { Block, decodeBlock } from "./cell-block";
 
 const MINUTES_AN_HOUR = 60;
@@ -16,12 +16,16 @@ export function sumOfMinutes(
   insides?: ReadonlySet<number>,
 ): void {
   const first = hour * MINUTES_AN_HOUR;
-  for (let n = 0; n < MINUTES_AN_HOUR; n++) {
-    const block =
-      reader instanceof BlockTables
-        ? reader.look("minute", first + n, bucket, scratch)
-        : reader.read("minute", first + n, bucket, scratch);
-    if (block !== undefined) into.add(block, n * MINUTE_MS, insides);
+  if (reader instanceof BlockTables) {
+    for (let n = 0; n < MINUTES_AN_HOUR; n++) {
+      const block = reader.look("minute", first + n, bucket, scratch);
+      if (block !== undefined) into.add(block, n * MINUTE_MS, insides);
+    }
+    return;
+  }
+  for (const [id, bytes] of reader.run("minute", first, first + MINUTES_AN_HOUR, bucket)) {
+    const block = decodeBlock(bytes, scratch, () => rowName("minute", id));
+    into.add(block, (timeOf(id) - first) * MINUTE_MS, insides);
   }
 }
 
