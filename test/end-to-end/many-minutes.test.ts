@@ -3,7 +3,7 @@ import { MINUTE_MS, minuteOf } from "../../domain/event";
 import { cleanUp, Service, until, type Video } from "./service";
 
 const REQUESTS = 2;
-const MINUTES = 3_000;
+const MINUTES = 1_500;
 const JSON_TYPE = { "content-type": "application/json" };
 
 afterEach(cleanUp, 60_000);
