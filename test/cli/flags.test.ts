@@ -9,6 +9,7 @@ import * as pipeline from "../../cli/pipeline";
 import * as plan from "../../cli/plan";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 
+vi.setConfig({ testTimeout: 180_000 });
 let folder: string;
 beforeEach(() => {
   folder = temporaryFolder();

@@ -9,6 +9,7 @@ import { httpListener } from "../../cli/http-listener";
 import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 
+vi.setConfig({ testTimeout: 60_000 });
 afterAll(removeFolders);
 
 const REQUEST = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -43,7 +44,7 @@ it("a connection is closed after the configured time, and not before, whatever h
   server.close();
 });
 
-it("serve tells it, and takes it from its setting", { timeout: 60_000 }, async () => {
+it("serve tells it, and takes it from its setting", { timeout: 240_000 }, async () => {
   const main = join(__dirname, "..", "..", "cli", "main.js");
   for (const [env, seconds] of [
     [{}, 620],

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+vi.setConfig({ testTimeout: 180_000 });
 const ROOT = process.cwd();
 const MAIN = join(ROOT, "dist", "cli", "main.js");
 

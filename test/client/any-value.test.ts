@@ -5,6 +5,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import fc from "fast-check";
 import { EventError, EventsError, ViewmillClient, type ViewmillClientOptions } from "../../client/index";
 
+vi.setConfig({ testTimeout: 180_000 });
 const ACCEPTING = (async (_url: string, init: RequestInit) => {
   const events = JSON.parse(new TextDecoder().decode(init.body as Uint8Array)) as unknown[];
   return new Response(JSON.stringify({ accepted: events.length, rejected: [] }), { status: 202 });
