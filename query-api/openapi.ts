@@ -106,11 +106,12 @@ function writeOperation(): OpenApiOperation {
     tags: ["events"],
     summary: "Sends events, each counted once however often it comes",
     description:
-      "Answered once every accepted event is durable. Content-Encoding: gzip or zstd. At most 8 MiB (decoded) and 10,000 events. One bad event does not take the others down.",
+      "Answered once every accepted event is durable. Content-Encoding: gzip or zstd. At most 8 MiB (decoded) and 10,000 events. One bad event does not take the others down. A CloudEvent in binary mode has its attributes in ce- headers, and JSON data.",
     requestBody: {
       required: true,
       content: {
         "application/json": { schema },
+        "text/plain": { schema: { type: "string", description: "JSON, as pages send it by sendBeacon" } },
         "application/x-ndjson": { schema: { type: "string", description: "One event a line" } },
         "application/cloudevents+json": { schema: { type: "object" } },
         "application/cloudevents-batch+json": { schema: { type: "array" } },
