@@ -31,7 +31,7 @@ interface Written {
 }
 
 function packed(folder: string): Written {
-  const store = new SqliteCounterStore({ folder, maxCellsPerTransaction: 262_144 });
+  const store = new SqliteCounterStore({ folder });
   const [minute, hour] = [60_000, 60];
   return {
     apply: (pass) => store.apply([pass]),

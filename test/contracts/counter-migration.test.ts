@@ -8,6 +8,7 @@ import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import { removeFolders, temporaryFolder } from "./condition";
 import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "./counter-model";
 import { cell } from "./counter-store-contract";
+import { withCounters } from "./rewrite-cells";
 
 const FIXTURES = join(__dirname, "..", "..", "..", "test", "contracts", "fixtures");
 const minuteOf = (text: string) => Date.parse(text) / 60_000;
@@ -88,4 +89,17 @@ it("keeps the books beside the cells", async () => {
   const minute = minuteOf("2024-01-01T00:10:00Z");
   expect(await state.archivedObjects(minute, minute + 1)).toMatchObject([{ events: 9 }]);
   await state.close();
+});
+
+it("is rewritten, so that deleted rows give their pages back to the disk", async () => {
+  const folder = oldFolder();
+  await new SqliteCounterStore({ folder }).close();
+  withCounters(folder, (db) => {
+    const pragma = (name: string) => Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+    expect([pragma("auto_vacuum"), pragma("freelist_count")]).toEqual([2, 0]);
+    const pages = Number(pragma("page_count"));
+    db.exec("DELETE FROM minute_blocks; PRAGMA incremental_vacuum");
+    expect(pragma("freelist_count")).toBe(0);
+    expect(Number(pragma("page_count"))).toBeLessThan(pages);
+  });
 });
