@@ -141,7 +141,8 @@ export class ServiceRounds {
       must(type.startsWith("application/problem+json"), `the type is ${type}`);
       const problem = JSON.parse(text) as { status?: number; title?: unknown; reason?: string };
       must(problem.status === status && typeof problem.title === "string", "the problem");
-      if (asked.path === "/v1/events" && problem.reason !== undefined && holdsBytes(asked)) this.rejected++;
+      if (asked.path === "/v1/events" && status === 400 && problem.reason !== undefined && holdsBytes(asked))
+        this.rejected++;
       return;
     }
     if (asked.path !== "/v1/events" || asked.method !== "POST") return;
@@ -211,7 +212,7 @@ export class ServiceRounds {
   }
 }
 
-/** Of a body of nothing there is no dead letter. */
+/** Of a body of nothing, and of what is refused before it is read (413), there is no dead letter. */
 function holdsBytes({ headers, body }: Request): boolean {
   const encoding = headers["content-encoding"];
   const bytes = Buffer.from(body ?? "");
