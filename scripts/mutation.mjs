@@ -56,6 +56,7 @@ for (const name of asked.length > 0 ? asked : Object.keys(FOLDERS)) {
     // Bundles of tests share a process: what one mutant breaks at load time shows in the next.
     concurrency: 1,
     coverageAnalysis: "perTest",
+    dryRunTimeoutMinutes: 60,
     incremental: true,
     incrementalFile: join(reports, `${name}.incremental.json`),
     ignorePatterns: ["/data", "/.cache", "/scripts/mutation/node_modules", "/terraform", "/docker"],
