@@ -39,7 +39,7 @@ async function run(files: string[], flags: { json?: boolean }, command: Command)
     const eventTypes = knownEventTypes(deployment);
     const deps = { ...deployment, clock: Date.now, limits: intakeLimits(config), eventTypes };
     const { report, ...counted } = await backfill(files, deps, {
-      counting: boundedCounting(config),
+      counting: await boundedCounting(deployment),
       allowedLatenessMs: allowedLatenessMs(config),
       onArchived: (bytes) => bar.increment(bytes),
       onCounted: (done, of) => {

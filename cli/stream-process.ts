@@ -40,6 +40,7 @@ export type StreamReport =
 const LOCK_DEADLINE_MS = 60_000;
 const BELOW_NORMAL_NICE = 5;
 const POLL_INTERVAL_MS = 100;
+const MINUTE_MS = 60_000;
 /** A run that counts more than one minute again, from the archive, stops at this many events: about a second. */
 const MAX_RECOUNT_EVENTS = 250_000;
 export const PIPELINE_LOCK = "pipeline";
@@ -81,7 +82,7 @@ async function main({ config, identity }: StreamProcessSettings): Promise<void> 
   await Promise.all([deployment.close(), checkpoints.close(), log.close()]);
 }
 
-function streamOptions({ stream }: Config, { writer, videoShards }: StreamIdentity): StreamOptions {
+function streamOptions({ stream, lateness }: Config, { writer, videoShards }: StreamIdentity): StreamOptions {
   return {
     writer,
     maxEntries: stream.maxPassEntries,
@@ -91,6 +92,7 @@ function streamOptions({ stream }: Config, { writer, videoShards }: StreamIdenti
     minPassIntervalMs: stream.minPassIntervalMs,
     maxCpuShare: stream.maxCpuShare,
     pollIntervalMs: POLL_INTERVAL_MS,
+    finalAfterMs: lateness.finalAfterMinutes * MINUTE_MS,
     counting: {
       dedupePartitions: stream.dedupePartitions,
       videoShards,

@@ -1,8 +1,8 @@
-/** Bars over time. Provisional bars are pale, bars that were corrected after they were final carry a mark above them. */
+/** Bars over time. Provisional bars are pale, bars that changed after they were final carry a mark above them. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import type { BucketState } from "./api";
-import { clock, day, type Exact, fraction, moment, short, whole } from "./format";
+import { clock, day, type Exact, fraction, moment, plural, short, whole } from "./format";
 import { Scroll } from "./scroll";
 import { useMedia } from "./use-answer";
 
@@ -101,7 +101,7 @@ function ChartTable({ title, bars, before }: Props) {
 const valueText = ({ value }: Bar): string =>
   value === null ? "–" : typeof value === "number" && !Number.isInteger(value) ? fraction(value) : whole(value);
 const stateText = ({ state, revision = 0 }: Bar): string =>
-  revision === 0 ? state : `${state}, corrected ${revision} times`;
+  revision === 0 ? state : `${state}, changed ${plural(revision, "time")} after it was final`;
 
 /** uPlot's x is seconds; a bar stands in the middle of its bucket. */
 function columns({ bars, bucketMs, before }: Props): uPlot.AlignedData {

@@ -16,6 +16,9 @@ const VIDEOS_AT_ONCE = 256;
 /** How often a level that differs is read again: a write under way moves one level after the other, and a real difference stays. */
 const CONFIRMATIONS = 5;
 const CONFIRM_PAUSE_MS = 20;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+const LAST_DAY_MS = Date.UTC(9999, 11, 31);
 const LEVELS = ["hour", "day", "total"] as const;
 
 /**
@@ -23,14 +26,17 @@ const LEVELS = ["hour", "day", "total"] as const;
  * is added first: a damaged minute is one difference and not four. `corrections`: by cell, what to add to the stored minutes of the hour to get the true ones.
  */
 export async function* differingLevels(
-  counters: Pick<CounterStore, "levels">,
+  counters: Pick<CounterStore, "levels" | "read">,
   videoIds: Iterable<string>,
   hour: number,
   corrections: ReadonlyMap<string, ComparedCell>,
 ): AsyncGenerator<LevelDifference> {
   for (const chunk of chunksOf(videoIds, VIDEOS_AT_ONCE)) {
     const found = await differencesOf(counters.levels(chunk, hour), corrections);
-    for (const [videoId, some] of byVideo(found)) yield* await confirmed(counters, videoId, hour, corrections, some);
+    for (const [videoId, some] of byVideo(found)) {
+      for (const difference of await confirmed(counters, videoId, hour, corrections, some))
+        if (!(await isOfAnotherPart(counters, hour, difference))) yield difference;
+    }
   }
 }
 
@@ -47,6 +53,40 @@ async function confirmed(
     found = await differencesOf(counters.levels([videoId], hour), corrections);
   }
   return found;
+}
+
+/**
+ * Whether a day differs from its hours, or a total from its days, only because another hour or day is not the sum of what is below it: the audit of
+ * that hour tells so, and this level is what it should be.
+ */
+async function isOfAnotherPart(
+  counters: Pick<CounterStore, "read">,
+  hour: number,
+  { level, startMs, videoId, eventType, expected, stored }: LevelDifference,
+): Promise<boolean> {
+  if (level === "hour") return false;
+  const read = (fromMs: number, toMs: number, granularity: "minute" | "hour" | "day") =>
+    counters.read(videoId, eventType, fromMs, toMs, granularity);
+  const isDay = level === "day";
+  const [partMs, from, to] = isDay ? [HOUR_MS, startMs, startMs + DAY_MS] : [DAY_MS, 0, await endOfDays(read)];
+  const own = Math.floor((hour * HOUR_MS) / partMs) * partMs;
+  const sums: Sums = { ...expected };
+  const others = ({ startMs: at }: { startMs: number }) => Math.floor(at / partMs) * partMs !== own;
+  for (const below of (await read(from, to, isDay ? "minute" : "hour")).filter(others)) add(sums, below, 1);
+  for (const part of (await read(from, to, isDay ? "hour" : "day")).filter(others)) add(sums, part, -1);
+  return isEqual(stored, sums);
+}
+
+/** Behind the last day that a pair has; hours and days are read for the few pairs whose total differs. */
+async function endOfDays(read: (fromMs: number, toMs: number, granularity: "day") => Promise<{ startMs: number }[]>) {
+  const days = await read(0, LAST_DAY_MS, "day");
+  return (days[days.length - 1]?.startMs ?? 0) + 2 * DAY_MS;
+}
+
+function add(sums: Sums, { count, sum, valued }: Sums, sign: 1 | -1): void {
+  sums.count += sign * count;
+  sums.sum += BigInt(sign) * sum;
+  sums.valued += sign * valued;
 }
 
 /** What differs, of levels that may come in any order. */

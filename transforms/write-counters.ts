@@ -9,6 +9,8 @@ export interface WriteOptions {
   followCorrections: boolean;
   /** Resource name of WrittenCells: cells for which nothing came since they were last written are skipped. Empty: all are written. */
   writtenCells: string;
+  /** See CounterStore.apply: minutes before this one were final before this run, so a change of their cells is a revision. Absent: none was. */
+  finalBeforeMinute?: number;
 }
 
 const WRITES_IN_FLIGHT = 32;
@@ -40,11 +42,14 @@ export class WriteCounters implements AwaitableDoFn<ShardCounts, never> {
   async process({ counts, books }: ShardCounts): Promise<void> {
     if (books !== undefined) this.books.push(books);
     const store = resource<CounterStore>(this.names.counterStore);
-    const { followCorrections, writtenCells } = this.options;
+    const { followCorrections, writtenCells, finalBeforeMinute } = this.options;
     const written = writtenCells === "" ? undefined : resource<WrittenCells>(writtenCells);
     const changed = written === undefined ? counts : unwrittenCells(written, counts);
     if (changed.counts.length === 0) return;
-    await store.apply([changed], { followCorrections });
+    await store.apply([changed], {
+      followCorrections,
+      ...(finalBeforeMinute === undefined ? {} : { finalBeforeMinute }),
+    });
     written?.remember(changed);
   }
 

@@ -27,6 +27,7 @@ const PASS: PassOptions = {
   maxBytes: 64 << 20,
   maxMinutes: 128,
   maxRecountEvents: 250_000,
+  finalAfterMs: 3_600_000,
   counting: {
     dedupePartitions: 1,
     videoShards: 1,

@@ -1,10 +1,22 @@
 import type { BoundedOptions } from "../../pipelines/bounded/bounded-stream";
 import type { Config } from "../config-schema";
 import { streamIdentity } from "../stream-identity";
-import { allowedLatenessMs } from "./deployment";
+import { allowedLatenessMs, type Deployment } from "./deployment";
 
-/** How a bounded run counts beside the deployment's stream: spread and judged alike, so that its ledger rows are the same rows. */
-export function boundedCounting(config: Config): BoundedOptions["counting"] {
+const MINUTE_MS = 60_000;
+
+/**
+ * How a bounded run counts beside the deployment's stream: spread and judged alike, so that its ledger rows are the same rows. To be asked for
+ * before the run lists anything: what is final now, and changes in the run, is a revision.
+ */
+export async function boundedCounting({ config, progress }: Deployment): Promise<BoundedOptions["counting"]> {
+  const completeThroughMs = await progress.completeThroughMs(Date.now());
+  const finalBeforeMinute = Math.floor(completeThroughMs / MINUTE_MS) - config.lateness.finalAfterMinutes;
+  return { ...describedCounting(config), finalBeforeMinute };
+}
+
+/** The part of it that the configuration alone decides. */
+export function describedCounting(config: Config): Omit<BoundedOptions["counting"], "finalBeforeMinute"> {
   const embedded = config.log.kind === "embedded";
   const { dedupePartitions } = embedded ? config.stream : config.job;
   const { videoShards } = embedded ? streamIdentity(config) : config.job;

@@ -106,7 +106,7 @@ function Legend() {
   return (
     <p class="legend">
       <span class="swatch open" /> provisional: may still grow <span class="swatch" /> final or audited
-      <span class="mark">▼</span> corrected after it was final
+      <span class="mark">▼</span> changed after it was final
     </p>
   );
 }

@@ -10,6 +10,8 @@ const WRITES_IN_FLIGHT = 8;
 
 /** A range of the log, decoded, with one archive object to write for each minute of event time. */
 export interface DecodedRange {
+  /** When the first of its entries was appended: everything before it was counted when this range was still to be counted. */
+  firstAppendedAtMs: number;
   /** Named after the range, so that writing a minute's object again after a crash writes the same object. */
   fileName: string;
   objects: Map<number, ArchiveObjectWriter>;
@@ -23,7 +25,13 @@ export function decodeEntries(entries: readonly LogEntry[], writer: string): Dec
   const first = entries[0]!.position;
   const last = entries[entries.length - 1]!.position;
   const fileName = `${writer}-${String(first).padStart(12, "0")}-${String(last).padStart(12, "0")}.avro`;
-  const range: DecodedRange = { fileName, objects: new Map(), payloads: [], dead: [] };
+  const range: DecodedRange = {
+    firstAppendedAtMs: entries[0]!.appendedAtMs,
+    fileName,
+    objects: new Map(),
+    payloads: [],
+    dead: [],
+  };
   for (const { position, payload, appendedAtMs } of entries) {
     // The write API alone writes this log: what it accepted is accepted, whatever the clock says by now.
     const { columns, dead, unreadable, ...header } = readMessage(payload, undefined);

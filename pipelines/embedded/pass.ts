@@ -1,7 +1,8 @@
+import { MINUTE_MS } from "../../domain/event";
 import type { ArchivedObject, DeadLetters, EmbeddedLog, LogEntry, StreamState } from "../../io/ports";
 import type { ArchiveMessage, BatchMessage } from "../../transforms/elements";
 import type { CountingOptions } from "../counting-graph";
-import { decodeEntries, type WrittenObject, writeObjects } from "./archive-entries";
+import { type DecodedRange, decodeEntries, type WrittenObject, writeObjects } from "./archive-entries";
 import { type CountingDependencies, countObjects, newestWithin, type PassBounds } from "./count-objects";
 import type { DeferredRanges } from "./deferred-ranges";
 
@@ -17,6 +18,8 @@ export interface PassOptions extends PassBounds {
   writer: string;
   maxEntries: number;
   maxBytes: number;
+  /** How long after its end a minute is final, as readers are told. */
+  finalAfterMs: number;
   counting: CountingOptions;
 }
 
@@ -53,7 +56,7 @@ export async function runPass(deps: PassDependencies, options: PassOptions): Pro
   const objects = written.map(listing);
   const fresh = (minutes: ReadonlySet<number>) =>
     newMessages(range.payloads, minutes, deferred === undefined && minutes.size === taken.length);
-  const recounted = await countObjects(deps, options.counting, objects, listed, fresh, (minutes) =>
+  const recounted = await countObjects(deps, countingOf(range, options), objects, listed, fresh, (minutes) =>
     state.completePass(toPosition, objects, minutes, deferred),
   );
   const caughtUp = (await deps.log.firstAfter(toPosition)) === undefined;
@@ -77,7 +80,7 @@ export async function runSlice(deps: PassDependencies, options: PassOptions): Pr
     const written = await writeObjects(deps.archive, range, taken);
     const objects = written.map(listing);
     const fresh = (minutes: ReadonlySet<number>) => archived(written, minutes);
-    const recounted = await countObjects(deps, options.counting, objects, listed, fresh, (minutes) =>
+    const recounted = await countObjects(deps, countingOf(range, options), objects, listed, fresh, (minutes) =>
       state.completeSlice(deferred, rest, objects, minutes),
     );
     const caughtUp = (await state.deferred()) === undefined;
@@ -86,6 +89,17 @@ export async function runSlice(deps: PassDependencies, options: PassOptions): Pr
     deps.deferredRanges.forget();
     throw error;
   }
+}
+
+/**
+ * Before this range is counted, readers are told that all is complete up to its first entry. A minute that was final by that had its last word:
+ * what the range adds to it is a revision.
+ */
+function countingOf(
+  { firstAppendedAtMs }: Pick<DecodedRange, "firstAppendedAtMs">,
+  { counting, finalAfterMs }: Pick<PassOptions, "counting" | "finalAfterMs">,
+): CountingOptions {
+  return { ...counting, finalBeforeMinute: Math.floor((firstAppendedAtMs - finalAfterMs) / MINUTE_MS) };
 }
 
 function summary(objects: readonly ArchivedObject[], recounted: number) {

@@ -124,11 +124,11 @@ export class Flights {
     }));
   }
 
-  /** Ids that stand for more than one event, each further one counted, within an hour. */
+  /** Ids that stand for more than one event, each further one counted, over the whole range. */
   async reusedIds(): Promise<number> {
     const [row] = await this.rows(
       `SELECT coalesce(sum(n - 1), 0)::BIGINT AS reused FROM
-         (SELECT count(*) AS n FROM counted GROUP BY eventId, minute // 3600000 HAVING n > 1)`,
+         (SELECT count(*) AS n FROM counted GROUP BY eventId HAVING n > 1)`,
     );
     return Number(row?.reused);
   }

@@ -5,7 +5,7 @@ afterEach(cleanUp);
 
 interface Counts {
   count: number;
-  buckets: { start: string; count: number; state: "provisional" | "final" | "audited" }[];
+  buckets: { start: string; count: number; state: "provisional" | "final" | "audited"; revision?: number }[];
 }
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString();
@@ -34,7 +34,12 @@ it("an event 29 days old is counted in its minute, hour, day and total; one of 3
     ["day", DAY_MS],
   ] as const) {
     const start = startOf(eventTime, lengthMs);
-    expect(await bucket(service, start, granularity)).toEqual({ start: iso(start), count: 1, state: "final" });
+    expect(await bucket(service, start, granularity)).toEqual({
+      start: iso(start),
+      count: 1,
+      state: "final",
+      revision: 1,
+    });
   }
   expect(await service.total("video-1")).toBe(1);
   const old = await service.ledger(eventTime - HOUR_MS, eventTime + HOUR_MS);

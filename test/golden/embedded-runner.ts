@@ -129,6 +129,7 @@ export class EmbeddedStream {
           maxBytes: 1 << 20,
           maxMinutes,
           maxRecountEvents,
+          finalAfterMs: 3_600_000,
           counting: {
             dedupePartitions,
             videoShards,

@@ -67,7 +67,13 @@ function start(over: Partial<Stores> = {}) {
     paneCache: RESOURCES.paneCache,
     writtenCells: "",
   };
-  const bounds = { maxEntries: 100, maxBytes: 1 << 20, maxMinutes: 10, maxRecountEvents: 1_000 };
+  const bounds = {
+    maxEntries: 100,
+    maxBytes: 1 << 20,
+    maxMinutes: 10,
+    maxRecountEvents: 1_000,
+    finalAfterMs: 3_600_000,
+  };
   const pace = { minPassIntervalMs: 1, maxCpuShare: 1, pollIntervalMs: 1 };
   const ended = runStream(
     { ...used, panes, writtenCells, deferredRanges: new DeferredRanges() },
