@@ -222,7 +222,7 @@ async function archiveAll(subscription: LogSubscription, stores: Stores, message
     ledger: stores.state,
     payloadOf: async ({ payload }: LogMessage) => payload,
     reader: { name: "archiver", leaseMs: 60_000 },
-    rawRetentionMs: RULES.rawRetentionMs,
+    rules: { rawRetentionMs: RULES.rawRetentionMs },
     clock: Date.now,
   };
   await runArchiver(deps, options, AbortSignal.any([stop, done.signal]), (portion) => {
