@@ -128,6 +128,7 @@ async function settle(stack: ClusterStack, load: Load, events: number): Promise<
   else await untilAllButLost(stack, load, events);
   const { late } = await readBooks(serveUrl, startedAtMs, now());
   if (late === 0 && lost.size === 0) return [];
+  await untilArchivedThrough(stack);
   const [from, to] = [startedAtMs - 3_600_000, now() + 600_000].map((ms) => new Date(ms).toISOString());
   const { status, stdout, stderr } = await viewmillCommandIn(
     stack.environment,
@@ -136,6 +137,26 @@ async function settle(stack: ClusterStack, load: Load, events: number): Promise<
   const wanted = lost.size === 0 ? 0 : 4;
   if (status !== wanted) return [`the audit ended with ${status} in place of ${wanted}: ${stdout}${stderr}`];
   return lost.size === 0 ? await untoldLate(stack, load) : await untoldLosses(stack, load, stdout);
+}
+
+/**
+ * The audit corrects minutes that the stream is through with, by what the archivers say. While messages wait, that is the broker's time of the first of
+ * them, which is the machine's clock and not the one that was moved on.
+ */
+async function untilArchivedThrough(stack: ClusterStack): Promise<void> {
+  const deployment = await openDeployment(stack.config);
+  try {
+    const endsAt = performance.now() + BALANCED_DEADLINE_MS;
+    for (;;) {
+      const nowMs = stack.clock.now();
+      const throughMs = await deployment.progress.archivedThroughMs(nowMs).catch(() => 0);
+      if (throughMs > nowMs - MINUTE_MS) return;
+      if (performance.now() > endsAt) throw new Error(`archived through ${new Date(throughMs).toISOString()} only`);
+      await delay(1_000);
+    }
+  } finally {
+    await deployment.close();
+  }
 }
 
 /** Everything but what was deleted is archived, and everything is counted: what was deleted had been counted before. */
