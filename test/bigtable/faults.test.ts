@@ -111,7 +111,9 @@ describeWithServers("Bigtable behind a failing network", ["bigtable"], () => {
     await store.apply(asMinuteCounts([cell(61, "a", 1), cell(61, "b", 1)]));
     await bigtable.emulator.restart();
     await vi.waitFor(async () => {
-      await expect(store.apply(asMinuteCounts([cell(61, "a", 2)]))).rejects.toThrow(/viewmill bigtable init makes the tables/);
+      await expect(store.apply(asMinuteCounts([cell(61, "a", 2)]))).rejects.toThrow(
+        /viewmill bigtable init makes the tables/,
+      );
     }, WAIT);
     await expect(checkTables(config)).rejects.toThrow(/viewmill bigtable init makes the tables/);
     expect((await createTables(config)).map(({ outcome }) => outcome)).toEqual(["created", "created", "created"]);
