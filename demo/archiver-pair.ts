@@ -17,6 +17,12 @@ export async function archiverPair(stack: ClusterStack, random: () => number): P
   };
 }
 
+/** Those that are there. */
+export const archiversOf = (stack: ClusterStack): ServerProcess[] => {
+  const second = seconds.get(stack);
+  return second === undefined ? [stack.processes.archiver] : [stack.processes.archiver, second];
+};
+
 async function startSecond(stack: ClusterStack): Promise<ServerProcess> {
   const { folder, configFile, environment } = stack;
   const second = archiverProcess("archiver-2", folder, configFile, await freePort(), environment);

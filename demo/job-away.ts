@@ -17,8 +17,7 @@ export async function jobAway(stack: ClusterStack, random: () => number, load: L
     await delay(1_000 + random() * 3_000);
     await load.pace.pausedFor(async () => {
       stack.clock.advance(AWAY_MS);
-      load.pace.aheadMs = stack.clock.aheadMs;
-      load.pace.lateByMs = LATE_BY_MS;
+      load.pace.setTimes({ aheadMs: stack.clock.aheadMs, lateByMs: LATE_BY_MS });
       await untilJumped(stack);
     });
     await delay(3_000 + random() * 3_000);

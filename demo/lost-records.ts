@@ -4,49 +4,56 @@ import type { Admin, Kafka } from "kafkajs";
 import { kafkaConnection } from "../cli/deployment/kafka-connection";
 import { kafkaOf } from "../io/kafka/config";
 import { decodeAccepted } from "../io/messages/accepted-minutes";
-import { readBooks } from "./books";
+import { archiversOf } from "./archiver-pair";
+import { type Books, readBooks } from "./books";
 import type { ClusterStack } from "./cluster-stack";
-import { countedOf, type Heal, type Load } from "./kills";
+import { countedOf, type Heal, type Load, lostEvents } from "./kills";
 
-const COUNTED_DEADLINE_MS = 120_000;
+const BOOKS_DEADLINE_MS = 120_000;
 const POLL_MS = 100;
 
 /**
- * The archiver is killed, and what comes then is deleted once the job has counted it: the counters have it, the archive never will. Nothing
+ * Every archiver is killed, and what comes then is deleted once the job has counted it: the counters have it, the archive never will. Nothing
  * else may come of it than a report of exactly these events.
  */
 export async function recordsDeleted(stack: ClusterStack, load: Load): Promise<Heal> {
   const { topic, kafka: settings } = stack.config.log;
   const kafka = kafkaOf(kafkaConnection(stack.config));
   const admin = kafka.admin();
-  await stack.processes.archiver.kill();
+  const unread = () => unreadRanges(admin, topic, settings.archiveGroup);
+  await admin.connect();
+  // What the stream leaves to the audit is in the archive before: of a minute that has lost something the audit counts nothing.
+  await load.pace.pausedFor(async () => {
+    load.pace.setTimes({ aheadMs: stack.clock.aheadMs });
+    const wanted = load.accepted() - lostEvents(load);
+    await untilBooks(stack, load, async ({ archived }) => archived >= wanted && (await unread()).length === 0);
+    for (const archiver of archiversOf(stack)) await archiver.kill();
+  });
   return async () => {
-    await admin.connect();
     try {
       await delay(2_000);
       // With nothing under way all that is accepted is in the log, and will be counted.
       await load.pace.pausedFor(async () => {
-        const ranges = await unreadRanges(admin, topic, settings.archiveGroup);
+        const ranges = await unread();
         if (ranges.length === 0) throw new Error("nothing came into the log that the archiver has not read");
-        await untilCounted(stack, load);
+        const wanted = load.accepted();
+        await untilBooks(stack, load, async (books) => countedOf(books) >= wanted);
         const loss = await deleteRecords(kafka, admin, topic, ranges);
         for (const [minute, events] of loss.byMinute) load.lost.set(minute, (load.lost.get(minute) ?? 0) + events);
       });
     } finally {
       await admin.disconnect();
     }
-    await stack.processes.archiver.restart();
+    for (const archiver of archiversOf(stack)) await archiver.restart();
   };
 }
 
-/** All that is accepted by now. */
-async function untilCounted(stack: ClusterStack, load: Load): Promise<void> {
-  const accepted = load.accepted();
-  const endsAt = performance.now() + COUNTED_DEADLINE_MS;
+async function untilBooks(stack: ClusterStack, load: Load, isSo: (books: Books) => Promise<boolean>): Promise<void> {
+  const endsAt = performance.now() + BOOKS_DEADLINE_MS;
   for (;;) {
     const books = await readBooks(stack.processes.serveUrl, load.startedAtMs, stack.clock.now()).catch(() => undefined);
-    if (books !== undefined && countedOf(books) >= accepted) return;
-    if (performance.now() > endsAt) throw new Error(`${accepted} events are not counted: ${JSON.stringify(books)}`);
+    if (books !== undefined && (await isSo(books))) return;
+    if (performance.now() > endsAt) throw new Error(`of ${load.accepted()} events: ${JSON.stringify(books)}`);
     await delay(POLL_MS);
   }
 }

@@ -29,12 +29,21 @@ export interface Sent {
 
 /** When what is sent is sent, and how far ahead of the machine's clock the events' times are. */
 export class SendingPace {
+  /** Grows when anything of the events' times changes. */
+  changes = 0;
   aheadMs = 0;
-  /** Replaces `lateByMs` of the events that are generated for another `aheadMs`. */
+  /** In place of the `lateByMs` that the events are sent with. */
   lateByMs: number | undefined;
   pausedMs = 0;
   private underWay = new Set<Promise<void>>();
   private paused: { promise: Promise<void>; end: () => void } | undefined;
+
+  /** Of the events that are generated from now on. */
+  setTimes(times: { aheadMs: number; lateByMs?: number }): void {
+    this.aheadMs = times.aheadMs;
+    this.lateByMs = times.lateByMs;
+    this.changes++;
+  }
 
   /** Does one request, as soon as nothing is paused. */
   async request(work: () => Promise<void>): Promise<void> {
@@ -82,14 +91,14 @@ export async function sendEvents(options: SendOptions, onProgress: (sent: number
   const { pace = new SendingPace() } = options;
   let made = 0;
   // Events of another time are another generator's, which repeats none of the events before.
-  const generatorOf = (aheadMs: number) =>
+  const generatorOf = ({ aheadMs, changes }: SendingPace) =>
     new EventGenerator({
-      ...{ seed: seed + aheadMs, videos, skew, duplicates, late, bad: 0, perSecond },
+      ...{ seed: seed + changes, videos, skew, duplicates, late, bad: 0, perSecond },
       lateByMs: pace.lateByMs ?? lateByMs,
       startMs: startMs + pace.pausedMs + (made * 1000) / perSecond + aheadMs,
     });
-  let { aheadMs } = pace;
-  let generator = generatorOf(aheadMs);
+  let { changes } = pace;
+  let generator = generatorOf(pace);
   const output = createWriteStream(file);
   const sent: Sent = { accepted: 0, refusals: 0 };
   // Each sender holds one request until it is due: all of them together less than a second of the pace.
@@ -98,9 +107,9 @@ export async function sendEvents(options: SendOptions, onProgress: (sent: number
   const sender = async () => {
     while (made < events && !ended()) {
       await pace.request(async () => {
-        if (pace.aheadMs !== aheadMs) {
-          aheadMs = pace.aheadMs;
-          generator = generatorOf(aheadMs);
+        if (pace.changes !== changes) {
+          changes = pace.changes;
+          generator = generatorOf(pace);
         }
         const count = Math.min(linesARequest, events - made);
         made += count;
