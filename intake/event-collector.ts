@@ -3,7 +3,7 @@ import { EventColumnsBuilder } from "../domain/event-columns";
 import type { Rejection, RejectionReason } from "../domain/rejection";
 import type { Stamp } from "../io/ports";
 import { CLOUD_EVENT_NAMES, cloudEventFields, isCloudEvent } from "./json/cloud-event";
-import { extraJson, extraProblem } from "./json/extra-fields";
+import { extraJson, extraProblem, oversizedName } from "./json/extra-fields";
 import { memberText } from "./json/json-text";
 import type { IntakeRules, RejectedEvent, Taken } from "./taken";
 
@@ -36,7 +36,10 @@ export class EventCollector {
   private addFields(raw: unknown, index: number, names: FieldNames, texts: NumberTexts | undefined): void {
     const parsed = parseEvent(raw, this.rules, names, texts);
     if (!parsed.ok) {
-      this.reject(index, parsed.eventId, parsed.reason, parsed.detail, names);
+      const { eventId, videoId, eventType } = (raw ?? {}) as Record<string, unknown>;
+      const oversized = oversizedName([eventId, videoId, eventType], this.rules.limits.maxEventBytes);
+      if (oversized === undefined) this.reject(index, parsed.eventId, parsed.reason, parsed.detail, names);
+      else this.reject(index, parsed.eventId, "too-large", oversized, names);
       return;
     }
     const { event } = parsed;
@@ -93,18 +96,10 @@ export class EventCollector {
   /** `payloads` is called once, where an event was refused: the bytes of every event. `contentType`: of those that are no CloudEvents. */
   taken(payloads: () => readonly Uint8Array[], contentType: string): Taken {
     if (this.stampsFull) return { kind: "stamps-full" };
-    const { maxEventBytes } = this.rules.limits;
     const bytes = this.rejections.length === 0 ? [] : payloads();
     const rejected = this.rejections.map(({ isCloudEvent: isCloud, ...rejection }): RejectedEvent => {
       const payload = bytes[rejection.index]!;
-      const letter = { payload, contentType: isCloud ? "application/cloudevents+json" : contentType };
-      if (payload.byteLength <= maxEventBytes) return { ...rejection, ...letter };
-      return {
-        ...rejection,
-        reason: "too-large",
-        detail: `the event is larger than ${maxEventBytes} bytes`,
-        ...letter,
-      };
+      return { ...rejection, payload, contentType: isCloud ? "application/cloudevents+json" : contentType };
     });
     const { receivedAtMs } = this.rules;
     const columns = this.builder.build();

@@ -6,7 +6,7 @@ export interface IntakeLimits {
   maxMessageBytes: number;
   /** Of one body or message. */
   maxEvents: number;
-  /** Of the unknown fields of one event, as JSON text. A refused event whose own bytes are more is `too-large`, whatever else is wrong with it. */
+  /** Of the unknown fields of one event, as JSON text. */
   maxEventBytes: number;
 }
 

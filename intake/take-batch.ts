@@ -1,7 +1,7 @@
 import { type EventColumns, eventIdOf, eventJsonAt, selectRows, validateColumns } from "../domain/event-columns";
 import type { Rejection } from "../domain/rejection";
 import { BatchFormatError, type DecodedBatch, decodeBatch } from "../io/avro/batch";
-import { extraProblem } from "./json/extra-fields";
+import { extraProblem, oversizedName } from "./json/extra-fields";
 import type { Receipt } from "./receipt";
 import { JSON_TYPE, problem, tooManyEvents } from "./take-json";
 import type { IntakeRules, RejectedEvent, Taken } from "./taken";
@@ -50,8 +50,13 @@ function refusedRows(columns: EventColumns, rules: IntakeRules): Map<number, Rej
 }
 
 function withJson(columns: EventColumns, rejection: Rejection, maxEventBytes: number): RejectedEvent {
-  const payload = Buffer.from(eventJsonAt(columns, rejection.index));
-  const letter = { payload, contentType: JSON_TYPE };
-  if (payload.length <= maxEventBytes) return { ...rejection, ...letter };
-  return { ...rejection, reason: "too-large", detail: `the event is larger than ${maxEventBytes} bytes`, ...letter };
+  const row = rejection.index;
+  const letter = { payload: Buffer.from(eventJsonAt(columns, row)), contentType: JSON_TYPE };
+  const names = [
+    eventIdOf(columns, row),
+    columns.videos[columns.videoIndex[row]!],
+    columns.types[columns.typeIndex[row]!],
+  ];
+  const detail = oversizedName(names, maxEventBytes);
+  return detail === undefined ? { ...rejection, ...letter } : { ...rejection, reason: "too-large", detail, ...letter };
 }

@@ -15,9 +15,20 @@ export function extraProblem(extraText: string | undefined, maxEventBytes: numbe
   if (extraText === undefined || nestsDeeperThan(extraText, MAX_EXTRA_DEPTH)) {
     return `unknown fields are nested deeper than ${MAX_EXTRA_DEPTH} levels`;
   }
-  // A UTF-16 unit is at most 3 bytes of UTF-8: the exact length is needed only near the bound.
-  if (extraText.length * 3 > maxEventBytes && Buffer.byteLength(extraText) > maxEventBytes) {
-    return `the event is larger than ${maxEventBytes} bytes`;
-  }
-  return undefined;
+  return isLarger(extraText, maxEventBytes) ? largerThan(maxEventBytes) : undefined;
+}
+
+/** A name (id, video or type) that leaves no room for the rest of the event makes the event too large, and not the name bad. */
+export function oversizedName(names: readonly unknown[], maxEventBytes: number): string | undefined {
+  const oversized = names.some((name) => typeof name === "string" && isLarger(name, maxEventBytes - 1));
+  return oversized ? largerThan(maxEventBytes) : undefined;
+}
+
+/** A UTF-16 unit is at most 3 bytes of UTF-8: the exact length is needed only near the bound. */
+function isLarger(text: string, maxBytes: number): boolean {
+  return text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
+}
+
+function largerThan(maxBytes: number): string {
+  return `the event is larger than ${maxBytes} bytes`;
 }

@@ -74,6 +74,7 @@ it("requests at the same time share one stamp", async () => {
 it("a full book answers 429 until stamps expire; events with a time pass all along", async () => {
   await harness.stop();
   harness = await IngestHarness.start({ limits: { maxStamps: 2 } });
+  harness.nowMs = startMs;
   expect((await harness.post(`[${untimed("a")},${untimed("b")}]`)).status).toBe(202);
   expect((await harness.post(untimed("c"))).status).toBe(429);
   expect((await harness.post(untimed("a"))).status).toBe(202);
@@ -111,6 +112,8 @@ describe("with another instance beside it", () => {
     };
     harness = await IngestHarness.start({ receiptStamps: shared });
     other = await IngestHarness.start({ receiptStamps: shared });
+    harness.nowMs = startMs;
+    other.nowMs = startMs;
   });
   afterEach(async () => {
     await other.stop();
@@ -139,7 +142,7 @@ describe("with another instance beside it", () => {
     await harness.post(untimed("a"));
     await harness.stop();
     harness = await IngestHarness.start({ receiptStamps: shared });
-    harness.nowMs += 300_000;
+    harness.nowMs = startMs + 300_000;
     await harness.post(untimed("a"));
     expect(await times(harness)).toEqual([0]);
   });

@@ -66,6 +66,7 @@ const key = (name: string) =>
   );
 const extra = fc.oneof(
   fc.constantFrom('"x"', "1.5", '{"value":1.5}', '{"a":[1.0,{"eventTime":0.5}]}', `"${"x".repeat(65_500)}"`),
+  fc.integer({ min: 65_380, max: 65_536 }).map((length) => `"${"x".repeat(length)}"`),
   fc.integer({ min: 60, max: 68 }).map((depth) => `${"[".repeat(depth)}${"]".repeat(depth)}`),
   fc.constant(`"${"é".repeat(33_000)}"`),
 );
@@ -76,7 +77,7 @@ const mostly = (good: string, ...others: string[]) =>
 const eventText = fc
   .tuple(
     member("eventId", mostly('"e-1"', '"0190a0a0-0000-7000-8000-000000000001"', '""', "7", '"é"', "null")),
-    member("videoId", mostly('"v"', '"a b"', "7", "null")),
+    member("videoId", mostly('"v"', '"a b"', `"${"v".repeat(65_537)}"`, "7", "null")),
     member("eventType", mostly('"VIEW"', '"view"', "null")),
     fc.array(
       fc.oneof(
