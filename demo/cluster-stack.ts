@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Config, configSchema } from "../cli/config-schema";
+import { type Config, configSchema } from "../cli/config/schema";
 import { createPlaces } from "../cli/deployment/create-places";
-import { submitStreamJob } from "../cli/flink/submit-stream";
+import { submitStreamJob } from "../cli/deployment/flink/submit-stream";
 import { FlinkRest } from "../engine";
 import {
   type BigtableEmulator,

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { EventGenerator } from "../cli/event-generator";
+import { EventGenerator } from "../cli/sending/event-generator";
 
 export interface SendOptions {
   url: string;

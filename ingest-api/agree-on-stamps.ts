@@ -1,4 +1,4 @@
-import type { EventColumns } from "../domain/event-columns";
+import type { EventColumns } from "../domain/columns/event-columns";
 import type { ReceiptStamps, Stamp } from "../io/ports";
 import type { StampBook } from "./stamp-book";
 

@@ -8,7 +8,7 @@ import { type KnownEventTypes, settled } from "../intake/known-types";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../intake/limits";
 import { takeBody } from "../intake/take-body";
 import type { IntakeProblem, IntakeRules, RejectedEvent, Taken } from "../intake/taken";
-import { InflateError, inflateAsync, STRANGERS_WINDOW_LOG } from "../io/compression/inflate";
+import { InflateError, inflateAsync, STRANGERS_WINDOW_LOG } from "../io/formats/compression/inflate";
 import { type DeadLetters, type EventLog, type ReceiptStamps, type Stamp, StoreUnavailableError } from "../io/ports";
 import { InFlight, type Place } from "./in-flight";
 import { IngestMetrics } from "./ingest-metrics";

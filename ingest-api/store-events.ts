@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { countByMinute } from "../domain/event-columns";
+import { countByMinute } from "../domain/columns/event-columns";
 import { ingestProducer } from "../intake/receipt";
 import type { RejectedEvent, TakenEvents } from "../intake/taken";
-import { encodeBatch, withReceivedAt } from "../io/avro/batch";
+import { encodeBatch, withReceivedAt } from "../io/formats/avro/batch";
 import {
   type DeadLetters,
   type EventLog,

@@ -1,4 +1,4 @@
-import type { Compression } from "../io/compression/inflate";
+import type { Compression } from "../io/formats/compression/inflate";
 import { isJsonMediaType } from "./json/cloud-event";
 import { BATCH_CONTENT_TYPE } from "./take-batch";
 import { CLOUD_EVENT_TYPE, JSON_TYPE } from "./take-json";

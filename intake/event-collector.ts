@@ -1,5 +1,5 @@
+import { EventColumnsBuilder } from "../domain/columns/event-columns";
 import { EVENT_FIELD_NAMES, type FieldNames, type NumberTexts, parseEvent, type VideoEvent } from "../domain/event";
-import { EventColumnsBuilder } from "../domain/event-columns";
 import type { Rejection, RejectionReason } from "../domain/rejection";
 import type { Stamp } from "../io/ports";
 import { CLOUD_EVENT_NAMES, cloudEventFields, isCloudEvent } from "./json/cloud-event";

@@ -1,6 +1,12 @@
-import { type EventColumns, eventIdOf, eventJsonAt, selectRows, validateColumns } from "../domain/event-columns";
+import {
+  type EventColumns,
+  eventIdOf,
+  eventJsonAt,
+  selectRows,
+  validateColumns,
+} from "../domain/columns/event-columns";
 import type { Rejection } from "../domain/rejection";
-import { BatchFormatError, type DecodedBatch, decodeBatch } from "../io/avro/batch";
+import { BatchFormatError, type DecodedBatch, decodeBatch } from "../io/formats/avro/batch";
 import { extraProblem, oversizedName } from "./json/extra-fields";
 import type { Receipt } from "./receipt";
 import { JSON_TYPE, problem, tooManyEvents } from "./take-json";

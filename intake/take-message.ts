@@ -1,5 +1,5 @@
-import { type Compression, InflateError, inflate, STRANGERS_WINDOW_LOG } from "../io/compression/inflate";
-import { startsAsZstd } from "../io/compression/zstd-frames";
+import { type Compression, InflateError, inflate, STRANGERS_WINDOW_LOG } from "../io/formats/compression/inflate";
+import { startsAsZstd } from "../io/formats/compression/zstd-frames";
 import { withoutBom } from "./json/json-text";
 import { CONTRACT_LIMITS, type IntakeLimits } from "./limits";
 import { receiptOf } from "./receipt";

@@ -1,5 +1,5 @@
+import type { EventColumns } from "../domain/columns/event-columns";
 import type { AcceptanceRules } from "../domain/event";
-import type { EventColumns } from "../domain/event-columns";
 import type { Rejection, RejectionReason } from "../domain/rejection";
 import type { Stamp } from "../io/ports";
 import type { IntakeLimits } from "./limits";

@@ -1,10 +1,10 @@
-import { BlockPartitioner } from "../domain/block-partitioner";
-import { openCounts, packPane } from "../domain/count-block";
-import { openBlock } from "../domain/event-block";
-import type { EventColumns } from "../domain/event-columns";
+import { BlockPartitioner } from "../domain/columns/block-partitioner";
+import { openCounts, packPane } from "../domain/columns/count-block";
+import { openBlock } from "../domain/columns/event-block";
+import type { EventColumns } from "../domain/columns/event-columns";
+import { NameTable, textSpans } from "../domain/columns/name-table";
+import { Pane, partitionOf } from "../domain/columns/pane";
 import { ID_BYTES } from "../domain/event-identity";
-import { NameTable, textSpans } from "../domain/name-table";
-import { Pane, partitionOf } from "../domain/pane";
 import type { Sizing } from "./sizing";
 import type { Workload } from "./workload";
 import { zipfSampler } from "./zipf";

@@ -68,7 +68,7 @@ function prune(folder) {
 
 async function compile() {
   run(join("node_modules", ".bin", "tsc"), ["--project", "docker/tsconfig.json"]);
-  cpSync(join("io", "schemas"), join("dist", "io", "schemas"), { recursive: true });
+  cpSync(join("io", "formats", "schemas"), join("dist", "io", "formats", "schemas"), { recursive: true });
   // Not at the top: the steps before have no esbuild.
   (await import("./build-dashboard.mjs")).buildDashboard(process.cwd());
   // What the service's data folder is made of: an image without a shell cannot make one.

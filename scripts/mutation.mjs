@@ -14,7 +14,7 @@ const FOLDERS = {
   domain: { mutate: ["domain/**/*.ts"], tests: ["domain"] },
   intake: { mutate: ["intake/**/*.ts"], tests: ["intake", "ingest-api"] },
   transforms: { mutate: ["transforms/**/*.ts"], tests: ["transforms", "pipelines/embedded-pass.test.js"] },
-  avro: { mutate: ["io/avro/**/*.ts"], tests: ["avro"] },
+  avro: { mutate: ["io/formats/avro/**/*.ts"], tests: ["avro"] },
   "ingest-api": { mutate: ["ingest-api/**/*.ts"], tests: ["ingest-api"] },
   client: { mutate: ["client/**/*.ts"], tests: ["client"] },
 };

@@ -47,7 +47,7 @@ if (existsSync(listFile)) {
 run(join(root, "node_modules", ".bin", "tsc"), [], "tsc");
 mkdirSync(join(root, "dist"), { recursive: true });
 writeFileSync(listFile, sources);
-cpSync(join(root, "io/schemas"), join(root, "dist", "io/schemas"), { recursive: true });
+cpSync(join(root, "io/formats/schemas"), join(root, "dist", "io/formats/schemas"), { recursive: true });
 run(join(root, "node_modules", ".bin", "tsc"), ["-p", "dashboard"], "tsc -p dashboard");
 // Imported here because before the installation above there is no esbuild.
 (await import("./build-dashboard.mjs")).buildDashboard(root);

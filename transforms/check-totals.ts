@@ -1,4 +1,4 @@
-import type { ComparedCell } from "../domain/reconcile";
+import type { ComparedCell } from "../domain/rules/reconcile";
 import {
   type AwaitableDoFn,
   awaitableParDo,

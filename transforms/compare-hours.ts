@@ -1,6 +1,6 @@
-import { correctionsOf } from "../domain/corrections";
-import type { MinuteCounts } from "../domain/minute-counts";
-import { addToCell, type CellDifference, type ComparedCell, cellKey, differences } from "../domain/reconcile";
+import type { MinuteCounts } from "../domain/columns/minute-counts";
+import { correctionsOf } from "../domain/rules/corrections";
+import { addToCell, type CellDifference, type ComparedCell, cellKey, differences } from "../domain/rules/reconcile";
 import {
   type AwaitableDoFn,
   awaitableParDo,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type ComparedCell, cellKey } from "../domain/reconcile";
+import { type ComparedCell, cellKey } from "../domain/rules/reconcile";
 import type { AuditDifference, CounterStore, LevelSums, Sums } from "../io/ports";
 
 export interface LevelDifference {

@@ -1,5 +1,5 @@
-import { CountsBuilder, openCounts } from "../domain/count-block";
-import type { MinuteCounts } from "../domain/minute-counts";
+import { CountsBuilder, openCounts } from "../domain/columns/count-block";
+import type { MinuteCounts } from "../domain/columns/minute-counts";
 import { type DoFn, groupByKey, type KV, type PCollection, parDo, register, toBytes, withName } from "../engine";
 import type { PartitionLedger } from "../io/ports";
 import type { CountElement, ShardCounts } from "./elements";

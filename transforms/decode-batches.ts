@@ -1,7 +1,7 @@
 import { isBackfilled } from "../domain/archive-name";
-import { BlockPartitioner, type SealedBlock } from "../domain/block-partitioner";
+import { BlockPartitioner, type SealedBlock } from "../domain/columns/block-partitioner";
+import { EMPTY_BLOCK } from "../domain/columns/event-block";
 import { MINUTE_MS } from "../domain/event";
-import { EMPTY_BLOCK } from "../domain/event-block";
 import {
   type DoFn,
   type KV,
@@ -16,8 +16,8 @@ import {
   withName,
 } from "../engine";
 import type { IntakeLimits } from "../intake/limits";
-import { readArchiveObject } from "../io/avro/archive-object";
-import { AvroError } from "../io/avro/binary";
+import { readArchiveObject } from "../io/formats/avro/archive-object";
+import { AvroError } from "../io/formats/avro/binary";
 import type { BatchMessage, BlockElement, DeadElement, LateElement, Message } from "./elements";
 import { hashSeed } from "./hash-seed";
 import { readMessage } from "./read-message";

@@ -1,6 +1,6 @@
-import { packPane } from "../domain/count-block";
-import { openBlock } from "../domain/event-block";
-import { Pane } from "../domain/pane";
+import { packPane } from "../domain/columns/count-block";
+import { openBlock } from "../domain/columns/event-block";
+import { Pane } from "../domain/columns/pane";
 import {
   type DoFn,
   groupByKey,

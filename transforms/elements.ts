@@ -2,8 +2,8 @@
  * What travels between the transforms. Everything that crosses a shuffle is a plain object of numbers, strings and Uint8Array
  * fields: the only values the SDK's coders carry whole (see engine/bytes.ts for bytes). Keys are strings.
  */
-import type { LateCount } from "../domain/block-partitioner";
-import type { MinuteCounts } from "../domain/minute-counts";
+import type { LateCount } from "../domain/columns/block-partitioner";
+import type { MinuteCounts } from "../domain/columns/minute-counts";
 import type { RejectionReason } from "../domain/rejection";
 import type { PartitionLedger } from "../io/ports";
 
@@ -35,7 +35,7 @@ export interface ArchiveName {
   minute: number;
 }
 
-/** Events of one minute and dedup partition (domain/event-block.ts). */
+/** Events of one minute and dedup partition (domain/columns/event-block.ts). */
 export interface BlockElement {
   minute: number;
   count: number;
@@ -55,7 +55,7 @@ export interface DeadElement {
   contentType: string;
 }
 
-/** What one partition's pane has for one video shard (domain/count-block.ts), in `parts` pieces. */
+/** What one partition's pane has for one video shard (domain/columns/count-block.ts), in `parts` pieces. */
 export interface CountElement {
   minute: number;
   partition: number;

@@ -1,4 +1,4 @@
-import type { EventColumns } from "../domain/event-columns";
+import type { EventColumns } from "../domain/columns/event-columns";
 import { type KnownEventTypes, settled } from "../intake/known-types";
 import { type MessageRules, takeMessage } from "../intake/take-message";
 import type { DeadElement } from "./elements";

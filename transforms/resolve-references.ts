@@ -9,8 +9,8 @@ import {
   type Tagged,
   toBytes,
 } from "../engine";
-import { isReference } from "../io/avro/reference";
-import { resolveReference } from "../io/claim-check/resolve-reference";
+import { isReference } from "../io/formats/avro/reference";
+import { resolveReference } from "../io/formats/claim-check/resolve-reference";
 import type { ClaimStore } from "../io/ports";
 import type { BatchMessage, DeadElement, Message } from "./elements";
 import { RESOURCES } from "./resource-names";

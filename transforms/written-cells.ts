@@ -1,4 +1,4 @@
-import type { MinuteCounts } from "../domain/minute-counts";
+import type { MinuteCounts } from "../domain/columns/minute-counts";
 
 /** Rows of `counts` of which more came since they were last written, repeats included. */
 export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): MinuteCounts {

@@ -1,5 +1,5 @@
 /** What the stream writes to a store, without the stream: minute cells of Zipf's videos, pass after pass, as panes grow. */
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 
 export interface CellLoad {
   minutes: number;

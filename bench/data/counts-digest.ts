@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 
 export interface CountedCell {
   videoId: string;

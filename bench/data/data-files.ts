@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { type EventColumns, eventJsonAt } from "../../domain/event-columns";
-import { encodeBatch } from "../../io/avro/batch";
+import { type EventColumns, eventJsonAt } from "../../domain/columns/event-columns";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { defineTask } from "../task";
 import { type DataParameters, EventSource } from "./event-source";
 

@@ -1,5 +1,5 @@
+import type { EventColumns } from "../../domain/columns/event-columns";
 import { MINUTE_MS } from "../../domain/event";
-import type { EventColumns } from "../../domain/event-columns";
 import { ID_BYTES } from "../../domain/event-identity";
 
 export interface DataParameters {

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { inTransaction, openDatabase } from "../../io/sqlite/connection";
 import { GivenNames } from "../../io/sqlite/name-dictionary";
 import { ROWS_A_CELL } from "../../io/sqlite/row-migration";

@@ -1,5 +1,5 @@
-import { BATCH_PREFIX } from "../../io/avro/batch";
-import { AvroReader } from "../../io/avro/binary";
+import { BATCH_PREFIX } from "../../io/formats/avro/batch";
+import { AvroReader } from "../../io/formats/avro/binary";
 import { KafkaAppender } from "../../io/kafka/appender";
 import { readFrames } from "../data/data-files";
 import { defineTask } from "../task";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type FlinkJobState, FlinkRest } from "../../engine";
-import { BATCH_PREFIX } from "../../io/avro/batch";
+import { BATCH_PREFIX } from "../../io/formats/avro/batch";
 import { type FlinkCluster, type FlinkOptions, NATIVE_JOB, startFlinkCluster, submitNativeJob } from "../../servers";
 import { type CountsDigest, digestOf } from "../data/counts-digest";
 import { nativeCells } from "./native-cells";

@@ -1,4 +1,4 @@
-import { configSchema } from "../../cli/config-schema";
+import { configSchema } from "../../cli/config/schema";
 import { ClusterStack, type StackOptions } from "../../demo/cluster-stack";
 import { MINUTE_MS, minuteOf } from "../../domain/event";
 import { missingTools } from "../../servers";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Config } from "../../cli/config-schema";
+import type { Config } from "../../cli/config/schema";
 import { openCounters } from "../../cli/deployment/open-counters";
 import type { ClusterStack } from "../../demo/cluster-stack";
 import type { CounterStore, Ledger } from "../../io/ports";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import pino from "pino";
-import type { Config } from "../../cli/config-schema";
-import { MAX_OLD_SPACE_MB, MAX_SEMI_SPACE_MB, workerNodeArgs } from "../../cli/worker-node-args";
+import type { Config } from "../../cli/config/schema";
+import { MAX_OLD_SPACE_MB, MAX_SEMI_SPACE_MB, workerNodeArgs } from "../../cli/programs/worker-node-args";
 import { WorkerPool } from "../../engine/worker-pool";
 import { defineTask } from "../task";
 
@@ -13,7 +13,7 @@ export interface PoolParameters {
 
 const MAX_WORKERS = 16;
 const WORKER_NODE_ARGS = workerNodeArgs({ maxOldSpaceMb: MAX_OLD_SPACE_MB, maxSemiSpaceMb: MAX_SEMI_SPACE_MB });
-const WORKER_MODULE = join(__dirname, "..", "..", "cli", "worker-resources.js");
+const WORKER_MODULE = join(__dirname, "..", "..", "cli", "programs", "worker-resources.js");
 
 /** `viewmill worker-pool`, with flags of Node for its workers; serves until it is stopped. */
 export const workerPool = defineTask(

@@ -1,11 +1,11 @@
 /** What an audit of one hour costs when the store has a long history, and what memory a heavy minute takes: docs/decisions/0021. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { EventColumns } from "../../domain/columns/event-columns";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { MINUTE_MS, minuteOf } from "../../domain/event";
-import type { EventColumns } from "../../domain/event-columns";
-import type { MinuteCounts } from "../../domain/minute-counts";
-import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { DirectoryArchive } from "../../io/directory/archive";
+import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";

@@ -1,4 +1,4 @@
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { BigtableConfig } from "../../io/bigtable/config";
 import { BigtableCounterStore } from "../../io/bigtable/counter-store";
 import { BigtableLedger } from "../../io/bigtable/ledger";

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { minuteOf } from "../../domain/event";
-import type { MinuteCounts } from "../../domain/minute-counts";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";

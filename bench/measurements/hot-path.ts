@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { BlockPartitioner } from "../../domain/block-partitioner";
-import { openCounts, packPane } from "../../domain/count-block";
-import { openBlock } from "../../domain/event-block";
-import type { MinuteCounts } from "../../domain/minute-counts";
-import { Pane } from "../../domain/pane";
+import { BlockPartitioner } from "../../domain/columns/block-partitioner";
+import { openCounts, packPane } from "../../domain/columns/count-block";
+import { openBlock } from "../../domain/columns/event-block";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { Pane } from "../../domain/columns/pane";
 import { readMessage } from "../../transforms/read-message";
 import { type CountsDigest, cellsOf, digestOf } from "../data/counts-digest";
 import { readFrames } from "../data/data-files";

@@ -1,8 +1,8 @@
 import { gzipSync } from "node:zlib";
-import { BlockPartitioner } from "../../domain/block-partitioner";
-import { type EventColumns, eventAt, eventJsonAt } from "../../domain/event-columns";
-import { ArchiveObjectWriter } from "../../io/avro/archive-object";
-import { encodeBatch } from "../../io/avro/batch";
+import { BlockPartitioner } from "../../domain/columns/block-partitioner";
+import { type EventColumns, eventAt, eventJsonAt } from "../../domain/columns/event-columns";
+import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { hashSeed } from "../../transforms/hash-seed";
 import { readMessage } from "../../transforms/read-message";
 import type { DataParameters } from "../data/data-files";

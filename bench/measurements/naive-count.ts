@@ -1,6 +1,6 @@
 /** The baseline: what one would write first, strings in Maps. Exact by the same contract, of repeats the largest value. */
 import { Type } from "avsc";
-import { shippedSchema } from "../../io/avro/schema-registry";
+import { shippedSchema } from "../../io/formats/avro/schema-registry";
 import { type CountedCell, type CountsDigest, digestOf } from "../data/counts-digest";
 import { readFrames, readLines } from "../data/data-files";
 import { defineTask, timed } from "../task";

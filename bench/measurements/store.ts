@@ -1,7 +1,7 @@
 /** The embedded counter store alone, beside a row a cell: what a minute cell with all of its levels costs, and what reads take. */
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { type CellLoad, cellLoad } from "../data/cell-loads";
 import { RowStore } from "../data/row-store";

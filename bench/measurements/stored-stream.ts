@@ -1,10 +1,10 @@
 /** A data folder that the embedded stream has counted, and the passes that do it, in this process. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { countByMinute } from "../../domain/event-columns";
+import { countByMinute } from "../../domain/columns/event-columns";
 import { provideResource } from "../../engine";
-import { decodeBatch } from "../../io/avro/batch";
 import { DirectoryArchive } from "../../io/directory/archive";
+import { decodeBatch } from "../../io/formats/avro/batch";
 import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";

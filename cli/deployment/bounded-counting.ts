@@ -1,7 +1,7 @@
 import type { BoundedOptions } from "../../pipelines/bounded/bounded-stream";
-import type { Config } from "../config-schema";
-import { streamIdentity } from "../stream-identity";
+import type { Config } from "../config/schema";
 import { allowedLatenessMs, type Deployment } from "./deployment";
+import { streamIdentity } from "./stream-identity";
 
 const MINUTE_MS = 60_000;
 

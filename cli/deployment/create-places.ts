@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 import { usesDataFolder } from "./deployment";
 import { kafkaConnection } from "./kafka-connection";
 import { bigtableLocation } from "./open-counters";

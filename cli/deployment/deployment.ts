@@ -3,7 +3,7 @@ import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import type { MessageRules } from "../../intake/take-message";
 import type { Archive, CounterStore, DeadLetters, EventTypes, Ledger, LogProgress } from "../../io/ports";
 import type { SqliteLogReader } from "../../io/sqlite/log-reader";
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 import { openArchive } from "./open-archive";
 import { type CounterAccess, openCounters } from "./open-counters";
 import { openDeadLetters } from "./open-dead-letters";

@@ -1,4 +1,4 @@
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 
 /** Bucket and folder of an adapter; without an endpoint the service itself, with credentials. */
 export function gcsLocation({ gcs }: Config, prefix: string): { bucket: string; prefix: string; endpoint?: string } {

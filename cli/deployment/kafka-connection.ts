@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { KafkaConnection } from "../../io/kafka/config";
-import { ConfigError } from "../config";
-import type { Config } from "../config-schema";
+import { ConfigError } from "../config/load";
+import type { Config } from "../config/schema";
 
 /** How this process reaches the brokers. Throws ConfigError for files that cannot be read, or a password that Java could not use. */
 export function kafkaConnection({ log }: Config, logger?: Logger): KafkaConnection {

@@ -1,5 +1,5 @@
 import { basename, dirname } from "node:path";
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 import { authorities } from "./kafka-connection";
 
 const PACKAGE = "org.apache.kafka.common";

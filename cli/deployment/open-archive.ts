@@ -1,5 +1,5 @@
 import type { Archive } from "../../io/ports";
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 import { archiveFolder } from "./deployment";
 import { gcsLocation } from "./gcs-location";
 

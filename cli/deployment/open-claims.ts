@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { ClaimStore } from "../../io/ports";
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
 /** Where batches are that the log carries as references. With `none` the log carries none; should one come, it is looked for in the data folder. */

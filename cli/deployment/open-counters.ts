@@ -1,6 +1,6 @@
 import type { BigtableConfig } from "../../io/bigtable/config";
 import type { CounterStore, Ledger } from "../../io/ports";
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 
 /** `shared`: in this thread; `threaded`: writes in a thread of their own, for a process that writes much. Only SQLite knows the difference. */
 export type CounterAccess = "shared" | "threaded";

@@ -1,7 +1,7 @@
-import { MessageTooLargeError } from "../../io/messages/errors";
+import { MessageTooLargeError } from "../../io/formats/messages/errors";
 import type { DeadLetters, NewDeadLetter } from "../../io/ports";
-import { ConfigError } from "../config";
-import type { Config } from "../config-schema";
+import { ConfigError } from "../config/load";
+import type { Config } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 import { kafkaConnection } from "./kafka-connection";
 import { pubsubConnection } from "./pubsub-connection";

@@ -1,6 +1,6 @@
 import { KnownEventTypes } from "../../intake/known-types";
 import type { EventTypes } from "../../io/ports";
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 import { bigtableLocation } from "./open-counters";
 
 /** Where the counters are, the event types are. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Findings } from "../../io/ports";
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
 /** Beside the archive that is audited. */

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { EventLog, LogSubscription } from "../../io/ports";
-import { ConfigError } from "../config";
-import type { Config } from "../config-schema";
+import { ConfigError } from "../config/load";
+import type { Config } from "../config/schema";
 import { kafkaConnection } from "./kafka-connection";
 import { pubsubConnection } from "./pubsub-connection";
 import { requireBrokerTimes } from "./require-broker-times";

@@ -1,6 +1,6 @@
 import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import type { Ledger, LogProgress } from "../../io/ports";
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 
 /** How far the log is counted: what the embedded log itself knows, or the books of a shared one. */
 export async function openProgress(

@@ -1,5 +1,5 @@
 import type { ReceiptStamps } from "../../io/ports";
-import type { Config } from "../config-schema";
+import type { Config } from "../config/schema";
 import { bigtableLocation } from "./open-counters";
 
 /** Receipt stamps of services on a log that several share: where the counters are, which every one of them reaches. The embedded log keeps its own. */

@@ -1,5 +1,5 @@
-import { ConfigError } from "../config";
-import type { Config } from "../config-schema";
+import { ConfigError } from "../config/load";
+import type { Config } from "../config/schema";
 import { pubsubConnection } from "./pubsub-connection";
 
 /**

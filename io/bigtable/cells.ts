@@ -7,7 +7,7 @@
  * and sum. Programs before 2026-12 know the first column alone and take any other value for no cell, so they and today's may write the same
  * rows: docs/decisions/0006-bigtable-rows.md.
  */
-import { assumedValued } from "../../domain/minute-counts";
+import { assumedValued } from "../../domain/columns/minute-counts";
 import { deleteColumn, type Mutation, type RowCell, setCell } from "./rows";
 import { checkedVersion, correctionOf } from "./versions";
 

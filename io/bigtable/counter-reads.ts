@@ -1,5 +1,5 @@
 /** Everything that is read of the counters: one video by its keys, all of them by scans salt after salt, in pages. */
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { Cell, Granularity, Total, VideoCount } from "../ports";
 import { type CounterCell, cellName, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";

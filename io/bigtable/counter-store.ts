@@ -3,8 +3,8 @@
  * facts as well, because they are made of facts. docs/decisions/0006-bigtable-rows.md.
  */
 import { randomBytes } from "node:crypto";
-import { refuseUncountable } from "../../domain/countable";
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { refuseUncountable } from "../../domain/rules/countable";
 import type { ApplyOptions, Cell, CounterStore, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";

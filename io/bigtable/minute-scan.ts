@@ -1,6 +1,6 @@
 /** Scans of the minutes of all videos: an hour is a range of keys in each salt. */
 
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { inParallel } from "../flow/in-parallel";
 import { type CounterCell, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";

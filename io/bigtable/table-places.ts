@@ -1,7 +1,7 @@
 /** The tables as a deployment needs them: looked at only (tables.ts makes them). */
 import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";
-import { type Place, placeOf } from "../places";
+import { type Place, placeOf } from "../ports/places";
 import { type BigtableConfig, tableNames } from "./config";
 import { clientOptions } from "./connection";
 import { asFailure, withRetries } from "./retry";

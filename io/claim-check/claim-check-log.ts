@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { minuteFolder } from "../../domain/archive-name";
-import { encodeReference } from "../avro/reference";
+import { encodeReference } from "../formats/avro/reference";
 import { type ClaimStore, type EventLog, type LogBatch, StoreUnavailableError } from "../ports";
 
 export interface ClaimCheckOptions {

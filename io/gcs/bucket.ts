@@ -1,5 +1,5 @@
 /** The bucket of a deployment: looked at, and made. */
-import { type Difference, type Place, placeOf } from "../places";
+import { type Difference, type Place, placeOf } from "../ports/places";
 import type { GcsOptions } from "./config";
 import { GcsObjects } from "./objects";
 

@@ -5,9 +5,9 @@
 import { randomBytes } from "node:crypto";
 import { minuteFolder } from "../../domain/archive-name";
 import type { RejectionReason } from "../../domain/rejection";
-import { AvroError } from "../avro/binary";
-import { decodeDeadLetters, encodeDeadLetters } from "../avro/dead-letter-object";
 import { GroupCommit } from "../flow/group-commit";
+import { AvroError } from "../formats/avro/binary";
+import { decodeDeadLetters, encodeDeadLetters } from "../formats/avro/dead-letter-object";
 import type { DeadLetter, DeadLetters, NewDeadLetter } from "../ports";
 import type { GcsOptions } from "./config";
 import {

@@ -1,6 +1,6 @@
 import type { Message } from "kafkajs";
 import { AppendQueue } from "../flow/append-queue";
-import { MessageTooLargeError } from "../messages/errors";
+import { MessageTooLargeError } from "../formats/messages/errors";
 import { StoreUnavailableError } from "../ports";
 import { recordSizeBytes } from "./codec";
 import { type KafkaConnection, kafkaOf } from "./config";

@@ -1,15 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { KafkaMessage, Message } from "kafkajs";
-import { decodeAccepted, encodeAccepted } from "../messages/accepted-minutes";
-import { BATCH_ATTRIBUTE } from "../messages/batch-attribute";
-import { letterAttributes } from "../messages/letter-attributes";
+import { decodeAccepted, encodeAccepted } from "../formats/messages/accepted-minutes";
+import { BATCH_ATTRIBUTE } from "../formats/messages/batch-attribute";
+import { letterAttributes } from "../formats/messages/letter-attributes";
 import type { LogBatch, LogMessage, NewDeadLetter } from "../ports";
 
 /** Framing of a record beside key, value and headers: a bound of what its varints take. */
 const RECORD_OVERHEAD_BYTES = 64;
 
 /**
- * A batch as a record: value = payload, headers `viewmill-accepted` (io/messages/accepted-minutes.ts), `viewmill-events`,
+ * A batch as a record: value = payload, headers `viewmill-accepted` (io/formats/messages/accepted-minutes.ts), `viewmill-events`,
  * `viewmill-batch` (a unique id). No key: nothing depends on which events share a partition (the counting splits by event id),
  * whole requests go round the partitions instead; and a topic that was made compacted by mistake refuses a record without a key,
  * where it would forget records that have one.

@@ -6,9 +6,9 @@
 import { promisify } from "node:util";
 import { gzip, zstdCompress } from "node:zlib";
 import { CompressionCodecs, CompressionTypes } from "kafkajs";
-import { inflateAsync } from "../compression/inflate";
-import { inflateLz4 } from "../compression/lz4-frame";
-import { inflateSnappy } from "../compression/snappy-frame";
+import { inflateAsync } from "../formats/compression/inflate";
+import { inflateLz4 } from "../formats/compression/lz4-frame";
+import { inflateSnappy } from "../formats/compression/snappy-frame";
 
 /** Of one record batch, inflated: a broker takes at most `max.message.bytes` (9 MiB) of it compressed. */
 const MAX_BATCH_BYTES = 128 << 20;

@@ -4,7 +4,7 @@ import { letterRecordOf } from "./codec";
 
 export type KafkaDeadLetterTopicOptions = KafkaAppenderOptions;
 
-/** Publishes dead letters for whoever listens: the payload whole as the value, the rest as headers (io/messages/letter-attributes.ts). */
+/** Publishes dead letters for whoever listens: the payload whole as the value, the rest as headers (io/formats/messages/letter-attributes.ts). */
 export class KafkaDeadLetterTopic {
   static async open(options: KafkaDeadLetterTopicOptions): Promise<KafkaDeadLetterTopic> {
     return new KafkaDeadLetterTopic(await KafkaAppender.open(options));

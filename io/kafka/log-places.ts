@@ -1,7 +1,7 @@
 /** Topics and consumer groups as a deployment needs them: looked at, and made. */
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes } from "kafkajs";
-import { type Difference, type Place, placeOf } from "../places";
+import { type Difference, type Place, placeOf } from "../ports/places";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
 import type { KafkaConnection } from "./config";
 import { BATCH_OVERHEAD_BYTES, createLedTopic, withAdmin } from "./topics";

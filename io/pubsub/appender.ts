@@ -1,5 +1,5 @@
 import { AppendQueue } from "../flow/append-queue";
-import { MessageTooLargeError } from "../messages/errors";
+import { MessageTooLargeError } from "../formats/messages/errors";
 import { messageSizeBytes, type PubsubMessage } from "./codec";
 import {
   callOptions,

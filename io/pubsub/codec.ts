@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { protos } from "@google-cloud/pubsub";
-import { decodeAccepted, encodeAccepted } from "../messages/accepted-minutes";
-import { BATCH_ATTRIBUTE } from "../messages/batch-attribute";
-import { letterAttributes } from "../messages/letter-attributes";
+import { decodeAccepted, encodeAccepted } from "../formats/messages/accepted-minutes";
+import { BATCH_ATTRIBUTE } from "../formats/messages/batch-attribute";
+import { letterAttributes } from "../formats/messages/letter-attributes";
 import type { LogBatch, LogMessage, NewDeadLetter } from "../ports";
 
 export type PubsubMessage = protos.google.pubsub.v1.IPubsubMessage;
@@ -18,7 +18,7 @@ const MESSAGE_OVERHEAD_BYTES = 64;
 
 /**
  * A batch as a message: data = payload, attributes `viewmill-batch` (a unique id), `viewmill-events` and `viewmill-accepted`
- * (io/messages/accepted-minutes.ts), of which what is beyond 1,024 bytes goes on in `viewmill-accepted-1`, `-2` ...
+ * (io/formats/messages/accepted-minutes.ts), of which what is beyond 1,024 bytes goes on in `viewmill-accepted-1`, `-2` ...
  */
 export function publishedOf(batch: LogBatch): PubsubMessage {
   const accepted = encodeAccepted(batch);

@@ -4,7 +4,7 @@ import { publishedLetterOf } from "./codec";
 
 export type PubsubDeadLetterTopicOptions = PubsubAppenderOptions;
 
-/** Publishes dead letters for whoever listens: the payload whole as data, the rest as attributes (io/messages/letter-attributes.ts). */
+/** Publishes dead letters for whoever listens: the payload whole as data, the rest as attributes (io/formats/messages/letter-attributes.ts). */
 export class PubsubDeadLetterTopic {
   static async open(options: PubsubDeadLetterTopicOptions): Promise<PubsubDeadLetterTopic> {
     return new PubsubDeadLetterTopic(await PubsubAppender.open(options));

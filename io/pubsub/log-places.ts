@@ -1,5 +1,5 @@
 /** Topics and subscriptions as a deployment needs them: looked at, and made. */
-import { type Difference, type Place, placeOf } from "../places";
+import { type Difference, type Place, placeOf } from "../ports/places";
 import {
   callOptions,
   type PubsubConnection,

@@ -1,5 +1,5 @@
 /** The cells of a slice in the order of blocks: by bucket, type and video. */
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { BUCKETS } from "./block-tables";
 import { VIDEOS_A_BLOCK } from "./cell-block";
 import type { GivenNames } from "./name-dictionary";

@@ -3,7 +3,7 @@
  * Synchronous: a caller that must stay responsive runs the heavy ones in a thread (reader-thread.ts).
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { Cell, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import { BlockNames } from "./block-names";
 import {

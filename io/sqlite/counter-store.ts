@@ -5,8 +5,8 @@
  */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { refuseUncountable } from "../../domain/countable";
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { refuseUncountable } from "../../domain/rules/countable";
 import type { ApplyOptions, Cell, CounterStore, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import { inTransaction } from "./connection";
 import { CounterReads } from "./counter-reads";

@@ -3,7 +3,7 @@
  * (writing all levels takes about as long as counting). Everything else is the SqliteCounterStore of this thread.
  */
 import { isMainThread, workerData } from "node:worker_threads";
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { ApplyOptions } from "../ports";
 import { type CounterStoreOptions, SqliteCounterStore } from "./counter-store";
 import { answerFrom, ThreadChannel } from "./thread-channel";

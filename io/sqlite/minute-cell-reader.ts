@@ -1,6 +1,6 @@
 /** Reads whole minutes as columns, a minute at a time: a minute is one range of rows. */
 import type { DatabaseSync } from "node:sqlite";
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { BlockNames } from "./block-names";
 import { type BlockReader, bucketOfRow, MAX_TIME, rowName } from "./block-tables";
 import {

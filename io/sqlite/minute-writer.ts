@@ -3,7 +3,7 @@
  * days where these are folded (hour-folds.ts).
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { BlockTables, bucketOf } from "./block-tables";
 import {
   type Block,

@@ -40,7 +40,7 @@ CREATE TABLE total_cells (
 
 /**
  * Valued counts and revisions. A cell of before had its events with a value uncounted: all of them where its sum tells of values, else none
- * (assumedValued in domain/minute-counts.ts).
+ * (assumedValued in domain/columns/minute-counts.ts).
  */
 export const VALUED_AND_REVISION = `
 ALTER TABLE minute_cells ADD COLUMN valued INTEGER NOT NULL DEFAULT 0;

@@ -1,9 +1,9 @@
+import type { EventColumns } from "../../domain/columns/event-columns";
 import { minuteOf } from "../../domain/event";
-import type { EventColumns } from "../../domain/event-columns";
 import type { KnownEventTypes } from "../../intake/known-types";
 import type { MessageRules } from "../../intake/take-message";
-import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { inParallel } from "../../io/flow/in-parallel";
+import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
 import type { Archive, ArchivedObject, Ledger, LogMessage, LogPortion } from "../../io/ports";
 import { readSettledMessage } from "../../transforms/read-message";
 import type { ArchivedPortion } from "./archiver";

@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { archiveObjectName, BACKFILL_WRITER } from "../../domain/archive-name";
+import type { EventColumns } from "../../domain/columns/event-columns";
 import { minuteOf } from "../../domain/event";
-import type { EventColumns } from "../../domain/event-columns";
 import { type KnownEventTypes, settled } from "../../intake/known-types";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import { lineBlocks } from "../../intake/line-blocks";
 import { type Line, linesOf } from "../../intake/lines";
 import { takeLines } from "../../intake/take-lines";
 import type { IntakeRules, RejectedEvent, TakenEvents } from "../../intake/taken";
-import { ArchiveObjectWriter } from "../../io/avro/archive-object";
 import { inParallel } from "../../io/flow/in-parallel";
+import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
 import type { Archive, ArchivedObject, DeadLetters, Ledger, NewDeadLetter } from "../../io/ports";
 
 export interface BackfilledFile {

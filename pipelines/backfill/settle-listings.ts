@@ -1,5 +1,5 @@
 import { isBackfilled } from "../../domain/archive-name";
-import { readArchiveObject } from "../../io/avro/archive-object";
+import { readArchiveObject } from "../../io/formats/avro/archive-object";
 import type { Archive, ArchivedObject, Ledger } from "../../io/ports";
 
 const MINUTES_AN_HOUR = 60;

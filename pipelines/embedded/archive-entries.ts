@@ -1,8 +1,8 @@
+import type { EventColumns } from "../../domain/columns/event-columns";
 import { minuteOf } from "../../domain/event";
-import type { EventColumns } from "../../domain/event-columns";
-import { ArchiveObjectWriter } from "../../io/avro/archive-object";
-import { encodeBatch } from "../../io/avro/batch";
 import { inParallel } from "../../io/flow/in-parallel";
+import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import type { Archive, ArchivedObject, LogEntry, NewDeadLetter } from "../../io/ports";
 import { readMessage } from "../../transforms/read-message";
 

@@ -1,4 +1,4 @@
-import type { Pane } from "../../domain/pane";
+import type { Pane } from "../../domain/columns/pane";
 import type { PaneCache } from "../../transforms/dedupe-by-event-id";
 
 interface KeptMinute {

@@ -78,7 +78,7 @@ describe("a source that does not keep to them is named", () => {
     ["query-api/x.ts", 'import type { Message } from "../transforms/elements";', /query-api may not import transforms/],
     ["query-api/x.ts", 'export { runAudit } from "../pipelines/audit/audit";', /query-api may not import pipelines/],
     ["engine/x.ts", 'import { minuteOf } from "../domain/event";', /engine may not import domain/],
-    ["client/x.ts", 'import { encodeBatch } from "../io/avro/batch";', /client may not import io\/avro/],
+    ["client/x.ts", 'import { encodeBatch } from "../io/formats/avro/batch";', /client may not import io\/formats/],
     ["client/x.ts", 'import { minuteOf } from "../domain/event";', /client may not import domain/],
     ["servers/x.ts", 'import { main } from "../cli/main";', /servers may not import cli/],
     ["cli/x.ts", 'import { startKafka } from "../servers";', /cli may not import servers/],
@@ -96,7 +96,7 @@ describe("a source that does not keep to them is named", () => {
   test.each([
     [
       "transforms/x.ts",
-      'import { BatchFormatError } from "../io/avro/batch";\nimport type { Archive } from "../io/ports";',
+      'import { BatchFormatError } from "../io/formats/avro/batch";\nimport type { Archive } from "../io/ports";',
     ],
     ["engine/x.ts", 'import { PCollection } from "apache-beam";'],
     ["cli/x.ts", 'import { SqliteEventLog } from "../io/sqlite/event-log";\nconsole.log("here");'],

@@ -11,11 +11,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   domain: [],
   engine: [],
   io: ["domain"],
-  intake: ["domain", "io/ports", "io/avro", "io/compression"],
-  transforms: ["domain", "engine", "io/ports", "io/avro", "io/claim-check", "io/compression", "intake"],
-  pipelines: ["domain", "engine", "io/ports", "io/avro", "io/flow", "transforms", "intake"],
-  "ingest-api": ["domain", "io/ports", "io/avro", "io/compression", "intake"],
-  "query-api": ["domain", "io/ports", "io/avro"],
+  intake: ["domain", "io/ports", "io/formats"],
+  transforms: ["domain", "engine", "io/ports", "io/formats", "intake"],
+  pipelines: ["domain", "engine", "io/ports", "io/formats", "io/flow", "transforms", "intake"],
+  "ingest-api": ["domain", "io/ports", "io/formats", "intake"],
+  "query-api": ["domain", "io/ports", "io/formats"],
   client: [],
   plan: ["domain"],
   cli: ["domain", "engine", "io", "intake", "transforms", "pipelines", "ingest-api", "query-api", "client", "plan"],
@@ -42,17 +42,8 @@ const MAY_IMPORT_TYPES: Record<string, readonly string[]> = { client: ["domain"]
 /** The SDK's own copy of a package, resolved from the SDK. */
 const SDK_PACKAGES: Record<string, readonly string[]> = { engine: ["protobufjs"] };
 
-/** What any adapter of io/ may know of io/; the adapters know nothing of each other. */
-const SHARED_IO = [
-  "io/ports",
-  "io/ledger-ports",
-  "io/places",
-  "io/avro",
-  "io/schemas",
-  "io/flow",
-  "io/messages",
-  "io/compression",
-];
+/** The rooms of io/ that every adapter may use: the ports, the formats of the wire and of files, and flow control. Adapters know nothing of each other. */
+const SHARED_IO = ["io/ports", "io/formats", "io/flow"];
 /** The only sources that read the process's environment and arguments; the test servers are a program of their own. */
 const ENVIRONMENT_FILES = new Set(["cli/environment.ts"]);
 const ENVIRONMENT_FOLDERS = new Set(["servers"]);

@@ -2,9 +2,9 @@ import { zstdDecompressSync } from "node:zlib";
 import { type Schema, streams, Type } from "avsc";
 import fc from "fast-check";
 import { minuteOf, type VideoEvent } from "../../domain/event";
-import { ArchiveObjectWriter, readArchiveObject } from "../../io/avro/archive-object";
-import { AvroError } from "../../io/avro/binary";
-import { shippedSchema } from "../../io/avro/schema-registry";
+import { ArchiveObjectWriter, readArchiveObject } from "../../io/formats/avro/archive-object";
+import { AvroError } from "../../io/formats/avro/binary";
+import { shippedSchema } from "../../io/formats/avro/schema-registry";
 import { anyEvent, columnsOf, meetingEvent, T0 } from "../domain/model";
 import { archiveObject, changedSchema, type ReadRow, readRows, wholeLong } from "./events";
 

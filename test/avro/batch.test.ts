@@ -1,8 +1,8 @@
 import { type Schema, Type } from "avsc";
 import fc from "fast-check";
-import { validateColumns } from "../../domain/event-columns";
-import { BatchFormatError, decodeBatch, encodeBatch, withReceivedAt } from "../../io/avro/batch";
-import { schemas } from "../../io/avro/schema-registry";
+import { validateColumns } from "../../domain/columns/event-columns";
+import { BatchFormatError, decodeBatch, encodeBatch, withReceivedAt } from "../../io/formats/avro/batch";
+import { schemas } from "../../io/formats/avro/schema-registry";
 import { anyEvent, columnsOf, T0 } from "../domain/model";
 import { allEvents, batchType, changedSchema, wholeBatchType } from "./events";
 

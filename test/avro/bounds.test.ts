@@ -1,10 +1,10 @@
 /** Every count, index and length that a codec writes has a bound, which is checked where it is made. */
-import { EventColumnsBuilder } from "../../domain/event-columns";
-import { ArchiveObjectWriter, readArchiveObject } from "../../io/avro/archive-object";
-import { decodeBatch, encodeBatch } from "../../io/avro/batch";
-import { AvroError, AvroReader, AvroWriter } from "../../io/avro/binary";
-import { encodeDeadLetters } from "../../io/avro/dead-letter-object";
-import { decodeReference, encodeReference } from "../../io/avro/reference";
+import { EventColumnsBuilder } from "../../domain/columns/event-columns";
+import { ArchiveObjectWriter, readArchiveObject } from "../../io/formats/avro/archive-object";
+import { decodeBatch, encodeBatch } from "../../io/formats/avro/batch";
+import { AvroError, AvroReader, AvroWriter } from "../../io/formats/avro/binary";
+import { encodeDeadLetters } from "../../io/formats/avro/dead-letter-object";
+import { decodeReference, encodeReference } from "../../io/formats/avro/reference";
 
 const HEADER = { receivedAtMs: 1_700_000_000_000, producerId: "p", batchId: "b" };
 

@@ -1,9 +1,9 @@
 /** Batches and archive objects for the codec tests. */
 import { type Schema, Type, types } from "avsc";
+import { type EventColumns, eventAt } from "../../domain/columns/event-columns";
 import type { VideoEvent } from "../../domain/event";
-import { type EventColumns, eventAt } from "../../domain/event-columns";
-import { ArchiveObjectWriter, readArchiveObject } from "../../io/avro/archive-object";
-import { shippedSchema } from "../../io/avro/schema-registry";
+import { ArchiveObjectWriter, readArchiveObject } from "../../io/formats/avro/archive-object";
+import { shippedSchema } from "../../io/formats/avro/schema-registry";
 
 /** A long of avsc that holds all of int64, as bigint: avsc's own refuses what is beyond 2^53. */
 export const wholeLong = types.LongType.__with({

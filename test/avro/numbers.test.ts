@@ -1,6 +1,6 @@
 import { Type } from "avsc";
 import fc from "fast-check";
-import { AvroError, AvroReader, AvroWriter } from "../../io/avro/binary";
+import { AvroError, AvroReader, AvroWriter } from "../../io/formats/avro/binary";
 import { wholeLong } from "./events";
 
 const long = Type.forSchema("long");

@@ -1,6 +1,6 @@
 import { Type } from "avsc";
-import { encodeBatch } from "../../io/avro/batch";
-import { fingerprint, SchemaRegistry, schemas, shippedSchema } from "../../io/avro/schema-registry";
+import { encodeBatch } from "../../io/formats/avro/batch";
+import { fingerprint, SchemaRegistry, schemas, shippedSchema } from "../../io/formats/avro/schema-registry";
 import { columnsOf } from "../domain/model";
 
 /** CRC-64-AVRO of the primitive types, from the Avro project's own tests (share/test/data/schema-tests.txt), as Java longs. */

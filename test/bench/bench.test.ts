@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import type { CountsDigest } from "../../bench/data/counts-digest";
 import { type DataParameters, EventSource } from "../../bench/data/event-source";
 import type { BenchReport, MeasurementReport } from "../../bench/report";
-import { validateColumns } from "../../domain/event-columns";
+import { validateColumns } from "../../domain/columns/event-columns";
 
 const MAIN = join(__dirname, "..", "..", "bench", "main.js");
 const EVENTS = 20_000;

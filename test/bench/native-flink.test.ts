@@ -2,8 +2,8 @@
 import { type CountedCell, digestOf } from "../../bench/data/counts-digest";
 import { generator } from "../../bench/data/event-source";
 import { runNative } from "../../bench/flink/native-run";
-import type { EventColumns } from "../../domain/event-columns";
-import { encodeBatch } from "../../io/avro/batch";
+import type { EventColumns } from "../../domain/columns/event-columns";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { KafkaAppender } from "../../io/kafka/appender";
 import { ensureKafkaTopic } from "../../io/kafka/topics";
 import { type KafkaServer, startKafka } from "../../servers";

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { ConfigError, loadConfig } from "../../cli/config";
-import { configSchema } from "../../cli/config-schema";
-import { isServiceLink, variables } from "../../cli/config-variables";
+import { ConfigError, loadConfig } from "../../cli/config/load";
+import { configSchema } from "../../cli/config/schema";
+import { isServiceLink, variables } from "../../cli/config/variables";
 
 let folder: string;
 beforeEach(() => {

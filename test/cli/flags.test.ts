@@ -2,11 +2,11 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import * as audit from "../../cli/audit";
-import * as deadLetters from "../../cli/dead-letters";
-import * as generate from "../../cli/generate";
-import * as pipeline from "../../cli/pipeline";
-import * as plan from "../../cli/plan";
+import * as audit from "../../cli/commands/audit";
+import * as deadLetters from "../../cli/commands/dead-letters";
+import * as generate from "../../cli/commands/generate";
+import * as pipeline from "../../cli/commands/pipeline";
+import * as plan from "../../cli/commands/plan";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 
 vi.setConfig({ testTimeout: 180_000 });

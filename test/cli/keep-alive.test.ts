@@ -4,8 +4,8 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { configSchema } from "../../cli/config-schema";
-import { httpListener } from "../../cli/http-listener";
+import { configSchema } from "../../cli/config/schema";
+import { httpListener } from "../../cli/programs/http-listener";
 import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 

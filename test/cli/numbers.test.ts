@@ -1,5 +1,5 @@
-import { replayPayload } from "../../cli/replay-payload";
-import { wholeNumber } from "../../cli/whole-number";
+import { wholeNumber } from "../../cli/arguments/whole-number";
+import { replayPayload } from "../../cli/sending/replay-payload";
 import type { DeadLetter } from "../../io/ports";
 
 test.each([

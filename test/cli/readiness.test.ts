@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { answersOf, claimCheck, sharedLogChecks, storeChecks } from "../../cli/serve/readiness";
+import { answersOf, claimCheck, sharedLogChecks, storeChecks } from "../../cli/programs/serve/readiness";
 import { DirectoryArchive } from "../../io/directory/archive";
 import { DirectoryClaimStore } from "../../io/directory/claims";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";

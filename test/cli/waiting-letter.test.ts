@@ -1,5 +1,5 @@
-import { waitsForAudit } from "../../cli/waiting-letter";
-import { encodeBatch } from "../../io/avro/batch";
+import { waitsForAudit } from "../../cli/sending/waiting-letter";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { columnsOf, T0 } from "../domain/model";
 import { event } from "../transforms/elements";
 

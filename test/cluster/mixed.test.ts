@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { configSchema } from "../../cli/config-schema";
+import { configSchema } from "../../cli/config/schema";
 import { openDeployment } from "../../cli/deployment/deployment";
 import { createBucket } from "../../demo/create-bucket";
 import { viewmillProcess } from "../../demo/viewmill-process";

@@ -1,8 +1,8 @@
 /** Every decoder consumes all of its input, or says that it did not. */
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import * as fc from "fast-check";
-import { InflateError, inflate, inflateAsync } from "../../io/compression/inflate";
-import { MAX_ZSTD_FRAMES } from "../../io/compression/zstd-frames";
+import { InflateError, inflate, inflateAsync } from "../../io/formats/compression/inflate";
+import { MAX_ZSTD_FRAMES } from "../../io/formats/compression/zstd-frames";
 import { packPayloads, unpackPayloads } from "../../io/sqlite/payload-pack";
 
 const MIB = 1 << 20;

@@ -1,8 +1,8 @@
 /** Of compressed record batches, what a broker's own library never writes: other pieces of the formats, and damage. */
 import * as fc from "fast-check";
 import { compress } from "snappyjs";
-import { inflateLz4 } from "../../io/compression/lz4-frame";
-import { inflateSnappy } from "../../io/compression/snappy-frame";
+import { inflateLz4 } from "../../io/formats/compression/lz4-frame";
+import { inflateSnappy } from "../../io/formats/compression/snappy-frame";
 
 const MIB = 1 << 20;
 const BLOCK_BYTES = 1 << 16;

@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { inflateMessage } from "../../intake/take-message";
-import { readArchiveObject } from "../../io/avro/archive-object";
-import { AvroWriter } from "../../io/avro/binary";
-import { fileSchema } from "../../io/avro/container";
-import { decodeDeadLetters, encodeDeadLetters } from "../../io/avro/dead-letter-object";
+import { readArchiveObject } from "../../io/formats/avro/archive-object";
+import { AvroWriter } from "../../io/formats/avro/binary";
+import { fileSchema } from "../../io/formats/avro/container";
+import { decodeDeadLetters, encodeDeadLetters } from "../../io/formats/avro/dead-letter-object";
 import type { NewDeadLetter } from "../../io/ports";
 import { MinuteRecount } from "../../transforms/minute-recount";
 import { archiveObject } from "../avro/events";

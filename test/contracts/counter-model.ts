@@ -1,5 +1,5 @@
 /** The naive model of a CounterStore: one Map of minute cells; every level is summed anew at each question. */
-import type { MinuteCounts } from "../../domain/minute-counts";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { CounterStore, Granularity } from "../../io/ports";
 import { collect, seeded } from "./condition";
 

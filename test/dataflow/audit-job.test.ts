@@ -1,6 +1,6 @@
-import { configSchema } from "../../cli/config-schema";
-import { dataflowAuditRunner } from "../../cli/dataflow/audit-job";
-import { PreflightError } from "../../cli/dataflow/preflight";
+import { configSchema } from "../../cli/config/schema";
+import { dataflowAuditRunner } from "../../cli/deployment/dataflow/audit-job";
+import { PreflightError } from "../../cli/deployment/dataflow/preflight";
 import type { AuditOptions } from "../../transforms/audit-elements";
 import { FakeGoogle, metadataServerOf } from "./fake-google";
 import { goldenConfig } from "./golden-config";

@@ -1,8 +1,8 @@
 /** A worker's settings come with the job's pipeline options, as nothing sets variables of a container on Dataflow. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { configSchema } from "../../cli/config-schema";
-import { preparedStream } from "../../cli/dataflow/prepared-jobs";
+import { configSchema } from "../../cli/config/schema";
+import { preparedStream } from "../../cli/deployment/dataflow/prepared-jobs";
 import { buildPipelineProto, replaceEnvironments } from "../../engine";
 import { prepareJob } from "../../engine/dataflow";
 import { removeFolders, temporaryFolder } from "../contracts/condition";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Pipeline } from "apache-beam/proto/beam_runner_api";
-import { described } from "../../cli/dataflow/prepared-jobs";
+import { described } from "../../cli/deployment/dataflow/prepared-jobs";
 import type { PreparedJob } from "../../engine/dataflow";
 import { goldenConfig } from "./golden-config";
 import { readablePipeline } from "./readable-pipeline";

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configSchema } from "../../cli/config-schema";
-import { bootSettings } from "../../cli/dataflow/worker-settings";
+import { configSchema } from "../../cli/config/schema";
+import { bootSettings } from "../../cli/deployment/dataflow/worker-settings";
 import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 import { type DescribedJob, expectFixtures, FIXTURE_NAMES, preparedJob, ROOT, readFixture } from "./fixture";

@@ -1,5 +1,5 @@
 /** The deployment of these tests: all in Google Cloud. */
-import { type Config, configSchema } from "../../cli/config-schema";
+import { type Config, configSchema } from "../../cli/config/schema";
 import { DATA_BUCKET, IMAGE, PROJECT, REGION, SERVICE_ACCOUNT, STAGING_BUCKET } from "./google-world";
 
 export const goldenConfig = (more: { endpoint?: string; data?: string } = {}): Config =>

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { preparedStream } from "../../cli/dataflow/prepared-jobs";
+import { preparedStream } from "../../cli/deployment/dataflow/prepared-jobs";
 import { buildPipelineProto, replaceEnvironments } from "../../engine";
 import { DataflowError, DataflowRunner, type PreparedJob, prepareJob } from "../../engine/dataflow";
 import { FakeGoogle, type Fault } from "./fake-google";

@@ -1,6 +1,6 @@
-import type { Config } from "../../cli/config-schema";
-import { checkProject, PreflightError, type WantedOf } from "../../cli/dataflow/preflight";
-import { preparedStream } from "../../cli/dataflow/prepared-jobs";
+import type { Config } from "../../cli/config/schema";
+import { checkProject, PreflightError, type WantedOf } from "../../cli/deployment/dataflow/preflight";
+import { preparedStream } from "../../cli/deployment/dataflow/prepared-jobs";
 import { DataflowError, DataflowRunner, type Missing } from "../../engine/dataflow";
 import { FakeGoogle } from "./fake-google";
 import { goldenConfig } from "./golden-config";

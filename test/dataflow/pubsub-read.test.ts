@@ -1,5 +1,5 @@
 import { DockerPayload, IsBounded_Enum, type Pipeline } from "apache-beam/proto/beam_runner_api";
-import { dataflowSource, streamGraph, streamSource } from "../../cli/stream-graph";
+import { dataflowSource, streamGraph, streamSource } from "../../cli/deployment/stream-graph";
 import { replaceEnvironments } from "../../engine";
 import { PUBSUB_READ } from "../../engine/dataflow";
 import { type ExpansionService, startExpansionService } from "../../servers";

@@ -2,7 +2,7 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { minuteOf, uuidV7TimeMs, type VideoEvent } from "../../domain/event";
-import { encodeBatch } from "../../io/avro/batch";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { columnsOf, modelCells } from "../domain/model";
 
 /** An event as a producer writes it: perhaps without a time, perhaps refused. */

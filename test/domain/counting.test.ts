@@ -1,11 +1,11 @@
 import fc from "fast-check";
-import { BlockPartitioner, type SealedBlock } from "../../domain/block-partitioner";
-import { CountsBuilder, MAX_CELLS, openCounts, packPane } from "../../domain/count-block";
+import { BlockPartitioner, type SealedBlock } from "../../domain/columns/block-partitioner";
+import { CountsBuilder, MAX_CELLS, openCounts, packPane } from "../../domain/columns/count-block";
+import { MAX_BLOCK_BYTES, openBlock } from "../../domain/columns/event-block";
+import { type EventColumns, EventColumnsBuilder } from "../../domain/columns/event-columns";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { MAX_PANE_EVENTS, Pane } from "../../domain/columns/pane";
 import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
-import { MAX_BLOCK_BYTES, openBlock } from "../../domain/event-block";
-import { type EventColumns, EventColumnsBuilder } from "../../domain/event-columns";
-import type { MinuteCounts } from "../../domain/minute-counts";
-import { MAX_PANE_EVENTS, Pane } from "../../domain/pane";
 import {
   cellsOf,
   columnsOf,

@@ -1,11 +1,11 @@
 /** Names and ids that were chosen to collide: what they cost where the hash's seed is known, and that they cost nothing where it is not. */
 import { randomBytes } from "node:crypto";
-import { BlockPartitioner } from "../../domain/block-partitioner";
-import { CountsBuilder } from "../../domain/count-block";
-import { MAX_BLOCK_BYTES, openBlock } from "../../domain/event-block";
-import type { EventColumns } from "../../domain/event-columns";
-import { NameTable } from "../../domain/name-table";
-import { Pane, partitionOf } from "../../domain/pane";
+import { BlockPartitioner } from "../../domain/columns/block-partitioner";
+import { CountsBuilder } from "../../domain/columns/count-block";
+import { MAX_BLOCK_BYTES, openBlock } from "../../domain/columns/event-block";
+import type { EventColumns } from "../../domain/columns/event-columns";
+import { NameTable } from "../../domain/columns/name-table";
+import { Pane, partitionOf } from "../../domain/columns/pane";
 import { asMinuteCounts, type ModelCell } from "../contracts/counter-model";
 import { T0 } from "./model";
 

@@ -1,5 +1,4 @@
 import fc from "fast-check";
-import { minuteOf, parseEvent } from "../../domain/event";
 import {
   countByMinute,
   type EventColumns,
@@ -7,8 +6,9 @@ import {
   eventJsonAt,
   selectRows,
   validateColumns,
-} from "../../domain/event-columns";
-import { textSpans } from "../../domain/name-table";
+} from "../../domain/columns/event-columns";
+import { textSpans } from "../../domain/columns/name-table";
+import { minuteOf, parseEvent } from "../../domain/event";
 import { anyEvent, columnsOf, T0 } from "./model";
 
 const rows = (columns: EventColumns) => Array.from({ length: columns.count }, (_, row) => row);

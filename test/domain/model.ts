@@ -1,8 +1,8 @@
 /** What counting means, as plainly as it can be said: Sets and Maps of strings and bigints. The model the fast code is held against. */
 import fc from "fast-check";
+import { type EventColumns, EventColumnsBuilder } from "../../domain/columns/event-columns";
+import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
-import { type EventColumns, EventColumnsBuilder } from "../../domain/event-columns";
-import type { MinuteCounts } from "../../domain/minute-counts";
 
 export interface ModelCell {
   count: number;

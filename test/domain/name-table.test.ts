@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { NameTable, packedSpans, spanTexts, textSpans } from "../../domain/name-table";
+import { NameTable, packedSpans, spanTexts, textSpans } from "../../domain/columns/name-table";
 import { anyVideoId } from "./model";
 
 test("names get the numbers a Map would give them", () => {

@@ -1,8 +1,8 @@
 /** Events, and bodies of them in every form a producer may send. */
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { EventColumnsBuilder } from "../../domain/event-columns";
-import { encodeBatch } from "../../io/avro/batch";
+import { EventColumnsBuilder } from "../../domain/columns/event-columns";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import type { Body } from "./service";
 
 export interface Event {

@@ -6,7 +6,7 @@ import { bootVariable } from "../../engine/boot";
 import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 import { until } from "../servers/processes";
 
-const WORKER_BOOT = join(__dirname, "..", "..", "cli", "worker-boot.js");
+const WORKER_BOOT = join(__dirname, "..", "..", "cli", "programs", "worker-boot.js");
 
 export interface LogLine {
   level: number;

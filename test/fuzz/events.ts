@@ -1,6 +1,6 @@
 /** Events as clients send them, most of them good, and the bodies they come in. */
-import { EventColumnsBuilder } from "../../domain/event-columns";
-import { encodeBatch } from "../../io/avro/batch";
+import { EventColumnsBuilder } from "../../domain/columns/event-columns";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import type { Random } from "./random";
 
 export const BODY_TYPES = [

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { EventColumnsBuilder } from "../../domain/event-columns";
-import { ArchiveObjectWriter, readArchiveObject } from "../../io/avro/archive-object";
-import { AvroError } from "../../io/avro/binary";
+import { EventColumnsBuilder } from "../../domain/columns/event-columns";
+import { ArchiveObjectWriter, readArchiveObject } from "../../io/formats/avro/archive-object";
+import { AvroError } from "../../io/formats/avro/binary";
 import { GcsArchive, ObjectExistsError, ObjectMissingError } from "../../io/gcs/archive";
 import { StoreUnavailableError } from "../../io/ports";
 import type { GcsEmulator } from "../../servers";

@@ -1,6 +1,6 @@
-import { decodeReference, encodeReference } from "../../io/avro/reference";
 import { ClaimCheckLog } from "../../io/claim-check/claim-check-log";
-import { resolveReference } from "../../io/claim-check/resolve-reference";
+import { decodeReference, encodeReference } from "../../io/formats/avro/reference";
+import { resolveReference } from "../../io/formats/claim-check/resolve-reference";
 import { GcsClaimStore } from "../../io/gcs/claims";
 import { StoreUnavailableError } from "../../io/ports";
 import { SqliteEventLog } from "../../io/sqlite/event-log";

@@ -1,9 +1,9 @@
 import { type Schema, Type } from "avsc";
 import fc from "fast-check";
-import { AvroError } from "../../io/avro/binary";
-import { ContainerWriter } from "../../io/avro/container";
-import { decodeDeadLetters, encodeDeadLetters } from "../../io/avro/dead-letter-object";
-import { fingerprint, shippedSchema } from "../../io/avro/schema-registry";
+import { AvroError } from "../../io/formats/avro/binary";
+import { ContainerWriter } from "../../io/formats/avro/container";
+import { decodeDeadLetters, encodeDeadLetters } from "../../io/formats/avro/dead-letter-object";
+import { fingerprint, shippedSchema } from "../../io/formats/avro/schema-registry";
 import { GcsDeadLetters, type GcsDeadLettersOptions } from "../../io/gcs/dead-letters";
 import { GcsObjects } from "../../io/gcs/objects";
 import type { NewDeadLetter } from "../../io/ports";

@@ -1,5 +1,5 @@
 import pino from "pino";
-import type { Config } from "../../cli/config-schema";
+import type { Config } from "../../cli/config/schema";
 import type { Deployment } from "../../cli/deployment/deployment";
 import { openSubscription } from "../../cli/deployment/open-log";
 import { runArchiver } from "../../pipelines/archiver/archiver";

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import pino from "pino";
-import { type Config, configSchema } from "../../cli/config-schema";
+import { type Config, configSchema } from "../../cli/config/schema";
 import { createPlaces } from "../../cli/deployment/create-places";
 import { type Deployment, openDeployment } from "../../cli/deployment/deployment";
+import { streamSubmission } from "../../cli/deployment/flink/stream-job";
 import { openSharedLog } from "../../cli/deployment/open-log";
-import { streamSubmission } from "../../cli/flink/stream-job";
-import { streamSource } from "../../cli/stream-graph";
+import { streamSource } from "../../cli/deployment/stream-graph";
 import { buildPipelineProto, type FlinkJob, FlinkRest, FlinkRunner, replaceEnvironments } from "../../engine";
 import { WorkerPool } from "../../engine/worker-pool";
 import { streamPipeline } from "../../pipelines/stream/stream-pipeline";
@@ -25,7 +25,7 @@ const KEPT_MS = 200 * 366 * 86_400_000;
 const SETTLED_DEADLINE_MS = 120_000;
 const FINAL_DEADLINE_MS = 60_000;
 const POLL_MS = 500;
-const WORKER_MODULE = join(__dirname, "..", "..", "cli", "worker-resources.js");
+const WORKER_MODULE = join(__dirname, "..", "..", "cli", "programs", "worker-resources.js");
 
 /**
  * The same scripts on a Flink cluster: a job, workers and stores of their own for each; the workers' pool and the archiver in this process. After each `pass` the

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Config } from "../../cli/config-schema";
+import type { Config } from "../../cli/config/schema";
 import { ClusterStack } from "../../demo/cluster-stack";
 import { type PubsubEmulator, startPubsubEmulator } from "../../servers";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";

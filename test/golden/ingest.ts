@@ -1,7 +1,7 @@
+import { countByMinute, EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { parseEvent, type VideoEvent } from "../../domain/event";
-import { countByMinute, EventColumnsBuilder } from "../../domain/event-columns";
 import { ingestProducer } from "../../intake/receipt";
-import { encodeBatch } from "../../io/avro/batch";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import type { DeadLetters, EventLog } from "../../io/ports";
 import type { Step } from "./script";
 

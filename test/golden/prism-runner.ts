@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pino from "pino";
-import { type Config, configSchema } from "../../cli/config-schema";
+import { type Config, configSchema } from "../../cli/config/schema";
 import { createPlaces } from "../../cli/deployment/create-places";
 import { type Deployment, openDeployment } from "../../cli/deployment/deployment";
 import { openSharedLog } from "../../cli/deployment/open-log";

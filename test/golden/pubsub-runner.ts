@@ -1,5 +1,5 @@
 import pino from "pino";
-import { type Config, configSchema } from "../../cli/config-schema";
+import { type Config, configSchema } from "../../cli/config/schema";
 import { createPlaces } from "../../cli/deployment/create-places";
 import { type Deployment, openDeployment } from "../../cli/deployment/deployment";
 import { openClaims } from "../../cli/deployment/open-claims";
@@ -12,7 +12,7 @@ import {
   runDirect,
   withdrawResource,
 } from "../../engine";
-import { BATCH_ATTRIBUTE } from "../../io/messages/batch-attribute";
+import { BATCH_ATTRIBUTE } from "../../io/formats/messages/batch-attribute";
 import type { DeadLetters } from "../../io/ports";
 import { countPayloads, type StreamPipelineOptions } from "../../pipelines/stream/stream-pipeline";
 import { RESOURCES } from "../../transforms/resource-names";

@@ -1,6 +1,6 @@
 import type { Deployment } from "../../cli/deployment/deployment";
 import { minuteOf } from "../../domain/event";
-import { readArchiveObject } from "../../io/avro/archive-object";
+import { readArchiveObject } from "../../io/formats/avro/archive-object";
 import type { Archive } from "../../io/ports";
 import { letters, type Outcome, storedCells } from "./outcome";
 import type { LedgerRow } from "./script";

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { MAX_SEMI_SPACE_MB, workerNodeArgs } from "../../cli/worker-node-args";
+import { MAX_SEMI_SPACE_MB, workerNodeArgs } from "../../cli/programs/worker-node-args";
 import { lintDockerfile } from "../../servers/hadolint";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { BUILD_BASE, DOCKERFILE, openFolder, ROOT, RUNTIME_BASE, removeFolder } from "./base-images";
@@ -130,7 +130,7 @@ test("a worker has the same young generation in the image, as a process, and in 
   const flag = `--max-semi-space-size=${MAX_SEMI_SPACE_MB}`;
   const worker = readDockerfile(DOCKERFILE).stages.find(({ name }) => name === "worker")!;
   const [entrypoint] = worker.steps.flatMap((step) => (step.kind === "ENTRYPOINT" ? [step.command] : []));
-  expect(entrypoint).toEqual(["/usr/local/bin/node", flag, "/app/dist/cli/worker-boot.js"]);
+  expect(entrypoint).toEqual(["/usr/local/bin/node", flag, "/app/dist/cli/programs/worker-boot.js"]);
   expect(readFileSync(join(ROOT, "scripts", "worker-boot.sh"), "utf8")).toContain(`\${WORKER_NODE_ARGS:-${flag}}`);
   expect(workerNodeArgs({ maxOldSpaceMb: 1, maxSemiSpaceMb: MAX_SEMI_SPACE_MB })).toContain(flag);
 });

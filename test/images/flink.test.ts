@@ -1,7 +1,7 @@
 /** The worker's image under a real runner: what the service's image counted is recounted on Flink by workers that the TaskManagers start from the image. */
 import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { configSchema } from "../../cli/config-schema";
+import { configSchema } from "../../cli/config/schema";
 import { openDeployment } from "../../cli/deployment/deployment";
 import { openFindings } from "../../cli/deployment/open-findings";
 import { buildPipelineProto, FlinkRunner, replaceEnvironments } from "../../engine";
@@ -84,7 +84,7 @@ describeWithServers("the worker's image on Flink", ["flink", "job-server"], () =
       mkdirSync(findings);
       giveTo(images.worker, findings);
       const workerSettings = JSON.stringify({ ...config, data: pathInside("/data", mounts) });
-      const boot = JSON.stringify({ workerModule: "/app/dist/cli/worker-resources.js", workerSettings });
+      const boot = JSON.stringify({ workerModule: "/app/dist/cli/programs/worker-resources.js", workerSettings });
       const program = join(folder, "worker");
       const inTree = isolates ? boot : boot.replace("/app/", `${images.worker.root}/app/`);
       containerScript(program, images.worker, { environment: { [bootVariable]: inTree }, mounts });

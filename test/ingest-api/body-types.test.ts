@@ -1,7 +1,7 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import supertest from "supertest";
-import { EventColumnsBuilder } from "../../domain/event-columns";
-import { decodeBatch, encodeBatch } from "../../io/avro/batch";
+import { EventColumnsBuilder } from "../../domain/columns/event-columns";
+import { decodeBatch, encodeBatch } from "../../io/formats/avro/batch";
 import { event, IngestHarness, NOW_MS } from "./ingest-harness";
 
 const ID = "0190163d-8694-739b-aea5-966c26f8ad91";

@@ -1,8 +1,8 @@
 import { connect } from "node:net";
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { EventColumnsBuilder } from "../../domain/event-columns";
+import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { REJECTION_REASONS } from "../../domain/rejection";
-import { encodeBatch } from "../../io/avro/batch";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { type Answer, IngestHarness, NOW_MS } from "./ingest-harness";
 
 const SEED = 20_261_121;

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { EventColumnsBuilder } from "../../domain/event-columns";
-import { encodeBatch } from "../../io/avro/batch";
+import { EventColumnsBuilder } from "../../domain/columns/event-columns";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { LogFullError, StoreUnavailableError } from "../../io/ports";
 import { event, type HarnessOptions, IngestHarness, NOW_MS } from "./ingest-harness";
 

@@ -1,6 +1,6 @@
-import { EventColumnsBuilder } from "../../domain/event-columns";
+import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import type { RejectionReason } from "../../domain/rejection";
-import { encodeBatch } from "../../io/avro/batch";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { event, IngestHarness, NOW_MS, text } from "./ingest-harness";
 
 let harness: IngestHarness;

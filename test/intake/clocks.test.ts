@@ -5,7 +5,7 @@ import { CONTRACT_LIMITS } from "../../intake/limits";
 import { ingestProducer } from "../../intake/receipt";
 import { takeBody } from "../../intake/take-body";
 import { takeMessage } from "../../intake/take-message";
-import { encodeBatch, withReceivedAt } from "../../io/avro/batch";
+import { encodeBatch, withReceivedAt } from "../../io/formats/avro/batch";
 import { T0 } from "../domain/model";
 
 const RETENTION_MS = 86_400_000;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { provideResource, withdrawResource } from "../../engine";
 import { KnownEventTypes } from "../../intake/known-types";
 import { ingestProducer } from "../../intake/receipt";
-import { encodeBatch } from "../../io/avro/batch";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { type EventTypes, StoreUnavailableError } from "../../io/ports";
 import { SqliteEventTypes } from "../../io/sqlite/event-types";
 import { archivePortion } from "../../pipelines/archiver/archive-portion";

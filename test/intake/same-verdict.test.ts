@@ -1,15 +1,15 @@
 /** Whatever road an event takes, the verdict is the same: accepted as the same event, or refused for the same reason. */
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
+import { eventAt } from "../../domain/columns/event-columns";
 import type { VideoEvent } from "../../domain/event";
-import { eventAt } from "../../domain/event-columns";
 import type { Content } from "../../intake/content";
 import { CONTRACT_LIMITS } from "../../intake/limits";
 import { takeBody } from "../../intake/take-body";
 import { takeLines } from "../../intake/take-lines";
 import { takeMessage } from "../../intake/take-message";
 import type { IntakeRules, Taken } from "../../intake/taken";
-import { encodeBatch } from "../../io/avro/batch";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { T0 } from "../domain/model";
 
 const NOW = T0 + 5_000;

@@ -13,7 +13,7 @@ import {
   ResourcePatternTypes,
 } from "kafkajs";
 import pino from "pino";
-import { type Config, configSchema } from "../../cli/config-schema";
+import { type Config, configSchema } from "../../cli/config/schema";
 import { createPlaces } from "../../cli/deployment/create-places";
 import { kafkaConnection } from "../../cli/deployment/kafka-connection";
 import { kafkaConsumerProperties } from "../../cli/deployment/kafka-consumer-properties";

@@ -1,14 +1,14 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { Kafka, type KafkaMessage, logLevel } from "kafkajs";
 import pino from "pino";
-import { configSchema } from "../../cli/config-schema";
+import { configSchema } from "../../cli/config/schema";
+import { submitStreamJob } from "../../cli/deployment/flink/submit-stream";
 import { openSubscription } from "../../cli/deployment/open-log";
-import { submitStreamJob } from "../../cli/flink/submit-stream";
+import { MessageTooLargeError } from "../../io/formats/messages/errors";
 import { KafkaDeadLetterTopic } from "../../io/kafka/dead-letter-topic";
 import { KafkaEventLog } from "../../io/kafka/event-log";
 import { KafkaLogSubscription } from "../../io/kafka/log-subscription";
 import { createLedTopic, ensureKafkaTopic } from "../../io/kafka/topics";
-import { MessageTooLargeError } from "../../io/messages/errors";
 import { StoreUnavailableError } from "../../io/ports";
 import { type KafkaServer, startKafka } from "../../servers";
 import { batchOf } from "../contracts/embedded-log-contract";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { decodeAccepted, encodeAccepted, MAX_ACCEPTED_TEXT_BYTES } from "../../io/messages/accepted-minutes";
-import { letterAttributes } from "../../io/messages/letter-attributes";
+import { decodeAccepted, encodeAccepted, MAX_ACCEPTED_TEXT_BYTES } from "../../io/formats/messages/accepted-minutes";
+import { letterAttributes } from "../../io/formats/messages/letter-attributes";
 
 const batchOf = (acceptedByMinute: Map<number, number>) => ({
   acceptedByMinute,

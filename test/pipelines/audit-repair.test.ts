@@ -1,4 +1,4 @@
-import { correctionsOf, MAX_CORRECTED_CELLS } from "../../domain/corrections";
+import { correctionsOf, MAX_CORRECTED_CELLS } from "../../domain/rules/corrections";
 import { T0 } from "../domain/model";
 import { storedCells } from "../golden/outcome";
 import { event } from "../transforms/elements";

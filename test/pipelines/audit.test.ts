@@ -1,4 +1,4 @@
-import { exitCode } from "../../cli/audit";
+import { exitCode } from "../../cli/commands/audit";
 import { MINUTE_MS, minuteOf } from "../../domain/event";
 import type { CounterStore } from "../../io/ports";
 import { auditTotals } from "../../pipelines/audit/audit";

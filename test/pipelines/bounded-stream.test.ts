@@ -91,7 +91,7 @@ test("an empty range counts nothing, one that is none is refused", async () => {
 describe("viewmill pipeline stream", () => {
   const program = `const { Command } = require("commander");
     const program = new Command();
-    require(${JSON.stringify(join(__dirname, "..", "..", "cli", "pipeline.js"))}).register(program);
+    require(${JSON.stringify(join(__dirname, "..", "..", "cli", "commands", "pipeline.js"))}).register(program);
     program.parseAsync(process.argv.slice(1), { from: "user" });`;
   const viewmill = (...args: string[]) => promisify(execFile)(process.execPath, ["-e", program, "--", ...args]);
 

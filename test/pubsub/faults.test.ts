@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import pino from "pino";
-import { configSchema } from "../../cli/config-schema";
+import { configSchema } from "../../cli/config/schema";
+import { submitStreamJob } from "../../cli/deployment/flink/submit-stream";
 import { openSubscription } from "../../cli/deployment/open-log";
-import { submitStreamJob } from "../../cli/flink/submit-stream";
-import { MessageTooLargeError } from "../../io/messages/errors";
+import { MessageTooLargeError } from "../../io/formats/messages/errors";
 import { StoreUnavailableError } from "../../io/ports";
 import { subscriberClient, subscriptionName, topicName } from "../../io/pubsub/config";
 import { PubsubDeadLetterTopic } from "../../io/pubsub/dead-letter-topic";

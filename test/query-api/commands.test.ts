@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Command } from "commander";
-import * as counts from "../../cli/counts";
-import * as ledger from "../../cli/ledger";
-import * as top from "../../cli/top";
+import * as counts from "../../cli/commands/counts";
+import * as ledger from "../../cli/commands/ledger";
+import * as top from "../../cli/commands/top";
 import { iso, MINUTE, QueryHarness } from "./query-harness";
 
 const T = Date.parse("2026-11-20T10:00:00Z");

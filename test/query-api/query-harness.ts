@@ -5,7 +5,7 @@ import express from "express";
 import pino from "pino";
 import { Registry } from "prom-client";
 import request from "supertest";
-import { embeddedGauges } from "../../cli/log-gauges";
+import { embeddedGauges } from "../../cli/programs/log-gauges";
 import type { ApplyOptions } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";

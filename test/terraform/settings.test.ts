@@ -5,13 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { collectDefaultMetrics, Registry } from "prom-client";
-import * as archive from "../../cli/archive";
-import * as audit from "../../cli/audit";
-import { loadConfig } from "../../cli/config";
-import { checkDataflow, checkStores } from "../../cli/dataflow/dataflow-flags";
+import * as archive from "../../cli/commands/archive";
+import * as audit from "../../cli/commands/audit";
+import * as pipeline from "../../cli/commands/pipeline";
+import * as serve from "../../cli/commands/serve";
+import { loadConfig } from "../../cli/config/load";
+import { checkDataflow, checkStores } from "../../cli/deployment/dataflow/dataflow-flags";
 import { usesDataFolder } from "../../cli/deployment/deployment";
-import * as pipeline from "../../cli/pipeline";
-import * as serve from "../../cli/serve";
 import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { block, containersOf, environmentOf, type Plan, Workspace } from "./workspace";
@@ -160,7 +160,7 @@ describeWithServers("Terraform and Viewmill agree", ["terraform"], () => {
   });
 
   test("every API that a job is refused without is enabled", () => {
-    const source = readFileSync(join(ROOT, "cli", "dataflow", "preflight.ts"), "utf8");
+    const source = readFileSync(join(ROOT, "cli", "deployment", "dataflow", "preflight.ts"), "utf8");
     const wanted = [...source.matchAll(/"([a-z]+\.googleapis\.com)"/g)].map(([, api]) => api!);
     expect(wanted.length).toBeGreaterThan(8);
     const enabled = new Set(plan.of("google_project_service").map(({ values }) => values.service));

@@ -1,8 +1,8 @@
-import { BlockPartitioner } from "../../domain/block-partitioner";
-import { packPane } from "../../domain/count-block";
+import { BlockPartitioner } from "../../domain/columns/block-partitioner";
+import { packPane } from "../../domain/columns/count-block";
+import { openBlock } from "../../domain/columns/event-block";
+import { Pane } from "../../domain/columns/pane";
 import { minuteOf, type VideoEvent } from "../../domain/event";
-import { openBlock } from "../../domain/event-block";
-import { Pane } from "../../domain/pane";
 import { CountPerVideo } from "../../transforms/count-per-video";
 import type { CountElement } from "../../transforms/elements";
 import { cellsOf, columnsOf, T0 } from "../domain/model";

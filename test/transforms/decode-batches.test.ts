@@ -1,5 +1,5 @@
+import { openBlock } from "../../domain/columns/event-block";
 import { minuteOf, parseEvent } from "../../domain/event";
-import { openBlock } from "../../domain/event-block";
 import { FromResource, generate, runDirect, toBytes } from "../../engine";
 import { type DecodeOptions, decodeBatches } from "../../transforms/decode-batches";
 import type { Message } from "../../transforms/elements";

@@ -1,7 +1,7 @@
 /** Elements for the transform tests, and the ports they ask for, provided for one test. */
 import type { VideoEvent } from "../../domain/event";
 import { provideResource, withdrawResource } from "../../engine";
-import { encodeBatch } from "../../io/avro/batch";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import type { BatchMessage } from "../../transforms/elements";
 import { columnsOf, T0 } from "../domain/model";
 

@@ -1,6 +1,6 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { eventAt } from "../../domain/event-columns";
-import { encodeBatch } from "../../io/avro/batch";
+import { eventAt } from "../../domain/columns/event-columns";
+import { encodeBatch } from "../../io/formats/avro/batch";
 import { readMessage } from "../../transforms/read-message";
 import { columnsOf, T0 } from "../domain/model";
 import { event } from "./elements";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { FromResource, generate, runDirect, toBytes } from "../../engine";
-import { encodeReference } from "../../io/avro/reference";
 import { DirectoryClaimStore } from "../../io/directory/claims";
+import { encodeReference } from "../../io/formats/avro/reference";
 import type { Message } from "../../transforms/elements";
 import { resolveReferences } from "../../transforms/resolve-references";
 import { RESOURCES } from "../../transforms/resource-names";

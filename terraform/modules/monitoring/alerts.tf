@@ -1,6 +1,6 @@
 locals {
   t = var.thresholds
-  # Names of metrics are those of /metrics (ingest-api/ingest-metrics.ts, query-api/query-metrics.ts, cli/archive.ts); a test looks for each of them there.
+  # Names of metrics are those of /metrics (ingest-api/ingest-metrics.ts, query-api/query-metrics.ts, cli/commands/archive.ts); a test looks for each of them there.
   queries = {
     ingest_latency  = "histogram_quantile(0.99, sum by (le) (rate(viewmill_ingest_request_seconds_bucket[5m])))"
     query_latency   = "histogram_quantile(0.99, sum by (le) (rate(viewmill_http_request_seconds_bucket[5m])))"
@@ -100,7 +100,7 @@ locals {
   }
 }
 
-# Of the report that `viewmill audit` prints: a line a field (cli/audit.ts).
+# Of the report that `viewmill audit` prints: a line a field (cli/commands/audit.ts).
 resource "google_logging_metric" "audit_differences" {
   name        = "${var.name}/audit-differences"
   description = "Reports of audits that found cells which differ"

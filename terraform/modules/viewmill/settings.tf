@@ -1,4 +1,4 @@
-# Settings of every program, as environment variables (cli/config-schema.ts); a test resolves them with Viewmill's own configuration.
+# Settings of every program, as environment variables (cli/config/schema.ts); a test resolves them with Viewmill's own configuration.
 locals {
   runs   = var.image_tag != ""
   labels = merge({ app = var.name }, var.labels)

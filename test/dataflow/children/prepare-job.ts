@@ -1,5 +1,5 @@
 /** Prints the job that its argument names as JSON, its graph in base64. */
-import { preparedBatch, preparedStream } from "../../../cli/dataflow/prepared-jobs";
+import { preparedBatch, preparedStream } from "../../../cli/deployment/dataflow/prepared-jobs";
 import type { PreparedJob } from "../../../engine/dataflow";
 import { goldenConfig } from "../golden-config";
 

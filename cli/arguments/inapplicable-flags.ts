@@ -1,0 +1,15 @@
+import type { Command } from "commander";
+import { ConfigError } from "../config/load";
+
+/** Throws a ConfigError that names each of these flags (by its name in the action's flags, such as takeOverFrom) that the command line gives. */
+export function refuseFlags(command: Command, names: readonly string[], why: string): void {
+  const given = names
+    .filter((name) => command.getOptionValueSource(name) === "cli")
+    .map((name) => flagOf(command, name));
+  if (given.length > 0) throw new ConfigError(`${given.join(", ")}: ${why}`);
+}
+
+function flagOf(command: Command, name: string): string {
+  const option = command.options.find((each) => each.attributeName() === name);
+  return option?.long ?? name;
+}

@@ -1,0 +1,18 @@
+import { InvalidArgumentError } from "commander";
+import { isIntegerText } from "../../domain/decimal-text";
+
+/** Reads an option's text as a whole number within these bounds, by the text and not by its double, which may be rounded. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!isIntegerText(text) || !Number.isSafeInteger(value) || value < least || value > most) {
+      throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
+    }
+    return value;
+  };
+}
+
+export const positiveInteger = wholeNumber(1, Number.MAX_SAFE_INTEGER);
+
+/** A TCP port to listen on; 0: any that is free. */
+export const portOption = wholeNumber(0, 65_535);

@@ -1,0 +1,208 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import type { AuditReport } from "../../io/ports";
+import { requireDataFolder } from "../../io/sqlite/data-folder";
+import { auditTotals, FINAL_SLACK_MS, runAudit } from "../../pipelines/audit/audit";
+import type { AuditRunner } from "../../pipelines/audit/audit-runner";
+import { refuseFlags } from "../arguments/inapplicable-flags";
+import { rfc3339Time } from "../arguments/rfc3339-time";
+import { ConfigError, resolveConfig } from "../config/load";
+import type { Config } from "../config/schema";
+import {
+  DATAFLOW_ONLY,
+  type DataflowFlags,
+  dataflowFlags,
+  withDataflowFlags,
+} from "../deployment/dataflow/dataflow-flags";
+import { allowedLatenessMs, type Deployment, openDeployment, usesDataFolder } from "../deployment/deployment";
+import { dueHours } from "../programs/due-hours";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** What came later than this is the daily audit's. */
+const HOURLY_REACH_MS = 2 * DAY_MS;
+/** The archiver says every second or so how far it is. */
+const ARCHIVED_WITHIN_MS = MINUTE_MS;
+export const EXIT_EQUAL = 0;
+export const EXIT_DIFFERENCES = 3;
+export const EXIT_NOT_COMPARABLE = 4;
+
+interface AuditFlags extends DataflowFlags {
+  runner: "direct" | "flink" | "dataflow";
+  from?: number;
+  to?: number;
+  repair?: boolean;
+  json?: boolean;
+  hourly?: boolean;
+  daily?: boolean;
+  totals?: boolean;
+}
+
+export function register(program: Command): void {
+  dataflowFlags(program.command("audit"))
+    .description("recount from the raw archive by another path and compare with every stored counter")
+    .option("--from <time>", "RFC 3339, whole minutes; default: the first minute there is", rfc3339Time)
+    .option("--to <time>", "RFC 3339, exclusive; default: behind the last minute there is", rfc3339Time)
+    .option(
+      "--hourly",
+      "every hour of the last two days that is past the lateness horizon and not audited since it changed",
+    )
+    .option("--daily", "the same over all that the archive keeps, and then --totals")
+    .option("--totals", "check every total against its days, whatever range touched it, instead of a range")
+    .option("--repair", "apply the archive's numbers where they differ")
+    .addOption(
+      new Option("--runner <runner>", "where the audit runs")
+        .choices(["direct", "flink", "dataflow"])
+        .default("direct"),
+    )
+    .option("--data <dir>", "data folder of the deployment")
+    .option("--config <file>", "configuration file")
+    .option("--json", "print the report as JSON")
+    .addHelpText(
+      "after",
+      "\nExit status: 0 equal (or repaired), 3 differences left, 4 something could not be compared.",
+    )
+    .action(async (flags: AuditFlags, command: Command) => {
+      if (flags.runner !== "dataflow")
+        refuseFlags(command, DATAFLOW_ONLY, `an audit on ${flags.runner} has no use for this (--runner dataflow)`);
+      if (flags.daily === true) refuseFlags(command, ["hourly"], "--daily takes these hours, too");
+      const config = withDataflowFlags(resolveConfig(command), flags);
+      refuseEmptyRange(flags);
+      if (usesDataFolder(config)) requireDataFolder(config.data);
+      const deployment = await openDeployment(config);
+      try {
+        const codes: number[] = [];
+        for (const range of await asked(deployment, flags)) codes.push(await auditRange(deployment, range, flags));
+        if (flags.totals === true || flags.daily === true) codes.push(await auditAllTotals(deployment, flags));
+        process.exitCode = Math.max(EXIT_EQUAL, ...codes);
+      } finally {
+        await deployment.close();
+      }
+    });
+}
+
+/** A range that holds nothing was not looked at, and is therefore not equal. */
+function refuseEmptyRange({ from, to, totals, hourly, daily }: AuditFlags): void {
+  const ranges = [from !== undefined || to !== undefined, totals, hourly, daily].filter((one) => one === true);
+  if (ranges.length > 1)
+    throw new ConfigError(
+      "--hourly, --daily and --totals find their range themselves: give one of them, or --from and --to",
+    );
+  if (from !== undefined && to !== undefined && from >= to) throw new ConfigError("--from must be before --to");
+}
+
+interface AskedRange {
+  fromMs: number | undefined;
+  toMs: number | undefined;
+}
+
+/** The range of the flags; or, for a schedule, the hours that are due. */
+async function asked({ archive, state, progress, config }: Deployment, flags: AuditFlags): Promise<AskedRange[]> {
+  const { from, to, hourly, daily, totals } = flags;
+  if (totals === true) return [];
+  if (hourly !== true && daily !== true) return [{ fromMs: from, toMs: to }];
+  const nowMs = Date.now();
+  const backMs = daily === true ? config.retention.rawDays * DAY_MS : HOURLY_REACH_MS;
+  return dueHours({ archive, state, progress, nowMs, finalAfterMs: finalAfterMs(config), sinceMs: nowMs - backMs });
+}
+
+/** How long after an hour's end it is due: the stream is through with it, and the archiver has said so. */
+export function finalAfterMs(config: Config): number {
+  const streamMs = config.lateness.finalAfterMinutes * MINUTE_MS;
+  return allowedLatenessMs(config) < 0 ? streamMs : streamMs + FINAL_SLACK_MS + ARCHIVED_WITHIN_MS;
+}
+
+async function auditRange(deployment: Deployment, range: AskedRange, flags: AuditFlags): Promise<number> {
+  const { config } = deployment;
+  const runner = await auditRunner(config, flags);
+  const report = await runAudit(
+    { ...deployment, ...(runner && { runner }), clock: Date.now },
+    { ...range, repair: flags.repair ?? false, allowedLatenessMs: allowedLatenessMs(config) },
+  );
+  return tell(config, flags, report);
+}
+
+async function auditAllTotals(deployment: Deployment, flags: AuditFlags): Promise<number> {
+  const runner = await auditRunner(deployment.config, flags);
+  const asked = { ...deployment, ...(runner && { runner }), clock: Date.now };
+  return tell(deployment.config, flags, await auditTotals(asked, { repair: flags.repair ?? false }));
+}
+
+function tell(config: Config, flags: AuditFlags, report: AuditReport): number {
+  const file = writeReport(config.data, report);
+  process.stdout.write(
+    flags.json === true ? `${JSON.stringify(shown(report), null, 2)}\n` : `${table(report)}report: ${file}\n`,
+  );
+  return exitCode(report);
+}
+
+async function auditRunner(config: Config, { runner }: AuditFlags): Promise<AuditRunner | undefined> {
+  if (runner === "flink") return (await import("../deployment/flink/audit-job.js")).flinkAuditRunner(config);
+  if (runner === "dataflow") return (await import("../deployment/dataflow/audit-job.js")).dataflowAuditRunner(config);
+  return undefined;
+}
+
+export function exitCode({ outcome }: AuditReport): number {
+  if (outcome === "not-comparable") return EXIT_NOT_COMPARABLE;
+  return outcome === "differences" ? EXIT_DIFFERENCES : EXIT_EQUAL;
+}
+
+const iso = (timeMs: number): string => new Date(timeMs).toISOString();
+
+function shown(report: AuditReport) {
+  const { startedAtMs, fromMs, toMs, notComparable, differences, reusedIds = [], ...rest } = report;
+  return {
+    ...rest,
+    reusedIds: reusedIds.map(({ places, ...id }) => ({
+      ...id,
+      places: places.map(({ minute, ...place }) => ({ ...place, minute: iso(minute * MINUTE_MS) })),
+    })),
+    startedAt: iso(startedAtMs),
+    from: iso(fromMs),
+    to: iso(toMs),
+    notComparable: notComparable.map(({ minute, reason }) => ({ minute: iso(minute * 60_000), reason })),
+    differences: differences.map(({ startMs, ...cell }) => ({ ...cell, start: iso(startMs) })),
+  };
+}
+
+function writeReport(folder: string, report: AuditReport): string {
+  const reports = join(folder, "audits");
+  mkdirSync(reports, { recursive: true });
+  const file = join(reports, `${iso(report.startedAtMs).replaceAll(":", "-")}-${report.id.slice(0, 8)}.json`);
+  writeFileSync(file, `${JSON.stringify(shown(report), null, 2)}\n`);
+  return file;
+}
+
+function table(report: AuditReport): string {
+  const lines: [string, string | number][] = [
+    ["range", report.totals === true ? "every total" : `${iso(report.fromMs)} .. ${iso(report.toMs)}`],
+    ["objects read", report.objectsRead],
+    ["events", report.events],
+    ["distinct events", report.distinctEvents],
+    ["cells compared", report.cellsCompared],
+    ["cells differing", report.cellsDiffering],
+    ["cells repaired", report.cellsRepaired],
+    ["reused event ids", report.reusedEventIds],
+    ["late events", report.lateEvents],
+    ["minutes not comparable", report.notComparable.length],
+    ["took", `${(report.durationMs / 1000).toFixed(1)} s`],
+    ["outcome", report.outcome],
+  ];
+  const details = [
+    ...report.differences
+      .slice(0, 50)
+      .map(
+        (d) =>
+          `  ${d.level} ${iso(d.startMs)} ${d.videoId} ${d.eventType}: archive ${d.archiveCount} (sum ${d.archiveSum}), stored ${d.storedCount} (sum ${d.storedSum})`,
+      ),
+    ...(report.reusedIds ?? []).map(
+      ({ eventId, times, places }) =>
+        `  ${eventId} is the id of ${times} events: ${places.map((place) => `${iso(place.minute * MINUTE_MS)} ${place.videoId} ${place.eventType}`).join(", ")}`,
+    ),
+    ...report.notComparable
+      .slice(0, 50)
+      .map(({ minute, reason }) => `  ${iso(minute * 60_000)} not comparable: ${reason}`),
+  ];
+  return [...lines.map(([name, value]) => `${name.padEnd(24)}${value}`), ...details, ""].join("\n");
+}

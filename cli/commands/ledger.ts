@@ -1,0 +1,55 @@
+import type { Command } from "commander";
+import { asTable, orOneLine, readService, shortTime, withRangeOptions, withReadOptions } from "../reading/read-service";
+import { serviceUrl } from "../reading/service-url";
+
+interface Flags {
+  start?: string;
+  end?: string;
+  json?: boolean;
+}
+
+interface Books {
+  accepted: number;
+  archived: number;
+  counted: number;
+  duplicate: number;
+  late: number;
+  balanced: boolean;
+}
+
+interface Ledger {
+  start: string;
+  end: string;
+  minutes: (Books & { start: string })[];
+  totals: Books & { rejected: number };
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command("ledger")
+    .description("the books, minute by minute of event time: accepted = archived = counted + duplicate + late");
+  withReadOptions(withRangeOptions(command)).action((flags: Flags, asked: Command) =>
+    orOneLine(() => ledger(flags, serviceUrl(asked))),
+  );
+}
+
+async function ledger({ start, end, json }: Flags, url: string): Promise<void> {
+  const { content, text } = await readService<Ledger>(url, "/v1/ledger", { start, end });
+  process.stdout.write(json === true ? `${text}\n` : shown(content));
+}
+
+function shown({ start, end, minutes, totals }: Ledger): string {
+  const heads = ["minute", "accepted", "archived", "counted", "duplicate", "late", "balanced"];
+  const row = (name: string, { accepted, archived, counted, duplicate, late, balanced }: Books) => [
+    name,
+    accepted,
+    archived,
+    counted,
+    duplicate,
+    late,
+    balanced ? "yes" : "not yet",
+  ];
+  const rows = [...minutes.map((minute) => row(shortTime(minute.start), minute)), row("total", totals)];
+  const head = `from ${shortTime(start)} to ${shortTime(end)}`;
+  return `${head}\n${asTable(heads, rows)}rejected on receipt: ${totals.rejected}\n`;
+}

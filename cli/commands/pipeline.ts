@@ -1,0 +1,9 @@
+import type { Command } from "commander";
+import { registerJobs } from "./pipeline/job-commands";
+import { registerStream } from "./pipeline/stream-command";
+
+export function register(program: Command): void {
+  const pipeline = program.command("pipeline").description("run and manage pipelines");
+  registerStream(pipeline);
+  registerJobs(pipeline);
+}

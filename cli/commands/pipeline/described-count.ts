@@ -1,0 +1,26 @@
+import { requireDataFolder } from "../../../io/sqlite/data-folder";
+import type { Config } from "../../config/schema";
+import { allowedLatenessMs } from "../../deployment/deployment";
+import { openArchive } from "../../deployment/open-archive";
+
+const MINUTE_MS = 60_000;
+
+/** What a direct run over [fromMs, toMs) would count, without opening a store for writing or making a folder. */
+export async function describedCount(config: Config, fromMs: number, toMs: number): Promise<unknown> {
+  if (config.archive.kind === "directory") requireDataFolder(config.data);
+  const archive = await openArchive(config);
+  const minutes = await archive.minutes(fromMs / MINUTE_MS, toMs / MINUTE_MS);
+  const [first, last] = [minutes[0], minutes.at(-1)];
+  const objects = first === undefined || last === undefined ? [] : await archive.list(first, last + 1);
+  const { dedupePartitions, videoShards } = config.log.kind === "embedded" ? config.stream : config.job;
+  const at = (minute: number | undefined) => (minute === undefined ? null : new Date(minute * MINUTE_MS).toISOString());
+  return {
+    runner: "direct",
+    archive: config.archive.kind,
+    firstMinute: at(first),
+    lastMinute: at(last),
+    minutes: minutes.length,
+    objects: objects.map(({ name }) => name),
+    counting: { dedupePartitions, videoShards, allowedLatenessMs: allowedLatenessMs(config) },
+  };
+}

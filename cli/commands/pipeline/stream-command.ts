@@ -1,0 +1,147 @@
+import { type Command, Option } from "commander";
+import { MINUTE_MS } from "../../../domain/event";
+import { type BoundedResult, runBoundedStream } from "../../../pipelines/bounded/bounded-stream";
+import { refuseFlags } from "../../arguments/inapplicable-flags";
+import { wholeMinute } from "../../arguments/rfc3339-time";
+import { ConfigError, resolveConfig } from "../../config/load";
+import type { Config } from "../../config/schema";
+import { boundedCounting } from "../../deployment/bounded-counting";
+import {
+  DATAFLOW_ONLY,
+  type DataflowFlags,
+  dataflowFlags,
+  withDataflowFlags,
+} from "../../deployment/dataflow/dataflow-flags";
+import { openDeployment } from "../../deployment/deployment";
+import { streamRunner } from "../../deployment/job-runner";
+import { describedCount } from "./described-count";
+
+type Runner = "direct" | "flink" | "dataflow";
+
+interface StreamFlags extends DataflowFlags {
+  runner?: Runner;
+  from?: number;
+  to?: number;
+  takeOverFrom?: number;
+  fromSavepoint?: string;
+  dryRun?: boolean;
+  json?: boolean;
+  log?: "kafka" | "pubsub";
+  topic?: string;
+  subscription?: string;
+}
+
+/** Behind the last minute an archive can have (the year 9999). */
+const END_OF_TIME_MS = Date.UTC(10_000, 0, 1);
+
+export function registerStream(pipeline: Command): void {
+  dataflowFlags(pipeline.command("stream"))
+    .description("direct: count a range of the archive in one bounded run; flink, dataflow: submit the streaming job")
+    .addOption(
+      new Option("--runner <runner>", "where it runs (default: job.runner)").choices(["direct", "flink", "dataflow"]),
+    )
+    .option("--from <time>", "direct: RFC 3339, a whole minute; default: the first there is", wholeMinute)
+    .option(
+      "--to <time>",
+      "direct: RFC 3339, a whole minute, exclusive; default: behind the last there is",
+      wholeMinute,
+    )
+    .option("--take-over-from <time>", "flink, dataflow: the job owns the minutes from this one on", wholeMinute)
+    .option("--from-savepoint <path>", "flink: resume where this savepoint was taken")
+    .addOption(new Option("--log <kind>", "the log").choices(["kafka", "pubsub"]))
+    .option("--topic <name>", "the log's topic")
+    .option("--subscription <name>", "the stream's Pub/Sub subscription")
+    .option("--dry-run", "count and submit nothing; print what would be")
+    .option("--data <dir>", "data folder of the deployment")
+    .option("--config <file>", "configuration file")
+    .option("--json", "print JSON")
+    .addHelpText("after", "\nCounting twice, or while another stream counts, changes nothing: counts are absolute.")
+    .action(async (flags: StreamFlags, command: Command) => {
+      const config = withFlags(withDataflowFlags(resolveConfig(command), flags), flags);
+      const runner = flags.runner ?? streamRunner(config);
+      refuseOthers(command, runner, config);
+      if (runner === "direct") await countRange(config, flags);
+      else if (runner === "flink") await submitToFlink(config, flags);
+      else await submitToDataflow(config, flags);
+    });
+}
+
+/** What each runner has no use for. */
+const OTHERS: Record<Runner, { names: readonly string[]; why: string }> = {
+  direct: {
+    names: [...DATAFLOW_ONLY, "takeOverFrom", "fromSavepoint", "log", "topic", "subscription"],
+    why: "a direct run counts a range of the archive, and reads no log (--runner flink or dataflow)",
+  },
+  flink: { names: [...DATAFLOW_ONLY, "from", "to"], why: "a streaming job on Flink has no use for this" },
+  dataflow: { names: ["from", "to"], why: "a streaming job on Dataflow has no use for this" },
+};
+
+function refuseOthers(command: Command, runner: Runner, { log }: Config): void {
+  const { names, why } = OTHERS[runner];
+  refuseFlags(command, names, why);
+  if (runner === "dataflow")
+    refuseFlags(command, ["fromSavepoint"], "savepoints are Flink's; on Dataflow: pipeline update");
+  if (log.kind !== "pubsub") refuseFlags(command, ["subscription"], `the log is of kind ${log.kind}, not pubsub`);
+}
+
+async function countRange(config: Config, { from, to, json, dryRun }: StreamFlags): Promise<void> {
+  if (dryRun === true) {
+    const described = await describedCount(config, from ?? 0, to ?? END_OF_TIME_MS);
+    process.stdout.write(`${JSON.stringify(described, null, json === true ? 0 : 2)}\n`);
+    return;
+  }
+  const deployment = await openDeployment(config);
+  try {
+    const result = await runBoundedStream(deployment, {
+      fromMs: from ?? 0,
+      toMs: to ?? END_OF_TIME_MS,
+      counting: await boundedCounting(deployment),
+    });
+    process.stdout.write(json === true ? `${JSON.stringify(result)}\n` : `${shown(result)}\n`);
+  } finally {
+    await deployment.close();
+  }
+}
+
+function withFlags(config: Config, { log, topic, subscription, takeOverFrom }: StreamFlags): Config {
+  const pubsub =
+    subscription === undefined ? config.log.pubsub : { ...config.log.pubsub, streamSubscription: subscription };
+  return {
+    ...config,
+    log: { ...config.log, pubsub, kind: log ?? config.log.kind, topic: topic ?? config.log.topic },
+    job: takeOverFrom === undefined ? config.job : { ...config.job, fromMinute: takeOverFrom / MINUTE_MS },
+  };
+}
+
+async function submitToFlink(config: Config, flags: StreamFlags): Promise<void> {
+  if (config.log.kind === "embedded")
+    throw new ConfigError("a job on Flink reads Kafka or Pub/Sub: set log.kind or --log");
+  const { takeOverFrom, fromSavepoint, dryRun, json } = flags;
+  if (takeOverFrom !== undefined && fromSavepoint !== undefined)
+    throw new ConfigError("a job either resumes from a savepoint or takes over at a minute");
+  const { submitStreamJob, describedStreamJob } = await import("../../deployment/flink/submit-stream.js");
+  if (dryRun === true) {
+    const described = await describedStreamJob(config, fromSavepoint);
+    process.stdout.write(`${JSON.stringify(described, null, json === true ? 0 : 2)}\n`);
+    return;
+  }
+  const job = await submitStreamJob(config, fromSavepoint);
+  process.stdout.write(json === true ? `${JSON.stringify(job)}\n` : `job ${job.jobId} (${job.name}) is running\n`);
+}
+
+async function submitToDataflow(config: Config, flags: StreamFlags): Promise<void> {
+  const { dryRun, json } = flags;
+  const { submitStreamJob, describedStreamJob } = await import("../../deployment/dataflow/submit-stream.js");
+  if (dryRun === true) {
+    const described = await describedStreamJob(config);
+    process.stdout.write(`${JSON.stringify(described, null, json === true ? 0 : 2)}\n`);
+    return;
+  }
+  const job = await submitStreamJob(config, Date.now);
+  process.stdout.write(json === true ? `${JSON.stringify(job)}\n` : `job ${job.jobId} (${job.name}) is running\n`);
+}
+
+function shown({ objects, events, minutes, deadLetters, elapsedMs }: BoundedResult): string {
+  const damaged = deadLetters === 0 ? "" : `, ${deadLetters} damaged objects (see viewmill dead-letters list)`;
+  return `counted ${events} events of ${minutes} minutes from ${objects} objects in ${(elapsedMs / 1000).toFixed(1)} s${damaged}`;
+}

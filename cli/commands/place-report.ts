@@ -1,0 +1,31 @@
+import type { Command } from "commander";
+import { isAsItMustBe, type Place } from "../../io/ports/places";
+
+/** What `--check` ends with where something is not as it must be; so does an `init` that may not set it right. */
+export const EXIT_DIFFERENT = 3;
+
+export interface InitFlags {
+  check?: boolean;
+  json?: boolean;
+}
+
+/** The flags of every `init`. */
+export const initOptions = (command: Command): Command =>
+  command
+    .option("--check", "change nothing: say what differs, and end with status 3 where anything does")
+    .option("--data <dir>", "data folder of the deployment")
+    .option("--config <file>", "configuration file")
+    .option("--json", "print JSON");
+
+/** Prints each place with what is not as it must be, and sets the status. */
+export function report(places: readonly Place[], json: boolean | undefined): void {
+  if (!places.every(isAsItMustBe)) process.exitCode = EXIT_DIFFERENT;
+  if (json === true) {
+    process.stdout.write(`${JSON.stringify(places)}\n`);
+    return;
+  }
+  for (const { kind, name, outcome, differences } of places) {
+    process.stdout.write(`${outcome.padEnd(9)}  ${kind.padEnd(12)}  ${name}\n`);
+    for (const difference of differences) process.stdout.write(`           ${difference}\n`);
+  }
+}

@@ -1,0 +1,184 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Command } from "commander";
+import express from "express";
+import helmet from "helmet";
+import pino, { type Logger } from "pino";
+import { Registry } from "prom-client";
+import { createIngestRouter } from "../../ingest-api/ingest-router";
+import type { FolderLock } from "../../io/sqlite/data-folder";
+import { createQueryRouter } from "../../query-api";
+import { portOption } from "../arguments/whole-number";
+import { resolveConfig } from "../config/load";
+import type { Config } from "../config/schema";
+import { intakeLimits, openDeployment, rawRetentionMs, usesDataFolder } from "../deployment/deployment";
+import { openReader } from "../deployment/open-counters";
+import { knownEventTypes } from "../deployment/open-event-types";
+import { httpListener } from "../programs/http-listener";
+import { crossOrigin } from "../programs/serve/cross-origin";
+import { EmbeddedCounting } from "../programs/serve/embedded-counting";
+import type { LogSide } from "../programs/serve/log-side";
+import { answersOf, type Check, storeChecks } from "../programs/serve/readiness";
+import { SharedLog } from "../programs/serve/shared-log";
+import { removeServiceUrl, writeServiceUrl } from "../reading/service-url";
+
+/** The service cannot start; one clear line. */
+export class ServeError extends Error {
+  override readonly name = "ServeError";
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const DRAIN_DEADLINE_MS = 15_000;
+
+export function register(program: Command): void {
+  program
+    .command("serve", { isDefault: false })
+    .description("run the service: ingest and query API, and with the embedded log the stream pipeline")
+    .option("--data <dir>", "data folder (default ./data)")
+    .option("--config <file>", "YAML or JSON configuration")
+    .option("--host <host>", "address to listen on (default 127.0.0.1)")
+    .option("--port <port>", "port to listen on, 0 for any (default 8080)", portOption)
+    .option("--log-level <level>", "fatal, error, warn, info, debug, trace, silent")
+    .action(async (_flags, command: Command) => serve(resolveConfig(command)));
+}
+
+async function serve(config: Config): Promise<void> {
+  const logger = pino({ level: config.logLevel }, pino.destination(2));
+  // Whatever of the deployment is in the data folder, one service at a time owns it.
+  const lock = usesDataFolder(config)
+    ? (await import("../../io/sqlite/data-folder.js")).openDataFolder(config.data)
+    : undefined;
+  const service = await Service.start(config, logger, lock);
+  if (lock !== undefined) writeServiceUrl(config.data, service.url);
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    logger.info({ signal }, "stopping");
+    if (lock !== undefined) removeServiceUrl(config.data);
+    service.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ err: error }, "stopping failed");
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  process.stdout.write(`viewmill listening on ${service.url}\n`);
+}
+
+class Service {
+  private constructor(
+    readonly url: string,
+    private readonly parts: {
+      server: Server;
+      ingest: { drain(): Promise<void> };
+      stopping: AbortController;
+      logSide: LogSide;
+      close: () => Promise<void>;
+      lock: FolderLock | undefined;
+    },
+  ) {}
+
+  static async start(config: Config, logger: Logger, lock: FolderLock | undefined): Promise<Service> {
+    const registry = new Registry();
+    const deployment = await openDeployment(config);
+    const reader = await openReader(config, deployment.counters);
+    const { deadLetters, state, progress, archive } = deployment;
+    const embedded = config.log.kind === "embedded";
+    const finalAfterMs = config.lateness.finalAfterMinutes * MINUTE_MS;
+    const logSide: LogSide = embedded
+      ? await EmbeddedCounting.start({ config, logger, archive, state, finalAfterMs })
+      : await SharedLog.open(config, logger, state, progress);
+    const ingest = createIngestRouter({
+      log: logSide.log,
+      recentStamps: await logSide.recentStamps(),
+      ...(logSide.receiptStamps === undefined ? {} : { receiptStamps: logSide.receiptStamps }),
+      deadLetters,
+      eventTypes: knownEventTypes(deployment),
+      clock: Date.now,
+      logger,
+      registry,
+      limits: ingestLimits(config),
+    });
+    const stopping = new AbortController();
+    const checks: Check[] = [
+      { name: "log", required: true, look: () => logSide.log.ping().then(() => "event log") },
+      { name: "counters", required: true, look: () => reader.totals("-").then(() => "counter store") },
+      ...storeChecks(deployment, Date.now),
+      ...logSide.checks,
+    ];
+    const app = express();
+    app.disable("x-powered-by");
+    app.use(crossOrigin(config.http.cors.origins));
+    app.use(ingest.router);
+    app.use(helmet());
+    app.use(
+      createQueryRouter({
+        counters: reader,
+        state,
+        progress,
+        gauges: logSide.gauges,
+        deadLetters,
+        clock: Date.now,
+        logger,
+        registry,
+        readiness: async () => {
+          const [stores, ofLog] = await Promise.all([answersOf(checks), logSide.readiness()]);
+          return [...stores, ...ofLog];
+        },
+        stopping: stopping.signal,
+        finalAfterMs,
+        rawRetentionMs: rawRetentionMs(config),
+      }),
+    );
+    const server = httpListener(config, app);
+    const url = await listen(server, config.http.host, config.http.port);
+    logSide.begin();
+    const close = async () => {
+      await Promise.all([reader.close(), deployment.close()]);
+    };
+    return new Service(url, { server, ingest, stopping, logSide, close, lock });
+  }
+
+  /** No new requests, the running ones answered, the pass under way finished, the stores closed. */
+  async stop(): Promise<void> {
+    const { server, ingest, stopping, logSide, close, lock } = this.parts;
+    stopping.abort();
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_DEADLINE_MS);
+    await ingest.drain();
+    server.closeIdleConnections();
+    await closed;
+    clearTimeout(deadline);
+    await logSide.stop();
+    await close();
+    lock?.release();
+  }
+}
+
+function ingestLimits(config: Config) {
+  const { maxInFlightBytes, maxInFlightRequests } = config.http;
+  return {
+    ...intakeLimits(config),
+    maxInFlightBytes,
+    maxInFlightRequests,
+    rawRetentionMs: config.retention.rawDays * DAY_MS,
+  };
+}
+
+function listen(server: Server, host: string, portNumber: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
+      reject(new ServeError(`cannot listen on ${host}:${portNumber}: ${why}`));
+    });
+    server.listen(portNumber, host, () => {
+      const { port: actual } = server.address() as AddressInfo;
+      resolve(`http://${host.includes(":") ? `[${host}]` : host}:${actual}`);
+    });
+  });
+}

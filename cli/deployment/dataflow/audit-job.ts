@@ -1,0 +1,26 @@
+import { randomUUID } from "node:crypto";
+import type { AuditRunner } from "../../../pipelines/audit/audit-runner";
+import { ClusterAuditRunner } from "../../../pipelines/audit/cluster-audit";
+import type { Config } from "../../config/schema";
+import { openFindings } from "../open-findings";
+import { checkDataflow, checkStores } from "./dataflow-flags";
+import { openRunner } from "./open-runner";
+import { checkProject } from "./preflight";
+import { preparedBatch } from "./prepared-jobs";
+
+const FINISHED_DEADLINE_MS = 6 * 3_600_000;
+
+const jobNameOf = (id: string): string => `viewmill-audit-${id}`;
+
+/** The audit's graph as a batch job on Dataflow. Rejects with ConfigError, PreflightError (nothing was created). */
+export async function dataflowAuditRunner(config: Config): Promise<AuditRunner> {
+  checkDataflow(config);
+  checkStores(config);
+  const runner = openRunner(config);
+  const auditId = randomUUID();
+  await checkProject(runner, config, { jobName: jobNameOf(auditId), replaces: false });
+  return new ClusterAuditRunner("dataflow", auditId, await openFindings(config), async (build, id) => {
+    const job = await runner.create(await preparedBatch(config, id, jobNameOf(id), build));
+    await job.waitUntilFinished(FINISHED_DEADLINE_MS);
+  });
+}

@@ -1,0 +1,117 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { positiveInteger } from "../../arguments/whole-number";
+import { ConfigError } from "../../config/load";
+import type { Config } from "../../config/schema";
+import { usesDataFolder } from "../deployment";
+
+/** What a command line can say of a job on Dataflow; undefined: not said. */
+export interface DataflowFlags {
+  project?: string;
+  region?: string;
+  tempLocation?: string;
+  image?: string;
+  serviceAccount?: string;
+  network?: string;
+  subnetwork?: string;
+  publicIps?: boolean;
+  machineType?: string;
+  numWorkers?: number;
+  maxWorkers?: number;
+  diskSizeGb?: number;
+  kmsKey?: string;
+  label?: Record<string, string>;
+}
+
+/** Names, in an action's flags, of those that say nothing to another runner. `project` does: Pub/Sub and Bigtable are in it, too. */
+export const DATAFLOW_ONLY = [
+  "region",
+  "tempLocation",
+  "image",
+  "serviceAccount",
+  "network",
+  "subnetwork",
+  "publicIps",
+  "machineType",
+  "numWorkers",
+  "maxWorkers",
+  "diskSizeGb",
+  "kmsKey",
+  "label",
+] as const;
+
+export const locationFlags = (command: Command): Command =>
+  command
+    .option("--project <id>", "the Google Cloud project (default: project)")
+    .option("--region <region>", "dataflow: where the job runs (default: dataflow.region)");
+
+export const dataflowFlags = (command: Command): Command =>
+  locationFlags(command)
+    .option("--temp-location <gs://bucket/folder>", "dataflow: staged graphs and the job's temporary files")
+    .option("--image <image>", "dataflow: of the workers")
+    .option("--service-account <email>", "dataflow: what the workers run as")
+    .option("--network <name>", "dataflow: of the workers")
+    .option("--subnetwork <name>", "dataflow: regions/REGION/subnetworks/NAME")
+    .option("--no-public-ips", "dataflow: workers without external addresses")
+    .option("--machine-type <type>", "dataflow: of the workers")
+    .option("--num-workers <n>", "dataflow: to begin with", positiveInteger)
+    .option("--max-workers <n>", "dataflow: at most", positiveInteger)
+    .option("--disk-size-gb <n>", "dataflow: of a worker", positiveInteger)
+    .option("--kms-key <name>", "dataflow: the key that the job's data is encrypted with")
+    .option("--label <key=value>", "dataflow: of the job; may be given again", label);
+
+/** The configuration with the flags in it. `--no-public-ips` only takes away: commander gives `true` when it is not there. */
+export function withDataflowFlags(config: Config, flags: DataflowFlags): Config {
+  const { project, publicIps, label: labels, ...given } = flags;
+  const names = [
+    "region",
+    "tempLocation",
+    "image",
+    "serviceAccount",
+    "network",
+    "subnetwork",
+    "machineType",
+    "numWorkers",
+    "maxWorkers",
+    "diskSizeGb",
+    "kmsKey",
+  ] as const;
+  const said = Object.fromEntries(names.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]));
+  const dataflow = { ...config.dataflow, ...said, labels: { ...config.dataflow.labels, ...labels } };
+  if (publicIps === false) dataflow.publicIps = false;
+  return { ...config, project: project ?? config.project, dataflow };
+}
+
+/** Throws a ConfigError that names everything a job on Dataflow lacks in the configuration. */
+export function checkDataflow(config: Config): void {
+  const wanted = { region: "--region", tempLocation: "--temp-location", image: "--image" } as const;
+  const missing = (Object.keys(wanted) as (keyof typeof wanted)[])
+    .filter((name) => config.dataflow[name] === "")
+    .map((name) => `dataflow.${name} or ${wanted[name]}`);
+  if (missing.length > 0) throw new ConfigError(`a job on Dataflow needs ${missing.join(", ")}`);
+}
+
+/** Workers on other machines reach no data folder. */
+export function checkStores(config: Config): void {
+  const { archive, counters, deadLetters, claims } = config;
+  if (!usesDataFolder({ ...config, log: { ...config.log, kind: "pubsub" } })) return;
+  const wanted = [
+    archive.kind === "gcs" ? [] : ["archive.kind gcs"],
+    counters.kind === "bigtable" ? [] : ["counters.kind bigtable"],
+    deadLetters.kind === "gcs" ? [] : ["deadLetters.kind gcs"],
+    claims.kind !== "directory" ? [] : ["claims.kind gcs or none"],
+  ].flat();
+  throw new ConfigError(`workers on Dataflow reach no data folder: set ${wanted.join(", ")}`);
+}
+
+/** Region and project, for commands about jobs that are there. */
+export function checkLocation(config: Config): void {
+  if (config.dataflow.region === "")
+    throw new ConfigError("jobs of Dataflow are by region: set dataflow.region or --region");
+}
+
+function label(text: string, before: Record<string, string> | undefined): Record<string, string> {
+  const [, key, value] = /^([a-z][a-z0-9_-]{0,62})=([a-z0-9_-]{0,63})$/.exec(text) ?? [];
+  if (key === undefined || value === undefined)
+    throw new InvalidArgumentError("key=value is wanted, of lower-case letters, digits, - and _");
+  return { ...before, [key]: value };
+}

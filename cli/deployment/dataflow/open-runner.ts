@@ -1,0 +1,10 @@
+import { DataflowRunner } from "../../../engine/dataflow";
+import type { Config } from "../../config/schema";
+
+/** Requests carry credentials, whatever they are sent to. */
+export const openRunner = ({ project, dataflow }: Config): DataflowRunner =>
+  new DataflowRunner({
+    project,
+    region: dataflow.region,
+    ...(dataflow.endpoint === "" ? {} : { endpoint: dataflow.endpoint, pollMs: 100, retryPauseMs: 20 }),
+  });

@@ -1,0 +1,93 @@
+/** What a job needs of its project before it is created, and how to get what is missing. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type DataflowRunner, gcsFolder, type Missing, type Preflight, runPreflight } from "../../../engine/dataflow";
+import { tableNames } from "../../../io/bigtable/config";
+import type { Config } from "../../config/schema";
+import { bigtableLocation } from "../open-counters";
+import { subscriptionPath } from "../stream-graph";
+
+/** One line for each thing that is missing. Nothing was created. */
+export class PreflightError extends Error {
+  override readonly name = "PreflightError";
+
+  constructor(readonly missing: readonly Missing[]) {
+    const lines = missing.map(({ what, mend }) => `  ${what}: ${mend}`);
+    super(`nothing was created; ${missing.length} missing, each with the command that mends it\n${lines.join("\n")}`);
+  }
+}
+
+/** What the label `org.opencontainers.image.title` of the worker image says. */
+export const WORKER_IMAGE_TITLE = "viewmill-worker";
+
+const { version } = JSON.parse(readFileSync(join(__dirname, "..", "..", "..", "..", "package.json"), "utf8")) as {
+  version: string;
+};
+
+const APIS = [
+  "dataflow.googleapis.com",
+  "compute.googleapis.com",
+  "storage.googleapis.com",
+  "artifactregistry.googleapis.com",
+  "bigtableadmin.googleapis.com",
+  "bigtable.googleapis.com",
+  "logging.googleapis.com",
+  "cloudresourcemanager.googleapis.com",
+  "iam.googleapis.com",
+];
+const PERMISSIONS = ["dataflow.jobs.create", "dataflow.jobs.get", "dataflow.jobs.list", "dataflow.messages.list"];
+
+const READING = ["storage.objects.get", "storage.objects.list"];
+const STAGING = ["storage.objects.create", ...READING];
+
+export interface WantedOf {
+  jobName: string;
+  replaces: boolean;
+  /** Whether the stream's subscription is read, and how far back behind what was acknowledged. */
+  reads?: { keptSeconds: number };
+}
+
+export async function checkProject(runner: DataflowRunner, config: Config, wanted: WantedOf): Promise<void> {
+  const missing = await runPreflight(runner, preflightOf(config, wanted));
+  if (missing.length > 0) throw new PreflightError(missing);
+}
+
+function preflightOf(config: Config, { jobName, replaces, reads }: WantedOf): Preflight {
+  const { project, dataflow, gcs, log } = config;
+  const { instance, minutes, summaries, ledger } = tableNames(bigtableLocation(config));
+  const subscription = subscriptionPath(project, log.pubsub.streamSubscription);
+  const [, , , shortName] = subscription.split("/");
+  const retention = "--ack-deadline=60 --message-retention-duration=7d --expiration-period=never";
+  return {
+    project,
+    region: dataflow.region,
+    jobName,
+    replaces,
+    program: "viewmill",
+    apis: reads === undefined ? APIS : [...APIS, "pubsub.googleapis.com"],
+    permissions: replaces ? [...PERMISSIONS, "dataflow.jobs.updateContents"] : PERMISSIONS,
+    serviceAccount: dataflow.serviceAccount === "" ? undefined : dataflow.serviceAccount,
+    buckets: [
+      { name: gcsFolder(dataflow.tempLocation).bucket, permissions: STAGING },
+      // An audit reads the archive here as well; a stream only there.
+      { name: gcs.bucket, permissions: reads === undefined ? READING : [] },
+    ],
+    image: {
+      reference: dataflow.image,
+      title: WORKER_IMAGE_TITLE,
+      version,
+      mend: `docker build --file docker/Dockerfile --target worker --tag ${dataflow.image} . && docker push ${dataflow.image}`,
+    },
+    subscriptions:
+      reads === undefined
+        ? []
+        : [
+            {
+              name: subscription,
+              keptSeconds: reads.keptSeconds,
+              mend: `gcloud pubsub subscriptions create ${shortName} --project=${project} --topic=${log.topic} ${retention}`,
+            },
+          ],
+    tables: [{ instance, names: [minutes, summaries, ledger], mend: "viewmill bigtable init" }],
+  };
+}

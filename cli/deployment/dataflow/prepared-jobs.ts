@@ -1,0 +1,61 @@
+/** The jobs as they are sent: the same configuration and request id give the same job. */
+import { randomUUID } from "node:crypto";
+import { buildPipelineProto, type Root, replaceEnvironments } from "../../../engine";
+import { type DataflowSubmission, type PreparedJob, prepareJob } from "../../../engine/dataflow";
+import type { Config } from "../../config/schema";
+import { dataflowSource, streamGraph } from "../stream-graph";
+import { bootSettings } from "./worker-settings";
+
+/** The job that another one takes the place of. */
+export interface Replaced {
+  jobId: string;
+  /** Names of transforms that are called otherwise now. */
+  transformNameMapping?: Readonly<Record<string, string>>;
+}
+
+export const requestId = (): string => randomUUID();
+
+export async function preparedStream(config: Config, id: string, replaced?: Replaced): Promise<PreparedJob> {
+  // Nothing but Dataflow's own source, so no expansion service is asked.
+  const proto = await streamGraph(config, dataflowSource(config), "");
+  const { transformNameMapping } = replaced ?? {};
+  return prepareJob(replaceEnvironments(proto, { image: config.dataflow.image }), {
+    ...submission(config, id),
+    jobName: config.job.name,
+    streaming: true,
+    ...(replaced === undefined ? {} : { replaceJobId: replaced.jobId }),
+    ...(transformNameMapping === undefined ? {} : { transformNameMapping }),
+  });
+}
+
+export async function preparedBatch(
+  config: Config,
+  id: string,
+  jobName: string,
+  build: (root: Root) => void,
+): Promise<PreparedJob> {
+  const proto = replaceEnvironments(await buildPipelineProto(build), { image: config.dataflow.image });
+  return prepareJob(proto, { ...submission(config, id), jobName, streaming: false });
+}
+
+function submission(config: Config, id: string): Omit<DataflowSubmission, "jobName" | "streaming"> {
+  const { dataflow } = config;
+  const { tempLocation, publicIps, labels, serviceOptions, experiments } = dataflow;
+  const texts = ["serviceAccount", "network", "subnetwork", "machineType", "kmsKey"] as const;
+  const numbers = ["numWorkers", "maxWorkers", "diskSizeGb"] as const;
+  return {
+    requestId: id,
+    bootSettings: bootSettings(config),
+    ...{ tempLocation, publicIps, labels, serviceOptions, experiments },
+    ...Object.fromEntries(texts.filter((name) => dataflow[name] !== "").map((name) => [name, dataflow[name]])),
+    ...Object.fromEntries(numbers.filter((name) => dataflow[name] !== 0).map((name) => [name, dataflow[name]])),
+  };
+}
+
+/** Exactly what would be posted, and where the graph would be. */
+export const described = ({ request, pipelineUrl, pipeline }: PreparedJob, { project, dataflow }: Config) => ({
+  method: "POST",
+  url: `https://dataflow.googleapis.com/v1b3/projects/${project}/locations/${dataflow.region}/jobs`,
+  job: request,
+  staged: { url: pipelineUrl, sizeBytes: pipeline.byteLength },
+});

@@ -1,0 +1,82 @@
+import { MINUTE_MS } from "../../../domain/event";
+import type { DataflowRunner } from "../../../engine/dataflow";
+import type { Config } from "../../config/schema";
+import { READ_BEFORE_MS, subscriptionPath } from "../stream-graph";
+import { checkDataflow, checkStores } from "./dataflow-flags";
+import { openRunner } from "./open-runner";
+import { checkProject } from "./preflight";
+import { described, preparedStream, type Replaced, requestId } from "./prepared-jobs";
+
+/** Machines are started, images fetched. */
+const RUNNING_DEADLINE_MS = 15 * 60_000;
+
+export interface SubmittedJob {
+  jobId: string;
+  name: string;
+  replaced?: string;
+}
+
+/** Submits the streaming job, and waits until it runs. Rejects with ConfigError, PreflightError (nothing was created), DataflowError. */
+export async function submitStreamJob(config: Config, clock: () => number): Promise<SubmittedJob> {
+  check(config);
+  const prepared = await preparedStream(config, requestId());
+  const runner = openRunner(config);
+  const backMs = readBackMs(config, clock());
+  const { name } = config.job;
+  const keptSeconds = Math.ceil(backMs / 1_000);
+  await checkProject(runner, config, { jobName: name, replaces: false, reads: { keptSeconds } });
+  if (backMs > 0) await seek(runner, config, clock() - backMs);
+  const job = await runner.create(prepared);
+  await job.waitUntilRunning(RUNNING_DEADLINE_MS);
+  return { jobId: job.jobId, name };
+}
+
+/** The same graph anew, in the place of the running job of its name and with its state. The running one goes on when Dataflow finds that they do not fit. */
+export async function updateStreamJob(
+  config: Config,
+  transformNameMapping: Readonly<Record<string, string>> | undefined,
+): Promise<SubmittedJob> {
+  check(config);
+  const runner = openRunner(config);
+  const { name } = config.job;
+  // Whether it can be made at all, before anything is asked.
+  await preparedStream(config, requestId());
+  await checkProject(runner, config, { jobName: name, replaces: true, reads: { keptSeconds: 0 } });
+  const { jobId: replaced } = await runner.jobs.active(name);
+  const prepared = await preparedStream(config, requestId(), replacement(replaced, transformNameMapping));
+  const job = await runner.create(prepared);
+  await job.waitUntilRunning(RUNNING_DEADLINE_MS);
+  return { jobId: job.jobId, name, replaced };
+}
+
+/** Exactly what would be submitted; nothing is asked of anybody. Of an update, the id of the job that it replaces is left open. */
+export async function describedStreamJob(
+  config: Config,
+  update?: { transformNameMapping: Readonly<Record<string, string>> | undefined },
+): Promise<unknown> {
+  check(config);
+  const replaced = update && replacement("JOB_ID", update.transformNameMapping);
+  return described(await preparedStream(config, requestId(), replaced), config);
+}
+
+const replacement = (jobId: string, mapping: Replaced["transformNameMapping"]): Replaced => ({
+  jobId,
+  ...(mapping === undefined ? {} : { transformNameMapping: mapping }),
+});
+
+function check(config: Config): void {
+  checkDataflow(config);
+  checkStores(config);
+}
+
+/** How far back a job that takes over reads, from now; 0: it reads what nobody has acknowledged. */
+function readBackMs({ job }: Config, nowMs: number): number {
+  return job.fromMinute === 0 ? 0 : Math.max(0, nowMs - (job.fromMinute * MINUTE_MS - READ_BEFORE_MS));
+}
+
+/** Makes the subscription give again what was published since. The job that read it must have ended: it would get all of it again. */
+async function seek({ rest }: DataflowRunner, { project, log }: Config, sinceMs: number): Promise<void> {
+  const subscription = subscriptionPath(project, log.pubsub.streamSubscription);
+  const url = `https://pubsub.googleapis.com/v1/${subscription}:seek`;
+  await rest.json({ method: "POST", url, body: { time: new Date(sinceMs).toISOString() } });
+}

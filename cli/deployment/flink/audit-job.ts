@@ -1,0 +1,29 @@
+import { randomUUID } from "node:crypto";
+import { buildPipelineProto, FlinkRunner, replaceEnvironments } from "../../../engine";
+import type { AuditRunner } from "../../../pipelines/audit/audit-runner";
+import { ClusterAuditRunner } from "../../../pipelines/audit/cluster-audit";
+import type { Config } from "../../config/schema";
+import { openFindings } from "../open-findings";
+
+const FINISHED_DEADLINE_MS = 6 * 3_600_000;
+
+/** The audit's graph as a batch job of the cluster, its workers from the deployment's pool. */
+export async function flinkAuditRunner(config: Config): Promise<AuditRunner> {
+  const auditId = randomUUID();
+  const { jobServer, restUrl, workerPool, parallelism, workersPerTaskManager } = config.flink;
+  return new ClusterAuditRunner("flink", auditId, await openFindings(config), async (build, id) => {
+    const proto = replaceEnvironments(await buildPipelineProto(build), { pool: workerPool });
+    const runner = new FlinkRunner({ jobServer, restUrl });
+    try {
+      const job = await runner.submit(proto, {
+        jobName: `viewmill-audit-${id}`,
+        streaming: false,
+        parallelism,
+        sdkWorkerParallelism: workersPerTaskManager,
+      });
+      await job.waitUntilFinished(FINISHED_DEADLINE_MS);
+    } finally {
+      runner.close();
+    }
+  });
+}

@@ -1,0 +1,75 @@
+import { InvalidArgumentError } from "commander";
+import type { Config } from "../../config/schema";
+import type { JobFamily } from "../job-family";
+
+const DEFAULT_DEADLINE_MS = 300_000;
+
+async function cluster({ flink }: Config) {
+  const { FlinkRest } = await import("../../../engine/index.js");
+  return new FlinkRest(flink.restUrl);
+}
+
+/** Jobs of the Flink cluster named in the configuration. */
+export const flinkJobs: JobFamily = {
+  async list(config) {
+    return (await cluster(config)).jobs();
+  },
+
+  async status(config, job) {
+    const rest = await cluster(config);
+    const jobId = await knownJob(rest, job);
+    const { vertices, ...details } = await rest.job(jobId);
+    const [checkpoints, exceptions] = [await rest.checkpoints(jobId), await rest.exceptions(jobId)];
+    const messages = exceptions.map(({ atMs, name, stackTrace }) => ({
+      at: new Date(atMs).toISOString(),
+      importance: "error",
+      text: `${name}: ${stackTrace.split("\n")[0]}`,
+    }));
+    return { ...details, tasks: vertices, checkpoints, messages };
+  },
+
+  async cancel(config, job) {
+    const rest = await cluster(config);
+    const jobId = await runningJob(rest, job);
+    await rest.cancel(jobId);
+    return { jobId, state: await rest.awaitState(jobId, (seen) => FINAL.has(seen), DEFAULT_DEADLINE_MS) };
+  },
+};
+
+export interface SavepointOptions {
+  stop: boolean;
+  directory: string | undefined;
+  deadlineMs: number;
+}
+
+/** Writes a savepoint, and stops the job with `stop`. */
+export async function savepoint(config: Config, job: string, { stop, directory, deadlineMs }: SavepointOptions) {
+  const rest = await cluster(config);
+  const jobId = await runningJob(rest, job);
+  const options = { deadlineMs, ...(directory === undefined ? {} : { directory }) };
+  const path = await (stop ? rest.stopWithSavepoint(jobId, options) : rest.savepoint(jobId, options));
+  return { jobId, savepoint: path };
+}
+
+const FINAL = new Set<string>(["FINISHED", "FAILED", "CANCELED"]);
+
+type Rest = Awaited<ReturnType<typeof cluster>>;
+
+/** By id, or by the name of one that runs. */
+async function runningJob(rest: Rest, asked: string): Promise<string> {
+  const running = (await rest.jobs()).filter(({ state }) => !FINAL.has(state));
+  const found = running.filter(({ jobId, name }) => jobId === asked || name === asked);
+  if (found.length === 1) return found[0]!.jobId;
+  throw new InvalidArgumentError(
+    found.length === 0
+      ? `no job ${asked} is running; running: ${running.map(({ name, jobId }) => `${name} (${jobId})`).join(", ") || "none"}`
+      : `${found.length} jobs are named ${asked}: use an id`,
+  );
+}
+
+/** Of several of one name, the last that was started. */
+async function knownJob(rest: Rest, asked: string): Promise<string> {
+  const found = (await rest.jobs()).find(({ jobId, name }) => jobId === asked || name === asked);
+  if (found !== undefined) return found.jobId;
+  throw new InvalidArgumentError(`the cluster knows no job ${asked}`);
+}

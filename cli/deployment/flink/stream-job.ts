@@ -1,0 +1,24 @@
+import { type FlinkSubmission, replaceEnvironments } from "../../../engine";
+import type { Config } from "../../config/schema";
+import { streamGraph, streamSource } from "../stream-graph";
+
+/** The graph of the streaming job, with the environments of the cluster. Needs the expansion service. */
+export async function streamJobProto(config: Config) {
+  const proto = await streamGraph(config, streamSource(config), config.flink.expansionService);
+  return replaceEnvironments(proto, { pool: config.flink.workerPool });
+}
+
+export function streamSubmission({ job, flink, log }: Config, savepointPath: string | undefined): FlinkSubmission {
+  return {
+    jobName: job.name,
+    streaming: true,
+    parallelism: flink.parallelism,
+    sdkWorkerParallelism: flink.workersPerTaskManager,
+    checkpointingIntervalMs: flink.checkpointIntervalMs,
+    checkpointTimeoutMs: flink.checkpointTimeoutMs,
+    maxBundleSize: flink.maxBundleElements,
+    maxBundleTimeMs: flink.maxBundleMs,
+    ...(savepointPath === undefined ? {} : { savepointPath }),
+    ...(log.pubsub.restEndpoint === "" ? {} : { extra: { pubsubRootUrl: log.pubsub.restEndpoint } }),
+  };
+}

@@ -1,0 +1,49 @@
+import { MINUTE_MS } from "../../../domain/event";
+import { FlinkRunner } from "../../../engine";
+import { startGroupAt } from "../../../io/kafka/topics";
+import type { Config } from "../../config/schema";
+import { kafkaConnection } from "../kafka-connection";
+import { requireBrokerTimes } from "../require-broker-times";
+import { requireWholeSubscription } from "../require-whole-subscription";
+import { READ_BEFORE_MS, streamGroup } from "../stream-graph";
+import { streamJobProto, streamSubmission } from "./stream-job";
+
+const RUNNING_DEADLINE_MS = 300_000;
+
+/** Submits the streaming job and waits until it runs. Rejects with FlinkError or ConfigError; nothing runs then, unless it says so. */
+export async function submitStreamJob(
+  config: Config,
+  savepointPath: string | undefined,
+): Promise<{ jobId: string; name: string }> {
+  await requireBrokerTimes(config);
+  await requireWholeSubscription(config, "streamSubscription");
+  const proto = await streamJobProto(config);
+  if (savepointPath === undefined) await placeReader(config);
+  const runner = new FlinkRunner({ jobServer: config.flink.jobServer, restUrl: config.flink.restUrl });
+  try {
+    const job = await runner.submit(proto, streamSubmission(config, savepointPath));
+    await job.waitUntilRunning(RUNNING_DEADLINE_MS);
+    return { jobId: job.jobId ?? job.serviceJobId, name: config.job.name };
+  } finally {
+    runner.close();
+  }
+}
+
+/** A job that takes over reads from far enough before its first minute; a first job from the beginning of the topic. */
+async function placeReader(config: Config): Promise<void> {
+  const { log, job } = config;
+  if (log.kind !== "kafka" || job.fromMinute === 0) return;
+  const fromMs = job.fromMinute * MINUTE_MS - READ_BEFORE_MS;
+  await startGroupAt(kafkaConnection(config), log.topic, streamGroup(config), fromMs);
+}
+
+/** Exactly what would be submitted, as plain JSON: bytes in base64, 64-bit numbers as text. */
+export async function describedStreamJob(config: Config, savepointPath: string | undefined): Promise<unknown> {
+  const pipeline = await streamJobProto(config);
+  return JSON.parse(
+    JSON.stringify({ pipeline, options: streamSubmission(config, savepointPath) }, (_key, value: unknown) => {
+      if (typeof value === "bigint") return String(value);
+      return value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
+    }),
+  );
+}

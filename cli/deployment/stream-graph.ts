@@ -1,0 +1,66 @@
+/** The graph of the streaming job as the configuration wants it, whichever runner it goes to. */
+import { buildPipelineProto } from "../../engine";
+import { MAX_CLOCK_DIFFERENCE_MS } from "../../intake/receipt";
+import { BATCH_ATTRIBUTE } from "../../io/formats/messages/batch-attribute";
+import { type StreamSource, streamPipeline } from "../../pipelines/stream/stream-pipeline";
+import { ConfigError } from "../config/load";
+import type { Config } from "../config/schema";
+import { WRITTEN_CELLS } from "../programs/worker-resources";
+import { allowedLatenessMs, intakeLimits, rawRetentionMs } from "./deployment";
+import { kafkaConsumerProperties } from "./kafka-consumer-properties";
+
+/** An event may be dated this far ahead of its receipt, and clocks differ: what belongs to a minute was appended after this before it. */
+export const READ_BEFORE_MS = 10 * 60_000;
+
+export const streamGraph = (config: Config, source: StreamSource, expansionService: string) =>
+  buildPipelineProto((root) =>
+    streamPipeline(root, { source, expansionService, counting: counting(config), maxEventTypes: config.maxEventTypes }),
+  );
+
+/** A group of its own for each take-over: it starts where it is told to, whatever an earlier job has read. */
+export const streamGroup = ({ log, job }: Config): string =>
+  job.fromMinute === 0 ? log.kafka.streamGroup : `${log.kafka.streamGroup}-${job.fromMinute}`;
+
+export const subscriptionPath = (project: string, name: string): string =>
+  name.startsWith("projects/") ? name : `projects/${project}/subscriptions/${name}`;
+
+export function streamSource(config: Config): StreamSource {
+  const { log } = config;
+  if (log.kind === "kafka") {
+    const { brokers } = log.kafka;
+    const properties = kafkaConsumerProperties(config);
+    return { kind: "kafka", brokers, properties, topic: log.topic, group: streamGroup(config) };
+  }
+  if (log.kind === "pubsub") return { kind: "pubsub", ...pubsubSource(config) };
+  throw new RangeError("a streaming job on a cluster reads Kafka or Pub/Sub: set log.kind");
+}
+
+/** Java's Kafka source would need its jars on Dataflow's workers; Pub/Sub is there what Kafka is elsewhere. */
+export function dataflowSource(config: Config): StreamSource {
+  if (config.log.kind !== "pubsub")
+    throw new ConfigError(`a job on Dataflow reads Pub/Sub, not ${config.log.kind}: set log.kind or --log`);
+  return { kind: "dataflow-pubsub", ...pubsubSource(config) };
+}
+
+const pubsubSource = ({ log, project }: Config) => ({
+  subscription: subscriptionPath(project, log.pubsub.streamSubscription),
+  idAttribute: BATCH_ATTRIBUTE,
+});
+
+function counting(config: Config) {
+  const { dedupePartitions, videoShards, graceMs, earlyFiringMs, lateFiringMs, fromMinute } = config.job;
+  const latenessMs = allowedLatenessMs(config);
+  return {
+    dedupePartitions,
+    videoShards,
+    allowedLatenessMs: latenessMs,
+    rawRetentionMs: rawRetentionMs(config),
+    limits: intakeLimits(config),
+    maxReceiptDelayMs: MAX_CLOCK_DIFFERENCE_MS,
+    fromMinute,
+    followCorrections: false,
+    paneCache: "",
+    writtenCells: WRITTEN_CELLS,
+    windowing: { graceMs, earlyFiringMs, lateFiringMs, keptMs: latenessMs + graceMs + MAX_CLOCK_DIFFERENCE_MS },
+  };
+}

@@ -1,0 +1,36 @@
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Config } from "../config/schema";
+
+/** What a data folder's stream may not change: its objects are named by it, its ledger is kept by it. */
+export interface StreamIdentity {
+  /** Names the archive objects of this data folder, so that two folders never write the same names into one archive. */
+  writer: string;
+  videoShards: number;
+}
+
+export class StreamIdentityError extends Error {
+  override readonly name = "StreamIdentityError";
+}
+
+const FILE = "stream.json";
+
+/** The folder's identity, made at the first call. Throws StreamIdentityError where the configuration contradicts it. */
+export function streamIdentity({ data, stream }: Config): StreamIdentity {
+  const file = join(data, FILE);
+  if (!existsSync(file)) {
+    const made: StreamIdentity = {
+      writer: `stream-${randomUUID().slice(0, 8)}`,
+      videoShards: stream.videoShards,
+    };
+    writeFileSync(file, `${JSON.stringify(made)}\n`, { flag: "wx" });
+  }
+  const identity = JSON.parse(readFileSync(file, "utf8")) as StreamIdentity;
+  if (identity.videoShards !== stream.videoShards) {
+    throw new StreamIdentityError(
+      `stream.videoShards is ${stream.videoShards}, but the ledger of ${data} is kept by ${identity.videoShards}: keep that number, or start a new data folder`,
+    );
+  }
+  return identity;
+}

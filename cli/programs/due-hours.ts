@@ -1,0 +1,49 @@
+import type { Archive, Ledger, LogProgress } from "../../io/ports";
+
+const MINUTES_AN_HOUR = 60;
+const HOUR_MS = 3_600_000;
+
+export interface DueHours {
+  archive: Pick<Archive, "minutes">;
+  state: Pick<Ledger, "auditedCounts" | "ledger">;
+  progress: Pick<LogProgress, "accepted">;
+  nowMs: number;
+  /** How long after its end an hour may still grow. */
+  finalAfterMs: number;
+  /** Hours before this are not looked at. */
+  sinceMs: number;
+}
+
+/**
+ * Hours that something was promised of, in whatever way, past the horizon, with a minute that is not audited since it last changed; neighbours together. The
+ * work is in what there is, and never in the calendar.
+ */
+export async function dueHours({
+  archive,
+  state,
+  progress,
+  nowMs,
+  finalAfterMs,
+  sinceMs,
+}: DueHours): Promise<{ fromMs: number; toMs: number }[]> {
+  const from = Math.max(0, Math.floor(sinceMs / HOUR_MS)) * MINUTES_AN_HOUR;
+  const to = Math.floor((nowMs - finalAfterMs) / HOUR_MS) * MINUTES_AN_HOUR;
+  const hours = new Set<number>();
+  const promised = (minute: number) => hours.add(Math.floor(minute / MINUTES_AN_HOUR) * MINUTES_AN_HOUR);
+  for (const minute of await archive.minutes(from, to)) promised(minute);
+  for (const { minute } of await state.ledger(from, to)) promised(minute);
+  for (const minute of (await progress.accepted(from, to)).keys()) promised(minute);
+  const sorted = [...hours].sort((a, b) => a - b);
+  const [first, last] = [sorted[0], sorted[sorted.length - 1]];
+  if (first === undefined || last === undefined) return [];
+  const audited = await state.auditedCounts(first, last + MINUTES_AN_HOUR, MINUTES_AN_HOUR);
+  const ranges: { fromMs: number; toMs: number }[] = [];
+  for (const hour of sorted) {
+    if (audited.get(hour) === MINUTES_AN_HOUR) continue;
+    const fromMs = (hour / MINUTES_AN_HOUR) * HOUR_MS;
+    const before = ranges[ranges.length - 1];
+    if (before?.toMs === fromMs) before.toMs += HOUR_MS;
+    else ranges.push({ fromMs, toMs: fromMs + HOUR_MS });
+  }
+  return ranges;
+}

@@ -1,0 +1,31 @@
+import type { EmbeddedLog, StreamState } from "../../io/ports";
+import type { LogGauge } from "../../query-api";
+
+/** What /metrics says of the embedded log and its stream. */
+export function embeddedGauges(
+  log: Pick<EmbeddedLog, "backlogBytes" | "head" | "firstAfter">,
+  state: Pick<StreamState, "countedThrough">,
+  clock: () => number,
+): LogGauge[] {
+  return [
+    {
+      name: "viewmill_log_backlog_bytes",
+      help: "Bytes of the event log that wait to be counted",
+      value: () => log.backlogBytes(),
+    },
+    { name: "viewmill_log_head_position", help: "The newest position of the event log", value: () => log.head() },
+    {
+      name: "viewmill_checkpoint_position",
+      help: "The position up to which the log is archived and counted",
+      value: () => state.countedThrough(),
+    },
+    {
+      name: "viewmill_checkpoint_lag_seconds",
+      help: "Age of the first log entry that is not counted yet; 0: none",
+      value: async () => {
+        const next = await log.firstAfter(await state.countedThrough());
+        return next === undefined ? 0 : Math.max(0, clock() - next.appendedAtMs) / 1000;
+      },
+    },
+  ];
+}

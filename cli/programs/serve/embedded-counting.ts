@@ -1,0 +1,116 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import type { Archive, Ledger, Stamp } from "../../../io/ports";
+import { SqliteEventLog } from "../../../io/sqlite/event-log";
+import { SqliteLogProgress } from "../../../io/sqlite/log-progress";
+import { SqliteStreamState } from "../../../io/sqlite/stream-state";
+import type { LogGauge, Readiness } from "../../../query-api";
+import type { Config } from "../../config/schema";
+import { streamIdentity } from "../../deployment/stream-identity";
+import { AuditSchedule } from "../audit-schedule";
+import { embeddedGauges } from "../log-gauges";
+import type { StreamProcessSettings, StreamReport } from "../stream-process";
+import { Supervisor } from "../supervisor";
+import type { LogSide } from "./log-side";
+
+/** A stream that finishes no pass for this long while the log has entries is reported as not ready. */
+const STALLED_AFTER_MS = 30_000;
+
+interface Options {
+  config: Config;
+  logger: Logger;
+  archive: Archive;
+  state: Ledger;
+  finalAfterMs: number;
+}
+
+/** The embedded log with the stream that counts it, in a process of its own, and the audits on their schedule. */
+export class EmbeddedCounting implements LogSide {
+  readonly gauges: readonly LogGauge[];
+  readonly checks: readonly [] = [];
+  private readonly stream: Supervisor;
+  private readonly audits: AuditSchedule;
+  /** The last pass that finished, and the stream's restarts by then: a process that only starts, to fail at the same step again, makes none. */
+  private passed = { at: performance.now(), restarts: 0 };
+  /** Why the stream cannot finish a pass now, where it waits for a store. */
+  private waitsFor: string | undefined;
+
+  static async start(options: Options): Promise<EmbeddedCounting> {
+    const { data, log } = options.config;
+    return new EmbeddedCounting(
+      options,
+      await SqliteEventLog.open({ folder: data, maxBacklogBytes: log.maxBacklogBytes }),
+      new SqliteStreamState({ folder: data }),
+    );
+  }
+
+  private constructor(
+    { config, logger, archive, state, finalAfterMs }: Options,
+    readonly log: SqliteEventLog,
+    private readonly checkpoints: SqliteStreamState,
+  ) {
+    this.gauges = embeddedGauges(log, checkpoints, Date.now);
+    const settings: StreamProcessSettings = { config, identity: streamIdentity(config) };
+    this.stream = new Supervisor({
+      name: "stream",
+      modulePath: join(__dirname, "..", "stream-process.js"),
+      args: [JSON.stringify(settings)],
+      logger,
+      onMessage: (message) => this.onReport(message as StreamReport, logger),
+    });
+    const progress = new SqliteLogProgress(log, checkpoints, state);
+    this.audits = new AuditSchedule({ config, archive, state, progress, logger, clock: Date.now, finalAfterMs });
+  }
+
+  recentStamps(): Promise<readonly Stamp[]> {
+    return this.log.recentStamps(Date.now());
+  }
+
+  begin(): void {
+    this.stream.start();
+    this.audits.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.stream.stop(), this.audits.stop()]);
+    await Promise.all([this.log.close(), this.checkpoints.close()]);
+  }
+
+  async readiness(): Promise<Readiness[]> {
+    const next = await this.log.firstAfter(await this.checkpoints.countedThrough());
+    const { running, restarts, lastExit } = this.stream.status;
+    const waiting = next !== undefined;
+    const failing = waiting && restarts > this.passed.restarts;
+    const stalled =
+      waiting &&
+      performance.now() - this.passed.at > STALLED_AFTER_MS &&
+      Date.now() - next.appendedAtMs > STALLED_AFTER_MS;
+    const detail = [
+      running ? "running" : "restarting",
+      `${restarts} restarts`,
+      ...(lastExit === undefined ? [] : [`last exit: ${lastExit}`]),
+      ...(failing ? ["no pass finished since"] : []),
+      ...(stalled ? ["no pass finished lately"] : []),
+      ...(this.waitsFor === undefined ? [] : [`waits: ${this.waitsFor}`]),
+    ].join(", ");
+    return [
+      { name: "stream", required: true, ok: running && !stalled && !failing && this.waitsFor === undefined, detail },
+    ];
+  }
+
+  private onReport(report: StreamReport, logger: Logger): void {
+    if (report.kind === "waiting") {
+      this.waitsFor = report.reason;
+      logger.warn(report, "the stream waits for a store");
+      return;
+    }
+    this.waitsFor = undefined;
+    if (report.kind === "pass") {
+      this.passed = { at: performance.now(), restarts: this.stream.status.restarts };
+      logger.debug(report, "pass");
+    }
+    this.log
+      .trim(report.position)
+      .catch((error: unknown) => logger.warn({ err: error }, "the log could not be trimmed"));
+  }
+}

@@ -1,0 +1,133 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { archiveObjectName } from "../../../domain/archive-name";
+import { earliestLiveMark } from "../../../domain/rules/low-watermark";
+import { type Archive, ClaimMissingError, type ClaimStore, type DeadLetters, type Ledger } from "../../../io/ports";
+import type { Readiness } from "../../../query-api";
+
+/** Each dependency alone: one that hangs hides no other. */
+const DEADLINE_MS = 1_500;
+const MINUTE_MS = 60_000;
+/** An archiver says every second how far it is. */
+const ARCHIVER_LAG_MS = 60_000;
+/** A job counts a minute when it has ended; what is archived for longer and not counted waits for a job that is away. */
+const JOB_LAG_MS = 10 * MINUTE_MS;
+const OPEN_MINUTES = 20;
+const DAY_MS = 86_400_000;
+
+export interface Check {
+  name: string;
+  /** Without it the service cannot do its own work; others are told and take nothing out of service. */
+  required: boolean;
+  /** Resolves with what there is to say; rejects where the dependency does not answer; `notOk` where it answers and is not well. */
+  look(): Promise<string>;
+}
+
+/** It answers, and what it says is not well. */
+class NotWell extends Error {
+  override readonly name = "NotWell";
+}
+
+export function answersOf(checks: readonly Check[], deadlineMs = DEADLINE_MS): Promise<Readiness[]> {
+  return Promise.all(
+    checks.map(async ({ name, required, look }) => {
+      const late = new AbortController();
+      const deadline = wait(deadlineMs, undefined, { signal: late.signal, ref: false }).then(() => {
+        throw new NotWell(`no answer within ${deadlineMs} ms`);
+      });
+      // Whichever loses the race has nobody to tell.
+      deadline.catch(() => undefined);
+      try {
+        return { name, required, ok: true, detail: await Promise.race([look(), deadline]) };
+      } catch (error) {
+        return { name, required, ok: false, detail: (error as Error).message };
+      } finally {
+        late.abort();
+      }
+    }),
+  );
+}
+
+export interface CheckedStores {
+  archive: Pick<Archive, "list">;
+  state: Pick<Ledger, "ledger" | "audits">;
+  deadLetters: Pick<DeadLetters, "rejectedByMinute">;
+}
+
+/** Of the stores that any service has. */
+export function storeChecks({ archive, state, deadLetters }: CheckedStores, clock: () => number): Check[] {
+  const minute = () => Math.floor(clock() / MINUTE_MS);
+  return [
+    { name: "ledger", required: true, look: () => state.ledger(minute(), minute() + 1).then(() => "ledger") },
+    { name: "archive", required: false, look: () => archive.list(minute(), minute() + 1).then(() => "archive") },
+    {
+      name: "dead letters",
+      required: true,
+      look: () => deadLetters.rejectedByMinute(minute(), minute() + 1).then(() => "dead letters"),
+    },
+    { name: "last audit", required: false, look: () => lastAudit(state) },
+  ];
+}
+
+async function lastAudit(state: Pick<Ledger, "audits">): Promise<string> {
+  const [report] = await state.audits(1);
+  if (report === undefined) return "none yet";
+  const said = `${report.outcome}, begun ${iso(report.startedAtMs)}`;
+  if (report.outcome === "equal" || report.outcome === "repaired") return said;
+  throw new NotWell(said);
+}
+
+/** Batches that are too large for the log are kept there: without it these are refused, and no others. */
+export function claimCheck(claims: Pick<ClaimStore, "read">): Check {
+  const look = () =>
+    claims.read(archiveObjectName(0, "readiness.avro")).then(
+      () => "claims",
+      (error: unknown) => {
+        if (error instanceof ClaimMissingError) return "claims";
+        throw error;
+      },
+    );
+  return { name: "claims", required: false, look };
+}
+
+type SharedLedger = Pick<Ledger, "archiveReaders" | "openMinutes" | "ledger" | "ingestAccounts">;
+
+/** Of the processes that archive and count a shared log, as their traces in the ledger tell. */
+export function sharedLogChecks(ledger: SharedLedger, clock: () => number): Check[] {
+  return [
+    { name: "archiver", required: false, look: () => archiverMark(ledger, clock()) },
+    { name: "job", required: false, look: () => jobLag(ledger, clock()) },
+    { name: "ingest accounts", required: false, look: () => openAccounts(ledger, clock()) },
+  ];
+}
+
+async function archiverMark(ledger: SharedLedger, nowMs: number): Promise<string> {
+  const readers = await ledger.archiveReaders();
+  const throughMs = earliestLiveMark(readers, nowMs);
+  const last = readers.length === 0 ? "never" : iso(Math.max(...readers.map((reader) => reader.throughMs)));
+  if (throughMs === undefined) throw new NotWell(`no archiver has said anything lately; archived through ${last}`);
+  const said = `archived through ${iso(throughMs)}`;
+  if (throughMs < nowMs - ARCHIVER_LAG_MS) throw new NotWell(said);
+  return said;
+}
+
+async function jobLag(ledger: SharedLedger, nowMs: number): Promise<string> {
+  for (const { minute, sinceMs } of await ledger.openMinutes(OPEN_MINUTES)) {
+    if (sinceMs > nowMs - JOB_LAG_MS) break;
+    const [books] = await ledger.ledger(minute, minute + 1);
+    if (books !== undefined && books.archived > books.counted + books.duplicate + books.late) {
+      throw new NotWell(`events of ${iso(minute * MINUTE_MS)} are archived and not counted since ${iso(sinceMs)}`);
+    }
+  }
+  return "what is archived is counted";
+}
+
+/** A crash says so: what the instance accepted after its last booking rests on its messages alone. */
+async function openAccounts(ledger: SharedLedger, nowMs: number): Promise<string> {
+  const accounts = await ledger.ingestAccounts();
+  const ended = accounts.filter(({ leaseUntilMs }) => leaseUntilMs <= nowMs && leaseUntilMs > nowMs - DAY_MS);
+  if (ended.length === 0) return `${accounts.filter(({ leaseUntilMs }) => leaseUntilMs > nowMs).length} open`;
+  const since = ended.map(({ instance, throughMs }) => `${instance} after ${iso(throughMs)}`);
+  throw new NotWell(`ended without a last booking in the last day: ${since.slice(0, 5).join(", ")}`);
+}
+
+const iso = (timeMs: number): string => new Date(timeMs).toISOString();

@@ -1,0 +1,119 @@
+/**
+ * The process of the embedded stream: a child of `serve`, so that counting never slows ingest and reads, and can crash alone. Its settings
+ * come as the first argument (JSON); it reports each pass to its parent and ends when the parent does.
+ */
+import { getPriority, setPriority } from "node:os";
+import { provideResource } from "../../engine";
+import { splitStreamState } from "../../io/cluster/split-stream-state";
+import { waitForLock } from "../../io/sqlite/data-folder";
+import { SqliteLogReader } from "../../io/sqlite/log-reader";
+import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
+import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
+import { runStream, type StreamOptions } from "../../pipelines/embedded/stream";
+import { RESOURCES } from "../../transforms/resource-names";
+import { WrittenCells } from "../../transforms/written-cells";
+import type { Config } from "../config/schema";
+import { openDeployment } from "../deployment/deployment";
+import type { StreamIdentity } from "../deployment/stream-identity";
+import { commandLine } from "../environment";
+
+export interface StreamProcessSettings {
+  config: Config;
+  identity: StreamIdentity;
+}
+
+/** What the process tells its parent. */
+export type StreamReport =
+  | { kind: "started"; position: number }
+  | { kind: "waiting"; reason: string; waitMs: number }
+  | {
+      kind: "pass";
+      position: number;
+      events: number;
+      minutes: number;
+      recounted: number;
+      caughtUp: boolean;
+      tookMs: number;
+    };
+
+const LOCK_DEADLINE_MS = 60_000;
+const BELOW_NORMAL_NICE = 5;
+const POLL_INTERVAL_MS = 100;
+const MINUTE_MS = 60_000;
+/** A run that counts more than one minute again, from the archive, stops at this many events: about a second. */
+const MAX_RECOUNT_EVENTS = 250_000;
+export const PIPELINE_LOCK = "pipeline";
+const WRITTEN_CELLS = "embedded/written-cells";
+
+async function main({ config, identity }: StreamProcessSettings): Promise<void> {
+  // Requests come first when there is not enough of the processor for both. Only root may raise a priority that was lowered.
+  if (getPriority() < BELOW_NORMAL_NICE) setPriority(BELOW_NORMAL_NICE);
+  const stop = new AbortController();
+  process.on("disconnect", () => stop.abort());
+  process.on("SIGTERM", () => stop.abort());
+  process.on("SIGINT", () => {});
+  const folder = config.data;
+  // A stream whose parent was killed may still be finishing its pass; two at once would be safe, but wasteful.
+  await waitForLock(folder, PIPELINE_LOCK, { deadlineMs: LOCK_DEADLINE_MS, signal: stop.signal });
+  const deployment = await openDeployment(config, "threaded");
+  const { archive, counters, deadLetters } = deployment;
+  const checkpoints = new SqliteStreamState({ folder });
+  const state = config.counters.kind === "sqlite" ? checkpoints : splitStreamState(checkpoints, deployment.state);
+  const panes = new EmbeddedPaneCache(config.stream.maxRetainedIds);
+  const writtenCells = new WrittenCells(config.stream.maxWrittenCells);
+  provideResource(RESOURCES.archive, archive);
+  provideResource(RESOURCES.counterStore, counters);
+  provideResource(RESOURCES.ledger, state);
+  provideResource(RESOURCES.deadLetters, deadLetters);
+  provideResource(RESOURCES.paneCache, panes);
+  provideResource(WRITTEN_CELLS, writtenCells);
+  report({ kind: "started", position: await state.countedThrough() });
+  const log = new SqliteLogReader({ folder });
+  await runStream(
+    { log, archive, state, deadLetters, panes, writtenCells, deferredRanges: new DeferredRanges() },
+    streamOptions(config, identity),
+    stop.signal,
+    {
+      onPass: (result, tookMs) => report({ kind: "pass", ...result, tookMs }),
+      onWait: (error, waitMs) => report({ kind: "waiting", reason: error.message, waitMs }),
+    },
+  );
+  await Promise.all([deployment.close(), checkpoints.close(), log.close()]);
+}
+
+function streamOptions({ stream, lateness }: Config, { writer, videoShards }: StreamIdentity): StreamOptions {
+  return {
+    writer,
+    maxEntries: stream.maxPassEntries,
+    maxBytes: stream.maxPassBytes,
+    maxMinutes: stream.maxPassMinutes,
+    maxRecountEvents: MAX_RECOUNT_EVENTS,
+    minPassIntervalMs: stream.minPassIntervalMs,
+    maxCpuShare: stream.maxCpuShare,
+    pollIntervalMs: POLL_INTERVAL_MS,
+    finalAfterMs: lateness.finalAfterMinutes * MINUTE_MS,
+    counting: {
+      dedupePartitions: stream.dedupePartitions,
+      videoShards,
+      allowedLatenessMs: -1,
+      followCorrections: true,
+      paneCache: RESOURCES.paneCache,
+      writtenCells: WRITTEN_CELLS,
+    },
+  };
+}
+
+function report(message: StreamReport): void {
+  if (process.connected) process.send?.(message);
+}
+
+if (require.main === module) {
+  main(JSON.parse(commandLine()[2] ?? "{}") as StreamProcessSettings).then(
+    () => process.exit(0),
+    (error: unknown) => {
+      process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      process.exit(1);
+    },
+  );
+}

@@ -1,0 +1,31 @@
+/** What a worker process of a cluster opens before its first bundle (engine's WorkerModule): the deployment's stores, as resources of the transforms. */
+import { provideResource } from "../../engine";
+import { RESOURCES } from "../../transforms/resource-names";
+import { WrittenCells } from "../../transforms/written-cells";
+import { type Config, configSchema } from "../config/schema";
+import { type Deployment, openDeployment } from "../deployment/deployment";
+import { openClaims } from "../deployment/open-claims";
+import { openFindings } from "../deployment/open-findings";
+
+/** Resource name of the worker's WrittenCells. */
+export const WRITTEN_CELLS = "worker/written-cells";
+
+let opened: Deployment | undefined;
+
+export async function start(settingsJson: string): Promise<void> {
+  const config: Config = configSchema.parse(JSON.parse(settingsJson));
+  opened = await openDeployment(config);
+  provideResource(RESOURCES.archive, opened.archive);
+  provideResource(RESOURCES.counterStore, opened.counters);
+  provideResource(RESOURCES.ledger, opened.state);
+  provideResource(RESOURCES.logProgress, opened.progress);
+  provideResource(RESOURCES.deadLetters, opened.deadLetters);
+  provideResource(RESOURCES.eventTypes, opened.eventTypes);
+  provideResource(RESOURCES.claims, await openClaims(config));
+  provideResource(RESOURCES.findings, await openFindings(config));
+  provideResource(WRITTEN_CELLS, new WrittenCells(config.job.maxWrittenCells));
+}
+
+export async function stop(): Promise<void> {
+  await opened?.close();
+}

@@ -1,0 +1,37 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { requireDataFolder } from "../../io/sqlite/data-folder";
+import { resolveConfig } from "../config/load";
+
+/** Where a running service writes its address, for commands that are given its data folder. */
+const ADDRESS_FILE = "service-url";
+
+export function writeServiceUrl(folder: string, url: string): void {
+  writeFileSync(join(folder, ADDRESS_FILE), `${url}\n`);
+}
+
+export function removeServiceUrl(folder: string): void {
+  rmSync(join(folder, ADDRESS_FILE), { force: true });
+}
+
+/** --url, --data and --config: the ways to name a service. */
+export function withServiceOptions(command: Command): Command {
+  return command
+    .option("--url <url>", "of the service (default: that of the deployment, http://127.0.0.1:8080)")
+    .option("--data <dir>", "data folder of the deployment, to find its service by")
+    .option("--config <file>", "configuration file of the deployment, to find its service by");
+}
+
+/** --url where given; else the address the service of the data folder wrote; else the configured one. Throws DataFolderError for a --data that does not exist. */
+export function serviceUrl(command: Command): string {
+  const { url, data: folder } = command.optsWithGlobals<{ url?: string; data?: string }>();
+  if (folder !== undefined) requireDataFolder(folder);
+  if (url !== undefined) return url;
+  const { data, http } = resolveConfig(command);
+  try {
+    return readFileSync(join(data, ADDRESS_FILE), "utf8").trim();
+  } catch {
+    return `http://${http.host === "0.0.0.0" || http.host === "::" ? "127.0.0.1" : http.host}:${http.port}`;
+  }
+}

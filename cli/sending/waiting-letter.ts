@@ -1,0 +1,22 @@
+import { contentOf } from "../../intake/content";
+import { CONTRACT_LIMITS } from "../../intake/limits";
+import { takeBody } from "../../intake/take-body";
+
+/**
+ * Whether any event of what was sent again was received too late for the stream, so that it is counted by the next audit with --repair. What cannot be read here,
+ * and was accepted all the same, waits.
+ */
+export function waitsForAudit(
+  { bytes, contentType }: { bytes: Uint8Array; contentType: string },
+  { receivedAtMs, allowedLatenessMs }: { receivedAtMs: number; allowedLatenessMs: number },
+): boolean {
+  if (allowedLatenessMs < 0) return false;
+  const found = contentOf({ "content-type": contentType });
+  if ("unsupported" in found) return true;
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const untimed = { kind: "receipt" } as const;
+  const rules = { receivedAtMs, rawRetentionMs: Number.POSITIVE_INFINITY, limits: CONTRACT_LIMITS, untimed };
+  const taken = takeBody(body, found.content, rules);
+  if (taken.kind !== "events") return true;
+  return taken.columns.timesMs.some((timeMs) => receivedAtMs - timeMs > allowedLatenessMs);
+}

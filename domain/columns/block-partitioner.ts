@@ -1,0 +1,160 @@
+import { MINUTE_MS, minuteOf } from "../event";
+import { type BlockRows, EventBlockBuilder, MAX_TAKEN } from "./event-block";
+import type { EventColumns } from "./event-columns";
+import { NameTable, textSpans } from "./name-table";
+import { partitionOf } from "./pane";
+
+export interface SealedBlock {
+  minute: number;
+  partition: number;
+  count: number;
+  bytes: Uint8Array;
+}
+
+/** Events of one minute that were set aside, by the minute of their receipt. */
+export interface LateCount {
+  minute: number;
+  receiptMinute: number;
+  count: number;
+}
+
+/** Memory the open blocks of a bundle may take before all are sealed early. */
+const MAX_OPEN_BYTES = 128 << 20;
+
+/**
+ * Sorts the events of a bundle into blocks by (minute, dedup partition). The lateness rule is applied here, on the receipt time that
+ * travels with the event and never on a clock: `receivedAt - eventTime > allowedLateness` sets the event aside.
+ */
+export class BlockPartitioner {
+  private readonly late = new Map<string, LateCount>();
+  private readonly videos: NameTable;
+  private readonly types: NameTable;
+  private readonly open = new Map<number, (EventBlockBuilder | undefined)[]>();
+  private sealed: SealedBlock[] = [];
+  private openEvents = 0;
+  private readonly touched: EventBlockBuilder[] = [];
+
+  constructor(
+    private readonly partitions: number,
+    private readonly allowedLatenessMs: number,
+    /** At least 2 random words, as a Pane's. */
+    seed: Uint32Array,
+    /** Events of earlier minutes belong to another job: they are not taken. */
+    private readonly fromMinute = Number.NEGATIVE_INFINITY,
+  ) {
+    this.videos = new NameTable(seed[0]!);
+    this.types = new NameTable(seed[1]!);
+  }
+
+  /** `receivedAtMs`: one for all rows, or a column. `minutes`: only events of these are taken. */
+  add(columns: EventColumns, receivedAtMs: number | Float64Array, minutes?: ReadonlySet<number>): void {
+    const { count, timesMs, videoIndex, typeIndex, values } = columns;
+    const ids = words(columns.ids);
+    const videos = this.videos.indexSpans(columns.videoSpans ?? textSpans(columns.videos));
+    const types = this.types.indexSpans(textSpans(columns.types));
+    const lateRule = this.allowedLatenessMs !== Number.POSITIVE_INFINITY;
+    const rows: BlockRows = { ids, videos, videoIndex, types, typeIndex, timesMs, values };
+    let minute = Number.NaN;
+    let builders: (EventBlockBuilder | undefined)[] | undefined;
+    for (let from = 0; from < count; from += MAX_TAKEN) {
+      const to = Math.min(from + MAX_TAKEN, count);
+      for (let row = from; row < to; row++) {
+        const timeMs = timesMs[row]!;
+        const itsMinute = Math.floor(timeMs / MINUTE_MS);
+        if (itsMinute !== minute) {
+          minute = itsMinute;
+          const wanted = minute >= this.fromMinute && (minutes === undefined || minutes.has(minute));
+          builders = wanted ? this.buildersOf(minute) : undefined;
+        }
+        if (builders === undefined) continue;
+        if (lateRule) {
+          const received = typeof receivedAtMs === "number" ? receivedAtMs : receivedAtMs[row]!;
+          if (received - timeMs > this.allowedLatenessMs) {
+            this.setAside(minute, minuteOf(received));
+            continue;
+          }
+        }
+        const at = row * 4;
+        const partition =
+          this.partitions === 1 ? 0 : partitionOf(ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!, this.partitions);
+        let builder = builders[partition];
+        if (builder === undefined || (builder.pending === 0 && builder.full)) {
+          builder = this.next(minute, partition, builders);
+        }
+        if (builder.pending === 0) this.touched.push(builder);
+        builder.pendingRows[builder.pending++] = row;
+      }
+      for (const builder of this.touched) {
+        this.openEvents += builder.pending;
+        builder.take(rows);
+      }
+      this.touched.length = 0;
+    }
+    if (this.openEvents * 40 > MAX_OPEN_BYTES) this.sealAll();
+  }
+
+  private buildersOf(minute: number): (EventBlockBuilder | undefined)[] {
+    let builders = this.open.get(minute);
+    if (builders === undefined) {
+      builders = new Array<EventBlockBuilder | undefined>(this.partitions).fill(undefined);
+      this.open.set(minute, builders);
+    }
+    return builders;
+  }
+
+  private next(minute: number, partition: number, builders: (EventBlockBuilder | undefined)[]): EventBlockBuilder {
+    this.seal(minute, partition, builders[partition]);
+    const builder = new EventBlockBuilder(this.videos, this.types, minute);
+    builders[partition] = builder;
+    return builder;
+  }
+
+  private seal(minute: number, partition: number, builder: EventBlockBuilder | undefined): void {
+    if (builder === undefined || builder.count === 0) return;
+    this.sealed.push({ minute, partition, count: builder.count, bytes: builder.seal() });
+    this.openEvents -= builder.count;
+  }
+
+  private sealAll(): void {
+    for (const [minute, builders] of this.open) {
+      builders.forEach((builder, partition) => {
+        this.seal(minute, partition, builder);
+      });
+    }
+    this.open.clear();
+  }
+
+  private setAside(minute: number, receiptMinute: number): void {
+    const key = `${minute} ${receiptMinute}`;
+    const known = this.late.get(key);
+    if (known === undefined) this.late.set(key, { minute, receiptMinute, count: 1 });
+    else known.count++;
+  }
+
+  /** Events set aside as late since the last call. */
+  takeLate(): LateCount[] {
+    const late = [...this.late.values()];
+    this.late.clear();
+    return late;
+  }
+
+  /** Blocks that became full. */
+  takeSealed(): SealedBlock[] {
+    if (this.sealed.length === 0) return this.sealed;
+    const sealed = this.sealed;
+    this.sealed = [];
+    return sealed;
+  }
+
+  /** Every block left; the bundle is over. */
+  finish(): SealedBlock[] {
+    this.sealAll();
+    return this.takeSealed();
+  }
+}
+
+function words(ids: Uint8Array): Uint32Array {
+  // Not slice(): a Buffer's slice is a view, as badly aligned as the Buffer.
+  const aligned = ids.byteOffset % 4 === 0 ? ids : new Uint8Array(ids);
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+}

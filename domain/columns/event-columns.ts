@@ -1,0 +1,238 @@
+import type { VideoEvent } from "../event";
+import {
+  type AcceptanceRules,
+  isEventId,
+  isEventType,
+  isVideoId,
+  MAX_TIME_MS,
+  minuteOf,
+  TOO_MANY_TYPES,
+  timeRejection,
+} from "../event";
+import { ID_BYTES, isHashedIdBytes, isUuidBytes, uuidText, writeEventId } from "../event-identity";
+import type { Rejection, RejectionReason } from "../rejection";
+import type { NameSpans } from "./name-table";
+
+/** A batch of events by column: what a batch message holds, without an object per event. Every column has `count` rows. */
+export interface EventColumns {
+  count: number;
+  /** 16 bytes a row (event-identity.ts). */
+  ids: Uint8Array;
+  /** Read it only where strings are needed: a decoder makes them on demand. */
+  readonly videos: readonly string[];
+  /** The same names as bytes, where the decoder has them. */
+  videoSpans?: NameSpans;
+  videoIndex: Uint32Array;
+  types: string[];
+  typeIndex: Uint32Array;
+  /** Epoch milliseconds. */
+  timesMs: Float64Array;
+  /** NaN where the event has no value; absent where none has. */
+  values?: Float64Array;
+  /** Row -> eventId, for every row whose id is hashed. */
+  hashedIds?: ReadonlyMap<number, string>;
+  /** Row -> JSON object text of the fields the contract does not know. */
+  extras?: ReadonlyMap<number, string>;
+}
+
+/** The eventId of a row as its producer wrote it. */
+export function eventIdOf(columns: EventColumns, row: number): string {
+  return columns.hashedIds?.get(row) ?? uuidText(columns.ids, row * ID_BYTES);
+}
+
+/** The row as an event object; for edges only (rejections, archive tests), never on the hot path. */
+export function eventAt(columns: EventColumns, row: number): VideoEvent {
+  const event: VideoEvent = {
+    eventId: eventIdOf(columns, row),
+    videoId: columns.videos[columns.videoIndex[row]!]!,
+    eventType: columns.types[columns.typeIndex[row]!]!,
+    eventTimeMs: columns.timesMs[row]!,
+  };
+  const value = columns.values?.[row];
+  if (value !== undefined && !Number.isNaN(value)) event.value = value;
+  const extra = columns.extras?.get(row);
+  if (extra !== undefined) event.extra = JSON.parse(extra) as Record<string, unknown>;
+  return event;
+}
+
+/**
+ * The row as the JSON event it would be sent again as. A value or time that no event can have becomes text, so that it stays refused. The
+ * extras are spliced in as the text they are, and first, so that they cannot replace a field of the contract.
+ */
+export function eventJsonAt(columns: EventColumns, row: number): string {
+  const value = columns.values?.[row];
+  const known = JSON.stringify({
+    eventId: eventIdOf(columns, row),
+    videoId: columns.videos[columns.videoIndex[row]!],
+    eventType: columns.types[columns.typeIndex[row]!],
+    eventTime: numberOrText(columns.timesMs[row]!),
+    value: value === undefined || Number.isNaN(value) ? undefined : numberOrText(value),
+  });
+  const extra = columns.extras?.get(row)?.trim().slice(1, -1).trim() ?? "";
+  return extra === "" ? known : `{${extra},${known.slice(1)}`;
+}
+
+const numberOrText = (value: number): number | string => (Number.isSafeInteger(value) ? value : String(value));
+
+/** Collects events into columns. At most 2^32 rows, videos and types. */
+export class EventColumnsBuilder {
+  private count = 0;
+  private ids = new Uint8Array(64 * ID_BYTES);
+  private readonly videoIds = new Map<string, number>();
+  private readonly typeIds = new Map<string, number>();
+  private readonly videoIndex: number[] = [];
+  private readonly typeIndex: number[] = [];
+  private readonly timesMs: number[] = [];
+  private readonly values: number[] = [];
+  private hasValues = false;
+  private readonly hashedIds = new Map<number, string>();
+  private readonly extras = new Map<number, string>();
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** `extraText`: the JSON text of `event.extra`, where the caller has made it already. */
+  add(event: VideoEvent, extraText?: string): void {
+    const row = this.count++;
+    if (this.ids.length < this.count * ID_BYTES) {
+      const grown = new Uint8Array(this.ids.length * 2);
+      grown.set(this.ids);
+      this.ids = grown;
+    }
+    if (!writeEventId(event.eventId, this.ids, row * ID_BYTES)) this.hashedIds.set(row, event.eventId);
+    this.videoIndex.push(intern(this.videoIds, event.videoId));
+    this.typeIndex.push(intern(this.typeIds, event.eventType));
+    this.timesMs.push(event.eventTimeMs);
+    this.values.push(event.value ?? Number.NaN);
+    if (event.value !== undefined) this.hasValues = true;
+    if (event.extra !== undefined) this.extras.set(row, extraText ?? JSON.stringify(event.extra));
+  }
+
+  build(): EventColumns {
+    const columns: EventColumns = {
+      count: this.count,
+      ids: this.ids.slice(0, this.count * ID_BYTES),
+      videos: [...this.videoIds.keys()],
+      videoIndex: Uint32Array.from(this.videoIndex),
+      types: [...this.typeIds.keys()],
+      typeIndex: Uint32Array.from(this.typeIndex),
+      timesMs: Float64Array.from(this.timesMs),
+    };
+    if (this.hasValues) columns.values = Float64Array.from(this.values);
+    if (this.hashedIds.size > 0) columns.hashedIds = this.hashedIds;
+    if (this.extras.size > 0) columns.extras = this.extras;
+    return columns;
+  }
+}
+
+/**
+ * Checks every row of a decoded batch against the contract, the times against `rules`. The answer is empty for a batch that is
+ * good throughout (the usual case: one pass, nothing allocated per event).
+ */
+export function validateColumns(columns: EventColumns, rules: AcceptanceRules): Rejection[] {
+  const rejections: Rejection[] = [];
+  const badVideo =
+    columns.videoSpans === undefined ? columns.videos.map((video) => !isVideoId(video)) : badSpans(columns.videoSpans);
+  const badType = columns.types.map((type) => typeProblem(type, rules));
+  const earliestMs = rules.receivedAtMs - rules.rawRetentionMs;
+  const { count, ids, videoIndex, typeIndex, timesMs, values, hashedIds } = columns;
+  for (let row = 0; row < count; row++) {
+    const at = row * ID_BYTES;
+    const timeMs = timesMs[row]!;
+    let reason: RejectionReason | undefined;
+    let detail = "";
+    if (isUuidBytes(ids, at) ? hashedIds?.has(row) : !isOwnHash(ids, at, hashedIds?.get(row))) {
+      reason = "bad-event-id";
+      detail = "the id is neither a UUID alone nor the hash of the id carried beside it";
+    } else if (badVideo[videoIndex[row]!] !== false) {
+      reason = "bad-video-id";
+      detail = "videoId must be a string of 1 to 128 of A-Z a-z 0-9 _ - . : /";
+    } else if (badType[typeIndex[row]!] !== "") {
+      reason = "bad-event-type";
+      detail = badType[typeIndex[row]!] ?? "eventType is missing";
+    } else if (values !== undefined && !isValue(values[row]!)) {
+      reason = "bad-value";
+      detail = "value must be an integer with |value| <= 2^53-1";
+    } else if (!(timeMs >= 0 && timeMs <= MAX_TIME_MS)) {
+      reason = "bad-event-time";
+      detail = "eventTime must be epoch milliseconds";
+    } else if (timeMs > rules.receivedAtMs || timeMs < earliestMs) {
+      const outside = timeRejection(timeMs, rules);
+      reason = outside?.reason;
+      detail = outside?.detail ?? "";
+    }
+    if (reason !== undefined) rejections.push({ index: row, eventId: shownId(columns, row), reason, detail });
+  }
+  return rejections;
+}
+
+/** Why the type is refused; empty where it is not. */
+function typeProblem(type: string, rules: AcceptanceRules): string {
+  if (!isEventType(type)) return "eventType must match [A-Z][A-Z0-9_]{0,31}";
+  const isBeyondBound = rules.alreadyAccepted !== true && rules.admitsType?.(type) === false;
+  return isBeyondBound ? `eventType ${type} ${TOO_MANY_TYPES}` : "";
+}
+
+const VIDEO_ID_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => (isVideoId(String.fromCharCode(byte)) ? 1 : 0));
+
+function badSpans({ bytes, starts, ends }: NameSpans): boolean[] {
+  const bad = new Array<boolean>(starts.length);
+  for (let i = 0; i < starts.length; i++) {
+    const length = ends[i]! - starts[i]!;
+    let good = length >= 1 && length <= 128;
+    for (let at = starts[i]!; good && at < ends[i]!; at++) good = VIDEO_ID_BYTE[bytes[at]!] === 1;
+    bad[i] = !good;
+  }
+  return bad;
+}
+
+const isValue = (value: number): boolean => Number.isNaN(value) || Number.isSafeInteger(value);
+
+const hashed = new Uint8Array(ID_BYTES);
+
+function isOwnHash(ids: Uint8Array, at: number, eventId: string | undefined): boolean {
+  if (eventId === undefined || !isHashedIdBytes(ids, at) || !isEventId(eventId)) return false;
+  if (writeEventId(eventId, hashed, 0)) return false;
+  for (let i = 0; i < ID_BYTES; i++) if (hashed[i] !== ids[at + i]) return false;
+  return true;
+}
+
+function shownId(columns: EventColumns, row: number): string | null {
+  return columns.hashedIds?.get(row)?.slice(0, 128) ?? uuidText(columns.ids, row * ID_BYTES);
+}
+
+/** The rows that `keep` names, as a batch of their own. */
+export function selectRows(columns: EventColumns, keep: readonly number[]): EventColumns {
+  const builder = new EventColumnsBuilder();
+  // The extras stay the text they are: JSON.stringify overflows the stack on deep nesting, which JSON.parse takes.
+  for (const row of keep) builder.add(eventAt(columns, row), columns.extras?.get(row));
+  return builder.build();
+}
+
+/** Events by minute of event time. */
+export function countByMinute(columns: EventColumns): Map<number, number> {
+  const byMinute = new Map<number, number>();
+  let minute = Number.NaN;
+  let run = 0;
+  for (let row = 0; row < columns.count; row++) {
+    const next = minuteOf(columns.timesMs[row]!);
+    if (next !== minute) {
+      if (run > 0) byMinute.set(minute, (byMinute.get(minute) ?? 0) + run);
+      minute = next;
+      run = 0;
+    }
+    run++;
+  }
+  if (run > 0) byMinute.set(minute, (byMinute.get(minute) ?? 0) + run);
+  return byMinute;
+}
+
+function intern(ids: Map<string, number>, text: string): number {
+  let id = ids.get(text);
+  if (id === undefined) {
+    id = ids.size;
+    ids.set(text, id);
+  }
+  return id;
+}

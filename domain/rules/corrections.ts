@@ -1,0 +1,52 @@
+/** An audit's numbers for the cells that differ, as the columns a counter store corrects. */
+import type { MinuteCounts } from "../columns/minute-counts";
+
+/** What one cell should be. */
+export interface CorrectedCell {
+  videoId: string;
+  eventType: string;
+  expectedCount: number;
+  expectedSum: bigint;
+  expectedValued: number;
+  /** Latest event of the cell, milliseconds within the minute. */
+  lastMsInMinute: number;
+}
+
+/**
+ * Cells of one correction. A store writes each correction in a transaction of its own and rebuilds the levels of every video in it: 512 cells
+ * stay well below the 100 ms that a transaction may take beside a live stream.
+ */
+export const MAX_CORRECTED_CELLS = 512;
+
+/** The corrections of a minute, each of at most `MAX_CORRECTED_CELLS` cells, with its own dictionaries of names. */
+export function* correctionsOf(minute: number, cells: readonly CorrectedCell[]): Generator<MinuteCounts> {
+  for (let from = 0; from < cells.length; from += MAX_CORRECTED_CELLS) {
+    yield correction(minute, cells.slice(from, from + MAX_CORRECTED_CELLS));
+  }
+}
+
+function correction(minute: number, cells: readonly CorrectedCell[]): MinuteCounts {
+  const videos = new Map<string, number>();
+  const types = new Map<string, number>();
+  return {
+    minute,
+    videoIndex: Uint32Array.from(cells, ({ videoId }) => indexOf(videos, videoId)),
+    typeIndex: Uint32Array.from(cells, ({ eventType }) => indexOf(types, eventType)),
+    videos: [...videos.keys()],
+    types: [...types.keys()],
+    counts: Float64Array.from(cells, ({ expectedCount }) => expectedCount),
+    valued: Float64Array.from(cells, ({ expectedValued }) => expectedValued),
+    sumHigh: Float64Array.from(cells, ({ expectedSum }) => Number(expectedSum >> 32n)),
+    sumLow: Float64Array.from(cells, ({ expectedSum }) => Number(expectedSum & 0xffff_ffffn)),
+    lastMsInMinute: Uint16Array.from(cells, ({ lastMsInMinute }) => lastMsInMinute),
+  };
+}
+
+function indexOf(names: Map<string, number>, name: string): number {
+  let index = names.get(name);
+  if (index === undefined) {
+    index = names.size;
+    names.set(name, index);
+  }
+  return index;
+}

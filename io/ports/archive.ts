@@ -1,0 +1,16 @@
+export interface ArchiveObject {
+  /** `date=2026-11-21/hour=10/minute=03/<writer>-<sequence>.avro`, unique in the archive. */
+  name: string;
+  minute: number;
+  sizeBytes: number;
+}
+
+export interface Archive {
+  /** Writes an object atomically and durably; writing the same name again replaces it whole. */
+  write(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject>;
+  /** Objects whose minute of event time is in [fromMinute, toMinute), by minute, then name. */
+  list(fromMinute: number, toMinute: number): Promise<ArchiveObject[]>;
+  read(name: string): Promise<Uint8Array>;
+  /** Minutes that have objects, ascending, in [fromMinute, toMinute). */
+  minutes(fromMinute: number, toMinute: number): Promise<number[]>;
+}

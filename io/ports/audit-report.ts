@@ -1,0 +1,51 @@
+export interface AuditReport {
+  id: string;
+  startedAtMs: number;
+  durationMs: number;
+  fromMs: number;
+  toMs: number;
+  repair: boolean;
+  runner: string;
+  outcome: "equal" | "repaired" | "differences" | "not-comparable";
+  objectsRead: number;
+  events: number;
+  distinctEvents: number;
+  cellsCompared: number;
+  cellsDiffering: number;
+  cellsRepaired: number;
+  /** Events whose id another event of the range has, too. */
+  reusedEventIds: number;
+  /** The ids that are used most often, at most 20; absent in older reports. */
+  reusedIds?: ReusedEventId[];
+  /** Events that the stream sets aside and the audit counts. */
+  lateEvents: number;
+  /** A check of every total against its days, and of no range. */
+  totals?: boolean;
+  /** Minutes that could not be compared, each with its reason (unreadable object, archive gap). At most 1,000 are listed. */
+  notComparable: { minute: number; reason: string }[];
+  /** At most 1,000 are listed; `cellsDiffering` counts all. */
+  differences: AuditDifference[];
+}
+
+export interface ReusedEventId {
+  eventId: string;
+  /** Events of the range that have it. */
+  times: number;
+  /** Some of them. */
+  places: { minute: number; videoId: string; eventType: string }[];
+}
+
+export interface AuditDifference {
+  level: "minute" | "hour" | "day" | "total";
+  videoId: string;
+  eventType: string;
+  startMs: number;
+  archiveCount: number;
+  storedCount: number;
+  /** Decimal strings: exact beyond 2^53. */
+  archiveSum: string;
+  storedSum: string;
+  /** Events that have a value; absent in reports of before cells knew it. */
+  archiveValued?: number;
+  storedValued?: number;
+}

@@ -1,0 +1,30 @@
+import type { RejectionReason } from "../../domain/rejection";
+
+export interface NewDeadLetter {
+  receivedAtMs: number;
+  reason: RejectionReason;
+  detail: string;
+  eventId?: string;
+  /** The rejected event or message, byte for byte. */
+  payload: Uint8Array;
+  /** How `payload` would be sent again, e.g. `application/json`. */
+  contentType: string;
+  source: "ingest" | "pipeline";
+}
+
+export interface DeadLetter extends NewDeadLetter {
+  /** Opaque, at most 200 printable ASCII characters without spaces; unique in the store. */
+  id: string;
+  replayedAtMs?: number;
+}
+
+export interface DeadLetters {
+  /** Durable when it resolves. Rejects with `StoreUnavailableError` or, past the size bound (where it has one), `LogFullError`. */
+  append(letters: readonly NewDeadLetter[]): Promise<void>;
+  list(query: { afterId?: string; limit: number; reason?: RejectionReason; replayed?: boolean }): Promise<DeadLetter[]>;
+  get(id: string): Promise<DeadLetter | undefined>;
+  markReplayed(ids: readonly string[], atMs: number): Promise<void>;
+  /** Rejected events by minute of receipt in [fromMinute, toMinute). */
+  rejectedByMinute(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
+  close(): Promise<void>;
+}

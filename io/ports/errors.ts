@@ -1,0 +1,7 @@
+export class LogFullError extends Error {
+  override readonly name = "LogFullError";
+}
+
+export class StoreUnavailableError extends Error {
+  override readonly name = "StoreUnavailableError";
+}

@@ -1,0 +1,20 @@
+/**
+ * The ports: everything Viewmill needs from the world outside, one file each. One adapter a folder of io/, one contract suite a
+ * port (test/contracts/), run against every adapter. Times are epoch milliseconds (`...Ms`), a `minute` is epoch milliseconds divided
+ * by 60,000 (an integer), positions are positive integers that only grow.
+ */
+export * from "./archive";
+export * from "./audit-report";
+export * from "./claim-store";
+export * from "./counter-store";
+export * from "./dead-letters";
+export * from "./errors";
+export * from "./event-log";
+export * from "./event-types";
+export * from "./findings";
+export * from "./ledger";
+export * from "./log-progress";
+export * from "./log-subscription";
+export * from "./places";
+export * from "./receipt-stamps";
+export * from "./stream-state";
