@@ -65,7 +65,8 @@ class AttemptFailed extends Error {
 
 /** The one policy by which everything here sends: timeouts, retries with full jitter, Retry-After, a circuit breaker. */
 export class Delivery {
-  private readonly endpoint: string;
+  /** Where bodies are posted. */
+  readonly endpoint: string;
   private readonly impossible: string | undefined;
   private readonly breaker: CircuitBreakerPolicy;
   private readonly halfOpenAfterMs: number;

@@ -170,8 +170,8 @@ export class ViewmillClient {
 
   /** Every event without an answer fails; requests on their way are aborted, and their answers are not looked at any more. */
   private giveUp(): void {
-    const batches = [...this.inFlight, ...this.sealed.splice(0), this.open];
-    const events = [...batches.flatMap((batch) => batch.events), ...this.waiting.slice(this.waitingFrom)];
+    const events = this.unanswered();
+    this.sealed.length = 0;
     clearTimeout(this.lingerTimer);
     this.lingerTimer = undefined;
     this.open = new EventBatch();
@@ -183,13 +183,24 @@ export class ViewmillClient {
     this.admitWaiting();
   }
 
+  /** Events whose answers are not known, those on their way included. */
+  protected unanswered(): PendingEvent[] {
+    const batches = [...this.inFlight, ...this.sealed, this.open];
+    return [...batches.flatMap((batch) => batch.events), ...this.waiting.slice(this.waitingFrom)];
+  }
+
+  /** Where requests go. */
+  protected get endpoint(): string {
+    return this.delivery.endpoint;
+  }
+
   private hasRoom(events: number, bytes: number): boolean {
     const { maxBufferedEvents = 50_000, maxBufferedBytes = 32 << 20 } = this.options;
     if (this.bufferedEvents === 0) return true;
     return this.bufferedEvents + events <= maxBufferedEvents && this.bufferedBytes + bytes <= maxBufferedBytes;
   }
 
-  private enqueue(pending: PendingEvent): void {
+  protected enqueue(pending: PendingEvent): void {
     const waiting = this.waiting.length - this.waitingFrom;
     if (waiting === 0 && this.hasRoom(1, pending.sizeBytes)) {
       this.buffer(pending);
@@ -288,7 +299,7 @@ export class ViewmillClient {
     if (this.waiting.length === 0 && this.hasRoom(1, 0)) for (const resolve of this.roomWanted.splice(0)) resolve();
   }
 
-  private settle(event: Pick<PendingEvent, "call">, failure: EventError | undefined): void {
+  protected settle(event: Pick<PendingEvent, "call"> & Partial<PendingEvent>, failure?: EventError): void {
     event.call.settle(failure);
     if (failure === undefined || this.options.onRejected === undefined) return;
     try {

@@ -121,11 +121,6 @@ export async function query(body: object): Promise<QueryAnswer> {
   return content<QueryAnswer>(response);
 }
 
-export async function sendEvents(events: readonly object[]): Promise<{ accepted: number }> {
-  const headers = { "content-type": "application/json" };
-  return content(await ask("/v1/events", {}, { method: "POST", headers, body: JSON.stringify(events) }));
-}
-
 async function get<Answer>(path: string, asked: Query = {}): Promise<Answer> {
   return content<Answer>(await ask(path, asked));
 }

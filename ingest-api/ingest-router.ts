@@ -12,6 +12,7 @@ import { InflateError, inflateAsync, STRANGERS_WINDOW_LOG } from "../io/formats/
 import { type DeadLetters, type EventLog, type ReceiptStamps, type Stamp, StoreUnavailableError } from "../io/ports";
 import { InFlight, type Place } from "./in-flight";
 import { IngestMetrics } from "./ingest-metrics";
+import { PIXEL, PIXEL_HEADERS, PIXEL_PATH, pixelEvent } from "./pixel";
 import {
   internal,
   malformed,
@@ -64,7 +65,7 @@ export interface IngestDependencies {
 }
 
 export interface IngestApi {
-  /** Answers /v1/events; every other path falls through. Needs no body parser, and must come before any. */
+  /** Answers /v1/events and /v1/pixel.gif; every other path falls through. Needs no body parser, and must come before any. */
   router: Router;
   /** Refuses new requests with 503 and resolves when the running ones have their answers. */
   drain(): Promise<void>;
@@ -90,8 +91,10 @@ export function createIngestRouter(dependencies: IngestDependencies): IngestApi 
   const router = Router();
   router.post(INGEST_PATH, (request, response) => ingest.handle(request, response));
   router.all(INGEST_PATH, (_request, response) => ingest.refuse(response, methodNotAllowed("POST")));
+  router.get(PIXEL_PATH, (request, response) => ingest.pixel(request, response));
+  router.all(PIXEL_PATH, (_request, response) => ingest.refuse(response, methodNotAllowed("GET")));
   const failed: ErrorRequestHandler = (error, _request, response, _next) => ingest.fail(response, error);
-  router.use(INGEST_PATH, failed);
+  router.use([INGEST_PATH, PIXEL_PATH], failed);
   return { router, drain: () => inFlight.drain() };
 }
 
@@ -127,6 +130,31 @@ class Ingest {
       place?.leave();
       this.metrics.answered(response.statusCode, format, Number(process.hrtime.bigint() - started) / 1e9);
     }
+  }
+
+  /** One GET whose address is an event; a HEAD looks and counts nothing. Never rejects. */
+  async pixel(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const started = process.hrtime.bigint();
+    const place = this.inFlight.draining ? undefined : this.inFlight.enter();
+    try {
+      if (this.inFlight.draining) this.refuse(response, unavailable("the server is shutting down"));
+      else if (place === undefined) this.refuse(response, overloaded("too many requests are being handled"));
+      else if (request.method === "HEAD") send(response, 200, PIXEL_HEADERS, PIXEL);
+      else await this.countPixel(request, response);
+    } catch (error) {
+      this.fail(response, error);
+    } finally {
+      place?.leave();
+      this.metrics.answered(response.statusCode, "json", Number(process.hrtime.bigint() - started) / 1e9);
+    }
+  }
+
+  private async countPixel(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { searchParams } = new URL(request.url ?? "", "http://pixel");
+    const answer = await this.store(pixelEvent(searchParams), { format: "json", encoding: "identity" });
+    if (answer.kind !== "accepted") this.answer(response, answer);
+    else if (answer.rejected[0] === undefined) send(response, 200, PIXEL_HEADERS, PIXEL);
+    else this.refuse(response, malformed(answer.rejected[0].detail, answer.rejected[0].reason));
   }
 
   refuse(response: ServerResponse, problem: Problem): void {
@@ -241,7 +269,7 @@ class Ingest {
 
 const refused = (problem: Problem): Answer => ({ kind: "problem", problem });
 
-function send(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
+function send(response: ServerResponse, status: number, headers: Record<string, string>, body: string | Buffer): void {
   response.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) });
   response.end(body);
 }

@@ -26,7 +26,7 @@ const TITLES: Record<ProblemKind, string> = {
   "malformed-body": "The body cannot be read",
   "too-large": "The body is too large",
   "unsupported-media-type": "The body's type or encoding is not supported",
-  "method-not-allowed": "Only POST is possible here",
+  "method-not-allowed": "The method is not possible here",
   overloaded: "Too much is waiting, send again later",
   unavailable: "Events cannot be stored now, send again later",
   internal: "The request failed",

@@ -11,8 +11,9 @@ const FOLDER = join(__dirname, "..", "dashboard");
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const FOR_EVER = "public, max-age=31536000, immutable";
+const SCRIPT = "text/javascript; charset=utf-8";
 const TYPES: Readonly<Record<string, string>> = {
-  ".js": "text/javascript; charset=utf-8",
+  ".js": SCRIPT,
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
 };
@@ -63,28 +64,24 @@ export function getDashboardAsset(): Endpoint {
 }
 
 /** GET /embed.js: the custom element that shows a total on any page. */
-export function getEmbed(): Endpoint {
-  let script: Answer | undefined;
+export const getEmbed = () => script("/embed.js", "getEmbed", "The script of the embeddable counter");
+
+/** GET /client.js: the client library as pages import it. */
+export const getClientScript = () =>
+  script("/client.js", "getClientScript", "The client library, an ES module for pages");
+
+/** A script that pages of other origins load. */
+function script(path: string, operationId: string, summary: string): Endpoint {
+  let content: Answer | undefined;
   return endpoint({
     method: "get",
-    path: "/embed.js",
+    path,
     query: nothingAsked,
-    operation: {
-      operationId: "getEmbed",
-      tag: "operation",
-      summary: "The script of the embeddable counter",
-      contentType: "text/javascript",
-      problems: [],
-    },
+    operation: { operationId, tag: "operation", summary, contentType: "text/javascript", problems: [] },
     async handle() {
       const headers = { ...SAFE, "Cross-Origin-Resource-Policy": "cross-origin" };
-      script ??= text(
-        "text/javascript; charset=utf-8",
-        readFileSync(join(FOLDER, "embed.js"), "utf8"),
-        "public, max-age=300",
-        headers,
-      );
-      return script;
+      content ??= text(SCRIPT, readFileSync(join(FOLDER, path.slice(1)), "utf8"), "public, max-age=300", headers);
+      return content;
     },
   });
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Endpoint } from "./endpoint";
-import { acceptedSchema, components, eventsSchema, problemSchema, videoIdSchema } from "./schemas";
+import { acceptedSchema, components, eventSchema, eventsSchema, problemSchema, videoIdSchema } from "./schemas";
 
 export interface OpenApi {
   openapi: string;
@@ -58,7 +58,10 @@ const STATUS: Readonly<Record<number, string>> = {
 
 /** OpenAPI 3.1 of the endpoints and of the write API, from the schemas that check what they are asked. */
 export function openApiDocument(endpoints: readonly Endpoint[]): OpenApi {
-  const paths: OpenApi["paths"] = { "/v1/events": { post: writeOperation() } };
+  const paths: OpenApi["paths"] = {
+    "/v1/events": { post: writeOperation() },
+    "/v1/pixel.gif": { get: pixelOperation() },
+  };
   for (const endpoint of endpoints) {
     paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: operationOf(endpoint) };
   }
@@ -124,6 +127,21 @@ function writeOperation(): OpenApiOperation {
         content: { "application/json": { schema: refTo(acceptedSchema) } },
       },
       ...problemResponses([400, 413, 415, 429, 500, 503]),
+    },
+  };
+}
+
+function pixelOperation(): OpenApiOperation {
+  return {
+    operationId: "sendPixel",
+    tags: ["events"],
+    summary: "Sends one event by the address of a picture",
+    description:
+      "For places without a script. The event counts once by its eventId, however often the picture is loaded; an event that cannot be accepted is a problem and a dead letter.",
+    parameters: queryParameters(eventSchema),
+    responses: {
+      200: { description: "A picture of one pixel", content: { "image/gif": { schema: { type: "string" } } } },
+      ...problemResponses([400, 429, 500, 503]),
     },
   };
 }

@@ -8,7 +8,7 @@ import type { Endpoint } from "./endpoint";
 import { getAudits } from "./get-audits";
 import { getBadge } from "./get-badge";
 import { getCounts } from "./get-counts";
-import { getDashboard, getDashboardAsset, getEmbed } from "./get-dashboard";
+import { getClientScript, getDashboard, getDashboardAsset, getEmbed } from "./get-dashboard";
 import { getDocs } from "./get-docs";
 import { getHealth } from "./get-health";
 import { getLedger } from "./get-ledger";
@@ -99,6 +99,7 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
     getDashboard(),
     getDashboardAsset(),
     getEmbed(),
+    getClientScript(),
   ];
   return endpoints;
 }

@@ -1,20 +1,13 @@
 /** Nothing was counted yet: how to change that, and a button that does. */
-import { useEffect, useState } from "preact/hooks";
-import { startDemoTraffic } from "../demo-traffic";
+import { startDemoTraffic, stopDemoTraffic, type Traffic, useDemoTraffic } from "../demo-traffic";
+import { plural } from "../format";
 import { Scroll } from "../scroll";
 
 export function EmptyState() {
-  const [sent, setSent] = useState<number | undefined>(undefined);
-  const [stop, setStop] = useState<(() => void) | undefined>(undefined);
-  useEffect(() => stop, [stop]);
-  const begin = () => {
-    setSent(0);
-    const end = startDemoTraffic((events) => setSent((before) => (before ?? 0) + events));
-    setStop(() => end);
-  };
+  const traffic = useDemoTraffic();
   const curl = `curl ${location.origin}/v1/events -H 'content-type: application/json' \\
   -d '{"eventId":"first","videoId":"my-video","eventType":"VIEW"}'`;
-  const client = `import { ViewmillClient } from "viewmill/client";
+  const client = `import { ViewmillClient } from "${location.origin}/client.js";
 const viewmill = new ViewmillClient({ url: "${location.origin}" });
 await viewmill.countViewEvent("my-video");`;
   return (
@@ -24,16 +17,26 @@ await viewmill.countViewEvent("my-video");`;
       <Scroll label="With curl">
         <pre>{curl}</pre>
       </Scroll>
-      <p>From a program:</p>
+      <p>
+        From a page, or from Node with <code>viewmill/client</code>:
+      </p>
       <Scroll label="With the client library">
         <pre>{client}</pre>
       </Scroll>
-      <p>
-        <button type="button" class="primary" onClick={begin} disabled={sent !== undefined}>
-          Send a minute of demo traffic
-        </button>{" "}
-        <span role="status">{sent === undefined ? "" : `${sent} events sent`}</span>
-      </p>
+      <DemoTraffic traffic={traffic} />
     </section>
+  );
+}
+
+/** The button, and while traffic is under way what it has sent. */
+export function DemoTraffic({ traffic: { sent, secondsLeft } }: { traffic: Traffic }) {
+  const running = secondsLeft > 0;
+  return (
+    <p class="demo">
+      <button type="button" class={running ? "" : "primary"} onClick={running ? stopDemoTraffic : startDemoTraffic}>
+        {running ? "Stop the demo traffic" : "Send a minute of demo traffic"}
+      </button>{" "}
+      <span role="status">{running ? `${plural(sent, "event")} sent, ${secondsLeft} s left` : ""}</span>
+    </p>
   );
 }

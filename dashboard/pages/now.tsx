@@ -2,11 +2,12 @@
 import type { LedgerMinute } from "../api";
 import { getTop, query } from "../api";
 import { BarChart, Sparkline } from "../chart";
+import { useDemoTraffic } from "../demo-traffic";
 import { plural, short, whole } from "../format";
 import type { LiveState } from "../live";
 import { videoAddress } from "../place";
 import { useAnswer } from "../use-answer";
-import { EmptyState } from "./empty";
+import { DemoTraffic, EmptyState } from "./empty";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -17,6 +18,7 @@ export function NowPage({ live }: { live: LiveState }) {
   const hour = useAnswer(() => leaders(HOUR_MS), TOP_EVERY_MS, "hour");
   const days = useAnswer(() => leaders(48 * HOUR_MS), 4 * TOP_EVERY_MS, "48 hours");
   const empty = live.books.size === 0 && days.value?.length === 0;
+  const traffic = useDemoTraffic();
   if (empty) return <EmptyState />;
   const minutes = [...live.books.values()];
   const problem = hour.problem ?? days.problem;
@@ -24,6 +26,7 @@ export function NowPage({ live }: { live: LiveState }) {
     <>
       <h1>Now</h1>
       {problem !== undefined && <p class="problem">{problem}</p>}
+      {traffic.secondsLeft > 0 && <DemoTraffic traffic={traffic} />}
       <Cards live={live} minutes={minutes} />
       <section class="panel">
         <BarChart title="Events by minute, the last hour" bars={bars(live)} bucketMs={MINUTE_MS} />

@@ -201,6 +201,7 @@ describe("proof and operation", () => {
     expect(called.sort()).toEqual([
       "get /",
       "get /assets/{name}",
+      "get /client.js",
       "get /docs",
       "get /embed.js",
       "get /healthz",
@@ -210,6 +211,7 @@ describe("proof and operation", () => {
       "get /v1/audits",
       "get /v1/ledger",
       "get /v1/live",
+      "get /v1/pixel.gif",
       "get /v1/top",
       "get /v1/videos/{videoId}",
       "get /v1/videos/{videoId}/badge.svg",

@@ -1,0 +1,6 @@
+/** `viewmill/client` as pages load it: the same names as in Node, and a client that heeds the page's end. */
+export { EventError, type EventErrorReason, EventsError } from "../errors";
+export type { ClientEvent, EventFunction } from "../read-event";
+export { uuidV7 } from "../uuid-v7";
+export type { Drained } from "../viewmill-client";
+export { PageClient as ViewmillClient, type PageClientOptions as ViewmillClientOptions } from "./page-client";

@@ -1,0 +1,92 @@
+/** One contract for both circuit breakers: cockatiel's, and the small one of the browser build. */
+import * as cockatiel from "cockatiel";
+import * as small from "../../client/browser/circuit-breaker";
+
+class Failed extends Error {}
+const FAILURES = 3;
+const HALF_OPEN_AFTER_MS = 1_000;
+
+interface Breaker {
+  readonly state: number;
+  execute<Result>(work: () => Promise<Result>): Promise<Result>;
+}
+
+const MADE: [string, () => Breaker, (error: unknown) => boolean, typeof small.CircuitState][] = [
+  [
+    "cockatiel",
+    () =>
+      cockatiel.circuitBreaker(cockatiel.handleType(Failed), {
+        halfOpenAfter: HALF_OPEN_AFTER_MS,
+        breaker: new cockatiel.ConsecutiveBreaker(FAILURES),
+      }),
+    cockatiel.isBrokenCircuitError,
+    cockatiel.CircuitState as unknown as typeof small.CircuitState,
+  ],
+  [
+    "the browser build's",
+    () =>
+      small.circuitBreaker(small.handleType(Failed), {
+        halfOpenAfter: HALF_OPEN_AFTER_MS,
+        breaker: new small.ConsecutiveBreaker(FAILURES),
+      }),
+    small.isBrokenCircuitError,
+    small.CircuitState,
+  ],
+];
+
+describe.each(MADE)("the circuit breaker: %s", (_name, make, isBroken, states) => {
+  const fail = (breaker: Breaker) => breaker.execute(() => Promise.reject(new Failed())).catch((error) => error);
+  const open = async (breaker: Breaker) => {
+    for (let n = 0; n < FAILURES; n++) await fail(breaker);
+  };
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("opens after so many failures in a row, and refuses then without a call", async () => {
+    const breaker = make();
+    await fail(breaker);
+    await fail(breaker);
+    await breaker.execute(async () => "a success starts anew");
+    await fail(breaker);
+    await fail(breaker);
+    expect(breaker.state).toBe(states.Closed);
+    await fail(breaker);
+    expect(breaker.state).toBe(states.Open);
+    const work = vi.fn(async () => "never");
+    const error = await breaker.execute(work).catch((refusal) => refusal);
+    expect(isBroken(error)).toBe(true);
+    expect(work).not.toHaveBeenCalled();
+  });
+
+  it("does not count errors that are not its own, and passes them on", async () => {
+    const breaker = make();
+    const bug = new TypeError("a bug");
+    for (let n = 0; n < 2 * FAILURES; n++) await expect(breaker.execute(() => Promise.reject(bug))).rejects.toBe(bug);
+    expect(breaker.state).toBe(states.Closed);
+  });
+
+  it("lets one trial through after its time, which closes it", async () => {
+    const breaker = make();
+    await open(breaker);
+    vi.advanceTimersByTime(HALF_OPEN_AFTER_MS + 1);
+    let finish = (_: string) => {};
+    const trial = breaker.execute(() => new Promise<string>((resolve) => (finish = resolve)));
+    const beside = breaker.execute(async () => "beside");
+    expect(breaker.state).toBe(states.HalfOpen);
+    finish("trial");
+    expect(await Promise.all([trial, beside])).toEqual(["trial", "beside"]);
+    expect(breaker.state).toBe(states.Closed);
+  });
+
+  it("opens again where the trial fails, for the same time", async () => {
+    const breaker = make();
+    await open(breaker);
+    vi.advanceTimersByTime(HALF_OPEN_AFTER_MS + 1);
+    expect(await fail(breaker)).toBeInstanceOf(Failed);
+    expect(breaker.state).toBe(states.Open);
+    expect(isBroken(await fail(breaker))).toBe(true);
+    vi.advanceTimersByTime(HALF_OPEN_AFTER_MS + 1);
+    expect(await breaker.execute(async () => "well again")).toBe("well again");
+    expect(breaker.state).toBe(states.Closed);
+  });
+});

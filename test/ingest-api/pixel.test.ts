@@ -1,0 +1,67 @@
+/** GET /v1/pixel.gif: one event by the address of a picture. */
+import { uuidV7 } from "../../client/uuid-v7";
+import { IngestHarness, NOW_MS } from "./ingest-harness";
+
+let harness: IngestHarness;
+beforeEach(async () => {
+  harness = await IngestHarness.start();
+});
+afterEach(() => harness.stop());
+
+const ask = (query: Record<string, string>, init: RequestInit = {}) =>
+  fetch(`${harness.url}/v1/pixel.gif?${new URLSearchParams(query)}`, init);
+const EVENT = { eventId: "mail-1", videoId: "cats-42", eventType: "VIEW" };
+
+it("stores the event of its address and answers one pixel that no cache keeps", async () => {
+  const response = await ask({ ...EVENT, value: "-12", eventTime: String(NOW_MS - 5_000) });
+  expect(response.status).toBe(200);
+  expect(response.headers.get("content-type")).toBe("image/gif");
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  expect(response.headers.get("cross-origin-resource-policy")).toBe("cross-origin");
+  const bytes = Buffer.from(await response.arrayBuffer());
+  expect(bytes.subarray(0, 6).toString()).toBe("GIF89a");
+  expect(bytes.readUInt16LE(6) * bytes.readUInt16LE(8)).toBe(1);
+  expect(await harness.events()).toMatchObject([
+    { eventId: "mail-1", videoId: "cats-42", eventType: "VIEW", eventTimeMs: NOW_MS - 5_000, value: -12 },
+  ]);
+});
+
+it("takes the time from a UUIDv7, an RFC 3339 text, or stamps it for a retry", async () => {
+  await ask({ ...EVENT, eventId: uuidV7(NOW_MS - 60_000) });
+  await ask({ ...EVENT, eventId: "text", eventTime: new Date(NOW_MS - 30_000).toISOString() });
+  await ask(EVENT);
+  harness.nowMs += 90_000;
+  await ask(EVENT);
+  const times = (await harness.events()).map(({ eventTimeMs }) => eventTimeMs);
+  expect(times).toEqual([NOW_MS - 60_000, NOW_MS - 30_000, NOW_MS, NOW_MS]);
+});
+
+it.each([
+  [{ videoId: "cats-42", eventType: "VIEW" }, "missing-field"],
+  [{ ...EVENT, videoId: "no video" }, "bad-video-id"],
+  [{ ...EVENT, value: "1.5" }, "bad-value"],
+  [{ ...EVENT, eventTime: "yesterday" }, "bad-event-time"],
+])("refuses %j as %s, and keeps it as a dead letter", async (query, reason) => {
+  const response = await ask(query as Record<string, string>);
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ reason });
+  const letters = await harness.letters();
+  expect(letters.map((letter) => letter.reason)).toEqual([reason]);
+});
+
+it("keeps parameters that are no members of an event out of it: a key does not reach the archive", async () => {
+  await ask({ ...EVENT, videoId: "no video", key: "secret", utm_source: "mail" });
+  const [letter] = await harness.letters();
+  expect(JSON.parse(Buffer.from(letter!.payload).toString())).toEqual({ ...EVENT, videoId: "no video" });
+});
+
+it("refuses a member that stands twice", async () => {
+  const response = await fetch(`${harness.url}/v1/pixel.gif?${new URLSearchParams(EVENT)}&videoId=other`);
+  expect(response.status).toBe(400);
+});
+
+it("counts nothing for a HEAD, and takes no POST", async () => {
+  expect((await ask(EVENT, { method: "HEAD" })).status).toBe(200);
+  expect((await ask(EVENT, { method: "POST" })).status).toBe(405);
+  expect(await harness.events()).toEqual([]);
+});
