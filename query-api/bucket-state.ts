@@ -14,7 +14,7 @@ import type { BucketedRange, Range } from "./range";
 export type { BucketState };
 
 export interface StateRules extends StateHorizons {
-  state: Pick<Ledger, "auditedCounts">;
+  ledger: Pick<Ledger, "auditedCounts">;
 }
 
 /** Minutes asked for at a time: the event loop is held for about 2 ms where every one is answered for, and for about 10 where they are counted. */
@@ -51,18 +51,18 @@ export async function bucketStates(
  * The buckets (by their first minute) whose minutes are all audited. Minutes are asked for by the hour first: audits
  * do whole hours, so that few hours have to be looked into, and few rows are read.
  */
-async function auditedBuckets({ state }: StateRules, from: number, to: number, width: number): Promise<Set<number>> {
+async function auditedBuckets({ ledger }: StateRules, from: number, to: number, width: number): Promise<Set<number>> {
   const audited = new Set<number>();
   if (width > 1) {
-    for (const [first, minutes] of await state.auditedCounts(from, to, width)) {
+    for (const [first, minutes] of await ledger.auditedCounts(from, to, width)) {
       if (minutes === width) audited.add(first);
     }
     return audited;
   }
-  for (const [hour, minutes] of await state.auditedCounts(from, to, 60)) {
+  for (const [hour, minutes] of await ledger.auditedCounts(from, to, 60)) {
     const [first, end] = [Math.max(hour, from), Math.min(hour + 60, to)];
     if (minutes === end - first) for (let minute = first; minute < end; minute++) audited.add(minute);
-    else for (const minute of (await state.auditedCounts(first, end, 1)).keys()) audited.add(minute);
+    else for (const minute of (await ledger.auditedCounts(first, end, 1)).keys()) audited.add(minute);
   }
   return audited;
 }
@@ -79,7 +79,7 @@ export async function rangeState(
     if (fromMs > startMs) await nextTurn();
     const [from, to] = [fromMs / MINUTE_MS, Math.min(fromMs + stepMs, endMs) / MINUTE_MS];
     let audited = 0;
-    for (const minutes of (await rules.state.auditedCounts(from, to, COUNTED_AT_ONCE)).values()) audited += minutes;
+    for (const minutes of (await rules.ledger.auditedCounts(from, to, COUNTED_AT_ONCE)).values()) audited += minutes;
     allAudited = audited === to - from;
   }
   return bucketState(endMs, allAudited, freshness.completeThroughMs, rules);

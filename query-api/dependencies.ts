@@ -21,7 +21,7 @@ export interface LogGauge {
 /** What the read API needs of the service around it. */
 export interface QueryDependencies {
   counters: Pick<CounterStore, "totals" | "read" | "top">;
-  state: Pick<Ledger, "auditedCounts" | "audits" | "ledger">;
+  ledger: Pick<Ledger, "auditedCounts" | "audits" | "books">;
   progress: LogProgress;
   /** What else /metrics says of the log, read at each scrape. */
   gauges: readonly LogGauge[];

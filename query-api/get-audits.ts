@@ -6,7 +6,7 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { auditsAsked, auditsSchema } from "./schemas";
 
 /** GET /v1/audits: what the strong audits found, newest first. */
-export function getAudits({ state }: QueryDependencies): Endpoint {
+export function getAudits({ ledger }: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
     path: "/v1/audits",
@@ -20,7 +20,7 @@ export function getAudits({ state }: QueryDependencies): Endpoint {
       problems: [400, 503],
     },
     async handle({ query }) {
-      const reports = await state.audits(query.limit);
+      const reports = await ledger.audits(query.limit);
       return plainJson({ audits: reports.map(shown) }, "no-cache");
     },
   });

@@ -67,7 +67,7 @@ async function ledgerText(dependencies: QueryDependencies, { startMs, endMs }: R
 
 /** The books of [from, to) minute by minute, each as the JSON text of a row of the ledger. */
 export async function booksText(
-  dependencies: Pick<QueryDependencies, "state" | "progress">,
+  dependencies: Pick<QueryDependencies, "ledger" | "progress">,
   from: number,
   to: number,
 ): Promise<{ minute: number; accepted: number; text: string }[]> {
@@ -79,12 +79,12 @@ export async function booksText(
 
 /** The stream's side is read first: an event is accepted before it is archived, so never more is archived than accepted. */
 async function readBooks(
-  { state, progress }: Pick<QueryDependencies, "state" | "progress">,
+  { ledger, progress }: Pick<QueryDependencies, "ledger" | "progress">,
   from: number,
   to: number,
 ): Promise<Map<number, Books>> {
   const books = new Map<number, Books>();
-  for (const row of await state.ledger(from, to)) {
+  for (const row of await ledger.books(from, to)) {
     const { minute, archived, backfilled, direct, counted, duplicate, late } = row;
     if (archived + counted + duplicate + late === 0) continue;
     const unbooked = unbookedOf(row);

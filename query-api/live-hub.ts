@@ -15,7 +15,7 @@ export interface LiveQuestion {
 }
 
 export interface LiveHubOptions {
-  dependencies: Pick<QueryDependencies, "counters" | "state" | "progress" | "clock"> & { logger: Logger };
+  dependencies: Pick<QueryDependencies, "counters" | "ledger" | "progress" | "clock"> & { logger: Logger };
   intervalMs: number;
   maxClients: number;
 }

@@ -50,10 +50,10 @@ function backlogGauges(registry: Registry, { gauges, logger }: QueryDependencies
 }
 
 /** The gauges of one scrape are collected together, and share one reading of the newest report. */
-function auditGauges(registry: Registry, { state, logger }: QueryDependencies): void {
+function auditGauges(registry: Registry, { ledger, logger }: QueryDependencies): void {
   let reading: Promise<AuditReport | undefined> | undefined;
   const newest = () => {
-    reading ??= state
+    reading ??= ledger
       .audits(1)
       .then((reports) => reports[0])
       .finally(() => {

@@ -1,7 +1,8 @@
 import { CountsBuilder, openCounts } from "../domain/columns/count-block";
 import type { MinuteCounts } from "../domain/columns/minute-counts";
+import { shardPart } from "../domain/rules/ledger-parts";
 import { type DoFn, groupByKey, type KV, type PCollection, parDo, register, toBytes, withName } from "../engine";
-import type { PartitionLedger } from "../io/ports";
+import type { LedgerRow } from "../io/ports";
 import type { CountElement, ShardCounts } from "./elements";
 import { hashSeed } from "./hash-seed";
 
@@ -54,7 +55,7 @@ function summed(largest: Largest, minute: number): MinuteCounts[] {
 }
 
 /** What came for the shard's videos in the minute; it grows with the panes. */
-function booksOf(minute: number, shard: number, chunks: readonly MinuteCounts[], largest: Largest): PartitionLedger {
+function booksOf(minute: number, shard: number, chunks: readonly MinuteCounts[], largest: Largest): LedgerRow {
   const sum = (columns: (Float64Array | undefined)[]) => {
     let total = 0;
     for (const column of columns) for (const count of column ?? []) total += count;
@@ -64,7 +65,7 @@ function booksOf(minute: number, shard: number, chunks: readonly MinuteCounts[],
   const counted = sum(chunks.map((chunk) => chunk.counts));
   let reusedIds = 0;
   for (const { parts } of largest.values()) for (const part of parts.values()) reusedIds += part.reusedIds;
-  return { minute, partition: shard, received, counted, duplicate: received - counted, late: 0, reusedIds };
+  return { minute, part: shardPart(shard), received, counted, duplicate: received - counted, late: 0, reusedIds };
 }
 
 register("transforms/count-per-video", exports);

@@ -5,7 +5,7 @@
 import type { LateCount } from "../domain/columns/block-partitioner";
 import type { MinuteCounts } from "../domain/columns/minute-counts";
 import type { RejectionReason } from "../domain/rejection";
-import type { PartitionLedger } from "../io/ports";
+import type { LedgerRow } from "../io/ports";
 
 /** One message of the log or of a topic. */
 export interface BatchMessage {
@@ -71,5 +71,5 @@ export interface CountElement {
 /** A video shard's counts of a minute, or a part of them; the last part carries the books of all. Does not cross a shuffle. */
 export interface ShardCounts {
   counts: MinuteCounts;
-  books?: PartitionLedger;
+  books?: LedgerRow;
 }

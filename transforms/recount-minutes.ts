@@ -113,7 +113,7 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     for (;;) {
       const archivedThroughMs = await this.progress.archivedThroughMs(Date.now());
       // Before the objects are listed: what changes the minute from here on voids the mark.
-      const changeSequence = (await this.state.changeSequences(minute, minute + 1)).get(minute) ?? 0;
+      const changeSequence = (await this.ledger.changeSequences(minute, minute + 1)).get(minute) ?? 0;
       const objects = await this.archive.list(minute, minute + 1);
       const recount = new MinuteRecount(minute, { part, of, seed: this.options.seeds[0] });
       const { eventsOf, unreadable } = await this.readAll(objects, recount);
@@ -149,7 +149,7 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     eventsOf: ReadonlyMap<string, number>,
     accepted: number,
   ): Promise<{ gap: string; isUnlisted: boolean }> {
-    const listed = await this.state.archivedObjects(minute, minute + 1);
+    const listed = await this.ledger.archivedObjects(minute, minute + 1);
     const names = new Set(listed.map(({ name }) => name));
     const isUnlisted = [...eventsOf.keys()].some((name) => !names.has(name));
     for (const { name, events, sizeBytes } of listed) {
@@ -193,7 +193,7 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     }
   }
 
-  private get state(): Ledger {
+  private get ledger(): Ledger {
     return resource<Ledger>(this.names.ledger);
   }
   private get archive(): Archive {

@@ -1,5 +1,5 @@
 import { type AwaitableDoFn, awaitableParDo, type PCollection, register, resource } from "../engine";
-import type { CounterStore, Ledger, PartitionLedger } from "../io/ports";
+import type { CounterStore, Ledger, LedgerRow } from "../io/ports";
 import type { ShardCounts } from "./elements";
 import { RESOURCES } from "./resource-names";
 import { unwrittenCells, type WrittenCells } from "./written-cells";
@@ -28,7 +28,7 @@ export function writeCounters(counts: PCollection<ShardCounts>, options: WriteOp
 }
 
 export class WriteCounters implements AwaitableDoFn<ShardCounts, never> {
-  private books: PartitionLedger[] = [];
+  private books: LedgerRow[] = [];
 
   constructor(
     readonly names: { counterStore: string; ledger: string },
@@ -54,7 +54,7 @@ export class WriteCounters implements AwaitableDoFn<ShardCounts, never> {
   }
 
   async finishBundle(): Promise<void> {
-    if (this.books.length > 0) await resource<Ledger>(this.names.ledger).writeLedger(this.books);
+    if (this.books.length > 0) await resource<Ledger>(this.names.ledger).writeRows(this.books);
   }
 }
 

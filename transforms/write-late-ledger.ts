@@ -1,3 +1,4 @@
+import { lateReceiptPart } from "../domain/rules/ledger-parts";
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -10,7 +11,7 @@ import {
   resource,
   withName,
 } from "../engine";
-import type { Ledger, PartitionLedger } from "../io/ports";
+import type { Ledger, LedgerRow } from "../io/ports";
 import type { DedupeOptions, PaneCache } from "./dedupe-by-event-id";
 import type { LateElement } from "./elements";
 import { RESOURCES } from "./resource-names";
@@ -34,13 +35,13 @@ export function writeLateLedger(
  * Late events have ledger partitions of their own, past the video shards: one for each minute of receipt, so that the numbers are absolute
  * though the window of the minute itself may be gone.
  */
-export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, PartitionLedger> {
+export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, LedgerRow> {
   constructor(
     readonly videoShards: number,
     readonly paneCache: string,
   ) {}
 
-  *process({ value }: KV<string, Iterable<LateElement>>): Iterable<PartitionLedger> {
+  *process({ value }: KV<string, Iterable<LateElement>>): Iterable<LedgerRow> {
     let late = 0;
     let minute = 0;
     let receiptMinute = 0;
@@ -51,7 +52,7 @@ export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, Partit
     if (this.paneCache !== "") late = resource<PaneCache>(this.paneCache).addLate(minute, receiptMinute, late);
     yield {
       minute,
-      partition: this.videoShards + receiptMinute,
+      part: lateReceiptPart(this.videoShards, receiptMinute),
       received: late,
       counted: 0,
       duplicate: 0,
@@ -61,8 +62,8 @@ export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, Partit
   }
 }
 
-export class WriteLateLedger implements AwaitableDoFn<PartitionLedger, never> {
-  private rows: PartitionLedger[] = [];
+export class WriteLateLedger implements AwaitableDoFn<LedgerRow, never> {
+  private rows: LedgerRow[] = [];
 
   constructor(readonly ledgerResource: string) {}
 
@@ -70,12 +71,12 @@ export class WriteLateLedger implements AwaitableDoFn<PartitionLedger, never> {
     this.rows = [];
   }
 
-  process(row: PartitionLedger): void {
+  process(row: LedgerRow): void {
     this.rows.push(row);
   }
 
   async finishBundle(): Promise<void> {
-    if (this.rows.length > 0) await resource<Ledger>(this.ledgerResource).writeLedger(this.rows);
+    if (this.rows.length > 0) await resource<Ledger>(this.ledgerResource).writeRows(this.rows);
   }
 }
 

@@ -119,7 +119,7 @@ async function untilCounted(
   const progress: Progress[] = [{ atMs: Date.now(), done: 0 }];
   let sampledAt = Number.NEGATIVE_INFINITY;
   for (;;) {
-    const minutes = await ledger.ledger(from, to);
+    const minutes = await ledger.books(from, to);
     const done = minutes.reduce((sum, { counted, duplicate, late }) => sum + counted + duplicate + late, 0);
     const now = performance.now();
     if (done > progress.at(-1)!.done) progress.push({ atMs: Date.now(), done });

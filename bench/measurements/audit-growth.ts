@@ -8,8 +8,8 @@ import { DirectoryArchive } from "../../io/directory/archive";
 import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import { runAudit } from "../../pipelines/audit/audit";
 import { MinuteRecount } from "../../transforms/minute-recount";
 import type { Bench, Measurement } from "../measurement";
@@ -31,7 +31,7 @@ interface Stored {
 function openStores(folder: string) {
   mkdirSync(folder, { recursive: true });
   const archive = new DirectoryArchive({ folder: join(folder, "archive") });
-  return { archive, counters: new SqliteCounterStore({ folder }), state: new SqliteStreamState({ folder }) };
+  return { archive, counters: new SqliteCounterStore({ folder }), ledger: new SqliteLedger({ folder }) };
 }
 
 const nameOf = (video: number): string => `video-${video}`;
@@ -62,7 +62,7 @@ function someEvents(minute: number, first: number, count: number, videos: number
 }
 
 async function archiveMinute(
-  { archive, state }: ReturnType<typeof openStores>,
+  { archive, ledger }: ReturnType<typeof openStores>,
   minute: number,
   events: number,
   videos: number,
@@ -74,7 +74,7 @@ async function archiveMinute(
     const columns = someEvents(minute, first, count, videos);
     for (let row = 0; row < count; row++) object.add(columns, row, columns.timesMs[row]!);
     const { name, sizeBytes } = await archive.write(minute, fileName, object.finish());
-    await state.addObjects([{ name, minute, events: count, sizeBytes }], [minute]);
+    await ledger.addObjects([{ name, minute, events: count, sizeBytes }], [minute]);
   }
 }
 
@@ -144,7 +144,7 @@ const growHistory = defineTask(
 const auditFolder = defineTask(__filename, "audit-folder", async ({ folder, hours }: Stored & { hours: number }) => {
   const stores = openStores(folder);
   const log = await SqliteEventLog.open({ folder });
-  const progress = new SqliteLogProgress(log, stores.state, stores.state);
+  const progress = new SqliteLogProgress(log, stores.ledger, stores.ledger);
   const range = { fromMs: START_MS, toMs: START_MS + hours * HOUR_MS, repair: false, allowedLatenessMs: -1 };
   const { value, wallS, cpuS } = await timed(() => runAudit({ ...stores, progress, clock: Date.now }, range));
   const { outcome, events, distinctEvents, cellsCompared, cellsDiffering } = value;

@@ -29,7 +29,7 @@ const audit = defineTask(__filename, "audit", async ({ folder }: { folder: strin
   for (const name of Object.values(RESOURCES)) withdrawResource(name);
   const { value, wallS, cpuS } = await timed(() =>
     runAudit(
-      { ...deps, progress: new SqliteLogProgress(deps.log, deps.state, deps.state), clock: Date.now },
+      { ...deps, progress: new SqliteLogProgress(deps.log, deps.ledger, deps.ledger), clock: Date.now },
       { repair: false, allowedLatenessMs: -1 },
     ),
   );

@@ -86,18 +86,18 @@ const read = defineTask(__filename, "bigtable-read", async ({ config, videos, re
       store.read(`video-${n % VIDEOS_WITH_HISTORY}`, "VIEW", at - (HOURS - 1) * hour, at + hour, "hour"),
     ),
     top: await latencies(reads / 20, () => store.top("VIEW", at, at + hour, 10)),
-    ledger: await latencies(reads / 4, () => ledger.ledger(FIRST_MINUTE - 60, FIRST_MINUTE)),
+    ledger: await latencies(reads / 4, () => ledger.books(FIRST_MINUTE - 60, FIRST_MINUTE)),
     audited: await latencies(reads / 4, () => ledger.auditedCounts(FIRST_MINUTE - HOURS * 60, FIRST_MINUTE, 60)),
   };
   await Promise.all([store.close(), ledger.close()]);
   return result;
 });
 
-/** An hour with 16 partitions a minute, and a month of hours that are audited. */
+/** An hour with 16 parts a minute, and a month of hours that are audited. */
 async function fillLedger(ledger: BigtableLedger): Promise<void> {
   const rows = Array.from({ length: 60 * 16 }, (_, n) => ({
     minute: FIRST_MINUTE - 1 - (n % 60),
-    partition: Math.floor(n / 60),
+    part: Math.floor(n / 60),
     received: 1_000,
     counted: 950,
     duplicate: 50,
@@ -110,7 +110,7 @@ async function fillLedger(ledger: BigtableLedger): Promise<void> {
     events: 16_000,
     sizeBytes: 300_000,
   }));
-  await ledger.writeLedger(rows);
+  await ledger.writeRows(rows);
   await ledger.addObjects(
     objects,
     objects.map(({ minute }) => minute),

@@ -4,7 +4,7 @@ import { minuteOf } from "../../domain/event";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { countingGraph } from "../../pipelines/counting-graph";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import type { BatchMessage, Message } from "../../transforms/elements";
@@ -47,13 +47,13 @@ export const directGraph = defineTask(
     provideResource(WRITTEN_CELLS, new WrittenCells(RETAINED_CELLS));
     if (store === undefined) {
       provideResource(RESOURCES.counterStore, { apply: async () => ({ written: 0, unchanged: 0 }) });
-      provideResource(RESOURCES.ledger, { writeLedger: async () => undefined });
+      provideResource(RESOURCES.ledger, { writeRows: async () => undefined });
       return { ...times(await timed(() => runGraphs(frames))), digest: undefined };
     }
     mkdirSync(store, { recursive: true });
     const counters = new ThreadedCounterStore({ folder: store });
     provideResource(RESOURCES.counterStore, counters);
-    provideResource(RESOURCES.ledger, new SqliteStreamState({ folder: store }));
+    provideResource(RESOURCES.ledger, new SqliteLedger({ folder: store }));
     provideResource(RESOURCES.deadLetters, new SqliteDeadLetters({ folder: store }));
     const taken = times(await timed(() => runGraphs(frames)));
     const first = minuteOf(data.startMs);

@@ -8,7 +8,7 @@ import { decodeBatch } from "../../io/formats/avro/batch";
 import { ThreadedCounterStore } from "../../io/sqlite/counter-writer";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { type PassDependencies, type PassOptions, runPass, runSlice } from "../../pipelines/embedded/pass";
@@ -53,7 +53,7 @@ export async function openStream(folder: string): Promise<StoredStream> {
     log,
     archive: new DirectoryArchive({ folder: join(folder, "archive") }),
     counters: new ThreadedCounterStore({ folder }),
-    state: new SqliteStreamState({ folder }),
+    ledger: new SqliteLedger({ folder }),
     deadLetters: new SqliteDeadLetters({ folder }),
     panes: new EmbeddedPaneCache(RETAINED_IDS),
     writtenCells: new WrittenCells(RETAINED_CELLS),
@@ -61,7 +61,7 @@ export async function openStream(folder: string): Promise<StoredStream> {
   };
   provideResource(RESOURCES.archive, deps.archive);
   provideResource(RESOURCES.counterStore, deps.counters);
-  provideResource(RESOURCES.ledger, deps.state);
+  provideResource(RESOURCES.ledger, deps.ledger);
   provideResource(RESOURCES.deadLetters, deps.deadLetters);
   provideResource(RESOURCES.paneCache, deps.panes);
   provideResource(WRITTEN_CELLS, deps.writtenCells);

@@ -52,13 +52,13 @@ async function archive(config: Config, healthPort: number): Promise<void> {
     const dependencies = {
       subscription,
       archive: deployment.archive,
-      ledger: deployment.state,
+      ledger: deployment.ledger,
       payloadOf: payloadOf(claims, logger),
       rules: messageRules(config),
       eventTypes: knownEventTypes(deployment),
       clock: Date.now,
       reader: archiveReader(config),
-      watermark: new LowWatermark(deployment.state, Date.now),
+      watermark: new LowWatermark(deployment.ledger, Date.now),
     };
     const archived = (portion: ArchivedPortion) => {
       metrics.archived(portion);

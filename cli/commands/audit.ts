@@ -98,13 +98,13 @@ interface AskedRange {
 }
 
 /** The range of the flags; or, for a schedule, the hours that are due. */
-async function asked({ archive, state, progress, config }: Deployment, flags: AuditFlags): Promise<AskedRange[]> {
+async function asked({ archive, ledger, progress, config }: Deployment, flags: AuditFlags): Promise<AskedRange[]> {
   const { from, to, hourly, daily, totals } = flags;
   if (totals === true) return [];
   if (hourly !== true && daily !== true) return [{ fromMs: from, toMs: to }];
   const nowMs = Date.now();
   const backMs = daily === true ? config.retention.rawDays * DAY_MS : HOURLY_REACH_MS;
-  return dueHours({ archive, state, progress, nowMs, finalAfterMs: finalAfterMs(config), sinceMs: nowMs - backMs });
+  return dueHours({ archive, ledger, progress, nowMs, finalAfterMs: finalAfterMs(config), sinceMs: nowMs - backMs });
 }
 
 /** How long after an hour's end it is due: the stream is through with it, and the archiver has said so. */

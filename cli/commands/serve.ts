@@ -87,12 +87,12 @@ class Service {
     const registry = new Registry();
     const deployment = await openDeployment(config);
     const reader = await openReader(config, deployment.counters);
-    const { deadLetters, state, progress, archive } = deployment;
+    const { deadLetters, ledger, progress, archive } = deployment;
     const embedded = config.log.kind === "embedded";
     const finalAfterMs = config.lateness.finalAfterMinutes * MINUTE_MS;
     const logSide: LogSide = embedded
-      ? await EmbeddedCounting.start({ config, logger, archive, state, finalAfterMs })
-      : await SharedLog.open(config, logger, state, progress);
+      ? await EmbeddedCounting.start({ config, logger, archive, ledger, finalAfterMs })
+      : await SharedLog.open(config, logger, ledger, progress);
     const ingest = createIngestRouter({
       log: logSide.log,
       recentStamps: await logSide.recentStamps(),
@@ -119,7 +119,7 @@ class Service {
     app.use(
       createQueryRouter({
         counters: reader,
-        state,
+        ledger,
         progress,
         gauges: logSide.gauges,
         deadLetters,

@@ -15,7 +15,7 @@ export interface Deployment {
   config: Config;
   archive: Archive;
   counters: CounterStore;
-  state: Ledger;
+  ledger: Ledger;
   progress: LogProgress;
   deadLetters: DeadLetters;
   eventTypes: EventTypes;
@@ -43,7 +43,7 @@ export async function openDeployment(config: Config, access: CounterAccess = "sh
   return {
     config,
     counters,
-    state: ledger,
+    ledger: ledger,
     progress,
     deadLetters,
     eventTypes,

@@ -12,8 +12,8 @@ export async function openCounters(
 ): Promise<{ counters: CounterStore; ledger: Ledger }> {
   if (config.counters.kind === "sqlite") {
     const folder = config.data;
-    const { SqliteStreamState } = await import("../../io/sqlite/stream-state.js");
-    const ledger = new SqliteStreamState({ folder });
+    const { SqliteLedger } = await import("../../io/sqlite/ledger.js");
+    const ledger = new SqliteLedger({ folder });
     if (access === "threaded") {
       const { ThreadedCounterStore } = await import("../../io/sqlite/counter-writer.js");
       return { counters: new ThreadedCounterStore({ folder }), ledger };

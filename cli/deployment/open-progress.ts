@@ -10,13 +10,13 @@ export async function openProgress(
   if (config.log.kind !== "embedded") {
     return { progress: new LedgerProgress(ledger, { clock: Date.now }), close: async () => undefined };
   }
-  const [{ SqliteLogReader }, { SqliteLogProgress }, { SqliteStreamState }] = await Promise.all([
+  const [{ SqliteLogReader }, { SqliteLogProgress }, { SqliteLedger }] = await Promise.all([
     import("../../io/sqlite/log-reader.js"),
     import("../../io/sqlite/log-progress.js"),
-    import("../../io/sqlite/stream-state.js"),
+    import("../../io/sqlite/ledger.js"),
   ]);
   const log = new SqliteLogReader({ folder: config.data });
-  const checkpoints = new SqliteStreamState({ folder: config.data });
+  const checkpoints = new SqliteLedger({ folder: config.data });
   return {
     progress: new SqliteLogProgress(log, checkpoints, ledger),
     close: async () => {

@@ -11,7 +11,7 @@ import { dueHours } from "./due-hours";
 export interface AuditScheduleOptions {
   config: Config;
   archive: Archive;
-  state: Ledger;
+  ledger: Ledger;
   progress: LogProgress;
   logger: Logger;
   clock: () => number;
@@ -46,8 +46,8 @@ export class AuditSchedule {
   }
 
   private async auditDueHours(): Promise<void> {
-    const { archive, state, progress, clock, finalAfterMs } = this.options;
-    const due = await dueHours({ archive, state, progress, nowMs: clock(), finalAfterMs, sinceMs: 0 });
+    const { archive, ledger, progress, clock, finalAfterMs } = this.options;
+    const due = await dueHours({ archive, ledger, progress, nowMs: clock(), finalAfterMs, sinceMs: 0 });
     for (const { fromMs, toMs } of due) {
       if (this.stopping.signal.aborted) return;
       await this.audit("--from", new Date(fromMs).toISOString(), "--to", new Date(toMs).toISOString());
@@ -57,8 +57,8 @@ export class AuditSchedule {
 
   /** Totals of videos that no audited range touches are looked at once a day. */
   private async totalsAreDue(): Promise<boolean> {
-    const { state, clock } = this.options;
-    this.totalsAtMs ??= (await state.audits(REPORTS_READ)).find(({ totals }) => totals === true)?.startedAtMs;
+    const { ledger, clock } = this.options;
+    this.totalsAtMs ??= (await ledger.audits(REPORTS_READ)).find(({ totals }) => totals === true)?.startedAtMs;
     if (this.totalsAtMs !== undefined && this.totalsAtMs > clock() - DAY_MS) return false;
     this.totalsAtMs = clock();
     return true;

@@ -5,7 +5,7 @@ const HOUR_MS = 3_600_000;
 
 export interface DueHours {
   archive: Pick<Archive, "minutes">;
-  state: Pick<Ledger, "auditedCounts" | "ledger">;
+  ledger: Pick<Ledger, "auditedCounts" | "books">;
   progress: Pick<LogProgress, "accepted">;
   nowMs: number;
   /** How long after its end an hour may still grow. */
@@ -20,7 +20,7 @@ export interface DueHours {
  */
 export async function dueHours({
   archive,
-  state,
+  ledger,
   progress,
   nowMs,
   finalAfterMs,
@@ -31,12 +31,12 @@ export async function dueHours({
   const hours = new Set<number>();
   const promised = (minute: number) => hours.add(Math.floor(minute / MINUTES_AN_HOUR) * MINUTES_AN_HOUR);
   for (const minute of await archive.minutes(from, to)) promised(minute);
-  for (const { minute } of await state.ledger(from, to)) promised(minute);
+  for (const { minute } of await ledger.books(from, to)) promised(minute);
   for (const minute of (await progress.accepted(from, to)).keys()) promised(minute);
   const sorted = [...hours].sort((a, b) => a - b);
   const [first, last] = [sorted[0], sorted[sorted.length - 1]];
   if (first === undefined || last === undefined) return [];
-  const audited = await state.auditedCounts(first, last + MINUTES_AN_HOUR, MINUTES_AN_HOUR);
+  const audited = await ledger.auditedCounts(first, last + MINUTES_AN_HOUR, MINUTES_AN_HOUR);
   const ranges: { fromMs: number; toMs: number }[] = [];
   for (const hour of sorted) {
     if (audited.get(hour) === MINUTES_AN_HOUR) continue;

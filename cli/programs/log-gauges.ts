@@ -1,10 +1,10 @@
-import type { EmbeddedLog, StreamState } from "../../io/ports";
+import type { EmbeddedLedger, EmbeddedLog } from "../../io/ports";
 import type { LogGauge } from "../../query-api";
 
 /** What /metrics says of the embedded log and its stream. */
 export function embeddedGauges(
   log: Pick<EmbeddedLog, "backlogBytes" | "head" | "firstAfter">,
-  state: Pick<StreamState, "countedThrough">,
+  ledger: Pick<EmbeddedLedger, "countedThrough">,
   clock: () => number,
 ): LogGauge[] {
   return [
@@ -17,13 +17,13 @@ export function embeddedGauges(
     {
       name: "viewmill_checkpoint_position",
       help: "The position up to which the log is archived and counted",
-      value: () => state.countedThrough(),
+      value: () => ledger.countedThrough(),
     },
     {
       name: "viewmill_checkpoint_lag_seconds",
       help: "Age of the first log entry that is not counted yet; 0: none",
       value: async () => {
-        const next = await log.firstAfter(await state.countedThrough());
+        const next = await log.firstAfter(await ledger.countedThrough());
         return next === undefined ? 0 : Math.max(0, clock() - next.appendedAtMs) / 1000;
       },
     },

@@ -4,10 +4,10 @@
  */
 import { getPriority, setPriority } from "node:os";
 import { provideResource } from "../../engine";
-import { splitStreamState } from "../../io/cluster/split-stream-state";
+import { splitLedger } from "../../io/cluster/split-ledger";
 import { waitForLock } from "../../io/sqlite/data-folder";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogReader } from "../../io/sqlite/log-reader";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { runStream, type StreamOptions } from "../../pipelines/embedded/stream";
@@ -58,20 +58,20 @@ async function main({ config, identity }: StreamProcessSettings): Promise<void> 
   await waitForLock(folder, PIPELINE_LOCK, { deadlineMs: LOCK_DEADLINE_MS, signal: stop.signal });
   const deployment = await openDeployment(config, "threaded");
   const { archive, counters, deadLetters } = deployment;
-  const checkpoints = new SqliteStreamState({ folder });
-  const state = config.counters.kind === "sqlite" ? checkpoints : splitStreamState(checkpoints, deployment.state);
+  const checkpoints = new SqliteLedger({ folder });
+  const ledger = config.counters.kind === "sqlite" ? checkpoints : splitLedger(checkpoints, deployment.ledger);
   const panes = new EmbeddedPaneCache(config.stream.maxRetainedIds);
   const writtenCells = new WrittenCells(config.stream.maxWrittenCells);
   provideResource(RESOURCES.archive, archive);
   provideResource(RESOURCES.counterStore, counters);
-  provideResource(RESOURCES.ledger, state);
+  provideResource(RESOURCES.ledger, ledger);
   provideResource(RESOURCES.deadLetters, deadLetters);
   provideResource(RESOURCES.paneCache, panes);
   provideResource(WRITTEN_CELLS, writtenCells);
-  report({ kind: "started", position: await state.countedThrough() });
+  report({ kind: "started", position: await ledger.countedThrough() });
   const log = new SqliteLogReader({ folder });
   await runStream(
-    { log, archive, state, deadLetters, panes, writtenCells, deferredRanges: new DeferredRanges() },
+    { log, archive, ledger, deadLetters, panes, writtenCells, deferredRanges: new DeferredRanges() },
     streamOptions(config, identity),
     stop.signal,
     {

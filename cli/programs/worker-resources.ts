@@ -17,7 +17,7 @@ export async function start(settingsJson: string): Promise<void> {
   opened = await openDeployment(config);
   provideResource(RESOURCES.archive, opened.archive);
   provideResource(RESOURCES.counterStore, opened.counters);
-  provideResource(RESOURCES.ledger, opened.state);
+  provideResource(RESOURCES.ledger, opened.ledger);
   provideResource(RESOURCES.logProgress, opened.progress);
   provideResource(RESOURCES.deadLetters, opened.deadLetters);
   provideResource(RESOURCES.eventTypes, opened.eventTypes);

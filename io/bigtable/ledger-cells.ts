@@ -1,6 +1,6 @@
 /** The ledger's cells: what their bytes and versions are. */
 import { MinuteObjectSums, type ObjectSums } from "../../domain/rules/ledger-books";
-import type { ArchivedObject, PartitionLedger } from "../ports";
+import type { ArchivedObject, LedgerRow } from "../ports";
 import {
   AUDITED_FAMILY,
   BOOKS_FAMILY,
@@ -119,7 +119,7 @@ const CAME_LIMIT = 2 ** 30;
  * The row for which more came is the later one; of two for which as many came, the one with more counted (which states of one pane never
  * differ in; counts of a partition's minute beyond 2^23 are compared by their first 23 bits). Throws a RangeError beyond 2^30 events.
  */
-export function partitionVersion({ received, late, counted }: PartitionLedger): number {
+export function partitionVersion({ received, late, counted }: LedgerRow): number {
   const came = received + late;
   if (came >= CAME_LIMIT)
     throw new RangeError(`${came} events of one partition's minute; at most ${CAME_LIMIT - 1} fit`);
@@ -127,11 +127,11 @@ export function partitionVersion({ received, late, counted }: PartitionLedger): 
   return came * 2 ** TIE_BITS + Math.floor(counted / 2 ** shift);
 }
 
-export function encodePartition({ received, counted, duplicate, late, reusedIds }: PartitionLedger): Buffer {
+export function encodePartition({ received, counted, duplicate, late, reusedIds }: LedgerRow): Buffer {
   return encodeIntegers([received, counted, duplicate, late, reusedIds]);
 }
 
-export function decodePartition(value: Buffer): Omit<PartitionLedger, "minute" | "partition"> {
+export function decodePartition(value: Buffer): Omit<LedgerRow, "minute" | "part"> {
   const [received, counted, duplicate, late, reusedIds] = decodeIntegers(value, 5) as [
     number,
     number,

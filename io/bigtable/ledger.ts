@@ -14,8 +14,8 @@ import type {
   IngestBooking,
   Ledger,
   LedgerMinute,
+  LedgerRow,
   ListedOpenMinute,
-  PartitionLedger,
   SettledMinute,
 } from "../ports";
 import type { BigtableConfig } from "./config";
@@ -120,13 +120,13 @@ export class BigtableLedger implements Ledger {
     return objects;
   }
 
-  async writeLedger(rows: readonly PartitionLedger[]): Promise<void> {
+  async writeRows(rows: readonly LedgerRow[]): Promise<void> {
     const byHour = new Map<string, Mutation[]>();
     for (const row of rows) {
-      const { minute, partition } = row;
+      const { minute, part } = row;
       const cell = setCell(
         PARTITION_FAMILY,
-        `${minuteText(minute)}:${partition}`,
+        `${minuteText(minute)}:${part}`,
         partitionVersion(row),
         encodePartition(row),
       );
@@ -135,7 +135,7 @@ export class BigtableLedger implements Ledger {
     await this.#mutate(byHour);
   }
 
-  async ledger(fromMinute: number, toMinute: number): Promise<LedgerMinute[]> {
+  async books(fromMinute: number, toMinute: number): Promise<LedgerMinute[]> {
     const books = new LedgerBooks();
     for await (const { minute, cell } of this.#books(fromMinute, toMinute, EVERYTHING)) {
       const { family, version, value } = cell;

@@ -10,7 +10,7 @@ export class LedgerProgress implements LogProgress {
   private remembered: { atMs: number; value: Promise<number> } | undefined;
 
   constructor(
-    private readonly ledger: Pick<Ledger, "ledger" | "archiveReaders" | "completeThroughMs">,
+    private readonly ledger: Pick<Ledger, "books" | "archiveReaders" | "completeThroughMs">,
     private readonly options: { clock: () => number },
   ) {}
 
@@ -21,7 +21,7 @@ export class LedgerProgress implements LogProgress {
   }
 
   async accepted(fromMinute: number, toMinute: number): Promise<Map<number, number>> {
-    const rows = await this.ledger.ledger(fromMinute, toMinute);
+    const rows = await this.ledger.books(fromMinute, toMinute);
     return new Map(
       rows
         .map(({ minute, accepted, backfilled }): [number, number] => [minute, accepted - backfilled])

@@ -4,7 +4,7 @@ import type { Ledger } from "../ports";
 
 type WatermarkLedger = Pick<
   Ledger,
-  | "ledger"
+  | "books"
   | "addObjects"
   | "archivedObjects"
   | "archiveReaders"
@@ -71,7 +71,7 @@ export class LowWatermark {
     for (let from = 0; from < sorted.length; ) {
       let to = from + 1;
       while (to < sorted.length && sorted[to]! - sorted[to - 1]! <= MINUTES_APART) to++;
-      for (const row of await this.ledger.ledger(sorted[from]!, sorted[to - 1]! + 1)) books.set(row.minute, row);
+      for (const row of await this.ledger.books(sorted[from]!, sorted[to - 1]! + 1)) books.set(row.minute, row);
       from = to;
     }
     return books;
@@ -81,7 +81,7 @@ export class LowWatermark {
   async #openOldMinutes(): Promise<number> {
     const endMinute = Math.ceil((this.clock() + AHEAD_MS) / MINUTE_MS);
     for (let from = 0; from < endMinute; from += SCANNED_MINUTES) {
-      const rows = await this.ledger.ledger(from, Math.min(from + SCANNED_MINUTES, endMinute));
+      const rows = await this.ledger.books(from, Math.min(from + SCANNED_MINUTES, endMinute));
       for (const { minute } of rows.filter((row) => !isBalanced(row))) {
         const objects = await this.ledger.archivedObjects(minute, minute + 1);
         const acceptedSinceMs = Math.max(0, minute * MINUTE_MS - AHEAD_MS);

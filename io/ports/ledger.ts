@@ -3,11 +3,12 @@ import type { Mark, OpenMinute } from "../../domain/rules/low-watermark";
 import type { MinuteRange } from "../../domain/rules/minute-ranges";
 import type { AuditReport } from "./audit-report";
 
-export interface PartitionLedger {
+/** What one part of the pipelines counted of a minute, in absolute numbers. */
+export interface LedgerRow {
   minute: number;
-  /** A video shard; past these, one for each minute in which late events were received. */
-  partition: number;
-  /** Events that came for the partition, repeats included. */
+  /** Which part of the pipelines wrote the row (domain/rules/ledger-parts.ts). */
+  part: number;
+  /** Received events of the part, repeats included. */
   received: number;
   /** Distinct events; received = counted + duplicate. */
   counted: number;
@@ -111,11 +112,11 @@ export interface Ledger {
   addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void>;
   archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]>;
   /**
-   * Absolute values per (minute, partition), in any order and any number of times: states of one growing set of events, of which the one for which
+   * Absolute values per (minute, part), in any order and any number of times: states of one growing set of events, of which the one for which
    * more came (received, late), then more was counted, stays.
    */
-  writeLedger(rows: readonly PartitionLedger[]): Promise<void>;
-  ledger(fromMinute: number, toMinute: number): Promise<LedgerMinute[]>;
+  writeRows(rows: readonly LedgerRow[]): Promise<void>;
+  books(fromMinute: number, toMinute: number): Promise<LedgerMinute[]>;
   /** Grows whenever the minute changes; read before an audit compares, checked when it marks. 0: never changed (left out). */
   changeSequences(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
   /**

@@ -3,8 +3,8 @@
  * block-tables.ts). docs/decisions/0014-packed-cells.md.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { ACCEPTANCE, DEFERRED_RANGES, SHARED_LOG, STREAM_STATE } from "./books-schema";
 import { type OpenOptions, openDatabase, openReadOnly, type Schema } from "./connection";
+import { ACCEPTANCE, DEFERRED_RANGES, SHARED_LOG, STREAM_STATE } from "./ledger-schema";
 import { packCells, ROWS_A_CELL, VALUED_AND_REVISION } from "./row-migration";
 
 export { COUNTERS_FILE } from "./counter-file";

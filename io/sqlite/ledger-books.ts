@@ -1,7 +1,7 @@
 /** What a minute's books are made of: listed objects, the stream's partitions, the accounts of ingest, what audits settled. */
 import { isBackfilled } from "../../domain/archive-name";
 import { LedgerBooks } from "../../domain/rules/ledger-books";
-import type { ArchivedObject, LedgerMinute, PartitionLedger, SettledMinute } from "../ports";
+import type { ArchivedObject, LedgerMinute, LedgerRow, SettledMinute } from "../ports";
 import { openMinute } from "./ledger-acceptance";
 import { markChanged } from "./ledger-marks";
 import type { Row, Statements } from "./statements";
@@ -67,8 +67,8 @@ export function archivedObjects(ledger: Statements, fromMinute: number, toMinute
 }
 
 /** Within a transaction. `late` and `reused_ids` only break ties: they grow with the pane as the other two do. */
-export function writePartition(ledger: Statements, row: PartitionLedger): void {
-  const { minute, partition, received, counted, duplicate, late, reusedIds } = row;
+export function writePartition(ledger: Statements, row: LedgerRow): void {
+  const { minute, part, received, counted, duplicate, late, reusedIds } = row;
   ledger.run(
     `INSERT INTO partition_ledger VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
        received = excluded.received, counted = excluded.counted, duplicate = excluded.duplicate,
@@ -76,7 +76,7 @@ export function writePartition(ledger: Statements, row: PartitionLedger): void {
      WHERE (excluded.received, excluded.counted, excluded.late, excluded.reused_ids) >
        (partition_ledger.received, partition_ledger.counted, partition_ledger.late, partition_ledger.reused_ids)`,
     minute,
-    partition,
+    part,
     received,
     counted,
     duplicate,

@@ -1,4 +1,4 @@
-import type { EmbeddedLog, Ledger, ListedOpenMinute, LogProgress, StreamState } from "../ports";
+import type { EmbeddedLedger, EmbeddedLog, Ledger, ListedOpenMinute, LogProgress } from "../ports";
 
 const MINUTES_AT_ONCE = 64;
 
@@ -6,8 +6,8 @@ const MINUTES_AT_ONCE = 64;
 export class SqliteLogProgress implements LogProgress {
   constructor(
     private readonly log: Pick<EmbeddedLog, "firstAfter" | "accepted">,
-    private readonly state: Pick<StreamState, "countedThrough" | "checkpoint" | "pending" | "deferred">,
-    private readonly ledger: Pick<Ledger, "openMinutes" | "closeMinutes" | "ledger">,
+    private readonly checkpoints: Pick<EmbeddedLedger, "countedThrough" | "checkpoint" | "pending" | "deferred">,
+    private readonly ledger: Pick<Ledger, "openMinutes" | "closeMinutes" | "books">,
   ) {}
 
   async behind(): Promise<boolean> {
@@ -30,7 +30,7 @@ export class SqliteLogProgress implements LogProgress {
   }
 
   private async firstUncounted(): Promise<{ appendedAtMs: number } | undefined> {
-    return this.log.firstAfter(await this.state.countedThrough());
+    return this.log.firstAfter(await this.checkpoints.countedThrough());
   }
 
   /**
@@ -58,16 +58,16 @@ export class SqliteLogProgress implements LogProgress {
   private async isCounted(minute: number): Promise<boolean> {
     const before = await this.idleAt();
     if (before === undefined) return false;
-    const [books] = await this.ledger.ledger(minute, minute + 1);
+    const [books] = await this.ledger.books(minute, minute + 1);
     const counted = books === undefined || books.archived === books.counted + books.duplicate;
     return counted && (await this.idleAt()) === before;
   }
 
   /** The stream's checkpoint; undefined while a pass is under way or minutes of one are still to be counted. */
   private async idleAt(): Promise<number | undefined> {
-    const { state } = this;
-    const checkpoint = await state.checkpoint();
-    const busy = (await state.pending()) !== undefined || (await state.deferred()) !== undefined;
+    const { checkpoints } = this;
+    const checkpoint = await checkpoints.checkpoint();
+    const busy = (await checkpoints.pending()) !== undefined || (await checkpoints.deferred()) !== undefined;
     return busy ? undefined : checkpoint;
   }
 }

@@ -1,4 +1,5 @@
-import type { AuditDifference, AuditReport, PartitionLedger, SettledMinute } from "../../io/ports";
+import { BACKFILL_PART } from "../../domain/rules/ledger-parts";
+import type { AuditDifference, AuditReport, LedgerRow, SettledMinute } from "../../io/ports";
 import { MINUTES_AN_HOUR } from "../../transforms/audit-elements";
 import type { HourFinding } from "../../transforms/compare-hours";
 import type { MinuteRow } from "../../transforms/minute-verdict";
@@ -113,23 +114,21 @@ export class AuditBooks {
   }
 
   /** What the counters now have of the events that the stream sets aside, and of those it never sees. */
-  settled(): { late: SettledMinute[]; backfilled: PartitionLedger[] } {
+  settled(): { late: SettledMinute[]; backfilled: LedgerRow[] } {
     const unproven = new Set(this.unproven());
     const late: SettledMinute[] = [];
-    const backfilled: PartitionLedger[] = [];
+    const backfilled: LedgerRow[] = [];
     for (const { minute, counted: all } of this.rows.values()) {
       if (unproven.has(minute)) continue;
       if (all.lateCounted + all.lateDuplicate > 0)
         late.push({ minute, counted: all.lateCounted, duplicate: all.lateDuplicate });
       const [counted, duplicate] = [all.backfillCounted, all.backfillDuplicate];
       if (counted + duplicate === 0) continue;
-      const row = { minute, partition: BACKFILL_PARTITION, received: counted + duplicate, counted, duplicate };
+      const row = { minute, part: BACKFILL_PART, received: counted + duplicate, counted, duplicate };
       backfilled.push({ ...row, late: 0, reusedIds: 0 });
     }
     return { late, backfilled };
   }
 }
 
-/** Of the books of a minute: the row of an audit for what was backfilled beside a stream that reads the log alone. The stream's rows have numbers from 0 on. */
-const BACKFILL_PARTITION = -1;
 const NOT_FINAL = "cells differ, and the stream may still count events of the minute";

@@ -13,7 +13,7 @@ import { examplesOf } from "./reused-examples";
 export interface AuditDependencies {
   archive: Archive;
   counters: CounterStore;
-  state: Ledger;
+  ledger: Ledger;
   progress: LogProgress;
   /** Where the graph runs; default: in this process. */
   runner?: AuditRunner;
@@ -46,7 +46,7 @@ const AGAIN_PAUSE_MS = 200;
  * minute, sums, and examples. The report is stored and returned. docs/decisions/0021-an-audit-goes-over-promises.md
  */
 export async function runAudit(deps: AuditDependencies, range: AuditRange): Promise<AuditReport> {
-  const { runner = directAuditRunner, state, clock } = deps;
+  const { runner = directAuditRunner, ledger, clock } = deps;
   const startedAtMs = clock();
   const began = performance.now();
   const asked = { fromMinute: minuteAt(range.fromMs, Math.floor), toMinute: minuteAt(range.toMs, Math.ceil) };
@@ -61,8 +61,8 @@ export async function runAudit(deps: AuditDependencies, range: AuditRange): Prom
   });
   if (range.repair && range.allowedLatenessMs >= 0) {
     const { late, backfilled } = books.settled();
-    if (late.length > 0) await state.settleLate(late, { auditedAtMs: startedAtMs });
-    if (backfilled.length > 0) await state.writeLedger(backfilled);
+    if (late.length > 0) await ledger.settleLate(late, { auditedAtMs: startedAtMs });
+    if (backfilled.length > 0) await ledger.writeRows(backfilled);
   }
   await mark(deps, books, options);
   const whole: AuditReport = {
@@ -75,16 +75,16 @@ export async function runAudit(deps: AuditDependencies, range: AuditRange): Prom
     repair: range.repair,
     runner: runner.name,
   };
-  await state.addAudit(whole);
+  await ledger.addAudit(whole);
   return whole;
 }
 
 /** Checks every total against its days, whatever range touched them. Stored and returned as a report of no range. */
 export async function auditTotals(
-  deps: Pick<AuditDependencies, "counters" | "state" | "runner" | "clock">,
+  deps: Pick<AuditDependencies, "counters" | "ledger" | "runner" | "clock">,
   { repair }: { repair: boolean },
 ): Promise<AuditReport> {
-  const { runner = directAuditRunner, counters, state, clock } = deps;
+  const { runner = directAuditRunner, counters, ledger, clock } = deps;
   const startedAtMs = clock();
   const began = performance.now();
   const books = new AuditBooks({ repair });
@@ -106,7 +106,7 @@ export async function auditTotals(
     outcome: books.outcome(),
     totals: true,
   };
-  await state.addAudit(report);
+  await ledger.addAudit(report);
   return report;
 }
 
@@ -156,7 +156,7 @@ async function untilStable(
 
 /** Marks what was looked at and is as it should be: minutes that were compared, and those between that nothing was promised of and nothing is stored of. */
 async function mark(
-  { state, clock }: AuditDependencies,
+  { ledger, clock }: AuditDependencies,
   books: AuditBooks,
   { finalBeforeMs, fromMinute, toMinute }: AuditOptions,
 ): Promise<void> {
@@ -166,14 +166,14 @@ async function mark(
     Math.max(through, finalBeforeMs === Number.MAX_SAFE_INTEGER ? books.lastMinute + 1 : 0),
   );
   if (fromMinute >= to) return;
-  await state.markAudited({ fromMinute, toMinute: to, sequences: books.sequences(), except: books.unproven() });
+  await ledger.markAudited({ fromMinute, toMinute: to, sequences: books.sequences(), except: books.unproven() });
 }
 
 async function withPorts<T>(deps: AuditDependencies, work: () => Promise<T>): Promise<T> {
   const provided = new Map<string, unknown>([
     [RESOURCES.archive, deps.archive],
     [RESOURCES.counterStore, deps.counters],
-    [RESOURCES.ledger, deps.state],
+    [RESOURCES.ledger, deps.ledger],
     [RESOURCES.logProgress, deps.progress],
   ]);
   for (const [name, value] of provided) provideResource(name, value);

@@ -21,7 +21,7 @@ interface AskedPlan {
 
 interface PlanSources {
   archive: Pick<Archive, "minutes" | "list">;
-  state: Pick<Ledger, "ledger">;
+  ledger: Pick<Ledger, "books">;
   progress: Pick<LogProgress, "accepted">;
   counters: Pick<CounterStore, "storedHours">;
 }
@@ -36,7 +36,7 @@ const LEAST_EVENT_BYTES = 12;
  * that has stored cells. The work is in what there is, never in the length of the range.
  */
 export async function planAudit(
-  { archive, state, progress, counters }: PlanSources,
+  { archive, ledger, progress, counters }: PlanSources,
   { fromMinute, toMinute, eventsAUnit }: AskedPlan,
 ): Promise<AuditPlan> {
   const from = Math.max(fromMinute ?? FIRST_MINUTE, FIRST_MINUTE);
@@ -44,7 +44,7 @@ export async function planAudit(
   const events = new Map<number, number>();
   const atLeast = (minute: number, count: number) => events.set(minute, Math.max(count, events.get(minute) ?? 0));
   for (const minute of await archive.minutes(from, to)) atLeast(minute, 0);
-  for (const { minute, accepted, archived } of await state.ledger(from, to))
+  for (const { minute, accepted, archived } of await ledger.books(from, to))
     atLeast(minute, Math.max(accepted, archived));
   for (const [minute, accepted] of await progress.accepted(from, to)) atLeast(minute, accepted);
   const hours = new Set([...events.keys()].map((minute) => Math.floor(minute / MINUTES_AN_HOUR)));

@@ -21,7 +21,7 @@ export interface BackfilledFile {
 
 export interface ArchiveFileDependencies {
   archive: Archive;
-  state: Ledger;
+  ledger: Ledger;
   deadLetters: DeadLetters;
   clock: () => number;
   limits?: IntakeLimits;
@@ -105,7 +105,7 @@ async function archiveChunk(
     ...oversize.map(({ number, bytes }) => oversizeLetter(bytes, `${path}:${number}`, limits, receivedAtMs)),
   ];
   // Letters are durable before anything is listed: where all of the chunk is listed, an earlier run has appended them.
-  if (dead.length > 0 && !(await isListed(deps.state, rowsOf.keys(), fileName))) await deps.deadLetters.append(dead);
+  if (dead.length > 0 && !(await isListed(deps.ledger, rowsOf.keys(), fileName))) await deps.deadLetters.append(dead);
   result.accepted += columns.count;
   result.rejected += dead.length;
   const minutes = [...rowsOf.keys()].sort((a, b) => a - b);
@@ -125,7 +125,7 @@ interface Chunk {
 async function writeMinutes(
   minutes: readonly number[],
   { fileName, taken: { columns, receivedAtMs }, rowsOf }: Chunk,
-  { archive, state }: ArchiveFileDependencies,
+  { archive, ledger }: ArchiveFileDependencies,
 ): Promise<void> {
   const objects = minutes.map((minute) => {
     const object = new ArchiveObjectWriter(fileName);
@@ -135,7 +135,7 @@ async function writeMinutes(
   const listed = objects.map(({ minute, events, content }): ArchivedObject => {
     return { name: archiveObjectName(minute, fileName), minute, events, sizeBytes: content.length };
   });
-  await state.addObjects(listed, minutes);
+  await ledger.addObjects(listed, minutes);
   await inParallel(objects, WRITES_IN_FLIGHT, ({ minute, content }) => archive.write(minute, fileName, content));
 }
 
@@ -162,11 +162,11 @@ function rowsByMinute(columns: EventColumns): Map<number, number[]> {
 }
 
 /** Whether each minute has an object of this name in the ledger. */
-async function isListed(state: Ledger, minutes: Iterable<number>, fileName: string): Promise<boolean> {
+async function isListed(ledger: Ledger, minutes: Iterable<number>, fileName: string): Promise<boolean> {
   let any = false;
   for (const minute of minutes) {
     const name = archiveObjectName(minute, fileName);
-    const objects = await state.archivedObjects(minute, minute + 1);
+    const objects = await ledger.archivedObjects(minute, minute + 1);
     if (!objects.some((object) => object.name === name)) return false;
     any = true;
   }

@@ -18,15 +18,15 @@ export async function countHours(
   const hours = [...new Set([...minutes].map((minute) => Math.floor(minute / MINUTES_AN_HOUR)))].sort((a, b) => a - b);
   for (const [index, hour] of hours.entries()) {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const before = await sequences(deps.state, hour);
+      const before = await sequences(deps.ledger, hour);
       await runBoundedStream(deps, { fromMs: hour * HOUR_MS, toMs: (hour + 1) * HOUR_MS, counting });
-      if ((await sequences(deps.state, hour)) === before) break;
+      if ((await sequences(deps.ledger, hour)) === before) break;
     }
     onHour(index + 1, hours.length);
   }
 }
 
-async function sequences(state: Ledger, hour: number): Promise<string> {
-  const changed = await state.changeSequences(hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR);
+async function sequences(ledger: Ledger, hour: number): Promise<string> {
+  const changed = await ledger.changeSequences(hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR);
   return [...changed].map(([minute, sequence]) => `${minute}:${sequence}`).join(" ");
 }

@@ -9,17 +9,17 @@ const MINUTES_AN_HOUR = 60;
  * was listed and never written has no events, one that was written and not listed (by earlier versions) has those that are in it.
  */
 export async function settleListings(
-  deps: { archive: Archive; state: Ledger },
+  deps: { archive: Archive; ledger: Ledger },
   minutes: ReadonlySet<number>,
 ): Promise<void> {
   const hours = new Set([...minutes].map((minute) => Math.floor(minute / MINUTES_AN_HOUR)));
   for (const hour of hours) await settleHour(deps, hour);
 }
 
-async function settleHour({ archive, state }: { archive: Archive; state: Ledger }, hour: number): Promise<void> {
+async function settleHour({ archive, ledger }: { archive: Archive; ledger: Ledger }, hour: number): Promise<void> {
   const range = [hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR] as const;
   const stored = new Map((await archive.list(...range)).map((object) => [object.name, object]));
-  const listed = new Map((await state.archivedObjects(...range)).map((object) => [object.name, object]));
+  const listed = new Map((await ledger.archivedObjects(...range)).map((object) => [object.name, object]));
   const settled: ArchivedObject[] = [];
   for (const { name, minute, events } of listed.values()) {
     if (isBackfilled(name) && events > 0 && !stored.has(name)) settled.push({ name, minute, events: 0, sizeBytes: 0 });
@@ -30,5 +30,5 @@ async function settleHour({ archive, state }: { archive: Archive; state: Ledger 
     for (const { columns } of readArchiveObject(await archive.read(name), minute)) events += columns.count;
     settled.push({ name, minute, events, sizeBytes });
   }
-  if (settled.length > 0) await state.addObjects(settled, [...new Set(settled.map(({ minute }) => minute))]);
+  if (settled.length > 0) await ledger.addObjects(settled, [...new Set(settled.map(({ minute }) => minute))]);
 }

@@ -10,7 +10,7 @@ import { type CountingOptions, countingGraph } from "../counting-graph";
 export interface BoundedDependencies {
   archive: Archive;
   counters: CounterStore;
-  state: Ledger;
+  ledger: Ledger;
   deadLetters: DeadLetters;
 }
 
@@ -59,7 +59,7 @@ export async function runBoundedStream(deps: BoundedDependencies, options: Bound
     const objects = counting.allowedLatenessMs < 0 ? listed : listed.filter(({ name }) => !isBackfilled(name));
     const deadLetters = countedLetters(deps.deadLetters);
     await runHour({ ...deps, deadLetters: deadLetters.port }, objects, counting);
-    for (const { counted, duplicate, late } of await deps.state.ledger(first, end)) {
+    for (const { counted, duplicate, late } of await deps.ledger.books(first, end)) {
       result.events += counted + duplicate + late;
     }
     result.objects += objects.length;
@@ -96,7 +96,7 @@ async function runHour(
   const provided = new Map<string, unknown>([
     [RESOURCES.archive, deps.archive],
     [RESOURCES.counterStore, deps.counters],
-    [RESOURCES.ledger, deps.state],
+    [RESOURCES.ledger, deps.ledger],
     [RESOURCES.deadLetters, deps.deadLetters],
     [OBJECT_NAMES, objects.map(({ name, minute }): ArchiveName => ({ name, minute }))],
   ]);

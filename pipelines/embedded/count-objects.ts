@@ -9,7 +9,7 @@ import {
   withdrawResource,
   withName,
 } from "../../engine";
-import type { Archive, ArchivedObject, StreamState } from "../../io/ports";
+import type { Archive, ArchivedObject, EmbeddedLedger } from "../../io/ports";
 import type { ArchiveName, Message } from "../../transforms/elements";
 import { readArchive } from "../../transforms/read-archive";
 import type { WrittenCells } from "../../transforms/written-cells";
@@ -18,7 +18,7 @@ import { type EmbeddedPaneCache, objectKey } from "./pane-cache";
 
 export interface CountingDependencies {
   archive: Archive;
-  state: Pick<StreamState, "archivedObjects">;
+  ledger: Pick<EmbeddedLedger, "archivedObjects">;
   panes: EmbeddedPaneCache;
   writtenCells: WrittenCells;
 }
@@ -100,12 +100,12 @@ export interface PassBounds {
 
 /** The newest of these minutes that fit one run, newest first, at least one; and the objects listed for them. */
 export async function newestWithin(
-  { state, panes }: Pick<CountingDependencies, "state" | "panes">,
+  { ledger, panes }: Pick<CountingDependencies, "ledger" | "panes">,
   minutes: Iterable<number>,
   { maxMinutes, maxRecountEvents }: PassBounds,
 ): Promise<{ taken: number[]; listed: Listed }> {
   const newest = [...minutes].sort((a, b) => b - a).slice(0, maxMinutes);
-  const listed = await listedObjects(state, newest);
+  const listed = await listedObjects(ledger, newest);
   const taken: number[] = [];
   let recounted = 0;
   for (const minute of newest) {
@@ -119,12 +119,12 @@ export async function newestWithin(
 }
 
 /** `minutes`: descending. Neighbours are asked for together. */
-async function listedObjects(state: CountingDependencies["state"], minutes: readonly number[]): Promise<Listed> {
+async function listedObjects(ledger: CountingDependencies["ledger"], minutes: readonly number[]): Promise<Listed> {
   const listed = new Map<number, ArchivedObject[]>();
   for (let from = 0; from < minutes.length; ) {
     let to = from + 1;
     while (to < minutes.length && minutes[to - 1]! - minutes[to]! <= 2) to++;
-    for (const object of await state.archivedObjects(minutes[to - 1]!, minutes[from]! + 1)) {
+    for (const object of await ledger.archivedObjects(minutes[to - 1]!, minutes[from]! + 1)) {
       const objects = listed.get(object.minute);
       if (objects === undefined) listed.set(object.minute, [object]);
       else objects.push(object);

@@ -1,5 +1,5 @@
 import { MINUTE_MS } from "../../domain/event";
-import type { ArchivedObject, DeadLetters, EmbeddedLog, LogEntry, StreamState } from "../../io/ports";
+import type { ArchivedObject, DeadLetters, EmbeddedLedger, EmbeddedLog, LogEntry } from "../../io/ports";
 import type { ArchiveMessage, BatchMessage } from "../../transforms/elements";
 import type { CountingOptions } from "../counting-graph";
 import { type DecodedRange, decodeEntries, type WrittenObject, writeObjects } from "./archive-entries";
@@ -8,7 +8,7 @@ import type { DeferredRanges } from "./deferred-ranges";
 
 export interface PassDependencies extends CountingDependencies {
   log: Pick<EmbeddedLog, "read" | "firstAfter">;
-  state: StreamState;
+  ledger: EmbeddedLedger;
   deadLetters: DeadLetters;
   deferredRanges: DeferredRanges;
 }
@@ -41,7 +41,7 @@ export interface PassResult {
  * one object, named after the range, whichever step writes it; counts are absolute. Returns undefined where the log has nothing new.
  */
 export async function runPass(deps: PassDependencies, options: PassOptions): Promise<PassResult | undefined> {
-  const { state } = deps;
+  const { ledger } = deps;
   const entries = await nextEntries(deps, options);
   if (entries.length === 0) return undefined;
   const [fromPosition, toPosition] = [entries[0]!.position, entries[entries.length - 1]!.position];
@@ -57,10 +57,10 @@ export async function runPass(deps: PassDependencies, options: PassOptions): Pro
   const fresh = (minutes: ReadonlySet<number>) =>
     newMessages(range.payloads, minutes, deferred === undefined && minutes.size === taken.length);
   const recounted = await countObjects(deps, countingOf(range, options), objects, listed, fresh, (minutes) =>
-    state.completePass(toPosition, objects, minutes, deferred),
+    ledger.completePass(toPosition, objects, minutes, deferred),
   );
   const caughtUp = (await deps.log.firstAfter(toPosition)) === undefined;
-  return { ...summary(objects, recounted), position: await state.countedThrough(), caughtUp };
+  return { ...summary(objects, recounted), position: await ledger.countedThrough(), caughtUp };
 }
 
 /**
@@ -68,8 +68,8 @@ export async function runPass(deps: PassDependencies, options: PassOptions): Pro
  * Returns undefined where nothing is deferred; `caughtUp` tells whether that was all.
  */
 export async function runSlice(deps: PassDependencies, options: PassOptions): Promise<PassResult | undefined> {
-  const { state } = deps;
-  const deferred = await state.deferred();
+  const { ledger } = deps;
+  const deferred = await ledger.deferred();
   if (deferred === undefined) return undefined;
   const range = await deps.deferredRanges.decoded(deferred, async () =>
     decodeEntries(await entriesOf(deps.log, deferred, options), options.writer),
@@ -81,10 +81,10 @@ export async function runSlice(deps: PassDependencies, options: PassOptions): Pr
     const objects = written.map(listing);
     const fresh = (minutes: ReadonlySet<number>) => archived(written, minutes);
     const recounted = await countObjects(deps, countingOf(range, options), objects, listed, fresh, (minutes) =>
-      state.completeSlice(deferred, rest, objects, minutes),
+      ledger.completeSlice(deferred, rest, objects, minutes),
     );
-    const caughtUp = (await state.deferred()) === undefined;
-    return { ...summary(objects, recounted), position: await state.countedThrough(), caughtUp };
+    const caughtUp = (await ledger.deferred()) === undefined;
+    return { ...summary(objects, recounted), position: await ledger.countedThrough(), caughtUp };
   } catch (error) {
     deps.deferredRanges.forget();
     throw error;
@@ -111,13 +111,13 @@ const listing = ({ name, minute, events, sizeBytes }: WrittenObject): ArchivedOb
 };
 
 /** The entries after the checkpoint; after a crash exactly the range it left, so that its objects get the same names and content. */
-async function nextEntries({ log, state }: PassDependencies, options: PassOptions): Promise<LogEntry[]> {
-  const checkpoint = await state.checkpoint();
-  const pending = await state.pending();
+async function nextEntries({ log, ledger }: PassDependencies, options: PassOptions): Promise<LogEntry[]> {
+  const checkpoint = await ledger.checkpoint();
+  const pending = await ledger.pending();
   if (pending !== undefined && pending.toPosition > checkpoint) return entriesOf(log, pending, options);
   const entries = await log.read(checkpoint, options.maxEntries, options.maxBytes);
   if (entries.length > 0) {
-    await state.setPending({ fromPosition: entries[0]!.position, toPosition: entries[entries.length - 1]!.position });
+    await ledger.setPending({ fromPosition: entries[0]!.position, toPosition: entries[entries.length - 1]!.position });
   }
   return entries;
 }

@@ -103,7 +103,7 @@ describeWithServers(
         const schedule = new AuditSchedule({
           config,
           archive: deployment.archive,
-          state: deployment.state,
+          ledger: deployment.ledger,
           progress: deployment.progress,
           logger: pino(
             {},

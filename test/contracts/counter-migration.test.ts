@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteCounterReader } from "../../io/sqlite/reader-thread";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import { removeFolders, temporaryFolder } from "./condition";
 import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "./counter-model";
 import { cell } from "./counter-store-contract";
@@ -84,11 +84,11 @@ it("is read by a process that only reads, before any writer has opened it", asyn
 });
 
 it("keeps the books beside the cells", async () => {
-  const state = new SqliteStreamState({ folder: oldFolder() });
-  expect(await state.checkpoint()).toBe(7);
+  const ledger = new SqliteLedger({ folder: oldFolder() });
+  expect(await ledger.checkpoint()).toBe(7);
   const minute = minuteOf("2024-01-01T00:10:00Z");
-  expect(await state.archivedObjects(minute, minute + 1)).toMatchObject([{ events: 9 }]);
-  await state.close();
+  expect(await ledger.archivedObjects(minute, minute + 1)).toMatchObject([{ events: 9 }]);
+  await ledger.close();
 });
 
 it("is rewritten, so that deleted rows give their pages back to the disk", async () => {

@@ -9,7 +9,7 @@ export async function keepsWhatAnEarlierReleaseWrote(ledger: Ledger): Promise<vo
   const parts = { promised: 0, direct: 0, reusedIds: 0 };
   const whole = { minute: M, ...parts, accepted: 11, declared: 7, archived: 9, backfilled: 4, counted: 8 };
   const late = { minute: M + 1, ...parts, accepted: 7, declared: 7, archived: 7, backfilled: 0, counted: 5 };
-  expect(await ledger.ledger(M - 5, M + 5)).toEqual([
+  expect(await ledger.books(M - 5, M + 5)).toEqual([
     { ...whole, duplicate: 1, late: 0, reusedIds: 1 },
     { ...late, duplicate: 0, late: 2 },
   ]);

@@ -1,5 +1,5 @@
 /** What every Ledger promises. */
-import type { ArchivedObject, AuditReport, IngestBooking, Ledger, LedgerMinute, PartitionLedger } from "../../io/ports";
+import type { ArchivedObject, AuditReport, IngestBooking, Ledger, LedgerMinute, LedgerRow } from "../../io/ports";
 
 export interface LedgerUnderTest {
   /** Over the same store at every call of one test: the second sees what the first wrote. */
@@ -10,8 +10,8 @@ export function object(minute: number, name: string, events: number): ArchivedOb
   return { minute, name, events, sizeBytes: events * 10 };
 }
 
-export function row(minute: number, partition: number, received: number, counted: number, late = 0): PartitionLedger {
-  return { minute, partition, received, counted, duplicate: received - counted, late, reusedIds: 0 };
+export function row(minute: number, part: number, received: number, counted: number, late = 0): LedgerRow {
+  return { minute, part, received, counted, duplicate: received - counted, late, reusedIds: 0 };
 }
 
 const FOLDER = "date=1970-01-01/hour=00/minute=06";
@@ -69,34 +69,34 @@ function report(id: string, startedAtMs: number): AuditReport {
 
 export function ledgerContract(describeName: string, subject: LedgerUnderTest): void {
   describe(`${describeName} keeps the contract of Ledger`, () => {
-    let state: Ledger;
+    let ledger: Ledger;
     beforeEach(async () => {
-      state = await subject.open();
+      ledger = await subject.open();
     });
-    afterEach(() => state.close());
+    afterEach(() => ledger.close());
 
     it("lists objects by minute, then name, a rewritten one once, and says which minutes have changed", async () => {
-      await state.addObjects([object(5, "b", 2), object(5, "a", 1), object(4, "c", 3)], [5, 4, 5]);
-      expect(await state.archivedObjects(4, 6)).toEqual([object(4, "c", 3), object(5, "a", 1), object(5, "b", 2)]);
-      expect(await state.archivedObjects(5, 5)).toEqual([]);
-      expect(await state.changeSequences(0, 10)).toEqual(
+      await ledger.addObjects([object(5, "b", 2), object(5, "a", 1), object(4, "c", 3)], [5, 4, 5]);
+      expect(await ledger.archivedObjects(4, 6)).toEqual([object(4, "c", 3), object(5, "a", 1), object(5, "b", 2)]);
+      expect(await ledger.archivedObjects(5, 5)).toEqual([]);
+      expect(await ledger.changeSequences(0, 10)).toEqual(
         new Map([
           [4, 1],
           [5, 1],
         ]),
       );
-      await state.addObjects([object(5, "a", 7), object(5, "b", 1)], []);
-      expect(await state.archivedObjects(5, 6)).toEqual([object(5, "a", 7), object(5, "b", 1)]);
-      expect((await state.ledger(5, 6))[0]?.archived).toBe(8);
-      expect((await state.changeSequences(5, 6)).get(5)).toBe(1);
+      await ledger.addObjects([object(5, "a", 7), object(5, "b", 1)], []);
+      expect(await ledger.archivedObjects(5, 6)).toEqual([object(5, "a", 7), object(5, "b", 1)]);
+      expect((await ledger.books(5, 6))[0]?.archived).toBe(8);
+      expect((await ledger.changeSequences(5, 6)).get(5)).toBe(1);
     });
 
     it("keeps the ledger row with more received, then more counted, in any order of writing", async () => {
       const rows = [row(5, 0, 10, 8, 1), row(5, 0, 12, 7), row(5, 0, 12, 9), row(5, 1, 3, 3), row(-1, 0, 1, 1)];
-      for (const one of [...rows, ...rows.toReversed()]) await state.writeLedger([one]);
-      await state.addObjects([object(5, "a", 15), object(6, `${FOLDER}/backfill-x.avro`, 4)], [5]);
+      for (const one of [...rows, ...rows.toReversed()]) await ledger.writeRows([one]);
+      await ledger.addObjects([object(5, "a", 15), object(6, `${FOLDER}/backfill-x.avro`, 4)], [5]);
       const none = { accepted: 0, promised: 0, declared: 0, direct: 0, backfilled: 0, archived: 0 };
-      expect(await state.ledger(-10, 10)).toEqual([
+      expect(await ledger.books(-10, 10)).toEqual([
         { minute: -1, ...none, counted: 1, duplicate: 0, late: 0, reusedIds: 0 },
         { minute: 5, ...none, archived: 15, counted: 12, duplicate: 3, late: 0, reusedIds: 0 },
         {
@@ -111,7 +111,7 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
           reusedIds: 0,
         },
       ]);
-      expect(await state.ledger(6, 7)).toHaveLength(1);
+      expect(await ledger.books(6, 7)).toHaveLength(1);
     });
 
     it("adds up what the archived messages declared, and a message that is in two objects once", async () => {
@@ -120,10 +120,10 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
       const first = { ...object(5, "b", 7), accepted: 7, messages: [message("m1", 3), message("m2", 4, 5)] };
       const second = { ...object(5, "c", 9), accepted: 9, messages: [message("m2", 4, 5), message("m3", 5)] };
       const elsewhere = { ...object(6, "b", 3), accepted: 3, messages: [message("m1", 3)] };
-      await state.addObjects([once, first], [5]);
-      await state.addObjects([second, elsewhere, first], [5, 6]);
-      expect(await state.archivedObjects(5, 7)).toEqual([once, first, second, elsewhere]);
-      expect((await state.ledger(0, 10)).map(({ minute, accepted, archived }) => [minute, accepted, archived])).toEqual(
+      await ledger.addObjects([once, first], [5]);
+      await ledger.addObjects([second, elsewhere, first], [5, 6]);
+      expect(await ledger.archivedObjects(5, 7)).toEqual([once, first, second, elsewhere]);
+      expect((await ledger.books(0, 10)).map(({ minute, accepted, archived }) => [minute, accepted, archived])).toEqual(
         [
           [5, 12 + 3 + 5 + 5, 10 + 3 + 4 + 5],
           [6, 3, 3],
@@ -138,140 +138,140 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
       ];
       const mixed = { ...object(5, "a", 7), accepted: 8, direct: 3 };
       const repeated = { ...object(5, "b", 7), accepted: 8, direct: 3, messages };
-      await state.addObjects([mixed, repeated, { ...repeated, name: "c" }], [5]);
-      expect(await state.archivedObjects(5, 6)).toEqual([mixed, repeated, { ...repeated, name: "c" }]);
-      expect(await state.ledger(5, 6)).toMatchObject([{ archived: 14, declared: 10, direct: 6, accepted: 16 }]);
+      await ledger.addObjects([mixed, repeated, { ...repeated, name: "c" }], [5]);
+      expect(await ledger.archivedObjects(5, 6)).toEqual([mixed, repeated, { ...repeated, name: "c" }]);
+      expect(await ledger.books(5, 6)).toMatchObject([{ archived: 14, declared: 10, direct: 6, accepted: 16 }]);
     });
 
     it("takes what instances promised and what messages declared for two accounts of the same, of which the larger stands", async () => {
-      await state.addObjects([{ ...object(5, "a", 4), accepted: 4 }, object(5, `${FOLDER}/backfill-x.avro`, 2)], [5]);
-      await state.bookAccepted(booking("i1", 1, [5, 3], [6, 1]));
-      await state.bookAccepted(booking("i2", 1, [5, 2]));
-      expect((await state.ledger(0, 10)).map(partsOf)).toEqual([
+      await ledger.addObjects([{ ...object(5, "a", 4), accepted: 4 }, object(5, `${FOLDER}/backfill-x.avro`, 2)], [5]);
+      await ledger.bookAccepted(booking("i1", 1, [5, 3], [6, 1]));
+      await ledger.bookAccepted(booking("i2", 1, [5, 2]));
+      expect((await ledger.books(0, 10)).map(partsOf)).toEqual([
         { minute: 5, accepted: 7, promised: 5, declared: 4, direct: 0, backfilled: 2, archived: 6 },
         { minute: 6, accepted: 1, promised: 1, declared: 0, direct: 0, backfilled: 0, archived: 0 },
       ]);
-      await state.addObjects([{ ...object(5, "b", 3), accepted: 3 }], [5]);
-      expect((await state.ledger(5, 6)).map(partsOf)).toEqual([
+      await ledger.addObjects([{ ...object(5, "b", 3), accepted: 3 }], [5]);
+      expect((await ledger.books(5, 6)).map(partsOf)).toEqual([
         { minute: 5, accepted: 9, promised: 5, declared: 7, direct: 0, backfilled: 2, archived: 9 },
       ]);
     });
 
     it("keeps an instance's account in any order of its bookings, each as often as it comes", async () => {
       const bookings = [booking("i1", 1, [5, 3]), booking("i1", 2, [5, 8], [7, 1]), booking("i1", 3, [7, 4])];
-      for (const one of [...bookings.toReversed(), ...bookings]) await state.bookAccepted(one);
-      expect((await state.ledger(0, 10)).map(({ minute, promised }) => [minute, promised])).toEqual([
+      for (const one of [...bookings.toReversed(), ...bookings]) await ledger.bookAccepted(one);
+      expect((await ledger.books(0, 10)).map(({ minute, promised }) => [minute, promised])).toEqual([
         [5, 8],
         [7, 4],
       ]);
-      expect(await state.ingestAccounts()).toEqual([{ instance: "i1", throughMs: 1_003, leaseUntilMs: 2_003 }]);
-      await state.bookAccepted({ ...booking("i1", 4), leaseUntilMs: 0 });
-      await state.bookAccepted(bookings[2]!);
-      expect(await state.ingestAccounts()).toEqual([]);
+      expect(await ledger.ingestAccounts()).toEqual([{ instance: "i1", throughMs: 1_003, leaseUntilMs: 2_003 }]);
+      await ledger.bookAccepted({ ...booking("i1", 4), leaseUntilMs: 0 });
+      await ledger.bookAccepted(bookings[2]!);
+      expect(await ledger.ingestAccounts()).toEqual([]);
     });
 
     it("has a mark for each archive reader, and never moves one back", async () => {
-      expect(await state.archiveReaders()).toEqual([]);
+      expect(await ledger.archiveReaders()).toEqual([]);
       for (const timeMs of [1_700_000_000_500, 1_700_000_000_000, 5])
-        await state.setArchivedThrough("a", timeMs, timeMs);
-      await state.setArchivedThrough("b", 7, 1_700_000_000_000);
-      expect(await state.archiveReaders()).toEqual([
+        await ledger.setArchivedThrough("a", timeMs, timeMs);
+      await ledger.setArchivedThrough("b", 7, 1_700_000_000_000);
+      expect(await ledger.archiveReaders()).toEqual([
         { reader: "a", throughMs: 1_700_000_000_500, leaseUntilMs: 5 },
         { reader: "b", throughMs: 7, leaseUntilMs: 1_700_000_000_000 },
       ]);
     });
 
     it("says since when minutes are open, the longest first, until they are closed", async () => {
-      await state.bookAccepted({ ...booking("i1", 1, [9, 1], [5, 1]), sinceMs: 70 });
-      await state.addObjects([{ ...object(5, "a", 1), acceptedSinceMs: 60 }, object(6, "a", 1)], [5, 6]);
-      await state.addObjects([{ ...object(5, "b", 1), acceptedSinceMs: 90 }], [5]);
-      const open = await state.openMinutes(10);
+      await ledger.bookAccepted({ ...booking("i1", 1, [9, 1], [5, 1]), sinceMs: 70 });
+      await ledger.addObjects([{ ...object(5, "a", 1), acceptedSinceMs: 60 }, object(6, "a", 1)], [5, 6]);
+      await ledger.addObjects([{ ...object(5, "b", 1), acceptedSinceMs: 90 }], [5]);
+      const open = await ledger.openMinutes(10);
       expect(open.map(({ minute, sinceMs }) => [minute, sinceMs])).toEqual([
         [5, 60],
         [9, 70],
       ]);
-      expect(await state.openMinutes(1)).toEqual(open.slice(0, 1));
-      await state.closeMinutes(open);
-      expect(await state.openMinutes(10)).toEqual([]);
+      expect(await ledger.openMinutes(1)).toEqual(open.slice(0, 1));
+      await ledger.closeMinutes(open);
+      expect(await ledger.openMinutes(10)).toEqual([]);
     });
 
     it("does not close a minute for which something came since it was read", async () => {
-      await state.addObjects([{ ...object(5, "a", 1), acceptedSinceMs: 60 }], [5]);
-      const [before] = await state.openMinutes(10);
-      await state.bookAccepted({ ...booking("i1", 1, [5, 1]), sinceMs: 70 });
-      await state.closeMinutes([before!]);
-      const [after] = await state.openMinutes(10);
+      await ledger.addObjects([{ ...object(5, "a", 1), acceptedSinceMs: 60 }], [5]);
+      const [before] = await ledger.openMinutes(10);
+      await ledger.bookAccepted({ ...booking("i1", 1, [5, 1]), sinceMs: 70 });
+      await ledger.closeMinutes([before!]);
+      const [after] = await ledger.openMinutes(10);
       expect(after).toMatchObject({ minute: 5 });
       expect(after!.sinceMs).toBeLessThanOrEqual(70);
-      await state.closeMinutes([after!]);
-      await state.addObjects([{ ...object(5, "b", 1), acceptedSinceMs: 80 }], [5]);
-      await state.closeMinutes([before!, after!]);
-      expect(await state.openMinutes(10)).toMatchObject([{ minute: 5, sinceMs: 80 }]);
+      await ledger.closeMinutes([after!]);
+      await ledger.addObjects([{ ...object(5, "b", 1), acceptedSinceMs: 80 }], [5]);
+      await ledger.closeMinutes([before!, after!]);
+      expect(await ledger.openMinutes(10)).toMatchObject([{ minute: 5, sinceMs: 80 }]);
     });
 
     it("has one opening of a minute however many bookings there were", async () => {
-      for (let n = 1; n <= 20; n++) await state.bookAccepted({ ...booking("i1", n, [5, n]), sinceMs: 100 + n });
+      for (let n = 1; n <= 20; n++) await ledger.bookAccepted({ ...booking("i1", n, [5, n]), sinceMs: 100 + n });
       for (let read = 0; read < 2; read++) {
-        expect(await state.openMinutes(10)).toMatchObject([{ minute: 5, sinceMs: 101 }]);
+        expect(await ledger.openMinutes(10)).toMatchObject([{ minute: 5, sinceMs: 101 }]);
       }
-      await state.closeMinutes(await state.openMinutes(10));
-      expect(await state.openMinutes(10)).toEqual([]);
+      await ledger.closeMinutes(await ledger.openMinutes(10));
+      expect(await ledger.openMinutes(10)).toEqual([]);
     });
 
     it("takes a backfilled object for accepted when it is listed", async () => {
       const before = Date.now();
-      await state.addObjects([object(5, `${FOLDER}/backfill-x.avro`, 2)], [5]);
-      const [open] = await state.openMinutes(10);
+      await ledger.addObjects([object(5, `${FOLDER}/backfill-x.avro`, 2)], [5]);
+      const [open] = await ledger.openMinutes(10);
       expect(open?.minute).toBe(5);
       expect(open!.sinceMs).toBeGreaterThanOrEqual(before);
       expect(open!.sinceMs).toBeLessThanOrEqual(Date.now());
     });
 
     it("keeps the low watermark that was seen last, also where it has fallen", async () => {
-      expect(await state.completeThroughMs()).toBeUndefined();
-      await state.setCompleteThrough(500, 1_000);
-      await state.setCompleteThrough(400, 2_000);
-      await state.setCompleteThrough(600, 1_500);
-      expect(await state.completeThroughMs()).toBe(400);
+      expect(await ledger.completeThroughMs()).toBeUndefined();
+      await ledger.setCompleteThrough(500, 1_000);
+      await ledger.setCompleteThrough(400, 2_000);
+      await ledger.setCompleteThrough(600, 1_500);
+      expect(await ledger.completeThroughMs()).toBe(400);
     });
 
     it("moves what an audit settled from late to counted or duplicate; the newest audit stays", async () => {
       const late = (events: number) => ({ ...row(5, 99, events, 0, events), duplicate: 0 });
-      await state.writeLedger([row(5, 0, 10, 8), late(6), row(6, 0, 1, 1)]);
-      await state.settleLate([{ minute: 5, counted: 2, duplicate: 1 }], { auditedAtMs: 20 });
+      await ledger.writeRows([row(5, 0, 10, 8), late(6), row(6, 0, 1, 1)]);
+      await ledger.settleLate([{ minute: 5, counted: 2, duplicate: 1 }], { auditedAtMs: 20 });
       const sums = async () =>
-        (await state.ledger(5, 6)).map(({ counted, duplicate, late }) => [counted, duplicate, late]);
+        (await ledger.books(5, 6)).map(({ counted, duplicate, late }) => [counted, duplicate, late]);
       expect(await sums()).toEqual([[10, 3, 3]]);
-      await state.settleLate([{ minute: 5, counted: 0, duplicate: 0 }], { auditedAtMs: 10 });
+      await ledger.settleLate([{ minute: 5, counted: 0, duplicate: 0 }], { auditedAtMs: 10 });
       expect(await sums()).toEqual([[10, 3, 3]]);
-      await state.settleLate([{ minute: 5, counted: 4, duplicate: 2 }], { auditedAtMs: 30 });
+      await ledger.settleLate([{ minute: 5, counted: 4, duplicate: 2 }], { auditedAtMs: 30 });
       expect(await sums()).toEqual([[12, 4, 0]]);
-      await state.writeLedger([late(7)]);
+      await ledger.writeRows([late(7)]);
       expect(await sums()).toEqual([[12, 4, 1]]);
     });
 
     const mark = (fromMinute: number, toMinute: number, sequences: [number, number][] = [], except: number[] = []) =>
-      state.markAudited({ fromMinute, toMinute, sequences: new Map(sequences), except });
+      ledger.markAudited({ fromMinute, toMinute, sequences: new Map(sequences), except });
 
     it("marks a minute audited only when it has not changed since it was compared", async () => {
-      await state.addObjects([], [5, 6]);
-      const before = await state.changeSequences(0, 10);
-      await state.addObjects([], [6]);
-      await state.markAudited({ fromMinute: 5, toMinute: 8, sequences: before, except: [] });
-      const audited = async () => [...(await state.auditedCounts(0, 10, 1)).keys()];
+      await ledger.addObjects([], [5, 6]);
+      const before = await ledger.changeSequences(0, 10);
+      await ledger.addObjects([], [6]);
+      await ledger.markAudited({ fromMinute: 5, toMinute: 8, sequences: before, except: [] });
+      const audited = async () => [...(await ledger.auditedCounts(0, 10, 1)).keys()];
       expect(await audited()).toEqual([5, 7]);
-      await state.addObjects([], [5]);
+      await ledger.addObjects([], [5]);
       expect(await audited()).toEqual([7]);
       await mark(4, 8, [[5, 2]], [4]);
       expect(await audited()).toEqual([5, 7]);
-      await state.addObjects([], [7]);
+      await ledger.addObjects([], [7]);
       await mark(7, 8);
       expect(await audited()).toEqual([5]);
     });
 
     it("marks ranges of any length, but not the minutes that are excepted", async () => {
       const [from, to] = [MINUTE_2016, MINUTE_2016 + 10 * 525_600];
-      await state.addObjects([], [from + 7, from + 90, from + 91]);
+      await ledger.addObjects([], [from + 7, from + 90, from + 91]);
       const excepted = [from + 3, from + 91, to - 1];
       await mark(
         from,
@@ -284,15 +284,15 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
         excepted,
       );
       const whole = to - from;
-      expect([...(await state.auditedCounts(from, to, whole * 10)).values()]).toEqual([whole - 3]);
-      const hours = await state.auditedCounts(from, from + 180, 60);
+      expect([...(await ledger.auditedCounts(from, to, whole * 10)).values()]).toEqual([whole - 3]);
+      const hours = await ledger.auditedCounts(from, from + 180, 60);
       expect([...hours.values()]).toEqual([59, 59, 60]);
-      expect((await state.auditedCounts(to - 60, to + 60, 1)).size).toBe(59);
+      expect((await ledger.auditedCounts(to - 60, to + 60, 1)).size).toBe(59);
       await mark(to - 1, to + 10);
       await mark(from + 3, from + 4);
-      expect([...(await state.auditedCounts(from, to, whole * 10)).values()]).toEqual([whole - 1]);
-      await state.addObjects([], [from + 100]);
-      expect([...(await state.auditedCounts(from + 60, from + 120, 60)).values()]).toEqual([58]);
+      expect([...(await ledger.auditedCounts(from, to, whole * 10)).values()]).toEqual([whole - 1]);
+      await ledger.addObjects([], [from + 100]);
+      expect([...(await ledger.auditedCounts(from + 60, from + 120, 60)).values()]).toEqual([58]);
     });
 
     it("joins ranges that touch or overlap", async () => {
@@ -306,7 +306,7 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
       ] as const)
         await mark(from, to);
       await mark(80, 70);
-      expect(await state.auditedCounts(-100, 200, 1_000)).toEqual(
+      expect(await ledger.auditedCounts(-100, 200, 1_000)).toEqual(
         new Map(
           [
             [-1_000, 0],
@@ -318,7 +318,7 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
 
     it("counts audited minutes by bucket, also before 1970", async () => {
       for (const minute of [-61, -60, -1, 0, 59, 60, 130]) await mark(minute, minute + 1);
-      expect(await state.auditedCounts(-120, 120, 60)).toEqual(
+      expect(await ledger.auditedCounts(-120, 120, 60)).toEqual(
         new Map([
           [-120, 1],
           [-60, 2],
@@ -334,32 +334,32 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
         ["b", 3],
         ["c", 2],
       ] as const)
-        await state.addAudit(report(id, at));
-      expect(await state.audits(2)).toEqual([report("b", 3), report("c", 2)]);
+        await ledger.addAudit(report(id, at));
+      expect(await ledger.audits(2)).toEqual([report("b", 3), report("c", 2)]);
     });
 
     it("remembers after it is opened again", async () => {
-      await state.addObjects([object(1, "a", 1)], [1]);
-      await state.writeLedger([row(1, 0, 1, 1)]);
+      await ledger.addObjects([object(1, "a", 1)], [1]);
+      await ledger.writeRows([row(1, 0, 1, 1)]);
       await mark(0, 3, [[1, 1]]);
-      await state.bookAccepted(booking("i1", 1, [1, 1]));
-      await state.setArchivedThrough("r", 5, 6);
-      await state.setCompleteThrough(4, 5);
-      await state.settleLate([{ minute: 1, counted: 0, duplicate: 0 }], { auditedAtMs: 1 });
-      await state.close();
-      state = await subject.open();
-      expect(await state.changeSequences(0, 5)).toEqual(new Map([[1, 1]]));
-      expect(await state.auditedCounts(0, 60, 60)).toEqual(new Map([[0, 3]]));
-      expect(await state.ledger(0, 5)).toMatchObject([{ minute: 1, archived: 1, counted: 1, promised: 1 }]);
-      expect(await state.archiveReaders()).toHaveLength(1);
-      expect(await state.ingestAccounts()).toHaveLength(1);
-      expect(await state.openMinutes(5)).toMatchObject([{ minute: 1 }]);
-      expect(await state.completeThroughMs()).toBe(4);
+      await ledger.bookAccepted(booking("i1", 1, [1, 1]));
+      await ledger.setArchivedThrough("r", 5, 6);
+      await ledger.setCompleteThrough(4, 5);
+      await ledger.settleLate([{ minute: 1, counted: 0, duplicate: 0 }], { auditedAtMs: 1 });
+      await ledger.close();
+      ledger = await subject.open();
+      expect(await ledger.changeSequences(0, 5)).toEqual(new Map([[1, 1]]));
+      expect(await ledger.auditedCounts(0, 60, 60)).toEqual(new Map([[0, 3]]));
+      expect(await ledger.books(0, 5)).toMatchObject([{ minute: 1, archived: 1, counted: 1, promised: 1 }]);
+      expect(await ledger.archiveReaders()).toHaveLength(1);
+      expect(await ledger.ingestAccounts()).toHaveLength(1);
+      expect(await ledger.openMinutes(5)).toMatchObject([{ minute: 1 }]);
+      expect(await ledger.completeThroughMs()).toBe(4);
     });
 
     it("keeps the books of writers that list the same minute at once", async () => {
       const others = await Promise.all([subject.open(), subject.open()]);
-      const writers = [state, ...others];
+      const writers = [ledger, ...others];
       const message = (id: string) => ({ id, events: 2, accepted: 2 });
       await Promise.all(
         writers.flatMap((writer, n) =>
@@ -371,8 +371,8 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
           ),
         ),
       );
-      expect(await state.ledger(5, 6)).toMatchObject([{ archived: 24 * 2 + 2, accepted: 24 * 2 + 2 }]);
-      expect((await state.changeSequences(5, 6)).get(5)).toBe(24);
+      expect(await ledger.books(5, 6)).toMatchObject([{ archived: 24 * 2 + 2, accepted: 24 * 2 + 2 }]);
+      expect((await ledger.changeSequences(5, 6)).get(5)).toBe(24);
       for (const other of others) await other.close();
     });
   });

@@ -2,27 +2,28 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { removeFolders, temporaryFolder } from "./condition";
 import { keepsWhatAnEarlierReleaseWrote } from "./earlier-ledger";
 
 const FIXTURE = join(__dirname, "..", "..", "..", "test", "contracts", "fixtures", "ledger-52a043a.sqlite.gz");
 
 let folder = "";
-let state: SqliteStreamState;
+let ledger: SqliteLedger;
 beforeEach(() => {
   folder = temporaryFolder();
   writeFileSync(join(folder, "counters.sqlite"), gunzipSync(readFileSync(FIXTURE)));
-  state = new SqliteStreamState({ folder });
+  ledger = new SqliteLedger({ folder });
 });
 afterEach(async () => {
-  await state.close();
+  await ledger.close();
   removeFolders();
 });
 
-test("books, marks and reports of an earlier release stay what they were", () => keepsWhatAnEarlierReleaseWrote(state));
+test("books, marks and reports of an earlier release stay what they were", () =>
+  keepsWhatAnEarlierReleaseWrote(ledger));
 
 test("the stream goes on where it was", async () => {
-  expect(await state.checkpoint()).toBe(42);
-  expect(await state.pending()).toEqual({ fromPosition: 43, toPosition: 44 });
+  expect(await ledger.checkpoint()).toBe(42);
+  expect(await ledger.pending()).toEqual({ fromPosition: 43, toPosition: 44 });
 });

@@ -1,7 +1,7 @@
 /** completeThrough of one machine: the log's first uncounted entry, and backfills that list before they count. */
 import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import { removeFolders, temporaryFolder } from "./condition";
 import { batchOf } from "./embedded-log-contract";
 import { object, row } from "./ledger-contract";
@@ -11,16 +11,16 @@ const backfilled = (minute: number, name: string, events: number) =>
   object(minute, `date=2025-02-19/hour=21/minute=20/backfill-${name}.avro`, events);
 
 let log: SqliteEventLog;
-let state: SqliteStreamState;
+let ledger: SqliteLedger;
 let progress: SqliteLogProgress;
 beforeEach(async () => {
   const folder = temporaryFolder();
   log = await SqliteEventLog.open({ folder });
-  state = new SqliteStreamState({ folder });
-  progress = new SqliteLogProgress(log, state, state);
+  ledger = new SqliteLedger({ folder });
+  progress = new SqliteLogProgress(log, ledger, ledger);
 });
 afterEach(async () => {
-  await Promise.all([log.close(), state.close()]);
+  await Promise.all([log.close(), ledger.close()]);
   removeFolders();
 });
 
@@ -33,39 +33,39 @@ const through = async () => {
 test("a backfill that was stopped between listing and counting holds it at the listing, until its minutes are counted", async () => {
   expect(await through()).toBe("now");
   const beforeMs = Date.now();
-  await state.addObjects([backfilled(M, "a", 3), backfilled(M + 500_000, "a", 2)], [M, M + 500_000]);
+  await ledger.addObjects([backfilled(M, "a", 3), backfilled(M + 500_000, "a", 2)], [M, M + 500_000]);
   const heldMs = await through();
   expect(heldMs).toBeGreaterThanOrEqual(beforeMs);
   expect(heldMs).toBeLessThanOrEqual(Date.now());
-  await state.writeLedger([row(M, 0, 3, 2)]);
+  await ledger.writeRows([row(M, 0, 3, 2)]);
   expect(await through()).toBe(heldMs);
-  await state.writeLedger([row(M + 500_000, 0, 2, 2)]);
+  await ledger.writeRows([row(M + 500_000, 0, 2, 2)]);
   expect(await through()).toBe("now");
-  expect(await state.openMinutes(5)).toEqual([]);
+  expect(await ledger.openMinutes(5)).toEqual([]);
 });
 
 test("sums that agree while a pass of the stream is under way close nothing", async () => {
   await log.append(batchOf("one", M, 3));
-  await state.addObjects([backfilled(M, "a", 3)], [M]);
-  await state.setPending({ fromPosition: 1, toPosition: 1 });
+  await ledger.addObjects([backfilled(M, "a", 3)], [M]);
+  await ledger.setPending({ fromPosition: 1, toPosition: 1 });
   // The pass has counted its own three events and not listed them: as many as the backfill's, which nobody has counted.
-  await state.writeLedger([row(M, 0, 3, 3)]);
+  await ledger.writeRows([row(M, 0, 3, 3)]);
   await through();
-  await state.completePass(1, [object(M, "stream", 3)], [M]);
+  await ledger.completePass(1, [object(M, "stream", 3)], [M]);
   expect(await through()).not.toBe("now");
-  await state.writeLedger([row(M, 0, 6, 6)]);
+  await ledger.writeRows([row(M, 0, 6, 6)]);
   expect(await through()).toBe("now");
 });
 
 test("a backfill of a thousand minutes is looked at once a minute, and a later one again", async () => {
   const minutes = Array.from({ length: 1_000 }, (_, n) => M + n);
-  await state.addObjects(
+  await ledger.addObjects(
     minutes.map((minute) => backfilled(minute, "a", 1)),
     minutes,
   );
-  await state.writeLedger(minutes.map((minute) => row(minute, 0, 1, 1)));
+  await ledger.writeRows(minutes.map((minute) => row(minute, 0, 1, 1)));
   expect(await through()).toBe("now");
-  expect(await state.openMinutes(5)).toEqual([]);
-  await state.addObjects([backfilled(M + 7, "b", 1)], [M + 7]);
+  expect(await ledger.openMinutes(5)).toEqual([]);
+  await ledger.addObjects([backfilled(M + 7, "b", 1)], [M + 7]);
   expect(await through()).not.toBe("now");
 });

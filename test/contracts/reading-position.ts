@@ -1,11 +1,11 @@
-import type { StreamState } from "../../io/ports";
+import type { EmbeddedLedger } from "../../io/ports";
 import type { ReadingPosition } from "../../io/sqlite/log-subscription";
 
-export function readingPositionOf(state: StreamState): ReadingPosition {
+export function readingPositionOf(ledger: EmbeddedLedger): ReadingPosition {
   return {
-    checkpoint: () => state.checkpoint(),
-    pending: () => state.pending(),
-    setPending: (range) => state.setPending(range),
-    complete: (position) => state.completePass(position, [], []),
+    checkpoint: () => ledger.checkpoint(),
+    pending: () => ledger.pending(),
+    setPending: (range) => ledger.setPending(range),
+    complete: (position) => ledger.completePass(position, [], []),
   };
 }

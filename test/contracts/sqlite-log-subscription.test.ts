@@ -1,7 +1,7 @@
 import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogReader } from "../../io/sqlite/log-reader";
 import { SqliteLogSubscription } from "../../io/sqlite/log-subscription";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import { removeFolders, temporaryFolder } from "./condition";
 import { readingPositionOf } from "./reading-position";
 import { sharedLogContract } from "./shared-log-contract";
@@ -18,9 +18,9 @@ sharedLogContract("SqliteLogSubscription", {
       writer: () => SqliteEventLog.open({ folder }),
       reader: async () => {
         const log = new SqliteLogReader({ folder });
-        const state = new SqliteStreamState({ folder });
-        opened.push(log, state);
-        return new SqliteLogSubscription(log, readingPositionOf(state));
+        const ledger = new SqliteLedger({ folder });
+        opened.push(log, ledger);
+        return new SqliteLogSubscription(log, readingPositionOf(ledger));
       },
       readerArguments: ["sqlite", folder],
       close: async () => {

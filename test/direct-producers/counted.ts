@@ -20,7 +20,7 @@ export async function count(stores: Stores, messages: readonly LogMessage[]): Pr
   );
   const provided = new Map<string, unknown>([
     [RESOURCES.counterStore, stores.counters],
-    [RESOURCES.ledger, stores.state],
+    [RESOURCES.ledger, stores.ledger],
     [RESOURCES.deadLetters, stores.deadLetters],
     [MESSAGES, elements],
   ]);
@@ -46,7 +46,7 @@ export async function countedCells(stores: Stores): Promise<ModelCells> {
 }
 
 export async function books(stores: Stores): Promise<Map<number, ModelBooks>> {
-  const rows = await stores.state.ledger(0, 2 ** 40);
+  const rows = await stores.ledger.books(0, 2 ** 40);
   return new Map(
     rows.map(({ minute, accepted, archived, counted, duplicate, late }) => [
       minute,

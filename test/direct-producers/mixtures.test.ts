@@ -29,7 +29,7 @@ async function archive(stores: Stores, name: string, messages: readonly LogMessa
   };
   return archivePortion(portion, {
     archive: stores.archive,
-    ledger: stores.state,
+    ledger: stores.ledger,
     payloadOf: async ({ payload }) => payload,
     rules: { rawRetentionMs: RULES.rawRetentionMs },
   });

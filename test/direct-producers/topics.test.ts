@@ -219,7 +219,7 @@ async function archiveAll(subscription: LogSubscription, stores: Stores, message
   const deps = {
     subscription,
     archive: stores.archive,
-    ledger: stores.state,
+    ledger: stores.ledger,
     payloadOf: async ({ payload }: LogMessage) => payload,
     reader: { name: "archiver", leaseMs: 60_000 },
     rules: { rawRetentionMs: RULES.rawRetentionMs },

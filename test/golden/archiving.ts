@@ -18,14 +18,14 @@ export class Archiving {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
-  static async start(config: Config, { archive, state }: Deployment): Promise<Archiving> {
+  static async start(config: Config, { archive, ledger }: Deployment): Promise<Archiving> {
     const subscription = await openSubscription(config, pino({ level: "silent" }));
     const archiving = new Archiving();
     archiving.running = runArchiver(
       {
         subscription,
         archive,
-        ledger: state,
+        ledger: ledger,
         payloadOf: async ({ payload }) => payload,
         reader: { name: "archiver", leaseMs: 60_000 },
         clock: Date.now,

@@ -6,9 +6,9 @@ export async function doAudits(
   { closingAudits, allowedLatenessMs }: GoldenScript,
   stores: Omit<AuditDependencies, "clock">,
 ): Promise<void> {
-  const { archive, counters, state, progress } = stores;
+  const { archive, counters, ledger, progress } = stores;
   for (const range of closingAudits) {
-    const deps = { archive, counters, state, progress, clock: Date.now };
+    const deps = { archive, counters, ledger, progress, clock: Date.now };
     const { outcome, notComparable, differences } = await runAudit(deps, { ...range, repair: true, allowedLatenessMs });
     expect({ outcome, notComparable }).toEqual({
       outcome: differences.length === 0 ? "equal" : "repaired",

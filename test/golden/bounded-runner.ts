@@ -21,24 +21,24 @@ export class BoundedRunner implements GoldenRunner {
       const stream = new EmbeddedStream(first, this.options, script.allowedLatenessMs);
       await play(script, stream);
       const { archive } = first;
-      const { counters, state, deadLetters } = second;
+      const { counters, ledger, deadLetters } = second;
       const counting = { dedupePartitions, videoShards, allowedLatenessMs: script.allowedLatenessMs };
       const result = await runBoundedStream(
-        { archive, counters, state, deadLetters },
+        { archive, counters, ledger, deadLetters },
         { fromMs: 0, toMs: Date.UTC(9999, 0), counting: { ...counting, followCorrections: true } },
       );
       expect(result.deadLetters).toBe(0);
       expect(result.objects).toBe((await archive.list(0, Date.UTC(9999, 0) / 60_000)).length);
-      await state.addObjects(await first.state.archivedObjects(0, Date.UTC(9999, 0) / 60_000), []);
+      await ledger.addObjects(await first.ledger.archivedObjects(0, Date.UTC(9999, 0) / 60_000), []);
       await doAudits(script, {
         archive,
         counters,
-        state,
-        progress: new SqliteLogProgress(first.log, first.state, state),
+        ledger,
+        progress: new SqliteLogProgress(first.log, first.ledger, ledger),
       });
       return {
         ...(await storedCells(counters)),
-        ledger: await stream.ledger(state),
+        ledger: await stream.ledger(ledger),
         deadLetters: await letters(first.deadLetters, deadLetters),
       };
     } finally {

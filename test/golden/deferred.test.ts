@@ -9,7 +9,7 @@ import { EmbeddedStream, openStores, type Stores } from "./embedded-runner";
 import { storedCells } from "./outcome";
 
 const RECEIVED = T0 + 3 * MINUTE_MS;
-const PORTS = ["archive", "counters", "state", "deadLetters"] as const;
+const PORTS = ["archive", "counters", "ledger", "deadLetters"] as const;
 
 class Killed extends Error {
   override readonly name = "Killed";
@@ -97,7 +97,7 @@ async function play(actions: readonly Action[], stores: Stores, maxMinutes: numb
       killer.callsLeft = Number.POSITIVE_INFINITY;
     }
     // Whatever is said to be complete is in the counters.
-    const complete = sent.slice(0, await stores.state.countedThrough()).flat();
+    const complete = sent.slice(0, await stores.ledger.countedThrough()).flat();
     const { minutes } = await storedCells(stores.counters);
     for (const [name, { count }] of named(complete))
       expect(minutes.get(name)?.count ?? 0).toBeGreaterThanOrEqual(count);
@@ -111,7 +111,7 @@ async function play(actions: readonly Action[], stores: Stores, maxMinutes: numb
     expect([archived, counted + duplicate]).toEqual([accepted, accepted]);
   }
   expect(books.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(events.length);
-  expect(await stores.state.countedThrough()).toBe(sent.length);
+  expect(await stores.ledger.countedThrough()).toBe(sent.length);
 }
 
 test("passes and slices that are killed anywhere count every event once, and say complete only of what is", async () => {

@@ -4,12 +4,12 @@ import { minuteOf } from "../../domain/event";
 import { provideResource, withdrawResource } from "../../engine";
 import { DirectoryArchive } from "../../io/directory/archive";
 import { readArchiveObject } from "../../io/formats/avro/archive-object";
-import type { Archive, CounterStore, DeadLetters, EmbeddedLog, StreamState } from "../../io/ports";
+import type { Archive, CounterStore, DeadLetters, EmbeddedLedger, EmbeddedLog } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import { runAudit } from "../../pipelines/audit/audit";
 import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
@@ -35,7 +35,7 @@ export interface Stores {
   log: EmbeddedLog;
   archive: Archive;
   counters: CounterStore;
-  state: StreamState;
+  ledger: EmbeddedLedger;
   deadLetters: DeadLetters;
   close(): Promise<void>;
 }
@@ -44,13 +44,13 @@ export async function openStores(folder: string): Promise<Stores> {
   mkdirSync(folder, { recursive: true });
   const log = await SqliteEventLog.open({ folder });
   const counters = new SqliteCounterStore({ folder });
-  const state = new SqliteStreamState({ folder });
+  const ledger = new SqliteLedger({ folder });
   const deadLetters = new SqliteDeadLetters({ folder });
   const archive = new DirectoryArchive({ folder: join(folder, "archive") });
   const close = async () => {
-    await Promise.all([log.close(), counters.close(), state.close(), deadLetters.close()]);
+    await Promise.all([log.close(), counters.close(), ledger.close(), deadLetters.close()]);
   };
-  return { log, archive, counters, state, deadLetters, close };
+  return { log, archive, counters, ledger, deadLetters, close };
 }
 
 const WRITTEN_CELLS = "golden/written-cells";
@@ -94,10 +94,10 @@ export class EmbeddedStream {
 
   /** With repair, over all there is. */
   async audit(): Promise<void> {
-    const { archive, counters, log, state } = this.stores;
-    const progress = new SqliteLogProgress(log, state, state);
+    const { archive, counters, log, ledger } = this.stores;
+    const progress = new SqliteLogProgress(log, ledger, ledger);
     const { outcome } = await runAudit(
-      { archive, counters, state, progress, clock: Date.now },
+      { archive, counters, ledger, progress, clock: Date.now },
       { repair: true, allowedLatenessMs: this.allowedLatenessMs },
     );
     expect(["equal", "repaired"]).toContain(outcome);
@@ -114,7 +114,7 @@ export class EmbeddedStream {
     const provided = new Map<string, unknown>([
       [RESOURCES.archive, stores.archive],
       [RESOURCES.counterStore, stores.counters],
-      [RESOURCES.ledger, stores.state],
+      [RESOURCES.ledger, stores.ledger],
       [RESOURCES.deadLetters, stores.deadLetters],
       [RESOURCES.paneCache, panes],
       [WRITTEN_CELLS, writtenCells],
@@ -161,13 +161,13 @@ export class EmbeddedStream {
     return events;
   }
 
-  async ledger(state = this.stores.state): Promise<Map<number, LedgerRow>> {
+  async ledger(ledger = this.stores.ledger): Promise<Map<number, LedgerRow>> {
     const all = [0, minuteOf(Date.UTC(9999, 0))] as const;
     const accepted = await this.stores.log.accepted(...all);
     const archived = await this.archivedEvents();
-    const listed = new Map((await this.stores.state.ledger(...all)).map((row) => [row.minute, row.archived]));
+    const listed = new Map((await this.stores.ledger.books(...all)).map((row) => [row.minute, row.archived]));
     expect(listed).toEqual(archived);
-    const counted = new Map((await state.ledger(...all)).map((row) => [row.minute, row]));
+    const counted = new Map((await ledger.books(...all)).map((row) => [row.minute, row]));
     const minutes = [...new Set([...accepted.keys(), ...archived.keys(), ...counted.keys()])].sort((a, b) => a - b);
     return new Map(
       minutes.map((minute) => {
@@ -211,7 +211,7 @@ export class EmbeddedRunner implements GoldenRunner {
     try {
       const stream = new EmbeddedStream(stores, this.options, script.allowedLatenessMs);
       await play(script, stream);
-      const progress = new SqliteLogProgress(stores.log, stores.state, stores.state);
+      const progress = new SqliteLogProgress(stores.log, stores.ledger, stores.ledger);
       await doAudits(script, { ...stores, progress });
       return await stream.outcome();
     } finally {

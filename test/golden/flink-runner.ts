@@ -155,7 +155,7 @@ class FlinkRun {
       if (this.archiving.messages < this.sentMessages)
         return `${this.archiving.messages} of ${this.sentMessages} messages archived`;
       if (this.savepoint !== undefined) return undefined;
-      const open = (await this.deployment.state.ledger(...ALL_MINUTES)).find(
+      const open = (await this.deployment.ledger.books(...ALL_MINUTES)).find(
         ({ archived, counted, duplicate, late }) => archived !== counted + duplicate + late,
       );
       return open === undefined ? undefined : `open: ${JSON.stringify(open)}`;

@@ -14,7 +14,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-type PortName = "archive" | "counters" | "state" | "deadLetters";
+type PortName = "archive" | "counters" | "ledger" | "deadLetters";
 
 interface Fault {
   port: PortName;
@@ -24,17 +24,17 @@ interface Fault {
 }
 
 const steps: [PortName, string][] = [
-  ["state", "setPending"],
+  ["ledger", "setPending"],
   ["archive", "write"],
   ["deadLetters", "append"],
-  ["state", "archivedObjects"],
+  ["ledger", "archivedObjects"],
   ["archive", "list"],
   ["archive", "read"],
   ["counters", "apply"],
-  ["state", "writeLedger"],
-  ["state", "completePass"],
-  ["state", "deferred"],
-  ["state", "completeSlice"],
+  ["ledger", "writeRows"],
+  ["ledger", "completePass"],
+  ["ledger", "deferred"],
+  ["ledger", "completeSlice"],
 ];
 const faults: Fault[] = steps.flatMap(([port, method]) =>
   (["before", "after"] as const).map((when) => ({ port, method, when })),

@@ -126,12 +126,12 @@ class PubsubRun {
 
   /** Counts all that came so far. Dead letters are written by the last pass alone: a runner writes them once. */
   async pass(which: "on-the-way" | "last" | "with-repeats"): Promise<void> {
-    const { archive, counters, state, progress, deadLetters } = this.deployment;
+    const { archive, counters, ledger, progress, deadLetters } = this.deployment;
     const messages = which === "with-repeats" ? this.source.delivered : this.source.handedOver();
     const provided = new Map<string, unknown>([
       [RESOURCES.archive, archive],
       [RESOURCES.counterStore, counters],
-      [RESOURCES.ledger, state],
+      [RESOURCES.ledger, ledger],
       [RESOURCES.logProgress, progress],
       [RESOURCES.deadLetters, which === "last" ? deadLetters : NO_LETTERS],
       [RESOURCES.claims, await openClaims(this.config)],

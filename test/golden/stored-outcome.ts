@@ -14,10 +14,10 @@ export async function storedOutcome(deployment: Deployment): Promise<Outcome> {
 }
 
 /** The books of a deployment; archived is what its archive really holds, not what is listed of it. */
-async function storedLedger({ archive, state }: Deployment): Promise<Map<number, LedgerRow>> {
+async function storedLedger({ archive, ledger }: Deployment): Promise<Map<number, LedgerRow>> {
   const archived = await archivedEvents(archive);
   return new Map(
-    (await state.ledger(...ALL_MINUTES)).map(({ minute, accepted, counted, duplicate, late, reusedIds }) => [
+    (await ledger.books(...ALL_MINUTES)).map(({ minute, accepted, counted, duplicate, late, reusedIds }) => [
       minute,
       { accepted, archived: archived.get(minute) ?? 0, counted, duplicate, late, reused: reusedIds },
     ]),

@@ -122,7 +122,7 @@ async function archived(stores: Stores, payload: Uint8Array): Promise<{ events: 
     done: async () => undefined,
     abandon: async () => undefined,
   };
-  const deps = { archive: stores.archive, ledger: stores.state, payloadOf: async () => payload, eventTypes: known() };
+  const deps = { archive: stores.archive, ledger: stores.ledger, payloadOf: async () => payload, eventTypes: known() };
   const { events, leftOut } = await archivePortion(portion, deps);
   return { events, leftOut };
 }

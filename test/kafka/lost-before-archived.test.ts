@@ -74,7 +74,7 @@ describeWithServers("records deleted from a topic", ["kafka"], () => {
       {
         subscription,
         archive: stores.archive,
-        ledger: stores.state,
+        ledger: stores.ledger,
         payloadOf: async ({ payload }: LogMessage) => payload,
         clock: Date.now,
         reader: { name: "group", leaseMs: 60_000 },
@@ -87,7 +87,7 @@ describeWithServers("records deleted from a topic", ["kafka"], () => {
     await vi.waitFor(async () => expect(await books()).toMatchObject({ archived: events }), WAIT);
     const fromMs = Date.now();
     await vi.waitFor(async () => {
-      const [reader] = await stores.state.archiveReaders();
+      const [reader] = await stores.ledger.archiveReaders();
       expect(reader?.throughMs).toBeGreaterThan(fromMs);
     }, WAIT);
     stop.abort();
@@ -95,11 +95,11 @@ describeWithServers("records deleted from a topic", ["kafka"], () => {
     await subscription.close();
   }
 
-  const books = async () => (await stores.state.ledger(minute, minute + 1))[0];
+  const books = async () => (await stores.ledger.books(minute, minute + 1))[0];
 
   it("are promised and not archived: the minute is named, completeThrough stands, the audit compares nothing there", async () => {
     const log = new AccountedLog(await KafkaEventLog.open({ brokers: [kafka.bootstrap], topic }), {
-      ledger: stores.state,
+      ledger: stores.ledger,
       clock: Date.now,
       intervalMs: 50,
     });
@@ -109,13 +109,13 @@ describeWithServers("records deleted from a topic", ["kafka"], () => {
     await deleteRecords();
     await appended(log, "d", "e");
     await vi.waitFor(async () => expect(await books()).toMatchObject({ promised: 5, accepted: 5 }), WAIT);
-    const watermark = new LowWatermark(stores.state, Date.now);
+    const watermark = new LowWatermark(stores.ledger, Date.now);
     await archived(watermark, 2);
-    const counted = { minute, partition: 0, received: 2, counted: 2, duplicate: 0, late: 0, reusedIds: 0 };
-    await stores.state.writeLedger([counted]);
+    const counted = { minute, part: 0, received: 2, counted: 2, duplicate: 0, late: 0, reusedIds: 0 };
+    await stores.ledger.writeRows([counted]);
     for (let n = 0; n < 3; n++) await watermark.advance();
     expect(await books()).toMatchObject({ accepted: 5, promised: 5, declared: 2, archived: 2, counted: 2 });
-    const progress = new LedgerProgress(stores.state, { clock: Date.now });
+    const progress = new LedgerProgress(stores.ledger, { clock: Date.now });
     const throughMs = await progress.completeThroughMs(Date.now());
     expect(throughMs).toBeGreaterThanOrEqual(beforeMs);
     expect(throughMs).toBeLessThanOrEqual(lostByMs);
@@ -127,6 +127,6 @@ describeWithServers("records deleted from a topic", ["kafka"], () => {
     expect(report.outcome).toBe("not-comparable");
     expect(report.notComparable).toMatchObject([{ minute, reason: expect.stringContaining("5 events accepted") }]);
     await log.close();
-    expect(await stores.state.ingestAccounts()).toEqual([]);
+    expect(await stores.ledger.ingestAccounts()).toEqual([]);
   }, 180_000);
 });

@@ -1,18 +1,18 @@
 import { AccountedLog, type AccountOptions } from "../../io/cluster/accounted-log";
 import { type EventLog, type IngestBooking, LogFullError, StoreUnavailableError } from "../../io/ports";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 
 const M = 29_000_000;
 let inner: SqliteEventLog;
-let ledger: SqliteStreamState;
+let ledger: SqliteLedger;
 let nowMs = 0;
 let opened: AccountedLog[] = [];
 beforeEach(async () => {
   const folder = temporaryFolder();
   inner = await SqliteEventLog.open({ folder });
-  ledger = new SqliteStreamState({ folder });
+  ledger = new SqliteLedger({ folder });
   nowMs = 1_000_000;
   opened = [];
 });
@@ -32,7 +32,7 @@ const batch = (...minutes: [number, number][]) => ({
   events: minutes.reduce((sum, [, events]) => sum + events, 0),
   acceptedByMinute: new Map(minutes),
 });
-const promised = async () => (await ledger.ledger(M - 10, M + 10)).map(({ minute, promised: n }) => [minute - M, n]);
+const promised = async () => (await ledger.books(M - 10, M + 10)).map(({ minute, promised: n }) => [minute - M, n]);
 
 test("what was acknowledged is booked by minute, without anybody reading the log", async () => {
   const log = accounted();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { minuteOf } from "../../domain/event";
 import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import { LowWatermark } from "../../io/cluster/low-watermark";
-import { splitStreamState } from "../../io/cluster/split-stream-state";
+import { splitLedger } from "../../io/cluster/split-ledger";
 import { LogClock } from "../../io/flow/log-clock";
 import { readArchiveObject } from "../../io/formats/avro/archive-object";
 import { type Ledger, type LogMessage, type LogPortion, PortionLostError } from "../../io/ports";
@@ -38,10 +38,10 @@ const options = {
 
 const subscription = () =>
   new SqliteLogSubscription(stores.log, {
-    checkpoint: () => stores.state.checkpoint(),
-    pending: () => stores.state.pending(),
-    setPending: (range) => stores.state.setPending(range),
-    complete: (position) => stores.state.completePass(position, [], []),
+    checkpoint: () => stores.ledger.checkpoint(),
+    pending: () => stores.ledger.pending(),
+    setPending: (range) => stores.ledger.setPending(range),
+    complete: (position) => stores.ledger.completePass(position, [], []),
   });
 
 const append = (...ids: string[]) =>
@@ -60,7 +60,7 @@ async function archiveAll(over: Partial<ArchiverDependencies> = {}): Promise<str
   const deps = {
     subscription: subscription(),
     archive: stores.archive,
-    ledger: stores.state,
+    ledger: stores.ledger,
     payloadOf,
     clock: Date.now,
     reader,
@@ -68,7 +68,7 @@ async function archiveAll(over: Partial<ArchiverDependencies> = {}): Promise<str
   };
   await runArchiver(deps, options, stop.signal, ({ name }) => {
     names.push(name);
-    void stores.state.checkpoint().then((position) => position >= head && stop.abort());
+    void stores.ledger.checkpoint().then((position) => position >= head && stop.abort());
   });
   return names;
 }
@@ -85,7 +85,7 @@ test("the log is archived by minute of event time, portion by portion, and liste
   for (let n = 0; n < 5; n++) await append(`a${n}`, `b${n}`);
   expect(await archiveAll()).toHaveLength(3);
   expect(await archived()).toEqual(["0 1", "0 2", "0 2", "1 1", "1 2", "1 2"]);
-  const books = await stores.state.ledger(M0, M0 + 2);
+  const books = await stores.ledger.books(M0, M0 + 2);
   expect(books.map(({ accepted, archived: events }) => [accepted, events])).toEqual([
     [5, 5],
     [5, 5],
@@ -96,7 +96,7 @@ test("an archiver that died before it acknowledged is followed by one that write
   await append("a", "b");
   await append("c", "d");
   const dying = {
-    ...splitStreamState(stores.state, stores.state),
+    ...splitLedger(stores.ledger, stores.ledger),
     addObjects: () => Promise.reject(new Error("killed here")),
   };
   await expect(archiveAll({ ledger: dying })).rejects.toThrow("killed here");
@@ -142,7 +142,7 @@ describe("the mark, with a clock that jumps", () => {
       logTimeMs: () => logClock.reachedMs(),
     });
     const seen = { marks: [] as number[], askedAtMs: [] as number[] };
-    const ledger = Object.assign(splitStreamState(stores.state, stores.state), {
+    const ledger = Object.assign(splitLedger(stores.ledger, stores.ledger), {
       setArchivedThrough: async (...args: Parameters<Ledger["setArchivedThrough"]>) => {
         seen.marks.push(args.find((arg) => typeof arg === "number") as number);
         seen.askedAtMs.push(Date.now());
@@ -186,14 +186,14 @@ test("a message that is delivered again, in the same portion or in another, is i
     acceptedByMinute: new Map([[M0, 2]]),
     appendedAtMs: T0,
   }));
-  const deps = { archive: stores.archive, ledger: stores.state, payloadOf };
+  const deps = { archive: stores.archive, ledger: stores.ledger, payloadOf };
   await archivePortion(portionOf("p-1", false, [first!, first!]), deps);
   await archivePortion(portionOf("p-2", false, [first!, second!]), deps);
-  expect(await stores.state.ledger(M0, M0 + 1)).toMatchObject([{ accepted: 4, archived: 4 }]);
+  expect(await stores.ledger.books(M0, M0 + 1)).toMatchObject([{ accepted: 4, archived: 4 }]);
 });
 
 test("what a message declares and does not hold is a gap in the books; what nobody declared is no gap", async () => {
-  const deps = { archive: stores.archive, ledger: stores.state, payloadOf };
+  const deps = { archive: stores.archive, ledger: stores.ledger, payloadOf };
   const declared = {
     id: "x",
     payload: Buffer.from("no batch"),
@@ -202,11 +202,11 @@ test("what a message declares and does not hold is a gap in the books; what nobo
   };
   const result = await archivePortion(portionOf("p-1", true, [declared]), deps);
   expect(result).toMatchObject({ events: 0, undecodable: 1 });
-  expect(await stores.state.ledger(M0, M0 + 1)).toMatchObject([{ accepted: 3, archived: 0 }]);
+  expect(await stores.ledger.books(M0, M0 + 1)).toMatchObject([{ accepted: 3, archived: 0 }]);
   const single = Buffer.from(JSON.stringify({ eventId: "s", videoId: "v", eventType: "VIEW" }));
   const foreign = { id: "y", payload: single, acceptedByMinute: undefined, appendedAtMs: T0 + 60_000 };
   await archivePortion(portionOf("p-2", true, [foreign]), deps);
-  expect(await stores.state.ledger(M0 + 1, M0 + 2)).toMatchObject([{ accepted: 1, archived: 1 }]);
+  expect(await stores.ledger.books(M0 + 1, M0 + 2)).toMatchObject([{ accepted: 1, archived: 1 }]);
 });
 
 describe("progress by the books", () => {
@@ -215,7 +215,7 @@ describe("progress by the books", () => {
   beforeEach(() => {
     nowMs = NOW;
   });
-  const progress = () => new LedgerProgress(stores.state, { clock: () => nowMs });
+  const progress = () => new LedgerProgress(stores.ledger, { clock: () => nowMs });
   const object = (minute: number, events: number, acceptedSinceMs: number, name = "o") => ({
     minute,
     name: `${name}-${minute}`,
@@ -225,14 +225,14 @@ describe("progress by the books", () => {
     acceptedSinceMs,
   });
   const counted = (minute: number, events: number, late = 0) =>
-    stores.state.writeLedger([
-      { minute, partition: 0, received: events, counted: events - late, duplicate: 0, late, reusedIds: 0 },
+    stores.ledger.writeRows([
+      { minute, part: 0, received: events, counted: events - late, duplicate: 0, late, reusedIds: 0 },
     ]);
   const archivedThrough = (timeMs: number, reader = "a", leaseMs = 60_000) =>
-    stores.state.setArchivedThrough(reader, timeMs, nowMs + leaseMs);
+    stores.ledger.setArchivedThrough(reader, timeMs, nowMs + leaseMs);
   /** As an archiver does every second. */
   const watermark = () => {
-    const keeper = new LowWatermark(stores.state, () => nowMs);
+    const keeper = new LowWatermark(stores.ledger, () => nowMs);
     return async () => {
       nowMs += 1_000;
       await archivedThrough(nowMs - 500);
@@ -241,7 +241,7 @@ describe("progress by the books", () => {
   };
 
   test("nothing is complete before an archiver has said how far it is", async () => {
-    expect(await new LowWatermark(stores.state, () => nowMs).advance()).toBe(0);
+    expect(await new LowWatermark(stores.ledger, () => nowMs).advance()).toBe(0);
     expect(await progress().completeThroughMs(NOW)).toBe(0);
     expect(await progress().behind()).toBe(true);
     await archivedThrough(NOW - 1_000);
@@ -253,7 +253,7 @@ describe("progress by the books", () => {
   test("an event that was accepted and is not counted holds the watermark at its acceptance, however far ahead it is timestamped", async () => {
     const advance = watermark();
     expect(await advance()).toBe(500);
-    await stores.state.addObjects([object(M0 + 14, 5, nowMs), object(M0 + 10, 5, nowMs + 100)], [M0 + 14, M0 + 10]);
+    await stores.ledger.addObjects([object(M0 + 14, 5, nowMs), object(M0 + 10, 5, nowMs + 100)], [M0 + 14, M0 + 10]);
     await counted(M0 + 10, 5);
     for (let n = 0; n < 4; n++) expect(await advance()).toBe(1_000);
     await counted(M0 + 14, 5);
@@ -271,7 +271,7 @@ describe("progress by the books", () => {
   test("a job that is away for four hours and more is never promised over", async () => {
     const advance = watermark();
     await advance();
-    await stores.state.addObjects([object(M0 + 10, 5, nowMs)], [M0 + 10]);
+    await stores.ledger.addObjects([object(M0 + 10, 5, nowMs)], [M0 + 10]);
     nowMs += 9 * 3_600_000;
     expect([await advance(), await advance()]).toEqual([1_000, 1_000]);
   });
@@ -279,10 +279,10 @@ describe("progress by the books", () => {
   test("a late event that waits for an audit holds the watermark, and the audit lets it go", async () => {
     const advance = watermark();
     await advance();
-    await stores.state.addObjects([object(M0 - 600, 5, nowMs)], [M0 - 600]);
+    await stores.ledger.addObjects([object(M0 - 600, 5, nowMs)], [M0 - 600]);
     await counted(M0 - 600, 5, 2);
     for (let n = 0; n < 3; n++) expect(await advance()).toBe(1_000);
-    await stores.state.settleLate([{ minute: M0 - 600, counted: 1, duplicate: 1 }], { auditedAtMs: nowMs });
+    await stores.ledger.settleLate([{ minute: M0 - 600, counted: 1, duplicate: 1 }], { auditedAtMs: nowMs });
     await advance();
     await advance();
     expect(await advance()).toBe(nowMs - 500 - NOW);
@@ -292,12 +292,12 @@ describe("progress by the books", () => {
     const advance = watermark();
     await advance();
     const booked = nowMs;
-    await stores.state.addObjects([object(M0 + 10, 3, booked)], [M0 + 10]);
+    await stores.ledger.addObjects([object(M0 + 10, 3, booked)], [M0 + 10]);
     await counted(M0 + 10, 3);
     const lost = { instance: "i1", sequence: 1, minutes: new Map([[M0 + 10, 5]]), sinceMs: booked, throughMs: nowMs };
-    await stores.state.bookAccepted({ ...lost, leaseUntilMs: 0 });
+    await stores.ledger.bookAccepted({ ...lost, leaseUntilMs: 0 });
     for (let n = 0; n < 5; n++) expect(await advance()).toBe(booked - NOW);
-    expect(await stores.state.ledger(M0 + 10, M0 + 11)).toMatchObject([{ promised: 5, declared: 3, archived: 3 }]);
+    expect(await stores.ledger.books(M0 + 10, M0 + 11)).toMatchObject([{ promised: 5, declared: 3, archived: 3 }]);
     expect(await progress().accepted(M0 + 10, M0 + 11)).toEqual(new Map([[M0 + 10, 5]]));
   });
 
@@ -311,7 +311,7 @@ describe("progress by the books", () => {
       sinceMs: NOW + 2_000,
       throughMs: nowMs,
     };
-    await stores.state.bookAccepted({ ...booking, leaseUntilMs: 0 });
+    await stores.ledger.bookAccepted({ ...booking, leaseUntilMs: 0 });
     for (let n = 0; n < 3; n++) expect(await advance()).toBe(2_000);
   });
 
@@ -325,7 +325,7 @@ describe("progress by the books", () => {
   test("an ingest instance holds the watermark at its last booking until its lease ends", async () => {
     const advance = watermark();
     const account = { instance: "i1", sequence: 1, minutes: new Map(), sinceMs: NOW, throughMs: NOW - 2_000 };
-    await stores.state.bookAccepted({ ...account, leaseUntilMs: NOW + 3_000 });
+    await stores.ledger.bookAccepted({ ...account, leaseUntilMs: NOW + 3_000 });
     expect([await advance(), await advance()]).toEqual([-2_000, -2_000]);
     expect(await advance()).toBe(2_500);
   });
@@ -334,10 +334,10 @@ describe("progress by the books", () => {
     const advance = watermark();
     await advance();
     // One message is archived and not counted, another of the same size is counted and not archived yet.
-    await stores.state.addObjects([object(M0 + 10, 5, nowMs)], [M0 + 10]);
+    await stores.ledger.addObjects([object(M0 + 10, 5, nowMs)], [M0 + 10]);
     await counted(M0 + 10, 5);
     expect(await advance()).toBe(1_000);
-    await stores.state.addObjects([object(M0 + 10, 5, nowMs, "second")], [M0 + 10]);
+    await stores.ledger.addObjects([object(M0 + 10, 5, nowMs, "second")], [M0 + 10]);
     for (let n = 0; n < 3; n++) expect(await advance()).toBe(1_000);
     await counted(M0 + 10, 10);
     await advance();
@@ -347,7 +347,7 @@ describe("progress by the books", () => {
 
   test("what an earlier release left unbalanced is found, once", async () => {
     const { acceptedSinceMs: _, ...old } = object(M0 - 9_000, 5, 0);
-    await stores.state.addObjects([old], [M0 - 9_000]);
+    await stores.ledger.addObjects([old], [M0 - 9_000]);
     const advance = watermark();
     for (let n = 0; n < 3; n++) expect(await advance()).toBe((M0 - 9_000) * 60_000 - 6 * 60_000 - NOW);
     await counted(M0 - 9_000, 5);
@@ -359,13 +359,13 @@ describe("progress by the books", () => {
 
 test("a stream whose ledger is elsewhere keeps its checkpoint with the log", async () => {
   const elsewhere = await openStores(join(folder, "elsewhere"));
-  const state = splitStreamState(stores.state, elsewhere.state);
-  await state.setPending({ fromPosition: 1, toPosition: 4 });
-  await state.completePass(4, [{ minute: M0, name: "a", events: 2, sizeBytes: 9 }], [M0]);
-  expect(await stores.state.checkpoint()).toBe(4);
-  expect(await state.pending()).toBeUndefined();
-  expect(await stores.state.archivedObjects(M0, M0 + 1)).toEqual([]);
-  expect(await state.archivedObjects(M0, M0 + 1)).toHaveLength(1);
-  expect(await elsewhere.state.changeSequences(M0, M0 + 1)).toEqual(new Map([[M0, 1]]));
+  const ledger = splitLedger(stores.ledger, elsewhere.ledger);
+  await ledger.setPending({ fromPosition: 1, toPosition: 4 });
+  await ledger.completePass(4, [{ minute: M0, name: "a", events: 2, sizeBytes: 9 }], [M0]);
+  expect(await stores.ledger.checkpoint()).toBe(4);
+  expect(await ledger.pending()).toBeUndefined();
+  expect(await stores.ledger.archivedObjects(M0, M0 + 1)).toEqual([]);
+  expect(await ledger.archivedObjects(M0, M0 + 1)).toHaveLength(1);
+  expect(await elsewhere.ledger.changeSequences(M0, M0 + 1)).toEqual(new Map([[M0, 1]]));
   await elsewhere.close();
 });

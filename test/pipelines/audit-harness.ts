@@ -50,7 +50,7 @@ export class AuditHarness {
     const content = archiveObject(fileName, columnsOf(events), receivedAtMs);
     const { name, sizeBytes } = await this.stores.archive.write(minute, fileName, content);
     const object = { name, minute, events: events.length, sizeBytes, ...(accepted !== undefined && { accepted }) };
-    await this.stores.state.addObjects([object], [minute]);
+    await this.stores.ledger.addObjects([object], [minute]);
     return name;
   }
 
@@ -58,11 +58,11 @@ export class AuditHarness {
     range: Partial<AuditRange> = {},
     clock = Date.now,
     counters = this.stores.counters,
-    state = this.stores.state,
+    ledger = this.stores.ledger,
   ): Promise<AuditReport> {
-    const progress = new SqliteLogProgress(this.stores.log, state, state);
+    const progress = new SqliteLogProgress(this.stores.log, ledger, ledger);
     const asked = { repair: false, allowedLatenessMs: -1, ...range };
-    return runAudit({ ...this.stores, counters, state, progress, clock }, asked);
+    return runAudit({ ...this.stores, counters, ledger, progress, clock }, asked);
   }
 
   /** An object that somebody takes away. */
@@ -79,6 +79,6 @@ export class AuditHarness {
 
   async auditedMinutes(fromMs: number, toMs: number): Promise<number[]> {
     const [from, to] = [fromMs / MINUTE_MS, toMs / MINUTE_MS];
-    return [...(await this.stores.state.auditedCounts(from, to, 1)).keys()];
+    return [...(await this.stores.ledger.auditedCounts(from, to, 1)).keys()];
   }
 }

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
 import { LedgerProgress } from "../../io/cluster/ledger-progress";
-import type { AuditReport, LedgerMinute, PartitionLedger } from "../../io/ports";
+import type { AuditReport, LedgerMinute, LedgerRow } from "../../io/ports";
 import { FINAL_SLACK_MS, runAudit } from "../../pipelines/audit/audit";
 import { asMinuteCounts } from "../contracts/counter-model";
 import { modelCells, T0 } from "../domain/model";
@@ -41,7 +41,7 @@ class Cluster {
       const { event: each, receivedAtMs } = this.log[this.archived]!;
       await harness.archive([each], receivedAtMs, 1);
     }
-    await harness.stores.state.setArchivedThrough("archiver", this.nowMs, this.nowMs + 60_000);
+    await harness.stores.ledger.setArchivedThrough("archiver", this.nowMs, this.nowMs + 60_000);
   }
 
   /** The job takes the next `count` messages and fires: absolute numbers of what came in time, the books of both. */
@@ -57,14 +57,14 @@ class Cluster {
     });
     await this.harness.stores.counters.apply(asMinuteCounts(cells));
     const counted = cells.reduce((sum, cell) => sum + cell.count, 0);
-    const rows: PartitionLedger[] = [row(0, inTime.length, counted, 0)];
+    const rows: LedgerRow[] = [row(0, inTime.length, counted, 0)];
     const late = new Map<number, number>();
     for (const each of taken.filter(isLate)) {
       const minute = minuteOf(each.receivedAtMs);
       late.set(minute, (late.get(minute) ?? 0) + 1);
     }
     for (const [minute, events] of late) rows.push(row(100 + minute, events, 0, events));
-    await this.harness.stores.state.writeLedger(rows);
+    await this.harness.stores.ledger.writeRows(rows);
   }
 
   async backfill(events: readonly VideoEvent[]): Promise<void> {
@@ -78,14 +78,14 @@ class Cluster {
   }
 
   audit(repair = true): Promise<AuditReport> {
-    const { archive, counters, state } = this.harness.stores;
-    const progress = new LedgerProgress(state, { clock: () => this.nowMs });
+    const { archive, counters, ledger } = this.harness.stores;
+    const progress = new LedgerProgress(ledger, { clock: () => this.nowMs });
     const range = { fromMs: T0, toMs: T0 + MINUTE_MS, repair, allowedLatenessMs: LATENESS_MS };
-    return runAudit({ archive, counters, state, progress, clock: () => this.nowMs }, range);
+    return runAudit({ archive, counters, ledger, progress, clock: () => this.nowMs }, range);
   }
 
   async books(): Promise<LedgerMinute> {
-    const [books] = await this.harness.stores.state.ledger(MINUTE, MINUTE + 1);
+    const [books] = await this.harness.stores.ledger.books(MINUTE, MINUTE + 1);
     return books!;
   }
 
@@ -110,8 +110,8 @@ class Cluster {
   }
 }
 
-function row(partition: number, received: number, counted: number, late: number): PartitionLedger {
-  return { minute: MINUTE, partition, received, counted, duplicate: received - counted - late, late, reusedIds: 0 };
+function row(part: number, received: number, counted: number, late: number): LedgerRow {
+  return { minute: MINUTE, part, received, counted, duplicate: received - counted - late, late, reusedIds: 0 };
 }
 
 async function withCluster(work: (cluster: Cluster) => Promise<void>): Promise<void> {

@@ -40,7 +40,7 @@ describe("an audit goes over what was promised", () => {
     const accepted = new Map([[minuteOf(at(3)), 1]]);
     const { position } = await harness.stores.log.append({ payload, events: 1, acceptedByMinute: accepted });
     // The stream says that it is through, and has archived nothing.
-    await harness.stores.state.completePass(position, [], []);
+    await harness.stores.ledger.completePass(position, [], []);
     const report = await harness.audit({ fromMs: T0, toMs: at(60), repair: true });
     expect(report).toMatchObject({
       outcome: "not-comparable",
@@ -54,7 +54,7 @@ describe("an audit goes over what was promised", () => {
 
   it("a minute that is listed and not in the archive is named, not marked, and the exit is 4", async () => {
     const minute = minuteOf(at(3));
-    await harness.stores.state.addObjects([{ name: "gone.avro", minute, events: 7, sizeBytes: 1 }], [minute]);
+    await harness.stores.ledger.addObjects([{ name: "gone.avro", minute, events: 7, sizeBytes: 1 }], [minute]);
     const report = await harness.audit({ fromMs: T0, toMs: at(60) });
     expect(report.notComparable).toEqual([
       { minute, reason: "gone.avro: listed with 7 events, but not in the archive" },
@@ -68,10 +68,10 @@ describe("an audit goes over what was promised", () => {
     await counted();
     await harness.archive([event("b", { eventTimeMs: at(70), videoId: "ghost" })]);
     await counted();
-    const { archive, state } = harness.stores;
+    const { archive, ledger } = harness.stores;
     const [object] = await archive.list(minuteOf(at(70)), minuteOf(at(71)));
     await harness.remove(object!.name);
-    await state.addObjects([], []);
+    await ledger.addObjects([], []);
     harness.sql("DELETE FROM archived_objects WHERE minute = ?", minuteOf(at(70)));
     harness.sql("DELETE FROM partition_ledger WHERE minute = ?", minuteOf(at(70)));
     harness.sql("DELETE FROM minute_marks WHERE minute = ?", minuteOf(at(70)));
@@ -105,7 +105,7 @@ describe("the work of an audit is in its data", () => {
     // A row a calendar minute took 155 s.
     expect(performance.now() - began).toBeLessThan(15_000);
     const minutes = minuteOf(T0) + 1 - 5;
-    const counts = await harness.stores.state.auditedCounts(0, minuteOf(at(60)), 2 ** 40);
+    const counts = await harness.stores.ledger.auditedCounts(0, minuteOf(at(60)), 2 ** 40);
     expect([...counts.values()]).toEqual([minutes]);
   });
 });
@@ -168,8 +168,8 @@ describe("minutes that are heavy, or change", () => {
   it("a mark is void where the minute changed after it was compared", async () => {
     await harness.archive([event("a")]);
     await counted();
-    const { state } = harness.stores;
-    const later = new Proxy(state, {
+    const { ledger } = harness.stores;
+    const later = new Proxy(ledger, {
       get: (target, name) => {
         const value = Reflect.get(target, name, target) as unknown;
         if (typeof value !== "function") return value;
@@ -234,7 +234,7 @@ describe("levels above the minutes", () => {
     expect(await auditTotals(asked, { repair: false })).toMatchObject({ outcome: "differences", cellsDiffering: 2 });
     expect(await auditTotals(asked, { repair: true })).toMatchObject({ outcome: "repaired", cellsRepaired: 2 });
     expect(await storedCells(harness.stores.counters)).toEqual(before);
-    expect((await harness.stores.state.audits(1))[0]).toMatchObject({ totals: true, outcome: "repaired" });
+    expect((await harness.stores.ledger.audits(1))[0]).toMatchObject({ totals: true, outcome: "repaired" });
   });
 });
 

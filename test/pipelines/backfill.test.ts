@@ -43,7 +43,7 @@ async function withStores<T>(name: string, work: (stores: Stores) => Promise<T>)
 
 const depsOf = (stores: Stores): BackfillDependencies => ({
   ...stores,
-  progress: new SqliteLogProgress(stores.log, stores.state, stores.state),
+  progress: new SqliteLogProgress(stores.log, stores.ledger, stores.ledger),
   clock: () => NOW,
 });
 
@@ -112,7 +112,7 @@ function killedAt(deps: BackfillDependencies, step: number): BackfillDependencie
   return {
     ...deps,
     archive: killed(deps.archive),
-    state: killed(deps.state),
+    ledger: killed(deps.ledger),
     deadLetters: killed(deps.deadLetters),
     counters: killed(deps.counters),
     steps: () => steps,
@@ -120,7 +120,7 @@ function killedAt(deps: BackfillDependencies, step: number): BackfillDependencie
 }
 
 const books = async (stores: Stores) =>
-  (await stores.state.ledger(0, minuteOf(NOW))).map(({ minute, archived, counted, duplicate }) => ({
+  (await stores.ledger.books(0, minuteOf(NOW))).map(({ minute, archived, counted, duplicate }) => ({
     minute,
     archived,
     counted,

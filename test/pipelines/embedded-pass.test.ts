@@ -41,27 +41,27 @@ test("objects of another writer in a minute whose panes are kept make the minute
     "other-1.avro",
     archiveObject("other-1.avro", columns, T0),
   );
-  await stores.state.addObjects([{ name, minute: M0, events: 2, sizeBytes }], [M0]);
+  await stores.ledger.addObjects([{ name, minute: M0, events: 2, sizeBytes }], [M0]);
   await send(stream, "a", "d");
   expect(await stream.pass()).toMatchObject({ events: 2, minutes: 1, recounted: 1 });
   expect(await total()).toBe(4);
-  expect(await stores.state.ledger(M0, M0 + 1)).toMatchObject([{ archived: 6, counted: 4, duplicate: 2 }]);
+  expect(await stores.ledger.books(M0, M0 + 1)).toMatchObject([{ archived: 6, counted: 4, duplicate: 2 }]);
   await send(stream, "e");
   expect(await stream.pass()).toMatchObject({ events: 1, minutes: 1, recounted: 0 });
-  expect(await stores.state.ledger(M0, M0 + 1)).toMatchObject([{ archived: 7, counted: 5, duplicate: 2 }]);
+  expect(await stores.ledger.books(M0, M0 + 1)).toMatchObject([{ archived: 7, counted: 5, duplicate: 2 }]);
 });
 
 test("a pass without news does nothing", async () => {
   const stream = new EmbeddedStream(stores, { dedupePartitions: 1, videoShards: 1, keepPanes: true }, -1);
   expect(await stream.pass()).toBeUndefined();
-  expect(await stores.state.checkpoint()).toBe(0);
+  expect(await stores.ledger.checkpoint()).toBe(0);
 });
 
 test("entries that the log has lost before they were counted stop the stream, they are not passed over", async () => {
   const stream = new EmbeddedStream(stores, { dedupePartitions: 1, videoShards: 1, keepPanes: true }, -1);
   await send(stream, "a");
   await send(stream, "b");
-  await stores.state.setPending({ fromPosition: 1, toPosition: 2 });
+  await stores.ledger.setPending({ fromPosition: 1, toPosition: 2 });
   await stores.log.trim(2);
   await expect(stream.pass()).rejects.toThrow(/the log has lost entries 1 to 2/);
 });
@@ -80,7 +80,7 @@ test("of a request of a thousand minutes a pass takes the newest: an event of no
   expect(await stream.pass()).toMatchObject({ events: 16, minutes: 16, position: 0, caughtUp: true });
   expect((await stores.counters.totals("v")).get("VIEW")?.count).toBe(1);
   expect(await stores.archive.list(0, M0 + 1)).toHaveLength(16);
-  expect([await stores.state.checkpoint(), await stores.state.countedThrough()]).toEqual([2, 0]);
+  expect([await stores.ledger.checkpoint(), await stores.ledger.countedThrough()]).toEqual([2, 0]);
   // A request that comes between two slices is not behind the others of them.
   await stream.slice();
   await send(stream, "later");
@@ -93,7 +93,7 @@ test("of a request of a thousand minutes a pass takes the newest: an event of no
   }
   expect(slices).toBe(Math.ceil((1_001 - 2 * 16) / 16));
   expect((await stores.counters.totals("old")).get("VIEW")?.count).toBe(1_000);
-  expect(await stores.state.countedThrough()).toBe(3);
+  expect(await stores.ledger.countedThrough()).toBe(3);
   expect(await stores.archive.list(0, M0 + 1)).toHaveLength(1_002);
 });
 
@@ -107,7 +107,7 @@ test("a pass counts no more archived events again than its bound, but for one mi
   expect(await stream.pass()).toMatchObject({ minutes: 3, recounted: 3 });
   expect(await stream.slice()).toMatchObject({ minutes: 3, recounted: 3 });
   await stream.catchUp();
-  expect((await stores.state.ledger(0, M0)).every(({ counted, duplicate }) => counted === 1 && duplicate === 1)).toBe(
+  expect((await stores.ledger.books(0, M0)).every(({ counted, duplicate }) => counted === 1 && duplicate === 1)).toBe(
     true,
   );
 });
@@ -116,7 +116,7 @@ test("as many objects as are kept but other ones make the minute be recounted", 
   const stream = new EmbeddedStream(stores, { dedupePartitions: 1, videoShards: 1, keepPanes: true }, -1);
   await send(stream, "a", "b");
   await stream.pass();
-  const [listed] = await stores.state.archivedObjects(M0, M0 + 1);
+  const [listed] = await stores.ledger.archivedObjects(M0, M0 + 1);
   const columns = columnsOf([event("c")]);
   const other = await stores.archive.write(M0, "other-1.avro", archiveObject("other-1.avro", columns, T0));
   rmSync(join(folder, "archive", listed!.name));
@@ -125,7 +125,7 @@ test("as many objects as are kept but other ones make the minute be recounted", 
   db.close();
   await send(stream, "d");
   expect(await stream.pass()).toMatchObject({ minutes: 1, recounted: 1 });
-  expect(await stores.state.ledger(M0, M0 + 1)).toMatchObject([{ archived: 2, counted: 2, duplicate: 0 }]);
+  expect(await stores.ledger.books(M0, M0 + 1)).toMatchObject([{ archived: 2, counted: 2, duplicate: 0 }]);
 });
 
 test("an object that is in the archive and not listed does not make every pass recount its minute, nor count twice once it is listed", async () => {
@@ -139,8 +139,8 @@ test("an object that is in the archive and not listed does not make every pass r
   expect(await stream.pass()).toMatchObject({ recounted: 1 });
   await send(stream, "c");
   expect(await stream.pass()).toMatchObject({ recounted: 0 });
-  await stores.state.addObjects([{ name: orphan.name, minute: M0, events: 1, sizeBytes: orphan.sizeBytes }], [M0]);
+  await stores.ledger.addObjects([{ name: orphan.name, minute: M0, events: 1, sizeBytes: orphan.sizeBytes }], [M0]);
   await send(stream, "d");
   expect(await stream.pass()).toMatchObject({ recounted: 0 });
-  expect(await stores.state.ledger(M0, M0 + 1)).toMatchObject([{ archived: 5, counted: 5, duplicate: 0 }]);
+  expect(await stores.ledger.books(M0, M0 + 1)).toMatchObject([{ archived: 5, counted: 5, duplicate: 0 }]);
 });

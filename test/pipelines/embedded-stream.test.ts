@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { provideResource, withdrawResource } from "../../engine";
 import type { StoreUnavailableError } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import type { PassResult } from "../../pipelines/embedded/pass";
@@ -22,13 +22,13 @@ let stores: Stores;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "viewmill-stream-"));
   const opened = await openStores(folder);
-  await Promise.all([opened.counters.close(), opened.state.close()]);
+  await Promise.all([opened.counters.close(), opened.ledger.close()]);
   const impatient = { folder, busyTimeoutMs: 1 };
-  stores = { ...opened, counters: new SqliteCounterStore(impatient), state: new SqliteStreamState(impatient) };
+  stores = { ...opened, counters: new SqliteCounterStore(impatient), ledger: new SqliteLedger(impatient) };
 });
 afterEach(async () => {
   await stores.close();
-  await Promise.all([stores.counters.close(), stores.state.close()]);
+  await Promise.all([stores.counters.close(), stores.ledger.close()]);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -54,7 +54,7 @@ function start(over: Partial<Stores> = {}) {
   const provided = new Map<string, unknown>([
     [RESOURCES.archive, used.archive],
     [RESOURCES.counterStore, used.counters],
-    [RESOURCES.ledger, used.state],
+    [RESOURCES.ledger, used.ledger],
     [RESOURCES.deadLetters, used.deadLetters],
     [RESOURCES.paneCache, panes],
   ]);

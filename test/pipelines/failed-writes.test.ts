@@ -82,7 +82,7 @@ it.each<[string, (archive: Archive) => Promise<unknown>]>([
   [
     "a portion of a shared log",
     (archive) =>
-      archivePortion(portion(), { archive, ledger: stores.state, payloadOf: async ({ payload }) => payload }),
+      archivePortion(portion(), { archive, ledger: stores.ledger, payloadOf: async ({ payload }) => payload }),
   ],
   [
     "entries of the embedded log",
@@ -96,7 +96,7 @@ it.each<[string, (archive: Archive) => Promise<unknown>]>([
     (archive) =>
       archiveFile(
         file(),
-        { archive, state: stores.state, deadLetters: stores.deadLetters, clock: () => T0 },
+        { archive, ledger: stores.ledger, deadLetters: stores.deadLetters, clock: () => T0 },
         () => undefined,
       ),
   ],

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import { LowWatermark } from "../../io/cluster/low-watermark";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 
 const MINUTE_MS = 60_000;
@@ -75,7 +75,7 @@ class World {
   private lowest = 0;
 
   constructor(
-    private readonly ledger: SqliteStreamState,
+    private readonly ledger: SqliteLedger,
     /** `group`: any reader knows how far all are (Kafka); `own`: each knows what it holds (Pub/Sub). */
     private readonly marks: "group" | "own",
   ) {
@@ -227,9 +227,9 @@ class World {
       const counted = sum(its.filter((message) => message.counted));
       const late = sum(its.filter(({ isLate, state }) => isLate && state !== "lost"));
       const row = { minute, duplicate: 0, reusedIds: 0 };
-      await this.ledger.writeLedger([
-        { ...row, partition: 0, received: counted, counted, late: 0 },
-        { ...row, partition: 9, received: late, counted: 0, late },
+      await this.ledger.writeRows([
+        { ...row, part: 0, received: counted, counted, late: 0 },
+        { ...row, part: 9, received: late, counted: 0, late },
       ]);
     }
   }
@@ -279,7 +279,7 @@ class World {
     const promisedLosses = this.messages.filter((one) => one.state === "lost" && !this.unpromised.has(one));
     if (promisedLosses.length === 0) expect(throughMs).toBeGreaterThanOrEqual(endMs);
     else expect(throughMs).toBeLessThanOrEqual(Math.min(...promisedLosses.map(({ acceptedAtMs }) => acceptedAtMs)));
-    const named = (await this.ledger.ledger(0, 2 ** 31)).filter(({ accepted, archived }) => accepted > archived);
+    const named = (await this.ledger.books(0, 2 ** 31)).filter(({ accepted, archived }) => accepted > archived);
     const minutes = new Set(promisedLosses.map(({ minute }) => minute));
     expect(named.map(({ minute }) => minute).sort()).toEqual([...minutes].sort());
   }
@@ -294,7 +294,7 @@ test.each(["group", "own"] as const)(
   async (marks) => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
-        const ledger = new SqliteStreamState({ folder: temporaryFolder() });
+        const ledger = new SqliteLedger({ folder: temporaryFolder() });
         try {
           await new World(ledger, marks).run(steps);
         } finally {

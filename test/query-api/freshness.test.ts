@@ -22,7 +22,7 @@ describe("freshness, states and caching", () => {
     harness.nowMs = appendedAtMs + 5000;
     const waiting = (await harness.get("/v1/videos/v")).body;
     expect([waiting.asOf, waiting.completeThrough]).toEqual([iso(harness.nowMs), iso(appendedAtMs)]);
-    await harness.state.completePass(first.position, [], [T / MINUTE]);
+    await harness.ledger.completePass(first.position, [], [T / MINUTE]);
     const counted = (await harness.get("/v1/videos/v")).body;
     expect([counted.asOf, counted.completeThrough]).toEqual([iso(harness.nowMs), iso(harness.nowMs)]);
   });
@@ -35,21 +35,21 @@ describe("freshness, states and caching", () => {
         return read(...asked);
       };
     };
-    const watched = await QueryHarness.start(({ state, reader, log }) => ({
+    const watched = await QueryHarness.start(({ ledger, reader, log }) => ({
       progress: new SqliteLogProgress(
         log,
         {
-          countedThrough: noted("checkpoint", () => state.countedThrough()),
-          checkpoint: () => state.checkpoint(),
-          pending: () => state.pending(),
-          deferred: () => state.deferred(),
+          countedThrough: noted("checkpoint", () => ledger.countedThrough()),
+          checkpoint: () => ledger.checkpoint(),
+          pending: () => ledger.pending(),
+          deferred: () => ledger.deferred(),
         },
-        state,
+        ledger,
       ),
-      state: {
-        auditedCounts: noted("audited", (...range) => state.auditedCounts(...range)),
-        audits: (limit) => state.audits(limit),
-        ledger: (from, to) => state.ledger(from, to),
+      ledger: {
+        auditedCounts: noted("audited", (...range) => ledger.auditedCounts(...range)),
+        audits: (limit) => ledger.audits(limit),
+        books: (from, to) => ledger.books(from, to),
       },
       counters: {
         totals: noted("counters", (id) => reader.totals(id)),
@@ -85,7 +85,7 @@ describe("freshness, states and caching", () => {
     expect(hour.headers["cache-control"]).toBe("public, max-age=60, must-revalidate");
     const top = await harness.get(`/v1/top?eventType=VIEW&start=${iso(T)}&end=${iso(T + HOUR)}`);
     expect(top.headers["cache-control"]).toBe("public, max-age=60, must-revalidate");
-    await harness.state.addObjects([], [T / MINUTE + 7]);
+    await harness.ledger.addObjects([], [T / MINUTE + 7]);
     const changed = await counts(T, T + HOUR, "&granularity=hour");
     expect(statesOf(changed.body)).toEqual(["final"]);
     expect(statesOf((await counts(T + 6 * MINUTE, T + 9 * MINUTE)).body)).toEqual(["audited", "final", "audited"]);
@@ -106,7 +106,7 @@ describe("freshness, states and caching", () => {
     expect(await at(horizonMs - 1)).toEqual(["audited", "public, max-age=60, must-revalidate"]);
     expect(await at(horizonMs)).toEqual(["closed", "public, max-age=86400"]);
     // An operator's backfill reopens it.
-    await harness.state.addObjects([], [T / MINUTE]);
+    await harness.ledger.addObjects([], [T / MINUTE]);
     expect(await at(horizonMs)).toEqual(["final", "public, max-age=60, must-revalidate"]);
   });
 
@@ -189,7 +189,7 @@ describe("freshness, states and caching", () => {
     harness.nowMs = T;
     const open = await etagOf();
     harness.nowMs = T + MINUTE;
-    await harness.state.addObjects([], [T / MINUTE]);
+    await harness.ledger.addObjects([], [T / MINUTE]);
     const complete = await etagOf();
     expect(new Set([final, audited, open, complete]).size).toBe(4);
   });

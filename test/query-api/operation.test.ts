@@ -43,7 +43,7 @@ describe("proof and operation", () => {
     await harness.accept(T + MINUTE, 4);
     await harness.accept(T + 2 * MINUTE, 3);
     await harness.accept(T + HOUR, 99);
-    await harness.state.completePass(
+    await harness.ledger.completePass(
       2,
       [
         { name: "a", minute: at(0), events: 10, sizeBytes: 1 },
@@ -51,16 +51,16 @@ describe("proof and operation", () => {
       ],
       [at(0), at(1)],
     );
-    const row = { partition: 0, reusedIds: 0 };
-    await harness.state.writeLedger([
+    const row = { part: 0, reusedIds: 0 };
+    await harness.ledger.writeRows([
       { ...row, minute: at(0), received: 9, counted: 7, duplicate: 2, late: 1 },
       { ...row, minute: at(1), received: 3, counted: 3, duplicate: 0, late: 0 },
     ]);
-    await harness.state.addObjects(
+    await harness.ledger.addObjects(
       [{ name: `old/${BACKFILL_WRITER}-1.avro`, minute: at(-5), events: 6, sizeBytes: 1 }],
       [at(-5)],
     );
-    await harness.state.writeLedger([{ ...row, minute: at(-5), received: 6, counted: 6, duplicate: 0, late: 0 }]);
+    await harness.ledger.writeRows([{ ...row, minute: at(-5), received: 6, counted: 6, duplicate: 0, late: 0 }]);
     const letter = {
       reason: "not-json",
       detail: "",
@@ -107,9 +107,9 @@ describe("proof and operation", () => {
       archiveSum: "36893488147419103232",
       storedSum: "0",
     } as const;
-    await harness.state.addAudit(report({}));
+    await harness.ledger.addAudit(report({}));
     const two = { id: "two", startedAtMs: T + 1, outcome: "differences", cellsDiffering: 1 } as const;
-    await harness.state.addAudit(
+    await harness.ledger.addAudit(
       report({ ...two, differences: [difference], notComparable: [{ minute: at(3), reason: "unreadable" }] }),
     );
     const { body } = await harness.get("/v1/audits").expect(200);

@@ -10,9 +10,9 @@ import type { ApplyOptions } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
+import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { SqliteCounterReader } from "../../io/sqlite/reader-thread";
-import { SqliteStreamState } from "../../io/sqlite/stream-state";
 import { createQueryRouter, type QueryDependencies, type Readiness } from "../../query-api";
 import { asMinuteCounts } from "../contracts/counter-model";
 
@@ -36,7 +36,7 @@ export class QueryHarness {
   readonly folder = mkdtempSync(join(tmpdir(), "viewmill-query-"));
   readonly counters = new SqliteCounterStore({ folder: this.folder });
   readonly reader = new SqliteCounterReader({ folder: this.folder });
-  readonly state = new SqliteStreamState({ folder: this.folder });
+  readonly ledger = new SqliteLedger({ folder: this.folder });
   readonly deadLetters = new SqliteDeadLetters({ folder: this.folder });
   log!: SqliteEventLog;
   app = express();
@@ -47,9 +47,9 @@ export class QueryHarness {
     harness.app.use(
       createQueryRouter({
         counters: harness.reader,
-        state: harness.state,
-        progress: new SqliteLogProgress(harness.log, harness.state, harness.state),
-        gauges: embeddedGauges(harness.log, harness.state, () => harness.nowMs),
+        ledger: harness.ledger,
+        progress: new SqliteLogProgress(harness.log, harness.ledger, harness.ledger),
+        gauges: embeddedGauges(harness.log, harness.ledger, () => harness.nowMs),
         deadLetters: harness.deadLetters,
         clock: () => harness.nowMs,
         logger: pino({ level: "warn" }, { write: (line) => void harness.logged.push(line) }),
@@ -69,7 +69,7 @@ export class QueryHarness {
     await this.deadLetters.close();
     await this.reader.close();
     await this.counters.close();
-    await this.state.close();
+    await this.ledger.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -103,8 +103,8 @@ export class QueryHarness {
 
   async audit(fromMs: number, toMs: number): Promise<void> {
     const [fromMinute, toMinute] = [fromMs / MINUTE, toMs / MINUTE];
-    const sequences = await this.state.changeSequences(fromMinute, toMinute);
-    await this.state.markAudited({ fromMinute, toMinute, sequences, except: [] });
+    const sequences = await this.ledger.changeSequences(fromMinute, toMinute);
+    await this.ledger.markAudited({ fromMinute, toMinute, sequences, except: [] });
   }
 
   /** Appends events that are not counted yet. */

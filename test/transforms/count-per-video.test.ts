@@ -72,7 +72,7 @@ test("a pane that grew only by repeats is the later one: it may hold a larger va
 test("the shard's books are those of its largest panes, and come with the last of its chunks", () => {
   const other = [event("x"), event("x"), event("x", { videoId: "w" })];
   const shards = shardOf([...pane(0, early), ...pane(1, other), ...pane(0, late)]);
-  const books = { minute: minuteOf(T0), partition: 3, received: 8, counted: 6, duplicate: 2, late: 0, reusedIds: 1 };
+  const books = { minute: minuteOf(T0), part: 3, received: 8, counted: 6, duplicate: 2, late: 0, reusedIds: 1 };
   expect(shards.map((shard) => shard.books)).toEqual([books]);
   const many = shardOf(
     pane(

@@ -42,7 +42,7 @@ async function run(
 ) {
   const ports = {
     [RESOURCES.counterStore]: stores.counters,
-    [RESOURCES.ledger]: stores.state,
+    [RESOURCES.ledger]: stores.ledger,
     [RESOURCES.deadLetters]: stores.deadLetters,
     "test/messages": messages,
     ...more,
@@ -64,9 +64,9 @@ const events = (n: number, more: Partial<VideoEvent> = {}) => Array.from({ lengt
 test("a run that is made again changes nothing", async () => {
   const messages = [message(events(5, { value: 2 })), message(events(3))];
   await run(messages);
-  const before = [await cells(), await stores.state.ledger(M0, M0 + 1)];
+  const before = [await cells(), await stores.ledger.books(M0, M0 + 1)];
   await run(messages);
-  expect([await cells(), await stores.state.ledger(M0, M0 + 1)]).toEqual(before);
+  expect([await cells(), await stores.ledger.books(M0, M0 + 1)]).toEqual(before);
   expect(before).toMatchObject([{ "total v VIEW": [5, 10n] }, [{ counted: 5, duplicate: 3, late: 0, archived: 0 }]]);
 });
 
@@ -74,7 +74,7 @@ test("a zombie that writes an older pane late changes nothing", async () => {
   await run([message(events(5, { value: 2 }))]);
   await run([message(events(3, { value: 1 }))]);
   expect(await cells()).toEqual({ "total v VIEW": [5, 10n] });
-  expect(await stores.state.ledger(M0, M0 + 1)).toMatchObject([{ counted: 5, duplicate: 0 }]);
+  expect(await stores.ledger.books(M0, M0 + 1)).toMatchObject([{ counted: 5, duplicate: 0 }]);
 });
 
 test("a cell that an audit has corrected stays as it is, unless the run follows corrections", async () => {
@@ -117,7 +117,7 @@ test("the books are written after the counters they speak of", async () => {
     new Proxy(port, {
       get: (target, member) => {
         const value: unknown = Reflect.get(target, member);
-        if (member !== "apply" && member !== "writeLedger") return value;
+        if (member !== "apply" && member !== "writeRows") return value;
         return async (...args: unknown[]) => {
           const result: unknown = await (value as (...given: unknown[]) => Promise<unknown>).apply(target, args);
           order.push(member);
@@ -125,15 +125,15 @@ test("the books are written after the counters they speak of", async () => {
         };
       },
     });
-  const more = { [RESOURCES.counterStore]: noting(stores.counters), [RESOURCES.ledger]: noting(stores.state) };
+  const more = { [RESOURCES.counterStore]: noting(stores.counters), [RESOURCES.ledger]: noting(stores.ledger) };
   await run([message(events(5))], { videoShards: 3 }, more);
   expect(order.slice(0, -1).every((one) => one === "apply")).toBe(true);
-  expect(order.at(-1)).toBe("writeLedger");
+  expect(order.at(-1)).toBe("writeRows");
 });
 
 test.each([
   ["counters", "apply", RESOURCES.counterStore, "WriteCounters"],
-  ["state", "writeLedger", RESOURCES.ledger, "WriteCounters"],
+  ["ledger", "writeRows", RESOURCES.ledger, "WriteCounters"],
   ["deadLetters", "append", RESOURCES.deadLetters, "WriteDeadLetters"],
 ] as const)("a write of %s that fails, fails the run and names its stage", async (port, method, name, stage) => {
   const failing = new Proxy(stores[port] as object, {

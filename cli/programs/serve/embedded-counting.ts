@@ -2,8 +2,8 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Archive, Ledger, Stamp } from "../../../io/ports";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
+import { SqliteLedger } from "../../../io/sqlite/ledger";
 import { SqliteLogProgress } from "../../../io/sqlite/log-progress";
-import { SqliteStreamState } from "../../../io/sqlite/stream-state";
 import type { LogGauge, Readiness } from "../../../query-api";
 import type { Config } from "../../config/schema";
 import { streamIdentity } from "../../deployment/stream-identity";
@@ -20,7 +20,7 @@ interface Options {
   config: Config;
   logger: Logger;
   archive: Archive;
-  state: Ledger;
+  ledger: Ledger;
   finalAfterMs: number;
 }
 
@@ -40,14 +40,14 @@ export class EmbeddedCounting implements LogSide {
     return new EmbeddedCounting(
       options,
       await SqliteEventLog.open({ folder: data, maxBacklogBytes: log.maxBacklogBytes }),
-      new SqliteStreamState({ folder: data }),
+      new SqliteLedger({ folder: data }),
     );
   }
 
   private constructor(
-    { config, logger, archive, state, finalAfterMs }: Options,
+    { config, logger, archive, ledger, finalAfterMs }: Options,
     readonly log: SqliteEventLog,
-    private readonly checkpoints: SqliteStreamState,
+    private readonly checkpoints: SqliteLedger,
   ) {
     this.gauges = embeddedGauges(log, checkpoints, Date.now);
     const settings: StreamProcessSettings = { config, identity: streamIdentity(config) };
@@ -58,8 +58,8 @@ export class EmbeddedCounting implements LogSide {
       logger,
       onMessage: (message) => this.onReport(message as StreamReport, logger),
     });
-    const progress = new SqliteLogProgress(log, checkpoints, state);
-    this.audits = new AuditSchedule({ config, archive, state, progress, logger, clock: Date.now, finalAfterMs });
+    const progress = new SqliteLogProgress(log, checkpoints, ledger);
+    this.audits = new AuditSchedule({ config, archive, ledger, progress, logger, clock: Date.now, finalAfterMs });
   }
 
   recentStamps(): Promise<readonly Stamp[]> {

@@ -49,27 +49,27 @@ export function answersOf(checks: readonly Check[], deadlineMs = DEADLINE_MS): P
 
 export interface CheckedStores {
   archive: Pick<Archive, "list">;
-  state: Pick<Ledger, "ledger" | "audits">;
+  ledger: Pick<Ledger, "books" | "audits">;
   deadLetters: Pick<DeadLetters, "rejectedByMinute">;
 }
 
 /** Of the stores that any service has. */
-export function storeChecks({ archive, state, deadLetters }: CheckedStores, clock: () => number): Check[] {
+export function storeChecks({ archive, ledger, deadLetters }: CheckedStores, clock: () => number): Check[] {
   const minute = () => Math.floor(clock() / MINUTE_MS);
   return [
-    { name: "ledger", required: true, look: () => state.ledger(minute(), minute() + 1).then(() => "ledger") },
+    { name: "ledger", required: true, look: () => ledger.books(minute(), minute() + 1).then(() => "ledger") },
     { name: "archive", required: false, look: () => archive.list(minute(), minute() + 1).then(() => "archive") },
     {
       name: "dead letters",
       required: true,
       look: () => deadLetters.rejectedByMinute(minute(), minute() + 1).then(() => "dead letters"),
     },
-    { name: "last audit", required: false, look: () => lastAudit(state) },
+    { name: "last audit", required: false, look: () => lastAudit(ledger) },
   ];
 }
 
-async function lastAudit(state: Pick<Ledger, "audits">): Promise<string> {
-  const [report] = await state.audits(1);
+async function lastAudit(ledger: Pick<Ledger, "audits">): Promise<string> {
+  const [report] = await ledger.audits(1);
   if (report === undefined) return "none yet";
   const said = `${report.outcome}, begun ${iso(report.startedAtMs)}`;
   if (report.outcome === "equal" || report.outcome === "repaired") return said;
@@ -89,7 +89,7 @@ export function claimCheck(claims: Pick<ClaimStore, "read">): Check {
   return { name: "claims", required: false, look };
 }
 
-type SharedLedger = Pick<Ledger, "archiveReaders" | "openMinutes" | "ledger" | "ingestAccounts">;
+type SharedLedger = Pick<Ledger, "archiveReaders" | "openMinutes" | "books" | "ingestAccounts">;
 
 /** Of the processes that archive and count a shared log, as their traces in the ledger tell. */
 export function sharedLogChecks(ledger: SharedLedger, clock: () => number): Check[] {
@@ -113,7 +113,7 @@ async function archiverMark(ledger: SharedLedger, nowMs: number): Promise<string
 async function jobLag(ledger: SharedLedger, nowMs: number): Promise<string> {
   for (const { minute, sinceMs } of await ledger.openMinutes(OPEN_MINUTES)) {
     if (sinceMs > nowMs - JOB_LAG_MS) break;
-    const [books] = await ledger.ledger(minute, minute + 1);
+    const [books] = await ledger.books(minute, minute + 1);
     if (books !== undefined && books.archived > books.counted + books.duplicate + books.late) {
       throw new NotWell(`events of ${iso(minute * MINUTE_MS)} are archived and not counted since ${iso(sinceMs)}`);
     }

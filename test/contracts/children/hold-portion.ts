@@ -3,18 +3,15 @@ import { KafkaLogSubscription } from "../../../io/kafka/log-subscription";
 import type { LogSubscription } from "../../../io/ports";
 import { PubsubLogSubscription } from "../../../io/pubsub/log-subscription";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
+import { SqliteLedger } from "../../../io/sqlite/ledger";
 import { SqliteLogSubscription } from "../../../io/sqlite/log-subscription";
-import { SqliteStreamState } from "../../../io/sqlite/stream-state";
 import { readingPositionOf } from "../reading-position";
 
 const OPEN: Record<string, (options: string) => Promise<LogSubscription>> = {
   kafka: (options) => KafkaLogSubscription.open(JSON.parse(options)),
   pubsub: (options) => PubsubLogSubscription.open(JSON.parse(options)),
   sqlite: async (folder) =>
-    new SqliteLogSubscription(
-      await SqliteEventLog.open({ folder }),
-      readingPositionOf(new SqliteStreamState({ folder })),
-    ),
+    new SqliteLogSubscription(await SqliteEventLog.open({ folder }), readingPositionOf(new SqliteLedger({ folder }))),
 };
 
 async function main(): Promise<void> {

@@ -13,7 +13,7 @@ export interface DeferredRange extends PendingRange {
 }
 
 /** The ledger of one machine, and how far its stream has come. */
-export interface StreamState extends Ledger {
+export interface EmbeddedLedger extends Ledger {
   /** The log is read up to here. */
   checkpoint(): Promise<number>;
   /** The log is archived and counted up to here: the checkpoint, or what is before the first deferred range. */

@@ -9,14 +9,14 @@ import type {
   AuditedRange,
   AuditReport,
   DeferredRange,
+  EmbeddedLedger,
   IngestAccount,
   IngestBooking,
   LedgerMinute,
+  LedgerRow,
   ListedOpenMinute,
-  PartitionLedger,
   PendingRange,
   SettledMinute,
-  StreamState,
 } from "../ports";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
 import * as acceptance from "./ledger-acceptance";
@@ -24,7 +24,7 @@ import * as books from "./ledger-books";
 import * as marks from "./ledger-marks";
 import { Statements } from "./statements";
 
-export interface StreamStateOptions {
+export interface SqliteLedgerOptions {
   /** The data folder; must exist. */
   folder: string;
   busyTimeoutMs?: number;
@@ -33,11 +33,11 @@ export interface StreamStateOptions {
 /** Minutes that the end of a pass lists in one transaction with its checkpoint. */
 const MINUTES_AT_ONCE = 1_000;
 
-export class SqliteStreamState implements StreamState {
+export class SqliteLedger implements EmbeddedLedger {
   readonly #ledger: Statements;
 
   /** Throws `StoreUnavailableError`, `SchemaVersionError`. */
-  constructor(options: StreamStateOptions) {
+  constructor(options: SqliteLedgerOptions) {
     const { folder, ...open } = options;
     this.#ledger = new Statements(
       openCounters(join(folder, COUNTERS_FILE), { cacheBytes: 8 << 20, ...open }),
@@ -134,11 +134,11 @@ export class SqliteStreamState implements StreamState {
     return books.archivedObjects(this.#ledger, fromMinute, toMinute);
   }
 
-  writeLedger(rows: readonly PartitionLedger[]): Promise<void> {
+  writeRows(rows: readonly LedgerRow[]): Promise<void> {
     return this.#ledger.writeInPieces(rows, (row) => books.writePartition(this.#ledger, row));
   }
 
-  async ledger(fromMinute: number, toMinute: number): Promise<LedgerMinute[]> {
+  async books(fromMinute: number, toMinute: number): Promise<LedgerMinute[]> {
     return books.ledgerMinutes(this.#ledger, fromMinute, toMinute);
   }
 

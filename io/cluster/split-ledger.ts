@@ -1,7 +1,7 @@
-import type { Ledger, PendingRange, StreamState } from "../ports";
+import type { EmbeddedLedger, Ledger, PendingRange } from "../ports";
 
 type Checkpoints = Pick<
-  StreamState,
+  EmbeddedLedger,
   "checkpoint" | "countedThrough" | "pending" | "setPending" | "completePass" | "deferred" | "completeSlice" | "close"
 >;
 
@@ -9,7 +9,7 @@ type Checkpoints = Pick<
  * The state of an embedded stream whose counters, and so whose ledger, are elsewhere: the checkpoint stays with the log. A pass ends in two
  * steps, the ledger first: a crash between them repeats a pass that changes nothing.
  */
-export function splitStreamState(checkpoints: Checkpoints, ledger: Ledger): StreamState {
+export function splitLedger(checkpoints: Checkpoints, ledger: Ledger): EmbeddedLedger {
   return {
     checkpoint: () => checkpoints.checkpoint(),
     pending: () => checkpoints.pending(),
@@ -26,8 +26,8 @@ export function splitStreamState(checkpoints: Checkpoints, ledger: Ledger): Stre
     },
     addObjects: (objects, changedMinutes) => ledger.addObjects(objects, changedMinutes),
     archivedObjects: (from, to) => ledger.archivedObjects(from, to),
-    writeLedger: (rows) => ledger.writeLedger(rows),
-    ledger: (from, to) => ledger.ledger(from, to),
+    writeRows: (rows) => ledger.writeRows(rows),
+    books: (from, to) => ledger.books(from, to),
     changeSequences: (from, to) => ledger.changeSequences(from, to),
     markAudited: (range) => ledger.markAudited(range),
     auditedCounts: (from, to, bucketMinutes) => ledger.auditedCounts(from, to, bucketMinutes),
