@@ -13,6 +13,7 @@ import {
   freePort,
   type GcsEmulator,
   type JobServer,
+  type KafkaOptions,
   type KafkaServer,
   keptFolder,
   ProcessClock,
@@ -38,7 +39,7 @@ export interface StackOptions {
   config?: { [Section in keyof Config]?: Partial<Config[Section]> };
   /** Whether service, archiver and worker pool are started as well. Default: yes. */
   processes?: boolean;
-  /** Whether Viewmill's processes go by `clock`; default false: by the machine's. */
+  /** Whether Viewmill's processes and Kafka go by `clock`; default false: by the machine's. */
   ownClock?: boolean;
   /** Whether the speed of the log matters; default false: it starts sooner. */
   fast?: boolean;
@@ -84,11 +85,11 @@ export class ClusterStack {
     const folder = await keptFolder("cluster");
     const servers: Partial<StackServers> = {};
     try {
-      await startServers(options, servers as StackServers);
+      const clock = new ProcessClock(join(folder, "clock"));
+      await startServers(options, servers as StackServers, clock);
       servers.bigtableProxy = await startFaultProxy((servers as StackServers).bigtable.host);
       const poolPort = await freePort();
       const configFile = join(folder, "viewmill.json");
-      const clock = new ProcessClock(join(folder, "clock"));
       const env = options.ownClock === true ? clock.environment : {};
       const processes = await stackProcesses(folder, configFile, poolPort, env);
       const config = stackConfig(options, servers as StackServers, folder, processes.poolAddress);
@@ -131,7 +132,7 @@ export class ClusterStack {
   }
 }
 
-async function startServers(options: StackOptions, servers: StackServers): Promise<void> {
+async function startServers(options: StackOptions, servers: StackServers, clock: ProcessClock): Promise<void> {
   const start = async <Name extends keyof StackServers>(
     name: Name,
     begin: () => Promise<NonNullable<StackServers[Name]>>,
@@ -152,12 +153,17 @@ async function startServers(options: StackOptions, servers: StackServers): Promi
     start("bigtable", () => startBigtableEmulator()),
     start("gcs", () => startGcsEmulator({ backend: "filesystem" })),
     options.log === "kafka"
-      ? start("kafka", () => startKafka({ fast: options.fast ?? false, secure: options.secure ?? false }))
+      ? start("kafka", () => startKafka(kafkaOptions(options, clock)))
       : start("pubsub", () => startPubsubEmulator()),
   ];
   // All settled before a failure is told: whatever came up is known, and can be stopped.
   for (const outcome of await Promise.allSettled(all)) if (outcome.status === "rejected") throw outcome.reason;
 }
+
+const kafkaOptions = ({ fast = false, secure = false, ownClock }: StackOptions, clock: ProcessClock): KafkaOptions => ({
+  ...{ fast, secure },
+  ...(ownClock === true ? { clock } : {}),
+});
 
 async function stopAll(servers: Partial<StackServers>): Promise<void> {
   await Promise.all(Object.values(servers).map((server) => server?.stop()));

@@ -2,7 +2,12 @@
 import { spawnSync } from "node:child_process";
 import { locked } from "./cache";
 
-const PROGRAMS = { chromium: "chromium", prometheus: "prometheus", promtool: "prometheus" } as const;
+const PROGRAMS = {
+  chromium: "chromium",
+  faketime: "faketime",
+  prometheus: "prometheus",
+  promtool: "prometheus",
+} as const;
 export type DebianProgram = keyof typeof PROGRAMS;
 
 const INSTALL_DEADLINE_MS = 10 * 60_000;

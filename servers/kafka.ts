@@ -8,6 +8,7 @@ import { javaServer } from "./java-server";
 import { type KafkaAccess, secureListener } from "./kafka-access";
 import { kafkaAnswers } from "./kafka-answers";
 import { jarsRecipe } from "./maven";
+import type { ProcessClock } from "./process-clock";
 import { inNewFolder, type Killable, type Server, serverOf } from "./server-process";
 import { VERSIONS } from "./versions";
 
@@ -28,6 +29,8 @@ export interface KafkaOptions {
   fast?: boolean;
   /** Whether it takes only clients that come over TLS and say who they are; default false. */
   secure?: boolean;
+  /** Whose time of day the broker has; default: the machine's. */
+  clock?: ProcessClock;
 }
 
 /** `access`: of a secure one, what a client needs. */
@@ -98,9 +101,11 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
     const clients = options.secure === true ? await secureListener(folder, config) : undefined;
     if (clients !== undefined) await format(install, config, clients.formatArgs);
     else cpSync(join(install, FORMATTED, "data"), join(folder, "data"), { recursive: true });
+    const env = await options.clock?.serverEnvironment();
     const server = javaServer({
       name: "kafka",
       folder,
+      ...(env === undefined ? {} : { env }),
       classPath: [join(install, "lib", "*")],
       mainClass: "kafka.Kafka",
       args: [config],

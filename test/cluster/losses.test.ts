@@ -1,11 +1,16 @@
 /** A cluster whose job is away for hours, whose archivers are two, and from whose log records are deleted that nobody has archived. */
 import { ClusterStack } from "../../demo/cluster-stack";
 import { killStack, runKills } from "../../demo/kill";
+import { describeWithPrograms } from "../contracts/programs";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
 const DEADLINE_MS = 900_000;
 
-describeWithServers("a cluster that is let down", ["kafka", "flink", "bigtable", "gcs"], () => {
+describeWithPrograms("a cluster that is let down", ["faketime"], () => {
+  describeWithServers("", ["kafka", "flink", "bigtable", "gcs"], suite);
+});
+
+function suite(): void {
   let stack: ClusterStack;
   beforeAll(async () => {
     const { config, ...options } = killStack("kafka");
@@ -32,4 +37,4 @@ describeWithServers("a cluster that is let down", ["kafka", "flink", "bigtable",
     },
     DEADLINE_MS,
   );
-});
+}
