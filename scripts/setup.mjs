@@ -2,7 +2,7 @@
 // Runs under the machine's own Node (>= 20); everything after it runs under the Node pinned in package.json.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -28,27 +28,7 @@ if (!existsSync(stampFile) || readFileSync(stampFile, "utf8") !== lockHash) {
   run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], "npm install");
   writeFileSync(stampFile, lockHash);
 }
-// An output whose source is gone must not linger: tsc never deletes, so a removed source removes dist.
-const listFile = join(root, "dist", ".sources");
-const sources = spawnSync("node_modules/.bin/tsc", ["--listFilesOnly"], { cwd: root, encoding: "utf8" })
-  .stdout.split("\n")
-  .filter((line) => line && !line.includes("node_modules"))
-  .sort()
-  .join("\n");
-if (existsSync(listFile)) {
-  const present = new Set(sources.split("\n"));
-  if (
-    readFileSync(listFile, "utf8")
-      .split("\n")
-      .some((file) => !present.has(file))
-  )
-    rmSync(join(root, "dist"), { recursive: true });
-}
-run(join(root, "node_modules", ".bin", "tsc"), [], "tsc");
-mkdirSync(join(root, "dist"), { recursive: true });
-writeFileSync(listFile, sources);
-cpSync(join(root, "io/formats/schemas"), join(root, "dist", "io/formats/schemas"), { recursive: true });
-run(join(root, "node_modules", ".bin", "tsc"), ["-p", "dashboard"], "tsc -p dashboard");
+compile();
 // Imported here because before the installation above there is no esbuild.
 (await import("./build-dashboard.mjs")).buildDashboard(root);
 // `npx viewmill` inside the checkout: npm links a package's own command only where it is installed as a dependency.
@@ -56,3 +36,44 @@ const command = join(root, "node_modules", ".bin", "viewmill");
 writeFileSync(command, '#!/bin/sh\nbin=$(dirname "$0")\nexec "$bin/node" "$bin/../../dist/cli/main.js" "$@"\n', {
   mode: 0o755,
 });
+
+/** Compiles where a source, or what compiles it, changed since the last time: a start of a built checkout asks no compiler. */
+function compile() {
+  const tsc = join(root, "node_modules", ".bin", "tsc");
+  const { include } = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8"));
+  const sources = new Map();
+  for (const folder of [...include, "dashboard"]) addSources(folder, sources);
+  const stamp = JSON.stringify({ lockHash, config: stampOf("tsconfig.json"), sources: [...sources] });
+  const listFile = join(root, "dist", ".sources");
+  const before = existsSync(listFile) ? readFileSync(listFile, "utf8") : "";
+  if (stamp === before) return;
+  // An output whose source is gone must not linger: tsc never deletes, so a removed source removes dist.
+  if (removedSince(before, sources)) rmSync(join(root, "dist"), { recursive: true, force: true });
+  run(tsc, [], "tsc");
+  run(tsc, ["-p", "dashboard"], "tsc -p dashboard");
+  cpSync(join(root, "io/formats/schemas"), join(root, "dist", "io/formats/schemas"), { recursive: true });
+  writeFileSync(listFile, stamp);
+}
+
+function addSources(folder, sources) {
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory() && entry.name !== "node_modules") addSources(path, sources);
+    else if (entry.isFile() && /\.(tsx?|json|avsc)$/.test(entry.name)) sources.set(path, stampOf(path));
+  }
+}
+
+/** Of the time when the content last changed, and of the size. */
+function stampOf(path) {
+  const { mtimeMs, size } = statSync(join(root, path));
+  return `${mtimeMs} ${size}`;
+}
+
+/** Whether a source of the last compilation is gone; also where it is not known. */
+function removedSince(before, sources) {
+  try {
+    return JSON.parse(before).sources.some(([path]) => !sources.has(path));
+  } catch {
+    return existsSync(join(root, "dist"));
+  }
+}
