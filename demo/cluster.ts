@@ -1,7 +1,9 @@
 /** `npm run demo:cluster`: the whole cluster deployment on this machine, a million events through it, and the proof that every number is right. */
+
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openDeployment } from "../cli/deployment/deployment";
+import { MINUTE_MS } from "../domain/rules/time";
 import { readBooks, untilBalanced } from "./books";
 import { ClusterStack } from "./cluster-stack";
 import { compareWithStored } from "./compare";
@@ -17,7 +19,6 @@ interface Flags {
 }
 
 const COUNTED_DEADLINE_MS = 600_000;
-const MINUTE_MS = 60_000;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "../domain/rules/time";
 import type { CounterStore } from "../io/ports";
 
 export interface Comparison {
@@ -37,10 +38,10 @@ export async function compareWithStored(
     const cells: Cells = new Map();
     for await (const { videoId, eventType, startMs, count, sum } of counters.derivedCells(
       granularity,
-      Math.floor(fromMinute / width) * width * 60_000,
-      toMinute * 60_000,
+      Math.floor(fromMinute / width) * width * MINUTE_MS,
+      toMinute * MINUTE_MS,
     ))
-      cells.set(`${startMs / 60_000} ${videoId} ${eventType}`, { count, sum: Number(sum) });
+      cells.set(`${startMs / MINUTE_MS} ${videoId} ${eventType}`, { count, sum: Number(sum) });
     compare(
       granularity,
       cells,

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { HOUR_MS } from "../domain/rules/time";
 import type { ClusterStack } from "./cluster-stack";
 import type { Heal, Load } from "./kills";
 
-const AWAY_MS = 4 * 3_600_000;
+const AWAY_MS = 4 * HOUR_MS;
 /** Of some events that are sent in the last hour of them: too late for the stream, which leaves them to the audit. */
-const LATE_BY_MS = 2 * 3_600_000;
+const LATE_BY_MS = 2 * HOUR_MS;
 const CANCELLED_DEADLINE_MS = 60_000;
 const JUMP_DEADLINE_MS = 30_000;
 const POLL_MS = 50;

@@ -1,9 +1,11 @@
 /** `npm run demo:kill`: takes the parts of a cluster away one by one, under load, and proves that every final number is right. */
+
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openDeployment } from "../cli/deployment/deployment";
+import { MINUTE_MS } from "../domain/rules/time";
 import type { Server } from "../servers";
 import { readBooks, readLedger, untilBalanced } from "./books";
 import { ClusterStack } from "./cluster-stack";
@@ -27,7 +29,6 @@ interface Flags {
 /** The emulator of Pub/Sub keeps nothing, so that it cannot be killed, has no records to delete, and goes by the machine's clock alone. */
 const ONLY_KAFKA: ReadonlySet<Target> = new Set(["log", "records-deleted", "job-away"]);
 const BALANCED_DEADLINE_MS = 600_000;
-const MINUTE_MS = 60_000;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 export interface KillResult {

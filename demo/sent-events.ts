@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { EventGenerator } from "../cli/sending/event-generator";
+import { MINUTE_MS } from "../domain/rules/time";
 
 export interface SendOptions {
   url: string;
@@ -167,7 +168,7 @@ export async function independentCounts(...files: string[]): Promise<Map<string,
   for (const file of files) {
     for await (const line of createInterface({ input: createReadStream(file) })) {
       const { eventId, videoId, eventType, eventTime, value = 0 } = JSON.parse(line) as SentEvent;
-      const cell = `${Math.floor(eventTime / 60_000)} ${videoId} ${eventType}`;
+      const cell = `${Math.floor(eventTime / MINUTE_MS)} ${videoId} ${eventType}`;
       const ids = values.get(cell) ?? new Map<string, number>();
       ids.set(eventId, Math.max(value, ids.get(eventId) ?? Number.NEGATIVE_INFINITY));
       values.set(cell, ids);

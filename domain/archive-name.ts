@@ -1,17 +1,18 @@
 /** Names of archive objects: `date=2026-11-21/hour=10/minute=03/<file>.avro`, by minute of event time (UTC). */
+import { MINUTE_MS } from "./rules/time";
 
 const NAME = /^date=(\d{4}-\d{2}-\d{2})\/hour=(\d{2})\/minute=(\d{2})\/([A-Za-z0-9][A-Za-z0-9._-]{0,199}\.avro)$/;
 const FILE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.avro$/;
 /** 0001-01-01 and 9999-12-31: a date beyond has no four-digit year. */
-export const FIRST_MINUTE = Date.parse("0001-01-01T00:00:00Z") / 60_000;
-export const LAST_MINUTE = Date.UTC(9999, 11, 31, 23, 59) / 60_000;
+export const FIRST_MINUTE = Date.parse("0001-01-01T00:00:00Z") / MINUTE_MS;
+export const LAST_MINUTE = Date.UTC(9999, 11, 31, 23, 59) / MINUTE_MS;
 
 /** `date=2026-11-21/hour=10/minute=03`. Throws a RangeError for a minute outside of the years 1 to 9999. */
 export function minuteFolder(minute: number): string {
   if (!Number.isInteger(minute) || minute < FIRST_MINUTE || minute > LAST_MINUTE) {
     throw new RangeError(`minute ${minute} has no folder in the archive`);
   }
-  const time = new Date(minute * 60_000).toISOString();
+  const time = new Date(minute * MINUTE_MS).toISOString();
   return `date=${time.slice(0, 10)}/hour=${time.slice(11, 13)}/minute=${time.slice(14, 16)}`;
 }
 
@@ -27,7 +28,7 @@ export function parseArchiveObjectName(name: string): { minute: number; fileName
   if (fileName === undefined) return undefined;
   const timeMs = Date.parse(`${date}T${hour}:${minuteOfHour}:00Z`);
   if (!Number.isFinite(timeMs)) return undefined;
-  const minute = timeMs / 60_000;
+  const minute = timeMs / MINUTE_MS;
   return name === `${minuteFolder(minute)}/${fileName}` ? { minute, fileName } : undefined;
 }
 

@@ -1,5 +1,6 @@
 import { isIntegerText } from "./decimal-text";
 import type { RejectionReason } from "./rejection";
+import { DAY_MS, MINUTE_MS } from "./rules/time";
 
 /** One thing that happened to a video, checked against the contract. */
 export interface VideoEvent {
@@ -17,7 +18,6 @@ export interface VideoEvent {
   extra?: Record<string, unknown>;
 }
 
-export const MINUTE_MS = 60_000;
 export const MAX_FUTURE_MS = 5 * MINUTE_MS;
 export const MAX_EVENT_ID_LENGTH = 128;
 
@@ -196,7 +196,6 @@ export const MAX_TIME_MS = 8.64e15;
 
 /** The last time that RFC 3339 can write in UTC, 9999-12-31T23:59:59.999Z. */
 export const MAX_RFC_3339_MS = 253_402_300_799_999;
-const DAY_MS = 86_400_000;
 
 /**
  * RFC 3339 -> epoch milliseconds (digits past the millisecond dropped, however many); undefined where the text is no such time, or one before 1970 or

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorRequestHandler, Router } from "express";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { DAY_MS } from "../domain/rules/time";
 import { ACCEPTED_ENCODINGS, ACCEPTED_TYPES, type Content, type ContentFormat, contentOf } from "../intake/content";
 import { type KnownEventTypes, settled } from "../intake/known-types";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../intake/limits";
@@ -44,7 +45,7 @@ export const DEFAULT_INGEST_LIMITS: Readonly<IngestLimits> = {
   ...CONTRACT_LIMITS,
   maxInFlightBytes: 128 << 20,
   maxInFlightRequests: 1_000,
-  rawRetentionMs: 30 * 86_400_000,
+  rawRetentionMs: 30 * DAY_MS,
   maxStamps: 1_000_000,
 };
 

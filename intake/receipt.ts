@@ -2,13 +2,14 @@
  * When a batch message was received, and by whom it was judged: a function of the message and of the time when the log appended it, so that every
  * reader, now and after any redelivery, comes to the same answer. Headers and attributes do not reach the stream on every runner.
  */
+import { MINUTE_MS } from "../domain/rules/time";
 
 /** The producerId of what the write API writes. A client's own stands behind it: `ingest/player-7`. No direct producer may use it. */
 const INGEST_PRODUCER = "ingest";
 const OF_CLIENT = `${INGEST_PRODUCER}/`;
 
 /** Clocks of direct producers, brokers and watermarks differ by less than this; a receipt that lies farther from the append is not believed. */
-export const MAX_CLOCK_DIFFERENCE_MS = 10 * 60_000;
+export const MAX_CLOCK_DIFFERENCE_MS = 10 * MINUTE_MS;
 
 export interface Receipt {
   receivedAtMs: number;

@@ -5,6 +5,7 @@ import type { EventColumns } from "../domain/columns/event-columns";
 import { NameTable, textSpans } from "../domain/columns/name-table";
 import { Pane, partitionOf } from "../domain/columns/pane";
 import { ID_BYTES } from "../domain/event-identity";
+import { MINUTE_MS } from "../domain/rules/time";
 import type { Sizing } from "./sizing";
 import type { Workload } from "./workload";
 import { zipfSampler } from "./zipf";
@@ -45,7 +46,6 @@ export interface Simulation {
 }
 
 const MINUTE = Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000);
-const MINUTE_MS = 60_000;
 /** Of repeats, how long ago the event first came, in events. */
 const REMEMBERED = 10_000;
 

@@ -1,4 +1,3 @@
-import { MINUTE_MS } from "../domain/event";
 import {
   type BucketState,
   bucketState,
@@ -6,6 +5,7 @@ import {
   leastCertain,
   type StateHorizons,
 } from "../domain/rules/bucket-state";
+import { MINUTE_MS, MINUTES_A_DAY } from "../domain/rules/time";
 import type { Ledger } from "../io/ports";
 import type { Freshness } from "./freshness";
 import { nextTurn } from "./next-turn";
@@ -18,8 +18,8 @@ export interface StateRules extends StateHorizons {
 }
 
 /** Minutes asked for at a time: the event loop is held for about 2 ms where every one is answered for, and for about 10 where they are counted. */
-const MINUTES_AT_ONCE = 7 * 1440;
-const COUNTED_AT_ONCE = 90 * 1440;
+const MINUTES_AT_ONCE = 7 * MINUTES_A_DAY;
+const COUNTED_AT_ONCE = 90 * MINUTES_A_DAY;
 
 /**
  * The state of every bucket of a range. To be called before the counters are read: an audit corrects first and marks

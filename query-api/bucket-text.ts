@@ -1,8 +1,8 @@
 /** Buckets as JSON text, put together directly: a day of minutes is in every default answer, and this is most of its time. */
+import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
 import type { BucketState } from "./bucket-state";
 import type { BucketedRange } from "./range";
 
-const DAY_MS = 86_400_000;
 const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, "0"));
 
 /** `members(bucket)` is the text of what a bucket has between its start and its state, such as `"count":3`; `cells`: whose revisions these are. */
@@ -35,7 +35,7 @@ export function bucketStarts({ startMs, endMs, bucketMs }: BucketedRange): strin
       day = thisDay;
       date = new Date(atMs).toISOString().split("T")[0]!;
     }
-    const minute = (atMs - day * DAY_MS) / 60_000;
+    const minute = (atMs - day * DAY_MS) / MINUTE_MS;
     starts.push(`${date}T${TWO_DIGITS[Math.floor(minute / 60)]}:${TWO_DIGITS[minute % 60]}:00.000Z`);
   }
   return starts;

@@ -1,4 +1,4 @@
-import { MINUTE_MS } from "../domain/event";
+import { MINUTE_MS } from "../domain/rules/time";
 import type { AuditReport } from "../io/ports";
 import { plainJson } from "./answer";
 import type { QueryDependencies } from "./dependencies";

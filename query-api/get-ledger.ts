@@ -1,5 +1,5 @@
-import { MINUTE_MS } from "../domain/event";
 import { isBalanced, type MinuteBooks, unbookedOf } from "../domain/rules/books";
+import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
 import type { LedgerMinute } from "../io/ports";
 import { countersJson, refused } from "./answer";
 import { PROVISIONAL_CACHE } from "./bucket-state";
@@ -11,7 +11,7 @@ import { invalid } from "./problem";
 import { effectiveRange, type Range, timeText } from "./range";
 import { ledgerAsked, ledgerSchema } from "./schemas";
 
-const MAX_RANGE_MS = 31 * 86_400_000;
+const MAX_RANGE_MS = 31 * DAY_MS;
 /** Minutes read at a time, so that a month of books holds nobody up. */
 const MINUTES_AT_ONCE = 360;
 

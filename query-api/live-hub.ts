@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import { MINUTE_MS } from "../domain/event";
+import { MINUTE_MS } from "../domain/rules/time";
 import type { SendEvent } from "./answer";
 import type { QueryDependencies } from "./dependencies";
 import { exactInteger } from "./exact-json";

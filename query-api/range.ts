@@ -1,11 +1,12 @@
-import { MAX_RFC_3339_MS, MINUTE_MS } from "../domain/event";
+import { MAX_RFC_3339_MS } from "../domain/event";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
 import type { Granularity } from "../io/ports";
 
-export const DEFAULT_RANGE_MS = 86_400_000;
+export const DEFAULT_RANGE_MS = DAY_MS;
 /** Without a granularity the finest that gives at most this many buckets is taken. */
 export const AUTOMATIC_BUCKETS = 1_500;
 export const MAX_BUCKETS = 10_000;
-export const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: 3_600_000, day: 86_400_000 };
+export const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
 
 /** The end of the last minute that RFC 3339 can write. */
 const LAST_END_MS = MAX_RFC_3339_MS + 1;

@@ -3,8 +3,6 @@ import { deserialize, serialize } from "node:v8";
 import { toBytes } from "../engine";
 import type { Recount, RecountedCell } from "./minute-recount";
 
-export const MINUTES_AN_HOUR = 60;
-
 /** A part of a minute to be recounted: all of its ids (`of` = 1), or those whose hash leaves `part` when divided by `of`. `of` = 0: an hour that has stored cells. */
 export interface AuditUnit {
   minute: number;

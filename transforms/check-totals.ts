@@ -1,4 +1,5 @@
 import type { ComparedCell } from "../domain/rules/reconcile";
+import { HOUR_MS } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -28,7 +29,6 @@ export interface TotalsOptions {
 }
 
 const MAX_LISTED = 1_000;
-const HOUR_MS = 3_600_000;
 const LAST_DAY_MS = Date.UTC(9999, 11, 31);
 const NOTHING: ReadonlyMap<string, ComparedCell> = new Map();
 

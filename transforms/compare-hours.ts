@@ -1,6 +1,7 @@
 import type { MinuteCounts } from "../domain/columns/minute-counts";
 import { correctionsOf } from "../domain/rules/corrections";
 import { addToCell, type CellDifference, type ComparedCell, cellKey, differences } from "../domain/rules/reconcile";
+import { HOUR_MS, MINUTE_MS, MINUTES_AN_HOUR } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -12,15 +13,13 @@ import {
   withName,
 } from "../engine";
 import type { Archive, AuditDifference, CounterStore, Ledger } from "../io/ports";
-import { type AuditOptions, decodeCells, type HourElement, MINUTES_AN_HOUR, type RecountBooks } from "./audit-elements";
+import { type AuditOptions, decodeCells, type HourElement, type RecountBooks } from "./audit-elements";
 import { differingLevels } from "./compare-levels";
 import type { RecountedCell } from "./minute-recount";
 import { type MinuteRow, verdictOf } from "./minute-verdict";
 import { objectsKey } from "./recount-minutes";
 import { RESOURCES } from "./resource-names";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
 const HOURS_IN_FLIGHT = 1;
 /** Differences that a finding lists; all are counted. */
 const MAX_LISTED = 1_000;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type ComparedCell, cellKey } from "../domain/rules/reconcile";
+import { DAY_MS, HOUR_MS } from "../domain/rules/time";
 import type { AuditDifference, CounterStore, LevelSums, Sums } from "../io/ports";
 
 export interface LevelDifference {
@@ -16,8 +17,6 @@ const VIDEOS_AT_ONCE = 256;
 /** How often a level that differs is read again: a write under way moves one level after the other, and a real difference stays. */
 const CONFIRMATIONS = 5;
 const CONFIRM_PAUSE_MS = 20;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 const LAST_DAY_MS = Date.UTC(9999, 11, 31);
 const LEVELS = ["hour", "day", "total"] as const;
 

@@ -1,7 +1,7 @@
 import { isBackfilled } from "../domain/archive-name";
 import { BlockPartitioner, type SealedBlock } from "../domain/columns/block-partitioner";
 import { EMPTY_BLOCK } from "../domain/columns/event-block";
-import { MINUTE_MS } from "../domain/event";
+import { MINUTE_MS } from "../domain/rules/time";
 import {
   type DoFn,
   type KV,

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "../domain/rules/time";
 import { type ArchiveRow, readArchiveRows } from "./archive-rows";
 import { ByteTable, grownTo, hashOf } from "./byte-table";
 import { CellSums, PairTable } from "./recounted-cells";
@@ -85,7 +86,7 @@ export class MinuteRecount {
   addObject(content: Uint8Array, origin: Origin = IN_TIME): number {
     const { part, of, seed } = this.ofIds;
     return readArchiveRows(content, (row) => {
-      if (Math.floor(row.eventTimeMs / 60_000) !== this.minute)
+      if (Math.floor(row.eventTimeMs / MINUTE_MS) !== this.minute)
         throw new Error("an event of another minute is in the object");
       if (of > 1 && (hashOf(row.bytes, row.idFrom, row.idTo, seed) >>> 0) % of !== part) return;
       this.add(row, cameBy(row, origin));
@@ -97,7 +98,7 @@ export class MinuteRecount {
     if (by === LATE) this.late++;
     else if (by === BACKFILLED) this.backfilled++;
     const pair = this.names.pairOf(row);
-    this.sums.seen(pair, row.eventTimeMs % 60_000);
+    this.sums.seen(pair, row.eventTimeMs % MINUTE_MS);
     const knownIds = this.ids.size;
     const id = this.ids.numberOf(row.bytes, row.idFrom, row.idTo);
     const isNewId = id === knownIds;

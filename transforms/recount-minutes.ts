@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { isBackfilled } from "../domain/archive-name";
+import { MINUTES_AN_HOUR } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -21,7 +22,6 @@ import {
   type HourElement,
   hourKey,
   type IdBlock,
-  MINUTES_AN_HOUR,
   type RecountBooks,
   unitKey,
   unitOf,

@@ -1,4 +1,4 @@
-import { MINUTE_MS } from "../domain/event";
+import { MINUTE_MS } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
   awaitableParDo,

@@ -1,4 +1,4 @@
-import { MINUTE_MS } from "../domain/event";
+import { MINUTE_MS } from "../domain/rules/time";
 import { fixedWindows, type PCollection, streamingWindows, windowInto, withName } from "../engine";
 import type { MinuteWindowing } from "./minute-windowing";
 

@@ -1,5 +1,7 @@
 /** What the stream writes to a store, without the stream: minute cells of Zipf's videos, pass after pass, as panes grow. */
+
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { MINUTE_MS } from "../../domain/rules/time";
 
 export interface CellLoad {
   minutes: number;
@@ -12,7 +14,7 @@ export interface CellLoad {
 
 const TYPES = ["VIEW", "LIKE", "SHARE"];
 /** 2026-11-21T10:50:00Z: the load passes from one hour into the next. */
-const FIRST_MINUTE = Date.UTC(2026, 10, 21, 10, 50) / 60_000;
+const FIRST_MINUTE = Date.UTC(2026, 10, 21, 10, 50) / MINUTE_MS;
 
 interface GrowingCell {
   video: number;
@@ -40,8 +42,8 @@ export function* cellLoad({ minutes, passesAMinute, eventsAPass, videos, seed }:
           cells.set(video * 4 + type, cell);
         }
         cell.count++;
-        cell.sum += Math.floor(random() * 60_000);
-        cell.last = Math.floor(((pass + random()) / passesAMinute) * 60_000);
+        cell.sum += Math.floor(random() * MINUTE_MS);
+        cell.last = Math.floor(((pass + random()) / passesAMinute) * MINUTE_MS);
         changed.add(cell);
       }
       yield countsOf(minute, [...changed]);

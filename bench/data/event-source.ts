@@ -1,6 +1,6 @@
 import type { EventColumns } from "../../domain/columns/event-columns";
-import { MINUTE_MS } from "../../domain/event";
 import { ID_BYTES } from "../../domain/event-identity";
+import { MINUTE_MS } from "../../domain/rules/time";
 
 export interface DataParameters {
   events: number;

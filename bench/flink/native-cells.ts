@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { hourOfText } from "../../io/bigtable/row-keys";
 import type { CountedCell } from "../data/counts-digest";
 
-const MINUTES_AN_HOUR = 60;
 /** Version, count, sum of 16 bytes, last event. */
 const FIXED_BYTES = 40;
 

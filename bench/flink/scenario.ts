@@ -1,6 +1,7 @@
 import { configSchema } from "../../cli/config/schema";
 import { ClusterStack, type StackOptions } from "../../demo/cluster-stack";
-import { MINUTE_MS, minuteOf } from "../../domain/event";
+import { minuteOf } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { missingTools } from "../../servers";
 import { type DataParameters, LATE_MS } from "../data/event-source";
 import type { Bench } from "../measurement";

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "../../domain/rules/time";
 import { generator, videoPicker } from "../data/event-source";
 import { defineTask } from "../task";
 import { HttpConnection } from "./http-connection";
@@ -53,7 +54,7 @@ export const probeReads = defineTask(
 
 function pathOf(kind: "video" | "counts", video: number): string {
   if (kind === "video") return `/v1/videos/video-${video}`;
-  const end = Math.ceil(Date.now() / 60_000) * 60_000;
+  const end = Math.ceil(Date.now() / MINUTE_MS) * MINUTE_MS;
   const range = `start=${new Date(end - 3_600_000).toISOString()}&end=${new Date(end).toISOString()}`;
   return `/v1/videos/video-${video}/counts?eventType=VIEW&granularity=minute&${range}`;
 }

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { HOUR_MS } from "../../domain/rules/time";
 import { HttpConnection } from "./http-connection";
 import { pauseUntil } from "./latencies";
 
@@ -73,7 +74,7 @@ export async function caughtUp(url: string): Promise<LedgerTotals & { waitedMs: 
 /** `start=...&end=...`: the hours behind, and the next ten minutes, which hold what is sent now. */
 export function lastHours(hours: number): string {
   const now = Date.now();
-  const start = new Date(now - hours * 3_600_000).toISOString();
+  const start = new Date(now - hours * HOUR_MS).toISOString();
   return `start=${start}&end=${new Date(now + 600_000).toISOString()}`;
 }
 

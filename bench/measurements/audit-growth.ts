@@ -1,9 +1,11 @@
 /** What an audit of one hour costs when the store has a long history, and what memory a heavy minute takes: docs/decisions/0021. */
+
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { EventColumns } from "../../domain/columns/event-columns";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
-import { MINUTE_MS, minuteOf } from "../../domain/event";
+import { minuteOf } from "../../domain/event";
+import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { DirectoryArchive } from "../../io/directory/archive";
 import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
@@ -17,7 +19,6 @@ import { below, figure } from "../report";
 import { defineTask, timed } from "../task";
 import { mebibytes } from "./hot-path";
 
-const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const START_MS = Date.UTC(2026, 10, 21, 10);
 const OBJECT_EVENTS = 250_000;
@@ -57,7 +58,7 @@ function someEvents(minute: number, first: number, count: number, videos: number
     videoIndex: Uint32Array.from({ length: count }, (_, row) => (row * 31 + first) % videos),
     types: ["VIEW"],
     typeIndex: new Uint32Array(count),
-    timesMs: Float64Array.from({ length: count }, (_, row) => minute * MINUTE_MS + (row % 60_000)),
+    timesMs: Float64Array.from({ length: count }, (_, row) => minute * MINUTE_MS + (row % MINUTE_MS)),
   };
 }
 

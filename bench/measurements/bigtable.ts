@@ -1,4 +1,5 @@
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { MINUTE_MS } from "../../domain/rules/time";
 import type { BigtableConfig } from "../../io/bigtable/config";
 import { BigtableCounterStore } from "../../io/bigtable/counter-store";
 import { BigtableLedger } from "../../io/bigtable/ledger";
@@ -16,7 +17,7 @@ const HOURS_GOAL_MS = 40;
 const CALLS_A_MINUTE = 8;
 const HOURS = 30 * 24;
 const VIDEOS_WITH_HISTORY = 20;
-const FIRST_MINUTE = Date.UTC(2026, 10, 21, 10) / 60_000;
+const FIRST_MINUTE = Date.UTC(2026, 10, 21, 10) / MINUTE_MS;
 
 interface Load {
   config: BigtableConfig;
@@ -76,7 +77,7 @@ const read = defineTask(__filename, "bigtable-read", async ({ config, videos, re
     return summaryOf(taken);
   };
   const video = (n: number) => `video-${(n * 7) % videos}`;
-  const at = FIRST_MINUTE * 60_000;
+  const at = FIRST_MINUTE * MINUTE_MS;
   const hour = 3_600_000;
   await fillLedger(ledger);
   const result = {

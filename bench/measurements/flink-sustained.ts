@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { MINUTE_MS } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { type FunctionTime, topFunctions } from "../flink/cpu-profile";
 import { fillTopic } from "../flink/fill-topic";
 import { requireTools, scenarioData, startStack } from "../flink/scenario";

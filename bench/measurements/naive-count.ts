@@ -1,5 +1,7 @@
 /** The baseline: what one would write first, strings in Maps. Exact by the same contract, of repeats the largest value. */
+
 import { Type } from "avsc";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { shippedSchema } from "../../io/formats/avro/schema-registry";
 import { type CountedCell, type CountsDigest, digestOf } from "../data/counts-digest";
 import { readFrames, readLines } from "../data/data-files";
@@ -15,7 +17,7 @@ class NaiveCounter {
   private readonly minutes = new Map<number, { seen: Map<string, number>; counts: Map<string, Counted> }>();
 
   add(eventId: string, videoId: string, eventType: string, timeMs: number, value: number | undefined): void {
-    const minute = Math.floor(timeMs / 60_000);
+    const minute = Math.floor(timeMs / MINUTE_MS);
     let known = this.minutes.get(minute);
     if (known === undefined) {
       known = { seen: new Map(), counts: new Map() };

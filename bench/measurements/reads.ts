@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "../../domain/rules/time";
 import { BATCH_CONTENT_TYPE } from "../../intake/take-batch";
 import { type LatencySummary, pauseUntil } from "../load/latencies";
 import { probeFreshness } from "../load/probe-freshness";
@@ -17,7 +18,7 @@ const BATCH_HEADERS = { "Content-Type": BATCH_CONTENT_TYPE };
 /** An hour of counts to read from, so that a series of 60 minutes has something in each. */
 async function loadHistory(bench: Bench, service: Service): Promise<void> {
   const { connections, seed, events } = bench.parameters;
-  const startMs = Date.now() - HISTORY_MINUTES * 60_000;
+  const startMs = Date.now() - HISTORY_MINUTES * MINUTE_MS;
   const data = { ...bench.data, events: Math.ceil(events / 5), minutes: HISTORY_MINUTES, startMs, seed: seed + 3 };
   await bench.task(sendBodies, {
     url: service.url,

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "commander";
-import { MINUTE_MS, parseRfc3339 } from "../../domain/event";
+import { parseRfc3339 } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 
 /** RFC 3339 text -> epoch milliseconds. */
 export function rfc3339Time(text: string): number {

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";
 import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { auditTotals, FINAL_SLACK_MS, runAudit } from "../../pipelines/audit/audit";
@@ -18,8 +19,6 @@ import {
 import { allowedLatenessMs, type Deployment, openDeployment, usesDataFolder } from "../deployment/deployment";
 import { dueHours } from "../programs/due-hours";
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 /** What came later than this is the daily audit's. */
 const HOURLY_REACH_MS = 2 * DAY_MS;
 /** The archiver says every second or so how far it is. */
@@ -161,7 +160,7 @@ function shown(report: AuditReport) {
     startedAt: iso(startedAtMs),
     from: iso(fromMs),
     to: iso(toMs),
-    notComparable: notComparable.map(({ minute, reason }) => ({ minute: iso(minute * 60_000), reason })),
+    notComparable: notComparable.map(({ minute, reason }) => ({ minute: iso(minute * MINUTE_MS), reason })),
     differences: differences.map(({ startMs, ...cell }) => ({ ...cell, start: iso(startMs) })),
   };
 }
@@ -202,7 +201,7 @@ function table(report: AuditReport): string {
     ),
     ...report.notComparable
       .slice(0, 50)
-      .map(({ minute, reason }) => `  ${iso(minute * 60_000)} not comparable: ${reason}`),
+      .map(({ minute, reason }) => `  ${iso(minute * MINUTE_MS)} not comparable: ${reason}`),
   ];
   return [...lines.map(([name, value]) => `${name.padEnd(24)}${value}`), ...details, ""].join("\n");
 }

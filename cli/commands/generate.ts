@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { HOUR_MS } from "../../domain/rules/time";
 import { refuseFlags } from "../arguments/inapplicable-flags";
 import { rfc3339Time } from "../arguments/rfc3339-time";
 import { positiveInteger, wholeNumber } from "../arguments/whole-number";
@@ -24,7 +25,6 @@ interface GenerateFlags {
   json?: boolean;
 }
 
-const HOUR_MS = 3_600_000;
 const MAX_LINES = 2000;
 /** Events a second of event time where `--rate 0` sends as fast as possible. */
 const UNPACED_PER_SECOND = 10_000;

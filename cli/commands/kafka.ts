@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { HOUR_MS } from "../../domain/rules/time";
 import { wholeNumber } from "../arguments/whole-number";
 import { ConfigError, resolveConfig } from "../config/load";
 import { kafkaConnection } from "../deployment/kafka-connection";
@@ -31,7 +32,7 @@ export function register(program: Command): void {
     if (log.kind !== "kafka") throw new ConfigError(`log.kind is ${log.kind}, not kafka`);
     const { kafkaPlaces } = await import("../../io/kafka/log-places.js");
     const { partitions, retentionHours } = flags;
-    const asked = { partitions, retentionMs: retentionHours * 3_600_000 };
+    const asked = { partitions, retentionMs: retentionHours * HOUR_MS };
     const topics = [
       {
         ...asked,

@@ -5,6 +5,7 @@ import express from "express";
 import helmet from "helmet";
 import pino, { type Logger } from "pino";
 import { Registry } from "prom-client";
+import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { createIngestRouter } from "../../ingest-api/ingest-router";
 import type { FolderLock } from "../../io/sqlite/data-folder";
 import { createQueryRouter } from "../../query-api";
@@ -27,8 +28,6 @@ export class ServeError extends Error {
   override readonly name = "ServeError";
 }
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 const DRAIN_DEADLINE_MS = 15_000;
 
 export function register(program: Command): void {

@@ -1,8 +1,8 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
+import { MINUTES_A_DAY } from "../../domain/rules/time";
 
 const MEBI = 1 << 20;
-const DAY_MINUTES = 24 * 60;
 
 const bytes = (least: number, standard: number) => z.number().int().min(least).default(standard);
 const text = () => z.string().default("");
@@ -185,7 +185,7 @@ export const configSchema = z
     retention: z.strictObject({ rawDays: count(1, 36_500, 30).describe("older events are too-old") }).prefault({}),
     lateness: z
       .strictObject({
-        finalAfterMinutes: count(1, 100 * DAY_MINUTES, 60).describe("a bucket is final this long after its end"),
+        finalAfterMinutes: count(1, 100 * MINUTES_A_DAY, 60).describe("a bucket is final this long after its end"),
       })
       .prefault({}),
     stream: z
@@ -204,7 +204,7 @@ export const configSchema = z
     audit: z
       .strictObject({
         enabled: z.boolean().default(true),
-        everyMinutes: count(1, DAY_MINUTES, 60),
+        everyMinutes: count(1, MINUTES_A_DAY, 60),
         repair: z.boolean().default(true),
       })
       .prefault({}),
@@ -222,7 +222,7 @@ export const configSchema = z
       );
     if (sasl === "" && username + passwordFile !== "")
       wrong("sasl", "is wanted where there is a username or a password");
-    const retentionMinutes = config.retention.rawDays * DAY_MINUTES;
+    const retentionMinutes = config.retention.rawDays * MINUTES_A_DAY;
     if (config.lateness.finalAfterMinutes * 2 > retentionMinutes) {
       context.addIssue({
         code: "custom",

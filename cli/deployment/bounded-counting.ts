@@ -1,9 +1,8 @@
+import { MINUTE_MS } from "../../domain/rules/time";
 import type { BoundedOptions } from "../../pipelines/bounded/bounded-stream";
 import type { Config } from "../config/schema";
 import { allowedLatenessMs, type Deployment } from "./deployment";
 import { streamIdentity } from "./stream-identity";
-
-const MINUTE_MS = 60_000;
 
 /**
  * How a bounded run counts beside the deployment's stream: spread and judged alike, so that its ledger rows are the same rows. To be asked for

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import type { MessageRules } from "../../intake/take-message";
 import type { Archive, CounterStore, DeadLetters, EventTypes, Ledger, LogProgress } from "../../io/ports";
@@ -73,9 +74,9 @@ export const messageRules = (config: Config): MessageRules => ({
 });
 
 /** How long before its receipt an event may be dated. */
-export const rawRetentionMs = ({ retention }: Config): number => retention.rawDays * 86_400_000;
+export const rawRetentionMs = ({ retention }: Config): number => retention.rawDays * DAY_MS;
 
 /** The lateness rule of the deployment's stream: one machine counts whatever its archive keeps. */
 export function allowedLatenessMs({ log, lateness }: Config): number {
-  return log.kind === "embedded" ? -1 : lateness.finalAfterMinutes * 60_000;
+  return log.kind === "embedded" ? -1 : lateness.finalAfterMinutes * MINUTE_MS;
 }

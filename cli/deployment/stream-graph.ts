@@ -1,4 +1,5 @@
 /** The graph of the streaming job as the configuration wants it, whichever runner it goes to. */
+import { MINUTE_MS } from "../../domain/rules/time";
 import { buildPipelineProto } from "../../engine";
 import { MAX_CLOCK_DIFFERENCE_MS } from "../../intake/receipt";
 import { BATCH_ATTRIBUTE } from "../../io/formats/messages/batch-attribute";
@@ -10,7 +11,7 @@ import { allowedLatenessMs, intakeLimits, rawRetentionMs } from "./deployment";
 import { kafkaConsumerProperties } from "./kafka-consumer-properties";
 
 /** An event may be dated this far ahead of its receipt, and clocks differ: what belongs to a minute was appended after this before it. */
-export const READ_BEFORE_MS = 10 * 60_000;
+export const READ_BEFORE_MS = 10 * MINUTE_MS;
 
 export const streamGraph = (config: Config, source: StreamSource, expansionService: string) =>
   buildPipelineProto((root) =>

@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { Archive, Ledger, LogProgress } from "../../io/ports";
 import type { Config } from "../config/schema";
 import { hasPrefix } from "../config/variables";
@@ -19,7 +20,6 @@ export interface AuditScheduleOptions {
 }
 
 const STOP_DEADLINE_MS = 10_000;
-const DAY_MS = 86_400_000;
 /** Among which the last check of totals is looked for after a start. */
 const REPORTS_READ = 200;
 
@@ -34,7 +34,7 @@ export class AuditSchedule {
 
   start(): void {
     if (!this.options.config.audit.enabled) return;
-    this.timer = setInterval(() => this.tick(), this.options.config.audit.everyMinutes * 60_000);
+    this.timer = setInterval(() => this.tick(), this.options.config.audit.everyMinutes * MINUTE_MS);
     this.timer.unref();
     this.tick();
   }

@@ -1,7 +1,5 @@
+import { HOUR_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Archive, Ledger, LogProgress } from "../../io/ports";
-
-const MINUTES_AN_HOUR = 60;
-const HOUR_MS = 3_600_000;
 
 export interface DueHours {
   archive: Pick<Archive, "minutes">;

@@ -2,7 +2,9 @@
  * The process of the embedded stream: a child of `serve`, so that counting never slows ingest and reads, and can crash alone. Its settings
  * come as the first argument (JSON); it reports each pass to its parent and ends when the parent does.
  */
+
 import { getPriority, setPriority } from "node:os";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { provideResource } from "../../engine";
 import { splitLedger } from "../../io/cluster/split-ledger";
 import { waitForLock } from "../../io/sqlite/data-folder";
@@ -40,7 +42,6 @@ export type StreamReport =
 const LOCK_DEADLINE_MS = 60_000;
 const BELOW_NORMAL_NICE = 5;
 const POLL_INTERVAL_MS = 100;
-const MINUTE_MS = 60_000;
 /** A run that counts more than one minute again, from the archive, stops at this many events: about a second. */
 const MAX_RECOUNT_EVENTS = 250_000;
 export const PIPELINE_LOCK = "pipeline";

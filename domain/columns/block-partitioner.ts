@@ -1,4 +1,5 @@
-import { MINUTE_MS, minuteOf } from "../event";
+import { minuteOf } from "../event";
+import { MINUTE_MS } from "../rules/time";
 import { type BlockRows, EventBlockBuilder, MAX_TAKEN } from "./event-block";
 import type { EventColumns } from "./event-columns";
 import { NameTable, textSpans } from "./name-table";

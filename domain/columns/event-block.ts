@@ -1,5 +1,5 @@
-import { MINUTE_MS } from "../event";
 import { ID_BYTES } from "../event-identity";
+import { MINUTE_MS } from "../rules/time";
 import { grown, type NameSpans, type NameTable, packedSpans } from "./name-table";
 
 /**

@@ -1,7 +1,8 @@
 /** Which cells a counter store accepts. Any other cell is a bug of the caller and would corrupt every level above it. */
 
 import type { MinuteCounts } from "../columns/minute-counts";
-import { MAX_TIME_MS, MINUTE_MS } from "../event";
+import { MAX_TIME_MS } from "../event";
+import { MINUTE_MS } from "./time";
 
 /**
  * Throws a RangeError when the minute is beyond what a Date holds, columns differ in length, an index points nowhere, a count is negative or
@@ -52,7 +53,7 @@ export function refuseUncountable(counts: MinuteCounts): void {
       Number.isInteger(low) &&
       low >= 0 &&
       low < 2 ** 32 &&
-      lastMsInMinute[row]! < 60_000 &&
+      lastMsInMinute[row]! < MINUTE_MS &&
       (received === undefined || (isCount(received[row]!) && received[row]! >= counts.counts[row]!)) &&
       (corrections === undefined || isCount(corrections[row]!));
     if (!countable) throw new RangeError(`minute ${minute}, row ${row}: not a countable cell`);

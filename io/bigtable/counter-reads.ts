@@ -1,5 +1,7 @@
 /** Everything that is read of the counters: one video by its keys, all of them by scans salt after salt, in pages. */
+
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { Cell, Granularity, Total, VideoCount } from "../ports";
 import { type CounterCell, cellName, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";
@@ -24,8 +26,6 @@ import {
 import { pages, type Row, type RowFilter, readRows } from "./rows";
 import { TopCounts } from "./top-counts";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
 /** A longer range of minutes first asks which of its hours there are. */
 const MAX_HOURS_UNASKED = 48;
 /** `top` of a longer range takes whole hours and days from the summaries, which means looking at every video there ever was. */

@@ -2,9 +2,11 @@
  * The counters on Bigtable: minutes as facts whose version is the cell's timestamp, and above them hours, days, (months,) and totals that are
  * facts as well, because they are made of facts. docs/decisions/0006-bigtable-rows.md.
  */
+
 import { randomBytes } from "node:crypto";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { refuseUncountable } from "../../domain/rules/countable";
+import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { ApplyOptions, Cell, CounterStore, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
@@ -25,7 +27,6 @@ export interface BigtableCounterStoreOptions extends BigtableConfig {
 /** Writing is divided by video; one part computes while another waits for answers. */
 const LANES = 4;
 const DEFAULT_KNOWN_CELLS = 400_000;
-const HOUR_MS = 3_600_000;
 
 export class BigtableCounterStore implements CounterStore {
   readonly #connection: BigtableConnection;
@@ -186,7 +187,7 @@ function addWrites(
       count,
       sum: count === 0 ? 0n : high === 0 ? BigInt(low) : (BigInt(high) << 32n) + BigInt(low),
       valued: count === 0 ? 0 : counts.valued[row]!,
-      lastMs: count === 0 ? 0 : minute * 60_000 + counts.lastMsInMinute[row]!,
+      lastMs: count === 0 ? 0 : minute * MINUTE_MS + counts.lastMsInMinute[row]!,
       received: received?.[row] ?? count,
       correction: correction ?? corrections?.[row] ?? 0,
       onWritten,

@@ -2,7 +2,9 @@
  * Who accepted what, and how far ingest and archivers are. Facts in any order: the larger version stays. What makes a minute open is a column that is
  * written once and deleted once, so that closing a minute never takes away what was added since.
  */
+
 import { randomBytes } from "node:crypto";
+import { DAY_MS } from "../../domain/rules/time";
 import type { ArchiveReader, IngestAccount, IngestBooking, ListedOpenMinute } from "../ports";
 import type { BigtableConnection } from "./connection";
 import { decodeIntegers, encodeIntegers } from "./ledger-cells";
@@ -21,7 +23,7 @@ import { minuteText } from "./row-keys";
 import { deleteColumn, type Mutation, mutateRows, type RowCell, readRows, setCell } from "./rows";
 
 /** An account that has been silent for so long is forgotten; what it promised is kept. */
-const ACCOUNT_KEPT_MS = 7 * 86_400_000;
+const ACCOUNT_KEPT_MS = 7 * DAY_MS;
 /** Columns of one open minute that are read every second; more become one. */
 const MAX_COLUMNS_A_MINUTE = 4;
 

@@ -1,4 +1,5 @@
 /** What stands above the minutes, each cell beside the sum of the cells below it: for the audit of derived levels. */
+import { HOUR_MS } from "../../domain/rules/time";
 import type { LevelSums, Sums } from "../ports";
 import { type CounterCell, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";
@@ -19,7 +20,6 @@ import {
 } from "./row-keys";
 import { pages, type Row, type RowFilter, readRows } from "./rows";
 
-const HOUR_MS = 3_600_000;
 /** Videos whose rows are held at once: a year of days and some types are about 100 kB a video. */
 const VIDEOS_AT_ONCE = 128;
 const TOTALS_AND_DAYS: RowFilter = { familyNameRegexFilter: `${TOTAL_FAMILY}|${DAY_FAMILY}` };

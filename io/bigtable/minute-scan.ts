@@ -1,6 +1,7 @@
 /** Scans of the minutes of all videos: an hour is a range of keys in each salt. */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { inParallel } from "../flow/in-parallel";
 import { type CounterCell, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";
@@ -144,8 +145,8 @@ export class MinuteScan {
 /** undefined: the cell does not exist, or its last event is not of its minute, which no writer writes: an audit is to replace it. */
 function heldCell(videoId: string, type: string, minute: number, cell: CounterCell): HeldCell | undefined {
   const { version, count, sum, valued, lastMs } = cell;
-  const lastMsInMinute = lastMs - minute * 60_000;
-  if (count === 0 || !(lastMsInMinute >= 0 && lastMsInMinute < 60_000)) return undefined;
+  const lastMsInMinute = lastMs - minute * MINUTE_MS;
+  if (count === 0 || !(lastMsInMinute >= 0 && lastMsInMinute < MINUTE_MS)) return undefined;
   return { videoId, type, count, sum, valued, lastMsInMinute, correction: correctionOf(version) };
 }
 

@@ -4,6 +4,7 @@
  *   summaries  `<salt>#<videoId>`              h `YYYYMMDDHH:TYPE`, d `YYYYMMDD:TYPE`, mo `YYYYMM:TYPE`, t `TYPE`
  * and in both w `<writer>`: when each writer last wrote the row. Times are UTC and sort as text.
  */
+import { HOUR_MS } from "../../domain/rules/time";
 import type { KeyRange } from "./rows";
 
 export const MINUTE_FAMILY = "m";
@@ -17,8 +18,8 @@ export const WRITER_FAMILY = "w";
 export const SALTS = 16;
 
 /** 0001-01-01T00 and 9999-12-31T23: a time beyond has no four-digit year. */
-export const FIRST_HOUR = Date.parse("0001-01-01T00:00:00Z") / 3_600_000;
-export const LAST_HOUR = Date.UTC(9999, 11, 31, 23) / 3_600_000;
+export const FIRST_HOUR = Date.parse("0001-01-01T00:00:00Z") / HOUR_MS;
+export const LAST_HOUR = Date.UTC(9999, 11, 31, 23) / HOUR_MS;
 
 /** FNV-1a over the (ASCII) id: the same in every version of the program, or rows would be lost. */
 export function saltOf(videoId: string): number {
@@ -73,7 +74,7 @@ export function hourText(hour: number): string {
   let text = hourTexts.get(hour);
   if (text === undefined) {
     if (!isStorableHour(hour)) throw new RangeError(`hour ${hour} is not in the years 1 to 9999`);
-    text = new Date(hour * 3_600_000).toISOString().replaceAll(/[-T]/g, "").slice(0, 10);
+    text = new Date(hour * HOUR_MS).toISOString().replaceAll(/[-T]/g, "").slice(0, 10);
     if (hourTexts.size >= MAX_HOUR_TEXTS) hourTexts.clear();
     hourTexts.set(hour, text);
   }
@@ -82,7 +83,7 @@ export function hourText(hour: number): string {
 
 export function hourOfText(text: string): number {
   return (
-    Date.parse(`${text.slice(0, 4)}-${text.slice(4, 6)}-${text.slice(6, 8)}T${text.slice(8, 10)}:00:00Z`) / 3_600_000
+    Date.parse(`${text.slice(0, 4)}-${text.slice(4, 6)}-${text.slice(6, 8)}T${text.slice(8, 10)}:00:00Z`) / HOUR_MS
   );
 }
 

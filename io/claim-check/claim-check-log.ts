@@ -3,9 +3,11 @@
  * all batches, so that a backlog fills cheap storage instead of the log. A claim outlives its reference: the store's retention must be
  * longer than the log's. A claim whose reference never came into the log (a crash between the two) is of no use to anybody and goes with it.
  */
+
 import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { minuteFolder } from "../../domain/archive-name";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { encodeReference } from "../formats/avro/reference";
 import { type ClaimStore, type EventLog, type LogBatch, StoreUnavailableError } from "../ports";
 
@@ -20,8 +22,6 @@ export interface ClaimCheckOptions {
   behindSampleMs?: number;
   now?: () => number;
 }
-
-const MINUTE_MS = 60_000;
 
 export class ClaimCheckLog implements EventLog {
   readonly #options: ClaimCheckOptions;

@@ -1,5 +1,6 @@
 import { isBalanced, type MinuteBooks } from "../../domain/rules/books";
 import { advanced, earliestLiveMark, evaluate, type Observation } from "../../domain/rules/low-watermark";
+import { MINUTE_MS, MINUTES_A_DAY } from "../../domain/rules/time";
 import type { Ledger } from "../ports";
 
 type WatermarkLedger = Pick<
@@ -20,10 +21,9 @@ const MINUTES_AT_ONCE = 1_000;
 /** Open minutes closer than this are read together. */
 const MINUTES_APART = 60;
 /** Of books that an earlier release left, read at a time. */
-const SCANNED_MINUTES = 30 * 1_440;
+const SCANNED_MINUTES = 30 * MINUTES_A_DAY;
 /** Producers may timestamp an event five minutes ahead of its receipt; clocks differ. */
-const AHEAD_MS = 6 * 60_000;
-const MINUTE_MS = 60_000;
+const AHEAD_MS = 6 * MINUTE_MS;
 
 /**
  * Keeps the low watermark of a shared log in its ledger (domain/rules/low-watermark.ts says what it is and why). Every archiver has one and moves

@@ -2,10 +2,12 @@
  * The embedded archive: a directory. An object is written to a staging folder, synced, renamed to its name, and the
  * folder synced: readers see it whole or not at all, and it survives power loss once `write` resolves.
  */
+
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { archiveObjectName, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
+import { MINUTES_A_DAY } from "../../domain/rules/time";
 import { Semaphore } from "../flow/semaphore";
 import { type Archive, type ArchiveObject, StoreUnavailableError } from "../ports";
 
@@ -125,7 +127,7 @@ export class DirectoryArchive implements Archive {
     if (toMinute <= fromMinute) return minutes;
     for (const date of await this.#subfolders("", /^date=\d{4}-\d{2}-\d{2}$/)) {
       const dayStart = minuteOf(`${date}/hour=00/minute=00`);
-      if (dayStart === undefined || dayStart + 1440 <= fromMinute || dayStart >= toMinute) continue;
+      if (dayStart === undefined || dayStart + MINUTES_A_DAY <= fromMinute || dayStart >= toMinute) continue;
       for (const hour of await this.#subfolders(date, /^hour=\d{2}$/)) {
         const hourStart = minuteOf(`${date}/${hour}/minute=00`);
         if (hourStart === undefined || hourStart + 60 <= fromMinute || hourStart >= toMinute) continue;

@@ -2,7 +2,9 @@
  * The archive in a bucket of Cloud Storage. Names order objects by time, so a range of minutes is a range of names: it is listed in pages of a
  * thousand objects, the hours of a day at the same time.
  */
+
 import { archiveObjectName, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
+import { MINUTES_A_DAY } from "../../domain/rules/time";
 import type { Archive, ArchiveObject } from "../ports";
 import type { GcsOptions } from "./config";
 import { type MinuteRange, namesOf, withinYears } from "./minute-range";
@@ -10,7 +12,6 @@ import { GcsObjects } from "./objects";
 
 const CONTENT_TYPE = "application/avro";
 const HOUR_MINUTES = 60;
-const DAY_MINUTES = 1440;
 
 /** There is an object of that name, with other bytes. */
 export class ObjectExistsError extends Error {
@@ -50,7 +51,7 @@ export class GcsArchive implements Archive {
 
   async list(fromMinute: number, toMinute: number): Promise<ArchiveObject[]> {
     const { from, to } = withinYears(fromMinute, toMinute);
-    const spans = to - from <= DAY_MINUTES ? hourSpans(from, to) : daySpans(await this.#days(from, to), from, to);
+    const spans = to - from <= MINUTES_A_DAY ? hourSpans(from, to) : daySpans(await this.#days(from, to), from, to);
     return (await Promise.all(spans.map((span) => this.#listSpan(span)))).flat();
   }
 
@@ -70,7 +71,7 @@ export class GcsArchive implements Archive {
   /** One request a day and one an hour that has objects. A minute's folder counts, whatever is in it. */
   async minutes(fromMinute: number, toMinute: number): Promise<number[]> {
     const { from, to } = withinYears(fromMinute, toMinute);
-    const days = to - from <= DAY_MINUTES ? startsOf(from, to, DAY_MINUTES) : await this.#days(from, to);
+    const days = to - from <= MINUTES_A_DAY ? startsOf(from, to, MINUTES_A_DAY) : await this.#days(from, to);
     const hours = await Promise.all(
       days.map((day) => this.#folders(`${minuteFolder(day).slice(0, "date=2026-11-21".length)}/`, hourOf)),
     );
@@ -98,7 +99,7 @@ export class GcsArchive implements Archive {
   /** First minutes of the days of the range that have folders. */
   async #days(from: number, to: number): Promise<number[]> {
     const days = await this.#folders("", dayOf);
-    return days.filter((day) => day + DAY_MINUTES > from && day < to);
+    return days.filter((day) => day + MINUTES_A_DAY > from && day < to);
   }
 
   /** What the names of the folders right below another stand for; other names are passed over. */
@@ -128,7 +129,7 @@ function hourSpans(from: number, to: number): MinuteRange[] {
 }
 
 function daySpans(days: readonly number[], from: number, to: number): MinuteRange[] {
-  return days.map((start) => clipped(start, DAY_MINUTES, from, to));
+  return days.map((start) => clipped(start, MINUTES_A_DAY, from, to));
 }
 
 function clipped(start: number, lengthMinutes: number, from: number, to: number): MinuteRange {

@@ -2,9 +2,11 @@
  * Dead letters in a bucket: letters that arrive together are one object, in the folder of their minute of receipt. Any number of processes
  * write and mark at the same time; none changes what another wrote.
  */
+
 import { randomBytes } from "node:crypto";
 import { minuteFolder } from "../../domain/archive-name";
 import type { RejectionReason } from "../../domain/rejection";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { GroupCommit } from "../flow/group-commit";
 import { AvroError } from "../formats/avro/binary";
 import { decodeDeadLetters, encodeDeadLetters } from "../formats/avro/dead-letter-object";
@@ -35,7 +37,6 @@ export interface GcsDeadLettersOptions extends GcsOptions {
 }
 
 const CONTENT_TYPE = "application/avro";
-const MINUTE_MS = 60_000;
 const MAX_GROUP_CALLS = 1000;
 const MAX_GROUP_BYTES = 8 << 20;
 /** Objects read ahead by `list`. */

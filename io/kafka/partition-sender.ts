@@ -9,7 +9,9 @@
  * again from time to time replaces none. Every producer that was made is remembered until it is disconnected, so that `close` misses none.
  * kafkajs keeps one idempotent request a broker under way anyway, so `maxInFlightRequests` would gain nothing.
  */
+
 import { type Kafka, type Message, Partitioners, type Producer } from "kafkajs";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { StoreUnavailableError } from "../ports";
 import { ClosingAdmin } from "./closing-admin";
 import { kindOf, messageOf } from "./error-kind";
@@ -26,7 +28,7 @@ interface Session {
 
 /** Attempts of one request before its producer is given up. */
 const RETRIES = 3;
-const PARTITIONS_REFRESH_MS = 5 * 60_000;
+const PARTITIONS_REFRESH_MS = 5 * MINUTE_MS;
 
 export class PartitionSender {
   /** The one in use, or on its way to be; never a retired one. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes, type ITopicConfig } from "kafkajs";
+import { DAY_MS } from "../../domain/rules/time";
 import { StoreUnavailableError } from "../ports";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
 import { type KafkaConnection, kafkaOf } from "./config";
@@ -22,7 +23,7 @@ export const BATCH_OVERHEAD_BYTES = 1 << 16;
 
 /** Creates the topic unless it exists (it is then left as it is); says whether it was created. */
 export async function ensureKafkaTopic(connection: KafkaConnection, options: KafkaTopic): Promise<boolean> {
-  const { topic, partitions, replicationFactor = -1, retentionMs = 7 * 86_400_000 } = options;
+  const { topic, partitions, replicationFactor = -1, retentionMs = 7 * DAY_MS } = options;
   const maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
   const entries = {
     "cleanup.policy": "delete",

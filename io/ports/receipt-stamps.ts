@@ -1,4 +1,6 @@
 /** The receipt time given to an event that had none, so that a retry within 10 minutes gets the same. */
+import { MINUTE_MS } from "../../domain/rules/time";
+
 export interface Stamp {
   /** `eventId \0 videoId \0 eventType` */
   key: string;
@@ -6,7 +8,7 @@ export interface Stamp {
 }
 
 /** How long a stamp holds: the contract's window for a retry of an event without a time. */
-export const STAMP_MEMORY_MS = 10 * 60_000;
+export const STAMP_MEMORY_MS = 10 * MINUTE_MS;
 
 /**
  * Receipt stamps where every instance of the write API sees them, for a log that does not keep them itself. Asked for events without a time of their own

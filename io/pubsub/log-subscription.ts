@@ -5,6 +5,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { ChangeSignal } from "../flow/change-signal";
 import { LogClock } from "../flow/log-clock";
 import { type LogMessage, type LogPortion, type LogSubscription, PortionLostError } from "../ports";
@@ -85,7 +86,7 @@ export class PubsubLogSubscription implements LogSubscription {
     this.#leases = new Leases(client, {
       subscription: this.#subscription,
       leaseSeconds: options.leaseSeconds ?? 60,
-      maxHeldMs: options.maxHeldMs ?? 15 * 60_000,
+      maxHeldMs: options.maxHeldMs ?? 15 * MINUTE_MS,
       attemptMs: options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
       onError: (error) => options.logger?.warn({ err: error }, "pubsub: messages could not be kept or given back"),
     });

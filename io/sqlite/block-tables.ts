@@ -2,14 +2,16 @@
  * The tables of blocks (cell-block.ts), one a level. A row's id is time * 2^25 + bucket, where time counts minutes, hours or days since 1970 (0 in
  * totals) and a bucket is 64 neighbouring videos: one time is one range of rows, written from left to right and deleted in one piece.
  */
+
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { Block, decodeBlock, encodeBlock, VIDEOS_A_BLOCK } from "./cell-block";
 import { COUNTERS_FILE } from "./counter-file";
 
 /** A total is what stands in `total` and, beside it, in `recent`: the few cells that were written since `total` was (see `addRecent`). */
 export type Level = "minute" | "hour" | "day" | "total" | "recent";
 export const LEVELS: readonly Level[] = ["minute", "hour", "day", "total", "recent"];
-export const UNIT_MS: Record<Level, number> = { minute: 60_000, hour: 3_600_000, day: 86_400_000, total: 0, recent: 0 };
+export const UNIT_MS: Record<Level, number> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS, total: 0, recent: 0 };
 
 /** Buckets of a time; ids stay below 2^53. */
 export const BUCKETS = 2 ** 25;

@@ -2,8 +2,10 @@
  * Everything that is read from counters.sqlite, over a given connection (the writer's own or a read-only one).
  * Synchronous: a caller that must stay responsive runs the heavy ones in a thread (reader-thread.ts).
  */
+
 import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { MINUTE_MS } from "../../domain/rules/time";
 import type { Cell, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import { BlockNames } from "./block-names";
 import {
@@ -113,7 +115,7 @@ export class CounterReads {
       onSnapshot(this.db, () => {
         const type = this.#types.known(eventType);
         if (type === undefined || limit <= 0) return [];
-        return this.#top.largest(type, Math.floor(startMs / 60_000), Math.ceil(endMs / 60_000), limit);
+        return this.#top.largest(type, Math.floor(startMs / MINUTE_MS), Math.ceil(endMs / MINUTE_MS), limit);
       }),
     );
   }

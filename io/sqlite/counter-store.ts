@@ -3,10 +3,12 @@
  * each other (BEGIN IMMEDIATE), readers for nobody. Writing and reading run on the calling thread; a service that
  * must stay responsive reads through `SqliteCounterReader` instead.
  */
+
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { refuseUncountable } from "../../domain/rules/countable";
+import { HOUR_MS } from "../../domain/rules/time";
 import type { ApplyOptions, Cell, CounterStore, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import { inTransaction } from "./connection";
 import { CounterReads } from "./counter-reads";
@@ -38,7 +40,6 @@ interface Call {
   reject(error: unknown): void;
 }
 
-const HOUR_MS = 3_600_000;
 /** Beyond every minute there is. */
 const MAX_MINUTE = 2 ** 40;
 

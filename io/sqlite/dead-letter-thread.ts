@@ -1,6 +1,8 @@
 /** The worker thread that appends to dead-letters.sqlite: group commit, like the log's. */
+
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { workerData } from "node:worker_threads";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { inTransaction, openDatabase } from "./connection";
 import {
   type CommitLetters,
@@ -52,7 +54,7 @@ class DeadLetterWriter {
         for (const [index, letter] of letters.entries()) {
           const { receivedAtMs, reason, detail, eventId, contentType, source } = letter;
           this.#insert.run(receivedAtMs, reason, detail, eventId ?? null, contentType, source, contents[index]!);
-          const minute = Math.floor(receivedAtMs / 60_000);
+          const minute = Math.floor(receivedAtMs / MINUTE_MS);
           rejected.set(minute, (rejected.get(minute) ?? 0) + 1);
         }
         return true;

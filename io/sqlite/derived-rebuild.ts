@@ -2,6 +2,7 @@
  * Recomputes hours from minutes, days from hours and totals from days, whatever stood there before: cells of single videos, because their
  * neighbours in a block are not asked for. An hour or a day keeps its revision, which grows where its value changes.
  */
+import { HOURS_A_DAY } from "../../domain/rules/time";
 import { type BlockTables, type Level, UNIT_MS } from "./block-tables";
 import { Block, COUNT, KEY, LAST, REVISION, TOP, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 import type { HourFolds } from "./hour-folds";
@@ -12,8 +13,6 @@ interface Touched {
   hours: Set<number>;
   days: Set<number>;
 }
-
-const HOURS_A_DAY = 24;
 
 export class DerivedRebuild {
   #touched = new Map<number, Touched>();

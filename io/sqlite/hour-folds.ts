@@ -4,7 +4,9 @@
  * hour and of the day, and every later write of a minute moves both. `open_hours` lists the hours that may have unfolded buckets, all
  * of them at `next_bucket` or behind it. Totals are never open: every write moves them.
  */
+
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { HOUR_MS } from "../../domain/rules/time";
 import type { BlockTables } from "./block-tables";
 import { Block, WIDTH } from "./cell-block";
 import { firstUnfolded, sumOfMinutes, unfoldedSums } from "./open-hours";
@@ -114,7 +116,7 @@ export class HourFolds {
     own.data.set(sums.data.subarray(0, sums.cells * WIDTH));
     own.cells = sums.cells;
     this.tables.touch("hour", hour, bucket);
-    this.tables.load("day", day, bucket).add(sums, (hour - day * 24) * 3_600_000);
+    this.tables.load("day", day, bucket).add(sums, (hour - day * 24) * HOUR_MS);
     this.tables.touch("day", day, bucket);
   }
 

@@ -1,9 +1,10 @@
 /** Who accepted what, and how far ingest and archivers are: the ledger's tables of a log that several processes share. */
+import { DAY_MS } from "../../domain/rules/time";
 import type { ArchiveReader, IngestAccount, IngestBooking, ListedOpenMinute } from "../ports";
 import type { Statements } from "./statements";
 
 /** An account that has been silent for so long is forgotten; what it promised is kept. */
-const ACCOUNT_KEPT_MS = 7 * 86_400_000;
+const ACCOUNT_KEPT_MS = 7 * DAY_MS;
 
 /** First what was accepted, then how far the account goes: between the two it promises less than it could. */
 export async function bookAccepted(ledger: Statements, booking: IngestBooking): Promise<void> {

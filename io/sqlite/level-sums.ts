@@ -2,7 +2,9 @@
  * What stands above the minutes, each cell beside the sum of the cells below it: for the audit of derived levels. An open hour (hour-folds.ts) is
  * the sum of its minutes, and so is what it adds to its day.
  */
+
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { DAY_MS, HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
 import type { LevelSums, Sums } from "../ports";
 import type { BlockNames } from "./block-names";
 import { type BlockReader, bucketOf, MAX_TIME } from "./block-tables";
@@ -12,9 +14,6 @@ import { COUNTERS_FILE } from "./counter-file";
 import { NameDictionary } from "./name-dictionary";
 import { sumOfMinutes } from "./open-hours";
 
-const HOURS_A_DAY = 24;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 const CACHED_VIDEOS = 50_000;
 
 type Level = LevelSums["level"];

@@ -2,8 +2,10 @@
  * One transaction's worth of minute cells: merged into the blocks of their minutes, and the differences moved up to the totals, and to hours and
  * days where these are folded (hour-folds.ts).
  */
+
 import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { MINUTE_MS, MINUTES_A_DAY, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { BlockTables, bucketOf } from "./block-tables";
 import {
   type Block,
@@ -170,11 +172,11 @@ export class MinuteWriter {
     this.#mergeMinute(block, slice, sorted, from, to);
     if (this.#moved === 0) return;
     this.#tables.touch("minute", minute, bucket);
-    this.#moveTotal(bucket, minute * 60_000, hour);
+    this.#moveTotal(bucket, minute * MINUTE_MS, hour);
     if (!isFolded) return;
-    this.#move("hour", hour, bucket, (minute - hour * 60) * 60_000, isHourFinal, hour);
-    const isDayFinal = (day + 1) * 1440 <= slice.finalBeforeMinute;
-    this.#move("day", day, bucket, (minute - day * 1440) * 60_000, isDayFinal, hour);
+    this.#move("hour", hour, bucket, (minute - hour * MINUTES_AN_HOUR) * MINUTE_MS, isHourFinal, hour);
+    const isDayFinal = (day + 1) * MINUTES_A_DAY <= slice.finalBeforeMinute;
+    this.#move("day", day, bucket, (minute - day * MINUTES_A_DAY) * MINUTE_MS, isDayFinal, hour);
   }
 
   #mergeMinute(block: Block, slice: MinuteSlice, sorted: SortedCells, from: number, to: number): void {

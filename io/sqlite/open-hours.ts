@@ -1,9 +1,7 @@
 /** What an open hour holds: the sums of its minutes, of the buckets that have no row of the hour yet (hour-folds.ts). */
+import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type BlockReader, BlockTables, BUCKETS, bucketOfRow, rowName, timeOf } from "./block-tables";
 import { Block, decodeBlock } from "./cell-block";
-
-const MINUTES_AN_HOUR = 60;
-const MINUTE_MS = 60_000;
 
 const scratch = new Block();
 

@@ -2,7 +2,9 @@
  * How counters.sqlite was laid out before cells were packed: a row a cell, at four levels. A new file gets these tables and loses them again, so
  * that every file has come the same way.
  */
+
 import type { DatabaseSync } from "node:sqlite";
+import { HOUR_MS, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { BlockTables, bucketOf } from "./block-tables";
 import { Block, CORRECTION, COUNT, LAST, LOW, MID, REVISION, TOP, VALUED, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 
@@ -64,7 +66,6 @@ DROP TABLE minute_cells; DROP TABLE hour_cells; DROP TABLE day_cells; DROP TABLE
 
 /** Buckets of an hour between two writes of what is held in memory. */
 const BUCKETS_HELD = 512;
-const MINUTES_AN_HOUR = 60;
 const TWO_32 = 2 ** 32;
 
 type CellRow = [
@@ -140,12 +141,12 @@ function derive(tables: BlockTables, hour: number, bucket: number): void {
   const scratch = new Block();
   for (let n = 0; n < MINUTES_AN_HOUR; n++) {
     const minute = tables.look("minute", hour * MINUTES_AN_HOUR + n, bucket, scratch);
-    if (minute !== undefined) sums.add(minute, n * 60_000);
+    if (minute !== undefined) sums.add(minute, n * MINUTE_MS);
   }
   const levels = [
     ["hour", hour, 0],
-    ["day", day, (hour - day * 24) * 3_600_000],
-    ["total", 0, hour * 3_600_000],
+    ["day", day, (hour - day * 24) * HOUR_MS],
+    ["total", 0, hour * HOUR_MS],
   ] as const;
   for (const [level, time, offsetMs] of levels) {
     tables.load(level, time, bucket).add(sums, offsetMs);

@@ -1,6 +1,6 @@
 import { BACKFILL_PART } from "../../domain/rules/ledger-parts";
+import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { AuditDifference, AuditReport, LedgerRow, SettledMinute } from "../../io/ports";
-import { MINUTES_AN_HOUR } from "../../transforms/audit-elements";
 import type { HourFinding } from "../../transforms/compare-hours";
 import type { MinuteRow } from "../../transforms/minute-verdict";
 

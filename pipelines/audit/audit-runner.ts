@@ -1,6 +1,6 @@
+import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import type { AuditOptions, AuditUnit } from "../../transforms/audit-elements";
-import { MINUTES_AN_HOUR } from "../../transforms/audit-elements";
 import { checkTotals, type TotalsFinding, type TotalsOptions } from "../../transforms/check-totals";
 import type { HourFinding } from "../../transforms/compare-hours";
 import type { ReusedIds } from "../../transforms/find-reused-ids";

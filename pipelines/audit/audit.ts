@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from "node:crypto";
-import { MINUTE_MS } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { provideResource, withdrawResource } from "../../engine";
 import type { Archive, AuditReport, CounterStore, Ledger, LogProgress } from "../../io/ports";
 import type { AuditOptions, AuditUnit } from "../../transforms/audit-elements";

@@ -1,6 +1,7 @@
+import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type Generator, generate, type Root, register, withName } from "../../engine";
 import type { Findings } from "../../io/ports";
-import { type AuditOptions, type AuditUnit, MINUTES_AN_HOUR } from "../../transforms/audit-elements";
+import type { AuditOptions, AuditUnit } from "../../transforms/audit-elements";
 import { checkTotals, type TotalsFinding, type TotalsOptions } from "../../transforms/check-totals";
 import type { HourFinding } from "../../transforms/compare-hours";
 import { findReusedIds, type ReusedIds } from "../../transforms/find-reused-ids";

@@ -1,6 +1,7 @@
 import { FIRST_MINUTE, LAST_MINUTE } from "../../domain/archive-name";
+import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Archive, CounterStore, Ledger, LogProgress } from "../../io/ports";
-import { type AuditUnit, MINUTES_AN_HOUR } from "../../transforms/audit-elements";
+import type { AuditUnit } from "../../transforms/audit-elements";
 
 export interface AuditPlan {
   /** By minute; none twice. */

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";
 import { type AuditRange, runAudit } from "../audit/audit";
 import type { BoundedDependencies, BoundedOptions } from "../bounded/bounded-stream";
@@ -21,8 +22,6 @@ export interface Backfilled {
   /** Absent where no event was accepted. */
   report?: AuditReport;
 }
-
-const MINUTE_MS = 60_000;
 
 /**
  * Counts old events: files -> archive, the hours they touch counted, an audit with repair over them. A run that is stopped anywhere is finished by

@@ -1,8 +1,7 @@
+import { HOUR_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Ledger } from "../../io/ports";
 import { type BoundedDependencies, type BoundedOptions, runBoundedStream } from "../bounded/bounded-stream";
 
-const HOUR_MS = 3_600_000;
-const MINUTES_AN_HOUR = 60;
 const ATTEMPTS = 10;
 
 /**

@@ -1,8 +1,7 @@
 import { isBackfilled } from "../../domain/archive-name";
+import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { readArchiveObject } from "../../io/formats/avro/archive-object";
 import type { Archive, ArchivedObject, Ledger } from "../../io/ports";
-
-const MINUTES_AN_HOUR = 60;
 
 /**
  * Makes ledger and archive agree on the backfilled objects of the hours of `minutes`, where an earlier run was stopped between the two: an object that

@@ -1,5 +1,5 @@
 import { isBackfilled } from "../../domain/archive-name";
-import { MINUTE_MS } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import type { Archive, ArchiveObject, CounterStore, DeadLetters, Ledger, NewDeadLetter } from "../../io/ports";
 import type { ArchiveName } from "../../transforms/elements";

@@ -1,4 +1,4 @@
-import { MINUTE_MS } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import type { ArchivedObject, DeadLetters, EmbeddedLedger, EmbeddedLog, LogEntry } from "../../io/ports";
 import type { ArchiveMessage, BatchMessage } from "../../transforms/elements";
 import type { CountingOptions } from "../counting-graph";

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "../../domain/rules/time";
 import { StoreUnavailableError } from "../../io/ports";
 import { pause } from "../pause";
 import { type PassDependencies, type PassOptions, type PassResult, runPass, runSlice } from "./pass";
@@ -56,7 +57,7 @@ export interface StreamEvents {
 const MIN_WAIT_MS = 100;
 const MAX_WAIT_MS = 5_000;
 /** A store that is not back by then may need what a new process does: to open it anew. */
-const MAX_OUTAGE_MS = 10 * 60_000;
+const MAX_OUTAGE_MS = 10 * MINUTE_MS;
 
 /**
  * Does `work` again while a store cannot be used, such as a SQLite file that another process has locked for longer than its busy

@@ -1,4 +1,5 @@
 /** The audits that a service starts by itself: they reach what the service reaches. */
+
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
@@ -11,7 +12,8 @@ import pino from "pino";
 import { configSchema } from "../../cli/config/schema";
 import { openDeployment } from "../../cli/deployment/deployment";
 import { AuditSchedule, environmentOfChild } from "../../cli/programs/audit-schedule";
-import { MINUTE_MS, minuteOf } from "../../domain/event";
+import { minuteOf } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { createTables } from "../../io/bigtable/tables";
 import { type GcsEmulator, startBigtableEmulator } from "../../servers";
 import { archiveObject } from "../avro/events";

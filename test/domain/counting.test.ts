@@ -5,7 +5,8 @@ import { MAX_BLOCK_BYTES, openBlock } from "../../domain/columns/event-block";
 import { type EventColumns, EventColumnsBuilder } from "../../domain/columns/event-columns";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { MAX_PANE_EVENTS, Pane } from "../../domain/columns/pane";
-import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
+import { minuteOf, type VideoEvent } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import {
   cellsOf,
   columnsOf,

@@ -1,8 +1,10 @@
 /** What counting means, as plainly as it can be said: Sets and Maps of strings and bigints. The model the fast code is held against. */
+
 import fc from "fast-check";
 import { type EventColumns, EventColumnsBuilder } from "../../domain/columns/event-columns";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
-import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
+import { minuteOf, type VideoEvent } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 
 export interface ModelCell {
   count: number;

@@ -1,5 +1,7 @@
 /** Requests whose every event is in another minute hold nobody else up. */
-import { MINUTE_MS, minuteOf } from "../../domain/event";
+
+import { minuteOf } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { cleanUp, Service, until, type Video } from "./service";
 
 const REQUESTS = 2;

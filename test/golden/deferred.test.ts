@@ -1,9 +1,11 @@
 /** Random events, passes that take few minutes of a range, slices, crashes at any call of any port: in the end exactly the model, and never "complete" before. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { MINUTE_MS, type VideoEvent } from "../../domain/event";
+import type { VideoEvent } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { meetingEvent, modelCells, T0 } from "../domain/model";
 import { EmbeddedStream, openStores, type Stores } from "./embedded-runner";
 import { storedCells } from "./outcome";

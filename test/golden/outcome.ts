@@ -1,5 +1,5 @@
 /** What a run of a script left behind, read back through the ports, and what the script expects of it. */
-import { MINUTE_MS } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import type { CounterStore, DeadLetters } from "../../io/ports";
 import type { GoldenCells, GoldenScript, LedgerRow } from "./script";
 

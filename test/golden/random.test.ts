@@ -1,9 +1,11 @@
 /** Random events, messages and passes, counted by the embedded stream and over its archive, held against Maps and Sets. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { MINUTE_MS, type VideoEvent } from "../../domain/event";
+import type { VideoEvent } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { meetingEvent, modelCells, modelReusedIds, T0 } from "../domain/model";
 import { BoundedRunner } from "./bounded-runner";
 import { EmbeddedRunner } from "./embedded-runner";

@@ -1,5 +1,5 @@
 /** The golden scripts as few scripts, for a runner where each costs a job: one of all that agree on the allowed lateness. */
-import { MINUTE_MS } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { type GoldenScript, goldenScripts, type Step } from "./script";
 
 /** So leap years stay where they are. */

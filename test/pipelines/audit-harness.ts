@@ -1,11 +1,13 @@
 /** A deployment's stores in a folder, an archive that is written by hand, and the strong audit over both. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { BACKFILL_WRITER } from "../../domain/archive-name";
-import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
+import { minuteOf, type VideoEvent } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { type AuditRange, runAudit } from "../../pipelines/audit/audit";

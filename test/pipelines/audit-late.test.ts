@@ -1,6 +1,8 @@
 /** Late events, backfills and audits beside a stream that sets late events aside, as on a cluster: over real stores, against a model of Sets. */
+
 import fc from "fast-check";
-import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
+import { minuteOf, type VideoEvent } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import type { AuditReport, LedgerMinute, LedgerRow } from "../../io/ports";
 import { FINAL_SLACK_MS, runAudit } from "../../pipelines/audit/audit";

@@ -1,5 +1,6 @@
 import { exitCode } from "../../cli/commands/audit";
-import { MINUTE_MS, minuteOf } from "../../domain/event";
+import { minuteOf } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import type { CounterStore } from "../../io/ports";
 import { auditTotals } from "../../pipelines/audit/audit";
 import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { MINUTE_MS, minuteOf, type VideoEvent } from "../../domain/event";
+import { minuteOf, type VideoEvent } from "../../domain/event";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { type IdPart, MinuteRecount, type Origin, type RecountedCell } from "../../transforms/minute-recount";
 import { archiveObject } from "../avro/events";
 import { columnsOf, meetingEvent, modelCells, T0 } from "../domain/model";

@@ -1,9 +1,8 @@
+import { MINUTE_MS } from "../../../domain/rules/time";
 import { requireDataFolder } from "../../../io/sqlite/data-folder";
 import type { Config } from "../../config/schema";
 import { allowedLatenessMs } from "../../deployment/deployment";
 import { openArchive } from "../../deployment/open-archive";
-
-const MINUTE_MS = 60_000;
 
 /** What a direct run over [fromMs, toMs) would count, without opening a store for writing or making a folder. */
 export async function describedCount(config: Config, fromMs: number, toMs: number): Promise<unknown> {

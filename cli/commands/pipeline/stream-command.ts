@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { MINUTE_MS } from "../../../domain/event";
+import { MINUTE_MS } from "../../../domain/rules/time";
 import { type BoundedResult, runBoundedStream } from "../../../pipelines/bounded/bounded-stream";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { wholeMinute } from "../../arguments/rfc3339-time";

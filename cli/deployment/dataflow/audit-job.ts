@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { HOUR_MS } from "../../../domain/rules/time";
 import type { AuditRunner } from "../../../pipelines/audit/audit-runner";
 import { ClusterAuditRunner } from "../../../pipelines/audit/cluster-audit";
 import type { Config } from "../../config/schema";
@@ -8,7 +9,7 @@ import { openRunner } from "./open-runner";
 import { checkProject } from "./preflight";
 import { preparedBatch } from "./prepared-jobs";
 
-const FINISHED_DEADLINE_MS = 6 * 3_600_000;
+const FINISHED_DEADLINE_MS = 6 * HOUR_MS;
 
 const jobNameOf = (id: string): string => `viewmill-audit-${id}`;
 

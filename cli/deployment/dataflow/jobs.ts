@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "../../../domain/rules/time";
 import { type DataflowJobSummary, isFinalDataflowState } from "../../../engine/dataflow";
 import type { Config } from "../../config/schema";
 import type { JobFamily, ListedJob } from "../job-family";
@@ -5,7 +6,7 @@ import { checkLocation } from "./dataflow-flags";
 import { openRunner } from "./open-runner";
 
 /** Machines are stopped. */
-const CANCELLED_DEADLINE_MS = 15 * 60_000;
+const CANCELLED_DEADLINE_MS = 15 * MINUTE_MS;
 const MAX_MESSAGES = 50;
 
 /** Jobs of the project and region of the configuration. */

@@ -1,4 +1,4 @@
-import { MINUTE_MS } from "../../../domain/event";
+import { MINUTE_MS } from "../../../domain/rules/time";
 import type { DataflowRunner } from "../../../engine/dataflow";
 import type { Config } from "../../config/schema";
 import { READ_BEFORE_MS, subscriptionPath } from "../stream-graph";
@@ -8,7 +8,7 @@ import { checkProject } from "./preflight";
 import { described, preparedStream, type Replaced, requestId } from "./prepared-jobs";
 
 /** Machines are started, images fetched. */
-const RUNNING_DEADLINE_MS = 15 * 60_000;
+const RUNNING_DEADLINE_MS = 15 * MINUTE_MS;
 
 export interface SubmittedJob {
   jobId: string;

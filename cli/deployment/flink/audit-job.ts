@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
+import { HOUR_MS } from "../../../domain/rules/time";
 import { buildPipelineProto, FlinkRunner, replaceEnvironments } from "../../../engine";
 import type { AuditRunner } from "../../../pipelines/audit/audit-runner";
 import { ClusterAuditRunner } from "../../../pipelines/audit/cluster-audit";
 import type { Config } from "../../config/schema";
 import { openFindings } from "../open-findings";
 
-const FINISHED_DEADLINE_MS = 6 * 3_600_000;
+const FINISHED_DEADLINE_MS = 6 * HOUR_MS;
 
 /** The audit's graph as a batch job of the cluster, its workers from the deployment's pool. */
 export async function flinkAuditRunner(config: Config): Promise<AuditRunner> {

@@ -1,4 +1,4 @@
-import { MINUTE_MS } from "../../../domain/event";
+import { MINUTE_MS } from "../../../domain/rules/time";
 import { FlinkRunner } from "../../../engine";
 import { startGroupAt } from "../../../io/kafka/topics";
 import type { Config } from "../../config/schema";

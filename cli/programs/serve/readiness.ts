@@ -1,18 +1,17 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { archiveObjectName } from "../../../domain/archive-name";
 import { earliestLiveMark } from "../../../domain/rules/low-watermark";
+import { DAY_MS, MINUTE_MS } from "../../../domain/rules/time";
 import { type Archive, ClaimMissingError, type ClaimStore, type DeadLetters, type Ledger } from "../../../io/ports";
 import type { Readiness } from "../../../query-api";
 
 /** Each dependency alone: one that hangs hides no other. */
 const DEADLINE_MS = 1_500;
-const MINUTE_MS = 60_000;
 /** An archiver says every second how far it is. */
 const ARCHIVER_LAG_MS = 60_000;
 /** A job counts a minute when it has ended; what is archived for longer and not counted waits for a job that is away. */
 const JOB_LAG_MS = 10 * MINUTE_MS;
 const OPEN_MINUTES = 20;
-const DAY_MS = 86_400_000;
 
 export interface Check {
   name: string;
