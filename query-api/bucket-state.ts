@@ -1,3 +1,4 @@
+import { MINUTE_MS } from "../domain/event";
 import {
   type BucketState,
   bucketState,
@@ -5,7 +6,6 @@ import {
   leastCertain,
   type StateHorizons,
 } from "../domain/rules/bucket-state";
-import { MINUTE_MS, MINUTES_A_DAY } from "../domain/rules/time";
 import type { Ledger } from "../io/ports";
 import type { Freshness } from "./freshness";
 import { nextTurn } from "./next-turn";
@@ -14,55 +14,59 @@ import type { BucketedRange, Range } from "./range";
 export type { BucketState };
 
 export interface StateRules extends StateHorizons {
-  ledger: Pick<Ledger, "auditedCounts">;
+  state: Pick<Ledger, "auditedCounts">;
 }
 
 /** Minutes asked for at a time: the event loop is held for about 2 ms where every one is answered for, and for about 10 where they are counted. */
 const MINUTES_AT_ONCE = 7 * MINUTES_A_DAY;
 const COUNTED_AT_ONCE = 90 * MINUTES_A_DAY;
+/** Widths in which audited minutes are counted: those of days, hours, and of days in zones at a quarter hour. */
+const WIDTHS = [MINUTES_A_DAY, MINUTES_AN_HOUR, 15, 1] as const;
 
 /**
  * The state of every bucket of a range. To be called before the counters are read: an audit corrects first and marks
  * then, so what is marked now is corrected in what is read next.
  */
 export async function bucketStates(
-  range: BucketedRange,
+  { edges, startMs, endMs }: BucketedRange,
   rules: StateRules,
   freshness: Freshness,
 ): Promise<BucketState[]> {
-  const { startMs, endMs, bucketMs } = range;
-  const bucketMinutes = bucketMs / MINUTE_MS;
-  const minutesAtOnce = bucketMinutes === 1 ? MINUTES_AT_ONCE : COUNTED_AT_ONCE;
-  const stepMs = Math.max(1, Math.floor(minutesAtOnce / bucketMinutes)) * bucketMs;
-  const states: BucketState[] = [];
+  const width = WIDTHS.find((minutes) => edges.every((edgeMs) => edgeMs % (minutes * MINUTE_MS) === 0)) ?? 1;
+  const stepMs = (width === 1 ? MINUTES_AT_ONCE : COUNTED_AT_ONCE) * MINUTE_MS;
+  const audited = new Float64Array(edges.length - 1);
+  let bucket = 0;
   for (let fromMs = startMs; fromMs < endMs; fromMs += stepMs) {
     if (fromMs > startMs) await nextTurn();
-    const toMs = Math.min(fromMs + stepMs, endMs);
-    const audited = await auditedBuckets(rules, fromMs / MINUTE_MS, toMs / MINUTE_MS, bucketMinutes);
-    for (let atMs = fromMs; atMs < toMs; atMs += bucketMs) {
-      const allAudited = audited.has(atMs / MINUTE_MS);
-      states.push(bucketState(atMs + bucketMs, allAudited, freshness.completeThroughMs, rules));
+    const [from, to] = [fromMs / MINUTE_MS, Math.min(fromMs + stepMs, endMs) / MINUTE_MS];
+    for (const [first, minutes] of await auditedMinutes(rules, from, to, width)) {
+      while (first * MINUTE_MS >= edges[bucket + 1]!) bucket++;
+      audited[bucket] = audited[bucket]! + minutes;
     }
   }
-  return states;
+  return Array.from(audited, (minutes, index) => {
+    const bucketEndMs = edges[index + 1]!;
+    const isAudited = minutes * MINUTE_MS === bucketEndMs - edges[index]!;
+    return bucketState(bucketEndMs, isAudited, freshness.completeThroughMs, rules);
+  });
 }
 
 /**
- * The buckets (by their first minute) whose minutes are all audited. Minutes are asked for by the hour first: audits
+ * How many minutes are audited, by the first minute of every `width`, ascending. Single minutes are asked for by the hour first: audits
  * do whole hours, so that few hours have to be looked into, and few rows are read.
  */
-async function auditedBuckets({ ledger }: StateRules, from: number, to: number, width: number): Promise<Set<number>> {
-  const audited = new Set<number>();
-  if (width > 1) {
-    for (const [first, minutes] of await ledger.auditedCounts(from, to, width)) {
-      if (minutes === width) audited.add(first);
-    }
-    return audited;
-  }
+async function auditedMinutes(
+  { ledger }: StateRules,
+  from: number,
+  to: number,
+  width: number,
+): Promise<Iterable<[number, number]>> {
+  if (width > 1) return ledger.auditedCounts(from, to, width);
+  const audited: [number, number][] = [];
   for (const [hour, minutes] of await ledger.auditedCounts(from, to, 60)) {
     const [first, end] = [Math.max(hour, from), Math.min(hour + 60, to)];
-    if (minutes === end - first) for (let minute = first; minute < end; minute++) audited.add(minute);
-    else for (const minute of (await ledger.auditedCounts(first, end, 1)).keys()) audited.add(minute);
+    if (minutes === end - first) for (let minute = first; minute < end; minute++) audited.push([minute, 1]);
+    else audited.push(...(await ledger.auditedCounts(first, end, 1)));
   }
   return audited;
 }

@@ -2,34 +2,43 @@
 import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
 import type { BucketState } from "./bucket-state";
 import type { BucketedRange } from "./range";
+import type { Aggregates } from "./series";
 
 const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, "0"));
 
-/** `members(bucket)` is the text of what a bucket has between its start and its state, such as `"count":3`; `cells`: whose revisions these are. */
+/**
+ * `members(bucket)` is the text of what a bucket has between its start and its state, such as `"count":3`; `cells`: whose revisions and sources
+ * these are.
+ */
 export function bucketsText(
   range: BucketedRange,
   states: readonly BucketState[],
   members: (bucket: number) => string,
-  cells?: readonly { revision: number }[],
+  cells?: readonly Pick<Aggregates, "revision" | "source">[],
 ): string {
   const texts = bucketStarts(range).map((start, bucket) => {
     const text = members(bucket);
-    const revision = cells === undefined ? "" : revisionText(cells[bucket]!);
-    return `{"start":"${start}",${text}${text === "" ? "" : ","}"state":"${states[bucket]}"${revision}}`;
+    const history = cells === undefined ? "" : `${revisionText(cells[bucket]!)}${sourceText(cells[bucket]!)}`;
+    return `{"start":"${start}",${text}${text === "" ? "" : ","}"state":"${states[bucket]}"${history}}`;
   });
   return `[${texts.join(",")}]`;
 }
+
+/** That some of the value was read from a roll-up. */
+export const sourceText = ({ source }: Pick<Aggregates, "source">): string =>
+  source === undefined ? "" : `,"source":"${source}"`;
 
 /** How often a value changed after it was first final, as the member that follows others; left out while it never did. */
 export const revisionText = ({ revision }: { revision: number }): string =>
   revision === 0 ? "" : `,"revision":${revision}`;
 
 /** As toISOString, but the date is written once a day. */
-export function bucketStarts({ startMs, endMs, bucketMs }: BucketedRange): string[] {
+export function bucketStarts({ edges, buckets }: BucketedRange): string[] {
   const starts: string[] = [];
   let day = Number.NaN;
   let date = "";
-  for (let atMs = startMs; atMs < endMs; atMs += bucketMs) {
+  for (let bucket = 0; bucket < buckets; bucket++) {
+    const atMs = edges[bucket]!;
     const thisDay = Math.floor(atMs / DAY_MS);
     if (thisDay !== day) {
       day = thisDay;

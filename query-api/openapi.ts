@@ -39,8 +39,8 @@ export type JsonSchema = { [keyword: string]: unknown };
 
 const DESCRIPTION = `Counts what happens to videos, exactly and live.
 
-Times are RFC 3339. A range is half-open, [start, end), widened to whole minutes (with granularity hour or day to whole
-hours or days, UTC), and echoed as it was answered. Without start and end it is the last 24 hours.
+Times are RFC 3339. A range is half-open, [start, end), widened to whole minutes (with a granularity to whole
+buckets: minutes and hours of UTC, days, weeks and months of the time zone tz), and echoed as it was answered. Without start and end it is the last 24 hours.
 
 Reads carry a weak ETag of everything but asOf and completeThrough; both also come as the headers Viewmill-As-Of and
 Viewmill-Complete-Through, on a 304 too. Cache-Control is as the least certain bucket's state: provisional one second, final

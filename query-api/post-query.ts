@@ -1,6 +1,7 @@
+import { calendarOf } from "../domain/calendar";
 import { countersJson, NO_STORE, refused } from "./answer";
 import { bucketStates } from "./bucket-state";
-import { bucketsText, revisionText, withMember } from "./bucket-text";
+import { bucketsText, revisionText, sourceText, withMember } from "./bucket-text";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
@@ -36,10 +37,11 @@ export function postQuery(dependencies: QueryDependencies): Endpoint {
         eventTypes: [...new Set(body.eventTypes)],
         functions: [...new Set(body.functions)],
       };
+      const { granularity, tz = "UTC" } = body;
       const freshness = await readFreshness(dependencies);
       const within = effectiveRange(body, freshness.asOfMs);
       const series = asked.videoIds.length * asked.eventTypes.length;
-      const ranged = within.ok ? bucketed(within.range, body.granularity, series) : within;
+      const ranged = within.ok ? bucketed(within.range, { granularity, calendar: calendarOf(tz), series }) : within;
       if (!ranged.ok) return refused(invalid(ranged.detail));
       const { range } = ranged;
       const states = await bucketStates(range, dependencies, freshness);
@@ -47,6 +49,7 @@ export function postQuery(dependencies: QueryDependencies): Endpoint {
         start: timeText(range.startMs),
         end: timeText(range.endMs),
         granularity: range.granularity,
+        ...(body.tz === undefined ? {} : { tz }),
       };
       const buckets = bucketsText(range, states, () => "");
       const texts = await seriesTexts(dependencies, asked, range);
@@ -71,7 +74,8 @@ async function seriesTexts(
   const functionsOf = (aggregates: Aggregates) =>
     functions.map((name) => `"${name}":${aggregateText(name, aggregates)}`).join(",");
   const valuesOf = (aggregates: Aggregates) => `{${functionsOf(aggregates)}}`;
-  const bucketOf = (aggregates: Aggregates) => `{${functionsOf(aggregates)}${revisionText(aggregates)}}`;
+  const bucketOf = (aggregates: Aggregates) =>
+    `{${functionsOf(aggregates)}${revisionText(aggregates)}${sourceText(aggregates)}}`;
   let work = 0;
   for (const videoId of videoIds) {
     for (const eventType of eventTypes) {

@@ -1,13 +1,11 @@
+import { BUCKET_UNITS, type BucketUnit, type Calendar, LONGEST_MS, UTC } from "../domain/calendar";
 import { MAX_RFC_3339_MS } from "../domain/event";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
-import type { Granularity } from "../io/ports";
+import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
 
 export const DEFAULT_RANGE_MS = DAY_MS;
 /** Without a granularity the finest that gives at most this many buckets is taken. */
 export const AUTOMATIC_BUCKETS = 1_500;
 export const MAX_BUCKETS = 10_000;
-export const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
-
 /** The end of the last minute that RFC 3339 can write. */
 const LAST_END_MS = MAX_RFC_3339_MS + 1;
 
@@ -22,8 +20,9 @@ export interface Range {
 
 /** A range in whole buckets. */
 export interface BucketedRange extends Range {
-  granularity: Granularity;
-  bucketMs: number;
+  granularity: BucketUnit;
+  /** Starts of the buckets, and the end of the last one: one more than there are buckets. */
+  edges: readonly number[];
   buckets: number;
 }
 
@@ -49,26 +48,62 @@ export function effectiveRange(
   return { ok: true, range };
 }
 
-/**
- * Widens a range to whole buckets. `series` answers share the bound of MAX_BUCKETS; without a granularity the
- * finest is taken that gives at most AUTOMATIC_BUCKETS each, or else days.
- */
-export function bucketed(range: Range, granularity: Granularity | undefined, series = 1): Ranged<BucketedRange> {
-  const fits = (one: BucketedRange) => one.buckets <= AUTOMATIC_BUCKETS && one.buckets * series <= MAX_BUCKETS;
-  const chosen =
-    granularity === undefined
-      ? ((["minute", "hour"] as const).map((finer) => inBuckets(range, finer)).find(fits) ?? inBuckets(range, "day"))
-      : inBuckets(range, granularity);
-  const buckets = chosen.buckets * series;
-  if (buckets <= MAX_BUCKETS) return { ok: true, range: chosen };
-  return refuse(`${buckets} buckets are more than ${MAX_BUCKETS}: ask for a shorter range or a coarser granularity`);
+/** How a range is cut into buckets. */
+export interface Cut {
+  granularity?: BucketUnit | undefined;
+  /** Whose days, weeks and months; default UTC. */
+  calendar?: Calendar | undefined;
+  /** Answers that share the bound of MAX_BUCKETS; default 1. */
+  series?: number;
 }
 
-function inBuckets({ startMs, endMs }: Range, granularity: Granularity): BucketedRange {
-  const bucketMs = BUCKET_MS[granularity];
-  const from = down(startMs, bucketMs);
-  const to = up(endMs, bucketMs);
-  return { startMs: from, endMs: to, granularity, bucketMs, buckets: (to - from) / bucketMs };
+/**
+ * Widens a range to whole buckets (but never before 1970 nor beyond the year 9999). Without a granularity the finest is taken that gives at most
+ * AUTOMATIC_BUCKETS a series, or else months.
+ */
+export function bucketed(range: Range, cut: Cut = {}): Ranged<BucketedRange> {
+  const { granularity, calendar = UTC, series = 1 } = cut;
+  const most = Math.floor(MAX_BUCKETS / series);
+  if (granularity === undefined) {
+    const bound = Math.min(AUTOMATIC_BUCKETS, most);
+    for (const unit of BUCKET_UNITS.slice(0, -1)) {
+      const found = inBuckets(range, unit, calendar, bound);
+      if (found !== undefined) return { ok: true, range: found };
+    }
+  }
+  const chosen = inBuckets(range, granularity ?? "month", calendar, most);
+  if (chosen !== undefined) return { ok: true, range: chosen };
+  return refuse(`${countOf(range, granularity ?? "month", series)} are more than ${MAX_BUCKETS}: ${REMEDY}`);
+}
+
+const REMEDY = "ask for a shorter range or a coarser granularity, or with limit= for one page after the other";
+
+/** How many buckets are asked for, where that is known without a calendar. */
+function countOf({ startMs, endMs }: Range, unit: BucketUnit, series: number): string {
+  if (unit !== "minute" && unit !== "hour") return `the ${unit}s of this range`;
+  const unitMs = LONGEST_MS[unit];
+  return `${(up(endMs, unitMs) - down(startMs, unitMs)) / unitMs} buckets${series === 1 ? "" : ` of ${series} series`}`;
+}
+
+/** The first buckets of a range, at most `most`: where the range ends with them, they are all. */
+export function firstBuckets(range: Range, unit: BucketUnit, calendar: Calendar, most: number): BucketedRange {
+  const edges: number[] = [];
+  for (const startMs of calendar.starts(unit, range.startMs)) {
+    edges.push(Math.max(0, Math.min(startMs, LAST_END_MS)));
+    if (startMs >= range.endMs || edges.length > most) break;
+  }
+  return asBuckets(unit, edges);
+}
+
+export function asBuckets(granularity: BucketUnit, edges: readonly number[]): BucketedRange {
+  return { startMs: edges[0]!, endMs: edges.at(-1)!, granularity, edges, buckets: edges.length - 1 };
+}
+
+/** undefined: they would be more than `most`. */
+function inBuckets(range: Range, unit: BucketUnit, calendar: Calendar, most: number): BucketedRange | undefined {
+  if ((range.endMs - range.startMs) / LONGEST_MS[unit] > most) return undefined;
+  const found = firstBuckets(range, unit, calendar, most + 1);
+  return found.buckets <= most ? found : undefined;
 }
 
 const down = (timeMs: number, unitMs: number): number => Math.floor(timeMs / unitMs) * unitMs;

@@ -3,9 +3,11 @@
  * them. Answers are described, not checked, at run time; the tests check them.
  */
 import { z } from "zod";
+import { BUCKET_UNITS, calendarOf } from "../domain/calendar";
 import { isIntegerText } from "../domain/decimal-text";
 import { isEventType, isVideoId, parseRfc3339 } from "../domain/event";
 import { REJECTION_REASONS } from "../domain/rejection";
+import { MAX_BUCKETS } from "./range";
 
 /** Named schemas: components/schemas of openapi.json. */
 export const components = z.registry<{ id: string }>();
@@ -49,22 +51,46 @@ const range = {
   start: time("Inclusive, widened down. Without it: 24 hours before end").optional(),
   end: time("Exclusive, widened up. Without it: the next minute").optional(),
 };
-const granularity = z.enum(["minute", "hour", "day"]);
+const granularity = z.enum(BUCKET_UNITS);
 const granularityAsked = granularity.optional().meta({
   description:
-    "Hours and days widen the range to whole ones (UTC). Without it: the finest that gives at most 1,500 buckets",
+    "Widens the range to whole buckets; weeks begin on Monday. Without it: the finest that gives at most 1,500 buckets",
 });
+const timeZone = z
+  .string()
+  .refine((name) => calendarOf(name) !== undefined, "must be a time zone of the IANA database, such as Europe/Berlin")
+  .optional()
+  .meta({
+    description: "IANA name of the time zone of days, weeks and months. Without it: UTC",
+    examples: ["Europe/Berlin"],
+  });
 const aggregate = z.enum(["COUNT", "SUM", "AVERAGE"]);
 /** A whole number by its decimal text: `4.9999999999999999` is none, though its double is 5. */
-const limit = (most: number, usual: number) =>
-  z.preprocess(
-    (asked) => (typeof asked === "string" && isIntegerText(asked) ? Number(asked) : asked),
-    z.number("must be a whole number").int().min(1).max(most).default(usual),
-  );
+const wholeNumber = (asked: unknown) => (typeof asked === "string" && isIntegerText(asked) ? Number(asked) : asked);
+const upTo = (most: number) => z.number("must be a whole number").int().min(1).max(most);
+const limit = (most: number, usual: number) => z.preprocess(wholeNumber, upTo(most).default(usual));
 
 export const nothingAsked = z.object({});
 export const videoAsked = z.strictObject({});
-export const countsAsked = z.strictObject({ eventType: eventTypeAsked, ...range, granularity: granularityAsked });
+const MAX_CURSOR_CHARACTERS = 400;
+export const countsAsked = z.strictObject({
+  eventType: eventTypeAsked,
+  ...range,
+  granularity: granularityAsked,
+  tz: timeZone,
+  compare: z
+    .enum(["previous"])
+    .optional()
+    .meta({ description: "previous: with as many buckets directly before the range" }),
+  limit: z.preprocess(wholeNumber, upTo(MAX_BUCKETS).optional()).meta({
+    description: "Answers a range of any length in pages of so many buckets, each with a cursor to the next",
+  }),
+  cursor: z
+    .string()
+    .max(MAX_CURSOR_CHARACTERS)
+    .optional()
+    .meta({ description: "Of the page before; what is asked beside it is the same, or left out" }),
+});
 export const statsAsked = countsAsked.extend({ function: aggregate });
 const MAX_LABEL_CHARACTERS = 40;
 export const badgeAsked = z.strictObject({
@@ -103,6 +129,7 @@ export const queryAsked = named(
     granularity: granularity.optional().meta({
       description: "Without it: the finest that gives at most 1,500 buckets a series and 10,000 together",
     }),
+    tz: timeZone,
     functions: z.array(aggregate).min(1).max(3).default(["COUNT"]),
   }),
 );
@@ -145,7 +172,13 @@ export const videoSchema = named(
     ...freshness,
   }),
 );
-const countBucket = named("CountBucket", z.object({ start: instant("Of the bucket"), count, state, revision }));
+const source = z
+  .literal("rollup")
+  .optional()
+  .meta({ description: "Some of the value was read from a roll-up; left out where all of it was in the store" });
+const zone = z.string().optional().meta({ description: "The time zone, as asked" });
+const nextPage = z.string().optional().meta({ description: "Asks for the next page; left out on the last one" });
+const countBucket = named("CountBucket", z.object({ start: instant("Of the bucket"), count, state, revision, source }));
 export const countsSchema = named(
   "Counts",
   z.object({
@@ -153,14 +186,20 @@ export const countsSchema = named(
     eventType: eventTypeSchema,
     ...effective,
     granularity,
+    tz: zone,
     count: count.meta({ description: "The sum of the buckets" }),
     buckets: z.array(countBucket).meta({ description: "Every bucket of the range, in order" }),
+    previous: z
+      .object({ ...effective, count, buckets: z.array(countBucket) })
+      .optional()
+      .meta({ description: "As many buckets directly before, where compare=previous was asked" }),
+    cursor: nextPage,
     ...freshness,
   }),
 );
 const statsBucket = named(
   "StatsBucket",
-  z.object({ start: instant("Of the bucket"), value: aggregated, state, revision }),
+  z.object({ start: instant("Of the bucket"), value: aggregated, state, revision, source }),
 );
 export const statsSchema = named(
   "Stats",
@@ -170,8 +209,14 @@ export const statsSchema = named(
     function: aggregate,
     ...effective,
     granularity,
+    tz: zone,
     value: aggregated,
     buckets: z.array(statsBucket).meta({ description: "Every bucket of the range, in order" }),
+    previous: z
+      .object({ ...effective, value: aggregated, buckets: z.array(statsBucket) })
+      .optional()
+      .meta({ description: "As many buckets directly before, where compare=previous was asked" }),
+    cursor: nextPage,
     ...freshness,
   }),
 );
@@ -195,6 +240,7 @@ export const queryAnswerSchema = named(
   z.object({
     ...effective,
     granularity,
+    tz: zone,
     buckets: z
       .array(z.object({ start: instant("Of the bucket"), state }))
       .meta({ description: "Every bucket of the range, in order; shared by all series" }),
@@ -204,7 +250,7 @@ export const queryAnswerSchema = named(
           videoId: videoIdSchema,
           eventType: eventTypeSchema,
           values: values.meta({ description: "Over the whole range" }),
-          buckets: z.array(values.extend({ revision })).meta({ description: "One for each of `buckets`" }),
+          buckets: z.array(values.extend({ revision, source })).meta({ description: "One for each of `buckets`" }),
         }),
       )
       .meta({ description: "One for each video and event type, in the order asked (videos first)" }),

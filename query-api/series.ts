@@ -2,11 +2,9 @@ import type { Cell, CounterStore } from "../io/ports";
 import { average } from "./exact-json";
 import { nextTurn } from "./next-turn";
 import type { BucketedRange } from "./range";
+import { piecesOf } from "./range-pieces";
 
-/** Buckets read at a time: a day of minutes in one piece, the event loop held for few milliseconds. */
-const BUCKETS_AT_ONCE = 1_500;
-
-export type Aggregates = Pick<Cell, "count" | "sum" | "valued" | "revision">;
+export type Aggregates = Pick<Cell, "count" | "sum" | "valued" | "revision" | "source">;
 
 /** The cells of one video and type in every bucket of a range, zeros included, and what they add up to. */
 export interface Series {
@@ -16,29 +14,37 @@ export interface Series {
 
 const NOTHING: Aggregates = { count: 0, sum: 0n, valued: 0, revision: 0 };
 
+/** Reads any range at any granularity, from the coarsest cells that fit its buckets. */
 export async function readSeries(
   counters: Pick<CounterStore, "read">,
   videoId: string,
   eventType: string,
-  range: BucketedRange,
+  { edges, buckets: length }: BucketedRange,
 ): Promise<Series> {
-  const { startMs, endMs, bucketMs, granularity } = range;
-  const buckets = new Array<Aggregates>(range.buckets).fill(NOTHING);
-  const whole = { ...NOTHING };
-  const stepMs = BUCKETS_AT_ONCE * bucketMs;
-  for (let fromMs = startMs; fromMs < endMs; fromMs += stepMs) {
-    if (fromMs > startMs) await nextTurn();
-    const toMs = Math.min(fromMs + stepMs, endMs);
+  const buckets = new Array<Aggregates>(length).fill(NOTHING);
+  let whole = NOTHING;
+  let bucket = 0;
+  for (const [index, { granularity, fromMs, toMs }] of piecesOf(edges).entries()) {
+    if (index > 0) await nextTurn();
     const cells: Cell[] = await counters.read(videoId, eventType, fromMs, toMs, granularity);
     for (const cell of cells) {
-      buckets[(cell.startMs - startMs) / bucketMs] = cell;
-      whole.count += cell.count;
-      whole.sum += cell.sum;
-      whole.valued += cell.valued;
-      whole.revision += cell.revision;
+      while (cell.startMs >= edges[bucket + 1]!) bucket++;
+      buckets[bucket] = buckets[bucket] === NOTHING ? cell : added(buckets[bucket]!, cell);
+      whole = added(whole, cell);
     }
   }
   return { buckets, whole };
+}
+
+function added(a: Aggregates, b: Aggregates): Aggregates {
+  const source = a.source ?? b.source;
+  return {
+    count: a.count + b.count,
+    sum: a.sum + b.sum,
+    valued: a.valued + b.valued,
+    revision: a.revision + b.revision,
+    ...(source === undefined ? {} : { source }),
+  };
 }
 
 export type AggregateFunction = "COUNT" | "SUM" | "AVERAGE";

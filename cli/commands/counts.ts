@@ -16,6 +16,7 @@ interface Flags {
   start?: string;
   end?: string;
   granularity?: string;
+  tz?: string;
   json?: boolean;
 }
 
@@ -40,13 +41,16 @@ export function register(program: Command): void {
         "minute",
         "hour",
         "day",
+        "week",
+        "month",
       ]),
     )
+    .option("--tz <zone>", "time zone of days, weeks and months, such as Europe/Berlin; default: UTC")
     .action((video: string, flags: Flags, asked: Command) => orOneLine(() => counts(video, flags, serviceUrl(asked))));
 }
 
-async function counts(video: string, { type, start, end, granularity, json }: Flags, url: string): Promise<void> {
-  const parameters = { eventType: type, start, end, granularity };
+async function counts(video: string, { type, start, end, granularity, tz, json }: Flags, url: string): Promise<void> {
+  const parameters = { eventType: type, start, end, granularity, tz };
   const path = `/v1/videos/${segment(video)}/counts`;
   const { content, text } = await readService<Counts>(url, path, parameters);
   process.stdout.write(json === true ? `${text}\n` : shown(content));

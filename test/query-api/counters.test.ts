@@ -172,9 +172,9 @@ describe("reading counters", () => {
     await harness.get(`${url}&granularity=minute&end=${iso(T + 10_000 * MINUTE)}`).expect(200);
     const { body } = await harness.get(`${url}&granularity=minute&end=${iso(T + 10_001 * MINUTE)}`).expect(400);
     expect(body.detail).toMatch(/10001 buckets/);
-    await harness
-      .get("/v1/videos/v/counts?eventType=VIEW&start=1970-01-01T00:00:00Z&end=2026-01-01T00:00:00Z")
-      .expect(400);
+    const ever = "/v1/videos/v/counts?eventType=VIEW&start=1970-01-01T00:00:00Z&end=2026-01-01T00:00:00Z";
+    expect((await harness.get(ever).expect(200)).body).toMatchObject({ granularity: "month" });
+    await harness.get(`${ever}&granularity=day`).expect(400);
   });
 
   it("stats: count, sum and average; the average of nothing is null", async () => {

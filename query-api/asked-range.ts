@@ -1,0 +1,109 @@
+import { type BucketUnit, type Calendar, calendarOf, UTC } from "../domain/calendar";
+import { cursorText, type PageCursor, parseCursor } from "./page-cursor";
+import {
+  asBuckets,
+  type BucketedRange,
+  bucketed,
+  effectiveRange,
+  firstBuckets,
+  MAX_BUCKETS,
+  type Ranged,
+} from "./range";
+
+/** The parameters of a series over time, decoded and checked by themselves. */
+export interface SeriesAsked {
+  start?: number | undefined;
+  end?: number | undefined;
+  granularity?: BucketUnit | undefined;
+  tz?: string | undefined;
+  compare?: "previous" | undefined;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}
+
+/** What is to be answered: the buckets, those they are compared with, and where a next page goes on. */
+export interface AskedRange {
+  range: BucketedRange;
+  previous?: BucketedRange;
+  cursor?: string;
+  /** As it was asked, perhaps by the cursor. */
+  tz: string | undefined;
+}
+
+type Answered = { ok: true; asked: AskedRange } | { ok: false; detail: string };
+
+/**
+ * Two ways: all at once, at most MAX_BUCKETS, perhaps beside the same number of buckets before; or by pages of `limit` buckets of a
+ * range of any length, each of which says by its cursor how it goes on.
+ */
+export function askedRange(asked: SeriesAsked, nowMs: number): Answered {
+  const { cursor, compare } = asked;
+  if (cursor === undefined && asked.limit === undefined) return atOnce(asked, nowMs);
+  if (compare !== undefined)
+    return { ok: false, detail: "compare is for answers of one piece, without limit and cursor" };
+  if (cursor === undefined) return firstPage(asked, nowMs);
+  const page = parseCursor(cursor);
+  if (page === undefined) return { ok: false, detail: "cursor: is not one that an answer has given" };
+  const other = differing(asked, page);
+  if (other !== undefined) return { ok: false, detail: `${other} is not the one that the cursor goes on with` };
+  return pageFrom(page, asked.limit ?? MAX_BUCKETS);
+}
+
+const calendarFor = (tz: string | undefined): Calendar => (tz === undefined ? UTC : (calendarOf(tz) ?? UTC));
+
+function atOnce(asked: SeriesAsked, nowMs: number): Answered {
+  const { granularity, tz, compare } = asked;
+  const calendar = calendarFor(tz);
+  const series = compare === undefined ? 1 : 2;
+  const within = effectiveRange(asked, nowMs);
+  const ranged: Ranged<BucketedRange> = within.ok ? bucketed(within.range, { granularity, calendar, series }) : within;
+  if (!ranged.ok) return ranged;
+  const { range } = ranged;
+  if (compare === undefined) return { ok: true, asked: { range, tz } };
+  const previous = bucketsBefore(range, calendar);
+  if (previous === undefined) return { ok: false, detail: "compare: the range before this one begins before 1970" };
+  return { ok: true, asked: { range, previous, tz } };
+}
+
+/** As many buckets as a range has, directly before it: for minutes to weeks of UTC a range that is as long, for months the months before. */
+function bucketsBefore(
+  { startMs, granularity, buckets }: BucketedRange,
+  calendar: Calendar,
+): BucketedRange | undefined {
+  const fromMs = calendar.before(granularity, startMs, buckets);
+  if (fromMs < 0) return undefined;
+  const edges: number[] = [];
+  for (const edgeMs of calendar.starts(granularity, fromMs)) {
+    edges.push(edgeMs);
+    if (edgeMs >= startMs) break;
+  }
+  return asBuckets(granularity, edges);
+}
+
+function firstPage(asked: SeriesAsked, nowMs: number): Answered {
+  const within = effectiveRange(asked, nowMs);
+  if (!within.ok) return within;
+  const { startMs, endMs } = within.range;
+  const { tz } = asked;
+  const automatic = () => bucketed(within.range, { calendar: calendarFor(tz) });
+  const found = asked.granularity === undefined ? automatic() : undefined;
+  if (found?.ok === false) return found;
+  const granularity = asked.granularity ?? found!.range.granularity;
+  return pageFrom({ startMs, endMs, nextMs: startMs, granularity, tz }, asked.limit ?? MAX_BUCKETS);
+}
+
+function pageFrom(page: PageCursor, limit: number): Answered {
+  const { nextMs, endMs, granularity, tz } = page;
+  const range = firstBuckets({ startMs: nextMs, endMs }, granularity, calendarFor(tz), limit);
+  if (range.endMs >= endMs) return { ok: true, asked: { range, tz } };
+  return { ok: true, asked: { range, tz, cursor: cursorText({ ...page, nextMs: range.endMs }) } };
+}
+
+/** What is asked beside a cursor and is not what the cursor goes on with; parameters that are left out are the cursor's. */
+function differing(asked: SeriesAsked, page: PageCursor): string | undefined {
+  const within = effectiveRange({ start: asked.start ?? page.startMs, end: asked.end ?? page.endMs }, 0);
+  if (!within.ok || within.range.startMs !== page.startMs) return "start";
+  if (within.range.endMs !== page.endMs) return "end";
+  if ((asked.granularity ?? page.granularity) !== page.granularity) return "granularity";
+  return (asked.tz ?? page.tz) === page.tz ? undefined : "tz";
+}

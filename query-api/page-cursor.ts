@@ -1,0 +1,32 @@
+import { BUCKET_UNITS, type BucketUnit } from "../domain/calendar";
+import type { Range } from "./range";
+
+/** What a page of a long answer needs to go on: the range that was answered so far, cut as before. */
+export interface PageCursor extends Range {
+  /** Where the next page begins. */
+  nextMs: number;
+  granularity: BucketUnit;
+  tz: string | undefined;
+}
+
+/** Opaque to clients. */
+export function cursorText({ startMs, endMs, nextMs, granularity, tz }: PageCursor): string {
+  return Buffer.from(JSON.stringify([startMs, endMs, nextMs, granularity, tz ?? ""])).toString("base64url");
+}
+
+/** undefined: no answer has given this cursor. */
+export function parseCursor(text: string): PageCursor | undefined {
+  let content: unknown;
+  try {
+    content = JSON.parse(Buffer.from(text, "base64url").toString());
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(content) || content.length !== 5) return undefined;
+  const [startMs, endMs, nextMs, granularity, tz] = content as unknown[];
+  const times = [startMs, endMs, nextMs].every((time) => Number.isSafeInteger(time) && (time as number) >= 0);
+  if (!times || !(BUCKET_UNITS as readonly unknown[]).includes(granularity) || typeof tz !== "string") return undefined;
+  const cursor = { startMs, endMs, nextMs, granularity, tz: tz === "" ? undefined : tz } as PageCursor;
+  const isWithin = cursor.startMs < cursor.nextMs && cursor.nextMs < cursor.endMs;
+  return isWithin && cursorText(cursor) === text ? cursor : undefined;
+}

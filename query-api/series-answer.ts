@@ -1,0 +1,65 @@
+import { type Answer, countersJson, refused } from "./answer";
+import { askedRange, type SeriesAsked } from "./asked-range";
+import { type BucketState, bucketStates, cacheControl } from "./bucket-state";
+import { bucketsText } from "./bucket-text";
+import type { QueryDependencies } from "./dependencies";
+import { type Freshness, readFreshness } from "./freshness";
+import { invalid } from "./problem";
+import { type BucketedRange, timeText } from "./range";
+import { type Aggregates, readSeries } from "./series";
+
+export const SERIES_DESCRIPTION =
+  "More than 10,000 buckets are refused, or answered by pages: with limit each answer has the buckets [start, end) of its page, what they add up to, and a cursor while there are more.";
+
+/** What a series answers, and of whom. */
+export interface SeriesWanted {
+  videoId: string;
+  eventType: string;
+  query: SeriesAsked;
+  /** Members before the range. */
+  head: object;
+  /** The member that a bucket and the whole have of what was counted, such as `"count":3`. */
+  memberOf(aggregates: Aggregates): string;
+}
+
+/** The answer of counts and stats: buckets over time, perhaps those before, perhaps a page of them. */
+export async function seriesAnswer(
+  dependencies: Pick<
+    QueryDependencies,
+    "counters" | "ledger" | "progress" | "clock" | "finalAfterMs" | "rawRetentionMs"
+  >,
+  wanted: SeriesWanted,
+): Promise<Answer> {
+  const freshness = await readFreshness(dependencies);
+  const answered = askedRange(wanted.query, freshness.asOfMs);
+  if (!answered.ok) return refused(invalid(answered.detail));
+  const { range, previous, cursor, tz } = answered.asked;
+  const own = await bucketsOf(dependencies, wanted, range, freshness);
+  const before = previous && (await bucketsOf(dependencies, wanted, previous, freshness));
+  const head = { ...wanted.head, start: timeText(range.startMs), end: timeText(range.endMs) };
+  const cut = { granularity: range.granularity, ...(tz === undefined ? {} : { tz }) };
+  const content = [
+    JSON.stringify(head).slice(1, -1),
+    JSON.stringify(cut).slice(1, -1),
+    own.text,
+    ...(before === undefined ? [] : [`"previous":{${rangeText(previous!)},${before.text}}`]),
+    ...(cursor === undefined ? [] : [`"cursor":"${cursor}"`]),
+  ].join(",");
+  const states = before === undefined ? own.states : [...own.states, ...before.states];
+  return countersJson(`{${content}}`, freshness, cacheControl(states), range.endMs);
+}
+
+const rangeText = ({ startMs, endMs }: BucketedRange): string =>
+  `"start":"${timeText(startMs)}","end":"${timeText(endMs)}"`;
+
+async function bucketsOf(
+  dependencies: Pick<QueryDependencies, "counters" | "ledger" | "finalAfterMs" | "rawRetentionMs">,
+  { videoId, eventType, memberOf }: SeriesWanted,
+  range: BucketedRange,
+  freshness: Freshness,
+): Promise<{ text: string; states: readonly BucketState[] }> {
+  const states = await bucketStates(range, dependencies, freshness);
+  const { whole, buckets } = await readSeries(dependencies.counters, videoId, eventType, range);
+  const texts = bucketsText(range, states, (bucket) => memberOf(buckets[bucket]!), buckets);
+  return { text: `${memberOf(whole)},"buckets":${texts}`, states };
+}
