@@ -1,4 +1,3 @@
-import { MINUTE_MS } from "../domain/event";
 import {
   type BucketState,
   bucketState,
@@ -6,6 +5,7 @@ import {
   leastCertain,
   type StateHorizons,
 } from "../domain/rules/bucket-state";
+import { MINUTE_MS, MINUTES_A_DAY, MINUTES_AN_HOUR } from "../domain/rules/time";
 import type { Ledger } from "../io/ports";
 import type { Freshness } from "./freshness";
 import { nextTurn } from "./next-turn";
@@ -14,7 +14,7 @@ import type { BucketedRange, Range } from "./range";
 export type { BucketState };
 
 export interface StateRules extends StateHorizons {
-  state: Pick<Ledger, "auditedCounts">;
+  ledger: Pick<Ledger, "auditedCounts">;
 }
 
 /** Minutes asked for at a time: the event loop is held for about 2 ms where every one is answered for, and for about 10 where they are counted. */

@@ -10,6 +10,8 @@ export interface Cell {
   valued: number;
   /** How often count, sum or valued changed after the bucket was first final (`ApplyOptions.finalBeforeMinute`); an audit's corrections too. */
   revision: number;
+  /** Where some of it was read from, if not from the store alone. */
+  source?: "rollup";
 }
 
 export interface Total {
