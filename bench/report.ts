@@ -5,14 +5,14 @@ import type { BenchParameters } from "./parameters";
 export const REPORT_SCHEMA = "viewmill-bench/1";
 
 /** A number of another system, or of another way, measured in the same run on the same data. */
-export interface Baseline {
+interface Baseline {
   name: string;
   value: number;
   /** value of the figure / value of the baseline. */
   ratio: number;
 }
 
-export interface Goal {
+interface Goal {
   bound: "at least" | "below";
   value: number;
   met: boolean;
@@ -75,7 +75,7 @@ export function below(value: number): (measured: number) => Goal {
   return (measured) => ({ bound: "below", value, met: measured < value });
 }
 
-export interface FigureOptions {
+interface FigureOptions {
   goal?: (measured: number) => Goal;
   baselines?: Record<string, number>;
 }

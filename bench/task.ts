@@ -26,7 +26,7 @@ export interface TaskUsage {
   peakRssBytes: number;
 }
 
-export interface RunningTask<Result> {
+interface RunningTask<Result> {
   pid: number;
   /** What the task passed to `ready`; rejects when it ends before. */
   ready: Promise<unknown>;

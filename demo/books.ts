@@ -7,7 +7,7 @@ export interface Books {
   balanced: boolean;
 }
 
-export interface MinuteBooks extends Books {
+interface MinuteBooks extends Books {
   /** RFC 3339. */
   start: string;
 }

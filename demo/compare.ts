@@ -1,7 +1,7 @@
 import { MINUTE_MS } from "../domain/rules/time";
 import type { CounterStore } from "../io/ports";
 
-export interface Comparison {
+interface Comparison {
   cells: number;
   events: number;
   /** `level cell: stored, expected`; at most 20 are listed. */

@@ -31,7 +31,7 @@ const ONLY_KAFKA: ReadonlySet<Target> = new Set(["log", "records-deleted", "job-
 const BALANCED_DEADLINE_MS = 600_000;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
-export interface KillResult {
+interface KillResult {
   events: number;
   differing: number;
   differences: string[];

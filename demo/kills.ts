@@ -44,7 +44,7 @@ export interface Load {
 const RECOVERY_DEADLINE_MS = 240_000;
 const POLL_MS = 250;
 
-export interface Recovery {
+interface Recovery {
   target: Target;
   /** From the kill until everything accepted by then was archived and counted. */
   recoveredMs: number;

@@ -58,7 +58,7 @@ async function untilBooks(stack: ClusterStack, load: Load, isSo: (books: Books) 
   }
 }
 
-export interface Loss {
+interface Loss {
   records: number;
   /** Accepted events by minute of event time. */
   byMinute: Map<number, number>;
@@ -73,7 +73,7 @@ interface Range {
 const READ_DEADLINE_MS = 60_000;
 
 /** Of every partition, the offsets that the group has not read yet, up to the end of now. */
-export async function unreadRanges(admin: Admin, topic: string, groupId: string): Promise<Range[]> {
+async function unreadRanges(admin: Admin, topic: string, groupId: string): Promise<Range[]> {
   const ends = await admin.fetchTopicOffsets(topic);
   const [read] = await admin.fetchOffsets({ groupId, topics: [topic] });
   return ends
@@ -85,12 +85,7 @@ export async function unreadRanges(admin: Admin, topic: string, groupId: string)
 }
 
 /** Reads the ranges first, so that the loss is known to the event. Rejects where nothing, or not all, could be read. */
-export async function deleteRecords(
-  kafka: Kafka,
-  admin: Admin,
-  topic: string,
-  ranges: readonly Range[],
-): Promise<Loss> {
+async function deleteRecords(kafka: Kafka, admin: Admin, topic: string, ranges: readonly Range[]): Promise<Loss> {
   const loss = await readRanges(kafka, topic, ranges);
   await admin.deleteTopicRecords({
     topic,

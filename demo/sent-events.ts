@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { EventGenerator } from "../cli/sending/event-generator";
 import { MINUTE_MS } from "../domain/rules/time";
 
-export interface SendOptions {
+interface SendOptions {
   url: string;
   events: number;
   perSecond: number;
@@ -23,7 +23,7 @@ export interface SendOptions {
   file: string;
 }
 
-export interface Sent {
+interface Sent {
   accepted: number;
   refusals: number;
 }

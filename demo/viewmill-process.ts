@@ -28,7 +28,7 @@ export function viewmillCommand(...args: string[]): Promise<CommandResult> {
   return viewmillCommandIn({}, ...args);
 }
 
-export interface CommandResult {
+interface CommandResult {
   status: number | null;
   stdout: string;
   stderr: string;

@@ -18,8 +18,8 @@ export interface VideoEvent {
   extra?: Record<string, unknown>;
 }
 
-export const MAX_FUTURE_MS = 5 * MINUTE_MS;
-export const MAX_EVENT_ID_LENGTH = 128;
+const MAX_FUTURE_MS = 5 * MINUTE_MS;
+const MAX_EVENT_ID_LENGTH = 128;
 
 const EVENT_ID = /^[\x20-\x7e]{1,128}$/;
 const VIDEO_ID = /^[A-Za-z0-9_\-.:/]{1,128}$/;
@@ -74,7 +74,7 @@ export const TOO_MANY_TYPES =
   "is not among the event types of this deployment, which has as many as maxEventTypes allows";
 
 /** What parsing gives: an event (its time perhaps still to be stamped), or the reason it is refused. */
-export type ParsedEvent =
+type ParsedEvent =
   | { ok: true; event: VideoEvent; stampNeeded: false }
   | { ok: true; event: VideoEvent; stampNeeded: true }
   | { ok: false; eventId: string | null; reason: RejectionReason; detail: string };
@@ -183,7 +183,7 @@ export function timeRejection(
 }
 
 /** RFC 3339 text or integer epoch milliseconds -> epoch milliseconds; undefined where it is neither, or before 1970. */
-export function parseEventTime(time: unknown): number | undefined {
+function parseEventTime(time: unknown): number | undefined {
   // + 0: minus zero is zero.
   if (typeof time === "number")
     return Number.isSafeInteger(time) && time >= 0 && time <= MAX_TIME_MS ? time + 0 : undefined;

@@ -3,7 +3,7 @@ import type { ReceiptStamps, Stamp } from "../io/ports";
 import type { StampBook } from "./stamp-book";
 
 /** The accepted events of a request, and which of them were stamped: `stamps[n]` is the stamp of row `stampedRows[n]`. */
-export interface StampedEvents {
+interface StampedEvents {
   columns: EventColumns;
   stamps: readonly Stamp[];
   stampedRows: readonly number[];

@@ -1,4 +1,4 @@
-export interface InFlightBounds {
+interface InFlightBounds {
   maxInFlightBytes: number;
   maxInFlightRequests: number;
 }

@@ -41,7 +41,7 @@ export interface IngestLimits extends IntakeLimits {
   maxStamps: number;
 }
 
-export const DEFAULT_INGEST_LIMITS: Readonly<IngestLimits> = {
+const DEFAULT_INGEST_LIMITS: Readonly<IngestLimits> = {
   ...CONTRACT_LIMITS,
   maxInFlightBytes: 128 << 20,
   maxInFlightRequests: 1_000,
@@ -49,7 +49,7 @@ export const DEFAULT_INGEST_LIMITS: Readonly<IngestLimits> = {
   maxStamps: 1_000_000,
 };
 
-export interface IngestDependencies {
+interface IngestDependencies {
   log: EventLog;
   /** Stamps given in the last 10 minutes, as the log remembers them. */
   recentStamps: readonly Stamp[];
@@ -77,7 +77,7 @@ type Answer =
   | { kind: "problem"; problem: Problem }
   | { kind: "gone" };
 
-export const INGEST_PATH = "/v1/events";
+const INGEST_PATH = "/v1/events";
 
 const ACCEPTED = { Accept: ACCEPTED_TYPES, "Accept-Encoding": ACCEPTED_ENCODINGS };
 

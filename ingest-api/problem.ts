@@ -1,7 +1,7 @@
 import type { RejectionReason } from "../domain/rejection";
 
 /** What a request as a whole can be refused for: the closed list of problem types. */
-export type ProblemKind =
+type ProblemKind =
   | "malformed-body"
   | "too-large"
   | "unsupported-media-type"

@@ -2,11 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Place } from "./in-flight";
 
 /** How reading a body ends. `gone`: the client went away before the end, nobody waits for an answer. */
-export type BodyRead =
-  | { kind: "body"; bytes: Buffer }
-  | { kind: "too-large" }
-  | { kind: "overloaded" }
-  | { kind: "gone" };
+type BodyRead = { kind: "body"; bytes: Buffer } | { kind: "too-large" } | { kind: "overloaded" } | { kind: "gone" };
 
 /** A body that nobody reads any more is thrown away up to this many bytes; a client that sends more is cut off. */
 const MAX_DISCARD_BYTES = 64 << 20;

@@ -15,7 +15,7 @@ import { agreeOnStamps } from "./agree-on-stamps";
 import { overloaded, type Problem, unavailable } from "./problem";
 import type { StampBook } from "./stamp-book";
 
-export interface Stores {
+interface Stores {
   log: EventLog;
   deadLetters: DeadLetters;
   stampBook: StampBook;

@@ -32,7 +32,7 @@ export type Content =
 export const ACCEPTED_TYPES = Object.keys(FORMATS).join(", ");
 export const ACCEPTED_ENCODINGS = "gzip, zstd, identity";
 
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /** What the headers (their names in lower case) say the body is, or why they are not accepted. */
 export function contentOf(headers: Headers): { content: Content } | { unsupported: string } {

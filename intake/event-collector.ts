@@ -8,7 +8,7 @@ import { memberText } from "./json/json-text";
 import type { IntakeRules, RejectedEvent, Taken } from "./taken";
 
 /** The bytes of an event, where numbers of its text may have to be looked at; undefined where none of the whole text can hide a fraction. */
-export type EventSlice = (() => Buffer) | undefined;
+type EventSlice = (() => Buffer) | undefined;
 
 /** Takes decoded JSON values one by one: good ones go into columns, the others are rejections. */
 export class EventCollector {

@@ -6,12 +6,12 @@ export interface LineBlock {
 }
 
 /** A line that no request can hold; only its beginning is kept. */
-export interface OversizeLine {
+interface OversizeLine {
   oversize: Buffer;
   firstLine: number;
 }
 
-export interface LineBlockBounds {
+interface LineBlockBounds {
   maxLines: number;
   /** A line longer than this is given up as oversize. */
   maxLineBytes: number;

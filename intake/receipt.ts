@@ -23,8 +23,7 @@ export function ingestProducer(clientId = ""): string {
   return clientId === "" ? INGEST_PRODUCER : `${OF_CLIENT}${clientId}`;
 }
 
-export const isOfIngest = (producerId: string): boolean =>
-  producerId === INGEST_PRODUCER || producerId.startsWith(OF_CLIENT);
+const isOfIngest = (producerId: string): boolean => producerId === INGEST_PRODUCER || producerId.startsWith(OF_CLIENT);
 
 /**
  * What the write API wrote was received when it says, and accepted: the verdict travels with the batch. A direct producer's batch was received when

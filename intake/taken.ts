@@ -5,7 +5,7 @@ import type { Stamp } from "../io/ports";
 import type { IntakeLimits } from "./limits";
 
 /** How an event that has no time of its own gets one. */
-export type UntimedRule =
+type UntimedRule =
   /** A stamp that is remembered, so that a retry gets the same; undefined: there is no room for another stamp. */
   | { kind: "stamp"; stampOf: (key: string, receivedAtMs: number) => Stamp | undefined }
   /** The receipt, which is the same however often the message is read. */

@@ -13,7 +13,7 @@ import type { BucketedRange, Range } from "./range";
 
 export type { BucketState };
 
-export interface StateRules extends StateHorizons {
+interface StateRules extends StateHorizons {
   ledger: Pick<Ledger, "auditedCounts">;
 }
 

@@ -5,7 +5,7 @@ import { invalid, unsupported } from "./problem";
 import { videoIdSchema } from "./schemas";
 
 /** What openapi.json says of an endpoint beside its schemas. */
-export interface Operation {
+interface Operation {
   operationId: string;
   tag: "counters" | "proof" | "operation";
   summary: string;

@@ -1,5 +1,5 @@
 /** A number whose text goes into JSON as it is (JSON.rawJSON, V8 11.4 and later; not yet in TypeScript's lib). */
-export type ExactNumber = number | { readonly rawJSON: string };
+type ExactNumber = number | { readonly rawJSON: string };
 
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): { readonly rawJSON: string } };
 

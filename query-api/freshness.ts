@@ -6,7 +6,7 @@ export interface Freshness {
   completeThroughMs: number;
 }
 
-export interface FreshnessSources {
+interface FreshnessSources {
   progress: Pick<LogProgress, "completeThroughMs">;
   clock: () => number;
 }

@@ -36,7 +36,7 @@ export function getReady(dependencies: QueryDependencies): Endpoint {
 }
 
 /** Never rejects: a check that fails or hangs is a dependency that is not ok. */
-export async function readinessOf({ readiness, logger }: QueryDependencies): Promise<Required<Readiness>[]> {
+async function readinessOf({ readiness, logger }: QueryDependencies): Promise<Required<Readiness>[]> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Required<Readiness>[]>((resolve) => {
     timer = setTimeout(() => resolve([notOk(`no answer within ${DEADLINE_MS} ms`)]), DEADLINE_MS);

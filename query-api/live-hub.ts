@@ -7,14 +7,14 @@ import { exactInteger } from "./exact-json";
 import { readFreshness } from "./freshness";
 import { booksText } from "./get-ledger";
 
-export interface LiveQuestion {
+interface LiveQuestion {
   videoIds: readonly string[];
   books: boolean;
   /** The id of the last message that this client got, from here or from another process. */
   lastEventId: string | undefined;
 }
 
-export interface LiveHubOptions {
+interface LiveHubOptions {
   dependencies: Pick<QueryDependencies, "counters" | "ledger" | "progress" | "clock"> & { logger: Logger };
   intervalMs: number;
   maxClients: number;

@@ -1,5 +1,5 @@
 /** What a read can be refused for: the closed list of problem types, with their titles. */
-export const PROBLEM_TITLES = {
+const PROBLEM_TITLES = {
   "invalid-request": "The request cannot be understood",
   "not-found": "There is nothing here",
   "method-not-allowed": "This method is not possible here",
@@ -11,7 +11,7 @@ export const PROBLEM_TITLES = {
   internal: "The request failed",
 } as const;
 
-export type ProblemKind = keyof typeof PROBLEM_TITLES;
+type ProblemKind = keyof typeof PROBLEM_TITLES;
 
 /** An answer of RFC 9457, before it has an instance. */
 export interface Problem {

@@ -28,7 +28,7 @@ export const videoIdSchema = z
     examples: ["video-1"],
   });
 
-export const eventTypeSchema = z
+const eventTypeSchema = z
   .string()
   .refine(isEventType, "must match [A-Z][A-Z0-9_]{0,31}")
   .meta({ description: "VIEW, LIKE, SHARE or any other name", pattern: "^[A-Z][A-Z0-9_]{0,31}$", examples: ["VIEW"] });
@@ -163,7 +163,7 @@ const effective = {
   end: instant("The effective range, exclusive"),
 };
 
-export const totalSchema = named("Total", z.object({ count, sum: exactSum, lastEventAt: instant("Event time") }));
+const totalSchema = named("Total", z.object({ count, sum: exactSum, lastEventAt: instant("Event time") }));
 export const videoSchema = named(
   "Video",
   z.object({

@@ -7,7 +7,7 @@ import { piecesOf } from "./range-pieces";
 export type Aggregates = Pick<Cell, "count" | "sum" | "valued" | "revision" | "source">;
 
 /** The cells of one video and type in every bucket of a range, zeros included, and what they add up to. */
-export interface Series {
+interface Series {
   buckets: Aggregates[];
   whole: Aggregates;
 }

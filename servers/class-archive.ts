@@ -7,7 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, rename
 import { delimiter, dirname, join } from "node:path";
 import { cacheFolder } from "./cache";
 
-export interface ArchivedProgram {
+interface ArchivedProgram {
   /** [a-z-]; the file's name begins with it. */
   name: string;
   /** An archive is good for one class path: the same jars, unchanged, in the same order. Folders of classes it cannot hold. */

@@ -9,7 +9,7 @@ import { inNewFolder, type Killable, type Server, serverOf } from "./server-proc
 
 export type ExpansionService = { endpoint: string } & Server & Killable;
 
-export interface ExpansionOptions {
+interface ExpansionOptions {
   /** Reads as Flink can checkpoint them. False: as Beam does elsewhere, where a runner may have a source of its own. Default true. */
   deprecatedRead?: boolean;
 }

@@ -25,7 +25,7 @@ export interface FlinkOptions {
   config?: Readonly<Record<string, string | number | boolean>>;
 }
 
-export interface FlinkPorts {
+interface FlinkPorts {
   rest: number;
   rpc: number;
   /** Undefined: jobs end with their JobManager. */
@@ -119,7 +119,7 @@ const FRAMEWORK_MB = 128;
 const OVERHEAD_MB = 128;
 const MIN_TASK_HEAP_MB = 128;
 
-export interface TaskManagerMemory {
+interface TaskManagerMemory {
   heapMb: number;
   directMb: number;
   metaspaceMb: number;

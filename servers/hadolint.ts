@@ -17,7 +17,7 @@ const recipe: Recipe = {
   },
 };
 
-export interface Finding {
+interface Finding {
   line: number;
   code: string;
   message: string;

@@ -3,7 +3,7 @@ import { ClassArchive } from "./class-archive";
 import { type JavaProgram, javaArgs } from "./java";
 import { ServerProcess } from "./server-process";
 
-export interface JavaServer extends Omit<JavaProgram, "args"> {
+interface JavaServer extends Omit<JavaProgram, "args"> {
   name: string;
   /** A function is asked at each start. */
   args: readonly string[] | (() => Promise<readonly string[]>);

@@ -6,7 +6,7 @@ import { runTool } from "./cache";
 import { freePort } from "./free-port";
 
 /** "viewmill" may do everything, "reader" what access control lists allow. */
-export type KafkaUser = "viewmill" | "reader";
+type KafkaUser = "viewmill" | "reader";
 const USERS: readonly KafkaUser[] = ["viewmill", "reader"];
 const SCRAM = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
 const SECURITY = "org.apache.kafka.common.security";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { locked, type Recipe, runTool } from "./cache";
 import { VERSIONS } from "./versions";
 
-export interface Artifact {
+interface Artifact {
   groupId: string;
   artifactId: string;
   version: string;
@@ -11,7 +11,7 @@ export interface Artifact {
   exclusions?: readonly string[];
 }
 
-export function pomOf(artifacts: readonly Artifact[]): string {
+function pomOf(artifacts: readonly Artifact[]): string {
   const exclusion = (each: string): string => {
     const [groupId, artifactId] = each.split(":");
     return `<exclusion><groupId>${groupId}</groupId><artifactId>${artifactId}</artifactId></exclusion>`;

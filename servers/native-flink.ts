@@ -30,7 +30,7 @@ function sources(): string[] {
     .map((name) => join(SOURCES, name));
 }
 
-export function nativeFlinkRecipe(): Recipe {
+function nativeFlinkRecipe(): Recipe {
   const files = sources();
   const texts = files.map((file) => readFileSync(file, "utf8"));
   return jarsRecipe("native-flink", VERSIONS.flinkConnectorKafka, CONNECTORS, {

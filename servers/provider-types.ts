@@ -4,9 +4,9 @@
  */
 
 /** As Terraform writes types in JSON. */
-export type AttributeType = "string" | "number" | "bool" | "dynamic" | readonly ["list" | "set" | "map", string];
+type AttributeType = "string" | "number" | "bool" | "dynamic" | readonly ["list" | "set" | "map", string];
 
-export interface AttributeSchema {
+interface AttributeSchema {
   name: string;
   type: AttributeType;
   required: boolean;
@@ -14,7 +14,7 @@ export interface AttributeSchema {
   computed: boolean;
 }
 
-export interface NestedSchema {
+interface NestedSchema {
   name: string;
   nesting: "list" | "set" | "single";
   min: number;

@@ -9,7 +9,7 @@ const TIMEOUT = "100s";
 const MAX_REQUEST_BYTES = 20_000_000;
 const MAX_RESPONSE_BYTES = 40_000_000;
 
-export interface EnvoyPorts {
+interface EnvoyPorts {
   grpc: number;
   rest: number;
   /** Between the two hops. */

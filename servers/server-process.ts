@@ -5,7 +5,7 @@ import type { ClassArchive } from "./class-archive";
 import { type KeptProcess, keptFolder, removeKeptFolder, spawnKept } from "./kept";
 import { killGroup } from "./process-group";
 
-export const START_DEADLINE_MS = 120_000;
+const START_DEADLINE_MS = 120_000;
 const END_DEADLINE_MS = 20_000;
 /** A virtual machine that writes its archive of classes as it ends. */
 const WRITING_DEADLINE_MS = 45_000;
@@ -38,7 +38,7 @@ export class ServerStartError extends Error {
 
 const PORT_TAKEN = /address already in use|EADDRINUSE|BindException|failed to bind|cannot bind/i;
 
-export interface ServerProcessSpec {
+interface ServerProcessSpec {
   name: string;
   command: string;
   /** A function is asked at each start. */

@@ -14,7 +14,7 @@ import { SERVER_NAMES, type ServerName } from "./tools";
 export type Addresses = Readonly<Record<string, string>>;
 export type Running = Partial<Record<ServerName, Addresses>>;
 
-export interface Started {
+interface Started {
   server: Server;
   addresses: Addresses;
 }

@@ -12,14 +12,14 @@ import { type BlockSchema, schemaOf } from "./provider-types";
 import { withPythonPackages } from "./python-packages";
 import { VERSIONS } from "./versions";
 
-export const terraformRecipe = goInstallRecipe("terraform", "github.com/hashicorp/terraform", VERSIONS.terraform);
+const terraformRecipe = goInstallRecipe("terraform", "github.com/hashicorp/terraform", VERSIONS.terraform);
 
 const PROVIDER_SOURCE = readFileSync(join(ROOT, "servers", "schema-provider.go"), "utf8");
 const PROVIDER_REQUIRES = [`github.com/hashicorp/terraform-plugin-go ${VERSIONS.terraformPluginGo}`];
 /** As Terraform looks for it. */
 const PROVIDER_PROGRAM = "terraform-provider-google";
 
-export const schemaProviderRecipe: Recipe = {
+const schemaProviderRecipe: Recipe = {
   name: "schema-provider",
   version: VERSIONS.terraformPluginGo,
   inputs: PROVIDER_SOURCE,
@@ -54,7 +54,7 @@ interface ProviderSchema {
 }
 
 /** `schema.json` of the services above, for the schema provider. */
-export const googleSchemaRecipe: Recipe = {
+const googleSchemaRecipe: Recipe = {
   name: "google-schema",
   version: VERSIONS.cdktfProviderGoogle,
   inputs: [
@@ -92,7 +92,7 @@ function readSchema(lib: string): ProviderSchema {
   return schema;
 }
 
-export const checkovRecipe: Recipe = {
+const checkovRecipe: Recipe = {
   name: "checkov",
   version: VERSIONS.checkov,
   inputs: "",
@@ -103,7 +103,7 @@ export const checkovRecipe: Recipe = {
   },
 };
 
-export interface ToolAnswer {
+interface ToolAnswer {
   status: number | null;
   stdout: string;
   stderr: string;

@@ -40,7 +40,7 @@ export interface Recount {
 /** Who an object's events came by: the log, whose stream sets aside what is received more than `lateAfterMs` after its time (-1: nothing), or a backfill that it never sees. */
 export type Origin = { lateAfterMs: number } | "backfill";
 
-export const WHOLE: IdPart = { part: 0, of: 1, seed: 0 };
+const WHOLE: IdPart = { part: 0, of: 1, seed: 0 };
 
 const FIRST_EVENTS = 1_024;
 const NO_EVENT = 0xffff_ffff;

@@ -26,7 +26,7 @@ export function verdictOf(parts: readonly RecountBooks[]): { row: MinuteRow; isC
   return { row: { minute, objects, counted, changeSequence, objectsKey, notComparable }, isChanged };
 }
 
-export function added(a: Recount, b: Recount): Recount {
+function added(a: Recount, b: Recount): Recount {
   return {
     events: a.events + b.events,
     distinct: a.distinct + b.distinct,

@@ -3,7 +3,7 @@ import { type KnownEventTypes, settled } from "../intake/known-types";
 import { type MessageRules, takeMessage } from "../intake/take-message";
 import type { DeadElement } from "./elements";
 
-export interface ReadMessage {
+interface ReadMessage {
   receivedAtMs: number;
   producerId: string;
   batchId: string;

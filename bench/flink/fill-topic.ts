@@ -4,7 +4,7 @@ import { KafkaAppender } from "../../io/kafka/appender";
 import { readFrames } from "../data/data-files";
 import { defineTask } from "../task";
 
-export interface FillParameters {
+interface FillParameters {
   brokers: string;
   topic: string;
   /** Batches behind their lengths (data-files.ts); all begin with the receipt time. */

@@ -17,7 +17,7 @@ export interface JobRun {
   checkpoints: Checkpoints;
 }
 
-export interface TopicToCount {
+interface TopicToCount {
   brokers: string;
   topic: string;
   allowedLatenessMs: number;
@@ -81,7 +81,7 @@ export function flinkPids(cluster: FlinkCluster): Record<string, number | undefi
   };
 }
 
-export interface Checkpoints {
+interface Checkpoints {
   completed: number;
   failed: number;
   /** From trigger to completion, of all that completed; 0 when none did. */

@@ -19,7 +19,7 @@ const LOG_TAIL_CHARACTERS = 3_000;
 const STOP_DEADLINE_MS = 30_000;
 
 /** What was known of the job at one time. */
-export interface Sample {
+interface Sample {
   /** Since the job runs. */
   atS: number;
   /** Events whose minute has been written: counted, repeats and too late. */
@@ -40,7 +40,7 @@ export interface ViewmillRun extends JobRun {
   samples: Sample[];
 }
 
-export interface ViewmillOptions {
+interface ViewmillOptions {
   /** Flags of Node for the workers. */
   nodeArgs?: readonly string[];
   deadlineMs: number;

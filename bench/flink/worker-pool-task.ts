@@ -5,7 +5,7 @@ import { MAX_OLD_SPACE_MB, MAX_SEMI_SPACE_MB, workerNodeArgs } from "../../cli/p
 import { WorkerPool } from "../../engine/worker-pool";
 import { defineTask } from "../task";
 
-export interface PoolParameters {
+interface PoolParameters {
   config: Config;
   /** Flags of Node for every worker. */
   nodeArgs: readonly string[];

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 
-export interface HttpAnswer {
+interface HttpAnswer {
   status: number;
   body: string;
 }

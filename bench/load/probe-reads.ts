@@ -6,7 +6,7 @@ import { type LatencySummary, pauseUntil, summaryOf } from "./latencies";
 
 const READERS = 4;
 
-export interface ReadParameters {
+interface ReadParameters {
   url: string;
   videos: number;
   seed: number;
@@ -14,7 +14,7 @@ export interface ReadParameters {
   seconds: number;
 }
 
-export interface ReadResult {
+interface ReadResult {
   video: LatencySummary;
   counts: LatencySummary;
   /** HTTP statuses seen; all should be 200. */

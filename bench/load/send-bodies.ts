@@ -3,7 +3,7 @@ import { defineTask, timed } from "../task";
 import { HttpConnection } from "./http-connection";
 import { type LatencySummary, pauseUntil, summaryOf } from "./latencies";
 
-export interface SendParameters {
+interface SendParameters {
   url: string;
   /** Frames file: each frame a body, made beforehand. */
   bodies: string;

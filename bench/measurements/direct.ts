@@ -25,14 +25,14 @@ const BATCHES_A_RUN = 2_000;
 const RETAINED_IDS = 6_000_000;
 const RETAINED_CELLS = 400_000;
 
-export interface DirectParameters {
+interface DirectParameters {
   frames: string;
   data: DataParameters;
   /** Where SQLite keeps its files; absent: counts are thrown away at the last transform. */
   store?: string;
 }
 
-export interface DirectResult {
+interface DirectResult {
   wallS: number;
   cpuS: number;
   digest: CountsDigest | undefined;

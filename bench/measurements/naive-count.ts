@@ -7,7 +7,7 @@ import { type CountedCell, type CountsDigest, digestOf } from "../data/counts-di
 import { readFrames, readLines } from "../data/data-files";
 import { defineTask, timed } from "../task";
 
-export interface NaiveResult {
+interface NaiveResult {
   digest: CountsDigest;
   wallS: number;
   cpuS: number;

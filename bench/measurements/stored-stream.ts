@@ -38,7 +38,7 @@ const PASS: PassOptions = {
   },
 };
 
-export interface StoredStream {
+interface StoredStream {
   deps: PassDependencies & { log: SqliteEventLog; counters: ThreadedCounterStore };
   append(payloads: Iterable<Buffer>): Promise<void>;
   /** Pass after pass until the log has nothing new. */

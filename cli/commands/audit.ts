@@ -23,9 +23,9 @@ import { dueHours } from "../programs/due-hours";
 const HOURLY_REACH_MS = 2 * DAY_MS;
 /** The archiver says every second or so how far it is. */
 const ARCHIVED_WITHIN_MS = MINUTE_MS;
-export const EXIT_EQUAL = 0;
-export const EXIT_DIFFERENCES = 3;
-export const EXIT_NOT_COMPARABLE = 4;
+const EXIT_EQUAL = 0;
+const EXIT_DIFFERENCES = 3;
+const EXIT_NOT_COMPARABLE = 4;
 
 interface AuditFlags extends DataflowFlags {
   runner: "direct" | "flink" | "dataflow";
@@ -107,7 +107,7 @@ async function asked({ archive, ledger, progress, config }: Deployment, flags: A
 }
 
 /** How long after an hour's end it is due: the stream is through with it, and the archiver has said so. */
-export function finalAfterMs(config: Config): number {
+function finalAfterMs(config: Config): number {
   const streamMs = config.lateness.finalAfterMinutes * MINUTE_MS;
   return allowedLatenessMs(config) < 0 ? streamMs : streamMs + FINAL_SLACK_MS + ARCHIVED_WITHIN_MS;
 }

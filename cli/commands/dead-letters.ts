@@ -15,8 +15,8 @@ import { type FieldChange, replayPayload } from "../sending/replay-payload";
 import { waitsForAudit } from "../sending/waiting-letter";
 import { DEFAULT_URL, httpUrl } from "./send";
 
-export const EXIT_STILL_REJECTED = 1;
-export const EXIT_NOT_DELIVERED = 2;
+const EXIT_STILL_REJECTED = 1;
+const EXIT_NOT_DELIVERED = 2;
 
 interface Selection {
   id?: string[];

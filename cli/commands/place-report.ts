@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { isAsItMustBe, type Place } from "../../io/ports/places";
 
 /** What `--check` ends with where something is not as it must be; so does an `init` that may not set it right. */
-export const EXIT_DIFFERENT = 3;
+const EXIT_DIFFERENT = 3;
 
 export interface InitFlags {
   check?: boolean;

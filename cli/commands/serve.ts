@@ -24,7 +24,7 @@ import { SharedLog } from "../programs/serve/shared-log";
 import { removeServiceUrl, writeServiceUrl } from "../reading/service-url";
 
 /** The service cannot start; one clear line. */
-export class ServeError extends Error {
+class ServeError extends Error {
   override readonly name = "ServeError";
 }
 

@@ -14,7 +14,7 @@ export class ConfigError extends Error {
 type Tree = { [key: string]: unknown };
 
 /** What a command line can say of the configuration; undefined: not said. */
-export interface ConfigFlags {
+interface ConfigFlags {
   config?: string;
   data?: string;
   host?: string;

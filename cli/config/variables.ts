@@ -5,7 +5,7 @@ import { configSchema } from "./schema";
 /** How the text of a setting's variable is read. */
 type LeafKind = "text" | "number" | "boolean" | "list" | "map";
 
-export interface SettingVariable {
+interface SettingVariable {
   /** Keys from the root of the configuration to the setting. */
   path: readonly string[];
   kind: LeafKind;

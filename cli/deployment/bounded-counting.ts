@@ -15,7 +15,7 @@ export async function boundedCounting({ config, progress }: Deployment): Promise
 }
 
 /** The part of it that the configuration alone decides. */
-export function describedCounting(config: Config): Omit<BoundedOptions["counting"], "finalBeforeMinute"> {
+function describedCounting(config: Config): Omit<BoundedOptions["counting"], "finalBeforeMinute"> {
   const embedded = config.log.kind === "embedded";
   const { dedupePartitions } = embedded ? config.stream : config.job;
   const { videoShards } = embedded ? streamIdentity(config) : config.job;

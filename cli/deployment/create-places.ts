@@ -5,7 +5,7 @@ import { kafkaConnection } from "./kafka-connection";
 import { bigtableLocation } from "./open-counters";
 import { pubsubConnection } from "./pubsub-connection";
 
-export interface CreateOptions {
+interface CreateOptions {
   /** Of a Kafka topic that does not exist yet. */
   partitions: number;
 }

@@ -3,7 +3,6 @@ import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import type { MessageRules } from "../../intake/take-message";
 import type { Archive, CounterStore, DeadLetters, EventTypes, Ledger, LogProgress } from "../../io/ports";
-import type { SqliteLogReader } from "../../io/sqlite/log-reader";
 import type { Config } from "../config/schema";
 import { openArchive } from "./open-archive";
 import { type CounterAccess, openCounters } from "./open-counters";
@@ -56,8 +55,6 @@ export async function openDeployment(config: Config, access: CounterAccess = "sh
 }
 
 export const archiveFolder = (config: Config): string => join(config.data, "archive");
-
-export type EmbeddedReader = SqliteLogReader;
 
 /** What an event, a body and a message may be: on every road the same. */
 export const intakeLimits = ({ http }: Config): IntakeLimits => ({

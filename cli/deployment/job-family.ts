@@ -7,7 +7,7 @@ export interface ListedJob {
   readonly startedAtMs: number;
 }
 
-export interface JobStatus extends ListedJob {
+interface JobStatus extends ListedJob {
   /** What the runner has to say: the last warnings and errors. */
   readonly messages: readonly { readonly at: string; readonly importance: string; readonly text: string }[];
 }

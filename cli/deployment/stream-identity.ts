@@ -10,7 +10,7 @@ export interface StreamIdentity {
   videoShards: number;
 }
 
-export class StreamIdentityError extends Error {
+class StreamIdentityError extends Error {
   override readonly name = "StreamIdentityError";
 }
 

@@ -9,7 +9,7 @@ import { hasPrefix } from "../config/variables";
 import { environment } from "../environment";
 import { dueHours } from "./due-hours";
 
-export interface AuditScheduleOptions {
+interface AuditScheduleOptions {
   config: Config;
   archive: Archive;
   ledger: Ledger;

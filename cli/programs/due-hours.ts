@@ -1,7 +1,7 @@
 import { HOUR_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Archive, Ledger, LogProgress } from "../../io/ports";
 
-export interface DueHours {
+interface DueHours {
   archive: Pick<Archive, "minutes">;
   ledger: Pick<Ledger, "auditedCounts" | "books">;
   progress: Pick<LogProgress, "accepted">;

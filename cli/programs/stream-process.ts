@@ -44,7 +44,7 @@ const BELOW_NORMAL_NICE = 5;
 const POLL_INTERVAL_MS = 100;
 /** A run that counts more than one minute again, from the archive, stops at this many events: about a second. */
 const MAX_RECOUNT_EVENTS = 250_000;
-export const PIPELINE_LOCK = "pipeline";
+const PIPELINE_LOCK = "pipeline";
 const WRITTEN_CELLS = "embedded/written-cells";
 
 async function main({ config, identity }: StreamProcessSettings): Promise<void> {

@@ -2,14 +2,14 @@ import { type ChildProcess, fork } from "node:child_process";
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 
-export interface SupervisedStatus {
+interface SupervisedStatus {
   running: boolean;
   restarts: number;
   /** Why it last ended, where it ended by itself. */
   lastExit: string | undefined;
 }
 
-export interface SupervisorOptions {
+interface SupervisorOptions {
   name: string;
   modulePath: string;
   args: string[];

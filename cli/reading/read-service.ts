@@ -7,7 +7,7 @@ const DEADLINE_MS = 30_000;
 const MAX_REDIRECTS = 5;
 
 /** One line that says all there is to say: the service is not there, or refuses. */
-export class ReadError extends Error {
+class ReadError extends Error {
   override readonly name = "ReadError";
 }
 

@@ -1,6 +1,6 @@
 import { uuidV7From } from "../../client/uuid-v7";
 
-export interface GeneratorOptions {
+interface GeneratorOptions {
   seed: number;
   videos: number;
   /** Exponent of the Zipf distribution over the videos; 0 is uniform. */
@@ -16,7 +16,7 @@ export interface GeneratorOptions {
   perSecond: number;
 }
 
-export interface GeneratedCounts {
+interface GeneratedCounts {
   generated: number;
   /** Exact repeats of an event generated before. */
   duplicates: number;

@@ -11,7 +11,7 @@ export interface RejectedLine {
   detail: string;
 }
 
-export interface LineSenderOptions extends DeliveryOptions {
+interface LineSenderOptions extends DeliveryOptions {
   /** Blocks on their way at once; `send` waits beyond. */
   maxInFlight: number;
   onRejected: (line: RejectedLine) => void;

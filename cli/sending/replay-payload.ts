@@ -7,7 +7,7 @@ export interface FieldChange {
 }
 
 /** What is sent for a dead letter, or why it cannot be. */
-export type ReplayPayload = { ok: true; bytes: Uint8Array } | { ok: false; detail: string };
+type ReplayPayload = { ok: true; bytes: Uint8Array } | { ok: false; detail: string };
 
 const CLOUD_EVENT_NAMES: Record<string, string> = {
   eventId: "id",

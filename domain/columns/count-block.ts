@@ -13,7 +13,7 @@ const CELL_BYTES = 8 * 5 + 4 * 2 + 2;
 /** Rows a block or a chunk of MinuteCounts holds at most; keeps elements well below 1 MB for names of usual length. */
 export const MAX_CELLS = 16_384;
 
-export interface PackedCounts {
+interface PackedCounts {
   shard: number;
   bytes: Uint8Array;
   /** Of the pane's reused ids, those of these cells. */

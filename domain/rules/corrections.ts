@@ -2,7 +2,7 @@
 import type { MinuteCounts } from "../columns/minute-counts";
 
 /** What one cell should be. */
-export interface CorrectedCell {
+interface CorrectedCell {
   videoId: string;
   eventType: string;
   expectedCount: number;

@@ -2,7 +2,7 @@ import { isBackfilled } from "../archive-name";
 import { type Acceptance, acceptedOf, type MinuteBooks, type SettledLate, withSettled } from "./books";
 
 /** What the books take from a listed object. */
-export interface BookedObject {
+interface BookedObject {
   name: string;
   events: number;
   accepted?: number;
@@ -34,9 +34,9 @@ export class MinuteObjectSums implements ObjectSums {
   }
 }
 
-export type StreamSums = Pick<MinuteBooks, "counted" | "duplicate" | "late"> & { reusedIds: number };
+type StreamSums = Pick<MinuteBooks, "counted" | "duplicate" | "late"> & { reusedIds: number };
 
-export type BookedMinute = MinuteBooks & Acceptance & { minute: number; reusedIds: number };
+type BookedMinute = MinuteBooks & Acceptance & { minute: number; reusedIds: number };
 
 interface Parts {
   objects: ObjectSums | undefined;

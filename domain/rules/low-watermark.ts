@@ -29,7 +29,7 @@ export function earliestLiveMark(marks: readonly Mark[], nowMs: number): number 
   return live.length === 0 ? undefined : Math.min(...live.map(({ throughMs }) => throughMs));
 }
 
-export interface Evidence {
+interface Evidence {
   /** Read before the books. Every message appended before is archived and listed. */
   archivedThroughMs: number;
   /** Read before the books. Every event that an ingest instance accepted before is in its account. */
@@ -46,7 +46,7 @@ export interface Evidence {
   othersSinceMs: number | undefined;
 }
 
-export interface Evaluation<Open extends OpenMinute> {
+interface Evaluation<Open extends OpenMinute> {
   /** Every event accepted before is counted, as far as the marks and the open minutes tell. */
   throughMs: number;
   /** When the first event that may not be counted was accepted. */

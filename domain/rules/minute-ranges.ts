@@ -36,7 +36,7 @@ export function overlapOf(a: MinuteRange, b: MinuteRange): MinuteRange {
 const isNotEmpty = ({ fromMinute, toMinute }: MinuteRange): boolean => fromMinute < toMinute;
 
 /** First minute of the bucket that a minute is in, also before 1970. */
-export function bucketOf(minute: number, bucketMinutes: number): number {
+function bucketOf(minute: number, bucketMinutes: number): number {
   return Math.floor(minute / bucketMinutes) * bucketMinutes;
 }
 

@@ -21,7 +21,7 @@ export interface CellDifference {
 /** Key of a cell within one minute, hour or day; neither part can hold a space. */
 export const cellKey = (videoId: string, eventType: string): string => `${videoId} ${eventType}`;
 
-export function isDifferent(d: CellDifference): boolean {
+function isDifferent(d: CellDifference): boolean {
   return d.expectedCount !== d.storedCount || d.expectedSum !== d.storedSum || d.expectedValued !== d.storedValued;
 }
 

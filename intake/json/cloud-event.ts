@@ -5,7 +5,7 @@ import { mayHideFractions } from "./number-texts";
 import { parseJson } from "./parse-json";
 
 /** The members of an event as they stand in a CloudEvent, still to be checked; or why it is none. */
-export type CloudEventFields =
+type CloudEventFields =
   | { ok: true; fields: Record<string, unknown>; texts: NumberTexts }
   | { ok: false; eventId: string | null; reason: RejectionReason; detail: string };
 

@@ -1,7 +1,7 @@
 import { DEPTH_SCAN_BYTES, MAX_JSON_DEPTH, nestsDeeperThan } from "../../domain/json-depth";
 import { utf8Text } from "./json-text";
 
-export type ParsedJson = { ok: true; value: unknown; text: string } | { ok: false; detail: string };
+type ParsedJson = { ok: true; value: unknown; text: string } | { ok: false; detail: string };
 
 /** Bytes (without a byte order mark) -> JSON value. */
 export function parseJson(bytes: Buffer): ParsedJson {

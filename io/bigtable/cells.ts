@@ -51,7 +51,7 @@ export function deleteCell(family: string, qualifier: string): Mutation[] {
   return [deleteColumn(family, qualifier), deleteColumn(family, qualifier + DETAIL_SUFFIX)];
 }
 
-export interface StoredCell {
+interface StoredCell {
   family: string;
   qualifier: string;
   cell: CounterCell;

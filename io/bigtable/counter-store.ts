@@ -19,7 +19,7 @@ import { hourText, SALTS, saltOf, summaryRowKey } from "./row-keys";
 import { RowLoader } from "./row-loader";
 import { minuteVersion } from "./versions";
 
-export interface BigtableCounterStoreOptions extends BigtableConfig {
+interface BigtableCounterStoreOptions extends BigtableConfig {
   /** Bound of the cells a writer remembers of the rows it wrote, some 200 bytes each; default 400,000. 0: all is read again for every write. */
   knownCells?: number;
 }

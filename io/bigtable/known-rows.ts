@@ -67,7 +67,7 @@ export class KnownMinutes {
 }
 
 /** How a cell that was computed relates to the one that is known. */
-export type Outcome = "equal" | "written" | "behind";
+type Outcome = "equal" | "written" | "behind";
 
 /** The cells of a level that add up to one above: the hours of a day, the days of a month, the months, all of one type; or all totals. */
 class Children {

@@ -13,7 +13,7 @@ import {
 import type { Row, RowCell } from "./rows";
 
 /** What the listed objects of a minute add up to. */
-export interface ListedBooks extends ObjectSums {
+interface ListedBooks extends ObjectSums {
   /** How often the minute's row was written: the version of its books. */
   writes: number;
   objects: number;
@@ -143,7 +143,7 @@ export function decodePartition(value: Buffer): Omit<LedgerRow, "minute" | "part
 }
 
 /** Which minutes of an hour are audited by marks of their own and unchanged since; `version` grows with every change of the hour's books or marks. */
-export interface AuditedMinutes {
+interface AuditedMinutes {
   version: number;
   /** Bit n: minute n. */
   audited: bigint;

@@ -4,7 +4,7 @@ import { status } from "@grpc/grpc-js";
 import { StoreUnavailableError } from "../ports";
 
 /** `again`: may go away; `stop`: somebody must act; `caller`: the request itself is wrong. */
-export type FailureKind = "again" | "stop" | "caller";
+type FailureKind = "again" | "stop" | "caller";
 
 const AGAIN: ReadonlySet<number> = new Set([
   status.UNAVAILABLE,

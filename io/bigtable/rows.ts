@@ -25,7 +25,7 @@ export interface KeyRange {
   end: string;
 }
 
-export interface RowQuery {
+interface RowQuery {
   tableName: string;
   /** Ascending, each once. */
   keys?: readonly string[];

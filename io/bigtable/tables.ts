@@ -59,7 +59,7 @@ export const FAMILIES: Readonly<Record<TableRole, Families>> = {
 
 const ROLES: readonly TableRole[] = ["minutes", "summaries", "ledger"];
 
-export interface CreatedTable {
+interface CreatedTable {
   /** Full resource name. */
   name: string;
   outcome: "created" | "families-added" | "exists";

@@ -4,7 +4,7 @@
  */
 import { LogFullError } from "../ports";
 
-export interface GroupCommitOptions<Item, Result> {
+interface GroupCommitOptions<Item, Result> {
   /** Makes the items durable, all or none; answers one result an item, in order. */
   commit(items: readonly Item[]): Promise<readonly Result[]>;
   sizeBytes(item: Item): number;

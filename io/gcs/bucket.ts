@@ -3,7 +3,7 @@ import { type Difference, type Place, placeOf } from "../ports/places";
 import type { GcsOptions } from "./config";
 import { GcsObjects } from "./objects";
 
-export interface WantedBucket {
+interface WantedBucket {
   project: string;
   /** Where a bucket that is made keeps its objects, e.g. EU or europe-west1; empty: Google's default, US. */
   location: string;
@@ -12,7 +12,7 @@ export interface WantedBucket {
 }
 
 /** As the JSON API gives a bucket, as far as it matters. */
-export interface BucketAnswer {
+interface BucketAnswer {
   lifecycle?: { rule?: LifecycleRule[] };
 }
 

@@ -19,7 +19,7 @@ function tables(): Uint32Array[] {
 }
 
 /** Unsigned. */
-export function crc32c(bytes: Uint8Array): number {
+function crc32c(bytes: Uint8Array): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES as [
     Uint32Array,
     Uint32Array,

@@ -10,7 +10,7 @@ export interface LetterObject {
   letters: number;
 }
 
-export interface LetterPlace extends LetterObject {
+interface LetterPlace extends LetterObject {
   /** From 0. */
   index: number;
 }

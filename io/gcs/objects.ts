@@ -7,7 +7,7 @@ import { applicationDefaultCredentials, type Credentials, NO_CREDENTIALS } from 
 import { type HttpAnswer, HttpConnections, type HttpRequest } from "./http";
 import { DamagedAnswerError, RefusedError, withRetries } from "./retry";
 
-export interface StoredObject {
+interface StoredObject {
   /** Below the prefix. */
   name: string;
   sizeBytes: number;
@@ -24,7 +24,7 @@ export interface ListQuery {
   foldersOnly?: boolean;
 }
 
-export interface ListPage {
+interface ListPage {
   objects: StoredObject[];
   folders: string[];
 }

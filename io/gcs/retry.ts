@@ -28,7 +28,7 @@ const MAX_PAUSE_MS = 5000;
  * Whether another attempt may succeed. All requests may be sent again: a name is written again with the same bytes, and an upload
  * that wants the name to be free finds its own earlier one (GcsObjects.create).
  */
-export function isPassing(error: unknown): boolean {
+function isPassing(error: unknown): boolean {
   if (error instanceof RefusedError) return PASSING.has(error.status);
   return error instanceof ExchangeError || error instanceof DamagedAnswerError;
 }

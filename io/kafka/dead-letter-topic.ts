@@ -2,7 +2,7 @@ import type { NewDeadLetter } from "../ports";
 import { KafkaAppender, type KafkaAppenderOptions } from "./appender";
 import { letterRecordOf } from "./codec";
 
-export type KafkaDeadLetterTopicOptions = KafkaAppenderOptions;
+type KafkaDeadLetterTopicOptions = KafkaAppenderOptions;
 
 /** Publishes dead letters for whoever listens: the payload whole as the value, the rest as headers (io/formats/messages/letter-attributes.ts). */
 export class KafkaDeadLetterTopic {

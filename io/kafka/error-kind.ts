@@ -4,7 +4,7 @@
  * - `lost`: this member of the group is not (or no longer) the owner of what it wanted to commit
  * - `unavailable`: everything else; of a write, the outcome may be unknown
  */
-export type KafkaErrorKind = "too-large" | "lost" | "unavailable";
+type KafkaErrorKind = "too-large" | "lost" | "unavailable";
 
 const KINDS: Record<string, KafkaErrorKind> = {
   MESSAGE_TOO_LARGE: "too-large",

@@ -2,7 +2,7 @@ import type { EventLog, LogBatch } from "../ports";
 import { KafkaAppender, type KafkaAppenderOptions } from "./appender";
 import { recordOf } from "./codec";
 
-export type KafkaEventLogOptions = KafkaAppenderOptions;
+type KafkaEventLogOptions = KafkaAppenderOptions;
 
 /**
  * The writing side of a log on a Kafka topic. `stamps` of a batch are not kept: Kafka has no place for them. A batch that was

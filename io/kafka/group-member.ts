@@ -5,7 +5,7 @@
 import type { Consumer, ConsumerConfig, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "pino";
 
-export interface GroupMemberOptions {
+interface GroupMemberOptions {
   kafka: Kafka;
   topic: string;
   consumer: ConsumerConfig;

@@ -6,7 +6,7 @@ import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
 import type { KafkaConnection } from "./config";
 import { BATCH_OVERHEAD_BYTES, createLedTopic, withAdmin } from "./topics";
 
-export interface WantedTopic {
+interface WantedTopic {
   topic: string;
   /** Of a topic that is made; one that exists must have as many only where `partitionsMatter`. */
   partitions: number;
@@ -16,7 +16,7 @@ export interface WantedTopic {
   retentionMs: number;
 }
 
-export interface WantedGroup {
+interface WantedGroup {
   group: string;
   topic: string;
 }

@@ -42,7 +42,7 @@ export interface SkippedRange {
   toOffset: number;
 }
 
-export interface KafkaLogSubscriptionOptions extends KafkaConnection {
+interface KafkaLogSubscriptionOptions extends KafkaConnection {
   topic: string;
   groupId: string;
   /** Bytes fetched ahead over all partitions (each at least 1 MiB; a range that is taken again comes on top). Default 64 MiB. */

@@ -6,7 +6,7 @@ import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
 import { type KafkaConnection, kafkaOf } from "./config";
 import { messageOf } from "./error-kind";
 
-export interface KafkaTopic {
+interface KafkaTopic {
   topic: string;
   partitions: number;
   /** Default: the broker's. */
@@ -63,7 +63,7 @@ async function untilLed(admin: Admin, topic: string): Promise<void> {
 }
 
 /** Whose clock a topic's messages bear. */
-export type TopicClock = "LogAppendTime" | "CreateTime";
+type TopicClock = "LogAppendTime" | "CreateTime";
 
 /** Undefined where this client may not read the topic's configuration. Rejects with `StoreUnavailableError`. */
 export function topicClock(connection: KafkaConnection, topic: string): Promise<TopicClock | undefined> {
@@ -77,10 +77,6 @@ export function topicClock(connection: KafkaConnection, topic: string): Promise<
       throw error;
     }
   });
-}
-
-export async function deleteKafkaTopic(connection: KafkaConnection, topic: string): Promise<void> {
-  await withAdmin(connection, (admin) => admin.deleteTopics({ topics: [topic] }));
 }
 
 export async function withAdmin<T>(connection: KafkaConnection, act: (admin: Admin) => Promise<T>): Promise<T> {

@@ -99,8 +99,6 @@ export interface SettledMinute {
   duplicate: number;
 }
 
-export type MinuteStatus = "changed" | "audited";
-
 export interface ListedOpenMinute extends OpenMinute {
   /** The adapter's own: tells what was read from what was added since. */
   token: string;

@@ -22,7 +22,7 @@ export interface PubsubAppenderOptions extends PubsubConnection {
 }
 
 /** Pub/Sub takes 10 MB and 1,000 messages in a request; some room is left for its framing. */
-export const MAX_MESSAGE_BYTES = 9_900_000;
+const MAX_MESSAGE_BYTES = 9_900_000;
 const MAX_REQUEST_MESSAGES = 1_000;
 /** Small enough that several requests are under way; a larger message goes alone. */
 const MAX_REQUEST_BYTES = 1_000_000;

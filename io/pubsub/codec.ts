@@ -9,7 +9,7 @@ export type PubsubMessage = protos.google.pubsub.v1.IPubsubMessage;
 export type ReceivedMessage = protos.google.pubsub.v1.IReceivedMessage;
 
 /** The attribute that names a message: publishing the same one again gives it the same name (Beam's `idLabel`). */
-export const ID_ATTRIBUTE = BATCH_ATTRIBUTE;
+const ID_ATTRIBUTE = BATCH_ATTRIBUTE;
 const ACCEPTED = "viewmill-accepted";
 /** Pub/Sub's limit for the value of an attribute; at 32 pieces the longest declaration has room (Pub/Sub allows 100 attributes). */
 const MAX_VALUE_BYTES = 1024;

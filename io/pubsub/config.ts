@@ -12,9 +12,6 @@ export interface PubsubConnection {
 
 export type PublisherClient = v1.PublisherClient;
 export type SubscriberClient = v1.SubscriberClient;
-/** Of one attempt: what is repeated, and how long, is decided in retry.ts. */
-export type CallOptions = ReturnType<typeof callOptions>;
-
 export const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
 
 /** The library is loaded at the first use: it takes a third of a second. */

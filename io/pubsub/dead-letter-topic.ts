@@ -2,7 +2,7 @@ import type { NewDeadLetter } from "../ports";
 import { PubsubAppender, type PubsubAppenderOptions } from "./appender";
 import { publishedLetterOf } from "./codec";
 
-export type PubsubDeadLetterTopicOptions = PubsubAppenderOptions;
+type PubsubDeadLetterTopicOptions = PubsubAppenderOptions;
 
 /** Publishes dead letters for whoever listens: the payload whole as data, the rest as attributes (io/formats/messages/letter-attributes.ts). */
 export class PubsubDeadLetterTopic {

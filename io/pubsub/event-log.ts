@@ -2,7 +2,7 @@ import type { EventLog, LogBatch } from "../ports";
 import { PubsubAppender, type PubsubAppenderOptions } from "./appender";
 import { publishedOf } from "./codec";
 
-export type PubsubEventLogOptions = PubsubAppenderOptions;
+type PubsubEventLogOptions = PubsubAppenderOptions;
 
 /**
  * The writing side of a log on a Pub/Sub topic. `stamps` of a batch are not kept: Pub/Sub has no place for them. A batch may be in the topic

@@ -4,7 +4,7 @@ import { retried } from "./retry";
 /** Ids of one request: Pub/Sub takes 512 KiB, an id is about 200 bytes. */
 const MAX_IDS = 1_000;
 
-export interface LeaseOptions {
+interface LeaseOptions {
   /** `projects/P/subscriptions/S` */
   subscription: string;
   /** For how long a message is kept from the other readers at a time; extended at a third of it. */

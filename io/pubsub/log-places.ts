@@ -16,7 +16,7 @@ const TOTAL_MS = 60_000;
 const ATTEMPT_MS = 10_000;
 const ACK_DEADLINE_SECONDS = 60;
 
-export interface WantedSubscription {
+interface WantedSubscription {
   subscription: string;
   topic: string;
   /** How long messages that nobody acknowledges are kept: at most 7 days. */
@@ -84,7 +84,7 @@ interface FoundField extends Difference {
 }
 
 /** As Pub/Sub's client gives a subscription, as far as it matters. */
-export interface SubscriptionAnswer {
+interface SubscriptionAnswer {
   topic?: string | null;
   ackDeadlineSeconds?: number | null;
   messageRetentionDuration?: { seconds?: unknown } | null;

@@ -21,7 +21,7 @@ import {
 import { Leases } from "./leases";
 import { isWorthRetrying, unavailable } from "./retry";
 
-export interface PubsubLogSubscriptionOptions extends PubsubConnection {
+interface PubsubLogSubscriptionOptions extends PubsubConnection {
   subscription: string;
   /** For how long Pub/Sub keeps messages from other readers at a time: 10 to 600; a reader that died keeps them so long. Default 60. */
   leaseSeconds?: number;

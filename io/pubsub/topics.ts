@@ -6,9 +6,9 @@ import {
   subscriptionName,
   topicName,
 } from "./config";
-import { alreadyExists, notFound, retried } from "./retry";
+import { alreadyExists, retried } from "./retry";
 
-export interface PubsubSubscription {
+interface PubsubSubscription {
   topic: string;
   subscription: string;
   /** How long a reader may keep a message before it extends its time: 10 to 600. Default 60. */
@@ -67,18 +67,6 @@ export async function lossesOfSubscription(connection: PubsubConnection, subscri
   }
 }
 
-export async function deletePubsubTopic(connection: PubsubConnection, topic: string): Promise<void> {
-  const client = await publisherClient(connection);
-  const name = topicName(connection.projectId, topic);
-  await gone(() => client.deleteTopic({ topic: name }, callOptions(ATTEMPT_MS)), client);
-}
-
-export async function deletePubsubSubscription(connection: PubsubConnection, subscription: string): Promise<void> {
-  const client = await subscriberClient(connection);
-  const name = subscriptionName(connection.projectId, subscription);
-  await gone(() => client.deleteSubscription({ subscription: name }, callOptions(ATTEMPT_MS)), client);
-}
-
 async function made(create: () => Promise<unknown>, client: { close(): Promise<void> }): Promise<boolean> {
   try {
     return await retried(TOTAL_MS, async () => {
@@ -88,20 +76,6 @@ async function made(create: () => Promise<unknown>, client: { close(): Promise<v
       } catch (error) {
         if (alreadyExists(error)) return false;
         throw error;
-      }
-    });
-  } finally {
-    await client.close();
-  }
-}
-
-async function gone(remove: () => Promise<unknown>, client: { close(): Promise<void> }): Promise<void> {
-  try {
-    await retried(TOTAL_MS, async () => {
-      try {
-        await remove();
-      } catch (error) {
-        if (!notFound(error)) throw error;
       }
     });
   } finally {

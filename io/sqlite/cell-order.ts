@@ -15,7 +15,7 @@ export interface CellNumbers {
   correction: number;
 }
 
-export interface CellRows {
+interface CellRows {
   counts: MinuteCounts;
   fromRow: number;
   toRow: number;

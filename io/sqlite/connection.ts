@@ -30,7 +30,7 @@ export interface OpenOptions {
 }
 
 /** The file was written by a newer Viewmill than this one. */
-export class SchemaVersionError extends Error {
+class SchemaVersionError extends Error {
   override readonly name = "SchemaVersionError";
 }
 
@@ -186,6 +186,6 @@ function refuseNewer(version: number, file: string, schema: Schema): void {
   }
 }
 
-export function pragmaNumber(db: DatabaseSync, name: string): number {
+function pragmaNumber(db: DatabaseSync, name: string): number {
   return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
 }

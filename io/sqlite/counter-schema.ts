@@ -10,7 +10,7 @@ import { packCells, ROWS_A_CELL, VALUED_AND_REVISION } from "./row-migration";
 export { COUNTERS_FILE } from "./counter-file";
 
 /** The file holds the counters and the books of the stream (books-schema.ts): one list of migrations, one version. */
-export const COUNTERS_SCHEMA: Schema = {
+const COUNTERS_SCHEMA: Schema = {
   version: 6,
   migrations: [ROWS_A_CELL + STREAM_STATE, SHARED_LOG, DEFERRED_RANGES, VALUED_AND_REVISION, ACCEPTANCE, packCells],
   shrinks: true,

@@ -13,7 +13,7 @@ import { DEAD_LETTERS_FILE, DEAD_LETTERS_SCHEMA, letterBytes } from "./dead-lett
 import { packPayloads } from "./payload-pack";
 import { ThreadChannel } from "./thread-channel";
 
-export interface DeadLettersOptions {
+interface DeadLettersOptions {
   /** The data folder; must exist. */
   folder: string;
   /** Bytes of all letters together (payload, text and about 100 a letter). Default 4 GiB. */

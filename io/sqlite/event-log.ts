@@ -11,7 +11,7 @@ import { type CommitBatches, type Committed, LOG_FILE, type LogThreadOptions, ty
 import { packPayloads } from "./payload-pack";
 import { ThreadChannel } from "./thread-channel";
 
-export interface EventLogOptions {
+interface EventLogOptions {
   /** The data folder; must exist. */
   folder: string;
   /** Bytes of payload appended and not trimmed. Default 8 GiB. */

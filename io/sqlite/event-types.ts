@@ -10,7 +10,7 @@ const SCHEMA: Schema = {
   migrations: ["CREATE TABLE event_types (name TEXT PRIMARY KEY) WITHOUT ROWID;"],
 };
 
-export interface EventTypesOptions {
+interface EventTypesOptions {
   /** The data folder; must exist. */
   folder: string;
   busyTimeoutMs?: number;

@@ -24,7 +24,7 @@ import * as books from "./ledger-books";
 import * as marks from "./ledger-marks";
 import { Statements } from "./statements";
 
-export interface SqliteLedgerOptions {
+interface SqliteLedgerOptions {
   /** The data folder; must exist. */
   folder: string;
   busyTimeoutMs?: number;

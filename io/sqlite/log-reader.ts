@@ -8,7 +8,7 @@ import type { EmbeddedLog, LogEntry, Stamp } from "../ports";
 import { openReadOnly, orUnavailable } from "./connection";
 import { LOG_FILE, LOG_SCHEMA, STAMP_RETENTION_MS } from "./log-schema";
 
-export interface LogReaderOptions {
+interface LogReaderOptions {
   /** The data folder; log.sqlite in it is created when missing. */
   folder: string;
   busyTimeoutMs?: number;

@@ -10,7 +10,7 @@ import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCountersReadOnly } from "./counter-schema";
 import { answerFrom, ThreadChannel } from "./thread-channel";
 
-export interface CounterReaderOptions {
+interface CounterReaderOptions {
   /** The data folder; counters.sqlite in it is created when missing. */
   folder: string;
   busyTimeoutMs?: number;

@@ -11,7 +11,7 @@ import type { ArchivedPortion } from "./archiver";
 /** The batch a message stands for: itself, or what its reference leads to. Undefined: the reference leads nowhere. */
 export type PayloadOf = (message: LogMessage) => Promise<Uint8Array | undefined>;
 
-export interface PortionDependencies {
+interface PortionDependencies {
   archive: Archive;
   ledger: Ledger;
   payloadOf: PayloadOf;

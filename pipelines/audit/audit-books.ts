@@ -8,7 +8,7 @@ const MAX_LISTED = 1_000;
 /** Levels above the minutes are looked at by every hour that touches them: each difference is told once, as long as that many are remembered. */
 const MAX_KNOWN = 100_000;
 
-export type AuditSums = Omit<
+type AuditSums = Omit<
   AuditReport,
   "id" | "startedAtMs" | "durationMs" | "fromMs" | "toMs" | "repair" | "runner" | "outcome"
 >;

@@ -13,7 +13,7 @@ import { inParallel } from "../../io/flow/in-parallel";
 import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
 import type { Archive, ArchivedObject, DeadLetters, Ledger, NewDeadLetter } from "../../io/ports";
 
-export interface BackfilledFile {
+interface BackfilledFile {
   accepted: number;
   rejected: number;
   minutes: Set<number>;

@@ -8,14 +8,14 @@ import { settleListings } from "./settle-listings";
 
 export type BackfillDependencies = BoundedDependencies & ArchiveFileDependencies & Parameters<typeof runAudit>[0];
 
-export interface BackfillOptions {
+interface BackfillOptions {
   counting: BoundedOptions["counting"];
   allowedLatenessMs: AuditRange["allowedLatenessMs"];
   onArchived: (bytes: number) => void;
   onCounted: (done: number, of: number) => void;
 }
 
-export interface Backfilled {
+interface Backfilled {
   accepted: number;
   rejected: number;
   minutes: number;

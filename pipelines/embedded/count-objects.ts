@@ -24,7 +24,7 @@ export interface CountingDependencies {
 }
 
 /** The objects listed for minutes, by minute. */
-export type Listed = ReadonlyMap<number, readonly ArchivedObject[]>;
+type Listed = ReadonlyMap<number, readonly ArchivedObject[]>;
 
 /**
  * Counts the minutes of objects just written, in one run of the counting graph: what is `fresh` on top of the kept panes where these hold all

@@ -48,7 +48,7 @@ export async function runStream(
   }
 }
 
-export interface StreamEvents {
+interface StreamEvents {
   onPass: (result: PassResult, tookMs: number) => void;
   /** The stream waits for a store, and why. */
   onWait: (error: StoreUnavailableError, waitMs: number) => void;

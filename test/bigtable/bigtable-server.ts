@@ -5,7 +5,7 @@ import { createTables } from "../../io/bigtable/tables";
 import { type BigtableEmulator, startBigtableEmulator } from "../../servers/bigtable-emulator";
 import { COLD_START_MS } from "../servers/with-servers";
 
-export interface BigtableUnderTest {
+interface BigtableUnderTest {
   readonly emulator: BigtableEmulator;
   /** New, empty tables; `host`: a proxy's, instead of the emulator's. */
   tables(host?: string): Promise<BigtableConfig>;

@@ -1,7 +1,7 @@
 /** What every Archive promises. */
 import type { Archive } from "../../io/ports";
 
-export interface ArchiveUnderTest {
+interface ArchiveUnderTest {
   /** An empty archive. */
   open(): Promise<Archive>;
 }

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { ClaimMissingError, type ClaimStore } from "../../io/ports";
 
-export interface ClaimStoreUnderTest {
+interface ClaimStoreUnderTest {
   /** Over the same store at every call of one test. */
   open(): Promise<ClaimStore>;
 }

@@ -5,7 +5,7 @@ import { seeded } from "./condition";
 import { asMinuteCounts, CounterModel, type ModelCell, modelLevels, storedLevels } from "./counter-model";
 
 /** A store over nothing: `open` gives an empty one each time; `end` after each test. */
-export interface CounterStoreUnderTest {
+interface CounterStoreUnderTest {
   open(): Promise<CounterStore>;
   /** Runs of each property; default 60. */
   numRuns?: number;
@@ -96,7 +96,7 @@ const nestedBatches = fc
   .record({ seed: fc.nat(), batches: fc.array(arrived, { maxLength: 6 }) })
   .map(({ seed, batches }) => batches.map((batch) => nested(seed, batch)));
 
-export interface Step {
+interface Step {
   batch: ModelCell[];
   how: "apply" | "follow" | "correct" | "again";
 }

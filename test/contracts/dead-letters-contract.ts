@@ -1,7 +1,7 @@
 /** What every DeadLetters promises. */
 import { type DeadLetters, LogFullError, type NewDeadLetter } from "../../io/ports";
 
-export interface DeadLettersUnderTest {
+interface DeadLettersUnderTest {
   /** Over the same store at every call of one test. */
   open(options?: { maxBytes?: number }): Promise<DeadLetters>;
   /** Whether the store refuses letters past `maxBytes`; one without a bound of its own leaves that to retention. */

@@ -2,7 +2,7 @@ import type { Ledger } from "../../io/ports";
 import { object } from "./ledger-contract";
 
 /** The first of two minutes with events, of 200 that were audited but for M - 50. */
-export const M = 29_000_000;
+const M = 29_000_000;
 
 /** What test/contracts/fixtures and test/bigtable/fixtures hold, as the code that wrote them told it, and what goes on from there. */
 export async function keepsWhatAnEarlierReleaseWrote(ledger: Ledger): Promise<void> {

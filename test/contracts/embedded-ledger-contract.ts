@@ -2,7 +2,7 @@
 import type { EmbeddedLedger } from "../../io/ports";
 import { ledgerContract, object } from "./ledger-contract";
 
-export interface EmbeddedLedgerUnderTest {
+interface EmbeddedLedgerUnderTest {
   /** Over the same store at every call of one test: the second sees what the first wrote. */
   open(): Promise<EmbeddedLedger & { close(): Promise<void> }>;
 }

@@ -1,7 +1,7 @@
 /** What every EmbeddedLog promises. */
 import { type EmbeddedLog, LogFullError } from "../../io/ports";
 
-export interface EmbeddedLogUnderTest {
+interface EmbeddedLogUnderTest {
   open(options?: { maxBacklogBytes?: number }): Promise<EmbeddedLog>;
 }
 

@@ -1,7 +1,7 @@
 /** What every Ledger promises. */
 import type { ArchivedObject, AuditReport, IngestBooking, Ledger, LedgerMinute, LedgerRow } from "../../io/ports";
 
-export interface LedgerUnderTest {
+interface LedgerUnderTest {
   /** Over the same store at every call of one test: the second sees what the first wrote. */
   open(): Promise<Ledger>;
 }
@@ -17,7 +17,7 @@ export function row(minute: number, part: number, received: number, counted: num
 const FOLDER = "date=1970-01-01/hour=00/minute=06";
 const MINUTE_2016 = Date.parse("2016-01-01T00:00:00Z") / 60_000;
 
-export function booking(instance: string, sequence: number, ...minutes: [number, number][]): IngestBooking {
+function booking(instance: string, sequence: number, ...minutes: [number, number][]): IngestBooking {
   const throughMs = 1_000 + sequence;
   return {
     instance,

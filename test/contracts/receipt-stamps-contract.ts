@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import { type ReceiptStamps, STAMP_MEMORY_MS, type Stamp } from "../../io/ports";
 
-export interface ReceiptStampsUnderTest {
+interface ReceiptStampsUnderTest {
   /** Over the same store at every call of one test, as another instance of the write API opens it. */
   open(): Promise<ReceiptStamps>;
   /** How many random schedules, and how many stamps in one call, are worth their time here. */

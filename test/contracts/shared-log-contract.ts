@@ -3,7 +3,7 @@ import { type EventLog, LogFullError, type LogMessage, type LogPortion, type Log
 import { Child } from "./condition";
 import { batchOf } from "./embedded-log-contract";
 
-export interface SharedLog {
+interface SharedLog {
   /** Opened for this test, with everything it needs; `maxQueueBytes` bounds what waits or is under way. */
   writer(options?: { maxQueueBytes?: number }): Promise<EventLog>;
   reader(): Promise<LogSubscription>;
@@ -12,7 +12,7 @@ export interface SharedLog {
   close(): Promise<void>;
 }
 
-export interface SharedLogUnderTest {
+interface SharedLogUnderTest {
   /** A new, empty log with one subscription. */
   open(): Promise<SharedLog>;
   /** A portion taken again is the same one. */

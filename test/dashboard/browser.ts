@@ -19,7 +19,7 @@ export async function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: await debianProgram("chromium"), args: ARGUMENTS });
 }
 
-export interface WatchedPage {
+interface WatchedPage {
   page: Page;
   /** Messages of the console and errors that no handler caught. */
   complaints: string[];

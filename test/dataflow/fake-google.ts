@@ -11,7 +11,7 @@ import { type FakeAnswer, FakeJobs, refusal } from "./fake-jobs";
 import { type GoogleWorld, type ImageLabels, wholeWorld } from "./google-world";
 import { wrongFields, wrongParameters } from "./message-types";
 
-export interface RecordedRequest {
+interface RecordedRequest {
   method: string;
   host: string;
   path: string;

@@ -7,7 +7,7 @@ export interface FakeAnswer {
   body: unknown;
 }
 
-export interface FakeJob {
+interface FakeJob {
   id: string;
   request: DataflowJobRequest;
   state: DataflowJobState;
@@ -18,7 +18,7 @@ export interface FakeJob {
 }
 
 /** How the service tells of an id that it knows: by the job itself, or by a refusal that says no more than that. */
-export type RepeatedRequests = "the-job" | "refused";
+type RepeatedRequests = "the-job" | "refused";
 
 const FINAL = new Set([
   "JOB_STATE_DONE",

@@ -6,7 +6,7 @@ import { encodeBatch } from "../../io/formats/avro/batch";
 import { columnsOf, modelCells } from "../domain/model";
 
 /** An event as a producer writes it: perhaps without a time, perhaps refused. */
-export interface Written {
+interface Written {
   eventId: string;
   videoId: string;
   eventType: string;
@@ -14,9 +14,9 @@ export interface Written {
   value?: number;
 }
 
-export const FORMS = ["single", "array", "events", "cloudevents", "batch"] as const;
-export type Form = (typeof FORMS)[number];
-export type Compression = "none" | "gzip" | "zstd";
+const FORMS = ["single", "array", "events", "cloudevents", "batch"] as const;
+type Form = (typeof FORMS)[number];
+type Compression = "none" | "gzip" | "zstd";
 
 export interface Published {
   form: Form;
@@ -54,7 +54,7 @@ function plainOf(form: Form, events: Written[]): Buffer {
 const GOOD_TYPE = /^[A-Z][A-Z0-9_]{0,31}$/;
 
 /** What is counted of a message, what is late, and the reasons of the others: the rules of the contract, one `if` each. */
-export function judged(published: Published, rules: { rawRetentionMs: number; allowedLatenessMs: number }) {
+function judged(published: Published, rules: { rawRetentionMs: number; allowedLatenessMs: number }) {
   const { events, publishedAtMs, form } = published;
   const accepted: VideoEvent[] = [];
   const late: VideoEvent[] = [];

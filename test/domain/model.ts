@@ -86,20 +86,20 @@ const EDGE_VALUES = [
   -Number.MAX_SAFE_INTEGER,
 ];
 
-export const anyValue = fc.oneof(fc.constantFrom(...EDGE_VALUES), fc.maxSafeInteger(), fc.integer({ min: -9, max: 9 }));
+const anyValue = fc.oneof(fc.constantFrom(...EDGE_VALUES), fc.maxSafeInteger(), fc.integer({ min: -9, max: 9 }));
 export const printable = fc.string({
   unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
   minLength: 1,
   maxLength: 128,
 });
-export const anyEventId = fc.oneof(
+const anyEventId = fc.oneof(
   fc.uuid(),
   printable,
   fc.uuid().map((id) => id.toUpperCase()),
   fc.constantFrom("a", "b", "0190a0a0-0000-7000-8000-000000000001"),
 );
 export const anyVideoId = fc.stringMatching(/^[A-Za-z0-9_\-.:/]{1,128}$/);
-export const anyType = fc.oneof(fc.constantFrom("VIEW", "LIKE", "SHARE"), fc.stringMatching(/^[A-Z][A-Z0-9_]{0,31}$/));
+const anyType = fc.oneof(fc.constantFrom("VIEW", "LIKE", "SHARE"), fc.stringMatching(/^[A-Z][A-Z0-9_]{0,31}$/));
 const anyExtra = fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true });
 
 /** Any event the contract allows. */

@@ -18,7 +18,7 @@ export interface ExpectedCell {
   sum: string;
 }
 
-export interface ExpectedBooks {
+interface ExpectedBooks {
   startMs: number;
   accepted: number;
   counted: number;

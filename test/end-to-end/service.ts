@@ -100,13 +100,13 @@ export async function cleanUp(): Promise<void> {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 }
 
-export interface LogLine {
+interface LogLine {
   level: number;
   msg: string;
   [field: string]: unknown;
 }
 
-export interface ServiceOptions {
+interface ServiceOptions {
   folder?: string;
   environment?: Environment;
 }
@@ -294,7 +294,7 @@ export interface Body {
   bytes: string | Uint8Array<ArrayBuffer>;
 }
 
-export interface Accepted {
+interface Accepted {
   accepted: number;
   rejected: { index: number; eventId: string | null; reason: string }[];
 }
@@ -304,7 +304,7 @@ export interface Video {
   completeThrough: string;
 }
 
-export interface Books {
+interface Books {
   accepted: number;
   archived: number;
   counted: number;
@@ -313,7 +313,7 @@ export interface Books {
   balanced: boolean;
 }
 
-export interface Ledger {
+interface Ledger {
   minutes: ({ start: string } & Books)[];
   totals: Books & { rejected: number };
 }

@@ -59,7 +59,7 @@ export async function letters(...stores: DeadLetters[]): Promise<string[]> {
 }
 
 /** Every level the script's minute cells add up to. */
-export function expectedOutcome({ minutes, ledger, deadLetters }: GoldenScript): Outcome {
+function expectedOutcome({ minutes, ledger, deadLetters }: GoldenScript): Outcome {
   return {
     minutes,
     hours: rolledUp(minutes, (startMs) => String(startMs - (startMs % HOUR_MS)), false),

@@ -27,7 +27,7 @@ const DONE_DEADLINE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
 /** What the runs share: all but the name of each. */
-export interface PrismServers {
+interface PrismServers {
   prism: string;
   pubsub: { host: string; restUrl: string };
   bigtable: string;

@@ -47,7 +47,7 @@ export function graphOfMessages(root: Root, counting: StreamPipelineOptions["cou
 
 type Cells = Pick<Outcome, "minutes" | "hours" | "days" | "totals">;
 
-export interface NativeOutcome extends Outcome {
+interface NativeOutcome extends Outcome {
   /** How often messages came again. */
   redeliveries: number;
   /** The cells after all of that was handed over as well, as it is when ten minutes have passed. */

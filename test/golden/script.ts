@@ -28,12 +28,12 @@ import { join } from "node:path";
 import { minuteOf, parseRfc3339 } from "../../domain/event";
 import { REJECTION_REASONS, type RejectionReason } from "../../domain/rejection";
 
-export interface SentEvent {
+interface SentEvent {
   raw: Record<string, unknown>;
   refused?: RejectionReason;
 }
 
-export type UndecodableReason = "unknown-schema" | "not-avro" | "not-json";
+type UndecodableReason = "unknown-schema" | "not-avro" | "not-json";
 
 export type Step =
   | { kind: "send"; receivedAtMs: number; checked: boolean; events: SentEvent[] }
@@ -44,12 +44,12 @@ export type Step =
   | { kind: "back" };
 
 /** Half-open, whole minutes. */
-export interface AuditedRange {
+interface AuditedRange {
   fromMs: number;
   toMs: number;
 }
 
-export interface GoldenCell {
+interface GoldenCell {
   count: number;
   sum: bigint;
   /** Events that have a value. */

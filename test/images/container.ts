@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Image } from "./image-build";
 
 /** Folders of this machine by the path at which the program finds them. */
-export type Mounts = Readonly<Record<string, string>>;
+type Mounts = Readonly<Record<string, string>>;
 
 export interface ContainerOptions {
   readonly environment?: Readonly<Record<string, string>>;
@@ -79,7 +79,7 @@ export function containerScript(file: string, image: Image, options: ContainerOp
   chmodSync(file, 0o755);
 }
 
-export interface Ended {
+interface Ended {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;

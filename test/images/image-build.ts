@@ -16,7 +16,7 @@ import {
   type Step,
 } from "./dockerfile";
 
-export interface ImageConfig {
+interface ImageConfig {
   readonly environment: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly user: string;
@@ -33,7 +33,7 @@ export interface Image {
   readonly config: ImageConfig;
 }
 
-export interface BuildOptions {
+interface BuildOptions {
   readonly dockerfile: string;
   /** What .dockerignore holds; paths that it leaves out cannot be copied. */
   readonly ignored: string;

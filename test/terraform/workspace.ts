@@ -8,7 +8,7 @@ export const SOURCE = join(__dirname, "..", "..", "..", "terraform");
 
 export type Values = Record<string, unknown>;
 
-export interface Resource {
+interface Resource {
   address: string;
   type: string;
   name: string;
@@ -29,7 +29,7 @@ export interface Plan {
   one(address: string): Resource["values"];
 }
 
-export interface Diagnostic {
+interface Diagnostic {
   severity: "error" | "warning";
   summary: string;
   detail: string;

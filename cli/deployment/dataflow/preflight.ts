@@ -18,7 +18,7 @@ export class PreflightError extends Error {
 }
 
 /** What the label `org.opencontainers.image.title` of the worker image says. */
-export const WORKER_IMAGE_TITLE = "viewmill-worker";
+const WORKER_IMAGE_TITLE = "viewmill-worker";
 
 const { version } = JSON.parse(readFileSync(join(__dirname, "..", "..", "..", "..", "package.json"), "utf8")) as {
   version: string;

@@ -10,7 +10,7 @@ import { described, preparedStream, type Replaced, requestId } from "./prepared-
 /** Machines are started, images fetched. */
 const RUNNING_DEADLINE_MS = 15 * MINUTE_MS;
 
-export interface SubmittedJob {
+interface SubmittedJob {
   jobId: string;
   name: string;
   replaced?: string;

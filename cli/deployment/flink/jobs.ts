@@ -36,7 +36,7 @@ export const flinkJobs: JobFamily = {
   },
 };
 
-export interface SavepointOptions {
+interface SavepointOptions {
   stop: boolean;
   directory: string | undefined;
   deadlineMs: number;

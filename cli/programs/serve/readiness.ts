@@ -46,7 +46,7 @@ export function answersOf(checks: readonly Check[], deadlineMs = DEADLINE_MS): P
   );
 }
 
-export interface CheckedStores {
+interface CheckedStores {
   archive: Pick<Archive, "list">;
   ledger: Pick<Ledger, "books" | "audits">;
   deadLetters: Pick<DeadLetters, "rejectedByMinute">;

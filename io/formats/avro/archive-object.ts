@@ -71,7 +71,7 @@ export class ArchiveObjectWriter {
   }
 }
 
-export interface ArchivedBlock {
+interface ArchivedBlock {
   columns: EventColumns;
   /** Epoch milliseconds, a row. */
   receivedAtMs: Float64Array;

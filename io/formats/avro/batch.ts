@@ -11,7 +11,7 @@ import { schemas, shippedSchema } from "./schema-registry";
  * Producers, the log and the topics all carry it. The current schema is read and written by hand; any other known one goes through
  * avsc's schema resolution.
  */
-export interface BatchHeader {
+interface BatchHeader {
   /** Epoch milliseconds at receipt; 0 while a producer holds the batch. */
   receivedAtMs: number;
   producerId: string;

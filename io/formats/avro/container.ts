@@ -16,7 +16,7 @@ const SCHEMA_CRC = "viewmill.schema.crc64";
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
 /** The schema files are written in. */
-export interface FileSchema {
+interface FileSchema {
   text: string;
   crc: string;
 }
@@ -66,7 +66,7 @@ export class ContainerWriter {
   }
 }
 
-export interface ContainerFile {
+interface ContainerFile {
   /** The schema it was written in; undefined: `expected`. */
   otherSchema: string | undefined;
   blocks: Generator<{ rowCount: number; rows: Buffer }>;

@@ -21,7 +21,7 @@ const TABLE = Array.from({ length: 256 }, (_, index) => {
 });
 
 /** A schema that is known: its Avro type and the fingerprint its messages carry. */
-export interface KnownSchema {
+interface KnownSchema {
   name: string;
   type: Type;
   fingerprint: Buffer;

@@ -5,7 +5,7 @@ import { ClaimMissingError, type ClaimStore } from "../../ports";
 import { AvroError } from "../avro/binary";
 import { decodeReference, isReference, type Reference } from "../avro/reference";
 
-export type Resolved =
+type Resolved =
   | { kind: "payload"; payload: Uint8Array }
   /** The reference, or what it refers to, is damaged or gone for good: a dead letter. `minute`: of receipt, where the name tells it. */
   | { kind: "unresolved"; reason: RejectionReason; detail: string; minute: number | undefined };

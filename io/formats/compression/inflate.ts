@@ -16,7 +16,7 @@ import { ZstdFrameError, zstdFrames } from "./zstd-frames";
 
 export type Compression = "gzip" | "zstd";
 
-export interface InflateBounds {
+interface InflateBounds {
   /** Of all members or frames together, decompressed. */
   maxBytes: number;
   /** A zstd frame with a larger window is refused: the window is allocated before a byte is inflated. Default: zstd's own bound, 27. */
