@@ -108,7 +108,7 @@ export class EventGenerator {
 }
 
 /** Probability that a rank is below: rank r has weight 1 / r^skew. */
-function zipf(videos: number, skew: number): Float64Array {
+export function zipf(videos: number, skew: number): Float64Array {
   const cumulated = new Float64Array(videos);
   let sum = 0;
   for (let rank = 1; rank <= videos; rank++) {
@@ -120,7 +120,7 @@ function zipf(videos: number, skew: number): Float64Array {
 }
 
 /** xoshiro128** (Blackman and Vigna, prng.di.unimi.it), seeded by splitmix32: [0, 1) in steps of 2^-32. */
-function xoshiro128(seed: number): () => number {
+export function xoshiro128(seed: number): () => number {
   let mixed = seed >>> 0;
   const state = new Uint32Array(4).map(() => {
     mixed = (mixed + 0x9e3779b9) >>> 0;

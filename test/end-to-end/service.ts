@@ -59,6 +59,24 @@ export interface Ended {
 
 /** Runs one command of the command line to its end. */
 export function viewmill(args: readonly string[], environment: Environment = {}, deadlineMs = 120_000): Promise<Ended> {
+  const { child, ended } = startViewmill(args, environment);
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new Error(`viewmill ${args.join(" ")} did not end: ${ended.stdout}${ended.stderr}`));
+    }, deadline(deadlineMs));
+    child.once("close", () => {
+      clearTimeout(timer);
+      resolve(ended);
+    });
+  });
+}
+
+/** Starts a command; `ended` fills as it goes, and has its code or signal when it has ended. */
+export function startViewmill(
+  args: readonly string[],
+  environment: Environment = {},
+): { child: ChildProcess; ended: Ended } {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { ...ENVIRONMENT, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -71,17 +89,11 @@ export function viewmill(args: readonly string[], environment: Environment = {},
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     ended.stderr += text;
   });
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      child.kill("SIGKILL");
-      reject(new Error(`viewmill ${args.join(" ")} did not end: ${ended.stdout}${ended.stderr}`));
-    }, deadline(deadlineMs));
-    child.once("close", (code, signal) => {
-      clearTimeout(timer);
-      started.delete(child);
-      resolve({ ...ended, code, signal });
-    });
+  child.once("close", (code, signal) => {
+    started.delete(child);
+    Object.assign(ended, { code, signal });
   });
+  return { child, ended };
 }
 
 const started = new Set<ChildProcess>();
