@@ -2,11 +2,14 @@
 import { DEMO_VIDEOS } from "../../cli/demo/channels";
 import { DemoTraffic } from "../../cli/demo/traffic";
 import { isEventType, isVideoId } from "../../domain/event";
-import { cleanUp, type Ended, type Ledger, startViewmill, until, viewmill } from "../end-to-end/service";
+import { cleanUp, type Ended, startViewmill, until, viewmill } from "../end-to-end/service";
 
 const NOW_MS = Date.UTC(2026, 10, 29, 18, 30);
 const HOUR_MS = 3_600_000;
 
+interface Ledger {
+  totals: { accepted: number; duplicate: number; rejected: number };
+}
 interface Sent {
   eventId: string;
   videoId: string;
