@@ -32,7 +32,7 @@ export interface AwaitableParDoPayload {
 }
 
 const pardoUrn = "beam:transform:pardo:v1";
-const awaitableDoFnUrn = "viewmill:dofn:awaitable:v1";
+const awaitableDoFnUrn = "engine:dofn:awaitable:v1";
 
 /**
  * A ParDo that waits: the SDK awaits neither process, startBundle nor finishBundle. At most `maxInFlight` elements are processed at once; beyond that
@@ -73,4 +73,4 @@ replaceOperator(pardoUrn, (previous) => (id, transform, context) => {
   return createOperator(id, transform, context) ?? previous(id, transform, context);
 });
 
-register("engine/awaitable-pardo", exports);
+register(module);

@@ -118,4 +118,4 @@ export class Collect<T> implements DoFn<T, never, ElementContext> {
   }
 }
 
-register("engine/direct-runner", exports);
+register(module);

@@ -61,4 +61,4 @@ export function fixedWindows({ sizeMs, offsetMs = 0 }: { sizeMs: number; offsetM
   return new FixedWindows(sizeMs, offsetMs);
 }
 
-register("engine/fixed-windows", exports);
+register(module);

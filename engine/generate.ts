@@ -68,4 +68,4 @@ export class GenerateTimed<T> implements DoFn<Uint8Array, T> {
   }
 }
 
-register("engine/generate", exports);
+register(module);

@@ -1,8 +1,10 @@
 import "./fixes/load";
+import { isAbsolute } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import type { Worker } from "apache-beam/worker/worker";
 import { fnClientOptions } from "./fixes/message-size";
 import { sdk } from "./fixes/sdk";
+import { requireModule } from "./module-names";
 import type { WorkerLog } from "./worker-log";
 
 /** What a worker process needs to know; plain JSON, as it crosses a process boundary. */
@@ -39,9 +41,6 @@ export interface WorkerSessionHooks {
   readonly stop: AbortSignal;
 }
 
-/** A module name as register() makes them; no path out of a package. */
-const moduleName = /^(?:@[\w.-]+\/)?[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/;
-
 /** How long after a data channel the control channel may end for both to be the runner's orderly end. */
 const servicesCloseMs = 1_000;
 
@@ -77,13 +76,12 @@ export async function runWorker(settings: WorkerSettings, { log, connected, stop
 }
 
 function loadModules({ modules, workerModule }: WorkerSettings): WorkerModule {
-  const loaded = workerModule === undefined ? {} : (require(workerModule) as WorkerModule);
-  for (const name of modules) {
-    if (!moduleName.test(name)) throw new Error(`"${name}" is not the name of a module`);
-    require(name);
-  }
+  const loaded = workerModule === undefined ? {} : (required(workerModule) as WorkerModule);
+  for (const name of modules) requireModule(name);
   return loaded;
 }
+
+const required = (module: string): unknown => (isAbsolute(module) ? require(module) : requireModule(module));
 
 function ready(worker: Worker, { controlEndpoint, connectTimeoutMs }: WorkerSettings): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -61,4 +61,4 @@ export class AdmitEventTypes implements AwaitableDoFn<Message, Message> {
   }
 }
 
-register("transforms/admit-event-types", exports);
+register(module);

@@ -114,4 +114,4 @@ async function rebuildTotals(counters: CounterStore, videoId: string, eventTypes
   for (const startMs of months.values()) await counters.rebuild(videoId, startMs, startMs + HOUR_MS);
 }
 
-register("transforms/check-totals", exports);
+register(module);

@@ -271,4 +271,4 @@ function storedCells(counts: MinuteCounts): Map<string, ComparedCell> {
   return cells;
 }
 
-register("transforms/compare-hours", exports);
+register(module);

@@ -68,4 +68,4 @@ function booksOf(minute: number, shard: number, chunks: readonly MinuteCounts[],
   return { minute, part: shardPart(shard), received, counted, duplicate: received - counted, late: 0, reusedIds };
 }
 
-register("transforms/count-per-video", exports);
+register(module);

@@ -161,4 +161,4 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
   }
 }
 
-register("transforms/decode-batches", exports);
+register(module);

@@ -81,4 +81,4 @@ export class DedupeByEventId implements DoFn<KV<string, Iterable<BlockElement>>,
 /** Firings of this process, numbered from a random place on: no two processes give the same number. */
 let firings = hashSeed[0]! * 2 ** 20;
 
-register("transforms/dedupe-by-event-id", exports);
+register(module);

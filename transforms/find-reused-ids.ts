@@ -87,4 +87,4 @@ function wordsOf(bytes: Uint8Array): BigUint64Array {
   return new BigUint64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
 }
 
-register("transforms/find-reused-ids", exports);
+register(module);

@@ -42,4 +42,4 @@ export class PayloadToMessage implements DoFn<Uint8Array, BatchMessage, RecordCo
   }
 }
 
-register("transforms/messages-of-log", exports);
+register(module);

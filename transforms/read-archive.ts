@@ -39,4 +39,4 @@ export class ReadArchive implements AwaitableDoFn<KV<string, Iterable<ArchiveNam
   }
 }
 
-register("transforms/read-archive", exports);
+register(module);

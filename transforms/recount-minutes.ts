@@ -211,4 +211,4 @@ export function objectsKey(objects: readonly ArchiveObject[]): string {
   return hash("sha256", objects.map(({ name, sizeBytes }) => `${name}:${sizeBytes}`).join(" "), "base64url");
 }
 
-register("transforms/recount-minutes", exports);
+register(module);

@@ -58,4 +58,4 @@ export class ResolveReferences implements AwaitableDoFn<Message, Tagged<Resolved
   }
 }
 
-register("transforms/resolve-references", exports);
+register(module);

@@ -58,4 +58,4 @@ export class WriteCounters implements AwaitableDoFn<ShardCounts, never> {
   }
 }
 
-register("transforms/write-counters", exports);
+register(module);

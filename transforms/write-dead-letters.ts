@@ -47,4 +47,4 @@ export class WriteDeadLetters implements AwaitableDoFn<KV<string, Iterable<DeadE
   }
 }
 
-register("transforms/write-dead-letters", exports);
+register(module);

@@ -52,4 +52,4 @@ function nameOf(found: Finding): string {
   }
 }
 
-register("transforms/write-findings", exports);
+register(module);

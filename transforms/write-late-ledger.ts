@@ -80,4 +80,4 @@ export class WriteLateLedger implements AwaitableDoFn<LedgerRow, never> {
   }
 }
 
-register("transforms/write-late-ledger", exports);
+register(module);

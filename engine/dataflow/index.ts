@@ -2,7 +2,7 @@
 export type { AccessToken } from "./credentials";
 export { DataflowError } from "./dataflow-error";
 export { DataflowJob, DataflowRunner, type DataflowRunnerOptions } from "./dataflow-runner";
-export { GoogleRest, type GoogleRestOptions } from "./google-rest";
+export { GoogleRest, type GoogleRestOptions, type Json } from "./google-rest";
 export { type DataflowSubmission, gcsFolder, type PreparedJob, prepareJob } from "./job";
 export {
   type DataflowJobRequest,
@@ -12,7 +12,4 @@ export {
   isFinalDataflowState,
 } from "./job-types";
 export { DataflowJobs, REQUEST_LABEL } from "./jobs-rest";
-export type { Missing, Preflight, WantedSubscription, WantedTables } from "./preflight/check";
-export { imageLabels } from "./preflight/image-check";
-export { runPreflight } from "./preflight/run-preflight";
 export { PUBSUB_READ, type ReadFromPubSubNatively, readFromPubSubNatively } from "./read-pubsub";

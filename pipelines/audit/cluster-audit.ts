@@ -101,4 +101,4 @@ export class ClusterAuditRunner implements AuditRunner {
   }
 }
 
-register("pipelines/audit/cluster-audit", exports);
+register(module);

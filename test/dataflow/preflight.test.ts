@@ -1,7 +1,8 @@
 import type { Config } from "../../cli/config/schema";
 import { checkProject, PreflightError, type WantedOf } from "../../cli/deployment/dataflow/preflight";
+import type { Missing } from "../../cli/deployment/dataflow/preflight/check";
 import { preparedStream } from "../../cli/deployment/dataflow/prepared-jobs";
-import { DataflowError, DataflowRunner, type Missing } from "../../engine/dataflow";
+import { DataflowError, DataflowRunner } from "../../engine/dataflow";
 import { FakeGoogle } from "./fake-google";
 import { goldenConfig } from "./golden-config";
 import {

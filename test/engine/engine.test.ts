@@ -1,15 +1,18 @@
 import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   fixedWindows,
   instant,
   millis,
   provideResource,
-  register,
   registeredModules,
   resource,
   withdrawResource,
 } from "../../engine";
 import { sdk } from "../../engine/fixes/sdk";
+import { moduleNameOf, requireModule } from "../../engine/module-names";
 
 const startOf = (timestampMs: number, options: { sizeMs: number; offsetMs?: number }) => {
   const [window] = fixedWindows(options).assignWindows(instant(timestampMs));
@@ -56,15 +59,30 @@ test("a missing resource is named, a factory is called once, a taken name is ref
   expect(() => resource("counters")).toThrow('no resource "counters"');
 });
 
-test("register refuses a path that is not the module's", () => {
-  expect(() => register("engine/no-such-module", {})).toThrow("there is no");
-  expect(() => register("engine/resources", {})).toThrow("by another module");
+describe("a module's name", () => {
+  const folder = mkdtempSync(join(tmpdir(), "viewmill-module-"));
+  const file = join(folder, "dist", "count.js");
+  mkdirSync(join(folder, "dist"));
+  writeFileSync(file, "exports.answer = 42;");
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test("is that of its package and its path in it, whichever package that is", () => {
+    writeFileSync(join(folder, "package.json"), '{"name":"@a-stranger/project"}');
+    expect(moduleNameOf(file)).toBe("@a-stranger/project/dist/count");
+  });
+
+  test("is refused where a worker could not find it", () => {
+    writeFileSync(join(folder, "package.json"), "{}");
+    expect(() => moduleNameOf(file)).toThrow("no worker can find it");
+    expect(() => requireModule("../count")).toThrow("not the name of a module");
+    expect(() => requireModule("viewmill/dist/no/such/module")).toThrow("Cannot find module");
+  });
 });
 
 test("every registered module can be required the way a worker does", () => {
   const ours = registeredModules().filter((name) => name.startsWith("viewmill/"));
   expect(ours).toContain("viewmill/dist/engine/awaitable-pardo");
-  for (const name of ours) expect(() => require(name)).not.toThrow();
+  for (const name of ours) expect(() => requireModule(name)).not.toThrow();
 });
 
 test.each([

@@ -186,4 +186,4 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-register("test/engine/fns", exports);
+register(module);

@@ -1,11 +1,13 @@
 /** What a job needs of its project before it is created, and how to get what is missing. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type DataflowRunner, gcsFolder, type Missing, type Preflight, runPreflight } from "../../../engine/dataflow";
+import { type DataflowRunner, gcsFolder } from "../../../engine/dataflow";
 import { tableNames } from "../../../io/bigtable/config";
 import type { Config } from "../../config/schema";
 import { bigtableLocation } from "../open-counters";
 import { subscriptionPath } from "../stream-graph";
+import type { Missing, Preflight } from "./preflight/check";
+import { runPreflight } from "./preflight/run-preflight";
 
 /** One line for each thing that is missing. Nothing was created. */
 export class PreflightError extends Error {

@@ -229,4 +229,4 @@ export const kafkaGraph = (url: string, kafka: ReadFromKafka, sizeMs: number) =>
   report(panes, url, "panes");
 };
 
-register("test/engine/flink/graph", exports);
+register(module);

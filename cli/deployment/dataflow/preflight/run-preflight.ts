@@ -1,4 +1,4 @@
-import type { DataflowRunner } from "../dataflow-runner";
+import type { DataflowRunner } from "../../../../engine/dataflow/dataflow-runner";
 import type { Check, CheckContext, Missing, Preflight } from "./check";
 import { isKind } from "./check";
 import { image } from "./image-check";

@@ -1,7 +1,7 @@
 /** Checks of what belongs to the project as a whole. */
-import { DataflowError } from "../dataflow-error";
-import type { Json } from "../google-rest";
-import { isFinalDataflowState } from "../job-types";
+import { DataflowError } from "../../../../engine/dataflow/dataflow-error";
+import type { Json } from "../../../../engine/dataflow/google-rest";
+import { isFinalDataflowState } from "../../../../engine/dataflow/job-types";
 import { type Check, isKind, type Missing } from "./check";
 
 const MAX_NAMED_SERVICES = 20;

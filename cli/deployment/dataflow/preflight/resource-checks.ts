@@ -1,5 +1,5 @@
 /** Checks of what the job reads and writes. */
-import type { Json } from "../google-rest";
+import type { Json } from "../../../../engine/dataflow/google-rest";
 import { type Check, isKind, type Missing } from "./check";
 
 /** Asked of a bucket of which the caller needs nothing, to see whether it is there. */

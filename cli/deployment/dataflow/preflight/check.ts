@@ -1,6 +1,6 @@
-import type { DataflowError } from "../dataflow-error";
-import type { GoogleRest } from "../google-rest";
-import type { DataflowJobs } from "../jobs-rest";
+import type { DataflowError } from "../../../../engine/dataflow/dataflow-error";
+import type { GoogleRest } from "../../../../engine/dataflow/google-rest";
+import type { DataflowJobs } from "../../../../engine/dataflow/jobs-rest";
 
 /** One thing that is missing: a sentence, and the command that mends it. */
 export interface Missing {

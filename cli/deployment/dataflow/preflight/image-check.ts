@@ -1,5 +1,5 @@
-import { DataflowError } from "../dataflow-error";
-import type { GoogleRest, Json } from "../google-rest";
+import { DataflowError } from "../../../../engine/dataflow/dataflow-error";
+import type { GoogleRest, Json } from "../../../../engine/dataflow/google-rest";
 import { type Check, isKind } from "./check";
 
 /** Manifests that registries keep: lists of platforms, and of one (https://github.com/opencontainers/image-spec). */
