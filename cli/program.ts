@@ -9,6 +9,7 @@ import { outliveClosedOutput } from "./output";
 const COMMANDS: Record<string, () => Promise<{ register(program: Command): void }>> = {
   serve: () => import("./commands/serve.js"),
   send: () => import("./commands/send.js"),
+  catalog: () => import("./commands/catalog.js"),
   backfill: () => import("./commands/backfill.js"),
   pipeline: () => import("./commands/pipeline.js"),
   archive: () => import("./commands/archive.js"),

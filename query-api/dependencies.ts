@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { CounterStore, DeadLetters, Ledger, LogProgress } from "../io/ports";
+import type { CounterStore, DeadLetters, Ledger, LogProgress, VideoCatalog } from "../io/ports";
 
 export interface Readiness {
   name: string;
@@ -20,7 +20,9 @@ export interface LogGauge {
 
 /** What the read API needs of the service around it. */
 export interface QueryDependencies {
-  counters: Pick<CounterStore, "totals" | "read" | "top">;
+  counters: Pick<CounterStore, "totals" | "read" | "top" | "videoIds">;
+  /** Titles and channels; a deployment may have none. */
+  catalog?: VideoCatalog;
   ledger: Pick<Ledger, "auditedCounts" | "audits" | "books">;
   progress: LogProgress;
   /** What else /metrics says of the log, read at each scrape. */

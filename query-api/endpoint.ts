@@ -7,19 +7,21 @@ import { videoIdSchema } from "./schemas";
 /** What openapi.json says of an endpoint beside its schemas. */
 interface Operation {
   operationId: string;
-  tag: "counters" | "proof" | "operation";
+  tag: "counters" | "catalog" | "proof" | "operation";
   summary: string;
   description?: string;
   /** The answer's schema; a text answer has none. */
   answer?: z.ZodType;
   contentType?: string;
+  /** Of the body, where it is not JSON. */
+  requestType?: string;
   /** Statuses answered as problem+json, beside 500. */
   problems: readonly number[];
 }
 
 /** One path of the read API: what it answers to, what it does, and how it is documented. */
 export interface Endpoint {
-  method: "get" | "post";
+  method: "get" | "post" | "put";
   /** As in openapi.json. */
   path: string;
   /** As Express matches it, where that is not `path`. */
@@ -66,7 +68,10 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
       const lastEventId = request.get("last-event-id");
       return handle({ videoId, name, query: query.data, body: undefined as z.output<B>, lastEventId });
     }
-    if (request.body === undefined) return refused(unsupported("the body must be JSON, with its Content-Type"));
+    if (request.body === undefined) {
+      const type = spec.operation.requestType;
+      return refused(unsupported(`the body must be ${type ?? "JSON"}, with its Content-Type`, type));
+    }
     const body = spec.body.safeParse(request.body);
     if (!body.success) return refused(invalid(reasons(body.error, "body")));
     return handle({ videoId, name, query: query.data, body: body.data });

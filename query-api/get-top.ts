@@ -7,6 +7,7 @@ import { invalid, overloaded } from "./problem";
 import { effectiveRange, type Range, timeText } from "./range";
 import { topAsked, topSchema } from "./schemas";
 import { ShortCache } from "./short-cache";
+import { videoMembers } from "./titles";
 
 const KEEP_MS = 1_000;
 const MAX_RUNNING = 64;
@@ -44,11 +45,19 @@ async function topOf(dependencies: QueryDependencies, eventType: string, range: 
   const freshness = await readFreshness(dependencies);
   const state = await rangeState(range, dependencies, freshness);
   const videos = await dependencies.counters.top(eventType, range.startMs, range.endMs, limit);
+  const membersOf = await videoMembers(
+    dependencies,
+    videos.map(({ videoId }) => videoId),
+  );
+  const titled = (videoId: string) => {
+    const { title } = membersOf(videoId);
+    return title === undefined ? {} : { title };
+  };
   const content = {
     start: timeText(range.startMs),
     end: timeText(range.endMs),
     eventType,
-    videos: videos.map(({ videoId, count }) => ({ videoId, count })),
+    videos: videos.map(({ videoId, count }) => ({ videoId, ...titled(videoId), count })),
   };
   return countersJson(JSON.stringify(content), freshness, cacheControl([state]), range.endMs);
 }

@@ -2,9 +2,10 @@ import { countersJson } from "./answer";
 import { PROVISIONAL_CACHE } from "./bucket-state";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
-import { exactInteger } from "./exact-json";
 import { readFreshness } from "./freshness";
 import { videoAsked, videoSchema } from "./schemas";
+import { videoMembers } from "./titles";
+import { totalsMember } from "./totals";
 
 /** GET /v1/videos/{videoId}: everything counted for a video, ever. */
 export function getVideo(dependencies: QueryDependencies): Endpoint {
@@ -24,11 +25,9 @@ export function getVideo(dependencies: QueryDependencies): Endpoint {
     },
     async handle({ videoId }) {
       const freshness = await readFreshness(dependencies);
-      const totals: Record<string, object> = {};
-      for (const [eventType, { count, sum, lastEventAtMs }] of await dependencies.counters.totals(videoId)) {
-        totals[eventType] = { count, sum: exactInteger(sum), lastEventAt: new Date(lastEventAtMs).toISOString() };
-      }
-      return countersJson(JSON.stringify({ videoId, totals }), freshness, PROVISIONAL_CACHE);
+      const totals = totalsMember(await dependencies.counters.totals(videoId));
+      const members = (await videoMembers(dependencies, [videoId]))(videoId);
+      return countersJson(JSON.stringify({ videoId, ...members, totals }), freshness, PROVISIONAL_CACHE);
     },
   });
 }

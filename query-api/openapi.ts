@@ -72,6 +72,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApi {
     tags: [
       { name: "events", description: "Sending events" },
       { name: "counters", description: "Reading what was counted" },
+      { name: "catalog", description: "Titles and channels of videos" },
       { name: "proof", description: "That the numbers are right" },
       { name: "operation", description: "Running the service" },
     ],
@@ -81,7 +82,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApi {
 }
 
 function operationOf({ path, query, body, operation }: Endpoint): OpenApiOperation {
-  const { operationId, tag, summary, description, answer, contentType, problems } = operation;
+  const { operationId, tag, summary, description, answer, contentType, requestType, problems } = operation;
   const parameters = [...pathParameters(path), ...queryParameters(query)];
   const type = contentType ?? "application/json";
   const schema = answer === undefined ? { type: "string" } : refTo(answer);
@@ -93,7 +94,7 @@ function operationOf({ path, query, body, operation }: Endpoint): OpenApiOperati
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { "application/json": { schema: refTo(body) } } } }),
+      : { requestBody: { required: true, content: { [requestType ?? "application/json"]: { schema: refTo(body) } } } }),
     responses: {
       200: { description: "The answer", content: { [type]: { schema } } },
       ...(tag === "operation" || body !== undefined ? {} : { 304: { description: "Unchanged since the ETag given" } }),

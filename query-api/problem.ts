@@ -47,11 +47,11 @@ export const tooLarge = (maxBytes: number): Problem => ({
   detail: `a body holds at most ${maxBytes} bytes`,
 });
 
-export const unsupported = (detail: string): Problem => ({
+export const unsupported = (detail: string, accept = "application/json"): Problem => ({
   kind: "unsupported-media-type",
   status: 415,
   detail,
-  headers: { Accept: "application/json" },
+  headers: { Accept: accept },
 });
 
 /** 429: too many different heavy questions at once; the same request succeeds later. */

@@ -19,6 +19,7 @@ import { getReady } from "./get-ready";
 import { getStats } from "./get-stats";
 import { getTop } from "./get-top";
 import { getVideo } from "./get-video";
+import { getVideos } from "./get-videos";
 import { type OpenApi, openApiDocument } from "./openapi";
 import { postQuery } from "./post-query";
 import {
@@ -31,12 +32,14 @@ import {
   unavailable,
   unsupported,
 } from "./problem";
+import { putCatalogChannels, putCatalogVideos } from "./put-catalog";
 import { QueryMetrics } from "./query-metrics";
 import { respond, respondProblem } from "./respond";
 
 /** The route label of requests that matched none, or were refused before one ran: paths themselves are unbounded. */
 const NO_ROUTE = "none";
 const MAX_QUERY_BYTES = 64 << 10;
+const MAX_LINES_BYTES = 8 << 20;
 
 /**
  * Mount it last: it answers every path, those it does not know with 404. It opens nothing and closes nothing.
@@ -56,9 +59,10 @@ export function createQueryRouter(dependencies: QueryDependencies): Router {
         metrics.answered(endpoint.path, request.method, response.statusCode, seconds);
       };
       if (endpoint.method === "post") router.post(match, express.json({ limit: MAX_QUERY_BYTES }), run);
+      else if (endpoint.method === "put") router.put(match, linesOf(endpoint), run);
       else router.get(match, run);
     }
-    const allow = endpoints.map(({ method }) => (method === "get" ? "GET, HEAD" : "POST")).join(", ");
+    const allow = endpoints.map(({ method }) => (method === "get" ? "GET, HEAD" : method.toUpperCase())).join(", ");
     router.all(match, (request, response) => {
       respondProblem(response, methodNotAllowed(allow), logger);
       metrics.answered(endpoints[0]!.path, request.method, response.statusCode, 0);
@@ -78,6 +82,10 @@ export function createQueryRouter(dependencies: QueryDependencies): Router {
   return router;
 }
 
+/** A body of lines, as text; of another type than the endpoint's it is left alone. */
+const linesOf = ({ operation }: Endpoint) =>
+  express.text({ type: operation.requestType ?? "text/plain", limit: MAX_LINES_BYTES });
+
 /** In the order they are matched: a video's counts before the video. */
 function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
   const document = (): OpenApi => openApiDocument(endpoints);
@@ -86,6 +94,9 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
     getStats(dependencies),
     getBadge(dependencies),
     getVideo(dependencies),
+    getVideos(dependencies),
+    putCatalogVideos(dependencies),
+    putCatalogChannels(dependencies),
     getTop(dependencies),
     postQuery(dependencies),
     getLedger(dependencies),
@@ -123,9 +134,9 @@ async function answerTo(endpoint: Endpoint, request: Request, { logger }: QueryD
 /** What the caller is told of an exception: the body parser's and the router's say what is wrong with the request. */
 function problemOf(error: unknown): Problem {
   if (error instanceof StoreUnavailableError) return unavailable("a store cannot be read now");
-  const { status, type } = error as { status?: unknown; type?: unknown };
+  const { status, type, limit } = error as { status?: unknown; type?: unknown; limit?: unknown };
   if (error instanceof URIError) return invalid("the path is not percent-encoded UTF-8");
-  if (status === 413) return tooLarge(MAX_QUERY_BYTES);
+  if (status === 413) return tooLarge(typeof limit === "number" ? limit : MAX_QUERY_BYTES);
   if (status === 415) return unsupported("the body must be JSON in UTF-8, plain or gzip");
   if (status === 400)
     return invalid(type === "entity.parse.failed" ? "the body is not JSON" : "the request is malformed");

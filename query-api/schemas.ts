@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { BUCKET_UNITS, calendarOf } from "../domain/calendar";
+import { isChannelId } from "../domain/catalog/catalog-line";
 import { isIntegerText } from "../domain/decimal-text";
 import { isEventType, isVideoId, parseRfc3339 } from "../domain/event";
 import { REJECTION_REASONS } from "../domain/rejection";
@@ -26,6 +27,15 @@ export const videoIdSchema = z
     description: "1 to 128 of A-Z a-z 0-9 _ - . : /",
     pattern: "^[A-Za-z0-9_\\-.:/]{1,128}$",
     examples: ["video-1"],
+  });
+
+export const channelIdSchema = z
+  .string()
+  .refine(isChannelId, "must be 1 to 128 of A-Z a-z 0-9 _ - . : /")
+  .meta({
+    description: "1 to 128 of A-Z a-z 0-9 _ - . : /; `unknown` is the channel of videos whose channel is not known",
+    pattern: "^[A-Za-z0-9_\\-.:/]{1,128}$",
+    examples: ["channel-1"],
   });
 
 const eventTypeSchema = z
@@ -90,6 +100,12 @@ export const countsAsked = z.strictObject({
     .max(MAX_CURSOR_CHARACTERS)
     .optional()
     .meta({ description: "Of the page before; what is asked beside it is the same, or left out" }),
+});
+const MAX_SEARCH_CHARACTERS = 128;
+export const searchAsked = z.strictObject({
+  search: z.string().min(1).max(MAX_SEARCH_CHARACTERS).meta({ description: "What the id or the title begins with" }),
+  limit: limit(100, 20),
+  cursor: z.string().max(1000).optional().meta({ description: "Of the answer before" }),
 });
 export const statsAsked = countsAsked.extend({ function: aggregate });
 const MAX_LABEL_CHARACTERS = 40;
@@ -164,11 +180,38 @@ const effective = {
 };
 
 const totalSchema = named("Total", z.object({ count, sum: exactSum, lastEventAt: instant("Event time") }));
+const title = z.string().optional().meta({ description: "Of the catalog, where it is known" });
+const videoMembers = {
+  title,
+  channelId: channelIdSchema.optional().meta({ description: "The channel that the video belongs to now" }),
+  channelTitle: title,
+  publishedAt: instant("As the catalog says").optional(),
+};
+const totalsByType = z
+  .record(z.string(), totalSchema)
+  .meta({ description: "By event type; empty where nothing was counted" });
+export const searchSchema = named(
+  "Videos",
+  z.object({
+    videos: z.array(z.object({ videoId: videoIdSchema, ...videoMembers, totals: totalsByType })),
+    cursor: z.string().optional().meta({ description: "Asks for the next page; left out on the last one" }),
+    ...freshness,
+  }),
+);
+export const catalogLinesAsked = named("CatalogLines", z.string().meta({ description: "One JSON object a line" }));
+export const catalogLoadedSchema = named(
+  "CatalogLoaded",
+  z.object({
+    loaded: count.meta({ description: "Lines that are durably in the catalog" }),
+    rejected: z.array(z.object({ line: z.int().min(1), detail: z.string() })).meta({ description: "The first 1,000" }),
+  }),
+);
 export const videoSchema = named(
   "Video",
   z.object({
     videoId: videoIdSchema,
-    totals: z.record(z.string(), totalSchema).meta({ description: "By event type; empty where nothing was counted" }),
+    ...videoMembers,
+    totals: totalsByType,
     ...freshness,
   }),
 );
@@ -226,7 +269,7 @@ export const topSchema = named(
     ...effective,
     eventType: eventTypeSchema,
     videos: z
-      .array(z.object({ videoId: videoIdSchema, count: z.int().min(1) }))
+      .array(z.object({ videoId: videoIdSchema, title, count: z.int().min(1) }))
       .meta({ description: "By count, ties by videoId" }),
     ...freshness,
   }),

@@ -13,6 +13,7 @@ import { portOption } from "../arguments/whole-number";
 import { resolveConfig } from "../config/load";
 import type { Config } from "../config/schema";
 import { intakeLimits, openDeployment, rawRetentionMs, usesDataFolder } from "../deployment/deployment";
+import { hasCatalog, openCatalog } from "../deployment/open-catalog";
 import { openReader } from "../deployment/open-counters";
 import { knownEventTypes } from "../deployment/open-event-types";
 import { httpListener } from "../programs/http-listener";
@@ -86,6 +87,7 @@ class Service {
     const registry = new Registry();
     const deployment = await openDeployment(config);
     const reader = await openReader(config, deployment.counters);
+    const catalog = hasCatalog(config) ? await openCatalog(config) : undefined;
     const { deadLetters, ledger, progress, archive } = deployment;
     const embedded = config.log.kind === "embedded";
     const finalAfterMs = config.lateness.finalAfterMinutes * MINUTE_MS;
@@ -118,6 +120,7 @@ class Service {
     app.use(
       createQueryRouter({
         counters: reader,
+        ...(catalog && { catalog }),
         ledger,
         progress,
         gauges: logSide.gauges,
@@ -138,7 +141,7 @@ class Service {
     const url = await listen(server, config.http.host, config.http.port);
     logSide.begin();
     const close = async () => {
-      await Promise.all([reader.close(), deployment.close()]);
+      await Promise.all([reader.close(), deployment.close(), catalog?.close()]);
     };
     return new Service(url, { server, ingest, stopping, logSide, close, lock });
   }

@@ -108,6 +108,11 @@ export const configSchema = z
         maxBytes: bytes(MEBI, 4096 * MEBI).describe("sqlite: of all letters; beyond it 429"),
       })
       .prefault({}),
+    catalog: z
+      .strictObject({
+        file: text().describe("titles and channels of videos; empty: catalog.sqlite in the data folder"),
+      })
+      .prefault({}),
     claims: z
       .strictObject({
         kind: z.enum(["none", "directory", "gcs"]).default("none").describe("where batches too large for the log go"),

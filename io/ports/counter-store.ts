@@ -85,6 +85,10 @@ export interface CounterStore {
   read(videoId: string, eventType: string, startMs: number, endMs: number, granularity: Granularity): Promise<Cell[]>;
   /** By count descending, ties by videoId ascending; [startMs, endMs) in whole minutes. */
   top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]>;
+  /**
+   * Ids of videos that have cells and begin with `text`, in order, behind `afterId`, at most `limit`. Absent where the store keeps no ids in order.
+   */
+  videoIds?(text: string, afterId: string, limit: number): Promise<string[]>;
   /** Into how many parts the store divides the videos: each can be read by itself, and together they are all videos. */
   readonly videoParts: number;
   /** The part of a video, in [0, videoParts). */

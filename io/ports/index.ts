@@ -18,3 +18,4 @@ export * from "./log-progress";
 export * from "./log-subscription";
 export * from "./places";
 export * from "./receipt-stamps";
+export * from "./video-catalog";

@@ -8,6 +8,7 @@ const CACHED_BLOCKS = 4096;
 export class BlockNames {
   readonly #videos: StatementSync;
   readonly #type: StatementSync;
+  readonly #from: StatementSync;
   readonly #blocks = new Map<number, readonly string[]>();
   readonly #types = new Map<number, string>();
 
@@ -15,6 +16,7 @@ export class BlockNames {
     this.#videos = db.prepare("SELECT id, name FROM videos WHERE id >= ? AND id < ?");
     this.#videos.setReturnArrays(true);
     this.#type = db.prepare("SELECT name FROM types WHERE id = ?");
+    this.#from = db.prepare("SELECT name FROM videos WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?");
   }
 
   /** By place in the bucket; a video without a name is not in it. */
@@ -36,6 +38,11 @@ export class BlockNames {
       this.#blocks.set(bucket, names);
     }
     return names;
+  }
+
+  /** Names that begin with a text, in order, behind `after`. */
+  videosFrom(text: string, after: string, limit: number): string[] {
+    return this.#from.all(text, `${text}\u{10FFFF}`, after, limit).map(({ name }) => String(name));
   }
 
   video(id: number): string {

@@ -120,6 +120,10 @@ export class CounterReads {
     );
   }
 
+  videoIds(text: string, afterId: string, limit: number): string[] {
+    return orUnavailable(COUNTERS_FILE, () => this.#names.videosFrom(text, afterId, limit));
+  }
+
   /** Hours of [fromHour, toHour) that have minute cells. */
   async *storedHours(fromHour: number, toHour: number): AsyncGenerator<number, void, undefined> {
     for (let hour = fromHour; ; hour++) {

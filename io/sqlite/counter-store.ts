@@ -116,6 +116,9 @@ export class SqliteCounterStore implements CounterStore {
   async top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
     return this.#reads.top(eventType, startMs, endMs, limit);
   }
+  async videoIds(text: string, afterId: string, limit: number): Promise<string[]> {
+    return this.#reads.videoIds(text, afterId, limit);
+  }
   /** The cells of an hour are together: reading a part of the videos would cost as much as reading all. */
   readonly videoParts = 1;
   partOf(): number {

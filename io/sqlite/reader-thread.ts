@@ -26,7 +26,7 @@ interface TopQuestion {
 /** Marks the worker data of this file, which is both the reader and the thread it starts. */
 const THREAD = "viewmill-counter-reader";
 
-export class SqliteCounterReader implements Pick<CounterStore, "totals" | "read" | "top" | "close"> {
+export class SqliteCounterReader implements Pick<CounterStore, "totals" | "read" | "top" | "videoIds" | "close"> {
   readonly #db: DatabaseSync;
   readonly #reads: CounterReads;
   readonly #thread: ThreadChannel;
@@ -56,6 +56,10 @@ export class SqliteCounterReader implements Pick<CounterStore, "totals" | "read"
 
   top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
     return this.#thread.call("top", { eventType, startMs, endMs, limit } satisfies TopQuestion);
+  }
+
+  async videoIds(text: string, afterId: string, limit: number): Promise<string[]> {
+    return this.#reads.videoIds(text, afterId, limit);
   }
 
   async close(): Promise<void> {

@@ -213,12 +213,15 @@ describe("proof and operation", () => {
       "get /v1/live",
       "get /v1/pixel.gif",
       "get /v1/top",
+      "get /v1/videos",
       "get /v1/videos/{videoId}",
       "get /v1/videos/{videoId}/badge.svg",
       "get /v1/videos/{videoId}/counts",
       "get /v1/videos/{videoId}/stats",
       "post /v1/events",
       "post /v1/query",
+      "put /v1/catalog/channels",
+      "put /v1/catalog/videos",
     ]);
     const text = JSON.stringify(body);
     for (const [, name] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) {

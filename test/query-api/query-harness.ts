@@ -7,6 +7,7 @@ import { Registry } from "prom-client";
 import request from "supertest";
 import { embeddedGauges } from "../../cli/programs/log-gauges";
 import type { ApplyOptions } from "../../io/ports";
+import { CATALOG_FILE, SqliteCatalog } from "../../io/sqlite/catalog";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
@@ -38,6 +39,7 @@ export class QueryHarness {
   readonly reader = new SqliteCounterReader({ folder: this.folder });
   readonly ledger = new SqliteLedger({ folder: this.folder });
   readonly deadLetters = new SqliteDeadLetters({ folder: this.folder });
+  readonly catalog = new SqliteCatalog(join(this.folder, CATALOG_FILE));
   log!: SqliteEventLog;
   app = express();
 
@@ -47,6 +49,7 @@ export class QueryHarness {
     harness.app.use(
       createQueryRouter({
         counters: harness.reader,
+        catalog: harness.catalog,
         ledger: harness.ledger,
         progress: new SqliteLogProgress(harness.log, harness.ledger, harness.ledger),
         gauges: embeddedGauges(harness.log, harness.ledger, () => harness.nowMs),
@@ -68,6 +71,7 @@ export class QueryHarness {
     await this.log.close();
     await this.deadLetters.close();
     await this.reader.close();
+    await this.catalog.close();
     await this.counters.close();
     await this.ledger.close();
     rmSync(this.folder, { recursive: true, force: true });
@@ -75,6 +79,13 @@ export class QueryHarness {
 
   get(path: string, headers: Record<string, string> = {}) {
     return request(this.app).get(path).set(headers);
+  }
+
+  put(path: string, lines: readonly unknown[]) {
+    return request(this.app)
+      .put(path)
+      .type("application/x-ndjson")
+      .send(lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n"));
   }
 
   query(body: unknown) {

@@ -1,0 +1,153 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { SingleBar } from "cli-progress";
+import type { Command } from "commander";
+import { parse } from "csv-parse";
+import { type CatalogVideo, readCatalogVideo } from "../../domain/catalog/catalog-line";
+import type { VideoCatalog } from "../../io/ports";
+import { prepareDataFolder } from "../../io/sqlite/data-folder";
+import { fileSizeBytes } from "../arguments/input-file";
+import { resolveConfig } from "../config/load";
+import { openCatalog } from "../deployment/open-catalog";
+
+const EXIT_REJECTED = 1;
+const SHOWN_REJECTIONS = 20;
+/** Videos of one transaction. */
+const VIDEOS_AT_ONCE = 5_000;
+const MINUTE_MS = 60_000;
+/** A longer line is no video of the catalog. */
+const MAX_LINE_CHARACTERS = 64 << 10;
+
+interface Flags {
+  format?: string;
+  json?: boolean;
+}
+
+export function register(program: Command): void {
+  const catalog = program.command("catalog").description("titles and channels of videos");
+  catalog
+    .command("load")
+    .description("load titles and channels from a CSV or NDJSON file")
+    .argument("<file>", "NDJSON, or CSV (.csv) whose first line names the columns")
+    .option("--format <format>", "csv or ndjson (default: by the file's name)")
+    .option("--data <dir>", "data folder of the deployment; the service may be running on it")
+    .option("--config <file>", "configuration file")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      "\nFields: videoId, title, channelId, channelTitle, publishedAt, channelSince. A field that is left out (in CSV: an empty one) stays as it is known, and null " +
+        "takes it away. A new channel holds from the next minute on, or from channelSince; the first one that is known of a video holds for all of its past. " +
+        "Exit status: 0 all loaded, 1 some lines rejected (the others are loaded).",
+    )
+    .action(load);
+}
+
+async function load(file: string, flags: Flags, command: Command): Promise<void> {
+  const config = resolveConfig(command);
+  const format = flags.format ?? (/\.csv$/i.test(file) ? "csv" : "ndjson");
+  if (format !== "csv" && format !== "ndjson") command.error(`error: --format is csv or ndjson, not ${format}`);
+  const bar = new SingleBar({ format: "loading {bar} {percentage}%", clearOnComplete: true, noTTYOutput: false });
+  const sizeBytes = fileSizeBytes(file);
+  if (config.catalog.file === "") prepareDataFolder(config.data);
+  const catalog = await openCatalog(config);
+  const startedAt = performance.now();
+  try {
+    bar.start(sizeBytes, 0);
+    const result = await loadFile(catalog, file, format, (bytes) => bar.update(bytes));
+    bar.stop();
+    print(result, (performance.now() - startedAt) / 1000, flags.json === true);
+    process.exitCode = result.rejected > 0 ? EXIT_REJECTED : 0;
+  } finally {
+    bar.stop();
+    await catalog.close();
+  }
+}
+
+interface Loaded {
+  loaded: number;
+  rejected: number;
+  /** The first of them. */
+  rejections: { line: number; detail: string }[];
+}
+
+interface Line {
+  line: number;
+  value: unknown;
+  /** Why the line is none. */
+  broken?: string;
+}
+
+async function loadFile(
+  catalog: VideoCatalog,
+  file: string,
+  format: "csv" | "ndjson",
+  onRead: (bytes: number) => void,
+): Promise<Loaded> {
+  const result: Loaded = { loaded: 0, rejected: 0, rejections: [] };
+  const input = createReadStream(file);
+  let waiting: CatalogVideo[] = [];
+  const flush = async () => {
+    await catalog.loadVideos(waiting, Math.floor(Date.now() / MINUTE_MS));
+    result.loaded += waiting.length;
+    waiting = [];
+    onRead(input.bytesRead);
+  };
+  for await (const { line, value, broken } of format === "csv" ? csvLines(input) : jsonLines(input)) {
+    const read = broken === undefined ? readCatalogVideo(value) : { ok: false as const, detail: broken };
+    if (read.ok) waiting.push(read.entry);
+    else {
+      result.rejected++;
+      if (result.rejections.length < SHOWN_REJECTIONS) result.rejections.push({ line, detail: read.detail });
+    }
+    if (waiting.length >= VIDEOS_AT_ONCE) await flush();
+  }
+  await flush();
+  return result;
+}
+
+async function* jsonLines(input: NodeJS.ReadableStream): AsyncGenerator<Line> {
+  let line = 0;
+  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    line++;
+    if (text.trim() === "") continue;
+    if (text.length > MAX_LINE_CHARACTERS) {
+      yield { line, value: undefined, broken: `a line has at most ${MAX_LINE_CHARACTERS} characters` };
+      continue;
+    }
+    yield jsonLine(line, line === 1 ? text.replace(/^\uFEFF/, "") : text);
+  }
+}
+
+function jsonLine(line: number, text: string): Line {
+  try {
+    return { line, value: JSON.parse(text) };
+  } catch {
+    return { line, value: undefined, broken: "the line is not JSON" };
+  }
+}
+
+/** An empty field says nothing. A broken quote or a row of other columns than the first line ends the load with an error that names the line. */
+async function* csvLines(input: NodeJS.ReadableStream): AsyncGenerator<Line> {
+  const parser = input.pipe(
+    parse({
+      columns: true,
+      bom: true,
+      skip_empty_lines: true,
+      trim: true,
+      info: true,
+      max_record_size: MAX_LINE_CHARACTERS,
+    }),
+  );
+  input.on("error", (error) => parser.destroy(error));
+  type Row = { record: Record<string, string>; info: { lines: number } };
+  for await (const { record, info } of parser as AsyncIterable<Row>)
+    yield { line: info.lines, value: Object.fromEntries(Object.entries(record).filter(([, field]) => field !== "")) };
+}
+
+function print({ loaded, rejected, rejections }: Loaded, seconds: number, json: boolean): void {
+  if (json) process.stdout.write(`${JSON.stringify({ loaded, rejected, rejections, seconds })}\n`);
+  else {
+    for (const { line, detail } of rejections) process.stderr.write(`line ${line}: ${detail}\n`);
+    process.stdout.write(`loaded ${loaded}, rejected ${rejected}, in ${seconds.toFixed(1)} s\n`);
+  }
+}

@@ -1,0 +1,16 @@
+import { join } from "node:path";
+import type { SqliteCatalog } from "../../io/sqlite/catalog";
+import type { Config } from "../config/schema";
+import { usesDataFolder } from "./deployment";
+
+/** Where the catalog is: the configured file, or else catalog.sqlite of the data folder. */
+export const catalogFile = ({ catalog, data }: Config): string =>
+  catalog.file === "" ? join(data, "catalog.sqlite") : catalog.file;
+
+/** Where nothing of a deployment is in its data folder, a catalog is opened only where a file is named. */
+export const hasCatalog = (config: Config): boolean => config.catalog.file !== "" || usesDataFolder(config);
+
+export async function openCatalog(config: Config): Promise<SqliteCatalog> {
+  const { SqliteCatalog } = await import("../../io/sqlite/catalog.js");
+  return new SqliteCatalog(catalogFile(config));
+}

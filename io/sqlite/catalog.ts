@@ -1,0 +1,266 @@
+/**
+ * The catalog of videos and channels: catalog.sqlite, one file, which may be copied to other machines. Any number of processes read it while one
+ * loads: a reader sees a load whole or not at all.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { CatalogChannel, CatalogVideo } from "../../domain/catalog/catalog-line";
+import {
+  type ChannelChange,
+  type ChannelPoint,
+  changed,
+  channelAt,
+  FIRST_MINUTE,
+  UNKNOWN_CHANNEL,
+} from "../../domain/catalog/channel-history";
+import type { ChannelInfo, TitlePlace, VideoCatalog, VideoInfo } from "../ports";
+import { inTransaction, openDatabase, orUnavailable, type Schema } from "./connection";
+
+export const CATALOG_FILE = "catalog.sqlite";
+
+/**
+ * `channel` of a video is its only one, from the first minute on; a video with any other history has NULL there and its points in
+ * `channel_points`, where channel 0 is none. `channel_changes` says whose channels changed, in order.
+ */
+const TABLES = `
+CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, title TEXT);
+CREATE TABLE videos (
+  name TEXT PRIMARY KEY, title TEXT, title_key TEXT, channel INTEGER, has_points INTEGER NOT NULL DEFAULT 0, published_ms INTEGER
+) WITHOUT ROWID;
+CREATE INDEX videos_by_title ON videos (title_key) WHERE title_key IS NOT NULL;
+CREATE INDEX videos_by_channel ON videos (channel) WHERE channel IS NOT NULL;
+CREATE TABLE channel_points (
+  video TEXT NOT NULL, from_minute INTEGER NOT NULL, channel INTEGER NOT NULL, PRIMARY KEY (video, from_minute)
+) WITHOUT ROWID;
+CREATE INDEX points_by_channel ON channel_points (channel, video);
+CREATE TABLE channel_changes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, video TEXT NOT NULL);
+`;
+const SCHEMA: Schema = { version: 1, migrations: [TABLES] };
+
+/** Titles are compared by so many characters. */
+const KEY_CHARACTERS = 128;
+const CACHED_CHANNELS = 100_000;
+/** After every text that begins with the one before it. */
+const AFTER_ALL = "\u{10FFFF}";
+
+interface StoredVideo {
+  title: string | null;
+  channel: number | null;
+  has_points: number;
+  published_ms: number | null;
+}
+
+export class SqliteCatalog implements VideoCatalog {
+  readonly #db: DatabaseSync;
+  readonly #sql: ReturnType<typeof statements>;
+  #channelIds = new Map<string, number>();
+
+  /** Opens or creates the file. Throws `StoreUnavailableError`, `SchemaVersionError`. */
+  constructor(readonly file: string) {
+    this.#db = openDatabase(file, SCHEMA, { cacheBytes: 32 << 20, walAutocheckpointPages: 4_000 });
+    this.#sql = statements(this.#db);
+  }
+
+  async loadVideos(videos: readonly CatalogVideo[], nowMinute: number): Promise<void> {
+    this.#write(() => {
+      for (const video of videos) this.#put(video, nowMinute);
+    });
+  }
+
+  async loadChannels(channels: readonly CatalogChannel[]): Promise<void> {
+    this.#write(() => {
+      for (const { channelId, title } of channels) this.#putChannel(channelId, title);
+    });
+  }
+
+  async videos(videoIds: readonly string[], nowMinute: number): Promise<Map<string, VideoInfo>> {
+    return this.#read(() => {
+      const known = new Map<string, VideoInfo>();
+      for (const videoId of videoIds) {
+        const stored = this.#video(videoId);
+        if (stored !== undefined) known.set(videoId, this.#infoOf(videoId, stored, nowMinute));
+      }
+      return known;
+    });
+  }
+
+  async channels(channelIds: readonly string[]): Promise<Map<string, ChannelInfo>> {
+    return this.#read(() => {
+      const known = new Map<string, ChannelInfo>();
+      for (const channelId of channelIds) {
+        const row = this.#sql.channelByName.get(channelId);
+        if (row !== undefined) known.set(channelId, row.title === null ? {} : { title: String(row.title) });
+      }
+      return known;
+    });
+  }
+
+  async channelHistory(videoId: string): Promise<readonly ChannelPoint[]> {
+    return this.#read(() => {
+      const stored = this.#video(videoId);
+      return stored === undefined ? [] : this.#historyOf(videoId, stored);
+    });
+  }
+
+  async videosOf(channelId: string, afterId: string, limit: number): Promise<string[]> {
+    return this.#read(() => {
+      const id = this.#sql.channelByName.get(channelId)?.id;
+      return id === undefined ? [] : names(this.#sql.videosOf.all({ id, afterId, limit }));
+    });
+  }
+
+  async idsFrom(text: string, afterId: string, limit: number): Promise<string[]> {
+    return this.#read(() => names(this.#sql.idsFrom.all(text, text + AFTER_ALL, afterId, limit)));
+  }
+
+  async titlesFrom(text: string, after: TitlePlace | undefined, limit: number): Promise<TitlePlace[]> {
+    return this.#read(() => {
+      const key = titleKey(text);
+      const { key: afterKey, videoId } = after ?? { key: "", videoId: "" };
+      const end = key + AFTER_ALL;
+      const rows = this.#sql.titlesFrom.all({ key, end, text, textEnd: text + AFTER_ALL, afterKey, videoId, limit });
+      return rows.map((row) => ({ key: String(row.title_key), videoId: String(row.name) }));
+    });
+  }
+
+  async channelChanges(): Promise<number> {
+    return this.#read(() => Number(this.#sql.lastChange.get()!.last));
+  }
+
+  async close(): Promise<void> {
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #read<T>(work: () => T): T {
+    return orUnavailable(this.file, work);
+  }
+
+  #write(work: () => void): void {
+    try {
+      inTransaction(this.#db, work);
+    } catch (error) {
+      this.#channelIds.clear();
+      throw error;
+    }
+  }
+
+  #video(videoId: string): StoredVideo | undefined {
+    return this.#sql.video.get(videoId) as StoredVideo | undefined;
+  }
+
+  #infoOf(videoId: string, stored: StoredVideo, nowMinute: number): VideoInfo {
+    const info: VideoInfo = {};
+    if (stored.title !== null) info.title = stored.title;
+    if (stored.published_ms !== null) info.publishedAtMs = stored.published_ms;
+    const channelId = channelAt(this.#historyOf(videoId, stored), nowMinute);
+    if (channelId === UNKNOWN_CHANNEL) return info;
+    info.channelId = channelId;
+    const title = this.#sql.channelByName.get(channelId)?.title;
+    if (typeof title === "string") info.channelTitle = title;
+    return info;
+  }
+
+  #historyOf(videoId: string, { channel, has_points }: StoredVideo): readonly ChannelPoint[] {
+    if (has_points === 0)
+      return channel === null ? [] : [{ fromMinute: FIRST_MINUTE, channelId: this.#channelName(channel) }];
+    return this.#sql.points.all(videoId).map((row) => ({
+      fromMinute: Number(row.from_minute),
+      channelId: this.#channelName(Number(row.channel)),
+    }));
+  }
+
+  #put(video: CatalogVideo, nowMinute: number): void {
+    const { videoId, title, channelId, channelTitle, publishedAtMs, channelFromMinute } = video;
+    const stored = this.#video(videoId);
+    let [channel, hasPoints] = [stored?.channel ?? null, stored?.has_points ?? 0];
+    if (channelId !== undefined) {
+      const before = stored === undefined ? [] : this.#historyOf(videoId, stored);
+      const change: ChannelChange = { channelId: channelId ?? UNKNOWN_CHANNEL };
+      if (channelFromMinute !== undefined) change.fromMinute = channelFromMinute;
+      if (channelId !== null) this.#putChannel(channelId, channelTitle);
+      const after = changed(before, change, nowMinute);
+      if (after !== before) [channel, hasPoints] = this.#putHistory(videoId, hasPoints === 0 ? [] : before, after);
+    }
+    const newTitle = title === undefined ? (stored?.title ?? null) : title;
+    const published = publishedAtMs === undefined ? (stored?.published_ms ?? null) : publishedAtMs;
+    if (
+      stored?.title === newTitle &&
+      stored.published_ms === published &&
+      stored.channel === channel &&
+      stored.has_points === hasPoints
+    )
+      return;
+    const key = newTitle === null ? null : titleKey(newTitle);
+    this.#sql.putVideo.run(videoId, newTitle, key, channel, hasPoints, published);
+  }
+
+  /** Writes the points of `after` that are not in `pointsBefore`, which are stored. Answers what the video's row says of the history. */
+  #putHistory(
+    videoId: string,
+    pointsBefore: readonly ChannelPoint[],
+    after: readonly ChannelPoint[],
+  ): [channel: number | null, hasPoints: number] {
+    this.#sql.addChange.run(videoId);
+    const [first] = after;
+    if (after.length === 1 && first!.fromMinute === FIRST_MINUTE && pointsBefore.length === 0)
+      return [this.#channelId(first!.channelId), 0];
+    const stored = new Set(pointsBefore);
+    for (const point of after) {
+      if (stored.has(point)) continue;
+      const { fromMinute, channelId } = point;
+      this.#sql.putPoint.run(videoId, fromMinute, channelId === UNKNOWN_CHANNEL ? 0 : this.#channelId(channelId));
+    }
+    return [null, 1];
+  }
+
+  #putChannel(channelId: string, title: string | null | undefined): void {
+    const id = this.#channelId(channelId);
+    if (title !== undefined) this.#sql.putTitle.run(title, id, title);
+  }
+
+  #channelId(channelId: string): number {
+    const cached = this.#channelIds.get(channelId);
+    if (cached !== undefined) return cached;
+    this.#sql.addChannel.run(channelId);
+    const id = Number(this.#sql.channelByName.get(channelId)!.id);
+    if (this.#channelIds.size >= CACHED_CHANNELS) this.#channelIds.clear();
+    this.#channelIds.set(channelId, id);
+    return id;
+  }
+
+  #channelName(id: number): string {
+    return id === 0 ? UNKNOWN_CHANNEL : String(this.#sql.channelById.get(id)!.name);
+  }
+}
+
+/** A title as it is searched: compatible forms of characters are one, and so are cases. */
+function titleKey(title: string): string {
+  return [...title.normalize("NFKC").toLowerCase()].slice(0, KEY_CHARACTERS).join("");
+}
+
+const names = (rows: readonly Record<string, unknown>[]): string[] => rows.map(({ name }) => String(name));
+
+function statements(db: DatabaseSync) {
+  return {
+    video: db.prepare("SELECT title, channel, has_points, published_ms FROM videos WHERE name = ?"),
+    putVideo: db.prepare("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)"),
+    points: db.prepare("SELECT from_minute, channel FROM channel_points WHERE video = ? ORDER BY from_minute"),
+    putPoint: db.prepare("INSERT OR REPLACE INTO channel_points VALUES (?, ?, ?)"),
+    addChange: db.prepare("INSERT INTO channel_changes (video) VALUES (?)"),
+    lastChange: db.prepare("SELECT ifnull(MAX(sequence), 0) AS last FROM channel_changes"),
+    channelById: db.prepare("SELECT name FROM channels WHERE id = ?"),
+    channelByName: db.prepare("SELECT id, title FROM channels WHERE name = ?"),
+    addChannel: db.prepare("INSERT INTO channels (name) VALUES (?) ON CONFLICT DO NOTHING"),
+    putTitle: db.prepare("UPDATE channels SET title = ? WHERE id = ? AND title IS NOT ?"),
+    videosOf: db.prepare(
+      `SELECT name FROM videos WHERE channel = :id AND name > :afterId
+       UNION SELECT video FROM channel_points WHERE channel = :id AND video > :afterId ORDER BY 1 LIMIT :limit`,
+    ),
+    idsFrom: db.prepare("SELECT name FROM videos WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?"),
+    titlesFrom: db.prepare(
+      `SELECT title_key, name FROM videos
+        WHERE title_key >= :key AND title_key < :end AND (title_key, name) > (:afterKey, :videoId)
+          AND NOT (name >= :text AND name < :textEnd)
+        ORDER BY title_key, name LIMIT :limit`,
+    ),
+  };
+}

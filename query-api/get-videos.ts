@@ -1,0 +1,91 @@
+import type { TitlePlace } from "../io/ports";
+import { countersJson, refused } from "./answer";
+import { PROVISIONAL_CACHE } from "./bucket-state";
+import type { QueryDependencies } from "./dependencies";
+import { type Endpoint, endpoint } from "./endpoint";
+import { readFreshness } from "./freshness";
+import { invalid } from "./problem";
+import { searchAsked, searchSchema } from "./schemas";
+import { videoMembers } from "./titles";
+import { totalsMember } from "./totals";
+
+/** Where the next page begins: behind an id, or behind a title. */
+type Place = { after: string } | { title: TitlePlace };
+
+/** GET /v1/videos?search=: videos whose id or title begins with a text. */
+export function getVideos(dependencies: QueryDependencies): Endpoint {
+  return endpoint({
+    method: "get",
+    path: "/v1/videos",
+    match: /^\/v1\/videos$/,
+    query: searchAsked,
+    operation: {
+      operationId: "searchVideos",
+      tag: "counters",
+      summary: "Videos whose id or title begins with a text",
+      description:
+        "First those whose id begins with the text, by id, whether they are in the catalog or were only counted; then those whose title does, in any case, by title. A `cursor` in the answer is given back for the next page.",
+      answer: searchSchema,
+      problems: [400, 503],
+    },
+    async handle({ query: { search, limit, cursor } }) {
+      const place = cursor === undefined ? { after: "" } : readCursor(cursor);
+      if (place === undefined) return refused(invalid("cursor: not one that an answer has given"));
+      const freshness = await readFreshness(dependencies);
+      const { videoIds, next } = await found(dependencies, search, place, limit);
+      const membersOf = await videoMembers(dependencies, videoIds);
+      const videos: object[] = [];
+      for (const videoId of videoIds)
+        videos.push({
+          videoId,
+          ...membersOf(videoId),
+          totals: totalsMember(await dependencies.counters.totals(videoId)),
+        });
+      const content = { videos, ...(next === undefined ? {} : { cursor: writeCursor(next) }) };
+      return countersJson(JSON.stringify(content), freshness, PROVISIONAL_CACHE);
+    },
+  });
+}
+
+/** One more than the page is looked for, so that a cursor is given only where there is a next page. */
+async function found(
+  { counters, catalog }: QueryDependencies,
+  search: string,
+  place: Place,
+  limit: number,
+): Promise<{ videoIds: string[]; next?: Place }> {
+  const videoIds: string[] = [];
+  if ("after" in place) {
+    const counted = (await counters.videoIds?.(search, place.after, limit + 1)) ?? [];
+    const known = (await catalog?.idsFrom(search, place.after, limit + 1)) ?? [];
+    videoIds.push(...[...new Set([...counted, ...known])].sort(byText).slice(0, limit + 1));
+    if (videoIds.length > limit) return { videoIds: videoIds.slice(0, limit), next: { after: videoIds[limit - 1]! } };
+  }
+  const after = "title" in place ? place.title : undefined;
+  const titles = (await catalog?.titlesFrom(search, after, limit - videoIds.length + 1)) ?? [];
+  const shown = titles.slice(0, limit - videoIds.length);
+  videoIds.push(...shown.map(({ videoId }) => videoId));
+  if (titles.length === shown.length) return { videoIds };
+  const last = shown.at(-1);
+  return { videoIds, next: last === undefined ? { after: videoIds.at(-1)! } : { title: last } };
+}
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const writeCursor = (place: Place): string =>
+  Buffer.from(JSON.stringify("after" in place ? [place.after] : [place.title.key, place.title.videoId])).toString(
+    "base64url",
+  );
+
+function readCursor(cursor: string): Place | undefined {
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
+    if (!Array.isArray(parts)) return undefined;
+    const [first, second, ...more] = parts as unknown[];
+    if (typeof first !== "string" || more.length > 0) return undefined;
+    if (second === undefined) return { after: first };
+    return typeof second === "string" ? { title: { key: first, videoId: second } } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,105 @@
+import {
+  type CatalogChannel,
+  type CatalogVideo,
+  type LineRead,
+  readCatalogChannel,
+  readCatalogVideo,
+} from "../domain/catalog/catalog-line";
+import { MINUTE_MS } from "../domain/rules/time";
+import type { VideoCatalog } from "../io/ports";
+import { plainJson, refused } from "./answer";
+import type { QueryDependencies } from "./dependencies";
+import { type Endpoint, endpoint } from "./endpoint";
+import { invalid } from "./problem";
+import { catalogLinesAsked, catalogLoadedSchema, nothingAsked } from "./schemas";
+
+/** Lines that are refused are named in the answer up to this number. */
+const MAX_NAMED = 1_000;
+/** Entries of one transaction: readers and other loads wait for no more. */
+const ENTRIES_AT_ONCE = 5_000;
+
+/** PUT /v1/catalog/videos: titles, channels and publication of videos. */
+export function putCatalogVideos(dependencies: QueryDependencies): Endpoint {
+  return putCatalog<CatalogVideo>(dependencies, {
+    what: "videos",
+    summary: "Loads titles and channels of videos",
+    fields:
+      "videoId, title, channelId, channelTitle, publishedAt, channelSince. A new channel holds from the next minute on, or from channelSince; the first one that is known of a video holds for all of its past",
+    read: readCatalogVideo,
+    load: (catalog, videos) => catalog.loadVideos(videos, Math.floor(dependencies.clock() / MINUTE_MS)),
+  });
+}
+
+/** PUT /v1/catalog/channels: titles of channels. */
+export function putCatalogChannels(dependencies: QueryDependencies): Endpoint {
+  return putCatalog<CatalogChannel>(dependencies, {
+    what: "channels",
+    summary: "Loads titles of channels",
+    fields: "channelId, title",
+    read: readCatalogChannel,
+    load: (catalog, channels) => catalog.loadChannels(channels),
+  });
+}
+
+interface Kind<Entry> {
+  what: "videos" | "channels";
+  summary: string;
+  fields: string;
+  read: (value: unknown) => LineRead<Entry>;
+  load: (catalog: VideoCatalog, entries: readonly Entry[]) => Promise<void>;
+}
+
+function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): Endpoint {
+  return endpoint({
+    method: "put",
+    path: `/v1/catalog/${kind.what}`,
+    query: nothingAsked,
+    body: catalogLinesAsked,
+    operation: {
+      operationId: kind.what === "videos" ? "putCatalogVideos" : "putCatalogChannels",
+      tag: "catalog",
+      summary: kind.summary,
+      description: `One JSON object a line: ${kind.fields}. A field that is left out stays as it is known, and null takes it away. Lines that are refused take no other line down.`,
+      answer: catalogLoadedSchema,
+      requestType: "application/x-ndjson",
+      problems: [400, 404, 413, 415, 503],
+    },
+    async handle({ body }) {
+      if (catalog === undefined)
+        return refused({ ...invalid("this deployment has no catalog"), kind: "not-found", status: 404 });
+      const { entries, rejected, loaded } = readLines(body, kind.read);
+      for (let from = 0; from < entries.length; from += ENTRIES_AT_ONCE) {
+        try {
+          await kind.load(catalog, entries.slice(from, from + ENTRIES_AT_ONCE));
+        } catch (error) {
+          if (!(error instanceof RangeError)) throw error;
+          return refused(invalid(`${error.message}; ${from} entries before were loaded`));
+        }
+      }
+      return plainJson({ loaded, rejected });
+    },
+  });
+}
+
+function readLines<Entry>(text: string, read: (value: unknown) => LineRead<Entry>) {
+  const entries: Entry[] = [];
+  const rejected: { line: number; detail: string }[] = [];
+  let refusedLines = 0;
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const result = readLine(line, read);
+    if (result.ok) entries.push(result.entry);
+    else if (refusedLines++ < MAX_NAMED) rejected.push({ line: index + 1, detail: result.detail });
+  }
+  return { entries, rejected, loaded: entries.length };
+}
+
+function readLine<Entry>(line: string, read: (value: unknown) => LineRead<Entry>): LineRead<Entry> {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return { ok: false, detail: "the line is not JSON" };
+  }
+  return read(value);
+}

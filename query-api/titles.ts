@@ -1,0 +1,38 @@
+import { MINUTE_MS } from "../domain/rules/time";
+import type { VideoCatalog, VideoInfo } from "../io/ports";
+
+/** What answers take from the catalog; a deployment may have none. */
+export interface Titles {
+  catalog?: VideoCatalog;
+  clock: () => number;
+}
+
+export interface VideoMembers {
+  title?: string;
+  channelId?: string;
+  channelTitle?: string;
+  publishedAt?: string;
+}
+
+const NOTHING: VideoMembers = {};
+
+/** Members of an answer for each of these videos, of any number. */
+export async function videoMembers(
+  { catalog, clock }: Titles,
+  videoIds: readonly string[],
+): Promise<(videoId: string) => VideoMembers> {
+  if (catalog === undefined || videoIds.length === 0) return () => NOTHING;
+  const known = await catalog.videos(videoIds, Math.floor(clock() / MINUTE_MS));
+  return (videoId) => {
+    const info = known.get(videoId);
+    return info === undefined ? NOTHING : membersOf(info);
+  };
+}
+
+function membersOf({ publishedAtMs, ...members }: VideoInfo): VideoMembers {
+  return publishedAtMs === undefined ? members : { ...members, publishedAt: new Date(publishedAtMs).toISOString() };
+}
+
+export async function channelTitle({ catalog }: Titles, channelId: string): Promise<{ title?: string }> {
+  return (await catalog?.channels([channelId]))?.get(channelId) ?? {};
+}

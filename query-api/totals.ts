@@ -1,0 +1,10 @@
+import type { Total } from "../io/ports";
+import { exactInteger } from "./exact-json";
+
+/** Totals by event type, as answers have them. */
+export function totalsMember(totals: ReadonlyMap<string, Total>): Record<string, object> {
+  const members: Record<string, object> = {};
+  for (const [eventType, { count, sum, lastEventAtMs }] of totals)
+    members[eventType] = { count, sum: exactInteger(sum), lastEventAt: new Date(lastEventAtMs).toISOString() };
+  return members;
+}

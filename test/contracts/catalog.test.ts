@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { channelAt, FIRST_MINUTE, UNKNOWN_CHANNEL } from "../../domain/catalog/channel-history";
+import { CATALOG_FILE, SqliteCatalog } from "../../io/sqlite/catalog";
+
+const NOW = 1_000;
+
+describe("the catalog of videos and channels", () => {
+  let folder: string;
+  let catalog: SqliteCatalog;
+  const infoOf = async (videoId: string, minute = NOW) => (await catalog.videos([videoId], minute)).get(videoId);
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "viewmill-catalog-"));
+    catalog = new SqliteCatalog(join(folder, CATALOG_FILE));
+  });
+  afterEach(async () => {
+    await catalog.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("a field that a line leaves out stays, and null takes it away", async () => {
+    await catalog.loadVideos(
+      [{ videoId: "v", title: "One", channelId: "c", channelTitle: "Channel", publishedAtMs: 7 }],
+      NOW,
+    );
+    expect(await infoOf("v")).toEqual({ title: "One", channelId: "c", channelTitle: "Channel", publishedAtMs: 7 });
+    await catalog.loadVideos([{ videoId: "v", title: "Two" }], NOW);
+    await catalog.loadChannels([{ channelId: "c", title: "Renamed" }]);
+    expect(await infoOf("v")).toEqual({ title: "Two", channelId: "c", channelTitle: "Renamed", publishedAtMs: 7 });
+    await catalog.loadVideos([{ videoId: "v", title: null, channelId: null, publishedAtMs: null }], NOW);
+    expect(await infoOf("v", NOW)).toEqual({ channelId: "c", channelTitle: "Renamed" });
+    expect(await infoOf("v", NOW + 1)).toEqual({});
+    expect(await infoOf("other")).toBeUndefined();
+  });
+
+  it("a load that fails leaves nothing behind, and one that says nothing new changes nothing", async () => {
+    await catalog.loadVideos([{ videoId: "v", channelId: "c" }], NOW);
+    const changes = await catalog.channelChanges();
+    await catalog.loadVideos([{ videoId: "v", channelId: "c" }], NOW + 5);
+    expect(await catalog.channelChanges()).toBe(changes);
+    const many = Array.from({ length: 201 }, (_, n) => ({ videoId: "w", channelId: `c${n}`, channelFromMinute: n }));
+    await expect(catalog.loadVideos([{ videoId: "x", title: "X" }, ...many], NOW)).rejects.toThrow(RangeError);
+    expect(await infoOf("x")).toBeUndefined();
+    expect((await catalog.channels(["c200"])).size).toBe(0);
+    await catalog.loadVideos([{ videoId: "x", channelId: "c200" }], NOW);
+    expect(await infoOf("x")).toEqual({ channelId: "c200" });
+  });
+
+  it("videos are found by the beginning of their id, and then by that of their title in any case", async () => {
+    await catalog.loadVideos(
+      [
+        { videoId: "cat-2", title: "zebra" },
+        { videoId: "cat-1", title: "Catalogue" },
+        { videoId: "b", title: "CATS dance" },
+        { videoId: "a", title: "Cats dance" },
+        { videoId: "d", title: "the cat" },
+        { videoId: "e", title: "Ｃａｔ" },
+      ],
+      NOW,
+    );
+    expect(await catalog.idsFrom("cat", "", 10)).toEqual(["cat-1", "cat-2"]);
+    expect(await catalog.idsFrom("cat", "cat-1", 10)).toEqual(["cat-2"]);
+    const all = await catalog.titlesFrom("cat", undefined, 10);
+    expect(all.map(({ videoId }) => videoId)).toEqual(["e", "a", "b"]);
+    for (let n = 0; n < 3; n++) expect(await catalog.titlesFrom("cat", all[n], 1)).toEqual(all.slice(n + 1, n + 2));
+    expect(await catalog.titlesFrom("CATS", undefined, 10)).toHaveLength(2);
+  });
+
+  it("a channel has the videos that belong to it and those that did", async () => {
+    await catalog.loadVideos(
+      ["a", "b", "c"].map((videoId) => ({ videoId, channelId: "one" })),
+      NOW,
+    );
+    await catalog.loadVideos([{ videoId: "b", channelId: "two" }], NOW);
+    expect(await catalog.videosOf("one", "", 10)).toEqual(["a", "b", "c"]);
+    expect(await catalog.videosOf("one", "a", 1)).toEqual(["b"]);
+    expect(await catalog.videosOf("two", "", 10)).toEqual(["b"]);
+    expect(await catalog.videosOf("none", "", 10)).toEqual([]);
+  });
+
+  it("each minute has the channel that was said of it: any lines, against a model of minutes", async () => {
+    const channel = fc.constantFrom("a", "b", "c", null);
+    const line = fc.record({
+      video: fc.constantFrom("v", "w"),
+      channelId: channel,
+      from: fc.option(fc.integer({ min: 0, max: 30 }), { nil: undefined }),
+      now: fc.integer({ min: 0, max: 30 }),
+    });
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 12 }), async (lines) => {
+        const name = (video: string) => `${video}-${run}`;
+        run++;
+        const model = new ModelOfMinutes();
+        for (const { video, channelId, from, now } of lines) {
+          const since = from === undefined || channelId === undefined ? {} : { channelFromMinute: from };
+          await catalog.loadVideos([{ videoId: name(video), channelId, ...since }], now);
+          model.say(name(video), channelId ?? UNKNOWN_CHANNEL, from, now);
+        }
+        for (const video of ["v", "w"]) {
+          const history = await catalog.channelHistory(name(video));
+          for (let minute = 0; minute <= 32; minute++)
+            expect(channelAt(history, minute)).toBe(model.channel(name(video), minute));
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+/** What was said for which minute; the newest word said of the latest minute before or at a minute counts. */
+class ModelOfMinutes {
+  private readonly said = new Map<string, Map<number, string>>();
+
+  say(video: string, channel: string, from: number | undefined, now: number): void {
+    const known = this.said.get(video);
+    if (from !== undefined) this.put(video, from, channel);
+    else if (known === undefined) {
+      if (channel !== UNKNOWN_CHANNEL) this.put(video, FIRST_MINUTE, channel);
+    } else if (this.channel(video, now + 1) !== channel) this.put(video, now + 1, channel);
+  }
+
+  channel(video: string, minute: number): string {
+    const said = this.said.get(video);
+    for (let before = minute; before >= 0; before--) {
+      const channel = said?.get(before);
+      if (channel !== undefined) return channel;
+    }
+    return UNKNOWN_CHANNEL;
+  }
+
+  private put(video: string, minute: number, channel: string): void {
+    const said = this.said.get(video) ?? new Map<number, string>();
+    said.set(minute, channel);
+    this.said.set(video, said);
+  }
+}

@@ -1,0 +1,92 @@
+import request from "supertest";
+import { catalogLoadedSchema, searchSchema, topSchema, videoSchema } from "../../query-api/schemas";
+import { HOUR, iso, NOW_MS, QueryHarness } from "./query-harness";
+
+describe("titles and channels of videos", () => {
+  let harness: QueryHarness;
+  beforeEach(async () => {
+    harness = await QueryHarness.start();
+  });
+  afterEach(() => harness.stop());
+
+  it("what is loaded stands in the answers, line by line", async () => {
+    const { body } = await harness
+      .put("/v1/catalog/videos", [
+        { videoId: "v", title: "One", channelId: "c", channelTitle: "Channel", publishedAt: "2026-11-20T10:00:00Z" },
+        "{",
+        { videoId: "no video" },
+        "",
+        { videoId: "w", title: "Two", more: "fields" },
+        { videoId: "x", channelId: "unknown" },
+        { videoId: "y", channelSince: 0 },
+      ])
+      .expect(200);
+    expect(catalogLoadedSchema.parse(body).loaded).toBe(2);
+    expect(body.rejected.map(({ line }: { line: number }) => line)).toEqual([2, 3, 6, 7]);
+    await harness.put("/v1/catalog/channels", [{ channelId: "c", title: "Renamed" }]).expect(200);
+    await harness.count("v", NOW_MS - HOUR, 3);
+    const video = (await harness.get("/v1/videos/v").expect(200)).body;
+    expect(videoSchema.parse(video)).toMatchObject({
+      title: "One",
+      channelId: "c",
+      channelTitle: "Renamed",
+      publishedAt: "2026-11-20T10:00:00.000Z",
+    });
+    const top = (await harness.get("/v1/top").expect(200)).body;
+    expect(topSchema.parse(top).videos).toEqual([{ videoId: "v", title: "One", count: 3 }]);
+    expect((await harness.get("/v1/videos/other").expect(200)).body).not.toHaveProperty("title");
+  });
+
+  it("a body of another type, too large a one and another method are refused", async () => {
+    await request(harness.app).put("/v1/catalog/videos").send({ videoId: "v" }).expect(415);
+    await request(harness.app)
+      .put("/v1/catalog/videos")
+      .type("application/x-ndjson")
+      .send("x".repeat((8 << 20) + 1))
+      .expect(413);
+    await request(harness.app).get("/v1/catalog/videos").expect(405).expect("Allow", "PUT");
+  });
+
+  it("a search finds counted and known videos, page by page", async () => {
+    await harness.count("cat-counted", NOW_MS - HOUR, 5);
+    await harness.count("cat-known", NOW_MS - HOUR, 2);
+    await harness.count("dog", NOW_MS - HOUR, 1);
+    await harness.put("/v1/catalog/videos", [
+      { videoId: "cat-known", title: "Known" },
+      { videoId: "cat-new", title: "New" },
+      { videoId: "dog", title: "Cat and dog" },
+      { videoId: "d2", title: "CAT 2" },
+    ]);
+    const all = (await harness.get("/v1/videos?search=cat").expect(200)).body;
+    expect(searchSchema.parse(all).cursor).toBeUndefined();
+    const ids = ["cat-counted", "cat-known", "cat-new", "d2", "dog"];
+    expect(all.videos.map(({ videoId }: { videoId: string }) => videoId)).toEqual(ids);
+    expect(all.videos[0].totals.VIEW.count).toBe(5);
+    expect(all.videos[2]).toEqual({ videoId: "cat-new", title: "New", totals: {} });
+    for (const limit of [1, 2, 3, 4, 5]) {
+      const paged: string[] = [];
+      let cursor: string | undefined = "";
+      for (let pages = 0; cursor !== undefined; pages++) {
+        expect(pages).toBeLessThan(6);
+        const next: string = cursor === "" ? "" : `&cursor=${cursor}`;
+        const { body } = await harness.get(`/v1/videos?search=cat&limit=${limit}${next}`).expect(200);
+        paged.push(...body.videos.map(({ videoId }: { videoId: string }) => videoId));
+        cursor = body.cursor;
+      }
+      expect(paged).toEqual(ids);
+    }
+    await harness.get("/v1/videos").expect(400);
+    await harness.get("/v1/videos?search=c&cursor=!!").expect(400);
+    await harness.get(`/v1/videos?search=c&cursor=${Buffer.from("[1]").toString("base64url")}`).expect(400);
+  });
+
+  it("a video's new channel shows from the next minute on", async () => {
+    await harness.put("/v1/catalog/videos", [{ videoId: "v", channelId: "a" }]);
+    await harness.put("/v1/catalog/videos", [{ videoId: "v", channelId: "b" }]);
+    expect((await harness.get("/v1/videos/v")).body.channelId).toBe("a");
+    harness.nowMs += 60_000;
+    expect((await harness.get("/v1/videos/v")).body.channelId).toBe("b");
+    await harness.put("/v1/catalog/videos", [{ videoId: "w", channelId: "b", channelSince: iso(NOW_MS + HOUR) }]);
+    expect((await harness.get("/v1/videos/w")).body).not.toHaveProperty("channelId");
+  });
+});
