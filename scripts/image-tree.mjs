@@ -7,8 +7,8 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What compiles the programs, and what the dashboard is made with. */
-const BUILD_TOOLS = new Set(["typescript", "esbuild", "preact", "uplot"]);
+/** What compiles the programs, and what the dashboard and the documentation are made with. */
+const BUILD_TOOLS = new Set(["typescript", "esbuild", "preact", "uplot", "markdown-it", "minisearch"]);
 
 const QUIET = ["--no-audit", "--no-fund", "--loglevel=error"];
 /** Sources, type declarations and source maps are of no use to a running program, and are half of node_modules. */
