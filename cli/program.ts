@@ -25,6 +25,7 @@ const COMMANDS: Record<string, () => Promise<{ register(program: Command): void 
   plan: () => import("./commands/plan.js"),
   counts: () => import("./commands/counts.js"),
   top: () => import("./commands/top.js"),
+  keys: () => import("./commands/keys.js"),
   ledger: () => import("./commands/ledger.js"),
   config: () => import("./commands/config.js"),
 };

@@ -3,12 +3,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorRequestHandler, Router } from "express";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { Admission, type Caller } from "../admission/admission";
+import type { Refusal } from "../admission/refusal";
 import { DAY_MS } from "../domain/rules/time";
 import { ACCEPTED_ENCODINGS, ACCEPTED_TYPES, type Content, type ContentFormat, contentOf } from "../intake/content";
 import { type KnownEventTypes, settled } from "../intake/known-types";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../intake/limits";
 import { takeBody } from "../intake/take-body";
-import type { IntakeProblem, IntakeRules, RejectedEvent, Taken } from "../intake/taken";
+import type { IntakeProblem, IntakeRules, RejectedEvent, Taken, TakenEvents } from "../intake/taken";
 import { InflateError, inflateAsync, STRANGERS_WINDOW_LOG } from "../io/formats/compression/inflate";
 import { type DeadLetters, type EventLog, type ReceiptStamps, type Stamp, StoreUnavailableError } from "../io/ports";
 import { InFlight, type Place } from "./in-flight";
@@ -58,6 +60,8 @@ interface IngestDependencies {
   deadLetters: DeadLetters;
   /** Absent: every event type is taken. */
   eventTypes?: KnownEventTypes;
+  /** Who may write; absent: everybody. */
+  admission?: Admission;
   /** Epoch milliseconds. */
   clock: () => number;
   logger: Logger;
@@ -99,14 +103,27 @@ export function createIngestRouter(dependencies: IngestDependencies): IngestApi 
   return { router, drain: () => inFlight.drain() };
 }
 
+/** The key may not send events of a type that is in the body. */
+class ForbiddenTypeError extends Error {
+  override readonly name = "ForbiddenTypeError";
+
+  constructor(readonly refusal: Refusal) {
+    super(refusal.detail);
+  }
+}
+
 class Ingest {
+  private readonly admission: Admission;
+
   constructor(
     private readonly dependencies: IngestDependencies,
     private readonly limits: IngestLimits,
     private readonly stampBook: StampBook,
     private readonly inFlight: InFlight,
     private readonly metrics: IngestMetrics,
-  ) {}
+  ) {
+    this.admission = dependencies.admission ?? new Admission({ clock: dependencies.clock });
+  }
 
   /** One POST, from its headers to its answer. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -116,13 +133,17 @@ class Ingest {
     try {
       let answer: Answer;
       const content = contentOf(request.headers);
-      if (this.inFlight.draining) answer = refused(unavailable("the server is shutting down"));
+      const verdict = this.admission.judge(request, "write");
+      if (verdict.kind === "refused") answer = refused(verdict.refusal);
+      else if (this.inFlight.draining) answer = refused(unavailable("the server is shutting down"));
       else if (place === undefined) answer = refused(overloaded("too many requests are being handled"));
       else if ("unsupported" in content) answer = refused(unsupported(content.unsupported, ACCEPTED));
       else {
         format = content.content.format;
-        answer = await this.ingest(request, content.content, place);
+        answer = await this.ingest(request, content.content, place, verdict.caller);
       }
+      if (verdict.kind === "admitted")
+        for (const [name, value] of Object.entries(verdict.caller.headers())) response.setHeader(name, value);
       discardBody(request);
       this.answer(response, answer);
     } catch (error) {
@@ -183,7 +204,7 @@ class Ingest {
     send(response, 202, { "Content-Type": "application/json", "Cache-Control": "no-store" }, body);
   }
 
-  private async ingest(request: IncomingMessage, content: Content, place: Place): Promise<Answer> {
+  private async ingest(request: IncomingMessage, content: Content, place: Place, caller: Caller): Promise<Answer> {
     const { maxBodyBytes } = this.limits;
     const tooManyBytes = `a body holds at most ${maxBodyBytes} bytes, after decompression too`;
     const read = await readBody(request, maxBodyBytes, place);
@@ -196,7 +217,7 @@ class Ingest {
     const { body } = inflated;
     if (body !== read.bytes && !place.grow(body.length)) return refused(overloaded("too many bytes are being handled"));
     this.metrics.body(content.format, body.length);
-    return this.store(body, content);
+    return this.store(body, content, caller, read.bytes.length);
   }
 
   /** Undoes the Content-Encoding, all of it; a bomb never takes more memory than a body may. */
@@ -216,10 +237,14 @@ class Ingest {
     }
   }
 
-  private async store(body: Buffer, content: Content): Promise<Answer> {
+  private async store(body: Buffer, content: Content, caller: Caller, sentBytes: number): Promise<Answer> {
     const receivedAtMs = this.dependencies.clock();
-    const taken = await this.taken(body, content, this.rulesAt(receivedAtMs));
+    const taken = await this.taken(body, content, this.rulesAt(receivedAtMs), caller);
     if (taken === undefined) return refused(unavailable("the event types cannot be asked for now"));
+    if (taken.kind === "forbidden") return refused(taken.refusal);
+    const events = taken.kind === "events" ? taken.columns.count + taken.rejected.length : 1;
+    const limited = caller.settle(events, sentBytes);
+    if (limited !== undefined) return refused(limited);
     const stores = { ...this.dependencies, stampBook: this.stampBook };
     switch (taken.kind) {
       case "stamps-full":
@@ -228,7 +253,10 @@ class Ingest {
         return this.refuseWhole(taken, receivedAtMs, content.format);
       case "events": {
         const problem = await storeEvents(taken, stores);
-        if (problem !== undefined) return refused(problem);
+        if (problem !== undefined) {
+          caller.giveBack(events, sentBytes);
+          return refused(problem);
+        }
         this.metrics.stored(content.format, taken.columns.count, taken.rejected);
         return { kind: "accepted", accepted: taken.columns.count, rejected: taken.rejected };
       }
@@ -237,12 +265,26 @@ class Ingest {
     }
   }
 
-  /** Undefined: an event is of a type that is new here, and the store of event types is away. */
-  private async taken(body: Buffer, content: Content, rules: IntakeRules): Promise<Taken | undefined> {
+  /**
+   * Undefined: an event is of a type that is new here, and the store of event types is away. A key's own types are judged before the deployment's: what it
+   * may not send takes no place among them.
+   */
+  private async taken(
+    body: Buffer,
+    content: Content,
+    rules: IntakeRules,
+    caller: Caller,
+  ): Promise<Taken | { kind: "forbidden"; refusal: Refusal } | undefined> {
     try {
-      return await settled(this.dependencies.eventTypes, (rule) => takeBody(body, content, { ...rules, ...rule }));
+      return await settled(this.dependencies.eventTypes, (rule) => {
+        const taken = takeBody(body, content, { ...rules, ...rule });
+        const refusal = taken.kind === "events" ? caller.mayType(usedTypes(taken.columns)) : undefined;
+        if (refusal !== undefined) throw new ForbiddenTypeError(refusal);
+        return taken;
+      });
     } catch (error) {
       if (error instanceof StoreUnavailableError) return undefined;
+      if (error instanceof ForbiddenTypeError) return { kind: "forbidden", refusal: error.refusal };
       throw error;
     }
   }
@@ -266,6 +308,12 @@ class Ingest {
     const untimed = { kind: "stamp", stampOf: (key: string, nowMs: number) => stampBook.stampOf(key, nowMs) } as const;
     return { receivedAtMs, rawRetentionMs, limits, untimed };
   }
+}
+
+/** The types of a batch's events, of which it may list more; a batch with one type needs no look at its events. */
+function* usedTypes({ types, typeIndex, count }: TakenEvents["columns"]): Iterable<string> {
+  if (types.length <= 1) yield* types;
+  else for (const index of new Set(typeIndex.subarray(0, count))) yield types[index]!;
 }
 
 const refused = (problem: Problem): Answer => ({ kind: "problem", problem });

@@ -1,3 +1,4 @@
+import { ADMISSION_TITLES } from "../admission/refusal";
 import type { RejectionReason } from "../domain/rejection";
 
 /** What a request as a whole can be refused for: the closed list of problem types. */
@@ -8,7 +9,8 @@ type ProblemKind =
   | "method-not-allowed"
   | "overloaded"
   | "unavailable"
-  | "internal";
+  | "internal"
+  | keyof typeof ADMISSION_TITLES;
 
 /** An answer of RFC 9457, before it has an instance. */
 export interface Problem {
@@ -30,6 +32,7 @@ const TITLES: Record<ProblemKind, string> = {
   overloaded: "Too much is waiting, send again later",
   unavailable: "Events cannot be stored now, send again later",
   internal: "The request failed",
+  ...ADMISSION_TITLES,
 };
 
 export const malformed = (detail: string, reason?: RejectionReason): Problem => ({

@@ -1,6 +1,12 @@
+import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+
+
+import type { Admission } from "../admission/admission";
 import type { CounterStore, DeadLetters, Ledger, LogProgress, VideoCatalog } from "../io/ports";
+import type { AccessKeys } from "../io/ports/access-keys";
+
 
 export interface Readiness {
   name: string;
@@ -28,6 +34,17 @@ export interface QueryDependencies {
   /** What else /metrics says of the log, read at each scrape. */
   gauges: readonly LogGauge[];
   deadLetters: Pick<DeadLetters, "rejectedByMinute">;
+  /** Who may read and operate; absent: everybody. */
+  admission?: Admission;
+  /** Where /metrics and operating endpoints have a listener of their own. Absent: they have none. */
+  operations?: {
+    /** The request came by another listener: there is nothing at such a path. */
+    isElsewhere(request: IncomingMessage): boolean;
+    /** The request came by that listener: /metrics needs no key. */
+    isWithin(request: IncomingMessage): boolean;
+  };
+  /** Where access keys are kept; absent: there is no admin endpoint of them. */
+  accessKeys?: AccessKeys;
   /** Epoch milliseconds. */
   clock: () => number;
   logger: Logger;

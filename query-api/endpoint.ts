@@ -1,5 +1,6 @@
 import type { Request } from "express";
 import type { z } from "zod";
+import type { Scope } from "../io/ports/access-keys";
 import { type Answer, refused } from "./answer";
 import { invalid, unsupported } from "./problem";
 import { videoIdSchema } from "./schemas";
@@ -9,6 +10,8 @@ interface Operation {
   operationId: string;
   tag: "counters" | "catalog" | "proof" | "operation";
   summary: string;
+  /** What a key must allow, where there are keys; `none`: everybody may ask. Default read. */
+  scope?: Scope | "none";
   description?: string;
   /** The answer's schema; a text answer has none. */
   answer?: z.ZodType;
@@ -20,8 +23,8 @@ interface Operation {
 }
 
 /** One path of the read API: what it answers to, what it does, and how it is documented. */
-export interface Endpoint {
-  method: "get" | "post" | "put";
+export type Endpoint = {}
+  method: "get" | "post" | "put" | "delete";
   /** As in openapi.json. */
   path: string;
   /** As Express matches it, where that is not `path`. */
@@ -38,6 +41,8 @@ interface Asked<Q, B> {
   videoId: string;
   /** Of a file; empty where the path has none. */
   name: string;
+  /** Not checked; empty where the path has none. */
+  keyId: string;
   query: Q;
   body: B;
   /** Of an event stream that goes on where an earlier one was cut. */
@@ -62,11 +67,12 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
       videoId = parsed.data;
     }
     const name = spec.path.includes("{name}") ? String(request.params[0]) : "";
+    const keyId = spec.path.includes("{keyId}") ? String(request.params[0]) : "";
     const query = spec.query.safeParse({ ...request.query });
     if (!query.success) return refused(invalid(reasons(query.error, "query")));
     if (spec.body === undefined) {
       const lastEventId = request.get("last-event-id");
-      return handle({ videoId, name, query: query.data, body: undefined as z.output<B>, lastEventId });
+      return handle({ videoId, name, keyId, query: query.data, body: undefined as z.output<B>, lastEventId });
     }
     if (request.body === undefined) {
       const type = spec.operation.requestType;
@@ -74,7 +80,7 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
     }
     const body = spec.body.safeParse(request.body);
     if (!body.success) return refused(invalid(reasons(body.error, "body")));
-    return handle({ videoId, name, query: query.data, body: body.data });
+    return handle({ videoId, name, keyId, query: query.data, body: body.data });
   };
   return { ...rest, match: match ?? spec.path, answer };
 }

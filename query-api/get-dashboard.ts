@@ -29,6 +29,7 @@ export function getDashboard(): Endpoint {
     operation: {
       operationId: "getDashboard",
       tag: "operation",
+      scope: "none",
       summary: "The dashboard",
       contentType: "text/html",
       problems: [],
@@ -52,6 +53,7 @@ export function getDashboardAsset(): Endpoint {
     operation: {
       operationId: "getDashboardAsset",
       tag: "operation",
+      scope: "none",
       summary: "A script or style of the dashboard",
       contentType: "application/octet-stream",
       problems: [404],
@@ -77,7 +79,7 @@ function script(path: string, operationId: string, summary: string): Endpoint {
     method: "get",
     path,
     query: nothingAsked,
-    operation: { operationId, tag: "operation", summary, contentType: "text/javascript", problems: [] },
+    operation: { operationId, tag: "operation", scope: "none", summary, contentType: "text/javascript", problems: [] },
     async handle() {
       const headers = { ...SAFE, "Cross-Origin-Resource-Policy": "cross-origin" };
       content ??= text(SCRIPT, readFileSync(join(FOLDER, path.slice(1)), "utf8"), "public, max-age=300", headers);

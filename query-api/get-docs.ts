@@ -14,6 +14,7 @@ export function getDocs(document: () => OpenApi): Endpoint {
     operation: {
       operationId: "getDocs",
       tag: "operation",
+      scope: "none",
       summary: "This interface, for people",
       contentType: "text/html",
       problems: [],

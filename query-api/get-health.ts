@@ -11,6 +11,7 @@ export function getHealth(): Endpoint {
     operation: {
       operationId: "getHealth",
       tag: "operation",
+      scope: "none",
       summary: "Liveness",
       answer: healthSchema,
       problems: [],

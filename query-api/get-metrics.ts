@@ -3,11 +3,13 @@ import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { nothingAsked } from "./schemas";
 
+export const METRICS_PATH = "/metrics";
+
 /** GET /metrics: everything on the registry, ingest's too. */
 export function getMetrics({ registry }: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
-    path: "/metrics",
+    path: METRICS_PATH,
     query: nothingAsked,
     operation: {
       operationId: "getMetrics",

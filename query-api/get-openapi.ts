@@ -13,6 +13,7 @@ export function getOpenApi(document: () => OpenApi): Endpoint {
     operation: {
       operationId: "getOpenApi",
       tag: "operation",
+      scope: "none",
       summary: "This interface, as OpenAPI 3.1",
       contentType: "application/json",
       problems: [],

@@ -14,6 +14,7 @@ export function getReady(dependencies: QueryDependencies): Endpoint {
     operation: {
       operationId: "getReady",
       tag: "operation",
+      scope: "none",
       summary: "Readiness, per dependency",
       description:
         "503 (a problem with the same `dependencies`) when a required one is not ok. Others are told and take no service out of rotation: what is accepted waits for them.",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Endpoint } from "./endpoint";
-import { acceptedSchema, components, eventSchema, eventsSchema, problemSchema, videoIdSchema } from "./schemas";
+import { acceptedSchema, components, eventSchema, eventsSchema, keyIdSchema, problemSchema, videoIdSchema } from "./schemas";
 
 export interface OpenApi {
   openapi: string;
@@ -8,7 +8,7 @@ export interface OpenApi {
   servers: { url: string }[];
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, OpenApiOperation>>;
-  components: { schemas: Record<string, JsonSchema> };
+  components: { schemas: Record<string, JsonSchema>; securitySchemes: Record<string, JsonSchema> };
 }
 
 export interface OpenApiOperation {
@@ -19,6 +19,8 @@ export interface OpenApiOperation {
   parameters?: OpenApiParameter[];
   requestBody?: { required: true; content: Record<string, { schema: JsonSchema }> };
   responses: Record<string, OpenApiResponse>;
+  /** Which keys are taken, where the service has keys; none of them where everybody may ask. */
+  security: Record<string, readonly string[]>[];
 }
 
 interface OpenApiParameter {
@@ -51,6 +53,8 @@ const STATUS: Readonly<Record<number, string>> = {
   404: "There is nothing of that name",
   413: "The body is too large",
   415: "The body's type or encoding is not supported",
+  401: "A key is needed, or the one given is none",
+  403: "The key may not do this",
   429: "Too much is asked at once; see Retry-After",
   500: "The request failed",
   503: "Something the service needs is not there; see Retry-After",
@@ -77,12 +81,12 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApi {
       { name: "operation", description: "Running the service" },
     ],
     paths,
-    components: { schemas: componentSchemas() },
+    components: { schemas: componentSchemas(), securitySchemes: SECURITY_SCHEMES },
   };
 }
 
 function operationOf({ path, query, body, operation }: Endpoint): OpenApiOperation {
-  const { operationId, tag, summary, description, answer, contentType, requestType, problems } = operation;
+  const { operationId, tag, summary, description, answer, contentType, requestType, problems, scope = "read" } = operation;
   const parameters = [...pathParameters(path), ...queryParameters(query)];
   const type = contentType ?? "application/json";
   const schema = answer === undefined ? { type: "string" } : refTo(answer);
@@ -98,10 +102,23 @@ function operationOf({ path, query, body, operation }: Endpoint): OpenApiOperati
     responses: {
       200: { description: "The answer", content: { [type]: { schema } } },
       ...(tag === "operation" || body !== undefined ? {} : { 304: { description: "Unchanged since the ETag given" } }),
-      ...problemResponses([...problems, 500]),
+      ...problemResponses([...problems, ...(scope === "none" ? [] : REFUSALS), 500]),
     },
+    security: scope === "none" ? [] : [{ key: [scope] }, {}],
   };
 }
+
+/** Of any request that needs a key. */
+const REFUSALS = [401, 403, 429, 503];
+
+const SECURITY_SCHEMES = {
+  key: {
+    type: "http",
+    scheme: "bearer",
+    description: "A key of the scope named. A service on loopback may have no keys, and then asks for none.",
+  },
+  publicKey: { type: "apiKey", in: "query", name: "key", description: "A public key, which may write alone" },
+};
 
 function writeOperation(): OpenApiOperation {
   const schema = refTo(eventsSchema);
@@ -127,8 +144,9 @@ function writeOperation(): OpenApiOperation {
         description: "What was accepted and what was not",
         content: { "application/json": { schema: refTo(acceptedSchema) } },
       },
-      ...problemResponses([400, 413, 415, 429, 500, 503]),
+      ...problemResponses([400, 401, 403, 413, 415, 429, 500, 503]),
     },
+    security: [{ key: ["write"] }, { publicKey: ["write"] }, {}],
   };
 }
 
@@ -156,6 +174,9 @@ function problemResponses(statuses: readonly number[]): Record<string, OpenApiRe
 
 function pathParameters(path: string): OpenApiParameter[] {
   if (path.includes("{name}")) return [{ name: "name", in: "path", required: true, schema: { type: "string" } }];
+  if (path.includes("{keyId}")) {
+    return [{ name: "keyId", in: "path", required: true, schema: jsonSchema(keyIdSchema) }];
+  }
   if (!path.includes("{videoId}")) return [];
   const schema = jsonSchema(videoIdSchema);
   return [{ name: "videoId", in: "path", required: true, schema }];

@@ -1,3 +1,5 @@
+import { ADMISSION_TITLES } from "../admission/refusal";
+
 /** What a read can be refused for: the closed list of problem types, with their titles. */
 const PROBLEM_TITLES = {
   "invalid-request": "The request cannot be understood",
@@ -9,6 +11,7 @@ const PROBLEM_TITLES = {
   unavailable: "The counters cannot be read now, ask again later",
   "not-ready": "Something the service needs is not there",
   internal: "The request failed",
+  ...ADMISSION_TITLES,
 } as const;
 
 type ProblemKind = keyof typeof PROBLEM_TITLES;
@@ -33,6 +36,8 @@ export const notFound = (path: string): Problem => ({
   status: 404,
   detail: `there is nothing at ${path}; /docs lists every path`,
 });
+
+export const noSuchKey = (): Problem => ({ kind: "not-found", status: 404, detail: "there is no such key" });
 
 export const methodNotAllowed = (allow: string): Problem => ({
   kind: "method-not-allowed",

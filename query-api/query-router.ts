@@ -1,5 +1,6 @@
 /** The read API: every path of it, each in its own file, and the answers that are alike for all. */
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from "express";
+import { Admission } from "../admission/admission";
 import { StoreUnavailableError } from "../io/ports";
 import type { Answer } from "./answer";
 import { refused } from "./answer";
@@ -13,13 +14,20 @@ import { getDocs } from "./get-docs";
 import { getHealth } from "./get-health";
 import { getLedger } from "./get-ledger";
 import { getLive } from "./get-live";
-import { getMetrics } from "./get-metrics";
+import { getMetrics, METRICS_PATH } from "./get-metrics";
 import { getOpenApi } from "./get-openapi";
 import { getReady } from "./get-ready";
 import { getStats } from "./get-stats";
 import { getTop } from "./get-top";
 import { getVideo } from "./get-video";
+
+
 import { getVideos } from "./get-videos";
+
+
+import { keyEndpoints } from "./keys";
+
+
 import { type OpenApi, openApiDocument } from "./openapi";
 import { postQuery } from "./post-query";
 import {
@@ -47,6 +55,7 @@ const MAX_LINES_BYTES = 8 << 20;
  */
 export function createQueryRouter(dependencies: QueryDependencies): Router {
   const { logger } = dependencies;
+  const admission = dependencies.admission ?? new Admission({ clock: dependencies.clock });
   const metrics = new QueryMetrics(dependencies);
   const router = Router({ caseSensitive: true });
   for (const endpoints of byPath(allEndpoints(dependencies)).values()) {
@@ -58,9 +67,16 @@ export function createQueryRouter(dependencies: QueryDependencies): Router {
         const seconds = Number(process.hrtime.bigint() - started) / 1e9;
         metrics.answered(endpoint.path, request.method, response.statusCode, seconds);
       };
-      if (endpoint.method === "post") router.post(match, express.json({ limit: MAX_QUERY_BYTES }), run);
-      else if (endpoint.method === "put") router.put(match, linesOf(endpoint), run);
-      else router.get(match, run);
+      const admit = (request: Request, response: Response, next: () => void) => {
+        const refusal = admitted(admission, endpoint, request, response, dependencies);
+        if (refusal === undefined) return next();
+        respondProblem(response, refusal, logger);
+        metrics.answered(endpoint.path, request.method, response.statusCode, 0);
+      };
+      if (endpoint.method === "post") router.post(match, admit, express.json({ limit: MAX_QUERY_BYTES }), run);
+      else if (endpoint.method === "put") router.put(match, admit, linesOf(endpoint), run);
+      else if (endpoint.method === "delete") router.delete(match, admit, run);
+      else router.get(match, admit, run);
     }
     const allow = endpoints.map(({ method }) => (method === "get" ? "GET, HEAD" : method.toUpperCase())).join(", ");
     router.all(match, (request, response) => {
@@ -86,6 +102,25 @@ export function createQueryRouter(dependencies: QueryDependencies): Router {
 const linesOf = ({ operation }: Endpoint) =>
   express.text({ type: operation.requestType ?? "text/plain", limit: MAX_LINES_BYTES });
 
+/** Before a body is read: whoever may not ask makes no work. Sets the RateLimit fields of the answer. */
+function admitted(
+  admission: Admission,
+  { operation, path }: Endpoint,
+  request: Request,
+  response: Response,
+  { operations }: Pick<QueryDependencies, "operations">,
+): Problem | undefined {
+  const scope = operation.scope ?? "read";
+  if (scope === "none") return undefined;
+  const isOperating = scope === "operate" || path === METRICS_PATH;
+  if (isOperating && operations?.isElsewhere(request) === true) return notFound(request.path);
+  if (path === METRICS_PATH && operations?.isWithin(request) === true) return undefined;
+  const verdict = admission.judge(request, scope);
+  if (verdict.kind === "refused") return verdict.refusal;
+  for (const [name, value] of Object.entries(verdict.caller.headers())) response.setHeader(name, value);
+  return undefined;
+}
+
 /** In the order they are matched: a video's counts before the video. */
 function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
   const document = (): OpenApi => openApiDocument(endpoints);
@@ -101,6 +136,7 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
     postQuery(dependencies),
     getLedger(dependencies),
     getAudits(dependencies),
+    ...keyEndpoints(dependencies),
     getHealth(),
     getReady(dependencies),
     getMetrics(dependencies),

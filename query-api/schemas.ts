@@ -3,11 +3,13 @@
  * them. Answers are described, not checked, at run time; the tests check them.
  */
 import { z } from "zod";
+import { newKeySchema } from "../admission/new-key";
 import { BUCKET_UNITS, calendarOf } from "../domain/calendar";
 import { isChannelId } from "../domain/catalog/catalog-line";
 import { isIntegerText } from "../domain/decimal-text";
 import { isEventType, isVideoId, parseRfc3339 } from "../domain/event";
 import { REJECTION_REASONS } from "../domain/rejection";
+import { SCOPES } from "../io/ports/access-keys";
 import { MAX_BUCKETS } from "./range";
 
 /** Named schemas: components/schemas of openapi.json. */
@@ -149,6 +151,9 @@ export const queryAsked = named(
     functions: z.array(aggregate).min(1).max(3).default(["COUNT"]),
   }),
 );
+
+export const newKeyAsked = named("NewKey", newKeySchema);
+export const keyIdSchema = z.string().regex(/^[A-Za-z0-9]{1,32}$/);
 
 // ---------------------------------------------------------------- answers
 
@@ -384,6 +389,31 @@ export const auditsSchema = named(
     ),
   }),
 );
+const key = {
+  id: keyIdSchema,
+  name: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  public: z.boolean(),
+  eventTypes: z.array(eventTypeSchema).optional(),
+  origins: z.array(z.string()).optional(),
+  limits: z.object({
+    requestsPerSecond: z.number().optional(),
+    eventsPerSecond: z.number().optional(),
+    bytesPerSecond: z.number().optional(),
+    eventsPerDay: z.int().optional(),
+  }),
+  state: z.enum(["active", "expired", "revoked"]),
+  createdAt: instant("When it was made"),
+  expiresAt: instant("Not taken from then on").optional(),
+  revokedAt: instant("When it was revoked").optional(),
+  lastUsedAt: instant("Of any instance, a few seconds late").optional(),
+};
+export const keysSchema = named("Keys", z.object({ keys: z.array(z.object(key)) }));
+export const createdKeySchema = named(
+  "CreatedKey",
+  z.object({ ...key, key: z.string().meta({ description: "The key itself, shown this once" }) }),
+);
+export const revokedKeySchema = named("RevokedKey", z.object({ id: keyIdSchema, state: z.literal("revoked") }));
 export const healthSchema = named("Health", z.object({ status: z.literal("ok") }));
 const dependencies = z.array(
   z.object({

@@ -15,6 +15,7 @@ const FOLDERS = {
   intake: { mutate: ["intake/**/*.ts"], tests: ["intake", "ingest-api"] },
   transforms: { mutate: ["transforms/**/*.ts"], tests: ["transforms", "pipelines/embedded-pass.test.js"] },
   avro: { mutate: ["io/formats/avro/**/*.ts"], tests: ["avro"] },
+  admission: { mutate: ["admission/**/*.ts"], tests: ["admission"] },
   "ingest-api": { mutate: ["ingest-api/**/*.ts"], tests: ["ingest-api"] },
   client: { mutate: ["client/**/*.ts"], tests: ["client"] },
 };

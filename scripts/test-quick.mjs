@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 
-const SUITES = ["domain", "intake", "transforms", "ingest-api", "query-api", "architecture"].map(
+const SUITES = ["domain", "intake", "transforms", "admission", "ingest-api", "query-api", "architecture"].map(
   (folder) => `dist/test/${folder}/`,
 );
 const root = join(import.meta.dirname, "..");

@@ -1,5 +1,4 @@
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { Command } from "commander";
 import express from "express";
 import helmet from "helmet";
@@ -16,18 +15,13 @@ import { intakeLimits, openDeployment, rawRetentionMs, usesDataFolder } from "..
 import { hasCatalog, openCatalog } from "../deployment/open-catalog";
 import { openReader } from "../deployment/open-counters";
 import { knownEventTypes } from "../deployment/open-event-types";
-import { httpListener } from "../programs/http-listener";
-import { crossOrigin } from "../programs/serve/cross-origin";
 import { EmbeddedCounting } from "../programs/serve/embedded-counting";
+import { listen, listenForOperations, OperationsSide, serviceListener } from "../programs/serve/listeners";
 import type { LogSide } from "../programs/serve/log-side";
+import { openAdmission } from "../programs/serve/open-admission";
 import { answersOf, type Check, storeChecks } from "../programs/serve/readiness";
 import { SharedLog } from "../programs/serve/shared-log";
 import { removeServiceUrl, writeServiceUrl } from "../reading/service-url";
-
-/** The service cannot start; one clear line. */
-class ServeError extends Error {
-  override readonly name = "ServeError";
-}
 
 const DRAIN_DEADLINE_MS = 15_000;
 
@@ -39,6 +33,7 @@ export function register(program: Command): void {
     .option("--config <file>", "YAML or JSON configuration")
     .option("--host <host>", "address to listen on (default 127.0.0.1)")
     .option("--port <port>", "port to listen on, 0 for any (default 8080)", portOption)
+    .option("--insecure", "listen beyond loopback without keys, for whoever reaches the port")
     .option("--log-level <level>", "fatal, error, warn, info, debug, trace, silent")
     .action(async (_flags, command: Command) => serve(resolveConfig(command)));
 }
@@ -74,7 +69,7 @@ class Service {
   private constructor(
     readonly url: string,
     private readonly parts: {
-      server: Server;
+      servers: readonly Server[];
       ingest: { drain(): Promise<void> };
       stopping: AbortController;
       logSide: LogSide;
@@ -86,6 +81,9 @@ class Service {
   static async start(config: Config, logger: Logger, lock: FolderLock | undefined): Promise<Service> {
     const registry = new Registry();
     const deployment = await openDeployment(config);
+    const access = await openAdmission(config, logger);
+    const { admission } = access;
+    const operations = new OperationsSide(config);
     const reader = await openReader(config, deployment.counters);
     const catalog = hasCatalog(config) ? await openCatalog(config) : undefined;
     const { deadLetters, ledger, progress, archive } = deployment;
@@ -100,6 +98,7 @@ class Service {
       ...(logSide.receiptStamps === undefined ? {} : { receiptStamps: logSide.receiptStamps }),
       deadLetters,
       eventTypes: knownEventTypes(deployment),
+      admission,
       clock: Date.now,
       logger,
       registry,
@@ -114,7 +113,9 @@ class Service {
     ];
     const app = express();
     app.disable("x-powered-by");
-    app.use(crossOrigin(config.http.cors.origins));
+    app.use((request, response, next) => {
+      if (!admission.crossOrigin(request, response)) next();
+    });
     app.use(ingest.router);
     app.use(helmet());
     app.use(
@@ -125,6 +126,9 @@ class Service {
         progress,
         gauges: logSide.gauges,
         deadLetters,
+        admission,
+        accessKeys: access.store,
+        operations,
         clock: Date.now,
         logger,
         registry,
@@ -137,23 +141,30 @@ class Service {
         rawRetentionMs: rawRetentionMs(config),
       }),
     );
-    const server = httpListener(config, app);
-    const url = await listen(server, config.http.host, config.http.port);
+    const { server, scheme, stop: stopListener } = serviceListener(config, app, logger);
+    const url = await listen(server, config.http.host, config.http.port, scheme);
+    const ofOperations = await listenForOperations(config, operations.listener(app));
+    if (ofOperations !== undefined) logger.info({ url: ofOperations.url }, "operating endpoints listen");
     logSide.begin();
     const close = async () => {
+      stopListener();
+      await access.close();
       await Promise.all([reader.close(), deployment.close(), catalog?.close()]);
     };
-    return new Service(url, { server, ingest, stopping, logSide, close, lock });
+    const servers = [server, ...(ofOperations === undefined ? [] : [ofOperations.server])];
+    return new Service(url, { servers, ingest, stopping, logSide, close, lock });
   }
 
   /** No new requests, the running ones answered, the pass under way finished, the stores closed. */
   async stop(): Promise<void> {
-    const { server, ingest, stopping, logSide, close, lock } = this.parts;
+    const { servers, ingest, stopping, logSide, close, lock } = this.parts;
     stopping.abort();
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_DEADLINE_MS);
+    const closed = Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+    const deadline = setTimeout(() => {
+      for (const server of servers) server.closeAllConnections();
+    }, DRAIN_DEADLINE_MS);
     await ingest.drain();
-    server.closeIdleConnections();
+    for (const server of servers) server.closeIdleConnections();
     await closed;
     clearTimeout(deadline);
     await logSide.stop();
@@ -170,17 +181,4 @@ function ingestLimits(config: Config) {
     maxInFlightRequests,
     rawRetentionMs: config.retention.rawDays * DAY_MS,
   };
-}
-
-function listen(server: Server, host: string, portNumber: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
-      reject(new ServeError(`cannot listen on ${host}:${portNumber}: ${why}`));
-    });
-    server.listen(portNumber, host, () => {
-      const { port: actual } = server.address() as AddressInfo;
-      resolve(`http://${host.includes(":") ? `[${host}]` : host}:${actual}`);
-    });
-  });
 }

@@ -20,6 +20,8 @@ interface ConfigFlags {
   host?: string;
   port?: number;
   logLevel?: string;
+  insecure?: boolean;
+  keyFile?: string;
 }
 
 /** Variables with the prefix that are not settings; VIEWMILL_CACHE is of the test servers, which run beside a service. */
@@ -102,11 +104,13 @@ function fromEnvironment(settings: Tree, env: Readonly<Record<string, string | u
   return said;
 }
 
-function fromFlags(settings: Tree, { data, host, port, logLevel }: ConfigFlags): void {
+function fromFlags(settings: Tree, { data, host, port, logLevel, insecure, keyFile }: ConfigFlags): void {
   if (data !== undefined) set(settings, ["data"], data);
   if (host !== undefined) set(settings, ["http", "host"], host);
   if (port !== undefined) set(settings, ["http", "port"], port);
   if (logLevel !== undefined) set(settings, ["logLevel"], logLevel);
+  if (insecure !== undefined) set(settings, ["http", "insecure"], insecure);
+  if (keyFile !== undefined) set(settings, ["keys", "file"], keyFile);
 }
 
 function set(tree: Tree, [first, ...rest]: readonly string[], value: unknown): void {

@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
+import { isOrigin } from "../../admission/new-key";
 import { MINUTES_A_DAY } from "../../domain/rules/time";
 
 const MEBI = 1 << 20;
@@ -8,13 +9,6 @@ const bytes = (least: number, standard: number) => z.number().int().min(least).d
 const text = () => z.string().default("");
 const count = (least: number, most: number, standard: number) =>
   z.number().int().min(least).max(most).default(standard);
-
-/** An origin as browsers send it (RFC 6454), or `*`. */
-function isOrigin(text: string): boolean {
-  return (
-    text === "*" || (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text)
-  );
-}
 
 /** Every setting there is, with its bounds and its default. An unknown key is an error. */
 export const configSchema = z
@@ -30,9 +24,31 @@ export const configSchema = z
         maxEventBytes: bytes(256, 64 << 10),
         maxInFlightBytes: bytes(MEBI, 128 * MEBI),
         maxInFlightRequests: count(1, 100_000, 1_000),
+        maxConnections: count(1, 1_000_000, 10_000).describe("open at once; further ones are closed"),
+        requestSeconds: count(1, 3_600, 60).describe("a request must have arrived whole by then"),
         keepAliveSeconds: count(1, 86_400, 620).describe(
           "how long an idle connection stays open; longer than a load balancer keeps it (Google's: 600)",
         ),
+        insecure: z
+          .boolean()
+          .default(false)
+          .describe("listen beyond loopback without keys: whoever reaches the port may write, read and operate"),
+        tls: z
+          .strictObject({
+            certificateFile: text().describe("PEM, the chain of the service; empty: plain HTTP"),
+            keyFile: text().describe("PEM, its private key; both are read again when they change"),
+          })
+          .prefault({}),
+        operations: z
+          .strictObject({
+            enabled: z
+              .boolean()
+              .default(false)
+              .describe("/metrics and what needs the scope operate answer on a listener of their own, and there alone"),
+            host: z.string().min(1).default("127.0.0.1"),
+            port: count(0, 65_535, 8081),
+          })
+          .prefault({}),
         cors: z
           .strictObject({
             origins: z
@@ -41,6 +57,18 @@ export const configSchema = z
               .describe("pages of these may read and send, as https://example.com; *: all"),
           })
           .prefault({}),
+      })
+      .prefault({}),
+    keys: z
+      .strictObject({
+        operatorKeyFile: text().describe(
+          "holds a key of at least 32 characters that may do everything: with it the first keys are made",
+        ),
+        file: text().describe("holds the key that commands present to the service"),
+        requestsPerSecond: count(0, 10_000_000, 0).describe("of a key that says nothing of its own; 0: no limit"),
+        eventsPerSecond: count(0, 1_000_000_000, 0).describe("likewise"),
+        bytesPerSecond: count(0, 100_000_000_000, 0).describe("likewise, of bodies as they are sent"),
+        eventsPerDay: count(0, Number.MAX_SAFE_INTEGER, 0).describe("likewise, of the whole deployment, by day in UTC"),
       })
       .prefault({}),
     /** Of Google Cloud services, where they are used. */
@@ -215,6 +243,9 @@ export const configSchema = z
       .prefault({}),
   })
   .superRefine((config, context) => {
+    const { certificateFile, keyFile } = config.http.tls;
+    if ((certificateFile === "") !== (keyFile === ""))
+      context.addIssue({ code: "custom", path: ["http", "tls"], message: "certificateFile and keyFile go together" });
     const { ssl, caFile, sasl, username, passwordFile } = config.log.kafka;
     const wrong = (setting: string, message: string) =>
       context.addIssue({ code: "custom", path: ["log", "kafka", setting], message });

@@ -12,6 +12,7 @@
  *   `w#open`           b `<minute>:<what>`: something was accepted for the minute that may not be counted
  *   `r#<time>#<id>`    reports of audits, the newest first
  *   `y#types`          b `<event type>`: the event types of the deployment
+ *   `y#keys`           b: the access keys of the deployment, their revocations and uses (access-keys.ts)
  *   `t#<hash of key>`  the receipt stamp of an event that had no time (receipt-stamps.ts): t `at`, whose timestamp is the stamp
  */
 import { FIRST_HOUR, hourText, LAST_HOUR, minuteText } from "./row-keys";
@@ -43,6 +44,7 @@ export const PROGRESS_KEY = "p#log";
 export const ACCOUNTS_KEY = "p#ingest";
 export const OPEN_KEY = "w#open";
 export const TYPES_KEY = "y#types";
+export const KEYS_KEY = "y#keys";
 export const RANGES_KEY = "m#ranges";
 export const ARCHIVED = "archived";
 export const COMPLETE = "complete";

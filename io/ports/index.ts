@@ -3,6 +3,7 @@
  * port (test/contracts/), run against every adapter. Times are epoch milliseconds (`...Ms`), a `minute` is epoch milliseconds divided
  * by 60,000 (an integer), positions are positive integers that only grow.
  */
+export * from "./access-keys";
 export * from "./archive";
 export * from "./audit-report";
 export * from "./claim-store";

@@ -11,6 +11,7 @@ const FOLDERS = [
   "pipelines",
   "engine",
   "io",
+  "admission",
   "ingest-api",
   "query-api",
   "client",

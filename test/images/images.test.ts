@@ -63,6 +63,7 @@ describe.each(["worker", "service"] as const)("the image of the %s", (name) => {
         "dashboard",
         "domain",
         "engine",
+        "admission",
         "ingest-api",
         "intake",
         "io",

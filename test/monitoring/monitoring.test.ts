@@ -17,7 +17,7 @@ const TEST_MS = 5 * 60_000;
 const HISTOGRAM = /_(bucket|count|sum)$/;
 
 describe("the rules and the dashboard", () => {
-  const sources = ["ingest-api", "query-api", "cli"].flatMap((folder) =>
+  const sources = ["admission", "ingest-api", "query-api", "cli"].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts"))
       .map((file) => readFileSync(join(ROOT, folder, file), "utf8")),

@@ -133,7 +133,7 @@ describeWithServers("Terraform and Viewmill agree", ["terraform"], () => {
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
     const exported = new Set(registry.getMetricsAsArray().map(({ name }) => name));
-    for (const file of sources(["cli", "ingest-api", "query-api"])) {
+    for (const file of sources(["cli", "admission", "ingest-api", "query-api"])) {
       for (const [, name] of readFileSync(file, "utf8").matchAll(/"(viewmill_\w+)"/g)) exported.add(name!);
     }
     const asked = [...plan.of("google_monitoring_alert_policy"), ...plan.of("google_monitoring_dashboard")]

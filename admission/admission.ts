@@ -1,0 +1,213 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { isIP } from "node:net";
+import cors from "cors";
+import type { KeyLimits, ListedKey, Scope } from "../io/ports/access-keys";
+import type { KeyRing } from "./key-ring";
+import { type KeyBuckets, Limiter, quotaExceeded } from "./limiter";
+import { forbidden, keysUnavailable, type Refusal, unauthorized } from "./refusal";
+
+/** What of a request decides whether it is let in: any IncomingMessage, without Express. */
+export interface Asking {
+  url?: string | undefined;
+  headers: IncomingHttpHeaders;
+}
+
+/** Whoever is behind a request that was let in. */
+export interface Caller {
+  /** Undefined: no keys are needed here. */
+  keyId: string | undefined;
+  /** The RateLimit fields of the answer as of now; none where there is no limit. */
+  headers(): Readonly<Record<string, string>>;
+  /** Whether the key may send events of these types; a refusal where it may not. */
+  mayType(eventTypes: Iterable<string>): Refusal | undefined;
+  /**
+   * Pays for what the request turned out to be: its events and the bytes of its body as they came. Call it once, before anything is stored. Undefined: paid.
+   */
+  settle(events: number, bytes: number): Refusal | undefined;
+  /** Takes a payment back: nothing was stored, and the request will come again. */
+  giveBack(events: number, bytes: number): void;
+}
+
+export type Verdict = { kind: "admitted"; caller: Caller } | { kind: "refused"; refusal: Refusal };
+
+export interface AdmissionOptions {
+  /** Absent: no keys. */
+  keys?: KeyRing;
+  /** Of keys that say nothing of their own. */
+  defaultLimits?: KeyLimits;
+  /** Pages of these may read and write; `*`: all. The origins that keys name come to them. */
+  origins?: readonly string[];
+  /** Epoch milliseconds. */
+  clock: () => number;
+}
+
+const OPEN: Caller = {
+  keyId: undefined,
+  headers: () => ({}),
+  mayType: () => undefined,
+  settle: () => undefined,
+  giveBack: () => undefined,
+};
+
+const ADMITTED_OPEN: Verdict = { kind: "admitted", caller: OPEN };
+
+/** Browsers ask again after this (Chromium caps it at two hours). */
+const PREFLIGHT_SECONDS = 7_200;
+const READABLE_HEADERS = [
+  "ETag",
+  "RateLimit",
+  "RateLimit-Policy",
+  "Retry-After",
+  "Viewmill-As-Of",
+  "Viewmill-Complete-Through",
+];
+
+/** The one place where a request is let in: keys, scopes, origins and limits, for every road to the service. */
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #limiter: Limiter;
+  readonly #cors: (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+    this.#limiter = new Limiter(options.defaultLimits ?? {});
+    this.#cors = cors<IncomingMessage>({
+      origin: (origin, answer) => answer(null, this.#isAllowed(origin)),
+      methods: ["GET", "HEAD", "POST"],
+      exposedHeaders: READABLE_HEADERS,
+      maxAge: PREFLIGHT_SECONDS,
+    });
+  }
+
+  /** Without keys everybody who reaches the service may do everything. */
+  get needsKeys(): boolean {
+    return this.#options.keys?.required === true;
+  }
+
+  /** Judges a request before its body is read. The caller pays for what comes with `settle`. */
+  judge(asking: Asking, scope: Scope): Verdict {
+    const { keys } = this.#options;
+    if (keys === undefined || !keys.required)
+      return scope === "operate" && isCrossSite(asking.headers)
+        ? refused(forbidden("without keys, no page of another site may operate the service"))
+        : ADMITTED_OPEN;
+    const given = keyOf(asking);
+    if (given === undefined) return refused(unauthorized("send a key: Authorization: Bearer KEY"));
+    const found = keys.find(given.text);
+    if (found.kind === "stale") return refused(keysUnavailable());
+    if (found.kind === "unknown")
+      return refused(unauthorized("the key is unknown, expired or revoked", "invalid_token"));
+    const { key } = found;
+    const refusal = refusalOf(key, given.inUrl, asking.headers.origin, scope);
+    if (refusal !== undefined) return refused(refusal);
+    const nowMs = performance.now();
+    const buckets = this.#limiter.bucketsOf(key.id, key.limits, nowMs);
+    const limited = buckets.enter(nowMs);
+    if (limited !== undefined) return refused(limited);
+    keys.used(key.id, 0);
+    return { kind: "admitted", caller: new KeyCaller(key, buckets, keys, this.#options) };
+  }
+
+  /**
+   * Sets the CORS fields of the answer, and answers a preflight: true, and nothing is left to do. Pages of other origins get no field, so that their
+   * browsers keep the answer from them. Cookies play no part.
+   */
+  crossOrigin(request: IncomingMessage, response: ServerResponse): boolean {
+    if (request.headers.origin === undefined && this.#allowsNone()) return false;
+    let goesOn = false;
+    this.#cors(request, response, () => {
+      goesOn = true;
+    });
+    return !goesOn;
+  }
+
+  #allowsNone(): boolean {
+    const { origins = [], keys } = this.#options;
+    return origins.length === 0 && keys?.origins().next().done !== false;
+  }
+
+  #isAllowed(origin: string | undefined): boolean | "*" {
+    const { origins = [], keys } = this.#options;
+    if (origins.includes("*")) return "*";
+    if (origin === undefined) return false;
+    if (origins.includes(origin)) return true;
+    for (const named of keys?.origins() ?? []) if (named === origin || named === "*") return true;
+    return false;
+  }
+}
+
+const refused = (refusal: Refusal): Verdict => ({ kind: "refused", refusal });
+
+class KeyCaller implements Caller {
+  constructor(
+    private readonly key: ListedKey,
+    private readonly buckets: KeyBuckets,
+    private readonly keys: KeyRing,
+    private readonly options: AdmissionOptions,
+  ) {}
+
+  get keyId(): string {
+    return this.key.id;
+  }
+
+  headers(): Readonly<Record<string, string>> {
+    return this.buckets.headers(performance.now());
+  }
+
+  mayType(eventTypes: Iterable<string>): Refusal | undefined {
+    const allowed = this.key.eventTypes;
+    if (allowed === undefined) return undefined;
+    for (const eventType of eventTypes)
+      if (!allowed.includes(eventType)) return forbidden(`the key may send events of type ${allowed.join(", ")} only`);
+    return undefined;
+  }
+
+  settle(events: number, bytes: number): Refusal | undefined {
+    const eventsPerDay = this.buckets.limits.eventsPerDay;
+    if (eventsPerDay !== undefined && this.keys.eventsToday(this.key) + events > eventsPerDay)
+      return quotaExceeded(eventsPerDay, this.options.clock());
+    const limited = this.buckets.settle(events, bytes, performance.now());
+    if (limited === undefined) this.keys.used(this.key.id, events);
+    return limited;
+  }
+
+  giveBack(events: number, bytes: number): void {
+    this.buckets.giveBack(events, bytes);
+    this.keys.used(this.key.id, -events);
+  }
+}
+
+function refusalOf(key: ListedKey, inUrl: boolean, origin: string | undefined, scope: Scope): Refusal | undefined {
+  if (inUrl && !key.isPublic)
+    return unauthorized("a secret key does not stand in a URL, which others log: send it as Authorization: Bearer");
+  if (!key.scopes.includes(scope)) return forbidden(`the key may ${key.scopes.join(" and ")}, and this needs ${scope}`);
+  const { origins } = key;
+  if (origins === undefined || origins.includes("*")) return undefined;
+  if (origin !== undefined && origins.includes(origin)) return undefined;
+  return forbidden("the key is for pages of other origins");
+}
+
+/**
+ * Whether a page of somewhere else may be asking. A name that an attacker made point here (DNS rebinding) is not one of this machine's; and a page that sends
+ * its own origin is of this service where that is the host that is asked.
+ */
+function isCrossSite({ origin, host = "" }: IncomingHttpHeaders): boolean {
+  const name = host.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1");
+  if (name !== "localhost" && isIP(name) === 0) return true;
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host);
+}
+
+const BEARER = /^Bearer +([^ ]+) *$/i;
+
+/** `Authorization: Bearer KEY`, else `?key=KEY`. */
+function keyOf({ headers, url = "" }: Asking): { text: string; inUrl: boolean } | undefined {
+  const { authorization } = headers;
+  if (authorization !== undefined) {
+    const text = BEARER.exec(authorization)?.[1];
+    return text === undefined ? undefined : { text, inUrl: false };
+  }
+  const query = url.indexOf("?");
+  if (query === -1 || !url.includes("key=", query)) return undefined;
+  const text = new URLSearchParams(url.slice(query)).get("key");
+  return text === null ? undefined : { text, inUrl: true };
+}

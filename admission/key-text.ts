@@ -1,0 +1,31 @@
+/** The text of an access key: `vm_<id>_<secret>`, or `vmpub_<id>_<secret>` of a key that stands in pages. */
+import { hash, randomBytes } from "node:crypto";
+
+const ID_BYTES = 8;
+/** 256 bits of chance: nobody guesses a key, so that a plain hash of it is enough. */
+const SECRET_BYTES = 32;
+const MAX_CHARACTERS = 200;
+
+export interface NewKeyText {
+  id: string;
+  text: string;
+  hash: string;
+}
+
+export function newKeyText(isPublic: boolean): NewKeyText {
+  const id = randomBytes(ID_BYTES).toString("hex");
+  const text = `${isPublic ? "vmpub" : "vm"}_${id}_${randomBytes(SECRET_BYTES).toString("base64url")}`;
+  return { id, text, hash: hashOf(text) };
+}
+
+export const hashOf = (text: string): string => hash("sha256", text, "hex");
+
+/** Undefined: no key has such a text. */
+export function idOf(text: string): string | undefined {
+  if (text.length > MAX_CHARACTERS) return undefined;
+  const from = text.indexOf("_") + 1;
+  const to = text.indexOf("_", from);
+  if (from === 0 || to === -1) return undefined;
+  const kind = text.slice(0, from - 1);
+  return kind === "vm" || kind === "vmpub" ? text.slice(from, to) : undefined;
+}

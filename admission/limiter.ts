@@ -1,0 +1,157 @@
+import type { KeyLimits } from "../io/ports/access-keys";
+import type { Refusal } from "./refusal";
+
+const DAY_MS = 86_400_000;
+/** A key that was silent for so long may use this many seconds of its rate at once. */
+const BURST_SECONDS = 2;
+/** A key that comes back after this has full buckets, whether they were kept or not. */
+const FORGOTTEN_AFTER_MS = 60_000;
+
+const RATES = ["requestsPerSecond", "eventsPerSecond", "bytesPerSecond"] as const;
+type Rate = (typeof RATES)[number];
+
+/** Names of quota policies, and what they count where it is not requests (RateLimit header fields, `qu`). */
+const POLICIES: Record<Rate, { name: string; unit: string; what: string }> = {
+  requestsPerSecond: { name: "requests", unit: "", what: "requests" },
+  eventsPerSecond: { name: "events", unit: ';qu="events"', what: "events" },
+  bytesPerSecond: { name: "bytes", unit: ';qu="content-bytes"', what: "bytes" },
+};
+
+interface Bucket {
+  rate: number;
+  tokens: number;
+  atMs: number;
+}
+
+/**
+ * Token buckets of one key on one instance. A request is let in while no bucket is in debt, and its cost may put one in debt: so a batch that is larger
+ * than a bucket passes, and the mean rate holds all the same. Times are of a monotonic clock.
+ */
+export class KeyBuckets {
+  readonly #buckets = new Map<Rate, Bucket>();
+  lastUsedMs = 0;
+
+  constructor(
+    readonly limits: KeyLimits,
+    nowMs: number,
+  ) {
+    for (const rate of RATES) {
+      const limit = limits[rate];
+      if (limit !== undefined) this.#buckets.set(rate, { rate: limit, tokens: limit * BURST_SECONDS, atMs: nowMs });
+    }
+  }
+
+  /** Undefined: let in, and one request is paid. */
+  enter(nowMs: number): Refusal | undefined {
+    this.lastUsedMs = nowMs;
+    const refusal = this.#refusal(nowMs);
+    if (refusal === undefined) this.#pay("requestsPerSecond", 1);
+    return refusal;
+  }
+
+  /** What the request turned out to cost. Undefined: paid; a refusal where requests beside it have used up the bucket meanwhile. */
+  settle(events: number, bytes: number, nowMs: number): Refusal | undefined {
+    const refusal = this.#refusal(nowMs, ["eventsPerSecond", "bytesPerSecond"]);
+    if (refusal !== undefined) return refusal;
+    this.#pay("eventsPerSecond", events);
+    this.#pay("bytesPerSecond", bytes);
+    return undefined;
+  }
+
+  giveBack(events: number, bytes: number): void {
+    this.#pay("eventsPerSecond", -events);
+    this.#pay("bytesPerSecond", -bytes);
+  }
+
+  /** RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10), empty without limits. */
+  headers(nowMs: number): Record<string, string> {
+    if (this.#buckets.size === 0) return {};
+    const policies: string[] = [];
+    const limits: string[] = [];
+    for (const [rate, bucket] of this.#buckets) {
+      this.#refill(bucket, nowMs);
+      const { name, unit } = POLICIES[rate];
+      policies.push(`"${name}";q=${Math.ceil(bucket.rate * BURST_SECONDS)};w=${BURST_SECONDS}${unit}`);
+      limits.push(`"${name}";r=${Math.max(0, Math.floor(bucket.tokens))};t=${secondsUntilFree(bucket)}`);
+    }
+    return { "RateLimit-Policy": policies.join(", "), RateLimit: limits.join(", ") };
+  }
+
+  #refusal(nowMs: number, rates: readonly Rate[] = RATES): Refusal | undefined {
+    let longest = 0;
+    let exceeded: Rate | undefined;
+    for (const rate of rates) {
+      const bucket = this.#buckets.get(rate);
+      if (bucket === undefined) continue;
+      this.#refill(bucket, nowMs);
+      if (bucket.tokens > 0 && (rate !== "requestsPerSecond" || bucket.tokens >= 1)) continue;
+      const seconds = secondsUntilFree(bucket);
+      if (seconds <= longest) continue;
+      longest = seconds;
+      exceeded = rate;
+    }
+    if (exceeded === undefined) return undefined;
+    const detail = `the key may use ${this.limits[exceeded]} ${POLICIES[exceeded].what} a second`;
+    return {
+      kind: "rate-limited",
+      status: 429,
+      detail,
+      headers: { "Retry-After": String(longest), ...this.headers(nowMs) },
+    };
+  }
+
+  #refill(bucket: Bucket, nowMs: number): void {
+    const gained = ((nowMs - bucket.atMs) / 1000) * bucket.rate;
+    bucket.tokens = Math.min(bucket.rate * BURST_SECONDS, bucket.tokens + gained);
+    bucket.atMs = nowMs;
+  }
+
+  #pay(rate: Rate, cost: number): void {
+    const bucket = this.#buckets.get(rate);
+    if (bucket !== undefined) bucket.tokens -= cost;
+  }
+}
+
+/** Whole seconds until a request is let in; 0: now. At least 1 for one that is not. */
+function secondsUntilFree({ rate, tokens }: Bucket): number {
+  return tokens >= 1 ? 0 : Math.max(1, Math.ceil((1 - tokens) / rate));
+}
+
+/** The buckets of every key that was used lately. */
+export class Limiter {
+  readonly #byKey = new Map<string, KeyBuckets>();
+  #sweptMs = 0;
+
+  constructor(private readonly defaults: KeyLimits) {}
+
+  bucketsOf(keyId: string, limits: KeyLimits, nowMs: number): KeyBuckets {
+    if (nowMs - this.#sweptMs > FORGOTTEN_AFTER_MS) this.#sweep(nowMs);
+    const known = this.#byKey.get(keyId);
+    if (known !== undefined) return known;
+    const buckets = new KeyBuckets({ ...this.defaults, ...limits }, nowMs);
+    buckets.lastUsedMs = nowMs;
+    this.#byKey.set(keyId, buckets);
+    return buckets;
+  }
+
+  #sweep(nowMs: number): void {
+    this.#sweptMs = nowMs;
+    for (const [keyId, { lastUsedMs }] of this.#byKey)
+      if (nowMs - lastUsedMs > FORGOTTEN_AFTER_MS) this.#byKey.delete(keyId);
+  }
+}
+
+/** 429 until the day (UTC) is over. */
+export function quotaExceeded(eventsPerDay: number, nowMs: number): Refusal {
+  const seconds = Math.max(1, Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1000));
+  return {
+    kind: "quota-exceeded",
+    status: 429,
+    detail: `the key may send ${eventsPerDay} events a day (UTC)`,
+    headers: {
+      "Retry-After": String(seconds),
+      "RateLimit-Policy": `"day";q=${eventsPerDay};w=86400;qu="events"`,
+      RateLimit: `"day";r=0;t=${seconds}`,
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import { readFileSync } from "node:fs";
+
+/** A file that was to hold a secret does not; one clear line, without its content. */
+export class SecretFileError extends Error {
+  override readonly name = "SecretFileError";
+}
+
+/** The text of the file without a line break at its end. Throws SecretFileError where it cannot be read, is empty or has fewer characters than wanted. */
+export function readSecret(file: string, setting: string, leastCharacters = 1): string {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8").replace(/\r?\n$/, "");
+  } catch (error) {
+    throw new SecretFileError(`${setting}: ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
+  }
+  if (text.length < leastCharacters)
+    throw new SecretFileError(
+      `${setting}: ${file} holds ${text.length} characters; at least ${leastCharacters} are wanted`,
+    );
+  if (!/^[\x21-\x7e]+$/.test(text))
+    throw new SecretFileError(`${setting}: ${file} holds a space, a line break or a character beyond ASCII`);
+  return text;
+}

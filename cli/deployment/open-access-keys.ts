@@ -1,0 +1,13 @@
+import type { AccessKeys } from "../../io/ports/access-keys";
+import type { Config } from "../config/schema";
+import { bigtableLocation } from "./open-counters";
+
+/** Where the counters are, the access keys are. Rejects with `StoreUnavailableError`. */
+export async function openAccessKeys(config: Config): Promise<AccessKeys> {
+  if (config.counters.kind === "bigtable") {
+    const { BigtableAccessKeys } = await import("../../io/bigtable/access-keys.js");
+    return new BigtableAccessKeys(bigtableLocation(config));
+  }
+  const { SqliteAccessKeys } = await import("../../io/sqlite/access-keys.js");
+  return new SqliteAccessKeys({ folder: config.data });
+}

@@ -1,0 +1,57 @@
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+import type { Logger } from "pino";
+
+/** Secret mounts of Kubernetes change by a link that is moved, which no watcher of a file tells. */
+const LOOK_EVERY_MS = 10_000;
+
+export interface CertificateFiles {
+  certificateFile: string;
+  keyFile: string;
+}
+
+export interface Certificate {
+  cert: Buffer;
+  key: Buffer;
+}
+
+/** The certificate cannot be used; one clear line. */
+export class CertificateError extends Error {
+  override readonly name = "CertificateError";
+}
+
+/** Throws CertificateError where a file cannot be read, or the key is not the certificate's. */
+export function readCertificate({ certificateFile, keyFile }: CertificateFiles): Certificate {
+  try {
+    const certificate = { cert: readFileSync(certificateFile), key: readFileSync(keyFile) };
+    createSecureContext(certificate);
+    return certificate;
+  } catch (error) {
+    throw new CertificateError(`http.tls (${certificateFile}, ${keyFile}): ${(error as Error).message}`);
+  }
+}
+
+/** Calls `onChange` with every new pair that can be used; files half changed wait for the next look. Gives what ends it. */
+export function watchCertificate(
+  files: CertificateFiles,
+  logger: Logger,
+  onChange: (certificate: Certificate) => void,
+  lookEveryMs = LOOK_EVERY_MS,
+): () => void {
+  let known = readCertificate(files);
+  const look = () => {
+    try {
+      const now = readCertificate(files);
+      if (now.cert.equals(known.cert) && now.key.equals(known.key)) return;
+      onChange(now);
+      known = now;
+      logger.info({ validTo: new X509Certificate(now.cert).validTo }, "the certificate was read again");
+    } catch (error) {
+      logger.error({ err: error }, "the certificate cannot be read: the one before stays");
+    }
+  };
+  const timer = setInterval(look, lookEveryMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}

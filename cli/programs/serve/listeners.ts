@@ -1,0 +1,85 @@
+import type { IncomingMessage, RequestListener, Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import type { Config } from "../../config/schema";
+import { httpListener, httpsListener } from "../http-listener";
+import { readCertificate, watchCertificate } from "./certificate";
+
+/** The service cannot listen; one clear line. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** Resolves with the URL at which the server is reached. */
+export function listen(server: Server, host: string, portNumber: number, scheme = "http"): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
+      reject(new ListenError(`cannot listen on ${host}:${portNumber}: ${why}`));
+    });
+    server.listen(portNumber, host, () => {
+      const { port: actual } = server.address() as AddressInfo;
+      resolve(`${scheme}://${host.includes(":") ? `[${host}]` : host}:${actual}`);
+    });
+  });
+}
+
+export interface ServiceListener {
+  server: Server;
+  scheme: "http" | "https";
+  /** Ends what was started beside the server. */
+  stop(): void;
+}
+
+/** Plain, or with TLS where there is a certificate, which is read again when its files change. Throws CertificateError. */
+export function serviceListener(config: Config, listener: RequestListener, logger: Logger): ServiceListener {
+  const { certificateFile, keyFile } = config.http.tls;
+  if (certificateFile === "") return { server: httpListener(config, listener), scheme: "http", stop: () => undefined };
+  const files = { certificateFile, keyFile };
+  const server = httpsListener(config, readCertificate(files), listener);
+  const stop = watchCertificate(files, logger, (certificate) => server.setSecureContext(certificate));
+  return { server, scheme: "https", stop };
+}
+
+export interface OperationsListener {
+  url: string;
+  server: Server;
+}
+
+/** Where /metrics and the operating endpoints are answered when they have a listener of their own. */
+export async function listenForOperations(
+  config: Config,
+  listener: RequestListener,
+): Promise<OperationsListener | undefined> {
+  const { enabled, host, port } = config.http.operations;
+  if (!enabled) return undefined;
+  const server = httpListener(config, listener);
+  return { url: await listen(server, host, port), server };
+}
+
+/** Tells the requests of the operations listener from those of the public one. */
+export class OperationsSide {
+  readonly #isApart: boolean;
+  readonly #requests = new WeakSet<IncomingMessage>();
+
+  constructor({ http }: Pick<Config, "http">) {
+    this.#isApart = http.operations.enabled;
+  }
+
+  listener(answer: RequestListener): RequestListener {
+    return (request, response) => {
+      this.#requests.add(request);
+      answer(request, response);
+    };
+  }
+
+  /** Where the public side has nothing at such a path. */
+  isElsewhere(request: IncomingMessage): boolean {
+    return this.#isApart && !this.#requests.has(request);
+  }
+
+  /** Whether the request came by the operations listener, which its own network protects. */
+  isWithin(request: IncomingMessage): boolean {
+    return this.#requests.has(request);
+  }
+}

@@ -1,0 +1,70 @@
+import { isIP } from "node:net";
+import type { Logger } from "pino";
+import { Admission } from "../../../admission/admission";
+import { KeyRing } from "../../../admission/key-ring";
+import { hashOf } from "../../../admission/key-text";
+import type { AccessKeys, KeyLimits } from "../../../io/ports/access-keys";
+import type { Config } from "../../config/schema";
+import { readSecret } from "../../config/secret-file";
+import { openAccessKeys } from "../../deployment/open-access-keys";
+
+/** As many characters as 192 bits of chance have in base64. */
+const OPERATOR_KEY_CHARACTERS = 32;
+
+/** The service would be open to everybody who reaches it; one clear line. */
+export class OpenServiceError extends Error {
+  override readonly name = "OpenServiceError";
+}
+
+export interface OpenAdmission {
+  admission: Admission;
+  store: AccessKeys;
+  keys: KeyRing;
+  close(): Promise<void>;
+}
+
+/** Rejects with OpenServiceError, SecretFileError, StoreUnavailableError. */
+export async function openAdmission(config: Config, logger: Logger): Promise<OpenAdmission> {
+  const { operatorKeyFile } = config.keys;
+  const operatorKey =
+    operatorKeyFile === "" ? "" : readSecret(operatorKeyFile, "keys.operatorKeyFile", OPERATOR_KEY_CHARACTERS);
+  const store = await openAccessKeys(config);
+  const keys = await KeyRing.open({
+    store,
+    clock: Date.now,
+    logger,
+    ...(operatorKey === "" ? {} : { operatorKeyHash: hashOf(operatorKey) }),
+  });
+  const close = async () => {
+    await keys.close();
+    await store.close();
+  };
+  const { host, insecure, cors } = config.http;
+  if (!keys.required && !insecure && !isLoopback(host)) {
+    await close();
+    throw new OpenServiceError(
+      `the service would listen on ${host} and has no keys: make one with \`viewmill keys create --scope operate --name NAME\`, name a keys.operatorKeyFile, or say --insecure`,
+    );
+  }
+  const admission = new Admission({
+    keys,
+    origins: cors.origins,
+    defaultLimits: defaultLimits(config),
+    clock: Date.now,
+  });
+  return { admission, store, keys, close };
+}
+
+/** Whether only this machine reaches the address. A name may stand for any address, but for localhost (RFC 6761). */
+export function isLoopback(host: string): boolean {
+  const version = isIP(host);
+  if (version === 4) return host.startsWith("127.");
+  if (version === 6) return /^(?:0{0,4}:){2,7}0{0,3}1$/.test(host);
+  return host === "localhost";
+}
+
+function defaultLimits({ keys }: Config): KeyLimits {
+  const { requestsPerSecond, eventsPerSecond, bytesPerSecond, eventsPerDay } = keys;
+  const all = { requestsPerSecond, eventsPerSecond, bytesPerSecond, eventsPerDay };
+  return Object.fromEntries(Object.entries(all).filter(([, limit]) => limit > 0));
+}
