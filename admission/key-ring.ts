@@ -108,12 +108,11 @@ export class KeyRing {
   }
 
   private async turn(): Promise<void> {
-    try {
-      await this.note();
-      await this.refresh();
-    } catch (error) {
-      this.options.logger.warn({ err: error }, "the access keys cannot be read or noted now");
-    }
+    const warn = (message: string) => (error: unknown) => this.options.logger.warn({ err: error }, message);
+    await Promise.all([
+      this.refresh().catch(warn("the access keys cannot be read now")),
+      this.note().catch(warn("the use of access keys cannot be noted now")),
+    ]);
   }
 
   private async note(): Promise<void> {

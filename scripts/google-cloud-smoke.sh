@@ -17,25 +17,32 @@ address() { gcloud run services describe "$name-$1" --project="$project" --regio
 ingest=$(address ingest)
 query=$(address query)
 token=$(gcloud auth print-identity-token)
+# Cloud Run asks for an identity, which it takes from this header first; Viewmill asks for a key.
+identity="X-Serverless-Authorization: Bearer $token"
+key="Authorization: Bearer $(gcloud secrets versions access latest --project="$project" --secret="$name-operator-key")"
 run=$(date -u +%Y%m%d%H%M%S)
 video="smoke-$run"
 event="{\"eventId\":\"$run\",\"videoId\":\"$video\",\"eventType\":\"VIEW\"}"
 start=$(date -u +%Y-%m-%dT%H:%M:00Z)
 post() { curl -s -o /tmp/viewmill-smoke -w '%{http_code}' -H 'content-type: application/json' -d "$event" "$@"; }
-get() { curl -sf -H "Authorization: Bearer $token" "$@"; }
+get() { curl -sf -H "$identity" -H "$key" "$@"; }
 
 say "a stranger is refused"
 status=$(post "$ingest/v1/events")
 [ "$status" = 401 ] || [ "$status" = 403 ] || fail "answered $status"
 
+say "an identity without a key is refused"
+status=$(post -H "$identity" "$ingest/v1/events")
+[ "$status" = 401 ] || fail "answered $status"
+
 say "an event is accepted, and once more"
 for _ in 1 2; do
-  status=$(post -H "Authorization: Bearer $token" "$ingest/v1/events")
+  status=$(post -H "$identity" -H "$key" "$ingest/v1/events")
   [ "$status" = 202 ] || fail "answered $status: $(cat /tmp/viewmill-smoke)"
 done
 
 say "the query service may not publish"
-status=$(post -H "Authorization: Bearer $token" "$query/v1/events")
+status=$(post -H "$identity" -H "$key" "$query/v1/events")
 [ "$status" = 503 ] || fail "answered $status"
 
 say "it counts, once"

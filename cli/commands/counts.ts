@@ -9,7 +9,7 @@ import {
   withRangeOptions,
   withReadOptions,
 } from "../reading/read-service";
-import { serviceUrl } from "../reading/service-url";
+import { type ServiceAddress, serviceAddress } from "../reading/service-url";
 
 interface Flags {
   type: string;
@@ -46,13 +46,13 @@ export function register(program: Command): void {
       ]),
     )
     .option("--tz <zone>", "time zone of days, weeks and months, such as Europe/Berlin; default: UTC")
-    .action((video: string, flags: Flags, asked: Command) => orOneLine(() => counts(video, flags, serviceUrl(asked))));
+    .action((video: string, flags: Flags, asked: Command) => orOneLine(() => counts(video, flags, serviceAddress(asked))));
 }
 
-async function counts(video: string, { type, start, end, granularity, tz, json }: Flags, url: string): Promise<void> {
+async function counts(video: string, { type, start, end, granularity, tz, json }: Flags, service: ServiceAddress): Promise<void> {
   const parameters = { eventType: type, start, end, granularity, tz };
   const path = `/v1/videos/${segment(video)}/counts`;
-  const { content, text } = await readService<Counts>(url, path, parameters);
+  const { content, text } = await readService<Counts>(service, path, parameters);
   process.stdout.write(json === true ? `${text}\n` : shown(content));
 }
 

@@ -11,6 +11,7 @@ import { resolveConfig } from "../config/load";
 import type { Config } from "../config/schema";
 import { allowedLatenessMs } from "../deployment/deployment";
 import { openDeadLetters } from "../deployment/open-dead-letters";
+import { keyHeaders } from "../reading/service-key";
 import { type FieldChange, replayPayload } from "../sending/replay-payload";
 import { waitsForAudit } from "../sending/waiting-letter";
 import { DEFAULT_URL, httpUrl } from "./send";
@@ -47,6 +48,7 @@ export function register(program: Command): void {
     });
   selecting(letters.command("replay").description("send dead letters again, after a fix"), Number.MAX_SAFE_INTEGER)
     .option("--url <url>", "the service", httpUrl, DEFAULT_URL)
+    .option("--key-file <file>", "holds the key for the service (default: keys.file of the configuration)")
     .option("--set <field=value>", "change a field of every event before it is sent; repeatable", fieldChange)
     .addHelpText(
       "after",
@@ -58,7 +60,7 @@ lateness.finalAfterMinutes is counted by the next audit with --repair: the comma
 Exit status: 0 all were accepted (or there was none), 1 some were refused again, 2 some could not be delivered.`,
     )
     .action((flags: ReplayFlags, command: Command) =>
-      withLetters(command, (store, config) => replay(store, flags, allowedLatenessMs(config))),
+      withLetters(command, (store, config) => replay(store, flags, allowedLatenessMs(config), keyHeaders(command))),
     );
 }
 
@@ -143,8 +145,13 @@ async function show(store: DeadLetters, id: string, flags: { raw?: boolean; json
   else process.stdout.write(`${JSON.stringify(shown(letter), null, flags.json === true ? 0 : 2)}\n`);
 }
 
-async function replay(store: DeadLetters, flags: ReplayFlags, allowedLatenessMs: number): Promise<void> {
-  const delivery = new Delivery({ url: flags.url, retries: 5 });
+async function replay(
+  store: DeadLetters,
+  flags: ReplayFlags,
+  allowedLatenessMs: number,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  const delivery = new Delivery({ url: flags.url, headers, retries: 5 });
   const totals = { replayed: 0, countedAtOnce: 0, refused: 0, undelivered: 0 };
   const waiting: string[] = [];
   for await (const letter of selected(store, flags)) {

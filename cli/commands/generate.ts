@@ -4,6 +4,7 @@ import { refuseFlags } from "../arguments/inapplicable-flags";
 import { rfc3339Time } from "../arguments/rfc3339-time";
 import { positiveInteger, wholeNumber } from "../arguments/whole-number";
 import { written } from "../output";
+import { keyHeaders } from "../reading/service-key";
 import { EventGenerator } from "../sending/event-generator";
 import { LineSender } from "../sending/line-sender";
 import { DEFAULT_URL, httpUrl } from "./send";
@@ -50,6 +51,7 @@ export function register(program: Command): void {
       rfc3339Time,
     )
     .option("--url <url>", "the service", httpUrl, DEFAULT_URL)
+    .option("--key-file <file>", "holds the key for the service (default: keys.file of the configuration)")
     .option("--out <file>", "- writes NDJSON to standard output instead of sending; needs no service", out)
     .option("--json", "print the result as JSON")
     .addHelpText(
@@ -63,14 +65,14 @@ Exit status: 0 every event was answered (the bad ones as rejected), 1 some could
     .action(async (flags: GenerateFlags, command: Command) => {
       if (flags.duplicates + flags.late + flags.bad > 1) command.error("error: the shares add up to more than 1");
       if (flags.rate === 0 && flags.count === undefined) command.error("error: --rate 0 needs --count");
-      if (flags.out !== undefined) refuseFlags(command, ["url"], "--out - sends nothing");
+      if (flags.out !== undefined) refuseFlags(command, ["url", "keyFile"], "--out - sends nothing");
       if (flags.count !== undefined) refuseFlags(command, ["duration"], "--count says how many events, at the --rate");
       if (flags.late === 0) refuseFlags(command, ["lateBy"], "no event is late without --late");
-      process.exitCode = await generate(flags);
+      process.exitCode = await generate(flags, () => keyHeaders(command));
     });
 }
 
-async function generate(flags: GenerateFlags): Promise<number> {
+async function generate(flags: GenerateFlags, headers: () => Readonly<Record<string, string>>): Promise<number> {
   const perSecond = flags.rate === 0 ? UNPACED_PER_SECOND : flags.rate;
   const total = flags.count ?? Math.ceil(perSecond * (flags.duration ?? 10));
   const { seed, videos, skew, duplicates, late, bad } = flags;
@@ -83,7 +85,7 @@ async function generate(flags: GenerateFlags): Promise<number> {
   const lateByMs = flags.lateBy * 1000;
   const options = { seed, videos, skew, duplicates, late, bad, lateByMs, startMs: Math.floor(startMs), perSecond };
   const generator = new EventGenerator(options);
-  return flags.out === undefined ? sendAll(generator, total, flags) : writeAll(generator, total, flags);
+  return flags.out === undefined ? sendAll(generator, total, flags, headers()) : writeAll(generator, total, flags);
 }
 
 async function writeAll(generator: EventGenerator, total: number, flags: GenerateFlags): Promise<number> {
@@ -95,10 +97,16 @@ async function writeAll(generator: EventGenerator, total: number, flags: Generat
   return 0;
 }
 
-async function sendAll(generator: EventGenerator, total: number, flags: GenerateFlags): Promise<number> {
+async function sendAll(
+  generator: EventGenerator,
+  total: number,
+  flags: GenerateFlags,
+  headers: Readonly<Record<string, string>>,
+): Promise<number> {
   let undelivered = 0;
   const sender = new LineSender({
     url: flags.url,
+    headers,
     maxInFlight: 4,
     onRejected: ({ reason }) => {
       if (reason === "undelivered" || reason === "refused") undelivered++;

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { asTable, orOneLine, readService, shortTime, withRangeOptions, withReadOptions } from "../reading/read-service";
-import { serviceUrl } from "../reading/service-url";
+import { type ServiceAddress, serviceAddress } from "../reading/service-url";
 
 interface Flags {
   start?: string;
@@ -29,12 +29,12 @@ export function register(program: Command): void {
     .command("ledger")
     .description("the books, minute by minute of event time: accepted = archived = counted + duplicate + late");
   withReadOptions(withRangeOptions(command)).action((flags: Flags, asked: Command) =>
-    orOneLine(() => ledger(flags, serviceUrl(asked))),
+    orOneLine(() => ledger(flags, serviceAddress(asked))),
   );
 }
 
-async function ledger({ start, end, json }: Flags, url: string): Promise<void> {
-  const { content, text } = await readService<Ledger>(url, "/v1/ledger", { start, end });
+async function ledger({ start, end, json }: Flags, service: ServiceAddress): Promise<void> {
+  const { content, text } = await readService<Ledger>(service, "/v1/ledger", { start, end });
   process.stdout.write(json === true ? `${text}\n` : shown(content));
 }
 

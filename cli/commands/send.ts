@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { lineBlocks } from "../../intake/line-blocks";
 import { fileSizeBytes } from "../arguments/input-file";
 import { positiveInteger } from "../arguments/whole-number";
+import { keyHeaders } from "../reading/service-key";
 import { LineSender } from "../sending/line-sender";
 import { RejectFile } from "../sending/reject-file";
 
@@ -26,16 +27,17 @@ export function register(program: Command): void {
     .description("send NDJSON events, one a line, from a file or standard input (-)")
     .argument("<file>", "NDJSON file, or - for standard input")
     .option("--url <url>", "the service", httpUrl, DEFAULT_URL)
+    .option("--key-file <file>", "holds the key for the service (default: keys.file of the configuration)")
     .option("--rejects <file>", "where lines that were not accepted go (default: rejected-<time>.ndjson)")
     .option("--in-flight <n>", "requests on their way at once", positiveInteger, 4)
     .option("--json", "print the result as JSON")
     .addHelpText("after", "\nExit status: 0 every event was accepted, 1 some were not (they are in the reject file).")
-    .action(async (file: string, flags: SendFlags) => {
-      process.exitCode = await send(file, flags);
+    .action(async (file: string, flags: SendFlags, command: Command) => {
+      process.exitCode = await send(file, flags, keyHeaders(command));
     });
 }
 
-async function send(file: string, flags: SendFlags): Promise<number> {
+async function send(file: string, flags: SendFlags, headers: Readonly<Record<string, string>>): Promise<number> {
   const sizeBytes = file === "-" ? 0 : fileSizeBytes(file);
   const input: AsyncIterable<Buffer> =
     file === "-" ? process.stdin : createReadStream(file, { highWaterMark: CHUNK_BYTES });
@@ -44,6 +46,7 @@ async function send(file: string, flags: SendFlags): Promise<number> {
   );
   const sender = new LineSender({
     url: flags.url,
+    headers,
     maxInFlight: flags.inFlight,
     onRejected: (line) => rejects.write(line),
   });

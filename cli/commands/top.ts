@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { asTable, orOneLine, readService, shortTime, withRangeOptions, withReadOptions } from "../reading/read-service";
-import { serviceUrl } from "../reading/service-url";
+import { type ServiceAddress, serviceAddress } from "../reading/service-url";
 
 interface Flags {
   type: string;
@@ -25,12 +25,12 @@ export function register(program: Command): void {
     .option("--type <eventType>", "VIEW, LIKE, SHARE or any other", "VIEW")
     .option("--limit <number>", "1 to 1000 videos", "10");
   withReadOptions(withRangeOptions(command)).action((flags: Flags, asked: Command) =>
-    orOneLine(() => top(flags, serviceUrl(asked))),
+    orOneLine(() => top(flags, serviceAddress(asked))),
   );
 }
 
-async function top({ type, start, end, limit, json }: Flags, url: string): Promise<void> {
-  const { content, text } = await readService<Top>(url, "/v1/top", { eventType: type, start, end, limit });
+async function top({ type, start, end, limit, json }: Flags, service: ServiceAddress): Promise<void> {
+  const { content, text } = await readService<Top>(service, "/v1/top", { eventType: type, start, end, limit });
   process.stdout.write(json === true ? `${text}\n` : shown(content));
 }
 

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { type Command, Option } from "commander";
-import { withServiceOptions } from "./service-url";
+import { type ServiceAddress, withServiceOptions } from "./service-url";
 
 const DEADLINE_MS = 30_000;
 const MAX_REDIRECTS = 5;
@@ -27,7 +27,7 @@ export function withRangeOptions(command: Command): Command {
  * Gives the answer and its text (integers beyond 2^53 are whole only in the text). Throws ReadError.
  */
 export async function readService<Content>(
-  url: string,
+  { url, headers }: ServiceAddress,
   path: string,
   parameters: Record<string, string | undefined>,
 ): Promise<{ content: Content; text: string }> {
@@ -37,7 +37,11 @@ export async function readService<Content>(
   let status: number;
   let text: string;
   try {
-    ({ status, text } = await get(target, `${target.pathname.replace(/\/$/, "")}${path}${query && `?${query}`}`));
+    ({ status, text } = await get(
+      target,
+      `${target.pathname.replace(/\/$/, "")}${path}${query && `?${query}`}`,
+      headers,
+    ));
   } catch (error) {
     throw new ReadError(`cannot reach ${target.origin}: ${causeOf(error)} (is it running? npm start, or --url)`);
   }
@@ -88,7 +92,12 @@ export const segment = (text: string): string =>
   encodeURIComponent(text).replace(/^\.{1,2}$/, (dots) => dots.replaceAll(".", "%2E"));
 
 /** The path goes out as it is: fetch, and everything that reads URLs by the WHATWG's rules, would drop the segments `%2E` and `%2E%2E`. */
-function get(origin: URL, path: string, redirects = MAX_REDIRECTS): Promise<{ status: number; text: string }> {
+function get(
+  origin: URL,
+  path: string,
+  sent: Readonly<Record<string, string>>,
+  redirects = MAX_REDIRECTS,
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const request = origin.protocol === "https:" ? httpsRequest : httpRequest;
     const { hostname, port, username, password } = origin;
@@ -96,6 +105,7 @@ function get(origin: URL, path: string, redirects = MAX_REDIRECTS): Promise<{ st
       hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
       port,
       path,
+      headers: sent,
       // A connection of its own: one that was kept may be closed at the other end.
       agent: false,
       signal: AbortSignal.timeout(DEADLINE_MS),
@@ -106,7 +116,9 @@ function get(origin: URL, path: string, redirects = MAX_REDIRECTS): Promise<{ st
       if (headers.location !== undefined && [301, 302, 307, 308].includes(status) && redirects > 0) {
         response.resume();
         const { href, pathname, search } = new URL(headers.location, new URL(path, origin));
-        resolve(get(new URL(href), `${pathname}${search}`, redirects - 1));
+        const target = new URL(href);
+        // A key is for the service that was named, and for no other that it names.
+        resolve(get(target, `${pathname}${search}`, target.origin === origin.origin ? sent : {}, redirects - 1));
         return;
       }
       const chunks: Buffer[] = [];

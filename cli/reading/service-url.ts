@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { resolveConfig } from "../config/load";
+import { keyHeaders, withKeyOption } from "./service-key";
 
 /** Where a running service writes its address, for commands that are given its data folder. */
 const ADDRESS_FILE = "service-url";
@@ -17,14 +18,26 @@ export function removeServiceUrl(folder: string): void {
 
 /** --url, --data and --config: the ways to name a service. */
 export function withServiceOptions(command: Command): Command {
-  return command
+  return withKeyOption(command)
     .option("--url <url>", "of the service (default: that of the deployment, http://127.0.0.1:8080)")
     .option("--data <dir>", "data folder of the deployment, to find its service by")
     .option("--config <file>", "configuration file of the deployment, to find its service by");
 }
 
+/** A service, and what a request to it carries. */
+export interface ServiceAddress {
+  url: string;
+  headers: Readonly<Record<string, string>>;
+}
+
+/** The address and the key that the command's flags and configuration name. Throws DataFolderError, SecretFileError. */
+export const serviceAddress = (command: Command): ServiceAddress => ({
+  url: serviceUrl(command),
+  headers: keyHeaders(command),
+});
+
 /** --url where given; else the address the service of the data folder wrote; else the configured one. Throws DataFolderError for a --data that does not exist. */
-export function serviceUrl(command: Command): string {
+function serviceUrl(command: Command): string {
   const { url, data: folder } = command.optsWithGlobals<{ url?: string; data?: string }>();
   if (folder !== undefined) requireDataFolder(folder);
   if (url !== undefined) return url;
@@ -32,6 +45,7 @@ export function serviceUrl(command: Command): string {
   try {
     return readFileSync(join(data, ADDRESS_FILE), "utf8").trim();
   } catch {
-    return `http://${http.host === "0.0.0.0" || http.host === "::" ? "127.0.0.1" : http.host}:${http.port}`;
+    const scheme = http.tls.certificateFile === "" ? "http" : "https";
+    return `${scheme}://${http.host === "0.0.0.0" || http.host === "::" ? "127.0.0.1" : http.host}:${http.port}`;
   }
 }

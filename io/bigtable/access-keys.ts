@@ -1,5 +1,5 @@
 /**
- * Access keys in the ledger's table: of the row `y#keys` a column `<id>` with the key, `<id>!` whose version is the time of its revocation, and
+ * Access keys in the ledger's table: of the row `y#keys` a column `<id>` with the key, `<id>!` with the time of its revocation, and
  * `<id>@<instance>` whose version is the time of the last use: a day and the events of that day.
  */
 import type { AccessKey, AccessKeys, KeyUse, ListedKey } from "../ports/access-keys";
@@ -8,8 +8,10 @@ import { BigtableConnection } from "./connection";
 import { decodeIntegers, encodeIntegers } from "./ledger-cells";
 import { BOOKS_FAMILY, KEYS_KEY } from "./ledger-keys";
 import { allOf, columnRange } from "./row-filters";
-import { deleteColumn, type Mutation, mutateRows, mutateUnless, type RowCell, readRows, setCell } from "./rows";
+import { deleteColumn, type Mutation, mutateRows, type RowCell, readRows, setCell } from "./rows";
 
+/** Later than any revocation: 2255. */
+const LAST_MS = 9_000_000_000_000;
 /** An instance that has not used a key for so long is forgotten; the newest use of each key stays. */
 const USES_KEPT_MS = 3 * 86_400_000;
 
@@ -38,7 +40,7 @@ export class BigtableAccessKeys implements AccessKeys {
       const mark = qualifier.search(/[!@]/);
       const key = keys.get(qualifier.slice(0, mark));
       if (key === undefined) continue;
-      if (qualifier[mark] === "!") key.revokedAtMs = version;
+      if (qualifier[mark] === "!") [key.revokedAtMs] = decodeIntegers(value, 1) as [number];
       else {
         const [usedDay, events] = decodeIntegers(value, 2) as [number, number];
         key.lastUsedAtMs = Math.max(key.lastUsedAtMs ?? 0, version);
@@ -55,9 +57,8 @@ export class BigtableAccessKeys implements AccessKeys {
       filter: columnRange(BOOKS_FAMILY, keyId, `${keyId}\0`),
     });
     if (known.length === 0) return false;
-    const isRevoked = columnRange(BOOKS_FAMILY, `${keyId}!`, `${keyId}!\0`);
-    const revoked = setCell(BOOKS_FAMILY, `${keyId}!`, atMs, Buffer.alloc(0));
-    await mutateUnless(this.#connection, this.#connection.tables.ledger, KEYS_KEY, isRevoked, [revoked]);
+    // The larger version stays: that of the earlier revocation.
+    await this.#mutate([setCell(BOOKS_FAMILY, `${keyId}!`, LAST_MS - atMs, encodeIntegers([atMs]))]);
     return true;
   }
 

@@ -231,7 +231,11 @@ describe("the service's image", () => {
   /** One service after the other: each finds the data of the one before. */
   async function serving(use: (url: string, container: Container, port: number) => Promise<void>): Promise<void> {
     const port = await freePort();
-    const environment = { VIEWMILL_HTTP_PORT: String(port), VIEWMILL_AUDIT_ENABLED: "false" };
+    const environment = {
+      VIEWMILL_HTTP_PORT: String(port),
+      VIEWMILL_AUDIT_ENABLED: "false",
+      VIEWMILL_HTTP_INSECURE: "true",
+    };
     const container = new Container(images.service, images.service.config.command, options(environment));
     try {
       const ready = () => container.stdout.includes(`viewmill listening on http://0.0.0.0:${port}`);
@@ -257,6 +261,12 @@ describe("the service's image", () => {
       code: 0,
       stdout: `${project.version}\n`,
     });
+  });
+
+  test("refuses to serve beyond loopback without keys, in one line", async () => {
+    const { code, stderr } = await runContainer(images.service, images.service.config.command, options());
+    expect([code, stderr.trim().split("\n").length]).toEqual([1, 1]);
+    expect(stderr).toContain("has no keys");
   });
 
   test("serves by default: an event in, its count out, healthy meanwhile; SIGTERM ends it in order", async () => {

@@ -105,6 +105,7 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
         "audit minutes",
         "audit summaries",
         "ingest ledger",
+        "query ledger",
         "worker ledger",
         "worker minutes",
         "worker summaries",

@@ -131,7 +131,8 @@ locals {
     archiver = { ledger = "roles/bigtable.user" }
     # What it has accepted, and the stamps of events without a time, are in the ledger.
     ingest = merge({ for table in keys(local.families) : table => "roles/bigtable.reader" }, { ledger = "roles/bigtable.user" })
-    query  = { for table in keys(local.families) : table => "roles/bigtable.reader" }
+    # The last use of keys, and their revocation, are in the ledger.
+    query = merge({ for table in keys(local.families) : table => "roles/bigtable.reader" }, { ledger = "roles/bigtable.user" })
     # Whether they are there is looked at before a job is made.
     deployer = { for table in keys(local.families) : table => "roles/bigtable.viewer" }
   }

@@ -41,6 +41,14 @@ resource "google_cloud_run_v2_service" "this" {
         }
       }
 
+      dynamic "volume_mounts" {
+        for_each = each.value.public_side ? ["operator"] : []
+        content {
+          name       = volume_mounts.value
+          mount_path = "/secrets/operator"
+        }
+      }
+
       startup_probe {
         period_seconds    = 5
         timeout_seconds   = 5
@@ -69,6 +77,29 @@ resource "google_cloud_run_v2_service" "this" {
         name       = "collector"
         image      = containers.value
         depends_on = ["viewmill"]
+
+        # The archiver answers /metrics where the collector looks without being told.
+        dynamic "volume_mounts" {
+          for_each = each.value.public_side ? ["collector"] : []
+          content {
+            name       = volume_mounts.value
+            mount_path = "/etc/rungmp"
+          }
+        }
+      }
+    }
+
+    dynamic "volumes" {
+      for_each = each.value.public_side ? { operator = "key", collector = "config.yaml" } : {}
+      content {
+        name = volumes.key
+        secret {
+          secret = var.secrets[volumes.key]
+          items {
+            path    = volumes.value
+            version = "latest"
+          }
+        }
       }
     }
   }

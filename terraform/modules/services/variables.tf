@@ -58,6 +58,11 @@ variable "collector_image" {
   type        = string
 }
 
+variable "secrets" {
+  description = "Names in Secret Manager of the operator's key and of the collector's configuration."
+  type        = object({ operator = string, collector = string })
+}
+
 variable "protected" {
   description = "Whether the services refuse to be deleted."
   type        = bool

@@ -70,6 +70,16 @@ module "registry" {
   depends_on = [module.apis]
 }
 
+module "keys" {
+  source       = "../keys"
+  name         = var.name
+  readers      = { for program in ["ingest", "query"] : program => module.accounts.members[program] }
+  metrics_port = local.metrics_port
+  labels       = local.labels
+
+  depends_on = [module.apis]
+}
+
 module "services" {
   source = "../services"
   count  = local.runs ? 1 : 0
@@ -82,11 +92,12 @@ module "services" {
   public          = var.public
   ingress         = var.ingress
   collector_image = var.collector_image
+  secrets         = { operator = module.keys.operator_secret, collector = module.keys.collector_secret }
   protected       = var.protected
   labels          = local.labels
 
   # An instance that may not read yet does not become ready.
-  depends_on = [module.event_log, module.counters, module.storage]
+  depends_on = [module.event_log, module.counters, module.storage, module.keys]
 }
 
 module "jobs" {

@@ -37,6 +37,14 @@ locals {
     VIEWMILL_HTTP_MAX_IN_FLIGHT_BYTES = tostring(local.max_in_flight_bytes)
   }
   # The spread of the counting is part of what a recount in batch has to repeat, so the audits know it, too.
+  # Every call needs a key (section 6 of the contract), beside the identity that Cloud Run asks for; the collector beside an instance needs none.
+  metrics_port = 8081
+  guarded = {
+    VIEWMILL_KEYS_OPERATOR_KEY_FILE  = "/secrets/operator/key"
+    VIEWMILL_HTTP_OPERATIONS_ENABLED = "true"
+    VIEWMILL_HTTP_OPERATIONS_HOST    = "127.0.0.1"
+    VIEWMILL_HTTP_OPERATIONS_PORT    = tostring(local.metrics_port)
+  }
   counting = {
     VIEWMILL_JOB_NAME              = var.job.name
     VIEWMILL_JOB_RUNNER            = "dataflow"
@@ -59,10 +67,10 @@ locals {
   # Write and read API are one program: what a service may do is what its account may. Both have both APIs; the query service's writes are refused by Pub/Sub.
   services = {
     ingest = merge(var.ingest, {
-      args = ["serve"], settings = merge(local.writes, local.listens), account = module.accounts.emails["ingest"], started_path = "/readyz", public_side = true
+      args = ["serve"], settings = merge(local.writes, local.listens, local.guarded), account = module.accounts.emails["ingest"], started_path = "/readyz", public_side = true
     })
     query = merge(var.query, {
-      args = ["serve"], settings = merge(local.reads, local.listens), account = module.accounts.emails["query"], started_path = "/readyz", public_side = true
+      args = ["serve"], settings = merge(local.reads, local.listens, local.guarded), account = module.accounts.emails["query"], started_path = "/readyz", public_side = true
     })
     archiver = merge(var.archiver, {
       args        = ["archive", "--health-port", "8080"], settings = merge(local.writes, local.listens), account = module.accounts.emails["archiver"], started_path = "/healthz",

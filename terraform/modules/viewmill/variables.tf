@@ -259,7 +259,7 @@ variable "producers" {
 }
 
 variable "public" {
-  description = "Whether anybody at all may call the write and the read API, without an identity. Viewmill asks for no key of its own."
+  description = "Whether anybody at all may call the write and the read API, without an identity of Google's. Viewmill asks for a key either way."
   type        = bool
   default     = false
 }
