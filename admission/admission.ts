@@ -98,7 +98,7 @@ export class Admission {
     if (found.kind === "unknown")
       return refused(unauthorized("the key is unknown, expired or revoked", "invalid_token"));
     const { key } = found;
-    const refusal = refusalOf(key, given.inUrl, asking.headers.origin, scope);
+    const refusal = refusalOf(key, given.inUrl, originOf(asking.headers), scope);
     if (refusal !== undefined) return refused(refusal);
     const nowMs = performance.now();
     const buckets = this.#limiter.bucketsOf(key.id, key.limits, nowMs);
@@ -185,6 +185,12 @@ function refusalOf(key: ListedKey, inUrl: boolean, origin: string | undefined, s
   if (origins === undefined || origins.includes("*")) return undefined;
   if (origin !== undefined && origins.includes(origin)) return undefined;
   return forbidden("the key is for pages of other origins");
+}
+
+/** Of the page that asks. A picture comes without Origin, and with the page's address as Referer. */
+function originOf({ origin, referer }: IncomingHttpHeaders): string | undefined {
+  if (origin !== undefined) return origin;
+  return referer !== undefined && URL.canParse(referer) ? new URL(referer).origin : undefined;
 }
 
 /**

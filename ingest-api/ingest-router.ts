@@ -162,7 +162,11 @@ class Ingest {
       if (this.inFlight.draining) this.refuse(response, unavailable("the server is shutting down"));
       else if (place === undefined) this.refuse(response, overloaded("too many requests are being handled"));
       else if (request.method === "HEAD") send(response, 200, PIXEL_HEADERS, PIXEL);
-      else await this.countPixel(request, response);
+      else {
+        const verdict = this.admission.judge(request, "write");
+        if (verdict.kind === "refused") this.refuse(response, verdict.refusal);
+        else await this.countPixel(request, response, verdict.caller);
+      }
     } catch (error) {
       this.fail(response, error);
     } finally {
@@ -171,9 +175,10 @@ class Ingest {
     }
   }
 
-  private async countPixel(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async countPixel(request: IncomingMessage, response: ServerResponse, caller: Caller): Promise<void> {
     const { searchParams } = new URL(request.url ?? "", "http://pixel");
-    const answer = await this.store(pixelEvent(searchParams), { format: "json", encoding: "identity" });
+    const body = pixelEvent(searchParams);
+    const answer = await this.store(body, { format: "json", encoding: "identity" }, caller, body.length);
     if (answer.kind !== "accepted") this.answer(response, answer);
     else if (answer.rejected[0] === undefined) send(response, 200, PIXEL_HEADERS, PIXEL);
     else this.refuse(response, malformed(answer.rejected[0].detail, answer.rejected[0].reason));

@@ -1,6 +1,14 @@
 import { z } from "zod";
 import type { Endpoint } from "./endpoint";
-import { acceptedSchema, components, eventSchema, eventsSchema, keyIdSchema, problemSchema, videoIdSchema } from "./schemas";
+import {
+  acceptedSchema,
+  components,
+  eventSchema,
+  eventsSchema,
+  keyIdSchema,
+  problemSchema,
+  videoIdSchema,
+} from "./schemas";
 
 export interface OpenApi {
   openapi: string;
@@ -160,8 +168,9 @@ function pixelOperation(): OpenApiOperation {
     parameters: queryParameters(eventSchema),
     responses: {
       200: { description: "A picture of one pixel", content: { "image/gif": { schema: { type: "string" } } } },
-      ...problemResponses([400, 429, 500, 503]),
+      ...problemResponses([400, 401, 403, 429, 500, 503]),
     },
+    security: [{ key: ["write"] }, { publicKey: ["write"] }, {}],
   };
 }
 

@@ -46,10 +46,16 @@ export function register(program: Command): void {
       ]),
     )
     .option("--tz <zone>", "time zone of days, weeks and months, such as Europe/Berlin; default: UTC")
-    .action((video: string, flags: Flags, asked: Command) => orOneLine(() => counts(video, flags, serviceAddress(asked))));
+    .action((video: string, flags: Flags, asked: Command) =>
+      orOneLine(() => counts(video, flags, serviceAddress(asked))),
+    );
 }
 
-async function counts(video: string, { type, start, end, granularity, tz, json }: Flags, service: ServiceAddress): Promise<void> {
+async function counts(
+  video: string,
+  { type, start, end, granularity, tz, json }: Flags,
+  service: ServiceAddress,
+): Promise<void> {
   const parameters = { eventType: type, start, end, granularity, tz };
   const path = `/v1/videos/${segment(video)}/counts`;
   const { content, text } = await readService<Counts>(service, path, parameters);

@@ -130,6 +130,10 @@ it("a key of origins is for pages of these alone", async () => {
     200, 403, 403,
   ]);
   expect(statusOf(at, "write", { text })).toBe(403);
+  const picture = (referer: string) => statusOf(at, "write", { text, headers: { referer } });
+  expect([picture("https://a.example/page?x=1"), picture("https://b.example/"), picture("nowhere")]).toEqual([
+    200, 403, 403,
+  ]);
 });
 
 it("a key of event types sends these alone", async () => {

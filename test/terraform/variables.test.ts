@@ -15,7 +15,15 @@ const BASE: Record<string, Values> = {
     members: {},
     retention: { raw_days: 1, archive_days: 2, claims_days: 1, dead_letter_days: 1, findings_days: 1 },
   },
-  services: { name: "x", region: "x", image: "x", services: {}, invokers: [], collector_image: "", secrets: { operator: "a", collector: "b" } },
+  services: {
+    name: "x",
+    region: "x",
+    image: "x",
+    services: {},
+    invokers: [],
+    collector_image: "",
+    secrets: { operator: "a", collector: "b" },
+  },
   "event-log": { name: "x", project_number: "1", members: {}, regions: [], topic_days: 7, undeliverable_days: 7 },
   monitoring: {
     name: "x",
