@@ -10,6 +10,8 @@ export interface KeyRingOptions {
   logger: Logger;
   /** SHA-256 (hexadecimal) of a key with every scope that the deployment brings itself, beside those of the store. */
   operatorKeyHash?: string;
+  /** Of a key that this process made for itself, to speak with its own service. */
+  ownKeyHash?: string;
   refreshMs?: number;
   /** After so long without an answer of the store nobody is let in: a key may have been revoked. */
   maxStaleMs?: number;
@@ -69,7 +71,7 @@ export class KeyRing {
     const hash = hashOf(text);
     const key = this.keys.get(idOf(text) ?? "");
     const isKey = equal(hash, key?.hash) && key !== undefined;
-    const isOperator = equal(hash, this.options.operatorKeyHash);
+    const isOperator = equal(hash, this.options.operatorKeyHash) || equal(hash, this.options.ownKeyHash);
     if (isOperator) return { kind: "key", key: OPERATOR };
     if (performance.now() - this.readAtMs > (this.options.maxStaleMs ?? MAX_STALE_MS)) return { kind: "stale" };
     if (!isKey || key.revokedAtMs !== undefined) return { kind: "unknown" };

@@ -23,6 +23,7 @@ const COMMANDS: Record<string, () => Promise<{ register(program: Command): void 
   demo: () => import("./commands/demo.js"),
   generate: () => import("./commands/generate.js"),
   plan: () => import("./commands/plan.js"),
+  canary: () => import("./commands/canary.js"),
   counts: () => import("./commands/counts.js"),
   top: () => import("./commands/top.js"),
   keys: () => import("./commands/keys.js"),

@@ -1,3 +1,4 @@
+import { isCanaryVideo, MAX_CANARIES } from "../domain/canary";
 import { type Answer, countersJson, refused } from "./answer";
 import { cacheControl, rangeState } from "./bucket-state";
 import type { QueryDependencies } from "./dependencies";
@@ -25,7 +26,7 @@ export function getTop(dependencies: QueryDependencies): Endpoint {
       operationId: "getTop",
       tag: "counters",
       summary: "The videos with the most events of a type",
-      description: "By count descending, ties by videoId. Identical questions share an answer for a second.",
+      description: "By count descending, ties by videoId. Videos of canaries are left out. Identical questions share an answer for a second.",
       answer: topSchema,
       problems: [400, 429, 503],
     },
@@ -44,7 +45,8 @@ export function getTop(dependencies: QueryDependencies): Endpoint {
 async function topOf(dependencies: QueryDependencies, eventType: string, range: Range, limit: number): Promise<Answer> {
   const freshness = await readFreshness(dependencies);
   const state = await rangeState(range, dependencies, freshness);
-  const videos = await dependencies.counters.top(eventType, range.startMs, range.endMs, limit);
+  const found = await dependencies.counters.top(eventType, range.startMs, range.endMs, limit + MAX_CANARIES);
+  const videos = found.filter(({ videoId }) => !isCanaryVideo(videoId)).slice(0, limit);
   const membersOf = await videoMembers(
     dependencies,
     videos.map(({ videoId }) => videoId),

@@ -58,6 +58,7 @@ function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): E
     operation: {
       operationId: kind.what === "videos" ? "putCatalogVideos" : "putCatalogChannels",
       tag: "catalog",
+      scope: "operate",
       summary: kind.summary,
       description: `One JSON object a line: ${kind.fields}. A field that is left out stays as it is known, and null takes it away. Lines that are refused take no other line down.`,
       answer: catalogLoadedSchema,

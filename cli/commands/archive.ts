@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { AddressInfo } from "node:net";
 import type { Command } from "commander";
 import pino, { type Logger } from "pino";
 import { Counter, collectDefaultMetrics, Registry } from "prom-client";
@@ -16,7 +15,7 @@ import { messageRules, openDeployment } from "../deployment/deployment";
 import { openClaims } from "../deployment/open-claims";
 import { knownEventTypes } from "../deployment/open-event-types";
 import { openSubscription } from "../deployment/open-log";
-import { httpListener } from "../programs/http-listener";
+import { metricsListener } from "../programs/metrics-listener";
 
 const PORTIONS_IN_FLIGHT = 2;
 const PROGRESS_INTERVAL_MS = 1_000;
@@ -46,7 +45,7 @@ async function archive(config: Config, healthPort: number): Promise<void> {
   const subscription = await openSubscription(config, logger, (messages) => metrics.skipped(messages));
   const deployment = await openDeployment(config);
   const claims = await openClaims(config);
-  const server = await serveMetrics(metrics.registry, config, healthPort);
+  const server = await metricsListener(metrics.registry, config, healthPort);
   process.stdout.write(`viewmill archiver reads ${config.log.topic}, health on ${server.url}/healthz\n`);
   try {
     const dependencies = {
@@ -142,28 +141,4 @@ class ArchiverMetrics {
     this.#leftOut.inc(leftOut);
     this.#undeclared.inc(undeclared);
   }
-}
-
-async function serveMetrics(
-  registry: Registry,
-  config: Config,
-  portNumber: number,
-): Promise<{ url: string; close(): void }> {
-  const server = httpListener(config, async (request, response) => {
-    if (request.url === "/healthz") response.end("ok\n");
-    else if (request.url === "/metrics")
-      response.setHeader("Content-Type", registry.contentType).end(await registry.metrics());
-    else response.writeHead(404).end();
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(portNumber, config.http.host, resolve);
-  });
-  return {
-    url: `http://${config.http.host}:${(server.address() as AddressInfo).port}`,
-    close: () => {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
 }

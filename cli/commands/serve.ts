@@ -15,6 +15,7 @@ import { intakeLimits, openDeployment, rawRetentionMs, usesDataFolder } from "..
 import { hasCatalog, openCatalog } from "../deployment/open-catalog";
 import { openReader } from "../deployment/open-counters";
 import { knownEventTypes } from "../deployment/open-event-types";
+import { ServiceCanary } from "../programs/canary/service-canary";
 import { EmbeddedCounting } from "../programs/serve/embedded-counting";
 import { listen, listenForOperations, OperationsSide, serviceListener } from "../programs/serve/listeners";
 import type { LogSide } from "../programs/serve/log-side";
@@ -111,6 +112,8 @@ class Service {
       ...storeChecks(deployment, Date.now),
       ...logSide.checks,
     ];
+    const canary = new ServiceCanary(config, logger, registry, access.ownKey);
+    checks.push(...canary.checks);
     const app = express();
     app.disable("x-powered-by");
     app.use((request, response, next) => {
@@ -146,8 +149,10 @@ class Service {
     const ofOperations = await listenForOperations(config, operations.listener(app));
     if (ofOperations !== undefined) logger.info({ url: ofOperations.url }, "operating endpoints listen");
     logSide.begin();
+    canary.begin(url);
     const close = async () => {
       stopListener();
+      await canary.stop();
       await access.close();
       await Promise.all([reader.close(), deployment.close(), catalog?.close()]);
     };

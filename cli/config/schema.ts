@@ -234,6 +234,17 @@ export const configSchema = z
         maxWrittenCells: count(0, 100_000_000, 400_000),
       })
       .prefault({}),
+    canary: z
+      .strictObject({
+        enabled: z.boolean().default(false).describe("`serve` sends known events to itself each minute and reads them back"),
+        name: z
+          .string()
+          .regex(/^[A-Za-z0-9-]{1,40}$/)
+          .default("serve")
+          .describe("of this instance; several of one deployment have different names"),
+        deadlineSeconds: count(1, 3_600, 180).describe("a round that is not counted by then has failed"),
+      })
+      .prefault({}),
     audit: z
       .strictObject({
         enabled: z.boolean().default(true),

@@ -34,6 +34,7 @@ it("a service asks for keys as soon as there is one: scopes hold on every road, 
   expect((await ask(service, "/v1/events", undefined, "POST", EVENT)).status).toBe(202);
   const writer = await created(service.folder, "--scope", "write", "--event-type", "VIEW,LIKE");
   const operator = await created(service.folder, "--scope", "read,operate");
+  await until("both keys are taken", async () => (await ask(service, "/v1/top", operator.key)).status === 200);
   await until("keys are asked for", async () => (await ask(service, "/v1/top")).status === 401);
 
   const statuses = async (key?: string) => {

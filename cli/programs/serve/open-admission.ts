@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { Logger } from "pino";
 import { Admission } from "../../../admission/admission";
 import { KeyRing } from "../../../admission/key-ring";
-import { hashOf } from "../../../admission/key-text";
+import { hashOf, newKeyText } from "../../../admission/key-text";
 import type { AccessKeys, KeyLimits } from "../../../io/ports/access-keys";
 import type { Config } from "../../config/schema";
 import { readSecret } from "../../config/secret-file";
@@ -19,7 +19,8 @@ export class OpenServiceError extends Error {
 export interface OpenAdmission {
   admission: Admission;
   store: AccessKeys;
-  keys: KeyRing;
+  /** For what this process asks of its own service. */
+  ownKey: string;
   close(): Promise<void>;
 }
 
@@ -29,10 +30,12 @@ export async function openAdmission(config: Config, logger: Logger): Promise<Ope
   const operatorKey =
     operatorKeyFile === "" ? "" : readSecret(operatorKeyFile, "keys.operatorKeyFile", OPERATOR_KEY_CHARACTERS);
   const store = await openAccessKeys(config);
+  const { text: ownKey, hash: ownKeyHash } = newKeyText(false);
   const keys = await KeyRing.open({
     store,
     clock: Date.now,
     logger,
+    ownKeyHash,
     ...(operatorKey === "" ? {} : { operatorKeyHash: hashOf(operatorKey) }),
   });
   const close = async () => {
@@ -52,7 +55,7 @@ export async function openAdmission(config: Config, logger: Logger): Promise<Ope
     defaultLimits: defaultLimits(config),
     clock: Date.now,
   });
-  return { admission, store, keys, close };
+  return { admission, store, ownKey, close };
 }
 
 /** Whether only this machine reaches the address. A name may stand for any address, but for localhost (RFC 6761). */

@@ -1,0 +1,116 @@
+import type { Logger } from "pino";
+import { Counter, Gauge, type Registry } from "prom-client";
+import { MINUTE_MS } from "../../../domain/rules/time";
+import { type CanaryTarget, canaryRound, type Round } from "./round";
+
+/** Rounds under way at once: one that waits for its deadline holds up no other. */
+const MAX_ROUNDS = 8;
+
+export interface CanaryOptions {
+  target: CanaryTarget;
+  clock: () => number;
+  logger: Logger;
+  registry: Registry;
+  everyMs?: number;
+  onRound?: (round: Round) => void;
+}
+
+/** The weak audit: known events each minute through the public road, read back at each level. What it finds is metrics, and the last round. */
+export class Canary {
+  last: Round | undefined;
+  readonly #stopping = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #metrics: CanaryMetrics;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: CanaryOptions) {
+    this.#metrics = new CanaryMetrics(options.registry);
+  }
+
+  start(): void {
+    this.#begin();
+    this.#timer = setInterval(() => this.#begin(), this.options.everyMs ?? MINUTE_MS);
+  }
+
+  #begin(): void {
+    if (this.#running.size >= MAX_ROUNDS) return;
+    const running: Promise<void> = this.round().then(
+      () => undefined,
+      (error: unknown) => this.options.logger.error({ err: error }, "a canary's round failed"),
+    );
+    this.#running.add(running);
+    running.finally(() => this.#running.delete(running));
+  }
+
+  /** One round now. */
+  async round(): Promise<Round> {
+    const { target, clock, logger, onRound } = this.options;
+    const round = await canaryRound(target, clock(), this.#stopping.signal);
+    if (this.#stopping.signal.aborted) return round;
+    if (this.last === undefined || round.minute >= this.last.minute) this.last = round;
+    this.#metrics.ended(round, clock());
+    logger[round.outcome === "ok" ? "debug" : "warn"](round, "canary");
+    onRound?.(round);
+    return round;
+  }
+
+  /** For readiness: what the last round says; rejects where it failed. */
+  async look(): Promise<string> {
+    if (this.last === undefined) return "no round has ended yet";
+    const { outcome, detail, seconds } = this.last;
+    if (outcome !== "ok") throw new Error(`${outcome}: ${detail}`);
+    return `${detail}, after ${seconds.toFixed(1)} s`;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#stopping.abort();
+    await Promise.all(this.#running);
+  }
+}
+
+class CanaryMetrics {
+  readonly #rounds: Counter<"outcome">;
+  readonly #lost: Counter;
+  readonly #doubled: Counter;
+  readonly #seconds: Gauge;
+  readonly #lastSuccess: Gauge;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#rounds = new Counter({
+      name: "viewmill_canary_rounds_total",
+      help: "Rounds of the canary by outcome",
+      labelNames: ["outcome"],
+      registers,
+    });
+    this.#lost = new Counter({
+      name: "viewmill_canary_lost_events_total",
+      help: "Known events that were not counted within the deadline",
+      registers,
+    });
+    this.#doubled = new Counter({
+      name: "viewmill_canary_doubled_events_total",
+      help: "Counts beyond the known events",
+      registers,
+    });
+    this.#seconds = new Gauge({
+      name: "viewmill_canary_round_seconds",
+      help: "From sending to reading back, of the last round",
+      registers,
+    });
+    this.#lastSuccess = new Gauge({
+      name: "viewmill_canary_last_success_timestamp_seconds",
+      help: "When a round last ended well",
+      registers,
+    });
+  }
+
+  ended({ outcome, lost, doubled, seconds }: Round, nowMs: number): void {
+    this.#rounds.inc({ outcome });
+    this.#lost.inc(lost);
+    this.#doubled.inc(doubled);
+    this.#seconds.set(seconds);
+    if (outcome === "ok") this.#lastSuccess.set(nowMs / 1000);
+  }
+}

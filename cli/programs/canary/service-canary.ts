@@ -1,0 +1,41 @@
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import type { Config } from "../../config/schema";
+import type { Check } from "../serve/readiness";
+import { Canary } from "./canary";
+
+/** The canary of a service: through its own listener, and not at all where the configuration has none. */
+export class ServiceCanary {
+  readonly checks: readonly Check[];
+  #canary: Canary | undefined;
+
+  constructor(
+    private readonly config: Config,
+    private readonly logger: Logger,
+    private readonly registry: Registry,
+    private readonly key: string,
+  ) {
+    const look = async () => (this.#canary === undefined ? "starts with the service" : this.#canary.look());
+    // A round that fails says that something is wrong; it says of no instance that another would do better.
+    this.checks = config.canary.enabled ? [{ name: "canary", required: false, look }] : [];
+  }
+
+  begin(url: string): void {
+    const { enabled, name, deadlineSeconds } = this.config.canary;
+    if (!enabled) return;
+    const headers = { Authorization: `Bearer ${this.key}` };
+    // The service reaches itself by an address, never by 0.0.0.0.
+    const target = { url: url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"), headers };
+    this.#canary = new Canary({
+      target: { ...target, name, deadlineMs: deadlineSeconds * 1000 },
+      clock: Date.now,
+      logger: this.logger,
+      registry: this.registry,
+    });
+    this.#canary.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#canary?.stop();
+  }
+}

@@ -1,0 +1,29 @@
+import type { AddressInfo } from "node:net";
+import type { Registry } from "prom-client";
+import type { Config } from "../config/schema";
+import { httpListener } from "./http-listener";
+
+/** GET /healthz and /metrics of a process that has no other listener. */
+export async function metricsListener(
+  registry: Registry,
+  config: Pick<Config, "http">,
+  portNumber: number,
+): Promise<{ url: string; close(): void }> {
+  const server = httpListener(config, async (request, response) => {
+    if (request.url === "/healthz") response.end("ok\n");
+    else if (request.url === "/metrics")
+      response.setHeader("Content-Type", registry.contentType).end(await registry.metrics());
+    else response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(portNumber, config.http.host, resolve);
+  });
+  return {
+    url: `http://${config.http.host}:${(server.address() as AddressInfo).port}`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
