@@ -2,11 +2,9 @@ import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 
-
 import type { Admission } from "../admission/admission";
 import type { CounterStore, DeadLetters, Ledger, LogProgress, VideoCatalog } from "../io/ports";
 import type { AccessKeys } from "../io/ports/access-keys";
-
 
 export interface Readiness {
   name: string;

@@ -23,7 +23,7 @@ interface Operation {
 }
 
 /** One path of the read API: what it answers to, what it does, and how it is documented. */
-export type Endpoint = {}
+export interface Endpoint {
   method: "get" | "post" | "put" | "delete";
   /** As in openapi.json. */
   path: string;

@@ -26,7 +26,8 @@ export function getTop(dependencies: QueryDependencies): Endpoint {
       operationId: "getTop",
       tag: "counters",
       summary: "The videos with the most events of a type",
-      description: "By count descending, ties by videoId. Videos of canaries are left out. Identical questions share an answer for a second.",
+      description:
+        "By count descending, ties by videoId. Videos of canaries are left out. Identical questions share an answer for a second.",
       answer: topSchema,
       problems: [400, 429, 503],
     },

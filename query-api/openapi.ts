@@ -94,7 +94,17 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApi {
 }
 
 function operationOf({ path, query, body, operation }: Endpoint): OpenApiOperation {
-  const { operationId, tag, summary, description, answer, contentType, requestType, problems, scope = "read" } = operation;
+  const {
+    operationId,
+    tag,
+    summary,
+    description,
+    answer,
+    contentType,
+    requestType,
+    problems,
+    scope = "read",
+  } = operation;
   const parameters = [...pathParameters(path), ...queryParameters(query)];
   const type = contentType ?? "application/json";
   const schema = answer === undefined ? { type: "string" } : refTo(answer);

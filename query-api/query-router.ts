@@ -21,12 +21,9 @@ import { getStats } from "./get-stats";
 import { getTop } from "./get-top";
 import { getVideo } from "./get-video";
 
-
 import { getVideos } from "./get-videos";
 
-
 import { keyEndpoints } from "./keys";
-
 
 import { type OpenApi, openApiDocument } from "./openapi";
 import { postQuery } from "./post-query";

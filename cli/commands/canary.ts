@@ -36,7 +36,8 @@ async function canary(flags: Flags, command: Command): Promise<void> {
   const registry = new Registry();
   const { url, headers } = serviceAddress(command);
   const target = { url, headers, name: flags.name, deadlineMs: flags.deadline * 1000 };
-  const onRound = (round: Round) => process.stdout.write(flags.json === true ? `${JSON.stringify(round)}\n` : shown(round));
+  const onRound = (round: Round) =>
+    process.stdout.write(flags.json === true ? `${JSON.stringify(round)}\n` : shown(round));
   const watch = new Canary({ target, clock: Date.now, logger, registry, onRound });
   if (flags.once === true) {
     const { outcome } = await watch.round();

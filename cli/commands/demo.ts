@@ -133,7 +133,7 @@ async function send(sender: LineSender, lines: readonly string[]): Promise<void>
 async function counted(url: string, stopped: AbortSignal): Promise<void> {
   const sinceMs = Date.now();
   while (!stopped.aborted) {
-    const { content } = await readService<{ completeThrough: string }>(url, "/v1/videos/none", {});
+    const { content } = await readService<{ completeThrough: string }>({ url, headers: {} }, "/v1/videos/none", {});
     if (Date.parse(content.completeThrough) > sinceMs) return;
     await pause(POLL_MS);
   }

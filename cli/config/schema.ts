@@ -236,7 +236,10 @@ export const configSchema = z
       .prefault({}),
     canary: z
       .strictObject({
-        enabled: z.boolean().default(false).describe("`serve` sends known events to itself each minute and reads them back"),
+        enabled: z
+          .boolean()
+          .default(false)
+          .describe("`serve` sends known events to itself each minute and reads them back"),
         name: z
           .string()
           .regex(/^[A-Za-z0-9-]{1,40}$/)

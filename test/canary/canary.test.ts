@@ -47,14 +47,15 @@ async function service(lies: Lies): Promise<string> {
 }
 
 const round = async (lies: Lies, deadlineMs = 400) =>
-  canaryRound(
-    { url: await service(lies), headers: {}, name: "test", deadlineMs },
-    NOW,
-    new AbortController().signal,
-  );
+  canaryRound({ url: await service(lies), headers: {}, name: "test", deadlineMs }, NOW, new AbortController().signal);
 
 it("is well where every level says what was sent, though everything was sent twice", async () => {
-  expect(await round({}, 30_000)).toMatchObject({ outcome: "ok", lost: 0, doubled: 0, minute: Math.floor(NOW / 60_000) });
+  expect(await round({}, 30_000)).toMatchObject({
+    outcome: "ok",
+    lost: 0,
+    doubled: 0,
+    minute: Math.floor(NOW / 60_000),
+  });
 });
 
 it.each<[string, Lies, object]>([

@@ -111,7 +111,11 @@ async function send(
   }));
   const delivery = new Delivery({ url: target.url, headers: target.headers, retries: 3, deliverWithinMs: 30_000 });
   const body = Buffer.from(JSON.stringify(events));
-  const outcome = await delivery.deliver(body, { "Content-Type": "application/json" }, { events: ROUND_EVENTS, signal });
+  const outcome = await delivery.deliver(
+    body,
+    { "Content-Type": "application/json" },
+    { events: ROUND_EVENTS, signal },
+  );
   if (outcome.kind !== "answered") return outcome.detail;
   return outcome.rejected[0]?.detail;
 }
