@@ -134,6 +134,8 @@ describe("configuration", () => {
 });
 
 const NEEDED: Record<string, Record<string, string>> = {
+  "http.tls.certificateFile": { VIEWMILL_HTTP_TLS_KEY_FILE: "/k" },
+  "http.tls.keyFile": { VIEWMILL_HTTP_TLS_CERTIFICATE_FILE: "/c" },
   "log.kafka.caFile": { VIEWMILL_LOG_KAFKA_SSL: "true" },
   "log.kafka.sasl": { VIEWMILL_LOG_KAFKA_USERNAME: "u", VIEWMILL_LOG_KAFKA_PASSWORD_FILE: "/p" },
   "log.kafka.username": { VIEWMILL_LOG_KAFKA_SASL: "plain", VIEWMILL_LOG_KAFKA_PASSWORD_FILE: "/p" },
