@@ -14,6 +14,9 @@ export interface BenchParameters {
   ingestBatchEvents: number;
   ingestJsonEvents: number;
   connections: number;
+  /** Requests of one event, and of one total. */
+  singleRequests: number;
+  singleConnections: number;
   /** The steady load that reads and freshness are measured under. */
   steadyEventsPerSecond: number;
   steadySeconds: number;
@@ -52,6 +55,8 @@ const FULL: BenchParameters = {
   ingestBatchEvents: 4_000_000,
   ingestJsonEvents: 1_500_000,
   connections: 16,
+  singleRequests: 60_000,
+  singleConnections: 256,
   steadyEventsPerSecond: 50_000,
   steadySeconds: 30,
   readsPerSecond: 200,
@@ -79,6 +84,8 @@ const QUICK: BenchParameters = {
   ingestBatchEvents: 100_000,
   ingestJsonEvents: 50_000,
   connections: 4,
+  singleRequests: 2_000,
+  singleConnections: 16,
   steadyEventsPerSecond: 10_000,
   steadySeconds: 3,
   readsPerSecond: 50,

@@ -10,6 +10,7 @@ import * as duckdb from "./measurements/duckdb";
 import * as flink from "./measurements/flink";
 import * as flinkSustained from "./measurements/flink-sustained";
 import * as hotPath from "./measurements/hot-path";
+import * as http from "./measurements/http";
 import * as idle from "./measurements/idle";
 import * as ingest from "./measurements/ingest";
 import * as messages from "./measurements/messages";
@@ -32,6 +33,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   skew,
   audit,
   ingest,
+  http,
   reads,
   idle,
   bigtable,

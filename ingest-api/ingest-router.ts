@@ -29,6 +29,7 @@ import {
   unsupported,
 } from "./problem";
 import { discardBody, readBody } from "./read-body";
+import { SharedAppends } from "./shared-appends";
 import { StampBook } from "./stamp-book";
 import { storeEvents, storeMalformed } from "./store-events";
 
@@ -72,6 +73,8 @@ interface IngestDependencies {
 export interface IngestApi {
   /** Answers /v1/events and /v1/pixel.gif; every other path falls through. Needs no body parser, and must come before any. */
   router: Router;
+  /** Answers a POST to INGEST_PATH, as the router does. Never rejects. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   /** Refuses new requests with 503 and resolves when the running ones have their answers. */
   drain(): Promise<void>;
 }
@@ -81,7 +84,7 @@ type Answer =
   | { kind: "problem"; problem: Problem }
   | { kind: "gone" };
 
-const INGEST_PATH = "/v1/events";
+export const INGEST_PATH = "/v1/events";
 
 const ACCEPTED = { Accept: ACCEPTED_TYPES, "Accept-Encoding": ACCEPTED_ENCODINGS };
 
@@ -100,7 +103,11 @@ export function createIngestRouter(dependencies: IngestDependencies): IngestApi 
   router.all(PIXEL_PATH, (_request, response) => ingest.refuse(response, methodNotAllowed("GET")));
   const failed: ErrorRequestHandler = (error, _request, response, _next) => ingest.fail(response, error);
   router.use([INGEST_PATH, PIXEL_PATH], failed);
-  return { router, drain: () => inFlight.drain() };
+  return {
+    router,
+    handle: (request, response) => ingest.handle(request, response),
+    drain: () => inFlight.drain(),
+  };
 }
 
 /** The key may not send events of a type that is in the body. */
@@ -114,6 +121,7 @@ class ForbiddenTypeError extends Error {
 
 class Ingest {
   private readonly admission: Admission;
+  private readonly shared: SharedAppends;
 
   constructor(
     private readonly dependencies: IngestDependencies,
@@ -123,6 +131,7 @@ class Ingest {
     private readonly metrics: IngestMetrics,
   ) {
     this.admission = dependencies.admission ?? new Admission({ clock: dependencies.clock });
+    this.shared = new SharedAppends(dependencies.log, stampBook);
   }
 
   /** One POST, from its headers to its answer. Never rejects. */
@@ -250,7 +259,7 @@ class Ingest {
     const events = taken.kind === "events" ? taken.columns.count + taken.rejected.length : 1;
     const limited = caller.settle(events, sentBytes);
     if (limited !== undefined) return refused(limited);
-    const stores = { ...this.dependencies, stampBook: this.stampBook };
+    const stores = { ...this.dependencies, stampBook: this.stampBook, shared: this.shared };
     switch (taken.kind) {
       case "stamps-full":
         return refused(overloaded("too many events without a time came in the last 10 minutes"));

@@ -13,10 +13,13 @@ import {
 } from "../io/ports";
 import { agreeOnStamps } from "./agree-on-stamps";
 import { overloaded, type Problem, unavailable } from "./problem";
+import { MAX_SHARING_EVENTS, type SharedAppends } from "./shared-appends";
 import type { StampBook } from "./stamp-book";
 
 interface Stores {
   log: EventLog;
+  /** Entries of that log for small requests. */
+  shared: SharedAppends;
   deadLetters: DeadLetters;
   stampBook: StampBook;
   /** Where instances agree on stamps; absent: this one is alone, and the log keeps them. */
@@ -30,12 +33,14 @@ interface Stores {
  */
 export async function storeEvents(
   taken: TakenEvents,
-  { log, deadLetters, stampBook, receiptStamps }: Stores,
+  { log, shared, deadLetters, stampBook, receiptStamps }: Stores,
 ): Promise<Problem | undefined> {
   const { receivedAtMs } = taken;
   return refusalOf(async () => {
     if (receiptStamps !== undefined) await agreeOnStamps(taken, stampBook, receiptStamps);
-    if (taken.columns.count > 0) {
+    if (taken.message === undefined && taken.columns.count > 0 && taken.columns.count <= MAX_SHARING_EVENTS) {
+      await shared.append(taken);
+    } else if (taken.columns.count > 0) {
       const stamps = stampBook.toPersist(taken.stamps);
       await log.append({
         payload: messageOf(taken),

@@ -1,4 +1,3 @@
-import type { Request } from "express";
 import type { z } from "zod";
 import type { Scope } from "../io/ports/access-keys";
 import { type Answer, refused } from "./answer";
@@ -22,6 +21,14 @@ interface Operation {
   problems: readonly number[];
 }
 
+/** What an endpoint sees of a request. */
+export interface AskedRequest {
+  params: Readonly<Record<string, string | string[]>>;
+  query: object;
+  body?: unknown;
+  get(name: string): string | undefined;
+}
+
 /** One path of the read API: what it answers to, what it does, and how it is documented. */
 export interface Endpoint {
   method: "get" | "post" | "put" | "delete";
@@ -32,8 +39,10 @@ export interface Endpoint {
   query: z.ZodObject;
   body?: z.ZodType;
   operation: Operation;
+  /** Asked so often that it is answered in front of the router, too (hot-reads.ts). */
+  isHot?: boolean;
   /** Rejects with StoreUnavailableError, or for bugs. */
-  answer(request: Request): Promise<Answer>;
+  answer(request: AskedRequest): Promise<Answer>;
 }
 
 interface Asked<Q, B> {
@@ -59,7 +68,7 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
   },
 ): Endpoint {
   const { handle, match, ...rest } = spec;
-  const answer = async (request: Request): Promise<Answer> => {
+  const answer = async (request: AskedRequest): Promise<Answer> => {
     let videoId = "";
     if (spec.path.includes("{videoId}")) {
       const parsed = videoIdSchema.safeParse(request.params[0]);

@@ -8,6 +8,7 @@ import { SERIES_DESCRIPTION, seriesAnswer } from "./series-answer";
 export function getCounts(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
+    isHot: true,
     path: "/v1/videos/{videoId}/counts",
     match: /^\/v1\/videos\/(.+)\/counts$/,
     query: countsAsked,

@@ -11,6 +11,7 @@ import { totalsMember } from "./totals";
 export function getVideo(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
+    isHot: true,
     path: "/v1/videos/{videoId}",
     match: /^\/v1\/videos\/(.+)$/,
     query: videoAsked,

@@ -1,2 +1,4 @@
 export type { LogGauge, QueryDependencies, Readiness } from "./dependencies";
-export { createQueryRouter } from "./query-router";
+export type { HotReads } from "./hot-reads";
+export { createQueryApi, createQueryRouter } from "./query-router";
+export { sharedFreshness } from "./shared-freshness";

@@ -1,11 +1,12 @@
 /** The read API: every path of it, each in its own file, and the answers that are alike for all. */
+import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from "express";
 import { Admission } from "../admission/admission";
 import { StoreUnavailableError } from "../io/ports";
 import type { Answer } from "./answer";
 import { refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";
-import type { Endpoint } from "./endpoint";
+import type { AskedRequest, Endpoint } from "./endpoint";
 import { getAudits } from "./get-audits";
 import { getBadge } from "./get-badge";
 import { getCounts } from "./get-counts";
@@ -20,11 +21,9 @@ import { getReady } from "./get-ready";
 import { getStats } from "./get-stats";
 import { getTop } from "./get-top";
 import { getVideo } from "./get-video";
-
 import { getVideos } from "./get-videos";
-
+import { type HotReads, hotReads } from "./hot-reads";
 import { keyEndpoints } from "./keys";
-
 import { type OpenApi, openApiDocument } from "./openapi";
 import { postQuery } from "./post-query";
 import {
@@ -50,26 +49,42 @@ const MAX_LINES_BYTES = 8 << 20;
  * Mount it last: it answers every path, those it does not know with 404. It opens nothing and closes nothing.
  * One router a registry.
  */
-export function createQueryRouter(dependencies: QueryDependencies): Router {
+export const createQueryRouter = (dependencies: QueryDependencies): Router => createQueryApi(dependencies).router;
+
+interface QueryApi {
+  router: Router;
+  /** Answers some of the router's requests, exactly as the router does. */
+  hotReads: HotReads;
+}
+
+/** Express's, or one that has not passed it. */
+type AnyRequest = IncomingMessage & AskedRequest & { path?: string };
+
+/** As createQueryRouter, for a service that answers some of it in front of the router. */
+export function createQueryApi(dependencies: QueryDependencies): QueryApi {
   const { logger } = dependencies;
   const admission = dependencies.admission ?? new Admission({ clock: dependencies.clock });
   const metrics = new QueryMetrics(dependencies);
   const router = Router({ caseSensitive: true });
-  for (const endpoints of byPath(allEndpoints(dependencies)).values()) {
+  const all = allEndpoints(dependencies);
+  const answer = async (endpoint: Endpoint, request: AnyRequest, response: ServerResponse) => {
+    const started = process.hrtime.bigint();
+    respond(request, response, await answerTo(endpoint, request, dependencies), logger);
+    const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+    metrics.answered(endpoint.path, request.method ?? "", response.statusCode, seconds);
+  };
+  const admitting = (endpoint: Endpoint, request: AnyRequest, response: ServerResponse, next: () => unknown) => {
+    const refusal = admitted(admission, endpoint, request, response, dependencies);
+    if (refusal === undefined) return void next();
+    respondProblem(response, refusal, logger);
+    metrics.answered(endpoint.path, request.method ?? "", response.statusCode, 0);
+  };
+  for (const endpoints of byPath(all).values()) {
     const { match } = endpoints[0]!;
     for (const endpoint of endpoints) {
-      const run = async (request: Request, response: Response) => {
-        const started = process.hrtime.bigint();
-        respond(request, response, await answerTo(endpoint, request, dependencies), logger);
-        const seconds = Number(process.hrtime.bigint() - started) / 1e9;
-        metrics.answered(endpoint.path, request.method, response.statusCode, seconds);
-      };
-      const admit = (request: Request, response: Response, next: () => void) => {
-        const refusal = admitted(admission, endpoint, request, response, dependencies);
-        if (refusal === undefined) return next();
-        respondProblem(response, refusal, logger);
-        metrics.answered(endpoint.path, request.method, response.statusCode, 0);
-      };
+      const run = (request: Request, response: Response) => answer(endpoint, request, response);
+      const admit = (request: Request, response: Response, next: () => void) =>
+        admitting(endpoint, request, response, next);
       if (endpoint.method === "post") router.post(match, admit, express.json({ limit: MAX_QUERY_BYTES }), run);
       else if (endpoint.method === "put") router.put(match, admit, linesOf(endpoint), run);
       else if (endpoint.method === "delete") router.delete(match, admit, run);
@@ -92,7 +107,9 @@ export function createQueryRouter(dependencies: QueryDependencies): Router {
     metrics.answered(NO_ROUTE, request.method, response.statusCode, 0);
   };
   router.use(failed);
-  return router;
+  const hot = (endpoint: Endpoint, request: AnyRequest, response: ServerResponse) =>
+    admitting(endpoint, request, response, () => answer(endpoint, request, response));
+  return { router, hotReads: hotReads(all, hot) };
 }
 
 /** A body of lines, as text; of another type than the endpoint's it is left alone. */
@@ -103,14 +120,14 @@ const linesOf = ({ operation }: Endpoint) =>
 function admitted(
   admission: Admission,
   { operation, path }: Endpoint,
-  request: Request,
-  response: Response,
+  request: AnyRequest,
+  response: ServerResponse,
   { operations }: Pick<QueryDependencies, "operations">,
 ): Problem | undefined {
   const scope = operation.scope ?? "read";
   if (scope === "none") return undefined;
   const isOperating = scope === "operate" || path === METRICS_PATH;
-  if (isOperating && operations?.isElsewhere(request) === true) return notFound(request.path);
+  if (isOperating && operations?.isElsewhere(request) === true) return notFound(request.path ?? path);
   if (path === METRICS_PATH && operations?.isWithin(request) === true) return undefined;
   const verdict = admission.judge(request, scope);
   if (verdict.kind === "refused") return verdict.refusal;
@@ -155,7 +172,7 @@ function byPath(endpoints: readonly Endpoint[]): Map<string, Endpoint[]> {
 }
 
 /** Never rejects. */
-async function answerTo(endpoint: Endpoint, request: Request, { logger }: QueryDependencies): Promise<Answer> {
+async function answerTo(endpoint: Endpoint, request: AskedRequest, { logger }: QueryDependencies): Promise<Answer> {
   try {
     return await endpoint.answer(request);
   } catch (error) {

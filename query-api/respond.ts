@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import type { Request, Response } from "express";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
 import type { Answer } from "./answer";
 import { PROBLEM_CONTENT_TYPE, type Problem, problemBody } from "./problem";
 
 /** Writes an answer; a GET or HEAD whose If-None-Match names the answer's ETag gets 304. */
-export function respond(request: Request, response: Response, answer: Answer, logger: Logger): void {
+export function respond(request: IncomingMessage, response: ServerResponse, answer: Answer, logger: Logger): void {
   if (response.headersSent || response.destroyed) return;
   if (answer.kind === "problem") {
     respondProblem(response, answer.problem, logger);
@@ -38,7 +38,7 @@ const EVENT_STREAM_HEADERS = {
 const RETRY_MS = 2_000;
 
 /** Server-sent events (HTML standard, 9.2) until the client goes away. A client that does not read is sent nothing more until it does. */
-function respondEvents(request: Request, response: Response, { open, stopping }: EventsAnswer): void {
+function respondEvents(request: IncomingMessage, response: ServerResponse, { open, stopping }: EventsAnswer): void {
   response.writeHead(200, EVENT_STREAM_HEADERS);
   if (request.method === "HEAD" || stopping.aborted) {
     response.end();
@@ -58,7 +58,7 @@ function respondEvents(request: Request, response: Response, { open, stopping }:
   });
 }
 
-export function respondProblem(response: Response, problem: Problem, logger: Logger): void {
+export function respondProblem(response: ServerResponse, problem: Problem, logger: Logger): void {
   if (response.headersSent || response.destroyed) return;
   const instance = `urn:uuid:${randomUUID()}`;
   if (problem.status >= 500) logger.warn({ instance, problem }, "request refused");
@@ -67,7 +67,7 @@ export function respondProblem(response: Response, problem: Problem, logger: Log
 }
 
 /** Node leaves the body out of the answer to a HEAD. */
-function send(response: Response, status: number, headers: Record<string, string>, body: string): void {
+function send(response: ServerResponse, status: number, headers: Record<string, string>, body: string): void {
   const bytes = Buffer.from(body);
   response.writeHead(status, { ...headers, "Content-Length": bytes.length });
   response.end(bytes);

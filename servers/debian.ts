@@ -7,6 +7,7 @@ const PROGRAMS = {
   faketime: "faketime",
   prometheus: "prometheus",
   promtool: "prometheus",
+  "redis-server": "redis-server",
 } as const;
 export type DebianProgram = keyof typeof PROGRAMS;
 

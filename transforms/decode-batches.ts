@@ -1,6 +1,10 @@
 import { isBackfilled } from "../domain/archive-name";
-import { BlockPartitioner, type SealedBlock } from "../domain/columns/block-partitioner";
+import { BlockPartitioner } from "../domain/columns/block-partitioner";
 import { EMPTY_BLOCK } from "../domain/columns/event-block";
+import type { EventColumns } from "../domain/columns/event-columns";
+import type { LateCount } from "../domain/columns/late-events";
+import { PaneNames } from "../domain/columns/pane-names";
+import { RowPartitioner } from "../domain/columns/row-partitioner";
 import { MINUTE_MS } from "../domain/rules/time";
 import {
   type DoFn,
@@ -8,6 +12,7 @@ import {
   type PCollection,
   parDo,
   register,
+  resource,
   splitByTag,
   type Tagged,
   toBytes,
@@ -18,7 +23,8 @@ import {
 import type { IntakeLimits } from "../intake/limits";
 import { readArchiveObject } from "../io/formats/avro/archive-object";
 import { AvroError } from "../io/formats/avro/binary";
-import type { BatchMessage, BlockElement, DeadElement, LateElement, Message } from "./elements";
+import type { PaneCache } from "./dedupe-by-event-id";
+import type { BatchMessage, DeadElement, EventElement, LateElement, Message } from "./elements";
 import { hashSeed } from "./hash-seed";
 import { readMessage } from "./read-message";
 
@@ -27,6 +33,8 @@ export interface DecodeOptions {
   dedupePartitions: number;
   /** Resource name of a PaneCache. A minute that is touched then fires in every partition (see `untouched`). Empty: there is none. */
   paneCache: string;
+  /** The dedup is in this process (the direct runner): it takes the rows from where they are. Absent: they cross as packed blocks. */
+  inProcess?: boolean;
   /** Events received later than this after their time are set aside; -1: never. */
   allowedLatenessMs: number;
   /** Events that came past the write API and are older than this at their receipt are `too-old`; absent: none is. */
@@ -47,13 +55,13 @@ export interface DecodeOptions {
 }
 
 export type Decoded = {
-  blocks: KV<string, BlockElement>;
+  blocks: KV<string, EventElement>;
   late: KV<string, LateElement>;
   dead: DeadElement;
 };
 
 /**
- * Decodes and checks messages, and packs the events of the whole bundle into one block per (dedup partition, minute).
+ * Decodes and checks messages, and puts together the events of the whole bundle by (dedup partition, minute), as blocks or in place.
  * In: messages of the log, or archive objects. Out: `blocks` keyed by partition, at the time of their minute; `late`: counts of events the
  * lateness rule sets aside, keyed by minute and receipt minute. Rejects: `dead`, with the original bytes whole. Windowing: global in, global out; timestamps of
  * event time (plus the grace), in a stream those of late counts are of their receipt.
@@ -64,24 +72,35 @@ export function decodeBatches(messages: PCollection<Message>, options: DecodeOpt
   return splitByTag<Decoded>("ByOutcome", decoded, { blocks: true, late: true, dead: true });
 }
 
+/** Sorts the events of a bundle by minute and dedup partition. */
+interface Partitioner {
+  add(columns: EventColumns, receivedAtMs: number | Float64Array, minutes?: ReadonlySet<number>): void;
+  /** Events set aside as late. */
+  takeLate(): LateCount[];
+}
+
+/** What is left at the end of a bundle: an element a (minute, partition), or more. */
+interface PartitionedEvents {
+  partition: number;
+  element: EventElement;
+}
+
 export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
-  private partitioner: BlockPartitioner | undefined;
+  private partitioner: (Partitioner & { elements(): PartitionedEvents[] }) | undefined;
 
   constructor(readonly options: DecodeOptions) {}
 
   *process(message: Message): Iterable<Tagged<Decoded>> {
-    this.partitioner ??= new BlockPartitioner(
-      this.options.dedupePartitions,
-      this.options.allowedLatenessMs < 0 ? Number.POSITIVE_INFINITY : this.options.allowedLatenessMs,
-      hashSeed,
-      this.options.fromMinute,
-    );
+    this.partitioner ??= this.options.inProcess === true ? asRows(this.options) : asBlocks(this.options);
     if (message.kind === "batch") yield* this.batch(this.partitioner, message);
-    else yield* this.object(this.partitioner, message.name, message.minute, toBytes(message.content));
+    else if (message.kind === "columns") {
+      const { columns, receivedAtMs, minutes } = message;
+      this.partitioner.add(columns, receivedAtMs, minutes === undefined ? undefined : new Set(minutes));
+    } else yield* this.object(this.partitioner, message.name, message.minute, toBytes(message.content));
   }
 
   private *batch(
-    partitioner: BlockPartitioner,
+    partitioner: Partitioner,
     { payload, appendedAtMs, minutes, refusedTypes }: BatchMessage,
   ): Iterable<Tagged<Decoded>> {
     const { rawRetentionMs, limits, maxReceiptDelayMs } = this.options;
@@ -98,7 +117,7 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
   }
 
   private *object(
-    partitioner: BlockPartitioner,
+    partitioner: Partitioner,
     name: string,
     minute: number,
     content: Uint8Array,
@@ -127,11 +146,10 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     const partitioner = this.partitioner;
     this.partitioner = undefined;
     if (partitioner === undefined) return;
-    const blocks = partitioner.finish();
-    for (const { minute, partition, count, bytes } of [...blocks, ...this.untouched(blocks)]) {
-      const value: BlockElement = { minute, count, block: bytes };
-      const timeMs = minute * MINUTE_MS + (this.options.graceMs ?? 0);
-      yield windowedValue<Tagged<Decoded>>({ blocks: { key: String(partition), value } }, timeMs);
+    const events = partitioner.elements();
+    for (const { partition, element } of [...events, ...this.untouched(events)]) {
+      const timeMs = element.minute * MINUTE_MS + (this.options.graceMs ?? 0);
+      yield windowedValue<Tagged<Decoded>>({ blocks: { key: String(partition), value: element } }, timeMs);
     }
     for (const late of partitioner.takeLate()) {
       const timeMs = (this.options.streaming === true ? late.receiptMinute : late.minute) * MINUTE_MS;
@@ -146,19 +164,48 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
    * With kept panes, an empty block for each partition that a touched minute has no events for. CountPerVideo adds up the partitions it
    * sees in this run: a kept pane that nothing fires would be missing in the sums, as it is not missing in those of a streaming runner.
    */
-  private *untouched(blocks: readonly SealedBlock[]): Iterable<SealedBlock> {
-    const { dedupePartitions, paneCache } = this.options;
+  private *untouched(events: readonly PartitionedEvents[]): Iterable<PartitionedEvents> {
+    const { dedupePartitions, paneCache, inProcess } = this.options;
     if (paneCache === "" || dedupePartitions === 1) return;
     const touched = new Map<number, Set<number>>();
-    for (const { minute, partition } of blocks) {
-      touched.set(minute, (touched.get(minute) ?? new Set()).add(partition));
+    for (const { partition, element } of events) {
+      touched.set(element.minute, (touched.get(element.minute) ?? new Set()).add(partition));
     }
     for (const [minute, partitions] of touched) {
       for (let partition = 0; partition < dedupePartitions; partition++) {
-        if (!partitions.has(partition)) yield { minute, partition, count: 0, bytes: EMPTY_BLOCK };
+        if (partitions.has(partition)) continue;
+        const none = { minute, count: 0 };
+        const element: EventElement =
+          inProcess === true ? { ...none, batches: [], names: namesOf(this.options) } : { ...none, block: EMPTY_BLOCK };
+        yield { partition, element };
       }
     }
   }
+}
+
+const latenessOf = ({ allowedLatenessMs }: DecodeOptions) =>
+  allowedLatenessMs < 0 ? Number.POSITIVE_INFINITY : allowedLatenessMs;
+
+/** Those of the kept panes, where there are any. */
+const namesOf = ({ paneCache }: DecodeOptions): PaneNames =>
+  paneCache === "" ? new PaneNames(hashSeed) : resource<PaneCache>(paneCache).names();
+
+function asBlocks(options: DecodeOptions) {
+  const partitioner = new BlockPartitioner(options.dedupePartitions, latenessOf(options), hashSeed, options.fromMinute);
+  const elements = () =>
+    partitioner.finish().map(({ minute, partition, count, bytes }) => {
+      return { partition, element: { minute, count, block: bytes } };
+    });
+  return { add: partitioner.add.bind(partitioner), takeLate: () => partitioner.takeLate(), elements };
+}
+
+function asRows(options: DecodeOptions) {
+  const partitioner = new RowPartitioner(options.dedupePartitions, latenessOf(options), options.fromMinute);
+  const elements = () => {
+    const names = namesOf(options);
+    return partitioner.finish().map(({ partition, ...rows }) => ({ partition, element: { ...rows, names } }));
+  };
+  return { add: partitioner.add.bind(partitioner), takeLate: () => partitioner.takeLate(), elements };
 }
 
 register(module);

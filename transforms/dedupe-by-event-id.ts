@@ -1,6 +1,8 @@
 import { packPane } from "../domain/columns/count-block";
 import { openBlock } from "../domain/columns/event-block";
 import { Pane } from "../domain/columns/pane";
+import { firePane } from "../domain/columns/pane-counts";
+import type { PaneNames } from "../domain/columns/pane-names";
 import {
   type DoFn,
   groupByKey,
@@ -12,13 +14,15 @@ import {
   toBytes,
   withName,
 } from "../engine";
-import type { BlockElement, CountElement } from "./elements";
+import type { BlockElement, CountElement, EventElement, PaneElement } from "./elements";
 import { hashSeed } from "./hash-seed";
 
 export interface DedupeOptions {
+  /** P: see DecodeOptions. */
+  dedupePartitions: number;
   /** Q: counts are spread over this many video shards. */
   videoShards: number;
-  /** Resource name of a PaneCache: blocks continue the pane kept there instead of starting a new one. Empty: every pane is whole. */
+  /** Resource name of a PaneCache: events continue the pane kept there instead of starting a new one. Empty: every pane is whole. */
   paneCache: string;
 }
 
@@ -26,53 +30,75 @@ export interface DedupeOptions {
 export interface PaneCache {
   /** The pane to add to: the kept one where it may be continued, otherwise the fresh one, kept from now on. */
   continue(minute: number, partition: number, fresh: () => Pane): Pane;
+  /** Names that new panes share. */
+  names(): PaneNames;
   /** Adds events set aside as late to those kept for the minute and receipt minute; returns all of them. */
   addLate(minute: number, receiptMinute: number, count: number): number;
 }
 
 /**
  * Removes duplicates by event id, video and type within the minute, and counts what is left per (video, type).
- * In: blocks keyed by partition, in one-minute windows. Out: per video shard what this partition has, with the pane's size. Rejects: none.
- * Windowing: fixed 60 s, accumulating: each pane holds all before it.
- * Replay: the same pane again, or a larger one; the larger wins downstream.
+ * In: blocks, or rows of decoded batches, keyed by partition, in one-minute windows. Out: per video shard what this partition has, with the pane's
+ * size. A kept pane that is the only one of its minute sends the cells that changed since it was fired last; any other pane sends all.
+ * Rejects: none. Windowing: fixed 60 s, accumulating: each pane holds all before it.
+ * Replay: the same pane again, or a larger one; the larger wins downstream. A kept pane is forgotten when the run that fired it fails.
  */
 export function dedupeByEventId(
-  blocks: PCollection<KV<string, BlockElement>>,
+  events: PCollection<KV<string, EventElement>>,
   options: DedupeOptions,
-): PCollection<KV<string, CountElement>> {
-  return blocks
-    .apply(withName("GroupByPartition", groupByKey<string, BlockElement>()))
+): PCollection<KV<string, CountElement | PaneElement>> {
+  return events
+    .apply(withName("GroupByPartition", groupByKey<string, EventElement>()))
     .apply(withName("DedupeByEventId", parDo(new DedupeByEventId(options))));
 }
 
-export class DedupeByEventId implements DoFn<KV<string, Iterable<BlockElement>>, KV<string, CountElement>> {
+type Output = KV<string, CountElement | PaneElement>;
+
+export class DedupeByEventId implements DoFn<KV<string, Iterable<EventElement>>, Output> {
   constructor(readonly options: DedupeOptions) {}
 
-  *process({ key, value }: KV<string, Iterable<BlockElement>>): Iterable<KV<string, CountElement>> {
+  *process({ key, value }: KV<string, Iterable<EventElement>>): Iterable<Output> {
     const partition = Number(key);
     let pane: Pane | undefined;
     let minute = 0;
+    let isHere = false;
     for (const element of value) {
-      if (pane === undefined) {
-        minute = element.minute;
-        pane = this.pane(minute, partition);
+      ({ minute } = element);
+      if ("names" in element) {
+        isHere = true;
+        pane ??= this.pane(minute, partition, element.names);
+        for (const rows of element.batches) pane.addRows(rows, minute);
+      } else {
+        pane ??= this.pane(minute, partition);
+        pane.addBlock(openBlock(toBytes((element as BlockElement).block)));
       }
-      pane.addBlock(openBlock(toBytes(element.block)));
     }
     if (pane === undefined) return;
-    const { received } = pane;
     const firing = ++firings;
+    yield* isHere ? this.fire(pane, minute, partition, firing) : this.pack(pane, minute, partition, firing);
+  }
+
+  private *pack(pane: Pane, minute: number, partition: number, firing: number): Iterable<Output> {
+    const { received } = pane;
     let part = 0;
     for (const { shard, bytes, reusedIds } of packPane(pane, this.options.videoShards)) {
-      yield {
-        key: String(shard),
-        value: { minute, partition, received, firing, part: part++, reusedIds, block: bytes },
-      };
+      const value = { minute, partition, received, firing, part: part++, reusedIds, block: bytes };
+      yield { key: String(shard), value };
     }
   }
 
-  private pane(minute: number, partition: number): Pane {
-    const fresh = () => new Pane(hashSeed);
+  private *fire(pane: Pane, minute: number, partition: number, firing: number): Iterable<Output> {
+    const { dedupePartitions, videoShards, paneCache } = this.options;
+    // Partitions are added up cell by cell: of several all cells are needed.
+    const changed = paneCache !== "" && dedupePartitions === 1;
+    for (const { shard, ...counts } of firePane(pane, minute, videoShards, changed)) {
+      const { received } = pane;
+      yield { key: String(shard), value: { minute, partition, received, firing, part: 0, counts } };
+    }
+  }
+
+  private pane(minute: number, partition: number, names?: PaneNames): Pane {
+    const fresh = () => new Pane(hashSeed, names);
     if (this.options.paneCache === "") return fresh();
     return resource<PaneCache>(this.options.paneCache).continue(minute, partition, fresh);
   }

@@ -2,8 +2,12 @@
  * What travels between the transforms. Everything that crosses a shuffle is a plain object of numbers, strings and Uint8Array
  * fields: the only values the SDK's coders carry whole (see engine/bytes.ts for bytes). Keys are strings.
  */
-import type { LateCount } from "../domain/columns/block-partitioner";
+import type { BatchRows } from "../domain/columns/batch-rows";
+import type { EventColumns } from "../domain/columns/event-columns";
+import type { LateCount } from "../domain/columns/late-events";
 import type { MinuteCounts } from "../domain/columns/minute-counts";
+import type { PaneCounts } from "../domain/columns/pane-counts";
+import type { PaneNames } from "../domain/columns/pane-names";
 import type { RejectionReason } from "../domain/rejection";
 import type { LedgerRow } from "../io/ports";
 
@@ -19,6 +23,15 @@ export interface BatchMessage {
   minutes?: number[];
 }
 
+/** A message that was taken in before: the events that keep the contract. Only for a graph in the same process. */
+export interface ColumnsMessage {
+  kind: "columns";
+  columns: EventColumns;
+  receivedAtMs: number;
+  /** As BatchMessage's. */
+  minutes?: number[];
+}
+
 /** One object of the archive, read whole. */
 export interface ArchiveMessage {
   kind: "archive";
@@ -27,7 +40,7 @@ export interface ArchiveMessage {
   content: Uint8Array;
 }
 
-export type Message = BatchMessage | ArchiveMessage;
+export type Message = BatchMessage | ColumnsMessage | ArchiveMessage;
 
 /** The name of an archive object still to be read. */
 export interface ArchiveName {
@@ -41,6 +54,16 @@ export interface BlockElement {
   count: number;
   block: Uint8Array;
 }
+
+/** The same by reference, where the dedup is in the same process: it never crosses a worker boundary. */
+export interface RowsElement {
+  minute: number;
+  count: number;
+  batches: readonly BatchRows[];
+  names: PaneNames;
+}
+
+export type EventElement = BlockElement | RowsElement;
 
 /** Events of one minute set aside by the lateness rule, by the minute of their receipt. */
 export type LateElement = LateCount;
@@ -66,6 +89,16 @@ export interface CountElement {
   part: number;
   reusedIds: number;
   block: Uint8Array;
+}
+
+/** The same where the next transform is in the same process. A kept pane leaves out the cells that have not changed. */
+export interface PaneElement {
+  minute: number;
+  partition: number;
+  received: number;
+  firing: number;
+  part: number;
+  counts: Omit<PaneCounts, "shard">;
 }
 
 /** A video shard's counts of a minute, or a part of them; the last part carries the books of all. Does not cross a shuffle. */

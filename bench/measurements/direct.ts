@@ -9,7 +9,6 @@ import { countingGraph } from "../../pipelines/counting-graph";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import type { BatchMessage, Message } from "../../transforms/elements";
 import { RESOURCES } from "../../transforms/resource-names";
-import { WrittenCells } from "../../transforms/written-cells";
 import { type CountsDigest, cellsOf, digestOf } from "../data/counts-digest";
 import { type DataParameters, readFrames } from "../data/data-files";
 import type { Bench, Measurement } from "../measurement";
@@ -19,11 +18,9 @@ import { mebibytes } from "./hot-path";
 import { countFromBatches } from "./naive-count";
 
 const MESSAGES = "bench/messages";
-const WRITTEN_CELLS = "bench/written-cells";
 /** As the embedded stream's defaults. */
 const BATCHES_A_RUN = 2_000;
 const RETAINED_IDS = 6_000_000;
-const RETAINED_CELLS = 400_000;
 
 interface DirectParameters {
   frames: string;
@@ -44,7 +41,6 @@ export const directGraph = defineTask(
   "direct",
   async ({ frames, data, store }: DirectParameters): Promise<DirectResult> => {
     provideResource(RESOURCES.paneCache, new EmbeddedPaneCache(RETAINED_IDS));
-    provideResource(WRITTEN_CELLS, new WrittenCells(RETAINED_CELLS));
     if (store === undefined) {
       provideResource(RESOURCES.counterStore, { apply: async () => ({ written: 0, unchanged: 0 }) });
       provideResource(RESOURCES.ledger, { writeRows: async () => undefined });
@@ -83,7 +79,8 @@ async function runGraphs(frames: string): Promise<void> {
           allowedLatenessMs: -1,
           followCorrections: true,
           paneCache: RESOURCES.paneCache,
-          writtenCells: WRITTEN_CELLS,
+          writtenCells: "",
+          inProcess: true,
         });
       });
     } finally {

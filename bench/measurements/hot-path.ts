@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { BlockPartitioner } from "../../domain/columns/block-partitioner";
-import { openCounts, packPane } from "../../domain/columns/count-block";
-import { openBlock } from "../../domain/columns/event-block";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { Pane } from "../../domain/columns/pane";
+import { firePane } from "../../domain/columns/pane-counts";
+import { PaneNames } from "../../domain/columns/pane-names";
+import { RowPartitioner } from "../../domain/columns/row-partitioner";
 import { readMessage } from "../../transforms/read-message";
 import { type CountsDigest, cellsOf, digestOf } from "../data/counts-digest";
 import { readFrames } from "../data/data-files";
@@ -21,11 +21,14 @@ const hotPath = defineTask(__filename, "hot-path", async ({ frames }: { frames: 
   const panes = new Map<number, Pane>();
   let counts: MinuteCounts[] = [];
   const { wallS, cpuS } = await timed(() => {
-    let bundle = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
+    const names = new PaneNames(seed);
+    const bundle = new RowPartitioner(1, Number.POSITIVE_INFINITY);
     let batches = 0;
     const endBundle = () => {
-      for (const { minute, bytes } of bundle.finish()) paneOf(panes, minute, seed).addBlock(openBlock(bytes));
-      bundle = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
+      for (const { minute, batches } of bundle.finish()) {
+        const pane = paneOf(panes, minute, seed, names);
+        for (const rows of batches) pane.addRows(rows, minute);
+      }
     };
     for (const frame of readFrames(frames)) {
       const { columns, receivedAtMs } = readMessage(frame, undefined);
@@ -34,16 +37,16 @@ const hotPath = defineTask(__filename, "hot-path", async ({ frames }: { frames: 
     }
     endBundle();
     counts = [...panes].flatMap(([minute, pane]) =>
-      [...packPane(pane, 1)].map(({ bytes }) => openCounts(bytes, minute)),
+      [...firePane(pane, minute, 1, true)].flatMap(({ chunks }) => chunks),
     );
   });
   return { digest: digestOf(cellsOf(counts)), wallS, cpuS };
 });
 
-function paneOf(panes: Map<number, Pane>, minute: number, seed: Uint32Array): Pane {
+function paneOf(panes: Map<number, Pane>, minute: number, seed: Uint32Array, names: PaneNames): Pane {
   let pane = panes.get(minute);
   if (pane === undefined) {
-    pane = new Pane(seed);
+    pane = new Pane(seed, names);
     panes.set(minute, pane);
   }
   return pane;

@@ -13,11 +13,8 @@ import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { type PassDependencies, type PassOptions, runPass, runSlice } from "../../pipelines/embedded/pass";
 import { RESOURCES } from "../../transforms/resource-names";
-import { WrittenCells } from "../../transforms/written-cells";
 
-const WRITTEN_CELLS = "bench/stream-written-cells";
 const RETAINED_IDS = 6_000_000;
-const RETAINED_CELLS = 400_000;
 const APPENDS_IN_FLIGHT = 64;
 
 /** As the embedded stream's defaults. */
@@ -34,7 +31,6 @@ const PASS: PassOptions = {
     allowedLatenessMs: -1,
     followCorrections: true,
     paneCache: RESOURCES.paneCache,
-    writtenCells: WRITTEN_CELLS,
   },
 };
 
@@ -56,7 +52,6 @@ export async function openStream(folder: string): Promise<StoredStream> {
     ledger: new SqliteLedger({ folder }),
     deadLetters: new SqliteDeadLetters({ folder }),
     panes: new EmbeddedPaneCache(RETAINED_IDS),
-    writtenCells: new WrittenCells(RETAINED_CELLS),
     deferredRanges: new DeferredRanges(),
   };
   provideResource(RESOURCES.archive, deps.archive);
@@ -64,7 +59,6 @@ export async function openStream(folder: string): Promise<StoredStream> {
   provideResource(RESOURCES.ledger, deps.ledger);
   provideResource(RESOURCES.deadLetters, deps.deadLetters);
   provideResource(RESOURCES.paneCache, deps.panes);
-  provideResource(WRITTEN_CELLS, deps.writtenCells);
   return {
     deps,
     append: (payloads) => appendAll(log, payloads),

@@ -7,7 +7,7 @@ import { Registry } from "prom-client";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { createIngestRouter } from "../../ingest-api/ingest-router";
 import type { FolderLock } from "../../io/sqlite/data-folder";
-import { createQueryRouter } from "../../query-api";
+import { createQueryApi, sharedFreshness } from "../../query-api";
 import { portOption } from "../arguments/whole-number";
 import { resolveConfig } from "../config/load";
 import type { Config } from "../config/schema";
@@ -17,6 +17,7 @@ import { openReader } from "../deployment/open-counters";
 import { knownEventTypes } from "../deployment/open-event-types";
 import { ServiceCanary } from "../programs/canary/service-canary";
 import { EmbeddedCounting } from "../programs/serve/embedded-counting";
+import { constantHeaders, frontListener } from "../programs/serve/front";
 import { listen, listenForOperations, OperationsSide, serviceListener } from "../programs/serve/listeners";
 import type { LogSide } from "../programs/serve/log-side";
 import { openAdmission } from "../programs/serve/open-admission";
@@ -25,6 +26,8 @@ import { SharedLog } from "../programs/serve/shared-log";
 import { removeServiceUrl, writeServiceUrl } from "../reading/service-url";
 
 const DRAIN_DEADLINE_MS = 15_000;
+/** How old the completeness that a read tells may be. */
+const FRESHNESS_KEPT_MS = 20;
 
 export function register(program: Command): void {
   program
@@ -114,37 +117,39 @@ class Service {
     ];
     const canary = new ServiceCanary(config, logger, registry, access.ownKey);
     checks.push(...canary.checks);
+    const query = createQueryApi({
+      counters: reader,
+      ...(catalog && { catalog }),
+      ledger,
+      progress: sharedFreshness(progress, FRESHNESS_KEPT_MS),
+      gauges: logSide.gauges,
+      deadLetters,
+      admission,
+      accessKeys: access.store,
+      operations,
+      clock: Date.now,
+      logger,
+      registry,
+      readiness: async () => {
+        const [stores, ofLog] = await Promise.all([answersOf(checks), logSide.readiness()]);
+        return [...stores, ...ofLog];
+      },
+      stopping: stopping.signal,
+      finalAfterMs,
+      rawRetentionMs: rawRetentionMs(config),
+    });
+    const secured = helmet();
     const app = express();
     app.disable("x-powered-by");
     app.use((request, response, next) => {
       if (!admission.crossOrigin(request, response)) next();
     });
     app.use(ingest.router);
-    app.use(helmet());
-    app.use(
-      createQueryRouter({
-        counters: reader,
-        ...(catalog && { catalog }),
-        ledger,
-        progress,
-        gauges: logSide.gauges,
-        deadLetters,
-        admission,
-        accessKeys: access.store,
-        operations,
-        clock: Date.now,
-        logger,
-        registry,
-        readiness: async () => {
-          const [stores, ofLog] = await Promise.all([answersOf(checks), logSide.readiness()]);
-          return [...stores, ...ofLog];
-        },
-        stopping: stopping.signal,
-        finalAfterMs,
-        rawRetentionMs: rawRetentionMs(config),
-      }),
-    );
-    const { server, scheme, stop: stopListener } = serviceListener(config, app, logger);
+    app.use(secured);
+    app.use(query.router);
+    const reads = { reads: query.hotReads, secured: constantHeaders(secured) };
+    const front = frontListener({ admission, ingest, ...reads, app });
+    const { server, scheme, stop: stopListener } = serviceListener(config, front, logger);
     const url = await listen(server, config.http.host, config.http.port, scheme);
     const ofOperations = await listenForOperations(config, operations.listener(app));
     if (ofOperations !== undefined) logger.info({ url: ofOperations.url }, "operating endpoints listen");

@@ -231,7 +231,6 @@ export const configSchema = z
         minPassIntervalMs: count(10, 60_000, 300),
         maxCpuShare: z.number().gt(0).max(1).default(0.5).describe("of one core, while the stream keeps up"),
         maxRetainedIds: count(0, 100_000_000, 6_000_000).describe("event ids of open minutes kept in memory"),
-        maxWrittenCells: count(0, 100_000_000, 400_000),
       })
       .prefault({}),
     canary: z

@@ -14,7 +14,6 @@ import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { runStream, type StreamOptions } from "../../pipelines/embedded/stream";
 import { RESOURCES } from "../../transforms/resource-names";
-import { WrittenCells } from "../../transforms/written-cells";
 import type { Config } from "../config/schema";
 import { openDeployment } from "../deployment/deployment";
 import type { StreamIdentity } from "../deployment/stream-identity";
@@ -45,7 +44,6 @@ const POLL_INTERVAL_MS = 100;
 /** A run that counts more than one minute again, from the archive, stops at this many events: about a second. */
 const MAX_RECOUNT_EVENTS = 250_000;
 const PIPELINE_LOCK = "pipeline";
-const WRITTEN_CELLS = "embedded/written-cells";
 
 async function main({ config, identity }: StreamProcessSettings): Promise<void> {
   // Requests come first when there is not enough of the processor for both. Only root may raise a priority that was lowered.
@@ -62,17 +60,15 @@ async function main({ config, identity }: StreamProcessSettings): Promise<void> 
   const checkpoints = new SqliteLedger({ folder });
   const ledger = config.counters.kind === "sqlite" ? checkpoints : splitLedger(checkpoints, deployment.ledger);
   const panes = new EmbeddedPaneCache(config.stream.maxRetainedIds);
-  const writtenCells = new WrittenCells(config.stream.maxWrittenCells);
   provideResource(RESOURCES.archive, archive);
   provideResource(RESOURCES.counterStore, counters);
   provideResource(RESOURCES.ledger, ledger);
   provideResource(RESOURCES.deadLetters, deadLetters);
   provideResource(RESOURCES.paneCache, panes);
-  provideResource(WRITTEN_CELLS, writtenCells);
   report({ kind: "started", position: await ledger.countedThrough() });
   const log = new SqliteLogReader({ folder });
   await runStream(
-    { log, archive, ledger, deadLetters, panes, writtenCells, deferredRanges: new DeferredRanges() },
+    { log, archive, ledger, deadLetters, panes, deferredRanges: new DeferredRanges() },
     streamOptions(config, identity),
     stop.signal,
     {
@@ -100,7 +96,6 @@ function streamOptions({ stream, lateness }: Config, { writer, videoShards }: St
       allowedLatenessMs: -1,
       followCorrections: true,
       paneCache: RESOURCES.paneCache,
-      writtenCells: WRITTEN_CELLS,
     },
   };
 }

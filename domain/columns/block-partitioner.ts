@@ -1,7 +1,8 @@
-import { minuteOf } from "../event";
 import { MINUTE_MS } from "../rules/time";
+import { idWords } from "./batch-rows";
 import { type BlockRows, EventBlockBuilder, MAX_TAKEN } from "./event-block";
 import type { EventColumns } from "./event-columns";
+import { type LateCount, LateEvents } from "./late-events";
 import { NameTable, textSpans } from "./name-table";
 import { partitionOf } from "./pane";
 
@@ -12,22 +13,14 @@ export interface SealedBlock {
   bytes: Uint8Array;
 }
 
-/** Events of one minute that were set aside, by the minute of their receipt. */
-export interface LateCount {
-  minute: number;
-  receiptMinute: number;
-  count: number;
-}
-
 /** Memory the open blocks of a bundle may take before all are sealed early. */
 const MAX_OPEN_BYTES = 128 << 20;
 
 /**
- * Sorts the events of a bundle into blocks by (minute, dedup partition). The lateness rule is applied here, on the receipt time that
- * travels with the event and never on a clock: `receivedAt - eventTime > allowedLateness` sets the event aside.
+ * Sorts the events of a bundle into blocks by (minute, dedup partition), and applies the lateness rule.
  */
 export class BlockPartitioner {
-  private readonly late = new Map<string, LateCount>();
+  private readonly late: LateEvents;
   private readonly videos: NameTable;
   private readonly types: NameTable;
   private readonly open = new Map<number, (EventBlockBuilder | undefined)[]>();
@@ -37,12 +30,13 @@ export class BlockPartitioner {
 
   constructor(
     private readonly partitions: number,
-    private readonly allowedLatenessMs: number,
+    allowedLatenessMs: number,
     /** At least 2 random words, as a Pane's. */
     seed: Uint32Array,
     /** Events of earlier minutes belong to another job: they are not taken. */
     private readonly fromMinute = Number.NEGATIVE_INFINITY,
   ) {
+    this.late = new LateEvents(allowedLatenessMs);
     this.videos = new NameTable(seed[0]!);
     this.types = new NameTable(seed[1]!);
   }
@@ -50,10 +44,9 @@ export class BlockPartitioner {
   /** `receivedAtMs`: one for all rows, or a column. `minutes`: only events of these are taken. */
   add(columns: EventColumns, receivedAtMs: number | Float64Array, minutes?: ReadonlySet<number>): void {
     const { count, timesMs, videoIndex, typeIndex, values } = columns;
-    const ids = words(columns.ids);
+    const ids = idWords(columns.ids);
     const videos = this.videos.indexSpans(columns.videoSpans ?? textSpans(columns.videos));
     const types = this.types.indexSpans(textSpans(columns.types));
-    const lateRule = this.allowedLatenessMs !== Number.POSITIVE_INFINITY;
     const rows: BlockRows = { ids, videos, videoIndex, types, typeIndex, timesMs, values };
     let minute = Number.NaN;
     let builders: (EventBlockBuilder | undefined)[] | undefined;
@@ -68,12 +61,9 @@ export class BlockPartitioner {
           builders = wanted ? this.buildersOf(minute) : undefined;
         }
         if (builders === undefined) continue;
-        if (lateRule) {
+        if (this.late.applies) {
           const received = typeof receivedAtMs === "number" ? receivedAtMs : receivedAtMs[row]!;
-          if (received - timeMs > this.allowedLatenessMs) {
-            this.setAside(minute, minuteOf(received));
-            continue;
-          }
+          if (this.late.takes(minute, timeMs, received)) continue;
         }
         const at = row * 4;
         const partition =
@@ -125,18 +115,9 @@ export class BlockPartitioner {
     this.open.clear();
   }
 
-  private setAside(minute: number, receiptMinute: number): void {
-    const key = `${minute} ${receiptMinute}`;
-    const known = this.late.get(key);
-    if (known === undefined) this.late.set(key, { minute, receiptMinute, count: 1 });
-    else known.count++;
-  }
-
   /** Events set aside as late since the last call. */
   takeLate(): LateCount[] {
-    const late = [...this.late.values()];
-    this.late.clear();
-    return late;
+    return this.late.take();
   }
 
   /** Blocks that became full. */
@@ -152,10 +133,4 @@ export class BlockPartitioner {
     this.sealAll();
     return this.takeSealed();
   }
-}
-
-function words(ids: Uint8Array): Uint32Array {
-  // Not slice(): a Buffer's slice is a view, as badly aligned as the Buffer.
-  const aligned = ids.byteOffset % 4 === 0 ? ids : new Uint8Array(ids);
-  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
 }

@@ -1,3 +1,4 @@
+import type { CellTable } from "./cell-table";
 import type { MinuteCounts } from "./minute-counts";
 import { grown, NameTable, packedSpans, spanTexts } from "./name-table";
 import type { Pane } from "./pane";
@@ -22,38 +23,63 @@ interface PackedCounts {
 
 /** A pane's counts as blocks by video shard. A pane with no cells gives none. */
 export function* packPane(pane: Pane, shards: number): Generator<PackedCounts> {
-  const shardOfVideo = Uint32Array.from({ length: shards === 1 ? 0 : pane.videos.size }, (_, video) =>
-    pane.videos.shard(video, shards),
-  );
-  const cells: number[][] = Array.from({ length: shards }, () => []);
-  for (let cell = 0; cell < pane.cells; cell++) cells[shardOfVideo[pane.cellVideo[cell]!] ?? 0]!.push(cell);
-  for (let shard = 0; shard < shards; shard++) {
-    for (let from = 0; from < cells[shard]!.length; from += MAX_CELLS) {
-      const packed = cells[shard]!.slice(from, from + MAX_CELLS);
-      const reusedIds = pane.reusedIds === 0 ? 0 : packed.reduce((sum, cell) => sum + pane.cellReused[cell]!, 0);
-      yield { shard, bytes: packCells(pane, packed), reusedIds };
+  const { cells } = pane;
+  for (const [shard, its] of cellsByShard(pane, shards, false).entries()) {
+    for (let from = 0; from < its.length; from += MAX_CELLS) {
+      const packed = its.subarray(from, from + MAX_CELLS);
+      yield { shard, bytes: packCells(pane, packed), reusedIds: reusedOf(cells, packed) };
     }
   }
 }
 
-function packCells(pane: Pane, cells: readonly number[]): Uint8Array {
+/** Numbers of a pane's cells by video shard. `changed`: only those for which events came since `fired` was set. */
+export function cellsByShard(pane: Pane, shards: number, changed: boolean): Uint32Array[] {
+  const { video, received, fired, size } = pane.cells;
+  const chosen = new Uint32Array(size);
+  let n = 0;
+  for (let cell = 0; cell < size; cell++) if (!changed || received[cell] !== fired[cell]) chosen[n++] = cell;
+  if (shards === 1) return [chosen.subarray(0, n)];
+  const byShard: number[][] = Array.from({ length: shards }, () => []);
+  for (let i = 0; i < n; i++) byShard[pane.videos.shard(video[chosen[i]!]!, shards)]!.push(chosen[i]!);
+  return byShard.map((cells) => Uint32Array.from(cells));
+}
+
+export function reusedOf({ reused }: CellTable, cells: Uint32Array): number {
+  if (reused.size === 0) return 0;
+  return cells.reduce((sum, cell) => sum + (reused.get(cell) ?? 0), 0);
+}
+
+/** Columns of these cells: counts, valued, sum high, sum low and received, one after the other. */
+export function cellNumbers({ received, duplicates, values }: CellTable, cells: Uint32Array): Float64Array {
   const n = cells.length;
   const numbers = new Float64Array(n * 5);
-  const indexes = new Uint32Array(n * 2);
-  const lastMs = new Uint16Array(n);
-  const videos = new Renumbering(pane.videos.size);
-  const types = new Renumbering(pane.types.size);
   for (let i = 0; i < n; i++) {
     const cell = cells[i]!;
-    numbers[i] = pane.cellCount[cell]!;
-    numbers[n + i] = pane.cellValued[cell]!;
-    numbers[2 * n + i] = pane.cellSumHigh[cell]!;
-    numbers[3 * n + i] = pane.cellSumLow[cell]!;
-    numbers[4 * n + i] = pane.cellReceived[cell]!;
-    indexes[i] = videos.number(pane.cellVideo[cell]!);
-    indexes[n + i] = types.number(pane.cellType[cell]!);
-    lastMs[i] = pane.cellLastMs[cell]!;
+    numbers[i] = received[cell]! - duplicates[cell]!;
+    numbers[4 * n + i] = received[cell]!;
   }
+  if (values === undefined) return numbers;
+  for (let i = 0; i < n; i++) {
+    const cell = cells[i]!;
+    numbers[n + i] = values.valued[cell]!;
+    numbers[2 * n + i] = values.high[cell]!;
+    numbers[3 * n + i] = values.low[cell]!;
+  }
+  return numbers;
+}
+
+function packCells(pane: Pane, packed: Uint32Array): Uint8Array {
+  const { cells } = pane;
+  const n = packed.length;
+  const numbers = cellNumbers(cells, packed);
+  const videos = new Renumbering(pane.videos.size);
+  const types = new Renumbering(pane.types.size);
+  const indexes = new Uint32Array(n * 2);
+  for (let i = 0; i < n; i++) {
+    indexes[i] = videos.number(cells.video[packed[i]!]!);
+    indexes[n + i] = types.number(cells.type[packed[i]!]!);
+  }
+  const lastMs = Uint16Array.from(packed, (cell) => cells.lastMs[cell]!);
   const nameBytes = pane.videos.packedSize(videos.order) + pane.types.packedSize(types.order);
   const bytes = new Uint8Array(HEADER_BYTES + n * CELL_BYTES + nameBytes);
   new Uint32Array(bytes.buffer, 0, 8).set([n, videos.order.length, types.order.length]);
@@ -67,7 +93,7 @@ function packCells(pane: Pane, cells: readonly number[]): Uint8Array {
 }
 
 /** Old numbers -> 0, 1, 2... in the order they are first asked for. */
-class Renumbering {
+export class Renumbering {
   readonly order: number[] = [];
   private readonly known: Int32Array;
 

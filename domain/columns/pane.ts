@@ -1,311 +1,318 @@
+import { MINUTE_MS } from "../rules/time";
+import type { BatchRows } from "./batch-rows";
+import { CellTable } from "./cell-table";
 import type { EventBlock } from "./event-block";
-import { grown, NameTable } from "./name-table";
+import { ENTRY_WORDS, IdHash, IdTable } from "./id-table";
+import type { NameTable } from "./name-table";
+import { type BatchNumbers, PaneNames } from "./pane-names";
+
+/** Distinct events of a pane at most: tables hold an event's number + 1 in 32 bits with a sign. */
+export const MAX_PANE_EVENTS = 2 ** 30;
+/** A pane of more ids spreads them over PARTS tables, each small enough for a processor's second cache. */
+const SPLIT_EVENTS = 8_192;
+const PART_BITS = 6;
+const PARTS = 2 ** PART_BITS;
+/** Rows that wait for one table, so that its memory is fetched once for all of them. */
+const WAITING_ROWS = 4_096;
+
+/** Rows to be added, of one minute. */
+interface Rows {
+  ids: Uint32Array;
+  numbers: BatchNumbers;
+  videoIndex: Uint32Array;
+  typeIndex: Uint32Array | Uint16Array;
+  times: Float64Array | Uint16Array;
+  /** Taken off `times`. */
+  startMs: number;
+  values: Float64Array | undefined;
+  /** Which rows; absent: the first `count`. */
+  picked: Uint32Array | undefined;
+  count: number;
+}
+
+/** Rows on their way from batches to tables: one place for all panes of the process, which take turns. */
+class WaitingRows {
+  owner: Pane | undefined;
+  readonly sizes = new Int32Array(PARTS);
+  /** ENTRY_WORDS a row, WAITING_ROWS a part. */
+  readonly rows = new Uint32Array(PARTS * WAITING_ROWS * ENTRY_WORDS);
+  /** By row, NaN: none. Kept up only while `hasValues`. */
+  values = new Float64Array(0);
+  hasValues = false;
+
+  expectValues(): void {
+    if (this.hasValues) return;
+    if (this.values.length === 0) this.values = new Float64Array(PARTS * WAITING_ROWS);
+    this.sizes.forEach((size, part) => {
+      this.values.fill(Number.NaN, part * WAITING_ROWS, part * WAITING_ROWS + size);
+    });
+    this.hasValues = true;
+  }
+}
+
+let shared: WaitingRows | undefined;
 
 /**
  * What one dedup partition knows of one minute: the set of its distinct events and their counts by (video, type). The same as a
  * Beam pane of an accumulating window: it only grows. An event is its id, video and type; of repeats that differ in value the
  * largest counts, and one without a value never replaces one, so that (count, valued, sum, last) orders panes.
  *
- * The set is an open-addressing table over typed arrays, 128-bit ids compared whole; its hash is seeded, because clients choose ids.
+ * Rows are counted as received at once, and their ids wait: those of one table (a radix partition of the hash) are looked up together, from the
+ * cache. A cell's count is what was received less what the tables found to be repeats. docs/decisions/0025-kernel.md has the figures.
  */
-const SLOT_LOAD = 0.6;
-/** Rows looked up together. */
-const RUN_ROWS = 256;
-/** Types of a pane at most; video * TYPE_SPAN + type stays a safe integer. */
-const TYPE_SPAN = 2 ** 21;
-const LISTED_TYPES = 8;
-const MAX_PAIRS = 1 << 20;
-const TWO_32 = 2 ** 32;
-/** Distinct events of a pane at most: `slots` holds an event's number + 1 in 32 bits with a sign. */
-export const MAX_PANE_EVENTS = 2 ** 30;
-
 export class Pane {
   /** Events that came, repeats included. */
   received = 0;
-  /** Distinct events. */
-  distinct = 0;
-  /** Ids that came with more than one video or type, counted once for each further (video, type). */
-  reusedIds = 0;
-  readonly videos: NameTable;
-  readonly types: NameTable;
-  cells = 0;
-  cellVideo = new Uint32Array(64);
-  cellType = new Uint32Array(64);
-  cellCount = new Float64Array(64);
-  /** Distinct events that have a value. */
-  cellValued = new Float64Array(64);
-  cellSumHigh = new Float64Array(64);
-  cellSumLow = new Float64Array(64);
-  cellLastMs = new Uint16Array(64);
-  /** Events that came for the cell, repeats included: it orders the states of a cell. */
-  cellReceived = new Float64Array(64);
-  /** Of `reusedIds`, those of the cell: an id's first (video, type) in the order of names has none of it, whatever order they came in. */
-  cellReused = new Uint32Array(64);
-  /** Video -> its first cell + 1; cell -> the video's next cell + 1. */
-  private firstCell = new Int32Array(64);
-  private nextCell = new Int32Array(64);
-  private readonly cellByName = new Map<number, number>();
-  private ids = new Uint32Array(64 * 4);
-  private idCell = new Uint32Array(64);
-  /** NaN: the event has no value. Absent: no event has one. */
-  private idValue: Float64Array | undefined;
-  /** Pairs: entry + 1 (0: free) and the hash, so that a look at another id's slot ends here and growing computes none. */
-  private slots: Int32Array;
-  private readonly runHashes = new Int32Array(RUN_ROWS);
-  /** Keeps findSlots' reads from being optimised away. */
-  protected touched = 0;
-  private readonly seeds: Uint32Array;
+  readonly names: PaneNames;
+  private readonly table: CellTable;
+  private readonly hash: IdHash;
+  private parts: IdTable[];
+  private distinctIds = 0;
+  private reused = 0;
+  private waiting = 0;
 
-  /** `seed`: 8 random words, the same for the life of the process; unknown to clients. */
-  constructor(seed: Uint32Array, expectedEvents = 0) {
-    this.seeds = seed;
-    this.videos = new NameTable(seed[0]!);
-    this.types = new NameTable(seed[1], TYPE_SPAN);
-    this.slots = new Int32Array(2 * slotCount(Math.max(64, expectedEvents)));
+  /**
+   * `seed`: 8 random words, the same for the life of the process; unknown to clients. `names`: shared with other panes. `splitEvents`: distinct
+   * events from which there is a table for each radix.
+   */
+  constructor(
+    seed: Uint32Array,
+    names: PaneNames = new PaneNames(seed),
+    private readonly splitEvents = SPLIT_EVENTS,
+  ) {
+    this.names = names;
+    this.hash = new IdHash(seed);
+    this.table = new CellTable(seed[2]!);
+    this.parts = [new IdTable(this.hash)];
   }
 
-  /** Approximate bytes held, for bounds. */
+  get videos(): NameTable {
+    return this.names.videos;
+  }
+
+  get types(): NameTable {
+    return this.names.types;
+  }
+
+  /** The counts, whole: what is read of them holds until events are added. */
+  get cells(): CellTable {
+    this.settle();
+    return this.table;
+  }
+
+  /** Distinct events. */
+  get distinct(): number {
+    this.settle();
+    return this.distinctIds;
+  }
+
+  /** Ids that came with more than one video or type, counted once for each further (video, type). */
+  get reusedIds(): number {
+    this.settle();
+    return this.reused;
+  }
+
+  /** Approximate bytes held, for bounds; names are not in it. */
   get sizeBytes(): number {
-    return (
-      this.slots.byteLength +
-      this.ids.byteLength +
-      this.idCell.byteLength +
-      (this.idValue?.byteLength ?? 0) +
-      this.cells * 120
-    );
+    this.settle();
+    return this.parts.reduce((sum, part) => sum + part.sizeBytes, 0) + this.table.size * 60;
   }
 
   /** As NameTable's, of the ids. */
   get detours(): number {
-    const { slots } = this;
-    let steps = 0;
-    for (let at = 0; at < slots.length; at += 2) {
-      if (slots[at] !== 0) steps += ((at - (slots[at + 1]! << 1)) & (slots.length - 1)) >> 1;
-    }
-    return steps;
+    this.settle();
+    return this.parts.reduce((sum, part) => sum + part.detours, 0);
   }
 
   addBlock(block: EventBlock): void {
     const { count, ids, values, videoIndex, msInMinute, typeIndex } = block;
-    const videos = this.videos.indexSpans(block.videos);
-    const types = this.types.indexSpans(block.types);
-    const typeCount = types.length;
-    const known = new Int32Array(Math.min(videos.length * typeCount, MAX_PAIRS)).fill(-1);
-    this.received += count;
-    this.reserve(count);
-    for (let from = 0; from < count; from += RUN_ROWS) {
-      const to = Math.min(from + RUN_ROWS, count);
-      this.findSlots(ids, from, to);
-      for (let row = from; row < to; row++) {
-        const pair = videoIndex[row]! * typeCount + typeIndex[row]!;
-        let cell = pair < MAX_PAIRS ? known[pair]! : -1;
-        if (cell < 0) {
-          cell = this.cell(videos[videoIndex[row]!]!, types[typeIndex[row]!]!);
-          if (pair < MAX_PAIRS) known[pair] = cell;
-        }
-        const at = row * 4;
-        this.cellReceived[cell]!++;
-        const value = values === undefined ? Number.NaN : values[row]!;
-        const hash = this.runHashes[row - from]!;
-        this.add(hash, ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!, cell, msInMinute[row]!, value);
-      }
-    }
+    const numbers = this.names.numbersOf(block.videos, block.types);
+    const rest = { videoIndex, typeIndex, times: msInMinute, startMs: 0, values, picked: undefined, count };
+    this.add({ ids, numbers, ...rest });
   }
 
-  /**
-   * The first slot of each row of a run. Reading them all in one short loop lets the processor wait for their cache lines together and
-   * not one after the other: the table is far larger than its caches, and that wait was most of the dedup.
-   */
-  private findSlots(ids: Uint32Array, from: number, to: number): void {
-    const { slots, runHashes } = this;
-    const mask = slots.length - 1;
-    let touched = 0;
-    for (let row = from; row < to; row++) {
-      const at = row * 4;
-      const hash = this.hash(ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!);
-      runHashes[row - from] = hash;
-      touched |= slots[(hash << 1) & mask]!;
-    }
-    this.touched = touched;
+  /** `minute`: of all of the rows. */
+  addRows({ batch, rows }: BatchRows, minute: number): void {
+    const { columns, ids } = batch;
+    const { videoIndex, typeIndex, timesMs, values } = columns;
+    const numbers = batch.numbersIn(this.names);
+    const count = rows === undefined ? columns.count : rows.length;
+    const startMs = minute * MINUTE_MS;
+    this.add({ ids, numbers, videoIndex, typeIndex, times: timesMs, startMs, values, picked: rows, count });
   }
 
-  /** Room for `more` events, so that the table does not grow while a run is looked up. */
-  private reserve(more: number): void {
-    if (this.distinct + more > MAX_PANE_EVENTS) {
+  private add(rows: Rows): void {
+    if (this.distinctIds + this.waiting + rows.count > MAX_PANE_EVENTS) {
       throw new RangeError(`a pane holds at most ${MAX_PANE_EVENTS} events: raise the number of dedup partitions`);
     }
-    while ((this.distinct + more) * 2 > this.slots.length * SLOT_LOAD) this.growSlots();
+    const waiting = this.takeTurn();
+    this.received += rows.count;
+    this.waiting += rows.count;
+    if (rows.values !== undefined) waiting.expectValues();
+    this.spread(rows, waiting);
   }
 
-  private add(
-    hash: number,
-    a: number,
-    b: number,
-    c: number,
-    d: number,
-    cell: number,
-    msInMinute: number,
-    value: number,
-  ): void {
-    const { slots, ids } = this;
-    const mask = slots.length - 1;
-    let slot = (hash << 1) & mask;
-    let first = -1;
-    for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
-      const at = (entry - 1) * 4;
-      if (slots[slot + 1] === hash && ids[at] === a && ids[at + 1] === b && ids[at + 2] === c && ids[at + 3] === d) {
-        const known = this.idCell[entry - 1]!;
-        if (known === cell) {
-          this.repeat(entry - 1, cell, msInMinute, value);
-          return;
-        }
-        first = first === -1 ? known : this.firstByName(first, known);
+  private takeTurn(): WaitingRows {
+    shared ??= new WaitingRows();
+    if (shared.owner !== this) {
+      shared.owner?.settle();
+      shared.owner = this;
+    }
+    return shared;
+  }
+
+  /** Counts rows as received and puts their ids before their tables. */
+  private spread(rows: Rows, waiting: WaitingRows): void {
+    const { ids, videoIndex, typeIndex, times, startMs, values, picked, count } = rows;
+    const { videos, types } = rows.numbers;
+    const { table, hash } = this;
+    const { sizes, rows: into, values: intoValues, hasValues } = waiting;
+    let { received, lastMs } = table;
+    let mask = this.parts.length - 1;
+    for (let i = 0; i < count; i++) {
+      const row = picked === undefined ? i : picked[i]!;
+      const cell = table.cell(videos[videoIndex[row]!]!, types[typeIndex[row]!]!);
+      if (cell >= received.length) ({ received, lastMs } = table);
+      received[cell]!++;
+      const ms = times[row]! - startMs;
+      if (ms > lastMs[cell]!) lastMs[cell] = ms;
+      const from = row * 4;
+      const a = ids[from]!;
+      const b = ids[from + 1]!;
+      const c = ids[from + 2]!;
+      const d = ids[from + 3]!;
+      const part = (hash.of(a, b, c, d) >>> (32 - PART_BITS)) & mask;
+      const at = part * WAITING_ROWS + sizes[part]!++;
+      const to = at * ENTRY_WORDS;
+      into[to] = a;
+      into[to + 1] = b;
+      into[to + 2] = c;
+      into[to + 3] = d;
+      into[to + 4] = cell;
+      if (hasValues) intoValues[at] = values === undefined ? Number.NaN : values[row]!;
+      if (sizes[part] === WAITING_ROWS) {
+        this.settlePart(part, waiting);
+        mask = this.parts.length - 1;
       }
-      slot = (slot + 2) & mask;
     }
-    if (first !== -1) {
-      this.reusedIds++;
-      this.cellReused[this.firstByName(first, cell) === cell ? first : cell]!++;
+  }
+
+  /** Looks up every id that waits. */
+  private settle(): void {
+    if (this.waiting === 0 || shared?.owner !== this) return;
+    for (let part = 0; part < PARTS; part++) if (shared.sizes[part]! > 0) this.settlePart(part, shared);
+    shared.hasValues = false;
+    shared.owner = undefined;
+    this.waiting = 0;
+  }
+
+  private settlePart(part: number, waiting: WaitingRows): void {
+    const count = waiting.sizes[part]!;
+    waiting.sizes[part] = 0;
+    const into = this.parts[part]!;
+    into.reserve(count);
+    const before = into.size;
+    this.lookUp(into, part * WAITING_ROWS, count, waiting);
+    this.distinctIds += into.size - before;
+    this.waiting -= count;
+    if (this.parts.length === 1 && into.size > this.splitEvents) this.split();
+  }
+
+  private lookUp(into: IdTable, first: number, count: number, { rows, values, hasValues }: WaitingRows): void {
+    const { entries, slots } = into;
+    const { hash } = this;
+    const { duplicates } = this.table;
+    const mask = slots.length - 1;
+    let size = into.size;
+    for (let i = 0; i < count; i++) {
+      const from = (first + i) * ENTRY_WORDS;
+      const a = rows[from]!;
+      const b = rows[from + 1]!;
+      const c = rows[from + 2]!;
+      const d = rows[from + 3]!;
+      const cell = rows[from + 4]!;
+      let slot = hash.of(a, b, c, d) & mask;
+      let other = -1;
+      let known = -1;
+      for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
+        const at = (entry - 1) * ENTRY_WORDS;
+        if (entries[at + 3] === d && entries[at] === a && entries[at + 1] === b && entries[at + 2] === c) {
+          const its = entries[at + 4]!;
+          if (its === cell) {
+            known = entry - 1;
+            break;
+          }
+          other = other === -1 ? its : this.firstByName(other, its);
+        }
+        slot = (slot + 1) & mask;
+      }
+      if (known !== -1) {
+        duplicates[cell]!++;
+        if (hasValues) this.repeat(into, known, cell, values[first + i]!);
+        continue;
+      }
+      if (other !== -1) this.reuse(other, cell);
+      const at = size * ENTRY_WORDS;
+      entries[at] = a;
+      entries[at + 1] = b;
+      entries[at + 2] = c;
+      entries[at + 3] = d;
+      entries[at + 4] = cell;
+      slots[slot] = ++size;
+      if (hasValues) this.value(into, size - 1, cell, values[first + i]!);
     }
-    this.insert(slot, hash, a, b, c, d, cell, value);
-    this.cellCount[cell]!++;
-    if (!Number.isNaN(value)) {
-      this.cellValued[cell]!++;
-      if (value !== 0) this.addToSum(cell, value);
-    }
-    if (msInMinute > this.cellLastMs[cell]!) this.cellLastMs[cell] = msInMinute;
+    into.size = size;
+  }
+
+  private value(into: IdTable, entry: number, cell: number, value: number): void {
+    if (Number.isNaN(value)) return;
+    into.valueColumn()[entry] = value;
+    const values = this.table.withValues();
+    values.valued[cell]!++;
+    values.add(cell, value);
+  }
+
+  /** The event is known: the larger value stays; no value is less than any. */
+  private repeat(into: IdTable, entry: number, cell: number, value: number): void {
+    if (Number.isNaN(value)) return;
+    const stored = into.values === undefined ? Number.NaN : into.values[entry]!;
+    if (value <= stored) return;
+    const values = this.table.withValues();
+    if (Number.isNaN(stored)) values.valued[cell]!++;
+    else values.add(cell, stored, -1);
+    values.add(cell, value);
+    into.valueColumn()[entry] = value;
+  }
+
+  /** An id's first (video, type) in the order of names has none of its reuses, whatever order they came in. */
+  private reuse(other: number, cell: number): void {
+    this.reused++;
+    const its = this.firstByName(other, cell) === cell ? other : cell;
+    this.table.reused.set(its, (this.table.reused.get(its) ?? 0) + 1);
   }
 
   private firstByName(a: number, b: number): number {
-    const { videos, types, cellVideo, cellType } = this;
-    if (cellVideo[a] === cellVideo[b]) return types.text(cellType[a]!) < types.text(cellType[b]!) ? a : b;
-    return videos.text(cellVideo[a]!) < videos.text(cellVideo[b]!) ? a : b;
+    const { videos, types, table } = this;
+    if (table.video[a] === table.video[b]) return types.text(table.type[a]!) < types.text(table.type[b]!) ? a : b;
+    return videos.text(table.video[a]!) < videos.text(table.video[b]!) ? a : b;
   }
 
-  /** The event is known: the larger value and the later time stay; no value is less than any. */
-  private repeat(entry: number, cell: number, msInMinute: number, value: number): void {
-    const stored = this.idValue === undefined ? Number.NaN : this.idValue[entry]!;
-    const isFirstValue = Number.isNaN(stored) && !Number.isNaN(value);
-    if (isFirstValue || value > stored) {
-      if (isFirstValue) this.cellValued[cell]!++;
-      else this.addToSum(cell, stored, -1);
-      this.addToSum(cell, value);
-      this.valueColumn()[entry] = value;
+  /** From one table to PARTS of them. */
+  private split(): void {
+    const { entries, values, size } = this.parts[0]!;
+    const parts = Array.from({ length: PARTS }, () => new IdTable(this.hash));
+    const sizes = new Uint32Array(PARTS);
+    const partOf = (at: number) =>
+      this.hash.of(entries[at]!, entries[at + 1]!, entries[at + 2]!, entries[at + 3]!) >>> (32 - PART_BITS);
+    for (let at = 0; at < size * ENTRY_WORDS; at += ENTRY_WORDS) sizes[partOf(at)]!++;
+    parts.forEach((part, number) => {
+      part.reserve(sizes[number]!);
+    });
+    for (let entry = 0, at = 0; entry < size; entry++, at += ENTRY_WORDS) {
+      parts[partOf(at)]!.append(entries.subarray(at, at + ENTRY_WORDS), values?.[entry] ?? Number.NaN);
     }
-    if (msInMinute > this.cellLastMs[cell]!) this.cellLastMs[cell] = msInMinute;
+    this.parts = parts;
   }
-
-  private insert(
-    slot: number,
-    hash: number,
-    a: number,
-    b: number,
-    c: number,
-    d: number,
-    cell: number,
-    value: number,
-  ): void {
-    const entry = this.distinct++;
-    if (entry === this.idCell.length) this.growEntries();
-    const at = entry * 4;
-    this.ids[at] = a;
-    this.ids[at + 1] = b;
-    this.ids[at + 2] = c;
-    this.ids[at + 3] = d;
-    this.idCell[entry] = cell;
-    if (!Number.isNaN(value)) this.valueColumn()[entry] = value;
-    this.slots[slot] = entry + 1;
-    this.slots[slot + 1] = hash;
-  }
-
-  private valueColumn(): Float64Array {
-    this.idValue ??= new Float64Array(this.idCell.length).fill(Number.NaN);
-    return this.idValue;
-  }
-
-  /** sum = high * 2^32 + low; low is carried over before it could lose a bit. */
-  private addToSum(cell: number, value: number, sign = 1): void {
-    const high = Math.floor(value / TWO_32);
-    this.cellSumHigh[cell] = this.cellSumHigh[cell]! + sign * high;
-    const low = this.cellSumLow[cell]! + sign * (value - high * TWO_32);
-    const carry = Math.floor(low / TWO_32);
-    this.cellSumHigh[cell] = this.cellSumHigh[cell]! + carry;
-    this.cellSumLow[cell] = low - carry * TWO_32;
-  }
-
-  /** A video's first cells are a list, found without hashing; one with many types has the rest in a Map. */
-  private cell(video: number, type: number): number {
-    if (video >= this.firstCell.length)
-      this.firstCell = grown(this.firstCell, new Int32Array(Math.max(video + 1, this.firstCell.length * 2)));
-    let last = 0;
-    let steps = 0;
-    for (let cell = this.firstCell[video]!; cell !== 0; cell = this.nextCell[cell - 1]!) {
-      if (this.cellType[cell - 1] === type) return cell - 1;
-      last = cell;
-      steps++;
-    }
-    const name = video * TYPE_SPAN + type;
-    if (steps === LISTED_TYPES) {
-      const known = this.cellByName.get(name);
-      if (known !== undefined) return known;
-    }
-    const cell = this.cells++;
-    if (cell === this.cellVideo.length) this.growCells();
-    this.cellVideo[cell] = video;
-    this.cellType[cell] = type;
-    if (steps === LISTED_TYPES) this.cellByName.set(name, cell);
-    else if (last === 0) this.firstCell[video] = cell + 1;
-    else this.nextCell[last - 1] = cell + 1;
-    return cell;
-  }
-
-  private hash(a: number, b: number, c: number, d: number): number {
-    const s = this.seeds;
-    let h = Math.imul(a ^ s[0]!, s[4]! | 1);
-    h = Math.imul((h ^ (h >>> 15)) + (b ^ s[1]!), s[5]! | 1);
-    h = Math.imul((h ^ (h >>> 13)) + (c ^ s[2]!), s[6]! | 1);
-    h = Math.imul((h ^ (h >>> 16)) + (d ^ s[3]!), s[7]! | 1);
-    return h ^ (h >>> 15);
-  }
-
-  private growEntries(): void {
-    const capacity = this.idCell.length * 2;
-    this.ids = grown(this.ids, new Uint32Array(capacity * 4));
-    this.idCell = grown(this.idCell, new Uint32Array(capacity));
-    if (this.idValue !== undefined) this.idValue = grown(this.idValue, new Float64Array(capacity).fill(Number.NaN));
-  }
-
-  private growSlots(): void {
-    const old = this.slots;
-    const slots = new Int32Array(old.length * 2);
-    const mask = slots.length - 1;
-    for (let from = 0; from < old.length; from += 2) {
-      if (old[from] === 0) continue;
-      let slot = (old[from + 1]! << 1) & mask;
-      while (slots[slot] !== 0) slot = (slot + 2) & mask;
-      slots[slot] = old[from]!;
-      slots[slot + 1] = old[from + 1]!;
-    }
-    this.slots = slots;
-  }
-
-  private growCells(): void {
-    const capacity = this.cellVideo.length * 2;
-    this.cellVideo = grown(this.cellVideo, new Uint32Array(capacity));
-    this.nextCell = grown(this.nextCell, new Int32Array(capacity));
-    this.cellType = grown(this.cellType, new Uint32Array(capacity));
-    this.cellCount = grown(this.cellCount, new Float64Array(capacity));
-    this.cellValued = grown(this.cellValued, new Float64Array(capacity));
-    this.cellSumHigh = grown(this.cellSumHigh, new Float64Array(capacity));
-    this.cellSumLow = grown(this.cellSumLow, new Float64Array(capacity));
-    this.cellLastMs = grown(this.cellLastMs, new Uint16Array(capacity));
-    this.cellReceived = grown(this.cellReceived, new Float64Array(capacity));
-    this.cellReused = grown(this.cellReused, new Uint32Array(capacity));
-  }
-}
-
-function slotCount(events: number): number {
-  return 2 ** Math.ceil(Math.log2(events / SLOT_LOAD + 1));
 }
 
 /**

@@ -25,7 +25,7 @@ export interface BoundedOptions {
    * nothing gets smaller: taking counts back is the audit's alone. With a lateness rule the run is the twin of a stream that reads the log: it sets
    * aside what that stream sets aside, leaves out what was backfilled, and the audit counts both.
    */
-  counting: Omit<CountingOptions, "paneCache" | "writtenCells">;
+  counting: Omit<CountingOptions, "paneCache" | "writtenCells" | "inProcess">;
 }
 
 export interface BoundedResult {
@@ -104,7 +104,7 @@ async function runHour(
   try {
     await runDirect((root) => {
       const names = generate(root, "ObjectNames", new FromResource<ArchiveName>(OBJECT_NAMES));
-      countingGraph(readArchive(names), { ...counting, paneCache: "", writtenCells: "" });
+      countingGraph(readArchive(names), { ...counting, paneCache: "", writtenCells: "", inProcess: true });
     });
   } finally {
     for (const name of provided.keys()) withdrawResource(name);

@@ -2,11 +2,15 @@ import type { EventColumns } from "../../domain/columns/event-columns";
 import { minuteOf } from "../../domain/event";
 import { inParallel } from "../../io/flow/in-parallel";
 import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
-import { encodeBatch } from "../../io/formats/avro/batch";
 import type { Archive, ArchivedObject, LogEntry, NewDeadLetter } from "../../io/ports";
 import { readMessage } from "../../transforms/read-message";
 
 const WRITES_IN_FLIGHT = 8;
+
+export interface ReceivedColumns {
+  columns: EventColumns;
+  receivedAtMs: number;
+}
 
 /** A range of the log, decoded, with one archive object to write for each minute of event time. */
 export interface DecodedRange {
@@ -15,8 +19,8 @@ export interface DecodedRange {
   /** Named after the range, so that writing a minute's object again after a crash writes the same object. */
   fileName: string;
   objects: Map<number, ArchiveObjectWriter>;
-  /** The entries without what is dead of them, so that the graph does not find it again. */
-  payloads: Uint8Array[];
+  /** The entries without what is dead of them, decoded: the graph takes them from here. */
+  batches: ReceivedColumns[];
   /** By entry: what cannot be decoded, and events that break the contract, whole. */
   dead: NewDeadLetter[][];
 }
@@ -29,18 +33,18 @@ export function decodeEntries(entries: readonly LogEntry[], writer: string): Dec
     firstAppendedAtMs: entries[0]!.appendedAtMs,
     fileName,
     objects: new Map(),
-    payloads: [],
+    batches: [],
     dead: [],
   };
   for (const { position, payload, appendedAtMs } of entries) {
     // The write API alone writes this log: what it accepted is accepted, whatever the clock says by now.
-    const { columns, dead, unreadable, ...header } = readMessage(payload, undefined);
-    addRows(range.objects, fileName, columns, header.receivedAtMs);
-    if (columns.count > 0) range.payloads.push(dead.length === 0 ? payload : encodeBatch(columns, header));
+    const { columns, dead, unreadable, receivedAtMs } = readMessage(payload, undefined);
+    addRows(range.objects, fileName, columns, receivedAtMs);
+    if (columns.count > 0) range.batches.push({ columns, receivedAtMs });
     if (dead.length > 0) {
       const letters = dead.map((letter) => ({ ...letter, detail: `log entry ${position}: ${letter.detail}` }));
-      const receivedAtMs = unreadable ? appendedAtMs : header.receivedAtMs;
-      range.dead.push(letters.map((letter) => ({ ...letter, receivedAtMs, source: "pipeline" })));
+      const sentAtMs = unreadable ? appendedAtMs : receivedAtMs;
+      range.dead.push(letters.map((letter) => ({ ...letter, receivedAtMs: sentAtMs, source: "pipeline" })));
     }
   }
   return range;

@@ -12,7 +12,6 @@ import {
 import type { Archive, ArchivedObject, EmbeddedLedger } from "../../io/ports";
 import type { ArchiveName, Message } from "../../transforms/elements";
 import { readArchive } from "../../transforms/read-archive";
-import type { WrittenCells } from "../../transforms/written-cells";
 import { type CountingOptions, countingGraph } from "../counting-graph";
 import { type EmbeddedPaneCache, objectKey } from "./pane-cache";
 
@@ -20,8 +19,10 @@ export interface CountingDependencies {
   archive: Archive;
   ledger: Pick<EmbeddedLedger, "archivedObjects">;
   panes: EmbeddedPaneCache;
-  writtenCells: WrittenCells;
 }
+
+/** What the embedded stream says of counting; the rest it has no choice in. */
+export type EmbeddedCounting = Omit<CountingOptions, "writtenCells" | "inProcess">;
 
 /** The objects listed for minutes, by minute. */
 type Listed = ReadonlyMap<number, readonly ArchivedObject[]>;
@@ -32,8 +33,8 @@ type Listed = ReadonlyMap<number, readonly ArchivedObject[]>;
  * the panes. Returns how many minutes were counted from the archive.
  */
 export async function countObjects(
-  { archive, panes, writtenCells }: CountingDependencies,
-  counting: CountingOptions,
+  { archive, panes }: CountingDependencies,
+  counting: EmbeddedCounting,
   objects: readonly ArchivedObject[],
   listed: Listed,
   fresh: (minutes: ReadonlySet<number>) => Iterable<Message>,
@@ -45,7 +46,6 @@ export async function countObjects(
   const continued = new Set(objects.filter(held).map(({ minute }) => minute));
   const recount = new Set(minutes.filter((minute) => !continued.has(minute)));
   panes.forget(recount);
-  writtenCells.forget(recount);
   const read = new Map<number, Set<string>>();
   try {
     const names: ArchiveName[] = [];
@@ -58,7 +58,6 @@ export async function countObjects(
     await complete(minutes);
   } catch (error) {
     panes.forget(minutes);
-    writtenCells.forget(minutes);
     throw error;
   }
   for (const object of objects)
@@ -70,7 +69,7 @@ export async function countObjects(
 async function runGraph(
   names: readonly ArchiveName[],
   messages: Iterable<Message>,
-  counting: CountingOptions,
+  counting: EmbeddedCounting,
 ): Promise<void> {
   provideResource(NEW_MESSAGES, messages);
   provideResource(OBJECT_NAMES, names);
@@ -80,7 +79,11 @@ async function runGraph(
       const archived: PCollection<Message> = readArchive(
         generate(root, "ObjectNames", new FromResource<ArchiveName>(OBJECT_NAMES)),
       );
-      countingGraph(P([fresh, archived]).apply(withName("Messages", flatten<Message>())), counting);
+      countingGraph(P([fresh, archived]).apply(withName("Messages", flatten<Message>())), {
+        ...counting,
+        inProcess: true,
+        writtenCells: "",
+      });
     });
   } finally {
     withdrawResource(NEW_MESSAGES);

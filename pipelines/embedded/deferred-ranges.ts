@@ -15,7 +15,7 @@ export class DeferredRanges {
     const range = this.held?.range ?? (await decode());
     for (const minute of range.objects.keys()) if (minute >= deferred.countedFromMinute) range.objects.delete(minute);
     // Slices are counted from their archive objects.
-    range.payloads.length = 0;
+    range.batches.length = 0;
     this.held = { key, range };
     return range;
   }

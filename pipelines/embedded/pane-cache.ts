@@ -1,5 +1,7 @@
 import type { Pane } from "../../domain/columns/pane";
+import { PaneNames } from "../../domain/columns/pane-names";
 import type { PaneCache } from "../../transforms/dedupe-by-event-id";
+import { hashSeed } from "../../transforms/hash-seed";
 
 interface KeptMinute {
   panes: Map<number, Pane>;
@@ -9,12 +11,19 @@ interface KeptMinute {
   objects: ReadonlySet<string>;
   /** Objects that a recount found in the archive and that were not listed: their events are in the panes, too. */
   unlisted: ReadonlySet<string>;
+  usedAtMs: number;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
+/** A minute that nothing has come for as long is over: what still comes recounts it from the archive. */
+const MAX_IDLE_MS = 120_000;
+
 /** What an open pane weighs beside its ids, in ids: its tables have a least size, and a minute may have a single event. */
 const PANE_IDS = 512;
+
+/** Names of a space of names, beyond which new panes get another one. */
+const MAX_SHARED_NAMES = 2 ** 19;
 
 /** Which object it is and with what content: an object that is written again has another size where it has other events. */
 export const objectKey = ({ name, sizeBytes }: { name: string; sizeBytes: number }): string => `${name} ${sizeBytes}`;
@@ -26,8 +35,20 @@ export const objectKey = ({ name, sizeBytes }: { name: string; sizeBytes: number
  */
 export class EmbeddedPaneCache implements PaneCache {
   private readonly minutes = new Map<number, KeptMinute>();
+  private shared = new PaneNames(hashSeed);
 
-  constructor(private readonly maxIds: number) {}
+  /** `now`: milliseconds of any clock that only goes forward. */
+  constructor(
+    private readonly maxIds: number,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** New panes get new names where there are many: old names go with the last pane that has them. */
+  names(): PaneNames {
+    const { videos, types } = this.shared;
+    if (videos.size + types.size > MAX_SHARED_NAMES) this.shared = new PaneNames(hashSeed);
+    return this.shared;
+  }
 
   /** Whether the minute's panes hold exactly the events of the objects that are listed for it, so that `added` may be counted on top. */
   holds(minute: number, listed: ReadonlySet<string>, added?: string): boolean {
@@ -57,7 +78,7 @@ export class EmbeddedPaneCache implements PaneCache {
   private kept(minute: number): KeptMinute {
     let kept = this.minutes.get(minute);
     if (kept === undefined) {
-      kept = { panes: new Map(), late: new Map(), objects: NONE, unlisted: NONE };
+      kept = { panes: new Map(), late: new Map(), objects: NONE, unlisted: NONE, usedAtMs: this.now() };
       this.minutes.set(minute, kept);
     }
     return kept;
@@ -73,6 +94,7 @@ export class EmbeddedPaneCache implements PaneCache {
     const held = read ?? kept.unlisted;
     kept.unlisted = held.size === 0 ? NONE : held.difference(listed);
     kept.objects = listed;
+    kept.usedAtMs = this.now();
     this.minutes.delete(minute);
     this.minutes.set(minute, kept);
   }
@@ -81,8 +103,16 @@ export class EmbeddedPaneCache implements PaneCache {
     for (const minute of minutes) this.minutes.delete(minute);
   }
 
-  /** Forgets the minutes used longest ago until at most `maxIds` event ids are held, and what weighs as much. */
+  /**
+   * Forgets the minutes that nothing has come for lately, and then those used longest ago until at most `maxIds` event ids are held, and what
+   * weighs as much.
+   */
   trim(): void {
+    const idleSinceMs = this.now() - MAX_IDLE_MS;
+    for (const [minute, { usedAtMs }] of this.minutes) {
+      if (usedAtMs > idleSinceMs) break;
+      this.minutes.delete(minute);
+    }
     let weight = 0;
     for (const kept of this.minutes.values()) weight += weightOf(kept);
     for (const [minute, kept] of this.minutes) {

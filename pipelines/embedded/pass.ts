@@ -1,9 +1,20 @@
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { ArchivedObject, DeadLetters, EmbeddedLedger, EmbeddedLog, LogEntry } from "../../io/ports";
-import type { ArchiveMessage, BatchMessage } from "../../transforms/elements";
-import type { CountingOptions } from "../counting-graph";
-import { type DecodedRange, decodeEntries, type WrittenObject, writeObjects } from "./archive-entries";
-import { type CountingDependencies, countObjects, newestWithin, type PassBounds } from "./count-objects";
+import type { ArchiveMessage, ColumnsMessage } from "../../transforms/elements";
+import {
+  type DecodedRange,
+  decodeEntries,
+  type ReceivedColumns,
+  type WrittenObject,
+  writeObjects,
+} from "./archive-entries";
+import {
+  type CountingDependencies,
+  countObjects,
+  type EmbeddedCounting,
+  newestWithin,
+  type PassBounds,
+} from "./count-objects";
 import type { DeferredRanges } from "./deferred-ranges";
 
 export interface PassDependencies extends CountingDependencies {
@@ -20,7 +31,7 @@ export interface PassOptions extends PassBounds {
   maxBytes: number;
   /** How long after its end a minute is final, as readers are told. */
   finalAfterMs: number;
-  counting: CountingOptions;
+  counting: EmbeddedCounting;
 }
 
 export interface PassResult {
@@ -55,7 +66,7 @@ export async function runPass(deps: PassDependencies, options: PassOptions): Pro
   const written = await writeObjects(deps.archive, range, taken);
   const objects = written.map(listing);
   const fresh = (minutes: ReadonlySet<number>) =>
-    newMessages(range.payloads, minutes, deferred === undefined && minutes.size === taken.length);
+    newMessages(range.batches, minutes, deferred === undefined && minutes.size === taken.length);
   const recounted = await countObjects(deps, countingOf(range, options), objects, listed, fresh, (minutes) =>
     ledger.completePass(toPosition, objects, minutes, deferred),
   );
@@ -98,7 +109,7 @@ export async function runSlice(deps: PassDependencies, options: PassOptions): Pr
 function countingOf(
   { firstAppendedAtMs }: Pick<DecodedRange, "firstAppendedAtMs">,
   { counting, finalAfterMs }: Pick<PassOptions, "counting" | "finalAfterMs">,
-): CountingOptions {
+): EmbeddedCounting {
   return { ...counting, finalBeforeMinute: Math.floor((firstAppendedAtMs - finalAfterMs) / MINUTE_MS) };
 }
 
@@ -141,12 +152,12 @@ async function entriesOf(
 
 /** New batches as messages: their events of these minutes, or `all`. */
 function* newMessages(
-  payloads: readonly Uint8Array[],
+  batches: readonly ReceivedColumns[],
   minutes: ReadonlySet<number>,
   all: boolean,
-): Generator<BatchMessage> {
-  for (const payload of payloads)
-    yield all ? { kind: "batch", payload } : { kind: "batch", payload, minutes: [...minutes] };
+): Generator<ColumnsMessage> {
+  for (const batch of batches)
+    yield all ? { kind: "columns", ...batch } : { kind: "columns", ...batch, minutes: [...minutes] };
 }
 
 function* archived(objects: readonly WrittenObject[], minutes: ReadonlySet<number>): Generator<ArchiveMessage> {

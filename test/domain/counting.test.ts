@@ -5,6 +5,9 @@ import { MAX_BLOCK_BYTES, openBlock } from "../../domain/columns/event-block";
 import { type EventColumns, EventColumnsBuilder } from "../../domain/columns/event-columns";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { MAX_PANE_EVENTS, Pane } from "../../domain/columns/pane";
+import { firePane } from "../../domain/columns/pane-counts";
+import { PaneNames } from "../../domain/columns/pane-names";
+import { RowPartitioner } from "../../domain/columns/row-partitioner";
 import { minuteOf, type VideoEvent } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
 import {
@@ -62,6 +65,97 @@ function count(batches: readonly EventColumns[], partitions: number, shards: num
   for (const { minute, builder } of sums.values()) counts.push(...builder.build(minute));
   return { counts, reusedByShard, ...totals };
 }
+
+/** The same where dedup and sums are in one process: rows stay where they are, panes share names and split after a few events. */
+function countInProcess(batches: readonly EventColumns[], partitions: number, shards: number, splitEvents: number) {
+  const partitioner = new RowPartitioner(partitions, Number.POSITIVE_INFINITY);
+  for (const columns of batches) partitioner.add({ ...columns, ids: misaligned(columns.ids) }, T0);
+  const names = new PaneNames(seed);
+  const sums = new Map<string, { minute: number; builder: CountsBuilder }>();
+  const totals = { received: 0, distinct: 0, reusedIds: 0, ofShards: { received: 0, counted: 0, reusedIds: 0 } };
+  for (const { minute, batches: rows } of partitioner.finish()) {
+    const pane = new Pane(seed, names, splitEvents);
+    for (const each of rows) pane.addRows(each, minute);
+    totals.received += pane.received;
+    totals.distinct += pane.distinct;
+    totals.reusedIds += pane.reusedIds;
+    for (const { shard, chunks, received, counted, reusedIds } of firePane(pane, minute, shards, true)) {
+      totals.ofShards.received += received;
+      totals.ofShards.counted += counted;
+      totals.ofShards.reusedIds += reusedIds;
+      const sum = sums.get(`${minute} ${shard}`) ?? { minute, builder: new CountsBuilder(seed) };
+      sums.set(`${minute} ${shard}`, sum);
+      for (const chunk of chunks) sum.builder.add(chunk);
+    }
+  }
+  const counts = [...sums.values()].flatMap(({ minute, builder }) => [...builder.build(minute)]);
+  return { counts, ...totals };
+}
+
+test("rows that stay where they are count what Sets and Maps count, whatever tables their ids are spread over", () => {
+  const spread = fc.record({
+    partitions: fc.integer({ min: 1, max: 5 }),
+    shards: fc.integer({ min: 1, max: 4 }),
+    splitEvents: fc.constantFrom(0, 1, 3, 10, 1000),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(meetingEvent, { maxLength: 60 }), { maxLength: 5 }),
+      spread,
+      (batches, { partitions, shards, splitEvents }) => {
+        const events = batches.flat();
+        const counted = countInProcess(batches.map(columnsOf), partitions, shards, splitEvents);
+        const cells = modelCells(events);
+        const totals = {
+          received: events.length,
+          distinct: [...cells.values()].reduce((sum, cell) => sum + cell.count, 0),
+          reusedIds: modelReusedIds(events),
+        };
+        const { received, distinct, reusedIds } = totals;
+        expect(cellsOf(counted.counts)).toEqual(cells);
+        expect(counted).toMatchObject({ ...totals, ofShards: { received, counted: distinct, reusedIds } });
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("panes that take turns, with firings between, give each changed cell and no other", () => {
+  const step = fc.record({ events: fc.array(meetingEvent, { maxLength: 12 }), fires: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), fc.constantFrom(0, 2, 1000), (steps, splitEvents) => {
+      const names = new PaneNames(seed);
+      const panes = new Map<number, Pane>();
+      const received = new Map<number, VideoEvent[]>();
+      const fired = new Map<string, ModelCell>();
+      const touched = new Set<string>();
+      for (const { events, fires } of [...steps, { events: [], fires: true }]) {
+        const partitioner = new RowPartitioner(1, Number.POSITIVE_INFINITY);
+        partitioner.add(columnsOf(events), T0);
+        for (const event of events) {
+          const minute = minuteOf(event.eventTimeMs);
+          received.set(minute, [...(received.get(minute) ?? []), event]);
+          touched.add(`${minute} ${event.videoId} ${event.eventType}`);
+        }
+        for (const { minute, batches } of partitioner.finish()) {
+          const pane = panes.get(minute) ?? new Pane(seed, names, splitEvents);
+          panes.set(minute, pane);
+          for (const rows of batches) pane.addRows(rows, minute);
+        }
+        if (!fires) continue;
+        const chunks = [...panes].flatMap(([minute, pane]) =>
+          [...firePane(pane, minute, 2, true)].flatMap((shard) => shard.chunks),
+        );
+        const changed = cellsOf(chunks);
+        expect(new Set(changed.keys())).toEqual(touched);
+        touched.clear();
+        for (const [name, cell] of changed) fired.set(name, cell);
+      }
+      expect(fired).toEqual(modelCells([...received.values()].flat()));
+    }),
+    { numRuns: 200 },
+  );
+});
 
 test("blocks, panes and count blocks count what Sets and Maps count", () => {
   const spread = fc.record({ partitions: fc.integer({ min: 1, max: 5 }), shards: fc.integer({ min: 1, max: 4 }) });
@@ -222,7 +316,7 @@ test("a block is split before 1 MB, whatever the names take", () => {
   expect(blocks.length).toBeGreaterThan(3);
   expect(Math.max(...blocks.map(({ bytes }) => bytes.length))).toBeLessThanOrEqual(MAX_BLOCK_BYTES);
   const pane = [...panesOf(blocks).values()][0]!.pane;
-  expect([pane.received, pane.distinct, pane.cells]).toEqual([100_000, 100_000, 20_000]);
+  expect([pane.received, pane.distinct, pane.cells.size]).toEqual([100_000, 100_000, 20_000]);
 });
 
 test("a bundle whose open blocks grow too large seals them early and loses none", () => {
@@ -248,10 +342,11 @@ test("a pane of 1,000,000 ids knows each of them, as it grew and afterwards", ()
     for (const { bytes } of partitioner.finish()) pane.addBlock(openBlock(bytes));
   };
   add(manyEvents(1_000_000, 1000));
-  expect([pane.received, pane.distinct, pane.cells, pane.reusedIds]).toEqual([1_000_000, 1_000_000, 1000, 0]);
+  expect([pane.received, pane.distinct, pane.cells.size, pane.reusedIds]).toEqual([1_000_000, 1_000_000, 1000, 0]);
   add(manyEvents(500_000, 1000));
   expect([pane.received, pane.distinct, pane.reusedIds]).toEqual([1_500_000, 1_000_000, 0]);
-  expect([...pane.cellCount.subarray(0, 1000)].every((cell) => cell === 1000)).toBe(true);
+  const [counts] = firePane(pane, minuteOf(T0), 1, false).next().value!.chunks;
+  expect(counts!.counts).toEqual(new Float64Array(1000).fill(1000));
 });
 
 test("more cells than a count block takes come in pieces, each cell once", () => {
@@ -318,7 +413,7 @@ describe("an index is never wider than its column", () => {
     const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
     partitioner.add(manyEvents(2, 1), T0);
     const [block] = partitioner.finish();
-    pane.distinct = MAX_PANE_EVENTS - 1;
+    Reflect.set(pane, "distinctIds", MAX_PANE_EVENTS - 1);
     expect(() => pane.addBlock(openBlock(block!.bytes))).toThrow(/at most 1073741824 events/);
   });
 });

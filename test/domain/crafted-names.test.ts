@@ -13,11 +13,16 @@ const NAMES = 1_000;
 /** A table of so many names has at most 4 times as many slots: names whose hashes agree in these bits share one. */
 const SLOT_BITS = 0xfff;
 
-/** The hash of a NameTable, as anybody can read it in the source. */
+/** The hash of a NameTable for names of less than 24 bytes, as anybody can read it in the source. */
 function hashOf(name: string, seed: number): number {
+  const multiplier = Math.imul(seed ^ 0x85ebca6b, 0x9e3779b9) | 1;
   let hash = seed ^ name.length;
-  for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
-  hash ^= hash >>> 15;
+  for (let from = 0; from <= name.length; from += 4) {
+    let word = 0;
+    for (let at = from; at < Math.min(from + 4, name.length); at++) word |= name.charCodeAt(at) << ((at - from) * 8);
+    hash = Math.imul(hash + word, multiplier);
+    hash ^= hash >>> 15;
+  }
   hash = Math.imul(hash, 0x2c1b3c6d);
   return hash ^ (hash >>> 13);
 }

@@ -15,7 +15,6 @@ import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { runPass, runSlice } from "../../pipelines/embedded/pass";
 import { RESOURCES } from "../../transforms/resource-names";
-import { WrittenCells } from "../../transforms/written-cells";
 import { doAudits } from "./auditing";
 import { ingest, type SentStep } from "./ingest";
 import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
@@ -53,13 +52,11 @@ export async function openStores(folder: string): Promise<Stores> {
   return { log, archive, counters, ledger, deadLetters, close };
 }
 
-const WRITTEN_CELLS = "golden/written-cells";
 const KEPT = 1_000_000;
 
 /** The embedded stream over real stores. `around` may wrap the ports a pass writes to. */
 export class EmbeddedStream {
   panes: EmbeddedPaneCache;
-  writtenCells: WrittenCells;
   deferredRanges = new DeferredRanges();
   isAway = false;
 
@@ -70,17 +67,14 @@ export class EmbeddedStream {
     readonly around: (stores: Stores) => Stores = (same) => same,
   ) {
     this.panes = this.noPanes();
-    this.writtenCells = this.noWrittenCells();
   }
 
   private noPanes = () => new EmbeddedPaneCache(this.options.keepPanes ? KEPT : 0);
-  private noWrittenCells = () => new WrittenCells(this.options.keepPanes ? KEPT : 0);
 
   /** As another process goes on. */
   restart(): void {
     this.isAway = false;
     this.panes = this.noPanes();
-    this.writtenCells = this.noWrittenCells();
     this.deferredRanges = new DeferredRanges();
   }
 
@@ -109,7 +103,7 @@ export class EmbeddedStream {
 
   private async run(step: typeof runPass) {
     const { dedupePartitions, videoShards, maxMinutes = 1_000_000, maxRecountEvents = 1_000_000 } = this.options;
-    const { panes, writtenCells, deferredRanges, allowedLatenessMs } = this;
+    const { panes, deferredRanges, allowedLatenessMs } = this;
     const stores = this.around(this.stores);
     const provided = new Map<string, unknown>([
       [RESOURCES.archive, stores.archive],
@@ -117,12 +111,11 @@ export class EmbeddedStream {
       [RESOURCES.ledger, stores.ledger],
       [RESOURCES.deadLetters, stores.deadLetters],
       [RESOURCES.paneCache, panes],
-      [WRITTEN_CELLS, writtenCells],
     ]);
     for (const [name, value] of provided) provideResource(name, value);
     try {
       return await step(
-        { ...stores, panes, writtenCells, deferredRanges },
+        { ...stores, panes, deferredRanges },
         {
           writer: "golden",
           maxEntries: 100,
@@ -137,7 +130,6 @@ export class EmbeddedStream {
             // A stream that sets late events aside does not have all that an audit has.
             followCorrections: allowedLatenessMs < 0,
             paneCache: RESOURCES.paneCache,
-            writtenCells: WRITTEN_CELLS,
           },
         },
       );

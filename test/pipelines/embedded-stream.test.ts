@@ -11,7 +11,6 @@ import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import type { PassResult } from "../../pipelines/embedded/pass";
 import { runStream } from "../../pipelines/embedded/stream";
 import { RESOURCES } from "../../transforms/resource-names";
-import { WrittenCells } from "../../transforms/written-cells";
 import { waitFor } from "../contracts/condition";
 import { T0 } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
@@ -50,7 +49,7 @@ function start(over: Partial<Stores> = {}) {
   const stop = new AbortController();
   const passes: PassResult[] = [];
   const waits: StoreUnavailableError[] = [];
-  const [panes, writtenCells] = [new EmbeddedPaneCache(1_000), new WrittenCells(1_000)];
+  const panes = new EmbeddedPaneCache(1_000);
   const provided = new Map<string, unknown>([
     [RESOURCES.archive, used.archive],
     [RESOURCES.counterStore, used.counters],
@@ -65,7 +64,6 @@ function start(over: Partial<Stores> = {}) {
     allowedLatenessMs: -1,
     followCorrections: true,
     paneCache: RESOURCES.paneCache,
-    writtenCells: "",
   };
   const bounds = {
     maxEntries: 100,
@@ -76,7 +74,7 @@ function start(over: Partial<Stores> = {}) {
   };
   const pace = { minPassIntervalMs: 1, maxCpuShare: 1, pollIntervalMs: 1 };
   const ended = runStream(
-    { ...used, panes, writtenCells, deferredRanges: new DeferredRanges() },
+    { ...used, panes, deferredRanges: new DeferredRanges() },
     { writer: "stream", ...bounds, counting, ...pace },
     stop.signal,
     { onPass: (pass) => passes.push(pass), onWait: (error) => waits.push(error) },

@@ -39,6 +39,7 @@ export class QueryHarness {
   readonly reader = new SqliteCounterReader({ folder: this.folder });
   readonly ledger = new SqliteLedger({ folder: this.folder });
   readonly deadLetters = new SqliteDeadLetters({ folder: this.folder });
+  progress!: SqliteLogProgress;
   readonly catalog = new SqliteCatalog(join(this.folder, CATALOG_FILE));
   log!: SqliteEventLog;
   app = express();
@@ -46,12 +47,13 @@ export class QueryHarness {
   static async start(overrides: (harness: QueryHarness) => Partial<QueryDependencies> = () => ({})) {
     const harness = new QueryHarness();
     harness.log = await SqliteEventLog.open({ folder: harness.folder });
+    harness.progress = new SqliteLogProgress(harness.log, harness.ledger, harness.ledger);
     harness.app.use(
       createQueryRouter({
         counters: harness.reader,
         catalog: harness.catalog,
         ledger: harness.ledger,
-        progress: new SqliteLogProgress(harness.log, harness.ledger, harness.ledger),
+        progress: harness.progress,
         gauges: embeddedGauges(harness.log, harness.ledger, () => harness.nowMs),
         deadLetters: harness.deadLetters,
         clock: () => harness.nowMs,

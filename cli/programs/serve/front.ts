@@ -1,0 +1,46 @@
+/** What answers a request: the few routes that most requests ask for without a framework, everything else with Express. */
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Admission } from "../../../admission/admission";
+import { INGEST_PATH, type IngestApi } from "../../../ingest-api/ingest-router";
+import type { HotReads } from "../../../query-api";
+
+/** As Express's, of what Node alone has. */
+type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
+
+export interface Front {
+  /** What the routes themselves ask before they answer; here for the CORS fields alone. */
+  admission: Pick<Admission, "crossOrigin">;
+  ingest: Pick<IngestApi, "handle">;
+  reads: HotReads;
+  /** Headers of every read. */
+  secured: Middleware;
+  /** The same routes and all others. */
+  app: RequestListener;
+}
+
+/** Both roads end in the same handlers, which admit, answer and measure: a request cannot tell which one it took. */
+export function frontListener({ admission, ingest, reads, secured, app }: Front): RequestListener {
+  return (request, response) => {
+    const isPost = request.method === "POST" && request.url === INGEST_PATH;
+    const answer = isPost ? (to: ServerResponse) => void ingest.handle(request, to) : reads(request);
+    if (answer === undefined) app(request, response);
+    else if (admission.crossOrigin(request, response)) return;
+    else if (isPost) answer(response);
+    else secured(request, response, () => answer(response));
+  };
+}
+
+/** A middleware whose headers are the same at every call, asked once. `middleware`: sets headers and calls `next`. */
+export function constantHeaders(middleware: Middleware): Middleware {
+  const headers = new Map<string, number | string | readonly string[]>();
+  const recorder = {
+    setHeader: (name: string, value: number | string | readonly string[]) => headers.set(name, value),
+    removeHeader: () => undefined,
+  };
+  middleware({ headers: {} } as IncomingMessage, recorder as unknown as ServerResponse, () => undefined);
+  const fixed = [...headers];
+  return (_request, response, next) => {
+    for (const [name, value] of fixed) response.setHeader(name, value);
+    next();
+  };
+}

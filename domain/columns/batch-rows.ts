@@ -1,0 +1,37 @@
+import type { EventColumns } from "./event-columns";
+import { textSpans } from "./name-table";
+import type { BatchNumbers, PaneNames } from "./pane-names";
+
+/** A decoded batch that stays in the process: panes take its rows from where they are. */
+export class HeldBatch {
+  /** 4 words an event. */
+  readonly ids: Uint32Array;
+  private numbers: BatchNumbers | undefined;
+
+  constructor(readonly columns: EventColumns) {
+    this.ids = idWords(columns.ids);
+  }
+
+  /** Looked up once for all panes that share their names. */
+  numbersIn(names: PaneNames): BatchNumbers {
+    if (this.numbers?.names !== names) {
+      // Not destructured: a decoder makes the strings of `videos` when they are read.
+      const { columns } = this;
+      this.numbers = names.numbersOf(columns.videoSpans ?? textSpans(columns.videos), textSpans(columns.types));
+    }
+    return this.numbers!;
+  }
+}
+
+/** Rows of a batch that belong to one minute and dedup partition. */
+export interface BatchRows {
+  batch: HeldBatch;
+  /** Absent: all of its rows. */
+  rows?: Uint32Array;
+}
+
+export function idWords(ids: Uint8Array): Uint32Array {
+  // Not slice(): a Buffer's slice is a view, as badly aligned as the Buffer.
+  const aligned = ids.byteOffset % 4 === 0 ? ids : new Uint8Array(ids);
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+}

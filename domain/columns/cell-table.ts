@@ -1,0 +1,136 @@
+import { grown } from "./name-table";
+import { TYPE_SPAN } from "./pane-names";
+
+/** A video below 2^22 and a type below 2^10 are one key of 32 bits. */
+const KEY_TYPE_BITS = 10;
+const KEY_VIDEO_BITS = 32 - KEY_TYPE_BITS;
+const FIRST_SLOTS = 64;
+const FIRST_CELLS = 32;
+
+/** The cells of a pane, numbered as they come: columns, and which cell a (video, type) has. */
+export class CellTable {
+  size = 0;
+  video = new Uint32Array(FIRST_CELLS);
+  type = new Uint32Array(FIRST_CELLS);
+  /** Events received for the cell, repeats included: the number orders the states of a cell. */
+  received = new Uint32Array(FIRST_CELLS);
+  /** Of these, repeats of an event that the cell has. */
+  duplicates = new Uint32Array(FIRST_CELLS);
+  lastMs = new Uint16Array(FIRST_CELLS);
+  /** `received` at the pane's last firing: a cell whose number is the same has not changed since. */
+  fired = new Uint32Array(FIRST_CELLS);
+  /** Present where an event of the pane has a value. */
+  values: CellValues | undefined;
+  /** Cell -> its reused ids, where it has any. */
+  readonly reused = new Map<number, number>();
+  /** Pairs: key and cell + 1 (0: free). */
+  private slots = new Int32Array(FIRST_SLOTS * 2);
+  private shift = 32 - Math.log2(FIRST_SLOTS);
+  private readonly multiplier: number;
+  /** Cells of numbers that no key holds. */
+  private readonly beyond = new Map<number, number>();
+
+  /** `seed`: a random word; which videos meet in a pane is the clients' choice. */
+  constructor(seed: number) {
+    this.multiplier = Math.imul(seed, 0x9e3779b9) | 1;
+  }
+
+  /** The cell of (video, type), made where there is none. */
+  cell(video: number, type: number): number {
+    if (video >>> KEY_VIDEO_BITS !== 0 || type >>> KEY_TYPE_BITS !== 0) return this.cellBeyond(video, type);
+    const key = (video << KEY_TYPE_BITS) | type;
+    const { slots } = this;
+    const mask = slots.length - 1;
+    let slot = (Math.imul(key, this.multiplier) >>> this.shift) << 1;
+    for (let entry = slots[slot + 1]!; entry !== 0; entry = slots[slot + 1]!) {
+      if (slots[slot] === key) return entry - 1;
+      slot = (slot + 2) & mask;
+    }
+    const cell = this.add(video, type);
+    slots[slot] = key;
+    slots[slot + 1] = cell + 1;
+    if (this.size * 4 > slots.length) this.growSlots();
+    return cell;
+  }
+
+  private cellBeyond(video: number, type: number): number {
+    const name = video * TYPE_SPAN + type;
+    let cell = this.beyond.get(name);
+    if (cell === undefined) {
+      cell = this.add(video, type);
+      this.beyond.set(name, cell);
+    }
+    return cell;
+  }
+
+  withValues(): CellValues {
+    this.values ??= new CellValues(this.video.length);
+    return this.values;
+  }
+
+  private add(video: number, type: number): number {
+    const cell = this.size++;
+    if (cell === this.video.length) this.growCells();
+    this.video[cell] = video;
+    this.type[cell] = type;
+    return cell;
+  }
+
+  private growSlots(): void {
+    const old = this.slots;
+    const slots = new Int32Array(old.length * 2);
+    const mask = slots.length - 1;
+    this.shift--;
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from + 1] === 0) continue;
+      let slot = (Math.imul(old[from]!, this.multiplier) >>> this.shift) << 1;
+      while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
+      slots[slot] = old[from]!;
+      slots[slot + 1] = old[from + 1]!;
+    }
+    this.slots = slots;
+  }
+
+  private growCells(): void {
+    const capacity = this.video.length * 2;
+    this.video = grown(this.video, new Uint32Array(capacity));
+    this.type = grown(this.type, new Uint32Array(capacity));
+    this.received = grown(this.received, new Uint32Array(capacity));
+    this.duplicates = grown(this.duplicates, new Uint32Array(capacity));
+    this.lastMs = grown(this.lastMs, new Uint16Array(capacity));
+    this.fired = grown(this.fired, new Uint32Array(capacity));
+    this.values?.grow(capacity);
+  }
+}
+
+const TWO_32 = 2 ** 32;
+
+/** What cells have of values, by cell. */
+export class CellValues {
+  /** Distinct events that have a value. */
+  valued: Float64Array;
+  /** Sum = high * 2^32 + low, 0 <= low < 2^32. */
+  high: Float64Array;
+  low: Float64Array;
+
+  constructor(capacity: number) {
+    this.valued = new Float64Array(capacity);
+    this.high = new Float64Array(capacity);
+    this.low = new Float64Array(capacity);
+  }
+
+  /** The low part is carried over before it could lose a bit. `sign`: -1 takes the value out. */
+  add(cell: number, value: number, sign = 1): void {
+    const high = Math.floor(value / TWO_32);
+    const low = this.low[cell]! + sign * (value - high * TWO_32);
+    const carry = Math.floor(low / TWO_32);
+    this.high[cell] = this.high[cell]! + sign * high + carry;
+    this.low[cell] = low - carry * TWO_32;
+  }
+
+  grow(capacity: number): void {
+    this.valued = grown(this.valued, new Float64Array(capacity));
+    this.high = grown(this.high, new Float64Array(capacity));
+    this.low = grown(this.low, new Float64Array(capacity));
+  }
+}

@@ -1,0 +1,40 @@
+import { minuteOf } from "../event";
+
+/** Events of one minute that were set aside, by the minute of their receipt. */
+export interface LateCount {
+  minute: number;
+  receiptMinute: number;
+  count: number;
+}
+
+/**
+ * The lateness rule, on the receipt time that travels with the event and never on a clock: `receivedAt - eventTime > allowedLateness` sets the
+ * event aside.
+ */
+export class LateEvents {
+  private readonly late = new Map<string, LateCount>();
+  /** Whether the rule sets aside anything at all. */
+  readonly applies: boolean;
+
+  constructor(private readonly allowedLatenessMs: number) {
+    this.applies = allowedLatenessMs !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether the event is late; it is noted then. */
+  takes(minute: number, timeMs: number, receivedAtMs: number): boolean {
+    if (!(receivedAtMs - timeMs > this.allowedLatenessMs)) return false;
+    const receiptMinute = minuteOf(receivedAtMs);
+    const key = `${minute} ${receiptMinute}`;
+    const known = this.late.get(key);
+    if (known === undefined) this.late.set(key, { minute, receiptMinute, count: 1 });
+    else known.count++;
+    return true;
+  }
+
+  /** Events set aside since the last call. */
+  take(): LateCount[] {
+    const late = [...this.late.values()];
+    this.late.clear();
+    return late;
+  }
+}

@@ -1,0 +1,81 @@
+import { cellNumbers, cellsByShard, MAX_CELLS, reusedOf } from "./count-block";
+import type { MinuteCounts } from "./minute-counts";
+import type { Pane } from "./pane";
+
+/** What a pane has for one video shard, for a reader in the same process. */
+export interface PaneCounts {
+  shard: number;
+  /** At most MAX_CELLS rows each; at least one. */
+  chunks: MinuteCounts[];
+  /** Of all cells of the shard, whether they are in the chunks or not. */
+  received: number;
+  counted: number;
+  reusedIds: number;
+}
+
+/**
+ * The counts of a pane by video shard, and with them the next firing's: `changed` gives only the cells for which events came since the last
+ * call. A shard without such a cell has none.
+ */
+export function* firePane(pane: Pane, minute: number, shards: number, changed: boolean): Generator<PaneCounts> {
+  const { cells } = pane;
+  const all = shards === 1 ? undefined : cellsByShard(pane, shards, false);
+  for (const [shard, its] of cellsByShard(pane, shards, changed).entries()) {
+    if (its.length === 0) continue;
+    const chunks: MinuteCounts[] = [];
+    for (let from = 0; from < its.length; from += MAX_CELLS) {
+      chunks.push(countsOf(pane, its.subarray(from, from + MAX_CELLS), minute));
+    }
+    yield { shard, chunks, ...totalsOf(pane, all?.[shard]) };
+  }
+  cells.fired.set(cells.received.subarray(0, cells.size));
+}
+
+/** `its`: a shard's cells; absent: it has all of them. */
+function totalsOf(pane: Pane, its: Uint32Array | undefined): Omit<PaneCounts, "shard" | "chunks"> {
+  if (its === undefined) return { received: pane.received, counted: pane.distinct, reusedIds: pane.reusedIds };
+  const { cells } = pane;
+  let [received, counted] = [0, 0];
+  for (const cell of its) {
+    received += cells.received[cell]!;
+    counted += cells.received[cell]! - cells.duplicates[cell]!;
+  }
+  return { received, counted, reusedIds: reusedOf(cells, its) };
+}
+
+/** Number of a name + 1 in the chunk under way, by its number in the pane's names; 0: not in it yet. */
+let localVideos = new Int32Array(1024);
+
+function countsOf(pane: Pane, chosen: Uint32Array, minute: number): MinuteCounts {
+  const { cells, names } = pane;
+  const n = chosen.length;
+  const numbers = cellNumbers(cells, chosen);
+  if (localVideos.length < names.videos.size) localVideos = new Int32Array(names.videos.size * 2);
+  const videoIndex = new Uint32Array(n);
+  const order: number[] = [];
+  for (let i = 0; i < n; i++) {
+    const video = cells.video[chosen[i]!]!;
+    if (localVideos[video] === 0) localVideos[video] = order.push(video);
+    videoIndex[i] = localVideos[video]! - 1;
+  }
+  for (const video of order) localVideos[video] = 0;
+  const types = new Map<number, number>();
+  const typeIndex = Uint32Array.from(chosen, (cell) => {
+    const type = cells.type[cell]!;
+    if (!types.has(type)) types.set(type, types.size);
+    return types.get(type)!;
+  });
+  return {
+    minute,
+    videos: order.map((video) => names.videoText(video)),
+    types: [...types.keys()].map((type) => names.typeText(type)),
+    videoIndex,
+    typeIndex,
+    counts: numbers.subarray(0, n),
+    valued: numbers.subarray(n, 2 * n),
+    sumHigh: numbers.subarray(2 * n, 3 * n),
+    sumLow: numbers.subarray(3 * n, 4 * n),
+    received: numbers.subarray(4 * n),
+    lastMsInMinute: Uint16Array.from(chosen, (cell) => cells.lastMs[cell]!),
+  };
+}

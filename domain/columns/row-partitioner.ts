@@ -1,0 +1,134 @@
+import { MINUTE_MS } from "../rules/time";
+import { type BatchRows, HeldBatch } from "./batch-rows";
+import type { EventColumns } from "./event-columns";
+import { type LateCount, LateEvents } from "./late-events";
+import { partitionOf } from "./pane";
+
+export interface PartitionedRows {
+  minute: number;
+  partition: number;
+  count: number;
+  batches: BatchRows[];
+}
+
+/** Not taken. */
+const NONE = -1;
+
+/**
+ * Sorts the events of a bundle by (minute, dedup partition), as BlockPartitioner does, where the panes are in the same process: rows are named
+ * and not copied.
+ */
+export class RowPartitioner {
+  private readonly late: LateEvents;
+  private readonly groups = new Map<number, (PartitionedRows | undefined)[]>();
+  private groupOfRow = new Int32Array(512);
+
+  constructor(
+    private readonly partitions: number,
+    allowedLatenessMs: number,
+    /** Events of earlier minutes belong to another job: they are not taken. */
+    private readonly fromMinute = Number.NEGATIVE_INFINITY,
+  ) {
+    this.late = new LateEvents(allowedLatenessMs);
+  }
+
+  /** `receivedAtMs`: one for all rows, or a column. `minutes`: only events of these are taken. */
+  add(columns: EventColumns, receivedAtMs: number | Float64Array, minutes?: ReadonlySet<number>): void {
+    if (columns.count === 0) return;
+    const batch = new HeldBatch(columns);
+    const wanted = (minute: number) => minute >= this.fromMinute && (minutes === undefined || minutes.has(minute));
+    const minute = onlyMinute(columns);
+    if (minute !== undefined && this.partitions === 1 && !this.late.applies) {
+      if (wanted(minute)) this.put(minute, 0, { batch }, columns.count);
+      return;
+    }
+    this.addMixed(batch, receivedAtMs, wanted);
+  }
+
+  private addMixed(batch: HeldBatch, receivedAtMs: number | Float64Array, wanted: (minute: number) => boolean): void {
+    const { partitions, late } = this;
+    const { ids } = batch;
+    const { count, timesMs } = batch.columns;
+    if (this.groupOfRow.length < count) this.groupOfRow = new Int32Array(count * 2);
+    const groupOfRow = this.groupOfRow;
+    const firstGroup = new Map<number, number>();
+    const sizes: number[] = [];
+    let minute = Number.NaN;
+    let first = NONE;
+    for (let row = 0; row < count; row++) {
+      const timeMs = timesMs[row]!;
+      const itsMinute = Math.floor(timeMs / MINUTE_MS);
+      if (itsMinute !== minute) {
+        minute = itsMinute;
+        let known = firstGroup.get(minute);
+        if (known === undefined) {
+          known = wanted(minute) ? sizes.length : NONE;
+          if (known !== NONE) for (let i = 0; i < partitions; i++) sizes.push(0);
+          firstGroup.set(minute, known);
+        }
+        first = known;
+      }
+      groupOfRow[row] = NONE;
+      if (first === NONE) continue;
+      const received = typeof receivedAtMs === "number" ? receivedAtMs : receivedAtMs[row]!;
+      if (late.applies && late.takes(minute, timeMs, received)) continue;
+      const at = row * 4;
+      const group = first + partitionOf(ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!, partitions);
+      groupOfRow[row] = group;
+      sizes[group]!++;
+    }
+    const rows = rowsByGroup(groupOfRow, count, sizes);
+    for (const [itsMinute, group] of firstGroup) {
+      if (group === NONE) continue;
+      for (let partition = 0; partition < partitions; partition++) {
+        const its = rows[group + partition]!;
+        if (its.length > 0) this.put(itsMinute, partition, { batch, rows: its }, its.length);
+      }
+    }
+  }
+
+  private put(minute: number, partition: number, rows: BatchRows, count: number): void {
+    let groups = this.groups.get(minute);
+    if (groups === undefined) {
+      groups = [];
+      this.groups.set(minute, groups);
+    }
+    const group = groups[partition];
+    if (group === undefined) groups[partition] = { minute, partition, count, batches: [rows] };
+    else {
+      group.count += count;
+      group.batches.push(rows);
+    }
+  }
+
+  /** Events set aside as late since the last call. */
+  takeLate(): LateCount[] {
+    return this.late.take();
+  }
+
+  /** Every group; the bundle is over. */
+  finish(): PartitionedRows[] {
+    const all = [...this.groups.values()].flatMap((groups) => groups.filter((group) => group !== undefined));
+    this.groups.clear();
+    return all;
+  }
+}
+
+/** The minute of all events, or undefined where they have several. */
+function onlyMinute({ count, timesMs }: EventColumns): number | undefined {
+  const minute = Math.floor(timesMs[0]! / MINUTE_MS);
+  const fromMs = minute * MINUTE_MS;
+  const toMs = fromMs + MINUTE_MS;
+  for (let row = 1; row < count; row++) if (!(timesMs[row]! >= fromMs && timesMs[row]! < toMs)) return undefined;
+  return minute;
+}
+
+function rowsByGroup(groupOfRow: Int32Array, count: number, sizes: readonly number[]): Uint32Array[] {
+  const rows = sizes.map((size) => new Uint32Array(size));
+  const filled = new Uint32Array(sizes.length);
+  for (let row = 0; row < count; row++) {
+    const group = groupOfRow[row]!;
+    if (group !== NONE) rows[group]![filled[group]!++] = row;
+  }
+  return rows;
+}

@@ -1,0 +1,54 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { parse } from "node:querystring";
+import type { Endpoint } from "./endpoint";
+
+/** Finds who answers a request without a router; undefined: the router must see it. */
+export type HotReads = (request: IncomingMessage) => ((response: ServerResponse) => void) | undefined;
+
+type Answering = (endpoint: Endpoint, request: HotRequest, response: ServerResponse) => void;
+
+/** Of Express's request what endpoints ask for. */
+export interface HotRequest extends IncomingMessage {
+  params: Record<string, string>;
+  query: object;
+  body: undefined;
+  get(name: string): string | undefined;
+}
+
+const PREFIX = "/v1/videos/";
+/** Without what a router decodes or normalises. */
+const PLAIN_PATH = /^[A-Za-z0-9_\-.:/]+$/;
+
+/**
+ * The reads of single videos, where their path needs no decoding: the same endpoints with the same answers, matched in the order in which the
+ * router matches them. `endpoints`: all of the API.
+ */
+export function hotReads(endpoints: readonly Endpoint[], answer: Answering): HotReads {
+  const routes = endpoints.filter(({ method, match }) => method === "get" && match instanceof RegExp);
+  return (request) => {
+    const url = request.url ?? "";
+    if (request.method !== "GET" || !url.startsWith(PREFIX)) return undefined;
+    const queryAt = url.indexOf("?");
+    const path = queryAt < 0 ? url : url.slice(0, queryAt);
+    if (!PLAIN_PATH.test(path)) return undefined;
+    for (const endpoint of routes) {
+      const found = (endpoint.match as RegExp).exec(path);
+      if (found === null) continue;
+      if (endpoint.isHot !== true) return undefined;
+      const asked = Object.assign(request, {
+        params: { 0: found[1] ?? "" },
+        // As Express's "simple" parser.
+        query: queryAt < 0 ? {} : parse(url.slice(queryAt + 1)),
+        body: undefined,
+        get: (name: string) => headerOf(request, name),
+      });
+      return (response) => answer(endpoint, asked, response);
+    }
+    return undefined;
+  };
+}
+
+function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name.toLowerCase()];
+  return Array.isArray(value) ? value.join(", ") : value;
+}
