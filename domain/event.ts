@@ -89,22 +89,26 @@ export function parseEvent(
   raw: unknown,
   rules: AcceptanceRules,
   names: FieldNames = EVENT_FIELD_NAMES,
-  texts: NumberTexts = {},
+  texts?: NumberTexts,
 ): ParsedEvent {
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
     const detail = `${names.event} is a JSON object with ${names.eventId}, ${names.videoId} and ${names.eventType}`;
     return refuse(null, "missing-field", detail);
   }
   const fields = raw as Record<string, unknown>;
-  const { eventId, eventTime, value } = fields;
+  const { eventId, videoId, eventType, eventTime, value } = fields;
   const shownId = typeof eventId === "string" ? eventId.slice(0, MAX_EVENT_ID_LENGTH) : null;
-  const badName = nameRejection(fields, rules, names);
+  const badName = nameRejection(eventId, videoId, eventType, rules, names);
   if (badName !== undefined) return refuse(shownId, badName.reason, badName.detail);
-  const { videoId, eventType } = fields as { videoId: string; eventType: string };
-  if (value !== undefined && value !== null && !isInteger(value, texts.value)) {
+  if (value !== undefined && value !== null && !isInteger(value, texts?.value)) {
     return refuse(shownId, "bad-value", `${names.value} must be an integer with |value| <= 2^53-1`);
   }
-  const event: VideoEvent = { eventId: eventId as string, videoId, eventType, eventTimeMs: rules.receivedAtMs };
+  const event: VideoEvent = {
+    eventId: eventId as string,
+    videoId: videoId as string,
+    eventType: eventType as string,
+    eventTimeMs: rules.receivedAtMs,
+  };
   if (typeof value === "number") event.value = value === 0 ? 0 : value;
   let stampNeeded = false;
   if (eventTime === undefined || eventTime === null) {
@@ -113,7 +117,7 @@ export function parseEvent(
     else event.eventTimeMs = ownTimeMs;
   } else {
     const timeMs =
-      texts.eventTime === undefined || isIntegerText(texts.eventTime) ? parseEventTime(eventTime) : undefined;
+      texts?.eventTime === undefined || isIntegerText(texts.eventTime) ? parseEventTime(eventTime) : undefined;
     if (timeMs === undefined) {
       return refuse(
         shownId,
@@ -137,7 +141,9 @@ type Refusal = { reason: RejectionReason; detail: string };
 
 /** Why the id, the video or the type is refused, or undefined. */
 function nameRejection(
-  { eventId, videoId, eventType }: Record<string, unknown>,
+  eventId: unknown,
+  videoId: unknown,
+  eventType: unknown,
   rules: AcceptanceRules,
   names: FieldNames,
 ): Refusal | undefined {

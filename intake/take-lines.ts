@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { EventCollector } from "./event-collector";
-import { mayHideFractions } from "./json/number-texts";
+import { NumbersOfTexts } from "./json/number-texts";
 import { jsonErrorDetail, parseJson } from "./json/parse-json";
 import { linesOf } from "./lines";
 import { tooManyEvents } from "./take-json";
@@ -33,10 +33,11 @@ export function takeLines(
   charset: "ascii" | "utf-8" | "unknown" = "unknown",
 ): Taken {
   const collector = new EventCollector(rules);
+  const numbers = new NumbersOfTexts(lines);
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index]!;
     const parsed = line.length > LONG_LINE_BYTES ? parseJson(line) : parseLine(line, charset);
-    if (parsed.ok) collector.add(parsed.value, index, mayHideFractions(parsed.text) ? () => line : undefined);
+    if (parsed.ok) collector.add(parsed.value, index, numbers);
     else collector.reject(index, null, "not-json", parsed.detail);
   }
   return collector.taken(() => lines, NDJSON_TYPE);
@@ -46,7 +47,7 @@ function parseLine(line: Buffer, charset: "ascii" | "utf-8" | "unknown"): Return
   if (charset === "unknown" && !isUtf8(line)) return { ok: false, detail: "the line is not valid UTF-8" };
   const text = line.toString(charset === "ascii" ? "latin1" : "utf8");
   try {
-    return { ok: true, value: JSON.parse(text) as unknown, text };
+    return { ok: true, value: JSON.parse(text) as unknown };
   } catch (error) {
     return { ok: false, detail: jsonErrorDetail(error) };
   }
