@@ -67,7 +67,12 @@ for (const name of asked.length > 0 ? asked : Object.keys(FOLDERS)) {
     inProcess: { tests: suites.map((suite) => `dist/${suite.replace(/ts$/, "js")}`), leaveOut: SLOW },
     // The build links them: it comes first, and would install packages where there are none.
     symlinkNodeModules: false,
-    buildCommand: [process.execPath, "scripts/mutation/build.mjs", join(root, "node_modules"), ...new Set(suites.map(dirname))].join(" "),
+    buildCommand: [
+      process.execPath,
+      "scripts/mutation/build.mjs",
+      join(root, "node_modules"),
+      ...new Set(suites.map(dirname)),
+    ].join(" "),
     disableTypeChecks: true,
     // The preprocessor asks for a programming interface that TypeScript 7 does not have; our paths need no rewriting.
     tsconfigFile: "no-tsconfig-for-stryker.json",

@@ -1,5 +1,5 @@
 // Compiles what the suites of the folder at hand need of Stryker's copy of the sources, with the packages of the checkout it was copied from.
-// Arguments: that checkout's node_modules, and the folders of the suites.
+// Arguments: that checkout's node_modules, and the folders of the suites. The adapters in io/ load their threads by name.
 import { spawnSync } from "node:child_process";
 import { cpSync, symlinkSync, writeFileSync } from "node:fs";
 
@@ -8,7 +8,7 @@ symlinkSync(packages, "node_modules");
 const only = {
   extends: "./tsconfig.json",
   compilerOptions: { declaration: false, sourceMap: false, incremental: false, noCheck: true },
-  include: suites,
+  include: [...suites, "io"],
 };
 writeFileSync("tsconfig.mutation.json", JSON.stringify(only));
 // `tsc` names what it cannot type; it emits all the same, and a module that is missing fails where it is loaded.

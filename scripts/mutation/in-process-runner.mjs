@@ -22,7 +22,11 @@ let sandbox = process.cwd();
 let load = createRequire(join(sandbox, "package.json"));
 
 const WORKER = {
-  config: { testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS, expect: { poll: { timeout: TEST_TIMEOUT_MS } } },
+  config: {
+    testTimeout: TEST_TIMEOUT_MS,
+    hookTimeout: TEST_TIMEOUT_MS,
+    expect: { poll: { timeout: TEST_TIMEOUT_MS } },
+  },
   ctx: {},
   environment: { name: "node" },
 };
@@ -90,7 +94,10 @@ class InProcessRunner {
   /** Runs file after file, so that the first failure ends it. */
   async run({ only, perTest = false, bail, collected = () => undefined }) {
     const tests = [];
-    const files = only === undefined ? this.files : this.files.filter((file) => [...only].some((id) => id.startsWith(`${named(file)}#`)));
+    const files =
+      only === undefined
+        ? this.files
+        : this.files.filter((file) => [...only].some((id) => id.startsWith(`${named(file)}#`)));
     this.strays = [];
     for (const file of files) {
       const adapter = new Adapter({ only, perTest, bail, collected, left: this.left, stryker: this.stryker });
@@ -101,11 +108,22 @@ class InProcessRunner {
       if (adapter.results.length === 0 && errors.length > 0) {
         const message = errors.map(({ stack, message }) => stack ?? message).join("\n");
         if (only === undefined && !bail) return { status: DryRunStatus.Error, errorMessage: `${file}: ${message}` };
-        tests.push({ id: named(file), name: named(file), status: TestStatus.Failed, failureMessage: message, timeSpentMs: 0 });
+        tests.push({
+          id: named(file),
+          name: named(file),
+          status: TestStatus.Failed,
+          failureMessage: message,
+          timeSpentMs: 0,
+        });
       }
       if (bail && tests.some(({ status }) => status === TestStatus.Failed)) break;
     }
-    if (this.strays.length > 0 && bail && tests.length > 0 && tests.every(({ status }) => status !== TestStatus.Failed)) {
+    if (
+      this.strays.length > 0 &&
+      bail &&
+      tests.length > 0 &&
+      tests.every(({ status }) => status !== TestStatus.Failed)
+    ) {
       const failureMessage = `an error outside the tests: ${String(this.strays[0]?.stack ?? this.strays[0])}`;
       tests[tests.length - 1] = { ...tests.at(-1), status: TestStatus.Failed, failureMessage };
     }
@@ -163,7 +181,8 @@ class Adapter {
       numbers.set(name, number);
       task.strykerId = `${named(task.file.filepath)}#${name}${number === 1 ? "" : `#${number}`}`;
       const { only, left } = this.asked;
-      if ((only !== undefined && !only.has(task.strykerId)) || left.some((pattern) => pattern.test(name))) task.mode = "skip";
+      if ((only !== undefined && !only.has(task.strykerId)) || left.some((pattern) => pattern.test(name)))
+        task.mode = "skip";
     };
     for (const file of files) visit(file, []);
     for (const file of files) closed(file);
@@ -179,11 +198,19 @@ class Adapter {
     this.asked.stryker.currentTestId = undefined;
     const { state, duration = 0, errors = [] } = task.result ?? {};
     if (state !== "pass" && state !== "fail") return;
-    const of = { id: task.strykerId, name: task.strykerId, timeSpentMs: Math.round(duration), fileName: join(sandbox, named(task.file.filepath).replace(/^dist\/(.*)\.js$/u, "$1.ts")) };
+    const of = {
+      id: task.strykerId,
+      name: task.strykerId,
+      timeSpentMs: Math.round(duration),
+      fileName: join(sandbox, named(task.file.filepath).replace(/^dist\/(.*)\.js$/u, "$1.ts")),
+    };
     if (state === "pass") this.results.push({ ...of, status: TestStatus.Success });
     else {
       this.failed = true;
-      const failureMessage = errors.map(({ stack, message }) => stack ?? message).join("\n").slice(0, 2000);
+      const failureMessage = errors
+        .map(({ stack, message }) => stack ?? message)
+        .join("\n")
+        .slice(0, 2000);
       this.results.push({ ...of, status: TestStatus.Failed, failureMessage });
     }
   }
