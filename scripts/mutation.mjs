@@ -77,6 +77,7 @@ for (const name of asked.length > 0 ? asked : Object.keys(FOLDERS)) {
     // The preprocessor asks for a programming interface that TypeScript 7 does not have; our paths need no rewriting.
     tsconfigFile: "no-tsconfig-for-stryker.json",
     checkers: [],
+    warnings: { unknownOptions: false },
     concurrency: Number(process.env.STRYKER_CONCURRENCY ?? 1),
     coverageAnalysis: "perTest",
     dryRunTimeoutMinutes: 60,

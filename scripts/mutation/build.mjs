@@ -14,4 +14,4 @@ writeFileSync("tsconfig.mutation.json", JSON.stringify(only));
 // `tsc` names what it cannot type; it emits all the same, and a module that is missing fails where it is loaded.
 const { error } = spawnSync("node_modules/.bin/tsc", ["-p", "tsconfig.mutation.json"], { stdio: "inherit" });
 if (error !== undefined) throw error;
-cpSync("io/schemas", "dist/io/schemas", { recursive: true });
+cpSync("io/formats/schemas", "dist/io/formats/schemas", { recursive: true });
