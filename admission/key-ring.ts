@@ -1,5 +1,6 @@
 import { randomUUID, timingSafeEqual } from "node:crypto";
 import type { Logger } from "pino";
+import { DAY_MS } from "../domain/rules/time";
 import type { AccessKeys, KeyUse, ListedKey } from "../io/ports/access-keys";
 import { hashOf, idOf } from "./key-text";
 
@@ -19,7 +20,6 @@ export interface KeyRingOptions {
 
 const REFRESH_MS = 2_000;
 const MAX_STALE_MS = 8_000;
-const DAY_MS = 86_400_000;
 /** Compared where there is no such key, so that the answer takes as long. */
 const NO_HASH = Buffer.alloc(32);
 

@@ -1,7 +1,7 @@
+import { DAY_MS } from "../domain/rules/time";
 import type { KeyLimits } from "../io/ports/access-keys";
 import type { Refusal } from "./refusal";
 
-const DAY_MS = 86_400_000;
 /** A key that was silent for so long may use this many seconds of its rate at once. */
 const BURST_SECONDS = 2;
 /** A key that comes back after this has full buckets, whether they were kept or not. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort, type ServerProcess } from "../servers";
 import type { ClusterStack } from "./cluster-stack";
-import type { Heal } from "./kills";
+import type { Heal } from "./load";
 import { archiverProcess } from "./viewmill-process";
 
 const seconds = new WeakMap<ClusterStack, ServerProcess>();

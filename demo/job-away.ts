@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { HOUR_MS } from "../domain/rules/time";
 import type { ClusterStack } from "./cluster-stack";
-import type { Heal, Load } from "./kills";
+import type { Heal, Load } from "./load";
 
 const AWAY_MS = 4 * HOUR_MS;
 /** Of some events that are sent in the last hour of them: too late for the stream, which leaves them to the audit. */

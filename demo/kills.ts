@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { archiverPair } from "./archiver-pair";
-import { type Books, readBooks } from "./books";
+import { readBooks } from "./books";
 import type { ClusterStack } from "./cluster-stack";
 import { jobAway } from "./job-away";
+import { countedOf, type Heal, type Load, lostEvents } from "./load";
 import { recordsDeleted } from "./lost-records";
-import type { SendingPace } from "./sent-events";
 
 /** What is taken away, and how it comes back. */
 export const TARGETS = [
@@ -29,17 +29,6 @@ export type Target = (typeof TARGETS)[number];
 
 /** After these something stays lost, so that no answer is complete past it: they come when all others are through. */
 export const LOSING: ReadonlySet<Target> = new Set(["records-deleted"]);
-
-/** What is going on while parts are taken away. */
-export interface Load {
-  startedAtMs: number;
-  accepted: () => number;
-  pace: SendingPace;
-  /** The job that counts; replaced where a target ends it. */
-  jobId: string;
-  /** Accepted events that a target has deleted from the log, by minute of event time. */
-  lost: Map<number, number>;
-}
 
 const RECOVERY_DEADLINE_MS = 240_000;
 const POLL_MS = 250;
@@ -75,10 +64,6 @@ export async function killOnce(
   throw new Error(`${target}: ${accepted} events accepted, not all counted after ${RECOVERY_DEADLINE_MS} ms: ${seen}`);
 }
 
-export const lostEvents = ({ lost }: Pick<Load, "lost">): number => [...lost.values()].reduce((sum, n) => sum + n, 0);
-export const countedOf = ({ counted, duplicate, late }: Books): number => counted + duplicate + late;
-
-export type Heal = () => Promise<void>;
 const nothing: Heal = async () => undefined;
 
 async function take(stack: ClusterStack, target: Target, random: () => number, load: Load): Promise<Heal> {

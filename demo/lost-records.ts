@@ -7,7 +7,7 @@ import { kafkaOf } from "../io/kafka/config";
 import { archiversOf } from "./archiver-pair";
 import { type Books, readBooks } from "./books";
 import type { ClusterStack } from "./cluster-stack";
-import { countedOf, type Heal, type Load, lostEvents } from "./kills";
+import { countedOf, type Heal, type Load, lostEvents } from "./load";
 
 const BOOKS_DEADLINE_MS = 120_000;
 const POLL_MS = 100;

@@ -1,5 +1,5 @@
 import type { IOperator, ProcessResult, Receiver } from "apache-beam/worker/operators";
-import type { AwaitableParDoPayload } from "./awaitable-pardo";
+import type { AwaitableParDoPayload } from "./awaitable-dofn";
 import type { WindowedValue } from "./beam";
 import { StageError } from "./stage-error";
 

@@ -1,35 +1,11 @@
 import type { PTransform as TransformProto } from "apache-beam/proto/beam_runner_api";
 import type { IOperator, OperatorContext } from "apache-beam/worker/operators";
+import type { AwaitableDoFn, AwaitableParDoPayload } from "./awaitable-dofn";
 import { AwaitableParDoOperator } from "./awaitable-pardo-operator";
-import type { PCollection, PTransform, Window, WindowedValue } from "./beam";
+import type { PCollection, PTransform } from "./beam";
 import { withName } from "./beam";
 import { replaceOperator, sdk } from "./fixes/sdk";
 import { register } from "./serialization";
-
-/** What process() is told of its element. */
-export interface ElementContext {
-  readonly window: Window;
-  readonly timestamp: WindowedValue<unknown>["timestamp"];
-  readonly pane: WindowedValue<unknown>["pane"];
-}
-
-// biome-ignore lint/suspicious/noConfusingVoidType: a method without a return statement is the common case
-type Outputs<T> = void | Iterable<T> | AsyncIterable<T>;
-
-/**
- * A DoFn whose methods may be asynchronous: an async function (that may resolve to outputs) or an async generator. process() runs up to maxInFlight
- * times at once on the same instance, so its state between awaits is the caller's care; startBundle and finishBundle run alone.
- */
-export interface AwaitableDoFn<In, Out> {
-  startBundle?(): void | Promise<void>;
-  process(element: In, context: ElementContext): Outputs<Out> | Promise<Outputs<Out>>;
-  finishBundle?(): Outputs<WindowedValue<Out>> | Promise<Outputs<WindowedValue<Out>>>;
-}
-
-export interface AwaitableParDoPayload {
-  readonly doFn: AwaitableDoFn<unknown, unknown>;
-  readonly maxInFlight: number;
-}
 
 const pardoUrn = "beam:transform:pardo:v1";
 const awaitableDoFnUrn = "engine:dofn:awaitable:v1";

@@ -1,9 +1,6 @@
 /** engine/: Apache Beam for TypeScript made safe. It knows nothing of videos. */
-export {
-  type AwaitableDoFn,
-  awaitableParDo,
-  type ElementContext,
-} from "./awaitable-pardo";
+export type { AwaitableDoFn, ElementContext } from "./awaitable-dofn";
+export { awaitableParDo } from "./awaitable-pardo";
 export * from "./beam";
 export { windowedValue } from "./bundle-output";
 export { toBytes } from "./bytes";

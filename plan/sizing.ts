@@ -215,9 +215,13 @@ function logLines(workload: Workload, { log, ingestCores }: Parts): Line[] {
 }
 
 function graphLines(workload: Workload, parts: Parts): Line[] {
-  const { minute, bytes, cpu } = parts;
+  return [...graphShape(parts), ...graphTraffic(parts), ...graphCpu(workload, parts)];
+}
+
+/** How the graph divides its work. */
+function graphShape(parts: Parts): Line[] {
+  const { minute } = parts;
   const line = lineIn("stream");
-  const decode = DECODE_OF[workload.form];
   return [
     line(
       "dedup partitions P",
@@ -238,6 +242,13 @@ function graphLines(workload: Workload, parts: Parts): Line[] {
     line("hottest video", parts.hottest * 100, "% of events", "(1 - hotShare) / sum of rank^-zipf + hotShare"),
     line("videos a minute", minute.videoMinutes, "videos", "sum over videos of 1 - e^(-events a minute * share)"),
     line("cells a minute", minute.cellMinutes, "cells", "the same, for each event type"),
+  ];
+}
+
+/** What crosses the shuffles, and what windows keep. */
+function graphTraffic({ bytes }: Parts): Line[] {
+  const line = lineIn("stream");
+  return [
     line(
       "blocks",
       bytes.blocks,
@@ -268,6 +279,14 @@ function graphLines(workload: Workload, parts: Parts): Line[] {
       "clocksApartMinutes",
       "graceSeconds",
     ),
+  ];
+}
+
+function graphCpu(workload: Workload, parts: Parts): Line[] {
+  const { cpu } = parts;
+  const line = lineIn("stream");
+  const decode = DECODE_OF[workload.form];
+  return [
     line("CPU: decode, check, blocks", cpu.decode, "CPU-s/s", `events * ${decode}`, decode),
     line("CPU: panes", cpu.dedupe, "CPU-s/s", "events * dedupe * firings", "dedupe"),
     line("CPU: counts", cpu.counts, "CPU-s/s", "events * packCounts * firings", "packCounts"),
@@ -293,11 +312,12 @@ function graphLines(workload: Workload, parts: Parts): Line[] {
 }
 
 function storeLines(workload: Workload, parts: Parts): Line[] {
-  const { rows, archive } = parts;
+  return [...counterLines(workload, parts), ...archiveLines(workload, parts), ...auditLines(parts)];
+}
+
+function counterLines(workload: Workload, parts: Parts): Line[] {
+  const { rows } = parts;
   const counters = lineIn("Bigtable");
-  const storage = lineIn("Cloud Storage");
-  const audit = lineIn("audit");
-  const days = workload.rawDays;
   return [
     counters(
       "rows written",
@@ -344,6 +364,13 @@ function storeLines(workload: Workload, parts: Parts): Line[] {
       "cells a minute * 1,440 * minuteDays * (minuteCell + videoId); not compressed, without rows kept for ever",
       "minuteCell",
     ),
+  ];
+}
+
+function archiveLines({ rawDays }: Workload, parts: Parts): Line[] {
+  const { archive } = parts;
+  const storage = lineIn("Cloud Storage");
+  return [
     storage(
       "archivers",
       parts.archivers,
@@ -361,7 +388,13 @@ function storeLines(workload: Workload, parts: Parts): Line[] {
       "portionSeconds",
     ),
     storage("bytes", archive.bytes * DAY_S, "bytes/day", "events * archiveBytes", "archiveBytes"),
-    storage("kept", archive.bytes * DAY_S * days, "bytes", "bytes a day * rawDays", "archiveBytes"),
+    storage("kept", archive.bytes * DAY_S * rawDays, "bytes", "bytes a day * rawDays", "archiveBytes"),
+  ];
+}
+
+function auditLines(parts: Parts): Line[] {
+  const audit = lineIn("audit");
+  return [
     audit(
       "cores",
       parts.auditCores,

@@ -1,12 +1,11 @@
 import { createKey, shownKey } from "../admission/new-key";
+import { DAY_MS } from "../domain/rules/time";
 import type { AccessKeys } from "../io/ports/access-keys";
 import { plainJson, refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { noSuchKey } from "./problem";
 import { createdKeySchema, keyIdSchema, keysSchema, newKeyAsked, nothingAsked, revokedKeySchema } from "./schemas";
-
-const DAY_MS = 86_400_000;
 
 /** /v1/keys: the admin endpoint of access keys; none where the service has no store of them. */
 export function keyEndpoints({ accessKeys, clock }: QueryDependencies): Endpoint[] {

@@ -51,7 +51,7 @@ const MAX_LINES_BYTES = 8 << 20;
  */
 export const createQueryRouter = (dependencies: QueryDependencies): Router => createQueryApi(dependencies).router;
 
-interface QueryApi {
+export interface QueryApi {
   router: Router;
   /** Answers some of the router's requests, exactly as the router does. */
   hotReads: HotReads;

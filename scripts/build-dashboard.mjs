@@ -4,6 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 
+const FOR_PAGES = { bundle: true, minify: true, target: "es2022", legalComments: "none" };
+
 /** Does nothing where the output is newer than every source. */
 export function buildDashboard(root) {
   const from = join(root, "dashboard");
@@ -24,17 +26,8 @@ export function buildDashboard(root) {
     outdir: into,
     write: false,
   });
-  const forPages = { bundle: true, minify: true, target: "es2022", legalComments: "none" };
-  buildSync({ ...forPages, entryPoints: [join(from, "embed.ts")], format: "iife", outfile: join(into, "embed.js") });
-  const client = join(root, "client", "browser");
-  buildSync({
-    ...forPages,
-    entryPoints: [join(client, "index.ts")],
-    format: "esm",
-    // A tenth of cockatiel's bytes, under the same contract (test/client/circuit-breaker.test.ts).
-    alias: { cockatiel: join(client, "circuit-breaker.ts") },
-    outfile: join(into, "client.js"),
-  });
+  buildSync({ ...FOR_PAGES, entryPoints: [join(from, "embed.ts")], format: "iife", outfile: join(into, "embed.js") });
+  pageClient(root, join(into, "client.js"));
   const script = outputFiles.find(({ path }) => path.endsWith(".js"));
   const style = outputFiles.find(({ path }) => path.endsWith(".css"));
   const vendor = readFileSync(join(root, "node_modules", "uplot", "dist", "uPlot.min.css"));
@@ -45,6 +38,19 @@ export function buildDashboard(root) {
   };
   const html = readFileSync(join(from, "index.html"), "utf8").replace(/\{\{(\w+)\}\}/g, (_, name) => names[name]);
   writeFileSync(page, html);
+}
+
+/** The client library for pages, in one file. */
+export function pageClient(root, outfile) {
+  const client = join(root, "client", "browser");
+  buildSync({
+    ...FOR_PAGES,
+    entryPoints: [join(client, "index.ts")],
+    format: "esm",
+    // A tenth of cockatiel's bytes, under the same contract (test/client/circuit-breaker.test.ts).
+    alias: { cockatiel: join(client, "circuit-breaker.ts") },
+    outfile,
+  });
 }
 
 function write(into, name, ending, content) {

@@ -31,8 +31,13 @@ function writePart(isKept) {
   const kept = Object.entries(manifest.devDependencies ?? {}).filter(([name]) => isKept(name));
   const devDependencies = kept.length === 0 ? undefined : Object.fromEntries(kept);
   // Nothing is run or published from here.
-  writeJson("package.json", { ...manifest, scripts: undefined, devDependencies });
-  lock.packages[""] = { ...lock.packages[""], devDependencies };
+  // The image holds one package: what engine/ and client/ need stands in the root's dependencies too.
+  writeJson("package.json", { ...manifest, scripts: undefined, workspaces: undefined, devDependencies });
+  lock.packages[""] = { ...lock.packages[""], workspaces: undefined, devDependencies };
+  for (const name of manifest.workspaces ?? []) {
+    delete lock.packages[name];
+    delete lock.packages[`node_modules/@viewmill/${name}`];
+  }
   if (kept.length === 0) {
     lock.packages = Object.fromEntries(Object.entries(lock.packages).filter(([, { dev }]) => dev !== true));
   }

@@ -12,6 +12,9 @@ const lockHash = createHash("sha256")
   .update(readFileSync(join(root, "package-lock.json")))
   .digest("hex");
 
+/** Folders among the sources that the application does not compile: engine/ and client/ are packages too. */
+const NOT_SOURCES = new Set(["node_modules", "dist", "example"]);
+
 function run(command, args, label) {
   const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
   if (result.status === 0) return;
@@ -58,7 +61,7 @@ function compile() {
 function addSources(folder, sources) {
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory() && entry.name !== "node_modules") addSources(path, sources);
+    if (entry.isDirectory() && !NOT_SOURCES.has(entry.name)) addSources(path, sources);
     else if (entry.isFile() && /\.(tsx?|json|avsc)$/.test(entry.name)) sources.set(path, stampOf(path));
   }
 }

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { waitForLock } from "../io/sqlite/data-folder";
 import { keepFolder, keptFolder, letGoOfFolder, removeKeptFolder, spawnKept } from "./kept";
+import { logTail } from "./log-tail";
 import { killGroup } from "./process-group";
-import { logTail } from "./server-process";
 
 /** The root of the checkout; this file runs from dist/servers. */
 export const ROOT = join(__dirname, "..", "..");

@@ -4,8 +4,8 @@ import { closeSync, openSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { Argument, Command } from "commander";
 import { fetchServers } from "./fetch-servers";
+import { logTail } from "./log-tail";
 import { DEFAULT_STATE_FOLDER, type Holding, RunningServers, startOf } from "./running";
-import { logTail } from "./server-process";
 import { type Addresses, answers, environmentFor } from "./stack";
 import { missingTools, SERVER_NAMES, type ServerName } from "./tools";
 

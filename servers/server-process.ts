@@ -1,8 +1,8 @@
 /** A server as a process that answers: started, killed, started again on the same ports and data, stopped. */
-import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { ClassArchive } from "./class-archive";
 import { type KeptProcess, keptFolder, removeKeptFolder, spawnKept } from "./kept";
+import { logTail } from "./log-tail";
 import { killGroup } from "./process-group";
 
 const START_DEADLINE_MS = 120_000;
@@ -10,7 +10,6 @@ const END_DEADLINE_MS = 20_000;
 /** A virtual machine that writes its archive of classes as it ends. */
 const WRITING_DEADLINE_MS = 45_000;
 const POLL_MS = 50;
-const LOG_TAIL_BYTES = 3000;
 /** Signals after which the process goes on, or may. */
 const NOT_ENDING: ReadonlySet<NodeJS.Signals> = new Set([
   "SIGSTOP",
@@ -161,20 +160,6 @@ async function endedWithin(running: KeptProcess, deadlineMs: number): Promise<bo
     return await Promise.race([running.ended.then(() => true), late]);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** The last of a log file, "" when there is none. */
-export function logTail(file: string): string {
-  if (!existsSync(file)) return "";
-  const fd = openSync(file, "r");
-  try {
-    const { size } = fstatSync(fd);
-    const bytes = Buffer.alloc(Math.min(size, LOG_TAIL_BYTES));
-    readSync(fd, bytes, 0, bytes.length, size - bytes.length);
-    return bytes.toString("utf8");
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import pino from "pino";
 import { Registry } from "prom-client";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { portOption, positiveInteger } from "../arguments/whole-number";
 import { resolveConfig } from "../config/load";
 import { Canary } from "../programs/canary/canary";
@@ -59,4 +60,4 @@ async function canary(flags: Flags, command: Command): Promise<void> {
 }
 
 const shown = ({ minute, outcome, seconds, detail }: Round): string =>
-  `${new Date(minute * 60_000).toISOString()}  ${outcome.padEnd(8)}  ${seconds.toFixed(1)} s  ${detail}\n`;
+  `${new Date(minute * MINUTE_MS).toISOString()}  ${outcome.padEnd(8)}  ${seconds.toFixed(1)} s  ${detail}\n`;

@@ -4,6 +4,7 @@ import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { parse } from "csv-parse";
 import { type CatalogVideo, readCatalogVideo } from "../../domain/catalog/catalog-line";
+import { MINUTE_MS } from "../../domain/rules/time";
 import type { VideoCatalog } from "../../io/ports";
 import { prepareDataFolder } from "../../io/sqlite/data-folder";
 import { fileSizeBytes } from "../arguments/input-file";
@@ -14,7 +15,6 @@ const EXIT_REJECTED = 1;
 const SHOWN_REJECTIONS = 20;
 /** Videos of one transaction. */
 const VIDEOS_AT_ONCE = 5_000;
-const MINUTE_MS = 60_000;
 /** A longer line is no video of the catalog. */
 const MAX_LINE_CHARACTERS = 64 << 10;
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
+import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { refuseFlags } from "../arguments/inapplicable-flags";
 import { portOption, positiveInteger, wholeNumber } from "../arguments/whole-number";
 import { DemoService } from "../demo/served";
@@ -21,9 +22,7 @@ interface Flags {
 const BLOCK_LINES = 2_000;
 const TICK_MS = 500;
 const POLL_MS = 100;
-const MINUTE_MS = 60_000;
 const SECONDS_A_MINUTE = 60;
-const MINUTES_AN_HOUR = 60;
 
 export function register(program: Command): void {
   program

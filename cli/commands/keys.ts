@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createKey, newKeySchema, shownKey } from "../../admission/new-key";
 import { parseRfc3339 } from "../../domain/event";
+import { DAY_MS } from "../../domain/rules/time";
 import type { AccessKeys } from "../../io/ports/access-keys";
 import { prepareDataFolder, requireDataFolder } from "../../io/sqlite/data-folder";
 import { positiveInteger } from "../arguments/whole-number";
@@ -27,7 +28,6 @@ export class KeyError extends Error {
   override readonly name = "KeyError";
 }
 
-const DAY_MS = 86_400_000;
 const UNITS_MS: Record<string, number> = { h: 3_600_000, d: DAY_MS, y: 365 * DAY_MS };
 
 export function register(program: Command): void {

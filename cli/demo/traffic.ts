@@ -1,9 +1,7 @@
 import { uuidV7From } from "../../client/uuid-v7";
+import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { xoshiro128, zipf } from "../sending/event-generator";
 import { DEMO_VIDEOS } from "./channels";
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 
 /** The made-up site was small until it grew in its last hours; a small history is counted in seconds, too. */
 const SMALL = 0.1;

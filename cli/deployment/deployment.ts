@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import type { MessageRules } from "../../intake/take-message";
@@ -26,7 +25,6 @@ export interface Deployment {
 export function usesDataFolder({ log, archive, counters, deadLetters, claims }: Config): boolean {
   return (
     log.kind === "embedded" ||
-    log.spill.enabled ||
     archive.kind === "directory" ||
     counters.kind === "sqlite" ||
     deadLetters.kind === "sqlite" ||
@@ -54,8 +52,6 @@ export async function openDeployment(config: Config, access: CounterAccess = "sh
     },
   };
 }
-
-export const archiveFolder = (config: Config): string => join(config.data, "archive");
 
 /** What an event, a body and a message may be: on every road the same. */
 export const intakeLimits = ({ http }: Config): IntakeLimits => ({

@@ -1,12 +1,12 @@
+import { join } from "node:path";
 import type { Archive } from "../../io/ports";
 import type { Config } from "../config/schema";
-import { archiveFolder } from "./deployment";
 import { gcsLocation } from "./gcs-location";
 
 export async function openArchive(config: Config): Promise<Archive> {
   if (config.archive.kind === "directory") {
     const { DirectoryArchive } = await import("../../io/directory/archive.js");
-    return new DirectoryArchive({ folder: archiveFolder(config) });
+    return new DirectoryArchive({ folder: join(config.data, "archive") });
   }
   const { GcsArchive } = await import("../../io/gcs/archive.js");
   return new GcsArchive(gcsLocation(config, config.archive.prefix));

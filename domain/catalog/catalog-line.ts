@@ -1,4 +1,5 @@
 import { isVideoId, parseRfc3339 } from "../event";
+import { MINUTE_MS } from "../rules/time";
 import { UNKNOWN_CHANNEL } from "./channel-history";
 
 /** What a line says of a video. A field that is absent leaves what is known; null takes it away. */
@@ -20,7 +21,6 @@ export interface CatalogChannel {
 export type LineRead<T> = { ok: true; entry: T } | { ok: false; detail: string };
 
 export const MAX_TITLE_CHARACTERS = 500;
-const MINUTE_MS = 60_000;
 
 /** Channel ids are written as video ids are. */
 export const isChannelId = (text: string): boolean => isVideoId(text);

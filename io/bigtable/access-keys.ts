@@ -2,6 +2,7 @@
  * Access keys in the ledger's table: of the row `y#keys` a column `<id>` with the key, `<id>!` with the time of its revocation, and
  * `<id>@<instance>` whose version is the time of the last use: a day and the events of that day.
  */
+import { DAY_MS } from "../../domain/rules/time";
 import type { AccessKey, AccessKeys, KeyUse, ListedKey } from "../ports/access-keys";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
@@ -13,7 +14,7 @@ import { deleteColumn, type Mutation, mutateRows, type RowCell, readRows, setCel
 /** Later than any revocation: 2255. */
 const LAST_MS = 9_000_000_000_000;
 /** An instance that has not used a key for so long is forgotten; the newest use of each key stays. */
-const USES_KEPT_MS = 3 * 86_400_000;
+const USES_KEPT_MS = 3 * DAY_MS;
 
 export class BigtableAccessKeys implements AccessKeys {
   readonly #connection: BigtableConnection;

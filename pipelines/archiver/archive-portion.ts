@@ -6,7 +6,19 @@ import { inParallel } from "../../io/flow/in-parallel";
 import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
 import type { Archive, ArchivedObject, Ledger, LogMessage, LogPortion } from "../../io/ports";
 import { readSettledMessage } from "../../transforms/read-message";
-import type { ArchivedPortion } from "./archiver";
+
+export interface ArchivedPortion {
+  name: string;
+  messages: number;
+  events: number;
+  objects: number;
+  /** Messages that cannot be read as events; the stream makes dead letters of them. */
+  undecodable: number;
+  /** Events that break the contract, of messages that can be read; likewise. */
+  leftOut: number;
+  /** Messages that came past the write API: they declare nothing. */
+  undeclared: number;
+}
 
 /** The batch a message stands for: itself, or what its reference leads to. Undefined: the reference leads nowhere. */
 export type PayloadOf = (message: LogMessage) => Promise<Uint8Array | undefined>;

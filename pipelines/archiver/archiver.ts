@@ -2,7 +2,7 @@ import type { KnownEventTypes } from "../../intake/known-types";
 import type { MessageRules } from "../../intake/take-message";
 import { type Archive, type Ledger, type LogPortion, type LogSubscription, PortionLostError } from "../../io/ports";
 import { pause } from "../pause";
-import { archivePortion, type PayloadOf } from "./archive-portion";
+import { type ArchivedPortion, archivePortion, type PayloadOf } from "./archive-portion";
 
 export interface ArchiverDependencies {
   subscription: LogSubscription;
@@ -28,19 +28,6 @@ export interface ArchiverOptions {
   portionsInFlight: number;
   /** How often the time up to which all is archived is written down. */
   progressIntervalMs: number;
-}
-
-export interface ArchivedPortion {
-  name: string;
-  messages: number;
-  events: number;
-  objects: number;
-  /** Messages that cannot be read as events; the stream makes dead letters of them. */
-  undecodable: number;
-  /** Events that break the contract, of messages that can be read; likewise. */
-  leftOut: number;
-  /** Messages that came past the write API: they declare nothing. */
-  undeclared: number;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { AwaitableDoFn, ElementContext } from "../../engine/awaitable-pardo";
+import type { AwaitableDoFn, ElementContext } from "../../engine/awaitable-dofn";
 import { type DoFn, type KV, register, type Window, type WindowedValue } from "../../engine/beam";
 import { windowedValue } from "../../engine/bundle-output";
 import { toBytes } from "../../engine/bytes";

@@ -1,5 +1,9 @@
 /** The engine on a real Flink: what the direct runner does, and what only a cluster does. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { Kafka, logLevel, type Producer } from "kafkajs";
 import {
   buildPipelineProto,
@@ -142,6 +146,17 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
   }
 
   const rows = (results: ResultServer): Row[] => results.rows.map((each) => each.row as Row);
+
+  test("the package's example counts words", async () => {
+    const root = join(__dirname, "../../../..");
+    await promisify(execFile)(process.execPath, [join(root, "scripts", "build-packages.mjs"), "engine"]);
+    const folder = mkdtempSync(join(tmpdir(), "viewmill-example-"));
+    const example = join(root, "engine", "example", "on-flink.js");
+    await promisify(execFile)(process.execPath, [example, jobServer.endpoint], { cwd: folder, timeout: DEADLINE_MS });
+    const lines = readFileSync(join(folder, "word-lengths.txt"), "utf8").trim().split("\n").sort();
+    expect(lines).toEqual(["2 letters: 6", "3 letters: 2", "4 letters: 1", "8 letters: 1"]);
+    rmSync(folder, { recursive: true });
+  });
 
   // Jobs of their own, four at a time (vitest.config.mjs): most of it is waiting, for a job to start and for windows to end.
   test.concurrent.each<[string, () => WorkerEnvironment]>([

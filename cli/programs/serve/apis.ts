@@ -1,0 +1,70 @@
+/** The two sides of the HTTP interface, made of a service's parts. */
+import { createIngestRouter } from "../../../ingest-api/ingest-router";
+import { createQueryApi, sharedFreshness } from "../../../query-api";
+import type { QueryApi } from "../../../query-api/query-router";
+import { intakeLimits, rawRetentionMs } from "../../deployment/deployment";
+import { knownEventTypes } from "../../deployment/open-event-types";
+import { answersOf, type Check, storeChecks } from "./readiness";
+import { finalAfterMs, type ServiceParts } from "./service-parts";
+
+/** How old the completeness that a read tells may be. */
+const FRESHNESS_KEPT_MS = 20;
+
+export async function ingestOf({ config, logger, registry, deployment, access, logSide }: ServiceParts) {
+  const { maxInFlightBytes, maxInFlightRequests } = config.http;
+  return createIngestRouter({
+    log: logSide.log,
+    recentStamps: await logSide.recentStamps(),
+    ...(logSide.receiptStamps === undefined ? {} : { receiptStamps: logSide.receiptStamps }),
+    deadLetters: deployment.deadLetters,
+    eventTypes: knownEventTypes(deployment),
+    admission: access.admission,
+    clock: Date.now,
+    logger,
+    registry,
+    limits: {
+      ...intakeLimits(config),
+      maxInFlightBytes,
+      maxInFlightRequests,
+      rawRetentionMs: rawRetentionMs(config),
+    },
+  });
+}
+
+/** `stopping` ends the streams of events that readers hold open. */
+export function queryOf(parts: ServiceParts, stopping: AbortSignal): QueryApi {
+  const { config, logger, registry, deployment, access, operations, reader, catalog, logSide } = parts;
+  const { deadLetters, ledger, progress } = deployment;
+  const checks = checksOf(parts);
+  return createQueryApi({
+    counters: reader,
+    ...(catalog && { catalog }),
+    ledger,
+    progress: sharedFreshness(progress, FRESHNESS_KEPT_MS),
+    gauges: logSide.gauges,
+    deadLetters,
+    admission: access.admission,
+    accessKeys: access.store,
+    operations,
+    clock: Date.now,
+    logger,
+    registry,
+    readiness: async () => {
+      const [stores, ofLog] = await Promise.all([answersOf(checks), logSide.readiness()]);
+      return [...stores, ...ofLog];
+    },
+    stopping,
+    finalAfterMs: finalAfterMs(config),
+    rawRetentionMs: rawRetentionMs(config),
+  });
+}
+
+function checksOf({ deployment, reader, logSide, canary }: ServiceParts): Check[] {
+  return [
+    { name: "log", required: true, look: () => logSide.log.ping().then(() => "event log") },
+    { name: "counters", required: true, look: () => reader.totals("-").then(() => "counter store") },
+    ...storeChecks(deployment, Date.now),
+    ...logSide.checks,
+    ...canary.checks,
+  ];
+}

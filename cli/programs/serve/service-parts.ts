@@ -1,0 +1,55 @@
+import type { Logger } from "pino";
+import { Registry } from "prom-client";
+import { MINUTE_MS } from "../../../domain/rules/time";
+import type { Config } from "../../config/schema";
+import { type Deployment, openDeployment } from "../../deployment/deployment";
+import { hasCatalog, openCatalog } from "../../deployment/open-catalog";
+import { openReader } from "../../deployment/open-counters";
+import { ServiceCanary } from "../canary/service-canary";
+import { EmbeddedCounting } from "./embedded-counting";
+import { OperationsSide } from "./listeners";
+import type { LogSide } from "./log-side";
+import { openAdmission } from "./open-admission";
+import { SharedLog } from "./shared-log";
+
+/** What a service is made of, opened and not yet at work. */
+export interface ServiceParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly deployment: Deployment;
+  readonly access: Awaited<ReturnType<typeof openAdmission>>;
+  readonly operations: OperationsSide;
+  readonly reader: Awaited<ReturnType<typeof openReader>>;
+  readonly catalog: Awaited<ReturnType<typeof openCatalog>> | undefined;
+  readonly logSide: LogSide;
+  readonly canary: ServiceCanary;
+}
+
+/** Opens the stores and the side of the log. Rejects with the first that cannot be opened. */
+export async function openServiceParts(config: Config, logger: Logger): Promise<ServiceParts> {
+  const registry = new Registry();
+  const deployment = await openDeployment(config);
+  const access = await openAdmission(config, logger);
+  return {
+    config,
+    logger,
+    registry,
+    deployment,
+    access,
+    operations: new OperationsSide(config),
+    reader: await openReader(config, deployment.counters),
+    catalog: hasCatalog(config) ? await openCatalog(config) : undefined,
+    logSide: await openLogSide(config, logger, deployment),
+    canary: new ServiceCanary(config, logger, registry, access.ownKey),
+  };
+}
+
+/** One machine counts its own log; on a cluster a pipeline does. */
+function openLogSide(config: Config, logger: Logger, deployment: Deployment): Promise<LogSide> {
+  const { archive, ledger, progress } = deployment;
+  if (config.log.kind !== "embedded") return SharedLog.open(config, logger, ledger, progress);
+  return EmbeddedCounting.start({ config, logger, archive, ledger, finalAfterMs: finalAfterMs(config) });
+}
+
+export const finalAfterMs = ({ lateness }: Config): number => lateness.finalAfterMinutes * MINUTE_MS;

@@ -1,0 +1,82 @@
+import type { Server } from "node:http";
+import express from "express";
+import helmet from "helmet";
+import type { Logger } from "pino";
+import type { FolderLock } from "../../../io/sqlite/data-folder";
+import type { Config } from "../../config/schema";
+import { ingestOf, queryOf } from "./apis";
+import { constantHeaders, frontListener } from "./front";
+import { listen, listenForOperations, serviceListener } from "./listeners";
+import { openServiceParts, type ServiceParts } from "./service-parts";
+
+const DRAIN_DEADLINE_MS = 15_000;
+
+type Ingest = Awaited<ReturnType<typeof ingestOf>>;
+type Query = ReturnType<typeof queryOf>;
+
+/** A running service: from its stores to its listeners, and back in the opposite order. */
+export class Service {
+  private constructor(
+    readonly url: string,
+    private readonly running: {
+      parts: ServiceParts;
+      ingest: Ingest;
+      servers: readonly Server[];
+      stopping: AbortController;
+      stopListener: () => void;
+      lock: FolderLock | undefined;
+    },
+  ) {}
+
+  /** Resolves when requests are answered. */
+  static async start(config: Config, logger: Logger, lock: FolderLock | undefined): Promise<Service> {
+    const parts = await openServiceParts(config, logger);
+    const ingest = await ingestOf(parts);
+    const stopping = new AbortController();
+    const query = queryOf(parts, stopping.signal);
+    const { app, front } = applicationOf(parts, ingest, query);
+    const { server, scheme, stop: stopListener } = serviceListener(config, front, logger);
+    const url = await listen(server, config.http.host, config.http.port, scheme);
+    const ofOperations = await listenForOperations(config, parts.operations.listener(app));
+    if (ofOperations !== undefined) logger.info({ url: ofOperations.url }, "operating endpoints listen");
+    parts.logSide.begin();
+    parts.canary.begin(url);
+    const servers = [server, ...(ofOperations === undefined ? [] : [ofOperations.server])];
+    return new Service(url, { parts, ingest, servers, stopping, stopListener, lock });
+  }
+
+  /** No new requests, the running ones answered, the pass under way finished, the stores closed. */
+  async stop(): Promise<void> {
+    const { parts, ingest, servers, stopping, stopListener, lock } = this.running;
+    stopping.abort();
+    const closed = Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+    const deadline = setTimeout(() => {
+      for (const server of servers) server.closeAllConnections();
+    }, DRAIN_DEADLINE_MS);
+    await ingest.drain();
+    for (const server of servers) server.closeIdleConnections();
+    await closed;
+    clearTimeout(deadline);
+    await parts.logSide.stop();
+    stopListener();
+    await parts.canary.stop();
+    await parts.access.close();
+    await Promise.all([parts.reader.close(), parts.deployment.close(), parts.catalog?.close()]);
+    lock?.release();
+  }
+}
+
+/** Express behind a front that answers the hot routes without it. */
+function applicationOf({ access: { admission } }: ServiceParts, ingest: Ingest, query: Query) {
+  const secured = helmet();
+  const app = express();
+  app.disable("x-powered-by");
+  app.use((request, response, next) => {
+    if (!admission.crossOrigin(request, response)) next();
+  });
+  app.use(ingest.router);
+  app.use(secured);
+  app.use(query.router);
+  const reads = { reads: query.hotReads, secured: constantHeaders(secured) };
+  return { app, front: frontListener({ admission, ingest, ...reads, app }) };
+}

@@ -1,0 +1,26 @@
+import type { Window, WindowedValue } from "./beam";
+
+/** What process() is told of its element. */
+export interface ElementContext {
+  readonly window: Window;
+  readonly timestamp: WindowedValue<unknown>["timestamp"];
+  readonly pane: WindowedValue<unknown>["pane"];
+}
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a method without a return statement is the common case
+type Outputs<T> = void | Iterable<T> | AsyncIterable<T>;
+
+/**
+ * A DoFn whose methods may be asynchronous: an async function (that may resolve to outputs) or an async generator. process() runs up to maxInFlight
+ * times at once on the same instance, so its state between awaits is the caller's care; startBundle and finishBundle run alone.
+ */
+export interface AwaitableDoFn<In, Out> {
+  startBundle?(): void | Promise<void>;
+  process(element: In, context: ElementContext): Outputs<Out> | Promise<Outputs<Out>>;
+  finishBundle?(): Outputs<WindowedValue<Out>> | Promise<Outputs<WindowedValue<Out>>>;
+}
+
+export interface AwaitableParDoPayload {
+  readonly doFn: AwaitableDoFn<unknown, unknown>;
+  readonly maxInFlight: number;
+}

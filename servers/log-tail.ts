@@ -1,0 +1,17 @@
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+
+const LOG_TAIL_BYTES = 3000;
+
+/** The last of a log file, "" when there is none. */
+export function logTail(file: string): string {
+  if (!existsSync(file)) return "";
+  const fd = openSync(file, "r");
+  try {
+    const { size } = fstatSync(fd);
+    const bytes = Buffer.alloc(Math.min(size, LOG_TAIL_BYTES));
+    readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+    return bytes.toString("utf8");
+  } finally {
+    closeSync(fd);
+  }
+}

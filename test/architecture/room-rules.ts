@@ -1,0 +1,84 @@
+/** Which room may know which, as rules of dependency-cruiser. ARCHITECTURE.md says why. */
+import type { IForbiddenRuleType } from "dependency-cruiser" with { "resolution-mode": "import" };
+
+/** The rooms that the command line puts together. */
+const SHIPPED = [
+  ...["domain", "engine", "io", "intake", "transforms", "pipelines"],
+  ...["admission", "ingest-api", "query-api", "client"],
+];
+
+/** What the sources of a room may import of other rooms: rooms, or folders and files in them. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  domain: [],
+  engine: [],
+  io: ["domain"],
+  intake: ["domain", "io/ports", "io/formats"],
+  transforms: ["domain", "engine", "io/ports", "io/formats", "intake"],
+  pipelines: ["domain", "engine", "io/ports", "io/formats", "io/flow", "transforms", "intake"],
+  admission: ["domain", "io/ports"],
+  "ingest-api": ["domain", "io/ports", "io/formats", "intake", "admission"],
+  "query-api": ["domain", "io/ports", "io/formats", "admission"],
+  // Its types alone: content-rules.ts.
+  client: ["domain/rejection"],
+  plan: ["domain"],
+  cli: [...SHIPPED, "plan"],
+  servers: ["io/sqlite/data-folder"],
+  demo: ["domain", "engine", "io", "cli", "servers"],
+  bench: [...SHIPPED, "cli", "servers", "demo"],
+};
+
+export const ROOMS = Object.keys(MAY_IMPORT);
+
+/** Rooms whose programs are for the machine of a developer. */
+const DEVELOPMENT = ["bench", "demo", "servers"];
+/** The packages in the checkout, and what their own package.json must declare. The engine uses the SDK's copy of protobufjs. */
+const OTHER_THAN_DECLARED = { engine: ["protobufjs"], client: [] };
+
+const anyOf = (names: readonly string[]) => `^(${names.map((name) => name.replaceAll("/", "\\/")).join("|")})`;
+const pathOf = (names: readonly string[]) => `${anyOf(names)}(/|\\.js$)`;
+const npm = (names: readonly string[]) => `node_modules/(${names.join("|")})/`;
+
+/** `declared`: the dependencies in the package.json of engine/ and client/. */
+export function roomRules(declared: Record<"engine" | "client", readonly string[]>): IForbiddenRuleType[] {
+  const rule = (name: string, from: object, to: object): IForbiddenRuleType => ({ name, severity: "error", from, to });
+  const rooms = ROOMS.map((room) =>
+    rule(
+      `${room} knows only its own rooms`,
+      { path: `^${room}/` },
+      { path: anyOf(ROOMS.map((each) => `${each}/`)), pathNot: pathOf([room, ...MAY_IMPORT[room]!]) },
+    ),
+  );
+  const packages = (["engine", "client"] as const).map((room) =>
+    rule(
+      `${room} uses what its own package.json declares`,
+      { path: `^${room}/` },
+      { path: "node_modules/", pathNot: npm([...declared[room], ...OTHER_THAN_DECLARED[room]]) },
+    ),
+  );
+  return [
+    rule("no circles", {}, { circular: true }),
+    ...rooms,
+    rule(
+      "an adapter knows ports, formats and flow control, and no other adapter",
+      { path: "^io/(?!ports|formats|flow)([^/]+)/" },
+      { path: "^io/", pathNot: "^io/(ports|formats|flow|$1)/" },
+    ),
+    rule("ports know no adapter", { path: "^io/ports/" }, { path: "^io/(?!ports/)" }),
+    rule("formats know ports, and no adapter", { path: "^io/formats/" }, { path: "^io/(?!ports/|formats/)" }),
+    rule("flow control knows ports, and no adapter", { path: "^io/flow/" }, { path: "^io/(?!ports/|flow/)" }),
+    ...packages,
+    rule("apache-beam is imported by engine alone", { pathNot: "^engine/" }, { path: npm(["apache-beam"]) }),
+    rule("the domain uses nothing but hashes", { path: "^domain/" }, { path: "node_modules/" }),
+    rule("the domain does no I/O", { path: "^domain/" }, { dependencyTypes: ["core"], pathNot: "^(node:)?crypto$" }),
+    rule("the process is reached by cli/environment.ts", {}, { path: "^(node:)?process$" }),
+    rule(
+      "what is imported is declared",
+      { pathNot: anyOf(DEVELOPMENT.map((room) => `${room}/`)) },
+      {
+        dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown", "npm-optional"],
+        pathNot: npm(OTHER_THAN_DECLARED.engine),
+      },
+    ),
+    rule("everything imported is there", {}, { couldNotResolve: true }),
+  ];
+}
