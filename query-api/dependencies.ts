@@ -24,7 +24,7 @@ export interface LogGauge {
 
 /** What the read API needs of the service around it. */
 export interface QueryDependencies {
-  counters: Pick<CounterStore, "totals" | "read" | "top" | "videoIds">;
+  counters: Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds">;
   /** Titles and channels; a deployment may have none. */
   catalog?: VideoCatalog;
   ledger: Pick<Ledger, "auditedCounts" | "audits" | "books">;

@@ -8,7 +8,7 @@ import { invalid, overloaded } from "./problem";
 import { effectiveRange, type Range, timeText } from "./range";
 import { topAsked, topSchema } from "./schemas";
 import { ShortCache } from "./short-cache";
-import { videoMembers } from "./titles";
+import { titlesOf } from "./titles";
 
 const KEEP_MS = 1_000;
 const MAX_RUNNING = 64;
@@ -48,14 +48,7 @@ async function topOf(dependencies: QueryDependencies, eventType: string, range: 
   const state = await rangeState(range, dependencies, freshness);
   const found = await dependencies.counters.top(eventType, range.startMs, range.endMs, limit + MAX_CANARIES);
   const videos = found.filter(({ videoId }) => !isCanaryVideo(videoId)).slice(0, limit);
-  const membersOf = await videoMembers(
-    dependencies,
-    videos.map(({ videoId }) => videoId),
-  );
-  const titled = (videoId: string) => {
-    const { title } = membersOf(videoId);
-    return title === undefined ? {} : { title };
-  };
+  const titled = await titlesOf(dependencies, videos);
   const content = {
     start: timeText(range.startMs),
     end: timeText(range.endMs),

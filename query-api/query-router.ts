@@ -20,6 +20,7 @@ import { getOpenApi } from "./get-openapi";
 import { getReady } from "./get-ready";
 import { getStats } from "./get-stats";
 import { getTop } from "./get-top";
+import { getTrending } from "./get-trending";
 import { getVideo } from "./get-video";
 import { getVideos } from "./get-videos";
 import { type HotReads, hotReads } from "./hot-reads";
@@ -147,6 +148,7 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
     putCatalogVideos(dependencies),
     putCatalogChannels(dependencies),
     getTop(dependencies),
+    getTrending(dependencies),
     postQuery(dependencies),
     getLedger(dependencies),
     getAudits(dependencies),

@@ -279,6 +279,25 @@ export const topSchema = named(
     ...freshness,
   }),
 );
+export const trendingSchema = named(
+  "Trending",
+  z.object({
+    ...effective,
+    eventType: eventTypeSchema,
+    videos: z
+      .array(
+        z.object({
+          videoId: videoIdSchema,
+          title,
+          count: z.int().min(1),
+          previous: count.meta({ description: "Of as long a period directly before" }),
+          growth: z.int().min(1),
+        }),
+      )
+      .meta({ description: "By growth, ties by videoId" }),
+    ...freshness,
+  }),
+);
 const values = z
   .object({ COUNT: aggregated, SUM: aggregated, AVERAGE: aggregated })
   .partial()

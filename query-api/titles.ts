@@ -36,3 +36,18 @@ function membersOf({ publishedAtMs, ...members }: VideoInfo): VideoMembers {
 export async function channelTitle({ catalog }: Titles, channelId: string): Promise<{ title?: string }> {
   return (await catalog?.channels([channelId]))?.get(channelId) ?? {};
 }
+
+/** The title member of each of these videos. */
+export async function titlesOf(
+  titles: Titles,
+  videos: readonly { videoId: string }[],
+): Promise<(videoId: string) => { title?: string }> {
+  const membersOf = await videoMembers(
+    titles,
+    videos.map(({ videoId }) => videoId),
+  );
+  return (videoId) => {
+    const { title } = membersOf(videoId);
+    return title === undefined ? {} : { title };
+  };
+}

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { SqliteCatalog } from "../../io/sqlite/catalog";
+import type { CatalogOptions, SqliteCatalog } from "../../io/sqlite/catalog";
 import type { Config } from "../config/schema";
 import { usesDataFolder } from "./deployment";
 
@@ -10,7 +10,7 @@ export const catalogFile = ({ catalog, data }: Config): string =>
 /** Where nothing of a deployment is in its data folder, a catalog is opened only where a file is named. */
 export const hasCatalog = (config: Config): boolean => config.catalog.file !== "" || usesDataFolder(config);
 
-export async function openCatalog(config: Config): Promise<SqliteCatalog> {
+export async function openCatalog(config: Config, options: CatalogOptions = {}): Promise<SqliteCatalog> {
   const { SqliteCatalog } = await import("../../io/sqlite/catalog.js");
-  return new SqliteCatalog(catalogFile(config));
+  return new SqliteCatalog(catalogFile(config), options);
 }

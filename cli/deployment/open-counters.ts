@@ -31,7 +31,7 @@ export async function openCounters(
 export async function openReader(
   config: Config,
   counters: CounterStore,
-): Promise<Pick<CounterStore, "totals" | "read" | "top" | "videoIds" | "close">> {
+): Promise<Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "close">> {
   if (config.counters.kind === "bigtable") return { ...bound(counters), close: async () => undefined };
   const { SqliteCounterReader } = await import("../../io/sqlite/reader-thread.js");
   return new SqliteCounterReader({ folder: config.data });

@@ -59,6 +59,11 @@ export interface VideoCount {
   count: number;
 }
 
+export interface VideoGrowth extends VideoCount {
+  /** The count of the range before. */
+  previous: number;
+}
+
 /**
  * Counters by (video, type) at minute, hour, day and in total. Minutes are facts: absolute values, written in any order and any number of
  * times, of which the latest stays. Writes of a cell are ordered by (correction, received), where an absent `received` is the count; two writes that are
@@ -85,6 +90,11 @@ export interface CounterStore {
   read(videoId: string, eventType: string, startMs: number, endMs: number, granularity: Granularity): Promise<Cell[]>;
   /** By count descending, ties by videoId ascending; [startMs, endMs) in whole minutes. */
   top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]>;
+  /**
+   * The videos that grew most from [startMs - (endMs - startMs), startMs) to [startMs, endMs): by growth descending, ties by videoId ascending, only
+   * those that grew; in whole minutes. Absent where the store has no ranking index.
+   */
+  rising?(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoGrowth[]>;
   /**
    * Ids of videos that have cells and begin with `text`, in order, behind `afterId`, at most `limit`. Absent where the store keeps no ids in order.
    */

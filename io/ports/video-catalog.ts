@@ -40,7 +40,5 @@ export interface VideoCatalog {
   idsFrom(text: string, afterId: string, limit: number): Promise<string[]>;
   /** Videos whose title begins with the text in any case, and whose id does not, by title and id, behind `after`. */
   titlesFrom(text: string, after: TitlePlace | undefined, limit: number): Promise<TitlePlace[]>;
-  /** Grows with every change of a video's channel; 0 while there was none. */
-  channelChanges(): Promise<number>;
   close(): Promise<void>;
 }

@@ -5,7 +5,8 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
-import { Block, decodeBlock, encodeBlock, VIDEOS_A_BLOCK } from "./cell-block";
+import { isRanked, RankWriter } from "./bucket-ranks";
+import { Block, COUNT, decodeBlock, encodeBlock, KEY, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 import { COUNTERS_FILE } from "./counter-file";
 
 /** A total is what stands in `total` and, beside it, in `recent`: the few cells that were written since `total` was (see `addRecent`). */
@@ -63,6 +64,7 @@ export class BlockReader {
   readonly #totals: StatementSync;
   readonly #range: PerLevel<StatementSync>;
   readonly #next: PerLevel<StatementSync>;
+  readonly #last: PerLevel<StatementSync>;
   readonly #openHours: StatementSync;
 
   constructor(db: DatabaseSync) {
@@ -79,6 +81,7 @@ export class BlockReader {
     );
     this.#range = each((level) => arrays(`SELECT id, cells FROM ${level}_blocks WHERE id >= ? AND id < ?`));
     this.#next = each((level) => arrays(`SELECT MIN(id) FROM ${level}_blocks WHERE id >= ? AND id < ?`));
+    this.#last = each((level) => arrays(`SELECT MAX(id) FROM ${level}_blocks WHERE id >= ? AND id < ?`));
     this.#openHours = arrays("SELECT hour, next_bucket FROM open_hours ORDER BY hour");
   }
 
@@ -123,6 +126,12 @@ export class BlockReader {
     return id === undefined ? undefined : timeOf(id);
   }
 
+  /** The last time of [fromTime, toTime) that has rows. */
+  lastTime(level: Level, fromTime: number, toTime: number): number | undefined {
+    const [id] = this.#last[level].get(bounded(fromTime), bounded(toTime)) as unknown as [number | null];
+    return id === null ? undefined : timeOf(id);
+  }
+
   /** Hours of which buckets from the given one on may still be unfolded (hour-folds.ts). */
   openHours(): Map<number, number> {
     return new Map(this.#openHours.all() as unknown as [number, number][]);
@@ -137,6 +146,7 @@ export class BlockTables extends BlockReader {
   readonly #blocks = each(() => new Map<number, { block: Block; dirty: boolean; stored: boolean }>());
   readonly #empty = each(() => new Map<number, boolean>());
   readonly #free: Block[] = [];
+  readonly #ranks: RankWriter;
 
   constructor(db: DatabaseSync) {
     super(db);
@@ -145,6 +155,7 @@ export class BlockTables extends BlockReader {
     this.#putMany = each((level) => put(level, ROWS_A_STATEMENT));
     this.#putOne = each((level) => put(level, 1));
     this.#delete = each((level) => db.prepare(`DELETE FROM ${level}_blocks WHERE id = ?`));
+    this.#ranks = new RankWriter(db, (level, type, time, bucket) => this.#largestOf(level, type, time, bucket));
   }
 
   /** The block as this transaction sees it, to be changed: call `touch` then. */
@@ -203,10 +214,12 @@ export class BlockTables extends BlockReader {
   /** Writes what has been touched. */
   flush(): void {
     for (const level of LEVELS) this.#flush(level);
+    this.#ranks.flush();
   }
 
   /** Ends a transaction, or what is left of one that failed: nothing is remembered. */
   forget(): void {
+    this.#ranks.forget();
     for (const level of LEVELS) {
       for (const { block } of this.#blocks[level].values()) {
         if (this.#free.length < MAX_FREE && block.data.length <= MAX_FREE_NUMBERS) this.#free.push(block);
@@ -214,6 +227,15 @@ export class BlockTables extends BlockReader {
       this.#blocks[level].clear();
       this.#empty[level].clear();
     }
+  }
+
+  #largestOf(level: Level, type: number, time: number, bucket: number): number {
+    const block = this.read(level, time, bucket, new Block());
+    let most = 0;
+    for (let at = 0; at < (block?.cells ?? 0) * WIDTH; at += WIDTH) {
+      if (Math.floor(block!.data[at + KEY]! / VIDEOS_A_BLOCK) === type) most = Math.max(most, block!.data[at + COUNT]!);
+    }
+    return most;
   }
 
   #flush(level: Level): void {
@@ -224,6 +246,7 @@ export class BlockTables extends BlockReader {
     for (const id of ids.subarray(0, dirty).sort()) {
       const entry = this.#blocks[level].get(id)!;
       const bytes = encodeBlock(entry.block);
+      if (isRanked(level)) this.#ranks.note(level, timeOf(id), bucketOfRow(id), entry.block);
       entry.dirty = false;
       if (bytes === undefined) {
         if (entry.stored) this.#delete[level].run(id);

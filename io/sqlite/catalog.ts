@@ -19,7 +19,7 @@ export const CATALOG_FILE = "catalog.sqlite";
 
 /**
  * `channel` of a video is its only one, from the first minute on; a video with any other history has NULL there and its points in
- * `channel_points`, where channel 0 is none. `channel_changes` says whose channels changed, in order.
+ * `channel_points`, where channel 0 is none.
  */
 const TABLES = `
 CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, title TEXT);
@@ -32,7 +32,6 @@ CREATE TABLE channel_points (
   video TEXT NOT NULL, from_minute INTEGER NOT NULL, channel INTEGER NOT NULL, PRIMARY KEY (video, from_minute)
 ) WITHOUT ROWID;
 CREATE INDEX points_by_channel ON channel_points (channel, video);
-CREATE TABLE channel_changes (sequence INTEGER PRIMARY KEY AUTOINCREMENT, video TEXT NOT NULL);
 `;
 const SCHEMA: Schema = { version: 1, migrations: [TABLES] };
 
@@ -49,14 +48,24 @@ interface StoredVideo {
   published_ms: number | null;
 }
 
+export interface CatalogOptions {
+  /** Of pages in memory. A bulk load wants the whole file there: ids and titles come in no order, and touch every page of it. */
+  cacheBytes?: number;
+}
+
 export class SqliteCatalog implements VideoCatalog {
   readonly #db: DatabaseSync;
   readonly #sql: ReturnType<typeof statements>;
   #channelIds = new Map<string, number>();
+  /** Titles that this load has written: a file says the title of a channel with each of its videos. */
+  #channelTitles = new Map<number, string | null>();
 
   /** Opens or creates the file. Throws `StoreUnavailableError`, `SchemaVersionError`. */
-  constructor(readonly file: string) {
-    this.#db = openDatabase(file, SCHEMA, { cacheBytes: 32 << 20, walAutocheckpointPages: 4_000 });
+  constructor(
+    readonly file: string,
+    { cacheBytes = 32 << 20 }: CatalogOptions = {},
+  ) {
+    this.#db = openDatabase(file, SCHEMA, { cacheBytes, walAutocheckpointPages: 4_000 });
     this.#sql = statements(this.#db);
   }
 
@@ -122,10 +131,6 @@ export class SqliteCatalog implements VideoCatalog {
     });
   }
 
-  async channelChanges(): Promise<number> {
-    return this.#read(() => Number(this.#sql.lastChange.get()!.last));
-  }
-
   async close(): Promise<void> {
     if (this.#db.isOpen) this.#db.close();
   }
@@ -135,6 +140,7 @@ export class SqliteCatalog implements VideoCatalog {
   }
 
   #write(work: () => void): void {
+    this.#channelTitles.clear();
     try {
       inTransaction(this.#db, work);
     } catch (error) {
@@ -199,7 +205,6 @@ export class SqliteCatalog implements VideoCatalog {
     pointsBefore: readonly ChannelPoint[],
     after: readonly ChannelPoint[],
   ): [channel: number | null, hasPoints: number] {
-    this.#sql.addChange.run(videoId);
     const [first] = after;
     if (after.length === 1 && first!.fromMinute === FIRST_MINUTE && pointsBefore.length === 0)
       return [this.#channelId(first!.channelId), 0];
@@ -214,7 +219,10 @@ export class SqliteCatalog implements VideoCatalog {
 
   #putChannel(channelId: string, title: string | null | undefined): void {
     const id = this.#channelId(channelId);
-    if (title !== undefined) this.#sql.putTitle.run(title, id, title);
+    if (title === undefined || this.#channelTitles.get(id) === title) return;
+    this.#sql.putTitle.run(title, id, title);
+    if (this.#channelTitles.size >= CACHED_CHANNELS) this.#channelTitles.clear();
+    this.#channelTitles.set(id, title);
   }
 
   #channelId(channelId: string): number {
@@ -234,6 +242,7 @@ export class SqliteCatalog implements VideoCatalog {
 
 /** A title as it is searched: compatible forms of characters are one, and so are cases. */
 function titleKey(title: string): string {
+  if (/^[ -~]*$/.test(title)) return title.slice(0, KEY_CHARACTERS).toLowerCase();
   return [...title.normalize("NFKC").toLowerCase()].slice(0, KEY_CHARACTERS).join("");
 }
 
@@ -245,8 +254,6 @@ function statements(db: DatabaseSync) {
     putVideo: db.prepare("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)"),
     points: db.prepare("SELECT from_minute, channel FROM channel_points WHERE video = ? ORDER BY from_minute"),
     putPoint: db.prepare("INSERT OR REPLACE INTO channel_points VALUES (?, ?, ?)"),
-    addChange: db.prepare("INSERT INTO channel_changes (video) VALUES (?)"),
-    lastChange: db.prepare("SELECT ifnull(MAX(sequence), 0) AS last FROM channel_changes"),
     channelById: db.prepare("SELECT name FROM channels WHERE id = ?"),
     channelByName: db.prepare("SELECT id, title FROM channels WHERE name = ?"),
     addChannel: db.prepare("INSERT INTO channels (name) VALUES (?) ON CONFLICT DO NOTHING"),

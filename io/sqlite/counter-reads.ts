@@ -6,7 +6,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { MINUTE_MS } from "../../domain/rules/time";
-import type { Cell, Granularity, LevelSums, Total, VideoCount } from "../ports";
+import type { Cell, Granularity, LevelSums, Total, VideoCount, VideoGrowth } from "../ports";
 import { BlockNames } from "./block-names";
 import {
   BlockReader,
@@ -66,7 +66,7 @@ export class CounterReads {
     this.#names = new BlockNames(db);
     this.#blocks = new BlockReader(db);
     this.#minutes = new MinuteCellReader(db, this.#blocks);
-    this.#top = new TopVideos(this.#blocks, this.#names);
+    this.#top = new TopVideos(db, this.#blocks, this.#names);
     this.#levels = new LevelReader(db, this.#blocks, this.#names);
   }
 
@@ -115,7 +115,19 @@ export class CounterReads {
       onSnapshot(this.db, () => {
         const type = this.#types.known(eventType);
         if (type === undefined || limit <= 0) return [];
-        return this.#top.largest(type, Math.floor(startMs / MINUTE_MS), Math.ceil(endMs / MINUTE_MS), limit);
+        return this.#top.largest(type, minutesOf(startMs, endMs), limit);
+      }),
+    );
+  }
+
+  rising(eventType: string, startMs: number, endMs: number, limit: number): VideoGrowth[] {
+    return orUnavailable(COUNTERS_FILE, () =>
+      onSnapshot(this.db, () => {
+        const type = this.#types.known(eventType);
+        if (type === undefined || limit <= 0) return [];
+        const range = minutesOf(startMs, endMs);
+        const before = { from: range.from - (range.to - range.from), to: range.from };
+        return this.#top.rising(type, range, before, limit);
       }),
     );
   }
@@ -345,6 +357,11 @@ export class CounterReads {
     };
   }
 }
+
+const minutesOf = (startMs: number, endMs: number) => ({
+  from: Math.floor(startMs / MINUTE_MS),
+  to: Math.ceil(endMs / MINUTE_MS),
+});
 
 function added(a: Total, b: Total): Total {
   const lastEventAtMs = Math.max(a.lastEventAtMs, b.lastEventAtMs);

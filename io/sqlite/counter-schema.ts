@@ -5,14 +5,23 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type OpenOptions, openDatabase, openReadOnly, type Schema } from "./connection";
 import { ACCEPTANCE, DEFERRED_RANGES, SHARED_LOG, STREAM_STATE } from "./ledger-schema";
+import { rankBuckets } from "./rank-migration";
 import { packCells, ROWS_A_CELL, VALUED_AND_REVISION } from "./row-migration";
 
 export { COUNTERS_FILE } from "./counter-file";
 
 /** The file holds the counters and the books of the stream (books-schema.ts): one list of migrations, one version. */
 const COUNTERS_SCHEMA: Schema = {
-  version: 6,
-  migrations: [ROWS_A_CELL + STREAM_STATE, SHARED_LOG, DEFERRED_RANGES, VALUED_AND_REVISION, ACCEPTANCE, packCells],
+  version: 7,
+  migrations: [
+    ROWS_A_CELL + STREAM_STATE,
+    SHARED_LOG,
+    DEFERRED_RANGES,
+    VALUED_AND_REVISION,
+    ACCEPTANCE,
+    packCells,
+    rankBuckets,
+  ],
   shrinks: true,
 };
 

@@ -9,7 +9,16 @@ import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { refuseUncountable } from "../../domain/rules/countable";
 import { HOUR_MS } from "../../domain/rules/time";
-import type { ApplyOptions, Cell, CounterStore, Granularity, LevelSums, Total, VideoCount } from "../ports";
+import type {
+  ApplyOptions,
+  Cell,
+  CounterStore,
+  Granularity,
+  LevelSums,
+  Total,
+  VideoCount,
+  VideoGrowth,
+} from "../ports";
 import { inTransaction } from "./connection";
 import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
@@ -115,6 +124,9 @@ export class SqliteCounterStore implements CounterStore {
   }
   async top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
     return this.#reads.top(eventType, startMs, endMs, limit);
+  }
+  async rising(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoGrowth[]> {
+    return this.#reads.rising(eventType, startMs, endMs, limit);
   }
   async videoIds(text: string, afterId: string, limit: number): Promise<string[]> {
     return this.#reads.videoIds(text, afterId, limit);

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { isMainThread, workerData } from "node:worker_threads";
-import type { Cell, CounterStore, Granularity, Total, VideoCount } from "../ports";
+import type { Cell, CounterStore, Granularity, Total, VideoCount, VideoGrowth } from "../ports";
 import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCountersReadOnly } from "./counter-schema";
 import { answerFrom, ThreadChannel } from "./thread-channel";
@@ -26,7 +26,9 @@ interface TopQuestion {
 /** Marks the worker data of this file, which is both the reader and the thread it starts. */
 const THREAD = "viewmill-counter-reader";
 
-export class SqliteCounterReader implements Pick<CounterStore, "totals" | "read" | "top" | "videoIds" | "close"> {
+export class SqliteCounterReader
+  implements Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "close">
+{
   readonly #db: DatabaseSync;
   readonly #reads: CounterReads;
   readonly #thread: ThreadChannel;
@@ -58,6 +60,10 @@ export class SqliteCounterReader implements Pick<CounterStore, "totals" | "read"
     return this.#thread.call("top", { eventType, startMs, endMs, limit } satisfies TopQuestion);
   }
 
+  rising(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoGrowth[]> {
+    return this.#thread.call("rising", { eventType, startMs, endMs, limit } satisfies TopQuestion);
+  }
+
   async videoIds(text: string, afterId: string, limit: number): Promise<string[]> {
     return this.#reads.videoIds(text, afterId, limit);
   }
@@ -71,9 +77,9 @@ export class SqliteCounterReader implements Pick<CounterStore, "totals" | "read"
 function answerTop(file: string, open: { busyTimeoutMs?: number }): void {
   const db = openCountersReadOnly(file, open);
   const reads = new CounterReads(db);
-  answerFrom({ top: (asked: TopQuestion) => reads.top(asked.eventType, asked.startMs, asked.endMs, asked.limit) }, () =>
-    db.close(),
-  );
+  const top = (asked: TopQuestion) => reads.top(asked.eventType, asked.startMs, asked.endMs, asked.limit);
+  const rising = (asked: TopQuestion) => reads.rising(asked.eventType, asked.startMs, asked.endMs, asked.limit);
+  answerFrom({ top, rising }, () => db.close());
 }
 
 if (!isMainThread && workerData?.kind === THREAD) answerTop(workerData.file, workerData.open);

@@ -6,6 +6,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { HOUR_MS, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { BlockTables, bucketOf } from "./block-tables";
+import { RANKS } from "./bucket-ranks";
 import { Block, CORRECTION, COUNT, LAST, LOW, MID, REVISION, TOP, VALUED, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 
 const COUNTS = "count INTEGER NOT NULL, sum_high INTEGER NOT NULL, sum_low INTEGER NOT NULL";
@@ -87,7 +88,7 @@ type CellRow = [
  * transaction that lifts the file, so that a crash leaves the old file whole.
  */
 export function packCells(db: DatabaseSync): void {
-  db.exec(BLOCKS);
+  db.exec(BLOCKS + RANKS);
   const tables = new BlockTables(db);
   const rows = db.prepare(
     `SELECT hour, video, type, minute, count, valued, CAST(sum_high AS REAL), sum_low, last_ms, correction, revision

@@ -1,92 +1,259 @@
-/** The videos with the largest counts of a range: whole days, whole hours around them, and the minutes at the edges. */
-import type { VideoCount } from "../ports";
+/**
+ * The videos with the largest counts of a range, or with the largest growth from one range to another: exact, with the ranking index
+ * (bucket-ranks.ts). Buckets are read in the order of their bounds, until no bucket that is left can hold a video of the answer. Where counts
+ * are so alike that the bounds decide nothing, every block of the range is read.
+ */
+import type { VideoCount, VideoGrowth } from "../ports";
 import type { BlockNames } from "./block-names";
-import { type BlockReader, bucketOfRow, MAX_TIME, rowName } from "./block-tables";
-import { COUNT, KEY, scanBlock, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
-import { unfoldedSums } from "./open-hours";
+import { type BlockReader, bucketOfRow, MAX_TIME, rowName, TIMES_AT_ONCE } from "./block-tables";
+import { BucketBounds, type RankedLevel, RankReader } from "./bucket-ranks";
+import { Block, COUNT, KEY, scanBlock, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
+import { sumOfMinutes, unfoldedSums } from "./open-hours";
+
+/** Half-open, epoch minutes. */
+export interface MinuteRange {
+  from: number;
+  to: number;
+}
+
+/** Times of one level; together the pieces of a range are the range, but for what open hours hold unfolded. */
+interface Piece extends MinuteRange {
+  level: RankedLevel;
+}
+
+interface Pieces {
+  type: number;
+  pieces: Piece[];
+  /** Hours of the range that are open, and the bucket from which on they may be unfolded. */
+  open: [hour: number, unfoldedFrom: number][];
+}
+
+interface Candidate {
+  video: number;
+  count: number;
+  /** Of the range before; 0 where none was asked. */
+  previous: number;
+}
 
 /** Sums by bucket: a number a video that has any. */
 type Counts = Map<number, Float64Array>;
 
+const scoreOf = ({ count, previous }: Candidate): number => count - previous;
+
+/** Bounds are compared with the answer after so many buckets. */
+const BUCKETS_AT_ONCE = 8;
+/** Beyond so many buckets, and this share of all that have any count, it is cheaper to read everything in order. */
+const MAX_BUCKETS_READ = 512;
+const MAX_SHARE_READ = 1 / 8;
+
 export class TopVideos {
+  readonly #ranks: RankReader;
+
   constructor(
+    db: ConstructorParameters<typeof RankReader>[0],
     private readonly blocks: BlockReader,
     private readonly names: BlockNames,
-  ) {}
-
-  /** On a snapshot. By count descending, ties by videoId ascending; [fromMinute, toMinute). */
-  largest(type: number, fromMinute: number, toMinute: number, limit: number): VideoCount[] {
-    const counts: Counts = new Map();
-    const from = Math.max(fromMinute, 1 - MAX_TIME);
-    const to = Math.min(toMinute, MAX_TIME);
-    const fromHour = Math.ceil(from / 60);
-    const toHour = Math.floor(to / 60);
-    if (fromHour > toHour) this.#minutes(counts, type, from, to);
-    else {
-      this.#minutes(counts, type, from, fromHour * 60);
-      this.#hoursAndDays(counts, type, fromHour, toHour);
-      this.#minutes(counts, type, toHour * 60, to);
-    }
-    return this.#named(counts, limit);
+  ) {
+    this.#ranks = new RankReader(db);
   }
 
-  #hoursAndDays(counts: Counts, type: number, fromHour: number, toHour: number): void {
-    const fromDay = Math.ceil(fromHour / 24);
-    const toDay = Math.max(fromDay, Math.floor(toHour / 24));
-    this.#level(counts, type, "hour", fromHour, Math.min(fromDay * 24, toHour));
-    this.#level(counts, type, "day", fromDay, toDay);
-    this.#level(counts, type, "hour", Math.max(toDay * 24, Math.min(fromDay * 24, toHour)), toHour);
-    for (const [hour, unfoldedFrom] of this.blocks.openHours()) {
-      if (hour < fromHour || hour >= toHour) continue;
-      for (const [bucket, block] of unfoldedSums(this.blocks, hour, unfoldedFrom).sums) {
-        for (let at = 0; at < block.cells * WIDTH; at += WIDTH) add(counts, type, bucket, block.data, at);
+  /** On a snapshot. By count descending, ties by videoId ascending. */
+  largest(type: number, range: MinuteRange, limit: number): VideoCount[] {
+    const found = this.#find(this.#piecesOf(type, range), undefined, limit);
+    return this.#named(found, limit).map(({ videoId, count }) => ({ videoId, count }));
+  }
+
+  /** On a snapshot. By growth from `before` to `range` descending, ties by videoId ascending; those that grew. */
+  rising(type: number, range: MinuteRange, before: MinuteRange, limit: number): VideoGrowth[] {
+    return this.#named(this.#find(this.#piecesOf(type, range), this.#piecesOf(type, before), limit), limit);
+  }
+
+  #find(pieces: Pieces, before: Pieces | undefined, limit: number): Candidate[] {
+    const { most } = this.#bounds(pieces);
+    const order = new BoundOrder(most);
+    let found: Candidate[] = [];
+    let least = 0;
+    for (let read = 0; ; read += BUCKETS_AT_ONCE) {
+      const buckets = order.next(BUCKETS_AT_ONCE).filter((bucket) => most[bucket]! >= least);
+      if (buckets.length === 0) return found;
+      if (read > MAX_BUCKETS_READ && read > order.size * MAX_SHARE_READ) return this.#findAmongAll(pieces, before);
+      for (const bucket of buckets) this.#readBucket(found, bucket, pieces, before);
+      found.sort((a, b) => scoreOf(b) - scoreOf(a));
+      if (found.length < limit) continue;
+      least = scoreOf(found[limit - 1]!);
+      found = found.filter((one) => scoreOf(one) >= least);
+    }
+  }
+
+  #bounds({ type, pieces, open }: Pieces): BucketBounds {
+    const bounds = new BucketBounds();
+    for (const { level, from, to } of pieces) this.#ranks.addBounds(bounds, level, type, from, to);
+    for (const [hour] of open) this.#ranks.addBounds(bounds, "minute", type, hour * 60, hour * 60 + 60);
+    return bounds;
+  }
+
+  #readBucket(found: Candidate[], bucket: number, pieces: Pieces, before: Pieces | undefined): void {
+    const counts = this.#countsOf(bucket, pieces);
+    const previous = before === undefined ? NO_COUNTS : this.#countsOf(bucket, before);
+    addCandidates(found, bucket, counts, previous);
+  }
+
+  #countsOf(bucket: number, { type, pieces, open }: Pieces): Float64Array {
+    const counts = new Float64Array(VIDEOS_A_BLOCK);
+    for (const { level, from, to } of pieces) {
+      for (let time = from; time < to; time += TIMES_AT_ONCE) {
+        for (const [id, bytes] of this.blocks.run(level, time, Math.min(time + TIMES_AT_ONCE, to), bucket)) {
+          scanBlock(
+            bytes,
+            () => rowName(level, id),
+            (cell) => addCell(counts, type, cell, 0),
+          );
+        }
       }
     }
+    for (const [hour, unfoldedFrom] of open) {
+      if (bucket < unfoldedFrom || this.blocks.bytes("hour", hour, bucket) !== undefined) continue;
+      const block = new Block();
+      sumOfMinutes(this.blocks, hour, bucket, block);
+      for (let at = 0; at < block.cells * WIDTH; at += WIDTH) addCell(counts, type, block.data, at);
+    }
+    return counts;
   }
 
-  #minutes(counts: Counts, type: number, from: number, to: number): void {
-    this.#level(counts, type, "minute", from, to);
+  #piecesOf(type: number, range: MinuteRange): Pieces {
+    const from = Math.max(range.from, 1 - MAX_TIME);
+    const to = Math.min(range.to, MAX_TIME);
+    const fromHour = Math.ceil(from / 60);
+    const toHour = Math.floor(to / 60);
+    if (fromHour > toHour) return { type, pieces: [{ level: "minute", from, to }], open: [] };
+    const fromDay = Math.ceil(fromHour / 24);
+    const toDay = Math.max(fromDay, Math.floor(toHour / 24));
+    const firstHours = Math.min(fromDay * 24, toHour);
+    const pieces: Piece[] = [
+      { level: "minute", from, to: fromHour * 60 },
+      { level: "hour", from: fromHour, to: firstHours },
+      { level: "day", from: fromDay, to: toDay },
+      { level: "hour", from: Math.max(toDay * 24, firstHours), to: toHour },
+      { level: "minute", from: toHour * 60, to },
+    ];
+    return {
+      type,
+      pieces: pieces.flatMap((piece) => this.#withRows(piece)),
+      open: [...this.blocks.openHours()].filter(([hour]) => hour >= fromHour && hour < toHour),
+    };
   }
 
-  #level(counts: Counts, type: number, level: "minute" | "hour" | "day", from: number, to: number): void {
+  /** Nothing is looked up before the first and after the last time that has rows: a range may begin in 1970. */
+  #withRows({ level, from, to }: Piece): Piece[] {
+    const first = this.blocks.nextTime(level, from, to);
+    if (first === undefined) return [];
+    return [{ level, from: first, to: this.blocks.lastTime(level, first, to)! + 1 }];
+  }
+
+  #findAmongAll(pieces: Pieces, before: Pieces | undefined): Candidate[] {
+    const counts = this.#allCounts(pieces);
+    const previous = before === undefined ? undefined : this.#allCounts(before);
+    const found: Candidate[] = [];
+    for (const [bucket, block] of counts) addCandidates(found, bucket, block, previous?.get(bucket) ?? NO_COUNTS);
+    return found.sort((a, b) => scoreOf(b) - scoreOf(a));
+  }
+
+  #allCounts({ type, pieces, open }: Pieces): Counts {
+    const counts: Counts = new Map();
+    for (const { level, from, to } of pieces) this.#level(counts, type, level, from, to);
+    for (const [hour, unfoldedFrom] of open) {
+      for (const [bucket, block] of unfoldedSums(this.blocks, hour, unfoldedFrom).sums) {
+        const into = countsIn(counts, bucket);
+        for (let at = 0; at < block.cells * WIDTH; at += WIDTH) addCell(into, type, block.data, at);
+      }
+    }
+    return counts;
+  }
+
+  #level(counts: Counts, type: number, level: RankedLevel, from: number, to: number): void {
     for (let time = this.blocks.nextTime(level, from, to); time !== undefined; ) {
       for (const [id, bytes] of this.blocks.rows(level, time)) {
-        const bucket = bucketOfRow(id);
-        const where = () => rowName(level, id);
-        scanBlock(bytes, where, (cell) => {
-          add(counts, type, bucket, cell, 0);
-          return cell[KEY]! >= (type + 1) * VIDEOS_A_BLOCK;
-        });
+        const into = countsIn(counts, bucketOfRow(id));
+        scanBlock(
+          bytes,
+          () => rowName(level, id),
+          (cell) => addCell(into, type, cell, 0),
+        );
       }
       time = this.blocks.nextTime(level, time + 1, to);
     }
   }
 
-  /** Only the videos that reach the count of the last place are looked up by name. */
-  #named(counts: Counts, limit: number): VideoCount[] {
-    const all: { video: number; count: number }[] = [];
-    for (const [bucket, block] of counts) {
-      for (let inside = 0; inside < VIDEOS_A_BLOCK; inside++) {
-        if (block[inside]! > 0) all.push({ video: bucket * VIDEOS_A_BLOCK + inside, count: block[inside]! });
-      }
-    }
-    all.sort((a, b) => b.count - a.count);
-    const least = all[Math.min(limit, all.length) - 1]?.count ?? 0;
-    return all
-      .filter(({ count }) => count >= least)
-      .map(({ video, count }) => ({ videoId: this.names.video(video), count }))
-      .sort((a, b) => b.count - a.count || (a.videoId < b.videoId ? -1 : 1))
+  /** Only the videos that reach the score of the last place are looked up by name. `found`: by score, descending. */
+  #named(found: readonly Candidate[], limit: number): VideoGrowth[] {
+    if (found.length === 0) return [];
+    const least = scoreOf(found[Math.min(limit, found.length) - 1]!);
+    return found
+      .filter((one) => scoreOf(one) >= least)
+      .map(({ video, count, previous }) => ({ videoId: this.names.video(video), count, previous }))
+      .sort((a, b) => b.count - b.previous - (a.count - a.previous) || (a.videoId < b.videoId ? -1 : 1))
       .slice(0, limit);
   }
 }
 
-function add(counts: Counts, type: number, bucket: number, cell: Float64Array, at: number): void {
-  const inside = cell[at + KEY]! % VIDEOS_A_BLOCK;
-  if (cell[at + KEY] !== type * VIDEOS_A_BLOCK + inside) return;
+const NO_COUNTS = new Float64Array(VIDEOS_A_BLOCK);
+
+function addCandidates(found: Candidate[], bucket: number, counts: Float64Array, before: Float64Array): void {
+  for (let inside = 0; inside < VIDEOS_A_BLOCK; inside++) {
+    const [count, previous] = [counts[inside]!, before[inside]!];
+    if (count > previous) found.push({ video: bucket * VIDEOS_A_BLOCK + inside, count, previous });
+  }
+}
+
+function countsIn(counts: Counts, bucket: number): Float64Array {
   let block = counts.get(bucket);
   if (block === undefined) {
     block = new Float64Array(VIDEOS_A_BLOCK);
     counts.set(bucket, block);
   }
-  block[inside] = block[inside]! + cell[at + COUNT]!;
+  return block;
+}
+
+/** Adds a cell of the type; true where cells of the type cannot follow. */
+function addCell(counts: Float64Array, type: number, data: Float64Array, at: number): boolean {
+  const inside = data[at + KEY]! - type * VIDEOS_A_BLOCK;
+  if (inside >= 0 && inside < VIDEOS_A_BLOCK) counts[inside] = counts[inside]! + data[at + COUNT]!;
+  return inside >= VIDEOS_A_BLOCK - 1;
+}
+
+/** Buckets by descending bound, a part of them sorted at a time: most answers need few. */
+class BoundOrder {
+  /** Buckets that have any bound. */
+  readonly size: number;
+  readonly #ascending: Float64Array;
+  #sorted: number[] = [];
+  #at = 0;
+  #taken = 0;
+
+  constructor(private readonly most: Float64Array) {
+    this.#ascending = most.filter((bound) => bound > 0).sort();
+    this.size = this.#ascending.length;
+  }
+
+  next(buckets: number): number[] {
+    while (this.#at + buckets > this.#sorted.length && this.#taken < this.size) this.#sortMore();
+    const next = this.#sorted.slice(this.#at, this.#at + buckets);
+    this.#at += next.length;
+    return next;
+  }
+
+  /** Four times as many each time; equal bounds are taken together. */
+  #sortMore(): void {
+    const above = this.#taken === 0 ? Number.POSITIVE_INFINITY : this.#ascending[this.size - this.#taken]!;
+    const wanted = Math.min(this.size, Math.max(64, this.#taken * 4));
+    const from = this.#ascending[this.size - wanted]!;
+    const more: number[] = [];
+    for (let bucket = 0; bucket < this.most.length; bucket++) {
+      const bound = this.most[bucket]!;
+      if (bound >= from && (this.#taken === 0 || bound < above)) more.push(bucket);
+    }
+    more.sort((a, b) => (this.most[a]! < this.most[b]! ? 1 : -1));
+    this.#sorted.push(...more);
+    this.#taken += more.length;
+  }
 }

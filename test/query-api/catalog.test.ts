@@ -1,5 +1,5 @@
 import request from "supertest";
-import { catalogLoadedSchema, searchSchema, topSchema, videoSchema } from "../../query-api/schemas";
+import { catalogLoadedSchema, searchSchema, topSchema, trendingSchema, videoSchema } from "../../query-api/schemas";
 import { HOUR, iso, NOW_MS, QueryHarness } from "./query-harness";
 
 describe("titles and channels of videos", () => {
@@ -88,5 +88,19 @@ describe("titles and channels of videos", () => {
     expect((await harness.get("/v1/videos/v")).body.channelId).toBe("b");
     await harness.put("/v1/catalog/videos", [{ videoId: "w", channelId: "b", channelSince: iso(NOW_MS + HOUR) }]);
     expect((await harness.get("/v1/videos/w")).body).not.toHaveProperty("channelId");
+  });
+
+  it("trending: by growth against as long a period before", async () => {
+    await harness.count("steady", NOW_MS - 3 * HOUR, 50);
+    await harness.count("steady", NOW_MS - HOUR, 51);
+    await harness.count("new", NOW_MS - HOUR, 9);
+    await harness.count("fallen", NOW_MS - 3 * HOUR, 9);
+    await harness.put("/v1/catalog/videos", [{ videoId: "new", title: "New" }]);
+    const end = Math.floor(NOW_MS / HOUR) * HOUR;
+    const { body } = await harness.get(`/v1/trending?start=${iso(end - 2 * HOUR)}&end=${iso(end)}`).expect(200);
+    expect(trendingSchema.parse(body).videos).toEqual([
+      { videoId: "new", title: "New", count: 9, previous: 0, growth: 9 },
+      { videoId: "steady", count: 51, previous: 50, growth: 1 },
+    ]);
   });
 });

@@ -213,6 +213,7 @@ describe("proof and operation", () => {
       "get /v1/live",
       "get /v1/pixel.gif",
       "get /v1/top",
+      "get /v1/trending",
       "get /v1/videos",
       "get /v1/videos/{videoId}",
       "get /v1/videos/{videoId}/badge.svg",

@@ -1,0 +1,43 @@
+import type { DatabaseSync } from "node:sqlite";
+import { BlockReader, bucketOfRow, type Level, rowName } from "./block-tables";
+import { RANKS, type RankedLevel, RankWriter } from "./bucket-ranks";
+import { Block, DamagedBlockError, decodeBlock } from "./cell-block";
+
+const LEVELS: readonly (RankedLevel & Level)[] = ["minute", "hour", "day"];
+
+/**
+ * Makes the ranking index of a file whose blocks were written without one, a time at once: memory does not grow with the file. A file that was
+ * packed a moment ago has its index already, and the same numbers are written again.
+ */
+export function rankBuckets(db: DatabaseSync): void {
+  db.exec(RANKS);
+  const blocks = new BlockReader(db);
+  const ranks = new RankWriter(db, () => 0);
+  const types = db
+    .prepare("SELECT id FROM types")
+    .all()
+    .map(({ id }) => Number(id));
+  for (const level of LEVELS) {
+    for (let time = blocks.nextTime(level, -Infinity, Infinity); time !== undefined; ) {
+      for (const [id, bytes] of blocks.rows(level, time)) {
+        const block = decoded(level, id, bytes);
+        if (block === undefined) ranks.noteUnknown(level, time, bucketOfRow(id), types);
+        else ranks.note(level, time, bucketOfRow(id), block);
+      }
+      ranks.flush();
+      time = blocks.nextTime(level, time + 1, Infinity);
+    }
+  }
+}
+
+const scratch = new Block();
+
+/** undefined: the block is damaged, and whoever asks for its videos is told so. */
+function decoded(level: Level, id: number, bytes: Uint8Array): Block | undefined {
+  try {
+    return decodeBlock(bytes, scratch, () => rowName(level, id));
+  } catch (error) {
+    if (error instanceof DamagedBlockError) return undefined;
+    throw error;
+  }
+}
