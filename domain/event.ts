@@ -79,7 +79,9 @@ type ParsedEvent =
   | { ok: true; event: VideoEvent; stampNeeded: true }
   | { ok: false; eventId: string | null; reason: RejectionReason; detail: string };
 
-const KNOWN_FIELDS = new Set(["eventId", "videoId", "eventType", "eventTime", "value"]);
+/** Comparisons, because names of JSON members are unique strings: a Set would hash each. */
+const isKnownField = (name: string): boolean =>
+  name === "eventId" || name === "videoId" || name === "eventType" || name === "eventTime" || name === "value";
 
 /**
  * Checks one decoded JSON value against the contract. With `stampNeeded` the event has no time of its own (no eventTime, no UUIDv7
@@ -89,22 +91,25 @@ export function parseEvent(
   raw: unknown,
   rules: AcceptanceRules,
   names: FieldNames = EVENT_FIELD_NAMES,
-  texts: NumberTexts = {},
+  texts?: NumberTexts,
 ): ParsedEvent {
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
     const detail = `${names.event} is a JSON object with ${names.eventId}, ${names.videoId} and ${names.eventType}`;
     return refuse(null, "missing-field", detail);
   }
   const fields = raw as Record<string, unknown>;
-  const { eventId, eventTime, value } = fields;
-  const shownId = typeof eventId === "string" ? eventId.slice(0, MAX_EVENT_ID_LENGTH) : null;
-  const badName = nameRejection(fields, rules, names);
-  if (badName !== undefined) return refuse(shownId, badName.reason, badName.detail);
-  const { videoId, eventType } = fields as { videoId: string; eventType: string };
-  if (value !== undefined && value !== null && !isInteger(value, texts.value)) {
-    return refuse(shownId, "bad-value", `${names.value} must be an integer with |value| <= 2^53-1`);
+  const { eventId, videoId, eventType, eventTime, value } = fields;
+  const badName = nameRejection(eventId, videoId, eventType, rules, names);
+  if (badName !== undefined) return refuse(eventId, badName.reason, badName.detail);
+  if (value !== undefined && value !== null && !isInteger(value, texts?.value)) {
+    return refuse(eventId, "bad-value", `${names.value} must be an integer with |value| <= 2^53-1`);
   }
-  const event: VideoEvent = { eventId: eventId as string, videoId, eventType, eventTimeMs: rules.receivedAtMs };
+  const event: VideoEvent = {
+    eventId: eventId as string,
+    videoId: videoId as string,
+    eventType: eventType as string,
+    eventTimeMs: rules.receivedAtMs,
+  };
   if (typeof value === "number") event.value = value === 0 ? 0 : value;
   let stampNeeded = false;
   if (eventTime === undefined || eventTime === null) {
@@ -113,10 +118,10 @@ export function parseEvent(
     else event.eventTimeMs = ownTimeMs;
   } else {
     const timeMs =
-      texts.eventTime === undefined || isIntegerText(texts.eventTime) ? parseEventTime(eventTime) : undefined;
+      texts?.eventTime === undefined || isIntegerText(texts.eventTime) ? parseEventTime(eventTime) : undefined;
     if (timeMs === undefined) {
       return refuse(
-        shownId,
+        eventId,
         "bad-event-time",
         `${names.eventTime} must be an RFC 3339 time or integer epoch milliseconds`,
       );
@@ -124,9 +129,9 @@ export function parseEvent(
     event.eventTimeMs = timeMs;
   }
   const outside = timeRejection(event.eventTimeMs, rules, names.eventTime);
-  if (outside !== undefined) return refuse(shownId, outside.reason, outside.detail);
+  if (outside !== undefined) return refuse(eventId, outside.reason, outside.detail);
   for (const name in fields) {
-    if (KNOWN_FIELDS.has(name)) continue;
+    if (isKnownField(name)) continue;
     event.extra ??= Object.create(null) as Record<string, unknown>;
     event.extra[name] = fields[name];
   }
@@ -137,7 +142,9 @@ type Refusal = { reason: RejectionReason; detail: string };
 
 /** Why the id, the video or the type is refused, or undefined. */
 function nameRejection(
-  { eventId, videoId, eventType }: Record<string, unknown>,
+  eventId: unknown,
+  videoId: unknown,
+  eventType: unknown,
   rules: AcceptanceRules,
   names: FieldNames,
 ): Refusal | undefined {
@@ -235,6 +242,7 @@ export function uuidV7TimeMs(eventId: string): number | undefined {
   return Number.parseInt(eventId.slice(0, 8) + eventId.slice(9, 13), 16);
 }
 
-function refuse(eventId: string | null, reason: RejectionReason, detail: string): ParsedEvent {
-  return { ok: false, eventId, reason, detail };
+function refuse(eventId: unknown, reason: RejectionReason, detail: string): ParsedEvent {
+  const shownId = typeof eventId === "string" ? eventId.slice(0, MAX_EVENT_ID_LENGTH) : null;
+  return { ok: false, eventId: shownId, reason, detail };
 }

@@ -4,11 +4,8 @@ import type { Rejection, RejectionReason } from "../domain/rejection";
 import type { Stamp } from "../io/ports";
 import { CLOUD_EVENT_NAMES, cloudEventFields, isCloudEvent } from "./json/cloud-event";
 import { extraJson, extraProblem, oversizedName } from "./json/extra-fields";
-import { memberText } from "./json/json-text";
+import type { NumberSource } from "./json/number-texts";
 import type { IntakeRules, RejectedEvent, Taken } from "./taken";
-
-/** The bytes of an event, where numbers of its text may have to be looked at; undefined where none of the whole text can hide a fraction. */
-type EventSlice = (() => Buffer) | undefined;
 
 /** Takes decoded JSON values one by one: good ones go into columns, the others are rejections. */
 export class EventCollector {
@@ -22,13 +19,13 @@ export class EventCollector {
   constructor(private readonly rules: IntakeRules) {}
 
   /** One event of ours, or a CloudEvent that says so itself. */
-  add(raw: unknown, index: number, slice: EventSlice): void {
-    if (isCloudEvent(raw)) this.addCloudEvent(raw, index, slice);
-    else this.addFields(raw, index, EVENT_FIELD_NAMES, slice === undefined ? undefined : textsOf(raw, slice));
+  add(raw: unknown, index: number, source: NumberSource): void {
+    if (isCloudEvent(raw)) this.addCloudEvent(raw, index, source);
+    else this.addFields(raw, index, EVENT_FIELD_NAMES, textsOf(raw, index, source));
   }
 
-  addCloudEvent(raw: unknown, index: number, slice: EventSlice, names: FieldNames = CLOUD_EVENT_NAMES): void {
-    const mapped = cloudEventFields(raw, slice);
+  addCloudEvent(raw: unknown, index: number, source: NumberSource, names: FieldNames = CLOUD_EVENT_NAMES): void {
+    const mapped = cloudEventFields(raw, index, source);
     if (mapped.ok) this.addFields(mapped.fields, index, names, mapped.texts);
     else this.reject(index, mapped.eventId, mapped.reason, mapped.detail, names);
   }
@@ -110,12 +107,18 @@ export class EventCollector {
 
 const NO_HEADER = { producerId: "", batchId: "", alreadyAccepted: false };
 
-/** The texts of the numbers that must be integers. */
-function textsOf(raw: unknown, slice: () => Buffer): NumberTexts {
-  const texts: NumberTexts = {};
-  if (typeof raw !== "object" || raw === null) return texts;
+const VALUE_PATH = ["value"];
+const TIME_PATH = ["eventTime"];
+
+/** The texts of the numbers that must be integers, where their doubles are doubtful; undefined where none is. */
+function textsOf(raw: unknown, index: number, source: NumberSource): NumberTexts | undefined {
+  if (typeof raw !== "object" || raw === null) return undefined;
   const { value, eventTime } = raw as Record<string, unknown>;
-  if (typeof value === "number") texts.value = memberText(slice(), ["value"]) ?? "";
-  if (typeof eventTime === "number") texts.eventTime = memberText(slice(), ["eventTime"]) ?? "";
-  return texts;
+  const valueText = typeof value === "number" ? source.doubtfulText(value, index, VALUE_PATH) : undefined;
+  const timeText = typeof eventTime === "number" ? source.doubtfulText(eventTime, index, TIME_PATH) : undefined;
+  if (valueText === undefined && timeText === undefined) return undefined;
+  return {
+    ...(valueText === undefined ? {} : { value: valueText }),
+    ...(timeText === undefined ? {} : { eventTime: timeText }),
+  };
 }

@@ -2,7 +2,7 @@ import type { FieldNames } from "../domain/event";
 import { EventCollector } from "./event-collector";
 import { CLOUD_EVENT_NAMES, isCloudEvent, isJsonMediaType } from "./json/cloud-event";
 import { elementSlices, withoutBom } from "./json/json-text";
-import { mayHideFractions } from "./json/number-texts";
+import { NumbersOfBody, NumbersOfTexts } from "./json/number-texts";
 import { parseJson } from "./json/parse-json";
 import type { IntakeProblem, IntakeRules, Taken } from "./taken";
 
@@ -29,10 +29,8 @@ export function takeJson(body: Buffer, rules: IntakeRules): Taken {
   if (events.list.length > maxEvents) return tooManyEvents(maxEvents, body, JSON_TYPE);
   const collector = new EventCollector(rules);
   const { list, slices } = once(events);
-  const mayHide = mayHideFractions(parsed.text);
-  for (let index = 0; index < list.length; index++) {
-    collector.add(list[index], index, mayHide ? () => slices()[index]! : undefined);
-  }
+  const numbers = new NumbersOfBody(bytes, slices);
+  for (let index = 0; index < list.length; index++) collector.add(list[index], index, numbers);
   return collector.taken(slices, JSON_TYPE);
 }
 
@@ -61,11 +59,9 @@ export function takeCloudEvents(body: Buffer, isBatch: boolean, rules: IntakeRul
   const { maxEvents } = rules.limits;
   if (list.length > maxEvents) return tooManyEvents(maxEvents, body, contentType);
   const { slices } = once({ list, slices: () => (isBatch ? elementSlices(bytes) : [bytes]) });
-  const mayHide = mayHideFractions(parsed.text);
+  const numbers = new NumbersOfBody(bytes, slices);
   const collector = new EventCollector(rules);
-  for (let index = 0; index < list.length; index++) {
-    collector.addCloudEvent(list[index], index, mayHide ? () => slices()[index]! : undefined);
-  }
+  for (let index = 0; index < list.length; index++) collector.addCloudEvent(list[index], index, numbers);
   return collector.taken(slices, CLOUD_EVENT_TYPE);
 }
 
@@ -111,7 +107,7 @@ export function takeBinaryCloudEvent(
   const parsed = parseJson(event);
   if (!parsed.ok) return problem("not-json", parsed.detail, event, CLOUD_EVENT_TYPE);
   const collector = new EventCollector(rules);
-  collector.addCloudEvent(parsed.value, 0, mayHideFractions(parsed.text) ? () => event : undefined, BINARY_NAMES);
+  collector.addCloudEvent(parsed.value, 0, new NumbersOfTexts([event]), BINARY_NAMES);
   return collector.taken(() => [event], CLOUD_EVENT_TYPE);
 }
 

@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { EventCollector } from "./event-collector";
-import { mayHideFractions } from "./json/number-texts";
+import { type NumberSource, NumbersOfBody, NumbersOfTexts } from "./json/number-texts";
 import { jsonErrorDetail, parseJson } from "./json/parse-json";
 import { linesOf } from "./lines";
 import { tooManyEvents } from "./take-json";
@@ -19,10 +19,12 @@ export function takeNdjson(bytes: Buffer, rules: IntakeRules): Taken {
   const { maxEvents } = rules.limits;
   const lines = linesOf(bytes, 1, maxEvents);
   if (lines.length > maxEvents) return tooManyEvents(maxEvents, bytes, NDJSON_TYPE);
+  const payloads = lines.map((line) => line.bytes);
   return takeLines(
-    lines.map((line) => line.bytes),
+    payloads,
     rules,
     isAscii(bytes) ? "ascii" : isUtf8(bytes) ? "utf-8" : "unknown",
+    new NumbersOfBody(bytes, () => payloads),
   );
 }
 
@@ -31,12 +33,13 @@ export function takeLines(
   lines: readonly Buffer[],
   rules: IntakeRules,
   charset: "ascii" | "utf-8" | "unknown" = "unknown",
+  numbers: NumberSource = new NumbersOfTexts(lines),
 ): Taken {
   const collector = new EventCollector(rules);
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index]!;
     const parsed = line.length > LONG_LINE_BYTES ? parseJson(line) : parseLine(line, charset);
-    if (parsed.ok) collector.add(parsed.value, index, mayHideFractions(parsed.text) ? () => line : undefined);
+    if (parsed.ok) collector.add(parsed.value, index, numbers);
     else collector.reject(index, null, "not-json", parsed.detail);
   }
   return collector.taken(() => lines, NDJSON_TYPE);
@@ -46,7 +49,7 @@ function parseLine(line: Buffer, charset: "ascii" | "utf-8" | "unknown"): Return
   if (charset === "unknown" && !isUtf8(line)) return { ok: false, detail: "the line is not valid UTF-8" };
   const text = line.toString(charset === "ascii" ? "latin1" : "utf8");
   try {
-    return { ok: true, value: JSON.parse(text) as unknown, text };
+    return { ok: true, value: JSON.parse(text) as unknown };
   } catch (error) {
     return { ok: false, detail: jsonErrorDetail(error) };
   }

@@ -78,6 +78,15 @@ export const configSchema = z
         kind: z.enum(["embedded", "kafka", "pubsub"]).default("embedded"),
         maxBacklogBytes: bytes(MEBI, 8192 * MEBI).describe("embedded: appended and not yet counted; beyond it 429"),
         maxInFlightBytes: bytes(MEBI, 64 * MEBI).describe("kafka, pubsub: waiting for the broker; beyond it 429"),
+        spill: z
+          .strictObject({
+            enabled: z
+              .boolean()
+              .default(false)
+              .describe("kafka, pubsub: goes on while the log is away, on this disk; not where that does not last"),
+            maxBytes: bytes(MEBI, 1024 * MEBI).describe("of what waits there; beyond it 429"),
+          })
+          .prefault({}),
         topic: z.string().min(1).default("viewmill-events"),
         deadLetterTopic: text().describe("dead letters are published there as well; empty: not"),
         kafka: z

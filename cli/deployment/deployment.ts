@@ -25,6 +25,7 @@ export interface Deployment {
 export function usesDataFolder({ log, archive, counters, deadLetters, claims }: Config): boolean {
   return (
     log.kind === "embedded" ||
+    log.spill.enabled ||
     archive.kind === "directory" ||
     counters.kind === "sqlite" ||
     deadLetters.kind === "sqlite" ||

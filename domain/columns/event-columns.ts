@@ -114,12 +114,12 @@ export class EventColumnsBuilder {
       count: this.count,
       ids: this.ids.slice(0, this.count * ID_BYTES),
       videos: [...this.videoIds.keys()],
-      videoIndex: Uint32Array.from(this.videoIndex),
+      videoIndex: new Uint32Array(this.videoIndex),
       types: [...this.typeIds.keys()],
-      typeIndex: Uint32Array.from(this.typeIndex),
-      timesMs: Float64Array.from(this.timesMs),
+      typeIndex: new Uint32Array(this.typeIndex),
+      timesMs: new Float64Array(this.timesMs),
     };
-    if (this.hasValues) columns.values = Float64Array.from(this.values);
+    if (this.hasValues) columns.values = new Float64Array(this.values);
     if (this.hashedIds.size > 0) columns.hashedIds = this.hashedIds;
     if (this.extras.size > 0) columns.extras = this.extras;
     return columns;

@@ -1,7 +1,6 @@
 import type { FieldNames, NumberTexts } from "../../domain/event";
 import type { RejectionReason } from "../../domain/rejection";
-import { memberText } from "./json-text";
-import { mayHideFractions } from "./number-texts";
+import { type NumberSource, NumbersOfTexts } from "./number-texts";
 import { parseJson } from "./parse-json";
 
 /** The members of an event as they stand in a CloudEvent, still to be checked; or why it is none. */
@@ -25,8 +24,7 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const JSON_MEDIA_TYPE = /^(?:application|text)\/json$|\+json$/;
 
 /** An object that says so itself (`specversion` is required of every CloudEvent) and is no event of ours. */
-export const isCloudEvent = (raw: unknown): boolean =>
-  isObject(raw) && Object.hasOwn(raw, "specversion") && !Object.hasOwn(raw, "eventId");
+export const isCloudEvent = (raw: unknown): boolean => isObject(raw) && "specversion" in raw && !("eventId" in raw);
 
 /** Whether a media type, its parameters aside, says that the data is JSON. */
 export const isJsonMediaType = (mediaType: string): boolean =>
@@ -35,9 +33,9 @@ export const isJsonMediaType = (mediaType: string): boolean =>
 /**
  * CloudEvents 1.0.2 in the JSON format: id, subject = videoId, type = eventType, time, data.value, where the data may stand in `data_base64`. All
  * else, extension attributes among it, is kept under `cloudevent`. Data of a `datacontenttype` that is not JSON is refused: a value in it
- * would be lost. `slice` gives the bytes of the event, for numbers that have to be judged by their text; undefined where none can be such.
+ * would be lost. `index`: of the event in its source.
  */
-export function cloudEventFields(raw: unknown, slice: (() => Buffer) | undefined): CloudEventFields {
+export function cloudEventFields(raw: unknown, index: number, source: NumberSource): CloudEventFields {
   if (!isObject(raw)) {
     return {
       ok: false,
@@ -57,9 +55,12 @@ export function cloudEventFields(raw: unknown, slice: (() => Buffer) | undefined
   for (const name in raw) if (!MAPPED.has(name)) rest[name] = raw[name];
   if (data.inBase64 === undefined && data.others !== undefined) rest.data = data.others;
   const texts: NumberTexts = {};
-  const valueText = data.inBase64 === undefined ? numberText(data.value, slice, ["data", "value"]) : base64Text(data);
+  const valueText =
+    data.inBase64 === undefined
+      ? numberText(data.value, index, source, ["data", "value"])
+      : numberText(data.value, 0, new NumbersOfTexts([data.inBase64]), ["value"]);
   if (valueText !== undefined) texts.value = valueText;
-  const timeText = numberText(time, slice, ["time"]);
+  const timeText = numberText(time, index, source, ["time"]);
   if (timeText !== undefined) texts.eventTime = timeText;
   const fields: Record<string, unknown> = { eventTime: time, value: data.value, cloudevent: rest };
   // An attribute that is null is one that is not set (JSON format, section 2.2).
@@ -108,15 +109,13 @@ function splitData(data: unknown): { value: unknown; others: unknown } {
   return { value: data.value, others: count > 0 ? others : undefined };
 }
 
-/** The number's text, where there is a reason to look at it. */
-function numberText(value: unknown, slice: (() => Buffer) | undefined, path: readonly string[]): string | undefined {
-  return typeof value === "number" && slice !== undefined ? memberText(slice(), path) : undefined;
-}
-
-function base64Text({ value, inBase64 }: { value: unknown; inBase64?: Buffer }): string | undefined {
-  if (typeof value !== "number" || inBase64 === undefined || !mayHideFractions(inBase64.toString())) return undefined;
-  return memberText(inBase64, ["value"]);
-}
+/** The text of what is a number, where its double is doubtful. */
+const numberText = (
+  value: unknown,
+  index: number,
+  source: NumberSource,
+  path: readonly string[],
+): string | undefined => (typeof value === "number" ? source.doubtfulText(value, index, path) : undefined);
 
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 

@@ -1,16 +1,79 @@
 /**
- * Finds the numbers whose double may not say what their text says. `4.9999999999999999` and `9007199254740991.4` are integers once they are doubles;
- * only a text with a fraction or an exponent can be such a number, and only the members that must be integers matter.
+ * Finds the numbers whose double may not say what their text says: `4.9999999999999999`, `9007199254740991.4` and `1e-400` are integers once they are
+ * doubles. Only a text with a fraction or an exponent can be such a number, and only the members that must be integers matter.
+ *
+ * A double holds an integer n that is not 0 to within n * 2^-53. A decimal that is no integer and still rounds to n therefore has 16 significant digits
+ * at least. So most events are cleared by one look at every sixteenth byte; zero alone can stand for a short text (underflow).
  */
+import { memberText } from "./json-text";
+
+const LEAST_DIGITS = 16;
 
 /** What PLAIN_KEYS finds ends so: two letters to look for are found much faster than three names. */
 const ENDINGS = /e"\s*:\s*-?\d+[.eE]/;
-/** A member that must be an integer with a number that is written with a fraction or an exponent. */
+/** A member that must be an integer, with a number that is written with a fraction or an exponent. */
 const PLAIN_KEYS = /"(?:value|eventTime|time)"\s*:\s*-?\d+[.eE]/;
 /** As PLAIN_KEYS, where letters of a key are escaped, which takes `\\u`: any key that has an escape is looked at. */
 const ESCAPED_KEYS = /"[^"\\]*\\[^"]*"\s*:\s*-?\d+[.eE]/;
 
-/** Whether a JSON text may hold a number that has to be judged by its text. Most have none: the answer costs one search. */
-export function mayHideFractions(json: string): boolean {
-  return (ENDINGS.test(json) && PLAIN_KEYS.test(json)) || (json.includes("\\u") && ESCAPED_KEYS.test(json));
+/** The JSON text that events were parsed from. */
+export interface NumberSource {
+  /**
+   * The text of a number that is an integer as a double, under a path of member names in the event at an index; undefined where the double says what
+   * the text says.
+   */
+  doubtfulText(number: number, index: number, path: readonly string[]): string | undefined;
+}
+
+/** Events that are one JSON text together. */
+export class NumbersOfBody implements NumberSource {
+  private hasLongNumber: boolean | undefined;
+  private hasFraction: boolean | undefined;
+
+  constructor(
+    private readonly json: Buffer,
+    private readonly events: () => readonly Buffer[],
+  ) {}
+
+  doubtfulText(number: number, index: number, path: readonly string[]): string | undefined {
+    if (number !== 0) {
+      this.hasLongNumber ??= holdsLongNumber(this.json);
+      if (!this.hasLongNumber) return undefined;
+    }
+    this.hasFraction ??= mayHoldFraction(this.json);
+    return this.hasFraction ? (memberText(this.events()[index]!, path) ?? "") : undefined;
+  }
+}
+
+/** Events that are a JSON text each. */
+export class NumbersOfTexts implements NumberSource {
+  constructor(private readonly texts: readonly Buffer[]) {}
+
+  doubtfulText(number: number, index: number, path: readonly string[]): string | undefined {
+    const json = this.texts[index]!;
+    if ((number !== 0 && !holdsLongNumber(json)) || !mayHoldFraction(json)) return undefined;
+    return memberText(json, path) ?? "";
+  }
+}
+
+/** Whether as many digits as a doubtful number has stand together, a decimal point among them. A run that long covers one of the bytes looked at. */
+function holdsLongNumber(json: Buffer): boolean {
+  for (let at = LEAST_DIGITS - 1; at < json.length; at += LEAST_DIGITS) {
+    if (!isDigitOrPoint(json[at])) continue;
+    let start = at;
+    while (isDigitOrPoint(json[start - 1])) start--;
+    let end = at + 1;
+    while (isDigitOrPoint(json[end])) end++;
+    if (end - start >= LEAST_DIGITS) return true;
+  }
+  return false;
+}
+
+const isDigitOrPoint = (byte: number | undefined): boolean =>
+  byte !== undefined && ((byte >= 0x30 && byte <= 0x39) || byte === 0x2e);
+
+/** Whether a member that must be an integer is written with a fraction or an exponent. All that is looked for is ASCII. */
+function mayHoldFraction(json: Buffer): boolean {
+  const text = json.toString("latin1");
+  return (ENDINGS.test(text) && PLAIN_KEYS.test(text)) || (text.includes("\\u") && ESCAPED_KEYS.test(text));
 }

@@ -1,7 +1,7 @@
 import { DEPTH_SCAN_BYTES, MAX_JSON_DEPTH, nestsDeeperThan } from "../../domain/json-depth";
 import { utf8Text } from "./json-text";
 
-type ParsedJson = { ok: true; value: unknown; text: string } | { ok: false; detail: string };
+type ParsedJson = { ok: true; value: unknown } | { ok: false; detail: string };
 
 /** Bytes (without a byte order mark) -> JSON value. */
 export function parseJson(bytes: Buffer): ParsedJson {
@@ -12,7 +12,7 @@ export function parseJson(bytes: Buffer): ParsedJson {
     return { ok: false, detail: `the JSON is nested deeper than ${MAX_JSON_DEPTH} levels` };
   }
   try {
-    return { ok: true, value: JSON.parse(text) as unknown, text };
+    return { ok: true, value: JSON.parse(text) as unknown };
   } catch (error) {
     return { ok: false, detail: jsonErrorDetail(error) };
   }

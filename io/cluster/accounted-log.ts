@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { type EventLog, type Ledger, type LogBatch, LogFullError } from "../ports";
+import { type EventLog, type Ledger, type LogBatch, LogFullError, StoreUnavailableError } from "../ports";
+import type { Spilled } from "./spill-log";
 
 export interface AccountOptions {
   ledger: Pick<Ledger, "bookAccepted">;
@@ -37,6 +38,7 @@ export class AccountedLog implements EventLog {
   private nowMs = 0;
   private timer: NodeJS.Timeout | undefined;
   private booking: Promise<void> = Promise.resolve();
+  private soon: Promise<void> | undefined;
   private begun = false;
   private closed = false;
 
@@ -64,6 +66,8 @@ export class AccountedLog implements EventLog {
     try {
       const appended = await this.log.append(batch);
       this.accepted(batch.acceptedByMinute, this.underWay.get(place)!);
+      // Of a batch that is on this disk alone nobody else can tell: its minutes are open in the ledger before it is acknowledged.
+      if (isSpilled(appended)) await this.bookSoon();
       return appended;
     } finally {
       this.underWay.delete(place);
@@ -111,6 +115,21 @@ export class AccountedLog implements EventLog {
     this.book()
       .catch((error: unknown) => this.options.onFailure?.(error))
       .finally(() => this.schedule());
+  }
+
+  /** One booking for all who wait for the next. */
+  private bookSoon(): Promise<void> {
+    this.soon ??= this.booking
+      .catch(() => undefined)
+      .then(() => {
+        this.soon = undefined;
+        return this.book();
+      });
+    return this.soon.catch((error: unknown) => {
+      throw error instanceof StoreUnavailableError
+        ? error
+        : new StoreUnavailableError("the ledger does not answer", { cause: error });
+    });
   }
 
   /** One after the other: a booking says that all before it is booked. */
@@ -164,5 +183,7 @@ export class AccountedLog implements EventLog {
     return this.nowMs;
   }
 }
+
+const isSpilled = (appended: unknown): boolean => (appended as Partial<Spilled> | undefined)?.spilled === true;
 
 const newAccount = (): Account => ({ instance: randomUUID(), sequence: 0, minutes: new Map() });

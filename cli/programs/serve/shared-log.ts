@@ -1,7 +1,11 @@
+import { join } from "node:path";
 import type { Logger } from "pino";
 import { ClaimCheckLog } from "../../../io/claim-check/claim-check-log";
 import { AccountedLog } from "../../../io/cluster/accounted-log";
+import { SpillLog } from "../../../io/cluster/spill-log";
 import type { ClaimStore, EventLog, Ledger, LogProgress, ReceiptStamps } from "../../../io/ports";
+import { prepareDataFolder } from "../../../io/sqlite/data-folder";
+import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import type { LogGauge } from "../../../query-api";
 import type { Config } from "../../config/schema";
 import { openClaims } from "../../deployment/open-claims";
@@ -32,9 +36,12 @@ export class SharedLog implements LogSide {
   static async open(config: Config, logger: Logger, ledger: Ledger, progress: LogProgress): Promise<SharedLog> {
     const onFailure = (error: unknown) => logger.warn({ err: error }, "what was accepted could not be booked yet");
     const claims = config.claims.kind === "none" ? undefined : await openClaims(config);
-    const log = await openLog(config, logger, claims, progress);
+    const shared = await openLog(config, logger, claims, progress);
+    const spill = config.log.spill.enabled ? await openSpill(config, logger, shared) : undefined;
+    const log = spill ?? shared;
     const accounted = new AccountedLog(log, { ledger, clock: Date.now, onFailure });
     const checks = [...sharedLogChecks(ledger, Date.now), ...(claims === undefined ? [] : [claimCheck(claims)])];
+    if (spill !== undefined) checks.push(spillCheck(spill));
     return new SharedLog(accounted, await openReceiptStamps(config), progress, checks);
   }
 
@@ -52,6 +59,28 @@ export class SharedLog implements LogSide {
     await this.log.close();
     await this.receiptStamps.close();
   }
+}
+
+/** What spills is in a folder of its own: the embedded log's file is another deployment's. */
+async function openSpill(config: Config, logger: Logger, log: EventLog): Promise<SpillLog> {
+  const folder = join(config.data, "spill");
+  prepareDataFolder(folder);
+  const queue = await SqliteEventLog.open({ folder, maxBacklogBytes: config.log.spill.maxBytes });
+  return SpillLog.open({
+    log,
+    queue,
+    onSpill: (error) => logger.warn({ err: error }, "the log is away: events are kept on this disk"),
+    onDrained: () => logger.info("what was kept on this disk is in the log"),
+  });
+}
+
+function spillCheck(spill: SpillLog): Check {
+  const look = async () => {
+    const waiting = await spill.waiting();
+    if (waiting === undefined) return "nothing waits on this disk";
+    throw new Error(`${waiting.bytes} bytes wait on this disk since ${new Date(waiting.sinceMs).toISOString()}`);
+  };
+  return { name: "spill", required: false, look };
 }
 
 async function openLog(

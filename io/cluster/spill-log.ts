@@ -1,0 +1,161 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { countByMinute } from "../../domain/columns/event-columns";
+import { decodeBatch } from "../formats/avro/batch";
+import { type EmbeddedLog, type EventLog, type LogBatch, type LogEntry, LogFullError } from "../ports";
+
+export interface SpillOptions {
+  /** The log that all share. */
+  log: EventLog;
+  /** On this disk. */
+  queue: EmbeddedLog;
+  /** An append that the shared log has not answered by then goes to the queue, and its outcome is left open: repeats count once. */
+  patienceMs?: number;
+  onSpill?: (error: unknown) => void;
+  onDrained?: () => void;
+}
+
+/** Where a batch became durable. */
+export interface Spilled {
+  spilled: boolean;
+}
+
+const PATIENCE_MS = 2_000;
+const RETRY_MS = 500;
+const READ_ENTRIES = 256;
+const READ_BYTES = 8 << 20;
+
+/**
+ * A shared log that goes on when it is away: batches go into a bounded queue on this disk, and from there to the log, in their order, when it is back.
+ * While anything waits, what comes goes behind it. Batches that a process before left in the queue are sent first.
+ */
+export class SpillLog implements EventLog {
+  #spilling = true;
+  #closed = false;
+  #enqueued = 0;
+  #enqueuing = 0;
+  #position = 0;
+  readonly #draining: Promise<void>;
+  readonly #stop = new AbortController();
+  #wake: () => void = () => undefined;
+
+  private constructor(
+    private readonly options: SpillOptions,
+    hasWaiting: boolean,
+  ) {
+    this.#spilling = hasWaiting;
+    this.#draining = this.#drain();
+  }
+
+  static async open(options: SpillOptions): Promise<SpillLog> {
+    return new SpillLog(options, (await options.queue.firstAfter(0)) !== undefined);
+  }
+
+  /** Rejects with `LogFullError` where the queue is full, `StoreUnavailableError` where its disk cannot write. */
+  async append(batch: LogBatch): Promise<Spilled> {
+    if (this.#spilling) return this.#enqueue(batch);
+    try {
+      await this.#withPatience(this.options.log.append(batch));
+      return { spilled: false };
+    } catch (error) {
+      // A log that is there and full says so to its clients: a queue before it would only be full later.
+      if (error instanceof LogFullError && !this.#spilling) throw error;
+      if (!this.#spilling) this.options.onSpill?.(error);
+      this.#spilling = true;
+      const spilled = await this.#enqueue(batch);
+      this.#wake();
+      return spilled;
+    }
+  }
+
+  /** Ready as long as there is room on the disk, whatever the shared log does. */
+  async ping(): Promise<void> {
+    if (this.#spilling) return this.options.queue.ping();
+    await this.options.log.ping().catch(() => this.options.queue.ping());
+  }
+
+  /** What waits on this disk, and since when; undefined: nothing does. */
+  async waiting(): Promise<{ bytes: number; sinceMs: number } | undefined> {
+    const first = await this.options.queue.firstAfter(this.#position);
+    if (first === undefined) return undefined;
+    return { bytes: await this.options.queue.backlogBytes(), sinceMs: first.appendedAtMs };
+  }
+
+  /** What waits stays on the disk for the next start. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stop.abort();
+    this.#wake();
+    await this.#draining;
+    await Promise.all([this.options.log.close(), this.options.queue.close()]);
+  }
+
+  async #enqueue(batch: LogBatch): Promise<Spilled> {
+    this.#enqueued++;
+    this.#enqueuing++;
+    try {
+      await this.options.queue.append(batch);
+      return { spilled: true };
+    } finally {
+      this.#enqueuing--;
+    }
+  }
+
+  async #withPatience(appended: Promise<unknown>): Promise<void> {
+    const late = new AbortController();
+    const { patienceMs = PATIENCE_MS } = this.options;
+    const timeout = wait(patienceMs, undefined, { signal: late.signal, ref: false }).then(() => {
+      throw new Error(`no answer within ${patienceMs} ms`);
+    });
+    // Whichever ends second has nobody to tell.
+    timeout.catch(() => undefined);
+    appended.catch(() => undefined);
+    try {
+      await Promise.race([appended, timeout]);
+    } finally {
+      late.abort();
+    }
+  }
+
+  /** One batch after the other, each acknowledged before the next: the order stays. */
+  async #drain(): Promise<void> {
+    while (!this.#closed) {
+      if (!this.#spilling) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+          if (this.#spilling || this.#closed) resolve();
+        });
+        continue;
+      }
+      try {
+        await this.#drainOnce();
+      } catch (error) {
+        this.options.onSpill?.(error);
+        await wait(RETRY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #drainOnce(): Promise<void> {
+    const { log, queue, onDrained } = this.options;
+    const [enqueued, isQuiet] = [this.#enqueued, this.#enqueuing === 0];
+    const entries = await queue.read(this.#position, READ_ENTRIES, READ_BYTES);
+    if (entries.length === 0) {
+      // What was on its way into the queue while it was read is not in what was read.
+      if (!isQuiet || enqueued !== this.#enqueued) return;
+      this.#spilling = false;
+      onDrained?.();
+      return;
+    }
+    for (const entry of entries) {
+      if (this.#closed) return;
+      await log.append(batchOf(entry));
+      this.#position = entry.position;
+    }
+    await queue.trim(this.#position);
+  }
+}
+
+/** The batch as it was appended; its receipt stamps are in its events. */
+function batchOf({ payload, events }: LogEntry): LogBatch {
+  return { payload, events, acceptedByMinute: countByMinute(decodeBatch(payload).columns) };
+}

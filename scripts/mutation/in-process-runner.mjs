@@ -1,0 +1,225 @@
+/**
+ * A test runner for StrykerJS that keeps the compiled suites loaded in its own process: a mutant costs the milliseconds of the tests that reach it. Vitest's
+ * own pool costs a second and more for each. Tests are vitest's all the same (its test functions, hooks and matchers). A mutant that is evaluated while a
+ * module loads gets fresh modules. Stryker ends the process and starts another where a mutant does not come back.
+ */
+import { createRequire } from "node:module";
+import { join, relative, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { INSTRUMENTER_CONSTANTS } from "@stryker-mutator/api/core";
+import { commonTokens, declareClassPlugin, PluginKind } from "@stryker-mutator/api/plugin";
+import {
+  DryRunStatus,
+  determineHitLimitReached,
+  TestStatus,
+  toMutantRunResult,
+} from "@stryker-mutator/api/test-runner";
+
+const TEST_TIMEOUT_MS = 20_000;
+
+/** Stryker's copy of the sources, and its loader: Stryker makes it the working directory before it makes the runner. */
+let sandbox = process.cwd();
+let load = createRequire(join(sandbox, "package.json"));
+
+const WORKER = {
+  config: {
+    testTimeout: TEST_TIMEOUT_MS,
+    hookTimeout: TEST_TIMEOUT_MS,
+    expect: { poll: { timeout: TEST_TIMEOUT_MS } },
+  },
+  ctx: {},
+  environment: { name: "node" },
+};
+
+const imported = (file) => import(pathToFileURL(join(sandbox, "node_modules", file)).href);
+
+class InProcessRunner {
+  static inject = [commonTokens.options];
+
+  constructor(options) {
+    sandbox = process.cwd();
+    load = createRequire(join(sandbox, "package.json"));
+    this.files = options.inProcess.tests.map((file) => join(sandbox, file));
+    this.left = options.inProcess.leaveOut.map((name) => new RegExp(name, "u"));
+    globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE] ??= {};
+    this.stryker = globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE];
+  }
+
+  capabilities() {
+    return { reloadEnvironment: true };
+  }
+
+  async init() {
+    // Vitest's matchers ask a worker's state for its configuration.
+    globalThis.__vitest_worker__ = WORKER;
+    const vitest = await imported("vitest/dist/index.js");
+    this.runner = await imported("@vitest/runner/dist/index.js");
+    for (const name of ["describe", "suite", "test", "it", "beforeAll", "beforeEach", "afterAll", "afterEach"])
+      globalThis[name] = this.runner[name];
+    for (const name of ["expect", "vi", "onTestFinished", "onTestFailed"]) globalThis[name] = vitest[name];
+    process.on("unhandledRejection", (error) => this.strays.push(error));
+    process.on("uncaughtException", (error) => this.strays.push(error));
+    load("fast-check").configureGlobal({ numRuns: 30 });
+    this.strays = [];
+  }
+
+  async dryRun({ coverageAnalysis }) {
+    this.stryker.activeMutant = undefined;
+    this.stryker.mutantCoverage = { static: {}, perTest: {} };
+    const result = await this.run({ perTest: coverageAnalysis === "perTest", bail: false });
+    return { ...result, mutantCoverage: this.stryker.mutantCoverage };
+  }
+
+  async mutantRun({ activeMutant, testFilter, hitLimit, mutantActivation, reloadEnvironment }) {
+    this.stryker.hitCount = hitLimit === undefined ? undefined : 0;
+    this.stryker.hitLimit = hitLimit;
+    // Modules that were loaded under a mutant must not serve the next one.
+    if (reloadEnvironment || this.tainted) this.forget(join(sandbox, "dist") + sep);
+    this.tainted = mutantActivation === "static";
+    const activate = () => {
+      this.stryker.activeMutant = activeMutant.id;
+    };
+    this.stryker.activeMutant = undefined;
+    if (mutantActivation === "static") activate();
+    const only = testFilter === undefined ? undefined : new Set(testFilter);
+    const result = await this.run({ only, bail: true, collected: activate });
+    this.stryker.activeMutant = undefined;
+    return toMutantRunResult(determineHitLimitReached(this.stryker.hitCount, hitLimit) ?? result);
+  }
+
+  forget(prefix) {
+    for (const file of Object.keys(load.cache)) if (file.startsWith(prefix)) delete load.cache[file];
+  }
+
+  /** Runs file after file, so that the first failure ends it. */
+  async run({ only, perTest = false, bail, collected = () => undefined }) {
+    const tests = [];
+    const files =
+      only === undefined
+        ? this.files
+        : this.files.filter((file) => [...only].some((id) => id.startsWith(`${named(file)}#`)));
+    this.strays = [];
+    for (const file of files) {
+      const adapter = new Adapter({ only, perTest, bail, collected, left: this.left, stryker: this.stryker });
+      delete load.cache[file];
+      const [task] = await this.runner.startTests([file], adapter);
+      tests.push(...adapter.results);
+      const errors = task.result?.errors ?? [];
+      if (adapter.results.length === 0 && errors.length > 0) {
+        const message = errors.map(({ stack, message }) => stack ?? message).join("\n");
+        if (only === undefined && !bail) return { status: DryRunStatus.Error, errorMessage: `${file}: ${message}` };
+        tests.push({
+          id: named(file),
+          name: named(file),
+          status: TestStatus.Failed,
+          failureMessage: message,
+          timeSpentMs: 0,
+        });
+      }
+      if (bail && tests.some(({ status }) => status === TestStatus.Failed)) break;
+    }
+    if (
+      this.strays.length > 0 &&
+      bail &&
+      tests.length > 0 &&
+      tests.every(({ status }) => status !== TestStatus.Failed)
+    ) {
+      const failureMessage = `an error outside the tests: ${String(this.strays[0]?.stack ?? this.strays[0])}`;
+      tests[tests.length - 1] = { ...tests.at(-1), status: TestStatus.Failed, failureMessage };
+    }
+    return { status: DryRunStatus.Complete, tests };
+  }
+}
+
+/** `dist/test/domain/event.test.js`, wherever the sandbox is. */
+const named = (file) => relative(sandbox, file);
+
+/** What @vitest/runner asks of whoever runs it. */
+class Adapter {
+  results = [];
+  viteEnvironment = "node";
+  pool = "forks";
+  config = {
+    root: sandbox,
+    setupFiles: [],
+    name: "",
+    passWithNoTests: true,
+    testNamePattern: undefined,
+    allowOnly: true,
+    sequence: { shuffle: false, concurrent: false, seed: 0, hooks: "stack", setupFiles: "list" },
+    chaiConfig: undefined,
+    maxConcurrency: 1,
+    testTimeout: TEST_TIMEOUT_MS,
+    hookTimeout: TEST_TIMEOUT_MS,
+    retry: 0,
+    includeTaskLocation: false,
+    diffOptions: undefined,
+    tags: [],
+    tagsFilter: undefined,
+    strictTags: false,
+  };
+
+  constructor(asked) {
+    this.asked = asked;
+    this.failed = false;
+  }
+
+  importFile(file) {
+    load(file);
+  }
+
+  onCollected(files) {
+    const numbers = new Map();
+    const visit = (task, names) => {
+      const path = [...names, task.name];
+      if (task.type === "suite") {
+        for (const child of task.tasks) visit(child, task.filepath === undefined ? path : []);
+        return;
+      }
+      const name = path.join(" > ");
+      const number = (numbers.get(name) ?? 0) + 1;
+      numbers.set(name, number);
+      task.strykerId = `${named(task.file.filepath)}#${name}${number === 1 ? "" : `#${number}`}`;
+      const { only, left } = this.asked;
+      if ((only !== undefined && !only.has(task.strykerId)) || left.some((pattern) => pattern.test(name)))
+        task.mode = "skip";
+    };
+    for (const file of files) visit(file, []);
+    for (const file of files) closed(file);
+    this.asked.collected();
+  }
+
+  onBeforeRunTask(task) {
+    if (this.asked.bail && this.failed) task.mode = "skip";
+    if (this.asked.perTest) this.asked.stryker.currentTestId = task.strykerId;
+  }
+
+  onAfterRunTask(task) {
+    this.asked.stryker.currentTestId = undefined;
+    const { state, duration = 0, errors = [] } = task.result ?? {};
+    if (state !== "pass" && state !== "fail") return;
+    const of = {
+      id: task.strykerId,
+      name: task.strykerId,
+      timeSpentMs: Math.round(duration),
+      fileName: join(sandbox, named(task.file.filepath).replace(/^dist\/(.*)\.js$/u, "$1.ts")),
+    };
+    if (state === "pass") this.results.push({ ...of, status: TestStatus.Success });
+    else {
+      this.failed = true;
+      const failureMessage = errors
+        .map(({ stack, message }) => stack ?? message)
+        .join("\n")
+        .slice(0, 2000);
+      this.results.push({ ...of, status: TestStatus.Failed, failureMessage });
+    }
+  }
+}
+
+/** A suite without tests to run starts no hooks: beforeAll may be the dear part. */
+function closed(suite) {
+  for (const child of suite.tasks) if (child.type === "suite") closed(child);
+  if (suite.tasks.every(({ mode }) => mode === "skip")) suite.mode = "skip";
+}
+
+export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, "in-process", InProcessRunner)];
