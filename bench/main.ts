@@ -14,6 +14,7 @@ interface Flags {
   scenarios?: FlinkScenario[];
   sameJvm?: boolean;
   quick?: boolean;
+  growth?: boolean;
   json?: string;
   profile?: string;
 }
@@ -21,7 +22,7 @@ interface Flags {
 async function main(flags: Flags): Promise<void> {
   const options: RunOptions = {
     parameters: benchParameters(flags),
-    only: flags.only,
+    only: flags.growth === true ? ["growth", "audit-growth"] : flags.only,
     onStart: ({ title }) => process.stderr.write(`${title} ...\n`),
   };
   if (flags.profile !== undefined) {
@@ -56,6 +57,7 @@ const program = new Command("npm run bench --")
   .option("--rate <n>", "events a second of flink-sustained (default 160,000)", integer)
   .addOption(new Option("--scenarios <names...>", "topics of flink and flink-sustained").choices(FLINK_SCENARIOS))
   .option("--same-jvm", "flink: Viewmill's TaskManagers with the Java options of the native job's")
+  .option("--growth", "only how the cost grows: events, videos and days of history x10")
   .option("--quick", "small sizes: whether it works, not how fast")
   .option("--json <file>", "write the report here")
   .option("--profile <folder>", "leave a CPU profile of each task here")

@@ -27,6 +27,11 @@ export interface BenchParameters {
   heavyMinuteEvents: number;
   auditEvents: number;
   idleSeconds: number;
+  /** Of the larger of two runs. */
+  growthEvents: number;
+  growthDays: number;
+  memoryEventsPerSecond: number;
+  memoryMinutes: number;
   /** Events of each topic that the Flink jobs count, and the minutes in which they come. */
   flinkEvents: number;
   flinkMinutes: number;
@@ -65,6 +70,10 @@ const FULL: BenchParameters = {
   heavyMinuteEvents: 3_000_000,
   auditEvents: 1_000_000,
   idleSeconds: 10,
+  growthEvents: 4_000_000,
+  growthDays: 360,
+  memoryEventsPerSecond: 5_000,
+  memoryMinutes: 14,
   flinkEvents: 5_000_000,
   flinkMinutes: 2,
   flinkScenarios: FLINK_SCENARIOS,
@@ -94,6 +103,10 @@ const QUICK: BenchParameters = {
   heavyMinuteEvents: 100_000,
   auditEvents: 50_000,
   idleSeconds: 2,
+  growthEvents: 50_000,
+  growthDays: 20,
+  memoryEventsPerSecond: 2_000,
+  memoryMinutes: 0.2,
   flinkEvents: 200_000,
   flinkMinutes: 1,
   sustainedEventsPerSecond: 5_000,

@@ -4,15 +4,18 @@ import { join } from "node:path";
 import { Bench, type Measurement } from "./measurement";
 import * as audit from "./measurements/audit";
 import * as auditGrowth from "./measurements/audit-growth";
+import * as besideDuckdb from "./measurements/beside-duckdb";
 import * as bigtable from "./measurements/bigtable";
 import * as direct from "./measurements/direct";
 import * as duckdb from "./measurements/duckdb";
 import * as flink from "./measurements/flink";
 import * as flinkSustained from "./measurements/flink-sustained";
+import * as growth from "./measurements/growth";
 import * as hotPath from "./measurements/hot-path";
 import * as http from "./measurements/http";
 import * as idle from "./measurements/idle";
 import * as ingest from "./measurements/ingest";
+import * as memory from "./measurements/memory";
 import * as messages from "./measurements/messages";
 import * as reads from "./measurements/reads";
 import * as skew from "./measurements/skew";
@@ -28,6 +31,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   messages,
   direct,
   duckdb,
+  besideDuckdb,
   store,
   stream,
   skew,
@@ -39,6 +43,8 @@ export const MEASUREMENTS: readonly Measurement[] = [
   bigtable,
   stamps,
   auditGrowth,
+  growth,
+  memory,
   flink,
   flinkSustained,
 ].map(({ measurement }) => measurement);

@@ -77,7 +77,7 @@ export function encodeCells(cells: readonly RecountedCell[]): Uint8Array {
   });
 }
 
-interface CellColumns {
+export interface CellColumns {
   videoIds: string[];
   eventTypes: string[];
   counts: Float64Array;
@@ -86,8 +86,16 @@ interface CellColumns {
   last: Uint16Array;
 }
 
-export function* decodeCells(bytes: unknown): Generator<RecountedCell> {
-  const { videoIds, eventTypes, counts, sums, valued, last } = deserialize(toBytes(bytes)) as CellColumns;
+export const cellColumns = (bytes: unknown): CellColumns => deserialize(toBytes(bytes)) as CellColumns;
+
+export function* decodeCells({
+  videoIds,
+  eventTypes,
+  counts,
+  sums,
+  valued,
+  last,
+}: CellColumns): Generator<RecountedCell> {
   for (const [row, videoId] of videoIds.entries()) {
     yield {
       videoId,

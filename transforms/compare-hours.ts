@@ -13,12 +13,13 @@ import {
   withName,
 } from "../engine";
 import type { Archive, AuditDifference, CounterStore, Ledger } from "../io/ports";
-import { type AuditOptions, decodeCells, type HourElement, type RecountBooks } from "./audit-elements";
+import { type AuditOptions, cellColumns, decodeCells, type HourElement, type RecountBooks } from "./audit-elements";
 import { differingLevels } from "./compare-levels";
 import type { RecountedCell } from "./minute-recount";
 import { type MinuteRow, verdictOf } from "./minute-verdict";
 import { objectsKey } from "./recount-minutes";
 import { RESOURCES } from "./resource-names";
+import { areSameCells } from "./same-cells";
 
 const HOURS_IN_FLIGHT = 1;
 /** Differences that a finding lists; all are counted. */
@@ -112,7 +113,7 @@ class HourComparison {
     for await (const stored of counters.minuteCells(from, to, this.videoPart)) {
       recounted.delete(stored.minute);
       if (isAgain && !this.books.has(stored.minute)) continue;
-      await this.compare(stored.minute, storedCells(stored));
+      await this.compareStored(stored);
     }
     for (const minute of recounted) await this.compare(minute, new Map());
     await this.compareLevels();
@@ -133,12 +134,28 @@ class HourComparison {
     }
   }
 
+  private async compareStored(stored: MinuteCounts): Promise<void> {
+    const { minute } = stored;
+    const cells = this.cells.get(minute) ?? [];
+    if (cells.length !== 1 || !areSameCells(cellColumns(cells[0]!), stored)) {
+      await this.compare(minute, storedCells(stored));
+      return;
+    }
+    this.cells.delete(minute);
+    for (const videoId of stored.videos) this.touched.add(videoId);
+    if (this.isComparable(minute)) this.finding.cellsCompared += stored.counts.length;
+  }
+
+  private isComparable(minute: number): boolean {
+    return !this.finding.unstable.includes(minute) && (this.books.get(minute)?.notComparable ?? "") === "";
+  }
+
   private async compare(minute: number, stored: ReadonlyMap<string, ComparedCell>): Promise<void> {
     const { finding } = this;
     const recounted = this.recounted(minute);
     for (const { videoId } of stored.values()) this.touched.add(videoId);
     for (const { videoId } of recounted.values()) this.touched.add(videoId);
-    if (finding.unstable.includes(minute) || (this.books.get(minute)?.notComparable ?? "") !== "") return;
+    if (!this.isComparable(minute)) return;
     let cells = recounted.size;
     for (const key of stored.keys()) if (!recounted.has(key)) cells++;
     const found = differences(recounted, stored);
@@ -192,7 +209,7 @@ class HourComparison {
   private recounted(minute: number): Map<string, RecountedCell> {
     const cells = new Map<string, RecountedCell>();
     for (const bytes of this.cells.get(minute) ?? []) {
-      for (const cell of decodeCells(bytes)) {
+      for (const cell of decodeCells(cellColumns(bytes))) {
         const key = cellKey(cell.videoId, cell.eventType);
         const known = cells.get(key);
         if (known === undefined) {

@@ -23,7 +23,7 @@ const storeEvents = defineTask(
   },
 );
 
-const audit = defineTask(__filename, "audit", async ({ folder }: { folder: string }) => {
+export const audit = defineTask(__filename, "audit", async ({ folder }: { folder: string }) => {
   const { deps } = await openStream(folder);
   // The audit provides its own resources.
   for (const name of Object.values(RESOURCES)) withdrawResource(name);

@@ -33,7 +33,7 @@ async function connect(database: string) {
 }
 
 /** The same job in SQL: duplicates out, counts and sums per (video, type, minute), and what is derived from them. */
-const count = defineTask(__filename, "duckdb", async ({ source, database }: DuckParameters) => {
+export const count = defineTask(__filename, "duckdb", async ({ source, database }: DuckParameters) => {
   const connection = await connect(database ?? ":memory:");
   const { wallS, cpuS } = await timed(async () => {
     await connection.run(minuteCells(source));
@@ -61,7 +61,7 @@ function* cells(rows: unknown[][]): Generator<CountedCell> {
   }
 }
 
-const writeParquet = defineTask(
+export const writeParquet = defineTask(
   __filename,
   "duckdb-parquet",
   async ({ source, path }: { source: string; path: string }) => {
@@ -70,13 +70,16 @@ const writeParquet = defineTask(
   },
 );
 
+export const ndjsonSource = (file: string): string =>
+  `read_json('${file}', format = 'newline_delimited', columns = ${EVENT_COLUMNS})`;
+
 export const measurement: Measurement = {
   name: "duckdb",
   title: "DuckDB: the same job on the same events, beside the direct runner",
   async run(bench: Bench) {
     const { events } = bench.parameters;
     const { data } = bench;
-    const json = `read_json('${await bench.file("ndjson")}', format = 'newline_delimited', columns = ${EVENT_COLUMNS})`;
+    const json = ndjsonSource(await bench.file("ndjson"));
     const parquetFile = `${bench.newFolder()}.parquet`;
     await bench.task(writeParquet, { source: json, path: parquetFile });
     const parquet = `read_parquet('${parquetFile}')`;

@@ -16,7 +16,7 @@ import { countFromBatches, countFromJson } from "./naive-count";
 const BATCHES_A_BUNDLE = 2_000;
 
 /** What the counting graph computes, step by step in one loop, without Beam and without a store. */
-const hotPath = defineTask(__filename, "hot-path", async ({ frames }: { frames: string }) => {
+export const hotPath = defineTask(__filename, "hot-path", async ({ frames }: { frames: string }) => {
   const seed = new Uint32Array(new Uint8Array(randomBytes(32)).buffer);
   const panes = new Map<number, Pane>();
   let counts: MinuteCounts[] = [];

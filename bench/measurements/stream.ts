@@ -10,13 +10,13 @@ interface StreamParameters {
   folder: string;
 }
 
-const fillLog = defineTask(__filename, "fill-log", async ({ frames, folder }: StreamParameters) => {
+export const fillLog = defineTask(__filename, "fill-log", async ({ frames, folder }: StreamParameters) => {
   const stream = await openStream(folder);
   await stream.append(readFrames(frames));
 });
 
 /** The embedded stream over a log that waits for it. */
-const countLog = defineTask(__filename, "count-log", async ({ folder }: { folder: string }) => {
+export const countLog = defineTask(__filename, "count-log", async ({ folder }: { folder: string }) => {
   const stream = await openStream(folder);
   const { value, wallS, cpuS } = await timed(() => stream.count());
   return { ...value, wallS, cpuS };

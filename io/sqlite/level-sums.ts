@@ -58,6 +58,7 @@ export class LevelReader {
 
   #places(videoIds: readonly string[]): Map<number, Set<number>> {
     const places = new Map<number, Set<number>>();
+    this.#videos.expect(videoIds);
     for (const videoId of videoIds) {
       const video = this.#videos.known(videoId);
       if (video === undefined) continue;

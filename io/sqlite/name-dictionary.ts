@@ -5,9 +5,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 const ROWS_A_STATEMENT = 16;
+const NAMES_A_LOOK_UP = 64;
 
 export class NameDictionary {
   readonly #find: StatementSync;
+  readonly #findMany: StatementSync;
   #young = new Map<string, number>();
   #old = new Map<string, number>();
 
@@ -18,6 +20,9 @@ export class NameDictionary {
     protected readonly generationSize: number,
   ) {
     this.#find = db.prepare(`SELECT id FROM ${table} WHERE name = ?`);
+    const names = Array(NAMES_A_LOOK_UP).fill("?").join(", ");
+    this.#findMany = db.prepare(`SELECT id, name FROM ${table} WHERE name IN (${names})`);
+    this.#findMany.setReturnArrays(true);
   }
 
   /** The id, when the name has one. */
@@ -25,6 +30,20 @@ export class NameDictionary {
     const id = this.cached(name) ?? this.lookUp(name);
     if (id !== undefined) this.remember(name, id);
     return id;
+  }
+
+  /** Looks up many names by few statements, so that `known` finds them. Names beyond whole statements are left to it. */
+  expect(names: Iterable<string>): void {
+    const missing: string[] = [];
+    for (const name of names) {
+      if (this.cached(name) !== undefined) continue;
+      missing.push(name);
+      if (missing.length < NAMES_A_LOOK_UP) continue;
+      for (const [id, found] of this.#findMany.iterate(...missing) as unknown as Iterable<[number, string]>) {
+        this.remember(found, id);
+      }
+      missing.length = 0;
+    }
   }
 
   /** After a rollback: ids given in that transaction do not exist. */

@@ -1,0 +1,36 @@
+import type { MinuteCounts } from "../domain/columns/minute-counts";
+import type { CellColumns } from "./audit-elements";
+
+const TWO_32 = 2 ** 32;
+/** Places of a table of (video, type): beyond it the cells are compared one by one. */
+const MAX_PLACES = 2 ** 22;
+
+/**
+ * Whether a minute's recounted cells are exactly the stored ones: the usual end of an audit, seen in columns, without an object or a text a cell.
+ * False says nothing: then the cells have to be compared one by one, as where a sum is beyond 2^53.
+ */
+export function areSameCells(recounted: CellColumns, stored: MinuteCounts): boolean {
+  const rows = recounted.counts.length;
+  const types = stored.types.length;
+  if (rows !== stored.counts.length || stored.videos.length * types > MAX_PLACES) return false;
+  const videoOf = new Map(stored.videos.map((video, index) => [video, index]));
+  const typeOf = new Map(stored.types.map((type, index) => [type, index]));
+  if (videoOf.size !== stored.videos.length || typeOf.size !== types) return false;
+  const placed = new Int32Array(stored.videos.length * types);
+  for (let row = 0; row < rows; row++) placed[stored.videoIndex[row]! * types + stored.typeIndex[row]!] = row + 1;
+  for (let row = 0; row < rows; row++) {
+    const video = videoOf.get(recounted.videoIds[row]!);
+    const type = typeOf.get(recounted.eventTypes[row]!);
+    if (video === undefined || type === undefined) return false;
+    const place = video * types + type;
+    const its = placed[place]! - 1;
+    if (its < 0 || recounted.counts[row] !== stored.counts[its] || recounted.valued[row] !== stored.valued[its]) {
+      return false;
+    }
+    const sum = stored.sumHigh[its]! * TWO_32 + stored.sumLow[its]!;
+    if (!Number.isSafeInteger(sum) || recounted.sums[row] !== BigInt(sum)) return false;
+    // A cell that comes twice on one side is not there twice on the other.
+    placed[place] = 0;
+  }
+  return true;
+}
