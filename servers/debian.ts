@@ -4,7 +4,6 @@ import { locked } from "./cache";
 
 const PROGRAMS = {
   chromium: "chromium",
-  faketime: "faketime",
   prometheus: "prometheus",
   promtool: "prometheus",
   "redis-server": "redis-server",

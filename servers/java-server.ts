@@ -10,11 +10,9 @@ interface JavaServer extends Omit<JavaProgram, "args"> {
   /** As `ArchivedProgram` says; absent: no archive is kept. */
   archive?: { name: string; wanted: string };
   answers(): Promise<boolean>;
-  /** Added to the environment of this process. */
-  env?: Readonly<Record<string, string>>;
 }
 
-export function javaServer({ name, args, archive, answers, env, ...program }: JavaServer): ServerProcess {
+export function javaServer({ name, args, archive, answers, ...program }: JavaServer): ServerProcess {
   const { classPath, folder, jvmArgs = [] } = program;
   const classes = archive === undefined ? undefined : new ClassArchive({ ...archive, classPath, folder });
   return new ServerProcess({
@@ -26,7 +24,6 @@ export function javaServer({ name, args, archive, answers, env, ...program }: Ja
     },
     folder,
     answers,
-    ...(env === undefined ? {} : { env }),
     ...(classes === undefined ? {} : { classes }),
   });
 }

@@ -7,6 +7,7 @@ import { FAST_JVM, SMALL_JVM } from "./java";
 import { javaServer } from "./java-server";
 import { type KafkaAccess, secureListener } from "./kafka-access";
 import { kafkaAnswers } from "./kafka-answers";
+import { kafkaClock } from "./kafka-clock";
 import { jarsRecipe } from "./maven";
 import type { ProcessClock } from "./process-clock";
 import { inNewFolder, type Killable, type Server, serverOf } from "./server-process";
@@ -101,18 +102,17 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
     const clients = options.secure === true ? await secureListener(folder, config) : undefined;
     if (clients !== undefined) await format(install, config, clients.formatArgs);
     else cpSync(join(install, FORMATTED, "data"), join(folder, "data"), { recursive: true });
-    const env = await options.clock?.serverEnvironment();
+    const clock = await kafkaClock(options.clock, install);
     const server = javaServer({
       name: "kafka",
       folder,
-      ...(env === undefined ? {} : { env }),
-      classPath: [join(install, "lib", "*")],
+      classPath: [...clock.classPath, join(install, "lib", "*")],
       mainClass: "kafka.Kafka",
       args: [config],
       heapMb,
-      jvmArgs: [`-Xms${heapMb}m`, ...(options.fast === true ? FAST_JVM : SMALL_JVM)],
+      jvmArgs: [`-Xms${heapMb}m`, ...clock.jvmArgs, ...(options.fast === true ? FAST_JVM : SMALL_JVM)],
       logLevel: "warn",
-      archive: { name: "kafka", wanted: "kafka/server/KafkaApis" },
+      ...(options.clock === undefined ? { archive: { name: "kafka", wanted: "kafka/server/KafkaApis" } } : {}),
       answers: () => kafkaAnswers(brokers),
     });
     started.push(server);

@@ -1,16 +1,11 @@
 /** A cluster whose job is away for hours, whose archivers are two, and from whose log records are deleted that nobody has archived. */
 import { ClusterStack } from "../../demo/cluster-stack";
 import { killStack, runKills } from "../../demo/kill";
-import { describeWithPrograms } from "../contracts/programs";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
 const DEADLINE_MS = 900_000;
 
-describeWithPrograms("a cluster that is let down", ["faketime"], () => {
-  describeWithServers("", ["kafka", "flink", "bigtable", "gcs"], suite);
-});
-
-function suite(): void {
+describeWithServers("a cluster that is let down", ["kafka", "flink", "bigtable", "gcs"], () => {
   let stack: ClusterStack;
   beforeAll(async () => {
     const { config, ...options } = killStack("kafka");
@@ -37,4 +32,4 @@ function suite(): void {
     },
     DEADLINE_MS,
   );
-}
+});

@@ -1,11 +1,10 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ProcessClock } from "../../servers";
-import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
 
 const HOUR_MS = 3_600_000;
 /** Tells its time whenever it is asked. */
@@ -47,22 +46,5 @@ describe("a process that goes by a ProcessClock", () => {
       timeout: 30_000,
     });
     expect(Math.abs(clock.now() - Date.now() - 5 * HOUR_MS)).toBeLessThan(10_000);
-  });
-});
-
-describeWithPrograms("a server that goes by a ProcessClock", ["faketime"], () => {
-  it("is as far ahead of the machine as the clock says", { timeout: PROGRAMS_START_MS }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "viewmill-clock-"));
-    try {
-      const clock = new ProcessClock(join(folder, "clock"));
-      const env = { ...process.env, ...(await clock.serverEnvironment()) };
-      for (const aheadMs of [0, 4 * HOUR_MS]) {
-        clock.advance(aheadMs);
-        const { stdout } = spawnSync("date", ["+%s"], { env, encoding: "utf8" });
-        expect(Math.abs(Number(stdout) * 1000 - Date.now() - aheadMs)).toBeLessThan(HOUR_MS / 2);
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
   });
 });
