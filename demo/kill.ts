@@ -183,8 +183,8 @@ async function untoldLosses(stack: ClusterStack, { startedAtMs, lost }: Load, re
       .filter(({ accepted, archived }) => accepted !== archived)
       .map(({ start, accepted, archived }) => [Date.parse(start) / MINUTE_MS, accepted - archived]),
   );
-  const { notComparable } = JSON.parse(report) as { notComparable: { minute: number }[] };
-  const named = new Set(notComparable.map(({ minute }) => minute));
+  const { notComparable } = JSON.parse(report) as { notComparable: { minute: string }[] };
+  const named = new Set(notComparable.map(({ minute }) => Date.parse(minute) / MINUTE_MS));
   const faults: string[] = [];
   for (const minute of new Set([...missing.keys(), ...lost.keys(), ...named])) {
     const [deleted, told] = [lost.get(minute) ?? 0, missing.get(minute) ?? 0];
