@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Scope } from "../io/ports/access-keys";
 import { type Answer, refused } from "./answer";
 import { invalid, unsupported } from "./problem";
-import { videoIdSchema } from "./schemas";
+import { channelIdSchema, videoIdSchema } from "./schemas";
 
 /** What openapi.json says of an endpoint beside its schemas. */
 interface Operation {
@@ -48,6 +48,8 @@ export interface Endpoint {
 interface Asked<Q, B> {
   /** Decoded and checked; empty where the path has none. */
   videoId: string;
+  /** As videoId, where the path has one. */
+  channelId: string;
   /** Of a file; empty where the path has none. */
   name: string;
   /** Not checked; empty where the path has none. */
@@ -75,13 +77,20 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
       if (!parsed.success) return refused(invalid(reasons(parsed.error, "videoId")));
       videoId = parsed.data;
     }
+    let channelId = "";
+    if (spec.path.includes("{channelId}")) {
+      const parsed = channelIdSchema.safeParse(request.params[0]);
+      if (!parsed.success) return refused(invalid(reasons(parsed.error, "channelId")));
+      channelId = parsed.data;
+    }
     const name = spec.path.includes("{name}") ? String(request.params[0]) : "";
     const keyId = spec.path.includes("{keyId}") ? String(request.params[0]) : "";
+    const ids = { videoId, channelId, name, keyId };
     const query = spec.query.safeParse({ ...request.query });
     if (!query.success) return refused(invalid(reasons(query.error, "query")));
     if (spec.body === undefined) {
       const lastEventId = request.get("last-event-id");
-      return handle({ videoId, name, keyId, query: query.data, body: undefined as z.output<B>, lastEventId });
+      return handle({ ...ids, query: query.data, body: undefined as z.output<B>, lastEventId });
     }
     if (request.body === undefined) {
       const type = spec.operation.requestType;
@@ -89,7 +98,7 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
     }
     const body = spec.body.safeParse(request.body);
     if (!body.success) return refused(invalid(reasons(body.error, "body")));
-    return handle({ videoId, name, keyId, query: query.data, body: body.data });
+    return handle({ ...ids, query: query.data, body: body.data });
   };
   return { ...rest, match: match ?? spec.path, answer };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Endpoint } from "./endpoint";
 import {
   acceptedSchema,
+  channelIdSchema,
   components,
   eventSchema,
   eventsSchema,
@@ -196,6 +197,8 @@ function pathParameters(path: string): OpenApiParameter[] {
   if (path.includes("{keyId}")) {
     return [{ name: "keyId", in: "path", required: true, schema: jsonSchema(keyIdSchema) }];
   }
+  if (path.includes("{channelId}"))
+    return [{ name: "channelId", in: "path", required: true, schema: jsonSchema(channelIdSchema) }];
   if (!path.includes("{videoId}")) return [];
   const schema = jsonSchema(videoIdSchema);
   return [{ name: "videoId", in: "path", required: true, schema }];

@@ -1,10 +1,13 @@
 import { calendarOf } from "../domain/calendar";
+import type { CounterStore } from "../io/ports";
 import { countersJson, NO_STORE, refused } from "./answer";
 import { bucketStates } from "./bucket-state";
 import { bucketsText, revisionText, sourceText, withMember } from "./bucket-text";
+import { ChannelCounters, ChannelTooLargeError } from "./channel-counters";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { readFreshness } from "./freshness";
+import { addsUp, NOT_ADDED_UP } from "./get-channel";
 import { nextTurn } from "./next-turn";
 import { invalid } from "./problem";
 import { type BucketedRange, bucketed, effectiveRange, timeText } from "./range";
@@ -27,20 +30,24 @@ export function postQuery(dependencies: QueryDependencies): Endpoint {
       tag: "counters",
       summary: "Many videos, event types and functions in one call",
       description:
-        "One series for each video and event type, at most 10,000 buckets together. What is asked twice is answered once.",
+        "One series for each video and event type, then for each channel and type; at most 10,000 buckets together. What is asked twice is answered once. Channels are added up as for /v1/channels/{channelId}/counts.",
       answer: queryAnswerSchema,
-      problems: [400, 413, 415, 503],
+      problems: [400, 404, 413, 415, 503],
     },
     async handle({ body }) {
       const asked = {
         videoIds: [...new Set(body.videoIds)],
+        channelIds: [...new Set(body.channelIds)],
         eventTypes: [...new Set(body.eventTypes)],
         functions: [...new Set(body.functions)],
       };
+      const subjects = asked.videoIds.length + asked.channelIds.length;
+      if (subjects === 0) return refused(invalid("videoIds: at least one video or channel is wanted"));
+      if (asked.channelIds.length > 0 && !addsUp(dependencies, asked.channelIds)) return refused(NOT_ADDED_UP);
       const { granularity, tz = "UTC" } = body;
       const freshness = await readFreshness(dependencies);
       const within = effectiveRange(body, freshness.asOfMs);
-      const series = asked.videoIds.length * asked.eventTypes.length;
+      const series = subjects * asked.eventTypes.length;
       const ranged = within.ok ? bucketed(within.range, { granularity, calendar: calendarOf(tz), series }) : within;
       if (!ranged.ok) return refused(invalid(ranged.detail));
       const { range } = ranged;
@@ -52,7 +59,13 @@ export function postQuery(dependencies: QueryDependencies): Endpoint {
         ...(body.tz === undefined ? {} : { tz }),
       };
       const buckets = bucketsText(range, states, () => "");
-      const texts = await seriesTexts(dependencies, asked, range);
+      let texts: string[];
+      try {
+        texts = await seriesTexts(dependencies, asked, range);
+      } catch (error) {
+        if (error instanceof ChannelTooLargeError) return refused(invalid(error.message));
+        throw error;
+      }
       const text = withMember(content, "buckets", `${buckets},"series":[${texts.join(",")}]`);
       return countersJson(text, freshness, NO_STORE);
     },
@@ -61,13 +74,21 @@ export function postQuery(dependencies: QueryDependencies): Endpoint {
 
 interface AskedSeries {
   videoIds: readonly string[];
+  channelIds: readonly string[];
   eventTypes: readonly string[];
   functions: readonly AggregateFunction[];
 }
 
+/** A video or a channel, and where its counters are read. */
+interface Subject {
+  id: string;
+  member: { videoId: string } | { channelId: string };
+  counters: Pick<CounterStore, "read">;
+}
+
 async function seriesTexts(
-  { counters }: QueryDependencies,
-  { videoIds, eventTypes, functions }: AskedSeries,
+  { counters, catalog }: QueryDependencies,
+  { videoIds, channelIds, eventTypes, functions }: AskedSeries,
   range: BucketedRange,
 ): Promise<string[]> {
   const texts: string[] = [];
@@ -77,11 +98,16 @@ async function seriesTexts(
   const bucketOf = (aggregates: Aggregates) =>
     `{${functionsOf(aggregates)}${revisionText(aggregates)}${sourceText(aggregates)}}`;
   let work = 0;
-  for (const videoId of videoIds) {
+  const subjects = videoIds.map((id): Subject => ({ id, member: { videoId: id }, counters }));
+  if (catalog !== undefined) {
+    const channels = new ChannelCounters({ counters, catalog });
+    for (const id of channelIds) subjects.push({ id, member: { channelId: id }, counters: channels });
+  }
+  for (const { id, member, counters: its } of subjects) {
     for (const eventType of eventTypes) {
-      const { whole, buckets } = await readSeries(counters, videoId, eventType, range);
+      const { whole, buckets } = await readSeries(its, id, eventType, range);
       const values = `${valuesOf(whole)},"buckets":[${buckets.map(bucketOf).join(",")}]`;
-      texts.push(withMember({ videoId, eventType }, "values", values));
+      texts.push(withMember({ ...member, eventType }, "values", values));
       work += Math.max(LEAST_WORK, range.buckets);
       if (work < BUCKETS_A_TURN) continue;
       await nextTurn();

@@ -9,6 +9,7 @@ import type { QueryDependencies } from "./dependencies";
 import type { AskedRequest, Endpoint } from "./endpoint";
 import { getAudits } from "./get-audits";
 import { getBadge } from "./get-badge";
+import { channelEndpoints } from "./get-channel";
 import { getCounts } from "./get-counts";
 import { getClientScript, getDashboard, getDashboardAsset, getEmbed } from "./get-dashboard";
 import { getDocs } from "./get-docs";
@@ -144,6 +145,7 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
     getStats(dependencies),
     getBadge(dependencies),
     getVideo(dependencies),
+    ...channelEndpoints(dependencies),
     getVideos(dependencies),
     putCatalogVideos(dependencies),
     putCatalogChannels(dependencies),

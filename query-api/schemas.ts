@@ -15,7 +15,7 @@ import { MAX_BUCKETS } from "./range";
 /** Named schemas: components/schemas of openapi.json. */
 export const components = z.registry<{ id: string }>();
 
-function named<S extends z.ZodType>(id: string, schema: S): S {
+export function named<S extends z.ZodType>(id: string, schema: S): S {
   components.add(schema, { id });
   return schema;
 }
@@ -35,7 +35,7 @@ export const channelIdSchema = z
   .string()
   .refine(isChannelId, "must be 1 to 128 of A-Z a-z 0-9 _ - . : /")
   .meta({
-    description: "1 to 128 of A-Z a-z 0-9 _ - . : /; `unknown` is the channel of videos whose channel is not known",
+    description: "1 to 128 of A-Z a-z 0-9 _ - . : /",
     pattern: "^[A-Za-z0-9_\\-.:/]{1,128}$",
     examples: ["channel-1"],
   });
@@ -141,7 +141,12 @@ export const auditsAsked = z.strictObject({ limit: limit(100, 20) });
 export const queryAsked = named(
   "Query",
   z.strictObject({
-    videoIds: z.array(videoIdSchema).min(1).max(100),
+    videoIds: z.array(videoIdSchema).max(100).default([]),
+    channelIds: z
+      .array(channelIdSchema)
+      .max(20)
+      .default([])
+      .meta({ description: "At least one video or channel is wanted" }),
     eventTypes: z.array(eventTypeSchema).min(1).max(20),
     ...range,
     granularity: granularity.optional().meta({
@@ -175,7 +180,7 @@ const revision = z
   .min(1)
   .optional()
   .meta({ description: "How often the value changed after it was first final; left out while it never did" });
-const freshness = {
+export const freshness = {
   asOf: instant("When the answer was read"),
   completeThrough: instant("Every event accepted before this is in the answer"),
 };
@@ -185,14 +190,14 @@ const effective = {
 };
 
 const totalSchema = named("Total", z.object({ count, sum: exactSum, lastEventAt: instant("Event time") }));
-const title = z.string().optional().meta({ description: "Of the catalog, where it is known" });
+export const title = z.string().optional().meta({ description: "Of the catalog, where it is known" });
 const videoMembers = {
   title,
   channelId: channelIdSchema.optional().meta({ description: "The channel that the video belongs to now" }),
   channelTitle: title,
   publishedAt: instant("As the catalog says").optional(),
 };
-const totalsByType = z
+export const totalsByType = z
   .record(z.string(), totalSchema)
   .meta({ description: "By event type; empty where nothing was counted" });
 export const searchSchema = named(
@@ -314,7 +319,8 @@ export const queryAnswerSchema = named(
     series: z
       .array(
         z.object({
-          videoId: videoIdSchema,
+          videoId: videoIdSchema.optional(),
+          channelId: channelIdSchema.optional().meta({ description: "In place of videoId, where it is a channel's" }),
           eventType: eventTypeSchema,
           values: values.meta({ description: "Over the whole range" }),
           buckets: z.array(values.extend({ revision, source })).meta({ description: "One for each of `buckets`" }),

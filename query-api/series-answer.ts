@@ -1,3 +1,4 @@
+import type { CounterStore } from "../io/ports";
 import { type Answer, countersJson, refused } from "./answer";
 import { askedRange, type SeriesAsked } from "./asked-range";
 import { type BucketState, bucketStates, cacheControl } from "./bucket-state";
@@ -22,12 +23,14 @@ export interface SeriesWanted {
   memberOf(aggregates: Aggregates): string;
 }
 
+/** Of videos, or of channels. */
+interface Counters {
+  counters: Pick<CounterStore, "read">;
+}
+
 /** The answer of counts and stats: buckets over time, perhaps those before, perhaps a page of them. */
 export async function seriesAnswer(
-  dependencies: Pick<
-    QueryDependencies,
-    "counters" | "ledger" | "progress" | "clock" | "finalAfterMs" | "rawRetentionMs"
-  >,
+  dependencies: Pick<QueryDependencies, "ledger" | "progress" | "clock" | "finalAfterMs" | "rawRetentionMs"> & Counters,
   wanted: SeriesWanted,
 ): Promise<Answer> {
   const freshness = await readFreshness(dependencies);
@@ -53,7 +56,7 @@ const rangeText = ({ startMs, endMs }: BucketedRange): string =>
   `"start":"${timeText(startMs)}","end":"${timeText(endMs)}"`;
 
 async function bucketsOf(
-  dependencies: Pick<QueryDependencies, "counters" | "ledger" | "finalAfterMs" | "rawRetentionMs">,
+  dependencies: Pick<QueryDependencies, "ledger" | "finalAfterMs" | "rawRetentionMs"> & Counters,
   { videoId, eventType, memberOf }: SeriesWanted,
   range: BucketedRange,
   freshness: Freshness,

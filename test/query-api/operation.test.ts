@@ -209,6 +209,10 @@ describe("proof and operation", () => {
       "get /openapi.json",
       "get /readyz",
       "get /v1/audits",
+      "get /v1/channels/{channelId}",
+      "get /v1/channels/{channelId}/counts",
+      "get /v1/channels/{channelId}/stats",
+      "get /v1/channels/{channelId}/top",
       "get /v1/ledger",
       "get /v1/live",
       "get /v1/pixel.gif",
@@ -293,7 +297,7 @@ describe("proof and operation", () => {
     const counts = "/v1/videos/v/counts";
     const refusals: [path: string, status: number, detail: RegExp][] = [
       ["/nowhere", 404, /nothing at \/nowhere/],
-      ["/v1/channels/c", 404, /nothing/],
+      ["/v1/channels/unknown", 404, /not added up/],
       ["/v1/videos/", 404, /nothing/],
       ["/v1/videos/sp%20ace", 400, /^videoId: must be/],
       ["/v1/videos/%ff", 400, /percent-encoded/],

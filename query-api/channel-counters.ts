@@ -1,0 +1,181 @@
+import { FIRST_MINUTE } from "../domain/catalog/channel-history";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
+import type { Cell, CounterStore, Granularity, Total, VideoCatalog, VideoCount } from "../io/ports";
+import { nextTurn } from "./next-turn";
+import { piecesOf } from "./range-pieces";
+
+/** The channel has more videos than one answer adds up. */
+export class ChannelTooLargeError extends Error {
+  override readonly name = "ChannelTooLargeError";
+
+  constructor() {
+    super(`a channel of more than ${MAX_VIDEOS} videos is not added up`);
+  }
+}
+
+interface Sources {
+  counters: Pick<CounterStore, "totals" | "read">;
+  catalog: Pick<VideoCatalog, "videosOf" | "channelHistory">;
+}
+
+/** Half-open, epoch milliseconds. */
+interface Span {
+  fromMs: number;
+  toMs: number;
+}
+
+const MAX_VIDEOS = 10_000;
+const VIDEOS_A_PAGE = 1_000;
+/** Videos are read one after the other; after so many, others may go first. */
+const VIDEOS_A_TURN = 50;
+const UNIT_MS: Record<Granularity, number> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
+
+/**
+ * Counters of channels, added up from those of their videos, of each video for the minutes in which it belonged to the channel. So a channel is the sum
+ * of its videos in every answer, and what the catalog learns of a video holds for its past at once. All methods reject with ChannelTooLargeError.
+ */
+export class ChannelCounters {
+  constructor(private readonly sources: Sources) {}
+
+  /** As CounterStore.totals; of a video that did not belong to the channel all the time, the last event is known to its minute, hour or day. */
+  async totals(channelId: string): Promise<Map<string, Total>> {
+    const totals = new Map<string, Total>();
+    await this.#eachVideo(channelId, async (videoId, spans) => {
+      for (const [eventType, total] of await this.sources.counters.totals(videoId)) {
+        const own = isAlways(spans) ? total : await this.#totalWithin(videoId, spans, eventType, total.lastEventAtMs);
+        if (own.count > 0) totals.set(eventType, addedTotal(totals.get(eventType), own));
+      }
+    });
+    return new Map([...totals].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** As CounterStore.read. */
+  async read(
+    channelId: string,
+    eventType: string,
+    startMs: number,
+    endMs: number,
+    granularity: Granularity,
+  ): Promise<Cell[]> {
+    const cells = new Map<number, Cell>();
+    await this.#eachVideo(channelId, async (videoId, spans) => {
+      for (const span of within(spans, startMs, endMs)) {
+        for (const [part, its] of partsOf(span, granularity)) {
+          for (const cell of await this.sources.counters.read(videoId, eventType, part.fromMs, part.toMs, its)) {
+            const atMs = Math.floor(cell.startMs / UNIT_MS[granularity]) * UNIT_MS[granularity];
+            cells.set(atMs, addedCell(cells.get(atMs), { ...cell, startMs: atMs }));
+          }
+        }
+      }
+    });
+    return [...cells.values()].sort((a, b) => a.startMs - b.startMs);
+  }
+
+  /** The channel's videos with the most events of a type, in the minutes in which they belonged to it. */
+  async top(
+    channelId: string,
+    eventType: string,
+    startMs: number,
+    endMs: number,
+    limit: number,
+  ): Promise<VideoCount[]> {
+    const counts: VideoCount[] = [];
+    await this.#eachVideo(channelId, async (videoId, spans) => {
+      const { count } = await this.#sumWithin(videoId, within(spans, startMs, endMs), eventType);
+      if (count > 0) counts.push({ videoId, count });
+    });
+    return counts.sort((a, b) => b.count - a.count || (a.videoId < b.videoId ? -1 : 1)).slice(0, limit);
+  }
+
+  async #eachVideo(channelId: string, visit: (videoId: string, spans: readonly Span[]) => Promise<void>) {
+    const { catalog } = this.sources;
+    let visited = 0;
+    for (let after = ""; ; ) {
+      const videoIds = await catalog.videosOf(channelId, after, VIDEOS_A_PAGE);
+      if (visited + videoIds.length > MAX_VIDEOS) throw new ChannelTooLargeError();
+      for (const videoId of videoIds) {
+        await visit(videoId, spansOf(await catalog.channelHistory(videoId), channelId));
+        if (++visited % VIDEOS_A_TURN === 0) await nextTurn();
+      }
+      if (videoIds.length < VIDEOS_A_PAGE) return;
+      after = videoIds.at(-1)!;
+    }
+  }
+
+  async #totalWithin(videoId: string, spans: readonly Span[], eventType: string, lastEventAtMs: number) {
+    const { lastMs, ...sums } = await this.#sumWithin(videoId, within(spans, 0, lastEventAtMs + 1), eventType);
+    const isLast = spans.some(({ fromMs, toMs }) => lastEventAtMs >= fromMs && lastEventAtMs < toMs);
+    return { ...sums, lastEventAtMs: isLast ? lastEventAtMs : lastMs };
+  }
+
+  /** `lastMs`: the start of the last cell that has any. */
+  async #sumWithin(videoId: string, spans: readonly Span[], eventType: string) {
+    const whole = { count: 0, sum: 0n, valued: 0, lastMs: 0 };
+    for (const span of spans) {
+      const edges = [span.fromMs, Math.ceil(span.toMs / MINUTE_MS) * MINUTE_MS];
+      for (const { granularity, fromMs, toMs } of piecesOf(edges)) {
+        for (const cell of await this.sources.counters.read(videoId, eventType, fromMs, toMs, granularity)) {
+          whole.count += cell.count;
+          whole.sum += cell.sum;
+          whole.valued += cell.valued;
+          whole.lastMs = Math.max(whole.lastMs, cell.startMs);
+        }
+      }
+    }
+    return whole;
+  }
+}
+
+function spansOf(history: readonly { fromMinute: number; channelId: string }[], channelId: string): Span[] {
+  return history.flatMap((point, index) => {
+    if (point.channelId !== channelId) return [];
+    const next = history[index + 1];
+    const toMs = next === undefined ? Number.POSITIVE_INFINITY : next.fromMinute * MINUTE_MS;
+    return [{ fromMs: point.fromMinute * MINUTE_MS, toMs }];
+  });
+}
+
+const isAlways = ([first, ...more]: readonly Span[]): boolean =>
+  first !== undefined &&
+  more.length === 0 &&
+  first.fromMs === FIRST_MINUTE * MINUTE_MS &&
+  first.toMs === Number.POSITIVE_INFINITY;
+
+function within(spans: readonly Span[], startMs: number, endMs: number): Span[] {
+  return spans
+    .map(({ fromMs, toMs }) => ({ fromMs: Math.max(fromMs, startMs), toMs: Math.min(toMs, endMs) }))
+    .filter(({ fromMs, toMs }) => fromMs < toMs);
+}
+
+/** A span as whole cells of the granularity, and minutes at its ends. */
+function partsOf({ fromMs, toMs }: Span, granularity: Granularity): [Span, Granularity][] {
+  const unitMs = UNIT_MS[granularity];
+  const [firstMs, lastMs] = [Math.ceil(fromMs / unitMs) * unitMs, Math.floor(toMs / unitMs) * unitMs];
+  if (firstMs >= lastMs) return [[{ fromMs, toMs }, "minute"]];
+  const parts: [Span, Granularity][] = [
+    [{ fromMs, toMs: firstMs }, "minute"],
+    [{ fromMs: firstMs, toMs: lastMs }, granularity],
+    [{ fromMs: lastMs, toMs }, "minute"],
+  ];
+  return parts.filter(([part]) => part.fromMs < part.toMs);
+}
+
+function addedTotal(a: Total | undefined, b: Total): Total {
+  if (a === undefined) return b;
+  const lastEventAtMs = Math.max(a.lastEventAtMs, b.lastEventAtMs);
+  return { count: a.count + b.count, sum: a.sum + b.sum, valued: a.valued + b.valued, lastEventAtMs };
+}
+
+function addedCell(a: Cell | undefined, b: Cell): Cell {
+  if (a === undefined) return b;
+  const { startMs, count, sum, valued, revision } = a;
+  const source = a.source ?? b.source;
+  return {
+    startMs,
+    count: count + b.count,
+    sum: sum + b.sum,
+    valued: valued + b.valued,
+    revision: revision + b.revision,
+    ...(source === undefined ? {} : { source }),
+  };
+}

@@ -1,0 +1,129 @@
+import fc from "fast-check";
+import {
+  channelCountsSchema,
+  channelSchema,
+  channelStatsSchema,
+  channelTopSchema,
+} from "../../query-api/channel-schemas";
+import { queryAnswerSchema } from "../../query-api/schemas";
+import { HOUR, iso, MINUTE, NOW_MS, QueryHarness } from "./query-harness";
+
+/** Twelve hours around a midnight. */
+const T = Date.parse("2026-11-20T20:00:00Z");
+const MINUTES = 12 * 60;
+
+describe("channels", () => {
+  let harness: QueryHarness;
+  beforeEach(async () => {
+    harness = await QueryHarness.start();
+  });
+  afterEach(() => harness.stop());
+
+  const counts = async (channel: string, from: number, to: number, granularity: string) => {
+    const range = `start=${iso(T + from * MINUTE)}&end=${iso(T + to * MINUTE)}&granularity=${granularity}`;
+    return (await harness.get(`/v1/channels/${channel}/counts?${range}`).expect(200)).body;
+  };
+
+  it("a channel is the sum of its videos, at once for what was counted before the catalog knew them", async () => {
+    await harness.count("a", T, 3, 30n);
+    await harness.count("b", T + HOUR, 4, 4n);
+    await harness.count("c", T, 5);
+    const lines = ["a", "b"].map((videoId) => ({ videoId, title: videoId.toUpperCase(), channelId: "one" }));
+    await harness.put("/v1/catalog/videos", [...lines, { videoId: "c", channelId: "two" }]);
+    await harness.put("/v1/catalog/channels", [{ channelId: "one", title: "The one" }]);
+    const one = (await harness.get("/v1/channels/one").expect(200)).body;
+    expect(channelSchema.parse(one)).toMatchObject({
+      title: "The one",
+      totals: { VIEW: { count: 7, sum: 34, lastEventAt: iso(T + HOUR) } },
+    });
+    expect((await harness.get("/v1/channels/none").expect(200)).body.totals).toEqual({});
+    const hours = await counts("one", 0, 120, "hour");
+    expect(channelCountsSchema.parse(hours).buckets.map(({ count }) => count)).toEqual([3, 4]);
+    const range = `start=${iso(T)}&end=${iso(T + 2 * HOUR)}`;
+    const stats = (await harness.get(`/v1/channels/one/stats?function=AVERAGE&${range}`).expect(200)).body;
+    expect(channelStatsSchema.parse(stats).value).toBe(34 / 7);
+    const top = (await harness.get(`/v1/channels/one/top?${range}`).expect(200)).body;
+    expect(channelTopSchema.parse(top).videos).toEqual([
+      { videoId: "b", title: "B", count: 4 },
+      { videoId: "a", title: "A", count: 3 },
+    ]);
+    const asked = { videoIds: ["c"], channelIds: ["one"], eventTypes: ["VIEW"], granularity: "hour" };
+    const query = (await harness.query({ ...asked, start: iso(T), end: iso(T + 2 * HOUR) }).expect(200)).body;
+    expect(queryAnswerSchema.parse(query).series).toMatchObject([
+      { videoId: "c", values: { COUNT: 5 } },
+      { channelId: "one", values: { COUNT: 7 }, buckets: [{ COUNT: 3 }, { COUNT: 4 }] },
+    ]);
+  });
+
+  it("what is not added up is refused", async () => {
+    await harness.get("/v1/channels/unknown").expect(404);
+    await harness.get("/v1/channels/no%20id").expect(400);
+    await harness.query({ eventTypes: ["VIEW"] }).expect(400);
+    await harness.query({ channelIds: ["unknown"], eventTypes: ["VIEW"] }).expect(404);
+  });
+
+  it("each minute counts for the channel that the video had then", { timeout: 120_000 }, async () => {
+    const cells = fc.array(fc.tuple(fc.constantFrom("a", "b"), fc.nat(MINUTES - 1), fc.integer({ min: 1, max: 9 })), {
+      maxLength: 12,
+    });
+    const changes = fc.array(
+      fc.tuple(fc.constantFrom("a", "b"), fc.nat(MINUTES - 1), fc.constantFrom("one", "two", null)),
+      { maxLength: 5 },
+    );
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(cells, changes, async (counted, said) => {
+        run++;
+        const name = (id: string) => `${id}-${run}`;
+        const byMinute = new Map(counted.map((one) => [`${one[0]} ${one[1]}`, one]));
+        for (const [video, minute, count] of byMinute.values())
+          await harness.count(name(video), T + minute * MINUTE, count);
+        const lines = said.map(([video, minute, channel]) => ({
+          videoId: name(video),
+          channelId: channel === null ? null : name(channel),
+          channelSince: T + minute * MINUTE,
+        }));
+        if (lines.length > 0) await harness.put("/v1/catalog/videos", lines).expect(200);
+        const channelAt = (video: string, minute: number) => {
+          let latest = [-1, null] as [number, string | null];
+          for (const [its, from, channel] of said)
+            if (its === video && from <= minute && from >= latest[0]) latest = [from, channel];
+          return latest[1];
+        };
+        for (const channel of ["one", "two"]) {
+          const own = [...byMinute.values()].filter(([video, minute]) => channelAt(video, minute) === channel);
+          for (const [granularity, minutes] of [
+            ["minute", 1],
+            ["hour", 60],
+            ["day", 1440],
+          ] as const) {
+            const body = await counts(name(channel), 0, MINUTES, granularity);
+            const got = body.buckets.filter(({ count }: { count: number }) => count > 0);
+            const wanted = new Map<string, number>();
+            for (const [, minute, count] of own) {
+              const atMs = Math.floor((T / MINUTE + minute) / minutes) * minutes * MINUTE;
+              wanted.set(iso(atMs), (wanted.get(iso(atMs)) ?? 0) + count);
+            }
+            expect(new Map(got.map(({ start, count }: { start: string; count: number }) => [start, count]))).toEqual(
+              wanted,
+            );
+          }
+          const total = own.reduce((sum, [, , count]) => sum + count, 0);
+          const { totals } = (await harness.get(`/v1/channels/${name(channel)}`).expect(200)).body;
+          expect(totals.VIEW?.count ?? 0).toBe(total);
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it("the API's clock says from when a channel without a time holds", async () => {
+    await harness.put("/v1/catalog/videos", [{ videoId: "v", channelId: "a" }]);
+    await harness.put("/v1/catalog/videos", [{ videoId: "v", channelId: "b" }]);
+    const minute = Math.floor(NOW_MS / MINUTE) * MINUTE;
+    await harness.count("v", minute, 2);
+    await harness.count("v", minute + MINUTE, 3);
+    expect((await harness.get("/v1/channels/a")).body.totals.VIEW.count).toBe(2);
+    expect((await harness.get("/v1/channels/b")).body.totals.VIEW.count).toBe(3);
+  });
+});
