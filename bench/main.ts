@@ -1,9 +1,10 @@
 /** `npm run bench`: measures, prints a table, and with --json writes the whole report. Exit 1 only where something could not be measured. */
 import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { commandLine } from "../cli/environment";
 import { benchParameters, FLINK_SCENARIOS, type FlinkScenario } from "./parameters";
-import { asTable } from "./report";
+import { asMarkdown, asTable } from "./report";
 import { MEASUREMENTS, type RunOptions, runBench } from "./run-bench";
 
 interface Flags {
@@ -16,6 +17,7 @@ interface Flags {
   quick?: boolean;
   growth?: boolean;
   json?: string;
+  markdown?: string;
   profile?: string;
 }
 
@@ -32,6 +34,10 @@ async function main(flags: Flags): Promise<void> {
   const report = await runBench(options);
   process.stdout.write(asTable(report));
   if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (flags.markdown !== undefined) {
+    mkdirSync(dirname(flags.markdown), { recursive: true });
+    writeFileSync(flags.markdown, asMarkdown(report, `npm run bench -- ${commandLine().slice(2).join(" ")}`));
+  }
   if (report.measurements.some(({ error }) => error !== undefined)) process.exitCode = 1;
 }
 
@@ -60,6 +66,7 @@ const program = new Command("npm run bench --")
   .option("--growth", "only how the cost grows: events, videos and days of history x10")
   .option("--quick", "small sizes: whether it works, not how fast")
   .option("--json <file>", "write the report here")
+  .option("--markdown <file>", "write the report here as a page, such as docs/bench/2026-11-29.md")
   .option("--profile <folder>", "leave a CPU profile of each task here")
   .action(main);
 

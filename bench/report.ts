@@ -106,6 +106,32 @@ export function asTable(report: BenchReport): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** The same as a page of docs/bench: what was run, where, and a table for each measurement. `command`: what makes the page again. */
+export function asMarkdown(report: BenchReport, command: string): string {
+  const { machine, startedAt } = report;
+  const memory = `${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB`;
+  const where = `${machine.cpu}, ${machine.cores} cores, ${memory}, Node ${machine.node}`;
+  const lines = [
+    `    ${command}`,
+    "",
+    `${startedAt.slice(0, 10)}, ${where}, load before ${machine.loadBefore.toFixed(2)}.`,
+  ];
+  for (const { title, error, figures } of report.measurements) {
+    lines.push("", `## ${title}`, "");
+    if (error !== undefined) lines.push(`It could not be measured: ${error.split("\n")[0]}`, "");
+    if (figures.length === 0) continue;
+    lines.push("| figure | value | goal | beside, in the same run |", "| --- | --- | --- | --- |");
+    for (const each of figures) lines.push(`| ${markdownCells(each).join(" | ")} |`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function markdownCells({ title, unit, value, baselines, goal }: Figure): string[] {
+  const wanted = goal === undefined ? "" : `${goal.bound} ${readable(goal.value)}${goal.met ? "" : ": **missed**"}`;
+  const beside = baselines.map(({ name, value: its, ratio }) => `${ratio.toFixed(2)} x ${name} (${readable(its)})`);
+  return [title, `${readable(value)} ${unit}`.trim(), wanted, beside.join("; ")];
+}
+
 function figureLine({ title, unit, value, baselines, goal }: Figure): string {
   const parts = [`  ${title.padEnd(62)} ${readable(value).padStart(10)} ${unit.padEnd(15)}`];
   if (goal !== undefined) {

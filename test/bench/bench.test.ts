@@ -15,14 +15,18 @@ describe("npm run bench -- --quick", () => {
   let folder: string;
   let report: BenchReport;
   let table: string;
+  let markdown: string;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "viewmill-bench-test-"));
     const json = join(folder, "report.json");
-    const args = ["--quick", "--events", String(EVENTS), "--only", "hot-path", "direct", "duckdb", "--json", json];
+    const page = join(folder, "pages", "report.md");
+    const only = ["--only", "hot-path", "direct", "duckdb"];
+    const args = ["--quick", "--events", String(EVENTS), ...only, "--json", json, "--markdown", page];
     const ran = await promisify(execFile)(process.execPath, [MAIN, ...args]);
     table = ran.stdout;
     report = JSON.parse(readFileSync(json, "utf8")) as BenchReport;
+    markdown = readFileSync(page, "utf8");
   }, 300_000);
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -60,6 +64,14 @@ describe("npm run bench -- --quick", () => {
     ]);
     for (const { value, goal } of goals) expect(goal!.met).toBe(value >= goal!.value);
     expect(table).toContain("goal at least 400,000");
+  });
+
+  test("makes a page that names its command and has every figure", () => {
+    expect(markdown).toContain(`npm run bench -- --quick --events ${EVENTS} --only hot-path`);
+    for (const { title } of report.measurements.flatMap(({ figures }) => figures)) {
+      expect(markdown).toContain(`| ${title} | `);
+    }
+    expect(markdown).toContain("at least 400,000");
   });
 
   test("counts the same cells and sums with every system", () => {
