@@ -7,8 +7,11 @@ import helmet from "helmet";
 import pino from "pino";
 import { Registry } from "prom-client";
 import { Admission } from "../../admission/admission";
+import { KeyRing } from "../../admission/key-ring";
+import { createKey, newKeySchema } from "../../admission/new-key";
 import { constantHeaders, frontListener } from "../../cli/programs/serve/front";
 import { createIngestRouter, type IngestLimits } from "../../ingest-api/ingest-router";
+import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
 import { createQueryApi, type QueryDependencies } from "../../query-api";
 import { FINAL_AFTER_MS, iso, NOW_MS, QueryHarness, RAW_RETENTION_MS } from "../query-api/query-harness";
 
@@ -20,8 +23,13 @@ interface Road {
   port: number;
 }
 
+interface Roads {
+  express: Road;
+  front: Road;
+}
+
 let harness: QueryHarness;
-let roads: { express: Road; front: Road };
+let roads: Roads;
 /** What the front gave to Express. */
 let viaExpress: string[];
 
@@ -32,9 +40,8 @@ async function road(listener: RequestListener): Promise<Road> {
 }
 
 /** As `serve` composes them, over the same stores. */
-function parts() {
+function parts(admission: Admission) {
   const logger = pino({ level: "silent" });
-  const admission = new Admission({ origins: [ORIGIN], clock: () => NOW_MS });
   const ingest = createIngestRouter({
     log: harness.log,
     recentStamps: [],
@@ -66,15 +73,18 @@ function parts() {
     if (!admission.crossOrigin(request, response)) next();
   });
   app.use(ingest.router, secured, query.router);
-  return { admission, ingest, query, app, secured };
+  return { ingest, query, app, secured };
 }
 
 beforeAll(async () => {
   harness = await QueryHarness.start();
   for (const video of ["v1", "a/b:c.d", "counts", "x/counts"]) await harness.count(video, NOW_MS - 90_000, 3, 12n);
   viaExpress = [];
-  const plain = parts();
-  const { admission, ingest, query, app, secured } = parts();
+  roads = await bothRoads(new Admission({ origins: [ORIGIN], clock: () => NOW_MS }));
+});
+
+async function bothRoads(admission: Admission): Promise<Roads> {
+  const { ingest, query, app, secured } = parts(admission);
   const front = frontListener({
     admission,
     ingest,
@@ -85,14 +95,18 @@ beforeAll(async () => {
       app(request, response);
     },
   });
-  roads = { express: await road(plain.app), front: await road(front) };
-});
+  return { express: await road(parts(admission).app), front: await road(front) };
+}
 
-afterAll(async () => {
-  for (const { server } of Object.values(roads)) {
+async function close({ express: plain, front }: Roads): Promise<void> {
+  for (const { server } of [plain, front]) {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   }
+}
+
+afterAll(async () => {
+  await close(roads);
   await harness.stop();
 });
 
@@ -189,4 +203,38 @@ test.each<[string, Asked]>([
   ["nothing", { path: "/v1/nothing" }],
 ])("%s is left to Express, or to what stands before both", async (_what, asked) => {
   expect(await ask(roads.front, asked)).toEqual(await ask(roads.express, asked));
+});
+
+test("a service with keys asks for them on both roads", async () => {
+  const store = new SqliteAccessKeys({ folder: harness.folder });
+  const clock = () => NOW_MS;
+  const key = async (scope: string) =>
+    (await createKey(store, newKeySchema.parse({ name: scope, scopes: [scope] }), NOW_MS)).text;
+  const [write, read] = [await key("write"), await key("read")];
+  const keys = await KeyRing.open({ store, clock, logger: pino({ level: "silent" }) });
+  const both = await bothRoads(new Admission({ keys, origins: [ORIGIN], clock }));
+  const as = (text: string) => ({ Authorization: `Bearer ${text}` });
+  const asked: [number, Asked][] = [
+    [401, post(event())],
+    [401, post(event(), { ...json, ...as("nobody") })],
+    [403, post(event(), { ...json, ...as(read) })],
+    [202, post(event(), { ...json, ...as(write) })],
+    [401, { path: "/v1/videos/v1" }],
+    [403, { path: "/v1/videos/v1", headers: as(write) }],
+    [200, { path: "/v1/videos/v1", headers: as(read) }],
+    [401, { path: "/v1/videos/v1/counts?eventType=VIEW", headers: { Origin: ORIGIN } }],
+  ];
+  try {
+    viaExpress.length = 0;
+    for (const [status, each] of asked) {
+      const answered = await ask(both.front, each);
+      expect(answered).toMatchObject({ status });
+      expect(answered).toEqual(await ask(both.express, each));
+    }
+    expect(viaExpress).toEqual([]);
+  } finally {
+    await close(both);
+    await keys.close();
+    await store.close();
+  }
 });

@@ -16,10 +16,3 @@ test("completeness is asked for once a while, and never tells more than is compl
   now = 20;
   expect(await shared.completeThroughMs(NOW_MS + 20)).toBe(NOW_MS + 20);
 });
-
-test("a question that failed is asked again at once", async () => {
-  const shared = sharedFreshness(harness.progress, 20, () => 0);
-  await harness.log.close();
-  await expect(shared.completeThroughMs(NOW_MS)).rejects.toThrow();
-  await expect(shared.completeThroughMs(NOW_MS)).rejects.toThrow();
-});
