@@ -8,6 +8,8 @@ export interface FaultProxy {
   readonly connections: number;
   /** What has arrived and waits for its time. */
   readonly heldBytes: number;
+  /** Connections that were asked for during `cut`, in all. */
+  readonly refusedConnections: number;
   /** Resets what is open and whatever comes, until `pass`. */
   cut(): void;
   /** Everything goes through again at once: ends `cut`, `delay` and `swallowAnswers`. Answers swallowed so far stay lost. */
@@ -38,6 +40,7 @@ class TcpFaultProxy implements FaultProxy {
   #mode: "pass" | "cut" = "pass";
   #delayMs = 0;
   #swallow = false;
+  refusedConnections = 0;
 
   constructor(target: string) {
     const at = target.lastIndexOf(":");
@@ -94,6 +97,7 @@ class TcpFaultProxy implements FaultProxy {
 
   #join(client: Socket): void {
     if (this.#mode === "cut") {
+      this.refusedConnections++;
       client.on("error", () => undefined);
       client.resetAndDestroy();
       return;

@@ -3,6 +3,7 @@
  * own pool costs a second and more for each. Tests are vitest's all the same (its test functions, hooks and matchers). A mutant that is evaluated while a
  * module loads gets fresh modules. Stryker ends the process and starts another where a mutant does not come back.
  */
+import { appendFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -15,7 +16,8 @@ import {
   toMutantRunResult,
 } from "@stryker-mutator/api/test-runner";
 
-const TEST_TIMEOUT_MS = 20_000;
+/** A test that hangs under a mutant; Stryker gives up on what blocks the process. */
+const TEST_TIMEOUT_MS = 30_000;
 
 /** Stryker's copy of the sources, and its loader: Stryker makes it the working directory before it makes the runner. */
 let sandbox = process.cwd();
@@ -222,4 +224,21 @@ function closed(suite) {
   if (suite.tasks.every(({ mode }) => mode === "skip")) suite.mode = "skip";
 }
 
-export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, "in-process", InProcessRunner)];
+/** Writes each mutant as it is judged: a run that is ended early has told what it found. */
+class LineReporter {
+  static inject = [commonTokens.options];
+
+  constructor(options) {
+    this.file = options.inProcess.linesFile;
+  }
+
+  onMutantTested({ status, fileName, location, mutatorName, replacement }) {
+    const place = `${relative(process.cwd(), fileName)}:${location.start.line}:${location.start.column}`;
+    appendFileSync(this.file, `${JSON.stringify({ status, place, mutatorName, replacement })}\n`);
+  }
+}
+
+export const strykerPlugins = [
+  declareClassPlugin(PluginKind.TestRunner, "in-process", InProcessRunner),
+  declareClassPlugin(PluginKind.Reporter, "lines", LineReporter),
+];

@@ -46,17 +46,50 @@ function unlessRefused<T>(decode: () => T, refusal: (error: Error) => boolean): 
   }
 }
 
+const GARBAGE = Buffer.from([0x01, 0x7f, 0x01, 0x7f, 0x01]);
+
+/**
+ * A decoder reads up to the last byte: it takes the bytes twice, as frames that follow each other, and not with garbage behind them. `isOne`: of a
+ * format whose streams do not follow each other, and which refuses a second.
+ */
+function readsToTheEnd(
+  bytes: Buffer,
+  decoded: Buffer,
+  decode: (bytes: Buffer) => Buffer | undefined,
+  isOne = false,
+): void {
+  if (bytes.length === 0) return;
+  if (decode(Buffer.concat([bytes, GARBAGE])) !== undefined) throw new Error("garbage behind the bytes is passed over");
+  if (2 * decoded.length > MAX_BYTES) return;
+  const twice = decode(Buffer.concat([bytes, bytes]));
+  if (twice !== undefined || !isOne) deepStrictEqual(twice, Buffer.concat([decoded, decoded]));
+}
+
+/** As readsToTheEnd, of formats of which there is one only in the bytes. */
+function refusesWhatFollows(
+  bytes: Buffer,
+  decode: (bytes: Buffer) => unknown,
+  refusal: (error: Error) => boolean,
+): void {
+  const decoded = unlessRefused(() => decode(Buffer.concat([bytes, GARBAGE])) ?? null, refusal);
+  if (decoded !== undefined) throw new Error("garbage behind the bytes is passed over");
+}
+
 const pieces = (random: Random) => Array.from({ length: 1 + random.below(3) }, () => someJson(random));
 
 const gzip: Target = {
   name: "gzip",
   input: (random) => Buffer.concat(pieces(random).map((piece) => gzipSync(piece))),
   check(bytes) {
-    const inflated = unlessRefused(
-      () => inflate(bytes, "gzip", { maxBytes: MAX_BYTES }),
-      (error) => error instanceof InflateError,
-    );
-    if (inflated !== undefined) deepStrictEqual(inflated, gunzipSync(bytes));
+    const decode = (from: Buffer) =>
+      unlessRefused(
+        () => inflate(from, "gzip", { maxBytes: MAX_BYTES }),
+        (error) => error instanceof InflateError,
+      );
+    const inflated = decode(bytes);
+    if (inflated === undefined) return;
+    deepStrictEqual(inflated, gunzipSync(bytes));
+    readsToTheEnd(bytes, inflated, decode);
   },
 };
 
@@ -64,10 +97,13 @@ const zstd: Target = {
   name: "zstd",
   input: (random) => Buffer.concat(pieces(random).map((piece) => zstdCompressSync(piece))),
   check(bytes) {
-    const inflated = unlessRefused(
-      () => inflate(bytes, "zstd", { maxBytes: MAX_BYTES, maxWindowLog: 23 }),
-      (error) => error instanceof InflateError,
-    );
+    const decode = (from: Buffer) =>
+      unlessRefused(
+        () => inflate(from, "zstd", { maxBytes: MAX_BYTES, maxWindowLog: 23 }),
+        (error) => error instanceof InflateError,
+      );
+    const inflated = decode(bytes);
+    if (inflated !== undefined) readsToTheEnd(bytes, inflated, decode);
     // Node's reads the first frame that is not skippable: a prefix.
     if (inflated === undefined || bytes.readUInt32LE(0) !== 0xfd2fb528) return;
     const first = zstdDecompressSync(bytes);
@@ -75,17 +111,26 @@ const zstd: Target = {
   },
 };
 
-function frames(name: string, decode: (bytes: Buffer, maxBytes: number) => Buffer, input: Target["input"]): Target {
+function frames(
+  name: string,
+  decode: (bytes: Buffer, maxBytes: number) => Buffer,
+  input: Target["input"],
+  isOne = false,
+): Target {
   return {
     name,
     input,
     check(bytes) {
-      const inflated = unlessRefused(
-        () => decode(bytes, MAX_BYTES),
-        // Whoever reads a record batch makes an error of the batch of any of them; a TypeError would be a bug.
-        (error) => !(error instanceof TypeError) && error.message !== "",
-      );
-      if (inflated !== undefined && inflated.length > MAX_BYTES) throw new Error("more bytes than the bound");
+      const decodeAll = (from: Buffer) =>
+        unlessRefused(
+          () => decode(from, MAX_BYTES),
+          // Whoever reads a record batch makes an error of the batch of any of them; a TypeError would be a bug.
+          (error) => !(error instanceof TypeError) && error.message !== "",
+        );
+      const inflated = decodeAll(bytes);
+      if (inflated === undefined) return;
+      if (inflated.length > MAX_BYTES) throw new Error("more bytes than the bound");
+      readsToTheEnd(bytes, inflated, decodeAll, isOne);
     },
   };
 }
@@ -117,8 +162,10 @@ const batches: Target = {
       () => decodeBatch(bytes),
       (error) => error instanceof BatchFormatError,
     );
+    if (decoded === undefined) return;
+    refusesWhatFollows(bytes, decodeBatch, (error) => error instanceof BatchFormatError);
     // Whoever decodes a batch judges its rows then; what breaks the contract is not written again.
-    if (decoded === undefined || !keepsContract(decoded.columns)) return;
+    if (!keepsContract(decoded.columns)) return;
     const { columns, ...header } = decoded;
     const again = unlessRefused(
       () => encodeBatch(columns, header),
@@ -159,18 +206,18 @@ const archiveObjects: Target = {
     return object.finish();
   },
   check(bytes) {
-    unlessRefused(
-      () => {
-        for (const { columns, receivedAtMs } of readArchiveObject(bytes)) {
-          contractHolds(columns);
-          const object = new ArchiveObjectWriter("fuzz.avro");
-          for (let row = 0; row < columns.count; row++) object.add(columns, row, receivedAtMs[row]!);
-          const again = [...readArchiveObject(object.finish())].map((block) => block.columns);
-          if (columns.count > 0) sameRows(again[0]!, columns);
-        }
-      },
-      (error) => error instanceof AvroError,
-    );
+    const refusal = (error: Error) => error instanceof AvroError;
+    const read = unlessRefused(() => [...readArchiveObject(bytes)], refusal);
+    if (read !== undefined) refusesWhatFollows(bytes, (longer) => [...readArchiveObject(longer)], refusal);
+    unlessRefused(() => {
+      for (const { columns, receivedAtMs } of readArchiveObject(bytes)) {
+        contractHolds(columns);
+        const object = new ArchiveObjectWriter("fuzz.avro");
+        for (let row = 0; row < columns.count; row++) object.add(columns, row, receivedAtMs[row]!);
+        const again = [...readArchiveObject(object.finish())].map((block) => block.columns);
+        if (columns.count > 0) sameRows(again[0]!, columns);
+      }
+    }, refusal);
   },
 };
 
@@ -194,7 +241,9 @@ const deadLetterObjects: Target = {
       () => decodeDeadLetters(bytes),
       (error) => error instanceof AvroError,
     );
-    if (letters !== undefined) deepStrictEqual(decodeDeadLetters(encodeDeadLetters("again.avro", letters)), letters);
+    if (letters === undefined) return;
+    deepStrictEqual(decodeDeadLetters(encodeDeadLetters("again.avro", letters)), letters);
+    refusesWhatFollows(bytes, decodeDeadLetters, (error) => error instanceof AvroError);
   },
 };
 
@@ -213,7 +262,9 @@ const references: Target = {
       () => decodeReference(bytes),
       (error) => error instanceof AvroError,
     );
-    if (reference !== undefined) deepStrictEqual(decodeReference(encodeReference(reference)), reference);
+    if (reference === undefined) return;
+    deepStrictEqual(decodeReference(encodeReference(reference)), reference);
+    refusesWhatFollows(bytes, decodeReference, (error) => error instanceof AvroError);
   },
 };
 
@@ -263,6 +314,7 @@ function body(type: BodyType): Target {
       takenHolds(taken);
       deepStrictEqual(verdict(takeBody(Buffer.from(bytes), found.content, rules)), verdict(taken));
       if (type === "application/x-ndjson") sameLineByLine(bytes, taken);
+      else wholeBody(bytes, taken, (longer) => takeBody(longer, found.content, rules));
     },
   };
 }
@@ -272,7 +324,17 @@ const verdict = (taken: Taken): unknown =>
     ? [taken.columns.count, taken.rejected.map(({ index, reason, detail }) => [index, reason, detail])]
     : taken;
 
-/** A line is judged as it is as a body of its own. */
+/** Garbage behind a body that is taken makes it none; every element of an array is an event or a rejection. */
+function wholeBody(bytes: Buffer, taken: Taken, take: (bytes: Buffer) => Taken): void {
+  if (taken.kind !== "events") return;
+  if (take(Buffer.concat([bytes, GARBAGE])).kind === "events")
+    throw new Error("garbage behind the body is passed over");
+  if (!/^\s*\[/.test(bytes.toString("latin1"))) return;
+  const elements = (JSON.parse(bytes.toString()) as unknown[]).length;
+  deepStrictEqual(taken.columns.count + taken.rejected.length, elements);
+}
+
+/** A line is judged as it is as a body of its own, and every line is judged. */
 function sameLineByLine(bytes: Buffer, taken: Taken): void {
   if (taken.kind !== "events" || bytes.indexOf(0xfeff) !== -1) return;
   const lines = bytes
@@ -280,6 +342,7 @@ function sameLineByLine(bytes: Buffer, taken: Taken): void {
     .replace(/^\xef\xbb\xbf/, "")
     .split("\n")
     .filter((line) => /[^ \t\r]/.test(line));
+  deepStrictEqual(taken.columns.count + taken.rejected.length, lines.length);
   const rejected = new Map(taken.rejected.map(({ index, reason }) => [index, reason]));
   for (const [index, line] of lines.entries()) {
     if (!line.trimStart().startsWith("{") || line.includes("events")) continue;
@@ -307,7 +370,7 @@ export const targets: readonly Target[] = [
   gzip,
   zstd,
   frames("lz4", inflateLz4, (random) => lz4Frame(someJson(random))),
-  frames("snappy", inflateSnappy, (random) => snappyFrame(someJson(random))),
+  frames("snappy", inflateSnappy, (random) => snappyFrame(someJson(random)), true),
   batches,
   archiveObjects,
   deadLetterObjects,

@@ -75,6 +75,8 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
       const read = group!.partitions.reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
       return ends.reduce((sum, { high }) => sum + Number(high), 0) - read;
     });
+  const messages = async () =>
+    (await admin((one) => one.fetchTopicOffsets(topic))).reduce((sum, { high }) => sum + Number(high), 0);
   /** How often each text is in the topic, whoever acknowledged it. */
   const inTopic = async (): Promise<Map<string, number>> => {
     const ends = await admin((one) => one.fetchTopicOffsets(topic));
@@ -94,7 +96,7 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
     const log = await writer();
     proxy.swallowAnswers(true);
     const short = log.append(batchOf("answer lost for a while"));
-    await pause(1_500);
+    await vi.waitFor(async () => expect(await messages()).toBe(1), 20_000);
     proxy.pass();
     await short;
     proxy.swallowAnswers(true);
@@ -184,17 +186,17 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
         idsOf.set(portion.name, ids.join());
         for (const id of ids) namesOf.set(id, (namesOf.get(id) ?? new Set()).add(portion.name));
         for (const message of portion.messages) handedOut.add(textOf(message));
-        await pause(20);
         // Whether a portion is done when this says that it could not be told, the group's positions say.
         await portion.done().catch(() => undefined);
       }
     };
     const works = readers.map(work);
-    await pause(500);
+    await vi.waitFor(() => expect(handedOut.size).toBeGreaterThan(10), READ_ALL);
+    const refusedBefore = proxy.refusedConnections;
     proxy.cut();
-    await pause(1_000);
+    await vi.waitFor(() => expect(proxy.refusedConnections).toBeGreaterThan(refusedBefore + 2), READ_ALL);
     proxy.pass();
-    await pause(300);
+    await vi.waitFor(() => expect(proxy.connections).toBeGreaterThan(0), READ_ALL);
     await kafka.kill();
     await kafka.restart();
     works.push(work(await reader()));

@@ -78,6 +78,7 @@ test("cut resets what is open and what comes, until pass", async () => {
   await until("the connection is cut", () => client.closed);
   const refused = new Client();
   await until("a new one is cut too", () => refused.closed);
+  expect(proxy.refusedConnections).toBe(1);
   expect(received).toBe("one");
   proxy.pass();
   await new Client().ask("two");
