@@ -1,4 +1,8 @@
+import { CellTable } from "../domain/columns/cell-table";
 import type { MinuteCounts } from "../domain/columns/minute-counts";
+import { grown, textSpans } from "../domain/columns/name-table";
+import { PaneNames } from "../domain/columns/pane-names";
+import { hashSeed } from "./hash-seed";
 
 /** Rows of `counts` of which more came since they were last written, repeats included. */
 export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): MinuteCounts {
@@ -25,75 +29,91 @@ export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): Min
  * events in another order; where its state of a cell received more and has fewer distinct events than what was written here, it may stand in the
  * store, and only the larger `received` of a later state here takes its place.
  */
-interface Version {
-  received: number;
-  count: number;
-  valued: number;
-  sumHigh: number;
-  sumLow: number;
-  lastMs: number;
+const VERSION_NUMBERS = 6;
+
+/** What was last written of a minute's cells, by column: no text and no object a cell. */
+class WrittenMinute {
+  /** Cells that were written. */
+  cells = 0;
+  private readonly names = new PaneNames(hashSeed);
+  private readonly table = new CellTable(hashSeed[2]!);
+  /** VERSION_NUMBERS a cell, of which the first is NaN where nothing was written of it. */
+  private versions = new Float64Array(64 * VERSION_NUMBERS).fill(Number.NaN);
+
+  /** `take` gets each row, and whether exactly this was written of its cell. */
+  eachRow(counts: MinuteCounts, take: (row: number, isWritten: boolean) => void): void {
+    this.eachCell(counts, (row, at) => {
+      const { versions } = this;
+      take(
+        row,
+        versions[at] === receivedOf(counts, row) &&
+          versions[at + 1] === counts.counts[row] &&
+          versions[at + 2] === counts.valued[row] &&
+          versions[at + 3] === counts.sumHigh[row] &&
+          versions[at + 4] === counts.sumLow[row] &&
+          versions[at + 5] === counts.lastMsInMinute[row],
+      );
+    });
+  }
+
+  write(counts: MinuteCounts): void {
+    this.eachCell(counts, (row, at) => {
+      const { versions } = this;
+      if (Number.isNaN(versions[at])) this.cells++;
+      versions[at] = receivedOf(counts, row);
+      versions[at + 1] = counts.counts[row]!;
+      versions[at + 2] = counts.valued[row]!;
+      versions[at + 3] = counts.sumHigh[row]!;
+      versions[at + 4] = counts.sumLow[row]!;
+      versions[at + 5] = counts.lastMsInMinute[row]!;
+    });
+  }
+
+  /** `take` gets each row, and where its cell's version is. */
+  private eachCell(counts: MinuteCounts, take: (row: number, at: number) => void): void {
+    const { videos, types } = this.names.numbersOf(textSpans(counts.videos), textSpans(counts.types));
+    for (let row = 0; row < counts.counts.length; row++) {
+      const cell = this.table.cell(videos[counts.videoIndex[row]!]!, types[counts.typeIndex[row]!]!);
+      const at = cell * VERSION_NUMBERS;
+      if (at === this.versions.length) {
+        this.versions = grown(this.versions, new Float64Array(this.versions.length * 2).fill(Number.NaN));
+      }
+      take(row, at);
+    }
+  }
 }
 
 /** What this process last wrote of each cell, bounded: the minutes written longest ago are forgotten (and then written again). */
 export class WrittenCells {
-  private readonly minutes = new Map<number, Map<string, Version>>();
+  private readonly minutes = new Map<number, WrittenMinute>();
   private cells = 0;
 
   constructor(private readonly maxCells: number) {}
 
+  /** Rows of which something else was written, or nothing. */
   grown(counts: MinuteCounts): number[] {
     const known = this.minutes.get(counts.minute);
+    if (known === undefined) return Array.from(counts.counts, (_, row) => row);
     const rows: number[] = [];
-    for (let row = 0; row < counts.counts.length; row++) {
-      const version = known?.get(nameOf(counts, row));
-      if (
-        version === undefined ||
-        version.received !== receivedOf(counts, row) ||
-        version.count !== counts.counts[row] ||
-        version.valued !== counts.valued[row] ||
-        version.sumHigh !== counts.sumHigh[row] ||
-        version.sumLow !== counts.sumLow[row] ||
-        version.lastMs !== counts.lastMsInMinute[row]
-      ) {
-        rows.push(row);
-      }
-    }
+    known.eachRow(counts, (row, isWritten) => {
+      if (!isWritten) rows.push(row);
+    });
     return rows;
   }
 
   remember(counts: MinuteCounts): void {
-    const known = this.minutes.get(counts.minute) ?? new Map<string, Version>();
+    const known = this.minutes.get(counts.minute) ?? new WrittenMinute();
     this.minutes.delete(counts.minute);
     this.minutes.set(counts.minute, known);
-    this.cells -= known.size;
-    for (let row = 0; row < counts.counts.length; row++) {
-      known.set(nameOf(counts, row), {
-        received: receivedOf(counts, row),
-        count: counts.counts[row]!,
-        valued: counts.valued[row]!,
-        sumHigh: counts.sumHigh[row]!,
-        sumLow: counts.sumLow[row]!,
-        lastMs: counts.lastMsInMinute[row]!,
-      });
-    }
-    this.cells += known.size;
-    for (const [minute, cells] of this.minutes) {
+    this.cells -= known.cells;
+    known.write(counts);
+    this.cells += known.cells;
+    for (const [minute, { cells }] of this.minutes) {
       if (this.cells <= this.maxCells) break;
       this.minutes.delete(minute);
-      this.cells -= cells.size;
-    }
-  }
-
-  /** Forgets minutes, as when the store behind them may have been changed. */
-  forget(minutes: Iterable<number>): void {
-    for (const minute of minutes) {
-      this.cells -= this.minutes.get(minute)?.size ?? 0;
-      this.minutes.delete(minute);
+      this.cells -= cells;
     }
   }
 }
 
 const receivedOf = ({ received, counts }: MinuteCounts, row: number): number => (received ?? counts)[row]!;
-
-const nameOf = (counts: MinuteCounts, row: number): string =>
-  `${counts.videos[counts.videoIndex[row]!]!} ${counts.types[counts.typeIndex[row]!]!}`;

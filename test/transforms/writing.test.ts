@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { minuteOf, type VideoEvent } from "../../domain/event";
 import { FromResource, generate, runDirect, StageError } from "../../engine";
 import type { CounterStore } from "../../io/ports";
@@ -105,8 +106,8 @@ test("cells that did not grow since they were written are not written again", as
   expect(applied).toEqual([2]);
   await run([...two, message([event("y", { videoId: "w" })])], { writtenCells: "test/written", videoShards: 1 }, more);
   expect(applied).toEqual([2, 1]);
-  written.forget([M0]);
-  await run(two, { writtenCells: "test/written", videoShards: 1 }, more);
+  const another = { ...more, "test/written": new WrittenCells(100) };
+  await run(two, { writtenCells: "test/written", videoShards: 1 }, another);
   expect(applied).toEqual([2, 1, 2]);
   expect(await cells()).toEqual({ "total v VIEW": [2, 0n], "total w VIEW": [2, 0n] });
 });
@@ -168,6 +169,40 @@ test.each(["counts", "valued", "sumHigh", "sumLow", "lastMsInMinute"] as const)(
     expect(written.grown(next)).toEqual([1]);
   },
 );
+
+test("what was written is known of each cell and of no other, as a Map would know it", () => {
+  const number = fc.integer({ min: 0, max: 2 });
+  const row = fc.record({
+    video: fc.integer({ min: 0, max: 3 }),
+    type: fc.integer({ min: 0, max: 1 }),
+    count: number,
+    low: number,
+  });
+  const step = fc.record({ minute: fc.integer({ min: 1, max: 2 }), rows: fc.array(row, { maxLength: 6 }) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
+      const written = new WrittenCells(1_000);
+      const model = new Map<string, string>();
+      for (const { minute, rows } of steps) {
+        const unique = [...new Map(rows.map((each) => [`${each.video} ${each.type}`, each])).values()];
+        const given = { ...counts(minute, unique.length), types: ["VIEW", "LIKE"], videos: ["a", "b", "c", "d"] };
+        unique.forEach(({ video, type, count, low }, at) => {
+          given.videoIndex[at] = video;
+          given.typeIndex[at] = type;
+          given.counts[at] = count;
+          given.sumLow[at] = low;
+        });
+        const names = unique.map(({ video, type }) => `${minute} ${video} ${type}`);
+        const versions = unique.map(({ count, low }) => `${count} ${low}`);
+        expect(written.grown(given)).toEqual(
+          names.flatMap((name, at) => (model.get(name) === versions[at] ? [] : [at])),
+        );
+        written.remember(given);
+        for (const [at, name] of names.entries()) model.set(name, versions[at]!);
+      }
+    }),
+  );
+});
 
 test("what was written of each cell is forgotten by minute, the oldest first, beyond the bound", () => {
   const written = new WrittenCells(3);
