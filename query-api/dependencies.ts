@@ -5,6 +5,7 @@ import type { Registry } from "prom-client";
 import type { Admission } from "../admission/admission";
 import type { CounterStore, DeadLetters, Ledger, LogProgress, VideoCatalog } from "../io/ports";
 import type { AccessKeys } from "../io/ports/access-keys";
+import type { AnswerCache } from "./answer-cache";
 
 export interface Readiness {
   name: string;
@@ -25,6 +26,8 @@ export interface LogGauge {
 /** What the read API needs of the service around it. */
 export interface QueryDependencies {
   counters: Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds">;
+  /** Keeps answers for a moment; absent: each is read anew. */
+  answers?: AnswerCache;
   /** Titles and channels; a deployment may have none. */
   catalog?: VideoCatalog;
   ledger: Pick<Ledger, "auditedCounts" | "audits" | "books">;

@@ -41,6 +41,8 @@ export interface Endpoint {
   operation: Operation;
   /** Asked so often that it is answered in front of the router, too (hot-reads.ts). */
   isHot?: boolean;
+  /** Its answers are shared for a moment, where the service keeps answers (answer-cache.ts). */
+  isShared?: boolean;
   /** Rejects with StoreUnavailableError, or for bugs. */
   answer(request: AskedRequest): Promise<Answer>;
 }

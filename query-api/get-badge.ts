@@ -14,6 +14,7 @@ const WHOLE = new Intl.NumberFormat("en");
 export function getBadge({ counters }: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
+    isShared: true,
     path: "/v1/videos/{videoId}/badge.svg",
     match: /^\/v1\/videos\/(.+)\/badge\.svg$/,
     query: badgeAsked,

@@ -9,6 +9,7 @@ export function getCounts(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
     isHot: true,
+    isShared: true,
     path: "/v1/videos/{videoId}/counts",
     match: /^\/v1\/videos\/(.+)\/counts$/,
     query: countsAsked,

@@ -8,6 +8,7 @@ import { SERIES_DESCRIPTION, seriesAnswer } from "./series-answer";
 export function getStats(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
+    isShared: true,
     path: "/v1/videos/{videoId}/stats",
     match: /^\/v1\/videos\/(.+)\/stats$/,
     query: statsAsked,

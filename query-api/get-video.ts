@@ -12,6 +12,7 @@ export function getVideo(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
     isHot: true,
+    isShared: true,
     path: "/v1/videos/{videoId}",
     match: /^\/v1\/videos\/(.+)$/,
     query: videoAsked,

@@ -1,3 +1,4 @@
+export { AnswerCache } from "./answer-cache";
 export type { LogGauge, QueryDependencies, Readiness } from "./dependencies";
 export type { HotReads } from "./hot-reads";
 export { createQueryApi, createQueryRouter } from "./query-router";

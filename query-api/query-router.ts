@@ -68,7 +68,10 @@ export function createQueryApi(dependencies: QueryDependencies): QueryApi {
   const admission = dependencies.admission ?? new Admission({ clock: dependencies.clock });
   const metrics = new QueryMetrics(dependencies);
   const router = Router({ caseSensitive: true });
-  const all = allEndpoints(dependencies);
+  const { answers } = dependencies;
+  const all = allEndpoints(dependencies).map((one) =>
+    one.isShared === true && answers !== undefined ? answers.of(one) : one,
+  );
   const answer = async (endpoint: Endpoint, request: AnyRequest, response: ServerResponse) => {
     const started = process.hrtime.bigint();
     respond(request, response, await answerTo(endpoint, request, dependencies), logger);

@@ -49,6 +49,9 @@ export const configSchema = z
             port: count(0, 65_535, 8081),
           })
           .prefault({}),
+        sharedAnswerBytes: bytes(0, 32 * MEBI).describe(
+          "answers about single videos kept for a quarter of a second for all who ask the same; 0: none",
+        ),
         cors: z
           .strictObject({
             origins: z

@@ -1,6 +1,6 @@
 /** The two sides of the HTTP interface, made of a service's parts. */
 import { createIngestRouter } from "../../../ingest-api/ingest-router";
-import { createQueryApi, sharedFreshness } from "../../../query-api";
+import { AnswerCache, createQueryApi, sharedFreshness } from "../../../query-api";
 import type { QueryApi } from "../../../query-api/query-router";
 import { intakeLimits, rawRetentionMs } from "../../deployment/deployment";
 import { knownEventTypes } from "../../deployment/open-event-types";
@@ -9,6 +9,8 @@ import { finalAfterMs, type ServiceParts } from "./service-parts";
 
 /** How old the completeness that a read tells may be. */
 const FRESHNESS_KEPT_MS = 20;
+/** How long an answer is given to others who ask the same: a fraction of the shortest max-age. */
+const ANSWER_KEPT_MS = 250;
 
 export async function ingestOf({ config, logger, registry, deployment, access, logSide }: ServiceParts) {
   const { maxInFlightBytes, maxInFlightRequests } = config.http;
@@ -38,6 +40,9 @@ export function queryOf(parts: ServiceParts, stopping: AbortSignal): QueryApi {
   const checks = checksOf(parts);
   return createQueryApi({
     counters: reader,
+    ...(config.http.sharedAnswerBytes > 0 && {
+      answers: new AnswerCache({ maxBytes: config.http.sharedAnswerBytes, keptMs: ANSWER_KEPT_MS }),
+    }),
     ...(catalog && { catalog }),
     ledger,
     progress: sharedFreshness(progress, FRESHNESS_KEPT_MS),

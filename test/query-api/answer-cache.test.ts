@@ -1,0 +1,98 @@
+import { text } from "../../query-api/answer";
+import { AnswerCache } from "../../query-api/answer-cache";
+import { HOUR, NOW_MS, QueryHarness } from "./query-harness";
+
+const content = (body: string) => text("text/plain", body, "public, max-age=1");
+
+describe("answers are shared for a moment", () => {
+  let nowMs = 0;
+  let reads = 0;
+  const cacheOf = (maxBytes: number) => new AnswerCache({ maxBytes, keptMs: 250, now: () => nowMs });
+  const read = async () => content(`answer ${++reads}`);
+  beforeEach(() => {
+    nowMs = 0;
+    reads = 0;
+  });
+
+  it("who asks while an answer is being read waits for it, and who asks within a moment gets it, aged", async () => {
+    const cache = cacheOf(1e6);
+    const [first, second] = await Promise.all([cache.ask("a", read), cache.ask("a", read)]);
+    expect(first).toMatchObject({ body: "answer 1" });
+    expect(first).not.toHaveProperty("headers.Age");
+    expect(second).toMatchObject({ body: "answer 1", headers: { Age: "1" } });
+    nowMs = 249;
+    expect(await cache.ask("a", read)).toMatchObject({ body: "answer 1", headers: { Age: "1" } });
+    nowMs = 250;
+    expect(await cache.ask("a", read)).toMatchObject({ body: "answer 2" });
+    expect(await cache.ask("b", read)).toMatchObject({ body: "answer 3" });
+  });
+
+  it("the moment begins with the reading: what took long to read is not kept any longer", async () => {
+    const cache = cacheOf(1e6);
+    await cache.ask("a", async () => {
+      nowMs = 400;
+      return content("slow");
+    });
+    expect(await cache.ask("a", read)).toMatchObject({ body: "answer 1" });
+  });
+
+  it("a failure is shared with who waits for it, and is not kept", async () => {
+    const cache = cacheOf(1e6);
+    const fail = async () => {
+      throw new Error("away");
+    };
+    const both = await Promise.allSettled([cache.ask("a", fail), cache.ask("a", read)]);
+    expect(both.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(await cache.ask("a", read)).toMatchObject({ body: "answer 1" });
+  });
+
+  it("keeps no more bytes than its bound, and forgets the oldest first", async () => {
+    const cache = cacheOf(20_000);
+    const large = async () => content("x".repeat(3_000));
+    for (let n = 0; n < 50; n++) {
+      await cache.ask(`large-${n}`, large);
+      expect(cache.sizeBytes).toBeLessThanOrEqual(20_000);
+    }
+    expect(await cache.ask("large-49", read)).toMatchObject({ body: "x".repeat(3_000) });
+    expect(await cache.ask("large-0", read)).toMatchObject({ body: "answer 1" });
+    await cache.ask("huge", async () => content("x".repeat(30_000)));
+    expect(cache.sizeBytes).toBeLessThanOrEqual(20_000);
+    nowMs = 10_000;
+    await cache.ask("later", read);
+    expect(cache.sizeBytes).toBeLessThan(1_000);
+  });
+});
+
+it("in the API: one read for many, unknown videos too; what was not asked alike is not shared", async () => {
+  let totals = 0;
+  let nowMs = 0;
+  const harness = await QueryHarness.start((one) => ({
+    answers: new AnswerCache({ maxBytes: 1e6, keptMs: 250, now: () => nowMs }),
+    counters: {
+      totals: (videoId) => {
+        totals++;
+        return one.reader.totals(videoId);
+      },
+      read: (...asked) => one.reader.read(...asked),
+      top: (...asked) => one.reader.top(...asked),
+    },
+  }));
+  await harness.count("v", NOW_MS - HOUR, 3);
+  const first = await harness.get("/v1/videos/v").expect(200);
+  await harness.count("v", NOW_MS - HOUR, 4);
+  const kept = await harness.get("/v1/videos/v").expect(200).expect("Age", "1");
+  expect(kept.body).toEqual(first.body);
+  expect(totals).toBe(1);
+  await harness.get("/v1/videos/v", { "If-None-Match": first.headers.etag! }).expect(304);
+  await harness.get("/v1/videos/v?x=1").expect(400);
+  await harness.get("/v1/videos/none").expect(200);
+  await harness.get("/v1/videos/none").expect(200).expect("Age", "1");
+  expect(totals).toBe(2);
+  const counts = async (query: string) => (await harness.get(`/v1/videos/v/counts${query}`).expect(200)).body.count;
+  expect([await counts("?eventType=LIKE"), await counts("?eventType=VIEW"), await counts("")]).toEqual([0, 4, 4]);
+  nowMs = 250;
+  const newer = await harness.get("/v1/videos/v").expect(200);
+  expect(newer.body.totals.VIEW.count).toBe(4);
+  expect(newer.headers).not.toHaveProperty("age");
+  await harness.stop();
+});
