@@ -12,6 +12,7 @@ export { type GcsEmulator, type GcsOptions, startGcsEmulator } from "./gcs-emula
 export { type JobServer, type JobServerOptions, startJobServer } from "./job-server";
 export { type KafkaOptions, type KafkaServer, startKafka } from "./kafka";
 export { keptFolder, removeKeptFolder } from "./kept";
+export { kubernetesProblems } from "./kubernetes";
 export { NATIVE_JOB, type NativeJob, submitNativeJob } from "./native-flink";
 export { type Prism, startPrism } from "./prism";
 export { ProcessClock } from "./process-clock";

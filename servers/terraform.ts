@@ -164,10 +164,13 @@ interface CheckovResult {
   check_result: { suppress_comment?: string };
 }
 
-/** What checkov finds in a folder of Terraform. Asks nobody else. */
-export async function checkovFindings(folder: string): Promise<CheckovFindings> {
+/** What checkov finds in a folder of Terraform or of Kubernetes resources. Asks nobody else. */
+export async function checkovFindings(
+  folder: string,
+  framework: "terraform" | "kubernetes" = "terraform",
+): Promise<CheckovFindings> {
   const packages = join(await installed(checkovRecipe), "packages");
-  const args = ["-m", "checkov.main", "-d", folder, "--framework", "terraform", "--skip-download", "-o", "json"];
+  const args = ["-m", "checkov.main", "-d", folder, "--framework", framework, "--skip-download", "-o", "json"];
   const { stdout, stderr } = await answer("python3", args, folder, { ...process.env, PYTHONPATH: packages });
   let report: { results: Record<"passed_checks" | "failed_checks" | "skipped_checks", CheckovResult[]> };
   try {

@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 
 export const SERVER_NAMES = ["kafka", "bigtable", "pubsub", "gcs", "flink", "job-server", "expansion"] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
-/** What a Terraform configuration (terraform.ts), Dockerfiles (hadolint.ts) and a graph (prism.ts) are checked with. */
-export type CheckerName = "terraform" | "checkov" | "hadolint" | "prism";
+/** What a Terraform configuration (terraform.ts), Dockerfiles (hadolint.ts), Kubernetes resources (kubernetes.ts) and a graph (prism.ts) are checked with. */
+export type CheckerName = "terraform" | "checkov" | "hadolint" | "kubernetes-validate" | "prism";
 
 interface Tool {
   /** As a person would look for it. */
@@ -32,6 +32,7 @@ const TOOLS: Record<ServerName | CheckerName, readonly Tool[]> = {
   terraform: [GO, TAR],
   checkov: [PYTHON],
   hadolint: [PYTHON],
+  "kubernetes-validate": [PYTHON],
   prism: [GO],
 };
 

@@ -24,6 +24,7 @@ export const VERSIONS = {
   /** Types generated from version 6.50.0 of Google's provider. */
   cdktfProviderGoogle: "16.12.1",
   checkov: "3.3.30",
+  kubernetesValidate: "1.37.0",
   /** Of Go; it need not be that of Java. */
   prism: "v2.77.0",
 } as const;

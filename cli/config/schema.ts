@@ -26,6 +26,9 @@ export const configSchema = z
         maxInFlightRequests: count(1, 100_000, 1_000),
         maxConnections: count(1, 1_000_000, 10_000).describe("open at once; further ones are closed"),
         requestSeconds: count(1, 3_600, 60).describe("a request must have arrived whole by then"),
+        drainSeconds: count(0, 600, 0).describe(
+          "after SIGTERM /readyz says no for so long, while requests are answered; longer than a balancer takes to see it",
+        ),
         keepAliveSeconds: count(1, 86_400, 620).describe(
           "how long an idle connection stays open; longer than a load balancer keeps it (Google's: 600)",
         ),

@@ -64,12 +64,13 @@ export function queryOf(parts: ServiceParts, stopping: AbortSignal): QueryApi {
   });
 }
 
-function checksOf({ deployment, reader, logSide, canary }: ServiceParts): Check[] {
+function checksOf({ deployment, reader, logSide, canary, drain }: ServiceParts): Check[] {
   return [
     { name: "log", required: true, look: () => logSide.log.ping().then(() => "event log") },
     { name: "counters", required: true, look: () => reader.totals("-").then(() => "counter store") },
     ...storeChecks(deployment, Date.now),
     ...logSide.checks,
     ...canary.checks,
+    drain.check,
   ];
 }

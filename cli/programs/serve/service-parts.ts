@@ -6,6 +6,7 @@ import { type Deployment, openDeployment } from "../../deployment/deployment";
 import { hasCatalog, openCatalog } from "../../deployment/open-catalog";
 import { openReader } from "../../deployment/open-counters";
 import { ServiceCanary } from "../canary/service-canary";
+import { Drain } from "./drain";
 import { EmbeddedCounting } from "./embedded-counting";
 import { OperationsSide } from "./listeners";
 import type { LogSide } from "./log-side";
@@ -24,6 +25,7 @@ export interface ServiceParts {
   readonly catalog: Awaited<ReturnType<typeof openCatalog>> | undefined;
   readonly logSide: LogSide;
   readonly canary: ServiceCanary;
+  readonly drain: Drain;
 }
 
 /** Opens the stores and the side of the log. Rejects with the first that cannot be opened. */
@@ -41,6 +43,7 @@ export async function openServiceParts(config: Config, logger: Logger): Promise<
     reader: await openReader(config, deployment.counters),
     catalog: hasCatalog(config) ? await openCatalog(config) : undefined,
     logSide: await openLogSide(config, logger, deployment),
+    drain: new Drain(config.http.drainSeconds * 1000),
     canary: new ServiceCanary(config, logger, registry, access.ownKey),
   };
 }

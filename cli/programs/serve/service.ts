@@ -45,9 +45,10 @@ export class Service {
     return new Service(url, { parts, ingest, servers, stopping, stopListener, lock });
   }
 
-  /** No new requests, the running ones answered, the pass under way finished, the stores closed. */
+  /** First readiness falls; then no new requests, the running ones answered, the pass under way finished, the stores closed. */
   async stop(): Promise<void> {
     const { parts, ingest, servers, stopping, stopListener, lock } = this.running;
+    await parts.drain.begin();
     stopping.abort();
     const closed = Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
     const deadline = setTimeout(() => {
@@ -67,7 +68,7 @@ export class Service {
 }
 
 /** Express behind a front that answers the hot routes without it. */
-function applicationOf({ access: { admission } }: ServiceParts, ingest: Ingest, query: Query) {
+function applicationOf({ access: { admission }, drain }: ServiceParts, ingest: Ingest, query: Query) {
   const secured = helmet();
   const app = express();
   app.disable("x-powered-by");
@@ -78,5 +79,5 @@ function applicationOf({ access: { admission } }: ServiceParts, ingest: Ingest, 
   app.use(secured);
   app.use(query.router);
   const reads = { reads: query.hotReads, secured: constantHeaders(secured) };
-  return { app, front: frontListener({ admission, ingest, ...reads, app }) };
+  return { app, front: drain.before(frontListener({ admission, ingest, ...reads, app })) };
 }
