@@ -10,7 +10,12 @@ const recipe: Recipe = {
   version: VERSIONS.kubernetesValidate,
   inputs: "",
   build: async (folder) => {
-    const packages = ["--no-compile", "--target", join(folder, "packages"), `kubernetes-validate==${VERSIONS.kubernetesValidate}`];
+    const packages = [
+      "--no-compile",
+      "--target",
+      join(folder, "packages"),
+      `kubernetes-validate==${VERSIONS.kubernetesValidate}`,
+    ];
     await withPythonPackages(folder, packages);
   },
 };
@@ -18,10 +23,14 @@ const recipe: Recipe = {
 /** What is wrong in a file of resources by the schemas of this version of Kubernetes, unknown fields included; empty: nothing. */
 export async function kubernetesProblems(file: string, version: string): Promise<string> {
   const packages = join(await installed(recipe), "packages");
-  const { status, stdout, stderr } = spawnSync("python3", ["-m", "kubernetes_validate", "--strict", "-k", version, file], {
-    encoding: "utf8",
-    env: { ...process.env, PYTHONPATH: packages },
-    timeout: 120_000,
-  });
+  const { status, stdout, stderr } = spawnSync(
+    "python3",
+    ["-m", "kubernetes_validate", "--strict", "-k", version, file],
+    {
+      encoding: "utf8",
+      env: { ...process.env, PYTHONPATH: packages },
+      timeout: 120_000,
+    },
+  );
   return status === 0 ? "" : `${stdout}${stderr}` || `ended with ${status}`;
 }
