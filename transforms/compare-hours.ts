@@ -12,7 +12,14 @@ import {
   resource,
   withName,
 } from "../engine";
-import type { Archive, AuditDifference, CounterStore, Ledger } from "../io/ports";
+import {
+  type Archive,
+  type AuditDifference,
+  type CounterStore,
+  type Ledger,
+  type RolledHour,
+  StoreUnavailableError,
+} from "../io/ports";
 import { type AuditOptions, cellColumns, decodeCells, type HourElement, type RecountBooks } from "./audit-elements";
 import { differingLevels } from "./compare-levels";
 import type { RecountedCell } from "./minute-recount";
@@ -43,6 +50,8 @@ export interface HourFinding {
   notFinal: number[];
   /** Levels above the minutes differ, and were left so. */
   levelsDiffer: boolean;
+  /** Why nothing of the hour could be compared: its cells are leaving the store, or a roll-up is damaged. */
+  incomparable?: string;
 }
 
 /**
@@ -88,6 +97,7 @@ class HourComparison {
   private readonly books = new Map<number, MinuteRow>();
   private readonly cells = new Map<number, Uint8Array[]>();
   private readonly touched = new Set<string>();
+  private rolled: RolledHour | undefined;
   /** What the stored minutes lack, by cell. */
   private readonly lacking = new Map<string, ComparedCell>();
 
@@ -106,6 +116,8 @@ class HourComparison {
   async run(elements: Iterable<HourElement>): Promise<HourFinding> {
     this.take(elements);
     const { counters } = this.ports;
+    this.rolled = await counters.rolledHour?.(this.hour);
+    if (this.rolled?.isRolling === true) return this.notCompared("cells of the hour are being rolled up");
     const { fromMinute, toMinute, isAgain } = this.options;
     const from = Math.max(fromMinute, this.hour * MINUTES_AN_HOUR);
     const to = Math.min(toMinute, (this.hour + 1) * MINUTES_AN_HOUR);
@@ -116,9 +128,25 @@ class HourComparison {
       await this.compareStored(stored);
     }
     for (const minute of recounted) await this.compare(minute, new Map());
-    await this.compareLevels();
+    try {
+      await this.touchRolled();
+      await this.compareLevels();
+    } catch (error) {
+      if (this.rolled === undefined || !(error instanceof StoreUnavailableError)) throw error;
+      return this.notCompared(error.message);
+    }
     if (this.videoPart === 0) this.finding.minutes = [...this.books.values()];
     return this.finding;
+  }
+
+  private notCompared(reason: string): HourFinding {
+    if (this.videoPart === 0) this.finding.minutes = [...this.books.values()];
+    return { ...this.finding, incomparable: reason };
+  }
+
+  /** Videos whose cells of the hour have left the store: the levels above them are compared with the roll-ups. */
+  private async touchRolled(): Promise<void> {
+    for (const videoId of (await this.rolled?.videos(this.videoPart)) ?? []) this.touched.add(videoId);
   }
 
   private take(elements: Iterable<HourElement>): void {
@@ -229,6 +257,8 @@ class HourComparison {
   private async compareLevels(): Promise<void> {
     const { counters } = this.ports;
     const wrong = new Set<string>();
+    // What is below has left the store: who is right, the level or the roll-up, is for a person to say.
+    const isRepairing = this.options.repair && this.rolled === undefined;
     for await (const each of differingLevels(counters, this.touched, this.hour, this.lacking)) {
       const { level, startMs, videoId, eventType, expected, stored } = each;
       this.list(level, startMs, {
@@ -242,11 +272,11 @@ class HourComparison {
         storedValued: stored.valued,
       });
       wrong.add(videoId);
-      if (this.options.repair) this.finding.cellsRepaired++;
+      if (isRepairing) this.finding.cellsRepaired++;
     }
     if (wrong.size === 0) return;
-    this.finding.levelsDiffer = !this.options.repair;
-    if (!this.options.repair) return;
+    this.finding.levelsDiffer = !isRepairing;
+    if (!isRepairing) return;
     for (const videoId of wrong) await counters.rebuild(videoId, this.hour * HOUR_MS, (this.hour + 1) * HOUR_MS);
   }
 

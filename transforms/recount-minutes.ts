@@ -108,7 +108,9 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
 
   private async recount(unit: AuditUnit): Promise<{ books: RecountBooks; recount: MinuteRecount }> {
     const { minute, part, of } = unit;
-    const accepted = (await this.progress.accepted(minute, minute + 1)).get(minute) ?? 0;
+    // Past the raw retention the archive has what came later, and the counters know of nothing else.
+    const isRolled = (await this.counters.rolledHour?.(hourOf(minute))) !== undefined;
+    const accepted = isRolled ? 0 : ((await this.progress.accepted(minute, minute + 1)).get(minute) ?? 0);
     const askedAtMs = Date.now();
     for (;;) {
       const archivedThroughMs = await this.progress.archivedThroughMs(Date.now());
@@ -195,6 +197,9 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
 
   private get ledger(): Ledger {
     return resource<Ledger>(this.names.ledger);
+  }
+  private get counters(): CounterStore {
+    return resource<CounterStore>(this.names.counterStore);
   }
   private get archive(): Archive {
     return resource<Archive>(this.names.archive);

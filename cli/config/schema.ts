@@ -230,7 +230,23 @@ export const configSchema = z
       })
       .prefault({}),
     maxEventTypes: count(1, 65_535, 200).describe("of the deployment; events of further ones are bad-event-type"),
-    retention: z.strictObject({ rawDays: count(1, 36_500, 30).describe("older events are too-old") }).prefault({}),
+    retention: z
+      .strictObject({
+        rawDays: count(1, 36_500, 30).describe("older events are too-old"),
+        minuteDays: count(0, 36_500, 0).describe(
+          "minutes of older days go to roll-ups, and their raw events are deleted; 0: two days after rawDays and lateness",
+        ),
+        hourDays: count(0, 36_500, 0).describe(
+          "hours of months that ended longer ago go to roll-ups; 0: 100 days, or minuteDays where these are more",
+        ),
+      })
+      .prefault({}),
+    tier: z
+      .strictObject({
+        enabled: z.boolean().default(true).describe("serve moves expiring cells to roll-ups, each hour"),
+        everyMinutes: count(1, MINUTES_A_DAY, 60),
+      })
+      .prefault({}),
     lateness: z
       .strictObject({
         finalAfterMinutes: count(1, 100 * MINUTES_A_DAY, 60).describe("a bucket is final this long after its end"),
@@ -286,7 +302,15 @@ export const configSchema = z
       );
     if (sasl === "" && username + passwordFile !== "")
       wrong("sasl", "is wanted where there is a username or a password");
-    const retentionMinutes = config.retention.rawDays * MINUTES_A_DAY;
+    const { rawDays, minuteDays, hourDays } = config.retention;
+    const refuse = (setting: string, message: string) =>
+      context.addIssue({ code: "custom", path: ["retention", setting], message });
+    const least = leastMinuteDays(config);
+    if (minuteDays !== 0 && minuteDays < least)
+      refuse("minuteDays", `must be at least ${least}: rawDays, the lateness horizon, and a day for audits`);
+    if (hourDays !== 0 && hourDays < Math.max(minuteDays, least))
+      refuse("hourDays", `must be at least the retention of minutes (${Math.max(minuteDays, least)})`);
+    const retentionMinutes = rawDays * MINUTES_A_DAY;
     if (config.lateness.finalAfterMinutes * 2 > retentionMinutes) {
       context.addIssue({
         code: "custom",
@@ -297,3 +321,26 @@ export const configSchema = z
   });
 
 export type Config = z.infer<typeof configSchema>;
+
+/** An event of a minute that is rolled up must be refused already, and the minute audited. */
+function leastMinuteDays({
+  retention,
+  lateness,
+}: {
+  retention: { rawDays: number };
+  lateness: { finalAfterMinutes: number };
+}) {
+  return retention.rawDays + 1 + Math.ceil(lateness.finalAfterMinutes / MINUTES_A_DAY);
+}
+
+/** How many days minutes and hours stay in the store. */
+export function cellRetention(config: Pick<Config, "retention" | "lateness">): {
+  minuteDays: number;
+  hourDays: number;
+} {
+  const { minuteDays: asked, hourDays } = config.retention;
+  const minuteDays = asked === 0 ? leastMinuteDays(config) : asked;
+  return { minuteDays, hourDays: hourDays === 0 ? Math.max(USUAL_HOUR_DAYS, minuteDays) : hourDays };
+}
+
+const USUAL_HOUR_DAYS = 100;

@@ -4,7 +4,7 @@ import type { MessageRules } from "../../intake/take-message";
 import type { Archive, CounterStore, DeadLetters, EventTypes, Ledger, LogProgress } from "../../io/ports";
 import type { Config } from "../config/schema";
 import { openArchive } from "./open-archive";
-import { type CounterAccess, openCounters } from "./open-counters";
+import { type CounterAccess, type OpenedCounters, openCounters } from "./open-counters";
 import { openDeadLetters } from "./open-dead-letters";
 import { openEventTypes } from "./open-event-types";
 import { openProgress } from "./open-progress";
@@ -15,6 +15,8 @@ export interface Deployment {
   archive: Archive;
   counters: CounterStore;
   ledger: Ledger;
+  /** How cells leave the store; absent where they never do. */
+  tiering?: OpenedCounters["tiering"];
   progress: LogProgress;
   deadLetters: DeadLetters;
   eventTypes: EventTypes;
@@ -36,14 +38,15 @@ export function usesDataFolder({ log, archive, counters, deadLetters, claims }: 
 /** Only the adapters asked for are loaded. Rejects with DataFolderError, StoreUnavailableError: one clear line each. */
 export async function openDeployment(config: Config, access: CounterAccess = "shared"): Promise<Deployment> {
   if (usesDataFolder(config)) (await import("../../io/sqlite/data-folder.js")).prepareDataFolder(config.data);
-  const { counters, ledger } = await openCounters(config, access);
+  const { counters, ledger, tiering } = await openCounters(config, access);
   const { progress, close: closeProgress } = await openProgress(config, ledger);
   const deadLetters = await openDeadLetters(config);
   const eventTypes = await openEventTypes(config);
   return {
     config,
     counters,
-    ledger: ledger,
+    ledger,
+    ...(tiering && { tiering }),
     progress,
     deadLetters,
     eventTypes,

@@ -1,25 +1,61 @@
+import { join } from "node:path";
+import { DAY_MS } from "../../domain/rules/time";
 import type { BigtableConfig } from "../../io/bigtable/config";
-import type { CounterStore, Ledger } from "../../io/ports";
-import type { Config } from "../config/schema";
+import type { CellTiers, CounterStore, Ledger, RollUpFolder } from "../../io/ports";
+import type { SqliteCellTiers } from "../../io/sqlite/cell-tiers";
+import { type Config, cellRetention } from "../config/schema";
 
 /** `shared`: in this thread; `threaded`: writes in a thread of their own, for a process that writes much. Only SQLite knows the difference. */
 export type CounterAccess = "shared" | "threaded";
 
-/** Counters and the ledger are in one store. */
-export async function openCounters(
+export interface OpenedCounters {
+  /** Over the store and its roll-ups. */
+  counters: CounterStore;
+  ledger: Ledger;
+  /** How cells leave the store; undefined where they never do. */
+  tiering?: { store: CounterStore; tiers: CellTiers; folder: RollUpFolder };
+}
+
+/** The store and what has left it, in one. */
+async function tiered(
   config: Config,
-  access: CounterAccess,
-): Promise<{ counters: CounterStore; ledger: Ledger }> {
+  store: CounterStore,
+  ledger: Ledger,
+  tiers: SqliteCellTiers,
+): Promise<OpenedCounters> {
+  const folder = await openRollUps(config);
+  const { TieredCounters } = await import("../../io/tiers/tiered-counters.js");
+  const counters = new TieredCounters({ store, tiers, folder, clock: Date.now, youngestMs: youngestMs(config) });
+  const close = store.close.bind(store);
+  store.close = async () => {
+    await close();
+    await tiers.close();
+  };
+  return { counters, ledger, tiering: { store, tiers, folder } };
+}
+
+async function openRollUps(config: Config): Promise<RollUpFolder> {
+  const { DirectoryRollUps } = await import("../../io/directory/roll-up-folder.js");
+  return new DirectoryRollUps({ folder: join(config.data, "rollups") });
+}
+
+/** Half of the retention: clocks differ, and nothing that young is ever rolled up. */
+const youngestMs = (config: Config): number => (cellRetention(config).minuteDays * DAY_MS) / 2;
+
+/** Counters and the ledger are in one store. */
+export async function openCounters(config: Config, access: CounterAccess): Promise<OpenedCounters> {
   if (config.counters.kind === "sqlite") {
     const folder = config.data;
     const { SqliteLedger } = await import("../../io/sqlite/ledger.js");
     const ledger = new SqliteLedger({ folder });
+    const { SqliteCellTiers } = await import("../../io/sqlite/cell-tiers.js");
+    const tiers = new SqliteCellTiers({ folder });
     if (access === "threaded") {
       const { ThreadedCounterStore } = await import("../../io/sqlite/counter-writer.js");
-      return { counters: new ThreadedCounterStore({ folder }), ledger };
+      return tiered(config, new ThreadedCounterStore({ folder }), ledger, tiers);
     }
     const { SqliteCounterStore } = await import("../../io/sqlite/counter-store.js");
-    return { counters: new SqliteCounterStore({ folder }), ledger };
+    return tiered(config, new SqliteCounterStore({ folder }), ledger, tiers);
   }
   const { BigtableCounterStore } = await import("../../io/bigtable/counter-store.js");
   const { BigtableLedger } = await import("../../io/bigtable/ledger.js");
@@ -34,7 +70,26 @@ export async function openReader(
 ): Promise<Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "close">> {
   if (config.counters.kind === "bigtable") return { ...bound(counters), close: async () => undefined };
   const { SqliteCounterReader } = await import("../../io/sqlite/reader-thread.js");
-  return new SqliteCounterReader({ folder: config.data });
+  const { SqliteCellTiers } = await import("../../io/sqlite/cell-tiers.js");
+  const { TieredReads } = await import("../../io/tiers/tiered-reads.js");
+  const { RollUpReader } = await import("../../io/tiers/roll-up-reader.js");
+  const reader = new SqliteCounterReader({ folder: config.data });
+  const tiers = new SqliteCellTiers({ folder: config.data });
+  const rollUps = new RollUpReader(await openRollUps(config));
+  const reads = new TieredReads(tiers, rollUps, { clock: Date.now, youngestMs: youngestMs(config) });
+  const ranked = {
+    top: reader.top.bind(reader),
+    minuteCells: counters.minuteCells.bind(counters),
+  };
+  return {
+    totals: (videoId) => reader.totals(videoId),
+    read: (...asked) => reads.read(reader, ...asked),
+    top: (...asked) => reads.top(ranked, ...asked),
+    close: async () => {
+      await reader.close();
+      await tiers.close();
+    },
+  };
 }
 
 const bound = (counters: CounterStore): Pick<CounterStore, "totals" | "read" | "top"> => ({

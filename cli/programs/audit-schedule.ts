@@ -64,20 +64,15 @@ export class AuditSchedule {
     return true;
   }
 
-  /** The effective settings, for a process that is given no flags; whole at any moment, and for this user's eyes only. */
-  private configFile(): string {
-    const { config } = this.options;
-    const file = join(config.data, "effective-config.json");
-    const fresh = `${file}.new`;
-    rmSync(fresh, { force: true });
-    writeFileSync(fresh, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
-    renameSync(fresh, file);
-    return file;
-  }
-
   private audit(...range: string[]): Promise<void> {
     const { config, logger } = this.options;
-    const args = ["audit", "--config", this.configFile(), ...range, ...(config.audit.repair ? ["--repair"] : [])];
+    const args = [
+      "audit",
+      "--config",
+      effectiveConfigFile(config),
+      ...range,
+      ...(config.audit.repair ? ["--repair"] : []),
+    ];
     return new Promise((resolve) => {
       const child = fork(join(__dirname, "..", "main.js"), args, {
         stdio: ["ignore", "ignore", "inherit", "ipc"],
@@ -103,6 +98,16 @@ export class AuditSchedule {
     this.stopping.abort();
     await this.running;
   }
+}
+
+/** The effective settings, for a process that is given no flags; whole at any moment, and for this user's eyes only. */
+export function effectiveConfigFile(config: Config): string {
+  const file = join(config.data, "effective-config.json");
+  const fresh = `${file}.new`;
+  rmSync(fresh, { force: true });
+  writeFileSync(fresh, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+  renameSync(fresh, file);
+  return file;
 }
 
 /**

@@ -26,6 +26,8 @@ export interface MinuteCounts {
   received?: Float64Array;
   /** Times an audit has changed the cell; absent: 0 everywhere. */
   corrections?: Float64Array;
+  /** Times the cell's value changed after it was first final, where a store gives its cells. */
+  revisions?: Float64Array;
 }
 
 /**

@@ -109,6 +109,20 @@ export class BigtableLedger implements Ledger {
     await this.#acceptance.open(openingsOf(objects, Date.now()));
   }
 
+  async expireObjects(objects: readonly { minute: number; name: string }[]): Promise<void> {
+    const byMinute = new Map<number, Set<string>>();
+    for (const { minute, name } of objects) byMinute.set(minute, (byMinute.get(minute) ?? new Set()).add(name));
+    for (const [minute, names] of byMinute) {
+      const listed = (await this.archivedObjects(minute, minute + 1)).filter(({ name }) => names.has(name));
+      const rows = new Map<string, Mutation[]>();
+      for (const object of listed) {
+        const expired = encodeObject({ ...object, sizeBytes: 0 });
+        add(rows, objectsKey(minute), setCell(OBJECTS_FAMILY, object.name, 0, expired));
+      }
+      await this.#mutate(rows);
+    }
+  }
+
   async archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]> {
     const minutes = storableMinutes(fromMinute, toMinute);
     if (minutes === undefined) return [];

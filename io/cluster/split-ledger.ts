@@ -25,6 +25,7 @@ export function splitLedger(checkpoints: Checkpoints, ledger: Ledger): EmbeddedL
       await checkpoints.completeSlice(range, countedFromMinute, [], []);
     },
     addObjects: (objects, changedMinutes) => ledger.addObjects(objects, changedMinutes),
+    expireObjects: (objects) => ledger.expireObjects(objects),
     archivedObjects: (from, to) => ledger.archivedObjects(from, to),
     writeRows: (rows) => ledger.writeRows(rows),
     books: (from, to) => ledger.books(from, to),

@@ -4,7 +4,7 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { archiveObjectName, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
 import { MINUTES_A_DAY } from "../../domain/rules/time";
@@ -67,6 +67,22 @@ export class DirectoryArchive implements Archive {
       minutes.map((minute) => this.#slots.run(async () => (await this.#fileNames(minute)).length > 0)),
     );
     return minutes.filter((_, index) => used[index]);
+  }
+
+  /** Folders that are empty then go as well; a writer that needs one again makes it. */
+  async remove(names: readonly string[]): Promise<void> {
+    const folders = new Set<string>();
+    for (const name of names) {
+      if (parseArchiveObjectName(name) === undefined) throw new RangeError(`"${name.slice(0, 120)}" is not a name`);
+      await this.#slots.run(() => orUnavailable(() => rm(join(this.#folder, name), { force: true })));
+      folders.add(dirname(name));
+    }
+    for (const minute of folders) {
+      for (let folder = minute; folder !== "."; folder = dirname(folder)) {
+        if (!(await removedEmpty(join(this.#folder, folder)))) break;
+      }
+    }
+    this.#knownFolders.clear();
   }
 
   /** Removes what crashed writers left in the staging folder. Only while nobody writes. */
@@ -155,8 +171,8 @@ export class DirectoryArchive implements Archive {
     const objects: ArchiveObject[] = [];
     for (const file of await this.#fileNames(minute)) {
       const name = `${minuteFolder(minute)}/${file}`;
-      const { size } = await stat(join(this.#folder, name));
-      objects.push({ name, minute, sizeBytes: size });
+      const { size, mtimeMs } = await stat(join(this.#folder, name));
+      objects.push({ name, minute, sizeBytes: size, writtenAtMs: mtimeMs });
     }
     return objects;
   }
@@ -164,6 +180,16 @@ export class DirectoryArchive implements Archive {
 
 function minuteOf(folder: string): number | undefined {
   return parseArchiveObjectName(`${folder}/any.avro`)?.minute;
+}
+
+async function removedEmpty(folder: string): Promise<boolean> {
+  return rmdir(folder).then(
+    () => true,
+    (error: unknown) => {
+      if (hasCode(error, "ENOTEMPTY") || hasCode(error, "ENOENT") || hasCode(error, "EEXIST")) return false;
+      throw error;
+    },
+  );
 }
 
 /** Empty when there is no such folder. */

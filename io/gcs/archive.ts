@@ -68,6 +68,13 @@ export class GcsArchive implements Archive {
     return content;
   }
 
+  async remove(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (parseArchiveObjectName(name) === undefined) throw new RangeError(`"${name.slice(0, 120)}" is not a name`);
+    }
+    await Promise.all(names.map((name) => this.#objects.remove(name)));
+  }
+
   /** One request a day and one an hour that has objects. A minute's folder counts, whatever is in it. */
   async minutes(fromMinute: number, toMinute: number): Promise<number[]> {
     const { from, to } = withinYears(fromMinute, toMinute);

@@ -85,6 +85,14 @@ export class GcsObjects {
     return found;
   }
 
+  /** Removes an object; one that is not there is removed. */
+  async remove(name: string): Promise<void> {
+    await this.#attempts(`cannot remove ${name}`, async () => {
+      const answer = await this.#exchange({ ...this.#get(this.#objectUrl(name)), method: "DELETE" });
+      if (answer.status !== 404) accepted(answer);
+    });
+  }
+
   /** Rejects with `StoreUnavailableError` when the bucket cannot be listed now. */
   async ping(): Promise<void> {
     const url = this.#listUrl({ prefix: this.config.prefix, maxResults: "1" });
@@ -100,16 +108,17 @@ export class GcsObjects {
     if (query.from) parameters.startOffset = prefix + query.from;
     if (query.to) parameters.endOffset = prefix + query.to;
     if (query.foldersOnly) parameters.delimiter = "/";
-    parameters.fields = `${query.foldersOnly ? "prefixes" : "items(name,size)"},nextPageToken`;
+    parameters.fields = `${query.foldersOnly ? "prefixes" : "items(name,size,timeCreated)"},nextPageToken`;
     for (let pageToken: string | undefined = ""; pageToken !== undefined; ) {
       const url = this.#listUrl(pageToken === "" ? parameters : { ...parameters, pageToken });
       const page: ListAnswer = await this.#attempts("cannot be listed", async () =>
         parsed(accepted(await this.#exchange(this.#get(url)))),
       );
       yield {
-        objects: (page.items ?? []).map(({ name, size }) => ({
+        objects: (page.items ?? []).map(({ name, size, timeCreated }) => ({
           name: name.slice(prefix.length),
           sizeBytes: Number(size),
+          ...(timeCreated === undefined ? {} : { writtenAtMs: Date.parse(timeCreated) }),
         })),
         folders: (page.prefixes ?? []).map((folder) => folder.slice(prefix.length)),
       };
@@ -190,7 +199,7 @@ export class GcsObjects {
 type Exchange = Omit<HttpRequest, "timeoutMs">;
 
 interface ListAnswer {
-  items?: { name: string; size: string }[];
+  items?: { name: string; size: string; timeCreated?: string }[];
   prefixes?: string[];
   nextPageToken?: string;
 }

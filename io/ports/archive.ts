@@ -3,6 +3,8 @@ export interface ArchiveObject {
   name: string;
   minute: number;
   sizeBytes: number;
+  /** When the object was written, where the archive can tell. */
+  writtenAtMs?: number;
 }
 
 export interface Archive {
@@ -13,4 +15,6 @@ export interface Archive {
   read(name: string): Promise<Uint8Array>;
   /** Minutes that have objects, ascending, in [fromMinute, toMinute). */
   minutes(fromMinute: number, toMinute: number): Promise<number[]>;
+  /** Removes objects that are past the raw retention, as far as they are there. */
+  remove(names: readonly string[]): Promise<void>;
 }

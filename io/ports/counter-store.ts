@@ -122,5 +122,15 @@ export interface CounterStore {
   ): AsyncIterable<{ videoId: string; eventType: string } & Cell>;
   /** Stored totals of every video, for the audit of derived levels. */
   allTotals(): AsyncIterable<{ videoId: string; eventType: string } & Total>;
+  /** What an audit must know of an hour whose cells have left the store, or are leaving it; absent where nothing ever does. */
+  rolledHour?(hour: number): Promise<RolledHour | undefined>;
   close(): Promise<void>;
+}
+
+/** An hour whose minutes are in roll-ups: what the store has of them came later. */
+export interface RolledHour {
+  /** The hour is being rolled up: it can neither be compared nor corrected now. */
+  isRolling: boolean;
+  /** Videos that have cells of the hour in roll-ups. Rejects with `StoreUnavailableError` where a roll-up is damaged. */
+  videos(videoPart: number): Promise<Set<string>>;
 }

@@ -6,6 +6,7 @@
 export * from "./access-keys";
 export * from "./archive";
 export * from "./audit-report";
+export * from "./cell-tiers";
 export * from "./claim-store";
 export * from "./counter-store";
 export * from "./dead-letters";

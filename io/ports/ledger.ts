@@ -108,6 +108,8 @@ export interface ListedOpenMinute extends OpenMinute {
 export interface Ledger {
   /** Lists objects (again changes nothing but their numbers) and marks the minutes changed, which ends their `audited` state. */
   addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void>;
+  /** Objects that were removed past the raw retention stay in the books, and are not missed: their size is 0 from now on. */
+  expireObjects(objects: readonly { minute: number; name: string }[]): Promise<void>;
   archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]>;
   /**
    * Absolute values per (minute, part), in any order and any number of times: states of one growing set of events, of which the one for which

@@ -41,6 +41,7 @@ import { LevelReader } from "./level-sums";
 import { MinuteCellReader } from "./minute-cell-reader";
 import { NameDictionary } from "./name-dictionary";
 import { sumOfMinutes, unfoldedSums } from "./open-hours";
+import { TierGuard } from "./tier-guard";
 import { TopVideos } from "./top-videos";
 
 const CACHED_VIDEOS = 50_000;
@@ -59,6 +60,7 @@ export class CounterReads {
   readonly #minutes: MinuteCellReader;
   readonly #top: TopVideos;
   readonly #levels: LevelReader;
+  readonly #tiers: TierGuard;
 
   constructor(private readonly db: DatabaseSync) {
     this.#videos = new NameDictionary(db, "videos", CACHED_VIDEOS);
@@ -67,6 +69,7 @@ export class CounterReads {
     this.#blocks = new BlockReader(db);
     this.#minutes = new MinuteCellReader(db, this.#blocks);
     this.#top = new TopVideos(db, this.#blocks, this.#names);
+    this.#tiers = new TierGuard(db);
     this.#levels = new LevelReader(db, this.#blocks, this.#names);
   }
 
@@ -105,7 +108,13 @@ export class CounterReads {
         const place = { bucket: bucketOf(video), inside, key: type * VIDEOS_A_BLOCK + inside };
         const from = Math.max(Math.ceil(startMs / UNIT_MS[granularity]), 1 - MAX_TIME);
         const to = Math.min(Math.ceil(endMs / UNIT_MS[granularity]), MAX_TIME);
-        return this.#cellsOf(granularity, place, from, to);
+        this.#tiers.begin();
+        const hidden = this.#tiers.hidden(granularity);
+        if (hidden === undefined) return this.#cellsOf(granularity, place, from, to);
+        return [
+          ...this.#cellsOf(granularity, place, from, Math.min(to, hidden.from)),
+          ...this.#cellsOf(granularity, place, Math.max(from, hidden.to), to),
+        ];
       }),
     );
   }

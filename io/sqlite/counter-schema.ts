@@ -7,12 +7,13 @@ import { type OpenOptions, openDatabase, openReadOnly, type Schema } from "./con
 import { ACCEPTANCE, DEFERRED_RANGES, SHARED_LOG, STREAM_STATE } from "./ledger-schema";
 import { rankBuckets } from "./rank-migration";
 import { packCells, ROWS_A_CELL, VALUED_AND_REVISION } from "./row-migration";
+import { ROLL_UPS } from "./tier-schema";
 
 export { COUNTERS_FILE } from "./counter-file";
 
 /** The file holds the counters and the books of the stream (books-schema.ts): one list of migrations, one version. */
 const COUNTERS_SCHEMA: Schema = {
-  version: 7,
+  version: 8,
   migrations: [
     ROWS_A_CELL + STREAM_STATE,
     SHARED_LOG,
@@ -21,6 +22,7 @@ const COUNTERS_SCHEMA: Schema = {
     ACCEPTANCE,
     packCells,
     rankBuckets,
+    ROLL_UPS,
   ],
   shrinks: true,
 };

@@ -1,12 +1,14 @@
 /**
  * Recomputes hours from minutes, days from hours and totals from days, whatever stood there before: cells of single videos, because their
- * neighbours in a block are not asked for. An hour or a day keeps its revision, which grows where its value changes.
+ * neighbours in a block are not asked for. An hour or a day keeps its revision, which grows where its value changes. An hour whose minutes are
+ * in roll-ups, or a day whose hours are, is more than the sum of what is stored below it, and stays as it is.
  */
 import { HOURS_A_DAY } from "../../domain/rules/time";
 import { type BlockTables, type Level, UNIT_MS } from "./block-tables";
 import { Block, COUNT, KEY, LAST, REVISION, TOP, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 import type { HourFolds } from "./hour-folds";
 import { sumOfMinutes } from "./open-hours";
+import type { TierGuard } from "./tier-guard";
 
 interface Touched {
   insides: Set<number>;
@@ -22,6 +24,7 @@ export class DerivedRebuild {
   constructor(
     private readonly tables: BlockTables,
     private readonly folds: HourFolds,
+    private readonly tiers: Pick<TierGuard, "hasRolledMinutes" | "hasRolledHours">,
   ) {}
 
   /** Notes a video (its place in the bucket) and an hour for `run`. */
@@ -68,13 +71,14 @@ export class DerivedRebuild {
   }
 
   #hour(hour: number, bucket: number, insides: ReadonlySet<number>): void {
-    if (this.folds.isUnfolded(hour, bucket)) return;
+    if (this.folds.isUnfolded(hour, bucket) || this.tiers.hasRolledMinutes(hour)) return;
     this.#sums.clear();
     sumOfMinutes(this.tables, hour, bucket, this.#sums, insides);
     this.#replace("hour", hour, bucket, insides);
   }
 
   #day(day: number, bucket: number, insides: ReadonlySet<number>): void {
+    if (this.tiers.hasRolledHours(day)) return;
     this.#sums.clear();
     for (let n = 0; n < HOURS_A_DAY; n++) {
       const hour = this.tables.look("hour", day * HOURS_A_DAY + n, bucket, this.#scratch);

@@ -130,6 +130,12 @@ export class SqliteLedger implements EmbeddedLedger {
     return this.#list(books.byMinute(objects, changedMinutes));
   }
 
+  expireObjects(objects: readonly { minute: number; name: string }[]): Promise<void> {
+    return this.#ledger.writeInPieces(objects, ({ minute, name }) =>
+      this.#ledger.run("UPDATE archived_objects SET size_bytes = 0 WHERE minute = ? AND name = ?", minute, name),
+    );
+  }
+
   async archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]> {
     return books.archivedObjects(this.#ledger, fromMinute, toMinute);
   }

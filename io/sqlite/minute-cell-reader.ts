@@ -12,6 +12,7 @@ import {
   LAST,
   LOW,
   MID,
+  REVISION,
   TOP,
   VALUED,
   VIDEOS_A_BLOCK,
@@ -19,17 +20,20 @@ import {
 } from "./cell-block";
 import { orUnavailable } from "./connection";
 import { COUNTERS_FILE } from "./counter-file";
+import { TierGuard } from "./tier-guard";
 
 const TWO_32 = 2 ** 32;
 
 export class MinuteCellReader {
   readonly #names: BlockNames;
+  readonly #tiers: TierGuard;
 
   constructor(
     db: DatabaseSync,
     private readonly blocks: BlockReader,
   ) {
     this.#names = new BlockNames(db);
+    this.#tiers = new TierGuard(db);
   }
 
   async *read(fromMinute: number, toMinute: number): AsyncGenerator<MinuteCounts, void, undefined> {
@@ -37,6 +41,12 @@ export class MinuteCellReader {
     for (let from = Math.max(fromMinute, 1 - MAX_TIME); from < to; ) {
       const minute = orUnavailable(COUNTERS_FILE, () => this.blocks.nextTime("minute", from, to));
       if (minute === undefined) return;
+      this.#tiers.begin();
+      const hidden = this.#tiers.hidden("minute");
+      if (hidden !== undefined && minute >= hidden.from && minute < hidden.to) {
+        from = hidden.to;
+        continue;
+      }
       const counts = orUnavailable(COUNTERS_FILE, () => this.#minute(minute));
       if (counts.counts.length > 0) yield counts;
       from = minute + 1;
@@ -121,6 +131,7 @@ class Filling {
       sumLow: column(LOW),
       lastMsInMinute: Uint16Array.from(column(LAST)),
       corrections: column(CORRECTION),
+      revisions: column(REVISION),
     };
   }
 }

@@ -25,6 +25,7 @@ import { type CellNumbers, type SortedCells, sortCells } from "./cell-order";
 import { DerivedRebuild } from "./derived-rebuild";
 import { type Folding, HourFolds } from "./hour-folds";
 import { GivenNames } from "./name-dictionary";
+import { TierGuard } from "./tier-guard";
 
 /** Rows [fromRow, toRow) of a minute, written for the call with this number. */
 export interface MinuteSlice {
@@ -46,6 +47,7 @@ export class MinuteWriter {
   readonly #tables: BlockTables;
   readonly #folds: HourFolds;
   readonly #rebuild: DerivedRebuild;
+  readonly #tiers: TierGuard;
   /** Differences of one bucket: as the cells of a block, whose parts of the sum may have any sign. */
   #moves = new Float64Array(WIDTH * 64);
   #moved = 0;
@@ -58,7 +60,8 @@ export class MinuteWriter {
     this.#types = new GivenNames(db, "types", 1000);
     this.#tables = new BlockTables(db);
     this.#folds = new HourFolds(db, this.#tables, folding);
-    this.#rebuild = new DerivedRebuild(this.#tables, this.#folds);
+    this.#tiers = new TierGuard(db);
+    this.#rebuild = new DerivedRebuild(this.#tables, this.#folds, this.#tiers);
   }
 
   /** Inside a transaction: writes the slices and moves every level. Answers the cells written by call. */
@@ -86,12 +89,15 @@ export class MinuteWriter {
         const { minute } = slice.counts;
         const hour = Math.floor(minute / 60);
         const bucket = sorted.bucket(from);
+        this.#tiers.refuse(hour);
         this.#folds.isFolded(hour, bucket, true);
+        this.#moved = 0;
         const block = this.#tables.load("minute", minute, bucket);
         for (let i = from; i < to; i++) {
           const at = block.cell(sorted.key(i)) * WIDTH;
           const { data } = block;
           const [correction, revision] = [data[at + CORRECTION]! + 1, data[at + REVISION]! + 1];
+          this.#note(data, at, sorted.numbers(i));
           putNumbers(data, at, sorted.numbers(i));
           if (data[at + COUNT] === 0) data.fill(0, at + COUNT, at + WIDTH);
           data[at + CORRECTION] = correction;
@@ -99,10 +105,20 @@ export class MinuteWriter {
           this.#rebuild.touch(bucket, hour, sorted.key(i) % VIDEOS_A_BLOCK);
         }
         this.#tables.touch("minute", minute, bucket);
+        this.#moveRolled(minute, bucket);
       });
     }
     this.#flush();
     this.#tables.forget();
+  }
+
+  /** Where an hour is not the sum of the stored minutes, because these came after its roll-up, it moves by their difference; so does such a day. */
+  #moveRolled(minute: number, bucket: number): void {
+    const hour = Math.floor(minute / 60);
+    const day = Math.floor(hour / 24);
+    if (!this.#tiers.hasRolledMinutes(hour)) return;
+    this.#move("hour", hour, bucket, (minute - hour * 60) * 60_000, true, hour);
+    if (this.#tiers.hasRolledHours(day)) this.#move("day", day, bucket, (minute - day * 1440) * 60_000, true, hour);
   }
 
   /** Inside a transaction: recomputes hours and days that touch [fromHour, toHour), and the total. */
@@ -110,6 +126,8 @@ export class MinuteWriter {
     const video = this.#videos.known(videoId);
     if (video === undefined) return;
     this.#folds.begin();
+    this.#tiers.begin();
+    this.#tiers.refuse(fromHour, toHour);
     this.#rebuild.range(bucketOf(video), video % VIDEOS_A_BLOCK, fromHour, toHour);
     this.#tables.flush();
     this.#tables.forget();
@@ -118,6 +136,7 @@ export class MinuteWriter {
   /** Inside a transaction: folds about `cells` cells of minutes of hours of any age, and settles every total. */
   fold(cells: number): void {
     this.#folds.begin();
+    this.#tiers.begin();
     this.#folds.fold(cells, 0);
     for (const [id] of [...this.#tables.rows("recent", 0)]) this.#tables.settled(id);
     this.#tables.flush();
@@ -140,6 +159,7 @@ export class MinuteWriter {
     this.#videos.begin();
     this.#types.begin();
     this.#folds.begin();
+    this.#tiers.begin();
   }
 
   #flush(): void {
@@ -165,6 +185,7 @@ export class MinuteWriter {
     const bucket = sorted.bucket(from);
     const hour = Math.floor(minute / 60);
     const day = Math.floor(hour / 24);
+    this.#tiers.refuse(hour);
     const isHourFinal = (hour + 1) * 60 <= slice.finalBeforeMinute;
     const isFolded = this.#folds.isFolded(hour, bucket, isHourFinal);
     const block = this.#tables.load("minute", minute, bucket);

@@ -44,6 +44,10 @@ export class AuditBooks {
       for (const minute of finding.unstable) this.unstable.add(minute);
       for (const minute of finding.differing) this.left.add(minute);
       for (const minute of finding.notFinal) this.reasons.set(minute, NOT_FINAL);
+      if (finding.incomparable !== undefined) {
+        this.reasons.set(finding.hour * MINUTES_AN_HOUR, finding.incomparable);
+        this.wrongHours.add(finding.hour);
+      }
       if (finding.levelsDiffer) this.wrongHours.add(finding.hour);
       this.addSums(finding);
     }

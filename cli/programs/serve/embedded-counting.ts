@@ -11,6 +11,7 @@ import { AuditSchedule } from "../audit-schedule";
 import { embeddedGauges } from "../log-gauges";
 import type { StreamProcessSettings, StreamReport } from "../stream-process";
 import { Supervisor } from "../supervisor";
+import { TierSchedule } from "../tier-schedule";
 import type { LogSide } from "./log-side";
 
 /** A stream that finishes no pass for this long while the log has entries is reported as not ready. */
@@ -30,6 +31,7 @@ export class EmbeddedCounting implements LogSide {
   readonly checks: readonly [] = [];
   private readonly stream: Supervisor;
   private readonly audits: AuditSchedule;
+  private readonly tiering: TierSchedule;
   /** The last pass that finished, and the stream's restarts by then: a process that only starts, to fail at the same step again, makes none. */
   private passed = { at: performance.now(), restarts: 0 };
   /** Why the stream cannot finish a pass now, where it waits for a store. */
@@ -60,6 +62,7 @@ export class EmbeddedCounting implements LogSide {
     });
     const progress = new SqliteLogProgress(log, checkpoints, ledger);
     this.audits = new AuditSchedule({ config, archive, ledger, progress, logger, clock: Date.now, finalAfterMs });
+    this.tiering = new TierSchedule(config, logger);
   }
 
   recentStamps(): Promise<readonly Stamp[]> {
@@ -69,10 +72,11 @@ export class EmbeddedCounting implements LogSide {
   begin(): void {
     this.stream.start();
     this.audits.start();
+    this.tiering.start();
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.stream.stop(), this.audits.stop()]);
+    await Promise.all([this.stream.stop(), this.audits.stop(), this.tiering.stop()]);
     await Promise.all([this.log.close(), this.checkpoints.close()]);
   }
 

@@ -1,0 +1,125 @@
+/** Cells of many videos and times as columns: what a roll-up or an export is made of. */
+import type { MinuteCounts } from "../../../domain/columns/minute-counts";
+import { MINUTE_MS } from "../../../domain/rules/time";
+
+/** One cell, as it is put in and taken out. */
+export interface TimedCell {
+  videoId: string;
+  eventType: string;
+  startMs: number;
+  count: number;
+  valued: number;
+  sum: bigint;
+  revision: number;
+}
+
+const FIRST_ROWS = 1_024;
+
+/** Grows by doubling; about 60 bytes a cell, and a video's name once. */
+export class CellColumns {
+  readonly videos: string[] = [];
+  readonly types: string[] = [];
+  length = 0;
+  videoIndex = new Uint32Array(FIRST_ROWS);
+  typeIndex = new Uint32Array(FIRST_ROWS);
+  startMs = new Float64Array(FIRST_ROWS);
+  counts = new Float64Array(FIRST_ROWS);
+  valued = new Float64Array(FIRST_ROWS);
+  /** sum = sumHigh * 2^64 + sumLow. */
+  sumLow = new BigInt64Array(FIRST_ROWS);
+  sumHigh = new BigInt64Array(FIRST_ROWS);
+  revisions = new Float64Array(FIRST_ROWS);
+  private readonly videoOf = new Map<string, number>();
+  private readonly typeOf = new Map<string, number>();
+
+  add(cell: TimedCell): void {
+    const row = this.length++;
+    if (row === this.counts.length) this.grow();
+    this.videoIndex[row] = indexOf(cell.videoId, this.videos, this.videoOf);
+    this.typeIndex[row] = indexOf(cell.eventType, this.types, this.typeOf);
+    this.startMs[row] = cell.startMs;
+    this.counts[row] = cell.count;
+    this.valued[row] = cell.valued;
+    const low = BigInt.asIntN(64, cell.sum);
+    this.sumLow[row] = low;
+    this.sumHigh[row] = (cell.sum - low) >> 64n;
+    this.revisions[row] = cell.revision;
+  }
+
+  cell(row: number): TimedCell {
+    return {
+      videoId: this.videos[this.videoIndex[row]!]!,
+      eventType: this.types[this.typeIndex[row]!]!,
+      startMs: this.startMs[row]!,
+      count: this.counts[row]!,
+      valued: this.valued[row]!,
+      sum: (this.sumHigh[row]! << 64n) + this.sumLow[row]!,
+      revision: this.revisions[row]!,
+    };
+  }
+
+  /** Rows by videoId, event type and time. */
+  sorted(): Uint32Array {
+    const videoRank = ranks(this.videos);
+    const typeRank = ranks(this.types);
+    return Uint32Array.from({ length: this.length }, (_, row) => row).sort(
+      (a, b) =>
+        videoRank[this.videoIndex[a]!]! - videoRank[this.videoIndex[b]!]! ||
+        typeRank[this.typeIndex[a]!]! - typeRank[this.typeIndex[b]!]! ||
+        this.startMs[a]! - this.startMs[b]!,
+    );
+  }
+
+  private grow(): void {
+    const doubled = <A extends Uint32Array | Float64Array | BigInt64Array>(from: A, into: A): A => {
+      (into as { set(values: unknown): void }).set(from);
+      return into;
+    };
+    const rows = this.counts.length * 2;
+    this.videoIndex = doubled(this.videoIndex, new Uint32Array(rows));
+    this.typeIndex = doubled(this.typeIndex, new Uint32Array(rows));
+    this.startMs = doubled(this.startMs, new Float64Array(rows));
+    this.counts = doubled(this.counts, new Float64Array(rows));
+    this.valued = doubled(this.valued, new Float64Array(rows));
+    this.sumLow = doubled(this.sumLow, new BigInt64Array(rows));
+    this.sumHigh = doubled(this.sumHigh, new BigInt64Array(rows));
+    this.revisions = doubled(this.revisions, new Float64Array(rows));
+  }
+}
+
+function indexOf(name: string, names: string[], known: Map<string, number>): number {
+  let index = known.get(name);
+  if (index === undefined) {
+    index = names.push(name) - 1;
+    known.set(name, index);
+  }
+  return index;
+}
+
+/** Of each name its place among all of them; ASCII, so that the order of UTF-16 is that of bytes. */
+function ranks(names: readonly string[]): Uint32Array {
+  const order = names.map((_, index) => index).sort((a, b) => (names[a]! < names[b]! ? -1 : 1));
+  const ranked = new Uint32Array(names.length);
+  for (const [rank, index] of order.entries()) ranked[index] = rank;
+  return ranked;
+}
+
+/** The cells of a minute, of the videos that are wanted. */
+export function* cellsOfMinute(
+  minute: MinuteCounts,
+  isWanted: (videoId: string) => boolean,
+): Generator<TimedCell, void, undefined> {
+  const wanted = minute.videos.map(isWanted);
+  for (let row = 0; row < minute.counts.length; row++) {
+    if (!wanted[minute.videoIndex[row]!] || minute.counts[row] === 0) continue;
+    yield {
+      videoId: minute.videos[minute.videoIndex[row]!]!,
+      eventType: minute.types[minute.typeIndex[row]!]!,
+      startMs: minute.minute * MINUTE_MS,
+      count: minute.counts[row]!,
+      valued: minute.valued[row]!,
+      sum: (BigInt(minute.sumHigh[row]!) << 32n) + BigInt(minute.sumLow[row]!),
+      revision: minute.revisions?.[row] ?? 0,
+    };
+  }
+}

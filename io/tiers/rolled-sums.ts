@@ -1,0 +1,42 @@
+import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
+import type { RolledLevel, RollUp, Sums } from "../ports";
+import { cellsOf, overlaps, type RollUpReader } from "./roll-up-reader";
+
+/** What roll-ups have of one day, by video, type and hour. */
+export type DaySums = ReadonlyMap<string, ReadonlyMap<number, Sums>>;
+
+export const NO_SUMS: Sums = { count: 0, sum: 0n, valued: 0 };
+export const seriesKey = (videoId: string, eventType: string): string => `${videoId} ${eventType}`;
+
+/** Adds up whole files for audits, a day at a time: the last day of each level is kept. */
+export class RolledSums {
+  readonly #kept = new Map<RolledLevel, { key: string; sums: DaySums }>();
+
+  constructor(private readonly reader: RollUpReader) {}
+
+  async ofDay(rollUps: readonly RollUp[], level: RolledLevel, day: number): Promise<DaySums> {
+    const asked = { level, fromMs: day * DAY_MS, toMs: (day + 1) * DAY_MS };
+    const files = rollUps.filter((one) => overlaps(one, asked));
+    const key = `${day} ${files.map(({ name, sha256 }) => `${name}:${sha256}`).join(" ")}`;
+    const kept = this.#kept.get(level);
+    if (kept?.key === key) return kept.sums;
+    const sums = new Map<string, Map<number, Sums>>();
+    for (const file of files) {
+      for (const cell of cellsOf(await this.reader.all(file))) {
+        if (cell.startMs < asked.fromMs || cell.startMs >= asked.toMs) continue;
+        const name = seriesKey(cell.videoId, cell.eventType);
+        const hours = sums.get(name) ?? new Map<number, Sums>();
+        const hour = Math.floor(cell.startMs / HOUR_MS);
+        sums.set(name, hours.set(hour, plus(hours.get(hour) ?? NO_SUMS, cell)));
+      }
+    }
+    this.#kept.set(level, { key, sums });
+    return sums;
+  }
+}
+
+export const plus = (a: Sums, b: Sums): Sums => ({
+  count: a.count + b.count,
+  sum: a.sum + b.sum,
+  valued: a.valued + b.valued,
+});

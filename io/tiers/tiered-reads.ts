@@ -1,0 +1,100 @@
+import {
+  type Cell,
+  type CellTiers,
+  type CounterStore,
+  type Granularity,
+  type RollUp,
+  StoreUnavailableError,
+  type VideoCount,
+} from "../ports";
+import { overlaps, type RollUpReader } from "./roll-up-reader";
+import { coldTop } from "./tiered-top";
+
+/** How often a read begins anew because a range was rolled up meanwhile; each rolling up changes the state four times. */
+const ATTEMPTS = 10;
+
+/**
+ * Reads a range of cells wherever they are. A cell is what the roll-ups of its range have, and what came later and is in the store. The state is read before
+ * and after the store: a range that leaves the store in between is read again.
+ */
+export class TieredReads {
+  constructor(
+    private readonly tiers: Pick<CellTiers, "tiers">,
+    private readonly reader: RollUpReader,
+    private readonly options: { clock: () => number; youngestMs: number },
+  ) {}
+
+  async read(
+    store: Pick<CounterStore, "read">,
+    videoId: string,
+    eventType: string,
+    startMs: number,
+    endMs: number,
+    granularity: Granularity,
+  ): Promise<Cell[]> {
+    const read = () => store.read(videoId, eventType, startMs, endMs, granularity);
+    // Nothing that is younger than the retention of minutes is ever rolled up: what is read most is read as ever.
+    if (granularity === "day" || startMs > this.options.clock() - this.options.youngestMs) return read();
+    for (let attempt = 1; ; attempt++) {
+      const { version, rollUps } = await this.tiers.tiers();
+      const stored = await read();
+      const asked = { level: granularity, fromMs: startMs, toMs: endMs };
+      const touched = rollUps.filter((one) => overlaps(one, asked));
+      const cold = touched.length === 0 ? [] : await this.#cold(touched, { ...asked, videoId, eventType });
+      if ((await this.tiers.tiers()).version === version) return merged(stored, cold);
+      if (attempt === ATTEMPTS) throw new StoreUnavailableError("the range keeps being rolled up: read again later");
+    }
+  }
+
+  async top(
+    store: Pick<CounterStore, "top" | "minuteCells">,
+    eventType: string,
+    startMs: number,
+    endMs: number,
+    limit: number,
+  ): Promise<VideoCount[]> {
+    const hot = () => store.top(eventType, startMs, endMs, limit);
+    if (startMs > this.options.clock() - this.options.youngestMs) return hot();
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const { version, rollUps } = await this.tiers.tiers();
+      const asked = { eventType, fromMs: startMs, toMs: endMs, limit };
+      const ranked = (await coldTop(store, rollUps, this.reader, asked)) ?? (await hot());
+      if ((await this.tiers.tiers()).version === version) return ranked;
+    }
+    throw new StoreUnavailableError("the range keeps being rolled up: read again later");
+  }
+
+  async #cold(
+    rollUps: readonly RollUp[],
+    asked: { level: "minute" | "hour"; fromMs: number; toMs: number; videoId: string; eventType: string },
+  ): Promise<Cell[]> {
+    const cells = await this.reader.cells(rollUps, asked);
+    return cells.map(({ startMs, count, sum, valued, revision }) => ({
+      startMs,
+      count,
+      sum,
+      valued,
+      revision,
+      source: "rollup",
+    }));
+  }
+}
+
+/** Both by time; cells of one time are added up. */
+function merged(stored: readonly Cell[], cold: readonly Cell[]): Cell[] {
+  if (cold.length === 0) return [...stored];
+  const cells = new Map(cold.map((cell) => [cell.startMs, cell]));
+  for (const cell of stored) {
+    const base = cells.get(cell.startMs);
+    cells.set(cell.startMs, base === undefined ? cell : sumOf(base, cell));
+  }
+  return [...cells.values()].sort((a, b) => a.startMs - b.startMs);
+}
+
+const sumOf = (base: Cell, later: Cell): Cell => ({
+  ...base,
+  count: base.count + later.count,
+  sum: base.sum + later.sum,
+  valued: base.valued + later.valued,
+  revision: base.revision + later.revision,
+});

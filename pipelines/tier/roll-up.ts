@@ -1,0 +1,157 @@
+/**
+ * Moves expiring cells from the store to roll-ups, a range at a time: a day of minutes with the raw events of the day, a month of hours. Each step may be
+ * repeated, and whoever comes next goes on where a process was stopped: docs/decisions/0030-roll-ups.md.
+ */
+import { DAY_MS, HOUR_MS, HOURS_A_DAY, MINUTE_MS, MINUTES_A_DAY } from "../../domain/rules/time";
+import type { Archive, ArchiveObject, CellTiers, CounterStore, Ledger, RollUpFolder } from "../../io/ports";
+import { type CellRange, folderOf, writeRollUps } from "./write-roll-ups";
+
+export interface TierDependencies {
+  counters: Pick<CounterStore, "minuteCells" | "derivedCells" | "storedHours">;
+  tiers: CellTiers;
+  folder: RollUpFolder;
+  archive: Pick<Archive, "list" | "minutes" | "remove">;
+  ledger: Pick<Ledger, "auditedCounts" | "expireObjects">;
+  clock: () => number;
+  /** Called when a step has been made; tests stop a process there. */
+  onStep?: (step: string) => void;
+}
+
+export interface TierRetention {
+  /** Minutes, and raw events, of days that ended longer ago are rolled up, or deleted. */
+  minutesMs: number;
+  /** Hours of months that ended longer ago. */
+  hoursMs: number;
+  cellsAPart?: number;
+}
+
+export interface Rolled extends CellRange {
+  outcome: "rolled-up" | "not-audited" | "too-young";
+  cells: number;
+  files: number;
+  objects: number;
+}
+
+/** Rolls up all that is due; first ends what was begun. Resolves with what was done, range by range. */
+export async function rollUpAll(deps: TierDependencies, retention: TierRetention): Promise<Rolled[]> {
+  const done: Rolled[] = [];
+  const { rolling } = await deps.tiers.tiers();
+  if (rolling !== undefined) done.push(await rollUpRange(deps, rolling, retention));
+  for (const range of await dueDays(deps, retention)) done.push(await rollUpRange(deps, range, retention));
+  for (const range of await dueMonths(deps, retention)) done.push(await rollUpRange(deps, range, retention));
+  return done;
+}
+
+async function rollUpRange(deps: TierDependencies, range: CellRange, retention: TierRetention): Promise<Rolled> {
+  const { tiers, folder, clock, onStep = () => undefined } = deps;
+  const { level, fromMs, toMs } = range;
+  const rolled: Rolled = { level, fromMs, toMs, outcome: "rolled-up", cells: 0, files: 0, objects: 0 };
+  const journal = `journal/${folderOf(range).replace("/", "-")}.json`;
+  const before = (await tiers.tiers()).rolling;
+  if (before === undefined || before.phase === "frozen") {
+    await tiers.freeze({ level, fromMs, toMs });
+    onStep("frozen");
+    // Listed before the marks are read: what is archived from here on is not audited yet, and stays.
+    const objects = level === "minute" ? await deps.archive.list(fromMs / MINUTE_MS, toMs / MINUTE_MS) : [];
+    const obstacle =
+      level === "minute" ? await obstacleOf(deps, range, objects, clock() - retention.minutesMs) : undefined;
+    if (obstacle !== undefined) {
+      await tiers.thaw();
+      return { ...rolled, outcome: obstacle };
+    }
+    const generation = 1 + (await generations(deps, range));
+    const files = await writeRollUps(deps, { level, fromMs, toMs }, { ...retention, generation });
+    onStep("written");
+    await folder.write(journal, Buffer.from(JSON.stringify(objects.map(({ name, minute }) => ({ name, minute })))));
+    onStep("listed");
+    await tiers.expire(files);
+    onStep("expiring");
+  }
+  if ((await tiers.tiers()).rolling?.phase === "expiring") {
+    rolled.objects = await removeRaw(deps, journal, onStep);
+    await tiers.commit();
+    onStep("committed");
+  }
+  await tiers.drop();
+  await folder.remove(journal);
+  onStep("dropped");
+  for (const file of (await tiers.tiers()).rollUps) {
+    if (file.level !== level || file.fromMs !== fromMs) continue;
+    rolled.files++;
+    rolled.cells += file.cells;
+  }
+  return rolled;
+}
+
+async function removeRaw(
+  { folder, archive, ledger }: TierDependencies,
+  journal: string,
+  onStep: (step: string) => void,
+): Promise<number> {
+  const bytes = await folder.open(journal);
+  if (bytes === undefined) throw new Error(`${journal} is missing: which raw events are rolled up is not known`);
+  const objects = JSON.parse(Buffer.from(await bytes.slice(0)).toString()) as { name: string; minute: number }[];
+  // The books first: an object that is gone and still listed with its size would be missed.
+  await ledger.expireObjects(objects);
+  onStep("expired");
+  await archive.remove(objects.map(({ name }) => name));
+  onStep("removed");
+  return objects.length;
+}
+
+/** Why a day stays: something of it is not audited since it changed, or came so late that a repeat of it may still come. */
+async function obstacleOf(
+  { ledger, counters }: TierDependencies,
+  { fromMs, toMs }: CellRange,
+  objects: readonly ArchiveObject[],
+  writtenBeforeMs: number,
+): Promise<"not-audited" | "too-young" | undefined> {
+  const [from, to] = [fromMs / MINUTE_MS, toMs / MINUTE_MS];
+  if (objects.some(({ writtenAtMs }) => writtenAtMs === undefined || writtenAtMs > writtenBeforeMs)) return "too-young";
+  const audited = await ledger.auditedCounts(from, to, 1);
+  if (objects.some(({ minute }) => !audited.has(minute))) return "not-audited";
+  for await (const { minute } of counters.minuteCells(from, to)) if (!audited.has(minute)) return "not-audited";
+  return undefined;
+}
+
+/** How many times a range has been rolled up: what comes later gets files of its own. */
+async function generations({ tiers }: TierDependencies, { level, fromMs }: CellRange): Promise<number> {
+  const own = (await tiers.tiers()).rollUps.filter((one) => one.level === level && one.fromMs === fromMs);
+  return new Set(own.map(({ name }) => name.split(".").at(-2))).size;
+}
+
+/** Days that have minute cells or raw events and are past the retention, oldest first. */
+async function dueDays(deps: TierDependencies, { minutesMs }: TierRetention): Promise<CellRange[]> {
+  const toDay = Math.floor((deps.clock() - minutesMs) / DAY_MS);
+  const days = new Set<number>();
+  for await (const hour of deps.counters.storedHours(0, toDay * HOURS_A_DAY)) days.add(Math.floor(hour / HOURS_A_DAY));
+  for (const minute of await deps.archive.minutes(0, toDay * MINUTES_A_DAY))
+    days.add(Math.floor(minute / MINUTES_A_DAY));
+  const sorted = [...days].sort((a, b) => a - b);
+  return sorted.map((day) => ({ level: "minute", fromMs: day * DAY_MS, toMs: (day + 1) * DAY_MS }));
+}
+
+/** Months that have hour cells, whose minutes are rolled up, and that are past the retention. */
+async function dueMonths(deps: TierDependencies, { hoursMs }: TierRetention): Promise<CellRange[]> {
+  const due: CellRange[] = [];
+  const beforeMs = deps.clock() - hoursMs;
+  for (let fromMs = 0; ; ) {
+    let firstMs: number | undefined;
+    for await (const { startMs } of deps.counters.derivedCells("hour", fromMs, beforeMs)) {
+      firstMs = startMs;
+      break;
+    }
+    if (firstMs === undefined) return due;
+    const first = new Date(firstMs);
+    const monthMs = Date.UTC(first.getUTCFullYear(), first.getUTCMonth());
+    const nextMs = Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + 1);
+    if (nextMs > beforeMs) return due;
+    if (!(await hasMinutes(deps, monthMs, nextMs))) due.push({ level: "hour", fromMs: monthMs, toMs: nextMs });
+    fromMs = nextMs;
+  }
+}
+
+async function hasMinutes({ counters }: TierDependencies, fromMs: number, toMs: number): Promise<boolean> {
+  for await (const _ of counters.storedHours(fromMs / HOUR_MS, toMs / HOUR_MS)) return true;
+  return false;
+}

@@ -1,0 +1,94 @@
+import { hash } from "node:crypto";
+import { CELLS_A_PART, rollUpPart } from "../../domain/rules/roll-ups";
+import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
+import { CellColumns, cellsOfMinute, type TimedCell } from "../../io/formats/parquet/cell-columns";
+import { CellFile, encodeCells } from "../../io/formats/parquet/cell-file";
+import type { CounterStore, RolledLevel, RollUp, RollUpFolder } from "../../io/ports";
+
+interface Sources {
+  counters: Pick<CounterStore, "minuteCells" | "derivedCells">;
+  folder: RollUpFolder;
+}
+
+export interface CellRange {
+  level: RolledLevel;
+  fromMs: number;
+  toMs: number;
+}
+
+/** A file that was written does not have the cells that it was made of: nothing may be deleted. */
+export class RollUpDiffersError extends Error {
+  override readonly name = "RollUpDiffersError";
+}
+
+/**
+ * Writes the store's cells of a range to files, reads each file back and compares every cell. The cells must not change meanwhile. `generation`: of the
+ * range, so that files which are read already keep their names. Written again, a file is the same.
+ */
+export async function writeRollUps(
+  { counters, folder }: Sources,
+  range: CellRange,
+  { generation, cellsAPart = CELLS_A_PART }: { generation: number; cellsAPart?: number },
+): Promise<RollUp[]> {
+  let cells = 0;
+  for await (const _ of storedCells(counters, range, () => true)) cells++;
+  const parts = Math.max(1, Math.ceil(cells / cellsAPart));
+  const written: RollUp[] = [];
+  for (let part = 0; part < parts; part++) {
+    const columns = new CellColumns();
+    const isWanted = (videoId: string) => rollUpPart(videoId, parts) === part;
+    for await (const cell of storedCells(counters, range, isWanted)) columns.add(cell);
+    if (columns.length === 0) continue;
+    const content = await encodeCells(columns);
+    const name = `${folderOf(range)}/cells-${part}-of-${parts}.${generation}.parquet`;
+    await folder.write(name, content);
+    await compare(folder, name, columns, content);
+    const sha256 = hash("sha256", content, "hex");
+    written.push({ name, ...range, part, parts, cells: columns.length, sizeBytes: content.length, sha256 });
+  }
+  return written;
+}
+
+/** Hive's names of partitions, which DuckDB, BigQuery and Spark turn into a column. */
+export function folderOf({ level, fromMs, toMs }: CellRange): string {
+  const date = new Date(fromMs).toISOString();
+  return toMs - fromMs <= DAY_MS ? `${level}/date=${date.slice(0, 10)}` : `${level}/month=${date.slice(0, 7)}`;
+}
+
+async function* storedCells(
+  counters: Sources["counters"],
+  { level, fromMs, toMs }: CellRange,
+  isWanted: (videoId: string) => boolean,
+): AsyncGenerator<TimedCell, void, undefined> {
+  if (level === "hour") {
+    for await (const cell of counters.derivedCells("hour", fromMs, toMs)) if (isWanted(cell.videoId)) yield cell;
+    return;
+  }
+  for await (const minute of counters.minuteCells(fromMs / MINUTE_MS, toMs / MINUTE_MS)) {
+    yield* cellsOfMinute(minute, isWanted);
+  }
+}
+
+async function compare(folder: RollUpFolder, name: string, cells: CellColumns, content: Uint8Array): Promise<void> {
+  const bytes = await folder.open(name);
+  if (bytes === undefined) throw new RollUpDiffersError(`${name} was written, and is not there`);
+  const digest = hash("sha256", new Uint8Array(await bytes.slice(0)), "hex");
+  if (digest !== hash("sha256", content, "hex"))
+    throw new RollUpDiffersError(`${name} has other bytes than were written`);
+  const stored = await (await CellFile.open(bytes)).all();
+  if (stored.length !== cells.length)
+    throw new RollUpDiffersError(`${name} has ${stored.length} cells and not ${cells.length}`);
+  for (const [at, row] of cells.sorted().entries()) {
+    if (!isSame(stored.cell(at), cells.cell(row)))
+      throw new RollUpDiffersError(`${name}: row ${at} is not the cell that was written`);
+  }
+}
+
+const isSame = (a: TimedCell, b: TimedCell): boolean =>
+  a.videoId === b.videoId &&
+  a.eventType === b.eventType &&
+  a.startMs === b.startMs &&
+  a.count === b.count &&
+  a.valued === b.valued &&
+  a.sum === b.sum &&
+  a.revision === b.revision;

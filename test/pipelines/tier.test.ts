@@ -1,0 +1,193 @@
+/** Cells that leave the store, over real stores: a range over tiers is the range before, whatever stops the process, and audits know. */
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
+import type { VideoEvent } from "../../domain/event";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
+import type { Granularity } from "../../io/ports";
+import { TierHarness } from "./tier-harness";
+
+const VIDEOS = ["a", "b/c", "video-with-a-long-name", "z"];
+const TYPES = ["VIEW", "LIKE"];
+/** Two days that are past the retention of minutes on 2026-11-29, and one that is not. */
+const OLD = Date.parse("2026-10-20T00:00:00Z");
+const YOUNG = Date.parse("2026-11-20T00:00:00Z");
+const LEVELS: readonly Granularity[] = ["minute", "hour", "day"];
+
+let ids = 0;
+const eventOf = ([day, minute, video, type, value]: [
+  number,
+  number,
+  number,
+  number,
+  number | undefined,
+]): VideoEvent => ({
+  eventId: `event-${++ids}`,
+  videoId: VIDEOS[video]!,
+  eventType: TYPES[type]!,
+  eventTimeMs: (day === 2 ? YOUNG : OLD + day * DAY_MS) + minute * MINUTE_MS + (ids % 60_000),
+  ...(value === undefined ? {} : { value }),
+});
+const someEvent = fc
+  .tuple(
+    fc.integer({ min: 0, max: 2 }),
+    fc.constantFrom(0, 61, 62, 119, 1439),
+    fc.nat(VIDEOS.length - 1),
+    fc.nat(TYPES.length - 1),
+    fc.option(fc.integer({ min: -(2 ** 53) + 1, max: 2 ** 53 - 1 }), { nil: undefined }),
+  )
+  .map(eventOf);
+const someEvents = (maxLength: number) => fc.array(someEvent, { minLength: 1, maxLength });
+
+async function withHarness(work: (harness: TierHarness) => Promise<void>): Promise<void> {
+  const harness = await TierHarness.open();
+  try {
+    await work(harness);
+  } finally {
+    await harness.close();
+  }
+}
+
+async function allCells(harness: TierHarness) {
+  const levels: Record<string, unknown> = {};
+  for (const level of LEVELS) levels[level] = await harness.cells(VIDEOS, TYPES, level, OLD, YOUNG + DAY_MS);
+  for (const video of VIDEOS) levels[`total ${video}`] = await harness.counters.totals(video);
+  levels.top = await harness.counters.top("VIEW", OLD + 7 * HOUR_MS, YOUNG + 3 * HOUR_MS, 10);
+  return levels;
+}
+
+const steps = ["frozen", "written", "listed", "expiring", "expired", "removed", "committed", "dropped"];
+
+describe("tiers", () => {
+  it("a range over tiers is the range before, cell by cell; late events of rolled minutes count once", async () => {
+    await fc.assert(
+      fc.asyncProperty(someEvents(40), someEvents(6), async (events, late) =>
+        withHarness(async (harness) => {
+          await harness.count(events);
+          expect((await harness.audit()).outcome).toBe("equal");
+          const before = await allCells(harness);
+          await harness.tier();
+          expect(await allCells(harness)).toEqual(before);
+          expect((await harness.audit()).outcome).toBe("equal");
+
+          await harness.archive(late, harness.nowMs);
+          expect((await harness.audit()).outcome).toBe("repaired");
+          const withLate = await allCells(harness);
+          const counted = async () => {
+            let sum = 0;
+            for (const video of VIDEOS) {
+              for (const { count } of (await harness.counters.totals(video)).values()) sum += count;
+            }
+            return sum;
+          };
+          expect(await counted()).toBe(events.length + late.length);
+          expect((await harness.audit()).outcome).toBe("equal");
+
+          // A repeat of what came late may still come: its minutes stay beside the roll-ups until it may not.
+          await harness.tier();
+          expect(await allCells(harness)).toEqual(withLate);
+          harness.nowMs += 200 * DAY_MS;
+          await harness.tier();
+          expect(await allCells(harness)).toEqual(withLate);
+          expect((await harness.audit()).outcome).toBe("equal");
+          const { rollUps } = await harness.tiers.tiers();
+          expect(new Set(rollUps.map(({ level }) => level))).toEqual(new Set(["minute", "hour"]));
+        }),
+      ),
+      { numRuns: 3 },
+    );
+  });
+
+  it.each(steps)("a process that stops after %s loses nothing and doubles nothing", async (step) => {
+    await withHarness(async (harness) => {
+      const events = fc.sample(someEvents(30), { numRuns: 1, seed: 7 })[0]!;
+      await harness.count(events);
+      await harness.audit();
+      const before = await allCells(harness);
+      const stop = new Error("the process stops");
+      const stopped = (made: string) => {
+        if (made === step) throw stop;
+      };
+      await expect(harness.tier(stopped)).rejects.toBe(stop);
+      await harness.reopen();
+      expect(await allCells(harness)).toEqual(before);
+      expect(["equal", "not-comparable"]).toContain((await harness.audit()).outcome);
+      expect(await allCells(harness)).toEqual(before);
+      const rolled = await harness.tier();
+      expect(rolled.every(({ outcome }) => outcome === "rolled-up")).toBe(true);
+      expect(await allCells(harness)).toEqual(before);
+      expect((await harness.audit()).outcome).toBe("equal");
+      expect(await harness.stores.archive.minutes(0, (OLD + 3 * DAY_MS) / MINUTE_MS)).toEqual([]);
+    });
+  });
+
+  it("what is not audited, or changes, stays; a write to what is being rolled up is refused", async () => {
+    await withHarness(async (harness) => {
+      const event = eventOf([0, 5, 0, 0, 3]);
+      await harness.count([event]);
+      expect(await harness.tier()).toMatchObject([{ outcome: "not-audited" }]);
+      await harness.audit();
+      let refusal: unknown;
+      const writes: Promise<unknown>[] = [];
+      await harness.tier((step) => {
+        if (step === "frozen")
+          writes.push(harness.count([eventOf([0, 5, 1, 0, 3])]).catch((error: unknown) => (refusal = error)));
+      });
+      await Promise.all(writes);
+      expect(refusal).toMatchObject({ name: "StoreUnavailableError", message: expect.stringMatching(/rolled up/) });
+    });
+  });
+
+  it("an audit finds a damaged roll-up, and never repairs an hour down to what is left below it", async () => {
+    await withHarness(async (harness) => {
+      await harness.count([eventOf([0, 5, 0, 0, 3]), eventOf([0, 65, 0, 0, 4]), eventOf([0, 70, 1, 1, undefined])]);
+      await harness.audit();
+      const before = await allCells(harness);
+      await harness.tier();
+      const db = new DatabaseSync(join(harness.folder, "counters.sqlite"));
+      const row = db.prepare("SELECT id, cells FROM hour_blocks ORDER BY id LIMIT 1").get()!;
+      db.prepare("DELETE FROM hour_blocks WHERE id = ?").run(row.id!);
+      const report = await harness.audit();
+      expect(report.outcome).toBe("differences");
+      expect(report.differences.map(({ level }) => level)).toContain("hour");
+      db.prepare("INSERT INTO hour_blocks VALUES (?, ?)").run(row.id!, row.cells!);
+      db.close();
+      expect(await allCells(harness)).toEqual(before);
+      expect((await harness.audit()).outcome).toBe("equal");
+
+      const folder = join(harness.folder, "rollups", "minute", "date=2026-10-20");
+      const file = join(folder, readdirSync(folder)[0]!);
+      const bytes = readFileSync(file);
+      bytes[10] = bytes[10]! ^ 1;
+      writeFileSync(file, bytes);
+      await harness.reopen();
+      const damaged = await harness.audit();
+      expect(damaged.outcome).toBe("not-comparable");
+      expect(damaged.notComparable[0]!.reason).toMatch(/damaged/);
+    });
+  });
+
+  it("the file of the store shrinks when cells leave it", async () => {
+    await withHarness(async (harness) => {
+      const events: VideoEvent[] = [];
+      for (let minute = 0; minute < 60; minute++) {
+        for (let video = 0; video < 250; video++) {
+          const eventTimeMs = OLD + minute * MINUTE_MS;
+          events.push({ eventId: `s${minute}-${video}`, videoId: `v${video * 64}`, eventType: "VIEW", eventTimeMs });
+        }
+      }
+      await harness.count(events);
+      await harness.audit();
+      const sizeBytes = () => {
+        const db = new DatabaseSync(join(harness.folder, "counters.sqlite"));
+        db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+        db.close();
+        return statSync(join(harness.folder, "counters.sqlite")).size;
+      };
+      const full = sizeBytes();
+      await harness.tier(undefined, 100_000);
+      expect(sizeBytes()).toBeLessThan(full * 0.8);
+    });
+  });
+});
