@@ -145,6 +145,8 @@ const NEEDED: Record<string, Record<string, string>> = {
 /** Settings of which not every text is one. */
 const OTHERS: Record<string, string> = {
   logLevel: "debug",
+  "retention.minuteDays": "40",
+  "retention.hourDays": "200",
   "http.cors.origins": "https://example.com,*",
   "log.kind": "kafka",
   "log.kafka.sasl": "plain",

@@ -20,7 +20,7 @@ describe("DirectoryArchive", () => {
     writeFileSync(join(folder, "date=1970-01-01", "README"), "mine");
     mkdirSync(join(folder, "date=1970-01-01", "hour=99", "minute=05"), { recursive: true });
     mkdirSync(join(folder, "date=1970-01-01", "hour=00", "minute=06"));
-    expect(await archive.list(0, 1440)).toEqual([written]);
+    expect(await archive.list(0, 1440)).toMatchObject([written]);
     expect(await archive.minutes(0, 1440)).toEqual([5]);
     await archive.clearStaging();
     expect(readdirSync(folder)).toEqual(["date=1970-01-01"]);

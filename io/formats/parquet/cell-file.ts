@@ -3,10 +3,11 @@
  * a reader finds a video's rows by the footer. DuckDB, BigQuery, Spark and pyarrow read it as a table.
  */
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import type { FileMetaData, SchemaElement } from "hyparquet" with { "resolution-mode": "import" };
 import type { RollUpBytes } from "../../ports";
 import { CellColumns } from "./cell-columns";
 
+type FileMetaData = Awaited<ReturnType<Awaited<ReturnType<typeof parquet>>["parquetMetadataAsync"]>>;
+type SchemaElement = FileMetaData["schema"][number];
 type ParquetScan = Awaited<ReturnType<Awaited<ReturnType<typeof parquet>>["parquetScan"]>>;
 /** Loaded when the first file is read or written: most processes never do. */
 const parquet = () => import("hyparquet");
