@@ -79,12 +79,15 @@ export async function openReader(
   const reads = new TieredReads(tiers, rollUps, { clock: Date.now, youngestMs: youngestMs(config) });
   const ranked = {
     top: reader.top.bind(reader),
+    rising: reader.rising.bind(reader),
     minuteCells: counters.minuteCells.bind(counters),
   };
   return {
     totals: (videoId) => reader.totals(videoId),
     read: (...asked) => reads.read(reader, ...asked),
     top: (...asked) => reads.top(ranked, ...asked),
+    rising: (...asked) => reads.rising(ranked, ...asked),
+    videoIds: (...asked) => reader.videoIds(...asked),
     close: async () => {
       await reader.close();
       await tiers.close();

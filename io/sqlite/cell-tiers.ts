@@ -12,6 +12,7 @@ import { rollingOf } from "./tier-guard";
 
 /** Rows deleted in one transaction, each about a page: a few milliseconds. */
 const ROWS_A_PIECE = 500;
+const TIMES_A_PIECE = 240;
 const CELLS_FOLDED = 8_000;
 const PAGES_A_PIECE = 1_000;
 
@@ -95,6 +96,7 @@ export class SqliteCellTiers implements CellTiers {
     const unitMs = rolling.level === "minute" ? MINUTE_MS : HOUR_MS;
     const [from, to] = [(rolling.fromMs / unitMs) * BUCKETS, (rolling.toMs / unitMs) * BUCKETS];
     while (this.#deletePiece(rolling.level, from, to)) await nextTurn();
+    await this.#deleteRanks(rolling.level, from / BUCKETS, to / BUCKETS);
     this.#statements.write(() => this.#end());
     await this.#giveBack();
   }
@@ -114,6 +116,24 @@ export class SqliteCellTiers implements CellTiers {
       this.#statements.run(`DELETE FROM ${table} WHERE id >= ? AND id <= ?`, from, Number(last.id));
     });
     return deleted;
+  }
+
+  /** Of cells that are gone the ranking index bounds nothing. */
+  async #deleteRanks(level: RolledLevel, from: number, to: number): Promise<void> {
+    for (const { id } of this.#statements.all("SELECT id FROM types")) {
+      for (let time = from; time < to; time += TIMES_A_PIECE) {
+        this.#statements.write(() =>
+          this.#statements.run(
+            "DELETE FROM ranks WHERE level = ? AND type = ? AND time >= ? AND time < ?",
+            level === "minute" ? 0 : 1,
+            Number(id),
+            time,
+            Math.min(time + TIMES_A_PIECE, to),
+          ),
+        );
+        await nextTurn();
+      }
+    }
   }
 
   /** Free pages go back to the disk, a few at a time. */

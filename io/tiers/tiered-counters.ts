@@ -17,6 +17,7 @@ import type {
   Sums,
   Total,
   VideoCount,
+  VideoGrowth,
 } from "../ports";
 import { overlaps, RollUpReader } from "./roll-up-reader";
 import { type DaySums, NO_SUMS, plus, RolledSums, seriesKey } from "./rolled-sums";
@@ -107,6 +108,12 @@ export class TieredCounters implements CounterStore {
     return this.#reads.top(this.#store, eventType, startMs, endMs, limit);
   }
 
+  rising(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoGrowth[]> {
+    return this.#reads.rising(this.#store, eventType, startMs, endMs, limit);
+  }
+  async videoIds(text: string, afterId: string, limit: number): Promise<string[]> {
+    return (await this.#store.videoIds?.(text, afterId, limit)) ?? [];
+  }
   apply(counts: readonly MinuteCounts[], options?: ApplyOptions): Promise<{ written: number; unchanged: number }> {
     return this.#store.apply(counts, options);
   }

@@ -6,6 +6,7 @@ import {
   type RollUp,
   StoreUnavailableError,
   type VideoCount,
+  type VideoGrowth,
 } from "../ports";
 import { overlaps, type RollUpReader } from "./roll-up-reader";
 import { coldTop } from "./tiered-top";
@@ -62,6 +63,27 @@ export class TieredReads {
       if ((await this.tiers.tiers()).version === version) return ranked;
     }
     throw new StoreUnavailableError("the range keeps being rolled up: read again later");
+  }
+
+  /** As the store's, where both ranges are in the store; else by the growth of every video. */
+  async rising(
+    store: Pick<CounterStore, "top" | "minuteCells" | "rising">,
+    eventType: string,
+    startMs: number,
+    endMs: number,
+    limit: number,
+  ): Promise<VideoGrowth[]> {
+    const beforeMs = startMs - (endMs - startMs);
+    const isHot = beforeMs > this.options.clock() - this.options.youngestMs;
+    if (isHot && store.rising !== undefined) return store.rising(eventType, startMs, endMs, limit);
+    const all = Number.MAX_SAFE_INTEGER;
+    const before = await this.top(store, eventType, beforeMs, startMs, all);
+    const previousOf = new Map(before.map(({ videoId, count }) => [videoId, count]));
+    return (await this.top(store, eventType, startMs, endMs, all))
+      .map((video) => ({ ...video, previous: previousOf.get(video.videoId) ?? 0 }))
+      .filter(({ count, previous }) => count > previous)
+      .sort((a, b) => b.count - b.previous - (a.count - a.previous) || (a.videoId < b.videoId ? -1 : 1))
+      .slice(0, limit);
   }
 
   async #cold(
