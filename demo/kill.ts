@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openDeployment } from "../cli/deployment/deployment";
 import { MINUTE_MS } from "../domain/rules/time";
+import { mulberry32 } from "../domain/seeded-random";
 import type { Server } from "../servers";
 import { readBooks, readLedger, untilBalanced } from "./books";
 import { ClusterStack } from "./cluster-stack";
@@ -14,7 +15,6 @@ import { keepEvidence } from "./evidence";
 import { killOnce, LOSING, TARGETS, type Target } from "./kills";
 import { countedOf, type Load, lostEvents } from "./load";
 import { PromiseWatch, type WatchResult } from "./promise-watch";
-import { seededRandom } from "./seeded-random";
 import { independentCounts, SendingPace, sendEvents } from "./sent-events";
 import { viewmillCommandIn } from "./viewmill-process";
 
@@ -54,7 +54,7 @@ export async function runKills(
   { rounds, rate, seed }: RunFlags,
   targets: readonly Target[],
 ): Promise<KillResult> {
-  const random = seededRandom(seed);
+  const random = mulberry32(seed);
   const stop = new AbortController();
   const file = join(stack.folder, "sent.ndjson");
   const probes = join(stack.folder, "probes.ndjson");

@@ -1,5 +1,8 @@
+import { type ProblemOf, problemText } from "../admission/problem";
 import { ADMISSION_TITLES } from "../admission/refusal";
 import type { RejectionReason } from "../domain/rejection";
+
+export { internal, methodNotAllowed, overloaded, PROBLEM_CONTENT_TYPE, unavailable } from "../admission/problem";
 
 /** What a request as a whole can be refused for: the closed list of problem types. */
 type ProblemKind =
@@ -12,17 +15,10 @@ type ProblemKind =
   | "internal"
   | keyof typeof ADMISSION_TITLES;
 
-/** An answer of RFC 9457, before it has an instance. */
-export interface Problem {
-  kind: ProblemKind;
-  status: number;
-  detail: string;
+export interface Problem extends ProblemOf<ProblemKind> {
   /** Of the contract's closed list, where the body as a whole falls under it. */
   reason?: RejectionReason;
-  headers?: Readonly<Record<string, string>>;
 }
-
-export const PROBLEM_CONTENT_TYPE = "application/problem+json";
 
 const TITLES: Record<ProblemKind, string> = {
   "malformed-body": "The body cannot be read",
@@ -56,43 +52,7 @@ export const unsupported = (detail: string, headers: Record<string, string>): Pr
   headers,
 });
 
-export const methodNotAllowed = (allow: string): Problem => ({
-  kind: "method-not-allowed",
-  status: 405,
-  detail: `only ${allow} is possible here`,
-  headers: { Allow: allow },
-});
-
-/** 429: this server has too much to do; the same request succeeds later. */
-export const overloaded = (detail: string): Problem => ({
-  kind: "overloaded",
-  status: 429,
-  detail,
-  headers: { "Retry-After": "1" },
-});
-
-/** 503: something this server needs is away, or it is shutting down. */
-export const unavailable = (detail: string): Problem => ({
-  kind: "unavailable",
-  status: 503,
-  detail,
-  headers: { "Retry-After": "2" },
-});
-
-export const internal = (): Problem => ({
-  kind: "internal",
-  status: 500,
-  detail: "the failure is in the server's log under this instance",
-});
-
-/** The body of the answer: RFC 9457 members, and `reason` beside them. */
+/** The body of the answer, with its `reason`. */
 export function problemBody(problem: Problem, instance: string): string {
-  return JSON.stringify({
-    type: `urn:viewmill:problem:${problem.kind}`,
-    title: TITLES[problem.kind],
-    status: problem.status,
-    detail: problem.detail,
-    instance,
-    ...(problem.reason === undefined ? {} : { reason: problem.reason }),
-  });
+  return problemText(problem, TITLES, instance, problem.reason === undefined ? {} : { reason: problem.reason });
 }

@@ -6,6 +6,7 @@ import { NameTable, textSpans } from "../domain/columns/name-table";
 import { Pane, partitionOf } from "../domain/columns/pane";
 import { ID_BYTES } from "../domain/event-identity";
 import { MINUTE_MS } from "../domain/rules/time";
+import { sfc32 } from "../domain/seeded-random";
 import type { Sizing } from "./sizing";
 import type { Workload } from "./workload";
 import { zipfSampler } from "./zipf";
@@ -83,7 +84,7 @@ class SimulatedMinute {
     private readonly workload: Workload,
     private readonly size: { partitions: number; panes: number; shards: number; seed: number },
   ) {
-    this.random = generator(size.seed);
+    this.random = sfc32(size.seed);
     this.rank = zipfSampler(workload, this.random);
     this.seeds = Uint32Array.from({ length: 8 }, () => this.random() * 2 ** 32);
     this.table = new NameTable(this.seeds[0]!);
@@ -226,19 +227,4 @@ function busiest(load: Float64Array): number {
     sum += each;
   }
   return sum === 0 ? 1 : (most * load.length) / sum;
-}
-
-/** sfc32 (Chris Doty-Humphrey, PractRand), seeded by one number: [0, 1) in steps of 2^-32. */
-function generator(seed: number): () => number {
-  let [a, b, c, d] = [0x9e3779b9 ^ seed, 0x243f6a88, 0xb7e15162 ^ (seed * 31), 1];
-  const next = () => {
-    const t = (a + b + d) | 0;
-    d = (d + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = ((c << 21) | (c >>> 11)) + t;
-    return (t >>> 0) / 2 ** 32;
-  };
-  for (let i = 0; i < 16; i++) next();
-  return next;
 }

@@ -18,11 +18,14 @@ const root = rootAt === -1 ? checkout : resolve(words.splice(rootAt, 2)[1]);
 if (root === checkout) lint();
 
 function lint() {
-  const { status } = spawnSync(join(root, "node_modules", ".bin", "biome"), ["check", "--error-on-warnings", "."], {
-    cwd: root,
-    stdio: "inherit",
-  });
-  if (status !== 0) process.exit(1);
+  const programs = [
+    ["biome", "check", "--error-on-warnings", "."],
+    ["jscpd", "."],
+  ];
+  for (const [program, ...args] of programs) {
+    const { status } = spawnSync(join(root, "node_modules", ".bin", program), args, { cwd: root, stdio: "inherit" });
+    if (status !== 0) process.exit(1);
+  }
 }
 
 // Whole clusters of Java processes: when nothing else runs, or they starve everything beside them. They wait more than they work, so two at a time.

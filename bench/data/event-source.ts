@@ -1,6 +1,7 @@
 import type { EventColumns } from "../../domain/columns/event-columns";
 import { ID_BYTES } from "../../domain/event-identity";
 import { MINUTE_MS } from "../../domain/rules/time";
+import { sfc32 } from "../../domain/seeded-random";
 
 export interface DataParameters {
   events: number;
@@ -36,7 +37,7 @@ export class EventSource {
   private made = 0;
 
   constructor(private readonly parameters: DataParameters) {
-    this.random = generator(parameters.seed);
+    this.random = sfc32(parameters.seed);
     this.video = videoPicker(parameters, this.random);
     this.kept = emptyColumns(Math.min(REMEMBERED, parameters.events));
     this.localVideo = new Int32Array(parameters.videos).fill(-1);
@@ -127,21 +128,6 @@ function emptyColumns(count: number): EventColumns {
     timesMs: new Float64Array(count),
     values: new Float64Array(count).fill(Number.NaN),
   };
-}
-
-/** sfc32 (Chris Doty-Humphrey, PractRand), seeded by splitting one number: [0, 1) in steps of 2^-32. */
-export function generator(seed: number): () => number {
-  let [a, b, c, d] = [0x9e3779b9 ^ seed, 0x243f6a88, 0xb7e15162 ^ (seed * 31), 1];
-  const next = () => {
-    const t = (a + b + d) | 0;
-    d = (d + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = ((c << 21) | (c >>> 11)) + t;
-    return (t >>> 0) / 2 ** 32;
-  };
-  for (let i = 0; i < 16; i++) next();
-  return next;
 }
 
 export function videoPicker({ spread, videos }: Pick<DataParameters, "spread" | "videos">, random: () => number) {

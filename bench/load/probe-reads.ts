@@ -1,5 +1,6 @@
 import { MINUTE_MS } from "../../domain/rules/time";
-import { generator, videoPicker } from "../data/event-source";
+import { sfc32 } from "../../domain/seeded-random";
+import { videoPicker } from "../data/event-source";
 import { defineTask } from "../task";
 import { HttpConnection } from "./http-connection";
 import { type LatencySummary, pauseUntil, summaryOf } from "./latencies";
@@ -30,7 +31,7 @@ export const probeReads = defineTask(
   "probe-reads",
   async (parameters: ReadParameters): Promise<ReadResult> => {
     const { url, videos, seed, readsPerSecond, seconds } = parameters;
-    const video = videoPicker({ spread: "zipf", videos }, generator(seed));
+    const video = videoPicker({ spread: "zipf", videos }, sfc32(seed));
     const latenciesMs = { video: [] as number[], counts: [] as number[] };
     const statuses: Record<string, number> = {};
     const startedMs = performance.now();

@@ -1,3 +1,5 @@
+// A copy of io/gcs/bucket-name.ts: engine/ is a package of its own, and shares no code with the application.
+/* jscpd:ignore-start */
 /** Why no bucket has this name, in words; undefined: one may. https://cloud.google.com/storage/docs/buckets#naming */
 export function bucketProblem(name: string): string | undefined {
   if (name.length < 3) return "a bucket's name has at least three characters";
@@ -9,3 +11,4 @@ export function bucketProblem(name: string): string | undefined {
   if (/^\d+\.\d+\.\d+\.\d+$/.test(name)) return "a bucket's name is no IP address";
   return undefined;
 }
+/* jscpd:ignore-end */

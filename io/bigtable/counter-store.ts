@@ -112,12 +112,8 @@ export class BigtableCounterStore implements CounterStore {
   totalLevels(videoPart: number): AsyncIterable<LevelSums> {
     return this.#levels.totals(videoPart);
   }
-  derivedCells(
-    granularity: "hour" | "day",
-    startMs: number,
-    endMs: number,
-  ): AsyncIterable<{ videoId: string; eventType: string } & Cell> {
-    return this.#reads.derivedCells(granularity, startMs, endMs);
+  derivedCells(...asked: Parameters<CounterStore["derivedCells"]>): ReturnType<CounterStore["derivedCells"]> {
+    return this.#reads.derivedCells(...asked);
   }
   allTotals(): AsyncIterable<{ videoId: string; eventType: string } & Total> {
     return this.#reads.allTotals();

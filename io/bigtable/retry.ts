@@ -1,6 +1,6 @@
 /** Which failures of a call are worth another attempt: the only place that decides it. */
-import { setTimeout as delay } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
+import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";
 
 /** `again`: may go away; `stop`: somebody must act; `caller`: the request itself is wrong. */
@@ -69,16 +69,16 @@ export async function withRetries<T>(
   times: RetryTimes,
   attempt: (deadlineMs: number) => Promise<T>,
 ): Promise<T> {
-  const endMs = Date.now() + times.totalTimeoutMs;
-  for (let number = 1; ; number++) {
-    try {
-      return await attempt(Math.min(endMs, Date.now() + times.attemptTimeoutMs));
-    } catch (error) {
+  return retrying((leftMs) => attempt(Date.now() + Math.min(leftMs, times.attemptTimeoutMs)), {
+    totalMs: times.totalTimeoutMs,
+    pauseMs: (attempts) => pauseMs(attempts, Math.random),
+    isWorthRetrying: (error) => {
       const failure = asFailure(error);
-      if (failure === undefined) throw error;
-      const waitMs = pauseMs(number, Math.random);
-      if (failureKind(failure) !== "again" || Date.now() + waitMs >= endMs) throw asStoreError(failure, what);
-      await delay(waitMs);
-    }
-  }
+      return failure !== undefined && failureKind(failure) === "again";
+    },
+    asFinal: (error) => {
+      const failure = asFailure(error);
+      return failure === undefined ? error : asStoreError(failure, what);
+    },
+  });
 }

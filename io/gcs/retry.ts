@@ -1,5 +1,5 @@
 /** Which failures of Cloud Storage are worth another attempt, when it is made, and what the caller is told in the end. */
-import { setTimeout as pause } from "node:timers/promises";
+import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";
 import type { GcsConfig } from "./config";
 import { ExchangeError } from "./http";
@@ -40,20 +40,15 @@ type RetryConfig = Pick<GcsConfig, "bucket" | "maxAttempts" | "retryWithinMs" | 
  * attempted and the reason.
  */
 export async function withRetries<T>(what: string, config: RetryConfig, attempt: () => Promise<T>): Promise<T> {
-  const startedAtMs = performance.now();
-  for (let made = 1; ; made++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!isPassing(error)) throw asUnavailable(what, config.bucket, error);
-      const pauseMs = config.random() * Math.min(MAX_PAUSE_MS, config.retryPauseMs * 2 ** (made - 1));
-      const isLate = performance.now() + pauseMs - startedAtMs > config.retryWithinMs;
-      if (made >= config.maxAttempts || isLate) {
-        throw asUnavailable(`${what} (${made} attempts)`, config.bucket, error);
-      }
-      await pause(pauseMs);
-    }
-  }
+  const { bucket, maxAttempts, retryWithinMs, retryPauseMs, random } = config;
+  return retrying(() => attempt(), {
+    totalMs: retryWithinMs,
+    maxAttempts,
+    pauseMs: (attempts) => random() * Math.min(MAX_PAUSE_MS, retryPauseMs * 2 ** (attempts - 1)),
+    isWorthRetrying: isPassing,
+    asFinal: (error, attempts) =>
+      asUnavailable(isPassing(error) ? `${what} (${attempts} attempts)` : what, bucket, error),
+  });
 }
 
 /** Errors of other kinds are bugs and stay what they are. */

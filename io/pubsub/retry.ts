@@ -1,5 +1,5 @@
 /** Which answers of Pub/Sub are worth another attempt, and how often that is made. */
-import { setTimeout as pause } from "node:timers/promises";
+import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";
 
 /** gRPC codes: CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE. */
@@ -20,16 +20,12 @@ export const notFound = (error: unknown): boolean => codeOf(error) === NOT_FOUND
  * repeated: a message published twice has one id. Rejects with `StoreUnavailableError`.
  */
 export async function retried<T>(totalMs: number, call: (leftMs: number) => Promise<T>): Promise<T> {
-  const untilMs = performance.now() + totalMs;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
-    try {
-      return await call(Math.max(1, untilMs - performance.now()));
-    } catch (error) {
-      const jitteredMs = pauseMs * (0.5 + Math.random() / 2);
-      if (!isWorthRetrying(error) || performance.now() + jitteredMs >= untilMs) throw unavailable(error);
-      await pause(jitteredMs);
-    }
-  }
+  return retrying(call, {
+    totalMs,
+    pauseMs: (attempts) => Math.min(FIRST_PAUSE_MS * 2 ** (attempts - 1), MAX_PAUSE_MS) * (0.5 + Math.random() / 2),
+    isWorthRetrying,
+    asFinal: unavailable,
+  });
 }
 
 export function unavailable(error: unknown): StoreUnavailableError {

@@ -9,16 +9,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { refuseUncountable } from "../../domain/rules/countable";
 import { HOUR_MS } from "../../domain/rules/time";
-import type {
-  ApplyOptions,
-  Cell,
-  CounterStore,
-  Granularity,
-  LevelSums,
-  Total,
-  VideoCount,
-  VideoGrowth,
-} from "../ports";
+import type { ApplyOptions, Cell, CounterStore, LevelSums, Total, VideoCount, VideoGrowth } from "../ports";
 import { inTransaction } from "./connection";
 import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
@@ -113,14 +104,8 @@ export class SqliteCounterStore implements CounterStore {
   async totals(videoId: string): Promise<Map<string, Total>> {
     return this.#reads.totals(videoId);
   }
-  async read(
-    videoId: string,
-    eventType: string,
-    startMs: number,
-    endMs: number,
-    granularity: Granularity,
-  ): Promise<Cell[]> {
-    return this.#reads.read(videoId, eventType, startMs, endMs, granularity);
+  async read(...asked: Parameters<CounterStore["read"]>): Promise<Cell[]> {
+    return this.#reads.read(...asked);
   }
   async top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
     return this.#reads.top(eventType, startMs, endMs, limit);
@@ -148,12 +133,8 @@ export class SqliteCounterStore implements CounterStore {
   totalLevels(): AsyncIterable<LevelSums> {
     return this.#reads.totalLevels();
   }
-  derivedCells(
-    granularity: "hour" | "day",
-    startMs: number,
-    endMs: number,
-  ): AsyncIterable<{ videoId: string; eventType: string } & Cell> {
-    return this.#reads.derivedCells(granularity, startMs, endMs);
+  derivedCells(...asked: Parameters<CounterStore["derivedCells"]>): ReturnType<CounterStore["derivedCells"]> {
+    return this.#reads.derivedCells(...asked);
   }
   allTotals(): AsyncIterable<{ videoId: string; eventType: string } & Total> {
     return this.#reads.allTotals();

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { isMainThread, workerData } from "node:worker_threads";
-import type { Cell, CounterStore, Granularity, Total, VideoCount, VideoGrowth } from "../ports";
+import type { Cell, CounterStore, Total, VideoCount, VideoGrowth } from "../ports";
 import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCountersReadOnly } from "./counter-schema";
 import { answerFrom, ThreadChannel } from "./thread-channel";
@@ -46,14 +46,8 @@ export class SqliteCounterReader
     return this.#reads.totals(videoId);
   }
 
-  async read(
-    videoId: string,
-    eventType: string,
-    startMs: number,
-    endMs: number,
-    granularity: Granularity,
-  ): Promise<Cell[]> {
-    return this.#reads.read(videoId, eventType, startMs, endMs, granularity);
+  async read(...asked: Parameters<CounterStore["read"]>): Promise<Cell[]> {
+    return this.#reads.read(...asked);
   }
 
   top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {

@@ -1,8 +1,9 @@
 /** The hand-written job that Viewmill is measured against counts exactly: a fast wrong job is no comparison. */
+
 import { type CountedCell, digestOf } from "../../bench/data/counts-digest";
-import { generator } from "../../bench/data/event-source";
 import { runNative } from "../../bench/flink/native-run";
 import type { EventColumns } from "../../domain/columns/event-columns";
+import { sfc32 } from "../../domain/seeded-random";
 import { encodeBatch } from "../../io/formats/avro/batch";
 import { KafkaAppender } from "../../io/kafka/appender";
 import { ensureKafkaTopic } from "../../io/kafka/topics";
@@ -27,7 +28,7 @@ interface Event {
 
 /** Events of five minutes up to now: 30 % repeat one seen before, as it was, with another value, or with its id alone; 2 % are too late. */
 function someEvents(nowMs: number): Event[] {
-  const random = generator(7);
+  const random = sfc32(7);
   const below = (limit: number) => Math.floor(random() * limit);
   const events: Event[] = [];
   const newEvent = (): Event => {

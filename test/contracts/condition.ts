@@ -1,10 +1,11 @@
 /** What the contract suites share: folders that go away, children that are killed, waiting on a condition. */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { deadline } from "../deadline";
+import { until } from "../until";
 
 const folders: string[] = [];
 
@@ -73,16 +74,8 @@ export class Child {
   }
 }
 
-/** A small seeded generator (mulberry32): crash tests print their seed. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+/** Crash tests print their seed. */
+export { mulberry32 as seeded } from "../../domain/seeded-random";
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
@@ -92,15 +85,5 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 /** Asks until it holds; rejects after the deadline with the last error, if there was one. */
 export async function waitFor(holds: () => Promise<boolean>, deadlineMs: number, pollMs = 200): Promise<void> {
-  const endsAt = performance.now() + deadline(deadlineMs);
-  let last: unknown = "it never held";
-  for (;;) {
-    const held = await holds().catch((error: unknown) => {
-      last = error;
-      return false;
-    });
-    if (held) return;
-    if (performance.now() > endsAt) throw new Error(`not within ${deadlineMs} ms: ${String(last)}`);
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
-  }
+  await until("the condition holds", holds, deadlineMs, pollMs);
 }

@@ -2,6 +2,7 @@
  * The service as a user runs it: `viewmill serve` in a process of its own on a free port, a data folder that goes away, requests over
  * HTTP. Tests kill it, restart it and run the other commands beside it.
  */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,38 +10,18 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
 import { deadline } from "../deadline";
+import { until } from "../until";
 
 const MAIN = join(__dirname, "..", "..", "cli", "main.js");
 const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 60_000;
-const POLL_MS = 20;
 
 /** Environment of every command: no setting of the machine's, and no audit that the test did not ask for. */
 const ENVIRONMENT = { ...BARE_ENVIRONMENT, VIEWMILL_AUDIT_ENABLED: "false" };
 
 export type Environment = Record<string, string | undefined>;
 
-/** Polls until `condition` gives something, over errors; fails with `what` and its last answer or error after the deadline. */
-export async function until<T>(
-  what: string,
-  condition: () => Promise<T | undefined | false> | T | undefined | false,
-  deadlineMs = 30_000,
-): Promise<T> {
-  const endsAt = performance.now() + deadline(deadlineMs);
-  let last: unknown;
-  for (;;) {
-    try {
-      const answer = await condition();
-      if (answer !== undefined && answer !== false) return answer;
-      last = answer;
-    } catch (error) {
-      last = error;
-    }
-    if (performance.now() > endsAt)
-      throw new Error(`not within ${deadline(deadlineMs)} ms: ${what} (last: ${String(last)})`, { cause: last });
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
+export { until };
 
 const folders: string[] = [];
 

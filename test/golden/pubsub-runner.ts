@@ -149,8 +149,8 @@ class PubsubRun {
     return storedCells(this.deployment.counters);
   }
 
-  untilArchived(): Promise<void> {
-    return until("all messages in the archive", () => this.archiving.messages >= this.sent, ARCHIVED_DEADLINE_MS);
+  async untilArchived(): Promise<void> {
+    await until("all messages in the archive", () => this.archiving.messages >= this.sent, ARCHIVED_DEADLINE_MS);
   }
 
   audit(): Promise<void> {

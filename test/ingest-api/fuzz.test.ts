@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { REJECTION_REASONS } from "../../domain/rejection";
+import { mulberry32 } from "../../domain/seeded-random";
 import { encodeBatch } from "../../io/formats/avro/batch";
 import { type Answer, IngestHarness, NOW_MS } from "./ingest-harness";
 
@@ -9,18 +10,6 @@ const SEED = 20_261_121;
 const BODIES = 20_000;
 const GROUP = 400;
 const LANES = 16;
-
-/** mulberry32: small, seeded, good enough to choose mutations. */
-function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface Attempt {
   headers: Record<string, string>;
@@ -240,7 +229,7 @@ function expectedLetters(results: { attempt: Attempt; answer: Answer }[]): strin
 
 it(`20,000 malformed bodies: answers by the contract, every refused event whole in the dead letters (seed ${SEED})`, async () => {
   const harness = await IngestHarness.start();
-  const generator = new Generator(random(SEED));
+  const generator = new Generator(mulberry32(SEED));
   const statuses = new Map<number, number>();
   let lastLetter = "0";
   let accepted = 0;
@@ -285,7 +274,7 @@ it(`20,000 malformed bodies: answers by the contract, every refused event whole 
 
 it("requests whose head is garbage get a 4xx or a closed connection, and the server lives on", async () => {
   const harness = await IngestHarness.start();
-  const next = random(SEED);
+  const next = mulberry32(SEED);
   const port = Number(new URL(harness.url).port);
   const head =
     "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]";
