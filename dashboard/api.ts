@@ -2,7 +2,7 @@
 import type { Exact } from "./format";
 
 export type BucketState = "provisional" | "final" | "audited" | "closed";
-export type Granularity = "minute" | "hour" | "day";
+export type Granularity = "minute" | "hour" | "day" | "week" | "month";
 export type AggregateFunction = "COUNT" | "SUM" | "AVERAGE";
 
 export interface Freshness {
@@ -15,9 +15,29 @@ export interface Total {
   lastEventAt: string;
 }
 export type Totals = Record<string, Total>;
-export interface Video extends Freshness {
+/** Members of the catalog, where it knows the video. */
+export interface Titled {
+  title?: string;
+  channelId?: string;
+  channelTitle?: string;
+}
+export interface Video extends Freshness, Titled {
   videoId: string;
   totals: Totals;
+}
+export interface Found {
+  videos: (Titled & { videoId: string; totals: Totals })[];
+}
+export interface LettersOfReason {
+  reason: string;
+  waiting: number;
+  more: boolean;
+  sample: { id: string; receivedAt: string; detail: string; payload: string };
+}
+export interface Replayed {
+  accepted: number;
+  refused: number;
+  examples: { id: string; detail: string }[];
 }
 export interface Bucket {
   start: string;
@@ -33,11 +53,13 @@ export interface Stats extends Freshness {
   granularity: Granularity;
   value: Exact | null;
   buckets: Bucket[];
+  /** With compare=previous. */
+  previous?: { start: string; end: string; value: Exact | null; buckets: Bucket[] };
 }
 export interface Top extends Freshness {
   start: string;
   end: string;
-  videos: { videoId: string; count: number }[];
+  videos: { videoId: string; title?: string; count: number }[];
 }
 export interface LedgerMinute {
   start: string;
@@ -97,6 +119,20 @@ export class ApiError extends Error {
   }
 }
 
+/** Told on `window` when the service wants a key, or another one. */
+export const KEY_WANTED = "viewmill-key-wanted";
+const KEY_STORE = "viewmill-key";
+const key = sessionStorage.getItem(KEY_STORE);
+
+/** Whether requests carry a key; event streams cannot. */
+export const hasKey = (): boolean => key !== null;
+
+/** Remembers the key until the tab is closed, and asks everything anew. */
+export function takeKey(given: string): void {
+  sessionStorage.setItem(KEY_STORE, given);
+  location.reload();
+}
+
 type Query = Record<string, string | number | undefined>;
 const DEADLINE_MS = 15_000;
 
@@ -104,6 +140,8 @@ export const getVideo = (videoId: string) => get<Video>(`/v1/videos/${segment(vi
 export const getStats = (videoId: string, query: Query) => get<Stats>(`/v1/videos/${segment(videoId)}/stats`, query);
 export const getTop = (query: Query) => get<Top>("/v1/top", query);
 export const getLedger = (query: Query) => get<Ledger>("/v1/ledger", query);
+export const findVideos = (search: string, limit: number) => get<Found>("/v1/videos", { search, limit });
+export const getDeadLetters = () => get<{ reasons: LettersOfReason[] }>("/v1/dead-letters");
 export const getAudits = (limit: number) => get<{ audits: Audit[] }>("/v1/audits", { limit });
 
 /** /readyz answers 503 with the same list where something is missing. */
@@ -115,10 +153,13 @@ export async function getDependencies(): Promise<Dependency[]> {
 }
 
 /** The counts of many videos in one call. */
-export async function query(body: object): Promise<QueryAnswer> {
+export const query = (body: object) => post<QueryAnswer>("/v1/query", body);
+
+export const replayDeadLetters = (reason: string) => post<Replayed>("/v1/dead-letters/replay", { reason });
+
+async function post<Answer>(path: string, body: object): Promise<Answer> {
   const headers = { "content-type": "application/json" };
-  const response = await ask("/v1/query", {}, { method: "POST", headers, body: JSON.stringify(body) });
-  return content<QueryAnswer>(response);
+  return content<Answer>(await ask(path, {}, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
 async function get<Answer>(path: string, asked: Query = {}): Promise<Answer> {
@@ -128,14 +169,19 @@ async function get<Answer>(path: string, asked: Query = {}): Promise<Answer> {
 async function ask(path: string, asked: Query, init: RequestInit = {}): Promise<Response> {
   const given = Object.entries(asked).filter(([, value]) => value !== undefined);
   const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString();
+  const headers = { ...init.headers, ...(key === null ? {} : { authorization: `Bearer ${key}` }) };
+  let response: Response;
   try {
-    return await fetch(search === "" ? path : `${path}?${search}`, {
+    response = await fetch(search === "" ? path : `${path}?${search}`, {
       ...init,
+      headers,
       signal: AbortSignal.timeout(DEADLINE_MS),
     });
   } catch {
     throw new ApiError("the service does not answer", 0);
   }
+  if (response.status === 401) dispatchEvent(new Event(KEY_WANTED));
+  return response;
 }
 
 async function content<Answer>(response: Response): Promise<Answer> {

@@ -1,6 +1,7 @@
 /** The dashboard: one page, four views, chosen by the part of the address behind `#`. */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { type Found, findVideos, KEY_WANTED, takeKey } from "./api";
 import { ago, moment } from "./format";
 import { type LiveState, useLive } from "./live";
 import { NowPage } from "./pages/now";
@@ -35,6 +36,7 @@ function App() {
         Skip to the numbers
       </button>
       <Header place={place} live={live} />
+      <KeyForm />
       <main id="main" tabIndex={-1}>
         {place.view === "now" && <NowPage live={live} />}
         {place.view === "video" && <VideoPage key={place.videoId} place={place} live={live} />}
@@ -46,6 +48,33 @@ function App() {
         <a href="/readyz">Readiness</a>
       </footer>
     </>
+  );
+}
+
+/** Where the service wants a key: asked for once a tab. */
+function KeyForm() {
+  const [wanted, setWanted] = useState(false);
+  const [key, setKey] = useState("");
+  useEffect(() => {
+    const want = () => setWanted(true);
+    addEventListener(KEY_WANTED, want);
+    return () => removeEventListener(KEY_WANTED, want);
+  }, []);
+  if (!wanted) return null;
+  const take = (event: Event) => {
+    event.preventDefault();
+    if (key.trim() !== "") takeKey(key.trim());
+  };
+  return (
+    <form class="form panel" onSubmit={take}>
+      <label>
+        This service wants a key that may read (to send refused events again, one that may operate)
+        <input type="password" autocomplete="off" value={key} onInput={(event) => setKey(event.currentTarget.value)} />
+      </label>
+      <button type="submit" class="primary">
+        Use this key
+      </button>
+    </form>
   );
 }
 
@@ -77,27 +106,60 @@ function Header({ place, live }: { place: Place; live: LiveState }) {
   );
 }
 
+const MOST_FOUND = 8;
+const SEARCH_AFTER_MS = 150;
+
+/** Opens a video by its id; what is typed finds ids and titles that begin with it. */
 function OpenVideo() {
   const [videoId, setVideoId] = useState("");
+  const found = useSearch(videoId.trim());
   const open = (event: Event) => {
     event.preventDefault();
-    const asked = videoId.trim();
+    const typed = videoId.trim();
+    // A title that was chosen or typed whole stands for its video.
+    const asked = found.find(({ title }) => title === typed)?.videoId ?? typed;
     if (asked !== "") location.hash = videoAddress(asked);
   };
   return (
     <search>
       <form class="open-video" onSubmit={open}>
         <input
-          aria-label="Video id"
-          placeholder="Open a video by its id"
+          aria-label="Find a video by id or title"
+          placeholder="Find a video by id or title"
           maxLength={128}
+          list="found"
           value={videoId}
           onInput={(event) => setVideoId(event.currentTarget.value)}
         />
+        <datalist id="found">
+          {found.map(({ videoId: id, title }) => (
+            <option key={id} value={title ?? id} label={title === undefined ? "" : id} />
+          ))}
+        </datalist>
         <button type="submit">Open</button>
       </form>
     </search>
   );
+}
+
+/** Videos whose id or title begins with this; asked once typing rests. */
+function useSearch(typed: string): Found["videos"] {
+  const [found, setFound] = useState<Found["videos"]>([]);
+  useEffect(() => {
+    if (typed === "") return setFound([]);
+    let stopped = false;
+    const timer = setTimeout(() => {
+      findVideos(typed, MOST_FOUND).then(
+        ({ videos }) => stopped || setFound(videos),
+        () => stopped || setFound([]),
+      );
+    }, SEARCH_AFTER_MS);
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }, [typed]);
+  return found;
 }
 
 /** How current the screen is: the numbers hold every event that was accepted before this. */

@@ -4,6 +4,7 @@ import uPlot from "uplot";
 import type { BucketState } from "./api";
 import { clock, day, type Exact, fraction, moment, plural, short, whole } from "./format";
 import { Scroll } from "./scroll";
+import { isMidnight, OWN_ZONE } from "./time-zone";
 import { useMedia } from "./use-answer";
 
 export interface Bar {
@@ -19,6 +20,8 @@ interface Props {
   /** Length of a bar's bucket. */
   bucketMs: number;
   height?: number;
+  /** Of the times shown; default: the browser's. */
+  timeZone?: string;
   /** The same buckets of the period before, drawn as a line. */
   before?: readonly (Exact | null)[] | undefined;
   /** Gets the drawn picture, for saving. */
@@ -47,7 +50,7 @@ export function BarChart(props: Props) {
       made.destroy();
       chart.current = undefined;
     };
-  }, [dark, height, props.before === undefined]);
+  }, [dark, height, props.before === undefined, props.timeZone]);
   useEffect(() => {
     chart.current?.setData(columns(props));
     if (chart.current !== undefined) props.onDrawn?.(chart.current.ctx.canvas);
@@ -57,7 +60,9 @@ export function BarChart(props: Props) {
       <figcaption>
         {title}
         <span class="shown" aria-live="off">
-          {shown === undefined ? "" : `${moment(shown.startMs)}: ${valueText(shown)}, ${stateText(shown)}`}
+          {shown === undefined
+            ? ""
+            : `${moment(shown.startMs, props.timeZone)}: ${valueText(shown)}, ${stateText(shown)}`}
         </span>
       </figcaption>
       <div ref={holder} class="canvas" style={{ height: `${height}px` }} aria-hidden="true" />
@@ -69,7 +74,7 @@ export function BarChart(props: Props) {
   );
 }
 
-function ChartTable({ title, bars, before }: Props) {
+function ChartTable({ title, bars, before, timeZone }: Props) {
   return (
     <Scroll label={title}>
       <table>
@@ -84,7 +89,7 @@ function ChartTable({ title, bars, before }: Props) {
         <tbody>
           {bars.map((bar, index) => (
             <tr key={bar.startMs} data-start={new Date(bar.startMs).toISOString()}>
-              <td>{moment(bar.startMs)}</td>
+              <td>{moment(bar.startMs, timeZone)}</td>
               <td class="number" data-value={String(bar.value)}>
                 {valueText(bar)}
               </td>
@@ -133,7 +138,7 @@ function options(
   return {
     width: element.clientWidth,
     height,
-    padding: [12, 4, 0, 0],
+    padding: [12, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: {
@@ -147,7 +152,13 @@ function options(
         space: 64,
         values: (_chart, splits) => splits.map((seconds) => tick(seconds * 1000, latest.current)),
       },
-      { ...axis, size: 48, space: 32, values: (_chart, splits) => splits.map((value) => short(value)) },
+      {
+        ...axis,
+        size: 48,
+        space: 32,
+        values: (_chart, splits) =>
+          splits.map((value) => (Number.isInteger(value) || splits.length < 3 ? short(value) : "")),
+      },
     ],
     series: [
       {},
@@ -170,11 +181,10 @@ function rangeOf({ bars, bucketMs }: Props): uPlot.Range.MinMax {
   return [first.startMs / 1000, (last.startMs + bucketMs) / 1000];
 }
 
-function tick(timeMs: number, { bars, bucketMs }: Props): string {
+function tick(timeMs: number, { bars, bucketMs, timeZone = OWN_ZONE }: Props): string {
   const spanMs = bars.length * bucketMs;
-  const at = new Date(timeMs);
-  const midnight = at.getHours() === 0 && at.getMinutes() === 0;
-  return spanMs > 4 * 86_400_000 || midnight ? day(timeMs) : clock(timeMs);
+  const isDay = spanMs > 4 * 86_400_000 || isMidnight(timeMs, timeZone);
+  return isDay ? day(timeMs, timeZone) : clock(timeMs, timeZone);
 }
 
 /** A small triangle above each bar whose value changed after it was final. */

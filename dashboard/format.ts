@@ -1,20 +1,29 @@
-/** How numbers and times are written for people. Times are shown in the time zone of the browser, with their UTC form as a tooltip. */
+/** How numbers and times are written for people. Times are shown in the time zone of the browser, or in the one that is named. */
 
 export type Exact = number | bigint;
+
+import { OWN_ZONE } from "./time-zone";
 
 const WHOLE = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const SHORT = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const FRACTION = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
-const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 export const whole = (value: Exact): string => WHOLE.format(value);
 export const short = (value: Exact): string => SHORT.format(value);
 export const fraction = (value: Exact): string => FRACTION.format(value);
-export const clock = (timeMs: number): string => CLOCK.format(timeMs);
-export const day = (timeMs: number): string => DAY.format(timeMs);
-export const moment = (time: string | number): string => MOMENT.format(new Date(time));
+export const clock = inZone({ hour: "2-digit", minute: "2-digit" });
+export const day = inZone({ month: "short", day: "numeric" });
+export const moment = inZone({ dateStyle: "medium", timeStyle: "medium" });
+
+/** Making a format takes far longer than using one. */
+function inZone(options: Intl.DateTimeFormatOptions): (time: string | number, timeZone?: string) => string {
+  const made = new Map<string, Intl.DateTimeFormat>();
+  return (time, timeZone = OWN_ZONE) => {
+    const format = made.get(timeZone) ?? new Intl.DateTimeFormat(undefined, { ...options, timeZone });
+    made.set(timeZone, format);
+    return format.format(new Date(time));
+  };
+}
 
 /** `2 s ago`, `in 3 min`. */
 export function ago(timeMs: number, nowMs: number): string {

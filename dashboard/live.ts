@@ -1,6 +1,6 @@
 /** What moves on the screen: server-sent events of /v1/live, or polling where they cannot be had. */
 import { useEffect, useState } from "preact/hooks";
-import { getLedger, getVideo, type LedgerMinute, parse, type Totals } from "./api";
+import { getLedger, getVideo, hasKey, type LedgerMinute, parse, type Totals } from "./api";
 
 export interface LiveState {
   /** `connecting` until the first message; `offline` while nothing answers. */
@@ -49,6 +49,7 @@ export function useLive(videos: readonly string[], books: boolean): LiveState {
 type Change = (change: (before: LiveState) => LiveState) => void;
 
 function follow(videos: readonly string[], books: boolean, change: Change): () => void {
+  if (hasKey()) return poll(videos, books, change);
   const search = new URLSearchParams();
   if (videos.length > 0) search.set("videos", videos.join(","));
   if (books) search.set("books", "1");

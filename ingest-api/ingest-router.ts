@@ -75,6 +75,11 @@ export interface IngestApi {
   router: Router;
   /** Answers a POST to INGEST_PATH, as the router does. Never rejects. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /**
+   * Takes the bytes of a dead letter as a request would; undefined: they are durable. What is refused again stays the letter that it is, and the
+   * answer says why. Rejects with StoreUnavailableError.
+   */
+  again(body: Buffer, contentType: string): Promise<string | undefined>;
   /** Refuses new requests with 503 and resolves when the running ones have their answers. */
   drain(): Promise<void>;
 }
@@ -106,6 +111,7 @@ export function createIngestRouter(dependencies: IngestDependencies): IngestApi 
   return {
     router,
     handle: (request, response) => ingest.handle(request, response),
+    again: (body, contentType) => ingest.again(body, contentType),
     drain: () => inFlight.drain(),
   };
 }
@@ -118,6 +124,9 @@ class ForbiddenTypeError extends Error {
     super(refusal.detail);
   }
 }
+
+/** Whoever may replay may send every type again. */
+const EVERY_TYPE: Pick<Caller, "mayType"> = { mayType: () => undefined };
 
 class Ingest {
   private readonly admission: Admission;
@@ -161,6 +170,23 @@ class Ingest {
       place?.leave();
       this.metrics.answered(response.statusCode, format, Number(process.hrtime.bigint() - started) / 1e9);
     }
+  }
+
+  async again(body: Buffer, contentType: string): Promise<string | undefined> {
+    const found = contentOf({ "content-type": contentType });
+    if ("unsupported" in found) return found.unsupported;
+    const taken = await this.taken(body, found.content, this.rulesAt(this.dependencies.clock()), EVERY_TYPE);
+    if (taken === undefined) throw new StoreUnavailableError("the event types cannot be asked for now");
+    if (taken.kind === "stamps-full") throw new StoreUnavailableError("too many events without a time came");
+    if (taken.kind === "forbidden") return taken.refusal.detail;
+    if (taken.kind === "problem") return `${taken.reason ?? "malformed"}: ${taken.detail}`;
+    const [refusal] = taken.rejected;
+    if (refusal !== undefined) return `${refusal.reason}: ${refusal.detail}`;
+    if (taken.columns.count === 0) return "it holds no event";
+    const problem = await storeEvents(taken, { ...this.dependencies, stampBook: this.stampBook, shared: this.shared });
+    if (problem !== undefined) throw new StoreUnavailableError(problem.detail);
+    this.metrics.stored(found.content.format, taken.columns.count, []);
+    return undefined;
   }
 
   /** One GET whose address is an event; a HEAD looks and counts nothing. Never rejects. */
@@ -287,7 +313,7 @@ class Ingest {
     body: Buffer,
     content: Content,
     rules: IntakeRules,
-    caller: Caller,
+    caller: Pick<Caller, "mayType">,
   ): Promise<Taken | { kind: "forbidden"; refusal: Refusal } | undefined> {
     try {
       return await settled(this.dependencies.eventTypes, (rule) => {

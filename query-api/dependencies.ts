@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 
 import type { Admission } from "../admission/admission";
-import type { CounterStore, DeadLetters, Ledger, LogProgress, VideoCatalog } from "../io/ports";
+import type { CounterStore, DeadLetter, DeadLetters, Ledger, LogProgress, VideoCatalog } from "../io/ports";
 import type { AccessKeys } from "../io/ports/access-keys";
 import type { AnswerCache } from "./answer-cache";
 
@@ -46,6 +46,12 @@ export interface QueryDependencies {
   };
   /** Where access keys are kept; absent: there is no admin endpoint of them. */
   accessKeys?: AccessKeys;
+  /** Dead letters to look at and to send again; absent: there are no such endpoints. */
+  replay?: {
+    letters: Pick<DeadLetters, "list" | "markReplayed">;
+    /** Undefined: the letter's events are durable. Else why they are refused again. Rejects with StoreUnavailableError. */
+    again: (letter: DeadLetter) => Promise<string | undefined>;
+  };
   /** Epoch milliseconds. */
   clock: () => number;
   logger: Logger;

@@ -1,10 +1,27 @@
-import type { Answer } from "./answer";
+import { existsSync, readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+import { type Answer, refused, text } from "./answer";
+import { apiPage, pathsOf } from "./api-page";
 import { type Endpoint, endpoint } from "./endpoint";
-import type { JsonSchema, OpenApi, OpenApiOperation } from "./openapi";
-import { escaped, page } from "./page";
+import type { OpenApi } from "./openapi";
+import { escaped } from "./page";
+import { notFound } from "./problem";
 import { nothingAsked } from "./schemas";
 
-/** GET /docs: openapi.json as a page that needs nothing from elsewhere. */
+/** Made by scripts/docs/site.mjs: a page a file, the frame of pages that are made here, and what they load. */
+const FOLDER = join(__dirname, "..", "docs");
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const HEADERS = { "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff" };
+const HTML = "text/html; charset=utf-8";
+const TYPES: Readonly<Record<string, string>> = {
+  "": HTML,
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".json": "application/json",
+};
+
+/** GET /docs: where the documentation begins, and every path of the interface. */
 export function getDocs(document: () => OpenApi): Endpoint {
   let rendered: Answer | undefined;
   return endpoint({
@@ -15,76 +32,63 @@ export function getDocs(document: () => OpenApi): Endpoint {
       operationId: "getDocs",
       tag: "operation",
       scope: "none",
-      summary: "This interface, for people",
+      summary: "The documentation",
       contentType: "text/html",
       problems: [],
     },
     async handle() {
-      rendered ??= page("Viewmill: the interface", render(document()), "no-cache");
+      rendered ??= framed("Documentation", FRONT + pathsOf(document()));
       return rendered;
     },
   });
 }
 
-function render({ info, tags, paths, components }: OpenApi): string {
-  const parts = [`<h1>${escaped(info.title)}</h1>`];
-  for (const paragraph of info.description.split("\n\n")) parts.push(`<p>${escaped(paragraph)}</p>`);
-  parts.push('<p>The same as data: <a href="/openapi.json">/openapi.json</a></p>');
-  for (const tag of tags) {
-    parts.push(`<section><h2>${escaped(tag.description)}</h2>`);
-    for (const [path, methods] of Object.entries(paths)) {
-      for (const [method, operation] of Object.entries(methods)) {
-        if (operation.tags.includes(tag.name)) parts.push(renderOperation(method, path, operation));
-      }
-    }
-    parts.push("</section>");
-  }
-  parts.push("<section><h2>Schemas</h2>");
-  for (const [name, schema] of Object.entries(components.schemas)) {
-    const json = JSON.stringify(schema, null, 2);
-    parts.push(
-      `<details id="schema-${escaped(name)}"><summary>${escaped(name)}</summary><pre>${escaped(json)}</pre></details>`,
-    );
-  }
-  parts.push("</section>");
-  return parts.join("\n");
-}
-
-function renderOperation(method: string, path: string, operation: OpenApiOperation): string {
-  const { operationId, summary, description, parameters = [], requestBody, responses } = operation;
-  const parts = [
-    `<h3 id="${escaped(operationId)}"><span class="method">${escaped(method)}</span> <code>${escaped(path)}</code></h3>`,
-    `<p>${escaped(summary)}. ${escaped(description ?? "")}</p>`,
-  ];
-  if (parameters.length > 0) {
-    const rows = parameters.map(({ name, required, description: about, schema }) =>
-      row([code(name), required ? "required" : "", `${escaped(about ?? "")} ${schemaText(schema)}`]),
-    );
-    parts.push(table(["Parameter", "", ""], rows));
-  }
-  if (requestBody !== undefined) {
-    parts.push(
-      table(
-        ["Body", ""],
-        Object.entries(requestBody.content).map(([type, { schema }]) => row([code(type), schemaText(schema)])),
-      ),
-    );
-  }
-  const answers = Object.entries(responses).map(([status, { description: about, content = {} }]) => {
-    const schemas = Object.values(content).map(({ schema }) => schemaText(schema));
-    return row([code(status), escaped(about), schemas.join(" ")]);
+/** GET /docs/{name}: a page of the documentation, or what a page loads. */
+export function getDocsPage(document: () => OpenApi): Endpoint {
+  const pages = new Map<string, Answer>();
+  return endpoint({
+    method: "get",
+    path: "/docs/{name}",
+    match: /^\/docs\/([a-z0-9-]{1,80}(?:\.js|\.css|\.json)?)$/,
+    query: nothingAsked,
+    operation: {
+      operationId: "getDocsPage",
+      tag: "operation",
+      scope: "none",
+      summary: "A page of the documentation",
+      contentType: "text/html",
+      problems: [404],
+    },
+    async handle({ name }) {
+      const page = pages.get(name) ?? (name === "api" ? framed("HTTP API", apiPage(document())) : readPage(name));
+      if (page === undefined) return refused(notFound(`/docs/${name}`));
+      pages.set(name, page);
+      return page;
+    },
   });
-  parts.push(table(["Answer", "", ""], answers));
-  return parts.join("\n");
 }
 
-function schemaText(schema: JsonSchema): string {
-  if (typeof schema.$ref !== "string") return code(JSON.stringify(schema));
-  const name = escaped(schema.$ref.split("/").at(-1) ?? "");
-  return `<a href="#schema-${name}">${name}</a>`;
+const FRONT = `<h1>Viewmill</h1>
+<p>Counts what happens to videos exactly and live, and keeps proving that the numbers are right.</p>
+<ul>
+<li><a href="/docs/quick-start">Quick start</a>: from a fresh clone to a number that moves</li>
+<li><a href="/docs/concepts">Concepts</a>: event time, duplicates, late events, states, books, audits</li>
+<li><a href="/docs/recipes">Recipes</a>: pay per view, likes with undo, history, a counter on a page</li>
+<li><a href="/docs/client">Client library</a>, <a href="/docs/api">HTTP API</a> to try out, <a href="/docs/configuration">configuration</a>, <a href="/docs/metrics">metrics</a></li>
+<li><a href="/docs/operations">Operations</a>, <a href="/docs/guarantees">what is guaranteed</a> and <a href="/docs/architecture">how it is built</a></li>
+</ul>
+`;
+
+function readPage(name: string): Answer | undefined {
+  const ending = extname(name);
+  const file = join(FOLDER, ending === "" ? `${name}.html` : name);
+  if (!existsSync(file)) return undefined;
+  return text(TYPES[ending] ?? HTML, readFileSync(file, "utf8"), "no-cache", HEADERS);
 }
 
-const code = (content: string): string => `<code>${escaped(content)}</code>`;
-const row = (cells: readonly string[]): string => `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
-const table = (heads: readonly string[], rows: readonly string[]): string =>
-  `<table><tr>${heads.map((head) => `<th>${escaped(head)}</th>`).join("")}</tr>${rows.join("\n")}</table>`;
+/** A page that is made here, in the frame of those that the build made. */
+function framed(title: string, content: string): Answer {
+  const frame = readFileSync(join(FOLDER, "frame.html"), "utf8");
+  const html = frame.replace("{{title}}", escaped(title)).replace("{{content}}", () => content);
+  return text(HTML, html, "no-cache", HEADERS);
+}

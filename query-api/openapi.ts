@@ -32,7 +32,7 @@ export interface OpenApiOperation {
   security: Record<string, readonly string[]>[];
 }
 
-interface OpenApiParameter {
+export interface OpenApiParameter {
   name: string;
   in: "path" | "query";
   required: boolean;

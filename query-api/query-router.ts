@@ -5,6 +5,7 @@ import { Admission } from "../admission/admission";
 import { StoreUnavailableError } from "../io/ports";
 import type { Answer } from "./answer";
 import { refused } from "./answer";
+import { deadLetterEndpoints } from "./dead-letters";
 import type { QueryDependencies } from "./dependencies";
 import type { AskedRequest, Endpoint } from "./endpoint";
 import { getAudits } from "./get-audits";
@@ -12,7 +13,7 @@ import { getBadge } from "./get-badge";
 import { channelEndpoints } from "./get-channel";
 import { getCounts } from "./get-counts";
 import { getClientScript, getDashboard, getDashboardAsset, getEmbed } from "./get-dashboard";
-import { getDocs } from "./get-docs";
+import { getDocs, getDocsPage } from "./get-docs";
 import { getHealth } from "./get-health";
 import { getLedger } from "./get-ledger";
 import { getLive } from "./get-live";
@@ -158,11 +159,13 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
     getLedger(dependencies),
     getAudits(dependencies),
     ...keyEndpoints(dependencies),
+    ...deadLetterEndpoints(dependencies),
     getHealth(),
     getReady(dependencies),
     getMetrics(dependencies),
     getOpenApi(document),
     getDocs(document),
+    getDocsPage(document),
     getLive(dependencies),
     getDashboard(),
     getDashboardAsset(),

@@ -76,6 +76,7 @@ async function compile() {
   cpSync(join("io", "formats", "schemas"), join("dist", "io", "formats", "schemas"), { recursive: true });
   // Not at the top: the steps before have no esbuild.
   (await import("./build-dashboard.mjs")).buildDashboard(process.cwd());
+  (await import("./docs/site.mjs")).buildDocs(process.cwd());
   // What the service's data folder is made of: an image without a shell cannot make one.
   mkdirSync("data");
 }

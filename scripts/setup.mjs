@@ -34,6 +34,7 @@ if (!existsSync(stampFile) || readFileSync(stampFile, "utf8") !== lockHash) {
 compile();
 // Imported here because before the installation above there is no esbuild.
 (await import("./build-dashboard.mjs")).buildDashboard(root);
+(await import("./docs/site.mjs")).buildDocs(root);
 // `npx viewmill` inside the checkout: npm links a package's own command only where it is installed as a dependency.
 const command = join(root, "node_modules", ".bin", "viewmill");
 writeFileSync(command, '#!/bin/sh\nbin=$(dirname "$0")\nexec "$bin/node" "$bin/../../dist/cli/main.js" "$@"\n', {

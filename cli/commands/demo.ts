@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { refuseFlags } from "../arguments/inapplicable-flags";
 import { portOption, positiveInteger, wholeNumber } from "../arguments/whole-number";
+import { DEMO_VIDEOS } from "../demo/channels";
 import { DemoService } from "../demo/served";
 import { DemoTraffic } from "../demo/traffic";
 import { readService } from "../reading/read-service";
@@ -67,6 +68,7 @@ async function run(url: string, flags: Flags, stopped: AbortSignal): Promise<voi
   const offsetMs = -new Date(nowMs).getTimezoneOffset() * MINUTE_MS;
   const perMinute = flags.rate * SECONDS_A_MINUTE;
   const traffic = new DemoTraffic({ seed: flags.seed, nowMs, perMinute, offsetMs });
+  await loadCatalog(url);
   process.stdout.write(`viewmill demo on ${url}\n${toTry(url, traffic)}`);
   const live = new LineSender({ url, maxInFlight: 2, onRejected: () => {} });
   const past = new LineSender({ url, maxInFlight: 2, onRejected: () => {} });
@@ -105,6 +107,15 @@ Open ${url} and watch "${traffic.viral.title}" go viral, or try:
 
 Live traffic until Ctrl-C; the history before it is on its way.
 `;
+
+async function loadCatalog(url: string): Promise<void> {
+  const response = await fetch(new URL("/v1/catalog/videos", url), {
+    method: "PUT",
+    headers: { "Content-Type": "application/x-ndjson" },
+    body: DEMO_VIDEOS.map((video) => JSON.stringify(video)).join("\n"),
+  });
+  if (!response.ok) throw new Error(`the catalog was not loaded: ${response.status} ${await response.text()}`);
+}
 
 async function sendHistory(
   traffic: DemoTraffic,

@@ -1,9 +1,9 @@
 /** What happens now: rate, the last hour, the videos with most events. */
 import type { LedgerMinute } from "../api";
-import { getTop, query } from "../api";
+import { getLedger, getTop, query } from "../api";
 import { BarChart, Sparkline } from "../chart";
 import { useDemoTraffic } from "../demo-traffic";
-import { plural, short, whole } from "../format";
+import { short, whole } from "../format";
 import type { LiveState } from "../live";
 import { videoAddress } from "../place";
 import { useAnswer } from "../use-answer";
@@ -17,17 +17,19 @@ const LISTED = 10;
 export function NowPage({ live }: { live: LiveState }) {
   const hour = useAnswer(() => leaders(HOUR_MS), TOP_EVERY_MS, "hour");
   const days = useAnswer(() => leaders(48 * HOUR_MS), 4 * TOP_EVERY_MS, "48 hours");
+  const ledger = useAnswer(lastHour, 2 * TOP_EVERY_MS, "refused");
   const empty = live.books.size === 0 && days.value?.length === 0;
   const traffic = useDemoTraffic();
   if (empty) return <EmptyState />;
   const minutes = [...live.books.values()];
+  const rejected = ledger.value?.totals.rejected;
   const problem = hour.problem ?? days.problem;
   return (
     <>
       <h1>Now</h1>
       {problem !== undefined && <p class="problem">{problem}</p>}
       {traffic.secondsLeft > 0 && <DemoTraffic traffic={traffic} />}
-      <Cards live={live} minutes={minutes} />
+      <Cards live={live} minutes={minutes} rejected={rejected} />
       <section class="panel">
         <BarChart title="Events by minute, the last hour" bars={bars(live)} bucketMs={MINUTE_MS} />
       </section>
@@ -39,7 +41,15 @@ export function NowPage({ live }: { live: LiveState }) {
   );
 }
 
-function Cards({ live, minutes }: { live: LiveState; minutes: readonly LedgerMinute[] }) {
+const lastHour = () => getLedger({ start: new Date(Date.now() - HOUR_MS).toISOString() });
+
+interface CardsProps {
+  live: LiveState;
+  minutes: readonly LedgerMinute[];
+  rejected: number | undefined;
+}
+
+function Cards({ live, minutes, rejected }: CardsProps) {
   const sum = (member: "accepted" | "late" | "duplicate") =>
     minutes.reduce((total, minute) => total + minute[member], 0);
   const open = minutes.filter(({ balanced }) => !balanced).length;
@@ -48,10 +58,11 @@ function Cards({ live, minutes }: { live: LiveState; minutes: readonly LedgerMin
       <Card label="Events a second" value={short(live.rate)} id="rate" />
       <Card label="Events in the last hour" value={whole(sum("accepted"))} id="hour" />
       <Card label="Duplicates removed" value={whole(sum("duplicate"))} id="duplicates" />
-      <Card label="Late, waiting for the audit" value={whole(sum("late"))} id="late" />
+      <Card label="Refused" value={rejected === undefined ? "…" : whole(rejected)} id="rejected" href="#/trust" />
+      <Card label="Late, to be audited" value={whole(sum("late"))} id="late" />
       <Card
         label="Books of the last hour"
-        value={open === 0 ? "balanced" : `${plural(open, "minute")} open`}
+        value={open === 0 ? "balanced" : `${whole(open)} open`}
         id="books"
         href="#/trust"
       />
@@ -83,6 +94,7 @@ function bars({ books, asOfMs }: LiveState) {
 
 interface Leader {
   videoId: string;
+  title: string;
   count: number;
   /** Counts of the buckets of the range. */
   line: number[];
@@ -98,7 +110,12 @@ async function leaders(lengthMs: number): Promise<Leader[]> {
   const granularity = lengthMs > 2 * HOUR_MS ? "hour" : "minute";
   const { series } = await query({ videoIds, eventTypes: ["VIEW"], ...range, granularity });
   const lines = new Map(series.map(({ videoId, buckets }) => [videoId, buckets.map(({ COUNT }) => COUNT ?? 0)]));
-  return videos.map(({ videoId, count }) => ({ videoId, count, line: lines.get(videoId) ?? [] }));
+  return videos.map(({ videoId, title = videoId, count }) => ({
+    videoId,
+    title,
+    count,
+    line: lines.get(videoId) ?? [],
+  }));
 }
 
 function Leaders({ title, leaders }: { title: string; leaders: readonly Leader[] | undefined }) {
@@ -108,10 +125,12 @@ function Leaders({ title, leaders }: { title: string; leaders: readonly Leader[]
       <ol class="leaders">
         {leaders === undefined && <li class="quiet">asking</li>}
         {leaders?.length === 0 && <li class="quiet">nothing in this time</li>}
-        {leaders?.map(({ videoId, count, line }) => (
+        {leaders?.map(({ videoId, title, count, line }) => (
           <li key={videoId}>
-            <a href={videoAddress(videoId)}>{videoId}</a>
-            <Sparkline values={line} label={`${videoId} over the time`} />
+            <a href={videoAddress(videoId)} title={videoId}>
+              {title}
+            </a>
+            <Sparkline values={line} label={`${title} over the time`} />
             <span class="number">{whole(count)}</span>
           </li>
         ))}

@@ -65,11 +65,12 @@ export function TopPage({ place }: { place: Extract<Place, { view: "top" }> }) {
             </tr>
           </thead>
           <tbody>
-            {videos.map(({ videoId, count }, at) => (
+            {videos.map(({ videoId, title, count }, at) => (
               <tr key={videoId}>
                 <td class="number">{at + 1}</td>
                 <td>
-                  <a href={videoAddress(videoId)}>{videoId}</a>
+                  <a href={videoAddress(videoId)}>{title ?? videoId}</a>
+                  {title !== undefined && <span class="quiet id">{videoId}</span>}
                 </td>
                 <td class="number">{whole(count)}</td>
                 <td class="wide">

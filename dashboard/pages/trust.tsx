@@ -4,6 +4,7 @@ import { ago, moment, plural, whole } from "../format";
 import type { LiveState } from "../live";
 import { Scroll } from "../scroll";
 import { useAnswer } from "../use-answer";
+import { DeadLetters } from "./dead-letters";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -31,7 +32,8 @@ export function TrustPage({ live }: { live: LiveState }) {
             : `Every event accepted before ${moment(live.completeThroughMs)} is counted (${ago(live.completeThroughMs, live.asOfMs)}).`}
         </p>
       </section>
-      <Books minutes={ledger.value?.minutes} totals={ledger.value?.totals} nowMs={live.asOfMs} />
+      <Books minutes={ledger.value?.minutes} totals={ledger.value?.totals} live={live} />
+      <DeadLetters />
       <Audits audits={audits.value?.audits} />
       <section class="panel">
         <h2>What is running</h2>
@@ -47,15 +49,27 @@ export function TrustPage({ live }: { live: LiveState }) {
   );
 }
 
-type BookState = "none" | "balanced" | "open" | "unbalanced";
+type BookState = "balanced" | "open" | "unbalanced";
 
-/** A minute whose acceptance is long past and that still does not balance is not merely on its way. */
-const OPEN_FOR_MS = 10 * MINUTE_MS;
+/** When this page first saw as many accepted events in a minute that did not balance. */
+const firstSeen = new Map<string, { accepted: number; atMs: number }>();
 
-function stateOf(minute: LedgerMinute | undefined, startMs: number, nowMs: number): BookState {
-  if (minute === undefined) return "none";
-  if (minute.balanced) return "balanced";
-  return nowMs - startMs > OPEN_FOR_MS ? "unbalanced" : "open";
+/**
+ * Events that are on their way keep `completeThrough` behind their acceptance. So a minute that does not balance is wrong, and not merely behind, once
+ * `completeThrough` has passed the moment at which it was seen so.
+ */
+function stateOf(minute: LedgerMinute, { asOfMs, completeThroughMs }: LiveState): BookState {
+  if (minute.balanced) {
+    firstSeen.delete(minute.start);
+    return "balanced";
+  }
+  if (asOfMs === 0) return "open";
+  const seen = firstSeen.get(minute.start);
+  if (seen?.accepted !== minute.accepted) {
+    firstSeen.set(minute.start, { accepted: minute.accepted, atMs: asOfMs });
+    return "open";
+  }
+  return completeThroughMs > seen.atMs ? "unbalanced" : "open";
 }
 
 interface BooksProps {
@@ -63,31 +77,36 @@ interface BooksProps {
   totals:
     | { accepted: number; archived: number; counted: number; duplicate: number; late: number; rejected: number }
     | undefined;
-  nowMs: number;
+  live: LiveState;
 }
 
-function Books({ minutes = [], totals, nowMs }: BooksProps) {
+function Books({ minutes = [], totals, live }: BooksProps) {
+  const nowMs = live.asOfMs;
   const byStart = new Map(minutes.map((minute) => [Date.parse(minute.start), minute]));
   const lastHour = Math.floor(nowMs / HOUR_MS) * HOUR_MS;
   const hours =
     nowMs === 0 ? [] : Array.from({ length: SHOWN_HOURS }, (_, at) => lastHour - (SHOWN_HOURS - 1 - at) * HOUR_MS);
-  const wrong = minutes.filter((minute) => !minute.balanced);
+  const states = new Map(minutes.map((minute) => [minute.start, stateOf(minute, live)]));
+  const wrong = minutes.filter(({ start }) => states.get(start) === "unbalanced");
+  const open = [...states.values()].filter((state) => state === "open").length;
   return (
     <section class="panel">
       <h2>Books of {SHOWN_HOURS} hours</h2>
       {totals !== undefined && (
         <p>
-          {whole(totals.accepted)} accepted = {whole(totals.archived)} archived = {whole(totals.counted)} counted +{" "}
+          {whole(totals.accepted)} accepted {sign(totals.accepted, totals.archived)} {whole(totals.archived)} archived{" "}
+          {sign(totals.archived, totals.counted + totals.duplicate + totals.late)} {whole(totals.counted)} counted +{" "}
           {whole(totals.duplicate)} duplicate + {whole(totals.late)} late; {whole(totals.rejected)} rejected
         </p>
       )}
-      <div class="strip" role="img" aria-label={stripLabel(minutes)}>
+      <div class="strip" role="img" aria-label={stripLabel(minutes.length, wrong.length, open)}>
         {hours.map((hourMs) => (
           <div key={hourMs} class="hour" title={moment(hourMs)}>
             {Array.from({ length: 60 }, (_, at) => {
               const startMs = hourMs + at * MINUTE_MS;
               const minute = byStart.get(startMs);
-              return <i key={at} class={stateOf(minute, startMs, nowMs)} title={minute && minuteText(minute)} />;
+              const state = minute === undefined ? "none" : states.get(minute.start);
+              return <i key={at} class={state} title={minute && minuteText(minute)} />;
             })}
           </div>
         ))}
@@ -108,10 +127,10 @@ function Books({ minutes = [], totals, nowMs }: BooksProps) {
   );
 }
 
-function stripLabel(minutes: readonly LedgerMinute[]): string {
-  const wrong = minutes.filter(({ balanced }) => !balanced).length;
-  return `${plural(minutes.length, "minute")} with events, ${minutes.length - wrong} balanced, ${wrong} not`;
-}
+const sign = (left: number, right: number): string => (left === right ? "=" : "≠");
+
+const stripLabel = (minutes: number, wrong: number, open: number): string =>
+  `${plural(minutes, "minute")} with events: ${minutes - wrong - open} balanced, ${open} on the way, ${wrong} not balanced`;
 
 const minuteText = (minute: LedgerMinute): string =>
   `${moment(minute.start)}: accepted ${whole(minute.accepted)}, archived ${whole(minute.archived)}, counted ${whole(minute.counted)}, duplicate ${whole(minute.duplicate)}, late ${whole(minute.late)}`;
@@ -139,7 +158,7 @@ function Audits({ audits }: { audits: readonly Audit[] | undefined }) {
               <tr key={audit.id}>
                 <td>{moment(audit.startedAt)}</td>
                 <td>
-                  {moment(audit.from)} to {moment(audit.to)}
+                  {audit.from === audit.to ? "nothing to audit yet" : `${moment(audit.from)} to ${moment(audit.to)}`}
                 </td>
                 <td class={audit.outcome}>
                   {audit.outcome}

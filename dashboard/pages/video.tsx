@@ -13,11 +13,19 @@ import { type Bar, BarChart } from "../chart";
 import { type Exact, fraction, moment, whole } from "../format";
 import type { LiveState } from "../live";
 import { askAnew, type Place, videoAddress } from "../place";
+import { isZone, OWN_ZONE, timeOf, wallClock, ZONES } from "../time-zone";
 import { useAnswer } from "../use-answer";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
-const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: 24 * HOUR_MS };
+const DAY_MS = 24 * HOUR_MS;
+const BUCKET_MS: Readonly<Record<Granularity, number>> = {
+  minute: MINUTE_MS,
+  hour: HOUR_MS,
+  day: DAY_MS,
+  week: 7 * DAY_MS,
+  month: 30 * DAY_MS,
+};
 const FUNCTIONS: readonly AggregateFunction[] = ["COUNT", "SUM", "AVERAGE"];
 /** The types that are offered before anything is known of a video. */
 const USUAL_TYPES = ["VIEW", "LIKE", "SHARE"];
@@ -32,7 +40,11 @@ export function VideoPage({ place, live }: { place: VideoPlace; live: LiveState 
   const recent = useAnswer(() => recentStats(videoId, eventType), 2_000, `${videoId} ${eventType}`);
   return (
     <>
-      <h1 class="id">{videoId}</h1>
+      <h1 class="id">{first.value?.title ?? videoId}</h1>
+      <p class="quiet subtitle">
+        {first.value?.title !== undefined && <span class="id">{videoId}</span>}
+        {first.value?.channelTitle !== undefined && <span> · {first.value.channelTitle}</span>}
+      </p>
       {first.problem !== undefined && <p class="problem">{first.problem}</p>}
       <TotalTabs totals={totals} eventType={eventType} choose={setEventType} />
       <section class="panel">
@@ -117,20 +129,19 @@ interface RangeAsked {
   granularity: string;
   function: AggregateFunction;
   compare: boolean;
+  /** Of the range's ends, and of days, weeks and months. */
+  tz: string;
 }
 
 /** What the address asks for; else the last seven days by hour. */
 function askedOf(asked: URLSearchParams): RangeAsked {
-  const end = asked.get("end") ?? local(new Date(Math.ceil(Date.now() / HOUR_MS) * HOUR_MS));
-  const start = asked.get("start") ?? local(new Date(new Date(end).getTime() - 7 * 24 * HOUR_MS));
+  const named = asked.get("tz") ?? OWN_ZONE;
+  const tz = isZone(named) ? named : OWN_ZONE;
+  const end = asked.get("end") ?? wallClock(Math.ceil(Date.now() / HOUR_MS) * HOUR_MS, tz);
+  const start = asked.get("start") ?? wallClock(timeOf(end, tz) - 7 * DAY_MS, tz);
   const found = FUNCTIONS.find((each) => each === asked.get("function"));
   const granularity = asked.get("granularity") ?? "hour";
-  return { start, end, granularity, function: found ?? "COUNT", compare: asked.get("compare") === "previous" };
-}
-
-/** As `datetime-local` writes it, in the browser's time zone. */
-function local(date: Date): string {
-  return new Date(date.getTime() - date.getTimezoneOffset() * MINUTE_MS).toISOString().slice(0, 16);
+  return { start, end, granularity, function: found ?? "COUNT", compare: asked.get("compare") === "previous", tz };
 }
 
 function RangePanel({ videoId, eventType, place }: { videoId: string; eventType: string; place: VideoPlace }) {
@@ -144,7 +155,7 @@ function RangePanel({ videoId, eventType, place }: { videoId: string; eventType:
     const { compare, ...rest } = next;
     askAnew(videoAddress(videoId), { eventType, ...rest, ...(compare ? { compare: "previous" } : {}) });
   };
-  const stats = answer.value?.stats;
+  const stats = answer.value;
   return (
     <section class="panel">
       <h2>Any range</h2>
@@ -152,10 +163,11 @@ function RangePanel({ videoId, eventType, place }: { videoId: string; eventType:
       {answer.problem !== undefined && <p class="problem">{answer.problem}</p>}
       {stats !== undefined && (
         <BarChart
-          title={`${asked.function} of ${eventType}: ${valueText(stats.value)}${comparison(answer.value?.before, stats)}`}
+          title={`${asked.function} of ${eventType}: ${valueText(stats.value)}${comparison(stats)}`}
           bars={barsOf(stats.buckets)}
           bucketMs={BUCKET_MS[stats.granularity]}
-          before={answer.value?.before?.buckets.map(({ value }) => value)}
+          before={stats.previous?.buckets.map(({ value }) => value)}
+          timeZone={asked.tz}
           onDrawn={(drawn) => {
             canvas.current = drawn;
           }}
@@ -218,6 +230,14 @@ function RangeForm({ asked, change }: { asked: RangeAsked; change: (part: Partia
           ))}
         </select>
       </label>
+      <label>
+        Time zone
+        <select value={asked.tz} onChange={(event) => change(inZone(asked, event.currentTarget.value))}>
+          {[...new Set([asked.tz, ...ZONES])].map((zone) => (
+            <option key={zone}>{zone}</option>
+          ))}
+        </select>
+      </label>
       <label class="check">
         <input
           type="checkbox"
@@ -230,34 +250,35 @@ function RangeForm({ asked, change }: { asked: RangeAsked; change: (part: Partia
   );
 }
 
-async function rangeStats(
-  videoId: string,
-  eventType: string,
-  asked: RangeAsked,
-): Promise<{ stats: Stats; before: Stats | undefined }> {
-  const [startMs, endMs] = [new Date(asked.start).getTime(), new Date(asked.end).getTime()];
-  if (!(startMs < endMs)) throw new Error("the range must begin before it ends");
-  const of = (fromMs: number, toMs: number) =>
-    getStats(videoId, {
-      eventType,
-      function: asked.function,
-      granularity: asked.granularity,
-      start: new Date(fromMs).toISOString(),
-      end: new Date(toMs).toISOString(),
-    });
-  const [stats, before] = await Promise.all([
-    of(startMs, endMs),
-    asked.compare ? of(Math.max(0, startMs - (endMs - startMs)), startMs) : undefined,
-  ]);
-  return { stats, before };
+/** The same moments on the wall clock of another zone. */
+function inZone({ start, end, tz: before }: RangeAsked, tz: string): Partial<RangeAsked> {
+  const moved = (wall: string) => {
+    const timeMs = timeOf(wall, before);
+    return Number.isNaN(timeMs) ? wall : wallClock(timeMs, tz);
+  };
+  return { tz, start: moved(start), end: moved(end) };
 }
 
-function comparison(before: Stats | undefined, stats: Stats): string {
-  if (before === undefined || before.value === null || stats.value === null) return "";
-  const [was, is] = [Number(before.value), Number(stats.value)];
-  if (was === 0) return `, ${valueText(before.value)} before`;
+async function rangeStats(videoId: string, eventType: string, asked: RangeAsked): Promise<Stats> {
+  const [startMs, endMs] = [timeOf(asked.start, asked.tz), timeOf(asked.end, asked.tz)];
+  if (!(startMs < endMs)) throw new Error("the range must begin before it ends");
+  return getStats(videoId, {
+    eventType,
+    function: asked.function,
+    granularity: asked.granularity,
+    start: new Date(startMs).toISOString(),
+    end: new Date(endMs).toISOString(),
+    tz: asked.tz,
+    compare: asked.compare ? "previous" : undefined,
+  });
+}
+
+function comparison({ previous, value }: Stats): string {
+  if (previous === undefined || previous.value === null || value === null) return "";
+  const [was, is] = [Number(previous.value), Number(value)];
+  if (was === 0) return `, ${valueText(previous.value)} before`;
   const percent = Math.round(((is - was) / Math.abs(was)) * 100);
-  return `, ${percent >= 0 ? "+" : ""}${percent} % against ${valueText(before.value)} before`;
+  return `, ${percent >= 0 ? "+" : ""}${percent} % against ${valueText(previous.value)} before`;
 }
 
 function saveCsv({ buckets, videoId, eventType }: Stats, name: string): void {

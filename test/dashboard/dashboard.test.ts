@@ -1,10 +1,12 @@
 /** The dashboard in a real browser: what is on the screen equals what the API says, whatever happens to the service. */
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
 import { event, json } from "../end-to-end/events";
-import { cleanUp, Service, until } from "../end-to-end/service";
+import { cleanUp, Service, startViewmill, temporaryFolder, until, viewmill } from "../end-to-end/service";
 import { layoutShift, openPage, seriousFindings, startBrowser } from "./browser";
 
 const MINUTE_MS = 60_000;
@@ -12,6 +14,7 @@ const HOUR_MS = 3_600_000;
 const TEST_MS = 4 * MINUTE_MS;
 /** Chromium's own, for requests that a stopped service does not answer. */
 const LOST_CONNECTION = /net::ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|CONNECTION_RESET)/;
+const PICTURES = join(__dirname, "..", "..", "..", "docs", "images");
 const VIEWS = ["#/", "#/video/cats-42", "#/top", "#/trust"];
 
 describeWithPrograms("the dashboard", ["chromium"], () => {
@@ -98,6 +101,89 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
     },
   );
 
+  it("shows titles, finds a video by its title, and sends refused events again", { timeout: TEST_MS }, async () => {
+    const service = await Service.start();
+    await fill(service);
+    const loaded = await fetch(`${service.url}/v1/catalog/videos`, {
+      method: "PUT",
+      headers: { "content-type": "application/x-ndjson" },
+      body: JSON.stringify({ videoId: "cats-42", title: "Cats against the printer", channelTitle: "Two Cats" }),
+    });
+    expect(loaded.status).toBe(200);
+    const { page, complaints } = await openPage(browser, `${service.url}/#/trust`);
+    await page.getByLabel("Find a video by id or title").fill("cats ag");
+    await page.locator('#found option[value="Cats against the printer"]').waitFor({ state: "attached" });
+    await page.getByLabel("Find a video by id or title").fill("Cats against the printer");
+    await page.locator("[data-waiting=bad-video-id]").waitFor();
+    expect(await page.locator("[data-waiting=bad-video-id]").textContent()).toBe("1");
+    await page.getByRole("button", { name: "Send bad-video-id again" }).click();
+    await page.getByText(/^0 letters accepted, 1 refused again, the first because bad-video-id/).waitFor();
+    await page.getByLabel("Find a video by id or title").press("Enter");
+    await page.getByRole("heading", { name: "Cats against the printer", level: 1 }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("asks for days of another time zone as the API answers them", { timeout: TEST_MS }, async () => {
+    const service = await Service.start();
+    await fill(service);
+    const asked = "start=2026-01-01T00:00&end=2026-01-08T00:00&granularity=day&tz=Asia/Kolkata";
+    const { page } = await openPage(browser, `${service.url}/#/video/cats-42?${asked}`);
+    await page.locator('figure tr[data-start="2025-12-31T18:30:00.000Z"]').waitFor({ state: "attached" });
+    await page.locator('figure tr[data-start="2026-01-06T18:30:00.000Z"]').waitFor({ state: "attached" });
+  });
+
+  it("asks for a key where the service wants one", { timeout: TEST_MS }, async () => {
+    const folder = temporaryFolder();
+    const made = await viewmill([
+      "keys",
+      "create",
+      "--scope",
+      "read",
+      "--name",
+      "dashboard",
+      "--json",
+      "--data",
+      folder,
+    ]);
+    const { key } = JSON.parse(made.stdout) as { key: string };
+    const service = await Service.start({ folder });
+    const { page } = await openPage(browser, service.url);
+    await page.getByLabel(/^This service wants a key/).fill(key);
+    await page.getByRole("button", { name: "Use this key" }).click();
+    await page.getByText(/^polling$/).waitFor();
+  });
+
+  // The pictures of README and docs/dashboard.md: VIEWMILL_PICTURES=write replaces those that are kept.
+  it("is shown by the pictures of the documentation", { timeout: 2 * TEST_MS }, async () => {
+    const demo = startViewmill(["demo", "--port", "0", "--history", "180"]);
+    const [, url] = await until(
+      "the demo listens",
+      () => /^viewmill demo on (\S+)/m.exec(demo.ended.stdout) ?? undefined,
+    );
+    await until("its history is counted", () => demo.ended.stdout.includes("history counted"), TEST_MS);
+    for (const colorScheme of ["light", "dark"] as const) {
+      for (const [name, view] of [
+        ["dashboard", "#/"],
+        ["video", "#/video/the-bug-that-came-on-tuesdays"],
+        ["trust", "#/trust"],
+      ]) {
+        const { page, complaints } = await openPage(browser, `${url}/${view}`, { colorScheme });
+        await page.getByText(/^live$/).waitFor();
+        if (name === "dashboard") await page.locator(".leaders a").first().waitFor();
+        const picture = await page.screenshot();
+        expect(picture.byteLength).toBeGreaterThan(20_000);
+        expect(complaints).toEqual([]);
+        if (process.env.VIEWMILL_PICTURES === "write") {
+          mkdirSync(PICTURES, { recursive: true });
+          writeFileSync(join(PICTURES, `${name}-${colorScheme}.png`), picture);
+        }
+        await page.close();
+      }
+    }
+    demo.child.kill("SIGINT");
+    await until("the demo ends", () => demo.ended.code === 0, TEST_MS);
+  });
+
   it("fits on a phone of 360 px", { timeout: TEST_MS }, async () => {
     const service = await Service.start();
     await fill(service);
@@ -145,7 +231,7 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
     await tabTo(page, "Trust");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Trust", level: 1 }).waitFor();
-    await tabTo(page, "Video id");
+    await tabTo(page, "Find a video by id or title");
     await page.keyboard.type("cats-42");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "cats-42", level: 1 }).waitFor();

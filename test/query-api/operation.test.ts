@@ -203,6 +203,7 @@ describe("proof and operation", () => {
       "get /assets/{name}",
       "get /client.js",
       "get /docs",
+      "get /docs/{name}",
       "get /embed.js",
       "get /healthz",
       "get /metrics",
@@ -267,8 +268,10 @@ describe("proof and operation", () => {
       .get("/docs")
       .expect(200)
       .expect("Content-Type", /^text\/html/);
-    expect(docs.headers["content-security-policy"]).toMatch(/^default-src 'none'; style-src 'sha256-/);
-    expect(docs.text).not.toMatch(/<script|https?:\/\/|\son\w+=/);
+    expect(docs.headers["content-security-policy"]).toMatch(
+      /^default-src 'none'; script-src 'self'; style-src 'self';/,
+    );
+    expect(docs.text).not.toMatch(/https?:\/\/|\son\w+=|<style|\sstyle=|<script(?! type="module" src="\/docs\/)/);
     expect(docs.text).toContain("/v1/videos/{videoId}/counts");
     const dashboard = await harness
       .get("/")

@@ -1,9 +1,11 @@
 /** The two sides of the HTTP interface, made of a service's parts. */
-import { createIngestRouter } from "../../../ingest-api/ingest-router";
+import { createIngestRouter, type IngestApi } from "../../../ingest-api/ingest-router";
+import type { DeadLetter } from "../../../io/ports";
 import { AnswerCache, createQueryApi, sharedFreshness } from "../../../query-api";
 import type { QueryApi } from "../../../query-api/query-router";
 import { intakeLimits, rawRetentionMs } from "../../deployment/deployment";
 import { knownEventTypes } from "../../deployment/open-event-types";
+import { replayPayload } from "../../sending/replay-payload";
 import { answersOf, type Check, storeChecks } from "./readiness";
 import { finalAfterMs, type ServiceParts } from "./service-parts";
 
@@ -34,7 +36,7 @@ export async function ingestOf({ config, logger, registry, deployment, access, l
 }
 
 /** `stopping` ends the streams of events that readers hold open. */
-export function queryOf(parts: ServiceParts, stopping: AbortSignal): QueryApi {
+export function queryOf(parts: ServiceParts, ingest: Pick<IngestApi, "again">, stopping: AbortSignal): QueryApi {
   const { config, logger, registry, deployment, access, operations, reader, catalog, logSide } = parts;
   const { deadLetters, ledger, progress } = deployment;
   const checks = checksOf(parts);
@@ -48,6 +50,7 @@ export function queryOf(parts: ServiceParts, stopping: AbortSignal): QueryApi {
     progress: sharedFreshness(progress, FRESHNESS_KEPT_MS),
     gauges: logSide.gauges,
     deadLetters,
+    replay: { letters: deadLetters, again: (letter) => replayLetter(letter, ingest) },
     admission: access.admission,
     accessKeys: access.store,
     operations,
@@ -62,6 +65,12 @@ export function queryOf(parts: ServiceParts, stopping: AbortSignal): QueryApi {
     finalAfterMs: finalAfterMs(config),
     rawRetentionMs: rawRetentionMs(config),
   });
+}
+
+/** As `viewmill dead-letters replay` sends it, without the way over HTTP. */
+async function replayLetter(letter: DeadLetter, ingest: Pick<IngestApi, "again">): Promise<string | undefined> {
+  const payload = replayPayload(letter, []);
+  return payload.ok ? ingest.again(Buffer.from(payload.bytes), letter.contentType) : payload.detail;
 }
 
 function checksOf({ deployment, reader, logSide, canary, drain }: ServiceParts): Check[] {

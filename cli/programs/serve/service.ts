@@ -33,7 +33,7 @@ export class Service {
     const parts = await openServiceParts(config, logger);
     const ingest = await ingestOf(parts);
     const stopping = new AbortController();
-    const query = queryOf(parts, stopping.signal);
+    const query = queryOf(parts, ingest, stopping.signal);
     const { app, front } = applicationOf(parts, ingest, query);
     const { server, scheme, stop: stopListener } = serviceListener(config, front, logger);
     const url = await listen(server, config.http.host, config.http.port, scheme);

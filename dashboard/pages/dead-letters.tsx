@@ -1,0 +1,63 @@
+/** Refused events by reason: how many wait, what one of them looks like, and a button that sends them again. */
+import { useState } from "preact/hooks";
+import { getDeadLetters, type LettersOfReason, replayDeadLetters } from "../api";
+import { moment, plural, whole } from "../format";
+import { Scroll } from "../scroll";
+import { useAnswer } from "../use-answer";
+
+const EVERY_MS = 10_000;
+
+export function DeadLetters() {
+  const [replays, setReplays] = useState(0);
+  const letters = useAnswer(getDeadLetters, EVERY_MS, `letters ${replays}`);
+  const [outcome, setOutcome] = useState("");
+  const replay = async (reason: string) => {
+    setOutcome(`sending ${reason} again`);
+    try {
+      const { accepted, refused, examples } = await replayDeadLetters(reason);
+      const why = examples[0] === undefined ? "" : `, the first because ${examples[0].detail}`;
+      setOutcome(`${plural(accepted, "letter")} accepted, ${whole(refused)} refused again${why}`);
+    } catch (error) {
+      setOutcome(error instanceof Error ? error.message : String(error));
+    }
+    setReplays((before) => before + 1);
+  };
+  return (
+    <section class="panel letters">
+      <h2>Refused events</h2>
+      {letters.problem !== undefined && <p class="problem">{letters.problem}</p>}
+      {letters.value?.reasons.length === 0 && <p class="quiet">none waits</p>}
+      {letters.value?.reasons.map((each) => (
+        <Reason key={each.reason} letters={each} replay={replay} />
+      ))}
+      <p role="status">{outcome}</p>
+    </section>
+  );
+}
+
+function Reason({ letters, replay }: { letters: LettersOfReason; replay: (reason: string) => void }) {
+  const { reason, waiting, more, sample } = letters;
+  return (
+    <div class="reason">
+      <p>
+        <strong>{reason}</strong>{" "}
+        <span data-waiting={reason}>
+          {more ? "more than " : ""}
+          {whole(waiting)}
+        </span>{" "}
+        <button type="button" onClick={() => replay(reason)} aria-label={`Send ${reason} again`}>
+          Send again
+        </button>
+      </p>
+      <details>
+        <summary>The newest: {sample.detail}</summary>
+        <p class="quiet">
+          Letter {sample.id}, received {moment(sample.receivedAt)}
+        </p>
+        <Scroll label={`Payload of letter ${sample.id}`}>
+          <pre>{sample.payload}</pre>
+        </Scroll>
+      </details>
+    </div>
+  );
+}

@@ -1,0 +1,91 @@
+import { isUtf8 } from "node:buffer";
+import { REJECTION_REASONS, type RejectionReason } from "../domain/rejection";
+import type { DeadLetter } from "../io/ports";
+import { plainJson } from "./answer";
+import { lettersSchema, replayAsked, replayedSchema } from "./dead-letter-schemas";
+import type { QueryDependencies } from "./dependencies";
+import { type Endpoint, endpoint } from "./endpoint";
+import { nextTurn } from "./next-turn";
+import { nothingAsked } from "./schemas";
+
+/** Letters of a reason that are counted; an answer says where there are more. */
+const MAX_COUNTED = 1_000;
+const MAX_SAMPLE_CHARACTERS = 500;
+/** Letters of one replay: the caller asks again while some are left. */
+const MAX_REPLAYED = 500;
+const MAX_NAMED = 20;
+
+type Replay = NonNullable<QueryDependencies["replay"]>;
+
+/** /v1/dead-letters: none where the service cannot send letters again. */
+export function deadLetterEndpoints({ replay, clock }: QueryDependencies): Endpoint[] {
+  return replay === undefined ? [] : [getDeadLetters(replay), postReplay(replay, clock)];
+}
+
+function getDeadLetters({ letters }: Replay): Endpoint {
+  return endpoint({
+    method: "get",
+    path: "/v1/dead-letters",
+    query: nothingAsked,
+    operation: {
+      operationId: "getDeadLetters",
+      tag: "proof",
+      scope: "operate",
+      summary: "Refused events that wait for a replay, by reason, each with a sample",
+      answer: lettersSchema,
+      problems: [503],
+    },
+    async handle() {
+      const reasons: object[] = [];
+      for (const reason of REJECTION_REASONS) {
+        const found = await letters.list({ limit: MAX_COUNTED + 1, reason, replayed: false });
+        const newest = found.at(-1);
+        if (newest === undefined) continue;
+        const waiting = Math.min(found.length, MAX_COUNTED);
+        reasons.push({ reason, waiting, more: found.length > MAX_COUNTED, sample: sampleOf(newest) });
+        await nextTurn();
+      }
+      return plainJson({ reasons });
+    },
+  });
+}
+
+function postReplay(replay: Replay, clock: () => number): Endpoint {
+  return endpoint({
+    method: "post",
+    path: "/v1/dead-letters/replay",
+    query: nothingAsked,
+    body: replayAsked,
+    operation: {
+      operationId: "replayDeadLetters",
+      tag: "proof",
+      scope: "operate",
+      summary: "Sends the dead letters of a reason again, after a fix",
+      description: `At most ${MAX_REPLAYED} of them. An event keeps its eventId, so it counts once. What is refused again stays the letter that it is.`,
+      answer: replayedSchema,
+      problems: [400, 413, 415, 503],
+    },
+    handle: async ({ body }) => plainJson(await replayed(replay, body.reason, clock)),
+  });
+}
+
+async function replayed({ letters, again }: Replay, reason: RejectionReason, clock: () => number) {
+  const refused: { id: string; detail: string }[] = [];
+  let [accepted, refusals] = [0, 0];
+  const found = await letters.list({ limit: MAX_REPLAYED, reason, replayed: false });
+  for (const letter of found) {
+    const detail = await again(letter);
+    if (detail === undefined) {
+      await letters.markReplayed([letter.id], clock());
+      accepted++;
+    } else if (refusals++ < MAX_NAMED) refused.push({ id: letter.id, detail });
+  }
+  return { accepted, refused: refusals, examples: refused };
+}
+
+function sampleOf({ id, receivedAtMs, detail, eventId, payload }: DeadLetter): object {
+  const bytes = Buffer.from(payload);
+  const text = isUtf8(bytes) ? bytes.toString() : bytes.toString("base64");
+  const receivedAt = new Date(receivedAtMs).toISOString();
+  return { id, receivedAt, detail, ...(eventId && { eventId }), payload: text.slice(0, MAX_SAMPLE_CHARACTERS) };
+}
