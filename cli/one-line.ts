@@ -15,6 +15,7 @@ const CLEAR = new Set([
   "DataflowError",
   "PreflightError",
   "ReadError",
+  "CatalogFileError",
 ]);
 
 /** What the system's codes mean to somebody who has mistyped a path. */

@@ -1,7 +1,7 @@
 import { createReadStream, type ReadStream } from "node:fs";
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
-import { parse } from "csv-parse";
+import { CsvError, parse } from "csv-parse";
 import { type CatalogVideo, readCatalogVideo } from "../../domain/catalog/catalog-line";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { lineBlocks } from "../../intake/line-blocks";
@@ -18,6 +18,11 @@ const VIDEOS_AT_ONCE = 250_000;
 const CACHE_BYTES = 512 << 20;
 /** A longer line is no video of the catalog. */
 const MAX_LINE_BYTES = 64 << 10;
+
+/** A file that cannot be read to its end. */
+class CatalogFileError extends Error {
+  override readonly name = "CatalogFileError";
+}
 
 interface Flags {
   format?: string;
@@ -142,8 +147,13 @@ async function* csvLines(input: ReadStream): AsyncGenerator<Line> {
   );
   input.on("error", (error) => parser.destroy(error));
   type Row = { record: Record<string, string>; info: { lines: number } };
-  for await (const { record, info } of parser as AsyncIterable<Row>)
-    yield { line: info.lines, value: Object.fromEntries(Object.entries(record).filter(([, field]) => field !== "")) };
+  try {
+    for await (const { record, info } of parser as AsyncIterable<Row>)
+      yield { line: info.lines, value: Object.fromEntries(Object.entries(record).filter(([, field]) => field !== "")) };
+  } catch (error) {
+    if (error instanceof CsvError) throw new CatalogFileError(`not a CSV file to be loaded further: ${error.message}`);
+    throw error;
+  }
 }
 
 function print({ loaded, rejected, rejections }: Loaded, seconds: number, json: boolean): void {
