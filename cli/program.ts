@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<{ register(program: Command): void 
   "worker-pool": () => import("./commands/worker-pool.js"),
   audit: () => import("./commands/audit.js"),
   tier: () => import("./commands/tier.js"),
+  export: () => import("./commands/export.js"),
   "dead-letters": () => import("./commands/dead-letters.js"),
   demo: () => import("./commands/demo.js"),
   generate: () => import("./commands/generate.js"),

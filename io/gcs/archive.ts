@@ -95,9 +95,9 @@ export class GcsArchive implements Archive {
   async #listSpan(span: MinuteRange): Promise<ArchiveObject[]> {
     const found: ArchiveObject[] = [];
     for await (const { objects } of this.#objects.list(namesOf(span))) {
-      for (const { name, sizeBytes } of objects) {
-        const minute = parseArchiveObjectName(name)?.minute;
-        if (minute !== undefined) found.push({ name, minute, sizeBytes });
+      for (const object of objects) {
+        const minute = parseArchiveObjectName(object.name)?.minute;
+        if (minute !== undefined) found.push({ ...object, minute });
       }
     }
     return found;

@@ -124,6 +124,12 @@ export interface CounterStore {
   allTotals(): AsyncIterable<{ videoId: string; eventType: string } & Total>;
   /** What an audit must know of an hour whose cells have left the store, or are leaving it; absent where nothing ever does. */
   rolledHour?(hour: number): Promise<RolledHour | undefined>;
+  /** The cells that have left the store, in any order; of one that is in several files each part. Absent as `rolledHour`. */
+  rolledCells?(
+    granularity: "minute" | "hour",
+    fromMs: number,
+    toMs: number,
+  ): AsyncIterable<{ videoId: string; eventType: string } & Omit<Cell, "source">>;
   close(): Promise<void>;
 }
 

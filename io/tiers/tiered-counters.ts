@@ -4,6 +4,7 @@
  */
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { DAY_MS, HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
+import type { TimedCell } from "../formats/parquet/cell-columns";
 import type {
   ApplyOptions,
   Cell,
@@ -19,7 +20,7 @@ import type {
   VideoCount,
   VideoGrowth,
 } from "../ports";
-import { overlaps, RollUpReader } from "./roll-up-reader";
+import { cellsOf, overlaps, RollUpReader } from "./roll-up-reader";
 import { type DaySums, NO_SUMS, plus, RolledSums, seriesKey } from "./rolled-sums";
 import { TieredReads } from "./tiered-reads";
 
@@ -37,9 +38,11 @@ export class TieredCounters implements CounterStore {
   readonly #tiers: Pick<CellTiers, "tiers">;
   readonly #reads: TieredReads;
   readonly #sums: RolledSums;
+  readonly #reader: RollUpReader;
 
   constructor({ store, tiers, folder, ...options }: TieredOptions) {
     const reader = new RollUpReader(folder);
+    this.#reader = reader;
     this.#store = store;
     this.#tiers = tiers;
     this.#reads = new TieredReads(tiers, reader, options);
@@ -67,6 +70,15 @@ export class TieredCounters implements CounterStore {
       }
     }
     return videos;
+  }
+
+  async *rolledCells(granularity: "minute" | "hour", fromMs: number, toMs: number): AsyncGenerator<TimedCell> {
+    for (const rollUp of (await this.#tiers.tiers()).rollUps) {
+      if (!overlaps(rollUp, { level: granularity, fromMs, toMs })) continue;
+      for (const cell of cellsOf(await this.#reader.all(rollUp))) {
+        if (cell.startMs >= fromMs && cell.startMs < toMs) yield cell;
+      }
+    }
   }
 
   /** An hour whose minutes are in roll-ups is beside the sum of these and of what came later; its day likewise. */

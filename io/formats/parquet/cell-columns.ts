@@ -70,6 +70,21 @@ export class CellColumns {
     );
   }
 
+  /** With one row a cell: rows of the same video, type and time are added up. */
+  merged(): CellColumns {
+    const whole = new CellColumns();
+    let last: TimedCell | undefined;
+    for (const row of this.sorted()) {
+      const cell = this.cell(row);
+      const isSame =
+        last?.startMs === cell.startMs && last.eventType === cell.eventType && last.videoId === cell.videoId;
+      if (last !== undefined && !isSame) whole.add(last);
+      last = last === undefined || !isSame ? cell : sumOf(last, cell);
+    }
+    if (last !== undefined) whole.add(last);
+    return whole;
+  }
+
   private grow(): void {
     const doubled = <A extends Uint32Array | Float64Array | BigInt64Array>(from: A, into: A): A => {
       (into as { set(values: unknown): void }).set(from);
@@ -86,6 +101,14 @@ export class CellColumns {
     this.revisions = doubled(this.revisions, new Float64Array(rows));
   }
 }
+
+const sumOf = (a: TimedCell, b: TimedCell): TimedCell => ({
+  ...a,
+  count: a.count + b.count,
+  valued: a.valued + b.valued,
+  sum: a.sum + b.sum,
+  revision: a.revision + b.revision,
+});
 
 function indexOf(name: string, names: string[], known: Map<string, number>): number {
   let index = known.get(name);

@@ -33,16 +33,22 @@ const SCHEMA: SchemaElement[] = [
   required("sum_high", { type: "INT64" }),
   required("revision", { type: "INT32" }),
 ];
+const EXPORT_SCHEMA: SchemaElement[] = [
+  { name: "root", num_children: 9 },
+  ...SCHEMA.slice(1),
+  required("state", { type: "BYTE_ARRAY", converted_type: "UTF8" }),
+];
 const COLUMNS = SCHEMA.slice(1).map(({ name }) => name);
 
-export async function encodeCells(cells: CellColumns): Promise<Uint8Array> {
+/** `stateOf`: for an export, the state of the bucket that starts at a time, as a last column. */
+export async function encodeCells(cells: CellColumns, stateOf?: (startMs: number) => string): Promise<Uint8Array> {
   const { ByteWriter, parquetWrite } = await import("hyparquet-writer");
   const rows = cells.sorted();
   const numbers = (values: Float64Array) => BigInt64Array.from(rows, (row) => BigInt(values[row]!));
   const writer = new ByteWriter();
   parquetWrite({
     writer,
-    schema: SCHEMA,
+    schema: stateOf === undefined ? SCHEMA : EXPORT_SCHEMA,
     codec: "ZSTD",
     compressors: { ZSTD: (input) => zstdCompressSync(input) },
     createdBy: "viewmill",
@@ -57,6 +63,9 @@ export async function encodeCells(cells: CellColumns): Promise<Uint8Array> {
       { name: "sum", data: BigInt64Array.from(rows, (row) => cells.sumLow[row]!) },
       { name: "sum_high", data: BigInt64Array.from(rows, (row) => cells.sumHigh[row]!) },
       { name: "revision", data: Int32Array.from(rows, (row) => cells.revisions[row]!) },
+      ...(stateOf === undefined
+        ? []
+        : [{ name: "state", data: Array.from(rows, (row) => stateOf(cells.startMs[row]!)) }]),
     ],
   });
   return new Uint8Array(writer.getBuffer());

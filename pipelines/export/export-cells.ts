@@ -1,0 +1,77 @@
+import { CELLS_A_PART, rollUpPart } from "../../domain/rules/roll-ups";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
+import { CellColumns, cellsOfMinute, type TimedCell } from "../../io/formats/parquet/cell-columns";
+import { encodeCells } from "../../io/formats/parquet/cell-file";
+import type { CounterStore, Granularity, RollUpFolder } from "../../io/ports";
+
+export interface ExportDependencies {
+  counters: Pick<CounterStore, "minuteCells" | "derivedCells" | "rolledCells">;
+  out: RollUpFolder;
+  /** The states of buckets between these edges, read before the counters are. */
+  statesOf(edges: readonly number[]): Promise<readonly string[]>;
+}
+
+export interface ExportRange {
+  granularity: Granularity;
+  /** Whole buckets of UTC. */
+  fromMs: number;
+  toMs: number;
+  cellsAPart?: number;
+}
+
+export interface ExportedFile {
+  name: string;
+  cells: number;
+  sizeBytes: number;
+}
+
+const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
+
+/**
+ * Writes the cells of a range as Parquet, files for each day of UTC: what the store and its roll-ups have, added up, with the state and the revision of each.
+ * Written again, files of the same range replace those of before.
+ */
+export async function* exportCells(
+  deps: ExportDependencies,
+  { granularity, fromMs, toMs, cellsAPart = CELLS_A_PART }: ExportRange,
+): AsyncGenerator<ExportedFile, void, undefined> {
+  for (let dayMs = Math.floor(fromMs / DAY_MS) * DAY_MS; dayMs < toMs; dayMs += DAY_MS) {
+    const range = { granularity, fromMs: Math.max(dayMs, fromMs), toMs: Math.min(dayMs + DAY_MS, toMs) };
+    const edges: number[] = [];
+    for (let atMs = range.fromMs; atMs <= range.toMs; atMs += BUCKET_MS[granularity]) edges.push(atMs);
+    const states = await deps.statesOf(edges);
+    let cells = 0;
+    for await (const _ of cellsOf(deps.counters, range)) cells++;
+    const parts = Math.max(1, Math.ceil(cells / cellsAPart));
+    for (let part = 0; part < parts; part++) {
+      const columns = new CellColumns();
+      for await (const cell of cellsOf(deps.counters, range)) {
+        if (rollUpPart(cell.videoId, parts) === part) columns.add(cell);
+      }
+      if (columns.length === 0) continue;
+      const whole = columns.merged();
+      const stateOf = (startMs: number) => states[(startMs - range.fromMs) / BUCKET_MS[granularity]] ?? "provisional";
+      const content = await encodeCells(whole, stateOf);
+      const date = new Date(dayMs).toISOString().slice(0, 10);
+      const name = `granularity=${granularity}/date=${date}/counters-${part}-of-${parts}.parquet`;
+      await deps.out.write(name, content);
+      yield { name, cells: whole.length, sizeBytes: content.length };
+    }
+  }
+}
+
+/** Cells in any order; of one that is in a roll-up and, with what came later, in the store, both. */
+async function* cellsOf(
+  counters: ExportDependencies["counters"],
+  { granularity, fromMs, toMs }: ExportRange,
+): AsyncGenerator<TimedCell, void, undefined> {
+  if (granularity === "minute") {
+    for await (const minute of counters.minuteCells(fromMs / MINUTE_MS, toMs / MINUTE_MS)) {
+      yield* cellsOfMinute(minute, () => true);
+    }
+  } else {
+    for await (const cell of counters.derivedCells(granularity, fromMs, toMs)) if (cell.count > 0) yield cell;
+  }
+  if (granularity !== "day" && counters.rolledCells !== undefined)
+    yield* counters.rolledCells(granularity, fromMs, toMs);
+}

@@ -1,0 +1,61 @@
+/** Counters as Parquet, over the store and its roll-ups, read by DuckDB. */
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import type { VideoEvent } from "../../domain/event";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
+import { DirectoryRollUps } from "../../io/directory/roll-up-folder";
+import { exportCells } from "../../pipelines/export/export-cells";
+import { TierHarness } from "./tier-harness";
+
+const OLD = Date.parse("2026-10-20T00:00:00Z");
+const YOUNG = Date.parse("2026-11-20T00:00:00Z");
+
+describe("export", () => {
+  it("has every cell once, rolled up or not, with state and revision, and loads in DuckDB", async () => {
+    const harness = await TierHarness.open();
+    try {
+      const events: VideoEvent[] = [];
+      for (let n = 0; n < 120; n++) {
+        const eventTimeMs = (n % 3 === 0 ? YOUNG : OLD) + ((n * 7) % 1440) * MINUTE_MS;
+        events.push({ eventId: `x${n}`, videoId: `v${n % 5}`, eventType: "VIEW", eventTimeMs, value: n * 1e12 });
+      }
+      await harness.count(events);
+      await harness.audit();
+      await harness.tier();
+      // Counted after its minute was rolled up: in the store, and the rest of its hour is not.
+      await harness.archive([{ eventId: "late", videoId: "v0", eventType: "VIEW", eventTimeMs: OLD }], harness.nowMs);
+      await harness.audit();
+
+      const folder = join(harness.folder, "out");
+      for (const granularity of ["minute", "hour", "day"] as const) {
+        const range = { granularity, fromMs: OLD, toMs: YOUNG + DAY_MS, cellsAPart: 40 };
+        const statesOf = async (edges: readonly number[]) =>
+          edges.slice(1).map((endMs) => (endMs > YOUNG ? "final" : "closed"));
+        const out = new DirectoryRollUps({ folder });
+        const files = [];
+        for await (const file of exportCells({ counters: harness.counters, out, statesOf }, range)) files.push(file);
+        expect(files.length).toBeGreaterThan(1);
+
+        const read = await (await DuckDBInstance.create()).connect();
+        const glob = join(folder, `granularity=${granularity}`, "*", "*.parquet");
+        const rows = await read.runAndReadAll(
+          `SELECT video_id, epoch_ms(start)::DOUBLE, count::DOUBLE, sum::VARCHAR, revision::DOUBLE, state
+           FROM read_parquet('${glob}') ORDER BY video_id, start`,
+        );
+        const expected: unknown[][] = [];
+        for (let video = 0; video < 5; video++) {
+          const cells = await harness.counters.read(`v${video}`, "VIEW", OLD, YOUNG + DAY_MS, granularity);
+          for (const { startMs, count, sum, revision } of cells) {
+            const unitMs = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS }[granularity];
+            const state = startMs + unitMs > YOUNG ? "final" : "closed";
+            expected.push([`v${video}`, startMs, count, String(sum), revision, state]);
+          }
+        }
+        expect(rows.getRows()).toEqual(expected);
+        read.closeSync();
+      }
+    } finally {
+      await harness.close();
+    }
+  });
+});
