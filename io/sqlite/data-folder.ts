@@ -3,7 +3,7 @@
  * exclusive transaction on a small SQLite file: the kernel ends it with the process, kill -9 included, so a stale
  * lock cannot exist. (Never open such a file other than through SQLite: closing it would end the process's locks.)
  */
-import { closeSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -43,9 +43,19 @@ export function prepareDataFolder(folder: string): void {
   }
 }
 
-/** For commands that only read: a folder that does not exist is a mistyped name, not an empty deployment. Throws `DataFolderError`. */
+/**
+ * For commands that only read: a folder that does not exist is a mistyped name, not an empty deployment, and one that may not be read does not say
+ * where its service listens. Throws `DataFolderError`.
+ */
 export function requireDataFolder(folder: string): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  try {
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) {
+      accessSync(folder, constants.R_OK | constants.X_OK);
+      return;
+    }
+  } catch (error) {
+    throw new DataFolderError(`The data folder ${folder} may not be read: permission denied.`, "unusable", error);
+  }
   throw new DataFolderError(`The data folder ${folder} does not exist: name an existing one with --data.`, "missing");
 }
 

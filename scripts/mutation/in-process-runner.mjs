@@ -18,6 +18,8 @@ import {
 
 /** A test that hangs under a mutant; Stryker gives up on what blocks the process. */
 const TEST_TIMEOUT_MS = 30_000;
+const DRY_RUN_TIMEOUT_MS = 600_000;
+const SLOW_TEST_MS = 3_000;
 
 /** Stryker's copy of the sources, and its loader: Stryker makes it the working directory before it makes the runner. */
 let sandbox = process.cwd();
@@ -36,9 +38,11 @@ const WORKER = {
 const imported = (file) => import(pathToFileURL(join(sandbox, "node_modules", file)).href);
 
 class InProcessRunner {
-  static inject = [commonTokens.options];
+  static inject = [commonTokens.options, commonTokens.logger];
 
-  constructor(options) {
+  constructor(options, log) {
+    this.log = log;
+    this.timeoutMs = TEST_TIMEOUT_MS;
     sandbox = process.cwd();
     load = createRequire(join(sandbox, "package.json"));
     this.files = options.inProcess.tests.map((file) => join(sandbox, file));
@@ -68,8 +72,17 @@ class InProcessRunner {
   async dryRun({ coverageAnalysis }) {
     this.stryker.activeMutant = undefined;
     this.stryker.mutantCoverage = { static: {}, perTest: {} };
+    this.timeoutMs = DRY_RUN_TIMEOUT_MS;
     const result = await this.run({ perTest: coverageAnalysis === "perTest", bail: false });
-    return { ...result, mutantCoverage: this.stryker.mutantCoverage };
+    this.timeoutMs = TEST_TIMEOUT_MS;
+    const { mutantCoverage } = this.stryker;
+    // Every mutant that nothing finds would pay for them. What they alone reach counts as reached by none.
+    const isSlow = ({ status, timeSpentMs }) => status === TestStatus.Success && timeSpentMs > SLOW_TEST_MS;
+    for (const { id, timeSpentMs } of result.tests?.filter(isSlow) ?? []) {
+      delete mutantCoverage.perTest[id];
+      this.log.info(`left out, ${timeSpentMs} ms: ${id}`);
+    }
+    return { ...result, tests: result.tests?.filter((test) => !isSlow(test)), mutantCoverage };
   }
 
   async mutantRun({ activeMutant, testFilter, hitLimit, mutantActivation, reloadEnvironment }) {
@@ -102,7 +115,15 @@ class InProcessRunner {
         : this.files.filter((file) => [...only].some((id) => id.startsWith(`${named(file)}#`)));
     this.strays = [];
     for (const file of files) {
-      const adapter = new Adapter({ only, perTest, bail, collected, left: this.left, stryker: this.stryker });
+      const adapter = new Adapter({
+        only,
+        perTest,
+        bail,
+        collected,
+        left: this.left,
+        stryker: this.stryker,
+        timeoutMs: this.timeoutMs,
+      });
       delete load.cache[file];
       const [task] = await this.runner.startTests([file], adapter);
       tests.push(...adapter.results);
@@ -163,6 +184,7 @@ class Adapter {
 
   constructor(asked) {
     this.asked = asked;
+    this.config.testTimeout = asked.timeoutMs;
     this.failed = false;
   }
 

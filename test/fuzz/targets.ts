@@ -336,7 +336,7 @@ function wholeBody(bytes: Buffer, taken: Taken, take: (bytes: Buffer) => Taken):
 
 /** A line is judged as it is as a body of its own, and every line is judged. */
 function sameLineByLine(bytes: Buffer, taken: Taken): void {
-  if (taken.kind !== "events" || bytes.indexOf(0xfeff) !== -1) return;
+  if (taken.kind !== "events" || bytes.includes("\ufeff")) return;
   const lines = bytes
     .toString("latin1")
     .replace(/^\xef\xbb\xbf/, "")
