@@ -19,6 +19,7 @@ const COMMANDS: Record<string, () => Promise<{ register(program: Command): void 
   bigtable: () => import("./commands/bigtable.js"),
   "worker-pool": () => import("./commands/worker-pool.js"),
   audit: () => import("./commands/audit.js"),
+  books: () => import("./commands/books.js"),
   tier: () => import("./commands/tier.js"),
   export: () => import("./commands/export.js"),
   "dead-letters": () => import("./commands/dead-letters.js"),

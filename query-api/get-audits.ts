@@ -1,6 +1,5 @@
-import { MINUTE_MS } from "../domain/rules/time";
-import type { AuditReport } from "../io/ports";
 import { plainJson } from "./answer";
+import { shownReport } from "./audit-report";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { auditsAsked, auditsSchema } from "./schemas";
@@ -21,25 +20,7 @@ export function getAudits({ ledger }: QueryDependencies): Endpoint {
     },
     async handle({ query }) {
       const reports = await ledger.audits(query.limit);
-      return plainJson({ audits: reports.map(shown) }, "no-cache");
+      return plainJson({ audits: reports.map(shownReport) }, "no-cache");
     },
   });
-}
-
-function shown({ startedAtMs, fromMs, toMs, notComparable, differences, reusedIds, ...rest }: AuditReport) {
-  const iso = (timeMs: number) => new Date(timeMs).toISOString();
-  return {
-    ...rest,
-    startedAt: iso(startedAtMs),
-    from: iso(fromMs),
-    to: iso(toMs),
-    ...(reusedIds && {
-      reusedIds: reusedIds.map(({ places, ...id }) => ({
-        ...id,
-        places: places.map(({ minute, ...place }) => ({ ...place, minute: iso(minute * MINUTE_MS) })),
-      })),
-    }),
-    notComparable: notComparable.map(({ minute, reason }) => ({ minute: iso(minute * MINUTE_MS), reason })),
-    differences: differences.map(({ startMs, ...cell }) => ({ ...cell, start: iso(startMs) })),
-  };
 }

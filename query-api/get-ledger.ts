@@ -1,4 +1,4 @@
-import { isBalanced, type MinuteBooks, unbookedOf } from "../domain/rules/books";
+import { isBalanced, lostOf, type MinuteBooks, unbookedOf } from "../domain/rules/books";
 import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
 import type { LedgerMinute } from "../io/ports";
 import { countersJson, refused } from "./answer";
@@ -15,7 +15,7 @@ const MAX_RANGE_MS = 31 * DAY_MS;
 /** Minutes read at a time, so that a month of books holds nobody up. */
 const MINUTES_AT_ONCE = 360;
 
-type Books = MinuteBooks & Pick<LedgerMinute, "direct" | "backfilled"> & { unbooked: number };
+type Books = MinuteBooks & Pick<LedgerMinute, "direct" | "backfilled" | "writtenOff"> & { unbooked: number };
 
 /** GET /v1/ledger: where every accepted event is, minute by minute of event time. */
 export function getLedger(dependencies: QueryDependencies): Endpoint {
@@ -47,7 +47,7 @@ export function getLedger(dependencies: QueryDependencies): Endpoint {
 async function ledgerText(dependencies: QueryDependencies, { startMs, endMs }: Range): Promise<string> {
   const [from, to] = [startMs / MINUTE_MS, endMs / MINUTE_MS];
   const pieces: string[] = [];
-  const totals = { accepted: 0, archived: 0, counted: 0, duplicate: 0, late: 0, balanced: true };
+  const totals = { accepted: 0, archived: 0, counted: 0, duplicate: 0, late: 0, lost: 0, balanced: true };
   let rejected = 0;
   for (let minute = from; minute < to; minute += MINUTES_AT_ONCE) {
     if (minute > from) await nextTurn();
@@ -61,8 +61,8 @@ async function ledgerText(dependencies: QueryDependencies, { startMs, endMs }: R
   }
   const start = timeText(startMs);
   const end = timeText(endMs);
-  const sums = JSON.stringify({ ...totals, rejected });
-  return `{"start":"${start}","end":"${end}","minutes":[${pieces.join(",")}],"totals":${sums}}`;
+  const { lost, ...sums } = totals;
+  return `{"start":"${start}","end":"${end}","minutes":[${pieces.join(",")}],"totals":${JSON.stringify({ ...sums, ...(lost > 0 && { lost }), rejected })}}`;
 }
 
 /** The books of [from, to) minute by minute, each as the JSON text of a row of the ledger. */
@@ -85,26 +85,28 @@ async function readBooks(
 ): Promise<Map<number, Books>> {
   const books = new Map<number, Books>();
   for (const row of await ledger.books(from, to)) {
-    const { minute, archived, backfilled, direct, counted, duplicate, late } = row;
-    if (archived + counted + duplicate + late === 0) continue;
-    const unbooked = unbookedOf(row);
-    books.set(minute, { accepted: backfilled, archived, counted, duplicate, late, direct, backfilled, unbooked });
+    const { minute, archived, backfilled, direct, counted, duplicate, late, writtenOff } = row;
+    if (archived + counted + duplicate + late === 0 && writtenOff === undefined) continue;
+    const parts = { direct, backfilled, unbooked: unbookedOf(row), ...(writtenOff && { writtenOff }) };
+    books.set(minute, { accepted: backfilled, archived, counted, duplicate, late, lost: 0, ...parts });
   }
   for (const [minute, events] of await progress.accepted(from, to)) {
     const book = books.get(minute);
     if (book !== undefined) book.accepted += events;
     else if (events > 0) books.set(minute, { ...NOTHING_ARCHIVED, accepted: events });
   }
+  for (const book of books.values()) book.lost = lostOf(book, book.writtenOff?.events ?? 0);
   return books;
 }
 
-const NOTHING_ARCHIVED = { archived: 0, counted: 0, duplicate: 0, late: 0, direct: 0, backfilled: 0, unbooked: 0 };
+const NOTHING_BOOKED = { archived: 0, counted: 0, duplicate: 0, late: 0, lost: 0 };
+const NOTHING_ARCHIVED = { ...NOTHING_BOOKED, direct: 0, backfilled: 0, unbooked: 0 };
 
 type Row = ReturnType<typeof ledgerRow>;
 
 /** I4 of the design, and where acceptance rests on: each part is left out while it is 0. */
 function ledgerRow(minute: number, books: Books) {
-  const { accepted, archived, counted, duplicate, late, direct, backfilled, unbooked } = books;
+  const { accepted, archived, counted, duplicate, late, lost, direct, backfilled, unbooked, writtenOff } = books;
   return {
     start: new Date(minute * MINUTE_MS).toISOString(),
     accepted,
@@ -116,6 +118,7 @@ function ledgerRow(minute: number, books: Books) {
     ...(direct > 0 && { direct }),
     ...(backfilled > 0 && { backfilled }),
     ...(unbooked > 0 && { unbooked }),
+    ...(lost > 0 && { lost, lostReason: writtenOff?.reason ?? "" }),
   };
 }
 
@@ -125,5 +128,6 @@ function addUp(totals: MinuteBooks & { balanced: boolean }, row: Row): void {
   totals.counted += row.counted;
   totals.duplicate += row.duplicate;
   totals.late += row.late;
+  totals.lost += row.lost ?? 0;
   totals.balanced &&= row.balanced;
 }

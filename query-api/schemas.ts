@@ -332,7 +332,8 @@ export const queryAnswerSchema = named(
 );
 const books = { accepted: count, archived: count, counted: count, duplicate: count, late: count };
 const balanced = z.boolean().meta({
-  description: "accepted = archived = counted + duplicate + late; false where events are still on their way, too",
+  description:
+    "accepted = archived + lost, and archived = counted + duplicate + late; false where events are still on their way, too",
 });
 const part = (description: string) =>
   z
@@ -346,22 +347,31 @@ const partsOfAccepted = {
   unbooked: part(
     "Accepted events that no ingest instance has booked: one ended before its last booking, or the log had an append after all whose outcome was unknown",
   ),
+  lost: part("Accepted events that an audit found in no archive, and that an operator has written off"),
 };
+const lostReason = z
+  .string()
+  .optional()
+  .meta({ description: "Why, in the operator's words; left out where none is lost" });
 export const ledgerSchema = named(
   "Ledger",
   z.object({
     ...effective,
     minutes: z
-      .array(z.object({ start: instant("Minute of event time"), ...books, balanced, ...partsOfAccepted }))
+      .array(z.object({ start: instant("Minute of event time"), ...books, balanced, ...partsOfAccepted, lostReason }))
       .meta({ description: "Only minutes with events" }),
     totals: z.object({
       ...books,
       balanced: z.boolean().meta({ description: "Every minute is" }),
+      lost: partsOfAccepted.lost,
       rejected: count.meta({ description: "Events refused, by minute of receipt in the range" }),
     }),
     ...freshness,
   }),
 );
+const atMinute = { minute: instant("Minute of event time"), events: count };
+const foundLoss = z.object({ ...atMinute, objects: z.array(z.string()).meta({ description: "Listed, and absent" }) });
+const writtenOff = z.object({ ...atMinute, reason: z.string(), at: instant("When"), auditId: z.string() });
 export const auditsSchema = named(
   "Audits",
   z.object({
@@ -395,6 +405,11 @@ export const auditsSchema = named(
           .optional(),
         lateEvents: count.meta({ description: "Events that the stream sets aside as late and the audit counts" }),
         totals: z.boolean().optional().meta({ description: "A check of every total against its days, of no range" }),
+        losses: z
+          .array(foundLoss)
+          .optional()
+          .meta({ description: "Missing for good, until an operator writes them off" }),
+        writtenOff: z.array(writtenOff).optional().meta({ description: "Losses of the range that were written off" }),
         notComparable: z.array(z.object({ minute: instant("Minute of event time"), reason: z.string() })),
         differences: z.array(
           z.object({

@@ -89,7 +89,16 @@ type Field = (block: Cursor, row: ArchiveRow) => void;
 
 type AvroSchema = string | AvroSchema[] | { type: AvroSchema; [member: string]: unknown };
 
-function fieldsOf(text: Buffer | undefined): Field[] {
+function fieldsOf(text: Buffer | undefined): readonly Field[] {
+  if (text === undefined || lastFields?.text.equals(text) !== true)
+    lastFields = { text: Buffer.from(text ?? ""), fields: fieldsOfSchema(text) };
+  return lastFields.fields;
+}
+
+/** Objects have one schema for years. */
+let lastFields: { text: Buffer; fields: readonly Field[] } | undefined;
+
+function fieldsOfSchema(text: Buffer | undefined): Field[] {
   const schema = JSON.parse(text?.toString("utf8") ?? "null") as {
     fields?: { name: string; type: AvroSchema }[];
   } | null;

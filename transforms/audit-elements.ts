@@ -1,13 +1,17 @@
 /** What travels between the transforms of the audit. As in elements.ts: numbers, strings and bytes, under keys that are strings. */
 import { deserialize, serialize } from "node:v8";
 import { toBytes } from "../engine";
+import type { WriteOff } from "../io/ports";
 import type { Recount, RecountedCell } from "./minute-recount";
+import type { Loss } from "./missing-events";
 
 /** A part of a minute to be recounted: all of its ids (`of` = 1), or those whose hash leaves `part` when divided by `of`. `of` = 0: an hour that has stored cells. */
 export interface AuditUnit {
   minute: number;
   part: number;
   of: number;
+  /** About how many events the part has. */
+  events: number;
 }
 
 export interface AuditOptions {
@@ -21,6 +25,8 @@ export interface AuditOptions {
   /** Minutes that end after this are compared and not corrected: the stream may still count events of theirs. */
   finalBeforeMs: number;
   repair: boolean;
+  /** How long, in all units of a worker, the audit waits for a stream that is behind. */
+  patienceMs: number;
   /** Of hashes of ids; chosen for each audit, because clients choose the ids. */
   seeds: [number, number];
   /** Ids are looked for again in this many parts, each of which fits into memory. */
@@ -42,6 +48,17 @@ export interface RecountBooks {
   changeSequence: number;
   /** Why the minute cannot be compared; empty where it can. */
   notComparable: string;
+  /** Events of messages that are in more than one object, but for the first time. */
+  repeated: number;
+  /** Accepted events that are in no object, written off or not. */
+  missing: number;
+  /** Events that are missing for good: everything that was accepted before is archived. */
+  loss: Loss;
+  writtenOff?: WriteOff;
+  /** What the ledger said of a minute whose cells have left the store: the archive has what came after the raw retention, and nothing else. */
+  rolledBooks?: { archived: number; counted: number; duplicate: number };
+  /** An earlier audit has settled the whole minute. */
+  wasSettled: boolean;
 }
 
 /** Of an hour and a part of the videos: a recount's cells, or its books. */
@@ -57,11 +74,11 @@ export interface IdBlock {
   hashes: Uint8Array;
 }
 
-export const unitKey = ({ minute, part, of }: AuditUnit): string => `${minute} ${part} ${of}`;
+export const unitKey = ({ minute, part, of, events }: AuditUnit): string => `${minute} ${part} ${of} ${events}`;
 
 export function unitOf(key: string): AuditUnit {
-  const [minute, part, of] = key.split(" ").map(Number) as [number, number, number];
-  return { minute, part, of };
+  const [minute, part, of, events] = key.split(" ").map(Number) as [number, number, number, number];
+  return { minute, part, of, events };
 }
 
 export const hourKey = (hour: number, videoPart: number): string => `${hour} ${videoPart}`;

@@ -3,19 +3,29 @@
  * hashes are. The hash is seeded, because clients choose what is in the table.
  */
 const FIRST_ENTRIES = 1_024;
+const FIRST_BYTES_AN_ENTRY = 16;
 /** Bytes of all strings of a table: offsets are 32 bits wide. */
 const MAX_BYTES = 2 ** 32 - 1;
 
 export class ByteTable {
   size = 0;
-  private bytes = Buffer.allocUnsafe(FIRST_ENTRIES * 16);
-  private ends = new Uint32Array(FIRST_ENTRIES);
-  private hashes = new Int32Array(FIRST_ENTRIES);
+  private bytes: Buffer;
+  private ends: Uint32Array<ArrayBuffer>;
+  private hashes: Int32Array<ArrayBuffer>;
   /** Entry + 1; 0: free. At most half of the slots are taken. */
-  private slots = new Int32Array(FIRST_ENTRIES * 2);
+  private slots: Int32Array<ArrayBuffer>;
   private used = 0;
 
-  constructor(private readonly seed: number) {}
+  /** `firstEntries`: a power of two; the table grows by itself. */
+  constructor(
+    private readonly seed: number,
+    firstEntries = FIRST_ENTRIES,
+  ) {
+    this.bytes = Buffer.allocUnsafe(firstEntries * FIRST_BYTES_AN_ENTRY);
+    this.ends = new Uint32Array(firstEntries);
+    this.hashes = new Int32Array(firstEntries);
+    this.slots = new Int32Array(firstEntries * 2);
+  }
 
   /** The number of the bytes [from, to), which are added where they are new. */
   numberOf(bytes: Uint8Array, from: number, to: number): number {

@@ -42,6 +42,8 @@ export interface HourFinding {
   cellsDiffering: number;
   cellsRepaired: number;
   differences: AuditDifference[];
+  /** Minutes of which cells were corrected. */
+  corrected: number[];
   /** Minutes whose differences were left. */
   differing: number[];
   /** Minutes that changed while they were compared: to be audited again. */
@@ -109,7 +111,7 @@ class HourComparison {
   ) {
     this.finding = {
       ...{ hour, videoPart, minutes: [], cellsCompared: 0, cellsDiffering: 0, cellsRepaired: 0, differences: [] },
-      ...{ differing: [], unstable: [], notFinal: [], levelsDiffer: false },
+      ...{ corrected: [], differing: [], unstable: [], notFinal: [], levelsDiffer: false },
     };
   }
 
@@ -220,6 +222,7 @@ class HourComparison {
     }));
     for (const counts of correctionsOf(minute, cells)) await this.ports.counters.correct([counts]);
     finding.cellsRepaired += found.length;
+    finding.corrected.push(minute);
     // A stream that follows corrections may have written between the comparison and the correction, which then took its events away: of such
     // events the archive has an object by now, and the minute is audited again at once.
     if (!(await this.isUnchanged(minute))) finding.unstable.push(minute);

@@ -42,7 +42,8 @@ export type Origin = { lateAfterMs: number } | "backfill";
 
 const WHOLE: IdPart = { part: 0, of: 1, seed: 0 };
 
-const FIRST_EVENTS = 1_024;
+const LEAST_FIRST_EVENTS = 16;
+const MOST_FIRST_EVENTS = 1_024;
 const NO_EVENT = 0xffff_ffff;
 const IN_TIME: Origin = { lateAfterMs: -1 };
 /** How an event came, from the least to the best. */
@@ -64,19 +65,30 @@ export class MinuteRecount {
   private readonly names: PairTable;
   private readonly sums: CellSums;
   /** By id: its first event. By event: its pair, its largest value (NaN: none has one), the next event of the id, and the best of how its repeats came. */
-  private first = new Uint32Array(FIRST_EVENTS);
-  private pair = new Uint32Array(FIRST_EVENTS);
-  private value = new Float64Array(FIRST_EVENTS);
-  private next = new Uint32Array(FIRST_EVENTS);
-  private seenBy = new Uint8Array(FIRST_EVENTS);
+  private first: Uint32Array<ArrayBuffer>;
+  private pair: Uint32Array<ArrayBuffer>;
+  private value: Float64Array<ArrayBuffer>;
+  private next: Uint32Array<ArrayBuffer>;
+  private seenBy: Uint8Array<ArrayBuffer>;
 
   constructor(
     private readonly minute: number,
     private readonly ofIds: IdPart = WHOLE,
+    /** About how many events there are: a table for many costs more than a minute of few. */
+    expectedEvents = MOST_FIRST_EVENTS,
   ) {
-    this.ids = new ByteTable(ofIds.seed);
-    this.names = new PairTable(ofIds.seed);
-    this.sums = new CellSums();
+    const size = Math.min(
+      MOST_FIRST_EVENTS,
+      Math.max(LEAST_FIRST_EVENTS, 2 ** Math.ceil(Math.log2(expectedEvents + 1))),
+    );
+    this.ids = new ByteTable(ofIds.seed, size);
+    this.names = new PairTable(ofIds.seed, size);
+    this.sums = new CellSums(size);
+    this.first = new Uint32Array(size);
+    this.pair = new Uint32Array(size);
+    this.value = new Float64Array(size);
+    this.next = new Uint32Array(size);
+    this.seenBy = new Uint8Array(size);
   }
 
   /**

@@ -1,15 +1,8 @@
 import type { RecountBooks } from "./audit-elements";
 import type { Recount } from "./minute-recount";
 
-export interface MinuteRow {
-  minute: number;
-  objects: number;
-  counted: Recount;
-  changeSequence: number;
-  objectsKey: string;
-  /** Why the minute cannot be compared; empty where it can. */
-  notComparable: string;
-}
+/** The books of a minute, of all its parts. */
+export type MinuteRow = Omit<RecountBooks, "part" | "of">;
 
 /**
  * The books of a minute from those of its parts. Parts that were read at different times may have found different objects: such a minute is `changed`,
@@ -19,11 +12,11 @@ export function verdictOf(parts: readonly RecountBooks[]): { row: MinuteRow; isC
   const [first] = parts;
   if (first === undefined || parts.length !== first.of || new Set(parts.map(({ part }) => part)).size !== first.of)
     throw new Error(`minute ${first?.minute}: ${parts.length} of ${first?.of} parts were recounted`);
-  const { minute, objects, changeSequence, objectsKey } = first;
+  const { changeSequence, objectsKey } = first;
   const isChanged = parts.some((each) => each.objectsKey !== objectsKey || each.changeSequence !== changeSequence);
   const notComparable = parts.find((each) => each.notComparable !== "")?.notComparable ?? "";
   const counted = parts.map((each) => each.counted).reduce(added);
-  return { row: { minute, objects, counted, changeSequence, objectsKey, notComparable }, isChanged };
+  return { row: { ...first, counted, notComparable }, isChanged };
 }
 
 function added(a: Recount, b: Recount): Recount {

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { isBackfilled } from "../domain/archive-name";
-import { MINUTES_AN_HOUR } from "../domain/rules/time";
+import { MINUTE_MS, MINUTES_AN_HOUR } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -14,7 +14,7 @@ import {
   type Tagged,
   withName,
 } from "../engine";
-import type { Archive, ArchiveObject, CounterStore, Ledger, LogProgress } from "../io/ports";
+import type { Archive, ArchiveObject, CounterStore, Ledger, LedgerMinute, LogProgress } from "../io/ports";
 import {
   type AuditOptions,
   type AuditUnit,
@@ -26,7 +26,9 @@ import {
   unitKey,
   unitOf,
 } from "./audit-elements";
+import { HourReads } from "./hour-reads";
 import { MinuteRecount, type RecountedCell } from "./minute-recount";
+import { missingOf, NO_LOSS } from "./missing-events";
 import { RESOURCES } from "./resource-names";
 
 export type Recounted = {
@@ -36,8 +38,6 @@ export type Recounted = {
 
 /** A worker holds one part of one minute at a time. */
 const UNITS_IN_FLIGHT = 1;
-/** How long, in all units of a worker, an audit waits for a stream that is behind. */
-const PATIENCE_MS = 30_000;
 const POLL_MS = 200;
 const IDS_A_BLOCK = 32_768;
 
@@ -66,6 +66,8 @@ interface Names {
 
 export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>, Tagged<Recounted>> {
   waitedMs = 0;
+  /** Made by the worker: what travels has none. */
+  reads: HourReads | undefined;
 
   constructor(
     readonly names: Names,
@@ -107,23 +109,35 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
   }
 
   private async recount(unit: AuditUnit): Promise<{ books: RecountBooks; recount: MinuteRecount }> {
-    const { minute, part, of } = unit;
+    const { minute, part, of, events } = unit;
+    const { names } = this;
+    const sources = {
+      archive: this.archive,
+      ledger: resource<Ledger>(names.ledger),
+      progress: resource<LogProgress>(names.logProgress),
+    };
+    this.reads ??= new HourReads(Date.now);
+    let reads = await this.reads.of(minute, sources);
     // Past the raw retention the archive has what came later, and the counters know of nothing else.
     const isRolled = (await this.counters.rolledHour?.(hourOf(minute))) !== undefined;
-    const accepted = isRolled ? 0 : ((await this.progress.accepted(minute, minute + 1)).get(minute) ?? 0);
-    const askedAtMs = Date.now();
+    if (isRolled) reads = { ...reads, accepted: 0 };
     for (;;) {
-      const archivedThroughMs = await this.progress.archivedThroughMs(Date.now());
-      // Before the objects are listed: what changes the minute from here on voids the mark.
-      const changeSequence = (await this.ledger.changeSequences(minute, minute + 1)).get(minute) ?? 0;
-      const objects = await this.archive.list(minute, minute + 1);
-      const recount = new MinuteRecount(minute, { part, of, seed: this.options.seeds[0] });
+      const { objects, changeSequence, archivedThroughMs, askedAtMs } = reads;
+      const recount = new MinuteRecount(minute, { part, of, seed: this.options.seeds[0] }, events);
       const { eventsOf, unreadable } = await this.readAll(objects, recount);
-      const { gap, isUnlisted } = await this.gap(minute, eventsOf, accepted);
+      const { gap, isUnlisted, ...missing } = missingOf(reads, eventsOf);
       // Objects and events may be on their way: a gap is one only when all that was accepted before has been archived.
-      if ((gap !== "" || isUnlisted) && archivedThroughMs < askedAtMs && (await this.waits())) continue;
-      const found = { counted: recount.totals(), changeSequence, notComparable: unreadable || gap };
-      const books = { minute, part, of, objects: objects.length, objectsKey: objectsKey(objects), ...found };
+      const mayCome = archivedThroughMs < askedAtMs;
+      if ((gap !== "" || isUnlisted) && mayCome && (await this.waits())) {
+        reads = await this.reads.again(minute, reads, sources);
+        continue;
+      }
+      const isFinal = (minute + 1) * MINUTE_MS <= this.options.finalBeforeMs;
+      const loss = unreadable !== "" || mayCome || !isFinal ? NO_LOSS : missing.loss;
+      const found = { counted: recount.totals(), changeSequence, notComparable: unreadable || gap, ...missing, loss };
+      const rolled = isRolled && reads.books !== undefined ? { rolledBooks: sumsOf(reads.books) } : {};
+      const archive = { objects: objects.length, objectsKey: objectsKey(objects) };
+      const books = { minute, part, of, ...archive, ...found, ...rolled };
       return { books, recount };
     }
   }
@@ -145,32 +159,9 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     return { eventsOf, unreadable };
   }
 
-  /** What was promised and the archive does not have: a repair from less than everything would lose events. And whether it has what nobody listed. */
-  private async gap(
-    minute: number,
-    eventsOf: ReadonlyMap<string, number>,
-    accepted: number,
-  ): Promise<{ gap: string; isUnlisted: boolean }> {
-    const listed = await this.ledger.archivedObjects(minute, minute + 1);
-    const names = new Set(listed.map(({ name }) => name));
-    const isUnlisted = [...eventsOf.keys()].some((name) => !names.has(name));
-    for (const { name, events, sizeBytes } of listed) {
-      const found = eventsOf.get(name);
-      // A backfill listed the object, was stopped before it wrote it, and undid that: there is no object of no bytes.
-      if (found === undefined && sizeBytes === 0) continue;
-      if (found === undefined)
-        return { gap: `${name}: listed with ${events} events, but not in the archive`, isUnlisted };
-      if (found !== events) return { gap: `${name}: listed with ${events} events, has ${found}`, isUnlisted };
-    }
-    let archived = 0;
-    for (const [name, events] of eventsOf) if (!isBackfilled(name)) archived += events;
-    const gap = accepted > archived ? `${accepted} events accepted, ${archived} in the archive` : "";
-    return { gap, isUnlisted };
-  }
-
   /** Answers whether there is time left to read the minute again. */
   private async waits(): Promise<boolean> {
-    if (this.waitedMs >= PATIENCE_MS) return false;
+    if (this.waitedMs >= this.options.patienceMs) return false;
     await delay(POLL_MS);
     this.waitedMs += POLL_MS;
     return true;
@@ -195,19 +186,15 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     }
   }
 
-  private get ledger(): Ledger {
-    return resource<Ledger>(this.names.ledger);
-  }
   private get counters(): CounterStore {
     return resource<CounterStore>(this.names.counterStore);
   }
   private get archive(): Archive {
     return resource<Archive>(this.names.archive);
   }
-  private get progress(): LogProgress {
-    return resource<LogProgress>(this.names.logProgress);
-  }
 }
+
+const sumsOf = ({ archived, counted, duplicate }: LedgerMinute) => ({ archived, counted, duplicate });
 
 const hourOf = (minute: number): number => Math.floor(minute / MINUTES_AN_HOUR);
 

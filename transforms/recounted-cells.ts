@@ -2,6 +2,7 @@ import type { ArchiveRow } from "./archive-rows";
 import { ByteTable, grownTo } from "./byte-table";
 
 const FIRST_PAIRS = 256;
+const FIRST_TYPES = 16;
 /** Types of all videos of a minute: a pair is one number below 2^53. */
 const MAX_TYPES = 2 ** 21;
 
@@ -11,15 +12,18 @@ export class PairTable {
   private readonly videos: ByteTable;
   private readonly types: ByteTable;
   /** By video: its last type and that pair, because most videos have few types. */
-  private lastType = new Int32Array(FIRST_PAIRS).fill(-1);
-  private lastPair = new Int32Array(FIRST_PAIRS);
+  private lastType: Int32Array<ArrayBuffer>;
+  private lastPair: Int32Array<ArrayBuffer>;
   private readonly pairs = new Map<number, number>();
   private readonly videoOf: number[] = [];
   private readonly typeOf: number[] = [];
 
-  constructor(seed: number) {
-    this.videos = new ByteTable(seed);
-    this.types = new ByteTable(seed);
+  constructor(seed: number, expectedEvents: number) {
+    const pairs = Math.min(FIRST_PAIRS, expectedEvents);
+    this.videos = new ByteTable(seed, pairs);
+    this.types = new ByteTable(seed, FIRST_TYPES);
+    this.lastType = new Int32Array(pairs).fill(-1);
+    this.lastPair = new Int32Array(pairs);
   }
 
   pairOf({ bytes, videoFrom, videoTo, typeFrom, typeTo }: ArchiveRow): number {
@@ -51,11 +55,19 @@ export class PairTable {
 
 /** Counts and exact sums by pair. A sum is a number while it is safe, and what went beyond is a bigint. */
 export class CellSums {
-  private counts = new Float64Array(FIRST_PAIRS);
-  private valued = new Float64Array(FIRST_PAIRS);
-  private sums = new Float64Array(FIRST_PAIRS);
-  private lastMs = new Uint16Array(FIRST_PAIRS);
+  private counts: Float64Array<ArrayBuffer>;
+  private valued: Float64Array<ArrayBuffer>;
+  private sums: Float64Array<ArrayBuffer>;
+  private lastMs: Uint16Array<ArrayBuffer>;
   private readonly beyond = new Map<number, bigint>();
+
+  constructor(expectedEvents: number) {
+    const pairs = Math.min(FIRST_PAIRS, expectedEvents);
+    this.counts = new Float64Array(pairs);
+    this.valued = new Float64Array(pairs);
+    this.sums = new Float64Array(pairs);
+    this.lastMs = new Uint16Array(pairs);
+  }
 
   /** An event of the pair, repeat or not, at this time within the minute. */
   seen(pair: number, msInMinute: number): void {

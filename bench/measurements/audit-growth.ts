@@ -20,7 +20,7 @@ import { defineTask, timed } from "../task";
 import { mebibytes } from "./hot-path";
 
 const DAY_MS = 24 * HOUR_MS;
-const START_MS = Date.UTC(2026, 10, 21, 10);
+export const START_MS = Date.UTC(2026, 10, 21, 10);
 const OBJECT_EVENTS = 250_000;
 const APPLIED_CELLS = 100_000;
 const ID_BYTES = 16;
@@ -29,7 +29,7 @@ interface Stored {
   folder: string;
 }
 
-function openStores(folder: string) {
+export function openStores(folder: string) {
   mkdirSync(folder, { recursive: true });
   const archive = new DirectoryArchive({ folder: join(folder, "archive") });
   return { archive, counters: new SqliteCounterStore({ folder }), ledger: new SqliteLedger({ folder }) };
@@ -62,7 +62,7 @@ function someEvents(minute: number, first: number, count: number, videos: number
   };
 }
 
-async function archiveMinute(
+export async function archiveMinute(
   { archive, ledger }: ReturnType<typeof openStores>,
   minute: number,
   events: number,
@@ -79,7 +79,7 @@ async function archiveMinute(
   }
 }
 
-function asCounts(minute: number, videos: string[], counts: Float64Array): MinuteCounts {
+export function asCounts(minute: number, videos: string[], counts: Float64Array): MinuteCounts {
   const rows = videos.length;
   return {
     minute,
@@ -142,15 +142,19 @@ const growHistory = defineTask(
   },
 );
 
-const auditFolder = defineTask(__filename, "audit-folder", async ({ folder, hours }: Stored & { hours: number }) => {
-  const stores = openStores(folder);
-  const log = await SqliteEventLog.open({ folder });
-  const progress = new SqliteLogProgress(log, stores.ledger, stores.ledger);
-  const range = { fromMs: START_MS, toMs: START_MS + hours * HOUR_MS, repair: false, allowedLatenessMs: -1 };
-  const { value, wallS, cpuS } = await timed(() => runAudit({ ...stores, progress, clock: Date.now }, range));
-  const { outcome, events, distinctEvents, cellsCompared, cellsDiffering } = value;
-  return { outcome, events, distinctEvents, cellsCompared, cellsDiffering, wallS, cpuS };
-});
+export const auditFolder = defineTask(
+  __filename,
+  "audit-folder",
+  async ({ folder, hours }: Stored & { hours: number }) => {
+    const stores = openStores(folder);
+    const log = await SqliteEventLog.open({ folder });
+    const progress = new SqliteLogProgress(log, stores.ledger, stores.ledger);
+    const range = { fromMs: START_MS, toMs: START_MS + hours * HOUR_MS, repair: false, allowedLatenessMs: -1 };
+    const { value, wallS, cpuS } = await timed(() => runAudit({ ...stores, progress, clock: Date.now }, range));
+    const { outcome, events, distinctEvents, cellsCompared, cellsDiffering } = value;
+    return { outcome, events, distinctEvents, cellsCompared, cellsDiffering, wallS, cpuS };
+  },
+);
 
 const fillMinute = defineTask(__filename, "fill-minute", async ({ folder, events }: Stored & { events: number }) => {
   const stores = openStores(folder);

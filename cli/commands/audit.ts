@@ -6,6 +6,7 @@ import type { AuditReport } from "../../io/ports";
 import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { auditTotals, FINAL_SLACK_MS, runAudit } from "../../pipelines/audit/audit";
 import type { AuditRunner } from "../../pipelines/audit/audit-runner";
+import { shownReport } from "../../query-api/audit-report";
 import { refuseFlags } from "../arguments/inapplicable-flags";
 import { rfc3339Time } from "../arguments/rfc3339-time";
 import { ConfigError, resolveConfig } from "../config/load";
@@ -128,10 +129,10 @@ async function auditAllTotals(deployment: Deployment, flags: AuditFlags): Promis
   return tell(deployment.config, flags, await auditTotals(asked, { repair: flags.repair ?? false }));
 }
 
-function tell(config: Config, flags: AuditFlags, report: AuditReport): number {
+export function tell(config: Config, flags: { json?: boolean }, report: AuditReport): number {
   const file = writeReport(config.data, report);
   process.stdout.write(
-    flags.json === true ? `${JSON.stringify(shown(report), null, 2)}\n` : `${table(report)}report: ${file}\n`,
+    flags.json === true ? `${JSON.stringify(shownReport(report), null, 2)}\n` : `${table(report)}report: ${file}\n`,
   );
   return exitCode(report);
 }
@@ -149,28 +150,18 @@ export function exitCode({ outcome }: AuditReport): number {
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString();
 
-function shown(report: AuditReport) {
-  const { startedAtMs, fromMs, toMs, notComparable, differences, reusedIds = [], ...rest } = report;
-  return {
-    ...rest,
-    reusedIds: reusedIds.map(({ places, ...id }) => ({
-      ...id,
-      places: places.map(({ minute, ...place }) => ({ ...place, minute: iso(minute * MINUTE_MS) })),
-    })),
-    startedAt: iso(startedAtMs),
-    from: iso(fromMs),
-    to: iso(toMs),
-    notComparable: notComparable.map(({ minute, reason }) => ({ minute: iso(minute * MINUTE_MS), reason })),
-    differences: differences.map(({ startMs, ...cell }) => ({ ...cell, start: iso(startMs) })),
-  };
-}
-
 function writeReport(folder: string, report: AuditReport): string {
   const reports = join(folder, "audits");
   mkdirSync(reports, { recursive: true });
   const file = join(reports, `${iso(report.startedAtMs).replaceAll(":", "-")}-${report.id.slice(0, 8)}.json`);
-  writeFileSync(file, `${JSON.stringify(shown(report), null, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify(shownReport(report), null, 2)}\n`);
   return file;
+}
+
+/** No line where nothing was written off: such a loss is told as long as it is one. */
+function writtenOffLine({ writtenOff = [] }: AuditReport): [string, number][] {
+  if (writtenOff.length === 0) return [];
+  return [["events written off", writtenOff.reduce((sum, { events }) => sum + events, 0)]];
 }
 
 function table(report: AuditReport): string {
@@ -185,6 +176,7 @@ function table(report: AuditReport): string {
     ["reused event ids", report.reusedEventIds],
     ["late events", report.lateEvents],
     ["minutes not comparable", report.notComparable.length],
+    ...writtenOffLine(report),
     ["took", `${(report.durationMs / 1000).toFixed(1)} s`],
     ["outcome", report.outcome],
   ];
@@ -201,7 +193,10 @@ function table(report: AuditReport): string {
     ),
     ...report.notComparable
       .slice(0, 50)
-      .map(({ minute, reason }) => `  ${iso(minute * MINUTE_MS)} not comparable: ${reason}`),
+      .map(({ minute, reason }) => `  ${iso(minute * 60_000)} not comparable: ${reason}`),
+    ...(report.writtenOff ?? [])
+      .slice(0, 50)
+      .map(({ minute, events, reason }) => `  ${iso(minute * 60_000)} ${events} events written off: ${reason}`),
   ];
   return [...lines.map(([name, value]) => `${name.padEnd(24)}${value}`), ...details, ""].join("\n");
 }

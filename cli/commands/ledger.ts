@@ -14,13 +14,14 @@ interface Books {
   counted: number;
   duplicate: number;
   late: number;
+  lost?: number;
   balanced: boolean;
 }
 
 interface Ledger {
   start: string;
   end: string;
-  minutes: (Books & { start: string })[];
+  minutes: (Books & { start: string; lostReason?: string })[];
   totals: Books & { rejected: number };
 }
 
@@ -51,5 +52,7 @@ function shown({ start, end, minutes, totals }: Ledger): string {
   ];
   const rows = [...minutes.map((minute) => row(shortTime(minute.start), minute)), row("total", totals)];
   const head = `from ${shortTime(start)} to ${shortTime(end)}`;
-  return `${head}\n${asTable(heads, rows)}rejected on receipt: ${totals.rejected}\n`;
+  const losses = minutes.filter(({ lost = 0 }) => lost > 0);
+  const lost = losses.map(({ start, lost, lostReason }) => `${shortTime(start)}: ${lost} written off: ${lostReason}\n`);
+  return `${head}\n${asTable(heads, rows)}${lost.join("")}rejected on receipt: ${totals.rejected}\n`;
 }

@@ -1,6 +1,6 @@
 /**
- * The books of one minute of event time (invariant I4 of docs/guarantees.md): every accepted event is archived, and every archived event is
- * counted, a duplicate, or waits for the next audit because it was received late.
+ * The books of one minute of event time (invariant I4 of docs/guarantees.md): every accepted event is archived or written off as lost, and every
+ * archived event is counted, a duplicate, or waits for the next audit because it was received late.
  */
 export interface MinuteBooks {
   accepted: number;
@@ -10,6 +10,8 @@ export interface MinuteBooks {
   duplicate: number;
   /** Events that the stream set aside as received late and that no audit has settled yet. */
   late: number;
+  /** Accepted events that an audit found in no archive and an operator has written off. */
+  lost: number;
 }
 
 /** Whose word it is that events were accepted. */
@@ -37,8 +39,13 @@ export function unbookedOf({ promised, declared }: Pick<Acceptance, "promised" |
   return promised === 0 ? 0 : Math.max(0, declared - promised);
 }
 
-export function isBalanced({ accepted, archived, counted, duplicate, late }: MinuteBooks): boolean {
-  return accepted === archived && archived === counted + duplicate + late;
+/** A written-off event that turns up in the archive after all is not lost. */
+export function lostOf({ accepted, archived }: Pick<MinuteBooks, "accepted" | "archived">, writtenOff: number): number {
+  return Math.max(0, Math.min(writtenOff, accepted - archived));
+}
+
+export function isBalanced({ accepted, archived, counted, duplicate, late, lost }: MinuteBooks): boolean {
+  return accepted === archived + lost && archived === counted + duplicate + late;
 }
 
 /** Balanced, and nothing waits for an audit: every accepted event is in the counters. */
@@ -46,17 +53,23 @@ export function isCounted(books: MinuteBooks): boolean {
   return books.late === 0 && isBalanced(books);
 }
 
-/** What an audit counted of the events that the stream had set aside. */
-export interface SettledLate {
+/** What an audit with repair has counted of a minute. */
+export interface Settled {
   counted: number;
   duplicate: number;
+  /**
+   * Events of the archive that the audit counted: `counted` and `duplicate` are all of these, and the stream's own numbers say nothing any more, because
+   * no write of the stream can raise a cell that was corrected. Absent: an earlier release counted the stream's late events alone.
+   */
+  archived?: number;
 }
 
-/** The stream's numbers with those of the newest audit: what was settled waits no longer. */
-export function withSettled<Books extends Pick<MinuteBooks, "counted" | "duplicate" | "late">>(
+/** The stream's numbers with those of the newest audit: what was settled waits no longer, and what was archived since waits for the next audit. */
+export function withSettled<Books extends Pick<MinuteBooks, "archived" | "counted" | "duplicate" | "late">>(
   books: Books,
-  { counted, duplicate }: SettledLate,
+  { counted, duplicate, archived }: Settled,
 ): Books {
+  if (archived !== undefined) return { ...books, counted, duplicate, late: Math.max(0, books.archived - archived) };
   return {
     ...books,
     counted: books.counted + counted,

@@ -1,5 +1,5 @@
 import { isBackfilled } from "../archive-name";
-import { type Acceptance, acceptedOf, type MinuteBooks, type SettledLate, withSettled } from "./books";
+import { type Acceptance, acceptedOf, lostOf, type MinuteBooks, type Settled, withSettled } from "./books";
 
 /** What the books take from a listed object. */
 interface BookedObject {
@@ -36,13 +36,27 @@ export class MinuteObjectSums implements ObjectSums {
 
 type StreamSums = Pick<MinuteBooks, "counted" | "duplicate" | "late"> & { reusedIds: number };
 
-type BookedMinute = MinuteBooks & Acceptance & { minute: number; reusedIds: number };
+/** Accepted events of a minute that an audit found in no archive, and that an operator has written off. */
+export interface WriteOff {
+  minute: number;
+  events: number;
+  /** The operator's own words. */
+  reason: string;
+  /** When the loss was written off. */
+  atMs: number;
+  /** The audit that found the loss. */
+  auditId: string;
+}
+
+type BookedMinute = MinuteBooks &
+  Acceptance & { minute: number; reusedIds: number; isSettled?: boolean; writtenOff?: WriteOff };
 
 interface Parts {
   objects: ObjectSums | undefined;
   promised: number;
   stream: StreamSums;
-  settled: SettledLate;
+  settled: Settled | undefined;
+  writtenOff: WriteOff | undefined;
 }
 
 /** Puts the books of minutes together from what a store keeps of them, in any order. */
@@ -72,8 +86,15 @@ export class LedgerBooks {
     stream.reusedIds += reusedIds;
   }
 
-  settled(minute: number, settled: SettledLate): void {
-    this.of(minute).settled = settled;
+  /** Of an audit that counted the whole minute, and one that counted late events alone, the first stays: the latter is of an earlier release. */
+  settled(minute: number, settled: Settled): void {
+    const parts = this.of(minute);
+    if (parts.settled?.archived !== undefined && settled.archived === undefined) return;
+    parts.settled = settled;
+  }
+
+  writtenOff(writeOff: WriteOff): void {
+    this.of(writeOff.minute).writtenOff = writeOff;
   }
 
   /** Ascending. */
@@ -85,16 +106,16 @@ export class LedgerBooks {
     let parts = this.parts.get(minute);
     if (parts === undefined) {
       const stream = { counted: 0, duplicate: 0, late: 0, reusedIds: 0 };
-      parts = { objects: undefined, promised: 0, stream, settled: { counted: 0, duplicate: 0 } };
+      parts = { objects: undefined, promised: 0, stream, settled: undefined, writtenOff: undefined };
       this.parts.set(minute, parts);
     }
     return parts;
   }
 }
 
-function bookedMinute(minute: number, { objects, promised, stream, settled }: Parts): BookedMinute {
+function bookedMinute(minute: number, { objects, promised, stream, settled, writtenOff }: Parts): BookedMinute {
   const { archived = 0, declared = 0, direct = 0, backfilled = 0 } = objects ?? {};
-  const { counted, duplicate, late } = withSettled(stream, settled);
+  const { counted, duplicate, late } = withSettled({ ...stream, archived }, settled ?? NOTHING_SETTLED);
   const accepted = acceptedOf({ promised, declared, direct, backfilled });
   return {
     minute,
@@ -107,6 +128,11 @@ function bookedMinute(minute: number, { objects, promised, stream, settled }: Pa
     counted,
     duplicate,
     late,
+    lost: lostOf({ accepted, archived }, writtenOff?.events ?? 0),
     reusedIds: stream.reusedIds,
+    ...(settled?.archived !== undefined && { isSettled: true }),
+    ...(writtenOff !== undefined && { writtenOff }),
   };
 }
+
+const NOTHING_SETTLED: Settled = { counted: 0, duplicate: 0 };

@@ -1,10 +1,8 @@
 /**
  * The parts of a minute's books that the pipelines write. Each writer has a part of its own, so that its numbers are absolute
- * and a repeated bundle writes the same row again.
+ * and a repeated bundle writes the same row again. Until 2026-12 part -1 was the audit's for backfilled events; today an audit settles whole minutes
+ * (books.ts, `Settled`).
  */
-
-/** The part of the audit for events that were backfilled beside a stream that reads the log alone. */
-export const BACKFILL_PART = -1;
 
 /** The part of a video shard: what the stream counted of the shard's videos in the minute. */
 export const shardPart = (videoShard: number): number => videoShard;

@@ -93,7 +93,7 @@ export function advanced(
   return Math.min(Math.max(beforeMs, throughMs), heldAtMs);
 }
 
-const NO_BOOKS: MinuteBooks = { accepted: 0, archived: 0, counted: 0, duplicate: 0, late: 0 };
+const NO_BOOKS: MinuteBooks = { accepted: 0, archived: 0, counted: 0, duplicate: 0, late: 0, lost: 0 };
 
 function sameBooks(a: MinuteBooks, b: MinuteBooks): boolean {
   return (
@@ -101,6 +101,7 @@ function sameBooks(a: MinuteBooks, b: MinuteBooks): boolean {
     a.archived === b.archived &&
     a.counted === b.counted &&
     a.duplicate === b.duplicate &&
-    a.late === b.late
+    a.late === b.late &&
+    a.lost === b.lost
   );
 }

@@ -1,6 +1,8 @@
 /** The ledger's cells: what their bytes and versions are. */
+
+import type { Settled } from "../../domain/rules/books";
 import { MinuteObjectSums, type ObjectSums } from "../../domain/rules/ledger-books";
-import type { ArchivedObject, LedgerRow } from "../ports";
+import type { ArchivedObject, LedgerRow, WriteOff } from "../ports";
 import {
   AUDITED_FAMILY,
   BOOKS_FAMILY,
@@ -140,6 +142,31 @@ export function decodePartition(value: Buffer): Omit<LedgerRow, "minute" | "part
     number,
   ];
   return { received, counted, duplicate, late, reusedIds };
+}
+
+const ALL_COUNTED = ":all";
+
+/** What audits and operators say of a minute in the family of the messages, which an earlier release does not read in rows of books. */
+export const allCountedColumn = (minuteOfHour: string): string => `${minuteOfHour}${ALL_COUNTED}`;
+export const isAllCounted = (column: string): boolean => column.endsWith(ALL_COUNTED);
+
+export function encodeSettled({ counted, duplicate, archived }: Settled): Buffer {
+  return encodeIntegers(archived === undefined ? [counted, duplicate] : [counted, duplicate, archived]);
+}
+
+export function decodeSettled(value: Buffer): Settled {
+  const [counted, duplicate, archived] = decodeIntegers(value, 3) as [number, number, number];
+  return value.length < 3 * INT64_BYTES ? { counted, duplicate } : { counted, duplicate, archived };
+}
+
+/** The cell's version is the time of the write-off. */
+export function encodeWriteOff({ events, reason, auditId }: WriteOff): Buffer {
+  return Buffer.from(JSON.stringify({ events, reason, auditId }));
+}
+
+export function decodeWriteOff(minute: number, atMs: number, value: Buffer): WriteOff {
+  const { events, reason, auditId } = JSON.parse(value.toString()) as Omit<WriteOff, "minute" | "atMs">;
+  return { minute, events, reason, atMs, auditId };
 }
 
 /** Which minutes of an hour are audited by marks of their own and unchanged since; `version` grows with every change of the hour's books or marks. */

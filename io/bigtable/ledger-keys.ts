@@ -3,7 +3,8 @@
  *   `o#YYYYMMDDHHMM`   what a minute is made of: o `<object>` its numbers, g `<object>` its messages, s how often the minute was written (`all`) and
  *                      changed (`changed`)
  *   `b#YYYYMMDDHH`     the books of an hour: b `MM` made from the row above, p `MM:<partition>` the stream's, o `MM:<account>` what an ingest instance
- *                      promised, r `MM` what an audit settled, a `MM` the audit's mark of a minute that has changed
+ *                      promised, r `MM` what an audit settled of late events, g `MM:all` of a minute whose cells it corrected, g `MM` a loss that was written off, a `MM` the audit's mark of a minute that
+ *                      has changed
  *   `q#YYYYMMDD`       of every hour `HH` of a day which minutes are audited by such marks, and which have changed: a, made from the row above
  *   `m#ranges`         a `<first minute>`: a range of minutes that are audited as long as they have not changed
  *   `p#log`            b `archived:<reader>`: its version is the time through which a reader has archived (`archived`: of an earlier release);

@@ -17,23 +17,30 @@ import type {
   LedgerRow,
   ListedOpenMinute,
   SettledMinute,
+  WriteOff,
 } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
 import { BigtableAcceptance, type Opening } from "./ledger-acceptance";
 import {
+  allCountedColumn,
   auditedOf,
   booksOf,
   decodeAudited,
   decodeBooks,
   decodeIntegers,
   decodePartition,
+  decodeSettled,
+  decodeWriteOff,
   encodeAudited,
   encodeBooks,
   encodeIntegers,
   encodeMessages,
   encodeObject,
   encodePartition,
+  encodeSettled,
+  encodeWriteOff,
+  isAllCounted,
   isOfEarlierRelease,
   objectsOf,
   partitionVersion,
@@ -158,10 +165,9 @@ export class BigtableLedger implements Ledger {
         if (listed.objects > 0) books.objects(minute, listed);
       } else if (family === PARTITION_FAMILY) books.stream(minute, decodePartition(value));
       else if (family === OBJECTS_FAMILY) books.promised(minute, decodeIntegers(value, 1)[0]!);
-      else if (family === AUDIT_FAMILY) {
-        const [counted = 0, duplicate = 0] = decodeIntegers(value, 2);
-        books.settled(minute, { counted, duplicate });
-      }
+      else if (family === AUDIT_FAMILY) books.settled(minute, decodeSettled(value));
+      else if (family === MESSAGES_FAMILY && isAllCounted(cell.qualifier)) books.settled(minute, decodeSettled(value));
+      else if (family === MESSAGES_FAMILY) books.writtenOff(decodeWriteOff(minute, version, value));
     }
     return books.minutes();
   }
@@ -257,9 +263,23 @@ export class BigtableLedger implements Ledger {
 
   async settleLate(rows: readonly SettledMinute[], { auditedAtMs }: { auditedAtMs: number }): Promise<void> {
     const byHour = new Map<string, Mutation[]>();
-    for (const { minute, counted, duplicate } of rows) {
-      const cell = setCell(AUDIT_FAMILY, minuteText(minute), auditedAtMs, encodeIntegers([counted, duplicate]));
+    for (const row of rows) {
+      const { minute } = row;
+      const value = encodeSettled(row);
+      const cell =
+        row.archived === undefined
+          ? setCell(AUDIT_FAMILY, minuteText(minute), auditedAtMs, value)
+          : setCell(MESSAGES_FAMILY, allCountedColumn(minuteText(minute)), auditedAtMs, value);
       add(byHour, booksKey(Math.floor(minute / 60)), cell);
+    }
+    await this.#mutate(byHour);
+  }
+
+  async writeOff(losses: readonly WriteOff[]): Promise<void> {
+    const byHour = new Map<string, Mutation[]>();
+    for (const loss of losses) {
+      const cell = setCell(MESSAGES_FAMILY, minuteText(loss.minute), loss.atMs, encodeWriteOff(loss));
+      add(byHour, booksKey(Math.floor(loss.minute / 60)), cell);
     }
     await this.#mutate(byHour);
   }

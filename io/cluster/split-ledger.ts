@@ -33,6 +33,7 @@ export function splitLedger(checkpoints: Checkpoints, ledger: Ledger): EmbeddedL
     markAudited: (range) => ledger.markAudited(range),
     auditedCounts: (from, to, bucketMinutes) => ledger.auditedCounts(from, to, bucketMinutes),
     settleLate: (rows, audit) => ledger.settleLate(rows, audit),
+    writeOff: (losses) => ledger.writeOff(losses),
     bookAccepted: (booking) => ledger.bookAccepted(booking),
     ingestAccounts: () => ledger.ingestAccounts(),
     setArchivedThrough: (reader, timeMs, leaseUntilMs) => ledger.setArchivedThrough(reader, timeMs, leaseUntilMs),

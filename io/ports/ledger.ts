@@ -1,4 +1,5 @@
-import type { MinuteBooks } from "../../domain/rules/books";
+import type { MinuteBooks, Settled } from "../../domain/rules/books";
+import type { WriteOff } from "../../domain/rules/ledger-books";
 import type { Mark, OpenMinute } from "../../domain/rules/low-watermark";
 import type { MinuteRange } from "../../domain/rules/minute-ranges";
 import type { AuditReport } from "./audit-report";
@@ -19,6 +20,8 @@ export interface LedgerRow {
   reusedIds: number;
 }
 
+export type { WriteOff };
+
 /** The books of a minute; `late`, `counted` and `duplicate` with what audits have settled. */
 export interface LedgerMinute extends MinuteBooks {
   minute: number;
@@ -36,6 +39,10 @@ export interface LedgerMinute extends MinuteBooks {
   /** Archived events that came by backfill and not through the log. */
   backfilled: number;
   reusedIds: number;
+  /** Whether an audit has settled the whole minute: what was archived since waits for the next one. */
+  isSettled?: boolean;
+  /** Absent: nothing of the minute was ever written off. `lost` is what of it is missing by the ledger's own evidence. */
+  writtenOff?: WriteOff;
 }
 
 export interface ArchivedObject {
@@ -92,11 +99,9 @@ export interface AuditedRange extends MinuteRange {
   except: readonly number[];
 }
 
-/** What an audit with repair counted, in one minute, of the events that the stream had set aside as late: all of them so far. */
-export interface SettledMinute {
+/** What an audit with repair counted in one minute. */
+export interface SettledMinute extends Settled {
   minute: number;
-  counted: number;
-  duplicate: number;
 }
 
 export interface ListedOpenMinute extends OpenMinute {
@@ -126,8 +131,10 @@ export interface Ledger {
   markAudited(range: AuditedRange): Promise<void>;
   /** How many minutes of [fromMinute, toMinute) are audited and unchanged since, by bucket of `bucketMinutes` (key: first minute). */
   auditedCounts(fromMinute: number, toMinute: number, bucketMinutes: number): Promise<Map<number, number>>;
-  /** Books the outcome of late events; of a minute the newest audit stays. The stream's own rows are never changed. */
+  /** Books what an audit has counted; of a minute the newest audit stays. The stream's own rows are never changed. */
   settleLate(rows: readonly SettledMinute[], audit: { auditedAtMs: number }): Promise<void>;
+  /** Books lost events as written off: absolute numbers. Of a minute the latest (`atMs`) stays. */
+  writeOff(losses: readonly WriteOff[]): Promise<void>;
 
   /** Idempotent, and in any order: of a minute the largest number of an instance stays, of its marks the one with the largest sequence. */
   bookAccepted(booking: IngestBooking): Promise<void>;

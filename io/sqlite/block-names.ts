@@ -19,24 +19,21 @@ export class BlockNames {
     this.#from = db.prepare("SELECT name FROM videos WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?");
   }
 
-  /** By place in the bucket; a video without a name is not in it. */
+  /** By place in the bucket. A video that got its name since the bucket was first read is not in it: `video` knows it. */
   videos(bucket: number): readonly string[] {
-    const known = this.#blocks.get(bucket);
-    // A full block never changes; names come in order, so that one of fewer may have got more.
-    if (known !== undefined) return known;
+    return this.#blocks.get(bucket) ?? this.#read(bucket);
+  }
+
+  #read(bucket: number): readonly string[] {
     const first = bucket * VIDEOS_A_BLOCK;
     const names = new Array<string>(VIDEOS_A_BLOCK);
-    let n = 0;
     for (const [id, name] of this.#videos.iterate(first, first + VIDEOS_A_BLOCK) as unknown as Iterable<
       [number, string]
     >) {
       names[id - first] = name;
-      n++;
     }
-    if (n >= VIDEOS_A_BLOCK) {
-      if (this.#blocks.size >= CACHED_BLOCKS) this.#blocks.clear();
-      this.#blocks.set(bucket, names);
-    }
+    if (this.#blocks.size >= CACHED_BLOCKS) this.#blocks.clear();
+    this.#blocks.set(bucket, names);
     return names;
   }
 
@@ -47,7 +44,8 @@ export class BlockNames {
 
   video(id: number): string {
     const inside = id % VIDEOS_A_BLOCK;
-    const name = this.videos((id - inside) / VIDEOS_A_BLOCK)[inside];
+    const bucket = (id - inside) / VIDEOS_A_BLOCK;
+    const name = this.videos(bucket)[inside] ?? this.#read(bucket)[inside];
     if (name === undefined) throw new DamagedBlockError(`${COUNTERS_FILE}: video ${id} has cells and no name`);
     return name;
   }

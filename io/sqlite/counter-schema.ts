@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { type OpenOptions, openDatabase, openReadOnly, type Schema } from "./connection";
-import { ACCEPTANCE, DEFERRED_RANGES, SHARED_LOG, STREAM_STATE } from "./ledger-schema";
+import { ACCEPTANCE, DEFERRED_RANGES, SHARED_LOG, STREAM_STATE, WRITTEN_OFF } from "./ledger-schema";
 import { rankBuckets } from "./rank-migration";
 import { packCells, ROWS_A_CELL, VALUED_AND_REVISION } from "./row-migration";
 import { ROLL_UPS } from "./tier-schema";
@@ -13,7 +13,7 @@ export { COUNTERS_FILE } from "./counter-file";
 
 /** The file holds the counters and the books of the stream (books-schema.ts): one list of migrations, one version. */
 const COUNTERS_SCHEMA: Schema = {
-  version: 8,
+  version: 9,
   migrations: [
     ROWS_A_CELL + STREAM_STATE,
     SHARED_LOG,
@@ -23,6 +23,7 @@ const COUNTERS_SCHEMA: Schema = {
     packCells,
     rankBuckets,
     ROLL_UPS,
+    WRITTEN_OFF,
   ],
   shrinks: true,
 };

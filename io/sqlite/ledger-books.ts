@@ -1,7 +1,7 @@
 /** What a minute's books are made of: listed objects, the stream's partitions, the accounts of ingest, what audits settled. */
 import { isBackfilled } from "../../domain/archive-name";
 import { LedgerBooks } from "../../domain/rules/ledger-books";
-import type { ArchivedObject, LedgerMinute, LedgerRow, SettledMinute } from "../ports";
+import type { ArchivedObject, LedgerMinute, LedgerRow, SettledMinute, WriteOff } from "../ports";
 import { openMinute } from "./ledger-acceptance";
 import { markChanged } from "./ledger-marks";
 import type { Row, Statements } from "./statements";
@@ -87,13 +87,29 @@ export function writePartition(ledger: Statements, row: LedgerRow): void {
 
 export function settleMinute(ledger: Statements, settled: SettledMinute, auditedAtMs: number): void {
   ledger.run(
-    `INSERT INTO settled_late VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-       counted = excluded.counted, duplicate = excluded.duplicate, audited_at_ms = excluded.audited_at_ms
+    `INSERT INTO settled_late (minute, counted, duplicate, audited_at_ms, archived) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET
+       counted = excluded.counted, duplicate = excluded.duplicate, audited_at_ms = excluded.audited_at_ms,
+       archived = excluded.archived
      WHERE excluded.audited_at_ms >= settled_late.audited_at_ms`,
     settled.minute,
     settled.counted,
     settled.duplicate,
     auditedAtMs,
+    settled.archived ?? null,
+  );
+}
+
+export function writeOffMinute(ledger: Statements, { minute, events, reason, atMs, auditId }: WriteOff): void {
+  ledger.run(
+    `INSERT INTO written_off VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+       events = excluded.events, reason = excluded.reason, at_ms = excluded.at_ms, audit_id = excluded.audit_id
+     WHERE excluded.at_ms >= written_off.at_ms`,
+    minute,
+    events,
+    reason,
+    atMs,
+    auditId,
   );
 }
 
@@ -126,7 +142,21 @@ export function ledgerMinutes(ledger: Statements, fromMinute: number, toMinute: 
       });
     }
     for (const row of rows("*", "settled_late")) {
-      books.settled(Number(row.minute), { counted: Number(row.counted), duplicate: Number(row.duplicate) });
+      const settled = { counted: Number(row.counted), duplicate: Number(row.duplicate) };
+      books.settled(Number(row.minute), {
+        ...settled,
+        ...(row.archived !== null && { archived: Number(row.archived) }),
+      });
+    }
+    for (const row of rows("*", "written_off")) {
+      const { minute, events, reason, at_ms, audit_id } = row;
+      books.writtenOff({
+        minute: Number(minute),
+        events: Number(events),
+        reason: String(reason),
+        atMs: Number(at_ms),
+        auditId: String(audit_id),
+      });
     }
     return books.minutes();
   });

@@ -68,3 +68,11 @@ INSERT INTO audited_ranges
     GROUP BY island;
 DELETE FROM minute_marks WHERE change_sequence = 0;
 `;
+
+/** Losses that an operator has written off. settled_late.archived: all events that the audit counted; NULL: it counted those alone that were late. */
+export const WRITTEN_OFF = `
+CREATE TABLE written_off (
+  minute INTEGER PRIMARY KEY, events INTEGER NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL, audit_id TEXT NOT NULL
+);
+ALTER TABLE settled_late ADD COLUMN archived INTEGER;
+`;

@@ -17,6 +17,7 @@ import type {
   ListedOpenMinute,
   PendingRange,
   SettledMinute,
+  WriteOff,
 } from "../ports";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
 import * as acceptance from "./ledger-acceptance";
@@ -162,6 +163,10 @@ export class SqliteLedger implements EmbeddedLedger {
 
   settleLate(rows: readonly SettledMinute[], { auditedAtMs }: { auditedAtMs: number }): Promise<void> {
     return this.#ledger.writeInPieces(rows, (row) => books.settleMinute(this.#ledger, row, auditedAtMs));
+  }
+
+  writeOff(losses: readonly WriteOff[]): Promise<void> {
+    return this.#ledger.writeInPieces(losses, (loss) => books.writeOffMinute(this.#ledger, loss));
   }
 
   bookAccepted(booking: IngestBooking): Promise<void> {

@@ -23,6 +23,8 @@ import { COUNTERS_FILE } from "./counter-file";
 import { TierGuard } from "./tier-guard";
 
 const TWO_32 = 2 ** 32;
+/** Most minutes have few cells. */
+const FIRST_CELLS = 64;
 
 export class MinuteCellReader {
   readonly #names: BlockNames;
@@ -58,7 +60,7 @@ export class MinuteCellReader {
     const block = new Block();
     for (const [id, bytes] of this.blocks.rows("minute", minute)) {
       decodeBlock(bytes, block, () => rowName("minute", id));
-      filling.add(block, this.#names.videos(bucketOfRow(id)), this.#names);
+      filling.add(block, bucketOfRow(id), this.#names);
     }
     return filling.counts();
   }
@@ -69,21 +71,25 @@ class Filling {
   readonly #types: string[] = [];
   readonly #typeOf = new Map<number, number>();
   readonly #videoOf = new Int32Array(VIDEOS_A_BLOCK);
-  #videoIndex = new Uint32Array(1024);
-  #typeIndex = new Uint32Array(1024);
+  #videoIndex = new Uint32Array(FIRST_CELLS);
+  #typeIndex = new Uint32Array(FIRST_CELLS);
   /** Of the kept cells, one behind the other; keys are of their own blocks. */
-  #numbers = new Float64Array(1024 * WIDTH);
+  #numbers = new Float64Array(FIRST_CELLS * WIDTH);
   #n = 0;
 
   constructor(private readonly minute: number) {}
 
-  add(block: Block, names: readonly string[], dictionary: BlockNames): void {
+  add(block: Block, bucket: number, dictionary: BlockNames): void {
+    const names = dictionary.videos(bucket);
     this.#videoOf.fill(-1);
     for (let at = 0; at < block.cells * WIDTH; at += WIDTH) {
       if (block.data[at + COUNT] === 0) continue;
       if (this.#n === this.#videoIndex.length) this.#grow();
       const inside = block.data[at + KEY]! % VIDEOS_A_BLOCK;
-      if (this.#videoOf[inside] === -1) this.#videoOf[inside] = this.#videos.push(names[inside]!) - 1;
+      if (this.#videoOf[inside] === -1) {
+        const name = names[inside] ?? dictionary.video(bucket * VIDEOS_A_BLOCK + inside);
+        this.#videoOf[inside] = this.#videos.push(name) - 1;
+      }
       this.#videoIndex[this.#n] = this.#videoOf[inside]!;
       this.#typeIndex[this.#n] = this.#type((block.data[at + KEY]! - inside) / VIDEOS_A_BLOCK, dictionary);
       this.#numbers.set(block.data.subarray(at, at + WIDTH), this.#n * WIDTH);

@@ -1,6 +1,6 @@
-import { BACKFILL_PART } from "../../domain/rules/ledger-parts";
-import { MINUTES_AN_HOUR } from "../../domain/rules/time";
-import type { AuditDifference, AuditReport, LedgerRow, SettledMinute } from "../../io/ports";
+import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
+import type { AuditDifference, AuditReport, FoundLoss, SettledMinute, WriteOff } from "../../io/ports";
+import type { AuditOptions } from "../../transforms/audit-elements";
 import type { HourFinding } from "../../transforms/compare-hours";
 import type { MinuteRow } from "../../transforms/minute-verdict";
 
@@ -25,6 +25,7 @@ export class AuditBooks {
   /** Minutes to be audited again. */
   readonly unstable = new Set<number>();
   private readonly rows = new Map<number, MinuteRow>();
+  private readonly corrected = new Set<number>();
   private readonly left = new Set<number>();
   private readonly wrongHours = new Set<number>();
   private readonly reasons = new Map<number, string>();
@@ -32,7 +33,7 @@ export class AuditBooks {
   private readonly sums = { cellsCompared: 0, cellsDiffering: 0, cellsRepaired: 0 };
   private readonly differences: AuditDifference[] = [];
 
-  constructor(private readonly options: { repair: boolean }) {}
+  constructor(private readonly options: Pick<AuditOptions, "repair" | "allowedLatenessMs" | "finalBeforeMs">) {}
 
   take(findings: readonly HourFinding[]): void {
     for (const finding of findings) {
@@ -42,6 +43,7 @@ export class AuditBooks {
         if (row.notComparable !== "") this.reasons.set(row.minute, row.notComparable);
       }
       for (const minute of finding.unstable) this.unstable.add(minute);
+      for (const minute of finding.corrected) this.corrected.add(minute);
       for (const minute of finding.differing) this.left.add(minute);
       for (const minute of finding.notFinal) this.reasons.set(minute, NOT_FINAL);
       if (finding.incomparable !== undefined) {
@@ -89,14 +91,42 @@ export class AuditBooks {
       sums.distinctEvents += counted.distinct;
       sums.lateEvents += counted.lateCounted + counted.lateDuplicate;
     }
+    const losses = this.losses().slice(0, MAX_LISTED);
+    const writtenOff = this.writtenOff();
     const reasons = [...this.reasons].sort(([a], [b]) => a - b).slice(0, MAX_LISTED);
     return {
       ...sums,
       ...this.sums,
       reusedEventIds: 0,
+      ...(losses.length > 0 && { losses }),
+      ...(writtenOff.length > 0 && { writtenOff }),
       notComparable: reasons.map(([minute, reason]) => ({ minute, reason })),
       differences: this.differences,
     };
+  }
+
+  private losses(): FoundLoss[] {
+    return this.sortedRows().flatMap(({ minute, loss }) => (loss.events > 0 ? [{ minute, ...loss }] : []));
+  }
+
+  private writtenOff(): WriteOff[] {
+    return this.sortedRows().flatMap(({ missing, writtenOff }) => {
+      const events = Math.min(missing, writtenOff?.events ?? 0);
+      return events > 0 ? [{ ...writtenOff!, events }] : [];
+    });
+  }
+
+  /** Losses of which less is missing than was written off: what turned up must not hide what goes missing later. */
+  turnedUp(): WriteOff[] {
+    return this.sortedRows().flatMap(({ missing, writtenOff, notComparable, rolledBooks }) =>
+      rolledBooks === undefined && writtenOff !== undefined && missing < writtenOff.events && notComparable === ""
+        ? [{ ...writtenOff, events: missing, atMs: writtenOff.atMs + 1 }]
+        : [],
+    );
+  }
+
+  private sortedRows(): MinuteRow[] {
+    return [...this.rows.values()].sort((a, b) => a.minute - b.minute);
   }
 
   outcome(): AuditReport["outcome"] {
@@ -117,22 +147,37 @@ export class AuditBooks {
     return [...minutes].sort((a, b) => a - b);
   }
 
-  /** What the counters now have of the events that the stream sets aside, and of those it never sees. */
-  settled(): { late: SettledMinute[]; backfilled: LedgerRow[] } {
+  /**
+   * What the counters now have of minutes whose stored numbers are no longer the stream's alone: their cells were corrected, events of theirs came late or
+   * by backfill, or were lost. The archive is then the truth, and so are the audit's numbers, until more is archived.
+   */
+  settled(): SettledMinute[] {
     const unproven = new Set(this.unproven());
-    const late: SettledMinute[] = [];
-    const backfilled: LedgerRow[] = [];
-    for (const { minute, counted: all } of this.rows.values()) {
-      if (unproven.has(minute)) continue;
-      if (all.lateCounted + all.lateDuplicate > 0)
-        late.push({ minute, counted: all.lateCounted, duplicate: all.lateDuplicate });
-      const [counted, duplicate] = [all.backfillCounted, all.backfillDuplicate];
-      if (counted + duplicate === 0) continue;
-      const row = { minute, part: BACKFILL_PART, received: counted + duplicate, counted, duplicate };
-      backfilled.push({ ...row, late: 0, reusedIds: 0 });
-    }
-    return { late, backfilled };
+    return this.sortedRows().flatMap((row) => {
+      if (unproven.has(row.minute) || !this.isSettled(row)) return [];
+      if (row.rolledBooks !== undefined) return [settledRolled(row, row.rolledBooks)];
+      const { events, distinct } = row.counted;
+      const archived = events - row.repeated;
+      return [{ minute: row.minute, counted: distinct, duplicate: archived - distinct, archived }];
+    });
   }
+
+  private isSettled({ minute, counted, writtenOff, wasSettled }: MinuteRow): boolean {
+    const { allowedLatenessMs, finalBeforeMs } = this.options;
+    if ((minute + 1) * MINUTE_MS > finalBeforeMs) return false;
+    if (writtenOff !== undefined || wasSettled) return true;
+    if (allowedLatenessMs < 0) return false;
+    const { lateCounted, lateDuplicate, backfillCounted, backfillDuplicate } = counted;
+    return this.corrected.has(minute) || lateCounted + lateDuplicate + backfillCounted + backfillDuplicate > 0;
+  }
+}
+
+/** What came after the raw retention is counted now; all before was. */
+function settledRolled({ minute, counted }: MinuteRow, books: NonNullable<MinuteRow["rolledBooks"]>): SettledMinute {
+  const { archived } = books;
+  const added = Math.max(0, archived - books.counted - books.duplicate);
+  const repeats = Math.min(added, counted.lateDuplicate + counted.backfillDuplicate);
+  return { minute, counted: books.counted + added - repeats, duplicate: books.duplicate + repeats, archived };
 }
 
 const NOT_FINAL = "cells differ, and the stream may still count events of the minute";

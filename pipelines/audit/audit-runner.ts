@@ -23,11 +23,11 @@ export interface AuditRunner {
 
 const UNITS = "audit/units";
 const PARTS = "audit/parts";
-/** Hours of one run of the graph: many hours of few events cost one run, and an hour of many events is alone. */
+/** Of one run of the graph, which is made anew each time: many hours of few events cost one run, and an hour of many events is alone. */
 const MAX_HOURS = 24;
-const MAX_UNITS = 240;
+const MAX_EVENTS = 1_000_000;
 
-/** In this process, some hours at a time, so that memory is bounded by an hour's cells and one part of a minute. */
+/** In this process, some hours at a time, so that memory is bounded by an hour's cells and one part of a minute, or by MAX_EVENTS. */
 export const directAuditRunner: AuditRunner = {
   name: "direct",
   rounds: 10,
@@ -64,23 +64,28 @@ export const directAuditRunner: AuditRunner = {
 /** Whole hours, of units in ascending order. */
 function* batchesOf(units: readonly AuditUnit[]): Generator<AuditUnit[]> {
   let batch: AuditUnit[] = [];
-  let hours = 0;
-  let lastHour = Number.NaN;
-  for (const [index, unit] of units.entries()) {
-    const hour = Math.floor(unit.minute / MINUTES_AN_HOUR);
-    if (hour !== lastHour) {
-      let end = index;
-      while (end < units.length && Math.floor(units[end]!.minute / MINUTES_AN_HOUR) === hour) end++;
-      if (hours === MAX_HOURS || (batch.length > 0 && batch.length + end - index > MAX_UNITS)) {
-        yield batch;
-        [batch, hours] = [[], 0];
-      }
-      hours++;
-      lastHour = hour;
+  let [hours, events] = [0, 0];
+  for (const hour of hoursOf(units)) {
+    const ofHour = hour.reduce((sum, unit) => sum + unit.events, 0);
+    if (hours === MAX_HOURS || (hours > 0 && events + ofHour > MAX_EVENTS)) {
+      yield batch;
+      [batch, hours, events] = [[], 0, 0];
     }
-    batch.push(unit);
+    batch.push(...hour);
+    hours++;
+    events += ofHour;
   }
   if (batch.length > 0) yield batch;
+}
+
+function* hoursOf(units: readonly AuditUnit[]): Generator<readonly AuditUnit[]> {
+  const hourOf = ({ minute }: AuditUnit) => Math.floor(minute / MINUTES_AN_HOUR);
+  for (let from = 0; from < units.length; ) {
+    let to = from + 1;
+    while (to < units.length && hourOf(units[to]!) === hourOf(units[from]!)) to++;
+    yield units.slice(from, to);
+    from = to;
+  }
 }
 
 async function withResource<T>(name: string, value: unknown, work: () => Promise<T>): Promise<T> {

@@ -29,6 +29,8 @@ export interface AuditRange {
   allowedLatenessMs: number;
   /** Events that one worker holds at once; default 6,000,000. A minute of more is divided by its ids. */
   eventsAUnit?: number;
+  /** How long a worker waits for a stream that is behind; default 30,000. */
+  patienceMs?: number;
 }
 
 /**
@@ -39,6 +41,7 @@ export const FINAL_SLACK_MS = 5 * MINUTE_MS;
 const IDS_A_PARTITION = 2_000_000;
 const MAX_ID_PARTITIONS = 4_096;
 const AGAIN_PAUSE_MS = 200;
+const PATIENCE_MS = 30_000;
 
 /**
  * The strong audit: recounts [from, to) from the archive by its own algorithm, compares every cell with the CounterStore in both directions, then the levels above,
@@ -59,11 +62,7 @@ export async function runAudit(deps: AuditDependencies, range: AuditRange): Prom
     const sums = { ...books.report(), ...(await examplesOf(deps.archive, reused, options.seeds)) };
     return { ...sums, outcome: books.outcome() };
   });
-  if (range.repair && range.allowedLatenessMs >= 0) {
-    const { late, backfilled } = books.settled();
-    if (late.length > 0) await ledger.settleLate(late, { auditedAtMs: startedAtMs });
-    if (backfilled.length > 0) await ledger.writeRows(backfilled);
-  }
+  if (range.repair) await settle(ledger, books, startedAtMs);
   await mark(deps, books, options);
   const whole: AuditReport = {
     ...report,
@@ -79,6 +78,14 @@ export async function runAudit(deps: AuditDependencies, range: AuditRange): Prom
   return whole;
 }
 
+/** Makes the ledger say what the counters have after a repair. */
+async function settle(ledger: Ledger, books: AuditBooks, auditedAtMs: number): Promise<void> {
+  const settled = books.settled();
+  if (settled.length > 0) await ledger.settleLate(settled, { auditedAtMs });
+  const turnedUp = books.turnedUp();
+  if (turnedUp.length > 0) await ledger.writeOff(turnedUp);
+}
+
 /** Checks every total against its days, whatever range touched them. Stored and returned as a report of no range. */
 export async function auditTotals(
   deps: Pick<AuditDependencies, "counters" | "ledger" | "runner" | "clock">,
@@ -87,7 +94,7 @@ export async function auditTotals(
   const { runner = directAuditRunner, counters, ledger, clock } = deps;
   const startedAtMs = clock();
   const began = performance.now();
-  const books = new AuditBooks({ repair });
+  const books = new AuditBooks({ repair, allowedLatenessMs: -1, finalBeforeMs: 0 });
   provideResource(RESOURCES.counterStore, counters);
   try {
     for (const finding of await runner.totals(counters.videoParts, { repair })) books.addSums(finding);
@@ -116,7 +123,7 @@ function minuteAt(timeMs: number | undefined, round: (value: number) => number):
 
 async function optionsOf(
   { counters, progress, clock }: AuditDependencies,
-  { repair, allowedLatenessMs }: AuditRange,
+  { repair, allowedLatenessMs, patienceMs = PATIENCE_MS }: AuditRange,
   plan: AuditPlan,
 ): Promise<AuditOptions> {
   const finalBeforeMs =
@@ -130,6 +137,7 @@ async function optionsOf(
     allowedLatenessMs,
     finalBeforeMs,
     repair,
+    patienceMs,
     seeds: [randomInt(2 ** 31), randomInt(2 ** 31)],
     idPartitions: Math.min(MAX_ID_PARTITIONS, Math.max(1, Math.ceil(plan.events / IDS_A_PARTITION))),
     videoParts: counters.videoParts,
@@ -143,11 +151,14 @@ async function untilStable(
   books: AuditBooks,
   plan: AuditPlan,
 ): Promise<void> {
-  const parts = new Map(plan.units.map(({ minute, of }) => [minute, Math.max(1, of)]));
+  const parts = new Map(plan.units.map((unit) => [unit.minute, unit]));
   for (let round = 1; round < runner.rounds && books.unstable.size > 0; round++) {
     await pause(AGAIN_PAUSE_MS, new AbortController().signal);
     const minutes = [...books.unstable].sort((a, b) => a - b);
-    const units: AuditUnit[] = minutes.flatMap((minute) => partsOf(minute, parts.get(minute) ?? 1));
+    const units: AuditUnit[] = minutes.flatMap((minute) => {
+      const { of = 1, events = 0 } = parts.get(minute) ?? {};
+      return partsOf(minute, Math.max(1, of), events);
+    });
     books.unstable.clear();
     await runner.run(units, { ...options, isAgain: true }, async (findings) => books.take(findings));
   }

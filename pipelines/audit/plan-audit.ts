@@ -55,10 +55,10 @@ export async function planAudit(
     const count = known > 0 ? known : await eventsOf(archive, minute);
     total += count;
     const of = Math.max(1, Math.ceil(count / eventsAUnit));
-    units.push(...partsOf(minute, of));
+    units.push(...partsOf(minute, of, Math.ceil(count / of)));
   }
   for await (const hour of counters.storedHours(Math.floor(from / MINUTES_AN_HOUR), Math.ceil(to / MINUTES_AN_HOUR))) {
-    if (!hours.has(hour)) units.push({ minute: Math.max(from, hour * MINUTES_AN_HOUR), part: 0, of: 0 });
+    if (!hours.has(hour)) units.push({ minute: Math.max(from, hour * MINUTES_AN_HOUR), part: 0, of: 0, events: 0 });
   }
   units.sort((a, b) => a.minute - b.minute || a.part - b.part);
   const [first, last] = [units[0], units[units.length - 1]];
@@ -70,8 +70,8 @@ export async function planAudit(
   };
 }
 
-export const partsOf = (minute: number, of: number): AuditUnit[] =>
-  Array.from({ length: of }, (_, part) => ({ minute, part, of }));
+export const partsOf = (minute: number, of: number, events: number): AuditUnit[] =>
+  Array.from({ length: of }, (_, part) => ({ minute, part, of, events }));
 
 const endOfHour = (minute: number): number => (Math.floor(minute / MINUTES_AN_HOUR) + 1) * MINUTES_AN_HOUR;
 

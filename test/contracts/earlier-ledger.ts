@@ -6,7 +6,7 @@ const M = 29_000_000;
 
 /** What test/contracts/fixtures and test/bigtable/fixtures hold, as the code that wrote them told it, and what goes on from there. */
 export async function keepsWhatAnEarlierReleaseWrote(ledger: Ledger): Promise<void> {
-  const parts = { promised: 0, direct: 0, reusedIds: 0 };
+  const parts = { promised: 0, direct: 0, lost: 0, reusedIds: 0 };
   const whole = { minute: M, ...parts, accepted: 11, declared: 7, archived: 9, backfilled: 4, counted: 8 };
   const late = { minute: M + 1, ...parts, accepted: 7, declared: 7, archived: 7, backfilled: 0, counted: 5 };
   expect(await ledger.books(M - 5, M + 5)).toEqual([

@@ -97,8 +97,8 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
       await ledger.addObjects([object(5, "a", 15), object(6, `${FOLDER}/backfill-x.avro`, 4)], [5]);
       const none = { accepted: 0, promised: 0, declared: 0, direct: 0, backfilled: 0, archived: 0 };
       expect(await ledger.books(-10, 10)).toEqual([
-        { minute: -1, ...none, counted: 1, duplicate: 0, late: 0, reusedIds: 0 },
-        { minute: 5, ...none, archived: 15, counted: 12, duplicate: 3, late: 0, reusedIds: 0 },
+        { minute: -1, ...none, counted: 1, duplicate: 0, late: 0, lost: 0, reusedIds: 0 },
+        { minute: 5, ...none, archived: 15, counted: 12, duplicate: 3, late: 0, lost: 0, reusedIds: 0 },
         {
           minute: 6,
           ...none,
@@ -108,6 +108,7 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
           counted: 0,
           duplicate: 0,
           late: 0,
+          lost: 0,
           reusedIds: 0,
         },
       ]);
@@ -250,6 +251,36 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
       expect(await sums()).toEqual([[12, 4, 1]]);
     });
 
+    it("takes the numbers of an audit that counted a whole minute for those of the minute; what is archived since waits", async () => {
+      await ledger.addObjects([object(5, "a", 12)], [5]);
+      await ledger.writeRows([row(5, 0, 10, 8, 2), row(5, 1, 6, 6)]);
+      const settled = { minute: 5, counted: 9, duplicate: 3, archived: 12 };
+      await ledger.settleLate([settled], { auditedAtMs: 20 });
+      await ledger.settleLate([{ ...settled, counted: 1 }], { auditedAtMs: 10 });
+      expect(await ledger.books(5, 6)).toMatchObject([{ counted: 9, duplicate: 3, late: 0, isSettled: true }]);
+      await ledger.writeRows([row(5, 0, 11, 9, 2)]);
+      await ledger.addObjects([object(5, "b", 1)], [5]);
+      expect(await ledger.books(5, 6)).toMatchObject([{ archived: 13, counted: 9, duplicate: 3, late: 1 }]);
+      await ledger.settleLate([{ minute: 5, counted: 10, duplicate: 3, archived: 13 }], { auditedAtMs: 30 });
+      expect(await ledger.books(5, 6)).toMatchObject([{ counted: 10, duplicate: 3, late: 0 }]);
+    });
+
+    it("tells lost events that are written off from those that are missing; the latest write-off of a minute stays", async () => {
+      await ledger.bookAccepted(booking("i1", 1, [5, 7], [6, 1]));
+      await ledger.addObjects([{ ...object(5, "a", 4), accepted: 4 }], [5]);
+      const loss = { minute: 5, events: 2, reason: 'retention \u00b7 "topic"', atMs: 1_700_000_000_000, auditId: "a1" };
+      const later = { ...loss, events: 3, atMs: loss.atMs + 1, auditId: "a2" };
+      await ledger.writeOff([loss]);
+      expect(await ledger.books(0, 10)).toMatchObject([
+        { minute: 5, accepted: 7, archived: 4, lost: 2, writtenOff: loss },
+        { minute: 6, accepted: 1, archived: 0, lost: 0 },
+      ]);
+      for (const one of [later, loss]) await ledger.writeOff([one]);
+      expect(await ledger.books(5, 6)).toMatchObject([{ lost: 3, writtenOff: later }]);
+      await ledger.addObjects([{ ...object(5, "b", 2), accepted: 2 }], [5]);
+      expect(await ledger.books(5, 6)).toMatchObject([{ accepted: 7, archived: 6, lost: 1, writtenOff: later }]);
+    });
+
     const mark = (fromMinute: number, toMinute: number, sequences: [number, number][] = [], except: number[] = []) =>
       ledger.markAudited({ fromMinute, toMinute, sequences: new Map(sequences), except });
 
@@ -372,7 +403,8 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
         ),
       );
       expect(await ledger.books(5, 6)).toMatchObject([{ archived: 24 * 2 + 2, accepted: 24 * 2 + 2 }]);
-      expect((await ledger.changeSequences(5, 6)).get(5)).toBe(24);
+      // Where the answer to a write was lost, the write was repeated.
+      expect((await ledger.changeSequences(5, 6)).get(5)).toBeGreaterThanOrEqual(24);
       for (const other of others) await other.close();
     });
   });

@@ -6,10 +6,10 @@ import { FakeGoogle, metadataServerOf } from "./fake-google";
 import { goldenConfig } from "./golden-config";
 
 const MINUTE = Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000);
-const UNITS = [{ minute: MINUTE, part: 0, of: 1 }];
+const UNITS = [{ minute: MINUTE, part: 0, of: 1, events: 1 }];
 const OPTIONS: AuditOptions = {
   ...{ fromMinute: MINUTE, toMinute: MINUTE + 1, isAgain: false, allowedLatenessMs: 3_600_000 },
-  ...{ finalBeforeMs: MINUTE * 60_000, repair: false, seeds: [1, 2], idPartitions: 1, videoParts: 16 },
+  ...{ finalBeforeMs: MINUTE * 60_000, patienceMs: 0, repair: false, seeds: [1, 2], idPartitions: 1, videoParts: 16 },
 };
 const nothing = async () => undefined;
 

@@ -6,9 +6,9 @@ import { goldenConfig } from "../golden-config";
 const REPLACED = { jobId: "2026-11-21_09_00_00-1", transformNameMapping: { OldName: "NewName" } };
 const MINUTE = Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000);
 const AUDITED = {
-  ...{ units: [MINUTE, MINUTE + 1].map((minute) => ({ minute, part: 0, of: 1 })), auditId: "audit-id" },
+  ...{ units: [MINUTE, MINUTE + 1].map((minute) => ({ minute, part: 0, of: 1, events: 1 })), auditId: "audit-id" },
   ...{ fromMinute: MINUTE, toMinute: MINUTE + 2, isAgain: false, allowedLatenessMs: 3_600_000 },
-  ...{ finalBeforeMs: MINUTE * 60_000, repair: true, idPartitions: 1, videoParts: 16 },
+  ...{ finalBeforeMs: MINUTE * 60_000, patienceMs: 0, repair: true, idPartitions: 1, videoParts: 16 },
   seeds: [1, 2] as [number, number],
 };
 

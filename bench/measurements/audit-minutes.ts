@@ -1,0 +1,60 @@
+/** What an audit costs where minutes hold few events: many small objects, over two days. */
+import { minuteOf } from "../../domain/event";
+import { MinuteRecount } from "../../transforms/minute-recount";
+import type { Bench, Measurement } from "../measurement";
+import { figure } from "../report";
+import { defineTask } from "../task";
+import { archiveMinute, asCounts, auditFolder, openStores, START_MS } from "./audit-growth";
+import { mebibytes } from "./hot-path";
+
+interface Filled {
+  folder: string;
+  hours: number;
+  /** Objects of an hour, each in a minute of its own. */
+  objects: number;
+  /** Events of an object. */
+  events: number;
+}
+
+const fillHours = defineTask(__filename, "fill-hours", async ({ folder, hours, objects, events }: Filled) => {
+  const stores = openStores(folder);
+  const first = minuteOf(START_MS);
+  for (let n = 0; n < hours * objects; n++) {
+    const minute = first + Math.floor(n / objects) * 60 + (n % objects);
+    await archiveMinute(stores, minute, events, 1_000);
+    const recount = new MinuteRecount(minute);
+    for (const { name } of await stores.archive.list(minute, minute + 1))
+      recount.addObject(await stores.archive.read(name));
+    const cells = recount.cells();
+    const names = cells.map(({ videoId }) => videoId);
+    await stores.counters.apply([
+      asCounts(
+        minute,
+        names,
+        Float64Array.from(cells, ({ count }) => count),
+      ),
+    ]);
+  }
+  await stores.counters.close();
+});
+
+export const measurement: Measurement = {
+  name: "audit-minutes",
+  title: "Audit of two days of minutes with ten events each",
+  onlyByName: true,
+  async run(bench: Bench) {
+    const hours = bench.parameters.quick ? 4 : 49;
+    const size = { hours, objects: 54, events: 10 };
+    const folder = bench.newFolder();
+    await bench.task(fillHours, { folder, ...size });
+    const { result, usage } = await bench.task(auditFolder, { folder, hours });
+    if (result.outcome !== "equal" || result.events !== hours * size.objects * size.events)
+      throw new Error(`the audit finds something else: ${JSON.stringify(result)}`);
+    const figures = [
+      figure("audit-minutes/cpu", "the whole audit", "CPU-s", result.cpuS),
+      figure("audit-minutes/minute", "each minute", "CPU-ms", (result.cpuS * 1_000) / (hours * size.objects)),
+      figure("audit-minutes/rss", "peak memory", "MiB", mebibytes(usage.peakRssBytes)),
+    ];
+    return { figures, facts: { size, audit: result } };
+  },
+};

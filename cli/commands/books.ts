@@ -1,0 +1,100 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { MINUTE_MS } from "../../domain/rules/time";
+import type { AuditReport, FoundLoss } from "../../io/ports";
+import { requireDataFolder } from "../../io/sqlite/data-folder";
+import { runAudit } from "../../pipelines/audit/audit";
+import { writeOffLosses } from "../../pipelines/audit/write-off";
+import { shownReport } from "../../query-api/audit-report";
+import { rfc3339Time } from "../arguments/rfc3339-time";
+import { ConfigError, resolveConfig } from "../config/load";
+import { allowedLatenessMs, type Deployment, openDeployment, usesDataFolder } from "../deployment/deployment";
+import { exitCode, tell } from "./audit";
+
+interface Flags {
+  from: number;
+  to: number;
+  reason: string;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+const MAX_REASON_CHARACTERS = 500;
+
+export function register(program: Command): void {
+  const books = program.command("books").description("what only an operator can decide about the books");
+  books
+    .command("write-off")
+    .description("write off accepted events that are lost for good, so that completeThrough and the audit go on")
+    .requiredOption("--from <time>", "RFC 3339, whole minutes", rfc3339Time)
+    .requiredOption("--to <time>", "RFC 3339, exclusive", rfc3339Time)
+    .requiredOption("--reason <text>", "why they are lost; kept in the ledger beside their minutes", reasonText)
+    .option("--dry-run", "look for losses and change nothing")
+    .option("--data <dir>", "data folder of the deployment")
+    .option("--config <file>", "configuration file")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Only events that an audit of the range finds missing are written off: accepted, in no object of the archive, although everything that was
+accepted before is archived. From then on the archive is all there is of their minutes, and the audit with repair that follows takes events out of the counters
+that the stream had counted before they were lost. Where somebody else has the events, backfill them first.
+Exit status: 0 written off, or nothing to write off; 3 and 4 as for audit.`,
+    )
+    .action(writeOff);
+}
+
+function reasonText(text: string): string {
+  const reason = text.trim();
+  if (reason === "" || reason.length > MAX_REASON_CHARACTERS || /\p{Cc}/u.test(reason))
+    throw new InvalidArgumentError(`1 to ${MAX_REASON_CHARACTERS} characters on one line are wanted`);
+  return reason;
+}
+
+async function writeOff(flags: Flags, command: Command): Promise<void> {
+  const { from: fromMs, to: toMs, reason } = flags;
+  if (fromMs >= toMs) throw new ConfigError("--from must be before --to");
+  const config = resolveConfig(command);
+  if (usesDataFolder(config)) requireDataFolder(config.data);
+  const deployment = await openDeployment(config);
+  try {
+    const range = { fromMs, toMs, allowedLatenessMs: allowedLatenessMs(config) };
+    if (flags.dryRun === true) process.exitCode = await look(deployment, range, flags);
+    else process.exitCode = await book(deployment, range, reason, flags);
+  } finally {
+    await deployment.close();
+  }
+}
+
+type Range = Parameters<typeof writeOffLosses>[1];
+
+async function look(deployment: Deployment, range: Range, flags: Flags): Promise<number> {
+  const report = await runAudit({ ...deployment, clock: Date.now }, { ...range, repair: false });
+  if (flags.json === true) return tell(deployment.config, flags, report);
+  process.stdout.write(lossesText("to be written off", report.losses ?? []));
+  return tell(deployment.config, flags, report);
+}
+
+async function book(deployment: Deployment, range: Range, reason: string, flags: Flags): Promise<number> {
+  const { found, losses, settled } = await writeOffLosses({ ...deployment, clock: Date.now }, range, reason);
+  const report = settled ?? found;
+  if (flags.json === true) {
+    const minutes = losses.map(({ minute, events, auditId }) => ({ minute: timeText(minute), events, auditId }));
+    process.stdout.write(`${JSON.stringify({ writtenOff: minutes, audit: shownReport(report) }, null, 2)}\n`);
+    return exitCode(report);
+  }
+  process.stdout.write(lossesText("written off", losses) + waitingText(report));
+  return tell(deployment.config, flags, report);
+}
+
+function lossesText(what: string, losses: readonly Pick<FoundLoss, "minute" | "events">[]): string {
+  if (losses.length === 0) return "no event is missing for good: there is nothing to write off\n";
+  return losses.map(({ minute, events }) => `${timeText(minute)} ${events} events ${what}\n`).join("");
+}
+
+/** What an audit cannot compare and cannot call lost either. */
+function waitingText(report: AuditReport): string {
+  if (report.outcome !== "not-comparable") return "";
+  return "minutes that are named below are not written off: their events may still be on their way, or an object is damaged\n";
+}
+
+const timeText = (minute: number): string => new Date(minute * MINUTE_MS).toISOString();

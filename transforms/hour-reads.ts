@@ -1,0 +1,89 @@
+/** What the recount of a minute needs to know before it reads the minute's objects, asked for a whole hour at once: most minutes hold little. */
+import { MINUTES_AN_HOUR } from "../domain/rules/time";
+import type { Archive, ArchivedObject, ArchiveObject, Ledger, LedgerMinute, LogProgress } from "../io/ports";
+
+export interface MinuteReads {
+  /** Events that were accepted through the log. Read first. */
+  accepted: number;
+  /** When `accepted` had been read. */
+  askedAtMs: number;
+  /** Read before the objects were listed: what is accepted before is archived and listed. */
+  archivedThroughMs: number;
+  /** Read before the objects were listed: what changes the minute later voids the audit's mark. */
+  changeSequence: number;
+  /** What the archive has. */
+  objects: readonly ArchiveObject[];
+  /** What the ledger says that the archive has. */
+  listed: readonly ArchivedObject[];
+  books: LedgerMinute | undefined;
+}
+
+interface Sources {
+  archive: Pick<Archive, "list">;
+  ledger: Pick<Ledger, "changeSequences" | "archivedObjects" | "books">;
+  progress: Pick<LogProgress, "accepted" | "archivedThroughMs">;
+}
+
+/** Hours that are remembered: units of several hours may reach a worker in turn. */
+const MAX_HOURS = 4;
+/** The audit of a minute that has changed since is repeated, so an hour is not remembered for long. */
+const REMEMBERED_MS = 30_000;
+
+export class HourReads {
+  private readonly hours = new Map<number, { readAtMs: number; minutes: Map<number, MinuteReads> }>();
+
+  constructor(private readonly clock: () => number) {}
+
+  /** Of the hour that is remembered, or read now. */
+  async of(minute: number, sources: Sources): Promise<MinuteReads> {
+    const hour = Math.floor(minute / MINUTES_AN_HOUR);
+    let known = this.hours.get(hour);
+    if (known === undefined || this.clock() - known.readAtMs > REMEMBERED_MS) {
+      this.hours.delete(hour);
+      const readAtMs = this.clock();
+      const from = hour * MINUTES_AN_HOUR;
+      known = { readAtMs, minutes: await this.read(from, from + MINUTES_AN_HOUR, sources) };
+      this.hours.set(hour, known);
+      for (const old of this.hours.keys()) if (this.hours.size > MAX_HOURS) this.hours.delete(old);
+    }
+    return known.minutes.get(minute)!;
+  }
+
+  /** Of the minute as it is now; `accepted` as it was before. */
+  async again(minute: number, { accepted, askedAtMs }: MinuteReads, sources: Sources): Promise<MinuteReads> {
+    return { ...(await this.read(minute, minute + 1, sources)).get(minute)!, accepted, askedAtMs };
+  }
+
+  private async read(
+    from: number,
+    to: number,
+    { archive, ledger, progress }: Sources,
+  ): Promise<Map<number, MinuteReads>> {
+    const accepted = await progress.accepted(from, to);
+    const askedAtMs = this.clock();
+    const archivedThroughMs = await progress.archivedThroughMs(askedAtMs);
+    const sequences = await ledger.changeSequences(from, to);
+    const objects = byMinute(await archive.list(from, to));
+    const listed = byMinute(await ledger.archivedObjects(from, to));
+    const books = new Map((await ledger.books(from, to)).map((row) => [row.minute, row]));
+    const minutes = new Map<number, MinuteReads>();
+    for (let minute = from; minute < to; minute++) {
+      minutes.set(minute, {
+        ...{ accepted: accepted.get(minute) ?? 0, askedAtMs, archivedThroughMs },
+        changeSequence: sequences.get(minute) ?? 0,
+        ...{ objects: objects.get(minute) ?? [], listed: listed.get(minute) ?? [], books: books.get(minute) },
+      });
+    }
+    return minutes;
+  }
+}
+
+function byMinute<T extends { minute: number }>(all: readonly T[]): Map<number, T[]> {
+  const minutes = new Map<number, T[]>();
+  for (const one of all) {
+    const known = minutes.get(one.minute);
+    if (known === undefined) minutes.set(one.minute, [one]);
+    else known.push(one);
+  }
+  return minutes;
+}

@@ -1,0 +1,85 @@
+import { isBackfilled } from "../domain/archive-name";
+import { lostOf } from "../domain/rules/books";
+import { MinuteObjectSums } from "../domain/rules/ledger-books";
+import type { ArchivedObject, WriteOff } from "../io/ports";
+import type { MinuteReads } from "./hour-reads";
+
+/** Events that were accepted and are in no object of the archive. */
+export interface Loss {
+  /** Without those that were written off before. */
+  events: number;
+  /** Objects that are listed and not in the archive. */
+  objects: string[];
+}
+
+export interface MissingEvents {
+  /** Why the minute cannot be compared: a repair from less than everything would lose events. Empty where nothing is missing. */
+  gap: string;
+  /** Whether the archive has what nobody listed. */
+  isUnlisted: boolean;
+  /** Events of messages that are in more than one object, but for the first time. */
+  repeated: number;
+  /** Accepted events that are in no object, written off or not. */
+  missing: number;
+  loss: Loss;
+  writtenOff?: WriteOff;
+  wasSettled: boolean;
+}
+
+export const NO_LOSS: Loss = { events: 0, objects: [] };
+
+/** What was promised of a minute and its objects do not have. `eventsOf`: by object how many events were read from it. */
+export function missingOf(
+  { accepted, listed, books }: Pick<MinuteReads, "accepted" | "listed" | "books">,
+  eventsOf: ReadonlyMap<string, number>,
+): MissingEvents {
+  const { damage, absent } = listingGaps(listed, eventsOf);
+  const repeated = repeatedEvents(listed, eventsOf);
+  let archived = -repeated;
+  for (const [name, events] of eventsOf) if (!isBackfilled(name)) archived += events;
+  const missing = Math.max(0, accepted - archived);
+  const writtenOff = books?.writtenOff;
+  const known = lostOf({ accepted, archived }, writtenOff?.events ?? 0);
+  const names = new Set(listed.map(({ name }) => name));
+  const isUnlisted = [...eventsOf.keys()].some((name) => !names.has(name));
+  const loss = damage === "" ? { events: missing - known, objects: absent.map(({ name }) => name) } : NO_LOSS;
+  const gap = damage || absentText(absent) || missingText(accepted, archived, known);
+  const wasSettled = books?.isSettled ?? false;
+  return { gap, isUnlisted, repeated, missing, loss, wasSettled, ...(writtenOff !== undefined && { writtenOff }) };
+}
+
+/** Where the archive is not as the ledger lists it: objects that are absent, and other damage, which is no loss that can be written off. */
+function listingGaps(listed: readonly ArchivedObject[], eventsOf: ReadonlyMap<string, number>) {
+  const absent: ArchivedObject[] = [];
+  let damage = "";
+  for (const object of listed) {
+    const { name, events, sizeBytes } = object;
+    const found = eventsOf.get(name);
+    // A backfill listed the object, was stopped before it wrote it, and undid that; or the object is lost and written off.
+    if (found === events || (found === undefined && sizeBytes === 0)) continue;
+    // A backfill that lost its object is run again.
+    if (found === undefined && !isBackfilled(name)) absent.push(object);
+    else damage ||= found === undefined ? absentText([object]) : `${name}: listed with ${events} events, has ${found}`;
+  }
+  return { damage, absent };
+}
+
+function repeatedEvents(listed: readonly ArchivedObject[], eventsOf: ReadonlyMap<string, number>): number {
+  const sums = new MinuteObjectSums();
+  let found = 0;
+  for (const object of listed) {
+    if (object.messages === undefined || !eventsOf.has(object.name)) continue;
+    sums.add(object);
+    found += object.events;
+  }
+  return found - sums.archived;
+}
+
+const absentText = ([object]: readonly ArchivedObject[]): string =>
+  object === undefined ? "" : `${object.name}: listed with ${object.events} events, but not in the archive`;
+
+function missingText(accepted: number, archived: number, writtenOff: number): string {
+  if (accepted <= archived + writtenOff) return "";
+  const known = writtenOff > 0 ? `, ${writtenOff} written off` : "";
+  return `${accepted} events accepted, ${archived} in the archive${known}`;
+}
