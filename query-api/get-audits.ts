@@ -1,8 +1,9 @@
 import { plainJson } from "./answer";
 import { shownReport } from "./audit-report";
+import { auditsSchema } from "./audit-schemas";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
-import { auditsAsked, auditsSchema } from "./schemas";
+import { auditsAsked } from "./schemas";
 
 /** GET /v1/audits: what the strong audits found, newest first. */
 export function getAudits({ ledger }: QueryDependencies): Endpoint {

@@ -3,7 +3,8 @@ import request from "supertest";
 import { BACKFILL_WRITER } from "../../domain/archive-name";
 import type { AuditReport } from "../../io/ports";
 import { StoreUnavailableError } from "../../io/ports";
-import { auditsSchema, ledgerSchema, problemSchema, readySchema } from "../../query-api/schemas";
+import { auditsSchema } from "../../query-api/audit-schemas";
+import { ledgerSchema, problemSchema, readySchema } from "../../query-api/schemas";
 import { DAY, HOUR, iso, MINUTE, QueryHarness } from "./query-harness";
 
 const T = Date.parse("2026-11-21T10:00:00Z");
