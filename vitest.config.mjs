@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests run the compiled output: docs/decisions/0001-tests-run-the-compiled-output.md
 import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import cors from "cors";
@@ -21,7 +22,8 @@ export interface Caller {
   /** Whether the key may send events of these types; a refusal where it may not. */
   mayType(eventTypes: Iterable<string>): Refusal | undefined;
   /**
-   * Pays for what the request turned out to be: its events and the bytes of its body as they came. Call it once, before anything is stored. Undefined: paid.
+   * Pays for what the request turned out to be: its events and the bytes of its body as they came. Call it once, before
+   * anything is stored. Undefined: paid.
    */
   settle(events: number, bytes: number): Refusal | undefined;
   /** Takes a payment back: nothing was stored, and the request will come again. */
@@ -109,8 +111,8 @@ export class Admission {
   }
 
   /**
-   * Sets the CORS fields of the answer, and answers a preflight: true, and nothing is left to do. Pages of other origins get no field, so that their
-   * browsers keep the answer from them. Cookies play no part.
+   * Sets the CORS fields of the answer, and answers a preflight: true, and nothing is left to do. Pages of other
+   * origins get no field, so that their browsers keep the answer from them. Cookies play no part.
    */
   crossOrigin(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.headers.origin === undefined && this.#allowsNone()) return false;
@@ -194,8 +196,8 @@ function originOf({ origin, referer }: IncomingHttpHeaders): string | undefined 
 }
 
 /**
- * Whether a page of somewhere else may be asking. A name that an attacker made point here (DNS rebinding) is not one of this machine's; and a page that sends
- * its own origin is of this service where that is the host that is asked.
+ * Whether a page of somewhere else may be asking. A name that an attacker made point here (DNS rebinding) is not one of
+ * this machine's; and a page that sends its own origin is of this service where that is the host that is asked.
  */
 function isCrossSite({ origin, host = "" }: IncomingHttpHeaders): boolean {
   const name = host.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1");

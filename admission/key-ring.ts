@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID, timingSafeEqual } from "node:crypto";
 import type { Logger } from "pino";
 import { DAY_MS } from "../domain/rules/time";
@@ -25,7 +26,10 @@ const NO_HASH = Buffer.alloc(32);
 
 export type KeyLookup = { kind: "key"; key: ListedKey } | { kind: "unknown" } | { kind: "stale" };
 
-/** Every key of the deployment in memory, read again every two seconds; what this instance sees of their use is noted as often. */
+/**
+ * Every key of the deployment in memory, read again every two seconds; what this instance sees of their use is noted as
+ * often.
+ */
 export class KeyRing {
   /** Of this process in the notes of use. */
   readonly instance = randomUUID();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The text of an access key: `vm_<id>_<secret>`, or `vmpub_<id>_<secret>` of a key that stands in pages. */
 import { hash, randomBytes } from "node:crypto";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DAY_MS } from "../domain/rules/time";
 import type { KeyLimits } from "../io/ports/access-keys";
 import type { Refusal } from "./refusal";
@@ -24,8 +25,9 @@ interface Bucket {
 }
 
 /**
- * Token buckets of one key on one instance. A request is let in while no bucket is in debt, and its cost may put one in debt: so a batch that is larger
- * than a bucket passes, and the mean rate holds all the same. Times are of a monotonic clock.
+ * Token buckets of one key on one instance. A request is let in while no bucket is in debt, and its cost may put one in
+ * debt: so a batch that is larger than a bucket passes, and the mean rate holds all the same. Times are of a monotonic
+ * clock.
  */
 export class KeyBuckets {
   readonly #buckets = new Map<Rate, Bucket>();
@@ -49,7 +51,10 @@ export class KeyBuckets {
     return refusal;
   }
 
-  /** What the request turned out to cost. Undefined: paid; a refusal where requests beside it have used up the bucket meanwhile. */
+  /**
+   * What the request turned out to cost. Undefined: paid; a refusal where requests beside it have used up the bucket
+   * meanwhile.
+   */
   settle(events: number, bytes: number, nowMs: number): Refusal | undefined {
     const refusal = this.#refusal(nowMs, ["eventsPerSecond", "bytesPerSecond"]);
     if (refusal !== undefined) return refusal;

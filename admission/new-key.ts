@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { z } from "zod";
 import { isEventType } from "../domain/event";
 import { type AccessKey, type AccessKeys, type KeyLimits, type ListedKey, SCOPES } from "../io/ports/access-keys";

@@ -1,4 +1,8 @@
-/** Problems (RFC 9457) that the write API and the read API answer with alike. Each has its own closed list of kinds, with titles. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Problems (RFC 9457) that the write API and the read API answer with alike. Each has its own closed list of kinds,
+ * with titles.
+ */
 
 /** An answer before it has an instance. */
 export interface ProblemOf<Kind extends string> {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Why a request is not let in: problems of the write API and of the read API alike (RFC 9457). */
 export const ADMISSION_TITLES = {
   unauthorized: "A key is needed",

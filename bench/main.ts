@@ -1,4 +1,8 @@
-/** `npm run bench`: measures, prints a table, and with --json writes the whole report. Exit 1 only where something could not be measured. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `npm run bench`: measures, prints a table, and with --json writes the whole report. Exit 1 only where something could
+ * not be measured.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a run measures, and how much of it. Part of the report, so that two runs can be compared. */
 export interface BenchParameters {
   quick: boolean;

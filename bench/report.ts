@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a run of the benchmark answers: one JSON document, and the same as a table. */
 import { arch, cpus, loadavg, platform, release, totalmem } from "node:os";
 import type { BenchParameters } from "./parameters";
@@ -106,7 +107,10 @@ export function asTable(report: BenchReport): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** The same as a page of docs/bench: what was run, where, and a table for each measurement. `command`: what makes the page again. */
+/**
+ * The same as a page of docs/bench: what was run, where, and a table for each measurement. `command`: what makes the
+ * page again.
+ */
 export function asMarkdown(report: BenchReport, command: string): string {
   const { machine, startedAt } = report;
   const memory = `${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB`;

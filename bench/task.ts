@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A task is the part of a measurement that runs in a process of its own, so that its CPU time and its peak memory are its own: neither
- * the data it was made from nor the measurement before is in them.
+ * A task is the part of a measurement that runs in a process of its own, so that its CPU time and its peak memory are
+ * its own: neither the data it was made from nor the measurement before is in them.
  */
 import { fork } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -58,7 +59,10 @@ export function definedTask(name: string): Task<unknown, unknown> {
   return task;
 }
 
-/** `execArgv`: flags of the task's Node, such as --cpu-prof. `logFile`: where the task and what it starts print to; absent: where this process does. */
+/**
+ * `execArgv`: flags of the task's Node, such as --cpu-prof. `logFile`: where the task and what it starts print to;
+ * absent: where this process does.
+ */
 export function startTask<Parameters, Result>(
   task: Task<Parameters, Result>,
   parameters: Parameters,
@@ -127,7 +131,9 @@ export async function timed<T>(work: () => T | Promise<T>): Promise<Timed<T>> {
   return { value, wallS, cpuS: (user + system) / 1e6 };
 }
 
-/** Peak resident set of this process. Not getrusage's where /proc is there: that one starts from the parent's at exec. */
+/**
+ * Peak resident set of this process. Not getrusage's where /proc is there: that one starts from the parent's at exec.
+ */
 export function peakRssBytes(): number {
   try {
     const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The only file that reads the process's environment and arguments. */
 export const environment = (): Readonly<Record<string, string | undefined>> => process.env;
 

@@ -1,5 +1,9 @@
 #!/usr/bin/env node
-/** The command `viewmill`. It may be started by any Node that can be installed from >= 20 on, so nothing newer is loaded before the Node is looked at. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The command `viewmill`. It may be started by any Node that can be installed from >= 20 on, so nothing newer is loaded
+ * before the Node is looked at.
+ */
 import { commandLine } from "./environment";
 import { otherNode, runByOtherNode } from "./pinned-node";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Errors whose message says all there is to say. */
 const CLEAR = new Set([
   "ConfigError",
@@ -33,7 +34,10 @@ const WORDS: Record<string, string> = {
   EMFILE: "too many files are open",
 };
 
-/** The message of an error that needs no stack: a clear one, or one of the system about a file; undefined: a bug, whose stack is wanted. */
+/**
+ * The message of an error that needs no stack: a clear one, or one of the system about a file; undefined: a bug, whose
+ * stack is wanted.
+ */
 export function oneLineOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (CLEAR.has(error.name)) return error.message;

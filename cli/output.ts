@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Codes of writing to a pipe that nobody reads any more. */
 const CLOSED = new Set(["EPIPE", "ERR_STREAM_DESTROYED"]);
 
 /**
- * Whoever reads the output may go before its end, as `head` does: what is still written then goes nowhere, and the command ends with its usual status.
- * Any other failure of the output, such as a full disk, ends the command with one line and status 1.
+ * Whoever reads the output may go before its end, as `head` does: what is still written then goes nowhere, and the
+ * command ends with its usual status. Any other failure of the output, such as a full disk, ends the command with one
+ * line and status 1.
  */
 export function outliveClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr])

@@ -1,4 +1,8 @@
-/** Which Node runs the commands: the one that package.json pins (its dependency `node`), or one that is at least as new. Loads nothing that an older Node lacks. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Which Node runs the commands: the one that package.json pins (its dependency `node`), or one that is at least as new.
+ * Loads nothing that an older Node lacks.
+ */
 import { spawn } from "node:child_process";
 import { accessSync, constants, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";

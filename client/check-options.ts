@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A timer of a platform that is given more than this fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 

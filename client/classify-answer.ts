@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Rejection } from "../domain/rejection";
 
 /** What an answer of the server means for the body it answers. */
@@ -17,8 +18,8 @@ export type Answer =
 const MAX_RETRY_AFTER_MS = 120_000;
 
 /**
- * The one place that says which answers are worth a retry: 408, 425, 429 and 5xx, and a 202 that is cut off, not ours, or does not account for each of
- * the `events` of the body.
+ * The one place that says which answers are worth a retry: 408, 425, 429 and 5xx, and a 202 that is cut off, not ours,
+ * or does not account for each of the `events` of the body.
  */
 export function classify(
   status: number,

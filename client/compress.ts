@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Compresses a request body; `encoding` is its Content-Encoding. */
 export interface Compressor {
   encoding: "gzip" | "zstd";
@@ -13,7 +14,10 @@ interface NodeZlib {
   ): void;
 }
 
-/** gzip by what the platform has: node:zlib at its fastest level, else CompressionStream; undefined where there is neither. */
+/**
+ * gzip by what the platform has: node:zlib at its fastest level, else CompressionStream; undefined where there is
+ * neither.
+ */
 export function platformGzip(): Compressor | undefined {
   const host = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const zlib = host.process?.getBuiltinModule?.("node:zlib") as NodeZlib | undefined;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import {
   type CircuitBreakerPolicy,
   CircuitState,
@@ -28,7 +29,10 @@ export interface DeliveryOptions {
   /** The n-th retry waits a random time up to base * 2^n ("full jitter"), at most max. Defaults 100 and 10,000. */
   retryBaseMs?: number;
   retryMaxMs?: number;
-  /** The circuit opens after this many failures in a row (default 10) and tries again after `halfOpenAfterMs` (default 2,000). */
+  /**
+   * The circuit opens after this many failures in a row (default 10) and tries again after `halfOpenAfterMs` (default
+   * 2,000).
+   */
   breaker?: { failures?: number; halfOpenAfterMs?: number };
   /** Connections of Node's own fetch. Default 8. */
   maxConnections?: number;
@@ -49,7 +53,9 @@ export type DeliveryOutcome =
 
 /** Of one body. */
 export interface BodyOptions {
-  /** How many events it holds: a 202 that does not account for each of them is no answer. Default: any number is taken. */
+  /**
+   * How many events it holds: a 202 that does not account for each of them is no answer. Default: any number is taken.
+   */
   events?: number;
   /** When it aborts, the delivery ends as `undelivered`. */
   signal?: AbortSignal;
@@ -63,7 +69,9 @@ class AttemptFailed extends Error {
   }
 }
 
-/** The one policy by which everything here sends: timeouts, retries with full jitter, Retry-After, a circuit breaker. */
+/**
+ * The one policy by which everything here sends: timeouts, retries with full jitter, Retry-After, a circuit breaker.
+ */
 export class Delivery {
   /** Where bodies are posted. */
   readonly endpoint: string;
@@ -147,7 +155,10 @@ export class Delivery {
     }
   }
 
-  /** One request with its answer. A fetch that does not heed its signal is left to itself: the attempt ends all the same. */
+  /**
+   * One request with its answer. A fetch that does not heed its signal is left to itself: the attempt ends all the
+   * same.
+   */
   private request(
     body: Uint8Array,
     headers: Readonly<Record<string, string>>,

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { RejectionReason } from "../domain/rejection";
 
 /**
  * Why an event was not counted: a reason of the server (see the contract), or
- * `undelivered` (no answer within the retries; it may or may not have arrived: sending it again with its eventId is safe),
- * `refused` (the server refuses the request itself, e.g. 401 or 404, or no request can be made, e.g. to an unknown scheme), `closed`, `buffer-full`,
- * `bad-event` (the value that the call was given is no event at all: null, a text, an object whose fields throw).
+ * `undelivered` (no answer within the retries; it may or may not have arrived: sending it again with its eventId is
+ * safe), `refused` (the server refuses the request itself, e.g. 401 or 404, or no request can be made, e.g. to an
+ * unknown scheme), `closed`, `buffer-full`, `bad-event` (the value that the call was given is no event at all: null, a
+ * text, an object whose fields throw).
  */
 export type EventErrorReason = RejectionReason | "undelivered" | "refused" | "closed" | "buffer-full" | "bad-event";
 

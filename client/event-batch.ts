@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type EventError, EventsError } from "./errors";
 
 /** One call of the client: it settles when the last of its events has. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { messageOf } from "./message-of";
 
 /** No answer of a service is as long as this: its reader would be out of memory. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `viewmill/client`: sends events to a Viewmill service, from Node and from browsers (nothing but fetch is needed). */
 export type { Compressor } from "./compress";
 export { type BodyOptions, Delivery, type DeliveryOptions, type DeliveryOutcome } from "./delivery";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 const MAX_MESSAGE_CHARS = 500;
 
 /** What was thrown, in words. Never throws, whatever was thrown: a value's own text may throw again. */

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventErrorReason } from "./errors";
 import { messageOf } from "./message-of";
 import { uuidV7 } from "./uuid-v7";
 
-/** COUNT counts the event; SUM and AVERAGE need its value too. All are answered by the read API from the same events. */
+/**
+ * COUNT counts the event; SUM and AVERAGE need its value too. All are answered by the read API from the same events.
+ */
 export type EventFunction = "COUNT" | "SUM" | "AVERAGE";
 
 export interface ClientEvent {
@@ -24,8 +27,9 @@ export type ReadEvent =
   | { eventId: string | null; problem: { reason: EventErrorReason; detail: string } };
 
 /**
- * Reads whatever a call was given for an event, each field once: a getter or a Proxy may throw, or say something else the second time. Finds what the
- * server could not see any more, or JSON not carry; everything else is the server's to judge. Never throws.
+ * Reads whatever a call was given for an event, each field once: a getter or a Proxy may throw, or say something else
+ * the second time. Finds what the server could not see any more, or JSON not carry; everything else is the server's to
+ * judge. Never throws.
  */
 export function readEvent(value: unknown, nowMs: number, maxChars: number): ReadEvent {
   let given: Given;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 const POOL_BYTES = 4096;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 

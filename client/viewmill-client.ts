@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { checkOptions } from "./check-options";
 import { type Compressor, platformGzip } from "./compress";
 import { Delivery, type DeliveryOptions, type DeliveryOutcome } from "./delivery";
@@ -33,7 +34,10 @@ export interface ViewmillClientOptions extends DeliveryOptions {
 
 /** How `flush` and `close` end. */
 export interface Drained {
-  /** Events that had no answer yet: of `flush`, they are still on their way; of `close`, they were given up and their calls failed as `undelivered`. */
+  /**
+   * Events that had no answer yet: of `flush`, they are still on their way; of `close`, they were given up and their
+   * calls failed as `undelivered`.
+   */
   unanswered: number;
 }
 
@@ -44,8 +48,8 @@ const MAX_LIST_EVENTS = 1_000_000;
 
 /**
  * Sends events in batches and retries with the same eventIds, so that each counts once. Every call returns a promise
- * that resolves when its events are durable on the server and rejects with an EventError (a list: EventsError) that tells the reason. No call throws, and
- * every call ends, whatever it was given and whatever the server does.
+ * that resolves when its events are durable on the server and rejects with an EventError (a list: EventsError) that
+ * tells the reason. No call throws, and every call ends, whatever it was given and whatever the server does.
  */
 export class ViewmillClient {
   private readonly delivery: Delivery;
@@ -102,7 +106,10 @@ export class ViewmillClient {
     return new Promise((resolve) => this.roomWanted.push(resolve));
   }
 
-  /** Sends what is buffered without lingering; resolves when every call made so far has its answer, good or bad, or its time is over. */
+  /**
+   * Sends what is buffered without lingering; resolves when every call made so far has its answer, good or bad, or its
+   * time is over.
+   */
   async flush({ withinMs }: { withinMs?: number } = {}): Promise<Drained> {
     const calls = [...this.calls];
     const over = new AbortController();
@@ -168,7 +175,10 @@ export class ViewmillClient {
     this.settle({ call }, new EventError(reason, detail, eventId, index));
   }
 
-  /** Every event without an answer fails; requests on their way are aborted, and their answers are not looked at any more. */
+  /**
+   * Every event without an answer fails; requests on their way are aborted, and their answers are not looked at any
+   * more.
+   */
   private giveUp(): void {
     const events = this.unanswered();
     this.sealed.length = 0;

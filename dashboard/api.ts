@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The read API as the pages use it. Integers beyond 2^53 arrive as bigint: no digit of a sum is lost on the screen. */
 import type { Exact } from "./format";
 

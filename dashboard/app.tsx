@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The dashboard: one page, four views, chosen by the part of the address behind `#`. */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";

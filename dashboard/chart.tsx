@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Bars over time. Provisional bars are pale, bars that changed after they were final carry a mark above them. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";

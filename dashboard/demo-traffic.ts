@@ -1,4 +1,8 @@
-/** A minute of made-up traffic from this page through the client library: some videos are watched more than others, some events are sent twice. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A minute of made-up traffic from this page through the client library: some videos are watched more than others, some
+ * events are sent twice.
+ */
 import { useEffect, useState } from "preact/hooks";
 import type { ClientEvent } from "../client/read-event";
 

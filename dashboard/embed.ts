@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * `<script src="https://HOST/embed.js"></script> <viewmill-count video="ID" type="VIEW"></viewmill-count>`: a number that moves on anybody's page. One event
- * stream a page; no cookies, nothing stored. The text is styled by the page.
+ * `<script src="https://HOST/embed.js"></script> <viewmill-count video="ID" type="VIEW"></viewmill-count>`: a number
+ * that moves on anybody's page. One event stream a page; no cookies, nothing stored. The text is styled by the page.
  */
 const origin = new URL((document.currentScript as HTMLScriptElement | null)?.src ?? location.href).origin;
 const MOST_VIDEOS = 50;

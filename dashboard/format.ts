@@ -1,4 +1,8 @@
-/** How numbers and times are written for people. Times are shown in the time zone of the browser, or in the one that is named. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * How numbers and times are written for people. Times are shown in the time zone of the browser, or in the one that is
+ * named.
+ */
 
 export type Exact = number | bigint;
 

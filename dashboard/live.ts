@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What moves on the screen: server-sent events of /v1/live, or polling where they cannot be had. */
 import { useEffect, useState } from "preact/hooks";
 import { getLedger, getVideo, hasKey, type LedgerMinute, parse, type Totals } from "./api";

@@ -1,4 +1,7 @@
-/** Where somebody is in the dashboard: `#/`, `#/video/ID?...`, `#/top?...`, `#/trust`. The address reproduces the view. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Where somebody is in the dashboard: `#/`, `#/video/ID?...`, `#/top?...`, `#/trust`. The address reproduces the view.
+ */
 export type Place =
   | { view: "now" | "trust" }
   | { view: "top"; asked: URLSearchParams }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ComponentChildren } from "preact";
 
 /** What may be larger than its place. Whoever has no mouse must be able to reach it, or its end is out of sight. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Wall clocks of time zones, as the fields of a form show them: `2026-11-29T18:30`. */
 
 export const OWN_ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -20,7 +21,10 @@ export function wallClock(timeMs: number, timeZone: string): string {
   return new Date(timeMs + offsetMs(timeMs, timeZone)).toISOString().slice(0, 16);
 }
 
-/** The moment at which the wall clock of this zone shows this; NaN for a text that is no such time. Of a time that a clock shows twice, the first. */
+/**
+ * The moment at which the wall clock of this zone shows this; NaN for a text that is no such time. Of a time that a
+ * clock shows twice, the first.
+ */
 export function timeOf(wall: string, timeZone: string): number {
   const asUtc = Date.parse(`${wall.slice(0, 16)}:00Z`);
   if (Number.isNaN(asUtc)) return Number.NaN;

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from "preact/hooks";
 
 export type Answered<Value> = { value: Value | undefined; problem: string | undefined };
 
 /**
- * Asks at once, and again every `everyMs`. An answer to an earlier question never replaces one to a later; while a question fails
- * the last answer stays, with the problem beside it.
+ * Asks at once, and again every `everyMs`. An answer to an earlier question never replaces one to a later; while a
+ * question fails the last answer stays, with the problem beside it.
  */
 export function useAnswer<Value>(ask: () => Promise<Value>, everyMs: number, question: string): Answered<Value> {
   const [answered, setAnswered] = useState<Answered<Value> & { question: string }>({

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort, type ServerProcess } from "../servers";
 import type { ClusterStack } from "./cluster-stack";
@@ -6,7 +7,10 @@ import { archiverProcess } from "./viewmill-process";
 
 const seconds = new WeakMap<ClusterStack, ServerProcess>();
 
-/** Two archivers share the log, and one of them is killed: the other one takes over what it had, and neither promises what the other has not done. */
+/**
+ * Two archivers share the log, and one of them is killed: the other one takes over what it had, and neither promises
+ * what the other has not done.
+ */
 export async function archiverPair(stack: ClusterStack, random: () => number): Promise<Heal> {
   const second = seconds.get(stack) ?? (await startSecond(stack));
   const killed = random() < 0.5 ? second : stack.processes.archiver;

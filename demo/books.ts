@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 export interface Books {
   accepted: number;
   archived: number;

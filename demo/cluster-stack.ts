@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, configSchema } from "../cli/config/schema";
@@ -114,7 +115,9 @@ export class ClusterStack {
     }
   }
 
-  /** Submits the streaming job as `viewmill pipeline stream --runner flink` does; resolves with Flink's id when it runs. */
+  /**
+   * Submits the streaming job as `viewmill pipeline stream --runner flink` does; resolves with Flink's id when it runs.
+   */
   async submit(changes: Partial<Config["job"]> = {}, savepointPath?: string): Promise<string> {
     const config = { ...this.config, job: { ...this.config.job, ...changes } };
     return (await submitStreamJob(config, savepointPath)).jobId;

@@ -1,4 +1,8 @@
-/** `npm run demo:cluster`: the whole cluster deployment on this machine, a million events through it, and the proof that every number is right. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `npm run demo:cluster`: the whole cluster deployment on this machine, a million events through it, and the proof that
+ * every number is right.
+ */
 
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";

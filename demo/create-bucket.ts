@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Buckets are made by whoever owns the project; the emulator has none. */
 export async function createBucket(endpoint: string, project: string, name: string): Promise<void> {
   const answer = await fetch(`${endpoint}/storage/v1/b?project=${project}`, {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from "node:timers/promises";
 import { HOUR_MS } from "../domain/rules/time";
 import type { ClusterStack } from "./cluster-stack";
@@ -10,7 +11,10 @@ const CANCELLED_DEADLINE_MS = 60_000;
 const JUMP_DEADLINE_MS = 30_000;
 const POLL_MS = 50;
 
-/** The job is away while the clock goes on by four hours: nobody may call complete what it has not counted. Another job counts it all. */
+/**
+ * The job is away while the clock goes on by four hours: nobody may call complete what it has not counted. Another job
+ * counts it all.
+ */
 export async function jobAway(stack: ClusterStack, random: () => number, load: Load): Promise<Heal> {
   await stack.flink.cancel(load.jobId);
   await stack.flink.awaitState(load.jobId, (state) => state === "CANCELED", CANCELLED_DEADLINE_MS);

@@ -1,4 +1,8 @@
-/** `npm run demo:kill`: takes the parts of a cluster away one by one, under load, and proves that every final number is right. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `npm run demo:kill`: takes the parts of a cluster away one by one, under load, and proves that every final number is
+ * right.
+ */
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +31,10 @@ interface Flags {
   keep: string;
 }
 
-/** The emulator of Pub/Sub keeps nothing, so that it cannot be killed, has no records to delete, and goes by the machine's clock alone. */
+/**
+ * The emulator of Pub/Sub keeps nothing, so that it cannot be killed, has no records to delete, and goes by the
+ * machine's clock alone.
+ */
 const ONLY_KAFKA: ReadonlySet<Target> = new Set(["log", "records-deleted", "job-away"]);
 const BALANCED_DEADLINE_MS = 600_000;
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -47,7 +54,10 @@ interface KillResult {
 
 type RunFlags = Pick<Flags, "rounds" | "rate" | "seed">;
 
-/** All rounds of all targets under one load, then every cell against an independent count, and every loss against what is told of it. */
+/**
+ * All rounds of all targets under one load, then every cell against an independent count, and every loss against what
+ * is told of it.
+ */
 export async function runKills(
   stack: ClusterStack,
   jobId: string,
@@ -121,7 +131,10 @@ async function killAll(
   return recoveries;
 }
 
-/** Waits until all is counted, has the audit count what came too late, and answers what the books and the audit do not tell as it is. */
+/**
+ * Waits until all is counted, has the audit count what came too late, and answers what the books and the audit do not
+ * tell as it is.
+ */
 async function settle(stack: ClusterStack, load: Load, events: number): Promise<string[]> {
   const { serveUrl } = stack.processes;
   const now = () => stack.clock.now();
@@ -175,7 +188,10 @@ async function untoldLate(stack: ClusterStack, { startedAtMs }: Load): Promise<s
   return late === 0 ? [] : [`${late} events are late in the books, though an audit has counted them`];
 }
 
-/** Each minute of which something was deleted must be in the books and in the audit's report, with its number, and no other. */
+/**
+ * Each minute of which something was deleted must be in the books and in the audit's report, with its number, and no
+ * other.
+ */
 async function untoldLosses(stack: ClusterStack, { startedAtMs, lost }: Load, report: string): Promise<string[]> {
   const { minutes } = await readLedger(stack.processes.serveUrl, startedAtMs, stack.clock.now());
   const missing = new Map(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from "node:timers/promises";
 import { archiverPair } from "./archiver-pair";
 import { readBooks } from "./books";
@@ -39,7 +40,9 @@ interface Recovery {
   recoveredMs: number;
 }
 
-/** Does one kill and waits until all that was accepted before it is archived and counted. Rejects after the deadline. */
+/**
+ * Does one kill and waits until all that was accepted before it is archived and counted. Rejects after the deadline.
+ */
 export async function killOnce(
   stack: ClusterStack,
   target: Target,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Books } from "./books";
 import type { SendingPace } from "./sent-events";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Deletes records of the log that the archiver has not read, and tells what they declared: a loss made by hand. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, Kafka } from "kafkajs";
@@ -13,8 +14,8 @@ const BOOKS_DEADLINE_MS = 120_000;
 const POLL_MS = 100;
 
 /**
- * Every archiver is killed, and what comes then is deleted once the job has counted it: the counters have it, the archive never will. Nothing
- * else may come of it than a report of exactly these events.
+ * Every archiver is killed, and what comes then is deleted once the job has counted it: the counters have it, the
+ * archive never will. Nothing else may come of it than a report of exactly these events.
  */
 export async function recordsDeleted(stack: ClusterStack, load: Load): Promise<Heal> {
   const { topic, kafka: settings } = stack.config.log;
@@ -22,7 +23,8 @@ export async function recordsDeleted(stack: ClusterStack, load: Load): Promise<H
   const admin = kafka.admin();
   const unread = () => unreadRanges(admin, topic, settings.archiveGroup);
   await admin.connect();
-  // What the stream leaves to the audit is in the archive before: of a minute that has lost something the audit counts nothing.
+  // What the stream leaves to the audit is in the archive before: of a minute that has lost something the audit counts
+  // nothing.
   await load.pace.pausedFor(async () => {
     load.pace.setTimes({ aheadMs: stack.clock.aheadMs });
     const wanted = load.accepted() - lostEvents(load);

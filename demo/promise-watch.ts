@@ -1,4 +1,8 @@
-/** Watches a service keep its promise: an answer whose `completeThrough` has passed an event's acceptance holds that event. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Watches a service keep its promise: an answer whose `completeThrough` has passed an event's acceptance holds that
+ * event.
+ */
 import { appendFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { SendingPace } from "./sent-events";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { once } from "node:events";
 import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { createInterface } from "node:readline";
@@ -83,8 +84,8 @@ const MAX_ATTEMPTS = 100;
 const RETRY_MS = 250;
 
 /**
- * Sends generated events at a pace, so that their times are the present, and sends again what was not answered: a request whose outcome is
- * unknown is repeated with the same event ids, as the client library does.
+ * Sends generated events at a pace, so that their times are the present, and sends again what was not answered: a
+ * request whose outcome is unknown is repeated with the same event ids, as the client library does.
  */
 export async function sendEvents(options: SendOptions, onProgress: (sent: number) => void): Promise<Sent> {
   const { events, perSecond, seed, videos, skew, duplicates, late, lateByMs, file } = options;

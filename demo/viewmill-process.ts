@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -23,7 +24,9 @@ export function viewmillProcess(
   });
 }
 
-/** One command of the command line, to its end; this process goes on meanwhile, as it may carry what the command needs. */
+/**
+ * One command of the command line, to its end; this process goes on meanwhile, as it may carry what the command needs.
+ */
 export function viewmillCommand(...args: string[]): Promise<CommandResult> {
   return viewmillCommandIn({}, ...args);
 }

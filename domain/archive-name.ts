@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Names of archive objects: `date=2026-11-21/hour=10/minute=03/<file>.avro`, by minute of event time (UTC). */
 import { MINUTE_MS } from "./rules/time";
 

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Where buckets of time begin, by a clock on a wall somewhere. Minutes and hours are the same everywhere (UTC); days, weeks (from Monday, ISO 8601) and months
- * begin at midnight of a time zone of the IANA database. A day has 23 or 25 hours where clocks are changed; a day that a zone skipped has no bucket.
+ * Where buckets of time begin, by a clock on a wall somewhere. Minutes and hours are the same everywhere (UTC); days,
+ * weeks (from Monday, ISO 8601) and months begin at midnight of a time zone of the IANA database. A day has 23 or 25
+ * hours where clocks are changed; a day that a zone skipped has no bucket.
  */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "./rules/time";
 
@@ -78,7 +80,10 @@ const MAX_ZONES = 600;
 const MAX_REMEMBERED = 20_000;
 const zones = new Map<string, Calendar | undefined>();
 
-/** The calendar of an IANA time zone; undefined where there is no zone of that name. An offset such as +02:00 is no zone. */
+/**
+ * The calendar of an IANA time zone; undefined where there is no zone of that name. An offset such as +02:00 is no
+ * zone.
+ */
 export function calendarOf(zone: string): Calendar | undefined {
   if (!/^[A-Za-z][A-Za-z0-9_+\-/]{0,63}$/.test(zone)) return undefined;
   if (/^(utc|etc\/utc)$/i.test(zone)) return UTC;
@@ -105,8 +110,8 @@ function zoneCalendar(zone: string): Calendar | undefined {
 }
 
 /**
- * The first instant at which a zone's clock reads midnight of a date, or where it never does because it is put forward over it, the instant of that change.
- * As Temporal's `startOfDay`. `localMs` is the midnight as if it were UTC.
+ * The first instant at which a zone's clock reads midnight of a date, or where it never does because it is put forward
+ * over it, the instant of that change. As Temporal's `startOfDay`. `localMs` is the midnight as if it were UTC.
  */
 function startOfDay(localMs: number, offsetOf: (timeMs: number) => number): number {
   const before = offsetOf(localMs - DAY_MS);

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 import { hash } from "node:crypto";
 
 /**
- * An eventId as 128 bits. A UUID in its canonical form (lower case, version 1..8, variant 10) is its own 16 bytes. Any other id is
- * the first 128 bits of its SHA-256 with the two variant bits (top of byte 8) set to 11, which no such UUID has: the two kinds
- * cannot collide, whatever ids a client chooses.
+ * An eventId as 128 bits. A UUID in its canonical form (lower case, version 1..8, variant 10) is its own 16 bytes. Any
+ * other id is the first 128 bits of its SHA-256 with the two variant bits (top of byte 8) set to 11, which no such UUID
+ * has: the two kinds cannot collide, whatever ids a client chooses.
  */
 export const ID_BYTES = 16;
 
@@ -13,7 +14,10 @@ const BYTE_TO_HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).p
 /** Where each of the 16 bytes starts in `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`. */
 const BYTE_AT = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
-/** Writes the 16 bytes at `out[offset]`. Returns true for a UUID, false for a hashed id (which must be carried beside its bytes). */
+/**
+ * Writes the 16 bytes at `out[offset]`. Returns true for a UUID, false for a hashed id (which must be carried beside
+ * its bytes).
+ */
 export function writeEventId(eventId: string, out: Uint8Array, offset: number): boolean {
   if (writeUuid(eventId, out, offset)) return true;
   const digest = hash("sha256", eventId, "buffer");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isIntegerText } from "./decimal-text";
 import type { RejectionReason } from "./rejection";
 import { DAY_MS, MINUTE_MS } from "./rules/time";
@@ -39,7 +40,10 @@ export interface AcceptanceRules {
   receivedAtMs: number;
   /** Events older than this at receipt are `too-old`; Infinity accepts any age (backfill). */
   rawRetentionMs: number;
-  /** The event was accepted before, by the write API: its time and its type are judged no more, whatever clocks and limits say now. */
+  /**
+   * The event was accepted before, by the write API: its time and its type are judged no more, whatever clocks and
+   * limits say now.
+   */
   alreadyAccepted?: boolean;
   /** Whether the deployment takes this event type, or can still take it: there is a bound. Absent: it takes any. */
   admitsType?: (eventType: string) => boolean;
@@ -84,8 +88,8 @@ const isKnownField = (name: string): boolean =>
   name === "eventId" || name === "videoId" || name === "eventType" || name === "eventTime" || name === "value";
 
 /**
- * Checks one decoded JSON value against the contract. With `stampNeeded` the event has no time of its own (no eventTime, no UUIDv7
- * id): the caller stamps it; its `eventTimeMs` is the receipt time until then.
+ * Checks one decoded JSON value against the contract. With `stampNeeded` the event has no time of its own (no
+ * eventTime, no UUIDv7 id): the caller stamps it; its `eventTimeMs` is the receipt time until then.
  */
 export function parseEvent(
   raw: unknown,
@@ -205,9 +209,10 @@ export const MAX_TIME_MS = 8.64e15;
 export const MAX_RFC_3339_MS = 253_402_300_799_999;
 
 /**
- * RFC 3339 -> epoch milliseconds (digits past the millisecond dropped, however many); undefined where the text is no such time, or one before 1970 or
- * after the year 9999 in UTC. A leap second, `23:59:60` UTC at the end of a month (section 5.7), is the last millisecond of its minute: epoch
- * milliseconds have no other place for it, and so it stays in the minute, the hour and the day it is of.
+ * RFC 3339 -> epoch milliseconds (digits past the millisecond dropped, however many); undefined where the text is no
+ * such time, or one before 1970 or after the year 9999 in UTC. A leap second, `23:59:60` UTC at the end of a month
+ * (section 5.7), is the last millisecond of its minute: epoch milliseconds have no other place for it, and so it stays
+ * in the minute, the hour and the day it is of.
  */
 export function parseRfc3339(text: string): number | undefined {
   const match = RFC_3339.exec(text);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Why an event is refused: the closed list of the contract. A refused event goes to the dead letters, whole. */
 export const REJECTION_REASONS = [
   "not-json",

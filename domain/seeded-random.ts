@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Seeded generators: numbers in [0, 1) in steps of 2^-32, the same ones for the same seed. */
 
 /** mulberry32 (public domain): one word of state, for tests and demonstrations. */

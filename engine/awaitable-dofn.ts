@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Window, WindowedValue } from "./beam";
 
 /** What process() is told of its element. */
@@ -11,8 +12,9 @@ export interface ElementContext {
 type Outputs<T> = void | Iterable<T> | AsyncIterable<T>;
 
 /**
- * A DoFn whose methods may be asynchronous: an async function (that may resolve to outputs) or an async generator. process() runs up to maxInFlight
- * times at once on the same instance, so its state between awaits is the caller's care; startBundle and finishBundle run alone.
+ * A DoFn whose methods may be asynchronous: an async function (that may resolve to outputs) or an async generator.
+ * process() runs up to maxInFlight times at once on the same instance, so its state between awaits is the caller's
+ * care; startBundle and finishBundle run alone.
  */
 export interface AwaitableDoFn<In, Out> {
   startBundle?(): void | Promise<void>;

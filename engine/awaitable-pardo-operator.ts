@@ -1,15 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { IOperator, ProcessResult, Receiver } from "apache-beam/worker/operators";
 import type { AwaitableParDoPayload } from "./awaitable-dofn";
 import type { WindowedValue } from "./beam";
 import { StageError } from "./stage-error";
 
-/** Runs an AwaitableDoFn. One bundle at a time; a failed bundle's operator is dropped by the worker with its processor. */
+/**
+ * Runs an AwaitableDoFn. One bundle at a time; a failed bundle's operator is dropped by the worker with its processor.
+ */
 export class AwaitableParDoOperator implements IOperator {
   private inFlight = 0;
   private failure: StageError | undefined;
   /** Called, and forgotten, whenever an element ends. */
   private waiting: (() => void)[] = [];
-  /** The output that the receiver has not taken yet: outputs go out one at a time, as a synchronous ParDo would send them. */
+  /**
+   * The output that the receiver has not taken yet: outputs go out one at a time, as a synchronous ParDo would send
+   * them.
+   */
   private emitting: Promise<void> | undefined;
 
   constructor(

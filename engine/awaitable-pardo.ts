@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { PTransform as TransformProto } from "apache-beam/proto/beam_runner_api";
 import type { IOperator, OperatorContext } from "apache-beam/worker/operators";
 import type { AwaitableDoFn, AwaitableParDoPayload } from "./awaitable-dofn";
@@ -11,9 +12,10 @@ const pardoUrn = "beam:transform:pardo:v1";
 const awaitableDoFnUrn = "engine:dofn:awaitable:v1";
 
 /**
- * A ParDo that waits: the SDK awaits neither process, startBundle nor finishBundle. At most `maxInFlight` elements are processed at once; beyond that
- * the source waits (backpressure). A bundle finishes when all of them have, then finishBundle. A rejection fails the bundle, with the stage's name.
- * Replay: a failed or retried bundle processes its elements again, so what process() writes must be idempotent.
+ * A ParDo that waits: the SDK awaits neither process, startBundle nor finishBundle. At most `maxInFlight` elements are
+ * processed at once; beyond that the source waits (backpressure). A bundle finishes when all of them have, then
+ * finishBundle. A rejection fails the bundle, with the stage's name. Replay: a failed or retried bundle processes its
+ * elements again, so what process() writes must be idempotent.
  */
 export function awaitableParDo<In, Out>(
   name: string,

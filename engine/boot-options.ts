@@ -1,4 +1,8 @@
-/** Pipeline options that a worker reads when it boots: plain where the runner hands a job's options on as they are, as a URN from Beam's job servers. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Pipeline options that a worker reads when it boots: plain where the runner hands a job's options on as they are, as a
+ * URN from Beam's job servers.
+ */
 import { jobOptionUrn } from "./option-urn";
 
 /** The modules that hold the functions of the graph. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import * as grpc from "@grpc/grpc-js";
 import type { GetProvisionInfoResponse } from "apache-beam/proto/beam_provision_api";
 import { bootOption, bootOptionValue, modulesOption } from "./boot-options";
@@ -24,10 +25,11 @@ export const bootVariable = "BEAM_WORKER_SETTINGS";
 const maxSiblings = 512;
 
 /**
- * Boots a worker by Beam's container contract: `--id` and `--provision_endpoint`, or `--control_endpoint` where the runner has no provisioning service;
- * other flags are ignored. The modules of the graph come with its pipeline options, and so do
- * settings, of which those in `settingsJson` win one by one. Sibling workers that the runner names there are started too. Resolves when every worker has ended
- * in order; rejects on any error of any: the runner replaces the whole container then.
+ * Boots a worker by Beam's container contract: `--id` and `--provision_endpoint`, or `--control_endpoint` where the
+ * runner has no provisioning service; other flags are ignored. The modules of the graph come with its pipeline options,
+ * and so do settings, of which those in `settingsJson` win one by one. Sibling workers that the runner names there are
+ * started too. Resolves when every worker has ended in order; rejects on any error of any: the runner replaces the
+ * whole container then.
  */
 export async function boot(args: readonly string[], settingsJson: string | undefined): Promise<void> {
   const flags = parseFlags(args);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { GlobalWindow, type Instant, instant, type Window, type WindowedValue } from "./beam";
 
 /** Timing is an enum of the SDK's types and a string at run time. */
@@ -10,9 +11,9 @@ const pane = {
 } as WindowedValue<unknown>["pane"];
 
 /**
- * What finishBundle has to yield: a value with its window, timestamp and a full pane (the coder fails on a partial one). Without `window` the
- * global one, as for anything before windowInto. The timestamp must not be before those of the bundle's elements: a runner would be
- * entitled to call it late.
+ * What finishBundle has to yield: a value with its window, timestamp and a full pane (the coder fails on a partial
+ * one). Without `window` the global one, as for anything before windowInto. The timestamp must not be before those of
+ * the bundle's elements: a runner would be entitled to call it late.
  */
 export function windowedValue<T>(
   value: T,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import type { PaneInfo, Window, WindowedValue } from "./beam";
 import { type DoFn, PCollection, paneInfoParam, parDo, Root, timestampParam, windowParam, withName } from "./beam";
@@ -19,9 +20,10 @@ export interface DirectResult<Outputs> {
 }
 
 /**
- * Runs a pipeline on the SDK's direct runner: in this process, one bundle, bounded sources, everything a GroupByKey groups in memory; triggers,
- * lateness and accumulation mode have no meaning there. Rejects with StageError (stage name, original error as cause) for any error of user
- * code, and with Error for a graph it cannot run: duplicate stage names, unregistered functions, merging windows.
+ * Runs a pipeline on the SDK's direct runner: in this process, one bundle, bounded sources, everything a GroupByKey
+ * groups in memory; triggers, lateness and accumulation mode have no meaning there. Rejects with StageError (stage
+ * name, original error as cause) for any error of user code, and with Error for a graph it cannot run: duplicate stage
+ * names, unregistered functions, merging windows.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: a build that returns nothing wants no outputs
 export async function runDirect<Outputs extends object | undefined | void>(

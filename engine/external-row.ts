@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import type { FieldType } from "apache-beam/proto/schema";
 import type { Writer } from "protobufjs";
@@ -8,9 +9,10 @@ import { sdk } from "./fixes/sdk";
 export type ExternalValue = string | number | boolean | readonly string[] | Readonly<Record<string, string>>;
 
 /**
- * The configuration of a cross-language transform: a Beam schema and one row of it. Written by hand because the SDK's row coder writes a map as a row,
- * which Java's KafkaIO refuses (apache/beam#26826). Encoding: number of fields, an empty bitmap (no field is null), the fields; a list or map
- * starts with its size as int32, big-endian. Undefined values are left out.
+ * The configuration of a cross-language transform: a Beam schema and one row of it. Written by hand because the SDK's
+ * row coder writes a map as a row, which Java's KafkaIO refuses (apache/beam#26826). Encoding: number of fields, an
+ * empty bitmap (no field is null), the fields; a list or map starts with its size as int32, big-endian. Undefined
+ * values are left out.
  */
 export function externalConfiguration(fields: Readonly<Record<string, ExternalValue | undefined>>): Uint8Array {
   const present = Object.entries(fields).filter((field): field is [string, ExternalValue] => field[1] !== undefined);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Components } from "apache-beam/proto/beam_runner_api";
 import { type KV, type PCollection, type Root, withName } from "./beam";
 import { type ExternalValue, externalConfiguration } from "./external-row";
@@ -25,8 +26,9 @@ export interface ReadFromKafka {
 }
 
 /**
- * Reads Kafka records as key and value, through Beam's Java KafkaIO inside the runner; either is null where the record has none. Topic, partition, offset
- * and headers do not come along (Java's kafka_read_with_metadata gives them as a row per record); the timestamp is the element's.
+ * Reads Kafka records as key and value, through Beam's Java KafkaIO inside the runner; either is null where the record
+ * has none. Topic, partition, offset and headers do not come along (Java's kafka_read_with_metadata gives them as a row
+ * per record); the timestamp is the element's.
  */
 export function readFromKafka(
   root: Root,
@@ -79,7 +81,10 @@ export function readFromPubSub(root: Root, name: string, options: ReadFromPubSub
   return applyExternal(root, name, urn, configuration, options.expansionService);
 }
 
-/** Expands a Java transform. Its jars are not fetched: the runner that executes it has them. Rejects when the service cannot expand it. */
+/**
+ * Expands a Java transform. Its jars are not fetched: the runner that executes it has them. Rejects when the service
+ * cannot expand it.
+ */
 async function applyExternal<Element>(
   root: Root,
   name: string,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { FunctionSpec } from "apache-beam/proto/beam_runner_api";
 import type { WindowFn } from "apache-beam/transforms/window";
 import type { Instant, IntervalWindow } from "apache-beam/values";
@@ -6,9 +7,10 @@ import { register } from "./serialization";
 import { instant } from "./time";
 
 /**
- * Windows of `sizeMs` that start at multiples of it, shifted by `offsetMs`. Defect 14: the stock fixedWindows takes the remainder of a
- * negative number as negative, so an element before the epoch (or before the offset) lands in the window after its own; it also drops the part of its
- * size below a second from the proto. Plain fields and registered methods, so it travels without closures.
+ * Windows of `sizeMs` that start at multiples of it, shifted by `offsetMs`. Defect 14: the stock fixedWindows takes the
+ * remainder of a negative number as negative, so an element before the epoch (or before the offset) lands in the window
+ * after its own; it also drops the part of its size below a second from the proto. Plain fields and registered methods,
+ * so it travels without closures.
  */
 export class FixedWindows implements WindowFn<IntervalWindow> {
   readonly beamName: string;
@@ -53,7 +55,10 @@ function duration(ms: number): { seconds: bigint; nanos: number } {
   return { seconds: BigInt(seconds), nanos: (ms - seconds * 1000) * 1_000_000 };
 }
 
-/** `fixedWindows({ sizeMs: 60_000 })` for windowInto. Throws RangeError unless sizeMs is a positive and offsetMs a whole number. */
+/**
+ * `fixedWindows({ sizeMs: 60_000 })` for windowInto. Throws RangeError unless sizeMs is a positive and offsetMs a whole
+ * number.
+ */
 export function fixedWindows({ sizeMs, offsetMs = 0 }: { sizeMs: number; offsetMs?: number }): FixedWindows {
   if (!Number.isSafeInteger(sizeMs) || sizeMs <= 0)
     throw new RangeError(`sizeMs must be a positive integer, not ${sizeMs}`);

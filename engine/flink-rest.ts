@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** An answer of Flink or of the job service that says no, or none in time. */
 export class FlinkError extends Error {
   override readonly name = "FlinkError";
@@ -69,7 +70,10 @@ type Json = Record<string, unknown>;
 
 const pollMs = 200;
 
-/** Client of Flink's REST API (https://nightlies.apache.org/flink/flink-docs-release-1.19/docs/ops/rest_api/). Rejects with FlinkError. */
+/**
+ * Client of Flink's REST API (https://nightlies.apache.org/flink/flink-docs-release-1.19/docs/ops/rest_api/). Rejects
+ * with FlinkError.
+ */
 export class FlinkRest {
   private readonly url: string;
 
@@ -119,7 +123,10 @@ export class FlinkRest {
     };
   }
 
-  /** Begins a checkpoint now, beside those of the interval; `checkpoints` tells how it ends, and knows of it some seconds later. */
+  /**
+   * Begins a checkpoint now, beside those of the interval; `checkpoints` tells how it ends, and knows of it some
+   * seconds later.
+   */
   async beginCheckpoint(jobId: string): Promise<void> {
     await this.request("POST", `/jobs/${jobId}/checkpoints`, { checkpointType: "CONFIGURED" });
   }
@@ -147,16 +154,19 @@ export class FlinkRest {
   }
 
   /**
-   * Writes a savepoint and cancels the job once it is complete; resolves with its path. Fails, and leaves the job running, when it cannot be written.
-   * Not Flink's own stop-with-savepoint: that ends Beam's sources first, which then say that no more will come, so every window was closed and its
-   * state gone before the savepoint (a late pane of the resumed job held only what came after). What the job does between savepoint and
-   * cancellation is done again by the resumed one.
+   * Writes a savepoint and cancels the job once it is complete; resolves with its path. Fails, and leaves the job
+   * running, when it cannot be written. Not Flink's own stop-with-savepoint: that ends Beam's sources first, which then
+   * say that no more will come, so every window was closed and its state gone before the savepoint (a late pane of the
+   * resumed job held only what came after). What the job does between savepoint and cancellation is done again by the
+   * resumed one.
    */
   stopWithSavepoint(jobId: string, options: { directory?: string; deadlineMs: number }): Promise<string> {
     return this.triggerSavepoint(jobId, true, options);
   }
 
-  /** Resolves with the job's state once `wanted` holds for it; rejects with a FlinkError "timeout" after `deadlineMs`. */
+  /**
+   * Resolves with the job's state once `wanted` holds for it; rejects with a FlinkError "timeout" after `deadlineMs`.
+   */
   async awaitState(
     jobId: string,
     wanted: (state: FlinkJobState) => boolean,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import { FlinkError, type FlinkJobState, FlinkRest, isFinal, poll } from "./flink-rest";
 import { isFinalJobState, JobService, type JobState, type PipelineOptions } from "./job-service";
@@ -14,12 +15,16 @@ export interface FlinkSubmission {
   readonly checkpointingIntervalMs?: number;
   readonly checkpointTimeoutMs?: number;
   readonly minPauseBetweenCheckpointsMs?: number;
-  /** Elements and processing time after which a bundle ends. Beam's defaults: 1,000 and 1 s. Large elements need small bundles: they wait in the TaskManager. */
+  /**
+   * Elements and processing time after which a bundle ends. Beam's defaults: 1,000 and 1 s. Large elements need small
+   * bundles: they wait in the TaskManager.
+   */
   readonly maxBundleSize?: number;
   readonly maxBundleTimeMs?: number;
   /**
-   * End open bundles before a checkpoint's barrier passes. Beam's default is to end them behind it and to keep what they give in the checkpoint's state,
-   * until the stage's next element or watermark: where neither comes, for ever. Default true here.
+   * End open bundles before a checkpoint's barrier passes. Beam's default is to end them behind it and to keep what
+   * they give in the checkpoint's state, until the stage's next element or watermark: where neither comes, for ever.
+   * Default true here.
    */
   readonly finishBundleBeforeCheckpointing?: boolean;
   /** Start from this savepoint or retained checkpoint (a path that the cluster reads). */
@@ -53,7 +58,10 @@ export class FlinkRunner {
     this.jobService.close();
   }
 
-  /** Resolves when Flink has the job. Rejects with FlinkError when the name is taken, the job service refuses, or the job fails before. */
+  /**
+   * Resolves when Flink has the job. Rejects with FlinkError when the name is taken, the job service refuses, or the
+   * job fails before.
+   */
   async submit(proto: PipelineProto, submission: FlinkSubmission): Promise<FlinkJob> {
     const before = new Set<string>();
     for (const { jobId, name, state } of (await this.rest?.jobs()) ?? []) {
@@ -96,13 +104,19 @@ export class FlinkJob {
     return this.jobService.state(this.serviceJobId);
   }
 
-  /** Asks for the job's end without a savepoint. The job service's own cancel would leave a job of a remote cluster running. */
+  /**
+   * Asks for the job's end without a savepoint. The job service's own cancel would leave a job of a remote cluster
+   * running.
+   */
   async cancel(): Promise<void> {
     if (this.rest !== undefined && this.jobId !== undefined) await this.rest.cancel(this.jobId);
     else await this.jobService.cancel(this.serviceJobId);
   }
 
-  /** Resolves when the job finished. Rejects with FlinkError when it failed or was cancelled (why), or after `deadlineMs`. */
+  /**
+   * Resolves when the job finished. Rejects with FlinkError when it failed or was cancelled (why), or after
+   * `deadlineMs`.
+   */
   async waitUntilFinished(deadlineMs: number): Promise<void> {
     const state = await this.waitUntilFinal(deadlineMs);
     if (state !== "FINISHED" && state !== "DONE") throw await failure(this.jobService, this.serviceJobId, state);

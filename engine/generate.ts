@@ -1,17 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type DoFn, impulse, instant, type PCollection, parDo, type Root, type WindowedValue, withName } from "./beam";
 import { windowedValue } from "./bundle-output";
 import { resource } from "./resources";
 import { register } from "./serialization";
 
-/** A source: a registered class with plain fields and a generator; `*generate()` is pulled as fast as the graph takes elements. */
+/**
+ * A source: a registered class with plain fields and a generator; `*generate()` is pulled as fast as the graph takes
+ * elements.
+ */
 export interface Generator<T> {
   generate(): Iterable<T>;
 }
 
 /**
- * A bounded source in linear time and constant memory. Defect 13: `create([...])` serialises its elements into the graph with a linear search per
- * element (100k elements: 49 s), and its reshuffle loses everything under windowing on a cluster. Every element has the timestamp of the
- * impulse, the beginning of time: assign timestamps after it, or use generateWithTimestamps.
+ * A bounded source in linear time and constant memory. Defect 13: `create([...])` serialises its elements into the
+ * graph with a linear search per element (100k elements: 49 s), and its reshuffle loses everything under windowing on a
+ * cluster. Every element has the timestamp of the impulse, the beginning of time: assign timestamps after it, or use
+ * generateWithTimestamps.
  */
 export function generate<T>(root: Root, name: string, source: Generator<T>): PCollection<T> {
   return root.apply(withName(`${name}/impulse`, impulse())).apply(withName(name, parDo(new Generate(source))));
@@ -45,8 +50,8 @@ export class Generate<T> implements DoFn<Uint8Array, T> {
 }
 
 /**
- * Only finishBundle can give an element a timestamp of its own. A runner that spreads a stage also runs bundles without an element (Flink at
- * parallelism 2 had one of each): only the bundle that holds the impulse generates.
+ * Only finishBundle can give an element a timestamp of its own. A runner that spreads a stage also runs bundles without
+ * an element (Flink at parallelism 2 had one of each): only the bundle that holds the impulse generates.
  */
 export class GenerateTimed<T> implements DoFn<Uint8Array, T> {
   impulses = 0;

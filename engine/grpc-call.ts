@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import type * as grpc from "@grpc/grpc-js";
 
 type Callback<Answer> = (error: grpc.ServiceError | null, answer?: Answer) => void;
 
-/** A unary call with a deadline. Rejects with gRPC's ServiceError (code, details), code 4 once `timeoutMs` have passed. */
+/**
+ * A unary call with a deadline. Rejects with gRPC's ServiceError (code, details), code 4 once `timeoutMs` have passed.
+ */
 export function unaryCall<Answer>(
   timeoutMs: number,
   call: (options: grpc.CallOptions, callback: Callback<Answer>) => unknown,

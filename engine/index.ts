@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** engine/: Apache Beam for TypeScript made safe. It knows nothing of videos. */
 export type { AwaitableDoFn, ElementContext } from "./awaitable-dofn";
 export { awaitableParDo } from "./awaitable-pardo";

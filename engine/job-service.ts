@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import * as grpc from "@grpc/grpc-js";
 import type { ArtifactRequestWrapper } from "apache-beam/proto/beam_artifact_api";
 import type { JobMessage } from "apache-beam/proto/beam_job_api";
@@ -40,7 +41,9 @@ export class JobService {
     this.client.close();
   }
 
-  /** Hands a graph over and starts it; resolves with the job service's id of the job. The graph must need no artifacts. */
+  /**
+   * Hands a graph over and starts it; resolves with the job service's id of the job. The graph must need no artifacts.
+   */
   async submit(proto: PipelineProto, jobName: string, options: PipelineOptions): Promise<string> {
     const { Struct } = sdk.struct;
     const named = Object.entries(options).map(([name, value]) => [jobOptionUrn(name), value]);
@@ -71,7 +74,10 @@ export class JobService {
     await this.call("cancel", (call, callback) => this.client.cancel({ jobId }, call, callback));
   }
 
-  /** The job's messages so far, oldest first, one text each; of a job that failed the last says why. At most `limit`, the last ones. */
+  /**
+   * The job's messages so far, oldest first, one text each; of a job that failed the last says why. At most `limit`,
+   * the last ones.
+   */
   async messages(jobId: string, limit = 100): Promise<string[]> {
     const stream = this.client.getMessageStream({ jobId }, { deadline: Date.now() + 2_000 });
     const texts: string[] = [];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 
@@ -5,8 +6,8 @@ import * as path from "node:path";
 const NAME = /^((?:@[\w.-]+\/)?[\w-][\w.-]*)((?:\/[\w-][\w.-]*)*)$/;
 
 /**
- * The name by which another process finds a compiled module: the name of the package that the file belongs to, and the file's path in it
- * without `.js`. Throws for a file that is no `.js` file of a named package.
+ * The name by which another process finds a compiled module: the name of the package that the file belongs to, and the
+ * file's path in it without `.js`. Throws for a file that is no `.js` file of a named package.
  */
 export function moduleNameOf(file: string): string {
   for (const folder of foldersAbove(file)) {
@@ -20,8 +21,8 @@ export function moduleNameOf(file: string): string {
 }
 
 /**
- * The module of that name: in the package that this process was started in or from, or that engine/ itself belongs to; else as Node finds
- * it. Throws for what is no name of a module and for a module that is not there.
+ * The module of that name: in the package that this process was started in or from, or that engine/ itself belongs to;
+ * else as Node finds it. Throws for what is no name of a module and for a module that is not there.
  */
 export function requireModule(name: string): unknown {
   const [, wanted, inPackage] = NAME.exec(name) ?? [];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Environment, Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import { Root } from "./beam";
 import { sdk } from "./fixes/sdk";
@@ -9,14 +10,19 @@ import { modulesParameter } from "./worker-parameters";
 export type WorkerEnvironment =
   /** `host:port` of a WorkerPool that the runner can reach. */
   | { readonly pool: string }
-  /** A program on the runner's machines that takes the flags of Beam's container contract (boot), and its environment. */
+  /**
+   * A program on the runner's machines that takes the flags of Beam's container contract (boot), and its environment.
+   */
   | { readonly command: string; readonly variables?: Readonly<Record<string, string>> }
-  /** A container image whose entry point is boot. Java's transforms keep the image that their expansion service names, or have `javaImage`. */
+  /**
+   * A container image whose entry point is boot. Java's transforms keep the image that their expansion service names,
+   * or have `javaImage`.
+   */
   | { readonly image: string; readonly javaImage?: string };
 
 /**
- * The graph that `build` makes, checked for what a runner would find out much later or not at all. Throws for duplicate stage names and
- * for functions of modules that did not call register().
+ * The graph that `build` makes, checked for what a runner would find out much later or not at all. Throws for duplicate
+ * stage names and for functions of modules that did not call register().
  */
 export async function buildPipelineProto(build: (root: Root) => unknown): Promise<PipelineProto> {
   const pipeline = new sdk.pipeline.Pipeline();
@@ -30,9 +36,9 @@ export async function buildPipelineProto(build: (root: Root) => unknown): Promis
 }
 
 /**
- * A copy of the graph with environments that a runner knows: ours becomes `workers`, told which modules to load; those of Java transforms are
- * run inside the runner's own process (`EMBEDDED`, which is the URN as Beam's Java runners spell it), or in their own image where ours are.
- * No artifacts: workers and runner have the code.
+ * A copy of the graph with environments that a runner knows: ours becomes `workers`, told which modules to load; those
+ * of Java transforms are run inside the runner's own process (`EMBEDDED`, which is the URN as Beam's Java runners spell
+ * it), or in their own image where ours are. No artifacts: workers and runner have the code.
  */
 export function replaceEnvironments(proto: PipelineProto, workers: WorkerEnvironment): PipelineProto {
   const copy = sdk.runnerApi.Pipeline.clone(proto);
@@ -48,8 +54,9 @@ export function replaceEnvironments(proto: PipelineProto, workers: WorkerEnviron
 type Spec = Pick<Environment, "urn" | "payload"> & Partial<Pick<Environment, "capabilities">>;
 
 /**
- * What a runner may ask of our workers: it takes nothing for granted. Coders by their standard encodings, and one process each for several ids
- * in one container (boot starts them). Not several bundles at once on several cores: a Node process has one.
+ * What a runner may ask of our workers: it takes nothing for granted. Coders by their standard encodings, and one
+ * process each for several ids in one container (boot starts them). Not several bundles at once on several cores: a
+ * Node process has one.
  */
 const CAPABILITIES = [
   ...["bytes", "bool", "string_utf8", "varint", "double", "kv", "iterable", "nullable", "length_prefix"],

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Live objects (stores, clients, caches) for DoFns, which travel as plain fields: a DoFn carries a resource's name and asks for it where it runs.
- * One registry a process; a worker process provides its own before it takes bundles.
+ * Live objects (stores, clients, caches) for DoFns, which travel as plain fields: a DoFn carries a resource's name and
+ * asks for it where it runs. One registry a process; a worker process provides its own before it takes bundles.
  */
 const providers = new Map<string, { make: () => unknown } | { made: unknown }>();
 

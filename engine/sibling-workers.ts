@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, fork } from "node:child_process";
 import * as path from "node:path";
 import type { WorkerLog } from "./worker-log";
@@ -14,8 +15,9 @@ export interface SiblingHooks {
 }
 
 /**
- * The further workers that a runner asks for in the container of one (ProvisionInfo.sibling_worker_ids): a process each, as one event loop uses one core.
- * Resolves when all have ended in order; rejects as soon as one ended otherwise. They end with this process, however it ends.
+ * The further workers that a runner asks for in the container of one (ProvisionInfo.sibling_worker_ids): a process
+ * each, as one event loop uses one core. Resolves when all have ended in order; rejects as soon as one ended otherwise.
+ * They end with this process, however it ends.
  */
 export async function runSiblings(siblings: readonly WorkerSettings[], hooks: SiblingHooks): Promise<void> {
   await Promise.all(siblings.map((settings) => runSibling(settings, hooks)));

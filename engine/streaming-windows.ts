@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Trigger, WindowingStrategy } from "apache-beam/proto/beam_runner_api";
 import { sdk } from "./fixes/sdk";
 
@@ -6,15 +7,18 @@ export interface StreamingWindows {
   earlyFiringMs: number;
   /** Elements that come after that wait this long in processing time for others before a late pane fires. */
   lateFiringMs: number;
-  /** How long after its end, by the watermark, a window is kept; what comes later is dropped by the runner, silently. */
+  /**
+   * How long after its end, by the watermark, a window is kept; what comes later is dropped by the runner, silently.
+   */
   allowedLatenessMs: number;
   /** Whether each pane holds all elements of the window so far, or only those since the last pane. */
   accumulating: boolean;
 }
 
 /**
- * The second argument of windowInto for a runner with a watermark: a pane when it passes the end of the window, then late ones. The direct
- * runner ignores it: its windows hold all there is and fire once. Throws RangeError for what is no time.
+ * The second argument of windowInto for a runner with a watermark: a pane when it passes the end of the window, then
+ * late ones. The direct runner ignores it: its windows hold all there is and fire once. Throws RangeError for what is
+ * no time.
  */
 export function streamingWindows(options: StreamingWindows): WindowingStrategy {
   const { earlyFiringMs, lateFiringMs, allowedLatenessMs, accumulating } = options;

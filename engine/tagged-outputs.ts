@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type PCollection, type PTransform, split, withName } from "./beam";
 
 /** One element of a DoFn with several outputs: an object with one field, the output's tag: `yield { late: event }`. */
@@ -6,8 +7,9 @@ export type Tagged<Outputs extends object> = {
 }[keyof Outputs];
 
 /**
- * The outputs of a DoFn that yields Tagged elements, one collection a tag, on the direct runner and in workers. An element with another tag,
- * or with two, fails the bundle. `tags` names every output (`{ main: true, late: true }`), so that the compiler misses none.
+ * The outputs of a DoFn that yields Tagged elements, one collection a tag, on the direct runner and in workers. An
+ * element with another tag, or with two, fails the bundle. `tags` names every output (`{ main: true, late: true }`), so
+ * that the compiler misses none.
  */
 export function splitByTag<Outputs extends Record<string, unknown>>(
   name: string,

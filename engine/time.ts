@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Instant } from "apache-beam/values";
 import { sdk } from "./fixes/sdk";
 import "./fixes/load";

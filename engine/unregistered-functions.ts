@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import type { Pipeline } from "apache-beam/proto/beam_runner_api";
@@ -15,9 +16,10 @@ interface SerializedValue {
 }
 
 /**
- * Functions of the graph that travel as source text although they are not the SDK's: what they use from outside is not there when they run, on the direct
- * runner too ("domain_1 is not defined", at the first element). Found in the serialised payloads: a function without the `__closure` that the SDK's own build
- * adds. One message each, with its stage.
+ * Functions of the graph that travel as source text although they are not the SDK's: what they use from outside is not
+ * there when they run, on the direct runner too ("domain_1 is not defined", at the first element). Found in the
+ * serialised payloads: a function without the `__closure` that the SDK's own build adds. One message each, with its
+ * stage.
  */
 export function unregisteredFunctions(proto: Pipeline): string[] {
   const found: string[] = [];
@@ -48,7 +50,10 @@ function serializedGraph(urn: string | undefined, payload: Uint8Array = new Uint
 
 let cachedSource: string | undefined;
 
-/** The text of the SDK's transforms: a closure-free function that stands there (`(kvs) => kvs.value`) uses nothing from outside. */
+/**
+ * The text of the SDK's transforms: a closure-free function that stands there (`(kvs) => kvs.value`) uses nothing from
+ * outside.
+ */
 function sdkSource(): string {
   if (cachedSource !== undefined) return cachedSource;
   const folder = path.dirname(require.resolve("apache-beam"));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { format } from "node:util";
 import pino from "pino";
 

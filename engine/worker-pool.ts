@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, fork } from "node:child_process";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
@@ -79,10 +80,11 @@ type Call<Request> = grpc.ServerUnaryCall<Request, { error: string }>;
 const workerProgram = path.join(__dirname, "worker-process.js");
 
 /**
- * The service behind the EXTERNAL environment: one OS process a StartWorker. Nothing is restarted here: a runner whose worker died asks anew.
- * StartWorker is answered when the worker's control channel is open, or with an error when the process died before: a runner
- * that had been told "started" would wait for its connection in rounds of two minutes, for ever. A worker that hangs is killed: its sockets close, which
- * is what a runner notices at once (Flink kept a hanging one for 140 s, past a checkpoint timeout of 5 s). Workers end with the pool, however it ends.
+ * The service behind the EXTERNAL environment: one OS process a StartWorker. Nothing is restarted here: a runner whose
+ * worker died asks anew. StartWorker is answered when the worker's control channel is open, or with an error when the
+ * process died before: a runner that had been told "started" would wait for its connection in rounds of two minutes,
+ * for ever. A worker that hangs is killed: its sockets close, which is what a runner notices at once (Flink kept a
+ * hanging one for 140 s, past a checkpoint timeout of 5 s). Workers end with the pool, however it ends.
  */
 export class WorkerPool {
   private readonly server = new grpc.Server();
@@ -230,8 +232,9 @@ export class WorkerPool {
   }
 
   /**
-   * Each TaskManager counts its workers from "1-1", and the request names nothing else; a runner asks on the connection on which it asked for the
-   * worker. A request on another one is left alone: the runner closes the control channel first, and its worker ends by that.
+   * Each TaskManager counts its workers from "1-1", and the request names nothing else; a runner asks on the connection
+   * on which it asked for the worker. A request on another one is left alone: the runner closes the control channel
+   * first, and its worker ends by that.
    */
   private stopWorker(workerId: string, peer: string): void {
     for (const worker of this.workers) if (worker.workerId === workerId && worker.peer === peer) void this.stop(worker);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import "./fixes/load";
 import { isAbsolute } from "node:path";
 import * as grpc from "@grpc/grpc-js";
@@ -21,9 +22,15 @@ export interface WorkerSettings {
   /** How long the bundles under way may take once the worker is asked to stop. */
   readonly stopGraceMs: number;
   readonly connectTimeoutMs: number;
-  /** Pings an idle connection this often, so that a runner whose machine vanished is noticed; a runner may refuse less than 20 s. 0: never. */
+  /**
+   * Pings an idle connection this often, so that a runner whose machine vanished is noticed; a runner may refuse less
+   * than 20 s. 0: never.
+   */
   readonly keepaliveMs: number;
-  /** A bundle that takes longer ends the worker: something it awaits never comes, and the runner would wait with it. 0: never. */
+  /**
+   * A bundle that takes longer ends the worker: something it awaits never comes, and the runner would wait with it. 0:
+   * never.
+   */
   readonly maxBundleMs: number;
 }
 
@@ -45,9 +52,9 @@ export interface WorkerSessionHooks {
 const servicesCloseMs = 1_000;
 
 /**
- * Serves one runner as one worker, until the runner ends the control channel or `stop` is aborted. Rejects when a module
- * cannot be loaded or started, the runner cannot be reached, or a channel breaks: the process is of no use then, and only its end (its sockets
- * close) tells the runner at once.
+ * Serves one runner as one worker, until the runner ends the control channel or `stop` is aborted. Rejects when a
+ * module cannot be loaded or started, the runner cannot be reached, or a channel breaks: the process is of no use then,
+ * and only its end (its sockets close) tells the runner at once.
  */
 export async function runWorker(settings: WorkerSettings, { log, connected, stop }: WorkerSessionHooks): Promise<void> {
   const module = loadModules(settings);
@@ -130,8 +137,9 @@ function whenBroken(worker: Worker): Promise<never> {
 }
 
 /**
- * A runner that ends a job closes its services one after the other, now and then the data service first (Flink: "14 UNAVAILABLE: Connection dropped",
- * and milliseconds later the end of the control channel). Resolves when it was that, rejects with `error` when the runner is still there.
+ * A runner that ends a job closes its services one after the other, now and then the data service first (Flink: "14
+ * UNAVAILABLE: Connection dropped", and milliseconds later the end of the control channel). Resolves when it was that,
+ * rejects with `error` when the runner is still there.
  */
 async function unlessEnded(error: Error, ended: Promise<void>): Promise<void> {
   const { promise: late, reject } = Promise.withResolvers<never>();

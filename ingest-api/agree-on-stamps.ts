@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventColumns } from "../domain/columns/event-columns";
 import type { ReceiptStamps, Stamp } from "../io/ports";
 import type { StampBook } from "./stamp-book";
 
-/** The accepted events of a request, and which of them were stamped: `stamps[n]` is the stamp of row `stampedRows[n]`. */
+/**
+ * The accepted events of a request, and which of them were stamped: `stamps[n]` is the stamp of row `stampedRows[n]`.
+ */
 interface StampedEvents {
   columns: EventColumns;
   stamps: readonly Stamp[];
@@ -10,8 +13,9 @@ interface StampedEvents {
 }
 
 /**
- * Makes the stamps of a request those that every instance of the write API gives, before anything is stored by them: one question, for the stamps that
- * this instance has not asked for yet. Rejects as the port does; the proposals then stay, for the request's retry.
+ * Makes the stamps of a request those that every instance of the write API gives, before anything is stored by them:
+ * one question, for the stamps that this instance has not asked for yet. Rejects as the port does; the proposals then
+ * stay, for the request's retry.
  */
 export async function agreeOnStamps(
   { columns, stamps, stampedRows }: StampedEvents,

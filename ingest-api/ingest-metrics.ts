@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { RejectionReason } from "../domain/rejection";
 import type { ContentFormat } from "../intake/content";

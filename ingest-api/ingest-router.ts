@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorRequestHandler, Router } from "express";
@@ -71,13 +72,16 @@ interface IngestDependencies {
 }
 
 export interface IngestApi {
-  /** Answers /v1/events and /v1/pixel.gif; every other path falls through. Needs no body parser, and must come before any. */
+  /**
+   * Answers /v1/events and /v1/pixel.gif; every other path falls through. Needs no body parser, and must come before
+   * any.
+   */
   router: Router;
   /** Answers a POST to INGEST_PATH, as the router does. Never rejects. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   /**
-   * Takes the bytes of a dead letter as a request would; undefined: they are durable. What is refused again stays the letter that it is, and the
-   * answer says why. Rejects with StoreUnavailableError.
+   * Takes the bytes of a dead letter as a request would; undefined: they are durable. What is refused again stays the
+   * letter that it is, and the answer says why. Rejects with StoreUnavailableError.
    */
   again(body: Buffer, contentType: string): Promise<string | undefined>;
   /** Refuses new requests with 503 and resolves when the running ones have their answers. */
@@ -306,8 +310,8 @@ class Ingest {
   }
 
   /**
-   * Undefined: an event is of a type that is new here, and the store of event types is away. A key's own types are judged before the deployment's: what it
-   * may not send takes no place among them.
+   * Undefined: an event is of a type that is new here, and the store of event types is away. A key's own types are
+   * judged before the deployment's: what it may not send takes no place among them.
    */
   private async taken(
     body: Buffer,

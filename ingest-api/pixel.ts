@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 export const PIXEL_PATH = "/v1/pixel.gif";
 
 /** One transparent pixel (GIF89a). */
@@ -10,12 +11,17 @@ export const PIXEL_HEADERS = {
   "Cross-Origin-Resource-Policy": "cross-origin",
 };
 
-/** Members of an event that a pixel's address may carry; a key or a campaign's own parameters are no part of the event. */
+/**
+ * Members of an event that a pixel's address may carry; a key or a campaign's own parameters are no part of the event.
+ */
 const MEMBERS = ["eventId", "videoId", "eventType", "eventTime", "value"];
 /** Members that are integers in JSON; an RFC 3339 time stays a text. */
 const INTEGERS = new Set(["eventTime", "value"]);
 
-/** The event of a pixel's address, as the JSON body that a POST would have. A member that stands twice becomes an array, which no event may hold. */
+/**
+ * The event of a pixel's address, as the JSON body that a POST would have. A member that stands twice becomes an array,
+ * which no event may hold.
+ */
 export function pixelEvent(query: URLSearchParams): Buffer {
   const event: Record<string, unknown> = {};
   for (const name of MEMBERS) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import { countByMinute, type EventColumns, EventColumnsBuilder, eventAt } from "../domain/columns/event-columns";
 import { ingestProducer } from "../intake/receipt";
@@ -18,8 +19,9 @@ interface SharedEntry {
 }
 
 /**
- * Log entries that small requests share: those of one turn of the event loop that were received in the same millisecond, so that each event keeps
- * its receipt. An entry costs the log, and whoever reads it, far more than an event does.
+ * Log entries that small requests share: those of one turn of the event loop that were received in the same
+ * millisecond, so that each event keeps its receipt. An entry costs the log, and whoever reads it, far more than an
+ * event does.
  */
 export class SharedAppends {
   private readonly open = new Map<number, SharedEntry>();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { STAMP_MEMORY_MS, type Stamp } from "../io/ports";
 
 interface StampEntry extends Stamp {
@@ -48,7 +49,10 @@ export class StampBook {
     return [...missing.values()];
   }
 
-  /** What holds for every instance, in place of what this book proposed; requests that have taken the proposal see it in their stamps. */
+  /**
+   * What holds for every instance, in place of what this book proposed; requests that have taken the proposal see it in
+   * their stamps.
+   */
   settle(held: readonly Stamp[]): void {
     for (const { key, stampedAtMs } of held) {
       const entry = this.entries.get(key);

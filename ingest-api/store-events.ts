@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import { countByMinute } from "../domain/columns/event-columns";
 import { ingestProducer } from "../intake/receipt";
@@ -27,9 +28,9 @@ interface Stores {
 }
 
 /**
- * Makes the accepted events durable in the log, at the stamps that hold, then the rejected ones in the dead letters; undefined once both are.
- * In this order, because a log that is full (the usual reason to be sent again) must not leave a second dead letter at
- * every retry; events that come again are duplicates, which the counting knows.
+ * Makes the accepted events durable in the log, at the stamps that hold, then the rejected ones in the dead letters;
+ * undefined once both are. In this order, because a log that is full (the usual reason to be sent again) must not leave
+ * a second dead letter at every retry; events that come again are duplicates, which the counting knows.
  */
 export async function storeEvents(
   taken: TakenEvents,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Compression } from "../io/formats/compression/inflate";
 import { isJsonMediaType } from "./json/cloud-event";
 import { BATCH_CONTENT_TYPE } from "./take-batch";
@@ -68,7 +69,10 @@ function encodingOf(header: string): Compression | "identity" | undefined {
 
 const ATTRIBUTE = /^ce-([a-z0-9]{1,64})$/;
 
-/** The attributes of a CloudEvent in binary mode, which says so by `ce-specversion` or `ce-id`; undefined where it is none. */
+/**
+ * The attributes of a CloudEvent in binary mode, which says so by `ce-specversion` or `ce-id`; undefined where it is
+ * none.
+ */
 function binaryAttributes(headers: Headers): Record<string, string> | undefined {
   if (headers["ce-specversion"] === undefined && headers["ce-id"] === undefined) return undefined;
   const attributes: Record<string, string> = Object.create(null) as Record<string, string>;
@@ -79,7 +83,10 @@ function binaryAttributes(headers: Headers): Record<string, string> | undefined 
   return attributes;
 }
 
-/** HTTP binding 1.0.2, section 3.1.3.2: what no header can carry is percent-encoded UTF-8. A text that is not stays as it is. */
+/**
+ * HTTP binding 1.0.2, section 3.1.3.2: what no header can carry is percent-encoded UTF-8. A text that is not stays as
+ * it is.
+ */
 function percentDecoded(value: string): string {
   if (!value.includes("%")) return value;
   try {

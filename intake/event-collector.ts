@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { EventColumnsBuilder } from "../domain/columns/event-columns";
 import { EVENT_FIELD_NAMES, type FieldNames, type NumberTexts, parseEvent, type VideoEvent } from "../domain/event";
 import type { Rejection, RejectionReason } from "../domain/rejection";
@@ -90,7 +91,10 @@ export class EventCollector {
     this.rejections.push({ index, eventId: shownId, reason, detail, isCloudEvent: names !== EVENT_FIELD_NAMES });
   }
 
-  /** `payloads` is called once, where an event was refused: the bytes of every event. `contentType`: of those that are no CloudEvents. */
+  /**
+   * `payloads` is called once, where an event was refused: the bytes of every event. `contentType`: of those that are
+   * no CloudEvents.
+   */
   taken(payloads: () => readonly Uint8Array[], contentType: string): Taken {
     if (this.stampsFull) return { kind: "stamps-full" };
     const bytes = this.rejections.length === 0 ? [] : payloads();

@@ -1,7 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventTypes } from "../io/ports";
 import type { Taken } from "./taken";
 
-/** What the deployment's event types are, as this process knows them: a look-up, but for a type that is seen the first time. */
+/**
+ * What the deployment's event types are, as this process knows them: a look-up, but for a type that is seen the first
+ * time.
+ */
 export class KnownEventTypes {
   private known: ReadonlySet<string> = new Set();
 
@@ -24,8 +28,8 @@ export class KnownEventTypes {
 }
 
 /**
- * Takes what was sent; where events are of types that are not known here, asks for those, and where some are not admitted, takes it again, now
- * with these refused. Without `types` every type is taken.
+ * Takes what was sent; where events are of types that are not known here, asks for those, and where some are not
+ * admitted, takes it again, now with these refused. Without `types` every type is taken.
  */
 export async function settled<T extends Taken>(
   types: KnownEventTypes | undefined,
@@ -41,7 +45,10 @@ export async function settled<T extends Taken>(
   }
 }
 
-/** The types of accepted events that are not known; those that a batch only lists are not asked for, nor those of a batch of the write API. */
+/**
+ * The types of accepted events that are not known; those that a batch only lists are not asked for, nor those of a
+ * batch of the write API.
+ */
 export function unknownTypes(taken: Taken, known: KnownEventTypes): string[] {
   if (taken.kind !== "events" || taken.alreadyAccepted) return [];
   const { types, typeIndex, count } = taken.columns;

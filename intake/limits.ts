@@ -1,4 +1,8 @@
-/** What one event, one body and one message may be, on every road into Viewmill. The configuration may set those of `http`. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What one event, one body and one message may be, on every road into Viewmill. The configuration may set those of
+ * `http`.
+ */
 export interface IntakeLimits {
   /** Of a request's body, before and after decompression. */
   maxBodyBytes: number;

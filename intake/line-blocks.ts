@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Some whole lines of an NDJSON input, as they stand there. */
 export interface LineBlock {
   bytes: Buffer;
@@ -20,7 +21,9 @@ interface LineBlockBounds {
 const LINE_FEED = 0x0a;
 const KEPT_OF_OVERSIZE_BYTES = 64 << 10;
 
-/** Cuts a stream of bytes into blocks of whole lines without looking into them; holds one chunk and one line at most. */
+/**
+ * Cuts a stream of bytes into blocks of whole lines without looking into them; holds one chunk and one line at most.
+ */
 export async function* lineBlocks(
   input: AsyncIterable<Buffer>,
   bounds: LineBlockBounds,

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Lines of NDJSON: LF or CRLF, those of nothing but white space ignored. What counts them, in whatever file or body, counts these. A byte order mark
- * before a line is no part of it, wherever it stands: files that were put together have them, and a body may begin anywhere in a file.
+ * Lines of NDJSON: LF or CRLF, those of nothing but white space ignored. What counts them, in whatever file or body,
+ * counts these. A byte order mark before a line is no part of it, wherever it stands: files that were put together have
+ * them, and a body may begin anywhere in a file.
  */
 import { withoutBom } from "./json/json-text";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import {
   type EventColumns,
   eventIdOf,
@@ -15,8 +16,9 @@ import type { IntakeRules, RejectedEvent, Taken } from "./taken";
 export const BATCH_CONTENT_TYPE = "application/vnd.viewmill.batch+avro";
 
 /**
- * `application/vnd.viewmill.batch+avro`: the columnar message. Where every event is good, the message itself goes on as it came. A refused event
- * becomes a JSON event of its own: that is what a person can read, patch and send again. `receipt`: by what the batch carries.
+ * `application/vnd.viewmill.batch+avro`: the columnar message. Where every event is good, the message itself goes on as
+ * it came. A refused event becomes a JSON event of its own: that is what a person can read, patch and send again.
+ * `receipt`: by what the batch carries.
  */
 export function takeBatch(body: Buffer, receipt: (batch: DecodedBatch) => Receipt, rules: IntakeRules): Taken {
   let batch: DecodedBatch;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Content } from "./content";
 import { takeBatch } from "./take-batch";
 import { takeBinaryCloudEvent, takeCloudEvents, takeJson } from "./take-json";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { FieldNames } from "../domain/event";
 import { EventCollector } from "./event-collector";
 import { CLOUD_EVENT_NAMES, isCloudEvent, isJsonMediaType } from "./json/cloud-event";
@@ -13,8 +14,9 @@ const CLOUD_EVENTS_TYPE = "application/cloudevents-batch+json";
 type Events = { list: readonly unknown[]; slices: () => Buffer[] };
 
 /**
- * `application/json`: one event, an array of events, or `{"events": [...]}`; each an event or a CloudEvent (structured mode). An object with an
- * eventId is an event, and one with a specversion a CloudEvent, also when an unknown field of it is called `events`.
+ * `application/json`: one event, an array of events, or `{"events": [...]}`; each an event or a CloudEvent (structured
+ * mode). An object with an eventId is an event, and one with a specversion a CloudEvent, also when an unknown field of
+ * it is called `events`.
  */
 export function takeJson(body: Buffer, rules: IntakeRules): Taken {
   const bytes = withoutBom(body);
@@ -44,7 +46,10 @@ function eventsOf(value: unknown, bytes: Buffer): Events | undefined {
   return { list: [value], slices: () => [bytes] };
 }
 
-/** `application/cloudevents+json` (one) and `application/cloudevents-batch+json` (an array), CloudEvents in the JSON format. */
+/**
+ * `application/cloudevents+json` (one) and `application/cloudevents-batch+json` (an array), CloudEvents in the JSON
+ * format.
+ */
 export function takeCloudEvents(body: Buffer, isBatch: boolean, rules: IntakeRules): Taken {
   const contentType = isBatch ? CLOUD_EVENTS_TYPE : CLOUD_EVENT_TYPE;
   const bytes = withoutBom(body);
@@ -75,8 +80,8 @@ const BINARY_NAMES: FieldNames = {
 };
 
 /**
- * A CloudEvent in binary mode (HTTP binding 1.0.2, section 3.1): the attributes are headers, the body is the data. It is taken as the structured event
- * that it stands for, and that is what its dead letter holds.
+ * A CloudEvent in binary mode (HTTP binding 1.0.2, section 3.1): the attributes are headers, the body is the data. It
+ * is taken as the structured event that it stands for, and that is what its dead letter holds.
  */
 export function takeBinaryCloudEvent(
   body: Buffer,

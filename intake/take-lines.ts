@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isAscii, isUtf8 } from "node:buffer";
 import { EventCollector } from "./event-collector";
 import { type NumberSource, NumbersOfBody, NumbersOfTexts } from "./json/number-texts";
@@ -28,7 +29,10 @@ export function takeNdjson(bytes: Buffer, rules: IntakeRules): Taken {
   );
 }
 
-/** Events that are a line each, of a body or a file. `charset`: what is known of all lines together; each is looked at where nothing is. */
+/**
+ * Events that are a line each, of a body or a file. `charset`: what is known of all lines together; each is looked at
+ * where nothing is.
+ */
 export function takeLines(
   lines: readonly Buffer[],
   rules: IntakeRules,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type Compression, InflateError, inflate, STRANGERS_WINDOW_LOG } from "../io/formats/compression/inflate";
 import { startsAsZstd } from "../io/formats/compression/zstd-frames";
 import { withoutBom } from "./json/json-text";
@@ -16,9 +17,9 @@ export interface MessageRules {
 }
 
 /**
- * What becomes of a message of the log: an Avro batch, or JSON events as in a body, perhaps compressed. `appendedAtMs`: when the log took it, the
- * receipt of what carries none; absent in a log that the write API alone writes. A pure function of its arguments: whoever reads the message, now
- * or again, comes to the same events.
+ * What becomes of a message of the log: an Avro batch, or JSON events as in a body, perhaps compressed. `appendedAtMs`:
+ * when the log took it, the receipt of what carries none; absent in a log that the write API alone writes. A pure
+ * function of its arguments: whoever reads the message, now or again, comes to the same events.
  */
 export function takeMessage(
   payload: Uint8Array,
@@ -62,8 +63,8 @@ function takeBatchMessage(bytes: Buffer, appendedAtMs: number | undefined, rules
 type InflatedMessage = { kind: "bytes"; bytes: Buffer } | IntakeProblem;
 
 /**
- * Undoes gzip and zstd, which are known by their first bytes: attributes and headers do not reach the stream, and nothing else that is read here
- * begins like them.
+ * Undoes gzip and zstd, which are known by their first bytes: attributes and headers do not reach the stream, and
+ * nothing else that is read here begins like them.
  */
 export function inflateMessage(payload: Buffer, maxBytes: number): InflatedMessage {
   const encoding = encodingOf(payload);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventColumns } from "../domain/columns/event-columns";
 import type { AcceptanceRules } from "../domain/event";
 import type { Rejection, RejectionReason } from "../domain/rejection";

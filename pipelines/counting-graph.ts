@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { flatten, P, type PCollection, withName } from "../engine";
 import { countPerVideo } from "../transforms/count-per-video";
 import { type DecodeOptions, decodeBatches } from "../transforms/decode-batches";
@@ -15,8 +16,8 @@ export interface CountingOptions extends Omit<DecodeOptions, "graceMs" | "stream
 }
 
 /**
- * The counting graph: the one every runner runs. Each event of `messages` ends counted, as a duplicate, late, or as a dead letter.
- * `unreadable`: what became a dead letter on the way here.
+ * The counting graph: the one every runner runs. Each event of `messages` ends counted, as a duplicate, late, or as a
+ * dead letter. `unreadable`: what became a dead letter on the way here.
  */
 export function countingGraph(
   messages: PCollection<Message>,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Resolves after `ms`, or as soon as `stop` is aborted. */
 export function pause(ms: number, stop: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A measured or published number that formulas rest on. Where it comes from is part of it. */
 export interface Coefficient {
   value: number;

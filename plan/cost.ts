@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { PriceName, Prices } from "./prices";
 import { AUDITS, type Sizing } from "./sizing";
 import type { Workload } from "./workload";

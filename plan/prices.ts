@@ -1,4 +1,8 @@
-/** List prices, US dollars, us-central1, without discounts, free tiers and taxes. Each says where it was read and when; any can be replaced by `--price`. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * List prices, US dollars, us-central1, without discounts, free tiers and taxes. Each says where it was read and when;
+ * any can be replaced by `--price`.
+ */
 export interface Price {
   usd: number;
   per: string;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { BlockPartitioner } from "../domain/columns/block-partitioner";
 import { openCounts, packPane } from "../domain/columns/count-block";
 import { openBlock } from "../domain/columns/event-block";
@@ -23,7 +24,9 @@ export interface Simulation {
   /** Dedup partitions that were filled, of all P. */
   panes: number;
   eventsPerPane: number;
-  /** Busiest of all P partitions, by the real hash of the events' ids, against the mean; and what chance alone gives. */
+  /**
+   * Busiest of all P partitions, by the real hash of the events' ids, against the mean; and what chance alone gives.
+   */
   busiestPartition: number;
   expectedBusiestPartition: number;
   /** What chance gives for all events of a minute. */
@@ -38,7 +41,9 @@ export interface Simulation {
   cellsPerPane: number;
   distinct: number;
   duplicate: number;
-  /** Share of the events of the hottest video, and its cells in all panes together: what it costs the second shuffle. */
+  /**
+   * Share of the events of the hottest video, and its cells in all panes together: what it costs the second shuffle.
+   */
   hottestShare: number;
   hottestCellsPerPane: number;
   /** The whole workload, from these: bytes a second. */
@@ -51,9 +56,10 @@ const MINUTE = Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000);
 const REMEMBERED = 10_000;
 
 /**
- * Fills as many whole panes as `maxEvents` allow. It is exact in what a pane sees, whatever the share of the panes: ids are spread by a hash, so the
- * events of one partition are a random sample of all, and P' panes of P see what P' partitions of a stream that is P / P' times slower would. Bundles
- * are made slower likewise, so blocks hold as many events as they would. Deterministic for a seed.
+ * Fills as many whole panes as `maxEvents` allow. It is exact in what a pane sees, whatever the share of the panes: ids
+ * are spread by a hash, so the events of one partition are a random sample of all, and P' panes of P see what P'
+ * partitions of a stream that is P / P' times slower would. Bundles are made slower likewise, so blocks hold as many
+ * events as they would. Deterministic for a seed.
  */
 export function simulate(workload: Workload, { parts }: Sizing, { maxEvents, seed }: SimulationOptions): Simulation {
   const { partitions, shards, bytes } = parts;
@@ -216,7 +222,10 @@ class SimulatedMinute {
   }
 }
 
-/** The largest of that many loads of independent events, over their mean: a normal maximum, 1 + sqrt(2 ln P / events of each). */
+/**
+ * The largest of that many loads of independent events, over their mean: a normal maximum, 1 + sqrt(2 ln P / events of
+ * each).
+ */
 const byChance = (partitions: number, events: number): number =>
   1 + Math.sqrt((2 * Math.log(partitions)) / (events / partitions));
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { CoefficientName, Coefficients } from "./coefficients";
 import type { Workload } from "./workload";
 import { distinctCounter, hottestShare } from "./zipf";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What is to be planned for. Shares are of all events, 0 to 1. */
 export interface Workload {
   eventsPerSecond: number;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Workload } from "./workload";
 
 type Popularity = Pick<Workload, "videos" | "zipf" | "hotShare">;
@@ -55,8 +56,8 @@ export function distinctCounter(popularity: Popularity): (events: number) => num
 }
 
 /**
- * Draws ranks from 1 by rejection-inversion (Hörmann and Derflinger 1996, "Rejection-inversion to generate variates from monotone discrete
- * distributions"): no table, whatever the number of videos.
+ * Draws ranks from 1 by rejection-inversion (Hörmann and Derflinger 1996, "Rejection-inversion to generate variates
+ * from monotone discrete distributions"): no table, whatever the number of videos.
  */
 export function zipfSampler({ videos, zipf }: Pick<Popularity, "videos" | "zipf">, random: () => number): () => number {
   const integral = (x: number) => (zipf === 1 ? Math.log(x) : (x ** (1 - zipf) - 1) / (1 - zipf));

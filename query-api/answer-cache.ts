@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Answer } from "./answer";
 import type { AskedRequest, Endpoint } from "./endpoint";
 
@@ -25,10 +26,11 @@ const ENTRY_BYTES = 500;
 const MAX_KEY_CHARACTERS = 2_000;
 
 /**
- * Answers of reads, for all who ask the same within a moment: a video that everybody watches costs a few reads a second, whether it is known or not.
- * Who asks while an answer is being read waits for that one. A kept answer says when it was read (asOf) and what it holds (completeThrough), and is
- * given away with an Age, rounded up, so that no cache behind it keeps it longer than its Cache-Control says, counted from the reading. A revision, an
- * audit or a newer completeThrough shows when `keptMs` is over. Problems and failures are not kept.
+ * Answers of reads, for all who ask the same within a moment: a video that everybody watches costs a few reads a
+ * second, whether it is known or not. Who asks while an answer is being read waits for that one. A kept answer says
+ * when it was read (asOf) and what it holds (completeThrough), and is given away with an Age, rounded up, so that no
+ * cache behind it keeps it longer than its Cache-Control says, counted from the reading. A revision, an audit or a
+ * newer completeThrough shows when `keptMs` is over. Problems and failures are not kept.
  */
 export class AnswerCache {
   readonly #entries = new Map<string, Entry>();

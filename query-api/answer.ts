@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { hash } from "node:crypto";
 import type { Freshness } from "./freshness";
 import type { Problem } from "./problem";
@@ -16,7 +17,10 @@ export type Answer =
   | { kind: "problem"; problem: Problem }
   | {
       kind: "events";
-      /** Called once the headers are out: `send` takes a message where the client has taken the one before. Gives what ends the messages. */
+      /**
+       * Called once the headers are out: `send` takes a message where the client has taken the one before. Gives what
+       * ends the messages.
+       */
       open: (send: SendEvent) => () => void;
       /** Aborted when the service stops: the stream ends, and the client comes again to whoever answers then. */
       stopping: AbortSignal;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type BucketUnit, type Calendar, calendarOf, UTC } from "../domain/calendar";
 import { cursorText, type PageCursor, parseCursor } from "./page-cursor";
 import {
@@ -33,8 +34,8 @@ export interface AskedRange {
 type Answered = { ok: true; asked: AskedRange } | { ok: false; detail: string };
 
 /**
- * Two ways: all at once, at most MAX_BUCKETS, perhaps beside the same number of buckets before; or by pages of `limit` buckets of a
- * range of any length, each of which says by its cursor how it goes on.
+ * Two ways: all at once, at most MAX_BUCKETS, perhaps beside the same number of buckets before; or by pages of `limit`
+ * buckets of a range of any length, each of which says by its cursor how it goes on.
  */
 export function askedRange(asked: SeriesAsked, nowMs: number): Answered {
   const { cursor, compare } = asked;
@@ -65,7 +66,10 @@ function atOnce(asked: SeriesAsked, nowMs: number): Answered {
   return { ok: true, asked: { range, previous, tz } };
 }
 
-/** As many buckets as a range has, directly before it: for minutes to weeks of UTC a range that is as long, for months the months before. */
+/**
+ * As many buckets as a range has, directly before it: for minutes to weeks of UTC a range that is as long, for months
+ * the months before.
+ */
 function bucketsBefore(
   { startMs, granularity, buckets }: BucketedRange,
   calendar: Calendar,
@@ -99,7 +103,9 @@ function pageFrom(page: PageCursor, limit: number): Answered {
   return { ok: true, asked: { range, tz, cursor: cursorText({ ...page, nextMs: range.endMs }) } };
 }
 
-/** What is asked beside a cursor and is not what the cursor goes on with; parameters that are left out are the cursor's. */
+/**
+ * What is asked beside a cursor and is not what the cursor goes on with; parameters that are left out are the cursor's.
+ */
 function differing(asked: SeriesAsked, page: PageCursor): string | undefined {
   const within = effectiveRange({ start: asked.start ?? page.startMs, end: asked.end ?? page.endMs }, 0);
   if (!within.ok || within.range.startMs !== page.startMs) return "start";

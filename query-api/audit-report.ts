@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../domain/rules/time";
 import type { AuditReport } from "../io/ports";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import {
   type BucketState,
   bucketState,
@@ -17,7 +18,10 @@ interface StateRules extends StateHorizons {
   ledger: Pick<Ledger, "auditedCounts">;
 }
 
-/** Minutes asked for at a time: the event loop is held for about 2 ms where every one is answered for, and for about 10 where they are counted. */
+/**
+ * Minutes asked for at a time: the event loop is held for about 2 ms where every one is answered for, and for about 10
+ * where they are counted.
+ */
 const MINUTES_AT_ONCE = 7 * MINUTES_A_DAY;
 const COUNTED_AT_ONCE = 90 * MINUTES_A_DAY;
 /** Widths in which audited minutes are counted: those of days, hours, and of days in zones at a quarter hour. */
@@ -52,8 +56,8 @@ export async function bucketStates(
 }
 
 /**
- * How many minutes are audited, by the first minute of every `width`, ascending. Single minutes are asked for by the hour first: audits
- * do whole hours, so that few hours have to be looked into, and few rows are read.
+ * How many minutes are audited, by the first minute of every `width`, ascending. Single minutes are asked for by the
+ * hour first: audits do whole hours, so that few hours have to be looked into, and few rows are read.
  */
 async function auditedMinutes(
   { ledger }: StateRules,
@@ -91,7 +95,8 @@ export async function rangeState(
 
 function cacheControlOf(state: BucketState): string {
   const kept = `public, max-age=${KEPT_SECONDS[state]}`;
-  // An answer that may still change is never served stale; a closed one may be, by a cache that cannot reach the service.
+  // An answer that may still change is never served stale; a closed one may be, by a cache that cannot reach the
+  // service.
   return state === "final" || state === "audited" ? `${kept}, must-revalidate` : kept;
 }
 

@@ -1,4 +1,8 @@
-/** Buckets as JSON text, put together directly: a day of minutes is in every default answer, and this is most of its time. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Buckets as JSON text, put together directly: a day of minutes is in every default answer, and this is most of its
+ * time.
+ */
 import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
 import type { BucketState } from "./bucket-state";
 import type { BucketedRange } from "./range";
@@ -7,8 +11,8 @@ import type { Aggregates } from "./series";
 const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, "0"));
 
 /**
- * `members(bucket)` is the text of what a bucket has between its start and its state, such as `"count":3`; `cells`: whose revisions and sources
- * these are.
+ * `members(bucket)` is the text of what a bucket has between its start and its state, such as `"count":3`; `cells`:
+ * whose revisions and sources these are.
  */
 export function bucketsText(
   range: BucketedRange,
@@ -28,7 +32,9 @@ export function bucketsText(
 export const sourceText = ({ source }: Pick<Aggregates, "source">): string =>
   source === undefined ? "" : `,"source":"${source}"`;
 
-/** How often a value changed after it was first final, as the member that follows others; left out while it never did. */
+/**
+ * How often a value changed after it was first final, as the member that follows others; left out while it never did.
+ */
 export const revisionText = ({ revision }: { revision: number }): string =>
   revision === 0 ? "" : `,"revision":${revision}`;
 

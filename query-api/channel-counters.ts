@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { FIRST_MINUTE } from "../domain/catalog/channel-history";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
 import type { Cell, CounterStore, Granularity, Total, VideoCatalog, VideoCount } from "../io/ports";
@@ -31,13 +32,17 @@ const VIDEOS_A_TURN = 50;
 const UNIT_MS: Record<Granularity, number> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
 
 /**
- * Counters of channels, added up from those of their videos, of each video for the minutes in which it belonged to the channel. So a channel is the sum
- * of its videos in every answer, and what the catalog learns of a video holds for its past at once. All methods reject with ChannelTooLargeError.
+ * Counters of channels, added up from those of their videos, of each video for the minutes in which it belonged to the
+ * channel. So a channel is the sum of its videos in every answer, and what the catalog learns of a video holds for its
+ * past at once. All methods reject with ChannelTooLargeError.
  */
 export class ChannelCounters {
   constructor(private readonly sources: Sources) {}
 
-  /** As CounterStore.totals; of a video that did not belong to the channel all the time, the last event is known to its minute, hour or day. */
+  /**
+   * As CounterStore.totals; of a video that did not belong to the channel all the time, the last event is known to its
+   * minute, hour or day.
+   */
   async totals(channelId: string): Promise<Map<string, Total>> {
     const totals = new Map<string, Total>();
     await this.#eachVideo(channelId, async (videoId, spans) => {

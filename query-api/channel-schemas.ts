@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What is answered about channels: as about videos. */
 import { z } from "zod";
 import {

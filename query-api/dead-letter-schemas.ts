@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { z } from "zod";
 import { REJECTION_REASONS } from "../domain/rejection";
 import { named } from "./schemas";

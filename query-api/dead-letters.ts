@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isUtf8 } from "node:buffer";
 import { REJECTION_REASONS, type RejectionReason } from "../domain/rejection";
 import type { DeadLetter } from "../io/ports";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
@@ -49,7 +50,9 @@ export interface QueryDependencies {
   /** Dead letters to look at and to send again; absent: there are no such endpoints. */
   replay?: {
     letters: Pick<DeadLetters, "list" | "markReplayed">;
-    /** Undefined: the letter's events are durable. Else why they are refused again. Rejects with StoreUnavailableError. */
+    /**
+     * Undefined: the letter's events are durable. Else why they are refused again. Rejects with StoreUnavailableError.
+     */
     again: (letter: DeadLetter) => Promise<string | undefined>;
   };
   /** Epoch milliseconds. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { z } from "zod";
 import type { Scope } from "../io/ports/access-keys";
 import { type Answer, refused } from "./answer";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A number whose text goes into JSON as it is (JSON.rawJSON, V8 11.4 and later; not yet in TypeScript's lib). */
 type ExactNumber = number | { readonly rawJSON: string };
 
@@ -10,7 +11,9 @@ export function exactInteger(value: bigint): ExactNumber {
     : rawJSON(value.toString());
 }
 
-/** The double nearest to sum / count (one rounding of the integer part, one of the rest); null where there is nothing. */
+/**
+ * The double nearest to sum / count (one rounding of the integer part, one of the rest); null where there is nothing.
+ */
 export function average(sum: bigint, count: number): number | null {
   if (count === 0) return null;
   const divisor = BigInt(count);

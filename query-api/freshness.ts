@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { LogProgress } from "../io/ports";
 
 export interface Freshness {
@@ -12,8 +13,8 @@ interface FreshnessSources {
 }
 
 /**
- * To be called before the counters are read: what is complete now is in them then. The clock is asked first, so that an event
- * appended meanwhile is never promised.
+ * To be called before the counters are read: what is complete now is in them then. The clock is asked first, so that an
+ * event appended meanwhile is never promised.
  */
 export async function readFreshness({ progress, clock }: FreshnessSources): Promise<Freshness> {
   const asOfMs = clock();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { plainJson } from "./answer";
 import { shownReport } from "./audit-report";
 import { auditsSchema } from "./audit-schemas";

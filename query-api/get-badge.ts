@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type Answer, text } from "./answer";
 import { PROVISIONAL_CACHE } from "./bucket-state";
 import type { QueryDependencies } from "./dependencies";
@@ -5,7 +6,9 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { escaped } from "./page";
 import { badgeAsked } from "./schemas";
 
-/** Width of a character of the badge's font, in pixels: an estimate on the safe side, since nothing here measures text. */
+/**
+ * Width of a character of the badge's font, in pixels: an estimate on the safe side, since nothing here measures text.
+ */
 const CHARACTER_PX = 6.6;
 const PADDING_PX = 12;
 const WHOLE = new Intl.NumberFormat("en");

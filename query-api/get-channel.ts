@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { UNKNOWN_CHANNEL } from "../domain/catalog/channel-history";
 import { type Answer, countersJson, refused } from "./answer";
 import { cacheControl, PROVISIONAL_CACHE, rangeState } from "./bucket-state";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { plainJson } from "./answer";
 import { type Endpoint, endpoint } from "./endpoint";
 import { healthSchema, nothingAsked } from "./schemas";

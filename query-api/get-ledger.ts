@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isBalanced, lostOf, type MinuteBooks, unbookedOf } from "../domain/rules/books";
 import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
 import type { LedgerMinute } from "../io/ports";
@@ -77,7 +78,9 @@ export async function booksText(
     .map(([minute, book]) => ({ minute, accepted: book.accepted, text: JSON.stringify(ledgerRow(minute, book)) }));
 }
 
-/** The stream's side is read first: an event is accepted before it is archived, so never more is archived than accepted. */
+/**
+ * The stream's side is read first: an event is accepted before it is archived, so never more is archived than accepted.
+ */
 async function readBooks(
   { ledger, progress }: Pick<QueryDependencies, "ledger" | "progress">,
   from: number,

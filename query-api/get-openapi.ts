@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { text } from "./answer";
 import { type Endpoint, endpoint } from "./endpoint";
 import type { OpenApi } from "./openapi";

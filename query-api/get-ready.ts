@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { plainJson, refused } from "./answer";
 import type { QueryDependencies, Readiness } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";

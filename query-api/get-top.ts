@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { rankingAnswers } from "./ranking";

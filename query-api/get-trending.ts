@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { VideoGrowth } from "../io/ports";
 import { refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { countersJson } from "./answer";
 import { PROVISIONAL_CACHE } from "./bucket-state";
 import type { QueryDependencies } from "./dependencies";

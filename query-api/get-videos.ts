@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { TitlePlace } from "../io/ports";
 import { countersJson, refused } from "./answer";
 import { PROVISIONAL_CACHE } from "./bucket-state";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parse } from "node:querystring";
 import type { Endpoint } from "./endpoint";
@@ -20,8 +21,8 @@ const PREFIX = "/v1/videos/";
 const PLAIN_PATH = /^[A-Za-z0-9_\-.:/]+$/;
 
 /**
- * The reads of single videos, where their path needs no decoding: the same endpoints with the same answers, matched in the order in which the
- * router matches them. `endpoints`: all of the API.
+ * The reads of single videos, where their path needs no decoding: the same endpoints with the same answers, matched in
+ * the order in which the router matches them. `endpoints`: all of the API.
  */
 export function hotReads(endpoints: readonly Endpoint[], answer: Answering): HotReads {
   const routes = endpoints.filter(({ method, match }) => method === "get" && match instanceof RegExp);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 export { AnswerCache } from "./answer-cache";
 export type { LogGauge, QueryDependencies, Readiness } from "./dependencies";
 export type { HotReads } from "./hot-reads";

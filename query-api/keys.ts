@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { createKey, shownKey } from "../admission/new-key";
 import { DAY_MS } from "../domain/rules/time";
 import type { AccessKeys } from "../io/ports/access-keys";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { MINUTE_MS } from "../domain/rules/time";
@@ -43,8 +44,9 @@ interface Client extends LiveQuestion {
 }
 
 /**
- * One turn a second for all clients together: what is watched is read once, and each client is sent what changed since its last message.
- * Values are absolute, so a message that a slow client misses is made up for by the next. Turns run only while somebody listens.
+ * One turn a second for all clients together: what is watched is read once, and each client is sent what changed since
+ * its last message. Values are absolute, so a message that a slow client misses is made up for by the next. Turns run
+ * only while somebody listens.
  */
 export class LiveHub {
   private readonly instance = randomUUID().slice(0, 8);
@@ -68,7 +70,10 @@ export class LiveHub {
     return this.clients.size >= this.options.maxClients;
   }
 
-  /** The first message comes with the next turn, which is made at once where nobody listened. Gives what ends the messages. */
+  /**
+   * The first message comes with the next turn, which is made at once where nobody listened. Gives what ends the
+   * messages.
+   */
   subscribe(question: LiveQuestion, send: SendEvent): () => void {
     const client: Client = { ...question, send, knownTurn: this.knownTurn(question.lastEventId) };
     this.clients.add(client);

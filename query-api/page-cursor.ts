@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { BUCKET_UNITS, type BucketUnit } from "../domain/calendar";
 import type { Range } from "./range";
 

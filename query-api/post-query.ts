@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { calendarOf } from "../domain/calendar";
 import type { CounterStore } from "../io/ports";
 import { countersJson, NO_STORE, refused } from "./answer";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type ProblemOf, problemText } from "../admission/problem";
 import { ADMISSION_TITLES } from "../admission/refusal";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { collectDefaultMetrics, Gauge, Histogram, type Registry } from "prom-client";
 import type { AuditReport } from "../io/ports";
 import type { QueryDependencies } from "./dependencies";

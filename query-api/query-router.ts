@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The read API: every path of it, each in its own file, and the answers that are alike for all. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from "express";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Granularity } from "../io/ports";
 
 /** Cells of one granularity, [fromMs, toMs), that buckets are added up from. */
@@ -17,8 +18,9 @@ const UNITS: readonly { granularity: Granularity; unitMs: number }[] = [
 const CELLS_A_READ = 1_500;
 
 /**
- * The cells to read for buckets between these edges (whole minutes), in order of time: of each bucket the days (UTC) that lie in it, then the hours, then
- * minutes. A day in Berlin is made of hours, one in Kathmandu of hours and, at both ends, minutes.
+ * The cells to read for buckets between these edges (whole minutes), in order of time: of each bucket the days (UTC)
+ * that lie in it, then the hours, then minutes. A day in Berlin is made of hours, one in Kathmandu of hours and, at
+ * both ends, minutes.
  */
 export function piecesOf(edges: readonly number[]): Piece[] {
   const pieces: Piece[] = [];

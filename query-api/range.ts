@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { BUCKET_UNITS, type BucketUnit, type Calendar, LONGEST_MS, UTC } from "../domain/calendar";
 import { MAX_RFC_3339_MS } from "../domain/event";
 import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
@@ -9,7 +10,10 @@ export const MAX_BUCKETS = 10_000;
 /** The end of the last minute that RFC 3339 can write. */
 const LAST_END_MS = MAX_RFC_3339_MS + 1;
 
-/** A time as it is answered: RFC 3339, also the end of the year 9999, which is its last millisecond: what is answered can be asked. */
+/**
+ * A time as it is answered: RFC 3339, also the end of the year 9999, which is its last millisecond: what is answered
+ * can be asked.
+ */
 export const timeText = (timeMs: number): string => new Date(Math.min(timeMs, MAX_RFC_3339_MS)).toISOString();
 
 /** Half-open, epoch milliseconds. */
@@ -29,8 +33,8 @@ export interface BucketedRange extends Range {
 export type Ranged<R extends Range> = { ok: true; range: R } | { ok: false; detail: string };
 
 /**
- * What was asked -> whole minutes. Neither given: the last 24 hours up to the next minute; only the start: from it to the next
- * minute (24 hours where it lies ahead); only the end: the 24 hours before it (never before 1970).
+ * What was asked -> whole minutes. Neither given: the last 24 hours up to the next minute; only the start: from it to
+ * the next minute (24 hours where it lies ahead); only the end: the 24 hours before it (never before 1970).
  */
 export function effectiveRange(
   asked: { start?: number | undefined; end?: number | undefined },
@@ -58,8 +62,8 @@ export interface Cut {
 }
 
 /**
- * Widens a range to whole buckets (but never before 1970 nor beyond the year 9999). Without a granularity the finest is taken that gives at most
- * AUTOMATIC_BUCKETS a series, or else months.
+ * Widens a range to whole buckets (but never before 1970 nor beyond the year 9999). Without a granularity the finest is
+ * taken that gives at most AUTOMATIC_BUCKETS a series, or else months.
  */
 export function bucketed(range: Range, cut: Cut = {}): Ranged<BucketedRange> {
   const { granularity, calendar = UTC, series = 1 } = cut;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isCanaryVideo, MAX_CANARIES } from "../domain/canary";
 import type { VideoCount } from "../io/ports";
 import { type Answer, countersJson, refused } from "./answer";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
@@ -37,7 +38,10 @@ const EVENT_STREAM_HEADERS = {
 /** A client that is cut comes again after this. */
 const RETRY_MS = 2_000;
 
-/** Server-sent events (HTML standard, 9.2) until the client goes away. A client that does not read is sent nothing more until it does. */
+/**
+ * Server-sent events (HTML standard, 9.2) until the client goes away. A client that does not read is sent nothing more
+ * until it does.
+ */
 function respondEvents(request: IncomingMessage, response: ServerResponse, { open, stopping }: EventsAnswer): void {
   response.writeHead(200, EVENT_STREAM_HEADERS);
   if (request.method === "HEAD" || stopping.aborted) {

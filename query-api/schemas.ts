@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Everything that is asked and answered, as zod schemas: they check the requests, and openapi.json is made from
  * them. Answers are described, not checked, at run time; the tests check them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { CounterStore } from "../io/ports";
 import { type Answer, countersJson, refused } from "./answer";
 import { askedRange, type SeriesAsked } from "./asked-range";

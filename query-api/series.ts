@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Cell, CounterStore } from "../io/ports";
 import { average } from "./exact-json";
 import { nextTurn } from "./next-turn";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Answers kept for a moment: identical questions asked while one is being answered, or within `keepMs` after, share
  * its answer. A failed answer is not kept. At most `maxRunning` different questions run at once.

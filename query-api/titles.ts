@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../domain/rules/time";
 import type { VideoCatalog, VideoInfo } from "../io/ports";
 

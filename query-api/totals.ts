@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Total } from "../io/ports";
 import { exactInteger } from "./exact-json";
 

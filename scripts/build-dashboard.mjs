@@ -1,4 +1,6 @@
-// Builds dashboard/ into dist/dashboard/: index.html, assets whose names carry a hash of their content, and the scripts for other pages (embed.js, client.js).
+// SPDX-License-Identifier: Apache-2.0
+// Builds dashboard/ into dist/dashboard/: index.html, assets whose names carry a hash of their content, and the scripts
+// for other pages (embed.js, client.js).
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

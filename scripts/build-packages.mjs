@@ -1,5 +1,6 @@
-// Builds engine/ or client/ as a package of its own, into its dist/: what `npm pack` calls. The application compiles the same sources with
-// its own and does not use these outputs (docs/decisions/0023-workspace-packages.md).
+// SPDX-License-Identifier: Apache-2.0
+// Builds engine/ or client/ as a package of its own, into its dist/: what `npm pack` calls. The application compiles
+// the same sources with its own and does not use these outputs (docs/decisions/0034-rooms-and-packages.md).
 import { spawnSync } from "node:child_process";
 import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

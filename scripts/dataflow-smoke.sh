@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Runs the streaming job in a real project and asks of it what cannot be known without one (docs/dataflow.md). Costs a few euros; ends what it started.
 # Usage: scripts/dataflow-smoke.sh CONFIG READ_URL      (READ_URL: a service that reads the same counters, e.g. `viewmill serve` beside it)
 set -eu

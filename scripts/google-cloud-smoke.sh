@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Asks of a deployment in a real project what cannot be known without one (docs/google-cloud.md). Never run so far: nothing of Viewmill was sent to Google Cloud.
 # Usage: scripts/google-cloud-smoke.sh ENVIRONMENT_FOLDER     (services and streaming job run; terraform, gcloud and curl at hand)
 set -eu

@@ -1,4 +1,6 @@
-// The steps of docker/Dockerfile, so that a build and the test that stands for one do the same. Each runs in the image's application folder.
+// SPDX-License-Identifier: Apache-2.0
+// The steps of docker/Dockerfile, so that a build and the test that stands for one do the same. Each runs in the
+// image's application folder.
 //   install      what runs and what compiles it, as the lockfile has it
 //   production   removes what does not run
 //   check-bases  RELEASE=true: BUILD_BASE and RUNTIME_BASE must be named by digest
@@ -45,8 +47,9 @@ function writePart(isKept) {
 }
 
 /**
- * `npm ci`: every archive as the lockfile's hash says. Of the whole lockfile npm ci refuses: tools of development (Biome, DuckDB) have packages
- * for platforms that it does not name. No install script is needed: nothing is native, and Node is the base image's.
+ * `npm ci`: every archive as the lockfile's hash says. Of the whole lockfile npm ci refuses: tools of development
+ * (Biome, DuckDB) have packages for platforms that it does not name. No install script is needed: nothing is native,
+ * and Node is the base image's.
  */
 function install() {
   writePart((name) => BUILD_TOOLS.has(name) || name.startsWith("@types/"));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +7,10 @@ const MEMORY_FILE_SYSTEM = "/dev/shm";
 /** The suites without clusters were seen to hold 1 GiB at most. */
 const WANTED_BYTES = 4 * 2 ** 30;
 
-/** A new folder in memory, for files that live for seconds; undefined where there is too little of it, or where programs may not be run from it. */
+/**
+ * A new folder in memory, for files that live for seconds; undefined where there is too little of it, or where programs
+ * may not be run from it.
+ */
 export function memoryFolder(prefix) {
   try {
     const { bavail, bsize } = statfsSync(MEMORY_FILE_SYSTEM);

@@ -1,5 +1,6 @@
-// npm run mutation [-- FOLDER...]: mutation testing with StrykerJS, a folder at a time, of the folder's own tests. docs/mutation.md says how
-// to read it. Stryker is installed apart (scripts/mutation/), because nothing else needs it.
+// SPDX-License-Identifier: Apache-2.0
+// npm run mutation [-- FOLDER...]: mutation testing with StrykerJS, a folder at a time, of the folder's own tests.
+// docs/mutation.md says how to read it. Stryker is installed apart (scripts/mutation/), because nothing else needs it.
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,7 +10,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const own = join(root, "scripts", "mutation");
 const reports = join(process.env.VIEWMILL_CACHE || join(root, ".cache"), "mutation");
 
-/** What is mutated, and the suites that must notice. No suite that starts a server: each of thousands of mutants runs them. */
+/**
+ * What is mutated, and the suites that must notice. No suite that starts a server: each of thousands of mutants runs
+ * them.
+ */
 const FOLDERS = {
   domain: { mutate: ["domain/**/*.ts"], tests: ["domain"] },
   intake: { mutate: ["intake/**/*.ts"], tests: ["intake", "ingest-api"] },
@@ -20,7 +24,10 @@ const FOLDERS = {
   client: { mutate: ["client/**/*.ts"], tests: ["client"] },
 };
 
-/** Left out: each takes seconds, and so would every mutant that no other test finds first. They hold bounds and volumes, or start processes. */
+/**
+ * Left out: each takes seconds, and so would every mutant that no other test finds first. They hold bounds and volumes,
+ * or start processes.
+ */
 const SLOW = [
   "a bundle whose open blocks grow too large",
   "a block is split before 1 MB",

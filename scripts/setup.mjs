@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes a fresh clone runnable: installs what the lockfile names, compiles, and does neither when nothing changed.
 // Runs under the machine's own Node (>= 20); everything after it runs under the Node pinned in package.json.
 import { spawnSync } from "node:child_process";
@@ -26,8 +27,8 @@ function run(command, args, label) {
 
 if (!existsSync(stampFile) || readFileSync(stampFile, "utf8") !== lockHash) {
   process.stderr.write("viewmill: installing dependencies (once, about a minute)\n");
-  // Not `npm ci`: it refuses the lockfile where a registry does not carry the optional packages of every other platform.
-  // `install --no-save` takes the same locked versions and changes neither package.json nor the lockfile.
+  // Not `npm ci`: it refuses the lockfile where a registry does not carry the optional packages of every other
+  // platform. `install --no-save` takes the same locked versions and changes neither package.json nor the lockfile.
   run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], "npm install");
   writeFileSync(stampFile, lockHash);
 }
@@ -41,7 +42,10 @@ writeFileSync(command, '#!/bin/sh\nbin=$(dirname "$0")\nexec "$bin/node" "$bin/.
   mode: 0o755,
 });
 
-/** Compiles where a source, or what compiles it, changed since the last time: a start of a built checkout asks no compiler. */
+/**
+ * Compiles where a source, or what compiles it, changed since the last time: a start of a built checkout asks no
+ * compiler.
+ */
 function compile() {
   const tsc = join(root, "node_modules", ".bin", "tsc");
   const { include } = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8"));

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # npm test as on a slow machine: on one processor, which it shares with work that never ends. Usage: scripts/slow-test.sh [words of npm test]
 # The other processors are left alone; LOAD is how many endless processes are beside it (3 by default: a quarter of a processor is left).
 set -uo pipefail

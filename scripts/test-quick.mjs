@@ -1,4 +1,6 @@
-// The suites that need no servers and no minutes: `npm run test:quick`; with --watch again at every change (`npm run test:watch`).
+// SPDX-License-Identifier: Apache-2.0
+// The suites that need no servers and no minutes: `npm run test:quick`; with --watch again at every change (`npm run
+// test:watch`).
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 

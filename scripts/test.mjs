@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `npm test` runs after the build: lint and format, then every suite. Ends with one line of counts.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -11,7 +12,8 @@ const checkout = join(dirname(fileURLToPath(import.meta.url)), "..");
 const node = process.execPath;
 
 const words = process.argv.slice(2);
-// The suite of this file itself runs it on folders of its own: --root FOLDER, a vitest configuration in it, and no lint.
+// The suite of this file itself runs it on folders of its own: --root FOLDER, a vitest configuration in it, and no
+// lint.
 const rootAt = words.indexOf("--root");
 const root = rootAt === -1 ? checkout : resolve(words.splice(rootAt, 2)[1]);
 
@@ -28,7 +30,8 @@ function lint() {
   }
 }
 
-// Whole clusters of Java processes: when nothing else runs, or they starve everything beside them. They wait more than they work, so two at a time.
+// Whole clusters of Java processes: when nothing else runs, or they starve everything beside them. They wait more than
+// they work, so two at a time.
 const CLUSTERS = [
   "dist/test/bench/native-flink.test.js",
   "dist/test/cluster/*.test.js",

@@ -1,4 +1,8 @@
-/** Beam's Flink runner with its job server, expansion service and Java harness, and Flink itself: one class path for all of them. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Beam's Flink runner with its job server, expansion service and Java harness, and Flink itself: one class path for all
+ * of them.
+ */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Recipe, ROOT, runTool } from "./cache";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Google's Bigtable emulator: a Go program that comes inside a jar. */
 import { chmodSync, copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

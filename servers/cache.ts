@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What is fetched for the test servers: once a machine, in a folder that git ignores. */
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
@@ -30,7 +31,10 @@ export function installFolder(recipe: Recipe): string {
   return join(cacheFolder(), `${recipe.name}-${recipe.version}-${key}`);
 }
 
-/** The folder of the recipe, built when it is not there. Any number of processes may ask at once: one builds, the others wait. */
+/**
+ * The folder of the recipe, built when it is not there. Any number of processes may ask at once: one builds, the others
+ * wait.
+ */
 export async function installed(recipe: Recipe): Promise<string> {
   const folder = installFolder(recipe);
   if (existsSync(folder)) return folder;

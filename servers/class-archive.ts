@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Archives of classes ("class data sharing"): what one virtual machine has loaded, checked and linked, the next of its kind maps into its
- * memory instead of doing it all again. The first that has done the work it is for writes the archive as it ends; those after it use it.
+ * Archives of classes ("class data sharing"): what one virtual machine has loaded, checked and linked, the next of its
+ * kind maps into its memory instead of doing it all again. The first that has done the work it is for writes the
+ * archive as it ends; those after it use it.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync } from "node:fs";
@@ -10,10 +12,14 @@ import { cacheFolder } from "./cache";
 interface ArchivedProgram {
   /** [a-z-]; the file's name begins with it. */
   name: string;
-  /** An archive is good for one class path: the same jars, unchanged, in the same order. Folders of classes it cannot hold. */
+  /**
+   * An archive is good for one class path: the same jars, unchanged, in the same order. Folders of classes it cannot
+   * hold.
+   */
   classPath: readonly string[];
   /**
-   * Part of an internal class name (`a/b/C`) that nothing names before the program does its work: an archive without it is not kept.
+   * Part of an internal class name (`a/b/C`) that nothing names before the program does its work: an archive without it
+   * is not kept.
    */
   wanted: string;
   /** The program's own folder. */
@@ -34,7 +40,10 @@ export class ClassArchive {
     this.#file = join(cacheFolder(), "class-archives", `${program.name}-${key.slice(0, 8)}.jsa`);
   }
 
-  /** Of the next start: to use the archive, or to write one. A virtual machine for which it is not right goes on without it. */
+  /**
+   * Of the next start: to use the archive, or to write one. A virtual machine for which it is not right goes on without
+   * it.
+   */
   jvmArgs(): string[] {
     const there = existsSync(this.#file);
     this.#written = there ? undefined : join(this.#program.folder, `classes-${randomBytes(4).toString("hex")}.jsa`);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Programs that Debian packages: used where they are, installed where this process may. */
 import { spawnSync } from "node:child_process";
 import { locked } from "./cache";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Beam's Java expansion service: makes Java's Kafka and Pub/Sub sources available to a TypeScript pipeline. */
 import { beamClassPath, beamRecipe } from "./beam-jars";
 import { installed } from "./cache";
@@ -10,7 +11,10 @@ import { inNewFolder, type Killable, type Server, serverOf } from "./server-proc
 export type ExpansionService = { endpoint: string } & Server & Killable;
 
 interface ExpansionOptions {
-  /** Reads as Flink can checkpoint them. False: as Beam does elsewhere, where a runner may have a source of its own. Default true. */
+  /**
+   * Reads as Flink can checkpoint them. False: as Beam does elsewhere, where a runner may have a source of its own.
+   * Default true.
+   */
   deprecatedRead?: boolean;
 }
 

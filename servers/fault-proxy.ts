@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A TCP proxy that does to connections what networks do: for tests of what depends on a server. */
 import { connect, createServer, type Server as NetServer, type Socket } from "node:net";
 
@@ -12,7 +13,10 @@ export interface FaultProxy {
   readonly refusedConnections: number;
   /** Resets what is open and whatever comes, until `pass`. */
   cut(): void;
-  /** Everything goes through again at once: ends `cut`, `delay` and `swallowAnswers`. Answers swallowed so far stay lost. */
+  /**
+   * Everything goes through again at once: ends `cut`, `delay` and `swallowAnswers`. Answers swallowed so far stay
+   * lost.
+   */
   pass(): void;
   /** Every piece of data, in both directions, goes on so much later, in order. */
   delay(ms: number): void;

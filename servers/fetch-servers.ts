@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { beamRecipe } from "./beam-jars";
 import { bigtableRecipe } from "./bigtable-emulator";
 import { installed, type Recipe } from "./cache";
@@ -16,7 +17,10 @@ const RECIPES: Record<ServerName, readonly Recipe[]> = {
   expansion: [beamRecipe],
 };
 
-/** Fetches and builds whatever the servers are made of and is not in the cache yet, one after the other; minutes the first time. */
+/**
+ * Fetches and builds whatever the servers are made of and is not in the cache yet, one after the other; minutes the
+ * first time.
+ */
 export async function fetchServers(servers: readonly ServerName[], before?: (name: string) => void): Promise<void> {
   for (const recipe of new Set(servers.flatMap((server) => RECIPES[server]))) {
     before?.(`${recipe.name} ${recipe.version}`);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Flink's own command line client, for jobs that come as a jar. */
 import { beamClassPath, beamRecipe } from "./beam-jars";
 import { installed, runTool } from "./cache";
@@ -15,7 +16,10 @@ export interface JarJob {
 
 const SUBMIT_DEADLINE_MS = 180_000;
 
-/** `flink run --detached`, with the cluster's settings for jobs; resolves once the cluster has the job. Rejects with the last of what the client printed. */
+/**
+ * `flink run --detached`, with the cluster's settings for jobs; resolves once the cluster has the job. Rejects with the
+ * last of what the client printed.
+ */
 export async function submitJar(cluster: FlinkCluster, job: JarJob): Promise<void> {
   const install = await installed(beamRecipe);
   const folder = await keptFolder("flink-client");

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A standalone Flink session cluster: a JobManager and TaskManagers, each a process that can be killed and brought back, and ZooKeeper (the one inside
- * Flink's own jars) so that jobs outlive the JobManager. Beam's jars are on the class path of all, so that a job brings none.
+ * A standalone Flink session cluster: a JobManager and TaskManagers, each a process that can be killed and brought
+ * back, and ZooKeeper (the one inside Flink's own jars) so that jobs outlive the JobManager. Beam's jars are on the
+ * class path of all, so that a job brings none.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";

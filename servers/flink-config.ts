@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Configuration of the Flink cluster: what is Flink's only, apart from starting it. */
 
 export interface FlinkOptions {
@@ -15,9 +16,15 @@ export interface FlinkOptions {
   managedMemoryMb?: number;
   /** Heap; default 768. */
   jobManagerMemoryMb?: number;
-  /** A TaskManager that is silent so long is given up; one that was killed is noticed sooner, by refused connections. Default 20 s. */
+  /**
+   * A TaskManager that is silent so long is given up; one that was killed is noticed sooner, by refused connections.
+   * Default 20 s.
+   */
   heartbeatTimeoutMs?: number;
-  /** For jobs whose own code is Java; default false: TaskManagers that carry bytes to workers are better off with quick compilation (docs/decisions/0007-cluster.md). */
+  /**
+   * For jobs whose own code is Java; default false: TaskManagers that carry bytes to workers are better off with quick
+   * compilation (docs/decisions/0007-cluster.md).
+   */
   fast?: boolean;
   /** Whether jobs outlive a JobManager that is killed, which takes a ZooKeeper. Default true. */
   highAvailability?: boolean;
@@ -35,14 +42,15 @@ interface FlinkPorts {
 type Config = Record<string, string | number | boolean>;
 
 /**
- * What jobs are built with, on the cluster and where they are submitted. A failing job starts again for as long as it fails, at longer
- * and longer distances; checkpoints give up after a minute.
+ * What jobs are built with, on the cluster and where they are submitted. A failing job starts again for as long as it
+ * fails, at longer and longer distances; checkpoints give up after a minute.
  */
 export function jobConfig(options: FlinkOptions, folders: { checkpoints: string; savepoints: string }): Config {
   return {
     "state.backend.type": (options.rocksdb ?? true) ? "rocksdb" : "hashmap",
     "state.backend.incremental": options.rocksdb ?? true,
-    // Panes are packed columns, written once and read once: rewriting them level by level and compressing them cost more than they saved (docs/decisions/0007-cluster.md).
+    // Panes are packed columns, written once and read once: rewriting them level by level and compressing them cost
+    // more than they saved (docs/decisions/0007-cluster.md).
     "state.backend.rocksdb.compaction.style": "UNIVERSAL",
     "state.backend.rocksdb.compression.per.level": "NO_COMPRESSION",
     "state.checkpoint-storage": "filesystem",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** fake-gcs-server: Cloud Storage's JSON and upload interfaces. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import { Client, credentials, status } from "@grpc/grpc-js";
 
 const ANSWER_MS = 10_000;
 
 /**
- * One unary call with the request's bytes as they are. True when the server answered it, with whatever but UNAVAILABLE and
- * DEADLINE_EXCEEDED, which also the client says of itself.
+ * One unary call with the request's bytes as they are. True when the server answered it, with whatever but UNAVAILABLE
+ * and DEADLINE_EXCEEDED, which also the client says of itself.
  */
 export function grpcAnswers(address: string, method: string, request: Uint8Array = new Uint8Array()): Promise<boolean> {
   const client = new Client(address, credentials.createInsecure(), { "grpc.enable_http_proxy": 0 });

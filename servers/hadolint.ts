@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Not a server: the linter of Dockerfiles, fetched like them. */
 import { spawnSync } from "node:child_process";
 import { renameSync } from "node:fs";

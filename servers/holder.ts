@@ -1,4 +1,8 @@
-/** The process behind `npm run servers -- up`: starts servers and holds them until SIGTERM. Arguments: state folder, names. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The process behind `npm run servers -- up`: starts servers and holds them until SIGTERM. Arguments: state folder,
+ * names.
+ */
 import { RunningServers, startOf } from "./running";
 import type { Server } from "./server-process";
 import { inStartOrder, type Running, startServer } from "./stack";

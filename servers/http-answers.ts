@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 const ANSWER_MS = 5_000;
 
 /** The body of a 200 as JSON; rejects on anything else. */

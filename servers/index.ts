@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Real servers and official emulators for tests and for the demonstration: see docs/servers.md. */
 export { type BigtableEmulator, startBigtableEmulator } from "./bigtable-emulator";
 export { cacheFolder } from "./cache";

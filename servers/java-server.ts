@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A server of Java: a process whose virtual machine starts from an archive of its classes, once there is one. */
 import { ClassArchive } from "./class-archive";
 import { type JavaProgram, javaArgs } from "./java";

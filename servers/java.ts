@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Java processes as the test servers run them: small, quiet, leaving nothing outside of their folder. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -59,8 +60,9 @@ export function javaArgs(program: JavaProgram): string[] {
 }
 
 /**
- * For servers whose speed nobody measures: they start sooner, take less of the processor while they do, and stay smaller. And for TaskManagers of
- * Viewmill's job, measured or not: in runs of minutes the second compiler took more than it gave back (docs/decisions/0007-cluster.md).
+ * For servers whose speed nobody measures: they start sooner, take less of the processor while they do, and stay
+ * smaller. And for TaskManagers of Viewmill's job, measured or not: in runs of minutes the second compiler took more
+ * than it gave back (docs/decisions/0007-cluster.md).
  */
 export const SMALL_JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
 

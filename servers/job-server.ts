@@ -1,4 +1,7 @@
-/** Beam's job server for Flink: takes a pipeline over gRPC and submits it to a cluster, or runs a small cluster inside. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Beam's job server for Flink: takes a pipeline over gRPC and submits it to a cluster, or runs a small cluster inside.
+ */
 import { join } from "node:path";
 import { beamRecipe, classPathWithoutStaging } from "./beam-jars";
 import { installed } from "./cache";

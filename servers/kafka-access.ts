@@ -1,4 +1,8 @@
-/** A listener of Kafka for clients over TLS that say who they are (SASL), and an authorizer that lets nobody do what he was not allowed. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A listener of Kafka for clients over TLS that say who they are (SASL), and an authorizer that lets nobody do what he
+ * was not allowed.
+ */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

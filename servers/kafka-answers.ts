@@ -1,4 +1,8 @@
-/** One request in Kafka's own protocol, by hand: a client library brings retries, loggers and warnings that a question does not need. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One request in Kafka's own protocol, by hand: a client library brings retries, loggers and warnings that a question
+ * does not need.
+ */
 import { connect } from "node:net";
 
 const ANSWER_MS = 5_000;

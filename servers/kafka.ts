@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Apache Kafka: one node, KRaft, broker and controller in one process. */
 import { cpSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Processes and folders that do not outlive this process, however it ends: the keeper process sees to it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -78,7 +79,8 @@ export async function spawnKept(
   options: { cwd: string; env: NodeJS.ProcessEnv; logFile: string },
 ): Promise<KeptProcess> {
   const log = openSync(options.logFile, "a");
-  // The shell waits for a line before it becomes the command: an owner killed before the keeper knows of the process leaves none.
+  // The shell waits for a line before it becomes the command: an owner killed before the keeper knows of the process
+  // leaves none.
   const child = spawn("/bin/sh", ["-c", 'read -r go && exec "$@" </dev/null', "sh", command, ...args], {
     cwd: options.cwd,
     env: options.env,

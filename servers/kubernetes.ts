@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Not a server: the published schemas of Kubernetes, with the program that checks resources by them. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -20,7 +21,10 @@ const recipe: Recipe = {
   },
 };
 
-/** What is wrong in a file of resources by the schemas of this version of Kubernetes, unknown fields included; empty: nothing. */
+/**
+ * What is wrong in a file of resources by the schemas of this version of Kubernetes, unknown fields included; empty:
+ * nothing.
+ */
 export async function kubernetesProblems(file: string, version: string): Promise<string> {
   const packages = join(await installed(recipe), "packages");
   const { status, stdout, stderr } = spawnSync(

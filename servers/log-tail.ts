@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 
 const LOG_TAIL_BYTES = 3000;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `npm run servers -- up | down | status | fetch`. */
 import { spawn } from "node:child_process";
 import { closeSync, openSync, renameSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** The counting job written by hand on Flink's DataStream API (bench/flink/native), compiled against the cluster's jars. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The counting job written by hand on Flink's DataStream API (bench/flink/native), compiled against the cluster's jars.
+ */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beamRecipe } from "./beam-jars";

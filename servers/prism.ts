@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Not a server of a deployment: Beam's own runner for tests, with a watermark that a test moves (TestStream). */
 import { join } from "node:path";
 import { installed } from "./cache";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -5,7 +6,10 @@ import { join } from "node:path";
 export const CLOCK_FILE_VARIABLE = "PROCESS_CLOCK_FILE";
 const PRELOADED = join(__dirname, "shifted-clock.js");
 
-/** A clock for Node processes of a test, ahead of the machine's by as much as is asked for; those without its environment keep the machine's. */
+/**
+ * A clock for Node processes of a test, ahead of the machine's by as much as is asked for; those without its
+ * environment keep the machine's.
+ */
 export class ProcessClock {
   private ahead = 0;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Signals for a process and all it started: every server leads a process group of its own. */
 
 /** False when the group is gone. */

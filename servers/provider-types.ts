@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A Terraform provider's schema, read back from the types that are generated from it (npm @cdktf/provider-*): which arguments and blocks a
- * resource has, which are required, how often a block may come, what is computed.
+ * A Terraform provider's schema, read back from the types that are generated from it (npm @cdktf/provider-*): which
+ * arguments and blocks a resource has, which are required, how often a block may come, what is computed.
  */
 
 /** As Terraform writes types in JSON. */
@@ -42,7 +43,10 @@ type Kinds = ReadonlyMap<string, string>;
 /** The types do not say which optional arguments the provider fills in; these it does, wherever they are. */
 const FILLED_IN = new Set(["id", "project", "region", "zone", "location"]);
 
-/** The type's name in Terraform and its schema. Throws an Error for sources that are not generated the way this reads them. */
+/**
+ * The type's name in Terraform and its schema. Throws an Error for sources that are not generated the way this reads
+ * them.
+ */
 export function schemaOf(types: string, code: string): { type: string; block: BlockSchema } {
   const type = /static readonly tfResourceType = "(\w+)"/.exec(types)?.[1];
   const main = /^export interface (\w+)Config(?: extends cdktf\.TerraformMetaArguments)? \{/m.exec(types)?.[1];

@@ -1,4 +1,8 @@
-/** Pub/Sub: Google's Go fake over gRPC, and in front of it Envoy, which makes it speak REST too, as Beam's Java source does. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Pub/Sub: Google's Go fake over gRPC, and in front of it Envoy, which makes it speak REST too, as Beam's Java source
+ * does.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed, type Recipe, ROOT, runTool } from "./cache";
@@ -46,7 +50,10 @@ const protosOf = (name: string): string => join(ROOT, "node_modules", name, "bui
 /** `host` is what PUBSUB_EMULATOR_HOST takes, `restUrl` what Beam's --pubsubRootUrl takes. */
 export type PubsubEmulator = { host: string; restUrl: string } & Server & Killable;
 
-/** Everything is in memory: `restart` brings an empty one back. `kill` and `pid` are the emulator's; its REST front stays. */
+/**
+ * Everything is in memory: `restart` brings an empty one back. `kill` and `pid` are the emulator's; its REST front
+ * stays.
+ */
 export async function startPubsubEmulator(): Promise<PubsubEmulator> {
   const [program, envoy] = [await installed(pubsubRecipe), await installed(envoyRecipe)];
   return inNewFolder("pubsub", async (folder, started) => {

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { runTool } from "./cache";
 
 /**
- * Installs packages (arguments of `pip install`) into a virtual environment below `folder` while `use` takes from it what is to stay. The environment
- * goes afterwards: it holds its own path, so a tool's folder could not be moved to its place with it.
+ * Installs packages (arguments of `pip install`) into a virtual environment below `folder` while `use` takes from it
+ * what is to stay. The environment goes afterwards: it holds its own path, so a tool's folder could not be moved to its
+ * place with it.
  */
 export async function withPythonPackages(
   folder: string,

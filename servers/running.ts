@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What `npm run servers -- up` has left running: one file for each holder process, in a folder. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -49,7 +50,10 @@ export class RunningServers {
   }
 }
 
-/** When a process started; undefined when there is none, or what is left of it waits only for somebody to ask how it ended. */
+/**
+ * When a process started; undefined when there is none, or what is left of it waits only for somebody to ask how it
+ * ended.
+ */
 export function startOf(pid: number): string | undefined {
   const { stdout } = spawnSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], {
     encoding: "utf8",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A server as a process that answers: started, killed, started again on the same ports and data, stopped. */
 import { join } from "node:path";
 import type { ClassArchive } from "./class-archive";
@@ -68,9 +69,13 @@ export interface Server {
 export interface Killable {
   /** undefined while it does not run. */
   readonly pid: number | undefined;
-  /** Default SIGKILL. Resolves once the process is gone; at once after a signal that does not end it (SIGSTOP, SIGCONT). */
+  /**
+   * Default SIGKILL. Resolves once the process is gone; at once after a signal that does not end it (SIGSTOP, SIGCONT).
+   */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** The same command on the same ports and folder, once it answers again; a process that still runs is killed first. */
+  /**
+   * The same command on the same ports and folder, once it answers again; a process that still runs is killed first.
+   */
   restart(): Promise<void>;
 }
 
@@ -166,8 +171,8 @@ async function endedWithin(running: KeptProcess, deadlineMs: number): Promise<bo
 const START_ATTEMPTS = 3;
 
 /**
- * Runs `start` in a new folder. Tried again, in another folder and so on other ports, when somebody else was faster to take a
- * port; on any failure nothing is left behind.
+ * Runs `start` in a new folder. Tried again, in another folder and so on other ports, when somebody else was faster to
+ * take a port; on any failure nothing is left behind.
  */
 export async function inNewFolder<T>(
   name: string,

@@ -1,4 +1,7 @@
-/** The servers by name, as `npm run servers` sees them: started, asked whether they answer, and what to set to use them. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The servers by name, as `npm run servers` sees them: started, asked whether they answer, and what to set to use them.
+ */
 import { bigtableAnswers, startBigtableEmulator } from "./bigtable-emulator";
 import { expansionAnswers, startExpansionService } from "./expansion-service";
 import { flinkAnswers, startFlinkCluster } from "./flink-cluster";
@@ -86,7 +89,10 @@ export async function answers(name: ServerName, addresses: Addresses): Promise<b
   }
 }
 
-/** Environment that makes Google's clients and Viewmill use the server; a cluster's settings are one choice of several, so kinds are not set. */
+/**
+ * Environment that makes Google's clients and Viewmill use the server; a cluster's settings are one choice of several,
+ * so kinds are not set.
+ */
 export function environmentFor(name: ServerName, addresses: Addresses): Record<string, string> {
   switch (name) {
     case "kafka":

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * What a Terraform configuration is checked with: Terraform itself, the schema of Google's provider with a provider that knows nothing else
- * (Google's own is not in any package registry), and checkov.
+ * What a Terraform configuration is checked with: Terraform itself, the schema of Google's provider with a provider
+ * that knows nothing else (Google's own is not in any package registry), and checkov.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -110,11 +111,16 @@ interface ToolAnswer {
 }
 
 export interface TerraformProgram {
-  /** Runs terraform in a folder; Google's provider is the one that knows the schema alone. Keeps no state: plan, validate, fmt, console. */
+  /**
+   * Runs terraform in a folder; Google's provider is the one that knows the schema alone. Keeps no state: plan,
+   * validate, fmt, console.
+   */
   run(folder: string, ...args: string[]): Promise<ToolAnswer>;
 }
 
-/** Builds and fetches what is not in the cache; minutes the first time. `work` is a folder of the caller's for settings. */
+/**
+ * Builds and fetches what is not in the cache; minutes the first time. `work` is a folder of the caller's for settings.
+ */
 export async function terraformProgram(work: string): Promise<TerraformProgram> {
   const [terraform, provider, schema] = [
     await installed(terraformRecipe),

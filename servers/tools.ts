@@ -1,9 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What has to be on the machine for which server. */
 import { spawnSync } from "node:child_process";
 
 export const SERVER_NAMES = ["kafka", "bigtable", "pubsub", "gcs", "flink", "job-server", "expansion"] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
-/** What a Terraform configuration (terraform.ts), Dockerfiles (hadolint.ts), Kubernetes resources (kubernetes.ts) and a graph (prism.ts) are checked with. */
+/**
+ * What a Terraform configuration (terraform.ts), Dockerfiles (hadolint.ts), Kubernetes resources (kubernetes.ts) and a
+ * graph (prism.ts) are checked with.
+ */
 export type CheckerName = "terraform" | "checkov" | "hadolint" | "kubernetes-validate" | "prism";
 
 interface Tool {

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * What a test gives as its deadline is what it takes on a free machine. Here each becomes that of a slow one (deadline.ts): of tests and hooks and of
- * vi.waitFor, wherever they are written, so that no new test can forget it. Runs before every test file; a process may run several of them.
+ * What a test gives as its deadline is what it takes on a free machine. Here each becomes that of a slow one
+ * (deadline.ts): of tests and hooks and of vi.waitFor, wherever they are written, so that no new test can forget it.
+ * Runs before every test file; a process may run several of them.
  */
 import { deadline } from "./deadline";
 
@@ -8,7 +10,10 @@ type Callable = (...args: unknown[]) => unknown;
 
 const SCALED = Symbol.for("viewmill/scaled-deadlines");
 
-/** `test(name, fn, 60_000)`, `test(name, { timeout: 60_000 }, fn)`, `afterAll(fn, 60_000)`: the number or the option, wherever it stands. */
+/**
+ * `test(name, fn, 60_000)`, `test(name, { timeout: 60_000 }, fn)`, `afterAll(fn, 60_000)`: the number or the option,
+ * wherever it stands.
+ */
 function scaledArguments(args: readonly unknown[]): unknown[] {
   return args.map((argument, at) => {
     if (typeof argument === "number" && at === args.length - 1) return deadline(argument);
@@ -21,7 +26,10 @@ function isOptions(argument: unknown): argument is { timeout: number } {
   return typeof argument === "object" && argument !== null && typeof Reflect.get(argument, "timeout") === "number";
 }
 
-/** The function with scaled deadlines, and so all that hangs on it or comes from it: `test.each(table)(name, fn, 60_000)`. */
+/**
+ * The function with scaled deadlines, and so all that hangs on it or comes from it: `test.each(table)(name, fn,
+ * 60_000)`.
+ */
 function scaled<F extends Callable>(original: F): F {
   return new Proxy(original, {
     apply(target, its, args) {

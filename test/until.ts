@@ -1,8 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 import { deadline } from "./deadline";
 
 const POLL_MS = 20;
 
-/** Polls until `condition` gives something, over errors; fails with `what` and its last answer or error after the deadline. */
+/**
+ * Polls until `condition` gives something, over errors; fails with `what` and its last answer or error after the
+ * deadline.
+ */
 export async function until<T>(
   what: string,
   condition: () => Promise<T | undefined | false> | T | undefined | false,

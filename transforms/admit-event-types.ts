@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type AwaitableDoFn, awaitableParDo, type PCollection, register, resource, toBytes } from "../engine";
 import { KnownEventTypes, unknownTypes } from "../intake/known-types";
 import { type MessageRules, takeMessage } from "../intake/take-message";
@@ -14,9 +15,10 @@ export interface AdmitOptions {
 }
 
 /**
- * Asks the deployment for the event types of messages that did not come through the write API, and says in the message which it does not take.
- * In: messages of the log, references resolved. Out: the same, a few with `refusedTypes`. Rejects: none; a store that does not answer fails the
- * bundle. Windowing: as given. Replay: the same answer, as the set of types only grows up to its bound.
+ * Asks the deployment for the event types of messages that did not come through the write API, and says in the message
+ * which it does not take. In: messages of the log, references resolved. Out: the same, a few with `refusedTypes`.
+ * Rejects: none; a store that does not answer fails the bundle. Windowing: as given. Replay: the same answer, as the
+ * set of types only grows up to its bound.
  */
 export function admitEventTypes(messages: PCollection<Message>, options: AdmitOptions): PCollection<Message> {
   const admitting = new AdmitEventTypes(RESOURCES.eventTypes, options);

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The audit's own reader of archive objects: Avro object container files (Avro 1.12 specification, "Object container files"), row by row, without an
- * object an event. It shares no code with io/formats/avro, by which the stream reads the same objects: a mistake in one of the two shows as a difference.
- * Every byte of an object is read, or the object is refused.
+ * The audit's own reader of archive objects: Avro object container files (Avro 1.12 specification, "Object container
+ * files"), row by row, without an object an event. It shares no code with io/formats/avro, by which the stream reads
+ * the same objects: a mistake in one of the two shows as a difference. Every byte of an object is read, or the object
+ * is refused.
  */
 import { zstdDecompressSync } from "node:zlib";
 
@@ -24,7 +26,10 @@ const MAX_BLOCK_BYTES = 64 << 20;
 const MAGIC = Buffer.from("Obj\u0001", "latin1");
 const REQUIRED = ["eventId", "videoId", "eventType", "eventTime", "receivedAt"];
 
-/** Calls `onRow` for each row, always with the same object. Throws where the object is cut, damaged, or has no events. Returns the number of rows. */
+/**
+ * Calls `onRow` for each row, always with the same object. Throws where the object is cut, damaged, or has no events.
+ * Returns the number of rows.
+ */
 export function readArchiveRows(object: Uint8Array, onRow: (row: ArchiveRow) => void): number {
   const file = new Cursor(Buffer.from(object.buffer, object.byteOffset, object.byteLength));
   if (!file.take(MAGIC.length).equals(MAGIC)) throw new Error("not an Avro object container file");
@@ -59,7 +64,9 @@ function readBlock(block: Cursor, count: number, fields: readonly Field[], onRow
   if (block.at !== block.bytes.length) throw new Error("bytes are left over after a block's rows");
 }
 
-/** A changed bit in a field's name would make another field of it; our writer leaves the schema's CRC-64-AVRO beside it. */
+/**
+ * A changed bit in a field's name would make another field of it; our writer leaves the schema's CRC-64-AVRO beside it.
+ */
 function checkSchema(meta: ReadonlyMap<string, Buffer>): void {
   const wanted = meta.get("viewmill.schema.crc64")?.toString("latin1");
   const schema = meta.get("avro.schema");

@@ -1,11 +1,18 @@
-/** What travels between the transforms of the audit. As in elements.ts: numbers, strings and bytes, under keys that are strings. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What travels between the transforms of the audit. As in elements.ts: numbers, strings and bytes, under keys that are
+ * strings.
+ */
 import { deserialize, serialize } from "node:v8";
 import { toBytes } from "../engine";
 import type { WriteOff } from "../io/ports";
 import type { Recount, RecountedCell } from "./minute-recount";
 import type { Loss } from "./missing-events";
 
-/** A part of a minute to be recounted: all of its ids (`of` = 1), or those whose hash leaves `part` when divided by `of`. `of` = 0: an hour that has stored cells. */
+/**
+ * A part of a minute to be recounted: all of its ids (`of` = 1), or those whose hash leaves `part` when divided by
+ * `of`. `of` = 0: an hour that has stored cells.
+ */
 export interface AuditUnit {
   minute: number;
   part: number;
@@ -20,7 +27,10 @@ export interface AuditOptions {
   toMinute: number;
   /** The units are some minutes that are audited again: of their hours the others are not looked at. */
   isAgain: boolean;
-  /** The stream's lateness rule: what it sets aside the audit counts, and settles in the books. -1: the stream counts everything. */
+  /**
+   * The stream's lateness rule: what it sets aside the audit counts, and settles in the books. -1: the stream counts
+   * everything.
+   */
   allowedLatenessMs: number;
   /** Minutes that end after this are compared and not corrected: the stream may still count events of theirs. */
   finalBeforeMs: number;
@@ -55,7 +65,10 @@ export interface RecountBooks {
   /** Events that are missing for good: everything that was accepted before is archived. */
   loss: Loss;
   writtenOff?: WriteOff;
-  /** What the ledger said of a minute whose cells have left the store: the archive has what came after the raw retention, and nothing else. */
+  /**
+   * What the ledger said of a minute whose cells have left the store: the archive has what came after the raw
+   * retention, and nothing else.
+   */
   rolledBooks?: { archived: number; counted: number; duplicate: number };
   /** An earlier audit has settled the whole minute. */
   wasSettled: boolean;

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Numbers byte strings in the order in which they first come: 0, 1, 2, ... Two strings get one number when all their bytes are equal, whatever their
- * hashes are. The hash is seeded, because clients choose what is in the table.
+ * Numbers byte strings in the order in which they first come: 0, 1, 2, ... Two strings get one number when all their
+ * bytes are equal, whatever their hashes are. The hash is seeded, because clients choose what is in the table.
  */
 const FIRST_ENTRIES = 1_024;
 const FIRST_BYTES_AN_ENTRY = 16;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ComparedCell } from "../domain/rules/reconcile";
 import { HOUR_MS } from "../domain/rules/time";
 import {
@@ -37,8 +38,9 @@ async function* only<T>(value: T): AsyncGenerator<T> {
 }
 
 /**
- * Checks every total against the days below it, part by part of the videos: what no audit of a range looks at, because nothing touched the video.
- * In: parts of the videos. Out: one finding a part. Rejects: none. Windowing: global. Replay: what was repaired is equal then.
+ * Checks every total against the days below it, part by part of the videos: what no audit of a range looks at, because
+ * nothing touched the video. In: parts of the videos. Out: one finding a part. Rejects: none. Windowing: global.
+ * Replay: what was repaired is equal then.
  */
 export function checkTotals(parts: PCollection<number>, options: TotalsOptions): PCollection<TotalsFinding> {
   return parts
@@ -102,7 +104,10 @@ async function differingTotals(counters: CounterStore, videoId: string): Promise
   return found;
 }
 
-/** A store may keep months between days and totals: an hour of each month of the video is rebuilt, and with it all that is above. */
+/**
+ * A store may keep months between days and totals: an hour of each month of the video is rebuilt, and with it all that
+ * is above.
+ */
 async function rebuildTotals(counters: CounterStore, videoId: string, eventTypes: Iterable<string>): Promise<void> {
   const months = new Map<string, number>();
   for (const eventType of eventTypes) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { MinuteCounts } from "../domain/columns/minute-counts";
 import { correctionsOf } from "../domain/rules/corrections";
 import { addToCell, type CellDifference, type ComparedCell, cellKey, differences } from "../domain/rules/reconcile";
@@ -57,10 +58,10 @@ export interface HourFinding {
 }
 
 /**
- * Compares an hour's recounted cells of a part of the videos with the stored ones, in both directions, then the levels above them of the videos that the
- * hour touches. With `repair` the recount's numbers are stored as corrections.
- * In: cells and books by hour and part of the videos. Out: one finding a key. Rejects: none. Windowing: global.
- * Replay: what was repaired is equal then; nothing else changes.
+ * Compares an hour's recounted cells of a part of the videos with the stored ones, in both directions, then the levels
+ * above them of the videos that the hour touches. With `repair` the recount's numbers are stored as corrections. In:
+ * cells and books by hour and part of the videos. Out: one finding a key. Rejects: none. Windowing: global. Replay:
+ * what was repaired is equal then; nothing else changes.
  */
 export function compareHours(
   hours: PCollection<KV<string, HourElement>>,
@@ -223,8 +224,8 @@ class HourComparison {
     for (const counts of correctionsOf(minute, cells)) await this.ports.counters.correct([counts]);
     finding.cellsRepaired += found.length;
     finding.corrected.push(minute);
-    // A stream that follows corrections may have written between the comparison and the correction, which then took its events away: of such
-    // events the archive has an object by now, and the minute is audited again at once.
+    // A stream that follows corrections may have written between the comparison and the correction, which then took its
+    // events away: of such events the archive has an object by now, and the minute is audited again at once.
     if (!(await this.isUnchanged(minute))) finding.unstable.push(minute);
   }
 

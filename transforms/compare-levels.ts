@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from "node:timers/promises";
 import { type ComparedCell, cellKey } from "../domain/rules/reconcile";
 import { DAY_MS, HOUR_MS } from "../domain/rules/time";
@@ -14,15 +15,19 @@ export interface LevelDifference {
 
 /** Videos that are read at once. */
 const VIDEOS_AT_ONCE = 256;
-/** How often a level that differs is read again: a write under way moves one level after the other, and a real difference stays. */
+/**
+ * How often a level that differs is read again: a write under way moves one level after the other, and a real
+ * difference stays.
+ */
 const CONFIRMATIONS = 5;
 const CONFIRM_PAUSE_MS = 20;
 const LAST_DAY_MS = Date.UTC(9999, 11, 31);
 const LEVELS = ["hour", "day", "total"] as const;
 
 /**
- * Checks I3 for some videos: an hour is the sum of its minutes, its day the sum of the day's hours, the total the sum of all days. What a lower level has wrong
- * is added first: a damaged minute is one difference and not four. `corrections`: by cell, what to add to the stored minutes of the hour to get the true ones.
+ * Checks I3 for some videos: an hour is the sum of its minutes, its day the sum of the day's hours, the total the sum
+ * of all days. What a lower level has wrong is added first: a damaged minute is one difference and not four.
+ * `corrections`: by cell, what to add to the stored minutes of the hour to get the true ones.
  */
 export async function* differingLevels(
   counters: Pick<CounterStore, "levels" | "read">,
@@ -55,8 +60,8 @@ async function confirmed(
 }
 
 /**
- * Whether a day differs from its hours, or a total from its days, only because another hour or day is not the sum of what is below it: the audit of
- * that hour tells so, and this level is what it should be.
+ * Whether a day differs from its hours, or a total from its days, only because another hour or day is not the sum of
+ * what is below it: the audit of that hour tells so, and this level is what it should be.
  */
 async function isOfAnotherPart(
   counters: Pick<CounterStore, "read">,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { CountsBuilder, openCounts } from "../domain/columns/count-block";
 import type { MinuteCounts } from "../domain/columns/minute-counts";
 import type { PaneCounts } from "../domain/columns/pane-counts";
@@ -8,9 +9,10 @@ import type { CountElement, PaneElement, ShardCounts } from "./elements";
 import { hashSeed } from "./hash-seed";
 
 /**
- * Adds up the partitions of a video shard: the counts of every video of the shard in the minute, in chunks, with the shard's books.
- * In: count blocks, or counts of panes in the same process, keyed by video shard, in one-minute windows. Out: ShardCounts. Rejects: none. Windowing: fixed 60 s, accumulating;
- * of several panes of a partition the largest counts, because panes are nested. Replay: the same sums, or larger ones.
+ * Adds up the partitions of a video shard: the counts of every video of the shard in the minute, in chunks, with the
+ * shard's books. In: count blocks, or counts of panes in the same process, keyed by video shard, in one-minute windows.
+ * Out: ShardCounts. Rejects: none. Windowing: fixed 60 s, accumulating; of several panes of a partition the largest
+ * counts, because panes are nested. Replay: the same sums, or larger ones.
  */
 export function countPerVideo(counts: PCollection<KV<string, CountElement | PaneElement>>): PCollection<ShardCounts> {
   return counts
@@ -29,7 +31,8 @@ export class CountPerVideo implements DoFn<KV<string, Iterable<Part>>, ShardCoun
       minute = element.minute;
       const { partition, received, firing, part } = element;
       const known = largest.get(partition);
-      // Two firings of as many events are of the same ones, but their parts are not: each has its cells in the order they came in.
+      // Two firings of as many events are of the same ones, but their parts are not: each has its cells in the order
+      // they came in.
       if (known !== undefined && known.received === received && known.firing === firing) known.parts.set(part, element);
       else if (known === undefined || known.received < received)
         largest.set(partition, { received, firing, parts: new Map([[part, element]]) });

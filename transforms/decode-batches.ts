@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isBackfilled } from "../domain/archive-name";
 import { BlockPartitioner } from "../domain/columns/block-partitioner";
 import { EMPTY_BLOCK } from "../domain/columns/event-block";
@@ -31,9 +32,15 @@ import { readMessage } from "./read-message";
 export interface DecodeOptions {
   /** P: events are spread over this many dedup partitions by their id. */
   dedupePartitions: number;
-  /** Resource name of a PaneCache. A minute that is touched then fires in every partition (see `untouched`). Empty: there is none. */
+  /**
+   * Resource name of a PaneCache. A minute that is touched then fires in every partition (see `untouched`). Empty:
+   * there is none.
+   */
   paneCache: string;
-  /** The dedup is in this process (the direct runner): it takes the rows from where they are. Absent: they cross as packed blocks. */
+  /**
+   * The dedup is in this process (the direct runner): it takes the rows from where they are. Absent: they cross as
+   * packed blocks.
+   */
   inProcess?: boolean;
   /** Events received later than this after their time are set aside; -1: never. */
   allowedLatenessMs: number;
@@ -42,8 +49,9 @@ export interface DecodeOptions {
   /** What a direct producer's message may be; absent: as the contract says. */
   limits?: IntakeLimits;
   /**
-   * The lateness rule takes no event for received longer than this before its append: the runner, whose watermark is the log's clock, would have
-   * forgotten the minute of an event that a clock far behind calls punctual. Absent: the rule believes the receipt.
+   * The lateness rule takes no event for received longer than this before its append: the runner, whose watermark is
+   * the log's clock, would have forgotten the minute of an event that a clock far behind calls punctual. Absent: the
+   * rule believes the receipt.
    */
   maxReceiptDelayMs?: number;
   /** The stream owns the minutes from this one on; events of earlier ones are left to the audit. 0: all. */
@@ -61,11 +69,12 @@ export type Decoded = {
 };
 
 /**
- * Decodes and checks messages, and puts together the events of the whole bundle by (dedup partition, minute), as blocks or in place.
- * In: messages of the log, or archive objects. Out: `blocks` keyed by partition, at the time of their minute; `late`: counts of events the
- * lateness rule sets aside, keyed by minute and receipt minute. Rejects: `dead`, with the original bytes whole. Windowing: global in, global out; timestamps of
- * event time (plus the grace), in a stream those of late counts are of their receipt.
- * Replay: the same blocks again; deduplication takes them for the repeats they are.
+ * Decodes and checks messages, and puts together the events of the whole bundle by (dedup partition, minute), as blocks
+ * or in place. In: messages of the log, or archive objects. Out: `blocks` keyed by partition, at the time of their
+ * minute; `late`: counts of events the lateness rule sets aside, keyed by minute and receipt minute. Rejects: `dead`,
+ * with the original bytes whole. Windowing: global in, global out; timestamps of event time (plus the grace), in a
+ * stream those of late counts are of their receipt. Replay: the same blocks again; deduplication takes them for the
+ * repeats they are.
  */
 export function decodeBatches(messages: PCollection<Message>, options: DecodeOptions) {
   const decoded = messages.apply(withName("DecodeBatches", parDo(new DecodeBatches(options))));
@@ -161,8 +170,9 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
   }
 
   /**
-   * With kept panes, an empty block for each partition that a touched minute has no events for. CountPerVideo adds up the partitions it
-   * sees in this run: a kept pane that nothing fires would be missing in the sums, as it is not missing in those of a streaming runner.
+   * With kept panes, an empty block for each partition that a touched minute has no events for. CountPerVideo adds up
+   * the partitions it sees in this run: a kept pane that nothing fires would be missing in the sums, as it is not
+   * missing in those of a streaming runner.
    */
   private *untouched(events: readonly PartitionedEvents[]): Iterable<PartitionedEvents> {
     const { dedupePartitions, paneCache, inProcess } = this.options;

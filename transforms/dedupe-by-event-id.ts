@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { packPane } from "../domain/columns/count-block";
 import { openBlock } from "../domain/columns/event-block";
 import { Pane } from "../domain/columns/pane";
@@ -22,7 +23,10 @@ export interface DedupeOptions {
   dedupePartitions: number;
   /** Q: counts are spread over this many video shards. */
   videoShards: number;
-  /** Resource name of a PaneCache: events continue the pane kept there instead of starting a new one. Empty: every pane is whole. */
+  /**
+   * Resource name of a PaneCache: events continue the pane kept there instead of starting a new one. Empty: every pane
+   * is whole.
+   */
   paneCache: string;
 }
 
@@ -38,10 +42,11 @@ export interface PaneCache {
 
 /**
  * Removes duplicates by event id, video and type within the minute, and counts what is left per (video, type).
- * In: blocks, or rows of decoded batches, keyed by partition, in one-minute windows. Out: per video shard what this partition has, with the pane's
- * size. A kept pane that is the only one of its minute sends the cells that changed since it was fired last; any other pane sends all.
- * Rejects: none. Windowing: fixed 60 s, accumulating: each pane holds all before it.
- * Replay: the same pane again, or a larger one; the larger wins downstream. A kept pane is forgotten when the run that fired it fails.
+ * In: blocks, or rows of decoded batches, keyed by partition, in one-minute windows. Out: per video shard what this
+ * partition has, with the pane's size. A kept pane that is the only one of its minute sends the cells that changed
+ * since it was fired last; any other pane sends all. Rejects: none. Windowing: fixed 60 s, accumulating: each pane
+ * holds all before it. Replay: the same pane again, or a larger one; the larger wins downstream. A kept pane is
+ * forgotten when the run that fired it fails.
  */
 export function dedupeByEventId(
   events: PCollection<KV<string, EventElement>>,

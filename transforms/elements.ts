@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * What travels between the transforms. Everything that crosses a shuffle is a plain object of numbers, strings and Uint8Array
- * fields: the only values the SDK's coders carry whole (see engine/bytes.ts for bytes). Keys are strings.
+ * What travels between the transforms. Everything that crosses a shuffle is a plain object of numbers, strings and
+ * Uint8Array fields: the only values the SDK's coders carry whole (see engine/bytes.ts for bytes). Keys are strings.
  */
 import type { BatchRows } from "../domain/columns/batch-rows";
 import type { EventColumns } from "../domain/columns/event-columns";
@@ -15,7 +16,9 @@ import type { LedgerRow } from "../io/ports";
 export interface BatchMessage {
   kind: "batch";
   payload: Uint8Array;
-  /** When the topic took it, epoch milliseconds; the receipt time of events that carry none. Absent in the embedded log. */
+  /**
+   * When the topic took it, epoch milliseconds; the receipt time of events that carry none. Absent in the embedded log.
+   */
   appendedAtMs?: number;
   /** Event types of it that the deployment does not take (AdmitEventTypes). */
   refusedTypes?: string[];
@@ -101,7 +104,10 @@ export interface PaneElement {
   counts: Omit<PaneCounts, "shard">;
 }
 
-/** A video shard's counts of a minute, or a part of them; the last part carries the books of all. Does not cross a shuffle. */
+/**
+ * A video shard's counts of a minute, or a part of them; the last part carries the books of all. Does not cross a
+ * shuffle.
+ */
 export interface ShardCounts {
   counts: MinuteCounts;
   books?: LedgerRow;

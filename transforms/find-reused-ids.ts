@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type DoFn, groupByKey, type KV, type PCollection, parDo, register, toBytes, withName } from "../engine";
 import type { IdBlock } from "./audit-elements";
 
@@ -24,9 +25,9 @@ export const MAX_EXAMPLES = 20;
 const MAX_MINUTES = 5;
 
 /**
- * Finds event ids that stand for more than one event, wherever in the audited range: each is another event by the contract, but more often than not a
- * producer's mistake, so the audit reports them.
- * In: hashes of the ids of distinct events, keyed by partition. Out: one result a key. Rejects: none. Windowing: global. Replay: the same result.
+ * Finds event ids that stand for more than one event, wherever in the audited range: each is another event by the
+ * contract, but more often than not a producer's mistake, so the audit reports them. In: hashes of the ids of distinct
+ * events, keyed by partition. Out: one result a key. Rejects: none. Windowing: global. Replay: the same result.
  */
 export function findReusedIds(ids: PCollection<KV<string, IdBlock>>): PCollection<ReusedIds> {
   return ids

@@ -1,4 +1,8 @@
-/** What the recount of a minute needs to know before it reads the minute's objects, asked for a whole hour at once: most minutes hold little. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What the recount of a minute needs to know before it reads the minute's objects, asked for a whole hour at once: most
+ * minutes hold little.
+ */
 import { MINUTES_AN_HOUR } from "../domain/rules/time";
 import type { Archive, ArchivedObject, ArchiveObject, Ledger, LedgerMinute, LogProgress } from "../io/ports";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import {
   type DoFn,
   type Instant,
@@ -18,8 +19,8 @@ interface RecordContext {
 
 /**
  * Records of a Kafka topic as messages.
- * In: key and value, timestamps of their append. Out: the value with that time. Rejects: none (an empty value is a message that cannot be decoded).
- * Windowing: as given. Replay: the same messages.
+ * In: key and value, timestamps of their append. Out: the value with that time. Rejects: none (an empty value is a
+ * message that cannot be decoded). Windowing: as given. Replay: the same messages.
  */
 export function messagesOfKafka(records: PCollection<KV<Uint8Array, Uint8Array>>): PCollection<BatchMessage> {
   return records.apply(withName("RecordsToMessages", parDo(new RecordToMessage(), { timestamp: timestampParam() })));

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../domain/rules/time";
 import { type ArchiveRow, readArchiveRows } from "./archive-rows";
 import { ByteTable, grownTo, hashOf } from "./byte-table";
 import { CellSums, PairTable } from "./recounted-cells";
 
 /**
- * The audit's own way to count a minute, on purpose unlike the stream's: it reads the plain rows with its own decoder, tells ids apart by all their
- * bytes, and keeps one entry an event. It shares no decoding, dedup or counting code with the stream, so that a mistake there cannot hide here.
+ * The audit's own way to count a minute, on purpose unlike the stream's: it reads the plain rows with its own decoder,
+ * tells ids apart by all their bytes, and keeps one entry an event. It shares no decoding, dedup or counting code with
+ * the stream, so that a mistake there cannot hide here.
  */
 export interface RecountedCell {
   videoId: string;
@@ -37,7 +39,10 @@ export interface Recount {
   backfillDuplicate: number;
 }
 
-/** Who an object's events came by: the log, whose stream sets aside what is received more than `lateAfterMs` after its time (-1: nothing), or a backfill that it never sees. */
+/**
+ * Who an object's events came by: the log, whose stream sets aside what is received more than `lateAfterMs` after its
+ * time (-1: nothing), or a backfill that it never sees.
+ */
 export type Origin = { lateAfterMs: number } | "backfill";
 
 const WHOLE: IdPart = { part: 0, of: 1, seed: 0 };
@@ -64,7 +69,10 @@ export class MinuteRecount {
   private readonly ids: ByteTable;
   private readonly names: PairTable;
   private readonly sums: CellSums;
-  /** By id: its first event. By event: its pair, its largest value (NaN: none has one), the next event of the id, and the best of how its repeats came. */
+  /**
+   * By id: its first event. By event: its pair, its largest value (NaN: none has one), the next event of the id, and
+   * the best of how its repeats came.
+   */
   private first: Uint32Array<ArrayBuffer>;
   private pair: Uint32Array<ArrayBuffer>;
   private value: Float64Array<ArrayBuffer>;
@@ -92,8 +100,8 @@ export class MinuteRecount {
   }
 
   /**
-   * Counts those of an object's rows that are of this part. Throws where the object is cut, damaged or holds an event of another minute. Returns all its
-   * rows.
+   * Counts those of an object's rows that are of this part. Throws where the object is cut, damaged or holds an event
+   * of another minute. Returns all its rows.
    */
   addObject(content: Uint8Array, origin: Origin = IN_TIME): number {
     const { part, of, seed } = this.ofIds;

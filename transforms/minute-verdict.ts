@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { RecountBooks } from "./audit-elements";
 import type { Recount } from "./minute-recount";
 
@@ -5,8 +6,9 @@ import type { Recount } from "./minute-recount";
 export type MinuteRow = Omit<RecountBooks, "part" | "of">;
 
 /**
- * The books of a minute from those of its parts. Parts that were read at different times may have found different objects: such a minute is `changed`,
- * and its cells must not be compared. Throws where a part is missing or comes twice: that would be a bug, and half a minute must never be compared.
+ * The books of a minute from those of its parts. Parts that were read at different times may have found different
+ * objects: such a minute is `changed`, and its cells must not be compared. Throws where a part is missing or comes
+ * twice: that would be a bug, and half a minute must never be compared.
  */
 export function verdictOf(parts: readonly RecountBooks[]): { row: MinuteRow; isChanged: boolean } {
   const [first] = parts;

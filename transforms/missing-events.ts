@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isBackfilled } from "../domain/archive-name";
 import { lostOf } from "../domain/rules/books";
 import { MinuteObjectSums } from "../domain/rules/ledger-books";
@@ -13,7 +14,10 @@ export interface Loss {
 }
 
 export interface MissingEvents {
-  /** Why the minute cannot be compared: a repair from less than everything would lose events. Empty where nothing is missing. */
+  /**
+   * Why the minute cannot be compared: a repair from less than everything would lose events. Empty where nothing is
+   * missing.
+   */
   gap: string;
   /** Whether the archive has what nobody listed. */
   isUnlisted: boolean;
@@ -28,7 +32,9 @@ export interface MissingEvents {
 
 export const NO_LOSS: Loss = { events: 0, objects: [] };
 
-/** What was promised of a minute and its objects do not have. `eventsOf`: by object how many events were read from it. */
+/**
+ * What was promised of a minute and its objects do not have. `eventsOf`: by object how many events were read from it.
+ */
 export function missingOf(
   { accepted, listed, books }: Pick<MinuteReads, "accepted" | "listed" | "books">,
   eventsOf: ReadonlyMap<string, number>,
@@ -48,14 +54,18 @@ export function missingOf(
   return { gap, isUnlisted, repeated, missing, loss, wasSettled, ...(writtenOff !== undefined && { writtenOff }) };
 }
 
-/** Where the archive is not as the ledger lists it: objects that are absent, and other damage, which is no loss that can be written off. */
+/**
+ * Where the archive is not as the ledger lists it: objects that are absent, and other damage, which is no loss that can
+ * be written off.
+ */
 function listingGaps(listed: readonly ArchivedObject[], eventsOf: ReadonlyMap<string, number>) {
   const absent: ArchivedObject[] = [];
   let damage = "";
   for (const object of listed) {
     const { name, events, sizeBytes } = object;
     const found = eventsOf.get(name);
-    // A backfill listed the object, was stopped before it wrote it, and undid that; or the object is lost and written off.
+    // A backfill listed the object, was stopped before it wrote it, and undid that; or the object is lost and written
+    // off.
     if (found === events || (found === undefined && sizeBytes === 0)) continue;
     // A backfill that lost its object is run again.
     if (found === undefined && !isBackfilled(name)) absent.push(object);

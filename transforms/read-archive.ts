@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -16,8 +17,8 @@ const READS_IN_FLIGHT = 4;
 
 /**
  * Reads archive objects in parallel.
- * In: names. Out: messages with the object's bytes. Rejects: none here (an unreadable object fails the bundle; a damaged one is found by
- * DecodeBatches). Windowing: as given. Replay: reads again, the same bytes.
+ * In: names. Out: messages with the object's bytes. Rejects: none here (an unreadable object fails the bundle; a
+ * damaged one is found by DecodeBatches). Windowing: as given. Replay: reads again, the same bytes.
  */
 export function readArchive(names: PCollection<ArchiveName>): PCollection<ArchiveMessage> {
   return names

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventColumns } from "../domain/columns/event-columns";
 import { type KnownEventTypes, settled } from "../intake/known-types";
 import { type MessageRules, takeMessage } from "../intake/take-message";

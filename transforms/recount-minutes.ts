@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { hash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { isBackfilled } from "../domain/archive-name";
@@ -42,10 +43,10 @@ const POLL_MS = 200;
 const IDS_A_BLOCK = 32_768;
 
 /**
- * Recounts parts of minutes from the archive. A part reads all objects of its minute and keeps its own ids: events cross no shuffle, and a heavy minute
- * is shared by as many workers as it has parts.
- * In: units. Out: `hours`: cells and books by hour and part of the videos; `ids`: hashes of the ids by their partition. Rejects: none; books say why a minute
- * cannot be compared. Windowing: global. Replay: reads again, finds the same, or what has been archived since.
+ * Recounts parts of minutes from the archive. A part reads all objects of its minute and keeps its own ids: events
+ * cross no shuffle, and a heavy minute is shared by as many workers as it has parts. In: units. Out: `hours`: cells and
+ * books by hour and part of the videos; `ids`: hashes of the ids by their partition. Rejects: none; books say why a
+ * minute cannot be compared. Windowing: global. Replay: reads again, finds the same, or what has been archived since.
  */
 export function recountMinutes(units: PCollection<AuditUnit>, options: AuditOptions) {
   const recounted = units
@@ -148,7 +149,8 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     for (const { name } of objects) {
       try {
         const content = await this.archive.read(name);
-        // The stream of a cluster reads the log alone; that of one machine recounts whole minutes from the archive, whatever wrote it.
+        // The stream of a cluster reads the log alone; that of one machine recounts whole minutes from the archive,
+        // whatever wrote it.
         const { allowedLatenessMs } = this.options;
         const isUnseen = allowedLatenessMs >= 0 && isBackfilled(name);
         eventsOf.set(name, recount.addObject(content, isUnseen ? "backfill" : { lateAfterMs: allowedLatenessMs }));

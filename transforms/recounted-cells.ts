@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ArchiveRow } from "./archive-rows";
 import { ByteTable, grownTo } from "./byte-table";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
@@ -25,9 +26,9 @@ export type ResolvedMessages = {
 
 /**
  * Puts the batch in the place of a message that only refers to it (claim check).
- * In: messages of the log. Out: `messages`, with what is no reference untouched. Rejects: `dead`, references whose claim is missing or damaged,
- * whole; a claim that cannot be read now fails the bundle. Windowing: as given. Replay: reads again, the same bytes, while claims are
- * kept for longer than messages.
+ * In: messages of the log. Out: `messages`, with what is no reference untouched. Rejects: `dead`, references whose
+ * claim is missing or damaged, whole; a claim that cannot be read now fails the bundle. Windowing: as given. Replay:
+ * reads again, the same bytes, while claims are kept for longer than messages.
  */
 export function resolveReferences(messages: PCollection<Message>) {
   const resolving = awaitableParDo<Message, Tagged<ResolvedMessages>>(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The live objects transforms ask for where they run (engine/resources.ts), and the port each must be. */
 export const RESOURCES = {
   archive: "viewmill/archive",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { MinuteCounts } from "../domain/columns/minute-counts";
 import type { CellColumns } from "./audit-elements";
 
@@ -6,8 +7,9 @@ const TWO_32 = 2 ** 32;
 const MAX_PLACES = 2 ** 22;
 
 /**
- * Whether a minute's recounted cells are exactly the stored ones: the usual end of an audit, seen in columns, without an object or a text a cell.
- * False says nothing: then the cells have to be compared one by one, as where a sum is beyond 2^53.
+ * Whether a minute's recounted cells are exactly the stored ones: the usual end of an audit, seen in columns, without
+ * an object or a text a cell. False says nothing: then the cells have to be compared one by one, as where a sum is
+ * beyond 2^53.
  */
 export function areSameCells(recounted: CellColumns, stored: MinuteCounts): boolean {
   const rows = recounted.counts.length;

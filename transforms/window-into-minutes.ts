@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../domain/rules/time";
 import { fixedWindows, type PCollection, streamingWindows, windowInto, withName } from "../engine";
 import type { MinuteWindowing } from "./minute-windowing";
 
 /**
  * Puts elements into fixed one-minute windows of event time.
- * In: anything whose timestamp lies in its minute (plus the grace). Out: the same. Windowing: fixed 60 s; a streaming runner fires at the end of
- * the minute by the watermark, then for late elements, accumulating: every pane holds all before it. Replay: the same windows.
+ * In: anything whose timestamp lies in its minute (plus the grace). Out: the same. Windowing: fixed 60 s; a streaming
+ * runner fires at the end of the minute by the watermark, then for late elements, accumulating: every pane holds all
+ * before it. Replay: the same windows.
  */
 export function windowIntoMinutes<T>(
   name: string,

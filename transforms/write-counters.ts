@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type AwaitableDoFn, awaitableParDo, type PCollection, register, resource } from "../engine";
 import type { CounterStore, Ledger, LedgerRow } from "../io/ports";
 import type { ShardCounts } from "./elements";
@@ -7,19 +8,25 @@ import { unwrittenCells, type WrittenCells } from "./written-cells";
 export interface WriteOptions {
   /** See CounterStore.apply: the writer has counted the whole minute from the archive. */
   followCorrections: boolean;
-  /** Resource name of WrittenCells: cells for which nothing came since they were last written are skipped. Empty: all are written. */
+  /**
+   * Resource name of WrittenCells: cells for which nothing came since they were last written are skipped. Empty: all
+   * are written.
+   */
   writtenCells: string;
-  /** See CounterStore.apply: minutes before this one were final before this run, so a change of their cells is a revision. Absent: none was. */
+  /**
+   * See CounterStore.apply: minutes before this one were final before this run, so a change of their cells is a
+   * revision. Absent: none was.
+   */
   finalBeforeMinute?: number;
 }
 
 const WRITES_IN_FLIGHT = 32;
 
 /**
- * Writes minute counts to the CounterStore, many chunks in flight, and then the books of what is written: the ledger never says counted before
- * the counters do. A bundle ends when all its writes are acknowledged.
- * In: ShardCounts. Out: nothing. Rejects: none; a write that fails after its retries fails the bundle. Windowing: any.
- * Replay: absolute values with a version, so writing again, in any order, changes nothing.
+ * Writes minute counts to the CounterStore, many chunks in flight, and then the books of what is written: the ledger
+ * never says counted before the counters do. A bundle ends when all its writes are acknowledged. In: ShardCounts. Out:
+ * nothing. Rejects: none; a write that fails after its retries fails the bundle. Windowing: any. Replay: absolute
+ * values with a version, so writing again, in any order, changes nothing.
  */
 export function writeCounters(counts: PCollection<ShardCounts>, options: WriteOptions): void {
   counts.apply(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -15,9 +16,9 @@ import { RESOURCES } from "./resource-names";
 
 /**
  * Writes what cannot be counted to the dead letters, the original bytes whole.
- * In: dead elements. Out: nothing. Rejects: none; a write that fails fails the bundle, so nothing is lost. Windowing: any.
- * Replay: the letter is written again; replaying both counts once, because the event keeps its id.
- * `grouped`: a bounded run writes all letters of a reason together; a stream writes each as it comes, since no window of its ends.
+ * In: dead elements. Out: nothing. Rejects: none; a write that fails fails the bundle, so nothing is lost. Windowing:
+ * any. Replay: the letter is written again; replaying both counts once, because the event keeps its id. `grouped`: a
+ * bounded run writes all letters of a reason together; a stream writes each as it comes, since no window of its ends.
  */
 export function writeDeadLetters(dead: PCollection<DeadElement>, { grouped }: { grouped: boolean }): void {
   const keyed = grouped

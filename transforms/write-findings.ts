@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type AwaitableDoFn, awaitableParDo, type PCollection, register, resource } from "../engine";
 import type { Findings } from "../io/ports";
 import type { TotalsFinding } from "./check-totals";
@@ -15,7 +16,8 @@ export type Finding =
 
 /**
  * Writes what an audit on a cluster found where its starter reads it.
- * In: findings. Out: nothing. Rejects: none; a write that fails fails the bundle. Windowing: global. Replay: the same findings.
+ * In: findings. Out: nothing. Rejects: none; a write that fails fails the bundle. Windowing: global. Replay: the same
+ * findings.
  */
 export function writeFindings(name: string, findings: PCollection<Finding>, auditId: string): void {
   const writing = new WriteFindings(RESOURCES.findings, auditId);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { lateReceiptPart } from "../domain/rules/ledger-parts";
 import {
   type AwaitableDoFn,
@@ -18,8 +19,9 @@ import { RESOURCES } from "./resource-names";
 
 /**
  * Writes how many events were set aside as late.
- * In: late counts keyed by minute and receipt minute, in one-minute windows of their timestamps. Out: nothing. Rejects: none; a failed write
- * fails the bundle. Windowing: any. Replay: absolute values per (minute, receipt minute); the row with more wins.
+ * In: late counts keyed by minute and receipt minute, in one-minute windows of their timestamps. Out: nothing. Rejects:
+ * none; a failed write fails the bundle. Windowing: any. Replay: absolute values per (minute, receipt minute); the row
+ * with more wins.
  */
 export function writeLateLedger(
   late: PCollection<KV<string, LateElement>>,
@@ -32,8 +34,8 @@ export function writeLateLedger(
 }
 
 /**
- * Late events have ledger partitions of their own, past the video shards: one for each minute of receipt, so that the numbers are absolute
- * though the window of the minute itself may be gone.
+ * Late events have ledger partitions of their own, past the video shards: one for each minute of receipt, so that the
+ * numbers are absolute though the window of the minute itself may be gone.
  */
 export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, LedgerRow> {
   constructor(

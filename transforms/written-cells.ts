@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { CellTable } from "../domain/columns/cell-table";
 import type { MinuteCounts } from "../domain/columns/minute-counts";
 import { grown, textSpans } from "../domain/columns/name-table";
@@ -25,9 +26,10 @@ export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): Min
 }
 
 /**
- * All that orders the states of a cell, whatever the store: `received` too. A job that went back to a checkpoint, or a second one, counts the same
- * events in another order; where its state of a cell received more and has fewer distinct events than what was written here, it may stand in the
- * store, and only the larger `received` of a later state here takes its place.
+ * All that orders the states of a cell, whatever the store: `received` too. A job that went back to a checkpoint, or a
+ * second one, counts the same events in another order; where its state of a cell received more and has fewer distinct
+ * events than what was written here, it may stand in the store, and only the larger `received` of a later state here
+ * takes its place.
  */
 const VERSION_NUMBERS = 6;
 
@@ -83,7 +85,10 @@ class WrittenMinute {
   }
 }
 
-/** What this process last wrote of each cell, bounded: the minutes written longest ago are forgotten (and then written again). */
+/**
+ * What this process last wrote of each cell, bounded: the minutes written longest ago are forgotten (and then written
+ * again).
+ */
 export class WrittenCells {
   private readonly minutes = new Map<number, WrittenMinute>();
   private cells = 0;

@@ -1,4 +1,7 @@
-/** What the stream writes to a store, without the stream: minute cells of Zipf's videos, pass after pass, as panes grow. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What the stream writes to a store, without the stream: minute cells of Zipf's videos, pass after pass, as panes grow.
+ */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { MINUTE_MS } from "../../domain/rules/time";
@@ -24,7 +27,10 @@ interface GrowingCell {
   last: number;
 }
 
-/** One MinuteCounts a pass. The same numbers give the same load; names are new strings every time, as a decoder makes them. */
+/**
+ * One MinuteCounts a pass. The same numbers give the same load; names are new strings every time, as a decoder makes
+ * them.
+ */
 export function* cellLoad({ minutes, passesAMinute, eventsAPass, videos, seed }: CellLoad): Generator<MinuteCounts> {
   const random = generator(seed);
   for (let minute = FIRST_MINUTE; minute < FIRST_MINUTE + minutes; minute++) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { type EventColumns, eventJsonAt } from "../../domain/columns/event-columns";
@@ -10,8 +11,8 @@ export type { DataParameters } from "./event-source";
 const BUFFER_BYTES = 8 << 20;
 
 /**
- * Writes generated events. `frames`: columnar Avro batches, each behind its length (uint32, little-endian); `gzip-json`: frames too, each
- * a gzipped JSON array; `ndjson`: one event a line.
+ * Writes generated events. `frames`: columnar Avro batches, each behind its length (uint32, little-endian);
+ * `gzip-json`: frames too, each a gzipped JSON array; `ndjson`: one event a line.
  */
 export const writeData = defineTask(
   __filename,
@@ -71,7 +72,9 @@ export function* readLines(path: string): Generator<string> {
   for (const [bytes, from, to] of pieces(path, lineLength)) yield bytes.latin1Slice(from, to - 1);
 }
 
-/** Records [from, to) of a file; `lengthOf` says how long the one at `at` is, or undefined while its end is not known. */
+/**
+ * Records [from, to) of a file; `lengthOf` says how long the one at `at` is, or undefined while its end is not known.
+ */
 function* pieces(
   path: string,
   lengthOf: (piece: Buffer, at: number) => number | undefined,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventColumns } from "../../domain/columns/event-columns";
 import { ID_BYTES } from "../../domain/event-identity";
 import { MINUTE_MS } from "../../domain/rules/time";
@@ -78,7 +79,9 @@ export class EventSource {
 
   private sequence = 0;
 
-  /** Where the next event stands in the ring of remembered ones: an old one again, or a new one in place of the oldest. */
+  /**
+   * Where the next event stands in the ring of remembered ones: an old one again, or a new one in place of the oldest.
+   */
   private remember(): number {
     const { kept, random } = this;
     const known = Math.min(this.sequence, kept.count);

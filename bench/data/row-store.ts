@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The counter store of before cells were packed, as a baseline: a row a cell, four levels, the differences moved up in the same transaction by
- * set-wise statements. Without corrections, which the load does not have.
+ * The counter store of before cells were packed, as a baseline: a row a cell, four levels, the differences moved up in
+ * the same transaction by set-wise statements. Without corrections, which the load does not have.
  */
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What functions CPU profiles (V8's .cpuprofile format) name most. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { BATCH_PREFIX } from "../../io/formats/avro/batch";
 import { AvroReader } from "../../io/formats/avro/binary";
 import { KafkaAppender } from "../../io/kafka/appender";

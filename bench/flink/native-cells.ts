@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
@@ -7,7 +8,10 @@ import type { CountedCell } from "../data/counts-digest";
 /** Version, count, sum of 16 bytes, last event. */
 const FIXED_BYTES = 40;
 
-/** The cells that the native job wrote (CellWriter.java), each as its latest mutation has it. Throws when a mutation is cut off. */
+/**
+ * The cells that the native job wrote (CellWriter.java), each as its latest mutation has it. Throws when a mutation is
+ * cut off.
+ */
 export function nativeCells(folder: string): Iterable<CountedCell> {
   const latest = new Map<string, CountedCell>();
   for (const name of readdirSync(folder).sort()) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import { type FlinkJobState, FlinkRest } from "../../engine";
 import { BATCH_PREFIX } from "../../io/formats/avro/batch";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What processes and all they started have used, from Linux's /proc. */
 import { readdirSync, readFileSync } from "node:fs";
 

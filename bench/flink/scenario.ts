@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { configSchema } from "../../cli/config/schema";
 import { ClusterStack, type StackOptions } from "../../demo/cluster-stack";
 import { minuteOf } from "../../domain/event";
@@ -19,7 +20,10 @@ export const TASK_MANAGER = { taskManagerMemoryMb: 2_560, managedForRocksdbMb: 8
 const { job, flink } = configSchema.parse({});
 const FIRING = { graceMs: job.graceMs, lateFiringMs: job.lateFiringMs };
 
-/** Events of a topic that is filled as they come, over whole minutes; the first is due `aheadMs` after they are made, or later. */
+/**
+ * Events of a topic that is filled as they come, over whole minutes; the first is due `aheadMs` after they are made, or
+ * later.
+ */
 export function scenarioData(
   bench: Bench,
   scenario: FlinkScenario,
@@ -49,7 +53,10 @@ export function requireTools(): void {
   if (missing.length > 0) throw new Error(`not found on this machine: ${missing.join(", ")}`);
 }
 
-/** Kafka, the stores and Flink; neither service nor archiver: the topic is filled by the bench. `sameJvm`: see BenchParameters. */
+/**
+ * Kafka, the stores and Flink; neither service nor archiver: the topic is filled by the bench. `sameJvm`: see
+ * BenchParameters.
+ */
 export function startStack(sameJvm = false): Promise<ClusterStack> {
   const { taskManagerMemoryMb, managedForRocksdbMb } = TASK_MANAGER;
   const options: StackOptions = {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../../cli/config/schema";
@@ -48,7 +49,9 @@ interface ViewmillOptions {
   onRunning?: () => Promise<unknown>;
 }
 
-/** Viewmill's streaming job over the stack's topic until every event of `data` is in the books; then it is cancelled. */
+/**
+ * Viewmill's streaming job over the stack's topic until every event of `data` is in the books; then it is cancelled.
+ */
 export async function runViewmill(
   stack: ClusterStack,
   data: DataParameters,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import pino from "pino";
 import type { Config } from "../../cli/config/schema";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { connect, type Socket } from "node:net";
 
 interface HttpAnswer {
@@ -6,8 +7,9 @@ interface HttpAnswer {
 }
 
 /**
- * One kept-alive HTTP/1.1 connection, one request at a time, over a bare socket: the load comes from the same two cores as the service, and
- * node:http's client would take more of them than the requests are worth. Understands only answers with a Content-Length.
+ * One kept-alive HTTP/1.1 connection, one request at a time, over a bare socket: the load comes from the same two cores
+ * as the service, and node:http's client would take more of them than the requests are worth. Understands only answers
+ * with a Content-Length.
  */
 export class HttpConnection {
   private received = "";

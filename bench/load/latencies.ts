@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 export interface LatencySummary {
   requests: number;
   p50Ms: number;

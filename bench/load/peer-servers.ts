@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What somebody would write instead, and what HTTP alone costs. */
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -40,7 +41,10 @@ if redis.call('SET', KEYS[1], '', 'NX', 'EX', 3600) then
 end
 return 0`;
 
-/** Express with Redis as the counter: an event once by its id, on the disk before it is answered (AOF, appendfsync always). */
+/**
+ * Express with Redis as the counter: an event once by its id, on the disk before it is answered (AOF, appendfsync
+ * always).
+ */
 export const expressAndRedis = defineTask(
   __filename,
   "express-redis",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import { defineTask } from "../task";
 import { HttpConnection } from "./http-connection";
@@ -7,7 +8,10 @@ const LANES = 3;
 const POLL_MS = 10;
 const DEADLINE_MS = 60_000;
 
-/** Sends one event of a video nobody else uses, and asks for that video until it is counted: from the 202 to the first answer that has it. */
+/**
+ * Sends one event of a video nobody else uses, and asks for that video until it is counted: from the 202 to the first
+ * answer that has it.
+ */
 export const probeFreshness = defineTask(
   __filename,
   "probe-freshness",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../domain/rules/time";
 import { sfc32 } from "../../domain/seeded-random";
 import { videoPicker } from "../data/event-source";
@@ -23,8 +24,8 @@ interface ReadResult {
 }
 
 /**
- * Reads on schedule: in turns a video's totals and its counts of the last 60 minutes, videos by the same Zipf law as the events. A latency
- * counts from when the read was due, so that a stall is not hidden by the reads it held up.
+ * Reads on schedule: in turns a video's totals and its counts of the last 60 minutes, videos by the same Zipf law as
+ * the events. A latency counts from when the read was due, so that a stall is not hidden by the reads it held up.
  */
 export const probeReads = defineTask(
   __filename,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readFrames } from "../data/data-files";
 import { defineTask, timed } from "../task";
 import { HttpConnection } from "./http-connection";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Requests of one event, and reads of one total, over many connections: as fast as they are answered. */
 import { randomUUID } from "node:crypto";
 import { defineTask, timed } from "../task";

@@ -1,4 +1,8 @@
-/** What an audit of one hour costs when the store has a long history, and what memory a heavy minute takes: docs/decisions/0021. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What an audit of one hour costs when the store has a long history, and what memory a heavy minute takes:
+ * docs/decisions/0021.
+ */
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

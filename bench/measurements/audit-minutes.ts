@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What an audit costs where minutes hold few events: many small objects, over two days. */
 import { minuteOf } from "../../domain/event";
 import { MinuteRecount } from "../../transforms/minute-recount";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { minuteOf } from "../../domain/event";
 import { withdrawResource } from "../../engine";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";

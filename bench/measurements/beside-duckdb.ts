@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { rmSync } from "node:fs";
 import type { Bench, Measurement } from "../measurement";
 import { atLeast, type Figure, figure } from "../report";

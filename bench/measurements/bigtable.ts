@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { BigtableConfig } from "../../io/bigtable/config";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { mkdirSync } from "node:fs";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { minuteOf } from "../../domain/event";
@@ -35,7 +36,10 @@ interface DirectResult {
   digest: CountsDigest | undefined;
 }
 
-/** The counting graph on the direct runner, run after run over some 1,000,000 events each, with open panes kept as the embedded stream keeps them. */
+/**
+ * The counting graph on the direct runner, run after run over some 1,000,000 events each, with open panes kept as the
+ * embedded stream keeps them.
+ */
 export const directGraph = defineTask(
   __filename,
   "direct",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { rmSync } from "node:fs";
 import { type CountedCell, digestOf } from "../data/counts-digest";
 import type { Bench, Measurement } from "../measurement";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { MINUTE_MS } from "../../domain/rules/time";
@@ -77,9 +78,9 @@ async function sustain(bench: Bench, scenario: FlinkScenario): Promise<Sustained
 }
 
 /**
- * Events a second between the time when the first `warmUp` events were in the books and the time when `onTime` were, which is all but the late ones: those
- * wait for others on purpose. Both are the ends of a minute's pane, so the wait for a minute's end is in neither; a job that falls behind has the
- * second one late.
+ * Events a second between the time when the first `warmUp` events were in the books and the time when `onTime` were,
+ * which is all but the late ones: those wait for others on purpose. Both are the ends of a minute's pane, so the wait
+ * for a minute's end is in neither; a job that falls behind has the second one late.
  */
 export function sustainedRate(progress: readonly Progress[], warmUp: number, onTime: number): number {
   const [first, last] = [warmUp, onTime].map((events) => progress.find(({ done }) => done >= events)!) as [

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { allowedLatenessMs } from "../../cli/deployment/deployment";
 import type { ClusterStack } from "../../demo/cluster-stack";
 import type { CountsDigest } from "../data/counts-digest";

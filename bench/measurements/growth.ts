@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";

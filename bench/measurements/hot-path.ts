@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from "node:crypto";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { Pane } from "../../domain/columns/pane";

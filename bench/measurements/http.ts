@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { bareHttp, expressAndRedis } from "../load/peer-servers";
 import { caughtUp, processTree, startService } from "../load/service";
 import { readTotals, type SingleResult, sendSingleEvents } from "../load/single-events";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { pauseUntil } from "../load/latencies";
 import { processTree, startService } from "../load/service";
 import type { Bench, Measurement } from "../measurement";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../domain/rules/time";
 import { BATCH_CONTENT_TYPE } from "../../intake/take-batch";
 import { pauseUntil } from "../load/latencies";
@@ -12,7 +13,10 @@ const GOAL_MIB = 450;
 /** What is called flat: the last quarter beside the one before. */
 const GROWTH_GOAL = 1.05;
 
-/** Memory of all processes of a service that takes a moderate load for minutes: what is kept must not grow with the time. */
+/**
+ * Memory of all processes of a service that takes a moderate load for minutes: what is kept must not grow with the
+ * time.
+ */
 export const measurement: Measurement = {
   name: "memory",
   title: "Memory of all processes under a steady load",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { gzipSync } from "node:zlib";
 import { BlockPartitioner } from "../../domain/columns/block-partitioner";
 import { type EventColumns, eventAt, eventJsonAt } from "../../domain/columns/event-columns";

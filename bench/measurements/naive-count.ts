@@ -1,4 +1,7 @@
-/** The baseline: what one would write first, strings in Maps. Exact by the same contract, of repeats the largest value. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The baseline: what one would write first, strings in Maps. Exact by the same contract, of repeats the largest value.
+ */
 
 import { Type } from "avsc";
 import { MINUTE_MS } from "../../domain/rules/time";
@@ -77,7 +80,10 @@ interface BatchRecord {
 
 const SINGLE_OBJECT_PREFIX_BYTES = 10;
 
-/** The same columnar batches, decoded by avsc. In `passes`, each of a part of the ids, where all of them do not fit into memory. */
+/**
+ * The same columnar batches, decoded by avsc. In `passes`, each of a part of the ids, where all of them do not fit into
+ * memory.
+ */
 export const countFromBatches = defineTask(
   __filename,
   "naive-batches",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../domain/rules/time";
 import { BATCH_CONTENT_TYPE } from "../../intake/take-batch";
 import { type LatencySummary, pauseUntil } from "../load/latencies";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Bench, Measurement } from "../measurement";
 import { figure } from "../report";
 import { directGraph } from "./direct";

@@ -1,4 +1,8 @@
-/** The embedded counter store alone, beside a row a cell: what a minute cell with all of its levels costs, and what reads take. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The embedded counter store alone, beside a row a cell: what a minute cell with all of its levels costs, and what
+ * reads take.
+ */
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A data folder that the embedded stream has counted, and the passes that do it, in this process. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

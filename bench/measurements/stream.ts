@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readFrames } from "../data/data-files";
 import type { Bench, Measurement } from "../measurement";
 import { below, figure } from "../report";
@@ -22,7 +23,10 @@ export const countLog = defineTask(__filename, "count-log", async ({ folder }: {
   return { ...value, wallS, cpuS };
 });
 
-/** One more batch for minutes that an earlier process counted: nothing of them is in memory, so they are counted whole from the archive. */
+/**
+ * One more batch for minutes that an earlier process counted: nothing of them is in memory, so they are counted whole
+ * from the archive.
+ */
 const recount = defineTask(__filename, "recount", async ({ frames, folder }: StreamParameters) => {
   const stream = await openStream(folder);
   await stream.append(readFrames(frames));

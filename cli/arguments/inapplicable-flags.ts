@@ -1,7 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
 import { ConfigError } from "../config/load";
 
-/** Throws a ConfigError that names each of these flags (by its name in the action's flags, such as takeOverFrom) that the command line gives. */
+/**
+ * Throws a ConfigError that names each of these flags (by its name in the action's flags, such as takeOverFrom) that
+ * the command line gives.
+ */
 export function refuseFlags(command: Command, names: readonly string[], why: string): void {
   const given = names
     .filter((name) => command.getOptionValueSource(name) === "cli")

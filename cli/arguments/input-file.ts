@@ -1,6 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 import { accessSync, constants, statSync } from "node:fs";
 
-/** Size of a file that is about to be read. Throws an error of the system that names it where it is missing, a folder, or not to be read. */
+/**
+ * Size of a file that is about to be read. Throws an error of the system that names it where it is missing, a folder,
+ * or not to be read.
+ */
 export function fileSizeBytes(path: string): number {
   const stats = statSync(path);
   if (stats.isDirectory())

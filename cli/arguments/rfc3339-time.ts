@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { InvalidArgumentError } from "commander";
 import { parseRfc3339 } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";

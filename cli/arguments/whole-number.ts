@@ -1,7 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import { InvalidArgumentError } from "commander";
 import { isIntegerText } from "../../domain/decimal-text";
 
-/** Reads an option's text as a whole number within these bounds, by the text and not by its double, which may be rounded. */
+/**
+ * Reads an option's text as a whole number within these bounds, by the text and not by its double, which may be
+ * rounded.
+ */
 export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import pino, { type Logger } from "pino";
@@ -86,8 +87,9 @@ function archiverOptions({ archive }: Config): ArchiverOptions {
 }
 
 /**
- * Kafka tells how far the whole group is, so its archivers write one mark. Pub/Sub tells nobody what other readers hold, so each archiver has a mark of its
- * own; one that died holds the low watermark until the service has given its messages to others.
+ * Kafka tells how far the whole group is, so its archivers write one mark. Pub/Sub tells nobody what other readers
+ * hold, so each archiver has a mark of its own; one that died holds the low watermark until the service has given its
+ * messages to others.
  */
 function archiveReader({ log }: Config): { name: string; leaseMs: number } {
   if (log.kind === "kafka") return { name: log.kafka.archiveGroup, leaseMs: GROUP_LEASE_MS };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { backfill } from "../../pipelines/backfill/backfill";

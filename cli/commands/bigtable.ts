@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
 import { ConfigError, resolveConfig } from "../config/load";
 import { bigtableLocation } from "../deployment/open-counters";

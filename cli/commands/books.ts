@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError } from "commander";
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport, FoundLoss } from "../../io/ports";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { createReadStream, type ReadStream } from "node:fs";
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
@@ -133,7 +134,10 @@ function jsonLine(line: number, text: string): Line {
   }
 }
 
-/** An empty field says nothing. A broken quote or a row of other columns than the first line ends the load with an error that names the line. */
+/**
+ * An empty field says nothing. A broken quote or a row of other columns than the first line ends the load with an error
+ * that names the line.
+ */
 async function* csvLines(input: ReadStream): AsyncGenerator<Line> {
   const parser = input.pipe(
     parse({

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
 import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError } from "commander";
 import { HOUR_MS } from "../../domain/rules/time";
 import { refuseFlags } from "../arguments/inapplicable-flags";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
 import { HOUR_MS } from "../../domain/rules/time";
 import { wholeNumber } from "../arguments/whole-number";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createKey, newKeySchema, shownKey } from "../../admission/new-key";
 import { parseRfc3339 } from "../../domain/event";

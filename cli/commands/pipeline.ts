@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
 import { registerJobs } from "./pipeline/job-commands";
 import { registerStream } from "./pipeline/stream-command";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError } from "commander";
 import { COEFFICIENTS, type CoefficientName, type Coefficients } from "../../plan/coefficients";
 import { type Cost, costOf } from "../../plan/cost";

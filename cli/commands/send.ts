@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { createReadStream } from "node:fs";
 import { SingleBar } from "cli-progress";
 import { type Command, InvalidArgumentError } from "commander";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
 import { DAY_MS } from "../../domain/rules/time";
 import { requireDataFolder, waitForLock } from "../../io/sqlite/data-folder";

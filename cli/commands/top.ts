@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
 import { asTable, orOneLine, readService, shortTime, withRangeOptions, withReadOptions } from "../reading/read-service";
 import { type ServiceAddress, serviceAddress } from "../reading/service-url";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { parse } from "yaml";
@@ -24,10 +25,15 @@ interface ConfigFlags {
   keyFile?: string;
 }
 
-/** Variables with the prefix that are not settings; VIEWMILL_CACHE is of the test servers, which run beside a service. */
+/**
+ * Variables with the prefix that are not settings; VIEWMILL_CACHE is of the test servers, which run beside a service.
+ */
 const NOT_SETTINGS = new Set(["VIEWMILL_CONFIG", "VIEWMILL_CACHE"]);
 
-/** Settings from the file, then the environment, then flags; the later wins. Throws ConfigError naming file, variable or flag, and the key. */
+/**
+ * Settings from the file, then the environment, then flags; the later wins. Throws ConfigError naming file, variable or
+ * flag, and the key.
+ */
 export function loadConfig(flags: ConfigFlags, env: Readonly<Record<string, string | undefined>>): Config {
   const file = flags.config ?? env.VIEWMILL_CONFIG;
   let settings: Tree = {};

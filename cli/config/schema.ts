@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isAbsolute } from "node:path";
 import { z } from "zod";
 import { isOrigin } from "../../admission/new-key";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
 
 /** A file that was to hold a secret does not; one clear line, without its content. */
@@ -5,7 +6,10 @@ export class SecretFileError extends Error {
   override readonly name = "SecretFileError";
 }
 
-/** The text of the file without a line break at its end. Throws SecretFileError where it cannot be read, is empty or has fewer characters than wanted. */
+/**
+ * The text of the file without a line break at its end. Throws SecretFileError where it cannot be read, is empty or has
+ * fewer characters than wanted.
+ */
 export function readSecret(file: string, setting: string, leastCharacters = 1): string {
   let text: string;
   try {

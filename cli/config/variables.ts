@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isIP } from "node:net";
 import type { z } from "zod";
 import { configSchema } from "./schema";
@@ -49,7 +50,9 @@ function kindOf(type: string): LeafKind {
   return type === "record" ? "map" : "text";
 }
 
-/** The value that a variable's text stands for; text that fits no such value stays text, which the schema then refuses. */
+/**
+ * The value that a variable's text stands for; text that fits no such value stays text, which the schema then refuses.
+ */
 export function settingOf({ kind }: SettingVariable, text: string): unknown {
   switch (kind) {
     case "text":
@@ -92,7 +95,8 @@ const PROTOCOL = (text: string) => /^(?:tcp|udp|sctp)$/.test(text);
 
 /**
  * What Kubernetes tells every pod of a service that is named viewmill or viewmill-…, name and value:
- * https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables, and the Docker links of the same page.
+ * https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables, and the Docker links of the
+ * same page.
  */
 const SERVICE_LINKS: readonly (readonly [RegExp, (text: string) => boolean])[] = [
   [/^VIEWMILL(?:_[A-Z0-9]+)*_SERVICE_HOST$/, ADDRESS],
@@ -103,7 +107,10 @@ const SERVICE_LINKS: readonly (readonly [RegExp, (text: string) => boolean])[] =
   [/^VIEWMILL(?:_[A-Z0-9]+)*_PORT_\d{1,5}_(?:TCP|UDP|SCTP)_ADDR$/, ADDRESS],
 ];
 
-/** Whether Kubernetes set the variable, not a person: a setting of the same name (http.port, for a service viewmill-http) never has such a value. */
+/**
+ * Whether Kubernetes set the variable, not a person: a setting of the same name (http.port, for a service
+ * viewmill-http) never has such a value.
+ */
 export function isServiceLink(name: string, text: string): boolean {
   return SERVICE_LINKS.some(([pattern, fits]) => pattern.test(name) && fits(text));
 }

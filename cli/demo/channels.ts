@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The made-up channels and videos of the demo, most watched first within a channel. */
 interface DemoChannel {
   channelId: string;

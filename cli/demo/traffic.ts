@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { uuidV7From } from "../../client/uuid-v7";
 import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { xoshiro128, zipf } from "../sending/event-generator";
@@ -7,7 +8,9 @@ import { DEMO_VIDEOS } from "./channels";
 const SMALL = 0.1;
 const GROWING_MINUTES = 150;
 const GROWN_MINUTES = 20;
-/** A video takes off this many minutes before now, and its share of the views doubles every few minutes up to its most. */
+/**
+ * A video takes off this many minutes before now, and its share of the views doubles every few minutes up to its most.
+ */
 const VIRAL_SINCE_MINUTES = 35;
 const VIRAL_DOUBLES_MINUTES = 6;
 const VIRAL_FIRST_SHARE = 0.01;
@@ -21,7 +24,10 @@ const BAD = 0.003;
 const LATE = 0.004;
 const REPEAT_MEMORY = 2_000;
 
-/** Traffic of each hour of the day against the busiest: quiet at four in the morning, a hill at noon, the peak in the evening. */
+/**
+ * Traffic of each hour of the day against the busiest: quiet at four in the morning, a hill at noon, the peak in the
+ * evening.
+ */
 const HOURS = [
   0.42, 0.28, 0.18, 0.13, 0.11, 0.13, 0.2, 0.32, 0.45, 0.52, 0.56, 0.62, 0.72, 0.7, 0.62, 0.6, 0.64, 0.72, 0.84, 0.95,
   1, 0.98, 0.82, 0.6,
@@ -53,7 +59,9 @@ export class DemoTraffic {
     return DEMO_VIDEOS[VIRAL]!;
   }
 
-  /** Everything of these minutes before now, one block a minute, newest first: what is looked at first is there first. */
+  /**
+   * Everything of these minutes before now, one block a minute, newest first: what is looked at first is there first.
+   */
   *history(minutes: number): Generator<string[]> {
     const lastMinute = Math.floor(this.options.nowMs / MINUTE_MS);
     for (let back = 0; back <= minutes; back++) {

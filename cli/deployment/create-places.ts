@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { mkdirSync } from "node:fs";
 import type { Config } from "../config/schema";
 import { usesDataFolder } from "./deployment";
@@ -10,7 +11,9 @@ interface CreateOptions {
   partitions: number;
 }
 
-/** Makes the topics, subscriptions and tables that a deployment needs and that are missing; what exists stays as it is. */
+/**
+ * Makes the topics, subscriptions and tables that a deployment needs and that are missing; what exists stays as it is.
+ */
 export async function createPlaces(config: Config, { partitions }: CreateOptions): Promise<void> {
   if (usesDataFolder(config)) mkdirSync(config.data, { recursive: true });
   if (config.log.kind === "kafka") {

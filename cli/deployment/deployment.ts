@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import type { MessageRules } from "../../intake/take-message";

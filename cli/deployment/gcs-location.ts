@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Config } from "../config/schema";
 
 /** Bucket and folder of an adapter; without an endpoint the service itself, with credentials. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Config } from "../config/schema";
 
 export interface ListedJob {
@@ -12,7 +13,10 @@ interface JobStatus extends ListedJob {
   readonly messages: readonly { readonly at: string; readonly importance: string; readonly text: string }[];
 }
 
-/** What can be done with jobs, whichever runner has them. A job is named by its id, or by its name where one of that name runs. */
+/**
+ * What can be done with jobs, whichever runner has them. A job is named by its id, or by its name where one of that
+ * name runs.
+ */
 export interface JobFamily {
   /** Newest first. */
   list(config: Config): Promise<readonly ListedJob[]>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConfigError } from "../config/load";
 import type { Config } from "../config/schema";
 

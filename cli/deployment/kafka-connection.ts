@@ -1,10 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { KafkaConnection } from "../../io/kafka/config";
 import { ConfigError } from "../config/load";
 import type { Config } from "../config/schema";
 
-/** How this process reaches the brokers. Throws ConfigError for files that cannot be read, or a password that Java could not use. */
+/**
+ * How this process reaches the brokers. Throws ConfigError for files that cannot be read, or a password that Java could
+ * not use.
+ */
 export function kafkaConnection({ log }: Config, logger?: Logger): KafkaConnection {
   const { brokers, ssl, caFile, sasl, username } = log.kafka;
   return {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { basename, dirname } from "node:path";
 import type { Config } from "../config/schema";
 import { authorities } from "./kafka-connection";
@@ -6,8 +7,9 @@ const PACKAGE = "org.apache.kafka.common";
 const LOGIN = { plain: "plain.PlainLoginModule", scram: "scram.ScramLoginModule" };
 
 /**
- * How Java's consumer, in the job server and in TaskManagers, reaches the brokers: as `kafkaConnection` does. Authorities go along with the job; of the
- * password only the name of its file does, which these processes read for themselves, at the same path.
+ * How Java's consumer, in the job server and in TaskManagers, reaches the brokers: as `kafkaConnection` does.
+ * Authorities go along with the job; of the password only the name of its file does, which these processes read for
+ * themselves, at the same path.
  */
 export function kafkaConsumerProperties({ log }: Config): Record<string, string> {
   const { ssl, caFile, sasl, username, passwordFile } = log.kafka;

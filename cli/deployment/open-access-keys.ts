@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { AccessKeys } from "../../io/ports/access-keys";
 import type { Config } from "../config/schema";
 import { bigtableLocation } from "./open-counters";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { CatalogOptions, SqliteCatalog } from "../../io/sqlite/catalog";
 import type { Config } from "../config/schema";

@@ -1,9 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { ClaimStore } from "../../io/ports";
 import type { Config } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
-/** Where batches are that the log carries as references. With `none` the log carries none; should one come, it is looked for in the data folder. */
+/**
+ * Where batches are that the log carries as references. With `none` the log carries none; should one come, it is looked
+ * for in the data folder.
+ */
 export async function openClaims(config: Config): Promise<ClaimStore> {
   if (config.claims.kind === "gcs") {
     const { GcsClaimStore } = await import("../../io/gcs/claims.js");

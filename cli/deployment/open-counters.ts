@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import { DAY_MS } from "../../domain/rules/time";
 import type { BigtableConfig } from "../../io/bigtable/config";
@@ -5,7 +6,10 @@ import type { CellTiers, CounterStore, Ledger, RollUpFolder } from "../../io/por
 import type { SqliteCellTiers } from "../../io/sqlite/cell-tiers";
 import { type Config, cellRetention } from "../config/schema";
 
-/** `shared`: in this thread; `threaded`: writes in a thread of their own, for a process that writes much. Only SQLite knows the difference. */
+/**
+ * `shared`: in this thread; `threaded`: writes in a thread of their own, for a process that writes much. Only SQLite
+ * knows the difference.
+ */
 export type CounterAccess = "shared" | "threaded";
 
 export interface OpenedCounters {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MessageTooLargeError } from "../../io/formats/messages/errors";
 import type { DeadLetters, NewDeadLetter } from "../../io/ports";
 import { ConfigError } from "../config/load";

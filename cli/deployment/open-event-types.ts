@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { KnownEventTypes } from "../../intake/known-types";
 import type { EventTypes } from "../../io/ports";
 import type { Config } from "../config/schema";

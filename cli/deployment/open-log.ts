@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Logger } from "pino";
 import type { EventLog, LogSubscription } from "../../io/ports";
 import { ConfigError } from "../config/load";
@@ -25,8 +26,9 @@ export async function openSharedLog(config: Config, logger: Logger): Promise<Eve
 }
 
 /**
- * The archiver's reading side of it; `onSkipped` hears how many messages left the log unread, where the log can tell. Rejects with ConfigError for a Kafka
- * topic that bears producers' times, and for a subscription of Pub/Sub that gives less than the topic.
+ * The archiver's reading side of it; `onSkipped` hears how many messages left the log unread, where the log can tell.
+ * Rejects with ConfigError for a Kafka topic that bears producers' times, and for a subscription of Pub/Sub that gives
+ * less than the topic.
  */
 export async function openSubscription(
   config: Config,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import type { Ledger, LogProgress } from "../../io/ports";
 import type { Config } from "../config/schema";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { PubsubConnection } from "../../io/pubsub/config";
 import type { Config } from "../config/schema";
 

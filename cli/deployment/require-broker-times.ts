@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConfigError } from "../config/load";
 import type { Config } from "../config/schema";
 import { kafkaConnection } from "./kafka-connection";
 
 /**
- * Receipt and watermark are the brokers' clock. Of a topic whose messages bear the producers' times, Beam's source refuses the first message at every start of
- * the job, and a message's lateness would be its producer's opinion. Rejects with ConfigError.
+ * Receipt and watermark are the brokers' clock. Of a topic whose messages bear the producers' times, Beam's source
+ * refuses the first message at every start of the job, and a message's lateness would be its producer's opinion.
+ * Rejects with ConfigError.
  */
 export async function requireBrokerTimes(config: Config): Promise<void> {
   if (config.log.kind !== "kafka") return;

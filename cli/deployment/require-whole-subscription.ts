@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ConfigError } from "../config/load";
 import type { Config } from "../config/schema";
 import { pubsubConnection } from "./pubsub-connection";
 
 /**
- * Both readers of a Pub/Sub topic must be given all of it: what one has and the other has not is archived and never counted, or counted and never
- * archived. Rejects with ConfigError, or with StoreUnavailableError where Pub/Sub does not answer.
+ * Both readers of a Pub/Sub topic must be given all of it: what one has and the other has not is archived and never
+ * counted, or counted and never archived. Rejects with ConfigError, or with StoreUnavailableError where Pub/Sub does
+ * not answer.
  */
 export async function requireWholeSubscription(
   config: Config,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The graph of the streaming job as the configuration wants it, whichever runner it goes to. */
 import { MINUTE_MS } from "../../domain/rules/time";
 import { buildPipelineProto } from "../../engine";
@@ -10,7 +11,10 @@ import { WRITTEN_CELLS } from "../programs/worker-resources";
 import { allowedLatenessMs, intakeLimits, rawRetentionMs } from "./deployment";
 import { kafkaConsumerProperties } from "./kafka-consumer-properties";
 
-/** An event may be dated this far ahead of its receipt, and clocks differ: what belongs to a minute was appended after this before it. */
+/**
+ * An event may be dated this far ahead of its receipt, and clocks differ: what belongs to a minute was appended after
+ * this before it.
+ */
 export const READ_BEFORE_MS = 10 * MINUTE_MS;
 
 export const streamGraph = (config: Config, source: StreamSource, expansionService: string) =>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { fork } from "node:child_process";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +24,10 @@ const STOP_DEADLINE_MS = 10_000;
 /** Among which the last check of totals is looked for after a start. */
 const REPORTS_READ = 200;
 
-/** Runs the strong audit in a process of its own, on every whole hour that is past the lateness horizon and not audited since it last changed. */
+/**
+ * Runs the strong audit in a process of its own, on every whole hour that is past the lateness horizon and not audited
+ * since it last changed.
+ */
 export class AuditSchedule {
   private timer: NodeJS.Timeout | undefined;
   private stopping = new AbortController();
@@ -111,8 +115,9 @@ export function effectiveConfigFile(config: Config): string {
 }
 
 /**
- * What a process that is given its settings as a file needs beside them: credentials, proxies, authorities, the home folder. Variables that are settings are
- * left out: the file has what they said, and flags have had the last word there.
+ * What a process that is given its settings as a file needs beside them: credentials, proxies, authorities, the home
+ * folder. Variables that are settings are left out: the file has what they said, and flags have had the last word
+ * there.
  */
 export function environmentOfChild(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !hasPrefix(name)));

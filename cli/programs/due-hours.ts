@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { HOUR_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Archive, Ledger, LogProgress } from "../../io/ports";
 
@@ -13,8 +14,8 @@ interface DueHours {
 }
 
 /**
- * Hours that something was promised of, in whatever way, past the horizon, with a minute that is not audited since it last changed; neighbours together. The
- * work is in what there is, and never in the calendar.
+ * Hours that something was promised of, in whatever way, past the horizon, with a minute that is not audited since it
+ * last changed; neighbours together. The work is in what there is, and never in the calendar.
  */
 export async function dueHours({
   archive,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Config } from "../config/schema";
@@ -9,9 +10,10 @@ const MAX_HEADER_BYTES = 16 << 10;
 const TLS_HANDSHAKE_MS = 20_000;
 
 /**
- * Every listener of a process that may be behind a load balancer. A connection that a balancer keeps must not be closed at this end first: the request that
- * it sends at that moment would be answered 502. Node's own 5 s are below every balancer's time. headersTimeout stays at requestTimeout's time: it does not
- * run while a connection is idle, and a larger one would take the place of requestTimeout.
+ * Every listener of a process that may be behind a load balancer. A connection that a balancer keeps must not be closed
+ * at this end first: the request that it sends at that moment would be answered 502. Node's own 5 s are below every
+ * balancer's time. headersTimeout stays at requestTimeout's time: it does not run while a connection is idle, and a
+ * larger one would take the place of requestTimeout.
  */
 export function httpListener(config: Pick<Config, "http">, listener: RequestListener): Server {
   return bounded(createServer(optionsOf(config), listener), config);

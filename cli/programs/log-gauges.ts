@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EmbeddedLedger, EmbeddedLog } from "../../io/ports";
 import type { LogGauge } from "../../query-api";
 

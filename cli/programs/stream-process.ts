@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The process of the embedded stream: a child of `serve`, so that counting never slows ingest and reads, and can crash alone. Its settings
- * come as the first argument (JSON); it reports each pass to its parent and ends when the parent does.
+ * The process of the embedded stream: a child of `serve`, so that counting never slows ingest and reads, and can crash
+ * alone. Its settings come as the first argument (JSON); it reports each pass to its parent and ends when the parent
+ * does.
  */
 
 import { getPriority, setPriority } from "node:os";
@@ -46,7 +48,8 @@ const MAX_RECOUNT_EVENTS = 250_000;
 const PIPELINE_LOCK = "pipeline";
 
 async function main({ config, identity }: StreamProcessSettings): Promise<void> {
-  // Requests come first when there is not enough of the processor for both. Only root may raise a priority that was lowered.
+  // Requests come first when there is not enough of the processor for both. Only root may raise a priority that was
+  // lowered.
   if (getPriority() < BELOW_NORMAL_NICE) setPriority(BELOW_NORMAL_NICE);
   const stop = new AbortController();
   process.on("disconnect", () => stop.abort());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type ChildProcess, fork } from "node:child_process";
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
@@ -24,7 +25,10 @@ const HEALTHY_AFTER_MS = 60_000;
 const STOP_DEADLINE_MS = 20_000;
 const STDERR_KEPT = 4_000;
 
-/** Keeps one child process running: a crash restarts it with exponential backoff and jitter, and is logged with its last words. */
+/**
+ * Keeps one child process running: a crash restarts it with exponential backoff and jitter, and is logged with its last
+ * words.
+ */
 export class Supervisor {
   private child: ChildProcess | undefined;
   private timer: NodeJS.Timeout | undefined;

@@ -1,4 +1,8 @@
-/** The program of a worker that the runner starts itself (PROCESS environment, container): scripts/worker-boot.sh calls it. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The program of a worker that the runner starts itself (PROCESS environment, container): scripts/worker-boot.sh calls
+ * it.
+ */
 import { boot, bootVariable } from "../../engine/boot";
 import { commandLine, environment } from "../environment";
 

@@ -1,4 +1,8 @@
-/** What a worker process of a cluster opens before its first bundle (engine's WorkerModule): the deployment's stores, as resources of the transforms. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What a worker process of a cluster opens before its first bundle (engine's WorkerModule): the deployment's stores, as
+ * resources of the transforms.
+ */
 import { provideResource } from "../../engine";
 import { RESOURCES } from "../../transforms/resource-names";
 import { WrittenCells } from "../../transforms/written-cells";

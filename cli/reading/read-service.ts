@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { type Command, Option } from "commander";
@@ -64,7 +65,9 @@ export async function orOneLine(action: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Columns as wide as their longest cell; numbers to the right. Rows that are objects' values in the order of `heads`. */
+/**
+ * Columns as wide as their longest cell; numbers to the right. Rows that are objects' values in the order of `heads`.
+ */
 export function asTable(heads: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = [heads, ...rows.map((row) => row.map(String))];
   const widths = heads.map((_, column) => cells.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0));
@@ -91,7 +94,10 @@ function baseOf(url: string): URL {
 export const segment = (text: string): string =>
   encodeURIComponent(text).replace(/^\.{1,2}$/, (dots) => dots.replaceAll(".", "%2E"));
 
-/** The path goes out as it is: fetch, and everything that reads URLs by the WHATWG's rules, would drop the segments `%2E` and `%2E%2E`. */
+/**
+ * The path goes out as it is: fetch, and everything that reads URLs by the WHATWG's rules, would drop the segments
+ * `%2E` and `%2E%2E`.
+ */
 function get(
   origin: URL,
   path: string,

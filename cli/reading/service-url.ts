@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -36,7 +37,10 @@ export const serviceAddress = (command: Command): ServiceAddress => ({
   headers: keyHeaders(command),
 });
 
-/** --url where given; else the address the service of the data folder wrote; else the configured one. Throws DataFolderError for a --data that does not exist. */
+/**
+ * --url where given; else the address the service of the data folder wrote; else the configured one. Throws
+ * DataFolderError for a --data that does not exist.
+ */
 function serviceUrl(command: Command): string {
   const { url, data: folder } = command.optsWithGlobals<{ url?: string; data?: string }>();
   if (folder !== undefined) requireDataFolder(folder);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { uuidV7From } from "../../client/uuid-v7";
 
 interface GeneratorOptions {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { platformGzip } from "../../client/compress";
 import { Delivery, type DeliveryOptions } from "../../client/delivery";
 import type { EventErrorReason } from "../../client/errors";
@@ -18,8 +19,8 @@ interface LineSenderOptions extends DeliveryOptions {
 }
 
 /**
- * Sends blocks of NDJSON lines as they are, by the policy of the client library (client/delivery.ts), several at once. What comes out
- * of it: `accepted`, and every other line through `onRejected`, none is dropped silently.
+ * Sends blocks of NDJSON lines as they are, by the policy of the client library (client/delivery.ts), several at once.
+ * What comes out of it: `accepted`, and every other line through `onRejected`, none is dropped silently.
  */
 export class LineSender {
   accepted = 0;
@@ -36,7 +37,10 @@ export class LineSender {
     this.delivery = new Delivery({ ...options, maxConnections: options.maxInFlight });
   }
 
-  /** Resolves when the block is on its way and there is room for another. Rejects with what `onRejected` threw, of this block or an earlier one. */
+  /**
+   * Resolves when the block is on its way and there is room for another. Rejects with what `onRejected` threw, of this
+   * block or an earlier one.
+   */
   async send(block: LineBlock): Promise<void> {
     const sending = this.deliver(block)
       .catch((error: unknown) => {

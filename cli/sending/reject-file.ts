@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isUtf8 } from "node:buffer";
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { RejectedLine } from "./line-sender";
 
 /**
- * Where lines that were not accepted go: one JSON object a line with `line` (its number), `reason`, `detail` and `original`, the line
- * as it was (`originalBase64` where it is no UTF-8). `jq -r .original` gives a file that can be sent again. Made at the first line.
+ * Where lines that were not accepted go: one JSON object a line with `line` (its number), `reason`, `detail` and
+ * `original`, the line as it was (`originalBase64` where it is no UTF-8). `jq -r .original` gives a file that can be
+ * sent again. Made at the first line.
  */
 export class RejectFile {
   private handle: number | undefined;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isEventId, uuidV7TimeMs } from "../../domain/event";
 import type { DeadLetter } from "../../io/ports";
 
@@ -17,8 +18,9 @@ const CLOUD_EVENT_NAMES: Record<string, string> = {
 };
 
 /**
- * The bytes that are sent again: those of the letter, with the changes behind its own members (in JSON the last of equal names counts, so
- * nothing else of the event is rewritten). An event without a time is given that of its first receipt: replayed twice, it is still one.
+ * The bytes that are sent again: those of the letter, with the changes behind its own members (in JSON the last of
+ * equal names counts, so nothing else of the event is rewritten). An event without a time is given that of its first
+ * receipt: replayed twice, it is still one.
  */
 export function replayPayload(letter: DeadLetter, changes: readonly FieldChange[]): ReplayPayload {
   const text = Buffer.from(letter.payload).toString("utf8").trimEnd();
@@ -56,7 +58,10 @@ export function replayPayload(letter: DeadLetter, changes: readonly FieldChange[
   return { ok: true, bytes: Buffer.from(`${text.slice(0, -1)}${comma}${members.join(",")}}`) };
 }
 
-/** The JSON text of a field's new value. Texts stay texts; anything else is JSON as it is written, where it reads as JSON. */
+/**
+ * The JSON text of a field's new value. Texts stay texts; anything else is JSON as it is written, where it reads as
+ * JSON.
+ */
 function fieldText(field: string, text: string): string {
   if (["eventId", "videoId", "eventType", "id", "subject", "type", "time"].includes(field)) return JSON.stringify(text);
   try {

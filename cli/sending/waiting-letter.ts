@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import { contentOf } from "../../intake/content";
 import { CONTRACT_LIMITS } from "../../intake/limits";
 import { takeBody } from "../../intake/take-body";
 
 /**
- * Whether any event of what was sent again was received too late for the stream, so that it is counted by the next audit with --repair. What cannot be read here,
- * and was accepted all the same, waits.
+ * Whether any event of what was sent again was received too late for the stream, so that it is counted by the next
+ * audit with --repair. What cannot be read here, and was accepted all the same, waits.
  */
 export function waitsForAudit(
   { bytes, contentType }: { bytes: Uint8Array; contentType: string },

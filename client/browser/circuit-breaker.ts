@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The part of cockatiel's circuit breaker that the client uses, in a tenth of its bytes. The browser build takes this module in place of cockatiel; the
- * test client/circuit-breaker.test.ts holds both to one contract.
+ * The part of cockatiel's circuit breaker that the client uses, in a tenth of its bytes. The browser build takes this
+ * module in place of cockatiel; the test client/circuit-breaker.test.ts holds both to one contract.
  */
 export const CircuitState = { Closed: 0, Open: 1, HalfOpen: 2 } as const;
 
@@ -24,7 +25,10 @@ export interface CircuitBreakerPolicy {
   execute<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
-/** Opens after this many handled failures in a row; after `halfOpenAfter` milliseconds one trial decides, and calls beside the trial wait for it. */
+/**
+ * Opens after this many handled failures in a row; after `halfOpenAfter` milliseconds one trial decides, and calls
+ * beside the trial wait for it.
+ */
 export function circuitBreaker(
   handles: Handles,
   { halfOpenAfter, breaker }: { halfOpenAfter: number; breaker: ConsecutiveBreaker },

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** An event as it is sent. */
 export interface KeptEvent {
   eventId: string;
@@ -9,9 +10,10 @@ const MAX_KEPT_CHARS = 2_048;
 const STORE = "events";
 
 /**
- * Events without an answer, in IndexedDB, so that they survive the page: a later page of the same origin sends them again with their eventIds. All pages of an
- * origin share one queue of at most `maxEvents`; an event that finds the queue full is kept in memory alone. Where IndexedDB is refused (some private
- * windows), nothing is kept. No method throws.
+ * Events without an answer, in IndexedDB, so that they survive the page: a later page of the same origin sends them
+ * again with their eventIds. All pages of an origin share one queue of at most `maxEvents`; an event that finds the
+ * queue full is kept in memory alone. Where IndexedDB is refused (some private windows), nothing is kept. No method
+ * throws.
  */
 export class EventQueue {
   private readonly database: Promise<IDBDatabase | undefined>;

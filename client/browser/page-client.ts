@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventError } from "../errors";
 import { Call, type PendingEvent } from "../event-batch";
 import { ViewmillClient, type ViewmillClientOptions } from "../viewmill-client";
 import { EventQueue } from "./event-queue";
 
 export interface PageClientOptions extends ViewmillClientOptions {
-  /** Keeps events without an answer in IndexedDB, so that a reload or a closed tab does not lose them. Default false. */
+  /**
+   * Keeps events without an answer in IndexedDB, so that a reload or a closed tab does not lose them. Default false.
+   */
   queue?: boolean | { name?: string; maxEvents?: number };
 }
 
@@ -16,9 +19,9 @@ const DEFAULT_QUEUED_EVENTS = 1_000;
 const TRY_AGAIN = new Set<string>(["undelivered", "closed", "buffer-full"]);
 
 /**
- * The client in a page. When the page is hidden or closed, every event without an answer leaves by sendBeacon (by fetch with keepalive where
- * the requests carry headers, which no beacon can); the ordinary delivery goes on as well, since a hidden page often comes back. The service counts an event once by
- * its eventId, whichever road is faster.
+ * The client in a page. When the page is hidden or closed, every event without an answer leaves by sendBeacon (by fetch
+ * with keepalive where the requests carry headers, which no beacon can); the ordinary delivery goes on as well, since a
+ * hidden page often comes back. The service counts an event once by its eventId, whichever road is faster.
  */
 export class PageClient extends ViewmillClient {
   private readonly queue: EventQueue | undefined;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The documentation's pages: search, and requests that are tried out against this service. */
 import MiniSearch from "minisearch";
 

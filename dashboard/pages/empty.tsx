@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Nothing was counted yet: how to change that, and a button that does. */
 import { startDemoTraffic, stopDemoTraffic, type Traffic, useDemoTraffic } from "../demo-traffic";
 import { plural } from "../format";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What happens now: rate, the last hour, the videos with most events. */
 import type { LedgerMinute } from "../api";
 import { getLedger, getTop, query } from "../api";

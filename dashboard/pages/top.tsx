@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The videos with most events of a type, over a chosen time. */
 import { useState } from "preact/hooks";
 import { getTop } from "../api";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Why a number can be trusted: the books, the audits, and the state of everything behind them. */
 import { type Audit, getAudits, getDependencies, getLedger, type LedgerMinute } from "../api";
 import { ago, moment, plural, whole } from "../format";
@@ -55,8 +56,8 @@ type BookState = "balanced" | "open" | "unbalanced";
 const firstSeen = new Map<string, { accepted: number; atMs: number }>();
 
 /**
- * Events that are on their way keep `completeThrough` behind their acceptance. So a minute that does not balance is wrong, and not merely behind, once
- * `completeThrough` has passed the moment at which it was seen so.
+ * Events that are on their way keep `completeThrough` behind their acceptance. So a minute that does not balance is
+ * wrong, and not merely behind, once `completeThrough` has passed the moment at which it was seen so.
  */
 function stateOf(minute: LedgerMinute, { asOfMs, completeThroughMs }: LiveState): BookState {
   if (minute.balanced) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** One video: totals that tick, the last hour and two days, and any range. */
 import { useRef, useState } from "preact/hooks";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isVideoId, parseRfc3339 } from "../event";
 import { MINUTE_MS } from "../rules/time";
 import { UNKNOWN_CHANNEL } from "./channel-history";
@@ -25,7 +26,10 @@ export const MAX_TITLE_CHARACTERS = 500;
 /** Channel ids are written as video ids are. */
 export const isChannelId = (text: string): boolean => isVideoId(text);
 
-/** A line of the catalog as parsed JSON, or a row of CSV with its columns' names. Fields that are not known are left out. */
+/**
+ * A line of the catalog as parsed JSON, or a row of CSV with its columns' names. Fields that are not known are left
+ * out.
+ */
 export function readCatalogVideo(value: unknown): LineRead<CatalogVideo> {
   const fields = fieldsOf(value);
   if (fields === undefined) return refuse("an object is wanted");

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Which channel a video belongs to, minute by minute. A history is a list of points, ascending by minute: from a point's minute on, until the next
- * point, the video belongs to the point's channel. Before the first point the channel is unknown.
+ * Which channel a video belongs to, minute by minute. A history is a list of points, ascending by minute: from a
+ * point's minute on, until the next point, the video belongs to the point's channel. Before the first point the channel
+ * is unknown.
  */
 
 /** A channel of this name cannot be loaded: events of videos whose channel is not known count under it. */
@@ -33,10 +35,11 @@ export function channelAt(history: readonly ChannelPoint[], minute: number): str
 }
 
 /**
- * The history after a change. A change with a minute sets the channel from that minute on, until the next point that is known; changes
- * with different minutes may come in any order. A change without one: the first channel that is ever said of a video holds for all of its past, and a
- * later one that differs from the channel of `nowMinute` holds from the minute after `nowMinute`, so that each minute keeps the channel it had.
- * Returns the same array where nothing changes. Throws RangeError beyond MAX_POINTS.
+ * The history after a change. A change with a minute sets the channel from that minute on, until the next point that is
+ * known; changes with different minutes may come in any order. A change without one: the first channel that is ever
+ * said of a video holds for all of its past, and a later one that differs from the channel of `nowMinute` holds from
+ * the minute after `nowMinute`, so that each minute keeps the channel it had. Returns the same array where nothing
+ * changes. Throws RangeError beyond MAX_POINTS.
  */
 export function changed(
   history: readonly ChannelPoint[],

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventColumns } from "./event-columns";
 import { textSpans } from "./name-table";
 import type { BatchNumbers, PaneNames } from "./pane-names";

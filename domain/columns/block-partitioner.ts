@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../rules/time";
 import { idWords } from "./batch-rows";
 import { type BlockRows, EventBlockBuilder, MAX_TAKEN } from "./event-block";

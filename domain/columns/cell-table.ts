@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { grown } from "./name-table";
 import { TYPE_SPAN } from "./pane-names";
 

@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { CellTable } from "./cell-table";
 import type { MinuteCounts } from "./minute-counts";
 import { grown, NameTable, packedSpans, spanTexts } from "./name-table";
 import type { Pane } from "./pane";
 
 /**
- * A count block: the counts one partition's pane has for the videos of one shard, packed. Count blocks cross the second shuffle.
- * Layout as in event-block.ts: header 8 x uint32 (cells, videos, types, 0...) | counts, valued, sum high, sum low, received float64 x n |
- * video index uint32 x n | type index uint32 x n | last ms uint16 x n | the videos' lengths and names | the types'.
+ * A count block: the counts one partition's pane has for the videos of one shard, packed. Count blocks cross the second
+ * shuffle. Layout as in event-block.ts: header 8 x uint32 (cells, videos, types, 0...) | counts, valued, sum high, sum
+ * low, received float64 x n | video index uint32 x n | type index uint32 x n | last ms uint16 x n | the videos' lengths
+ * and names | the types'.
  */
 const HEADER_BYTES = 32;
 const CELL_BYTES = 8 * 5 + 4 * 2 + 2;

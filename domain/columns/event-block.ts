@@ -1,15 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ID_BYTES } from "../event-identity";
 import { MINUTE_MS } from "../rules/time";
 import { grown, type NameSpans, type NameTable, packedSpans } from "./name-table";
 
 /**
- * A block: the events of one minute and one dedup partition, packed into one byte array. Blocks, not events, cross the first
- * shuffle, because an element costs a runner far more than an event does.
+ * A block: the events of one minute and one dedup partition, packed into one byte array. Blocks, not events, cross the
+ * first shuffle, because an element costs a runner far more than an event does.
  *
  * Layout, little-endian, every column aligned to its width from the start:
- * header 8 x uint32 (events, videos, types, has values, 0, 0, 0, 0) | ids 16 x n | values float64 x n (only with values;
- * NaN: none) | video index uint32 x n | ms in minute uint16 x n | type index uint16 x n | the videos'
- * lengths uint8 and names ASCII | the types' likewise.
+ * header 8 x uint32 (events, videos, types, has values, 0, 0, 0, 0) | ids 16 x n | values float64 x n (only with
+ * values; NaN: none) | video index uint32 x n | ms in minute uint16 x n | type index uint16 x n | the videos' lengths
+ * uint8 and names ASCII | the types' likewise.
  */
 export interface EventBlock {
   count: number;
@@ -48,7 +49,10 @@ export interface BlockRows {
   values: Float64Array | undefined;
 }
 
-/** Fills one block. Video and type numbers are those of the bundle's NameTables; the sealed block carries only the names it uses. */
+/**
+ * Fills one block. Video and type numbers are those of the bundle's NameTables; the sealed block carries only the names
+ * it uses.
+ */
 export class EventBlockBuilder {
   count = 0;
   /** Rows that the next `take` takes. */
@@ -77,7 +81,9 @@ export class EventBlockBuilder {
     return HEADER_BYTES + this.count * EVENT_BYTES + this.nameBytes + MAX_TAKEN * MAX_ROW_BYTES > MAX_BLOCK_BYTES;
   }
 
-  /** Takes the pending rows. Column by column: one row at a time through a call with eight arguments took twice as long. */
+  /**
+   * Takes the pending rows. Column by column: one row at a time through a call with eight arguments took twice as long.
+   */
   take({ ids, videos, videoIndex, types, typeIndex, timesMs, values }: BlockRows): void {
     const { pending, pendingRows } = this;
     const first = this.count;
@@ -163,7 +169,10 @@ export class EventBlockBuilder {
 /** A block without events. */
 export const EMPTY_BLOCK = new Uint8Array(HEADER_BYTES);
 
-/** Bundle number -> block number: a Map while there are few (a bundle can hold a block for each of many minutes), then an array. */
+/**
+ * Bundle number -> block number: a Map while there are few (a bundle can hold a block for each of many minutes), then
+ * an array.
+ */
 class LocalNames {
   private readonly few = new Map<number, number>();
   private many: Int32Array | undefined;
@@ -197,7 +206,10 @@ class LocalNames {
   }
 }
 
-/** Column views over a packed block; copies only when the bytes are not aligned. Throws RangeError where the bytes are no block. */
+/**
+ * Column views over a packed block; copies only when the bytes are not aligned. Throws RangeError where the bytes are
+ * no block.
+ */
 export function openBlock(packed: Uint8Array): EventBlock {
   // Not slice(): a Buffer's slice is a view, as badly aligned as the Buffer.
   const bytes = packed.byteOffset % 8 === 0 ? packed : new Uint8Array(packed);

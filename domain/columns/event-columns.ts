@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { VideoEvent } from "../event";
 import {
   type AcceptanceRules,
@@ -13,7 +14,9 @@ import { ID_BYTES, isHashedIdBytes, isUuidBytes, uuidText, writeEventId } from "
 import type { Rejection, RejectionReason } from "../rejection";
 import type { NameSpans } from "./name-table";
 
-/** A batch of events by column: what a batch message holds, without an object per event. Every column has `count` rows. */
+/**
+ * A batch of events by column: what a batch message holds, without an object per event. Every column has `count` rows.
+ */
 export interface EventColumns {
   count: number;
   /** 16 bytes a row (event-identity.ts). */
@@ -56,8 +59,9 @@ export function eventAt(columns: EventColumns, row: number): VideoEvent {
 }
 
 /**
- * The row as the JSON event it would be sent again as. A value or time that no event can have becomes text, so that it stays refused. The
- * extras are spliced in as the text they are, and first, so that they cannot replace a field of the contract.
+ * The row as the JSON event it would be sent again as. A value or time that no event can have becomes text, so that it
+ * stays refused. The extras are spliced in as the text they are, and first, so that they cannot replace a field of the
+ * contract.
  */
 export function eventJsonAt(columns: EventColumns, row: number): string {
   const value = columns.values?.[row];
@@ -127,8 +131,8 @@ export class EventColumnsBuilder {
 }
 
 /**
- * Checks every row of a decoded batch against the contract, the times against `rules`. The answer is empty for a batch that is
- * good throughout (the usual case: one pass, nothing allocated per event).
+ * Checks every row of a decoded batch against the contract, the times against `rules`. The answer is empty for a batch
+ * that is good throughout (the usual case: one pass, nothing allocated per event).
  */
 export function validateColumns(columns: EventColumns, rules: AcceptanceRules): Rejection[] {
   const rejections: Rejection[] = [];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { grown } from "./name-table";
 
 /** Words of an entry: the id's four and its cell. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { minuteOf } from "../event";
 
 /** Events of one minute that were set aside, by the minute of their receipt. */
@@ -8,8 +9,8 @@ export interface LateCount {
 }
 
 /**
- * The lateness rule, on the receipt time that travels with the event and never on a clock: `receivedAt - eventTime > allowedLateness` sets the
- * event aside.
+ * The lateness rule, on the receipt time that travels with the event and never on a clock: `receivedAt - eventTime >
+ * allowedLateness` sets the event aside.
  */
 export class LateEvents {
   private readonly late = new Map<string, LateCount>();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The counts of one minute: columns, one row a (video, type) cell. This is what leaves the last transform, what a
  * CounterStore applies and what it gives to the audit.
@@ -20,8 +21,9 @@ export interface MinuteCounts {
   /** Latest event time of the cell, milliseconds within the minute. */
   lastMsInMinute: Uint16Array;
   /**
-   * Received events of the cell, repeats included: of two states of a cell with the same correction the one that received more is the later.
-   * At most 2^29 - 1 (a store may use it as a version). Absent: the count, which orders states that differ in it.
+   * Received events of the cell, repeats included: of two states of a cell with the same correction the one that
+   * received more is the later. At most 2^29 - 1 (a store may use it as a version). Absent: the count, which orders
+   * states that differ in it.
    */
   received?: Float64Array;
   /** Times an audit has changed the cell; absent: 0 everywhere. */
@@ -31,8 +33,9 @@ export interface MinuteCounts {
 }
 
 /**
- * How many events of a cell had a value, where the cell was stored before cells knew it: all of them where the sum tells of values, so that
- * the average stays what it was, and none otherwise. An audit that recounts the minute replaces the assumption.
+ * How many events of a cell had a value, where the cell was stored before cells knew it: all of them where the sum
+ * tells of values, so that the average stays what it was, and none otherwise. An audit that recounts the minute
+ * replaces the assumption.
  */
 export function assumedValued(count: number, isSumZero: boolean): number {
   return isSumZero ? 0 : count;

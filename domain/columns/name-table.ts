@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Names as byte spans of a larger array: what a decoder has before it makes any string. */
 export interface NameSpans {
   bytes: Uint8Array;
@@ -20,9 +21,10 @@ let asked = new Int32Array(512 * SLOT_WORDS);
 let askedHashes = new Int32Array(512);
 
 /**
- * Gives names numbers, 0, 1, 2... in the order they come, straight from their ASCII bytes: a string and a Map look-up for every
- * name of every batch took a fifth of the hot path. Open addressing; a slot holds the first 24 bytes of its name, so that most look-ups read one
- * cache line. The hash has a secret seed and multiplier, because clients choose names.
+ * Gives names numbers, 0, 1, 2... in the order they come, straight from their ASCII bytes: a string and a Map look-up
+ * for every name of every batch took a fifth of the hot path. Open addressing; a slot holds the first 24 bytes of its
+ * name, so that most look-ups read one cache line. The hash has a secret seed and multiplier, because clients choose
+ * names.
  */
 export class NameTable {
   size = 0;
@@ -51,8 +53,8 @@ export class NameTable {
   }
 
   /**
-   * The numbers of all names of `spans`. All slots are read before the first is needed: the processor waits for their cache lines together
-   * and not one after the other.
+   * The numbers of all names of `spans`. All slots are read before the first is needed: the processor waits for their
+   * cache lines together and not one after the other.
    */
   indexSpans({ bytes, starts, ends }: NameSpans): Uint32Array {
     const count = starts.length;
@@ -176,7 +178,10 @@ export class NameTable {
     return name === 0 ? 0 : this.ends[name - 1]!;
   }
 
-  /** Steps beyond the first that finding each name once takes: of the order of `size`, or the names were made to collide. */
+  /**
+   * Steps beyond the first that finding each name once takes: of the order of `size`, or the names were made to
+   * collide.
+   */
   get detours(): number {
     const { slots } = this;
     let steps = 0;
@@ -209,7 +214,10 @@ export class NameTable {
     return size;
   }
 
-  /** Writes one length byte a name, then the names; returns where it ended. Throws a RangeError for a name of more than 255 bytes. */
+  /**
+   * Writes one length byte a name, then the names; returns where it ended. Throws a RangeError for a name of more than
+   * 255 bytes.
+   */
   packNames(names: ArrayLike<number>, into: Uint8Array, at: number): number {
     let end = at + names.length;
     for (let i = 0; i < names.length; i++) {

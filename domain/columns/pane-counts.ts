@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { cellNumbers, cellsByShard, MAX_CELLS, reusedOf } from "./count-block";
 import type { MinuteCounts } from "./minute-counts";
 import type { Pane } from "./pane";
@@ -14,8 +15,8 @@ export interface PaneCounts {
 }
 
 /**
- * The counts of a pane by video shard, and with them the next firing's: `changed` gives only the cells for which events came since the last
- * call. A shard without such a cell has none.
+ * The counts of a pane by video shard, and with them the next firing's: `changed` gives only the cells for which events
+ * came since the last call. A shard without such a cell has none.
  */
 export function* firePane(pane: Pane, minute: number, shards: number, changed: boolean): Generator<PaneCounts> {
   const { cells } = pane;

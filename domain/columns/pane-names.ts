@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type NameSpans, NameTable } from "./name-table";
 
 /** Types of one space of names at most; video * TYPE_SPAN + type stays a safe integer. */
 export const TYPE_SPAN = 2 ** 21;
 
-/** Names by number, for panes that share them: a batch's names are looked up once, whichever panes its events belong to. */
+/**
+ * Names by number, for panes that share them: a batch's names are looked up once, whichever panes its events belong to.
+ */
 export class PaneNames {
   readonly videos: NameTable;
   readonly types: NameTable;

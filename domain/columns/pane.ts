@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../rules/time";
 import type { BatchRows } from "./batch-rows";
 import { CellTable } from "./cell-table";
@@ -53,12 +54,14 @@ class WaitingRows {
 let shared: WaitingRows | undefined;
 
 /**
- * What one dedup partition knows of one minute: the set of its distinct events and their counts by (video, type). The same as a
- * Beam pane of an accumulating window: it only grows. An event is its id, video and type; of repeats that differ in value the
- * largest counts, and one without a value never replaces one, so that (count, valued, sum, last) orders panes.
+ * What one dedup partition knows of one minute: the set of its distinct events and their counts by (video, type). The
+ * same as a Beam pane of an accumulating window: it only grows. An event is its id, video and type; of repeats that
+ * differ in value the largest counts, and one without a value never replaces one, so that (count, valued, sum, last)
+ * orders panes.
  *
- * Rows are counted as received at once, and their ids wait: those of one table (a radix partition of the hash) are looked up together, from the
- * cache. A cell's count is what was received less what the tables found to be repeats. docs/decisions/0025-kernel.md has the figures.
+ * Rows are counted as received at once, and their ids wait: those of one table (a radix partition of the hash) are
+ * looked up together, from the cache. A cell's count is what was received less what the tables found to be repeats.
+ * docs/decisions/0025-kernel.md has the figures.
  */
 export class Pane {
   /** Events that came, repeats included. */
@@ -72,8 +75,8 @@ export class Pane {
   private waiting = 0;
 
   /**
-   * `seed`: 8 random words, the same for the life of the process; unknown to clients. `names`: shared with other panes. `splitEvents`: distinct
-   * events from which there is a table for each radix.
+   * `seed`: 8 random words, the same for the life of the process; unknown to clients. `names`: shared with other panes.
+   * `splitEvents`: distinct events from which there is a table for each radix.
    */
   constructor(
     seed: Uint32Array,
@@ -316,8 +319,9 @@ export class Pane {
 }
 
 /**
- * The dedup partition of an id: the same on every worker, so unseeded. `partitions` >= 1. Ids that are chosen for it may all be of one
- * partition: they then cost what they would with one partition, and no more, because the partition's pane is seeded and its blocks are bounded.
+ * The dedup partition of an id: the same on every worker, so unseeded. `partitions` >= 1. Ids that are chosen for it
+ * may all be of one partition: they then cost what they would with one partition, and no more, because the partition's
+ * pane is seeded and its blocks are bounded.
  */
 export function partitionOf(a: number, b: number, c: number, d: number, partitions: number): number {
   if (partitions === 1) return 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../rules/time";
 import { type BatchRows, HeldBatch } from "./batch-rows";
 import type { EventColumns } from "./event-columns";
@@ -15,8 +16,8 @@ export interface PartitionedRows {
 const NONE = -1;
 
 /**
- * Sorts the events of a bundle by (minute, dedup partition), as BlockPartitioner does, where the panes are in the same process: rows are named
- * and not copied.
+ * Sorts the events of a bundle by (minute, dedup partition), as BlockPartitioner does, where the panes are in the same
+ * process: rows are named and not copied.
  */
 export class RowPartitioner {
   private readonly late: LateEvents;

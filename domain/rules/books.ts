@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The books of one minute of event time (invariant I4 of docs/guarantees.md): every accepted event is archived or written off as lost, and every
- * archived event is counted, a duplicate, or waits for the next audit because it was received late.
+ * The books of one minute of event time (invariant I4 of docs/guarantees.md): every accepted event is archived or
+ * written off as lost, and every archived event is counted, a duplicate, or waits for the next audit because it was
+ * received late.
  */
 export interface MinuteBooks {
   accepted: number;
@@ -26,9 +28,9 @@ export interface Acceptance {
 }
 
 /**
- * Two hands keep the account of what came through the write API: the instance that answered and the message that was archived. The larger
- * number stands. More promised than declared: a message is on its way, or lost. More declared than promised: an instance ended before it booked
- * its last second, or an append of unknown outcome was written after all.
+ * Two hands keep the account of what came through the write API: the instance that answered and the message that was
+ * archived. The larger number stands. More promised than declared: a message is on its way, or lost. More declared than
+ * promised: an instance ended before it booked its last second, or an append of unknown outcome was written after all.
  */
 export function acceptedOf({ promised, declared, direct, backfilled }: Acceptance): number {
   return Math.max(promised, declared) + direct + backfilled;
@@ -58,13 +60,17 @@ export interface Settled {
   counted: number;
   duplicate: number;
   /**
-   * Events of the archive that the audit counted: `counted` and `duplicate` are all of these, and the stream's own numbers say nothing any more, because
-   * no write of the stream can raise a cell that was corrected. Absent: an earlier release counted the stream's late events alone.
+   * Events of the archive that the audit counted: `counted` and `duplicate` are all of these, and the stream's own
+   * numbers say nothing any more, because no write of the stream can raise a cell that was corrected. Absent: an
+   * earlier release counted the stream's late events alone.
    */
   archived?: number;
 }
 
-/** The stream's numbers with those of the newest audit: what was settled waits no longer, and what was archived since waits for the next audit. */
+/**
+ * The stream's numbers with those of the newest audit: what was settled waits no longer, and what was archived since
+ * waits for the next audit.
+ */
 export function withSettled<Books extends Pick<MinuteBooks, "archived" | "counted" | "duplicate" | "late">>(
   books: Books,
   { counted, duplicate, archived }: Settled,

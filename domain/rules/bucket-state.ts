@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a reader may rely on of a bucket's numbers; the same on one machine and on a cluster. */
 
 /**
- * provisional: the stream may still change it. final: the stream is through with it; an event that is accepted for it later still counts and raises
- * its revision. audited: final, recounted from the archive and equal or corrected, and nothing came since. closed: audited, and so old that no event can be
- * accepted for it any more; only an operator's backfill reopens it.
+ * provisional: the stream may still change it. final: the stream is through with it; an event that is accepted for it
+ * later still counts and raises its revision. audited: final, recounted from the archive and equal or corrected, and
+ * nothing came since. closed: audited, and so old that no event can be accepted for it any more; only an operator's
+ * backfill reopens it.
  */
 export type BucketState = "provisional" | "final" | "audited" | "closed";
 
@@ -14,7 +16,10 @@ export interface StateHorizons {
   rawRetentionMs: number;
 }
 
-/** `completeThroughMs`, not the clock, decides: what is accepted and not counted yet may belong to any bucket that is open by it. */
+/**
+ * `completeThroughMs`, not the clock, decides: what is accepted and not counted yet may belong to any bucket that is
+ * open by it.
+ */
 export function bucketState(
   endMs: number,
   isAudited: boolean,
@@ -26,7 +31,10 @@ export function bucketState(
   return completeThroughMs < endMs + rawRetentionMs ? "audited" : "closed";
 }
 
-/** For how long an answer of such a bucket may be kept, seconds; a final or audited one changes seldom, a closed one by an operator's hand only. */
+/**
+ * For how long an answer of such a bucket may be kept, seconds; a final or audited one changes seldom, a closed one by
+ * an operator's hand only.
+ */
 export const KEPT_SECONDS: Readonly<Record<BucketState, number>> = {
   provisional: 1,
   final: 60,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** An audit's numbers for the cells that differ, as the columns a counter store corrects. */
 import type { MinuteCounts } from "../columns/minute-counts";
 
@@ -13,8 +14,8 @@ interface CorrectedCell {
 }
 
 /**
- * Cells of one correction. A store writes each correction in a transaction of its own and rebuilds the levels of every video in it: 512 cells
- * stay well below the 100 ms that a transaction may take beside a live stream.
+ * Cells of one correction. A store writes each correction in a transaction of its own and rebuilds the levels of every
+ * video in it: 512 cells stay well below the 100 ms that a transaction may take beside a live stream.
  */
 export const MAX_CORRECTED_CELLS = 512;
 

@@ -1,13 +1,16 @@
-/** Which cells a counter store accepts. Any other cell is a bug of the caller and would corrupt every level above it. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Which cells a counter store accepts. Any other cell is a bug of the caller and would corrupt every level above it.
+ */
 
 import type { MinuteCounts } from "../columns/minute-counts";
 import { MAX_TIME_MS } from "../event";
 import { MINUTE_MS } from "./time";
 
 /**
- * Throws a RangeError when the minute is beyond what a Date holds, columns differ in length, an index points nowhere, a count is negative or
- * not an integer, fewer events were received than are counted, more events have a value than are counted, a sum is not canonical or is there
- * without a value, or the last event lies outside of the minute.
+ * Throws a RangeError when the minute is beyond what a Date holds, columns differ in length, an index points nowhere, a
+ * count is negative or not an integer, fewer events were received than are counted, more events have a value than are
+ * counted, a sum is not canonical or is there without a value, or the last event lies outside of the minute.
  */
 export function refuseUncountable(counts: MinuteCounts): void {
   const {

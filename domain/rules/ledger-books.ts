@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isBackfilled } from "../archive-name";
 import { type Acceptance, acceptedOf, lostOf, type MinuteBooks, type Settled, withSettled } from "./books";
 
@@ -86,7 +87,10 @@ export class LedgerBooks {
     stream.reusedIds += reusedIds;
   }
 
-  /** Of an audit that counted the whole minute, and one that counted late events alone, the first stays: the latter is of an earlier release. */
+  /**
+   * Of an audit that counted the whole minute, and one that counted late events alone, the first stays: the latter is
+   * of an earlier release.
+   */
   settled(minute: number, settled: Settled): void {
     const parts = this.of(minute);
     if (parts.settled?.archived !== undefined && settled.archived === undefined) return;

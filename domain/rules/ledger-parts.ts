@@ -1,14 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The parts of a minute's books that the pipelines write. Each writer has a part of its own, so that its numbers are absolute
- * and a repeated bundle writes the same row again. Until 2026-12 part -1 was the audit's for backfilled events; today an audit settles whole minutes
- * (books.ts, `Settled`).
+ * The parts of a minute's books that the pipelines write. Each writer has a part of its own, so that its numbers are
+ * absolute and a repeated bundle writes the same row again. Until 2026-12 part -1 was the audit's for backfilled
+ * events; today an audit settles whole minutes (books.ts, `Settled`).
  */
 
 /** The part of a video shard: what the stream counted of the shard's videos in the minute. */
 export const shardPart = (videoShard: number): number => videoShard;
 
 /**
- * The part of the events that were set aside as late and received in one minute. The minute of receipt tells the parts apart, because the
- * window of the minute itself may be gone when they arrive. Parts of video shards have smaller numbers.
+ * The part of the events that were set aside as late and received in one minute. The minute of receipt tells the parts
+ * apart, because the window of the minute itself may be gone when they arrive. Parts of video shards have smaller
+ * numbers.
  */
 export const lateReceiptPart = (videoShards: number, receiptMinute: number): number => videoShards + receiptMinute;

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The low watermark of a log that several processes share: every event accepted before it is in the counters. It is computed from times of
- * acceptance alone, never from minutes of event time: producers timestamp events ahead of and long before their receipt.
+ * The low watermark of a log that several processes share: every event accepted before it is in the counters. It is
+ * computed from times of acceptance alone, never from minutes of event time: producers timestamp events ahead of and
+ * long before their receipt.
  */
 import { isCounted, type MinuteBooks } from "./books";
 
@@ -56,9 +58,10 @@ interface Evaluation<Open extends OpenMinute> {
 }
 
 /**
- * Equal sums prove nothing while a minute is on the move: the stream may have counted one message that is not archived yet, and not another that is.
- * So a minute is closed when its books are those of an earlier observation, balance, and everything that was appended or accepted before
- * that observation is archived and booked: whatever was counted then is among what is archived now.
+ * Equal sums prove nothing while a minute is on the move: the stream may have counted one message that is not archived
+ * yet, and not another that is. So a minute is closed when its books are those of an earlier observation, balance, and
+ * everything that was appended or accepted before that observation is archived and booked: whatever was counted then is
+ * among what is archived now.
  */
 export function evaluate<Open extends OpenMinute>(
   evidence: Omit<Evidence, "open"> & { open: readonly Open[] },
@@ -83,8 +86,8 @@ export function evaluate<Open extends OpenMinute>(
 }
 
 /**
- * The watermark after an evaluation. A promise once made stays true, so the watermark never falls, but where an event accepted before it turns
- * out not to be counted: then it falls to that event's acceptance.
+ * The watermark after an evaluation. A promise once made stays true, so the watermark never falls, but where an event
+ * accepted before it turns out not to be counted: then it falls to that event's acceptance.
  */
 export function advanced(
   beforeMs: number,

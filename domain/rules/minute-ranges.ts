@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Sets of minutes as disjoint half-open ranges: an audit of ten years is one of them, not five million minutes. */
 export interface MinuteRange {
   fromMinute: number;
@@ -41,7 +42,8 @@ function bucketOf(minute: number, bucketMinutes: number): number {
 }
 
 /**
- * Adds to `counts` how many minutes of disjoint `ranges` each bucket has within `asked`. The work is one step a bucket that a range touches.
+ * Adds to `counts` how many minutes of disjoint `ranges` each bucket has within `asked`. The work is one step a bucket
+ * that a range touches.
  */
 export function countByBucket(
   counts: Map<number, number>,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** How the audit compares: two sets of cells, in both directions. */
 export interface ComparedCell {
   videoId: string;

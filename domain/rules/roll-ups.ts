@@ -1,6 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Which file a video's cells go to when they leave the store. */
 
-/** FNV-1a over the characters of an id, which are ASCII; part of the names of stored files, and therefore never changed. */
+/**
+ * FNV-1a over the characters of an id, which are ASCII; part of the names of stored files, and therefore never changed.
+ */
 export function rollUpPart(videoId: string, parts: number): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < videoId.length; index++) {

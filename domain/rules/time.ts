@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The lengths of a minute, an hour and a day (UTC has no other days), in each unit that the code counts in. */
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A copy of io/gcs/bucket-name.ts: engine/ is a package of its own, and shares no code with the application.
 /* jscpd:ignore-start */
 /** Why no bucket has this name, in words; undefined: one may. https://cloud.google.com/storage/docs/buckets#naming */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DataflowError } from "./dataflow-error";
 
 /** Gives an access token that is good for some minutes at least. Rejects with a DataflowError "no-credentials". */
@@ -6,8 +7,8 @@ export type AccessToken = () => Promise<string>;
 const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 
 /**
- * Application default credentials, by Google's own library: it keeps a token until shortly before it expires. Loaded at the first request, as it
- * takes a third of a second.
+ * Application default credentials, by Google's own library: it keeps a token until shortly before it expires. Loaded at
+ * the first request, as it takes a third of a second.
  */
 export function applicationDefaultToken(): AccessToken {
   let auth: Promise<{ getAccessToken(): Promise<string | null | undefined> }> | undefined;

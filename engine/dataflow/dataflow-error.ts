@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** An answer of Google's APIs that says no, or none in time. */
 export class DataflowError extends Error {
   override readonly name = "DataflowError";
@@ -5,8 +6,8 @@ export class DataflowError extends Error {
   constructor(
     message: string,
     /**
-     * What kind of no: there are no credentials, nobody answered, no whole answer in time, the caller may not, there is no such thing,
-     * one of that name is there already, the request was refused, the job failed.
+     * What kind of no: there are no credentials, nobody answered, no whole answer in time, the caller may not, there is
+     * no such thing, one of that name is there already, the request was refused, the job failed.
      */
     readonly kind:
       | "no-credentials"

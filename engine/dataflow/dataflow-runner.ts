@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import { DataflowError } from "./dataflow-error";
 import { GoogleRest, type GoogleRestOptions } from "./google-rest";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AccessToken, applicationDefaultToken } from "./credentials";
 import { DataflowError, kindOfStatus } from "./dataflow-error";
@@ -42,8 +43,8 @@ const MAX_PAUSE_MS = 10_000;
 const MAX_ANSWER_BYTES = 32 << 20;
 
 /**
- * Requests to Google's REST APIs, with a token each. A request without a whole answer, or with one that may pass, is sent again as it is: use it for
- * what may be done twice. Rejects with DataflowError.
+ * Requests to Google's REST APIs, with a token each. A request without a whole answer, or with one that may pass, is
+ * sent again as it is: use it for what may be done twice. Rejects with DataflowError.
  */
 export class GoogleRest {
   readonly endpoint: string | undefined;

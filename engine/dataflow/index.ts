@@ -1,4 +1,8 @@
-/** engine/dataflow/: graphs as jobs of Google Cloud Dataflow. Apart from engine/index.ts, so that only who submits loads it. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * engine/dataflow/: graphs as jobs of Google Cloud Dataflow. Apart from engine/index.ts, so that only who submits loads
+ * it.
+ */
 export type { AccessToken } from "./credentials";
 export { DataflowError } from "./dataflow-error";
 export { DataflowJob, DataflowRunner, type DataflowRunnerOptions } from "./dataflow-runner";

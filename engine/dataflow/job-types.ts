@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What is used of google.dataflow.v1beta3, as JSON names it. */
 import type { Json } from "./google-rest";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { createHash } from "node:crypto";
 import type { Environment, Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import { bootOption, modulesOption } from "../boot-options";
@@ -50,7 +51,10 @@ export interface PreparedJob {
   readonly pipelineUrl: string;
 }
 
-/** What a job of portable workers is submitted with, whichever it is (Beam's own DataflowRunner of Python 2.77 sends the same). */
+/**
+ * What a job of portable workers is submitted with, whichever it is (Beam's own DataflowRunner of Python 2.77 sends the
+ * same).
+ */
 const EXPERIMENTS = [
   "beam_fn_api",
   "use_unified_worker",
@@ -64,7 +68,9 @@ const MULTI_CORE = "beam:protocol:multi_core_bundle_processing:v1";
 const JOB_NAME = /^[a-z]([-a-z0-9]{0,1022}[a-z0-9])?$/;
 const FOLDER_PROBLEM = "a folder's name has letters, digits, . _ = - and / only";
 
-/** Bucket and folder (without slashes at its ends) of `gs://BUCKET/FOLDER`. Throws a DataflowError for anything else. */
+/**
+ * Bucket and folder (without slashes at its ends) of `gs://BUCKET/FOLDER`. Throws a DataflowError for anything else.
+ */
 export function gcsFolder(location: string): { bucket: string; folder: string } {
   const refused = (why: string) => new DataflowError(`"${location}": ${why}`, "refused");
   const [, bucket, folder = ""] = /^gs:\/\/([^/]*)(\/.*)?$/s.exec(location) ?? [];
@@ -75,8 +81,8 @@ export function gcsFolder(location: string): { bucket: string; folder: string } 
 }
 
 /**
- * The job for a graph whose environments are images (replaceEnvironments). Nothing is sent; the same graph and submission give the same job. Throws a
- * DataflowError "refused" for what the service would refuse.
+ * The job for a graph whose environments are images (replaceEnvironments). Nothing is sent; the same graph and
+ * submission give the same job. Throws a DataflowError "refused" for what the service would refuse.
  */
 export function prepareJob(proto: PipelineProto, submission: DataflowSubmission): PreparedJob {
   const { jobName, streaming, tempLocation, requestId, replaceJobId, transformNameMapping } = submission;

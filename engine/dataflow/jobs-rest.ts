@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataflowError } from "./dataflow-error";
 import type { GoogleRest, Json } from "./google-rest";
@@ -17,7 +18,10 @@ const PAGE_JOBS = 100;
 
 export type EndState = "JOB_STATE_DRAINED" | "JOB_STATE_CANCELLED";
 
-/** Client of projects.locations.jobs (https://cloud.google.com/dataflow/docs/reference/rest). Rejects with DataflowError. */
+/**
+ * Client of projects.locations.jobs (https://cloud.google.com/dataflow/docs/reference/rest). Rejects with
+ * DataflowError.
+ */
 export class DataflowJobs {
   private readonly url: string;
 
@@ -30,9 +34,9 @@ export class DataflowJobs {
   }
 
   /**
-   * Creates a job, once: every attempt carries the same clientRequestId, so that one whose answer was lost is found again. The service says so
-   * either with that job or with a refusal (409), and of a job of that name that somebody else created likewise: both are told apart by the id.
-   * Rejects with kind "exists" for the latter.
+   * Creates a job, once: every attempt carries the same clientRequestId, so that one whose answer was lost is found
+   * again. The service says so either with that job or with a refusal (409), and of a job of that name that somebody
+   * else created likewise: both are told apart by the id. Rejects with kind "exists" for the latter.
    */
   async create(job: DataflowJobRequest): Promise<DataflowJobSummary> {
     let created: DataflowJobSummary;
@@ -103,7 +107,9 @@ export class DataflowJobs {
     return found;
   }
 
-  /** Asks every `pollMs` until `isWanted`; rejects with kind "timeout" behind the deadline, saying what was last seen. */
+  /**
+   * Asks every `pollMs` until `isWanted`; rejects with kind "timeout" behind the deadline, saying what was last seen.
+   */
   async awaitState(
     jobId: string,
     isWanted: (state: DataflowJobState) => boolean,

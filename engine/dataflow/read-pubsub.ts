@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Pipeline } from "apache-beam/internal/pipeline";
 import type { PTransform as PTransformProto } from "apache-beam/proto/beam_runner_api";
 import { type PCollection, type Root, withName } from "../beam";
@@ -11,10 +12,11 @@ export interface ReadFromPubSubNatively {
 }
 
 /**
- * Dataflow's own Pub/Sub source: payloads, with the time of their publication, and the watermark that the service derives. No other runner has it. It is
- * a transform without parts that carries Beam's URN of the source, as Beam's SDKs for Python (io/iobase.py, Read.to_runner_api_parameter) and Go
- * (io/pubsubio, Read) make it. Java's, expanded, has the same URN and payload around parts that Dataflow throws away, and in front of three
- * functions of Java's, which would need Java's workers and their jars for nothing but taking the payload out of the message; and with
+ * Dataflow's own Pub/Sub source: payloads, with the time of their publication, and the watermark that the service
+ * derives. No other runner has it. It is a transform without parts that carries Beam's URN of the source, as Beam's
+ * SDKs for Python (io/iobase.py, Read.to_runner_api_parameter) and Go (io/pubsubio, Read) make it. Java's, expanded,
+ * has the same URN and payload around parts that Dataflow throws away, and in front of three functions of Java's, which
+ * would need Java's workers and their jars for nothing but taking the payload out of the message; and with
  * use_deprecated_read, which Flink needs, it has not even the URN.
  */
 export function readFromPubSubNatively(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DataflowError } from "./dataflow-error";
 import type { JsonValue } from "./google-rest";
 
@@ -7,7 +8,8 @@ const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 const MAX_DEPTH = 20;
 
 /**
- * Throws a DataflowError "refused" for options that hold a secret: whoever may see a job sees its options. Text that is JSON is looked into.
+ * Throws a DataflowError "refused" for options that hold a secret: whoever may see a job sees its options. Text that is
+ * JSON is looked into.
  */
 export function refuseSecrets(options: JsonValue, path = "pipeline options"): void {
   const found = secretIn(options, path, MAX_DEPTH);

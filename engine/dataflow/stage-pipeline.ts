@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DataflowError, kindOfStatus } from "./dataflow-error";
 import type { GoogleRest } from "./google-rest";
 
 const UPLOAD_DEADLINE_MS = 180_000;
 
 /**
- * Writes the graph to `gs://BUCKET/NAME`, through Google's client: checksummed, and tried again, as the name belongs to the content alone.
- * Rejects with DataflowError.
+ * Writes the graph to `gs://BUCKET/NAME`, through Google's client: checksummed, and tried again, as the name belongs to
+ * the content alone. Rejects with DataflowError.
  */
 export async function stagePipeline(rest: GoogleRest, url: string, content: Uint8Array): Promise<void> {
   const [, bucket, name] = /^gs:\/\/([^/]+)\/(.+)$/.exec(url) ?? [];

@@ -1,4 +1,6 @@
-// Counts the words of a sentence by their length, into word-lengths.txt: `node count-words.js` runs on the direct runner, in this process.
+// SPDX-License-Identifier: Apache-2.0
+// Counts the words of a sentence by their length, into word-lengths.txt: `node count-words.js` runs on the direct
+// runner, in this process.
 const { appendFileSync } = require("node:fs");
 const { generate, groupByKey, register, runDirect, withName } = require("@viewmill/engine");
 

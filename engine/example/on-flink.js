@@ -1,4 +1,6 @@
-// The graph of count-words.js on Flink: `node on-flink.js HOST:PORT` submits it to the Beam job server that listens there.
+// SPDX-License-Identifier: Apache-2.0
+// The graph of count-words.js on Flink: `node on-flink.js HOST:PORT` submits it to the Beam job server that listens
+// there.
 const { buildPipelineProto, FlinkRunner, replaceEnvironments } = require("@viewmill/engine");
 const { workerLog } = require("@viewmill/engine/worker-log");
 const { WorkerPool } = require("@viewmill/engine/worker-pool");

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { WindowedValue } from "apache-beam/values";
 import type { IOperator, ProcessResult, Receiver } from "apache-beam/worker/operators";
 import { replaceOperator, sdk } from "./sdk";
 
 /**
- * Found beside the list: the direct runner's impulse does not await what its element returns, so whatever is asynchronous below a source runs
- * after the bundle has finished, and its errors are lost. Fix: await it.
+ * Found beside the list: the direct runner's impulse does not await what its element returns, so whatever is
+ * asynchronous below a source runs after the bundle has finished, and its errors are lost. Fix: await it.
  */
 export function awaitImpulse(): void {
   void sdk.directRunner; // registers the operator that is replaced here

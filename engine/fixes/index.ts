@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { awaitImpulse } from "./awaited-impulse";
 import { forgetFinishedBundles } from "./consumer-leak";
 import { loadPubSubWhenAsked } from "./late-pubsub";
@@ -17,7 +18,10 @@ import { codeValuesExactly } from "./values";
 import { sendWorkerId } from "./worker-id";
 import { waitForControlChannel } from "./worker-wait";
 
-/** In the order they have to run: the first before apache-beam is loaded, the second loads it, a wrapper after what it wraps. */
+/**
+ * In the order they have to run: the first before apache-beam is loaded, the second loads it, a wrapper after what it
+ * wraps.
+ */
 const fixes = {
   "node-24": defineRemovedUtil,
   "late-pubsub": loadPubSubWhenAsked,
@@ -44,8 +48,8 @@ export type FixName = keyof typeof fixes;
 let applied = false;
 
 /**
- * Repairs the loaded SDK, once a process. engine/beam.ts calls it; a test that shows what the stock package does calls it first, leaving
- * one fix out.
+ * Repairs the loaded SDK, once a process. engine/beam.ts calls it; a test that shows what the stock package does calls
+ * it first, leaving one fix out.
  */
 export function applyFixes(leaveOut?: FixName): void {
   if (applied) return;

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import Module, { createRequire } from "node:module";
 
 /**
- * Defect 17. The root of the SDK loads Google's Pub/Sub client, with more than 300 modules below it, for two transforms that code a
- * message: two fifths of what loading the engine costs every worker and command. Fix: a stand-in that loads the client when it is asked for
- * anything of it, in the place where the SDK's own `require` looks, and there only until the SDK is loaded.
+ * Defect 17. The root of the SDK loads Google's Pub/Sub client, with more than 300 modules below it, for two transforms
+ * that code a message: two fifths of what loading the engine costs every worker and command. Fix: a stand-in that loads
+ * the client when it is asked for anything of it, in the place where the SDK's own `require` looks, and there only
+ * until the SDK is loaded.
  */
 export function loadPubSubWhenAsked(): void {
   const requireAsSdk = createRequire(require.resolve("apache-beam"));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import * as grpc from "@grpc/grpc-js";
 import { sdk } from "./sdk";
 
@@ -14,9 +15,10 @@ class UnlimitedClient extends grpc.Client {
 }
 
 /**
- * Defect 3. The Fn API clients keep gRPC's default of 4 MiB a message. A bigger element (the result of a GroupByKey is one element)
- * breaks the data stream, which the SDK only logs: the bundle hangs for ever. Fix: no limit, by putting a class between each
- * client and grpc.Client (`super` looks its constructor up when called, so this works whatever has been loaded before).
+ * Defect 3. The Fn API clients keep gRPC's default of 4 MiB a message. A bigger element (the result of a GroupByKey is
+ * one element) breaks the data stream, which the SDK only logs: the bundle hangs for ever. Fix: no limit, by putting a
+ * class between each client and grpc.Client (`super` looks its constructor up when called, so this works whatever has
+ * been loaded before).
  */
 export function liftMessageSize(): void {
   const clients = sdk.fnClients;

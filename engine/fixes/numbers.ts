@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Reader, Writer } from "protobufjs";
 import { sdk } from "./sdk";
 
@@ -14,9 +15,10 @@ function readInteger(reader: Reader): number {
 }
 
 /**
- * Defect 4. Integers that are top-level values, array items, keys, accumulators or counters pass through writer.int32: 1700000000000 arrives as
- * -807049216, and NaN and the infinities as 0. Fix: varints of 64 bits (the same bytes for what fits 32), and what is not a safe integer goes the
- * way of the floats. DoubleCoder.decode copied the whole buffer for each value; it reads in place now.
+ * Defect 4. Integers that are top-level values, array items, keys, accumulators or counters pass through writer.int32:
+ * 1700000000000 arrives as -807049216, and NaN and the infinities as 0. Fix: varints of 64 bits (the same bytes for
+ * what fits 32), and what is not a safe integer goes the way of the floats. DoubleCoder.decode copied the whole buffer
+ * for each value; it reads in place now.
  */
 export function codeNumbersExactly(): void {
   const { VarIntCoder, DoubleCoder } = sdk.standardCoders;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { DoFn } from "apache-beam/transforms/pardo";
 import type { WindowedValue } from "apache-beam/values";
 import type { IOperator, OperatorContext, ProcessResult, Receiver } from "apache-beam/worker/operators";
@@ -24,10 +25,11 @@ function refusePromise(value: unknown, method: string): void {
 }
 
 /**
- * Found beside the list: the stock ParDo (a) pulls a generator to its end however many of its outputs returned a promise, so a source has no
- * backpressure and every pending promise is kept; (b) passes a promise on as an element, and drops that of an async startBundle: work goes on
- * after the bundle reported success; (c) throws errors that name no stage. This operator pulls the next output when the last one has been taken,
- * refuses promises, and names the stage.
+ * Found beside the list: the stock ParDo (a) pulls a generator to its end however many of its outputs returned a
+ * promise, so a source has no backpressure and every pending promise is kept; (b) passes a promise on as an element,
+ * and drops that of an async startBundle: work goes on after the bundle reported success; (c) throws errors that name
+ * no stage. This operator pulls the next output when the last one has been taken, refuses promises, and names the
+ * stage.
  */
 class PlainParDo implements IOperator {
   readonly transformId: string;

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 import { sdk } from "./sdk";
 
 /**
- * Defect 6, second half. BundleProcessor.process prints a line (console.debug, which Node writes to stdout) for every bundle. Fix: the same
- * without the line.
+ * Defect 6, second half. BundleProcessor.process prints a line (console.debug, which Node writes to stdout) for every
+ * bundle. Fix: the same without the line.
  */
 export function silenceBundles(): void {
   sdk.worker.BundleProcessor.prototype.process = async function (instructionId) {

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 import { sdk } from "./sdk";
 
 /**
- * Defect 6. The worker prints every instruction (console.log in handleRequest and in split): at hundreds of bundles a second this is
- * most of its output and a measurable part of its time. Fix: the same dispatch without the printing.
+ * Defect 6. The worker prints every instruction (console.log in handleRequest and in split): at hundreds of bundles a
+ * second this is most of its output and a measurable part of its time. Fix: the same dispatch without the printing.
  */
 export function silenceInstructions(): void {
   const prototype = sdk.worker.Worker.prototype;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { sdk } from "./sdk";
 
 /** Defect 16. Runner.runAsync (and so run) drops its options argument on the way to runPipeline. Fix: hand it on. */

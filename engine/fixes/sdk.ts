@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The stock SDK's modules, loaded when first asked for. Two facts force this file: a deep module of apache-beam must not be
- * loaded before its root (circular imports leave half-built exports: "Class extends value undefined"), and every fix has to run
- * before the code it repairs is used. Nothing outside engine/ imports it.
+ * The stock SDK's modules, loaded when first asked for. Two facts force this file: a deep module of apache-beam must
+ * not be loaded before its root (circular imports leave half-built exports: "Class extends value undefined"), and every
+ * fix has to run before the code it repairs is used. Nothing outside engine/ imports it.
  */
 import type { PTransform as TransformProto } from "apache-beam/proto/beam_runner_api";
 import type { IOperator, OperatorContext } from "apache-beam/worker/operators";
@@ -17,7 +18,10 @@ export interface LongModule {
 
 export type OperatorConstructor = (id: string, transform: TransformProto, context: OperatorContext) => IOperator;
 
-/** Node resolves a path anew at every `require` (files are looked for, package.json is read), and here it is asked for while elements flow. */
+/**
+ * Node resolves a path anew at every `require` (files are looked for, package.json is read), and here it is asked for
+ * while elements flow.
+ */
 const loaded = new Map<string, unknown>();
 
 function once(path: string, load: () => unknown): unknown {
@@ -146,8 +150,9 @@ export const sdk = {
 };
 
 /**
- * Replaces the constructor of the operators of one URN by one that may call the previous. The SDK exports the setter only; the
- * table itself is reached through the `__closure` that its build attaches to every function for serialisation.
+ * Replaces the constructor of the operators of one URN by one that may call the previous. The SDK exports the setter
+ * only; the table itself is reached through the `__closure` that its build attaches to every function for
+ * serialisation.
  */
 export function replaceOperator(urn: string, replace: (previous: OperatorConstructor) => OperatorConstructor): void {
   const { registerOperatorConstructor } = sdk.operators;

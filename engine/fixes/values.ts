@@ -1,13 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Reader } from "protobufjs";
 import { sdk } from "./sdk";
 
 const bytesMarker = "Y";
 
 /**
- * Defect 4, the values beside numbers. Bytes as a whole value, key or array item become a BSON document of {"0": ..., "1": ...}; Map, Set,
- * Date, other typed arrays and promises become something else without a word; bigint and functions fail deep in the coder. Fix: bytes get a marker
- * of their own and arrive as Uint8Array; the others are refused by name. (Inside an object BSON rules: bytes arrive as BSON Binary, see
- * engine/bytes.ts; a Map or Set in there is not looked for.)
+ * Defect 4, the values beside numbers. Bytes as a whole value, key or array item become a BSON document of {"0": ...,
+ * "1": ...}; Map, Set, Date, other typed arrays and promises become something else without a word; bigint and functions
+ * fail deep in the coder. Fix: bytes get a marker of their own and arrive as Uint8Array; the others are refused by
+ * name. (Inside an object BSON rules: bytes arrive as BSON Binary, see engine/bytes.ts; a Map or Set in there is not
+ * looked for.)
  */
 export function codeValuesExactly(): void {
   const prototype = sdk.jsCoders.GeneralObjectCoder.prototype;

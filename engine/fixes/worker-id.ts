@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Metadata } from "@grpc/grpc-js";
 import { sdk } from "./sdk";
 
 type GetDescriptor = (input: object, metadata: Metadata, callback: unknown) => unknown;
 
 /**
- * Defect 9. GetProcessBundleDescriptor is called without the `worker_id` metadata that the Fn API asks for; a runner that serves several workers on
- * one port (Prism) rejects it and no bundle runs. Fix: send the metadata that opened the client's control stream, which carries the id.
+ * Defect 9. GetProcessBundleDescriptor is called without the `worker_id` metadata that the Fn API asks for; a runner
+ * that serves several workers on one port (Prism) rejects it and no bundle runs. Fix: send the metadata that opened the
+ * client's control stream, which carries the id.
  */
 export function sendWorkerId(): void {
   const prototype = sdk.fnClients.BeamFnControlClient.prototype;

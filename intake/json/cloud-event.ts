@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { FieldNames, NumberTexts } from "../../domain/event";
 import type { RejectionReason } from "../../domain/rejection";
 import { type NumberSource, NumbersOfTexts } from "./number-texts";
@@ -31,9 +32,9 @@ export const isJsonMediaType = (mediaType: string): boolean =>
   JSON_MEDIA_TYPE.test((mediaType.split(";")[0] ?? "").trim().toLowerCase());
 
 /**
- * CloudEvents 1.0.2 in the JSON format: id, subject = videoId, type = eventType, time, data.value, where the data may stand in `data_base64`. All
- * else, extension attributes among it, is kept under `cloudevent`. Data of a `datacontenttype` that is not JSON is refused: a value in it
- * would be lost. `index`: of the event in its source.
+ * CloudEvents 1.0.2 in the JSON format: id, subject = videoId, type = eventType, time, data.value, where the data may
+ * stand in `data_base64`. All else, extension attributes among it, is kept under `cloudevent`. Data of a
+ * `datacontenttype` that is not JSON is refused: a value in it would be lost. `index`: of the event in its source.
  */
 export function cloudEventFields(raw: unknown, index: number, source: NumberSource): CloudEventFields {
   if (!isObject(raw)) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { nestsDeeperThan } from "../../domain/json-depth";
 import { MAX_EXTRA_DEPTH } from "../limits";
 
@@ -18,7 +19,10 @@ export function extraProblem(extraText: string | undefined, maxEventBytes: numbe
   return isLarger(extraText, maxEventBytes) ? largerThan(maxEventBytes) : undefined;
 }
 
-/** A name (id, video or type) that leaves no room for the rest of the event makes the event too large, and not the name bad. */
+/**
+ * A name (id, video or type) that leaves no room for the rest of the event makes the event too large, and not the name
+ * bad.
+ */
 export function oversizedName(names: readonly unknown[], maxEventBytes: number): string | undefined {
   const oversized = names.some((name) => typeof name === "string" && isLarger(name, maxEventBytes - 1));
   return oversized ? largerThan(maxEventBytes) : undefined;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isAscii, isUtf8 } from "node:buffer";
 
 const QUOTE = 0x22;
@@ -39,8 +40,8 @@ export function elementSlices(json: Buffer, member?: string): Buffer[] {
 }
 
 /**
- * The text of the value under a path of member names, each the last one of its name, as JSON.parse has it; undefined where there is none, or
- * something on the way is no object. The text must be valid JSON.
+ * The text of the value under a path of member names, each the last one of its name, as JSON.parse has it; undefined
+ * where there is none, or something on the way is no object. The text must be valid JSON.
  */
 export function memberText(json: Buffer, path: readonly string[]): string | undefined {
   let at = skipSpace(json, 0);

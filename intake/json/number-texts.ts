@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Finds the numbers whose double may not say what their text says: `4.9999999999999999`, `9007199254740991.4` and `1e-400` are integers once they are
- * doubles. Only a text with a fraction or an exponent can be such a number, and only the members that must be integers matter.
+ * Finds the numbers whose double may not say what their text says: `4.9999999999999999`, `9007199254740991.4` and
+ * `1e-400` are integers once they are doubles. Only a text with a fraction or an exponent can be such a number, and
+ * only the members that must be integers matter.
  *
- * A double holds an integer n that is not 0 to within n * 2^-53. A decimal that is no integer and still rounds to n therefore has 16 significant digits
- * at least. So most events are cleared by one look at every sixteenth byte; zero alone can stand for a short text (underflow).
+ * A double holds an integer n that is not 0 to within n * 2^-53. A decimal that is no integer and still rounds to n
+ * therefore has 16 significant digits at least. So most events are cleared by one look at every sixteenth byte; zero
+ * alone can stand for a short text (underflow).
  */
 import { memberText } from "./json-text";
 
@@ -19,8 +22,8 @@ const ESCAPED_KEYS = /"[^"\\]*\\[^"]*"\s*:\s*-?\d+[.eE]/;
 /** The JSON text that events were parsed from. */
 export interface NumberSource {
   /**
-   * The text of a number that is an integer as a double, under a path of member names in the event at an index; undefined where the double says what
-   * the text says.
+   * The text of a number that is an integer as a double, under a path of member names in the event at an index;
+   * undefined where the double says what the text says.
    */
   doubtfulText(number: number, index: number, path: readonly string[]): string | undefined;
 }
@@ -56,7 +59,10 @@ export class NumbersOfTexts implements NumberSource {
   }
 }
 
-/** Whether as many digits as a doubtful number has stand together, a decimal point among them. A run that long covers one of the bytes looked at. */
+/**
+ * Whether as many digits as a doubtful number has stand together, a decimal point among them. A run that long covers
+ * one of the bytes looked at.
+ */
 function holdsLongNumber(json: Buffer): boolean {
   for (let at = LEAST_DIGITS - 1; at < json.length; at += LEAST_DIGITS) {
     if (!isDigitOrPoint(json[at])) continue;
@@ -72,7 +78,9 @@ function holdsLongNumber(json: Buffer): boolean {
 const isDigitOrPoint = (byte: number | undefined): boolean =>
   byte !== undefined && ((byte >= 0x30 && byte <= 0x39) || byte === 0x2e);
 
-/** Whether a member that must be an integer is written with a fraction or an exponent. All that is looked for is ASCII. */
+/**
+ * Whether a member that must be an integer is written with a fraction or an exponent. All that is looked for is ASCII.
+ */
 function mayHoldFraction(json: Buffer): boolean {
   const text = json.toString("latin1");
   return (ENDINGS.test(text) && PLAIN_KEYS.test(text)) || (text.includes("\\u") && ESCAPED_KEYS.test(text));

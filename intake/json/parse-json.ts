@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DEPTH_SCAN_BYTES, MAX_JSON_DEPTH, nestsDeeperThan } from "../../domain/json-depth";
 import { utf8Text } from "./json-text";
 

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Access keys in the ledger's table: of the row `y#keys` a column `<id>` with the key, `<id>!` with the time of its revocation, and
- * `<id>@<instance>` whose version is the time of the last use: a day and the events of that day.
+ * Access keys in the ledger's table: of the row `y#keys` a column `<id>` with the key, `<id>!` with the time of its
+ * revocation, and `<id>@<instance>` whose version is the time of the last use: a day and the events of that day.
  */
 import { DAY_MS } from "../../domain/rules/time";
 import type { AccessKey, AccessKeys, KeyUse, ListedKey } from "../ports/access-keys";

@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A counter cell, at every level, and how the cells of a level add up to one above them. It is stored in one or two columns, which are
- * written together:
- *   the cell's column            32 bytes, big-endian: count (int64), sum (int128), last event time in epoch milliseconds (int64)
- *   the same with a `+` behind   33 bytes: format (1), count, the low 64 bits of the sum, events with a value, revision (int64 each)
- * The second column is written only where its numbers are not what the first one implies, and is valid only for the same version, count
- * and sum. Programs before 2026-12 know the first column alone and take any other value for no cell, so they and today's may write the same
- * rows: docs/decisions/0006-bigtable-rows.md.
+ * A counter cell, at every level, and how the cells of a level add up to one above them. It is stored in one or two
+ * columns, which are written together:
+ *   the cell's column            32 bytes, big-endian: count (int64), sum (int128), last event time in epoch
+ *                                milliseconds (int64)
+ *   the same with a `+` behind   33 bytes: format (1), count, the low 64 bits of the sum, events with a value, revision
+ *                                (int64 each)
+ * The second column is written only where its numbers are not what the first one implies, and is valid only for the
+ * same version, count and sum. Programs before 2026-12 know the first column alone and take any other value for no
+ * cell, so they and today's may write the same rows: docs/decisions/0006-bigtable-rows.md.
  */
 import { assumedValued } from "../../domain/columns/minute-counts";
 import { deleteColumn, type Mutation, type RowCell, setCell } from "./rows";
@@ -34,7 +37,10 @@ const SUM_LIMIT = 2n ** 106n;
 
 export const NO_CELL: CounterCell = { version: 0, count: 0, sum: 0n, valued: 0, revision: 0, lastMs: 0 };
 
-/** Writes the cell at its version; with `isExplicit` the second column in any case, as it may hold other numbers of that version. */
+/**
+ * Writes the cell at its version; with `isExplicit` the second column in any case, as it may hold other numbers of that
+ * version.
+ */
 export function cellMutations(family: string, qualifier: string, cell: CounterCell, isExplicit = false): Mutation[] {
   const mutations = [setCell(family, qualifier, cell.version, encodeCell(cell))];
   if (isExplicit || !isImplied(cell)) mutations.push(detailMutation(family, qualifier, cell));
@@ -89,8 +95,8 @@ export function encodeCell({ count, sum, lastMs }: Pick<CounterCell, "count" | "
 }
 
 /**
- * A cell as its first column implies it. A value that is none of ours, or that no events can make, reads as a cell that does not exist,
- * so that an audit finds and replaces it.
+ * A cell as its first column implies it. A value that is none of ours, or that no events can make, reads as a cell that
+ * does not exist, so that an audit finds and replaces it.
  */
 export function decodeCell(version: number, value: Buffer): CounterCell {
   const none = { version, count: 0, sum: 0n, valued: 0, revision: correctionOf(version), lastMs: 0 };

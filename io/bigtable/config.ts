@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Where the tables are, and how long anything may take. */
 
 export interface BigtableConfig {

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The channels to Bigtable. Calls go to the gRPC stub of Google's client, which brings the credentials; what that client lays over
- * the stub (retries, 12 hours of deadline, a wrapper for each streamed message) is ours to decide, see retry.ts.
+ * The channels to Bigtable. Calls go to the gRPC stub of Google's client, which brings the credentials; what that
+ * client lays over the stub (retries, 12 hours of deadline, a wrapper for each streamed message) is ours to decide, see
+ * retry.ts.
  */
 import { v2 } from "@google-cloud/bigtable";
 import { type Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
@@ -102,7 +104,8 @@ export function clientOptions(config: BigtableConfig): NonNullable<ConstructorPa
     servicePath: emulatorHost.slice(0, at),
     port: Number(emulatorHost.slice(at + 1)),
     sslCreds: credentials.createInsecure(),
-    // Without it the client looks for credentials all the same: it asks a metadata server, which takes seconds where there is none.
+    // Without it the client looks for credentials all the same: it asks a metadata server, which takes seconds where
+    // there is none.
     auth: { getUniverseDomain: async () => "googleapis.com", getProjectId: async () => projectId } as never,
   };
 }

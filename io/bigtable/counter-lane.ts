@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Writing for some of the videos, one round at a time; calls that come meanwhile share the next one. */
 import type { AheadHour, CellWrite } from "./counter-round";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Everything that is read of the counters: one video by its keys, all of them by scans salt after salt, in pages. */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
@@ -28,7 +29,10 @@ import { TopCounts } from "./top-counts";
 
 /** A longer range of minutes first asks which of its hours there are. */
 const MAX_HOURS_UNASKED = 48;
-/** `top` of a longer range takes whole hours and days from the summaries, which means looking at every video there ever was. */
+/**
+ * `top` of a longer range takes whole hours and days from the summaries, which means looking at every video there ever
+ * was.
+ */
 const MAX_HOURS_OF_MINUTES = 48;
 
 type Named = { videoId: string; eventType: string };
@@ -139,7 +143,8 @@ export class CounterReads {
   ): Promise<Cell[]> {
     const range = levelFilter(granularity, startMs, endMs);
     if (range === undefined) return [];
-    // The type is picked here: with a few types that is less work than a regular expression over every column in the range.
+    // The type is picked here: with a few types that is less work than a regular expression over every column in the
+    // range.
     const [row] = await readRows(this.connection, {
       tableName: this.connection.tables.summaries,
       keys: [summaryRowKey(videoId)],

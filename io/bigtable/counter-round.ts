@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * One round of writing: minute cells, then everything above them, then a look whether anybody else wrote the same rows meanwhile; where
- * somebody did, those rows are read anew and the sums made again. Nothing is ever added to what is stored, so whatever is repeated, reordered or
- * lost on the way, the cells end at the same values. docs/decisions/0006-bigtable-rows.md has the reasoning.
+ * One round of writing: minute cells, then everything above them, then a look whether anybody else wrote the same rows
+ * meanwhile; where somebody did, those rows are read anew and the sums made again. Nothing is ever added to what is
+ * stored, so whatever is repeated, reordered or lost on the way, the cells end at the same values.
+ * docs/decisions/0006-bigtable-rows.md has the reasoning.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { StoreUnavailableError } from "../ports";
@@ -61,7 +63,9 @@ export class CounterRounds {
   readonly #minutes: KnownCache<KnownMinutes>;
   readonly #summaries: KnownCache<KnownSummary>;
 
-  /** `stamp`: milliseconds since 1970, larger at every call. `knownCells`: bound of what is remembered between rounds. */
+  /**
+   * `stamp`: milliseconds since 1970, larger at every call. `knownCells`: bound of what is remembered between rounds.
+   */
   constructor(
     private readonly connection: BigtableConnection,
     private readonly loader: RowLoader,

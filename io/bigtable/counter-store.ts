@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The counters on Bigtable: minutes as facts whose version is the cell's timestamp, and above them hours, days, (months,) and totals that are
- * facts as well, because they are made of facts. docs/decisions/0006-bigtable-rows.md.
+ * The counters on Bigtable: minutes as facts whose version is the cell's timestamp, and above them hours, days,
+ * (months,) and totals that are facts as well, because they are made of facts. docs/decisions/0006-bigtable-rows.md.
  */
 
 import { randomBytes } from "node:crypto";
@@ -20,7 +21,10 @@ import { RowLoader } from "./row-loader";
 import { minuteVersion } from "./versions";
 
 interface BigtableCounterStoreOptions extends BigtableConfig {
-  /** Bound of the cells a writer remembers of the rows it wrote, some 200 bytes each; default 400,000. 0: all is read again for every write. */
+  /**
+   * Bound of the cells a writer remembers of the rows it wrote, some 200 bytes each; default 400,000. 0: all is read
+   * again for every write.
+   */
   knownCells?: number;
 }
 
@@ -59,8 +63,10 @@ export class BigtableCounterStore implements CounterStore {
   }
 
   /**
-   * No stream writes final minutes here, so revisions count corrections alone (`finalBeforeMinute` changes nothing). Calls made while others are written share the next round. Rejects with RangeError (not countable, or beyond what a version can
-   * hold: nothing of this call is written), `StoreUnavailableError` (some of it may be written: write again).
+   * No stream writes final minutes here, so revisions count corrections alone (`finalBeforeMinute` changes nothing).
+   * Calls made while others are written share the next round. Rejects with RangeError (not countable, or beyond what a
+   * version can hold: nothing of this call is written), `StoreUnavailableError` (some of it may be written: write
+   * again).
    */
   async apply(
     counts: readonly MinuteCounts[],

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The event types of a deployment: one row of the ledger's table, a column a type. */
 import type { EventTypes } from "../ports";
 import type { BigtableConfig } from "./config";
@@ -13,7 +14,10 @@ export class BigtableEventTypes implements EventTypes {
     this.#connection = new BigtableConnection(config);
   }
 
-  /** A column is written unless the row has as many as may be, in one step of the server; a type that two write is one column. */
+  /**
+   * A column is written unless the row has as many as may be, in one step of the server; a type that two write is one
+   * column.
+   */
   async admit(types: readonly string[], bound: number): Promise<ReadonlySet<string>> {
     const known = await this.#all();
     const missing = types.filter((type) => !known.has(type));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The rows a writer knows, bounded by their cells; the one used longest ago is forgotten first. */
 
 interface Known {

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * What a writer knows of the rows it writes. Knowledge is a state the row once had, joined with the writer's own writes since; versions
- * only grow, so it is never ahead of the row, and what is computed from it loses against what is computed from more. Whether it is still all there is,
- * the row's w columns tell: each writer leaves there when it last wrote.
+ * What a writer knows of the rows it writes. Knowledge is a state the row once had, joined with the writer's own writes
+ * since; versions only grow, so it is never ahead of the row, and what is computed from it loses against what is
+ * computed from more. Whether it is still all there is, the row's w columns tell: each writer leaves there when it last
+ * wrote.
  */
 import { type CounterCell, cellMutations, detailMutation, isSameCell, NO_CELL, rollUp, storedCells } from "./cells";
 import { DAY_FAMILY, HOUR_FAMILY, MINUTE_FAMILY, MONTH_FAMILY, TOTAL_FAMILY, WRITER_FAMILY } from "./row-keys";
@@ -69,7 +71,10 @@ export class KnownMinutes {
 /** How a cell that was computed relates to the one that is known. */
 type Outcome = "equal" | "written" | "behind";
 
-/** The cells of a level that add up to one above: the hours of a day, the days of a month, the months, all of one type; or all totals. */
+/**
+ * The cells of a level that add up to one above: the hours of a day, the days of a month, the months, all of one type;
+ * or all totals.
+ */
 class Children {
   readonly cells = new Map<string, CounterCell>();
   /** Whether the store has another cell of the same version, so that nothing may be left implied. */
@@ -99,7 +104,10 @@ export function hourNames(hour: string, type: string): HourNames {
   return { type, hour, day, month, dayOfType: `${day}:${type}`, monthOfType: `${month}:${type}` };
 }
 
-/** The part of a video's summary row that its writer needs: some days with their hours, some months with their days, months and totals. */
+/**
+ * The part of a video's summary row that its writer needs: some days with their hours, some months with their days,
+ * months and totals.
+ */
 export class KnownSummary {
   readonly #levels: Record<LevelFamily, Map<string, Children>> = {
     [HOUR_FAMILY]: new Map(),

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Who accepted what, and how far ingest and archivers are. Facts in any order: the larger version stays. What makes a minute open is a column that is
- * written once and deleted once, so that closing a minute never takes away what was added since.
+ * Who accepted what, and how far ingest and archivers are. Facts in any order: the larger version stays. What makes a
+ * minute open is a column that is written once and deleted once, so that closing a minute never takes away what was
+ * added since.
  */
 
 import { randomBytes } from "node:crypto";
@@ -41,7 +43,10 @@ export class BigtableAcceptance {
     private readonly table: string,
   ) {}
 
-  /** First what was accepted, then that its minutes are open, then how far the account goes: a crash between leaves less promised, never more. */
+  /**
+   * First what was accepted, then that its minutes are open, then how far the account goes: a crash between leaves less
+   * promised, never more.
+   */
   async bookAccepted(booking: IngestBooking): Promise<void> {
     const { instance, sequence, minutes, sinceMs, throughMs, leaseUntilMs } = booking;
     const byHour = new Map<string, Mutation[]>();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The ledger's cells: what their bytes and versions are. */
 
 import type { Settled } from "../../domain/rules/books";
@@ -118,8 +119,9 @@ const TIE_BITS = 23;
 const CAME_LIMIT = 2 ** 30;
 
 /**
- * The row for which more came is the later one; of two for which as many came, the one with more counted (which states of one pane never
- * differ in; counts of a partition's minute beyond 2^23 are compared by their first 23 bits). Throws a RangeError beyond 2^30 events.
+ * The row for which more came is the later one; of two for which as many came, the one with more counted (which states
+ * of one pane never differ in; counts of a partition's minute beyond 2^23 are compared by their first 23 bits). Throws
+ * a RangeError beyond 2^30 events.
  */
 export function partitionVersion({ received, late, counted }: LedgerRow): number {
   const came = received + late;
@@ -146,7 +148,10 @@ export function decodePartition(value: Buffer): Omit<LedgerRow, "minute" | "part
 
 const ALL_COUNTED = ":all";
 
-/** What audits and operators say of a minute in the family of the messages, which an earlier release does not read in rows of books. */
+/**
+ * What audits and operators say of a minute in the family of the messages, which an earlier release does not read in
+ * rows of books.
+ */
 export const allCountedColumn = (minuteOfHour: string): string => `${minuteOfHour}${ALL_COUNTED}`;
 export const isAllCounted = (column: string): boolean => column.endsWith(ALL_COUNTED);
 
@@ -169,7 +174,10 @@ export function decodeWriteOff(minute: number, atMs: number, value: Buffer): Wri
   return { minute, events, reason, atMs, auditId };
 }
 
-/** Which minutes of an hour are audited by marks of their own and unchanged since; `version` grows with every change of the hour's books or marks. */
+/**
+ * Which minutes of an hour are audited by marks of their own and unchanged since; `version` grows with every change of
+ * the hour's books or marks.
+ */
 interface AuditedMinutes {
   version: number;
   /** Bit n: minute n. */

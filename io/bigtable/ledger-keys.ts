@@ -1,20 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Rows of the ledger's table, times in UTC:
- *   `o#YYYYMMDDHHMM`   what a minute is made of: o `<object>` its numbers, g `<object>` its messages, s how often the minute was written (`all`) and
+ *   `o#YYYYMMDDHHMM`   what a minute is made of: o `<object>` its numbers, g `<object>` its messages, s how often the
+ *                      minute was written (`all`) and
  *                      changed (`changed`)
- *   `b#YYYYMMDDHH`     the books of an hour: b `MM` made from the row above, p `MM:<partition>` the stream's, o `MM:<account>` what an ingest instance
- *                      promised, r `MM` what an audit settled of late events, g `MM:all` of a minute whose cells it corrected, g `MM` a loss that was written off, a `MM` the audit's mark of a minute that
+ *   `b#YYYYMMDDHH`     the books of an hour: b `MM` made from the row above, p `MM:<partition>` the stream's, o
+ *                      `MM:<account>` what an ingest instance
+ *                      promised, r `MM` what an audit settled of late events, g `MM:all` of a minute whose cells it
+ *                      corrected, g `MM` a loss that was written off, a `MM` the audit's mark of a minute that
  *                      has changed
- *   `q#YYYYMMDD`       of every hour `HH` of a day which minutes are audited by such marks, and which have changed: a, made from the row above
+ *   `q#YYYYMMDD`       of every hour `HH` of a day which minutes are audited by such marks, and which have changed: a,
+ *                      made from the row above
  *   `m#ranges`         a `<first minute>`: a range of minutes that are audited as long as they have not changed
- *   `p#log`            b `archived:<reader>`: its version is the time through which a reader has archived (`archived`: of an earlier release);
+ *   `p#log`            b `archived:<reader>`: its version is the time through which a reader has archived (`archived`:
+ *                      of an earlier release);
  *                      b `complete`: the low watermark
  *   `p#ingest`         b `<account>`: how far the account of an ingest instance goes
  *   `w#open`           b `<minute>:<what>`: something was accepted for the minute that may not be counted
  *   `r#<time>#<id>`    reports of audits, the newest first
  *   `y#types`          b `<event type>`: the event types of the deployment
  *   `y#keys`           b: the access keys of the deployment, their revocations and uses (access-keys.ts)
- *   `t#<hash of key>`  the receipt stamp of an event that had no time (receipt-stamps.ts): t `at`, whose timestamp is the stamp
+ *   `t#<hash of key>` the receipt stamp of an event that had no time (receipt-stamps.ts): t `at`, whose timestamp is
+ *   the stamp
  */
 import { FIRST_HOUR, hourText, LAST_HOUR, minuteText } from "./row-keys";
 import type { KeyRange } from "./rows";

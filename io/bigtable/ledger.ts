@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The ledger on Bigtable. What is written are facts (an object and its numbers, a partition's counts, an audit's mark), in any order and any number
- * of times; what is asked often is made from them, and its version says from how much of them: see docs/decisions/0006-bigtable-rows.md.
+ * The ledger on Bigtable. What is written are facts (an object and its numbers, a partition's counts, an audit's mark),
+ * in any order and any number of times; what is asked often is made from them, and its version says from how much of
+ * them: see docs/decisions/0006-bigtable-rows.md.
  */
 import { isBackfilled } from "../../domain/archive-name";
 import { LedgerBooks } from "../../domain/rules/ledger-books";
@@ -96,9 +98,10 @@ export class BigtableLedger implements Ledger {
   }
 
   /**
-   * The objects first, what is made of them after: an audit that reads between the two marks the minute with the old sequence, and the
-   * mark is void. That the minutes are open comes last: whoever reads it finds the objects in the books. A crash between is made good when the
-   * caller lists the objects again, before which the log's messages are not done.
+   * The objects first, what is made of them after: an audit that reads between the two marks the minute with the old
+   * sequence, and the mark is void. That the minutes are open comes last: whoever reads it finds the objects in the
+   * books. A crash between is made good when the caller lists the objects again, before which the log's messages are
+   * not done.
    */
   async addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void> {
     const minutes = new Set([...changedMinutes, ...objects.map(({ minute }) => minute)]);

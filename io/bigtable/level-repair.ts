@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Makes the levels of one video equal to its minutes, whatever stood there. A cell whose version is ahead of what is below it was
- * damaged, or its minutes were; as versions cannot lower it, it is replaced, and only if it is still the very cell that was judged.
+ * Makes the levels of one video equal to its minutes, whatever stood there. A cell whose version is ahead of what is
+ * below it was damaged, or its minutes were; as versions cannot lower it, it is replaced, and only if it is still the
+ * very cell that was judged.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { StoreUnavailableError } from "../ports";
@@ -39,7 +41,10 @@ export class LevelRepair {
     private readonly stamp: () => number,
   ) {}
 
-  /** Hours of [fromHour, toHour), the days and months that touch them, and the totals. Rejects with `StoreUnavailableError`. */
+  /**
+   * Hours of [fromHour, toHour), the days and months that touch them, and the totals. Rejects with
+   * `StoreUnavailableError`.
+   */
   async repair(videoId: string, fromHour: number, toHour: number): Promise<void> {
     const from = Math.max(fromHour, FIRST_HOUR);
     const to = Math.min(toHour, LAST_HOUR + 1);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What stands above the minutes, each cell beside the sum of the cells below it: for the audit of derived levels. */
 import { HOUR_MS } from "../../domain/rules/time";
 import type { LevelSums, Sums } from "../ports";

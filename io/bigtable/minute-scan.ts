@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Scans of the minutes of all videos: an hour is a range of keys in each salt. */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
@@ -37,7 +38,10 @@ interface HeldCell {
 export class MinuteScan {
   constructor(private readonly connection: BigtableConnection) {}
 
-  /** Every cell of [fromMinute, toMinute), by minute, of one salt or of all. As many minutes of an hour are read together as can be held. */
+  /**
+   * Every cell of [fromMinute, toMinute), by minute, of one salt or of all. As many minutes of an hour are read
+   * together as can be held.
+   */
   async *cells(
     fromMinute: number,
     toMinute: number,
@@ -142,7 +146,10 @@ export class MinuteScan {
   }
 }
 
-/** undefined: the cell does not exist, or its last event is not of its minute, which no writer writes: an audit is to replace it. */
+/**
+ * undefined: the cell does not exist, or its last event is not of its minute, which no writer writes: an audit is to
+ * replace it.
+ */
 function heldCell(videoId: string, type: string, minute: number, cell: CounterCell): HeldCell | undefined {
   const { version, count, sum, valued, lastMs } = cell;
   const lastMsInMinute = lastMs - minute * MINUTE_MS;

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Receipt stamps in the ledger's table, one row a key: `t#<hash of the key>`, family t, column `at`, whose timestamp is the stamp. A check-and-mutate puts
- * it where there is none that still holds, so the profile must allow transactional writes; what others have put is then read in bulk.
+ * Receipt stamps in the ledger's table, one row a key: `t#<hash of the key>`, family t, column `at`, whose timestamp is
+ * the stamp. A check-and-mutate puts it where there is none that still holds, so the profile must allow transactional
+ * writes; what others have put is then read in bulk.
  */
 import { hash } from "node:crypto";
 import { inParallel } from "../flow/in-parallel";

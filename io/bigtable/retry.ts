@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Which failures of a call are worth another attempt: the only place that decides it. */
 import { status } from "@grpc/grpc-js";
 import { retrying } from "../flow/retry";
@@ -61,8 +62,8 @@ export interface RetryTimes {
 }
 
 /**
- * Runs `attempt` until it succeeds, with a deadline each (epoch milliseconds). `attempt` throws a `Failure`; anything else
- * is not ours and goes through. Rejects as `asStoreError` says.
+ * Runs `attempt` until it succeeds, with a deadline each (epoch milliseconds). `attempt` throws a `Failure`; anything
+ * else is not ours and goes through. Rejects as `asStoreError` says.
  */
 export async function withRetries<T>(
   what: string,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Filters of reads, as Bigtable wants them. */
 import { MINUTE_FAMILY } from "./row-keys";
 import type { RowFilter } from "./rows";

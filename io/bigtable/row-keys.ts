@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Names of rows and columns, readable with any tool:
  *   minutes    `<salt>#YYYYMMDDHH#<videoId>`   m `TYPE:MM`

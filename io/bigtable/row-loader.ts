@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Reads rows into knowledge, parents before children: totals and months, then days, hours, minutes. Children only grow, so a parent
- * that equals the sum of children read after it did equal it. (One read with interleaved filters would be atomic, but a row of
- * many hours costs it far too much: its time grows with the square of the row's width in the emulator.)
+ * Reads rows into knowledge, parents before children: totals and months, then days, hours, minutes. Children only grow,
+ * so a parent that equals the sum of children read after it did equal it. (One read with interleaved filters would be
+ * atomic, but a row of many hours costs it far too much: its time grows with the square of the row's width in the
+ * emulator.)
  */
 import { inParallel } from "../flow/in-parallel";
 import type { BigtableConnection } from "./connection";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Reading and writing rows in bulk: requests, answers, and what is left to do after a failure. */
 
 import { status } from "@grpc/grpc-js";
@@ -48,7 +49,10 @@ const ENTRIES_A_REQUEST = 500;
 const MUTATIONS_A_REQUEST = 20_000;
 const BYTES_A_REQUEST = 8 << 20;
 
-/** What Bigtable takes: https://cloud.google.com/bigtable/quotas#limits. A row is at most 256 MB, which only Bigtable knows. */
+/**
+ * What Bigtable takes: https://cloud.google.com/bigtable/quotas#limits. A row is at most 256 MB, which only Bigtable
+ * knows.
+ */
 export const LIMITS = {
   keyBytes: 4 << 10,
   qualifierBytes: 16 << 10,
@@ -212,8 +216,9 @@ function refuseBeyond(what: string, size: number, limit: number): void {
 }
 
 /**
- * Every row in one of several requests that run together. Mutations must bear being applied again: an answer may be lost.
- * Rejects with `StoreUnavailableError` (some rows may be written), or RangeError (beyond Bigtable's limits: nothing is written).
+ * Every row in one of several requests that run together. Mutations must bear being applied again: an answer may be
+ * lost. Rejects with `StoreUnavailableError` (some rows may be written), or RangeError (beyond Bigtable's limits:
+ * nothing is written).
  */
 export async function mutateRows(
   connection: BigtableConnection,
@@ -224,7 +229,10 @@ export async function mutateRows(
   await inParallel(requests, requests.length, (request) => mutateRequest(connection, tableName, request));
 }
 
-/** Divides rows into requests, each small enough to be taken; a row stays whole. Throws a RangeError for a row that no request can take. */
+/**
+ * Divides rows into requests, each small enough to be taken; a row stays whole. Throws a RangeError for a row that no
+ * request can take.
+ */
 export function asRequests(rows: readonly RowMutation[]): RowMutation[][] {
   const requests: RowMutation[][] = [];
   let mutations = 0;
@@ -288,8 +296,8 @@ async function mutateRequest(connection: BigtableConnection, tableName: string, 
 }
 
 /**
- * Writes unless the predicate finds something in the row; answers whether it did. Repeated when the outcome is unknown, so the predicate may find what
- * an earlier attempt wrote.
+ * Writes unless the predicate finds something in the row; answers whether it did. Repeated when the outcome is unknown,
+ * so the predicate may find what an earlier attempt wrote.
  */
 export async function mutateUnless(
   connection: BigtableConnection,
@@ -304,7 +312,10 @@ export async function mutateUnless(
   });
 }
 
-/** Deletes or replaces under a condition; answers whether it held. Not repeated: an unknown outcome is looked at again by the caller. */
+/**
+ * Deletes or replaces under a condition; answers whether it held. Not repeated: an unknown outcome is looked at again
+ * by the caller.
+ */
 export async function mutateIf(
   connection: BigtableConnection,
   tableName: string,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The tables as a deployment needs them: looked at only (tables.ts makes them). */
 import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The tables: their families, what is kept of each, and where they are split to begin with. */
 import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";
@@ -25,7 +26,10 @@ import {
 } from "./row-keys";
 
 const NEWEST = { gcRule: { maxNumVersions: 1 } };
-/** Marks are compared with knowledge of at most ten minutes; older ones tell nothing. Their timestamps are times, unlike all others. */
+/**
+ * Marks are compared with knowledge of at most ten minutes; older ones tell nothing. Their timestamps are times, unlike
+ * all others.
+ */
 const MARKS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: 7 * 86_400 } }] } } };
 /** A stamp holds for ten minutes of the clocks that give it; its timestamp is that time. */
 const STAMPS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: 3_600 } }] } } };
@@ -35,7 +39,10 @@ const INT64_SUM = {
 
 type Families = Readonly<Record<string, object>>;
 
-/** No family but the marks' and the stamps' has a rule of age: cells' timestamps are versions everywhere else, not times. */
+/**
+ * No family but the marks' and the stamps' has a rule of age: cells' timestamps are versions everywhere else, not
+ * times.
+ */
 export const FAMILIES: Readonly<Record<TableRole, Families>> = {
   minutes: { [MINUTE_FAMILY]: NEWEST, [WRITER_FAMILY]: MARKS },
   summaries: {
@@ -66,8 +73,8 @@ interface CreatedTable {
 }
 
 /**
- * Creates what is missing of the tables and their families; what is there stays as it is. May run at any time, several at once.
- * Rejects with `StoreUnavailableError`, RangeError (not a name, not a request Bigtable takes).
+ * Creates what is missing of the tables and their families; what is there stays as it is. May run at any time, several
+ * at once. Rejects with `StoreUnavailableError`, RangeError (not a name, not a request Bigtable takes).
  */
 export async function createTables(config: BigtableConfig): Promise<CreatedTable[]> {
   const names = tableNames(config);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { VideoCount } from "../ports";
 
 /** Counts by video; the largest first, ties by videoId in byte order (ids are ASCII). */

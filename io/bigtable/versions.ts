@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Versions are cell timestamps in milliseconds: of the cells of a column Bigtable keeps the one with the largest, in whatever order
- * they are written. A minute cell's version is `correction * 2^29 + received`; the version of a cell above is the sum of its
- * children's, which only grow.
+ * Versions are cell timestamps in milliseconds: of the cells of a column Bigtable keeps the one with the largest, in
+ * whatever order they are written. A minute cell's version is `correction * 2^29 + received`; the version of a cell
+ * above is the sum of its children's, which only grow.
  */
 
 const RECEIVED_LIMIT = 2 ** 29;

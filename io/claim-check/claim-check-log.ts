@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Claim check: a log whose large batches are kept in a store of claims, with only their references in the log; and, while the log is behind,
- * all batches, so that a backlog fills cheap storage instead of the log. A claim outlives its reference: the store's retention must be
- * longer than the log's. A claim whose reference never came into the log (a crash between the two) is of no use to anybody and goes with it.
+ * Claim check: a log whose large batches are kept in a store of claims, with only their references in the log; and,
+ * while the log is behind, all batches, so that a backlog fills cheap storage instead of the log. A claim outlives its
+ * reference: the store's retention must be longer than the log's. A claim whose reference never came into the log (a
+ * crash between the two) is of no use to anybody and goes with it.
  */
 
 import { randomUUID } from "node:crypto";
@@ -16,7 +18,10 @@ export interface ClaimCheckOptions {
   claims: ClaimStore;
   /** A payload that is larger goes to the claims. */
   maxMessageBytes: number;
-  /** Whether the log is behind, so that all batches go to the claims. Asked at most once in `behindSampleMs`; when it rejects, it is not. */
+  /**
+   * Whether the log is behind, so that all batches go to the claims. Asked at most once in `behindSampleMs`; when it
+   * rejects, it is not.
+   */
   isBehind?: () => Promise<boolean>;
   /** Default 5 s. */
   behindSampleMs?: number;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import { type EventLog, type Ledger, type LogBatch, LogFullError, StoreUnavailableError } from "../ports";
 import type { Spilled } from "./spill-log";
@@ -26,9 +27,10 @@ interface Account {
 }
 
 /**
- * A shared log with an account of its own of what it has acknowledged: who answers 202 keeps the books of it, apart from the log, in the ledger's
- * store. A message that is lost on its way to the archive then shows as promised and not archived. Every append counts from the moment it was asked for, so
- * that the account's time is never ahead of an acknowledgement.
+ * A shared log with an account of its own of what it has acknowledged: who answers 202 keeps the books of it, apart
+ * from the log, in the ledger's store. A message that is lost on its way to the archive then shows as promised and not
+ * archived. Every append counts from the moment it was asked for, so that the account's time is never ahead of an
+ * acknowledgement.
  */
 export class AccountedLog implements EventLog {
   private account = newAccount();
@@ -47,7 +49,10 @@ export class AccountedLog implements EventLog {
     private readonly options: AccountOptions,
   ) {}
 
-  /** Books now, and from now on at every interval: from the first append on. A ledger that does not answer holds nobody up. */
+  /**
+   * Books now, and from now on at every interval: from the first append on. A ledger that does not answer holds nobody
+   * up.
+   */
   private begin(): void {
     this.begun = true;
     this.bookAndGoOn();
@@ -66,7 +71,8 @@ export class AccountedLog implements EventLog {
     try {
       const appended = await this.log.append(batch);
       this.accepted(batch.acceptedByMinute, this.underWay.get(place)!);
-      // Of a batch that is on this disk alone nobody else can tell: its minutes are open in the ledger before it is acknowledged.
+      // Of a batch that is on this disk alone nobody else can tell: its minutes are open in the ledger before it is
+      // acknowledged.
       if (isSpilled(appended)) await this.bookSoon();
       return appended;
     } finally {
@@ -78,7 +84,10 @@ export class AccountedLog implements EventLog {
     return this.log.ping();
   }
 
-  /** Books the rest and closes the account; where the ledger does not answer in time, the account stays open and its silence tells. */
+  /**
+   * Books the rest and closes the account; where the ledger does not answer in time, the account stays open and its
+   * silence tells.
+   */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { earliestLiveMark } from "../../domain/rules/low-watermark";
 import type { Ledger, LogProgress } from "../ports";
 
@@ -5,7 +6,10 @@ import type { Ledger, LogProgress } from "../ports";
 const SILENT_AFTER_MS = 15_000;
 const REMEMBERED_MS = 500;
 
-/** How far the events of a shared log have come, as the ledger has it: the archivers keep the low watermark there (low-watermark.ts). */
+/**
+ * How far the events of a shared log have come, as the ledger has it: the archivers keep the low watermark there
+ * (low-watermark.ts).
+ */
 export class LedgerProgress implements LogProgress {
   private remembered: { atMs: number; value: Promise<number> } | undefined;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isBalanced, type MinuteBooks } from "../../domain/rules/books";
 import { advanced, earliestLiveMark, evaluate, type Observation } from "../../domain/rules/low-watermark";
 import { MINUTE_MS, MINUTES_A_DAY } from "../../domain/rules/time";
@@ -26,8 +27,8 @@ const SCANNED_MINUTES = 30 * MINUTES_A_DAY;
 const AHEAD_MS = 6 * MINUTE_MS;
 
 /**
- * Keeps the low watermark of a shared log in its ledger (domain/rules/low-watermark.ts says what it is and why). Every archiver has one and moves
- * it on every second; several agree, because each only writes what it has seen to be true.
+ * Keeps the low watermark of a shared log in its ledger (domain/rules/low-watermark.ts says what it is and why). Every
+ * archiver has one and moves it on every second; several agree, because each only writes what it has seen to be true.
  */
 export class LowWatermark {
   #observations: ReadonlyMap<number, Observation> = new Map();

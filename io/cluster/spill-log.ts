@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as wait } from "node:timers/promises";
 import { countByMinute } from "../../domain/columns/event-columns";
 import { decodeBatch } from "../formats/avro/batch";
@@ -8,7 +9,10 @@ export interface SpillOptions {
   log: EventLog;
   /** On this disk. */
   queue: EmbeddedLog;
-  /** An append that the shared log has not answered by then goes to the queue, and its outcome is left open: repeats count once. */
+  /**
+   * An append that the shared log has not answered by then goes to the queue, and its outcome is left open: repeats
+   * count once.
+   */
   patienceMs?: number;
   onSpill?: (error: unknown) => void;
   onDrained?: () => void;
@@ -25,8 +29,9 @@ const READ_ENTRIES = 256;
 const READ_BYTES = 8 << 20;
 
 /**
- * A shared log that goes on when it is away: batches go into a bounded queue on this disk, and from there to the log, in their order, when it is back.
- * While anything waits, what comes goes behind it. Batches that a process before left in the queue are sent first.
+ * A shared log that goes on when it is away: batches go into a bounded queue on this disk, and from there to the log,
+ * in their order, when it is back. While anything waits, what comes goes behind it. Batches that a process before left
+ * in the queue are sent first.
  */
 export class SpillLog implements EventLog {
   #spilling = true;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The embedded archive: a directory. An object is written to a staging folder, synced, renamed to its name, and the
  * folder synced: readers see it whole or not at all, and it survives power loss once `write` resolves.
@@ -208,8 +209,9 @@ const hasFolder = (minute: number): boolean =>
   Number.isInteger(minute) && minute >= FIRST_MINUTE && minute <= LAST_MINUTE;
 
 /**
- * The content of a file of at most SMALL_BYTES; undefined: it is larger. Synchronously, as the stores beside this archive read: an audit reads one small
- * object a minute, and four calls through the thread pool cost twenty times as much as the reading.
+ * The content of a file of at most SMALL_BYTES; undefined: it is larger. Synchronously, as the stores beside this
+ * archive read: an audit reads one small object a minute, and four calls through the thread pool cost twenty times as
+ * much as the reading.
  */
 function readIfSmall(file: string): Buffer | undefined {
   const descriptor = openSync(file, "r");

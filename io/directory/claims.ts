@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Batches kept outside of the log, in a directory: written as the archive's objects are. */
 import { stat } from "node:fs/promises";
 import { parseArchiveObjectName } from "../../domain/archive-name";
@@ -13,7 +14,10 @@ export class DirectoryClaimStore implements ClaimStore {
     this.#folder = options.folder;
   }
 
-  /** `name`: `date=2026-11-21/hour=10/minute=03/<file>.avro`. Rejects with RangeError for another, with `StoreUnavailableError`. */
+  /**
+   * `name`: `date=2026-11-21/hour=10/minute=03/<file>.avro`. Rejects with RangeError for another, with
+   * `StoreUnavailableError`.
+   */
   async write(name: string, content: Uint8Array): Promise<void> {
     const { minute, fileName } = checked(name);
     await this.#files.write(minute, fileName, content);

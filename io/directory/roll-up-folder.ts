@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Roll-ups of one machine: a folder. A file is synced before it gets its name, and the folder after. */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";

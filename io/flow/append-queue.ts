@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Brings many callers' items into few requests. A lone item goes at once; while requests are under way, items wait for a group to
- * fill or to grow `lingerMs` old. Every item has a deadline: one that still waits then is never sent, of one that is under way the
- * outcome is unknown.
+ * Brings many callers' items into few requests. A lone item goes at once; while requests are under way, items wait for
+ * a group to fill or to grow `lingerMs` old. Every item has a deadline: one that still waits then is never sent, of one
+ * that is under way the outcome is unknown.
  */
 import { LogFullError, StoreUnavailableError } from "../ports";
 
@@ -44,7 +45,10 @@ export class AppendQueue<Item> {
     return this.#queuedBytes;
   }
 
-  /** Resolves when the item is durable. Rejects with what `send` rejected with, `LogFullError` or `StoreUnavailableError`. */
+  /**
+   * Resolves when the item is durable. Rejects with what `send` rejected with, `LogFullError` or
+   * `StoreUnavailableError`.
+   */
   add(item: Item): Promise<void> {
     const sizeBytes = this.options.sizeBytes(item);
     const { maxQueueBytes, timeoutMs } = this.options;

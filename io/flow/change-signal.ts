@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * For those who look at something and wait for it to change. Whoever takes `seen` before looking misses no change that comes
- * between the look and the wait.
+ * For those who look at something and wait for it to change. Whoever takes `seen` before looking misses no change that
+ * comes between the look and the wait.
  */
 export class ChangeSignal {
   readonly #waiters = new Set<() => void>();
@@ -16,7 +17,9 @@ export class ChangeSignal {
     for (const wake of this.#waiters) wake();
   }
 
-  /** Resolves with the next change after `seen`, at once when there has been one, and after `withinMs` at the latest. */
+  /**
+   * Resolves with the next change after `seen`, at once when there has been one, and after `withinMs` at the latest.
+   */
   async changed(seen: number, withinMs: number): Promise<void> {
     if (seen !== this.#changes) return;
     await new Promise<void>((resolve) => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Group commit: while one commit runs, what arrives waits; then all of it (up to the bounds) is one commit. One
  * fsync serves many callers, and a lone caller waits for nobody.

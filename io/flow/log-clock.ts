@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A log's own clock, as far as its reader can know it. A message that was appended at `a` was there when it was fetched, so the log's clock had
- * reached `a` by then, and has gone on since as this process's monotonic clock has. The time that follows is never ahead of the log's
- * clock, whatever the clock of this machine says; it is behind by the shortest way that a message took so far.
+ * A log's own clock, as far as its reader can know it. A message that was appended at `a` was there when it was
+ * fetched, so the log's clock had reached `a` by then, and has gone on since as this process's monotonic clock has. The
+ * time that follows is never ahead of the log's clock, whatever the clock of this machine says; it is behind by the
+ * shortest way that a message took so far.
  */
 export class LogClock {
   /** What the log's clock shows more than the monotonic one, at least. */

@@ -1,4 +1,8 @@
-/** The one loop that repeats calls of stores and brokers. What is worth another attempt is each adapter's own (its retry.ts). */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The one loop that repeats calls of stores and brokers. What is worth another attempt is each adapter's own (its
+ * retry.ts).
+ */
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface RetryPolicy {
@@ -13,7 +17,10 @@ export interface RetryPolicy {
   asFinal(error: unknown, attempts: number): unknown;
 }
 
-/** Attempts `call` until it succeeds, fails for good, or the policy's end; `call` gets what is left of the time. Rejects with `asFinal`. */
+/**
+ * Attempts `call` until it succeeds, fails for good, or the policy's end; `call` gets what is left of the time. Rejects
+ * with `asFinal`.
+ */
 export async function retrying<T>(call: (leftMs: number) => Promise<T>, policy: RetryPolicy): Promise<T> {
   const endsAt = performance.now() + policy.totalMs;
   for (let attempts = 1; ; attempts++) {

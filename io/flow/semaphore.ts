@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** At most `slots` tasks at the same time; the others wait in order. */
 export class Semaphore {
   #free: number;

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The archive in a bucket of Cloud Storage. Names order objects by time, so a range of minutes is a range of names: it is listed in pages of a
- * thousand objects, the hours of a day at the same time.
+ * The archive in a bucket of Cloud Storage. Names order objects by time, so a range of minutes is a range of names: it
+ * is listed in pages of a thousand objects, the hours of a day at the same time.
  */
 
 import { archiveObjectName, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
@@ -30,7 +31,10 @@ export class GcsArchive implements Archive {
     this.#objects = new GcsObjects(options);
   }
 
-  /** Rejects with RangeError for a name that is none, with `StoreUnavailableError`; such a write may have been done or not. */
+  /**
+   * Rejects with RangeError for a name that is none, with `StoreUnavailableError`; such a write may have been done or
+   * not.
+   */
   async write(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject> {
     const name = archiveObjectName(minute, fileName);
     await this.#objects.put(name, content, CONTENT_TYPE);
@@ -38,8 +42,8 @@ export class GcsArchive implements Archive {
   }
 
   /**
-   * As `write`, but never replaces other bytes: for writers whose names might be given twice. Again with the same bytes changes nothing.
-   * Rejects with `ObjectExistsError`.
+   * As `write`, but never replaces other bytes: for writers whose names might be given twice. Again with the same bytes
+   * changes nothing. Rejects with `ObjectExistsError`.
    */
   async writeOnce(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject> {
     const name = archiveObjectName(minute, fileName);
@@ -56,8 +60,8 @@ export class GcsArchive implements Archive {
   }
 
   /**
-   * Rejects with RangeError for a name that is none, with `ObjectMissingError`, and with `StoreUnavailableError`, also when the bytes that come
-   * are again and again not those of the object's checksum.
+   * Rejects with RangeError for a name that is none, with `ObjectMissingError`, and with `StoreUnavailableError`, also
+   * when the bytes that come are again and again not those of the object's checksum.
    */
   async read(name: string): Promise<Uint8Array> {
     if (parseArchiveObjectName(name) === undefined) {

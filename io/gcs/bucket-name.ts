@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Why no bucket has this name, in words; undefined: one may. https://cloud.google.com/storage/docs/buckets#naming */
 export function bucketProblem(name: string): string | undefined {
   if (name.length < 3) return "a bucket's name has at least three characters";

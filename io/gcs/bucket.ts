@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The bucket of a deployment: looked at, and made. */
 import { type Difference, type Place, placeOf } from "../ports/places";
 import type { GcsOptions } from "./config";
@@ -21,7 +22,10 @@ interface LifecycleRule {
   condition?: { age?: number; matchesPrefix?: string[]; isLive?: boolean };
 }
 
-/** Looks at the bucket; with `change` makes it where it is missing. Rejects with `StoreUnavailableError`, and a RangeError for what cannot be a name. */
+/**
+ * Looks at the bucket; with `change` makes it where it is missing. Rejects with `StoreUnavailableError`, and a
+ * RangeError for what cannot be a name.
+ */
 export async function bucketPlace(options: GcsOptions, wanted: WantedBucket, change: boolean): Promise<Place> {
   const objects = new GcsObjects(options);
   const name = options.bucket;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Batches kept outside of the log, in a bucket. */
 import { parseArchiveObjectName } from "../../domain/archive-name";
 import { ClaimMissingError, type ClaimStore } from "../ports";
@@ -14,7 +15,10 @@ export class GcsClaimStore implements ClaimStore {
     this.#objects = new GcsObjects(options);
   }
 
-  /** `name`: `date=2026-11-21/hour=10/minute=03/<file>.avro`. Rejects with RangeError for another, with `StoreUnavailableError`. */
+  /**
+   * `name`: `date=2026-11-21/hour=10/minute=03/<file>.avro`. Rejects with RangeError for another, with
+   * `StoreUnavailableError`.
+   */
   async write(name: string, content: Uint8Array): Promise<void> {
     await this.#objects.put(checked(name), content, CONTENT_TYPE);
   }

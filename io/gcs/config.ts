@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Where in Cloud Storage an adapter keeps its objects, and the bounds of its requests. */
 import { bucketProblem } from "./bucket-name";
 
@@ -31,7 +32,10 @@ const FOLDER_RULE =
   "its parts are letters, digits, . _ = and -, each beginning with a letter or a digit, with / between them";
 const PREFIX = /^(?:[A-Za-z0-9][A-Za-z0-9._=-]*\/)*$/;
 
-/** Defaults filled in, the prefix ending in a slash. Throws a RangeError for what cannot be a bucket, a prefix or a bound. */
+/**
+ * Defaults filled in, the prefix ending in a slash. Throws a RangeError for what cannot be a bucket, a prefix or a
+ * bound.
+ */
 export function gcsConfig(options: GcsOptions): GcsConfig {
   const { bucket, endpoint } = options;
   const problem = bucketProblem(bucket);

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * CRC-32C (Castagnoli), the checksum Cloud Storage keeps of every object. By eight bytes a step ("slicing by 8"): the client
- * library's own takes a byte a step, 13 ms of processor time a megabyte, more than everything else of a request together.
+ * CRC-32C (Castagnoli), the checksum Cloud Storage keeps of every object. By eight bytes a step ("slicing by 8"): the
+ * client library's own takes a byte a step, 13 ms of processor time a megabyte, more than everything else of a request
+ * together.
  */
 const SLICES = 8;
 const TABLES = tables();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The `authorization` header of requests to Google. */
 import { StoreUnavailableError } from "../ports";
 
@@ -6,8 +7,8 @@ export type Credentials = () => Promise<Record<string, string>>;
 export const NO_CREDENTIALS: Credentials = async () => ({});
 
 /**
- * Application default credentials, by Google's own library, which keeps a token until shortly before it expires. The library is loaded at the
- * first request: it takes a third of a second, and an emulator needs none of it.
+ * Application default credentials, by Google's own library, which keeps a token until shortly before it expires. The
+ * library is loaded at the first request: it takes a third of a second, and an emulator needs none of it.
  */
 export function applicationDefaultCredentials(): Credentials {
   let client: Promise<{ getRequestHeaders(): Promise<Headers> }> | undefined;

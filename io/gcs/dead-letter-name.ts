@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Names of dead-letter objects, of the letters in them, and of the marks of replayed ones. */
 import { minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
 
@@ -46,7 +47,10 @@ export function parseLetterId(id: string): LetterPlace | undefined {
   return place !== undefined && place.index < place.letters && letterId(place) === id ? place : undefined;
 }
 
-/** Below this are the marks: one empty object a letter and time of replay, so that marking needs no reading and listing them no other request. */
+/**
+ * Below this are the marks: one empty object a letter and time of replay, so that marking needs no reading and listing
+ * them no other request.
+ */
 export const MARKS = "replayed/";
 
 export function markName(place: LetterPlace, replayedAtMs: number): string {

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Dead letters in a bucket: letters that arrive together are one object, in the folder of their minute of receipt. Any number of processes
- * write and mark at the same time; none changes what another wrote.
+ * Dead letters in a bucket: letters that arrive together are one object, in the folder of their minute of receipt. Any
+ * number of processes write and mark at the same time; none changes what another wrote.
  */
 
 import { randomBytes } from "node:crypto";
@@ -28,8 +29,8 @@ import { GcsObjects } from "./objects";
 
 export interface GcsDeadLettersOptions extends GcsOptions {
   /**
-   * Called with each letter once it is stored, e.g. to put it on a topic; resolves when that is durable. When it rejects, so does `append`: the
-   * letter, appended again, is then stored twice.
+   * Called with each letter once it is stored, e.g. to put it on a topic; resolves when that is durable. When it
+   * rejects, so does `append`: the letter, appended again, is then stored twice.
    */
   publish?: (letter: NewDeadLetter) => Promise<void>;
   /** Bytes waiting in memory for the bucket; beyond it `append` rejects with `LogFullError`. Default 64 MiB. */
@@ -65,7 +66,9 @@ export class GcsDeadLetters implements DeadLetters {
     });
   }
 
-  /** Rejects with `StoreUnavailableError`, some of the letters stored or none; also with what `publish` rejects with. */
+  /**
+   * Rejects with `StoreUnavailableError`, some of the letters stored or none; also with what `publish` rejects with.
+   */
   async append(letters: readonly NewDeadLetter[]): Promise<void> {
     if (letters.length === 0) return;
     // Checked here, because a letter that has no folder would fail the others of its group.
@@ -78,7 +81,9 @@ export class GcsDeadLetters implements DeadLetters {
     await this.#publishAll(letters);
   }
 
-  /** By minute of receipt, writer and order of arrival. A letter that arrives later may come before one already seen. */
+  /**
+   * By minute of receipt, writer and order of arrival. A letter that arrives later may come before one already seen.
+   */
   async list(query: {
     afterId?: string;
     limit: number;

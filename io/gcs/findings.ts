@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Findings of an audit on a cluster, in a bucket. */
 import type { Findings } from "../ports";
 import type { GcsOptions } from "./config";

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * One HTTP exchange, whole, with a deadline over all of it. Why not the client library's requests: they have no deadline over a body, they
- * cost two to three times the processor time, and concurrent downloads print a MaxListenersExceededWarning each (8.4.0).
+ * One HTTP exchange, whole, with a deadline over all of it. Why not the client library's requests: they have no
+ * deadline over a body, they cost two to three times the processor time, and concurrent downloads print a
+ * MaxListenersExceededWarning each (8.4.0).
  */
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";

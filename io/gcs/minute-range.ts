@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Ranges of minutes as ranges of names: `date=.../hour=.../minute=...` sorts by time. */
 import { FIRST_MINUTE, LAST_MINUTE, minuteFolder } from "../../domain/archive-name";
 import type { ListQuery } from "./objects";

@@ -1,4 +1,8 @@
-/** The requests: objects of one bucket below one prefix, by the JSON API (https://cloud.google.com/storage/docs/json_api/v1/objects). */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The requests: objects of one bucket below one prefix, by the JSON API
+ * (https://cloud.google.com/storage/docs/json_api/v1/objects).
+ */
 import { randomUUID } from "node:crypto";
 import { Semaphore } from "../flow/semaphore";
 import { type GcsConfig, type GcsOptions, gcsConfig } from "./config";
@@ -46,7 +50,10 @@ export class GcsObjects {
     this.#credentials = this.config.authenticate ? applicationDefaultCredentials() : NO_CREDENTIALS;
   }
 
-  /** Writes an object, or replaces the whole of it: one request, seen by readers when it is complete, refused when its bytes are not ours. */
+  /**
+   * Writes an object, or replaces the whole of it: one request, seen by readers when it is complete, refused when its
+   * bytes are not ours.
+   */
   async put(name: string, content: Uint8Array, contentType: string): Promise<void> {
     const upload = this.#upload(name, content, contentType, {});
     await this.#attempts(`cannot write ${name}`, async () => {
@@ -55,8 +62,8 @@ export class GcsObjects {
   }
 
   /**
-   * Writes an object where there is none of that name; false where there is one with other bytes. One with the same bytes is the same write,
-   * perhaps our own, whose answer was lost.
+   * Writes an object where there is none of that name; false where there is one with other bytes. One with the same
+   * bytes is the same write, perhaps our own, whose answer was lost.
    */
   async create(name: string, content: Uint8Array, contentType: string): Promise<boolean> {
     const upload = this.#upload(name, content, contentType, { ifGenerationMatch: "0" });
@@ -151,7 +158,10 @@ export class GcsObjects {
     this.#connections.close();
   }
 
-  /** A multipart upload: the metadata carries the checksum, so that the server refuses other bytes before there is an object. */
+  /**
+   * A multipart upload: the metadata carries the checksum, so that the server refuses other bytes before there is an
+   * object.
+   */
   #upload(name: string, content: Uint8Array, contentType: string, conditions: Record<string, string>): Exchange {
     const { bucket, prefix } = this.config;
     const boundary = randomUUID();

@@ -1,4 +1,7 @@
-/** Which failures of Cloud Storage are worth another attempt, when it is made, and what the caller is told in the end. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Which failures of Cloud Storage are worth another attempt, when it is made, and what the caller is told in the end.
+ */
 import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";
 import type { GcsConfig } from "./config";
@@ -25,8 +28,8 @@ const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 const MAX_PAUSE_MS = 5000;
 
 /**
- * Whether another attempt may succeed. All requests may be sent again: a name is written again with the same bytes, and an upload
- * that wants the name to be free finds its own earlier one (GcsObjects.create).
+ * Whether another attempt may succeed. All requests may be sent again: a name is written again with the same bytes, and
+ * an upload that wants the name to be free finds its own earlier one (GcsObjects.create).
  */
 function isPassing(error: unknown): boolean {
   if (error instanceof RefusedError) return PASSING.has(error.status);
@@ -36,8 +39,8 @@ function isPassing(error: unknown): boolean {
 type RetryConfig = Pick<GcsConfig, "bucket" | "maxAttempts" | "retryWithinMs" | "retryPauseMs" | "random">;
 
 /**
- * Tries until the attempt succeeds, fails for good, or was the last one. Rejects with `StoreUnavailableError` that names the bucket, what was
- * attempted and the reason.
+ * Tries until the attempt succeeds, fails for good, or was the last one. Rejects with `StoreUnavailableError` that
+ * names the bucket, what was attempted and the reason.
  */
 export async function withRetries<T>(what: string, config: RetryConfig, attempt: () => Promise<T>): Promise<T> {
   const { bucket, maxAttempts, retryWithinMs, retryPauseMs, random } = config;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Parquet files in a bucket: exports. */
 import type { RollUpBytes, RollUpFolder } from "../ports";
 import type { GcsOptions } from "./config";

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Which fetched records belong to transactions that were aborted: the rule of Kafka's own consumer (clients, CompletedFetch.nextFetchedRecord).
- * A fetch answer names the aborted transactions that overlap with it, in the order in which they ended, each with its producer and first offset. A
- * transaction goes from there to the producer's next abort marker.
+ * Which fetched records belong to transactions that were aborted: the rule of Kafka's own consumer (clients,
+ * CompletedFetch.nextFetchedRecord). A fetch answer names the aborted transactions that overlap with it, in the order
+ * in which they ended, each with its producer and first offset. A transaction goes from there to the producer's next
+ * abort marker.
  */
 export interface FetchedRecord {
   offset: string;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Message } from "kafkajs";
 import { AppendQueue } from "../flow/append-queue";
 import { MessageTooLargeError } from "../formats/messages/errors";
@@ -13,9 +14,14 @@ export interface KafkaAppenderOptions extends KafkaConnection {
   appendTimeoutMs?: number;
   /** Bytes that wait or are under way before appends are refused with `LogFullError`. Default 64 MiB. */
   maxQueueBytes?: number;
-  /** The largest record; the topic's `max.message.bytes` must allow it (io/kafka/topics.ts sets it so). Default 9 MiB. */
+  /**
+   * The largest record; the topic's `max.message.bytes` must allow it (io/kafka/topics.ts sets it so). Default 9 MiB.
+   */
   maxMessageBytes?: number;
-  /** What one request holds; below the broker's default `message.max.bytes` of 1 MB. A larger record goes alone. Default 900,000. */
+  /**
+   * What one request holds; below the broker's default `message.max.bytes` of 1 MB. A larger record goes alone. Default
+   * 900,000.
+   */
   maxRequestBytes?: number;
   /** How long records wait for company while another request is under way. Default 3. */
   lingerMs?: number;

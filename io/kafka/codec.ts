@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import type { KafkaMessage, Message } from "kafkajs";
 import { decodeAccepted, encodeAccepted } from "../formats/messages/accepted-minutes";
@@ -9,10 +10,10 @@ import type { LogBatch, LogMessage, NewDeadLetter } from "../ports";
 const RECORD_OVERHEAD_BYTES = 64;
 
 /**
- * A batch as a record: value = payload, headers `viewmill-accepted` (io/formats/messages/accepted-minutes.ts), `viewmill-events`,
- * `viewmill-batch` (a unique id). No key: nothing depends on which events share a partition (the counting splits by event id),
- * whole requests go round the partitions instead; and a topic that was made compacted by mistake refuses a record without a key,
- * where it would forget records that have one.
+ * A batch as a record: value = payload, headers `viewmill-accepted` (io/formats/messages/accepted-minutes.ts),
+ * `viewmill-events`, `viewmill-batch` (a unique id). No key: nothing depends on which events share a partition (the
+ * counting splits by event id), whole requests go round the partitions instead; and a topic that was made compacted by
+ * mistake refuses a record without a key, where it would forget records that have one.
  */
 export function recordOf(batch: LogBatch): Message {
   return {

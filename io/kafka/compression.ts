@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * What kafkajs 2.2.4 leaves to its users, record batches that producers have compressed with zstd, snappy or lz4, and its own gzip, which has no
- * bound and leaves what follows the last member; importing this file applies it. Direct producers compress as they like
- * (docs/direct-producers.md). The appender does not compress, so of snappy and lz4 there is the reading half only.
+ * What kafkajs 2.2.4 leaves to its users, record batches that producers have compressed with zstd, snappy or lz4, and
+ * its own gzip, which has no bound and leaves what follows the last member; importing this file applies it. Direct
+ * producers compress as they like (docs/direct-producers.md). The appender does not compress, so of snappy and lz4
+ * there is the reading half only.
  */
 import { promisify } from "node:util";
 import { gzip, zstdCompress } from "node:zlib";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
 import type { Logger } from "pino";
 import "./kafkajs-fixes";
@@ -19,8 +20,8 @@ export interface KafkaConnection {
 }
 
 /**
- * kafkajs says `error` of every attempt that it repeats; what fails in the end reaches the caller, so its words are one level less
- * urgent here.
+ * kafkajs says `error` of every attempt that it repeats; what fails in the end reaches the caller, so its words are one
+ * level less urgent here.
  */
 const PINO_LEVEL: Record<number, "warn" | "info" | "debug"> = {
   [logLevel.ERROR]: "warn",

@@ -1,10 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { NewDeadLetter } from "../ports";
 import { KafkaAppender, type KafkaAppenderOptions } from "./appender";
 import { letterRecordOf } from "./codec";
 
 type KafkaDeadLetterTopicOptions = KafkaAppenderOptions;
 
-/** Publishes dead letters for whoever listens: the payload whole as the value, the rest as headers (io/formats/messages/letter-attributes.ts). */
+/**
+ * Publishes dead letters for whoever listens: the payload whole as the value, the rest as headers
+ * (io/formats/messages/letter-attributes.ts).
+ */
 export class KafkaDeadLetterTopic {
   static async open(options: KafkaDeadLetterTopicOptions): Promise<KafkaDeadLetterTopic> {
     return new KafkaDeadLetterTopic(await KafkaAppender.open(options));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What an error of kafkajs means for the caller.
  * - `too-large`: the broker refused the message for its size; nothing was written, and never will be

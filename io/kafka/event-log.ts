@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventLog, LogBatch } from "../ports";
 import { KafkaAppender, type KafkaAppenderOptions } from "./appender";
 import { recordOf } from "./codec";
@@ -5,8 +6,8 @@ import { recordOf } from "./codec";
 type KafkaEventLogOptions = KafkaAppenderOptions;
 
 /**
- * The writing side of a log on a Kafka topic. `stamps` of a batch are not kept: Kafka has no place for them. A batch that was
- * acknowledged is in the topic once; one that was rejected may be in it, and twice when it is appended again.
+ * The writing side of a log on a Kafka topic. `stamps` of a batch are not kept: Kafka has no place for them. A batch
+ * that was acknowledged is in the topic once; one that was rejected may be in it, and twice when it is appended again.
  */
 export class KafkaEventLog implements EventLog {
   /** Rejects with `StoreUnavailableError` when no broker answers or the topic does not exist. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ClosingAdmin } from "./closing-admin";
 
 /** How exact the answer is: the message is younger than it says by at most this, or by this part of its age. */
@@ -12,9 +13,10 @@ interface Waiting {
 }
 
 /**
- * When the oldest message that a group has not finished was appended, by the brokers' clock alone. Brokers tell no message's time without giving the
- * message, but they find the first offset at or after a time, for all partitions at once: so the time is searched, in doubling
- * steps from where it is guessed, then by halves. About ten small requests when something waits, two when nothing does.
+ * When the oldest message that a group has not finished was appended, by the brokers' clock alone. Brokers tell no
+ * message's time without giving the message, but they find the first offset at or after a time, for all partitions at
+ * once: so the time is searched, in doubling steps from where it is guessed, then by halves. About ten small requests
+ * when something waits, two when nothing does.
  *
  * A partition ends where its log ends, not at its last stable offset: what lies behind an open transaction waits, too.
  */
@@ -30,7 +32,10 @@ export class GroupLag {
     private readonly groupId: string,
   ) {}
 
-  /** undefined: everything is done. `aboutNowMs`: where the search begins; a wrong one costs requests. Rejects with kafkajs's errors. */
+  /**
+   * undefined: everything is done. `aboutNowMs`: where the search begins; a wrong one costs requests. Rejects with
+   * kafkajs's errors.
+   */
   async oldestWaitingMs(aboutNowMs: number): Promise<number | undefined> {
     const waiting = await this.#waiting();
     if (waiting.length === 0) return undefined;

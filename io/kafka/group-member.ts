@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * One member of a consumer group, started again whenever it fails, until it is closed: at any time at most one consumer of kafkajs. Its own restarts
- * are switched off: it restarts after some failures and not after others, and one that failed while it was being disconnected came back after `close`.
+ * One member of a consumer group, started again whenever it fails, until it is closed: at any time at most one consumer
+ * of kafkajs. Its own restarts are switched off: it restarts after some failures and not after others, and one that
+ * failed while it was being disconnected came back after `close`.
  */
 import type { Consumer, ConsumerConfig, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "pino";
@@ -33,7 +35,10 @@ export class GroupMember {
     return this.#consumer;
   }
 
-  /** Rejects when the brokers do not answer or the topic does not exist; a failure after that is the member's own affair. */
+  /**
+   * Rejects when the brokers do not answer or the topic does not exist; a failure after that is the member's own
+   * affair.
+   */
   async start(): Promise<void> {
     await this.#begin();
   }

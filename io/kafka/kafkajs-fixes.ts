@@ -1,18 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Five repairs of kafkajs 2.2.4, whose classes are not exported; importing this file applies them.
  *
- * 1. RequestQueue looks for queued requests every millisecond for ever, even when there are none, with a negative delay, which
- *    Node 24 reports as TimeoutNegativeWarning (kafkajs issues 1704 and 1751). Repaired: a look is scheduled when something is queued.
- * 2. Runner.commitOffsets resolves without a commit while the consumer is stopped or has crashed, and repeats a failed commit
- *    with whatever generation the group has by then, so a reader that lost a partition could move its position. Repaired: one
+ * 1. RequestQueue looks for queued requests every millisecond for ever, even when there are none, with a negative
+ *    delay, which
+ *    Node 24 reports as TimeoutNegativeWarning (kafkajs issues 1704 and 1751). Repaired: a look is scheduled when
+ *    something is queued.
+ * 2. Runner.commitOffsets resolves without a commit while the consumer is stopped or has crashed, and repeats a failed
+ *    commit
+ *    with whatever generation the group has by then, so a reader that lost a partition could move its position.
+ *    Repaired: one
  *    attempt, in the generation of the call; what fails rejects.
- * 3. A consumer that reads committed records only gives records of aborted transactions all the same: it takes the aborted transactions in the
- *    order in which they ended (two that overlap: the first records of the longer one pass), at most one a record, and takes any record
- *    whose key is four zero bytes for an abort marker. Repaired: the rule of Kafka's own consumer (aborted-transactions.ts) marks the records as
+ * 3. A consumer that reads committed records only gives records of aborted transactions all the same: it takes the
+ *    aborted transactions in the
+ *    order in which they ended (two that overlap: the first records of the longer one pass), at most one a record, and
+ *    takes any record
+ *    whose key is four zero bytes for an abort marker. Repaired: the rule of Kafka's own consumer
+ *    (aborted-transactions.ts) marks the records as
  *    control records, which kafkajs leaves out.
- * 4. A fetch that holds nothing to hand out (markers, aborted records) never reaches `eachBatch`, so a reader that checks offsets for gaps would not
+ * 4. A fetch that holds nothing to hand out (markers, aborted records) never reaches `eachBatch`, so a reader that
+ *    checks offsets for gaps would not
  *    see them. Repaired: it reaches `eachBatch`, with no messages.
- * 5. Broker.listOffsets without an isolation level asks for the last stable offset as a partition's end, so records behind an open transaction are
+ * 5. Broker.listOffsets without an isolation level asks for the last stable offset as a partition's end, so records
+ *    behind an open transaction are
  *    not among those that wait. Repaired: the end is the end of the log; consumers, which name their level, keep it.
  */
 import { type AbortedTransaction, abortedRecords, type FetchedRecord } from "./aborted-transactions";

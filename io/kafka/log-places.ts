@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Topics and consumer groups as a deployment needs them: looked at, and made. */
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes } from "kafkajs";
@@ -27,8 +28,8 @@ const DYNAMIC_TOPIC_CONFIG = 1;
 const MIN_MESSAGE_BYTES = DEFAULT_MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES;
 
 /**
- * Looks at topics and groups; with `change` makes what is missing and sets right what can be: a topic's settings and its number of partitions, never what
- * is in it. Rejects with `StoreUnavailableError`.
+ * Looks at topics and groups; with `change` makes what is missing and sets right what can be: a topic's settings and
+ * its number of partitions, never what is in it. Rejects with `StoreUnavailableError`.
  */
 export function kafkaPlaces(
   connection: KafkaConnection,
@@ -127,7 +128,10 @@ async function setRight(admin: Admin, wanted: WantedTopic, changes: readonly Fou
     await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] });
 }
 
-/** A cluster without groups makes the topic of their places at the first question, and answers meanwhile that nobody keeps it: worth asking again. */
+/**
+ * A cluster without groups makes the topic of their places at the first question, and answers meanwhile that nobody
+ * keeps it: worth asking again.
+ */
 async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   const endsAt = performance.now() + COORDINATOR_DEADLINE_MS;
   for (;;) {
@@ -141,7 +145,9 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A group that has a place in every partition reads from there on; one that has none is placed at the first message. */
+/**
+ * A group that has a place in every partition reads from there on; one that has none is placed at the first message.
+ */
 async function groupPlace(admin: Admin, { group, topic }: WantedGroup, change: boolean): Promise<Place> {
   const missing = (words: string): Place => ({ kind: "group", name: group, outcome: "missing", differences: [words] });
   if (!(await admin.listTopics()).includes(topic)) return missing(`there is no topic ${topic} to read`);

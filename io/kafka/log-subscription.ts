@@ -1,14 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The reading side of a log on a Kafka topic: a consumer group whose members share the partitions. A portion is a contiguous range
- * of offsets of one partition, of which at most one is open.
+ * The reading side of a log on a Kafka topic: a consumer group whose members share the partitions. A portion is a
+ * contiguous range of offsets of one partition, of which at most one is open.
  *
- * Exact after crashes: before a range is handed out, the group's position is committed again where it is, with the range's end as metadata.
- * Whoever gets the partition next (after a restart or a rebalance) finds it there and takes exactly that range, under the same name;
- * `done` commits the end. Commits carry the generation of the group, so that the brokers refuse those of a reader that has lost its
- * partitions; one that still belongs to the group but not to the partition is refused here, by its queue no longer being the
- * partition's. Committed positions must outlive the messages: the brokers' `offsets.retention.minutes` >= the topic's retention.
+ * Exact after crashes: before a range is handed out, the group's position is committed again where it is, with the
+ * range's end as metadata. Whoever gets the partition next (after a restart or a rebalance) finds it there and takes
+ * exactly that range, under the same name; `done` commits the end. Commits carry the generation of the group, so that
+ * the brokers refuse those of a reader that has lost its partitions; one that still belongs to the group but not to the
+ * partition is refused here, by its queue no longer being the partition's. Committed positions must outlive the
+ * messages: the brokers' `offsets.retention.minutes` >= the topic's retention.
  *
- * kafkajs fetches into a bounded queue a partition (it is paused when full), so that its heartbeats never wait for an archive.
+ * kafkajs fetches into a bounded queue a partition (it is paused when full), so that its heartbeats never wait for an
+ * archive.
  */
 
 import { hash } from "node:crypto";
@@ -31,8 +34,9 @@ import { GroupMember } from "./group-member";
 import { type CommittedPosition, type Fetched, gapsIn, PartitionQueue, type TakenRange } from "./partition-queue";
 
 /**
- * Messages that left the log (retention, deleted records or segments, a topic made anew) before this group read them. Every offset of a log holds a
- * record, a marker of a transaction, or nothing because compaction took it: a reader that sees neither has lost something.
+ * Messages that left the log (retention, deleted records or segments, a topic made anew) before this group read them.
+ * Every offset of a log holds a record, a marker of a transaction, or nothing because compaction took it: a reader that
+ * sees neither has lost something.
  */
 export interface SkippedRange {
   topic: string;
@@ -45,7 +49,10 @@ export interface SkippedRange {
 interface KafkaLogSubscriptionOptions extends KafkaConnection {
   topic: string;
   groupId: string;
-  /** Bytes fetched ahead over all partitions (each at least 1 MiB; a range that is taken again comes on top). Default 64 MiB. */
+  /**
+   * Bytes fetched ahead over all partitions (each at least 1 MiB; a range that is taken again comes on top). Default 64
+   * MiB.
+   */
   prefetchBytes?: number;
   /** A reader that is silent for so long loses its partitions. Default 30,000; the brokers allow 6,000 to 1,800,000. */
   sessionTimeoutMs?: number;
@@ -185,7 +192,10 @@ export class KafkaLogSubscription implements LogSubscription {
     return this.#portionOf(partition, queue, range);
   }
 
-  /** Of the partitions that fill a portion, or whose first message has waited long enough, the one with the oldest message. */
+  /**
+   * Of the partitions that fill a portion, or whose first message has waited long enough, the one with the oldest
+   * message.
+   */
   #oldestDue({ maxMessages, maxBytes, waitMs }: Limits, untilMs: number): [number, Queue] | undefined {
     const nowMs = performance.now();
     let oldest: [number, Queue] | undefined;
@@ -238,8 +248,9 @@ export class KafkaLogSubscription implements LogSubscription {
   }
 
   /**
-   * Moves the group on over what holds no message (markers of transactions, aborted records, what the log has dropped) where nothing else is left of a
-   * partition: for as long as its position stays before them, they count as waiting. Tried again at the next call.
+   * Moves the group on over what holds no message (markers of transactions, aborted records, what the log has dropped)
+   * where nothing else is left of a partition: for as long as its position stays before them, they count as waiting.
+   * Tried again at the next call.
    */
   async #passMarkers(partition: number, queue: Queue): Promise<void> {
     const { idleAt } = queue;
@@ -251,7 +262,10 @@ export class KafkaLogSubscription implements LogSubscription {
     }
   }
 
-  /** One at a time a partition, in order. Rejects with `PortionLostError` when the partition has another owner, or with `StoreUnavailableError`. */
+  /**
+   * One at a time a partition, in order. Rejects with `PortionLostError` when the partition has another owner, or with
+   * `StoreUnavailableError`.
+   */
   async #commit(partition: number, queue: Queue, offset: number, metadata: string): Promise<void> {
     const before = this.#committing.get(queue);
     const mine = (before ?? Promise.resolve())
@@ -266,7 +280,8 @@ export class KafkaLogSubscription implements LogSubscription {
     const { topic, commitTimeoutMs = 15_000 } = this.options;
     const untilMs = performance.now() + commitTimeoutMs;
     for (let pauseMs = RETRY_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_RETRY_MS)) {
-      // kafkajs takes up a new generation and tells of it in the same run of microtasks: from a fresh turn of the event loop both are seen or none.
+      // kafkajs takes up a new generation and tells of it in the same run of microtasks: from a fresh turn of the event
+      // loop both are seen or none.
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#queues.get(partition) !== queue)
         throw new PortionLostError(`partition ${partition} has another reader`);
@@ -291,7 +306,10 @@ export class KafkaLogSubscription implements LogSubscription {
     this.#changes.signal();
   }
 
-  /** Fetching waits until the positions are known with their metadata, which kafkajs does not tell (and overwrites when they are out of range). */
+  /**
+   * Fetching waits until the positions are known with their metadata, which kafkajs does not tell (and overwrites when
+   * they are out of range).
+   */
   #join(consumer: Consumer, partitions: readonly number[]): void {
     const { topic } = this.options;
     this.#forget();
@@ -359,8 +377,8 @@ export class KafkaLogSubscription implements LogSubscription {
   }
 
   /**
-   * kafkajs fetched from elsewhere than where the queue ends: a fetch of the assignment before, or the log no longer (or not yet) has
-   * that offset. Only what the log has dropped is skipped.
+   * kafkajs fetched from elsewhere than where the queue ends: a fetch of the assignment before, or the log no longer
+   * (or not yet) has that offset. Only what the log has dropped is skipped.
    */
   async #realign(partition: number, queue: Queue): Promise<void> {
     const { topic } = this.options;
@@ -370,7 +388,8 @@ export class KafkaLogSubscription implements LogSubscription {
     const [low, high] = [Number(end.low), Number(end.high)];
     this.#skipDropped(new Map([[partition, low]]));
     if (queue.nextOffset > high) {
-      // The topic was made anew: its offsets are others, and none of them is done. How much of the old one was not read, nobody knows any more.
+      // The topic was made anew: its offsets are others, and none of them is done. How much of the old one was not
+      // read, nobody knows any more.
       this.options.logger?.error(
         { topic, partition, offset: queue.nextOffset, end: high },
         "kafka: the log begins anew",
@@ -383,7 +402,10 @@ export class KafkaLogSubscription implements LogSubscription {
     this.#changes.signal();
   }
 
-  /** Moves on over what is no longer in the log; gives where to fetch from, for each partition that was moved. `starts`: the first offset of each. */
+  /**
+   * Moves on over what is no longer in the log; gives where to fetch from, for each partition that was moved. `starts`:
+   * the first offset of each.
+   */
   #skipDropped(starts: ReadonlyMap<number, number>): TopicPartitionOffset[] {
     const { topic } = this.options;
     const moved: TopicPartitionOffset[] = [];
@@ -430,8 +452,8 @@ export class KafkaLogSubscription implements LogSubscription {
 }
 
 /**
- * Without a committed position (kafkajs writes a negative one after an offset out of range) the log is read from its very start: what it has dropped
- * of that by now was never read by this group.
+ * Without a committed position (kafkajs writes a negative one after an offset out of range) the log is read from its
+ * very start: what it has dropped of that by now was never read by this group.
  */
 function positionOf(committed: { offset: string; metadata: string | null } | undefined): CommittedPosition {
   const offset = Number(committed?.offset ?? -1);
@@ -443,7 +465,10 @@ function positionOf(committed: { offset: string; metadata: string | null } | und
 
 const offsetText = (offset: number): string => String(offset).padStart(15, "0");
 
-/** Names of topics hold letters, digits, `.`, `_` and `-` only, but may have 249 characters; two long ones must not get one name. */
+/**
+ * Names of topics hold letters, digits, `.`, `_` and `-` only, but may have 249 characters; two long ones must not get
+ * one name.
+ */
 function fileSafe(topic: string): string {
   if (topic.length <= MAX_TOPIC_IN_NAME) return topic;
   return `${topic.slice(0, MAX_TOPIC_IN_NAME - 17)}-${hash("sha256", topic).slice(0, 16)}`;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a reader has fetched of one partition and not finished: a rule of offsets only, without a broker. */
 export interface Fetched {
   offset: number;
@@ -18,8 +19,8 @@ export interface TakenRange<Message extends Fetched> {
 }
 
 /**
- * Ranges [from, to) of offsets, from `nextOffset` to the last of `offsets` (ascending), that are not among them. Every offset of a log holds a record or a
- * transaction's marker, so what is missing has been removed.
+ * Ranges [from, to) of offsets, from `nextOffset` to the last of `offsets` (ascending), that are not among them. Every
+ * offset of a log holds a record or a transaction's marker, so what is missing has been removed.
  */
 export function* gapsIn(nextOffset: number, offsets: Iterable<number>): Iterable<[from: number, to: number]> {
   let next = nextOffset;
@@ -64,17 +65,26 @@ export class PartitionQueue<Message extends Fetched> {
     return this.#redoThrough !== undefined || this.#waiting.length >= maxMessages || this.#waitingBytes >= maxBytes;
   }
 
-  /** Where the group's position belongs once the open range is done: behind it, and behind what holds no message where nothing waits. */
+  /**
+   * Where the group's position belongs once the open range is done: behind it, and behind what holds no message where
+   * nothing waits.
+   */
   get afterOpen(): number {
     return this.#waiting.length === 0 && this.#redoThrough === undefined ? this.#nextOffset : this.#open!.last + 1;
   }
-  /** Where the group's position belongs while there is nothing of the partition to take or to finish; undefined while there is. */
+  /**
+   * Where the group's position belongs while there is nothing of the partition to take or to finish; undefined while
+   * there is.
+   */
   get idleAt(): number | undefined {
     const idle = this.#waiting.length === 0 && this.#open === undefined && this.#redoThrough === undefined;
     return idle ? this.#nextOffset : undefined;
   }
 
-  /** Adds what was fetched from `nextOffset` on; `throughOffset` is the last offset that the fetch covered, which may hold no message. */
+  /**
+   * Adds what was fetched from `nextOffset` on; `throughOffset` is the last offset that the fetch covered, which may
+   * hold no message.
+   */
   push(messages: readonly Message[], throughOffset: number): void {
     for (const message of messages) {
       this.#waiting.push(message);
@@ -85,14 +95,20 @@ export class PartitionQueue<Message extends Fetched> {
     this.#position = this.idleAt ?? this.#position;
   }
 
-  /** Goes on at `offset`: what lies before no longer exists. A range to be taken again keeps its name, with what is left of it. */
+  /**
+   * Goes on at `offset`: what lies before no longer exists. A range to be taken again keeps its name, with what is left
+   * of it.
+   */
   skipTo(offset: number): void {
     this.#nextOffset = offset;
     this.#dropEmptyRedo();
     this.#position = this.idleAt ?? this.#position;
   }
 
-  /** The next range, of at most `maxMessages` and about `maxBytes` (at least one message); a range to be taken again comes whole. */
+  /**
+   * The next range, of at most `maxMessages` and about `maxBytes` (at least one message); a range to be taken again
+   * comes whole.
+   */
   take(maxMessages: number, maxBytes: number): TakenRange<Message> | undefined {
     if (this.ready === undefined) return undefined;
     const count =

@@ -1,13 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Sends groups of records, each group to one partition, exactly once a producer session.
  *
- * kafkajs gives a record its sequence number when it is sent, and takes the number back when the request failed. If the request had
- * been written after all, the next records with that number would be taken for its repetition: acknowledged and lost. So
- * - a partition has at most one group under way; kafkajs repeats that same group, with the same numbers, and nothing else;
+ * kafkajs gives a record its sequence number when it is sent, and takes the number back when the request failed. If the
+ * request had been written after all, the next records with that number would be taken for its repetition: acknowledged
+ * and lost. So
+ * - a partition has at most one group under way; kafkajs repeats that same group, with the same numbers, and nothing
+ *   else;
  * - a producer of which a group failed in the end gets no other one: a new producer (new producer id) takes over.
- * A producer is given up for that, or because the topic has other partitions by now, and for nothing else: that the list of partitions is read
- * again from time to time replaces none. Every producer that was made is remembered until it is disconnected, so that `close` misses none.
- * kafkajs keeps one idempotent request a broker under way anyway, so `maxInFlightRequests` would gain nothing.
+ * A producer is given up for that, or because the topic has other partitions by now, and for nothing else: that the
+ * list of partitions is read again from time to time replaces none. Every producer that was made is remembered until it
+ * is disconnected, so that `close` misses none. kafkajs keeps one idempotent request a broker under way anyway, so
+ * `maxInFlightRequests` would gain nothing.
  */
 
 import { type Kafka, type Message, Partitioners, type Producer } from "kafkajs";
@@ -51,7 +55,10 @@ export class PartitionSender {
     this.#admin = new ClosingAdmin(kafka.admin());
   }
 
-  /** Resolves when every replica in sync has the records. Rejects with kafkajs's errors; the outcome may then be unknown. */
+  /**
+   * Resolves when every replica in sync has the records. Rejects with kafkajs's errors; the outcome may then be
+   * unknown.
+   */
   async send(records: readonly Message[]): Promise<void> {
     let session = await this.#connected();
     // Another group may have failed since: its producer gets no further one.
@@ -148,7 +155,9 @@ export class PartitionSender {
     return topics[0]?.partitions.map(({ partitionId }) => partitionId).sort((a, b) => a - b) ?? [];
   }
 
-  /** Beside the sending, which goes on meanwhile. A list that cannot be read changes nothing: the next use asks again. */
+  /**
+   * Beside the sending, which goes on meanwhile. A list that cannot be read changes nothing: the next use asks again.
+   */
   #refreshWhenOld(session: Session): void {
     if (this.#refreshing !== undefined || session.retired || this.#closed) return;
     if (performance.now() - this.#partitionsReadAtMs < this.partitionsRefreshMs) return;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes, type ITopicConfig } from "kafkajs";
 import { DAY_MS } from "../../domain/rules/time";
@@ -38,8 +39,8 @@ export async function ensureKafkaTopic(connection: KafkaConnection, options: Kaf
 }
 
 /**
- * As kafkajs' `createTopics`, and every partition has a leader when it resolves: kafkajs' own `waitForLeaders` gives up at once when a broker has not
- * heard of the new topic yet.
+ * As kafkajs' `createTopics`, and every partition has a leader when it resolves: kafkajs' own `waitForLeaders` gives up
+ * at once when a broker has not heard of the new topic yet.
  */
 export async function createLedTopic(admin: Admin, options: ITopicConfig): Promise<boolean> {
   const created = await admin.createTopics({ waitForLeaders: false, topics: [options] });
@@ -92,8 +93,8 @@ export async function withAdmin<T>(connection: KafkaConnection, act: (admin: Adm
 }
 
 /**
- * Places a consumer group at the first message of each partition that was appended at or after `timeMs` (the end, where there is none). The
- * group must have no members.
+ * Places a consumer group at the first message of each partition that was appended at or after `timeMs` (the end, where
+ * there is none). The group must have no members.
  */
 export async function startGroupAt(
   connection: KafkaConnection,

@@ -1,9 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The port of access keys: who may write, read and operate a deployment. */
 
 export const SCOPES = ["write", "read", "operate"] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** What one instance of the service lets a key do in a second, and the whole deployment in a day (UTC). Absent: the deployment's default. */
+/**
+ * What one instance of the service lets a key do in a second, and the whole deployment in a day (UTC). Absent: the
+ * deployment's default.
+ */
 export interface KeyLimits {
   requestsPerSecond?: number;
   eventsPerSecond?: number;
@@ -55,7 +59,9 @@ export interface AccessKeys {
   list(day: number): Promise<ListedKey[]>;
   /** Of several revocations the first stays; false: there is no such key. */
   revoke(keyId: string, atMs: number): Promise<boolean>;
-  /** In any order and any number of times: the larger number and the later time stay. Days long past may be forgotten. */
+  /**
+   * In any order and any number of times: the larger number and the later time stay. Days long past may be forgotten.
+   */
   noteUses(instance: string, uses: readonly KeyUse[]): Promise<void>;
   close(): Promise<void>;
 }

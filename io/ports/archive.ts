@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 export interface ArchiveObject {
   /** `date=2026-11-21/hour=10/minute=03/<writer>-<sequence>.avro`, unique in the archive. */
   name: string;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { WriteOff } from "../../domain/rules/ledger-books";
 
 export interface AuditReport {
@@ -24,13 +25,19 @@ export interface AuditReport {
   /** A check of every total against its days, and of no range. */
   totals?: boolean;
   /**
-   * Accepted events that are in no archive although all that was accepted before is archived, by minute; absent where there are none. At most 1,000
-   * are listed. Their minutes are not comparable until an operator writes them off.
+   * Accepted events that are in no archive although all that was accepted before is archived, by minute; absent where
+   * there are none. At most 1,000 are listed. Their minutes are not comparable until an operator writes them off.
    */
   losses?: FoundLoss[];
-  /** Losses of the range that were written off before the audit, as far as they still are losses; absent where there are none. */
+  /**
+   * Losses of the range that were written off before the audit, as far as they still are losses; absent where there are
+   * none.
+   */
   writtenOff?: WriteOff[];
-  /** Minutes that could not be compared, each with its reason (unreadable object, archive gap). At most 1,000 are listed. */
+  /**
+   * Minutes that could not be compared, each with its reason (unreadable object, archive gap). At most 1,000 are
+   * listed.
+   */
   notComparable: { minute: number; reason: string }[];
   /** At most 1,000 are listed; `cellsDiffering` counts all. */
   differences: AuditDifference[];
@@ -40,7 +47,10 @@ export interface FoundLoss {
   minute: number;
   /** Accepted events that are missing, without those that were written off before. */
   events: number;
-  /** Objects that are listed and that the archive does not have; most often none: the events were lost before they were archived. */
+  /**
+   * Objects that are listed and that the archive does not have; most often none: the events were lost before they were
+   * archived.
+   */
   objects: string[];
 }
 

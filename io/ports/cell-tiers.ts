@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Minute and hour cells that have left the store for files: roll-ups. Days and totals stay in the store for ever. */
 export type RolledLevel = "minute" | "hour";
 
@@ -17,8 +18,9 @@ export interface RollUp {
 }
 
 /**
- * frozen: cells are being written to files; nobody may change them. expiring: the files are right, and the raw events of the range are being deleted.
- * dropping: the files are what is read; the store's cells of the range are not, and are being deleted.
+ * frozen: cells are being written to files; nobody may change them. expiring: the files are right, and the raw events
+ * of the range are being deleted. dropping: the files are what is read; the store's cells of the range are not, and are
+ * being deleted.
  */
 export type RollUpPhase = "frozen" | "expiring" | "dropping";
 
@@ -39,12 +41,16 @@ export interface TierState {
 }
 
 /**
- * How cells leave a store, one range after the other. Each step is durable when it resolves and may be repeated; a process that dies between two leaves
- * every cell readable exactly once. While a range is rolled up, a write to a minute of it is refused with `StoreUnavailableError`: write again later.
+ * How cells leave a store, one range after the other. Each step is durable when it resolves and may be repeated; a
+ * process that dies between two leaves every cell readable exactly once. While a range is rolled up, a write to a
+ * minute of it is refused with `StoreUnavailableError`: write again later.
  */
 export interface CellTiers {
   tiers(): Promise<TierState>;
-  /** Begins; or does nothing where this very range is frozen. Hours of the range are complete in the store when it resolves. */
+  /**
+   * Begins; or does nothing where this very range is frozen. Hours of the range are complete in the store when it
+   * resolves.
+   */
   freeze(range: Omit<RollingRange, "phase">): Promise<void>;
   /** Gives up a range that is frozen. */
   thaw(): Promise<void>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Batches kept outside of the log, which carries a reference instead (claim check). */
 export interface ClaimStore {
   /** Durable when it resolves; `name` is unique. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { RejectionReason } from "../../domain/rejection";
 
 export interface NewDeadLetter {
@@ -19,7 +20,10 @@ export interface DeadLetter extends NewDeadLetter {
 }
 
 export interface DeadLetters {
-  /** Durable when it resolves. Rejects with `StoreUnavailableError` or, past the size bound (where it has one), `LogFullError`. */
+  /**
+   * Durable when it resolves. Rejects with `StoreUnavailableError` or, past the size bound (where it has one),
+   * `LogFullError`.
+   */
   append(letters: readonly NewDeadLetter[]): Promise<void>;
   list(query: { afterId?: string; limit: number; reason?: RejectionReason; replayed?: boolean }): Promise<DeadLetter[]>;
   get(id: string): Promise<DeadLetter | undefined>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ArchivedObject, Ledger } from "./ledger";
 
 /** A log range whose archive objects are being written; redone exactly after a crash. */
@@ -21,8 +22,8 @@ export interface EmbeddedLedger extends Ledger {
   pending(): Promise<PendingRange | undefined>;
   setPending(range: PendingRange): Promise<void>;
   /**
-   * Ends a pass in one transaction: checkpoint = `position`, no pending range, objects listed, minutes marked changed, and the range
-   * `deferred` where the pass left minutes of it. Never moves the checkpoint back.
+   * Ends a pass in one transaction: checkpoint = `position`, no pending range, objects listed, minutes marked changed,
+   * and the range `deferred` where the pass left minutes of it. Never moves the checkpoint back.
    */
   completePass(
     position: number,
@@ -33,8 +34,8 @@ export interface EmbeddedLedger extends Ledger {
   /** The oldest range with minutes that are still to be counted. */
   deferred(): Promise<DeferredRange | undefined>;
   /**
-   * Ends a slice of a deferred range in one transaction: objects listed, minutes marked changed, and the range counted from
-   * `countedFromMinute` on; undefined: nothing is left of it.
+   * Ends a slice of a deferred range in one transaction: objects listed, minutes marked changed, and the range counted
+   * from `countedFromMinute` on; undefined: nothing is left of it.
    */
   completeSlice(
     range: PendingRange,

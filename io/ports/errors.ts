@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 export class LogFullError extends Error {
   override readonly name = "LogFullError";
 }

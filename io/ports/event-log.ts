@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Stamp } from "./receipt-stamps";
 
 /** A batch to append: one columnar Avro message (io/formats/avro/batch.ts) and what the ledger must know of it. */
@@ -21,9 +22,9 @@ export interface LogEntry {
 /** The writing side of a log: what ingest needs of it. */
 export interface EventLog {
   /**
-   * Appends durably: once the promise resolves, the batch survives kill -9 of every process (and power loss, where the log promises that).
-   * Rejects with `LogFullError` when the log cannot take more now, with `StoreUnavailableError` when it cannot be reached or
-   * cannot write, or when the outcome is unknown; a rejected batch may be appended again.
+   * Appends durably: once the promise resolves, the batch survives kill -9 of every process (and power loss, where the
+   * log promises that). Rejects with `LogFullError` when the log cannot take more now, with `StoreUnavailableError`
+   * when it cannot be reached or cannot write, or when the outcome is unknown; a rejected batch may be appended again.
    */
   append(batch: LogBatch): Promise<unknown>;
   /** Rejects with `StoreUnavailableError` when an append would not succeed now. */

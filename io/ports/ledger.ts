@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { MinuteBooks, Settled } from "../../domain/rules/books";
 import type { WriteOff } from "../../domain/rules/ledger-books";
 import type { Mark, OpenMinute } from "../../domain/rules/low-watermark";
@@ -26,8 +27,8 @@ export type { WriteOff };
 export interface LedgerMinute extends MinuteBooks {
   minute: number;
   /**
-   * Events accepted by the ledger's own evidence (domain/rules/books.ts, `acceptedOf`). Where the log itself keeps the account of what it accepted, that is
-   * the backfilled events alone: `LogProgress.accepted` has the others.
+   * Events accepted by the ledger's own evidence (domain/rules/books.ts, `acceptedOf`). Where the log itself keeps the
+   * account of what it accepted, that is the backfilled events alone: `LogProgress.accepted` has the others.
    */
   accepted: number;
   /** By the accounts of ingest instances. */
@@ -41,7 +42,9 @@ export interface LedgerMinute extends MinuteBooks {
   reusedIds: number;
   /** Whether an audit has settled the whole minute: what was archived since waits for the next one. */
   isSettled?: boolean;
-  /** Absent: nothing of the minute was ever written off. `lost` is what of it is missing by the ledger's own evidence. */
+  /**
+   * Absent: nothing of the minute was ever written off. `lost` is what of it is missing by the ledger's own evidence.
+   */
   writtenOff?: WriteOff;
 }
 
@@ -50,18 +53,22 @@ export interface ArchivedObject {
   minute: number;
   events: number;
   sizeBytes: number;
-  /** Events of the minute that were accepted by the word of the archived messages; absent where the log itself keeps these books. */
+  /**
+   * Events of the minute that were accepted by the word of the archived messages; absent where the log itself keeps
+   * these books.
+   */
   accepted?: number;
   /** Those of `accepted` that direct producers sent: no ingest instance answered for them. Default 0. */
   direct?: number;
   /**
-   * Messages of the object and the events each has in this minute, where the log may deliver a message twice (`LogPortion.exact` is
-   * false): a message that is in two objects is then in the books once.
+   * Messages of the object and the events each has in this minute, where the log may deliver a message twice
+   * (`LogPortion.exact` is false): a message that is in two objects is then in the books once.
    */
   messages?: { id: string; events: number; accepted: number; direct?: number }[];
   /**
-   * When the first of its events was accepted, where they are listed before they are counted: holds the low watermark until the minute is counted. Not
-   * given back by `archivedObjects`. A backfilled object without it is taken to be accepted when it is listed.
+   * When the first of its events was accepted, where they are listed before they are counted: holds the low watermark
+   * until the minute is counted. Not given back by `archivedObjects`. A backfilled object without it is taken to be
+   * accepted when it is listed.
    */
   acceptedSinceMs?: number;
 }
@@ -72,7 +79,10 @@ export interface IngestBooking {
   instance: string;
   /** Grows with each booking of the instance. */
   sequence: number;
-  /** By minute of event time all that the instance has accepted of it: absolute, so that a booking may be repeated. Minutes that did not change may be left out. */
+  /**
+   * By minute of event time all that the instance has accepted of it: absolute, so that a booking may be repeated.
+   * Minutes that did not change may be left out.
+   */
   minutes: ReadonlyMap<number, number>;
   /** When the first of the events that earlier bookings do not have was accepted. */
   sinceMs: number;
@@ -82,7 +92,10 @@ export interface IngestBooking {
   leaseUntilMs: number;
 }
 
-/** An ingest instance and how far its account goes. A lease that has ended while it is not 0: the instance ended without its last booking. */
+/**
+ * An ingest instance and how far its account goes. A lease that has ended while it is not 0: the instance ended without
+ * its last booking.
+ */
 export interface IngestAccount extends Mark {
   instance: string;
 }
@@ -109,45 +122,67 @@ export interface ListedOpenMinute extends OpenMinute {
   token: string;
 }
 
-/** The books: what ingest, the archive, the stream and the audits know of each minute. Kept in the same store as the counters. */
+/**
+ * The books: what ingest, the archive, the stream and the audits know of each minute. Kept in the same store as the
+ * counters.
+ */
 export interface Ledger {
-  /** Lists objects (again changes nothing but their numbers) and marks the minutes changed, which ends their `audited` state. */
+  /**
+   * Lists objects (again changes nothing but their numbers) and marks the minutes changed, which ends their `audited`
+   * state.
+   */
   addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void>;
-  /** Objects that were removed past the raw retention stay in the books, and are not missed: their size is 0 from now on. */
+  /**
+   * Objects that were removed past the raw retention stay in the books, and are not missed: their size is 0 from now
+   * on.
+   */
   expireObjects(objects: readonly { minute: number; name: string }[]): Promise<void>;
   archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]>;
   /**
-   * Absolute values per (minute, part), in any order and any number of times: states of one growing set of events, of which the one for which
-   * more came (received, late), then more was counted, stays.
+   * Absolute values per (minute, part), in any order and any number of times: states of one growing set of events, of
+   * which the one for which more came (received, late), then more was counted, stays.
    */
   writeRows(rows: readonly LedgerRow[]): Promise<void>;
   books(fromMinute: number, toMinute: number): Promise<LedgerMinute[]>;
-  /** Grows whenever the minute changes; read before an audit compares, checked when it marks. 0: never changed (left out). */
+  /**
+   * Grows whenever the minute changes; read before an audit compares, checked when it marks. 0: never changed (left
+   * out).
+   */
   changeSequences(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
   /**
-   * Marks every minute of a range whose change sequence still is the given one. The work is in what has changed within the range, never in
-   * its length.
+   * Marks every minute of a range whose change sequence still is the given one. The work is in what has changed within
+   * the range, never in its length.
    */
   markAudited(range: AuditedRange): Promise<void>;
-  /** How many minutes of [fromMinute, toMinute) are audited and unchanged since, by bucket of `bucketMinutes` (key: first minute). */
+  /**
+   * How many minutes of [fromMinute, toMinute) are audited and unchanged since, by bucket of `bucketMinutes` (key:
+   * first minute).
+   */
   auditedCounts(fromMinute: number, toMinute: number, bucketMinutes: number): Promise<Map<number, number>>;
   /** Books what an audit has counted; of a minute the newest audit stays. The stream's own rows are never changed. */
   settleLate(rows: readonly SettledMinute[], audit: { auditedAtMs: number }): Promise<void>;
   /** Books lost events as written off: absolute numbers. Of a minute the latest (`atMs`) stays. */
   writeOff(losses: readonly WriteOff[]): Promise<void>;
 
-  /** Idempotent, and in any order: of a minute the largest number of an instance stays, of its marks the one with the largest sequence. */
+  /**
+   * Idempotent, and in any order: of a minute the largest number of an instance stays, of its marks the one with the
+   * largest sequence.
+   */
   bookAccepted(booking: IngestBooking): Promise<void>;
   /** Those that are open, and those that ended without their last booking in the last days. */
   ingestAccounts(): Promise<IngestAccount[]>;
   /**
-   * Every message that `reader` answers for and that was appended before `timeMs` is archived and listed. An earlier time than the one known
-   * changes nothing but the lease; `leaseUntilMs` 0: the reader ends, and others answer for what it leaves.
+   * Every message that `reader` answers for and that was appended before `timeMs` is archived and listed. An earlier
+   * time than the one known changes nothing but the lease; `leaseUntilMs` 0: the reader ends, and others answer for
+   * what it leaves.
    */
   setArchivedThrough(reader: string, timeMs: number, leaseUntilMs: number): Promise<void>;
   archiveReaders(): Promise<ArchiveReader[]>;
 
-  /** Minutes of which something was accepted and that nobody has closed since: those with the earliest `sinceMs` first, at most `limit`. */
+  /**
+   * Minutes of which something was accepted and that nobody has closed since: those with the earliest `sinceMs` first,
+   * at most `limit`.
+   */
   openMinutes(limit: number): Promise<ListedOpenMinute[]>;
   /** Closes minutes, but not those for which something was booked or listed since they were read. */
   closeMinutes(open: readonly ListedOpenMinute[]): Promise<void>;

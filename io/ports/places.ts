@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a deployment needs to be there before it starts: topics, groups, subscriptions, buckets, tables. */
 export interface Place {
   kind: "topic" | "group" | "subscription" | "bucket" | "table";
@@ -17,7 +18,9 @@ export interface Difference {
   canChange: boolean;
 }
 
-/** The place as it is left when the differences that can be changed have been changed, or none when nothing may change. */
+/**
+ * The place as it is left when the differences that can be changed have been changed, or none when nothing may change.
+ */
 export function placeOf(kind: Place["kind"], name: string, found: readonly Difference[], changed: boolean): Place {
   const left = changed ? found.filter(({ canChange }) => !canChange) : found;
   const differences = left.map(({ words }) => words);

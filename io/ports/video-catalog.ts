@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { CatalogChannel, CatalogVideo } from "../../domain/catalog/catalog-line";
 import type { ChannelPoint } from "../../domain/catalog/channel-history";
 
@@ -23,9 +24,9 @@ export interface TitlePlace {
 /** What is known of videos and channels: titles, publication, and which channel a video belonged to in which minute. */
 export interface VideoCatalog {
   /**
-   * Durable when it resolves, in one transaction each; of the same video the later line stands. `nowMinute`: see `changed` in
-   * domain/catalog/channel-history.ts. Throws RangeError for a history beyond its bound, and then nothing of the call is loaded. Rejects with
-   * `StoreUnavailableError`.
+   * Durable when it resolves, in one transaction each; of the same video the later line stands. `nowMinute`: see
+   * `changed` in domain/catalog/channel-history.ts. Throws RangeError for a history beyond its bound, and then nothing
+   * of the call is loaded. Rejects with `StoreUnavailableError`.
    */
   loadVideos(videos: readonly CatalogVideo[], nowMinute: number): Promise<void>;
   loadChannels(channels: readonly CatalogChannel[]): Promise<void>;

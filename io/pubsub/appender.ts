@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { AppendQueue } from "../flow/append-queue";
 import { MessageTooLargeError } from "../formats/messages/errors";
 import { messageSizeBytes, type PubsubMessage } from "./codec";

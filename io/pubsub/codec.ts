@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import type { protos } from "@google-cloud/pubsub";
 import { decodeAccepted, encodeAccepted } from "../formats/messages/accepted-minutes";
@@ -11,14 +12,18 @@ export type ReceivedMessage = protos.google.pubsub.v1.IReceivedMessage;
 /** The attribute that names a message: publishing the same one again gives it the same name (Beam's `idLabel`). */
 const ID_ATTRIBUTE = BATCH_ATTRIBUTE;
 const ACCEPTED = "viewmill-accepted";
-/** Pub/Sub's limit for the value of an attribute; at 32 pieces the longest declaration has room (Pub/Sub allows 100 attributes). */
+/**
+ * Pub/Sub's limit for the value of an attribute; at 32 pieces the longest declaration has room (Pub/Sub allows 100
+ * attributes).
+ */
 const MAX_VALUE_BYTES = 1024;
 /** Framing of a message in a request: a bound. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
 /**
- * A batch as a message: data = payload, attributes `viewmill-batch` (a unique id), `viewmill-events` and `viewmill-accepted`
- * (io/formats/messages/accepted-minutes.ts), of which what is beyond 1,024 bytes goes on in `viewmill-accepted-1`, `-2` ...
+ * A batch as a message: data = payload, attributes `viewmill-batch` (a unique id), `viewmill-events` and
+ * `viewmill-accepted` (io/formats/messages/accepted-minutes.ts), of which what is beyond 1,024 bytes goes on in
+ * `viewmill-accepted-1`, `-2` ...
  */
 export function publishedOf(batch: LogBatch): PubsubMessage {
   const accepted = encodeAccepted(batch);

@@ -1,10 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 /** How Pub/Sub is reached; shared by every adapter of this folder. */
 import type { v1 } from "@google-cloud/pubsub";
 import { credentials } from "@grpc/grpc-js";
 
 export interface PubsubConnection {
   projectId: string;
-  /** `host:port` of an emulator: no credentials, no encryption. Default: the service, with application default credentials. */
+  /**
+   * `host:port` of an emulator: no credentials, no encryption. Default: the service, with application default
+   * credentials.
+   */
   endpoint?: string;
   /** Bound of one attempt of a request. Default 10,000. */
   requestTimeoutMs?: number;
@@ -37,7 +41,10 @@ export function subscriptionName(projectId: string, subscription: string): strin
   return `projects/${idOf(projectId)}/subscriptions/${idOf(subscription)}`;
 }
 
-/** The library asks its authentication for the universe even where it needs none, which would look for Google's metadata server for seconds. */
+/**
+ * The library asks its authentication for the universe even where it needs none, which would look for Google's metadata
+ * server for seconds.
+ */
 const NO_AUTH = { getUniverseDomain: async () => "googleapis.com" } as unknown as NonNullable<
   NonNullable<ConstructorParameters<typeof v1.PublisherClient>[0]>["auth"]
 >;

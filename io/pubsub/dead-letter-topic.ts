@@ -1,10 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { NewDeadLetter } from "../ports";
 import { PubsubAppender, type PubsubAppenderOptions } from "./appender";
 import { publishedLetterOf } from "./codec";
 
 type PubsubDeadLetterTopicOptions = PubsubAppenderOptions;
 
-/** Publishes dead letters for whoever listens: the payload whole as data, the rest as attributes (io/formats/messages/letter-attributes.ts). */
+/**
+ * Publishes dead letters for whoever listens: the payload whole as data, the rest as attributes
+ * (io/formats/messages/letter-attributes.ts).
+ */
 export class PubsubDeadLetterTopic {
   static async open(options: PubsubDeadLetterTopicOptions): Promise<PubsubDeadLetterTopic> {
     return new PubsubDeadLetterTopic(await PubsubAppender.open(options));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventLog, LogBatch } from "../ports";
 import { PubsubAppender, type PubsubAppenderOptions } from "./appender";
 import { publishedOf } from "./codec";
@@ -5,8 +6,9 @@ import { publishedOf } from "./codec";
 type PubsubEventLogOptions = PubsubAppenderOptions;
 
 /**
- * The writing side of a log on a Pub/Sub topic. `stamps` of a batch are not kept: Pub/Sub has no place for them. A batch may be in the topic
- * more than once (an attempt without an answer is repeated), with one id: for the readers it is one message, delivered again.
+ * The writing side of a log on a Pub/Sub topic. `stamps` of a batch are not kept: Pub/Sub has no place for them. A
+ * batch may be in the topic more than once (an attempt without an answer is repeated), with one id: for the readers it
+ * is one message, delivered again.
  */
 export class PubsubEventLog implements EventLog {
   /** Rejects with `StoreUnavailableError` when Pub/Sub does not answer or the topic does not exist. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Topics and subscriptions as a deployment needs them: looked at, and made. */
 import { type Difference, type Place, placeOf } from "../ports/places";
 import {
@@ -24,8 +25,8 @@ interface WantedSubscription {
 }
 
 /**
- * Looks at topics and subscriptions; with `change` makes what is missing and sets right what can be: a subscription's times. Rejects with
- * `StoreUnavailableError`, and a RangeError for what cannot be a name.
+ * Looks at topics and subscriptions; with `change` makes what is missing and sets right what can be: a subscription's
+ * times. Rejects with `StoreUnavailableError`, and a RangeError for what cannot be a name.
  */
 export async function pubsubPlaces(
   connection: PubsubConnection,

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The reading side of a log on a Pub/Sub subscription, by unary pulls while somebody waits for a portion. Pub/Sub has no positions: a
- * portion is whatever came, `exact` is false, and what is not acknowledged comes again in other company; ids tell what came twice.
+ * The reading side of a log on a Pub/Sub subscription, by unary pulls while somebody waits for a portion. Pub/Sub has
+ * no positions: a portion is whatever came, `exact` is false, and what is not acknowledged comes again in other
+ * company; ids tell what came twice.
  */
 
 import { randomBytes } from "node:crypto";
@@ -23,7 +25,10 @@ import { isWorthRetrying, unavailable } from "./retry";
 
 interface PubsubLogSubscriptionOptions extends PubsubConnection {
   subscription: string;
-  /** For how long Pub/Sub keeps messages from other readers at a time: 10 to 600; a reader that died keeps them so long. Default 60. */
+  /**
+   * For how long Pub/Sub keeps messages from other readers at a time: 10 to 600; a reader that died keeps them so long.
+   * Default 60.
+   */
   leaseSeconds?: number;
   /** A portion open for longer is given to another reader. Default 15 minutes. */
   maxHeldMs?: number;
@@ -42,7 +47,10 @@ interface Held {
 type Limits = Parameters<LogSubscription["take"]>[0];
 
 const PULLS = 4;
-/** With no message there, the service answers an empty pull after up to 90 s. One that is cut off may have taken messages. */
+/**
+ * With no message there, the service answers an empty pull after up to 90 s. One that is cut off may have taken
+ * messages.
+ */
 const PULL_TIMEOUT_MS = 120_000;
 const PULL_MESSAGES = 1_000;
 const PAUSE_AFTER_ERROR_MS = 500;
@@ -113,8 +121,9 @@ export class PubsubLogSubscription implements LogSubscription {
   }
 
   /**
-   * Of what this reader holds; holding nothing, it looks whether there is something. What other readers hold is not known: Pub/Sub tells the
-   * age of the oldest message only in its metrics (`subscription/oldest_unacked_message_age`), minutes later.
+   * Of what this reader holds; holding nothing, it looks whether there is something. What other readers hold is not
+   * known: Pub/Sub tells the age of the oldest message only in its metrics (`subscription/oldest_unacked_message_age`),
+   * minutes later.
    */
   async oldestWaitingMs(): Promise<number | undefined> {
     if (this.#waiting.length === 0 && this.#open.size === 0) await this.#look();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import {
   callOptions,
   type PubsubConnection,
@@ -27,7 +28,9 @@ export async function ensurePubsubTopic(connection: PubsubConnection, topic: str
   return made(() => client.createTopic({ name }, callOptions(ATTEMPT_MS)), client);
 }
 
-/** Creates the subscription unless it exists (it is then left as it is): one that never expires. The topic must exist. */
+/**
+ * Creates the subscription unless it exists (it is then left as it is): one that never expires. The topic must exist.
+ */
 export async function ensurePubsubSubscription(
   connection: PubsubConnection,
   options: PubsubSubscription,
@@ -46,8 +49,9 @@ export async function ensurePubsubSubscription(
 }
 
 /**
- * Why a subscription does not give its readers all of the topic; empty: it does. Of two readers, one that reads through such a subscription has other
- * events than the other. Rejects with `StoreUnavailableError`, also where there is none of the name.
+ * Why a subscription does not give its readers all of the topic; empty: it does. Of two readers, one that reads through
+ * such a subscription has other events than the other. Rejects with `StoreUnavailableError`, also where there is none
+ * of the name.
  */
 export async function lossesOfSubscription(connection: PubsubConnection, subscription: string): Promise<string[]> {
   const client = await subscriberClient(connection);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Access keys in keys.sqlite of the data folder: a row a key, and a row for each day and instance that used it. */
 import { join } from "node:path";
 import type { AccessKey, AccessKeys, KeyUse, ListedKey } from "../ports/access-keys";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Names of the videos of a block, 64 at a time, and of types: what a scan over blocks needs. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DamagedBlockError, VIDEOS_A_BLOCK } from "./cell-block";
@@ -19,7 +20,9 @@ export class BlockNames {
     this.#from = db.prepare("SELECT name FROM videos WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?");
   }
 
-  /** By place in the bucket. A video that got its name since the bucket was first read is not in it: `video` knows it. */
+  /**
+   * By place in the bucket. A video that got its name since the bucket was first read is not in it: `video` knows it.
+   */
   videos(bucket: number): readonly string[] {
     return this.#blocks.get(bucket) ?? this.#read(bucket);
   }

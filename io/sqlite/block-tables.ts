@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The tables of blocks (cell-block.ts), one a level. A row's id is time * 2^25 + bucket, where time counts minutes, hours or days since 1970 (0 in
- * totals) and a bucket is 64 neighbouring videos: one time is one range of rows, written from left to right and deleted in one piece.
+ * The tables of blocks (cell-block.ts), one a level. A row's id is time * 2^25 + bucket, where time counts minutes,
+ * hours or days since 1970 (0 in totals) and a bucket is 64 neighbouring videos: one time is one range of rows, written
+ * from left to right and deleted in one piece.
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
@@ -9,7 +11,10 @@ import { isRanked, RankWriter } from "./bucket-ranks";
 import { Block, COUNT, decodeBlock, encodeBlock, KEY, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 import { COUNTERS_FILE } from "./counter-file";
 
-/** A total is what stands in `total` and, beside it, in `recent`: the few cells that were written since `total` was (see `addRecent`). */
+/**
+ * A total is what stands in `total` and, beside it, in `recent`: the few cells that were written since `total` was (see
+ * `addRecent`).
+ */
 export type Level = "minute" | "hour" | "day" | "total" | "recent";
 export const LEVELS: readonly Level[] = ["minute", "hour", "day", "total", "recent"];
 export const UNIT_MS: Record<Level, number> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS, total: 0, recent: 0 };

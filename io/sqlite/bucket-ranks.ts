@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The ranking index: for each type at each minute, hour and day the largest count of each bucket of 64 videos. It is written with the blocks, in the same
- * transaction, and makes the top of a range fast and exact (top-videos.ts): the sum of a bucket's largest counts over a range bounds the count of each
- * of its videos, so that only the few buckets that can have a video of the answer are read. A number may be too large, where a correction
- * has taken a type's last cell away, and is never too small.
+ * The ranking index: for each type at each minute, hour and day the largest count of each bucket of 64 videos. It is
+ * written with the blocks, in the same transaction, and makes the top of a range fast and exact (top-videos.ts): the
+ * sum of a bucket's largest counts over a range bounds the count of each of its videos, so that only the few buckets
+ * that can have a video of the answer are read. A number may be too large, where a correction has taken a type's last
+ * cell away, and is never too small.
  *
- * A row holds CHUNK_BUCKETS buckets: a byte that says how many bytes a number has (1, 2, 4, or 8: a double) | the numbers, little-endian, without the
- * zeros at the end | CRC-32.
+ * A row holds CHUNK_BUCKETS buckets: a byte that says how many bytes a number has (1, 2, 4, or 8: a double) | the
+ * numbers, little-endian, without the zeros at the end | CRC-32.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
@@ -49,7 +51,10 @@ export class RankReader {
     this.#range.setReturnArrays(true);
   }
 
-  /** Adds the largest counts of a type at times [from, to). A damaged row bounds nothing: its buckets are then read whatever they hold. */
+  /**
+   * Adds the largest counts of a type at times [from, to). A damaged row bounds nothing: its buckets are then read
+   * whatever they hold.
+   */
   addBounds(into: BucketBounds, level: RankedLevel, type: number, from: number, to: number): void {
     const rows = this.#range.iterate(LEVEL_NUMBERS[level], type, from, to) as unknown as Iterable<[number, Uint8Array]>;
     for (const [chunk, bytes] of rows) into.add(chunk, numbersOf(bytes) ?? UNBOUNDED);

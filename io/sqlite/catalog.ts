@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The catalog of videos and channels: catalog.sqlite, one file, which may be copied to other machines. Any number of processes read it while one
- * loads: a reader sees a load whole or not at all.
+ * The catalog of videos and channels: catalog.sqlite, one file, which may be copied to other machines. Any number of
+ * processes read it while one loads: a reader sees a load whole or not at all.
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { CatalogChannel, CatalogVideo } from "../../domain/catalog/catalog-line";
@@ -18,8 +19,8 @@ import { inTransaction, openDatabase, orUnavailable, type Schema } from "./conne
 export const CATALOG_FILE = "catalog.sqlite";
 
 /**
- * `channel` of a video is its only one, from the first minute on; a video with any other history has NULL there and its points in
- * `channel_points`, where channel 0 is none.
+ * `channel` of a video is its only one, from the first minute on; a video with any other history has NULL there and its
+ * points in `channel_points`, where channel 0 is none.
  */
 const TABLES = `
 CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, title TEXT);
@@ -49,7 +50,10 @@ interface StoredVideo {
 }
 
 export interface CatalogOptions {
-  /** Of pages in memory. A bulk load wants the whole file there: ids and titles come in no order, and touch every page of it. */
+  /**
+   * Of pages in memory. A bulk load wants the whole file there: ids and titles come in no order, and touch every page
+   * of it.
+   */
   cacheBytes?: number;
 }
 
@@ -199,7 +203,10 @@ export class SqliteCatalog implements VideoCatalog {
     this.#sql.putVideo.run(videoId, newTitle, key, channel, hasPoints, published);
   }
 
-  /** Writes the points of `after` that are not in `pointsBefore`, which are stored. Answers what the video's row says of the history. */
+  /**
+   * Writes the points of `after` that are not in `pointsBefore`, which are stored. Answers what the video's row says of
+   * the history.
+   */
   #putHistory(
     videoId: string,
     pointsBefore: readonly ChannelPoint[],

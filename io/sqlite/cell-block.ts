@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A block: the cells of 64 neighbouring videos at one time (a minute, an hour, a day, or ever), packed into one blob. Rows a transaction decide
- * what a store costs, and a row a cell is 64 times as many.
+ * A block: the cells of 64 neighbouring videos at one time (a minute, an hour, a day, or ever), packed into one blob.
+ * Rows a transaction decide what a store costs, and a row a cell is 64 times as many.
  *
  * Bytes: a version byte (1) | cells by key, ascending | CRC-32 of all before it, little-endian.
- * A cell, in varints of 7 bits: (key - key before - 1) * 16 + flags | count | valued, with VALUED | low 32 bits of the sum, with SUM | the middle
- * 32 bits and the rest, zigzag, with WIDE | last event, zigzag, milliseconds from the block's start (from 1970 in totals) |
- * correction and revision, with META. Without VALUED the valued count is the count where there is a sum, else 0.
+ * A cell, in varints of 7 bits: (key - key before - 1) * 16 + flags | count | valued, with VALUED | low 32 bits of the
+ * sum, with SUM | the middle 32 bits and the rest, zigzag, with WIDE | last event, zigzag, milliseconds from the
+ * block's start (from 1970 in totals) | correction and revision, with META. Without VALUED the valued count is the
+ * count where there is a sum, else 0.
  */
 import { crc32 } from "node:zlib";
 import { StoreUnavailableError } from "../ports";
@@ -32,7 +34,10 @@ const MAX_CELL_BYTES = 72;
 const TWO_31 = 2 ** 31;
 const TWO_32 = 2 ** 32;
 
-/** A block that cannot be read. It stays as it is until the row is deleted by hand; an audit with repair then counts its cells anew. */
+/**
+ * A block that cannot be read. It stays as it is until the row is deleted by hand; an audit with repair then counts its
+ * cells anew.
+ */
 export class DamagedBlockError extends StoreUnavailableError {}
 
 /** Cells by ascending key = type * 64 + video % 64, `WIDTH` numbers each. */
@@ -79,8 +84,8 @@ export class Block {
   }
 
   /**
-   * Adds the countable cells of another block (those of `insides` only, when given); `offsetMs`: its start, from the start of this one. Corrections
-   * and revisions are a level's own.
+   * Adds the countable cells of another block (those of `insides` only, when given); `offsetMs`: its start, from the
+   * start of this one. Corrections and revisions are a level's own.
    */
   add(other: Block, offsetMs: number, insides?: ReadonlySet<number>): void {
     const { data: from } = other;
@@ -123,7 +128,10 @@ export function sumOf(low: number, mid: number, top: number): bigint {
 let scratch = Buffer.allocUnsafeSlow(1 << 16);
 let position = 0;
 
-/** A block's bytes; undefined when it has no cell that says anything. Throws RangeError for a number beyond 53 bits or below 0. */
+/**
+ * A block's bytes; undefined when it has no cell that says anything. Throws RangeError for a number beyond 53 bits or
+ * below 0.
+ */
 export function encodeBlock({ cells, data }: Block): Buffer | undefined {
   const most = 1 + cells * MAX_CELL_BYTES + CRC_BYTES;
   if (scratch.length < most) scratch = Buffer.allocUnsafeSlow(most * 2);
@@ -222,7 +230,9 @@ export function decodeBlock(bytes: Uint8Array, into: Block, where: () => string)
   return into;
 }
 
-/** Calls `visit` with one decoded cell of the block after the other, until it answers true. Throws DamagedBlockError. */
+/**
+ * Calls `visit` with one decoded cell of the block after the other, until it answers true. Throws DamagedBlockError.
+ */
 export function scanBlock(bytes: Uint8Array, where: () => string, visit: (cell: Float64Array) => boolean): void {
   const end = checkedEnd(bytes, where);
   position = 1;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The cells of a slice in the order of blocks: by bucket, type and video. */
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { BUCKETS } from "./block-tables";
@@ -65,7 +66,10 @@ let places = new Float64Array(0);
 let rowsA = new Uint32Array(0);
 let rowsB = new Uint32Array(0);
 
-/** Gives every name its id; ids of names that are new are given inside the running transaction. The answer holds until the next call. */
+/**
+ * Gives every name its id; ids of names that are new are given inside the running transaction. The answer holds until
+ * the next call.
+ */
 export function sortCells({ counts, fromRow, toRow }: CellRows, videos: GivenNames, types: GivenNames) {
   const n = toRow - fromRow;
   if (places.length < n) {

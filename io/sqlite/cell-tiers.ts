@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** How cells leave counters.sqlite for roll-ups; a connection of its own, in short transactions. */
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";

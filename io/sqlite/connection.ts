@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How every SQLite file of Viewmill is opened, migrated, written and closed: WAL with synchronous=FULL (a commit
  * survives power loss), writers that wait for each other (BEGIN IMMEDIATE and a busy timeout), schema versions in
@@ -10,9 +11,15 @@ import { StoreUnavailableError } from "../ports";
 export interface Schema {
   /** PRAGMA user_version of a file that has all of `migrations`. */
   version: number;
-  /** `migrations[n]` lifts a file from version n to n + 1: SQL, or work on the connection, inside the transaction that lifts the file. */
+  /**
+   * `migrations[n]` lifts a file from version n to n + 1: SQL, or work on the connection, inside the transaction that
+   * lifts the file.
+   */
   migrations: readonly (string | ((db: DatabaseSync) => void))[];
-  /** Pages that are deleted can be given back to the disk (PRAGMA incremental_vacuum). A file of before is rewritten once, when it is lifted. */
+  /**
+   * Pages that are deleted can be given back to the disk (PRAGMA incremental_vacuum). A file of before is rewritten
+   * once, when it is lifted.
+   */
   shrinks?: boolean;
   /** Fixed when a file is created; bytes. */
   pageSizeBytes?: number;
@@ -34,7 +41,10 @@ class SchemaVersionError extends Error {
   override readonly name = "SchemaVersionError";
 }
 
-/** Opens for reading and writing, creates the file and its schema when missing. Throws `StoreUnavailableError`, `SchemaVersionError`. */
+/**
+ * Opens for reading and writing, creates the file and its schema when missing. Throws `StoreUnavailableError`,
+ * `SchemaVersionError`.
+ */
 export function openDatabase(file: string, schema: Schema, options: OpenOptions = {}): DatabaseSync {
   return orUnavailable(file, () => {
     const db = new DatabaseSync(file, { timeout: options.busyTimeoutMs ?? 10_000 });
@@ -87,7 +97,10 @@ export function openReadOnly(file: string, schema: Schema, options: OpenOptions 
   });
 }
 
-/** Runs `work` in BEGIN IMMEDIATE .. COMMIT; rolled back when it throws. Throws `StoreUnavailableError` as `orUnavailable`. */
+/**
+ * Runs `work` in BEGIN IMMEDIATE .. COMMIT; rolled back when it throws. Throws `StoreUnavailableError` as
+ * `orUnavailable`.
+ */
 export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
   return orUnavailable("", () => {
     db.exec("BEGIN IMMEDIATE");
@@ -129,7 +142,9 @@ const UNAVAILABLE = new Map([
   [26, "not a database file"],
 ]);
 
-/** Rethrows SQLite's errors of a store that cannot be used now as `StoreUnavailableError`; every other error as it is. */
+/**
+ * Rethrows SQLite's errors of a store that cannot be used now as `StoreUnavailableError`; every other error as it is.
+ */
 export function orUnavailable<T>(file: string, work: () => T): T {
   try {
     return work();
@@ -169,7 +184,10 @@ function migrate(db: DatabaseSync, file: string, schema: Schema): void {
 
 const MIGRATION_WAIT_MS = 600_000;
 
-/** Gives the disk back what a migration has left, where nobody else is writing and the disk has room; the file is good either way. */
+/**
+ * Gives the disk back what a migration has left, where nobody else is writing and the disk has room; the file is good
+ * either way.
+ */
 function compact(db: DatabaseSync): void {
   try {
     db.exec("PRAGMA busy_timeout = 0; PRAGMA auto_vacuum = INCREMENTAL; VACUUM");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Everything that is read from counters.sqlite, over a given connection (the writer's own or a read-only one).
  * Synchronous: a caller that must stay responsive runs the heavy ones in a thread (reader-thread.ts).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The embedded counter store: counters.sqlite in the data folder. Several processes may hold one: writers wait for
  * each other (BEGIN IMMEDIATE), readers for nobody. Writing and reading run on the calling thread; a service that
@@ -20,8 +21,8 @@ export interface CounterStoreOptions {
   /** The data folder; must exist. */
   folder: string;
   /**
-   * Cells of one transaction. Every other writer of the file waits for it, in whatever process: 65 ms of CPU at the default of 16,384. Larger ones
-   * cost as much a cell.
+   * Cells of one transaction. Every other writer of the file waits for it, in whatever process: 65 ms of CPU at the
+   * default of 16,384. Larger ones cost as much a cell.
    */
   maxCellsPerTransaction?: number;
   /** How long a write waits for another process's. Default 10,000 ms. */

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A CounterStore whose applies run in a worker thread, so that the stream counts the next minute while SQLite writes the last
- * (writing all levels takes about as long as counting). Everything else is the SqliteCounterStore of this thread.
+ * A CounterStore whose applies run in a worker thread, so that the stream counts the next minute while SQLite writes
+ * the last (writing all levels takes about as long as counting). Everything else is the SqliteCounterStore of this
+ * thread.
  */
 import { isMainThread, workerData } from "node:worker_threads";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The data folder of an embedded deployment: created when missing, checked for writing, and locked. A lock is an
  * exclusive transaction on a small SQLite file: the kernel ends it with the process, kill -9 included, so a stale
@@ -13,7 +14,10 @@ export class DataFolderError extends Error {
 
   constructor(
     message: string,
-    /** `locked`: another process uses it; `unusable`: it cannot be created or written; `missing`: it was to be read, and does not exist. */
+    /**
+     * `locked`: another process uses it; `unusable`: it cannot be created or written; `missing`: it was to be read, and
+     * does not exist.
+     */
     readonly reason: "locked" | "unusable" | "missing",
     cause?: unknown,
   ) {
@@ -44,8 +48,8 @@ export function prepareDataFolder(folder: string): void {
 }
 
 /**
- * For commands that only read: a folder that does not exist is a mistyped name, not an empty deployment, and one that may not be read does not say
- * where its service listens. Throws `DataFolderError`.
+ * For commands that only read: a folder that does not exist is a mistyped name, not an empty deployment, and one that
+ * may not be read does not say where its service listens. Throws `DataFolderError`.
  */
 export function requireDataFolder(folder: string): void {
   try {

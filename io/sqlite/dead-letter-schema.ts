@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The tables of dead-letters.sqlite and what its thread is asked. */
 import type { NewDeadLetter } from "../ports";
 import type { Schema } from "./connection";

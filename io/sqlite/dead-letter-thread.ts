@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The worker thread that appends to dead-letters.sqlite: group commit, like the log's. */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The embedded dead letters: dead-letters.sqlite in the data folder. Appends are durable and group committed in a
  * worker thread (started at the first append); listing and marking go over a connection of the calling thread,

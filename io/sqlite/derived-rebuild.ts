@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Recomputes hours from minutes, days from hours and totals from days, whatever stood there before: cells of single videos, because their
- * neighbours in a block are not asked for. An hour or a day keeps its revision, which grows where its value changes. An hour whose minutes are
- * in roll-ups, or a day whose hours are, is more than the sum of what is stored below it, and stays as it is.
+ * Recomputes hours from minutes, days from hours and totals from days, whatever stood there before: cells of single
+ * videos, because their neighbours in a block are not asked for. An hour or a day keeps its revision, which grows where
+ * its value changes. An hour whose minutes are in roll-ups, or a day whose hours are, is more than the sum of what is
+ * stored below it, and stays as it is.
  */
 import { HOURS_A_DAY } from "../../domain/rules/time";
 import { type BlockTables, type Level, UNIT_MS } from "./block-tables";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The embedded event log: log.sqlite in the data folder. All writing happens in one worker thread with group
  * commit, so the event loop of the caller never waits for an fsync; reading goes through `SqliteLogReader`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The event types of a deployment: event-types.sqlite in the data folder, a row a type. */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Hours and days are written when an hour is over, not with every minute. Until then an hour is open: what it holds is the sum of its minutes, and
- * readers add it up (open-hours.ts). A bucket of an hour is folded when the hour has a row for it: its sums are then in the row of the
- * hour and of the day, and every later write of a minute moves both. `open_hours` lists the hours that may have unfolded buckets, all
- * of them at `next_bucket` or behind it. Totals are never open: every write moves them.
+ * Hours and days are written when an hour is over, not with every minute. Until then an hour is open: what it holds is
+ * the sum of its minutes, and readers add it up (open-hours.ts). A bucket of an hour is folded when the hour has a row
+ * for it: its sums are then in the row of the hour and of the day, and every later write of a minute moves both.
+ * `open_hours` lists the hours that may have unfolded buckets, all of them at `next_bucket` or behind it. Totals are
+ * never open: every write moves them.
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
@@ -12,7 +14,10 @@ import { Block, WIDTH } from "./cell-block";
 import { firstUnfolded, sumOfMinutes, unfoldedSums } from "./open-hours";
 
 export interface Folding {
-  /** A transaction folds at least so many cells of minutes, and twice as many as it writes: folding keeps up with writing. Default 4,000. */
+  /**
+   * A transaction folds at least so many cells of minutes, and twice as many as it writes: folding keeps up with
+   * writing. Default 4,000.
+   */
   leastFoldedCells: number;
   /** Buckets folded at a time. Default 64. */
   foldedBuckets: number;
@@ -46,8 +51,8 @@ export class HourFolds {
   }
 
   /**
-   * Whether a write to this bucket moves the hour and the day as well. To be asked before the minute changes: a bucket of a final hour is
-   * folded here, because its revision needs a row.
+   * Whether a write to this bucket moves the hour and the day as well. To be asked before the minute changes: a bucket
+   * of a final hour is folded here, because its revision needs a row.
    */
   isFolded(hour: number, bucket: number, isFinal: boolean): boolean {
     const next = this.#next.get(hour);
@@ -83,7 +88,9 @@ export class HourFolds {
     this.fold(Math.max(this.#folding.leastFoldedCells, cells * 2), this.#folding.hoursKeptOpen);
   }
 
-  /** Folds hours, oldest first and but for the newest `keptOpen`, until about `budget` cells of minutes are added up. */
+  /**
+   * Folds hours, oldest first and but for the newest `keptOpen`, until about `budget` cells of minutes are added up.
+   */
   fold(budget: number, keptOpen: number): void {
     const window = this.#folding.foldedBuckets;
     const hours = [...this.#next.keys()].sort((a, b) => a - b);

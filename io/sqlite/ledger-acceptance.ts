@@ -1,4 +1,7 @@
-/** Who accepted what, and how far ingest and archivers are: the ledger's tables of a log that several processes share. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Who accepted what, and how far ingest and archivers are: the ledger's tables of a log that several processes share.
+ */
 import { DAY_MS } from "../../domain/rules/time";
 import type { ArchiveReader, IngestAccount, IngestBooking, ListedOpenMinute } from "../ports";
 import type { Statements } from "./statements";

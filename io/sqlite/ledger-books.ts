@@ -1,4 +1,8 @@
-/** What a minute's books are made of: listed objects, the stream's partitions, the accounts of ingest, what audits settled. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What a minute's books are made of: listed objects, the stream's partitions, the accounts of ingest, what audits
+ * settled.
+ */
 import { isBackfilled } from "../../domain/archive-name";
 import { LedgerBooks } from "../../domain/rules/ledger-books";
 import type { ArchivedObject, LedgerMinute, LedgerRow, SettledMinute, WriteOff } from "../ports";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Which minutes are audited: ranges for minutes that never changed, a row for each of the others. */
 import { countByBucket, type MinuteRange, overlapOf, unionOf, without } from "../../domain/rules/minute-ranges";
 import type { AuditedRange } from "../ports";

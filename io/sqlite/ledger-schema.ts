@@ -1,4 +1,8 @@
-/** The tables of the books in counters.sqlite: the stream's place, the archive's list, the ledger, the marks and the audits. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The tables of the books in counters.sqlite: the stream's place, the archive's list, the ledger, the marks and the
+ * audits.
+ */
 export const STREAM_STATE = `
 CREATE TABLE stream_state (
   only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -35,7 +39,10 @@ CREATE TABLE deferred_ranges (
 );
 `;
 
-/** Who accepted what, how far each process is, and audited minutes as ranges: minute_marks keeps minutes that have changed, and no others. */
+/**
+ * Who accepted what, how far each process is, and audited minutes as ranges: minute_marks keeps minutes that have
+ * changed, and no others.
+ */
 export const ACCEPTANCE = `
 ALTER TABLE archived_objects ADD COLUMN direct INTEGER;
 -- Account: an ingest instance, or a part of its life; events: all it accepted of the minute.
@@ -69,7 +76,10 @@ INSERT INTO audited_ranges
 DELETE FROM minute_marks WHERE change_sequence = 0;
 `;
 
-/** Losses that an operator has written off. settled_late.archived: all events that the audit counted; NULL: it counted those alone that were late. */
+/**
+ * Losses that an operator has written off. settled_late.archived: all events that the audit counted; NULL: it counted
+ * those alone that were late.
+ */
 export const WRITTEN_OFF = `
 CREATE TABLE written_off (
   minute INTEGER PRIMARY KEY, events INTEGER NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL, audit_id TEXT NOT NULL

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The ledger, the checkpoint and the audit marks: tables of counters.sqlite, written by the stream, ingest, archivers and audits,
- * read by the query service. Every transaction is short, and waits for the other processes'.
+ * The ledger, the checkpoint and the audit marks: tables of counters.sqlite, written by the stream, ingest, archivers
+ * and audits, read by the query service. Every transaction is short, and waits for the other processes'.
  */
 import { join } from "node:path";
 import type {

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * What stands above the minutes, each cell beside the sum of the cells below it: for the audit of derived levels. An open hour (hour-folds.ts) is
- * the sum of its minutes, and so is what it adds to its day.
+ * What stands above the minutes, each cell beside the sum of the cells below it: for the audit of derived levels. An
+ * open hour (hour-folds.ts) is the sum of its minutes, and so is what it adds to its day.
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";

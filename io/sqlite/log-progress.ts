@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EmbeddedLedger, EmbeddedLog, Ledger, ListedOpenMinute, LogProgress } from "../ports";
 
 const MINUTES_AT_ONCE = 64;
@@ -34,8 +35,8 @@ export class SqliteLogProgress implements LogProgress {
   }
 
   /**
-   * When the first backfilled events were listed that may not be counted: a backfill lists before it counts, and may have been stopped between.
-   * Minutes that are counted are closed on the way, so that each is looked at once.
+   * When the first backfilled events were listed that may not be counted: a backfill lists before it counts, and may
+   * have been stopped between. Minutes that are counted are closed on the way, so that each is looked at once.
    */
   private async firstUncountedBackfill(): Promise<number | undefined> {
     for (;;) {

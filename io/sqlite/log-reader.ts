@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads log.sqlite over a read-only connection: in the process that appends, and in any other (the stream
  * pipeline's). Never waits for the writer (WAL). Every method may reject with `StoreUnavailableError`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The tables of log.sqlite and what the log's thread is asked and answers. */
 import { STAMP_MEMORY_MS } from "../ports";
 import type { Schema } from "./connection";

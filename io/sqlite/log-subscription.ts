@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EmbeddedLog, LogPortion, LogSubscription, PendingRange } from "../ports";
 
 /** Where the reading has come to; durable when a promise resolves. */
@@ -11,7 +12,9 @@ export interface ReadingPosition {
 
 const POLL_MS = 50;
 
-/** The log of one machine as a subscription with one reader: a portion is a range of positions, one is open at a time. */
+/**
+ * The log of one machine as a subscription with one reader: a portion is a range of positions, one is open at a time.
+ */
 export class SqliteLogSubscription implements LogSubscription {
   #open = false;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The worker thread that is the only writer of log.sqlite: commits groups of batches and trims in small chunks
  * between them. It lives on when the disk is full: that commit fails, the next may succeed.

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * One transaction's worth of minute cells: merged into the blocks of their minutes, and the differences moved up to the totals, and to hours and
- * days where these are folded (hour-folds.ts).
+ * One transaction's worth of minute cells: merged into the blocks of their minutes, and the differences moved up to the
+ * totals, and to hours and days where these are folded (hour-folds.ts).
  */
 
 import type { DatabaseSync } from "node:sqlite";
@@ -112,7 +113,10 @@ export class MinuteWriter {
     this.#tables.forget();
   }
 
-  /** Where an hour is not the sum of the stored minutes, because these came after its roll-up, it moves by their difference; so does such a day. */
+  /**
+   * Where an hour is not the sum of the stored minutes, because these came after its roll-up, it moves by their
+   * difference; so does such a day.
+   */
   #moveRolled(minute: number, bucket: number): void {
     const hour = Math.floor(minute / 60);
     const day = Math.floor(hour / 24);
@@ -245,8 +249,8 @@ export class MinuteWriter {
   }
 
   /**
-   * A pass changes few cells of most buckets, and a block is encoded whole: what grows goes to a small block beside the total's, which
-   * takes it over when it has become many cells.
+   * A pass changes few cells of most buckets, and a block is encoded whole: what grows goes to a small block beside the
+   * total's, which takes it over when it has become many cells.
    */
   #moveTotal(bucket: number, offsetMs: number, hour: number): void {
     const recent = this.#tables.load("recent", 0, bucket);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * name -> id of the `videos` and `types` tables, with a bounded cache of two generations: when the young one is
  * full it becomes the old one and the old one is dropped, which forgets what was least recently used.
@@ -32,7 +33,9 @@ export class NameDictionary {
     return id;
   }
 
-  /** Looks up many names by few statements, so that `known` finds them. Names beyond whole statements are left to it. */
+  /**
+   * Looks up many names by few statements, so that `known` finds them. Names beyond whole statements are left to it.
+   */
   expect(names: Iterable<string>): void {
     const missing: string[] = [];
     for (const name of names) {
@@ -76,8 +79,9 @@ export class NameDictionary {
 }
 
 /**
- * Gives ids to names that are new, inside write transactions: one larger than the largest. While the cache holds every name there is, a name that is
- * not in it is new without a look-up, and new names are written many a statement (a look-up and an insert took more than the cells).
+ * Gives ids to names that are new, inside write transactions: one larger than the largest. While the cache holds every
+ * name there is, a name that is not in it is new without a look-up, and new names are written many a statement (a
+ * look-up and an insert took more than the cells).
  */
 export class GivenNames extends NameDictionary {
   readonly #insert: StatementSync;

@@ -1,4 +1,7 @@
-/** What an open hour holds: the sums of its minutes, of the buckets that have no row of the hour yet (hour-folds.ts). */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What an open hour holds: the sums of its minutes, of the buckets that have no row of the hour yet (hour-folds.ts).
+ */
 import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type BlockReader, BlockTables, BUCKETS, bucketOfRow, rowName, timeOf } from "./block-tables";
 import { Block, decodeBlock } from "./cell-block";
@@ -38,7 +41,10 @@ export function firstUnfolded(reader: BlockReader, hour: number, fromBucket: num
   return first;
 }
 
-/** Sums by bucket of an open hour's unfolded buckets in [fromBucket, toBucket), and how many cells of minutes they are made of. */
+/**
+ * Sums by bucket of an open hour's unfolded buckets in [fromBucket, toBucket), and how many cells of minutes they are
+ * made of.
+ */
 export function unfoldedSums(
   reader: BlockReader,
   hour: number,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Many payloads in one buffer, for one transfer to a thread. Callers keep their payloads (a rejected batch may be
  * appended again), so their buffers must not be detached: one copy here, and no further one on the way.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { DatabaseSync } from "node:sqlite";
 import { BlockReader, bucketOfRow, type Level, rowName } from "./block-tables";
 import { RANKS, type RankedLevel, RankWriter } from "./bucket-ranks";
@@ -6,8 +7,8 @@ import { Block, DamagedBlockError, decodeBlock } from "./cell-block";
 const LEVELS: readonly (RankedLevel & Level)[] = ["minute", "hour", "day"];
 
 /**
- * Makes the ranking index of a file whose blocks were written without one, a time at once: memory does not grow with the file. A file that was
- * packed a moment ago has its index already, and the same numbers are written again.
+ * Makes the ranking index of a file whose blocks were written without one, a time at once: memory does not grow with
+ * the file. A file that was packed a moment ago has its index already, and the same numbers are written again.
  */
 export function rankBuckets(db: DatabaseSync): void {
   db.exec(RANKS);

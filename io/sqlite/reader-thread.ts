@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The query service's view of counters.sqlite: single videos are read at once over a read-only connection (well
  * under a millisecond), `top` runs in a worker thread so that an answer over a busy hour never holds up the others.

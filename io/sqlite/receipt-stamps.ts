@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { GroupCommit } from "../flow/group-commit";
@@ -20,7 +21,10 @@ const STAMP_BYTES = 100;
 /** Forgotten in one transaction. */
 const MAX_FORGOTTEN = 10_000;
 
-/** Receipt stamps of a service whose counters are in a data folder, in a file of their own beside them. Calls at the same time share a transaction. */
+/**
+ * Receipt stamps of a service whose counters are in a data folder, in a file of their own beside them. Calls at the
+ * same time share a transaction.
+ */
 export class SqliteReceiptStamps implements ReceiptStamps {
   readonly #db: DatabaseSync;
   readonly #put: StatementSync;

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * How counters.sqlite was laid out before cells were packed: a row a cell, at four levels. A new file gets these tables and loses them again, so
- * that every file has come the same way.
+ * How counters.sqlite was laid out before cells were packed: a row a cell, at four levels. A new file gets these tables
+ * and loses them again, so that every file has come the same way.
  */
 
 import type { DatabaseSync } from "node:sqlite";
@@ -42,8 +43,8 @@ CREATE TABLE total_cells (
 `;
 
 /**
- * Valued counts and revisions. A cell of before had its events with a value uncounted: all of them where its sum tells of values, else none
- * (assumedValued in domain/columns/minute-counts.ts).
+ * Valued counts and revisions. A cell of before had its events with a value uncounted: all of them where its sum tells
+ * of values, else none (assumedValued in domain/columns/minute-counts.ts).
  */
 export const VALUED_AND_REVISION = `
 ALTER TABLE minute_cells ADD COLUMN valued INTEGER NOT NULL DEFAULT 0;
@@ -84,8 +85,8 @@ type CellRow = [
 ];
 
 /**
- * Packs the minutes and derives every level above from them, a bucket of an hour at a time: memory does not grow with the file. All in the one
- * transaction that lifts the file, so that a crash leaves the old file whole.
+ * Packs the minutes and derives every level above from them, a bucket of an hour at a time: memory does not grow with
+ * the file. All in the one transaction that lifts the file, so that a crash leaves the old file whole.
  */
 export function packCells(db: DatabaseSync): void {
   db.exec(BLOCKS + RANKS);

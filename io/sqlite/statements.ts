@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { performance } from "node:perf_hooks";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { inTransaction, onSnapshot, orUnavailable } from "./connection";
@@ -32,7 +33,10 @@ export class Statements {
     return orUnavailable(this.file, () => onSnapshot(this.db, work));
   }
 
-  /** Each item whole; several in one transaction as long as it is short. Other work of the process goes on between transactions. */
+  /**
+   * Each item whole; several in one transaction as long as it is short. Other work of the process goes on between
+   * transactions.
+   */
   async writeInPieces<Item>(items: Iterable<Item>, write: (item: Item) => void): Promise<void> {
     const all = [...items];
     for (let done = 0; done < all.length; ) {

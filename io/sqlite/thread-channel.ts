@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Questions and answers between this thread and one worker thread. The worker's file calls `answerFrom` with its
  * handlers; the owner calls `ThreadChannel.call`. A worker that dies rejects what it had not answered with
@@ -28,7 +29,9 @@ export class ThreadChannel {
   #nextId = 1;
   #waiting = new Map<number, Waiting>();
 
-  /** `file`: the compiled worker, absolute. `workerData`: given to every worker that is started, structured-cloneable. */
+  /**
+   * `file`: the compiled worker, absolute. `workerData`: given to every worker that is started, structured-cloneable.
+   */
   constructor(
     private readonly file: string,
     private readonly workerData: unknown,
@@ -88,7 +91,10 @@ export class ThreadChannel {
   }
 }
 
-/** In the worker: answers every question with what the handler of that name returns, resolves to, throws or rejects with. */
+/**
+ * In the worker: answers every question with what the handler of that name returns, resolves to, throws or rejects
+ * with.
+ */
 export function answerFrom(handlers: Record<string, (argument: never) => unknown>, close: () => unknown): void {
   const port = parentPort;
   if (port === null) throw new Error("answerFrom runs in a worker thread only");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What writers and readers of cells must know of roll-ups, looked up once a transaction. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
@@ -40,7 +41,10 @@ export class TierGuard {
     throw new StoreUnavailableError(`the ${rolling.level}s of ${range} are being rolled up: write again later`);
   }
 
-  /** Whether the minutes of an hour are in roll-ups: the store has of them what came later, and the hour is not their sum. */
+  /**
+   * Whether the minutes of an hour are in roll-ups: the store has of them what came later, and the hour is not their
+   * sum.
+   */
   hasRolledMinutes(hour: number): boolean {
     return this.#hours.size > 0 && this.#hours.has(hour);
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The tables of roll-ups in counters.sqlite (cell-tiers.ts). Times are epoch milliseconds. */
 export const ROLL_UPS = `
 CREATE TABLE tier_state (

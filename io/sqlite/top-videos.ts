@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The videos with the largest counts of a range, or with the largest growth from one range to another: exact, with the ranking index
- * (bucket-ranks.ts). Buckets are read in the order of their bounds, until no bucket that is left can hold a video of the answer. Where counts
- * are so alike that the bounds decide nothing, every block of the range is read.
+ * The videos with the largest counts of a range, or with the largest growth from one range to another: exact, with the
+ * ranking index (bucket-ranks.ts). Buckets are read in the order of their bounds, until no bucket that is left can hold
+ * a video of the answer. Where counts are so alike that the bounds decide nothing, every block of the range is read.
  */
 import type { VideoCount, VideoGrowth } from "../ports";
 import type { BlockNames } from "./block-names";

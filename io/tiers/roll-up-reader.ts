@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { hash } from "node:crypto";
 import { rollUpPart } from "../../domain/rules/roll-ups";
 import type { CellColumns, TimedCell } from "../formats/parquet/cell-columns";

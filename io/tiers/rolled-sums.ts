@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
 import type { RolledLevel, RollUp, Sums } from "../ports";
 import { cellsOf, overlaps, type RollUpReader } from "./roll-up-reader";

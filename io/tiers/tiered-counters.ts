@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A counter store and what has left it. Days and totals are in the store for ever; a minute or an hour is what roll-ups have of it, and
- * what came later and is in the store. Reads, the levels that audits compare, and rankings are over both; writes are the store's.
+ * A counter store and what has left it. Days and totals are in the store for ever; a minute or an hour is what roll-ups
+ * have of it, and what came later and is in the store. Reads, the levels that audits compare, and rankings are over
+ * both; writes are the store's.
  */
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { DAY_MS, HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import {
   type Cell,
   type CellTiers,
@@ -11,12 +12,14 @@ import {
 import { overlaps, type RollUpReader } from "./roll-up-reader";
 import { coldTop } from "./tiered-top";
 
-/** How often a read begins anew because a range was rolled up meanwhile; each rolling up changes the state four times. */
+/**
+ * How often a read begins anew because a range was rolled up meanwhile; each rolling up changes the state four times.
+ */
 const ATTEMPTS = 10;
 
 /**
- * Reads a range of cells wherever they are. A cell is what the roll-ups of its range have, and what came later and is in the store. The state is read before
- * and after the store: a range that leaves the store in between is read again.
+ * Reads a range of cells wherever they are. A cell is what the roll-ups of its range have, and what came later and is
+ * in the store. The state is read before and after the store: a range that leaves the store in between is read again.
  */
 export class TieredReads {
   constructor(

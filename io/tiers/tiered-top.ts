@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { CounterStore, RollUp, VideoCount } from "../ports";
@@ -9,8 +10,8 @@ interface Range {
 }
 
 /**
- * The ranking of a range (whole minutes) whose ends need cells that left the store: added up from whole days, which never leave it, and from the minutes
- * at both ends. undefined: no roll-up is needed.
+ * The ranking of a range (whole minutes) whose ends need cells that left the store: added up from whole days, which
+ * never leave it, and from the minutes at both ends. undefined: no roll-up is needed.
  */
 export async function coldTop(
   store: Pick<CounterStore, "top" | "minuteCells">,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventColumns } from "../../domain/columns/event-columns";
 import { minuteOf } from "../../domain/event";
 import type { KnownEventTypes } from "../../intake/known-types";
@@ -41,15 +42,17 @@ interface MinutePart {
   accepted: number;
   /** Of direct producers' messages. */
   direct: number;
-  /** When the first of its messages was appended: before that nobody can have been told that its events are accepted. */
+  /**
+   * When the first of its messages was appended: before that nobody can have been told that its events are accepted.
+   */
   acceptedSinceMs: number;
   messages: NonNullable<ArchivedObject["messages"]>;
 }
 
 /**
- * Writes a portion as one object for each minute of event time and lists them. Events that break the contract are left out, as are messages
- * that cannot be read: the stream, which reads the same log, makes the dead letters. What a message declared as accepted is booked
- * all the same, so that the ledger shows the gap.
+ * Writes a portion as one object for each minute of event time and lists them. Events that break the contract are left
+ * out, as are messages that cannot be read: the stream, which reads the same log, makes the dead letters. What a
+ * message declared as accepted is booked all the same, so that the ledger shows the gap.
  */
 export async function archivePortion(portion: LogPortion, deps: PortionDependencies): Promise<ArchivedPortion> {
   const fileName = `${portion.name}.avro`;

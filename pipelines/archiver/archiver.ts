@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { KnownEventTypes } from "../../intake/known-types";
 import type { MessageRules } from "../../intake/take-message";
 import { type Archive, type Ledger, type LogPortion, type LogSubscription, PortionLostError } from "../../io/ports";
@@ -13,14 +14,18 @@ export interface ArchiverDependencies {
   eventTypes?: KnownEventTypes;
   /** Epoch milliseconds. */
   clock: () => number;
-  /** Whom this archiver speaks for: the whole group where the log tells how far it is, itself where the log does not. */
+  /**
+   * Whom this archiver speaks for: the whole group where the log tells how far it is, itself where the log does not.
+   */
   reader: { name: string; leaseMs: number };
   /** Moves the low watermark on, after the mark. */
   watermark?: { advance(): Promise<number> };
 }
 
 export interface ArchiverOptions {
-  /** A portion is closed at this many messages or bytes, or this long after its first message, whichever comes first. */
+  /**
+   * A portion is closed at this many messages or bytes, or this long after its first message, whichever comes first.
+   */
   maxPortionMessages: number;
   maxPortionBytes: number;
   maxPortionAgeMs: number;
@@ -31,9 +36,10 @@ export interface ArchiverOptions {
 }
 
 /**
- * The archiver: portion after portion of the log into the archive, by minute of event time, until `signal` aborts. A portion is acknowledged
- * after its objects are written and listed; a crash anywhere repeats a portion, which where the log has positions writes the same objects.
- * Rejects with the first failure; what was not acknowledged is taken again by the next process.
+ * The archiver: portion after portion of the log into the archive, by minute of event time, until `signal` aborts. A
+ * portion is acknowledged after its objects are written and listed; a crash anywhere repeats a portion, which where the
+ * log has positions writes the same objects. Rejects with the first failure; what was not acknowledged is taken again
+ * by the next process.
  */
 export async function runArchiver(
   deps: ArchiverDependencies,
@@ -90,7 +96,8 @@ async function reportProgress(
   stop: AbortSignal,
 ): Promise<void> {
   while (!stop.aborted) {
-    // Before the question: what is appended meanwhile may not be promised. Appends bear the log's time: a clock that is ahead of it promises nothing more.
+    // Before the question: what is appended meanwhile may not be promised. Appends bear the log's time: a clock that is
+    // ahead of it promises nothing more.
     const askedAtMs = Math.min(clock(), subscription.logTimeMs() ?? Number.POSITIVE_INFINITY);
     const waiting = await subscription.oldestWaitingMs();
     await ledger.setArchivedThrough(reader.name, Math.min(waiting ?? askedAtMs, askedAtMs), clock() + reader.leaseMs);

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 import { StoreUnavailableError } from "../../io/ports";
 import { pause } from "../pause";
 
 /**
- * Does `work` until `stop` aborts, again after a pause when a log or store did not answer: what was not acknowledged is taken again, so an outage
- * costs time and nothing else. Rejects with any other error.
+ * Does `work` until `stop` aborts, again after a pause when a log or store did not answer: what was not acknowledged is
+ * taken again, so an outage costs time and nothing else. Rejects with any other error.
  */
 export async function throughOutages(
   work: () => Promise<void>,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { AuditDifference, AuditReport, FoundLoss, SettledMinute, WriteOff } from "../../io/ports";
 import type { AuditOptions } from "../../transforms/audit-elements";
@@ -5,7 +6,10 @@ import type { HourFinding } from "../../transforms/compare-hours";
 import type { MinuteRow } from "../../transforms/minute-verdict";
 
 const MAX_LISTED = 1_000;
-/** Levels above the minutes are looked at by every hour that touches them: each difference is told once, as long as that many are remembered. */
+/**
+ * Levels above the minutes are looked at by every hour that touches them: each difference is told once, as long as that
+ * many are remembered.
+ */
 const MAX_KNOWN = 100_000;
 
 type AuditSums = Omit<
@@ -148,8 +152,9 @@ export class AuditBooks {
   }
 
   /**
-   * What the counters now have of minutes whose stored numbers are no longer the stream's alone: their cells were corrected, events of theirs came late or
-   * by backfill, or were lost. The archive is then the truth, and so are the audit's numbers, until more is archived.
+   * What the counters now have of minutes whose stored numbers are no longer the stream's alone: their cells were
+   * corrected, events of theirs came late or by backfill, or were lost. The archive is then the truth, and so are the
+   * audit's numbers, until more is archived.
    */
   settled(): SettledMinute[] {
     const unproven = new Set(this.unproven());

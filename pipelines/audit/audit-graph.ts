@@ -1,9 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { KV, PCollection } from "../../engine";
 import type { AuditOptions, AuditUnit, IdBlock } from "../../transforms/audit-elements";
 import { compareHours, type HourFinding } from "../../transforms/compare-hours";
 import { recountMinutes } from "../../transforms/recount-minutes";
 
-/** The audit's graph: parts of minutes are recounted from the archive, and compared hour by hour and part by part of the videos. */
+/**
+ * The audit's graph: parts of minutes are recounted from the archive, and compared hour by hour and part by part of the
+ * videos.
+ */
 export function auditGraph(
   units: PCollection<AuditUnit>,
   options: AuditOptions,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import type { AuditOptions, AuditUnit } from "../../transforms/audit-elements";
@@ -12,7 +13,10 @@ export interface AuditRunner {
   readonly name: string;
   /** How often minutes that keep changing are looked at. */
   readonly rounds: number;
-  /** Calls `take` for each hour and part of the videos, hours in any order, and resolves with the ids that are reused anywhere in the range. */
+  /**
+   * Calls `take` for each hour and part of the videos, hours in any order, and resolves with the ids that are reused
+   * anywhere in the range.
+   */
   run(
     units: readonly AuditUnit[],
     options: AuditOptions,
@@ -23,11 +27,17 @@ export interface AuditRunner {
 
 const UNITS = "audit/units";
 const PARTS = "audit/parts";
-/** Of one run of the graph, which is made anew each time: many hours of few events cost one run, and an hour of many events is alone. */
+/**
+ * Of one run of the graph, which is made anew each time: many hours of few events cost one run, and an hour of many
+ * events is alone.
+ */
 const MAX_HOURS = 24;
 const MAX_EVENTS = 1_000_000;
 
-/** In this process, some hours at a time, so that memory is bounded by an hour's cells and one part of a minute, or by MAX_EVENTS. */
+/**
+ * In this process, some hours at a time, so that memory is bounded by an hour's cells and one part of a minute, or by
+ * MAX_EVENTS.
+ */
 export const directAuditRunner: AuditRunner = {
   name: "direct",
   rounds: 10,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomInt, randomUUID } from "node:crypto";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { provideResource, withdrawResource } from "../../engine";
@@ -21,7 +22,10 @@ export interface AuditDependencies {
 }
 
 export interface AuditRange {
-  /** Half-open, widened to whole minutes. Undefined: from the first, to behind the last minute that was promised or is stored. */
+  /**
+   * Half-open, widened to whole minutes. Undefined: from the first, to behind the last minute that was promised or is
+   * stored.
+   */
   fromMs?: number | undefined;
   toMs?: number | undefined;
   repair: boolean;
@@ -34,8 +38,8 @@ export interface AuditRange {
 }
 
 /**
- * How long after the lateness rule has set in the stream may still count an event of a minute: an instance of ingest receives an event in time, by its own clock, and
- * the log takes it a moment later.
+ * How long after the lateness rule has set in the stream may still count an event of a minute: an instance of ingest
+ * receives an event in time, by its own clock, and the log takes it a moment later.
  */
 export const FINAL_SLACK_MS = 5 * MINUTE_MS;
 const IDS_A_PARTITION = 2_000_000;
@@ -44,9 +48,10 @@ const AGAIN_PAUSE_MS = 200;
 const PATIENCE_MS = 30_000;
 
 /**
- * The strong audit: recounts [from, to) from the archive by its own algorithm, compares every cell with the CounterStore in both directions, then the levels above,
- * and with `repair` stores its numbers as corrections. It goes over all that was promised, whether there is anything of it or not. The driver keeps a row a
- * minute, sums, and examples. The report is stored and returned. docs/decisions/0021-an-audit-goes-over-promises.md
+ * The strong audit: recounts [from, to) from the archive by its own algorithm, compares every cell with the
+ * CounterStore in both directions, then the levels above, and with `repair` stores its numbers as corrections. It goes
+ * over all that was promised, whether there is anything of it or not. The driver keeps a row a minute, sums, and
+ * examples. The report is stored and returned. docs/decisions/0021-an-audit-goes-over-promises.md
  */
 export async function runAudit(deps: AuditDependencies, range: AuditRange): Promise<AuditReport> {
   const { runner = directAuditRunner, ledger, clock } = deps;
@@ -165,7 +170,10 @@ async function untilStable(
   books.neverStable();
 }
 
-/** Marks what was looked at and is as it should be: minutes that were compared, and those between that nothing was promised of and nothing is stored of. */
+/**
+ * Marks what was looked at and is as it should be: minutes that were compared, and those between that nothing was
+ * promised of and nothing is stored of.
+ */
 async function mark(
   { ledger, clock }: AuditDependencies,
   books: AuditBooks,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type Generator, generate, type Root, register, withName } from "../../engine";
 import type { Findings } from "../../io/ports";

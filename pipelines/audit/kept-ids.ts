@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,8 +11,8 @@ const MAX_HELD_BYTES = 64 << 20;
 const HEADER_BYTES = 12;
 
 /**
- * The ids of a whole range on one machine: as hashes, partition by partition, in memory while they are few and in temporary files beyond. Finding what is reused
- * reads one partition at a time.
+ * The ids of a whole range on one machine: as hashes, partition by partition, in memory while they are few and in
+ * temporary files beyond. Finding what is reused reads one partition at a time.
  */
 export class KeptIds {
   private held: IdBlock[][];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { FIRST_MINUTE, LAST_MINUTE } from "../../domain/archive-name";
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Archive, CounterStore, Ledger, LogProgress } from "../../io/ports";
@@ -33,8 +34,9 @@ export const EVENTS_A_UNIT = 6_000_000;
 const LEAST_EVENT_BYTES = 12;
 
 /**
- * What an audit of [fromMinute, toMinute) goes over: every minute that was promised in any way (accepted, listed, counted in the books, archived), and every hour
- * that has stored cells. The work is in what there is, never in the length of the range.
+ * What an audit of [fromMinute, toMinute) goes over: every minute that was promised in any way (accepted, listed,
+ * counted in the books, archived), and every hour that has stored cells. The work is in what there is, never in the
+ * length of the range.
  */
 export async function planAudit(
   { archive, ledger, progress, counters }: PlanSources,

@@ -1,13 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Archive, ReusedEventId } from "../../io/ports";
 import { readArchiveRows } from "../../transforms/archive-rows";
 import { hashOf } from "../../transforms/byte-table";
 import { MAX_EXAMPLES, type ReusedId, type ReusedIds } from "../../transforms/find-reused-ids";
 
-/** Minutes in which the examples' names are looked up: reading a minute again is the price of carrying no names through the graph. */
+/**
+ * Minutes in which the examples' names are looked up: reading a minute again is the price of carrying no names through
+ * the graph.
+ */
 const MAX_MINUTES_READ = 20;
 const MAX_PLACES = 5;
 
-/** The reused ids of all partitions: how many events have one, and the names and places of those that are used most often. */
+/**
+ * The reused ids of all partitions: how many events have one, and the names and places of those that are used most
+ * often.
+ */
 export async function examplesOf(
   archive: Pick<Archive, "list" | "read">,
   found: readonly Omit<ReusedIds, "key">[],

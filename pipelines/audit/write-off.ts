@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ArchivedObject, AuditReport, FoundLoss, Ledger, WriteOff } from "../../io/ports";
 import { type AuditDependencies, type AuditRange, runAudit } from "./audit";
 
@@ -11,9 +12,10 @@ export interface WrittenOff {
 }
 
 /**
- * Writes off what an audit of the range finds missing: accepted events that are in no object although everything that was accepted before is archived,
- * of minutes that the stream is through with. From then on the archive is all that there is of these minutes: the audit with repair that follows makes
- * counters and books say what the archive has. Events that go missing later are another loss, and show again.
+ * Writes off what an audit of the range finds missing: accepted events that are in no object although everything that
+ * was accepted before is archived, of minutes that the stream is through with. From then on the archive is all that
+ * there is of these minutes: the audit with repair that follows makes counters and books say what the archive has.
+ * Events that go missing later are another loss, and show again.
  */
 export async function writeOffLosses(
   deps: AuditDependencies,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { archiveObjectName, BACKFILL_WRITER } from "../../domain/archive-name";
@@ -39,12 +40,14 @@ const READ_BYTES = 1 << 20;
 const WRITES_IN_FLIGHT = 8;
 
 /**
- * Archives an NDJSON file of events of any age, read as the write API reads one. Objects are named after the bytes they came from, so backfilling the
- * same file again replaces the same objects. An event needs a time of its own (eventTime, or a UUIDv7 id): there is no receipt to stamp it with. A bad
- * line goes to the dead letters, whole, with its number in the file.
+ * Archives an NDJSON file of events of any age, read as the write API reads one. Objects are named after the bytes they
+ * came from, so backfilling the same file again replaces the same objects. An event needs a time of its own (eventTime,
+ * or a UUIDv7 id): there is no receipt to stamp it with. A bad line goes to the dead letters, whole, with its number in
+ * the file.
  *
- * Each step is durable before the next begins: dead letters, then the listing of objects in the ledger, then the objects. So the books are open from
- * before the first object to the count, wherever a run is stopped; the next run finds what is listed and not written (settle-listings.ts).
+ * Each step is durable before the next begins: dead letters, then the listing of objects in the ledger, then the
+ * objects. So the books are open from before the first object to the count, wherever a run is stopped; the next run
+ * finds what is listed and not written (settle-listings.ts).
  */
 export async function archiveFile(
   path: string,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";
 import { type AuditRange, runAudit } from "../audit/audit";
@@ -24,8 +25,9 @@ interface Backfilled {
 }
 
 /**
- * Counts old events: files -> archive, the hours they touch counted, an audit with repair over them. A run that is stopped anywhere is finished by
- * the next one of the same files; until then the ledger shows what is archived and not counted, and completeThrough stays before it.
+ * Counts old events: files -> archive, the hours they touch counted, an audit with repair over them. A run that is
+ * stopped anywhere is finished by the next one of the same files; until then the ledger shows what is archived and not
+ * counted, and completeThrough stays before it.
  */
 export async function backfill(
   files: readonly string[],

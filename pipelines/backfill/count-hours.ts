@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { HOUR_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Ledger } from "../../io/ports";
 import { type BoundedDependencies, type BoundedOptions, runBoundedStream } from "../bounded/bounded-stream";
@@ -5,8 +6,8 @@ import { type BoundedDependencies, type BoundedOptions, runBoundedStream } from 
 const ATTEMPTS = 10;
 
 /**
- * Counts the hours of `minutes` from the archive with the streaming graph, which also writes their ledger. An hour that a running stream
- * changes meanwhile is counted again; what is still open after that the audit finds.
+ * Counts the hours of `minutes` from the archive with the streaming graph, which also writes their ledger. An hour that
+ * a running stream changes meanwhile is counted again; what is still open after that the audit finds.
  */
 export async function countHours(
   deps: BoundedDependencies,

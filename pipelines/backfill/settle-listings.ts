@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isBackfilled } from "../../domain/archive-name";
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { readArchiveObject } from "../../io/formats/avro/archive-object";
 import type { Archive, ArchivedObject, Ledger } from "../../io/ports";
 
 /**
- * Makes ledger and archive agree on the backfilled objects of the hours of `minutes`, where an earlier run was stopped between the two: an object that
- * was listed and never written has no events, one that was written and not listed (by earlier versions) has those that are in it.
+ * Makes ledger and archive agree on the backfilled objects of the hours of `minutes`, where an earlier run was stopped
+ * between the two: an object that was listed and never written has no events, one that was written and not listed (by
+ * earlier versions) has those that are in it.
  */
 export async function settleListings(
   deps: { archive: Archive; ledger: Ledger },

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isBackfilled } from "../../domain/archive-name";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
@@ -19,11 +20,12 @@ export interface BoundedOptions {
   fromMs: number;
   toMs: number;
   /**
-   * How events are spread and judged. `dedupePartitions` must be that of the stream whose ledger this is: rows are kept by partition.
-   * `followCorrections`: a bounded run counts whole minutes from the archive, so with it every cell is written at the correction an audit
-   * has given it, and the larger (count, sum, last) wins; without it, cells that an audit has corrected stay as they are. In both cases
-   * nothing gets smaller: taking counts back is the audit's alone. With a lateness rule the run is the twin of a stream that reads the log: it sets
-   * aside what that stream sets aside, leaves out what was backfilled, and the audit counts both.
+   * How events are spread and judged. `dedupePartitions` must be that of the stream whose ledger this is: rows are kept
+   * by partition. `followCorrections`: a bounded run counts whole minutes from the archive, so with it every cell is
+   * written at the correction an audit has given it, and the larger (count, sum, last) wins; without it, cells that an
+   * audit has corrected stay as they are. In both cases nothing gets smaller: taking counts back is the audit's alone.
+   * With a lateness rule the run is the twin of a stream that reads the log: it sets aside what that stream sets aside,
+   * leaves out what was backfilled, and the audit counts both.
    */
   counting: Omit<CountingOptions, "paneCache" | "writtenCells" | "inProcess">;
 }
@@ -41,9 +43,9 @@ export interface BoundedResult {
 const MINUTES_AT_ONCE = 60;
 
 /**
- * The counting graph over a range of the archive, on the direct runner, hour by hour: what is in memory is bounded by one hour's events.
- * Running it again, or beside the stream, changes nothing: counts are absolute and ordered. Throws RangeError for a range that is none,
- * StageError for a store that fails; hours that were counted before stay counted.
+ * The counting graph over a range of the archive, on the direct runner, hour by hour: what is in memory is bounded by
+ * one hour's events. Running it again, or beside the stream, changes nothing: counts are absolute and ordered. Throws
+ * RangeError for a range that is none, StageError for a store that fails; hours that were counted before stay counted.
  */
 export async function runBoundedStream(deps: BoundedDependencies, options: BoundedOptions): Promise<BoundedResult> {
   const { fromMs, toMs, counting } = options;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventColumns } from "../../domain/columns/event-columns";
 import { minuteOf } from "../../domain/event";
 import { inParallel } from "../../io/flow/in-parallel";
@@ -14,7 +15,10 @@ export interface ReceivedColumns {
 
 /** A range of the log, decoded, with one archive object to write for each minute of event time. */
 export interface DecodedRange {
-  /** When the first of its entries was appended: everything before it was counted when this range was still to be counted. */
+  /**
+   * When the first of its entries was appended: everything before it was counted when this range was still to be
+   * counted.
+   */
   firstAppendedAtMs: number;
   /** Named after the range, so that writing a minute's object again after a crash writes the same object. */
   fileName: string;

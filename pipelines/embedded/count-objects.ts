@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import {
   FromResource,
   flatten,
@@ -28,9 +29,9 @@ export type EmbeddedCounting = Omit<CountingOptions, "writtenCells" | "inProcess
 type Listed = ReadonlyMap<number, readonly ArchivedObject[]>;
 
 /**
- * Counts the minutes of objects just written, in one run of the counting graph: what is `fresh` on top of the kept panes where these hold all
- * that was listed before, else the whole minute from the archive. `complete` lists the objects; a failure before it is done forgets
- * the panes. Returns how many minutes were counted from the archive.
+ * Counts the minutes of objects just written, in one run of the counting graph: what is `fresh` on top of the kept
+ * panes where these hold all that was listed before, else the whole minute from the archive. `complete` lists the
+ * objects; a failure before it is done forgets the panes. Returns how many minutes were counted from the archive.
  */
 export async function countObjects(
   { archive, panes }: CountingDependencies,

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { DeferredRange } from "../../io/ports";
 import type { DecodedRange } from "./archive-entries";
 
 /**
- * The decoded range that slices are taken from, so that its entries are decoded once and not for every slice. It holds one range, as a pass
- * does; what is not here is decoded again from the log.
+ * The decoded range that slices are taken from, so that its entries are decoded once and not for every slice. It holds
+ * one range, as a pass does; what is not here is decoded again from the log.
  */
 export class DeferredRanges {
   private held: { key: string; range: DecodedRange } | undefined;

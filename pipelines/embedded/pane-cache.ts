@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Pane } from "../../domain/columns/pane";
 import { PaneNames } from "../../domain/columns/pane-names";
 import type { PaneCache } from "../../transforms/dedupe-by-event-id";
@@ -19,19 +20,24 @@ const NONE: ReadonlySet<string> = new Set();
 /** A minute that nothing has come for as long is over: what still comes recounts it from the archive. */
 const MAX_IDLE_MS = 120_000;
 
-/** What an open pane weighs beside its ids, in ids: its tables have a least size, and a minute may have a single event. */
+/**
+ * What an open pane weighs beside its ids, in ids: its tables have a least size, and a minute may have a single event.
+ */
 const PANE_IDS = 512;
 
 /** Names of a space of names, beyond which new panes get another one. */
 const MAX_SHARED_NAMES = 2 ** 19;
 
-/** Which object it is and with what content: an object that is written again has another size where it has other events. */
+/**
+ * Which object it is and with what content: an object that is written again has another size where it has other events.
+ */
 export const objectKey = ({ name, sizeBytes }: { name: string; sizeBytes: number }): string => `${name} ${sizeBytes}`;
 
 /**
- * The open panes of the embedded stream, kept from one run of the graph to the next, as a streaming runner keeps the state of an
- * accumulating window. What is kept is only ever a short cut: a minute that is not here is recounted whole from the archive. So the cache
- * may forget anything at any time, and must forget a minute whenever a run that touched it failed.
+ * The open panes of the embedded stream, kept from one run of the graph to the next, as a streaming runner keeps the
+ * state of an accumulating window. What is kept is only ever a short cut: a minute that is not here is recounted whole
+ * from the archive. So the cache may forget anything at any time, and must forget a minute whenever a run that touched
+ * it failed.
  */
 export class EmbeddedPaneCache implements PaneCache {
   private readonly minutes = new Map<number, KeptMinute>();
@@ -50,7 +56,10 @@ export class EmbeddedPaneCache implements PaneCache {
     return this.shared;
   }
 
-  /** Whether the minute's panes hold exactly the events of the objects that are listed for it, so that `added` may be counted on top. */
+  /**
+   * Whether the minute's panes hold exactly the events of the objects that are listed for it, so that `added` may be
+   * counted on top.
+   */
   holds(minute: number, listed: ReadonlySet<string>, added?: string): boolean {
     const { objects, unlisted } = this.minutes.get(minute) ?? { objects: NONE, unlisted: NONE };
     if (added !== undefined && unlisted.has(added)) return false;
@@ -85,8 +94,8 @@ export class EmbeddedPaneCache implements PaneCache {
   }
 
   /**
-   * The run succeeded and `listed` are the minute's listed objects now. `read`: what was read of the archive where the minute was recounted.
-   * Makes it the minute used last.
+   * The run succeeded and `listed` are the minute's listed objects now. `read`: what was read of the archive where the
+   * minute was recounted. Makes it the minute used last.
    */
   keep(minute: number, listed: ReadonlySet<string>, read?: ReadonlySet<string>): void {
     const kept = this.minutes.get(minute);
@@ -104,8 +113,8 @@ export class EmbeddedPaneCache implements PaneCache {
   }
 
   /**
-   * Forgets the minutes that nothing has come for lately, and then those used longest ago until at most `maxIds` event ids are held, and what
-   * weighs as much.
+   * Forgets the minutes that nothing has come for lately, and then those used longest ago until at most `maxIds` event
+   * ids are held, and what weighs as much.
    */
   trim(): void {
     const idleSinceMs = this.now() - MAX_IDLE_MS;
@@ -135,7 +144,10 @@ function idsOf(kept: KeptMinute): number {
   return ids;
 }
 
-/** An empty cache of bound 0 keeps nothing at all; beyond the least size of its tables a pane's memory grows with its ids. */
+/**
+ * An empty cache of bound 0 keeps nothing at all; beyond the least size of its tables a pane's memory grows with its
+ * ids.
+ */
 function weightOf(kept: KeptMinute): number {
   let weight = 0;
   for (const pane of kept.panes.values()) weight += Math.max(PANE_IDS, pane.distinct);

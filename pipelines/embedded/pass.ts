@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { ArchivedObject, DeadLetters, EmbeddedLedger, EmbeddedLog, LogEntry } from "../../io/ports";
 import type { ArchiveMessage, ColumnsMessage } from "../../transforms/elements";
@@ -46,10 +47,11 @@ export interface PassResult {
 }
 
 /**
- * One pass of the embedded stream: new log entries -> archive -> the minutes they touch -> one run of the counting graph -> checkpoint.
- * Where the entries touch more minutes than one run counts, the pass takes the newest and defers the others, which `runSlice` counts later.
- * A crash anywhere repeats a step that changes nothing: the range is remembered before its objects are written; a minute of a range is
- * one object, named after the range, whichever step writes it; counts are absolute. Returns undefined where the log has nothing new.
+ * One pass of the embedded stream: new log entries -> archive -> the minutes they touch -> one run of the counting
+ * graph -> checkpoint. Where the entries touch more minutes than one run counts, the pass takes the newest and defers
+ * the others, which `runSlice` counts later. A crash anywhere repeats a step that changes nothing: the range is
+ * remembered before its objects are written; a minute of a range is one object, named after the range, whichever step
+ * writes it; counts are absolute. Returns undefined where the log has nothing new.
  */
 export async function runPass(deps: PassDependencies, options: PassOptions): Promise<PassResult | undefined> {
   const { ledger } = deps;
@@ -75,8 +77,8 @@ export async function runPass(deps: PassDependencies, options: PassOptions): Pro
 }
 
 /**
- * Counts the next minutes of the oldest deferred range, newest first, and is done with them: as exact as a pass, and bounded as one.
- * Returns undefined where nothing is deferred; `caughtUp` tells whether that was all.
+ * Counts the next minutes of the oldest deferred range, newest first, and is done with them: as exact as a pass, and
+ * bounded as one. Returns undefined where nothing is deferred; `caughtUp` tells whether that was all.
  */
 export async function runSlice(deps: PassDependencies, options: PassOptions): Promise<PassResult | undefined> {
   const { ledger } = deps;
@@ -103,8 +105,8 @@ export async function runSlice(deps: PassDependencies, options: PassOptions): Pr
 }
 
 /**
- * Before this range is counted, readers are told that all is complete up to its first entry. A minute that was final by that had its last word:
- * what the range adds to it is a revision.
+ * Before this range is counted, readers are told that all is complete up to its first entry. A minute that was final by
+ * that had its last word: what the range adds to it is a revision.
  */
 function countingOf(
   { firstAppendedAtMs }: Pick<DecodedRange, "firstAppendedAtMs">,
@@ -121,7 +123,10 @@ const listing = ({ name, minute, events, sizeBytes }: WrittenObject): ArchivedOb
   return { name, minute, events, sizeBytes };
 };
 
-/** The entries after the checkpoint; after a crash exactly the range it left, so that its objects get the same names and content. */
+/**
+ * The entries after the checkpoint; after a crash exactly the range it left, so that its objects get the same names and
+ * content.
+ */
 async function nextEntries({ log, ledger }: PassDependencies, options: PassOptions): Promise<LogEntry[]> {
   const checkpoint = await ledger.checkpoint();
   const pending = await ledger.pending();

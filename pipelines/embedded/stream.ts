@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../domain/rules/time";
 import { StoreUnavailableError } from "../../io/ports";
 import { pause } from "../pause";
@@ -12,14 +13,17 @@ export interface StreamOptions extends PassOptions {
   pollIntervalMs: number;
 }
 
-/** A long pass, such as one over a backlog, earns no longer rest than this: what comes meanwhile would wait for all of it. */
+/**
+ * A long pass, such as one over a backlog, earns no longer rest than this: what comes meanwhile would wait for all of
+ * it.
+ */
 const MAX_REST_MS = 1_000;
 
 /**
- * The embedded stream: pass after pass until `signal` aborts, and after each a slice of the minutes that passes have deferred, so that neither
- * waits for all of the other. While it keeps up, it spaces passes so that they take at most `maxCpuShare` of a core; with a backlog it
- * runs them back to back. A store that cannot be used for a while is waited for; any other failure ends the stream with its error: the
- * process that runs it restarts it from the checkpoint.
+ * The embedded stream: pass after pass until `signal` aborts, and after each a slice of the minutes that passes have
+ * deferred, so that neither waits for all of the other. While it keeps up, it spaces passes so that they take at most
+ * `maxCpuShare` of a core; with a backlog it runs them back to back. A store that cannot be used for a while is waited
+ * for; any other failure ends the stream with its error: the process that runs it restarts it from the checkpoint.
  */
 export async function runStream(
   deps: PassDependencies,
@@ -60,8 +64,9 @@ const MAX_WAIT_MS = 5_000;
 const MAX_OUTAGE_MS = 10 * MINUTE_MS;
 
 /**
- * Does `work` again while a store cannot be used, such as a SQLite file that another process has locked for longer than its busy
- * timeout: a new process would find it no different, and would have lost the kept panes. Undefined when `signal` aborts.
+ * Does `work` again while a store cannot be used, such as a SQLite file that another process has locked for longer than
+ * its busy timeout: a new process would find it no different, and would have lost the kept panes. Undefined when
+ * `signal` aborts.
  */
 async function throughOutage<T>(
   work: () => Promise<T>,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { CELLS_A_PART, rollUpPart } from "../../domain/rules/roll-ups";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { CellColumns, cellsOfMinute, type TimedCell } from "../../io/formats/parquet/cell-columns";
@@ -28,8 +29,8 @@ export interface ExportedFile {
 const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
 
 /**
- * Writes the cells of a range as Parquet, files for each day of UTC: what the store and its roll-ups have, added up, with the state and the revision of each.
- * Written again, files of the same range replace those of before.
+ * Writes the cells of a range as Parquet, files for each day of UTC: what the store and its roll-ups have, added up,
+ * with the state and the revision of each. Written again, files of the same range replace those of before.
  */
 export async function* exportCells(
   deps: ExportDependencies,

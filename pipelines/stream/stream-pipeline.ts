@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type PCollection, type Root, readFromKafka, readFromPubSub } from "../../engine";
 import { readFromPubSubNatively } from "../../engine/dataflow";
 import { admitEventTypes } from "../../transforms/admit-event-types";
@@ -55,9 +56,10 @@ function countLog(
 }
 
 /**
- * Positions are kept in the job's checkpoints alone: a group with committed ones would make a new job start where an older one had read, and
- * lose what was in that one's windows. The broker stamps messages (LogAppendTime): its clock gives the watermark, which with the producers'
- * times would stand still for as long as any partition has no message yet.
+ * Positions are kept in the job's checkpoints alone: a group with committed ones would make a new job start where an
+ * older one had read, and lose what was in that one's windows. The broker stamps messages (LogAppendTime): its clock
+ * gives the watermark, which with the producers' times would stand still for as long as any partition has no message
+ * yet.
  */
 async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCollection<BatchMessage>> {
   const { source, expansionService } = options;
@@ -85,8 +87,8 @@ async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCol
 }
 
 /**
- * What docs/shared-logs.md lists as the rules of both readers of a topic: committed records only, as the archiver reads them, and a new group from the
- * beginning. Messages are large, so few of them are fetched ahead.
+ * What docs/shared-logs.md lists as the rules of both readers of a topic: committed records only, as the archiver reads
+ * them, and a new group from the beginning. Messages are large, so few of them are fetched ahead.
  */
 const CONSUMER = {
   "isolation.level": "read_committed",

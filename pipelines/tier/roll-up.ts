@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Moves expiring cells from the store to roll-ups, a range at a time: a day of minutes with the raw events of the day, a month of hours. Each step may be
- * repeated, and whoever comes next goes on where a process was stopped: docs/decisions/0030-roll-ups.md.
+ * Moves expiring cells from the store to roll-ups, a range at a time: a day of minutes with the raw events of the day,
+ * a month of hours. Each step may be repeated, and whoever comes next goes on where a process was stopped:
+ * docs/decisions/0030-roll-ups.md.
  */
 import { DAY_MS, HOUR_MS, HOURS_A_DAY, MINUTE_MS, MINUTES_A_DAY } from "../../domain/rules/time";
 import type { Archive, ArchiveObject, CellTiers, CounterStore, Ledger, RollUpFolder } from "../../io/ports";
@@ -99,7 +101,9 @@ async function removeRaw(
   return objects.length;
 }
 
-/** Why a day stays: something of it is not audited since it changed, or came so late that a repeat of it may still come. */
+/**
+ * Why a day stays: something of it is not audited since it changed, or came so late that a repeat of it may still come.
+ */
 async function obstacleOf(
   { ledger, counters }: TierDependencies,
   { fromMs, toMs }: CellRange,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { hash } from "node:crypto";
 import { CELLS_A_PART, rollUpPart } from "../../domain/rules/roll-ups";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
@@ -22,8 +23,9 @@ export class RollUpDiffersError extends Error {
 }
 
 /**
- * Writes the store's cells of a range to files, reads each file back and compares every cell. The cells must not change meanwhile. `generation`: of the
- * range, so that files which are read already keep their names. Written again, a file is the same.
+ * Writes the store's cells of a range to files, reads each file back and compares every cell. The cells must not change
+ * meanwhile. `generation`: of the range, so that files which are read already keep their names. Written again, a file
+ * is the same.
  */
 export async function writeRollUps(
   { counters, folder }: Sources,

@@ -1,4 +1,6 @@
-// The pictures of the documentation, drawn by the build. Colours come from the page's style sheet by class, so that they can be read in light and dark.
+// SPDX-License-Identifier: Apache-2.0
+// The pictures of the documentation, drawn by the build. Colours come from the page's style sheet by class, so that
+// they can be read in light and dark.
 const W = 720;
 
 const text = (x, y, content, kind = "", anchor = "middle") =>

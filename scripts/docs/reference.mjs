@@ -1,4 +1,6 @@
-// Pages that are made from the code: every setting from the configuration's schema, every metric from where the metric is made.
+// SPDX-License-Identifier: Apache-2.0
+// Pages that are made from the code: every setting from the configuration's schema, every metric from where the metric
+// is made.
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";

@@ -1,4 +1,6 @@
-// Builds docs/ into dist/docs/: one page a file, the pages that are made from the code, and what the search looks through. Takes about a second.
+// SPDX-License-Identifier: Apache-2.0
+// Builds docs/ into dist/docs/: one page a file, the pages that are made from the code, and what the search looks
+// through. Takes about a second.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";

@@ -1,5 +1,7 @@
-// Compiles what the suites of the folder at hand need of Stryker's copy of the sources, with the packages of the checkout it was copied from.
-// Arguments: that checkout's node_modules, and the folders of the suites. The adapters in io/ load their threads by name.
+// SPDX-License-Identifier: Apache-2.0
+// Compiles what the suites of the folder at hand need of Stryker's copy of the sources, with the packages of the
+// checkout it was copied from. Arguments: that checkout's node_modules, and the folders of the suites. The adapters in
+// io/ load their threads by name.
 import { spawnSync } from "node:child_process";
 import { cpSync, symlinkSync, writeFileSync } from "node:fs";
 

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A test runner for StrykerJS that keeps the compiled suites loaded in its own process: a mutant costs the milliseconds of the tests that reach it. Vitest's
- * own pool costs a second and more for each. Tests are vitest's all the same (its test functions, hooks and matchers). A mutant that is evaluated while a
- * module loads gets fresh modules. Stryker ends the process and starts another where a mutant does not come back.
+ * A test runner for StrykerJS that keeps the compiled suites loaded in its own process: a mutant costs the milliseconds
+ * of the tests that reach it. Vitest's own pool costs a second and more for each. Tests are vitest's all the same (its
+ * test functions, hooks and matchers). A mutant that is evaluated while a module loads gets fresh modules. Stryker ends
+ * the process and starts another where a mutant does not come back.
  */
 import { appendFileSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The suites that may notice a mutant of the folder at hand: VIEWMILL_MUTATION_TESTS, set by scripts/mutation.mjs.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +7,9 @@ import base from "../../vitest.config.mjs";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const include = JSON.parse(process.env.VIEWMILL_MUTATION_TESTS ?? "[]");
 
-/** Left out: each takes seconds, and so would every mutant that no other test finds first. They hold bounds and volumes. */
+/**
+ * Left out: each takes seconds, and so would every mutant that no other test finds first. They hold bounds and volumes.
+ */
 const SLOW = [
   "a bundle whose open blocks grow too large",
   "a block is split before 1 MB",

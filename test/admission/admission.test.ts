@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Who is let in: keys over the real SQLite store, without Express and without a server. */
 import pino from "pino";
 import { Admission, type Caller } from "../../admission/admission";

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Which room may know which (room-rules.ts), and what a source may hold (content-rules.ts). */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { contentProblems } from "./content-rules";
+import { contentProblems, formProblems } from "./content-rules";
 import { ROOMS, roomRules } from "./room-rules";
 import { type Violation, violations } from "./source-graph";
 
@@ -28,6 +29,20 @@ test("every source keeps to its room's arrows, and nothing is imported in a circ
 
 test("every source keeps to what its room may hold", () => {
   expect(contentProblems(paths.map((path) => ({ path, text: readFileSync(join(ROOT, path), "utf8") })))).toEqual([]);
+});
+
+test("every source names its licence, and no comment is wider than 120 columns", () => {
+  const folders = [...ROOMS, "dashboard", "scripts", "test"];
+  const sources = folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.(?:ts|tsx|mjs|js|sh)$/.test(file) && !/^(?:dist|node_modules)\/|\.d\.ts$/.test(file))
+      .map((file) => ({ path: `${folder}/${file}`, text: readFileSync(join(ROOT, folder, file), "utf8") })),
+  );
+  expect(formProblems(sources)).toEqual([]);
+  expect(formProblems([{ path: "io/x.ts", text: `// ${"x".repeat(130)}` }])).toEqual([
+    expect.stringContaining("SPDX"),
+    expect.stringContaining("io/x.ts:1: a comment of 133 columns"),
+  ]);
 });
 
 describe("an import that a room may not have is named", () => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What the text of a source may hold, as far as no import tells. */
 
 export interface Source {
@@ -14,6 +15,25 @@ const CONSOLE_FOLDERS = new Set(["cli", "bench", "servers"]);
 const WITHOUT_TIME = new Set(["engine", "client", "servers", "bench", "demo"]);
 const TIME_RULES = "domain/rules/time.ts";
 const MAX_LINES = 500;
+
+const LICENCE = "SPDX-License-Identifier: Apache-2.0";
+const MAX_COLUMNS = 120;
+
+/**
+ * What every source must keep to, whatever its room: its licence in the first lines, and comments of at most 120
+ * columns.
+ */
+export function formProblems(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, text }) => {
+    const lines = text.split("\n");
+    const found = lines.slice(0, 2).some((line) => line.includes(LICENCE)) ? [] : [`${path}: has no ${LICENCE}`];
+    for (const [at, line] of lines.entries()) {
+      if (line.length > MAX_COLUMNS && /^\s*(?:\*|\/\*|\/\/)/.test(line))
+        found.push(`${path}:${at + 1}: a comment of ${line.length} columns, more than ${MAX_COLUMNS}`);
+    }
+    return found;
+  });
+}
 
 /** Everything in the sources that the rules forbid: one line each, with the path. */
 export function contentProblems(sources: readonly Source[]): string[] {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Which room may know which, as rules of dependency-cruiser. ARCHITECTURE.md says why. */
 import type { IForbiddenRuleType } from "dependency-cruiser" with { "resolution-mode": "import" };
 
@@ -31,7 +32,10 @@ export const ROOMS = Object.keys(MAY_IMPORT);
 
 /** Rooms whose programs are for the machine of a developer. */
 const DEVELOPMENT = ["bench", "demo", "servers"];
-/** The packages in the checkout, and what their own package.json must declare. The engine uses the SDK's copy of protobufjs. */
+/**
+ * The packages in the checkout, and what their own package.json must declare. The engine uses the SDK's copy of
+ * protobufjs.
+ */
 const OTHER_THAN_DECLARED = { engine: ["protobufjs"], client: [] };
 
 const anyOf = (names: readonly string[]) => `^(${names.map((name) => name.replaceAll("/", "\\/")).join("|")})`;

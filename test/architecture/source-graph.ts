@@ -1,4 +1,8 @@
-/** The imports of TypeScript sources as dependency-cruiser sees them, with those of types: tsc leaves types out of what it writes. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The imports of TypeScript sources as dependency-cruiser sees them, with those of types: tsc leaves types out of what
+ * it writes.
+ */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,8 +16,8 @@ export interface Violation {
 }
 
 /**
- * What the sources of `root` (paths from there) do against the rules. Their imports are written to a folder of its own as JavaScript, which
- * needs neither a compiler nor types; packages are those of the checkout.
+ * What the sources of `root` (paths from there) do against the rules. Their imports are written to a folder of its own
+ * as JavaScript, which needs neither a compiler nor types; packages are those of the checkout.
  */
 export async function violations(
   root: string,

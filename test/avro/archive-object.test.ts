@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { zstdDecompressSync } from "node:zlib";
 import { type Schema, streams, Type } from "avsc";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type Schema, Type } from "avsc";
 import fc from "fast-check";
 import { validateColumns } from "../../domain/columns/event-columns";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Every count, index and length that a codec writes has a bound, which is checked where it is made. */
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { ArchiveObjectWriter, readArchiveObject } from "../../io/formats/avro/archive-object";

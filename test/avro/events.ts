@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Batches and archive objects for the codec tests. */
 import { type Schema, Type, types } from "avsc";
 import { type EventColumns, eventAt } from "../../domain/columns/event-columns";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { Type } from "avsc";
 import fc from "fast-check";
 import { AvroError, AvroReader, AvroWriter } from "../../io/formats/avro/binary";

@@ -1,9 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 import { Type } from "avsc";
 import { encodeBatch } from "../../io/formats/avro/batch";
 import { fingerprint, SchemaRegistry, schemas, shippedSchema } from "../../io/formats/avro/schema-registry";
 import { columnsOf } from "../domain/model";
 
-/** CRC-64-AVRO of the primitive types, from the Avro project's own tests (share/test/data/schema-tests.txt), as Java longs. */
+/**
+ * CRC-64-AVRO of the primitive types, from the Avro project's own tests (share/test/data/schema-tests.txt), as Java
+ * longs.
+ */
 test.each([
   ['"null"', 7195948357588979594n],
   ['"boolean"', -6970731678124411036n],

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The hand-written job that Viewmill is measured against counts exactly: a fast wrong job is no comparison. */
 
 import { type CountedCell, digestOf } from "../../bench/data/counts-digest";
@@ -26,7 +27,10 @@ interface Event {
   value: number | undefined;
 }
 
-/** Events of five minutes up to now: 30 % repeat one seen before, as it was, with another value, or with its id alone; 2 % are too late. */
+/**
+ * Events of five minutes up to now: 30 % repeat one seen before, as it was, with another value, or with its id alone; 2
+ * % are too late.
+ */
 function someEvents(nowMs: number): Event[] {
   const random = sfc32(7);
   const below = (limit: number) => Math.floor(random() * limit);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { BigtableAccessKeys } from "../../io/bigtable/access-keys";
 import type { BigtableConfig } from "../../io/bigtable/config";
 import { accessKeysContract } from "../contracts/access-keys-contract";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The emulator of a suite, and tables of one's own in it for every store. */
 import { randomUUID } from "node:crypto";
 import type { BigtableConfig } from "../../io/bigtable/config";

@@ -1,4 +1,7 @@
-/** How a counter cell is kept in the columns of a row, of any version and written by whichever version of the program. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * How a counter cell is kept in the columns of a row, of any version and written by whichever version of the program.
+ */
 import fc from "fast-check";
 import {
   type CounterCell,

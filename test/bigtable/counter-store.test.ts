@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { BigtableCounterStore } from "../../io/bigtable/counter-store";
 import { auditReadsContract } from "../contracts/audit-reads-contract";
 import { counterStoreContract } from "../contracts/counter-store-contract";

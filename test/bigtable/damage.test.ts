@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { encodeCell } from "../../io/bigtable/cells";
 import type { BigtableConfig } from "../../io/bigtable/config";
 import { BigtableConnection } from "../../io/bigtable/connection";

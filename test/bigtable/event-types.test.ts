@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { BigtableConfig } from "../../io/bigtable/config";
 import { BigtableEventTypes } from "../../io/bigtable/event-types";
 import { eventTypesContract } from "../contracts/event-types-contract";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { status } from "@grpc/grpc-js";
 import { BigtableCounterStore } from "../../io/bigtable/counter-store";
 import { BigtableLedger } from "../../io/bigtable/ledger";

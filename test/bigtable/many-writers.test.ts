@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { BigtableConfig } from "../../io/bigtable/config";
 import { BigtableCounterStore } from "../../io/bigtable/counter-store";
 import { Child } from "../contracts/condition";

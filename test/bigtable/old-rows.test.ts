@@ -1,4 +1,7 @@
-/** Rows that the code before 2026-12 wrote (at commit 52a043a, rows-52a043a.json), and both programs on the same rows. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Rows that the code before 2026-12 wrote (at commit 52a043a, rows-52a043a.json), and both programs on the same rows.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeCell } from "../../io/bigtable/cells";
@@ -220,13 +223,15 @@ describeWithServers("Bigtable rows of the earlier format", ["bigtable"], () => {
     ];
     await writeAsBefore(config, "a", { 61: ["VIEW", 5, first], 62: ["VIEW", 4, second] }, above(9, both));
     expect(await storedLevels(store)).toEqual(modelLevels(model));
-    // It counts one event more of the first minute. Its counts are right at every level; of its values it says what the sum implies.
+    // It counts one event more of the first minute. Its counts are right at every level; of its values it says what the
+    // sum implies.
     const more = { count: 6, sum: 10n, lastMs: 61 * 60_000 + 7 };
     await writeAsBefore(config, "a", { 61: ["VIEW", 6, more] }, above(10, { ...both, count: 10, sum: 18n }));
     const [minute] = await store.read("a", "VIEW", 61 * 60_000, 62 * 60_000, "minute");
     expect(minute).toMatchObject({ count: 6, sum: 10n, valued: 6 });
     expect(await store.totals("a")).toMatchObject(new Map([["VIEW", { count: 10, sum: 18n, valued: 10 }]]));
-    // An older state of ours does not come back; the same state, with what we know of it, completes the cell at every level.
+    // An older state of ours does not come back; the same state, with what we know of it, completes the cell at every
+    // level.
     const late = [cell(61, "a", 5, { sum: 9n, valued: 2 })];
     expect((await store.apply(asMinuteCounts(late))).written).toBe(0);
     const same = [cell(61, "a", 6, { sum: 10n, last: 7, valued: 3 })];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { BigtableConfig } from "../../io/bigtable/config";
 import { BigtableReceiptStamps } from "../../io/bigtable/receipt-stamps";
 import { StoreUnavailableError } from "../../io/ports";

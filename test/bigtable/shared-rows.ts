@@ -1,4 +1,8 @@
-/** States of a few hot cells around the end of an hour, a day and a month, and which of them each of several writers writes. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * States of a few hot cells around the end of an hour, a day and a month, and which of them each of several writers
+ * writes.
+ */
 import { seeded } from "../contracts/condition";
 import type { ModelCell } from "../contracts/counter-model";
 import { stateOf } from "../contracts/counter-store-contract";

@@ -1,4 +1,8 @@
-/** Jobs that count the same log in orders of their own, as a job and its zombie do, or a job before and after it went back to a checkpoint. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Jobs that count the same log in orders of their own, as a job and its zombie do, or a job before and after it went
+ * back to a checkpoint.
+ */
 import fc from "fast-check";
 import type { VideoEvent } from "../../domain/event";
 import { FromResource, generate, runDirect } from "../../engine";
@@ -34,7 +38,10 @@ const order = fc.shuffledSubarray(
   Array.from({ length: MESSAGES }, (_, index) => index),
   { minLength: MESSAGES, maxLength: MESSAGES },
 );
-/** Fires after each message of its order. `backAfter` messages it goes back to `backTo` of them, and takes the others in another order. */
+/**
+ * Fires after each message of its order. `backAfter` messages it goes back to `backTo` of them, and takes the others in
+ * another order.
+ */
 const job = fc.record({
   order,
   otherOrder: order,
@@ -100,8 +107,9 @@ describeWithServers("two jobs that write the same cells", ["bigtable"], () => {
 });
 
 /**
- * Before it went back four repeats of one event had come, the last of them with a later time; after that both events and the later time are there
- * when only three have come: what is right is offered first when less came for it than for what is stored.
+ * Before it went back four repeats of one event had come, the last of them with a later time; after that both events
+ * and the later time are there when only three have come: what is right is offered first when less came for it than for
+ * what is stored.
  */
 const WENT_BACK: [VideoEvent[][], Job, Job, boolean[]] = [
   [T0, T0, T0, T0, T0 + 1].map((eventTimeMs, at) => [

@@ -1,4 +1,7 @@
-/** The canary against services that do what they should not, and against a real one (test/end-to-end/canary.test.ts). */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The canary against services that do what they should not, and against a real one (test/end-to-end/canary.test.ts).
+ */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { canaryRound, ROUND_EVENTS } from "../../cli/programs/canary/round";

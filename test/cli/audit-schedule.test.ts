@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The audits that a service starts by itself: they reach what the service reaches. */
 
 import { execFileSync } from "node:child_process";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `catalog load`: what of a file is loaded, what is rejected, and how the command ends. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

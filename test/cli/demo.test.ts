@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `viewmill demo`: made-up traffic that looks like a real site's, and a service that counts it. */
 import { DEMO_VIDEOS } from "../../cli/demo/channels";
 import { DemoTraffic } from "../../cli/demo/traffic";

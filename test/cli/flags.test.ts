@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A flag that says nothing to what was asked for is an error that names it; a dry run changes nothing. */
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

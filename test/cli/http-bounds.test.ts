@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a stranger may take of a listener: time, connections, headers. */
 import { once } from "node:events";
 import type { Server } from "node:http";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a deployment needs is looked at and made by one command each; errors of what is missing name the command. */
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** An idle connection stays open longer than a load balancer keeps it. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

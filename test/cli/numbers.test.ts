@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { wholeNumber } from "../../cli/arguments/whole-number";
 import { replayPayload } from "../../cli/sending/replay-payload";
 import type { DeadLetter } from "../../io/ports";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The command as a process: which Node runs it, where its output goes, which files and ids it is given. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -46,7 +47,10 @@ const viewmill = (args: readonly string[], options: { node?: string; env?: NodeJ
     }),
   );
 
-/** Node 20 where the machine has one; the machine's own in any case older than the one that is pinned, or the test says so. */
+/**
+ * Node 20 where the machine has one; the machine's own in any case older than the one that is pinned, or the test says
+ * so.
+ */
 function olderNode(): string | undefined {
   const found = spawnSync("sh", ["-c", "command -v node"], {
     env: { PATH: "/usr/local/bin:/usr/bin:/bin" },

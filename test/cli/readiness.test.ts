@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { answersOf, claimCheck, sharedLogChecks, storeChecks } from "../../cli/programs/serve/readiness";

@@ -1,4 +1,7 @@
-/** Commands that only read: a folder that does not exist and a range that is reversed are refused, and nothing is made. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Commands that only read: a folder that does not exist and a range that is reversed are refused, and nothing is made.
+ */
 import { execFile } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { waitsForAudit } from "../../cli/sending/waiting-letter";
 import { encodeBatch } from "../../io/formats/avro/batch";
 import { columnsOf, T0 } from "../domain/model";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Every call of the client ends, whatever it was given for an event and whatever answers at the other end. */
 
 import type { AddressInfo } from "node:net";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** One contract for both circuit breakers: cockatiel's, and the small one of the browser build. */
 import * as cockatiel from "cockatiel";
 import * as small from "../../client/browser/circuit-breaker";

@@ -1,4 +1,8 @@
-/** `viewmill/client` in a page of a real Chromium: it is small, nothing is lost when the page goes away, and nothing counts twice. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `viewmill/client` in a page of a real Chromium: it is small, nothing is lost when the page goes away, and nothing
+ * counts twice.
+ */
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -22,7 +26,9 @@ it("is smaller than 8 kB, compressed", () => {
 const PAGE = `<!doctype html><title>A page</title>
 <script type="module">import { ViewmillClient } from "/client.js"; globalThis.Client = ViewmillClient;</script>`;
 
-/** A page, its client and the real write API at one origin. While `away`, requests for events are cut without an answer. */
+/**
+ * A page, its client and the real write API at one origin. While `away`, requests for events are cut without an answer.
+ */
 class Site {
   away = false;
   /** Content types of the requests for events, the cut ones too. */

@@ -1,4 +1,8 @@
-/** The whole deployment on this machine: Kafka, Flink, Bigtable and Cloud Storage, with Viewmill's own processes as a user runs them. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The whole deployment on this machine: Kafka, Flink, Bigtable and Cloud Storage, with Viewmill's own processes as a
+ * user runs them.
+ */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -151,7 +155,8 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
     async () => {
       const startedAtMs = Date.now();
       const before = await readBooks(stack.processes.serveUrl, startedAtMs);
-      // The minute that runs, of which the first job has counted a part; events dated before it are nobody's until the archive is counted.
+      // The minute that runs, of which the first job has counted a part; events dated before it are nobody's until the
+      // archive is counted.
       const takeOverAtMs = Math.floor(startedAtMs / 60_000) * 60_000;
       const file = join(stack.folder, "take-over.ndjson");
       const shape = { seed: 6, videos: 50, skew: 1, duplicates: 0.1, late: 0.3, lateByMs: 90_000 };
@@ -221,7 +226,8 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
         /larger|large/i,
       );
       await producer.disconnect();
-      // What a transaction leaves behind that was aborted, one that was committed, and an open one that both lie behind.
+      // What a transaction leaves behind that was aborted, one that was committed, and an open one that both lie
+      // behind.
       const transactions = [];
       for (const outcome of ["open", "aborted", "committed"]) {
         const transactional = kafka.producer({ transactionalId: outcome, maxInFlightRequests: 1, idempotent: true });

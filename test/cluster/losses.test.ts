@@ -1,4 +1,8 @@
-/** A cluster whose job is away for hours, whose archivers are two, and from whose log records are deleted that nobody has archived. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A cluster whose job is away for hours, whose archivers are two, and from whose log records are deleted that nobody
+ * has archived.
+ */
 import { ClusterStack } from "../../demo/cluster-stack";
 import { killStack, runKills } from "../../demo/kill";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** One machine's log and stream over a cluster's stores: any mix of adapters is one service. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

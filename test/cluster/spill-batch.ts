@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { decodeBatch, encodeBatch } from "../../io/formats/avro/batch";
 import type { LogBatch } from "../../io/ports";

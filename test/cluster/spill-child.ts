@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Spills batches of a log that is away, tells each that is acknowledged, and waits to be killed. */
 import { SpillLog } from "../../io/cluster/spill-log";
 import { StoreUnavailableError } from "../../io/ports";

@@ -1,4 +1,8 @@
-/** A log that is away: what is accepted meanwhile is on this disk, in its order, and in the log when that is back. The logs are the embedded adapter. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A log that is away: what is accepted meanwhile is on this disk, in its order, and in the log when that is back. The
+ * logs are the embedded adapter.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Every decoder consumes all of its input, or says that it did not. */
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import * as fc from "fast-check";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Of compressed record batches, what a broker's own library never writes: other pieces of the formats, and damage. */
 import * as fc from "fast-check";
 import { compress } from "snappyjs";

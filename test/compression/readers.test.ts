@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The readers of compressed things, each given its input in several frames, and with something left over behind it. */
 import { createHash } from "node:crypto";
 import { gzipSync, zstdCompressSync } from "node:zlib";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every store of access keys must do. */
 import type { AccessKey, AccessKeys } from "../../io/ports/access-keys";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
 import { accessKeysContract } from "./access-keys-contract";
 import { removeFolders, temporaryFolder } from "./condition";

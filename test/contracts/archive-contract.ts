@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every Archive promises. */
 import type { Archive } from "../../io/ports";
 

@@ -1,4 +1,8 @@
-/** What every CounterStore promises an audit: cells by part of the videos, the hours there are, and the levels beside what is below them. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What every CounterStore promises an audit: cells by part of the videos, the hours there are, and the levels beside
+ * what is below them.
+ */
 import type { CounterStore, LevelSums } from "../../io/ports";
 import { collect } from "./condition";
 import { asMinuteCounts } from "./counter-model";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The bytes of packed cells: what goes in comes out, and what cannot go in is refused where it is written. */
 import fc from "fast-check";
 import { StoreUnavailableError } from "../../io/ports";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every ClaimStore promises. */
 import { randomBytes, randomUUID } from "node:crypto";
 import { ClaimMissingError, type ClaimStore } from "../../io/ports";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What the contract suites share: folders that go away, children that are killed, waiting on a condition. */
 
 import { type ChildProcess, spawn } from "node:child_process";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** counters.sqlite as the code of commit 52a043a wrote it, opened by this code. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

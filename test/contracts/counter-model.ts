@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The naive model of a CounterStore: one Map of minute cells; every level is summed anew at each question. */
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { CounterStore, Granularity } from "../../io/ports";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** How often a bucket's value changed after it was first final, in the embedded store. */
 import type { Granularity } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every CounterStore promises, checked against the naive model. */
 import fc from "fast-check";
 import type { CounterStore, Granularity } from "../../io/ports";
@@ -32,7 +33,9 @@ export function cell(minute: number, video: string, count: number, rest: Partial
   return { minute, video, type: "VIEW", count, sum: 0n, valued, last: 0, correction: 0, ...rest };
 }
 
-/** Every event and repeat that comes for a cell, as panes see them: what they have counted is given by how many came. */
+/**
+ * Every event and repeat that comes for a cell, as panes see them: what they have counted is given by how many came.
+ */
 export function stateOf(
   seed: number,
   name: string,

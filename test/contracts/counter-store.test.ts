@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import { StoreUnavailableError } from "../../io/ports";
 import { LEVELS, type Level } from "../../io/sqlite/block-tables";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DataFolderError, lockDataFolder, openDataFolder, waitForLock } from "../../io/sqlite/data-folder";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every DeadLetters promises. */
 import { type DeadLetters, LogFullError, type NewDeadLetter } from "../../io/ports";
 

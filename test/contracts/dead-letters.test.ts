@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { StoreUnavailableError } from "../../io/ports";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { removeFolders, temporaryFolder } from "./condition";

@@ -1,10 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Ledger } from "../../io/ports";
 import { object } from "./ledger-contract";
 
 /** The first of two minutes with events, of 200 that were audited but for M - 50. */
 const M = 29_000_000;
 
-/** What test/contracts/fixtures and test/bigtable/fixtures hold, as the code that wrote them told it, and what goes on from there. */
+/**
+ * What test/contracts/fixtures and test/bigtable/fixtures hold, as the code that wrote them told it, and what goes on
+ * from there.
+ */
 export async function keepsWhatAnEarlierReleaseWrote(ledger: Ledger): Promise<void> {
   const parts = { promised: 0, direct: 0, lost: 0, reusedIds: 0 };
   const whole = { minute: M, ...parts, accepted: 11, declared: 7, archived: 9, backfilled: 4, counted: 8 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every EmbeddedLedger promises beyond a Ledger: how far a stream has come. */
 import type { EmbeddedLedger } from "../../io/ports";
 import { ledgerContract, object } from "./ledger-contract";

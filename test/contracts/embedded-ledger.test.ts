@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { SqliteLedger } from "../../io/sqlite/ledger";
 import { removeFolders, temporaryFolder } from "./condition";
 import { embeddedLedgerContract } from "./embedded-ledger-contract";

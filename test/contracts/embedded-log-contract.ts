@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every EmbeddedLog promises. */
 import { type EmbeddedLog, LogFullError } from "../../io/ports";
 

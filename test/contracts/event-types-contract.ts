@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every store of event types must do. */
 import type { EventTypes } from "../../io/ports";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import { KafkaEventLog } from "../../io/kafka/event-log";
 import { KafkaLogSubscription } from "../../io/kafka/log-subscription";

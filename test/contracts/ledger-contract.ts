@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every Ledger promises. */
 import type { ArchivedObject, AuditReport, IngestBooking, Ledger, LedgerMinute, LedgerRow } from "../../io/ports";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A ledger that the code at 52a043a wrote, opened by this one. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

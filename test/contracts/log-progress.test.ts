@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** completeThrough of one machine: the log's first uncounted entry, and backfills that list before they count. */
 import { SqliteEventLog } from "../../io/sqlite/event-log";
 import { SqliteLedger } from "../../io/sqlite/ledger";

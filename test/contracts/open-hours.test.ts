@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Hours are folded a few buckets at a time, in any of the transactions that follow. Whatever is folded and whatever is not, every answer at every level
- * is that of the model.
+ * Hours are folded a few buckets at a time, in any of the transactions that follow. Whatever is folded and whatever is
+ * not, every answer at every level is that of the model.
  */
 import fc from "fast-check";
 import type { Granularity } from "../../io/ports";

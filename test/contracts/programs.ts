@@ -1,4 +1,8 @@
-/** Suites that need programs which Debian packages: they run where these are or may be installed, say why not elsewhere, and with CI=true fail there. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Suites that need programs which Debian packages: they run where these are or may be installed, say why not elsewhere,
+ * and with CI=true fail there.
+ */
 import { type DebianProgram, debianProgramIsToBeHad } from "../../servers";
 
 /** For hooks that may install a program first. */

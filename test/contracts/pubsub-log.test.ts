@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import { PubsubEventLog } from "../../io/pubsub/event-log";
 import { PubsubLogSubscription } from "../../io/pubsub/log-subscription";

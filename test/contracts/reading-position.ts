@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EmbeddedLedger } from "../../io/ports";
 import type { ReadingPosition } from "../../io/sqlite/log-subscription";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What every ReceiptStamps promises. */
 import * as fc from "fast-check";
 import { type ReceiptStamps, STAMP_MEMORY_MS, type Stamp } from "../../io/ports";

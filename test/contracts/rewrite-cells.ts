@@ -1,4 +1,8 @@
-/** Cells of a counters.sqlite changed by hand, below every rule of the store: cells are packed, so that SQL alone cannot do it. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Cells of a counters.sqlite changed by hand, below every rule of the store: cells are packed, so that SQL alone cannot
+ * do it.
+ */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { BlockTables, bucketOfRow, type Level, rowName, timeOf, UNIT_MS } from "../../io/sqlite/block-tables";
@@ -43,7 +47,10 @@ export function foldAll(db: DatabaseSync): void {
   inTransaction(db, () => writer.fold(Number.POSITIVE_INFINITY));
 }
 
-/** Lets `change` see every cell of a level, to change it or to answer "delete". Answers how many cells it changed or deleted. */
+/**
+ * Lets `change` see every cell of a level, to change it or to answer "delete". Answers how many cells it changed or
+ * deleted.
+ */
 export function rewriteCells(
   folder: string,
   level: Level,

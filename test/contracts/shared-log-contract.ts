@@ -1,4 +1,8 @@
-/** What every log with subscriptions promises: the writing side (EventLog) and the reading side (LogSubscription) together. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What every log with subscriptions promises: the writing side (EventLog) and the reading side (LogSubscription)
+ * together.
+ */
 import { type EventLog, LogFullError, type LogMessage, type LogPortion, type LogSubscription } from "../../io/ports";
 import { Child } from "./condition";
 import { batchOf } from "./embedded-log-contract";
@@ -7,7 +11,9 @@ interface SharedLog {
   /** Opened for this test, with everything it needs; `maxQueueBytes` bounds what waits or is under way. */
   writer(options?: { maxQueueBytes?: number }): Promise<EventLog>;
   reader(): Promise<LogSubscription>;
-  /** Arguments of test/contracts/children/hold-portion.ts, which opens the same subscription in a process of its own. */
+  /**
+   * Arguments of test/contracts/children/hold-portion.ts, which opens the same subscription in a process of its own.
+   */
   readerArguments: string[];
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { SqliteEventLog } from "../../io/sqlite/event-log";
 import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogReader } from "../../io/sqlite/log-reader";

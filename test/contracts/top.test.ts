@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The ranking index: whatever was written, corrected, folded or damaged, the top of a range is that of a full sort. */
 import fc from "fast-check";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";

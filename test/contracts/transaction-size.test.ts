@@ -1,4 +1,7 @@
-/** Other writers of counters.sqlite wait for one transaction at most, and it is small: however much is applied at once. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Other writers of counters.sqlite wait for one transaction at most, and it is small: however much is applied at once.
+ */
 import { DatabaseSync } from "node:sqlite";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { T0 } from "../domain/model";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A real browser for suites that look at pages: Debian's Chromium, driven by playwright-core. */
 import { readFileSync } from "node:fs";
 import type { Result } from "axe-core";
@@ -41,7 +42,10 @@ export async function openPage(
   return { page, complaints };
 }
 
-/** Runs in the page: adds up the layout shift scores that no input of the user caused (web.dev, "Cumulative Layout Shift"). */
+/**
+ * Runs in the page: adds up the layout shift scores that no input of the user caused (web.dev, "Cumulative Layout
+ * Shift").
+ */
 function measureLayoutShift(): void {
   const sums = globalThis as unknown as { layoutShift: number };
   sums.layoutShift = 0;

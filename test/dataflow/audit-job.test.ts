@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { configSchema } from "../../cli/config/schema";
 import { dataflowAuditRunner } from "../../cli/deployment/dataflow/audit-job";
 import { PreflightError } from "../../cli/deployment/dataflow/preflight";

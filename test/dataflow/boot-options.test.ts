@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A worker's settings come with the job's pipeline options, as nothing sets variables of a container on Dataflow. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The commands as they are called, against the fake; their credentials come from its metadata server. */
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A recording server of the REST APIs that submitting uses, each host below its name (`/dataflow.googleapis.com/v1b3/...`). It refuses what Google's
- * types do not know, answers from a GoogleWorld, and does to requests what a test's faults say.
+ * A recording server of the REST APIs that submitting uses, each host below its name
+ * (`/dataflow.googleapis.com/v1b3/...`). It refuses what Google's types do not know, answers from a GoogleWorld, and
+ * does to requests what a test's faults say.
  */
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -19,7 +21,10 @@ interface RecordedRequest {
   body: Buffer;
 }
 
-/** A status is answered without doing anything; a lost answer belongs to something that was done; a cut request was not even read. */
+/**
+ * A status is answered without doing anything; a lost answer belongs to something that was done; a cut request was not
+ * even read.
+ */
 export type Fault = "none" | 429 | 500 | 503 | "lost-answer" | "cut";
 
 type Handler = (request: RecordedRequest, match: RegExpExecArray) => FakeAnswer;
@@ -27,8 +32,8 @@ type Handler = (request: RecordedRequest, match: RegExpExecArray) => FakeAnswer;
 const TOKEN = "ya29.fake";
 
 /**
- * Variables by which Google's library finds the fake as its metadata server. It is told that there is one, as it looks only once in a process, which
- * may have been another test's turn.
+ * Variables by which Google's library finds the fake as its metadata server. It is told that there is one, as it looks
+ * only once in a process, which may have been another test's turn.
  */
 export const metadataServerOf = ({ endpoint }: FakeGoogle) => ({
   GCE_METADATA_HOST: endpoint.replace("http://", ""),

@@ -1,4 +1,8 @@
-/** Jobs as Dataflow keeps them: created once a request id, of one name at a time, moving from state to state as they are looked at. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Jobs as Dataflow keeps them: created once a request id, of one name at a time, moving from state to state as they are
+ * looked at.
+ */
 import { createHash } from "node:crypto";
 import type { DataflowJobRequest, DataflowJobState } from "../../engine/dataflow";
 
@@ -167,7 +171,10 @@ export class FakeJobs {
     };
   }
 
-  /** What the service finds out before it takes a job: a name, a graph that is there, whole, with workers for all its transforms. */
+  /**
+   * What the service finds out before it takes a job: a name, a graph that is there, whole, with workers for all its
+   * transforms.
+   */
   private unfit({ name, type, environment }: DataflowJobRequest): string | undefined {
     if (!/^[a-z]([-a-z0-9]{0,1022}[a-z0-9])?$/.test(name)) return `the name ${name}`;
     if (environment.version.job_type !== (type === "JOB_TYPE_STREAMING" ? "FNAPI_STREAMING" : "FNAPI_BATCH"))

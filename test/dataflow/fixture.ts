@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -36,7 +37,10 @@ export function expectFixtures(name: (typeof FIXTURE_NAMES)[number], prepared: P
   expectFixture(`${name}-pipeline`, readablePipeline(Pipeline.fromBinary(prepared.pipeline)));
 }
 
-/** Bytes of functions, and so the hash over them, change with every build. Settings are shown as what they are, not as text. */
+/**
+ * Bytes of functions, and so the hash over them, change with every build. Settings are shown as what they are, not as
+ * text.
+ */
 function stable(prepared: PreparedJob): DescribedJob {
   const { url, job, staged } = described(prepared, goldenConfig());
   const text = JSON.stringify({ url, job, staged: staged.url }).replaceAll(/[0-9a-f]{64}/g, "HASH-OF-THE-GRAPH");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The deployment of these tests: all in Google Cloud. */
 import { type Config, configSchema } from "../../cli/config/schema";
 import { DATA_BUCKET, IMAGE, PROJECT, REGION, SERVICE_ACCOUNT, STAGING_BUCKET } from "./google-world";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What there is in the project that the fake serves: everything a job needs, unless a test takes it away. */
 
 export interface ImageLabels {

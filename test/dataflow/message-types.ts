@@ -1,4 +1,8 @@
-/** Holds JSON against the types of Google's own client of Dataflow: every field known, of its type, spelled as JSON spells it. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Holds JSON against the types of Google's own client of Dataflow: every field known, of its type, spelled as JSON
+ * spells it.
+ */
 import { type Enum, type Field, Root, type Type } from "protobufjs";
 
 const protos = require("@google-cloud/dataflow/build/protos/protos.json") as object;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Config } from "../../cli/config/schema";
 import { checkProject, PreflightError, type WantedOf } from "../../cli/deployment/dataflow/preflight";
 import type { Missing } from "../../cli/deployment/dataflow/preflight/check";

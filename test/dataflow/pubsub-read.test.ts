@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DockerPayload, IsBounded_Enum, type Pipeline } from "apache-beam/proto/beam_runner_api";
 import { dataflowSource, streamGraph, streamSource } from "../../cli/deployment/stream-graph";
 import { replaceEnvironments } from "../../engine";

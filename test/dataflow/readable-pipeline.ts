@@ -1,6 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DockerPayload, type Pipeline } from "apache-beam/proto/beam_runner_api";
 
-/** A graph to be read and compared: its environments, and its transforms without the code of their functions. Ids are of the graph, not of a run. */
+/**
+ * A graph to be read and compared: its environments, and its transforms without the code of their functions. Ids are of
+ * the graph, not of a run.
+ */
 export function readablePipeline({ components, rootTransformIds }: Pipeline) {
   const { transforms = {}, environments = {}, pcollections = {}, windowingStrategies = {} } = components ?? {};
   const collection = (id: string): string => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A service that keeps or breaks what it promises, and what the demonstrations' watch says of it. */
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

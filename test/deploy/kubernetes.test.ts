@@ -1,4 +1,8 @@
-/** deploy/kubernetes: by the published schemas, by checkov, by Viewmill's own configuration and commands, and by the rules of restricted pods. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * deploy/kubernetes: by the published schemas, by checkov, by Viewmill's own configuration and commands, and by the
+ * rules of restricted pods.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

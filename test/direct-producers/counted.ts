@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The stream over messages of a topic, on the direct runner, and what it leaves behind read back through the ports. */
 import { minuteOf } from "../../domain/event";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";

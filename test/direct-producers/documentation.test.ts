@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The examples of docs/direct-producers.md, as they stand there. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The forms in which a direct producer may send events, and what a plain reading of the rules makes of them. */
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
@@ -53,7 +54,9 @@ function plainOf(form: Form, events: Written[]): Buffer {
 
 const GOOD_TYPE = /^[A-Z][A-Z0-9_]{0,31}$/;
 
-/** What is counted of a message, what is late, and the reasons of the others: the rules of the contract, one `if` each. */
+/**
+ * What is counted of a message, what is late, and the reasons of the others: the rules of the contract, one `if` each.
+ */
 function judged(published: Published, rules: { rawRetentionMs: number; allowedLatenessMs: number }) {
   const { events, publishedAtMs, form } = published;
   const accepted: VideoEvent[] = [];

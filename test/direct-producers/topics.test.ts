@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Messages published past the write API, read through the real subscriptions of the archiver and of the stream. */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -233,7 +234,10 @@ async function archiveAll(subscription: LogSubscription, stores: Stores, message
   expect(archived).toBe(messages);
 }
 
-/** All messages, each once, as a source that knows them by their ids gives them on; one portion is given back on the way. */
+/**
+ * All messages, each once, as a source that knows them by their ids gives them on; one portion is given back on the
+ * way.
+ */
 async function receivedOf(subscription: LogSubscription, messages: number): Promise<LogMessage[]> {
   const received = new Map<string, LogMessage>();
   const givenBack = await untilTaken(subscription);

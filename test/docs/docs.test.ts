@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The documentation: its links lead somewhere, its commands run, and what is made from the code names all of it. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

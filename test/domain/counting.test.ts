@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import { BlockPartitioner, type SealedBlock } from "../../domain/columns/block-partitioner";
 import { CountsBuilder, MAX_CELLS, openCounts, packPane } from "../../domain/columns/count-block";
@@ -66,7 +67,10 @@ function count(batches: readonly EventColumns[], partitions: number, shards: num
   return { counts, reusedByShard, ...totals };
 }
 
-/** The same where dedup and sums are in one process: rows stay where they are, panes share names and split after a few events. */
+/**
+ * The same where dedup and sums are in one process: rows stay where they are, panes share names and split after a few
+ * events.
+ */
 function countInProcess(batches: readonly EventColumns[], partitions: number, shards: number, splitEvents: number) {
   const partitioner = new RowPartitioner(partitions, Number.POSITIVE_INFINITY);
   for (const columns of batches) partitioner.add({ ...columns, ids: misaligned(columns.ids) }, T0);

@@ -1,4 +1,8 @@
-/** Names and ids that were chosen to collide: what they cost where the hash's seed is known, and that they cost nothing where it is not. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Names and ids that were chosen to collide: what they cost where the hash's seed is known, and that they cost nothing
+ * where it is not.
+ */
 import { randomBytes } from "node:crypto";
 import { BlockPartitioner } from "../../domain/columns/block-partitioner";
 import { CountsBuilder } from "../../domain/columns/count-block";

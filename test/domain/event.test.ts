@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import { type AcceptanceRules, minuteOf, parseEvent, parseRfc3339, uuidV7TimeMs } from "../../domain/event";
 import { REJECTION_REASONS } from "../../domain/rejection";

@@ -1,4 +1,8 @@
-/** What counting means, as plainly as it can be said: Sets and Maps of strings and bigints. The model the fast code is held against. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What counting means, as plainly as it can be said: Sets and Maps of strings and bigints. The model the fast code is
+ * held against.
+ */
 
 import fc from "fast-check";
 import { type EventColumns, EventColumnsBuilder } from "../../domain/columns/event-columns";
@@ -123,7 +127,9 @@ function withoutNegativeZero(event: VideoEvent): VideoEvent {
 
 export const T0 = Date.UTC(2026, 10, 21, 10, 0);
 
-/** Events that meet each other: few ids, videos, types, minutes and values, so that repeats and reused ids are common. */
+/**
+ * Events that meet each other: few ids, videos, types, minutes and values, so that repeats and reused ids are common.
+ */
 export const meetingEvent: fc.Arbitrary<VideoEvent> = fc.record(
   {
     eventId: fc.oneof(

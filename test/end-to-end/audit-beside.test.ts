@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rewriteCells } from "../contracts/rewrite-cells";
@@ -6,7 +7,10 @@ import { cleanUp, Service, until, viewmill } from "./service";
 
 afterEach(cleanUp);
 
-/** What an audit may cost the freshness of a new event: a second on a machine of two cores, on one that is four times slower four. */
+/**
+ * What an audit may cost the freshness of a new event: a second on a machine of two cores, on one that is four times
+ * slower four.
+ */
 const COST_MS = 4_000;
 const VIDEOS = 4_000;
 const JANUARY_MS = Date.UTC(2024, 0, 1);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { cleanUp, Service, until } from "./service";
 
 vi.setConfig({ testTimeout: 240_000 });

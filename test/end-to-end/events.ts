@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Events, and bodies of them in every form a producer may send. */
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";

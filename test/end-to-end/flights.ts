@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A public data set as events: 3 million flights (npm vega-datasets), a video is the airport they left from. DuckDB makes the events, and
- * counts them again from the NDJSON that is sent, so that nothing of ours is in the expected numbers.
+ * A public data set as events: 3 million flights (npm vega-datasets), a video is the airport they left from. DuckDB
+ * makes the events, and counts them again from the NDJSON that is sent, so that nothing of ours is in the expected
+ * numbers.
  */
 import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
@@ -28,8 +30,9 @@ export class Flights {
   private constructor(private readonly db: DuckDBConnection) {}
 
   /**
-   * Writes the NDJSON: `events` flights (a few airports have most of them) over the two hours before `endMs`; 5 % come again, some of these
-   * with another value or time in the minute; 1 id in 5,000 is reused for another video or another minute; all in disorder of some minutes.
+   * Writes the NDJSON: `events` flights (a few airports have most of them) over the two hours before `endMs`; 5 % come
+   * again, some of these with another value or time in the minute; 1 id in 5,000 is reused for another video or another
+   * minute; all in disorder of some minutes.
    */
   static async write(file: string, events: number, endMs: number): Promise<Flights> {
     const db = await (await DuckDBInstance.create(":memory:")).connect();

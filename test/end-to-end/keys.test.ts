@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Keys as people use them: made by the command line, asked for by a running service, revoked beside it. */
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * kill -9 at random moments under load. Every batch has a video of its own and is one entry of the log, so the set of counted batches can
- * be read through the API: an acknowledged batch must be there exactly once, an unanswered one whole or not at all.
+ * kill -9 at random moments under load. Every batch has a video of its own and is one entry of the log, so the set of
+ * counted batches can be read through the API: an acknowledged batch must be there exactly once, an unanswered one
+ * whole or not at all.
  */
 import { seeded } from "../contracts/condition";
 import { columnar, DAY_MS, type Event, event, MINUTE_MS } from "./events";
@@ -62,8 +64,9 @@ class Sender {
   }
 
   /**
-   * The batch's own video, every tenth event twice, and one event of the video all batches share. One batch in four is of a minute of
-   * its own, that nothing but its own pass ever counts; the others are of the last minutes, which all passes count again.
+   * The batch's own video, every tenth event twice, and one event of the video all batches share. One batch in four is
+   * of a minute of its own, that nothing but its own pass ever counts; the others are of the last minutes, which all
+   * passes count again.
    */
   private events(videoId: string, n: number): Event[] {
     const own = Math.floor(Date.now() / MINUTE_MS) - 60 - n * SENDERS - this.name;

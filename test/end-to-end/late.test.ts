@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { columnar, DAY_MS, type Event, event, HOUR_MS, json, MINUTE_MS } from "./events";
 import { cleanUp, Service, until, type Video } from "./service";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { slowness } from "../deadline";
 import { columnar, event, json, MINUTE_MS } from "./events";
 import { cleanUp, Service, until } from "./service";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Requests whose every event is in another minute hold nobody else up. */
 
 import { minuteOf } from "../../domain/event";

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * A stream of a million events of a public data set over HTTP: every counter at every level is what DuckDB computes from the same lines,
- * the books balance, and the audit finds exactly what is damaged by hand and corrects it.
+ * A stream of a million events of a public data set over HTTP: every counter at every level is what DuckDB computes
+ * from the same lines, the books balance, and the audit finds exactly what is damaged by hand and corrects it.
  */
 import { createReadStream, createWriteStream } from "node:fs";
 import { join } from "node:path";

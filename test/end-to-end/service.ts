@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The service as a user runs it: `viewmill serve` in a process of its own on a free port, a data folder that goes away, requests over
- * HTTP. Tests kill it, restart it and run the other commands beside it.
+ * The service as a user runs it: `viewmill serve` in a process of its own on a free port, a data folder that goes away,
+ * requests over HTTP. Tests kill it, restart it and run the other commands beside it.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -128,7 +129,10 @@ export class Service {
     return service;
   }
 
-  /** Starts it (again) on its folder and `port` (0: any), with its environment and `environment`; it must not be running. */
+  /**
+   * Starts it (again) on its folder and `port` (0: any), with its environment and `environment`; it must not be
+   * running.
+   */
   async restart(environment: Environment = {}, port = 0): Promise<void> {
     if (this.#running()) throw new Error("it is still running");
     const child = spawn(process.execPath, [MAIN, "serve", "--port", String(port), "--data", this.folder], {

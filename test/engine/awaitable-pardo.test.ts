@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { awaitableParDo, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import * as fns from "./fns";
 

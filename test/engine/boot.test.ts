@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The boot program by Beam's container contract, against the services of a runner that records. */
 import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";

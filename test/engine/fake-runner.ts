@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import * as grpc from "@grpc/grpc-js";
 import type { Pipeline } from "apache-beam/internal/pipeline";
 import type { Elements, Elements_Data, InstructionRequest, InstructionResponse } from "apache-beam/proto/beam_fn_api";
@@ -18,8 +19,9 @@ const needsDelimiters = "needsDelimiters" as import("apache-beam/coders/coders")
 export type BuildStage = (input: PCollection<unknown>) => PCollection<unknown> | PCollection<never>;
 
 /**
- * The runner's side of the Fn API, in this process, over real gRPC: a real Worker, here or in a process of its own, runs the bundles of one stage, a source and
- * a sink around the graph that `build` makes. Elements are encoded with the SDK's coders, or sent as the raw bytes a test wants.
+ * The runner's side of the Fn API, in this process, over real gRPC: a real Worker, here or in a process of its own,
+ * runs the bundles of one stage, a source and a sink around the graph that `build` makes. Elements are encoded with the
+ * SDK's coders, or sent as the raw bytes a test wants.
  */
 export class FakeRunner {
   readonly outputs: unknown[] = [];
@@ -86,7 +88,9 @@ export class FakeRunner {
     descriptor = this.describe(build, this.endpoint);
   }
 
-  /** One fused stage: source -> what build applies -> sink. The graph is built by the SDK, then its ends are replaced. */
+  /**
+   * One fused stage: source -> what build applies -> sink. The graph is built by the SDK, then its ends are replaced.
+   */
   private describe(build: BuildStage, url: string): unknown {
     const { Pipeline } = sdk.pipeline;
     const pipeline: Pipeline = new Pipeline();

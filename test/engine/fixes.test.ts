@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { execFile } from "node:child_process";
 import * as path from "node:path";
 import { promisify } from "node:util";
@@ -5,7 +6,9 @@ import type { FixName } from "../../engine/fixes";
 import { scenarios } from "./scenarios";
 import "../../engine";
 
-/** What the scenario sees in a process without the fix; empty when that process ended by itself, having said nothing. */
+/**
+ * What the scenario sees in a process without the fix; empty when that process ended by itself, having said nothing.
+ */
 async function withoutFix(fix: FixName): Promise<unknown> {
   const script = path.join(__dirname, "without-fix.js");
   const { stdout } = await promisify(execFile)(process.execPath, [script, fix], { timeout: 20_000 }).catch(

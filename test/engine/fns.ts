@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { AwaitableDoFn, ElementContext } from "../../engine/awaitable-dofn";
 import { type DoFn, type KV, register, type Window, type WindowedValue } from "../../engine/beam";
 import { windowedValue } from "../../engine/bundle-output";

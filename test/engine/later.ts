@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A promise that its owner resolves. */
 export class Later<T> {
   resolve!: (value: T) => void;

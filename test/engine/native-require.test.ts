@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import * as path from "node:path";
 
 test("what a test imports is required natively, as compiled CommonJS, not transformed by vite", () => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import * as grpc from "@grpc/grpc-js";
 import "../../engine/beam";
 import { sdk } from "../../engine/fixes/sdk";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import * as grpc from "@grpc/grpc-js";
@@ -8,8 +9,9 @@ import type { Gate } from "./fns";
 import { Later } from "./later";
 
 /**
- * What each defect does, as a scenario that returns what was seen. A test runs it twice: with all fixes it must see the right thing, and in a process without
- * that one fix it must not. Requires happen inside: the process decides first which fix to leave out.
+ * What each defect does, as a scenario that returns what was seen. A test runs it twice: with all fixes it must see the
+ * right thing, and in a process without that one fix it must not. Requires happen inside: the process decides first
+ * which fix to leave out.
  */
 type Build = Fake.BuildStage;
 
@@ -104,7 +106,8 @@ export const scenarios: Partial<Record<FixName, () => Promise<unknown>>> = {
       ),
     );
   },
-  // The sink alone: our ParDo awaits each send, which is one way to hide this; operators of the SDK that collect promises still meet it.
+  // The sink alone: our ParDo awaits each send, which is one way to hide this; operators of the SDK that collect
+  // promises still meet it.
   "silent-duplicates": async () => {
     const { sdk, replaceOperator } = load();
     const coder = new sdk.jsCoders.GeneralObjectCoder<unknown>();

@@ -1,4 +1,8 @@
-/** `node without-fix.js <fix>`: runs the fix's scenario in a process that leaves this one fix out, and prints what it saw as JSON. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `node without-fix.js <fix>`: runs the fix's scenario in a process that leaves this one fix out, and prints what it
+ * saw as JSON.
+ */
 import { applyFixes, type FixName } from "../../engine/fixes";
 import { scenarios } from "./scenarios";
 

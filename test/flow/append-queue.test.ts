@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { AppendQueue, type AppendQueueOptions } from "../../io/flow/append-queue";
 import { LogFullError, StoreUnavailableError } from "../../io/ports";
 

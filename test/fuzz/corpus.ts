@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What was once wrong stays as a file, `corpus/TARGET/NAME.bin`, and is tried first by everybody. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

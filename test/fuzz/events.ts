@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Events as clients send them, most of them good, and the bodies they come in. */
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { encodeBatch } from "../../io/formats/avro/batch";

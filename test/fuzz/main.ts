@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * npm run fuzz -- --minutes N [--seed S] [--only TARGET]: random input for every decoder and for the HTTP surface of a running service. A finding is
- * printed, shrunk and kept in test/fuzz/corpus, which npm test replays; the exit status is 1. The seed is printed, too.
+ * npm run fuzz -- --minutes N [--seed S] [--only TARGET]: random input for every decoder and for the HTTP surface of a
+ * running service. A finding is printed, shrunk and kept in test/fuzz/corpus, which npm test replays; the exit status
+ * is 1. The seed is printed, too.
  */
 import { parseArgs } from "node:util";
 import { cleanUp, Service } from "../end-to-end/service";

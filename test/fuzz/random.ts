@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Seeded choices, and bytes changed as a network, a disk or a stranger may change them. */
 import { seeded } from "../contracts/condition";
 

@@ -1,4 +1,8 @@
-/** What fuzzing has found, again, and a little more of it with a fixed seed: `npm run fuzz` goes on for as long as it is told. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What fuzzing has found, again, and a little more of it with a fixed seed: `npm run fuzz` goes on for as long as it is
+ * told.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

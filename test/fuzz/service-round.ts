@@ -1,4 +1,8 @@
-/** The whole HTTP surface of a running embedded service against a naive model: what it counts is what its archive holds, and its books say so. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The whole HTTP surface of a running embedded service against a naive model: what it counts is what its archive holds,
+ * and its books say so.
+ */
 import { deepStrictEqual } from "node:assert";
 import { request } from "node:http";
 import { join } from "node:path";
@@ -113,7 +117,10 @@ export class ServiceRounds {
     return { method: random.pick(["GET", "GET", "GET", "HEAD", "DELETE"]), path, headers: {} };
   }
 
-  /** Over a connection of its own: one that is kept may be closed by the service as a request begins, which is nobody's fault. */
+  /**
+   * Over a connection of its own: one that is kept may be closed by the service as a request begins, which is nobody's
+   * fault.
+   */
   private ask({ method, path, headers, body }: Request): Promise<Answered> {
     return new Promise((resolve, reject) => {
       const asked = request(`${this.service.url}${path}`, { method, headers, agent: false }, (response) => {

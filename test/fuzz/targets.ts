@@ -1,4 +1,8 @@
-/** Every decoder with what must hold of whatever it is given: typed errors only, all of the input or none of it, and what it says twice the same. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Every decoder with what must hold of whatever it is given: typed errors only, all of the input or none of it, and
+ * what it says twice the same.
+ */
 import { deepStrictEqual } from "node:assert";
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { compress } from "snappyjs";
@@ -49,8 +53,8 @@ function unlessRefused<T>(decode: () => T, refusal: (error: Error) => boolean): 
 const GARBAGE = Buffer.from([0x01, 0x7f, 0x01, 0x7f, 0x01]);
 
 /**
- * A decoder reads up to the last byte: it takes the bytes twice, as frames that follow each other, and not with garbage behind them. `isOne`: of a
- * format whose streams do not follow each other, and which refuses a second.
+ * A decoder reads up to the last byte: it takes the bytes twice, as frames that follow each other, and not with garbage
+ * behind them. `isOne`: of a format whose streams do not follow each other, and which refuses a second.
  */
 function readsToTheEnd(
   bytes: Buffer,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from "node:crypto";
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { ArchiveObjectWriter, readArchiveObject } from "../../io/formats/avro/archive-object";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ClaimCheckLog } from "../../io/claim-check/claim-check-log";
 import { decodeReference, encodeReference } from "../../io/formats/avro/reference";
 import { resolveReference } from "../../io/formats/claim-check/resolve-reference";

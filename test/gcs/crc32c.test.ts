@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { CRC32C } from "@google-cloud/storage";
 import fc from "fast-check";
 import { crc32cText } from "../../io/gcs/crc32c";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomBytes } from "node:crypto";
 import { GcsArchive } from "../../io/gcs/archive";
 import { GcsClaimStore } from "../../io/gcs/claims";

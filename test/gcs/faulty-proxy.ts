@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** An HTTP proxy in front of the server that treats requests as a script says: one fault a request, then none. */
 import { createServer, request, type Server } from "node:http";
 

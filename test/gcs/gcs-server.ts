@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The emulator of Cloud Storage with one bucket. */
 import { randomUUID } from "node:crypto";
 import { type GcsEmulator, type GcsOptions, startGcsEmulator } from "../../servers";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import pino from "pino";
 import type { Config } from "../../cli/config/schema";
 import type { Deployment } from "../../cli/deployment/deployment";

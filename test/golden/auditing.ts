@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type AuditDependencies, runAudit } from "../../pipelines/audit/audit";
 import type { GoldenScript } from "./script";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";

@@ -1,4 +1,8 @@
-/** Random events, passes that take few minutes of a range, slices, crashes at any call of any port: in the end exactly the model, and never "complete" before. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Random events, passes that take few minutes of a range, slices, crashes at any call of any port: in the end exactly
+ * the model, and never "complete" before.
+ */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { minuteOf } from "../../domain/event";
@@ -23,7 +24,9 @@ import type { GoldenScript, LedgerRow } from "./script";
 export interface EmbeddedOptions {
   dedupePartitions: number;
   videoShards: number;
-  /** Whether panes and written cells are kept from pass to pass, or every touched minute is recounted from the archive. */
+  /**
+   * Whether panes and written cells are kept from pass to pass, or every touched minute is recounted from the archive.
+   */
   keepPanes: boolean;
   /** Minutes that one pass counts; by default all. */
   maxMinutes?: number;

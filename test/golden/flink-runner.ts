@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import pino from "pino";
 import { type Config, configSchema } from "../../cli/config/schema";
@@ -28,8 +29,9 @@ const POLL_MS = 500;
 const WORKER_MODULE = join(__dirname, "..", "..", "cli", "programs", "worker-resources.js");
 
 /**
- * The same scripts on a Flink cluster: a job, workers and stores of their own for each; the workers' pool and the archiver in this process. After each `pass` the
- * books must balance before the script goes on, so that what comes next comes in another pane.
+ * The same scripts on a Flink cluster: a job, workers and stores of their own for each; the workers' pool and the
+ * archiver in this process. After each `pass` the books must balance before the script goes on, so that what comes next
+ * comes in another pane.
  */
 export class FlinkGoldenRunner implements GoldenRunner {
   readonly name: string;
@@ -162,7 +164,10 @@ class FlinkRun {
     });
   }
 
-  /** Levels above the minutes and dead letters follow the books within moments; what is never right is told by the last assertion. */
+  /**
+   * Levels above the minutes and dead letters follow the books within moments; what is never right is told by the last
+   * assertion.
+   */
   async untilExpected(script: GoldenScript): Promise<void> {
     await until(FINAL_DEADLINE_MS, async () => {
       try {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +21,8 @@ describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", 
   let pubsub: PubsubEmulator;
   beforeAll(async () => {
     [stack, pubsub] = await Promise.all([
-      // Kafka as it is in production, so that service, archiver, job server and TaskManagers all have to say who they are.
+      // Kafka as it is in production, so that service, archiver, job server and TaskManagers all have to say who they
+      // are.
       ClusterStack.start({ log: "kafka", secure: true, processes: false, flink: FLINK }),
       startPubsubEmulator(),
     ]);
@@ -37,7 +39,8 @@ describeWithServers("the golden scripts on Flink", ["flink", "kafka", "pubsub", 
     kafka: new FlinkGoldenRunner(config, "kafka"),
     pubsub: new FlinkGoldenRunner(config, "pubsub"),
   };
-  // Several at once (vitest.config.mjs), as many as the cluster has slots: most of it is waiting, for a job to start and for panes to fire.
+  // Several at once (vitest.config.mjs), as many as the cluster has slots: most of it is waiting, for a job to start
+  // and for panes to fire.
   test.concurrent.each(RUNS)(
     "%s, with %s",
     async (_name, kind, script) => {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { countByMinute, EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { parseEvent, type VideoEvent } from "../../domain/event";
 import { ingestProducer } from "../../intake/receipt";

@@ -1,4 +1,7 @@
-/** A pass that dies at any step, then the next one: nothing lost, nothing twice. Real adapters, wrapped to fail once. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A pass that dies at any step, then the next one: nothing lost, nothing twice. Real adapters, wrapped to fail once.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,8 @@
-/** What Dataflow's own Pub/Sub source does, with a real subscription: pulls messages, and hands over each once in ten minutes. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What Dataflow's own Pub/Sub source does, with a real subscription: pulls messages, and hands over each once in ten
+ * minutes.
+ */
 import { callOptions, type SubscriberClient, subscriberClient, subscriptionName } from "../../io/pubsub/config";
 
 export interface NativeMessage {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a run of a script left behind, read back through the ports, and what the script expects of it. */
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { CounterStore, DeadLetters } from "../../io/ports";
@@ -12,7 +13,10 @@ export interface Outcome {
   deadLetters: string[];
 }
 
-/** Runs scripts: embedded, bounded, and later Flink, Kafka and Pub/Sub. Another runner is another implementation of this. */
+/**
+ * Runs scripts: embedded, bounded, and later Flink, Kafka and Pub/Sub. Another runner is another implementation of
+ * this.
+ */
 export interface GoldenRunner {
   readonly name: string;
   /** Does every step; resolves when all that was sent is counted. `folder` is empty and the run's own. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pino from "pino";
@@ -35,8 +36,9 @@ interface PrismServers {
 }
 
 /**
- * The same scripts on Beam's Prism, whose watermark moves when the script says so: at each `pass` as far as no event comes behind it, in the end to
- * infinity. So each minute fires once, when its time is over. Panes beyond the first are for Flink: those of Prism are wrong where they accumulate.
+ * The same scripts on Beam's Prism, whose watermark moves when the script says so: at each `pass` as far as no event
+ * comes behind it, in the end to infinity. So each minute fires once, when its time is over. Panes beyond the first are
+ * for Flink: those of Prism are wrong where they accumulate.
  */
 export class PrismGoldenRunner implements GoldenRunner {
   readonly name = "Prism";

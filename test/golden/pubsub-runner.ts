@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import pino from "pino";
 import { type Config, configSchema } from "../../cli/config/schema";
 import { createPlaces } from "../../cli/deployment/create-places";
@@ -55,8 +56,9 @@ interface NativeOutcome extends Outcome {
 }
 
 /**
- * The stream of Pub/Sub as Dataflow runs it, on the direct runner: the same graph behind the source, the source's part played with a real
- * subscription. At each `pass` the graph runs over all messages so far, as the panes of an accumulating window are nested.
+ * The stream of Pub/Sub as Dataflow runs it, on the direct runner: the same graph behind the source, the source's part
+ * played with a real subscription. At each `pass` the graph runs over all messages so far, as the panes of an
+ * accumulating window are nested.
  */
 export class PubsubGoldenRunner implements GoldenRunner {
   readonly name = "Pub/Sub as Dataflow reads it";

@@ -1,4 +1,7 @@
-/** Random events, messages and passes, counted by the embedded stream and over its archive, held against Maps and Sets. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Random events, messages and passes, counted by the embedded stream and over its archive, held against Maps and Sets.
+ */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,25 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Golden scripts: what is sent, when the stream makes a pass, and what must be counted in the end, as text that people read.
+ * Golden scripts: what is sent, when the stream makes a pass, and what must be counted in the end, as text that people
+ * read.
  *
  *     day 2026-11-21                            times below are of this day; 2026-12-31T23:59:59 is one of another
  *     allow lateness 1h                         otherwise no event is late
  *     send at 10:00:05                          one message received then; an indented line is an event:
- *       e1  v1  VIEW  10:00:01                  id, video, type, time (`-`: none); a word in "..." is JSON, `~` is a missing field
+ *       e1  v1  VIEW  10:00:01                  id, video, type, time (`-`: none); a word in "..." is JSON, `~` is a
+ *                                               missing field
  *       e2  v1  VIEW  10:00:02  value 500
  *       e3  v1  view  10:00:02  -> bad-event-type     refused: a dead letter with this reason
  *       *9 e v1 VIEW 10:00:02                   nine events e-1 to e-9
  *     smuggle at 10:00:06                       as send, but what breaks the contract is in the log all the same
  *     message unknown-schema at 10:00:07        bytes in the log that are no batch; or not-avro, not-json
- *     replay at 12:00:00                        dead letters are sent again, and received then; an indented line is an event's id
+ *     replay at 12:00:00                        dead letters are sent again, and received then; an indented line is an
+ *                                               event's id
  *       e3
  *     pass                                      the stream takes what has come
  *     audit                                     the strong audit, with repair (scripts of audited/)
  *     away                                      the stream stops: passes do nothing until it is
  *     back                                      with no memory but what is stored
- *     audit 10:00 to 12:00                      when all is counted, an audit with repair; what is below is what it leaves
- *     cells                                     every minute cell there must be: minute video type count [sum n [valued n]] last time
+ *     audit 10:00 to 12:00                      when all is counted, an audit with repair; what is below is what it
+ *                                               leaves
+ *     cells                                     every minute cell there must be: minute video type count [sum n [valued
+ *                                               n]] last time
  *       10:00  v1  VIEW  2  sum 500  last 10:00:02
- *     hours, days, totals                       where they are worth reading; otherwise they must be the sums of the cells
+ *     hours, days, totals                       where they are worth reading; otherwise they must be the sums of the
+ *                                               cells
  *     ledger
  *       10:00  accepted 2  counted 2  [duplicate n] [late n] [reused n]      archived = accepted
  */

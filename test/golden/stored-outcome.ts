@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Deployment } from "../../cli/deployment/deployment";
 import { minuteOf } from "../../domain/event";
 import { readArchiveObject } from "../../io/formats/avro/archive-object";

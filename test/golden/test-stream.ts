@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Pipeline } from "apache-beam/internal/pipeline";
 import type { PTransform as PTransformProto, TestStreamPayload_Event } from "apache-beam/proto/beam_runner_api";
 import { type PCollection, type Root, withName } from "../../engine";
@@ -11,7 +12,10 @@ export type TestStreamEvent =
 /** Beam's last timestamp: what counts as infinity. */
 const MAX_TIMESTAMP_MS = 9_223_372_036_854_775n;
 
-/** Beam's source for tests: these elements, and between them these watermarks, one after the other, each when the graph has done what it could. */
+/**
+ * Beam's source for tests: these elements, and between them these watermarks, one after the other, each when the graph
+ * has done what it could.
+ */
 export function testStream(root: Root, name: string, events: readonly TestStreamEvent[]): PCollection<Uint8Array> {
   const { FunctionSpec, IsBounded_Enum, TestStreamPayload } = sdk.runnerApi;
   const source = (_root: Root, pipeline: Pipeline, transform: PTransformProto): PCollection<Uint8Array> => {

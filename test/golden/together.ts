@@ -1,4 +1,8 @@
-/** The golden scripts as few scripts, for a runner where each costs a job: one of all that agree on the allowed lateness. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The golden scripts as few scripts, for a runner where each costs a job: one of all that agree on the allowed
+ * lateness.
+ */
 import { MINUTE_MS } from "../../domain/rules/time";
 import { type GoldenScript, goldenScripts, type Step } from "./script";
 
@@ -9,8 +13,8 @@ const UNMOVED = "no-time";
 const PASS: Step = { kind: "pass" };
 
 /**
- * Each script in years of its own, so that none has a cell or a row of the books in common with another. Either all make their passes together, or
- * one follows the other in the order of their years.
+ * Each script in years of its own, so that none has a cell or a row of the books in common with another. Either all
+ * make their passes together, or one follows the other in the order of their years.
  */
 export function scriptsTogether(passes: "of all" | "of each"): GoldenScript[] {
   let moved = 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Some routes are answered in front of Express: whoever asks cannot tell which road a request took. */
 import { createServer, request as httpRequest, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

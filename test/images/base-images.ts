@@ -1,4 +1,8 @@
-/** What stands for the base images: of the one the programs that the Dockerfile takes from it, of the other what a program without a shell finds there. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What stands for the base images: of the one the programs that the Dockerfile takes from it, of the other what a
+ * program without a shell finds there.
+ */
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Runs an image's program as a container engine would: its ENTRYPOINT, environment and user, and nothing else of this machine. As root that is a change of
- * root in a mount namespace of its own; where that is not allowed, the same files under their longer names, as the user of the tests.
+ * Runs an image's program as a container engine would: its ENTRYPOINT, environment and user, and nothing else of this
+ * machine. As root that is a change of root in a mount namespace of its own; where that is not allowed, the same files
+ * under their longer names, as the user of the tests.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
@@ -29,7 +31,10 @@ while [ "$mounts" -gt 0 ]; do mount --bind "$1" "$root$2"; mounts=$((mounts - 1)
 exec /usr/bin/env -i "$@"
 `;
 
-/** The command that runs it, the same with flags behind it. The process that is started becomes the program: signals reach it, its end is the program's. */
+/**
+ * The command that runs it, the same with flags behind it. The process that is started becomes the program: signals
+ * reach it, its end is the program's.
+ */
 export function containerCommand(image: Image, options: ContainerOptions = {}): [string, ...string[]] {
   const { environment = {}, mounts = {}, entrypoint = image.config.entrypoint } = options;
   const variables = Object.entries({ ...image.config.environment, ...environment });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Our Dockerfile under hadolint; and the stand-in for a container engine, which must refuse what it does not do. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

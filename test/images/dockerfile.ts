@@ -1,4 +1,8 @@
-/** A Dockerfile read with a real parser into the subset that ours is written in. Whatever is outside of it is refused, never skipped. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A Dockerfile read with a real parser into the subset that ours is written in. Whatever is outside of it is refused,
+ * never skipped.
+ */
 import { DockerfileParser, type From, type Instruction, type ModifiableInstruction } from "dockerfile-ast";
 
 export interface HealthCheck {

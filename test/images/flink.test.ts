@@ -1,4 +1,8 @@
-/** The worker's image under a real runner: what the service's image counted is recounted on Flink by workers that the TaskManagers start from the image. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The worker's image under a real runner: what the service's image counted is recounted on Flink by workers that the
+ * TaskManagers start from the image.
+ */
 import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { configSchema } from "../../cli/config/schema";

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Builds an image's file tree without a container engine: the steps of a Dockerfile, done in folders. Base images are folders that the caller gives; commands
- * of RUN run on this machine, in the stage's folder, with the stage's programs first on the path.
+ * Builds an image's file tree without a container engine: the steps of a Dockerfile, done in folders. Base images are
+ * folders that the caller gives; commands of RUN run on this machine, in the stage's folder, with the stage's programs
+ * first on the path.
  */
 import { createHash } from "node:crypto";
 import { chmodSync, cpSync, existsSync, lchownSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -202,7 +204,8 @@ class StageBuild {
 
   private async execute([program, ...args]: readonly string[], root: string): Promise<void> {
     const path = [join(root, "usr", "local", "bin"), process.env.PATH].join(delimiter);
-    // `npm test` tells what it starts where its project is; the npm in here is another one's. It takes an empty setting for none.
+    // `npm test` tells what it starts where its project is; the npm in here is another one's. It takes an empty setting
+    // for none.
     const env = { npm_config_local_prefix: "", ...this.variables, PATH: path };
     const before = sharedFiles(root);
     await runTool(program!, args, { cwd: join(root, this.config.workingFolder), env });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { lstatSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 
@@ -32,7 +33,10 @@ const FORBIDDEN: readonly [string, RegExp][] = [
   ["a shell or a package manager", /\/(?:bin|sbin)\/(?:sh|bash|npm|npx|corepack)$|\/node_modules\/(?:npm|corepack)\//],
 ];
 
-/** One line for each file that should not be there; `developmentPackages`: folders of those that are only for development, as the lockfile names them. */
+/**
+ * One line for each file that should not be there; `developmentPackages`: folders of those that are only for
+ * development, as the lockfile names them.
+ */
 export function misplaced(paths: readonly string[], developmentPackages: readonly string[]): string[] {
   const packages = new Set(developmentPackages.map((name) => `/app/${name}/package.json`));
   return paths.flatMap((path) => {

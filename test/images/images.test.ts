@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What is in the images, and that it runs: nothing of this checkout, of its environment, or of its rights. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import supertest from "supertest";
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";

@@ -1,4 +1,8 @@
-/** CloudEvents 1.0.2 over HTTP: structured, batched and binary; what is not supported is refused with the names of the format. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * CloudEvents 1.0.2 over HTTP: structured, batched and binary; what is not supported is refused with the names of the
+ * format.
+ */
 import { gzipSync } from "node:zlib";
 import { event, IngestHarness, NOW_MS, text } from "./ingest-harness";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { connect } from "node:net";
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
@@ -188,7 +189,10 @@ function eventsIn(attempt: Attempt): number | undefined {
   }
 }
 
-/** What of an answer is not by the contract; empty where all is. Twenty thousand are looked at: `expect` itself would cost more than what is tested. */
+/**
+ * What of an answer is not by the contract; empty where all is. Twenty thousand are looked at: `expect` itself would
+ * cost more than what is tested.
+ */
 function wrongIn(attempt: Attempt, { status, headers, body }: Answer): string[] {
   const wrong: string[] = [];
   const must = (holds: boolean, what: string) => {

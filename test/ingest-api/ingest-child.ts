@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** An ingest of its own process, to be killed: argv[2] is the data folder, the URL is the first line it prints. */
 import { IngestHarness } from "./ingest-harness";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { connect } from "node:net";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";

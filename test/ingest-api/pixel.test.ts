@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** GET /v1/pixel.gif: one event by the address of a picture. */
 import { uuidV7 } from "../../client/uuid-v7";
 import { IngestHarness, NOW_MS } from "./ingest-harness";

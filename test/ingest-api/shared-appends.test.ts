@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Small requests that arrive together share an entry of the log, over the real log. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

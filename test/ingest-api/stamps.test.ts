@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +13,10 @@ const untimed = (eventId: string, changes: Record<string, unknown> = {}) =>
 const times = async (harness: IngestHarness) => (await harness.events()).map((event) => event.eventTimeMs - startMs);
 
 let harness: IngestHarness;
-/** Of each test, and not of the file: the log forgets stamps by the machine's clock, and a process may run for long before it comes to a test. */
+/**
+ * Of each test, and not of the file: the log forgets stamps by the machine's clock, and a process may run for long
+ * before it comes to a test.
+ */
 let startMs: number;
 beforeEach(async () => {
   startMs = Math.floor(Date.now() / 60_000) * 60_000;

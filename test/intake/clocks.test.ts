@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The verdict of the write API travels with the event: no reader's clock judges it again, wherever the clocks jump. */
 import fc from "fast-check";
 import { StampBook } from "../../ingest-api/stamp-book";

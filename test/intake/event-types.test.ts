@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A deployment has as many event types as its configuration allows; every road refuses the same ones. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

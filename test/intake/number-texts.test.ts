@@ -1,4 +1,8 @@
-/** Numbers are judged by their text, though few texts are looked at: the search may miss none whose double says something else. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Numbers are judged by their text, though few texts are looked at: the search may miss none whose double says
+ * something else.
+ */
 import fc from "fast-check";
 import { isIntegerText } from "../../domain/decimal-text";
 import type { Content } from "../../intake/content";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import * as fc from "fast-check";
 import { type AbortedTransaction, abortedRecords, type FetchedRecord } from "../../io/kafka/aborted-transactions";
 
@@ -5,7 +6,9 @@ const COMMIT = Buffer.from([0, 0, 0, 1]);
 const ABORT = Buffer.from([0, 0, 0, 0]);
 const PRODUCERS = 4;
 
-/** One partition as a broker keeps it: records, and its index of aborted transactions, in the order in which they ended. */
+/**
+ * One partition as a broker keeps it: records, and its index of aborted transactions, in the order in which they ended.
+ */
 class Partition {
   readonly records: (FetchedRecord & { batchContext: { producerId: string; inTransaction: boolean } })[] = [];
   readonly index: (AbortedTransaction & { lastOffset: number })[] = [];

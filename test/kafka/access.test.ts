@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Brokers that take only clients over TLS that say who they are, and let them do what access control lists allow. */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

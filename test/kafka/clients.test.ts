@@ -1,4 +1,8 @@
-/** What Viewmill's clients of Kafka do beside carrying messages: connections that they open and close, and what of a topic they read. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What Viewmill's clients of Kafka do beside carrying messages: connections that they open and close, and what of a
+ * topic they read.
+ */
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Records that leave a real topic before the archiver has read them: the books of who answered 202 say so. */
 import { randomUUID } from "node:crypto";
 import { Kafka, logLevel } from "kafkajs";

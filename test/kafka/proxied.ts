@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { connect } from "node:net";
 import type { KafkaConnection } from "../../io/kafka/config";
 import type { FaultProxy } from "../../servers";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import { decodeAccepted, encodeAccepted, MAX_ACCEPTED_TEXT_BYTES } from "../../io/formats/messages/accepted-minutes";
 import { letterAttributes } from "../../io/formats/messages/letter-attributes";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The alerts: by promtool, against the metrics that the code has, and in a real Prometheus over a real service. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -17,8 +18,8 @@ const npm = (folder: string, ...args: string[]) =>
   execFileSync("npm", [...args, "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder, encoding: "utf8" });
 
 /**
- * Packs engine/ or client/ and installs the archive into an empty project in `folder`, without a network: the packages that it depends on are
- * those of the checkout, of which npm says whether they are the ones that the archive asks for.
+ * Packs engine/ or client/ and installs the archive into an empty project in `folder`, without a network: the packages
+ * that it depends on are those of the checkout, of which npm says whether they are the ones that the archive asks for.
  */
 export function installPackage(name: "engine" | "client", folder: string): void {
   const [{ filename }] = JSON.parse(npm(join(ROOT, name), "pack", "--json", "--pack-destination", folder)) as [

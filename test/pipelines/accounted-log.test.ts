@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { AccountedLog, type AccountOptions } from "../../io/cluster/accounted-log";
 import { type EventLog, type IngestBooking, LogFullError, StoreUnavailableError } from "../../io/ports";
 import { SqliteEventLog } from "../../io/sqlite/event-log";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -129,7 +130,9 @@ test("an archiver that loses a portion to another one goes on", async () => {
 });
 
 describe("the mark, with a clock that jumps", () => {
-  /** The log's own time is this machine's: SQLite stamps the appends. The archiver's clock is off by what `offMs` says. */
+  /**
+   * The log's own time is this machine's: SQLite stamps the appends. The archiver's clock is off by what `offMs` says.
+   */
   async function marksWith(offMs: () => number): Promise<{ marks: number[]; askedAtMs: number[] }> {
     const real = subscription();
     const logClock = new LogClock();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A deployment's stores in a folder, an archive that is written by hand, and the strong audit over both. */
 
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,4 +1,8 @@
-/** Late events, backfills and audits beside a stream that sets late events aside, as on a cluster: over real stores, against a model of Sets. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Late events, backfills and audits beside a stream that sets late events aside, as on a cluster: over real stores,
+ * against a model of Sets.
+ */
 import fc from "fast-check";
 import type { VideoEvent } from "../../domain/event";
 import { isCounted } from "../../domain/rules/books";
@@ -100,7 +104,8 @@ it("backfilled events that an earlier release booked twice are in the books once
     await cluster.backfill([event("b"), event("old"), event("old")]);
     cluster.nowMs = LATE_MS;
     await cluster.archiver();
-    // The backfill of before counted through the stream's graph, and so in the stream's parts; its audits had a part of their own.
+    // The backfill of before counted through the stream's graph, and so in the stream's parts; its audits had a part of
+    // their own.
     await ledger.writeRows([
       { minute: MINUTE, part: 0, received: 5, counted: 3, duplicate: 2, late: 0, reusedIds: 0 },
       { minute: MINUTE, part: -1, received: 3, counted: 1, duplicate: 2, late: 0, reusedIds: 0 },
@@ -118,7 +123,8 @@ it("an event of an instance whose clock is behind waits for the next audit where
     await cluster.archiver();
     await cluster.stream(9);
     expect(await cluster.audit()).toMatchObject({ outcome: "repaired" });
-    // Received now, by a clock of two hours ago: the stream takes the event for one in time, and its write loses against the correction.
+    // Received now, by a clock of two hours ago: the stream takes the event for one in time, and its write loses
+    // against the correction.
     cluster.receive([event("b")], T0);
     await cluster.archiver();
     await cluster.stream(9);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { correctionsOf, MAX_CORRECTED_CELLS } from "../../domain/rules/corrections";
 import { T0 } from "../domain/model";
 import { storedCells } from "../golden/outcome";

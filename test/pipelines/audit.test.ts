@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { exitCode } from "../../cli/commands/audit";
 import { minuteOf } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** One minute of event time on a cluster, for tests of audits: over real stores, against a model of Sets. */
 import { minuteOf, type VideoEvent } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";

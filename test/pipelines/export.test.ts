@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Counters as Parquet, over the store and its roll-ups, read by DuckDB. */
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";

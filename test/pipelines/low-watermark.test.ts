@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * For every answer, each event that was accepted before completeThrough is counted: over random schedules of accepting, booking, taking, archiving,
- * counting, auditing, losing and crashing, with two archivers, two ingest instances and a job that may be away.
+ * For every answer, each event that was accepted before completeThrough is counted: over random schedules of accepting,
+ * booking, taking, archiving, counting, auditing, losing and crashing, with two archivers, two ingest instances and a
+ * job that may be away.
  */
 import fc from "fast-check";
 import { LedgerProgress } from "../../io/cluster/ledger-progress";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What the embedded stream keeps of its minutes, and for how long. */
 import { Pane } from "../../domain/columns/pane";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { StoreUnavailableError } from "../../io/ports";
 import { throughOutages } from "../../pipelines/archiver/through-outages";
 

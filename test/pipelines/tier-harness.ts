@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** An embedded deployment's stores, months old, whose minutes and hours are rolled up by a clock of the test. */
 import { mkdtempSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,8 @@
-/** Cells that leave the store, over real stores: a range over tiers is the range before, whatever stops the process, and audits know. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Cells that leave the store, over real stores: a range over tiers is the range before, whatever stops the process, and
+ * audits know.
+ */
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Losses that an operator writes off: only what an audit finds missing, and what goes missing later shows again. */
 import fc from "fast-check";
 import { isBalanced, isCounted } from "../../domain/rules/books";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** docs/scale.md shows what the command prints, and nothing that it printed once. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import { COEFFICIENTS, type Coefficients } from "../../plan/coefficients";
 import { costOf } from "../../plan/cost";

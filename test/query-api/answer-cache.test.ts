@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { text } from "../../query-api/answer";
 import { AnswerCache } from "../../query-api/answer-cache";
 import { HOUR, NOW_MS, QueryHarness } from "./query-harness";

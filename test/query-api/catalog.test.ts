@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import request from "supertest";
 import { catalogLoadedSchema, searchSchema, topSchema, trendingSchema, videoSchema } from "../../query-api/schemas";
 import { HOUR, iso, NOW_MS, QueryHarness } from "./query-harness";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** /v1/dead-letters: what was refused, and sending it again. */
 import pino from "pino";
 import { Registry } from "prom-client";

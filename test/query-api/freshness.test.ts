@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import request from "supertest";
 import type { CounterStore } from "../../io/ports";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";

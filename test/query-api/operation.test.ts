@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { collectDefaultMetrics } from "prom-client";
 import request from "supertest";
 import { BACKFILL_WRITER } from "../../domain/archive-name";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { sharedFreshness } from "../../query-api";
 import { NOW_MS, QueryHarness } from "./query-harness";
 

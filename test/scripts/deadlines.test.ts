@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Deadlines that tests give are scaled for slow machines, however they are given (test/deadlines-setup.ts). */
 import { deadline, slowness } from "../deadline";
 

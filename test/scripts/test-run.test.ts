@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The closing lines of `npm test`, of folders of tests that fail in every way a file can. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

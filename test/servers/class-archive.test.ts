@@ -1,4 +1,7 @@
-/** What a virtual machine loaded, the next one of its kind maps. A real one: no other knows whether an archive is used. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What a virtual machine loaded, the next one of its kind maps. A real one: no other knows whether an archive is used.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

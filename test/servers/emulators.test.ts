@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The small servers: start, answer a real client, go away without a trace. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";

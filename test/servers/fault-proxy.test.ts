@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The proxy that misbehaves on demand, in front of a server that answers each line with the line. */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type FaultProxy, startFaultProxy } from "../../servers";

@@ -1,4 +1,8 @@
-/** The cluster goes on whatever of it is killed: a job resumes from its last checkpoint. And jobs that come through the job server bring no jars. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The cluster goes on whatever of it is killed: a job resumes from its last checkpoint. And jobs that come through the
+ * job server bring no jars.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -116,7 +120,8 @@ describeWithServers("a Flink cluster", ["flink", "job-server"], () => {
       let largest = 0;
       try {
         await jobs.submit(impulse(), "impulse", { parallelism: 1 });
-        // Flink's word: the job service wants metrics, which nothing without a worker has, before it says that a job is done.
+        // Flink's word: the job service wants metrics, which nothing without a worker has, before it says that a job is
+        // done.
         const finished = async () => {
           // Looked at all the while: what a job brought is deleted after its end.
           largest = Math.max(largest, largestFile(join(cluster.folder, "blobs")));

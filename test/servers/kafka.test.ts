@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Kafka as the test servers run it: large messages, and nothing lost by kill -9. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** What is promised whatever happens to the process that uses the servers: nothing is left, nothing is half installed. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What is promised whatever happens to the process that uses the servers: nothing is left, nothing is half installed.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a test may ask of the machine: whether a process or folder is there, and waiting until it is not. */
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";

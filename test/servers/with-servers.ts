@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Suites that need real servers: they run where the tools are, say why not elsewhere, and with CI=true fail there. */
 import { type CheckerName, missingTools, type ServerName } from "../../servers";
 

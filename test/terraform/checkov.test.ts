@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** checkov's policies for Google Cloud. */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

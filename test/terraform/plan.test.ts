@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What would be made, as Terraform plans it: the rules that must hold whatever else changes. */
 
 import { SPLIT_KEYS } from "../../io/bigtable/row-keys";
@@ -167,7 +168,8 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
       expect(rawDays * 1440).toBeGreaterThanOrEqual(2 * finalMinutes);
       expect(days("claims/", "Delete") * DAY_SECONDS).toBeGreaterThan(topicSeconds + heldSeconds);
       expect(days("dead-letters/", "Delete")).toBeLessThanOrEqual(days("archive/", "Delete"));
-      // A job that takes over reads from ten minutes before its first minute, which is at most as old as events may be late.
+      // A job that takes over reads from ten minutes before its first minute, which is at most as old as events may be
+      // late.
       expect(topicSeconds).toBeGreaterThan(finalMinutes * 60 + 600);
       for (const name of ["stream", "archive"]) {
         const kept = seconds(plan().one(`google_pubsub_subscription.${name}`).message_retention_duration);

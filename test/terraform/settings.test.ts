@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What Terraform says to Viewmill and of Viewmill is what Viewmill knows: settings, metrics, reports, APIs. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";

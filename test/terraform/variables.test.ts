@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Every rule about a variable refuses what breaks it, and is silent about what keeps it. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

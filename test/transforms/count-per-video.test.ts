@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { BlockPartitioner } from "../../domain/columns/block-partitioner";
 import { packPane } from "../../domain/columns/count-block";
 import { openBlock } from "../../domain/columns/event-block";

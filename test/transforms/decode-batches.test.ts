@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { BatchRows } from "../../domain/columns/batch-rows";
 import { openBlock } from "../../domain/columns/event-block";
 import { minuteOf, parseEvent } from "../../domain/event";

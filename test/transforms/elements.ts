@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Elements for the transform tests, and the ports they ask for, provided for one test. */
 import type { VideoEvent } from "../../domain/event";
 import { provideResource, withdrawResource } from "../../engine";

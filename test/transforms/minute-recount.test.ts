@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import { minuteOf, type VideoEvent } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";

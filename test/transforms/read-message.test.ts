@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { eventAt } from "../../domain/columns/event-columns";
 import { encodeBatch } from "../../io/formats/avro/batch";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { FromResource, generate, runDirect, toBytes } from "../../engine";

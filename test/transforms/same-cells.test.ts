@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { type ComparedCell, cellKey, differences } from "../../domain/rules/reconcile";

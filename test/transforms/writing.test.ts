@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What the graph writes: counters and ledger, over the real embedded stores. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

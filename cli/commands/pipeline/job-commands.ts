@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { ConfigError, resolveConfig } from "../../config/load";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type Command, Option } from "commander";
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { type BoundedResult, runBoundedStream } from "../../../pipelines/bounded/bounded-stream";

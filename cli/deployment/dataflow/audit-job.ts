@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
 import { HOUR_MS } from "../../../domain/rules/time";
 import type { AuditRunner } from "../../../pipelines/audit/audit-runner";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError } from "commander";
 import { positiveInteger } from "../../arguments/whole-number";
 import { ConfigError } from "../../config/load";
@@ -22,7 +23,10 @@ export interface DataflowFlags {
   label?: Record<string, string>;
 }
 
-/** Names, in an action's flags, of those that say nothing to another runner. `project` does: Pub/Sub and Bigtable are in it, too. */
+/**
+ * Names, in an action's flags, of those that say nothing to another runner. `project` does: Pub/Sub and Bigtable are in
+ * it, too.
+ */
 export const DATAFLOW_ONLY = [
   "region",
   "tempLocation",
@@ -59,7 +63,10 @@ export const dataflowFlags = (command: Command): Command =>
     .option("--kms-key <name>", "dataflow: the key that the job's data is encrypted with")
     .option("--label <key=value>", "dataflow: of the job; may be given again", label);
 
-/** The configuration with the flags in it. `--no-public-ips` only takes away: commander gives `true` when it is not there. */
+/**
+ * The configuration with the flags in it. `--no-public-ips` only takes away: commander gives `true` when it is not
+ * there.
+ */
 export function withDataflowFlags(config: Config, flags: DataflowFlags): Config {
   const { project, publicIps, label: labels, ...given } = flags;
   const names = [

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { type DataflowJobSummary, isFinalDataflowState } from "../../../engine/dataflow";
 import type { Config } from "../../config/schema";
@@ -31,7 +32,10 @@ export const dataflowJobs: JobFamily = {
   },
 };
 
-/** Ends a job behind what it has read: every window is written. Resolves with the state it ended in; a drain may take long. */
+/**
+ * Ends a job behind what it has read: every window is written. Resolves with the state it ended in; a drain may take
+ * long.
+ */
 export async function drain(
   config: Config,
   job: string,

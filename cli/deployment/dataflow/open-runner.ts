@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DataflowRunner } from "../../../engine/dataflow";
 import type { Config } from "../../config/schema";
 

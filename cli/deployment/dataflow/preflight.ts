@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a job needs of its project before it is created, and how to get what is missing. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The jobs as they are sent: the same configuration and request id give the same job. */
 import { randomUUID } from "node:crypto";
 import { buildPipelineProto, type Root, replaceEnvironments } from "../../../engine";

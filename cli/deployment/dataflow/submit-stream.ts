@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../../domain/rules/time";
 import type { DataflowRunner } from "../../../engine/dataflow";
 import type { Config } from "../../config/schema";
@@ -16,7 +17,10 @@ interface SubmittedJob {
   replaced?: string;
 }
 
-/** Submits the streaming job, and waits until it runs. Rejects with ConfigError, PreflightError (nothing was created), DataflowError. */
+/**
+ * Submits the streaming job, and waits until it runs. Rejects with ConfigError, PreflightError (nothing was created),
+ * DataflowError.
+ */
 export async function submitStreamJob(config: Config, clock: () => number): Promise<SubmittedJob> {
   check(config);
   const prepared = await preparedStream(config, requestId());
@@ -31,7 +35,10 @@ export async function submitStreamJob(config: Config, clock: () => number): Prom
   return { jobId: job.jobId, name };
 }
 
-/** The same graph anew, in the place of the running job of its name and with its state. The running one goes on when Dataflow finds that they do not fit. */
+/**
+ * The same graph anew, in the place of the running job of its name and with its state. The running one goes on when
+ * Dataflow finds that they do not fit.
+ */
 export async function updateStreamJob(
   config: Config,
   transformNameMapping: Readonly<Record<string, string>> | undefined,
@@ -49,7 +56,10 @@ export async function updateStreamJob(
   return { jobId: job.jobId, name, replaced };
 }
 
-/** Exactly what would be submitted; nothing is asked of anybody. Of an update, the id of the job that it replaces is left open. */
+/**
+ * Exactly what would be submitted; nothing is asked of anybody. Of an update, the id of the job that it replaces is
+ * left open.
+ */
 export async function describedStreamJob(
   config: Config,
   update?: { transformNameMapping: Readonly<Record<string, string>> | undefined },
@@ -74,7 +84,10 @@ function readBackMs({ job }: Config, nowMs: number): number {
   return job.fromMinute === 0 ? 0 : Math.max(0, nowMs - (job.fromMinute * MINUTE_MS - READ_BEFORE_MS));
 }
 
-/** Makes the subscription give again what was published since. The job that read it must have ended: it would get all of it again. */
+/**
+ * Makes the subscription give again what was published since. The job that read it must have ended: it would get all of
+ * it again.
+ */
 async function seek({ rest }: DataflowRunner, { project, log }: Config, sinceMs: number): Promise<void> {
   const subscription = subscriptionPath(project, log.pubsub.streamSubscription);
   const url = `https://pubsub.googleapis.com/v1/${subscription}:seek`;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { InvalidArgumentError } from "commander";
 import type { Config } from "../../config/schema";
 import type { JobFamily } from "../job-family";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { type FlinkSubmission, replaceEnvironments } from "../../../engine";
 import type { Config } from "../../config/schema";
 import { streamGraph, streamSource } from "../stream-graph";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { FlinkRunner } from "../../../engine";
 import { startGroupAt } from "../../../io/kafka/topics";
@@ -10,7 +11,10 @@ import { streamJobProto, streamSubmission } from "./stream-job";
 
 const RUNNING_DEADLINE_MS = 300_000;
 
-/** Submits the streaming job and waits until it runs. Rejects with FlinkError or ConfigError; nothing runs then, unless it says so. */
+/**
+ * Submits the streaming job and waits until it runs. Rejects with FlinkError or ConfigError; nothing runs then, unless
+ * it says so.
+ */
 export async function submitStreamJob(
   config: Config,
   savepointPath: string | undefined,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Logger } from "pino";
 import { Counter, Gauge, type Registry } from "prom-client";
 import { MINUTE_MS } from "../../../domain/rules/time";
@@ -15,7 +16,10 @@ export interface CanaryOptions {
   onRound?: (round: Round) => void;
 }
 
-/** The weak audit: known events each minute through the public road, read back at each level. What it finds is metrics, and the last round. */
+/**
+ * The weak audit: known events each minute through the public road, read back at each level. What it finds is metrics,
+ * and the last round.
+ */
 export class Canary {
   last: Round | undefined;
   readonly #stopping = new AbortController();

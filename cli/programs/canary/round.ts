@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as wait } from "node:timers/promises";
 import { Delivery } from "../../../client/delivery";
 import { CANARY_PREFIX } from "../../../domain/canary";
@@ -59,7 +60,10 @@ interface Seen {
   total: number;
 }
 
-/** Sends the events of the current minute twice over the public road, and reads them back at each level until all is right or the deadline passes. */
+/**
+ * Sends the events of the current minute twice over the public road, and reads them back at each level until all is
+ * right or the deadline passes.
+ */
 export async function canaryRound(target: CanaryTarget, nowMs: number, signal: AbortSignal): Promise<Round> {
   const minute = Math.floor(nowMs / MINUTE_MS);
   const started = performance.now();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The two sides of the HTTP interface, made of a service's parts. */
 import { createIngestRouter, type IngestApi } from "../../../ingest-api/ingest-router";
 import type { DeadLetter } from "../../../io/ports";

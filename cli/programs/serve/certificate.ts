@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
@@ -32,7 +33,9 @@ export function readCertificate({ certificateFile, keyFile }: CertificateFiles):
   }
 }
 
-/** Calls `onChange` with every new pair that can be used; files half changed wait for the next look. Gives what ends it. */
+/**
+ * Calls `onChange` with every new pair that can be used; files half changed wait for the next look. Gives what ends it.
+ */
 export function watchCertificate(
   files: CertificateFiles,
   logger: Logger,

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { RequestListener } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Check } from "./readiness";
 
 /**
- * The first part of a graceful stop: /readyz says no, so that balancers send nothing more, while every request is still answered. Connections end with their
- * next answer, because a balancer that keeps one would use it for a request that nobody reads.
+ * The first part of a graceful stop: /readyz says no, so that balancers send nothing more, while every request is still
+ * answered. Connections end with their next answer, because a balancer that keeps one would use it for a request that
+ * nobody reads.
  */
 export class Drain {
   readonly check: Check = {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Archive, Ledger, Stamp } from "../../../io/ports";
@@ -32,7 +33,10 @@ export class EmbeddedCounting implements LogSide {
   private readonly stream: Supervisor;
   private readonly audits: AuditSchedule;
   private readonly tiering: TierSchedule;
-  /** The last pass that finished, and the stream's restarts by then: a process that only starts, to fail at the same step again, makes none. */
+  /**
+   * The last pass that finished, and the stream's restarts by then: a process that only starts, to fail at the same
+   * step again, makes none.
+   */
   private passed = { at: performance.now(), restarts: 0 };
   /** Why the stream cannot finish a pass now, where it waits for a store. */
   private waitsFor: string | undefined;

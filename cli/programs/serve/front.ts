@@ -1,4 +1,7 @@
-/** What answers a request: the few routes that most requests ask for without a framework, everything else with Express. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What answers a request: the few routes that most requests ask for without a framework, everything else with Express.
+ */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Admission } from "../../../admission/admission";
 import { INGEST_PATH, type IngestApi } from "../../../ingest-api/ingest-router";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { IncomingMessage, RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
@@ -31,7 +32,9 @@ export interface ServiceListener {
   stop(): void;
 }
 
-/** Plain, or with TLS where there is a certificate, which is read again when its files change. Throws CertificateError. */
+/**
+ * Plain, or with TLS where there is a certificate, which is read again when its files change. Throws CertificateError.
+ */
 export function serviceListener(config: Config, listener: RequestListener, logger: Logger): ServiceListener {
   const { certificateFile, keyFile } = config.http.tls;
   if (certificateFile === "") return { server: httpListener(config, listener), scheme: "http", stop: () => undefined };

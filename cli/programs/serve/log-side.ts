@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { EventLog, ReceiptStamps, Stamp } from "../../../io/ports";
 import type { LogGauge, Readiness } from "../../../query-api";
 import type { Check } from "./readiness";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { isIP } from "node:net";
 import type { Logger } from "pino";
 import { Admission } from "../../../admission/admission";

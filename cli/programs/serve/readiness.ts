@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { setTimeout as wait } from "node:timers/promises";
 import { archiveObjectName } from "../../../domain/archive-name";
 import { earliestLiveMark } from "../../../domain/rules/low-watermark";
@@ -9,7 +10,9 @@ import type { Readiness } from "../../../query-api";
 const DEADLINE_MS = 1_500;
 /** An archiver says every second how far it is. */
 const ARCHIVER_LAG_MS = 60_000;
-/** A job counts a minute when it has ended; what is archived for longer and not counted waits for a job that is away. */
+/**
+ * A job counts a minute when it has ended; what is archived for longer and not counted waits for a job that is away.
+ */
 const JOB_LAG_MS = 10 * MINUTE_MS;
 const OPEN_MINUTES = 20;
 
@@ -17,7 +20,10 @@ export interface Check {
   name: string;
   /** Without it the service cannot do its own work; others are told and take nothing out of service. */
   required: boolean;
-  /** Resolves with what there is to say; rejects where the dependency does not answer; `notOk` where it answers and is not well. */
+  /**
+   * Resolves with what there is to say; rejects where the dependency does not answer; `notOk` where it answers and is
+   * not well.
+   */
   look(): Promise<string>;
 }
 

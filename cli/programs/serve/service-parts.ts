@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Logger } from "pino";
 import { Registry } from "prom-client";
 import { MINUTE_MS } from "../../../domain/rules/time";

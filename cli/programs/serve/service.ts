@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Server } from "node:http";
 import express from "express";
 import helmet from "helmet";
@@ -45,7 +46,10 @@ export class Service {
     return new Service(url, { parts, ingest, servers, stopping, stopListener, lock });
   }
 
-  /** First readiness falls; then no new requests, the running ones answered, the pass under way finished, the stores closed. */
+  /**
+   * First readiness falls; then no new requests, the running ones answered, the pass under way finished, the stores
+   * closed.
+   */
   async stop(): Promise<void> {
     const { parts, ingest, servers, stopping, stopListener, lock } = this.running;
     await parts.drain.begin();

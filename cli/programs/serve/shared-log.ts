@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { ClaimCheckLog } from "../../../io/claim-check/claim-check-log";
@@ -14,7 +15,10 @@ import { openReceiptStamps } from "../../deployment/open-receipt-stamps";
 import type { LogSide } from "./log-side";
 import { type Check, claimCheck, sharedLogChecks } from "./readiness";
 
-/** A service on a log that several share: counting and archiving are other processes', and receipt stamps are shared with the other services. */
+/**
+ * A service on a log that several share: counting and archiving are other processes', and receipt stamps are shared
+ * with the other services.
+ */
 export class SharedLog implements LogSide {
   readonly gauges: readonly LogGauge[];
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { Type } from "avsc";
 import { type EventColumns, EventColumnsBuilder, eventIdOf } from "../../../domain/columns/event-columns";
 import { isEventId, isEventType, isVideoId, MAX_TIME_MS, minuteOf, type VideoEvent } from "../../../domain/event";
@@ -6,8 +7,9 @@ import { AvroError, AvroReader, AvroWriter } from "./binary";
 import { ContainerWriter, fileSchema, openContainer } from "./container";
 
 /**
- * Archive objects: plain Avro object container files (zstandard) of io/formats/schemas/event-v1.avsc, one row an event, readable by any Avro
- * reader. The same rows under the same name give the same bytes, and a flipped bit is found (container.ts).
+ * Archive objects: plain Avro object container files (zstandard) of io/formats/schemas/event-v1.avsc, one row an event,
+ * readable by any Avro reader. The same rows under the same name give the same bytes, and a flipped bit is found
+ * (container.ts).
  */
 const eventSchema = fileSchema("event-v1");
 const eventType = Type.forSchema(JSON.parse(eventSchema.text));
@@ -78,8 +80,8 @@ interface ArchivedBlock {
 }
 
 /**
- * The events of an object, a block at a time. Throws AvroError where the object is cut, damaged or of another schema. With `minute`
- * an event of another minute is damage, too.
+ * The events of an object, a block at a time. Throws AvroError where the object is cut, damaged or of another schema.
+ * With `minute` an event of another minute is damage, too.
  */
 export function* readArchiveObject(content: Uint8Array, minute?: number): Generator<ArchivedBlock> {
   const file = openContainer(content, eventSchema, MAX_BLOCK_BYTES);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { Type } from "avsc";
 import type { EventColumns } from "../../../domain/columns/event-columns";
 import { type NameSpans, spanTexts } from "../../../domain/columns/name-table";
@@ -7,9 +8,9 @@ import { AvroError, AvroReader, AvroWriter } from "./binary";
 import { schemas, shippedSchema } from "./schema-registry";
 
 /**
- * The batch message: Avro single-object encoding (C3 01, 8 bytes of schema fingerprint, body) of io/formats/schemas/batch-v1.avsc.
- * Producers, the log and the topics all carry it. The current schema is read and written by hand; any other known one goes through
- * avsc's schema resolution.
+ * The batch message: Avro single-object encoding (C3 01, 8 bytes of schema fingerprint, body) of
+ * io/formats/schemas/batch-v1.avsc. Producers, the log and the topics all carry it. The current schema is read and
+ * written by hand; any other known one goes through avsc's schema resolution.
  */
 interface BatchHeader {
   /** Epoch milliseconds at receipt; 0 while a producer holds the batch. */
@@ -38,7 +39,9 @@ const current = schemas.add("batch-v1", shippedSchema("batch-v1"));
 export const BATCH_PREFIX = Buffer.concat([Buffer.from([0xc3, 0x01]), current.fingerprint]);
 const MAX_TYPES = 65_536;
 
-/** Throws BatchFormatError where there are more types than `decodeBatch` reads, AvroError for numbers that no event has. */
+/**
+ * Throws BatchFormatError where there are more types than `decodeBatch` reads, AvroError for numbers that no event has.
+ */
 export function encodeBatch(columns: EventColumns, header: BatchHeader): Buffer {
   if (columns.types.length > MAX_TYPES) {
     throw new BatchFormatError(
@@ -115,7 +118,10 @@ export function withReceivedAt(
   return writer.finish();
 }
 
-/** Decodes one batch message. Shape only: ids, names, times and values are checked by `validateColumns`. Throws BatchFormatError. */
+/**
+ * Decodes one batch message. Shape only: ids, names, times and values are checked by `validateColumns`. Throws
+ * BatchFormatError.
+ */
 export function decodeBatch(payload: Uint8Array): DecodedBatch {
   const bytes = asBuffer(payload);
   if (bytes.length < BATCH_PREFIX.length || bytes[0] !== 0xc3 || bytes[1] !== 0x01) {
@@ -189,7 +195,9 @@ class DecodedColumns implements EventColumns {
   }
 }
 
-/** A value int64 can hold but JavaScript cannot becomes Infinity, which no valid value is, so that its event is refused. */
+/**
+ * A value int64 can hold but JavaScript cannot becomes Infinity, which no valid value is, so that its event is refused.
+ */
 function denseValues(count: number, rows: readonly number[], present: readonly number[]): Float64Array | undefined {
   if (rows.length !== present.length) throw new AvroError("valueRows and values differ in length");
   if (rows.length === 0) return undefined;
@@ -247,7 +255,10 @@ interface BatchRecord extends BatchHeader {
   extras: string[];
 }
 
-/** A registered schema that is not the current one, older or newer: avsc resolves it, and the current codec checks the result. */
+/**
+ * A registered schema that is not the current one, older or newer: avsc resolves it, and the current codec checks the
+ * result.
+ */
 function decodeOther(bytes: Buffer): DecodedBatch {
   const writer = schemas.find(bytes.subarray(2, 10));
   if (writer === undefined) {

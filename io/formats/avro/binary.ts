@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Avro's binary encoding (Avro 1.12 specification, "Binary encoding"), the few kinds the hot path needs, by hand: a library makes
- * an object per event, which costs more than everything else together (docs/decisions). Tests hold it against avsc.
+ * Avro's binary encoding (Avro 1.12 specification, "Binary encoding"), the few kinds the hot path needs, by hand: a
+ * library makes an object per event, which costs more than everything else together (docs/decisions). Tests hold it
+ * against avsc.
  */
 import { grown, type NameSpans } from "../../../domain/columns/name-table";
 

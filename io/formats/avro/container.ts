@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Avro object container files (Avro 1.12 specification, "Object Container Files"), whole in memory. A flipped bit is found: blocks are zstandard
- * frames with its checksum (without it half of all flips decompressed to other rows), and the header carries the schema's, because a changed field
- * name would resolve to its default.
+ * Avro object container files (Avro 1.12 specification, "Object Container Files"), whole in memory. A flipped bit is
+ * found: blocks are zstandard frames with its checksum (without it half of all flips decompressed to other rows), and
+ * the header carries the schema's, because a changed field name would resolve to its default.
  */
 import { createHash } from "node:crypto";
 import { constants, zstdCompressSync } from "node:zlib";
@@ -73,8 +74,8 @@ interface ContainerFile {
 }
 
 /**
- * Opens a file. Throws AvroError, now or while blocks are taken, where it is cut or damaged, or a block claims more than `maxBlockBytes`
- * decompressed.
+ * Opens a file. Throws AvroError, now or while blocks are taken, where it is cut or damaged, or a block claims more
+ * than `maxBlockBytes` decompressed.
  */
 export function openContainer(content: Uint8Array, expected: FileSchema, maxBlockBytes: number): ContainerFile {
   const reader = new AvroReader(Buffer.from(content.buffer, content.byteOffset, content.byteLength));

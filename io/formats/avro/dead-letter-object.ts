@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Dead letters as objects: Avro container files of io/formats/schemas/dead-letter-v1.avsc, one row a letter. Avro rather than NDJSON: the payload stays the
- * bytes it was (in JSON it would be base64, a third larger and unreadable where it was text), and DuckDB, Spark and BigQuery read it as they
- * read the archive.
+ * Dead letters as objects: Avro container files of io/formats/schemas/dead-letter-v1.avsc, one row a letter. Avro
+ * rather than NDJSON: the payload stays the bytes it was (in JSON it would be base64, a third larger and unreadable
+ * where it was text), and DuckDB, Spark and BigQuery read it as they read the archive.
  */
 import { Type } from "avsc";
 import type { NewDeadLetter } from "../../ports";
@@ -27,7 +28,10 @@ interface LetterRow {
   source: string;
 }
 
-/** The whole file; the same letters under the same name give the same bytes. Throws AvroError for a letter too large to be read back. */
+/**
+ * The whole file; the same letters under the same name give the same bytes. Throws AvroError for a letter too large to
+ * be read back.
+ */
 export function encodeDeadLetters(fileName: string, letters: readonly NewDeadLetter[]): Buffer {
   const file = new ContainerWriter(fileName, schema);
   let rows: Buffer[] = [];

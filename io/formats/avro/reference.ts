@@ -1,4 +1,8 @@
-/** The reference message: Avro single-object encoding of io/formats/schemas/reference-v1.avsc, in the log where a batch message would be. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The reference message: Avro single-object encoding of io/formats/schemas/reference-v1.avsc, in the log where a batch
+ * message would be.
+ */
 import { AvroError, AvroReader, AvroWriter } from "./binary";
 import { schemas, shippedSchema } from "./schema-registry";
 

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Schema, Type } from "avsc";
 
-/** CRC-64-AVRO (Avro 1.12 specification, "Schema fingerprints") of a schema's canonical form, as 8 bytes little-endian. */
+/**
+ * CRC-64-AVRO (Avro 1.12 specification, "Schema fingerprints") of a schema's canonical form, as 8 bytes little-endian.
+ */
 export function fingerprint(canonicalSchema: string): Buffer {
   let value = EMPTY;
   for (const byte of Buffer.from(canonicalSchema, "utf8")) {

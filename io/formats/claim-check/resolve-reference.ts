@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { crc32 } from "node:zlib";
 import { parseArchiveObjectName } from "../../../domain/archive-name";
 import type { RejectionReason } from "../../../domain/rejection";
@@ -7,12 +8,15 @@ import { decodeReference, isReference, type Reference } from "../avro/reference"
 
 type Resolved =
   | { kind: "payload"; payload: Uint8Array }
-  /** The reference, or what it refers to, is damaged or gone for good: a dead letter. `minute`: of receipt, where the name tells it. */
+  /**
+   * The reference, or what it refers to, is damaged or gone for good: a dead letter. `minute`: of receipt, where the
+   * name tells it.
+   */
   | { kind: "unresolved"; reason: RejectionReason; detail: string; minute: number | undefined };
 
 /**
- * The batch message that a reference stands for; a payload that is no reference comes back as it is. Rejects with `StoreUnavailableError` when
- * the claim cannot be read now, which says nothing about the batch.
+ * The batch message that a reference stands for; a payload that is no reference comes back as it is. Rejects with
+ * `StoreUnavailableError` when the claim cannot be read now, which says nothing about the batch.
  */
 export async function resolveReference(payload: Uint8Array, claims: ClaimStore): Promise<Resolved> {
   if (!isReference(payload)) return { kind: "payload", payload };

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * gzip (RFC 1952) and zstandard (RFC 8878), undone: every member and every frame is read, up to the last byte, or it is an InflateError. The one
- * place where Viewmill decompresses either: HTTP bodies, messages, archive blocks and Kafka's record batches come here.
+ * gzip (RFC 1952) and zstandard (RFC 8878), undone: every member and every frame is read, up to the last byte, or it is
+ * an InflateError. The one place where Viewmill decompresses either: HTTP bodies, messages, archive blocks and Kafka's
+ * record batches come here.
  */
 import { promisify } from "node:util";
 import {
@@ -19,7 +21,10 @@ export type Compression = "gzip" | "zstd";
 interface InflateBounds {
   /** Of all members or frames together, decompressed. */
   maxBytes: number;
-  /** A zstd frame with a larger window is refused: the window is allocated before a byte is inflated. Default: zstd's own bound, 27. */
+  /**
+   * A zstd frame with a larger window is refused: the window is allocated before a byte is inflated. Default: zstd's
+   * own bound, 27.
+   */
   maxWindowLog?: number;
 }
 

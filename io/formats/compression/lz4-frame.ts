@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * LZ4 frames, inflated: github.com/lz4/lz4, doc/lz4_Frame_format.md (1.6) and doc/lz4_Block_format.md. Node has no LZ4; the packages with a frame
- * format are native modules or do not look at bounds. Checksums are read and not compared: the broker has inflated a record batch and looked at
- * its CRC when it took it.
+ * LZ4 frames, inflated: github.com/lz4/lz4, doc/lz4_Frame_format.md (1.6) and doc/lz4_Block_format.md. Node has no LZ4;
+ * the packages with a frame format are native modules or do not look at bounds. Checksums are read and not compared:
+ * the broker has inflated a record batch and looked at its CRC when it took it.
  */
 const MAGIC = 0x184d2204;
 const FIRST_SKIPPABLE_MAGIC = 0x184d2a50;
@@ -20,8 +21,8 @@ class Lz4Error extends Error {
 }
 
 /**
- * What the frames hold, one behind the other; skippable frames are passed over. Throws `Lz4Error` where the bytes are not frames up to the last
- * byte, or hold more than `maxBytes` without compression.
+ * What the frames hold, one behind the other; skippable frames are passed over. Throws `Lz4Error` where the bytes are
+ * not frames up to the last byte, or hold more than `maxBytes` without compression.
  */
 export function inflateLz4(bytes: Buffer, maxBytes: number): Buffer {
   try {
@@ -102,7 +103,10 @@ class Frames {
   #inflateBlock(from: number, end: number): void {
     const { input } = this;
     let at = from;
-    /** A length that does not fit its half of the token goes on in bytes, of which the first that is not 255 is the last. */
+    /**
+     * A length that does not fit its half of the token goes on in bytes, of which the first that is not 255 is the
+     * last.
+     */
     const rest = (): number => {
       let sum = 0;
       for (let more = 255; more === 255; sum += more) {

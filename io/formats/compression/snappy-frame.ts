@@ -1,4 +1,8 @@
-/** Snappy as Kafka's producers write it: in Java in chunks behind a header (of the library snappy-java), with librdkafka as one piece. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Snappy as Kafka's producers write it: in Java in chunks behind a header (of the library snappy-java), with librdkafka
+ * as one piece.
+ */
 import { uncompress } from "snappyjs";
 
 const MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
@@ -33,7 +37,10 @@ function inflatePiece(piece: Buffer, maxBytes: number): Buffer {
   return uncompress(piece, maxBytes);
 }
 
-/** The length at the beginning of a piece, and the sum of the lengths of its elements (google/snappy, format_description.txt). */
+/**
+ * The length at the beginning of a piece, and the sum of the lengths of its elements (google/snappy,
+ * format_description.txt).
+ */
 function pieceSizes(piece: Buffer): { announced: number; held: number } {
   let announced = 0;
   let at = 0;

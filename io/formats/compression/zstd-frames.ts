@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Where the frames of a zstandard stream begin and end (RFC 8878, section 3.1), from their headers and block sizes alone. Node's decompressor
- * stops behind the first frame and says nothing of the rest, so whoever decompresses has to know the frames before.
+ * Where the frames of a zstandard stream begin and end (RFC 8878, section 3.1), from their headers and block sizes
+ * alone. Node's decompressor stops behind the first frame and says nothing of the rest, so whoever decompresses has to
+ * know the frames before.
  */
 const MAGIC = 0xfd2fb528;
 const FIRST_SKIPPABLE_MAGIC = 0x184d2a50;
@@ -23,8 +25,8 @@ export function startsAsZstd(bytes: Buffer): boolean {
 }
 
 /**
- * The frames that hold data, in order; skippable ones are passed over. Throws ZstdFrameError where a frame is cut, where anything but a frame
- * follows one, and where there are more than MAX_ZSTD_FRAMES.
+ * The frames that hold data, in order; skippable ones are passed over. Throws ZstdFrameError where a frame is cut,
+ * where anything but a frame follows one, and where there are more than MAX_ZSTD_FRAMES.
  */
 export function zstdFrames(bytes: Buffer): Buffer[] {
   const frames: Buffer[] = [];

@@ -1,17 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * The declaration of a batch (events by minute of event time) as text, for a message header: entries joined by `,`, ascending,
- * each the minute (the first one) or its distance from the entry before, and `:` with the events where they are not 1; all
- * numbers in base 36. A minute of 500 events is `hsyw0:dw`.
+ * The declaration of a batch (events by minute of event time) as text, for a message header: entries joined by `,`,
+ * ascending, each the minute (the first one) or its distance from the entry before, and `:` with the events where they
+ * are not 1; all numbers in base 36. A minute of 500 events is `hsyw0:dw`.
  */
 import type { LogBatch } from "../../ports";
 
 /**
- * A batch of 10,000 events (the most that the write API takes) over six years fits, whatever its minutes: an entry costs 3 bytes
- * when it is less than 1,296 minutes behind the one before, and there is no room for many that are farther.
+ * A batch of 10,000 events (the most that the write API takes) over six years fits, whatever its minutes: an entry
+ * costs 3 bytes when it is less than 1,296 minutes behind the one before, and there is no room for many that are
+ * farther.
  */
 export const MAX_ACCEPTED_TEXT_BYTES = 32 * 1024;
 
-/** Throws a RangeError when the minutes do not add up to `events`, are not countable, or their text is too long: the caller's bug. */
+/**
+ * Throws a RangeError when the minutes do not add up to `events`, are not countable, or their text is too long: the
+ * caller's bug.
+ */
 export function encodeAccepted({ events, acceptedByMinute }: Pick<LogBatch, "events" | "acceptedByMinute">): string {
   let accepted = 0;
   let before = 0;

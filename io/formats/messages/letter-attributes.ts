@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { NewDeadLetter } from "../../ports";
 
 /** Pub/Sub's limit for the value of an attribute. */
 const MAX_VALUE_BYTES = 1024;
 
 /**
- * What a dead letter's message says of its body, as headers or attributes: `viewmill-reason`, `-detail`, `-event-id`, `-source`,
- * `-received-at` (epoch ms), `-content-type`. Values longer than 1,024 bytes are cut at a character; the payload is the body, whole.
+ * What a dead letter's message says of its body, as headers or attributes: `viewmill-reason`, `-detail`, `-event-id`,
+ * `-source`, `-received-at` (epoch ms), `-content-type`. Values longer than 1,024 bytes are cut at a character; the
+ * payload is the body, whole.
  */
 export function letterAttributes(letter: NewDeadLetter): Record<string, string> {
   const { reason, detail, eventId, source, receivedAtMs, contentType } = letter;

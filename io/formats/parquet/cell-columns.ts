@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Cells of many videos and times as columns: what a roll-up or an export is made of. */
 import type { MinuteCounts } from "../../../domain/columns/minute-counts";
 import { MINUTE_MS } from "../../../domain/rules/time";

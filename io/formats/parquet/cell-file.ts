@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Cells as a Parquet file: rows by videoId, event type and time, in row groups that are small enough for a point read, with whole statistics, so that
- * a reader finds a video's rows by the footer. DuckDB, BigQuery, Spark and pyarrow read it as a table.
+ * Cells as a Parquet file: rows by videoId, event type and time, in row groups that are small enough for a point read,
+ * with whole statistics, so that a reader finds a video's rows by the footer. DuckDB, BigQuery, Spark and pyarrow read
+ * it as a table.
  */
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { RollUpBytes } from "../../ports";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Appends to the log of a folder from several callers at once and prints every acknowledged entry, until killed. */
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Applies generated minutes to the store of a folder, prints `applied <n>` after each, and ends after `batches`
  * (or is killed before). The same arguments give the same minutes.

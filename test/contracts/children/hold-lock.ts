@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Takes a lock of a data folder, says so, and holds it until killed. */
 import { lockDataFolder } from "../../../io/sqlite/data-folder";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Opens a subscription, prints the name and the ids of the first portion it gets, and holds it until killed. */
 import { KafkaLogSubscription } from "../../../io/kafka/log-subscription";
 import type { LogSubscription } from "../../../io/ports";

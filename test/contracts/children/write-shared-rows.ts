@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
- * Writes its share of a few hot cells to the Bigtable of a configuration (JSON), four batches at a time; `zombie`: the oldest states,
- * one batch after the other. Prints `writing` after the first batch and ends when all are written.
+ * Writes its share of a few hot cells to the Bigtable of a configuration (JSON), four batches at a time; `zombie`: the
+ * oldest states, one batch after the other. Prints `writing` after the first batch and ends when all are written.
  */
 import type { BigtableConfig } from "../../../io/bigtable/config";
 import { BigtableCounterStore } from "../../../io/bigtable/counter-store";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Prints the job that its argument names as JSON, its graph in base64. */
 import { preparedBatch, preparedStream } from "../../../cli/deployment/dataflow/prepared-jobs";
 import type { PreparedJob } from "../../../engine/dataflow";

@@ -1,4 +1,8 @@
-/** A worker module: a gate that nobody passes until the worker stops, which takes as long as its settings say; then all who wait are turned away. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A worker module: a gate that nobody passes until the worker stops, which takes as long as its settings say; then all
+ * who wait are turned away.
+ */
 import { provideResource } from "../../../engine";
 import type { Gate } from "../fns";
 import "../fns";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `node pool.js`: a worker pool in a process of its own, to be killed; prints its address. */
 
 import { workerLog } from "../../../engine/worker-log";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A worker module: appends what happens to it to the file that its settings name. */
 import { appendFileSync } from "node:fs";
 

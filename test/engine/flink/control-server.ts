@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import * as grpc from "@grpc/grpc-js";
 import type { InstructionRequest, InstructionResponse } from "apache-beam/proto/beam_fn_api";
 import "../../../engine/beam";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The engine on a real Flink: what the direct runner does, and what only a cluster does. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -158,7 +159,8 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
     rmSync(folder, { recursive: true });
   });
 
-  // Jobs of their own, four at a time (vitest.config.mjs): most of it is waiting, for a job to start and for windows to end.
+  // Jobs of their own, four at a time (vitest.config.mjs): most of it is waiting, for a job to start and for windows to
+  // end.
   test.concurrent.each<[string, () => WorkerEnvironment]>([
     ["workers from a pool (EXTERNAL)", () => ({ pool: pool.address })],
     [

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { createHash } from "node:crypto";
 import {
   type AwaitableDoFn,
@@ -77,7 +78,10 @@ export class SplitByParity implements DoFn<Item, { even: Item } | { odd: string 
   }
 }
 
-/** Counts the items of each bundle by minute, and emits the counts when it ends: the sum over all bundles is what is certain. */
+/**
+ * Counts the items of each bundle by minute, and emits the counts when it ends: the sum over all bundles is what is
+ * certain.
+ */
 export class CountPerBundle implements DoFn<Item, KV<string, number>> {
   counts: Record<string, number> = {};
 

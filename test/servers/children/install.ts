@@ -1,4 +1,8 @@
-/** Installs a recipe that takes until its gate file is there, or for ever; prints `building`, then `<folder>`. Arguments: name, gate. */
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Installs a recipe that takes until its gate file is there, or for ever; prints `building`, then `<folder>`.
+ * Arguments: name, gate.
+ */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed } from "../../../servers/cache";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Starts a server and a folder, prints `<server pid> <server folder>`, and waits to be killed. */
 import { startGcsEmulator } from "../../../servers";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { DataflowError } from "../../../../engine/dataflow/dataflow-error";
 import type { GoogleRest } from "../../../../engine/dataflow/google-rest";
 import type { DataflowJobs } from "../../../../engine/dataflow/jobs-rest";

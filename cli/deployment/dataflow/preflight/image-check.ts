@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { DataflowError } from "../../../../engine/dataflow/dataflow-error";
 import type { GoogleRest, Json } from "../../../../engine/dataflow/google-rest";
 import { type Check, isKind } from "./check";
@@ -13,7 +14,10 @@ const TITLE = "org.opencontainers.image.title";
 const VERSION = "org.opencontainers.image.version";
 const REFERENCE = /^([a-z0-9.-]+\.[a-z]+)\/([a-z0-9._/-]+?)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/;
 
-/** Whether the image is in its registry, for machines of Dataflow, and is ours, of this version: another one has other functions. */
+/**
+ * Whether the image is in its registry, for machines of Dataflow, and is ours, of this version: another one has other
+ * functions.
+ */
 export const image: Check = async ({ rest, wanted }) => {
   const { reference, title, version, mend } = wanted.image;
   try {

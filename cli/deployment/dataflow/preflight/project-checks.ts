@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Checks of what belongs to the project as a whole. */
 import { DataflowError } from "../../../../engine/dataflow/dataflow-error";
 import type { Json } from "../../../../engine/dataflow/google-rest";

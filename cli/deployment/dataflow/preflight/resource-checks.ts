@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Checks of what the job reads and writes. */
 import type { Json } from "../../../../engine/dataflow/google-rest";
 import { type Check, isKind, type Missing } from "./check";
@@ -63,7 +64,9 @@ function lossOf({ filter, deadLetterPolicy, pushConfig }: Json): string | undefi
   return undefined;
 }
 
-/** Seconds that a message can be read again after its acknowledgement: the subscription's own, or its topic's retention. */
+/**
+ * Seconds that a message can be read again after its acknowledgement: the subscription's own, or its topic's retention.
+ */
 function keptFor(subscription: Json): number {
   const seconds = (value: unknown): number => (typeof value === "string" ? Number.parseFloat(value) : 0);
   const own = subscription.retainAckedMessages === true ? seconds(subscription.messageRetentionDuration) : 0;

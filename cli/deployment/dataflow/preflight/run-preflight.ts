@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { DataflowRunner } from "../../../../engine/dataflow/dataflow-runner";
 import type { Check, CheckContext, Missing, Preflight } from "./check";
 import { isKind } from "./check";
@@ -5,7 +6,9 @@ import { image } from "./image-check";
 import { actAs, disabledApis, missingApi, projectPermissions, regionAndName } from "./project-checks";
 import { buckets, subscriptions, tables } from "./resource-checks";
 
-/** In the order of the report. A check is left out where the API it asks is not enabled: that is what is missing then. */
+/**
+ * In the order of the report. A check is left out where the API it asks is not enabled: that is what is missing then.
+ */
 const CHECKS: readonly { what: string; api: string; check: Check }[] = [
   { what: "jobs", api: "dataflow.googleapis.com", check: regionAndName },
   { what: "permissions on the project", api: "cloudresourcemanager.googleapis.com", check: projectPermissions },
@@ -16,7 +19,10 @@ const CHECKS: readonly { what: string; api: string; check: Check }[] = [
   { what: "tables", api: "bigtableadmin.googleapis.com", check: tables },
 ];
 
-/** Everything that is missing; nothing is created or changed. Resolves in any case: what cannot be looked at is missing, too. */
+/**
+ * Everything that is missing; nothing is created or changed. Resolves in any case: what cannot be looked at is missing,
+ * too.
+ */
 export async function runPreflight(runner: DataflowRunner, wanted: Preflight): Promise<Missing[]> {
   const context: CheckContext = { rest: runner.rest, jobs: runner.jobs, wanted };
   try {
