@@ -83,7 +83,7 @@ export async function archiveMinute(
   }
 }
 
-export function asCounts(minute: number, videos: string[], counts: Float64Array): MinuteCounts {
+function asCounts(minute: number, videos: string[], counts: Float64Array): MinuteCounts {
   const rows = videos.length;
   return {
     minute,
@@ -99,6 +99,17 @@ export function asCounts(minute: number, videos: string[], counts: Float64Array)
   };
 }
 
+/** Counts what the archive holds of the minute, and stores the cells. */
+export async function storeCounted(stores: ReturnType<typeof openStores>, minute: number): Promise<void> {
+  const recount = new MinuteRecount(minute);
+  for (const { name } of await stores.archive.list(minute, minute + 1))
+    recount.addObject(await stores.archive.read(name));
+  const cells = recount.cells();
+  const names = cells.map(({ videoId }) => videoId);
+  const counts = Float64Array.from(cells, ({ count }) => count);
+  await stores.counters.apply([asCounts(minute, names, counts)]);
+}
+
 const fillHour = defineTask(
   __filename,
   "fill-hour",
@@ -106,18 +117,7 @@ const fillHour = defineTask(
     const stores = openStores(folder);
     for (let minute = minuteOf(START_MS); minute < minuteOf(START_MS + HOUR_MS); minute++) {
       await archiveMinute(stores, minute, Math.ceil(events / 60), videos);
-      const recount = new MinuteRecount(minute);
-      for (const { name } of await stores.archive.list(minute, minute + 1))
-        recount.addObject(await stores.archive.read(name));
-      const cells = recount.cells();
-      const names = cells.map(({ videoId }) => videoId);
-      await stores.counters.apply([
-        asCounts(
-          minute,
-          names,
-          Float64Array.from(cells, ({ count }) => count),
-        ),
-      ]);
+      await storeCounted(stores, minute);
     }
     await stores.counters.close();
   },

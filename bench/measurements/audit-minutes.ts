@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What an audit costs where minutes hold few events: many small objects, over two days. */
 import { minuteOf } from "../../domain/event";
-import { MinuteRecount } from "../../transforms/minute-recount";
 import type { Bench, Measurement } from "../measurement";
 import { figure } from "../report";
 import { defineTask } from "../task";
-import { archiveMinute, asCounts, auditFolder, openStores, START_MS } from "./audit-growth";
+import { archiveMinute, auditFolder, openStores, START_MS, storeCounted } from "./audit-growth";
 import { mebibytes } from "./hot-path";
 
 interface Filled {
@@ -23,18 +22,7 @@ const fillHours = defineTask(__filename, "fill-hours", async ({ folder, hours, o
   for (let n = 0; n < hours * objects; n++) {
     const minute = first + Math.floor(n / objects) * 60 + (n % objects);
     await archiveMinute(stores, minute, events, 1_000);
-    const recount = new MinuteRecount(minute);
-    for (const { name } of await stores.archive.list(minute, minute + 1))
-      recount.addObject(await stores.archive.read(name));
-    const cells = recount.cells();
-    const names = cells.map(({ videoId }) => videoId);
-    await stores.counters.apply([
-      asCounts(
-        minute,
-        names,
-        Float64Array.from(cells, ({ count }) => count),
-      ),
-    ]);
+    await storeCounted(stores, minute);
   }
   await stores.counters.close();
 });

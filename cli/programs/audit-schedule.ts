@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { fork } from "node:child_process";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Logger } from "pino";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { Archive, Ledger, LogProgress } from "../../io/ports";
 import type { Config } from "../config/schema";
-import { hasPrefix } from "../config/variables";
-import { environment } from "../environment";
 import { dueHours } from "./due-hours";
+import { effectiveConfigFile, runScheduled } from "./scheduled-command";
 
 interface AuditScheduleOptions {
   config: Config;
@@ -20,7 +16,6 @@ interface AuditScheduleOptions {
   finalAfterMs: number;
 }
 
-const STOP_DEADLINE_MS = 10_000;
 /** Among which the last check of totals is looked for after a start. */
 const REPORTS_READ = 200;
 
@@ -68,33 +63,13 @@ export class AuditSchedule {
     return true;
   }
 
-  private audit(...range: string[]): Promise<void> {
+  private async audit(...range: string[]): Promise<void> {
     const { config, logger } = this.options;
-    const args = [
-      "audit",
-      "--config",
-      effectiveConfigFile(config),
-      ...range,
-      ...(config.audit.repair ? ["--repair"] : []),
-    ];
-    return new Promise((resolve) => {
-      const child = fork(join(__dirname, "..", "main.js"), args, {
-        stdio: ["ignore", "ignore", "inherit", "ipc"],
-        env: environmentOfChild(environment()),
-      });
-      const stop = () => {
-        child.kill("SIGTERM");
-        setTimeout(() => child.kill("SIGKILL"), STOP_DEADLINE_MS).unref();
-      };
-      this.stopping.signal.addEventListener("abort", stop);
-      child.once("close", (code) => {
-        this.stopping.signal.removeEventListener("abort", stop);
-        const level = code === 0 ? "info" : "error";
-        if (!this.stopping.signal.aborted)
-          logger[level]({ range: range.join(" "), exit: code }, "scheduled audit ended");
-        resolve();
-      });
-    });
+    const repair = config.audit.repair ? ["--repair"] : [];
+    const args = ["audit", "--config", effectiveConfigFile(config), ...range, ...repair];
+    const code = await runScheduled(args, this.stopping.signal);
+    if (this.stopping.signal.aborted) return;
+    logger[code === 0 ? "info" : "error"]({ range: range.join(" "), exit: code }, "scheduled audit ended");
   }
 
   async stop(): Promise<void> {
@@ -102,23 +77,4 @@ export class AuditSchedule {
     this.stopping.abort();
     await this.running;
   }
-}
-
-/** The effective settings, for a process that is given no flags; whole at any moment, and for this user's eyes only. */
-export function effectiveConfigFile(config: Config): string {
-  const file = join(config.data, "effective-config.json");
-  const fresh = `${file}.new`;
-  rmSync(fresh, { force: true });
-  writeFileSync(fresh, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
-  renameSync(fresh, file);
-  return file;
-}
-
-/**
- * What a process that is given its settings as a file needs beside them: credentials, proxies, authorities, the home
- * folder. Variables that are settings are left out: the file has what they said, and flags have had the last word
- * there.
- */
-export function environmentOfChild(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !hasPrefix(name)));
 }

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { fork } from "node:child_process";
-import { join } from "node:path";
 import type { Logger } from "pino";
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { Config } from "../config/schema";
-import { environment } from "../environment";
-import { effectiveConfigFile, environmentOfChild } from "./audit-schedule";
-
-const STOP_DEADLINE_MS = 10_000;
+import { effectiveConfigFile, runScheduled } from "./scheduled-command";
 
 /** Moves expiring cells to roll-ups, each time in a process of its own, which may be stopped at any moment. */
 export class TierSchedule {
@@ -32,24 +27,10 @@ export class TierSchedule {
     });
   }
 
-  private run(): Promise<void> {
+  private async run(): Promise<void> {
     const args = ["tier", "--config", effectiveConfigFile(this.config), "--json"];
-    return new Promise((resolve) => {
-      const child = fork(join(__dirname, "..", "main.js"), args, {
-        stdio: ["ignore", "ignore", "inherit", "ipc"],
-        env: environmentOfChild(environment()),
-      });
-      const stop = () => {
-        child.kill("SIGTERM");
-        setTimeout(() => child.kill("SIGKILL"), STOP_DEADLINE_MS).unref();
-      };
-      this.stopping.signal.addEventListener("abort", stop);
-      child.once("close", (code) => {
-        this.stopping.signal.removeEventListener("abort", stop);
-        if (code !== 0 && !this.stopping.signal.aborted) this.logger.error({ exit: code }, "scheduled tiering failed");
-        resolve();
-      });
-    });
+    const code = await runScheduled(args, this.stopping.signal);
+    if (code !== 0 && !this.stopping.signal.aborted) this.logger.error({ exit: code }, "scheduled tiering failed");
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import { fork } from "node:child_process";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Config } from "../config/schema";
+import { hasPrefix } from "../config/variables";
+import { environment } from "../environment";
+
+const STOP_DEADLINE_MS = 10_000;
+
+/** Runs a command of this program in a process of its own, which `stop` ends at any moment. Resolves with its exit code, null after a signal. */
+export function runScheduled(args: readonly string[], stop: AbortSignal): Promise<number | null> {
+  return new Promise((resolve) => {
+    const child = fork(join(__dirname, "..", "main.js"), args, {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      env: environmentOfChild(environment()),
+    });
+    const end = () => {
+      child.kill("SIGTERM");
+      setTimeout(() => child.kill("SIGKILL"), STOP_DEADLINE_MS).unref();
+    };
+    stop.addEventListener("abort", end);
+    child.once("close", (code) => {
+      stop.removeEventListener("abort", end);
+      resolve(code);
+    });
+  });
+}
+
+/** The effective settings, for a process that is given no flags; whole at any moment, and for this user's eyes only. */
+export function effectiveConfigFile(config: Config): string {
+  const file = join(config.data, "effective-config.json");
+  const fresh = `${file}.new`;
+  rmSync(fresh, { force: true });
+  writeFileSync(fresh, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+  renameSync(fresh, file);
+  return file;
+}
+
+/**
+ * What a process that is given its settings as a file needs beside them: credentials, proxies, authorities, the home
+ * folder. Variables that are settings are left out: the file has what they said, and flags have had the last word
+ * there.
+ */
+export function environmentOfChild(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !hasPrefix(name)));
+}
