@@ -46,7 +46,7 @@ function Reason({ letters, replay }: { letters: LettersOfReason; replay: (reason
           {more ? "more than " : ""}
           {whole(waiting)}
         </span>{" "}
-        <button type="button" onClick={() => replay(reason)} aria-label={`Send ${reason} again`}>
+        <button type="button" onClick={() => replay(reason)} aria-label={`Send again: ${reason}`}>
           Send again
         </button>
       </p>

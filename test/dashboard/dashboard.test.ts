@@ -117,7 +117,7 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
     await page.getByLabel("Find a video by id or title").fill("Cats against the printer");
     await page.locator("[data-waiting=bad-video-id]").waitFor();
     expect(await page.locator("[data-waiting=bad-video-id]").textContent()).toBe("1");
-    await page.getByRole("button", { name: "Send bad-video-id again" }).click();
+    await page.getByRole("button", { name: "Send again: bad-video-id" }).click();
     await page.getByText(/^0 letters accepted, 1 refused again, the first because bad-video-id/).waitFor();
     await page.getByLabel("Find a video by id or title").press("Enter");
     await page.getByRole("heading", { name: "Cats against the printer", level: 1 }).waitFor();
