@@ -175,9 +175,13 @@ export class ServiceRounds {
     const videos = new Set(events.map(({ videoId }) => videoId));
     const stored = new Map<string, { count: number; sum: bigint }>();
     for (const videoId of videos) {
-      const response = await fetch(`${this.service.url}/v1/videos/${encodeURIComponent(videoId)}`);
+      // Not by fetch: it drops the segments `%2E` and `%2E%2E`, as which the ids `.` and `..` are asked for.
+      const segment = encodeURIComponent(videoId).replace(/^\.{1,2}$/, (dots) => dots.replaceAll(".", "%2E"));
+      const asked = { method: "GET", path: `/v1/videos/${segment}`, headers: {} };
+      const answer = await this.ask(asked);
+      if (answer.status !== 200) throw new SurfaceError(asked, answer, "the totals of a video");
       // Sums beyond 2^53 are numbers in the text: JSON.parse would round them.
-      const text = (await response.text()).replaceAll(/"sum":(-?\d+)/g, '"sum":"$1"');
+      const text = answer.text.replaceAll(/"sum":(-?\d+)/g, '"sum":"$1"');
       const { totals } = JSON.parse(text) as { totals: Record<string, { count: number; sum: string }> };
       for (const [eventType, { count, sum }] of Object.entries(totals))
         stored.set(`${videoId} ${eventType}`, { count, sum: BigInt(sum) });
