@@ -27,7 +27,7 @@ const FORBIDDEN: readonly [string, RegExp][] = [
   ["a source map or a type declaration", /^\/app\/.*\.(?:map|[cm]?ts|tsbuildinfo)$/],
   [
     "a folder of development",
-    /^\/app\/(?:dist\/)?(?:test|bench|demo|servers|scripts|docker|docs|terraform|data)(?:\/|$)/,
+    /^\/app\/(?:docs|(?:dist\/)?(?:test|bench|demo|servers|scripts|docker|terraform|data))(?:\/|$)/,
   ],
   ["a link to a program", /^\/app\/node_modules\/\.bin(?:\/|$)/],
   ["a shell or a package manager", /\/(?:bin|sbin)\/(?:sh|bash|npm|npx|corepack)$|\/node_modules\/(?:npm|corepack)\//],

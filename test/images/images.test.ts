@@ -62,6 +62,7 @@ describe.each(["worker", "service"] as const)("the image of the %s", (name) => {
         "cli",
         "client",
         "dashboard",
+        "docs",
         "domain",
         "engine",
         "admission",
