@@ -49,7 +49,8 @@ describeWithServers("the worker's image on Flink", ["flink", "job-server"], () =
 
   async function countInService(mounts: ContainerOptions["mounts"]): Promise<void> {
     const port = await freePort();
-    const environment = { VIEWMILL_HTTP_PORT: String(port), VIEWMILL_AUDIT_ENABLED: "false" };
+    const settings = { VIEWMILL_HTTP_PORT: String(port), VIEWMILL_AUDIT_ENABLED: "false" };
+    const environment = { ...settings, VIEWMILL_HTTP_INSECURE: "true" };
     const container = new Container(images.service, ["serve"], { environment, mounts: mounts ?? {} });
     try {
       await until("the service", () => container.stdout.includes("listening"), DEADLINE_MS);
