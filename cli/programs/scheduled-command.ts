@@ -8,7 +8,10 @@ import { environment } from "../environment";
 
 const STOP_DEADLINE_MS = 10_000;
 
-/** Runs a command of this program in a process of its own, which `stop` ends at any moment. Resolves with its exit code, null after a signal. */
+/**
+ * Runs a command of this program in a process of its own, which `stop` ends at any moment. Resolves with its exit code,
+ * null after a signal.
+ */
 export function runScheduled(args: readonly string[], stop: AbortSignal): Promise<number | null> {
   return new Promise((resolve) => {
     const child = fork(join(__dirname, "..", "main.js"), args, {

@@ -188,7 +188,16 @@ async function mark(
   await ledger.markAudited({ fromMinute, toMinute: to, sequences: books.sequences(), except: books.unproven() });
 }
 
-async function withPorts<T>(deps: AuditDependencies, work: () => Promise<T>): Promise<T> {
+/** The ports belong to the process: audits of one process take turns. */
+let audits: Promise<unknown> = Promise.resolve();
+
+function withPorts<T>(deps: AuditDependencies, work: () => Promise<T>): Promise<T> {
+  const inTurn = audits.then(() => withOwnPorts(deps, work));
+  audits = inTurn.catch(() => undefined);
+  return inTurn;
+}
+
+async function withOwnPorts<T>(deps: AuditDependencies, work: () => Promise<T>): Promise<T> {
   const provided = new Map<string, unknown>([
     [RESOURCES.archive, deps.archive],
     [RESOURCES.counterStore, deps.counters],

@@ -37,6 +37,24 @@ it("an event that is received late is counted by the next audit, and the books m
     await cluster.expectTruth();
   }));
 
+it("audits of one process at the same time look each at their own stores", () =>
+  withCluster((first) =>
+    withCluster(async (second) => {
+      first.receive([event("a")], T0);
+      second.receive([event("b"), event("c")], T0);
+      for (const cluster of [first, second]) {
+        await cluster.archiver();
+        await cluster.stream(9);
+      }
+      const reports = await Promise.all([first, second, first].map((cluster) => cluster.audit(false)));
+      expect(reports.map(({ outcome, events }) => [outcome, events])).toEqual([
+        ["equal", 1],
+        ["equal", 2],
+        ["equal", 1],
+      ]);
+    }),
+  ));
+
 it("a late repeat of an event that came in time is one event, and no cell differs", () =>
   withCluster(async (cluster) => {
     cluster.receive([event("a")], T0);
