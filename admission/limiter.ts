@@ -18,6 +18,11 @@ const POLICIES: Record<Rate, { name: string; unit: string; what: string }> = {
   bytesPerSecond: { name: "bytes", unit: ';qu="content-bytes"', what: "bytes" },
 };
 
+/** At least 1: a bucket that never holds a whole request would let a slow key in never again. */
+const capacityOf = (rate: number): number => Math.max(1, rate * BURST_SECONDS);
+/** The time in which a silent bucket fills, as its policy tells it. */
+const windowOf = (rate: number): number => Math.max(BURST_SECONDS, Math.ceil(1 / rate));
+
 interface Bucket {
   rate: number;
   tokens: number;
@@ -39,7 +44,7 @@ export class KeyBuckets {
   ) {
     for (const rate of RATES) {
       const limit = limits[rate];
-      if (limit !== undefined) this.#buckets.set(rate, { rate: limit, tokens: limit * BURST_SECONDS, atMs: nowMs });
+      if (limit !== undefined) this.#buckets.set(rate, { rate: limit, tokens: capacityOf(limit), atMs: nowMs });
     }
   }
 
@@ -76,7 +81,7 @@ export class KeyBuckets {
     for (const [rate, bucket] of this.#buckets) {
       this.#refill(bucket, nowMs);
       const { name, unit } = POLICIES[rate];
-      policies.push(`"${name}";q=${Math.ceil(bucket.rate * BURST_SECONDS)};w=${BURST_SECONDS}${unit}`);
+      policies.push(`"${name}";q=${Math.ceil(capacityOf(bucket.rate))};w=${windowOf(bucket.rate)}${unit}`);
       limits.push(`"${name}";r=${Math.max(0, Math.floor(bucket.tokens))};t=${secondsUntilFree(bucket)}`);
     }
     return { "RateLimit-Policy": policies.join(", "), RateLimit: limits.join(", ") };
@@ -107,7 +112,7 @@ export class KeyBuckets {
 
   #refill(bucket: Bucket, nowMs: number): void {
     const gained = ((nowMs - bucket.atMs) / 1000) * bucket.rate;
-    bucket.tokens = Math.min(bucket.rate * BURST_SECONDS, bucket.tokens + gained);
+    bucket.tokens = Math.min(capacityOf(bucket.rate), bucket.tokens + gained);
     bucket.atMs = nowMs;
   }
 

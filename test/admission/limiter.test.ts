@@ -15,6 +15,16 @@ it("lets the rate through after a burst, and says when to come again", () => {
   expect(buckets.enter(150)).toBeDefined();
 });
 
+it("a key that may ask less often than every other second is let in as often as it may", () => {
+  const buckets = new KeyBuckets({ requestsPerSecond: 0.1 }, 0);
+  expect(buckets.enter(0)).toBeUndefined();
+  expect(buckets.enter(0)).toMatchObject({
+    headers: { "Retry-After": "10", "RateLimit-Policy": '"requests";q=1;w=10', RateLimit: '"requests";r=0;t=10' },
+  });
+  expect(buckets.enter(9_900)).toBeDefined();
+  expect(buckets.enter(10_000)).toBeUndefined();
+});
+
 it("a batch larger than a bucket passes, and is paid for afterwards", () => {
   const buckets = new KeyBuckets({ eventsPerSecond: 10, bytesPerSecond: 1_000_000 }, 0);
   expect(buckets.enter(0)).toBeUndefined();
