@@ -3,6 +3,7 @@
 import { type Audit, getAudits, getDependencies, getLedger, type LedgerMinute } from "../api";
 import { ago, moment, plural, whole } from "../format";
 import type { LiveState } from "../live";
+import { Meaning } from "../meaning";
 import { Scroll } from "../scroll";
 import { useAnswer } from "../use-answer";
 import { DeadLetters } from "./dead-letters";
@@ -113,8 +114,10 @@ function Books({ minutes = [], totals, live }: BooksProps) {
         ))}
       </div>
       <p class="legend">
-        <i class="balanced" /> balanced <i class="open" /> on the way <i class="unbalanced" /> does not balance{" "}
-        <i class="none" /> no events
+        <Meaning of={<i class="balanced" />}>balanced</Meaning>
+        <Meaning of={<i class="open" />}>on the way</Meaning>
+        <Meaning of={<i class="unbalanced" />}>does not balance</Meaning>
+        <Meaning of={<i class="none" />}>no events</Meaning>
       </p>
       {wrong.length > 0 && (
         <ul>

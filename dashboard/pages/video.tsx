@@ -13,6 +13,7 @@ import {
 import { type Bar, BarChart } from "../chart";
 import { type Exact, fraction, moment, whole } from "../format";
 import type { LiveState } from "../live";
+import { Meaning } from "../meaning";
 import { askAnew, type Place, videoAddress } from "../place";
 import { isZone, OWN_ZONE, timeOf, wallClock, ZONES } from "../time-zone";
 import { useAnswer } from "../use-answer";
@@ -118,8 +119,9 @@ const sumText = (stats: Stats | undefined): string => (stats === undefined ? "�
 function Legend() {
   return (
     <p class="legend">
-      <span class="swatch open" /> provisional: may still grow <span class="swatch" /> final or audited
-      <span class="mark">▼</span> changed after it was final
+      <Meaning of={<span class="swatch open" />}>provisional: may still grow</Meaning>
+      <Meaning of={<span class="swatch" />}>final or audited</Meaning>
+      <Meaning of={<span class="mark">▼</span>}>changed after it was final</Meaning>
     </p>
   );
 }
