@@ -82,7 +82,6 @@ function rendered(listed: Listed): string {
 const EXAMPLES: Readonly<Record<string, string>> = {
   sendEvents: '{"eventId":"try-1","videoId":"cats-42","eventType":"VIEW"}',
   query: '{"videoIds":["cats-42"],"eventTypes":["VIEW"],"granularity":"hour"}',
-  postQuery: '{"videoIds":["cats-42"],"eventTypes":["VIEW"],"granularity":"hour"}',
   replayDeadLetters: '{"reason":"bad-video-id"}',
 };
 

@@ -4,6 +4,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
 import type { Cell, CounterStore, Granularity, Total, VideoCatalog, VideoCount } from "../io/ports";
 import { nextTurn } from "./next-turn";
 import { piecesOf } from "./range-pieces";
+import { added } from "./series";
 
 /** The channel has more videos than one answer adds up. */
 export class ChannelTooLargeError extends Error {
@@ -25,6 +26,12 @@ interface Span {
   toMs: number;
 }
 
+interface Member {
+  videoId: string;
+  /** When the video belonged to the channel. */
+  spans: readonly Span[];
+}
+
 const MAX_VIDEOS = 10_000;
 const VIDEOS_A_PAGE = 1_000;
 /** Videos are read one after the other; after so many, others may go first. */
@@ -34,9 +41,13 @@ const UNIT_MS: Record<Granularity, number> = { minute: MINUTE_MS, hour: HOUR_MS,
 /**
  * Counters of channels, added up from those of their videos, of each video for the minutes in which it belonged to the
  * channel. So a channel is the sum of its videos in every answer, and what the catalog learns of a video holds for its
- * past at once. All methods reject with ChannelTooLargeError.
+ * past at once. One of these is made for one answer, so that the whole answer has one state of the catalog. All methods
+ * reject with ChannelTooLargeError.
  */
 export class ChannelCounters {
+  /** The channel that was asked for last: one answer reads a channel piece by piece, and type by type. */
+  #last: { channelId: string; videos: readonly Member[] } | undefined;
+
   constructor(private readonly sources: Sources) {}
 
   /**
@@ -93,18 +104,28 @@ export class ChannelCounters {
   }
 
   async #eachVideo(channelId: string, visit: (videoId: string, spans: readonly Span[]) => Promise<void>) {
-    const { catalog } = this.sources;
-    let visited = 0;
-    for (let after = ""; ; ) {
-      const videoIds = await catalog.videosOf(channelId, after, VIDEOS_A_PAGE);
-      if (visited + videoIds.length > MAX_VIDEOS) throw new ChannelTooLargeError();
-      for (const videoId of videoIds) {
-        await visit(videoId, spansOf(await catalog.channelHistory(videoId), channelId));
-        if (++visited % VIDEOS_A_TURN === 0) await nextTurn();
-      }
-      if (videoIds.length < VIDEOS_A_PAGE) return;
-      after = videoIds.at(-1)!;
+    if (this.#last?.channelId !== channelId) this.#last = { channelId, videos: await this.#videosOf(channelId) };
+    for (const [index, { videoId, spans }] of this.#last.videos.entries()) {
+      await visit(videoId, spans);
+      if ((index + 1) % VIDEOS_A_TURN === 0) await nextTurn();
     }
+  }
+
+  async #videosOf(channelId: string): Promise<Member[]> {
+    const { catalog } = this.sources;
+    const videoIds: string[] = [];
+    for (let after = ""; ; after = videoIds.at(-1)!) {
+      const page = await catalog.videosOf(channelId, after, VIDEOS_A_PAGE);
+      videoIds.push(...page);
+      if (videoIds.length > MAX_VIDEOS) throw new ChannelTooLargeError();
+      if (page.length < VIDEOS_A_PAGE) break;
+    }
+    const videos: Member[] = [];
+    for (const videoId of videoIds) {
+      videos.push({ videoId, spans: spansOf(await catalog.channelHistory(videoId), channelId) });
+      if (videos.length % VIDEOS_A_TURN === 0) await nextTurn();
+    }
+    return videos;
   }
 
   async #totalWithin(videoId: string, spans: readonly Span[], eventType: string, lastEventAtMs: number) {
@@ -171,16 +192,5 @@ function addedTotal(a: Total | undefined, b: Total): Total {
   return { count: a.count + b.count, sum: a.sum + b.sum, valued: a.valued + b.valued, lastEventAtMs };
 }
 
-function addedCell(a: Cell | undefined, b: Cell): Cell {
-  if (a === undefined) return b;
-  const { startMs, count, sum, valued, revision } = a;
-  const source = a.source ?? b.source;
-  return {
-    startMs,
-    count: count + b.count,
-    sum: sum + b.sum,
-    valued: valued + b.valued,
-    revision: revision + b.revision,
-    ...(source === undefined ? {} : { source }),
-  };
-}
+const addedCell = (a: Cell | undefined, b: Cell): Cell =>
+  a === undefined ? b : { startMs: a.startMs, ...added(a, b) };

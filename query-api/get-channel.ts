@@ -10,8 +10,7 @@ import { readFreshness } from "./freshness";
 import { invalid, overloaded } from "./problem";
 import { effectiveRange, type Range, timeText } from "./range";
 import { countsAsked, statsAsked, topAsked, videoAsked } from "./schemas";
-import { type Aggregates, aggregateText } from "./series";
-import { SERIES_DESCRIPTION, seriesAnswer } from "./series-answer";
+import { countsWanted, SERIES_DESCRIPTION, seriesAnswer, statsWanted } from "./series-answer";
 import { ShortCache } from "./short-cache";
 import { channelTitle, titlesOf } from "./titles";
 import { totalsMember } from "./totals";
@@ -101,12 +100,9 @@ function seriesEndpoints(dependencies: QueryDependencies, shared: Shared): Endpo
         problems: PROBLEMS,
       },
       handle: ({ channelId, query }) =>
-        shared(channelId, { counts: query }, (counters) => {
-          const { eventType } = query;
-          const memberOf = ({ count }: Aggregates) => `"count":${count}`;
-          const wanted = { videoId: channelId, eventType, query, head: { channelId, eventType }, memberOf };
-          return seriesAnswer({ ...dependencies, counters }, wanted);
-        }),
+        shared(channelId, { counts: query }, (counters) =>
+          seriesAnswer({ ...dependencies, counters }, countsWanted({ channelId }, query)),
+        ),
     }),
     endpoint({
       method: "get",
@@ -122,12 +118,9 @@ function seriesEndpoints(dependencies: QueryDependencies, shared: Shared): Endpo
         problems: PROBLEMS,
       },
       handle: ({ channelId, query }) =>
-        shared(channelId, { stats: query }, (counters) => {
-          const { eventType, function: aggregate } = query;
-          const memberOf = (aggregates: Aggregates) => `"value":${aggregateText(aggregate, aggregates)}`;
-          const head = { channelId, eventType, function: aggregate };
-          return seriesAnswer({ ...dependencies, counters }, { videoId: channelId, eventType, query, head, memberOf });
-        }),
+        shared(channelId, { stats: query }, (counters) =>
+          seriesAnswer({ ...dependencies, counters }, statsWanted({ channelId }, query)),
+        ),
     }),
   ];
 }

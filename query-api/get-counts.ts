@@ -2,8 +2,7 @@
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { countsAsked, countsSchema } from "./schemas";
-import type { Aggregates } from "./series";
-import { SERIES_DESCRIPTION, seriesAnswer } from "./series-answer";
+import { countsWanted, SERIES_DESCRIPTION, seriesAnswer } from "./series-answer";
 
 /** GET /v1/videos/{videoId}/counts: how many events of a type, bucket by bucket. */
 export function getCounts(dependencies: QueryDependencies): Endpoint {
@@ -23,9 +22,7 @@ export function getCounts(dependencies: QueryDependencies): Endpoint {
       problems: [400, 503],
     },
     async handle({ videoId, query }) {
-      const { eventType } = query;
-      const memberOf = ({ count }: Aggregates) => `"count":${count}`;
-      return seriesAnswer(dependencies, { videoId, eventType, query, head: { videoId, eventType }, memberOf });
+      return seriesAnswer(dependencies, countsWanted({ videoId }, query));
     },
   });
 }

@@ -2,8 +2,7 @@
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { statsAsked, statsSchema } from "./schemas";
-import { type Aggregates, aggregateText } from "./series";
-import { SERIES_DESCRIPTION, seriesAnswer } from "./series-answer";
+import { SERIES_DESCRIPTION, seriesAnswer, statsWanted } from "./series-answer";
 
 /** GET /v1/videos/{videoId}/stats: count, sum or average of the events' values, bucket by bucket. */
 export function getStats(dependencies: QueryDependencies): Endpoint {
@@ -22,10 +21,7 @@ export function getStats(dependencies: QueryDependencies): Endpoint {
       problems: [400, 503],
     },
     async handle({ videoId, query }) {
-      const { eventType, function: aggregate } = query;
-      const head = { videoId, eventType, function: aggregate };
-      const memberOf = (aggregates: Aggregates) => `"value":${aggregateText(aggregate, aggregates)}`;
-      return seriesAnswer(dependencies, { videoId, eventType, query, head, memberOf });
+      return seriesAnswer(dependencies, statsWanted({ videoId }, query));
     },
   });
 }

@@ -59,7 +59,7 @@ async function found(
   if ("after" in place) {
     const counted = (await counters.videoIds?.(search, place.after, limit + 1)) ?? [];
     const known = (await catalog?.idsFrom(search, place.after, limit + 1)) ?? [];
-    videoIds.push(...[...new Set([...counted, ...known])].sort(byText).slice(0, limit + 1));
+    videoIds.push(...[...new Set([...counted, ...known])].sort().slice(0, limit + 1));
     if (videoIds.length > limit) return { videoIds: videoIds.slice(0, limit), next: { after: videoIds[limit - 1]! } };
   }
   const after = "title" in place ? place.title : undefined;
@@ -70,8 +70,6 @@ async function found(
   const last = shown.at(-1);
   return { videoIds, next: last === undefined ? { after: videoIds.at(-1)! } : { title: last } };
 }
-
-const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const writeCursor = (place: Place): string =>
   Buffer.from(JSON.stringify("after" in place ? [place.after] : [place.title.key, place.title.videoId])).toString(

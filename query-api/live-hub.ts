@@ -4,9 +4,9 @@ import type { Logger } from "pino";
 import { MINUTE_MS } from "../domain/rules/time";
 import type { SendEvent } from "./answer";
 import type { QueryDependencies } from "./dependencies";
-import { exactInteger } from "./exact-json";
 import { readFreshness } from "./freshness";
 import { booksText } from "./get-ledger";
+import { totalsMember } from "./totals";
 
 interface LiveQuestion {
   videoIds: readonly string[];
@@ -134,9 +134,7 @@ export class LiveHub {
     for (const { videoIds } of this.clients) for (const videoId of videoIds) watched.add(videoId);
     for (const videoId of this.videos.keys()) if (!watched.has(videoId)) this.videos.delete(videoId);
     for (const videoId of watched) {
-      const totals: Record<string, object> = {};
-      for (const [type, { count, sum, lastEventAtMs }] of await this.options.dependencies.counters.totals(videoId))
-        totals[type] = { count, sum: exactInteger(sum), lastEventAt: iso(lastEventAtMs) };
+      const totals = totalsMember(await this.options.dependencies.counters.totals(videoId));
       changed(this.videos, videoId, JSON.stringify(totals), turn);
     }
   }

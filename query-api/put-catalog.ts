@@ -68,8 +68,8 @@ function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): E
     },
     async handle({ body }) {
       if (catalog === undefined)
-        return refused({ ...invalid("this deployment has no catalog"), kind: "not-found", status: 404 });
-      const { entries, rejected, loaded } = readLines(body, kind.read);
+        return refused({ kind: "not-found", status: 404, detail: "this deployment has no catalog" });
+      const { entries, rejected } = readLines(body, kind.read);
       for (let from = 0; from < entries.length; from += ENTRIES_AT_ONCE) {
         try {
           await kind.load(catalog, entries.slice(from, from + ENTRIES_AT_ONCE));
@@ -78,7 +78,7 @@ function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): E
           return refused(invalid(`${error.message}; ${from} entries before were loaded`));
         }
       }
-      return plainJson({ loaded, rejected });
+      return plainJson({ loaded: entries.length, rejected });
     },
   });
 }
@@ -86,14 +86,13 @@ function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): E
 function readLines<Entry>(text: string, read: (value: unknown) => LineRead<Entry>) {
   const entries: Entry[] = [];
   const rejected: { line: number; detail: string }[] = [];
-  let refusedLines = 0;
   for (const [index, line] of text.split("\n").entries()) {
     if (line.trim() === "") continue;
     const result = readLine(line, read);
     if (result.ok) entries.push(result.entry);
-    else if (refusedLines++ < MAX_NAMED) rejected.push({ line: index + 1, detail: result.detail });
+    else if (rejected.length < MAX_NAMED) rejected.push({ line: index + 1, detail: result.detail });
   }
-  return { entries, rejected, loaded: entries.length };
+  return { entries, rejected };
 }
 
 function readLine<Entry>(line: string, read: (value: unknown) => LineRead<Entry>): LineRead<Entry> {

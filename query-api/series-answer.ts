@@ -8,13 +8,14 @@ import type { QueryDependencies } from "./dependencies";
 import { type Freshness, readFreshness } from "./freshness";
 import { invalid } from "./problem";
 import { type BucketedRange, timeText } from "./range";
-import { type Aggregates, readSeries } from "./series";
+import { type AggregateFunction, type Aggregates, aggregateText, readSeries } from "./series";
 
 export const SERIES_DESCRIPTION =
   "More than 10,000 buckets are refused, or answered by pages: with limit each answer has the buckets [start, end) of its page, what they add up to, and a cursor while there are more.";
 
 /** What a series answers, and of whom. */
-export interface SeriesWanted {
+interface SeriesWanted {
+  /** Or of the channel, where the counters are those of channels. */
   videoId: string;
   eventType: string;
   query: SeriesAsked;
@@ -22,6 +23,28 @@ export interface SeriesWanted {
   head: object;
   /** The member that a bucket and the whole have of what was counted, such as `"count":3`. */
   memberOf(aggregates: Aggregates): string;
+}
+
+type Subject = { videoId: string } | { channelId: string };
+
+const idOf = (subject: Subject): string => ("videoId" in subject ? subject.videoId : subject.channelId);
+
+/** What a question for counts wants of a video or a channel. */
+export function countsWanted(subject: Subject, query: SeriesAsked & { eventType: string }): SeriesWanted {
+  const { eventType } = query;
+  const memberOf = ({ count }: Aggregates) => `"count":${count}`;
+  return { videoId: idOf(subject), eventType, query, head: { ...subject, eventType }, memberOf };
+}
+
+/** What a question for stats wants of a video or a channel. */
+export function statsWanted(
+  subject: Subject,
+  query: SeriesAsked & { eventType: string; function: AggregateFunction },
+): SeriesWanted {
+  const { eventType, function: aggregate } = query;
+  const memberOf = (aggregates: Aggregates) => `"value":${aggregateText(aggregate, aggregates)}`;
+  const head = { ...subject, eventType, function: aggregate };
+  return { videoId: idOf(subject), eventType, query, head, memberOf };
 }
 
 /** Of videos, or of channels. */

@@ -37,7 +37,7 @@ export async function readSeries(
   return { buckets, whole };
 }
 
-function added(a: Aggregates, b: Aggregates): Aggregates {
+export function added(a: Aggregates, b: Aggregates): Aggregates {
   const source = a.source ?? b.source;
   return {
     count: a.count + b.count,
