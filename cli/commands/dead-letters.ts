@@ -12,7 +12,7 @@ import { resolveConfig } from "../config/load";
 import type { Config } from "../config/schema";
 import { allowedLatenessMs } from "../deployment/deployment";
 import { openDeadLetters } from "../deployment/open-dead-letters";
-import { keyHeaders } from "../reading/service-key";
+import { keyHeaders, withKeyOption } from "../reading/service-key";
 import { type FieldChange, replayPayload } from "../sending/replay-payload";
 import { waitsForAudit } from "../sending/waiting-letter";
 import { DEFAULT_URL, httpUrl } from "./send";
@@ -47,9 +47,10 @@ export function register(program: Command): void {
       if (flags.raw === true) refuseFlags(command, ["json"], "--raw prints the payload as it is");
       return withLetters(command, (store) => show(store, id, flags));
     });
-  selecting(letters.command("replay").description("send dead letters again, after a fix"), Number.MAX_SAFE_INTEGER)
-    .option("--url <url>", "the service", httpUrl, DEFAULT_URL)
-    .option("--key-file <file>", "holds the key for the service (default: keys.file of the configuration)")
+  const replaying = letters.command("replay").description("send dead letters again, after a fix");
+  withKeyOption(
+    selecting(replaying, Number.MAX_SAFE_INTEGER).option("--url <url>", "the service", httpUrl, DEFAULT_URL),
+  )
     .option("--set <field=value>", "change a field of every event before it is sent; repeatable", fieldChange)
     .addHelpText(
       "after",

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { Granularity, RollUpFolder } from "../../io/ports";
-import { requireDataFolder, waitForLock } from "../../io/sqlite/data-folder";
+import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { type ExportedFile, exportCells } from "../../pipelines/export/export-cells";
 import { bucketStates } from "../../query-api/bucket-state";
 import { readFreshness } from "../../query-api/freshness";
@@ -11,7 +11,8 @@ import { asBuckets } from "../../query-api/range";
 import { rfc3339Time } from "../arguments/rfc3339-time";
 import { ConfigError, resolveConfig } from "../config/load";
 import type { Config } from "../config/schema";
-import { openDeployment, rawRetentionMs, usesDataFolder } from "../deployment/deployment";
+import { rawRetentionMs, usesDataFolder } from "../deployment/deployment";
+import { withCellsKept } from "../deployment/with-cells-kept";
 
 interface Flags {
   from: number;
@@ -22,9 +23,6 @@ interface Flags {
 }
 
 const UNIT_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
-/** No cells leave the store meanwhile. */
-const LOCK = "tier";
-const LOCK_DEADLINE_MS = 600_000;
 const GCS = /^gs:\/\/([^/]+)\/?(.*)$/;
 
 export function register(program: Command): void {
@@ -55,13 +53,8 @@ function place(text: string): string {
   return text;
 }
 
-async function exported(config: Config, { from, to, granularity, out }: Flags): Promise<ExportedFile[]> {
-  const deployment = await openDeployment(config);
-  const lock = usesDataFolder(config)
-    ? await waitForLock(config.data, LOCK, { deadlineMs: LOCK_DEADLINE_MS })
-    : undefined;
-  try {
-    const { counters, ledger, progress } = deployment;
+function exported(config: Config, { from, to, granularity, out }: Flags): Promise<ExportedFile[]> {
+  return withCellsKept(config, async ({ counters, ledger, progress }) => {
     const horizons = {
       finalAfterMs: config.lateness.finalAfterMinutes * MINUTE_MS,
       rawRetentionMs: rawRetentionMs(config),
@@ -76,10 +69,7 @@ async function exported(config: Config, { from, to, granularity, out }: Flags): 
     for await (const file of exportCells({ counters, out: await openOut(config, out), statesOf }, range))
       files.push(file);
     return files;
-  } finally {
-    lock?.release();
-    await deployment.close();
-  }
+  });
 }
 
 async function openOut({ gcs }: Config, out: string): Promise<RollUpFolder> {

@@ -5,7 +5,7 @@ import { refuseFlags } from "../arguments/inapplicable-flags";
 import { rfc3339Time } from "../arguments/rfc3339-time";
 import { positiveInteger, wholeNumber } from "../arguments/whole-number";
 import { written } from "../output";
-import { keyHeaders } from "../reading/service-key";
+import { keyHeaders, withKeyOption } from "../reading/service-key";
 import { EventGenerator } from "../sending/event-generator";
 import { LineSender } from "../sending/line-sender";
 import { DEFAULT_URL, httpUrl } from "./send";
@@ -33,7 +33,7 @@ const UNPACED_PER_SECOND = 10_000;
 const TICK_MS = 20;
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command("generate")
     .description("synthetic load: sends events to a service, or writes them as NDJSON to standard output")
     .option("--rate <n>", "events a second; 0: as fast as possible (needs --count)", count, 1000)
@@ -51,8 +51,8 @@ export function register(program: Command): void {
       "event time of the first event, RFC 3339 (default: so that the last one is now)",
       rfc3339Time,
     )
-    .option("--url <url>", "the service", httpUrl, DEFAULT_URL)
-    .option("--key-file <file>", "holds the key for the service (default: keys.file of the configuration)")
+    .option("--url <url>", "the service", httpUrl, DEFAULT_URL);
+  withKeyOption(command)
     .option("--out <file>", "- writes NDJSON to standard output instead of sending; needs no service", out)
     .option("--json", "print the result as JSON")
     .addHelpText(

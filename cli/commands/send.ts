@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { lineBlocks } from "../../intake/line-blocks";
 import { fileSizeBytes } from "../arguments/input-file";
 import { positiveInteger } from "../arguments/whole-number";
-import { keyHeaders } from "../reading/service-key";
+import { keyHeaders, withKeyOption } from "../reading/service-key";
 import { LineSender } from "../sending/line-sender";
 import { RejectFile } from "../sending/reject-file";
 
@@ -23,12 +23,12 @@ interface SendFlags {
 }
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command("send")
     .description("send NDJSON events, one a line, from a file or standard input (-)")
     .argument("<file>", "NDJSON file, or - for standard input")
-    .option("--url <url>", "the service", httpUrl, DEFAULT_URL)
-    .option("--key-file <file>", "holds the key for the service (default: keys.file of the configuration)")
+    .option("--url <url>", "the service", httpUrl, DEFAULT_URL);
+  withKeyOption(command)
     .option("--rejects <file>", "where lines that were not accepted go (default: rejected-<time>.ndjson)")
     .option("--in-flight <n>", "requests on their way at once", positiveInteger, 4)
     .option("--json", "print the result as JSON")

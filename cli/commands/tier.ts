@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
 import { DAY_MS } from "../../domain/rules/time";
-import { requireDataFolder, waitForLock } from "../../io/sqlite/data-folder";
+import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { type Rolled, rollUpAll } from "../../pipelines/tier/roll-up";
 import { ConfigError, resolveConfig } from "../config/load";
 import { type Config, cellRetention } from "../config/schema";
-import { openDeployment, usesDataFolder } from "../deployment/deployment";
+import { usesDataFolder } from "../deployment/deployment";
+import { withCellsKept } from "../deployment/with-cells-kept";
 import { asTable, shortTime } from "../reading/read-service";
 
 export function register(program: Command): void {
@@ -24,28 +25,18 @@ export function register(program: Command): void {
     });
 }
 
-/** Two at once would do the same work: the second one waits. */
-const LOCK = "tier";
-const LOCK_DEADLINE_MS = 600_000;
-
-async function tier(config: Config): Promise<Rolled[]> {
-  const deployment = await openDeployment(config);
-  const lock = await waitForLock(config.data, LOCK, { deadlineMs: LOCK_DEADLINE_MS });
-  try {
-    const { tiering, archive, ledger } = deployment;
+function tier(config: Config): Promise<Rolled[]> {
+  return withCellsKept(config, async ({ tiering, archive, ledger }) => {
     if (tiering === undefined)
       throw new ConfigError(
         `counters.kind ${config.counters.kind}: its cells stay in the store, there is nothing to do`,
       );
     const { minuteDays, hourDays } = cellRetention(config);
-    return await rollUpAll(
+    return rollUpAll(
       { counters: tiering.store, tiers: tiering.tiers, folder: tiering.folder, archive, ledger, clock: Date.now },
       { minutesMs: minuteDays * DAY_MS, hoursMs: hourDays * DAY_MS },
     );
-  } finally {
-    lock.release();
-    await deployment.close();
-  }
+  });
 }
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString();

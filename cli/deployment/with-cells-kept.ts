@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type FolderLock, waitForLock } from "../../io/sqlite/data-folder";
+import type { Config } from "../config/schema";
+import { type Deployment, openDeployment, usesDataFolder } from "./deployment";
+
+const LOCK = "tier";
+const LOCK_DEADLINE_MS = 600_000;
+
+/** Opens the deployment for work during which nobody else moves cells out of the store: such work takes turns. */
+export async function withCellsKept<T>(config: Config, work: (deployment: Deployment) => Promise<T>): Promise<T> {
+  const deployment = await openDeployment(config);
+  let lock: FolderLock | undefined;
+  try {
+    if (usesDataFolder(config)) lock = await waitForLock(config.data, LOCK, { deadlineMs: LOCK_DEADLINE_MS });
+    return await work(deployment);
+  } finally {
+    lock?.release();
+    await deployment.close();
+  }
+}
