@@ -68,9 +68,9 @@ export class CounterReads {
     this.#types = new NameDictionary(db, "types", 1000);
     this.#names = new BlockNames(db);
     this.#blocks = new BlockReader(db);
-    this.#minutes = new MinuteCellReader(db, this.#blocks);
-    this.#top = new TopVideos(db, this.#blocks, this.#names);
     this.#tiers = new TierGuard(db);
+    this.#minutes = new MinuteCellReader(db, this.#blocks, this.#names, this.#tiers);
+    this.#top = new TopVideos(db, this.#blocks, this.#names);
     this.#levels = new LevelReader(db, this.#blocks, this.#names);
   }
 
@@ -177,7 +177,7 @@ export class CounterReads {
     const to = Math.min(Math.ceil(endMs / unitMs), MAX_TIME);
     let from = Math.max(Math.ceil(startMs / unitMs), 1 - MAX_TIME);
     for (;;) {
-      const time = this.#snapshot(() => this.#nextDerived(granularity, from, to));
+      const time = this.#snapshot(() => this.#nextListed(granularity, from, to));
       if (time === undefined) return;
       for (let bucket: number | undefined = 0; bucket !== undefined; ) {
         const first: number = bucket;
@@ -293,6 +293,15 @@ export class CounterReads {
     if (cell === undefined) return { startMs, ...more, revision: 0 };
     const { count, sum, valued, revision } = cell;
     return { startMs, count: count + more.count, sum: sum + more.sum, valued: valued + more.valued, revision };
+  }
+
+  /** As #nextDerived; times that are in roll-ups already are passed over. */
+  #nextListed(granularity: "hour" | "day", from: number, to: number): number | undefined {
+    this.#tiers.begin();
+    const hidden = this.#tiers.hidden(granularity);
+    const next = this.#nextDerived(granularity, from, to);
+    if (hidden === undefined || next === undefined || next < hidden.from || next >= hidden.to) return next;
+    return this.#nextDerived(granularity, Math.max(from, hidden.to), to);
   }
 
   /** The next hour or day of [from, to) that has rows, or minutes of an open hour. */

@@ -2,7 +2,8 @@
 /** Reads whole minutes as columns, a minute at a time: a minute is one range of rows. */
 import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
-import { BlockNames } from "./block-names";
+import { grown } from "../../domain/columns/name-table";
+import type { BlockNames } from "./block-names";
 import { type BlockReader, bucketOfRow, MAX_TIME, rowName } from "./block-tables";
 import {
   Block,
@@ -19,41 +20,42 @@ import {
   VIDEOS_A_BLOCK,
   WIDTH,
 } from "./cell-block";
-import { orUnavailable } from "./connection";
+import { onSnapshot, orUnavailable } from "./connection";
 import { COUNTERS_FILE } from "./counter-file";
-import { TierGuard } from "./tier-guard";
+import type { TierGuard } from "./tier-guard";
 
 const TWO_32 = 2 ** 32;
 /** Most minutes have few cells. */
 const FIRST_CELLS = 64;
 
+/** Names and tiers are those of the connection's other readers. */
 export class MinuteCellReader {
-  readonly #names: BlockNames;
-  readonly #tiers: TierGuard;
-
   constructor(
-    db: DatabaseSync,
+    private readonly db: DatabaseSync,
     private readonly blocks: BlockReader,
-  ) {
-    this.#names = new BlockNames(db);
-    this.#tiers = new TierGuard(db);
-  }
+    private readonly names: BlockNames,
+    private readonly tiers: TierGuard,
+  ) {}
 
   async *read(fromMinute: number, toMinute: number): AsyncGenerator<MinuteCounts, void, undefined> {
     const to = Math.min(toMinute, MAX_TIME);
     for (let from = Math.max(fromMinute, 1 - MAX_TIME); from < to; ) {
-      const minute = orUnavailable(COUNTERS_FILE, () => this.blocks.nextTime("minute", from, to));
-      if (minute === undefined) return;
-      this.#tiers.begin();
-      const hidden = this.#tiers.hidden("minute");
-      if (hidden !== undefined && minute >= hidden.from && minute < hidden.to) {
-        from = hidden.to;
-        continue;
-      }
-      const counts = orUnavailable(COUNTERS_FILE, () => this.#minute(minute));
-      if (counts.counts.length > 0) yield counts;
-      from = minute + 1;
+      const start = from;
+      const next = orUnavailable(COUNTERS_FILE, () => onSnapshot(this.db, () => this.#next(start, to)));
+      if (next === undefined) return;
+      if (next.counts !== undefined && next.counts.counts.length > 0) yield next.counts;
+      from = next.from;
     }
+  }
+
+  /** The first stored minute of [from, to), without its cells where roll-ups have them; `from`: where to go on. */
+  #next(from: number, to: number): { from: number; counts?: MinuteCounts } | undefined {
+    const minute = this.blocks.nextTime("minute", from, to);
+    if (minute === undefined) return undefined;
+    this.tiers.begin();
+    const hidden = this.tiers.hidden("minute");
+    if (hidden !== undefined && minute >= hidden.from && minute < hidden.to) return { from: hidden.to };
+    return { from: minute + 1, counts: this.#minute(minute) };
   }
 
   #minute(minute: number): MinuteCounts {
@@ -61,7 +63,7 @@ export class MinuteCellReader {
     const block = new Block();
     for (const [id, bytes] of this.blocks.rows("minute", minute)) {
       decodeBlock(bytes, block, () => rowName("minute", id));
-      filling.add(block, bucketOfRow(id), this.#names);
+      filling.add(block, bucketOfRow(id), this.names);
     }
     return filling.counts();
   }
@@ -108,10 +110,6 @@ class Filling {
   }
 
   #grow(): void {
-    const grown = <T extends Uint32Array | Float64Array>(from: T, into: T): T => {
-      into.set(from);
-      return into;
-    };
     this.#videoIndex = grown(this.#videoIndex, new Uint32Array(this.#n * 2));
     this.#typeIndex = grown(this.#typeIndex, new Uint32Array(this.#n * 2));
     this.#numbers = grown(this.#numbers, new Float64Array(this.#n * 2 * WIDTH));

@@ -127,6 +127,39 @@ describe("tiers", () => {
     });
   });
 
+  it("hours that are in roll-ups and not yet deleted are listed once", async () => {
+    await withHarness(async (harness) => {
+      await harness.count(fc.sample(someEvents(30), { numRuns: 1, seed: 11 })[0]!);
+      await harness.audit();
+      harness.nowMs += 60 * DAY_MS;
+      await harness.tier();
+      const listed = async () => {
+        const counts = new Map<string, number>();
+        const range = ["hour", OLD, YOUNG + DAY_MS] as const;
+        for (const cells of [harness.counters.derivedCells(...range), harness.counters.rolledCells(...range)]) {
+          for await (const { videoId, eventType, startMs, count } of cells) {
+            const name = `${videoId} ${eventType} ${startMs}`;
+            counts.set(name, (counts.get(name) ?? 0) + count);
+          }
+        }
+        return new Map([...counts].filter(([, count]) => count > 0).sort());
+      };
+      const before = await listed();
+      expect(before.size).toBeGreaterThan(3);
+      harness.nowMs += 60 * DAY_MS;
+      const stop = new Error("the process stops");
+      const stopped = (made: string) => {
+        if (made === "committed") throw stop;
+      };
+      await expect(harness.tier(stopped)).rejects.toBe(stop);
+      expect((await harness.tiers.tiers()).rollUps.some(({ level }) => level === "hour")).toBe(true);
+      expect(await listed()).toEqual(before);
+      await harness.reopen();
+      await harness.tier();
+      expect(await listed()).toEqual(before);
+    });
+  });
+
   it("what is not audited, or changes, stays; a write to what is being rolled up is refused", async () => {
     await withHarness(async (harness) => {
       const event = eventOf([0, 5, 0, 0, 3]);
