@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { CellTable } from "./cell-table";
 import type { MinuteCounts } from "./minute-counts";
-import { grown, NameTable, packedSpans, spanTexts } from "./name-table";
+import { grown, type NameTable, packedSpans, spanTexts } from "./name-table";
 import type { Pane } from "./pane";
+import { PaneNames, TYPE_SPAN } from "./pane-names";
 
 /**
  * A count block: the counts one partition's pane has for the videos of one shard, packed. Count blocks cross the second
@@ -137,12 +138,11 @@ export function openCounts(packed: Uint8Array, minute: number): MinuteCounts {
 }
 
 const TWO_32 = 2 ** 32;
-const TYPE_SPAN = 2 ** 21;
 
 /** Adds up the counts of several partitions, video by video. */
 export class CountsBuilder {
-  private readonly videos = new NameTable();
-  private readonly types = new NameTable(0, TYPE_SPAN);
+  private readonly videos: NameTable;
+  private readonly types: NameTable;
   private readonly cellByName = new Map<number, number>();
   private rows = 0;
   private video = new Uint32Array(64);
@@ -156,8 +156,7 @@ export class CountsBuilder {
 
   /** `seed`: at least 2 random words, as a Pane's. */
   constructor(seed: Uint32Array) {
-    this.videos = new NameTable(seed[0]!);
-    this.types = new NameTable(seed[1]!);
+    ({ videos: this.videos, types: this.types } = new PaneNames(seed));
   }
 
   add(part: MinuteCounts): void {
