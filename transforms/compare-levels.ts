@@ -37,7 +37,7 @@ export async function* differingLevels(
 ): AsyncGenerator<LevelDifference> {
   for (const chunk of chunksOf(videoIds, VIDEOS_AT_ONCE)) {
     const found = await differencesOf(counters.levels(chunk, hour), corrections);
-    for (const [videoId, some] of byVideo(found)) {
+    for (const [videoId, some] of Map.groupBy(found, (each) => each.videoId)) {
       for (const difference of await confirmed(counters, videoId, hour, corrections, some))
         if (!(await isOfAnotherPart(counters, hour, difference))) yield difference;
     }
@@ -125,12 +125,6 @@ export async function differencesOf(
 }
 
 const isEqual = (a: Sums, b: Sums): boolean => a.count === b.count && a.sum === b.sum && a.valued === b.valued;
-
-function byVideo(differences: readonly LevelDifference[]): Map<string, LevelDifference[]> {
-  const videos = new Map<string, LevelDifference[]>();
-  for (const each of differences) videos.set(each.videoId, [...(videos.get(each.videoId) ?? []), each]);
-  return videos;
-}
 
 function* chunksOf(values: Iterable<string>, size: number): Generator<string[]> {
   let chunk: string[] = [];

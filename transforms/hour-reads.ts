@@ -67,8 +67,8 @@ export class HourReads {
     const askedAtMs = this.clock();
     const archivedThroughMs = await progress.archivedThroughMs(askedAtMs);
     const sequences = await ledger.changeSequences(from, to);
-    const objects = byMinute(await archive.list(from, to));
-    const listed = byMinute(await ledger.archivedObjects(from, to));
+    const objects = Map.groupBy(await archive.list(from, to), minuteOfRow);
+    const listed = Map.groupBy(await ledger.archivedObjects(from, to), minuteOfRow);
     const books = new Map((await ledger.books(from, to)).map((row) => [row.minute, row]));
     const minutes = new Map<number, MinuteReads>();
     for (let minute = from; minute < to; minute++) {
@@ -82,12 +82,4 @@ export class HourReads {
   }
 }
 
-function byMinute<T extends { minute: number }>(all: readonly T[]): Map<number, T[]> {
-  const minutes = new Map<number, T[]>();
-  for (const one of all) {
-    const known = minutes.get(one.minute);
-    if (known === undefined) minutes.set(one.minute, [one]);
-    else known.push(one);
-  }
-  return minutes;
-}
+const minuteOfRow = ({ minute }: { minute: number }): number => minute;

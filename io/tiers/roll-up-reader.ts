@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { hash } from "node:crypto";
 import { rollUpPart } from "../../domain/rules/roll-ups";
-import type { CellColumns, TimedCell } from "../formats/parquet/cell-columns";
+import { type CellColumns, sumOf, type TimedCell } from "../formats/parquet/cell-columns";
 import { CellFile } from "../formats/parquet/cell-file";
 import { type RolledLevel, type RollUp, type RollUpFolder, StoreUnavailableError } from "../ports";
 
@@ -25,7 +25,7 @@ export class RollUpReader {
 
   /** The cells of one video and type in [fromMs, toMs), added up where several files have one, by time. */
   async cells(rollUps: readonly RollUp[], asked: Asked): Promise<TimedCell[]> {
-    const { level, videoId, eventType, fromMs, toMs } = asked;
+    const { videoId, eventType, fromMs, toMs } = asked;
     const files = rollUps.filter((one) => overlaps(one, asked) && one.part === rollUpPart(videoId, one.parts));
     const found = new Map<number, TimedCell>();
     for (let at = 0; at < files.length; at += FILES_AT_ONCE) {
@@ -33,22 +33,22 @@ export class RollUpReader {
       for (const columns of await Promise.all(read)) {
         for (const cell of cellsOf(columns)) {
           if (cell.eventType !== eventType || cell.startMs < fromMs || cell.startMs >= toMs) continue;
-          addTo(found, cell);
+          const known = found.get(cell.startMs);
+          found.set(cell.startMs, known === undefined ? cell : sumOf(known, cell));
         }
       }
     }
-    if (level === "hour" || level === "minute") return [...found.values()].sort((a, b) => a.startMs - b.startMs);
-    return level satisfies never;
+    return [...found.values()].sort((a, b) => a.startMs - b.startMs);
   }
 
   /** Every cell of a file; rejects where its bytes are not those that were written. */
   async all(rollUp: RollUp): Promise<CellColumns> {
-    await this.verify(rollUp);
+    await this.#verify(rollUp);
     return (await this.#file(rollUp)).all();
   }
 
   /** Rejects with `StoreUnavailableError` where a file is missing or has other bytes than were written. */
-  async verify({ name, sizeBytes, sha256 }: RollUp): Promise<void> {
+  async #verify({ name, sizeBytes, sha256 }: RollUp): Promise<void> {
     const bytes = await this.folder.open(name);
     if (bytes === undefined) throw new StoreUnavailableError(`the roll-up ${name} is missing`);
     const digest = hash("sha256", new Uint8Array(await bytes.slice(0)), "hex");
@@ -89,16 +89,4 @@ export const overlaps = (
 
 export function* cellsOf(columns: CellColumns): Generator<TimedCell, void, undefined> {
   for (let row = 0; row < columns.length; row++) yield columns.cell(row);
-}
-
-function addTo(cells: Map<number, TimedCell>, cell: TimedCell): void {
-  const known = cells.get(cell.startMs);
-  if (known === undefined) {
-    cells.set(cell.startMs, cell);
-    return;
-  }
-  known.count += cell.count;
-  known.valued += cell.valued;
-  known.sum += cell.sum;
-  known.revision += cell.revision;
 }

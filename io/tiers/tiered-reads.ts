@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import { sumOf } from "../formats/parquet/cell-columns";
 import {
   type Cell,
   type CellTiers,
@@ -37,17 +39,14 @@ export class TieredReads {
     granularity: Granularity,
   ): Promise<Cell[]> {
     const read = () => store.read(videoId, eventType, startMs, endMs, granularity);
-    // Nothing that is younger than the retention of minutes is ever rolled up: what is read most is read as ever.
-    if (granularity === "day" || startMs > this.options.clock() - this.options.youngestMs) return read();
-    for (let attempt = 1; ; attempt++) {
-      const { version, rollUps } = await this.tiers.tiers();
+    if (granularity === "day" || this.#isYoung(startMs)) return read();
+    return this.#steady(async (rollUps) => {
       const stored = await read();
       const asked = { level: granularity, fromMs: startMs, toMs: endMs };
       const touched = rollUps.filter((one) => overlaps(one, asked));
       const cold = touched.length === 0 ? [] : await this.#cold(touched, { ...asked, videoId, eventType });
-      if ((await this.tiers.tiers()).version === version) return merged(stored, cold);
-      if (attempt === ATTEMPTS) throw new StoreUnavailableError("the range keeps being rolled up: read again later");
-    }
+      return merged(stored, cold);
+    });
   }
 
   async top(
@@ -58,14 +57,9 @@ export class TieredReads {
     limit: number,
   ): Promise<VideoCount[]> {
     const hot = () => store.top(eventType, startMs, endMs, limit);
-    if (startMs > this.options.clock() - this.options.youngestMs) return hot();
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const { version, rollUps } = await this.tiers.tiers();
-      const asked = { eventType, fromMs: startMs, toMs: endMs, limit };
-      const ranked = (await coldTop(store, rollUps, this.reader, asked)) ?? (await hot());
-      if ((await this.tiers.tiers()).version === version) return ranked;
-    }
-    throw new StoreUnavailableError("the range keeps being rolled up: read again later");
+    if (this.#isYoung(startMs)) return hot();
+    const asked = { eventType, fromMs: startMs, toMs: endMs, limit };
+    return this.#steady(async (rollUps) => (await coldTop(store, rollUps, this.reader, asked)) ?? hot());
   }
 
   /** As the store's, where both ranges are in the store; else by the growth of every video. */
@@ -77,8 +71,7 @@ export class TieredReads {
     limit: number,
   ): Promise<VideoGrowth[]> {
     const beforeMs = startMs - (endMs - startMs);
-    const isHot = beforeMs > this.options.clock() - this.options.youngestMs;
-    if (isHot && store.rising !== undefined) return store.rising(eventType, startMs, endMs, limit);
+    if (this.#isYoung(beforeMs) && store.rising !== undefined) return store.rising(eventType, startMs, endMs, limit);
     const all = Number.MAX_SAFE_INTEGER;
     const before = await this.top(store, eventType, beforeMs, startMs, all);
     const previousOf = new Map(before.map(({ videoId, count }) => [videoId, count]));
@@ -87,6 +80,21 @@ export class TieredReads {
       .filter(({ count, previous }) => count > previous)
       .sort((a, b) => b.count - b.previous - (a.count - a.previous) || (a.videoId < b.videoId ? -1 : 1))
       .slice(0, limit);
+  }
+
+  /** Nothing that is younger than the retention of minutes is ever rolled up: what is read most is read as ever. */
+  #isYoung(startMs: number): boolean {
+    return startMs > this.options.clock() - this.options.youngestMs;
+  }
+
+  /** Does it again where ranges were rolled up meanwhile. */
+  async #steady<T>(work: (rollUps: readonly RollUp[]) => Promise<T>): Promise<T> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const { version, rollUps } = await this.tiers.tiers();
+      const found = await work(rollUps);
+      if ((await this.tiers.tiers()).version === version) return found;
+    }
+    throw new StoreUnavailableError("the range keeps being rolled up: read again later");
   }
 
   async #cold(
@@ -115,11 +123,3 @@ function merged(stored: readonly Cell[], cold: readonly Cell[]): Cell[] {
   }
   return [...cells.values()].sort((a, b) => a.startMs - b.startMs);
 }
-
-const sumOf = (base: Cell, later: Cell): Cell => ({
-  ...base,
-  count: base.count + later.count,
-  sum: base.sum + later.sum,
-  valued: base.valued + later.valued,
-  revision: base.revision + later.revision,
-});

@@ -54,7 +54,8 @@ export async function runBoundedStream(deps: BoundedDependencies, options: Bound
   }
   const startedAt = performance.now();
   const result: BoundedResult = { objects: 0, events: 0, minutes: 0, deadLetters: 0, elapsedMs: 0 };
-  const hours = byHour(await deps.archive.minutes(fromMs / MINUTE_MS, toMs / MINUTE_MS));
+  const stored = await deps.archive.minutes(fromMs / MINUTE_MS, toMs / MINUTE_MS);
+  const hours = Map.groupBy(stored, (minute) => Math.floor(minute / MINUTES_AT_ONCE));
   for (const minutes of hours.values()) {
     const [first, end] = [minutes[0]!, minutes[minutes.length - 1]! + 1];
     const listed = await deps.archive.list(first, end);
@@ -70,15 +71,6 @@ export async function runBoundedStream(deps: BoundedDependencies, options: Bound
   }
   result.elapsedMs = Math.round(performance.now() - startedAt);
   return result;
-}
-
-function byHour(minutes: readonly number[]): Map<number, number[]> {
-  const hours = new Map<number, number[]>();
-  for (const minute of minutes) {
-    const hour = Math.floor(minute / MINUTES_AT_ONCE);
-    hours.set(hour, [...(hours.get(hour) ?? []), minute]);
-  }
-  return hours;
 }
 
 function countedLetters(deadLetters: DeadLetters): { port: Pick<DeadLetters, "append">; appended(): number } {

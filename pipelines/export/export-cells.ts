@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CELLS_A_PART, rollUpPart } from "../../domain/rules/roll-ups";
+import { CELLS_A_PART } from "../../domain/rules/roll-ups";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
-import { CellColumns, cellsOfMinute, type TimedCell } from "../../io/formats/parquet/cell-columns";
+import type { TimedCell } from "../../io/formats/parquet/cell-columns";
 import { encodeCells } from "../../io/formats/parquet/cell-file";
 import type { CounterStore, Granularity, RollUpFolder } from "../../io/ports";
+import { cellParts, type IsWanted, storedCells } from "../tier/cell-parts";
 
 export interface ExportDependencies {
   counters: Pick<CounterStore, "minuteCells" | "derivedCells" | "rolledCells">;
@@ -41,15 +42,8 @@ export async function* exportCells(
     const edges: number[] = [];
     for (let atMs = range.fromMs; atMs <= range.toMs; atMs += BUCKET_MS[granularity]) edges.push(atMs);
     const states = await deps.statesOf(edges);
-    let cells = 0;
-    for await (const _ of cellsOf(deps.counters, range)) cells++;
-    const parts = Math.max(1, Math.ceil(cells / cellsAPart));
-    for (let part = 0; part < parts; part++) {
-      const columns = new CellColumns();
-      for await (const cell of cellsOf(deps.counters, range)) {
-        if (rollUpPart(cell.videoId, parts) === part) columns.add(cell);
-      }
-      if (columns.length === 0) continue;
+    const cells = (isWanted: IsWanted) => cellsOf(deps.counters, range, isWanted);
+    for await (const { part, parts, columns } of cellParts(cells, cellsAPart)) {
       const whole = columns.merged();
       const stateOf = (startMs: number) => states[(startMs - range.fromMs) / BUCKET_MS[granularity]] ?? "provisional";
       const content = await encodeCells(whole, stateOf);
@@ -64,15 +58,11 @@ export async function* exportCells(
 /** Cells in any order; of one that is in a roll-up and, with what came later, in the store, both. */
 async function* cellsOf(
   counters: ExportDependencies["counters"],
-  { granularity, fromMs, toMs }: ExportRange,
+  range: ExportRange,
+  isWanted: IsWanted,
 ): AsyncGenerator<TimedCell, void, undefined> {
-  if (granularity === "minute") {
-    for await (const minute of counters.minuteCells(fromMs / MINUTE_MS, toMs / MINUTE_MS)) {
-      yield* cellsOfMinute(minute, () => true);
-    }
-  } else {
-    for await (const cell of counters.derivedCells(granularity, fromMs, toMs)) if (cell.count > 0) yield cell;
-  }
-  if (granularity !== "day" && counters.rolledCells !== undefined)
-    yield* counters.rolledCells(granularity, fromMs, toMs);
+  const { granularity, fromMs, toMs } = range;
+  for await (const cell of storedCells(counters, granularity, range, isWanted)) if (cell.count > 0) yield cell;
+  if (granularity === "day" || counters.rolledCells === undefined) return;
+  for await (const cell of counters.rolledCells(granularity, fromMs, toMs)) if (isWanted(cell.videoId)) yield cell;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { hash } from "node:crypto";
-import { CELLS_A_PART, rollUpPart } from "../../domain/rules/roll-ups";
-import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
-import { CellColumns, cellsOfMinute, type TimedCell } from "../../io/formats/parquet/cell-columns";
+import { CELLS_A_PART } from "../../domain/rules/roll-ups";
+import { DAY_MS } from "../../domain/rules/time";
+import type { CellColumns, TimedCell } from "../../io/formats/parquet/cell-columns";
 import { CellFile, encodeCells } from "../../io/formats/parquet/cell-file";
 import type { CounterStore, RolledLevel, RollUp, RollUpFolder } from "../../io/ports";
+import { cellParts, type IsWanted, storedCells } from "./cell-parts";
 
 interface Sources {
   counters: Pick<CounterStore, "minuteCells" | "derivedCells">;
@@ -32,15 +33,9 @@ export async function writeRollUps(
   range: CellRange,
   { generation, cellsAPart = CELLS_A_PART }: { generation: number; cellsAPart?: number },
 ): Promise<RollUp[]> {
-  let cells = 0;
-  for await (const _ of storedCells(counters, range, () => true)) cells++;
-  const parts = Math.max(1, Math.ceil(cells / cellsAPart));
   const written: RollUp[] = [];
-  for (let part = 0; part < parts; part++) {
-    const columns = new CellColumns();
-    const isWanted = (videoId: string) => rollUpPart(videoId, parts) === part;
-    for await (const cell of storedCells(counters, range, isWanted)) columns.add(cell);
-    if (columns.length === 0) continue;
+  const cells = (isWanted: IsWanted) => storedCells(counters, range.level, range, isWanted);
+  for await (const { part, parts, columns } of cellParts(cells, cellsAPart)) {
     const content = await encodeCells(columns);
     const name = `${folderOf(range)}/cells-${part}-of-${parts}.${generation}.parquet`;
     await folder.write(name, content);
@@ -55,20 +50,6 @@ export async function writeRollUps(
 export function folderOf({ level, fromMs, toMs }: CellRange): string {
   const date = new Date(fromMs).toISOString();
   return toMs - fromMs <= DAY_MS ? `${level}/date=${date.slice(0, 10)}` : `${level}/month=${date.slice(0, 7)}`;
-}
-
-async function* storedCells(
-  counters: Sources["counters"],
-  { level, fromMs, toMs }: CellRange,
-  isWanted: (videoId: string) => boolean,
-): AsyncGenerator<TimedCell, void, undefined> {
-  if (level === "hour") {
-    for await (const cell of counters.derivedCells("hour", fromMs, toMs)) if (isWanted(cell.videoId)) yield cell;
-    return;
-  }
-  for await (const minute of counters.minuteCells(fromMs / MINUTE_MS, toMs / MINUTE_MS)) {
-    yield* cellsOfMinute(minute, isWanted);
-  }
 }
 
 async function compare(folder: RollUpFolder, name: string, cells: CellColumns, content: Uint8Array): Promise<void> {

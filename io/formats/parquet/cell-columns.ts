@@ -103,12 +103,15 @@ export class CellColumns {
   }
 }
 
-const sumOf = (a: TimedCell, b: TimedCell): TimedCell => ({
-  ...a,
-  count: a.count + b.count,
-  valued: a.valued + b.valued,
-  sum: a.sum + b.sum,
-  revision: a.revision + b.revision,
+type Summed = Pick<TimedCell, "count" | "valued" | "sum" | "revision">;
+
+/** A cell as its roll-up has it, and what came later; everything else is the first one's. */
+export const sumOf = <C extends Summed>(base: C, later: Summed): C => ({
+  ...base,
+  count: base.count + later.count,
+  valued: base.valued + later.valued,
+  sum: base.sum + later.sum,
+  revision: base.revision + later.revision,
 });
 
 function indexOf(name: string, names: string[], known: Map<string, number>): number {
