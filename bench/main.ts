@@ -57,7 +57,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 const program = new Command("npm run bench --")
   .description("measures Viewmill on this machine beside baselines measured in the same run")
   .addOption(
-    new Option("--only <names...>", "only these measurements; flink and flink-sustained run only when named")
+    new Option("--only <names...>", "only these measurements; some run only when named (docs/bench.md)")
       .choices(MEASUREMENTS.map(({ name }) => name))
       .default([]),
   )

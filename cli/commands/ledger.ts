@@ -29,7 +29,9 @@ interface Ledger {
 export function register(program: Command): void {
   const command = program
     .command("ledger")
-    .description("the books, minute by minute of event time: accepted = archived = counted + duplicate + late");
+    .description(
+      "the books, minute by minute of event time: accepted = archived + lost, archived = counted + duplicate + late",
+    );
   withReadOptions(withRangeOptions(command)).action((flags: Flags, asked: Command) =>
     orOneLine(() => ledger(flags, serviceAddress(asked))),
   );
