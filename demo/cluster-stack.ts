@@ -164,7 +164,8 @@ async function startServers(options: StackOptions, servers: StackServers, clock:
 }
 
 const kafkaOptions = ({ fast = false, secure = false, ownClock }: StackOptions, clock: ProcessClock): KafkaOptions => ({
-  ...{ fast, secure },
+  fast,
+  secure,
   ...(ownClock === true ? { clock } : {}),
 });
 

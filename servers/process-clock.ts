@@ -7,8 +7,8 @@ export const CLOCK_FILE_VARIABLE = "PROCESS_CLOCK_FILE";
 const PRELOADED = join(__dirname, "shifted-clock.js");
 
 /**
- * A clock for Node processes of a test, ahead of the machine's by as much as is asked for; those without its
- * environment keep the machine's.
+ * A clock for processes of a test, ahead of the machine's by as much as is asked for: Node processes take it from their
+ * environment, a Kafka broker from its options. Every other process keeps the machine's.
  */
 export class ProcessClock {
   private ahead = 0;

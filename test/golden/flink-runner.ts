@@ -11,7 +11,7 @@ import { buildPipelineProto, type FlinkJob, FlinkRest, FlinkRunner, replaceEnvir
 import { WorkerPool } from "../../engine/worker-pool";
 import { streamPipeline } from "../../pipelines/stream/stream-pipeline";
 import { freePort } from "../../servers";
-import { deadline } from "../deadline";
+import { until } from "../until";
 import { Archiving } from "./archiving";
 import { doAudits } from "./auditing";
 import { ingest } from "./ingest";
@@ -152,16 +152,18 @@ class FlinkRun {
   }
 
   /** All that was sent is archived, and what is archived is counted, unless the job is away. */
-  untilSettled(): Promise<void> {
-    return until(SETTLED_DEADLINE_MS, async () => {
+  async untilSettled(): Promise<void> {
+    const settled = async () => {
       if (this.archiving.messages < this.sentMessages)
-        return `${this.archiving.messages} of ${this.sentMessages} messages archived`;
-      if (this.savepoint !== undefined) return undefined;
+        throw new Error(`${this.archiving.messages} of ${this.sentMessages} messages archived`);
+      if (this.savepoint !== undefined) return true;
       const open = (await this.deployment.ledger.books(...ALL_MINUTES)).find(
         ({ archived, counted, duplicate, late }) => archived !== counted + duplicate + late,
       );
-      return open === undefined ? undefined : `open: ${JSON.stringify(open)}`;
-    });
+      if (open !== undefined) throw new Error(`open: ${JSON.stringify(open)}`);
+      return true;
+    };
+    await until("all that was sent is archived and counted", settled, SETTLED_DEADLINE_MS, POLL_MS);
   }
 
   /**
@@ -169,14 +171,11 @@ class FlinkRun {
    * assertion.
    */
   async untilExpected(script: GoldenScript): Promise<void> {
-    await until(FINAL_DEADLINE_MS, async () => {
-      try {
-        expectOutcome(script, await this.outcome());
-        return undefined;
-      } catch (error) {
-        return String(error);
-      }
-    }).catch(() => undefined);
+    const right = async () => {
+      expectOutcome(script, await this.outcome());
+      return true;
+    };
+    await until("the outcome is right", right, FINAL_DEADLINE_MS, POLL_MS).catch(() => undefined);
   }
 
   outcome(): Promise<Outcome> {
@@ -215,15 +214,4 @@ async function jobProto(config: Config, allowedLatenessMs: number) {
     }),
   );
   return replaceEnvironments(proto, { pool: config.flink.workerPool });
-}
-
-/** `question` answers what is still missing, or undefined. */
-async function until(deadlineMs: number, question: () => Promise<string | undefined>): Promise<void> {
-  const endsAt = performance.now() + deadline(deadlineMs);
-  for (;;) {
-    const missing = await question();
-    if (missing === undefined) return;
-    if (performance.now() > endsAt) throw new Error(`not within ${deadlineMs} ms: ${missing}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
 }
