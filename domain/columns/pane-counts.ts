@@ -24,12 +24,22 @@ export function* firePane(pane: Pane, minute: number, shards: number, changed: b
   for (const [shard, its] of cellsByShard(pane, shards, changed).entries()) {
     if (its.length === 0) continue;
     const chunks: MinuteCounts[] = [];
-    for (let from = 0; from < its.length; from += MAX_CELLS) {
-      chunks.push(countsOf(pane, its.subarray(from, from + MAX_CELLS), minute));
+    const ordered = byVideo(cells.video, its);
+    for (let from = 0; from < ordered.length; from += MAX_CELLS) {
+      chunks.push(countsOf(pane, ordered.subarray(from, from + MAX_CELLS), minute));
     }
     yield { shard, chunks, ...totalsOf(pane, all?.[shard]) };
   }
   cells.fired.set(cells.received.subarray(0, cells.size));
+}
+
+/**
+ * The cells by the number of their video: a chunk then has neighbouring videos. A store that keeps neighbours in one
+ * row, in the order in which their names came, writes each row once a firing and not once a chunk.
+ */
+function byVideo(video: Uint32Array, cells: Uint32Array): Uint32Array {
+  const keys = Float64Array.from(cells, (cell) => video[cell]! * TWO_32 + cell).sort();
+  return Uint32Array.from(keys, (key) => key % TWO_32);
 }
 
 /** `its`: a shard's cells; absent: it has all of them. */
@@ -43,6 +53,8 @@ function totalsOf(pane: Pane, its: Uint32Array | undefined): Omit<PaneCounts, "s
   }
   return { received, counted, reusedIds: reusedOf(cells, its) };
 }
+
+const TWO_32 = 2 ** 32;
 
 /** Number of a name + 1 in the chunk under way, by its number in the pane's names; 0: not in it yet. */
 let localVideos = new Int32Array(1024);

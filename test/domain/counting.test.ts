@@ -312,6 +312,23 @@ function manyEvents(n: number, videos: number, firstId = 0): EventColumns {
   };
 }
 
+test("the chunks of a firing have their videos in the order in which the names came, whatever order the cells have", () => {
+  const names = new PaneNames(seed);
+  const videos = 20_000;
+  const first = manyEvents(videos, videos);
+  const later = manyEvents(2 * videos, videos, videos);
+  for (let row = 0; row < later.count; row++) later.videoIndex[row] = (row * 7919) % videos;
+  later.types = ["LIKE"];
+  const pane = new Pane(seed, names);
+  const partitioner = new RowPartitioner(1, Number.POSITIVE_INFINITY);
+  for (const columns of [first, later]) partitioner.add(columns, T0);
+  for (const { minute, batches } of partitioner.finish()) for (const rows of batches) pane.addRows(rows, minute);
+  const chunks = [...firePane(pane, minuteOf(T0), 1, true)].flatMap((shard) => shard.chunks);
+  const written = chunks.flatMap((chunk) => Array.from(chunk.videoIndex, (index) => chunk.videos[index]!));
+  expect(written).toEqual(Array.from({ length: videos * 2 }, (_, cell) => `video-${cell >> 1}`));
+  expect(chunks.length).toBe(3);
+});
+
 test("a block is split before 1 MB, whatever the names take", () => {
   const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
   const longNames = manyEvents(100_000, 20_000);
