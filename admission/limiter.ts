@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { DAY_MS } from "../domain/rules/time";
+import { DAY_MS, MINUTE_MS, SECONDS_A_DAY } from "../domain/rules/time";
 import type { KeyLimits } from "../io/ports/access-keys";
 import type { Refusal } from "./refusal";
 
 /** A key that was silent for so long may use this many seconds of its rate at once. */
 const BURST_SECONDS = 2;
 /** A key that comes back after this has full buckets, whether they were kept or not. */
-const FORGOTTEN_AFTER_MS = 60_000;
+const FORGOTTEN_AFTER_MS = MINUTE_MS;
 
 const RATES = ["requestsPerSecond", "eventsPerSecond", "bytesPerSecond"] as const;
 type Rate = (typeof RATES)[number];
@@ -160,7 +160,7 @@ export function quotaExceeded(eventsPerDay: number, nowMs: number): Refusal {
     detail: `the key may send ${eventsPerDay} events a day (UTC)`,
     headers: {
       "Retry-After": String(seconds),
-      "RateLimit-Policy": `"day";q=${eventsPerDay};w=86400;qu="events"`,
+      "RateLimit-Policy": `"day";q=${eventsPerDay};w=${SECONDS_A_DAY};qu="events"`,
       RateLimit: `"day";r=0;t=${seconds}`,
     },
   };

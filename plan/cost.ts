@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { SECONDS_A_DAY, SECONDS_AN_HOUR } from "../domain/rules/time";
 import type { PriceName, Prices } from "./prices";
 import { AUDITS, type Sizing } from "./sizing";
 import type { Workload } from "./workload";
@@ -22,7 +23,7 @@ export interface Cost {
 }
 
 const HOURS = 730;
-const MONTH_S = HOURS * 3_600;
+const MONTH_S = HOURS * SECONDS_AN_HOUR;
 const GIB = 2 ** 30;
 const TIB = 2 ** 40;
 /** Gigabytes of memory of a vCPU that is rented: the ratio of standard machines. */
@@ -73,7 +74,7 @@ function costLines(workload: Workload, parts: Parts, prices: Prices, cores: numb
     line("Bigtable, minute cells", "GiB, not compressed", { bigtableGibMonth: parts.minuteCellBytes / GIB }),
     line("archivers", "cores * hours, 4 GB each", machines(parts.archivers)),
     line("archive, kept", "bytes a day * rawDays", {
-      storageGbMonth: (archive.bytes * 86_400 * workload.rawDays) / GIB,
+      storageGbMonth: (archive.bytes * SECONDS_A_DAY * workload.rawDays) / GIB,
     }),
     line("archive, requests", "a write for each object, a read for each of two audits", {
       storageClassA: (archive.objects * MONTH_S) / 1_000,

@@ -6,7 +6,7 @@ import type { EventColumns } from "../domain/columns/event-columns";
 import { NameTable, textSpans } from "../domain/columns/name-table";
 import { Pane, partitionOf } from "../domain/columns/pane";
 import { ID_BYTES } from "../domain/event-identity";
-import { MINUTE_MS } from "../domain/rules/time";
+import { MINUTE_MS, SECONDS_A_MINUTE } from "../domain/rules/time";
 import { sfc32 } from "../domain/seeded-random";
 import type { Sizing } from "./sizing";
 import type { Workload } from "./workload";
@@ -51,7 +51,7 @@ export interface Simulation {
   countBytesPerSecond: number;
 }
 
-const MINUTE = Math.floor(Date.UTC(2026, 10, 21, 10) / 60_000);
+const MINUTE = Math.floor(Date.UTC(2026, 10, 21, 10) / MINUTE_MS);
 /** Of repeats, how long ago the event first came, in events. */
 const REMEMBERED = 10_000;
 
@@ -64,7 +64,7 @@ const REMEMBERED = 10_000;
 export function simulate(workload: Workload, { parts }: Sizing, { maxEvents, seed }: SimulationOptions): Simulation {
   const { partitions, shards, bytes } = parts;
   const size = { partitions, shards, seed };
-  const perPane = (workload.eventsPerSecond * 60) / partitions;
+  const perPane = (workload.eventsPerSecond * SECONDS_A_MINUTE) / partitions;
   const panes = Math.max(1, Math.min(partitions, Math.floor(maxEvents / perPane)));
   const events = Math.max(1, Math.round(panes * perPane));
   const bundleEvents = Math.max(1, Math.round((bytes.bundleEvents * panes) / partitions));
@@ -205,7 +205,7 @@ class SimulatedMinute {
       eventsPerPane: events / panes,
       busiestPartition: busiest(this.byId),
       expectedBusiestPartition: byChance(partitions, events),
-      expectedBusiestOfMinute: byChance(partitions, this.workload.eventsPerSecond * 60),
+      expectedBusiestOfMinute: byChance(partitions, this.workload.eventsPerSecond * SECONDS_A_MINUTE),
       busiestPartitionByVideo: busiest(this.byVideo),
       busiestShardBytes: busiest(shardBytes),
       busiestShardCells: busiest(shardCells),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { SECONDS_A_DAY, SECONDS_A_MINUTE } from "../domain/rules/time";
 import type { CoefficientName, Coefficients } from "./coefficients";
 import type { Workload } from "./workload";
 import { distinctCounter, hottestShare } from "./zipf";
@@ -21,8 +22,6 @@ export interface Sizing {
   parts: ReturnType<typeof partsOf>;
 }
 
-const MINUTE_S = 60;
-const DAY_S = 86_400;
 /** docs/decisions/0006-bigtable-rows.md: what a writer knows of its rows is at most ten minutes old. */
 const KNOWN_MINUTES = 10;
 /** Hourly and daily. */
@@ -43,7 +42,7 @@ const decodeOf: Part<number> = ({ form }, c) =>
 
 /** P and Q: enough that a pane stays small, and that every core has several. */
 function spread(workload: Workload, c: Coefficients) {
-  const minuteEvents = workload.eventsPerSecond * MINUTE_S;
+  const minuteEvents = workload.eventsPerSecond * SECONDS_A_MINUTE;
   const eventCores = (workload.eventsPerSecond * (decodeOf(workload, c) + c.dedupe.value)) / workload.utilization;
   const wanted = Math.max(4 * Math.ceil(eventCores), Math.ceil(minuteEvents / c.paneEvents.value));
   const partitions = Math.min(c.maxPartitions.value, wanted);
@@ -52,14 +51,14 @@ function spread(workload: Workload, c: Coefficients) {
 
 /** How often a minute's panes fire: once when it ends, then for what is late. */
 function firings({ eventsPerSecond, lateShare, lateMinutes }: Workload, c: Coefficients, partitions: number): number {
-  const slots = (lateMinutes * MINUTE_S) / c.lateFiringSeconds.value;
-  const latePerSlot = (eventsPerSecond * MINUTE_S * lateShare) / slots / partitions;
+  const slots = (lateMinutes * SECONDS_A_MINUTE) / c.lateFiringSeconds.value;
+  const latePerSlot = (eventsPerSecond * SECONDS_A_MINUTE * lateShare) / slots / partitions;
   return 1 - slots * Math.expm1(-latePerSlot);
 }
 
 function cells(workload: Workload, partitions: number) {
   const { eventsPerSecond, duplicateShare, typeShares } = workload;
-  const minuteEvents = eventsPerSecond * MINUTE_S * (1 - duplicateShare);
+  const minuteEvents = eventsPerSecond * SECONDS_A_MINUTE * (1 - duplicateShare);
   const distinct = distinctCounter(workload);
   const cellsOf = (events: number) => typeShares.reduce((sum, share) => sum + distinct(events * share), 0);
   return {
@@ -97,13 +96,13 @@ function shuffle(
     bundles: eventsPerSecond / bundleEvents,
     blocks: eventsPerSecond / blockEvents,
     blockBytes: eventsPerSecond * blockBytes,
-    countBlocks: (of.partitions * of.shards * of.firings) / MINUTE_S,
-    countBytes: countsPerMinute / MINUTE_S,
+    countBlocks: (of.partitions * of.shards * of.firings) / SECONDS_A_MINUTE,
+    countBytes: countsPerMinute / SECONDS_A_MINUTE,
     stateBytes:
       eventsPerSecond *
       blockBytes *
-      MINUTE_S *
-      (workload.latenessMinutes + 1 + c.clocksApartMinutes.value + c.graceSeconds.value / MINUTE_S),
+      SECONDS_A_MINUTE *
+      (workload.latenessMinutes + 1 + c.clocksApartMinutes.value + c.graceSeconds.value / SECONDS_A_MINUTE),
   };
 }
 
@@ -114,9 +113,9 @@ function partsOf(workload: Workload, c: Coefficients) {
   const fired = firings(workload, c, partitions);
   const minute = cells(workload, partitions);
   const bytes = shuffle(workload, c, { partitions, shards, firings: fired, minute });
-  const lateCells = Math.min(minute.cellMinutes * (fired - 1), rate * MINUTE_S * workload.lateShare);
-  const lateVideos = Math.min(minute.videoMinutes * (fired - 1), rate * MINUTE_S * workload.lateShare);
-  const videoWrites = (minute.videoMinutes + lateVideos) / MINUTE_S;
+  const lateCells = Math.min(minute.cellMinutes * (fired - 1), rate * SECONDS_A_MINUTE * workload.lateShare);
+  const lateVideos = Math.min(minute.videoMinutes * (fired - 1), rate * SECONDS_A_MINUTE * workload.lateShare);
+  const videoWrites = (minute.videoMinutes + lateVideos) / SECONDS_A_MINUTE;
   const elements = log.messages + bytes.blocks + bytes.countBlocks;
   const cpu = {
     decode: rate * decodeOf(workload, c),
@@ -126,7 +125,7 @@ function partsOf(workload: Workload, c: Coefficients) {
     counters: videoWrites * c.counterWrite.value,
   };
   const workerCpu = Object.values(cpu).reduce((sum, each) => sum + each, 0);
-  const rows = { writes: 2 * videoWrites, reads: 2 * videoWrites + (2 * minute.unknownVideos) / MINUTE_S };
+  const rows = { writes: 2 * videoWrites, reads: 2 * videoWrites + (2 * minute.unknownVideos) / SECONDS_A_MINUTE };
   const nodes = Math.max(1, (rows.writes / c.writesPerNode.value + rows.reads / c.readsPerNode.value) / utilization);
   const archiveCpu = rate * (decodeOf(workload, c) + c.archiveCpu.value);
   const archivers = Math.ceil(archiveCpu / utilization);
@@ -136,9 +135,9 @@ function partsOf(workload: Workload, c: Coefficients) {
     Math.min(log.messages, archivers / c.portionSeconds.value),
   );
   const portionSeconds = archivers / portions;
-  const minutesTouched = 1 + portionSeconds / MINUTE_S + (workload.lateShare > 0 ? workload.lateMinutes : 0);
+  const minutesTouched = 1 + portionSeconds / SECONDS_A_MINUTE + (workload.lateShare > 0 ? workload.lateMinutes : 0);
   const archive = { bytes: rate * c.archiveBytes.value, objects: portions * minutesTouched };
-  const auditParts = Math.max(1, Math.ceil((rate * MINUTE_S) / c.auditUnitEvents.value));
+  const auditParts = Math.max(1, Math.ceil((rate * SECONDS_A_MINUTE) / c.auditUnitEvents.value));
   const workerCores = Math.ceil(workerCpu / utilization);
   const coresAtMost = Math.max(workerCores, Math.ceil((rate * c.wholeJob.value) / utilization));
   return {
@@ -161,13 +160,17 @@ function partsOf(workload: Workload, c: Coefficients) {
     archive,
     ingestCores: workload.direct ? 0 : Math.ceil((rate * c.ingest.value) / utilization),
     auditParts,
-    auditMemory: Math.min(rate * MINUTE_S, c.auditUnitEvents.value) * c.auditBytes.value,
-    ledgerBytes: workload.log === "kafka" ? 0 : log.messages * MINUTE_S * minutesTouched * c.ledgerMessage.value,
+    auditMemory: Math.min(rate * SECONDS_A_MINUTE, c.auditUnitEvents.value) * c.auditBytes.value,
+    ledgerBytes:
+      workload.log === "kafka" ? 0 : log.messages * SECONDS_A_MINUTE * minutesTouched * c.ledgerMessage.value,
     auditCores: Math.ceil((AUDITS * rate * (c.audit.value + (auditParts - 1) * c.auditSkim.value)) / utilization),
     // Each core makes one pane at a time; 1 GiB is Node and what is in flight.
-    workerMemory: workerCores * (2 ** 30 + ((rate * MINUTE_S) / partitions) * c.paneBytes.value),
+    workerMemory: workerCores * (2 ** 30 + ((rate * SECONDS_A_MINUTE) / partitions) * c.paneBytes.value),
     minuteCellBytes:
-      (minute.cellMinutes / MINUTE_S) * DAY_S * workload.minuteDays * (c.minuteCell.value + workload.videoIdBytes),
+      (minute.cellMinutes / SECONDS_A_MINUTE) *
+      SECONDS_A_DAY *
+      workload.minuteDays *
+      (c.minuteCell.value + workload.videoIdBytes),
     hottest: hottestShare(workload),
   };
 }
@@ -381,15 +384,15 @@ function archiveLines({ rawDays }: Workload, parts: Parts): Line[] {
     ),
     storage(
       "objects",
-      archive.objects * DAY_S,
+      archive.objects * SECONDS_A_DAY,
       "objects/day",
       "portions * minutes of event time a portion touches",
       "portionBytes",
       "portionMessages",
       "portionSeconds",
     ),
-    storage("bytes", archive.bytes * DAY_S, "bytes/day", "events * archiveBytes", "archiveBytes"),
-    storage("kept", archive.bytes * DAY_S * rawDays, "bytes", "bytes a day * rawDays", "archiveBytes"),
+    storage("bytes", archive.bytes * SECONDS_A_DAY, "bytes/day", "events * archiveBytes", "archiveBytes"),
+    storage("kept", archive.bytes * SECONDS_A_DAY * rawDays, "bytes", "bytes a day * rawDays", "archiveBytes"),
   ];
 }
 

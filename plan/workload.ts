@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What is to be planned for. Shares are of all events, 0 to 1. */
+import { MINUTES_A_DAY } from "../domain/rules/time";
 export interface Workload {
   eventsPerSecond: number;
   /** Videos that may get events. */
@@ -65,7 +66,7 @@ const BOUNDS: readonly [keyof Workload, least: number, most: number, whole: bool
   ["batchEvents", 1, 10_000, true],
   ["duplicateShare", 0, 0.99, false],
   ["lateShare", 0, 1, false],
-  ["lateMinutes", 1, 1_440, false],
+  ["lateMinutes", 1, MINUTES_A_DAY, false],
   ["latenessMinutes", 1, 14_400, false],
   ["rawDays", 1, 36_500, false],
   ["minuteDays", 1, 36_500, false],

@@ -68,7 +68,7 @@ async function auditedMinutes(
   if (width > 1) return ledger.auditedCounts(from, to, width);
   const audited: [number, number][] = [];
   for (const [hour, minutes] of await ledger.auditedCounts(from, to, 60)) {
-    const [first, end] = [Math.max(hour, from), Math.min(hour + 60, to)];
+    const [first, end] = [Math.max(hour, from), Math.min(hour + MINUTES_AN_HOUR, to)];
     if (minutes === end - first) for (let minute = first; minute < end; minute++) audited.push([minute, 1]);
     else audited.push(...(await ledger.auditedCounts(first, end, 1)));
   }

@@ -3,7 +3,7 @@
  * Buckets as JSON text, put together directly: a day of minutes is in every default answer, and this is most of its
  * time.
  */
-import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
+import { DAY_MS, hourOf, MINUTE_MS } from "../domain/rules/time";
 import type { BucketState } from "./bucket-state";
 import type { BucketedRange } from "./range";
 import type { Aggregates } from "./series";
@@ -51,7 +51,7 @@ export function bucketStarts({ edges, buckets }: BucketedRange): string[] {
       date = new Date(atMs).toISOString().split("T")[0]!;
     }
     const minute = (atMs - day * DAY_MS) / MINUTE_MS;
-    starts.push(`${date}T${TWO_DIGITS[Math.floor(minute / 60)]}:${TWO_DIGITS[minute % 60]}:00.000Z`);
+    starts.push(`${date}T${TWO_DIGITS[hourOf(minute)]}:${TWO_DIGITS[minute % 60]}:00.000Z`);
   }
   return starts;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { FIRST_MINUTE } from "../domain/catalog/channel-history";
+import { addTo, latestSumOf, NO_SUMS } from "../domain/rules/cell-sums";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
 import type { Cell, CounterStore, Granularity, Total, VideoCatalog, VideoCount } from "../io/ports";
 import { nextTurn } from "./next-turn";
@@ -59,7 +60,7 @@ export class ChannelCounters {
     await this.#eachVideo(channelId, async (videoId, spans) => {
       for (const [eventType, total] of await this.sources.counters.totals(videoId)) {
         const own = isAlways(spans) ? total : await this.#totalWithin(videoId, spans, eventType, total.lastEventAtMs);
-        if (own.count > 0) totals.set(eventType, addedTotal(totals.get(eventType), own));
+        if (own.count > 0) totals.set(eventType, latestSumOf(totals.get(eventType), own));
       }
     });
     return new Map([...totals].sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -136,14 +137,12 @@ export class ChannelCounters {
 
   /** `lastMs`: the start of the last cell that has any. */
   async #sumWithin(videoId: string, spans: readonly Span[], eventType: string) {
-    const whole = { count: 0, sum: 0n, valued: 0, lastMs: 0 };
+    const whole = { ...NO_SUMS, lastMs: 0 };
     for (const span of spans) {
       const edges = [span.fromMs, Math.ceil(span.toMs / MINUTE_MS) * MINUTE_MS];
       for (const { granularity, fromMs, toMs } of piecesOf(edges)) {
         for (const cell of await this.sources.counters.read(videoId, eventType, fromMs, toMs, granularity)) {
-          whole.count += cell.count;
-          whole.sum += cell.sum;
-          whole.valued += cell.valued;
+          addTo(whole, cell);
           whole.lastMs = Math.max(whole.lastMs, cell.startMs);
         }
       }
@@ -184,12 +183,6 @@ function partsOf({ fromMs, toMs }: Span, granularity: Granularity): [Span, Granu
     [{ fromMs: lastMs, toMs }, "minute"],
   ];
   return parts.filter(([part]) => part.fromMs < part.toMs);
-}
-
-function addedTotal(a: Total | undefined, b: Total): Total {
-  if (a === undefined) return b;
-  const lastEventAtMs = Math.max(a.lastEventAtMs, b.lastEventAtMs);
-  return { count: a.count + b.count, sum: a.sum + b.sum, valued: a.valued + b.valued, lastEventAtMs };
 }
 
 const addedCell = (a: Cell | undefined, b: Cell): Cell =>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { completeThrough } from "../domain/rules/freshness";
 import type { LogProgress } from "../io/ports";
 
 export interface Freshness {
@@ -18,5 +19,5 @@ interface FreshnessSources {
  */
 export async function readFreshness({ progress, clock }: FreshnessSources): Promise<Freshness> {
   const asOfMs = clock();
-  return { asOfMs, completeThroughMs: Math.min(await progress.completeThroughMs(asOfMs), asOfMs) };
+  return { asOfMs, completeThroughMs: completeThrough(asOfMs, await progress.completeThroughMs(asOfMs)) };
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
 import type { Granularity } from "../io/ports";
 
 /** Cells of one granularity, [fromMs, toMs), that buckets are added up from. */
@@ -9,9 +10,9 @@ export interface Piece {
 }
 
 const UNITS: readonly { granularity: Granularity; unitMs: number }[] = [
-  { granularity: "day", unitMs: 86_400_000 },
-  { granularity: "hour", unitMs: 3_600_000 },
-  { granularity: "minute", unitMs: 60_000 },
+  { granularity: "day", unitMs: DAY_MS },
+  { granularity: "hour", unitMs: HOUR_MS },
+  { granularity: "minute", unitMs: MINUTE_MS },
 ];
 
 /** Cells that one read gives at most: a day of minutes in one piece, the event loop held for few milliseconds. */

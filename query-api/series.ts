@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { NO_SUMS, sumOf } from "../domain/rules/cell-sums";
 import type { Cell, CounterStore } from "../io/ports";
 import { average } from "./exact-json";
 import { nextTurn } from "./next-turn";
@@ -13,7 +14,7 @@ interface Series {
   whole: Aggregates;
 }
 
-const NOTHING: Aggregates = { count: 0, sum: 0n, valued: 0, revision: 0 };
+const NOTHING: Aggregates = { ...NO_SUMS, revision: 0 };
 
 /** Reads any range at any granularity, from the coarsest cells that fit its buckets. */
 export async function readSeries(
@@ -40,9 +41,7 @@ export async function readSeries(
 export function added(a: Aggregates, b: Aggregates): Aggregates {
   const source = a.source ?? b.source;
   return {
-    count: a.count + b.count,
-    sum: a.sum + b.sum,
-    valued: a.valued + b.valued,
+    ...sumOf(a, b),
     revision: a.revision + b.revision,
     ...(source === undefined ? {} : { source }),
   };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MinuteCounts } from "../domain/columns/minute-counts";
+import { addTo } from "../domain/rules/cell-sums";
 import { correctionsOf } from "../domain/rules/corrections";
+import { isFinalMinute } from "../domain/rules/lateness";
 import { addToCell, type CellDifference, type ComparedCell, cellKey, differences } from "../domain/rules/reconcile";
 import { HOUR_MS, MINUTE_MS, MINUTES_AN_HOUR } from "../domain/rules/time";
 import {
@@ -196,7 +198,7 @@ class HourComparison {
     }
     finding.cellsCompared += cells;
     if (found.length === 0) return;
-    if ((minute + 1) * MINUTE_MS > this.options.finalBeforeMs) finding.notFinal.push(minute);
+    if (!isFinalMinute(minute, this.options.finalBeforeMs)) finding.notFinal.push(minute);
     else await this.differ(minute, found, recounted);
   }
 
@@ -248,9 +250,7 @@ class HourComparison {
           cells.set(key, cell);
           continue;
         }
-        known.count += cell.count;
-        known.sum += cell.sum;
-        known.valued += cell.valued;
+        addTo(known, cell);
         known.lastMsInMinute = Math.max(known.lastMsInMinute, cell.lastMsInMinute);
       }
     }

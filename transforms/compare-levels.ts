@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from "node:timers/promises";
+import { differenceOf, isSameSums, NO_SUMS, type Sums, sumOf } from "../domain/rules/cell-sums";
 import { type ComparedCell, cellKey } from "../domain/rules/reconcile";
 import { DAY_MS, HOUR_MS } from "../domain/rules/time";
-import type { AuditDifference, CounterStore, LevelSums, Sums } from "../io/ports";
+import type { AuditDifference, CounterStore, LevelSums } from "../io/ports";
 
 export interface LevelDifference {
   level: AuditDifference["level"];
@@ -74,23 +75,17 @@ async function isOfAnotherPart(
   const isDay = level === "day";
   const [partMs, from, to] = isDay ? [HOUR_MS, startMs, startMs + DAY_MS] : [DAY_MS, 0, await endOfDays(read)];
   const own = Math.floor((hour * HOUR_MS) / partMs) * partMs;
-  const sums: Sums = { ...expected };
+  let sums: Sums = expected;
   const others = ({ startMs: at }: { startMs: number }) => Math.floor(at / partMs) * partMs !== own;
-  for (const below of (await read(from, to, isDay ? "minute" : "hour")).filter(others)) add(sums, below, 1);
-  for (const part of (await read(from, to, isDay ? "hour" : "day")).filter(others)) add(sums, part, -1);
-  return isEqual(stored, sums);
+  for (const below of (await read(from, to, isDay ? "minute" : "hour")).filter(others)) sums = sumOf(sums, below);
+  for (const part of (await read(from, to, isDay ? "hour" : "day")).filter(others)) sums = differenceOf(sums, part);
+  return isSameSums(stored, sums);
 }
 
 /** Behind the last day that a pair has; hours and days are read for the few pairs whose total differs. */
 async function endOfDays(read: (fromMs: number, toMs: number, granularity: "day") => Promise<{ startMs: number }[]>) {
   const days = await read(0, LAST_DAY_MS, "day");
   return (days[days.length - 1]?.startMs ?? 0) + 2 * DAY_MS;
-}
-
-function add(sums: Sums, { count, sum, valued }: Sums, sign: 1 | -1): void {
-  sums.count += sign * count;
-  sums.sum += BigInt(sign) * sum;
-  sums.valued += sign * valued;
 }
 
 /** What differs, of levels that may come in any order. */
@@ -107,24 +102,20 @@ export async function differencesOf(
   }
   const found: LevelDifference[] = [];
   for (const [key, byLevel] of cells) {
-    let { count, sum, valued }: Sums = corrections.get(key) ?? { count: 0, sum: 0n, valued: 0 };
+    // What the next level's parts lack.
+    let lacking: Sums = corrections.get(key) ?? NO_SUMS;
     for (const level of LEVELS) {
       const sums = byLevel[level];
       if (sums === undefined) continue;
       const { videoId, eventType, startMs, stored, below } = sums;
-      const expected = { count: below.count + count, sum: below.sum + sum, valued: below.valued + valued };
-      if (!isEqual(stored, expected) && !isEqual(stored, below))
+      const expected = sumOf(below, lacking);
+      if (!isSameSums(stored, expected) && !isSameSums(stored, below))
         found.push({ level, startMs, videoId, eventType, expected, stored });
-      // What the next level's parts lack.
-      count = expected.count - stored.count;
-      sum = expected.sum - stored.sum;
-      valued = expected.valued - stored.valued;
+      lacking = differenceOf(expected, stored);
     }
   }
   return found;
 }
-
-const isEqual = (a: Sums, b: Sums): boolean => a.count === b.count && a.sum === b.sum && a.valued === b.valued;
 
 function* chunksOf(values: Iterable<string>, size: number): Generator<string[]> {
   let chunk: string[] = [];

@@ -193,15 +193,17 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
   }
 }
 
-const latenessOf = ({ allowedLatenessMs }: DecodeOptions) =>
-  allowedLatenessMs < 0 ? Number.POSITIVE_INFINITY : allowedLatenessMs;
-
 /** Those of the kept panes, where there are any. */
 const namesOf = ({ paneCache }: DecodeOptions): PaneNames =>
   paneCache === "" ? new PaneNames(hashSeed) : resource<PaneCache>(paneCache).names();
 
 function asBlocks(options: DecodeOptions) {
-  const partitioner = new BlockPartitioner(options.dedupePartitions, latenessOf(options), hashSeed, options.fromMinute);
+  const partitioner = new BlockPartitioner(
+    options.dedupePartitions,
+    options.allowedLatenessMs,
+    hashSeed,
+    options.fromMinute,
+  );
   const elements = () =>
     partitioner.finish().map(({ minute, partition, count, bytes }) => {
       return { partition, element: { minute, count, block: bytes } };
@@ -210,7 +212,7 @@ function asBlocks(options: DecodeOptions) {
 }
 
 function asRows(options: DecodeOptions) {
-  const partitioner = new RowPartitioner(options.dedupePartitions, latenessOf(options), options.fromMinute);
+  const partitioner = new RowPartitioner(options.dedupePartitions, options.allowedLatenessMs, options.fromMinute);
   const elements = () => {
     const names = namesOf(options);
     return partitioner.finish().map(({ partition, ...rows }) => ({ partition, element: { ...rows, names } }));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isLate, NO_LATENESS } from "../domain/rules/lateness";
 import { MINUTE_MS } from "../domain/rules/time";
 import { type ArchiveRow, readArchiveRows } from "./archive-rows";
 import { ByteTable, grownTo, hashOf } from "./byte-table";
@@ -41,7 +42,7 @@ export interface Recount {
 
 /**
  * Who an object's events came by: the log, whose stream sets aside what is received more than `lateAfterMs` after its
- * time (-1: nothing), or a backfill that it never sees.
+ * time (NO_LATENESS: nothing), or a backfill that it never sees.
  */
 export type Origin = { lateAfterMs: number } | "backfill";
 
@@ -50,7 +51,7 @@ const WHOLE: IdPart = { part: 0, of: 1, seed: 0 };
 const LEAST_FIRST_EVENTS = 16;
 const MOST_FIRST_EVENTS = 1_024;
 const NO_EVENT = 0xffff_ffff;
-const IN_TIME: Origin = { lateAfterMs: -1 };
+const IN_TIME: Origin = { lateAfterMs: NO_LATENESS };
 /** How an event came, from the least to the best. */
 const BACKFILLED = 0;
 const LATE = 1;
@@ -58,7 +59,7 @@ const STREAMED = 2;
 
 function cameBy({ receivedAtMs, eventTimeMs }: ArchiveRow, origin: Origin): number {
   if (origin === "backfill") return BACKFILLED;
-  return origin.lateAfterMs >= 0 && receivedAtMs - eventTimeMs > origin.lateAfterMs ? LATE : STREAMED;
+  return isLate(eventTimeMs, receivedAtMs, origin.lateAfterMs) ? LATE : STREAMED;
 }
 
 export class MinuteRecount {

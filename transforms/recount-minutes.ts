@@ -2,7 +2,8 @@
 import { hash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { isBackfilled } from "../domain/archive-name";
-import { MINUTE_MS, MINUTES_AN_HOUR } from "../domain/rules/time";
+import { isFinalMinute, setsAside } from "../domain/rules/lateness";
+import { MINUTES_AN_HOUR } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -133,7 +134,7 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
         reads = await this.reads.again(minute, reads, sources);
         continue;
       }
-      const isFinal = (minute + 1) * MINUTE_MS <= this.options.finalBeforeMs;
+      const isFinal = isFinalMinute(minute, this.options.finalBeforeMs);
       const loss = unreadable !== "" || mayCome || !isFinal ? NO_LOSS : missing.loss;
       const found = { counted: recount.totals(), changeSequence, notComparable: unreadable || gap, ...missing, loss };
       const rolled = isRolled && reads.books !== undefined ? { rolledBooks: sumsOf(reads.books) } : {};
@@ -152,7 +153,7 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
         // The stream of a cluster reads the log alone; that of one machine recounts whole minutes from the archive,
         // whatever wrote it.
         const { allowedLatenessMs } = this.options;
-        const isUnseen = allowedLatenessMs >= 0 && isBackfilled(name);
+        const isUnseen = setsAside(allowedLatenessMs) && isBackfilled(name);
         eventsOf.set(name, recount.addObject(content, isUnseen ? "backfill" : { lateAfterMs: allowedLatenessMs }));
       } catch (error) {
         unreadable ||= `${name}: ${(error as Error).message}`;

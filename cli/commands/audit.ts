@@ -2,10 +2,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { FINAL_SLACK_MS, setsAside } from "../../domain/rules/lateness";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";
 import { requireDataFolder } from "../../io/sqlite/data-folder";
-import { auditTotals, FINAL_SLACK_MS, runAudit } from "../../pipelines/audit/audit";
+import { auditTotals, runAudit } from "../../pipelines/audit/audit";
 import type { AuditRunner } from "../../pipelines/audit/audit-runner";
 import { shownReport } from "../../query-api/audit-report";
 import { refuseFlags } from "../arguments/inapplicable-flags";
@@ -111,7 +112,7 @@ async function asked({ archive, ledger, progress, config }: Deployment, flags: A
 /** How long after an hour's end it is due: the stream is through with it, and the archiver has said so. */
 function finalAfterMs(config: Config): number {
   const streamMs = config.lateness.finalAfterMinutes * MINUTE_MS;
-  return allowedLatenessMs(config) < 0 ? streamMs : streamMs + FINAL_SLACK_MS + ARCHIVED_WITHIN_MS;
+  return setsAside(allowedLatenessMs(config)) ? streamMs + FINAL_SLACK_MS + ARCHIVED_WITHIN_MS : streamMs;
 }
 
 async function auditRange(deployment: Deployment, range: AskedRange, flags: AuditFlags): Promise<number> {
@@ -194,10 +195,10 @@ function table(report: AuditReport): string {
     ),
     ...report.notComparable
       .slice(0, 50)
-      .map(({ minute, reason }) => `  ${iso(minute * 60_000)} not comparable: ${reason}`),
+      .map(({ minute, reason }) => `  ${iso(minute * MINUTE_MS)} not comparable: ${reason}`),
     ...(report.writtenOff ?? [])
       .slice(0, 50)
-      .map(({ minute, events, reason }) => `  ${iso(minute * 60_000)} ${events} events written off: ${reason}`),
+      .map(({ minute, events, reason }) => `  ${iso(minute * MINUTE_MS)} ${events} events written off: ${reason}`),
   ];
   return [...lines.map(([name, value]) => `${name.padEnd(24)}${value}`), ...details, ""].join("\n");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
-import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
+import { MINUTE_MS, MINUTES_A_DAY, MINUTES_AN_HOUR, SECONDS_A_DAY } from "../../domain/rules/time";
 import { refuseFlags } from "../arguments/inapplicable-flags";
 import { portOption, positiveInteger, wholeNumber } from "../arguments/whole-number";
 import { DEMO_VIDEOS } from "../demo/channels";
@@ -34,9 +34,9 @@ export function register(program: Command): void {
     .option("--data <dir>", "data folder, which stays (default: a temporary one, removed at the end)")
     .option("--url <url>", "send to this service, and start none", httpUrl)
     .option("--rate <n>", "events a second at the busiest hour of the day", positiveInteger, 6)
-    .option("--history <minutes>", "of traffic before now", wholeNumber(0, 30 * 24 * 60), 48 * MINUTES_AN_HOUR)
+    .option("--history <minutes>", "of traffic before now", wholeNumber(0, 30 * MINUTES_A_DAY), 48 * MINUTES_AN_HOUR)
     .option("--seed <n>", "the same seed gives the same shape of traffic", wholeNumber(0, 2 ** 32 - 1), 1)
-    .option("--for <seconds>", "of live traffic (default: until it is stopped)", wholeNumber(0, 86_400))
+    .option("--for <seconds>", "of live traffic (default: until it is stopped)", wholeNumber(0, SECONDS_A_DAY))
     .addHelpText(
       "after",
       `

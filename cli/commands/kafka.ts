@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
-import { HOUR_MS } from "../../domain/rules/time";
+import { HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
 import { wholeNumber } from "../arguments/whole-number";
 import { ConfigError, resolveConfig } from "../config/load";
 import { kafkaConnection } from "../deployment/kafka-connection";
@@ -12,7 +12,7 @@ interface KafkaInitFlags extends InitFlags {
 }
 
 const DEFAULT_PARTITIONS = 12;
-const WEEK_HOURS = 7 * 24;
+const WEEK_HOURS = 7 * HOURS_A_DAY;
 
 export function register(program: Command): void {
   const init = program

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createKey, newKeySchema, shownKey } from "../../admission/new-key";
 import { parseRfc3339 } from "../../domain/event";
-import { DAY_MS } from "../../domain/rules/time";
+import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
 import type { AccessKeys } from "../../io/ports/access-keys";
 import { prepareDataFolder, requireDataFolder } from "../../io/sqlite/data-folder";
 import { positiveInteger } from "../arguments/whole-number";
@@ -29,7 +29,7 @@ export class KeyError extends Error {
   override readonly name = "KeyError";
 }
 
-const UNITS_MS: Record<string, number> = { h: 3_600_000, d: DAY_MS, y: 365 * DAY_MS };
+const UNITS_MS: Record<string, number> = { h: HOUR_MS, d: DAY_MS, y: 365 * DAY_MS };
 
 export function register(program: Command): void {
   const keys = program.command("keys").description("who may write, read and operate: create, list and revoke keys");

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import type { Command } from "commander";
+import { SECONDS_A_DAY } from "../../domain/rules/time";
 import { ConfigError, resolveConfig } from "../config/load";
 import { pubsubConnection } from "../deployment/pubsub-connection";
 import { type InitFlags, initOptions, report } from "./place-report";
 
 /** As long as Pub/Sub keeps them: a job that is away has this long to come back. */
-const RETENTION_SECONDS = 7 * 86_400;
+const RETENTION_SECONDS = 7 * SECONDS_A_DAY;
 
 export function register(program: Command): void {
   const init = program

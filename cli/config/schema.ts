@@ -2,7 +2,7 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
 import { isOrigin } from "../../admission/new-key";
-import { MINUTES_A_DAY } from "../../domain/rules/time";
+import { HOUR_MS, MINUTE_MS, MINUTES_A_DAY, SECONDS_A_DAY, SECONDS_AN_HOUR } from "../../domain/rules/time";
 
 const MEBI = 1 << 20;
 
@@ -26,11 +26,11 @@ export const configSchema = z
         maxInFlightBytes: bytes(MEBI, 128 * MEBI),
         maxInFlightRequests: count(1, 100_000, 1_000),
         maxConnections: count(1, 1_000_000, 10_000).describe("open at once; further ones are closed"),
-        requestSeconds: count(1, 3_600, 60).describe("a request must have arrived whole by then"),
+        requestSeconds: count(1, SECONDS_AN_HOUR, 60).describe("a request must have arrived whole by then"),
         drainSeconds: count(0, 600, 0).describe(
           "after SIGTERM /readyz says no for so long, while requests are answered; longer than a balancer takes to see it",
         ),
-        keepAliveSeconds: count(1, 86_400, 620).describe(
+        keepAliveSeconds: count(1, SECONDS_A_DAY, 620).describe(
           "how long an idle connection stays open; longer than a load balancer keeps it (Google's: 600)",
         ),
         insecure: z
@@ -162,7 +162,7 @@ export const configSchema = z
         kind: z.enum(["none", "directory", "gcs"]).default("none").describe("where batches too large for the log go"),
         prefix: z.string().default("claims/").describe("of object names in the bucket"),
         maxMessageBytes: bytes(1024, 900_000).describe("a larger batch goes there, and its reference through the log"),
-        whenBehindSeconds: count(0, 86_400, 300).describe(
+        whenBehindSeconds: count(0, SECONDS_A_DAY, 300).describe(
           "all batches go there while the log is this far behind; 0: never",
         ),
       })
@@ -182,9 +182,9 @@ export const configSchema = z
           .default("viewmill-stream"),
         dedupePartitions: count(1, 1024, 16),
         videoShards: count(1, 1024, 8),
-        graceMs: count(0, 3_600_000, 10_000).describe("after the end of a minute, until its counts are written"),
-        earlyFiringMs: count(0, 60_000, 0).describe("counts of the open minute this often; 0: when it ends"),
-        lateFiringMs: count(0, 3_600_000, 90_000).describe(
+        graceMs: count(0, HOUR_MS, 10_000).describe("after the end of a minute, until its counts are written"),
+        earlyFiringMs: count(0, MINUTE_MS, 0).describe("counts of the open minute this often; 0: when it ends"),
+        lateFiringMs: count(0, HOUR_MS, 90_000).describe(
           "late events wait this long for others: each firing counts the whole minute again",
         ),
         fromMinute: z
@@ -204,10 +204,10 @@ export const configSchema = z
         workerPool: z.string().min(1).default("127.0.0.1:50000").describe("as the TaskManagers reach it"),
         parallelism: count(1, 10_000, 2),
         workersPerTaskManager: count(1, 1_000, 1),
-        checkpointIntervalMs: count(100, 3_600_000, 10_000),
-        checkpointTimeoutMs: count(1_000, 3_600_000, 60_000),
+        checkpointIntervalMs: count(100, HOUR_MS, 10_000),
+        checkpointTimeoutMs: count(1_000, HOUR_MS, MINUTE_MS),
         maxBundleElements: count(1, 100_000, 200),
-        maxBundleMs: count(1, 60_000, 1_000),
+        maxBundleMs: count(1, MINUTE_MS, 1_000),
       })
       .prefault({}),
     dataflow: z
@@ -260,7 +260,7 @@ export const configSchema = z
         maxPassEntries: count(1, 1_000_000, 2_000),
         maxPassBytes: bytes(MEBI, 64 * MEBI),
         maxPassMinutes: count(1, 100_000, 128).describe("of event time; the newest go first, the others later"),
-        minPassIntervalMs: count(10, 60_000, 300),
+        minPassIntervalMs: count(10, MINUTE_MS, 300),
         maxCpuShare: z.number().gt(0).max(1).default(0.5).describe("of one core, while the stream keeps up"),
         maxRetainedIds: count(0, 100_000_000, 6_000_000).describe("event ids of open minutes kept in memory"),
       })
@@ -276,7 +276,7 @@ export const configSchema = z
           .regex(/^[A-Za-z0-9-]{1,40}$/)
           .default("serve")
           .describe("of this instance; several of one deployment have different names"),
-        deadlineSeconds: count(1, 3_600, 180).describe("a round that is not counted by then has failed"),
+        deadlineSeconds: count(1, SECONDS_AN_HOUR, 180).describe("a round that is not counted by then has failed"),
       })
       .prefault({}),
     audit: z

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { finalBeforeMinute } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { BoundedOptions } from "../../pipelines/bounded/bounded-stream";
 import type { Config } from "../config/schema";
@@ -11,8 +12,8 @@ import { streamIdentity } from "./stream-identity";
  */
 export async function boundedCounting({ config, progress }: Deployment): Promise<BoundedOptions["counting"]> {
   const completeThroughMs = await progress.completeThroughMs(Date.now());
-  const finalBeforeMinute = Math.floor(completeThroughMs / MINUTE_MS) - config.lateness.finalAfterMinutes;
-  return { ...describedCounting(config), finalBeforeMinute };
+  const finalAfterMs = config.lateness.finalAfterMinutes * MINUTE_MS;
+  return { ...describedCounting(config), finalBeforeMinute: finalBeforeMinute(completeThroughMs, finalAfterMs) };
 }
 
 /** The part of it that the configuration alone decides. */

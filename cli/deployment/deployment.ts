@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { NO_LATENESS } from "../../domain/rules/lateness";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import type { MessageRules } from "../../intake/take-message";
@@ -77,5 +78,5 @@ export const rawRetentionMs = ({ retention }: Config): number => retention.rawDa
 
 /** The lateness rule of the deployment's stream: one machine counts whatever its archive keeps. */
 export function allowedLatenessMs({ log, lateness }: Config): number {
-  return log.kind === "embedded" ? -1 : lateness.finalAfterMinutes * MINUTE_MS;
+  return log.kind === "embedded" ? NO_LATENESS : lateness.finalAfterMinutes * MINUTE_MS;
 }

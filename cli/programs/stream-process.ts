@@ -6,6 +6,7 @@
  */
 
 import { getPriority, setPriority } from "node:os";
+import { NO_LATENESS } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { provideResource } from "../../engine";
 import { splitLedger } from "../../io/cluster/split-ledger";
@@ -40,7 +41,7 @@ export type StreamReport =
       tookMs: number;
     };
 
-const LOCK_DEADLINE_MS = 60_000;
+const LOCK_DEADLINE_MS = MINUTE_MS;
 const BELOW_NORMAL_NICE = 5;
 const POLL_INTERVAL_MS = 100;
 /** A run that counts more than one minute again, from the archive, stops at this many events: about a second. */
@@ -96,7 +97,7 @@ function streamOptions({ stream, lateness }: Config, { writer, videoShards }: St
     counting: {
       dedupePartitions: stream.dedupePartitions,
       videoShards,
-      allowedLatenessMs: -1,
+      allowedLatenessMs: NO_LATENESS,
       followCorrections: true,
       paneCache: RESOURCES.paneCache,
     },

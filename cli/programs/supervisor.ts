@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { type ChildProcess, fork } from "node:child_process";
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
+import { MINUTE_MS } from "../../domain/rules/time";
 
 interface SupervisedStatus {
   running: boolean;
@@ -21,7 +23,7 @@ interface SupervisorOptions {
 }
 
 /** A run that lasted this long ends the series of crashes that the backoff grows with. */
-const HEALTHY_AFTER_MS = 60_000;
+const HEALTHY_AFTER_MS = MINUTE_MS;
 const STOP_DEADLINE_MS = 20_000;
 const STDERR_KEPT = 4_000;
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isLate, setsAside } from "../../domain/rules/lateness";
 import { contentOf } from "../../intake/content";
 import { CONTRACT_LIMITS } from "../../intake/limits";
 import { takeBody } from "../../intake/take-body";
@@ -11,7 +12,7 @@ export function waitsForAudit(
   { bytes, contentType }: { bytes: Uint8Array; contentType: string },
   { receivedAtMs, allowedLatenessMs }: { receivedAtMs: number; allowedLatenessMs: number },
 ): boolean {
-  if (allowedLatenessMs < 0) return false;
+  if (!setsAside(allowedLatenessMs)) return false;
   const found = contentOf({ "content-type": contentType });
   if ("unsupported" in found) return true;
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -19,5 +20,5 @@ export function waitsForAudit(
   const rules = { receivedAtMs, rawRetentionMs: Number.POSITIVE_INFINITY, limits: CONTRACT_LIMITS, untimed };
   const taken = takeBody(body, found.content, rules);
   if (taken.kind !== "events") return true;
-  return taken.columns.timesMs.some((timeMs) => receivedAtMs - timeMs > allowedLatenessMs);
+  return taken.columns.timesMs.some((timeMs) => isLate(timeMs, receivedAtMs, allowedLatenessMs));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { minuteOf } from "../event";
+import { isLate, setsAside } from "../rules/lateness";
 
 /** Events of one minute that were set aside, by the minute of their receipt. */
 export interface LateCount {
@@ -8,22 +9,19 @@ export interface LateCount {
   count: number;
 }
 
-/**
- * The lateness rule, on the receipt time that travels with the event and never on a clock: `receivedAt - eventTime >
- * allowedLateness` sets the event aside.
- */
+/** Events that the lateness rule (domain/rules/lateness.ts) sets aside. */
 export class LateEvents {
   private readonly late = new Map<string, LateCount>();
   /** Whether the rule sets aside anything at all. */
   readonly applies: boolean;
 
   constructor(private readonly allowedLatenessMs: number) {
-    this.applies = allowedLatenessMs !== Number.POSITIVE_INFINITY;
+    this.applies = setsAside(allowedLatenessMs);
   }
 
   /** Whether the event is late; it is noted then. */
   takes(minute: number, timeMs: number, receivedAtMs: number): boolean {
-    if (!(receivedAtMs - timeMs > this.allowedLatenessMs)) return false;
+    if (!isLate(timeMs, receivedAtMs, this.allowedLatenessMs)) return false;
     const receiptMinute = minuteOf(receivedAtMs);
     const key = `${minute} ${receiptMinute}`;
     const known = this.late.get(key);

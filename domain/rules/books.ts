@@ -50,6 +50,11 @@ export function isBalanced({ accepted, archived, counted, duplicate, late, lost 
   return accepted === archived + lost && archived === counted + duplicate + late;
 }
 
+/** Every event of the archive is counted or a duplicate, whatever was accepted beside. */
+export function isArchiveCounted({ archived, counted, duplicate }: Omit<MinuteBooks, "accepted" | "late" | "lost">) {
+  return archived === counted + duplicate;
+}
+
 /** Balanced, and nothing waits for an audit: every accepted event is in the counters. */
 export function isCounted(books: MinuteBooks): boolean {
   return books.late === 0 && isBalanced(books);

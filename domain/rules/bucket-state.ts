@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a reader may rely on of a bucket's numbers; the same on one machine and on a cluster. */
+import { isFinal } from "./lateness";
+import { SECONDS_A_DAY } from "./time";
 
 /**
  * provisional: the stream may still change it. final: the stream is through with it; an event that is accepted for it
@@ -26,7 +28,7 @@ export function bucketState(
   completeThroughMs: number,
   { finalAfterMs, rawRetentionMs }: StateHorizons,
 ): BucketState {
-  if (completeThroughMs < endMs + finalAfterMs) return "provisional";
+  if (!isFinal(endMs, completeThroughMs, finalAfterMs)) return "provisional";
   if (!isAudited) return "final";
   return completeThroughMs < endMs + rawRetentionMs ? "audited" : "closed";
 }
@@ -39,7 +41,7 @@ export const KEPT_SECONDS: Readonly<Record<BucketState, number>> = {
   provisional: 1,
   final: 60,
   audited: 60,
-  closed: 86_400,
+  closed: SECONDS_A_DAY,
 };
 
 const LEAST_CERTAIN_FIRST: readonly BucketState[] = ["provisional", "final", "audited", "closed"];

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How the audit compares: two sets of cells, in both directions. */
-export interface ComparedCell {
+import { addTo, type Sums } from "./cell-sums";
+
+export interface ComparedCell extends Sums {
   videoId: string;
   eventType: string;
-  count: number;
-  sum: bigint;
-  valued: number;
 }
 
 export interface CellDifference {
@@ -63,8 +62,6 @@ export function addToCell(
   const cell = cells.get(key);
   if (cell === undefined) cells.set(key, { videoId, eventType, count, sum, valued });
   else {
-    cell.count += count;
-    cell.sum += sum;
-    cell.valued += valued;
+    addTo(cell, { count, sum, valued });
   }
 }

@@ -11,8 +11,10 @@
  * cell, so they and today's may write the same rows: docs/decisions/0006-bigtable-rows.md.
  */
 import { assumedValued } from "../../domain/columns/minute-counts";
+import { addTo } from "../../domain/rules/cell-sums";
+import { correctionOf } from "../../domain/rules/cell-version";
 import { deleteColumn, type Mutation, type RowCell, setCell } from "./rows";
-import { checkedVersion, correctionOf } from "./versions";
+import { checkedVersion } from "./versions";
 
 export interface CounterCell {
   /** Of a minute: of its write. Above: the sum of the children's versions. 0: never written. */
@@ -131,9 +133,7 @@ export function rollUp(children: Iterable<CounterCell>): CounterCell {
     above.version += child.version;
     above.revision += child.revision;
     if (child.count === 0) continue;
-    above.count += child.count;
-    above.valued += child.valued;
-    if (child.sum !== 0n) above.sum += child.sum;
+    addTo(above, child);
     if (child.lastMs > above.lastMs) above.lastMs = child.lastMs;
   }
   checkedVersion(above.version);

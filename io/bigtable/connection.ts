@@ -4,8 +4,10 @@
  * client lays over the stub (retries, 12 hours of deadline, a wrapper for each streamed message) is ours to decide, see
  * retry.ts.
  */
+
 import { v2 } from "@google-cloud/bigtable";
 import { type Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { type BigtableConfig, type TableNames, tableNames } from "./config";
 import type { RetryTimes } from "./retry";
 
@@ -30,7 +32,7 @@ export class BigtableConnection {
     this.tables = tableNames(config);
     this.times = {
       attemptTimeoutMs: config.attemptTimeoutMs ?? 10_000,
-      totalTimeoutMs: config.totalTimeoutMs ?? 60_000,
+      totalTimeoutMs: config.totalTimeoutMs ?? MINUTE_MS,
     };
     this.#appProfileId = config.appProfileId;
     const channels = Math.max(1, config.channels ?? DEFAULT_CHANNELS);

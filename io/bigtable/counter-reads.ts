@@ -2,7 +2,7 @@
 /** Everything that is read of the counters: one video by its keys, all of them by scans salt after salt, in pages. */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
-import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
+import { dayOf, HOUR_MS, HOURS_A_DAY, hourOf, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Cell, Granularity, Total, VideoCount } from "../ports";
 import { type CounterCell, cellName, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";
@@ -71,7 +71,7 @@ export class CounterReads {
     for (const row of rows) {
       const hour = hourOfMinuteRow(row.key);
       for (const { qualifier, cell } of storedCells(row.cells)) {
-        const minute = hour * 60 + Number(qualifier.slice(-2));
+        const minute = hour * MINUTES_AN_HOUR + Number(qualifier.slice(-2));
         if (cell.count !== 0 && minute >= fromMinute && minute < toMinute) cells.push(cellAt(minute * MINUTE_MS, cell));
       }
     }
@@ -79,20 +79,20 @@ export class CounterReads {
   }
 
   async top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
-    const fromMinute = Math.max(Math.floor(startMs / MINUTE_MS), FIRST_HOUR * 60);
-    const toMinute = Math.min(Math.ceil(endMs / MINUTE_MS), LAST_HOUR * 60 + 60);
+    const fromMinute = Math.max(Math.floor(startMs / MINUTE_MS), FIRST_HOUR * MINUTES_AN_HOUR);
+    const toMinute = Math.min(Math.ceil(endMs / MINUTE_MS), LAST_HOUR * MINUTES_AN_HOUR + MINUTES_AN_HOUR);
     if (limit <= 0 || fromMinute >= toMinute) return [];
     const counts = new TopCounts();
-    const fromHour = Math.ceil(fromMinute / 60);
-    const toHour = Math.floor(toMinute / 60);
+    const fromHour = Math.ceil(fromMinute / MINUTES_AN_HOUR);
+    const toHour = hourOf(toMinute);
     if (toHour - fromHour <= MAX_HOURS_OF_MINUTES) {
       await this.#addMinutes(counts, eventType, fromMinute, toMinute);
       return counts.largest(limit);
     }
-    await this.#addMinutes(counts, eventType, fromMinute, fromHour * 60);
-    await this.#addMinutes(counts, eventType, toHour * 60, toMinute);
-    const fromDay = Math.ceil(fromHour / 24) * 24;
-    const toDay = Math.floor(toHour / 24) * 24;
+    await this.#addMinutes(counts, eventType, fromMinute, fromHour * MINUTES_AN_HOUR);
+    await this.#addMinutes(counts, eventType, toHour * MINUTES_AN_HOUR, toMinute);
+    const fromDay = Math.ceil(fromHour / HOURS_A_DAY) * HOURS_A_DAY;
+    const toDay = dayOf(toHour) * HOURS_A_DAY;
     await this.#addDerived(counts, eventType, "hour", fromHour, fromDay);
     await this.#addDerived(counts, eventType, "day", fromDay, toDay);
     await this.#addDerived(counts, eventType, "hour", toDay, toHour);
@@ -155,8 +155,8 @@ export class CounterReads {
   }
 
   async #hoursWithMinutes(videoId: string, eventType: string, fromMinute: number, toMinute: number): Promise<number[]> {
-    const from = Math.max(Math.floor(fromMinute / 60), FIRST_HOUR);
-    const to = Math.min(Math.ceil(toMinute / 60), LAST_HOUR + 1);
+    const from = Math.max(hourOf(fromMinute), FIRST_HOUR);
+    const to = Math.min(Math.ceil(toMinute / MINUTES_AN_HOUR), LAST_HOUR + 1);
     if (to - from > MAX_HOURS_UNASKED) {
       const hours = await this.#derived(videoId, eventType, from * HOUR_MS, to * HOUR_MS, "hour");
       return hours.map(({ startMs }) => startMs / HOUR_MS);

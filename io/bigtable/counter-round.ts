@@ -5,7 +5,10 @@
  * stored, so whatever is repeated, reordered or lost on the way, the cells end at the same values.
  * docs/decisions/0006-bigtable-rows.md has the reasoning.
  */
+
 import { setTimeout as delay } from "node:timers/promises";
+import { correctionOf } from "../../domain/rules/cell-version";
+import { hourOf } from "../../domain/rules/time";
 import { StoreUnavailableError } from "../ports";
 import { completes } from "./cells";
 import type { BigtableConnection } from "./connection";
@@ -15,7 +18,7 @@ import { pauseMs } from "./retry";
 import { hourText, minuteRowKey, minuteText, summaryRowKey, WRITER_FAMILY } from "./row-keys";
 import type { RowLoader, SummaryNeeds } from "./row-loader";
 import { type Mutation, mutateRows, type RowMutation, setCell } from "./rows";
-import { correctionOf, minuteVersion } from "./versions";
+import { minuteVersion } from "./versions";
 
 /** A minute cell to be written. */
 export interface CellWrite {
@@ -250,7 +253,7 @@ function asHours(writes: readonly CellWrite[]): HourWork[] {
   const works = new Map<string, HourWork>();
   for (const write of writes) {
     const { videoId, type, minute } = write;
-    const hour = Math.floor(minute / 60);
+    const hour = hourOf(minute);
     const minutesKey = minuteRowKey(videoId, hour);
     let work = works.get(minutesKey);
     if (work === undefined) {

@@ -7,7 +7,7 @@
 import { randomBytes } from "node:crypto";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { refuseUncountable } from "../../domain/rules/countable";
-import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
+import { HOUR_MS, hourOf, MINUTE_MS } from "../../domain/rules/time";
 import type { ApplyOptions, Cell, CounterStore, Granularity, LevelSums, Total, VideoCount } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
@@ -165,7 +165,7 @@ function laneOf(videoId: string): number {
 
 /** Throws a RangeError for what the keys or the versions cannot hold. */
 function refuseUnstorable({ minute, counts, received, corrections }: MinuteCounts): void {
-  hourText(Math.floor(minute / 60));
+  hourText(hourOf(minute));
   for (let row = 0; row < counts.length; row++) minuteVersion(corrections?.[row] ?? 0, received?.[row] ?? counts[row]!);
 }
 

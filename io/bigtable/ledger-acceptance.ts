@@ -6,7 +6,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { DAY_MS } from "../../domain/rules/time";
+import { DAY_MS, hourOf } from "../../domain/rules/time";
 import type { ArchiveReader, IngestAccount, IngestBooking, ListedOpenMinute } from "../ports";
 import type { BigtableConnection } from "./connection";
 import { decodeIntegers, encodeIntegers } from "./ledger-cells";
@@ -51,7 +51,7 @@ export class BigtableAcceptance {
     const { instance, sequence, minutes, sinceMs, throughMs, leaseUntilMs } = booking;
     const byHour = new Map<string, Mutation[]>();
     for (const [minute, events] of minutes) {
-      const key = booksKey(Math.floor(minute / 60));
+      const key = booksKey(hourOf(minute));
       const cell = setCell(OBJECTS_FAMILY, `${minuteText(minute)}:${instance}`, events, encodeIntegers([events]));
       byHour.set(key, [...(byHour.get(key) ?? []), cell]);
     }

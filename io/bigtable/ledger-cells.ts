@@ -115,22 +115,6 @@ export function decodeBooks(version: number, value: Buffer): ListedBooks {
   return { writes: version, objects, archived, backfilled, declared: accepted - direct, direct, changeSequence };
 }
 
-const TIE_BITS = 23;
-const CAME_LIMIT = 2 ** 30;
-
-/**
- * The row for which more came is the later one; of two for which as many came, the one with more counted (which states
- * of one pane never differ in; counts of a partition's minute beyond 2^23 are compared by their first 23 bits). Throws
- * a RangeError beyond 2^30 events.
- */
-export function partitionVersion({ received, late, counted }: LedgerRow): number {
-  const came = received + late;
-  if (came >= CAME_LIMIT)
-    throw new RangeError(`${came} events of one partition's minute; at most ${CAME_LIMIT - 1} fit`);
-  const shift = Math.max(0, Math.ceil(Math.log2(came + 1)) - TIE_BITS);
-  return came * 2 ** TIE_BITS + Math.floor(counted / 2 ** shift);
-}
-
 export function encodePartition({ received, counted, duplicate, late, reusedIds }: LedgerRow): Buffer {
   return encodeIntegers([received, counted, duplicate, late, reusedIds]);
 }

@@ -23,6 +23,7 @@
  *   `t#<hash of key>` the receipt stamp of an event that had no time (receipt-stamps.ts): t `at`, whose timestamp is
  *   the stamp
  */
+import { hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { FIRST_HOUR, hourText, LAST_HOUR, minuteText } from "./row-keys";
 import type { KeyRange } from "./rows";
 
@@ -39,7 +40,7 @@ export const WRITES = "all";
 export const CHANGES = "changed";
 
 export function objectsKey(minute: number): string {
-  return `o#${hourText(Math.floor(minute / 60))}${minuteText(minute)}`;
+  return `o#${hourText(hourOf(minute))}${minuteText(minute)}`;
 }
 export function booksKey(hour: number): string {
   return `b#${hourText(hour)}`;
@@ -70,8 +71,8 @@ export const REPORTS: KeyRange = { start: "r#", end: "r$" };
 
 /** Minutes that have keys, of [fromMinute, toMinute); undefined: none has. */
 export function storableMinutes(fromMinute: number, toMinute: number): { from: number; to: number } | undefined {
-  const from = Math.max(Math.ceil(fromMinute), FIRST_HOUR * 60);
-  const to = Math.min(Math.ceil(toMinute), LAST_HOUR * 60 + 60);
+  const from = Math.max(Math.ceil(fromMinute), FIRST_HOUR * MINUTES_AN_HOUR);
+  const to = Math.min(Math.ceil(toMinute), LAST_HOUR * MINUTES_AN_HOUR + MINUTES_AN_HOUR);
   return from < to ? { from, to } : undefined;
 }
 
@@ -80,9 +81,9 @@ export function objectsRange(from: number, to: number): KeyRange {
   return { start: objectsKey(from), end: `${objectsKey(to - 1)}\0` };
 }
 export function booksRange(from: number, to: number): KeyRange {
-  return { start: booksKey(Math.floor(from / 60)), end: `${booksKey(Math.floor((to - 1) / 60))}\0` };
+  return { start: booksKey(hourOf(from)), end: `${booksKey(Math.floor((to - 1) / MINUTES_AN_HOUR))}\0` };
 }
 export function auditedRange(from: number, to: number): KeyRange {
-  const day = (minute: number) => hourText(Math.floor(minute / 60)).slice(0, 8);
+  const day = (minute: number) => hourText(hourOf(minute)).slice(0, 8);
   return { start: auditedKey(day(from)), end: `${auditedKey(day(to - 1))}\0` };
 }

@@ -4,9 +4,12 @@
  * in any order and any number of times; what is asked often is made from them, and its version says from how much of
  * them: see docs/decisions/0006-bigtable-rows.md.
  */
+
 import { isBackfilled } from "../../domain/archive-name";
 import { LedgerBooks } from "../../domain/rules/ledger-books";
 import { countByBucket, type MinuteRange, unionOf, without } from "../../domain/rules/minute-ranges";
+import { rowVersion } from "../../domain/rules/row-version";
+import { hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type {
   ArchivedObject,
   ArchiveReader,
@@ -45,7 +48,6 @@ import {
   isAllCounted,
   isOfEarlierRelease,
   objectsOf,
-  partitionVersion,
 } from "./ledger-cells";
 import {
   AUDIT_FAMILY,
@@ -138,7 +140,7 @@ export class BigtableLedger implements Ledger {
     if (minutes === undefined) return [];
     const objects: ArchivedObject[] = [];
     for await (const { key, cells } of this.#rows(objectsRange(minutes.from, minutes.to), EVERYTHING)) {
-      const minute = hourOfText(key.slice(2, 12)) * 60 + Number(key.slice(12));
+      const minute = hourOfText(key.slice(2, 12)) * MINUTES_AN_HOUR + Number(key.slice(12));
       objects.push(...objectsOf(minute, cells));
     }
     return objects;
@@ -148,13 +150,8 @@ export class BigtableLedger implements Ledger {
     const byHour = new Map<string, Mutation[]>();
     for (const row of rows) {
       const { minute, part } = row;
-      const cell = setCell(
-        PARTITION_FAMILY,
-        `${minuteText(minute)}:${part}`,
-        partitionVersion(row),
-        encodePartition(row),
-      );
-      add(byHour, booksKey(Math.floor(minute / 60)), cell);
+      const cell = setCell(PARTITION_FAMILY, `${minuteText(minute)}:${part}`, rowVersion(row), encodePartition(row));
+      add(byHour, booksKey(hourOf(minute)), cell);
     }
     await this.#mutate(byHour);
   }
@@ -193,7 +190,7 @@ export class BigtableLedger implements Ledger {
     for (const [minute, sequence] of sequences) {
       if (sequence === 0 || minute < minutes.from || minute >= minutes.to || excepted.has(minute)) continue;
       const mark = setCell(AUDITED_FAMILY, minuteText(minute), sequence, EMPTY);
-      add(byHour, booksKey(Math.floor(minute / 60)), mark);
+      add(byHour, booksKey(hourOf(minute)), mark);
     }
     await this.#mutate(byHour);
     await this.#makeAudited([...new Set([...byHour.keys(), ...(await this.#hoursOfEarlierReleases(minutes))])]);
@@ -247,7 +244,7 @@ export class BigtableLedger implements Ledger {
     for await (const { key, cells } of this.#rows(auditedRange(minutes.from, minutes.to), allOf(AUDITED_FAMILY))) {
       const firstHour = dayStartHour(key.slice(2));
       for (const { qualifier, value } of cells) {
-        const firstMinute = (firstHour + Number(qualifier)) * 60;
+        const firstMinute = (firstHour + Number(qualifier)) * MINUTES_AN_HOUR;
         const { audited, changed } = decodeAudited(value);
         for (let n = 0; n < 60; n++) {
           const minute = firstMinute + n;
@@ -273,7 +270,7 @@ export class BigtableLedger implements Ledger {
         row.archived === undefined
           ? setCell(AUDIT_FAMILY, minuteText(minute), auditedAtMs, value)
           : setCell(MESSAGES_FAMILY, allCountedColumn(minuteText(minute)), auditedAtMs, value);
-      add(byHour, booksKey(Math.floor(minute / 60)), cell);
+      add(byHour, booksKey(hourOf(minute)), cell);
     }
     await this.#mutate(byHour);
   }
@@ -282,7 +279,7 @@ export class BigtableLedger implements Ledger {
     const byHour = new Map<string, Mutation[]>();
     for (const loss of losses) {
       const cell = setCell(MESSAGES_FAMILY, minuteText(loss.minute), loss.atMs, encodeWriteOff(loss));
-      add(byHour, booksKey(Math.floor(loss.minute / 60)), cell);
+      add(byHour, booksKey(hourOf(loss.minute)), cell);
     }
     await this.#mutate(byHour);
   }
@@ -338,7 +335,7 @@ export class BigtableLedger implements Ledger {
       const books = booksOf(row);
       const minute = minuteOf.get(row.key)!;
       const cell = setCell(BOOKS_FAMILY, minuteText(minute), books.writes, encodeBooks(books));
-      add(byHour, booksKey(Math.floor(minute / 60)), cell);
+      add(byHour, booksKey(hourOf(minute)), cell);
     }
     await this.#mutate(byHour);
     await this.#makeAudited([...byHour.keys()]);
@@ -368,7 +365,7 @@ export class BigtableLedger implements Ledger {
     const minutes = storableMinutes(fromMinute, toMinute);
     if (minutes === undefined) return;
     for await (const { key, cells } of this.#rows(booksRange(minutes.from, minutes.to), filter)) {
-      const firstMinute = hourOfText(key.slice(2)) * 60;
+      const firstMinute = hourOfText(key.slice(2)) * MINUTES_AN_HOUR;
       for (const cell of cells) {
         const minute = firstMinute + Number(cell.qualifier.slice(0, 2));
         if (minute >= minutes.from && minute < minutes.to) yield { minute, cell };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What stands above the minutes, each cell beside the sum of the cells below it: for the audit of derived levels. */
+import { addTo, NO_SUMS, type Sums } from "../../domain/rules/cell-sums";
 import { HOUR_MS } from "../../domain/rules/time";
-import type { LevelSums, Sums } from "../ports";
+import type { LevelSums } from "../ports";
 import { type CounterCell, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { allOf, columnRange } from "./row-filters";
@@ -58,13 +59,13 @@ export class LevelReader {
     const dayMs = dayStartHour(day) * HOUR_MS;
     for (const row of totals) {
       for (const { type, time, sums } of cellsOf(row, DAY_FAMILY))
-        if (time === day) add(found.cell("day", dayMs, videoOfSummaryRow(row.key), type).stored, sums);
+        if (time === day) addTo(found.cell("day", dayMs, videoOfSummaryRow(row.key), type).stored, sums);
     }
     for (const row of await read(columnRange(HOUR_FAMILY, day, `${day}~`))) {
       const videoId = videoOfSummaryRow(row.key);
       for (const { type, time, sums } of cellsOf(row, HOUR_FAMILY)) {
-        add(found.cell("day", dayMs, videoId, type).below, sums);
-        if (time === name) add(found.cell("hour", hour * HOUR_MS, videoId, type).stored, sums);
+        addTo(found.cell("day", dayMs, videoId, type).below, sums);
+        if (time === name) addTo(found.cell("hour", hour * HOUR_MS, videoId, type).stored, sums);
       }
     }
     const minuteKeys = videoIds.map((videoId) => minuteRowKey(videoId, hour)).sort();
@@ -76,15 +77,15 @@ export class LevelReader {
     for (const row of rows) {
       const videoId = videoOfMinuteRow(row.key);
       for (const { qualifier, cell } of storedCells(row.cells))
-        add(found.cell("hour", hour * HOUR_MS, videoId, qualifier.slice(0, -3)).below, sumsOf(cell));
+        addTo(found.cell("hour", hour * HOUR_MS, videoId, qualifier.slice(0, -3)).below, sumsOf(cell));
     }
     return [...found.cells.values()];
   }
 }
 
 function addTotals(found: Joined, videoId: string, row: Row): void {
-  for (const { type, sums } of cellsOf(row, TOTAL_FAMILY)) add(found.cell("total", 0, videoId, type).stored, sums);
-  for (const { type, sums } of cellsOf(row, DAY_FAMILY)) add(found.cell("total", 0, videoId, type).below, sums);
+  for (const { type, sums } of cellsOf(row, TOTAL_FAMILY)) addTo(found.cell("total", 0, videoId, type).stored, sums);
+  for (const { type, sums } of cellsOf(row, DAY_FAMILY)) addTo(found.cell("total", 0, videoId, type).below, sums);
 }
 
 class Joined {
@@ -94,7 +95,7 @@ class Joined {
     const key = `${level} ${videoId} ${eventType}`;
     let known = this.cells.get(key);
     if (known === undefined) {
-      known = { level, startMs, videoId, eventType, stored: nothing(), below: nothing() };
+      known = { level, startMs, videoId, eventType, stored: { ...NO_SUMS }, below: { ...NO_SUMS } };
       this.cells.set(key, known);
     }
     return known;
@@ -110,14 +111,6 @@ function* cellsOf(row: Row, family: string): Generator<{ type: string; time: str
   }
 }
 
-const nothing = (): Sums => ({ count: 0, sum: 0n, valued: 0 });
-
-function add(to: Sums, { count, sum, valued }: Sums): void {
-  to.count += count;
-  to.sum += sum;
-  to.valued += valued;
-}
-
 function sumsOf({ count, sum, valued }: CounterCell): Sums {
-  return count === 0 ? nothing() : { count, sum, valued };
+  return count === 0 ? { ...NO_SUMS } : { count, sum, valued };
 }

@@ -2,7 +2,8 @@
 /** Scans of the minutes of all videos: an hour is a range of keys in each salt. */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
-import { MINUTE_MS } from "../../domain/rules/time";
+import { correctionOf } from "../../domain/rules/cell-version";
+import { hourOf, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { inParallel } from "../flow/in-parallel";
 import { type CounterCell, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";
@@ -18,7 +19,6 @@ import {
   videoOfMinuteRow,
 } from "./row-keys";
 import { pages, type RowFilter, readRows } from "./rows";
-import { correctionOf } from "./versions";
 
 /** Some 100 bytes each. A single minute with more is held whole. */
 const MAX_CELLS_HELD = 500_000;
@@ -47,12 +47,12 @@ export class MinuteScan {
     toMinute: number,
     salts: readonly number[] = ALL_SALTS,
   ): AsyncGenerator<MinuteCounts, void, undefined> {
-    const to = Math.min(toMinute, (LAST_HOUR + 1) * 60);
-    let minute = Math.max(fromMinute, FIRST_HOUR * 60);
+    const to = Math.min(toMinute, (LAST_HOUR + 1) * MINUTES_AN_HOUR);
+    let minute = Math.max(fromMinute, FIRST_HOUR * MINUTES_AN_HOUR);
     let together = 60;
     while (minute < to) {
-      const hour = Math.floor(minute / 60);
-      const end = Math.min(to, hour * 60 + 60, minute + together);
+      const hour = hourOf(minute);
+      const end = Math.min(to, hour * MINUTES_AN_HOUR + MINUTES_AN_HOUR, minute + together);
       const max = together > 1 ? MAX_CELLS_HELD : Number.POSITIVE_INFINITY;
       const held = await this.#held(minute, end, max, salts);
       if (held === "too-many") {
@@ -62,9 +62,9 @@ export class MinuteScan {
       for (const [at, cells] of [...held].sort(([a], [b]) => a - b)) yield asMinuteCounts(at, cells);
       minute = end;
       if (held.size === 0 && minute < to) {
-        const next = await this.nextHour(Math.floor(minute / 60), Math.ceil(to / 60), salts);
+        const next = await this.nextHour(hourOf(minute), Math.ceil(to / MINUTES_AN_HOUR), salts);
         if (next === undefined) return;
-        minute = Math.max(minute, next * 60);
+        minute = Math.max(minute, next * MINUTES_AN_HOUR);
       }
     }
   }
@@ -80,9 +80,9 @@ export class MinuteScan {
     const { minutes: table } = this.connection.tables;
     const filter = minutesOfType(eventType);
     await this.#eachSalt(ALL_SALTS, async (salt) => {
-      const range = minuteRowRange(salt, Math.floor(fromMinute / 60), Math.ceil(toMinute / 60));
+      const range = minuteRowRange(salt, hourOf(fromMinute), Math.ceil(toMinute / MINUTES_AN_HOUR));
       for await (const { key, cells } of pages(this.connection, table, range, filter)) {
-        const firstMinute = hourOfMinuteRow(key) * 60;
+        const firstMinute = hourOfMinuteRow(key) * MINUTES_AN_HOUR;
         for (const { qualifier, cell } of storedCells(cells)) {
           const minute = firstMinute + Number(qualifier.slice(-2));
           const { count } = cell;
@@ -99,7 +99,7 @@ export class MinuteScan {
     max: number,
     salts: readonly number[],
   ): Promise<Map<number, HeldCell[]> | "too-many"> {
-    const hour = Math.floor(fromMinute / 60);
+    const hour = hourOf(fromMinute);
     const wanted = Array.from({ length: toMinute - fromMinute }, (_, n) => minuteText(fromMinute + n)).join("|");
     const filter =
       toMinute - fromMinute === 60
@@ -112,7 +112,7 @@ export class MinuteScan {
       for await (const row of pages(this.connection, this.connection.tables.minutes, range, filter)) {
         const videoId = videoOfMinuteRow(row.key);
         for (const { qualifier, cell } of storedCells(row.cells)) {
-          const minute = hour * 60 + Number(qualifier.slice(-2));
+          const minute = hour * MINUTES_AN_HOUR + Number(qualifier.slice(-2));
           const found = heldCell(videoId, qualifier.slice(0, -3), minute, cell);
           if (found === undefined) continue;
           const cells = minutes.get(minute);

@@ -5,7 +5,7 @@
  *   summaries  `<salt>#<videoId>`              h `YYYYMMDDHH:TYPE`, d `YYYYMMDD:TYPE`, mo `YYYYMM:TYPE`, t `TYPE`
  * and in both w `<writer>`: when each writer last wrote the row. Times are UTC and sort as text.
  */
-import { HOUR_MS } from "../../domain/rules/time";
+import { HOUR_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { KeyRange } from "./rows";
 
 export const MINUTE_FAMILY = "m";
@@ -94,7 +94,7 @@ export function dayStartHour(text: string): number {
 }
 
 export function minuteText(minute: number): string {
-  return TWO_DIGITS[((minute % 60) + 60) % 60]!;
+  return TWO_DIGITS[((minute % MINUTES_AN_HOUR) + MINUTES_AN_HOUR) % MINUTES_AN_HOUR]!;
 }
 
 const TWO_DIGITS = Array.from({ length: 60 }, (_, n) => String(n).padStart(2, "0"));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The tables as a deployment needs them: looked at only (tables.ts makes them). */
+
 import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { type Place, placeOf } from "../ports/places";
 import { type BigtableConfig, tableNames } from "./config";
 import { clientOptions } from "./connection";
@@ -13,7 +15,7 @@ export async function tablePlaces(config: BigtableConfig): Promise<Place[]> {
   const names = tableNames(config);
   const times = {
     attemptTimeoutMs: config.attemptTimeoutMs ?? 10_000,
-    totalTimeoutMs: config.totalTimeoutMs ?? 60_000,
+    totalTimeoutMs: config.totalTimeoutMs ?? MINUTE_MS,
   };
   const admin = new v2.BigtableTableAdminClient(clientOptions(config));
   const families = async (name: string): Promise<object | undefined> =>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The tables: their families, what is kept of each, and where they are split to begin with. */
+
 import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";
+import { MINUTE_MS, SECONDS_A_DAY, SECONDS_AN_HOUR } from "../../domain/rules/time";
 import { type BigtableConfig, type TableRole, tableNames } from "./config";
 import { clientOptions } from "./connection";
 import {
@@ -30,9 +32,9 @@ const NEWEST = { gcRule: { maxNumVersions: 1 } };
  * Marks are compared with knowledge of at most ten minutes; older ones tell nothing. Their timestamps are times, unlike
  * all others.
  */
-const MARKS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: 7 * 86_400 } }] } } };
+const MARKS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: 7 * SECONDS_A_DAY } }] } } };
 /** A stamp holds for ten minutes of the clocks that give it; its timestamp is that time. */
-const STAMPS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: 3_600 } }] } } };
+const STAMPS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: SECONDS_AN_HOUR } }] } } };
 const INT64_SUM = {
   valueType: { aggregateType: { inputType: { int64Type: { encoding: { bigEndianBytes: {} } } }, sum: {} } },
 };
@@ -128,7 +130,7 @@ export async function checkTables(config: BigtableConfig): Promise<void> {
   const names = tableNames(config);
   const times = {
     attemptTimeoutMs: config.attemptTimeoutMs ?? 10_000,
-    totalTimeoutMs: config.totalTimeoutMs ?? 60_000,
+    totalTimeoutMs: config.totalTimeoutMs ?? MINUTE_MS,
   };
   const admin = new v2.BigtableTableAdminClient(clientOptions(config));
   try {

@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Versions are cell timestamps in milliseconds: of the cells of a column Bigtable keeps the one with the largest, in
- * whatever order they are written. A minute cell's version is `correction * 2^29 + received`; the version of a cell
- * above is the sum of its children's, which only grow.
+ * whatever order they are written. domain/rules/cell-version.ts makes the version of a minute's cell; the version of a
+ * cell above is the sum of its children's, which only grow.
  */
+import { cellVersion } from "../../domain/rules/cell-version";
 
-const RECEIVED_LIMIT = 2 ** 29;
 /** Microseconds are int64, so milliseconds end here. */
 const VERSION_LIMIT = 2 ** 53 - 1_000_000;
 
-/** Throws a RangeError when more came than a version can tell apart. */
-export function minuteVersion(correction: number, received: number): number {
-  if (received >= RECEIVED_LIMIT)
-    throw new RangeError(`${received} events of one cell; at most ${RECEIVED_LIMIT - 1} fit`);
-  return checkedVersion(correction * RECEIVED_LIMIT + received);
-}
-
-export function correctionOf(version: number): number {
-  return Math.floor(version / RECEIVED_LIMIT);
-}
+/** Throws a RangeError where the version is no timestamp. */
+export const minuteVersion = (correction: number, received: number): number =>
+  checkedVersion(cellVersion(correction, received));
 
 /** Throws a RangeError for a version that is no timestamp. */
 export function checkedVersion(version: number): number {

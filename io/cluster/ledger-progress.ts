@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { completeThrough } from "../../domain/rules/freshness";
 import { earliestLiveMark } from "../../domain/rules/low-watermark";
 import type { Ledger, LogProgress } from "../ports";
 
@@ -34,7 +35,7 @@ export class LedgerProgress implements LogProgress {
   }
 
   async archivedThroughMs(nowMs: number): Promise<number> {
-    return Math.min(earliestLiveMark(await this.ledger.archiveReaders(), nowMs) ?? 0, nowMs);
+    return completeThrough(nowMs, earliestLiveMark(await this.ledger.archiveReaders(), nowMs) ?? 0);
   }
 
   /** Read again at most twice a second: every read of a counter asks. */
@@ -47,6 +48,6 @@ export class LedgerProgress implements LogProgress {
         this.remembered = undefined;
       });
     }
-    return this.remembered.value.then((timeMs) => Math.min(timeMs, nowMs));
+    return this.remembered.value.then((timeMs) => completeThrough(nowMs, timeMs));
   }
 }

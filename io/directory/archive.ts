@@ -15,7 +15,7 @@ import {
   minuteFolder,
   parseArchiveObjectName,
 } from "../../domain/archive-name";
-import { MINUTES_A_DAY } from "../../domain/rules/time";
+import { MINUTES_A_DAY, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { Semaphore } from "../flow/semaphore";
 import { type Archive, type ArchiveObject, StoreUnavailableError } from "../ports";
 
@@ -159,7 +159,7 @@ export class DirectoryArchive implements Archive {
       if (dayStart === undefined || dayStart + MINUTES_A_DAY <= fromMinute || dayStart >= toMinute) continue;
       for (const hour of await this.#subfolders(date, /^hour=\d{2}$/)) {
         const hourStart = minuteOf(`${date}/${hour}/minute=00`);
-        if (hourStart === undefined || hourStart + 60 <= fromMinute || hourStart >= toMinute) continue;
+        if (hourStart === undefined || hourStart + MINUTES_AN_HOUR <= fromMinute || hourStart >= toMinute) continue;
         for (const folder of await this.#subfolders(`${date}/${hour}`, /^minute=\d{2}$/)) {
           const minute = minuteOf(`${date}/${hour}/${folder}`);
           if (minute !== undefined && minute >= fromMinute && minute < toMinute) minutes.push(minute);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Where in Cloud Storage an adapter keeps its objects, and the bounds of its requests. */
+import { MINUTE_MS } from "../../domain/rules/time";
 import { bucketProblem } from "./bucket-name";
 
 export interface GcsOptions {
@@ -51,7 +52,7 @@ export function gcsConfig(options: GcsOptions): GcsConfig {
     concurrency: atLeastOne("concurrency", options.concurrency ?? 16),
     requestTimeoutMs: atLeastOne("requestTimeoutMs", options.requestTimeoutMs ?? 30_000),
     maxAttempts: atLeastOne("maxAttempts", options.maxAttempts ?? 6),
-    retryWithinMs: atLeastOne("retryWithinMs", options.retryWithinMs ?? 60_000),
+    retryWithinMs: atLeastOne("retryWithinMs", options.retryWithinMs ?? MINUTE_MS),
     retryPauseMs: atLeastOne("retryPauseMs", options.retryPauseMs ?? 100),
     random: options.random ?? Math.random,
   };

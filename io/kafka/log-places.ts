@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Topics and consumer groups as a deployment needs them: looked at, and made. */
+
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes } from "kafkajs";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { type Difference, type Place, placeOf } from "../ports/places";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
 import type { KafkaConnection } from "./config";
@@ -22,7 +24,7 @@ interface WantedGroup {
   topic: string;
 }
 
-const COORDINATOR_DEADLINE_MS = 60_000;
+const COORDINATOR_DEADLINE_MS = MINUTE_MS;
 const COORDINATOR_POLL_MS = 250;
 const DYNAMIC_TOPIC_CONFIG = 1;
 const MIN_MESSAGE_BYTES = DEFAULT_MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES;

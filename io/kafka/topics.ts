@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes, type ITopicConfig } from "kafkajs";
-import { DAY_MS } from "../../domain/rules/time";
+import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { StoreUnavailableError } from "../ports";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
 import { type KafkaConnection, kafkaOf } from "./config";
@@ -17,7 +17,7 @@ interface KafkaTopic {
   maxMessageBytes?: number;
 }
 
-const LEADERS_DEADLINE_MS = 60_000;
+const LEADERS_DEADLINE_MS = MINUTE_MS;
 const LEADERS_POLL_MS = 100;
 /** Room for the framing of the batch around the largest record. */
 export const BATCH_OVERHEAD_BYTES = 1 << 16;

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import type { LatestSums, Sums } from "../../domain/rules/cell-sums";
 
 export type Granularity = "minute" | "hour" | "day";
 
-export interface Cell {
+export interface Cell extends Sums {
   startMs: number;
-  count: number;
-  sum: bigint;
-  /** Events that have a value; at most `count`. */
-  valued: number;
   /**
    * How often count, sum or valued changed after the bucket was first final (`ApplyOptions.finalBeforeMinute`); an
    * audit's corrections too.
@@ -18,21 +15,7 @@ export interface Cell {
   source?: "rollup";
 }
 
-export interface Total {
-  count: number;
-  sum: bigint;
-  /** Events that have a value; at most `count`. */
-  valued: number;
-  lastEventAtMs: number;
-}
-
-/** What some events add up to. */
-export interface Sums {
-  count: number;
-  sum: bigint;
-  /** Events that have a value. */
-  valued: number;
-}
+export type Total = LatestSums;
 
 /** A cell above the minutes beside what the stored cells one level below add up to; nothing is zero. */
 export interface LevelSums {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Topics and subscriptions as a deployment needs them: looked at, and made. */
+import { MINUTE_MS } from "../../domain/rules/time";
 import { type Difference, type Place, placeOf } from "../ports/places";
 import {
   callOptions,
@@ -13,7 +14,7 @@ import {
 import { notFound, retried } from "./retry";
 import { ensurePubsubSubscription, ensurePubsubTopic } from "./topics";
 
-const TOTAL_MS = 60_000;
+const TOTAL_MS = MINUTE_MS;
 const ATTEMPT_MS = 10_000;
 const ACK_DEADLINE_SECONDS = 60;
 

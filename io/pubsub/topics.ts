@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { MINUTE_MS, SECONDS_A_DAY } from "../../domain/rules/time";
 import {
   callOptions,
   type PubsubConnection,
@@ -18,7 +19,7 @@ interface PubsubSubscription {
   retentionSeconds?: number;
 }
 
-const TOTAL_MS = 60_000;
+const TOTAL_MS = MINUTE_MS;
 const ATTEMPT_MS = 10_000;
 
 /** Creates the topic unless it exists; says whether it was created. Rejects with `StoreUnavailableError`. */
@@ -35,7 +36,7 @@ export async function ensurePubsubSubscription(
   connection: PubsubConnection,
   options: PubsubSubscription,
 ): Promise<boolean> {
-  const { topic, subscription, ackDeadlineSeconds = 60, retentionSeconds = 7 * 86_400 } = options;
+  const { topic, subscription, ackDeadlineSeconds = 60, retentionSeconds = 7 * SECONDS_A_DAY } = options;
   const client = await subscriberClient(connection);
   const request = {
     name: subscriptionName(connection.projectId, subscription),

@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The cells of a slice in the order of blocks: by bucket, type and video. */
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import type { CellState } from "../../domain/rules/cell-version";
 import { BUCKETS } from "./block-tables";
 import { VIDEOS_A_BLOCK } from "./cell-block";
 import type { GivenNames } from "./name-dictionary";
-
-/** A cell as it comes: the sum in three parts, as in a block. One object, filled anew by every call of `numbers`. */
-export interface CellNumbers {
-  count: number;
-  valued: number;
-  low: number;
-  mid: number;
-  top: number;
-  last: number;
-  correction: number;
-}
 
 interface CellRows {
   counts: MinuteCounts;
@@ -26,7 +16,8 @@ const TWO_32 = 2 ** 32;
 const RADIX = 2048;
 
 export class SortedCells {
-  readonly #cell: CellNumbers = { count: 0, valued: 0, low: 0, mid: 0, top: 0, last: 0, correction: 0 };
+  /** One object, filled anew by every call of `numbers`. */
+  readonly #cell: CellState = { count: 0, valued: 0, low: 0, mid: 0, top: 0, last: 0, correction: 0 };
 
   constructor(
     private readonly counts: MinuteCounts,
@@ -46,7 +37,7 @@ export class SortedCells {
     return this.places[this.rows[i]!]! % this.span;
   }
 
-  numbers(i: number): CellNumbers {
+  numbers(i: number): CellState {
     const { counts } = this;
     const row = this.rows[i]! + this.fromRow;
     const cell = this.#cell;

@@ -6,7 +6,8 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
-import { MINUTE_MS } from "../../domain/rules/time";
+import { latestSumOf } from "../../domain/rules/cell-sums";
+import { dayOf, hourOf, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Cell, Granularity, LevelSums, Total, VideoCount, VideoGrowth } from "../ports";
 import { BlockNames } from "./block-names";
 import {
@@ -92,7 +93,7 @@ export class CounterReads {
         const type = this.#names.type(Math.floor(cell[KEY]! / VIDEOS_A_BLOCK));
         const own = { ...sums(cell, 0), lastEventAtMs: cell[LAST]! };
         const known = totals.get(type);
-        totals.set(type, known === undefined ? own : added(known, own));
+        totals.set(type, latestSumOf(known, own));
         return false;
       });
     }
@@ -149,9 +150,11 @@ export class CounterReads {
   /** Hours of [fromHour, toHour) that have minute cells. */
   async *storedHours(fromHour: number, toHour: number): AsyncGenerator<number, void, undefined> {
     for (let hour = fromHour; ; hour++) {
-      const next = orUnavailable(COUNTERS_FILE, () => this.#blocks.nextTime("minute", hour * 60, toHour * 60));
+      const next = orUnavailable(COUNTERS_FILE, () =>
+        this.#blocks.nextTime("minute", hour * MINUTES_AN_HOUR, toHour * MINUTES_AN_HOUR),
+      );
       if (next === undefined) return;
-      hour = Math.floor(next / 60);
+      hour = hourOf(next);
       yield hour;
     }
   }
@@ -270,7 +273,7 @@ export class CounterReads {
     if (granularity === "hour" && bytes === undefined) return this.#unfolded(time, place, startMs, open, found);
     if (granularity !== "day") return found;
     for (const hour of open.keys()) {
-      if (Math.floor(hour / 24) === time) found = this.#unfolded(hour, place, startMs, open, found);
+      if (dayOf(hour) === time) found = this.#unfolded(hour, place, startMs, open, found);
     }
     return found;
   }
@@ -308,7 +311,7 @@ export class CounterReads {
   #nextDerived(granularity: "hour" | "day", from: number, to: number): number | undefined {
     let next = this.#blocks.nextTime(granularity, from, to);
     for (const hour of this.#blocks.openHours().keys()) {
-      const time = granularity === "hour" ? hour : Math.floor(hour / 24);
+      const time = granularity === "hour" ? hour : dayOf(hour);
       if (time >= from && time < to && (next === undefined || time < next)) next = time;
     }
     return next;
@@ -321,7 +324,7 @@ export class CounterReads {
     fromBucket: number,
   ): { blocks: [bucket: number, block: Block][]; next: number | undefined } {
     const open = [...this.#blocks.openHours()].filter(
-      ([hour]) => (granularity === "hour" ? hour : Math.floor(hour / 24)) === time,
+      ([hour]) => (granularity === "hour" ? hour : dayOf(hour)) === time,
     );
     const first = this.#firstBucket(granularity, time, fromBucket, open);
     if (first === undefined) return { blocks: [], next: undefined };
@@ -352,7 +355,7 @@ export class CounterReads {
   ): number | undefined {
     const ids = [this.#blocks.next(granularity, time, time + 1, fromBucket)];
     for (const [hour, unfoldedFrom] of open) {
-      for (let minute = hour * 60; minute < hour * 60 + 60; minute++) {
+      for (let minute = hour * MINUTES_AN_HOUR; minute < hour * MINUTES_AN_HOUR + MINUTES_AN_HOUR; minute++) {
         ids.push(this.#blocks.next("minute", minute, minute + 1, Math.max(fromBucket, unfoldedFrom)));
       }
     }
@@ -381,11 +384,6 @@ const minutesOf = (startMs: number, endMs: number) => ({
   from: Math.floor(startMs / MINUTE_MS),
   to: Math.ceil(endMs / MINUTE_MS),
 });
-
-function added(a: Total, b: Total): Total {
-  const lastEventAtMs = Math.max(a.lastEventAtMs, b.lastEventAtMs);
-  return { count: a.count + b.count, sum: a.sum + b.sum, valued: a.valued + b.valued, lastEventAtMs };
-}
 
 function sums(data: Float64Array, at: number): { count: number; sum: bigint; valued: number } {
   const sum = sumOf(data[at + LOW]!, data[at + MID]!, data[at + TOP]!);

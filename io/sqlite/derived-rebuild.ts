@@ -5,7 +5,7 @@
  * its value changes. An hour whose minutes are in roll-ups, or a day whose hours are, is more than the sum of what is
  * stored below it, and stays as it is.
  */
-import { HOURS_A_DAY } from "../../domain/rules/time";
+import { HOURS_A_DAY, hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type BlockTables, type Level, UNIT_MS } from "./block-tables";
 import { Block, COUNT, KEY, LAST, REVISION, TOP, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 import type { HourFolds } from "./hour-folds";
@@ -52,7 +52,8 @@ export class DerivedRebuild {
     const { insides, hours, days } = this.#of(bucket);
     insides.add(inside);
     for (const hour of this.#times("hour", fromHour, toHour)) hours.add(hour);
-    for (const minute of this.#times("minute", fromHour * 60, toHour * 60)) hours.add(Math.floor(minute / 60));
+    for (const minute of this.#times("minute", fromHour * MINUTES_AN_HOUR, toHour * MINUTES_AN_HOUR))
+      hours.add(hourOf(minute));
     for (const hour of hours) days.add(Math.floor(hour / HOURS_A_DAY));
     const [fromDay, toDay] = [Math.floor(fromHour / HOURS_A_DAY), Math.ceil(toHour / HOURS_A_DAY)];
     for (const day of this.#times("day", fromDay, toDay)) days.add(day);

@@ -8,7 +8,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { HOUR_MS } from "../../domain/rules/time";
+import { dayOf, HOUR_MS, HOURS_A_DAY, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { BlockTables } from "./block-tables";
 import { Block, WIDTH } from "./cell-block";
 import { firstUnfolded, sumOfMinutes, unfoldedSums } from "./open-hours";
@@ -116,20 +116,20 @@ export class HourFolds {
   }
 
   #put(hour: number, bucket: number, sums: Block): void {
-    const day = Math.floor(hour / 24);
+    const day = dayOf(hour);
     const own = this.tables.load("hour", hour, bucket);
     own.clear();
     if (own.data.length < sums.cells * WIDTH) own.data = new Float64Array(sums.data.length);
     own.data.set(sums.data.subarray(0, sums.cells * WIDTH));
     own.cells = sums.cells;
     this.tables.touch("hour", hour, bucket);
-    this.tables.load("day", day, bucket).add(sums, (hour - day * 24) * HOUR_MS);
+    this.tables.load("day", day, bucket).add(sums, (hour - day * HOURS_A_DAY) * HOUR_MS);
     this.tables.touch("day", day, bucket);
   }
 
   #hasRows(hour: number): boolean {
     if (!this.tables.isEmpty("hour", hour)) return true;
-    for (let minute = hour * 60; minute < hour * 60 + 60; minute++) {
+    for (let minute = hour * MINUTES_AN_HOUR; minute < hour * MINUTES_AN_HOUR + MINUTES_AN_HOUR; minute++) {
       if (!this.tables.isEmpty("minute", minute)) return true;
     }
     return false;

@@ -5,6 +5,7 @@
  */
 import { isBackfilled } from "../../domain/archive-name";
 import { LedgerBooks } from "../../domain/rules/ledger-books";
+import { orderOfRowSql } from "../../domain/rules/row-version";
 import type { ArchivedObject, LedgerMinute, LedgerRow, SettledMinute, WriteOff } from "../ports";
 import { openMinute } from "./ledger-acceptance";
 import { markChanged } from "./ledger-marks";
@@ -70,15 +71,14 @@ export function archivedObjects(ledger: Statements, fromMinute: number, toMinute
   }));
 }
 
-/** Within a transaction. `late` and `reused_ids` only break ties: they grow with the pane as the other two do. */
+/** Within a transaction. */
 export function writePartition(ledger: Statements, row: LedgerRow): void {
   const { minute, part, received, counted, duplicate, late, reusedIds } = row;
   ledger.run(
     `INSERT INTO partition_ledger VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
        received = excluded.received, counted = excluded.counted, duplicate = excluded.duplicate,
        late = excluded.late, reused_ids = excluded.reused_ids
-     WHERE (excluded.received, excluded.counted, excluded.late, excluded.reused_ids) >
-       (partition_ledger.received, partition_ledger.counted, partition_ledger.late, partition_ledger.reused_ids)`,
+     WHERE ${orderOfRowSql("excluded.")} > ${orderOfRowSql("partition_ledger.")}`,
     minute,
     part,
     received,

@@ -5,8 +5,9 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { NO_SUMS, type Sums } from "../../domain/rules/cell-sums";
 import { DAY_MS, HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
-import type { LevelSums, Sums } from "../ports";
+import type { LevelSums } from "../ports";
 import type { BlockNames } from "./block-names";
 import { type BlockReader, bucketOf, MAX_TIME } from "./block-tables";
 import { Block, COUNT, KEY, VALUED, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
@@ -153,9 +154,7 @@ export class LevelReader {
   }
 }
 
-const ZERO: Sums = { count: 0, sum: 0n, valued: 0 };
-
 function sumsOf(block: Block, key: number): Sums {
   const at = block.find(key) * WIDTH;
-  return at < 0 ? ZERO : { count: block.data[at + COUNT]!, sum: block.sum(at), valued: block.data[at + VALUED]! };
+  return at < 0 ? NO_SUMS : { count: block.data[at + COUNT]!, sum: block.sum(at), valued: block.data[at + VALUED]! };
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isArchiveCounted } from "../../domain/rules/books";
+import { completeThrough } from "../../domain/rules/freshness";
 import type { EmbeddedLedger, EmbeddedLog, Ledger, ListedOpenMinute, LogProgress } from "../ports";
 
 const MINUTES_AT_ONCE = 64;
@@ -21,13 +23,12 @@ export class SqliteLogProgress implements LogProgress {
 
   /** Events are archived and counted in one pass. */
   async archivedThroughMs(nowMs: number): Promise<number> {
-    return Math.min((await this.firstUncounted())?.appendedAtMs ?? nowMs, nowMs);
+    return completeThrough(nowMs, (await this.firstUncounted())?.appendedAtMs);
   }
 
   async completeThroughMs(nowMs: number): Promise<number> {
-    const backfilledMs = (await this.firstUncountedBackfill()) ?? nowMs;
-    const next = await this.firstUncounted();
-    return Math.min(next?.appendedAtMs ?? nowMs, backfilledMs, nowMs);
+    const backfilledMs = await this.firstUncountedBackfill();
+    return completeThrough(nowMs, (await this.firstUncounted())?.appendedAtMs, backfilledMs);
   }
 
   private async firstUncounted(): Promise<{ appendedAtMs: number } | undefined> {
@@ -60,7 +61,7 @@ export class SqliteLogProgress implements LogProgress {
     const before = await this.idleAt();
     if (before === undefined) return false;
     const [books] = await this.ledger.books(minute, minute + 1);
-    const counted = books === undefined || books.archived === books.counted + books.duplicate;
+    const counted = books === undefined || isArchiveCounted(books);
     return counted && (await this.idleAt()) === before;
   }
 

@@ -6,7 +6,8 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
-import { MINUTE_MS, MINUTES_A_DAY, MINUTES_AN_HOUR } from "../../domain/rules/time";
+import { type CellState, isLaterCell } from "../../domain/rules/cell-version";
+import { HOURS_A_DAY, MINUTE_MS, MINUTES_A_DAY, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { BlockTables, bucketOf } from "./block-tables";
 import {
   type Block,
@@ -22,7 +23,7 @@ import {
   VIDEOS_A_BLOCK,
   WIDTH,
 } from "./cell-block";
-import { type CellNumbers, type SortedCells, sortCells } from "./cell-order";
+import { type SortedCells, sortCells } from "./cell-order";
 import { DerivedRebuild } from "./derived-rebuild";
 import { type Folding, HourFolds } from "./hour-folds";
 import { GivenNames } from "./name-dictionary";
@@ -53,6 +54,8 @@ export class MinuteWriter {
   #moves = new Float64Array(WIDTH * 64);
   #moved = 0;
   #written = 0;
+  /** The stored cell that a write is compared with. One object, filled anew for every cell. */
+  readonly #stored: CellState = { correction: 0, count: 0, valued: 0, low: 0, mid: 0, top: 0, last: 0 };
 
   /** `db`: a connection for writing. */
   constructor(db: DatabaseSync, folding: Partial<Folding> = {}) {
@@ -88,7 +91,7 @@ export class MinuteWriter {
     for (const slice of slices) {
       this.#eachBucket(slice, (sorted, from, to) => {
         const { minute } = slice.counts;
-        const hour = Math.floor(minute / 60);
+        const hour = Math.floor(minute / MINUTES_AN_HOUR);
         const bucket = sorted.bucket(from);
         this.#tiers.refuse(hour);
         this.#folds.isFolded(hour, bucket, true);
@@ -118,11 +121,12 @@ export class MinuteWriter {
    * difference; so does such a day.
    */
   #moveRolled(minute: number, bucket: number): void {
-    const hour = Math.floor(minute / 60);
-    const day = Math.floor(hour / 24);
+    const hour = Math.floor(minute / MINUTES_AN_HOUR);
+    const day = Math.floor(hour / HOURS_A_DAY);
     if (!this.#tiers.hasRolledMinutes(hour)) return;
-    this.#move("hour", hour, bucket, (minute - hour * 60) * 60_000, true, hour);
-    if (this.#tiers.hasRolledHours(day)) this.#move("day", day, bucket, (minute - day * 1440) * 60_000, true, hour);
+    this.#move("hour", hour, bucket, (minute - hour * MINUTES_AN_HOUR) * MINUTE_MS, true, hour);
+    if (this.#tiers.hasRolledHours(day))
+      this.#move("day", day, bucket, (minute - day * MINUTES_A_DAY) * MINUTE_MS, true, hour);
   }
 
   /** Inside a transaction: recomputes hours and days that touch [fromHour, toHour), and the total. */
@@ -187,10 +191,10 @@ export class MinuteWriter {
   #writeBucket(slice: MinuteSlice, sorted: SortedCells, from: number, to: number): void {
     const { minute } = slice.counts;
     const bucket = sorted.bucket(from);
-    const hour = Math.floor(minute / 60);
-    const day = Math.floor(hour / 24);
+    const hour = Math.floor(minute / MINUTES_AN_HOUR);
+    const day = Math.floor(hour / HOURS_A_DAY);
     this.#tiers.refuse(hour);
-    const isHourFinal = (hour + 1) * 60 <= slice.finalBeforeMinute;
+    const isHourFinal = (hour + 1) * MINUTES_AN_HOUR <= slice.finalBeforeMinute;
     const isFolded = this.#folds.isFolded(hour, bucket, isHourFinal);
     const block = this.#tables.load("minute", minute, bucket);
     this.#moved = 0;
@@ -206,15 +210,18 @@ export class MinuteWriter {
 
   #mergeMinute(block: Block, slice: MinuteSlice, sorted: SortedCells, from: number, to: number): void {
     const isFinal = slice.counts.minute < slice.finalBeforeMinute;
-    const hour = Math.floor(slice.counts.minute / 60);
+    const hour = Math.floor(slice.counts.minute / MINUTES_AN_HOUR);
     let hint = 0;
     for (let i = from; i < to; i++) {
       const key = sorted.key(i);
       const next = sorted.numbers(i);
       const found = block.find(key, hint);
       const stored = found * WIDTH;
-      const correction = slice.followCorrections ? (found < 0 ? 0 : block.data[stored + CORRECTION]!) : next.correction;
-      if (found < 0 ? next.count === 0 && correction === 0 : !isNewer(next, correction, block.data, stored)) continue;
+      if (slice.followCorrections) next.correction = found < 0 ? 0 : block.data[stored + CORRECTION]!;
+      const { correction } = next;
+      if (found < 0) {
+        if (next.count === 0 && correction === 0) continue;
+      } else if (!isLaterCell(next, putState(this.#stored, block.data, stored))) continue;
       hint = found < 0 ? block.cell(key, hint) : found;
       const at = hint * WIDTH;
       const { data } = block;
@@ -229,7 +236,7 @@ export class MinuteWriter {
   }
 
   /** Notes by how much the cell at `at` moves; whether its value changes. */
-  #note(data: Float64Array, at: number, next: CellNumbers): boolean {
+  #note(data: Float64Array, at: number, next: CellState): boolean {
     const move = this.#moved++ * WIDTH;
     if (move + WIDTH > this.#moves.length) {
       const grown = new Float64Array(this.#moves.length * 2);
@@ -300,18 +307,18 @@ export class MinuteWriter {
   }
 }
 
-/** Of a cell's writes, the later: by correction, count, valued, sum, last event. */
-function isNewer(next: CellNumbers, correction: number, data: Float64Array, at: number): boolean {
-  if (correction !== data[at + CORRECTION]) return correction > data[at + CORRECTION]!;
-  if (next.count !== data[at + COUNT]) return next.count > data[at + COUNT]!;
-  if (next.valued !== data[at + VALUED]) return next.valued > data[at + VALUED]!;
-  if (next.top !== data[at + TOP]) return next.top > data[at + TOP]!;
-  if (next.mid !== data[at + MID]) return next.mid > data[at + MID]!;
-  if (next.low !== data[at + LOW]) return next.low > data[at + LOW]!;
-  return next.last > data[at + LAST]!;
+function putState(state: CellState, data: Float64Array, at: number): CellState {
+  state.correction = data[at + CORRECTION]!;
+  state.count = data[at + COUNT]!;
+  state.valued = data[at + VALUED]!;
+  state.low = data[at + LOW]!;
+  state.mid = data[at + MID]!;
+  state.top = data[at + TOP]!;
+  state.last = data[at + LAST]!;
+  return state;
 }
 
-function putNumbers(data: Float64Array, at: number, cell: CellNumbers): void {
+function putNumbers(data: Float64Array, at: number, cell: CellState): void {
   data[at + COUNT] = cell.count;
   data[at + VALUED] = cell.valued;
   data[at + LOW] = cell.low;

@@ -5,7 +5,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
-import { HOUR_MS, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
+import { dayOf, HOUR_MS, HOURS_A_DAY, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { BlockTables, bucketOf } from "./block-tables";
 import { RANKS } from "./bucket-ranks";
 import { Block, CORRECTION, COUNT, LAST, LOW, MID, REVISION, TOP, VALUED, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
@@ -138,7 +138,7 @@ function isCell([, , , minute, count, valued, high, low, last, correction]: Cell
 }
 
 function derive(tables: BlockTables, hour: number, bucket: number): void {
-  const day = Math.floor(hour / 24);
+  const day = dayOf(hour);
   const sums = new Block();
   const scratch = new Block();
   for (let n = 0; n < MINUTES_AN_HOUR; n++) {
@@ -147,7 +147,7 @@ function derive(tables: BlockTables, hour: number, bucket: number): void {
   }
   const levels = [
     ["hour", hour, 0],
-    ["day", day, (hour - day * 24) * HOUR_MS],
+    ["day", day, (hour - day * HOURS_A_DAY) * HOUR_MS],
     ["total", 0, hour * HOUR_MS],
   ] as const;
   for (const [level, time, offsetMs] of levels) {

@@ -4,6 +4,7 @@
  * ranking index (bucket-ranks.ts). Buckets are read in the order of their bounds, until no bucket that is left can hold
  * a video of the answer. Where counts are so alike that the bounds decide nothing, every block of the range is read.
  */
+import { dayOf, HOURS_A_DAY, hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { VideoCount, VideoGrowth } from "../ports";
 import type { BlockNames } from "./block-names";
 import { type BlockReader, bucketOfRow, MAX_TIME, rowName, TIMES_AT_ONCE } from "./block-tables";
@@ -89,7 +90,8 @@ export class TopVideos {
   #bounds({ type, pieces, open }: Pieces): BucketBounds {
     const bounds = new BucketBounds();
     for (const { level, from, to } of pieces) this.#ranks.addBounds(bounds, level, type, from, to);
-    for (const [hour] of open) this.#ranks.addBounds(bounds, "minute", type, hour * 60, hour * 60 + 60);
+    for (const [hour] of open)
+      this.#ranks.addBounds(bounds, "minute", type, hour * MINUTES_AN_HOUR, hour * MINUTES_AN_HOUR + MINUTES_AN_HOUR);
     return bounds;
   }
 
@@ -124,18 +126,18 @@ export class TopVideos {
   #piecesOf(type: number, range: MinuteRange): Pieces {
     const from = Math.max(range.from, 1 - MAX_TIME);
     const to = Math.min(range.to, MAX_TIME);
-    const fromHour = Math.ceil(from / 60);
-    const toHour = Math.floor(to / 60);
+    const fromHour = Math.ceil(from / MINUTES_AN_HOUR);
+    const toHour = hourOf(to);
     if (fromHour > toHour) return { type, pieces: [{ level: "minute", from, to }], open: [] };
-    const fromDay = Math.ceil(fromHour / 24);
-    const toDay = Math.max(fromDay, Math.floor(toHour / 24));
-    const firstHours = Math.min(fromDay * 24, toHour);
+    const fromDay = Math.ceil(fromHour / HOURS_A_DAY);
+    const toDay = Math.max(fromDay, dayOf(toHour));
+    const firstHours = Math.min(fromDay * HOURS_A_DAY, toHour);
     const pieces: Piece[] = [
-      { level: "minute", from, to: fromHour * 60 },
+      { level: "minute", from, to: fromHour * MINUTES_AN_HOUR },
       { level: "hour", from: fromHour, to: firstHours },
       { level: "day", from: fromDay, to: toDay },
-      { level: "hour", from: Math.max(toDay * 24, firstHours), to: toHour },
-      { level: "minute", from: toHour * 60, to },
+      { level: "hour", from: Math.max(toDay * HOURS_A_DAY, firstHours), to: toHour },
+      { level: "minute", from: toHour * MINUTES_AN_HOUR, to },
     ];
     return {
       type,

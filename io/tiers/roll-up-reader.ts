@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { hash } from "node:crypto";
 import { rollUpPart } from "../../domain/rules/roll-ups";
-import { type CellColumns, sumOf, type TimedCell } from "../formats/parquet/cell-columns";
+import { type CellColumns, joined, type TimedCell } from "../formats/parquet/cell-columns";
 import { CellFile } from "../formats/parquet/cell-file";
 import { type RolledLevel, type RollUp, type RollUpFolder, StoreUnavailableError } from "../ports";
 
@@ -34,7 +34,7 @@ export class RollUpReader {
         for (const cell of cellsOf(columns)) {
           if (cell.eventType !== eventType || cell.startMs < fromMs || cell.startMs >= toMs) continue;
           const known = found.get(cell.startMs);
-          found.set(cell.startMs, known === undefined ? cell : sumOf(known, cell));
+          found.set(cell.startMs, known === undefined ? cell : joined(known, cell));
         }
       }
     }

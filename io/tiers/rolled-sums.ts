@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { NO_SUMS, type Sums, sumOf } from "../../domain/rules/cell-sums";
 import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
-import type { RolledLevel, RollUp, Sums } from "../ports";
+import type { RolledLevel, RollUp } from "../ports";
 import { cellsOf, overlaps, type RollUpReader } from "./roll-up-reader";
 
 /** What roll-ups have of one day, by video, type and hour. */
 export type DaySums = ReadonlyMap<string, ReadonlyMap<number, Sums>>;
 
-export const NO_SUMS: Sums = { count: 0, sum: 0n, valued: 0 };
 export const seriesKey = (videoId: string, eventType: string): string => `${videoId} ${eventType}`;
 
 /** Adds up whole files for audits, a day at a time: the last day of each level is kept. */
@@ -28,16 +28,10 @@ export class RolledSums {
         const name = seriesKey(cell.videoId, cell.eventType);
         const hours = sums.get(name) ?? new Map<number, Sums>();
         const hour = Math.floor(cell.startMs / HOUR_MS);
-        sums.set(name, hours.set(hour, plus(hours.get(hour) ?? NO_SUMS, cell)));
+        sums.set(name, hours.set(hour, sumOf(hours.get(hour) ?? NO_SUMS, cell)));
       }
     }
     this.#kept.set(level, { key, sums });
     return sums;
   }
 }
-
-export const plus = (a: Sums, b: Sums): Sums => ({
-  count: a.count + b.count,
-  sum: a.sum + b.sum,
-  valued: a.valued + b.valued,
-});

@@ -4,7 +4,9 @@
  * have of it, and what came later and is in the store. Reads, the levels that audits compare, and rankings are over
  * both; writes are the store's.
  */
+
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { NO_SUMS, type Sums, sumOf } from "../../domain/rules/cell-sums";
 import { DAY_MS, HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
 import type { TimedCell } from "../formats/parquet/cell-columns";
 import type {
@@ -17,13 +19,12 @@ import type {
   RolledHour,
   RollUp,
   RollUpFolder,
-  Sums,
   Total,
   VideoCount,
   VideoGrowth,
 } from "../ports";
 import { cellsOf, overlaps, RollUpReader } from "./roll-up-reader";
-import { type DaySums, NO_SUMS, plus, RolledSums, seriesKey } from "./rolled-sums";
+import { type DaySums, RolledSums, seriesKey } from "./rolled-sums";
 import { TieredReads } from "./tiered-reads";
 
 interface TieredOptions {
@@ -190,11 +191,11 @@ function withRolled(each: LevelSums, minutes: DaySums, hours: DaySums, hour: num
   const series = seriesKey(each.videoId, each.eventType);
   const ofHours = hours.get(series);
   if (each.level === "hour") {
-    const stored = plus(each.stored, ofHours?.get(hour) ?? NO_SUMS);
-    return { ...each, stored, below: plus(each.below, minutes.get(series)?.get(hour) ?? NO_SUMS) };
+    const stored = sumOf(each.stored, ofHours?.get(hour) ?? NO_SUMS);
+    return { ...each, stored, below: sumOf(each.below, minutes.get(series)?.get(hour) ?? NO_SUMS) };
   }
   if (each.level !== "day") return each;
   let below: Sums = each.below;
-  for (const sums of ofHours?.values() ?? []) below = plus(below, sums);
+  for (const sums of ofHours?.values() ?? []) below = sumOf(below, sums);
   return { ...each, below };
 }

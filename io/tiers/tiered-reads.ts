@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { sumOf } from "../formats/parquet/cell-columns";
+import { joined } from "../formats/parquet/cell-columns";
 import {
   type Cell,
   type CellTiers,
@@ -119,7 +119,7 @@ function merged(stored: readonly Cell[], cold: readonly Cell[]): Cell[] {
   const cells = new Map(cold.map((cell) => [cell.startMs, cell]));
   for (const cell of stored) {
     const base = cells.get(cell.startMs);
-    cells.set(cell.startMs, base === undefined ? cell : sumOf(base, cell));
+    cells.set(cell.startMs, base === undefined ? cell : joined(base, cell));
   }
   return [...cells.values()].sort((a, b) => a.startMs - b.startMs);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
+
+import { isFinalMinute, setsAside } from "../../domain/rules/lateness";
+import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { AuditDifference, AuditReport, FoundLoss, SettledMinute, WriteOff } from "../../io/ports";
 import type { AuditOptions } from "../../transforms/audit-elements";
 import type { HourFinding } from "../../transforms/compare-hours";
@@ -169,9 +171,9 @@ export class AuditBooks {
 
   private isSettled({ minute, counted, writtenOff, wasSettled }: MinuteRow): boolean {
     const { allowedLatenessMs, finalBeforeMs } = this.options;
-    if ((minute + 1) * MINUTE_MS > finalBeforeMs) return false;
+    if (!isFinalMinute(minute, finalBeforeMs)) return false;
     if (writtenOff !== undefined || wasSettled) return true;
-    if (allowedLatenessMs < 0) return false;
+    if (!setsAside(allowedLatenessMs)) return false;
     const { lateCounted, lateDuplicate, backfillCounted, backfillDuplicate } = counted;
     return this.corrected.has(minute) || lateCounted + lateDuplicate + backfillCounted + backfillDuplicate > 0;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomInt, randomUUID } from "node:crypto";
+import { ALL_FINAL, finalBeforeMs, NO_LATENESS, setsAside } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { provideResource, withdrawResource } from "../../engine";
 import type { Archive, AuditReport, CounterStore, Ledger, LogProgress } from "../../io/ports";
@@ -29,7 +30,7 @@ export interface AuditRange {
   fromMs?: number | undefined;
   toMs?: number | undefined;
   repair: boolean;
-  /** The lateness rule of the stream whose counters these are; -1: it has none. */
+  /** The lateness rule of the stream whose counters these are; NO_LATENESS: it has none. */
   allowedLatenessMs: number;
   /** Events that one worker holds at once; default 6,000,000. A minute of more is divided by its ids. */
   eventsAUnit?: number;
@@ -37,11 +38,6 @@ export interface AuditRange {
   patienceMs?: number;
 }
 
-/**
- * How long after the lateness rule has set in the stream may still count an event of a minute: an instance of ingest
- * receives an event in time, by its own clock, and the log takes it a moment later.
- */
-export const FINAL_SLACK_MS = 5 * MINUTE_MS;
 const IDS_A_PARTITION = 2_000_000;
 const MAX_ID_PARTITIONS = 4_096;
 const AGAIN_PAUSE_MS = 200;
@@ -99,7 +95,7 @@ export async function auditTotals(
   const { runner = directAuditRunner, counters, ledger, clock } = deps;
   const startedAtMs = clock();
   const began = performance.now();
-  const books = new AuditBooks({ repair, allowedLatenessMs: -1, finalBeforeMs: 0 });
+  const books = new AuditBooks({ repair, allowedLatenessMs: NO_LATENESS, finalBeforeMs: 0 });
   provideResource(RESOURCES.counterStore, counters);
   try {
     for (const finding of await runner.totals(counters.videoParts, { repair })) books.addSums(finding);
@@ -131,16 +127,13 @@ async function optionsOf(
   { repair, allowedLatenessMs, patienceMs = PATIENCE_MS }: AuditRange,
   plan: AuditPlan,
 ): Promise<AuditOptions> {
-  const finalBeforeMs =
-    allowedLatenessMs < 0
-      ? Number.MAX_SAFE_INTEGER
-      : (await progress.archivedThroughMs(clock())) - allowedLatenessMs - FINAL_SLACK_MS;
+  const archivedThroughMs = setsAside(allowedLatenessMs) ? await progress.archivedThroughMs(clock()) : 0;
   return {
     fromMinute: plan.fromMinute,
     toMinute: plan.toMinute,
     isAgain: false,
     allowedLatenessMs,
-    finalBeforeMs,
+    finalBeforeMs: finalBeforeMs(archivedThroughMs, allowedLatenessMs),
     repair,
     patienceMs,
     seeds: [randomInt(2 ** 31), randomInt(2 ** 31)],
@@ -177,13 +170,10 @@ async function untilStable(
 async function mark(
   { ledger, clock }: AuditDependencies,
   books: AuditBooks,
-  { finalBeforeMs, fromMinute, toMinute }: AuditOptions,
+  { finalBeforeMs: finalMs, fromMinute, toMinute }: AuditOptions,
 ): Promise<void> {
-  const through = Math.floor(Math.min(finalBeforeMs, clock()) / MINUTE_MS);
-  const to = Math.min(
-    toMinute,
-    Math.max(through, finalBeforeMs === Number.MAX_SAFE_INTEGER ? books.lastMinute + 1 : 0),
-  );
+  const through = Math.floor(Math.min(finalMs, clock()) / MINUTE_MS);
+  const to = Math.min(toMinute, Math.max(through, finalMs === ALL_FINAL ? books.lastMinute + 1 : 0));
   if (fromMinute >= to) return;
   await ledger.markAudited({ fromMinute, toMinute: to, sequences: books.sequences(), except: books.unproven() });
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import { setsAside } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";
 import { type AuditRange, runAudit } from "../audit/audit";
@@ -46,7 +48,7 @@ export async function backfill(
   if (minutes.size === 0) return counted;
   await settleListings(deps, minutes);
   // A cluster's stream reads the log alone: what is beside it the audit counts.
-  if (allowedLatenessMs < 0) await countHours(deps, minutes, counting, onCounted);
+  if (!setsAside(allowedLatenessMs)) await countHours(deps, minutes, counting, onCounted);
   let [first, last] = [Number.POSITIVE_INFINITY, 0];
   for (const minute of minutes) [first, last] = [Math.min(first, minute), Math.max(last, minute)];
   const range = { fromMs: first * MINUTE_MS, toMs: (last + 1) * MINUTE_MS };

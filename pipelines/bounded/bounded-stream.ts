@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isBackfilled } from "../../domain/archive-name";
+import { setsAside } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import type { Archive, ArchiveObject, CounterStore, DeadLetters, Ledger, NewDeadLetter } from "../../io/ports";
@@ -59,7 +60,7 @@ export async function runBoundedStream(deps: BoundedDependencies, options: Bound
   for (const minutes of hours.values()) {
     const [first, end] = [minutes[0]!, minutes[minutes.length - 1]! + 1];
     const listed = await deps.archive.list(first, end);
-    const objects = counting.allowedLatenessMs < 0 ? listed : listed.filter(({ name }) => !isBackfilled(name));
+    const objects = setsAside(counting.allowedLatenessMs) ? listed.filter(({ name }) => !isBackfilled(name)) : listed;
     const deadLetters = countedLetters(deps.deadLetters);
     await runHour({ ...deps, deadLetters: deadLetters.port }, objects, counting);
     for (const { counted, duplicate, late } of await deps.ledger.books(first, end)) {

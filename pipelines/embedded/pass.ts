@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { MINUTE_MS } from "../../domain/rules/time";
+import { finalBeforeMinute } from "../../domain/rules/lateness";
 import type { ArchivedObject, DeadLetters, EmbeddedLedger, EmbeddedLog, LogEntry } from "../../io/ports";
 import type { ArchiveMessage, ColumnsMessage } from "../../transforms/elements";
 import {
@@ -112,7 +112,7 @@ function countingOf(
   { firstAppendedAtMs }: Pick<DecodedRange, "firstAppendedAtMs">,
   { counting, finalAfterMs }: Pick<PassOptions, "counting" | "finalAfterMs">,
 ): EmbeddedCounting {
-  return { ...counting, finalBeforeMinute: Math.floor((firstAppendedAtMs - finalAfterMs) / MINUTE_MS) };
+  return { ...counting, finalBeforeMinute: finalBeforeMinute(firstAppendedAtMs, finalAfterMs) };
 }
 
 function summary(objects: readonly ArchivedObject[], recounted: number) {

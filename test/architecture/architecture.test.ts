@@ -141,6 +141,8 @@ describe("a text that a room may not hold is named", () => {
     ["cli/x.ts", "const [, , command] = process.argv;", /process.argv/],
     ["io/x.ts", 'console.log("here");', /console/],
     ["io/x.ts", "const HOUR_MS = 3_600_000;", /domain\/rules\/time.ts already/],
+    ["io/x.ts", "const week = 7 * 86_400;", /"86_400" is in domain\/rules\/time.ts already/],
+    ["query-api/x.ts", "const hour = Math.floor(minute / 60);", /domain\/rules\/time.ts already/],
     ["io/x.ts", `${"\n".repeat(600)}const x = 1;`, /601 lines/],
   ])("%s: %.80s", (path, text, message) => {
     expect(contentProblems([{ path, text }]).join("\n")).toMatch(message);

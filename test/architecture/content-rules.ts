@@ -67,7 +67,9 @@ function roomProblems(path: string, text: string, code: string): string[] {
   if (folder === "client" && /^import (?!type ).*"(?:\.\.\/)+domain\//m.test(text))
     found.push("the client takes more than types from the domain");
   if (!WITHOUT_TIME.has(folder) && path !== TIME_RULES) {
-    const twice = /\bconst (?:MINUTE|HOUR|DAY)_MS\b|\bconst (?:MINUTES|HOURS)_AN?_(?:HOUR|DAY)\b/.exec(code);
+    const twice =
+      /\bconst (?:MINUTE|HOUR|DAY)_MS\b|\bconst (?:MINUTES|HOURS)_AN?_(?:HOUR|DAY)\b/.exec(code) ??
+      /\b(?:60_?000|3_?600(?:_?000)?|86_?400(?:_?000)?|1_?440)\b|\/ 60\)|\/ 24\)/.exec(code);
     if (twice !== null) found.push(`"${twice[0]}" is in ${TIME_RULES} already`);
   }
   return found;

@@ -10,6 +10,7 @@ import { firePane } from "../../domain/columns/pane-counts";
 import { PaneNames } from "../../domain/columns/pane-names";
 import { RowPartitioner } from "../../domain/columns/row-partitioner";
 import { minuteOf, type VideoEvent } from "../../domain/event";
+import { NO_LATENESS } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import {
   cellsOf,
@@ -45,7 +46,7 @@ function panesOf(blocks: readonly SealedBlock[]): Map<string, { minute: number; 
 
 /** Partition, deduplicate, shard and sum, as the transforms do. */
 function count(batches: readonly EventColumns[], partitions: number, shards: number) {
-  const partitioner = new BlockPartitioner(partitions, Number.POSITIVE_INFINITY, seed);
+  const partitioner = new BlockPartitioner(partitions, NO_LATENESS, seed);
   for (const columns of batches) partitioner.add({ ...columns, ids: misaligned(columns.ids) }, T0);
   const panes = panesOf(partitioner.finish());
   const sums = new Map<string, { minute: number; builder: CountsBuilder }>();
@@ -72,7 +73,7 @@ function count(batches: readonly EventColumns[], partitions: number, shards: num
  * events.
  */
 function countInProcess(batches: readonly EventColumns[], partitions: number, shards: number, splitEvents: number) {
-  const partitioner = new RowPartitioner(partitions, Number.POSITIVE_INFINITY);
+  const partitioner = new RowPartitioner(partitions, NO_LATENESS);
   for (const columns of batches) partitioner.add({ ...columns, ids: misaligned(columns.ids) }, T0);
   const names = new PaneNames(seed);
   const sums = new Map<string, { minute: number; builder: CountsBuilder }>();
@@ -134,7 +135,7 @@ test("panes that take turns, with firings between, give each changed cell and no
       const fired = new Map<string, ModelCell>();
       const touched = new Set<string>();
       for (const { events, fires } of [...steps, { events: [], fires: true }]) {
-        const partitioner = new RowPartitioner(1, Number.POSITIVE_INFINITY);
+        const partitioner = new RowPartitioner(1, NO_LATENESS);
         partitioner.add(columnsOf(events), T0);
         for (const event of events) {
           const minute = minuteOf(event.eventTimeMs);
@@ -233,7 +234,7 @@ test("nested panes only grow: (count, valued, sum, last) of every cell orders th
       let before: ModelCells = new Map();
       for (const batch of batches) {
         const ofOneMinute = batch.map((event) => ({ ...event, eventTimeMs: T0 + (event.eventTimeMs % MINUTE_MS) }));
-        const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
+        const partitioner = new BlockPartitioner(1, NO_LATENESS, seed);
         partitioner.add(columnsOf(ofOneMinute), T0);
         for (const { bytes } of partitioner.finish()) pane.addBlock(openBlock(bytes));
         const after = cellsOf([...packPane(pane, 1)].map(({ bytes }) => openCounts(bytes, minuteOf(T0))));
@@ -283,7 +284,7 @@ test("only events of the wanted minutes are taken", () => {
   fc.assert(
     fc.property(fc.array(meetingEvent), fc.subarray([0, 1, 2]), (events, wanted) => {
       const minutes = new Set(wanted.map((offset) => minuteOf(T0) + offset));
-      const partitioner = new BlockPartitioner(3, Number.POSITIVE_INFINITY, seed);
+      const partitioner = new BlockPartitioner(3, NO_LATENESS, seed);
       partitioner.add(columnsOf(events), T0, minutes);
       const taken = partitioner.finish().reduce((sum, { count: events }) => sum + events, 0);
       expect(taken).toBe(events.filter(({ eventTimeMs }) => minutes.has(minuteOf(eventTimeMs))).length);
@@ -330,7 +331,7 @@ test("the chunks of a firing have their videos in the order in which the names c
 });
 
 test("a block is split before 1 MB, whatever the names take", () => {
-  const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
+  const partitioner = new BlockPartitioner(1, NO_LATENESS, seed);
   const longNames = manyEvents(100_000, 20_000);
   partitioner.add({ ...longNames, videos: longNames.videos.map((name) => name.padEnd(128, "x")) }, T0);
   const blocks = partitioner.finish();
@@ -341,7 +342,7 @@ test("a block is split before 1 MB, whatever the names take", () => {
 });
 
 test("a bundle whose open blocks grow too large seals them early and loses none", () => {
-  const partitioner = new BlockPartitioner(4, Number.POSITIVE_INFINITY, seed);
+  const partitioner = new BlockPartitioner(4, NO_LATENESS, seed);
   for (let part = 0; part < 4; part++) {
     const columns = manyEvents(900_000, 10, part * 900_000);
     partitioner.add(
@@ -358,7 +359,7 @@ test("a bundle whose open blocks grow too large seals them early and loses none"
 test("a pane of 1,000,000 ids knows each of them, as it grew and afterwards", () => {
   const pane = new Pane(seed);
   const add = (columns: EventColumns) => {
-    const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
+    const partitioner = new BlockPartitioner(1, NO_LATENESS, seed);
     partitioner.add(columns, T0);
     for (const { bytes } of partitioner.finish()) pane.addBlock(openBlock(bytes));
   };
@@ -431,7 +432,7 @@ describe("an index is never wider than its column", () => {
 
   test("a pane says that it is full before an event's number passes 32 bits", () => {
     const pane = new Pane(seed);
-    const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
+    const partitioner = new BlockPartitioner(1, NO_LATENESS, seed);
     partitioner.add(manyEvents(2, 1), T0);
     const [block] = partitioner.finish();
     Reflect.set(pane, "distinctIds", MAX_PANE_EVENTS - 1);

@@ -10,6 +10,7 @@ import { MAX_BLOCK_BYTES, openBlock } from "../../domain/columns/event-block";
 import type { EventColumns } from "../../domain/columns/event-columns";
 import { NameTable } from "../../domain/columns/name-table";
 import { Pane, partitionOf } from "../../domain/columns/pane";
+import { NO_LATENESS } from "../../domain/rules/lateness";
 import { asMinuteCounts, type ModelCell } from "../contracts/counter-model";
 import { T0 } from "./model";
 
@@ -60,7 +61,7 @@ test("names that collide with a known seed are looked up in quadratic time with 
 
 test("every table over names takes the seed it is given", () => {
   const steps = (seed: Uint32Array): number[] => {
-    const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
+    const partitioner = new BlockPartitioner(1, NO_LATENESS, seed);
     partitioner.add(columnsOfVideos(crafted), T0);
     const pane = new Pane(seed);
     for (const { bytes } of partitioner.finish()) pane.addBlock(openBlock(bytes));
@@ -84,7 +85,7 @@ test("ids that are chosen for one dedup partition cost what they would with one 
   const columns = { ...columnsOfVideos(["v"]), ...eventsOf(ids) };
   const seed = Uint32Array.from({ length: 8 }, () => randomBytes(4).readUInt32LE());
   const run = (parts: number) => {
-    const partitioner = new BlockPartitioner(parts, Number.POSITIVE_INFINITY, seed);
+    const partitioner = new BlockPartitioner(parts, NO_LATENESS, seed);
     partitioner.add(columns, T0);
     const blocks = partitioner.finish();
     const pane = new Pane(seed);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One minute of event time on a cluster, for tests of audits: over real stores, against a model of Sets. */
 import { minuteOf, type VideoEvent } from "../../domain/event";
+import { FINAL_SLACK_MS } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import type { AuditReport, LedgerMinute, LedgerRow, LogProgress } from "../../io/ports";
-import { FINAL_SLACK_MS, runAudit } from "../../pipelines/audit/audit";
+import { runAudit } from "../../pipelines/audit/audit";
 import { type WrittenOff, writeOffLosses } from "../../pipelines/audit/write-off";
 import { asMinuteCounts } from "../contracts/counter-model";
 import { modelCells, T0 } from "../domain/model";

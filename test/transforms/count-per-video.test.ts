@@ -4,6 +4,7 @@ import { packPane } from "../../domain/columns/count-block";
 import { openBlock } from "../../domain/columns/event-block";
 import { Pane } from "../../domain/columns/pane";
 import { minuteOf, type VideoEvent } from "../../domain/event";
+import { NO_LATENESS } from "../../domain/rules/lateness";
 import { CountPerVideo } from "../../transforms/count-per-video";
 import type { CountElement } from "../../transforms/elements";
 import { cellsOf, columnsOf, T0 } from "../domain/model";
@@ -14,7 +15,7 @@ let firings = 0;
 
 /** What a partition's pane of these events sends to the one video shard. */
 function pane(partition: number, events: readonly VideoEvent[]): CountElement[] {
-  const partitioner = new BlockPartitioner(1, Number.POSITIVE_INFINITY, seed);
+  const partitioner = new BlockPartitioner(1, NO_LATENESS, seed);
   partitioner.add(columnsOf(events), T0);
   const its = new Pane(seed);
   for (const { bytes } of partitioner.finish()) its.addBlock(openBlock(bytes));

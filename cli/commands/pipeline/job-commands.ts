@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { SECONDS_AN_HOUR } from "../../../domain/rules/time";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { ConfigError, resolveConfig } from "../../config/load";
 import type { Config } from "../../config/schema";
@@ -23,7 +25,7 @@ interface JobFlags extends DataflowFlags {
 }
 
 const SAVEPOINT_DEADLINE_S = 300;
-const DRAIN_DEADLINE_S = 3_600;
+const DRAIN_DEADLINE_S = SECONDS_AN_HOUR;
 
 /** `pipeline list|status|cancel` of both runners, `savepoint|resume` of Flink, `update|drain` of Dataflow. */
 export function registerJobs(pipeline: Command): void {

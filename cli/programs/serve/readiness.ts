@@ -9,7 +9,7 @@ import type { Readiness } from "../../../query-api";
 /** Each dependency alone: one that hangs hides no other. */
 const DEADLINE_MS = 1_500;
 /** An archiver says every second how far it is. */
-const ARCHIVER_LAG_MS = 60_000;
+const ARCHIVER_LAG_MS = MINUTE_MS;
 /**
  * A job counts a minute when it has ended; what is archived for longer and not counted waits for a job that is away.
  */

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Cells of many videos and times as columns: what a roll-up or an export is made of. */
 import type { MinuteCounts } from "../../../domain/columns/minute-counts";
+import { type Sums, sumOf } from "../../../domain/rules/cell-sums";
 import { MINUTE_MS } from "../../../domain/rules/time";
 
 /** One cell, as it is put in and taken out. */
-export interface TimedCell {
+export interface TimedCell extends Sums {
   videoId: string;
   eventType: string;
   startMs: number;
-  count: number;
-  valued: number;
-  sum: bigint;
   revision: number;
 }
 
@@ -80,7 +78,7 @@ export class CellColumns {
       const isSame =
         last?.startMs === cell.startMs && last.eventType === cell.eventType && last.videoId === cell.videoId;
       if (last !== undefined && !isSame) whole.add(last);
-      last = last === undefined || !isSame ? cell : sumOf(last, cell);
+      last = last === undefined || !isSame ? cell : joined(last, cell);
     }
     if (last !== undefined) whole.add(last);
     return whole;
@@ -106,11 +104,9 @@ export class CellColumns {
 type Summed = Pick<TimedCell, "count" | "valued" | "sum" | "revision">;
 
 /** A cell as its roll-up has it, and what came later; everything else is the first one's. */
-export const sumOf = <C extends Summed>(base: C, later: Summed): C => ({
+export const joined = <C extends Summed>(base: C, later: Summed): C => ({
   ...base,
-  count: base.count + later.count,
-  valued: base.valued + later.valued,
-  sum: base.sum + later.sum,
+  ...sumOf(base, later),
   revision: base.revision + later.revision,
 });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
-import { type BucketState, bucketState, leastCertain } from "../../domain/rules/bucket-state";
+import { type BucketState, bucketState, leastCertain } from "../../../domain/rules/bucket-state";
 
 const ORDER: readonly BucketState[] = ["provisional", "final", "audited", "closed"];
 const horizons = fc

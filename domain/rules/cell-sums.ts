@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * How cells add up: an hour is the sum of its minutes, a day of its hours, a total of its days (invariant I3 of
+ * docs/invariants.md), and the same holds for parts of a cell, for a store's cells beside those of roll-ups, and for
+ * the buckets of an answer. The block of the SQLite store keeps the same sums in columns (io/sqlite/cell-block.ts);
+ * test/domain/rules/cell-sums.test.ts holds both to this file.
+ */
+
+/** What some events add up to: distinct events, the exact sum of their values, and how many of them have a value. */
+export interface Sums {
+  count: number;
+  sum: bigint;
+  valued: number;
+}
+
+/** The sums of no events. */
+export const NO_SUMS: Readonly<Sums> = { count: 0, sum: 0n, valued: 0 };
+
+/** The sums of two sets of events that have none in common. */
+export function sumOf(a: Sums, b: Sums): Sums {
+  return { count: a.count + b.count, sum: a.sum + b.sum, valued: a.valued + b.valued };
+}
+
+/** What is left of `a` without the events of `b`, which are all among those of `a`. */
+export function differenceOf(a: Sums, b: Sums): Sums {
+  return { count: a.count - b.count, sum: a.sum - b.sum, valued: a.valued - b.valued };
+}
+
+/** Adds to `sums` in place; as `sumOf`, for loops over many cells. */
+export function addTo(sums: Sums, { count, sum, valued }: Sums): void {
+  sums.count += count;
+  if (sum !== 0n) sums.sum += sum;
+  sums.valued += valued;
+}
+
+export function isSameSums(a: Sums, b: Sums): boolean {
+  return a.count === b.count && a.sum === b.sum && a.valued === b.valued;
+}
+
+/** Sums with the epoch milliseconds of the latest of the events. */
+export interface LatestSums extends Sums {
+  lastEventAtMs: number;
+}
+
+/** As `sumOf`; the latest event is the later of the two. */
+export function latestSumOf(a: LatestSums | undefined, b: LatestSums): LatestSums {
+  return a === undefined ? b : { ...sumOf(a, b), lastEventAtMs: Math.max(a.lastEventAtMs, b.lastEventAtMs) };
+}
