@@ -149,7 +149,7 @@ class Ingest {
 
   /** One POST, from its headers to its answer. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const started = process.hrtime.bigint();
+    const startedMs = performance.now();
     let format: ContentFormat | "none" = "none";
     const place = this.inFlight.draining ? undefined : this.inFlight.enter();
     try {
@@ -172,7 +172,7 @@ class Ingest {
       this.fail(response, error);
     } finally {
       place?.leave();
-      this.metrics.answered(response.statusCode, format, Number(process.hrtime.bigint() - started) / 1e9);
+      this.metrics.answered(response.statusCode, format, (performance.now() - startedMs) / 1000);
     }
   }
 
@@ -195,7 +195,7 @@ class Ingest {
 
   /** One GET whose address is an event; a HEAD looks and counts nothing. Never rejects. */
   async pixel(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const started = process.hrtime.bigint();
+    const startedMs = performance.now();
     const place = this.inFlight.draining ? undefined : this.inFlight.enter();
     try {
       if (this.inFlight.draining) this.refuse(response, unavailable("the server is shutting down"));
@@ -210,7 +210,7 @@ class Ingest {
       this.fail(response, error);
     } finally {
       place?.leave();
-      this.metrics.answered(response.statusCode, "json", Number(process.hrtime.bigint() - started) / 1e9);
+      this.metrics.answered(response.statusCode, "json", (performance.now() - startedMs) / 1000);
     }
   }
 
@@ -244,8 +244,7 @@ class Ingest {
       return;
     }
     const rejected = answer.rejected.map(({ index, eventId, reason, detail }) => ({ index, eventId, reason, detail }));
-    const body = JSON.stringify({ accepted: answer.accepted, rejected });
-    send(response, 202, { "Content-Type": "application/json", "Cache-Control": "no-store" }, body);
+    send(response, 202, JSON_HEADERS, JSON.stringify({ accepted: answer.accepted, rejected }));
   }
 
   private async ingest(request: IncomingMessage, content: Content, place: Place, caller: Caller): Promise<Answer> {
@@ -362,7 +361,13 @@ function* usedTypes({ types, typeIndex, count }: TakenEvents["columns"]): Iterab
 
 const refused = (problem: Problem): Answer => ({ kind: "problem", problem });
 
+const JSON_HEADERS = { "Content-Type": "application/json", "Cache-Control": "no-store" };
+
+/** A body that is text is written together with the header, in one call of the system. */
 function send(response: ServerResponse, status: number, headers: Record<string, string>, body: string | Buffer): void {
-  response.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) });
+  const fields: string[] = [];
+  for (const name in headers) fields.push(name, headers[name]!);
+  fields.push("Content-Length", String(Buffer.byteLength(body)));
+  response.writeHead(status, fields);
   response.end(body);
 }

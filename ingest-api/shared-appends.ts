@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
-import { countByMinute, type EventColumns, EventColumnsBuilder, eventAt } from "../domain/columns/event-columns";
+import { countByMinute, type EventColumns, EventColumnsBuilder } from "../domain/columns/event-columns";
 import { ingestProducer } from "../intake/receipt";
 import type { TakenEvents } from "../intake/taken";
 import { encodeBatch } from "../io/formats/avro/batch";
@@ -34,7 +34,7 @@ export class SharedAppends {
   /** Resolves once the events are durable; rejects as EventLog.append does, for all that share the entry. */
   append({ columns, stamps, receivedAtMs }: TakenEvents): Promise<void> {
     const entry = this.open.get(receivedAtMs) ?? this.begin(receivedAtMs);
-    for (let row = 0; row < columns.count; row++) entry.events.add(eventAt(columns, row), columns.extras?.get(row));
+    for (let row = 0; row < columns.count; row++) entry.events.addRow(columns, row);
     entry.stamps.push(...stamps);
     if (entry.events.size >= MAX_ENTRY_EVENTS) this.open.delete(receivedAtMs);
     return entry.appended;

@@ -37,6 +37,7 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /** What the headers (their names in lower case) say the body is, or why they are not accepted. */
 export function contentOf(headers: Headers): { content: Content } | { unsupported: string } {
+  if (isPlainJson(headers)) return PLAIN_JSON;
   const [type = "", ...parameters] = text(headers["content-type"]).split(";");
   const mediaType = type.trim().toLowerCase();
   const charset = parameters.map((each) => /^\s*charset\s*=\s*"?([^"]*?)"?\s*$/i.exec(each)?.[1]).find(Boolean);
@@ -59,6 +60,15 @@ export function contentOf(headers: Headers): { content: Content } | { unsupporte
   if (format === undefined) return { unsupported: `${given}; send one of ${ACCEPTED_TYPES}` };
   return { content: { format, encoding } };
 }
+
+const PLAIN_JSON: { content: Content } = { content: { format: "json", encoding: "identity" } };
+
+/** What most requests are, told by looking headers up. */
+const isPlainJson = (headers: Headers): boolean =>
+  headers["content-type"] === JSON_TYPE &&
+  headers["content-encoding"] === undefined &&
+  headers["ce-specversion"] === undefined &&
+  headers["ce-id"] === undefined;
 
 function encodingOf(header: string): Compression | "identity" | undefined {
   const encoding = header.trim().toLowerCase();

@@ -2,11 +2,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parse } from "node:querystring";
 import type { Endpoint } from "./endpoint";
+import type { HeaderFields } from "./respond";
 
-/** Finds who answers a request without a router; undefined: the router must see it. */
-export type HotReads = (request: IncomingMessage) => ((response: ServerResponse) => void) | undefined;
+/**
+ * Finds who answers a request without a router; undefined: the router must see it. `fields`: header fields of the
+ * answer beside its own.
+ */
+export type HotReads = (
+  request: IncomingMessage,
+) => ((response: ServerResponse, fields: HeaderFields) => void) | undefined;
 
-type Answering = (endpoint: Endpoint, request: HotRequest, response: ServerResponse) => void;
+type Answering = (endpoint: Endpoint, request: HotRequest, response: ServerResponse, fields: HeaderFields) => void;
 
 /** Of Express's request what endpoints ask for. */
 export interface HotRequest extends IncomingMessage {
@@ -43,7 +49,7 @@ export function hotReads(endpoints: readonly Endpoint[], answer: Answering): Hot
         body: undefined,
         get: (name: string) => headerOf(request, name),
       });
-      return (response) => answer(endpoint, asked, response);
+      return (response, fields) => answer(endpoint, asked, response, fields);
     }
     return undefined;
   };

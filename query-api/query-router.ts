@@ -42,7 +42,7 @@ import {
 } from "./problem";
 import { putCatalogChannels, putCatalogVideos } from "./put-catalog";
 import { QueryMetrics } from "./query-metrics";
-import { respond, respondProblem } from "./respond";
+import { type HeaderFields, respond, respondProblem } from "./respond";
 
 /** The route label of requests that matched none, or were refused before one ran: paths themselves are unbounded. */
 const NO_ROUTE = "none";
@@ -74,16 +74,22 @@ export function createQueryApi(dependencies: QueryDependencies): QueryApi {
   const all = allEndpoints(dependencies).map((one) =>
     one.isShared === true && answers !== undefined ? answers.of(one) : one,
   );
-  const answer = async (endpoint: Endpoint, request: AnyRequest, response: ServerResponse) => {
-    const started = process.hrtime.bigint();
-    respond(request, response, await answerTo(endpoint, request, dependencies), logger);
-    const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  const answer = async (endpoint: Endpoint, request: AnyRequest, response: ServerResponse, fields?: HeaderFields) => {
+    const startedMs = performance.now();
+    respond(request, response, await answerTo(endpoint, request, dependencies), logger, fields);
+    const seconds = (performance.now() - startedMs) / 1000;
     metrics.answered(endpoint.path, request.method ?? "", response.statusCode, seconds);
   };
-  const admitting = (endpoint: Endpoint, request: AnyRequest, response: ServerResponse, next: () => unknown) => {
+  const admitting = (
+    endpoint: Endpoint,
+    request: AnyRequest,
+    response: ServerResponse,
+    next: () => unknown,
+    fields?: HeaderFields,
+  ) => {
     const refusal = admitted(admission, endpoint, request, response, dependencies);
     if (refusal === undefined) return void next();
-    respondProblem(response, refusal, logger);
+    respondProblem(response, refusal, logger, fields);
     metrics.answered(endpoint.path, request.method ?? "", response.statusCode, 0);
   };
   for (const endpoints of byPath(all).values()) {
@@ -114,8 +120,8 @@ export function createQueryApi(dependencies: QueryDependencies): QueryApi {
     metrics.answered(NO_ROUTE, request.method, response.statusCode, 0);
   };
   router.use(failed);
-  const hot = (endpoint: Endpoint, request: AnyRequest, response: ServerResponse) =>
-    admitting(endpoint, request, response, () => answer(endpoint, request, response));
+  const hot = (endpoint: Endpoint, request: AnyRequest, response: ServerResponse, fields: HeaderFields) =>
+    admitting(endpoint, request, response, () => answer(endpoint, request, response, fields), fields);
   return { router, hotReads: hotReads(all, hot) };
 }
 

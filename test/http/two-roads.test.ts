@@ -10,7 +10,7 @@ import { Registry } from "prom-client";
 import { Admission } from "../../admission/admission";
 import { KeyRing } from "../../admission/key-ring";
 import { createKey, newKeySchema } from "../../admission/new-key";
-import { constantHeaders, frontListener } from "../../cli/programs/serve/front";
+import { constantFields, frontListener } from "../../cli/programs/serve/front";
 import { createIngestRouter, type IngestLimits } from "../../ingest-api/ingest-router";
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
 import { createQueryApi, type QueryDependencies } from "../../query-api";
@@ -90,7 +90,7 @@ async function bothRoads(admission: Admission): Promise<Roads> {
     admission,
     ingest,
     reads: query.hotReads,
-    secured: constantHeaders(secured),
+    secured: constantFields(secured),
     app: (request, response) => {
       viaExpress.push(`${request.method} ${request.url}`);
       app(request, response);

@@ -15,8 +15,8 @@ export interface Front {
   admission: Pick<Admission, "crossOrigin">;
   ingest: Pick<IngestApi, "handle">;
   reads: HotReads;
-  /** Headers of every read. */
-  secured: Middleware;
+  /** Header fields of every read, each name followed by its value. */
+  secured: readonly string[];
   /** The same routes and all others. */
   app: RequestListener;
 }
@@ -27,23 +27,20 @@ export function frontListener({ admission, ingest, reads, secured, app }: Front)
     const isPost = request.method === "POST" && request.url === INGEST_PATH;
     const answer = isPost ? (to: ServerResponse) => void ingest.handle(request, to) : reads(request);
     if (answer === undefined) app(request, response);
-    else if (admission.crossOrigin(request, response)) return;
-    else if (isPost) answer(response);
-    else secured(request, response, () => answer(response));
+    else if (!admission.crossOrigin(request, response)) answer(response, secured);
   };
 }
 
-/** A middleware whose headers are the same at every call, asked once. `middleware`: sets headers and calls `next`. */
-export function constantHeaders(middleware: Middleware): Middleware {
-  const headers = new Map<string, number | string | readonly string[]>();
+/**
+ * The header fields of a middleware that sets the same ones at every call, each name followed by its value.
+ * `middleware`: sets headers and calls `next`.
+ */
+export function constantFields(middleware: Middleware): readonly string[] {
+  const fields = new Map<string, string>();
   const recorder = {
-    setHeader: (name: string, value: number | string | readonly string[]) => headers.set(name, value),
+    setHeader: (name: string, value: string) => fields.set(name, value),
     removeHeader: () => undefined,
   };
   middleware({ headers: {} } as IncomingMessage, recorder as unknown as ServerResponse, () => undefined);
-  const fixed = [...headers];
-  return (_request, response, next) => {
-    for (const [name, value] of fixed) response.setHeader(name, value);
-    next();
-  };
+  return [...fields].flat();
 }

@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { FolderLock } from "../../../io/sqlite/data-folder";
 import type { Config } from "../../config/schema";
 import { ingestOf, queryOf } from "./apis";
-import { constantHeaders, frontListener } from "./front";
+import { constantFields, frontListener } from "./front";
 import { listen, listenForOperations, serviceListener } from "./listeners";
 import { openServiceParts, type ServiceParts } from "./service-parts";
 
@@ -82,6 +82,6 @@ function applicationOf({ access: { admission }, drain }: ServiceParts, ingest: I
   app.use(ingest.router);
   app.use(secured);
   app.use(query.router);
-  const reads = { reads: query.hotReads, secured: constantHeaders(secured) };
+  const reads = { reads: query.hotReads, secured: constantFields(secured) };
   return { app, front: drain.before(frontListener({ admission, ingest, ...reads, app })) };
 }
