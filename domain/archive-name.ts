@@ -8,11 +8,12 @@ const FILE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.avro$/;
 export const FIRST_MINUTE = Date.parse("0001-01-01T00:00:00Z") / MINUTE_MS;
 export const LAST_MINUTE = Date.UTC(9999, 11, 31, 23, 59) / MINUTE_MS;
 
+const hasFolder = (minute: number): boolean =>
+  Number.isInteger(minute) && minute >= FIRST_MINUTE && minute <= LAST_MINUTE;
+
 /** `date=2026-11-21/hour=10/minute=03`. Throws a RangeError for a minute outside of the years 1 to 9999. */
 export function minuteFolder(minute: number): string {
-  if (!Number.isInteger(minute) || minute < FIRST_MINUTE || minute > LAST_MINUTE) {
-    throw new RangeError(`minute ${minute} has no folder in the archive`);
-  }
+  if (!hasFolder(minute)) throw new RangeError(`minute ${minute} has no folder in the archive`);
   const time = new Date(minute * MINUTE_MS).toISOString();
   return `date=${time.slice(0, 10)}/hour=${time.slice(11, 13)}/minute=${time.slice(14, 16)}`;
 }
@@ -27,9 +28,8 @@ export function archiveObjectName(minute: number, fileName: string): string {
 export function parseArchiveObjectName(name: string): { minute: number; fileName: string } | undefined {
   const [, date, hour, minuteOfHour, fileName] = NAME.exec(name) ?? [];
   if (fileName === undefined) return undefined;
-  const timeMs = Date.parse(`${date}T${hour}:${minuteOfHour}:00Z`);
-  if (!Number.isFinite(timeMs)) return undefined;
-  const minute = timeMs / MINUTE_MS;
+  const minute = Date.parse(`${date}T${hour}:${minuteOfHour}:00Z`) / MINUTE_MS;
+  if (!hasFolder(minute)) return undefined;
   return name === `${minuteFolder(minute)}/${fileName}` ? { minute, fileName } : undefined;
 }
 

@@ -21,6 +21,7 @@ export interface OpenMinute {
 
 /** The books of a minute as they were at a time. */
 export interface Observation {
+  /** When they had been read. */
   atMs: number;
   books: MinuteBooks;
 }
@@ -40,6 +41,8 @@ interface Evidence {
   open: readonly OpenMinute[];
   /** When the reading of the books began. */
   booksReadAtMs: number;
+  /** When the reading of the books ended: what was counted until then may be in the books. */
+  booksReadByMs: number;
   /** Of the open minutes; a minute that has no books is left out. */
   books: ReadonlyMap<number, MinuteBooks>;
   /** Earlier states of open minutes, from the evaluation before. */
@@ -66,7 +69,7 @@ interface Evaluation<Open extends OpenMinute> {
 export function evaluate<Open extends OpenMinute>(
   evidence: Omit<Evidence, "open"> & { open: readonly Open[] },
 ): Evaluation<Open> {
-  const { archivedThroughMs, bookedThroughMs, open, booksReadAtMs, books, othersSinceMs } = evidence;
+  const { archivedThroughMs, bookedThroughMs, open, booksReadAtMs, booksReadByMs, books, othersSinceMs } = evidence;
   const doneMs = Math.min(archivedThroughMs, bookedThroughMs);
   const observations = new Map<number, Observation>();
   const closed: Open[] = [];
@@ -75,7 +78,7 @@ export function evaluate<Open extends OpenMinute>(
     const found = books.get(one.minute) ?? NO_BOOKS;
     const before = evidence.observations.get(one.minute);
     const seen =
-      before !== undefined && sameBooks(before.books, found) ? before : { atMs: booksReadAtMs, books: found };
+      before !== undefined && sameBooks(before.books, found) ? before : { atMs: booksReadByMs, books: found };
     if (isCounted(found) && seen.atMs <= doneMs) closed.push(one);
     else {
       observations.set(one.minute, seen);

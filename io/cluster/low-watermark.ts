@@ -50,13 +50,15 @@ export class LowWatermark {
     const listed = await ledger.openMinutes(MINUTES_AT_ONCE + 1);
     const open = listed.slice(0, MINUTES_AT_ONCE);
     const booksReadAtMs = clock();
+    const books = await this.#booksOf(open.map(({ minute }) => minute));
     const evaluation = evaluate({
       archivedThroughMs,
       bookedThroughMs,
       open,
       othersSinceMs: listed[MINUTES_AT_ONCE]?.sinceMs,
       booksReadAtMs,
-      books: await this.#booksOf(open.map(({ minute }) => minute)),
+      booksReadByMs: clock(),
+      books,
       observations: this.#observations,
     });
     this.#observations = evaluation.observations;

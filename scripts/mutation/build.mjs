@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles what the suites of the folder at hand need of Stryker's copy of the sources, with the packages of the
-// checkout it was copied from. Arguments: that checkout's node_modules, and the folders of the suites. The adapters in
-// io/ load their threads by name.
-import { spawnSync } from "node:child_process";
-import { cpSync, symlinkSync, writeFileSync } from "node:fs";
+// Compiles Stryker's copy of the sources, with the packages of the checkout it was copied from (the argument is that
+// checkout's node_modules). By esbuild: the mutated sources have no types to check, and it takes seconds.
+import { cpSync, globSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 
-const [packages, ...suites] = process.argv.slice(2);
+const packages = process.argv[2];
 symlinkSync(packages, "node_modules");
-const only = {
-  extends: "./tsconfig.json",
-  compilerOptions: { declaration: false, sourceMap: false, incremental: false, noCheck: true },
-  include: [...suites, "io"],
-};
-writeFileSync("tsconfig.mutation.json", JSON.stringify(only));
-// `tsc` names what it cannot type; it emits all the same, and a module that is missing fails where it is loaded.
-const { error } = spawnSync("node_modules/.bin/tsc", ["-p", "tsconfig.mutation.json"], { stdio: "inherit" });
-if (error !== undefined) throw error;
+const { buildSync } = createRequire(join(packages, "package.json"))("esbuild");
+const sources = globSync("**/*.ts", { exclude: (name) => /(^|\/)(node_modules|dist|dashboard)$|\.d\.ts$/u.test(name) });
+buildSync({
+  entryPoints: sources.filter((name) => !name.endsWith(".d.ts")),
+  outdir: "dist",
+  outbase: ".",
+  format: "cjs",
+  platform: "node",
+  target: "node24",
+  logLevel: "error",
+});
+// tsc hands a module's `exports` to Beam's registry of functions; esbuild replaces that object at the module's end.
+for (const file of globSync("dist/{transforms,pipelines,engine,io,test}/**/*.js")) {
+  const text = readFileSync(file, "utf8");
+  const fixed = text.replaceAll(/register\)\(("[^"]+"), exports\)/gu, "register)($1, module.exports)");
+  if (fixed !== text) writeFileSync(file, fixed);
+}
 cpSync("io/formats/schemas", "dist/io/formats/schemas", { recursive: true });
