@@ -69,7 +69,8 @@ class InProcessRunner {
     for (const name of ["expect", "vi", "onTestFinished", "onTestFailed"]) globalThis[name] = vitest[name];
     process.on("unhandledRejection", (error) => this.strays.push(error));
     process.on("uncaughtException", (error) => this.strays.push(error));
-    fewRuns(load("fast-check"));
+    load("fast-check");
+    fewRuns();
     this.strays = [];
   }
 
@@ -165,13 +166,13 @@ const named = (file) => relative(sandbox, file);
  * A mutant that a property finds at all it mostly finds at once, and each of thousands pays for every run. The seed is
  * always the same, so that a mutant is found in every run or in none.
  */
-function fewRuns(module) {
-  for (const fc of new Set([module, module.default])) {
-    const { assert } = fc;
-    const few = (property, options) =>
-      assert(property, { ...options, numRuns: Math.min(options?.numRuns ?? PROPERTY_RUNS, PROPERTY_RUNS), seed: SEED });
-    Object.defineProperty(fc, "assert", { value: few, configurable: true });
-  }
+function fewRuns() {
+  const cached = load.cache[load.resolve("fast-check")];
+  const { assert } = cached.exports;
+  const few = (property, options) =>
+    assert(property, { ...options, numRuns: Math.min(options?.numRuns ?? PROPERTY_RUNS, PROPERTY_RUNS), seed: SEED });
+  const of = { ...cached.exports, __esModule: true, assert: few };
+  cached.exports = { ...of, default: of };
 }
 
 /** What @vitest/runner asks of whoever runs it. */
