@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { CellTable, CellValues } from "../../domain/columns/cell-table";
 import { ENTRY_WORDS, IdHash, IdTable } from "../../domain/columns/id-table";
 import { LateEvents } from "../../domain/columns/late-events";
+import { NO_LATENESS } from "../../domain/rules/lateness";
 import { rollUpPart } from "../../domain/rules/roll-ups";
 
 const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
@@ -177,7 +178,7 @@ describe("the lateness rule", () => {
 
   test("never applies where every age is allowed", () => {
     expect(new LateEvents(1_000).applies).toBe(true);
-    const none = new LateEvents(Number.POSITIVE_INFINITY);
+    const none = new LateEvents(NO_LATENESS);
     expect(none.applies).toBe(false);
     expect(none.takes(0, 0, Number.MAX_SAFE_INTEGER)).toBe(false);
   });
