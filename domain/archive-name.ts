@@ -4,7 +4,7 @@ import { MINUTE_MS } from "./rules/time";
 
 const NAME = /^date=(\d{4}-\d{2}-\d{2})\/hour=(\d{2})\/minute=(\d{2})\/([A-Za-z0-9][A-Za-z0-9._-]{0,199}\.avro)$/;
 const FILE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.avro$/;
-/** 0001-01-01 and 9999-12-31: a date beyond has no four-digit year. */
+/** The years 0001 to 9999: a date outside them has no four-digit year. */
 export const FIRST_MINUTE = Date.parse("0001-01-01T00:00:00Z") / MINUTE_MS;
 export const LAST_MINUTE = Date.UTC(9999, 11, 31, 23, 59) / MINUTE_MS;
 
@@ -24,7 +24,10 @@ export function archiveObjectName(minute: number, fileName: string): string {
   return `${minuteFolder(minute)}/${fileName}`;
 }
 
-/** The parts of an object's name; undefined for anything else, a path with `..` or an impossible date included. */
+/**
+ * Splits an object's name into its parts. Returns undefined for any other text, such as a path with `..` or an
+ * impossible date.
+ */
 export function parseArchiveObjectName(name: string): { minute: number; fileName: string } | undefined {
   const [, date, hour, minuteOfHour, fileName] = NAME.exec(name) ?? [];
   if (fileName === undefined) return undefined;

@@ -11,7 +11,7 @@ export type BucketUnit = (typeof BUCKET_UNITS)[number];
 
 /** 1970-01-01 was a Thursday: a week begins three days before it. */
 const DAYS_SINCE_MONDAY = 3;
-/** The most that a bucket lasts: a range that holds more of these holds more buckets. */
+/** The longest that a bucket of each unit can last. A range of n times this length holds at least n buckets. */
 export const LONGEST_MS: Readonly<Record<BucketUnit, number>> = {
   minute: MINUTE_MS,
   hour: HOUR_MS,
@@ -20,16 +20,16 @@ export const LONGEST_MS: Readonly<Record<BucketUnit, number>> = {
   month: 31 * DAY_MS + 3 * HOUR_MS,
 };
 
-/** A calendar of days: all that a zone decides is when each of its days begins. */
+/** A calendar of days. A time zone decides one thing alone: the instant at which each of its days begins. */
 export class Calendar {
   constructor(
-    /** The number of the day (days since 1970 of the local date) that has begun last at a time. */
+    /** Returns the day (days since 1970 of the local date) that a time belongs to. */
     private readonly dayOf: (timeMs: number) => number,
-    /** When the local date becomes this day. */
+    /** Returns the instant at which the local date becomes this day. */
     private readonly startOf: (day: number) => number,
   ) {}
 
-  /** The starts of buckets, from the last one that is not after `timeMs` on; without an end. */
+  /** Yields the starts of buckets without an end, beginning with the last start that is not after `timeMs`. */
   *starts(unit: BucketUnit, timeMs: number): Generator<number, never, undefined> {
     if (unit === "minute" || unit === "hour") {
       const unitMs = unit === "minute" ? MINUTE_MS : HOUR_MS;
@@ -44,12 +44,12 @@ export class Calendar {
     }
   }
 
-  /** The last start of a bucket that is not after `timeMs`. */
+  /** Returns the last start of a bucket that is not after `timeMs`. */
   floor(unit: BucketUnit, timeMs: number): number {
     return this.starts(unit, timeMs).next().value;
   }
 
-  /** The start of the bucket that comes `buckets` before the one that starts at `startMs`. */
+  /** Returns the start of the bucket that lies `buckets` before the one that starts at `startMs`. */
   before(unit: BucketUnit, startMs: number, buckets: number): number {
     let earlierMs = startMs;
     for (let bucket = 0; bucket < buckets; bucket++) earlierMs = this.floor(unit, earlierMs - 1);
@@ -81,8 +81,8 @@ const MAX_REMEMBERED = 20_000;
 const zones = new Map<string, Calendar | undefined>();
 
 /**
- * The calendar of an IANA time zone; undefined where there is no zone of that name. An offset such as +02:00 is no
- * zone.
+ * Returns the calendar of an IANA time zone, or undefined where no zone has that name. An offset such as +02:00 names
+ * no zone.
  */
 export function calendarOf(zone: string): Calendar | undefined {
   if (!/^[A-Za-z][A-Za-z0-9_+\-/]{0,63}$/.test(zone)) return undefined;
@@ -110,8 +110,9 @@ function zoneCalendar(zone: string): Calendar | undefined {
 }
 
 /**
- * The first instant at which a zone's clock reads midnight of a date, or where it never does because it is put forward
- * over it, the instant of that change. As Temporal's `startOfDay`. `localMs` is the midnight as if it were UTC.
+ * Returns the first instant at which a zone's clock reads midnight of a date. Where the clock is put forward over
+ * midnight, returns the instant of that change, as Temporal's `startOfDay` does. `localMs` is the midnight as if it
+ * were UTC.
  */
 function startOfDay(localMs: number, offsetOf: (timeMs: number) => number): number {
   const before = offsetOf(localMs - DAY_MS);
@@ -130,7 +131,10 @@ function startOfDay(localMs: number, offsetOf: (timeMs: number) => number): numb
   return high;
 }
 
-/** The offset of a zone's clock from UTC at a time, milliseconds; undefined where there is no such zone. */
+/**
+ * Returns the function that gives the offset of a zone's clock from UTC at a time, in milliseconds. Returns undefined
+ * where no zone has that name.
+ */
 function offsetsOf(zone: string): ((timeMs: number) => number) | undefined {
   let format: Intl.DateTimeFormat;
   try {
@@ -146,7 +150,7 @@ function offsetsOf(zone: string): ((timeMs: number) => number) | undefined {
   });
 }
 
-/** A formatted time takes 20 us, and each midnight is asked for three times. */
+/** Remembers answers: formatting a time takes 20 us, and each midnight is asked for three times. */
 function remembered(ask: (timeMs: number) => number): (timeMs: number) => number {
   const known = new Map<number, number>();
   return (timeMs) => {

@@ -2,9 +2,9 @@
 const DECIMAL = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
 /**
- * Whether a decimal text, as JSON (RFC 8259, section 6) writes numbers, is an integer: `1.0` and `1e2` are,
- * `4.9999999999999999` and `1e-400` are not, though a double rounds them to 5 and 0. Bounds are the double's matter: no
- * integer beyond 2^53-1 rounds to one within.
+ * Returns whether a decimal text, as JSON (RFC 8259, section 6) writes numbers, is an integer. `1.0` and `1e2` are
+ * integers; `4.9999999999999999` and `1e-400` are not, though a double rounds them to 5 and 0. The caller checks bounds
+ * on the double: no integer beyond 2^53-1 rounds to one within.
  */
 export function isIntegerText(text: string): boolean {
   const match = DECIMAL.exec(text);

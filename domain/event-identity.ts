@@ -11,12 +11,12 @@ export const ID_BYTES = 16;
 const HEX = new Int8Array(256).fill(-1);
 for (let digit = 0; digit < 16; digit++) HEX["0123456789abcdef".charCodeAt(digit)] = digit;
 const BYTE_TO_HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-/** Where each of the 16 bytes starts in `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`. */
+/** The position at which each of the 16 bytes starts in `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`. */
 const BYTE_AT = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /**
- * Writes the 16 bytes at `out[offset]`. Returns true for a UUID, false for a hashed id (which must be carried beside
- * its bytes).
+ * Writes the 16 bytes at `out[offset]`. Returns true for a UUID. Returns false for a hashed id, whose text must travel
+ * beside its bytes.
  */
 export function writeEventId(eventId: string, out: Uint8Array, offset: number): boolean {
   if (writeUuid(eventId, out, offset)) return true;
@@ -34,7 +34,7 @@ function writeUuid(eventId: string, out: Uint8Array, offset: number): boolean {
   return writeUuidText(codes, 0, out, offset);
 }
 
-/** The same from the 36 ASCII bytes of a UUID's text; false where they are not a canonical UUID. */
+/** Writes the 16 bytes from the 36 ASCII bytes of a UUID's text. Returns false where the text is no canonical UUID. */
 export function writeUuidText(text: Uint8Array, start: number, out: Uint8Array, offset: number): boolean {
   if (text[start + 8] !== 0x2d || text[start + 13] !== 0x2d || text[start + 18] !== 0x2d || text[start + 23] !== 0x2d) {
     return false;
@@ -49,18 +49,18 @@ export function writeUuidText(text: Uint8Array, start: number, out: Uint8Array, 
   return isUuidBytes(out, offset);
 }
 
-/** Whether the 16 bytes are those of a canonical UUID (version 1..8, variant 10). */
+/** Returns whether the 16 bytes are those of a canonical UUID (version 1..8, variant 10). */
 export function isUuidBytes(bytes: Uint8Array, offset: number): boolean {
   const version = bytes[offset + 6]! >>> 4;
   return version >= 1 && version <= 8 && bytes[offset + 8]! >>> 6 === 2;
 }
 
-/** Whether the 16 bytes are those of a hashed id. */
+/** Returns whether the 16 bytes are those of a hashed id. */
 export function isHashedIdBytes(bytes: Uint8Array, offset: number): boolean {
   return bytes[offset + 8]! >>> 6 === 3;
 }
 
-/** The canonical text of 16 UUID bytes. */
+/** Returns the canonical text of 16 UUID bytes. */
 export function uuidText(bytes: Uint8Array, offset: number): string {
   let text = "";
   for (let i = 0; i < ID_BYTES; i++) {

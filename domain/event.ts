@@ -3,19 +3,19 @@ import { isIntegerText } from "./decimal-text";
 import type { RejectionReason } from "./rejection";
 import { DAY_MS, MINUTE_MS } from "./rules/time";
 
-/** One thing that happened to a video, checked against the contract. */
+/** One event of a video, checked against the contract. */
 export interface VideoEvent {
-  /** 1..128 printable ASCII. */
+  /** 1..128 characters of printable ASCII. */
   eventId: string;
-  /** 1..128 of `A-Z a-z 0-9 _ - . : /`. */
+  /** 1..128 characters of `A-Z a-z 0-9 _ - . : /`. */
   videoId: string;
   /** `[A-Z][A-Z0-9_]{0,31}`. */
   eventType: string;
   /** Epoch milliseconds, UTC. */
   eventTimeMs: number;
-  /** Integer, |value| <= 2^53-1, in the smallest unit. Absent counts as 0 in sums. */
+  /** An integer, |value| <= 2^53-1, in the smallest unit. An absent value adds 0 to sums. */
   value?: number;
-  /** Fields the contract does not know; kept in the archive, ignored by the counters. */
+  /** Fields that the contract does not know. The archive keeps them; the counters ignore them. */
   extra?: Record<string, unknown>;
 }
 
@@ -32,24 +32,27 @@ export const isEventId = (text: string): boolean => EVENT_ID.test(text);
 export const isVideoId = (text: string): boolean => VIDEO_ID.test(text);
 export const isEventType = (text: string): boolean => EVENT_TYPE.test(text);
 
-/** Epoch milliseconds -> minute (epoch milliseconds / 60,000, rounded down). */
+/** Returns the minute of a time: epoch milliseconds / 60,000, rounded down. */
 export const minuteOf = (timeMs: number): number => Math.floor(timeMs / MINUTE_MS);
 
-/** The receipt, the retention and the event types that an event is judged by. */
+/** The rules that an event is judged by: its receipt time, the retention, and the admitted event types. */
 export interface AcceptanceRules {
   receivedAtMs: number;
-  /** Events older than this at receipt are `too-old`; Infinity accepts any age (backfill). */
+  /** Events older than this at receipt are `too-old`. Infinity accepts any age (backfill). */
   rawRetentionMs: number;
   /**
-   * The event was accepted before, by the write API: its time and its type are judged no more, whatever clocks and
-   * limits say now.
+   * The write API has accepted the event before. Its time and its type are judged no more, whatever clocks and limits
+   * say now.
    */
   alreadyAccepted?: boolean;
-  /** Whether the deployment takes this event type, or can still take it: there is a bound. Absent: it takes any. */
+  /**
+   * Returns whether the deployment has this event type, or has room for one more. Where it is absent, every type is
+   * admitted.
+   */
   admitsType?: (eventType: string) => boolean;
 }
 
-/** What the form an event was sent in calls the fields of an event: refusals name them so. */
+/** The names that the sender's format gives to the fields of an event. Refusals use these names. */
 export interface FieldNames {
   event: string;
   eventId: string;
@@ -77,19 +80,19 @@ export interface NumberTexts {
 export const TOO_MANY_TYPES =
   "is not among the event types of this deployment, which has as many as maxEventTypes allows";
 
-/** What parsing gives: an event (its time perhaps still to be stamped), or the reason it is refused. */
+/** The result of parsing: an event, whose time may still have to be stamped, or the reason for its refusal. */
 type ParsedEvent =
   | { ok: true; event: VideoEvent; stampNeeded: false }
   | { ok: true; event: VideoEvent; stampNeeded: true }
   | { ok: false; eventId: string | null; reason: RejectionReason; detail: string };
 
-/** Comparisons, because names of JSON members are unique strings: a Set would hash each. */
+/** A chain of comparisons, because names of JSON members are unique strings and a Set would hash each of them. */
 const isKnownField = (name: string): boolean =>
   name === "eventId" || name === "videoId" || name === "eventType" || name === "eventTime" || name === "value";
 
 /**
- * Checks one decoded JSON value against the contract. With `stampNeeded` the event has no time of its own (no
- * eventTime, no UUIDv7 id): the caller stamps it; its `eventTimeMs` is the receipt time until then.
+ * Checks one decoded JSON value against the contract. `stampNeeded` marks an event without a time of its own (no
+ * eventTime, no UUIDv7 id): its `eventTimeMs` is the receipt time until the caller stamps it.
  */
 export function parseEvent(
   raw: unknown,
@@ -144,7 +147,7 @@ export function parseEvent(
 
 type Refusal = { reason: RejectionReason; detail: string };
 
-/** Why the id, the video or the type is refused, or undefined. */
+/** Returns why the id, the video or the type is refused, or undefined. */
 function nameRejection(
   eventId: unknown,
   videoId: unknown,
@@ -172,12 +175,15 @@ function nameRejection(
   return undefined;
 }
 
-/** Whether a JSON number is an integer within the bounds, by its text where a double may have rounded it. */
+/**
+ * Returns whether a JSON number is an integer within the bounds; the number's text decides where a double may have
+ * rounded it.
+ */
 function isInteger(value: unknown, text: string | undefined): value is number {
   return Number.isSafeInteger(value) && (text === undefined || isIntegerText(text));
 }
 
-/** `too-far-in-future` or `too-old`, or undefined where the time is acceptable. */
+/** Returns `too-far-in-future` or `too-old`, or undefined where the time is acceptable. */
 export function timeRejection(
   eventTimeMs: number,
   rules: AcceptanceRules,
@@ -193,9 +199,12 @@ export function timeRejection(
   return undefined;
 }
 
-/** RFC 3339 text or integer epoch milliseconds -> epoch milliseconds; undefined where it is neither, or before 1970. */
+/**
+ * Returns the epoch milliseconds of an RFC 3339 text or of integer epoch milliseconds; undefined for any other value
+ * and for times before 1970.
+ */
 function parseEventTime(time: unknown): number | undefined {
-  // + 0: minus zero is zero.
+  // Adding 0 turns minus zero into zero.
   if (typeof time === "number")
     return Number.isSafeInteger(time) && time >= 0 && time <= MAX_TIME_MS ? time + 0 : undefined;
   if (typeof time !== "string") return undefined;
@@ -205,14 +214,14 @@ function parseEventTime(time: unknown): number | undefined {
 /** The largest time a JavaScript Date holds (ECMA-262, 21.4.1.1). */
 export const MAX_TIME_MS = 8.64e15;
 
-/** The last time that RFC 3339 can write in UTC, 9999-12-31T23:59:59.999Z. */
+/** The last time that RFC 3339 can express in UTC, 9999-12-31T23:59:59.999Z. */
 export const MAX_RFC_3339_MS = 253_402_300_799_999;
 
 /**
- * RFC 3339 -> epoch milliseconds (digits past the millisecond dropped, however many); undefined where the text is no
- * such time, or one before 1970 or after the year 9999 in UTC. A leap second, `23:59:60` UTC at the end of a month
- * (section 5.7), is the last millisecond of its minute: epoch milliseconds have no other place for it, and so it stays
- * in the minute, the hour and the day it is of.
+ * Parses RFC 3339 into epoch milliseconds and drops all digits past the millisecond. Returns undefined where the text
+ * is no such time, or where the time is before 1970 or after the year 9999 in UTC. A leap second, `23:59:60` UTC at the
+ * end of a month (section 5.7), becomes the last millisecond of its minute. Epoch milliseconds have no other value for
+ * a leap second, and this one keeps it in its own minute, hour and day.
  */
 export function parseRfc3339(text: string): number | undefined {
   const match = RFC_3339.exec(text);
@@ -235,13 +244,16 @@ export function parseRfc3339(text: string): number | undefined {
   return timeMs >= 0 && timeMs <= MAX_RFC_3339_MS ? timeMs : undefined;
 }
 
-/** Whether the next millisecond begins a month in UTC. */
+/** Returns whether the next millisecond begins a month in UTC. */
 function endsMonth(timeMs: number): boolean {
   const nextMs = timeMs + 1;
   return nextMs % DAY_MS === 0 && new Date(nextMs).getUTCDate() === 1;
 }
 
-/** The time inside a UUIDv7 (RFC 9562, 5.7: the first 48 bits, epoch milliseconds), or undefined for any other id. */
+/**
+ * Returns the time inside a UUIDv7 (RFC 9562, 5.7: the first 48 bits, epoch milliseconds), or undefined for any other
+ * id.
+ */
 export function uuidV7TimeMs(eventId: string): number | undefined {
   if (!UUID_V7.test(eventId)) return undefined;
   return Number.parseInt(eventId.slice(0, 8) + eventId.slice(9, 13), 16);

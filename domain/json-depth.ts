@@ -7,15 +7,15 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Above this a JSON text is scanned for depth before it is parsed: V8 takes 1.6 s and 390 MB for 8 MiB of `[`
- * (measured, Node 24.21), while what fits below the bound costs at most some 50 ms.
+ * The size above which the depth of a JSON text is scanned before it is parsed. V8 takes 1.6 s and 390 MB for 8 MiB of
+ * `[` (measured, Node 24.21); a text below the bound costs some 50 ms at most.
  */
 export const DEPTH_SCAN_BYTES = 256 << 10;
 
-/** Levels of a whole JSON text, far beyond what any event may have. */
+/** The deepest nesting of a whole JSON text, far beyond that of any event. */
 export const MAX_JSON_DEPTH = 500;
 
-/** Whether brackets outside strings nest deeper than `maxDepth`. The text need not be valid JSON. */
+/** Returns whether brackets outside strings nest deeper than `maxDepth`. The text need not be valid JSON. */
 export function nestsDeeperThan(text: string | Uint8Array, maxDepth: number): boolean {
   const length = text.length;
   if (length <= maxDepth) return false;

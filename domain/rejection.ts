@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Why an event is refused: the closed list of the contract. A refused event goes to the dead letters, whole. */
+/**
+ * The reasons for which an event is refused: the closed list of the contract. A refused event goes to the dead letters,
+ * whole.
+ */
 export const REJECTION_REASONS = [
   "not-json",
   "not-avro",
@@ -17,9 +20,9 @@ export const REJECTION_REASONS = [
 
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
-/** One refused event of a batch, as the write API answers it. */
+/** One refused event of a batch, in the form in which the write API returns it. */
 export interface Rejection {
-  /** Position in the batch, from 0. */
+  /** The event's position in the batch, from 0. */
   index: number;
   eventId: string | null;
   reason: RejectionReason;

@@ -3,14 +3,17 @@ import { isVideoId, parseRfc3339 } from "../event";
 import { MINUTE_MS } from "../rules/time";
 import { UNKNOWN_CHANNEL } from "./channel-history";
 
-/** What a line says of a video. A field that is absent leaves what is known; null takes it away. */
+/** One line of the catalog. An absent field keeps the stored value; null removes the stored value. */
 export interface CatalogVideo {
   videoId: string;
   title?: string | null;
   channelId?: string | null;
   channelTitle?: string | null;
   publishedAtMs?: number | null;
-  /** The first whole minute from which `channelId` holds; absent: see `changed` in channel-history.ts. */
+  /**
+   * The first whole minute from which `channelId` holds. Where it is absent, `changed` in channel-history.ts chooses
+   * the minute.
+   */
   channelFromMinute?: number;
 }
 
@@ -27,8 +30,8 @@ export const MAX_TITLE_CHARACTERS = 500;
 export const isChannelId = (text: string): boolean => isVideoId(text);
 
 /**
- * A line of the catalog as parsed JSON, or a row of CSV with its columns' names. Fields that are not known are left
- * out.
+ * Reads a line of the catalog from parsed JSON, or from a row of CSV under the names of its columns. Ignores unknown
+ * fields.
  */
 export function readCatalogVideo(value: unknown): LineRead<CatalogVideo> {
   const fields = fieldsOf(value);

@@ -5,21 +5,24 @@
  * is unknown.
  */
 
-/** A channel of this name cannot be loaded: events of videos whose channel is not known count under it. */
+/** The channel under which events count whose video has no known channel. No catalog line can use this name. */
 export const UNKNOWN_CHANNEL = "unknown";
-/** Before every minute of an event. */
+/** The minute before which no event can lie. */
 export const FIRST_MINUTE = 0;
-/** A history of more points is refused. */
+/** The largest number of points of a history; a longer history is refused. */
 export const MAX_POINTS = 200;
 
 export interface ChannelPoint {
   /** Epoch minutes, inclusive. */
   fromMinute: number;
-  /** UNKNOWN_CHANNEL where the video belongs to none. */
+  /** The channel's id; UNKNOWN_CHANNEL where the video belongs to no channel. */
   channelId: string;
 }
 
-/** What is said of a video's channel: from a minute on, or, where none is given, as of now. */
+/**
+ * A statement about a video's channel: the channel from `fromMinute` on, or the channel as of now where `fromMinute` is
+ * absent.
+ */
 export interface ChannelChange {
   channelId: string;
   fromMinute?: number;
@@ -35,11 +38,11 @@ export function channelAt(history: readonly ChannelPoint[], minute: number): str
 }
 
 /**
- * The history after a change. A change with a minute sets the channel from that minute on, until the next point that is
- * known; changes with different minutes may come in any order. A change without one: the first channel that is ever
- * said of a video holds for all of its past, and a later one that differs from the channel of `nowMinute` holds from
- * the minute after `nowMinute`, so that each minute keeps the channel it had. Returns the same array where nothing
- * changes. Throws RangeError beyond MAX_POINTS.
+ * Returns the history after a change. A change with a minute sets the channel from that minute until the next known
+ * point; changes with different minutes may arrive in any order. A change without a minute works as follows. The first
+ * channel ever stated for a video holds for its whole past. A later channel that differs from the channel of
+ * `nowMinute` holds from the minute after `nowMinute`, so that no earlier minute changes its channel. Returns the same
+ * array where nothing changes. Throws RangeError beyond MAX_POINTS.
  */
 export function changed(
   history: readonly ChannelPoint[],

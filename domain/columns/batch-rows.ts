@@ -3,9 +3,9 @@ import type { EventColumns } from "./event-columns";
 import { textSpans } from "./name-table";
 import type { BatchNumbers, PaneNames } from "./pane-names";
 
-/** A decoded batch that stays in the process: panes take its rows from where they are. */
+/** A decoded batch that stays in this process: panes read its rows in place. */
 export class HeldBatch {
-  /** 4 words an event. */
+  /** Four words an event. */
   readonly ids: Uint32Array;
   private numbers: BatchNumbers | undefined;
 
@@ -13,7 +13,7 @@ export class HeldBatch {
     this.ids = idWords(columns.ids);
   }
 
-  /** Looked up once for all panes that share their names. */
+  /** Returns the numbers of the batch's names. The names are looked up once for all panes that share `names`. */
   numbersIn(names: PaneNames): BatchNumbers {
     if (this.numbers?.names !== names) {
       // Not destructured: a decoder makes the strings of `videos` when they are read.
@@ -27,7 +27,7 @@ export class HeldBatch {
 /** Rows of a batch that belong to one minute and dedup partition. */
 export interface BatchRows {
   batch: HeldBatch;
-  /** Absent: all of its rows. */
+  /** The rows; where it is absent, all rows of the batch. */
   rows?: Uint32Array;
 }
 

@@ -14,7 +14,7 @@ export interface SealedBlock {
   bytes: Uint8Array;
 }
 
-/** Memory the open blocks of a bundle may take before all are sealed early. */
+/** The bytes that the open blocks of a bundle may take before all of them are sealed early. */
 const MAX_OPEN_BYTES = 128 << 20;
 
 /**
@@ -32,9 +32,9 @@ export class BlockPartitioner {
   constructor(
     private readonly partitions: number,
     allowedLatenessMs: number,
-    /** At least 2 random words, as a Pane's. */
+    /** At least two random words, as for a Pane. */
     seed: Uint32Array,
-    /** Events of earlier minutes belong to another job: they are not taken. */
+    /** The first minute that this job owns. Events of earlier minutes belong to another job and are skipped. */
     private readonly fromMinute = Number.NEGATIVE_INFINITY,
   ) {
     this.late = new LateEvents(allowedLatenessMs);
@@ -42,7 +42,9 @@ export class BlockPartitioner {
     this.types = new NameTable(seed[1]!);
   }
 
-  /** `receivedAtMs`: one for all rows, or a column. `minutes`: only events of these are taken. */
+  /**
+   * Adds rows. `receivedAtMs` is one time for all rows, or a column. With `minutes`, rows of other minutes are skipped.
+   */
   add(columns: EventColumns, receivedAtMs: number | Float64Array, minutes?: ReadonlySet<number>): void {
     const { count, timesMs, videoIndex, typeIndex, values } = columns;
     const ids = idWords(columns.ids);
@@ -116,12 +118,12 @@ export class BlockPartitioner {
     this.open.clear();
   }
 
-  /** Events set aside as late since the last call. */
+  /** Returns the events set aside as late since the last call. */
   takeLate(): LateCount[] {
     return this.late.take();
   }
 
-  /** Blocks that became full. */
+  /** Returns the blocks that became full since the last call. */
   takeSealed(): SealedBlock[] {
     if (this.sealed.length === 0) return this.sealed;
     const sealed = this.sealed;
@@ -129,7 +131,7 @@ export class BlockPartitioner {
     return sealed;
   }
 
-  /** Every block left; the bundle is over. */
+  /** Returns all blocks that are left; the bundle ends here. */
   finish(): SealedBlock[] {
     this.sealAll();
     return this.takeSealed();

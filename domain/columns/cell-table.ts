@@ -2,41 +2,46 @@
 import { grown } from "./name-table";
 import { TYPE_SPAN } from "./pane-names";
 
-/** A video below 2^22 and a type below 2^10 are one key of 32 bits. */
+/** A video number below 2^22 and a type number below 2^10 make one key of 32 bits. */
 const KEY_TYPE_BITS = 10;
 const KEY_VIDEO_BITS = 32 - KEY_TYPE_BITS;
 const FIRST_SLOTS = 64;
 const FIRST_CELLS = 32;
 
-/** The cells of a pane, numbered as they come: columns, and which cell a (video, type) has. */
+/**
+ * The cells of a pane as columns, numbered in the order in which they appear, with a look-up from (video, type) to the
+ * cell.
+ */
 export class CellTable {
   size = 0;
   video = new Uint32Array(FIRST_CELLS);
   type = new Uint32Array(FIRST_CELLS);
-  /** Events received for the cell, repeats included: the number orders the states of a cell. */
+  /** Events received for the cell, repeats included. The number orders the states of a cell. */
   received = new Uint32Array(FIRST_CELLS);
-  /** Of these, repeats of an event that the cell has. */
+  /** The repeats among the received events. */
   duplicates = new Uint32Array(FIRST_CELLS);
   lastMs = new Uint16Array(FIRST_CELLS);
-  /** `received` at the pane's last firing: a cell whose number is the same has not changed since. */
+  /**
+   * The value of `received` when the pane fired last. A cell whose `received` still equals it has not changed since.
+   */
   fired = new Uint32Array(FIRST_CELLS);
   /** Present where an event of the pane has a value. */
   values: CellValues | undefined;
-  /** Cell -> its reused ids, where it has any. */
+  /** The reused ids of each cell that has any. */
   readonly reused = new Map<number, number>();
-  /** Pairs: key and cell + 1 (0: free). */
+  /** Pairs of a key and a cell number + 1; 0 marks a free slot. */
   private slots = new Int32Array(FIRST_SLOTS * 2);
   private shift = 32 - Math.log2(FIRST_SLOTS);
   private readonly multiplier: number;
-  /** Cells of numbers that no key holds. */
+  /** Cells whose numbers do not fit into a key. */
   private readonly beyond = new Map<number, number>();
 
-  /** `seed`: a random word; which videos meet in a pane is the clients' choice. */
+  /** `seed` is a random word, because clients choose which videos meet in a pane. */
   constructor(seed: number) {
     this.multiplier = Math.imul(seed, 0x9e3779b9) | 1;
   }
 
-  /** The cell of (video, type), made where there is none. */
+  /** Returns the cell of (video, type), and adds the cell where it is missing. */
   cell(video: number, type: number): number {
     if (video >>> KEY_VIDEO_BITS !== 0 || type >>> KEY_TYPE_BITS !== 0) return this.cellBeyond(video, type);
     const key = (video << KEY_TYPE_BITS) | type;
@@ -106,7 +111,7 @@ export class CellTable {
 
 const TWO_32 = 2 ** 32;
 
-/** What cells have of values, by cell. */
+/** Sums and counts of values, by cell. */
 export class CellValues {
   /** Distinct events that have a value. */
   valued: Float64Array;
@@ -120,7 +125,7 @@ export class CellValues {
     this.low = new Float64Array(capacity);
   }
 
-  /** The low part is carried over before it could lose a bit. `sign`: -1 takes the value out. */
+  /** Adds a value, or takes it out with `sign` -1. The low part is carried over before it could lose a bit. */
   add(cell: number, value: number, sign = 1): void {
     const high = Math.floor(value / TWO_32);
     const low = this.low[cell]! + sign * (value - high * TWO_32);

@@ -14,17 +14,20 @@ import { PaneNames, TYPE_SPAN } from "./pane-names";
 const HEADER_BYTES = 32;
 const CELL_BYTES = 8 * 5 + 4 * 2 + 2;
 
-/** Rows a block or a chunk of MinuteCounts holds at most; keeps elements well below 1 MB for names of usual length. */
+/**
+ * The largest number of rows of a block or of a chunk of MinuteCounts. Elements stay well below 1 MB for names of usual
+ * length.
+ */
 export const MAX_CELLS = 16_384;
 
 interface PackedCounts {
   shard: number;
   bytes: Uint8Array;
-  /** Of the pane's reused ids, those of these cells. */
+  /** Reused ids of the pane that belong to these cells. */
   reusedIds: number;
 }
 
-/** A pane's counts as blocks by video shard. A pane with no cells gives none. */
+/** Packs a pane's counts into blocks by video shard. A pane without cells gives no block. */
 export function* packPane(pane: Pane, shards: number): Generator<PackedCounts> {
   const { cells } = pane;
   for (const [shard, its] of cellsByShard(pane, shards, false).entries()) {
@@ -35,7 +38,10 @@ export function* packPane(pane: Pane, shards: number): Generator<PackedCounts> {
   }
 }
 
-/** Numbers of a pane's cells by video shard. `changed`: only those for which events came since `fired` was set. */
+/**
+ * Returns the numbers of a pane's cells by video shard. With `changed`, only cells that received events since `fired`
+ * was set.
+ */
 export function cellsByShard(pane: Pane, shards: number, changed: boolean): Uint32Array[] {
   const { video, received, fired, size } = pane.cells;
   const chosen = new Uint32Array(size);
@@ -52,7 +58,7 @@ export function reusedOf({ reused }: CellTable, cells: Uint32Array): number {
   return cells.reduce((sum, cell) => sum + (reused.get(cell) ?? 0), 0);
 }
 
-/** Columns of these cells: counts, valued, sum high, sum low and received, one after the other. */
+/** Returns the columns counts, valued, sum high, sum low and received of these cells, one after the other. */
 export function cellNumbers({ received, duplicates, values }: CellTable, cells: Uint32Array): Float64Array {
   const n = cells.length;
   const numbers = new Float64Array(n * 5);
@@ -95,7 +101,7 @@ function packCells(pane: Pane, packed: Uint32Array): Uint8Array {
   return bytes;
 }
 
-/** Old numbers -> 0, 1, 2... in the order they are first asked for. */
+/** Maps old numbers to 0, 1, 2, ... in the order in which they are first asked for. */
 export class Renumbering {
   readonly order: number[] = [];
   private readonly known: Int32Array;
@@ -113,7 +119,7 @@ export class Renumbering {
   }
 }
 
-/** Column views over a packed count block, as counts of `minute`. */
+/** Opens a packed count block as counts of `minute`: the columns are views over the bytes. */
 export function openCounts(packed: Uint8Array, minute: number): MinuteCounts {
   // Not slice(): a Buffer's slice is a view, as badly aligned as the Buffer.
   const bytes = packed.byteOffset % 8 === 0 ? packed : new Uint8Array(packed);
@@ -154,7 +160,7 @@ export class CountsBuilder {
   private received = new Float64Array(64);
   private lastMs = new Uint16Array(64);
 
-  /** `seed`: at least 2 random words, as a Pane's. */
+  /** `seed` has at least two random words, as for a Pane. */
   constructor(seed: Uint32Array) {
     ({ videos: this.videos, types: this.types } = new PaneNames(seed));
   }
@@ -200,7 +206,7 @@ export class CountsBuilder {
     this.lastMs = grown(this.lastMs, new Uint16Array(capacity));
   }
 
-  /** The sums, at most MAX_CELLS rows a piece. */
+  /** Yields the sums in pieces of at most MAX_CELLS rows. */
   *build(minute: number): Generator<MinuteCounts> {
     for (let from = 0; from < this.rows; from += MAX_CELLS) {
       const to = Math.min(from + MAX_CELLS, this.rows);

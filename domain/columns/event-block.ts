@@ -14,7 +14,7 @@ import { grown, type NameSpans, type NameTable, packedSpans } from "./name-table
  */
 export interface EventBlock {
   count: number;
-  /** 4 words an event. */
+  /** Four words an event. */
   ids: Uint32Array;
   values: Float64Array | undefined;
   videoIndex: Uint32Array;
@@ -24,7 +24,7 @@ export interface EventBlock {
   types: NameSpans;
 }
 
-/** A block is sealed before it could pass this; elements stay below 1 MB. */
+/** The size that a sealed block stays below, so that elements stay below 1 MB. */
 export const MAX_BLOCK_BYTES = 900_000;
 const HEADER_BYTES = 32;
 const MANY_NAMES = 256;
@@ -33,9 +33,9 @@ const EVENT_BYTES = ID_BYTES + 8 + 4 + 2 + 2;
 /** The type index has 16 bits. `full` seals a block long before: MAX_BLOCK_BYTES / EVENT_BYTES is 28,125 rows. */
 const MAX_TYPES = 2 ** 16;
 
-/** Rows a block takes at once, at most. */
+/** The largest number of rows that a block takes in one call. */
 export const MAX_TAKEN = 512;
-/** A row whose video and type are new to the block, with the longest names there are. */
+/** The bytes of a row whose video and type are new to the block, with the longest names that the contract allows. */
 const MAX_ROW_BYTES = EVENT_BYTES + 129 + 33;
 
 /** Rows of a batch; videos and types by their numbers in the bundle's NameTables. */
@@ -55,7 +55,7 @@ export interface BlockRows {
  */
 export class EventBlockBuilder {
   count = 0;
-  /** Rows that the next `take` takes. */
+  /** The number of rows that the next `take` takes. */
   pending = 0;
   readonly pendingRows = new Uint32Array(MAX_TAKEN);
   private readonly startMs: number;
@@ -76,14 +76,12 @@ export class EventBlockBuilder {
     this.startMs = minute * MINUTE_MS;
   }
 
-  /** True when the next rows might not fit: seal first. */
+  /** Whether the next rows might not fit; the caller seals the block first. */
   get full(): boolean {
     return HEADER_BYTES + this.count * EVENT_BYTES + this.nameBytes + MAX_TAKEN * MAX_ROW_BYTES > MAX_BLOCK_BYTES;
   }
 
-  /**
-   * Takes the pending rows. Column by column: one row at a time through a call with eight arguments took twice as long.
-   */
+  /** Takes the pending rows, column by column: a call with eight arguments for each row took twice as long. */
   take({ ids, videos, videoIndex, types, typeIndex, timesMs, values }: BlockRows): void {
     const { pending, pendingRows } = this;
     const first = this.count;
@@ -139,7 +137,7 @@ export class EventBlockBuilder {
     if (this.values !== undefined) this.values = grown(this.values, new Float64Array(capacity).fill(Number.NaN));
   }
 
-  /** The packed block. The builder must not be used afterwards. */
+  /** Returns the packed block. The builder must not be used afterwards. */
   seal(): Uint8Array {
     const n = this.count;
     const videos = this.localVideos.order;
@@ -170,8 +168,8 @@ export class EventBlockBuilder {
 export const EMPTY_BLOCK = new Uint8Array(HEADER_BYTES);
 
 /**
- * Bundle number -> block number: a Map while there are few (a bundle can hold a block for each of many minutes), then
- * an array.
+ * Maps a number of the bundle to a number of the block. The map is a Map while it is small, because a bundle can hold a
+ * block for each of many minutes, and an array afterwards.
  */
 class LocalNames {
   private readonly few = new Map<number, number>();
@@ -207,8 +205,8 @@ class LocalNames {
 }
 
 /**
- * Column views over a packed block; copies only when the bytes are not aligned. Throws RangeError where the bytes are
- * no block.
+ * Opens a packed block as column views, and copies only bytes that are not aligned. Throws RangeError where the bytes
+ * are no block.
  */
 export function openBlock(packed: Uint8Array): EventBlock {
   // Not slice(): a Buffer's slice is a view, as badly aligned as the Buffer.

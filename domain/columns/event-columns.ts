@@ -15,13 +15,17 @@ import type { Rejection, RejectionReason } from "../rejection";
 import type { NameSpans } from "./name-table";
 
 /**
- * A batch of events by column: what a batch message holds, without an object per event. Every column has `count` rows.
+ * A batch of events by column, as a batch message holds it, without an object for each event. Every column has `count`
+ * rows.
  */
 export interface EventColumns {
   count: number;
-  /** 16 bytes a row (event-identity.ts). */
+  /** Sixteen bytes a row (event-identity.ts). */
   ids: Uint8Array;
-  /** Read it only where strings are needed: a decoder makes them on demand. */
+  /**
+   * The names as strings. A decoder makes the strings on demand, so only code that needs strings should read this
+   * field.
+   */
   readonly videos: readonly string[];
   /** The same names as bytes, where the decoder has them. */
   videoSpans?: NameSpans;
@@ -30,20 +34,20 @@ export interface EventColumns {
   typeIndex: Uint32Array;
   /** Epoch milliseconds. */
   timesMs: Float64Array;
-  /** NaN where the event has no value; absent where none has. */
+  /** NaN where the event has no value; the column is absent where no event has a value. */
   values?: Float64Array;
-  /** Row -> eventId, for every row whose id is hashed. */
+  /** The eventId of every row whose id is hashed. */
   hashedIds?: ReadonlyMap<number, string>;
-  /** Row -> JSON object text of the fields the contract does not know. */
+  /** The fields that the contract does not know, as the text of a JSON object, by row. */
   extras?: ReadonlyMap<number, string>;
 }
 
-/** The eventId of a row as its producer wrote it. */
+/** Returns the eventId of a row as its producer wrote it. */
 export function eventIdOf(columns: EventColumns, row: number): string {
   return columns.hashedIds?.get(row) ?? uuidText(columns.ids, row * ID_BYTES);
 }
 
-/** The row as an event object; for edges only (rejections, archive tests), never on the hot path. */
+/** Returns the row as an event object. Only edges may call it (rejections, archive tests), never the hot path. */
 export function eventAt(columns: EventColumns, row: number): VideoEvent {
   const event: VideoEvent = {
     eventId: eventIdOf(columns, row),
@@ -59,9 +63,9 @@ export function eventAt(columns: EventColumns, row: number): VideoEvent {
 }
 
 /**
- * The row as the JSON event it would be sent again as. A value or time that no event can have becomes text, so that it
- * stays refused. The extras are spliced in as the text they are, and first, so that they cannot replace a field of the
- * contract.
+ * Returns the row as the JSON event that a producer would send. A value or time that no event can have becomes text, so
+ * that the intake refuses it again. The extras come first, as the text they are, so that they cannot replace a field of
+ * the contract.
  */
 export function eventJsonAt(columns: EventColumns, row: number): string {
   const value = columns.values?.[row];
@@ -81,7 +85,7 @@ const numberOrText = (value: number): number | string => (Number.isSafeInteger(v
 /** Typed arrays of at most 64 bytes lie on V8's heap, which costs a request of one event far less. */
 const FIRST_ROWS = 64 / ID_BYTES;
 
-/** Collects events into columns. At most 2^32 rows, videos and types. */
+/** Collects events into columns: at most 2^32 rows, videos and types. */
 export class EventColumnsBuilder {
   private count = 0;
   private ids = new Uint8Array(FIRST_ROWS * ID_BYTES);
@@ -99,7 +103,7 @@ export class EventColumnsBuilder {
     return this.count;
   }
 
-  /** `extraText`: the JSON text of `event.extra`, where the caller has made it already. */
+  /** Adds an event. `extraText` is the JSON text of `event.extra`, where the caller has written it already. */
   add(event: VideoEvent, extraText?: string): void {
     const row = this.begin(event.videoId, event.eventType, event.eventTimeMs, event.value ?? Number.NaN);
     if (!writeEventId(event.eventId, this.ids, row * ID_BYTES)) this.hash(row, event.eventId);
@@ -163,8 +167,8 @@ export class EventColumnsBuilder {
 }
 
 /**
- * Checks every row of a decoded batch against the contract, the times against `rules`. The answer is empty for a batch
- * that is good throughout (the usual case: one pass, nothing allocated per event).
+ * Checks every row of a decoded batch against the contract, and the times against `rules`. The result is empty for a
+ * batch without a bad row; that usual case takes one pass and allocates nothing for an event.
  */
 export function validateColumns(columns: EventColumns, rules: AcceptanceRules): Rejection[] {
   const rejections: Rejection[] = [];
@@ -203,7 +207,7 @@ export function validateColumns(columns: EventColumns, rules: AcceptanceRules): 
   return rejections;
 }
 
-/** Why the type is refused; empty where it is not. */
+/** Returns why the type is refused, or "" where it is accepted. */
 function typeProblem(type: string, rules: AcceptanceRules): string {
   if (!isEventType(type)) return "eventType must match [A-Z][A-Z0-9_]{0,31}";
   const isBeyondBound = rules.alreadyAccepted !== true && rules.admitsType?.(type) === false;
@@ -238,7 +242,7 @@ function shownId(columns: EventColumns, row: number): string | null {
   return columns.hashedIds?.get(row)?.slice(0, 128) ?? uuidText(columns.ids, row * ID_BYTES);
 }
 
-/** The rows that `keep` names, as a batch of their own. */
+/** Returns the rows named by `keep` as a batch of their own. */
 export function selectRows(columns: EventColumns, keep: readonly number[]): EventColumns {
   const builder = new EventColumnsBuilder();
   // The extras stay the text they are: JSON.stringify overflows the stack on deep nesting, which JSON.parse takes.
@@ -246,7 +250,7 @@ export function selectRows(columns: EventColumns, keep: readonly number[]): Even
   return builder.build();
 }
 
-/** Events by minute of event time. */
+/** Counts the events of each minute of event time. */
 export function countByMinute(columns: EventColumns): Map<number, number> {
   const byMinute = new Map<number, number>();
   let minute = Number.NaN;

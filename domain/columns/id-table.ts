@@ -3,11 +3,11 @@ import { grown } from "./name-table";
 
 /** Words of an entry: the id's four and its cell. */
 export const ENTRY_WORDS = 5;
-/** Entries a slot: above it the look-ups of a partition meet too many others. */
+/** Entries divided by slots: above this load, look-ups of a partition collide too often. */
 const SLOT_LOAD = 0.6;
 const FIRST_ENTRIES = 16;
 
-/** A seeded hash of 128-bit ids: clients choose ids. */
+/** A seeded hash of 128-bit ids. The seed is needed because clients choose the ids. */
 export class IdHash {
   readonly a: number;
   readonly b: number;
@@ -18,7 +18,7 @@ export class IdHash {
   readonly mc: number;
   readonly md: number;
 
-  /** `seed`: 8 random words. */
+  /** `seed` has eight random words. */
   constructor(seed: Uint32Array) {
     this.a = seed[0]! | 0;
     this.b = seed[1]! | 0;
@@ -42,11 +42,11 @@ export class IdHash {
 /** A set of events, each an id and its cell: an open-addressing table over typed arrays. Ids are compared whole. */
 export class IdTable {
   size = 0;
-  /** ENTRY_WORDS an entry. */
+  /** ENTRY_WORDS words an entry. */
   entries = new Uint32Array(FIRST_ENTRIES * ENTRY_WORDS);
-  /** Entry + 1; 0: free. */
+  /** The entry's number + 1; 0 marks a free slot. */
   slots = new Int32Array(FIRST_ENTRIES * 2);
-  /** By entry; NaN: the event has no value. Absent: no event has one. */
+  /** The value of each entry; NaN where the event has no value. The column is absent where no event has a value. */
   values: Float64Array | undefined;
 
   constructor(private readonly hash: IdHash) {}
@@ -55,12 +55,12 @@ export class IdTable {
     return this.entries.byteLength + this.slots.byteLength + (this.values?.byteLength ?? 0);
   }
 
-  /** Room for `more` entries. */
+  /** Makes room for `more` entries. */
   reserve(more: number): void {
     const needed = this.size + more;
     let capacity = this.entries.length / ENTRY_WORDS;
     if (needed > capacity) {
-      // By halves: a table that doubles holds twice its ids while it is copied.
+      // The capacity grows by half: a table that doubles would hold twice its ids while it is copied.
       capacity = Math.max(needed, Math.ceil(capacity * 1.5));
       this.entries = grown(this.entries, new Uint32Array(capacity * ENTRY_WORDS));
       if (this.values !== undefined) this.values = grown(this.values, new Float64Array(capacity).fill(Number.NaN));
@@ -70,7 +70,7 @@ export class IdTable {
     if (slots !== this.slots.length) this.place(slots);
   }
 
-  /** An entry that is not in the table, and its value (NaN: none). Room must have been made. */
+  /** Appends an entry that is not in the table, with its value (NaN: no value). The caller has made room. */
   append(entry: Uint32Array, value: number): void {
     const { slots, hash } = this;
     const mask = slots.length - 1;
@@ -98,7 +98,7 @@ export class IdTable {
     this.slots = slots;
   }
 
-  /** Steps beyond the first that finding each entry once takes. */
+  /** The steps beyond the first that a look-up of each entry takes, added up. */
   get detours(): number {
     const { slots, entries, hash } = this;
     const mask = slots.length - 1;

@@ -2,7 +2,7 @@
 import { minuteOf } from "../event";
 import { isLate, setsAside } from "../rules/lateness";
 
-/** Events of one minute that were set aside, by the minute of their receipt. */
+/** How many events of one minute, received in one minute, were set aside. */
 export interface LateCount {
   minute: number;
   receiptMinute: number;
@@ -12,14 +12,14 @@ export interface LateCount {
 /** Events that the lateness rule (domain/rules/lateness.ts) sets aside. */
 export class LateEvents {
   private readonly late = new Map<string, LateCount>();
-  /** Whether the rule sets aside anything at all. */
+  /** Whether the rule can set aside any event. */
   readonly applies: boolean;
 
   constructor(private readonly allowedLatenessMs: number) {
     this.applies = setsAside(allowedLatenessMs);
   }
 
-  /** Whether the event is late; it is noted then. */
+  /** Returns whether the event is late, and counts it in that case. */
   takes(minute: number, timeMs: number, receivedAtMs: number): boolean {
     if (!isLate(timeMs, receivedAtMs, this.allowedLatenessMs)) return false;
     const receiptMinute = minuteOf(receivedAtMs);
@@ -30,7 +30,7 @@ export class LateEvents {
     return true;
   }
 
-  /** Events set aside since the last call. */
+  /** Returns the events set aside since the last call. */
   take(): LateCount[] {
     const late = [...this.late.values()];
     this.late.clear();

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The counts of one minute: columns, one row a (video, type) cell. This is what leaves the last transform, what a
- * CounterStore applies and what it gives to the audit.
+ * The counts of one minute as columns, one row a (video, type) cell. The last transform emits them, a CounterStore
+ * applies them, and the audit reads them back from the store.
  */
 export interface MinuteCounts {
-  /** Epoch milliseconds / 60,000. */
+  /** Minutes since the epoch. */
   minute: number;
   videos: string[];
   types: string[];
-  /** Row -> index into `videos` / `types`. All columns have the same length. */
+  /** The index of each row's name in `videos` and `types`. All columns have the same length. */
   videoIndex: Uint32Array;
   typeIndex: Uint32Array;
   /** Distinct events. */
@@ -21,21 +21,21 @@ export interface MinuteCounts {
   /** Latest event time of the cell, milliseconds within the minute. */
   lastMsInMinute: Uint16Array;
   /**
-   * Received events of the cell, repeats included: of two states of a cell with the same correction the one that
-   * received more is the later. At most 2^29 - 1 (a store may use it as a version). Absent: the count, which orders
-   * states that differ in it.
+   * Received events of the cell, repeats included. Of two states of a cell with the same correction, the state that
+   * received more is the later one. At most 2^29 - 1, because a store may use the number as a version. Where the column
+   * is absent, the count orders the states.
    */
   received?: Float64Array;
-  /** Times an audit has changed the cell; absent: 0 everywhere. */
+  /** How often an audit has changed the cell; where the column is absent, 0 for every cell. */
   corrections?: Float64Array;
-  /** Times the cell's value changed after it was first final, where a store gives its cells. */
+  /** How often the cell's value changed after it was first final. Only stores that keep revisions give the column. */
   revisions?: Float64Array;
 }
 
 /**
- * How many events of a cell had a value, where the cell was stored before cells knew it: all of them where the sum
- * tells of values, so that the average stays what it was, and none otherwise. An audit that recounts the minute
- * replaces the assumption.
+ * Returns how many events of a cell had a value, for a cell stored before cells kept that number. The answer is all
+ * events where the sum is not 0, so that the average stays as it was, and no event otherwise. An audit that recounts
+ * the minute replaces the assumption.
  */
 export function assumedValued(count: number, isSumZero: boolean): number {
   return isSumZero ? 0 : count;

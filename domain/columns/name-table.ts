@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Names as byte spans of a larger array: what a decoder has before it makes any string. */
+/** Names as byte spans of a larger array. A decoder has the spans before it makes any string. */
 export interface NameSpans {
   bytes: Uint8Array;
   starts: Uint32Array;
   ends: Uint32Array;
 }
 
-/** Where a name ends is kept in 32 bits. */
+/** The end of a name is kept in 32 bits. */
 const MAX_BYTES = 2 ** 32 - 1;
 
-/** Words of a slot: number + 1 (0: free), length, and the first bytes of the name. */
+/** Words of a slot: the name's number + 1 (0 marks a free slot), its length, and its first bytes. */
 const SLOT_WORDS = 8;
 const SLOT_SHIFT = 3;
 const KEY_WORDS = SLOT_WORDS - 2;
 const KEY_BYTES = KEY_WORDS * 4;
 const FIRST_SLOTS = 32;
 
-/** Names that are looked up, as slots would hold them, and their hashes: one place for all tables of the process. */
+/**
+ * The names of the current look-up, laid out as slots are, and their hashes. All tables of the process share this
+ * memory.
+ */
 let asked = new Int32Array(512 * SLOT_WORDS);
 let askedHashes = new Int32Array(512);
 
@@ -35,7 +38,7 @@ export class NameTable {
   /** Keeps the reads of indexSpans from being optimised away. */
   protected touched = 0;
 
-  /** `maxNames`: throws a RangeError beyond it. The slots hold a name's number + 1 in 32 bits with a sign. */
+  /** Throws RangeError beyond `maxNames`. The slots hold a name's number + 1 in 32 bits with a sign. */
   constructor(
     private readonly seed = 0,
     private readonly maxNames = 2 ** 30,
@@ -53,8 +56,8 @@ export class NameTable {
   }
 
   /**
-   * The numbers of all names of `spans`. All slots are read before the first is needed: the processor waits for their
-   * cache lines together and not one after the other.
+   * Returns the numbers of all names of `spans`. All slots are read before the first one is needed, so that the
+   * processor waits for their cache lines together and not one after the other.
    */
   indexSpans({ bytes, starts, ends }: NameSpans): Uint32Array {
     const count = starts.length;
@@ -76,7 +79,7 @@ export class NameTable {
     return numbers;
   }
 
-  /** Writes the name as slots hold names into place `i` of `asked`; returns its hash. */
+  /** Writes the name into place `i` of `asked`, laid out as slots are; returns the hash. */
   private ask(i: number, bytes: Uint8Array, from: number, to: number): number {
     const { multiplier } = this;
     const length = to - from;
@@ -160,7 +163,7 @@ export class NameTable {
     this.slots = slots;
   }
 
-  /** The hash of the name in a slot. */
+  /** Returns the hash of the name in a slot. */
   private hashAt(slots: Int32Array, slot: number): number {
     const { multiplier } = this;
     const length = slots[slot + 1]!;
@@ -179,8 +182,8 @@ export class NameTable {
   }
 
   /**
-   * Steps beyond the first that finding each name once takes: of the order of `size`, or the names were made to
-   * collide.
+   * The steps beyond the first that a look-up of each name takes, added up. The sum is of the order of `size`, unless
+   * somebody chose names that collide.
    */
   get detours(): number {
     const { slots } = this;
@@ -200,14 +203,14 @@ export class NameTable {
     return this.bytes.latin1Slice(this.start(name), this.ends[name]!);
   }
 
-  /** The name's shard of `shards`: FNV-1a over its bytes, the same on every worker. */
+  /** Returns the name's shard of `shards`: FNV-1a over its bytes, the same on every worker. */
   shard(name: number, shards: number): number {
     let hash = 0x811c9dc5;
     for (let at = this.start(name); at < this.ends[name]!; at++) hash = Math.imul(hash ^ this.bytes[at]!, 0x01000193);
     return ((hash ^ (hash >>> 15)) >>> 0) % shards;
   }
 
-  /** Bytes that `packNames` writes for these names. */
+  /** Returns the bytes that `packNames` writes for these names. */
   packedSize(names: ArrayLike<number>): number {
     let size = names.length;
     for (let i = 0; i < names.length; i++) size += this.lengthOf(names[i]!);
@@ -215,8 +218,8 @@ export class NameTable {
   }
 
   /**
-   * Writes one length byte a name, then the names; returns where it ended. Throws a RangeError for a name of more than
-   * 255 bytes.
+   * Writes one length byte for each name, then the names; returns the end position. Throws RangeError for a name of
+   * more than 255 bytes.
    */
   packNames(names: ArrayLike<number>, into: Uint8Array, at: number): number {
     let end = at + names.length;
@@ -230,7 +233,7 @@ export class NameTable {
   }
 }
 
-/** A hash with the bytes from `from` on in it, if there are any. */
+/** Returns the hash with the bytes from `from` on added. */
 function finished(hash: number, multiplier: number, bytes: Uint8Array, from: number, to: number): number {
   let all = hash;
   for (let at = from; at < to; at++) all = Math.imul(all + bytes[at]!, multiplier) ^ (all >>> 15);
@@ -238,7 +241,7 @@ function finished(hash: number, multiplier: number, bytes: Uint8Array, from: num
   return all ^ (all >>> 13);
 }
 
-/** The spans of `count` names packed by `packNames` at `at`. */
+/** Returns the spans of `count` names that `packNames` wrote at `at`. */
 export function packedSpans(bytes: Uint8Array, at: number, count: number): NameSpans {
   const starts = new Uint32Array(count);
   const ends = new Uint32Array(count);
@@ -257,7 +260,7 @@ export function spanTexts({ bytes, starts, ends }: NameSpans): string[] {
   return Array.from(starts, (start, i) => buffer.latin1Slice(start, ends[i]!));
 }
 
-/** ASCII texts as spans. */
+/** Returns ASCII texts as spans. */
 export function textSpans(texts: readonly string[]): NameSpans {
   const starts = new Uint32Array(texts.length);
   const ends = new Uint32Array(texts.length);

@@ -3,20 +3,20 @@ import { cellNumbers, cellsByShard, MAX_CELLS, reusedOf } from "./count-block";
 import type { MinuteCounts } from "./minute-counts";
 import type { Pane } from "./pane";
 
-/** What a pane has for one video shard, for a reader in the same process. */
+/** The counts of a pane for one video shard, for a reader in the same process. */
 export interface PaneCounts {
   shard: number;
-  /** At most MAX_CELLS rows each; at least one. */
+  /** The rows, at least one chunk, at most MAX_CELLS rows in each. */
   chunks: MinuteCounts[];
-  /** Of all cells of the shard, whether they are in the chunks or not. */
+  /** The sums over all cells of the shard, whether the chunks hold them or not. */
   received: number;
   counted: number;
   reusedIds: number;
 }
 
 /**
- * The counts of a pane by video shard, and with them the next firing's: `changed` gives only the cells for which events
- * came since the last call. A shard without such a cell has none.
+ * Yields the counts of a pane by video shard and notes the state for the next firing. With `changed`, only cells that
+ * received events since the last firing are in the chunks; a shard without such a cell is left out.
  */
 export function* firePane(pane: Pane, minute: number, shards: number, changed: boolean): Generator<PaneCounts> {
   const { cells } = pane;
@@ -42,7 +42,7 @@ function byVideo(video: Uint32Array, cells: Uint32Array): Uint32Array {
   return Uint32Array.from(keys, (key) => key % TWO_32);
 }
 
-/** `its`: a shard's cells; absent: it has all of them. */
+/** Adds up the numbers of a shard. `its` names the shard's cells; where it is absent, the shard has all cells. */
 function totalsOf(pane: Pane, its: Uint32Array | undefined): Omit<PaneCounts, "shard" | "chunks"> {
   if (its === undefined) return { received: pane.received, counted: pane.distinct, reusedIds: pane.reusedIds };
   const { cells } = pane;
@@ -56,7 +56,9 @@ function totalsOf(pane: Pane, its: Uint32Array | undefined): Omit<PaneCounts, "s
 
 const TWO_32 = 2 ** 32;
 
-/** Number of a name + 1 in the chunk under way, by its number in the pane's names; 0: not in it yet. */
+/**
+ * For each name number of the pane, its number + 1 in the current chunk; 0 where the chunk does not hold the name yet.
+ */
 let localVideos = new Int32Array(1024);
 
 function countsOf(pane: Pane, chosen: Uint32Array, minute: number): MinuteCounts {

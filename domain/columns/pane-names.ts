@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type NameSpans, NameTable } from "./name-table";
 
-/** Types of one space of names at most; video * TYPE_SPAN + type stays a safe integer. */
+/** The largest number of types of one space of names: video * TYPE_SPAN + type stays a safe integer. */
 export const TYPE_SPAN = 2 ** 21;
 
 /**
- * Names by number, for panes that share them: a batch's names are looked up once, whichever panes its events belong to.
+ * Numbered names that several panes share: a batch's names are looked up once, whichever panes its events belong to.
  */
 export class PaneNames {
   readonly videos: NameTable;
@@ -13,7 +13,7 @@ export class PaneNames {
   private readonly videoTexts: string[] = [];
   private readonly typeTexts: string[] = [];
 
-  /** `seed`: at least 2 random words, as a Pane's. */
+  /** `seed` has at least two random words, as for a Pane. */
   constructor(seed: Uint32Array) {
     this.videos = new NameTable(seed[0]!);
     this.types = new NameTable(seed[1]!, TYPE_SPAN);
@@ -23,7 +23,7 @@ export class PaneNames {
     return { names: this, videos: this.videos.indexSpans(videos), types: this.types.indexSpans(types) };
   }
 
-  /** The same string at every call: a reader's Map finds it by its kept hash. */
+  /** Returns the same string object at every call, so that a reader's Map uses the hash that the string keeps. */
   videoText(video: number): string {
     let text = this.videoTexts[video];
     if (text === undefined) {
@@ -40,7 +40,7 @@ export class PaneNames {
   }
 }
 
-/** A batch's own numbers of names -> the numbers they have in `names`. */
+/** Maps a batch's own numbers of names to the numbers they have in `names`. */
 export interface BatchNumbers {
   names: PaneNames;
   videos: Uint32Array;

@@ -7,37 +7,37 @@ import { ENTRY_WORDS, IdHash, IdTable } from "./id-table";
 import type { NameTable } from "./name-table";
 import { type BatchNumbers, PaneNames } from "./pane-names";
 
-/** Distinct events of a pane at most: tables hold an event's number + 1 in 32 bits with a sign. */
+/** The largest number of distinct events of a pane: tables hold an event's number + 1 in 32 bits with a sign. */
 export const MAX_PANE_EVENTS = 2 ** 30;
-/** A pane of more ids spreads them over PARTS tables, each small enough for a processor's second cache. */
+/** A pane with more ids spreads them over PARTS tables, each of which fits into a processor's second cache. */
 const SPLIT_EVENTS = 8_192;
 const PART_BITS = 6;
 const PARTS = 2 ** PART_BITS;
-/** Rows that wait for one table, so that its memory is fetched once for all of them. */
+/** Rows that wait for one table, so that the table's memory is fetched once for all of them. */
 const WAITING_ROWS = 4_096;
 
-/** Rows to be added, of one minute. */
+/** Rows of one minute to be added. */
 interface Rows {
   ids: Uint32Array;
   numbers: BatchNumbers;
   videoIndex: Uint32Array;
   typeIndex: Uint32Array | Uint16Array;
   times: Float64Array | Uint16Array;
-  /** Taken off `times`. */
+  /** Subtracted from `times`. */
   startMs: number;
   values: Float64Array | undefined;
-  /** Which rows; absent: the first `count`. */
+  /** The rows to add; where it is absent, the first `count` rows. */
   picked: Uint32Array | undefined;
   count: number;
 }
 
-/** Rows on their way from batches to tables: one place for all panes of the process, which take turns. */
+/** Rows between batches and tables. All panes of the process share this memory and take turns. */
 class WaitingRows {
   owner: Pane | undefined;
   readonly sizes = new Int32Array(PARTS);
-  /** ENTRY_WORDS a row, WAITING_ROWS a part. */
+  /** WAITING_ROWS rows of ENTRY_WORDS words for each part. */
   readonly rows = new Uint32Array(PARTS * WAITING_ROWS * ENTRY_WORDS);
-  /** By row, NaN: none. Kept up only while `hasValues`. */
+  /** The value of each row; NaN where the row has none. Filled only while `hasValues` is set. */
   values = new Float64Array(0);
   hasValues = false;
 
@@ -64,7 +64,7 @@ let shared: WaitingRows | undefined;
  * docs/decisions/0025-kernel.md has the figures.
  */
 export class Pane {
-  /** Events that came, repeats included. */
+  /** Received events, repeats included. */
   received = 0;
   readonly names: PaneNames;
   private readonly table: CellTable;
@@ -75,8 +75,8 @@ export class Pane {
   private waiting = 0;
 
   /**
-   * `seed`: 8 random words, the same for the life of the process; unknown to clients. `names`: shared with other panes.
-   * `splitEvents`: distinct events from which there is a table for each radix.
+   * `seed`: eight random words, the same for the life of the process and unknown to clients. `names`: shared with other
+   * panes. `splitEvents`: the number of distinct events from which on there is a table for each radix.
    */
   constructor(
     seed: Uint32Array,
@@ -97,31 +97,33 @@ export class Pane {
     return this.names.types;
   }
 
-  /** The counts, whole: what is read of them holds until events are added. */
+  /** The counts of all received events. The columns are valid until more events are added. */
   get cells(): CellTable {
     this.settle();
     return this.table;
   }
 
-  /** Distinct events. */
+  /** The number of distinct events. */
   get distinct(): number {
     this.settle();
     return this.distinctIds;
   }
 
-  /** Ids that came with more than one video or type, counted once for each further (video, type). */
+  /**
+   * The number of ids that were received with more than one video or type, counted once for each further (video, type).
+   */
   get reusedIds(): number {
     this.settle();
     return this.reused;
   }
 
-  /** Approximate bytes held, for bounds; names are not in it. */
+  /** The bytes held, approximately, for bounds; the names are not included. */
   get sizeBytes(): number {
     this.settle();
     return this.parts.reduce((sum, part) => sum + part.sizeBytes, 0) + this.table.size * 60;
   }
 
-  /** As NameTable's, of the ids. */
+  /** The steps beyond the first that look-ups of ids take, as in NameTable. */
   get detours(): number {
     this.settle();
     return this.parts.reduce((sum, part) => sum + part.detours, 0);
@@ -134,7 +136,7 @@ export class Pane {
     this.add({ ids, numbers, ...rest });
   }
 
-  /** `minute`: of all of the rows. */
+  /** Adds rows that all belong to `minute`. */
   addRows({ batch, rows }: BatchRows, minute: number): void {
     const { columns, ids } = batch;
     const { videoIndex, typeIndex, timesMs, values } = columns;
@@ -164,7 +166,7 @@ export class Pane {
     return shared;
   }
 
-  /** Counts rows as received and puts their ids before their tables. */
+  /** Counts rows as received and queues their ids for their tables. */
   private spread(rows: Rows, waiting: WaitingRows): void {
     const { ids, videoIndex, typeIndex, times, startMs, values, picked, count } = rows;
     const { videos, types } = rows.numbers;
@@ -275,7 +277,7 @@ export class Pane {
     values.add(cell, value);
   }
 
-  /** The event is known: the larger value stays; no value is less than any. */
+  /** A repeated event keeps the larger value; no value is less than any value. */
   private repeat(into: IdTable, entry: number, cell: number, value: number): void {
     if (Number.isNaN(value)) return;
     const stored = into.values === undefined ? Number.NaN : into.values[entry]!;
@@ -287,7 +289,10 @@ export class Pane {
     into.valueColumn()[entry] = value;
   }
 
-  /** An id's first (video, type) in the order of names has none of its reuses, whatever order they came in. */
+  /**
+   * Books the reuse of an id. The id's first (video, type) in the order of names has none of the reuses, whatever order
+   * the events arrived in.
+   */
   private reuse(other: number, cell: number): void {
     this.reused++;
     const its = this.firstByName(other, cell) === cell ? other : cell;
@@ -300,7 +305,7 @@ export class Pane {
     return videos.text(table.video[a]!) < videos.text(table.video[b]!) ? a : b;
   }
 
-  /** From one table to PARTS of them. */
+  /** Splits one table into PARTS tables. */
   private split(): void {
     const { entries, values, size } = this.parts[0]!;
     const parts = Array.from({ length: PARTS }, () => new IdTable(this.hash));
@@ -319,9 +324,9 @@ export class Pane {
 }
 
 /**
- * The dedup partition of an id: the same on every worker, so unseeded. `partitions` >= 1. Ids that are chosen for it
- * may all be of one partition: they then cost what they would with one partition, and no more, because the partition's
- * pane is seeded and its blocks are bounded.
+ * Returns the dedup partition of an id, for `partitions` >= 1. The hash has no seed, because every worker must find the
+ * same partition. A client can choose ids that all fall into one partition. Such ids cost as much as they would with a
+ * single partition and no more, because the partition's pane is seeded and its blocks are bounded.
  */
 export function partitionOf(a: number, b: number, c: number, d: number, partitions: number): number {
   if (partitions === 1) return 0;

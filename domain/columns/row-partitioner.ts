@@ -12,12 +12,12 @@ export interface PartitionedRows {
   batches: BatchRows[];
 }
 
-/** Not taken. */
+/** Marks a row that is skipped. */
 const NONE = -1;
 
 /**
- * Sorts the events of a bundle by (minute, dedup partition), as BlockPartitioner does, where the panes are in the same
- * process: rows are named and not copied.
+ * Sorts the events of a bundle by (minute, dedup partition), as BlockPartitioner does, for panes in the same process:
+ * the groups refer to rows and copy none.
  */
 export class RowPartitioner {
   private readonly late: LateEvents;
@@ -27,13 +27,15 @@ export class RowPartitioner {
   constructor(
     private readonly partitions: number,
     allowedLatenessMs: number,
-    /** Events of earlier minutes belong to another job: they are not taken. */
+    /** The first minute that this job owns. Events of earlier minutes belong to another job and are skipped. */
     private readonly fromMinute = Number.NEGATIVE_INFINITY,
   ) {
     this.late = new LateEvents(allowedLatenessMs);
   }
 
-  /** `receivedAtMs`: one for all rows, or a column. `minutes`: only events of these are taken. */
+  /**
+   * Adds rows. `receivedAtMs` is one time for all rows, or a column. With `minutes`, rows of other minutes are skipped.
+   */
   add(columns: EventColumns, receivedAtMs: number | Float64Array, minutes?: ReadonlySet<number>): void {
     if (columns.count === 0) return;
     const batch = new HeldBatch(columns);
@@ -102,12 +104,12 @@ export class RowPartitioner {
     }
   }
 
-  /** Events set aside as late since the last call. */
+  /** Returns the events set aside as late since the last call. */
   takeLate(): LateCount[] {
     return this.late.take();
   }
 
-  /** Every group; the bundle is over. */
+  /** Returns all groups; the bundle ends here. */
   finish(): PartitionedRows[] {
     const all = [...this.groups.values()].flatMap((groups) => groups.filter((group) => group !== undefined));
     this.groups.clear();
@@ -115,7 +117,7 @@ export class RowPartitioner {
   }
 }
 
-/** The minute of all events, or undefined where they have several. */
+/** Returns the minute of all events, or undefined where the events lie in several minutes. */
 function onlyMinute({ count, timesMs }: EventColumns): number | undefined {
   const minute = Math.floor(timesMs[0]! / MINUTE_MS);
   const fromMs = minute * MINUTE_MS;

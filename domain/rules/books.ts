@@ -16,32 +16,33 @@ export interface MinuteBooks {
   lost: number;
 }
 
-/** Whose word it is that events were accepted. */
+/** The sources that say how many events were accepted. */
 export interface Acceptance {
-  /** By the accounts of the ingest instances, which answered 202. */
+  /** Events in the accounts of the ingest instances that answered 202. */
   promised: number;
-  /** By the messages of ingest instances that reached the archive. */
+  /** Events that messages of ingest instances declare, counted in the archived messages. */
   declared: number;
-  /** Events of direct producers, which no ingest instance answered for. */
+  /** Events of direct producers, for which no ingest instance answered. */
   direct: number;
   backfilled: number;
 }
 
 /**
- * Two hands keep the account of what came through the write API: the instance that answered and the message that was
- * archived. The larger number stands. More promised than declared: a message is on its way, or lost. More declared than
- * promised: an instance ended before it booked its last second, or an append of unknown outcome was written after all.
+ * Returns the accepted events. Two sources count the events of the write API: the instance that answered, and the
+ * message that was archived. The larger number stands. Where more is promised than declared, a message is on its way or
+ * lost. Where more is declared than promised, an instance ended before it booked its last second, or an append of
+ * unknown outcome was written after all.
  */
 export function acceptedOf({ promised, declared, direct, backfilled }: Acceptance): number {
   return Math.max(promised, declared) + direct + backfilled;
 }
 
-/** Events that only their messages declare, in a minute for which instances keep accounts. */
+/** Returns the events that only messages declare, in a minute for which instances keep accounts. */
 export function unbookedOf({ promised, declared }: Pick<Acceptance, "promised" | "declared">): number {
   return promised === 0 ? 0 : Math.max(0, declared - promised);
 }
 
-/** A written-off event that turns up in the archive after all is not lost. */
+/** Returns the lost events. A written-off event that is in the archive after all is not lost. */
 export function lostOf({ accepted, archived }: Pick<MinuteBooks, "accepted" | "archived">, writtenOff: number): number {
   return Math.max(0, Math.min(writtenOff, accepted - archived));
 }
@@ -55,26 +56,26 @@ export function isArchiveCounted({ archived, counted, duplicate }: Omit<MinuteBo
   return archived === counted + duplicate;
 }
 
-/** Balanced, and nothing waits for an audit: every accepted event is in the counters. */
+/** Returns whether the books balance and no event waits for an audit: every accepted event is in the counters. */
 export function isCounted(books: MinuteBooks): boolean {
   return books.late === 0 && isBalanced(books);
 }
 
-/** What an audit with repair has counted of a minute. */
+/** The numbers that an audit with repair has counted for a minute. */
 export interface Settled {
   counted: number;
   duplicate: number;
   /**
-   * Events of the archive that the audit counted: `counted` and `duplicate` are all of these, and the stream's own
-   * numbers say nothing any more, because no write of the stream can raise a cell that was corrected. Absent: an
-   * earlier release counted the stream's late events alone.
+   * Archived events that the audit counted, as `counted` or as `duplicate`. The stream's own numbers no longer matter
+   * then, because no write of the stream can raise a corrected cell. Absent in records of an earlier release, whose
+   * audits counted the stream's late events alone.
    */
   archived?: number;
 }
 
 /**
- * The stream's numbers with those of the newest audit: what was settled waits no longer, and what was archived since
- * waits for the next audit.
+ * Combines the stream's numbers with those of the newest audit. Settled events wait no longer; events archived since
+ * the audit wait for the next one.
  */
 export function withSettled<Books extends Pick<MinuteBooks, "archived" | "counted" | "duplicate" | "late">>(
   books: Books,

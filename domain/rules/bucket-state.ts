@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a reader may rely on of a bucket's numbers; the same on one machine and on a cluster. */
+/** The states that tell a reader how much to rely on a bucket's numbers, on one machine and on a cluster alike. */
 import { isFinal } from "./lateness";
 import { SECONDS_A_DAY } from "./time";
 
 /**
- * provisional: the stream may still change it. final: the stream is through with it; an event that is accepted for it
- * later still counts and raises its revision. audited: final, recounted from the archive and equal or corrected, and
- * nothing came since. closed: audited, and so old that no event can be accepted for it any more; only an operator's
- * backfill reopens it.
+ * - `provisional`: the stream may still change the bucket.
+ * - `final`: the stream has passed the bucket. An event that is accepted for it later still counts, and raises its
+ *   revision.
+ * - `audited`: final, and an audit has recounted the bucket from the archive, found it equal or corrected it, and no
+ *   event has arrived since.
+ * - `closed`: audited, and so old that no event can be accepted for it any more. Only an operator's backfill opens it
+ *   again.
  */
 export type BucketState = "provisional" | "final" | "audited" | "closed";
 
 export interface StateHorizons {
-  /** How long after its end a bucket may still be changed by the stream. */
+  /** How long after a bucket's end the stream may still change it. */
   finalAfterMs: number;
-  /** How old an event may be when it is accepted. */
+  /** The largest age at which an event is accepted. */
   rawRetentionMs: number;
 }
 
 /**
- * `completeThroughMs`, not the clock, decides: what is accepted and not counted yet may belong to any bucket that is
- * open by it.
+ * Returns a bucket's state. `completeThroughMs` decides and not the clock: an accepted event that is not counted yet
+ * may belong to any bucket that is open by `completeThroughMs`.
  */
 export function bucketState(
   endMs: number,
@@ -34,8 +37,8 @@ export function bucketState(
 }
 
 /**
- * For how long an answer of such a bucket may be kept, seconds; a final or audited one changes seldom, a closed one by
- * an operator's hand only.
+ * How long a cache may keep an answer with such a bucket, in seconds. A final or audited bucket changes seldom; an
+ * operator alone changes a closed one.
  */
 export const KEPT_SECONDS: Readonly<Record<BucketState, number>> = {
   provisional: 1,
@@ -46,7 +49,7 @@ export const KEPT_SECONDS: Readonly<Record<BucketState, number>> = {
 
 const LEAST_CERTAIN_FIRST: readonly BucketState[] = ["provisional", "final", "audited", "closed"];
 
-/** The state of an answer that has buckets of these: that of its least certain one. */
+/** Returns the state of an answer with buckets of these states: the least certain of them. */
 export function leastCertain(states: Iterable<BucketState>): BucketState {
   const found = new Set(states);
   return LEAST_CERTAIN_FIRST.find((state) => found.has(state)) ?? "closed";

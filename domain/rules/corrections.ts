@@ -2,7 +2,7 @@
 /** An audit's numbers for the cells that differ, as the columns a counter store corrects. */
 import type { MinuteCounts } from "../columns/minute-counts";
 
-/** What one cell should be. */
+/** The numbers that one cell should have. */
 interface CorrectedCell {
   videoId: string;
   eventType: string;
@@ -14,12 +14,15 @@ interface CorrectedCell {
 }
 
 /**
- * Cells of one correction. A store writes each correction in a transaction of its own and rebuilds the levels of every
- * video in it: 512 cells stay well below the 100 ms that a transaction may take beside a live stream.
+ * The largest number of cells of one correction. A store writes each correction in a transaction of its own and
+ * rebuilds the levels above every video in it. With 512 cells the transaction stays well below the 100 ms that it may
+ * take beside a live stream.
  */
 export const MAX_CORRECTED_CELLS = 512;
 
-/** The corrections of a minute, each of at most `MAX_CORRECTED_CELLS` cells, with its own dictionaries of names. */
+/**
+ * Yields the corrections of a minute, each with at most `MAX_CORRECTED_CELLS` cells and its own dictionaries of names.
+ */
 export function* correctionsOf(minute: number, cells: readonly CorrectedCell[]): Generator<MinuteCounts> {
   for (let from = 0; from < cells.length; from += MAX_CORRECTED_CELLS) {
     yield correction(minute, cells.slice(from, from + MAX_CORRECTED_CELLS));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which cells a counter store accepts. Any other cell is a bug of the caller and would corrupt every level above it.
+ * The check of cells before a counter store applies them. A cell that fails the check is the caller's bug and would
+ * corrupt every level above it.
  */
 
 import type { MinuteCounts } from "../columns/minute-counts";

@@ -2,7 +2,7 @@
 import { isBackfilled } from "../archive-name";
 import { type Acceptance, acceptedOf, lostOf, type MinuteBooks, type Settled, withSettled } from "./books";
 
-/** What the books take from a listed object. */
+/** The fields of a listed object that the books use. */
 interface BookedObject {
   name: string;
   events: number;
@@ -11,10 +11,10 @@ interface BookedObject {
   messages?: readonly { id: string; events: number; accepted: number; direct?: number }[];
 }
 
-/** What an object, or the messages of several, add to a minute. */
+/** The numbers that an object, or the messages of several objects, add to a minute. */
 export type ObjectSums = Omit<Acceptance, "promised"> & { archived: number };
 
-/** Sums the objects of one minute. A message that is in two of them counts once. */
+/** Adds up the objects of one minute. A message that two of them hold counts once. */
 export class MinuteObjectSums implements ObjectSums {
   archived = 0;
   declared = 0;
@@ -60,7 +60,7 @@ interface Parts {
   writtenOff: WriteOff | undefined;
 }
 
-/** Puts the books of minutes together from what a store keeps of them, in any order. */
+/** Computes the books of minutes from the records of a store, which may be added in any order. */
 export class LedgerBooks {
   private readonly parts = new Map<number, Parts>();
 
@@ -70,7 +70,7 @@ export class LedgerBooks {
     (parts.objects as MinuteObjectSums).add(object);
   }
 
-  /** Instead of the objects one by one. */
+  /** Adds the sums of a minute's objects, for a store that does not give the objects one by one. */
   objects(minute: number, sums: ObjectSums): void {
     this.of(minute).objects = sums;
   }
@@ -88,8 +88,8 @@ export class LedgerBooks {
   }
 
   /**
-   * Of an audit that counted the whole minute, and one that counted late events alone, the first stays: the latter is
-   * of an earlier release.
+   * Adds an audit's numbers. An audit of the whole minute takes precedence over one that counted late events alone,
+   * which an earlier release wrote.
    */
   settled(minute: number, settled: Settled): void {
     const parts = this.of(minute);
@@ -101,7 +101,7 @@ export class LedgerBooks {
     this.of(writeOff.minute).writtenOff = writeOff;
   }
 
-  /** Ascending. */
+  /** Returns the minutes in ascending order. */
   minutes(): BookedMinute[] {
     return [...this.parts].sort(([a], [b]) => a - b).map(([minute, parts]) => bookedMinute(minute, parts));
   }

@@ -5,12 +5,12 @@
  * events; today an audit settles whole minutes (books.ts, `Settled`).
  */
 
-/** The part of a video shard: what the stream counted of the shard's videos in the minute. */
+/** Returns the part of a video shard, under which the stream books the shard's videos in the minute. */
 export const shardPart = (videoShard: number): number => videoShard;
 
 /**
- * The part of the events that were set aside as late and received in one minute. The minute of receipt tells the parts
- * apart, because the window of the minute itself may be gone when they arrive. Parts of video shards have smaller
- * numbers.
+ * Returns the part of the events that were set aside as late and received in one minute. The minute of receipt
+ * distinguishes the parts, because the window of the minute itself may be gone when the events arrive. Parts of video
+ * shards have smaller numbers.
  */
 export const lateReceiptPart = (videoShards: number, receiptMinute: number): number => videoShards + receiptMinute;

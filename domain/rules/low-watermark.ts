@@ -6,14 +6,16 @@
  */
 import { isCounted, type MinuteBooks } from "./books";
 
-/** A process that says through which time it has done its part; its word counts until its lease ends. */
+/** The time through which a process has done its part. The mark is valid until its lease ends. */
 export interface Mark {
   throughMs: number;
-  /** 0: it ended in order, and has nothing left to do. */
+  /** The end of the lease; 0 after the process has ended in order and has nothing left to do. */
   leaseUntilMs: number;
 }
 
-/** A minute of which events were accepted that may not be counted yet; the first of them at `sinceMs`. */
+/**
+ * A minute that may have accepted events which are not counted yet; `sinceMs` is the acceptance of the first of them.
+ */
 export interface OpenMinute {
   minute: number;
   sinceMs: number;
@@ -26,45 +28,50 @@ export interface Observation {
   books: MinuteBooks;
 }
 
-/** The earliest mark of those whose lease lasts; undefined: no lease lasts. */
+/** Returns the earliest mark with a lease that lasts, or undefined where no lease lasts. */
 export function earliestLiveMark(marks: readonly Mark[], nowMs: number): number | undefined {
   const live = marks.filter(({ leaseUntilMs }) => leaseUntilMs > nowMs);
   return live.length === 0 ? undefined : Math.min(...live.map(({ throughMs }) => throughMs));
 }
 
 interface Evidence {
-  /** Read before the books. Every message appended before is archived and listed. */
+  /** Every message appended before this time is archived and listed. Read before the books. */
   archivedThroughMs: number;
-  /** Read before the books. Every event that an ingest instance accepted before is in its account. */
+  /**
+   * Every event that an ingest instance accepted before this time is in the instance's account. Read before the books.
+   */
   bookedThroughMs: number;
-  /** Read before the books: the minutes with the earliest `sinceMs`, ascending. */
+  /** The minutes with the earliest `sinceMs`, ascending. Read before the books. */
   open: readonly OpenMinute[];
   /** When the reading of the books began. */
   booksReadAtMs: number;
   /** When the reading of the books ended: what was counted until then may be in the books. */
   booksReadByMs: number;
-  /** Of the open minutes; a minute that has no books is left out. */
+  /** The books of the open minutes; a minute without books is left out. */
   books: ReadonlyMap<number, MinuteBooks>;
   /** Earlier states of open minutes, from the evaluation before. */
   observations: ReadonlyMap<number, Observation>;
-  /** Of open minutes beyond `open`: none of them was accepted before; undefined: there are no others. */
+  /**
+   * No event of the open minutes beyond `open` was accepted before this time; undefined where `open` holds all of them.
+   */
   othersSinceMs: number | undefined;
 }
 
 interface Evaluation<Open extends OpenMinute> {
-  /** Every event accepted before is counted, as far as the marks and the open minutes tell. */
+  /** Every event accepted before this time is counted, as far as the marks and the open minutes tell. */
   throughMs: number;
-  /** When the first event that may not be counted was accepted. */
+  /** The acceptance of the first event that may not be counted. */
   heldAtMs: number;
   closed: Open[];
   observations: Map<number, Observation>;
 }
 
 /**
- * Equal sums prove nothing while a minute is on the move: the stream may have counted one message that is not archived
- * yet, and not another that is. So a minute is closed when its books are those of an earlier observation, balance, and
- * everything that was appended or accepted before that observation is archived and booked: whatever was counted then is
- * among what is archived now.
+ * Computes the low watermark. Equal sums prove nothing while a minute is changing: the stream may have counted one
+ * message that is not archived yet, and missed another one that is archived. So a minute closes under three conditions:
+ * its books balance, they equal those of an earlier observation, and everything that was appended or accepted before
+ * that observation is archived and booked. Every event counted at the observation is then among the archived events of
+ * now.
  */
 export function evaluate<Open extends OpenMinute>(
   evidence: Omit<Evidence, "open"> & { open: readonly Open[] },
@@ -89,8 +96,9 @@ export function evaluate<Open extends OpenMinute>(
 }
 
 /**
- * The watermark after an evaluation. A promise once made stays true, so the watermark never falls, but where an event
- * accepted before it turns out not to be counted: then it falls to that event's acceptance.
+ * Returns the watermark after an evaluation. The watermark never falls, because a promise once made stays true, with
+ * one exception: an event accepted before the watermark turns out not to be counted. Then the watermark falls to that
+ * event's acceptance.
  */
 export function advanced(
   beforeMs: number,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Sets of minutes as disjoint half-open ranges: an audit of ten years is one of them, not five million minutes. */
+/** Sets of minutes as disjoint half-open ranges: an audit of ten years is one range and not five million minutes. */
 export interface MinuteRange {
   fromMinute: number;
   toMinute: number;
 }
 
-/** Ascending, disjoint, not touching each other; empty ones are left out. */
+/** Returns the union as ascending, disjoint ranges that do not touch each other, without empty ones. */
 export function unionOf(ranges: readonly MinuteRange[]): MinuteRange[] {
   const sorted = ranges.filter(isNotEmpty).sort((a, b) => a.fromMinute - b.fromMinute);
   const union: MinuteRange[] = [];
@@ -17,7 +17,7 @@ export function unionOf(ranges: readonly MinuteRange[]): MinuteRange[] {
   return union;
 }
 
-/** `range` without the minutes of `except`. */
+/** Returns `range` without the minutes of `except`. */
 export function without(range: MinuteRange, except: Iterable<number>): MinuteRange[] {
   const left: MinuteRange[] = [];
   let { fromMinute } = range;
@@ -36,14 +36,14 @@ export function overlapOf(a: MinuteRange, b: MinuteRange): MinuteRange {
 
 const isNotEmpty = ({ fromMinute, toMinute }: MinuteRange): boolean => fromMinute < toMinute;
 
-/** First minute of the bucket that a minute is in, also before 1970. */
+/** Returns the first minute of a minute's bucket, before 1970 too. */
 function bucketOf(minute: number, bucketMinutes: number): number {
   return Math.floor(minute / bucketMinutes) * bucketMinutes;
 }
 
 /**
- * Adds to `counts` how many minutes of disjoint `ranges` each bucket has within `asked`. The work is one step a bucket
- * that a range touches.
+ * Adds to `counts` the number of minutes that disjoint `ranges` have in each bucket within `asked`. The work is one
+ * step for each bucket that a range touches.
  */
 export function countByBucket(
   counts: Map<number, number>,

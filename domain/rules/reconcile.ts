@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** How the audit compares: two sets of cells, in both directions. */
+/** The comparison of an audit: two sets of cells, in both directions. */
 import { addTo, type Sums } from "./cell-sums";
 
 export interface ComparedCell extends Sums {
@@ -18,14 +18,16 @@ export interface CellDifference {
   storedValued: number;
 }
 
-/** Key of a cell within one minute, hour or day; neither part can hold a space. */
+/** The key of a cell within one minute, hour or day. Neither part can contain a space. */
 export const cellKey = (videoId: string, eventType: string): string => `${videoId} ${eventType}`;
 
 function isDifferent(d: CellDifference): boolean {
   return d.expectedCount !== d.storedCount || d.expectedSum !== d.storedSum || d.expectedValued !== d.storedValued;
 }
 
-/** Cells that differ in count, sum or valued count; one that is missing on a side is zero there. */
+/**
+ * Returns the cells that differ in count, sum or valued count. A cell that one side lacks counts as zero on that side.
+ */
 export function differences(
   expected: ReadonlyMap<string, ComparedCell>,
   stored: ReadonlyMap<string, ComparedCell>,
@@ -49,7 +51,7 @@ export function differences(
   return found;
 }
 
-/** Adds to a cell of `cells`, making it where it is missing. */
+/** Adds the numbers to a cell of `cells`, and makes the cell where it is missing. */
 export function addToCell(
   cells: Map<string, ComparedCell>,
   videoId: string,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Which file a video's cells go to when they leave the store. */
+/** The assignment of a video's cells to a file when the cells leave the store. */
 
 /**
- * FNV-1a over the characters of an id, which are ASCII; part of the names of stored files, and therefore never changed.
+ * FNV-1a over the characters of an id, which are ASCII. The function must never change, because names of stored files
+ * contain its result.
  */
 export function rollUpPart(videoId: string, parts: number): number {
   let hash = 0x811c9dc5;
@@ -12,5 +13,5 @@ export function rollUpPart(videoId: string, parts: number): number {
   return (hash >>> 0) % parts;
 }
 
-/** Cells that one process holds while it writes a part: about 100 bytes each. */
+/** The cells that one process holds in memory while it writes a part: about 100 bytes each. */
 export const CELLS_A_PART = 500_000;
