@@ -11,13 +11,13 @@ import { writeDeadLetters } from "../transforms/write-dead-letters";
 import { writeLateLedger } from "../transforms/write-late-ledger";
 
 export interface CountingOptions extends Omit<DecodeOptions, "graceMs" | "streaming">, DedupeOptions, WriteOptions {
-  /** Of a stream on a runner with a watermark; absent where the run is bounded. */
+  /** The windowing of a stream on a runner with a watermark. Absent in a bounded run. */
   windowing?: MinuteWindowing;
 }
 
 /**
- * The counting graph: the one every runner runs. Each event of `messages` ends counted, as a duplicate, late, or as a
- * dead letter. `unreadable`: what became a dead letter on the way here.
+ * The counting graph, which every runner runs. Each event of `messages` ends counted, as a duplicate, late, or as a
+ * dead letter. `unreadable` holds the dead letters of earlier steps.
  */
 export function countingGraph(
   messages: PCollection<Message>,

@@ -9,23 +9,23 @@ import { RESOURCES } from "./resource-names";
 const ASKED_AT_ONCE = 16;
 
 export interface AdmitOptions {
-  /** How many event types the deployment may have. */
+  /** The largest number of event types of the deployment. */
   maxEventTypes: number;
   rules: Omit<MessageRules, "admitsType">;
 }
 
 /**
- * Asks the deployment for the event types of messages that did not come through the write API, and says in the message
- * which it does not take. In: messages of the log, references resolved. Out: the same, a few with `refusedTypes`.
- * Rejects: none; a store that does not answer fails the bundle. Windowing: as given. Replay: the same answer, as the
- * set of types only grows up to its bound.
+ * Asks the deployment for the event types of messages that did not come through the write API, and notes the refused
+ * types in the message. In: messages of the log, references resolved. Out: the same messages, a few with
+ * `refusedTypes`. Rejects: none; a store that does not answer fails the bundle. Windowing: as given. Replay: the same
+ * answer, because the set of types only grows up to its bound.
  */
 export function admitEventTypes(messages: PCollection<Message>, options: AdmitOptions): PCollection<Message> {
   const admitting = new AdmitEventTypes(RESOURCES.eventTypes, options);
   return messages.apply(awaitableParDo<Message, Message>("AdmitEventTypes", admitting, { maxInFlight: ASKED_AT_ONCE }));
 }
 
-/** What the worker knows, by the resource it was asked of. */
+/** The event types that the worker knows, by the resource that was asked. */
 const knownOf = new WeakMap<EventTypes, KnownEventTypes>();
 
 export class AdmitEventTypes implements AwaitableDoFn<Message, Message> {
@@ -35,7 +35,7 @@ export class AdmitEventTypes implements AwaitableDoFn<Message, Message> {
   ) {}
 
   process(message: Message): Message[] | Promise<Message[]> {
-    // What the write API alone writes is admitted, as is what is archived.
+    // Messages of the write API and archived messages are admitted already.
     if (message.kind !== "batch" || message.appendedAtMs === undefined) return [message];
     const known = this.known();
     const unknown = this.unknown(message, message.appendedAtMs, known);

@@ -65,7 +65,8 @@ function readBlock(block: Cursor, count: number, fields: readonly Field[], onRow
 }
 
 /**
- * A changed bit in a field's name would make another field of it; our writer leaves the schema's CRC-64-AVRO beside it.
+ * Checks the schema by the CRC-64-AVRO that our writer puts beside it. A changed bit in a field's name would otherwise
+ * make another field of it.
  */
 function checkSchema(meta: ReadonlyMap<string, Buffer>): void {
   const wanted = meta.get("viewmill.schema.crc64")?.toString("latin1");
@@ -79,12 +80,12 @@ function checkSchema(meta: ReadonlyMap<string, Buffer>): void {
   lastChecked = Buffer.from(schema);
 }
 
-/** Objects have one schema for years. */
+/** The schema checked last, because objects have one schema for years. */
 let lastChecked: Buffer | undefined;
 
 const CRC_EMPTY = 0xc15d213aa4d7a795n;
 
-/** Of the Avro specification, "Schema Fingerprints": one byte, without its table. */
+/** The CRC of one byte without a table (Avro specification, "Schema Fingerprints"). */
 function crcOf(byte: bigint): bigint {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = (crc >> 1n) ^ (crc & 1n ? CRC_EMPTY : 0n);
@@ -102,7 +103,7 @@ function fieldsOf(text: Buffer | undefined): readonly Field[] {
   return lastFields.fields;
 }
 
-/** Objects have one schema for years. */
+/** The fields of the schema read last, because objects have one schema for years. */
 let lastFields: { text: Buffer; fields: readonly Field[] } | undefined;
 
 function fieldsOfSchema(text: Buffer | undefined): Field[] {
@@ -161,7 +162,7 @@ function nameOf(type: AvroSchema): string {
   return Array.isArray(type) ? "union" : nameOf(type.type);
 }
 
-/** Fields that other versions of the schema may have: primitives, and unions of them. */
+/** Returns the field that skips a primitive, or a union of primitives, of another version of the schema. */
 function skipping(type: AvroSchema): Field {
   if (Array.isArray(type)) {
     const branches = type.map(skipping);
@@ -205,7 +206,7 @@ function codecOf(name: string): (data: Buffer) => Buffer {
   return decompress;
 }
 
-/** All frames of a block: node stops behind the first one, and tells how far it got. */
+/** Decompresses all frames of a block. Node stops behind the first frame, and reports how far it read. */
 function decompress(data: Buffer): Buffer {
   const frames: Buffer[] = [];
   let left = MAX_BLOCK_BYTES;
@@ -222,17 +223,17 @@ function decompress(data: Buffer): Buffer {
 
 interface Frame {
   buffer: Buffer;
-  /** Of what was given to it. */
+  /** The bytes read of the input. */
   engine: { bytesWritten: number };
 }
 
-/** Reads from left to right; never beyond the end. */
+/** Reads bytes from left to right, never beyond the end. */
 class Cursor {
   at = 0;
 
   constructor(readonly bytes: Buffer) {}
 
-  /** Zigzag varint, at most 2^53 - 1 in size. */
+  /** Reads a zigzag varint of at most 2^53 - 1 in size. */
   long(): number {
     const { bytes } = this;
     let raw = 0;
@@ -271,7 +272,7 @@ class Cursor {
     return branch;
   }
 
-  /** Moves on; returns the new position. */
+  /** Moves on by `size`; returns the new position. */
   skip(size: number): number {
     this.at += size;
     if (this.at > this.bytes.length) throw new Error("the object is cut");

@@ -10,78 +10,81 @@ import type { Recount, RecountedCell } from "./minute-recount";
 import type { Loss } from "./missing-events";
 
 /**
- * A part of a minute to be recounted: all of its ids (`of` = 1), or those whose hash leaves `part` when divided by
- * `of`. `of` = 0: an hour that has stored cells.
+ * A part of a minute to be recounted. `of` = 1: all ids of the minute. `of` > 1: the ids whose hash leaves `part` when
+ * divided by `of`. `of` = 0: no minute, but an hour that has stored cells.
  */
 export interface AuditUnit {
   minute: number;
   part: number;
   of: number;
-  /** About how many events the part has. */
+  /** The approximate number of events of the part. */
   events: number;
 }
 
 export interface AuditOptions {
-  /** The audited minutes, half-open: of the hours at both ends the others are not looked at. */
+  /** The audited minutes, half-open. Other minutes of the first and the last hour are skipped. */
   fromMinute: number;
   toMinute: number;
-  /** The units are some minutes that are audited again: of their hours the others are not looked at. */
+  /** The units are a few minutes that are audited again. Other minutes of their hours are skipped. */
   isAgain: boolean;
   /**
-   * The stream's lateness rule: what it sets aside the audit counts, and settles in the books. -1: the stream counts
-   * everything.
+   * The lateness rule of the stream. The audit counts the events that the rule sets aside, and settles them in the
+   * books. -1: the stream counts every event.
    */
   allowedLatenessMs: number;
-  /** Minutes that end after this are compared and not corrected: the stream may still count events of theirs. */
+  /**
+   * The audit compares minutes that end after this time and corrects none of them, because the stream may still count
+   * events of theirs.
+   */
   finalBeforeMs: number;
   repair: boolean;
-  /** How long, in all units of a worker, the audit waits for a stream that is behind. */
+  /** How long the audit waits for a stream that is behind, added up over all units of a worker. */
   patienceMs: number;
-  /** Of hashes of ids; chosen for each audit, because clients choose the ids. */
+  /** Seeds of the hashes of ids, new for each audit, because clients choose the ids. */
   seeds: [number, number];
-  /** Ids are looked for again in this many parts, each of which fits into memory. */
+  /** The number of partitions in which reused ids are looked for. Each of them fits into memory. */
   idPartitions: number;
-  /** `CounterStore.videoParts`. */
+  /** As `CounterStore.videoParts`. */
   videoParts: number;
 }
 
-/** What one part of a minute's recount found besides its cells. */
+/** The results of one part of a minute's recount, apart from its cells. */
 export interface RecountBooks {
   minute: number;
   part: number;
   of: number;
   objects: number;
-  /** Tells one state of the minute's archive folder from another. */
+  /** Identifies the state of the minute's archive folder. */
   objectsKey: string;
   counted: Recount;
-  /** Read before the objects were listed. */
+  /** The change sequence as read before the objects were listed. */
   changeSequence: number;
   /** Why the minute cannot be compared; empty where it can. */
   notComparable: string;
-  /** Events of messages that are in more than one object, but for the first time. */
+  /** Events of messages that are in more than one object, counted from the second object on. */
   repeated: number;
   /** Accepted events that are in no object, written off or not. */
   missing: number;
-  /** Events that are missing for good: everything that was accepted before is archived. */
+  /** Events that are missing for good, because every message accepted before is archived. */
   loss: Loss;
   writtenOff?: WriteOff;
   /**
-   * What the ledger said of a minute whose cells have left the store: the archive has what came after the raw
-   * retention, and nothing else.
+   * The ledger's numbers of a minute whose cells have left the store. The archive then holds the events received after
+   * the raw retention, and no others.
    */
   rolledBooks?: { archived: number; counted: number; duplicate: number };
-  /** An earlier audit has settled the whole minute. */
+  /** Whether an earlier audit has settled the whole minute. */
   wasSettled: boolean;
 }
 
-/** Of an hour and a part of the videos: a recount's cells, or its books. */
+/** The cells of a recount, or its books, for an hour and a part of the videos. */
 export interface HourElement {
   minute: number;
   cells?: Uint8Array;
   books?: RecountBooks;
 }
 
-/** Two 32-bit hashes of each distinct event's id, of one minute. */
+/** Two 32-bit hashes of the id of each distinct event of one minute. */
 export interface IdBlock {
   minute: number;
   hashes: Uint8Array;

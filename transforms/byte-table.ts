@@ -13,11 +13,11 @@ export class ByteTable {
   private bytes: Buffer;
   private ends: Uint32Array<ArrayBuffer>;
   private hashes: Int32Array<ArrayBuffer>;
-  /** Entry + 1; 0: free. At most half of the slots are taken. */
+  /** The entry's number + 1; 0 marks a free slot. At most half of the slots are taken. */
   private slots: Int32Array<ArrayBuffer>;
   private used = 0;
 
-  /** `firstEntries`: a power of two; the table grows by itself. */
+  /** `firstEntries` is a power of two; the table grows by itself. */
   constructor(
     private readonly seed: number,
     firstEntries = FIRST_ENTRIES,
@@ -28,7 +28,7 @@ export class ByteTable {
     this.slots = new Int32Array(firstEntries * 2);
   }
 
-  /** The number of the bytes [from, to), which are added where they are new. */
+  /** Returns the number of the bytes [from, to), and adds them where they are new. */
   numberOf(bytes: Uint8Array, from: number, to: number): number {
     const hash = hashOf(bytes, from, to, this.seed);
     const mask = this.slots.length - 1;
@@ -100,7 +100,7 @@ export function hashOf(bytes: Uint8Array, from: number, to: number, seed: number
   return hash ^ (hash >>> 15);
 }
 
-/** The low bits choose the part of a minute: slots are chosen by all of them. */
+/** Mixes the hash. The low bits choose the part of a minute, while all bits choose the slot. */
 function spread(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
   return mixed ^ (mixed >>> 15);

@@ -16,7 +16,7 @@ import { auditDifference } from "./compare-hours";
 import { differencesOf, differingLevels, type LevelDifference } from "./compare-levels";
 import { RESOURCES } from "./resource-names";
 
-/** What the check of one part of the videos found. */
+/** The result of the check for one part of the videos. */
 export interface TotalsFinding {
   videoPart: number;
   cellsCompared: number;
@@ -38,9 +38,9 @@ async function* only<T>(value: T): AsyncGenerator<T> {
 }
 
 /**
- * Checks every total against the days below it, part by part of the videos: what no audit of a range looks at, because
- * nothing touched the video. In: parts of the videos. Out: one finding a part. Rejects: none. Windowing: global.
- * Replay: what was repaired is equal then.
+ * Checks every total against the days below it, part by part of the videos. An audit of a range never looks at a video
+ * that no event of the range touches. In: parts of the videos. Out: one finding a part. Rejects: none. Windowing:
+ * global. Replay: a repaired total is equal then.
  */
 export function checkTotals(parts: PCollection<number>, options: TotalsOptions): PCollection<TotalsFinding> {
   return parts
@@ -71,7 +71,7 @@ export class CheckTotals implements AwaitableDoFn<KV<string, Iterable<number>>, 
     return [finding];
   }
 
-  /** The scan takes a while, and the stream goes on: a total that differs is read again by itself. */
+  /** Reads a total that differs again by itself, because the stream goes on during the scan. */
   private async confirm(counters: CounterStore, videoId: string, finding: TotalsFinding): Promise<void> {
     const found = await differingTotals(counters, videoId);
     for (const { level, startMs, eventType, expected, stored } of found) {
@@ -105,8 +105,8 @@ async function differingTotals(counters: CounterStore, videoId: string): Promise
 }
 
 /**
- * A store may keep months between days and totals: an hour of each month of the video is rebuilt, and with it all that
- * is above.
+ * Rebuilds an hour of each month of the video, and with it all levels above: a store may keep months between days and
+ * totals.
  */
 async function rebuildTotals(counters: CounterStore, videoId: string, eventTypes: Iterable<string>): Promise<void> {
   const months = new Map<string, number>();
@@ -114,7 +114,7 @@ async function rebuildTotals(counters: CounterStore, videoId: string, eventTypes
     for (const { startMs } of await counters.read(videoId, eventType, 0, LAST_DAY_MS, "day"))
       months.set(new Date(startMs).toISOString().slice(0, 7), startMs);
   }
-  // A total without any day: whichever hour is rebuilt, it goes.
+  // A total without any day goes, whichever hour is rebuilt.
   if (months.size === 0) months.set("", 0);
   for (const startMs of months.values()) await counters.rebuild(videoId, startMs, startMs + HOUR_MS);
 }

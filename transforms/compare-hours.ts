@@ -32,38 +32,38 @@ import { RESOURCES } from "./resource-names";
 import { areSameCells } from "./same-cells";
 
 const HOURS_IN_FLIGHT = 1;
-/** Differences that a finding lists; all are counted. */
+/** The largest number of differences that a finding lists. All of them are counted. */
 const MAX_LISTED = 1_000;
 
-/** What the comparison of one hour and part of the videos found. */
+/** The result of the comparison for one hour and part of the videos. */
 export interface HourFinding {
   hour: number;
   videoPart: number;
-  /** The books of the minutes that were recounted; in the finding of part 0 alone. */
+  /** The books of the recounted minutes; in the finding of part 0 alone. */
   minutes: MinuteRow[];
   cellsCompared: number;
   cellsDiffering: number;
   cellsRepaired: number;
   differences: AuditDifference[];
-  /** Minutes of which cells were corrected. */
+  /** Minutes with corrected cells. */
   corrected: number[];
-  /** Minutes whose differences were left. */
+  /** Minutes whose differences stay. */
   differing: number[];
-  /** Minutes that changed while they were compared: to be audited again. */
+  /** Minutes that changed while they were compared, and that the audit has to look at again. */
   unstable: number[];
-  /** Minutes that differ, and may because the stream is not through with them. */
+  /** Minutes that differ because the stream has not passed them yet. */
   notFinal: number[];
-  /** Levels above the minutes differ, and were left so. */
+  /** Whether levels above the minutes differ and stay so. */
   levelsDiffer: boolean;
-  /** Why nothing of the hour could be compared: its cells are leaving the store, or a roll-up is damaged. */
+  /** Why no cell of the hour could be compared: its cells are leaving the store, or a roll-up is damaged. */
   incomparable?: string;
 }
 
 /**
  * Compares an hour's recounted cells of a part of the videos with the stored ones, in both directions, then the levels
- * above them of the videos that the hour touches. With `repair` the recount's numbers are stored as corrections. In:
- * cells and books by hour and part of the videos. Out: one finding a key. Rejects: none. Windowing: global. Replay:
- * what was repaired is equal then; nothing else changes.
+ * above them for the videos that the hour touches. With `repair` the recount's numbers are stored as corrections. In:
+ * cells and books by hour and part of the videos. Out: one finding a key. Rejects: none. Windowing: global. Replay: a
+ * repaired cell is equal then; no other cell changes.
  */
 export function compareHours(
   hours: PCollection<KV<string, HourElement>>,
@@ -103,7 +103,7 @@ class HourComparison {
   private readonly cells = new Map<number, Uint8Array[]>();
   private readonly touched = new Set<string>();
   private rolled: RolledHour | undefined;
-  /** What the stored minutes lack, by cell. */
+  /** The numbers that the stored minutes lack, by cell. */
   private readonly lacking = new Map<string, ComparedCell>();
 
   constructor(
@@ -149,7 +149,9 @@ class HourComparison {
     return { ...this.finding, incomparable: reason };
   }
 
-  /** Videos whose cells of the hour have left the store: the levels above them are compared with the roll-ups. */
+  /**
+   * Adds the videos whose cells of the hour have left the store. The levels above them are compared with the roll-ups.
+   */
   private async touchRolled(): Promise<void> {
     for (const videoId of (await this.rolled?.videos(this.videoPart)) ?? []) this.touched.add(videoId);
   }
@@ -226,12 +228,13 @@ class HourComparison {
     for (const counts of correctionsOf(minute, cells)) await this.ports.counters.correct([counts]);
     finding.cellsRepaired += found.length;
     finding.corrected.push(minute);
-    // A stream that follows corrections may have written between the comparison and the correction, which then took its
-    // events away: of such events the archive has an object by now, and the minute is audited again at once.
+    // A stream that follows corrections may have written between the comparison and the correction. The correction then
+    // took the stream's events away. By now the archive has an object with these events, and the minute is audited
+    // again at once.
     if (!(await this.isUnchanged(minute))) finding.unstable.push(minute);
   }
 
-  /** Whether the archive and the books of the minute still are what the recount was made of. */
+  /** Returns whether the archive and the books of the minute are still those that the recount read. */
   private async isUnchanged(minute: number): Promise<boolean> {
     const { archive, ledger } = this.ports;
     const sequence = (await ledger.changeSequences(minute, minute + 1)).get(minute) ?? 0;
@@ -261,7 +264,7 @@ class HourComparison {
   private async compareLevels(): Promise<void> {
     const { counters } = this.ports;
     const wrong = new Set<string>();
-    // What is below has left the store: who is right, the level or the roll-up, is for a person to say.
+    // The cells below have left the store. A person has to say whether the level or the roll-up is right.
     const isRepairing = this.options.repair && this.rolled === undefined;
     for await (const each of differingLevels(counters, this.touched, this.hour, this.lacking)) {
       const { level, startMs, videoId, eventType, expected, stored } = each;

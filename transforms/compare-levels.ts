@@ -14,11 +14,11 @@ export interface LevelDifference {
   stored: Sums;
 }
 
-/** Videos that are read at once. */
+/** The number of videos that are read at once. */
 const VIDEOS_AT_ONCE = 256;
 /**
- * How often a level that differs is read again: a write under way moves one level after the other, and a real
- * difference stays.
+ * How often a level that differs is read again. A write under way moves one level after the other; a real difference
+ * stays.
  */
 const CONFIRMATIONS = 5;
 const CONFIRM_PAUSE_MS = 20;
@@ -26,9 +26,10 @@ const LAST_DAY_MS = Date.UTC(9999, 11, 31);
 const LEVELS = ["hour", "day", "total"] as const;
 
 /**
- * Checks I3 for some videos: an hour is the sum of its minutes, its day the sum of the day's hours, the total the sum
- * of all days. What a lower level has wrong is added first: a damaged minute is one difference and not four.
- * `corrections`: by cell, what to add to the stored minutes of the hour to get the true ones.
+ * Checks [I3](../docs/invariants.md) for some videos: an hour is the sum of its minutes, its day the sum of the day's
+ * hours, the total the sum of all days. Errors of a lower level are added first, so that a damaged minute is one
+ * difference and not four. `corrections` says for each cell what to add to the stored minutes of the hour to get the
+ * true ones.
  */
 export async function* differingLevels(
   counters: Pick<CounterStore, "levels" | "read">,
@@ -61,8 +62,8 @@ async function confirmed(
 }
 
 /**
- * Whether a day differs from its hours, or a total from its days, only because another hour or day is not the sum of
- * what is below it: the audit of that hour tells so, and this level is what it should be.
+ * Returns whether a day differs from its hours, or a total from its days, only because another hour or day is not the
+ * sum of the level below it. The audit of that hour reports the difference, and this level is correct.
  */
 async function isOfAnotherPart(
   counters: Pick<CounterStore, "read">,
@@ -82,13 +83,13 @@ async function isOfAnotherPart(
   return isSameSums(stored, sums);
 }
 
-/** Behind the last day that a pair has; hours and days are read for the few pairs whose total differs. */
+/** Returns the end of the last day that a pair has. Hours and days are read for the few pairs whose total differs. */
 async function endOfDays(read: (fromMs: number, toMs: number, granularity: "day") => Promise<{ startMs: number }[]>) {
   const days = await read(0, LAST_DAY_MS, "day");
   return (days[days.length - 1]?.startMs ?? 0) + 2 * DAY_MS;
 }
 
-/** What differs, of levels that may come in any order. */
+/** Collects the differences of levels, which may arrive in any order. */
 export async function differencesOf(
   levels: AsyncIterable<LevelSums>,
   corrections: ReadonlyMap<string, ComparedCell>,
@@ -102,7 +103,7 @@ export async function differencesOf(
   }
   const found: LevelDifference[] = [];
   for (const [key, byLevel] of cells) {
-    // What the next level's parts lack.
+    // The difference that the next level inherits.
     let lacking: Sums = corrections.get(key) ?? NO_SUMS;
     for (const level of LEVELS) {
       const sums = byLevel[level];

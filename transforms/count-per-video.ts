@@ -31,8 +31,8 @@ export class CountPerVideo implements DoFn<KV<string, Iterable<Part>>, ShardCoun
       minute = element.minute;
       const { partition, received, firing, part } = element;
       const known = largest.get(partition);
-      // Two firings of as many events are of the same ones, but their parts are not: each has its cells in the order
-      // they came in.
+      // Two firings with the same number of events hold the same events, but their parts differ: each firing has its
+      // cells in the order in which they appeared.
       if (known !== undefined && known.received === received && known.firing === firing) known.parts.set(part, element);
       else if (known === undefined || known.received < received)
         largest.set(partition, { received, firing, parts: new Map([[part, element]]) });
@@ -46,7 +46,7 @@ export class CountPerVideo implements DoFn<KV<string, Iterable<Part>>, ShardCoun
   }
 }
 
-/** What a pane, or a part of one, has for the shard, whichever way it came. */
+/** Returns the counts of a pane, or of a part of one, whether it was packed or not. */
 function opened(part: Part): Omit<PaneCounts, "shard"> {
   if ("counts" in part) return part.counts;
   const counts = openCounts(toBytes(part.block), part.minute);
@@ -60,7 +60,7 @@ function summed(panes: readonly Omit<PaneCounts, "shard">[], minute: number): Mi
   return [...sums.build(minute)];
 }
 
-/** What came for the shard's videos in the minute; it grows with the panes. */
+/** Returns the books of the shard's received events in the minute; the numbers grow with the panes. */
 function booksOf(minute: number, shard: number, panes: readonly Omit<PaneCounts, "shard">[]): LedgerRow {
   let [received, counted, reusedIds] = [0, 0, 0];
   for (const pane of panes) {

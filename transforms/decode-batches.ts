@@ -30,35 +30,36 @@ import { hashSeed } from "./hash-seed";
 import { readMessage } from "./read-message";
 
 export interface DecodeOptions {
-  /** P: events are spread over this many dedup partitions by their id. */
+  /** P: the number of dedup partitions over which events are spread by their id. */
   dedupePartitions: number;
   /**
-   * Resource name of a PaneCache. A minute that is touched then fires in every partition (see `untouched`). Empty:
-   * there is none.
+   * Resource name of a PaneCache. Every partition of a touched minute then fires (see `untouched`). Empty: no pane is
+   * kept.
    */
   paneCache: string;
   /**
-   * The dedup is in this process (the direct runner): it takes the rows from where they are. Absent: they cross as
+   * Whether the dedup runs in this process (the direct runner) and reads the rows in place. Otherwise the rows cross as
    * packed blocks.
    */
   inProcess?: boolean;
-  /** Events received later than this after their time are set aside; -1: never. */
+  /** Events received later than this after their time are set aside; -1: none is. */
   allowedLatenessMs: number;
-  /** Events that came past the write API and are older than this at their receipt are `too-old`; absent: none is. */
+  /** Events that did not pass the write API and are older than this at their receipt are `too-old`; absent: none is. */
   rawRetentionMs?: number;
-  /** What a direct producer's message may be; absent: as the contract says. */
+  /** The limits of a direct producer's message; absent: those of the contract. */
   limits?: IntakeLimits;
   /**
-   * The lateness rule takes no event for received longer than this before its append: the runner, whose watermark is
-   * the log's clock, would have forgotten the minute of an event that a clock far behind calls punctual. Absent: the
-   * rule believes the receipt.
+   * The largest delay between an event's receipt and its append that the lateness rule believes. A producer whose clock
+   * is far behind stamps a receipt long before the append. The runner's watermark is the log's clock, so the runner
+   * would have forgotten the minute of an event that such a receipt calls punctual. Absent: the rule believes every
+   * receipt.
    */
   maxReceiptDelayMs?: number;
-  /** The stream owns the minutes from this one on; events of earlier ones are left to the audit. 0: all. */
+  /** The first minute that the stream owns; the audit counts events of earlier minutes. 0: all minutes. */
   fromMinute?: number;
-  /** How long after their minute's start blocks are dated (see MinuteWindowing.graceMs). */
+  /** Offset added to a block's element timestamp, which is the start of its minute (see MinuteWindowing.graceMs). */
   graceMs?: number;
-  /** Late counts are dated by their receipt, since the window of their minute may be long gone. */
+  /** Whether late counts are timestamped by their receipt, because the window of their minute may be gone by then. */
   streaming?: boolean;
 }
 
@@ -69,12 +70,11 @@ export type Decoded = {
 };
 
 /**
- * Decodes and checks messages, and puts together the events of the whole bundle by (dedup partition, minute), as blocks
- * or in place. In: messages of the log, or archive objects. Out: `blocks` keyed by partition, at the time of their
- * minute; `late`: counts of events the lateness rule sets aside, keyed by minute and receipt minute. Rejects: `dead`,
- * with the original bytes whole. Windowing: global in, global out; timestamps of event time (plus the grace), in a
- * stream those of late counts are of their receipt. Replay: the same blocks again; deduplication takes them for the
- * repeats they are.
+ * Decodes and checks messages, and groups the events of the whole bundle by (dedup partition, minute), as blocks or in
+ * place. In: messages of the log, or archive objects. Out: `blocks` keyed by partition, timestamped by their minute;
+ * `late`: counts of the events that the lateness rule sets aside, keyed by minute and receipt minute. Rejects: `dead`,
+ * with the original bytes whole. Windowing: global in, global out; timestamps of event time (plus the grace), of the
+ * receipt for late counts of a stream. Replay: the same blocks again; deduplication finds them to be repeats.
  */
 export function decodeBatches(messages: PCollection<Message>, options: DecodeOptions) {
   const decoded = messages.apply(withName("DecodeBatches", parDo(new DecodeBatches(options))));
@@ -84,11 +84,11 @@ export function decodeBatches(messages: PCollection<Message>, options: DecodeOpt
 /** Sorts the events of a bundle by minute and dedup partition. */
 interface Partitioner {
   add(columns: EventColumns, receivedAtMs: number | Float64Array, minutes?: ReadonlySet<number>): void;
-  /** Events set aside as late. */
+  /** Returns the events set aside as late. */
   takeLate(): LateCount[];
 }
 
-/** What is left at the end of a bundle: an element a (minute, partition), or more. */
+/** The elements of a bundle's end: one or more for each (minute, partition). */
 interface PartitionedEvents {
   partition: number;
   element: EventElement;
@@ -132,7 +132,7 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     content: Uint8Array,
   ): Iterable<Tagged<Decoded>> {
     try {
-      // Backfilled events are old on purpose.
+      // Backfilled events are old on purpose, so none of them is late.
       const neverLate = isBackfilled(name) ? Number.NEGATIVE_INFINITY : undefined;
       for (const { columns, receivedAtMs } of readArchiveObject(content, minute))
         partitioner.add(columns, neverLate ?? receivedAtMs);
@@ -170,9 +170,9 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
   }
 
   /**
-   * With kept panes, an empty block for each partition that a touched minute has no events for. CountPerVideo adds up
-   * the partitions it sees in this run: a kept pane that nothing fires would be missing in the sums, as it is not
-   * missing in those of a streaming runner.
+   * With kept panes, yields an empty block for each partition without events of a touched minute. CountPerVideo adds up
+   * the partitions that fire in this run. A kept pane that does not fire would be missing in the sums; a streaming
+   * runner keeps such a pane.
    */
   private *untouched(events: readonly PartitionedEvents[]): Iterable<PartitionedEvents> {
     const { dedupePartitions, paneCache, inProcess } = this.options;
@@ -193,7 +193,7 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
   }
 }
 
-/** Those of the kept panes, where there are any. */
+/** Returns the names of the kept panes, or new ones where no panes are kept. */
 const namesOf = ({ paneCache }: DecodeOptions): PaneNames =>
   paneCache === "" ? new PaneNames(hashSeed) : resource<PaneCache>(paneCache).names();
 

@@ -19,9 +19,9 @@ import type { BlockElement, CountElement, EventElement, PaneElement } from "./el
 import { hashSeed } from "./hash-seed";
 
 export interface DedupeOptions {
-  /** P: see DecodeOptions. */
+  /** P, the number of dedup partitions: see DecodeOptions. */
   dedupePartitions: number;
-  /** Q: counts are spread over this many video shards. */
+  /** Q, the number of video shards over which counts are spread. */
   videoShards: number;
   /**
    * Resource name of a PaneCache: events continue the pane kept there instead of starting a new one. Empty: every pane
@@ -32,21 +32,23 @@ export interface DedupeOptions {
 
 /** Panes kept from one bounded run to the next, as a streaming runner keeps the state of an accumulating window. */
 export interface PaneCache {
-  /** The pane to add to: the kept one where it may be continued, otherwise the fresh one, kept from now on. */
+  /**
+   * Returns the pane to add to: the kept one where it may be continued, otherwise `fresh`, which is kept from now on.
+   */
   continue(minute: number, partition: number, fresh: () => Pane): Pane;
-  /** Names that new panes share. */
+  /** Returns the names that new panes share. */
   names(): PaneNames;
   /** Adds events set aside as late to those kept for the minute and receipt minute; returns all of them. */
   addLate(minute: number, receiptMinute: number, count: number): number;
 }
 
 /**
- * Removes duplicates by event id, video and type within the minute, and counts what is left per (video, type).
- * In: blocks, or rows of decoded batches, keyed by partition, in one-minute windows. Out: per video shard what this
- * partition has, with the pane's size. A kept pane that is the only one of its minute sends the cells that changed
- * since it was fired last; any other pane sends all. Rejects: none. Windowing: fixed 60 s, accumulating: each pane
- * holds all before it. Replay: the same pane again, or a larger one; the larger wins downstream. A kept pane is
- * forgotten when the run that fired it fails.
+ * Removes duplicates by event id, video and type within the minute, and counts the remaining events per (video, type).
+ * In: blocks, or rows of decoded batches, keyed by partition, in one-minute windows. Out: the counts of this partition
+ * by video shard, with the pane's size. A kept pane that is the only one of its minute sends the cells that changed
+ * since its last firing; any other pane sends all cells. Rejects: none. Windowing: fixed 60 s, accumulating: each pane
+ * holds all events of the earlier panes. Replay: the same pane again, or a larger one; the larger wins downstream. A
+ * kept pane is forgotten when the run that fired it fails.
  */
 export function dedupeByEventId(
   events: PCollection<KV<string, EventElement>>,
@@ -94,7 +96,7 @@ export class DedupeByEventId implements DoFn<KV<string, Iterable<EventElement>>,
 
   private *fire(pane: Pane, minute: number, partition: number, firing: number): Iterable<Output> {
     const { dedupePartitions, videoShards, paneCache } = this.options;
-    // Partitions are added up cell by cell: of several all cells are needed.
+    // Partitions are added up cell by cell, so with several partitions all cells are needed.
     const changed = paneCache !== "" && dedupePartitions === 1;
     for (const { shard, ...counts } of firePane(pane, minute, videoShards, changed)) {
       const { received } = pane;
@@ -109,7 +111,7 @@ export class DedupeByEventId implements DoFn<KV<string, Iterable<EventElement>>,
   }
 }
 
-/** Firings of this process, numbered from a random place on: no two processes give the same number. */
+/** Numbers the firings of this process from a random start, so that no two processes give the same number. */
 let firings = hashSeed[0]! * 2 ** 20;
 
 register(module);

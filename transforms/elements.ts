@@ -17,21 +17,21 @@ export interface BatchMessage {
   kind: "batch";
   payload: Uint8Array;
   /**
-   * When the topic took it, epoch milliseconds; the receipt time of events that carry none. Absent in the embedded log.
+   * The append time, epoch milliseconds; it is the receipt time of events that carry none. Absent in the embedded log.
    */
   appendedAtMs?: number;
-  /** Event types of it that the deployment does not take (AdmitEventTypes). */
+  /** Event types of the message that the deployment does not admit (AdmitEventTypes). */
   refusedTypes?: string[];
-  /** Count only its events of these minutes. */
+  /** Where it is present, only events of these minutes are counted. */
   minutes?: number[];
 }
 
-/** A message that was taken in before: the events that keep the contract. Only for a graph in the same process. */
+/** A message that was judged before: its events that keep the contract. Only for a graph in the same process. */
 export interface ColumnsMessage {
   kind: "columns";
   columns: EventColumns;
   receivedAtMs: number;
-  /** As BatchMessage's. */
+  /** As in BatchMessage. */
   minutes?: number[];
 }
 
@@ -58,7 +58,7 @@ export interface BlockElement {
   block: Uint8Array;
 }
 
-/** The same by reference, where the dedup is in the same process: it never crosses a worker boundary. */
+/** The same events by reference, where the dedup is in the same process. They never cross a worker boundary. */
 export interface RowsElement {
   minute: number;
   count: number;
@@ -68,7 +68,7 @@ export interface RowsElement {
 
 export type EventElement = BlockElement | RowsElement;
 
-/** Events of one minute set aside by the lateness rule, by the minute of their receipt. */
+/** The number of events of one minute that the lateness rule sets aside, by the minute of their receipt. */
 export type LateElement = LateCount;
 
 /** A message or an event that cannot be counted. */
@@ -81,20 +81,23 @@ export interface DeadElement {
   contentType: string;
 }
 
-/** What one partition's pane has for one video shard (domain/columns/count-block.ts), in `parts` pieces. */
+/** The counts of one partition's pane for one video shard (domain/columns/count-block.ts), in `parts` pieces. */
 export interface CountElement {
   minute: number;
   partition: number;
-  /** Events the pane was made of: of nested panes the later has more. */
+  /** The number of events of the pane. Of nested panes the later has more. */
   received: number;
-  /** Which firing of the pane it is of; absent of jobs that ran before there was one. */
+  /** The firing of the pane that the element belongs to; absent in elements of earlier releases. */
   firing?: number;
   part: number;
   reusedIds: number;
   block: Uint8Array;
 }
 
-/** The same where the next transform is in the same process. A kept pane leaves out the cells that have not changed. */
+/**
+ * The same counts where the next transform is in the same process. A kept pane leaves out the cells that have not
+ * changed.
+ */
 export interface PaneElement {
   minute: number;
   partition: number;
@@ -105,8 +108,8 @@ export interface PaneElement {
 }
 
 /**
- * A video shard's counts of a minute, or a part of them; the last part carries the books of all. Does not cross a
- * shuffle.
+ * A video shard's counts of a minute, or a part of them. The last part carries the books of all parts. The element
+ * crosses no shuffle.
  */
 export interface ShardCounts {
   counts: MinuteCounts;

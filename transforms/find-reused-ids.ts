@@ -2,22 +2,22 @@
 import { type DoFn, groupByKey, type KV, type PCollection, parDo, register, toBytes, withName } from "../engine";
 import type { IdBlock } from "./audit-elements";
 
-/** An id that stands for more than one event of the audited range, by its two hashes. */
+/** An id of more than one event of the audited range, identified by its two hashes. */
 export interface ReusedId {
   first: number;
   second: number;
-  /** Events of the id. */
+  /** The number of events with the id. */
   times: number;
-  /** Some of the minutes it is in, ascending. */
+  /** Some of the minutes that hold such an event, ascending. */
   minutes: number[];
 }
 
 export interface ReusedIds {
   /** The partition of the ids. */
   key: string;
-  /** Events whose id another event has, too: of an id of n events n - 1. */
+  /** The number of events whose id another event has, too: n - 1 for an id of n events. */
   reused: number;
-  /** Those that are used most often. */
+  /** The ids that are used most often. */
   examples: ReusedId[];
 }
 
@@ -25,8 +25,8 @@ export const MAX_EXAMPLES = 20;
 const MAX_MINUTES = 5;
 
 /**
- * Finds event ids that stand for more than one event, wherever in the audited range: each is another event by the
- * contract, but more often than not a producer's mistake, so the audit reports them. In: hashes of the ids of distinct
+ * Finds event ids that belong to more than one event, anywhere in the audited range. By the contract these are distinct
+ * events; most often they are a producer's mistake, so the audit reports them. In: hashes of the ids of distinct
  * events, keyed by partition. Out: one result a key. Rejects: none. Windowing: global. Replay: the same result.
  */
 export function findReusedIds(ids: PCollection<KV<string, IdBlock>>): PCollection<ReusedIds> {
@@ -41,7 +41,7 @@ export class FindReusedIds implements DoFn<KV<string, Iterable<IdBlock>>, Reused
   }
 }
 
-/** Memory: 16 bytes an event, and some of the examples. */
+/** Finds reused ids in memory of 16 bytes an event, and some of the examples. */
 export function reusedIn(blocks: readonly IdBlock[]): Omit<ReusedIds, "key"> {
   const views = blocks.map(({ minute, hashes }) => ({ minute, hashes: wordsOf(toBytes(hashes)) }));
   const all = new BigUint64Array(views.reduce((sum, { hashes }) => sum + hashes.length, 0));
@@ -76,7 +76,7 @@ function minutesOf(views: readonly { minute: number; hashes: BigUint64Array }[],
   return [...minutes].sort((a, b) => a - b).slice(0, MAX_MINUTES);
 }
 
-/** The hashes were written as two 32-bit words; as one 64-bit word the second is the upper half. */
+/** The hashes were written as two 32-bit words. In one 64-bit word the second of them is the upper half. */
 function exampleOf({ hash, times }: { hash: bigint; times: number }, minutes: number[]): ReusedId {
   const first = Number(BigInt.asIntN(32, hash));
   const second = Number(BigInt.asIntN(32, hash >> 32n));

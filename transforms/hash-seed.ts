@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 
 /**
- * The seed of the process's hash tables over what clients choose: event ids, videos, types. Without a secret seed they
- * could choose colliding ones, and one message would take minutes to decode.
+ * The seed of the process's hash tables over names that clients choose: event ids, videos, types. Without a secret
+ * seed, clients could choose colliding names, and one message would take minutes to decode.
  */
 export const hashSeed = new Uint32Array(new Uint8Array(randomBytes(32)).buffer);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the recount of a minute needs to know before it reads the minute's objects, asked for a whole hour at once: most
- * minutes hold little.
+ * The facts that the recount of a minute needs before it reads the minute's objects, asked for a whole hour at once,
+ * because most minutes hold little.
  */
 import { MINUTES_AN_HOUR } from "../domain/rules/time";
 import type { Archive, ArchivedObject, ArchiveObject, Ledger, LedgerMinute, LogProgress } from "../io/ports";
@@ -9,15 +9,15 @@ import type { Archive, ArchivedObject, ArchiveObject, Ledger, LedgerMinute, LogP
 export interface MinuteReads {
   /** Events that were accepted through the log. Read first. */
   accepted: number;
-  /** When `accepted` had been read. */
+  /** The time at which `accepted` had been read. */
   askedAtMs: number;
-  /** Read before the objects were listed: what is accepted before is archived and listed. */
+  /** Every event accepted before this time is archived and listed. Read before the objects were listed. */
   archivedThroughMs: number;
-  /** Read before the objects were listed: what changes the minute later voids the audit's mark. */
+  /** The change sequence, read before the objects were listed: a later change of the minute voids the audit's mark. */
   changeSequence: number;
-  /** What the archive has. */
+  /** The objects in the archive. */
   objects: readonly ArchiveObject[];
-  /** What the ledger says that the archive has. */
+  /** The objects that the ledger lists. */
   listed: readonly ArchivedObject[];
   books: LedgerMinute | undefined;
 }
@@ -28,9 +28,9 @@ interface Sources {
   progress: Pick<LogProgress, "accepted" | "archivedThroughMs">;
 }
 
-/** Hours that are remembered: units of several hours may reach a worker in turn. */
+/** The number of remembered hours, because units of several hours may reach a worker in turn. */
 const MAX_HOURS = 4;
-/** The audit of a minute that has changed since is repeated, so an hour is not remembered for long. */
+/** How long an hour is remembered. The time is short, because a minute that has changed since is audited again. */
 const REMEMBERED_MS = 30_000;
 
 export class HourReads {
@@ -38,7 +38,7 @@ export class HourReads {
 
   constructor(private readonly clock: () => number) {}
 
-  /** Of the hour that is remembered, or read now. */
+  /** Returns the reads of a minute from the remembered hour, or reads the hour now. */
   async of(minute: number, sources: Sources): Promise<MinuteReads> {
     const hour = Math.floor(minute / MINUTES_AN_HOUR);
     let known = this.hours.get(hour);
@@ -53,7 +53,7 @@ export class HourReads {
     return known.minutes.get(minute)!;
   }
 
-  /** Of the minute as it is now; `accepted` as it was before. */
+  /** Reads the minute as it is now; `accepted` stays as it was before. */
   async again(minute: number, { accepted, askedAtMs }: MinuteReads, sources: Sources): Promise<MinuteReads> {
     return { ...(await this.read(minute, minute + 1, sources)).get(minute)!, accepted, askedAtMs };
   }

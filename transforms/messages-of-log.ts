@@ -18,15 +18,18 @@ interface RecordContext {
 }
 
 /**
- * Records of a Kafka topic as messages.
- * In: key and value, timestamps of their append. Out: the value with that time. Rejects: none (an empty value is a
- * message that cannot be decoded). Windowing: as given. Replay: the same messages.
+ * Turns records of a Kafka topic into messages. In: key and value, with timestamps of their append. Out: the value with
+ * that time. Rejects: none (an empty value is a message that cannot be decoded). Windowing: as given. Replay: the same
+ * messages.
  */
 export function messagesOfKafka(records: PCollection<KV<Uint8Array, Uint8Array>>): PCollection<BatchMessage> {
   return records.apply(withName("RecordsToMessages", parDo(new RecordToMessage(), { timestamp: timestampParam() })));
 }
 
-/** As messagesOfKafka, for payloads of a Pub/Sub subscription, whose timestamps are of their publication. */
+/**
+ * Turns payloads of a Pub/Sub subscription into messages, as messagesOfKafka does. Their timestamps are those of
+ * publication.
+ */
 export function messagesOfPubSub(payloads: PCollection<Uint8Array>): PCollection<BatchMessage> {
   return payloads.apply(withName("PayloadsToMessages", parDo(new PayloadToMessage(), { timestamp: timestampParam() })));
 }

@@ -21,7 +21,7 @@ export interface RecountedCell {
   lastMsInMinute: number;
 }
 
-/** A part of a minute's ids: those whose hash with `seed` leaves `part` when divided by `of`. */
+/** A part of a minute's ids: the ids whose hash with `seed` leaves `part` when divided by `of`. */
 export interface IdPart {
   part: number;
   of: number;
@@ -32,10 +32,12 @@ export interface Recount {
   /** Events of the part, repeats included. */
   events: number;
   distinct: number;
-  /** Of the events that the stream sets aside: distinct ones of which no repeat came in time, and all others. */
+  /**
+   * Events that the stream sets aside: distinct events of which no repeat was received in time, and all other events.
+   */
   lateCounted: number;
   lateDuplicate: number;
-  /** Of the events that the stream never sees: distinct ones of which it sees no repeat, and all others. */
+  /** Events that the stream never sees: distinct events of which it sees no repeat, and all other events. */
   backfillCounted: number;
   backfillDuplicate: number;
 }
@@ -52,7 +54,7 @@ const LEAST_FIRST_EVENTS = 16;
 const MOST_FIRST_EVENTS = 1_024;
 const NO_EVENT = 0xffff_ffff;
 const IN_TIME: Origin = { lateAfterMs: NO_LATENESS };
-/** How an event came, from the least to the best. */
+/** The ways by which an event arrives, in ascending order of precedence. */
 const BACKFILLED = 0;
 const LATE = 1;
 const STREAMED = 2;
@@ -71,8 +73,8 @@ export class MinuteRecount {
   private readonly names: PairTable;
   private readonly sums: CellSums;
   /**
-   * By id: its first event. By event: its pair, its largest value (NaN: none has one), the next event of the id, and
-   * the best of how its repeats came.
+   * For each id, its first event. For each event: its pair, its largest value (NaN: none has one), the next event of
+   * the id, and the best way by which one of its repeats arrived.
    */
   private first: Uint32Array<ArrayBuffer>;
   private pair: Uint32Array<ArrayBuffer>;
@@ -83,7 +85,7 @@ export class MinuteRecount {
   constructor(
     private readonly minute: number,
     private readonly ofIds: IdPart = WHOLE,
-    /** About how many events there are: a table for many costs more than a minute of few. */
+    /** The approximate number of events: a table for many events costs more than a minute with few. */
     expectedEvents = MOST_FIRST_EVENTS,
   ) {
     const size = Math.min(
@@ -101,8 +103,8 @@ export class MinuteRecount {
   }
 
   /**
-   * Counts those of an object's rows that are of this part. Throws where the object is cut, damaged or holds an event
-   * of another minute. Returns all its rows.
+   * Counts the object's rows that belong to this part. Throws where the object is cut, damaged or holds an event of
+   * another minute. Returns the number of all its rows.
    */
   addObject(content: Uint8Array, origin: Origin = IN_TIME): number {
     const { part, of, seed } = this.ofIds;

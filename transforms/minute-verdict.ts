@@ -2,13 +2,13 @@
 import type { RecountBooks } from "./audit-elements";
 import type { Recount } from "./minute-recount";
 
-/** The books of a minute, of all its parts. */
+/** The books of a minute over all its parts. */
 export type MinuteRow = Omit<RecountBooks, "part" | "of">;
 
 /**
- * The books of a minute from those of its parts. Parts that were read at different times may have found different
- * objects: such a minute is `changed`, and its cells must not be compared. Throws where a part is missing or comes
- * twice: that would be a bug, and half a minute must never be compared.
+ * Combines the books of a minute's parts. Parts that were read at different times may have found different objects:
+ * such a minute is `changed`, and its cells must not be compared. Throws where a part is missing or arrives twice.
+ * Either would be a bug, and half a minute must never be compared.
  */
 export function verdictOf(parts: readonly RecountBooks[]): { row: MinuteRow; isChanged: boolean } {
   const [first] = parts;

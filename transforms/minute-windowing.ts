@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/** How a streaming runner fires the minutes. A bounded run has none of this: it sees every minute whole. */
+/**
+ * The way a streaming runner fires the minutes. A bounded run needs no such options, because it sees every minute
+ * whole.
+ */
 export interface MinuteWindowing {
   /**
-   * How long after its end (by the watermark) a minute's on-time pane fires: what comes within it costs no second pane.
+   * How long after the end of a minute (by the watermark) its on-time pane fires. Events that arrive within this time
+   * cost no second pane.
    */
   graceMs: number;
-  /** A pane of the open minute this often in processing time; 0: none before it ends. */
+  /** The interval, in processing time, of early panes of the open minute; 0: no early panes. */
   earlyFiringMs: number;
-  /** Late events wait this long in processing time for others, so that one pane serves many. */
+  /** How long late events wait for others, in processing time, so that one late pane serves many. */
   lateFiringMs: number;
   /**
-   * How long a minute is kept after its end (by the watermark). Larger than the lateness rule allows, so that the
-   * runner drops nothing itself.
+   * The allowed lateness of Beam: how long after its end (by the watermark) a minute is kept. It is larger than the
+   * lateness rule allows, so that the runner drops no event itself.
    */
   keptMs: number;
 }

@@ -5,23 +5,23 @@ import { MinuteObjectSums } from "../domain/rules/ledger-books";
 import type { ArchivedObject, WriteOff } from "../io/ports";
 import type { MinuteReads } from "./hour-reads";
 
-/** Events that were accepted and are in no object of the archive. */
+/** Accepted events that are in no object of the archive. */
 export interface Loss {
-  /** Without those that were written off before. */
+  /** The number of these events, without those written off before. */
   events: number;
-  /** Objects that are listed and not in the archive. */
+  /** Objects that are listed and missing in the archive. */
   objects: string[];
 }
 
 export interface MissingEvents {
   /**
-   * Why the minute cannot be compared: a repair from less than everything would lose events. Empty where nothing is
+   * Why the minute cannot be compared: a repair from an incomplete archive would lose events. Empty where nothing is
    * missing.
    */
   gap: string;
-  /** Whether the archive has what nobody listed. */
+  /** Whether the archive has objects that no ledger lists. */
   isUnlisted: boolean;
-  /** Events of messages that are in more than one object, but for the first time. */
+  /** Events of messages that are in more than one object, counted from the second object on. */
   repeated: number;
   /** Accepted events that are in no object, written off or not. */
   missing: number;
@@ -32,9 +32,7 @@ export interface MissingEvents {
 
 export const NO_LOSS: Loss = { events: 0, objects: [] };
 
-/**
- * What was promised of a minute and its objects do not have. `eventsOf`: by object how many events were read from it.
- */
+/** Compares the promises of a minute with its objects. `eventsOf` says how many events were read from each object. */
 export function missingOf(
   { accepted, listed, books }: Pick<MinuteReads, "accepted" | "listed" | "books">,
   eventsOf: ReadonlyMap<string, number>,
@@ -55,8 +53,8 @@ export function missingOf(
 }
 
 /**
- * Where the archive is not as the ledger lists it: objects that are absent, and other damage, which is no loss that can
- * be written off.
+ * Describes the differences between the archive and the listing: absent objects, and other damage, which cannot be
+ * written off as a loss.
  */
 function listingGaps(listed: readonly ArchivedObject[], eventsOf: ReadonlyMap<string, number>) {
   const absent: ArchivedObject[] = [];
@@ -64,10 +62,10 @@ function listingGaps(listed: readonly ArchivedObject[], eventsOf: ReadonlyMap<st
   for (const object of listed) {
     const { name, events, sizeBytes } = object;
     const found = eventsOf.get(name);
-    // A backfill listed the object, was stopped before it wrote it, and undid that; or the object is lost and written
-    // off.
+    // Either a backfill listed the object, was stopped before it wrote the object, and undid the listing; or the object
+    // is lost and written off.
     if (found === events || (found === undefined && sizeBytes === 0)) continue;
-    // A backfill that lost its object is run again.
+    // The remedy for a lost object of a backfill is to run the backfill again.
     if (found === undefined && !isBackfilled(name)) absent.push(object);
     else damage ||= found === undefined ? absentText([object]) : `${name}: listed with ${events} events, has ${found}`;
   }

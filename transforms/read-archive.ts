@@ -16,9 +16,9 @@ import { RESOURCES } from "./resource-names";
 const READS_IN_FLIGHT = 4;
 
 /**
- * Reads archive objects in parallel.
- * In: names. Out: messages with the object's bytes. Rejects: none here (an unreadable object fails the bundle; a
- * damaged one is found by DecodeBatches). Windowing: as given. Replay: reads again, the same bytes.
+ * Reads archive objects in parallel. In: names. Out: messages with the object's bytes. Rejects: none here (an
+ * unreadable object fails the bundle; DecodeBatches finds a damaged one). Windowing: as given. Replay: reads the same
+ * bytes again.
  */
 export function readArchive(names: PCollection<ArchiveName>): PCollection<ArchiveMessage> {
   return names

@@ -10,18 +10,23 @@ interface ReadMessage {
   batchId: string;
   /** The events that keep the contract. */
   columns: EventColumns;
-  /** The others, or the whole message. */
+  /** The other events, or the whole message. */
   dead: DeadElement[];
-  /** The whole message is the dead letter. */
+  /** Whether the whole message is the dead letter. */
   unreadable: boolean;
 }
 
-/** A message of the log as the intake takes it (intake/take-message.ts), what it refuses as dead letters. */
+/**
+ * Reads a message of the log by the rules of the intake (intake/take-message.ts); refused events become dead letters.
+ */
 export function readMessage(payload: Uint8Array, appendedAtMs: number | undefined, rules?: MessageRules): ReadMessage {
   return asRead(takeMessage(payload, appendedAtMs, rules), appendedAtMs);
 }
 
-/** As readMessage, for a reader that may ask for event types on the way (AdmitEventTypes does it for the stream). */
+/**
+ * Reads a message as readMessage does, for a reader that can ask for event types meanwhile (AdmitEventTypes asks for
+ * the stream).
+ */
 export async function readSettledMessage(
   payload: Uint8Array,
   appendedAtMs: number | undefined,

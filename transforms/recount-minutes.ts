@@ -45,9 +45,9 @@ const IDS_A_BLOCK = 32_768;
 
 /**
  * Recounts parts of minutes from the archive. A part reads all objects of its minute and keeps its own ids: events
- * cross no shuffle, and a heavy minute is shared by as many workers as it has parts. In: units. Out: `hours`: cells and
- * books by hour and part of the videos; `ids`: hashes of the ids by their partition. Rejects: none; books say why a
- * minute cannot be compared. Windowing: global. Replay: reads again, finds the same, or what has been archived since.
+ * cross no shuffle, and as many workers share a heavy minute as it has parts. In: units. Out: `hours`: cells and books
+ * by hour and part of the videos; `ids`: hashes of the ids by their partition. Rejects: none; books say why a minute
+ * cannot be compared. Windowing: global. Replay: reads the archive again, and finds the same events or more.
  */
 export function recountMinutes(units: PCollection<AuditUnit>, options: AuditOptions) {
   const recounted = units
@@ -68,7 +68,7 @@ interface Names {
 
 export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>, Tagged<Recounted>> {
   waitedMs = 0;
-  /** Made by the worker: what travels has none. */
+  /** The worker makes the reads; a DoFn that travels has none. */
   reads: HourReads | undefined;
 
   constructor(
@@ -92,7 +92,10 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     yield* this.ids(unit.minute, recount);
   }
 
-  /** Who compares must know of every minute, whether any of its events is in their part of the videos or not. */
+  /**
+   * Yields the element to all parts of the videos: each comparison must know of every minute, whether its own videos
+   * have events in the minute or not.
+   */
   private *toAllParts(minute: number, element: Omit<HourElement, "minute">): Generator<Tagged<Recounted>> {
     for (let part = 0; part < this.options.videoParts; part++)
       yield { hours: { key: hourKey(hourOf(minute), part), value: { minute, ...element } } };
@@ -120,7 +123,7 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     };
     this.reads ??= new HourReads(Date.now);
     let reads = await this.reads.of(minute, sources);
-    // Past the raw retention the archive has what came later, and the counters know of nothing else.
+    // Past the raw retention the archive has later events only, and the counters know of no others.
     const isRolled = (await this.counters.rolledHour?.(hourOf(minute))) !== undefined;
     if (isRolled) reads = { ...reads, accepted: 0 };
     for (;;) {
@@ -128,7 +131,7 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
       const recount = new MinuteRecount(minute, { part, of, seed: this.options.seeds[0] }, events);
       const { eventsOf, unreadable } = await this.readAll(objects, recount);
       const { gap, isUnlisted, ...missing } = missingOf(reads, eventsOf);
-      // Objects and events may be on their way: a gap is one only when all that was accepted before has been archived.
+      // Objects and events may be on their way. A gap is real only when every event accepted before has been archived.
       const mayCome = archivedThroughMs < askedAtMs;
       if ((gap !== "" || isUnlisted) && mayCome && (await this.waits())) {
         reads = await this.reads.again(minute, reads, sources);
@@ -150,8 +153,8 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     for (const { name } of objects) {
       try {
         const content = await this.archive.read(name);
-        // The stream of a cluster reads the log alone; that of one machine recounts whole minutes from the archive,
-        // whatever wrote it.
+        // The stream of a cluster reads the log alone. The stream of one machine recounts whole minutes from the
+        // archive, whichever writer filled it.
         const { allowedLatenessMs } = this.options;
         const isUnseen = setsAside(allowedLatenessMs) && isBackfilled(name);
         eventsOf.set(name, recount.addObject(content, isUnseen ? "backfill" : { lateAfterMs: allowedLatenessMs }));
@@ -162,7 +165,7 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     return { eventsOf, unreadable };
   }
 
-  /** Answers whether there is time left to read the minute again. */
+  /** Returns whether there is time left to read the minute again. */
   private async waits(): Promise<boolean> {
     if (this.waitedMs >= this.options.patienceMs) return false;
     await delay(POLL_MS);
@@ -201,7 +204,9 @@ const sumsOf = ({ archived, counted, duplicate }: LedgerMinute) => ({ archived, 
 
 const hourOf = (minute: number): number => Math.floor(minute / MINUTES_AN_HOUR);
 
-/** Tells a folder from another. Objects are replaced whole, under their names: another size is another object. */
+/**
+ * Returns a key of the folder's state. Objects are replaced whole, under their names: another size is another object.
+ */
 export function objectsKey(objects: readonly ArchiveObject[]): string {
   return hash("sha256", objects.map(({ name, sizeBytes }) => `${name}:${sizeBytes}`).join(" "), "base64url");
 }

@@ -4,15 +4,15 @@ import { ByteTable, grownTo } from "./byte-table";
 
 const FIRST_PAIRS = 256;
 const FIRST_TYPES = 16;
-/** Types of all videos of a minute: a pair is one number below 2^53. */
+/** The largest number of types over all videos of a minute: a pair is one number below 2^53. */
 const MAX_TYPES = 2 ** 21;
 
-/** Numbers the (video, type) pairs of a minute in the order in which they first come. */
+/** Numbers the (video, type) pairs of a minute in the order in which they appear. */
 export class PairTable {
   size = 0;
   private readonly videos: ByteTable;
   private readonly types: ByteTable;
-  /** By video: its last type and that pair, because most videos have few types. */
+  /** For each video, its last type and that pair, because most videos have few types. */
   private lastType: Int32Array<ArrayBuffer>;
   private lastPair: Int32Array<ArrayBuffer>;
   private readonly pairs = new Map<number, number>();
@@ -54,7 +54,7 @@ export class PairTable {
   }
 }
 
-/** Counts and exact sums by pair. A sum is a number while it is safe, and what went beyond is a bigint. */
+/** Counts and exact sums by pair. A sum is a number while it is safe; the excess is a bigint. */
 export class CellSums {
   private counts: Float64Array<ArrayBuffer>;
   private valued: Float64Array<ArrayBuffer>;
@@ -70,7 +70,7 @@ export class CellSums {
     this.lastMs = new Uint16Array(pairs);
   }
 
-  /** An event of the pair, repeat or not, at this time within the minute. */
+  /** Notes an event of the pair, repeated or not, at this time within the minute. */
   seen(pair: number, msInMinute: number): void {
     if (pair >= this.counts.length) this.grow();
     if (msInMinute > this.lastMs[pair]!) this.lastMs[pair] = msInMinute;
@@ -80,7 +80,7 @@ export class CellSums {
     this.counts[pair]!++;
   }
 
-  /** The value of one of the pair's events: `isFirst`, or larger than before. */
+  /** Notes the value of one of the pair's events: its first value, or a larger one than `before`. */
   change(pair: number, before: number, value: number, isFirst: boolean): void {
     if (isFirst) this.valued[pair]!++;
     this.add(pair, value);

@@ -25,10 +25,10 @@ export type ResolvedMessages = {
 };
 
 /**
- * Puts the batch in the place of a message that only refers to it (claim check).
- * In: messages of the log. Out: `messages`, with what is no reference untouched. Rejects: `dead`, references whose
- * claim is missing or damaged, whole; a claim that cannot be read now fails the bundle. Windowing: as given. Replay:
- * reads again, the same bytes, while claims are kept for longer than messages.
+ * Replaces each message that refers to a batch by the batch itself (claim check). In: messages of the log. Out:
+ * `messages`; a message without a reference passes unchanged. Rejects: `dead`, references whose claim is missing or
+ * damaged, whole; a claim that cannot be read now fails the bundle. Windowing: as given. Replay: reads the same bytes
+ * again, while claims are kept for longer than messages.
  */
 export function resolveReferences(messages: PCollection<Message>) {
   const resolving = awaitableParDo<Message, Tagged<ResolvedMessages>>(

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The live objects transforms ask for where they run (engine/resources.ts), and the port each must be. */
+/**
+ * The names of the live objects that transforms ask for at run time (engine/resources.ts). Each name belongs to one
+ * port.
+ */
 export const RESOURCES = {
   archive: "viewmill/archive",
   counterStore: "viewmill/counter-store",

@@ -3,13 +3,13 @@ import type { MinuteCounts } from "../domain/columns/minute-counts";
 import type { CellColumns } from "./audit-elements";
 
 const TWO_32 = 2 ** 32;
-/** Places of a table of (video, type): beyond it the cells are compared one by one. */
+/** The largest table of (video, type) places. Beyond it the cells are compared one by one. */
 const MAX_PLACES = 2 ** 22;
 
 /**
- * Whether a minute's recounted cells are exactly the stored ones: the usual end of an audit, seen in columns, without
- * an object or a text a cell. False says nothing: then the cells have to be compared one by one, as where a sum is
- * beyond 2^53.
+ * Returns whether a minute's recounted cells are exactly the stored ones. This is the usual result of an audit, found
+ * in columns, without an object or a text for each cell. False proves nothing: the cells have to be compared one by one
+ * then, for example where a sum is beyond 2^53.
  */
 export function areSameCells(recounted: CellColumns, stored: MinuteCounts): boolean {
   const rows = recounted.counts.length;
@@ -31,7 +31,7 @@ export function areSameCells(recounted: CellColumns, stored: MinuteCounts): bool
     }
     const sum = stored.sumHigh[its]! * TWO_32 + stored.sumLow[its]!;
     if (!Number.isSafeInteger(sum) || recounted.sums[row] !== BigInt(sum)) return false;
-    // A cell that comes twice on one side is not there twice on the other.
+    // A cell that one side has twice must not match twice on the other side.
     placed[place] = 0;
   }
   return true;

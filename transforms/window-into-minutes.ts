@@ -4,10 +4,10 @@ import { fixedWindows, type PCollection, streamingWindows, windowInto, withName 
 import type { MinuteWindowing } from "./minute-windowing";
 
 /**
- * Puts elements into fixed one-minute windows of event time.
- * In: anything whose timestamp lies in its minute (plus the grace). Out: the same. Windowing: fixed 60 s; a streaming
- * runner fires at the end of the minute by the watermark, then for late elements, accumulating: every pane holds all
- * before it. Replay: the same windows.
+ * Puts elements into fixed one-minute windows of event time. In: elements whose timestamps lie in their minute (plus
+ * the grace). Out: the same elements. Windowing: fixed 60 s, accumulating. A streaming runner fires an on-time pane
+ * when the watermark passes the end of the minute, then late panes; every pane holds all elements of the earlier ones.
+ * Replay: the same windows.
  */
 export function windowIntoMinutes<T>(
   name: string,

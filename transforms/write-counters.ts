@@ -6,16 +6,16 @@ import { RESOURCES } from "./resource-names";
 import { unwrittenCells, type WrittenCells } from "./written-cells";
 
 export interface WriteOptions {
-  /** See CounterStore.apply: the writer has counted the whole minute from the archive. */
+  /** See CounterStore.apply: true for a writer that has counted the whole minute from the archive. */
   followCorrections: boolean;
   /**
-   * Resource name of WrittenCells: cells for which nothing came since they were last written are skipped. Empty: all
+   * Resource name of WrittenCells: cells without received events since their last write are skipped. Empty: all cells
    * are written.
    */
   writtenCells: string;
   /**
    * See CounterStore.apply: minutes before this one were final before this run, so a change of their cells is a
-   * revision. Absent: none was.
+   * revision. Absent: no minute was final.
    */
   finalBeforeMinute?: number;
 }
@@ -23,10 +23,10 @@ export interface WriteOptions {
 const WRITES_IN_FLIGHT = 32;
 
 /**
- * Writes minute counts to the CounterStore, many chunks in flight, and then the books of what is written: the ledger
- * never says counted before the counters do. A bundle ends when all its writes are acknowledged. In: ShardCounts. Out:
- * nothing. Rejects: none; a write that fails after its retries fails the bundle. Windowing: any. Replay: absolute
- * values with a version, so writing again, in any order, changes nothing.
+ * Writes minute counts to the CounterStore, many chunks in flight, and then the books of the written cells, so that the
+ * ledger never says counted before the counters do. A bundle ends when all its writes are acknowledged. In:
+ * ShardCounts. Out: nothing. Rejects: none; a write that fails after its retries fails the bundle. Windowing: any.
+ * Replay: absolute values with a version, so writing again, in any order, changes nothing.
  */
 export function writeCounters(counts: PCollection<ShardCounts>, options: WriteOptions): void {
   counts.apply(

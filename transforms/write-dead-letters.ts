@@ -15,10 +15,10 @@ import type { DeadElement } from "./elements";
 import { RESOURCES } from "./resource-names";
 
 /**
- * Writes what cannot be counted to the dead letters, the original bytes whole.
- * In: dead elements. Out: nothing. Rejects: none; a write that fails fails the bundle, so nothing is lost. Windowing:
- * any. Replay: the letter is written again; replaying both counts once, because the event keeps its id. `grouped`: a
- * bounded run writes all letters of a reason together; a stream writes each as it comes, since no window of its ends.
+ * Writes the dead letters, the original bytes whole. In: dead elements. Out: nothing. Rejects: none; a failed write
+ * fails the bundle, so no letter is lost. Windowing: any. Replay: the letter is written again; replaying both letters
+ * counts the event once, because the event keeps its id. `grouped`: a bounded run writes all letters of a reason
+ * together. A stream writes each letter at once, because its global window never ends.
  */
 export function writeDeadLetters(dead: PCollection<DeadElement>, { grouped }: { grouped: boolean }): void {
   const keyed = grouped

@@ -8,16 +8,17 @@ import { RESOURCES } from "./resource-names";
 
 const WRITES_IN_FLIGHT = 8;
 
-/** What an audit's job finds, each under a name of its own: whoever asked for the audit reads it there. */
+/**
+ * The findings of an audit's job, each under a name of its own, by which the process that started the audit reads it.
+ */
 export type Finding =
   | { kind: "hour"; finding: HourFinding }
   | { kind: "ids"; finding: ReusedIds }
   | { kind: "totals"; finding: TotalsFinding };
 
 /**
- * Writes what an audit on a cluster found where its starter reads it.
- * In: findings. Out: nothing. Rejects: none; a write that fails fails the bundle. Windowing: global. Replay: the same
- * findings.
+ * Writes the findings of an audit on a cluster to the store from which the audit's starter reads them. In: findings.
+ * Out: nothing. Rejects: none; a failed write fails the bundle. Windowing: global. Replay: the same findings.
  */
 export function writeFindings(name: string, findings: PCollection<Finding>, auditId: string): void {
   const writing = new WriteFindings(RESOURCES.findings, auditId);

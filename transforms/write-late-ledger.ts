@@ -34,8 +34,8 @@ export function writeLateLedger(
 }
 
 /**
- * Late events have ledger partitions of their own, past the video shards: one for each minute of receipt, so that the
- * numbers are absolute though the window of the minute itself may be gone.
+ * Late events have ledger partitions of their own, past the video shards: one for each minute of receipt. The numbers
+ * are absolute in that way, though the window of the minute itself may be gone.
  */
 export class CountLate implements DoFn<KV<string, Iterable<LateElement>>, LedgerRow> {
   constructor(

@@ -5,7 +5,7 @@ import { grown, textSpans } from "../domain/columns/name-table";
 import { PaneNames } from "../domain/columns/pane-names";
 import { hashSeed } from "./hash-seed";
 
-/** Rows of `counts` of which more came since they were last written, repeats included. */
+/** Selects the rows whose received count grew since the last write. */
 export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): MinuteCounts {
   const rows = written.grown(counts);
   if (rows.length === counts.counts.length) return counts;
@@ -26,23 +26,23 @@ export function unwrittenCells(written: WrittenCells, counts: MinuteCounts): Min
 }
 
 /**
- * All that orders the states of a cell, whatever the store: `received` too. A job that went back to a checkpoint, or a
- * second one, counts the same events in another order; where its state of a cell received more and has fewer distinct
- * events than what was written here, it may stand in the store, and only the larger `received` of a later state here
- * takes its place.
+ * The numbers that order the states of a cell, whatever the store, `received` among them. A job that went back to a
+ * checkpoint, or a second job, counts the same events in another order. Its state of a cell may have received more and
+ * counted fewer distinct events than the state written here, and may stand in the store. Only the larger `received` of
+ * a later state here takes its place.
  */
 const VERSION_NUMBERS = 6;
 
-/** What was last written of a minute's cells, by column: no text and no object a cell. */
+/** The numbers last written for a minute's cells, by column: no text and no object for each cell. */
 class WrittenMinute {
-  /** Cells that were written. */
+  /** The number of written cells. */
   cells = 0;
   private readonly names = new PaneNames(hashSeed);
   private readonly table = new CellTable(hashSeed[2]!);
-  /** VERSION_NUMBERS a cell, of which the first is NaN where nothing was written of it. */
+  /** VERSION_NUMBERS numbers a cell; the first is NaN where the cell was never written. */
   private versions = new Float64Array(64 * VERSION_NUMBERS).fill(Number.NaN);
 
-  /** `take` gets each row, and whether exactly this was written of its cell. */
+  /** Calls `take` for each row, with whether exactly this state of its cell was written. */
   eachRow(counts: MinuteCounts, take: (row: number, isWritten: boolean) => void): void {
     this.eachCell(counts, (row, at) => {
       const { versions } = this;
@@ -71,7 +71,7 @@ class WrittenMinute {
     });
   }
 
-  /** `take` gets each row, and where its cell's version is. */
+  /** Calls `take` for each row, with the position of its cell's version. */
   private eachCell(counts: MinuteCounts, take: (row: number, at: number) => void): void {
     const { videos, types } = this.names.numbersOf(textSpans(counts.videos), textSpans(counts.types));
     for (let row = 0; row < counts.counts.length; row++) {
@@ -86,8 +86,8 @@ class WrittenMinute {
 }
 
 /**
- * What this process last wrote of each cell, bounded: the minutes written longest ago are forgotten (and then written
- * again).
+ * The state of each cell that this process wrote last, bounded: the minutes written longest ago are forgotten, and then
+ * written again.
  */
 export class WrittenCells {
   private readonly minutes = new Map<number, WrittenMinute>();
@@ -95,7 +95,7 @@ export class WrittenCells {
 
   constructor(private readonly maxCells: number) {}
 
-  /** Rows of which something else was written, or nothing. */
+  /** Returns the rows whose state differs from the last written one, or that were never written. */
   grown(counts: MinuteCounts): number[] {
     const known = this.minutes.get(counts.minute);
     if (known === undefined) return Array.from(counts.counts, (_, row) => row);

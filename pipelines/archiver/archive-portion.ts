@@ -13,22 +13,25 @@ export interface ArchivedPortion {
   messages: number;
   events: number;
   objects: number;
-  /** Messages that cannot be read as events; the stream makes dead letters of them. */
+  /** Messages that cannot be read as events; the stream makes them dead letters. */
   undecodable: number;
-  /** Events that break the contract, of messages that can be read; likewise. */
+  /** Events that break the contract, in messages that can be read. The stream makes them dead letters, too. */
   leftOut: number;
-  /** Messages that came past the write API: they declare nothing. */
+  /** Messages that did not pass the write API, and declare no events. */
   undeclared: number;
 }
 
-/** The batch a message stands for: itself, or what its reference leads to. Undefined: the reference leads nowhere. */
+/**
+ * Returns the batch of a message: the message itself, or the claim that it refers to. Resolves with undefined where the
+ * claim is missing.
+ */
 export type PayloadOf = (message: LogMessage) => Promise<Uint8Array | undefined>;
 
 interface PortionDependencies {
   archive: Archive;
   ledger: Ledger;
   payloadOf: PayloadOf;
-  /** As the stream's (DecodeOptions): both must judge alike. */
+  /** The rules of the stream (DecodeOptions): both readers must judge alike. */
   rules?: MessageRules;
   /** Absent: every event type is taken. */
   eventTypes?: KnownEventTypes;
@@ -36,23 +39,24 @@ interface PortionDependencies {
 
 const WRITES_IN_FLIGHT = 8;
 
-/** One minute of a portion: its object, and the books of the messages it came from. */
+/** One minute of a portion: its object, and the books of its messages. */
 interface MinutePart {
   object: ArchiveObjectWriter;
   accepted: number;
-  /** Of direct producers' messages. */
+  /** Events of direct producers' messages. */
   direct: number;
   /**
-   * When the first of its messages was appended: before that nobody can have been told that its events are accepted.
+   * The append time of the minute's first message. Before that time no producer can have been told that these events
+   * are accepted.
    */
   acceptedSinceMs: number;
   messages: NonNullable<ArchivedObject["messages"]>;
 }
 
 /**
- * Writes a portion as one object for each minute of event time and lists them. Events that break the contract are left
- * out, as are messages that cannot be read: the stream, which reads the same log, makes the dead letters. What a
- * message declared as accepted is booked all the same, so that the ledger shows the gap.
+ * Writes a portion as one object for each minute of event time and lists the objects. Events that break the contract
+ * and messages that cannot be read are left out: the stream, which reads the same log, makes the dead letters. The
+ * events that a message declares as accepted are booked all the same, so that the ledger shows the gap.
  */
 export async function archivePortion(portion: LogPortion, deps: PortionDependencies): Promise<ArchivedPortion> {
   const fileName = `${portion.name}.avro`;
@@ -76,7 +80,7 @@ export async function archivePortion(portion: LogPortion, deps: PortionDependenc
   return { name: portion.name, messages: portion.messages.length, events, objects: objects.length, ...seen };
 }
 
-/** Adds the message's events; returns how many each minute got. */
+/** Adds the message's events; returns the number of events of each minute. */
 function addRows(
   parts: Map<number, MinutePart>,
   fileName: string,
@@ -101,7 +105,10 @@ function addRows(
   return counted;
 }
 
-/** A direct producer declares nothing: what of its message can be archived counts as accepted, and is told apart. */
+/**
+ * Books a message. A direct producer declares no number, so its archivable events count as accepted, and are booked as
+ * direct.
+ */
 function book(
   parts: Map<number, MinutePart>,
   fileName: string,

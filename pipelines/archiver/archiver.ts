@@ -12,34 +12,35 @@ export interface ArchiverDependencies {
   payloadOf: PayloadOf;
   rules?: MessageRules;
   eventTypes?: KnownEventTypes;
-  /** Epoch milliseconds. */
+  /** Returns epoch milliseconds. */
   clock: () => number;
   /**
-   * Whom this archiver speaks for: the whole group where the log tells how far it is, itself where the log does not.
+   * The reader that this archiver reports for: the whole group where the log knows the group's position, the archiver
+   * itself otherwise.
    */
   reader: { name: string; leaseMs: number };
-  /** Moves the low watermark on, after the mark. */
+  /** Advances the low watermark, after the mark. */
   watermark?: { advance(): Promise<number> };
 }
 
 export interface ArchiverOptions {
   /**
-   * A portion is closed at this many messages or bytes, or this long after its first message, whichever comes first.
+   * A portion closes at this many messages or bytes, or this long after its first message, whichever is reached first.
    */
   maxPortionMessages: number;
   maxPortionBytes: number;
   maxPortionAgeMs: number;
-  /** Portions that are decoded and uploaded at once: with maxPortionBytes the bound of memory. */
+  /** The number of portions that are decoded and uploaded at once. Together with maxPortionBytes it bounds memory. */
   portionsInFlight: number;
-  /** How often the time up to which all is archived is written down. */
+  /** How often the archiver writes down the time up to which every message is archived. */
   progressIntervalMs: number;
 }
 
 /**
- * The archiver: portion after portion of the log into the archive, by minute of event time, until `signal` aborts. A
- * portion is acknowledged after its objects are written and listed; a crash anywhere repeats a portion, which where the
- * log has positions writes the same objects. Rejects with the first failure; what was not acknowledged is taken again
- * by the next process.
+ * Writes portion after portion of the log into the archive, by minute of event time, until `signal` aborts. A portion
+ * is acknowledged after its objects are written and listed. A crash anywhere repeats a portion; where the log has
+ * positions, the repetition writes the same objects. Rejects with the first failure; the next process takes the
+ * unacknowledged messages again.
  */
 export async function runArchiver(
   deps: ArchiverDependencies,
@@ -77,7 +78,9 @@ async function lane(
   }
 }
 
-/** Undefined where the portion went to another archiver meanwhile, which does it again: the same objects. */
+/**
+ * Resolves with undefined where the portion went to another archiver meanwhile, which writes the same objects again.
+ */
 async function archived(portion: LogPortion, deps: ArchiverDependencies): Promise<ArchivedPortion | undefined> {
   try {
     const result = await archivePortion(portion, deps);
@@ -96,8 +99,8 @@ async function reportProgress(
   stop: AbortSignal,
 ): Promise<void> {
   while (!stop.aborted) {
-    // Before the question: what is appended meanwhile may not be promised. Appends bear the log's time: a clock that is
-    // ahead of it promises nothing more.
+    // The time is read before the question: a message appended meanwhile must not be promised. Appends carry the log's
+    // time, so a clock ahead of the log promises no more.
     const askedAtMs = Math.min(clock(), subscription.logTimeMs() ?? Number.POSITIVE_INFINITY);
     const waiting = await subscription.oldestWaitingMs();
     await ledger.setArchivedThrough(reader.name, Math.min(waiting ?? askedAtMs, askedAtMs), clock() + reader.leaseMs);

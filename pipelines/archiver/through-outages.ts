@@ -3,8 +3,8 @@ import { StoreUnavailableError } from "../../io/ports";
 import { pause } from "../pause";
 
 /**
- * Does `work` until `stop` aborts, again after a pause when a log or store did not answer: what was not acknowledged is
- * taken again, so an outage costs time and nothing else. Rejects with any other error.
+ * Runs `work` until `stop` aborts, and again after a pause when a log or store did not answer. Unacknowledged messages
+ * are taken again, so an outage costs nothing but time. Rejects with any other error.
  */
 export async function throughOutages(
   work: () => Promise<void>,

@@ -9,8 +9,8 @@ import type { MinuteRow } from "../../transforms/minute-verdict";
 
 const MAX_LISTED = 1_000;
 /**
- * Levels above the minutes are looked at by every hour that touches them: each difference is told once, as long as that
- * many are remembered.
+ * The number of remembered differences. Every hour that touches a level above the minutes looks at the level, and each
+ * remembered difference is reported once.
  */
 const MAX_KNOWN = 100_000;
 
@@ -26,7 +26,7 @@ interface Sums {
   differences: readonly AuditDifference[];
 }
 
-/** What an audit's driver knows of it: a row a minute, sums, and examples. */
+/** The memory of an audit's driver: a row a minute, sums, and examples. */
 export class AuditBooks {
   /** Minutes to be audited again. */
   readonly unstable = new Set<number>();
@@ -122,7 +122,10 @@ export class AuditBooks {
     });
   }
 
-  /** Losses of which less is missing than was written off: what turned up must not hide what goes missing later. */
+  /**
+   * Returns the losses of which fewer events are missing than were written off. Events that are in the archive after
+   * all must not hide later losses.
+   */
   turnedUp(): WriteOff[] {
     return this.sortedRows().flatMap(({ missing, writtenOff, notComparable, rolledBooks }) =>
       rolledBooks === undefined && writtenOff !== undefined && missing < writtenOff.events && notComparable === ""
@@ -145,7 +148,7 @@ export class AuditBooks {
     return new Map([...this.rows.values()].map(({ minute, changeSequence }) => [minute, changeSequence]));
   }
 
-  /** Minutes that are not as they should be, or of which that is not known. */
+  /** Returns the minutes that differ, or that the audit could not prove equal. */
   unproven(): number[] {
     const minutes = new Set([...this.left, ...this.reasons.keys()]);
     for (const minute of this.rows.keys())
@@ -154,9 +157,9 @@ export class AuditBooks {
   }
 
   /**
-   * What the counters now have of minutes whose stored numbers are no longer the stream's alone: their cells were
-   * corrected, events of theirs came late or by backfill, or were lost. The archive is then the truth, and so are the
-   * audit's numbers, until more is archived.
+   * Returns the new numbers of minutes whose stored numbers are no longer the stream's alone: their cells were
+   * corrected, or events of theirs were late, backfilled or lost. The archive is the truth of such a minute, and so are
+   * the audit's numbers, until more is archived.
    */
   settled(): SettledMinute[] {
     const unproven = new Set(this.unproven());
@@ -179,7 +182,7 @@ export class AuditBooks {
   }
 }
 
-/** What came after the raw retention is counted now; all before was. */
+/** Events received after the raw retention are counted now; the earlier ones were counted before. */
 function settledRolled({ minute, counted }: MinuteRow, books: NonNullable<MinuteRow["rolledBooks"]>): SettledMinute {
   const { archived } = books;
   const added = Math.max(0, archived - books.counted - books.duplicate);

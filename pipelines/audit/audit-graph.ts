@@ -5,8 +5,8 @@ import { compareHours, type HourFinding } from "../../transforms/compare-hours";
 import { recountMinutes } from "../../transforms/recount-minutes";
 
 /**
- * The audit's graph: parts of minutes are recounted from the archive, and compared hour by hour and part by part of the
- * videos.
+ * The audit's graph: it recounts parts of minutes from the archive, and compares them hour by hour and part by part of
+ * the videos.
  */
 export function auditGraph(
   units: PCollection<AuditUnit>,

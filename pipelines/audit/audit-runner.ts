@@ -8,10 +8,10 @@ import type { ReusedIds } from "../../transforms/find-reused-ids";
 import { auditGraph } from "./audit-graph";
 import { KeptIds } from "./kept-ids";
 
-/** Runs the audit's graph somewhere and hands over what it finds. The resources of the transforms must be provided. */
+/** Runs the audit's graph and hands over its findings. The resources of the transforms must be provided. */
 export interface AuditRunner {
   readonly name: string;
-  /** How often minutes that keep changing are looked at. */
+  /** How often minutes that keep changing are audited again. */
   readonly rounds: number;
   /**
    * Calls `take` for each hour and part of the videos, hours in any order, and resolves with the ids that are reused
@@ -28,15 +28,15 @@ export interface AuditRunner {
 const UNITS = "audit/units";
 const PARTS = "audit/parts";
 /**
- * Of one run of the graph, which is made anew each time: many hours of few events cost one run, and an hour of many
- * events is alone.
+ * The bound of one run of the graph, which is built anew each time: many hours with few events share a run, and an hour
+ * with many events has its own.
  */
 const MAX_HOURS = 24;
 const MAX_EVENTS = 1_000_000;
 
 /**
- * In this process, some hours at a time, so that memory is bounded by an hour's cells and one part of a minute, or by
- * MAX_EVENTS.
+ * Runs the graph in this process, some hours at a time, so that memory is bounded by an hour's cells and one part of a
+ * minute, or by MAX_EVENTS.
  */
 export const directAuditRunner: AuditRunner = {
   name: "direct",
@@ -71,7 +71,7 @@ export const directAuditRunner: AuditRunner = {
   },
 };
 
-/** Whole hours, of units in ascending order. */
+/** Splits units in ascending order into batches of whole hours. */
 function* batchesOf(units: readonly AuditUnit[]): Generator<AuditUnit[]> {
   let batch: AuditUnit[] = [];
   let [hours, events] = [0, 0];

@@ -17,22 +17,25 @@ export interface AuditDependencies {
   counters: CounterStore;
   ledger: Ledger;
   progress: LogProgress;
-  /** Where the graph runs; default: in this process. */
+  /** The runner of the graph; default: this process. */
   runner?: AuditRunner;
   clock: () => number;
 }
 
 export interface AuditRange {
   /**
-   * Half-open, widened to whole minutes. Undefined: from the first, to behind the last minute that was promised or is
-   * stored.
+   * The audited range, half-open and widened to whole minutes. Undefined: from the first minute to the end of the last
+   * minute that was promised or is stored.
    */
   fromMs?: number | undefined;
   toMs?: number | undefined;
   repair: boolean;
   /** The lateness rule of the stream whose counters these are; NO_LATENESS: it has none. */
   allowedLatenessMs: number;
-  /** Events that one worker holds at once; default 6,000,000. A minute of more is divided by its ids. */
+  /**
+   * The number of events that one worker holds at once; default 6,000,000. A minute with more events is divided by its
+   * ids.
+   */
   eventsAUnit?: number;
   /** How long a worker waits for a stream that is behind; default 30,000. */
   patienceMs?: number;
@@ -79,7 +82,7 @@ export async function runAudit(deps: AuditDependencies, range: AuditRange): Prom
   return whole;
 }
 
-/** Makes the ledger say what the counters have after a repair. */
+/** Writes the numbers of the counters into the ledger after a repair. */
 async function settle(ledger: Ledger, books: AuditBooks, auditedAtMs: number): Promise<void> {
   const settled = books.settled();
   if (settled.length > 0) await ledger.settleLate(settled, { auditedAtMs });
@@ -142,7 +145,7 @@ async function optionsOf(
   };
 }
 
-/** Minutes that changed while they were compared are audited again, with what is there by then. */
+/** Audits minutes again that changed while they were compared. */
 async function untilStable(
   runner: AuditRunner,
   options: AuditOptions,
@@ -164,8 +167,8 @@ async function untilStable(
 }
 
 /**
- * Marks what was looked at and is as it should be: minutes that were compared, and those between that nothing was
- * promised of and nothing is stored of.
+ * Marks the minutes that the audit found correct: the compared minutes, and the minutes between them without any
+ * promise or stored cell.
  */
 async function mark(
   { ledger, clock }: AuditDependencies,
@@ -178,7 +181,7 @@ async function mark(
   await ledger.markAudited({ fromMinute, toMinute: to, sequences: books.sequences(), except: books.unproven() });
 }
 
-/** The ports belong to the process: audits of one process take turns. */
+/** The ports belong to the process, so audits of one process take turns. */
 let audits: Promise<unknown> = Promise.resolve();
 
 function withPorts<T>(deps: AuditDependencies, work: () => Promise<T>): Promise<T> {

@@ -18,7 +18,7 @@ import {
 import { auditGraph } from "./audit-graph";
 import type { AuditRunner } from "./audit-runner";
 
-/** The audit's graph as a job of its own: the units travel in it, the findings through a store. */
+/** The audit's graph as a job of its own: the units travel in the job, the findings through a store. */
 export function clusterAuditPipeline(
   root: Root,
   { units, auditId, ...options }: AuditOptions & { units: readonly AuditUnit[]; auditId: string },
@@ -47,7 +47,7 @@ export class Values<T> implements Generator<T> {
 
 const READS_AT_ONCE = 16;
 
-/** All units as one bounded job that `submit` runs to its end, then what its workers wrote down. */
+/** Runs all units as one bounded job, waits for its end, and reads the findings that its workers wrote. */
 export class ClusterAuditRunner implements AuditRunner {
   readonly rounds = 2;
   private jobs = 0;
@@ -56,7 +56,7 @@ export class ClusterAuditRunner implements AuditRunner {
     readonly name: string,
     private readonly auditId: string,
     private readonly findings: Pick<Findings, "read">,
-    /** `id` is new at each call: of the job, and of what its workers write down. */
+    /** `id` is new at each call; the job and the findings of its workers are named after it. */
     private readonly submit: (build: (root: Root) => void, id: string) => Promise<void>,
   ) {}
 
@@ -90,7 +90,10 @@ export class ClusterAuditRunner implements AuditRunner {
     return Promise.all(parts.map((name) => this.read<TotalsFinding>(auditId, name)));
   }
 
-  /** Minutes that changed are audited again by a further job, which must not read the findings of the first. */
+  /**
+   * Returns a new id. Minutes that changed are audited again by a further job, which must not read the findings of the
+   * first.
+   */
   private nextId(): string {
     return this.jobs++ === 0 ? this.auditId : `${this.auditId}-${this.jobs}`;
   }

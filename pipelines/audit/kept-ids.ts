@@ -6,13 +6,13 @@ import { type KV, toBytes } from "../../engine";
 import type { IdBlock } from "../../transforms/audit-elements";
 import { type ReusedIds, reusedIn } from "../../transforms/find-reused-ids";
 
-/** Bytes of ids that are held in memory; beyond, they go to files, a partition each. */
+/** The bytes of ids held in memory. Further ids go to files, one for each partition. */
 const MAX_HELD_BYTES = 64 << 20;
 const HEADER_BYTES = 12;
 
 /**
- * The ids of a whole range on one machine: as hashes, partition by partition, in memory while they are few and in
- * temporary files beyond. Finding what is reused reads one partition at a time.
+ * The ids of a whole range on one machine, as hashes, by partition: in memory while they are few and in temporary files
+ * beyond. The search for reused ids reads one partition at a time.
  */
 export class KeptIds {
   private held: IdBlock[][];

@@ -5,17 +5,17 @@ import type { Archive, CounterStore, Ledger, LogProgress } from "../../io/ports"
 import type { AuditUnit } from "../../transforms/audit-elements";
 
 export interface AuditPlan {
-  /** By minute; none twice. */
+  /** The units in ascending order of their minutes, without repetition. */
   units: AuditUnit[];
-  /** Of all that the range is known to hold. */
+  /** The number of events that the range is known to hold. */
   events: number;
-  /** The range in minutes, half-open: as asked, or from the first to behind the last minute there is. */
+  /** The range in minutes, half-open: as the caller gave it, or from the first to the end of the last known minute. */
   fromMinute: number;
   toMinute: number;
 }
 
 interface AskedPlan {
-  /** Undefined: from the first, to behind the last minute there is. */
+  /** Undefined: from the first to the end of the last known minute. */
   fromMinute: number | undefined;
   toMinute: number | undefined;
   eventsAUnit: number;
@@ -30,12 +30,15 @@ interface PlanSources {
 
 /** Events of one unit: about 120 bytes of a worker's memory each. */
 export const EVENTS_A_UNIT = 6_000_000;
-/** An object has no fewer bytes an event, as random ids do not compress: for minutes whose books are lost. */
+/**
+ * The least number of bytes that an object has for an event, because random ids do not compress. Used for minutes whose
+ * books are lost.
+ */
 const LEAST_EVENT_BYTES = 12;
 
 /**
- * What an audit of [fromMinute, toMinute) goes over: every minute that was promised in any way (accepted, listed,
- * counted in the books, archived), and every hour that has stored cells. The work is in what there is, never in the
+ * Plans an audit of [fromMinute, toMinute). The plan holds every minute that was promised in any way (accepted, listed,
+ * counted in the books, archived), and every hour with stored cells. The work depends on the promises, never on the
  * length of the range.
  */
 export async function planAudit(

@@ -5,15 +5,15 @@ import { hashOf } from "../../transforms/byte-table";
 import { MAX_EXAMPLES, type ReusedId, type ReusedIds } from "../../transforms/find-reused-ids";
 
 /**
- * Minutes in which the examples' names are looked up: reading a minute again is the price of carrying no names through
- * the graph.
+ * The number of minutes in which the examples' names are looked up. The graph carries no names, so each such minute is
+ * read again.
  */
 const MAX_MINUTES_READ = 20;
 const MAX_PLACES = 5;
 
 /**
- * The reused ids of all partitions: how many events have one, and the names and places of those that are used most
- * often.
+ * Combines the reused ids of all partitions: the number of events with such an id, and the names and places of the ids
+ * used most often.
  */
 export async function examplesOf(
   archive: Pick<Archive, "list" | "read">,
@@ -30,7 +30,7 @@ export async function examplesOf(
   return { reusedEventIds, reusedIds: [...names.values()].sort((a, b) => b.times - a.times) };
 }
 
-/** The minutes of the examples, those of the first example first. */
+/** Returns the minutes of the examples, beginning with those of the first example. */
 function minutesOf(examples: readonly ReusedId[]): Set<number> {
   const minutes = new Set<number>();
   for (const example of examples) {
@@ -71,7 +71,7 @@ async function lookUp(
   }
 }
 
-/** A damaged object has been reported by the recount: what could be read of it may still name an example. */
+/** The recount has reported a damaged object already. Its readable rows may still name an example. */
 function readArchiveRowsOrStop(content: Uint8Array, onRow: Parameters<typeof readArchiveRows>[1]): void {
   try {
     readArchiveRows(content, onRow);

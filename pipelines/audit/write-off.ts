@@ -5,17 +5,17 @@ import { type AuditDependencies, type AuditRange, runAudit } from "./audit";
 export interface WrittenOff {
   /** The audit that looked for losses. */
   found: AuditReport;
-  /** What is written off now; empty where nothing was missing for good. */
+  /** The losses written off now; empty where no event was missing for good. */
   losses: WriteOff[];
-  /** The audit with repair afterwards; absent where nothing was written off. */
+  /** The audit with repair afterwards; absent where no loss was written off. */
   settled?: AuditReport;
 }
 
 /**
- * Writes off what an audit of the range finds missing: accepted events that are in no object although everything that
- * was accepted before is archived, of minutes that the stream is through with. From then on the archive is all that
- * there is of these minutes: the audit with repair that follows makes counters and books say what the archive has.
- * Events that go missing later are another loss, and show again.
+ * Writes off the losses that an audit of the range finds: accepted events that are in no object although every message
+ * accepted before is archived, in minutes that the stream has passed. From then on the archive is the truth of these
+ * minutes, and the audit with repair that follows makes counters and books agree with it. Events that go missing later
+ * are another loss, which the next audit reports.
  */
 export async function writeOffLosses(
   deps: AuditDependencies,
@@ -25,7 +25,7 @@ export async function writeOffLosses(
   const found = await runAudit(deps, { ...range, repair: false });
   const losses: WriteOff[] = [];
   let report = found;
-  // A report lists so many losses and no more: the next one has the others.
+  // A report lists a bounded number of losses; the next report has the others.
   while (report.losses !== undefined) {
     const some = await writeOffsOf(report, deps, reason);
     await takeOffList(deps.ledger, report.losses);
@@ -51,7 +51,7 @@ async function writeOffsOf(
   return writeOffs;
 }
 
-/** An object that is lost is listed without events; what its messages were accepted for stays in the books. */
+/** A lost object is listed without events; the accepted events of its messages stay in the books. */
 async function takeOffList(ledger: Pick<Ledger, "archivedObjects" | "addObjects">, losses: readonly FoundLoss[]) {
   for (const { minute, objects } of losses) {
     if (objects.length === 0) continue;

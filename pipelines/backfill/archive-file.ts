@@ -30,24 +30,22 @@ export interface ArchiveFileDependencies {
   eventTypes?: KnownEventTypes;
 }
 
-/** Lines taken together: their events of one minute become one object. */
+/** The number of lines taken together. Their events of one minute become one object. */
 const CHUNK_LINES = 200_000;
-/** Lines are taken together up to here, too: what they hold is in memory. */
+/** The number of bytes up to which lines are taken together, because their events are in memory. */
 const CHUNK_BYTES = 128 << 20;
-/** Minutes that are listed in one transaction, and whose objects are in memory together. */
+/** The number of minutes that are listed in one transaction, and whose objects are in memory together. */
 const MINUTES_AT_ONCE = 500;
 const READ_BYTES = 1 << 20;
 const WRITES_IN_FLIGHT = 8;
 
 /**
- * Archives an NDJSON file of events of any age, read as the write API reads one. Objects are named after the bytes they
- * came from, so backfilling the same file again replaces the same objects. An event needs a time of its own (eventTime,
- * or a UUIDv7 id): there is no receipt to stamp it with. A bad line goes to the dead letters, whole, with its number in
- * the file.
- *
- * Each step is durable before the next begins: dead letters, then the listing of objects in the ledger, then the
- * objects. So the books are open from before the first object to the count, wherever a run is stopped; the next run
- * finds what is listed and not written (settle-listings.ts).
+ * Archives an NDJSON file of events of any age, by the rules of the write API. Objects are named after the bytes of
+ * their lines, so backfilling the same file again replaces the same objects. An event needs a time of its own
+ * (eventTime, or a UUIDv7 id), because no receipt can stamp it. A bad line goes to the dead letters, whole, with its
+ * number in the file. Each step is durable before the next begins: dead letters, then the listing of objects in the
+ * ledger, then the objects. So the books are open from before the first object to the count, wherever a run is stopped;
+ * the next run finds the objects that are listed and not written (settle-listings.ts).
  */
 export async function archiveFile(
   path: string,
@@ -107,7 +105,8 @@ async function archiveChunk(
     ...rejected.map((each) => deadLetter(each, `${path}:${lines[each.index]!.number}`, receivedAtMs)),
     ...oversize.map(({ number, bytes }) => oversizeLetter(bytes, `${path}:${number}`, limits, receivedAtMs)),
   ];
-  // Letters are durable before anything is listed: where all of the chunk is listed, an earlier run has appended them.
+  // Letters are durable before any object is listed. Where all objects of the chunk are listed, an earlier run has
+  // appended the letters.
   if (dead.length > 0 && !(await isListed(deps.ledger, rowsOf.keys(), fileName))) await deps.deadLetters.append(dead);
   result.accepted += columns.count;
   result.rejected += dead.length;
@@ -124,7 +123,7 @@ interface Chunk {
   rowsOf: ReadonlyMap<number, number[]>;
 }
 
-/** Lists the objects of these minutes, then writes them. */
+/** Lists the objects of these minutes, then writes the objects. */
 async function writeMinutes(
   minutes: readonly number[],
   { fileName, taken: { columns, receivedAtMs }, rowsOf }: Chunk,
@@ -142,7 +141,10 @@ async function writeMinutes(
   await inParallel(objects, WRITES_IN_FLIGHT, ({ minute, content }) => archive.write(minute, fileName, content));
 }
 
-/** As the lines are named since the first version: without spaces and carriage returns at their ends. */
+/**
+ * Returns the digest after which objects are named since the first version: that of the lines without spaces and
+ * carriage returns at their ends.
+ */
 function digestOf(lines: readonly Line[]): string {
   const digest = createHash("sha256");
   for (const { bytes } of lines) {
@@ -164,7 +166,7 @@ function rowsByMinute(columns: EventColumns): Map<number, number[]> {
   return rows;
 }
 
-/** Whether each minute has an object of this name in the ledger. */
+/** Returns whether the ledger lists an object of this name for each minute. */
 async function isListed(ledger: Ledger, minutes: Iterable<number>, fileName: string): Promise<boolean> {
   let any = false;
   for (const minute of minutes) {
@@ -186,7 +188,7 @@ function deadLetter(
   return { ...letter, source: "ingest", ...(eventId === null ? {} : { eventId }) };
 }
 
-/** No body and no message may hold such a line; only its beginning is kept. */
+/** Makes the letter of a line that no body and no message may hold; the letter keeps the line's beginning. */
 function oversizeLetter(
   payload: Uint8Array,
   where: string,

@@ -22,14 +22,14 @@ interface Backfilled {
   accepted: number;
   rejected: number;
   minutes: number;
-  /** Absent where no event was accepted. */
+  /** The report of the audit; absent where no event was accepted. */
   report?: AuditReport;
 }
 
 /**
- * Counts old events: files -> archive, the hours they touch counted, an audit with repair over them. A run that is
- * stopped anywhere is finished by the next one of the same files; until then the ledger shows what is archived and not
- * counted, and completeThrough stays before it.
+ * Counts old events: archives the files, counts the hours they touch, and runs an audit with repair over these hours.
+ * The next run over the same files finishes a run that was stopped anywhere. Until then the ledger shows events that
+ * are archived and not counted, and completeThrough stays before them.
  */
 export async function backfill(
   files: readonly string[],
@@ -47,7 +47,7 @@ export async function backfill(
   const counted = { accepted, rejected, minutes: minutes.size };
   if (minutes.size === 0) return counted;
   await settleListings(deps, minutes);
-  // A cluster's stream reads the log alone: what is beside it the audit counts.
+  // A cluster's stream reads the log alone; the audit counts the backfilled events.
   if (!setsAside(allowedLatenessMs)) await countHours(deps, minutes, counting, onCounted);
   let [first, last] = [Number.POSITIVE_INFINITY, 0];
   for (const minute of minutes) [first, last] = [Math.min(first, minute), Math.max(last, minute)];

@@ -6,8 +6,8 @@ import { type BoundedDependencies, type BoundedOptions, runBoundedStream } from 
 const ATTEMPTS = 10;
 
 /**
- * Counts the hours of `minutes` from the archive with the streaming graph, which also writes their ledger. An hour that
- * a running stream changes meanwhile is counted again; what is still open after that the audit finds.
+ * Counts the hours of `minutes` from the archive with the streaming graph, which writes their ledger as well. An hour
+ * that a running stream changes meanwhile is counted again; the audit finds any remaining difference.
  */
 export async function countHours(
   deps: BoundedDependencies,

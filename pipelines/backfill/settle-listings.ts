@@ -5,9 +5,9 @@ import { readArchiveObject } from "../../io/formats/avro/archive-object";
 import type { Archive, ArchivedObject, Ledger } from "../../io/ports";
 
 /**
- * Makes ledger and archive agree on the backfilled objects of the hours of `minutes`, where an earlier run was stopped
- * between the two: an object that was listed and never written has no events, one that was written and not listed (by
- * earlier versions) has those that are in it.
+ * Makes ledger and archive agree on the backfilled objects of the hours of `minutes`, after an earlier run was stopped
+ * between the two. An object that was listed and never written is listed without events. An object that was written and
+ * not listed (by earlier versions) is listed with its events.
  */
 export async function settleListings(
   deps: { archive: Archive; ledger: Ledger },

@@ -21,22 +21,25 @@ export interface BoundedOptions {
   fromMs: number;
   toMs: number;
   /**
-   * How events are spread and judged. `dedupePartitions` must be that of the stream whose ledger this is: rows are kept
-   * by partition. `followCorrections`: a bounded run counts whole minutes from the archive, so with it every cell is
-   * written at the correction an audit has given it, and the larger (count, sum, last) wins; without it, cells that an
-   * audit has corrected stay as they are. In both cases nothing gets smaller: taking counts back is the audit's alone.
-   * With a lateness rule the run is the twin of a stream that reads the log: it sets aside what that stream sets aside,
-   * leaves out what was backfilled, and the audit counts both.
+   * The way events are spread and judged. `dedupePartitions` must be that of the stream whose ledger this is, because
+   * rows are kept by partition. `followCorrections` has this meaning: a bounded run counts whole minutes from the
+   * archive, so with `followCorrections` every cell is written at the correction that an audit has given it, and the
+   * larger (count, sum, last) wins. Without it, cells that an audit has corrected stay as they are. In both cases no
+   * number gets smaller: an audit alone takes counts back. With a lateness rule the run does as a stream that reads the
+   * log: it sets aside the same events, and leaves backfilled events out; the audit counts both.
    */
   counting: Omit<CountingOptions, "paneCache" | "writtenCells" | "inProcess">;
 }
 
 export interface BoundedResult {
   objects: number;
-  /** Events of those minutes: counted, duplicate and late. */
+  /** Events of the counted minutes: counted, duplicate and late. */
   events: number;
   minutes: number;
-  /** Objects that could not be read as events; each is a dead letter, and the events before its damage are counted. */
+  /**
+   * Objects that could not be read as events. Each of them is a dead letter, and the events before its damage are
+   * counted.
+   */
   deadLetters: number;
   elapsedMs: number;
 }
@@ -44,9 +47,10 @@ export interface BoundedResult {
 const MINUTES_AT_ONCE = 60;
 
 /**
- * The counting graph over a range of the archive, on the direct runner, hour by hour: what is in memory is bounded by
- * one hour's events. Running it again, or beside the stream, changes nothing: counts are absolute and ordered. Throws
- * RangeError for a range that is none, StageError for a store that fails; hours that were counted before stay counted.
+ * Runs the counting graph over a range of the archive, on the direct runner, hour by hour, so that memory holds one
+ * hour's events at most. Running it again, or beside the stream, changes nothing: counts are absolute and ordered.
+ * Throws RangeError for an invalid range and StageError for a store that fails; hours counted before the failure stay
+ * counted.
  */
 export async function runBoundedStream(deps: BoundedDependencies, options: BoundedOptions): Promise<BoundedResult> {
   const { fromMs, toMs, counting } = options;

@@ -13,19 +13,22 @@ export interface ReceivedColumns {
   receivedAtMs: number;
 }
 
-/** A range of the log, decoded, with one archive object to write for each minute of event time. */
+/** A decoded range of the log, with one archive object to write for each minute of event time. */
 export interface DecodedRange {
   /**
-   * When the first of its entries was appended: everything before it was counted when this range was still to be
-   * counted.
+   * The append time of the range's first entry. Every event accepted before it was counted when this range was still to
+   * be counted.
    */
   firstAppendedAtMs: number;
-  /** Named after the range, so that writing a minute's object again after a crash writes the same object. */
+  /**
+   * The file name of the range's objects. The range determines the name, so writing a minute's object again after a
+   * crash writes the same object.
+   */
   fileName: string;
   objects: Map<number, ArchiveObjectWriter>;
-  /** The entries without what is dead of them, decoded: the graph takes them from here. */
+  /** The decoded entries without their dead letters: the input of the graph. */
   batches: ReceivedColumns[];
-  /** By entry: what cannot be decoded, and events that break the contract, whole. */
+  /** The dead letters of each entry: undecodable entries, and events that break the contract, whole. */
   dead: NewDeadLetter[][];
 }
 
@@ -41,7 +44,7 @@ export function decodeEntries(entries: readonly LogEntry[], writer: string): Dec
     dead: [],
   };
   for (const { position, payload, appendedAtMs } of entries) {
-    // The write API alone writes this log: what it accepted is accepted, whatever the clock says by now.
+    // The write API alone writes this log. Events that it accepted stay accepted, whatever the clock says by now.
     const { columns, dead, unreadable, receivedAtMs } = readMessage(payload, undefined);
     addRows(range.objects, fileName, columns, receivedAtMs);
     if (columns.count > 0) range.batches.push({ columns, receivedAtMs });
@@ -80,7 +83,10 @@ export interface WrittenObject extends ArchivedObject {
   content: Uint8Array;
 }
 
-/** Writes the range's objects of these minutes and takes them out of the range: a writer cannot be finished twice. */
+/**
+ * Writes the range's objects of these minutes and removes them from the range, because a writer cannot be finished
+ * twice.
+ */
 export async function writeObjects(
   archive: Archive,
   { fileName, objects }: DecodedRange,

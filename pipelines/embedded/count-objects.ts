@@ -22,16 +22,17 @@ export interface CountingDependencies {
   panes: EmbeddedPaneCache;
 }
 
-/** What the embedded stream says of counting; the rest it has no choice in. */
+/** The counting options that a caller of the embedded stream chooses; the stream sets the others itself. */
 export type EmbeddedCounting = Omit<CountingOptions, "writtenCells" | "inProcess">;
 
-/** The objects listed for minutes, by minute. */
+/** The listed objects of each minute. */
 type Listed = ReadonlyMap<number, readonly ArchivedObject[]>;
 
 /**
- * Counts the minutes of objects just written, in one run of the counting graph: what is `fresh` on top of the kept
- * panes where these hold all that was listed before, else the whole minute from the archive. `complete` lists the
- * objects; a failure before it is done forgets the panes. Returns how many minutes were counted from the archive.
+ * Counts the minutes of newly written objects in one run of the counting graph. Where the kept panes hold all objects
+ * listed before, `fresh` is counted on top of them; otherwise the whole minute is counted from the archive. `complete`
+ * lists the objects; a failure before its end forgets the panes. Returns how many minutes were counted from the
+ * archive.
  */
 export async function countObjects(
   { archive, panes }: CountingDependencies,
@@ -96,13 +97,16 @@ const NEW_MESSAGES = "embedded/new-messages";
 const OBJECT_NAMES = "embedded/object-names";
 
 export interface PassBounds {
-  /** Minutes that one run counts, and so objects that it writes. */
+  /** The largest number of minutes that one run counts, and so of objects that it writes. */
   maxMinutes: number;
-  /** Archived events that one run counts again; one minute may have more. */
+  /** The largest number of archived events that one run counts again; a single minute may exceed it. */
   maxRecountEvents: number;
 }
 
-/** The newest of these minutes that fit one run, newest first, at least one; and the objects listed for them. */
+/**
+ * Returns the newest of these minutes that fit into one run, newest first and at least one, with the objects listed for
+ * them.
+ */
 export async function newestWithin(
   { ledger, panes }: Pick<CountingDependencies, "ledger" | "panes">,
   minutes: Iterable<number>,
@@ -122,7 +126,9 @@ export async function newestWithin(
   return { taken, listed };
 }
 
-/** `minutes`: descending. Neighbours are asked for together. */
+/**
+ * Returns the listed objects of minutes, which are in descending order. One query asks for all neighbouring minutes.
+ */
 async function listedObjects(ledger: CountingDependencies["ledger"], minutes: readonly number[]): Promise<Listed> {
   const listed = new Map<number, ArchivedObject[]>();
   for (let from = 0; from < minutes.length; ) {

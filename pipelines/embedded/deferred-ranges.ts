@@ -3,13 +3,13 @@ import type { DeferredRange } from "../../io/ports";
 import type { DecodedRange } from "./archive-entries";
 
 /**
- * The decoded range that slices are taken from, so that its entries are decoded once and not for every slice. It holds
- * one range, as a pass does; what is not here is decoded again from the log.
+ * Keeps the decoded range from which slices are taken, so that its entries are decoded once and not for every slice. It
+ * keeps one range, as a pass does; the entries of any other range are decoded again from the log.
  */
 export class DeferredRanges {
   private held: { key: string; range: DecodedRange } | undefined;
 
-  /** The range without the minutes that are counted. Slices take their minutes out of it. */
+  /** Returns the range without the minutes that are counted already. Slices remove their minutes from it. */
   async decoded(deferred: DeferredRange, decode: () => Promise<DecodedRange>): Promise<DecodedRange> {
     const key = `${deferred.fromPosition} ${deferred.toPosition}`;
     if (this.held?.key !== key) this.held = undefined;

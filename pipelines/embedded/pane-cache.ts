@@ -6,50 +6,55 @@ import { hashSeed } from "../../transforms/hash-seed";
 
 interface KeptMinute {
   panes: Map<number, Pane>;
-  /** By minute of receipt. */
+  /** How many events were set aside as late, by minute of receipt. */
   late: Map<number, number>;
-  /** Listed archive objects whose events are in the panes, as `objectKey`. */
+  /** The listed archive objects whose events are in the panes, as `objectKey`. */
   objects: ReadonlySet<string>;
-  /** Objects that a recount found in the archive and that were not listed: their events are in the panes, too. */
+  /** Objects that a recount found in the archive without a listing. Their events are in the panes, too. */
   unlisted: ReadonlySet<string>;
   usedAtMs: number;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** A minute that nothing has come for as long is over: what still comes recounts it from the archive. */
+/** The time without events after which a minute is dropped. Later events recount the minute from the archive. */
 const MAX_IDLE_MS = 120_000;
 
 /**
- * What an open pane weighs beside its ids, in ids: its tables have a least size, and a minute may have a single event.
+ * The weight of an open pane beside its ids, in ids: its tables have a least size, and a minute may have a single
+ * event.
  */
 const PANE_IDS = 512;
 
-/** Names of a space of names, beyond which new panes get another one. */
+/** The number of names beyond which new panes get a new space of names. */
 const MAX_SHARED_NAMES = 2 ** 19;
 
 /**
- * Which object it is and with what content: an object that is written again has another size where it has other events.
+ * Returns the key of an object with its content: an object that is written again has another size where it has other
+ * events.
  */
 export const objectKey = ({ name, sizeBytes }: { name: string; sizeBytes: number }): string => `${name} ${sizeBytes}`;
 
 /**
  * The open panes of the embedded stream, kept from one run of the graph to the next, as a streaming runner keeps the
- * state of an accumulating window. What is kept is only ever a short cut: a minute that is not here is recounted whole
- * from the archive. So the cache may forget anything at any time, and must forget a minute whenever a run that touched
- * it failed.
+ * state of an accumulating window. The cache is a short cut and nothing more: a minute that it does not hold is
+ * recounted whole from the archive. So the cache may forget anything at any time, and must forget a minute whenever a
+ * run that touched the minute failed.
  */
 export class EmbeddedPaneCache implements PaneCache {
   private readonly minutes = new Map<number, KeptMinute>();
   private shared = new PaneNames(hashSeed);
 
-  /** `now`: milliseconds of any clock that only goes forward. */
+  /** `now` returns milliseconds of any clock that only goes forward. */
   constructor(
     private readonly maxIds: number,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** New panes get new names where there are many: old names go with the last pane that has them. */
+  /**
+   * Returns the names for new panes. Beyond MAX_SHARED_NAMES, new panes get new names; the old ones are freed with the
+   * last pane that uses them.
+   */
   names(): PaneNames {
     const { videos, types } = this.shared;
     if (videos.size + types.size > MAX_SHARED_NAMES) this.shared = new PaneNames(hashSeed);
@@ -57,8 +62,8 @@ export class EmbeddedPaneCache implements PaneCache {
   }
 
   /**
-   * Whether the minute's panes hold exactly the events of the objects that are listed for it, so that `added` may be
-   * counted on top.
+   * Returns whether the minute's panes hold exactly the events of the objects listed for the minute, so that `added`
+   * may be counted on top.
    */
   holds(minute: number, listed: ReadonlySet<string>, added?: string): boolean {
     const { objects, unlisted } = this.minutes.get(minute) ?? { objects: NONE, unlisted: NONE };
@@ -94,8 +99,8 @@ export class EmbeddedPaneCache implements PaneCache {
   }
 
   /**
-   * The run succeeded and `listed` are the minute's listed objects now. `read`: what was read of the archive where the
-   * minute was recounted. Makes it the minute used last.
+   * Keeps a minute after its run succeeded. `listed` are the minute's listed objects now; `read` are the objects read
+   * from the archive where the minute was recounted. The minute becomes the one used last.
    */
   keep(minute: number, listed: ReadonlySet<string>, read?: ReadonlySet<string>): void {
     const kept = this.minutes.get(minute);
@@ -113,8 +118,8 @@ export class EmbeddedPaneCache implements PaneCache {
   }
 
   /**
-   * Forgets the minutes that nothing has come for lately, and then those used longest ago until at most `maxIds` event
-   * ids are held, and what weighs as much.
+   * Forgets the minutes that received no event lately, and then the minutes used longest ago until the rest weighs at
+   * most `maxIds`.
    */
   trim(): void {
     const idleSinceMs = this.now() - MAX_IDLE_MS;
@@ -145,8 +150,8 @@ function idsOf(kept: KeptMinute): number {
 }
 
 /**
- * An empty cache of bound 0 keeps nothing at all; beyond the least size of its tables a pane's memory grows with its
- * ids.
+ * Returns a minute's weight in ids. A cache of bound 0 keeps no minute at all; beyond the least size of its tables a
+ * pane's memory grows with its ids.
  */
 function weightOf(kept: KeptMinute): number {
   let weight = 0;

@@ -26,23 +26,23 @@ export interface PassDependencies extends CountingDependencies {
 }
 
 export interface PassOptions extends PassBounds {
-  /** Names this stream's archive objects; the same for the life of the data folder. */
+  /** The writer name in this stream's archive objects; it stays the same for the life of the data folder. */
   writer: string;
   maxEntries: number;
   maxBytes: number;
-  /** How long after its end a minute is final, as readers are told. */
+  /** How long after its end a minute becomes final for readers. */
   finalAfterMs: number;
   counting: EmbeddedCounting;
 }
 
 export interface PassResult {
-  /** Everything up to here is archived and counted. */
+  /** The position of the log up to which every entry is archived and counted. */
   position: number;
   events: number;
   minutes: number;
   /** Minutes that were recounted whole from the archive. */
   recounted: number;
-  /** Whether the pass took all there was. */
+  /** Whether the pass reached the end of the log. */
   caughtUp: boolean;
 }
 
@@ -77,8 +77,8 @@ export async function runPass(deps: PassDependencies, options: PassOptions): Pro
 }
 
 /**
- * Counts the next minutes of the oldest deferred range, newest first, and is done with them: as exact as a pass, and
- * bounded as one. Returns undefined where nothing is deferred; `caughtUp` tells whether that was all.
+ * Counts the next minutes of the oldest deferred range, newest first, with the exactness and the bounds of a pass.
+ * Returns undefined where no range is deferred. `caughtUp` is true when the last deferred minute is counted.
  */
 export async function runSlice(deps: PassDependencies, options: PassOptions): Promise<PassResult | undefined> {
   const { ledger } = deps;
@@ -105,8 +105,8 @@ export async function runSlice(deps: PassDependencies, options: PassOptions): Pr
 }
 
 /**
- * Before this range is counted, readers are told that all is complete up to its first entry. A minute that was final by
- * that had its last word: what the range adds to it is a revision.
+ * Returns the counting options of a range. Before a range is counted, readers are told that everything up to its first
+ * entry is complete. So a change of a minute that was final by that promise is a revision.
  */
 function countingOf(
   { firstAppendedAtMs }: Pick<DecodedRange, "firstAppendedAtMs">,
@@ -124,8 +124,8 @@ const listing = ({ name, minute, events, sizeBytes }: WrittenObject): ArchivedOb
 };
 
 /**
- * The entries after the checkpoint; after a crash exactly the range it left, so that its objects get the same names and
- * content.
+ * Returns the entries after the checkpoint. After a crash these are exactly the entries of the range left open, so that
+ * its objects get the same names and content.
  */
 async function nextEntries({ log, ledger }: PassDependencies, options: PassOptions): Promise<LogEntry[]> {
   const checkpoint = await ledger.checkpoint();
@@ -138,7 +138,7 @@ async function nextEntries({ log, ledger }: PassDependencies, options: PassOptio
   return entries;
 }
 
-/** Exactly the entries of a range. Rejects where the log does not have them all any more. */
+/** Returns exactly the entries of a range. Rejects where the log no longer has all of them. */
 async function entriesOf(
   log: Pick<EmbeddedLog, "read">,
   { fromPosition, toPosition }: { fromPosition: number; toPosition: number },
@@ -155,7 +155,7 @@ async function entriesOf(
   return entries;
 }
 
-/** New batches as messages: their events of these minutes, or `all`. */
+/** Yields new batches as messages, with their events of these minutes, or `all` of them. */
 function* newMessages(
   batches: readonly ReceivedColumns[],
   minutes: ReadonlySet<number>,

@@ -5,25 +5,26 @@ import { pause } from "../pause";
 import { type PassDependencies, type PassOptions, type PassResult, runPass, runSlice } from "./pass";
 
 export interface StreamOptions extends PassOptions {
-  /** A pass starts at most this often while the stream keeps up. */
+  /** The least time between the starts of two passes while the stream keeps up. */
   minPassIntervalMs: number;
-  /** Share of one core that passes may take while the stream keeps up (0..1]. */
+  /** The share of one core that passes may take while the stream keeps up (0..1]. */
   maxCpuShare: number;
-  /** How often the log is looked at while there is nothing to do. */
+  /** How often the stream asks the log for new entries while it has no work. */
   pollIntervalMs: number;
 }
 
 /**
- * A long pass, such as one over a backlog, earns no longer rest than this: what comes meanwhile would wait for all of
- * it.
+ * The longest rest after a pass. A long pass, such as one over a backlog, would otherwise make events wait for as long
+ * a rest.
  */
 const MAX_REST_MS = 1_000;
 
 /**
- * The embedded stream: pass after pass until `signal` aborts, and after each a slice of the minutes that passes have
- * deferred, so that neither waits for all of the other. While it keeps up, it spaces passes so that they take at most
- * `maxCpuShare` of a core; with a backlog it runs them back to back. A store that cannot be used for a while is waited
- * for; any other failure ends the stream with its error: the process that runs it restarts it from the checkpoint.
+ * Runs the embedded stream: pass after pass until `signal` aborts, and after each pass a slice of the deferred minutes,
+ * so that neither waits for the end of the other. While the stream keeps up, it spaces passes so that they take at most
+ * `maxCpuShare` of a core; with a backlog it runs them back to back. The stream waits for a store that cannot be used
+ * for a while. Any other failure ends the stream with its error, and the process that runs the stream starts it again
+ * from the checkpoint.
  */
 export async function runStream(
   deps: PassDependencies,
@@ -54,19 +55,19 @@ export async function runStream(
 
 interface StreamEvents {
   onPass: (result: PassResult, tookMs: number) => void;
-  /** The stream waits for a store, and why. */
+  /** Called when the stream waits for a store, with the reason. */
   onWait: (error: StoreUnavailableError, waitMs: number) => void;
 }
 
 const MIN_WAIT_MS = 100;
 const MAX_WAIT_MS = 5_000;
-/** A store that is not back by then may need what a new process does: to open it anew. */
+/** The longest wait for a store. After it the stream ends, because a new process can open the store anew. */
 const MAX_OUTAGE_MS = 10 * MINUTE_MS;
 
 /**
- * Does `work` again while a store cannot be used, such as a SQLite file that another process has locked for longer than
- * its busy timeout: a new process would find it no different, and would have lost the kept panes. Undefined when
- * `signal` aborts.
+ * Repeats `work` while a store cannot be used, such as a SQLite file that another process has locked for longer than
+ * its busy timeout. A new process would find the same lock, and would have lost the kept panes. Resolves with undefined
+ * when `signal` aborts.
  */
 async function throughOutage<T>(
   work: () => Promise<T>,
@@ -87,7 +88,7 @@ async function throughOutage<T>(
   }
 }
 
-/** The engine wraps what a transform throws. */
+/** Returns the store's error behind an error of the engine, which wraps every error that a transform throws. */
 function outageIn(error: unknown): StoreUnavailableError | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause)
     if (cause instanceof StoreUnavailableError) return cause;

@@ -9,13 +9,13 @@ import { cellParts, type IsWanted, storedCells } from "../tier/cell-parts";
 export interface ExportDependencies {
   counters: Pick<CounterStore, "minuteCells" | "derivedCells" | "rolledCells">;
   out: RollUpFolder;
-  /** The states of buckets between these edges, read before the counters are. */
+  /** Returns the states of the buckets between these edges. The caller reads them before the counters. */
   statesOf(edges: readonly number[]): Promise<readonly string[]>;
 }
 
 export interface ExportRange {
   granularity: Granularity;
-  /** Whole buckets of UTC. */
+  /** The range, whole buckets of UTC. */
   fromMs: number;
   toMs: number;
   cellsAPart?: number;
@@ -30,8 +30,9 @@ export interface ExportedFile {
 const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
 
 /**
- * Writes the cells of a range as Parquet, files for each day of UTC: what the store and its roll-ups have, added up,
- * with the state and the revision of each. Written again, files of the same range replace those of before.
+ * Writes the cells of a range as Parquet, files for each day of UTC, with the state and the revision of each cell. The
+ * numbers of the store and of its roll-ups are added up. A second run over the same range replaces the files of the
+ * first.
  */
 export async function* exportCells(
   deps: ExportDependencies,
@@ -55,7 +56,10 @@ export async function* exportCells(
   }
 }
 
-/** Cells in any order; of one that is in a roll-up and, with what came later, in the store, both. */
+/**
+ * Yields the cells in any order. A cell that is in a roll-up and, because of later events, in the store, is yielded
+ * twice.
+ */
 async function* cellsOf(
   counters: ExportDependencies["counters"],
   range: ExportRange,

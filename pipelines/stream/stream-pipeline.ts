@@ -7,36 +7,36 @@ import { messagesOfKafka, messagesOfPubSub } from "../../transforms/messages-of-
 import { resolveReferences } from "../../transforms/resolve-references";
 import { type CountingOptions, countingGraph } from "../counting-graph";
 
-/** Where the stream reads from. Topic and subscription must exist when the job is submitted. */
+/** The source of the stream. Topic and subscription must exist when the job is submitted. */
 export type StreamSource =
   | {
       kind: "kafka";
       brokers: string;
-      /** Of Java's consumer: how it reaches the brokers. */
+      /** Properties of Java's consumer: the way it reaches the brokers. */
       properties: Readonly<Record<string, string>>;
       topic: string;
       group: string;
       startReadTimeMs?: number;
     }
   | { kind: "pubsub"; subscription: string; idAttribute: string }
-  /** Read by Dataflow itself: the same payloads, without an expansion service, and on no other runner. */
+  /** Pub/Sub as Dataflow itself reads it: the same payloads, without an expansion service, and on no other runner. */
   | { kind: "dataflow-pubsub"; subscription: string; idAttribute: string };
 
 export interface StreamPipelineOptions {
   source: StreamSource;
-  /** `host:port` of the Java expansion service that gives the source; not asked for Dataflow's own. */
+  /** `host:port` of the Java expansion service that provides the source. Dataflow's own source needs none. */
   expansionService: string;
   counting: CountingOptions & Required<Pick<CountingOptions, "windowing">>;
-  /** How many event types the deployment may have; absent: any number. */
+  /** The largest number of event types of the deployment; absent: any number. */
   maxEventTypes?: number;
 }
 
-/** The streaming job: the log, references resolved, event types asked for, the counting graph. */
+/** Builds the streaming job: read the log, resolve references, admit event types, count. */
 export async function streamPipeline(root: Root, options: StreamPipelineOptions): Promise<void> {
   countLog(await readLog(root, options), options);
 }
 
-/** All of a Pub/Sub stream but its source: payloads, with the times of their publication. */
+/** Builds the stream of Pub/Sub without its source, from payloads with the times of their publication. */
 export function countPayloads(payloads: PCollection<Uint8Array>, counting: StreamPipelineOptions["counting"]): void {
   countLog(messagesOfPubSub(payloads), { counting });
 }
@@ -56,10 +56,10 @@ function countLog(
 }
 
 /**
- * Positions are kept in the job's checkpoints alone: a group with committed ones would make a new job start where an
- * older one had read, and lose what was in that one's windows. The broker stamps messages (LogAppendTime): its clock
- * gives the watermark, which with the producers' times would stand still for as long as any partition has no message
- * yet.
+ * Reads the log. Positions are kept in the job's checkpoints alone. With positions committed in the group, a new job
+ * would start where an older job had read, and would lose the events in the older job's windows. The broker stamps
+ * messages (LogAppendTime), and its clock gives the watermark. With the producers' times the watermark would stand
+ * still for as long as any partition has no message.
  */
 async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCollection<BatchMessage>> {
   const { source, expansionService } = options;
@@ -87,8 +87,8 @@ async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCol
 }
 
 /**
- * What docs/shared-logs.md lists as the rules of both readers of a topic: committed records only, as the archiver reads
- * them, and a new group from the beginning. Messages are large, so few of them are fetched ahead.
+ * The rules that docs/shared-logs.md gives to both readers of a topic: they read committed records only, and a new
+ * group starts at the beginning. Messages are large, so the consumer fetches few of them ahead.
  */
 const CONSUMER = {
   "isolation.level": "read_committed",

@@ -13,8 +13,8 @@ export interface CellPart {
 }
 
 /**
- * Cells by parts of about `cellsAPart`, each with whole videos; parts without a cell are left out. `cells` is asked
- * once to count them, and once for each part.
+ * Yields cells in parts of about `cellsAPart`, each with whole videos; parts without a cell are left out. `cells` is
+ * called once to count the cells, and once more for each part.
  */
 export async function* cellParts(
   cells: (isWanted: IsWanted) => AsyncIterable<TimedCell>,
@@ -30,7 +30,7 @@ export async function* cellParts(
   }
 }
 
-/** The store's own cells of wanted videos, in any order. */
+/** Yields the store's own cells of the wanted videos, in any order. */
 export async function* storedCells(
   counters: Pick<CounterStore, "minuteCells" | "derivedCells">,
   granularity: Granularity,

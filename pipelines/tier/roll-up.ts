@@ -15,14 +15,14 @@ export interface TierDependencies {
   archive: Pick<Archive, "list" | "minutes" | "remove">;
   ledger: Pick<Ledger, "auditedCounts" | "expireObjects">;
   clock: () => number;
-  /** Called when a step has been made; tests stop a process there. */
+  /** Called after each step; tests stop a process there. */
   onStep?: (step: string) => void;
 }
 
 export interface TierRetention {
-  /** Minutes, and raw events, of days that ended longer ago are rolled up, or deleted. */
+  /** Minutes and raw events of days that ended longer ago than this are rolled up, and deleted. */
   minutesMs: number;
-  /** Hours of months that ended longer ago. */
+  /** Hours of months that ended longer ago than this are rolled up. */
   hoursMs: number;
   cellsAPart?: number;
 }
@@ -34,7 +34,7 @@ export interface Rolled extends CellRange {
   objects: number;
 }
 
-/** Rolls up all that is due; first ends what was begun. Resolves with what was done, range by range. */
+/** Ends every roll-up that was begun, then rolls up all ranges that are due. Resolves with one result a range. */
 export async function rollUpAll(deps: TierDependencies, retention: TierRetention): Promise<Rolled[]> {
   const done: Rolled[] = [];
   const { rolling } = await deps.tiers.tiers();
@@ -53,7 +53,7 @@ async function rollUpRange(deps: TierDependencies, range: CellRange, retention: 
   if (before === undefined || before.phase === "frozen") {
     await tiers.freeze({ level, fromMs, toMs });
     onStep("frozen");
-    // Listed before the marks are read: what is archived from here on is not audited yet, and stays.
+    // The objects are listed before the marks are read: an object archived later is not audited yet, and stays.
     const objects = level === "minute" ? await deps.archive.list(fromMs / MINUTE_MS, toMs / MINUTE_MS) : [];
     const obstacle =
       level === "minute" ? await obstacleOf(deps, range, objects, clock() - retention.minutesMs) : undefined;
@@ -93,7 +93,7 @@ async function removeRaw(
   const bytes = await folder.open(journal);
   if (bytes === undefined) throw new Error(`${journal} is missing: which raw events are rolled up is not known`);
   const objects = JSON.parse(Buffer.from(await bytes.slice(0)).toString()) as { name: string; minute: number }[];
-  // The books first: an object that is gone and still listed with its size would be missed.
+  // The ledger first: the audit would miss an object that is gone and still listed with its size.
   await ledger.expireObjects(objects);
   onStep("expired");
   await archive.remove(objects.map(({ name }) => name));
@@ -102,7 +102,8 @@ async function removeRaw(
 }
 
 /**
- * Why a day stays: something of it is not audited since it changed, or came so late that a repeat of it may still come.
+ * Returns why a day stays: an event of the day is not audited since it arrived, or arrived so late that a repeat of it
+ * may still arrive.
  */
 async function obstacleOf(
   { ledger, counters }: TierDependencies,
@@ -118,13 +119,13 @@ async function obstacleOf(
   return undefined;
 }
 
-/** How many times a range has been rolled up: what comes later gets files of its own. */
+/** Returns how many times a range has been rolled up. Later events get files of their own. */
 async function generations({ tiers }: TierDependencies, { level, fromMs }: CellRange): Promise<number> {
   const own = (await tiers.tiers()).rollUps.filter((one) => one.level === level && one.fromMs === fromMs);
   return new Set(own.map(({ name }) => name.split(".").at(-2))).size;
 }
 
-/** Days that have minute cells or raw events and are past the retention, oldest first. */
+/** Returns the days past the retention that have minute cells or raw events, oldest first. */
 async function dueDays(deps: TierDependencies, { minutesMs }: TierRetention): Promise<CellRange[]> {
   const toDay = Math.floor((deps.clock() - minutesMs) / DAY_MS);
   const days = new Set<number>();
@@ -135,7 +136,7 @@ async function dueDays(deps: TierDependencies, { minutesMs }: TierRetention): Pr
   return sorted.map((day) => ({ level: "minute", fromMs: day * DAY_MS, toMs: (day + 1) * DAY_MS }));
 }
 
-/** Months that have hour cells, whose minutes are rolled up, and that are past the retention. */
+/** Returns the months past the retention that have hour cells and whose minutes are rolled up. */
 async function dueMonths(deps: TierDependencies, { hoursMs }: TierRetention): Promise<CellRange[]> {
   const due: CellRange[] = [];
   const beforeMs = deps.clock() - hoursMs;

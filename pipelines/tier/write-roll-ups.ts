@@ -18,15 +18,17 @@ export interface CellRange {
   toMs: number;
 }
 
-/** A file that was written does not have the cells that it was made of: nothing may be deleted. */
+/**
+ * Thrown when a written file does not have the cells that it was made from. The store's cells must not be deleted then.
+ */
 export class RollUpDiffersError extends Error {
   override readonly name = "RollUpDiffersError";
 }
 
 /**
  * Writes the store's cells of a range to files, reads each file back and compares every cell. The cells must not change
- * meanwhile. `generation`: of the range, so that files which are read already keep their names. Written again, a file
- * is the same.
+ * meanwhile. `generation` is the range's, so that files which somebody reads already keep their names. Writing a range
+ * again gives the same files.
  */
 export async function writeRollUps(
   { counters, folder }: Sources,
@@ -46,7 +48,9 @@ export async function writeRollUps(
   return written;
 }
 
-/** Hive's names of partitions, which DuckDB, BigQuery and Spark turn into a column. */
+/**
+ * Returns the folder of a range under Hive's names of partitions, which DuckDB, BigQuery and Spark turn into a column.
+ */
 export function folderOf({ level, fromMs, toMs }: CellRange): string {
   const date = new Date(fromMs).toISOString();
   return toMs - fromMs <= DAY_MS ? `${level}/date=${date.slice(0, 10)}` : `${level}/month=${date.slice(0, 7)}`;
