@@ -7,39 +7,39 @@ import type { KeyRing } from "./key-ring";
 import { type KeyBuckets, Limiter, quotaExceeded } from "./limiter";
 import { forbidden, keysUnavailable, type Refusal, unauthorized } from "./refusal";
 
-/** What of a request decides whether it is let in: any IncomingMessage, without Express. */
+/** The parts of a request that decide whether it is admitted. Any IncomingMessage has them, without Express. */
 export interface Asking {
   url?: string | undefined;
   headers: IncomingHttpHeaders;
 }
 
-/** Whoever is behind a request that was let in. */
+/** The sender of an admitted request. */
 export interface Caller {
-  /** Undefined: no keys are needed here. */
+  /** The key's id; undefined where the service needs no keys. */
   keyId: string | undefined;
-  /** The RateLimit fields of the answer as of now; none where there is no limit. */
+  /** Returns the RateLimit fields of the answer as of now; none where the key has no limit. */
   headers(): Readonly<Record<string, string>>;
-  /** Whether the key may send events of these types; a refusal where it may not. */
+  /** Returns a refusal where the key may not send events of one of these types. */
   mayType(eventTypes: Iterable<string>): Refusal | undefined;
   /**
-   * Pays for what the request turned out to be: its events and the bytes of its body as they came. Call it once, before
-   * anything is stored. Undefined: paid.
+   * Pays for the request's events and for the bytes of its body as received. The caller calls it once, before it stores
+   * anything. Returns undefined when the payment is made, otherwise the refusal.
    */
   settle(events: number, bytes: number): Refusal | undefined;
-  /** Takes a payment back: nothing was stored, and the request will come again. */
+  /** Takes a payment back, because no event was stored and the client will send the request again. */
   giveBack(events: number, bytes: number): void;
 }
 
 export type Verdict = { kind: "admitted"; caller: Caller } | { kind: "refused"; refusal: Refusal };
 
 export interface AdmissionOptions {
-  /** Absent: no keys. */
+  /** The keys; absent where the service has none. */
   keys?: KeyRing;
-  /** Of keys that say nothing of their own. */
+  /** The limits of keys without limits of their own. */
   defaultLimits?: KeyLimits;
-  /** Pages of these may read and write; `*`: all. The origins that keys name come to them. */
+  /** Pages of these origins may read and write; `*` means all pages. The origins that keys name are added. */
   origins?: readonly string[];
-  /** Epoch milliseconds. */
+  /** Returns epoch milliseconds. */
   clock: () => number;
 }
 
@@ -53,7 +53,7 @@ const OPEN: Caller = {
 
 const ADMITTED_OPEN: Verdict = { kind: "admitted", caller: OPEN };
 
-/** Browsers ask again after this (Chromium caps it at two hours). */
+/** Browsers ask again after this time (Chromium caps it at two hours). */
 const PREFLIGHT_SECONDS = 7_200;
 const READABLE_HEADERS = [
   "ETag",
@@ -64,7 +64,7 @@ const READABLE_HEADERS = [
   "Viewmill-Complete-Through",
 ];
 
-/** The one place where a request is let in: keys, scopes, origins and limits, for every road to the service. */
+/** The one place where requests are admitted, by keys, scopes, origins and limits, on every road to the service. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #limiter: Limiter;
@@ -81,12 +81,12 @@ export class Admission {
     });
   }
 
-  /** Without keys everybody who reaches the service may do everything. */
+  /** Whether requests need a key. Without keys, every client that reaches the service may use all of it. */
   get needsKeys(): boolean {
     return this.#options.keys?.required === true;
   }
 
-  /** Judges a request before its body is read. The caller pays for what comes with `settle`. */
+  /** Judges a request before its body is read. The caller pays for the body with `settle`. */
   judge(asking: Asking, scope: Scope): Verdict {
     const { keys } = this.#options;
     if (keys === undefined || !keys.required)
@@ -111,8 +111,9 @@ export class Admission {
   }
 
   /**
-   * Sets the CORS fields of the answer, and answers a preflight: true, and nothing is left to do. Pages of other
-   * origins get no field, so that their browsers keep the answer from them. Cookies play no part.
+   * Sets the CORS fields of the answer, and answers a preflight. Returns true after a preflight, which needs no other
+   * answer. Pages of other origins get no field, so that their browsers keep the answer from them. Cookies play no
+   * part.
    */
   crossOrigin(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.headers.origin === undefined && this.#allowsNone()) return false;
@@ -189,15 +190,19 @@ function refusalOf(key: ListedKey, inUrl: boolean, origin: string | undefined, s
   return forbidden("the key is for pages of other origins");
 }
 
-/** Of the page that asks. A picture comes without Origin, and with the page's address as Referer. */
+/**
+ * Returns the origin of the page that sent the request. A picture is requested without Origin, and with the page's
+ * address as Referer.
+ */
 function originOf({ origin, referer }: IncomingHttpHeaders): string | undefined {
   if (origin !== undefined) return origin;
   return referer !== undefined && URL.canParse(referer) ? new URL(referer).origin : undefined;
 }
 
 /**
- * Whether a page of somewhere else may be asking. A name that an attacker made point here (DNS rebinding) is not one of
- * this machine's; and a page that sends its own origin is of this service where that is the host that is asked.
+ * Returns whether a page of another site may have sent the request. A host name that an attacker points at this machine
+ * (DNS rebinding) is none of the machine's own names. A page that sends its own origin belongs to this service where
+ * that origin is the requested host.
  */
 function isCrossSite({ origin, host = "" }: IncomingHttpHeaders): boolean {
   const name = host.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1");
@@ -207,7 +212,7 @@ function isCrossSite({ origin, host = "" }: IncomingHttpHeaders): boolean {
 
 const BEARER = /^Bearer +([^ ]+) *$/i;
 
-/** `Authorization: Bearer KEY`, else `?key=KEY`. */
+/** Returns the key of `Authorization: Bearer KEY`, otherwise of `?key=KEY`. */
 function keyOf({ headers, url = "" }: Asking): { text: string; inUrl: boolean } | undefined {
   const { authorization } = headers;
   if (authorization !== undefined) {

@@ -7,31 +7,34 @@ import { hashOf, idOf } from "./key-text";
 
 export interface KeyRingOptions {
   store: AccessKeys;
-  /** Epoch milliseconds. */
+  /** Returns epoch milliseconds. */
   clock: () => number;
   logger: Logger;
-  /** SHA-256 (hexadecimal) of a key with every scope that the deployment brings itself, beside those of the store. */
+  /** SHA-256 (hexadecimal) of a key with every scope that the deployment configures, beside the keys of the store. */
   operatorKeyHash?: string;
-  /** Of a key that this process made for itself, to speak with its own service. */
+  /** SHA-256 of a key that this process made to call its own service. */
   ownKeyHash?: string;
   refreshMs?: number;
-  /** After so long without an answer of the store nobody is let in: a key may have been revoked. */
+  /**
+   * How long the store may fail to answer before every request is refused, because a key may have been revoked
+   * meanwhile.
+   */
   maxStaleMs?: number;
 }
 
 const REFRESH_MS = 2_000;
 const MAX_STALE_MS = 8_000;
-/** Compared where there is no such key, so that the answer takes as long. */
+/** Compared where no such key exists, so that the answer takes the same time. */
 const NO_HASH = Buffer.alloc(32);
 
 export type KeyLookup = { kind: "key"; key: ListedKey } | { kind: "unknown" } | { kind: "stale" };
 
 /**
- * Every key of the deployment in memory, read again every two seconds; what this instance sees of their use is noted as
- * often.
+ * Every key of the deployment in memory. The ring reads the keys again every two seconds, and writes down their use on
+ * this instance as often.
  */
 export class KeyRing {
-  /** Of this process in the notes of use. */
+  /** Identifies this process in the notes of use. */
   readonly instance = randomUUID();
   private keys: ReadonlyMap<string, ListedKey> = new Map();
   private readAtMs = Number.NEGATIVE_INFINITY;
@@ -44,7 +47,9 @@ export class KeyRing {
 
   private constructor(private readonly options: KeyRingOptions) {}
 
-  /** Rejects with `StoreUnavailableError`: a service that knows no keys lets nobody in. */
+  /**
+   * Opens the ring. Rejects with `StoreUnavailableError`, because a service that knows no keys must admit no request.
+   */
   static async open(options: KeyRingOptions): Promise<KeyRing> {
     const ring = new KeyRing(options);
     await ring.refresh();
@@ -59,17 +64,20 @@ export class KeyRing {
     return ring;
   }
 
-  /** Whether requests need a key. A revoked or expired key still counts: the end of the last key opens no door. */
+  /**
+   * Whether requests need a key. A revoked or expired key still counts, so that the end of the last key does not open
+   * the service.
+   */
   get required(): boolean {
     return this.options.operatorKeyHash !== undefined || this.keys.size > 0;
   }
 
-  /** Origins that any key names. */
+  /** Yields the origins that any key names. */
   *origins(): Generator<string, void, undefined> {
     for (const { origins, revokedAtMs } of this.keys.values()) if (revokedAtMs === undefined) yield* origins ?? [];
   }
 
-  /** Takes as long for an unknown key as for a known one. */
+  /** Looks a key up, in the same time for an unknown key as for a known one. */
   find(text: string): KeyLookup {
     const nowMs = this.options.clock();
     const hash = hashOf(text);
@@ -82,7 +90,7 @@ export class KeyRing {
     return key.expiresAtMs !== undefined && key.expiresAtMs <= nowMs ? { kind: "unknown" } : { kind: "key", key };
   }
 
-  /** Notes a use of a key that the store has, and the events accepted by it. */
+  /** Notes a use of a key of the store, and the events accepted with it. */
   used(keyId: string, events: number): void {
     if (keyId === OPERATOR.id) return;
     const nowMs = this.options.clock();
@@ -93,7 +101,9 @@ export class KeyRing {
     this.changed.add(keyId);
   }
 
-  /** Events accepted from the key today: by this instance, and by the others as of the last refresh. */
+  /**
+   * Returns the events accepted with the key today: by this instance until now, by the others until the last refresh.
+   */
   eventsToday(key: ListedKey): number {
     const day = Math.floor(this.options.clock() / DAY_MS);
     const use = this.uses.get(key.id);
@@ -136,7 +146,7 @@ export class KeyRing {
     }
   }
 
-  /** Notes what is not noted yet; the store stays open. */
+  /** Writes down the uses that are not in the store yet. The store stays open. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
@@ -147,7 +157,7 @@ export class KeyRing {
   }
 }
 
-/** The key that the deployment brings itself. */
+/** The key that the deployment configures. */
 const OPERATOR: ListedKey = {
   id: "operator",
   name: "operator",

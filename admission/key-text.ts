@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The text of an access key: `vm_<id>_<secret>`, or `vmpub_<id>_<secret>` of a key that stands in pages. */
+/** The text of an access key: `vm_<id>_<secret>`, or `vmpub_<id>_<secret>` for a key that is published in pages. */
 import { hash, randomBytes } from "node:crypto";
 
 const ID_BYTES = 8;
-/** 256 bits of chance: nobody guesses a key, so that a plain hash of it is enough. */
+/** A secret of 256 random bits cannot be guessed, so a plain hash of it is enough. */
 const SECRET_BYTES = 32;
 const MAX_CHARACTERS = 200;
 
@@ -21,7 +21,7 @@ export function newKeyText(isPublic: boolean): NewKeyText {
 
 export const hashOf = (text: string): string => hash("sha256", text, "hex");
 
-/** Undefined: no key has such a text. */
+/** Returns the id in a key's text, or undefined where no key has such a text. */
 export function idOf(text: string): string | undefined {
   if (text.length > MAX_CHARACTERS) return undefined;
   const from = text.indexOf("_") + 1;

@@ -3,24 +3,26 @@ import { DAY_MS, MINUTE_MS, SECONDS_A_DAY } from "../domain/rules/time";
 import type { KeyLimits } from "../io/ports/access-keys";
 import type { Refusal } from "./refusal";
 
-/** A key that was silent for so long may use this many seconds of its rate at once. */
+/** A key that sent no request for this many seconds may use as many seconds of its rate at once. */
 const BURST_SECONDS = 2;
-/** A key that comes back after this has full buckets, whether they were kept or not. */
+/** After this time without a request a key's buckets are full, so they need not be kept. */
 const FORGOTTEN_AFTER_MS = MINUTE_MS;
 
 const RATES = ["requestsPerSecond", "eventsPerSecond", "bytesPerSecond"] as const;
 type Rate = (typeof RATES)[number];
 
-/** Names of quota policies, and what they count where it is not requests (RateLimit header fields, `qu`). */
+/** The names of quota policies, and their units other than requests (RateLimit header fields, `qu`). */
 const POLICIES: Record<Rate, { name: string; unit: string; what: string }> = {
   requestsPerSecond: { name: "requests", unit: "", what: "requests" },
   eventsPerSecond: { name: "events", unit: ';qu="events"', what: "events" },
   bytesPerSecond: { name: "bytes", unit: ';qu="content-bytes"', what: "bytes" },
 };
 
-/** At least 1: a bucket that never holds a whole request would let a slow key in never again. */
+/**
+ * The capacity of a bucket, at least 1: a bucket that never holds a whole request would never admit a slow key again.
+ */
 const capacityOf = (rate: number): number => Math.max(1, rate * BURST_SECONDS);
-/** The time in which a silent bucket fills, as its policy tells it. */
+/** The time in which an unused bucket fills, as its policy states it. */
 const windowOf = (rate: number): number => Math.max(BURST_SECONDS, Math.ceil(1 / rate));
 
 interface Bucket {
@@ -30,9 +32,9 @@ interface Bucket {
 }
 
 /**
- * Token buckets of one key on one instance. A request is let in while no bucket is in debt, and its cost may put one in
- * debt: so a batch that is larger than a bucket passes, and the mean rate holds all the same. Times are of a monotonic
- * clock.
+ * The token buckets of one key on one instance. A request is admitted while no bucket is in debt, and its cost may put
+ * a bucket in debt. So a batch larger than a bucket passes, and the mean rate holds all the same. Times are of a
+ * monotonic clock.
  */
 export class KeyBuckets {
   readonly #buckets = new Map<Rate, Bucket>();
@@ -48,7 +50,7 @@ export class KeyBuckets {
     }
   }
 
-  /** Undefined: let in, and one request is paid. */
+  /** Pays for one request. Returns undefined when the request is admitted, otherwise the refusal. */
   enter(nowMs: number): Refusal | undefined {
     this.lastUsedMs = nowMs;
     const refusal = this.#refusal(nowMs);
@@ -57,7 +59,7 @@ export class KeyBuckets {
   }
 
   /**
-   * What the request turned out to cost. Undefined: paid; a refusal where requests beside it have used up the bucket
+   * Pays for the events and bytes of a request. Returns a refusal where concurrent requests have emptied the bucket
    * meanwhile.
    */
   settle(events: number, bytes: number, nowMs: number): Refusal | undefined {
@@ -73,7 +75,7 @@ export class KeyBuckets {
     this.#pay("bytesPerSecond", -bytes);
   }
 
-  /** RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10), empty without limits. */
+  /** Returns RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10), or no fields without limits. */
   headers(nowMs: number): Record<string, string> {
     if (this.#buckets.size === 0) return {};
     const policies: string[] = [];
@@ -122,7 +124,7 @@ export class KeyBuckets {
   }
 }
 
-/** Whole seconds until a request is let in; 0: now. At least 1 for one that is not. */
+/** Returns the whole seconds until a request is admitted: 0 for now, otherwise at least 1. */
 function secondsUntilFree({ rate, tokens }: Bucket): number {
   return tokens >= 1 ? 0 : Math.max(1, Math.ceil((1 - tokens) / rate));
 }
@@ -151,7 +153,7 @@ export class Limiter {
   }
 }
 
-/** 429 until the day (UTC) is over. */
+/** Returns the refusal (429) that holds until the day (UTC) ends. */
 export function quotaExceeded(eventsPerDay: number, nowMs: number): Refusal {
   const seconds = Math.max(1, Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1000));
   return {

@@ -7,7 +7,7 @@ import { newKeyText } from "./key-text";
 const MAX_NAME_CHARACTERS = 100;
 const MAX_LISTED = 100;
 
-/** An origin as browsers send it (RFC 6454), or `*`. */
+/** Returns whether the text is an origin as browsers send it (RFC 6454), or `*`. */
 export function isOrigin(text: string): boolean {
   return (
     text === "*" || (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text)
@@ -22,7 +22,7 @@ const perSecond = (description: string) =>
     .optional()
     .meta({ description: `${description}; without it: the deployment's default` });
 
-/** What a key is made of, as the command line and the admin endpoint take it. */
+/** The properties of a new key, as the command line and the admin endpoint accept them. */
 export const newKeySchema = z
   .strictObject({
     name: z
@@ -65,7 +65,10 @@ export const newKeySchema = z
 
 export type NewKey = z.output<typeof newKeySchema>;
 
-/** Makes a key and keeps it; `text` is shown now and never again. Rejects with `StoreUnavailableError`. */
+/**
+ * Creates a key and stores it. The answer holds `text`, which no later answer can show. Rejects with
+ * `StoreUnavailableError`.
+ */
 export async function createKey(
   store: Pick<AccessKeys, "add">,
   { name, scopes, public: isPublic, eventTypes, origins, expiresAt, limits }: NewKey,
@@ -88,7 +91,7 @@ export async function createKey(
   return { key, text };
 }
 
-/** What everybody who operates may know of a key. */
+/** Returns the properties of a key that every operator may see. */
 export function shownKey(key: AccessKey & Partial<ListedKey>, nowMs: number): Record<string, unknown> {
   const { id, name, scopes, isPublic, eventTypes, origins, limits, createdAtMs, expiresAtMs } = key;
   const { revokedAtMs, lastUsedAtMs } = key;

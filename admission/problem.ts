@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Problems (RFC 9457) that the write API and the read API answer with alike. Each has its own closed list of kinds,
- * with titles.
+ * The problems (RFC 9457) that the write API and the read API share. Each API has its own closed list of kinds, with
+ * titles.
  */
 
-/** An answer before it has an instance. */
+/** A problem before it gets its instance. */
 export interface ProblemOf<Kind extends string> {
   kind: Kind;
   status: number;
@@ -21,7 +21,7 @@ export const methodNotAllowed = (allow: string) => ({
   headers: { Allow: allow },
 });
 
-/** 429: this server has too much to do; the same request succeeds later. */
+/** 429: this server is overloaded; the same request succeeds later. */
 export const overloaded = (detail: string) => ({
   kind: "overloaded" as const,
   status: 429,
@@ -29,7 +29,7 @@ export const overloaded = (detail: string) => ({
   headers: { "Retry-After": "1" },
 });
 
-/** 503: something this server needs is away, or it is shutting down. */
+/** 503: a dependency of this server is away, or the server is shutting down. */
 export const unavailable = (detail: string) => ({
   kind: "unavailable" as const,
   status: 503,
@@ -43,7 +43,7 @@ export const internal = () => ({
   detail: "the failure is in the server's log under this instance",
 });
 
-/** The body of the answer: the members of RFC 9457, then those of this problem. */
+/** Returns the body of the answer: the members of RFC 9457, then the members of this problem. */
 export function problemText<Kind extends string>(
   { kind, status, detail }: ProblemOf<Kind>,
   titles: Readonly<Record<Kind, string>>,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Why a request is not let in: problems of the write API and of the read API alike (RFC 9457). */
+/** The reasons for refusing admission: problems that the write API and the read API share (RFC 9457). */
 export const ADMISSION_TITLES = {
   unauthorized: "A key is needed",
   forbidden: "The key may not do this",
@@ -15,7 +15,7 @@ export interface Refusal {
   headers: Readonly<Record<string, string>>;
 }
 
-/** 401 (RFC 6750, 3): with `error` where a key came and is none. */
+/** 401 (RFC 6750, 3). `error` is set where the request has a key that is not valid. */
 export const unauthorized = (detail: string, error?: "invalid_token"): Refusal => ({
   kind: "unauthorized",
   status: 401,

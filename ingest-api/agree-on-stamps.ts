@@ -3,9 +3,7 @@ import type { EventColumns } from "../domain/columns/event-columns";
 import type { ReceiptStamps, Stamp } from "../io/ports";
 import type { StampBook } from "./stamp-book";
 
-/**
- * The accepted events of a request, and which of them were stamped: `stamps[n]` is the stamp of row `stampedRows[n]`.
- */
+/** The accepted events of a request with their stamps: `stamps[n]` is the stamp of row `stampedRows[n]`. */
 interface StampedEvents {
   columns: EventColumns;
   stamps: readonly Stamp[];
@@ -13,9 +11,9 @@ interface StampedEvents {
 }
 
 /**
- * Makes the stamps of a request those that every instance of the write API gives, before anything is stored by them:
- * one question, for the stamps that this instance has not asked for yet. Rejects as the port does; the proposals then
- * stay, for the request's retry.
+ * Replaces the stamps of a request by those that every instance of the write API gives, before any event is stored with
+ * them. One query asks for the stamps that this instance does not know yet. Rejects as the port does; the proposals
+ * then stay for the request's retry.
  */
 export async function agreeOnStamps(
   { columns, stamps, stampedRows }: StampedEvents,

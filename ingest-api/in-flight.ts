@@ -4,14 +4,14 @@ interface InFlightBounds {
   maxInFlightRequests: number;
 }
 
-/** The place of one request among those being handled; give it back with `leave`. */
+/** The place of one request among those being handled. `leave` gives the place back. */
 export interface Place {
-  /** Counts `bytes` more for this request; false (and nothing counted) when the bound would be passed. */
+  /** Counts `bytes` more for this request. Returns false, and counts nothing, where the bound would be exceeded. */
   grow(bytes: number): boolean;
   leave(): void;
 }
 
-/** Counts the requests being handled and the bytes they hold, and refuses those beyond the bounds. */
+/** Counts the requests being handled and the bytes they hold, and refuses requests beyond the bounds. */
 export class InFlight {
   requests = 0;
   bytes = 0;
@@ -24,7 +24,7 @@ export class InFlight {
     return this.closed;
   }
 
-  /** Undefined where the bound of requests is reached. */
+  /** Returns a place, or undefined where the bound of requests is reached. */
   enter(): Place | undefined {
     if (this.requests >= this.bounds.maxInFlightRequests) return undefined;
     this.requests++;
@@ -47,7 +47,7 @@ export class InFlight {
     };
   }
 
-  /** From now on `draining`; resolves when nobody is inside. */
+  /** Sets `draining`; resolves when no request is being handled. */
   drain(): Promise<void> {
     this.closed = true;
     if (this.requests === 0) return Promise.resolve();

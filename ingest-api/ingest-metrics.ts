@@ -5,7 +5,7 @@ import type { ContentFormat } from "../intake/content";
 import type { InFlight } from "./in-flight";
 import type { StampBook } from "./stamp-book";
 
-/** The four golden signals of the write path (latency, traffic, errors, saturation), on the registry given. */
+/** The four golden signals of the write path (latency, traffic, errors, saturation), on the given registry. */
 export class IngestMetrics {
   private readonly requests: Counter<"status" | "format">;
   private readonly seconds: Histogram;

@@ -35,13 +35,13 @@ import { StampBook } from "./stamp-book";
 import { storeEvents, storeMalformed } from "./store-events";
 
 export interface IngestLimits extends IntakeLimits {
-  /** Bytes of all bodies being handled together; beyond it 429. */
+  /** The bytes of all bodies being handled together; requests beyond the bound get 429. */
   maxInFlightBytes: number;
-  /** Requests being handled at once; beyond it 429. */
+  /** The number of requests being handled at once; requests beyond the bound get 429. */
   maxInFlightRequests: number;
   /** Events older than this at receipt are `too-old`. */
   rawRetentionMs: number;
-  /** Receipt stamps remembered (10 minutes each); beyond it 429. */
+  /** The number of remembered receipt stamps (10 minutes each); requests beyond the bound get 429. */
   maxStamps: number;
 }
 
@@ -55,16 +55,16 @@ const DEFAULT_INGEST_LIMITS: Readonly<IngestLimits> = {
 
 interface IngestDependencies {
   log: EventLog;
-  /** Stamps given in the last 10 minutes, as the log remembers them. */
+  /** The stamps of the last 10 minutes, as the log remembers them. */
   recentStamps: readonly Stamp[];
-  /** Where several instances agree on stamps; absent: the log keeps them. */
+  /** The store in which several instances agree on stamps; absent: the log keeps them. */
   receiptStamps?: ReceiptStamps;
   deadLetters: DeadLetters;
-  /** Absent: every event type is taken. */
+  /** The event types of the deployment; absent: every type is admitted. */
   eventTypes?: KnownEventTypes;
-  /** Who may write; absent: everybody. */
+  /** The judge of who may write; absent: every client may. */
   admission?: Admission;
-  /** Epoch milliseconds. */
+  /** Returns epoch milliseconds. */
   clock: () => number;
   logger: Logger;
   registry: Registry;
@@ -73,18 +73,19 @@ interface IngestDependencies {
 
 export interface IngestApi {
   /**
-   * Answers /v1/events and /v1/pixel.gif; every other path falls through. Needs no body parser, and must come before
-   * any.
+   * Answers /v1/events and /v1/pixel.gif; every other path falls through. The router needs no body parser, and must be
+   * mounted before any.
    */
   router: Router;
   /** Answers a POST to INGEST_PATH, as the router does. Never rejects. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   /**
-   * Takes the bytes of a dead letter as a request would; undefined: they are durable. What is refused again stays the
-   * letter that it is, and the answer says why. Rejects with StoreUnavailableError.
+   * Judges the bytes of a dead letter as those of a request. Resolves with undefined when the events are durable.
+   * Otherwise the letter stays as it is, and the answer says why the events are refused again. Rejects with
+   * StoreUnavailableError.
    */
   again(body: Buffer, contentType: string): Promise<string | undefined>;
-  /** Refuses new requests with 503 and resolves when the running ones have their answers. */
+  /** Refuses new requests with 503 and resolves when the running requests have their answers. */
   drain(): Promise<void>;
 }
 
@@ -97,7 +98,7 @@ export const INGEST_PATH = "/v1/events";
 
 const ACCEPTED = { Accept: ACCEPTED_TYPES, "Accept-Encoding": ACCEPTED_ENCODINGS };
 
-/** The write API. One router a registry. */
+/** Creates the write API; a registry can have one router only. */
 export function createIngestRouter(dependencies: IngestDependencies): IngestApi {
   const limits = { ...DEFAULT_INGEST_LIMITS, ...dependencies.limits };
   const stampBook = new StampBook(limits.maxStamps);
@@ -120,7 +121,7 @@ export function createIngestRouter(dependencies: IngestDependencies): IngestApi 
   };
 }
 
-/** The key may not send events of a type that is in the body. */
+/** Thrown when the body holds an event type that the key may not send. */
 class ForbiddenTypeError extends Error {
   override readonly name = "ForbiddenTypeError";
 
@@ -129,7 +130,7 @@ class ForbiddenTypeError extends Error {
   }
 }
 
-/** Whoever may replay may send every type again. */
+/** Events that are replayed may have every type. */
 const EVERY_TYPE: Pick<Caller, "mayType"> = { mayType: () => undefined };
 
 class Ingest {
@@ -147,7 +148,7 @@ class Ingest {
     this.shared = new SharedAppends(dependencies.log, stampBook);
   }
 
-  /** One POST, from its headers to its answer. Never rejects. */
+  /** Handles one POST, from its headers to its answer. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now();
     let format: ContentFormat | "none" = "none";
@@ -193,7 +194,7 @@ class Ingest {
     return undefined;
   }
 
-  /** One GET whose address is an event; a HEAD looks and counts nothing. Never rejects. */
+  /** Handles one GET whose address is an event; a HEAD checks the event and counts nothing. Never rejects. */
   async pixel(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now();
     const place = this.inFlight.draining ? undefined : this.inFlight.enter();
@@ -231,7 +232,7 @@ class Ingest {
     send(response, problem.status, headers, problemBody(problem, instance));
   }
 
-  /** A failure nobody foresaw: logged whole, answered without its inside. */
+  /** Answers an unforeseen failure: the log gets the whole error, the client no detail. */
   fail(response: ServerResponse, error: unknown): void {
     this.dependencies.logger.error({ err: error }, "request failed");
     this.refuse(response, internal());
@@ -263,7 +264,7 @@ class Ingest {
     return this.store(body, content, caller, read.bytes.length);
   }
 
-  /** Undoes the Content-Encoding, all of it; a bomb never takes more memory than a body may. */
+  /** Undoes all of the Content-Encoding. A decompression bomb never takes more memory than a body may. */
   private async inflated(
     body: Buffer,
     encoding: Content["encoding"],
@@ -309,8 +310,9 @@ class Ingest {
   }
 
   /**
-   * Undefined: an event is of a type that is new here, and the store of event types is away. A key's own types are
-   * judged before the deployment's: what it may not send takes no place among them.
+   * Judges the events. Resolves with undefined where an event has a type that is new to this instance and the store of
+   * event types is away. The key's types are judged before the deployment's, so that a forbidden type takes no place
+   * among them.
    */
   private async taken(
     body: Buffer,
@@ -332,7 +334,10 @@ class Ingest {
     }
   }
 
-  /** What is too large is the client's to cut; what cannot be read is kept. An empty body has nothing to keep. */
+  /**
+   * Refuses a whole request. The client has to split a body that is too large; a body that cannot be read is kept as a
+   * dead letter. An empty body has no bytes to keep.
+   */
   private async refuseWhole(whole: IntakeProblem, receivedAtMs: number, format: ContentFormat): Promise<Answer> {
     const { reason, detail, payload, contentType } = whole;
     if (reason === "too-large") return refused(tooLarge(detail));
@@ -353,7 +358,7 @@ class Ingest {
   }
 }
 
-/** The types of a batch's events, of which it may list more; a batch with one type needs no look at its events. */
+/** Yields the types of a batch's events; the batch may list more. With a single type no event needs a look. */
 function* usedTypes({ types, typeIndex, count }: TakenEvents["columns"]): Iterable<string> {
   if (types.length <= 1) yield* types;
   else for (const index of new Set(typeIndex.subarray(0, count))) yield types[index]!;

@@ -4,7 +4,10 @@ export const PIXEL_PATH = "/v1/pixel.gif";
 /** One transparent pixel (GIF89a). */
 export const PIXEL = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
 
-/** Pages of every origin show it, and no cache may answer in the service's place: each request is an event. */
+/**
+ * Pages of every origin may show the pixel, and no cache may answer instead of the service, because each request is an
+ * event.
+ */
 export const PIXEL_HEADERS = {
   "Content-Type": "image/gif",
   "Cache-Control": "no-store",
@@ -12,15 +15,16 @@ export const PIXEL_HEADERS = {
 };
 
 /**
- * Members of an event that a pixel's address may carry; a key or a campaign's own parameters are no part of the event.
+ * The members of an event that a pixel's address may carry. A key or a campaign's own parameters are not part of the
+ * event.
  */
 const MEMBERS = ["eventId", "videoId", "eventType", "eventTime", "value"];
-/** Members that are integers in JSON; an RFC 3339 time stays a text. */
+/** The members that are integers in JSON; an RFC 3339 time stays a text. */
 const INTEGERS = new Set(["eventTime", "value"]);
 
 /**
- * The event of a pixel's address, as the JSON body that a POST would have. A member that stands twice becomes an array,
- * which no event may hold.
+ * Returns the event of a pixel's address, as the JSON body of a POST. A repeated member becomes an array, which no
+ * event may hold.
  */
 export function pixelEvent(query: URLSearchParams): Buffer {
   const event: Record<string, unknown> = {};

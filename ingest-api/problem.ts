@@ -5,7 +5,7 @@ import type { RejectionReason } from "../domain/rejection";
 
 export { internal, methodNotAllowed, overloaded, PROBLEM_CONTENT_TYPE, unavailable } from "../admission/problem";
 
-/** What a request as a whole can be refused for: the closed list of problem types. */
+/** The problems with a request as a whole: the closed list of problem types. */
 type ProblemKind =
   | "malformed-body"
   | "too-large"
@@ -17,7 +17,7 @@ type ProblemKind =
   | keyof typeof ADMISSION_TITLES;
 
 export interface Problem extends ProblemOf<ProblemKind> {
-  /** Of the contract's closed list, where the body as a whole falls under it. */
+  /** The reason in the contract's closed list, where the problem with the body is in that list. */
   reason?: RejectionReason;
 }
 
@@ -53,7 +53,7 @@ export const unsupported = (detail: string, headers: Record<string, string>): Pr
   headers,
 });
 
-/** The body of the answer, with its `reason`. */
+/** Returns the body of the answer, with its `reason`. */
 export function problemBody(problem: Problem, instance: string): string {
   return problemText(problem, TITLES, instance, problem.reason === undefined ? {} : { reason: problem.reason });
 }

@@ -2,13 +2,16 @@
 import type { IncomingMessage } from "node:http";
 import type { Place } from "./in-flight";
 
-/** How reading a body ends. `gone`: the client went away before the end, nobody waits for an answer. */
+/**
+ * The outcome of reading a body. `gone`: the client closed the connection before the end, so no client waits for an
+ * answer.
+ */
 type BodyRead = { kind: "body"; bytes: Buffer } | { kind: "too-large" } | { kind: "overloaded" } | { kind: "gone" };
 
-/** A body that nobody reads any more is thrown away up to this many bytes; a client that sends more is cut off. */
+/** An unread body is discarded up to this many bytes; a client that sends more loses its connection. */
 const MAX_DISCARD_BYTES = 64 << 20;
 
-/** Reads the body as sent, at most `maxBytes` of it, each byte counted on `place` before it is kept. */
+/** Reads at most `maxBytes` of the body as sent; each byte is counted on `place` before it is kept. */
 export function readBody(request: IncomingMessage, maxBytes: number, place: Place): Promise<BodyRead> {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBytes) return Promise.resolve({ kind: "too-large" });
@@ -19,7 +22,7 @@ export function readBody(request: IncomingMessage, maxBytes: number, place: Plac
     let counted = announced;
     const end = (read: BodyRead) => {
       request.off("data", onData).off("end", onEnd).off("close", onGone).off("error", onGone);
-      // A late error of the socket must not become an uncaught one.
+      // Without a handler a late error of the socket would be an uncaught one.
       request.on("error", ignore);
       resolve(read);
     };
@@ -40,7 +43,7 @@ export function readBody(request: IncomingMessage, maxBytes: number, place: Plac
   });
 }
 
-/** Lets the rest of an unread body run through, so that the client can finish sending and read the answer. */
+/** Discards the rest of an unread body, so that the client can finish sending and read the answer. */
 export function discardBody(request: IncomingMessage): void {
   if (request.readableEnded || request.destroyed) return;
   let discarded = 0;

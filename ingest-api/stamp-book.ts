@@ -2,16 +2,19 @@
 import { STAMP_MEMORY_MS, type Stamp } from "../io/ports";
 
 interface StampEntry extends Stamp {
-  /** Whether the log or the shared stamps have it: until then every request that uses it writes it along, or asks. */
+  /**
+   * Whether the log or the shared stamps have the stamp. Until then every request that uses the stamp writes it, or
+   * asks for it.
+   */
   durable: boolean;
 }
 
 /**
- * Remembers for 10 minutes which time an event without a time was given, so that its retry gets the same. Requests
- * that run at the same time share a stamp. Bounded: a full book refuses new stamps until old ones expire.
+ * Remembers for 10 minutes the time that an event without a time was given, so that a retry gets the same time.
+ * Concurrent requests share a stamp. The book is bounded: a full book refuses new stamps until old ones expire.
  */
 export class StampBook {
-  /** In the order of stamping, so that the oldest are first. */
+  /** In the order of stamping, so that the oldest entries are first. */
   private readonly entries = new Map<string, StampEntry>();
 
   constructor(private readonly maxEntries: number) {}
@@ -20,7 +23,7 @@ export class StampBook {
     return this.entries.size;
   }
 
-  /** Takes over what the log remembers of an earlier process. */
+  /** Loads the stamps that the log remembers from an earlier process. */
   load(stamps: readonly Stamp[]): void {
     for (const stamp of [...stamps].sort((a, b) => a.stampedAtMs - b.stampedAtMs)) {
       this.entries.delete(stamp.key);
@@ -28,7 +31,7 @@ export class StampBook {
     }
   }
 
-  /** The stamp of this event, a new one if it has none; undefined when the book is full. */
+  /** Returns the stamp of this event, a new one where it has none; undefined where the book is full. */
   stampOf(key: string, nowMs: number): Stamp | undefined {
     const known = this.entries.get(key);
     if (known !== undefined && isFresh(known, nowMs)) return known;
@@ -40,7 +43,7 @@ export class StampBook {
     return entry;
   }
 
-  /** Those of a request's stamps that nobody but this book has yet, each once. */
+  /** Returns those of a request's stamps that no other store has yet, each once. */
   toPersist(stamps: readonly Stamp[]): Stamp[] {
     const missing = new Map<string, Stamp>();
     for (const { key, stampedAtMs, durable } of stamps as readonly StampEntry[]) {
@@ -50,8 +53,8 @@ export class StampBook {
   }
 
   /**
-   * What holds for every instance, in place of what this book proposed; requests that have taken the proposal see it in
-   * their stamps.
+   * Replaces this book's proposals by the stamps that every instance gives. Requests that hold a proposal see the
+   * change in their stamps.
    */
   settle(held: readonly Stamp[]): void {
     for (const { key, stampedAtMs } of held) {

@@ -19,18 +19,19 @@ import type { StampBook } from "./stamp-book";
 
 interface Stores {
   log: EventLog;
-  /** Entries of that log for small requests. */
+  /** Groups small requests into shared entries of the log. */
   shared: SharedAppends;
   deadLetters: DeadLetters;
   stampBook: StampBook;
-  /** Where instances agree on stamps; absent: this one is alone, and the log keeps them. */
+  /** The store in which instances agree on stamps; absent: this instance is alone, and the log keeps the stamps. */
   receiptStamps?: ReceiptStamps;
 }
 
 /**
- * Makes the accepted events durable in the log, at the stamps that hold, then the rejected ones in the dead letters;
- * undefined once both are. In this order, because a log that is full (the usual reason to be sent again) must not leave
- * a second dead letter at every retry; events that come again are duplicates, which the counting knows.
+ * Makes the accepted events durable in the log, with their final stamps, and then the rejected events in the dead
+ * letters. Resolves with undefined once both are durable. The order has a reason: a full log is the usual cause of a
+ * retry, and must not leave a second dead letter at each retry. Events that are sent again are duplicates, which the
+ * counting removes.
  */
 export async function storeEvents(
   taken: TakenEvents,
@@ -57,7 +58,7 @@ export async function storeEvents(
   });
 }
 
-/** Keeps a body nobody could read, whole, so that it can be sent again after a fix. */
+/** Keeps an unreadable body, whole, so that it can be sent again after a fix. */
 export function storeMalformed(
   letter: Omit<NewDeadLetter, "source">,
   { deadLetters }: Pick<Stores, "deadLetters">,
@@ -65,7 +66,7 @@ export function storeMalformed(
   return refusalOf(() => deadLetters.append([{ ...letter, source: "ingest" }]));
 }
 
-/** The batch says whose verdict it carries: readers judge its events no more. */
+/** Builds the message. The batch says whose verdict it carries, so that readers judge its events no more. */
 function messageOf({ message, columns, receivedAtMs }: TakenEvents): Uint8Array {
   if (message !== undefined) return withReceivedAt(message, receivedAtMs, ingestProducer);
   return encodeBatch(columns, { receivedAtMs, producerId: ingestProducer(), batchId: randomUUID() });
@@ -84,7 +85,7 @@ function letterOf(rejected: RejectedEvent, receivedAtMs: number): NewDeadLetter 
   };
 }
 
-/** The answer for a store that is full or away; any other failure is a bug and thrown on. */
+/** Returns the answer for a store that is full or away. Any other failure is a bug and is thrown on. */
 async function refusalOf(store: () => Promise<void>): Promise<Problem | undefined> {
   try {
     await store();

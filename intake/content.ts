@@ -7,7 +7,7 @@ import { NDJSON_TYPE } from "./take-lines";
 
 const FORMATS = {
   [JSON_TYPE]: "json",
-  // As pages send it by sendBeacon.
+  // The type that sendBeacon gives to a page's JSON.
   "text/plain": "json",
   [NDJSON_TYPE]: "ndjson",
   [CLOUD_EVENT_TYPE]: "cloudevent",
@@ -18,15 +18,15 @@ const FORMATS = {
 type PlainFormat = (typeof FORMATS)[keyof typeof FORMATS];
 export type ContentFormat = PlainFormat | "cloudevent-binary";
 
-/** What a body is, as its headers say. */
+/** The form of a body, as its headers state it. */
 export type Content =
   | { format: PlainFormat; encoding: Compression | "identity" }
   | {
       format: "cloudevent-binary";
       encoding: Compression | "identity";
-      /** Of the event, by their names without `ce-`. */
+      /** The attributes of the event, by their names without `ce-`. */
       attributes: Readonly<Record<string, string>>;
-      /** Media type of the data; empty where the body is. */
+      /** The media type of the data; empty where the body is empty. */
       dataType: string;
     };
 
@@ -35,7 +35,7 @@ export const ACCEPTED_ENCODINGS = "gzip, zstd, identity";
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** What the headers (their names in lower case) say the body is, or why they are not accepted. */
+/** Returns the form that the headers (their names in lower case) state, or why they are not accepted. */
 export function contentOf(headers: Headers): { content: Content } | { unsupported: string } {
   if (isPlainJson(headers)) return PLAIN_JSON;
   const [type = "", ...parameters] = text(headers["content-type"]).split(";");
@@ -80,8 +80,8 @@ function encodingOf(header: string): Compression | "identity" | undefined {
 const ATTRIBUTE = /^ce-([a-z0-9]{1,64})$/;
 
 /**
- * The attributes of a CloudEvent in binary mode, which says so by `ce-specversion` or `ce-id`; undefined where it is
- * none.
+ * Returns the attributes of a CloudEvent in binary mode, which has `ce-specversion` or `ce-id`; undefined for any other
+ * request.
  */
 function binaryAttributes(headers: Headers): Record<string, string> | undefined {
   if (headers["ce-specversion"] === undefined && headers["ce-id"] === undefined) return undefined;
@@ -94,8 +94,8 @@ function binaryAttributes(headers: Headers): Record<string, string> | undefined 
 }
 
 /**
- * HTTP binding 1.0.2, section 3.1.3.2: what no header can carry is percent-encoded UTF-8. A text that is not stays as
- * it is.
+ * Decodes percent-encoded UTF-8, in which headers carry other characters (HTTP binding 1.0.2, section 3.1.3.2). Any
+ * other text stays unchanged.
  */
 function percentDecoded(value: string): string {
   if (!value.includes("%")) return value;

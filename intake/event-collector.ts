@@ -8,18 +8,18 @@ import { extraJson, extraProblem, oversizedName } from "./json/extra-fields";
 import type { NumberSource } from "./json/number-texts";
 import type { IntakeRules, RejectedEvent, Taken } from "./taken";
 
-/** Takes decoded JSON values one by one: good ones go into columns, the others are rejections. */
+/** Judges decoded JSON values one by one: accepted events go into columns, the others become rejections. */
 export class EventCollector {
   private readonly rejections: (Rejection & { isCloudEvent: boolean })[] = [];
   private readonly stamps: Stamp[] = [];
   private readonly stampedRows: number[] = [];
-  /** The stamp book had no room: the whole request is to be refused. */
+  /** Whether the stamp book had no room, so that the whole request must be refused. */
   private stampsFull = false;
   private readonly builder = new EventColumnsBuilder();
 
   constructor(private readonly rules: IntakeRules) {}
 
-  /** One event of ours, or a CloudEvent that says so itself. */
+  /** Judges one value: an event of ours, or a CloudEvent that declares itself as one. */
   add(raw: unknown, index: number, source: NumberSource): void {
     if (isCloudEvent(raw)) this.addCloudEvent(raw, index, source);
     else this.addFields(raw, index, EVENT_FIELD_NAMES, textsOf(raw, index, source));
@@ -54,7 +54,7 @@ export class EventCollector {
     this.builder.add(event, extraText);
   }
 
-  /** Gives the event a time; false where it gets none. */
+  /** Gives the event a time. Returns false where the event gets none. */
   private stamp(event: VideoEvent, index: number, names: FieldNames): boolean {
     const { untimed, receivedAtMs } = this.rules;
     switch (untimed.kind) {
@@ -86,14 +86,15 @@ export class EventCollector {
     detail: string,
     names: FieldNames = EVENT_FIELD_NAMES,
   ): void {
-    // Through UTF-8 once: a lone surrogate is answered and stored as the same replacement character.
+    // The text passes through UTF-8 once, so that a lone surrogate is answered and stored as the same replacement
+    // character.
     const shownId = eventId === null ? null : Buffer.from(eventId).toString();
     this.rejections.push({ index, eventId: shownId, reason, detail, isCloudEvent: names !== EVENT_FIELD_NAMES });
   }
 
   /**
-   * `payloads` is called once, where an event was refused: the bytes of every event. `contentType`: of those that are
-   * no CloudEvents.
+   * Returns the result. `payloads` gives the bytes of every event, and is called once, where an event was refused.
+   * `contentType` is the type of payloads that are no CloudEvents.
    */
   taken(payloads: () => readonly Uint8Array[], contentType: string): Taken {
     if (this.stampsFull) return { kind: "stamps-full" };
@@ -114,7 +115,10 @@ const NO_HEADER = { producerId: "", batchId: "", alreadyAccepted: false };
 const VALUE_PATH = ["value"];
 const TIME_PATH = ["eventTime"];
 
-/** The texts of the numbers that must be integers, where their doubles are doubtful; undefined where none is. */
+/**
+ * Returns the texts of members that must be integers, where their doubles may differ from the text; undefined where no
+ * member is in doubt.
+ */
 function textsOf(raw: unknown, index: number, source: NumberSource): NumberTexts | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
   const { value, eventTime } = raw as Record<string, unknown>;

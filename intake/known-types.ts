@@ -3,8 +3,8 @@ import type { EventTypes } from "../io/ports";
 import type { Taken } from "./taken";
 
 /**
- * What the deployment's event types are, as this process knows them: a look-up, but for a type that is seen the first
- * time.
+ * The deployment's event types, as this process knows them. A type costs a query when it is seen the first time, and a
+ * look-up afterwards.
  */
 export class KnownEventTypes {
   private known: ReadonlySet<string> = new Set();
@@ -18,18 +18,18 @@ export class KnownEventTypes {
     return this.known.has(type);
   }
 
-  /** False once the set is full without the type: it never shrinks, so that is the answer for ever. */
+  /** Returns false once the set is full without the type. The set never shrinks, so the answer is final. */
   readonly admits = (type: string): boolean => this.known.has(type) || this.known.size < this.bound;
 
-  /** Asks for types that are not known here. Rejects with `StoreUnavailableError`. */
+  /** Asks for the types that are not known here. Rejects with `StoreUnavailableError`. */
   async settle(types: readonly string[]): Promise<void> {
     this.known = await this.types.admit(types, this.bound);
   }
 }
 
 /**
- * Takes what was sent; where events are of types that are not known here, asks for those, and where some are not
- * admitted, takes it again, now with these refused. Without `types` every type is taken.
+ * Judges the events. Where some have types that are not known here, asks for these types; where some types are not
+ * admitted, judges the events again with these types refused. Without `types` every type is admitted.
  */
 export async function settled<T extends Taken>(
   types: KnownEventTypes | undefined,
@@ -46,8 +46,8 @@ export async function settled<T extends Taken>(
 }
 
 /**
- * The types of accepted events that are not known; those that a batch only lists are not asked for, nor those of a
- * batch of the write API.
+ * Returns the unknown types of accepted events. Types that a batch lists without an event are left out, and so are all
+ * types of a batch of the write API.
  */
 export function unknownTypes(taken: Taken, known: KnownEventTypes): string[] {
   if (taken.kind !== "events" || taken.alreadyAccepted) return [];

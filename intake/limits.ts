@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What one event, one body and one message may be, on every road into Viewmill. The configuration may set those of
- * `http`.
+ * The limits of one event, one body and one message, on every road into Viewmill. The configuration may set the limits
+ * of `http`.
  */
 export interface IntakeLimits {
-  /** Of a request's body, before and after decompression. */
+  /** The bytes of a request's body, before and after decompression. */
   maxBodyBytes: number;
-  /** Of a topic's message, decompressed. */
+  /** The bytes of a topic's message, decompressed. */
   maxMessageBytes: number;
-  /** Of one body or message. */
+  /** The events of one body or message. */
   maxEvents: number;
-  /** Of the unknown fields of one event, as JSON text. */
+  /** The bytes of the unknown fields of one event, as JSON text. */
   maxEventBytes: number;
 }
 
-/** The contract's. A message may be as large as the largest that Pub/Sub takes, 10 MB. */
+/** The contract's limits. A message may be as large as Pub/Sub's largest, 10 MB. */
 export const CONTRACT_LIMITS: Readonly<IntakeLimits> = {
   maxBodyBytes: 8 << 20,
   maxMessageBytes: 10 << 20,
@@ -22,5 +22,5 @@ export const CONTRACT_LIMITS: Readonly<IntakeLimits> = {
   maxEventBytes: 64 << 10,
 };
 
-/** Levels of nesting the unknown fields of an event may have: whatever reads them later may recurse. */
+/** How deep the unknown fields of an event may nest, because a later reader may recurse. */
 export const MAX_EXTRA_DEPTH = 64;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Some whole lines of an NDJSON input, as they stand there. */
+/** Some whole lines of an NDJSON input, unchanged. */
 export interface LineBlock {
   bytes: Buffer;
-  /** Number of the first line, from 1; blank lines count. */
+  /** The number of the first line, from 1; blank lines count. */
   firstLine: number;
 }
 
-/** A line that no request can hold; only its beginning is kept. */
+/** A line that no request can hold. Only its beginning is kept. */
 interface OversizeLine {
   oversize: Buffer;
   firstLine: number;
@@ -14,7 +14,7 @@ interface OversizeLine {
 
 interface LineBlockBounds {
   maxLines: number;
-  /** A line longer than this is given up as oversize. */
+  /** The length from which on a line is oversize. */
   maxLineBytes: number;
 }
 
@@ -22,7 +22,8 @@ const LINE_FEED = 0x0a;
 const KEPT_OF_OVERSIZE_BYTES = 64 << 10;
 
 /**
- * Cuts a stream of bytes into blocks of whole lines without looking into them; holds one chunk and one line at most.
+ * Cuts a stream of bytes into blocks of whole lines without looking into the lines; holds one chunk and one line at
+ * most.
  */
 export async function* lineBlocks(
   input: AsyncIterable<Buffer>,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Lines of NDJSON: LF or CRLF, those of nothing but white space ignored. What counts them, in whatever file or body,
- * counts these. A byte order mark before a line is no part of it, wherever it stands: files that were put together have
- * them, and a body may begin anywhere in a file.
+ * Lines of NDJSON, with LF or CRLF. Lines of white space alone are ignored. Every count of lines, of a file or a body,
+ * counts these lines. A byte order mark before a line is not part of the line, wherever it is: concatenated files
+ * contain such marks, and a body may begin anywhere in a file.
  */
 import { withoutBom } from "./json/json-text";
 
@@ -10,13 +10,13 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 export interface Line {
-  /** From 1; ignored lines count. */
+  /** The line's number from 1; ignored lines count. */
   number: number;
-  /** Without a byte order mark and its line end. */
+  /** The line without a byte order mark and its line end. */
   bytes: Buffer;
 }
 
-/** The lines that are not ignored, at most `maxLines` of them and one more. */
+/** Returns the lines that are not ignored, at most `maxLines` of them and one more. */
 export function linesOf(bytes: Buffer, firstNumber = 1, maxLines = Number.POSITIVE_INFINITY): Line[] {
   const lines: Line[] = [];
   let number = firstNumber;

@@ -16,9 +16,9 @@ import type { IntakeRules, RejectedEvent, Taken } from "./taken";
 export const BATCH_CONTENT_TYPE = "application/vnd.viewmill.batch+avro";
 
 /**
- * `application/vnd.viewmill.batch+avro`: the columnar message. Where every event is good, the message itself goes on as
- * it came. A refused event becomes a JSON event of its own: that is what a person can read, patch and send again.
- * `receipt`: by what the batch carries.
+ * Judges `application/vnd.viewmill.batch+avro`, the columnar message. Where every event is accepted, the message itself
+ * is passed on unchanged. A refused event becomes a JSON event of its own, which a person can read, patch and send
+ * again. `receipt` computes the receipt from the batch.
  */
 export function takeBatch(body: Buffer, receipt: (batch: DecodedBatch) => Receipt, rules: IntakeRules): Taken {
   let batch: DecodedBatch;
@@ -30,7 +30,7 @@ export function takeBatch(body: Buffer, receipt: (batch: DecodedBatch) => Receip
   }
   const { columns, producerId, batchId } = batch;
   const received = receipt(batch);
-  // What the write API has accepted is accepted, also by a reader whose limits are others.
+  // Events that the write API has accepted stay accepted, also for a reader with other limits.
   const { maxEvents } = rules.limits;
   if (columns.count > maxEvents && !received.alreadyAccepted) return tooManyEvents(maxEvents, body, BATCH_CONTENT_TYPE);
   const refused = refusedRows(columns, { ...rules, ...received });

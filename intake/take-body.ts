@@ -5,7 +5,7 @@ import { takeBinaryCloudEvent, takeCloudEvents, takeJson } from "./take-json";
 import { takeNdjson } from "./take-lines";
 import type { IntakeRules, Taken } from "./taken";
 
-/** What becomes of a body, decompressed: the write API's road. A batch was received now, whatever it says. */
+/** Judges a decompressed body of the write API. A batch is received now, whatever time it states. */
 export function takeBody(body: Buffer, content: Content, rules: IntakeRules): Taken {
   switch (content.format) {
     case "json":

@@ -14,9 +14,9 @@ const CLOUD_EVENTS_TYPE = "application/cloudevents-batch+json";
 type Events = { list: readonly unknown[]; slices: () => Buffer[] };
 
 /**
- * `application/json`: one event, an array of events, or `{"events": [...]}`; each an event or a CloudEvent (structured
- * mode). An object with an eventId is an event, and one with a specversion a CloudEvent, also when an unknown field of
- * it is called `events`.
+ * Judges `application/json`: one event, an array of events, or `{"events": [...]}`. Each of them is an event or a
+ * CloudEvent (structured mode). An object with an eventId is an event, and one with a specversion a CloudEvent, also
+ * when one of its unknown fields is called `events`.
  */
 export function takeJson(body: Buffer, rules: IntakeRules): Taken {
   const bytes = withoutBom(body);
@@ -47,8 +47,8 @@ function eventsOf(value: unknown, bytes: Buffer): Events | undefined {
 }
 
 /**
- * `application/cloudevents+json` (one) and `application/cloudevents-batch+json` (an array), CloudEvents in the JSON
- * format.
+ * Judges `application/cloudevents+json` (one) and `application/cloudevents-batch+json` (an array): CloudEvents in the
+ * JSON format.
  */
 export function takeCloudEvents(body: Buffer, isBatch: boolean, rules: IntakeRules): Taken {
   const contentType = isBatch ? CLOUD_EVENTS_TYPE : CLOUD_EVENT_TYPE;
@@ -70,7 +70,7 @@ export function takeCloudEvents(body: Buffer, isBatch: boolean, rules: IntakeRul
   return collector.taken(slices, CLOUD_EVENT_TYPE);
 }
 
-/** What CloudEvents' HTTP binding calls the fields of an event in binary mode. */
+/** The names that CloudEvents' HTTP binding gives to the fields of an event in binary mode. */
 const BINARY_NAMES: FieldNames = {
   ...CLOUD_EVENT_NAMES,
   eventId: "ce-id",
@@ -80,8 +80,8 @@ const BINARY_NAMES: FieldNames = {
 };
 
 /**
- * A CloudEvent in binary mode (HTTP binding 1.0.2, section 3.1): the attributes are headers, the body is the data. It
- * is taken as the structured event that it stands for, and that is what its dead letter holds.
+ * Judges a CloudEvent in binary mode (HTTP binding 1.0.2, section 3.1): the attributes are headers, the body is the
+ * data. The event is judged as the equivalent structured event, which its dead letter holds.
  */
 export function takeBinaryCloudEvent(
   body: Buffer,
@@ -116,7 +116,7 @@ export function takeBinaryCloudEvent(
   return collector.taken(() => [event], CLOUD_EVENT_TYPE);
 }
 
-/** The object with one more member, whose JSON text stays as it is. */
+/** Returns the object with one more member, whose JSON text stays unchanged. */
 function withMember(object: Record<string, unknown>, name: string, json: Buffer): Buffer {
   const text = JSON.stringify(object);
   const comma = text === "{}" ? "" : ",";

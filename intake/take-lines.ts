@@ -13,8 +13,8 @@ export const NDJSON_TYPE = "application/x-ndjson";
 const LONG_LINE_BYTES = 64 << 10;
 
 /**
- * `application/x-ndjson`: one event a line, LF or CRLF, blank lines ignored; `index` counts the lines that are not
- * blank. A line that is no JSON is refused alone.
+ * Judges `application/x-ndjson`: one event a line, LF or CRLF, blank lines ignored. `index` counts the lines that are
+ * not blank. A line that is no JSON is refused alone.
  */
 export function takeNdjson(bytes: Buffer, rules: IntakeRules): Taken {
   const { maxEvents } = rules.limits;
@@ -30,8 +30,8 @@ export function takeNdjson(bytes: Buffer, rules: IntakeRules): Taken {
 }
 
 /**
- * Events that are a line each, of a body or a file. `charset`: what is known of all lines together; each is looked at
- * where nothing is.
+ * Judges events of one line each, of a body or a file. `charset` is the known encoding of all lines; without it each
+ * line is inspected.
  */
 export function takeLines(
   lines: readonly Buffer[],

@@ -8,18 +8,18 @@ import { takeBatch } from "./take-batch";
 import { JSON_TYPE, problem, takeJson } from "./take-json";
 import type { IntakeProblem, IntakeRules, TakenEvents } from "./taken";
 
-/** What the readers of a log judge direct producers' messages by. */
+/** The rules by which the readers of a log judge direct producers' messages. */
 export interface MessageRules {
-  /** Absent: no event is too old. */
+  /** The largest age of an event; absent: no event is too old. */
   rawRetentionMs?: number;
   limits?: IntakeLimits;
   admitsType?: (eventType: string) => boolean;
 }
 
 /**
- * What becomes of a message of the log: an Avro batch, or JSON events as in a body, perhaps compressed. `appendedAtMs`:
- * when the log took it, the receipt of what carries none; absent in a log that the write API alone writes. A pure
- * function of its arguments: whoever reads the message, now or again, comes to the same events.
+ * Judges a message of the log: an Avro batch, or JSON events as in a body, perhaps compressed. `appendedAtMs` is the
+ * append time, which is the receipt time of events without one; it is absent in a log that the write API alone writes.
+ * The function is pure: every reader of the message, now or later, gets the same events.
  */
 export function takeMessage(
   payload: Uint8Array,
@@ -39,7 +39,7 @@ export function takeMessage(
   };
   const taken = startsAsJson(bytes) ? takeJsonMessage(bytes, rules) : takeBatchMessage(bytes, appendedAtMs, rules);
   if (taken.kind === "stamps-full") throw new Error("a message was stamped");
-  // The dead letter of a whole message is the message as it came.
+  // The dead letter of a whole message is the message as received.
   return taken.kind === "problem" ? { ...taken, payload: message } : taken;
 }
 
@@ -63,8 +63,8 @@ function takeBatchMessage(bytes: Buffer, appendedAtMs: number | undefined, rules
 type InflatedMessage = { kind: "bytes"; bytes: Buffer } | IntakeProblem;
 
 /**
- * Undoes gzip and zstd, which are known by their first bytes: attributes and headers do not reach the stream, and
- * nothing else that is read here begins like them.
+ * Undoes gzip and zstd, which are recognised by their first bytes. Attributes and headers do not reach the stream, and
+ * no other form of a message begins with these bytes.
  */
 export function inflateMessage(payload: Buffer, maxBytes: number): InflatedMessage {
   const encoding = encodingOf(payload);
@@ -87,7 +87,10 @@ function encodingOf(payload: Buffer): Compression | undefined {
 
 const OPENING = new Set(["{".charCodeAt(0), "[".charCodeAt(0)]);
 
-/** Whether the bytes mean to be JSON events: an object or an array, perhaps behind white space or a byte order mark. */
+/**
+ * Returns whether the bytes begin as JSON events do: an object or an array, perhaps after white space or a byte order
+ * mark.
+ */
 function startsAsJson(payload: Buffer): boolean {
   const bytes = withoutBom(payload);
   let at = 0;

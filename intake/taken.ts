@@ -5,28 +5,30 @@ import type { Rejection, RejectionReason } from "../domain/rejection";
 import type { Stamp } from "../io/ports";
 import type { IntakeLimits } from "./limits";
 
-/** How an event that has no time of its own gets one. */
+/** The rule for an event that has no time of its own. */
 type UntimedRule =
-  /** A stamp that is remembered, so that a retry gets the same; undefined: there is no room for another stamp. */
+  /**
+   * The event gets a remembered stamp, so that a retry gets the same; undefined: there is no room for another stamp.
+   */
   | { kind: "stamp"; stampOf: (key: string, receivedAtMs: number) => Stamp | undefined }
-  /** The receipt, which is the same however often the message is read. */
+  /** The event gets the receipt time, which is the same however often the message is read. */
   | { kind: "receipt" }
-  /** No time will do: the event is refused. */
+  /** The event is refused. */
   | { kind: "refuse"; detail: string };
 
-/** What everything is judged by, whatever road it came. */
+/** The rules of judgement, the same on every road. */
 export interface IntakeRules extends AcceptanceRules {
   limits: IntakeLimits;
   untimed: UntimedRule;
 }
 
-/** A refused event with what its dead letter holds: its own bytes, and the type under which they are sent again. */
+/** A refused event with the content of its dead letter: its own bytes, and the type under which they are sent again. */
 export interface RejectedEvent extends Rejection {
   payload: Uint8Array;
   contentType: string;
 }
 
-/** What was sent is refused as a whole. `payload` and `contentType`: of its dead letter. */
+/** A refusal of everything that was sent. `payload` and `contentType` are those of its dead letter. */
 export interface IntakeProblem {
   kind: "problem";
   reason: Extract<RejectionReason, "not-json" | "not-avro" | "unknown-schema" | "missing-field" | "too-large">;
@@ -40,18 +42,18 @@ export interface TakenEvents {
   receivedAtMs: number;
   producerId: string;
   batchId: string;
-  /** Of a batch that the write API wrote and so judged. */
+  /** Whether the write API wrote the batch, and so has judged it. */
   alreadyAccepted: boolean;
-  /** The accepted ones. */
+  /** The accepted events. */
   columns: EventColumns;
   rejected: RejectedEvent[];
-  /** Stamps that accepted events were given, new or known. */
+  /** The stamps that accepted events were given, new or known. */
   stamps: Stamp[];
-  /** The row of `columns` that each of `stamps` is the time of. */
+  /** The row of `columns` whose time each of `stamps` is. */
   stampedRows: number[];
-  /** The batch message itself, where that was sent and every event of it is accepted. */
+  /** The batch message itself, where the sender sent one and all its events are accepted. */
   message?: Uint8Array;
 }
 
-/** What becomes of anything that is sent: events, each accepted or refused, or a problem with the whole. */
+/** The outcome of the intake: events, each accepted or refused, or a problem with the whole. */
 export type Taken = TakenEvents | IntakeProblem | { kind: "stamps-full" };

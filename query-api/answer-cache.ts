@@ -8,29 +8,33 @@ interface Entry {
   answer: Promise<Answer>;
   /** When the reading of the answer began, on a clock that only goes forward. */
   atMs: number;
-  /** Of key and body; undefined while the answer is being read. */
+  /** The bytes of key and body; undefined while the answer is being read. */
   sizeBytes: number | undefined;
 }
 
 export interface AnswerCacheOptions {
-  /** Of keys and bodies together. */
+  /** The bytes of all keys and bodies together. */
   maxBytes: number;
-  /** How long after its reading began an answer is given to others. At most a second, the shortest max-age there is. */
+  /**
+   * How long after the beginning of its reading an answer is shared: at most a second, the shortest max-age of any
+   * answer.
+   */
   keptMs: number;
-  /** Milliseconds, of a clock that only goes forward. */
+  /** Returns milliseconds of a clock that only goes forward. */
   now?: () => number;
 }
 
-/** Strings of ASCII take a byte a character, others two; an entry has a few objects beside them. */
+/** The bytes of an entry's objects. Strings of ASCII take a byte a character beside them, others two. */
 const ENTRY_BYTES = 500;
 const MAX_KEY_CHARACTERS = 2_000;
 
 /**
- * Answers of reads, for all who ask the same within a moment: a video that everybody watches costs a few reads a
- * second, whether it is known or not. Who asks while an answer is being read waits for that one. A kept answer says
- * when it was read (asOf) and what it holds (completeThrough), and is given away with an Age, rounded up, so that no
- * cache behind it keeps it longer than its Cache-Control says, counted from the reading. A revision, an audit or a
- * newer completeThrough shows when `keptMs` is over. Problems and failures are not kept.
+ * Shares the answers of reads among all clients that ask the same within a moment, so that a video that everybody
+ * watches costs a few reads a second, whether the video is known or not. A question that is asked while its answer is
+ * being read waits for that answer. A kept answer states when it was read (asOf) and what it holds (completeThrough).
+ * It is sent with an Age, rounded up, so that no cache behind it keeps the answer longer than its Cache-Control allows,
+ * counted from the reading. A revision, an audit or a newer completeThrough shows when `keptMs` is over. Problems and
+ * failures are not kept.
  */
 export class AnswerCache {
   readonly #entries = new Map<string, Entry>();
@@ -41,7 +45,7 @@ export class AnswerCache {
     this.#options = { now: () => performance.now(), ...options };
   }
 
-  /** The endpoint, its answers shared. */
+  /** Returns the endpoint with shared answers. */
   of(endpoint: Endpoint): Endpoint {
     const answer = (request: AskedRequest): Promise<Answer> => {
       const key = keyOf(endpoint, request);
@@ -50,7 +54,7 @@ export class AnswerCache {
     return { ...endpoint, answer };
   }
 
-  /** Bytes that are kept. */
+  /** The bytes of all kept answers. */
   get sizeBytes(): number {
     return this.#bytes;
   }
@@ -79,7 +83,7 @@ export class AnswerCache {
     entry.sizeBytes = 2 * (key.length + body.length) + ENTRY_BYTES;
     this.#bytes += entry.sizeBytes;
     const { now, keptMs, maxBytes } = this.#options;
-    // In the order in which they were asked: the oldest first.
+    // Entries are in the order in which they were asked, the oldest first.
     for (const [oldKey, old] of this.#entries) {
       if (this.#bytes <= maxBytes && now() - old.atMs < keptMs) return;
       if (old.sizeBytes !== undefined) this.#forget(oldKey, old);
@@ -93,7 +97,7 @@ export class AnswerCache {
   }
 }
 
-/** undefined: an answer to as long a question is not kept. */
+/** Returns undefined for a question so long that its answer is not kept. */
 function keyOf({ path }: Endpoint, { params, query }: AskedRequest): string | undefined {
   const asked = Object.entries(query).sort(([a], [b]) => (a < b ? -1 : 1));
   const key = JSON.stringify([path, params[0], asked]);

@@ -3,14 +3,14 @@ import { hash } from "node:crypto";
 import type { Freshness } from "./freshness";
 import type { Problem } from "./problem";
 
-/** What an endpoint gives back; respond.ts writes it. */
+/** The answer of an endpoint; respond.ts writes it. */
 export type Answer =
   | {
       kind: "content";
       contentType: string;
       body: string;
       cacheControl: string;
-      /** Of the answer's meaning (weak: asOf moves without it). */
+      /** The entity tag of the answer's meaning (weak: asOf changes without it). */
       etag?: string;
       headers?: Readonly<Record<string, string>>;
     }
@@ -18,34 +18,34 @@ export type Answer =
   | {
       kind: "events";
       /**
-       * Called once the headers are out: `send` takes a message where the client has taken the one before. Gives what
-       * ends the messages.
+       * Called once the headers are written. `send` sends a message where the client has read the one before. Returns
+       * the function that ends the messages.
        */
       open: (send: SendEvent) => () => void;
-      /** Aborted when the service stops: the stream ends, and the client comes again to whoever answers then. */
+      /** Aborted when the service stops. The stream ends then, and the client connects again to another instance. */
       stopping: AbortSignal;
     };
 
-/** Sends one server-sent event; false where the client has not taken the one before yet. */
+/** Sends one server-sent event. Returns false where the client has not read the one before yet. */
 export type SendEvent = (id: string, data: string) => boolean;
 
 export const refused = (problem: Problem): Answer => ({ kind: "problem", problem });
 
 export const NO_STORE = "no-store";
 
-/** JSON that has nothing to do with the freshness of the counters. */
+/** Returns JSON that does not depend on the freshness of the counters. */
 export function plainJson(content: unknown, cacheControl: string = NO_STORE): Answer {
   return text("application/json", JSON.stringify(content), cacheControl);
 }
 
 /**
- * An answer read from the counters: `content` is a JSON object's text, to which asOf and completeThrough are added.
- *
- * The ETag covers everything but these two (else no answer would ever equal the one before) and, where a range has
- * an end, whether every event accepted up to that end is in. It is weak because the bytes do differ. A 304 is truthful:
- * the numbers are the same, and what the stored answer says ("every event accepted before its completeThrough is
- * in") stays true. The newer asOf and completeThrough come as headers, on the 304 too, so that a client that
- * waits for completeThrough to pass a time can do so with conditional reads.
+ * Returns an answer read from the counters: `content` is a JSON object's text, to which asOf and completeThrough are
+ * added. The ETag covers everything but these two members, because otherwise no answer would ever equal the one before.
+ * It also covers, where a range has an end, whether every event accepted up to that end is counted. The ETag is weak
+ * because the bytes do differ. A 304 is truthful: the numbers are the same, and the statement of the stored answer
+ * ("every event accepted before its completeThrough is counted") stays true. The newer asOf and completeThrough are
+ * sent as headers, on the 304 too, so that a client that waits for completeThrough to pass a time can use conditional
+ * reads.
  */
 export function countersJson(content: string, freshness: Freshness, cacheControl: string, endMs?: number): Answer {
   const asOf = new Date(freshness.asOfMs).toISOString();
@@ -61,7 +61,7 @@ export function countersJson(content: string, freshness: Freshness, cacheControl
   };
 }
 
-/** For everything that is not read from the counters: pages and documents. */
+/** Returns an answer that is not read from the counters: a page or a document. */
 export function text(
   contentType: string,
   body: string,
@@ -73,5 +73,5 @@ export function text(
   return { ...content, etag: etagOf(body, ""), ...(headers && { headers }) };
 }
 
-/** Hashed in one native call: under a millisecond for the largest answers. */
+/** The hash takes one native call: under a millisecond for the largest answers. */
 const etagOf = (content: string, mark: string): string => `W/"${hash("sha1", content, "base64url")}${mark}"`;

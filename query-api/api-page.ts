@@ -8,7 +8,7 @@ interface Listed {
   operation: OpenApiOperation;
 }
 
-/** HTML of every path in one table, each a link to its description. */
+/** Returns the HTML of a table of all paths, each a link to its description. */
 export function pathsOf(document: OpenApi): string {
   const rows = document.tags.flatMap((tag) =>
     operationsOf(document, tag.name).map(({ method, path, operation }) =>
@@ -21,7 +21,7 @@ export function pathsOf(document: OpenApi): string {
   return `<h2 id="interface">HTTP API</h2><p>As data: <a href="/openapi.json">/openapi.json</a></p>${table([], rows)}`;
 }
 
-/** HTML of the OpenAPI document, with a form for each request that can be tried out. */
+/** Returns the HTML of the OpenAPI document, with a form for each request that can be tried out. */
 export function apiPage(document: OpenApi): string {
   const { info, tags, components } = document;
   const parts = ["<h1>HTTP API</h1>"];
@@ -78,14 +78,14 @@ function rendered(listed: Listed): string {
   return parts.join("\n");
 }
 
-/** Bodies to begin with, by the operation's id. */
+/** Example bodies, by the operation's id. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   sendEvents: '{"eventId":"try-1","videoId":"cats-42","eventType":"VIEW"}',
   query: '{"videoIds":["cats-42"],"eventTypes":["VIEW"],"granularity":"hour"}',
   replayDeadLetters: '{"reason":"bad-video-id"}',
 };
 
-/** A form that asks this service; streams and files are not tried out here. */
+/** Returns a form that sends a request to this service. Streams and files have no form. */
 function tryOut({ method, path, operation }: Listed): string {
   const { operationId, parameters = [], requestBody, responses } = operation;
   const answers = Object.keys((responses[200] ?? responses[202])?.content ?? {});

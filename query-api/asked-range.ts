@@ -11,7 +11,7 @@ import {
   type Ranged,
 } from "./range";
 
-/** The parameters of a series over time, decoded and checked by themselves. */
+/** The parameters of a series over time, each decoded and checked. */
 export interface SeriesAsked {
   start?: number | undefined;
   end?: number | undefined;
@@ -22,20 +22,21 @@ export interface SeriesAsked {
   cursor?: string | undefined;
 }
 
-/** What is to be answered: the buckets, those they are compared with, and where a next page goes on. */
+/** The requested buckets, the buckets they are compared with, and the start of the next page. */
 export interface AskedRange {
   range: BucketedRange;
   previous?: BucketedRange;
   cursor?: string;
-  /** As it was asked, perhaps by the cursor. */
+  /** The time zone as requested, perhaps by the cursor. */
   tz: string | undefined;
 }
 
 type Answered = { ok: true; asked: AskedRange } | { ok: false; detail: string };
 
 /**
- * Two ways: all at once, at most MAX_BUCKETS, perhaps beside the same number of buckets before; or by pages of `limit`
- * buckets of a range of any length, each of which says by its cursor how it goes on.
+ * Reads a request for a series in one of two forms. The first form is a whole range of at most MAX_BUCKETS, perhaps
+ * with the same number of buckets before it. The second form is a page of `limit` buckets of a range of any length,
+ * whose cursor leads to the next page.
  */
 export function askedRange(asked: SeriesAsked, nowMs: number): Answered {
   const { cursor, compare } = asked;
@@ -67,8 +68,8 @@ function atOnce(asked: SeriesAsked, nowMs: number): Answered {
 }
 
 /**
- * As many buckets as a range has, directly before it: for minutes to weeks of UTC a range that is as long, for months
- * the months before.
+ * Returns as many buckets as a range has, directly before it: for minutes to weeks of UTC a range of the same length,
+ * for months the months before.
  */
 function bucketsBefore(
   { startMs, granularity, buckets }: BucketedRange,
@@ -103,9 +104,7 @@ function pageFrom(page: PageCursor, limit: number): Answered {
   return { ok: true, asked: { range, tz, cursor: cursorText({ ...page, nextMs: range.endMs }) } };
 }
 
-/**
- * What is asked beside a cursor and is not what the cursor goes on with; parameters that are left out are the cursor's.
- */
+/** Names a parameter that differs from the cursor's value. A parameter that is left out has the cursor's value. */
 function differing(asked: SeriesAsked, page: PageCursor): string | undefined {
   const within = effectiveRange({ start: asked.start ?? page.startMs, end: asked.end ?? page.endMs }, 0);
   if (!within.ok || within.range.startMs !== page.startMs) return "start";

@@ -2,7 +2,7 @@
 import { MINUTE_MS } from "../domain/rules/time";
 import type { AuditReport } from "../io/ports";
 
-/** A report as `GET /v1/audits` and `viewmill audit --json` show it: times are RFC 3339. */
+/** Returns a report in the form of `GET /v1/audits` and `viewmill audit --json`, with times as RFC 3339. */
 export function shownReport({ startedAtMs, fromMs, toMs, ...report }: AuditReport) {
   const { notComparable, differences, losses, writtenOff, reusedIds, ...rest } = report;
   return {

@@ -19,17 +19,17 @@ interface StateRules extends StateHorizons {
 }
 
 /**
- * Minutes asked for at a time: the event loop is held for about 2 ms where every one is answered for, and for about 10
- * where they are counted.
+ * The number of minutes of one query: it holds the event loop for about 2 ms where every minute is audited, and for
+ * about 10 ms where the minutes are counted.
  */
 const MINUTES_AT_ONCE = 7 * MINUTES_A_DAY;
 const COUNTED_AT_ONCE = 90 * MINUTES_A_DAY;
-/** Widths in which audited minutes are counted: those of days, hours, and of days in zones at a quarter hour. */
+/** The widths in which audited minutes are counted: days, hours, days of zones at a quarter hour, and minutes. */
 const WIDTHS = [MINUTES_A_DAY, MINUTES_AN_HOUR, 15, 1] as const;
 
 /**
- * The state of every bucket of a range. To be called before the counters are read: an audit corrects first and marks
- * then, so what is marked now is corrected in what is read next.
+ * Returns the state of every bucket of a range. The caller calls it before the counters are read: an audit corrects
+ * before it marks, so the cells of a marked minute are corrected when they are read next.
  */
 export async function bucketStates(
   { edges, startMs, endMs }: BucketedRange,
@@ -56,8 +56,8 @@ export async function bucketStates(
 }
 
 /**
- * How many minutes are audited, by the first minute of every `width`, ascending. Single minutes are asked for by the
- * hour first: audits do whole hours, so that few hours have to be looked into, and few rows are read.
+ * Returns how many minutes are audited, by the first minute of every `width`, ascending. Single minutes are queried by
+ * the hour first: an audit covers whole hours, so few hours need a closer look, and few rows are read.
  */
 async function auditedMinutes(
   { ledger }: StateRules,
@@ -75,7 +75,7 @@ async function auditedMinutes(
   return audited;
 }
 
-/** The state of a range taken as one bucket, in whole minutes. */
+/** Returns the state of a range taken as one bucket, in whole minutes. */
 export async function rangeState(
   { startMs, endMs }: Range,
   rules: StateRules,
@@ -95,14 +95,14 @@ export async function rangeState(
 
 function cacheControlOf(state: BucketState): string {
   const kept = `public, max-age=${KEPT_SECONDS[state]}`;
-  // An answer that may still change is never served stale; a closed one may be, by a cache that cannot reach the
-  // service.
+  // A cache may never serve a stale answer that can still change. It may serve a stale closed answer while it cannot
+  // reach the service.
   return state === "final" || state === "audited" ? `${kept}, must-revalidate` : kept;
 }
 
 export const PROVISIONAL_CACHE = cacheControlOf("provisional");
 
-/** How long an answer of these buckets may be kept: as its least certain one. */
+/** Returns how long an answer of these buckets may be kept: as long as its least certain bucket allows. */
 export function cacheControl(states: Iterable<BucketState>): string {
   return cacheControlOf(leastCertain(states));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Buckets as JSON text, put together directly: a day of minutes is in every default answer, and this is most of its
- * time.
+ * Buckets as JSON text, concatenated directly: every default answer has a day of minutes, and the text takes most of
+ * its time.
  */
 import { DAY_MS, hourOf, MINUTE_MS } from "../domain/rules/time";
 import type { BucketState } from "./bucket-state";
@@ -11,8 +11,8 @@ import type { Aggregates } from "./series";
 const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, "0"));
 
 /**
- * `members(bucket)` is the text of what a bucket has between its start and its state, such as `"count":3`; `cells`:
- * whose revisions and sources these are.
+ * Returns the buckets' text. `members(bucket)` is the text of a bucket's members between its start and its state, such
+ * as `"count":3`. `cells` are the cells whose revisions and sources are shown.
  */
 export function bucketsText(
   range: BucketedRange,
@@ -28,17 +28,15 @@ export function bucketsText(
   return `[${texts.join(",")}]`;
 }
 
-/** That some of the value was read from a roll-up. */
+/** Says that part of the value was read from a roll-up. */
 export const sourceText = ({ source }: Pick<Aggregates, "source">): string =>
   source === undefined ? "" : `,"source":"${source}"`;
 
-/**
- * How often a value changed after it was first final, as the member that follows others; left out while it never did.
- */
+/** The member that says how often a value changed after it was first final; left out while the value never did. */
 export const revisionText = ({ revision }: { revision: number }): string =>
   revision === 0 ? "" : `,"revision":${revision}`;
 
-/** As toISOString, but the date is written once a day. */
+/** Formats times as toISOString does, and writes each date once. */
 export function bucketStarts({ edges, buckets }: BucketedRange): string[] {
   const starts: string[] = [];
   let day = Number.NaN;

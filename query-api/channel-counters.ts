@@ -7,7 +7,7 @@ import { nextTurn } from "./next-turn";
 import { piecesOf } from "./range-pieces";
 import { added } from "./series";
 
-/** The channel has more videos than one answer adds up. */
+/** Thrown when the channel has more videos than one answer adds up. */
 export class ChannelTooLargeError extends Error {
   override readonly name = "ChannelTooLargeError";
 
@@ -21,7 +21,7 @@ interface Sources {
   catalog: Pick<VideoCatalog, "videosOf" | "channelHistory">;
 }
 
-/** Half-open, epoch milliseconds. */
+/** A half-open range of epoch milliseconds. */
 interface Span {
   fromMs: number;
   toMs: number;
@@ -29,30 +29,30 @@ interface Span {
 
 interface Member {
   videoId: string;
-  /** When the video belonged to the channel. */
+  /** The times at which the video belonged to the channel. */
   spans: readonly Span[];
 }
 
 const MAX_VIDEOS = 10_000;
 const VIDEOS_A_PAGE = 1_000;
-/** Videos are read one after the other; after so many, others may go first. */
+/** Videos are read one after the other. After this many, other requests get a turn. */
 const VIDEOS_A_TURN = 50;
 const UNIT_MS: Record<Granularity, number> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
 
 /**
- * Counters of channels, added up from those of their videos, of each video for the minutes in which it belonged to the
- * channel. So a channel is the sum of its videos in every answer, and what the catalog learns of a video holds for its
- * past at once. One of these is made for one answer, so that the whole answer has one state of the catalog. All methods
- * reject with ChannelTooLargeError.
+ * Counters of channels, added up from the counters of their videos, for each video over the minutes in which it
+ * belonged to the channel. So a channel equals the sum of its videos in every answer, and new knowledge of the catalog
+ * holds for a video's past at once. Each answer makes its own instance, so that the whole answer has one state of the
+ * catalog. All methods reject with ChannelTooLargeError.
  */
 export class ChannelCounters {
-  /** The channel that was asked for last: one answer reads a channel piece by piece, and type by type. */
+  /** The channel read last: one answer reads a channel piece by piece, and type by type. */
   #last: { channelId: string; videos: readonly Member[] } | undefined;
 
   constructor(private readonly sources: Sources) {}
 
   /**
-   * As CounterStore.totals; of a video that did not belong to the channel all the time, the last event is known to its
+   * As CounterStore.totals. For a video that did not belong to the channel all the time, the last event is known to its
    * minute, hour or day.
    */
   async totals(channelId: string): Promise<Map<string, Total>> {
@@ -88,7 +88,9 @@ export class ChannelCounters {
     return [...cells.values()].sort((a, b) => a.startMs - b.startMs);
   }
 
-  /** The channel's videos with the most events of a type, in the minutes in which they belonged to it. */
+  /**
+   * Returns the channel's videos with the most events of a type, in the minutes in which they belonged to the channel.
+   */
   async top(
     channelId: string,
     eventType: string,
@@ -135,7 +137,7 @@ export class ChannelCounters {
     return { ...sums, lastEventAtMs: isLast ? lastEventAtMs : lastMs };
   }
 
-  /** `lastMs`: the start of the last cell that has any. */
+  /** `lastMs` is the start of the last cell that has an event. */
   async #sumWithin(videoId: string, spans: readonly Span[], eventType: string) {
     const whole = { ...NO_SUMS, lastMs: 0 };
     for (const span of spans) {
@@ -172,7 +174,7 @@ function within(spans: readonly Span[], startMs: number, endMs: number): Span[] 
     .filter(({ fromMs, toMs }) => fromMs < toMs);
 }
 
-/** A span as whole cells of the granularity, and minutes at its ends. */
+/** Splits a span into whole cells of the granularity, and minutes at its ends. */
 function partsOf({ fromMs, toMs }: Span, granularity: Granularity): [Span, Granularity][] {
   const unitMs = UNIT_MS[granularity];
   const [firstMs, lastMs] = [Math.ceil(fromMs / unitMs) * unitMs, Math.floor(toMs / unitMs) * unitMs];

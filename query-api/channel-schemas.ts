@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What is answered about channels: as about videos. */
+/** The answers about channels, in the form of the answers about videos. */
 import { z } from "zod";
 import {
   channelIdSchema,

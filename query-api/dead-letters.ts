@@ -9,16 +9,16 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { nextTurn } from "./next-turn";
 import { nothingAsked } from "./schemas";
 
-/** Letters of a reason that are counted; an answer says where there are more. */
+/** The number of letters of a reason that are counted. The answer says where there are more. */
 const MAX_COUNTED = 1_000;
 const MAX_SAMPLE_CHARACTERS = 500;
-/** Letters of one replay: the caller asks again while some are left. */
+/** The number of letters of one replay. The caller asks again while letters are left. */
 const MAX_REPLAYED = 500;
 const MAX_NAMED = 20;
 
 type Replay = NonNullable<QueryDependencies["replay"]>;
 
-/** /v1/dead-letters: none where the service cannot send letters again. */
+/** Returns the endpoints of /v1/dead-letters; none where the service cannot send letters again. */
 export function deadLetterEndpoints({ replay, clock }: QueryDependencies): Endpoint[] {
   return replay === undefined ? [] : [getDeadLetters(replay), postReplay(replay, clock)];
 }

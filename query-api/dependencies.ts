@@ -12,7 +12,7 @@ export interface Readiness {
   name: string;
   ok: boolean;
   detail: string;
-  /** Without it the service is not ready. Default true. */
+  /** Whether the service is not ready without the dependency. Default true. */
   required?: boolean;
 }
 
@@ -24,48 +24,49 @@ export interface LogGauge {
   value: () => Promise<number>;
 }
 
-/** What the read API needs of the service around it. */
+/** The dependencies of the read API. */
 export interface QueryDependencies {
   counters: Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds">;
-  /** Keeps answers for a moment; absent: each is read anew. */
+  /** Keeps answers for a moment; absent: each answer is read anew. */
   answers?: AnswerCache;
-  /** Titles and channels; a deployment may have none. */
+  /** Titles and channels; absent in a deployment without a catalog. */
   catalog?: VideoCatalog;
   ledger: Pick<Ledger, "auditedCounts" | "audits" | "books">;
   progress: LogProgress;
-  /** What else /metrics says of the log, read at each scrape. */
+  /** Further numbers of the log for /metrics, read at each scrape. */
   gauges: readonly LogGauge[];
   deadLetters: Pick<DeadLetters, "rejectedByMinute">;
-  /** Who may read and operate; absent: everybody. */
+  /** The judge of who may read and operate; absent: every client may. */
   admission?: Admission;
-  /** Where /metrics and operating endpoints have a listener of their own. Absent: they have none. */
+  /** The separate listener of /metrics and operating endpoints. Absent: there is none. */
   operations?: {
-    /** The request came by another listener: there is nothing at such a path. */
+    /** Returns whether the request came by another listener, which has no such path. */
     isElsewhere(request: IncomingMessage): boolean;
-    /** The request came by that listener: /metrics needs no key. */
+    /** Returns whether the request came by that listener, on which /metrics needs no key. */
     isWithin(request: IncomingMessage): boolean;
   };
-  /** Where access keys are kept; absent: there is no admin endpoint of them. */
+  /** The store of access keys; absent: there is no admin endpoint for keys. */
   accessKeys?: AccessKeys;
-  /** Dead letters to look at and to send again; absent: there are no such endpoints. */
+  /** The dead letters to show and to send again; absent: there are no such endpoints. */
   replay?: {
     letters: Pick<DeadLetters, "list" | "markReplayed">;
     /**
-     * Undefined: the letter's events are durable. Else why they are refused again. Rejects with StoreUnavailableError.
+     * Resolves with undefined when the letter's events are durable, otherwise with why they are refused again. Rejects
+     * with StoreUnavailableError.
      */
     again: (letter: DeadLetter) => Promise<string | undefined>;
   };
-  /** Epoch milliseconds. */
+  /** Returns epoch milliseconds. */
   clock: () => number;
   logger: Logger;
-  /** May already hold the process metrics, and what ingest measures. */
+  /** The registry, which may already hold the metrics of the process and of ingest. */
   registry: Registry;
-  /** Everything the service depends on; answered as `not ok` when it takes longer than 2 s. */
+  /** Returns all dependencies of the service. A dependency that takes longer than 2 s is answered as `not ok`. */
   readiness: () => Promise<Readiness[]>;
-  /** Aborted when the service stops: streams of server-sent events end then. */
+  /** Aborted when the service stops. Streams of server-sent events end then. */
   stopping: AbortSignal;
   /** The lateness horizon: how long after its end a minute may still grow. */
   finalAfterMs: number;
-  /** How old an event may be when it is accepted. */
+  /** The largest age of an event at its acceptance. */
   rawRetentionMs: number;
 }

@@ -5,24 +5,24 @@ import { type Answer, refused } from "./answer";
 import { invalid, unsupported } from "./problem";
 import { channelIdSchema, videoIdSchema } from "./schemas";
 
-/** What openapi.json says of an endpoint beside its schemas. */
+/** The description of an endpoint in openapi.json, beside its schemas. */
 interface Operation {
   operationId: string;
   tag: "counters" | "catalog" | "proof" | "operation";
   summary: string;
-  /** What a key must allow, where there are keys; `none`: everybody may ask. Default read. */
+  /** The scope that a key needs, where there are keys. `none`: every client may ask. Default read. */
   scope?: Scope | "none";
   description?: string;
   /** The answer's schema; a text answer has none. */
   answer?: z.ZodType;
   contentType?: string;
-  /** Of the body, where it is not JSON. */
+  /** The media type of the body, where it is not JSON. */
   requestType?: string;
-  /** Statuses answered as problem+json, beside 500. */
+  /** The statuses answered as problem+json, beside 500. */
   problems: readonly number[];
 }
 
-/** What an endpoint sees of a request. */
+/** The parts of a request that an endpoint sees. */
 export interface AskedRequest {
   params: Readonly<Record<string, string | string[]>>;
   query: object;
@@ -30,40 +30,40 @@ export interface AskedRequest {
   get(name: string): string | undefined;
 }
 
-/** One path of the read API: what it answers to, what it does, and how it is documented. */
+/** One path of the read API, with its function and its documentation. */
 export interface Endpoint {
   method: "get" | "post" | "put" | "delete";
-  /** As in openapi.json. */
+  /** The path in openapi.json. */
   path: string;
-  /** As Express matches it, where that is not `path`. */
+  /** The path as Express matches it, where that differs from `path`. */
   match: string | RegExp;
   query: z.ZodObject;
   body?: z.ZodType;
   operation: Operation;
-  /** Asked so often that it is answered in front of the router, too (hot-reads.ts). */
+  /** Whether the endpoint is read so often that hot-reads.ts answers it in front of the router, too. */
   isHot?: boolean;
-  /** Its answers are shared for a moment, where the service keeps answers (answer-cache.ts). */
+  /** Whether its answers are shared for a moment, where the service keeps answers (answer-cache.ts). */
   isShared?: boolean;
-  /** Rejects with StoreUnavailableError, or for bugs. */
+  /** Answers a request. Rejects with StoreUnavailableError, or for bugs. */
   answer(request: AskedRequest): Promise<Answer>;
 }
 
 interface Asked<Q, B> {
   /** Decoded and checked; empty where the path has none. */
   videoId: string;
-  /** As videoId, where the path has one. */
+  /** As videoId, where the path has a channel. */
   channelId: string;
-  /** Of a file; empty where the path has none. */
+  /** The name of a file; empty where the path has none. */
   name: string;
   /** Not checked; empty where the path has none. */
   keyId: string;
   query: Q;
   body: B;
-  /** Of an event stream that goes on where an earlier one was cut. */
+  /** The last message of an earlier event stream, after which this stream goes on. */
   lastEventId?: string | undefined;
 }
 
-/** An endpoint whose `handle` sees only what its schemas let through; the rest is answered 400. */
+/** Returns an endpoint whose `handle` sees only values that pass its schemas. Other requests get 400. */
 export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndefined>(
   spec: Omit<Endpoint, "query" | "body" | "answer" | "match"> & {
     match?: RegExp;
@@ -108,7 +108,7 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
 
 const SHOWN_ISSUES = 5;
 
-/** One line: every parameter that is wrong, and why. */
+/** Returns one line with every wrong parameter and its reason. */
 function reasons(error: z.ZodError, whole: string): string {
   const shown = error.issues
     .slice(0, SHOWN_ISSUES)

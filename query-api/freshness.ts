@@ -4,7 +4,7 @@ import type { LogProgress } from "../io/ports";
 
 export interface Freshness {
   asOfMs: number;
-  /** Every event accepted before this is in what is read from the counters afterwards. */
+  /** Every event accepted before this time is in the counters that are read afterwards. */
   completeThroughMs: number;
 }
 
@@ -14,8 +14,8 @@ interface FreshnessSources {
 }
 
 /**
- * To be called before the counters are read: what is complete now is in them then. The clock is asked first, so that an
- * event appended meanwhile is never promised.
+ * Reads the freshness. The caller calls it before the counters are read, which then hold everything that is complete
+ * now. The clock is read first, so that an event appended meanwhile is never promised.
  */
 export async function readFreshness({ progress, clock }: FreshnessSources): Promise<Freshness> {
   const asOfMs = clock();

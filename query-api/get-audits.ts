@@ -6,7 +6,7 @@ import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { auditsAsked } from "./schemas";
 
-/** GET /v1/audits: what the strong audits found, newest first. */
+/** GET /v1/audits: the reports of strong audits, newest first. */
 export function getAudits({ ledger }: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",

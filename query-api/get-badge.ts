@@ -6,9 +6,7 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { escaped } from "./page";
 import { badgeAsked } from "./schemas";
 
-/**
- * Width of a character of the badge's font, in pixels: an estimate on the safe side, since nothing here measures text.
- */
+/** The width of a character of the badge's font, in pixels: a safe estimate, because the server cannot measure text. */
 const CHARACTER_PX = 6.6;
 const PADDING_PX = 12;
 const WHOLE = new Intl.NumberFormat("en");
@@ -36,7 +34,7 @@ export function getBadge({ counters }: QueryDependencies): Endpoint {
   });
 }
 
-/** Pages of other origins show it; it holds no script and no style that could reach them. */
+/** Pages of other origins may show the picture, which holds no script and no style that could reach them. */
 const EMBEDDED = {
   "Cross-Origin-Resource-Policy": "cross-origin",
   "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",

@@ -22,7 +22,7 @@ const PROBLEMS = [400, 404, 429, 503];
 const SUMS =
   "Added up from the channel's videos, of each video for the minutes in which it belonged to the channel. At most 10,000 videos a channel. Identical questions share an answer for a second.";
 
-/** GET /v1/channels/{channelId} and below: what was counted for the videos of a channel. */
+/** GET /v1/channels/{channelId} and the paths below it: the counts of a channel's videos. */
 export function channelEndpoints(dependencies: QueryDependencies): Endpoint[] {
   const { clock } = dependencies;
   const cache = new ShortCache<Answer>({ keepMs: KEEP_MS, maxRunning: MAX_RUNNING, maxKept: MAX_KEPT, clock });

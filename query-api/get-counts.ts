@@ -4,7 +4,7 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { countsAsked, countsSchema } from "./schemas";
 import { countsWanted, SERIES_DESCRIPTION, seriesAnswer } from "./series-answer";
 
-/** GET /v1/videos/{videoId}/counts: how many events of a type, bucket by bucket. */
+/** GET /v1/videos/{videoId}/counts: the number of events of a type, bucket by bucket. */
 export function getCounts(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",

@@ -6,9 +6,9 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { notFound } from "./problem";
 import { nothingAsked } from "./schemas";
 
-/** Made by scripts/build-dashboard.mjs: index.html, and assets/ whose names carry a hash of their content. */
+/** The output of scripts/build-dashboard.mjs: index.html, and assets/ whose names carry a hash of their content. */
 const FOLDER = join(__dirname, "..", "dashboard");
-/** Everything comes from here; nothing is inline. */
+/** The page loads from this service alone, and holds no inline script or style. */
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const FOR_EVER = "public, max-age=31536000, immutable";
@@ -69,11 +69,11 @@ export function getDashboardAsset(): Endpoint {
 /** GET /embed.js: the custom element that shows a total on any page. */
 export const getEmbed = () => script("/embed.js", "getEmbed", "The script of the embeddable counter");
 
-/** GET /client.js: the client library as pages import it. */
+/** GET /client.js: the client library in the form that pages import. */
 export const getClientScript = () =>
   script("/client.js", "getClientScript", "The client library, an ES module for pages");
 
-/** A script that pages of other origins load. */
+/** Returns an endpoint for a script that pages of other origins load. */
 function script(path: string, operationId: string, summary: string): Endpoint {
   let content: Answer | undefined;
   return endpoint({

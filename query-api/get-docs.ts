@@ -9,7 +9,9 @@ import { escaped } from "./page";
 import { notFound } from "./problem";
 import { nothingAsked } from "./schemas";
 
-/** Made by scripts/docs/site.mjs: a page a file, the frame of pages that are made here, and what they load. */
+/**
+ * The output of scripts/docs/site.mjs: a file for each page, the frame of pages that are made here, and their assets.
+ */
 const FOLDER = join(__dirname, "..", "docs");
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -22,7 +24,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".json": "application/json",
 };
 
-/** GET /docs: where the documentation begins, and every path of the interface. */
+/** GET /docs: the start of the documentation, and every path of the interface. */
 export function getDocs(document: () => OpenApi): Endpoint {
   let rendered: Answer | undefined;
   return endpoint({
@@ -44,7 +46,7 @@ export function getDocs(document: () => OpenApi): Endpoint {
   });
 }
 
-/** GET /docs/{name}: a page of the documentation, or what a page loads. */
+/** GET /docs/{name}: a page of the documentation, or an asset of a page. */
 export function getDocsPage(document: () => OpenApi): Endpoint {
   const pages = new Map<string, Answer>();
   return endpoint({
@@ -87,7 +89,7 @@ function readPage(name: string): Answer | undefined {
   return text(TYPES[ending] ?? HTML, readFileSync(file, "utf8"), "no-cache", HEADERS);
 }
 
-/** A page that is made here, in the frame of those that the build made. */
+/** Returns a page that is made here, in the frame that the build made. */
 function framed(title: string, content: string): Answer {
   const frame = readFileSync(join(FOLDER, "frame.html"), "utf8");
   const html = frame.replace("{{title}}", escaped(title)).replace("{{content}}", () => content);

@@ -3,7 +3,7 @@ import { plainJson } from "./answer";
 import { type Endpoint, endpoint } from "./endpoint";
 import { healthSchema, nothingAsked } from "./schemas";
 
-/** GET /healthz: the process answers. Whether it can do its work is /readyz. */
+/** GET /healthz: the process answers. /readyz says whether the process can do its work. */
 export function getHealth(): Endpoint {
   return endpoint({
     method: "get",

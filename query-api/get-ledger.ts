@@ -13,12 +13,12 @@ import { effectiveRange, type Range, timeText } from "./range";
 import { ledgerAsked, ledgerSchema } from "./schemas";
 
 const MAX_RANGE_MS = 31 * DAY_MS;
-/** Minutes read at a time, so that a month of books holds nobody up. */
+/** The number of minutes read at a time, so that a month of books delays no other request. */
 const MINUTES_AT_ONCE = 360;
 
 type Books = MinuteBooks & Pick<LedgerMinute, "direct" | "backfilled" | "writtenOff"> & { unbooked: number };
 
-/** GET /v1/ledger: where every accepted event is, minute by minute of event time. */
+/** GET /v1/ledger: the place of every accepted event, minute by minute of event time. */
 export function getLedger(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
@@ -44,7 +44,7 @@ export function getLedger(dependencies: QueryDependencies): Endpoint {
   });
 }
 
-/** The answer's JSON text, put together piece by piece. */
+/** Returns the answer's JSON text, built piece by piece. */
 async function ledgerText(dependencies: QueryDependencies, { startMs, endMs }: Range): Promise<string> {
   const [from, to] = [startMs / MINUTE_MS, endMs / MINUTE_MS];
   const pieces: string[] = [];
@@ -66,7 +66,7 @@ async function ledgerText(dependencies: QueryDependencies, { startMs, endMs }: R
   return `{"start":"${start}","end":"${end}","minutes":[${pieces.join(",")}],"totals":${JSON.stringify({ ...sums, ...(lost > 0 && { lost }), rejected })}}`;
 }
 
-/** The books of [from, to) minute by minute, each as the JSON text of a row of the ledger. */
+/** Yields the books of [from, to) minute by minute, each as the JSON text of a row of the ledger. */
 export async function booksText(
   dependencies: Pick<QueryDependencies, "ledger" | "progress">,
   from: number,
@@ -79,7 +79,8 @@ export async function booksText(
 }
 
 /**
- * The stream's side is read first: an event is accepted before it is archived, so never more is archived than accepted.
+ * The stream's side is read first. An event is accepted before it is archived, so the books never show more archived
+ * than accepted events.
  */
 async function readBooks(
   { ledger, progress }: Pick<QueryDependencies, "ledger" | "progress">,
@@ -107,7 +108,9 @@ const NOTHING_ARCHIVED = { ...NOTHING_BOOKED, direct: 0, backfilled: 0, unbooked
 
 type Row = ReturnType<typeof ledgerRow>;
 
-/** I4 of the design, and where acceptance rests on: each part is left out while it is 0. */
+/**
+ * Returns a row of the ledger ([I4](../docs/invariants.md)) with the sources of acceptance. A source of 0 is left out.
+ */
 function ledgerRow(minute: number, books: Books) {
   const { accepted, archived, counted, duplicate, late, lost, direct, backfilled, unbooked, writtenOff } = books;
   return {

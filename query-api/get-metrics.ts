@@ -6,7 +6,7 @@ import { nothingAsked } from "./schemas";
 
 export const METRICS_PATH = "/metrics";
 
-/** GET /metrics: everything on the registry, ingest's too. */
+/** GET /metrics: all metrics of the registry, those of ingest included. */
 export function getMetrics({ registry }: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",

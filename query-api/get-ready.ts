@@ -6,7 +6,7 @@ import { nothingAsked, readySchema } from "./schemas";
 
 const DEADLINE_MS = 2_000;
 
-/** GET /readyz: every dependency and whether it is there; 503 when one is not. */
+/** GET /readyz: every dependency and its state; 503 when one is away. */
 export function getReady(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
@@ -37,7 +37,7 @@ export function getReady(dependencies: QueryDependencies): Endpoint {
   });
 }
 
-/** Never rejects: a check that fails or hangs is a dependency that is not ok. */
+/** Never rejects: a dependency whose check fails or hangs is not ok. */
 async function readinessOf({ readiness, logger }: QueryDependencies): Promise<Required<Readiness>[]> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Required<Readiness>[]>((resolve) => {

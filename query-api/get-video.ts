@@ -8,7 +8,7 @@ import { videoAsked, videoSchema } from "./schemas";
 import { videoMembers } from "./titles";
 import { totalsMember } from "./totals";
 
-/** GET /v1/videos/{videoId}: everything counted for a video, ever. */
+/** GET /v1/videos/{videoId}: all counts of a video, over all time. */
 export function getVideo(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",

@@ -10,10 +10,10 @@ import { searchAsked, searchSchema } from "./schemas";
 import { videoMembers } from "./titles";
 import { totalsMember } from "./totals";
 
-/** Where the next page begins: behind an id, or behind a title. */
+/** The position of the next page: after an id, or after a title. */
 type Place = { after: string } | { title: TitlePlace };
 
-/** GET /v1/videos?search=: videos whose id or title begins with a text. */
+/** GET /v1/videos?search=: the videos whose id or title begins with a text. */
 export function getVideos(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
@@ -48,7 +48,9 @@ export function getVideos(dependencies: QueryDependencies): Endpoint {
   });
 }
 
-/** One more than the page is looked for, so that a cursor is given only where there is a next page. */
+/**
+ * The search looks for one video more than the page holds, so that it gives a cursor only where there is a next page.
+ */
 async function found(
   { counters, catalog }: QueryDependencies,
   search: string,

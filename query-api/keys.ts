@@ -8,7 +8,7 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { noSuchKey } from "./problem";
 import { createdKeySchema, keyIdSchema, keysSchema, newKeyAsked, nothingAsked, revokedKeySchema } from "./schemas";
 
-/** /v1/keys: the admin endpoint of access keys; none where the service has no store of them. */
+/** Returns the endpoints of /v1/keys, which manage access keys; none where the service has no store of keys. */
 export function keyEndpoints({ accessKeys, clock }: QueryDependencies): Endpoint[] {
   return accessKeys === undefined
     ? []

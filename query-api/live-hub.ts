@@ -11,7 +11,7 @@ import { totalsMember } from "./totals";
 interface LiveQuestion {
   videoIds: readonly string[];
   books: boolean;
-  /** The id of the last message that this client got, from here or from another process. */
+  /** The id of the last message that this client received, from this process or from another. */
   lastEventId: string | undefined;
 }
 
@@ -21,32 +21,32 @@ interface LiveHubOptions {
   maxClients: number;
 }
 
-/** Minutes of the books that a new client gets, and those that are read again at every turn. */
+/** The minutes of the books that a new client gets. MOVING_MINUTES of them are read again at every turn. */
 const SHOWN_MINUTES = 60;
 const MOVING_MINUTES = 5;
-/** Events may be timestamped ahead of their receipt by five minutes. */
+/** Producers may timestamp events up to five minutes ahead of their receipt. */
 const MINUTES_AHEAD = 6;
-/** Every so many turns all shown minutes are read again: a late event may change any. */
+/** After this many turns all shown minutes are read again, because a late event may change any of them. */
 const FULL_EVERY_TURNS = 15;
-/** The rate is taken over so many turns. */
+/** The number of turns over which the rate is taken. */
 const RATE_TURNS = 10;
 
 interface Item {
-  /** JSON text of the member's value. */
+  /** The JSON text of the member's value. */
   text: string;
   changedAt: number;
 }
 
 interface Client extends LiveQuestion {
   send: SendEvent;
-  /** The turn up to which this client knows everything. */
+  /** The turn up to which this client knows all values. */
   knownTurn: number;
 }
 
 /**
- * One turn a second for all clients together: what is watched is read once, and each client is sent what changed since
- * its last message. Values are absolute, so a message that a slow client misses is made up for by the next. Turns run
- * only while somebody listens.
+ * Runs one turn a second for all clients together: watched values are read once, and each client gets the values that
+ * changed since its last message. Values are absolute, so the next message makes up for one that a slow client misses.
+ * Turns run only while a client listens.
  */
 export class LiveHub {
   private readonly instance = randomUUID().slice(0, 8);
@@ -71,8 +71,8 @@ export class LiveHub {
   }
 
   /**
-   * The first message comes with the next turn, which is made at once where nobody listened. Gives what ends the
-   * messages.
+   * Subscribes a client. The first message is sent with the next turn, which runs at once where no client listened
+   * before. Returns the function that ends the messages.
    */
   subscribe(question: LiveQuestion, send: SendEvent): () => void {
     const client: Client = { ...question, send, knownTurn: this.knownTurn(question.lastEventId) };
@@ -84,7 +84,7 @@ export class LiveHub {
     };
   }
 
-  /** `<instance>-<turn>`: another process's turns mean nothing here. */
+  /** Reads `<instance>-<turn>`. The turns of another process have no meaning here. */
   private knownTurn(lastEventId: string | undefined): number {
     const [, instance, turn] = /^([0-9a-f]{8})-(\d{1,15})$/.exec(lastEventId ?? "") ?? [];
     return instance === this.instance && Number(turn) <= this.turn ? Number(turn) : -1;
@@ -105,7 +105,9 @@ export class LiveHub {
     this.accepted.clear();
   }
 
-  /** A turn that takes longer than the interval is not overtaken; one that fails is left out. */
+  /**
+   * Runs the next turn. A turn may take longer than the interval: the next one waits for it. A failed turn is left out.
+   */
   private async next(): Promise<void> {
     if (this.running) return;
     this.running = true;
@@ -159,7 +161,7 @@ export class LiveHub {
     if (this.rates.length > RATE_TURNS + 1) this.rates.shift();
   }
 
-  /** Accepted events a second over the last turns, to a tenth. */
+  /** Returns the accepted events a second over the last turns, to a tenth. */
   private rate(nowMs: number): number {
     const [oldest] = this.rates;
     if (oldest === undefined || nowMs <= oldest.atMs) return 0;

@@ -29,7 +29,7 @@ export interface OpenApiOperation {
   parameters?: OpenApiParameter[];
   requestBody?: { required: true; content: Record<string, { schema: JsonSchema }> };
   responses: Record<string, OpenApiResponse>;
-  /** Which keys are taken, where the service has keys; none of them where everybody may ask. */
+  /** The accepted kinds of keys, where the service has keys; none where every client may ask. */
   security: Record<string, readonly string[]>[];
 }
 
@@ -70,7 +70,7 @@ const STATUS: Readonly<Record<number, string>> = {
   503: "Something the service needs is not there; see Retry-After",
 };
 
-/** OpenAPI 3.1 of the endpoints and of the write API, from the schemas that check what they are asked. */
+/** Returns the OpenAPI 3.1 document of the endpoints and of the write API, from the schemas that check requests. */
 export function openApiDocument(endpoints: readonly Endpoint[]): OpenApi {
   const paths: OpenApi["paths"] = {
     "/v1/events": { post: writeOperation() },
@@ -128,7 +128,7 @@ function operationOf({ path, query, body, operation }: Endpoint): OpenApiOperati
   };
 }
 
-/** Of any request that needs a key. */
+/** The refusals of any request that needs a key. */
 const REFUSALS = [401, 403, 429, 503];
 
 const SECURITY_SCHEMES = {
@@ -219,7 +219,7 @@ function queryParameters(query: z.ZodObject): OpenApiParameter[] {
   }));
 }
 
-/** What is asked, as it stands in the request: before transforms and defaults. */
+/** Returns the schema of a value in the request, before transforms and defaults. */
 function jsonSchema(schema: z.ZodType): JsonSchema {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input" });
   return rest;
@@ -230,7 +230,7 @@ function componentSchemas(): Record<string, JsonSchema> {
     io: "input",
     uri: refOf,
     unrepresentable: "any",
-    // zod adds a pattern of 200 characters that says no more than the format.
+    // zod adds a pattern of 200 characters that is equivalent to the format.
     override: ({ jsonSchema: made }) => {
       if (made.format === "date-time") delete made.pattern;
     },

@@ -2,20 +2,20 @@
 import { BUCKET_UNITS, type BucketUnit } from "../domain/calendar";
 import type { Range } from "./range";
 
-/** What a page of a long answer needs to go on: the range that was answered so far, cut as before. */
+/** The state that the next page of a long answer needs: the range of the first page, cut in the same way. */
 export interface PageCursor extends Range {
-  /** Where the next page begins. */
+  /** The start of the next page. */
   nextMs: number;
   granularity: BucketUnit;
   tz: string | undefined;
 }
 
-/** Opaque to clients. */
+/** Returns the cursor as text that is opaque to clients. */
 export function cursorText({ startMs, endMs, nextMs, granularity, tz }: PageCursor): string {
   return Buffer.from(JSON.stringify([startMs, endMs, nextMs, granularity, tz ?? ""])).toString("base64url");
 }
 
-/** undefined: no answer has given this cursor. */
+/** Returns undefined for a cursor that no answer has given. */
 export function parseCursor(text: string): PageCursor | undefined {
   let content: unknown;
   try {

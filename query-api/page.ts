@@ -10,10 +10,10 @@ section{border-top:1px solid #d8dee4;margin-top:2rem}.method{text-transform:uppe
 .bad{color:#b42318}a{color:#0b5cad}
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}code,pre{background:#1c232c}a{color:#6cb6ff}.bad{color:#ff8478}}`;
 
-/** Nothing is loaded from anywhere; the one style sheet is named by its hash. */
+/** The page loads nothing; its one style sheet is named by its hash. */
 const POLICY = `default-src 'none'; style-src 'sha256-${hash("sha256", STYLE, "base64")}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
-/** A whole page; `body` is HTML whose data went through `escaped`. */
+/** Returns a whole page. `body` is HTML whose data passed through `escaped`. */
 export function page(title: string, body: string, cacheControl: string): Answer {
   const html = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

@@ -15,7 +15,9 @@ import { type BucketedRange, bucketed, effectiveRange, timeText } from "./range"
 import { nothingAsked, queryAnswerSchema, queryAsked } from "./schemas";
 import { type AggregateFunction, type Aggregates, aggregateText, readSeries } from "./series";
 
-/** Series are read one after the other; after so many buckets (a short series counts as 50) others may go first. */
+/**
+ * Series are read one after the other. After this many buckets (a short series counts as 50) other requests get a turn.
+ */
 const BUCKETS_A_TURN = 1_000;
 const LEAST_WORK = 50;
 
@@ -80,7 +82,7 @@ interface AskedSeries {
   functions: readonly AggregateFunction[];
 }
 
-/** A video or a channel, and where its counters are read. */
+/** A video or a channel, with the counters to read. */
 interface Subject {
   id: string;
   member: { videoId: string } | { channelId: string };

@@ -4,7 +4,7 @@ import { ADMISSION_TITLES } from "../admission/refusal";
 
 export { internal, methodNotAllowed, overloaded, PROBLEM_CONTENT_TYPE, unavailable } from "../admission/problem";
 
-/** What a read can be refused for: the closed list of problem types, with their titles. */
+/** The problems with a read: the closed list of problem types, with their titles. */
 const PROBLEM_TITLES = {
   "invalid-request": "The request cannot be understood",
   "not-found": "There is nothing here",
@@ -25,7 +25,7 @@ export interface Problem extends ProblemOf<ProblemKind> {
   members?: Readonly<Record<string, unknown>>;
 }
 
-/** 400: what was asked cannot be understood; the same request will always fail. */
+/** 400: the request cannot be understood, and will always fail. */
 export const invalid = (detail: string): Problem => ({ kind: "invalid-request", status: 400, detail });
 
 export const notFound = (path: string): Problem => ({
@@ -49,6 +49,6 @@ export const unsupported = (detail: string, accept = "application/json"): Proble
   headers: { Accept: accept },
 });
 
-/** The body of the answer, with the problem's own members. */
+/** Returns the body of the answer, with the problem's own members. */
 export const problemBody = (problem: Problem, instance: string): string =>
   problemText(problem, PROBLEM_TITLES, instance, problem.members);

@@ -14,9 +14,9 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { invalid } from "./problem";
 import { catalogLinesAsked, catalogLoadedSchema, nothingAsked } from "./schemas";
 
-/** Lines that are refused are named in the answer up to this number. */
+/** The number of refused lines that the answer names. */
 const MAX_NAMED = 1_000;
-/** Entries of one transaction: readers and other loads wait for no more. */
+/** The number of entries of one transaction, for which readers and other loads have to wait. */
 const ENTRIES_AT_ONCE = 5_000;
 
 /** PUT /v1/catalog/videos: titles, channels and publication of videos. */

@@ -6,8 +6,8 @@ import type { QueryDependencies } from "./dependencies";
 const OUTCOMES: readonly AuditReport["outcome"][] = ["equal", "repaired", "differences", "not-comparable"];
 
 /**
- * The process (event loop lag among it: nodejs_eventloop_lag_*), the reads by route, and how far counting is behind.
- * A gauge whose store cannot be read keeps its last value: /metrics answers when everything else is away.
+ * Metrics of the process (with its event loop lag, nodejs_eventloop_lag_*), of the reads by route, and of the delay of
+ * counting. A gauge whose store cannot be read keeps its last value: /metrics answers while every dependency is away.
  */
 export class QueryMetrics {
   readonly #seconds: Histogram<"route" | "method" | "status">;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The read API: every path of it, each in its own file, and the answers that are alike for all. */
+/** The read API: every path, each in its own file, and the answers that all paths share. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from "express";
 import { Admission } from "../admission/admission";
@@ -44,14 +44,17 @@ import { putCatalogChannels, putCatalogVideos } from "./put-catalog";
 import { QueryMetrics } from "./query-metrics";
 import { type HeaderFields, respond, respondProblem } from "./respond";
 
-/** The route label of requests that matched none, or were refused before one ran: paths themselves are unbounded. */
+/**
+ * The route label of requests that matched no route, or were refused before one ran, because the number of paths is
+ * unbounded.
+ */
 const NO_ROUTE = "none";
 const MAX_QUERY_BYTES = 64 << 10;
 const MAX_LINES_BYTES = 8 << 20;
 
 /**
- * Mount it last: it answers every path, those it does not know with 404. It opens nothing and closes nothing.
- * One router a registry.
+ * Creates the router, which must be mounted last: it answers every path, unknown ones with 404. It opens and closes no
+ * resource. A registry can have one router only.
  */
 export const createQueryRouter = (dependencies: QueryDependencies): Router => createQueryApi(dependencies).router;
 
@@ -61,10 +64,10 @@ export interface QueryApi {
   hotReads: HotReads;
 }
 
-/** Express's, or one that has not passed it. */
+/** A request of Express, or one that has not passed Express. */
 type AnyRequest = IncomingMessage & AskedRequest & { path?: string };
 
-/** As createQueryRouter, for a service that answers some of it in front of the router. */
+/** Creates the read API as createQueryRouter does, for a service that answers some requests in front of the router. */
 export function createQueryApi(dependencies: QueryDependencies): QueryApi {
   const { logger } = dependencies;
   const admission = dependencies.admission ?? new Admission({ clock: dependencies.clock });
@@ -125,11 +128,14 @@ export function createQueryApi(dependencies: QueryDependencies): QueryApi {
   return { router, hotReads: hotReads(all, hot) };
 }
 
-/** A body of lines, as text; of another type than the endpoint's it is left alone. */
+/** Parses a body of lines as text. A body of another type than the endpoint's is left alone. */
 const linesOf = ({ operation }: Endpoint) =>
   express.text({ type: operation.requestType ?? "text/plain", limit: MAX_LINES_BYTES });
 
-/** Before a body is read: whoever may not ask makes no work. Sets the RateLimit fields of the answer. */
+/**
+ * Runs before a body is read, so that a client without permission causes no work. Sets the RateLimit fields of the
+ * answer.
+ */
 function admitted(
   admission: Admission,
   { operation, path }: Endpoint,
@@ -148,7 +154,7 @@ function admitted(
   return undefined;
 }
 
-/** In the order they are matched: a video's counts before the video. */
+/** All endpoints in the order in which they are matched: a video's counts before the video. */
 function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
   const document = (): OpenApi => openApiDocument(endpoints);
   const endpoints: Endpoint[] = [
@@ -198,7 +204,10 @@ async function answerTo(endpoint: Endpoint, request: AskedRequest, { logger }: Q
   }
 }
 
-/** What the caller is told of an exception: the body parser's and the router's say what is wrong with the request. */
+/**
+ * Returns the part of an exception that the caller may see: the body parser and the router say what is wrong with the
+ * request.
+ */
 function problemOf(error: unknown): Problem {
   if (error instanceof StoreUnavailableError) return unavailable("a store cannot be read now");
   const { status, type, limit } = error as { status?: unknown; type?: unknown; limit?: unknown };

@@ -2,7 +2,7 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
 import type { Granularity } from "../io/ports";
 
-/** Cells of one granularity, [fromMs, toMs), that buckets are added up from. */
+/** Cells of one granularity, [fromMs, toMs), from which buckets are added up. */
 export interface Piece {
   granularity: Granularity;
   fromMs: number;
@@ -15,13 +15,16 @@ const UNITS: readonly { granularity: Granularity; unitMs: number }[] = [
   { granularity: "minute", unitMs: MINUTE_MS },
 ];
 
-/** Cells that one read gives at most: a day of minutes in one piece, the event loop held for few milliseconds. */
+/**
+ * The largest number of cells of one read: a day of minutes is one piece, and the event loop is held for few
+ * milliseconds.
+ */
 const CELLS_A_READ = 1_500;
 
 /**
- * The cells to read for buckets between these edges (whole minutes), in order of time: of each bucket the days (UTC)
- * that lie in it, then the hours, then minutes. A day in Berlin is made of hours, one in Kathmandu of hours and, at
- * both ends, minutes.
+ * Returns the cells to read for buckets between these edges (whole minutes), in order of time: the days (UTC) that lie
+ * in a bucket, then hours, then minutes. A day in Berlin consists of hours, one in Kathmandu of hours and, at both
+ * ends, minutes.
  */
 export function piecesOf(edges: readonly number[]): Piece[] {
   const pieces: Piece[] = [];

@@ -4,19 +4,19 @@ import { MAX_RFC_3339_MS } from "../domain/event";
 import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
 
 export const DEFAULT_RANGE_MS = DAY_MS;
-/** Without a granularity the finest that gives at most this many buckets is taken. */
+/** Without a granularity, the finest one that gives at most this many buckets is used. */
 export const AUTOMATIC_BUCKETS = 1_500;
 export const MAX_BUCKETS = 10_000;
-/** The end of the last minute that RFC 3339 can write. */
+/** The end of the last minute that RFC 3339 can express. */
 const LAST_END_MS = MAX_RFC_3339_MS + 1;
 
 /**
- * A time as it is answered: RFC 3339, also the end of the year 9999, which is its last millisecond: what is answered
- * can be asked.
+ * Returns a time as RFC 3339. The end of the year 9999 becomes its last millisecond, so that every answered time can be
+ * requested again.
  */
 export const timeText = (timeMs: number): string => new Date(Math.min(timeMs, MAX_RFC_3339_MS)).toISOString();
 
-/** Half-open, epoch milliseconds. */
+/** A half-open range of epoch milliseconds. */
 export interface Range {
   startMs: number;
   endMs: number;
@@ -25,7 +25,7 @@ export interface Range {
 /** A range in whole buckets. */
 export interface BucketedRange extends Range {
   granularity: BucketUnit;
-  /** Starts of the buckets, and the end of the last one: one more than there are buckets. */
+  /** The starts of the buckets, and the end of the last one: one edge more than buckets. */
   edges: readonly number[];
   buckets: number;
 }
@@ -33,8 +33,9 @@ export interface BucketedRange extends Range {
 export type Ranged<R extends Range> = { ok: true; range: R } | { ok: false; detail: string };
 
 /**
- * What was asked -> whole minutes. Neither given: the last 24 hours up to the next minute; only the start: from it to
- * the next minute (24 hours where it lies ahead); only the end: the 24 hours before it (never before 1970).
+ * Returns the requested range in whole minutes. Without bounds: the last 24 hours up to the next minute. With a start
+ * alone: from the start to the next minute (24 hours where the start lies ahead). With an end alone: the 24 hours
+ * before it (never before 1970).
  */
 export function effectiveRange(
   asked: { start?: number | undefined; end?: number | undefined },
@@ -52,18 +53,18 @@ export function effectiveRange(
   return { ok: true, range };
 }
 
-/** How a range is cut into buckets. */
+/** The way a range is cut into buckets. */
 export interface Cut {
   granularity?: BucketUnit | undefined;
-  /** Whose days, weeks and months; default UTC. */
+  /** The calendar of days, weeks and months; default UTC. */
   calendar?: Calendar | undefined;
-  /** Answers that share the bound of MAX_BUCKETS; default 1. */
+  /** The number of series that share the bound of MAX_BUCKETS; default 1. */
   series?: number;
 }
 
 /**
- * Widens a range to whole buckets (but never before 1970 nor beyond the year 9999). Without a granularity the finest is
- * taken that gives at most AUTOMATIC_BUCKETS a series, or else months.
+ * Widens a range to whole buckets (never before 1970 nor beyond the year 9999). Without a granularity, uses the finest
+ * one that gives at most AUTOMATIC_BUCKETS a series, or else months.
  */
 export function bucketed(range: Range, cut: Cut = {}): Ranged<BucketedRange> {
   const { granularity, calendar = UTC, series = 1 } = cut;
@@ -82,14 +83,14 @@ export function bucketed(range: Range, cut: Cut = {}): Ranged<BucketedRange> {
 
 const REMEDY = "ask for a shorter range or a coarser granularity, or with limit= for one page after the other";
 
-/** How many buckets are asked for, where that is known without a calendar. */
+/** Returns the number of requested buckets, where it is known without a calendar. */
 function countOf({ startMs, endMs }: Range, unit: BucketUnit, series: number): string {
   if (unit !== "minute" && unit !== "hour") return `the ${unit}s of this range`;
   const unitMs = LONGEST_MS[unit];
   return `${(up(endMs, unitMs) - down(startMs, unitMs)) / unitMs} buckets${series === 1 ? "" : ` of ${series} series`}`;
 }
 
-/** The first buckets of a range, at most `most`: where the range ends with them, they are all. */
+/** Returns the first buckets of a range, at most `most` of them. */
 export function firstBuckets(range: Range, unit: BucketUnit, calendar: Calendar, most: number): BucketedRange {
   const edges: number[] = [];
   for (const startMs of calendar.starts(unit, range.startMs)) {
@@ -103,7 +104,7 @@ export function asBuckets(granularity: BucketUnit, edges: readonly number[]): Bu
   return { startMs: edges[0]!, endMs: edges.at(-1)!, granularity, edges, buckets: edges.length - 1 };
 }
 
-/** undefined: they would be more than `most`. */
+/** Returns undefined where the range has more than `most` buckets. */
 function inBuckets(range: Range, unit: BucketUnit, calendar: Calendar, most: number): BucketedRange | undefined {
   if ((range.endMs - range.startMs) / LONGEST_MS[unit] > most) return undefined;
   const found = firstBuckets(range, unit, calendar, most + 1);

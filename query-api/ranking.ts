@@ -19,11 +19,11 @@ interface Asked {
   limit: number;
 }
 
-/** How videos are ranked, and what is shown of each beside its names. */
+/** The order of videos, and the members of each video beside its names. */
 export interface Ranking<Ranked extends VideoCount> {
   rank(asked: Asked): Promise<readonly Ranked[]>;
   show(video: Ranked): object;
-  /** Rankings that are made at the same time; further questions are refused. */
+  /** The number of rankings that run at the same time; further questions are refused. */
   maxRunning: number;
 }
 
@@ -46,7 +46,7 @@ export function rankingAnswers<Ranked extends VideoCount>(
   };
 }
 
-/** Videos of the canary are left out. */
+/** Returns the ranked videos without those of canaries. */
 async function rankedVideos<Ranked extends VideoCount>(
   dependencies: QueryDependencies,
   { eventType, range, limit }: Asked,

@@ -50,15 +50,15 @@ type EventsAnswer = Extract<Answer, { kind: "events" }>;
 const EVENT_STREAM_HEADERS = {
   "Content-Type": "text/event-stream",
   "Cache-Control": "no-store",
-  // nginx collects what it proxies unless it is told not to.
+  // Without this field nginx buffers a proxied answer.
   "X-Accel-Buffering": "no",
 };
-/** A client that is cut comes again after this. */
+/** The time after which a client whose connection was cut connects again. */
 const RETRY_MS = 2_000;
 
 /**
- * Server-sent events (HTML standard, 9.2) until the client goes away. A client that does not read is sent nothing more
- * until it does.
+ * Sends server-sent events (HTML standard, 9.2) until the client closes the connection. A client that does not read is
+ * sent no further event until it does.
  */
 function respondEvents(request: IncomingMessage, response: ServerResponse, { open, stopping }: EventsAnswer): void {
   response.writeHead(200, EVENT_STREAM_HEADERS);
@@ -104,7 +104,7 @@ function send(response: ServerResponse, status: number, headers: string[], body:
   response.end(body);
 }
 
-/** Weak comparison (RFC 9110, 13.1.2). */
+/** Compares weakly (RFC 9110, 13.1.2). */
 function isCurrent(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   if (ifNoneMatch.trim() === "*") return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Everything that is asked and answered, as zod schemas: they check the requests, and openapi.json is made from
- * them. Answers are described, not checked, at run time; the tests check them.
+ * All requests and answers as zod schemas. The schemas check the requests, and openapi.json is made from them. Answers
+ * are described, not checked, at run time; the tests check them.
  */
 import { z } from "zod";
 import { newKeySchema } from "../admission/new-key";
@@ -13,7 +13,7 @@ import { REJECTION_REASONS } from "../domain/rejection";
 import { SCOPES } from "../io/ports/access-keys";
 import { MAX_BUCKETS } from "./range";
 
-/** Named schemas: components/schemas of openapi.json. */
+/** The named schemas: components/schemas of openapi.json. */
 export const components = z.registry<{ id: string }>();
 
 export function named<S extends z.ZodType>(id: string, schema: S): S {
@@ -48,7 +48,7 @@ const eventTypeSchema = z
 
 const eventTypeAsked = eventTypeSchema.default("VIEW");
 
-/** RFC 3339 -> epoch milliseconds. A `+` that a URL turned into a space is read as `+`. */
+/** Reads RFC 3339 into epoch milliseconds. A `+` that a URL turned into a space is read as `+`. */
 const time = (description: string) =>
   z
     .string()
@@ -78,7 +78,7 @@ const timeZone = z
     examples: ["Europe/Berlin"],
   });
 const aggregate = z.enum(["COUNT", "SUM", "AVERAGE"]);
-/** A whole number by its decimal text: `4.9999999999999999` is none, though its double is 5. */
+/** Reads a whole number by its decimal text: `4.9999999999999999` is no whole number, though its double is 5. */
 const wholeNumber = (asked: unknown) => (typeof asked === "string" && isIntegerText(asked) ? Number(asked) : asked);
 const upTo = (most: number) => z.number("must be a whole number").int().min(1).max(most);
 const limit = (most: number, usual: number) => z.preprocess(wholeNumber, upTo(most).default(usual));
@@ -165,7 +165,7 @@ export const keyIdSchema = z.string().regex(/^[A-Za-z0-9]{1,32}$/);
 
 export const instant = (description: string) => z.iso.datetime().meta({ description });
 export const count = z.int().min(0);
-/** Sums are exact beyond 2^53, where JSON readers that take every number for a double round them. */
+/** Sums are exact beyond 2^53; a JSON reader that takes every number for a double rounds them. */
 const exactSum = z
   .custom<number | bigint>((value) => typeof value === "bigint" || Number.isInteger(value))
   .meta({ type: "integer", description: "Exact, also beyond 2^53" });

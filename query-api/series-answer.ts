@@ -13,15 +13,15 @@ import { type AggregateFunction, type Aggregates, aggregateText, readSeries } fr
 export const SERIES_DESCRIPTION =
   "More than 10,000 buckets are refused, or answered by pages: with limit each answer has the buckets [start, end) of its page, what they add up to, and a cursor while there are more.";
 
-/** What a series answers, and of whom. */
+/** The subject of a series, and the members of its answer. */
 interface SeriesWanted {
-  /** Or of the channel, where the counters are those of channels. */
+  /** The video; or the channel, where the counters are those of channels. */
   videoId: string;
   eventType: string;
   query: SeriesAsked;
-  /** Members before the range. */
+  /** The members before the range. */
   head: object;
-  /** The member that a bucket and the whole have of what was counted, such as `"count":3`. */
+  /** Returns the member for the counted value of a bucket or of the whole range, such as `"count":3`. */
   memberOf(aggregates: Aggregates): string;
 }
 
@@ -29,14 +29,14 @@ type Subject = { videoId: string } | { channelId: string };
 
 const idOf = (subject: Subject): string => ("videoId" in subject ? subject.videoId : subject.channelId);
 
-/** What a question for counts wants of a video or a channel. */
+/** Returns the series that a question for counts asks of a video or a channel. */
 export function countsWanted(subject: Subject, query: SeriesAsked & { eventType: string }): SeriesWanted {
   const { eventType } = query;
   const memberOf = ({ count }: Aggregates) => `"count":${count}`;
   return { videoId: idOf(subject), eventType, query, head: { ...subject, eventType }, memberOf };
 }
 
-/** What a question for stats wants of a video or a channel. */
+/** Returns the series that a question for stats asks of a video or a channel. */
 export function statsWanted(
   subject: Subject,
   query: SeriesAsked & { eventType: string; function: AggregateFunction },
@@ -47,12 +47,12 @@ export function statsWanted(
   return { videoId: idOf(subject), eventType, query, head, memberOf };
 }
 
-/** Of videos, or of channels. */
+/** The counters of videos, or of channels. */
 interface Counters {
   counters: Pick<CounterStore, "read">;
 }
 
-/** The answer of counts and stats: buckets over time, perhaps those before, perhaps a page of them. */
+/** Returns the answer of counts and stats: buckets over time, perhaps with those before, perhaps a page of them. */
 export async function seriesAnswer(
   dependencies: Pick<QueryDependencies, "ledger" | "progress" | "clock" | "finalAfterMs" | "rawRetentionMs"> & Counters,
   wanted: SeriesWanted,

@@ -8,7 +8,7 @@ import { piecesOf } from "./range-pieces";
 
 export type Aggregates = Pick<Cell, "count" | "sum" | "valued" | "revision" | "source">;
 
-/** The cells of one video and type in every bucket of a range, zeros included, and what they add up to. */
+/** The cells of one video and type in every bucket of a range, zeros included, and their sum. */
 interface Series {
   buckets: Aggregates[];
   whole: Aggregates;
@@ -49,7 +49,9 @@ export function added(a: Aggregates, b: Aggregates): Aggregates {
 
 export type AggregateFunction = "COUNT" | "SUM" | "AVERAGE";
 
-/** As JSON text: integers whole, whatever their size. AVERAGE is over the events that have a value. */
+/**
+ * Returns the aggregate as JSON text, integers exact whatever their size. AVERAGE is over the events that have a value.
+ */
 export function aggregateText(asked: AggregateFunction, { count, sum, valued }: Aggregates): string {
   switch (asked) {
     case "COUNT":

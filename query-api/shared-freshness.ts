@@ -2,8 +2,8 @@
 import type { LogProgress } from "../io/ports";
 
 /**
- * A log's progress whose `completeThroughMs` is asked for once a while, for all reads of that while: the question costs
- * more than most answers. What it answers is true later, too, because completeness only grows; it is older by `keptMs`
+ * A log's progress whose `completeThroughMs` is read once a while, for all requests of that while, because the query
+ * costs more than most answers. Its answer stays true later, because completeness only grows; it is older by `keptMs`
  * at most.
  */
 export function sharedFreshness(progress: LogProgress, keptMs: number, now = () => performance.now()): LogProgress {

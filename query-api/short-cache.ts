@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Answers kept for a moment: identical questions asked while one is being answered, or within `keepMs` after, share
- * its answer. A failed answer is not kept. At most `maxRunning` different questions run at once.
+ * Keeps answers for a moment. Identical questions that are asked while one of them is being answered, or within
+ * `keepMs` after, share its answer. A failed answer is not kept. At most `maxRunning` different questions run at once.
  */
 export class ShortCache<Value> {
   readonly #entries = new Map<string, { answer: Promise<Value>; doneAtMs: number | undefined }>();
@@ -9,7 +9,7 @@ export class ShortCache<Value> {
 
   constructor(private readonly options: { keepMs: number; maxRunning: number; maxKept: number; clock: () => number }) {}
 
-  /** The shared answer, or undefined where too many questions run already. */
+  /** Returns the shared answer, or undefined where too many questions run already. */
   ask(question: string, answer: () => Promise<Value>): Promise<Value> | undefined {
     const { keepMs, maxRunning, clock } = this.options;
     const known = this.#entries.get(question);
@@ -37,7 +37,7 @@ export class ShortCache<Value> {
     }
   }
 
-  /** Entries are in the order they were asked; one that is still running is never forgotten. */
+  /** Entries are in the order in which they were asked. A running question is never forgotten. */
   #forgetOldest(): void {
     const { keepMs, maxKept, clock } = this.options;
     for (const [question, { doneAtMs }] of this.#entries) {

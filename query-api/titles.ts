@@ -2,7 +2,7 @@
 import { MINUTE_MS } from "../domain/rules/time";
 import type { VideoCatalog, VideoInfo } from "../io/ports";
 
-/** What answers take from the catalog; a deployment may have none. */
+/** The part of the catalog that answers use; a deployment may have no catalog. */
 export interface Titles {
   catalog?: VideoCatalog;
   clock: () => number;
@@ -17,7 +17,7 @@ export interface VideoMembers {
 
 const NOTHING: VideoMembers = {};
 
-/** Members of an answer for each of these videos, of any number. */
+/** Returns the members of an answer for each of these videos, of any number. */
 export async function videoMembers(
   { catalog, clock }: Titles,
   videoIds: readonly string[],
@@ -38,7 +38,7 @@ export async function channelTitle({ catalog }: Titles, channelId: string): Prom
   return (await catalog?.channels([channelId]))?.get(channelId) ?? {};
 }
 
-/** The title member of each of these videos. */
+/** Returns the title member of each of these videos. */
 export async function titlesOf(
   titles: Titles,
   videos: readonly { videoId: string }[],

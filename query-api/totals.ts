@@ -2,7 +2,7 @@
 import type { Total } from "../io/ports";
 import { exactInteger } from "./exact-json";
 
-/** Totals by event type, as answers have them. */
+/** Returns totals by event type in the form of answers. */
 export function totalsMember(totals: ReadonlyMap<string, Total>): Record<string, object> {
   const members: Record<string, object> = {};
   for (const [eventType, { count, sum, lastEventAtMs }] of totals)

@@ -4,12 +4,12 @@ import type { RejectionReason } from "../../domain/rejection";
 import { type NumberSource, NumbersOfTexts } from "./number-texts";
 import { parseJson } from "./parse-json";
 
-/** The members of an event as they stand in a CloudEvent, still to be checked; or why it is none. */
+/** The members of an event as a CloudEvent carries them, still to be checked, or why the CloudEvent holds no event. */
 type CloudEventFields =
   | { ok: true; fields: Record<string, unknown>; texts: NumberTexts }
   | { ok: false; eventId: string | null; reason: RejectionReason; detail: string };
 
-/** What the JSON format calls the fields of an event. */
+/** The names that the JSON format gives to the fields of an event. */
 export const CLOUD_EVENT_NAMES: FieldNames = {
   event: "a CloudEvent",
   eventId: "id",
@@ -20,21 +20,22 @@ export const CLOUD_EVENT_NAMES: FieldNames = {
 };
 
 const MAPPED = new Set(["id", "subject", "type", "time", "data"]);
-/** RFC 4648, section 4: padded. Node's own decoder stops at what it does not know. */
+/** Base64 with padding (RFC 4648, section 4). Node's own decoder stops at an unknown character without an error. */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const JSON_MEDIA_TYPE = /^(?:application|text)\/json$|\+json$/;
 
-/** An object that says so itself (`specversion` is required of every CloudEvent) and is no event of ours. */
+/** Returns whether the value is an object with `specversion`, which every CloudEvent needs, and no event of ours. */
 export const isCloudEvent = (raw: unknown): boolean => isObject(raw) && "specversion" in raw && !("eventId" in raw);
 
-/** Whether a media type, its parameters aside, says that the data is JSON. */
+/** Returns whether a media type, its parameters aside, declares JSON. */
 export const isJsonMediaType = (mediaType: string): boolean =>
   JSON_MEDIA_TYPE.test((mediaType.split(";")[0] ?? "").trim().toLowerCase());
 
 /**
- * CloudEvents 1.0.2 in the JSON format: id, subject = videoId, type = eventType, time, data.value, where the data may
- * stand in `data_base64`. All else, extension attributes among it, is kept under `cloudevent`. Data of a
- * `datacontenttype` that is not JSON is refused: a value in it would be lost. `index`: of the event in its source.
+ * Reads CloudEvents 1.0.2 in the JSON format: id, subject = videoId, type = eventType, time, data.value, where the data
+ * may be in `data_base64`. Everything else, extension attributes included, is kept under `cloudevent`. Data of a
+ * `datacontenttype` other than JSON is refused, because a value in such data would be lost. `index` is the position of
+ * the event in its source.
  */
 export function cloudEventFields(raw: unknown, index: number, source: NumberSource): CloudEventFields {
   if (!isObject(raw)) {
@@ -64,7 +65,7 @@ export function cloudEventFields(raw: unknown, index: number, source: NumberSour
   const timeText = numberText(time, index, source, ["time"]);
   if (timeText !== undefined) texts.eventTime = timeText;
   const fields: Record<string, unknown> = { eventTime: time, value: data.value, cloudevent: rest };
-  // An attribute that is null is one that is not set (JSON format, section 2.2).
+  // A null attribute counts as absent (JSON format, section 2.2).
   if (isGiven(id)) fields.eventId = id;
   if (isGiven(subject)) fields.videoId = subject;
   if (isGiven(type)) fields.eventType = type;
@@ -72,7 +73,7 @@ export function cloudEventFields(raw: unknown, index: number, source: NumberSour
 }
 
 type Data =
-  /** `others`: what of the data is not the value. `inBase64`: the data's JSON text. */
+  /** `others`: the data without its value. `inBase64`: the data's JSON text. */
   { ok: true; value: unknown; others: unknown; inBase64?: Buffer } | { ok: false; detail: string };
 
 function dataOf({ data, data_base64: encoded, datacontenttype }: Record<string, unknown>): Data {
@@ -81,7 +82,7 @@ function dataOf({ data, data_base64: encoded, datacontenttype }: Record<string, 
     if (typeof encoded !== "string" || !BASE64.test(encoded))
       return { ok: false, detail: "data_base64 must be base64" };
   } else if (!isGiven(data)) return { ok: true, value: undefined, others: undefined };
-  // Without one the data is JSON (JSON format, section 3.1.1).
+  // Without a media type the data is JSON (JSON format, section 3.1.1).
   if (isGiven(datacontenttype)) {
     if (typeof datacontenttype !== "string" || !isJsonMediaType(datacontenttype)) {
       return {
@@ -97,7 +98,7 @@ function dataOf({ data, data_base64: encoded, datacontenttype }: Record<string, 
   return { ok: true, ...splitData(parsed.value), inBase64 };
 }
 
-/** The value, and what else there is. */
+/** Splits the data into the value and the rest. */
 function splitData(data: unknown): { value: unknown; others: unknown } {
   if (!isObject(data)) return { value: undefined, others: data };
   const others = Object.create(null) as Record<string, unknown>;
@@ -110,7 +111,7 @@ function splitData(data: unknown): { value: unknown; others: unknown } {
   return { value: data.value, others: count > 0 ? others : undefined };
 }
 
-/** The text of what is a number, where its double is doubtful. */
+/** Returns the text of a number whose double may differ from the text. */
 const numberText = (
   value: unknown,
   index: number,

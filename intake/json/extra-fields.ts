@@ -2,7 +2,7 @@
 import { nestsDeeperThan } from "../../domain/json-depth";
 import { MAX_EXTRA_DEPTH } from "../limits";
 
-/** Undefined where V8's recursive JSON.stringify runs out of stack: a few thousand levels. */
+/** Returns undefined where V8's recursive JSON.stringify runs out of stack: a few thousand levels. */
 export function extraJson(extra: Record<string, unknown>): string | undefined {
   try {
     return JSON.stringify(extra);
@@ -11,7 +11,7 @@ export function extraJson(extra: Record<string, unknown>): string | undefined {
   }
 }
 
-/** Why the unknown fields of an event cannot be kept, or undefined. */
+/** Returns why the unknown fields of an event cannot be kept, or undefined. */
 export function extraProblem(extraText: string | undefined, maxEventBytes: number): string | undefined {
   if (extraText === undefined || nestsDeeperThan(extraText, MAX_EXTRA_DEPTH)) {
     return `unknown fields are nested deeper than ${MAX_EXTRA_DEPTH} levels`;
@@ -20,15 +20,15 @@ export function extraProblem(extraText: string | undefined, maxEventBytes: numbe
 }
 
 /**
- * A name (id, video or type) that leaves no room for the rest of the event makes the event too large, and not the name
- * bad.
+ * Finds a name (id, video or type) that leaves no room for the rest of the event. The event is too large then; the name
+ * itself is not bad.
  */
 export function oversizedName(names: readonly unknown[], maxEventBytes: number): string | undefined {
   const oversized = names.some((name) => typeof name === "string" && isLarger(name, maxEventBytes - 1));
   return oversized ? largerThan(maxEventBytes) : undefined;
 }
 
-/** A UTF-16 unit is at most 3 bytes of UTF-8: the exact length is needed only near the bound. */
+/** A UTF-16 unit is at most 3 bytes of UTF-8, so the exact length is needed only near the bound. */
 function isLarger(text: string, maxBytes: number): boolean {
   return text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
 }

@@ -10,20 +10,23 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** Without a UTF-8 byte order mark. */
+/** Returns the bytes without a UTF-8 byte order mark. */
 export function withoutBom(bytes: Buffer): Buffer {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }
 
-/** Bytes as text, or undefined where they are no UTF-8. ASCII takes the cheap way: one byte a character. */
+/**
+ * Returns the bytes as text, or undefined where they are not UTF-8. ASCII is decoded the cheap way: one byte a
+ * character.
+ */
 export function utf8Text(bytes: Buffer): string | undefined {
   if (isAscii(bytes)) return bytes.toString("latin1");
   return isUtf8(bytes) ? bytes.toString("utf8") : undefined;
 }
 
 /**
- * The exact bytes of each element of the top-level array, or of the array under the top-level key `member` (the last
- * one, as JSON.parse has it). The text must be valid JSON of that shape: it has been parsed before.
+ * Returns the exact bytes of each element of the top-level array, or of the array under the top-level key `member` (the
+ * last such key, as in JSON.parse). The text must be valid JSON of that shape; the caller has parsed it before.
  */
 export function elementSlices(json: Buffer, member?: string): Buffer[] {
   let at = skipSpace(json, 0);
@@ -40,8 +43,8 @@ export function elementSlices(json: Buffer, member?: string): Buffer[] {
 }
 
 /**
- * The text of the value under a path of member names, each the last one of its name, as JSON.parse has it; undefined
- * where there is none, or something on the way is no object. The text must be valid JSON.
+ * Returns the text of the value under a path of member names, each the last one of its name, as in JSON.parse. Returns
+ * undefined where the path leads to no value, or where a step of the path is no object. The text must be valid JSON.
  */
 export function memberText(json: Buffer, path: readonly string[]): string | undefined {
   let at = skipSpace(json, 0);
@@ -54,7 +57,7 @@ export function memberText(json: Buffer, path: readonly string[]): string | unde
   return json.toString("utf8", at, skipValue(json, at));
 }
 
-/** Where the value of the member begins. `start`: of the object. */
+/** Returns the position at which the member's value begins. `start` is the position of the object. */
 function memberValue(json: Buffer, start: number, member: string): number | undefined {
   let found: number | undefined;
   let at = skipSpace(json, start + 1);

@@ -12,23 +12,23 @@ import { memberText } from "./json-text";
 
 const LEAST_DIGITS = 16;
 
-/** What PLAIN_KEYS finds ends so: two letters to look for are found much faster than three names. */
+/** Every match of PLAIN_KEYS ends in this form: a search for two letters is much faster than one for three names. */
 const ENDINGS = /e"\s*:\s*-?\d+[.eE]/;
-/** A member that must be an integer, with a number that is written with a fraction or an exponent. */
+/** Matches a member that must be an integer, with a number that has a fraction or an exponent. */
 const PLAIN_KEYS = /"(?:value|eventTime|time)"\s*:\s*-?\d+[.eE]/;
-/** As PLAIN_KEYS, where letters of a key are escaped, which takes `\\u`: any key that has an escape is looked at. */
+/** Matches as PLAIN_KEYS does where letters of a key are escaped, which takes `\\u`. Any key with an escape matches. */
 const ESCAPED_KEYS = /"[^"\\]*\\[^"]*"\s*:\s*-?\d+[.eE]/;
 
-/** The JSON text that events were parsed from. */
+/** The JSON text from which events were parsed. */
 export interface NumberSource {
   /**
-   * The text of a number that is an integer as a double, under a path of member names in the event at an index;
-   * undefined where the double says what the text says.
+   * Returns the text of a number under a path of member names in the event at an index. Returns undefined where the
+   * double equals the text.
    */
   doubtfulText(number: number, index: number, path: readonly string[]): string | undefined;
 }
 
-/** Events that are one JSON text together. */
+/** Events that form one JSON text together. */
 export class NumbersOfBody implements NumberSource {
   private hasLongNumber: boolean | undefined;
   private hasFraction: boolean | undefined;
@@ -48,7 +48,7 @@ export class NumbersOfBody implements NumberSource {
   }
 }
 
-/** Events that are a JSON text each. */
+/** Events with a JSON text each. */
 export class NumbersOfTexts implements NumberSource {
   constructor(private readonly texts: readonly Buffer[]) {}
 
@@ -60,8 +60,8 @@ export class NumbersOfTexts implements NumberSource {
 }
 
 /**
- * Whether as many digits as a doubtful number has stand together, a decimal point among them. A run that long covers
- * one of the bytes looked at.
+ * Returns whether a run of digits, with a decimal point, is as long as a doubtful number needs. A run that long covers
+ * one of the inspected bytes.
  */
 function holdsLongNumber(json: Buffer): boolean {
   for (let at = LEAST_DIGITS - 1; at < json.length; at += LEAST_DIGITS) {
@@ -78,9 +78,7 @@ function holdsLongNumber(json: Buffer): boolean {
 const isDigitOrPoint = (byte: number | undefined): boolean =>
   byte !== undefined && ((byte >= 0x30 && byte <= 0x39) || byte === 0x2e);
 
-/**
- * Whether a member that must be an integer is written with a fraction or an exponent. All that is looked for is ASCII.
- */
+/** Returns whether a member that must be an integer has a fraction or an exponent. The search is for ASCII alone. */
 function mayHoldFraction(json: Buffer): boolean {
   const text = json.toString("latin1");
   return (ENDINGS.test(text) && PLAIN_KEYS.test(text)) || (text.includes("\\u") && ESCAPED_KEYS.test(text));

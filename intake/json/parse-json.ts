@@ -4,7 +4,7 @@ import { utf8Text } from "./json-text";
 
 type ParsedJson = { ok: true; value: unknown } | { ok: false; detail: string };
 
-/** Bytes (without a byte order mark) -> JSON value. */
+/** Parses bytes, without a byte order mark, into a JSON value. */
 export function parseJson(bytes: Buffer): ParsedJson {
   if (bytes.length === 0) return { ok: false, detail: "the body is empty" };
   const text = utf8Text(bytes);
@@ -19,7 +19,7 @@ export function parseJson(bytes: Buffer): ParsedJson {
   }
 }
 
-/** V8 quotes the text around the fault: bounded here, and without control characters. */
+/** Bounds the text that V8 quotes around the fault, and removes control characters. */
 export function jsonErrorDetail(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/\p{Cc}/gu, " ").slice(0, 200);
