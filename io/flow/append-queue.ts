@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Brings many callers' items into few requests. A lone item goes at once; while requests are under way, items wait for
- * a group to fill or to grow `lingerMs` old. Every item has a deadline: one that still waits then is never sent, of one
- * that is under way the outcome is unknown.
+ * Groups the items of many callers into few requests. A lone item is sent at once. While requests are under way, items
+ * wait until a group is full or `lingerMs` old. Every item has a deadline: an item that still waits then is never sent,
+ * and the outcome of an item under way is unknown.
  */
 import { LogFullError, StoreUnavailableError } from "../ports";
 
@@ -12,10 +12,10 @@ export interface AppendQueueOptions<Item> {
   sizeBytes(item: Item): number;
   maxGroupItems: number;
   maxGroupBytes: number;
-  /** Requests under way at the same time. */
+  /** The number of requests under way at the same time. */
   maxRequests: number;
   lingerMs: number;
-  /** `add` rejects with `LogFullError` when more than this waits or is under way; one item is always taken. */
+  /** `add` rejects with `LogFullError` when more bytes than this wait or are under way; one item is always accepted. */
   maxQueueBytes: number;
   timeoutMs: number;
 }
@@ -40,13 +40,13 @@ export class AppendQueue<Item> {
 
   constructor(private readonly options: AppendQueueOptions<Item>) {}
 
-  /** Bytes that wait or are under way. */
+  /** The bytes that wait or are under way. */
   get queuedBytes(): number {
     return this.#queuedBytes;
   }
 
   /**
-   * Resolves when the item is durable. Rejects with what `send` rejected with, `LogFullError` or
+   * Resolves when the item is durable. Rejects with the error of `send`, with `LogFullError` or with
    * `StoreUnavailableError`.
    */
   add(item: Item): Promise<void> {
@@ -78,14 +78,14 @@ export class AppendQueue<Item> {
     });
   }
 
-  /** Resolves when nothing waits and nothing is under way. */
+  /** Resolves when no item waits and no request is under way. */
   async idle(): Promise<void> {
     while (this.#queue.length > 0 || this.#requests > 0) {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
   }
 
-  /** One turn of the event loop later, so that callers of the same tick share the first request. */
+  /** Pumps one turn of the event loop later, so that callers of the same tick share the first request. */
   #pumpSoon(): void {
     if (this.#pumping) return;
     this.#pumping = true;
@@ -145,7 +145,7 @@ export class AppendQueue<Item> {
   #expire(waiting: Waiting<Item>): void {
     const after = `within ${this.options.timeoutMs} ms`;
     if (waiting.sent) {
-      // Its bytes stay counted until the request ends: they are still held.
+      // The item's bytes stay counted until the request ends, because they are still held.
       waiting.settle(new StoreUnavailableError(`the log did not answer ${after}; whether it has the batch is unknown`));
       return;
     }

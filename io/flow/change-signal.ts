@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * For those who look at something and wait for it to change. Whoever takes `seen` before looking misses no change that
- * comes between the look and the wait.
+ * Signals changes of a state to those who wait for one. A caller that reads `seen` before it inspects the state misses
+ * no change between the inspection and the wait.
  */
 export class ChangeSignal {
   readonly #waiters = new Set<() => void>();
   #changes = 0;
 
-  /** What `changed` is to be given: the number of changes so far. */
+  /** The number of changes so far, which `changed` needs. */
   get seen(): number {
     return this.#changes;
   }
@@ -17,9 +17,7 @@ export class ChangeSignal {
     for (const wake of this.#waiters) wake();
   }
 
-  /**
-   * Resolves with the next change after `seen`, at once when there has been one, and after `withinMs` at the latest.
-   */
+  /** Resolves with the next change after `seen`: at once where one has happened, and after `withinMs` at the latest. */
   async changed(seen: number, withinMs: number): Promise<void> {
     if (seen !== this.#changes) return;
     await new Promise<void>((resolve) => {

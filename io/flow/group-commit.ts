@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Group commit: while one commit runs, what arrives waits; then all of it (up to the bounds) is one commit. One
- * fsync serves many callers, and a lone caller waits for nobody.
+ * Group commit: items that arrive during a commit wait, and all of them (up to the bounds) form the next commit. One
+ * fsync serves many callers, and a lone caller does not wait.
  */
 import { LogFullError } from "../ports";
 
 interface GroupCommitOptions<Item, Result> {
-  /** Makes the items durable, all or none; answers one result an item, in order. */
+  /** Makes the items durable, all or none; returns one result an item, in order. */
   commit(items: readonly Item[]): Promise<readonly Result[]>;
   sizeBytes(item: Item): number;
   maxGroupItems: number;
   maxGroupBytes: number;
-  /** `add` rejects with `LogFullError` when more than this waits. */
+  /** `add` rejects with `LogFullError` when more bytes than this wait. */
   maxQueueBytes: number;
 }
 
@@ -29,7 +29,7 @@ export class GroupCommit<Item, Result> {
 
   constructor(private readonly options: GroupCommitOptions<Item, Result>) {}
 
-  /** Bytes taken and not yet durable. */
+  /** The bytes of items that are not durable yet. */
   get queuedBytes(): number {
     return this.#queuedBytes;
   }
@@ -49,13 +49,13 @@ export class GroupCommit<Item, Result> {
     });
   }
 
-  /** Resolves when nothing waits. */
+  /** Resolves when no item waits. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }
 
   async #run(): Promise<void> {
-    // One turn of the event loop, so that callers of the same tick share the first commit.
+    // One turn of the event loop lets callers of the same tick share the first commit.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#queue.length > 0) {
       const group = this.#take();

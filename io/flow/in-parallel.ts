@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Does `work` for each item, at most `atOnce` at the same time; answers the results in the order of the items.
- *
- * The first failure begins no further item, and the promise rejects with that failure only when every running one has
- * ended: whoever hears of the failure may give the work back, or do it again, without a late write of this attempt
- * landing behind it. (`Promise.all` over lanes that share an iterator rejects at once, while the other lanes go on to
- * the last item: a Map's or array's iterator has no `return` that would end them.)
+ * Runs `work` for each item, at most `atOnce` at the same time; returns the results in the order of the items. After
+ * the first failure no further item begins. The promise rejects with that failure only when every running item has
+ * ended: the caller may give the work back, or repeat it, without a late write of this attempt. (`Promise.all` over
+ * lanes that share an iterator rejects at once, while the other lanes go on to the last item: a Map's or array's
+ * iterator has no `return` that would end them.)
  */
 export async function inParallel<Item, Result>(
   items: Iterable<Item>,

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The one loop that repeats calls of stores and brokers. What is worth another attempt is each adapter's own (its
- * retry.ts).
+ * The one loop that repeats calls of stores and brokers. Each adapter decides which errors are worth another attempt
+ * (its retry.ts).
  */
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface RetryPolicy {
-  /** No attempt begins later than this after the first. */
+  /** The time after the first attempt in which another one may begin. */
   totalMs: number;
-  /** Default: as many as there is time for. */
+  /** The number of attempts; default: as many as the time allows. */
   maxAttempts?: number;
-  /** How long to wait after this many attempts. */
+  /** Returns the pause after this many attempts. */
   pauseMs(attempts: number): number;
   isWorthRetrying(error: unknown): boolean;
-  /** The error that the caller gets for the last attempt's. */
+  /** Turns the last attempt's error into the caller's error. */
   asFinal(error: unknown, attempts: number): unknown;
 }
 
 /**
- * Attempts `call` until it succeeds, fails for good, or the policy's end; `call` gets what is left of the time. Rejects
+ * Repeats `call` until it succeeds, fails for good, or the policy ends the attempts; `call` gets the time left. Rejects
  * with `asFinal`.
  */
 export async function retrying<T>(call: (leftMs: number) => Promise<T>, policy: RetryPolicy): Promise<T> {

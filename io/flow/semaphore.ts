@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** At most `slots` tasks at the same time; the others wait in order. */
+/** Runs at most `slots` tasks at the same time; further tasks wait in order. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -14,7 +14,7 @@ export class Semaphore {
     try {
       return await task();
     } finally {
-      // The slot goes straight to the next in line: nobody can slip in between.
+      // The slot goes straight to the next task in line, so that no new task overtakes it.
       const next = this.#waiting.shift();
       if (next === undefined) this.#free++;
       else next();

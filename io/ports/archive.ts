@@ -4,18 +4,18 @@ export interface ArchiveObject {
   name: string;
   minute: number;
   sizeBytes: number;
-  /** When the object was written, where the archive can tell. */
+  /** When the object was written, where the archive knows. */
   writtenAtMs?: number;
 }
 
 export interface Archive {
   /** Writes an object atomically and durably; writing the same name again replaces it whole. */
   write(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject>;
-  /** Objects whose minute of event time is in [fromMinute, toMinute), by minute, then name. */
+  /** Returns the objects whose minute of event time is in [fromMinute, toMinute), by minute, then name. */
   list(fromMinute: number, toMinute: number): Promise<ArchiveObject[]>;
   read(name: string): Promise<Uint8Array>;
-  /** Minutes that have objects, ascending, in [fromMinute, toMinute). */
+  /** Returns the minutes with objects in [fromMinute, toMinute), ascending. */
   minutes(fromMinute: number, toMinute: number): Promise<number[]>;
-  /** Removes objects that are past the raw retention, as far as they are there. */
+  /** Removes objects that are past the raw retention; missing ones are skipped. */
   remove(names: readonly string[]): Promise<void>;
 }

@@ -22,43 +22,40 @@ export interface AuditReport {
   reusedIds?: ReusedEventId[];
   /** Events that the stream sets aside and the audit counts. */
   lateEvents: number;
-  /** A check of every total against its days, and of no range. */
+  /** Set on a report of the check of every total against its days, which has no range. */
   totals?: boolean;
   /**
-   * Accepted events that are in no archive although all that was accepted before is archived, by minute; absent where
+   * Accepted events that are in no archive although every message accepted before is archived, by minute; absent where
    * there are none. At most 1,000 are listed. Their minutes are not comparable until an operator writes them off.
    */
   losses?: FoundLoss[];
-  /**
-   * Losses of the range that were written off before the audit, as far as they still are losses; absent where there are
-   * none.
-   */
+  /** Losses of the range that were written off before the audit and are still missing; absent where there are none. */
   writtenOff?: WriteOff[];
   /**
    * Minutes that could not be compared, each with its reason (unreadable object, archive gap). At most 1,000 are
    * listed.
    */
   notComparable: { minute: number; reason: string }[];
-  /** At most 1,000 are listed; `cellsDiffering` counts all. */
+  /** At most 1,000 differences are listed; `cellsDiffering` counts all. */
   differences: AuditDifference[];
 }
 
 export interface FoundLoss {
   minute: number;
-  /** Accepted events that are missing, without those that were written off before. */
+  /** Accepted events that are missing, without those written off before. */
   events: number;
   /**
-   * Objects that are listed and that the archive does not have; most often none: the events were lost before they were
-   * archived.
+   * Listed objects that the archive does not have. The list is usually empty, because events are most often lost before
+   * they are archived.
    */
   objects: string[];
 }
 
 export interface ReusedEventId {
   eventId: string;
-  /** Events of the range that have it. */
+  /** The number of events of the range with this id. */
   times: number;
-  /** Some of them. */
+  /** Some of the places of these events. */
   places: { minute: number; videoId: string; eventType: string }[];
 }
 
@@ -69,10 +66,10 @@ export interface AuditDifference {
   startMs: number;
   archiveCount: number;
   storedCount: number;
-  /** Decimal strings: exact beyond 2^53. */
+  /** A decimal string, exact beyond 2^53. */
   archiveSum: string;
   storedSum: string;
-  /** Events that have a value; absent in reports of before cells knew it. */
+  /** Events that have a value; absent in reports from before cells kept that number. */
   archiveValued?: number;
   storedValued?: number;
 }

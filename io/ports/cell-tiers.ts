@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Minute and hour cells that have left the store for files: roll-ups. Days and totals stay in the store for ever. */
+/** Minute and hour cells leave the store for files, the roll-ups. Days and totals stay in the store for ever. */
 export type RolledLevel = "minute" | "hour";
 
-/** A file of cells that left the store. What the store has of its range came later, and is added to it. */
+/**
+ * A file of cells that left the store. Cells that the store has in the file's range are of later events, and are added
+ * to it.
+ */
 export interface RollUp {
-  /** In the folder of roll-ups. */
+  /** The file's name in the folder of roll-ups. */
   name: string;
   level: RolledLevel;
   fromMs: number;
   toMs: number;
-  /** The file holds the videos of this part out of `parts` (domain/rules/roll-ups.ts). */
+  /** The file holds the videos of this part of `parts` (domain/rules/roll-ups.ts). */
   part: number;
   parts: number;
   cells: number;
@@ -18,9 +21,9 @@ export interface RollUp {
 }
 
 /**
- * frozen: cells are being written to files; nobody may change them. expiring: the files are right, and the raw events
- * of the range are being deleted. dropping: the files are what is read; the store's cells of the range are not, and are
- * being deleted.
+ * - `frozen`: cells are being written to files, and no process may change them.
+ * - `expiring`: the files are right, and the raw events of the range are being deleted.
+ * - `dropping`: readers read the files and not the store's cells of the range, which are being deleted.
  */
 export type RollUpPhase = "frozen" | "expiring" | "dropping";
 
@@ -32,43 +35,45 @@ export interface RollingRange {
 }
 
 export interface TierState {
-  /** Grows with every change of the rest. */
+  /** Grows with every change of the other fields. */
   version: number;
-  /** Those that are read. */
+  /** The roll-ups that readers read. */
   rollUps: readonly RollUp[];
-  /** What is being rolled up; at most one range at a time. */
+  /** The range that is being rolled up; at most one at a time. */
   rolling: RollingRange | undefined;
 }
 
 /**
- * How cells leave a store, one range after the other. Each step is durable when it resolves and may be repeated; a
- * process that dies between two leaves every cell readable exactly once. While a range is rolled up, a write to a
- * minute of it is refused with `StoreUnavailableError`: write again later.
+ * Moves cells out of a store, one range after the other. Each step is durable when it resolves and may be repeated. A
+ * process that dies between two steps leaves every cell readable exactly once. While a range is rolled up, a write to
+ * one of its minutes is refused with `StoreUnavailableError`, and the writer writes again later.
  */
 export interface CellTiers {
   tiers(): Promise<TierState>;
   /**
-   * Begins; or does nothing where this very range is frozen. Hours of the range are complete in the store when it
+   * Freezes a range; does nothing where this very range is frozen. Hours of the range are complete in the store when it
    * resolves.
    */
   freeze(range: Omit<RollingRange, "phase">): Promise<void>;
-  /** Gives up a range that is frozen. */
+  /** Gives up the frozen range. */
   thaw(): Promise<void>;
-  /** The files of the frozen range are written and right: they will be read after `commit`. */
+  /** Notes that the files of the frozen range are written and right. Readers use them after `commit`. */
   expire(rollUps: readonly RollUp[]): Promise<void>;
-  /** From now on the files are read, and the store's cells are not. */
+  /** Switches readers from the store's cells to the files. */
   commit(): Promise<void>;
-  /** Deletes the store's cells of the range, in short transactions, and ends. */
+  /** Deletes the store's cells of the range, in short transactions, and ends the roll-up. */
   drop(): Promise<void>;
 }
 
-/** Where roll-ups are: a folder of the data folder, or a prefix of a bucket. Names have letters, digits and `-._=/`. */
+/**
+ * The place of roll-ups: a folder of the data folder, or a prefix of a bucket. Names have letters, digits and `-._=/`.
+ */
 export interface RollUpFolder {
-  /** Durable when it resolves; replaces. */
+  /** Writes or replaces a file; durable when it resolves. */
   write(name: string, content: Uint8Array): Promise<void>;
-  /** undefined: there is none of that name. */
+  /** Resolves with undefined where no file has that name. */
   open(name: string): Promise<RollUpBytes | undefined>;
-  /** Removes a file, if it is there. */
+  /** Removes a file; a missing file is no error. */
   remove(name: string): Promise<void>;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Batches kept outside of the log, which carries a reference instead (claim check). */
+/** Batches outside the log, which carries a reference to each of them (claim check). */
 export interface ClaimStore {
-  /** Durable when it resolves; `name` is unique. */
+  /** Writes a claim; durable when it resolves. `name` is unique. */
   write(name: string, content: Uint8Array): Promise<void>;
-  /** Rejects with `ClaimMissingError` where there is none of that name. */
+  /** Reads a claim. Rejects with `ClaimMissingError` where no claim has that name. */
   read(name: string): Promise<Uint8Array>;
 }
 

@@ -8,7 +8,7 @@ export interface NewDeadLetter {
   eventId?: string;
   /** The rejected event or message, byte for byte. */
   payload: Uint8Array;
-  /** How `payload` would be sent again, e.g. `application/json`. */
+  /** The media type under which `payload` would be sent again, e.g. `application/json`. */
   contentType: string;
   source: "ingest" | "pipeline";
 }
@@ -21,14 +21,14 @@ export interface DeadLetter extends NewDeadLetter {
 
 export interface DeadLetters {
   /**
-   * Durable when it resolves. Rejects with `StoreUnavailableError` or, past the size bound (where it has one),
-   * `LogFullError`.
+   * Appends letters; durable when it resolves. Rejects with `StoreUnavailableError` or, past the size bound (where the
+   * store has one), `LogFullError`.
    */
   append(letters: readonly NewDeadLetter[]): Promise<void>;
   list(query: { afterId?: string; limit: number; reason?: RejectionReason; replayed?: boolean }): Promise<DeadLetter[]>;
   get(id: string): Promise<DeadLetter | undefined>;
   markReplayed(ids: readonly string[], atMs: number): Promise<void>;
-  /** Rejected events by minute of receipt in [fromMinute, toMinute). */
+  /** Returns the number of rejected events by minute of receipt in [fromMinute, toMinute). */
   rejectedByMinute(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
   close(): Promise<void>;
 }

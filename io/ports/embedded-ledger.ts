@@ -1,29 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ArchivedObject, Ledger } from "./ledger";
 
-/** A log range whose archive objects are being written; redone exactly after a crash. */
+/** A log range whose archive objects are being written. After a crash exactly this range is done again. */
 export interface PendingRange {
   fromPosition: number;
   toPosition: number;
 }
 
-/** A log range of which only the newest minutes are archived and counted; the others are, later, newest first. */
+/**
+ * A log range of which only the newest minutes are archived and counted. The other minutes are counted later, newest
+ * first.
+ */
 export interface DeferredRange extends PendingRange {
   /** Minutes from this one on are archived and counted. */
   countedFromMinute: number;
 }
 
-/** The ledger of one machine, and how far its stream has come. */
+/** The ledger of one machine, with the position of its stream. */
 export interface EmbeddedLedger extends Ledger {
-  /** The log is read up to here. */
+  /** Returns the position up to which the log is read. */
   checkpoint(): Promise<number>;
-  /** The log is archived and counted up to here: the checkpoint, or what is before the first deferred range. */
+  /**
+   * Returns the position up to which the log is archived and counted: the checkpoint, or the start of the first
+   * deferred range.
+   */
   countedThrough(): Promise<number>;
   pending(): Promise<PendingRange | undefined>;
   setPending(range: PendingRange): Promise<void>;
   /**
-   * Ends a pass in one transaction: checkpoint = `position`, no pending range, objects listed, minutes marked changed,
-   * and the range `deferred` where the pass left minutes of it. Never moves the checkpoint back.
+   * Ends a pass in one transaction: sets the checkpoint to `position`, removes the pending range, lists the objects,
+   * marks the minutes changed, and stores the range `deferred` where the pass left minutes of it. Never moves the
+   * checkpoint back.
    */
   completePass(
     position: number,
@@ -31,11 +38,11 @@ export interface EmbeddedLedger extends Ledger {
     changedMinutes: readonly number[],
     deferred?: DeferredRange,
   ): Promise<void>;
-  /** The oldest range with minutes that are still to be counted. */
+  /** Returns the oldest range with minutes that are still to be counted. */
   deferred(): Promise<DeferredRange | undefined>;
   /**
-   * Ends a slice of a deferred range in one transaction: objects listed, minutes marked changed, and the range counted
-   * from `countedFromMinute` on; undefined: nothing is left of it.
+   * Ends a slice of a deferred range in one transaction: lists the objects, marks the minutes changed, and notes that
+   * the range is counted from `countedFromMinute` on. With undefined the whole range is counted.
    */
   completeSlice(
     range: PendingRange,

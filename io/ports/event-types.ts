@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The event types of a deployment: a set that only grows, up to a bound. A type is no place for an id. */
+/** The event types of a deployment: a set that only grows, up to a bound. The bound keeps ids out of the types. */
 export interface EventTypes {
   /**
-   * Takes these types into the set, in their order, while it has fewer than `bound`; in one step, whoever else asks.
-   * Resolves with the whole set afterwards: what is not in it was refused. Rejects with `StoreUnavailableError`.
+   * Adds these types to the set, in their order, while it has fewer than `bound`, atomically across all callers.
+   * Resolves with the whole set afterwards; a type that is missing in it was refused. Rejects with
+   * `StoreUnavailableError`.
    */
   admit(types: readonly string[], bound: number): Promise<ReadonlySet<string>>;
   close(): Promise<void>;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the workers of an audit found, on its way to whoever asked for it. */
+/** The findings of an audit's workers, which the process that started the audit reads. */
 export interface Findings {
-  /** Durable when it resolves; writing again replaces. Names: letters, digits and `-`, at most 100. */
+  /** Writes or replaces a finding; durable when it resolves. Names: letters, digits and `-`, at most 100. */
   write(auditId: string, name: string, text: string): Promise<void>;
-  /** undefined: nothing was found of that name. */
+  /** Resolves with undefined where no finding has that name. */
   read(auditId: string, name: string): Promise<string | undefined>;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The ports: everything Viewmill needs from the world outside, one file each. One adapter a folder of io/, one contract
- * suite a port (test/contracts/), run against every adapter. Times are epoch milliseconds (`...Ms`), a `minute` is
- * epoch milliseconds divided by 60,000 (an integer), positions are positive integers that only grow.
+ * The ports: the interfaces to everything outside of Viewmill, one file each. Each folder of io/ is one adapter, and
+ * each port has one contract suite (test/contracts/), which runs against every adapter. Times are epoch milliseconds
+ * (`...Ms`), a `minute` is epoch milliseconds divided by 60,000 (an integer), positions are positive integers that only
+ * grow.
  */
 export * from "./access-keys";
 export * from "./archive";

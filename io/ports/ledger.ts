@@ -5,10 +5,10 @@ import type { Mark, OpenMinute } from "../../domain/rules/low-watermark";
 import type { MinuteRange } from "../../domain/rules/minute-ranges";
 import type { AuditReport } from "./audit-report";
 
-/** What one part of the pipelines counted of a minute, in absolute numbers. */
+/** The absolute numbers that one part of the pipelines counted in a minute. */
 export interface LedgerRow {
   minute: number;
-  /** Which part of the pipelines wrote the row (domain/rules/ledger-parts.ts). */
+  /** The part of the pipelines that wrote the row (domain/rules/ledger-parts.ts). */
   part: number;
   /** Received events of the part, repeats included. */
   received: number;
@@ -23,27 +23,28 @@ export interface LedgerRow {
 
 export type { WriteOff };
 
-/** The books of a minute; `late`, `counted` and `duplicate` with what audits have settled. */
+/** The books of a minute. `late`, `counted` and `duplicate` include the numbers of audits. */
 export interface LedgerMinute extends MinuteBooks {
   minute: number;
   /**
-   * Events accepted by the ledger's own evidence (domain/rules/books.ts, `acceptedOf`). Where the log itself keeps the
-   * account of what it accepted, that is the backfilled events alone: `LogProgress.accepted` has the others.
+   * Events accepted by the ledger's own evidence (domain/rules/books.ts, `acceptedOf`). Where the log itself counts its
+   * accepted events, these are the backfilled events alone, and `LogProgress.accepted` has the others.
    */
   accepted: number;
-  /** By the accounts of ingest instances. */
+  /** Events in the accounts of ingest instances. */
   promised: number;
-  /** By the archived messages of ingest instances. */
+  /** Events that archived messages of ingest instances declare. */
   declared: number;
-  /** Of direct producers. */
+  /** Events of direct producers. */
   direct: number;
-  /** Archived events that came by backfill and not through the log. */
+  /** Archived events of backfills, which did not pass the log. */
   backfilled: number;
   reusedIds: number;
-  /** Whether an audit has settled the whole minute: what was archived since waits for the next one. */
+  /** Whether an audit has settled the whole minute. Events archived since wait for the next audit. */
   isSettled?: boolean;
   /**
-   * Absent: nothing of the minute was ever written off. `lost` is what of it is missing by the ledger's own evidence.
+   * The write-off of the minute; absent where there is none. `lost` is what is missing of it by the ledger's own
+   * evidence.
    */
   writtenOff?: WriteOff;
 }
@@ -54,47 +55,46 @@ export interface ArchivedObject {
   events: number;
   sizeBytes: number;
   /**
-   * Events of the minute that were accepted by the word of the archived messages; absent where the log itself keeps
-   * these books.
+   * Events of the minute that the archived messages declare as accepted; absent where the log itself keeps these books.
    */
   accepted?: number;
-  /** Those of `accepted` that direct producers sent: no ingest instance answered for them. Default 0. */
+  /** The part of `accepted` that direct producers sent, for which no ingest instance answered. Default 0. */
   direct?: number;
   /**
-   * Messages of the object and the events each has in this minute, where the log may deliver a message twice
-   * (`LogPortion.exact` is false): a message that is in two objects is then in the books once.
+   * The messages of the object, with the events of each in this minute, where the log may deliver a message twice
+   * (`LogPortion.exact` is false). A message in two objects is then in the books once.
    */
   messages?: { id: string; events: number; accepted: number; direct?: number }[];
   /**
-   * When the first of its events was accepted, where they are listed before they are counted: holds the low watermark
-   * until the minute is counted. Not given back by `archivedObjects`. A backfilled object without it is taken to be
-   * accepted when it is listed.
+   * When the first of the object's events was accepted, where they are listed before they are counted. It holds the low
+   * watermark until the minute is counted. `archivedObjects` does not return it. A backfilled object without it counts
+   * as accepted when it is listed.
    */
   acceptedSinceMs?: number;
 }
 
-/** What an ingest instance has accepted, in its own words. */
+/** The accepted events of an ingest instance, by its own account. */
 export interface IngestBooking {
-  /** Random; of one process, or of a part of its life. At most 64 of `[A-Za-z0-9-]`. */
+  /** A random id of one process, or of a part of its life. At most 64 of `[A-Za-z0-9-]`. */
   instance: string;
   /** Grows with each booking of the instance. */
   sequence: number;
   /**
-   * By minute of event time all that the instance has accepted of it: absolute, so that a booking may be repeated.
-   * Minutes that did not change may be left out.
+   * All events that the instance has accepted in each minute of event time. The numbers are absolute, so that a booking
+   * may be repeated. Unchanged minutes may be left out.
    */
   minutes: ReadonlyMap<number, number>;
-  /** When the first of the events that earlier bookings do not have was accepted. */
+  /** When the first of the events that earlier bookings lack was accepted. */
   sinceMs: number;
-  /** Every event that the instance accepted before is in its bookings. */
+  /** Every event that the instance accepted before this time is in its bookings. */
   throughMs: number;
-  /** Until when the instance's silence means that it has nothing new; 0: the account is closed. */
+  /** Until this time the instance's silence means that it has accepted nothing new; 0: the account is closed. */
   leaseUntilMs: number;
 }
 
 /**
- * An ingest instance and how far its account goes. A lease that has ended while it is not 0: the instance ended without
- * its last booking.
+ * An ingest instance and the time through which its account is complete. A lease that is over and not 0 means that the
+ * instance ended without its last booking.
  */
 export interface IngestAccount extends Mark {
   instance: string;
@@ -104,95 +104,95 @@ export interface ArchiveReader extends Mark {
   reader: string;
 }
 
-/** Which minutes an audit found (or made) equal to the archive. */
+/** The minutes that an audit found equal to the archive, or made equal. */
 export interface AuditedRange extends MinuteRange {
-  /** Change sequences read before the minutes were compared; absent: 0. */
+  /** The change sequences read before the minutes were compared; absent: 0. */
   sequences: ReadonlyMap<number, number>;
-  /** Minutes of the range that are not marked. */
+  /** The minutes of the range that are not marked. */
   except: readonly number[];
 }
 
-/** What an audit with repair counted in one minute. */
+/** The numbers that an audit with repair counted in one minute. */
 export interface SettledMinute extends Settled {
   minute: number;
 }
 
 export interface ListedOpenMinute extends OpenMinute {
-  /** The adapter's own: tells what was read from what was added since. */
+  /** The adapter's own mark, which tells a change since the reading. */
   token: string;
 }
 
 /**
- * The books: what ingest, the archive, the stream and the audits know of each minute. Kept in the same store as the
+ * The books: the numbers of ingest, the archive, the stream and the audits for each minute, in the same store as the
  * counters.
  */
 export interface Ledger {
   /**
-   * Lists objects (again changes nothing but their numbers) and marks the minutes changed, which ends their `audited`
-   * state.
+   * Lists objects and marks the minutes changed, which ends their `audited` state. Listing an object again changes
+   * nothing but its numbers.
    */
   addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void>;
   /**
-   * Objects that were removed past the raw retention stay in the books, and are not missed: their size is 0 from now
-   * on.
+   * Notes the removal of objects past the raw retention. They stay in the books with size 0, so that no audit reports
+   * them as missing.
    */
   expireObjects(objects: readonly { minute: number; name: string }[]): Promise<void>;
   archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]>;
   /**
-   * Absolute values per (minute, part), in any order and any number of times: states of one growing set of events, of
-   * which the one for which more came (received, late), then more was counted, stays.
+   * Writes absolute values per (minute, part), in any order and any number of times. All writes of a row must be states
+   * of one growing set of events. The state that received more (received, late), then the one that counted more, stays.
    */
   writeRows(rows: readonly LedgerRow[]): Promise<void>;
   books(fromMinute: number, toMinute: number): Promise<LedgerMinute[]>;
   /**
-   * Grows whenever the minute changes; read before an audit compares, checked when it marks. 0: never changed (left
-   * out).
+   * Returns the change sequences of minutes, which grow whenever a minute changes. An audit reads them before it
+   * compares, and checks them when it marks. A minute that never changed (0) is left out.
    */
   changeSequences(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
   /**
-   * Marks every minute of a range whose change sequence still is the given one. The work is in what has changed within
-   * the range, never in its length.
+   * Marks every minute of a range whose change sequence still is the given one. The work depends on the changes within
+   * the range, never on its length.
    */
   markAudited(range: AuditedRange): Promise<void>;
   /**
-   * How many minutes of [fromMinute, toMinute) are audited and unchanged since, by bucket of `bucketMinutes` (key:
-   * first minute).
+   * Returns how many minutes of [fromMinute, toMinute) are audited and unchanged since, by bucket of `bucketMinutes`
+   * (key: first minute).
    */
   auditedCounts(fromMinute: number, toMinute: number, bucketMinutes: number): Promise<Map<number, number>>;
-  /** Books what an audit has counted; of a minute the newest audit stays. The stream's own rows are never changed. */
+  /** Books the numbers of an audit; for each minute the newest audit stays. The stream's own rows are never changed. */
   settleLate(rows: readonly SettledMinute[], audit: { auditedAtMs: number }): Promise<void>;
-  /** Books lost events as written off: absolute numbers. Of a minute the latest (`atMs`) stays. */
+  /** Books lost events as written off, as absolute numbers. For each minute the latest (`atMs`) stays. */
   writeOff(losses: readonly WriteOff[]): Promise<void>;
 
   /**
-   * Idempotent, and in any order: of a minute the largest number of an instance stays, of its marks the one with the
-   * largest sequence.
+   * Books accepted events; idempotent and independent of order. For each minute the largest number of an instance
+   * stays, and of its marks the one with the largest sequence.
    */
   bookAccepted(booking: IngestBooking): Promise<void>;
-  /** Those that are open, and those that ended without their last booking in the last days. */
+  /** Returns the open accounts, and the accounts that ended without their last booking in the last days. */
   ingestAccounts(): Promise<IngestAccount[]>;
   /**
-   * Every message that `reader` answers for and that was appended before `timeMs` is archived and listed. An earlier
-   * time than the one known changes nothing but the lease; `leaseUntilMs` 0: the reader ends, and others answer for
-   * what it leaves.
+   * Notes that every message appended before `timeMs` for which `reader` answers is archived and listed. An earlier
+   * time than the known one changes nothing but the lease. With `leaseUntilMs` 0 the reader ends, and others answer for
+   * its rest.
    */
   setArchivedThrough(reader: string, timeMs: number, leaseUntilMs: number): Promise<void>;
   archiveReaders(): Promise<ArchiveReader[]>;
 
   /**
-   * Minutes of which something was accepted and that nobody has closed since: those with the earliest `sinceMs` first,
-   * at most `limit`.
+   * Returns minutes with accepted events that no call has closed since: those with the earliest `sinceMs` first, at
+   * most `limit`.
    */
   openMinutes(limit: number): Promise<ListedOpenMinute[]>;
-  /** Closes minutes, but not those for which something was booked or listed since they were read. */
+  /** Closes minutes, except those for which events were booked or listed since they were read. */
   closeMinutes(open: readonly ListedOpenMinute[]): Promise<void>;
-  /** The low watermark as it was last written; undefined: never. */
+  /** Returns the low watermark as last written, or undefined before the first write. */
   completeThroughMs(): Promise<number | undefined>;
-  /** Of several the one with the latest `atMs` stays. */
+  /** Writes the low watermark; the write with the latest `atMs` stays. */
   setCompleteThrough(timeMs: number, atMs: number): Promise<void>;
 
   addAudit(report: AuditReport): Promise<void>;
-  /** Newest first. */
+  /** Returns the newest reports first. */
   audits(limit: number): Promise<AuditReport[]>;
   close(): Promise<void>;
 }

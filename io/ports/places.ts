@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a deployment needs to be there before it starts: topics, groups, subscriptions, buckets, tables. */
+/** A place that must exist before a deployment starts: a topic, group, subscription, bucket or table. */
 export interface Place {
   kind: "topic" | "group" | "subscription" | "bucket" | "table";
   name: string;
-  /** `created` and `changed`: by this call; `missing` and `differs`: it is not as it must be, and stays so. */
+  /**
+   * `created` and `changed` are done by this call. `missing` and `differs` places need a remedy, and stay as they are.
+   */
   outcome: "exists" | "created" | "changed" | "missing" | "differs";
-  /** What is not as it must be, in words. */
+  /** The differences from the required state, in words. */
   differences: readonly string[];
 }
 
 export const isAsItMustBe = ({ outcome }: Place): boolean => outcome !== "missing" && outcome !== "differs";
 
-/** One thing that is not as it must be. */
+/** One difference from the required state. */
 export interface Difference {
   words: string;
-  /** Whether it can be set right without touching what is in the place. */
+  /** Whether the difference can be removed without touching the content of the place. */
   canChange: boolean;
 }
 
 /**
- * The place as it is left when the differences that can be changed have been changed, or none when nothing may change.
+ * Returns the place after all differences that can be changed have been changed, or without any change where changes
+ * are not allowed.
  */
 export function placeOf(kind: Place["kind"], name: string, found: readonly Difference[], changed: boolean): Place {
   const left = changed ? found.filter(({ canChange }) => !canChange) : found;

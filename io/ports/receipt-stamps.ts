@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The receipt time given to an event that had none, so that a retry within 10 minutes gets the same. */
+/** The receipt time given to an event without a time of its own. A retry within 10 minutes gets the same time. */
 import { MINUTE_MS } from "../../domain/rules/time";
 
 export interface Stamp {
@@ -12,15 +12,15 @@ export interface Stamp {
 export const STAMP_MEMORY_MS = 10 * MINUTE_MS;
 
 /**
- * Receipt stamps where every instance of the write API sees them, for a log that does not keep them itself. Asked for
- * events without a time of their own only, once a request.
+ * Receipt stamps in a store that every instance of the write API sees, for a log that does not keep them itself. Only
+ * events without a time of their own need it, once a request.
  */
 export interface ReceiptStamps {
   /**
-   * Puts if absent: answers, in order, the stamp that holds for each key, which is the one that another call gave it
-   * less than `STAMP_MEMORY_MS` before the proposed one, or else the proposed one. Of calls at the same time one wins,
-   * and all are answered its stamp. What is answered survives every process for as long as it holds. Keys are distinct.
-   * Rejects with `StoreUnavailableError`; some of the keys may then be kept, and to ask again is right.
+   * Puts if absent: returns, in order, the valid stamp of each key. That is the stamp that another call gave the key
+   * less than `STAMP_MEMORY_MS` before the proposed one, or else the proposed one. Of concurrent calls one wins, and
+   * all return its stamp. A returned stamp survives every process for as long as it holds. Keys are distinct. Rejects
+   * with `StoreUnavailableError`; some of the keys may then be kept, and the caller may ask again.
    */
   hold(proposed: readonly Stamp[]): Promise<Stamp[]>;
   close(): Promise<void>;

@@ -14,23 +14,26 @@ import { ContainerWriter, fileSchema, openContainer } from "./container";
 const eventSchema = fileSchema("event-v1");
 const eventType = Type.forSchema(JSON.parse(eventSchema.text));
 const BLOCK_BYTES = 1 << 20;
-/** A row is at least five values, two union branches, and none of them takes no byte. */
+/** A row has at least five values and two union branches, each of at least one byte. */
 const MIN_ROW_BYTES = 7;
-/** A block that claims to be larger decompressed is refused (ours are about 1 MiB). */
+/** The largest decompressed size that a block may claim (ours are about 1 MiB). */
 const MAX_BLOCK_BYTES = 64 << 20;
 
 export class ArchiveObjectWriter {
   private readonly file: ContainerWriter;
   private rows = new AvroWriter(16_384);
   private rowCount = 0;
-  /** Rows written so far. */
+  /** The number of rows written. */
   events = 0;
 
   constructor(fileName: string) {
     this.file = new ContainerWriter(fileName, eventSchema);
   }
 
-  /** Throws AvroError for an event too large to be read back (64 MiB), or with a number that no event has. */
+  /**
+   * Adds a row. Throws AvroError for an event too large to be read back (64 MiB), or with a number that no event can
+   * have.
+   */
   add(columns: EventColumns, row: number, receivedAtMs: number): void {
     const rows = this.rows;
     const at = row * ID_BYTES;
@@ -66,7 +69,7 @@ export class ArchiveObjectWriter {
     this.rowCount = 0;
   }
 
-  /** The whole object. The writer must not be used afterwards. */
+  /** Returns the whole object. The writer must not be used afterwards. */
   finish(): Buffer {
     this.endBlock();
     return this.file.finish();
@@ -75,13 +78,13 @@ export class ArchiveObjectWriter {
 
 interface ArchivedBlock {
   columns: EventColumns;
-  /** Epoch milliseconds, a row. */
+  /** Epoch milliseconds of each row. */
   receivedAtMs: Float64Array;
 }
 
 /**
- * The events of an object, a block at a time. Throws AvroError where the object is cut, damaged or of another schema.
- * With `minute` an event of another minute is damage, too.
+ * Yields the events of an object, a block at a time. Throws AvroError where the object is cut, damaged or of another
+ * schema. With `minute`, an event of another minute counts as damage, too.
  */
 export function* readArchiveObject(content: Uint8Array, minute?: number): Generator<ArchivedBlock> {
   const file = openContainer(content, eventSchema, MAX_BLOCK_BYTES);
@@ -142,7 +145,7 @@ function decodeRows(rows: Buffer, count: number): ArchivedBlock {
   return { columns, receivedAtMs };
 }
 
-/** The branch of a ["null", ...] union. */
+/** Returns the branch of a ["null", ...] union. */
 function isPresent(branch: number): boolean {
   if (branch !== 0 && branch !== 1) throw new AvroError("a union has a branch that its schema has not");
   return branch === 1;
@@ -182,7 +185,7 @@ function otherSchema(schema: string): OtherSchema {
   }
 }
 
-/** Rows of an older or newer schema, by avsc's schema resolution. */
+/** Reads rows of an older or newer schema by avsc's schema resolution. */
 function decodeOtherRows(rows: Buffer, count: number, { resolver }: OtherSchema): ArchivedBlock {
   if (count > rows.length) throw new AvroError("a block claims more rows than it has bytes");
   const builder = new EventColumnsBuilder();
@@ -214,7 +217,7 @@ function checkedEvent({ eventId, videoId, eventType: type, eventTime, value, ext
   }
   const event: VideoEvent = { eventId, videoId, eventType: type, eventTimeMs: time(Number(eventTime)) };
   if (value !== null) event.value = safe(value);
-  // The builder takes the text; that there is an extra is all it asks the event.
+  // The builder gets the text, and needs of the event only the sign that it has an extra.
   if (extra !== null) event.extra = {};
   return event;
 }

@@ -9,8 +9,8 @@ import { schemas, shippedSchema } from "./schema-registry";
 
 /**
  * The batch message: Avro single-object encoding (C3 01, 8 bytes of schema fingerprint, body) of
- * io/formats/schemas/batch-v1.avsc. Producers, the log and the topics all carry it. The current schema is read and
- * written by hand; any other known one goes through avsc's schema resolution.
+ * io/formats/schemas/batch-v1.avsc. Producers, the log and the topics carry it. Code by hand reads and writes the
+ * current schema; avsc's schema resolution reads any other known one.
  */
 interface BatchHeader {
   /** Epoch milliseconds at receipt; 0 while a producer holds the batch. */
@@ -23,7 +23,7 @@ export interface DecodedBatch extends BatchHeader {
   columns: EventColumns;
 }
 
-/** Bytes that are no batch message, or one of a schema nobody registered. */
+/** Thrown for bytes that are no batch message, or a message of an unregistered schema. */
 export class BatchFormatError extends Error {
   override readonly name = "BatchFormatError";
   constructor(
@@ -35,12 +35,13 @@ export class BatchFormatError extends Error {
 }
 
 const current = schemas.add("batch-v1", shippedSchema("batch-v1"));
-/** What every batch message of the current schema begins with. */
+/** The first bytes of every batch message of the current schema. */
 export const BATCH_PREFIX = Buffer.concat([Buffer.from([0xc3, 0x01]), current.fingerprint]);
 const MAX_TYPES = 65_536;
 
 /**
- * Throws BatchFormatError where there are more types than `decodeBatch` reads, AvroError for numbers that no event has.
+ * Encodes a batch. Throws BatchFormatError for more types than `decodeBatch` reads, AvroError for numbers that no event
+ * can have.
  */
 export function encodeBatch(columns: EventColumns, header: BatchHeader): Buffer {
   if (columns.types.length > MAX_TYPES) {
@@ -96,7 +97,7 @@ function writeSparseText(writer: AvroWriter, texts: ReadonlyMap<number, string> 
   writer.strings(texts?.values() ?? [], texts?.size ?? 0);
 }
 
-/** The same message with another receipt and producer: the rest of the bytes is copied, not decoded. */
+/** Returns the message with another receipt and producer. The rest of the bytes is copied, not decoded. */
 export function withReceivedAt(
   payload: Uint8Array,
   receivedAtMs: number,
@@ -119,7 +120,7 @@ export function withReceivedAt(
 }
 
 /**
- * Decodes one batch message. Shape only: ids, names, times and values are checked by `validateColumns`. Throws
+ * Decodes one batch message and checks its shape. `validateColumns` checks ids, names, times and values. Throws
  * BatchFormatError.
  */
 export function decodeBatch(payload: Uint8Array): DecodedBatch {
@@ -172,7 +173,7 @@ function decodeCurrent(bytes: Buffer): DecodedBatch {
   return { ...header, columns };
 }
 
-/** Columns over the bytes of a message; the video names become strings only when asked for. */
+/** Columns over the bytes of a message. The video names become strings on demand. */
 class DecodedColumns implements EventColumns {
   values?: Float64Array;
   hashedIds?: ReadonlyMap<number, string>;
@@ -196,7 +197,8 @@ class DecodedColumns implements EventColumns {
 }
 
 /**
- * A value int64 can hold but JavaScript cannot becomes Infinity, which no valid value is, so that its event is refused.
+ * Returns the values as a dense column. An int64 that JavaScript cannot hold becomes Infinity, which is no valid value,
+ * so that its event is refused.
  */
 function denseValues(count: number, rows: readonly number[], present: readonly number[]): Float64Array | undefined {
   if (rows.length !== present.length) throw new AvroError("valueRows and values differ in length");
@@ -225,7 +227,7 @@ function checkRows(count: number, rows: readonly number[]): void {
 
 function checkExtras(columns: EventColumns): void {
   for (const text of columns.extras?.values() ?? []) {
-    // The event is refused for its depth; nothing may parse it.
+    // The event is refused for its depth, and its text must not be parsed.
     if (text.length > DEPTH_SCAN_BYTES && nestsDeeperThan(text, MAX_JSON_DEPTH)) continue;
     let extra: unknown;
     try {
@@ -256,7 +258,7 @@ interface BatchRecord extends BatchHeader {
 }
 
 /**
- * A registered schema that is not the current one, older or newer: avsc resolves it, and the current codec checks the
+ * Decodes a message of another registered schema, older or newer: avsc resolves it, and the current codec checks the
  * result.
  */
 function decodeOther(bytes: Buffer): DecodedBatch {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Avro's binary encoding (Avro 1.12 specification, "Binary encoding"), the few kinds the hot path needs, by hand: a
- * library makes an object per event, which costs more than everything else together (docs/decisions). Tests hold it
- * against avsc.
+ * Avro's binary encoding (Avro 1.12 specification, "Binary encoding"), by hand for the few types that the hot path
+ * needs. A library makes an object for each event, which costs more than all other work together (docs/decisions).
+ * Tests compare the codec with avsc.
  */
 import { grown, type NameSpans } from "../../../domain/columns/name-table";
 
 declare global {
-  /** Node's own fast paths behind Buffer.toString and Buffer.write; present in every Node, absent from its types. */
+  /** Node's own fast paths behind Buffer.toString and Buffer.write: every Node has them, and its types omit them. */
   interface Buffer {
     latin1Slice(start: number, end: number): string;
     utf8Slice(start: number, end: number): string;
@@ -20,14 +20,14 @@ const TWO_27 = 2 ** 27;
 
 const HEX_DIGITS = Buffer.from("0123456789abcdef", "latin1");
 
-/** Bytes that are not what the schema says, or end too soon. */
+/** Thrown for bytes that do not match the schema, or end too soon. */
 export class AvroError extends Error {
   override readonly name = "AvroError";
 }
 
-/** Avro's int. */
+/** The bound of Avro's int. */
 const INT_LIMIT = 2 ** 31;
-/** Spans keep positions in 32 bits. */
+/** The largest message, because spans keep positions in 32 bits. */
 const MAX_MESSAGE_BYTES = 2 ** 32 - 1;
 
 export class AvroReader {
@@ -44,7 +44,7 @@ export class AvroReader {
     return this.bytes.length - this.position;
   }
 
-  /** A zigzag varint. Exact for |value| < 2^53; NaN for anything larger (int64 that JavaScript cannot hold). */
+  /** Reads a zigzag varint. Exact for |value| < 2^53; NaN for any larger int64, which JavaScript cannot hold. */
   long(): number {
     const bytes = this.bytes;
     let byte = bytes[this.position++];
@@ -80,14 +80,14 @@ export class AvroReader {
     throw new AvroError("a number has more than 10 bytes");
   }
 
-  /** A count or an index: a long that must be a non-negative integer below 2^31. */
+  /** Reads a count or an index: a long that must be a non-negative integer below 2^31. */
   size(): number {
     const value = this.long();
     if (!(value >= 0 && value < INT_LIMIT)) throw new AvroError("a negative or oversized length");
     return value;
   }
 
-  /** A view, not a copy. */
+  /** Returns a view, not a copy. */
   take(length: number): Buffer {
     if (length > this.remaining) throw new AvroError("the data ends inside a value");
     const view = this.bytes.subarray(this.position, this.position + length);
@@ -107,7 +107,7 @@ export class AvroReader {
     return bytes.latin1Slice(start, this.position);
   }
 
-  /** The item count of the next block of an array, 0 at its end. A block's byte size, where given, is not needed. */
+  /** Reads the item count of the next block of an array, 0 at the array's end. A byte size of the block is skipped. */
   blockCount(): number {
     const count = this.long();
     if (count >= 0) return this.checkedCount(count);
@@ -116,13 +116,13 @@ export class AvroReader {
     return this.checkedCount(-count);
   }
 
-  /** Every item takes at least a byte, so a larger count is a lie that must not be allocated for. */
+  /** Checks a count. Every item takes at least a byte, so a larger count is false and must not be allocated for. */
   private checkedCount(count: number): number {
     if (count > this.remaining) throw new AvroError("an array claims more items than there are bytes");
     return count;
   }
 
-  /** An array of strings as spans of the message, none of them made into a string. */
+  /** Reads an array of strings as spans of the message, and makes no string. */
   spans(): NameSpans {
     let starts = new Uint32Array(0);
     let ends = starts;
@@ -149,7 +149,7 @@ export class AvroReader {
     return items;
   }
 
-  /** Reads an array of numbers into `target` (its length is what the array must have). */
+  /** Reads an array of numbers into `target`, whose length the array must have. */
   numbersInto(target: Uint32Array | Uint16Array | Float64Array, limit: number): void {
     let at = 0;
     const bytes = this.bytes;
@@ -194,13 +194,15 @@ export class AvroWriter {
     this.bytes = grown;
   }
 
-  /** A count or an index, which `size` reads: from 0 to 2^31-1. Throws AvroError for any other. */
+  /**
+   * Writes a count or an index in the form that `size` reads: from 0 to 2^31-1. Throws AvroError for any other number.
+   */
   size(value: number): void {
     if (!(value >= 0 && value < INT_LIMIT)) throw new AvroError(`${value} is no count or index that an int can hold`);
     this.long(value);
   }
 
-  /** A safe integer as zigzag varint. Throws AvroError for any other number. */
+  /** Writes a safe integer as zigzag varint. Throws AvroError for any other number. */
   long(value: number): void {
     this.reserve(10);
     const bytes = this.bytes;
@@ -270,7 +272,10 @@ export class AvroWriter {
     this.long(0);
   }
 
-  /** 16 bytes as the 36 characters of a UUID, length first: what `string(uuidText(...))` writes, without the string. */
+  /**
+   * Writes 16 bytes as the 36 characters of a UUID, length first, as `string(uuidText(...))` would, without making the
+   * string.
+   */
   uuid(ids: Uint8Array, at: number): void {
     this.reserve(38);
     const bytes = this.bytes;
@@ -283,7 +288,7 @@ export class AvroWriter {
     }
   }
 
-  /** What was written. The writer must not be used afterwards. */
+  /** Returns the written bytes. The writer must not be used afterwards. */
   finish(): Buffer {
     return this.bytes.subarray(0, this.position);
   }

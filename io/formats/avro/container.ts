@@ -11,18 +11,18 @@ import { AvroError, AvroReader, AvroWriter } from "./binary";
 import { fingerprint, shippedSchema } from "./schema-registry";
 
 const MAGIC = Buffer.from("Obj\x01", "latin1");
-/** The schema's CRC-64-AVRO in hex, in the header; files of other writers need not have it. */
+/** The header field for the schema's CRC-64-AVRO in hex. Files of other writers may lack it. */
 const SCHEMA_CRC = "viewmill.schema.crc64";
-/** Level 1 is twice as fast here as the default 3, and no larger: ids are random. */
+/** Level 1 is twice as fast here as the default 3, and compresses as well, because ids are random. */
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 } };
 
-/** The schema files are written in. */
+/** The schema in which files are written. */
 interface FileSchema {
   text: string;
   crc: string;
 }
 
-/** io/formats/schemas/<name>.avsc. */
+/** Reads io/formats/schemas/<name>.avsc. */
 export function fileSchema(name: string): FileSchema {
   const text = JSON.stringify(shippedSchema(name));
   return { text, crc: crcOf(text) };
@@ -50,7 +50,7 @@ export class ContainerWriter {
     this.blocks.push(head.finish(), packed, this.sync);
   }
 
-  /** The whole file. The writer must not be used afterwards. */
+  /** Returns the whole file. The writer must not be used afterwards. */
   finish(): Buffer {
     const head = new AvroWriter(1024);
     head.raw(MAGIC);
@@ -68,14 +68,14 @@ export class ContainerWriter {
 }
 
 interface ContainerFile {
-  /** The schema it was written in; undefined: `expected`. */
+  /** The writer's schema; undefined where it equals `expected`. */
   otherSchema: string | undefined;
   blocks: Generator<{ rowCount: number; rows: Buffer }>;
 }
 
 /**
- * Opens a file. Throws AvroError, now or while blocks are taken, where it is cut or damaged, or a block claims more
- * than `maxBlockBytes` decompressed.
+ * Opens a file. Throws AvroError, at once or while blocks are read, where the file is cut or damaged, or a block claims
+ * more than `maxBlockBytes` decompressed.
  */
 export function openContainer(content: Uint8Array, expected: FileSchema, maxBlockBytes: number): ContainerFile {
   const reader = new AvroReader(Buffer.from(content.buffer, content.byteOffset, content.byteLength));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Dead letters as objects: Avro container files of io/formats/schemas/dead-letter-v1.avsc, one row a letter. Avro
- * rather than NDJSON: the payload stays the bytes it was (in JSON it would be base64, a third larger and unreadable
- * where it was text), and DuckDB, Spark and BigQuery read it as they read the archive.
+ * Dead letters as objects: Avro container files of io/formats/schemas/dead-letter-v1.avsc, one row a letter. Avro keeps
+ * the payload's bytes unchanged. NDJSON would hold them as base64, a third larger and unreadable where they are text.
+ * DuckDB, Spark and BigQuery read the objects as they read the archive.
  */
 import { Type } from "avsc";
 import type { NewDeadLetter } from "../../ports";
@@ -11,11 +11,11 @@ import { ContainerWriter, fileSchema, openContainer } from "./container";
 
 const schema = fileSchema("dead-letter-v1");
 const letterType = Type.forSchema(JSON.parse(schema.text));
-/** A block ends behind the letter that fills it. */
+/** A block ends after the letter that fills it. */
 const BLOCK_BYTES = 1 << 20;
-/** A letter is a message at most, and those are bounded by their log. */
+/** The largest block. A letter holds at most a message, whose size the log bounds. */
 const MAX_BLOCK_BYTES = 512 << 20;
-/** Half of a block's bound: the rest is for the letters before it in the block and for its other fields. */
+/** Half of a block's bound. The other half is for earlier letters of the block and for other fields. */
 const MAX_PAYLOAD_BYTES = 256 << 20;
 
 interface LetterRow {
@@ -29,8 +29,8 @@ interface LetterRow {
 }
 
 /**
- * The whole file; the same letters under the same name give the same bytes. Throws AvroError for a letter too large to
- * be read back.
+ * Returns the whole file; the same letters under the same name give the same bytes. Throws AvroError for a letter too
+ * large to be read back.
  */
 export function encodeDeadLetters(fileName: string, letters: readonly NewDeadLetter[]): Buffer {
   const file = new ContainerWriter(fileName, schema);
@@ -65,7 +65,10 @@ function rowOf({ receivedAtMs, reason, detail, eventId, payload, contentType, so
   };
 }
 
-/** The letters of a file, in order. Throws AvroError where it is cut, damaged or of a schema that holds no letters. */
+/**
+ * Returns the letters of a file, in order. Throws AvroError where the file is cut, damaged or of a schema without
+ * letters.
+ */
 export function decodeDeadLetters(content: Uint8Array): NewDeadLetter[] {
   const file = openContainer(content, schema, MAX_BLOCK_BYTES);
   const letters: NewDeadLetter[] = [];

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The reference message: Avro single-object encoding of io/formats/schemas/reference-v1.avsc, in the log where a batch
- * message would be.
+ * The reference message: Avro single-object encoding of io/formats/schemas/reference-v1.avsc. The log holds it in place
+ * of a batch message.
  */
 import { AvroError, AvroReader, AvroWriter } from "./binary";
 import { schemas, shippedSchema } from "./schema-registry";
 
 export interface Reference {
-  /** Of the claim. */
+  /** The claim's name. */
   name: string;
   sizeBytes: number;
-  /** CRC-32 of the batch message (zlib's), unsigned. */
+  /** The CRC-32 of the batch message (zlib's), unsigned. */
   crc32: number;
   events: number;
 }
@@ -18,14 +18,14 @@ export interface Reference {
 const known = schemas.add("reference-v1", shippedSchema("reference-v1"));
 const PREFIX = Buffer.concat([Buffer.from([0xc3, 0x01]), known.fingerprint]);
 
-/** By the first ten bytes. */
+/** Returns whether the first ten bytes are those of a reference. */
 export function isReference(payload: Uint8Array): boolean {
   if (payload.length < PREFIX.length) return false;
   for (let at = 0; at < PREFIX.length; at++) if (payload[at] !== PREFIX[at]) return false;
   return true;
 }
 
-/** Throws AvroError for numbers that the schema cannot hold. */
+/** Encodes a reference. Throws AvroError for numbers that the schema cannot hold. */
 export function encodeReference({ name, sizeBytes, crc32, events }: Reference): Buffer {
   const writer = new AvroWriter(128);
   writer.raw(PREFIX);
@@ -36,7 +36,7 @@ export function encodeReference({ name, sizeBytes, crc32, events }: Reference): 
   return writer.finish();
 }
 
-/** Decodes what `isReference` says is one. Throws AvroError where it is cut or damaged. */
+/** Decodes a message for which `isReference` is true. Throws AvroError where it is cut or damaged. */
 export function decodeReference(payload: Uint8Array): Reference {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   const reader = new AvroReader(bytes, PREFIX.length);

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { type Schema, Type } from "avsc";
 
 /**
- * CRC-64-AVRO (Avro 1.12 specification, "Schema fingerprints") of a schema's canonical form, as 8 bytes little-endian.
+ * Returns the CRC-64-AVRO (Avro 1.12 specification, "Schema fingerprints") of a schema's canonical form, as 8 bytes
+ * little-endian.
  */
 export function fingerprint(canonicalSchema: string): Buffer {
   let value = EMPTY;
@@ -23,14 +24,14 @@ const TABLE = Array.from({ length: 256 }, (_, index) => {
   return value;
 });
 
-/** A schema that is known: its Avro type and the fingerprint its messages carry. */
+/** A known schema: its Avro type and the fingerprint of its messages. */
 interface KnownSchema {
   name: string;
   type: Type;
   fingerprint: Buffer;
 }
 
-/** Maps fingerprints to schemas; newer ones can be added. */
+/** Maps fingerprints to schemas; newer schemas can be added. */
 export class SchemaRegistry {
   private readonly byFingerprint = new Map<string, KnownSchema>();
 
@@ -46,10 +47,10 @@ export class SchemaRegistry {
   }
 }
 
-/** The schemas of everything that is sent as a message: batches (added by batch.ts) and references (reference.ts). */
+/** The schemas of all messages: batches (added by batch.ts) and references (reference.ts). */
 export const schemas = new SchemaRegistry();
 
-/** The schema text of io/formats/schemas/<name>.avsc, as shipped. */
+/** Returns the shipped text of io/formats/schemas/<name>.avsc. */
 export function shippedSchema(name: string): Schema {
   return JSON.parse(readFileSync(join(__dirname, "..", "schemas", `${name}.avsc`), "utf8")) as Schema;
 }

@@ -9,13 +9,13 @@ import { decodeReference, isReference, type Reference } from "../avro/reference"
 type Resolved =
   | { kind: "payload"; payload: Uint8Array }
   /**
-   * The reference, or what it refers to, is damaged or gone for good: a dead letter. `minute`: of receipt, where the
-   * name tells it.
+   * The reference or its claim is damaged or gone for good, and becomes a dead letter. `minute` is the minute of
+   * receipt, where the name contains it.
    */
   | { kind: "unresolved"; reason: RejectionReason; detail: string; minute: number | undefined };
 
 /**
- * The batch message that a reference stands for; a payload that is no reference comes back as it is. Rejects with
+ * Resolves with the batch message behind a reference; a payload without a reference is returned unchanged. Rejects with
  * `StoreUnavailableError` when the claim cannot be read now, which says nothing about the batch.
  */
 export async function resolveReference(payload: Uint8Array, claims: ClaimStore): Promise<Resolved> {

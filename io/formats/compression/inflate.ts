@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * gzip (RFC 1952) and zstandard (RFC 8878), undone: every member and every frame is read, up to the last byte, or it is
- * an InflateError. The one place where Viewmill decompresses either: HTTP bodies, messages, archive blocks and Kafka's
- * record batches come here.
+ * Decompresses gzip (RFC 1952) and zstandard (RFC 8878) to the last byte: every member and every frame is read, or an
+ * InflateError is thrown. All decompression of Viewmill runs here: HTTP bodies, messages, archive blocks and Kafka's
+ * record batches.
  */
 import { promisify } from "node:util";
 import {
@@ -19,16 +19,16 @@ import { ZstdFrameError, zstdFrames } from "./zstd-frames";
 export type Compression = "gzip" | "zstd";
 
 interface InflateBounds {
-  /** Of all members or frames together, decompressed. */
+  /** The decompressed bytes of all members or frames together. */
   maxBytes: number;
   /**
-   * A zstd frame with a larger window is refused: the window is allocated before a byte is inflated. Default: zstd's
-   * own bound, 27.
+   * A zstd frame with a larger window is refused, because the window is allocated before a byte is inflated. Default:
+   * zstd's own bound, 27.
    */
   maxWindowLog?: number;
 }
 
-/** Why bytes are not decompressed: they pass a bound, or they are not (wholly) what they should be. */
+/** Thrown where the bytes exceed a bound, or are not wholly of the stated format. */
 export class InflateError extends Error {
   override readonly name = "InflateError";
   constructor(
@@ -39,10 +39,10 @@ export class InflateError extends Error {
   }
 }
 
-/** Windows of what strangers send: 8 MiB (zstd --ultra and --long have larger ones). */
+/** The largest window for bytes of strangers: 8 MiB (zstd --ultra and --long have larger ones). */
 export const STRANGERS_WINDOW_LOG = 23;
 
-/** Up to here it is cheaper on the event loop than by way of the thread pool. */
+/** Up to this size, the event loop does the work more cheaply than the thread pool. */
 const MAX_SYNC_BYTES = 64 << 10;
 const TOO_LARGE = new Set(["ERR_BUFFER_TOO_LARGE", "ZSTD_error_frameParameter_windowTooLarge"]);
 
@@ -51,12 +51,12 @@ interface Gunzipped {
   engine: Gunzip;
 }
 
-/** Throws InflateError. */
+/** Decompresses. Throws InflateError. */
 export function inflate(bytes: Buffer, compression: Compression, bounds: InflateBounds): Buffer {
   return translated(compression, () => (compression === "gzip" ? gunzipped(bytes, bounds) : unzstd(bytes, bounds)));
 }
 
-/** As `inflate`; what is large goes through the thread pool. Rejects with InflateError. */
+/** Decompresses as `inflate` does, large inputs on the thread pool. Rejects with InflateError. */
 export async function inflateAsync(bytes: Buffer, compression: Compression, bounds: InflateBounds): Promise<Buffer> {
   if (bytes.length <= MAX_SYNC_BYTES) return inflate(bytes, compression, bounds);
   try {
@@ -77,7 +77,10 @@ async function gunzippedAsync(bytes: Buffer, { maxBytes }: InflateBounds): Promi
   return wholeGzip(bytes, result as Gunzipped);
 }
 
-/** zlib reads all members and refuses garbage, but for zeros: those it takes for padding and leaves. */
+/**
+ * Checks the end of the input. zlib reads all members and refuses other bytes, except zeros, which it takes for padding
+ * and leaves unread.
+ */
 function wholeGzip(bytes: Buffer, { buffer, engine }: Gunzipped): Buffer {
   if (engine.bytesWritten === bytes.length) return buffer;
   throw new InflateError("corrupt", `${bytes.length - engine.bytesWritten} bytes follow the last gzip member`);
@@ -99,14 +102,14 @@ async function unzstdAsync(bytes: Buffer, bounds: InflateBounds): Promise<Buffer
   return output.whole();
 }
 
-/** What the frames hold, together within the bound. */
+/** Collects the content of the frames, bounded over all of them. */
 class FrameOutput {
   private readonly parts: Buffer[] = [];
   private size = 0;
 
   constructor(private readonly bounds: InflateBounds) {}
 
-  /** Node wants a bound of at least 1; `add` looks at the sum again. */
+  /** Node requires a bound of at least 1, so `add` checks the sum again. */
   options(): ZstdOptions {
     const { maxBytes, maxWindowLog } = this.bounds;
     const params = maxWindowLog === undefined ? {} : { params: { [constants.ZSTD_d_windowLogMax]: maxWindowLog } };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * LZ4 frames, inflated: github.com/lz4/lz4, doc/lz4_Frame_format.md (1.6) and doc/lz4_Block_format.md. Node has no LZ4;
- * the packages with a frame format are native modules or do not look at bounds. Checksums are read and not compared:
- * the broker has inflated a record batch and looked at its CRC when it took it.
+ * Inflates LZ4 frames (github.com/lz4/lz4, doc/lz4_Frame_format.md (1.6) and doc/lz4_Block_format.md). Node has no LZ4.
+ * The packages for the frame format are native modules or check no bounds. Checksums are skipped: the broker inflated
+ * the record batch and checked its CRC at the append.
  */
 const MAGIC = 0x184d2204;
 const FIRST_SKIPPABLE_MAGIC = 0x184d2a50;
@@ -21,8 +21,8 @@ class Lz4Error extends Error {
 }
 
 /**
- * What the frames hold, one behind the other; skippable frames are passed over. Throws `Lz4Error` where the bytes are
- * not frames up to the last byte, or hold more than `maxBytes` without compression.
+ * Returns the content of all frames, one after the other; skippable frames are skipped. Throws `Lz4Error` where the
+ * bytes are not frames up to the last byte, or hold more than `maxBytes` decompressed.
  */
 export function inflateLz4(bytes: Buffer, maxBytes: number): Buffer {
   try {
@@ -58,7 +58,7 @@ class Frames {
     return this.#output.subarray(0, this.#end);
   }
 
-  /** Inflates the frame whose descriptor is at `start`; returns where the frame ends. */
+  /** Inflates the frame whose descriptor is at `start`; returns the end of the frame. */
   #inflateFrame(start: number): number {
     const { input } = this;
     const before = this.#end;
@@ -86,7 +86,7 @@ class Frames {
     return (flags & HAS_CONTENT_CHECKSUM) === 0 ? at : at + 4;
   }
 
-  /** For so many more bytes, but never more than there may be. */
+  /** Makes room for this many more bytes, within the bound. */
   #makeRoom(bytes: number): void {
     if (this.#output.length - this.#end >= bytes || this.#output.length === this.maxBytes) return;
     const grown = Buffer.allocUnsafe(Math.min(this.maxBytes, Math.max(2 * this.#output.length, this.#end + bytes)));
@@ -99,14 +99,13 @@ class Frames {
     this.#end += this.input.copy(this.#output, this.#end, from, to);
   }
 
-  /** Sequences of literals and of a match, which repeats what is already there; a block ends with literals. */
+  /**
+   * Inflates a block: sequences of literals and of a match, which repeats earlier output. A block ends with literals.
+   */
   #inflateBlock(from: number, end: number): void {
     const { input } = this;
     let at = from;
-    /**
-     * A length that does not fit its half of the token goes on in bytes, of which the first that is not 255 is the
-     * last.
-     */
+    /** A length that exceeds its half of the token continues in further bytes, up to the first byte below 255. */
     const rest = (): number => {
       let sum = 0;
       for (let more = 255; more === 255; sum += more) {

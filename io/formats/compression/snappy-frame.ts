@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Snappy as Kafka's producers write it: in Java in chunks behind a header (of the library snappy-java), with librdkafka
- * as one piece.
+ * Inflates Snappy in the two forms of Kafka's producers. Java's producer writes chunks after a header (of the library
+ * snappy-java); librdkafka writes one piece.
  */
 import { uncompress } from "snappyjs";
 
 const MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
-/** Magic, version and compatible version; then chunks, each behind its length, 4 bytes, big endian. */
+/** Magic, version and compatible version, followed by chunks, each after its length (4 bytes, big endian). */
 const HEADER_BYTES = 16;
 const LENGTH_BYTES = 4;
-/** Bytes behind the tag of a copy, by the kind in the tag. */
+/** The number of bytes after the tag of a copy, by the kind in the tag. */
 const COPY_BYTES = [0, 1, 2, 4] as const;
 
-/** Throws where the bytes are no snappy up to the last byte, or more than `maxBytes` without compression. */
+/**
+ * Inflates Snappy. Throws where the bytes are not Snappy up to the last byte, or hold more than `maxBytes`
+ * decompressed.
+ */
 export function inflateSnappy(bytes: Buffer, maxBytes: number): Buffer {
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return inflatePiece(bytes, maxBytes);
   if (bytes.length < HEADER_BYTES) throw new Error("the snappy header is cut off");
@@ -30,7 +33,10 @@ export function inflateSnappy(bytes: Buffer, maxBytes: number): Buffer {
   return Buffer.concat(chunks);
 }
 
-/** snappyjs does not look whether a piece holds as much as it announces: a shorter one ended in zeros. */
+/**
+ * Inflates one piece. snappyjs does not check whether a piece holds as much as it announces: the output of a shorter
+ * piece ended in zeros.
+ */
 function inflatePiece(piece: Buffer, maxBytes: number): Buffer {
   const { announced, held } = pieceSizes(piece);
   if (held !== announced) throw new Error(`a snappy piece of ${announced} bytes holds ${held}`);
@@ -38,7 +44,7 @@ function inflatePiece(piece: Buffer, maxBytes: number): Buffer {
 }
 
 /**
- * The length at the beginning of a piece, and the sum of the lengths of its elements (google/snappy,
+ * Returns the announced length of a piece, and the sum of the lengths of its elements (google/snappy,
  * format_description.txt).
  */
 function pieceSizes(piece: Buffer): { announced: number; held: number } {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Where the frames of a zstandard stream begin and end (RFC 8878, section 3.1), from their headers and block sizes
- * alone. Node's decompressor stops behind the first frame and says nothing of the rest, so whoever decompresses has to
- * know the frames before.
+ * Finds the frames of a zstandard stream (RFC 8878, section 3.1) by their headers and block sizes alone. Node's
+ * decompressor stops after the first frame and reports no rest, so the caller has to know the frames beforehand.
  */
 const MAGIC = 0xfd2fb528;
 const FIRST_SKIPPABLE_MAGIC = 0x184d2a50;
@@ -12,21 +11,21 @@ const BLOCK_HEADER_BYTES = 3;
 const RLE_BLOCK = 1;
 const RESERVED_BLOCK = 3;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
-/** A frame costs 50 us whatever it holds: more of them than a body holds events are refused. */
+/** The largest number of frames. A frame costs 50 us whatever it holds, and no body holds more events. */
 export const MAX_ZSTD_FRAMES = 10_000;
 
 export class ZstdFrameError extends Error {
   override readonly name = "ZstdFrameError";
 }
 
-/** Whether the first bytes are those of a frame, also of a skippable one. */
+/** Returns whether the first bytes are those of a frame, skippable ones included. */
 export function startsAsZstd(bytes: Buffer): boolean {
   return bytes.length >= 4 && (bytes.readUInt32LE(0) === MAGIC || isSkippable(bytes.readUInt32LE(0)));
 }
 
 /**
- * The frames that hold data, in order; skippable ones are passed over. Throws ZstdFrameError where a frame is cut,
- * where anything but a frame follows one, and where there are more than MAX_ZSTD_FRAMES.
+ * Returns the frames with data, in order, without skippable ones. Throws ZstdFrameError where a frame is cut, where
+ * other bytes follow a frame, and beyond MAX_ZSTD_FRAMES.
  */
 export function zstdFrames(bytes: Buffer): Buffer[] {
   const frames: Buffer[] = [];

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The declaration of a batch (events by minute of event time) as text, for a message header: entries joined by `,`,
- * ascending, each the minute (the first one) or its distance from the entry before, and `:` with the events where they
- * are not 1; all numbers in base 36. A minute of 500 events is `hsyw0:dw`.
+ * The declaration of a batch (events by minute of event time) as text for a message header. The text consists of
+ * entries joined by `,`, in ascending order. An entry is a minute, the first in full and the others as the distance
+ * from the entry before, followed by `:` and the number of events where that is not 1. All numbers are in base 36. A
+ * minute of 500 events is `hsyw0:dw`.
  */
 import type { LogBatch } from "../../ports";
 
 /**
- * A batch of 10,000 events (the most that the write API takes) over six years fits, whatever its minutes: an entry
- * costs 3 bytes when it is less than 1,296 minutes behind the one before, and there is no room for many that are
- * farther.
+ * The largest text. A batch of 10,000 events (the write API's maximum) over six years fits, whatever its minutes: an
+ * entry costs 3 bytes when it is less than 1,296 minutes after the one before, and six years have no room for many
+ * larger distances.
  */
 export const MAX_ACCEPTED_TEXT_BYTES = 32 * 1024;
 
 /**
- * Throws a RangeError when the minutes do not add up to `events`, are not countable, or their text is too long: the
- * caller's bug.
+ * Encodes a declaration. Throws a RangeError where the minutes do not add up to `events`, are not countable, or make
+ * the text too long. Each of these is the caller's bug.
  */
 export function encodeAccepted({ events, acceptedByMinute }: Pick<LogBatch, "events" | "acceptedByMinute">): string {
   let accepted = 0;
@@ -43,7 +44,10 @@ export function encodeAccepted({ events, acceptedByMinute }: Pick<LogBatch, "eve
 
 const ENTRY = /^(-?[0-9a-z]{1,11})(?::([0-9a-z]{1,11}))?$/;
 
-/** undefined for what `encodeAccepted` never writes: the declaration of somebody else, which is none. */
+/**
+ * Decodes a declaration. Returns undefined for a text that `encodeAccepted` never writes; a foreign declaration counts
+ * as none.
+ */
 export function decodeAccepted(text: string): Map<number, number> | undefined {
   const accepted = new Map<number, number>();
   if (text === "") return accepted;

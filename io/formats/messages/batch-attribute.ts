@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Header or attribute with the unique id of a message: brokers and runners that may deliver twice know repeats by it.
+ * The header or attribute with a message's unique id. Brokers and runners that may deliver twice recognise repeats by
+ * it.
  */
 export const BATCH_ATTRIBUTE = "viewmill-batch";

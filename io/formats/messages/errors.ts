@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A message above the bound of its topic: sending it again can never succeed. */
+/** Thrown for a message above the bound of its topic, which no retry can send. */
 export class MessageTooLargeError extends RangeError {
   override readonly name = "MessageTooLargeError";
 }

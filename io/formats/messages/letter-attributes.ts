@@ -5,9 +5,9 @@ import type { NewDeadLetter } from "../../ports";
 const MAX_VALUE_BYTES = 1024;
 
 /**
- * What a dead letter's message says of its body, as headers or attributes: `viewmill-reason`, `-detail`, `-event-id`,
- * `-source`, `-received-at` (epoch ms), `-content-type`. Values longer than 1,024 bytes are cut at a character; the
- * payload is the body, whole.
+ * The headers or attributes of a dead letter's message: `viewmill-reason`, `-detail`, `-event-id`, `-source`,
+ * `-received-at` (epoch ms), `-content-type`. Values longer than 1,024 bytes are cut at a character. The body is the
+ * payload, whole.
  */
 export function letterAttributes(letter: NewDeadLetter): Record<string, string> {
   const { reason, detail, eventId, source, receivedAtMs, contentType } = letter;

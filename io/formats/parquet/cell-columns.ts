@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Cells of many videos and times as columns: what a roll-up or an export is made of. */
+/** The cells of many videos and times as columns, from which roll-ups and exports are written. */
 import type { MinuteCounts } from "../../../domain/columns/minute-counts";
 import { type Sums, sumOf } from "../../../domain/rules/cell-sums";
 import { MINUTE_MS } from "../../../domain/rules/time";
 
-/** One cell, as it is put in and taken out. */
+/** One cell, in the form in which it is added and read. */
 export interface TimedCell extends Sums {
   videoId: string;
   eventType: string;
@@ -14,7 +14,7 @@ export interface TimedCell extends Sums {
 
 const FIRST_ROWS = 1_024;
 
-/** Grows by doubling; about 60 bytes a cell, and a video's name once. */
+/** The columns grow by doubling: about 60 bytes a cell, and each video's name once. */
 export class CellColumns {
   readonly videos: string[] = [];
   readonly types: string[] = [];
@@ -57,7 +57,7 @@ export class CellColumns {
     };
   }
 
-  /** Rows by videoId, event type and time. */
+  /** Returns the rows by videoId, event type and time. */
   sorted(): Uint32Array {
     const videoRank = ranks(this.videos);
     const typeRank = ranks(this.types);
@@ -69,7 +69,7 @@ export class CellColumns {
     );
   }
 
-  /** With one row a cell: rows of the same video, type and time are added up. */
+  /** Returns the cells with one row each: rows of the same video, type and time are added up. */
   merged(): CellColumns {
     const whole = new CellColumns();
     let last: TimedCell | undefined;
@@ -103,7 +103,7 @@ export class CellColumns {
 
 type Summed = Pick<TimedCell, "count" | "valued" | "sum" | "revision">;
 
-/** A cell as its roll-up has it, and what came later; everything else is the first one's. */
+/** Adds a cell of a roll-up and the cell's later events; every other field is the roll-up's. */
 export const joined = <C extends Summed>(base: C, later: Summed): C => ({
   ...base,
   ...sumOf(base, later),
@@ -119,7 +119,7 @@ function indexOf(name: string, names: string[], known: Map<string, number>): num
   return index;
 }
 
-/** Of each name its place among all of them; ASCII, so that the order of UTF-16 is that of bytes. */
+/** Returns each name's rank among all names. Names are ASCII, so the order of UTF-16 is that of bytes. */
 function ranks(names: readonly string[]): Uint32Array {
   const order = names.map((_, index) => index).sort((a, b) => (names[a]! < names[b]! ? -1 : 1));
   const ranked = new Uint32Array(names.length);
@@ -127,7 +127,7 @@ function ranks(names: readonly string[]): Uint32Array {
   return ranked;
 }
 
-/** The cells of a minute, of the videos that are wanted. */
+/** Yields the cells of a minute for the wanted videos. */
 export function* cellsOfMinute(
   minute: MinuteCounts,
   isWanted: (videoId: string) => boolean,

@@ -11,7 +11,7 @@ import { CellColumns } from "./cell-columns";
 type FileMetaData = Awaited<ReturnType<Awaited<ReturnType<typeof parquet>>["parquetMetadataAsync"]>>;
 type SchemaElement = FileMetaData["schema"][number];
 type ParquetScan = Awaited<ReturnType<Awaited<ReturnType<typeof parquet>>["parquetScan"]>>;
-/** Loaded when the first file is read or written: most processes never do. */
+/** Loaded when the first file is read or written, because most processes use none. */
 const parquet = () => import("hyparquet");
 
 const ROWS_A_GROUP = 4_096;
@@ -23,7 +23,7 @@ const required = (name: string, rest: Omit<SchemaElement, "name">): SchemaElemen
   ...rest,
 });
 
-/** `sum` is whole unless it is beyond 64 bits: the value then is sum_high * 2^64 + sum. */
+/** `sum` is complete unless it is beyond 64 bits; then the value is sum_high * 2^64 + sum. */
 const SCHEMA: SchemaElement[] = [
   { name: "root", num_children: 8 },
   required("video_id", { type: "BYTE_ARRAY", converted_type: "UTF8" }),
@@ -42,7 +42,7 @@ const EXPORT_SCHEMA: SchemaElement[] = [
 ];
 const COLUMNS = SCHEMA.slice(1).map(({ name }) => name);
 
-/** `stateOf`: for an export, the state of the bucket that starts at a time, as a last column. */
+/** Encodes cells. `stateOf` gives an export its last column: the state of the bucket that starts at a time. */
 export async function encodeCells(cells: CellColumns, stateOf?: (startMs: number) => string): Promise<Uint8Array> {
   const { ByteWriter, parquetWrite } = await import("hyparquet-writer");
   const rows = cells.sorted();
@@ -73,7 +73,7 @@ export async function encodeCells(cells: CellColumns, stateOf?: (startMs: number
   return new Uint8Array(writer.getBuffer());
 }
 
-/** A file of cells whose footer has been read. Throws where its bytes are no Parquet, or not of this schema. */
+/** A file of cells whose footer has been read. Throws where the bytes are no Parquet, or not of this schema. */
 export class CellFile {
   private constructor(
     private readonly bytes: RollUpBytes,
@@ -91,18 +91,18 @@ export class CellFile {
     return Number(this.metadata.num_rows);
   }
 
-  /** Every cell, in the file's order. */
+  /** Returns every cell, in the file's order. */
   async all(): Promise<CellColumns> {
     return this.read(0, this.rows);
   }
 
-  /** The cells of a video; reads only the row groups that may hold it. */
+  /** Returns the cells of a video; reads only the row groups that may hold it. */
   async ofVideo(videoId: string): Promise<CellColumns> {
     const [from, to] = this.groupsOf(videoId);
     return this.read(from, to, videoId);
   }
 
-  /** Rows [from, to) of the row groups whose range of ids holds this one. */
+  /** Returns the rows [from, to) of the row groups whose range of ids includes this id. */
   private groupsOf(videoId: string): [from: number, to: number] {
     let row = 0;
     let [from, to] = [0, 0];
@@ -144,7 +144,7 @@ interface Rows {
   rowEnd: number;
 }
 
-/** Rows of a range that are a video's; they are side by side. */
+/** Returns a video's rows within a range; they are adjacent. */
 async function rowsOf(scan: ParquetScan, range: Rows, videoId: string): Promise<Rows> {
   const ids = (await scan.readColumn({ column: "video_id", ...range })) as string[];
   const first = ids.indexOf(videoId);
