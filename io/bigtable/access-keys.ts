@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Access keys in the ledger's table: of the row `y#keys` a column `<id>` with the key, `<id>!` with the time of its
- * revocation, and `<id>@<instance>` whose version is the time of the last use: a day and the events of that day.
+ * Access keys in the ledger's table. The row `y#keys` has three kinds of columns: `<id>` with the key, `<id>!` with the
+ * time of its revocation, and `<id>@<instance>` with a day and the events of that day, whose version is the time of the
+ * last use.
  */
 import { DAY_MS } from "../../domain/rules/time";
 import type { AccessKey, AccessKeys, KeyUse, ListedKey } from "../ports/access-keys";
@@ -12,9 +13,9 @@ import { BOOKS_FAMILY, KEYS_KEY } from "./ledger-keys";
 import { allOf, columnRange } from "./row-filters";
 import { deleteColumn, type Mutation, mutateRows, type RowCell, readRows, setCell } from "./rows";
 
-/** Later than any revocation: 2255. */
+/** A time later than any revocation: 2255. */
 const LAST_MS = 9_000_000_000_000;
-/** An instance that has not used a key for so long is forgotten; the newest use of each key stays. */
+/** An instance that has not used a key for this long is forgotten; the newest use of each key stays. */
 const USES_KEPT_MS = 3 * DAY_MS;
 
 export class BigtableAccessKeys implements AccessKeys {
@@ -59,7 +60,7 @@ export class BigtableAccessKeys implements AccessKeys {
       filter: columnRange(BOOKS_FAMILY, keyId, `${keyId}\0`),
     });
     if (known.length === 0) return false;
-    // The larger version stays: that of the earlier revocation.
+    // The larger version stays, which is that of the earlier revocation.
     await this.#mutate([setCell(BOOKS_FAMILY, `${keyId}!`, LAST_MS - atMs, encodeIntegers([atMs]))]);
     return true;
   }

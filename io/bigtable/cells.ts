@@ -17,14 +17,14 @@ import { deleteColumn, type Mutation, type RowCell, setCell } from "./rows";
 import { checkedVersion } from "./versions";
 
 export interface CounterCell {
-  /** Of a minute: of its write. Above: the sum of the children's versions. 0: never written. */
+  /** The version of a minute's write. Above the minutes, the sum of the children's versions. 0: never written. */
   version: number;
-  /** 0: the cell does not exist (an audit took it away). */
+  /** 0: the cell does not exist, because an audit removed it. */
   count: number;
   sum: bigint;
   /** Events that have a value; at most `count`. */
   valued: number;
-  /** Of a minute: its corrections. Above: the sum of the children's. */
+  /** The corrections of a minute. Above the minutes, the sum of the children's. */
   revision: number;
   lastMs: number;
 }
@@ -34,14 +34,14 @@ const DETAIL_BYTES = 33;
 const DETAIL_FORMAT = 1;
 const DETAIL_SUFFIX = "+";
 const MASK_64 = 2n ** 64n - 1n;
-/** The sum of any events that a count can count is below. */
+/** The bound of a cell's sum: no number of events that a count can hold exceeds it. */
 const SUM_LIMIT = 2n ** 106n;
 
 export const NO_CELL: CounterCell = { version: 0, count: 0, sum: 0n, valued: 0, revision: 0, lastMs: 0 };
 
 /**
- * Writes the cell at its version; with `isExplicit` the second column in any case, as it may hold other numbers of that
- * version.
+ * Writes the cell at its version. With `isExplicit` the second column is written in any case, because it may hold other
+ * numbers of that version.
  */
 export function cellMutations(family: string, qualifier: string, cell: CounterCell, isExplicit = false): Mutation[] {
   const mutations = [setCell(family, qualifier, cell.version, encodeCell(cell))];
@@ -49,12 +49,12 @@ export function cellMutations(family: string, qualifier: string, cell: CounterCe
   return mutations;
 }
 
-/** Writes what the cell's first column does not imply. */
+/** Writes the numbers that the cell's first column does not imply. */
 export function detailMutation(family: string, qualifier: string, cell: CounterCell): Mutation {
   return setCell(family, qualifier + DETAIL_SUFFIX, cell.version, encodeDetail(cell));
 }
 
-/** Takes the cell away, whatever its version. */
+/** Deletes the cell, whatever its version. */
 export function deleteCell(family: string, qualifier: string): Mutation[] {
   return [deleteColumn(family, qualifier), deleteColumn(family, qualifier + DETAIL_SUFFIX)];
 }
@@ -65,7 +65,7 @@ interface StoredCell {
   cell: CounterCell;
 }
 
-/** The counter cells among the columns of a row, which are ascending within a family. */
+/** Returns the counter cells among the columns of a row, which are ascending within a family. */
 export function storedCells(columns: readonly RowCell[]): StoredCell[] {
   const stored: StoredCell[] = [];
   for (let at = 0; at < columns.length; at++) {
@@ -80,7 +80,7 @@ export function storedCells(columns: readonly RowCell[]): StoredCell[] {
   return stored;
 }
 
-/** The name of the cell that a column belongs to. */
+/** Returns the name of the cell that a column belongs to. */
 export function cellName(qualifier: string): string {
   return qualifier.endsWith(DETAIL_SUFFIX) ? qualifier.slice(0, -1) : qualifier;
 }
@@ -97,8 +97,8 @@ export function encodeCell({ count, sum, lastMs }: Pick<CounterCell, "count" | "
 }
 
 /**
- * A cell as its first column implies it. A value that is none of ours, or that no events can make, reads as a cell that
- * does not exist, so that an audit finds and replaces it.
+ * Decodes a cell as its first column implies it. A foreign value, or one that no events can produce, reads as a missing
+ * cell, so that an audit finds and replaces it.
  */
 export function decodeCell(version: number, value: Buffer): CounterCell {
   const none = { version, count: 0, sum: 0n, valued: 0, revision: correctionOf(version), lastMs: 0 };
@@ -120,13 +120,16 @@ export function isSameCell(a: CounterCell, b: CounterCell): boolean {
   return a.version === b.version && isSameCount(a, b) && a.valued === b.valued && a.revision === b.revision;
 }
 
-/** Whether a cell says of one that was stored without it how many events have a value. */
+/** Returns whether a cell adds the valued count to a cell that was stored without one. */
 export function completes(cell: CounterCell, stored: CounterCell): boolean {
   if (cell.version !== stored.version || !isSameCount(cell, stored)) return false;
   return cell.valued !== stored.valued && stored.valued === assumedValued(stored.count, stored.sum === 0n);
 }
 
-/** The cell above these. Throws a RangeError when the version or the count is beyond what can be stored exactly. */
+/**
+ * Returns the cell above these cells. Throws a RangeError when the version or the count is beyond what can be stored
+ * exactly.
+ */
 export function rollUp(children: Iterable<CounterCell>): CounterCell {
   const above = { ...NO_CELL, lastMs: Number.NEGATIVE_INFINITY };
   for (const child of children) {
@@ -164,7 +167,7 @@ function isDetailOf(column: RowCell, { family, qualifier, version }: RowCell): b
   return column.version === version && column.family === family && column.qualifier === qualifier + DETAIL_SUFFIX;
 }
 
-/** Ignores a detail of another state of the cell, and one that no events can make. */
+/** Applies a detail, unless it belongs to another state of the cell, or no events can produce it. */
 function takeDetail(cell: CounterCell, value: Buffer): void {
   if (value.length !== DETAIL_BYTES || value[0] !== DETAIL_FORMAT) return;
   const valued = readInt64(value, 17);

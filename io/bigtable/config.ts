@@ -1,31 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Where the tables are, and how long anything may take. */
+/** The place of the tables, and the deadlines of calls. */
 
 export interface BigtableConfig {
   projectId: string;
   instanceId: string;
-  /** First part of the tables' names; default `viewmill`. */
+  /** The first part of the tables' names; default `viewmill`. */
   tablePrefix?: string;
-  /** Must route to a single cluster: what is written is read at once. Default: the instance's default profile. */
+  /**
+   * The profile, which must route to a single cluster, because written cells are read at once. Default: the instance's
+   * default profile.
+   */
   appProfileId?: string;
-  /** `host:port` of an emulator: no credentials, no encryption. */
+  /** `host:port` of an emulator, which is reached without credentials and encryption. */
   emulatorHost?: string;
-  /** Connections that share the calls; default 2. */
+  /** The number of connections that share the calls; default 2. */
   channels?: number;
-  /** Deadline of one attempt of a call; default 10,000 ms. */
+  /** The deadline of one attempt of a call; default 10,000 ms. */
   attemptTimeoutMs?: number;
-  /** Of a call with all its attempts; default 60,000 ms. */
+  /** The deadline of a call with all its attempts; default 60,000 ms. */
   totalTimeoutMs?: number;
 }
 
 export type TableRole = "minutes" | "summaries" | "ledger";
 
 export interface TableNames extends Record<TableRole, string> {
-  /** `projects/P/instances/I`, the parent of all. */
+  /** `projects/P/instances/I`, the parent of all tables. */
   instance: string;
 }
 
-/** Throws a RangeError for an id that could not be part of a resource name. */
+/** Returns the tables' names. Throws a RangeError for an id that cannot be part of a resource name. */
 export function tableNames(config: BigtableConfig): TableNames {
   const { projectId, instanceId, tablePrefix = "viewmill" } = config;
   for (const part of [projectId, instanceId, tablePrefix]) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The channels to Bigtable. Calls go to the gRPC stub of Google's client, which brings the credentials; what that
- * client lays over the stub (retries, 12 hours of deadline, a wrapper for each streamed message) is ours to decide, see
- * retry.ts.
+ * The channels to Bigtable. Calls use the gRPC stub of Google's client, which brings the credentials. The client's own
+ * layer over the stub (retries, a deadline of 12 hours, a wrapper for each streamed message) is left out; retry.ts
+ * decides on retries.
  */
 
 import { v2 } from "@google-cloud/bigtable";
@@ -39,7 +39,7 @@ export class BigtableConnection {
     this.#clients = Array.from({ length: channels }, () => new v2.BigtableClient(clientOptions(config)));
   }
 
-  /** All messages of the answer; rejects with gRPC's error. */
+  /** Resolves with all messages of the answer; rejects with gRPC's error. */
   async stream<Answer>(
     method: "readRows" | "mutateRows",
     request: Request & { tableName: string },
@@ -89,10 +89,10 @@ export class BigtableConnection {
   }
 }
 
-/** Options of any of Google's generated clients. */
+/** Returns the options for any of Google's generated clients. */
 export function clientOptions(config: BigtableConfig): NonNullable<ConstructorParameters<typeof v2.BigtableClient>[0]> {
   const { projectId, emulatorHost } = config;
-  // Every client has connections of its own: grpc-js would give all of them the same one.
+  // Every client has connections of its own; grpc-js would otherwise share one connection among all clients.
   const own = {
     projectId,
     "grpc.use_local_subchannel_pool": 1,
@@ -106,8 +106,8 @@ export function clientOptions(config: BigtableConfig): NonNullable<ConstructorPa
     servicePath: emulatorHost.slice(0, at),
     port: Number(emulatorHost.slice(at + 1)),
     sslCreds: credentials.createInsecure(),
-    // Without it the client looks for credentials all the same: it asks a metadata server, which takes seconds where
-    // there is none.
+    // Without this function the client still looks for credentials: it asks a metadata server, which takes seconds
+    // where there is none.
     auth: { getUniverseDomain: async () => "googleapis.com", getProjectId: async () => projectId } as never,
   };
 }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Writing for some of the videos, one round at a time; calls that come meanwhile share the next one. */
+/** Writes for some of the videos, one round at a time. Calls during a round share the next one. */
 import type { AheadHour, CellWrite } from "./counter-round";
 
 interface Call {
   writes: readonly CellWrite[];
-  /** How many of them are in rounds already. */
+  /** How many of the cells are in rounds already. */
   taken: number;
   ahead: AheadHour[];
   resolve(ahead: AheadHour[]): void;
   reject(error: unknown): void;
 }
 
-/** Something that is done between two rounds. */
+/** Work that runs between two rounds. */
 interface Pause {
   work(): Promise<void>;
 }
 
-/** Minutes of videos in a round: some 10 MB of requests and knowledge. */
+/** The largest number of minutes of videos in a round: some 10 MB of requests and known rows. */
 const MAX_ROUND_CELLS = 8_192;
 
 export class CounterLane {
@@ -33,7 +33,7 @@ export class CounterLane {
     });
   }
 
-  /** Runs `work` with no round under way. */
+  /** Runs `work` while no round is under way. */
   alone(work: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ work: () => work().then(resolve, reject) });
@@ -41,7 +41,7 @@ export class CounterLane {
     });
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no round is under way. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Everything that is read of the counters: one video by its keys, all of them by scans salt after salt, in pages. */
+/** All reads of the counters: one video by its keys, all videos by scans salt after salt, in pages. */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { dayOf, HOUR_MS, HOURS_A_DAY, hourOf, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
@@ -27,11 +27,11 @@ import {
 import { pages, type Row, type RowFilter, readRows } from "./rows";
 import { TopCounts } from "./top-counts";
 
-/** A longer range of minutes first asks which of its hours there are. */
+/** A longer range of minutes first asks which of its hours have cells. */
 const MAX_HOURS_UNASKED = 48;
 /**
- * `top` of a longer range takes whole hours and days from the summaries, which means looking at every video there ever
- * was.
+ * `top` of a longer range reads whole hours and days from the summaries, which takes a look at every video ever
+ * counted.
  */
 const MAX_HOURS_OF_MINUTES = 48;
 
@@ -103,7 +103,7 @@ export class CounterReads {
     return this.#minutes.cells(fromMinute, toMinute, salt === undefined ? undefined : [salt]);
   }
 
-  /** Hours of [fromHour, toHour) that have rows of minutes. */
+  /** Yields the hours of [fromHour, toHour) that have rows of minutes. */
   async *storedHours(fromHour: number, toHour: number): AsyncGenerator<number, void, undefined> {
     const end = Math.min(toHour, LAST_HOUR + 1);
     for (let hour = Math.max(fromHour, FIRST_HOUR); hour < end; hour++) {
@@ -143,8 +143,8 @@ export class CounterReads {
   ): Promise<Cell[]> {
     const range = levelFilter(granularity, startMs, endMs);
     if (range === undefined) return [];
-    // The type is picked here: with a few types that is less work than a regular expression over every column in the
-    // range.
+    // The type is picked in this process: with a few types that is less work than a regular expression over every
+    // column in the range.
     const [row] = await readRows(this.connection, {
       tableName: this.connection.tables.summaries,
       keys: [summaryRowKey(videoId)],
@@ -187,7 +187,10 @@ export class CounterReads {
   }
 }
 
-/** The columns of hours or days that start in [startMs, endMs); undefined: there can be none. */
+/**
+ * Returns the filter for the columns of hours or days that start in [startMs, endMs); undefined where no such column
+ * can exist.
+ */
 function levelFilter(granularity: "hour" | "day", startMs: number, endMs: number): RowFilter | undefined {
   const step = granularity === "hour" ? 1 : 24;
   const from = Math.max(Math.ceil(startMs / HOUR_MS / step) * step, FIRST_HOUR);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One round of writing: minute cells, then everything above them, then a look whether anybody else wrote the same rows
- * meanwhile; where somebody did, those rows are read anew and the sums made again. Nothing is ever added to what is
- * stored, so whatever is repeated, reordered or lost on the way, the cells end at the same values.
- * docs/decisions/0006-bigtable-rows.md has the reasoning.
+ * One round of writing: minute cells, then all levels above them, then a check whether another writer wrote the same
+ * rows meanwhile. Such rows are read again, and their sums are made again. No write adds to a stored number, so the
+ * cells end at the same values whatever is repeated, reordered or lost on the way. docs/decisions/0006-bigtable-rows.md
+ * has the reasoning.
  */
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -30,13 +30,13 @@ export interface CellWrite {
   valued: number;
   lastMs: number;
   received: number;
-  /** A number, the one that is stored, or the one after it. */
+  /** The correction: a number, the stored one, or the one after it. */
   correction: number | "stored" | "next";
-  /** Called once, if what is stored is older. */
+  /** Called once, where the stored cell is older. */
   onWritten(): void;
 }
 
-/** What is written of an hour of a video. */
+/** The cells to write for one hour of a video. */
 interface HourWork {
   videoId: string;
   hour: number;
@@ -44,7 +44,7 @@ interface HourWork {
   summaryKey: string;
   writes: CellWrite[];
   types: Set<string>;
-  /** Must be read anew, whatever is known. */
+  /** Whether the rows must be read again, whatever is known of them. */
   fresh: boolean;
 }
 
@@ -53,7 +53,7 @@ interface RoundRows {
   summaries: Map<string, KnownSummary>;
 }
 
-/** An hour whose stored sums are ahead of its minutes: they were damaged, or minutes were. */
+/** An hour whose stored sums are ahead of its minutes, because the sums or the minutes were damaged. */
 export interface AheadHour {
   videoId: string;
   hour: number;
@@ -67,7 +67,8 @@ export class CounterRounds {
   readonly #summaries: KnownCache<KnownSummary>;
 
   /**
-   * `stamp`: milliseconds since 1970, larger at every call. `knownCells`: bound of what is remembered between rounds.
+   * `stamp` returns milliseconds since 1970, larger at every call. `knownCells` bounds the cells remembered between
+   * rounds.
    */
   constructor(
     private readonly connection: BigtableConnection,
@@ -85,7 +86,7 @@ export class CounterRounds {
     try {
       return await this.#write(writes);
     } catch (error) {
-      // What has arrived is not known, and of a store that fails nothing is believed any more.
+      // It is unknown which writes have arrived, so everything known of the store is forgotten.
       this.#minutes.clear();
       this.#summaries.clear();
       throw error;
@@ -107,12 +108,12 @@ export class CounterRounds {
     return ahead;
   }
 
-  /** Somebody is about to change it. */
+  /** Forgets a row that another process is about to change. */
   forgetSummary(key: string): void {
     this.#summaries.take(key);
   }
 
-  /** Answers the hours to be looked at again. */
+  /** Returns the hours that need another look. */
   async #attempt(works: readonly HourWork[], ahead: AheadHour[]): Promise<HourWork[]> {
     const rows = await this.#load(works);
     const stamp = this.stamp();
@@ -127,7 +128,8 @@ export class CounterRounds {
       const minutes = rows.minutes.get(work.minutesKey)!;
       for (const type of work.types) {
         if (summary.raise(names(work.hour, type), minutes.hour(type)) !== "behind") continue;
-        // Known sums are ahead of known minutes: the knowledge is old, or, fresh from the store, a level is damaged.
+        // Known sums are ahead of known minutes. Either the knowledge is old, or, where it was just read, a level is
+        // damaged.
         if (work.fresh) ahead.push({ videoId: work.videoId, hour: work.hour });
         else again.add(work);
       }
@@ -189,7 +191,7 @@ export class CounterRounds {
         if (completes(cell, stored)) mutations.push(known.complete(type, text, cell));
         if (version <= stored.version) continue;
         mutations.push(...known.write(type, text, cell));
-        // From here on its version is given: looking at it again must not make it another correction.
+        // The version is fixed from here on: another look must not make another correction of it.
         if (write.correction === "next") write.correction = correctionOf(version);
         write.onWritten();
         write.onWritten = () => undefined;
@@ -199,7 +201,7 @@ export class CounterRounds {
     return planned;
   }
 
-  /** Rows that others have written since they were read, or that have lost this writer's mark. */
+  /** Returns the rows that other writers have written since they were read, or that have lost this writer's mark. */
   async #changed(
     tableName: string,
     written: readonly RowMutation[],
@@ -226,7 +228,7 @@ export class CounterRounds {
   }
 }
 
-/** Most hours of a round are the same few. */
+/** Returns the names of hours from a cache, because most hours of a round are the same few. */
 function namesOnce(): (hour: number, type: string) => HourNames {
   const known = new Map<number, Map<string, HourNames>>();
   return (hour, type) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The counters on Bigtable: minutes as facts whose version is the cell's timestamp, and above them hours, days,
- * (months,) and totals that are facts as well, because they are made of facts. docs/decisions/0006-bigtable-rows.md.
+ * The counters on Bigtable. Minutes are facts whose version is the cell's timestamp. Hours, days, months and totals
+ * above them are facts as well, because they are sums of facts. docs/decisions/0006-bigtable-rows.md.
  */
 
 import { randomBytes } from "node:crypto";
@@ -22,13 +22,13 @@ import { minuteVersion } from "./versions";
 
 interface BigtableCounterStoreOptions extends BigtableConfig {
   /**
-   * Bound of the cells a writer remembers of the rows it wrote, some 200 bytes each; default 400,000. 0: all is read
-   * again for every write.
+   * The number of cells that a writer remembers of the rows it wrote, some 200 bytes each; default 400,000. 0: every
+   * write reads its rows again.
    */
   knownCells?: number;
 }
 
-/** Writing is divided by video; one part computes while another waits for answers. */
+/** Videos are divided into lanes, so that one lane computes while another waits for answers. */
 const LANES = 4;
 const DEFAULT_KNOWN_CELLS = 400_000;
 
@@ -40,7 +40,7 @@ export class BigtableCounterStore implements CounterStore {
   readonly #rounds: CounterRounds[];
   readonly #repair: LevelRepair;
 
-  /** Opens nothing yet. Throws a RangeError for names that are none. */
+  /** Opens no connection yet. Throws a RangeError for invalid names. */
   constructor(options: BigtableCounterStoreOptions) {
     this.#connection = new BigtableConnection(options);
     this.#reads = new CounterReads(this.#connection);
@@ -64,9 +64,8 @@ export class BigtableCounterStore implements CounterStore {
 
   /**
    * No stream writes final minutes here, so revisions count corrections alone (`finalBeforeMinute` changes nothing).
-   * Calls made while others are written share the next round. Rejects with RangeError (not countable, or beyond what a
-   * version can hold: nothing of this call is written), `StoreUnavailableError` (some of it may be written: write
-   * again).
+   * Calls during a round share the next one. Rejects with RangeError (not countable, or beyond what a version can hold;
+   * no cell of this call is written) or `StoreUnavailableError` (some cells may be written; the caller writes again).
    */
   async apply(
     counts: readonly MinuteCounts[],
@@ -163,7 +162,7 @@ function laneOf(videoId: string): number {
   return saltOf(videoId) % LANES;
 }
 
-/** Throws a RangeError for what the keys or the versions cannot hold. */
+/** Throws a RangeError for numbers that keys or versions cannot hold. */
 function refuseUnstorable({ minute, counts, received, corrections }: MinuteCounts): void {
   hourText(hourOf(minute));
   for (let row = 0; row < counts.length; row++) minuteVersion(corrections?.[row] ?? 0, received?.[row] ?? counts[row]!);

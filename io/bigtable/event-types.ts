@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The event types of a deployment: one row of the ledger's table, a column a type. */
+/** The event types of a deployment: one row of the ledger's table, with a column for each type. */
 import type { EventTypes } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
@@ -15,8 +15,8 @@ export class BigtableEventTypes implements EventTypes {
   }
 
   /**
-   * A column is written unless the row has as many as may be, in one step of the server; a type that two write is one
-   * column.
+   * The server writes a column in one step, unless the row has the maximal number of columns. A type that two callers
+   * write is one column.
    */
   async admit(types: readonly string[], bound: number): Promise<ReadonlySet<string>> {
     const known = await this.#all();

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The rows a writer knows, bounded by their cells; the one used longest ago is forgotten first. */
+/** The rows that a writer knows, bounded by their cells. The row used longest ago is forgotten first. */
 
 interface Known {
   readonly size: number;
-  /** When it was last all there was: when it was read, or when its marks were last looked at (performance.now()). */
+  /**
+   * The time at which the knowledge was complete: when the row was read, or when its marks were last checked
+   * (performance.now()).
+   */
   readonly asOfMs: number;
 }
 
 /**
- * A mark is kept for a day after it was left (see tables.ts); knowledge is younger by far when it is compared with
- * the marks, so none can have come and gone unseen.
+ * The age of usable knowledge. Marks are kept for a day (see tables.ts). Knowledge that is compared with marks is far
+ * younger, so no mark can have come and gone unseen.
  */
 const MAX_AGE_MS = 600_000;
-/** A row costs something even when it has no cells. */
+/** A row without cells still takes memory. */
 const CELLS_A_ROW = 4;
 
 export class KnownCache<T extends Known> {
@@ -24,7 +27,7 @@ export class KnownCache<T extends Known> {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** Gives the row and forgets it: it is put back when its writing has succeeded. */
+  /** Returns the row and forgets it. The caller puts it back when its write has succeeded. */
   take(key: string): T | undefined {
     const found = this.#rows.get(key);
     if (found === undefined) return undefined;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a writer knows of the rows it writes. Knowledge is a state the row once had, joined with the writer's own writes
- * since; versions only grow, so it is never ahead of the row, and what is computed from it loses against what is
- * computed from more. Whether it is still all there is, the row's w columns tell: each writer leaves there when it last
- * wrote.
+ * The state of rows as a writer knows them. Knowledge is a state that the row once had, joined with the writer's own
+ * writes since. Versions only grow, so knowledge is never ahead of the row, and a cell computed from it loses against
+ * one computed from more. The row's w columns tell whether knowledge is still complete: each writer notes there when it
+ * last wrote.
  */
 import { type CounterCell, cellMutations, detailMutation, isSameCell, NO_CELL, rollUp, storedCells } from "./cells";
 import { DAY_FAMILY, HOUR_FAMILY, MINUTE_FAMILY, MONTH_FAMILY, TOTAL_FAMILY, WRITER_FAMILY } from "./row-keys";
 import type { Mutation, Row, RowCell } from "./rows";
 
-/** Which writers' marks a row bears, but this writer's. */
+/** Returns the marks of other writers on a row. */
 export function marksOf(cells: readonly RowCell[], writerId: string): string {
   const marks: string[] = [];
   for (const { family, qualifier, version } of cells) {
@@ -18,9 +18,9 @@ export function marksOf(cells: readonly RowCell[], writerId: string): string {
   return marks.length > 1 ? marks.sort().join(" ") : (marks[0] ?? "");
 }
 
-/** An hour of a video. */
+/** The known minutes of an hour of a video. */
 export class KnownMinutes {
-  /** By type, then `MM`. */
+  /** The cells by type, then by `MM`. */
   readonly #cells = new Map<string, Map<string, CounterCell>>();
   readonly marks: string;
   size = 0;
@@ -37,7 +37,7 @@ export class KnownMinutes {
     return this.#cells.get(type)?.get(minute) ?? NO_CELL;
   }
 
-  /** Notes a write; its version must be larger than the known one. */
+  /** Notes a write, whose version must be larger than the known one. */
   write(type: string, minute: string, cell: CounterCell): Mutation[] {
     this.#set(type, minute, cell);
     return cellMutations(MINUTE_FAMILY, `${type}:${minute}`, cell);
@@ -68,16 +68,16 @@ export class KnownMinutes {
   }
 }
 
-/** How a cell that was computed relates to the one that is known. */
+/** How a computed cell relates to the known one. */
 type Outcome = "equal" | "written" | "behind";
 
 /**
- * The cells of a level that add up to one above: the hours of a day, the days of a month, the months, all of one type;
- * or all totals.
+ * The cells of a level that add up to one cell above: the hours of a day, the days of a month, the months, all of one
+ * type; or all totals.
  */
 class Children {
   readonly cells = new Map<string, CounterCell>();
-  /** Whether the store has another cell of the same version, so that nothing may be left implied. */
+  /** Whether the store has another cell of the same version, so that both columns must be written. */
   readonly unwritten = new Map<string, boolean>();
 
   constructor(
@@ -86,7 +86,7 @@ class Children {
   ) {}
 }
 
-/** An hour of a type and what is above it, in the words of the columns. */
+/** An hour of a type and the levels above it, by the names of their columns. */
 export interface HourNames {
   type: string;
   /** `YYYYMMDDHH`, `YYYYMMDD`, `YYYYMM`. */
@@ -128,7 +128,7 @@ export class KnownSummary {
     }
   }
 
-  /** Puts an hour and everything above it: its day, month and total. What changes is left for `takeMutations`. */
+  /** Sets an hour and every level above it: its day, month and total. Changes wait for `takeMutations`. */
   raise({ type, hour, day, month, dayOfType, monthOfType }: HourNames, cell: CounterCell): Outcome {
     const hours = this.#children(HOUR_FAMILY, dayOfType);
     const days = this.#children(DAY_FAMILY, monthOfType);
@@ -147,7 +147,7 @@ export class KnownSummary {
     return this.#put(this.#children(family, parent), child, cell);
   }
 
-  /** Writes every cell that was put since, each once. */
+  /** Writes every cell that was set since the last call, each once. */
   takeMutations(): Mutation[] {
     const mutations: Mutation[] = [];
     for (const { family, parent, cells, unwritten } of this.#unwritten) {
@@ -160,7 +160,7 @@ export class KnownSummary {
     return mutations;
   }
 
-  /** Notes a cell as it is in the row. */
+  /** Notes a cell as the row has it. */
   replace(family: LevelFamily, name: string, cell: CounterCell): void {
     const [parent, child] = placeOf(family, name);
     this.#set(this.#children(family, parent), child, cell);
@@ -171,17 +171,17 @@ export class KnownSummary {
     return this.#children(family, parent).cells.get(child) ?? NO_CELL;
   }
 
-  /** What the known cells below a name add up to. */
+  /** Returns the sum of the known cells below a name. */
   sumBelow(family: LevelFamily, parent: string): CounterCell {
     return rollUp(this.#children(family, parent).cells.values());
   }
 
-  /** Names of the cells that a level's known cells add up to. */
+  /** Returns the names of the cells to which a level's known cells add up. */
   parents(family: Exclude<LevelFamily, typeof TOTAL_FAMILY>): Iterable<string> {
     return this.#levels[family].keys();
   }
 
-  /** Names of the known cells of a level. */
+  /** Returns the names of the known cells of a level. */
   names(family: LevelFamily): string[] {
     return [...this.#levels[family].values()].flatMap(({ parent, cells }) =>
       [...cells.keys()].map((child) => nameOf(family, parent, child)),
@@ -221,7 +221,7 @@ function isLevel(family: string): family is LevelFamily {
   return family === HOUR_FAMILY || family === DAY_FAMILY || family === MONTH_FAMILY || family === TOTAL_FAMILY;
 }
 
-/** `2026112110:VIEW` of the hours is the child 2026112110 of `20261121:VIEW`, and so on. */
+/** Splits a name: `2026112110:VIEW` of the hours is the child 2026112110 of `20261121:VIEW`, for example. */
 function placeOf(family: LevelFamily, name: string): [parent: string, child: string] {
   if (family === HOUR_FAMILY) return [`${name.slice(0, 8)}:${name.slice(11)}`, name.slice(0, 10)];
   if (family === DAY_FAMILY) return [`${name.slice(0, 6)}:${name.slice(9)}`, name.slice(0, 8)];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Who accepted what, and how far ingest and archivers are. Facts in any order: the larger version stays. What makes a
- * minute open is a column that is written once and deleted once, so that closing a minute never takes away what was
- * added since.
+ * The accepted events by source, and the progress of ingest and archivers. The records are facts in any order, of which
+ * the larger version stays. A minute is open while it has a column that is written once and deleted once, so that
+ * closing a minute never removes what was added since.
  */
 
 import { randomBytes } from "node:crypto";
@@ -24,15 +24,15 @@ import { allOf } from "./row-filters";
 import { minuteText } from "./row-keys";
 import { deleteColumn, type Mutation, mutateRows, type RowCell, readRows, setCell } from "./rows";
 
-/** An account that has been silent for so long is forgotten; what it promised is kept. */
+/** An account without a booking for this long is forgotten; its promised events are kept. */
 const ACCOUNT_KEPT_MS = 7 * DAY_MS;
-/** Columns of one open minute that are read every second; more become one. */
+/** The columns of one open minute, which are read every second. Beyond this number they are merged into one. */
 const MAX_COLUMNS_A_MINUTE = 4;
 
-/** What makes a minute open. */
+/** A reason for which a minute is open. */
 export interface Opening {
   minute: number;
-  /** Unique among those of the minute: the same thing twice is one column. */
+  /** Unique among the reasons of the minute: the same reason twice is one column. */
   what: string;
   sinceMs: number;
 }
@@ -44,8 +44,8 @@ export class BigtableAcceptance {
   ) {}
 
   /**
-   * First what was accepted, then that its minutes are open, then how far the account goes: a crash between leaves less
-   * promised, never more.
+   * Writes first the accepted events, then the open minutes, then the account's progress. A crash in between promises
+   * less, never more.
    */
   async bookAccepted(booking: IngestBooking): Promise<void> {
     const { instance, sequence, minutes, sinceMs, throughMs, leaseUntilMs } = booking;
@@ -93,7 +93,7 @@ export class BigtableAcceptance {
     });
   }
 
-  /** After what makes the minutes open is written. */
+  /** The promise is written after the columns that make the minutes open. */
   async open(openings: readonly Opening[]): Promise<void> {
     if (openings.length === 0) return;
     await this.#mutate(
@@ -139,7 +139,10 @@ export class BigtableAcceptance {
     await this.#mutate(PROGRESS_KEY, [setCell(BOOKS_FAMILY, COMPLETE, atMs, encodeIntegers([timeMs]))]);
   }
 
-  /** The one column first, then without those that it stands for: a crash between leaves more columns, never fewer. */
+  /**
+   * Writes the merged column first, then deletes the columns that it replaces. A crash in between leaves more columns,
+   * never fewer.
+   */
   async #merge(minutes: ReadonlyMap<number, { sinceMs: number; columns: string[] }>): Promise<void> {
     const merged = [...minutes].filter(([, { columns }]) => columns.length > MAX_COLUMNS_A_MINUTE);
     if (merged.length === 0) return;
@@ -166,5 +169,5 @@ export class BigtableAcceptance {
   }
 }
 
-/** Bigtable takes 100,000 of one row. */
+/** Bigtable accepts 100,000 mutations of one row. */
 const MUTATIONS_AT_ONCE = 20_000;

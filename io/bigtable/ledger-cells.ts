@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The ledger's cells: what their bytes and versions are. */
+/** The ledger's cells: their bytes and versions. */
 
 import type { Settled } from "../../domain/rules/books";
 import { MinuteObjectSums, type ObjectSums } from "../../domain/rules/ledger-books";
@@ -15,7 +15,7 @@ import {
 } from "./ledger-keys";
 import type { Row, RowCell } from "./rows";
 
-/** What the listed objects of a minute add up to. */
+/** The sums over the listed objects of a minute. */
 interface ListedBooks extends ObjectSums {
   /** How often the minute's row was written: the version of its books. */
   writes: number;
@@ -27,7 +27,7 @@ type Message = NonNullable<ArchivedObject["messages"]>[number];
 
 const INT64_BYTES = 8;
 
-/** Integers as int64, one after the other. Throws a RangeError for one that is not exact. */
+/** Encodes integers as int64, one after the other. Throws a RangeError for an integer that is not exact. */
 export function encodeIntegers(integers: readonly number[]): Buffer {
   const value = Buffer.alloc(integers.length * INT64_BYTES);
   for (const [index, integer] of integers.entries()) {
@@ -37,7 +37,7 @@ export function encodeIntegers(integers: readonly number[]): Buffer {
   return value;
 }
 
-/** `count` integers; what is missing is 0. */
+/** Decodes `count` integers; a missing one is 0. */
 export function decodeIntegers(value: Buffer, count: number): number[] {
   return Array.from({ length: count }, (_, index) => {
     const at = index * INT64_BYTES;
@@ -73,7 +73,7 @@ function decodeMessages(value: Buffer): Message[] {
   }));
 }
 
-/** The objects of a minute's row (`o#...`), by name. */
+/** Returns the objects of a minute's row (`o#...`), by name. */
 export function objectsOf(minute: number, cells: readonly RowCell[]): ArchivedObject[] {
   const objects = new Map<string, ArchivedObject>();
   for (const { family, qualifier, value } of cells) {
@@ -86,7 +86,7 @@ export function objectsOf(minute: number, cells: readonly RowCell[]): ArchivedOb
   return [...objects.values()];
 }
 
-/** Of a minute's row. A message that is in two objects counts once. */
+/** Returns the books of a minute's row. A message in two objects counts once. */
 export function booksOf(row: Row): ListedBooks {
   const objects = objectsOf(0, row.cells);
   const sums = new MinuteObjectSums();
@@ -103,7 +103,7 @@ export function booksOf(row: Row): ListedBooks {
 
 export function encodeBooks(books: ListedBooks): Buffer {
   const { objects, archived, backfilled, declared, direct, changeSequence } = books;
-  // An earlier release reads the first five, and takes direct producers' events for declared ones.
+  // An earlier release reads the first five numbers, and takes direct producers' events for declared ones.
   return encodeIntegers([objects, archived, backfilled, declared + direct, changeSequence, direct]);
 }
 
@@ -133,8 +133,8 @@ export function decodePartition(value: Buffer): Omit<LedgerRow, "minute" | "part
 const ALL_COUNTED = ":all";
 
 /**
- * What audits and operators say of a minute in the family of the messages, which an earlier release does not read in
- * rows of books.
+ * The columns of audits and operators for a minute are in the family of the messages, which an earlier release does not
+ * read in rows of books.
  */
 export const allCountedColumn = (minuteOfHour: string): string => `${minuteOfHour}${ALL_COUNTED}`;
 export const isAllCounted = (column: string): boolean => column.endsWith(ALL_COUNTED);
@@ -148,7 +148,7 @@ export function decodeSettled(value: Buffer): Settled {
   return value.length < 3 * INT64_BYTES ? { counted, duplicate } : { counted, duplicate, archived };
 }
 
-/** The cell's version is the time of the write-off. */
+/** Encodes a write-off. The cell's version is the time of the write-off. */
 export function encodeWriteOff({ events, reason, auditId }: WriteOff): Buffer {
   return Buffer.from(JSON.stringify({ events, reason, auditId }));
 }
@@ -159,20 +159,23 @@ export function decodeWriteOff(minute: number, atMs: number, value: Buffer): Wri
 }
 
 /**
- * Which minutes of an hour are audited by marks of their own and unchanged since; `version` grows with every change of
- * the hour's books or marks.
+ * The minutes of an hour that are audited by marks of their own and unchanged since. `version` grows with every change
+ * of the hour's books or marks.
  */
 interface AuditedMinutes {
   version: number;
-  /** Bit n: minute n. */
+  /** Bit n stands for minute n. */
   audited: bigint;
-  /** Minutes that have changed, which no range of audited minutes speaks of. */
+  /** Minutes that have changed, which no range of audited minutes covers. */
   changed: bigint;
 }
 
 const ALL_MINUTES = (1n << 60n) - 1n;
 
-/** Of an hour's row (`b#...`). A mark's version is the change sequence it was made for. */
+/**
+ * Returns the audited minutes of an hour's row (`b#...`). A mark's version is the change sequence for which it was
+ * made.
+ */
 export function auditedOf(row: Row): AuditedMinutes {
   const sequences = new Map<string, number>();
   const marks = new Map<string, number>();
@@ -203,7 +206,10 @@ export function encodeAudited({ audited, changed }: Omit<AuditedMinutes, "versio
 
 export const isOfEarlierRelease = (value: Buffer): boolean => value.length < 2 * INT64_BYTES;
 
-/** An earlier release marked every audited minute, and did not say which have changed: no range speaks of its hours. */
+/**
+ * Decodes audited minutes. An earlier release marked every audited minute and did not record which have changed, so no
+ * range covers its hours.
+ */
 export function decodeAudited(value: Buffer): Omit<AuditedMinutes, "version"> {
   if (value.length < INT64_BYTES) return { audited: 0n, changed: ALL_MINUTES };
   const changed = isOfEarlierRelease(value) ? ALL_MINUTES : value.readBigUInt64BE(INT64_BYTES);

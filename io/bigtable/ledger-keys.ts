@@ -58,7 +58,7 @@ export const RANGES_KEY = "m#ranges";
 export const ARCHIVED = "archived";
 export const COMPLETE = "complete";
 
-/** No Date is later. */
+/** The latest time of a Date. */
 const LAST_MS = 8_640_000_000_000_000;
 
 export function reportKey(startedAtMs: number, id: string): string {
@@ -69,14 +69,14 @@ export const stampKey = (hash: string): string => `t#${hash}`;
 
 export const REPORTS: KeyRange = { start: "r#", end: "r$" };
 
-/** Minutes that have keys, of [fromMinute, toMinute); undefined: none has. */
+/** Returns the minutes of [fromMinute, toMinute) that have keys; undefined where no minute has. */
 export function storableMinutes(fromMinute: number, toMinute: number): { from: number; to: number } | undefined {
   const from = Math.max(Math.ceil(fromMinute), FIRST_HOUR * MINUTES_AN_HOUR);
   const to = Math.min(Math.ceil(toMinute), LAST_HOUR * MINUTES_AN_HOUR + MINUTES_AN_HOUR);
   return from < to ? { from, to } : undefined;
 }
 
-/** Keys of the rows that hold any of these minutes; both ends must be storable. */
+/** Returns the keys of the rows that hold any of these minutes. Both ends must be storable. */
 export function objectsRange(from: number, to: number): KeyRange {
   return { start: objectsKey(from), end: `${objectsKey(to - 1)}\0` };
 }

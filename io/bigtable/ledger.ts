@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The ledger on Bigtable. What is written are facts (an object and its numbers, a partition's counts, an audit's mark),
- * in any order and any number of times; what is asked often is made from them, and its version says from how much of
- * them: see docs/decisions/0006-bigtable-rows.md.
+ * The ledger on Bigtable. It stores facts (an object and its numbers, a partition's counts, an audit's mark), in any
+ * order and any number of times. Frequent answers are computed from the facts and stored with a version that says from
+ * how many facts they were computed: see docs/decisions/0006-bigtable-rows.md.
  */
 
 import { isBackfilled } from "../../domain/archive-name";
@@ -92,7 +92,7 @@ export class BigtableLedger implements Ledger {
   readonly #table: string;
   readonly #acceptance: BigtableAcceptance;
 
-  /** Opens nothing yet. Throws a RangeError for names that are none. */
+  /** Opens no connection yet. Throws a RangeError for invalid names. */
   constructor(config: BigtableConfig) {
     this.#connection = new BigtableConnection(config);
     this.#table = this.#connection.tables.ledger;
@@ -100,10 +100,10 @@ export class BigtableLedger implements Ledger {
   }
 
   /**
-   * The objects first, what is made of them after: an audit that reads between the two marks the minute with the old
-   * sequence, and the mark is void. That the minutes are open comes last: whoever reads it finds the objects in the
-   * books. A crash between is made good when the caller lists the objects again, before which the log's messages are
-   * not done.
+   * Lists the objects first, then their sums. An audit that reads in between marks the minute with the old sequence,
+   * and its mark is void. The minutes are opened last, so that a reader of an open minute finds the objects in the
+   * books. A crash in between is repaired when the caller lists the objects again, which it does before the log's
+   * messages are done.
    */
   async addObjects(objects: readonly ArchivedObject[], changedMinutes: readonly number[]): Promise<void> {
     const minutes = new Set([...changedMinutes, ...objects.map(({ minute }) => minute)]);
@@ -111,7 +111,7 @@ export class BigtableLedger implements Ledger {
     for (const minute of new Set(changedMinutes)) add(rows, objectsKey(minute), increment(CHANGES));
     for (const object of objects) {
       const { minute, name, messages } = object;
-      // Of the same object the last listing stays: one timestamp for all.
+      // The last listing of an object stays, because all its cells have one timestamp.
       add(rows, objectsKey(minute), setCell(OBJECTS_FAMILY, name, 0, encodeObject(object)));
       const listed = messages === undefined ? EMPTY : encodeMessages(messages);
       add(rows, objectsKey(minute), setCell(MESSAGES_FAMILY, name, 0, listed));
@@ -181,7 +181,7 @@ export class BigtableLedger implements Ledger {
     return sequences;
   }
 
-  /** A mark of its own for every minute that has changed; for all others the range. */
+  /** Writes a mark for every minute that has changed, and the range for all others. */
   async markAudited({ fromMinute, toMinute, sequences, except }: AuditedRange): Promise<void> {
     const minutes = storableMinutes(fromMinute, toMinute);
     if (minutes === undefined) return;
@@ -197,7 +197,7 @@ export class BigtableLedger implements Ledger {
     await this.#addRanges(without({ fromMinute: minutes.from, toMinute: minutes.to }, except));
   }
 
-  /** Hours of which an earlier release did not say which minutes have changed: no range could speak of them. */
+  /** Returns the hours of which an earlier release did not record the changed minutes. No range can cover them. */
   async #hoursOfEarlierReleases({ from, to }: { from: number; to: number }): Promise<string[]> {
     const hours: string[] = [];
     for await (const { key, cells } of this.#rows(auditedRange(from, to), allOf(AUDITED_FAMILY))) {
@@ -208,7 +208,9 @@ export class BigtableLedger implements Ledger {
     return hours;
   }
 
-  /** The union first, then without what it stands for: a crash between leaves ranges that overlap. */
+  /**
+   * Writes the union first, then deletes the ranges that it replaces. A crash in between leaves ranges that overlap.
+   */
   async #addRanges(added: readonly MinuteRange[]): Promise<void> {
     const known = await this.#ranges();
     const union = unionOf([...known, ...added]);
@@ -326,7 +328,7 @@ export class BigtableLedger implements Ledger {
     return this.#connection.close();
   }
 
-  /** The books of minutes from their rows, as these are now. */
+  /** Computes the books of minutes from their current rows. */
   async #makeBooks(minutes: readonly number[]): Promise<void> {
     const byHour = new Map<string, Mutation[]>();
     const minuteOf = new Map(minutes.map((minute) => [objectsKey(minute), minute]));
@@ -341,7 +343,7 @@ export class BigtableLedger implements Ledger {
     await this.#makeAudited([...byHour.keys()]);
   }
 
-  /** Which minutes of hours are audited, from the books and marks as these are now. */
+  /** Computes the audited minutes of hours from the current books and marks. */
   async #makeAudited(hourKeys: readonly string[]): Promise<void> {
     const byDay = new Map<string, Mutation[]>();
     const keys = [...hourKeys].sort();
@@ -355,12 +357,12 @@ export class BigtableLedger implements Ledger {
   }
 
   async #mutate(byKey: ReadonlyMap<string, Mutation[]>): Promise<void> {
-    // Facts need not be written together, so a row of many goes in several.
+    // Facts need not be written together, so a row with many mutations is written in several requests.
     const rows = [...byKey].flatMap(([key, mutations]) => inParts(mutations).map((part) => ({ key, mutations: part })));
     await mutateRows(this.#connection, this.#table, rows);
   }
 
-  /** The cells of hours' rows, with their minutes, which are in [fromMinute, toMinute). */
+  /** Yields the cells of hours' rows with their minutes, which are in [fromMinute, toMinute). */
   async *#books(fromMinute: number, toMinute: number, filter: RowFilter) {
     const minutes = storableMinutes(fromMinute, toMinute);
     if (minutes === undefined) return;
@@ -378,7 +380,10 @@ export class BigtableLedger implements Ledger {
   }
 }
 
-/** Applied twice when an answer was lost, which makes the sequence grow by two: it only has to grow. */
+/**
+ * Increments a sequence. The increment is applied twice when an answer is lost, which is harmless, because the sequence
+ * only has to grow.
+ */
 function increment(qualifier: string): Mutation {
   return {
     addToCell: {
@@ -406,7 +411,10 @@ function inParts(mutations: Mutation[]): Mutation[][] {
   return parts;
 }
 
-/** Backfilled objects are accepted when they are listed; the log's say when they were. */
+/**
+ * Returns the reasons for which minutes are open. A backfilled object is accepted when it is listed; the log's objects
+ * carry the time of their acceptance.
+ */
 function openingsOf(objects: readonly ArchivedObject[], nowMs: number): Opening[] {
   return objects.flatMap(({ minute, name, acceptedSinceMs }) => {
     const sinceMs = acceptedSinceMs ?? (isBackfilled(name) ? nowMs : undefined);
@@ -414,7 +422,7 @@ function openingsOf(objects: readonly ArchivedObject[], nowMs: number): Opening[
   });
 }
 
-/** By halves: `ranges` are ascending and disjoint. */
+/** Searches by bisection: `ranges` are ascending and disjoint. */
 function isWithin(ranges: readonly MinuteRange[], minute: number): boolean {
   let [low, high] = [0, ranges.length];
   while (low < high) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Makes the levels of one video equal to its minutes, whatever stood there. A cell whose version is ahead of what is
- * below it was damaged, or its minutes were; as versions cannot lower it, it is replaced, and only if it is still the
- * very cell that was judged.
+ * Makes the levels of one video equal to its minutes, whatever the levels hold. A cell whose version is ahead of the
+ * cells below it was damaged, or its minutes were. Versions cannot lower a cell, so the cell is replaced, and only if
+ * it is still the cell that was judged.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { StoreUnavailableError } from "../ports";
@@ -30,7 +30,7 @@ import {
 import { type Mutation, mutateIf, mutateRows, type Row, readRows, setCell } from "./rows";
 
 const MAX_ATTEMPTS = 60;
-/** Beyond, a video's rows are found by a scan of its salt instead of by their keys. */
+/** Beyond this number a video's rows are found by a scan of its salt instead of by their keys. */
 const MAX_KEYS = 2_000;
 const EMPTY = Buffer.alloc(0);
 
@@ -42,7 +42,7 @@ export class LevelRepair {
   ) {}
 
   /**
-   * Hours of [fromHour, toHour), the days and months that touch them, and the totals. Rejects with
+   * Repairs the hours of [fromHour, toHour), the days and months that touch them, and the totals. Rejects with
    * `StoreUnavailableError`.
    */
   async repair(videoId: string, fromHour: number, toHour: number): Promise<void> {
@@ -56,7 +56,7 @@ export class LevelRepair {
     throw new StoreUnavailableError("Bigtable: too many writers keep changing the same rows");
   }
 
-  /** Answers whether every level agreed, or was made to, with nobody else writing meanwhile. */
+  /** Returns whether every level agreed, or was made to agree, while no other writer wrote. */
   async #attempt(videoId: string, fromHour: number, toHour: number): Promise<boolean> {
     const summary = await this.#summary(videoId, fromHour, toHour);
     const hours = await this.#hours(videoId, fromHour, toHour);
@@ -83,7 +83,7 @@ export class LevelRepair {
     return this.#write(videoId, summary);
   }
 
-  /** Writes what was put; answers whether nobody else has written since the row was read. */
+  /** Writes the changed cells; returns whether no other writer has written since the row was read. */
   async #write(videoId: string, summary: KnownSummary): Promise<boolean> {
     const key = summaryRowKey(videoId);
     const table = this.connection.tables.summaries;
@@ -148,7 +148,7 @@ export class LevelRepair {
     return summary;
   }
 
-  /** The video's hours as its minutes are, by `YYYYMMDDHH:TYPE`. */
+  /** Returns the video's hours as sums of its minutes, by `YYYYMMDDHH:TYPE`. */
   async #hours(videoId: string, fromHour: number, toHour: number): Promise<Map<string, CounterCell>> {
     const hours = new Map<string, CounterCell>();
     for (const row of await this.#minuteRows(videoId, fromHour, toHour)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What stands above the minutes, each cell beside the sum of the cells below it: for the audit of derived levels. */
+/** The levels above the minutes, each cell beside the sum of the cells below it, for the audit of derived levels. */
 import { addTo, NO_SUMS, type Sums } from "../../domain/rules/cell-sums";
 import { HOUR_MS } from "../../domain/rules/time";
 import type { LevelSums } from "../ports";
@@ -22,7 +22,7 @@ import {
 } from "./row-keys";
 import { pages, type Row, type RowFilter, readRows } from "./rows";
 
-/** Videos whose rows are held at once: a year of days and some types are about 100 kB a video. */
+/** Videos whose rows are in memory at once: a year of days and some types take about 100 kB a video. */
 const VIDEOS_AT_ONCE = 128;
 const TOTALS_AND_DAYS: RowFilter = { familyNameRegexFilter: `${TOTAL_FAMILY}|${DAY_FAMILY}` };
 
@@ -35,7 +35,7 @@ export class LevelReader {
     }
   }
 
-  /** Every total of a salt, and every sum of days without one. */
+  /** Yields every total of a salt, and every sum of days without a total. */
   async *totals(salt: number): AsyncGenerator<LevelSums, void, undefined> {
     const { summaries } = this.connection.tables;
     for await (const row of pages(this.connection, summaries, saltRange(salt), TOTALS_AND_DAYS)) {
@@ -49,7 +49,7 @@ export class LevelReader {
     const { summaries, minutes } = this.connection.tables;
     const found = new Joined();
     const keys = videoIds.map(summaryRowKey).sort();
-    // Parents before children, see row-loader.ts.
+    // Parents are read before children, see row-loader.ts.
     const read = (filter: RowFilter) => readRows(this.connection, { tableName: summaries, keys, filter });
     const totals = await read(TOTALS_AND_DAYS);
     for (const row of totals) addTotals(found, videoOfSummaryRow(row.key), row);
@@ -102,7 +102,7 @@ class Joined {
   }
 }
 
-/** Cells of a family; `time`: what their names have before the type. */
+/** Yields the cells of a family. `time` is the part of their names before the type. */
 function* cellsOf(row: Row, family: string): Generator<{ type: string; time: string; sums: Sums }> {
   for (const { family: its, qualifier, cell } of storedCells(row.cells)) {
     if (its !== family) continue;

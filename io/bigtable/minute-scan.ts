@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Scans of the minutes of all videos: an hour is a range of keys in each salt. */
+/** Scans of the minutes of all videos. An hour is a range of keys in each salt. */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { correctionOf } from "../../domain/rules/cell-version";
@@ -20,7 +20,7 @@ import {
 } from "./row-keys";
 import { pages, type RowFilter, readRows } from "./rows";
 
-/** Some 100 bytes each. A single minute with more is held whole. */
+/** The number of cells in memory, some 100 bytes each. A single minute with more cells is held whole. */
 const MAX_CELLS_HELD = 500_000;
 const SALTS_AT_ONCE = 4;
 const ALL_SALTS: readonly number[] = Array.from({ length: SALTS }, (_, salt) => salt);
@@ -39,8 +39,8 @@ export class MinuteScan {
   constructor(private readonly connection: BigtableConnection) {}
 
   /**
-   * Every cell of [fromMinute, toMinute), by minute, of one salt or of all. As many minutes of an hour are read
-   * together as can be held.
+   * Yields every cell of [fromMinute, toMinute), by minute, of one salt or of all. As many minutes of an hour are read
+   * together as fit into memory.
    */
   async *cells(
     fromMinute: number,
@@ -92,7 +92,7 @@ export class MinuteScan {
     });
   }
 
-  /** Minutes of one hour. */
+  /** Reads minutes of one hour into memory. */
   async #held(
     fromMinute: number,
     toMinute: number,
@@ -126,7 +126,7 @@ export class MinuteScan {
     return held > max ? "too-many" : minutes;
   }
 
-  /** The first hour of [fromHour, toHour) that has any row. */
+  /** Returns the first hour of [fromHour, toHour) that has a row. */
   async nextHour(fromHour: number, toHour: number, salts: readonly number[] = ALL_SALTS): Promise<number | undefined> {
     let next: number | undefined;
     const filter: RowFilter = { chain: { filters: [{ cellsPerRowLimitFilter: 1 }, { stripValueTransformer: true }] } };
@@ -147,8 +147,8 @@ export class MinuteScan {
 }
 
 /**
- * undefined: the cell does not exist, or its last event is not of its minute, which no writer writes: an audit is to
- * replace it.
+ * Returns undefined where the cell does not exist, or its last event lies outside of its minute. No writer writes such
+ * a cell, so an audit is to replace it.
  */
 function heldCell(videoId: string, type: string, minute: number, cell: CounterCell): HeldCell | undefined {
   const { version, count, sum, valued, lastMs } = cell;

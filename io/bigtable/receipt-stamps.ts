@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Receipt stamps in the ledger's table, one row a key: `t#<hash of the key>`, family t, column `at`, whose timestamp is
- * the stamp. A check-and-mutate puts it where there is none that still holds, so the profile must allow transactional
- * writes; what others have put is then read in bulk.
+ * the stamp. A check-and-mutate writes the stamp where no valid one exists, so the profile must allow transactional
+ * writes. Stamps of other writers are then read in bulk.
  */
 import { hash } from "node:crypto";
 import { inParallel } from "../flow/in-parallel";
@@ -46,7 +46,7 @@ export class BigtableReceiptStamps implements ReceiptStamps {
   }
 }
 
-/** Whether there is a stamp that holds for what is received at `nowMs`. */
+/** Matches a stamp that is valid for events received at `nowMs`. */
 function holdingAt(nowMs: number) {
   const since = Math.max(0, nowMs - STAMP_MEMORY_MS + 1);
   return {

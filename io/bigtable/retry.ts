@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Which failures of a call are worth another attempt: the only place that decides it. */
+/** The one place that decides which failures of a call are worth another attempt. */
 import { status } from "@grpc/grpc-js";
 import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";
 
-/** `again`: may go away; `stop`: somebody must act; `caller`: the request itself is wrong. */
+/** `again`: the failure may pass. `stop`: an operator must act. `caller`: the request itself is wrong. */
 type FailureKind = "again" | "stop" | "caller";
 
 const AGAIN: ReadonlySet<number> = new Set([
@@ -12,7 +12,7 @@ const AGAIN: ReadonlySet<number> = new Set([
   status.DEADLINE_EXCEEDED,
   status.ABORTED,
   status.RESOURCE_EXHAUSTED,
-  // A connection that is cut in the middle of an answer appears as any of these three.
+  // A connection that breaks in the middle of an answer appears as any of these three codes.
   status.INTERNAL,
   status.UNKNOWN,
   status.CANCELLED,
@@ -41,7 +41,7 @@ export function asFailure(error: unknown): Failure | undefined {
   return { code: error.code, details: "details" in error ? String(error.details) : String(error) };
 }
 
-/** What the caller of the store gets to see of a failure that stays. */
+/** Returns the error that the caller of the store gets for a failure that stays. */
 export function asStoreError(failure: Failure, what: string): Error {
   const text = `Bigtable, ${what}: ${status[failure.code] ?? failure.code} ${failure.details}`;
   if (failureKind(failure) === "caller") return new RangeError(text);
@@ -51,7 +51,7 @@ export function asStoreError(failure: Failure, what: string): Error {
   );
 }
 
-/** Milliseconds before attempt `attempt` (1: the second): exponential with full jitter. */
+/** Returns the milliseconds before attempt `attempt` (1: the second): exponential with full jitter. */
 export function pauseMs(attempt: number, random: () => number): number {
   return random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 16));
 }
@@ -62,8 +62,8 @@ export interface RetryTimes {
 }
 
 /**
- * Runs `attempt` until it succeeds, with a deadline each (epoch milliseconds). `attempt` throws a `Failure`; anything
- * else is not ours and goes through. Rejects as `asStoreError` says.
+ * Runs `attempt` until it succeeds, with a deadline each (epoch milliseconds). `attempt` throws a `Failure`; any other
+ * error passes through. Rejects as `asStoreError` says.
  */
 export async function withRetries<T>(
   what: string,

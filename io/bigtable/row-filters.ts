@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Filters of reads, as Bigtable wants them. */
+/** Filters of reads, in Bigtable's form. */
 import { MINUTE_FAMILY } from "./row-keys";
 import type { RowFilter } from "./rows";
 
-/** Columns from `start` (with it) to `end` (without). */
+/** Matches columns from `start` (inclusive) to `end` (exclusive). */
 export function columnRange(family: string, start: string, end: string): RowFilter {
   return {
     columnRangeFilter: {
@@ -14,17 +14,17 @@ export function columnRange(family: string, start: string, end: string): RowFilt
   };
 }
 
-/** All columns of a family. Not by a regular expression, which the emulator compiles anew for every row. */
+/** Matches all columns of a family, without a regular expression, which the emulator compiles anew for every row. */
 export function allOf(family: string): RowFilter {
   return { columnRangeFilter: { familyName: family } };
 }
 
-/** A type's columns of a minute row. */
+/** Matches a type's columns of a minute row. */
 export function minutesOfType(eventType: string): RowFilter {
   return columnRange(MINUTE_FAMILY, `${eventType}:`, `${eventType};`);
 }
 
-/** As a literal in an RE2 expression. */
+/** Escapes a text as a literal of an RE2 expression. */
 export function escaped(text: string): string {
   return text.replaceAll(/[^A-Za-z0-9_]/g, "\\$&");
 }

@@ -15,24 +15,24 @@ export const MONTH_FAMILY = "mo";
 export const TOTAL_FAMILY = "t";
 export const WRITER_FAMILY = "w";
 
-/** Written into every key: another number needs new tables. */
+/** The number of salts. Every key contains a salt, so another number needs new tables. */
 export const SALTS = 16;
 
-/** 0001-01-01T00 and 9999-12-31T23: a time beyond has no four-digit year. */
+/** 0001-01-01T00 and 9999-12-31T23: a time outside these years has no four-digit year. */
 export const FIRST_HOUR = Date.parse("0001-01-01T00:00:00Z") / HOUR_MS;
 export const LAST_HOUR = Date.UTC(9999, 11, 31, 23) / HOUR_MS;
 
-/** FNV-1a over the (ASCII) id: the same in every version of the program, or rows would be lost. */
+/** Returns FNV-1a over the (ASCII) id. Every version of the program must return the same, or rows would be lost. */
 export function saltOf(videoId: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < videoId.length; i++) hash = Math.imul(hash ^ videoId.charCodeAt(i), 0x01000193);
-  // The low bits of FNV-1a alone depend on the last characters too evenly for ids that count up.
+  // The low bits of FNV-1a alone depend too evenly on the last characters of ids that count up.
   return ((hash >>> 16) ^ hash) & (SALTS - 1);
 }
 
 const SALT_TEXT = Array.from({ length: SALTS }, (_, salt) => salt.toString(16).padStart(2, "0"));
 
-/** Keys at which new tables are split: one tablet a salt to begin with. */
+/** The keys at which new tables are split: one tablet a salt at first. */
 export const SPLIT_KEYS: readonly string[] = SALT_TEXT.slice(1).map((salt) => `${salt}#`);
 
 export function minuteRowKey(videoId: string, hour: number): string {
@@ -53,7 +53,7 @@ export function hourOfMinuteRow(key: string): number {
   return hourOfText(key.slice(3, 13));
 }
 
-/** The minute rows of a salt with an hour in [fromHour, toHour), which must be years 1 to 9999. */
+/** Returns the minute rows of a salt with an hour in [fromHour, toHour), which must be in the years 1 to 9999. */
 export function minuteRowRange(salt: number, fromHour: number, toHour: number): KeyRange {
   const end = toHour > LAST_HOUR ? "9999999999" : hourText(toHour);
   return { start: `${SALT_TEXT[salt]}#${hourText(fromHour)}`, end: `${SALT_TEXT[salt]}#${end}` };
@@ -70,7 +70,7 @@ export function isStorableHour(hour: number): boolean {
 const hourTexts = new Map<number, string>();
 const MAX_HOUR_TEXTS = 10_000;
 
-/** `YYYYMMDDHH` of hours since 1970. Throws a RangeError outside of the years 1 to 9999. */
+/** Returns `YYYYMMDDHH` of hours since 1970. Throws a RangeError outside of the years 1 to 9999. */
 export function hourText(hour: number): string {
   let text = hourTexts.get(hour);
   if (text === undefined) {
@@ -88,7 +88,7 @@ export function hourOfText(text: string): number {
   );
 }
 
-/** Hours since 1970 of `YYYYMMDD`, at its start. */
+/** Returns the hours since 1970 at the start of `YYYYMMDD`. */
 export function dayStartHour(text: string): number {
   return hourOfText(`${text}00`);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Reads rows into knowledge, parents before children: totals and months, then days, hours, minutes. Children only grow,
- * so a parent that equals the sum of children read after it did equal it. (One read with interleaved filters would be
- * atomic, but a row of many hours costs it far too much: its time grows with the square of the row's width in the
- * emulator.)
+ * so a parent that equals the sum of children read after it did equal that sum. (One read with interleaved filters
+ * would be atomic. Such a read of a row with many hours costs far too much: in the emulator its time grows with the
+ * square of the row's width.)
  */
 import { inParallel } from "../flow/in-parallel";
 import type { BigtableConnection } from "./connection";
@@ -12,7 +12,7 @@ import { allOf, columnRange } from "./row-filters";
 import { DAY_FAMILY, HOUR_FAMILY, MONTH_FAMILY, TOTAL_FAMILY, WRITER_FAMILY } from "./row-keys";
 import { type Row, type RowFilter, readRows } from "./rows";
 
-/** What is to be known of a summary row. */
+/** The cells of a summary row that a writer needs. */
 export interface SummaryNeeds {
   days: Set<string>;
   months: Set<string>;
@@ -29,13 +29,13 @@ export class RowLoader {
     private readonly writerId: string,
   ) {}
 
-  /** Knowledge of the rows with these keys; those that do not exist are known to be empty. */
+  /** Returns knowledge of the rows with these keys; missing rows are known to be empty. */
   async minutes(keys: readonly string[]): Promise<Map<string, KnownMinutes>> {
     const rows = await this.#rows(this.connection.tables.minutes, keys, { passAllFilter: true });
     return new Map(keys.map((key) => [key, new KnownMinutes(rows.get(key), this.writerId)]));
   }
 
-  /** Adds what is missing to `known`, by row key. */
+  /** Adds the missing cells to `known`, by row key. */
   async summaries(needs: ReadonlyMap<string, SummaryNeeds>, known: Map<string, KnownSummary>): Promise<void> {
     const table = this.connection.tables.summaries;
     const unknown = [...needs.keys()].filter((key) => !known.has(key));
@@ -51,7 +51,7 @@ export class RowLoader {
     await this.#children(needs, known, HOUR_FAMILY);
   }
 
-  /** The writers' marks on rows; `own`: this writer's. */
+  /** Returns the writers' marks on rows; `own` is this writer's mark. */
   async marks(tableName: string, keys: readonly string[]): Promise<Map<string, { others: string; own: number }>> {
     const rows = await this.#rows(tableName, keys, allOf(WRITER_FAMILY));
     return new Map(
@@ -63,7 +63,7 @@ export class RowLoader {
     );
   }
 
-  /** The days of months, or the hours of days, that are not loaded. */
+  /** Loads the days of months, or the hours of days, that are not loaded yet. */
   async #children(
     needs: ReadonlyMap<string, SummaryNeeds>,
     known: ReadonlyMap<string, KnownSummary>,

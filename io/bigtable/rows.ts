@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Reading and writing rows in bulk: requests, answers, and what is left to do after a failure. */
+/** Bulk reads and writes of rows: requests, answers, and the work left after a failure. */
 
 import { status } from "@grpc/grpc-js";
 import { inParallel } from "../flow/in-parallel";
@@ -10,7 +10,7 @@ import { timestampMicros, versionOf } from "./versions";
 export interface RowCell {
   family: string;
   qualifier: string;
-  /** Milliseconds of the cell's timestamp. */
+  /** The milliseconds of the cell's timestamp. */
   version: number;
   value: Buffer;
 }
@@ -20,7 +20,7 @@ export interface Row {
   cells: RowCell[];
 }
 
-/** Keys from `start` (with it) to `end` (without). */
+/** Keys from `start` (inclusive) to `end` (exclusive). */
 export interface KeyRange {
   start: string;
   end: string;
@@ -30,7 +30,7 @@ interface RowQuery {
   tableName: string;
   /** Ascending, each once. */
   keys?: readonly string[];
-  /** Ascending, not overlapping. */
+  /** Ascending, without overlaps. */
   ranges?: readonly KeyRange[];
   filter: RowFilter;
   limit?: number;
@@ -38,29 +38,29 @@ interface RowQuery {
 
 export type RowFilter = Record<string, unknown>;
 
-/** Keys of one request: the request is about as large as an answer of small rows. */
+/** The keys of one request, which is about as large as an answer of small rows. */
 const KEYS_A_REQUEST = 1_000;
-/** Of rows whose width is not known yet. */
+/** The rows of the first page, before the width of rows is known. */
 const FIRST_PAGE_ROWS = 64;
 const MAX_PAGE_ROWS = 1_000;
-/** Some 20 MB. A single row with more is held whole. */
+/** The cells of a page: some 20 MB. A single row with more is held whole. */
 const PAGE_CELLS = 100_000;
 const ENTRIES_A_REQUEST = 500;
 const MUTATIONS_A_REQUEST = 20_000;
 const BYTES_A_REQUEST = 8 << 20;
 
 /**
- * What Bigtable takes: https://cloud.google.com/bigtable/quotas#limits. A row is at most 256 MB, which only Bigtable
- * knows.
+ * The limits of Bigtable: https://cloud.google.com/bigtable/quotas#limits. A row is at most 256 MB, which Bigtable
+ * alone can check.
  */
 export const LIMITS = {
   keyBytes: 4 << 10,
   qualifierBytes: 16 << 10,
   valueBytes: 100 << 20,
-  /** Of a row in one request, which are applied together. */
+  /** The mutations of a row in one request, which are applied together. */
   rowMutations: 100_000,
 } as const;
-/** Of a mutation beside its column and value. */
+/** The bytes of a mutation beside its column and value. */
 const MUTATION_BYTES = 32;
 
 interface Chunk {
@@ -74,7 +74,10 @@ interface Chunk {
   commitRow?: boolean;
 }
 
-/** Rows in key order, the newest version of each cell. Keys beyond one request go into several, which run together. */
+/**
+ * Returns rows in key order, with the newest version of each cell. Keys beyond one request are read by several, which
+ * run together.
+ */
 export async function readRows(connection: BigtableConnection, query: RowQuery): Promise<Row[]> {
   const { keys = [], ...rest } = query;
   if (keys.length <= KEYS_A_REQUEST) return readRequest(connection, query);
@@ -114,7 +117,7 @@ async function readRequest(connection: BigtableConnection, query: RowQuery): Pro
   return rows;
 }
 
-/** What of a query lies behind a key. */
+/** Returns the part of a query behind a key. */
 function behind(query: RowQuery, last: string): RowQuery {
   return {
     ...query,
@@ -125,7 +128,7 @@ function behind(query: RowQuery, last: string): RowQuery {
   };
 }
 
-/** Rows of the chunks they come in: a row, and within it a family or column, is named once and holds until the next. */
+/** Assembles rows from chunks: a row, and within it a family or column, is named once and holds until the next name. */
 class RowAssembly {
   #row: Row = { key: "", cells: [] };
   #family = "";
@@ -144,7 +147,7 @@ class RowAssembly {
     if (chunk.rowKey.length > 0) this.#row.key = chunk.rowKey.toString("latin1");
     if (chunk.familyName !== null) this.#family = chunk.familyName.value;
     if (chunk.qualifier !== null) this.#qualifier = chunk.qualifier.value.toString("latin1");
-    // A large value comes in parts, of which the first alone has the timestamp; all but the last announce the size.
+    // A large value is sent in parts. The first part alone has the timestamp; all but the last announce the size.
     if (this.#parts.length === 0) this.#version = versionOf(chunk.timestampMicros);
     this.#parts.push(chunk.value);
     if (chunk.valueSize === 0) {
@@ -159,7 +162,7 @@ class RowAssembly {
   }
 }
 
-/** The rows of a range, read page by page: no more than one page is held, and of wide rows a page has fewer. */
+/** Yields the rows of a range page by page. One page is in memory at a time, and a page of wide rows has fewer rows. */
 export async function* pages(
   connection: BigtableConnection,
   tableName: string,
@@ -178,7 +181,7 @@ export async function* pages(
   }
 }
 
-/** How many rows as wide as these fit a page. */
+/** Returns how many rows as wide as these fit into a page. */
 export function pageRows(rows: readonly Row[]): number {
   const cells = rows.reduce((sum, row) => sum + row.cells.length, 0);
   const fitting = Math.floor((PAGE_CELLS * rows.length) / Math.max(1, cells));
@@ -189,11 +192,11 @@ export type Mutation = Record<string, unknown>;
 
 export interface RowMutation {
   key: string;
-  /** Applied together or not at all. */
+  /** Mutations that are applied together or not at all. */
   mutations: Mutation[];
 }
 
-/** Throws a RangeError for a column or a value beyond Bigtable's limits. */
+/** Sets a cell. Throws a RangeError for a column or a value beyond Bigtable's limits. */
 export function setCell(family: string, qualifier: string, version: number, value: Uint8Array): Mutation {
   refuseBeyond("a column's name", qualifier.length, LIMITS.qualifierBytes);
   refuseBeyond("a cell", value.length, LIMITS.valueBytes);
@@ -216,9 +219,9 @@ function refuseBeyond(what: string, size: number, limit: number): void {
 }
 
 /**
- * Every row in one of several requests that run together. Mutations must bear being applied again: an answer may be
- * lost. Rejects with `StoreUnavailableError` (some rows may be written), or RangeError (beyond Bigtable's limits:
- * nothing is written).
+ * Writes every row in one of several requests, which run together. Mutations must tolerate a second application,
+ * because an answer may be lost. Rejects with `StoreUnavailableError` (some rows may be written), or RangeError (beyond
+ * Bigtable's limits; no row is written).
  */
 export async function mutateRows(
   connection: BigtableConnection,
@@ -230,8 +233,8 @@ export async function mutateRows(
 }
 
 /**
- * Divides rows into requests, each small enough to be taken; a row stays whole. Throws a RangeError for a row that no
- * request can take.
+ * Divides rows into requests within the limits; a row stays whole. Throws a RangeError for a row beyond the limits of
+ * one request.
  */
 export function asRequests(rows: readonly RowMutation[]): RowMutation[][] {
   const requests: RowMutation[][] = [];
@@ -296,8 +299,8 @@ async function mutateRequest(connection: BigtableConnection, tableName: string, 
 }
 
 /**
- * Writes unless the predicate finds something in the row; answers whether it did. Repeated when the outcome is unknown,
- * so the predicate may find what an earlier attempt wrote.
+ * Writes unless the predicate matches the row; returns whether it matched. The call is repeated when the outcome is
+ * unknown, so the predicate may match the write of an earlier attempt.
  */
 export async function mutateUnless(
   connection: BigtableConnection,
@@ -313,8 +316,8 @@ export async function mutateUnless(
 }
 
 /**
- * Deletes or replaces under a condition; answers whether it held. Not repeated: an unknown outcome is looked at again
- * by the caller.
+ * Deletes or replaces under a condition; returns whether the condition held. The call is not repeated: the caller looks
+ * again after an unknown outcome.
  */
 export async function mutateIf(
   connection: BigtableConnection,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The tables as a deployment needs them: looked at only (tables.ts makes them). */
+/** Compares the tables with the needs of a deployment, and changes none (tables.ts creates them). */
 
 import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";
@@ -10,7 +10,7 @@ import { clientOptions } from "./connection";
 import { asFailure, withRetries } from "./retry";
 import { FAMILIES } from "./tables";
 
-/** Rejects with `StoreUnavailableError`, and a RangeError for what cannot be a name. */
+/** Rejects with `StoreUnavailableError`, and with a RangeError for invalid names. */
 export async function tablePlaces(config: BigtableConfig): Promise<Place[]> {
   const names = tableNames(config);
   const times = {

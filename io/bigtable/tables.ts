@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The tables: their families, what is kept of each, and where they are split to begin with. */
+/** The tables: their families, the garbage collection of each, and their first split keys. */
 
 import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";
@@ -29,11 +29,11 @@ import {
 
 const NEWEST = { gcRule: { maxNumVersions: 1 } };
 /**
- * Marks are compared with knowledge of at most ten minutes; older ones tell nothing. Their timestamps are times, unlike
+ * Marks are compared with knowledge of at most ten minutes; older marks have no use. Their timestamps are times, unlike
  * all others.
  */
 const MARKS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: 7 * SECONDS_A_DAY } }] } } };
-/** A stamp holds for ten minutes of the clocks that give it; its timestamp is that time. */
+/** A stamp is valid for ten minutes of the clocks that give it; its timestamp is that time. */
 const STAMPS = { gcRule: { union: { rules: [{ maxNumVersions: 1 }, { maxAge: { seconds: SECONDS_AN_HOUR } }] } } };
 const INT64_SUM = {
   valueType: { aggregateType: { inputType: { int64Type: { encoding: { bigEndianBytes: {} } } }, sum: {} } },
@@ -41,10 +41,7 @@ const INT64_SUM = {
 
 type Families = Readonly<Record<string, object>>;
 
-/**
- * No family but the marks' and the stamps' has a rule of age: cells' timestamps are versions everywhere else, not
- * times.
- */
+/** Only the families of marks and stamps have a rule of age: all other timestamps are versions and not times. */
 export const FAMILIES: Readonly<Record<TableRole, Families>> = {
   minutes: { [MINUTE_FAMILY]: NEWEST, [WRITER_FAMILY]: MARKS },
   summaries: {
@@ -69,14 +66,14 @@ export const FAMILIES: Readonly<Record<TableRole, Families>> = {
 const ROLES: readonly TableRole[] = ["minutes", "summaries", "ledger"];
 
 interface CreatedTable {
-  /** Full resource name. */
+  /** The full resource name. */
   name: string;
   outcome: "created" | "families-added" | "exists";
 }
 
 /**
- * Creates what is missing of the tables and their families; what is there stays as it is. May run at any time, several
- * at once. Rejects with `StoreUnavailableError`, RangeError (not a name, not a request Bigtable takes).
+ * Creates missing tables and families; existing ones stay as they are. Several processes may run it at any time.
+ * Rejects with `StoreUnavailableError`, or with RangeError (an invalid name, or a request that Bigtable refuses).
  */
 export async function createTables(config: BigtableConfig): Promise<CreatedTable[]> {
   const names = tableNames(config);
@@ -106,7 +103,7 @@ async function ensureTable(
   role: TableRole,
   timeout: number,
 ): Promise<CreatedTable["outcome"]> {
-  // What is tried again is decided by retry.ts alone.
+  // retry.ts alone decides on retries.
   const options = { timeout, retry: null as never };
   const families = FAMILIES[role];
   const initialSplits = role === "ledger" ? [] : SPLIT_KEYS.map((key) => ({ key: Buffer.from(key, "latin1") }));
@@ -125,7 +122,9 @@ async function ensureTable(
   return "families-added";
 }
 
-/** Rejects with `StoreUnavailableError` where a table or a family of it is missing, or Bigtable cannot be reached. */
+/**
+ * Rejects with `StoreUnavailableError` where a table or one of its families is missing, or Bigtable cannot be reached.
+ */
 export async function checkTables(config: BigtableConfig): Promise<void> {
   const names = tableNames(config);
   const times = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { VideoCount } from "../ports";
 
-/** Counts by video; the largest first, ties by videoId in byte order (ids are ASCII). */
+/** Counts by video, the largest first, ties by videoId in byte order (ids are ASCII). */
 export class TopCounts {
   readonly #counts = new Map<string, number>();
 

@@ -6,14 +6,14 @@
  */
 import { cellVersion } from "../../domain/rules/cell-version";
 
-/** Microseconds are int64, so milliseconds end here. */
+/** The bound of milliseconds, because microseconds are int64. */
 const VERSION_LIMIT = 2 ** 53 - 1_000_000;
 
 /** Throws a RangeError where the version is no timestamp. */
 export const minuteVersion = (correction: number, received: number): number =>
   checkedVersion(cellVersion(correction, received));
 
-/** Throws a RangeError for a version that is no timestamp. */
+/** Returns the version, or throws a RangeError where it is no timestamp. */
 export function checkedVersion(version: number): number {
   if (version > VERSION_LIMIT) throw new RangeError(`the version ${version} is beyond Bigtable's timestamps`);
   return version;
@@ -23,7 +23,7 @@ export function timestampMicros(version: number): string | number {
   return version < 2 ** 43 ? version * 1000 : `${version}000`;
 }
 
-/** The client gives int64 as decimal digits. */
+/** Parses the client's int64, which is decimal digits. */
 export function versionOf(micros: string): number {
   return micros.length < 16 ? Number(micros) / 1000 : Number(micros.slice(0, -3));
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Access keys in keys.sqlite of the data folder: a row a key, and a row for each day and instance that used it. */
+/**
+ * Access keys in keys.sqlite of the data folder: a row for each key, and a row for each day and instance that used it.
+ */
 import { join } from "node:path";
 import type { AccessKey, AccessKeys, KeyUse, ListedKey } from "../ports/access-keys";
 import { openDatabase, type Schema } from "./connection";
 import { Statements } from "./statements";
 
 const FILE = "keys.sqlite";
-/** How many days of use are kept beside the newest. */
+/** The number of days of use that are kept beside the newest. */
 const KEPT_DAYS = 2;
 const SCHEMA: Schema = {
   version: 1,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Names of the videos of a block, 64 at a time, and of types: what a scan over blocks needs. */
+/** Names of the videos of a block, 64 at a time, and of types, for scans over blocks. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DamagedBlockError, VIDEOS_A_BLOCK } from "./cell-block";
 import { COUNTERS_FILE } from "./counter-file";
@@ -21,7 +21,7 @@ export class BlockNames {
   }
 
   /**
-   * By place in the bucket. A video that got its name since the bucket was first read is not in it: `video` knows it.
+   * Returns names by place in the bucket. A video named after the bucket was first read is missing; `video` knows it.
    */
   videos(bucket: number): readonly string[] {
     return this.#blocks.get(bucket) ?? this.#read(bucket);
@@ -40,7 +40,7 @@ export class BlockNames {
     return names;
   }
 
-  /** Names that begin with a text, in order, behind `after`. */
+  /** Returns names that begin with a text, in order, after `after`. */
   videosFrom(text: string, after: string, limit: number): string[] {
     return this.#from.all(text, `${text}\u{10FFFF}`, after, limit).map(({ name }) => String(name));
   }

@@ -12,24 +12,24 @@ import { Block, COUNT, decodeBlock, encodeBlock, KEY, VIDEOS_A_BLOCK, WIDTH } fr
 import { COUNTERS_FILE } from "./counter-file";
 
 /**
- * A total is what stands in `total` and, beside it, in `recent`: the few cells that were written since `total` was (see
- * `addRecent`).
+ * A total is the sum of the cell in `total` and the cell in `recent`, which holds the few cells written since `total`
+ * was (see `addRecent`).
  */
 export type Level = "minute" | "hour" | "day" | "total" | "recent";
 export const LEVELS: readonly Level[] = ["minute", "hour", "day", "total", "recent"];
 export const UNIT_MS: Record<Level, number> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS, total: 0, recent: 0 };
 
-/** Buckets of a time; ids stay below 2^53. */
+/** The number of buckets of a time; ids stay below 2^53. */
 export const BUCKETS = 2 ** 25;
 /** Times are in (-MAX_TIME, MAX_TIME): minutes until the year 2225. */
 export const MAX_TIME = 2 ** 27;
 const ROWS_A_STATEMENT = 16;
-/** Times that one statement looks up: a statement a time took five times as long. */
+/** The times that one statement looks up, because a statement for each time took five times as long. */
 export const TIMES_AT_ONCE = 64;
 
 export const bucketOf = (video: number): number => Math.floor(video / VIDEOS_A_BLOCK);
 
-/** The id of a row. Throws RangeError where the time or the bucket is beyond what an id holds. */
+/** Returns the id of a row. Throws RangeError where the time or the bucket is beyond what an id holds. */
 export function rowId(time: number, bucket: number): number {
   if (!(Math.abs(time) < MAX_TIME && bucket < BUCKETS)) {
     throw new RangeError(`no row for time ${time}, bucket ${bucket}: times are below 2^27, buckets below 2^25`);
@@ -62,7 +62,7 @@ const each = <T>(make: (level: Level) => T): PerLevel<T> => ({
   recent: make("recent"),
 });
 
-/** What both a reader and a writer ask of the tables. */
+/** The queries that both readers and writers ask of the tables. */
 export class BlockReader {
   readonly #get: PerLevel<StatementSync>;
   readonly #many: PerLevel<StatementSync>;
@@ -95,49 +95,49 @@ export class BlockReader {
     return row?.[0];
   }
 
-  /** A bucket's rows at times [fromTime, toTime), by id: at most TIMES_AT_ONCE times. */
+  /** Returns a bucket's rows at times [fromTime, toTime), by id: at most TIMES_AT_ONCE times. */
   run(level: Level, fromTime: number, toTime: number, bucket: number): Map<number, Uint8Array> {
     const ids = new Array<number>(TIMES_AT_ONCE).fill(rowId(fromTime, bucket));
     for (let time = fromTime; time < toTime; time++) ids[time - fromTime] = rowId(time, bucket);
     return new Map(this.#many[level].all(...ids) as unknown as [number, Uint8Array][]);
   }
 
-  /** The rows of a bucket's totals, as one statement and therefore of one moment. */
+  /** Returns the rows of a bucket's totals by one statement, and therefore of one moment. */
   totalRows(bucket: number): ["total" | "recent", Uint8Array][] {
     return this.#totals.all(rowId(0, bucket)) as unknown as ["total" | "recent", Uint8Array][];
   }
 
-  /** The block, decoded into `into`; undefined when it is not stored. */
+  /** Decodes the block into `into`; returns undefined when it is not stored. */
   read(level: Level, time: number, bucket: number, into: Block): Block | undefined {
     const bytes = this.bytes(level, time, bucket);
     return bytes && decodeBlock(bytes, into, () => rowName(level, rowId(time, bucket)));
   }
 
-  /** Rows of one time, of buckets [fromBucket, toBucket), ascending. */
+  /** Returns rows of one time, of buckets [fromBucket, toBucket), ascending. */
   rows(level: Level, time: number, fromBucket = 0, toBucket = BUCKETS): Iterable<[id: number, bytes: Uint8Array]> {
     const from = time * BUCKETS;
     return this.#range[level].iterate(from + fromBucket, from + toBucket) as unknown as Iterable<[number, Uint8Array]>;
   }
 
-  /** The first row of times [fromTime, toTime), by time and bucket. */
+  /** Returns the first row of times [fromTime, toTime), by time and bucket. */
   next(level: Level, fromTime: number, toTime: number, fromBucket = 0): number | undefined {
     const row = this.#next[level].get(bounded(fromTime) + fromBucket, bounded(toTime)) as unknown as [number | null];
     return row[0] ?? undefined;
   }
 
-  /** The next time of [fromTime, toTime) that has rows. */
+  /** Returns the next time of [fromTime, toTime) that has rows. */
   nextTime(level: Level, fromTime: number, toTime: number): number | undefined {
     const id = this.next(level, fromTime, toTime);
     return id === undefined ? undefined : timeOf(id);
   }
 
-  /** The last time of [fromTime, toTime) that has rows. */
+  /** Returns the last time of [fromTime, toTime) that has rows. */
   lastTime(level: Level, fromTime: number, toTime: number): number | undefined {
     const [id] = this.#last[level].get(bounded(fromTime), bounded(toTime)) as unknown as [number | null];
     return id === null ? undefined : timeOf(id);
   }
 
-  /** Hours of which buckets from the given one on may still be unfolded (hour-folds.ts). */
+  /** Returns the hours that may still be unfolded, with the bucket from which on they may be (hour-folds.ts). */
   openHours(): Map<number, number> {
     return new Map(this.#openHours.all() as unknown as [number, number][]);
   }
@@ -163,7 +163,7 @@ export class BlockTables extends BlockReader {
     this.#ranks = new RankWriter(db, (level, type, time, bucket) => this.#largestOf(level, type, time, bucket));
   }
 
-  /** The block as this transaction sees it, to be changed: call `touch` then. */
+  /** Returns the block as this transaction sees it, to be changed; the caller then calls `touch`. */
   load(level: Level, time: number, bucket: number): Block {
     const id = rowId(time, bucket);
     const known = this.#blocks[level].get(id);
@@ -175,7 +175,7 @@ export class BlockTables extends BlockReader {
     return block;
   }
 
-  /** The block as this transaction sees it, to be read; `into` is filled where it is not at hand. */
+  /** Returns the block as this transaction sees it, to be read. `into` is filled where the block is not in memory. */
   look(level: Level, time: number, bucket: number, into: Block): Block | undefined {
     const known = this.#blocks[level].get(rowId(time, bucket));
     if (known !== undefined) return known.stored || known.dirty ? known.block : undefined;
@@ -193,7 +193,7 @@ export class BlockTables extends BlockReader {
     this.#empty[level].set(time, false);
   }
 
-  /** Whether no block of this time is stored, or waits to be. */
+  /** Returns whether no block of this time is stored, or waits to be. */
   isEmpty(level: Level, time: number): boolean {
     let empty = this.#empty[level].get(time);
     if (empty === undefined) {
@@ -203,7 +203,7 @@ export class BlockTables extends BlockReader {
     return empty;
   }
 
-  /** The bucket's totals, whole, to be changed; what is recent is in them then. */
+  /** Returns the bucket's totals to be changed, with the recent cells merged in. */
   settled(bucket: number): Block {
     const total = this.load("total", 0, bucket);
     const recent = this.load("recent", 0, bucket);
@@ -216,13 +216,13 @@ export class BlockTables extends BlockReader {
     return total;
   }
 
-  /** Writes what has been touched. */
+  /** Writes the touched blocks. */
   flush(): void {
     for (const level of LEVELS) this.#flush(level);
     this.#ranks.flush();
   }
 
-  /** Ends a transaction, or what is left of one that failed: nothing is remembered. */
+  /** Ends a transaction, or the rest of one that failed, and forgets its blocks. */
   forget(): void {
     this.#ranks.forget();
     for (const level of LEVELS) {
@@ -268,6 +268,6 @@ export class BlockTables extends BlockReader {
   }
 }
 
-/** Blocks kept to be used again; each about 5 kB. */
+/** Free blocks that are kept for reuse, each about 5 kB. */
 const MAX_FREE = 4096;
 const MAX_FREE_NUMBERS = 4096;

@@ -27,7 +27,7 @@ export const isRanked = (level: string): level is RankedLevel => Object.hasOwn(L
 const CHUNK_BUCKETS = 512;
 const CRC_BYTES = 4;
 
-/** Upper bounds by bucket. */
+/** The upper bounds by bucket. */
 export class BucketBounds {
   most = new Float64Array(CHUNK_BUCKETS);
 
@@ -52,7 +52,7 @@ export class RankReader {
   }
 
   /**
-   * Adds the largest counts of a type at times [from, to). A damaged row bounds nothing: its buckets are then read
+   * Adds the largest counts of a type at times [from, to). A damaged row gives no bound: its buckets are then read
    * whatever they hold.
    */
   addBounds(into: BucketBounds, level: RankedLevel, type: number, from: number, to: number): void {
@@ -65,7 +65,7 @@ const UNBOUNDED = new Float64Array(CHUNK_BUCKETS).fill(Number.POSITIVE_INFINITY)
 
 type Chunk = { level: RankedLevel; type: number; time: number; chunk: number; changed: Map<number, number> };
 
-/** Collects what blocks say while they are written, and writes it with them. */
+/** Collects the largest counts while blocks are written, and writes them with the blocks. */
 export class RankWriter {
   readonly #get: StatementSync;
   readonly #put: StatementSync;
@@ -79,7 +79,7 @@ export class RankWriter {
     this.#put = db.prepare("INSERT OR REPLACE INTO ranks VALUES (?, ?, ?, ?, ?)");
   }
 
-  /** The block is about to be stored. */
+  /** Notes a block that is about to be stored. */
   note(level: RankedLevel, time: number, bucket: number, { cells, data }: Block): void {
     for (let at = 0; at < cells * WIDTH; ) {
       const type = Math.floor(data[at + KEY]! / VIDEOS_A_BLOCK);
@@ -91,7 +91,7 @@ export class RankWriter {
     }
   }
 
-  /** The block cannot be read: it may hold anything of these types. */
+  /** Notes a block that cannot be read, and may hold any number of these types. */
   noteUnknown(level: RankedLevel, time: number, bucket: number, types: readonly number[]): void {
     const chunk = Math.floor(bucket / CHUNK_BUCKETS);
     for (const type of types)
@@ -108,7 +108,7 @@ export class RankWriter {
     return known;
   }
 
-  /** After the blocks were stored. */
+  /** Writes the collected counts after the blocks were stored. */
   flush(): void {
     for (const chunk of this.#waiting.values()) this.#write(chunk);
     this.#waiting.clear();
@@ -134,7 +134,7 @@ export class RankWriter {
     if (differs) this.#put.run(LEVEL_NUMBERS[level], type, time, chunk, bytesOf(numbers));
   }
 
-  /** A damaged row is made anew from the blocks. */
+  /** Reads a row, or recomputes a damaged one from the blocks. */
   #count({ level, type, time, chunk }: Chunk, into: Float64Array): void {
     for (let i = 0; i < CHUNK_BUCKETS; i++) into[i] = this.largestOf(level, type, time, chunk * CHUNK_BUCKETS + i);
   }
@@ -157,7 +157,7 @@ function bytesOf(numbers: Float64Array): Buffer {
   return bytes;
 }
 
-/** undefined: the row is damaged. */
+/** Returns undefined where the row is damaged. */
 function numbersOf(bytes: Uint8Array): ArrayLike<number> | undefined {
   const end = bytes.length - CRC_BYTES;
   const width = bytes[0]!;

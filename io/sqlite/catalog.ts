@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The catalog of videos and channels: catalog.sqlite, one file, which may be copied to other machines. Any number of
- * processes read it while one loads: a reader sees a load whole or not at all.
+ * processes read the file during a load: a reader sees a load whole or not at all.
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { CatalogChannel, CatalogVideo } from "../../domain/catalog/catalog-line";
@@ -36,10 +36,10 @@ CREATE INDEX points_by_channel ON channel_points (channel, video);
 `;
 const SCHEMA: Schema = { version: 1, migrations: [TABLES] };
 
-/** Titles are compared by so many characters. */
+/** The number of characters by which titles are compared. */
 const KEY_CHARACTERS = 128;
 const CACHED_CHANNELS = 100_000;
-/** After every text that begins with the one before it. */
+/** A text after every text that begins with the one before it. */
 const AFTER_ALL = "\u{10FFFF}";
 
 interface StoredVideo {
@@ -51,8 +51,8 @@ interface StoredVideo {
 
 export interface CatalogOptions {
   /**
-   * Of pages in memory. A bulk load wants the whole file there: ids and titles come in no order, and touch every page
-   * of it.
+   * The bytes of pages in memory. A bulk load needs the whole file there, because ids and titles have no order and
+   * touch every page.
    */
   cacheBytes?: number;
 }
@@ -61,7 +61,7 @@ export class SqliteCatalog implements VideoCatalog {
   readonly #db: DatabaseSync;
   readonly #sql: ReturnType<typeof statements>;
   #channelIds = new Map<string, number>();
-  /** Titles that this load has written: a file says the title of a channel with each of its videos. */
+  /** Titles written by this load: a file repeats a channel's title with each of its videos. */
   #channelTitles = new Map<number, string | null>();
 
   /** Opens or creates the file. Throws `StoreUnavailableError`, `SchemaVersionError`. */
@@ -204,8 +204,8 @@ export class SqliteCatalog implements VideoCatalog {
   }
 
   /**
-   * Writes the points of `after` that are not in `pointsBefore`, which are stored. Answers what the video's row says of
-   * the history.
+   * Writes the points of `after` that are missing in the stored `pointsBefore`. Returns the history's part in the
+   * video's row.
    */
   #putHistory(
     videoId: string,
@@ -247,7 +247,7 @@ export class SqliteCatalog implements VideoCatalog {
   }
 }
 
-/** A title as it is searched: compatible forms of characters are one, and so are cases. */
+/** Returns the title in the form that searches compare: compatible forms of characters are one, and so are cases. */
 function titleKey(title: string): string {
   if (/^[ -~]*$/.test(title)) return title.slice(0, KEY_CHARACTERS).toLowerCase();
   return [...title.normalize("NFKC").toLowerCase()].slice(0, KEY_CHARACTERS).join("");

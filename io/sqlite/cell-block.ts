@@ -13,7 +13,7 @@ import { crc32 } from "node:zlib";
 import { StoreUnavailableError } from "../ports";
 
 export const VIDEOS_A_BLOCK = 64;
-/** Numbers of a cell in `Block.data`. */
+/** The numbers of a cell in `Block.data`. */
 export const WIDTH = 9;
 export const KEY = 0;
 export const COUNT = 1;
@@ -29,14 +29,14 @@ export const REVISION = 8;
 const FORMAT = 1;
 const CRC_BYTES = 4;
 const [HAS_SUM, HAS_WIDE, HAS_VALUED, HAS_META] = [1, 2, 4, 8];
-/** Eight varints of at most eight bytes. */
+/** The bytes of eight varints of at most eight bytes each, with room. */
 const MAX_CELL_BYTES = 72;
 const TWO_31 = 2 ** 31;
 const TWO_32 = 2 ** 32;
 
 /**
- * A block that cannot be read. It stays as it is until the row is deleted by hand; an audit with repair then counts its
- * cells anew.
+ * Thrown for a block that cannot be read. The block stays until an operator deletes the row; an audit with repair then
+ * counts its cells anew.
  */
 export class DamagedBlockError extends StoreUnavailableError {}
 
@@ -44,7 +44,7 @@ export class DamagedBlockError extends StoreUnavailableError {}
 export class Block {
   cells = 0;
   data = new Float64Array(16 * WIDTH);
-  /** Keys whose revision has grown in this transaction. */
+  /** The keys whose revision has grown in this transaction. */
   revised: Set<number> | undefined;
 
   clear(): void {
@@ -52,7 +52,7 @@ export class Block {
     this.revised = undefined;
   }
 
-  /** Where `key` is, looked for among cells from `from` on; -1 - (where it belongs) when it is missing. */
+  /** Returns the position of `key` among the cells from `from` on; -1 - (its place) when it is missing. */
   find(key: number, from = 0): number {
     const { data } = this;
     let low = from;
@@ -65,7 +65,7 @@ export class Block {
     return low < this.cells && data[low * WIDTH] === key ? low : -1 - low;
   }
 
-  /** Where `key` is; an empty cell is made when it is missing. */
+  /** Returns the position of `key`; a missing key gets an empty cell. */
   cell(key: number, from = 0): number {
     const found = this.find(key, from);
     if (found >= 0) return found;
@@ -84,8 +84,8 @@ export class Block {
   }
 
   /**
-   * Adds the countable cells of another block (those of `insides` only, when given); `offsetMs`: its start, from the
-   * start of this one. Corrections and revisions are a level's own.
+   * Adds the countable cells of another block (only those of `insides`, when given). `offsetMs` is the distance of its
+   * start from this block's start. Corrections and revisions are a level's own.
    */
   add(other: Block, offsetMs: number, insides?: ReadonlySet<number>): void {
     const { data: from } = other;
@@ -100,7 +100,7 @@ export class Block {
     }
   }
 
-  /** Moves the numbers of the cell at `to` by a difference, whose parts of the sum may have any sign. */
+  /** Changes the numbers of the cell at `to` by a difference, whose parts of the sum may have any sign. */
   move(to: number, count: number, valued: number, low: number, mid: number, top: number): void {
     const { data } = this;
     data[to + COUNT] = data[to + COUNT]! + count;
@@ -129,8 +129,8 @@ let scratch = Buffer.allocUnsafeSlow(1 << 16);
 let position = 0;
 
 /**
- * A block's bytes; undefined when it has no cell that says anything. Throws RangeError for a number beyond 53 bits or
- * below 0.
+ * Returns a block's bytes; undefined when no cell has a number. Throws RangeError for a number beyond 53 bits or below
+ * 0.
  */
 export function encodeBlock({ cells, data }: Block): Buffer | undefined {
   const most = 1 + cells * MAX_CELL_BYTES + CRC_BYTES;
@@ -231,7 +231,7 @@ export function decodeBlock(bytes: Uint8Array, into: Block, where: () => string)
 }
 
 /**
- * Calls `visit` with one decoded cell of the block after the other, until it answers true. Throws DamagedBlockError.
+ * Calls `visit` with the block's decoded cells one after the other, until it returns true. Throws DamagedBlockError.
  */
 export function scanBlock(bytes: Uint8Array, where: () => string, visit: (cell: Float64Array) => boolean): void {
   const end = checkedEnd(bytes, where);
@@ -267,7 +267,7 @@ function takeCell(bytes: Uint8Array, data: Float64Array, at: number, before: num
   return key;
 }
 
-/** Where the cells end. */
+/** Returns the end of the cells. */
 function checkedEnd(bytes: Uint8Array, where: () => string): number {
   const end = bytes.length - CRC_BYTES;
   if (end < 1) throw new DamagedBlockError(`${where()} is damaged: ${bytes.length} bytes are no block`);

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { EmbeddedLog, LogPortion, LogSubscription, PendingRange } from "../ports";
 
-/** Where the reading has come to; durable when a promise resolves. */
+/** The position of the reader; durable when a promise resolves. */
 export interface ReadingPosition {
   checkpoint(): Promise<number>;
   pending(): Promise<PendingRange | undefined>;
   setPending(range: PendingRange): Promise<void>;
-  /** No range is pending any more. */
+  /** Notes that no range is pending any more. */
   complete(position: number): Promise<void>;
 }
 
 const POLL_MS = 50;
 
 /**
- * The log of one machine as a subscription with one reader: a portion is a range of positions, one is open at a time.
+ * The log of one machine as a subscription with one reader. A portion is a range of positions, and one is open at a
+ * time.
  */
 export class SqliteLogSubscription implements LogSubscription {
   #open = false;
@@ -37,7 +38,7 @@ export class SqliteLogSubscription implements LogSubscription {
     return (await this.log.firstAfter(await this.position.checkpoint()))?.appendedAtMs;
   }
 
-  /** The log's clock is this machine's, which is asked anyway. */
+  /** The log's clock is this machine's, which the caller reads anyway. */
   logTimeMs(): undefined {
     return undefined;
   }

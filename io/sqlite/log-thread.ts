@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The worker thread that is the only writer of log.sqlite: commits groups of batches and trims in small chunks
- * between them. It lives on when the disk is full: that commit fails, the next may succeed.
+ * The worker thread that alone writes log.sqlite: it commits groups of batches and trims in small chunks between them.
+ * The thread survives a full disk: that commit fails, and the next may succeed.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { workerData } from "node:worker_threads";
@@ -18,9 +18,9 @@ import {
 import { unpackPayloads } from "./payload-pack";
 import { answerFrom } from "./thread-channel";
 
-/** A commit that also checkpoints writes and syncs up to this many pages of 8 KiB: the longest stall of an append. */
+/** The pages of 8 KiB that a commit with a checkpoint writes and syncs at most: the longest stall of an append. */
 const WAL_AUTOCHECKPOINT_PAGES = 1000;
-/** Stamps pruned in one commit, so that a burst of them is not paid for by one append ten minutes later. */
+/** The stamps pruned in one commit, so that no single append pays for a burst of them ten minutes later. */
 const MAX_STAMPS_PRUNED = 2000;
 
 class LogWriter {
@@ -113,7 +113,7 @@ class LogWriter {
 }
 
 let writer: LogWriter | undefined;
-/** Opened at the first question, and again at the next when that failed. */
+/** Opens the writer at the first call, and again at the next call after a failure. */
 function opened(): LogWriter {
   writer ??= new LogWriter(workerData as LogThreadOptions);
   return writer;

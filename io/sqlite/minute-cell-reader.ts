@@ -25,10 +25,10 @@ import { COUNTERS_FILE } from "./counter-file";
 import type { TierGuard } from "./tier-guard";
 
 const TWO_32 = 2 ** 32;
-/** Most minutes have few cells. */
+/** The first capacity, because most minutes have few cells. */
 const FIRST_CELLS = 64;
 
-/** Names and tiers are those of the connection's other readers. */
+/** Names and tiers are shared with the connection's other readers. */
 export class MinuteCellReader {
   constructor(
     private readonly db: DatabaseSync,
@@ -48,7 +48,10 @@ export class MinuteCellReader {
     }
   }
 
-  /** The first stored minute of [from, to), without its cells where roll-ups have them; `from`: where to go on. */
+  /**
+   * Returns the first stored minute of [from, to), without its cells where roll-ups have them, and with the minute at
+   * which to go on.
+   */
   #next(from: number, to: number): { from: number; counts?: MinuteCounts } | undefined {
     const minute = this.blocks.nextTime("minute", from, to);
     if (minute === undefined) return undefined;
@@ -76,7 +79,7 @@ class Filling {
   readonly #videoOf = new Int32Array(VIDEOS_A_BLOCK);
   #videoIndex = new Uint32Array(FIRST_CELLS);
   #typeIndex = new Uint32Array(FIRST_CELLS);
-  /** Of the kept cells, one behind the other; keys are of their own blocks. */
+  /** The numbers of the kept cells, one after the other; keys are those of their own blocks. */
   #numbers = new Float64Array(FIRST_CELLS * WIDTH);
   #n = 0;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One transaction's worth of minute cells: merged into the blocks of their minutes, and the differences moved up to the
- * totals, and to hours and days where these are folded (hour-folds.ts).
+ * Writes the minute cells of one transaction: merges them into the blocks of their minutes, and adds the differences to
+ * the totals, and to hours and days where these are folded (hour-folds.ts).
  */
 
 import type { DatabaseSync } from "node:sqlite";
@@ -36,7 +36,7 @@ export interface MinuteSlice {
   fromRow: number;
   toRow: number;
   followCorrections: boolean;
-  /** Minutes before this are final. */
+  /** Minutes before this one are final. */
   finalBeforeMinute: number;
 }
 
@@ -50,14 +50,14 @@ export class MinuteWriter {
   readonly #folds: HourFolds;
   readonly #rebuild: DerivedRebuild;
   readonly #tiers: TierGuard;
-  /** Differences of one bucket: as the cells of a block, whose parts of the sum may have any sign. */
+  /** The differences of one bucket as the cells of a block, whose parts of the sum may have any sign. */
   #moves = new Float64Array(WIDTH * 64);
   #moved = 0;
   #written = 0;
-  /** The stored cell that a write is compared with. One object, filled anew for every cell. */
+  /** The stored cell that a write is compared with: one object, filled anew for every cell. */
   readonly #stored: CellState = { correction: 0, count: 0, valued: 0, low: 0, mid: 0, top: 0, last: 0 };
 
-  /** `db`: a connection for writing. */
+  /** `db` is a connection for writing. */
   constructor(db: DatabaseSync, folding: Partial<Folding> = {}) {
     db.exec("PRAGMA temp_store = MEMORY");
     this.#videos = new GivenNames(db, "videos", CACHED_VIDEOS);
@@ -68,7 +68,9 @@ export class MinuteWriter {
     this.#rebuild = new DerivedRebuild(this.#tables, this.#folds, this.#tiers);
   }
 
-  /** Inside a transaction: writes the slices and moves every level. Answers the cells written by call. */
+  /**
+   * Writes the slices and changes every level, inside a transaction. Returns the number of written cells of each call.
+   */
   write(slices: readonly MinuteSlice[]): Map<number, number> {
     const written = new Map<number, number>();
     let cells = 0;
@@ -85,7 +87,10 @@ export class MinuteWriter {
     return written;
   }
 
-  /** Inside a transaction: sets the cells to these values at stored correction + 1, rebuilds what is above them. */
+  /**
+   * Sets the cells to these values at the stored correction + 1, and rebuilds the levels above them, inside a
+   * transaction.
+   */
   correct(slices: readonly MinuteSlice[]): void {
     this.#begin();
     for (const slice of slices) {
@@ -117,8 +122,8 @@ export class MinuteWriter {
   }
 
   /**
-   * Where an hour is not the sum of the stored minutes, because these came after its roll-up, it moves by their
-   * difference; so does such a day.
+   * Adds the difference of minutes to an hour that is not the sum of the stored minutes, because these arrived after
+   * its roll-up; likewise to such a day.
    */
   #moveRolled(minute: number, bucket: number): void {
     const hour = Math.floor(minute / MINUTES_AN_HOUR);
@@ -129,7 +134,7 @@ export class MinuteWriter {
       this.#move("day", day, bucket, (minute - day * MINUTES_A_DAY) * MINUTE_MS, true, hour);
   }
 
-  /** Inside a transaction: recomputes hours and days that touch [fromHour, toHour), and the total. */
+  /** Recomputes hours and days that touch [fromHour, toHour), and the total, inside a transaction. */
   rebuild(videoId: string, fromHour: number, toHour: number): void {
     const video = this.#videos.known(videoId);
     if (video === undefined) return;
@@ -141,7 +146,7 @@ export class MinuteWriter {
     this.#tables.forget();
   }
 
-  /** Inside a transaction: folds about `cells` cells of minutes of hours of any age, and settles every total. */
+  /** Folds about `cells` cells of minutes of hours of any age, and settles every total, inside a transaction. */
   fold(cells: number): void {
     this.#folds.begin();
     this.#tiers.begin();
@@ -155,7 +160,7 @@ export class MinuteWriter {
     return [...this.#tables.openHours().keys()];
   }
 
-  /** After a rollback. */
+  /** Forgets the transaction's state after a rollback. */
   forget(): void {
     this.#videos.forget();
     this.#types.forget();
@@ -235,7 +240,7 @@ export class MinuteWriter {
     }
   }
 
-  /** Notes by how much the cell at `at` moves; whether its value changes. */
+  /** Notes the difference of the cell at `at`; returns whether its value changes. */
   #note(data: Float64Array, at: number, next: CellState): boolean {
     const move = this.#moved++ * WIDTH;
     if (move + WIDTH > this.#moves.length) {
@@ -256,8 +261,8 @@ export class MinuteWriter {
   }
 
   /**
-   * A pass changes few cells of most buckets, and a block is encoded whole: what grows goes to a small block beside the
-   * total's, which takes it over when it has become many cells.
+   * Adds to a total. A pass changes few cells of most buckets, while a block is encoded whole. So the difference goes
+   * to a small block beside the total's, which is merged when it has many cells.
    */
   #moveTotal(bucket: number, offsetMs: number, hour: number): void {
     const recent = this.#tables.load("recent", 0, bucket);
@@ -299,7 +304,7 @@ export class MinuteWriter {
       changed = true;
       block.move(at, count, valued, low, mid, top);
       if (isFinal) raise(block, at);
-      // Only a damaged level falls below what is taken off it.
+      // Only a damaged level falls below the subtracted number.
       if (data[at + COUNT]! < 0 || data[at + VALUED]! < 0) data.fill(0, at + COUNT, at + LAST);
       if (data[at + COUNT] === 0) this.#rebuild.touch(bucket, hour, key % VIDEOS_A_BLOCK);
     }
@@ -327,7 +332,7 @@ function putNumbers(data: Float64Array, at: number, cell: CellState): void {
   data[at + LAST] = cell.last;
 }
 
-/** Once a transaction. */
+/** Raises a revision once a transaction. */
 function raise(block: Block, at: number): void {
   const key = block.data[at + KEY]!;
   block.revised ??= new Set();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * name -> id of the `videos` and `types` tables, with a bounded cache of two generations: when the young one is
- * full it becomes the old one and the old one is dropped, which forgets what was least recently used.
+ * Maps names to ids of the `videos` and `types` tables, with a bounded cache of two generations. When the young
+ * generation is full it becomes the old one, and the old one is dropped, which forgets the least recently used names.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
@@ -26,7 +26,7 @@ export class NameDictionary {
     this.#findMany.setReturnArrays(true);
   }
 
-  /** The id, when the name has one. */
+  /** Returns the id of a name that has one. */
   known(name: string): number | undefined {
     const id = this.cached(name) ?? this.lookUp(name);
     if (id !== undefined) this.remember(name, id);
@@ -34,7 +34,8 @@ export class NameDictionary {
   }
 
   /**
-   * Looks up many names by few statements, so that `known` finds them. Names beyond whole statements are left to it.
+   * Looks up many names by few statements, so that `known` finds them. Names beyond whole statements are left to
+   * `known`.
    */
   expect(names: Iterable<string>): void {
     const missing: string[] = [];
@@ -49,7 +50,7 @@ export class NameDictionary {
     }
   }
 
-  /** After a rollback: ids given in that transaction do not exist. */
+  /** Forgets ids given in a transaction that was rolled back. */
   forget(): void {
     this.#young.clear();
     this.#old.clear();
@@ -79,9 +80,9 @@ export class NameDictionary {
 }
 
 /**
- * Gives ids to names that are new, inside write transactions: one larger than the largest. While the cache holds every
- * name there is, a name that is not in it is new without a look-up, and new names are written many a statement (a
- * look-up and an insert took more than the cells).
+ * Gives ids to new names inside write transactions: one larger than the largest. While the cache holds every name, a
+ * name that is missing in it is new without a look-up. New names are written many in a statement, because a look-up and
+ * an insert for each took more time than the cells.
  */
 export class GivenNames extends NameDictionary {
   readonly #insert: StatementSync;
@@ -89,7 +90,7 @@ export class GivenNames extends NameDictionary {
   readonly #insertOne: StatementSync;
   readonly #largest: StatementSync;
   readonly #after: StatementSync;
-  /** The largest id that was seen, and whether all up to it are in the cache. */
+  /** The largest known id, and whether the cache holds all names up to it. */
   #last = 0;
   #isComplete = true;
   #waiting: (number | string)[] = [];
@@ -105,7 +106,7 @@ export class GivenNames extends NameDictionary {
     this.#after.setReturnArrays(true);
   }
 
-  /** At the start of a write transaction: another process may have given ids. */
+  /** Begins a write transaction. Another process may have given ids since the last one. */
   begin(): void {
     const largest = Number(this.#largest.get()!.id);
     if (this.#isComplete && largest > this.generationSize) this.#isComplete = false;
@@ -117,7 +118,7 @@ export class GivenNames extends NameDictionary {
     this.#last = largest;
   }
 
-  /** Between `begin` and `flush`. */
+  /** Returns the id of a name, between `begin` and `flush`. */
   idFor(name: string): number {
     const cached = this.cached(name);
     if (cached !== undefined) return cached;
@@ -130,7 +131,7 @@ export class GivenNames extends NameDictionary {
     return id;
   }
 
-  /** Writes the names that wait: before they are looked up by other statements, and before the transaction ends. */
+  /** Writes the waiting names, before other statements look them up and before the transaction ends. */
   flush(): void {
     const names = this.#waiting;
     for (let i = 0; i < names.length; i += 2) this.#insertOne.run(names[i]!, names[i + 1]!);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What an open hour holds: the sums of its minutes, of the buckets that have no row of the hour yet (hour-folds.ts).
+ * The content of an open hour: the sums of its minutes, for the buckets that have no row of the hour yet
+ * (hour-folds.ts).
  */
 import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type BlockReader, BlockTables, BUCKETS, bucketOfRow, rowName, timeOf } from "./block-tables";
@@ -8,7 +9,7 @@ import { Block, decodeBlock } from "./cell-block";
 
 const scratch = new Block();
 
-/** Adds the minutes of an hour's bucket (of the given videos of it) to `into`. */
+/** Adds the minutes of an hour's bucket (or of some of its videos) to `into`. */
 export function sumOfMinutes(
   reader: BlockReader,
   hour: number,
@@ -30,7 +31,7 @@ export function sumOfMinutes(
   }
 }
 
-/** The first bucket from `fromBucket` on of which a minute of the hour has a row. */
+/** Returns the first bucket from `fromBucket` on that has a row of a minute of the hour. */
 export function firstUnfolded(reader: BlockReader, hour: number, fromBucket: number): number | undefined {
   let first: number | undefined;
   const minute = hour * MINUTES_AN_HOUR;
@@ -42,8 +43,8 @@ export function firstUnfolded(reader: BlockReader, hour: number, fromBucket: num
 }
 
 /**
- * Sums by bucket of an open hour's unfolded buckets in [fromBucket, toBucket), and how many cells of minutes they are
- * made of.
+ * Returns the sums by bucket of an open hour's unfolded buckets in [fromBucket, toBucket), with the number of minute
+ * cells in them.
  */
 export function unfoldedSums(
   reader: BlockReader,

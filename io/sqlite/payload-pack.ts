@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Many payloads in one buffer, for one transfer to a thread. Callers keep their payloads (a rejected batch may be
- * appended again), so their buffers must not be detached: one copy here, and no further one on the way.
+ * Many payloads in one buffer, for one transfer to a thread. Callers keep their payloads, because a rejected batch may
+ * be appended again, so their buffers must not be detached. The pack copies each payload once, and the transfer copies
+ * none.
  */
 export interface PackedPayloads {
   buffer: ArrayBuffer;
-  /** Bytes of each payload, in order. */
+  /** The bytes of each payload, in order. */
   sizes: number[];
 }
 
@@ -20,7 +21,7 @@ export function packPayloads(payloads: readonly Uint8Array[]): PackedPayloads {
   return { buffer: packed.buffer, sizes };
 }
 
-/** Views into the packed buffer. Throws a RangeError where the sizes do not add up to it. */
+/** Returns views into the packed buffer. Throws a RangeError where the sizes do not add up to it. */
 export function unpackPayloads({ buffer, sizes }: PackedPayloads): Uint8Array[] {
   const packedBytes = sizes.reduce((sum, size) => sum + size, 0);
   if (packedBytes !== buffer.byteLength)

@@ -7,8 +7,8 @@ import { Block, DamagedBlockError, decodeBlock } from "./cell-block";
 const LEVELS: readonly (RankedLevel & Level)[] = ["minute", "hour", "day"];
 
 /**
- * Makes the ranking index of a file whose blocks were written without one, a time at once: memory does not grow with
- * the file. A file that was packed a moment ago has its index already, and the same numbers are written again.
+ * Builds the ranking index of a file whose blocks were written without one, a time at once, so that memory does not
+ * grow with the file. A file that was packed just before has its index already, and the same numbers are written again.
  */
 export function rankBuckets(db: DatabaseSync): void {
   db.exec(RANKS);
@@ -33,7 +33,7 @@ export function rankBuckets(db: DatabaseSync): void {
 
 const scratch = new Block();
 
-/** undefined: the block is damaged, and whoever asks for its videos is told so. */
+/** Returns undefined where the block is damaged. A reader of its videos gets an error. */
 function decoded(level: Level, id: number, bytes: Uint8Array): Block | undefined {
   try {
     return decodeBlock(bytes, scratch, () => rowName(level, id));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The query service's view of counters.sqlite: single videos are read at once over a read-only connection (well
- * under a millisecond), `top` runs in a worker thread so that an answer over a busy hour never holds up the others.
+ * The query service's view of counters.sqlite. Single videos are read at once over a read-only connection (well under a
+ * millisecond). `top` runs in a worker thread, so that an answer over a busy hour never delays the others.
  */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -12,7 +12,7 @@ import { COUNTERS_FILE, openCountersReadOnly } from "./counter-schema";
 import { answerFrom, ThreadChannel } from "./thread-channel";
 
 interface CounterReaderOptions {
-  /** The data folder; counters.sqlite in it is created when missing. */
+  /** The data folder, in which counters.sqlite is created when missing. */
   folder: string;
   busyTimeoutMs?: number;
 }

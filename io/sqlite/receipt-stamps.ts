@@ -14,16 +14,16 @@ const SCHEMA: Schema = {
      CREATE INDEX stamps_by_time ON stamps (stamped_at_ms);`,
   ],
 };
-/** Of one transaction, which holds up everything else of this thread for some 10 ms. */
+/** The stamps of one transaction, which delays all other work of this thread by some 10 ms. */
 const MAX_GROUP_STAMPS = 10_000;
 const MAX_QUEUE_BYTES = 64 << 20;
 const STAMP_BYTES = 100;
-/** Forgotten in one transaction. */
+/** The stamps that are deleted in one transaction. */
 const MAX_FORGOTTEN = 10_000;
 
 /**
- * Receipt stamps of a service whose counters are in a data folder, in a file of their own beside them. Calls at the
- * same time share a transaction.
+ * Receipt stamps of a service whose counters are in a data folder, in a file of their own beside them. Concurrent calls
+ * share a transaction.
  */
 export class SqliteReceiptStamps implements ReceiptStamps {
   readonly #db: DatabaseSync;
@@ -52,7 +52,7 @@ export class SqliteReceiptStamps implements ReceiptStamps {
     });
   }
 
-  /** Rejects also with `LogFullError`. */
+  /** Rejects with `LogFullError`, too. */
   async hold(proposed: readonly Stamp[]): Promise<Stamp[]> {
     return proposed.length === 0 ? [] : this.#commits.add(proposed);
   }
@@ -65,7 +65,7 @@ export class SqliteReceiptStamps implements ReceiptStamps {
   #commit(calls: readonly (readonly Stamp[])[]): Stamp[][] {
     return inTransaction(this.#db, () => {
       const held = calls.map((stamps) => stamps.map((stamp) => this.#hold(stamp)));
-      // Twice as long as they hold: clocks of instances differ.
+      // Stamps are kept twice as long as they are valid, because clocks of instances differ.
       const oldestMs = calls.flat().reduce((oldest, { stampedAtMs }) => Math.min(oldest, stampedAtMs), Infinity);
       this.#forget.run(oldestMs - 2 * STAMP_MEMORY_MS);
       return held;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How counters.sqlite was laid out before cells were packed: a row a cell, at four levels. A new file gets these tables
- * and loses them again, so that every file has come the same way.
+ * The tables of counters.sqlite before cells were packed: a row for each cell, at four levels. A new file gets these
+ * tables and loses them again, so that every file passes through the same versions.
  */
 
 import type { DatabaseSync } from "node:sqlite";
@@ -43,8 +43,8 @@ CREATE TABLE total_cells (
 `;
 
 /**
- * Valued counts and revisions. A cell of before had its events with a value uncounted: all of them where its sum tells
- * of values, else none (assumedValued in domain/columns/minute-counts.ts).
+ * Valued counts and revisions. An earlier cell did not count its events with a value: all of them have one where its
+ * sum is not 0, otherwise none has (assumedValued in domain/columns/minute-counts.ts).
  */
 export const VALUED_AND_REVISION = `
 ALTER TABLE minute_cells ADD COLUMN valued INTEGER NOT NULL DEFAULT 0;
@@ -66,7 +66,7 @@ DROP VIEW IF EXISTS minute_counts; DROP VIEW IF EXISTS hour_counts; DROP VIEW IF
 DROP TABLE minute_cells; DROP TABLE hour_cells; DROP TABLE day_cells; DROP TABLE total_cells;
 `;
 
-/** Buckets of an hour between two writes of what is held in memory. */
+/** The buckets of an hour between two writes. */
 const BUCKETS_HELD = 512;
 const TWO_32 = 2 ** 32;
 
@@ -85,8 +85,9 @@ type CellRow = [
 ];
 
 /**
- * Packs the minutes and derives every level above from them, a bucket of an hour at a time: memory does not grow with
- * the file. All in the one transaction that lifts the file, so that a crash leaves the old file whole.
+ * Packs the minutes and derives every level above from them, a bucket of an hour at a time, so that memory does not
+ * grow with the file. All of it runs in the one transaction that lifts the file, so that a crash leaves the old file
+ * whole.
  */
 export function packCells(db: DatabaseSync): void {
   db.exec(BLOCKS + RANKS);
@@ -131,7 +132,7 @@ function put(tables: BlockTables, row: CellRow): void {
   tables.touch("minute", minute, bucketOf(video));
 }
 
-/** A cell that somebody has damaged is left out: an audit finds it missing. */
+/** A damaged cell is left out, and an audit finds it missing. */
 function isCell([, , , minute, count, valued, high, low, last, correction]: CellRow): boolean {
   const counts = [count, valued, last, correction].every((value) => Number.isSafeInteger(value) && value >= 0);
   return counts && Number.isSafeInteger(minute) && Number.isSafeInteger(high) && low >= 0 && low < TWO_32;

@@ -5,10 +5,13 @@ import { inTransaction, onSnapshot, orUnavailable } from "./connection";
 
 export type Row = Record<string, unknown>;
 
-/** Beside a live stream no transaction may take 100 ms: other processes wait for it. */
+/**
+ * The length of a transaction. Beside a live stream no transaction may take 100 ms, because other processes wait for
+ * it.
+ */
 const PIECE_MS = 25;
 
-/** One connection, its prepared statements, and how it writes: whole, or in pieces between which others may write. */
+/** One connection with its prepared statements. It writes whole, or in pieces between which others may write. */
 export class Statements {
   readonly #prepared = new Map<string, StatementSync>();
 
@@ -34,8 +37,8 @@ export class Statements {
   }
 
   /**
-   * Each item whole; several in one transaction as long as it is short. Other work of the process goes on between
-   * transactions.
+   * Writes each item whole, and several in one transaction as long as the transaction is short. Other work of the
+   * process runs between transactions.
    */
   async writeInPieces<Item>(items: Iterable<Item>, write: (item: Item) => void): Promise<void> {
     const all = [...items];

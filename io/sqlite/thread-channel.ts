@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Questions and answers between this thread and one worker thread. The worker's file calls `answerFrom` with its
- * handlers; the owner calls `ThreadChannel.call`. A worker that dies rejects what it had not answered with
- * `StoreUnavailableError`, and the next call starts a new one.
+ * handlers; the owner calls `ThreadChannel.call`. When a worker dies, its unanswered calls reject with
+ * `StoreUnavailableError`, and the next call starts a new worker.
  */
 import { parentPort, type Transferable, Worker } from "node:worker_threads";
 import { LogFullError, StoreUnavailableError } from "../ports";
@@ -30,26 +30,27 @@ export class ThreadChannel {
   #waiting = new Map<number, Waiting>();
 
   /**
-   * `file`: the compiled worker, absolute. `workerData`: given to every worker that is started, structured-cloneable.
+   * `file` is the absolute path of the compiled worker. `workerData` is given to every worker, and must be
+   * structured-cloneable.
    */
   constructor(
     private readonly file: string,
     private readonly workerData: unknown,
   ) {}
 
-  /** Rejects with what the handler threw (error classes of the ports are kept) or with `StoreUnavailableError`. */
+  /** Rejects with the handler's error (error classes of the ports are kept) or with `StoreUnavailableError`. */
   call<T>(method: string, argument: unknown, transfer: readonly Transferable[] = []): Promise<T> {
     const worker = this.#running();
     const id = this.#nextId++;
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: (value) => resolve(value as T), reject });
-      // A worker keeps the process alive only while somebody waits for it.
+      // A worker keeps the process alive only while a caller waits for it.
       if (this.#waiting.size === 1) worker.ref();
       worker.postMessage({ id, method, argument } satisfies Question, transfer);
     });
   }
 
-  /** Ends the worker after what it has been asked so far. The channel may be used again: it starts a new worker. */
+  /** Ends the worker after its current calls. The channel may be used again: it starts a new worker. */
   async close(): Promise<void> {
     const worker = this.#worker;
     if (worker === undefined) return;
@@ -91,10 +92,7 @@ export class ThreadChannel {
   }
 }
 
-/**
- * In the worker: answers every question with what the handler of that name returns, resolves to, throws or rejects
- * with.
- */
+/** Runs in the worker: answers every call with the result or the error of the handler of that name. */
 export function answerFrom(handlers: Record<string, (argument: never) => unknown>, close: () => unknown): void {
   const port = parentPort;
   if (port === null) throw new Error("answerFrom runs in a worker thread only");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What writers and readers of cells must know of roll-ups, looked up once a transaction. */
+/** The facts about roll-ups that writers and readers of cells need, looked up once a transaction. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { type RolledLevel, type RollingRange, type RollUpPhase, StoreUnavailableError } from "../ports";
@@ -18,7 +18,7 @@ export class TierGuard {
     this.#ranges = db.prepare("SELECT DISTINCT level, from_ms, to_ms FROM roll_ups WHERE is_read = 1");
   }
 
-  /** At the start of a transaction or a snapshot. */
+  /** Called at the start of a transaction or a snapshot. */
   begin(): void {
     const row = this.#state.get();
     const version = Number(row?.version ?? 0);
@@ -33,7 +33,9 @@ export class TierGuard {
     }
   }
 
-  /** Throws `StoreUnavailableError` where an hour of [hour, toHour) is being rolled up: nobody may change it now. */
+  /**
+   * Throws `StoreUnavailableError` where an hour of [hour, toHour) is being rolled up, because it must not change now.
+   */
   refuse(hour: number, toHour = hour + 1): void {
     const rolling = this.#rolling;
     if (rolling === undefined || toHour * HOUR_MS <= rolling.fromMs || hour * HOUR_MS >= rolling.toMs) return;
@@ -42,8 +44,8 @@ export class TierGuard {
   }
 
   /**
-   * Whether the minutes of an hour are in roll-ups: the store has of them what came later, and the hour is not their
-   * sum.
+   * Returns whether the minutes of an hour are in roll-ups. The store then has later events alone, and the hour is not
+   * the sum of its minutes.
    */
   hasRolledMinutes(hour: number): boolean {
     return this.#hours.size > 0 && this.#hours.has(hour);
@@ -53,7 +55,9 @@ export class TierGuard {
     return this.#days.size > 0 && this.#days.has(day);
   }
 
-  /** Times of a level, [from, to), whose cells are in roll-ups but still here: they are not read. */
+  /**
+   * Returns the times of a level, [from, to), whose cells are in roll-ups and not deleted yet. They must not be read.
+   */
   hidden(level: "minute" | "hour" | "day"): { from: number; to: number } | undefined {
     if (this.#rolling?.phase !== "dropping" || this.#rolling.level !== level) return undefined;
     const unitMs = level === "minute" ? MINUTE_MS : HOUR_MS;

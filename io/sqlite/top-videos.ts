@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The videos with the largest counts of a range, or with the largest growth from one range to another: exact, with the
- * ranking index (bucket-ranks.ts). Buckets are read in the order of their bounds, until no bucket that is left can hold
- * a video of the answer. Where counts are so alike that the bounds decide nothing, every block of the range is read.
+ * ranking index (bucket-ranks.ts). Buckets are read in the order of their bounds, until no remaining bucket can hold a
+ * video of the answer. Where counts are so alike that the bounds decide nothing, every block of the range is read.
  */
 import { dayOf, HOURS_A_DAY, hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { VideoCount, VideoGrowth } from "../ports";
@@ -12,13 +12,13 @@ import { BucketBounds, type RankedLevel, RankReader } from "./bucket-ranks";
 import { Block, COUNT, KEY, scanBlock, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 import { sumOfMinutes, unfoldedSums } from "./open-hours";
 
-/** Half-open, epoch minutes. */
+/** A half-open range of epoch minutes. */
 export interface MinuteRange {
   from: number;
   to: number;
 }
 
-/** Times of one level; together the pieces of a range are the range, but for what open hours hold unfolded. */
+/** Times of one level. The pieces of a range cover it, apart from the unfolded part of open hours. */
 interface Piece extends MinuteRange {
   level: RankedLevel;
 }
@@ -26,25 +26,27 @@ interface Piece extends MinuteRange {
 interface Pieces {
   type: number;
   pieces: Piece[];
-  /** Hours of the range that are open, and the bucket from which on they may be unfolded. */
+  /** Open hours of the range, and the bucket from which on they may be unfolded. */
   open: [hour: number, unfoldedFrom: number][];
 }
 
 interface Candidate {
   video: number;
   count: number;
-  /** Of the range before; 0 where none was asked. */
+  /** The count of the range before; 0 where the question has none. */
   previous: number;
 }
 
-/** Sums by bucket: a number a video that has any. */
+/** Sums by bucket: a number for each video that has one. */
 type Counts = Map<number, Float64Array>;
 
 const scoreOf = ({ count, previous }: Candidate): number => count - previous;
 
-/** Bounds are compared with the answer after so many buckets. */
+/** The number of buckets after which bounds are compared with the answer. */
 const BUCKETS_AT_ONCE = 8;
-/** Beyond so many buckets, and this share of all that have any count, it is cheaper to read everything in order. */
+/**
+ * Beyond this number of buckets, and this share of all buckets with a count, reading everything in order is cheaper.
+ */
 const MAX_BUCKETS_READ = 512;
 const MAX_SHARE_READ = 1 / 8;
 
@@ -59,13 +61,16 @@ export class TopVideos {
     this.#ranks = new RankReader(db);
   }
 
-  /** On a snapshot. By count descending, ties by videoId ascending. */
+  /** Reads a snapshot. Returns videos by count descending, ties by videoId ascending. */
   largest(type: number, range: MinuteRange, limit: number): VideoCount[] {
     const found = this.#find(this.#piecesOf(type, range), undefined, limit);
     return this.#named(found, limit).map(({ videoId, count }) => ({ videoId, count }));
   }
 
-  /** On a snapshot. By growth from `before` to `range` descending, ties by videoId ascending; those that grew. */
+  /**
+   * Reads a snapshot. Returns the videos that grew from `before` to `range`, by growth descending, ties by videoId
+   * ascending.
+   */
   rising(type: number, range: MinuteRange, before: MinuteRange, limit: number): VideoGrowth[] {
     return this.#named(this.#find(this.#piecesOf(type, range), this.#piecesOf(type, before), limit), limit);
   }
@@ -146,7 +151,7 @@ export class TopVideos {
     };
   }
 
-  /** Nothing is looked up before the first and after the last time that has rows: a range may begin in 1970. */
+  /** Cuts a piece to the first and the last time that has rows, because a range may begin in 1970. */
   #withRows({ level, from, to }: Piece): Piece[] {
     const first = this.blocks.nextTime(level, from, to);
     if (first === undefined) return [];
@@ -187,7 +192,9 @@ export class TopVideos {
     }
   }
 
-  /** Only the videos that reach the score of the last place are looked up by name. `found`: by score, descending. */
+  /**
+   * Looks up the names of those videos alone that reach the score of the last place. `found` is by score, descending.
+   */
   #named(found: readonly Candidate[], limit: number): VideoGrowth[] {
     if (found.length === 0) return [];
     const least = scoreOf(found[Math.min(limit, found.length) - 1]!);
@@ -217,16 +224,16 @@ function countsIn(counts: Counts, bucket: number): Float64Array {
   return block;
 }
 
-/** Adds a cell of the type; true where cells of the type cannot follow. */
+/** Adds a cell of the type; returns true where no cell of the type can follow. */
 function addCell(counts: Float64Array, type: number, data: Float64Array, at: number): boolean {
   const inside = data[at + KEY]! - type * VIDEOS_A_BLOCK;
   if (inside >= 0 && inside < VIDEOS_A_BLOCK) counts[inside] = counts[inside]! + data[at + COUNT]!;
   return inside >= VIDEOS_A_BLOCK - 1;
 }
 
-/** Buckets by descending bound, a part of them sorted at a time: most answers need few. */
+/** Buckets by descending bound, sorted a part at a time, because most answers need few. */
 class BoundOrder {
-  /** Buckets that have any bound. */
+  /** The number of buckets with a bound. */
   readonly size: number;
   readonly #ascending: Float64Array;
   #sorted: number[] = [];
@@ -245,7 +252,7 @@ class BoundOrder {
     return next;
   }
 
-  /** Four times as many each time; equal bounds are taken together. */
+  /** Sorts four times as many each time; equal bounds are sorted together. */
   #sortMore(): void {
     const above = this.#taken === 0 ? Number.POSITIVE_INFINITY : this.#ascending[this.size - this.#taken]!;
     const wanted = Math.min(this.size, Math.max(64, this.#taken * 4));
