@@ -20,19 +20,19 @@ import { Semaphore } from "../flow/semaphore";
 import { type Archive, type ArchiveObject, StoreUnavailableError } from "../ports";
 
 export interface DirectoryArchiveOptions {
-  /** The archive's folder; created when missing. */
+  /** The archive's folder, created when missing. */
   folder: string;
-  /** Objects written, or looked at, at the same time. Default 16: syncs of several files overlap on the disk. */
+  /** The number of objects written or read at the same time. Default 16: syncs of several files overlap on the disk. */
   concurrency?: number;
 }
 
-/** Where objects are written before they get their name; `list` never looks here. */
+/** The folder in which objects are written before they get their name; `list` never reads it. */
 const STAGING = ".staging";
-/** An object of more is read by the thread pool. */
+/** The size above which the thread pool reads an object. */
 const SMALL_BYTES = 64 << 10;
-/** Folders remembered as existing. */
+/** The number of folders remembered as existing. */
 const MAX_KNOWN_FOLDERS = 10_000;
-/** Not the caller's fault, and over when the disk is well again. */
+/** Errors that are not the caller's fault, and pass when the disk works again. */
 const UNAVAILABLE = new Set(["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "EMFILE", "ENFILE"]);
 
 export class DirectoryArchive implements Archive {
@@ -46,8 +46,8 @@ export class DirectoryArchive implements Archive {
   }
 
   /**
-   * Rejects with RangeError for a name that is none, with `StoreUnavailableError` when the disk is full or
-   * read-only; nothing is left of a rejected write.
+   * Rejects with RangeError for an invalid name, with `StoreUnavailableError` when the disk is full or read-only. A
+   * rejected write leaves no file.
    */
   async write(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject> {
     const name = archiveObjectName(minute, fileName);
@@ -63,7 +63,7 @@ export class DirectoryArchive implements Archive {
     return byMinute.flat();
   }
 
-  /** Rejects with RangeError for a name that is none, with the file system's error when there is no such object. */
+  /** Rejects with RangeError for an invalid name, with the file system's error when no such object exists. */
   async read(name: string): Promise<Uint8Array> {
     if (parseArchiveObjectName(name) === undefined) {
       throw new RangeError(`"${name.slice(0, 120)}" is not a name of an archive object`);
@@ -80,7 +80,7 @@ export class DirectoryArchive implements Archive {
     return minutes.filter((_, index) => used[index]);
   }
 
-  /** Folders that are empty then go as well; a writer that needs one again makes it. */
+  /** Removes the objects and the folders that are empty then; a writer that needs a folder again makes it. */
   async remove(names: readonly string[]): Promise<void> {
     const folders = new Set<string>();
     for (const name of names) {
@@ -96,7 +96,7 @@ export class DirectoryArchive implements Archive {
     this.#knownFolders.clear();
   }
 
-  /** Removes what crashed writers left in the staging folder. Only while nobody writes. */
+  /** Removes the files that crashed writers left in the staging folder. Called only while no writer runs. */
   async clearStaging(): Promise<void> {
     await orUnavailable(() => rm(join(this.#folder, STAGING), { recursive: true, force: true }));
     this.#knownFolders.clear();
@@ -109,7 +109,7 @@ export class DirectoryArchive implements Archive {
       await this.#ensureFolder(dirname(staged));
       await writeSynced(staged, content).catch(async (error: unknown) => {
         if (!hasCode(error, "ENOENT")) throw error;
-        // The folder was removed behind our back: no longer known.
+        // The folder was removed by another process, so no folder counts as known any more.
         this.#knownFolders.clear();
         await this.#ensureFolder(dirname(staged));
         await writeSynced(staged, content);
@@ -128,7 +128,7 @@ export class DirectoryArchive implements Archive {
     }
   }
 
-  /** Creates a folder and its parents; each new one is durable through a sync of the folder that holds it. */
+  /** Creates a folder and its parents. Each new folder is durable through a sync of the folder that holds it. */
   async #ensureFolder(folder: string): Promise<void> {
     if (this.#knownFolders.has(folder)) return;
     const parent = dirname(folder);
@@ -142,17 +142,17 @@ export class DirectoryArchive implements Archive {
         });
       } else if (!hasCode(error, "EEXIST")) throw error;
     }
-    // Also when it exists: another writer may have made it a moment ago and not have synced it yet.
+    // An existing folder needs the sync, too: another writer may have made it a moment ago without a sync yet.
     await syncFolder(parent);
     if (this.#knownFolders.size >= MAX_KNOWN_FOLDERS) this.#knownFolders.clear();
     this.#knownFolders.add(folder);
   }
 
-  /** Minutes whose folder exists, ascending, walking only the days and hours of the range. */
+  /** Returns the minutes whose folder exists, ascending; reads only the days and hours of the range. */
   async #minuteFolders(fromMinute: number, toMinute: number): Promise<number[]> {
     const minutes: number[] = [];
     if (toMinute <= fromMinute) return minutes;
-    // Looking for a minute's objects costs as much as looking for its folder.
+    // Reading a minute's objects costs as much as checking its folder.
     if (toMinute === fromMinute + 1 && hasFolder(fromMinute)) return [fromMinute];
     for (const date of await this.#subfolders("", /^date=\d{4}-\d{2}-\d{2}$/)) {
       const dayStart = minuteOf(`${date}/hour=00/minute=00`);
@@ -209,9 +209,9 @@ const hasFolder = (minute: number): boolean =>
   Number.isInteger(minute) && minute >= FIRST_MINUTE && minute <= LAST_MINUTE;
 
 /**
- * The content of a file of at most SMALL_BYTES; undefined: it is larger. Synchronously, as the stores beside this
- * archive read: an audit reads one small object a minute, and four calls through the thread pool cost twenty times as
- * much as the reading.
+ * Returns the content of a file of at most SMALL_BYTES, or undefined for a larger one. The read is synchronous, like
+ * those of the stores beside this archive: an audit reads one small object a minute, and four calls through the thread
+ * pool cost twenty times as much as the read.
  */
 function readIfSmall(file: string): Buffer | undefined {
   const descriptor = openSync(file, "r");
@@ -231,7 +231,7 @@ function readIfSmall(file: string): Buffer | undefined {
   }
 }
 
-/** A minute has few objects. Empty when there is no such folder. */
+/** Returns the few objects of a minute; none where the folder is missing. */
 function namesInMinute(folder: string): string[] {
   try {
     return readdirSync(folder);
@@ -241,7 +241,7 @@ function namesInMinute(folder: string): string[] {
   }
 }
 
-/** Empty when there is no such folder. */
+/** Returns no name where the folder is missing. */
 async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch((error: unknown) => {
     if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return [];

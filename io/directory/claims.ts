@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Batches kept outside of the log, in a directory: written as the archive's objects are. */
+/** Claims in a directory: batches outside of the log, written as the archive's objects are. */
 import { stat } from "node:fs/promises";
 import { parseArchiveObjectName } from "../../domain/archive-name";
 import { ClaimMissingError, type ClaimStore, StoreUnavailableError } from "../ports";
@@ -15,7 +15,7 @@ export class DirectoryClaimStore implements ClaimStore {
   }
 
   /**
-   * `name`: `date=2026-11-21/hour=10/minute=03/<file>.avro`. Rejects with RangeError for another, with
+   * `name` has the form `date=2026-11-21/hour=10/minute=03/<file>.avro`. Rejects with RangeError for any other, with
    * `StoreUnavailableError`.
    */
   async write(name: string, content: Uint8Array): Promise<void> {
@@ -29,7 +29,7 @@ export class DirectoryClaimStore implements ClaimStore {
       return await this.#files.read(name);
     } catch (error) {
       if (!isMissing(error)) throw error;
-      // A folder that is not mounted has no claims either: that is no answer.
+      // A folder that is not mounted has no claims either, which does not prove that the claim is missing.
       await stat(this.#folder).catch((cause: unknown) => {
         throw new StoreUnavailableError(`the folder of claims ${this.#folder} is not there`, { cause });
       });

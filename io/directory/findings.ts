@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Findings of an audit whose workers are on this machine, in a directory. */
+/** The findings of an audit whose workers are on this machine, in a directory. */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -14,7 +14,7 @@ import { GcsObjects } from "./objects";
 const CONTENT_TYPE = "application/avro";
 const HOUR_MINUTES = 60;
 
-/** There is an object of that name, with other bytes. */
+/** Thrown when an object of that name exists with other bytes. */
 export class ObjectExistsError extends Error {
   override readonly name = "ObjectExistsError";
 }
@@ -26,15 +26,12 @@ export class ObjectMissingError extends Error {
 export class GcsArchive implements Archive {
   readonly #objects: GcsObjects;
 
-  /** Throws a RangeError for options that cannot be; connects at the first call. */
+  /** Throws a RangeError for invalid options; connects at the first call. */
   constructor(options: GcsOptions) {
     this.#objects = new GcsObjects(options);
   }
 
-  /**
-   * Rejects with RangeError for a name that is none, with `StoreUnavailableError`; such a write may have been done or
-   * not.
-   */
+  /** Rejects with RangeError for an invalid name, with `StoreUnavailableError` when the outcome is unknown. */
   async write(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject> {
     const name = archiveObjectName(minute, fileName);
     await this.#objects.put(name, content, CONTENT_TYPE);
@@ -42,8 +39,8 @@ export class GcsArchive implements Archive {
   }
 
   /**
-   * As `write`, but never replaces other bytes: for writers whose names might be given twice. Again with the same bytes
-   * changes nothing. Rejects with `ObjectExistsError`.
+   * Writes as `write` does, but never replaces other bytes, for writers that might give a name twice. Writing the same
+   * bytes again changes nothing. Rejects with `ObjectExistsError`.
    */
   async writeOnce(minute: number, fileName: string, content: Uint8Array): Promise<ArchiveObject> {
     const name = archiveObjectName(minute, fileName);
@@ -60,8 +57,8 @@ export class GcsArchive implements Archive {
   }
 
   /**
-   * Rejects with RangeError for a name that is none, with `ObjectMissingError`, and with `StoreUnavailableError`, also
-   * when the bytes that come are again and again not those of the object's checksum.
+   * Rejects with RangeError for an invalid name, with `ObjectMissingError`, and with `StoreUnavailableError`, also when
+   * received bytes repeatedly differ from the object's checksum.
    */
   async read(name: string): Promise<Uint8Array> {
     if (parseArchiveObjectName(name) === undefined) {
@@ -79,7 +76,9 @@ export class GcsArchive implements Archive {
     await Promise.all(names.map((name) => this.#objects.remove(name)));
   }
 
-  /** One request a day and one an hour that has objects. A minute's folder counts, whatever is in it. */
+  /**
+   * Sends one request for each day and one for each hour that has objects. A minute's folder counts, whatever it holds.
+   */
   async minutes(fromMinute: number, toMinute: number): Promise<number[]> {
     const { from, to } = withinYears(fromMinute, toMinute);
     const days = to - from <= MINUTES_A_DAY ? startsOf(from, to, MINUTES_A_DAY) : await this.#days(from, to);
@@ -107,13 +106,13 @@ export class GcsArchive implements Archive {
     return found;
   }
 
-  /** First minutes of the days of the range that have folders. */
+  /** Returns the first minutes of the days of the range that have folders. */
   async #days(from: number, to: number): Promise<number[]> {
     const days = await this.#folders("", dayOf);
     return days.filter((day) => day + MINUTES_A_DAY > from && day < to);
   }
 
-  /** What the names of the folders right below another stand for; other names are passed over. */
+  /** Returns the times of the folders directly below another; folders of other names are skipped. */
   async #folders(below: string, startOf: (folder: string) => number | undefined): Promise<number[]> {
     const starts: number[] = [];
     for await (const { folders } of this.#objects.list({ below, foldersOnly: true })) {
@@ -126,7 +125,7 @@ export class GcsArchive implements Archive {
   }
 }
 
-/** The starts of the days or hours that touch [from, to). */
+/** Returns the starts of the days or hours that touch [from, to). */
 function startsOf(from: number, to: number, lengthMinutes: number): number[] {
   const starts: number[] = [];
   for (let start = Math.floor(from / lengthMinutes) * lengthMinutes; start < to; start += lengthMinutes) {

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The bucket of a deployment: looked at, and made. */
+/** Checks and creates the bucket of a deployment. */
 import { type Difference, type Place, placeOf } from "../ports/places";
 import type { GcsOptions } from "./config";
 import { GcsObjects } from "./objects";
 
 interface WantedBucket {
   project: string;
-  /** Where a bucket that is made keeps its objects, e.g. EU or europe-west1; empty: Google's default, US. */
+  /** The location of a new bucket, e.g. EU or europe-west1; empty: Google's default, US. */
   location: string;
-  /** Folders below which nothing may be deleted before its time, and the days that it must be kept. */
+  /** Folders whose objects must not be deleted before these many days. */
   kept: readonly { prefix: string; days: number }[];
 }
 
-/** As the JSON API gives a bucket, as far as it matters. */
+/** The fields of the JSON API's bucket that matter here. */
 interface BucketAnswer {
   lifecycle?: { rule?: LifecycleRule[] };
 }
@@ -23,8 +23,8 @@ interface LifecycleRule {
 }
 
 /**
- * Looks at the bucket; with `change` makes it where it is missing. Rejects with `StoreUnavailableError`, and a
- * RangeError for what cannot be a name.
+ * Checks the bucket; with `change` creates a missing one. Rejects with `StoreUnavailableError`, and with a RangeError
+ * for an invalid name.
  */
 export async function bucketPlace(options: GcsOptions, wanted: WantedBucket, change: boolean): Promise<Place> {
   const objects = new GcsObjects(options);
@@ -43,7 +43,7 @@ export async function bucketPlace(options: GcsOptions, wanted: WantedBucket, cha
   }
 }
 
-/** Rules of the bucket's lifecycle that delete what is still needed. */
+/** Returns the rules of the bucket's lifecycle that delete objects which are still needed. */
 export function differencesOf({ lifecycle }: BucketAnswer, { kept }: WantedBucket): Difference[] {
   return (lifecycle?.rule ?? []).flatMap(({ action, condition = {} }) => {
     const { age, matchesPrefix, isLive } = condition;

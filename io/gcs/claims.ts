@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Batches kept outside of the log, in a bucket. */
+/** Claims in a bucket: batches outside of the log. */
 import { parseArchiveObjectName } from "../../domain/archive-name";
 import { ClaimMissingError, type ClaimStore } from "../ports";
 import type { GcsOptions } from "./config";
@@ -10,13 +10,13 @@ const CONTENT_TYPE = "application/octet-stream";
 export class GcsClaimStore implements ClaimStore {
   readonly #objects: GcsObjects;
 
-  /** Throws a RangeError for options that cannot be; connects at the first call. */
+  /** Throws a RangeError for invalid options; connects at the first call. */
   constructor(options: GcsOptions) {
     this.#objects = new GcsObjects(options);
   }
 
   /**
-   * `name`: `date=2026-11-21/hour=10/minute=03/<file>.avro`. Rejects with RangeError for another, with
+   * `name` has the form `date=2026-11-21/hour=10/minute=03/<file>.avro`. Rejects with RangeError for any other, with
    * `StoreUnavailableError`.
    */
   async write(name: string, content: Uint8Array): Promise<void> {

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Where in Cloud Storage an adapter keeps its objects, and the bounds of its requests. */
+/** The place of an adapter's objects in Cloud Storage, and the bounds of its requests. */
 import { MINUTE_MS } from "../../domain/rules/time";
 import { bucketProblem } from "./bucket-name";
 
 export interface GcsOptions {
   bucket: string;
-  /** Folder of the bucket below which all names are, e.g. `archive`; empty: the bucket's root. */
+  /** The folder of the bucket that holds all names, e.g. `archive`; empty: the bucket's root. */
   prefix: string;
-  /** Another server than Google's, e.g. an emulator: `http://127.0.0.1:4443`. */
+  /** A server other than Google's, e.g. an emulator: `http://127.0.0.1:4443`. */
   endpoint?: string;
   /** Whether requests carry Google credentials (application default). Default: when no `endpoint` is given. */
   authenticate?: boolean;
-  /** Requests at the same time; the others wait in order. Default 16. */
+  /** The number of concurrent requests; further ones wait in order. Default 16. */
   concurrency?: number;
-  /** Bound of one request, from its first byte to the answer's last. Default 30 s. */
+  /** The deadline of one request, from its first byte to the answer's last. Default 30 s. */
   requestTimeoutMs?: number;
-  /** Times an operation is tried in all. Default 6. */
+  /** The number of attempts of an operation. Default 6. */
   maxAttempts?: number;
-  /** No attempt begins later than this after the first. Default 60 s. */
+  /** The time after the first attempt in which another may begin. Default 60 s. */
   retryWithinMs?: number;
-  /** First pause before another attempt; doubles up to 5 s, with full jitter. Default 100. */
+  /** The first pause before another attempt; it doubles up to 5 s, with full jitter. Default 100. */
   retryPauseMs?: number;
-  /** Uniform in [0, 1): the jitter of the pauses. */
+  /** Returns numbers uniform in [0, 1), for the jitter of the pauses. */
   random?: () => number;
 }
 
@@ -34,8 +34,8 @@ const FOLDER_RULE =
 const PREFIX = /^(?:[A-Za-z0-9][A-Za-z0-9._=-]*\/)*$/;
 
 /**
- * Defaults filled in, the prefix ending in a slash. Throws a RangeError for what cannot be a bucket, a prefix or a
- * bound.
+ * Returns the options with all defaults, and with a prefix that ends in a slash. Throws a RangeError for an invalid
+ * bucket, prefix or bound.
  */
 export function gcsConfig(options: GcsOptions): GcsConfig {
   const { bucket, endpoint } = options;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * CRC-32C (Castagnoli), the checksum Cloud Storage keeps of every object. By eight bytes a step ("slicing by 8"): the
- * client library's own takes a byte a step, 13 ms of processor time a megabyte, more than everything else of a request
- * together.
+ * CRC-32C (Castagnoli), the checksum that Cloud Storage keeps of every object, by eight bytes a step ("slicing by 8").
+ * The client library's own function takes a byte a step: 13 ms of processor time a megabyte, more than the rest of a
+ * request together.
  */
 const SLICES = 8;
 const TABLES = tables();
@@ -20,7 +20,7 @@ function tables(): Uint32Array[] {
   return all;
 }
 
-/** Unsigned. */
+/** Returns the checksum as an unsigned number. */
 function crc32c(bytes: Uint8Array): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES as [
     Uint32Array,
@@ -50,7 +50,7 @@ function crc32c(bytes: Uint8Array): number {
   return (crc ^ -1) >>> 0;
 }
 
-/** As Cloud Storage writes it: base64 of the four bytes, big-endian. */
+/** Returns the checksum in Cloud Storage's form: base64 of the four bytes, big-endian. */
 export function crc32cText(bytes: Uint8Array): string {
   const text = Buffer.alloc(4);
   text.writeUInt32BE(crc32c(bytes));

@@ -7,8 +7,9 @@ export type Credentials = () => Promise<Record<string, string>>;
 export const NO_CREDENTIALS: Credentials = async () => ({});
 
 /**
- * Application default credentials, by Google's own library, which keeps a token until shortly before it expires. The
- * library is loaded at the first request: it takes a third of a second, and an emulator needs none of it.
+ * Returns application default credentials, by Google's own library, which keeps a token until shortly before it
+ * expires. The library is loaded at the first request, because loading takes a third of a second, and an emulator needs
+ * no credentials.
  */
 export function applicationDefaultCredentials(): Credentials {
   let client: Promise<{ getRequestHeaders(): Promise<Headers> }> | undefined;

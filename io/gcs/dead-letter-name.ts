@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Names of dead-letter objects, of the letters in them, and of the marks of replayed ones. */
+/** The names of dead-letter objects, of their letters, and of the marks of replayed letters. */
 import { minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
 
-/** An object of dead letters; its name says how many it has, so that they are counted without being read. */
+/** An object of dead letters. Its name contains the number of its letters, so that they are counted without a read. */
 export interface LetterObject {
   minute: number;
-  /** Unique among the processes that write. */
+  /** Unique among the writing processes. */
   writer: string;
   sequence: number;
   letters: number;
 }
 
 interface LetterPlace extends LetterObject {
-  /** From 0. */
+  /** The position of the letter, from 0. */
   index: number;
 }
 
@@ -37,7 +37,7 @@ export function letterId({ minute, writer, sequence, letters, index }: LetterPla
   return `${time}-${writer}-${String(sequence).padStart(9, "0")}-${letters}-${index}`;
 }
 
-/** Undefined for what is no id of this store. */
+/** Returns undefined for an id that is not of this store. */
 export function parseLetterId(id: string): LetterPlace | undefined {
   const [, year, month, day, hour, minute, writer, sequence, letters, index] = ID.exec(id) ?? [];
   if (index === undefined) return undefined;
@@ -48,8 +48,8 @@ export function parseLetterId(id: string): LetterPlace | undefined {
 }
 
 /**
- * Below this are the marks: one empty object a letter and time of replay, so that marking needs no reading and listing
- * them no other request.
+ * The folder of marks: one empty object for each letter and time of replay. So marking reads nothing, and listing marks
+ * takes no other request.
  */
 export const MARKS = "replayed/";
 
@@ -57,7 +57,7 @@ export function markName(place: LetterPlace, replayedAtMs: number): string {
   return `${marksOf(letterObjectName(place))}${place.index}-${replayedAtMs}`;
 }
 
-/** What the names of an object's marks begin with. */
+/** Returns the prefix of the names of an object's marks. */
 export const marksOf = (objectName: string): string => `${MARKS}${objectName}/`;
 
 export function parseMarkName(name: string): { objectName: string; index: number; replayedAtMs: number } | undefined {

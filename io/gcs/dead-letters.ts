@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Dead letters in a bucket: letters that arrive together are one object, in the folder of their minute of receipt. Any
- * number of processes write and mark at the same time; none changes what another wrote.
+ * Dead letters in a bucket. Letters that arrive together are one object, in the folder of their minute of receipt. Any
+ * number of processes write and mark at the same time; none changes an object of another.
  */
 
 import { randomBytes } from "node:crypto";
@@ -29,18 +29,18 @@ import { GcsObjects } from "./objects";
 
 export interface GcsDeadLettersOptions extends GcsOptions {
   /**
-   * Called with each letter once it is stored, e.g. to put it on a topic; resolves when that is durable. When it
-   * rejects, so does `append`: the letter, appended again, is then stored twice.
+   * Called with each letter once the letter is stored, for example to put it on a topic; resolves when that is durable.
+   * When it rejects, `append` rejects as well, and a letter that is appended again is stored twice.
    */
   publish?: (letter: NewDeadLetter) => Promise<void>;
-  /** Bytes waiting in memory for the bucket; beyond it `append` rejects with `LogFullError`. Default 64 MiB. */
+  /** The bytes that wait in memory for the bucket; beyond them `append` rejects with `LogFullError`. Default 64 MiB. */
   maxQueueBytes?: number;
 }
 
 const CONTENT_TYPE = "application/avro";
 const MAX_GROUP_CALLS = 1000;
 const MAX_GROUP_BYTES = 8 << 20;
-/** Objects read ahead by `list`. */
+/** The number of objects that `list` reads ahead. */
 const OBJECTS_AHEAD = 8;
 const PUBLISHED_AT_ONCE = 64;
 
@@ -53,7 +53,7 @@ export class GcsDeadLetters implements DeadLetters {
   readonly #writer = randomBytes(6).toString("hex");
   #sequence = 0;
 
-  /** Throws a RangeError for options that cannot be; connects at the first call. */
+  /** Throws a RangeError for invalid options; connects at the first call. */
   constructor(options: GcsDeadLettersOptions) {
     this.#objects = new GcsObjects(options);
     this.#publish = options.publish;
@@ -67,11 +67,11 @@ export class GcsDeadLetters implements DeadLetters {
   }
 
   /**
-   * Rejects with `StoreUnavailableError`, some of the letters stored or none; also with what `publish` rejects with.
+   * Rejects with `StoreUnavailableError`, with some of the letters stored or none; also with the error of `publish`.
    */
   async append(letters: readonly NewDeadLetter[]): Promise<void> {
     if (letters.length === 0) return;
-    // Checked here, because a letter that has no folder would fail the others of its group.
+    // Checked here, because a letter without a folder would fail the others of its group.
     for (const { receivedAtMs } of letters) {
       if (!Number.isSafeInteger(receivedAtMs)) throw new RangeError("a dead letter's receivedAtMs is not an integer");
       minuteFolder(minuteOf(receivedAtMs));
@@ -82,7 +82,8 @@ export class GcsDeadLetters implements DeadLetters {
   }
 
   /**
-   * By minute of receipt, writer and order of arrival. A letter that arrives later may come before one already seen.
+   * Lists by minute of receipt, writer and order of arrival. A letter that arrives later may be listed before one
+   * already returned.
    */
   async list(query: {
     afterId?: string;
@@ -123,7 +124,7 @@ export class GcsDeadLetters implements DeadLetters {
     return { ...letter, id, ...(replayedAtMs === undefined ? {} : { replayedAtMs }) };
   }
 
-  /** Of several marks of a letter the latest holds. Ids of other stores are passed over. */
+  /** Marks letters. Of several marks of a letter the latest is valid. Ids of other stores are skipped. */
   async markReplayed(ids: readonly string[], atMs: number): Promise<void> {
     if (!Number.isSafeInteger(atMs)) throw new RangeError(`${atMs} is not a time`);
     const places = ids.flatMap((id) => parseLetterId(id) ?? []);
@@ -132,7 +133,7 @@ export class GcsDeadLetters implements DeadLetters {
     );
   }
 
-  /** Counted by the names of the objects: one request a thousand of them. */
+  /** Counts by the names of the objects: one request for a thousand of them. */
   async rejectedByMinute(fromMinute: number, toMinute: number): Promise<Map<number, number>> {
     const rejected = new Map<number, number>();
     const range = withinYears(fromMinute, toMinute);
@@ -151,7 +152,7 @@ export class GcsDeadLetters implements DeadLetters {
     this.#objects.close();
   }
 
-  /** One object a minute; a call is stored when all the objects with letters of it are. */
+  /** Writes one object a minute. A call is stored when all objects with its letters are. */
   async #commit(calls: readonly (readonly NewDeadLetter[])[]): Promise<Outcome[]> {
     const byMinute = new Map<number, { letters: NewDeadLetter[]; calls: Set<number> }>();
     for (const [call, letters] of calls.entries()) {
@@ -190,7 +191,7 @@ export class GcsDeadLetters implements DeadLetters {
     }
   }
 
-  /** The letters of some objects that follow each other in the list, with their marks. */
+  /** Returns the letters of adjacent objects of the list, with their marks. */
   async #letters(objects: readonly LetterObject[]): Promise<(DeadLetter & { object: string; index: number })[]> {
     const names = objects.map(letterObjectName);
     const [contents, marks] = await Promise.all([
@@ -200,7 +201,7 @@ export class GcsDeadLetters implements DeadLetters {
     return objects.flatMap((object, at) => {
       const name = names[at]!;
       const content = contents[at];
-      // Removed since it was listed: past its retention.
+      // The object was removed after it was listed, because its retention was over.
       if (content === undefined) return [];
       return decoded(name, content).map((letter, index) => {
         const replayedAtMs = marks.get(`${name}/${index}`);
@@ -210,7 +211,7 @@ export class GcsDeadLetters implements DeadLetters {
     });
   }
 
-  /** Time of the last replay by `<object name>/<index>`. */
+  /** Returns the time of the last replay by `<object name>/<index>`. */
   async #marks(range: { below: string; from?: string; to?: string }): Promise<Map<string, number>> {
     const marks = new Map<string, number>();
     for await (const { objects } of this.#objects.list(range)) {
@@ -225,7 +226,7 @@ export class GcsDeadLetters implements DeadLetters {
 
 const minuteOf = (timeMs: number): number => Math.floor(timeMs / MINUTE_MS);
 
-/** What a letter takes of the queue: its payload, its text and some 100 bytes around them. */
+/** Returns the bytes of a letter in the queue: its payload, its text and some 100 bytes around them. */
 function letterBytes({ payload, detail, eventId }: NewDeadLetter): number {
   return payload.byteLength + 2 * detail.length + (eventId?.length ?? 0) + 100;
 }

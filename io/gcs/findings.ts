@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Findings of an audit on a cluster, in a bucket. */
+/** The findings of an audit on a cluster, in a bucket. */
 import type { Findings } from "../ports";
 import type { GcsOptions } from "./config";
 import { GcsObjects } from "./objects";
@@ -7,7 +7,7 @@ import { GcsObjects } from "./objects";
 export class GcsFindings implements Findings {
   readonly #objects: GcsObjects;
 
-  /** Throws a RangeError for options that cannot be; connects at the first call. */
+  /** Throws a RangeError for invalid options; connects at the first call. */
   constructor(options: GcsOptions) {
     this.#objects = new GcsObjects(options);
   }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One HTTP exchange, whole, with a deadline over all of it. Why not the client library's requests: they have no
- * deadline over a body, they cost two to three times the processor time, and concurrent downloads print a
- * MaxListenersExceededWarning each (8.4.0).
+ * One whole HTTP exchange under one deadline. The client library's requests have no deadline over a body, cost two to
+ * three times the processor time, and print a MaxListenersExceededWarning for each concurrent download (8.4.0).
  */
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
@@ -11,7 +10,7 @@ export interface HttpRequest {
   method: "GET" | "POST" | "DELETE";
   url: URL;
   headers: Record<string, string>;
-  /** Sent one after the other. */
+  /** The parts of the body, sent one after the other. */
   body?: readonly Uint8Array[];
   timeoutMs: number;
 }
@@ -22,12 +21,15 @@ export interface HttpAnswer {
   body: Buffer;
 }
 
-/** No answer, not all of it, or none in time: what was asked for may have been done or not. */
+/**
+ * Thrown for an exchange without an answer, with a part of one, or with a late one. The outcome of the request is
+ * unknown.
+ */
 export class ExchangeError extends Error {
   override readonly name = "ExchangeError";
 }
 
-/** An answer that is larger is refused: objects are a few megabytes. */
+/** The largest accepted answer: objects are a few megabytes. */
 const MAX_ANSWER_BYTES = 512 << 20;
 
 export class HttpConnections {
@@ -40,7 +42,7 @@ export class HttpConnections {
     this.#secure = new HttpsAgent(options);
   }
 
-  /** Resolves with any answer that came whole, whatever its status. Rejects with ExchangeError. */
+  /** Resolves with any complete answer, whatever its status. Rejects with ExchangeError. */
   exchange(request: HttpRequest): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const sent = this.#open(request);

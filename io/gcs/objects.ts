@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The requests: objects of one bucket below one prefix, by the JSON API
+ * Requests for the objects of one bucket below one prefix, by the JSON API
  * (https://cloud.google.com/storage/docs/json_api/v1/objects).
  */
 import { randomUUID } from "node:crypto";
@@ -12,19 +12,19 @@ import { type HttpAnswer, HttpConnections, type HttpRequest } from "./http";
 import { DamagedAnswerError, RefusedError, withRetries } from "./retry";
 
 interface StoredObject {
-  /** Below the prefix. */
+  /** The name below the prefix. */
   name: string;
   sizeBytes: number;
 }
 
 export interface ListQuery {
-  /** Names that begin with this. */
+  /** The beginning of the listed names. */
   below: string;
-  /** Names >= this; empty: from the first. */
+  /** Names >= this; empty: from the first name. */
   from?: string;
-  /** Names < this; empty: to the last. */
+  /** Names < this; empty: to the last name. */
   to?: string;
-  /** Names are cut behind the next `/` after `below`, and each such folder is given once. */
+  /** Whether names are cut after the next `/` behind `below`, so that each folder is listed once. */
   foldersOnly?: boolean;
 }
 
@@ -33,7 +33,7 @@ interface ListPage {
   folders: string[];
 }
 
-/** Most that Cloud Storage gives. */
+/** The largest page of Cloud Storage. */
 const PAGE_OBJECTS = 1000;
 
 export class GcsObjects {
@@ -42,7 +42,7 @@ export class GcsObjects {
   readonly #slots: Semaphore;
   readonly #credentials: Credentials;
 
-  /** Throws a RangeError for options that cannot be; connects at the first request. */
+  /** Throws a RangeError for invalid options; connects at the first request. */
   constructor(options: GcsOptions) {
     this.config = gcsConfig(options);
     this.#connections = new HttpConnections(this.config.concurrency);
@@ -51,8 +51,8 @@ export class GcsObjects {
   }
 
   /**
-   * Writes an object, or replaces the whole of it: one request, seen by readers when it is complete, refused when its
-   * bytes are not ours.
+   * Writes or replaces an object whole: one request, visible to readers when it is complete, refused when its bytes
+   * differ from the checksum.
    */
   async put(name: string, content: Uint8Array, contentType: string): Promise<void> {
     const upload = this.#upload(name, content, contentType, {});
@@ -62,8 +62,8 @@ export class GcsObjects {
   }
 
   /**
-   * Writes an object where there is none of that name; false where there is one with other bytes. One with the same
-   * bytes is the same write, perhaps our own, whose answer was lost.
+   * Writes an object where the name is free. Returns false where an object with other bytes has the name. An object
+   * with the same bytes counts as this write, perhaps an earlier attempt whose answer was lost.
    */
   async create(name: string, content: Uint8Array, contentType: string): Promise<boolean> {
     const upload = this.#upload(name, content, contentType, { ifGenerationMatch: "0" });
@@ -80,19 +80,20 @@ export class GcsObjects {
     });
   }
 
-  /** The bytes of an object, held against its checksum; undefined where there is none. */
+  /** Returns the bytes of an object, checked against its checksum; undefined where the object is missing. */
   async read(name: string): Promise<Buffer | undefined> {
     const found = await this.#attempts(`cannot read ${name}`, async () => {
       const answer = await this.#exchange(this.#get(this.#objectUrl(name, { alt: "media" })));
       if (answer.status === 404) return undefined;
       return verified(accepted(answer));
     });
-    // An object that is missing and a bucket that is missing are answered alike: only the first is an answer.
+    // A missing object and a missing bucket give the same answer. A ping tells them apart, because a missing bucket is
+    // an error.
     if (found === undefined) await this.ping();
     return found;
   }
 
-  /** Removes an object; one that is not there is removed. */
+  /** Removes an object; a missing one counts as removed. */
   async remove(name: string): Promise<void> {
     await this.#attempts(`cannot remove ${name}`, async () => {
       const answer = await this.#exchange({ ...this.#get(this.#objectUrl(name)), method: "DELETE" });
@@ -108,7 +109,7 @@ export class GcsObjects {
     });
   }
 
-  /** Objects and folders by name, a page a request. */
+  /** Yields objects and folders by name, a page for each request. */
   async *list(query: ListQuery): AsyncGenerator<ListPage> {
     const { prefix } = this.config;
     const parameters: Record<string, string> = { prefix: prefix + query.below, maxResults: String(PAGE_OBJECTS) };
@@ -133,7 +134,7 @@ export class GcsObjects {
     }
   }
 
-  /** The bucket's own settings; undefined where there is none of that name. */
+  /** Returns the bucket's own settings; undefined where no bucket has the name. */
   async bucket<T>(): Promise<T | undefined> {
     const url = this.#url(`/storage/v1/b/${this.config.bucket}`, {});
     return this.#attempts("cannot be looked at", async () => {
@@ -142,7 +143,7 @@ export class GcsObjects {
     });
   }
 
-  /** Makes the bucket; one of that name that is the project's already is as good. */
+  /** Creates the bucket; an existing one of the same name and project is accepted. */
   async createBucket(project: string, settings: object): Promise<void> {
     const url = this.#url("/storage/v1/b", { project });
     const body = [Buffer.from(JSON.stringify({ name: this.config.bucket, ...settings }))];
@@ -159,8 +160,8 @@ export class GcsObjects {
   }
 
   /**
-   * A multipart upload: the metadata carries the checksum, so that the server refuses other bytes before there is an
-   * object.
+   * Builds a multipart upload. The metadata carries the checksum, so that the server refuses other bytes before the
+   * object exists.
    */
   #upload(name: string, content: Uint8Array, contentType: string, conditions: Record<string, string>): Exchange {
     const { bucket, prefix } = this.config;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which failures of Cloud Storage are worth another attempt, when it is made, and what the caller is told in the end.
+ * Decides which failures of Cloud Storage are worth another attempt, when the attempt is made, and which error the
+ * caller gets in the end.
  */
 import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";
 import type { GcsConfig } from "./config";
 import { ExchangeError } from "./http";
 
-/** An answer that is a refusal. */
+/** Thrown for an answer that is a refusal. */
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
   constructor(
@@ -18,18 +19,18 @@ export class RefusedError extends Error {
   }
 }
 
-/** The bytes that came are not those of the checksum they came with. */
+/** Thrown when received bytes differ from their checksum. */
 export class DamagedAnswerError extends Error {
   override readonly name = "DamagedAnswerError";
 }
 
-/** https://cloud.google.com/storage/docs/retry-strategy: overloaded, or a fault of the moment. */
+/** https://cloud.google.com/storage/docs/retry-strategy: overload, or a fault that passes. */
 const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 const MAX_PAUSE_MS = 5000;
 
 /**
- * Whether another attempt may succeed. All requests may be sent again: a name is written again with the same bytes, and
- * an upload that wants the name to be free finds its own earlier one (GcsObjects.create).
+ * Returns whether another attempt may succeed. All requests may be sent again: a repeated write has the same bytes, and
+ * an upload that needs a free name recognises its own earlier write (GcsObjects.create).
  */
 function isPassing(error: unknown): boolean {
   if (error instanceof RefusedError) return PASSING.has(error.status);
@@ -39,8 +40,8 @@ function isPassing(error: unknown): boolean {
 type RetryConfig = Pick<GcsConfig, "bucket" | "maxAttempts" | "retryWithinMs" | "retryPauseMs" | "random">;
 
 /**
- * Tries until the attempt succeeds, fails for good, or was the last one. Rejects with `StoreUnavailableError` that
- * names the bucket, what was attempted and the reason.
+ * Repeats until the attempt succeeds, fails for good, or was the last one. Rejects with `StoreUnavailableError` that
+ * names the bucket, the operation and the reason.
  */
 export async function withRetries<T>(what: string, config: RetryConfig, attempt: () => Promise<T>): Promise<T> {
   const { bucket, maxAttempts, retryWithinMs, retryPauseMs, random } = config;
@@ -54,7 +55,7 @@ export async function withRetries<T>(what: string, config: RetryConfig, attempt:
   });
 }
 
-/** Errors of other kinds are bugs and stay what they are. */
+/** Errors of other kinds are bugs and stay unchanged. */
 function asUnavailable(what: string, bucket: string, error: unknown): unknown {
   if (!(error instanceof RefusedError || isPassing(error))) return error;
   const isMissing = error instanceof RefusedError && error.status === 404;

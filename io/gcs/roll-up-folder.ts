@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Parquet files in a bucket: exports. */
+/** Parquet files of exports in a bucket. */
 import type { RollUpBytes, RollUpFolder } from "../ports";
 import type { GcsOptions } from "./config";
 import { GcsObjects } from "./objects";
@@ -9,7 +9,7 @@ const CONTENT_TYPE = "application/vnd.apache.parquet";
 export class GcsRollUps implements RollUpFolder {
   readonly #objects: GcsObjects;
 
-  /** Throws a RangeError for options that cannot be; connects at the first call. */
+  /** Throws a RangeError for invalid options; connects at the first call. */
   constructor(options: GcsOptions) {
     this.#objects = new GcsObjects(options);
   }
@@ -18,7 +18,7 @@ export class GcsRollUps implements RollUpFolder {
     return this.#objects.put(name, content, CONTENT_TYPE);
   }
 
-  /** The whole object is fetched: files are a few megabytes. */
+  /** The whole object is fetched, because files are a few megabytes. */
   async open(name: string): Promise<RollUpBytes | undefined> {
     const content = await this.#objects.read(name);
     if (content === undefined) return undefined;

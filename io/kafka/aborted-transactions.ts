@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which fetched records belong to transactions that were aborted: the rule of Kafka's own consumer (clients,
+ * Finds fetched records of aborted transactions, by the rule of Kafka's own consumer (clients,
  * CompletedFetch.nextFetchedRecord). A fetch answer names the aborted transactions that overlap with it, in the order
- * in which they ended, each with its producer and first offset. A transaction goes from there to the producer's next
+ * in which they ended, each with its producer and first offset. A transaction extends from there to the producer's next
  * abort marker.
  */
 export interface FetchedRecord {
@@ -17,11 +17,11 @@ export interface AbortedTransaction {
   firstOffset: string;
 }
 
-/** Key of a control record: version (int16), type (int16): 0 aborts, 1 commits. */
+/** The key of a control record is version (int16), type (int16); type 0 aborts, 1 commits. */
 const ABORT = 0;
 const TYPE_AT = 2;
 
-/** `records`: in the order of their offsets. */
+/** `records` are in the order of their offsets. */
 export function abortedRecords<Record extends FetchedRecord>(
   records: readonly Record[],
   transactions: readonly AbortedTransaction[],

@@ -10,22 +10,23 @@ import { PartitionSender } from "./partition-sender";
 
 export interface KafkaAppenderOptions extends KafkaConnection {
   topic: string;
-  /** When an append is given up. Default 10,000. */
+  /** The deadline of an append. Default 10,000. */
   appendTimeoutMs?: number;
-  /** Bytes that wait or are under way before appends are refused with `LogFullError`. Default 64 MiB. */
+  /** The bytes that wait or are under way, beyond which appends are refused with `LogFullError`. Default 64 MiB. */
   maxQueueBytes?: number;
   /**
-   * The largest record; the topic's `max.message.bytes` must allow it (io/kafka/topics.ts sets it so). Default 9 MiB.
+   * The size of the largest record, which the topic's `max.message.bytes` must allow (io/kafka/topics.ts sets it so).
+   * Default 9 MiB.
    */
   maxMessageBytes?: number;
   /**
-   * What one request holds; below the broker's default `message.max.bytes` of 1 MB. A larger record goes alone. Default
-   * 900,000.
+   * The bytes of one request, below the broker's default `message.max.bytes` of 1 MB. A larger record is sent alone.
+   * Default 900,000.
    */
   maxRequestBytes?: number;
-  /** How long records wait for company while another request is under way. Default 3. */
+  /** How long records wait for others while another request is under way. Default 3. */
   lingerMs?: number;
-  /** How old the list of the topic's partitions may become. Default five minutes. */
+  /** The largest age of the list of the topic's partitions. Default five minutes. */
   partitionsRefreshMs?: number;
 }
 
@@ -33,7 +34,9 @@ export const DEFAULT_MAX_MESSAGE_BYTES = 9 << 20;
 const MAX_REQUEST_RECORDS = 1_000;
 const MAX_REQUESTS = 4;
 
-/** Appends records to a topic: durable in every replica in sync (`acks=all`) when the promise resolves. */
+/**
+ * Appends records to a topic. When the promise resolves, the record is durable in every replica in sync (`acks=all`).
+ */
 export class KafkaAppender {
   readonly #sender: PartitionSender;
   readonly #queue: AppendQueue<Message>;

@@ -2,9 +2,9 @@
 import type { Admin } from "kafkajs";
 
 /**
- * kafkajs's admin client, which connects again when a request that is under way while it is disconnected makes its next
- * attempt, and then stays connected. Here `close` waits for the requests under way, each of which ends by its own
- * bounds, and refuses further ones.
+ * kafkajs's admin client connects again when a request that is under way at the disconnect makes its next attempt, and
+ * then stays connected. `close` of this class waits for the requests under way, each of which ends by its own bounds,
+ * and refuses further ones.
  */
 export class ClosingAdmin {
   readonly #underWay = new Set<Promise<unknown>>();

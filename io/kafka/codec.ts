@@ -6,14 +6,14 @@ import { BATCH_ATTRIBUTE } from "../formats/messages/batch-attribute";
 import { letterAttributes } from "../formats/messages/letter-attributes";
 import type { LogBatch, LogMessage, NewDeadLetter } from "../ports";
 
-/** Framing of a record beside key, value and headers: a bound of what its varints take. */
+/** A bound of a record's framing beside key, value and headers: the bytes of its varints. */
 const RECORD_OVERHEAD_BYTES = 64;
 
 /**
- * A batch as a record: value = payload, headers `viewmill-accepted` (io/formats/messages/accepted-minutes.ts),
- * `viewmill-events`, `viewmill-batch` (a unique id). No key: nothing depends on which events share a partition (the
- * counting splits by event id), whole requests go round the partitions instead; and a topic that was made compacted by
- * mistake refuses a record without a key, where it would forget records that have one.
+ * Returns a batch as a record: value = payload, headers `viewmill-accepted` (io/formats/messages/accepted-minutes.ts),
+ * `viewmill-events`, `viewmill-batch` (a unique id). The record has no key. Whole requests are spread over the
+ * partitions, because the counting splits by event id and does not depend on which events share a partition. A topic
+ * that was made compacted by mistake refuses records without a key; records with one would be forgotten.
  */
 export function recordOf(batch: LogBatch): Message {
   return {
@@ -28,7 +28,7 @@ export function recordOf(batch: LogBatch): Message {
   };
 }
 
-/** A dead letter as a record: value = the payload whole, the rest as headers. */
+/** Returns a dead letter as a record: value = the payload whole, the other fields as headers. */
 export function letterRecordOf(letter: NewDeadLetter): Message {
   return {
     key: null,
@@ -38,14 +38,14 @@ export function letterRecordOf(letter: NewDeadLetter): Message {
   };
 }
 
-/** What the record takes in the log, at most. */
+/** Returns the bytes that the record takes in the log, at most. */
 export function recordSizeBytes({ value, headers }: Message): number {
   let bytes = RECORD_OVERHEAD_BYTES + (value === null ? 0 : value.length);
   for (const [name, text] of Object.entries(headers ?? {})) bytes += name.length + String(text).length + 8;
   return bytes;
 }
 
-/** A record without a value (which only foreign producers write) is an empty payload. */
+/** A record without a value, which foreign producers alone write, is an empty payload. */
 export function messageOf(topic: string, partition: number, record: KafkaMessage): LogMessage {
   const declared = record.headers?.["viewmill-accepted"];
   return {

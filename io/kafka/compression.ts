@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What kafkajs 2.2.4 leaves to its users, record batches that producers have compressed with zstd, snappy or lz4, and
- * its own gzip, which has no bound and leaves what follows the last member; importing this file applies it. Direct
- * producers compress as they like (docs/direct-producers.md). The appender does not compress, so of snappy and lz4
- * there is the reading half only.
+ * Adds decompression to kafkajs 2.2.4: zstd, snappy and lz4, which it leaves to its users, and gzip, whose own version
+ * has no bound and ignores bytes after the last member. Importing this file applies the changes. Direct producers
+ * compress as they like (docs/direct-producers.md). The appender does not compress, so snappy and lz4 have the reading
+ * half only.
  */
 import { promisify } from "node:util";
 import { gzip, zstdCompress } from "node:zlib";
@@ -12,7 +12,7 @@ import { inflateAsync } from "../formats/compression/inflate";
 import { inflateLz4 } from "../formats/compression/lz4-frame";
 import { inflateSnappy } from "../formats/compression/snappy-frame";
 
-/** Of one record batch, inflated: a broker takes at most `max.message.bytes` (9 MiB) of it compressed. */
+/** The inflated bytes of one record batch. A broker takes at most `max.message.bytes` (9 MiB) of it compressed. */
 const MAX_BATCH_BYTES = 128 << 20;
 
 const compressZstd = promisify(zstdCompress);

@@ -4,24 +4,24 @@ import type { Logger } from "pino";
 import "./kafkajs-fixes";
 import "./compression";
 
-/** How the brokers are reached; shared by every adapter of this folder. */
+/** The connection to the brokers, shared by every adapter of this folder. */
 export interface KafkaConnection {
-  /** `host:port`, a few of the cluster's. */
+  /** `host:port` of a few brokers of the cluster. */
   brokers: readonly string[];
   clientId?: string;
   ssl?: NonNullable<KafkaConfig["ssl"]>;
   sasl?: { mechanism: "plain" | "scram-sha-256" | "scram-sha-512"; username: string; password: string };
   /** How long a broker may take for one request. Default 5,000. */
   requestTimeoutMs?: number;
-  /** For brokers that are reached by another way than their advertised addresses. */
+  /** For brokers that are not reached by their advertised addresses. */
   socketFactory?: NonNullable<KafkaConfig["socketFactory"]>;
-  /** Silent without one. */
+  /** The logger; absent: kafkajs is silent. */
   logger?: Logger;
 }
 
 /**
- * kafkajs says `error` of every attempt that it repeats; what fails in the end reaches the caller, so its words are one
- * level less urgent here.
+ * kafkajs logs an `error` for every attempt that it repeats. A final failure reaches the caller, so its log lines get a
+ * lower level here.
  */
 const PINO_LEVEL: Record<number, "warn" | "info" | "debug"> = {
   [logLevel.ERROR]: "warn",
@@ -44,7 +44,7 @@ export function kafkaOf(connection: KafkaConnection): Kafka {
     logCreator:
       () =>
       ({ namespace, level, log: { message, timestamp: _, logger: __, stack: ___, ...fields } }) => {
-        // The bound of retries is safe here: partition-sender.ts gives such a producer up.
+        // The bound of retries is safe here: partition-sender.ts gives up such a producer.
         if (message.startsWith("Limiting retries")) return;
         logger?.[PINO_LEVEL[level] ?? "debug"]({ ...fields, namespace }, `kafkajs: ${message}`);
       },

@@ -6,7 +6,7 @@ import { letterRecordOf } from "./codec";
 type KafkaDeadLetterTopicOptions = KafkaAppenderOptions;
 
 /**
- * Publishes dead letters for whoever listens: the payload whole as the value, the rest as headers
+ * Publishes dead letters to a topic: the payload whole as the value, the other fields as headers
  * (io/formats/messages/letter-attributes.ts).
  */
 export class KafkaDeadLetterTopic {

@@ -6,8 +6,8 @@ import { recordOf } from "./codec";
 type KafkaEventLogOptions = KafkaAppenderOptions;
 
 /**
- * The writing side of a log on a Kafka topic. `stamps` of a batch are not kept: Kafka has no place for them. A batch
- * that was acknowledged is in the topic once; one that was rejected may be in it, and twice when it is appended again.
+ * The writing side of a log on a Kafka topic. `stamps` of a batch are not kept, because Kafka has no place for them. An
+ * acknowledged batch is in the topic once. A rejected batch may be in the topic, and twice when it is appended again.
  */
 export class KafkaEventLog implements EventLog {
   /** Rejects with `StoreUnavailableError` when no broker answers or the topic does not exist. */
@@ -17,7 +17,7 @@ export class KafkaEventLog implements EventLog {
 
   private constructor(private readonly appender: KafkaAppender) {}
 
-  /** Rejects also with `MessageTooLargeError`, and a RangeError for a batch whose minutes do not add up. */
+  /** Rejects with `MessageTooLargeError`, too, and with a RangeError for a batch whose minutes do not add up. */
   async append(batch: LogBatch): Promise<void> {
     await this.appender.append(recordOf(batch));
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ClosingAdmin } from "./closing-admin";
 
-/** How exact the answer is: the message is younger than it says by at most this, or by this part of its age. */
+/** The precision of the answer: the message is younger than stated by at most this, or by this part of its age. */
 const RESOLUTION_MS = 50;
 const RESOLUTION_OF_AGE = 0.05;
 const FIRST_STEP_MS = 1_000;
@@ -13,17 +13,16 @@ interface Waiting {
 }
 
 /**
- * When the oldest message that a group has not finished was appended, by the brokers' clock alone. Brokers tell no
- * message's time without giving the message, but they find the first offset at or after a time, for all partitions at
- * once: so the time is searched, in doubling steps from where it is guessed, then by halves. About ten small requests
- * when something waits, two when nothing does.
- *
- * A partition ends where its log ends, not at its last stable offset: what lies behind an open transaction waits, too.
+ * Finds when the oldest message that a group has not finished was appended, by the brokers' clock alone. Brokers give
+ * no message's time without the message, but they find the first offset at or after a time, for all partitions at once.
+ * So the time is searched, in doubling steps from a guess, then by bisection. The search takes about ten small requests
+ * when messages wait, and two when none does. A partition ends where its log ends, not at its last stable offset,
+ * because messages behind an open transaction wait, too.
  */
 export class GroupLag {
-  /** The first offset that exists of each partition, when last seen. */
+  /** The first existing offset of each partition, as last seen. */
   starts: ReadonlyMap<number, number> = new Map();
-  /** Nothing that waits was appended before this, when last seen. */
+  /** No waiting message was appended before this time, as last seen. */
   #notBeforeMs = 0;
 
   constructor(
@@ -33,8 +32,8 @@ export class GroupLag {
   ) {}
 
   /**
-   * undefined: everything is done. `aboutNowMs`: where the search begins; a wrong one costs requests. Rejects with
-   * kafkajs's errors.
+   * Returns undefined where everything is done. The search begins at `aboutNowMs`; a wrong value costs requests.
+   * Rejects with kafkajs's errors.
    */
   async oldestWaitingMs(aboutNowMs: number): Promise<number | undefined> {
     const waiting = await this.#waiting();
@@ -80,7 +79,7 @@ export class GroupLag {
       .filter(({ first, end }) => first < end);
   }
 
-  /** Whether a message that waits was appended before `timeMs`. */
+  /** Returns whether a waiting message was appended before `timeMs`. */
   async #waitsBefore(timeMs: number, waiting: readonly Waiting[]): Promise<boolean> {
     const offsets = await this.admin.ask((admin) => admin.fetchTopicOffsetsByTimestamp(this.topic, timeMs));
     const from = new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));

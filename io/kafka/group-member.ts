@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One member of a consumer group, started again whenever it fails, until it is closed: at any time at most one consumer
- * of kafkajs. Its own restarts are switched off: it restarts after some failures and not after others, and one that
- * failed while it was being disconnected came back after `close`.
+ * One member of a consumer group, which is started again after every failure until it is closed: at most one consumer
+ * of kafkajs at any time. kafkajs's own restarts are switched off. It restarts after some failures and not after
+ * others, and a consumer that failed while it was being disconnected came back after `close`.
  */
 import type { Consumer, ConsumerConfig, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "pino";
@@ -12,9 +12,9 @@ interface GroupMemberOptions {
   topic: string;
   consumer: ConsumerConfig;
   logger: Logger | undefined;
-  /** The partitions that this member has from now on; nothing of what it had before is its own. */
+  /** Called with the partitions that this member has from now on. It has lost all earlier ones. */
   onJoin(consumer: Consumer, partitions: readonly number[]): void;
-  /** Nothing is its own any more. */
+  /** Called when the member has lost all its partitions. */
   onLost(): void;
   onFetched(payload: EachBatchPayload): Promise<void>;
 }
@@ -23,7 +23,7 @@ const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 5_000;
 
 export class GroupMember {
-  /** Undefined between two. */
+  /** Undefined between two consumers. */
   #consumer: Consumer | undefined;
   #restarting: Promise<void> | undefined;
   #closed = false;
@@ -35,10 +35,7 @@ export class GroupMember {
     return this.#consumer;
   }
 
-  /**
-   * Rejects when the brokers do not answer or the topic does not exist; a failure after that is the member's own
-   * affair.
-   */
+  /** Rejects when the brokers do not answer or the topic does not exist. The member handles later failures itself. */
   async start(): Promise<void> {
     await this.#begin();
   }
@@ -88,7 +85,7 @@ export class GroupMember {
     }
   }
 
-  /** Of one consumer that counts once: whatever else it tells afterwards, another one has its place. */
+  /** Counts the end of a consumer once, whatever the consumer reports afterwards, because another has its place. */
   #over(consumer: Consumer, error: Error): void {
     if (this.#consumer !== consumer || this.#closed) return;
     this.#consumer = undefined;
@@ -99,7 +96,7 @@ export class GroupMember {
     });
   }
 
-  /** A broker that is away for long is not away for good. */
+  /** Restarts for as long as it takes: a broker that is away for long is not away for good. */
   async #restart(failed: Consumer): Promise<void> {
     await failed.disconnect().catch(() => undefined);
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
@@ -107,7 +104,7 @@ export class GroupMember {
       if (this.#closed) return;
       try {
         await this.#begin();
-        // A consumer that failed in its first moments has told so already, while this waited for it.
+        // A consumer that failed in its first moments has reported so already, while this call waited for it.
         if (this.#consumer !== undefined) return;
       } catch (error) {
         this.options.logger?.warn({ err: error }, "kafka: the reader could not join its group");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Topics and consumer groups as a deployment needs them: looked at, and made. */
+/** Checks and creates the topics and consumer groups of a deployment. */
 
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes } from "kafkajs";
@@ -11,10 +11,10 @@ import { BATCH_OVERHEAD_BYTES, createLedTopic, withAdmin } from "./topics";
 
 interface WantedTopic {
   topic: string;
-  /** Of a topic that is made; one that exists must have as many only where `partitionsMatter`. */
+  /** The number of partitions of a new topic. An existing topic must have as many only where `partitionsMatter`. */
   partitions: number;
   partitionsMatter: boolean;
-  /** Whether the job reads it: its messages must bear the broker's time. */
+  /** Whether the job reads the topic, whose messages must carry the broker's time. */
   isLog: boolean;
   retentionMs: number;
 }
@@ -30,8 +30,8 @@ const DYNAMIC_TOPIC_CONFIG = 1;
 const MIN_MESSAGE_BYTES = DEFAULT_MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES;
 
 /**
- * Looks at topics and groups; with `change` makes what is missing and sets right what can be: a topic's settings and
- * its number of partitions, never what is in it. Rejects with `StoreUnavailableError`.
+ * Checks topics and groups. With `change`, creates missing ones and corrects a topic's settings and its number of
+ * partitions, never its messages. Rejects with `StoreUnavailableError`.
  */
 export function kafkaPlaces(
   connection: KafkaConnection,
@@ -62,7 +62,7 @@ async function topicPlace(admin: Admin, wanted: WantedTopic, change: boolean): P
   return placeOf("topic", topic, found, change);
 }
 
-/** The settings that a topic is made with. */
+/** Returns the settings of a new topic. */
 function settingsOf({ retentionMs, isLog }: WantedTopic): Record<string, string> {
   return {
     "cleanup.policy": "delete",
@@ -73,7 +73,7 @@ function settingsOf({ retentionMs, isLog }: WantedTopic): Record<string, string>
 }
 
 interface FoundSetting extends Difference {
-  /** Undefined: the number of partitions. */
+  /** The setting; undefined: the number of partitions. */
   setting?: string;
 }
 
@@ -89,7 +89,7 @@ async function foundOf(admin: Admin, wanted: WantedTopic): Promise<FoundSetting[
   if (!isKept) differs("retention.ms", `at least ${retentionMs}`);
   if (number("max.message.bytes") < MIN_MESSAGE_BYTES) differs("max.message.bytes", `at least ${MIN_MESSAGE_BYTES}`);
   if (isLog && values.get("message.timestamp.type")?.value !== "LogAppendTime") {
-    // Messages that are there keep the times of their producers, at which a job on Flink fails.
+    // Existing messages keep the times of their producers, at which a job on Flink fails.
     const isEmpty = (await admin.fetchTopicOffsets(topic)).every(({ high }) => high === "0");
     const must = isEmpty ? "LogAppendTime" : "LogAppendTime; this topic has messages already: make another";
     differs("message.timestamp.type", must, isEmpty);
@@ -113,7 +113,7 @@ async function topicSettings(admin: Admin, topic: string): Promise<Map<string, {
   );
 }
 
-/** Kafka's request replaces all settings of the topic's own, so those that stay go along. */
+/** Kafka's request replaces all settings of the topic's own, so unchanged settings are sent along. */
 async function setRight(admin: Admin, wanted: WantedTopic, changes: readonly FoundSetting[]): Promise<void> {
   const { topic, partitions } = wanted;
   const settings = changes.flatMap(({ setting }) => (setting === undefined ? [] : [setting]));

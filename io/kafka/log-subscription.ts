@@ -34,15 +34,15 @@ import { GroupMember } from "./group-member";
 import { type CommittedPosition, type Fetched, gapsIn, PartitionQueue, type TakenRange } from "./partition-queue";
 
 /**
- * Messages that left the log (retention, deleted records or segments, a topic made anew) before this group read them.
- * Every offset of a log holds a record, a marker of a transaction, or nothing because compaction took it: a reader that
- * sees neither has lost something.
+ * Messages that left the log (retention, deleted records or segments, a topic created anew) before this group read
+ * them. Every offset of a log holds a record, a marker of a transaction, or nothing because compaction removed it. A
+ * reader that sees neither record nor marker has lost a message.
  */
 export interface SkippedRange {
   topic: string;
   partition: number;
   fromOffset: number;
-  /** The first offset after them. */
+  /** The first offset after the skipped messages. */
   toOffset: number;
 }
 
@@ -50,11 +50,13 @@ interface KafkaLogSubscriptionOptions extends KafkaConnection {
   topic: string;
   groupId: string;
   /**
-   * Bytes fetched ahead over all partitions (each at least 1 MiB; a range that is taken again comes on top). Default 64
+   * The bytes fetched ahead over all partitions (each at least 1 MiB, plus a range that is taken again). Default 64
    * MiB.
    */
   prefetchBytes?: number;
-  /** A reader that is silent for so long loses its partitions. Default 30,000; the brokers allow 6,000 to 1,800,000. */
+  /**
+   * The time after which a silent reader loses its partitions. Default 30,000; the brokers allow 6,000 to 1,800,000.
+   */
   sessionTimeoutMs?: number;
   /** How long `done` tries to commit. Default 15,000. */
   commitTimeoutMs?: number;
@@ -62,7 +64,7 @@ interface KafkaLogSubscriptionOptions extends KafkaConnection {
 }
 
 interface Waiting extends Fetched, LogMessage {
-  /** Of the process's monotonic clock. */
+  /** The time on the process's monotonic clock. */
   fetchedAtMs: number;
 }
 type Limits = Parameters<LogSubscription["take"]>[0];
@@ -73,7 +75,7 @@ const PENDING = "viewmill-pending:";
 const FETCH_WAIT_MS = 250;
 const FETCH_PARTITION_BYTES = 1 << 20;
 const RETRY_MS = 200;
-/** What a record takes in memory beside its value, roughly. */
+/** The approximate bytes of a record in memory beside its value. */
 const RECORD_BYTES = 200;
 const MAX_TOPIC_IN_NAME = 100;
 const MAX_RETRY_MS = 2_000;
@@ -82,18 +84,21 @@ export class KafkaLogSubscription implements LogSubscription {
   readonly #admin: ClosingAdmin;
   readonly #lag: GroupLag;
   readonly #member: GroupMember;
-  /** The partitions that this reader owns and knows the position of; new objects at each assignment. */
+  /** The partitions that this reader owns and whose position it knows; new objects at each assignment. */
   #queues = new Map<number, Queue>();
   #assigned: readonly number[] = [];
   readonly #full = new Set<number>();
   readonly #changes = new ChangeSignal();
   readonly #clock = new LogClock();
   #closed = false;
-  /** Of each queue the commit under way, and the position that was committed last. */
+  /** For each queue, the commit under way and the position committed last. */
   readonly #committing = new WeakMap<Queue, Promise<void>>();
   readonly #committed = new WeakMap<Queue, number>();
   #skippedMessages = 0;
-  /** What of each partition was told as skipped: the group's position may stay before it until something is read. */
+  /**
+   * The end of the skipped range that was reported for each partition. The group's position may stay before it until a
+   * message is read.
+   */
   readonly #toldThrough = new Map<number, number>();
 
   /** Rejects with `StoreUnavailableError` when no broker answers or the topic does not exist. */
@@ -134,13 +139,14 @@ export class KafkaLogSubscription implements LogSubscription {
     });
   }
 
-  /** Messages that were dropped unread, since this reader was opened. */
+  /** The messages that were dropped unread since this reader was opened. */
   get skippedMessages(): number {
     return this.#skippedMessages;
   }
 
   async take(limits: Limits): Promise<LogPortion | undefined> {
-    // Not undefined at once, as of an empty log: a reader in a loop would never let go of the event loop.
+    // A closed subscription rejects. If it returned undefined at once, a reader in a loop would never yield to the
+    // event loop.
     if (this.#closed) throw new Error("the subscription is closed");
     const untilMs = performance.now() + limits.waitMs;
     for (;;) {
@@ -167,7 +173,7 @@ export class KafkaLogSubscription implements LogSubscription {
     return this.#clock.reachedMs();
   }
 
-  /** Leaves the group. Portions that are open are taken again by others. */
+  /** Leaves the group. Other readers take the open portions again. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#forget();
@@ -183,7 +189,7 @@ export class KafkaLogSubscription implements LogSubscription {
     try {
       await this.#commit(partition, queue, range.first, `${PENDING}${range.last}`);
     } catch (error) {
-      // Perhaps committed, so it is this range that must be taken next, by whoever has the partition then.
+      // The range may be committed, so whoever has the partition next must take exactly this range.
       if (this.#queues.get(partition) === queue) queue.giveBack();
       this.options.logger?.warn({ partition, err: error }, "kafka: a range could not be marked as pending");
       return undefined;
@@ -193,8 +199,8 @@ export class KafkaLogSubscription implements LogSubscription {
   }
 
   /**
-   * Of the partitions that fill a portion, or whose first message has waited long enough, the one with the oldest
-   * message.
+   * Returns the partition with the oldest message among those that fill a portion, or whose first message has waited
+   * long enough.
    */
   #oldestDue({ maxMessages, maxBytes, waitMs }: Limits, untilMs: number): [number, Queue] | undefined {
     const nowMs = performance.now();
@@ -231,7 +237,7 @@ export class KafkaLogSubscription implements LogSubscription {
         try {
           await this.#commit(partition, queue, next, "");
         } catch (error) {
-          // Perhaps committed; if this reader still has the partition, it takes the same range again.
+          // The range may be committed. If this reader still has the partition, it takes the same range again.
           if (this.#queues.get(partition) === queue) queue.giveBack();
           this.#changes.signal();
           throw error;
@@ -248,9 +254,9 @@ export class KafkaLogSubscription implements LogSubscription {
   }
 
   /**
-   * Moves the group on over what holds no message (markers of transactions, aborted records, what the log has dropped)
-   * where nothing else is left of a partition: for as long as its position stays before them, they count as waiting.
-   * Tried again at the next call.
+   * Advances the group over offsets without a message (markers of transactions, aborted records, dropped messages)
+   * where a partition holds nothing else. As long as the group's position stays before these offsets, they count as
+   * waiting. The next call tries again after a failure.
    */
   async #passMarkers(partition: number, queue: Queue): Promise<void> {
     const { idleAt } = queue;
@@ -263,8 +269,8 @@ export class KafkaLogSubscription implements LogSubscription {
   }
 
   /**
-   * One at a time a partition, in order. Rejects with `PortionLostError` when the partition has another owner, or with
-   * `StoreUnavailableError`.
+   * Commits one position at a time for each partition, in order. Rejects with `PortionLostError` when the partition has
+   * another owner, or with `StoreUnavailableError`.
    */
   async #commit(partition: number, queue: Queue, offset: number, metadata: string): Promise<void> {
     const before = this.#committing.get(queue);
@@ -280,8 +286,8 @@ export class KafkaLogSubscription implements LogSubscription {
     const { topic, commitTimeoutMs = 15_000 } = this.options;
     const untilMs = performance.now() + commitTimeoutMs;
     for (let pauseMs = RETRY_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_RETRY_MS)) {
-      // kafkajs takes up a new generation and tells of it in the same run of microtasks: from a fresh turn of the event
-      // loop both are seen or none.
+      // kafkajs takes up a new generation and reports it in the same run of microtasks, so a fresh turn of the event
+      // loop sees both or neither.
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#queues.get(partition) !== queue)
         throw new PortionLostError(`partition ${partition} has another reader`);
@@ -299,7 +305,7 @@ export class KafkaLogSubscription implements LogSubscription {
 
   // -------------------------------------------------------------- the group
 
-  /** Nothing of what this reader holds is its own any more. */
+  /** Forgets all partitions, because this reader owns none of them any more. */
   #forget(): void {
     this.#queues = new Map();
     this.#assigned = [];
@@ -307,8 +313,8 @@ export class KafkaLogSubscription implements LogSubscription {
   }
 
   /**
-   * Fetching waits until the positions are known with their metadata, which kafkajs does not tell (and overwrites when
-   * they are out of range).
+   * Stops fetching until the positions and their metadata are known. kafkajs does not report the metadata, and
+   * overwrites it when a position is out of range.
    */
   #join(consumer: Consumer, partitions: readonly number[]): void {
     const { topic } = this.options;
@@ -377,8 +383,8 @@ export class KafkaLogSubscription implements LogSubscription {
   }
 
   /**
-   * kafkajs fetched from elsewhere than where the queue ends: a fetch of the assignment before, or the log no longer
-   * (or not yet) has that offset. Only what the log has dropped is skipped.
+   * Handles a fetch that does not begin at the queue's end: it belongs to the earlier assignment, or the log does not
+   * have that offset any more (or not yet). Only dropped messages are skipped.
    */
   async #realign(partition: number, queue: Queue): Promise<void> {
     const { topic } = this.options;
@@ -388,8 +394,8 @@ export class KafkaLogSubscription implements LogSubscription {
     const [low, high] = [Number(end.low), Number(end.high)];
     this.#skipDropped(new Map([[partition, low]]));
     if (queue.nextOffset > high) {
-      // The topic was made anew: its offsets are others, and none of them is done. How much of the old one was not
-      // read, nobody knows any more.
+      // The topic was created anew: its offsets are new, and none of them is done. The number of unread messages of the
+      // old topic is unknown.
       this.options.logger?.error(
         { topic, partition, offset: queue.nextOffset, end: high },
         "kafka: the log begins anew",
@@ -403,8 +409,8 @@ export class KafkaLogSubscription implements LogSubscription {
   }
 
   /**
-   * Moves on over what is no longer in the log; gives where to fetch from, for each partition that was moved. `starts`:
-   * the first offset of each.
+   * Skips messages that are no longer in the log. Returns the next offset to fetch for each changed partition. `starts`
+   * has the first offset of each partition.
    */
   #skipDropped(starts: ReadonlyMap<number, number>): TopicPartitionOffset[] {
     const { topic } = this.options;
@@ -430,7 +436,7 @@ export class KafkaLogSubscription implements LogSubscription {
     this.options.onSkipped?.(range);
   }
 
-  /** A consumer that is being replaced has no position to move. */
+  /** A consumer that is being replaced has no position to change. */
   #seek(to: TopicPartitionOffset): void {
     try {
       this.#member.consumer?.seek(to);
@@ -452,8 +458,8 @@ export class KafkaLogSubscription implements LogSubscription {
 }
 
 /**
- * Without a committed position (kafkajs writes a negative one after an offset out of range) the log is read from its
- * very start: what it has dropped of that by now was never read by this group.
+ * Returns the position of a partition. Without a committed position (kafkajs writes a negative one after an offset out
+ * of range) the log is read from its very start, because this group never read the messages dropped by now.
  */
 function positionOf(committed: { offset: string; metadata: string | null } | undefined): CommittedPosition {
   const offset = Number(committed?.offset ?? -1);
@@ -466,8 +472,8 @@ function positionOf(committed: { offset: string; metadata: string | null } | und
 const offsetText = (offset: number): string => String(offset).padStart(15, "0");
 
 /**
- * Names of topics hold letters, digits, `.`, `_` and `-` only, but may have 249 characters; two long ones must not get
- * one name.
+ * Returns a topic's name for files. Topic names hold letters, digits, `.`, `_` and `-` only, but may have 249
+ * characters; two long names must not get the same result.
  */
 function fileSafe(topic: string): string {
   if (topic.length <= MAX_TOPIC_IN_NAME) return topic;

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a reader has fetched of one partition and not finished: a rule of offsets only, without a broker. */
+/**
+ * The messages that a reader has fetched of one partition and not finished: a rule of offsets alone, without a broker.
+ */
 export interface Fetched {
   offset: number;
   sizeBytes: number;
 }
 
-/** The position a group has committed, and the end of the range that was being worked on then. */
+/** The position that a group has committed, with the end of the range that was in work then. */
 export interface CommittedPosition {
   offset: number;
   redoThrough?: number;
 }
 
-/** A contiguous range of offsets, both ends included, and the messages that are in it. */
+/** A contiguous range of offsets, both ends included, with its messages. */
 export interface TakenRange<Message extends Fetched> {
   first: number;
   last: number;
@@ -19,8 +21,8 @@ export interface TakenRange<Message extends Fetched> {
 }
 
 /**
- * Ranges [from, to) of offsets, from `nextOffset` to the last of `offsets` (ascending), that are not among them. Every
- * offset of a log holds a record or a transaction's marker, so what is missing has been removed.
+ * Yields the ranges [from, to) of offsets, from `nextOffset` to the last of `offsets` (ascending), that are missing in
+ * `offsets`. Every offset of a log holds a record or a transaction's marker, so a missing offset has been removed.
  */
 export function* gapsIn(nextOffset: number, offsets: Iterable<number>): Iterable<[from: number, to: number]> {
   let next = nextOffset;
@@ -44,45 +46,42 @@ export class PartitionQueue<Message extends Fetched> {
     this.#redoThrough = committed.redoThrough;
   }
 
-  /** Where the next fetch must begin. */
+  /** The offset at which the next fetch must begin. */
   get nextOffset(): number {
     return this.#nextOffset;
   }
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
-  /** More must be fetched, whatever waits already: a range that is taken again is only given whole. */
+  /** Whether more must be fetched, however much waits: a range that is taken again is returned whole only. */
   get incomplete(): boolean {
     return this.#redoThrough !== undefined && this.#nextOffset <= this.#redoThrough;
   }
-  /** The first message that `take` would give; undefined when it would give nothing. */
+  /** The first message of the next `take`; undefined when it would return none. */
   get ready(): Message | undefined {
     return this.#open !== undefined || this.incomplete ? undefined : this.#waiting[0];
   }
 
-  /** Waiting for more would change nothing of what `take` gives. */
+  /** Returns whether `take` would return the same after further fetches. */
   fills(maxMessages: number, maxBytes: number): boolean {
     return this.#redoThrough !== undefined || this.#waiting.length >= maxMessages || this.#waitingBytes >= maxBytes;
   }
 
   /**
-   * Where the group's position belongs once the open range is done: behind it, and behind what holds no message where
-   * nothing waits.
+   * The group's position after the open range is done: behind the range, and behind offsets without a message where no
+   * message waits.
    */
   get afterOpen(): number {
     return this.#waiting.length === 0 && this.#redoThrough === undefined ? this.#nextOffset : this.#open!.last + 1;
   }
-  /**
-   * Where the group's position belongs while there is nothing of the partition to take or to finish; undefined while
-   * there is.
-   */
+  /** The group's position while the partition has nothing to take or to finish; undefined otherwise. */
   get idleAt(): number | undefined {
     const idle = this.#waiting.length === 0 && this.#open === undefined && this.#redoThrough === undefined;
     return idle ? this.#nextOffset : undefined;
   }
 
   /**
-   * Adds what was fetched from `nextOffset` on; `throughOffset` is the last offset that the fetch covered, which may
+   * Adds messages fetched from `nextOffset` on. `throughOffset` is the last offset that the fetch covered, which may
    * hold no message.
    */
   push(messages: readonly Message[], throughOffset: number): void {
@@ -96,8 +95,8 @@ export class PartitionQueue<Message extends Fetched> {
   }
 
   /**
-   * Goes on at `offset`: what lies before no longer exists. A range to be taken again keeps its name, with what is left
-   * of it.
+   * Continues at `offset`, because earlier offsets no longer exist. A range to be taken again keeps its name, with its
+   * remaining messages.
    */
   skipTo(offset: number): void {
     this.#nextOffset = offset;
@@ -106,8 +105,8 @@ export class PartitionQueue<Message extends Fetched> {
   }
 
   /**
-   * The next range, of at most `maxMessages` and about `maxBytes` (at least one message); a range to be taken again
-   * comes whole.
+   * Returns the next range, of at most `maxMessages` and about `maxBytes` (at least one message). A range to be taken
+   * again is returned whole.
    */
   take(maxMessages: number, maxBytes: number): TakenRange<Message> | undefined {
     if (this.ready === undefined) return undefined;
@@ -121,13 +120,13 @@ export class PartitionQueue<Message extends Fetched> {
     return this.#open;
   }
 
-  /** The open range is done, and the group is at `position` (`afterOpen`, when it was asked for). */
+  /** Notes that the open range is done, and that the group is at `position` (`afterOpen`, when it was asked for). */
   finish(position: number): void {
     this.#position = position;
     this.#open = undefined;
   }
 
-  /** The open range is to be taken again, as it is. */
+  /** Puts the open range back, to be taken again unchanged. */
   giveBack(): void {
     const { messages, last } = this.#open!;
     this.#waiting.unshift(...messages);
@@ -152,7 +151,7 @@ export class PartitionQueue<Message extends Fetched> {
     return beyond < 0 ? this.#waiting.length : beyond;
   }
 
-  /** A range of which nothing is left (the log has dropped it) is not taken again. */
+  /** Drops a range to be taken again whose messages the log has dropped. */
   #dropEmptyRedo(): void {
     if (this.#redoThrough === undefined || this.incomplete) return;
     const first = this.#waiting[0];

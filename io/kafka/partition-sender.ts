@@ -25,19 +25,19 @@ interface Session {
   /** Resolves when the producer is connected and the partitions are known. */
   ready: Promise<void>;
   partitions: number[];
-  /** Partitions with a group under way. */
+  /** The partitions with a group under way. */
   busy: Set<number>;
   retired: boolean;
 }
 
-/** Attempts of one request before its producer is given up. */
+/** The attempts of one request before its producer is given up. */
 const RETRIES = 3;
 const PARTITIONS_REFRESH_MS = 5 * MINUTE_MS;
 
 export class PartitionSender {
-  /** The one in use, or on its way to be; never a retired one. */
+  /** The session in use, or the one that is being opened; never a retired one. */
   #session: Session | undefined;
-  /** Producers that were made and are not disconnected yet, each with its disconnecting once that has begun. */
+  /** The producers that were created and are not disconnected yet, each with its disconnecting once that has begun. */
   readonly #producers = new Map<Producer, Promise<void> | undefined>();
   #partitionsReadAtMs = 0;
   #refreshing: Promise<void> | undefined;
@@ -49,7 +49,7 @@ export class PartitionSender {
     private readonly kafka: Kafka,
     private readonly topic: string,
     private readonly requestTimeoutMs: number,
-    /** How old the list of the topic's partitions may become. */
+    /** The largest age of the list of the topic's partitions. */
     private readonly partitionsRefreshMs: number = PARTITIONS_REFRESH_MS,
   ) {
     this.#admin = new ClosingAdmin(kafka.admin());
@@ -61,7 +61,7 @@ export class PartitionSender {
    */
   async send(records: readonly Message[]): Promise<void> {
     let session = await this.#connected();
-    // Another group may have failed since: its producer gets no further one.
+    // Another group may have failed since then. Its producer gets no further group.
     while (session.retired) session = await this.#connected();
     const partition = this.#freePartition(session);
     session.busy.add(partition);
@@ -81,7 +81,9 @@ export class PartitionSender {
     }
   }
 
-  /** How many groups may be under way at the same time. Rejects with `StoreUnavailableError`. */
+  /**
+   * Resolves with the number of groups that may be under way at the same time. Rejects with `StoreUnavailableError`.
+   */
   async partitionCount(): Promise<number> {
     return (await this.#connected()).partitions.length;
   }
@@ -96,7 +98,7 @@ export class PartitionSender {
     }
   }
 
-  /** Disconnects every producer; a group that is under way is finished or given up by its own attempts. */
+  /** Disconnects every producer. A group under way is finished, or given up by its own attempts. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#session?.ready.catch(() => undefined);
@@ -105,7 +107,7 @@ export class PartitionSender {
     await Promise.allSettled([...this.#producers.values(), this.#admin.close()]);
   }
 
-  /** Partitions that may be written at the same time: what is free is taken in turn, so that requests spread evenly. */
+  /** Returns the next free partition, in turn, so that requests spread evenly. */
   #freePartition({ partitions, busy }: Session): number {
     for (let tried = 0; tried < partitions.length; tried++) {
       const partition = partitions[this.#next++ % partitions.length]!;
@@ -155,9 +157,7 @@ export class PartitionSender {
     return topics[0]?.partitions.map(({ partitionId }) => partitionId).sort((a, b) => a - b) ?? [];
   }
 
-  /**
-   * Beside the sending, which goes on meanwhile. A list that cannot be read changes nothing: the next use asks again.
-   */
+  /** Reads the list again beside the sending. A failed read changes nothing: the next use asks again. */
   #refreshWhenOld(session: Session): void {
     if (this.#refreshing !== undefined || session.retired || this.#closed) return;
     if (performance.now() - this.#partitionsReadAtMs < this.partitionsRefreshMs) return;
@@ -175,13 +175,13 @@ export class PartitionSender {
       });
   }
 
-  /** At once, so that nobody gets a retired session; one that has a successor already takes nothing from it. */
+  /** Retires a session at once, so that no caller gets it. A session with a successor already is left alone. */
   #retire(session: Session): void {
     session.retired = true;
     if (this.#session === session) this.#session = undefined;
   }
 
-  /** Others of its groups may still be under way; the last one disconnects it. */
+  /** Disconnects a retired producer after the last of its groups has ended. */
   #disconnectUnused({ retired, busy, producer }: Session): void {
     if (retired && busy.size === 0) this.#disconnect(producer);
   }

@@ -10,9 +10,9 @@ import { messageOf } from "./error-kind";
 interface KafkaTopic {
   topic: string;
   partitions: number;
-  /** Default: the broker's. */
+  /** The replication factor; default: the broker's. */
   replicationFactor?: number;
-  /** Default 7 days. */
+  /** The retention; default 7 days. */
   retentionMs?: number;
   maxMessageBytes?: number;
 }
@@ -22,7 +22,7 @@ const LEADERS_POLL_MS = 100;
 /** Room for the framing of the batch around the largest record. */
 export const BATCH_OVERHEAD_BYTES = 1 << 16;
 
-/** Creates the topic unless it exists (it is then left as it is); says whether it was created. */
+/** Creates the topic unless it exists, and leaves an existing one unchanged. Returns whether it was created. */
 export async function ensureKafkaTopic(connection: KafkaConnection, options: KafkaTopic): Promise<boolean> {
   const { topic, partitions, replicationFactor = -1, retentionMs = 7 * DAY_MS } = options;
   const maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
@@ -39,8 +39,8 @@ export async function ensureKafkaTopic(connection: KafkaConnection, options: Kaf
 }
 
 /**
- * As kafkajs' `createTopics`, and every partition has a leader when it resolves: kafkajs' own `waitForLeaders` gives up
- * at once when a broker has not heard of the new topic yet.
+ * Creates a topic as kafkajs's `createTopics` does, and waits until every partition has a leader. kafkajs's own
+ * `waitForLeaders` gives up at once when a broker does not know the new topic yet.
  */
 export async function createLedTopic(admin: Admin, options: ITopicConfig): Promise<boolean> {
   const created = await admin.createTopics({ waitForLeaders: false, topics: [options] });
@@ -63,10 +63,13 @@ async function untilLed(admin: Admin, topic: string): Promise<void> {
   }
 }
 
-/** Whose clock a topic's messages bear. */
+/** The clock that timestamps a topic's messages. */
 type TopicClock = "LogAppendTime" | "CreateTime";
 
-/** Undefined where this client may not read the topic's configuration. Rejects with `StoreUnavailableError`. */
+/**
+ * Resolves with undefined where this client may not read the topic's configuration. Rejects with
+ * `StoreUnavailableError`.
+ */
 export function topicClock(connection: KafkaConnection, topic: string): Promise<TopicClock | undefined> {
   return withAdmin(connection, async (admin) => {
     const wanted = { type: ConfigResourceTypes.TOPIC, name: topic, configNames: ["message.timestamp.type"] };

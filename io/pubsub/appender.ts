@@ -14,22 +14,22 @@ import { retried, unavailable } from "./retry";
 
 export interface PubsubAppenderOptions extends PubsubConnection {
   topic: string;
-  /** When an append is given up. Default 20,000. */
+  /** The deadline of an append. Default 20,000. */
   appendTimeoutMs?: number;
-  /** Bytes that wait or are under way before appends are refused with `LogFullError`. Default 64 MiB. */
+  /** The bytes that wait or are under way, beyond which appends are refused with `LogFullError`. Default 64 MiB. */
   maxQueueBytes?: number;
-  /** How long messages wait for company while a request is under way. Default 5. */
+  /** How long messages wait for others while a request is under way. Default 5. */
   lingerMs?: number;
 }
 
-/** Pub/Sub takes 10 MB and 1,000 messages in a request; some room is left for its framing. */
+/** Pub/Sub takes 10 MB and 1,000 messages in a request; the rest is room for framing. */
 const MAX_MESSAGE_BYTES = 9_900_000;
 const MAX_REQUEST_MESSAGES = 1_000;
-/** Small enough that several requests are under way; a larger message goes alone. */
+/** The size of a request, small enough for several requests under way. A larger message is sent alone. */
 const MAX_REQUEST_BYTES = 1_000_000;
 const MAX_REQUESTS = 8;
 
-/** Publishes messages to a topic; Pub/Sub has stored a message when the promise resolves. */
+/** Publishes messages to a topic. Pub/Sub has stored a message when the promise resolves. */
 export class PubsubAppender {
   readonly #topic: string;
   readonly #totalMs: number;

@@ -9,20 +9,20 @@ import type { LogBatch, LogMessage, NewDeadLetter } from "../ports";
 export type PubsubMessage = protos.google.pubsub.v1.IPubsubMessage;
 export type ReceivedMessage = protos.google.pubsub.v1.IReceivedMessage;
 
-/** The attribute that names a message: publishing the same one again gives it the same name (Beam's `idLabel`). */
+/** The attribute with a message's id. A message that is published again has the same id (Beam's `idLabel`). */
 const ID_ATTRIBUTE = BATCH_ATTRIBUTE;
 const ACCEPTED = "viewmill-accepted";
 /**
- * Pub/Sub's limit for the value of an attribute; at 32 pieces the longest declaration has room (Pub/Sub allows 100
+ * Pub/Sub's limit for the value of an attribute. The longest declaration takes 32 pieces (Pub/Sub allows 100
  * attributes).
  */
 const MAX_VALUE_BYTES = 1024;
-/** Framing of a message in a request: a bound. */
+/** A bound of a message's framing in a request. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
 /**
- * A batch as a message: data = payload, attributes `viewmill-batch` (a unique id), `viewmill-events` and
- * `viewmill-accepted` (io/formats/messages/accepted-minutes.ts), of which what is beyond 1,024 bytes goes on in
+ * Returns a batch as a message: data = payload, attributes `viewmill-batch` (a unique id), `viewmill-events` and
+ * `viewmill-accepted` (io/formats/messages/accepted-minutes.ts). A declaration beyond 1,024 bytes continues in
  * `viewmill-accepted-1`, `-2` ...
  */
 export function publishedOf(batch: LogBatch): PubsubMessage {
@@ -37,7 +37,7 @@ export function publishedOf(batch: LogBatch): PubsubMessage {
   return { data: batch.payload, attributes };
 }
 
-/** A dead letter as a message: data = the payload whole, the rest as attributes. */
+/** Returns a dead letter as a message: data = the payload whole, the other fields as attributes. */
 export function publishedLetterOf(letter: NewDeadLetter): PubsubMessage {
   return { data: letter.payload, attributes: { ...letterAttributes(letter), [ID_ATTRIBUTE]: randomUUID() } };
 }
@@ -48,7 +48,7 @@ export function messageSizeBytes({ data, attributes }: PubsubMessage): number {
   return bytes;
 }
 
-/** A message without our id (a foreign producer's) is named by Pub/Sub's. */
+/** Returns a received message. A foreign producer's message without our id has Pub/Sub's id. */
 export function receivedOf(message: PubsubMessage): LogMessage {
   const attributes = message.attributes ?? {};
   const { seconds, nanos } = message.publishTime ?? {};

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/** How Pub/Sub is reached; shared by every adapter of this folder. */
+/** The connection to Pub/Sub, shared by every adapter of this folder. */
 import type { v1 } from "@google-cloud/pubsub";
 import { credentials } from "@grpc/grpc-js";
 
 export interface PubsubConnection {
   projectId: string;
   /**
-   * `host:port` of an emulator: no credentials, no encryption. Default: the service, with application default
-   * credentials.
+   * `host:port` of an emulator, which is reached without credentials and encryption. Default: the service, with
+   * application default credentials.
    */
   endpoint?: string;
-  /** Bound of one attempt of a request. Default 10,000. */
+  /** The deadline of one attempt of a request. Default 10,000. */
   requestTimeoutMs?: number;
 }
 
@@ -18,7 +18,7 @@ export type PublisherClient = v1.PublisherClient;
 export type SubscriberClient = v1.SubscriberClient;
 export const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
 
-/** The library is loaded at the first use: it takes a third of a second. */
+/** The library is loaded at the first use, because loading takes a third of a second. */
 export async function publisherClient(connection: PubsubConnection): Promise<PublisherClient> {
   const { v1 } = await import("@google-cloud/pubsub");
   return new v1.PublisherClient(clientOptions(connection));
@@ -33,7 +33,7 @@ export function callOptions(timeoutMs: number) {
   return { timeout: timeoutMs, retry: null };
 }
 
-/** `projects/P/topics/T`. Throws a RangeError for what cannot be part of a resource's name. */
+/** Returns `projects/P/topics/T`. Throws a RangeError for a name that cannot be part of a resource's name. */
 export function topicName(projectId: string, topic: string): string {
   return `projects/${idOf(projectId)}/topics/${idOf(topic)}`;
 }
@@ -42,7 +42,7 @@ export function subscriptionName(projectId: string, subscription: string): strin
 }
 
 /**
- * The library asks its authentication for the universe even where it needs none, which would look for Google's metadata
+ * The library asks its authentication for the universe even without credentials. It would look for Google's metadata
  * server for seconds.
  */
 const NO_AUTH = { getUniverseDomain: async () => "googleapis.com" } as unknown as NonNullable<

@@ -6,7 +6,7 @@ import { publishedLetterOf } from "./codec";
 type PubsubDeadLetterTopicOptions = PubsubAppenderOptions;
 
 /**
- * Publishes dead letters for whoever listens: the payload whole as data, the rest as attributes
+ * Publishes dead letters to a topic: the payload whole as data, the other fields as attributes
  * (io/formats/messages/letter-attributes.ts).
  */
 export class PubsubDeadLetterTopic {

@@ -6,9 +6,9 @@ import { publishedOf } from "./codec";
 type PubsubEventLogOptions = PubsubAppenderOptions;
 
 /**
- * The writing side of a log on a Pub/Sub topic. `stamps` of a batch are not kept: Pub/Sub has no place for them. A
- * batch may be in the topic more than once (an attempt without an answer is repeated), with one id: for the readers it
- * is one message, delivered again.
+ * The writing side of a log on a Pub/Sub topic. `stamps` of a batch are not kept, because Pub/Sub has no place for
+ * them. A batch may be in the topic more than once (an attempt without an answer is repeated), with one id: for the
+ * readers it is one message that is delivered again.
  */
 export class PubsubEventLog implements EventLog {
   /** Rejects with `StoreUnavailableError` when Pub/Sub does not answer or the topic does not exist. */
@@ -18,7 +18,7 @@ export class PubsubEventLog implements EventLog {
 
   private constructor(private readonly appender: PubsubAppender) {}
 
-  /** Rejects also with `MessageTooLargeError`, and a RangeError for a batch whose minutes do not add up. */
+  /** Rejects with `MessageTooLargeError`, too, and with a RangeError for a batch whose minutes do not add up. */
   async append(batch: LogBatch): Promise<void> {
     await this.appender.append(publishedOf(batch));
   }

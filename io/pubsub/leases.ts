@@ -2,21 +2,21 @@
 import { callOptions, type SubscriberClient } from "./config";
 import { retried } from "./retry";
 
-/** Ids of one request: Pub/Sub takes 512 KiB, an id is about 200 bytes. */
+/** The ids of one request: Pub/Sub takes 512 KiB, and an id has about 200 bytes. */
 const MAX_IDS = 1_000;
 
 interface LeaseOptions {
   /** `projects/P/subscriptions/S` */
   subscription: string;
-  /** For how long a message is kept from the other readers at a time; extended at a third of it. */
+  /** How long a lease keeps a message from other readers. It is extended at a third of this time. */
   leaseSeconds: number;
-  /** A message held for longer is no longer kept from them. */
+  /** How long a message is kept from other readers in all. */
   maxHeldMs: number;
   attemptMs: number;
   onError(error: unknown): void;
 }
 
-/** Keeps the messages that a reader holds from being delivered to another one, for a bounded time. */
+/** Keeps the messages that a reader holds from being delivered to another reader, for a bounded time. */
 export class Leases {
   readonly #held = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
@@ -40,7 +40,7 @@ export class Leases {
     for (const id of ackIds) this.#held.set(id, performance.now());
   }
 
-  /** Rejects with `StoreUnavailableError`; the messages are then delivered again some day. */
+  /** Rejects with `StoreUnavailableError`; the messages are then delivered again at some time. */
   async acknowledge(ackIds: readonly string[], totalMs: number): Promise<void> {
     const { subscription, attemptMs } = this.options;
     try {
@@ -54,7 +54,10 @@ export class Leases {
     }
   }
 
-  /** To be delivered again, to anybody, at once; when Pub/Sub does not answer, once the time is over. */
+  /**
+   * Gives messages back, to be delivered to any reader at once. When Pub/Sub does not answer, they are delivered after
+   * the end of their lease.
+   */
   async giveBack(ackIds: readonly string[]): Promise<void> {
     this.#letGo(ackIds);
     await this.#setDeadline(ackIds, 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Topics and subscriptions as a deployment needs them: looked at, and made. */
+/** Checks and creates the topics and subscriptions of a deployment. */
 import { MINUTE_MS } from "../../domain/rules/time";
 import { type Difference, type Place, placeOf } from "../ports/places";
 import {
@@ -21,13 +21,13 @@ const ACK_DEADLINE_SECONDS = 60;
 interface WantedSubscription {
   subscription: string;
   topic: string;
-  /** How long messages that nobody acknowledges are kept: at most 7 days. */
+  /** How long unacknowledged messages are kept: at most 7 days. */
   retentionSeconds: number;
 }
 
 /**
- * Looks at topics and subscriptions; with `change` makes what is missing and sets right what can be: a subscription's
- * times. Rejects with `StoreUnavailableError`, and a RangeError for what cannot be a name.
+ * Checks topics and subscriptions. With `change`, creates missing ones and corrects a subscription's times. Rejects
+ * with `StoreUnavailableError`, and with a RangeError for an invalid name.
  */
 export async function pubsubPlaces(
   connection: PubsubConnection,
@@ -81,11 +81,11 @@ async function subscriptionPlace(
 }
 
 interface FoundField extends Difference {
-  /** Field of the update; undefined where there is none that could set it right. */
+  /** The field of the update; undefined where no field can correct the difference. */
   path?: string;
 }
 
-/** As Pub/Sub's client gives a subscription, as far as it matters. */
+/** The fields of the client's subscription that matter here. */
 interface SubscriptionAnswer {
   topic?: string | null;
   ackDeadlineSeconds?: number | null;
@@ -141,7 +141,7 @@ async function setRight(
   );
 }
 
-/** Undefined where there is none of that name. */
+/** Resolves with undefined where nothing has the name. */
 async function known<T>(get: () => Promise<T>): Promise<T | undefined> {
   return retried(TOTAL_MS, async () => {
     try {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The reading side of a log on a Pub/Sub subscription, by unary pulls while somebody waits for a portion. Pub/Sub has
- * no positions: a portion is whatever came, `exact` is false, and what is not acknowledged comes again in other
- * company; ids tell what came twice.
+ * The reading side of a log on a Pub/Sub subscription, by unary pulls while a caller waits for a portion. Pub/Sub has
+ * no positions: a portion holds the messages of some pulls, `exact` is false, and unacknowledged messages are delivered
+ * again together with others. Ids tell which messages were delivered twice.
  */
 
 import { randomBytes } from "node:crypto";
@@ -26,35 +26,35 @@ import { isWorthRetrying, unavailable } from "./retry";
 interface PubsubLogSubscriptionOptions extends PubsubConnection {
   subscription: string;
   /**
-   * For how long Pub/Sub keeps messages from other readers at a time: 10 to 600; a reader that died keeps them so long.
+   * How long a lease keeps messages from other readers: 10 to 600. Messages of a reader that died are kept as long.
    * Default 60.
    */
   leaseSeconds?: number;
-  /** A portion open for longer is given to another reader. Default 15 minutes. */
+  /** The time after which an open portion is given to another reader. Default 15 minutes. */
   maxHeldMs?: number;
   /** How long `done` tries to acknowledge. Default 15,000. */
   ackTimeoutMs?: number;
-  /** Silent without one. */
+  /** The logger; absent: silent. */
   logger?: Logger;
 }
 
 interface Held {
   ackId: string;
   message: LogMessage;
-  /** Of the process's monotonic clock. */
+  /** The time on the process's monotonic clock. */
   fetchedAtMs: number;
 }
 type Limits = Parameters<LogSubscription["take"]>[0];
 
 const PULLS = 4;
 /**
- * With no message there, the service answers an empty pull after up to 90 s. One that is cut off may have taken
+ * Without a message, the service answers an empty pull after up to 90 s. A pull that is cut off may have taken
  * messages.
  */
 const PULL_TIMEOUT_MS = 120_000;
 const PULL_MESSAGES = 1_000;
 const PAUSE_AFTER_ERROR_MS = 500;
-/** What a message takes in memory beside its payload, roughly. */
+/** The approximate bytes of a message in memory beside its payload. */
 const MESSAGE_BYTES = 500;
 const MAX_SUBSCRIPTION_IN_NAME = 100;
 
@@ -101,7 +101,8 @@ export class PubsubLogSubscription implements LogSubscription {
   }
 
   async take(limits: Limits): Promise<LogPortion | undefined> {
-    // Not undefined at once, as of an empty log: a reader in a loop would never let go of the event loop.
+    // A closed subscription rejects. If it returned undefined at once, a reader in a loop would never yield to the
+    // event loop.
     if (this.#closed) throw new Error("the subscription is closed");
     const untilMs = performance.now() + limits.waitMs;
     this.#takers++;
@@ -121,9 +122,9 @@ export class PubsubLogSubscription implements LogSubscription {
   }
 
   /**
-   * Of what this reader holds; holding nothing, it looks whether there is something. What other readers hold is not
-   * known: Pub/Sub tells the age of the oldest message only in its metrics (`subscription/oldest_unacked_message_age`),
-   * minutes later.
+   * Returns the time of the oldest message that this reader holds. A reader that holds none checks whether messages
+   * wait. Messages of other readers are unknown: Pub/Sub shows the age of the oldest message only in its metrics
+   * (`subscription/oldest_unacked_message_age`), minutes later.
    */
   async oldestWaitingMs(): Promise<number | undefined> {
     if (this.#waiting.length === 0 && this.#open.size === 0) await this.#look();
@@ -138,7 +139,9 @@ export class PubsubLogSubscription implements LogSubscription {
     return this.#clock.reachedMs();
   }
 
-  /** Gives back what was fetched and not handed out; portions that are open come again once their time is over. */
+  /**
+   * Gives back fetched messages that are in no portion. Open portions are delivered again after the end of their lease.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     this.#changes.signal();
@@ -178,7 +181,7 @@ export class PubsubLogSubscription implements LogSubscription {
     return {
       name: `${this.options.subscription.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, MAX_SUBSCRIPTION_IN_NAME)}-${Date.now()}-${randomBytes(8).toString("hex")}`,
       exact: false,
-      // One that was published twice is one message, twice acknowledged.
+      // A message that was published twice is one message with two acknowledgements.
       messages: [...new Map(held.map(({ message }) => [message.id, message])).values()],
       done: async () => {
         end();
@@ -200,7 +203,7 @@ export class PubsubLogSubscription implements LogSubscription {
     }
   }
 
-  /** Until nobody waits: what is fetched beyond a portion is at most one answer a pull. */
+  /** Pulls until no caller waits. A pull fetches at most one answer beyond a portion. */
   async #pullWhileWanted(): Promise<void> {
     while (this.#takers > 0 && !this.#closed) {
       try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Which answers of Pub/Sub are worth another attempt, and how often that is made. */
+/** Decides which answers of Pub/Sub are worth another attempt, and how many attempts are made. */
 import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";
 
@@ -17,8 +17,8 @@ export const alreadyExists = (error: unknown): boolean => codeOf(error) === ALRE
 export const notFound = (error: unknown): boolean => codeOf(error) === NOT_FOUND;
 
 /**
- * Attempts `call` until it succeeds, fails for good or `totalMs` is over; `call` gets what is left of it. Every call of
- * this folder may be repeated: a message published twice has one id. Rejects with `StoreUnavailableError`.
+ * Repeats `call` until it succeeds, fails for good or `totalMs` is over; `call` gets the time left. Every call of this
+ * folder may be repeated, because a message that is published twice has one id. Rejects with `StoreUnavailableError`.
  */
 export async function retried<T>(totalMs: number, call: (leftMs: number) => Promise<T>): Promise<T> {
   return retrying(call, {

@@ -13,16 +13,16 @@ import { alreadyExists, retried } from "./retry";
 interface PubsubSubscription {
   topic: string;
   subscription: string;
-  /** How long a reader may keep a message before it extends its time: 10 to 600. Default 60. */
+  /** How long a reader may keep a message before it extends the time: 10 to 600. Default 60. */
   ackDeadlineSeconds?: number;
-  /** How long messages that nobody acknowledges are kept. Default 7 days, Pub/Sub's most. */
+  /** How long unacknowledged messages are kept. Default 7 days, Pub/Sub's maximum. */
   retentionSeconds?: number;
 }
 
 const TOTAL_MS = MINUTE_MS;
 const ATTEMPT_MS = 10_000;
 
-/** Creates the topic unless it exists; says whether it was created. Rejects with `StoreUnavailableError`. */
+/** Creates the topic unless it exists; returns whether it was created. Rejects with `StoreUnavailableError`. */
 export async function ensurePubsubTopic(connection: PubsubConnection, topic: string): Promise<boolean> {
   const client = await publisherClient(connection);
   const name = topicName(connection.projectId, topic);
@@ -30,7 +30,8 @@ export async function ensurePubsubTopic(connection: PubsubConnection, topic: str
 }
 
 /**
- * Creates the subscription unless it exists (it is then left as it is): one that never expires. The topic must exist.
+ * Creates the subscription unless it exists, and leaves an existing one unchanged. The subscription never expires. The
+ * topic must exist.
  */
 export async function ensurePubsubSubscription(
   connection: PubsubConnection,
@@ -43,16 +44,16 @@ export async function ensurePubsubSubscription(
     topic: topicName(connection.projectId, topic),
     ackDeadlineSeconds,
     messageRetentionDuration: { seconds: retentionSeconds },
-    // Without this, a subscription that nobody reads for 31 days is deleted, with its messages.
+    // Without this, a subscription that no reader uses for 31 days is deleted, with its messages.
     expirationPolicy: {},
   };
   return made(() => client.createSubscription(request, callOptions(ATTEMPT_MS)), client);
 }
 
 /**
- * Why a subscription does not give its readers all of the topic; empty: it does. Of two readers, one that reads through
- * such a subscription has other events than the other. Rejects with `StoreUnavailableError`, also where there is none
- * of the name.
+ * Returns why a subscription does not deliver all messages of the topic; empty where it does. Two readers get different
+ * events when one of them reads through such a subscription. Rejects with `StoreUnavailableError`, also where no
+ * subscription has the name.
  */
 export async function lossesOfSubscription(connection: PubsubConnection, subscription: string): Promise<string[]> {
   const client = await subscriberClient(connection);

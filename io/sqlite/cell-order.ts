@@ -21,7 +21,7 @@ export class SortedCells {
 
   constructor(
     private readonly counts: MinuteCounts,
-    /** Row -> bucket * span + key. */
+    /** For each row, bucket * span + key. */
     private readonly places: Float64Array,
     private readonly rows: Uint32Array,
     private readonly fromRow: number,
@@ -58,8 +58,8 @@ let rowsA = new Uint32Array(0);
 let rowsB = new Uint32Array(0);
 
 /**
- * Gives every name its id; ids of names that are new are given inside the running transaction. The answer holds until
- * the next call.
+ * Gives every name its id; new names get theirs inside the running transaction. The answer is valid until the next
+ * call.
  */
 export function sortCells({ counts, fromRow, toRow }: CellRows, videos: GivenNames, types: GivenNames) {
   const n = toRow - fromRow;

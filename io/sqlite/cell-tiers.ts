@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** How cells leave counters.sqlite for roll-ups; a connection of its own, in short transactions. */
+/** Moves cells from counters.sqlite to roll-ups, over a connection of its own, in short transactions. */
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
@@ -11,7 +11,7 @@ import { MinuteWriter } from "./minute-writer";
 import { type Row, Statements } from "./statements";
 import { rollingOf } from "./tier-guard";
 
-/** Rows deleted in one transaction, each about a page: a few milliseconds. */
+/** The rows deleted in one transaction, each about a page: a few milliseconds. */
 const ROWS_A_PIECE = 500;
 const TIMES_A_PIECE = 240;
 const CELLS_FOLDED = 8_000;
@@ -58,7 +58,7 @@ export class SqliteCellTiers implements CellTiers {
     await this.#foldHours(fromMs / HOUR_MS, toMs / HOUR_MS);
   }
 
-  /** An hour that is still the sum of its minutes gets rows of its own before these go. */
+  /** Gives rows to hours that are still sums of their minutes, before the minutes are deleted. */
   async #foldHours(fromHour: number, toHour: number): Promise<void> {
     while (this.#writer.openHours().some((hour) => hour >= fromHour && hour < toHour)) {
       inTransaction(this.#statements.db, () => this.#writer.fold(CELLS_FOLDED));
@@ -119,7 +119,7 @@ export class SqliteCellTiers implements CellTiers {
     return deleted;
   }
 
-  /** Of cells that are gone the ranking index bounds nothing. */
+  /** Deletes the ranking index of deleted cells. */
   async #deleteRanks(level: RolledLevel, from: number, to: number): Promise<void> {
     for (const { id } of this.#statements.all("SELECT id FROM types")) {
       for (let time = from; time < to; time += TIMES_A_PIECE) {
@@ -137,7 +137,7 @@ export class SqliteCellTiers implements CellTiers {
     }
   }
 
-  /** Free pages go back to the disk, a few at a time. */
+  /** Returns free pages to the disk, a few at a time. */
   async #giveBack(): Promise<void> {
     const { db } = this.#statements;
     const free = () => Number(Object.values(db.prepare("PRAGMA freelist_count").get() ?? {})[0]);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How every SQLite file of Viewmill is opened, migrated, written and closed: WAL with synchronous=FULL (a commit
- * survives power loss), writers that wait for each other (BEGIN IMMEDIATE and a busy timeout), schema versions in
- * PRAGMA user_version, and the one place that says which SQLite errors mean "the store cannot write now".
+ * Opens, migrates and writes every SQLite file of Viewmill: WAL with synchronous=FULL (a commit survives power loss),
+ * writers that wait for each other (BEGIN IMMEDIATE and a busy timeout), schema versions in PRAGMA user_version. This
+ * file alone decides which SQLite errors mean "the store cannot write now".
  */
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { StoreUnavailableError } from "../ports";
 
 export interface Schema {
-  /** PRAGMA user_version of a file that has all of `migrations`. */
+  /** PRAGMA user_version of a file with all `migrations`. */
   version: number;
   /**
    * `migrations[n]` lifts a file from version n to n + 1: SQL, or work on the connection, inside the transaction that
@@ -17,11 +17,11 @@ export interface Schema {
    */
   migrations: readonly (string | ((db: DatabaseSync) => void))[];
   /**
-   * Pages that are deleted can be given back to the disk (PRAGMA incremental_vacuum). A file of before is rewritten
-   * once, when it is lifted.
+   * Whether deleted pages can be returned to the disk (PRAGMA incremental_vacuum). An older file is rewritten once,
+   * when it is lifted.
    */
   shrinks?: boolean;
-  /** Fixed when a file is created; bytes. */
+  /** The page size in bytes, fixed when a file is created. */
   pageSizeBytes?: number;
 }
 
@@ -36,7 +36,7 @@ export interface OpenOptions {
   maxFileBytes?: number;
 }
 
-/** The file was written by a newer Viewmill than this one. */
+/** Thrown when a newer Viewmill wrote the file. */
 class SchemaVersionError extends Error {
   override readonly name = "SchemaVersionError";
 }
@@ -54,7 +54,7 @@ export function openDatabase(file: string, schema: Schema, options: OpenOptions 
       db.exec("PRAGMA journal_mode = WAL");
       db.exec("PRAGMA synchronous = FULL");
       db.exec(`PRAGMA cache_size = -${Math.ceil((options.cacheBytes ?? 16 << 20) / 1024)}`);
-      // A WAL that grew in a burst is cut back, or it would hold that disk space for ever.
+      // Without this limit a WAL that grew in a burst would hold the disk space for ever.
       db.exec(`PRAGMA journal_size_limit = ${64 << 20}`);
       if (options.walAutocheckpointPages !== undefined) {
         db.exec(`PRAGMA wal_autocheckpoint = ${options.walAutocheckpointPages}`);
@@ -116,7 +116,7 @@ export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
   });
 }
 
-/** Runs `work` on one snapshot of the file: nothing another process commits meanwhile is seen by half. */
+/** Runs `work` on one snapshot of the file: a commit of another process meanwhile is invisible. */
 export function onSnapshot<T>(db: DatabaseSync, work: () => T): T {
   if (db.isTransaction) return work();
   return orUnavailable("", () => {
@@ -143,7 +143,7 @@ const UNAVAILABLE = new Map([
 ]);
 
 /**
- * Rethrows SQLite's errors of a store that cannot be used now as `StoreUnavailableError`; every other error as it is.
+ * Rethrows SQLite's errors of a store that cannot be used now as `StoreUnavailableError`; every other error unchanged.
  */
 export function orUnavailable<T>(file: string, work: () => T): T {
   try {
@@ -167,10 +167,11 @@ function migrate(db: DatabaseSync, file: string, schema: Schema): void {
   refuseNewer(current, file, schema);
   if (current === schema.version) return;
   const timeoutMs = pragmaNumber(db, "busy_timeout");
-  // Another process may be lifting a large file: its readers and writers wait for that, and not only for a write.
+  // Another process may be lifting a large file. Its readers and writers wait for that, which takes longer than a
+  // write.
   db.exec(`PRAGMA busy_timeout = ${Math.max(timeoutMs, MIGRATION_WAIT_MS)}`);
   inTransaction(db, () => {
-    // Read again under the lock: another process may have migrated meanwhile.
+    // The version is read again under the lock, because another process may have migrated the file meanwhile.
     for (let version = pragmaNumber(db, "user_version"); version < schema.version; version++) {
       const migration = schema.migrations[version] ?? "";
       if (typeof migration === "string") db.exec(migration);

@@ -12,7 +12,10 @@ import { ROLL_UPS } from "./tier-schema";
 
 export { COUNTERS_FILE } from "./counter-file";
 
-/** The file holds the counters and the books of the stream (books-schema.ts): one list of migrations, one version. */
+/**
+ * The file holds the counters and the books of the stream (books-schema.ts), with one list of migrations and one
+ * version.
+ */
 const COUNTERS_SCHEMA: Schema = {
   version: 9,
   migrations: [

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The embedded counter store: counters.sqlite in the data folder. Several processes may hold one: writers wait for
- * each other (BEGIN IMMEDIATE), readers for nobody. Writing and reading run on the calling thread; a service that
- * must stay responsive reads through `SqliteCounterReader` instead.
+ * The embedded counter store: counters.sqlite in the data folder. Several processes may have it open: writers wait for
+ * each other (BEGIN IMMEDIATE), readers never wait. Writing and reading run on the calling thread; a service that must
+ * stay responsive reads through `SqliteCounterReader` instead.
  */
 
 import { join } from "node:path";
@@ -21,11 +21,11 @@ export interface CounterStoreOptions {
   /** The data folder; must exist. */
   folder: string;
   /**
-   * Cells of one transaction. Every other writer of the file waits for it, in whatever process: 65 ms of CPU at the
-   * default of 16,384. Larger ones cost as much a cell.
+   * The cells of one transaction. Every other writer of the file waits for it, in whatever process: 65 ms of CPU at the
+   * default of 16,384. A larger transaction costs as much for each cell.
    */
   maxCellsPerTransaction?: number;
-  /** How long a write waits for another process's. Default 10,000 ms. */
+  /** How long a write waits for another process's write. Default 10,000 ms. */
   busyTimeoutMs?: number;
   /** When hours are written (hour-folds.ts). */
   folding?: Partial<Folding>;
@@ -41,7 +41,7 @@ interface Call {
   reject(error: unknown): void;
 }
 
-/** Beyond every minute there is. */
+/** Beyond every minute of an event. */
 const MAX_MINUTE = 2 ** 40;
 
 export class SqliteCounterStore implements CounterStore {
@@ -62,9 +62,9 @@ export class SqliteCounterStore implements CounterStore {
   }
 
   /**
-   * Calls made while a transaction waits share the next one. More cells than one transaction takes are split:
-   * every transaction moves its minutes and all that is derived from them, so a crash between two leaves them agreed.
-   * Rejects with RangeError (not countable values: nothing written), StoreUnavailableError (write again).
+   * Calls during a transaction share the next one. More cells than one transaction takes are split. Every transaction
+   * writes its minutes and all levels derived from them, so they agree after a crash between two. Rejects with
+   * RangeError (values that are not countable; no cell is written) or StoreUnavailableError (the caller writes again).
    */
   async apply(
     counts: readonly MinuteCounts[],
@@ -117,7 +117,7 @@ export class SqliteCounterStore implements CounterStore {
   async videoIds(text: string, afterId: string, limit: number): Promise<string[]> {
     return this.#reads.videoIds(text, afterId, limit);
   }
-  /** The cells of an hour are together: reading a part of the videos would cost as much as reading all. */
+  /** The cells of an hour are adjacent, so reading a part of the videos would cost as much as reading all. */
   readonly videoParts = 1;
   partOf(): number {
     return 0;
@@ -141,7 +141,7 @@ export class SqliteCounterStore implements CounterStore {
     return this.#reads.allTotals();
   }
 
-  /** Hours since 1970 that are not folded whole: their answers are added up from minutes. */
+  /** Returns the hours since 1970 that are not folded whole. Their answers are added up from minutes. */
   openHours(): number[] {
     return this.#writer.openHours();
   }
@@ -161,7 +161,7 @@ export class SqliteCounterStore implements CounterStore {
     this.#running = undefined;
   }
 
-  /** One transaction: the first slices that wait, up to the bound. */
+  /** Runs one transaction: the first waiting slices, up to the bound. */
   #applyNext(): void {
     const taken: { call: Call; slice: MinuteSlice }[] = [];
     let cells = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A CounterStore whose applies run in a worker thread, so that the stream counts the next minute while SQLite writes
- * the last (writing all levels takes about as long as counting). Everything else is the SqliteCounterStore of this
- * thread.
+ * the last (writing all levels takes about as long as counting). All other methods are those of this thread's
+ * SqliteCounterStore.
  */
 import { isMainThread, workerData } from "node:worker_threads";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
@@ -30,7 +30,10 @@ export class ThreadedCounterStore extends SqliteCounterStore {
     });
   }
 
-  /** As SqliteCounterStore.apply. The counts are copied: a thread that dies leaves them whole, to be applied again. */
+  /**
+   * As SqliteCounterStore.apply. The counts are copied, so that a thread that dies leaves them whole, to be applied
+   * again.
+   */
   override apply(
     counts: readonly MinuteCounts[],
     options: ApplyOptions = {},

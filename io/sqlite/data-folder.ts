@@ -8,15 +8,15 @@ import { accessSync, closeSync, constants, mkdirSync, openSync, rmSync, statSync
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-/** One line that says what is wrong with the folder and what to do. */
+/** One line that says what is wrong with the folder and how to remedy it. */
 export class DataFolderError extends Error {
   override readonly name = "DataFolderError";
 
   constructor(
     message: string,
     /**
-     * `locked`: another process uses it; `unusable`: it cannot be created or written; `missing`: it was to be read, and
-     * does not exist.
+     * `locked`: another process uses the folder. `unusable`: the folder cannot be created or written. `missing`: the
+     * folder was to be read, and does not exist.
      */
     readonly reason: "locked" | "unusable" | "missing",
     cause?: unknown,
@@ -25,14 +25,14 @@ export class DataFolderError extends Error {
   }
 }
 
-/** A held lock. Released by `release`, and by the kernel when the process ends in whatever way. */
+/** A held lock, released by `release`, and by the kernel when the process ends in whatever way. */
 export interface FolderLock {
   readonly name: string;
   release(): void;
 }
 
 const SQLITE_BUSY = 5;
-/** How often a waiting process tries: the kernel does not tell when a lock becomes free. */
+/** The interval of a waiting process's attempts, because the kernel does not notify it when a lock becomes free. */
 const RETRY_MS = 50;
 
 /** Creates the folder when missing and proves that it can be written. Throws `DataFolderError`. */
@@ -48,8 +48,8 @@ export function prepareDataFolder(folder: string): void {
 }
 
 /**
- * For commands that only read: a folder that does not exist is a mistyped name, not an empty deployment, and one that
- * may not be read does not say where its service listens. Throws `DataFolderError`.
+ * Checks the folder for commands that only read. A folder that does not exist is a mistyped name and not an empty
+ * deployment, and one that cannot be read does not say where its service listens. Throws `DataFolderError`.
  */
 export function requireDataFolder(folder: string): void {
   try {
@@ -64,8 +64,8 @@ export function requireDataFolder(folder: string): void {
 }
 
 /**
- * Takes the lock `<name>.lock.sqlite` of the folder now, for the whole process. "service" is the one a service
- * holds. Throws `DataFolderError` with reason `locked` when it is taken.
+ * Takes the lock `<name>.lock.sqlite` of the folder now, for the whole process. A service holds the lock "service".
+ * Throws `DataFolderError` with reason `locked` when another process has the lock.
  */
 export function lockDataFolder(folder: string, name = "service"): FolderLock {
   const lock = tryLock(folder, name);
@@ -92,7 +92,7 @@ export async function waitForLock(
   }
 }
 
-/** `prepareDataFolder`, then the service's lock. Throws `DataFolderError`. */
+/** Runs `prepareDataFolder`, then takes the service's lock. Throws `DataFolderError`. */
 export function openDataFolder(folder: string): FolderLock {
   prepareDataFolder(folder);
   return lockDataFolder(folder);
@@ -112,7 +112,7 @@ function tryLock(folder: string, name: string): FolderLock | undefined {
   }
 }
 
-/** Locks held by this process: a garbage-collected connection would free its lock. */
+/** The locks that this process holds: a garbage-collected connection would free its lock. */
 const HELD = new Set<DatabaseSync>();
 
 function heldBy(db: DatabaseSync, name: string): FolderLock {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The tables of dead-letters.sqlite and what its thread is asked. */
+/** The tables of dead-letters.sqlite, and the calls of its thread. */
 import type { NewDeadLetter } from "../ports";
 import type { Schema } from "./connection";
 import type { PackedPayloads } from "./payload-pack";
@@ -38,12 +38,12 @@ export interface DeadLetterThreadOptions {
   maxFileBytes: number | undefined;
 }
 
-/** The calls of one group; their payloads packed, in order. */
+/** The calls of one group, with their payloads packed in order. */
 export interface CommitLetters extends PackedPayloads {
   calls: Omit<NewDeadLetter, "payload">[][];
 }
 
-/** What a letter takes of the size bound: its payload, its text and some 100 bytes of row. */
+/** The bytes of a letter that count towards the bound: its payload, its text and some 100 bytes of row. */
 export function letterBytes(letter: { detail: string; eventId?: string }, payloadBytes: number): number {
   return payloadBytes + 2 * letter.detail.length + (letter.eventId?.length ?? 0) + 100;
 }

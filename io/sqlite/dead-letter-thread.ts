@@ -38,11 +38,14 @@ class DeadLetterWriter {
     this.#setStoredBytes = this.#db.prepare("UPDATE letters_state SET stored_bytes = ?");
   }
 
-  /** One flag a call of `append`: false when its letters would pass the size bound (none of them is stored). */
+  /**
+   * Returns one flag for each call of `append`: false when its letters would pass the size bound. None of them is
+   * stored then.
+   */
   commit({ calls, ...packed }: CommitLetters): boolean[] {
     const payloads = unpackPayloads(packed);
     return inTransaction(this.#db, () => {
-      // Read in the transaction: another process (the pipeline) may append too, the bound holds for both.
+      // Read in the transaction: another process (the pipeline) may append too, and the bound holds for both.
       let storedBytes = Number(this.#storedBytes.get()?.stored_bytes ?? 0);
       const rejected = new Map<number, number>();
       let next = 0;

@@ -17,9 +17,9 @@ import { ThreadChannel } from "./thread-channel";
 interface DeadLettersOptions {
   /** The data folder; must exist. */
   folder: string;
-  /** Bytes of all letters together (payload, text and about 100 a letter). Default 4 GiB. */
+  /** The bytes of all letters together (payload, text and about 100 a letter). Default 4 GiB. */
   maxBytes?: number;
-  /** Bytes waiting in memory for the disk. Default 64 MiB. */
+  /** The bytes that wait in memory for the disk. Default 64 MiB. */
   maxQueueBytes?: number;
   /** Bound of the file itself; beyond it appends fail as on a full disk. Default: the disk. */
   maxFileBytes?: number;
@@ -58,7 +58,7 @@ export class SqliteDeadLetters implements DeadLetters {
 
   async append(letters: readonly NewDeadLetter[]): Promise<void> {
     if (letters.length === 0) return;
-    // Checked here, because a letter the thread cannot write would fail the others of its group.
+    // Checked here, because a letter that the thread cannot write would fail the others of its group.
     if (!letters.every((letter) => Number.isSafeInteger(letter.receivedAtMs))) {
       throw new RangeError("a dead letter's receivedAtMs is not an integer");
     }
@@ -131,7 +131,7 @@ function asLetter(row: Record<string, unknown>): DeadLetter {
   };
 }
 
-/** Of another store's id, which is no number, there is no letter here. */
+/** An id of another store is no number; no letter here has it. */
 function idOf(id: string | undefined): number {
   if (id === undefined) return 0;
   return /^\d{1,15}$/.test(id) ? Number(id) : -1;

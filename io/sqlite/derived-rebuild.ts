@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Recomputes hours from minutes, days from hours and totals from days, whatever stood there before: cells of single
- * videos, because their neighbours in a block are not asked for. An hour or a day keeps its revision, which grows where
- * its value changes. An hour whose minutes are in roll-ups, or a day whose hours are, is more than the sum of what is
- * stored below it, and stays as it is.
+ * Recomputes hours from minutes, days from hours and totals from days, whatever the levels hold. It works on the cells
+ * of single videos, because their neighbours in a block must not change. An hour or a day keeps its revision, which
+ * grows where its value changes. An hour whose minutes are in roll-ups, or a day whose hours are, is more than the sum
+ * of the stored cells below it, and stays as it is.
  */
 import { HOURS_A_DAY, hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type BlockTables, type Level, UNIT_MS } from "./block-tables";
@@ -107,7 +107,7 @@ export class DerivedRebuild {
     this.#replace("total", 0, bucket, insides);
   }
 
-  /** Times of [from, to) at which the level has rows, waiting ones too. */
+  /** Yields the times of [from, to) at which the level has rows, waiting ones included. */
   *#times(level: Level, from: number, to: number): Generator<number> {
     this.tables.flush();
     for (let time = this.tables.nextTime(level, from, to); time !== undefined; ) {
@@ -116,7 +116,7 @@ export class DerivedRebuild {
     }
   }
 
-  /** The cells of these videos become those of `#sums`. */
+  /** Replaces the cells of these videos by those of `#sums`. */
   #replace(level: "hour" | "day" | "total", time: number, bucket: number, insides: ReadonlySet<number>): void {
     const block = this.tables.load(level, time, bucket);
     const sums = this.#sums;

@@ -15,9 +15,9 @@ import { ThreadChannel } from "./thread-channel";
 interface EventLogOptions {
   /** The data folder; must exist. */
   folder: string;
-  /** Bytes of payload appended and not trimmed. Default 8 GiB. */
+  /** The payload bytes that are appended and not trimmed. Default 8 GiB. */
   maxBacklogBytes?: number;
-  /** Bytes of payload waiting in memory for the disk. Default 64 MiB. */
+  /** The payload bytes that wait in memory for the disk. Default 64 MiB. */
   maxQueueBytes?: number;
   /** Bound of the file itself; beyond it appends fail as on a full disk. Default: the disk. */
   maxFileBytes?: number;
@@ -26,7 +26,7 @@ interface EventLogOptions {
 
 const MAX_GROUP_BATCHES = 512;
 const MAX_GROUP_BYTES = 8 << 20;
-/** Entries deleted in one go: an append waits for at most one such chunk. */
+/** The entries deleted in one step: an append waits for at most one such step. */
 const TRIM_CHUNK_ENTRIES = 64;
 
 export class SqliteEventLog implements EmbeddedLog {
@@ -68,7 +68,7 @@ export class SqliteEventLog implements EmbeddedLog {
   }
 
   async append(batch: LogBatch): Promise<{ position: number }> {
-    // Checked here, because a batch the thread cannot write would fail the others of its group.
+    // Checked here, because a batch that the thread cannot write would fail the others of its group.
     refuseInconsistent(batch);
     const waiting = this.#committedBytes + this.#commits.queuedBytes;
     if (waiting + batch.payload.byteLength > this.#maxBacklogBytes) {
@@ -144,7 +144,7 @@ function asCommit(batches: readonly LogBatch[]): CommitBatches {
   };
 }
 
-/** Throws a RangeError: the caller's bug, never data. */
+/** Throws a RangeError for a caller's bug; data never causes it. */
 function refuseInconsistent(batch: LogBatch): void {
   let accepted = 0;
   for (const [minute, events] of batch.acceptedByMinute) {

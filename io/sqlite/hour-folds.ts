@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Hours and days are written when an hour is over, not with every minute. Until then an hour is open: what it holds is
- * the sum of its minutes, and readers add it up (open-hours.ts). A bucket of an hour is folded when the hour has a row
- * for it: its sums are then in the row of the hour and of the day, and every later write of a minute moves both.
+ * Writes hours and days when an hour is over, not with every minute. Until then an hour is open: its content is the sum
+ * of its minutes, which readers add up (open-hours.ts). A bucket of an hour is folded when the hour has a row for the
+ * bucket. Its sums are then in the rows of the hour and of the day, and every later write of a minute changes both.
  * `open_hours` lists the hours that may have unfolded buckets, all of them at `next_bucket` or behind it. Totals are
- * never open: every write moves them.
+ * never open: every write changes them.
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
@@ -15,13 +15,13 @@ import { firstUnfolded, sumOfMinutes, unfoldedSums } from "./open-hours";
 
 export interface Folding {
   /**
-   * A transaction folds at least so many cells of minutes, and twice as many as it writes: folding keeps up with
-   * writing. Default 4,000.
+   * A transaction folds at least this many cells of minutes, and twice as many as it writes, so that folding keeps up
+   * with writing. Default 4,000.
    */
   leastFoldedCells: number;
-  /** Buckets folded at a time. Default 64. */
+  /** The buckets folded at a time. Default 64. */
   foldedBuckets: number;
-  /** The newest hours stay open: most of what is late is late by minutes. Default 2. */
+  /** The newest hours stay open, because most late events are late by minutes. Default 2. */
   hoursKeptOpen: number;
 }
 
@@ -45,14 +45,14 @@ export class HourFolds {
     this.#close = db.prepare("DELETE FROM open_hours WHERE hour = ?");
   }
 
-  /** At the start of a write transaction: another process may have folded. */
+  /** Called at the start of a write transaction: another process may have folded. */
   begin(): void {
     this.#next = this.tables.openHours();
   }
 
   /**
-   * Whether a write to this bucket moves the hour and the day as well. To be asked before the minute changes: a bucket
-   * of a final hour is folded here, because its revision needs a row.
+   * Returns whether a write to this bucket changes the hour and the day as well. The caller asks before the minute
+   * changes: a bucket of a final hour is folded here, because its revision needs a row.
    */
   isFolded(hour: number, bucket: number, isFinal: boolean): boolean {
     const next = this.#next.get(hour);
@@ -83,14 +83,12 @@ export class HourFolds {
     this.#put(hour, bucket, sums);
   }
 
-  /** Folds hours that are over, after a transaction that wrote `cells`. Everything touched must be flushed. */
+  /** Folds hours that are over, after a transaction that wrote `cells`. Every touched block must be flushed. */
   foldAfter(cells: number): void {
     this.fold(Math.max(this.#folding.leastFoldedCells, cells * 2), this.#folding.hoursKeptOpen);
   }
 
-  /**
-   * Folds hours, oldest first and but for the newest `keptOpen`, until about `budget` cells of minutes are added up.
-   */
+  /** Folds hours, oldest first, except the newest `keptOpen`, until about `budget` cells of minutes are added up. */
   fold(budget: number, keptOpen: number): void {
     const window = this.#folding.foldedBuckets;
     const hours = [...this.#next.keys()].sort((a, b) => a - b);

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Who accepted what, and how far ingest and archivers are: the ledger's tables of a log that several processes share.
+ * The accepted events by source, and the progress of ingest and archivers: the ledger's tables for a log that several
+ * processes share.
  */
 import { DAY_MS } from "../../domain/rules/time";
 import type { ArchiveReader, IngestAccount, IngestBooking, ListedOpenMinute } from "../ports";
 import type { Statements } from "./statements";
 
-/** An account that has been silent for so long is forgotten; what it promised is kept. */
+/** An account without a booking for this long is forgotten; its promised events are kept. */
 const ACCOUNT_KEPT_MS = 7 * DAY_MS;
 
-/** First what was accepted, then how far the account goes: between the two it promises less than it could. */
+/**
+ * Writes the accepted events first and the account's progress second: in between the account promises less than it
+ * could.
+ */
 export async function bookAccepted(ledger: Statements, booking: IngestBooking): Promise<void> {
   const { instance, sequence, minutes, sinceMs, throughMs, leaseUntilMs } = booking;
   await ledger.writeInPieces(minutes, ([minute, events]) => {
@@ -66,7 +70,7 @@ export function archiveReaders(ledger: Statements): ArchiveReader[] {
   }));
 }
 
-/** Within a transaction, the one that lists or books what makes the minute open. */
+/** Runs within the transaction that lists or books the events for which the minute is open. */
 export function openMinute(ledger: Statements, minute: number, sinceMs: number): void {
   ledger.run(
     `INSERT OR REPLACE INTO open_minutes (minute, since_ms)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a minute's books are made of: listed objects, the stream's partitions, the accounts of ingest, what audits
- * settled.
+ * The sources of a minute's books: listed objects, the stream's partitions, the accounts of ingest, and settled audits.
  */
 import { isBackfilled } from "../../domain/archive-name";
 import { LedgerBooks } from "../../domain/rules/ledger-books";
@@ -11,7 +10,7 @@ import { openMinute } from "./ledger-acceptance";
 import { markChanged } from "./ledger-marks";
 import type { Row, Statements } from "./statements";
 
-/** The objects of a minute, and whether listing them changes it: what is written together. */
+/** The objects of a minute that are written together, and whether listing them changes the minute. */
 export interface MinuteObjects {
   minute: number;
   objects: ArchivedObject[];
@@ -33,7 +32,7 @@ export function byMinute(objects: readonly ArchivedObject[], changedMinutes: rea
   return [...minutes.values()];
 }
 
-/** Within a transaction. */
+/** Runs within a transaction. */
 export function listObjects(ledger: Statements, { minute, objects, changed }: MinuteObjects, nowMs: number): void {
   for (const { name, events, sizeBytes, accepted, direct, messages, acceptedSinceMs } of objects) {
     ledger.run(
@@ -71,7 +70,7 @@ export function archivedObjects(ledger: Statements, fromMinute: number, toMinute
   }));
 }
 
-/** Within a transaction. */
+/** Runs within a transaction. */
 export function writePartition(ledger: Statements, row: LedgerRow): void {
   const { minute, part, received, counted, duplicate, late, reusedIds } = row;
   ledger.run(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Which minutes are audited: ranges for minutes that never changed, a row for each of the others. */
+/** The audited minutes: ranges for minutes that never changed, and a row for each of the others. */
 import { countByBucket, type MinuteRange, overlapOf, unionOf, without } from "../../domain/rules/minute-ranges";
 import type { AuditedRange } from "../ports";
 import type { Statements } from "./statements";
@@ -13,7 +13,7 @@ export function changeSequences(ledger: Statements, fromMinute: number, toMinute
   return new Map(rows.map((row) => [Number(row.minute), Number(row.change_sequence)]));
 }
 
-/** Within a transaction: the minute is no longer as the last audit found it. */
+/** Marks a minute as changed since the last audit, within a transaction. */
 export function markChanged(ledger: Statements, minute: number): void {
   ledger.run(
     `INSERT INTO minute_marks VALUES (?, 1, 0)
@@ -34,7 +34,7 @@ export async function markAudited(ledger: Statements, range: AuditedRange): Prom
   await ledger.writeInPieces(without(range, except), (piece) => addRange(ledger, piece));
 }
 
-/** One range in place of those that it touches. */
+/** Replaces the ranges that the added one touches by one range. */
 function addRange(ledger: Statements, added: MinuteRange): void {
   const touched = rangesTouching(ledger, added);
   for (const union of unionOf([...touched, added])) {
@@ -47,7 +47,7 @@ function addRange(ledger: Statements, added: MinuteRange): void {
   }
 }
 
-/** Disjoint, so that the ranges from the last one that begins at or before the start are enough. */
+/** Ranges are disjoint, so the ranges from the last one that begins at or before the start are enough. */
 function rangesTouching(ledger: Statements, { fromMinute, toMinute }: MinuteRange): MinuteRange[] {
   const rows = ledger.all(
     `SELECT from_minute, to_minute FROM audited_ranges
