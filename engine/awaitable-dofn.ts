@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Window, WindowedValue } from "./beam";
 
-/** What process() is told of its element. */
+/** The facts about an element that process() gets beside it. */
 export interface ElementContext {
   readonly window: Window;
   readonly timestamp: WindowedValue<unknown>["timestamp"];
@@ -12,9 +12,9 @@ export interface ElementContext {
 type Outputs<T> = void | Iterable<T> | AsyncIterable<T>;
 
 /**
- * A DoFn whose methods may be asynchronous: an async function (that may resolve to outputs) or an async generator.
- * process() runs up to maxInFlight times at once on the same instance, so its state between awaits is the caller's
- * care; startBundle and finishBundle run alone.
+ * A DoFn whose methods may be asynchronous: an async function (which may resolve to outputs) or an async generator.
+ * process() runs up to maxInFlight times at once on the same instance, so the caller has to protect state between
+ * awaits; startBundle and finishBundle run alone.
  */
 export interface AwaitableDoFn<In, Out> {
   startBundle?(): void | Promise<void>;

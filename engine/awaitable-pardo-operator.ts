@@ -4,16 +4,14 @@ import type { AwaitableParDoPayload } from "./awaitable-dofn";
 import type { WindowedValue } from "./beam";
 import { StageError } from "./stage-error";
 
-/**
- * Runs an AwaitableDoFn. One bundle at a time; a failed bundle's operator is dropped by the worker with its processor.
- */
+/** Runs an AwaitableDoFn, one bundle at a time. The worker drops the operator of a failed bundle with its processor. */
 export class AwaitableParDoOperator implements IOperator {
   private inFlight = 0;
   private failure: StageError | undefined;
-  /** Called, and forgotten, whenever an element ends. */
+  /** Called once, when the next element ends. */
   private waiting: (() => void)[] = [];
   /**
-   * The output that the receiver has not taken yet: outputs go out one at a time, as a synchronous ParDo would send
+   * The output that the receiver has not taken yet. Outputs are sent one at a time, as a synchronous ParDo would send
    * them.
    */
   private emitting: Promise<void> | undefined;
@@ -36,7 +34,8 @@ export class AwaitableParDoOperator implements IOperator {
   process(element: WindowedValue<unknown>): ProcessResult {
     if (element.windows.length !== 1) return this.processEachWindow(element);
     if (this.failure !== undefined) throw this.failure;
-    // A caller that does not await what we returned (the SDK has some) must queue here: the bound holds whoever calls.
+    // A caller that does not await the returned promise (the SDK has some) must queue here, so that the bound holds for
+    // every caller.
     if (this.inFlight >= this.payload.maxInFlight)
       return this.whenFree().then(() => this.process(element) ?? undefined);
     this.launch(element);

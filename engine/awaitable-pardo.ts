@@ -12,10 +12,10 @@ const pardoUrn = "beam:transform:pardo:v1";
 const awaitableDoFnUrn = "engine:dofn:awaitable:v1";
 
 /**
- * A ParDo that waits: the SDK awaits neither process, startBundle nor finishBundle. At most `maxInFlight` elements are
- * processed at once; beyond that the source waits (backpressure). A bundle finishes when all of them have, then
- * finishBundle. A rejection fails the bundle, with the stage's name. Replay: a failed or retried bundle processes its
- * elements again, so what process() writes must be idempotent.
+ * A ParDo that awaits its DoFn; the SDK awaits neither process, startBundle nor finishBundle. At most `maxInFlight`
+ * elements are processed at once, and beyond that the source waits (backpressure). A bundle finishes after all of its
+ * elements, and then finishBundle. A rejection fails the bundle, with the stage's name. Replay: a failed or retried
+ * bundle processes its elements again, so the writes of process() must be idempotent.
  */
 export function awaitableParDo<In, Out>(
   name: string,
@@ -37,7 +37,10 @@ export function awaitableParDo<In, Out>(
 
 type Pipeline = import("apache-beam/internal/pipeline").Pipeline;
 
-/** The SDK lets a doFn URN of ours ride on its ParDo URN, the only transform that every runner gives to the worker. */
+/**
+ * A doFn URN of this package travels inside the SDK's ParDo URN, because ParDo is the only transform that every runner
+ * gives to the worker.
+ */
 function createOperator(id: string, transform: TransformProto, context: OperatorContext): IOperator | undefined {
   const { doFn } = sdk.runnerApi.ParDoPayload.fromBinary(transform.spec?.payload ?? new Uint8Array());
   if (doFn?.urn !== awaitableDoFnUrn) return undefined;

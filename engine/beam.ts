@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The only door to Apache Beam: whoever imports this gets apache-beam 2.49.0 with its defects repaired (engine/fixes,
- * one file a defect). Importing `apache-beam` directly anywhere outside engine/ gets the stock package, or a
- * half-loaded one.
+ * The only entry to Apache Beam: this module gives apache-beam 2.49.0 with its defects fixed (engine/fixes, one file a
+ * defect). Importing `apache-beam` directly outside of engine/ gives the stock package, or a half-loaded one.
  */
 import "./fixes/load";
 import "./typed-apply";

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Pipeline options that a worker reads when it boots: plain where the runner hands a job's options on as they are, as a
- * URN from Beam's job servers.
+ * The pipeline options that a worker reads when it boots. Some runners pass a job's options under their plain names;
+ * Beam's job servers pass them under URNs.
  */
 import { jobOptionUrn } from "./option-urn";
 
-/** The modules that hold the functions of the graph. */
+/** The modules with the functions of the graph. */
 export const modulesOption = "registered_node_modules";
 
 /** BootSettings, as JSON. */
 export const bootOption = "worker_boot_settings";
 
-/** The value of an option, however the runner spells it; Dataflow nests all of them once more. */
+/** Returns the value of an option under either name. Dataflow nests all options once more. */
 export function bootOptionValue(options: Readonly<Record<string, unknown>>, name: string): unknown {
   const { options: nested } = options;
   const given = typeof nested === "object" && nested !== null ? (nested as Record<string, unknown>) : options;

@@ -9,7 +9,7 @@ import { runSiblings } from "./sibling-workers";
 import { routeConsole, workerLog } from "./worker-log";
 import { runWorker, type WorkerSettings } from "./worker-session";
 
-/** What the PROCESS environment (or a container) sets beside the contract's flags, as JSON in one variable. */
+/** Settings beside the contract's flags, set by the PROCESS environment (or a container) as JSON in one variable. */
 export interface BootSettings {
   readonly workerModule?: string;
   readonly workerSettings?: string;
@@ -21,15 +21,15 @@ export interface BootSettings {
 /** The variable that holds BootSettings. */
 export const bootVariable = "BEAM_WORKER_SETTINGS";
 
-/** More processes than cores of any machine a runner starts containers on. */
+/** The largest number of siblings, above the number of cores of any machine on which a runner starts containers. */
 const maxSiblings = 512;
 
 /**
  * Boots a worker by Beam's container contract: `--id` and `--provision_endpoint`, or `--control_endpoint` where the
- * runner has no provisioning service; other flags are ignored. The modules of the graph come with its pipeline options,
- * and so do settings, of which those in `settingsJson` win one by one. Sibling workers that the runner names there are
- * started too. Resolves when every worker has ended in order; rejects on any error of any: the runner replaces the
- * whole container then.
+ * runner has no provisioning service; other flags are ignored. The graph's modules and further settings are in its
+ * pipeline options. Each setting in `settingsJson` takes precedence over the same setting there. Boot starts the
+ * sibling workers that the options name, too. Resolves when every worker has ended in order. Rejects on any error of
+ * any worker; the runner replaces the whole container then.
  */
 export async function boot(args: readonly string[], settingsJson: string | undefined): Promise<void> {
   const flags = parseFlags(args);
@@ -62,7 +62,7 @@ export async function boot(args: readonly string[], settingsJson: string | undef
 
 const bootSettings = (json: string): BootSettings => JSON.parse(json) as BootSettings;
 
-/** `--name=value` and `--name value`; Prism quotes its values. */
+/** Parses `--name=value` and `--name value`. Prism quotes its values. */
 function parseFlags(args: readonly string[]): Map<string, string> {
   const flags = new Map<string, string>();
   for (let at = 0; at < args.length; at++) {
@@ -98,7 +98,7 @@ async function provision(workerId: string, flags: ReadonlyMap<string, string>): 
   return { controlEndpoint: address(controlEndpoint), modules, optionsJson, siblingIds };
 }
 
-/** An id twice, or this worker's own, would be two processes that answer as one worker. */
+/** Returns the sibling ids. A repeated id, or this worker's own, would make two processes answer as one worker. */
 function distinctSiblings(workerId: string, ids: readonly string[]): string[] {
   const distinct = [...new Set(ids)].filter((id) => id !== workerId);
   if (distinct.length > maxSiblings) {

@@ -11,9 +11,9 @@ const pane = {
 } as WindowedValue<unknown>["pane"];
 
 /**
- * What finishBundle has to yield: a value with its window, timestamp and a full pane (the coder fails on a partial
- * one). Without `window` the global one, as for anything before windowInto. The timestamp must not be before those of
- * the bundle's elements: a runner would be entitled to call it late.
+ * Returns the value that finishBundle has to yield: with its window, timestamp and a full pane (the coder fails on a
+ * partial one). The default window is the global one, as for any element before windowInto. The timestamp must not be
+ * before those of the bundle's elements, because a runner may treat the value as late.
  */
 export function windowedValue<T>(
   value: T,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** BSON's wrapper of bytes, as far as we use it. */
+/** The part of BSON's wrapper of bytes that is used here. */
 interface BsonBinary {
   readonly _bsontype: "Binary";
   readonly buffer: Uint8Array;
@@ -7,9 +7,9 @@ interface BsonBinary {
 }
 
 /**
- * Bytes of an element's field, whichever way the element came: by reference on the direct runner (Uint8Array or
- * Buffer), through a worker's coder (BSON Binary inside an object). A view, not a copy. Other typed arrays are refused:
- * BSON turns them into a document, so they would work on the direct runner only.
+ * Returns the bytes of an element's field as a view, not a copy. On the direct runner the field is a Uint8Array or
+ * Buffer; after a worker's coder it is a BSON Binary inside an object. Other typed arrays are refused: BSON turns them
+ * into a document, so they would work on the direct runner only.
  */
 export function toBytes(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;

@@ -10,20 +10,23 @@ import { unregisteredFunctions } from "./unregistered-functions";
 type ElementOf<T> = T extends PCollection<infer Element> ? Element : never;
 
 export interface DirectResult<Outputs> {
-  /** Elements of each collection that build returned (`{ name: collection }`), in the order they came. */
+  /** The elements of each collection that build returned (`{ name: collection }`), in order. */
   readonly outputs: { readonly [Name in keyof Outputs]: ElementOf<Outputs[Name]>[] };
   /** The same elements with window, timestamp and pane. */
   readonly windowed: { readonly [Name in keyof Outputs]: WindowedValue<ElementOf<Outputs[Name]>>[] };
-  /** Elements that each stage emitted, by its full name, ".tag" appended where it has several outputs. */
+  /**
+   * The number of elements that each stage emitted, by the stage's full name, with ".tag" appended for one of several
+   * outputs.
+   */
   readonly elementCounts: Readonly<Record<string, number>>;
   readonly elapsedMs: number;
 }
 
 /**
- * Runs a pipeline on the SDK's direct runner: in this process, one bundle, bounded sources, everything a GroupByKey
- * groups in memory; triggers, lateness and accumulation mode have no meaning there. Rejects with StageError (stage
- * name, original error as cause) for any error of user code, and with Error for a graph it cannot run: duplicate stage
- * names, unregistered functions, merging windows.
+ * Runs a pipeline on the SDK's direct runner: in this process, as one bundle, with bounded sources. A GroupByKey groups
+ * all elements in memory; triggers, lateness and accumulation mode have no meaning there. Rejects with StageError
+ * (stage name, original error as cause) for any error of user code, and with Error for a graph it cannot run: duplicate
+ * stage names, unregistered functions, merging windows.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: a build that returns nothing wants no outputs
 export async function runDirect<Outputs extends object | undefined | void>(

@@ -5,14 +5,14 @@ import type { Writer } from "protobufjs";
 import "./fixes/load";
 import { sdk } from "./fixes/sdk";
 
-/** A field of a Java transform's configuration. Integers are 64-bit there. */
+/** A field of a Java transform's configuration, where integers have 64 bits. */
 export type ExternalValue = string | number | boolean | readonly string[] | Readonly<Record<string, string>>;
 
 /**
- * The configuration of a cross-language transform: a Beam schema and one row of it. Written by hand because the SDK's
- * row coder writes a map as a row, which Java's KafkaIO refuses (apache/beam#26826). Encoding: number of fields, an
- * empty bitmap (no field is null), the fields; a list or map starts with its size as int32, big-endian. Undefined
- * values are left out.
+ * Encodes the configuration of a cross-language transform: a Beam schema and one row of it. The code is written by hand
+ * because the SDK's row coder writes a map as a row, which Java's KafkaIO refuses (apache/beam#26826). Encoding: number
+ * of fields, an empty bitmap (no field is null), the fields; a list or map starts with its size as int32, big-endian.
+ * Undefined values are left out.
  */
 export function externalConfiguration(fields: Readonly<Record<string, ExternalValue | undefined>>): Uint8Array {
   const present = Object.entries(fields).filter((field): field is [string, ExternalValue] => field[1] !== undefined);
@@ -64,7 +64,7 @@ function writeValue(writer: Writer, value: ExternalValue): void {
   }
 }
 
-/** protobufjs writes fixed32 little-endian, so the bytes are turned around first. */
+/** protobufjs writes fixed32 little-endian, so the bytes are reversed first. */
 function writeSize(writer: Writer, size: number): void {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32BE(size);

@@ -8,27 +8,29 @@ export interface ReadFromKafka {
   /** `host:port` of Beam's Java expansion service. */
   readonly expansionService: string;
   readonly bootstrapServers: string;
-  /** They must exist when the job is submitted. */
+  /** The topics, which must exist when the job is submitted. */
   readonly topics: readonly string[];
-  /** Needed for commitOffsetInFinalize; the position is otherwise kept in the runner's checkpoints alone. */
+  /**
+   * The consumer group, needed for commitOffsetInFinalize. Otherwise the runner's checkpoints alone keep the position.
+   */
   readonly groupId?: string;
-  /** More settings of the Java consumer (`auto.offset.reset`, `max.poll.records`). */
+  /** Further settings of the Java consumer (`auto.offset.reset`, `max.poll.records`). */
   readonly consumerConfig?: Readonly<Record<string, string>>;
-  /** Commit to Kafka what a completed checkpoint covers: for lag monitors, not for exactness. */
+  /** Whether offsets of a completed checkpoint are committed to Kafka: for lag monitors, not for exactness. */
   readonly commitOffsetInFinalize: boolean;
-  /** Start with records stamped at or after this, where no checkpoint says otherwise. */
+  /** Starts with records timestamped at or after this time, where no checkpoint says otherwise. */
   readonly startReadTimeMs?: number;
-  /** Where timestamps and watermark come from; a CreateTime watermark of an idle topic moves to the present. */
+  /** The source of timestamps and watermark. The CreateTime watermark of an idle topic advances to the present. */
   readonly timestampPolicy: "ProcessingTime" | "CreateTime" | "LogAppendTime";
-  /** Makes the source bounded: it ends after so many records, or so long. */
+  /** Makes the source bounded: it ends after this many records, or after this time. */
   readonly maxNumRecords?: number;
   readonly maxReadTimeSeconds?: number;
 }
 
 /**
- * Reads Kafka records as key and value, through Beam's Java KafkaIO inside the runner; either is null where the record
- * has none. Topic, partition, offset and headers do not come along (Java's kafka_read_with_metadata gives them as a row
- * per record); the timestamp is the element's.
+ * Reads Kafka records as key and value, by Beam's Java KafkaIO inside the runner; either is null where the record has
+ * none. Topic, partition, offset and headers are missing (Java's kafka_read_with_metadata gives them as a row per
+ * record); the timestamp is the element's.
  */
 export function readFromKafka(
   root: Root,
@@ -63,13 +65,13 @@ export interface ReadFromPubSub {
   readonly source: { readonly topic: string } | { readonly subscription: string };
   /** The attribute that identifies a message, for runners that drop repeats by it. */
   readonly idLabel?: string;
-  /** The attribute with the event time (epoch milliseconds or RFC 3339); publish time otherwise. */
+  /** The attribute with the event time (epoch milliseconds or RFC 3339); default: the publish time. */
   readonly timestampAttribute?: string;
-  /** Elements are encoded PubsubMessage protos instead of the payload alone. */
+  /** Whether elements are encoded PubsubMessage protos instead of the payload alone. */
   readonly withAttributes: boolean;
 }
 
-/** Reads Pub/Sub through Beam's Java PubsubIO inside the runner: payloads, or whole messages (withAttributes). */
+/** Reads Pub/Sub by Beam's Java PubsubIO inside the runner: payloads, or whole messages (withAttributes). */
 export function readFromPubSub(root: Root, name: string, options: ReadFromPubSub): Promise<PCollection<Uint8Array>> {
   const configuration = {
     ...options.source,
@@ -82,7 +84,7 @@ export function readFromPubSub(root: Root, name: string, options: ReadFromPubSub
 }
 
 /**
- * Expands a Java transform. Its jars are not fetched: the runner that executes it has them. Rejects when the service
+ * Expands a Java transform. Its jars are not fetched, because the executing runner has them. Rejects when the service
  * cannot expand it.
  */
 async function applyExternal<Element>(

@@ -7,10 +7,10 @@ import { register } from "./serialization";
 import { instant } from "./time";
 
 /**
- * Windows of `sizeMs` that start at multiples of it, shifted by `offsetMs`. Defect 14: the stock fixedWindows takes the
- * remainder of a negative number as negative, so an element before the epoch (or before the offset) lands in the window
- * after its own; it also drops the part of its size below a second from the proto. Plain fields and registered methods,
- * so it travels without closures.
+ * Windows of `sizeMs` that start at multiples of it, shifted by `offsetMs`. [Defect 14](README.md#the-sdks-defects):
+ * the stock fixedWindows takes the remainder of a negative number as negative, so an element before the epoch (or
+ * before the offset) is assigned to the window after its own. It also drops the part of its size below a second from
+ * the proto. The class has plain fields and registered methods, so it travels without closures.
  */
 export class FixedWindows implements WindowFn<IntervalWindow> {
   readonly beamName: string;
@@ -56,8 +56,8 @@ function duration(ms: number): { seconds: bigint; nanos: number } {
 }
 
 /**
- * `fixedWindows({ sizeMs: 60_000 })` for windowInto. Throws RangeError unless sizeMs is a positive and offsetMs a whole
- * number.
+ * Returns the windows for windowInto: `fixedWindows({ sizeMs: 60_000 })`. Throws RangeError unless sizeMs is a positive
+ * and offsetMs a whole number.
  */
 export function fixedWindows({ sizeMs, offsetMs = 0 }: { sizeMs: number; offsetMs?: number }): FixedWindows {
   if (!Number.isSafeInteger(sizeMs) || sizeMs <= 0)

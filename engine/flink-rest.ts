@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/** An answer of Flink or of the job service that says no, or none in time. */
+/** Thrown when Flink or the job service refuses a request, or does not answer in time. */
 export class FlinkError extends Error {
   override readonly name = "FlinkError";
 
   constructor(
     message: string,
-    /** What kind of no: nobody answered, no such job, the request was refused, a deadline passed. */
+    /**
+     * Why there is no success: no server answered, the job does not exist, the request was refused, or a deadline
+     * passed.
+     */
     readonly kind: "unreachable" | "not-found" | "refused" | "timeout",
     options?: ErrorOptions,
   ) {
@@ -13,7 +16,7 @@ export class FlinkError extends Error {
   }
 }
 
-/** States of a Flink job; the last four are final. */
+/** The states of a Flink job; the last four are final. */
 export type FlinkJobState =
   | "INITIALIZING"
   | "CREATED"
@@ -45,7 +48,7 @@ export interface FlinkCheckpoints {
   readonly completed: number;
   readonly failed: number;
   readonly inProgress: number;
-  /** How often the job went on from a checkpoint or savepoint. */
+  /** How often the job resumed from a checkpoint or savepoint. */
   readonly restored: number;
   readonly lastCompleted:
     | {
@@ -71,7 +74,7 @@ type Json = Record<string, unknown>;
 const pollMs = 200;
 
 /**
- * Client of Flink's REST API (https://nightlies.apache.org/flink/flink-docs-release-1.19/docs/ops/rest_api/). Rejects
+ * A client of Flink's REST API (https://nightlies.apache.org/flink/flink-docs-release-1.19/docs/ops/rest_api/). Rejects
  * with FlinkError.
  */
 export class FlinkRest {
@@ -84,7 +87,7 @@ export class FlinkRest {
     this.url = url.replace(/\/+$/, "");
   }
 
-  /** All jobs the cluster remembers, newest first. */
+  /** Returns all jobs that the cluster remembers, newest first. */
   async jobs(): Promise<FlinkJobSummary[]> {
     const { jobs } = (await this.request("GET", "/jobs/overview")) as { jobs: Json[] };
     return jobs.map(summary).sort((a, b) => b.startedAtMs - a.startedAtMs);
@@ -100,7 +103,7 @@ export class FlinkRest {
     return { ...summary(details), vertices };
   }
 
-  /** As Flink last looked: its answer may be some seconds old. */
+  /** Returns the checkpoints as Flink last saw them, perhaps some seconds ago. */
   async checkpoints(jobId: string): Promise<FlinkCheckpoints> {
     const answer = await this.request("GET", `/jobs/${jobId}/checkpoints`);
     const counts = answer.counts as Record<string, number>;
@@ -124,14 +127,14 @@ export class FlinkRest {
   }
 
   /**
-   * Begins a checkpoint now, beside those of the interval; `checkpoints` tells how it ends, and knows of it some
-   * seconds later.
+   * Begins a checkpoint now, beside those of the interval. `checkpoints` knows of it some seconds later, and shows how
+   * it ends.
    */
   async beginCheckpoint(jobId: string): Promise<void> {
     await this.request("POST", `/jobs/${jobId}/checkpoints`, { checkpointType: "CONFIGURED" });
   }
 
-  /** The failures that Flink remembers of a job, newest first. */
+  /** Returns the failures that Flink remembers of a job, newest first. */
   async exceptions(jobId: string): Promise<FlinkException[]> {
     const answer = await this.request("GET", `/jobs/${jobId}/exceptions?maxExceptions=20`);
     const { entries } = answer.exceptionHistory as { entries: Json[] };
@@ -143,29 +146,29 @@ export class FlinkRest {
     }));
   }
 
-  /** Asks for the end of a job, without a savepoint; `awaitState` tells when it has come. */
+  /** Asks for the end of a job, without a savepoint; `awaitState` waits for the end. */
   async cancel(jobId: string): Promise<void> {
     await this.request("PATCH", `/jobs/${jobId}?mode=cancel`);
   }
 
-  /** Writes a savepoint and lets the job go on. Resolves with its path once it is complete. */
+  /** Writes a savepoint and lets the job continue. Resolves with the savepoint's path once it is complete. */
   savepoint(jobId: string, options: { directory?: string; deadlineMs: number }): Promise<string> {
     return this.triggerSavepoint(jobId, false, options);
   }
 
   /**
-   * Writes a savepoint and cancels the job once it is complete; resolves with its path. Fails, and leaves the job
-   * running, when it cannot be written. Not Flink's own stop-with-savepoint: that ends Beam's sources first, which then
-   * say that no more will come, so every window was closed and its state gone before the savepoint (a late pane of the
-   * resumed job held only what came after). What the job does between savepoint and cancellation is done again by the
-   * resumed one.
+   * Writes a savepoint and cancels the job once the savepoint is complete; resolves with its path. Rejects, and leaves
+   * the job running, when the savepoint cannot be written. Flink's own stop-with-savepoint is no alternative. It ends
+   * Beam's sources first, which then declare their end, so that every window was closed and its state gone before the
+   * savepoint (a late pane of the resumed job held later elements only). The resumed job repeats the work that the job
+   * does between savepoint and cancellation.
    */
   stopWithSavepoint(jobId: string, options: { directory?: string; deadlineMs: number }): Promise<string> {
     return this.triggerSavepoint(jobId, true, options);
   }
 
   /**
-   * Resolves with the job's state once `wanted` holds for it; rejects with a FlinkError "timeout" after `deadlineMs`.
+   * Resolves with the job's state once `wanted` is true for it; rejects with a FlinkError "timeout" after `deadlineMs`.
    */
   async awaitState(
     jobId: string,
@@ -221,7 +224,7 @@ export class FlinkRest {
   }
 }
 
-/** Asks until there is an answer; rejects with a FlinkError "timeout" that says what was last seen. */
+/** Polls until there is an answer; rejects with a FlinkError "timeout" that names the answer last seen. */
 export async function poll<Answer>(
   what: string,
   deadlineMs: number,
@@ -253,7 +256,7 @@ const optionalText = (value: unknown): string | undefined =>
     ? undefined
     : String(value);
 
-/** Flink's errors are stack traces in an array: the first line says it. */
+/** Flink's errors are stack traces in an array, whose first line names the error. */
 function errorText(text: string): string {
   try {
     const { errors } = JSON.parse(text) as { errors?: string[] };

@@ -5,29 +5,29 @@ import { isFinalJobState, JobService, type JobState, type PipelineOptions } from
 import { registeredModules } from "./serialization";
 
 export interface FlinkSubmission {
-  /** Unique among the jobs that the cluster runs. */
+  /** Unique among the running jobs of the cluster. */
   readonly jobName: string;
   readonly streaming: boolean;
   readonly parallelism: number;
-  /** Worker processes a TaskManager; each stage's bundles are spread over them. Default 1. */
+  /** The number of worker processes of a TaskManager, over which each stage's bundles are spread. Default 1. */
   readonly sdkWorkerParallelism?: number;
-  /** Beam's default is no checkpoints at all, so a streaming job must say. */
+  /** The checkpoint interval. Beam's default is no checkpoints at all, so a streaming job must set it. */
   readonly checkpointingIntervalMs?: number;
   readonly checkpointTimeoutMs?: number;
   readonly minPauseBetweenCheckpointsMs?: number;
   /**
-   * Elements and processing time after which a bundle ends. Beam's defaults: 1,000 and 1 s. Large elements need small
-   * bundles: they wait in the TaskManager.
+   * The elements and the processing time after which a bundle ends. Beam's defaults: 1,000 and 1 s. Large elements need
+   * small bundles, because they wait in the TaskManager.
    */
   readonly maxBundleSize?: number;
   readonly maxBundleTimeMs?: number;
   /**
-   * End open bundles before a checkpoint's barrier passes. Beam's default is to end them behind it and to keep what
-   * they give in the checkpoint's state, until the stage's next element or watermark: where neither comes, for ever.
-   * Default true here.
+   * Whether open bundles end before a checkpoint's barrier passes. Beam's default ends them after the barrier and keeps
+   * their outputs in the checkpoint's state until the stage's next element or watermark; where neither arrives, the
+   * outputs stay there for ever. Default true here.
    */
   readonly finishBundleBeforeCheckpointing?: boolean;
-  /** Start from this savepoint or retained checkpoint (a path that the cluster reads). */
+  /** The savepoint or retained checkpoint to start from (a path that the cluster reads). */
   readonly savepointPath?: string;
   /** Whether state of stages that no longer exist may be dropped. */
   readonly allowNonRestoredState?: boolean;
@@ -38,9 +38,9 @@ export interface FlinkSubmission {
 export interface FlinkRunnerOptions {
   /** `host:port` of the Beam job server. */
   readonly jobServer: string;
-  /** Flink's REST API; left out for a job server with an embedded Flink. */
+  /** Flink's REST API; absent for a job server with an embedded Flink. */
   readonly restUrl?: string | undefined;
-  /** Until Flink knows the job: a job server may upload its jars first. Default 5 minutes. */
+  /** The deadline until Flink knows the job, because a job server may upload its jars first. Default 5 minutes. */
   readonly submitDeadlineMs?: number;
 }
 
@@ -90,7 +90,7 @@ export class FlinkRunner {
 /** One submitted job. */
 export class FlinkJob {
   constructor(
-    /** The job service's id: gone when the job server restarts. */
+    /** The job service's id, which is lost when the job server restarts. */
     readonly serviceJobId: string,
     /** Flink's id; undefined for an embedded Flink. */
     readonly jobId: string | undefined,
@@ -98,7 +98,7 @@ export class FlinkJob {
     private readonly rest: FlinkRest | undefined,
   ) {}
 
-  /** Flink's word where its REST API is known, the job service's otherwise. */
+  /** Returns the state by Flink's REST API where it is known, by the job service otherwise. */
   async state(): Promise<FlinkJobState | JobState> {
     if (this.rest !== undefined && this.jobId !== undefined) return (await this.rest.job(this.jobId)).state;
     return this.jobService.state(this.serviceJobId);
@@ -114,7 +114,7 @@ export class FlinkJob {
   }
 
   /**
-   * Resolves when the job finished. Rejects with FlinkError when it failed or was cancelled (why), or after
+   * Resolves when the job finished. Rejects with FlinkError and the reason when it failed or was cancelled, or after
    * `deadlineMs`.
    */
   async waitUntilFinished(deadlineMs: number): Promise<void> {
@@ -122,7 +122,7 @@ export class FlinkJob {
     if (state !== "FINISHED" && state !== "DONE") throw await failure(this.jobService, this.serviceJobId, state);
   }
 
-  /** Resolves with the state in which the job ended, whichever it is. */
+  /** Resolves with the state in which the job ended, whichever state that is. */
   waitUntilFinal(deadlineMs: number): Promise<FlinkJobState | JobState> {
     return poll(`job ${this.jobId ?? this.serviceJobId}`, deadlineMs, async () => {
       const state = await this.state();
@@ -131,7 +131,7 @@ export class FlinkJob {
     });
   }
 
-  /** Resolves when all of the job's tasks run. Rejects when it ended before, or after `deadlineMs`. */
+  /** Resolves when all of the job's tasks run. Rejects when the job ended before, or after `deadlineMs`. */
   async waitUntilRunning(deadlineMs: number): Promise<void> {
     await poll(`job ${this.jobId ?? this.serviceJobId}`, deadlineMs, async () => {
       const state = await this.state();
@@ -153,7 +153,7 @@ async function failure(jobService: JobService, serviceJobId: string, state = "FA
   return new FlinkError(`job ${serviceJobId} is ${state}: ${reason}`, "refused");
 }
 
-/** Java puts the reason last: the line of the innermost "Caused by". */
+/** Returns the reason, which Java puts last: the line of the innermost "Caused by". */
 function rootCause(stackTrace: string): string {
   const causes = stackTrace.split("\n").filter((line) => line.startsWith("Caused by: "));
   return (causes.at(-1) ?? stackTrace).slice(0, 2_000);
@@ -174,7 +174,7 @@ function pipelineOptions(submission: FlinkSubmission): PipelineOptions {
   };
   const given = Object.entries(optional).filter(([, value]) => value !== undefined);
   const modules = { registeredNodeModules: registeredModules() };
-  // What goes from one operator to the next is bytes that nobody changes: a copy by their coder is for nothing.
+  // The elements between operators are bytes that no operator changes, so a copy by their coder is needless.
   return {
     jobName,
     streaming,

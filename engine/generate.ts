@@ -5,7 +5,7 @@ import { resource } from "./resources";
 import { register } from "./serialization";
 
 /**
- * A source: a registered class with plain fields and a generator; `*generate()` is pulled as fast as the graph takes
+ * A source: a registered class with plain fields and a generator. The graph reads `*generate()` as fast as it takes
  * elements.
  */
 export interface Generator<T> {
@@ -13,16 +13,16 @@ export interface Generator<T> {
 }
 
 /**
- * A bounded source in linear time and constant memory. Defect 13: `create([...])` serialises its elements into the
- * graph with a linear search per element (100k elements: 49 s), and its reshuffle loses everything under windowing on a
- * cluster. Every element has the timestamp of the impulse, the beginning of time: assign timestamps after it, or use
- * generateWithTimestamps.
+ * Returns a bounded source with linear time and constant memory. Defect 13: `create([...])` serialises its elements
+ * into the graph with a linear search per element (100k elements: 49 s), and its reshuffle loses all elements under
+ * windowing on a cluster. Every element has the timestamp of the impulse, the beginning of time: assign timestamps
+ * after the source, or use generateWithTimestamps.
  */
 export function generate<T>(root: Root, name: string, source: Generator<T>): PCollection<T> {
   return root.apply(withName(`${name}/impulse`, impulse())).apply(withName(name, parDo(new Generate(source))));
 }
 
-/** As generate, for a source that yields each value with its event time. */
+/** Returns a source as generate does, for a class that yields each value with its event time. */
 export function generateWithTimestamps<T>(
   root: Root,
   name: string,
@@ -32,7 +32,7 @@ export function generateWithTimestamps<T>(
   return root.apply(withName(`${name}/impulse`, impulse())).apply(withName(name, timed));
 }
 
-/** Elements that live in this process, under a resource name (`provideResource`): for tests and the direct runner. */
+/** Elements of this process under a resource name (`provideResource`), for tests and the direct runner. */
 export class FromResource<T> implements Generator<T> {
   constructor(readonly resourceName: string) {}
 
@@ -51,7 +51,7 @@ export class Generate<T> implements DoFn<Uint8Array, T> {
 
 /**
  * Only finishBundle can give an element a timestamp of its own. A runner that spreads a stage also runs bundles without
- * an element (Flink at parallelism 2 had one of each): only the bundle that holds the impulse generates.
+ * an element (Flink at parallelism 2 had one of each), so only the bundle that holds the impulse generates.
  */
 export class GenerateTimed<T> implements DoFn<Uint8Array, T> {
   impulses = 0;

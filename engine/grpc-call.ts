@@ -4,7 +4,8 @@ import type * as grpc from "@grpc/grpc-js";
 type Callback<Answer> = (error: grpc.ServiceError | null, answer?: Answer) => void;
 
 /**
- * A unary call with a deadline. Rejects with gRPC's ServiceError (code, details), code 4 once `timeoutMs` have passed.
+ * Sends a unary call with a deadline. Rejects with gRPC's ServiceError (code, details), with code 4 once `timeoutMs`
+ * have passed.
  */
 export function unaryCall<Answer>(
   timeoutMs: number,

@@ -12,20 +12,20 @@ import { jobOptionUrn } from "./option-urn";
 /** Pipeline options by their Java names (`parallelism`, `checkpointingInterval`). */
 export type PipelineOptions = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
-/** States of a job as Beam's job service tells them. */
+/** The states of a job, as Beam's job service names them. */
 export type JobState = keyof typeof import("apache-beam/proto/beam_job_api").JobState_Enum;
 
 const finalStates: ReadonlySet<JobState> = new Set(["DONE", "FAILED", "CANCELLED", "UPDATED", "DRAINED"]);
 
 export const isFinalJobState = (state: JobState): boolean => finalStates.has(state);
 
-/** Graphs are big (every function's payload, every coder): no limit on messages. */
+/** Messages are unlimited, because graphs are big (every function's payload, every coder). */
 const clientOptions: grpc.ClientOptions = {
   "grpc.max_receive_message_length": -1,
   "grpc.max_send_message_length": -1,
 };
 
-/** Client of a Beam job server (beam_job_api). Rejects with FlinkError. */
+/** A client of a Beam job server (beam_job_api). Rejects with FlinkError. */
 export class JobService {
   private readonly client: import("apache-beam/proto/beam_job_api.grpc-client").JobServiceClient;
 
@@ -41,9 +41,7 @@ export class JobService {
     this.client.close();
   }
 
-  /**
-   * Hands a graph over and starts it; resolves with the job service's id of the job. The graph must need no artifacts.
-   */
+  /** Submits a graph and starts it; resolves with the job service's id of the job. The graph must need no artifacts. */
   async submit(proto: PipelineProto, jobName: string, options: PipelineOptions): Promise<string> {
     const { Struct } = sdk.struct;
     const named = Object.entries(options).map(([name, value]) => [jobOptionUrn(name), value]);
@@ -69,14 +67,14 @@ export class JobService {
     return sdk.jobApi.JobState_Enum[state] as JobState;
   }
 
-  /** Ends the job as the job service knows it; a job on a remote Flink cluster goes on (FlinkRest.cancel ends that). */
+  /** Ends the job in the job service. A job on a remote Flink cluster continues (FlinkRest.cancel ends it). */
   async cancel(jobId: string): Promise<void> {
     await this.call("cancel", (call, callback) => this.client.cancel({ jobId }, call, callback));
   }
 
   /**
-   * The job's messages so far, oldest first, one text each; of a job that failed the last says why. At most `limit`,
-   * the last ones.
+   * Returns the job's messages so far, at most the last `limit`, oldest first, one text each. The last message of a
+   * failed job gives the reason.
    */
   async messages(jobId: string, limit = 100): Promise<string[]> {
     const stream = this.client.getMessageStream({ jobId }, { deadline: Date.now() + 2_000 });
@@ -93,7 +91,9 @@ export class JobService {
     });
   }
 
-  /** The staging protocol for a graph without artifacts: each environment's list is resolved to the empty one it is. */
+  /**
+   * Runs the staging protocol for a graph without artifacts: each environment's list resolves to the same empty list.
+   */
   private async offerNothing(endpoint: string, stagingToken: string): Promise<void> {
     const credentials = grpc.ChannelCredentials.createInsecure();
     const client = new sdk.artifactClients.ArtifactStagingServiceClient(endpoint, credentials);

@@ -2,12 +2,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 
-/** A module of a package, as `package/path/in/it` or `@scope/package/path/in/it`; no path out of the package. */
+/** A module of a package, as `package/path/in/it` or `@scope/package/path/in/it`; the path cannot leave the package. */
 const NAME = /^((?:@[\w.-]+\/)?[\w-][\w.-]*)((?:\/[\w-][\w.-]*)*)$/;
 
 /**
- * The name by which another process finds a compiled module: the name of the package that the file belongs to, and the
- * file's path in it without `.js`. Throws for a file that is no `.js` file of a named package.
+ * Returns the name by which another process finds a compiled module: the name of the file's package, and the file's
+ * path in it without `.js`. Throws for a file that is no `.js` file of a named package.
  */
 export function moduleNameOf(file: string): string {
   for (const folder of foldersAbove(file)) {
@@ -21,8 +21,8 @@ export function moduleNameOf(file: string): string {
 }
 
 /**
- * The module of that name: in the package that this process was started in or from, or that engine/ itself belongs to;
- * else as Node finds it. Throws for what is no name of a module and for a module that is not there.
+ * Requires the module of that name: in the package in which this process was started, or to which engine/ belongs;
+ * otherwise as Node finds it. Throws for an invalid name and for a missing module.
  */
 export function requireModule(name: string): unknown {
   const [, wanted, inPackage] = NAME.exec(name) ?? [];

@@ -6,12 +6,12 @@ import { registeredModules } from "./serialization";
 import { unregisteredFunctions } from "./unregistered-functions";
 import { modulesParameter } from "./worker-parameters";
 
-/** Where a runner gets its workers for the functions of this SDK. */
+/** The place from which a runner gets its workers for the functions of this SDK. */
 export type WorkerEnvironment =
   /** `host:port` of a WorkerPool that the runner can reach. */
   | { readonly pool: string }
   /**
-   * A program on the runner's machines that takes the flags of Beam's container contract (boot), and its environment.
+   * A program on the runner's machines that takes the flags of Beam's container contract (boot), with its environment.
    */
   | { readonly command: string; readonly variables?: Readonly<Record<string, string>> }
   /**
@@ -21,8 +21,8 @@ export type WorkerEnvironment =
   | { readonly image: string; readonly javaImage?: string };
 
 /**
- * The graph that `build` makes, checked for what a runner would find out much later or not at all. Throws for duplicate
- * stage names and for functions of modules that did not call register().
+ * Returns the graph that `build` makes. The graph is checked for faults that a runner would find much later or never.
+ * Throws for duplicate stage names and for functions of modules that did not call register().
  */
 export async function buildPipelineProto(build: (root: Root) => unknown): Promise<PipelineProto> {
   const pipeline = new sdk.pipeline.Pipeline();
@@ -36,9 +36,10 @@ export async function buildPipelineProto(build: (root: Root) => unknown): Promis
 }
 
 /**
- * A copy of the graph with environments that a runner knows: ours becomes `workers`, told which modules to load; those
- * of Java transforms are run inside the runner's own process (`EMBEDDED`, which is the URN as Beam's Java runners spell
- * it), or in their own image where ours are. No artifacts: workers and runner have the code.
+ * Returns a copy of the graph with environments that a runner knows. The environment of this SDK becomes `workers`,
+ * with the modules to load. Environments of Java transforms run inside the runner's own process (`EMBEDDED`, the URN as
+ * Beam's Java runners spell it), or in their own image where `workers` is an image. The copy names no artifacts,
+ * because workers and runner have the code.
  */
 export function replaceEnvironments(proto: PipelineProto, workers: WorkerEnvironment): PipelineProto {
   const copy = sdk.runnerApi.Pipeline.clone(proto);
@@ -54,9 +55,9 @@ export function replaceEnvironments(proto: PipelineProto, workers: WorkerEnviron
 type Spec = Pick<Environment, "urn" | "payload"> & Partial<Pick<Environment, "capabilities">>;
 
 /**
- * What a runner may ask of our workers: it takes nothing for granted. Coders by their standard encodings, and one
- * process each for several ids in one container (boot starts them). Not several bundles at once on several cores: a
- * Node process has one.
+ * The capabilities of the workers, which a runner does not assume. Coders by their standard encodings, and one process
+ * each for several ids in one container (boot starts them). Several bundles at once on several cores are left out,
+ * because a Node process has one core.
  */
 const CAPABILITIES = [
   ...["bytes", "bool", "string_utf8", "varint", "double", "kv", "iterable", "nullable", "length_prefix"],

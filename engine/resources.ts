@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Live objects (stores, clients, caches) for DoFns, which travel as plain fields: a DoFn carries a resource's name and
- * asks for it where it runs. One registry a process; a worker process provides its own before it takes bundles.
+ * Live objects (stores, clients, caches) for DoFns. DoFns travel as plain fields, so a DoFn carries a resource's name
+ * and asks for the resource at run time. There is one registry a process; a worker process provides its own resources
+ * before it takes bundles.
  */
 const providers = new Map<string, { make: () => unknown } | { made: unknown }>();
 
-/** Makes `value` known as `name`; a function is a factory, called once at first use. Throws when the name is taken. */
+/**
+ * Registers `value` under `name`. A function is a factory, which is called once at the first use. Throws when the name
+ * is taken.
+ */
 export function provideResource<T>(name: string, value: T | (() => T)): void {
   if (providers.has(name)) throw new Error(`resource "${name}" is provided already: withdraw it first`);
   providers.set(name, typeof value === "function" ? { make: value as () => unknown } : { made: value });
 }
 
-/** The resource of that name. The caller vouches for its type, as the name is all that crosses the worker boundary. */
+/**
+ * Returns the resource of that name. The caller guarantees the type, because only the name crosses the worker boundary.
+ */
 export function resource<T>(name: string): T {
   const provider = providers.get(name);
   if (provider === undefined) {
@@ -24,7 +30,7 @@ export function resource<T>(name: string): T {
   return made as T;
 }
 
-/** Forgets the resource (closing it is its owner's business); unknown names are fine. */
+/** Removes the resource from the registry; its owner closes it. Unknown names are ignored. */
 export function withdrawResource(name: string): void {
   providers.delete(name);
 }

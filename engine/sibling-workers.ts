@@ -8,16 +8,16 @@ const workerProgram = path.join(__dirname, "worker-process.js");
 
 export interface SiblingHooks {
   readonly log: WorkerLog;
-  /** Aborted to end them: each finishes its bundles under way, as on SIGTERM. */
+  /** Aborted to end the siblings: each finishes its bundles under way, as on SIGTERM. */
   readonly stop: AbortSignal;
-  /** A process that has not ended so long after `stop` is killed. */
+  /** The time after `stop` after which a process is killed. */
   readonly killAfterMs: number;
 }
 
 /**
- * The further workers that a runner asks for in the container of one (ProvisionInfo.sibling_worker_ids): a process
- * each, as one event loop uses one core. Resolves when all have ended in order; rejects as soon as one ended otherwise.
- * They end with this process, however it ends.
+ * Runs the further workers that a runner asks for in the container of one (ProvisionInfo.sibling_worker_ids): a process
+ * each, because one event loop uses one core. Resolves when all have ended in order; rejects as soon as one ended
+ * otherwise. The siblings end with this process, however it ends.
  */
 export async function runSiblings(siblings: readonly WorkerSettings[], hooks: SiblingHooks): Promise<void> {
   await Promise.all(siblings.map((settings) => runSibling(settings, hooks)));
@@ -28,7 +28,7 @@ async function runSibling(settings: WorkerSettings, { log, stop, killAfterMs }: 
   const child = fork(workerProgram, [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const exit = exitOf(child);
   log.info({ sibling: workerId, siblingPid: child.pid }, "sibling worker starts");
-  // A child that could not be started at all is told of by its exit.
+  // The exit event reports a child that could not be started at all.
   child.send(settings, () => undefined);
   const end = () => {
     child.kill("SIGTERM");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** An error of user code, with the full name of the stage (`outer/inner`) it happened in; the original is `cause`. */
+/** An error of user code, with the full name of its stage (`outer/inner`); the original error is `cause`. */
 export class StageError extends Error {
   readonly stage: string;
 

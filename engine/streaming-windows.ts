@@ -3,22 +3,20 @@ import type { Trigger, WindowingStrategy } from "apache-beam/proto/beam_runner_a
 import { sdk } from "./fixes/sdk";
 
 export interface StreamingWindows {
-  /** A pane of the open window this often in processing time; 0: none before the watermark passes its end. */
+  /** The interval of early panes of the open window in processing time; 0: no early panes. */
   earlyFiringMs: number;
-  /** Elements that come after that wait this long in processing time for others before a late pane fires. */
+  /** How long late elements wait for others in processing time, before a late pane fires. */
   lateFiringMs: number;
-  /**
-   * How long after its end, by the watermark, a window is kept; what comes later is dropped by the runner, silently.
-   */
+  /** How long after its end, by the watermark, a window is kept. The runner drops later elements without a report. */
   allowedLatenessMs: number;
   /** Whether each pane holds all elements of the window so far, or only those since the last pane. */
   accumulating: boolean;
 }
 
 /**
- * The second argument of windowInto for a runner with a watermark: a pane when it passes the end of the window, then
- * late ones. The direct runner ignores it: its windows hold all there is and fire once. Throws RangeError for what is
- * no time.
+ * Returns the second argument of windowInto for a runner with a watermark: an on-time pane when the watermark passes
+ * the end of the window, then late panes. The direct runner ignores it: its windows hold all elements and fire once.
+ * Throws RangeError for an invalid time.
  */
 export function streamingWindows(options: StreamingWindows): WindowingStrategy {
   const { earlyFiringMs, lateFiringMs, allowedLatenessMs, accumulating } = options;

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type PCollection, type PTransform, split, withName } from "./beam";
 
-/** One element of a DoFn with several outputs: an object with one field, the output's tag: `yield { late: event }`. */
+/**
+ * One element of a DoFn with several outputs: an object with one field, named by the output's tag: `yield { late: event
+ * }`.
+ */
 export type Tagged<Outputs extends object> = {
   [Tag in keyof Outputs]: { readonly [Only in Tag]: Outputs[Tag] };
 }[keyof Outputs];
 
 /**
- * The outputs of a DoFn that yields Tagged elements, one collection a tag, on the direct runner and in workers. An
- * element with another tag, or with two, fails the bundle. `tags` names every output (`{ main: true, late: true }`), so
- * that the compiler misses none.
+ * Returns the outputs of a DoFn that yields Tagged elements, one collection a tag, on the direct runner and in workers.
+ * An element with another tag, or with two, fails the bundle. `tags` names every output (`{ main: true, late: true }`),
+ * so that the compiler finds a missing one.
  */
 export function splitByTag<Outputs extends Record<string, unknown>>(
   name: string,
@@ -21,7 +24,7 @@ export function splitByTag<Outputs extends Record<string, unknown>>(
   return input.apply(withName(name, transform as SplitTransform<Outputs>));
 }
 
-/** The SDK types split's input as the product of the outputs, though it insists on exactly one field. */
+/** The SDK types split's input as the product of the outputs, though split requires exactly one field. */
 type SplitTransform<Outputs extends Record<string, unknown>> = PTransform<
   PCollection<Tagged<Outputs>>,
   { [Tag in keyof Outputs]: PCollection<Outputs[Tag]> }

@@ -2,8 +2,8 @@
 import type { PTransform } from "apache-beam/transforms/transform";
 
 /**
- * The SDK declares PCollection.apply as returning `any`, so a graph would not be type-checked beyond its first stage.
- * This adds the signature that its own comment describes; it changes types only.
+ * Types of PCollection.apply. The SDK declares its result as `any`, so that a graph would not be type-checked beyond
+ * its first stage. This adds the signature that the SDK's own comment describes, and changes types only.
  */
 declare module "apache-beam/pvalue" {
   interface PCollection<T> {

@@ -16,15 +16,15 @@ interface SerializedValue {
 }
 
 /**
- * Functions of the graph that travel as source text although they are not the SDK's: what they use from outside is not
- * there when they run, on the direct runner too ("domain_1 is not defined", at the first element). Found in the
- * serialised payloads: a function without the `__closure` that the SDK's own build adds. One message each, with its
- * stage.
+ * Finds functions of the graph that travel as source text although they are not the SDK's. Such a function lacks its
+ * outer variables at run time, on the direct runner too ("domain_1 is not defined", at the first element). The
+ * serialised payloads show it: the function has no `__closure`, which the SDK's own build adds. Returns one message for
+ * each, with its stage.
  */
 export function unregisteredFunctions(proto: Pipeline): string[] {
   const found: string[] = [];
   for (const transform of Object.values(proto.components?.transforms ?? {})) {
-    // The payloads of another language's transforms are its own business.
+    // Payloads of another language's transforms are not checked.
     const environment = proto.components?.environments[transform.environmentId];
     if (environment !== undefined && environment.urn !== sdk.environments.TYPESCRIPT_DEFAULT_ENVIRONMENT_URN) continue;
     const graph = serializedGraph(transform.spec?.urn, transform.spec?.payload);
@@ -51,8 +51,8 @@ function serializedGraph(urn: string | undefined, payload: Uint8Array = new Uint
 let cachedSource: string | undefined;
 
 /**
- * The text of the SDK's transforms: a closure-free function that stands there (`(kvs) => kvs.value`) uses nothing from
- * outside.
+ * Returns the text of the SDK's transforms. A function without a closure that occurs in this text (`(kvs) =>
+ * kvs.value`) uses no outer variable.
  */
 function sdkSource(): string {
   if (cachedSource !== undefined) return cachedSource;

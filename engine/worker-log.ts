@@ -4,12 +4,15 @@ import pino from "pino";
 
 export type WorkerLog = pino.Logger;
 
-/** JSON lines on standard error, written at once (a worker may be killed at any time), each with the fields given. */
+/**
+ * Returns a logger of JSON lines with the given fields on standard error. Lines are written at once, because a worker
+ * may be killed at any time.
+ */
 export function workerLog(fields: Record<string, unknown>): WorkerLog {
   return pino({ base: { pid: process.pid, ...fields } }, pino.destination({ dest: 2, sync: true }));
 }
 
-/** The SDK prints on the console; in a worker process what it prints becomes lines of the log. */
+/** Turns the SDK's console output in a worker process into lines of the log. */
 export function routeConsole(log: WorkerLog): void {
   const line =
     (level: "debug" | "warn" | "error") =>

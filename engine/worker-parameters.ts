@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Key of the EXTERNAL environment's parameters under which the graph names its modules (a JSON array); the pool gets
- * them with StartWorker.
+ * The key of the EXTERNAL environment's parameters under which the graph names its modules (a JSON array). StartWorker
+ * passes the parameters to the pool.
  */
 export const modulesParameter = "modules";

@@ -13,28 +13,28 @@ import { aliveEveryMs } from "./worker-process";
 import type { WorkerSettings } from "./worker-session";
 
 export interface WorkerPoolOptions {
-  /** Name or address to listen on; it is also the name under which runners reach it. */
+  /** The name or address to listen on, under which runners reach the pool. */
   readonly host: string;
-  /** Ports of the pool's service and of its HTTP endpoint; 0: any free one. */
+  /** The ports of the pool's service and of its HTTP endpoint; 0: any free port. */
   readonly port: number;
   readonly httpPort: number;
-  /** More are refused. */
+  /** The largest number of workers; requests for more are refused. */
   readonly maxWorkers: number;
   /** The application's module (WorkerModule) and the JSON for its start(). */
   readonly workerModule?: string | undefined;
   readonly workerSettings?: string | undefined;
   /** Flags of Node for each worker: `--max-old-space-size=1024`. */
   readonly nodeArgs?: readonly string[];
-  /** A worker that has not connected by then is killed and the runner told. Default 30 s. */
+  /** The time in which a worker must connect. A slower one is killed, and the runner gets an error. Default 30 s. */
   readonly startTimeoutMs?: number;
-  /** What a worker that is asked to stop may still take, for its bundles and in all. Default 5 s and 10 s. */
+  /** The time that a stopping worker may take, for its bundles and in all. Default 5 s and 10 s. */
   readonly stopGraceMs?: number;
   readonly killAfterMs?: number;
-  /** Default 30 s; Beam's Java runners refuse pings more often than every 20 s. */
+  /** The interval of pings. Default 30 s; Beam's Java runners refuse an interval below 20 s. */
   readonly keepaliveMs?: number;
-  /** A worker whose event loop has not turned for so long is killed. Default 30 s. */
+  /** The time without a turn of its event loop after which a worker is killed. Default 30 s. */
   readonly unresponsiveMs?: number;
-  /** A worker with a bundle that takes longer ends itself. Default 10 minutes, 0: never. */
+  /** The longest time of a bundle; a worker with a longer one ends itself. Default 10 minutes, 0: no limit. */
   readonly maxBundleMs?: number;
   readonly log: WorkerLog;
 }
@@ -43,13 +43,16 @@ export interface WorkerPoolStatus {
   readonly state: "serving" | "closing";
   readonly workers: readonly WorkerStatus[];
   readonly maxWorkers: number;
-  /** Worker processes started since the pool is up, refusals, and how the processes ended: by exit code or signal. */
+  /**
+   * The worker processes started since the pool started, the refusals, and the ends of processes by exit code or
+   * signal.
+   */
   readonly starts: number;
   readonly refusals: number;
   readonly exits: Readonly<Record<string, number>>;
   /** Processes that ended with an error or a signal that the pool did not send. */
   readonly deaths: number;
-  /** From StartWorker to the worker's open control channel: the last, and the longest. */
+  /** The time from StartWorker to the worker's open control channel: of the last worker, and the longest. */
   readonly lastStartMs: number | undefined;
   readonly longestStartMs: number | undefined;
 }
@@ -67,7 +70,7 @@ type WorkerState = "starting" | "running" | "stopping";
 interface PoolWorker {
   readonly workerId: string;
   readonly controlEndpoint: string;
-  /** The connection on which the worker was asked for. */
+  /** The connection on which the runner asked for the worker. */
   readonly peer: string;
   readonly child: ChildProcess;
   readonly startedAt: number;
@@ -80,11 +83,12 @@ type Call<Request> = grpc.ServerUnaryCall<Request, { error: string }>;
 const workerProgram = path.join(__dirname, "worker-process.js");
 
 /**
- * The service behind the EXTERNAL environment: one OS process a StartWorker. Nothing is restarted here: a runner whose
- * worker died asks anew. StartWorker is answered when the worker's control channel is open, or with an error when the
- * process died before: a runner that had been told "started" would wait for its connection in rounds of two minutes,
- * for ever. A worker that hangs is killed: its sockets close, which is what a runner notices at once (Flink kept a
- * hanging one for 140 s, past a checkpoint timeout of 5 s). Workers end with the pool, however it ends.
+ * The service behind the EXTERNAL environment: one OS process for each StartWorker. The pool restarts no worker,
+ * because a runner whose worker died asks again. StartWorker is answered when the worker's control channel is open, or
+ * with an error when the process died before. A runner that was told "started" too early would wait for the connection
+ * in rounds of two minutes, for ever. A worker that hangs is killed: its sockets close, which a runner notices at once
+ * (Flink kept a hanging worker for 140 s, past a checkpoint timeout of 5 s). Workers end with the pool, however it
+ * ends.
  */
 export class WorkerPool {
   private readonly server = new grpc.Server();
@@ -99,7 +103,7 @@ export class WorkerPool {
   private deaths = 0;
   private lastStartMs: number | undefined;
   private longestStartMs: number | undefined;
-  /** `host:port`, what the EXTERNAL environment names. */
+  /** `host:port`, which the EXTERNAL environment names. */
   address = "";
   /** `http://host:port` of /healthz and /status. */
   httpUrl = "";
@@ -232,9 +236,9 @@ export class WorkerPool {
   }
 
   /**
-   * Each TaskManager counts its workers from "1-1", and the request names nothing else; a runner asks on the connection
-   * on which it asked for the worker. A request on another one is left alone: the runner closes the control channel
-   * first, and its worker ends by that.
+   * Stops a worker. Each TaskManager counts its workers from "1-1", and the request names nothing else, so the worker
+   * is found by the connection on which the runner asked for it. A request on another connection is ignored: the runner
+   * has closed the control channel before, and its worker ends by that.
    */
   private stopWorker(workerId: string, peer: string): void {
     for (const worker of this.workers) if (worker.workerId === workerId && worker.peer === peer) void this.stop(worker);
@@ -253,7 +257,7 @@ export class WorkerPool {
 
   private killUnresponsive(): void {
     const now = performance.now();
-    // A pool that was asleep itself has not read what its workers sent meanwhile.
+    // A pool that was suspended has not read the messages that its workers sent meanwhile.
     const asleep = now - this.watchedAt > 3 * aliveEveryMs;
     this.watchedAt = now;
     if (asleep) return;
@@ -287,7 +291,7 @@ export class WorkerPool {
   }
 }
 
-/** Resolves at the worker's "connected"; rejects when it ended before or takes too long (then it is killed). */
+/** Resolves at the worker's "connected". Rejects when the worker ended before, or took too long (then it is killed). */
 function connection(child: ChildProcess, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

@@ -8,33 +8,35 @@ import { sdk } from "./fixes/sdk";
 import { requireModule } from "./module-names";
 import type { WorkerLog } from "./worker-log";
 
-/** What a worker process needs to know; plain JSON, as it crosses a process boundary. */
+/** The settings of a worker process, as plain JSON, because they cross a process boundary. */
 export interface WorkerSettings {
   readonly workerId: string;
   /** `host:port` of the runner's control service. */
   readonly controlEndpoint: string;
-  /** Modules that the graph's functions live in (registeredModules()): required before the first bundle. */
+  /** The modules with the graph's functions (registeredModules()), required before the first bundle. */
   readonly modules: readonly string[];
-  /** A module of the application, required first: may export `start(settings)` and `stop()` (WorkerModule). */
+  /** A module of the application, required first. It may export `start(settings)` and `stop()` (WorkerModule). */
   readonly workerModule?: string | undefined;
-  /** JSON handed to start(). */
+  /** The JSON passed to start(). */
   readonly workerSettings?: string | undefined;
   /** How long the bundles under way may take once the worker is asked to stop. */
   readonly stopGraceMs: number;
   readonly connectTimeoutMs: number;
   /**
-   * Pings an idle connection this often, so that a runner whose machine vanished is noticed; a runner may refuse less
-   * than 20 s. 0: never.
+   * The interval of pings on an idle connection, which detect a runner whose machine vanished. A runner may refuse less
+   * than 20 s. 0: no pings.
    */
   readonly keepaliveMs: number;
   /**
-   * A bundle that takes longer ends the worker: something it awaits never comes, and the runner would wait with it. 0:
-   * never.
+   * The longest time of a bundle. A longer one ends the worker, because it awaits something that never happens, and the
+   * runner would wait with it. 0: no limit.
    */
   readonly maxBundleMs: number;
 }
 
-/** What the application's worker module may export: opens and closes the resources (provideResource) of its DoFns. */
+/**
+ * The exports of the application's worker module, which opens and closes the resources (provideResource) of its DoFns.
+ */
 export interface WorkerModule {
   start?(settingsJson: string): Promise<void> | void;
   stop?(): Promise<void> | void;
@@ -42,19 +44,22 @@ export interface WorkerModule {
 
 export interface WorkerSessionHooks {
   readonly log: WorkerLog;
-  /** Called once, when the control channel is open and bundles may come. */
+  /** Called once, when the control channel is open and bundles may arrive. */
   connected?(): void;
   /** Aborted to end the session: bundles under way are finished, then the control channel is closed. */
   readonly stop: AbortSignal;
 }
 
-/** How long after a data channel the control channel may end for both to be the runner's orderly end. */
+/**
+ * The time between the ends of a data channel and of the control channel within which both count as the runner's
+ * orderly end.
+ */
 const servicesCloseMs = 1_000;
 
 /**
  * Serves one runner as one worker, until the runner ends the control channel or `stop` is aborted. Rejects when a
- * module cannot be loaded or started, the runner cannot be reached, or a channel breaks: the process is of no use then,
- * and only its end (its sockets close) tells the runner at once.
+ * module cannot be loaded or started, the runner cannot be reached, or a channel breaks. The process is of no use then,
+ * and only its end, which closes its sockets, tells the runner at once.
  */
 export async function runWorker(settings: WorkerSettings, { log, connected, stop }: WorkerSessionHooks): Promise<void> {
   const module = loadModules(settings);
@@ -64,10 +69,10 @@ export async function runWorker(settings: WorkerSettings, { log, connected, stop
     const worker = new sdk.worker.Worker(settings.workerId, { controlUrl: settings.controlEndpoint }, {});
     const broken = whenBroken(worker);
     const ended = worker.wait().catch((error: { code?: number }) => {
-      // How a Java runner closes the connections of a job that is cancelled or starts again.
+      // A Java runner closes the connections of a job in this way when the job is cancelled or restarted.
       if (error.code !== grpc.status.CANCELLED) throw error;
     });
-    // A runner that refuses says so here, not when the time to connect is over.
+    // A refusing runner is noticed here, and not when the time to connect is over.
     await Promise.race([ready(worker, settings), broken, ended]);
     log.info({ controlEndpoint: settings.controlEndpoint }, "worker connected");
     connected?.();
@@ -117,7 +122,7 @@ function overdue(worker: Worker, maxBundleMs: number): Promise<never> {
   });
 }
 
-/** The SDK only prints that a data channel broke; its bundles would wait for ever. */
+/** Rejects when a data channel breaks. The SDK only prints the failure, and its bundles would wait for ever. */
 function whenBroken(worker: Worker): Promise<never> {
   return new Promise((_resolve, reject) => {
     const getDataChannel = worker.getDataChannel.bind(worker);
@@ -137,9 +142,9 @@ function whenBroken(worker: Worker): Promise<never> {
 }
 
 /**
- * A runner that ends a job closes its services one after the other, now and then the data service first (Flink: "14
- * UNAVAILABLE: Connection dropped", and milliseconds later the end of the control channel). Resolves when it was that,
- * rejects with `error` when the runner is still there.
+ * Decides about a broken data channel. A runner that ends a job closes its services one after the other, sometimes the
+ * data service first (Flink: "14 UNAVAILABLE: Connection dropped", and milliseconds later the end of the control
+ * channel). Resolves in that case; rejects with `error` when the runner is still there.
  */
 async function unlessEnded(error: Error, ended: Promise<void>): Promise<void> {
   const { promise: late, reject } = Promise.withResolvers<never>();
@@ -147,7 +152,7 @@ async function unlessEnded(error: Error, ended: Promise<void>): Promise<void> {
   await Promise.race([ended, late]).finally(() => clearTimeout(timer));
 }
 
-/** The runner will give them to another worker, or has no use for them: a cancelled job. */
+/** Warns of bundles under way. The runner will give them to another worker, or has cancelled the job. */
 function warnOfBundles(worker: Worker, log: WorkerLog): void {
   const bundlesCutOff = worker.activeBundleProcessors.size;
   if (bundlesCutOff > 0) log.warn({ bundlesCutOff }, "the runner ended the control channel with bundles under way");

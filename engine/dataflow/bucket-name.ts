@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A copy of io/gcs/bucket-name.ts: engine/ is a package of its own, and shares no code with the application.
 /* jscpd:ignore-start */
-/** Why no bucket has this name, in words; undefined: one may. https://cloud.google.com/storage/docs/buckets#naming */
+/**
+ * Returns why no bucket can have this name, in words; undefined where one can.
+ * https://cloud.google.com/storage/docs/buckets#naming
+ */
 export function bucketProblem(name: string): string | undefined {
   if (name.length < 3) return "a bucket's name has at least three characters";
   if (name.length > 222) return "a bucket's name has at most 222 characters";

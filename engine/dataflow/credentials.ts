@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { DataflowError } from "./dataflow-error";
 
-/** Gives an access token that is good for some minutes at least. Rejects with a DataflowError "no-credentials". */
+/**
+ * Resolves with an access token that is valid for at least some minutes. Rejects with a DataflowError "no-credentials".
+ */
 export type AccessToken = () => Promise<string>;
 
 const SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 
 /**
- * Application default credentials, by Google's own library: it keeps a token until shortly before it expires. Loaded at
- * the first request, as it takes a third of a second.
+ * Returns tokens of application default credentials, by Google's own library, which keeps a token until shortly before
+ * it expires. The library is loaded at the first request, because loading takes a third of a second.
  */
 export function applicationDefaultToken(): AccessToken {
   let auth: Promise<{ getAccessToken(): Promise<string | null | undefined> }> | undefined;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/** An answer of Google's APIs that says no, or none in time. */
+/** Thrown when one of Google's APIs refuses a request, or does not answer in time. */
 export class DataflowError extends Error {
   override readonly name = "DataflowError";
 
   constructor(
     message: string,
     /**
-     * What kind of no: there are no credentials, nobody answered, no whole answer in time, the caller may not, there is
-     * no such thing, one of that name is there already, the request was refused, the job failed.
+     * Why Google refused the request, or why there is no answer. `no-credentials`: there are none. `unreachable`: no
+     * server answered. `timeout`: no complete answer arrived in time. The other kinds name the refusal: the caller
+     * lacks the permission, the object does not exist, one of that name exists already, the request is invalid, or the
+     * job failed.
      */
     readonly kind:
       | "no-credentials"
@@ -28,7 +30,7 @@ export class DataflowError extends Error {
   readonly status: number | undefined;
 }
 
-/** The kind of an answer that is no success. */
+/** Returns the kind of an answer that is not a success. */
 export function kindOfStatus(status: number): DataflowError["kind"] {
   if (status === 401) return "no-credentials";
   if (status === 403) return "denied";

@@ -10,7 +10,7 @@ import { stagePipeline } from "./stage-pipeline";
 export interface DataflowRunnerOptions extends GoogleRestOptions {
   readonly project: string;
   readonly region: string;
-  /** Between two looks at a job. Default 5 s. */
+  /** The interval of polls of a job. Default 5 s. */
   readonly pollMs?: number;
 }
 
@@ -30,7 +30,7 @@ export class DataflowRunner {
     return this.create(prepareJob(proto, submission));
   }
 
-  /** Stages the graph and creates the job. Resolves when Dataflow has it, which is before it runs. */
+  /** Stages the graph and creates the job. Resolves when Dataflow has accepted the job, before the job runs. */
   async create({ request, pipeline, pipelineUrl }: PreparedJob): Promise<DataflowJob> {
     await stagePipeline(this.rest, pipelineUrl, pipeline);
     const { jobId } = await this.jobs.create(request);
@@ -54,29 +54,32 @@ export class DataflowJob {
     return (await this.jobs.get(this.jobId)).state;
   }
 
-  /** Asks for the end of reading: what was read is finished, and every window written. */
+  /** Asks for the end of reading: the job finishes every element that was read, and writes every window. */
   async drain(): Promise<void> {
     await this.jobs.requestState(this.jobId, "JOB_STATE_DRAINED");
   }
 
-  /** Asks for the end at once; what is under way is lost to the job, and not acknowledged to its source. */
+  /** Asks for the job's end at once. Elements under way are lost to the job, and not acknowledged to its source. */
   async cancel(): Promise<void> {
     await this.jobs.requestState(this.jobId, "JOB_STATE_CANCELLED");
   }
 
-  /** Resolves when the job runs. Rejects with kind "failed" when it ended before (why), or "timeout". */
+  /** Resolves when the job runs. Rejects with kind "failed" and the reason when it ended before, or with "timeout". */
   async waitUntilRunning(deadlineMs: number): Promise<void> {
     const state = await this.await((seen) => seen === "JOB_STATE_RUNNING" || isFinalDataflowState(seen), deadlineMs);
     if (state !== "JOB_STATE_RUNNING") throw await this.failure(state);
   }
 
-  /** Resolves when the job is done. Rejects with kind "failed" when it ended otherwise (why), or "timeout". */
+  /**
+   * Resolves when the job is done. Rejects with kind "failed" and the reason when it ended otherwise, or with
+   * "timeout".
+   */
   async waitUntilFinished(deadlineMs: number): Promise<void> {
     const state = await this.waitUntilFinal(deadlineMs);
     if (state !== "JOB_STATE_DONE") throw await this.failure(state);
   }
 
-  /** Resolves with the state in which the job ended, whichever it is. */
+  /** Resolves with the state in which the job ended, whichever state that is. */
   waitUntilFinal(deadlineMs: number): Promise<DataflowJobState> {
     return this.await(isFinalDataflowState, deadlineMs);
   }
@@ -85,7 +88,7 @@ export class DataflowJob {
     return this.jobs.awaitState(this.jobId, isWanted, { deadlineMs, pollMs: this.pollMs });
   }
 
-  /** Dataflow puts the reason into its messages: the last errors. */
+  /** Returns the failure with its reason, which is in the last error messages of the job. */
   private async failure(state: DataflowJobState): Promise<DataflowError> {
     const messages = await this.jobs.messages(this.jobId, "JOB_MESSAGE_WARNING").catch(() => []);
     const errors = messages.filter(({ importance }) => importance === "JOB_MESSAGE_ERROR").slice(-3);

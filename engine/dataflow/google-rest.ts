@@ -7,19 +7,21 @@ export type Json = { readonly [name: string]: JsonValue | undefined };
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | Json;
 
 export interface GoogleRestOptions {
-  /** `http://host:port` of another server, which finds each host of Google below its name; undefined: Google. */
+  /**
+   * `http://host:port` of another server, which serves each host of Google below the host's name; undefined: Google.
+   */
   readonly endpoint?: string | undefined;
-  /** Default: application default credentials. */
+  /** Gives the token; default: application default credentials. */
   readonly token?: AccessToken | undefined;
-  /** Bound of one request, from its first byte to the answer's last. Default 30 s. */
+  /** The deadline of one request, from its first byte to the answer's last. Default 30 s. */
   readonly timeoutMs?: number;
-  /** Times a request is sent in all. Default 6. */
+  /** The number of attempts of a request. Default 6. */
   readonly maxAttempts?: number;
-  /** No attempt begins later than this after the first. Default 2 minutes. */
+  /** The time after the first attempt in which another may begin. Default 2 minutes. */
   readonly retryWithinMs?: number;
-  /** First pause before another attempt; doubles up to 10 s, with full jitter. Default 300. */
+  /** The first pause before another attempt; it doubles up to 10 s, with full jitter. Default 300. */
   readonly retryPauseMs?: number;
-  /** Uniform in [0, 1): the jitter of the pauses. */
+  /** Returns numbers uniform in [0, 1), for the jitter of the pauses. */
   readonly random?: () => number;
 }
 
@@ -37,14 +39,14 @@ export interface GoogleAnswer {
   readonly body: Uint8Array;
 }
 
-/** Overloaded, or a fault of the moment (https://cloud.google.com/apis/design/errors#retrying_errors). */
+/** Statuses of overload, or of a fault that passes (https://cloud.google.com/apis/design/errors#retrying_errors). */
 const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 const MAX_PAUSE_MS = 10_000;
 const MAX_ANSWER_BYTES = 32 << 20;
 
 /**
- * Requests to Google's REST APIs, with a token each. A request without a whole answer, or with one that may pass, is
- * sent again as it is: use it for what may be done twice. Rejects with DataflowError.
+ * Sends requests to Google's REST APIs, each with a token. A request without a complete answer, or with a failure that
+ * may pass, is sent again unchanged, so requests must tolerate repetition. Rejects with DataflowError.
  */
 export class GoogleRest {
   readonly endpoint: string | undefined;
@@ -63,7 +65,7 @@ export class GoogleRest {
     };
   }
 
-  /** The body of a success, as JSON. */
+  /** Returns the body of a success, as JSON. */
   async json(request: GoogleRequest): Promise<Json> {
     const { body } = await this.send(request);
     const text = Buffer.from(body).toString("utf8");
@@ -94,7 +96,7 @@ export class GoogleRest {
     }
   }
 
-  /** One request. Errors that tell of the other side are returned, to be judged. */
+  /** Sends one request. Errors of the other side are returned, so that the caller judges them. */
   private async attempt(request: GoogleRequest): Promise<GoogleAnswer | DataflowError> {
     const authorization = `Bearer ${await this.token()}`;
     const { method = "GET", body } = request;
@@ -132,7 +134,10 @@ function causeText(error: unknown): string {
   return cause instanceof Error ? cause.message || String((cause as { code?: string }).code) : String(error);
 }
 
-/** `{"error": {"message"}}` of Google's APIs, `{"errors": [{"message"}]}` of registries, or the text. */
+/**
+ * Returns the message of `{"error": {"message"}}` (Google's APIs) or `{"errors": [{"message"}]}` (registries), or the
+ * text.
+ */
 function refusalText(body: Uint8Array): string {
   const text = Buffer.from(body.subarray(0, 4_000)).toString("utf8");
   try {

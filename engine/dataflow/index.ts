@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * engine/dataflow/: graphs as jobs of Google Cloud Dataflow. Apart from engine/index.ts, so that only who submits loads
- * it.
+ * engine/dataflow/: graphs as jobs of Google Cloud Dataflow. This index is separate from engine/index.ts, so that only
+ * submitting processes load it.
  */
 export type { AccessToken } from "./credentials";
 export { DataflowError } from "./dataflow-error";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What is used of google.dataflow.v1beta3, as JSON names it. */
+/** The used part of google.dataflow.v1beta3, by its JSON names. */
 import type { Json } from "./google-rest";
 
 export type DataflowJobState =
@@ -64,11 +64,11 @@ export interface DataflowEnvironment {
   readonly workerPools: readonly DataflowWorkerPool[];
 }
 
-/** What is posted to create a job. */
+/** The body of the request that creates a job. */
 export interface DataflowJobRequest {
   readonly name: string;
   readonly type: "JOB_TYPE_STREAMING" | "JOB_TYPE_BATCH";
-  /** The same for every attempt at creating one job. */
+  /** The same for every attempt to create one job. */
   readonly clientRequestId: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly replaceJobId?: string;
@@ -76,7 +76,7 @@ export interface DataflowJobRequest {
   readonly environment: DataflowEnvironment;
 }
 
-/** What Dataflow tells of a job. */
+/** The description of a job by Dataflow. */
 export interface DataflowJobSummary {
   readonly jobId: string;
   readonly name: string;

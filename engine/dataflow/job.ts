@@ -12,22 +12,22 @@ import { REQUEST_LABEL } from "./jobs-rest";
 import { refuseSecrets } from "./secrets";
 
 export interface DataflowSubmission {
-  /** Unique among the jobs of project and region that run. */
+  /** Unique among the running jobs of project and region. */
   readonly jobName: string;
   readonly streaming: boolean;
-  /** `gs://BUCKET/FOLDER`: of the staged graph, and of what the service keeps while the job runs. */
+  /** `gs://BUCKET/FOLDER` for the staged graph, and for the service's files while the job runs. */
   readonly tempLocation: string;
-  /** The same for every attempt at creating this one job; lower-case letters, digits, `-`. */
+  /** The same for every attempt to create this one job; lower-case letters, digits, `-`. */
   readonly requestId: string;
-  /** BootSettings of the workers; no secrets. */
+  /** BootSettings of the workers; secrets are forbidden. */
   readonly bootSettings?: Readonly<Record<string, string | number>>;
-  /** Default: the project's default service account of Compute Engine. */
+  /** The account of the workers; default: the project's default service account of Compute Engine. */
   readonly serviceAccount?: string;
   readonly network?: string;
   /** `regions/R/subnetworks/S`, or a full URL of one. */
   readonly subnetwork?: string;
   readonly publicIps: boolean;
-  /** Default: the service's. */
+  /** The machine type; default: the service's. */
   readonly machineType?: string;
   readonly numWorkers?: number;
   readonly maxWorkers?: number;
@@ -37,24 +37,21 @@ export interface DataflowSubmission {
   readonly labels?: Readonly<Record<string, string>>;
   readonly serviceOptions?: readonly string[];
   readonly experiments?: readonly string[];
-  /** The job that this one takes the place and the state of. */
+  /** The running job that this one replaces, taking over its state. */
   readonly replaceJobId?: string;
-  /** Names of its transforms to those of this one, where they differ. */
+  /** Maps the replaced job's transform names to this job's, where they differ. */
   readonly transformNameMapping?: Readonly<Record<string, string>>;
 }
 
-/** A job as it is sent: the graph, where it is to be staged, and what is posted. */
+/** A job that is ready to be sent: the graph, the place to stage it, and the request. */
 export interface PreparedJob {
   readonly request: DataflowJobRequest;
   readonly pipeline: Uint8Array;
-  /** `gs://BUCKET/NAME`; the name holds the hash of the graph, so that staging twice is staging once. */
+  /** `gs://BUCKET/NAME`. The name holds the hash of the graph, so that staging again writes the same object. */
   readonly pipelineUrl: string;
 }
 
-/**
- * What a job of portable workers is submitted with, whichever it is (Beam's own DataflowRunner of Python 2.77 sends the
- * same).
- */
+/** The experiments of every job of portable workers (Beam's own DataflowRunner of Python 2.77 sends the same). */
 const EXPERIMENTS = [
   "beam_fn_api",
   "use_unified_worker",
@@ -69,7 +66,8 @@ const JOB_NAME = /^[a-z]([-a-z0-9]{0,1022}[a-z0-9])?$/;
 const FOLDER_PROBLEM = "a folder's name has letters, digits, . _ = - and / only";
 
 /**
- * Bucket and folder (without slashes at its ends) of `gs://BUCKET/FOLDER`. Throws a DataflowError for anything else.
+ * Returns bucket and folder (without slashes at its ends) of `gs://BUCKET/FOLDER`. Throws a DataflowError for any other
+ * text.
  */
 export function gcsFolder(location: string): { bucket: string; folder: string } {
   const refused = (why: string) => new DataflowError(`"${location}": ${why}`, "refused");
@@ -81,8 +79,8 @@ export function gcsFolder(location: string): { bucket: string; folder: string } 
 }
 
 /**
- * The job for a graph whose environments are images (replaceEnvironments). Nothing is sent; the same graph and
- * submission give the same job. Throws a DataflowError "refused" for what the service would refuse.
+ * Returns the job for a graph whose environments are images (replaceEnvironments), and sends nothing. The same graph
+ * and submission give the same job. Throws a DataflowError "refused" for a job that the service would refuse.
  */
 export function prepareJob(proto: PipelineProto, submission: DataflowSubmission): PreparedJob {
   const { jobName, streaming, tempLocation, requestId, replaceJobId, transformNameMapping } = submission;
@@ -134,7 +132,7 @@ export function prepareJob(proto: PipelineProto, submission: DataflowSubmission)
   return { request, pipeline, pipelineUrl };
 }
 
-/** The image of every environment that a transform names. */
+/** Returns the image of every environment that a transform names. */
 function sdkImages(proto: PipelineProto): SdkHarnessContainerImage[] {
   const { transforms = {}, environments = {} } = proto.components ?? {};
   const used = [...new Set(Object.values(transforms).map(({ environmentId }) => environmentId))];
@@ -173,7 +171,7 @@ function workerPool(submission: DataflowSubmission, images: readonly SdkHarnessC
     ...(subnetwork === undefined ? {} : { subnetwork }),
     ipConfiguration: submission.publicIps ? "WORKER_IP_PUBLIC" : "WORKER_IP_PRIVATE",
     ...(submission.streaming ? { dataDisks: [{}] } : {}),
-    // Wanted by the service where there is one environment only.
+    // The service requires this field where there is one environment only.
     ...(only === undefined || images.length > 1 ? {} : { workerHarnessContainerImage: only.containerImage }),
     sdkHarnessContainerImages: images,
   };

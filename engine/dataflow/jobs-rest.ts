@@ -10,7 +10,7 @@ import {
   isFinalDataflowState,
 } from "./job-types";
 
-/** The label that carries a job's clientRequestId: lists of jobs show labels. */
+/** The label that carries a job's clientRequestId, because lists of jobs show labels. */
 export const REQUEST_LABEL = "client-request-id";
 
 const MAX_PAGES = 50;
@@ -19,7 +19,7 @@ const PAGE_JOBS = 100;
 export type EndState = "JOB_STATE_DRAINED" | "JOB_STATE_CANCELLED";
 
 /**
- * Client of projects.locations.jobs (https://cloud.google.com/dataflow/docs/reference/rest). Rejects with
+ * A client of projects.locations.jobs (https://cloud.google.com/dataflow/docs/reference/rest). Rejects with
  * DataflowError.
  */
 export class DataflowJobs {
@@ -34,9 +34,9 @@ export class DataflowJobs {
   }
 
   /**
-   * Creates a job, once: every attempt carries the same clientRequestId, so that one whose answer was lost is found
-   * again. The service says so either with that job or with a refusal (409), and of a job of that name that somebody
-   * else created likewise: both are told apart by the id. Rejects with kind "exists" for the latter.
+   * Creates a job once. Every attempt carries the same clientRequestId, so that a job whose answer was lost is found
+   * again. The service answers a repetition either with the job or with a refusal (409), and answers a foreign job of
+   * the same name with a refusal, too; the id distinguishes the two. Rejects with kind "exists" for a foreign job.
    */
   async create(job: DataflowJobRequest): Promise<DataflowJobSummary> {
     let created: DataflowJobSummary;
@@ -59,7 +59,7 @@ export class DataflowJobs {
     return created;
   }
 
-  /** Newest first. */
+  /** Returns jobs, the newest first. */
   async list(filter: "ALL" | "ACTIVE" | "TERMINATED", name?: string): Promise<DataflowJobSummary[]> {
     const found: DataflowJobSummary[] = [];
     let pageToken = "";
@@ -83,12 +83,12 @@ export class DataflowJobs {
     return summary(await this.rest.json({ url: this.jobUrl(jobId) }));
   }
 
-  /** Asks for the job's end; it comes later (awaitState). A job that has ended stays as it is. */
+  /** Asks for the job's end, which follows later (awaitState). A job that has ended stays as it is. */
   async requestState(jobId: string, requestedState: EndState): Promise<void> {
     await this.rest.json({ method: "PUT", url: this.jobUrl(jobId), body: { requestedState } });
   }
 
-  /** Oldest first: warnings and errors, or all that Dataflow tells of a job. */
+  /** Returns messages, the oldest first: warnings and errors, or all messages of a job. */
   async messages(jobId: string, least: "JOB_MESSAGE_WARNING" | "JOB_MESSAGE_BASIC"): Promise<DataflowMessage[]> {
     const found: DataflowMessage[] = [];
     let pageToken = "";
@@ -108,7 +108,8 @@ export class DataflowJobs {
   }
 
   /**
-   * Asks every `pollMs` until `isWanted`; rejects with kind "timeout" behind the deadline, saying what was last seen.
+   * Polls every `pollMs` until `isWanted` is true. Rejects with kind "timeout" after the deadline, with the state last
+   * seen.
    */
   async awaitState(
     jobId: string,
@@ -126,7 +127,7 @@ export class DataflowJobs {
     }
   }
 
-  /** The only job of this id, or the only one of this name that has not ended. */
+  /** Returns the only job of this id, or the only job of this name that has not ended. */
   async active(idOrName: string): Promise<DataflowJobSummary> {
     const jobs = await this.list("ACTIVE");
     const found = jobs.filter(

@@ -12,12 +12,12 @@ export interface ReadFromPubSubNatively {
 }
 
 /**
- * Dataflow's own Pub/Sub source: payloads, with the time of their publication, and the watermark that the service
- * derives. No other runner has it. It is a transform without parts that carries Beam's URN of the source, as Beam's
- * SDKs for Python (io/iobase.py, Read.to_runner_api_parameter) and Go (io/pubsubio, Read) make it. Java's, expanded,
- * has the same URN and payload around parts that Dataflow throws away, and in front of three functions of Java's, which
- * would need Java's workers and their jars for nothing but taking the payload out of the message; and with
- * use_deprecated_read, which Flink needs, it has not even the URN.
+ * Reads Pub/Sub by Dataflow's own source: payloads, with the time of their publication, and the watermark that the
+ * service derives. No other runner has this source. It is a transform without parts that carries Beam's URN of the
+ * source, as Beam's SDKs for Python (io/iobase.py, Read.to_runner_api_parameter) and Go (io/pubsubio, Read) build it.
+ * Java's source, expanded, has the same URN and payload around parts that Dataflow ignores, and three functions of Java
+ * behind it. These would need Java's workers and their jars for nothing but extracting the payload from the message.
+ * With use_deprecated_read, which Flink needs, Java's source lacks the URN as well.
  */
 export function readFromPubSubNatively(
   root: Root,
@@ -27,7 +27,7 @@ export function readFromPubSubNatively(
   const { FunctionSpec, IsBounded_Enum, PubSubReadPayload } = sdk.runnerApi;
   const [, project, short] = /^projects\/([^/]+)\/subscriptions\/([^/]+)$/.exec(subscription) ?? [];
   if (project === undefined) throw new RangeError(`"${subscription}" is no projects/P/subscriptions/S`);
-  // The form that the payload's own description (beam_runner_api.proto) wants.
+  // The payload's own description (beam_runner_api.proto) requires this form.
   const fullPath = `/subscriptions/${project}/${short}`;
   const payload = PubSubReadPayload.create({
     subscription: fullPath,

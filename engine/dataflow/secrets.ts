@@ -2,14 +2,14 @@
 import { DataflowError } from "./dataflow-error";
 import type { JsonValue } from "./google-rest";
 
-/** Words in names of what must stay secret; `key` alone is many things. */
+/** Words in the names of secrets. The word `key` alone has many meanings, so it is left out. */
 const SECRET_NAME = /secret|password|passwd|passphrase|token|credential|private_?key|api_?key/i;
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 const MAX_DEPTH = 20;
 
 /**
- * Throws a DataflowError "refused" for options that hold a secret: whoever may see a job sees its options. Text that is
- * JSON is looked into.
+ * Throws a DataflowError "refused" for options that hold a secret: everybody who may see a job sees its options. Texts
+ * that are JSON are searched, too.
  */
 export function refuseSecrets(options: JsonValue, path = "pipeline options"): void {
   const found = secretIn(options, path, MAX_DEPTH);

@@ -5,8 +5,8 @@ import type { GoogleRest } from "./google-rest";
 const UPLOAD_DEADLINE_MS = 180_000;
 
 /**
- * Writes the graph to `gs://BUCKET/NAME`, through Google's client: checksummed, and tried again, as the name belongs to
- * the content alone. Rejects with DataflowError.
+ * Writes the graph to `gs://BUCKET/NAME` by Google's client, with a checksum. A failed write is repeated, which is safe
+ * because the name depends on the content alone. Rejects with DataflowError.
  */
 export async function stagePipeline(rest: GoogleRest, url: string, content: Uint8Array): Promise<void> {
   const [, bucket, name] = /^gs:\/\/([^/]+)\/(.+)$/.exec(url) ?? [];
@@ -14,7 +14,8 @@ export async function stagePipeline(rest: GoogleRest, url: string, content: Uint
   const { IdempotencyStrategy, Storage } = await import("@google-cloud/storage");
   const { OAuth2Client } = await import("google-auth-library");
   const authClient = new OAuth2Client();
-  // Without its time of expiry: the library refreshes what has less than five minutes left, and this one it cannot.
+  // The token's time of expiry is left out: the library would refresh a token with less than five minutes left, and it
+  // cannot refresh this one.
   authClient.setCredentials({ access_token: await rest.token() });
   const storage = new Storage({
     authClient,

@@ -4,8 +4,8 @@ import type { IOperator, ProcessResult, Receiver } from "apache-beam/worker/oper
 import { replaceOperator, sdk } from "./sdk";
 
 /**
- * Found beside the list: the direct runner's impulse does not await what its element returns, so whatever is
- * asynchronous below a source runs after the bundle has finished, and its errors are lost. Fix: await it.
+ * Defect 19. The direct runner's impulse does not await the result of its element, so asynchronous work below a source
+ * runs after the bundle has finished, and its errors are lost. Fix: await the result.
  */
 export function awaitImpulse(): void {
   void sdk.directRunner; // registers the operator that is replaced here

@@ -19,8 +19,8 @@ import { sendWorkerId } from "./worker-id";
 import { waitForControlChannel } from "./worker-wait";
 
 /**
- * In the order they have to run: the first before apache-beam is loaded, the second loads it, a wrapper after what it
- * wraps.
+ * The fixes in the order in which they have to run: the first runs before apache-beam is loaded, the second loads it,
+ * and a wrapper runs after the function that it wraps.
  */
 const fixes = {
   "node-24": defineRemovedUtil,
@@ -48,8 +48,8 @@ export type FixName = keyof typeof fixes;
 let applied = false;
 
 /**
- * Repairs the loaded SDK, once a process. engine/beam.ts calls it; a test that shows what the stock package does calls
- * it first, leaving one fix out.
+ * Fixes the loaded SDK, once a process. engine/beam.ts calls it. A test that shows a defect of the stock package calls
+ * it first, and leaves one fix out.
  */
 export function applyFixes(leaveOut?: FixName): void {
   if (applied) return;

@@ -3,8 +3,8 @@ import Module, { createRequire } from "node:module";
 
 /**
  * Defect 17. The root of the SDK loads Google's Pub/Sub client, with more than 300 modules below it, for two transforms
- * that code a message: two fifths of what loading the engine costs every worker and command. Fix: a stand-in that loads
- * the client when it is asked for anything of it, in the place where the SDK's own `require` looks, and there only
+ * that code a message. Every worker and command spends two fifths of the engine's loading time on it. Fix: a stand-in
+ * that loads the client at the first use. The stand-in is in the place where the SDK's own `require` looks, and only
  * until the SDK is loaded.
  */
 export function loadPubSubWhenAsked(): void {
@@ -17,7 +17,7 @@ export function loadPubSubWhenAsked(): void {
     {},
     {
       get: (_target, name) =>
-        // What marks a module that needs no wrapping, or the SDK would read every name at once.
+        // This name marks a module that needs no wrapping. Without it the SDK would read every name at once.
         name === "__esModule" ? true : Reflect.get(requireAsSdk("@google-cloud/pubsub") as object, name),
     },
   );

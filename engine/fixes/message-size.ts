@@ -2,7 +2,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { sdk } from "./sdk";
 
-/** Options of every Fn API client of this process; a worker adds its keepalive before it opens the first. */
+/** The options of every Fn API client of this process. A worker adds its keepalive before it opens the first client. */
 export const fnClientOptions: grpc.ClientOptions = {
   "grpc.max_receive_message_length": -1,
   "grpc.max_send_message_length": -1,
@@ -15,10 +15,10 @@ class UnlimitedClient extends grpc.Client {
 }
 
 /**
- * Defect 3. The Fn API clients keep gRPC's default of 4 MiB a message. A bigger element (the result of a GroupByKey is
- * one element) breaks the data stream, which the SDK only logs: the bundle hangs for ever. Fix: no limit, by putting a
- * class between each client and grpc.Client (`super` looks its constructor up when called, so this works whatever has
- * been loaded before).
+ * Defect 3. The Fn API clients keep gRPC's default limit of 4 MiB a message. A bigger element (the result of a
+ * GroupByKey is one element) breaks the data stream, which the SDK only logs, and the bundle hangs for ever. Fix: no
+ * limit, by a class between each client and grpc.Client (`super` looks its constructor up at the call, so the order of
+ * loading does not matter).
  */
 export function liftMessageSize(): void {
   const clients = sdk.fnClients;

@@ -2,9 +2,9 @@
 import { sdk } from "./sdk";
 
 /**
- * Defect 10. A runner that got metrics under short ids asks what they mean (instruction `monitoringInfos`); the worker
- * answers with an error, so Prism reports no metrics. Fix: answer from the worker's own short-id table; ids it never
- * issued are left out.
+ * Defect 10. A runner that received metrics under short ids asks for their meaning (instruction `monitoringInfos`). The
+ * worker answers with an error, so Prism reports no metrics. Fix: answer from the worker's own short-id table; unknown
+ * ids are left out.
  */
 export function answerMonitoringInfos(): void {
   const prototype = sdk.worker.Worker.prototype;

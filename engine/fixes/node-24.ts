@@ -2,8 +2,9 @@
 import util = require("node:util");
 
 /**
- * Defect 12. serialize-closures calls util.isPrimitive and friends, removed in Node 23: the first require of
- * apache-beam throws "(0 , util_1.isPrimitive) is not a function". Fix: define what is missing, before that require.
+ * Defect 12. serialize-closures calls util.isPrimitive and others that Node 23 removed: the first require of
+ * apache-beam throws "(0 , util_1.isPrimitive) is not a function". Fix: define the missing functions before that
+ * require.
  */
 export function defineRemovedUtil(): void {
   const removed: Record<string, (value: unknown) => boolean> = {

@@ -2,7 +2,7 @@
 import type { Reader, Writer } from "protobufjs";
 import { sdk } from "./sdk";
 
-/** A varint above int32, as a number; refused where a double cannot hold it. */
+/** Reads a varint above int32 as a number; refuses one that a double cannot hold. */
 function readInteger(reader: Reader): number {
   const first = reader.buf[reader.pos];
   if (first !== undefined && first < 0x80) {
@@ -17,8 +17,8 @@ function readInteger(reader: Reader): number {
 /**
  * Defect 4. Integers that are top-level values, array items, keys, accumulators or counters pass through writer.int32:
  * 1700000000000 arrives as -807049216, and NaN and the infinities as 0. Fix: varints of 64 bits (the same bytes for
- * what fits 32), and what is not a safe integer goes the way of the floats. DoubleCoder.decode copied the whole buffer
- * for each value; it reads in place now.
+ * values that fit into 32), and the float encoding for every other number. DoubleCoder.decode copied the whole buffer
+ * for each value; the fixed one reads in place.
  */
 export function codeNumbersExactly(): void {
   const { VarIntCoder, DoubleCoder } = sdk.standardCoders;
@@ -36,7 +36,7 @@ export function codeNumbersExactly(): void {
     reader.skip(8);
     return new DataView(buf.buffer, buf.byteOffset + pos, 8).getFloat64(0, false);
   };
-  // NumberOrFloatCoder is not exported: reached through the coder that holds it.
+  // NumberOrFloatCoder is not exported, so it is reached through the coder that holds it.
   const numbers = generalCoders().number;
   Object.getPrototypeOf(numbers).encode = function (
     this: NumberCoder,

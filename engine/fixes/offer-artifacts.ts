@@ -2,8 +2,8 @@
 import { sdk } from "./sdk";
 
 /**
- * Defect 11. offerArtifacts awaits the whole call, response headers included. A job service with nothing to fetch ends
- * the stream with trailers only, so the headers never come, nothing keeps the event loop alive and the submitting
+ * Defect 11. offerArtifacts awaits the whole call, response headers included. A job service without artifacts ends the
+ * stream with trailers only, so the headers never arrive, nothing keeps the event loop alive, and the submitting
  * process exits 0 without having submitted. Fix: the call's status decides.
  */
 export function awaitArtifactStatus(): void {

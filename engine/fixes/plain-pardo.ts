@@ -5,7 +5,7 @@ import type { IOperator, OperatorContext, ProcessResult, Receiver } from "apache
 import { StageError } from "../stage-error";
 import { replaceOperator, sdk } from "./sdk";
 
-/** What the stock GenericParDoOperator has worked out for us in its constructor. */
+/** The fields that the stock GenericParDoOperator's constructor sets. */
 interface StockParDo extends IOperator {
   receiver: Receiver;
   doFn: DoFn<unknown, unknown, unknown>;
@@ -25,11 +25,11 @@ function refusePromise(value: unknown, method: string): void {
 }
 
 /**
- * Found beside the list: the stock ParDo (a) pulls a generator to its end however many of its outputs returned a
- * promise, so a source has no backpressure and every pending promise is kept; (b) passes a promise on as an element,
- * and drops that of an async startBundle: work goes on after the bundle reported success; (c) throws errors that name
- * no stage. This operator pulls the next output when the last one has been taken, refuses promises, and names the
- * stage.
+ * Defect 20, with two more in the same class. The stock ParDo (a) reads a generator to its end however many of its
+ * outputs returned a promise, so a source has no backpressure and every pending promise is kept; (b) passes a promise
+ * on as an element, and drops the promise of an async startBundle, so that work continues after the bundle reported
+ * success; (c) throws errors that name no stage. This operator reads the next output when the last one has been taken,
+ * refuses promises, and names the stage.
  */
 class PlainParDo implements IOperator {
   readonly transformId: string;
@@ -94,7 +94,7 @@ class PlainParDo implements IOperator {
     return outputs === undefined ? null : this.drain(outputs, element);
   }
 
-  /** Synchronous until an output is not taken at once; from then on awaits each. */
+  /** Synchronous until an output is not taken at once; from then on awaits each output. */
   private drain(outputs: Iterator<unknown>, element: WindowedValue<unknown>): ProcessResult {
     for (;;) {
       const next = this.guard(() => outputs.next());
@@ -105,7 +105,7 @@ class PlainParDo implements IOperator {
   }
 
   private async resume(outputs: Iterator<unknown>, element: WindowedValue<unknown>): Promise<void> {
-    // Another element may have come by while this one waited: the context is of one element at a time.
+    // Another element may have been processed while this one waited: the context is of one element at a time.
     this.params.setCurrentValue(element);
     await this.drain(outputs, element);
   }

@@ -3,7 +3,7 @@ import { sdk } from "./sdk";
 
 /**
  * Defect 6, second half. BundleProcessor.process prints a line (console.debug, which Node writes to stdout) for every
- * bundle. Fix: the same without the line.
+ * bundle. Fix: the same function without the line.
  */
 export function silenceBundles(): void {
   sdk.worker.BundleProcessor.prototype.process = async function (instructionId) {
@@ -12,7 +12,7 @@ export function silenceBundles(): void {
     this.currentBundleId = instructionId;
     info.instructionId = instructionId;
     sdk.logging.loggingLocalStorage.enterWith(info);
-    // Consumers start before what feeds them, and finish after it.
+    // Consumers start before the operators that feed them, and finish after these.
     for (const operator of [...this.topologicallyOrderedOperators].reverse()) {
       info.transformId = operator.transformId;
       await operator.startBundle();

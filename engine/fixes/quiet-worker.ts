@@ -3,7 +3,7 @@ import { sdk } from "./sdk";
 
 /**
  * Defect 6. The worker prints every instruction (console.log in handleRequest and in split): at hundreds of bundles a
- * second this is most of its output and a measurable part of its time. Fix: the same dispatch without the printing.
+ * second this is most of its output and a measurable part of its time. Fix: the same dispatch without printing.
  */
 export function silenceInstructions(): void {
   const prototype = sdk.worker.Worker.prototype;

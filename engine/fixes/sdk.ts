@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The stock SDK's modules, loaded when first asked for. Two facts force this file: a deep module of apache-beam must
- * not be loaded before its root (circular imports leave half-built exports: "Class extends value undefined"), and every
- * fix has to run before the code it repairs is used. Nothing outside engine/ imports it.
+ * The stock SDK's modules, loaded at the first use. Two facts force this file. A deep module of apache-beam must not be
+ * loaded before its root, because circular imports leave half-built exports ("Class extends value undefined"). Every
+ * fix has to run before the code that it fixes is used. No module outside of engine/ imports this file.
  */
 import type { PTransform as TransformProto } from "apache-beam/proto/beam_runner_api";
 import type { IOperator, OperatorContext } from "apache-beam/worker/operators";
 
 type Instant = import("apache-beam/values").Instant;
 
-/** The part of long 4.0 that we use; its own types clash with those of the long 5 that protobufjs brings. */
+/** The used part of long 4.0. Its own types clash with those of the long 5 that protobufjs brings. */
 export interface LongModule {
   fromNumber(value: number): Instant;
   fromString(value: string): Instant;
@@ -19,8 +19,8 @@ export interface LongModule {
 export type OperatorConstructor = (id: string, transform: TransformProto, context: OperatorContext) => IOperator;
 
 /**
- * Node resolves a path anew at every `require` (files are looked for, package.json is read), and here it is asked for
- * while elements flow.
+ * The loaded modules. Node resolves a path anew at every `require` (it looks for files and reads package.json), and
+ * these modules are asked for while elements flow.
  */
 const loaded = new Map<string, unknown>();
 
@@ -37,7 +37,7 @@ function once(path: string, load: () => unknown): unknown {
 /** Requires a deep module of the SDK, its root first (defect 15). */
 const deep = (path: string): unknown => once(path, () => require(`apache-beam/${path}`));
 
-/** A dependency of the SDK, which need not be ours. */
+/** Requires a dependency of the SDK, which may be missing among ours. */
 const dependency = (name: string): unknown =>
   once(name, () => require(require.resolve(name, { paths: [require.resolve("apache-beam")] })));
 
@@ -150,8 +150,8 @@ export const sdk = {
 };
 
 /**
- * Replaces the constructor of the operators of one URN by one that may call the previous. The SDK exports the setter
- * only; the table itself is reached through the `__closure` that its build attaches to every function for
+ * Replaces the constructor of the operators of one URN by one that may call the previous constructor. The SDK exports
+ * the setter only; the table itself is reached through the `__closure` that its build attaches to every function for
  * serialisation.
  */
 export function replaceOperator(urn: string, replace: (previous: OperatorConstructor) => OperatorConstructor): void {

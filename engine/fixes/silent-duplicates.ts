@@ -10,8 +10,8 @@ interface SinkOperator {
 
 /**
  * Defect 2. The data sink replaces its buffer only after awaiting the send. A DoFn that emits several elements in one
- * call goes on writing to the old buffer and, past 1 MB, sends all of it again for every element: 1,010 emitted, 33,779
- * on the wire. Fix: swap the buffer first, then send.
+ * call continues to write to the old buffer and, past 1 MB, sends all of it again for every element: 1,010 emitted,
+ * 33,779 on the wire. Fix: replace the buffer first, then send.
  */
 export function swapSinkBufferFirst(): void {
   replaceOperator("beam:runner:sink:v1", (previous) => (id, transform, context) => {

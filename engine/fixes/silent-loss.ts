@@ -2,10 +2,10 @@
 import { sdk } from "./sdk";
 
 /**
- * Defect 1. The data channel's handler is async and awaits per message, but nothing orders the handlers of two
- * messages: an `isLast` that arrives while an earlier message is being processed closes the bundle, which then reports
- * success without that data (20 of 20 runs with an async operator). Fix: one promise chain a consumer; after a failure
- * the rest of the chain is skipped.
+ * Defect 1. The data channel's handler is async and awaits per message, but the handlers of two messages have no order.
+ * An `isLast` that arrives while an earlier message is being processed closes the bundle, which then reports success
+ * without that data (20 of 20 runs with an async operator). Fix: one promise chain a consumer; after a failure the rest
+ * of the chain is skipped.
  */
 export function orderDataEvents(): void {
   const prototype = sdk.data.MultiplexingDataChannel.prototype;

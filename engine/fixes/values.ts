@@ -5,11 +5,11 @@ import { sdk } from "./sdk";
 const bytesMarker = "Y";
 
 /**
- * Defect 4, the values beside numbers. Bytes as a whole value, key or array item become a BSON document of {"0": ...,
- * "1": ...}; Map, Set, Date, other typed arrays and promises become something else without a word; bigint and functions
- * fail deep in the coder. Fix: bytes get a marker of their own and arrive as Uint8Array; the others are refused by
- * name. (Inside an object BSON rules: bytes arrive as BSON Binary, see engine/bytes.ts; a Map or Set in there is not
- * looked for.)
+ * Defect 4, for values other than numbers. Bytes as a whole value, key or array item become a BSON document of {"0":
+ * ..., "1": ...}; Map, Set, Date, other typed arrays and promises become other values without an error; bigint and
+ * functions fail deep in the coder. Fix: bytes get a marker of their own and arrive as Uint8Array; the others are
+ * refused by name. (Inside an object BSON decides: bytes arrive as BSON Binary, see engine/bytes.ts; a Map or Set in an
+ * object is not detected.)
  */
 export function codeValuesExactly(): void {
   const prototype = sdk.jsCoders.GeneralObjectCoder.prototype;

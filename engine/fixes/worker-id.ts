@@ -5,9 +5,9 @@ import { sdk } from "./sdk";
 type GetDescriptor = (input: object, metadata: Metadata, callback: unknown) => unknown;
 
 /**
- * Defect 9. GetProcessBundleDescriptor is called without the `worker_id` metadata that the Fn API asks for; a runner
- * that serves several workers on one port (Prism) rejects it and no bundle runs. Fix: send the metadata that opened the
- * client's control stream, which carries the id.
+ * Defect 9. GetProcessBundleDescriptor is called without the `worker_id` metadata that the Fn API requires. A runner
+ * that serves several workers on one port (Prism) rejects the call, and no bundle runs. Fix: send the metadata of the
+ * client's control stream, which contains the id.
  */
 export function sendWorkerId(): void {
   const prototype = sdk.fnClients.BeamFnControlClient.prototype;

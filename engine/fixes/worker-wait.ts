@@ -3,7 +3,7 @@ import { sdk } from "./sdk";
 
 /**
  * Defect 7. Worker.wait() is a timer of 1e9 ms: it resolves after 11.6 days with the runner still there, and never when
- * the runner has gone. Fix: it resolves when the control channel ends and rejects when it breaks.
+ * the runner has gone. Fix: the promise resolves when the control channel ends, and rejects when the channel breaks.
  */
 export function waitForControlChannel(): void {
   sdk.worker.Worker.prototype.wait = function () {
