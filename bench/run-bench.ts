@@ -6,6 +6,7 @@ import { Bench, type Measurement } from "./measurement";
 import * as audit from "./measurements/audit";
 import * as auditGrowth from "./measurements/audit-growth";
 import * as auditMinutes from "./measurements/audit-minutes";
+import * as besideBatch from "./measurements/beside-batch";
 import * as besideDuckdb from "./measurements/beside-duckdb";
 import * as bigtable from "./measurements/bigtable";
 import * as direct from "./measurements/direct";
@@ -45,6 +46,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   bigtable,
   stamps,
   auditGrowth,
+  besideBatch,
   growth,
   memory,
   auditMinutes,

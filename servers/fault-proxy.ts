@@ -11,6 +11,10 @@ export interface FaultProxy {
   readonly heldBytes: number;
   /** Connections that were asked for during `cut`, in all. */
   readonly refusedConnections: number;
+  /** Answers that did not come back, in all. */
+  readonly swallowedBytes: number;
+  /** What went on later than it came, in all. */
+  readonly delayedBytes: number;
   /** Resets what is open and whatever comes, until `pass`. */
   cut(): void;
   /**
@@ -45,6 +49,8 @@ class TcpFaultProxy implements FaultProxy {
   #delayMs = 0;
   #swallow = false;
   refusedConnections = 0;
+  swallowedBytes = 0;
+  delayedBytes = 0;
 
   constructor(target: string) {
     const at = target.lastIndexOf(":");
@@ -124,11 +130,17 @@ class TcpFaultProxy implements FaultProxy {
       });
     }
     this.#carry(client, server, () => false);
-    this.#carry(server, client, () => this.#swallow);
+    this.#carry(server, client, (bytes) => {
+      if (this.#swallow) this.swallowedBytes += bytes.length;
+      return this.#swallow;
+    });
   }
 
-  #carry(from: Socket, to: Socket, dropped: () => boolean): void {
-    const way = new Way(from, to, () => this.#delayMs, dropped);
+  #carry(from: Socket, to: Socket, dropped: (bytes: Buffer) => boolean): void {
+    const delayed = (bytes: Buffer) => {
+      this.delayedBytes += bytes.length;
+    };
+    const way = new Way(from, to, () => this.#delayMs, dropped, delayed);
     this.#ways.add(way);
     from.once("close", () => {
       way.close();
@@ -147,10 +159,11 @@ class Way {
     private readonly from: Socket,
     private readonly to: Socket,
     private readonly delayMs: () => number,
-    dropped: () => boolean,
+    dropped: (bytes: Buffer) => boolean,
+    private readonly delayed: (bytes: Buffer) => void,
   ) {
     from.on("data", (bytes) => {
-      if (!dropped()) this.#push(bytes);
+      if (!dropped(bytes)) this.#push(bytes);
     });
     from.on("end", () => this.#push("end"));
     to.on("drain", () => this.flush());
@@ -172,7 +185,10 @@ class Way {
         break;
       }
       this.#held.shift();
-      if (next.bytes !== "end") this.heldBytes -= next.bytes.length;
+      if (next.bytes !== "end") {
+        this.heldBytes -= next.bytes.length;
+        if (this.delayMs() > 0) this.delayed(next.bytes);
+      }
       if (this.to.destroyed || this.to.writableEnded) continue;
       if (next.bytes === "end") this.to.end();
       else this.to.write(next.bytes);

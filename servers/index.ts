@@ -14,6 +14,7 @@ export { type JobServer, type JobServerOptions, startJobServer } from "./job-ser
 export { type KafkaOptions, type KafkaServer, startKafka } from "./kafka";
 export { keptFolder, removeKeptFolder } from "./kept";
 export { kubernetesProblems } from "./kubernetes";
+export { librdkafkaTransactions } from "./librdkafka";
 export { NATIVE_JOB, type NativeJob, submitNativeJob } from "./native-flink";
 export { type Prism, startPrism } from "./prism";
 export { ProcessClock } from "./process-clock";

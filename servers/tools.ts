@@ -8,7 +8,7 @@ export type ServerName = (typeof SERVER_NAMES)[number];
  * What a Terraform configuration (terraform.ts), Dockerfiles (hadolint.ts), Kubernetes resources (kubernetes.ts) and a
  * graph (prism.ts) are checked with.
  */
-export type CheckerName = "terraform" | "checkov" | "hadolint" | "kubernetes-validate" | "prism";
+export type CheckerName = "terraform" | "checkov" | "hadolint" | "kubernetes-validate" | "librdkafka" | "prism";
 
 interface Tool {
   /** As a person would look for it. */
@@ -37,6 +37,7 @@ const TOOLS: Record<ServerName | CheckerName, readonly Tool[]> = {
   checkov: [PYTHON],
   hadolint: [PYTHON],
   "kubernetes-validate": [PYTHON],
+  librdkafka: [PYTHON],
   prism: [GO],
 };
 

@@ -26,6 +26,8 @@ export const VERSIONS = {
   cdktfProviderGoogle: "16.12.1",
   checkov: "3.3.30",
   kubernetesValidate: "1.37.0",
+  /** librdkafka 2.16.0. */
+  confluentKafka: "2.16.1",
   /** Of Go; it need not be that of Java. */
   prism: "v2.77.0",
 } as const;

@@ -6,8 +6,10 @@ import { asStoreError, failureKind, withRetries } from "../../io/bigtable/retry"
 import { checkTables, createTables } from "../../io/bigtable/tables";
 import { StoreUnavailableError } from "../../io/ports";
 import { type FaultProxy, startFaultProxy } from "../../servers/fault-proxy";
+import { seeded } from "../contracts/condition";
 import { asMinuteCounts, CounterModel, type ModelCell, modelLevels, storedLevels } from "../contracts/counter-model";
 import { cell } from "../contracts/counter-store-contract";
+import { faultRounds } from "../contracts/fault-schedule";
 import { describeWithServers } from "../servers/with-servers";
 import { withBigtable } from "./bigtable-server";
 import { batchesOf } from "./shared-rows";
@@ -48,23 +50,21 @@ describeWithServers("Bigtable behind a failing network", ["bigtable"], () => {
     const store = new BigtableCounterStore({ ...config, attemptTimeoutMs: 400, totalTimeoutMs: 60_000 });
     const model = new CounterModel();
     let ended = false;
-    // A fault, then a while without: the only thing here that goes by time.
-    const faults = (async () => {
-      for (let n = 0; !ended; n++) {
-        if (n % 4 === 0) proxy.cut();
-        else if (n % 4 === 1) proxy.delay(30);
-        else if (n % 4 === 2) proxy.swallowAnswers(true);
-        await new Promise((resolve) => setTimeout(resolve, 60));
-        proxy.pass();
-        await new Promise((resolve) => setTimeout(resolve, 240));
-      }
-    })();
+    let applied = 0;
+    const faults = faultRounds(Number.POSITIVE_INFINITY, {
+      proxy,
+      random: seeded(seed),
+      succeeded: () => applied,
+      mostSuccesses: 3,
+      over: () => ended,
+    });
     const batches = batchesOf(seed, 0, 8);
     // An outcome that stays unknown is written again by whoever wrote it.
     const apply = async (batch: ModelCell[]): Promise<void> => {
       for (;;) {
         try {
           await store.apply(asMinuteCounts(batch));
+          applied++;
           return;
         } catch (error) {
           expect(error).toBeInstanceOf(StoreUnavailableError);

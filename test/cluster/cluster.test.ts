@@ -16,6 +16,7 @@ import { killStack, runKills } from "../../demo/kill";
 import type { Target } from "../../demo/kills";
 import { sendEvents } from "../../demo/sent-events";
 import "../../io/kafka/compression";
+import { librdkafkaTransactions } from "../../servers";
 import { waitFor } from "../contracts/condition";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
@@ -34,7 +35,7 @@ const TARGETS: Target[] = [
   "bigtable-swallowed",
 ];
 
-describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
+describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkafka"], () => {
   let stack: ClusterStack;
   let jobId = "";
   beforeAll(async () => {
@@ -246,6 +247,20 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
       await aborted.transaction.abort();
       await open.transaction.abort();
       for (const { transactional } of transactions) await transactional.disconnect();
+      // The same by librdkafka, each transaction compressed in another way.
+      await librdkafkaTransactions(
+        stack.config.log.kafka.brokers,
+        topic,
+        (["committed", "aborted", "open"] as const).map((name, n) => ({
+          transactionalId: `librdkafka-${name}`,
+          outcome: name === "committed" ? "commit" : "abort",
+          compression: (["zstd", "lz4", "snappy"] as const)[n]!,
+          messages: [0, 1].map((partition) => ({
+            partition,
+            value: JSON.stringify({ ...event, eventId: `librdkafka-${name}` }),
+          })),
+        })),
+      );
       const deployment = await openDeployment(stack.config);
       try {
         // Not their number: a bundle that is done again stores its letters again.
@@ -256,7 +271,7 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
           );
         }, STEP_DEADLINE_MS);
         await waitFor(
-          async () => (await deployment.counters.totals("by-hand")).get("VIEW")?.count === 5,
+          async () => (await deployment.counters.totals("by-hand")).get("VIEW")?.count === 6,
           STEP_DEADLINE_MS,
         );
         const admin = kafka.admin();
@@ -281,7 +296,7 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs"], () => {
       const sinceMs = Date.now() - 600_000;
       await waitFor(async () => (await readBooks(stack.processes.serveUrl, sinceMs)).balanced, STEP_DEADLINE_MS);
       const settled = await openDeployment(stack.config);
-      expect((await settled.counters.totals("by-hand")).get("VIEW")?.count).toBe(5);
+      expect((await settled.counters.totals("by-hand")).get("VIEW")?.count).toBe(6);
       await settled.close();
     },
     STEP_DEADLINE_MS * 2,

@@ -71,6 +71,11 @@ test("what is known already changes nothing: the history is the same one", () =>
   const history = changed([], { channelId: "a", fromMinute: 5 }, NOW);
   expect(changed(history, { channelId: "a", fromMinute: 5 }, NOW)).toBe(history);
   expect(changed(history, { channelId: "a" }, NOW)).toBe(history);
+  // The minute after now has the channel already: by a point of this minute, or by one that was said to come.
+  for (const fromMinute of [NOW, NOW + 1]) {
+    const known = changed(history, { channelId: "b", fromMinute }, NOW);
+    expect(changed(known, { channelId: "b" }, NOW)).toBe(known);
+  }
   const empty: ChannelPoint[] = [];
   expect(changed(empty, { channelId: UNKNOWN_CHANNEL }, NOW)).toBe(empty);
 });

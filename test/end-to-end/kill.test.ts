@@ -12,7 +12,8 @@ const KILLS = 30;
 const SENDERS = 4;
 const READERS = 8;
 const BATCH_EVENTS = 60;
-const MAX_MOMENT_MS = 1_200;
+/** Requests between two kills, at most. */
+const MAX_ATTEMPTS_APART = 150;
 /** Pass after pass, so that a kill seldom finds the stream idle. */
 const BUSY = { VIEWMILL_STREAM_MIN_PASS_INTERVAL_MS: "10", VIEWMILL_STREAM_MAX_CPU_SHARE: "1" };
 const HOT = "hot";
@@ -95,12 +96,14 @@ it(`after ${KILLS} kills at random moments nothing acknowledged is missing and n
     (_, name) => new Sender(name, service, seeded(seed + name + 1), stopped.signal),
   );
   const running = Promise.all(senders.map((sender) => sender.run()));
+  const attempted = () => senders.reduce((sum, sender) => sum + sender.attempts, 0);
   const killed: Record<Target, number> = { service: 0, stream: 0, both: 0 };
   for (let kill = 0; kill < KILLS; kill++) {
     const target = (["service", "stream", "both"] as const)[Math.floor(random() * 2.5)]!;
     // From the start of a stream on: one that waits to be restarted cannot be killed.
     await service.streamPid();
-    await new Promise((resolve) => setTimeout(resolve, random() * MAX_MOMENT_MS));
+    const enough = attempted() + random() * MAX_ATTEMPTS_APART;
+    await until("senders go on", () => attempted() >= enough, 60_000, 2);
     if (target !== "service") await service.kill9("stream");
     if (target !== "stream") await service.kill9("service");
     if (target !== "stream") await service.restart();

@@ -9,13 +9,13 @@ import { PortionLostError, StoreUnavailableError } from "../../io/ports";
 import { type FaultProxy, type KafkaServer, startFaultProxy, startKafka } from "../../servers";
 import { seeded } from "../contracts/condition";
 import { batchOf } from "../contracts/embedded-log-contract";
+import { faultRounds } from "../contracts/fault-schedule";
 import { drain, nextPortion, textOf } from "../contracts/shared-log-contract";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { until } from "../until";
 import { through } from "./proxied";
 
 const READ_ALL = { timeout: 150_000, interval: 1_000 };
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describeWithServers("Kafka behind a failing network", ["kafka"], () => {
   let kafka: KafkaServer;
@@ -129,23 +129,10 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
       }
     };
     const callers = Array.from({ length: 12 }, (_, caller) => append(caller));
-    const faults = [
-      () => proxy.cut(),
-      () => proxy.swallowAnswers(true),
-      () => proxy.delay(100 + random() * 400),
-      // Written, but the answer is lost and the connection with it.
-      async () => {
-        proxy.swallowAnswers(true);
-        await pause(50 + random() * 300);
-        proxy.cut();
-      },
-    ];
-    for (let round = 0; round < 12; round++) {
-      await pause(200 + random() * 500);
-      await faults[Math.floor(random() * faults.length)]!();
-      await pause(200 + random() * 2_500);
-      proxy.pass();
-    }
+    await faultRounds(12, { proxy, random, succeeded: () => acknowledged.size, mostSuccesses: 60 });
+    proxy.cut();
+    await until("an append is refused", () => refusals.size > 0);
+    proxy.pass();
     over = true;
     await Promise.all(callers);
     const times = await inTopic();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import pino from "pino";
 import { configSchema } from "../../cli/config/schema";
 import { submitStreamJob } from "../../cli/deployment/flink/submit-stream";
@@ -14,10 +15,11 @@ import { ensurePubsubSubscription, ensurePubsubTopic } from "../../io/pubsub/top
 import { type FaultProxy, type PubsubEmulator, startFaultProxy, startPubsubEmulator } from "../../servers";
 import { seeded } from "../contracts/condition";
 import { batchOf } from "../contracts/embedded-log-contract";
+import { faultRounds } from "../contracts/fault-schedule";
 import { drain, nextPortion, textOf } from "../contracts/shared-log-contract";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { until } from "../until";
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const projectId = "viewmill-test";
 
 describeWithServers("Pub/Sub behind a failing network", ["pubsub"], () => {
@@ -130,18 +132,13 @@ describeWithServers("Pub/Sub behind a failing network", ["pubsub"], () => {
             () => undefined,
           );
         }
-        await pause(5);
+        // As other requests do: a caller that takes all the turns keeps the rest of the test waiting.
+        await setImmediate();
       }
     };
     const callers = Array.from({ length: 8 }, (_, caller) => append(caller));
-    const faults = [() => proxy.cut(), () => proxy.swallowAnswers(true), () => proxy.delay(100 + random() * 400)];
-    for (let round = 0; round < 6; round++) {
-      await pause(200 + random() * 300);
-      faults[Math.floor(random() * faults.length)]!();
-      await pause(500 + random() * 4_000);
-      proxy.cut();
-      proxy.pass();
-    }
+    await faultRounds(6, { proxy, random, succeeded: () => acknowledged.size, mostSuccesses: 40 });
+    await until("a hundred are acknowledged", () => acknowledged.size > 100);
     over = true;
     await Promise.all(callers);
     const subscriptionReader = await reader(proxied());
@@ -154,7 +151,6 @@ describeWithServers("Pub/Sub behind a failing network", ["pubsub"], () => {
       await portion?.done();
     }
     expect({ seed, lost: lost() }).toEqual({ seed, lost: [] });
-    expect(acknowledged.size).toBeGreaterThan(100);
   }, 120_000);
 
   it("appends are refused while the server is away and taken again, by the same log, when it is back", async () => {
