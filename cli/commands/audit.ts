@@ -17,6 +17,7 @@ import {
   DATAFLOW_ONLY,
   type DataflowFlags,
   dataflowFlags,
+  refuseProject,
   withDataflowFlags,
 } from "../deployment/dataflow/dataflow-flags";
 import { allowedLatenessMs, type Deployment, openDeployment, usesDataFolder } from "../deployment/deployment";
@@ -70,6 +71,7 @@ export function register(program: Command): void {
         refuseFlags(command, DATAFLOW_ONLY, `an audit on ${flags.runner} has no use for this (--runner dataflow)`);
       if (flags.daily === true) refuseFlags(command, ["hourly"], "--daily takes these hours, too");
       const config = withDataflowFlags(resolveConfig(command), flags);
+      refuseProject(command, flags.runner, config);
       refuseEmptyRange(flags);
       if (usesDataFolder(config)) requireDataFolder(config.data);
       const deployment = await openDeployment(config);

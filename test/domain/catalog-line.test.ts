@@ -29,7 +29,7 @@ test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
   ],
   ["no channel since a time", { channelId: null, channelSince: 0 }, { channelId: null, channelFromMinute: 0 }],
 ])("a line of a video may hold %s", (_what, fields, read) => {
-  expect(readCatalogVideo({ videoId: "v", ...fields })).toEqual({ ok: true, entry: { videoId: "v", ...read } });
+  expect(readCatalogVideo({ videoId: "v", ...fields })).toStrictEqual({ ok: true, entry: { videoId: "v", ...read } });
 });
 
 test.each<[string, unknown, RegExp]>([
@@ -43,6 +43,7 @@ test.each<[string, unknown, RegExp]>([
   ["a title of 501", { videoId: "v", title: "t".repeat(501) }, /^title: 1 to 500 characters/],
   ["a title with a line end", { videoId: "v", title: "a\nb" }, /^title: .* without control characters, or null$/],
   ["a title with half a character", { videoId: "v", title: "\ud800" }, /^title: /],
+  ["a list as title", { videoId: "v", title: ["t"] }, /^title: /],
   ["a number as title", { videoId: "v", title: 5 }, /^title: /],
   ["an empty title of the channel", { videoId: "v", channelTitle: "" }, /^channelTitle: 1 to 500 characters/],
   ["a channel with a space", { videoId: "v", channelId: "a b" }, /^channelId: 1 to 128 .*, or null$/],
@@ -69,7 +70,7 @@ test.each<[string, unknown, RegExp]>([
 });
 
 test("a line of a channel has its id, and a title that may go", () => {
-  expect(readCatalogChannel({ channelId: "c" })).toEqual({ ok: true, entry: { channelId: "c" } });
+  expect(readCatalogChannel({ channelId: "c" })).toStrictEqual({ ok: true, entry: { channelId: "c" } });
   expect(readCatalogChannel({ channelId: "c", title: "T", views: 5 })).toEqual({
     ok: true,
     entry: { channelId: "c", title: "T" },

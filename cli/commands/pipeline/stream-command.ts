@@ -11,6 +11,7 @@ import {
   DATAFLOW_ONLY,
   type DataflowFlags,
   dataflowFlags,
+  refuseProject,
   withDataflowFlags,
 } from "../../deployment/dataflow/dataflow-flags";
 import { openDeployment } from "../../deployment/deployment";
@@ -77,8 +78,10 @@ const OTHERS: Record<Runner, { names: readonly string[]; why: string }> = {
   dataflow: { names: ["from", "to"], why: "a streaming job on Dataflow has no use for this" },
 };
 
-function refuseOthers(command: Command, runner: Runner, { log }: Config): void {
+function refuseOthers(command: Command, runner: Runner, config: Config): void {
+  const { log } = config;
   const { names, why } = OTHERS[runner];
+  refuseProject(command, runner, config);
   refuseFlags(command, names, why);
   if (runner === "dataflow")
     refuseFlags(command, ["fromSavepoint"], "savepoints are Flink's; on Dataflow: pipeline update");

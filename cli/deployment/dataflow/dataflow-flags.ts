@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError } from "commander";
+import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { positiveInteger } from "../../arguments/whole-number";
 import { ConfigError } from "../../config/load";
 import type { Config } from "../../config/schema";
@@ -42,6 +43,12 @@ export const DATAFLOW_ONLY = [
   "kmsKey",
   "label",
 ] as const;
+
+/** Throws a ConfigError for `--project` where nothing that it could name is in a project. */
+export function refuseProject(command: Command, runner: string, { log, counters }: Config): void {
+  if (runner === "dataflow" || log.kind === "pubsub" || counters.kind === "bigtable") return;
+  refuseFlags(command, ["project"], "neither Dataflow nor Pub/Sub nor Bigtable is used, and nothing else is in one");
+}
 
 export const locationFlags = (command: Command): Command =>
   command
