@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The command `viewmill`. It may be started by any Node that can be installed from >= 20 on, so nothing newer is loaded
- * before the Node is looked at.
+ * The command `viewmill`. Any Node from 20 on may start it, so no newer feature is loaded before the version is
+ * checked.
  */
 import { commandLine } from "./environment";
 import { otherNode, runByOtherNode } from "./pinned-node";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Errors whose message says all there is to say. */
+/** The errors whose message is complete. */
 const CLEAR = new Set([
   "ConfigError",
   "DataFolderError",
@@ -19,7 +19,7 @@ const CLEAR = new Set([
   "CatalogFileError",
 ]);
 
-/** What the system's codes mean to somebody who has mistyped a path. */
+/** Explains the system's codes to a user who has mistyped a path. */
 const WORDS: Record<string, string> = {
   ENOENT: "no such file or folder",
   EACCES: "permission denied",
@@ -35,8 +35,8 @@ const WORDS: Record<string, string> = {
 };
 
 /**
- * The message of an error that needs no stack: a clear one, or one of the system about a file; undefined: a bug, whose
- * stack is wanted.
+ * Returns the message of an error that needs no stack: a clear one, or one of the system about a file. Returns
+ * undefined for a bug, whose stack is needed.
  */
 export function oneLineOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

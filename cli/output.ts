@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Codes of writing to a pipe that nobody reads any more. */
+/** The codes of writing to a pipe without a reader. */
 const CLOSED = new Set(["EPIPE", "ERR_STREAM_DESTROYED"]);
 
 /**
- * Whoever reads the output may go before its end, as `head` does: what is still written then goes nowhere, and the
- * command ends with its usual status. Any other failure of the output, such as a full disk, ends the command with one
- * line and status 1.
+ * Handles a reader that closes the pipe before the end of the output, as `head` does: further output is dropped, and
+ * the command ends with its usual status. Any other failure of the output, such as a full disk, ends the command with
+ * one line and status 1.
  */
 export function outliveClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr])
@@ -16,7 +16,10 @@ export function outliveClosedOutput(): void {
     });
 }
 
-/** Resolves when more may be written to standard output: `true`, or `false` where nobody reads it any more. */
+/**
+ * Resolves when more may be written to standard output: with `true`, or with `false` where no process reads it any
+ * more.
+ */
 export async function written(text: string | Uint8Array): Promise<boolean> {
   const { stdout } = process;
   if (stdout.destroyed || stdout.errored !== null) return false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which Node runs the commands: the one that package.json pins (its dependency `node`), or one that is at least as new.
+ * Chooses the Node that runs the commands: the one that package.json pins (its dependency `node`), or a newer one.
  * Loads nothing that an older Node lacks.
  */
 import { spawn } from "node:child_process";
@@ -8,7 +8,7 @@ import { accessSync, constants, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
-/** What a shell says of a program that a signal ended. */
+/** A shell adds this to the number of the signal that ended a program. */
 const SIGNAL_STATUS = 128;
 const SIGNAL_NUMBERS: Partial<Record<NodeJS.Signals, number>> = {
   SIGHUP: 1,
@@ -18,7 +18,7 @@ const SIGNAL_NUMBERS: Partial<Record<NodeJS.Signals, number>> = {
   SIGTERM: 15,
 };
 
-/** Undefined: this Node will do. Else the Node to run by, or why there is none. */
+/** Returns undefined where this Node is new enough, otherwise the Node to use, or why there is none. */
 export function otherNode(): { node: string } | { problem: string } | undefined {
   const manifest = readFileSync(join(__dirname, "..", "..", "package.json"), "utf8");
   const wanted = Number((JSON.parse(manifest) as { dependencies: { node: string } }).dependencies.node.split(".")[0]);
@@ -33,7 +33,7 @@ export function otherNode(): { node: string } | { problem: string } | undefined 
   };
 }
 
-/** The program of the package `node`, where npm put it: beside this package or above it. */
+/** Returns the program of the package `node`, which npm installs beside this package or above it. */
 function pinnedNode(): string | undefined {
   try {
     const folder = join(dirname(require.resolve("node/package.json")), "bin");
@@ -45,7 +45,7 @@ function pinnedNode(): string | undefined {
   }
 }
 
-/** Runs the same command by another Node, with this process's files and signals, and ends as it ends. */
+/** Runs the same command by another Node, with this process's files and signals, and ends as that process ends. */
 export function runByOtherNode(node: string, args: readonly string[]): void {
   const child = spawn(node, args, { stdio: "inherit" });
   for (const signal of FORWARDED) process.on(signal, () => void child.kill(signal));

@@ -6,7 +6,7 @@ import { commandLine } from "./environment";
 import { oneLineOf } from "./one-line";
 import { outliveClosedOutput } from "./output";
 
-/** Only the module of the command asked for is loaded: `serve` must not carry the pipelines in its memory. */
+/** Only the module of the requested command is loaded: `serve` must not hold the pipelines in its memory. */
 const COMMANDS: Record<string, () => Promise<{ register(program: Command): void }>> = {
   serve: () => import("./commands/serve.js"),
   send: () => import("./commands/send.js"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A timer of a platform that is given more than this fires at once. */
+/** The longest timer: a platform fires a longer one at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const MILLISECONDS = [
@@ -24,7 +24,7 @@ type Checked = Partial<
   Record<(typeof MILLISECONDS)[number] | (typeof AT_LEAST_ONE)[number] | "retries" | "maxWaitingEvents", number>
 >;
 
-/** Throws a RangeError that names an option by which calls would never end, or end at once. */
+/** Throws a RangeError that names an option by which calls would never end, or would end at once. */
 export function checkOptions(options: Checked): void {
   for (const name of MILLISECONDS) within(name, options[name], 0, MAX_TIMER_MS);
   for (const name of AT_LEAST_ONE) within(name, options[name], 1, Number.POSITIVE_INFINITY);

@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Rejection } from "../domain/rejection";
 
-/** What an answer of the server means for the body it answers. */
+/** The meaning of a server's answer for the body that it answers. */
 export type Answer =
   | { kind: "answered"; accepted: number; rejected: readonly Rejection[] }
-  /** `status` 0: no request could be made at all. */
+  /** `status` 0: no request could be sent at all. */
   | { kind: "refused"; status: number; detail: string; reason?: string }
   | {
       kind: "retry";
       detail: string;
       retryAfterMs: number;
-      /** Whether it tells that the server is away, and counts for the circuit breaker; 429 tells that it is alive. */
+      /**
+       * Whether the answer shows that the server is away, and counts for the circuit breaker; 429 shows that it is
+       * alive.
+       */
       failure: boolean;
     };
 
-/** No server may make a client wait longer than this by one Retry-After. */
+/** The longest wait that a server can demand by one Retry-After. */
 const MAX_RETRY_AFTER_MS = 120_000;
 
 /**
- * The one place that says which answers are worth a retry: 408, 425, 429 and 5xx, and a 202 that is cut off, not ours,
- * or does not account for each of the `events` of the body.
+ * Decides which answers are worth a retry: 408, 425, 429 and 5xx, and a 202 that is cut off, foreign, or does not
+ * account for each of the `events` of the body.
  */
 export function classify(
   status: number,
@@ -40,7 +43,7 @@ export function classify(
   return { kind: "retry", detail, retryAfterMs: retryAfterMs(retryAfter, nowMs), failure: status !== 429 };
 }
 
-/** The answer where it tells of every event once; undefined for any other. */
+/** Returns the answer where it names every event once; undefined for any other. */
 function answeredOf(body: Record<string, unknown> | undefined, events: number | undefined): Answer | undefined {
   const { accepted, rejected } = body ?? {};
   if (!isCount(accepted) || !Array.isArray(rejected)) return undefined;
@@ -60,7 +63,7 @@ function isRejection(value: unknown): value is Rejection {
   return isCount(index) && typeof reason === "string" && typeof detail === "string";
 }
 
-/** Retry-After is seconds or an HTTP date (RFC 9110, 10.2.3). */
+/** Reads Retry-After, which is seconds or an HTTP date (RFC 9110, 10.2.3). */
 function retryAfterMs(header: string | null, nowMs: number): number {
   if (header === null) return 0;
   const waitMs = /^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;

@@ -5,7 +5,7 @@ export interface Compressor {
   compress(bytes: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
-/** The part of node:zlib used here; there is no import, so that a browser can load this file. */
+/** The used part of node:zlib, without an import, so that a browser can load this file. */
 interface NodeZlib {
   gzip(
     bytes: Uint8Array,
@@ -15,8 +15,8 @@ interface NodeZlib {
 }
 
 /**
- * gzip by what the platform has: node:zlib at its fastest level, else CompressionStream; undefined where there is
- * neither.
+ * Returns gzip of the platform: node:zlib at its fastest level, or else CompressionStream; undefined where both are
+ * missing.
  */
 export function platformGzip(): Compressor | undefined {
   const host = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
@@ -33,7 +33,7 @@ export function platformGzip(): Compressor | undefined {
   return typeof CompressionStream === "undefined" ? undefined : { encoding: "gzip", compress: streamGzip };
 }
 
-/** gzip through the Web's CompressionStream. */
+/** Compresses by the Web's CompressionStream. */
 export async function streamGzip(bytes: Uint8Array): Promise<Uint8Array> {
   const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new CompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What undici's Agent looks like from here; Node's fetch is undici, but its classes cannot be imported. */
+/** The used part of undici's Agent. Node's fetch is undici, but its classes cannot be imported. */
 type AgentClass = new (options: { connect: { timeout: number }; connections: number }) => object;
 
 /**
- * Options for Node's fetch with a connect timeout of its own, {} where the platform has none (browsers bound the
- * request as a whole). fetch has no standard way to bound connecting alone: undici takes it from the dispatcher, whose
- * class is reachable through the global one. A global dispatcher somebody else has set (a proxy, a mock) is left alone.
+ * Returns options for Node's fetch with a connect timeout of its own, {} where the platform has none (browsers bound
+ * the request as a whole). fetch has no standard way to bound the connect alone: undici takes the timeout from the
+ * dispatcher, whose class is reachable through the global one. A global dispatcher that the application has set (a
+ * proxy, a mock) is left alone.
  */
 export function connectTimeout(connectTimeoutMs: number, connections: number): { dispatcher?: object } {
   const slot = Symbol.for("undici.globalDispatcher.1");

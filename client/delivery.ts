@@ -14,17 +14,17 @@ import { boundedText, impossible, isNeverMade, pause } from "./exchange";
 import { messageOf } from "./message-of";
 
 export interface DeliveryOptions {
-  /** Where the service listens, e.g. `http://127.0.0.1:8080`; `/v1/events` is added. */
+  /** The service's address, e.g. `http://127.0.0.1:8080`; `/v1/events` is added. */
   url: string;
-  /** Default: the platform's. */
+  /** The fetch function; default: the platform's. */
   fetch?: typeof fetch;
-  /** Default 5,000; Node's own fetch only, elsewhere `requestTimeoutMs` bounds it. */
+  /** The connect timeout, of Node's own fetch only; elsewhere `requestTimeoutMs` bounds it. Default 5,000. */
   connectTimeoutMs?: number;
-  /** From sending to the whole answer. Default 30,000. */
+  /** The time from sending to the complete answer. Default 30,000. */
   requestTimeoutMs?: number;
-  /** Attempts after the first. Default 20. */
+  /** The number of attempts after the first. Default 20. */
   retries?: number;
-  /** No attempt starts later than this after the first. Default 300,000. */
+  /** The time after the first attempt in which another may start. Default 300,000. */
   deliverWithinMs?: number;
   /** The n-th retry waits a random time up to base * 2^n ("full jitter"), at most max. Defaults 100 and 10,000. */
   retryBaseMs?: number;
@@ -34,30 +34,34 @@ export interface DeliveryOptions {
    * 2,000).
    */
   breaker?: { failures?: number; halfOpenAfterMs?: number };
-  /** Connections of Node's own fetch. Default 8. */
+  /** The number of connections of Node's own fetch. Default 8. */
   maxConnections?: number;
-  /** Sent with every request, e.g. authorisation. */
+  /** Headers of every request, e.g. authorisation. */
   headers?: Readonly<Record<string, string>>;
-  /** In [0, 1). Default Math.random. */
+  /** Returns numbers in [0, 1). Default Math.random. */
   random?: () => number;
 }
 
-/** How a body ends, after all attempts. */
+/** The outcome of a body after all attempts. */
 export type DeliveryOutcome =
-  /** 202: what was accepted is durable. */
+  /** 202: the accepted events are durable. */
   | { kind: "answered"; accepted: number; rejected: readonly Rejection[] }
-  /** The server will never take this body; status 0: no request can be made to this URL, with these headers. */
+  /** The server will never accept this body. Status 0: no request can be sent to this URL, with these headers. */
   | { kind: "refused"; status: number; detail: string; reason?: string }
-  /** No answer that counts; the events may have arrived: send the same body again, never other eventIds. */
+  /**
+   * No valid answer arrived. The events may have reached the server, so the caller must send the same body again, with
+   * the same eventIds.
+   */
   | { kind: "undelivered"; attempts: number; detail: string };
 
-/** Of one body. */
+/** The options of one body. */
 export interface BodyOptions {
   /**
-   * How many events it holds: a 202 that does not account for each of them is no answer. Default: any number is taken.
+   * The number of events in the body. A 202 that does not account for each of them is not accepted as an answer.
+   * Default: any number is accepted.
    */
   events?: number;
-  /** When it aborts, the delivery ends as `undelivered`. */
+  /** Ends the delivery as `undelivered` when it aborts. */
   signal?: AbortSignal;
 }
 
@@ -69,11 +73,9 @@ class AttemptFailed extends Error {
   }
 }
 
-/**
- * The one policy by which everything here sends: timeouts, retries with full jitter, Retry-After, a circuit breaker.
- */
+/** The one sending policy: timeouts, retries with full jitter, Retry-After, a circuit breaker. */
 export class Delivery {
-  /** Where bodies are posted. */
+  /** The URL to which bodies are posted. */
   readonly endpoint: string;
   private readonly impossible: string | undefined;
   private readonly breaker: CircuitBreakerPolicy;
@@ -97,13 +99,13 @@ export class Delivery {
     this.fetchOptions = options.fetch === undefined ? connectTimeout(connectTimeoutMs, maxConnections) : {};
   }
 
-  /** Whether requests go out now; while it is open they wait. */
+  /** The state of the circuit; requests wait while it is open. */
   get circuit(): "closed" | "open" | "half-open" {
     if (this.breaker.state === CircuitState.Closed) return "closed";
     return this.breaker.state === CircuitState.HalfOpen ? "half-open" : "open";
   }
 
-  /** Sends one body until it has an answer, the same bytes at every attempt. Always ends, never rejects. */
+  /** Sends one body until it has an answer, the same bytes at every attempt. Always resolves. */
   async deliver(
     body: Uint8Array,
     headers: Readonly<Record<string, string>>,
@@ -130,7 +132,10 @@ export class Delivery {
     return { kind: "undelivered", attempts, detail: detail === "" ? GIVEN_UP : `${GIVEN_UP}; the last: ${detail}` };
   }
 
-  /** AWS Architecture Blog, "Exponential Backoff And Jitter": full jitter. Never less than what Retry-After asks. */
+  /**
+   * Returns the pause: full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"), never less than
+   * Retry-After.
+   */
   private backoffMs(attempt: number, retryAfterMs: number): number {
     const { retryBaseMs = 100, retryMaxMs = 10_000 } = this.options;
     return retryAfterMs + this.random() * Math.min(retryMaxMs, retryBaseMs * 2 ** attempt);
@@ -156,7 +161,7 @@ export class Delivery {
   }
 
   /**
-   * One request with its answer. A fetch that does not heed its signal is left to itself: the attempt ends all the
+   * Sends one request and reads its answer. A fetch that ignores its signal is abandoned, and the attempt ends all the
    * same.
    */
   private request(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type EventError, EventsError } from "./errors";
 
-/** One call of the client: it settles when the last of its events has. */
+/** One call of the client. The call settles when the last of its events has. */
 export class Call {
   readonly done: Promise<void>;
   private accepted = 0;
@@ -10,16 +10,16 @@ export class Call {
   private reject!: (error: Error) => void;
 
   constructor(
-    /** Events without an answer. */
+    /** The number of events without an answer. */
     public waiting: number,
-    /** A call for one event fails with its EventError, one for a list with an EventsError. */
+    /** Whether the call is for one event, which fails with its EventError; a list fails with an EventsError. */
     private readonly single: boolean,
   ) {
     this.done = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
-    // A caller that does not look at the promise must not die of an unhandled rejection: `onRejected` tells it too.
+    // A caller that ignores the promise must not cause an unhandled rejection; `onRejected` reports the failure, too.
     this.done.catch(() => {});
     if (waiting === 0) this.resolve();
   }
@@ -40,7 +40,7 @@ export class Call {
   }
 }
 
-/** An event on its way: its JSON is made once, at the call, so that every attempt sends the same. */
+/** An event under way. Its JSON is made once, at the call, so that every attempt sends the same text. */
 export interface PendingEvent {
   eventId: string;
   json: string;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { messageOf } from "./message-of";
 
-/** No answer of a service is as long as this: its reader would be out of memory. */
+/** The longest answer. A service's answers are far shorter, and a longer one would exhaust the reader's memory. */
 const MAX_ANSWER_BYTES = 64 << 20;
 
-/** Words of Node's fetch for requests that it never makes; a browser gives no reason. */
+/** Messages of Node's fetch for requests that it never sends; a browser gives no reason. */
 const NEVER_MADE = new Set(["bad port", "unknown scheme", "URL scheme must be a HTTP(S) scheme"]);
 
-/** Why the platform would never send a request to this URL with these headers; undefined: it would. */
+/** Returns why the platform would never send a request to this URL with these headers; undefined where it would. */
 export function impossible(url: URL, headers: Readonly<Record<string, string>>): string | undefined {
   if (url.protocol !== "http:" && url.protocol !== "https:")
     return `events are sent to a URL that begins with http:// or https://, not with ${url.protocol}`;
   if (typeof Request === "undefined") return undefined;
   try {
-    // It refuses credentials within the URL, and headers that no request can carry.
+    // The constructor refuses credentials within the URL, and headers that no request can carry.
     new Request(url, { method: "POST", headers });
     return undefined;
   } catch (error) {
@@ -21,12 +21,12 @@ export function impossible(url: URL, headers: Readonly<Record<string, string>>):
   }
 }
 
-/** Whether fetch failed because it makes no such request, ever. */
+/** Returns whether fetch failed because it never sends such a request. */
 export function isNeverMade(error: unknown): boolean {
   return error instanceof Error && error.cause instanceof Error && NEVER_MADE.has(error.cause.message);
 }
 
-/** The whole answer as text. Rejects for one that is longer than any of a service. */
+/** Resolves with the whole answer as text. Rejects for an answer that is longer than any of a service. */
 export async function boundedText(response: Response): Promise<string> {
   const reader = response.body?.getReader();
   if (reader === undefined) return response.text();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 const MAX_MESSAGE_CHARS = 500;
 
-/** What was thrown, in words. Never throws, whatever was thrown: a value's own text may throw again. */
+/** Returns a thrown value as text. Never throws, even where the value's own toString does. */
 export function messageOf(error: unknown): string {
   try {
     if (!(error instanceof Error)) return String(error).slice(0, MAX_MESSAGE_CHARS);

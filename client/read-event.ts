@@ -4,7 +4,7 @@ import { messageOf } from "./message-of";
 import { uuidV7 } from "./uuid-v7";
 
 /**
- * COUNT counts the event; SUM and AVERAGE need its value too. All are answered by the read API from the same events.
+ * COUNT counts the event; SUM and AVERAGE need its value, too. The read API computes all of them from the same events.
  */
 export type EventFunction = "COUNT" | "SUM" | "AVERAGE";
 
@@ -13,23 +13,23 @@ export interface ClientEvent {
   eventType: string;
   /** Default COUNT, or SUM where there is a value. */
   function?: EventFunction;
-  /** Integer, |value| <= 2^53-1, in the smallest unit. */
+  /** An integer, |value| <= 2^53-1, in the smallest unit. */
   value?: number;
-  /** Default: a new UUIDv7. Give one to make a repeat across processes count once. */
+  /** Default: a new UUIDv7. With a given id, a repeat across processes counts once. */
   eventId?: string;
   /** Default: the time of the call. */
   eventTime?: Date | number;
 }
 
-/** An event as it is sent, or why no request can carry it. */
+/** An event in the form in which it is sent, or why no request can carry it. */
 export type ReadEvent =
   | { eventId: string; json: string; problem?: undefined }
   | { eventId: string | null; problem: { reason: EventErrorReason; detail: string } };
 
 /**
- * Reads whatever a call was given for an event, each field once: a getter or a Proxy may throw, or say something else
- * the second time. Finds what the server could not see any more, or JSON not carry; everything else is the server's to
- * judge. Never throws.
+ * Reads a call's argument for an event, each field once: a getter or a Proxy may throw, or return something else the
+ * second time. Finds faults that the server could not see, or that JSON cannot carry; the server judges all others.
+ * Never throws.
  */
 export function readEvent(value: unknown, nowMs: number, maxChars: number): ReadEvent {
   let given: Given;
@@ -61,7 +61,7 @@ interface Given {
   function: unknown;
   value: unknown;
   eventId: unknown;
-  /** Epoch milliseconds; NaN: no time; undefined: the event says none. */
+  /** Epoch milliseconds; NaN: an invalid time; undefined: the event has none. */
   eventTime: number | undefined;
 }
 

@@ -5,7 +5,10 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 let pool = new Uint8Array(0);
 let used = 0;
 
-/** A UUID version 7 (RFC 9562, 5.7): 48 bits of epoch milliseconds, then random bits from the platform's generator. */
+/**
+ * Returns a UUID version 7 (RFC 9562, 5.7): 48 bits of epoch milliseconds, then random bits of the platform's
+ * generator.
+ */
 export function uuidV7(timeMs: number): string {
   if (used + 10 > pool.length) {
     pool = globalThis.crypto.getRandomValues(new Uint8Array(POOL_BYTES));
@@ -16,7 +19,7 @@ export function uuidV7(timeMs: number): string {
   return uuidV7From(timeMs, random);
 }
 
-/** The UUIDv7 of this time and these 10 bytes. */
+/** Returns the UUIDv7 of this time and these 10 bytes. */
 export function uuidV7From(timeMs: number, random: Uint8Array): string {
   const time = Math.floor(timeMs).toString(16).padStart(12, "0");
   const hex = (i: number) => HEX[random[i]!]!;

@@ -9,47 +9,47 @@ import { messageOf } from "./message-of";
 import { type ClientEvent, type EventFunction, type ReadEvent, readEvent } from "./read-event";
 
 export interface ViewmillClientOptions extends DeliveryOptions {
-  /** Events in one request. Default 500. */
+  /** The number of events in one request. Default 500. */
   batchSize?: number;
-  /** Bytes of one request before compression. Default 1 MiB. */
+  /** The bytes of one request before compression. Default 1 MiB. */
   maxBatchBytes?: number;
-  /** A batch that does not fill is sent this long after its first event. Default 20. */
+  /** The time after its first event at which a batch is sent that is not full. Default 20. */
   lingerMs?: number;
-  /** Events and bytes in the buffer, on their way included; calls beyond wait. Defaults 50,000 and 32 MiB. */
+  /** The events and bytes in the buffer, including those under way; further calls wait. Defaults 50,000 and 32 MiB. */
   maxBufferedEvents?: number;
   maxBufferedBytes?: number;
-  /** Events whose calls wait for room; beyond them a call fails with `buffer-full`. Default: maxBufferedEvents. */
+  /** The events whose calls wait for room; further calls fail with `buffer-full`. Default: maxBufferedEvents. */
   maxWaitingEvents?: number;
-  /** Default 4. */
+  /** The number of concurrent requests. Default 4. */
   maxInFlightRequests?: number;
-  /** `flush` and `close` resolve at the latest after this, unless the call says another. Default 30,000. */
+  /** The time in which `flush` and `close` resolve, unless the call gives another. Default 30,000. */
   drainWithinMs?: number;
   /** Default `gzip`, by node:zlib or CompressionStream. */
   compression?: "gzip" | "none" | Compressor;
-  /** Told of every event that was not accepted, whatever became of its promise. */
+  /** Called with every event that was not accepted, whether its promise is awaited or not. */
   onRejected?: (error: EventError) => void;
-  /** Epoch milliseconds. Default Date.now. */
+  /** Returns epoch milliseconds. Default Date.now. */
   clock?: () => number;
 }
 
-/** How `flush` and `close` end. */
+/** The outcome of `flush` and `close`. */
 export interface Drained {
   /**
-   * Events that had no answer yet: of `flush`, they are still on their way; of `close`, they were given up and their
-   * calls failed as `undelivered`.
+   * The number of events without an answer. After `flush` they are still under way; after `close` they were given up,
+   * and their calls failed as `undelivered`.
    */
   unanswered: number;
 }
 
-/** Below this gzip costs more than it saves. */
+/** The size below which gzip costs more than it saves. */
 const MIN_COMPRESSED_BYTES = 256;
-/** A list longer than this fails as a whole: its errors alone would fill the memory. */
+/** The longest list. A longer one fails as a whole, because its errors alone would fill the memory. */
 const MAX_LIST_EVENTS = 1_000_000;
 
 /**
- * Sends events in batches and retries with the same eventIds, so that each counts once. Every call returns a promise
- * that resolves when its events are durable on the server and rejects with an EventError (a list: EventsError) that
- * tells the reason. No call throws, and every call ends, whatever it was given and whatever the server does.
+ * Sends events in batches and retries with the same eventIds, so that each event counts once. Every call returns a
+ * promise that resolves when its events are durable on the server, and rejects with an EventError (a list: EventsError)
+ * that gives the reason. No call throws, and every call ends, whatever its arguments are and whatever the server does.
  */
 export class ViewmillClient {
   private readonly delivery: Delivery;
@@ -62,14 +62,14 @@ export class ViewmillClient {
   private readonly roomWanted: (() => void)[] = [];
   private readonly calls = new Set<Call>();
   private readonly inFlight = new Set<EventBatch>();
-  /** Aborts the requests that are on their way when a close gives up. */
+  /** Aborts the requests under way when a close gives up. */
   private readonly givenUp = new AbortController();
   private bufferedEvents = 0;
   private bufferedBytes = 0;
   private flushing = 0;
   private closed = false;
 
-  /** Throws a TypeError for a `url` that is none, a RangeError for a number out of its bounds. */
+  /** Throws a TypeError for an invalid `url`, a RangeError for a number out of its bounds. */
   constructor(private readonly options: ViewmillClientOptions) {
     checkOptions(options);
     this.delivery = new Delivery({ ...options, maxConnections: options.maxInFlightRequests ?? 4 });
@@ -88,26 +88,29 @@ export class ViewmillClient {
     return this.submit([{ videoId, eventType }], true);
   }
 
-  /** One event for a function; COUNT takes no value, SUM and AVERAGE need one. */
+  /** Sends one event for a function; COUNT takes no value, SUM and AVERAGE need one. */
   processEvent(videoId: string, eventType: string, fn: EventFunction, value?: number): Promise<void> {
     const event: ClientEvent = { videoId, eventType, function: fn };
     if (value !== undefined) event.value = value;
     return this.submit([event], true);
   }
 
-  /** Many events; resolves when all are durable, else rejects with an EventsError that names those that are not. */
+  /** Sends many events. Resolves when all are durable; otherwise rejects with an EventsError that names the others. */
   processEvents(events: readonly ClientEvent[]): Promise<void> {
     return this.submit(events, false);
   }
 
-  /** Resolves when a call would not have to wait for room in the buffer: await it to follow the server's pace. */
+  /**
+   * Resolves when a call would not have to wait for room in the buffer. A caller that awaits it follows the server's
+   * pace.
+   */
   ready(): Promise<void> {
     if (this.hasRoom(1, 0)) return Promise.resolve();
     return new Promise((resolve) => this.roomWanted.push(resolve));
   }
 
   /**
-   * Sends what is buffered without lingering; resolves when every call made so far has its answer, good or bad, or its
+   * Sends the buffered events at once. Resolves when every call made so far has its answer, good or bad, or when its
    * time is over.
    */
   async flush({ withinMs }: { withinMs?: number } = {}): Promise<Drained> {
@@ -125,7 +128,10 @@ export class ViewmillClient {
     return { unanswered: calls.reduce((sum, { waiting }) => sum + waiting, 0) };
   }
 
-  /** Like `flush`; calls made afterwards fail with `closed`. What has no answer when its time is over is given up. */
+  /**
+   * Sends as `flush` does; later calls fail with `closed`. Events without an answer at the end of its time are given
+   * up.
+   */
   async close(options: { withinMs?: number } = {}): Promise<Drained> {
     this.closed = true;
     const drained = await this.flush(options);
@@ -175,10 +181,7 @@ export class ViewmillClient {
     this.settle({ call }, new EventError(reason, detail, eventId, index));
   }
 
-  /**
-   * Every event without an answer fails; requests on their way are aborted, and their answers are not looked at any
-   * more.
-   */
+  /** Fails every event without an answer. Requests under way are aborted, and their answers are ignored. */
   private giveUp(): void {
     const events = this.unanswered();
     this.sealed.length = 0;
@@ -193,13 +196,13 @@ export class ViewmillClient {
     this.admitWaiting();
   }
 
-  /** Events whose answers are not known, those on their way included. */
+  /** Returns the events without a known answer, those under way included. */
   protected unanswered(): PendingEvent[] {
     const batches = [...this.inFlight, ...this.sealed, this.open];
     return [...batches.flatMap((batch) => batch.events), ...this.waiting.slice(this.waitingFrom)];
   }
 
-  /** Where requests go. */
+  /** The URL of requests. */
   protected get endpoint(): string {
     return this.delivery.endpoint;
   }
@@ -247,7 +250,7 @@ export class ViewmillClient {
       if (batch === undefined) return;
       this.inFlight.add(batch);
       void this.send(batch).then((outcome) => {
-        // A batch that was given up has told its events already.
+        // A batch that was given up has reported its events already.
         if (!this.inFlight.delete(batch)) return;
         this.finish(batch, outcome);
         this.pump();
@@ -315,7 +318,7 @@ export class ViewmillClient {
     try {
       this.options.onRejected(failure);
     } catch (error) {
-      // The application's bug must not stop the other events; it surfaces as its own uncaught error.
+      // A bug of the application must not stop other events; the bug surfaces as an uncaught error of its own.
       queueMicrotask(() => {
         throw error;
       });
@@ -333,7 +336,7 @@ const GIVEN_UP = "the client was closed before the event had an answer; it may h
 
 type Element = { value: unknown } | { problem: Problem };
 
-/** One element of a list, which may be a Proxy. */
+/** Reads one element of a list, which may be a Proxy. */
 function elementOf(events: unknown, index: number): Element {
   try {
     return { value: (events as unknown[])[index] };
@@ -344,7 +347,7 @@ function elementOf(events: unknown, index: number): Element {
 
 const encoder = new TextEncoder();
 
-/** Most events are ASCII: no need to encode them to know their size. */
+/** Returns the bytes of a JSON text. Most events are ASCII, whose size needs no encoding. */
 function sizeBytesOf(json: string): number {
   for (let i = 0; i < json.length; i++) if (json.charCodeAt(i) > 127) return encoder.encode(json).byteLength;
   return json.length;

@@ -2,13 +2,14 @@
 import type { Command } from "commander";
 
 /**
- * Stands before an id that begins with a dash while commander looks for options; no argument of a process can hold it.
+ * Put before an id that begins with a dash while commander looks for options. No argument of a process can contain this
+ * character.
  */
 const MARK = "\0";
 
 /**
- * Adds an argument that is an id, such as -abc: what begins with one dash and is no option of the command is the id,
- * not options that are written together. An id that begins with two dashes needs `--` before it, as everywhere.
+ * Adds an argument that is an id, such as -abc. A text with one leading dash that is no option of the command is the
+ * id, not several one-letter options. An id with two leading dashes needs `--` before it, as everywhere.
  */
 export function idArgument(command: Command, name: string, description: string): Command {
   const parseOptions = command.parseOptions.bind(command);

@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { ConfigError } from "../config/load";
 
 /**
- * Throws a ConfigError that names each of these flags (by its name in the action's flags, such as takeOverFrom) that
- * the command line gives.
+ * Throws a ConfigError that names each of these flags (by its name in the action's flags, such as takeOverFrom) on the
+ * command line.
  */
 export function refuseFlags(command: Command, names: readonly string[], why: string): void {
   const given = names

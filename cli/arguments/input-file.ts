@@ -2,8 +2,8 @@
 import { accessSync, constants, statSync } from "node:fs";
 
 /**
- * Size of a file that is about to be read. Throws an error of the system that names it where it is missing, a folder,
- * or not to be read.
+ * Returns the size of a file that is about to be read. Throws an error of the system with the file's name where the
+ * file is missing, a folder, or unreadable.
  */
 export function fileSizeBytes(path: string): number {
   const stats = statSync(path);

@@ -3,8 +3,7 @@ import { InvalidArgumentError } from "commander";
 import { isIntegerText } from "../../domain/decimal-text";
 
 /**
- * Reads an option's text as a whole number within these bounds, by the text and not by its double, which may be
- * rounded.
+ * Reads an option's text as a whole number within these bounds. The text decides, because its double may be rounded.
  */
 export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
@@ -18,5 +17,5 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 
 export const positiveInteger = wholeNumber(1, Number.MAX_SAFE_INTEGER);
 
-/** A TCP port to listen on; 0: any that is free. */
+/** A TCP port to listen on; 0: any free port. */
 export const portOption = wholeNumber(0, 65_535);

@@ -22,7 +22,9 @@ const PORTIONS_IN_FLIGHT = 2;
 const PROGRESS_INTERVAL_MS = 1_000;
 const OUTAGE_PAUSE_MS = 1_000;
 const GROUP_LEASE_MS = 30_000;
-/** Twice as long as Pub/Sub keeps the messages of a reader that died (io/pubsub/log-subscription.ts). */
+/**
+ * The lease is twice the time for which Pub/Sub keeps the messages of a dead reader (io/pubsub/log-subscription.ts).
+ */
 const READER_LEASE_MS = 120_000;
 
 export function register(program: Command): void {
@@ -87,16 +89,16 @@ function archiverOptions({ archive }: Config): ArchiverOptions {
 }
 
 /**
- * Kafka tells how far the whole group is, so its archivers write one mark. Pub/Sub tells nobody what other readers
- * hold, so each archiver has a mark of its own; one that died holds the low watermark until the service has given its
- * messages to others.
+ * Returns the reader that an archiver reports for. Kafka tells how far the whole group is, so its archivers write one
+ * mark. Pub/Sub does not tell which messages other readers hold, so each archiver has a mark of its own; the mark of a
+ * dead archiver holds the low watermark until the service has given its messages to others.
  */
 function archiveReader({ log }: Config): { name: string; leaseMs: number } {
   if (log.kind === "kafka") return { name: log.kafka.archiveGroup, leaseMs: GROUP_LEASE_MS };
   return { name: `${log.pubsub.archiveSubscription}-${randomUUID()}`, leaseMs: READER_LEASE_MS };
 }
 
-/** A reference that leads nowhere is the stream's dead letter; here it only leaves a gap in the books. */
+/** A reference without a claim is the stream's dead letter; the archiver leaves a gap in the books. */
 function payloadOf(claims: ClaimStore, logger: Logger): PayloadOf {
   return async ({ id, payload }: LogMessage) => {
     const resolved = await resolveReference(payload, claims);

@@ -23,9 +23,9 @@ import {
 import { allowedLatenessMs, type Deployment, openDeployment, usesDataFolder } from "../deployment/deployment";
 import { dueHours } from "../programs/due-hours";
 
-/** What came later than this is the daily audit's. */
+/** The reach of the hourly audit. The daily audit covers events that are received later. */
 const HOURLY_REACH_MS = 2 * DAY_MS;
-/** The archiver says every second or so how far it is. */
+/** The archiver reports its progress about once a second. */
 const ARCHIVED_WITHIN_MS = MINUTE_MS;
 const EXIT_EQUAL = 0;
 const EXIT_DIFFERENCES = 3;
@@ -86,7 +86,7 @@ export function register(program: Command): void {
     });
 }
 
-/** A range that holds nothing was not looked at, and is therefore not equal. */
+/** Refuses an empty range: an audit of nothing must not report "equal". */
 function refuseEmptyRange({ from, to, totals, hourly, daily }: AuditFlags): void {
   const ranges = [from !== undefined || to !== undefined, totals, hourly, daily].filter((one) => one === true);
   if (ranges.length > 1)
@@ -101,7 +101,7 @@ interface AskedRange {
   toMs: number | undefined;
 }
 
-/** The range of the flags; or, for a schedule, the hours that are due. */
+/** Returns the range of the flags, or the due hours of a schedule. */
 async function asked({ archive, ledger, progress, config }: Deployment, flags: AuditFlags): Promise<AskedRange[]> {
   const { from, to, hourly, daily, totals } = flags;
   if (totals === true) return [];
@@ -111,7 +111,7 @@ async function asked({ archive, ledger, progress, config }: Deployment, flags: A
   return dueHours({ archive, ledger, progress, nowMs, finalAfterMs: finalAfterMs(config), sinceMs: nowMs - backMs });
 }
 
-/** How long after an hour's end it is due: the stream is through with it, and the archiver has said so. */
+/** How long after its end an hour is due: the stream has passed the hour, and the archiver has reported so. */
 function finalAfterMs(config: Config): number {
   const streamMs = config.lateness.finalAfterMinutes * MINUTE_MS;
   return setsAside(allowedLatenessMs(config)) ? streamMs + FINAL_SLACK_MS + ARCHIVED_WITHIN_MS : streamMs;
@@ -162,7 +162,7 @@ function writeReport(folder: string, report: AuditReport): string {
   return file;
 }
 
-/** No line where nothing was written off: such a loss is told as long as it is one. */
+/** Returns no line where no loss is written off. A written-off loss is reported as long as its events are missing. */
 function writtenOffLine({ writtenOff = [] }: AuditReport): [string, number][] {
   if (writtenOff.length === 0) return [];
   return [["events written off", writtenOff.reduce((sum, { events }) => sum + events, 0)]];

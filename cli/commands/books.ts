@@ -92,7 +92,7 @@ function lossesText(what: string, losses: readonly Pick<FoundLoss, "minute" | "e
   return losses.map(({ minute, events }) => `${timeText(minute)} ${events} events ${what}\n`).join("");
 }
 
-/** What an audit cannot compare and cannot call lost either. */
+/** Describes minutes that an audit can neither compare nor call lost. */
 function waitingText(report: AuditReport): string {
   if (report.outcome !== "not-comparable") return "";
   return "minutes that are named below are not written off: their events may still be on their way, or an object is damaged\n";

@@ -14,13 +14,13 @@ import { openCatalog } from "../deployment/open-catalog";
 
 const EXIT_REJECTED = 1;
 const SHOWN_REJECTIONS = 20;
-/** Videos of one transaction: pages that several of them touch are written once. */
+/** The videos of one transaction, which writes a page once for all of them. */
 const VIDEOS_AT_ONCE = 250_000;
 const CACHE_BYTES = 512 << 20;
-/** A longer line is no video of the catalog. */
+/** The longest line. A longer one is no video of the catalog. */
 const MAX_LINE_BYTES = 64 << 10;
 
-/** A file that cannot be read to its end. */
+/** Thrown for a file that cannot be read to its end. */
 class CatalogFileError extends Error {
   override readonly name = "CatalogFileError";
 }
@@ -73,14 +73,14 @@ async function load(file: string, flags: Flags, command: Command): Promise<void>
 interface Loaded {
   loaded: number;
   rejected: number;
-  /** The first of them. */
+  /** The first rejections. */
   rejections: { line: number; detail: string }[];
 }
 
 interface Line {
   line: number;
   value: unknown;
-  /** Why the line is none. */
+  /** Why the line cannot be parsed. */
   broken?: string;
 }
 
@@ -94,7 +94,7 @@ async function loadFile(
   const input = createReadStream(file);
   let waiting: CatalogVideo[] = [];
   const flush = async () => {
-    // By id, so that neighbours go to the same page; lines about one video stay in their order.
+    // Sorted by id, so that neighbours are on the same page; lines about one video stay in their order.
     waiting.sort((a, b) => (a.videoId < b.videoId ? -1 : a.videoId > b.videoId ? 1 : 0));
     await catalog.loadVideos(waiting, Math.floor(Date.now() / MINUTE_MS));
     result.loaded += waiting.length;
@@ -135,8 +135,8 @@ function jsonLine(line: number, text: string): Line {
 }
 
 /**
- * An empty field says nothing. A broken quote or a row of other columns than the first line ends the load with an error
- * that names the line.
+ * Yields the lines of a CSV file. An empty field counts as absent. A broken quote, or a row with other columns than the
+ * first line, ends the load with an error that names the line.
  */
 async function* csvLines(input: ReadStream): AsyncGenerator<Line> {
   const parser = input.pipe(

@@ -63,7 +63,7 @@ async function counts(
   process.stdout.write(json === true ? `${text}\n` : shown(content));
 }
 
-/** Buckets in which nothing happened are left out. */
+/** Leaves out buckets without events. */
 function shown({ videoId, eventType, start, end, granularity, count, buckets, completeThrough }: Counts): string {
   const rows = buckets
     .filter((bucket) => bucket.count > 0)

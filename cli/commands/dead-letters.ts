@@ -97,7 +97,7 @@ async function withLetters(
   }
 }
 
-/** Page by page, so that memory does not grow with the number of letters. */
+/** Yields letters page by page, so that memory does not grow with their number. */
 async function* selected(store: DeadLetters, { id, reason, limit, all }: Selection): AsyncGenerator<DeadLetter> {
   let left = limit;
   if (id !== undefined) {
@@ -108,7 +108,7 @@ async function* selected(store: DeadLetters, { id, reason, limit, all }: Selecti
     }
     return;
   }
-  // Replaying appends letters: only those that are there now.
+  // Replaying appends letters, so only the letters that exist now are replayed.
   let afterId = "0";
   const startedAtMs = Date.now();
   while (left > 0) {
@@ -206,7 +206,7 @@ function shown({ payload, receivedAtMs, replayedAtMs, ...rest }: DeadLetter) {
   };
 }
 
-/** What came from outside must not drive the terminal. */
+/** Removes control characters, because foreign text must not control the terminal. */
 const printable = (text: string): string => text.replace(/\p{Cc}/gu, "\ufffd");
 
 function fieldChange(text: string, changes: FieldChange[] = []): FieldChange[] {

@@ -86,7 +86,7 @@ async function run(url: string, flags: Flags, stopped: AbortSignal): Promise<voi
   process.stdout.write(`live: ${live.accepted} events accepted, ${live.rejected} refused\n`);
 }
 
-/** Sends what happens until the time is over, or until it is stopped. */
+/** Sends live events until the time is over, or until it is stopped. */
 async function sendLive(traffic: DemoTraffic, sender: LineSender, flags: Flags, stopped: AbortSignal): Promise<void> {
   const endMs = flags.for === undefined ? Number.POSITIVE_INFINITY : performance.now() + flags.for * 1000;
   let lastMs = Date.now();
@@ -140,7 +140,7 @@ async function send(sender: LineSender, lines: readonly string[]): Promise<void>
   if (lines.length > 0) await sender.send({ bytes: Buffer.from(`${lines.join("\n")}\n`), firstLine: 1 });
 }
 
-/** Waits until everything sent so far is in the answers. */
+/** Waits until all events sent so far are in the answers. */
 async function counted(url: string, stopped: AbortSignal): Promise<void> {
   const sinceMs = Date.now();
   while (!stopped.aborted) {

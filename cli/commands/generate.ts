@@ -28,7 +28,7 @@ interface GenerateFlags {
 }
 
 const MAX_LINES = 2000;
-/** Events a second of event time where `--rate 0` sends as fast as possible. */
+/** The events a second of event time where `--rate 0` sends as fast as possible. */
 const UNPACED_PER_SECOND = 10_000;
 const TICK_MS = 20;
 

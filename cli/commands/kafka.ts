@@ -43,7 +43,7 @@ export function register(program: Command): void {
       },
       { ...asked, topic: log.deadLetterTopic, isLog: false, partitionsMatter: false },
     ].filter(({ topic }) => topic !== "");
-    // The job keeps its positions in checkpoints: only the archiver's group has places.
+    // The job keeps its positions in checkpoints, so the archiver's group alone has positions.
     const groups = [{ group: log.kafka.archiveGroup, topic: log.topic }];
     report(await kafkaPlaces(kafkaConnection(config), topics, groups, flags.check !== true), flags.json);
   });

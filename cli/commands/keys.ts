@@ -24,7 +24,7 @@ interface CreateFlags {
   json?: boolean;
 }
 
-/** A key cannot be made or found; one clear line. */
+/** Thrown with one clear line when a key cannot be made or found. */
 export class KeyError extends Error {
   override readonly name = "KeyError";
 }
@@ -132,7 +132,7 @@ async function revoke(store: AccessKeys, id: string, json: boolean): Promise<voi
   process.stdout.write(json ? `${JSON.stringify({ id, state: "revoked" })}\n` : `revoked ${id}\n`);
 }
 
-/** Repeated, or with commas between. */
+/** Splits a flag that may be repeated, or have commas. */
 function list(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), ...text.split(",").map((item) => item.trim())];
 }

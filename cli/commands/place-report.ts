@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { isAsItMustBe, type Place } from "../../io/ports/places";
 
-/** What `--check` ends with where something is not as it must be; so does an `init` that may not set it right. */
+/** The exit status of `--check` where a place differs, and of an `init` that may not correct it. */
 const EXIT_DIFFERENT = 3;
 
 export interface InitFlags {
@@ -10,7 +10,7 @@ export interface InitFlags {
   json?: boolean;
 }
 
-/** The flags of every `init`. */
+/** Adds the flags of every `init`. */
 export const initOptions = (command: Command): Command =>
   command
     .option("--check", "change nothing: say what differs, and end with status 3 where anything does")
@@ -18,7 +18,7 @@ export const initOptions = (command: Command): Command =>
     .option("--config <file>", "configuration file")
     .option("--json", "print JSON");
 
-/** Prints each place with what is not as it must be, and sets the status. */
+/** Prints each place with its differences, and sets the exit status. */
 export function report(places: readonly Place[], json: boolean | undefined): void {
   if (!places.every(isAsItMustBe)) process.exitCode = EXIT_DIFFERENT;
   if (json === true) {

@@ -6,7 +6,7 @@ import { ConfigError, resolveConfig } from "../config/load";
 import { pubsubConnection } from "../deployment/pubsub-connection";
 import { type InitFlags, initOptions, report } from "./place-report";
 
-/** As long as Pub/Sub keeps them: a job that is away has this long to come back. */
+/** Pub/Sub's longest retention, in which a job that is away has to return. */
 const RETENTION_SECONDS = 7 * SECONDS_A_DAY;
 
 export function register(program: Command): void {

@@ -10,7 +10,7 @@ import { LineSender } from "../sending/line-sender";
 import { RejectFile } from "../sending/reject-file";
 
 export const DEFAULT_URL = "http://127.0.0.1:8080";
-/** In one request, below the contract's 10,000 so that a request stays short. */
+/** The lines of one request, below the contract's 10,000 so that a request stays short. */
 const MAX_LINES = 5000;
 const MAX_LINE_BYTES = 4 << 20;
 const CHUNK_BYTES = 512 << 10;
@@ -90,7 +90,7 @@ function report({ accepted, rejected }: LineSender, rejects: RejectFile, seconds
   if (rejectFile !== null) process.stdout.write(`not accepted, with their reasons: ${rejectFile}\n`);
 }
 
-/** On a terminal only; standard input has no length, so its bar shows counts. */
+/** Returns a bar on a terminal only. Standard input has no length, so its bar shows counts. */
 function progressBar(totalBytes: number): SingleBar | undefined {
   if (!process.stderr.isTTY) return undefined;
   const counts = "{accepted} accepted, {rejected} rejected, {duration_formatted}";

@@ -23,7 +23,7 @@ export function register(program: Command): void {
 
 async function serve(config: Config): Promise<void> {
   const logger = pino({ level: config.logLevel }, pino.destination(2));
-  // Whatever of the deployment is in the data folder, one service at a time owns it.
+  // One service at a time owns the data folder, whichever part of the deployment is in it.
   const lock = usesDataFolder(config)
     ? (await import("../../io/sqlite/data-folder.js")).openDataFolder(config.data)
     : undefined;

@@ -7,14 +7,14 @@ import { environment } from "../environment";
 import { type Config, configSchema } from "./schema";
 import { hasPrefix, isServiceLink, settingOf, variableOf, variables } from "./variables";
 
-/** One clear line about a setting. */
+/** Thrown with one clear line about a setting. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
 type Tree = { [key: string]: unknown };
 
-/** What a command line can say of the configuration; undefined: not said. */
+/** The flags that set parts of the configuration; undefined: not given. */
 interface ConfigFlags {
   config?: string;
   data?: string;
@@ -26,13 +26,14 @@ interface ConfigFlags {
 }
 
 /**
- * Variables with the prefix that are not settings; VIEWMILL_CACHE is of the test servers, which run beside a service.
+ * Variables with the prefix that are not settings. VIEWMILL_CACHE belongs to the test servers, which run beside a
+ * service.
  */
 const NOT_SETTINGS = new Set(["VIEWMILL_CONFIG", "VIEWMILL_CACHE"]);
 
 /**
- * Settings from the file, then the environment, then flags; the later wins. Throws ConfigError naming file, variable or
- * flag, and the key.
+ * Reads settings from the file, then the environment, then flags; later ones take precedence. Throws ConfigError naming
+ * file, variable or flag, and the key.
  */
 export function loadConfig(flags: ConfigFlags, env: Readonly<Record<string, string | undefined>>): Config {
   const file = flags.config ?? env.VIEWMILL_CONFIG;
@@ -46,7 +47,7 @@ export function loadConfig(flags: ConfigFlags, env: Readonly<Record<string, stri
   return check(settings, file === undefined ? "configuration" : `configuration (${file}, environment and flags)`, said);
 }
 
-/** The configuration of a command, from its own and its parents' flags. */
+/** Returns the configuration of a command, from its own and its parents' flags. */
 export function resolveConfig(command: Command): Config {
   return loadConfig(command.optsWithGlobals<ConfigFlags>(), environment());
 }
@@ -64,7 +65,7 @@ function readFile(file: string): Tree {
   return withoutEmpty(content as Tree);
 }
 
-/** A section whose lines are all commented out reads as null: it says nothing. */
+/** Reads a section as absent whose lines are all commented out, and which YAML reads as null. */
 function withoutEmpty(tree: Tree): Tree {
   const said = Object.entries(tree).filter(([, value]) => value !== null);
   return Object.fromEntries(said.map(([key, value]) => [key, isTree(value) ? withoutEmpty(value) : value]));
@@ -73,7 +74,7 @@ function withoutEmpty(tree: Tree): Tree {
 const isTree = (value: unknown): value is Tree =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 
-/** What is wrong in the file itself; rules across settings wait until the environment and the flags are in. */
+/** Checks the file alone. Rules across settings are checked after the environment and the flags. */
 function checkFile(settings: Tree, file: string): void {
   const issues = configSchema.safeParse(settings).error?.issues.filter(({ code }) => code !== "custom") ?? [];
   if (issues.length > 0) throw new ConfigError(`${file}: ${issues.map((issue) => describe(issue)).join("; ")}`);
@@ -85,7 +86,7 @@ function check(settings: Tree, source: string, said: ReadonlySet<string>): Confi
   throw new ConfigError(`${source}: ${result.error.issues.map((issue) => describe(issue, said)).join("; ")}`);
 }
 
-/** Where a variable said the value, its name as well. */
+/** Describes an issue; where a variable set the value, the variable's name is added. */
 function describe(issue: z.core.$ZodIssue, said: ReadonlySet<string> = new Set()): string {
   const at = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
@@ -96,7 +97,7 @@ function describe(issue: z.core.$ZodIssue, said: ReadonlySet<string> = new Set()
   return `${at}${variable === undefined ? "" : ` (${variable})`}: ${issue.message}`;
 }
 
-/** VIEWMILL_HTTP_PORT=8081 -> { http: { port: 8081 } }. Gives the variables that said something. */
+/** Reads VIEWMILL_HTTP_PORT=8081 as { http: { port: 8081 } }. Returns the variables that set a value. */
 function fromEnvironment(settings: Tree, env: Readonly<Record<string, string | undefined>>): ReadonlySet<string> {
   const known = variables();
   const said = new Set<string>();

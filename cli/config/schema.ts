@@ -11,7 +11,7 @@ const text = () => z.string().default("");
 const count = (least: number, most: number, standard: number) =>
   z.number().int().min(least).max(most).default(standard);
 
-/** Every setting there is, with its bounds and its default. An unknown key is an error. */
+/** All settings, with their bounds and defaults. An unknown key is an error. */
 export const configSchema = z
   .strictObject({
     data: z.string().min(1).default("./data").describe("data folder"),
@@ -78,7 +78,7 @@ export const configSchema = z
         eventsPerDay: count(0, Number.MAX_SAFE_INTEGER, 0).describe("likewise, of the whole deployment, by day in UTC"),
       })
       .prefault({}),
-    /** Of Google Cloud services, where they are used. */
+    /** The project of Google Cloud services, where they are used. */
     project: z.string().min(1).default("viewmill"),
     log: z
       .strictObject({
@@ -323,7 +323,10 @@ export const configSchema = z
 
 export type Config = z.infer<typeof configSchema>;
 
-/** An event of a minute that is rolled up must be refused already, and the minute audited. */
+/**
+ * Returns the least number of days. Before a minute is rolled up, events for it must be refused already, and the minute
+ * must be audited.
+ */
 function leastMinuteDays({
   retention,
   lateness,
@@ -334,7 +337,7 @@ function leastMinuteDays({
   return retention.rawDays + 1 + Math.ceil(lateness.finalAfterMinutes / MINUTES_A_DAY);
 }
 
-/** How many days minutes and hours stay in the store. */
+/** Returns how many days minutes and hours stay in the store. */
 export function cellRetention(config: Pick<Config, "retention" | "lateness">): {
   minuteDays: number;
   hourDays: number;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
 
-/** A file that was to hold a secret does not; one clear line, without its content. */
+/** Thrown with one clear line, without the file's content, when a file does not hold the secret it should. */
 export class SecretFileError extends Error {
   override readonly name = "SecretFileError";
 }
 
 /**
- * The text of the file without a line break at its end. Throws SecretFileError where it cannot be read, is empty or has
- * fewer characters than wanted.
+ * Returns the text of the file without a line break at its end. Throws SecretFileError where the file cannot be read,
+ * is empty or has fewer characters than required.
  */
 export function readSecret(file: string, setting: string, leastCharacters = 1): string {
   let text: string;

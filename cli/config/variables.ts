@@ -3,18 +3,18 @@ import { isIP } from "node:net";
 import type { z } from "zod";
 import { configSchema } from "./schema";
 
-/** How the text of a setting's variable is read. */
+/** The way the text of a setting's variable is read. */
 type LeafKind = "text" | "number" | "boolean" | "list" | "map";
 
 interface SettingVariable {
-  /** Keys from the root of the configuration to the setting. */
+  /** The keys from the root of the configuration to the setting. */
   path: readonly string[];
   kind: LeafKind;
 }
 
 const PREFIX = "VIEWMILL_";
 
-/** Every setting's variable, from the schema: VIEWMILL_ and the path in capitals. */
+/** Returns every setting's variable, from the schema: VIEWMILL_ and the path in capitals. */
 export function variables(): ReadonlyMap<string, SettingVariable> {
   const names = new Map<string, SettingVariable>();
   const walk = (schema: z.core.$ZodType, path: readonly string[]) => {
@@ -28,13 +28,13 @@ export function variables(): ReadonlyMap<string, SettingVariable> {
   return names;
 }
 
-/** VIEWMILL_HTTP_PORT of http.port. */
+/** Returns VIEWMILL_HTTP_PORT for http.port. */
 export function variableOf(path: readonly string[]): string {
   const words = path.map((part) => part.replace(/[A-Z]/g, (capital) => `_${capital}`).toUpperCase());
   return PREFIX + words.join("_");
 }
 
-/** The schema below defaults and checks. */
+/** Returns the schema below defaults and checks. */
 function unwrapped(schema: z.core.$ZodType): { def: { type: string }; _zod: z.core.$ZodType["_zod"] } {
   let inner = schema;
   for (;;) {
@@ -51,7 +51,8 @@ function kindOf(type: string): LeafKind {
 }
 
 /**
- * The value that a variable's text stands for; text that fits no such value stays text, which the schema then refuses.
+ * Returns the value of a variable's text. A text that fits no value of the kind stays a text, which the schema then
+ * refuses.
  */
 export function settingOf({ kind }: SettingVariable, text: string): unknown {
   switch (kind) {
@@ -70,10 +71,10 @@ export function settingOf({ kind }: SettingVariable, text: string): unknown {
   }
 }
 
-/** a,b -> ["a", "b"]; items with a comma within need JSON. */
+/** Reads a,b as ["a", "b"]; items that contain a comma need JSON. */
 const itemsOf = (text: string): string[] => (text.trim() === "" ? [] : text.split(",").map((item) => item.trim()));
 
-/** a=1,b=2 -> { a: "1", b: "2" }; values with a comma within need JSON. */
+/** Reads a=1,b=2 as { a: "1", b: "2" }; values that contain a comma need JSON. */
 function mapOf(text: string): unknown {
   const pairs = itemsOf(text).map((item) => /^([^=]+)=(.*)$/.exec(item));
   if (pairs.some((pair) => pair === null)) return text;
@@ -94,7 +95,7 @@ const LINK = (text: string) => /^(?:tcp|udp|sctp):\/\/\S+:\d{1,5}$/.test(text);
 const PROTOCOL = (text: string) => /^(?:tcp|udp|sctp)$/.test(text);
 
 /**
- * What Kubernetes tells every pod of a service that is named viewmill or viewmill-…, name and value:
+ * The variables, by name and value, that Kubernetes sets in every pod for a service named viewmill or viewmill-…:
  * https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables, and the Docker links of the
  * same page.
  */
@@ -108,12 +109,12 @@ const SERVICE_LINKS: readonly (readonly [RegExp, (text: string) => boolean])[] =
 ];
 
 /**
- * Whether Kubernetes set the variable, not a person: a setting of the same name (http.port, for a service
+ * Returns whether Kubernetes set the variable and not a person: a setting of the same name (http.port, for a service
  * viewmill-http) never has such a value.
  */
 export function isServiceLink(name: string, text: string): boolean {
   return SERVICE_LINKS.some(([pattern, fits]) => pattern.test(name) && fits(text));
 }
 
-/** Whether a variable is Viewmill's to read, wherever it came from. */
+/** Returns whether a variable is Viewmill's to read, wherever it was set. */
 export const hasPrefix = (name: string): boolean => name.startsWith(PREFIX);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The made-up channels and videos of the demo, most watched first within a channel. */
+/** The invented channels and videos of the demo, most watched first within a channel. */
 interface DemoChannel {
   channelId: string;
   channelTitle: string;
@@ -99,7 +99,7 @@ export const DEMO_VIDEOS: readonly DemoVideo[] = ranked(
   ),
 );
 
-/** One video of each channel in turn, so that every channel has a video near the top. */
+/** Takes one video of each channel in turn, so that every channel has a video near the top. */
 function ranked(channels: readonly (readonly DemoVideo[])[]): DemoVideo[] {
   const longest = Math.max(...channels.map(({ length }) => length));
   return Array.from({ length: longest }, (_, place) => channels.flatMap((videos) => videos[place] ?? [])).flat();

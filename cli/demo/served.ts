@@ -7,17 +7,17 @@ import { createInterface } from "node:readline";
 
 const MAIN = join(__dirname, "..", "main.js");
 
-/** The service that the demo runs, as `viewmill serve` in a process of its own. */
+/** The service of the demo: `viewmill serve` in a process of its own. */
 export class DemoService {
   private constructor(
     readonly url: string,
     private readonly child: ChildProcess,
     private readonly ended: Promise<number | null>,
-    /** Removed with the service; undefined: the folder is the user's. */
+    /** Removed with the service; undefined where the folder is the user's. */
     private readonly temporaryFolder: string | undefined,
   ) {}
 
-  /** Resolves when the service listens. Rejects when it ends before; its own words are on standard error then. */
+  /** Resolves when the service listens. Rejects when it ends before; its own error is on standard error then. */
   static async start(port: number, folder: string | undefined): Promise<DemoService> {
     const temporary = folder === undefined ? mkdtempSync(join(tmpdir(), "viewmill-demo-")) : undefined;
     const flags = ["serve", "--port", String(port), "--data", folder ?? temporary!, "--log-level", "error"];

@@ -4,18 +4,22 @@ import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { xoshiro128, zipf } from "../sending/event-generator";
 import { DEMO_VIDEOS } from "./channels";
 
-/** The made-up site was small until it grew in its last hours; a small history is counted in seconds, too. */
+/**
+ * The share of the invented site's traffic before it grew in its last hours, so that a small history is counted in
+ * seconds.
+ */
 const SMALL = 0.1;
 const GROWING_MINUTES = 150;
 const GROWN_MINUTES = 20;
 /**
- * A video takes off this many minutes before now, and its share of the views doubles every few minutes up to its most.
+ * The viral video starts this many minutes before now, and its share of the views doubles every few minutes up to its
+ * maximum.
  */
 const VIRAL_SINCE_MINUTES = 35;
 const VIRAL_DOUBLES_MINUTES = 6;
 const VIRAL_FIRST_SHARE = 0.01;
 const VIRAL_MOST_SHARE = 0.45;
-/** A video of the middle of the field. */
+/** The viral video is one of medium rank. */
 const VIRAL = DEMO_VIDEOS.findIndex(({ channelId }) => channelId === "patch-notes") + 16;
 
 const SKEW = 1.05;
@@ -25,8 +29,8 @@ const LATE = 0.004;
 const REPEAT_MEMORY = 2_000;
 
 /**
- * Traffic of each hour of the day against the busiest: quiet at four in the morning, a hill at noon, the peak in the
- * evening.
+ * The traffic of each hour of the day against the busiest: quiet at four in the morning, a hill at noon, the peak in
+ * the evening.
  */
 const HOURS = [
   0.42, 0.28, 0.18, 0.13, 0.11, 0.13, 0.2, 0.32, 0.45, 0.52, 0.56, 0.62, 0.72, 0.7, 0.62, 0.6, 0.64, 0.72, 0.84, 0.95,
@@ -36,13 +40,13 @@ const HOURS = [
 export interface DemoTrafficOptions {
   seed: number;
   nowMs: number;
-  /** Events a minute at the busiest hour. */
+  /** The events a minute at the busiest hour. */
   perMinute: number;
-  /** Local time of the daily curve against UTC. */
+  /** The difference of the daily curve's local time from UTC. */
   offsetMs: number;
 }
 
-/** Made-up events as NDJSON lines; the same options give the same history. */
+/** Invented events as NDJSON lines; the same options give the same history. */
 export class DemoTraffic {
   private readonly random: () => number;
   private readonly cumulated: Float64Array;
@@ -60,7 +64,8 @@ export class DemoTraffic {
   }
 
   /**
-   * Everything of these minutes before now, one block a minute, newest first: what is looked at first is there first.
+   * Yields all events of these minutes before now, one block a minute, newest first, so that the minutes that users
+   * look at first are there first.
    */
   *history(minutes: number): Generator<string[]> {
     const lastMinute = Math.floor(this.options.nowMs / MINUTE_MS);
@@ -72,7 +77,7 @@ export class DemoTraffic {
     }
   }
 
-  /** What happens in this time up to `nowMs`: some of it is sent late, twice, or is no event. */
+  /** Returns the events of this time up to `nowMs`. Some are sent late or twice, and some lines are no events. */
   live(nowMs: number, lengthMs: number): string[] {
     const events = this.rounded((this.expected(nowMs) * lengthMs) / MINUTE_MS);
     return Array.from({ length: events }, () => {
@@ -81,7 +86,7 @@ export class DemoTraffic {
     });
   }
 
-  /** Events a minute at this time of the day, with some noise. */
+  /** Returns the events a minute at this time of the day, with some noise. */
   private expected(timeMs: number): number {
     const hour = ((timeMs + this.options.offsetMs) / HOUR_MS) % 24;
     const [before, after] = [HOURS[Math.floor(hour)]!, HOURS[Math.ceil(hour) % 24]!];
@@ -128,7 +133,7 @@ export class DemoTraffic {
     );
   }
 
-  /** What producers get wrong. */
+  /** Returns a line with a producer's mistake. */
   private spoiled(line: string): string {
     const spoilers: ((text: string) => string)[] = [
       (text) => text.replace(/"videoId":"[^"]*"/, '"videoId":"not a video"'),
@@ -141,7 +146,7 @@ export class DemoTraffic {
   }
 }
 
-/** The site's size so many minutes before now, against its size now. */
+/** Returns the site's size this many minutes before now, against its size now. */
 function grown(back: number): number {
   const progress = (GROWING_MINUTES - back) / (GROWING_MINUTES - GROWN_MINUTES);
   return SMALL ** (1 - Math.min(1, Math.max(0, progress)));

@@ -7,8 +7,9 @@ import { allowedLatenessMs, type Deployment } from "./deployment";
 import { streamIdentity } from "./stream-identity";
 
 /**
- * How a bounded run counts beside the deployment's stream: spread and judged alike, so that its ledger rows are the
- * same rows. To be asked for before the run lists anything: what is final now, and changes in the run, is a revision.
+ * Returns the counting options of a bounded run beside the deployment's stream, which spreads and judges events alike,
+ * so that its ledger rows are the same rows. The caller asks before the run lists any object: a change of a minute that
+ * is final now is a revision.
  */
 export async function boundedCounting({ config, progress }: Deployment): Promise<BoundedOptions["counting"]> {
   const completeThroughMs = await progress.completeThroughMs(Date.now());
@@ -16,12 +17,12 @@ export async function boundedCounting({ config, progress }: Deployment): Promise
   return { ...describedCounting(config), finalBeforeMinute: finalBeforeMinute(completeThroughMs, finalAfterMs) };
 }
 
-/** The part of it that the configuration alone decides. */
+/** Returns the options that the configuration alone decides. */
 function describedCounting(config: Config): Omit<BoundedOptions["counting"], "finalBeforeMinute"> {
   const embedded = config.log.kind === "embedded";
   const { dedupePartitions } = embedded ? config.stream : config.job;
   const { videoShards } = embedded ? streamIdentity(config) : config.job;
-  // Only a run that counts all that the archive holds may follow corrections: another's numbers would take the late
-  // events out of them again.
+  // Only a run that counts everything in the archive may follow corrections. Another run's numbers would remove the
+  // late events from the corrected cells.
   return { dedupePartitions, videoShards, allowedLatenessMs: allowedLatenessMs(config), followCorrections: embedded };
 }

@@ -7,13 +7,11 @@ import { bigtableLocation } from "./open-counters";
 import { pubsubConnection } from "./pubsub-connection";
 
 interface CreateOptions {
-  /** Of a Kafka topic that does not exist yet. */
+  /** The partitions of a Kafka topic that does not exist yet. */
   partitions: number;
 }
 
-/**
- * Makes the topics, subscriptions and tables that a deployment needs and that are missing; what exists stays as it is.
- */
+/** Creates the missing topics, subscriptions and tables of a deployment; existing ones stay as they are. */
 export async function createPlaces(config: Config, { partitions }: CreateOptions): Promise<void> {
   if (usesDataFolder(config)) mkdirSync(config.data, { recursive: true });
   if (config.log.kind === "kafka") {

@@ -17,7 +17,7 @@ export interface Deployment {
   archive: Archive;
   counters: CounterStore;
   ledger: Ledger;
-  /** How cells leave the store; absent where they never do. */
+  /** Moves cells out of the store; absent where no cell ever leaves. */
   tiering?: OpenedCounters["tiering"];
   progress: LogProgress;
   deadLetters: DeadLetters;
@@ -25,7 +25,7 @@ export interface Deployment {
   close(): Promise<void>;
 }
 
-/** Whether anything of the deployment is in its data folder. */
+/** Returns whether any part of the deployment is in its data folder. */
 export function usesDataFolder({ log, archive, counters, deadLetters, claims }: Config): boolean {
   return (
     log.kind === "embedded" ||
@@ -37,7 +37,10 @@ export function usesDataFolder({ log, archive, counters, deadLetters, claims }: 
   );
 }
 
-/** Only the adapters asked for are loaded. Rejects with DataFolderError, StoreUnavailableError: one clear line each. */
+/**
+ * Opens the stores, and loads the adapters in use alone. Rejects with DataFolderError, StoreUnavailableError: one clear
+ * line each.
+ */
 export async function openDeployment(config: Config, access: CounterAccess = "shared"): Promise<Deployment> {
   if (usesDataFolder(config)) (await import("../../io/sqlite/data-folder.js")).prepareDataFolder(config.data);
   const { counters, ledger, tiering } = await openCounters(config, access);
@@ -59,7 +62,7 @@ export async function openDeployment(config: Config, access: CounterAccess = "sh
   };
 }
 
-/** What an event, a body and a message may be: on every road the same. */
+/** Returns the limits of an event, a body and a message, the same on every road. */
 export const intakeLimits = ({ http }: Config): IntakeLimits => ({
   maxBodyBytes: http.maxBodyBytes,
   maxMessageBytes: CONTRACT_LIMITS.maxMessageBytes,
@@ -67,16 +70,19 @@ export const intakeLimits = ({ http }: Config): IntakeLimits => ({
   maxEventBytes: http.maxEventBytes,
 });
 
-/** What both readers of a log judge direct producers' messages by. */
+/** Returns the rules by which both readers of a log judge direct producers' messages. */
 export const messageRules = (config: Config): MessageRules => ({
   rawRetentionMs: rawRetentionMs(config),
   limits: intakeLimits(config),
 });
 
-/** How long before its receipt an event may be dated. */
+/** Returns how long before its receipt an event may be timestamped. */
 export const rawRetentionMs = ({ retention }: Config): number => retention.rawDays * DAY_MS;
 
-/** The lateness rule of the deployment's stream: one machine counts whatever its archive keeps. */
+/**
+ * Returns the lateness rule of the deployment's stream. The stream of one machine has none, because it counts its whole
+ * archive.
+ */
 export function allowedLatenessMs({ log, lateness }: Config): number {
   return log.kind === "embedded" ? NO_LATENESS : lateness.finalAfterMinutes * MINUTE_MS;
 }

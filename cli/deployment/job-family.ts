@@ -9,18 +9,15 @@ export interface ListedJob {
 }
 
 interface JobStatus extends ListedJob {
-  /** What the runner has to say: the last warnings and errors. */
+  /** The last warnings and errors of the runner. */
   readonly messages: readonly { readonly at: string; readonly importance: string; readonly text: string }[];
 }
 
-/**
- * What can be done with jobs, whichever runner has them. A job is named by its id, or by its name where one of that
- * name runs.
- */
+/** The operations on jobs of any runner. A job is named by its id, or by its name where a job of that name runs. */
 export interface JobFamily {
-  /** Newest first. */
+  /** Returns the newest jobs first. */
   list(config: Config): Promise<readonly ListedJob[]>;
   status(config: Config, job: string): Promise<JobStatus>;
-  /** Ends a job at once; resolves when it has ended, with the state it ended in. */
+  /** Ends a job at once; resolves with its state when it has ended. */
   cancel(config: Config, job: string): Promise<{ jobId: string; state: string }>;
 }

@@ -2,13 +2,16 @@
 import { ConfigError } from "../config/load";
 import type { Config } from "../config/schema";
 
-/** Where the stream of a deployment runs: what job.runner says, else where its log can be read from. */
+/** Returns where the stream of a deployment runs: the value of job.runner, or else the runner that can read the log. */
 export function streamRunner({ job, log }: Config): "direct" | "flink" | "dataflow" {
   if (job.runner !== "") return job.runner;
   return log.kind === "embedded" ? "direct" : "flink";
 }
 
-/** Whose jobs are listed and managed. Throws a ConfigError where job.runner is direct, which has no jobs. */
+/**
+ * Returns the runner whose jobs are listed and managed. Throws a ConfigError where job.runner is direct, which has no
+ * jobs.
+ */
 export function jobsRunner({ job }: Config): "flink" | "dataflow" {
   if (job.runner === "direct")
     throw new ConfigError("job.runner is direct, which has no jobs: --runner flink or dataflow");

@@ -6,8 +6,8 @@ import { ConfigError } from "../config/load";
 import type { Config } from "../config/schema";
 
 /**
- * How this process reaches the brokers. Throws ConfigError for files that cannot be read, or a password that Java could
- * not use.
+ * Returns this process's connection to the brokers. Throws ConfigError for files that cannot be read, or a password
+ * that Java could not use.
  */
 export function kafkaConnection({ log }: Config, logger?: Logger): KafkaConnection {
   const { brokers, ssl, caFile, sasl, username } = log.kafka;
@@ -19,10 +19,13 @@ export function kafkaConnection({ log }: Config, logger?: Logger): KafkaConnecti
   };
 }
 
-/** PEM, as it stands in the file. */
+/** Returns the PEM text of the file, unchanged. */
 export const authorities = (caFile: string): string => textOf(caFile, "log.kafka.caFile");
 
-/** Java's client takes the file as it is, into the quoted text of a setting: what it would misread is refused here. */
+/**
+ * Returns the password. Java's client puts the file's content into the quoted text of a setting, so a password that
+ * Java would misread is refused.
+ */
 function password(file: string): string {
   const text = textOf(file, "log.kafka.passwordFile");
   const wrong = /["\\\r\n]/.exec(text);

@@ -7,9 +7,9 @@ const PACKAGE = "org.apache.kafka.common";
 const LOGIN = { plain: "plain.PlainLoginModule", scram: "scram.ScramLoginModule" };
 
 /**
- * How Java's consumer, in the job server and in TaskManagers, reaches the brokers: as `kafkaConnection` does.
- * Authorities go along with the job; of the password only the name of its file does, which these processes read for
- * themselves, at the same path.
+ * Returns the properties by which Java's consumer, in the job server and in TaskManagers, reaches the brokers as
+ * `kafkaConnection` does. The job carries the certificates of the authorities. Of the password it carries the name of
+ * the file alone, which these processes read for themselves, at the same path.
  */
 export function kafkaConsumerProperties({ log }: Config): Record<string, string> {
   const { ssl, caFile, sasl, username, passwordFile } = log.kafka;

@@ -3,7 +3,7 @@ import type { AccessKeys } from "../../io/ports/access-keys";
 import type { Config } from "../config/schema";
 import { bigtableLocation } from "./open-counters";
 
-/** Where the counters are, the access keys are. Rejects with `StoreUnavailableError`. */
+/** The access keys are in the store of the counters. Rejects with `StoreUnavailableError`. */
 export async function openAccessKeys(config: Config): Promise<AccessKeys> {
   if (config.counters.kind === "bigtable") {
     const { BigtableAccessKeys } = await import("../../io/bigtable/access-keys.js");

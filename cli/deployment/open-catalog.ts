@@ -4,11 +4,11 @@ import type { CatalogOptions, SqliteCatalog } from "../../io/sqlite/catalog";
 import type { Config } from "../config/schema";
 import { usesDataFolder } from "./deployment";
 
-/** Where the catalog is: the configured file, or else catalog.sqlite of the data folder. */
+/** Returns the catalog's file: the configured one, or else catalog.sqlite of the data folder. */
 export const catalogFile = ({ catalog, data }: Config): string =>
   catalog.file === "" ? join(data, "catalog.sqlite") : catalog.file;
 
-/** Where nothing of a deployment is in its data folder, a catalog is opened only where a file is named. */
+/** Without any store in the data folder, a catalog is opened only where its file is configured. */
 export const hasCatalog = (config: Config): boolean => config.catalog.file !== "" || usesDataFolder(config);
 
 export async function openCatalog(config: Config, options: CatalogOptions = {}): Promise<SqliteCatalog> {

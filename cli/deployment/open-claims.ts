@@ -5,8 +5,8 @@ import type { Config } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
 /**
- * Where batches are that the log carries as references. With `none` the log carries none; should one come, it is looked
- * for in the data folder.
+ * Opens the claims, to which references in the log point. With `none` the log carries no references; a reference that
+ * it carries all the same is looked up in the data folder.
  */
 export async function openClaims(config: Config): Promise<ClaimStore> {
   if (config.claims.kind === "gcs") {

@@ -7,20 +7,20 @@ import type { SqliteCellTiers } from "../../io/sqlite/cell-tiers";
 import { type Config, cellRetention } from "../config/schema";
 
 /**
- * `shared`: in this thread; `threaded`: writes in a thread of their own, for a process that writes much. Only SQLite
- * knows the difference.
+ * `shared`: writes in this thread. `threaded`: writes in a thread of their own, for a process that writes much. Only
+ * SQLite distinguishes the two.
  */
 export type CounterAccess = "shared" | "threaded";
 
 export interface OpenedCounters {
-  /** Over the store and its roll-ups. */
+  /** Reads the store and its roll-ups. */
   counters: CounterStore;
   ledger: Ledger;
-  /** How cells leave the store; undefined where they never do. */
+  /** Moves cells out of the store; undefined where no cell ever leaves. */
   tiering?: { store: CounterStore; tiers: CellTiers; folder: RollUpFolder };
 }
 
-/** The store and what has left it, in one. */
+/** Combines the store and its roll-ups. */
 async function tiered(
   config: Config,
   store: CounterStore,
@@ -43,10 +43,10 @@ async function openRollUps(config: Config): Promise<RollUpFolder> {
   return new DirectoryRollUps({ folder: join(config.data, "rollups") });
 }
 
-/** Half of the retention: clocks differ, and nothing that young is ever rolled up. */
+/** Half of the retention: clocks differ, and no cell that young is ever rolled up. */
 const youngestMs = (config: Config): number => (cellRetention(config).minuteDays * DAY_MS) / 2;
 
-/** Counters and the ledger are in one store. */
+/** Opens the counters and the ledger, which are in one store. */
 export async function openCounters(config: Config, access: CounterAccess): Promise<OpenedCounters> {
   if (config.counters.kind === "sqlite") {
     const folder = config.data;
@@ -67,7 +67,7 @@ export async function openCounters(config: Config, access: CounterAccess): Promi
   return { counters: new BigtableCounterStore(location), ledger: new BigtableLedger(location) };
 }
 
-/** The same counters for reading only, so that reads wait neither for writes nor for each other. */
+/** Opens the same counters for reading only, so that reads wait neither for writes nor for each other. */
 export async function openReader(
   config: Config,
   counters: CounterStore,

@@ -17,7 +17,7 @@ export async function openDeadLetters(config: Config): Promise<DeadLetters> {
   const { GcsDeadLetters } = await import("../../io/gcs/dead-letters.js");
   const topic = await openDeadLetterTopic(config);
   if (topic === undefined) return new GcsDeadLetters(gcsLocation(config, prefix));
-  // A letter too large for the topic is kept all the same: the bucket has no such bound.
+  // A letter too large for the topic is stored all the same, because the bucket has no such bound.
   const publish = (letter: NewDeadLetter) =>
     topic.publishDeadLetter(letter).catch((error: unknown) => {
       if (!(error instanceof MessageTooLargeError)) throw error;
@@ -31,7 +31,7 @@ export async function openDeadLetters(config: Config): Promise<DeadLetters> {
   return letters;
 }
 
-/** Where dead letters are published beside being kept, so that others hear of them. */
+/** Opens the topic to which dead letters are published after they are stored. */
 async function openDeadLetterTopic(config: Config) {
   const { kind, deadLetterTopic: topic } = config.log;
   if (topic === "") return undefined;

@@ -4,7 +4,7 @@ import type { EventTypes } from "../../io/ports";
 import type { Config } from "../config/schema";
 import { bigtableLocation } from "./open-counters";
 
-/** Where the counters are, the event types are. */
+/** The event types are in the store of the counters. */
 export async function openEventTypes(config: Config): Promise<EventTypes> {
   if (config.counters.kind === "bigtable") {
     const { BigtableEventTypes } = await import("../../io/bigtable/event-types.js");

@@ -4,7 +4,7 @@ import type { Findings } from "../../io/ports";
 import type { Config } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
-/** Beside the archive that is audited. */
+/** The findings are beside the audited archive. */
 export async function openFindings(config: Config): Promise<Findings> {
   if (config.archive.kind === "gcs") {
     const { GcsFindings } = await import("../../io/gcs/findings.js");

@@ -8,10 +8,12 @@ import { pubsubConnection } from "./pubsub-connection";
 import { requireBrokerTimes } from "./require-broker-times";
 import { requireWholeSubscription } from "./require-whole-subscription";
 
-/** An archiver that was killed holds its partitions for so long. */
+/** How long a killed archiver keeps its partitions. */
 const SESSION_TIMEOUT_MS = 10_000;
 
-/** A log that several processes share, for writing. Rejects with StoreUnavailableError, where it does not answer. */
+/**
+ * Opens a log that several processes share, for writing. Rejects with StoreUnavailableError where it does not answer.
+ */
 export async function openSharedLog(config: Config, logger: Logger): Promise<EventLog> {
   const { topic, maxInFlightBytes } = config.log;
   if (config.log.kind === "kafka") {
@@ -26,9 +28,9 @@ export async function openSharedLog(config: Config, logger: Logger): Promise<Eve
 }
 
 /**
- * The archiver's reading side of it; `onSkipped` hears how many messages left the log unread, where the log can tell.
- * Rejects with ConfigError for a Kafka topic that bears producers' times, and for a subscription of Pub/Sub that gives
- * less than the topic.
+ * Opens the archiver's reading side of the log. `onSkipped` gets the number of messages that left the log unread, where
+ * the log can tell. Rejects with ConfigError for a Kafka topic with producers' times, and for a subscription of Pub/Sub
+ * that delivers less than the topic.
  */
 export async function openSubscription(
   config: Config,

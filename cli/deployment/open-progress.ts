@@ -3,7 +3,7 @@ import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import type { Ledger, LogProgress } from "../../io/ports";
 import type { Config } from "../config/schema";
 
-/** How far the log is counted: what the embedded log itself knows, or the books of a shared one. */
+/** Opens the progress of counting: by the embedded log itself, or by the books of a shared one. */
 export async function openProgress(
   config: Config,
   ledger: Ledger,

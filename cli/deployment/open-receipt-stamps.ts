@@ -4,7 +4,7 @@ import type { Config } from "../config/schema";
 import { bigtableLocation } from "./open-counters";
 
 /**
- * Receipt stamps of services on a log that several share: where the counters are, which every one of them reaches. The
+ * Opens the receipt stamps of services on a shared log, in the store of the counters, which every service reaches. The
  * embedded log keeps its own.
  */
 export async function openReceiptStamps(config: Config): Promise<ReceiptStamps> {

@@ -4,9 +4,9 @@ import type { Config } from "../config/schema";
 import { kafkaConnection } from "./kafka-connection";
 
 /**
- * Receipt and watermark are the brokers' clock. Of a topic whose messages bear the producers' times, Beam's source
- * refuses the first message at every start of the job, and a message's lateness would be its producer's opinion.
- * Rejects with ConfigError.
+ * Requires that the brokers timestamp messages: receipt and watermark are the brokers' clock. With producers' times,
+ * Beam's source refuses the first message at every start of the job, and each producer would decide whether its
+ * messages are late. Rejects with ConfigError.
  */
 export async function requireBrokerTimes(config: Config): Promise<void> {
   if (config.log.kind !== "kafka") return;

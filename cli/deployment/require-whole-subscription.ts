@@ -4,9 +4,9 @@ import type { Config } from "../config/schema";
 import { pubsubConnection } from "./pubsub-connection";
 
 /**
- * Both readers of a Pub/Sub topic must be given all of it: what one has and the other has not is archived and never
- * counted, or counted and never archived. Rejects with ConfigError, or with StoreUnavailableError where Pub/Sub does
- * not answer.
+ * Requires that both readers of a Pub/Sub topic get all its messages. A message that only one of them gets is archived
+ * and never counted, or counted and never archived. Rejects with ConfigError, or with StoreUnavailableError where
+ * Pub/Sub does not answer.
  */
 export async function requireWholeSubscription(
   config: Config,

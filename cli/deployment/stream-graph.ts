@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The graph of the streaming job as the configuration wants it, whichever runner it goes to. */
+/** The graph of the streaming job for a configuration, on any runner. */
 import { MINUTE_MS } from "../../domain/rules/time";
 import { buildPipelineProto } from "../../engine";
 import { MAX_CLOCK_DIFFERENCE_MS } from "../../intake/receipt";
@@ -12,8 +12,8 @@ import { allowedLatenessMs, intakeLimits, rawRetentionMs } from "./deployment";
 import { kafkaConsumerProperties } from "./kafka-consumer-properties";
 
 /**
- * An event may be dated this far ahead of its receipt, and clocks differ: what belongs to a minute was appended after
- * this before it.
+ * Start reading this long before the minute begins: producers may timestamp an event up to five minutes ahead of its
+ * receipt, and clocks differ.
  */
 export const READ_BEFORE_MS = 10 * MINUTE_MS;
 
@@ -22,7 +22,10 @@ export const streamGraph = (config: Config, source: StreamSource, expansionServi
     streamPipeline(root, { source, expansionService, counting: counting(config), maxEventTypes: config.maxEventTypes }),
   );
 
-/** A group of its own for each take-over: it starts where it is told to, whatever an earlier job has read. */
+/**
+ * Returns the consumer group, a new one for each take-over, so that the job starts at the given place, whatever an
+ * earlier job has read.
+ */
 export const streamGroup = ({ log, job }: Config): string =>
   job.fromMinute === 0 ? log.kafka.streamGroup : `${log.kafka.streamGroup}-${job.fromMinute}`;
 
@@ -40,7 +43,7 @@ export function streamSource(config: Config): StreamSource {
   throw new RangeError("a streaming job on a cluster reads Kafka or Pub/Sub: set log.kind");
 }
 
-/** Java's Kafka source would need its jars on Dataflow's workers; Pub/Sub is there what Kafka is elsewhere. */
+/** Returns the source on Dataflow, which is Pub/Sub: Java's Kafka source would need its jars on Dataflow's workers. */
 export function dataflowSource(config: Config): StreamSource {
   if (config.log.kind !== "pubsub")
     throw new ConfigError(`a job on Dataflow reads Pub/Sub, not ${config.log.kind}: set log.kind or --log`);

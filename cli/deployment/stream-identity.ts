@@ -4,9 +4,15 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config/schema";
 
-/** What a data folder's stream may not change: its objects are named by it, its ledger is kept by it. */
+/**
+ * The properties that the stream of a data folder may not change, because its objects are named by them and its ledger
+ * is kept by them.
+ */
 export interface StreamIdentity {
-  /** Names the archive objects of this data folder, so that two folders never write the same names into one archive. */
+  /**
+   * The writer name in the archive objects of this data folder, so that two folders never write the same names into one
+   * archive.
+   */
   writer: string;
   videoShards: number;
 }
@@ -17,7 +23,10 @@ class StreamIdentityError extends Error {
 
 const FILE = "stream.json";
 
-/** The folder's identity, made at the first call. Throws StreamIdentityError where the configuration contradicts it. */
+/**
+ * Returns the folder's identity, which the first call makes. Throws StreamIdentityError where the configuration
+ * contradicts it.
+ */
 export function streamIdentity({ data, stream }: Config): StreamIdentity {
   const file = join(data, FILE);
   if (!existsSync(file)) {

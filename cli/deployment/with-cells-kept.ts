@@ -6,7 +6,9 @@ import { type Deployment, openDeployment, usesDataFolder } from "./deployment";
 const LOCK = "tier";
 const LOCK_DEADLINE_MS = 600_000;
 
-/** Opens the deployment for work during which nobody else moves cells out of the store: such work takes turns. */
+/**
+ * Opens the deployment for work during which no other process may move cells out of the store; such work takes turns.
+ */
 export async function withCellsKept<T>(config: Config, work: (deployment: Deployment) => Promise<T>): Promise<T> {
   const deployment = await openDeployment(config);
   let lock: FolderLock | undefined;

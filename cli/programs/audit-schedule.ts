@@ -16,12 +16,12 @@ interface AuditScheduleOptions {
   finalAfterMs: number;
 }
 
-/** Among which the last check of totals is looked for after a start. */
+/** The number of reports among which the last check of totals is looked for after a start. */
 const REPORTS_READ = 200;
 
 /**
  * Runs the strong audit in a process of its own, on every whole hour that is past the lateness horizon and not audited
- * since it last changed.
+ * since its last change.
  */
 export class AuditSchedule {
   private timer: NodeJS.Timeout | undefined;
@@ -54,7 +54,7 @@ export class AuditSchedule {
     if (!this.stopping.signal.aborted && (await this.totalsAreDue())) await this.audit("--totals");
   }
 
-  /** Totals of videos that no audited range touches are looked at once a day. */
+  /** Returns whether the daily check of totals is due, which covers videos that no audited range touches. */
   private async totalsAreDue(): Promise<boolean> {
     const { ledger, clock } = this.options;
     this.totalsAtMs ??= (await ledger.audits(REPORTS_READ)).find(({ totals }) => totals === true)?.startedAtMs;

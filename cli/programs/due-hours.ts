@@ -9,13 +9,13 @@ interface DueHours {
   nowMs: number;
   /** How long after its end an hour may still grow. */
   finalAfterMs: number;
-  /** Hours before this are not looked at. */
+  /** Hours before this are skipped. */
   sinceMs: number;
 }
 
 /**
- * Hours that something was promised of, in whatever way, past the horizon, with a minute that is not audited since it
- * last changed; neighbours together. The work is in what there is, and never in the calendar.
+ * Returns the hours past the horizon that have a promise of any kind and a minute that is not audited since its last
+ * change; adjacent hours together. The work depends on the promised hours and never on the calendar.
  */
 export async function dueHours({
   archive,

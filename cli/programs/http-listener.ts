@@ -3,23 +3,23 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Config } from "../config/schema";
 
-/** How often Node looks for requests that take too long. */
+/** How often Node checks for requests that take too long. */
 const LOOK_EVERY_MS = 5_000;
-/** Of all headers of a request; beyond it 431. */
+/** The bytes of all headers of a request; a request beyond them gets 431. */
 const MAX_HEADER_BYTES = 16 << 10;
 const TLS_HANDSHAKE_MS = 20_000;
 
 /**
- * Every listener of a process that may be behind a load balancer. A connection that a balancer keeps must not be closed
- * at this end first: the request that it sends at that moment would be answered 502. Node's own 5 s are below every
- * balancer's time. headersTimeout stays at requestTimeout's time: it does not run while a connection is idle, and a
- * larger one would take the place of requestTimeout.
+ * Creates the listeners of a process that may be behind a load balancer. This side must not close a connection that a
+ * balancer keeps before the balancer does: a request sent at that moment would be answered 502. Node's own 5 s are
+ * below every balancer's time. headersTimeout stays at requestTimeout's time: it does not run while a connection is
+ * idle, and a larger one would replace requestTimeout.
  */
 export function httpListener(config: Pick<Config, "http">, listener: RequestListener): Server {
   return bounded(createServer(optionsOf(config), listener), config);
 }
 
-/** The same with TLS. */
+/** Creates the same listener with TLS. */
 export function httpsListener(
   config: Pick<Config, "http">,
   certificate: { cert: Buffer; key: Buffer },
@@ -38,7 +38,7 @@ function optionsOf({ http }: Pick<Config, "http">): ServerOptions {
   };
 }
 
-/** A connection beyond the bound is closed at once: it would take memory and a descriptor from those that work. */
+/** Closes a connection beyond the bound at once: it would take memory and a descriptor from working ones. */
 function bounded<S extends Server | TlsServer>(server: S, { http }: Pick<Config, "http">): S {
   server.maxConnections = http.maxConnections;
   return server;

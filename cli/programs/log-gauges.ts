@@ -2,7 +2,7 @@
 import type { EmbeddedLedger, EmbeddedLog } from "../../io/ports";
 import type { LogGauge } from "../../query-api";
 
-/** What /metrics says of the embedded log and its stream. */
+/** Returns the gauges of the embedded log and its stream for /metrics. */
 export function embeddedGauges(
   log: Pick<EmbeddedLog, "backlogBytes" | "head" | "firstAfter">,
   ledger: Pick<EmbeddedLedger, "countedThrough">,

@@ -4,7 +4,7 @@ import type { Registry } from "prom-client";
 import type { Config } from "../config/schema";
 import { httpListener } from "./http-listener";
 
-/** GET /healthz and /metrics of a process that has no other listener. */
+/** Serves GET /healthz and /metrics for a process without another listener. */
 export async function metricsListener(
   registry: Registry,
   config: Pick<Config, "http">,

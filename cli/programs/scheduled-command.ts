@@ -9,8 +9,8 @@ import { environment } from "../environment";
 const STOP_DEADLINE_MS = 10_000;
 
 /**
- * Runs a command of this program in a process of its own, which `stop` ends at any moment. Resolves with its exit code,
- * null after a signal.
+ * Runs a command of this program in a process of its own, which `stop` may end at any moment. Resolves with its exit
+ * code, null after a signal.
  */
 export function runScheduled(args: readonly string[], stop: AbortSignal): Promise<number | null> {
   return new Promise((resolve) => {
@@ -30,7 +30,10 @@ export function runScheduled(args: readonly string[], stop: AbortSignal): Promis
   });
 }
 
-/** The effective settings, for a process that is given no flags; whole at any moment, and for this user's eyes only. */
+/**
+ * Writes the effective settings for a process without flags. The file is complete at any moment, and readable for this
+ * user only.
+ */
 export function effectiveConfigFile(config: Config): string {
   const file = join(config.data, "effective-config.json");
   const fresh = `${file}.new`;
@@ -41,9 +44,8 @@ export function effectiveConfigFile(config: Config): string {
 }
 
 /**
- * What a process that is given its settings as a file needs beside them: credentials, proxies, authorities, the home
- * folder. Variables that are settings are left out: the file has what they said, and flags have had the last word
- * there.
+ * Returns the variables that a process needs beside its settings file: credentials, proxies, authorities, the home
+ * folder. Variables of settings are left out, because the file has their values, and flags take precedence over them.
  */
 export function environmentOfChild(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !hasPrefix(name)));

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The process of the embedded stream: a child of `serve`, so that counting never slows ingest and reads, and can crash
- * alone. Its settings come as the first argument (JSON); it reports each pass to its parent and ends when the parent
- * does.
+ * alone. Its settings are the first argument (JSON). It reports each pass to its parent and ends when the parent does.
  */
 
 import { getPriority, setPriority } from "node:os";
@@ -27,7 +26,7 @@ export interface StreamProcessSettings {
   identity: StreamIdentity;
 }
 
-/** What the process tells its parent. */
+/** The reports of the process to its parent. */
 export type StreamReport =
   | { kind: "started"; position: number }
   | { kind: "waiting"; reason: string; waitMs: number }
@@ -44,20 +43,22 @@ export type StreamReport =
 const LOCK_DEADLINE_MS = MINUTE_MS;
 const BELOW_NORMAL_NICE = 5;
 const POLL_INTERVAL_MS = 100;
-/** A run that counts more than one minute again, from the archive, stops at this many events: about a second. */
+/**
+ * The number of events, about a second's work, at which a run stops that counts more than one minute again from the
+ * archive.
+ */
 const MAX_RECOUNT_EVENTS = 250_000;
 const PIPELINE_LOCK = "pipeline";
 
 async function main({ config, identity }: StreamProcessSettings): Promise<void> {
-  // Requests come first when there is not enough of the processor for both. Only root may raise a priority that was
-  // lowered.
+  // Requests have priority when the processor cannot do both. Only root may raise a priority that was lowered.
   if (getPriority() < BELOW_NORMAL_NICE) setPriority(BELOW_NORMAL_NICE);
   const stop = new AbortController();
   process.on("disconnect", () => stop.abort());
   process.on("SIGTERM", () => stop.abort());
   process.on("SIGINT", () => {});
   const folder = config.data;
-  // A stream whose parent was killed may still be finishing its pass; two at once would be safe, but wasteful.
+  // A stream whose parent was killed may still be finishing its pass. Two at once would be safe, but wasteful.
   await waitForLock(folder, PIPELINE_LOCK, { deadlineMs: LOCK_DEADLINE_MS, signal: stop.signal });
   const deployment = await openDeployment(config, "threaded");
   const { archive, counters, deadLetters } = deployment;

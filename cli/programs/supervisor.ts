@@ -8,7 +8,7 @@ import { MINUTE_MS } from "../../domain/rules/time";
 interface SupervisedStatus {
   running: boolean;
   restarts: number;
-  /** Why it last ended, where it ended by itself. */
+  /** Why the process last ended by itself. */
   lastExit: string | undefined;
 }
 
@@ -22,14 +22,14 @@ interface SupervisorOptions {
   maxBackoffMs?: number;
 }
 
-/** A run that lasted this long ends the series of crashes that the backoff grows with. */
+/** A run that lasted this long ends the series of crashes for which the backoff grows. */
 const HEALTHY_AFTER_MS = MINUTE_MS;
 const STOP_DEADLINE_MS = 20_000;
 const STDERR_KEPT = 4_000;
 
 /**
- * Keeps one child process running: a crash restarts it with exponential backoff and jitter, and is logged with its last
- * words.
+ * Keeps one child process running. A crash restarts the process with exponential backoff and jitter, and is logged with
+ * the process's last output.
  */
 export class Supervisor {
   private child: ChildProcess | undefined;
@@ -80,7 +80,7 @@ export class Supervisor {
     return Math.round(ceiling / 2) + randomInt(Math.ceil(ceiling / 2) + 1);
   }
 
-  /** Asks the process to end its work, and ends it itself after a deadline. */
+  /** Asks the process to end its work, and kills it after a deadline. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The program of a worker that the runner starts itself (PROCESS environment, container): scripts/worker-boot.sh calls
- * it.
+ * The program of a worker that the runner starts itself (PROCESS environment, container), by scripts/worker-boot.sh.
  */
 import { boot, bootVariable } from "../../engine/boot";
 import { commandLine, environment } from "../environment";

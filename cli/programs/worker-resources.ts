@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a worker process of a cluster opens before its first bundle (engine's WorkerModule): the deployment's stores, as
+ * Opens the deployment's stores in a worker process of a cluster before its first bundle (engine's WorkerModule), as
  * resources of the transforms.
  */
 import { provideResource } from "../../engine";

@@ -7,12 +7,12 @@ import { type ServiceAddress, withServiceOptions } from "./service-url";
 const DEADLINE_MS = 30_000;
 const MAX_REDIRECTS = 5;
 
-/** One line that says all there is to say: the service is not there, or refuses. */
+/** Thrown with one line when the service is away, or refuses. */
 class ReadError extends Error {
   override readonly name = "ReadError";
 }
 
-/** Which service, and --json beside the table. */
+/** Adds the options that name the service, and --json. */
 export function withReadOptions(command: Command): Command {
   return withServiceOptions(command).addOption(new Option("--json", "print the service's answer as JSON"));
 }
@@ -24,8 +24,8 @@ export function withRangeOptions(command: Command): Command {
 }
 
 /**
- * Reads `path` from the service. Parameters that are undefined are left out.
- * Gives the answer and its text (integers beyond 2^53 are whole only in the text). Throws ReadError.
+ * Reads `path` from the service, without undefined parameters. Returns the answer and its text (only the text has
+ * integers beyond 2^53 exactly). Throws ReadError.
  */
 export async function readService<Content>(
   { url, headers }: ServiceAddress,
@@ -54,7 +54,7 @@ export async function readService<Content>(
   );
 }
 
-/** Runs a command's action: a ReadError is one line on stderr and exit 1. */
+/** Runs a command's action. A ReadError becomes one line on stderr and exit status 1. */
 export async function orOneLine(action: () => Promise<void>): Promise<void> {
   try {
     await action();
@@ -66,7 +66,8 @@ export async function orOneLine(action: () => Promise<void>): Promise<void> {
 }
 
 /**
- * Columns as wide as their longest cell; numbers to the right. Rows that are objects' values in the order of `heads`.
+ * Returns a table with columns as wide as their longest cell, numbers to the right. Rows are objects' values in the
+ * order of `heads`.
  */
 export function asTable(heads: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = [heads, ...rows.map((row) => row.map(String))];
@@ -80,7 +81,7 @@ export function asTable(heads: readonly string[], rows: readonly (readonly (stri
   return `${cells.map(line).join("\n")}\n`;
 }
 
-/** 2026-11-21T10:00:00.000Z -> 2026-11-21 10:00Z */
+/** Shortens 2026-11-21T10:00:00.000Z to 2026-11-21 10:00Z. */
 export function shortTime(time: string): string {
   return time.replace(/^(.{10})T(.{5}):00(?:\.000)?Z$/, "$1 $2Z");
 }
@@ -90,13 +91,13 @@ function baseOf(url: string): URL {
   return new URL(url);
 }
 
-/** A segment of a path that stands for exactly this text, `.` and `..` too. */
+/** Returns a segment of a path that stands for exactly this text, `.` and `..` included. */
 export const segment = (text: string): string =>
   encodeURIComponent(text).replace(/^\.{1,2}$/, (dots) => dots.replaceAll(".", "%2E"));
 
 /**
- * The path goes out as it is: fetch, and everything that reads URLs by the WHATWG's rules, would drop the segments
- * `%2E` and `%2E%2E`.
+ * Sends the path unchanged: fetch, and every parser of URLs by the WHATWG's rules, would drop the segments `%2E` and
+ * `%2E%2E`.
  */
 function get(
   origin: URL,
@@ -112,7 +113,7 @@ function get(
       port,
       path,
       headers: sent,
-      // A connection of its own: one that was kept may be closed at the other end.
+      // A new connection, because the other side may have closed a kept one.
       agent: false,
       signal: AbortSignal.timeout(DEADLINE_MS),
       ...(username === "" ? {} : { auth: `${decodeURIComponent(username)}:${decodeURIComponent(password)}` }),
@@ -123,7 +124,7 @@ function get(
         response.resume();
         const { href, pathname, search } = new URL(headers.location, new URL(path, origin));
         const target = new URL(href);
-        // A key is for the service that was named, and for no other that it names.
+        // The key is for the named service, and for no other service to which it redirects.
         resolve(get(target, `${pathname}${search}`, target.origin === origin.origin ? sent : {}, redirects - 1));
         return;
       }

@@ -6,7 +6,7 @@ import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { resolveConfig } from "../config/load";
 import { keyHeaders, withKeyOption } from "./service-key";
 
-/** Where a running service writes its address, for commands that are given its data folder. */
+/** The file in which a running service writes its address, for commands that get its data folder. */
 const ADDRESS_FILE = "service-url";
 
 export function writeServiceUrl(folder: string, url: string): void {
@@ -17,7 +17,7 @@ export function removeServiceUrl(folder: string): void {
   rmSync(join(folder, ADDRESS_FILE), { force: true });
 }
 
-/** --url, --data and --config: the ways to name a service. */
+/** Adds --url, --data and --config: the ways to name a service. */
 export function withServiceOptions(command: Command): Command {
   return withKeyOption(command)
     .option("--url <url>", "of the service (default: that of the deployment, http://127.0.0.1:8080)")
@@ -25,21 +25,24 @@ export function withServiceOptions(command: Command): Command {
     .option("--config <file>", "configuration file of the deployment, to find its service by");
 }
 
-/** A service, and what a request to it carries. */
+/** A service, with the headers of requests to it. */
 export interface ServiceAddress {
   url: string;
   headers: Readonly<Record<string, string>>;
 }
 
-/** The address and the key that the command's flags and configuration name. Throws DataFolderError, SecretFileError. */
+/**
+ * Returns the address and the key that the command's flags and configuration name. Throws DataFolderError,
+ * SecretFileError.
+ */
 export const serviceAddress = (command: Command): ServiceAddress => ({
   url: serviceUrl(command),
   headers: keyHeaders(command),
 });
 
 /**
- * --url where given; else the address the service of the data folder wrote; else the configured one. Throws
- * DataFolderError for a --data that does not exist.
+ * Returns --url where given, else the address that the service of the data folder wrote, else the configured one.
+ * Throws DataFolderError for a --data that does not exist.
  */
 function serviceUrl(command: Command): string {
   const { url, data: folder } = command.optsWithGlobals<{ url?: string; data?: string }>();

@@ -4,22 +4,22 @@ import { uuidV7From } from "../../client/uuid-v7";
 interface GeneratorOptions {
   seed: number;
   videos: number;
-  /** Exponent of the Zipf distribution over the videos; 0 is uniform. */
+  /** The exponent of the Zipf distribution over the videos; 0 is uniform. */
   skew: number;
   /** Shares in [0, 1]. */
   duplicates: number;
   late: number;
   bad: number;
-  /** How far back a late event lies. */
+  /** How far before its receipt a late event lies. */
   lateByMs: number;
-  /** Event time of the first event; the others follow at `perSecond`. */
+  /** The event time of the first event; the others follow at `perSecond`. */
   startMs: number;
   perSecond: number;
 }
 
 interface GeneratedCounts {
   generated: number;
-  /** Exact repeats of an event generated before. */
+  /** Exact repeats of an earlier event. */
   duplicates: number;
   late: number;
   bad: number;
@@ -29,7 +29,7 @@ interface GeneratedCounts {
 const REPEAT_MEMORY = 4096;
 const TYPES = ["VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "LIKE", "LIKE", "SHARE"];
 
-/** Events as NDJSON lines; the same options give the same bytes. */
+/** Yields events as NDJSON lines; the same options give the same bytes. */
 export class EventGenerator {
   readonly counts: GeneratedCounts = { generated: 0, duplicates: 0, late: 0, bad: 0 };
   private readonly random: () => number;
@@ -42,7 +42,7 @@ export class EventGenerator {
     this.cumulated = zipf(options.videos, options.skew);
   }
 
-  /** The next `count` lines. */
+  /** Returns the next `count` lines. */
   next(count: number): Buffer {
     let text = "";
     for (let i = 0; i < count; i++) text += `${this.line()}\n`;
@@ -91,7 +91,7 @@ export class EventGenerator {
     return low + 1;
   }
 
-  /** One line that the contract refuses, each reason a producer can cause in its turn. */
+  /** Returns a line that the contract refuses, for each reason that a producer can cause in turn. */
   private spoil(line: string): string {
     const spoilers: ((line: string) => string)[] = [
       (text) => text.slice(0, -1),
@@ -108,7 +108,7 @@ export class EventGenerator {
   }
 }
 
-/** Probability that a rank is below: rank r has weight 1 / r^skew. */
+/** Returns the probabilities that a rank is below: rank r has weight 1 / r^skew. */
 export function zipf(videos: number, skew: number): Float64Array {
   const cumulated = new Float64Array(videos);
   let sum = 0;

@@ -13,14 +13,14 @@ export interface RejectedLine {
 }
 
 interface LineSenderOptions extends DeliveryOptions {
-  /** Blocks on their way at once; `send` waits beyond. */
+  /** The number of blocks under way; `send` waits beyond it. */
   maxInFlight: number;
   onRejected: (line: RejectedLine) => void;
 }
 
 /**
- * Sends blocks of NDJSON lines as they are, by the policy of the client library (client/delivery.ts), several at once.
- * What comes out of it: `accepted`, and every other line through `onRejected`, none is dropped silently.
+ * Sends blocks of NDJSON lines unchanged, by the policy of the client library (client/delivery.ts), several at once.
+ * `accepted` counts the accepted lines; `onRejected` gets every other line.
  */
 export class LineSender {
   accepted = 0;
@@ -28,9 +28,11 @@ export class LineSender {
   private readonly delivery: Delivery;
   private readonly gzip = platformGzip();
   private readonly running = new Set<Promise<void>>();
-  /** After one block could not be delivered, the rest is not tried: each would wait as long again. */
+  /**
+   * Set after one block could not be delivered. Further blocks are not tried, because each would wait as long again.
+   */
   private gaveUp = "";
-  /** The first that could not be told to `onRejected`: a full disk, for one. */
+  /** The first error of `onRejected`, for example a full disk. */
   private failure: { error: unknown } | undefined;
 
   constructor(private readonly options: LineSenderOptions) {
@@ -38,8 +40,8 @@ export class LineSender {
   }
 
   /**
-   * Resolves when the block is on its way and there is room for another. Rejects with what `onRejected` threw, of this
-   * block or an earlier one.
+   * Resolves when the block is under way and there is room for another. Rejects with the error of `onRejected`, for
+   * this block or an earlier one.
    */
   async send(block: LineBlock): Promise<void> {
     const sending = this.deliver(block)
@@ -52,7 +54,7 @@ export class LineSender {
     if (this.failure !== undefined) throw this.failure.error;
   }
 
-  /** Resolves when every block sent has its answer. Rejects as `send` does. */
+  /** Resolves when every block has its answer. Rejects as `send` does. */
   async finish(): Promise<void> {
     await Promise.all(this.running);
     if (this.failure !== undefined) throw this.failure.error;
@@ -112,7 +114,7 @@ export class LineSender {
   }
 }
 
-/** The block in two, the second beginning with the line of this number. */
+/** Splits the block in two; the second begins with the line of this number. */
 function halves({ bytes, firstLine }: LineBlock, secondLine: number): LineBlock[] {
   let at = 0;
   for (let line = firstLine; line < secondLine; line++) at = bytes.indexOf(0x0a, at) + 1;

@@ -4,9 +4,9 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import type { RejectedLine } from "./line-sender";
 
 /**
- * Where lines that were not accepted go: one JSON object a line with `line` (its number), `reason`, `detail` and
- * `original`, the line as it was (`originalBase64` where it is no UTF-8). `jq -r .original` gives a file that can be
- * sent again. Made at the first line.
+ * The file of lines that were not accepted: one JSON object a line with `line` (its number), `reason`, `detail` and
+ * `original`, the line unchanged (`originalBase64` where it is not UTF-8). `jq -r .original` gives a file that can be
+ * sent again. The first rejected line creates the file.
  */
 export class RejectFile {
   private handle: number | undefined;

@@ -7,7 +7,7 @@ export interface FieldChange {
   text: string;
 }
 
-/** What is sent for a dead letter, or why it cannot be. */
+/** The bytes to send for a dead letter, or why it cannot be sent. */
 type ReplayPayload = { ok: true; bytes: Uint8Array } | { ok: false; detail: string };
 
 const CLOUD_EVENT_NAMES: Record<string, string> = {
@@ -18,9 +18,9 @@ const CLOUD_EVENT_NAMES: Record<string, string> = {
 };
 
 /**
- * The bytes that are sent again: those of the letter, with the changes behind its own members (in JSON the last of
- * equal names counts, so nothing else of the event is rewritten). An event without a time is given that of its first
- * receipt: replayed twice, it is still one.
+ * Returns the bytes to send: those of the letter, with the changes after its own members. In JSON the last of equal
+ * names counts, so no other part of the event is rewritten. An event without a time gets that of its first receipt, so
+ * that it counts once when it is replayed twice.
  */
 export function replayPayload(letter: DeadLetter, changes: readonly FieldChange[]): ReplayPayload {
   const text = Buffer.from(letter.payload).toString("utf8").trimEnd();
@@ -31,7 +31,7 @@ export function replayPayload(letter: DeadLetter, changes: readonly FieldChange[
   }
   const cloud = letter.contentType.startsWith("application/cloudevents");
   const named = (field: string) => (cloud ? (CLOUD_EVENT_NAMES[field] ?? field) : field);
-  /** JSON texts: a number stays as it is written, for the service to judge. */
+  /** JSON texts, so that a number keeps its form, which the service judges. */
   const changed: Record<string, string> = {};
   for (const { field, text: value } of changes) {
     const hasGoodId = typeof event[named("eventId")] === "string" && isEventId(event[named("eventId")] as string);
@@ -40,7 +40,7 @@ export function replayPayload(letter: DeadLetter, changes: readonly FieldChange[
       const encoded = typeof event.data_base64 === "string" ? event.data_base64 : undefined;
       const data = encoded === undefined ? event.data : jsonObject(Buffer.from(encoded, "base64").toString());
       changed.data = withValue(data, fieldText(field, value));
-      // The two exclude each other; null is not given.
+      // The two exclude each other; null counts as absent.
       if (encoded !== undefined) changed.data_base64 = "null";
     } else changed[named(field)] = fieldText(field, value);
   }
@@ -59,8 +59,7 @@ export function replayPayload(letter: DeadLetter, changes: readonly FieldChange[
 }
 
 /**
- * The JSON text of a field's new value. Texts stay texts; anything else is JSON as it is written, where it reads as
- * JSON.
+ * Returns the JSON text of a field's new value. Texts stay texts; any other value that reads as JSON is used unchanged.
  */
 function fieldText(field: string, text: string): string {
   if (["eventId", "videoId", "eventType", "id", "subject", "type", "time"].includes(field)) return JSON.stringify(text);
@@ -72,7 +71,10 @@ function fieldText(field: string, text: string): string {
   }
 }
 
-/** The data of a CloudEvent with another value, behind what it has: in JSON the last of equal names counts. */
+/**
+ * Returns the data of a CloudEvent with another value, added after its own members: in JSON the last of equal names
+ * counts.
+ */
 function withValue(data: unknown, valueJson: string): string {
   const members = jsonObject(JSON.stringify(data));
   const before = members === undefined ? "{}" : JSON.stringify(members);

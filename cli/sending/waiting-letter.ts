@@ -5,8 +5,8 @@ import { CONTRACT_LIMITS } from "../../intake/limits";
 import { takeBody } from "../../intake/take-body";
 
 /**
- * Whether any event of what was sent again was received too late for the stream, so that it is counted by the next
- * audit with --repair. What cannot be read here, and was accepted all the same, waits.
+ * Returns whether an event of a replayed letter was received too late for the stream, so that the next audit with
+ * --repair counts it. A letter that cannot be read here, and was accepted all the same, counts as late.
  */
 export function waitsForAudit(
   { bytes, contentType }: { bytes: Uint8Array; contentType: string },

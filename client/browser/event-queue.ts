@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/** An event as it is sent. */
+/** An event in the form in which it is sent. */
 export interface KeptEvent {
   eventId: string;
   json: string;
 }
 
-/** The longest event that a service accepts is far shorter. */
+/** The longest kept event; the longest event that a service accepts is far shorter. */
 const MAX_KEPT_CHARS = 2_048;
 const STORE = "events";
 
 /**
- * Events without an answer, in IndexedDB, so that they survive the page: a later page of the same origin sends them
- * again with their eventIds. All pages of an origin share one queue of at most `maxEvents`; an event that finds the
- * queue full is kept in memory alone. Where IndexedDB is refused (some private windows), nothing is kept. No method
- * throws.
+ * Keeps events without an answer in IndexedDB, so that they survive the page: a later page of the same origin sends
+ * them again with their eventIds. All pages of an origin share one queue of at most `maxEvents`; an event beyond that
+ * is kept in memory alone. Where IndexedDB is refused (some private windows), no event is kept. No method throws.
  */
 export class EventQueue {
   private readonly database: Promise<IDBDatabase | undefined>;
@@ -25,7 +24,7 @@ export class EventQueue {
     this.database = openDatabase(name).catch(() => undefined);
   }
 
-  /** What earlier pages left, and what other pages wait for. */
+  /** Returns the events of earlier pages, and those that wait in other pages. */
   async load(): Promise<KeptEvent[]> {
     const store = await this.store("readonly");
     return store === undefined ? [] : answered<KeptEvent[]>(store.getAll()).catch(() => []);
@@ -49,7 +48,7 @@ export class EventQueue {
     (await this.database)?.close();
   }
 
-  /** Undefined: there is no database, or it was closed. */
+  /** Resolves with undefined where the database is missing or closed. */
   private async store(mode: IDBTransactionMode): Promise<IDBObjectStore | undefined> {
     try {
       return (await this.database)?.transaction(STORE, mode).objectStore(STORE);

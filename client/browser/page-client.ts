@@ -11,21 +11,22 @@ export interface PageClientOptions extends ViewmillClientOptions {
   queue?: boolean | { name?: string; maxEvents?: number };
 }
 
-/** Bytes of one beacon: browsers refuse more than 64 KiB that are under way together. */
+/** The bytes of one beacon: browsers refuse more than 64 KiB that are under way together. */
 const MAX_BEACON_BYTES = 60_000;
 const DEFAULT_QUEUE = "viewmill";
 const DEFAULT_QUEUED_EVENTS = 1_000;
-/** Of these outcomes the service may still take the event: a later page sends it again. */
+/** Outcomes after which the service may still accept the event; a later page sends it again. */
 const TRY_AGAIN = new Set<string>(["undelivered", "closed", "buffer-full"]);
 
 /**
- * The client in a page. When the page is hidden or closed, every event without an answer leaves by sendBeacon (by fetch
- * with keepalive where the requests carry headers, which no beacon can); the ordinary delivery goes on as well, since a
- * hidden page often comes back. The service counts an event once by its eventId, whichever road is faster.
+ * The client in a page. When the page is hidden or closed, it sends every event without an answer by sendBeacon (by
+ * fetch with keepalive where the requests carry headers, which no beacon can). The ordinary delivery continues as well,
+ * because a hidden page often becomes visible again. The service counts an event once by its eventId, whichever request
+ * is faster.
  */
 export class PageClient extends ViewmillClient {
   private readonly queue: EventQueue | undefined;
-  /** Events that have left by beacon: a page that is hidden and then closed sends them so once. */
+  /** Events already sent by beacon. A page that is hidden and then closed sends each of them so once. */
   private readonly beaconed = new WeakSet<PendingEvent>();
   private readonly hidden = () => {
     if (document.visibilityState === "hidden") this.sendBeacons();
@@ -62,7 +63,9 @@ export class PageClient extends ViewmillClient {
     super.settle(event, failure);
   }
 
-  /** Their own call's failures reach `onRejected` alone: nobody of this page waits for them. */
+  /**
+   * Sends kept events again. Their failures reach `onRejected` alone, because no caller of this page waits for them.
+   */
   private resend(events: readonly { eventId: string; json: string }[]): void {
     const call = new Call(events.length, false);
     for (const [index, { eventId, json }] of events.entries())
@@ -79,7 +82,7 @@ export class PageClient extends ViewmillClient {
     }
   }
 
-  /** False where the browser has no room for it: the events stay where they are. */
+  /** Returns false where the browser has no room for the beacon; the events stay in the queue. */
   private sendBeacon(body: string): boolean {
     const { headers, fetch: send = fetch } = this.pageOptions;
     if (headers === undefined) return navigator.sendBeacon(this.endpoint, body);
@@ -89,7 +92,7 @@ export class PageClient extends ViewmillClient {
   }
 }
 
-/** The first events that fit one beacon, at least one of them. */
+/** Returns the first events that fit into one beacon, at least one of them. */
 function nextBeacon(waiting: readonly PendingEvent[]): { body: string; events: readonly PendingEvent[] } {
   let [count, bytes] = [0, 2];
   for (const { sizeBytes } of waiting) {

@@ -5,7 +5,7 @@ import type { Config } from "../../config/schema";
 import { allowedLatenessMs } from "../../deployment/deployment";
 import { openArchive } from "../../deployment/open-archive";
 
-/** What a direct run over [fromMs, toMs) would count, without opening a store for writing or making a folder. */
+/** Describes a direct run over [fromMs, toMs), without opening a store for writing or making a folder. */
 export async function describedCount(config: Config, fromMs: number, toMs: number): Promise<unknown> {
   if (config.archive.kind === "directory") requireDataFolder(config.data);
   const archive = await openArchive(config);

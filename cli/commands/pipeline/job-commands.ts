@@ -27,7 +27,7 @@ interface JobFlags extends DataflowFlags {
 const SAVEPOINT_DEADLINE_S = 300;
 const DRAIN_DEADLINE_S = SECONDS_AN_HOUR;
 
-/** `pipeline list|status|cancel` of both runners, `savepoint|resume` of Flink, `update|drain` of Dataflow. */
+/** Registers `pipeline list|status|cancel` of both runners, `savepoint|resume` of Flink, `update|drain` of Dataflow. */
 export function registerJobs(pipeline: Command): void {
   of(locationFlags(pipeline.command("list").description("jobs of the cluster or region, newest first"))).action(list);
   of(locationFlags(pipeline.command("status").description("a job: its state, and its last warnings and errors")))
@@ -71,7 +71,7 @@ async function family(config: Config, flags: JobFlags, command: Command): Promis
   return (await import("../../deployment/dataflow/jobs.js")).dataflowJobs;
 }
 
-/** Throws for the other runner, of which `instead` does what comes nearest. */
+/** Throws for the other runner, and names `instead`, the command that comes nearest there. */
 function onlyOf(wanted: "flink" | "dataflow", config: Config, flags: JobFlags, instead: string) {
   const runner = flags.runner ?? jobsRunner(config);
   if (runner !== wanted) throw new ConfigError(`only jobs of ${wanted} can do this (--runner ${wanted}): ${instead}`);

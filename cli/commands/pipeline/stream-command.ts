@@ -33,7 +33,7 @@ interface StreamFlags extends DataflowFlags {
   subscription?: string;
 }
 
-/** Behind the last minute an archive can have (the year 9999). */
+/** After the last minute that an archive can have (the year 9999). */
 const END_OF_TIME_MS = Date.UTC(10_000, 0, 1);
 
 export function registerStream(pipeline: Command): void {
@@ -68,7 +68,7 @@ export function registerStream(pipeline: Command): void {
     });
 }
 
-/** What each runner has no use for. */
+/** The flags that each runner cannot use. */
 const OTHERS: Record<Runner, { names: readonly string[]; why: string }> = {
   direct: {
     names: [...DATAFLOW_ONLY, "takeOverFrom", "fromSavepoint", "log", "topic", "subscription"],

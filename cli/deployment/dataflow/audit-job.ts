@@ -14,7 +14,9 @@ const FINISHED_DEADLINE_MS = 6 * HOUR_MS;
 
 const jobNameOf = (id: string): string => `viewmill-audit-${id}`;
 
-/** The audit's graph as a batch job on Dataflow. Rejects with ConfigError, PreflightError (nothing was created). */
+/**
+ * Returns the audit's runner: a batch job on Dataflow. Rejects with ConfigError, PreflightError (no job was created).
+ */
 export async function dataflowAuditRunner(config: Config): Promise<AuditRunner> {
   checkDataflow(config);
   checkStores(config);

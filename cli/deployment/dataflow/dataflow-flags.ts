@@ -6,7 +6,7 @@ import { ConfigError } from "../../config/load";
 import type { Config } from "../../config/schema";
 import { usesDataFolder } from "../deployment";
 
-/** What a command line can say of a job on Dataflow; undefined: not said. */
+/** The flags of a job on Dataflow; undefined: not given. */
 export interface DataflowFlags {
   project?: string;
   region?: string;
@@ -25,8 +25,8 @@ export interface DataflowFlags {
 }
 
 /**
- * Names, in an action's flags, of those that say nothing to another runner. `project` does: Pub/Sub and Bigtable are in
- * it, too.
+ * The flags, by their names in an action's flags, that have no meaning for another runner. `project` has one, because
+ * Pub/Sub and Bigtable are in the project, too.
  */
 export const DATAFLOW_ONLY = [
   "region",
@@ -71,8 +71,8 @@ export const dataflowFlags = (command: Command): Command =>
     .option("--label <key=value>", "dataflow: of the job; may be given again", label);
 
 /**
- * The configuration with the flags in it. `--no-public-ips` only takes away: commander gives `true` when it is not
- * there.
+ * Returns the configuration with the flags applied. `--no-public-ips` can only switch off: commander gives `true` when
+ * the flag is absent.
  */
 export function withDataflowFlags(config: Config, flags: DataflowFlags): Config {
   const { project, publicIps, label: labels, ...given } = flags;
@@ -95,7 +95,7 @@ export function withDataflowFlags(config: Config, flags: DataflowFlags): Config 
   return { ...config, project: project ?? config.project, dataflow };
 }
 
-/** Throws a ConfigError that names everything a job on Dataflow lacks in the configuration. */
+/** Throws a ConfigError that names every setting that a job on Dataflow lacks. */
 export function checkDataflow(config: Config): void {
   const wanted = { region: "--region", tempLocation: "--temp-location", image: "--image" } as const;
   const missing = (Object.keys(wanted) as (keyof typeof wanted)[])
@@ -104,7 +104,7 @@ export function checkDataflow(config: Config): void {
   if (missing.length > 0) throw new ConfigError(`a job on Dataflow needs ${missing.join(", ")}`);
 }
 
-/** Workers on other machines reach no data folder. */
+/** Refuses stores in a data folder, which workers on other machines cannot reach. */
 export function checkStores(config: Config): void {
   const { archive, counters, deadLetters, claims } = config;
   if (!usesDataFolder({ ...config, log: { ...config.log, kind: "pubsub" } })) return;
@@ -117,7 +117,7 @@ export function checkStores(config: Config): void {
   throw new ConfigError(`workers on Dataflow reach no data folder: set ${wanted.join(", ")}`);
 }
 
-/** Region and project, for commands about jobs that are there. */
+/** Requires region and project, for commands about existing jobs. */
 export function checkLocation(config: Config): void {
   if (config.dataflow.region === "")
     throw new ConfigError("jobs of Dataflow are by region: set dataflow.region or --region");

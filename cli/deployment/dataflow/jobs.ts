@@ -6,11 +6,11 @@ import type { JobFamily, ListedJob } from "../job-family";
 import { checkLocation } from "./dataflow-flags";
 import { openRunner } from "./open-runner";
 
-/** Machines are stopped. */
+/** The time in which Dataflow stops the machines. */
 const CANCELLED_DEADLINE_MS = 15 * MINUTE_MS;
 const MAX_MESSAGES = 50;
 
-/** Jobs of the project and region of the configuration. */
+/** The jobs of the configuration's project and region. */
 export const dataflowJobs: JobFamily = {
   async list(config) {
     return (await open(config).jobs.list("ALL")).map(listed);
@@ -33,8 +33,8 @@ export const dataflowJobs: JobFamily = {
 };
 
 /**
- * Ends a job behind what it has read: every window is written. Resolves with the state it ended in; a drain may take
- * long.
+ * Ends a job after the events that it has read: every window is written. Resolves with the state in which the job
+ * ended; a drain may take long.
  */
 export async function drain(
   config: Config,
@@ -54,7 +54,7 @@ function open(config: Config) {
 
 type Jobs = ReturnType<typeof openRunner>["jobs"];
 
-/** By id; or the one of that name that runs, else the last of that name. */
+/** Finds a job by id, or the running one of that name, or else the last one of that name. */
 async function known(jobs: Jobs, asked: string): Promise<DataflowJobSummary> {
   const named = await jobs.list("ALL", asked);
   return named.find(({ state }) => !isFinalDataflowState(state)) ?? named[0] ?? jobs.get(asked);

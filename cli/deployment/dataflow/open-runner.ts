@@ -2,7 +2,7 @@
 import { DataflowRunner } from "../../../engine/dataflow";
 import type { Config } from "../../config/schema";
 
-/** Requests carry credentials, whatever they are sent to. */
+/** Requests carry credentials, whatever server receives them. */
 export const openRunner = ({ project, dataflow }: Config): DataflowRunner =>
   new DataflowRunner({
     project,

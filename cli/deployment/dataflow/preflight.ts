@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a job needs of its project before it is created, and how to get what is missing. */
+/** The needs of a job in its project before it is created, and the remedy for each missing one. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DataflowRunner, gcsFolder } from "../../../engine/dataflow";
@@ -10,7 +10,7 @@ import { subscriptionPath } from "../stream-graph";
 import type { Missing, Preflight } from "./preflight/check";
 import { runPreflight } from "./preflight/run-preflight";
 
-/** One line for each thing that is missing. Nothing was created. */
+/** Thrown with one line for each missing item. No job was created. */
 export class PreflightError extends Error {
   override readonly name = "PreflightError";
 
@@ -20,7 +20,7 @@ export class PreflightError extends Error {
   }
 }
 
-/** What the label `org.opencontainers.image.title` of the worker image says. */
+/** The label `org.opencontainers.image.title` of the worker image. */
 const WORKER_IMAGE_TITLE = "viewmill-worker";
 
 const { version } = JSON.parse(readFileSync(join(__dirname, "..", "..", "..", "..", "package.json"), "utf8")) as {
@@ -46,7 +46,7 @@ const STAGING = ["storage.objects.create", ...READING];
 export interface WantedOf {
   jobName: string;
   replaces: boolean;
-  /** Whether the stream's subscription is read, and how far back behind what was acknowledged. */
+  /** Set where the job reads the stream's subscription, with the time for which acknowledged messages must be kept. */
   reads?: { keptSeconds: number };
 }
 
@@ -72,7 +72,7 @@ function preflightOf(config: Config, { jobName, replaces, reads }: WantedOf): Pr
     serviceAccount: dataflow.serviceAccount === "" ? undefined : dataflow.serviceAccount,
     buckets: [
       { name: gcsFolder(dataflow.tempLocation).bucket, permissions: STAGING },
-      // An audit reads the archive here as well; a stream only there.
+      // An audit reads the archive here as well; a stream reads it on the workers only.
       { name: gcs.bucket, permissions: reads === undefined ? READING : [] },
     ],
     image: {

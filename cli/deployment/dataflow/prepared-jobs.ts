@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The jobs as they are sent: the same configuration and request id give the same job. */
+/** The jobs as they are sent. The same configuration and request id give the same job. */
 import { randomUUID } from "node:crypto";
 import { buildPipelineProto, type Root, replaceEnvironments } from "../../../engine";
 import { type DataflowSubmission, type PreparedJob, prepareJob } from "../../../engine/dataflow";
@@ -7,17 +7,17 @@ import type { Config } from "../../config/schema";
 import { dataflowSource, streamGraph } from "../stream-graph";
 import { bootSettings } from "./worker-settings";
 
-/** The job that another one takes the place of. */
+/** The job that another one replaces. */
 export interface Replaced {
   jobId: string;
-  /** Names of transforms that are called otherwise now. */
+  /** Maps transform names that have changed. */
   transformNameMapping?: Readonly<Record<string, string>>;
 }
 
 export const requestId = (): string => randomUUID();
 
 export async function preparedStream(config: Config, id: string, replaced?: Replaced): Promise<PreparedJob> {
-  // Nothing but Dataflow's own source, so no expansion service is asked.
+  // The graph has Dataflow's own source only, so no expansion service is needed.
   const proto = await streamGraph(config, dataflowSource(config), "");
   const { transformNameMapping } = replaced ?? {};
   return prepareJob(replaceEnvironments(proto, { image: config.dataflow.image }), {
@@ -53,7 +53,7 @@ function submission(config: Config, id: string): Omit<DataflowSubmission, "jobNa
   };
 }
 
-/** Exactly what would be posted, and where the graph would be. */
+/** Describes the request exactly, with the place of the graph. */
 export const described = ({ request, pipelineUrl, pipeline }: PreparedJob, { project, dataflow }: Config) => ({
   method: "POST",
   url: `https://dataflow.googleapis.com/v1b3/projects/${project}/locations/${dataflow.region}/jobs`,

@@ -8,7 +8,7 @@ import { openRunner } from "./open-runner";
 import { checkProject } from "./preflight";
 import { described, preparedStream, type Replaced, requestId } from "./prepared-jobs";
 
-/** Machines are started, images fetched. */
+/** The time in which machines start and images are fetched. */
 const RUNNING_DEADLINE_MS = 15 * MINUTE_MS;
 
 interface SubmittedJob {
@@ -18,7 +18,7 @@ interface SubmittedJob {
 }
 
 /**
- * Submits the streaming job, and waits until it runs. Rejects with ConfigError, PreflightError (nothing was created),
+ * Submits the streaming job, and waits until it runs. Rejects with ConfigError, PreflightError (no job was created),
  * DataflowError.
  */
 export async function submitStreamJob(config: Config, clock: () => number): Promise<SubmittedJob> {
@@ -36,8 +36,8 @@ export async function submitStreamJob(config: Config, clock: () => number): Prom
 }
 
 /**
- * The same graph anew, in the place of the running job of its name and with its state. The running one goes on when
- * Dataflow finds that they do not fit.
+ * Submits the graph again, to replace the running job of its name and take over its state. The running job continues
+ * when Dataflow finds that the two do not fit.
  */
 export async function updateStreamJob(
   config: Config,
@@ -46,7 +46,7 @@ export async function updateStreamJob(
   check(config);
   const runner = openRunner(config);
   const { name } = config.job;
-  // Whether it can be made at all, before anything is asked.
+  // Builds the job once before any request, to find errors of the configuration.
   await preparedStream(config, requestId());
   await checkProject(runner, config, { jobName: name, replaces: true, reads: { keptSeconds: 0 } });
   const { jobId: replaced } = await runner.jobs.active(name);
@@ -56,10 +56,7 @@ export async function updateStreamJob(
   return { jobId: job.jobId, name, replaced };
 }
 
-/**
- * Exactly what would be submitted; nothing is asked of anybody. Of an update, the id of the job that it replaces is
- * left open.
- */
+/** Describes the job exactly without any request. For an update, the id of the replaced job is left open. */
 export async function describedStreamJob(
   config: Config,
   update?: { transformNameMapping: Readonly<Record<string, string>> | undefined },
@@ -79,14 +76,14 @@ function check(config: Config): void {
   checkStores(config);
 }
 
-/** How far back a job that takes over reads, from now; 0: it reads what nobody has acknowledged. */
+/** Returns how far back from now a job that takes over reads; 0: it reads the unacknowledged messages. */
 function readBackMs({ job }: Config, nowMs: number): number {
   return job.fromMinute === 0 ? 0 : Math.max(0, nowMs - (job.fromMinute * MINUTE_MS - READ_BEFORE_MS));
 }
 
 /**
- * Makes the subscription give again what was published since. The job that read it must have ended: it would get all of
- * it again.
+ * Makes the subscription deliver again what was published since the time. The job that read it must have ended, because
+ * it would get all these messages again.
  */
 async function seek({ rest }: DataflowRunner, { project, log }: Config, sinceMs: number): Promise<void> {
   const subscription = subscriptionPath(project, log.pubsub.streamSubscription);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Config } from "../../config/schema";
 
-/** On workers there is no folder of a deployment; this one is the container's own. */
+/** The data folder in a worker's container, because workers have no folder of the deployment. */
 const WORKER_DATA = "/tmp/viewmill";
 const WORKER_MODULE = "viewmill/dist/cli/programs/worker-resources";
 
 /**
- * What the workers of a job are told, in its pipeline options: the sections that name their stores, and nothing else.
- * Whoever sees the job sees it; the workers have their credentials from the metadata server of their machine.
+ * Returns the settings of a job's workers for its pipeline options: the sections that name the workers' stores, and no
+ * other. Everybody who may see the job sees the settings. The workers get their credentials from the metadata server of
+ * their machine.
  */
 export function bootSettings(config: Config): { workerModule: string; workerSettings: string } {
   const { logLevel, project, log, archive, gcs, counters, deadLetters, claims, job, retention, lateness } = config;

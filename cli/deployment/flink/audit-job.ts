@@ -9,7 +9,7 @@ import { openFindings } from "../open-findings";
 
 const FINISHED_DEADLINE_MS = 6 * HOUR_MS;
 
-/** The audit's graph as a batch job of the cluster, its workers from the deployment's pool. */
+/** Returns the audit's runner: a batch job of the cluster, with workers of the deployment's pool. */
 export async function flinkAuditRunner(config: Config): Promise<AuditRunner> {
   const auditId = randomUUID();
   const { jobServer, restUrl, workerPool, parallelism, workersPerTaskManager } = config.flink;

@@ -10,7 +10,7 @@ async function cluster({ flink }: Config) {
   return new FlinkRest(flink.restUrl);
 }
 
-/** Jobs of the Flink cluster named in the configuration. */
+/** The jobs of the configured Flink cluster. */
 export const flinkJobs: JobFamily = {
   async list(config) {
     return (await cluster(config)).jobs();
@@ -56,7 +56,7 @@ const FINAL = new Set<string>(["FINISHED", "FAILED", "CANCELED"]);
 
 type Rest = Awaited<ReturnType<typeof cluster>>;
 
-/** By id, or by the name of one that runs. */
+/** Finds a job by id, or by the name of a running one. */
 async function runningJob(rest: Rest, asked: string): Promise<string> {
   const running = (await rest.jobs()).filter(({ state }) => !FINAL.has(state));
   const found = running.filter(({ jobId, name }) => jobId === asked || name === asked);
@@ -68,7 +68,7 @@ async function runningJob(rest: Rest, asked: string): Promise<string> {
   );
 }
 
-/** Of several of one name, the last that was started. */
+/** Finds a job; of several with one name, the one that started last. */
 async function knownJob(rest: Rest, asked: string): Promise<string> {
   const found = (await rest.jobs()).find(({ jobId, name }) => jobId === asked || name === asked);
   if (found !== undefined) return found.jobId;

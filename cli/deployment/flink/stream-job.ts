@@ -3,7 +3,7 @@ import { type FlinkSubmission, replaceEnvironments } from "../../../engine";
 import type { Config } from "../../config/schema";
 import { streamGraph, streamSource } from "../stream-graph";
 
-/** The graph of the streaming job, with the environments of the cluster. Needs the expansion service. */
+/** Returns the graph of the streaming job, with the environments of the cluster. Needs the expansion service. */
 export async function streamJobProto(config: Config) {
   const proto = await streamGraph(config, streamSource(config), config.flink.expansionService);
   return replaceEnvironments(proto, { pool: config.flink.workerPool });

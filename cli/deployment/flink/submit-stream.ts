@@ -12,8 +12,8 @@ import { streamJobProto, streamSubmission } from "./stream-job";
 const RUNNING_DEADLINE_MS = 300_000;
 
 /**
- * Submits the streaming job and waits until it runs. Rejects with FlinkError or ConfigError; nothing runs then, unless
- * it says so.
+ * Submits the streaming job and waits until it runs. Rejects with FlinkError or ConfigError; no job runs then, unless
+ * the error says so.
  */
 export async function submitStreamJob(
   config: Config,
@@ -33,7 +33,10 @@ export async function submitStreamJob(
   }
 }
 
-/** A job that takes over reads from far enough before its first minute; a first job from the beginning of the topic. */
+/**
+ * Places the job's reader. A job that takes over reads from long enough before its first minute; a first job reads from
+ * the beginning of the topic.
+ */
 async function placeReader(config: Config): Promise<void> {
   const { log, job } = config;
   if (log.kind !== "kafka" || job.fromMinute === 0) return;
@@ -41,7 +44,7 @@ async function placeReader(config: Config): Promise<void> {
   await startGroupAt(kafkaConnection(config), log.topic, streamGroup(config), fromMs);
 }
 
-/** Exactly what would be submitted, as plain JSON: bytes in base64, 64-bit numbers as text. */
+/** Describes the job exactly, as plain JSON: bytes in base64, 64-bit numbers as text. */
 export async function describedStreamJob(config: Config, savepointPath: string | undefined): Promise<unknown> {
   const pipeline = await streamJobProto(config);
   return JSON.parse(

@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from "prom-client";
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { type CanaryTarget, canaryRound, type Round } from "./round";
 
-/** Rounds under way at once: one that waits for its deadline holds up no other. */
+/** The number of concurrent rounds: a round that waits for its deadline delays no other. */
 const MAX_ROUNDS = 8;
 
 export interface CanaryOptions {
@@ -17,8 +17,8 @@ export interface CanaryOptions {
 }
 
 /**
- * The weak audit: known events each minute through the public road, read back at each level. What it finds is metrics,
- * and the last round.
+ * The weak audit: sends known events each minute by the public road, and reads them back at each level. The results are
+ * metrics, and the last round.
  */
 export class Canary {
   last: Round | undefined;
@@ -46,7 +46,7 @@ export class Canary {
     running.finally(() => this.#running.delete(running));
   }
 
-  /** One round now. */
+  /** Runs one round now. */
   async round(): Promise<Round> {
     const { target, clock, logger, onRound } = this.options;
     const round = await canaryRound(target, clock(), this.#stopping.signal);
@@ -58,7 +58,7 @@ export class Canary {
     return round;
   }
 
-  /** For readiness: what the last round says; rejects where it failed. */
+  /** Reports the last round to readiness; rejects where it failed. */
   async look(): Promise<string> {
     if (this.last === undefined) return "no round has ended yet";
     const { outcome, detail, seconds } = this.last;

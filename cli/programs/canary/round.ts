@@ -4,7 +4,7 @@ import { Delivery } from "../../../client/delivery";
 import { CANARY_PREFIX } from "../../../domain/canary";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../domain/rules/time";
 
-/** Events of a round; each is sent twice, and counts once. */
+/** The events of a round. Each is sent twice, and counts once. */
 export const ROUND_EVENTS = 5;
 const EVENT_TYPE = "VIEW";
 const FIRST_PAUSE_MS = 250;
@@ -14,22 +14,22 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export interface CanaryTarget {
   /** The public road: the load balancer's address, where there is one. */
   url: string;
-  /** With a key that may write and read, where keys are asked for. */
+  /** The headers, with a key that may write and read, where keys are required. */
   headers: Readonly<Record<string, string>>;
-  /** Of this canary: letters, digits, `-`. Rounds of the same name and minute are the same events. */
+  /** The canary's name: letters, digits, `-`. Rounds of the same name and minute are the same events. */
   name: string;
-  /** A round that is not counted by then has failed. */
+  /** The time by which a round must be counted. */
   deadlineMs: number;
 }
 
 export type RoundOutcome =
-  /** Every level says what was sent. */
+  /** Every level has the sent events. */
   | "ok"
-  /** The write API did not take the events. */
+  /** The write API did not accept the events. */
   | "unsent"
-  /** Fewer are counted than were sent; `slow` and `lost` are told apart by the next rounds alone. */
+  /** Fewer events are counted than were sent; only the next rounds distinguish `slow` from `lost`. */
   | "lost"
-  /** More are counted than were sent. */
+  /** More events are counted than were sent. */
   | "doubled"
   /** The levels do not agree with each other. */
   | "unequal"
@@ -39,7 +39,7 @@ export type RoundOutcome =
 export interface Round {
   minute: number;
   outcome: RoundOutcome;
-  /** From sending to the answer that had everything. */
+  /** The time from sending to the complete answer. */
   seconds: number;
   lost: number;
   doubled: number;
@@ -61,7 +61,7 @@ interface Seen {
 }
 
 /**
- * Sends the events of the current minute twice over the public road, and reads them back at each level until all is
+ * Sends the events of the current minute twice by the public road, and reads them back at each level until all are
  * right or the deadline passes.
  */
 export async function canaryRound(target: CanaryTarget, nowMs: number, signal: AbortSignal): Promise<Round> {

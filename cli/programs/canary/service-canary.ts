@@ -5,7 +5,7 @@ import type { Config } from "../../config/schema";
 import type { Check } from "../serve/readiness";
 import { Canary } from "./canary";
 
-/** The canary of a service: through its own listener, and not at all where the configuration has none. */
+/** The canary of a service, which uses the service's own listener; absent where the configuration switches it off. */
 export class ServiceCanary {
   readonly checks: readonly Check[];
   #canary: Canary | undefined;
@@ -17,7 +17,7 @@ export class ServiceCanary {
     private readonly key: string,
   ) {
     const look = async () => (this.#canary === undefined ? "starts with the service" : this.#canary.look());
-    // A round that fails says that something is wrong; it says of no instance that another would do better.
+    // A failed round shows a fault, and does not show that another instance would do better.
     this.checks = config.canary.enabled ? [{ name: "canary", required: false, look }] : [];
   }
 
@@ -25,7 +25,7 @@ export class ServiceCanary {
     const { enabled, name, deadlineSeconds } = this.config.canary;
     if (!enabled) return;
     const headers = { Authorization: `Bearer ${this.key}` };
-    // The service reaches itself by an address, never by 0.0.0.0.
+    // The service calls itself by an address, never by 0.0.0.0.
     const target = { url: url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"), headers };
     this.#canary = new Canary({
       target: { ...target, name, deadlineMs: deadlineSeconds * 1000 },

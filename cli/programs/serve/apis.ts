@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The two sides of the HTTP interface, made of a service's parts. */
+/** The two sides of the HTTP interface, built from a service's parts. */
 import { createIngestRouter, type IngestApi } from "../../../ingest-api/ingest-router";
 import type { DeadLetter } from "../../../io/ports";
 import { AnswerCache, createQueryApi, sharedFreshness } from "../../../query-api";
@@ -10,9 +10,9 @@ import { replayPayload } from "../../sending/replay-payload";
 import { answersOf, type Check, storeChecks } from "./readiness";
 import { finalAfterMs, type ServiceParts } from "./service-parts";
 
-/** How old the completeness that a read tells may be. */
+/** The largest age of the completeness that a read states. */
 const FRESHNESS_KEPT_MS = 20;
-/** How long an answer is given to others who ask the same: a fraction of the shortest max-age. */
+/** How long an answer is shared with others who ask the same: a fraction of the shortest max-age. */
 const ANSWER_KEPT_MS = 250;
 
 export async function ingestOf({ config, logger, registry, deployment, access, logSide }: ServiceParts) {
@@ -36,7 +36,7 @@ export async function ingestOf({ config, logger, registry, deployment, access, l
   });
 }
 
-/** `stopping` ends the streams of events that readers hold open. */
+/** Builds the read API. `stopping` ends the event streams that readers hold open. */
 export function queryOf(parts: ServiceParts, ingest: Pick<IngestApi, "again">, stopping: AbortSignal): QueryApi {
   const { config, logger, registry, deployment, access, operations, reader, catalog, logSide } = parts;
   const { deadLetters, ledger, progress } = deployment;
@@ -68,7 +68,7 @@ export function queryOf(parts: ServiceParts, ingest: Pick<IngestApi, "again">, s
   });
 }
 
-/** As `viewmill dead-letters replay` sends it, without the way over HTTP. */
+/** Sends a letter as `viewmill dead-letters replay` does, without HTTP. */
 async function replayLetter(letter: DeadLetter, ingest: Pick<IngestApi, "again">): Promise<string | undefined> {
   const payload = replayPayload(letter, []);
   return payload.ok ? ingest.again(Buffer.from(payload.bytes), letter.contentType) : payload.detail;

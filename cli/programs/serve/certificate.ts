@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { Logger } from "pino";
 
-/** Secret mounts of Kubernetes change by a link that is moved, which no watcher of a file tells. */
+/** The interval of checks. Kubernetes replaces secret mounts by moving a link, which no watcher of a file reports. */
 const LOOK_EVERY_MS = 10_000;
 
 export interface CertificateFiles {
@@ -17,12 +17,12 @@ export interface Certificate {
   key: Buffer;
 }
 
-/** The certificate cannot be used; one clear line. */
+/** Thrown with one clear line when the certificate cannot be used. */
 export class CertificateError extends Error {
   override readonly name = "CertificateError";
 }
 
-/** Throws CertificateError where a file cannot be read, or the key is not the certificate's. */
+/** Throws CertificateError where a file cannot be read, or the key does not belong to the certificate. */
 export function readCertificate({ certificateFile, keyFile }: CertificateFiles): Certificate {
   try {
     const certificate = { cert: readFileSync(certificateFile), key: readFileSync(keyFile) };
@@ -34,7 +34,8 @@ export function readCertificate({ certificateFile, keyFile }: CertificateFiles):
 }
 
 /**
- * Calls `onChange` with every new pair that can be used; files half changed wait for the next look. Gives what ends it.
+ * Calls `onChange` with every new usable pair; half-changed files wait for the next check. Returns the function that
+ * ends the watch.
  */
 export function watchCertificate(
   files: CertificateFiles,

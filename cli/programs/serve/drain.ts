@@ -4,9 +4,9 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Check } from "./readiness";
 
 /**
- * The first part of a graceful stop: /readyz says no, so that balancers send nothing more, while every request is still
- * answered. Connections end with their next answer, because a balancer that keeps one would use it for a request that
- * nobody reads.
+ * The first part of a graceful stop. /readyz answers 503, so that balancers send no new connections, while every
+ * request is still answered. Connections end with their next answer, because a balancer that keeps one would use it for
+ * a request that no process reads.
  */
 export class Drain {
   readonly check: Check = {
@@ -21,7 +21,7 @@ export class Drain {
 
   constructor(private readonly drainMs: number) {}
 
-  /** The listener, whose answers end their connections once the stop has begun. */
+  /** Wraps the listener, so that its answers end their connections once the stop has begun. */
   before(listener: RequestListener): RequestListener {
     return (request, response) => {
       if (this.#draining) response.setHeader("Connection", "close");

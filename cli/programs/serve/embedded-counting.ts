@@ -15,7 +15,7 @@ import { Supervisor } from "../supervisor";
 import { TierSchedule } from "../tier-schedule";
 import type { LogSide } from "./log-side";
 
-/** A stream that finishes no pass for this long while the log has entries is reported as not ready. */
+/** The time without a finished pass, while the log has entries, after which the stream is reported as not ready. */
 const STALLED_AFTER_MS = 30_000;
 
 interface Options {
@@ -26,7 +26,7 @@ interface Options {
   finalAfterMs: number;
 }
 
-/** The embedded log with the stream that counts it, in a process of its own, and the audits on their schedule. */
+/** The embedded log with the stream that counts it in a process of its own, and with scheduled audits. */
 export class EmbeddedCounting implements LogSide {
   readonly gauges: readonly LogGauge[];
   readonly checks: readonly [] = [];
@@ -34,8 +34,8 @@ export class EmbeddedCounting implements LogSide {
   private readonly audits: AuditSchedule;
   private readonly tiering: TierSchedule;
   /**
-   * The last pass that finished, and the stream's restarts by then: a process that only starts, to fail at the same
-   * step again, makes none.
+   * The last finished pass, and the number of the stream's restarts at that time. A process that fails at the same step
+   * after every start finishes none.
    */
   private passed = { at: performance.now(), restarts: 0 };
   /** Why the stream cannot finish a pass now, where it waits for a store. */

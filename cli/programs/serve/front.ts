@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * What answers a request: the few routes that most requests ask for without a framework, everything else with Express.
- */
+/** Answers requests: the few most frequent routes without a framework, all others by Express. */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Admission } from "../../../admission/admission";
 import { INGEST_PATH, type IngestApi } from "../../../ingest-api/ingest-router";
 import type { HotReads } from "../../../query-api";
 
-/** As Express's, of what Node alone has. */
+/** Express's middleware, limited to the parts that Node alone has. */
 type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
 export interface Front {
-  /** What the routes themselves ask before they answer; here for the CORS fields alone. */
+  /** The routes check admission themselves; the front uses it for the CORS fields alone. */
   admission: Pick<Admission, "crossOrigin">;
   ingest: Pick<IngestApi, "handle">;
   reads: HotReads;
-  /** Header fields of every read, each name followed by its value. */
+  /** The header fields of every read, each name followed by its value. */
   secured: readonly string[];
   /** The same routes and all others. */
   app: RequestListener;
 }
 
-/** Both roads end in the same handlers, which admit, answer and measure: a request cannot tell which one it took. */
+/**
+ * Both roads end in the same handlers, which admit, answer and measure, so a request cannot tell which road it took.
+ */
 export function frontListener({ admission, ingest, reads, secured, app }: Front): RequestListener {
   return (request, response) => {
     const isPost = request.method === "POST" && request.url === INGEST_PATH;

@@ -3,19 +3,19 @@ import type { EventLog, ReceiptStamps, Stamp } from "../../../io/ports";
 import type { LogGauge, Readiness } from "../../../query-api";
 import type { Check } from "./readiness";
 
-/** The log of a service, and what the service does for its counting. */
+/** The log of a service, with the service's part in counting it. */
 export interface LogSide {
   log: EventLog;
   gauges: readonly LogGauge[];
-  /** Stamps that an earlier process gave. */
+  /** Returns the stamps that an earlier process gave. */
   recentStamps(): Promise<readonly Stamp[]>;
-  /** Where instances agree on stamps; absent: the log keeps them, and has one writer. */
+  /** The store in which instances agree on stamps; absent: the log keeps them, and has one writer. */
   receiptStamps?: ReceiptStamps;
-  /** Dependencies beside the stores that any service has. */
+  /** The checks of dependencies beside the stores that any service has. */
   readonly checks: readonly Check[];
-  /** What the service's own processes say. */
+  /** Returns the readiness of the service's own processes. */
   readiness(): Promise<Readiness[]>;
-  /** The service listens: what runs beside it may start. */
+  /** Called when the service listens, to start the processes beside it. */
   begin(): void;
   stop(): Promise<void>;
 }

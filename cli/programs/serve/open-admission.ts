@@ -9,10 +9,10 @@ import type { Config } from "../../config/schema";
 import { readSecret } from "../../config/secret-file";
 import { openAccessKeys } from "../../deployment/open-access-keys";
 
-/** As many characters as 192 bits of chance have in base64. */
+/** The base64 characters of 192 random bits. */
 const OPERATOR_KEY_CHARACTERS = 32;
 
-/** The service would be open to everybody who reaches it; one clear line. */
+/** Thrown with one clear line for a service that would be open to everybody who reaches it. */
 export class OpenServiceError extends Error {
   override readonly name = "OpenServiceError";
 }
@@ -20,7 +20,7 @@ export class OpenServiceError extends Error {
 export interface OpenAdmission {
   admission: Admission;
   store: AccessKeys;
-  /** For what this process asks of its own service. */
+  /** The key for requests of this process to its own service. */
   ownKey: string;
   close(): Promise<void>;
 }
@@ -59,7 +59,10 @@ export async function openAdmission(config: Config, logger: Logger): Promise<Ope
   return { admission, store, ownKey, close };
 }
 
-/** Whether only this machine reaches the address. A name may stand for any address, but for localhost (RFC 6761). */
+/**
+ * Returns whether only this machine reaches the address. A name other than localhost (RFC 6761) may stand for any
+ * address.
+ */
 export function isLoopback(host: string): boolean {
   const version = isIP(host);
   if (version === 4) return host.startsWith("127.");

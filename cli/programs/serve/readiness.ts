@@ -6,28 +6,32 @@ import { DAY_MS, MINUTE_MS } from "../../../domain/rules/time";
 import { type Archive, ClaimMissingError, type ClaimStore, type DeadLetters, type Ledger } from "../../../io/ports";
 import type { Readiness } from "../../../query-api";
 
-/** Each dependency alone: one that hangs hides no other. */
+/** The deadline of each dependency alone, so that a hanging one hides no other. */
 const DEADLINE_MS = 1_500;
-/** An archiver says every second how far it is. */
+/** The allowed delay of an archiver, which reports its progress every second. */
 const ARCHIVER_LAG_MS = MINUTE_MS;
 /**
- * A job counts a minute when it has ended; what is archived for longer and not counted waits for a job that is away.
+ * The allowed delay of a job. A job counts a minute when the minute has ended; a minute that is archived for longer and
+ * not counted waits for a job that is away.
  */
 const JOB_LAG_MS = 10 * MINUTE_MS;
 const OPEN_MINUTES = 20;
 
 export interface Check {
   name: string;
-  /** Without it the service cannot do its own work; others are told and take nothing out of service. */
+  /**
+   * Whether the service cannot work without the dependency. Other dependencies are reported and take nothing out of
+   * service.
+   */
   required: boolean;
   /**
-   * Resolves with what there is to say; rejects where the dependency does not answer; `notOk` where it answers and is
-   * not well.
+   * Resolves with a description. Rejects where the dependency does not answer; rejects with NotWell where it answers
+   * and reports a fault.
    */
   look(): Promise<string>;
 }
 
-/** It answers, and what it says is not well. */
+/** Thrown when a dependency answers and reports a fault. */
 class NotWell extends Error {
   override readonly name = "NotWell";
 }
@@ -39,7 +43,7 @@ export function answersOf(checks: readonly Check[], deadlineMs = DEADLINE_MS): P
       const deadline = wait(deadlineMs, undefined, { signal: late.signal, ref: false }).then(() => {
         throw new NotWell(`no answer within ${deadlineMs} ms`);
       });
-      // Whichever loses the race has nobody to tell.
+      // The loser of the race has no listener.
       deadline.catch(() => undefined);
       try {
         return { name, required, ok: true, detail: await Promise.race([look(), deadline]) };
@@ -58,7 +62,7 @@ interface CheckedStores {
   deadLetters: Pick<DeadLetters, "rejectedByMinute">;
 }
 
-/** Of the stores that any service has. */
+/** Returns the checks of the stores that any service has. */
 export function storeChecks({ archive, ledger, deadLetters }: CheckedStores, clock: () => number): Check[] {
   const minute = () => Math.floor(clock() / MINUTE_MS);
   return [
@@ -81,7 +85,7 @@ async function lastAudit(ledger: Pick<Ledger, "audits">): Promise<string> {
   throw new NotWell(said);
 }
 
-/** Batches that are too large for the log are kept there: without it these are refused, and no others. */
+/** Checks the claims, where batches too large for the log are kept. Without them these batches alone are refused. */
 export function claimCheck(claims: Pick<ClaimStore, "read">): Check {
   const look = () =>
     claims.read(archiveObjectName(0, "readiness.avro")).then(
@@ -96,7 +100,7 @@ export function claimCheck(claims: Pick<ClaimStore, "read">): Check {
 
 type SharedLedger = Pick<Ledger, "archiveReaders" | "openMinutes" | "books" | "ingestAccounts">;
 
-/** Of the processes that archive and count a shared log, as their traces in the ledger tell. */
+/** Checks the processes that archive and count a shared log, by their marks in the ledger. */
 export function sharedLogChecks(ledger: SharedLedger, clock: () => number): Check[] {
   return [
     { name: "archiver", required: false, look: () => archiverMark(ledger, clock()) },
@@ -126,7 +130,10 @@ async function jobLag(ledger: SharedLedger, nowMs: number): Promise<string> {
   return "what is archived is counted";
 }
 
-/** A crash says so: what the instance accepted after its last booking rests on its messages alone. */
+/**
+ * Reports crashed instances. The events that such an instance accepted after its last booking are known by its messages
+ * alone.
+ */
 async function openAccounts(ledger: SharedLedger, nowMs: number): Promise<string> {
   const accounts = await ledger.ingestAccounts();
   const ended = accounts.filter(({ leaseUntilMs }) => leaseUntilMs <= nowMs && leaseUntilMs > nowMs - DAY_MS);

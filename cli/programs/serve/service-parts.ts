@@ -14,7 +14,7 @@ import type { LogSide } from "./log-side";
 import { openAdmission } from "./open-admission";
 import { SharedLog } from "./shared-log";
 
-/** What a service is made of, opened and not yet at work. */
+/** The parts of a service, opened and not yet working. */
 export interface ServiceParts {
   readonly config: Config;
   readonly logger: Logger;
@@ -29,7 +29,7 @@ export interface ServiceParts {
   readonly drain: Drain;
 }
 
-/** Opens the stores and the side of the log. Rejects with the first that cannot be opened. */
+/** Opens the stores and the side of the log. Rejects with the error of the first part that cannot be opened. */
 export async function openServiceParts(config: Config, logger: Logger): Promise<ServiceParts> {
   const registry = new Registry();
   const deployment = await openDeployment(config);
@@ -49,7 +49,7 @@ export async function openServiceParts(config: Config, logger: Logger): Promise<
   };
 }
 
-/** One machine counts its own log; on a cluster a pipeline does. */
+/** Opens the log: one machine counts its own log; on a cluster a pipeline counts it. */
 function openLogSide(config: Config, logger: Logger, deployment: Deployment): Promise<LogSide> {
   const { archive, ledger, progress } = deployment;
   if (config.log.kind !== "embedded") return SharedLog.open(config, logger, ledger, progress);

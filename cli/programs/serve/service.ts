@@ -15,7 +15,7 @@ const DRAIN_DEADLINE_MS = 15_000;
 type Ingest = Awaited<ReturnType<typeof ingestOf>>;
 type Query = ReturnType<typeof queryOf>;
 
-/** A running service: from its stores to its listeners, and back in the opposite order. */
+/** A running service, built from its stores to its listeners, and closed in the opposite order. */
 export class Service {
   private constructor(
     readonly url: string,
@@ -47,8 +47,8 @@ export class Service {
   }
 
   /**
-   * First readiness falls; then no new requests, the running ones answered, the pass under way finished, the stores
-   * closed.
+   * Stops in order: readiness falls, new requests are refused, running requests are answered, the pass under way
+   * finishes, the stores close.
    */
   async stop(): Promise<void> {
     const { parts, ingest, servers, stopping, stopListener, lock } = this.running;
@@ -71,7 +71,7 @@ export class Service {
   }
 }
 
-/** Express behind a front that answers the hot routes without it. */
+/** Returns Express behind a front that answers the most frequent routes without it. */
 function applicationOf({ access: { admission }, drain }: ServiceParts, ingest: Ingest, query: Query) {
   const secured = helmet();
   const app = express();

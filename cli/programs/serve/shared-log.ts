@@ -16,8 +16,8 @@ import type { LogSide } from "./log-side";
 import { type Check, claimCheck, sharedLogChecks } from "./readiness";
 
 /**
- * A service on a log that several share: counting and archiving are other processes', and receipt stamps are shared
- * with the other services.
+ * A service on a log that several processes share. Other processes count and archive, and services share receipt
+ * stamps.
  */
 export class SharedLog implements LogSide {
   readonly gauges: readonly LogGauge[];
@@ -65,7 +65,7 @@ export class SharedLog implements LogSide {
   }
 }
 
-/** What spills is in a folder of its own: the embedded log's file is another deployment's. */
+/** Opens the spill in a folder of its own, because the embedded log's file belongs to another deployment. */
 async function openSpill(config: Config, logger: Logger, log: EventLog): Promise<SpillLog> {
   const folder = join(config.data, "spill");
   prepareDataFolder(folder);

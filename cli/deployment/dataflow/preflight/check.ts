@@ -3,7 +3,7 @@ import type { DataflowError } from "../../../../engine/dataflow/dataflow-error";
 import type { GoogleRest } from "../../../../engine/dataflow/google-rest";
 import type { DataflowJobs } from "../../../../engine/dataflow/jobs-rest";
 
-/** One thing that is missing: a sentence, and the command that mends it. */
+/** One missing item: a sentence, and the command that is the remedy. */
 export interface Missing {
   readonly what: string;
   readonly mend: string;
@@ -12,25 +12,25 @@ export interface Missing {
 export interface WantedImage {
   /** `HOST/PROJECT/REPOSITORY/NAME:TAG` or `@sha256:...` */
   readonly reference: string;
-  /** What its labels must say: `org.opencontainers.image.title` and `.version`. */
+  /** The required labels: `org.opencontainers.image.title` and `.version`. */
   readonly title: string;
   readonly version: string;
-  /** The command that builds and pushes it. */
+  /** The command that builds and pushes the image. */
   readonly mend: string;
 }
 
 export interface WantedBucket {
   readonly name: string;
-  /** Of the caller; none where only workers use it. */
+  /** The permissions of the caller; none where only workers use the bucket. */
   readonly permissions: readonly string[];
 }
 
 export interface WantedSubscription {
   /** `projects/P/subscriptions/S` */
   readonly name: string;
-  /** The command that makes it. */
+  /** The command that creates the subscription. */
   readonly mend: string;
-  /** Messages that were acknowledged must be kept this long, as the job reads them again; 0: need not. */
+  /** How long acknowledged messages must be kept, because the job reads them again; 0: not at all. */
   readonly keptSeconds: number;
 }
 
@@ -39,16 +39,16 @@ export interface WantedTables {
   readonly instance: string;
   /** `projects/P/instances/I/tables/T` */
   readonly names: readonly string[];
-  /** The command that makes them. */
+  /** The command that creates the tables. */
   readonly mend: string;
 }
 
-/** What a job needs before it is created. */
+/** The needs of a job before it is created. */
 export interface Preflight {
   readonly project: string;
   readonly region: string;
   readonly jobName: string;
-  /** Whether the job takes the place of one of its name; else there must be none. */
+  /** Whether the job replaces one of its name. Otherwise no running job may have the name. */
   readonly replaces: boolean;
   /** `dataflow.googleapis.com` */
   readonly apis: readonly string[];
@@ -56,11 +56,11 @@ export interface Preflight {
   readonly image: WantedImage;
   readonly subscriptions: readonly WantedSubscription[];
   readonly tables: readonly WantedTables[];
-  /** Of the caller, on the project. */
+  /** The permissions of the caller on the project. */
   readonly permissions: readonly string[];
-  /** The caller must be allowed to let the job run as this one. */
+  /** The account as which the caller must be allowed to run the job. */
   readonly serviceAccount: string | undefined;
-  /** How the commands of this program are called, for those that mend. */
+  /** The command line of this program, for remedies. */
   readonly program: string;
 }
 
@@ -70,7 +70,7 @@ export interface CheckContext {
   readonly wanted: Preflight;
 }
 
-/** What is missing; nothing when all is there. Rejects with DataflowError. */
+/** Resolves with the missing items; an empty list when nothing is missing. Rejects with DataflowError. */
 export type Check = (context: CheckContext) => Promise<Missing[]>;
 
 export const isKind = (error: unknown, kind: DataflowError["kind"]): boolean =>

@@ -3,7 +3,9 @@ import { DataflowError } from "../../../../engine/dataflow/dataflow-error";
 import type { GoogleRest, Json } from "../../../../engine/dataflow/google-rest";
 import { type Check, isKind } from "./check";
 
-/** Manifests that registries keep: lists of platforms, and of one (https://github.com/opencontainers/image-spec). */
+/**
+ * The manifests of registries: lists of platforms, and of one platform (https://github.com/opencontainers/image-spec).
+ */
 const MANIFESTS = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -15,8 +17,8 @@ const VERSION = "org.opencontainers.image.version";
 const REFERENCE = /^([a-z0-9.-]+\.[a-z]+)\/([a-z0-9._/-]+?)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/;
 
 /**
- * Whether the image is in its registry, for machines of Dataflow, and is ours, of this version: another one has other
- * functions.
+ * Checks that the image is in its registry, is for machines of Dataflow, and is Viewmill's of this version; another
+ * image has other functions.
  */
 export const image: Check = async ({ rest, wanted }) => {
   const { reference, title, version, mend } = wanted.image;
@@ -40,7 +42,10 @@ export const image: Check = async ({ rest, wanted }) => {
   }
 };
 
-/** The labels of an image's configuration; undefined when it is not for linux/amd64. Rejects with DataflowError. */
+/**
+ * Returns the labels of an image's configuration; undefined when the image is not for linux/amd64. Rejects with
+ * DataflowError.
+ */
 export async function imageLabels(rest: GoogleRest, reference: string): Promise<Record<string, string> | undefined> {
   const [, host, name, tag, digest] = REFERENCE.exec(reference) ?? [];
   if (host === undefined || name === undefined) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Checks of what belongs to the project as a whole. */
+/** Checks of the project as a whole. */
 import { DataflowError } from "../../../../engine/dataflow/dataflow-error";
 import type { Json } from "../../../../engine/dataflow/google-rest";
 import { isFinalDataflowState } from "../../../../engine/dataflow/job-types";
@@ -7,7 +7,10 @@ import { type Check, isKind, type Missing } from "./check";
 
 const MAX_NAMED_SERVICES = 20;
 
-/** The APIs that are not enabled. Rejects as others, when the project is not there or not the caller's. */
+/**
+ * Finds the APIs that are not enabled. Rejects as other checks do, when the project does not exist or the caller may
+ * not see it.
+ */
 export const disabledApis = async ({ rest, wanted }: Parameters<Check>[0]): Promise<string[]> => {
   const { project, apis } = wanted;
   const names = apis.slice(0, MAX_NAMED_SERVICES).map((api) => ["names", `projects/${project}/services/${api}`]);
@@ -26,7 +29,10 @@ export const missingApi = (project: string, api: string): Missing => ({
   mend: `gcloud services enable ${api} --project=${project}`,
 });
 
-/** Dataflow answers for its regions only: one request tells of the region and of jobs that run there. */
+/**
+ * Checks region and name. Dataflow answers for its regions only, so one request tells both whether the region exists
+ * and which jobs run in it.
+ */
 export const regionAndName: Check = async ({ jobs, wanted }) => {
   const { project, region, jobName, replaces, program } = wanted;
   try {
@@ -54,7 +60,7 @@ export const regionAndName: Check = async ({ jobs, wanted }) => {
 
 const GRANTS: Readonly<Record<string, string>> = { dataflow: "roles/dataflow.developer" };
 
-/** What the caller may on the project. */
+/** Checks the caller's permissions on the project. */
 export const projectPermissions: Check = async ({ rest, wanted }) => {
   const { project, permissions } = wanted;
   const url = `https://cloudresourcemanager.googleapis.com/v1/projects/${project}:testIamPermissions`;
@@ -71,7 +77,7 @@ export const projectPermissions: Check = async ({ rest, wanted }) => {
 const grant = (command: string, role: string | undefined): string =>
   `${command} --member="user:$(gcloud config get account)" --role=${role ?? "ROLE"}`;
 
-/** Whether the caller may let the job run as its service account, which must be there. */
+/** Checks that the service account exists, and that the caller may let the job run as this account. */
 export const actAs: Check = async ({ rest, wanted }) => {
   const { project, serviceAccount } = wanted;
   if (serviceAccount === undefined) return [];

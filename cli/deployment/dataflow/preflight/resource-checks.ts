@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Checks of what the job reads and writes. */
+/** Checks of the resources that the job reads and writes. */
 import type { Json } from "../../../../engine/dataflow/google-rest";
 import { type Check, isKind, type Missing } from "./check";
 
-/** Asked of a bucket of which the caller needs nothing, to see whether it is there. */
+/** Asked of a bucket on which the caller needs no permission, to find out whether the bucket exists. */
 const ANY_PERMISSION = "storage.objects.get";
 
 export const buckets: Check = async ({ rest, wanted }) => {
@@ -56,7 +56,7 @@ export const subscriptions: Check = async ({ rest, wanted }) => {
   return (await Promise.all(wanted.subscriptions.map(one))).flat();
 };
 
-/** Why its reader has other events than the archiver, which reads the same topic through a subscription of its own. */
+/** Returns why the job gets other events than the archiver, which reads the same topic by a subscription of its own. */
 function lossOf({ filter, deadLetterPolicy, pushConfig }: Json): string | undefined {
   if (typeof filter === "string" && filter !== "") return `its filter leaves messages out`;
   if ((deadLetterPolicy as Json | undefined)?.deadLetterTopic !== undefined) return "its dead-letter policy takes some";
@@ -65,7 +65,8 @@ function lossOf({ filter, deadLetterPolicy, pushConfig }: Json): string | undefi
 }
 
 /**
- * Seconds that a message can be read again after its acknowledgement: the subscription's own, or its topic's retention.
+ * Returns how long a message can be read again after its acknowledgement: by the subscription's setting, or its topic's
+ * retention.
  */
 function keptFor(subscription: Json): number {
   const seconds = (value: unknown): number => (typeof value === "string" ? Number.parseFloat(value) : 0);

@@ -7,7 +7,8 @@ import { actAs, disabledApis, missingApi, projectPermissions, regionAndName } fr
 import { buckets, subscriptions, tables } from "./resource-checks";
 
 /**
- * In the order of the report. A check is left out where the API it asks is not enabled: that is what is missing then.
+ * The checks in the order of the report. A check is left out where its API is not enabled, because the API is the
+ * missing item then.
  */
 const CHECKS: readonly { what: string; api: string; check: Check }[] = [
   { what: "jobs", api: "dataflow.googleapis.com", check: regionAndName },
@@ -20,8 +21,7 @@ const CHECKS: readonly { what: string; api: string; check: Check }[] = [
 ];
 
 /**
- * Everything that is missing; nothing is created or changed. Resolves in any case: what cannot be looked at is missing,
- * too.
+ * Returns all missing items, and changes nothing. Always resolves: an item that cannot be checked counts as missing.
  */
 export async function runPreflight(runner: DataflowRunner, wanted: Preflight): Promise<Missing[]> {
   const context: CheckContext = { rest: runner.rest, jobs: runner.jobs, wanted };
@@ -46,7 +46,7 @@ export async function runPreflight(runner: DataflowRunner, wanted: Preflight): P
   return [...missing, ...found.flat()];
 }
 
-/** A check that had no answer. Errors of other kinds are bugs. */
+/** Returns the item of a check without an answer. Errors of other kinds are bugs. */
 function unseen(error: unknown, what: string, project: string): Missing {
   if ((error as { name?: unknown }).name !== "DataflowError") throw error;
   const { message } = error as Error;
