@@ -41,6 +41,8 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 
 interface KillResult {
   events: number;
+  /** Of every level, of what is stored and of what should be. */
+  cells: number;
   differing: number;
   differences: string[];
   /** Sorted, milliseconds, by target. */
@@ -48,8 +50,8 @@ interface KillResult {
   /** What else was not as it must be; empty: nothing. */
   faults: string[];
   watched: WatchResult;
-  /** Events that were deleted by hand. */
-  lost: number;
+  /** Events that were deleted by hand, and the minutes of their event times: the books and the audit name each. */
+  lost: { events: number; minutes: number };
 }
 
 type RunFlags = Pick<Flags, "rounds" | "rate" | "seed">;
@@ -99,8 +101,9 @@ export async function runKills(
   const deployment = await openDeployment(stack.config);
   try {
     const [from, to] = [Math.floor(startedAtMs / MINUTE_MS) - 60, Math.ceil(now() / MINUTE_MS) + 10];
-    const { differing, differences } = await compareWithStored(deployment.counters, expected, from, to);
-    return { events, differing, differences, recoveries, faults, watched, lost: lostEvents(load) };
+    const { cells, differing, differences } = await compareWithStored(deployment.counters, expected, from, to);
+    const lost = { events: lostEvents(load), minutes: load.lost.size };
+    return { events, cells, differing, differences, recoveries, faults, watched, lost };
   } finally {
     await deployment.close();
   }
@@ -232,8 +235,9 @@ async function main(): Promise<void> {
     const result = await runKills(stack, await stack.submit(), flags, targets);
     for (const [target, times] of result.recoveries)
       say(`${target.padEnd(22)} ${times.length} rounds, median ${at(times, 0.5)} s, longest ${at(times, 1)} s`);
-    const { events, lost, differing, watched, faults } = result;
-    say(`${events} events accepted, ${lost} of them deleted from the log; ${differing} cells differ`);
+    const { events, cells, lost, differing, watched, faults } = result;
+    say(`${events} events accepted, ${lost.events} of them, of ${lost.minutes} minutes, deleted from the log`);
+    say(`${cells} cells compared, ${differing} differ`);
     say(`${watched.answers} answers looked at for ${watched.probes} events that they must hold if they say so`);
     for (const fault of [...result.differences, ...faults]) say(`  ${fault}`);
     if (differing === 0 && faults.length === 0) process.exitCode = 0;

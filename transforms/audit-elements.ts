@@ -69,10 +69,11 @@ export interface RecountBooks {
   loss: Loss;
   writtenOff?: WriteOff;
   /**
-   * The ledger's numbers of a minute whose cells have left the store. The archive then holds the events received after
-   * the raw retention, and no others.
+   * The numbers of a minute whose cells have left the store. The archive then holds the events received after the raw
+   * retention, and no others. `archived`: by the ledger, both together. `counted`: by the roll-ups; absent where nothing
+   * was received later.
    */
-  rolledBooks?: { archived: number; counted: number; duplicate: number };
+  rolledBooks?: { archived: number; counted?: number };
   /** Whether an earlier audit has settled the whole minute. */
   wasSettled: boolean;
 }

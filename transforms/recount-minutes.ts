@@ -16,7 +16,15 @@ import {
   type Tagged,
   withName,
 } from "../engine";
-import type { Archive, ArchiveObject, CounterStore, Ledger, LedgerMinute, LogProgress } from "../io/ports";
+import {
+  type Archive,
+  type ArchiveObject,
+  type CounterStore,
+  type Ledger,
+  type LogProgress,
+  type RolledHour,
+  StoreUnavailableError,
+} from "../io/ports";
 import {
   type AuditOptions,
   type AuditUnit,
@@ -28,7 +36,7 @@ import {
   unitKey,
   unitOf,
 } from "./audit-elements";
-import { HourReads } from "./hour-reads";
+import { HourReads, type MinuteReads } from "./hour-reads";
 import { MinuteRecount, type RecountedCell } from "./minute-recount";
 import { missingOf, NO_LOSS } from "./missing-events";
 import { RESOURCES } from "./resource-names";
@@ -124,12 +132,12 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     this.reads ??= new HourReads(Date.now);
     let reads = await this.reads.of(minute, sources);
     // Past the raw retention the archive has later events only, and the counters know of no others.
-    const isRolled = (await this.counters.rolledHour?.(hourOf(minute))) !== undefined;
-    if (isRolled) reads = { ...reads, accepted: 0 };
+    const rolled = await this.counters.rolledHour?.(hourOf(minute));
+    if (rolled !== undefined) reads = { ...reads, accepted: 0 };
     for (;;) {
       const { objects, changeSequence, archivedThroughMs, askedAtMs } = reads;
       const recount = new MinuteRecount(minute, { part, of, seed: this.options.seeds[0] }, events);
-      const { eventsOf, unreadable } = await this.readAll(objects, recount);
+      const { eventsOf, unreadable: damage } = await this.readAll(objects, recount);
       const { gap, isUnlisted, ...missing } = missingOf(reads, eventsOf);
       // Objects and events may be on their way. A gap is real only when every event accepted before has been archived.
       const mayCome = archivedThroughMs < askedAtMs;
@@ -138,11 +146,11 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
         continue;
       }
       const isFinal = isFinalMinute(minute, this.options.finalBeforeMs);
+      const { rolledBooks, unreadable = damage } = await rolledBooksOf(minute, rolled, reads);
       const loss = unreadable !== "" || mayCome || !isFinal ? NO_LOSS : missing.loss;
       const found = { counted: recount.totals(), changeSequence, notComparable: unreadable || gap, ...missing, loss };
-      const rolled = isRolled && reads.books !== undefined ? { rolledBooks: sumsOf(reads.books) } : {};
       const archive = { objects: objects.length, objectsKey: objectsKey(objects) };
-      const books = { minute, part, of, ...archive, ...found, ...rolled };
+      const books = { minute, part, of, ...archive, ...found, ...(rolledBooks && { rolledBooks }) };
       return { books, recount };
     }
   }
@@ -200,7 +208,22 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
   }
 }
 
-const sumsOf = ({ archived, counted, duplicate }: LedgerMinute) => ({ archived, counted, duplicate });
+/** What the books of a rolled minute are made of. */
+async function rolledBooksOf(
+  minute: number,
+  rolled: RolledHour | undefined,
+  { objects, books }: MinuteReads,
+): Promise<{ rolledBooks?: NonNullable<RecountBooks["rolledBooks"]>; unreadable?: string }> {
+  if (rolled === undefined || books === undefined) return {};
+  const { archived } = books;
+  if (objects.length === 0) return { rolledBooks: { archived } };
+  try {
+    return { rolledBooks: { archived, counted: await rolled.counted(minute) } };
+  } catch (error) {
+    if (error instanceof StoreUnavailableError) return { rolledBooks: { archived }, unreadable: error.message };
+    throw error;
+  }
+}
 
 const hourOf = (minute: number): number => Math.floor(minute / MINUTES_AN_HOUR);
 

@@ -11,6 +11,10 @@ interface BookedObject {
   messages?: readonly { id: string; events: number; accepted: number; direct?: number }[];
 }
 
+/** Whether an object was removed past the raw retention: its events stay in the books, and in the roll-ups. */
+export const isExpired = ({ events, sizeBytes }: { events: number; sizeBytes: number }): boolean =>
+  events > 0 && sizeBytes === 0;
+
 /** The numbers that an object, or the messages of several objects, add to a minute. */
 export type ObjectSums = Omit<Acceptance, "promised"> & { archived: number };
 

@@ -156,4 +156,6 @@ export interface RolledHour {
    * damaged.
    */
   videos(videoPart: number): Promise<Set<string>>;
+  /** Events of a minute of the hour that are counted in roll-ups, of all videos. Rejects as `videos`. */
+  counted(minute: number): Promise<number>;
 }

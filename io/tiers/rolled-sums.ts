@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { NO_SUMS, type Sums, sumOf } from "../../domain/rules/cell-sums";
-import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { RolledLevel, RollUp } from "../ports";
 import { cellsOf, overlaps, type RollUpReader } from "./roll-up-reader";
 
@@ -13,12 +13,27 @@ export const seriesKey = (videoId: string, eventType: string): string => `${vide
 export class RolledSums {
   readonly #kept = new Map<RolledLevel, { key: string; sums: DaySums }>();
 
+  #minutes: { key: string; counted: ReadonlyMap<number, number> } | undefined;
+
   constructor(private readonly reader: RollUpReader) {}
 
+  /** Events of every minute of a day that roll-ups have any of. */
+  async minutesOf(rollUps: readonly RollUp[], day: number): Promise<ReadonlyMap<number, number>> {
+    const { asked, files, key } = filesOf(rollUps, "minute", day);
+    if (this.#minutes?.key === key) return this.#minutes.counted;
+    const counted = new Map<number, number>();
+    for (const file of files) {
+      for (const { startMs, count } of cellsOf(await this.reader.all(file))) {
+        if (startMs < asked.fromMs || startMs >= asked.toMs) continue;
+        counted.set(startMs / MINUTE_MS, (counted.get(startMs / MINUTE_MS) ?? 0) + count);
+      }
+    }
+    this.#minutes = { key, counted };
+    return counted;
+  }
+
   async ofDay(rollUps: readonly RollUp[], level: RolledLevel, day: number): Promise<DaySums> {
-    const asked = { level, fromMs: day * DAY_MS, toMs: (day + 1) * DAY_MS };
-    const files = rollUps.filter((one) => overlaps(one, asked));
-    const key = `${day} ${files.map(({ name, sha256 }) => `${name}:${sha256}`).join(" ")}`;
+    const { asked, files, key } = filesOf(rollUps, level, day);
     const kept = this.#kept.get(level);
     if (kept?.key === key) return kept.sums;
     const sums = new Map<string, Map<number, Sums>>();
@@ -34,4 +49,10 @@ export class RolledSums {
     this.#kept.set(level, { key, sums });
     return sums;
   }
+}
+
+function filesOf(rollUps: readonly RollUp[], level: RolledLevel, day: number) {
+  const asked = { level, fromMs: day * DAY_MS, toMs: (day + 1) * DAY_MS };
+  const files = rollUps.filter((one) => overlaps(one, asked));
+  return { asked, files, key: `${day} ${files.map(({ name, sha256 }) => `${name}:${sha256}`).join(" ")}` };
 }

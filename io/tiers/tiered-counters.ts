@@ -61,7 +61,12 @@ export class TieredCounters implements CounterStore {
     const asked = { fromMs: hour * HOUR_MS, toMs: (hour + 1) * HOUR_MS };
     const isRolling = rolling !== undefined && overlaps(rolling, { ...asked, level: rolling.level });
     if (!isRolling && !rollUps.some((one) => overlaps(one, { ...asked, level: "minute" }))) return undefined;
-    return { isRolling, videos: (videoPart) => this.#videosOf(rollUps, hour, videoPart) };
+    const day = Math.floor(hour / HOURS_A_DAY);
+    return {
+      isRolling,
+      videos: (videoPart) => this.#videosOf(rollUps, hour, videoPart),
+      counted: async (minute) => (await this.#sums.minutesOf(rollUps, day)).get(minute) ?? 0,
+    };
   }
 
   async #videosOf(rollUps: readonly RollUp[], hour: number, videoPart: number): Promise<Set<string>> {

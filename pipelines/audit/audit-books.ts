@@ -158,36 +158,41 @@ export class AuditBooks {
 
   /**
    * Returns the new numbers of minutes whose stored numbers are no longer the stream's alone: their cells were
-   * corrected, or events of theirs were late, backfilled or lost. The archive is the truth of such a minute, and so are
-   * the audit's numbers, until more is archived.
+   * corrected, events of theirs were late, backfilled or lost, or roll-ups have their cells. The archive is the truth of
+   * such a minute, and so are the audit's numbers, until more is archived.
    */
   settled(): SettledMinute[] {
     const unproven = new Set(this.unproven());
     return this.sortedRows().flatMap((row) => {
       if (unproven.has(row.minute) || !this.isSettled(row)) return [];
-      if (row.rolledBooks !== undefined) return [settledRolled(row, row.rolledBooks)];
+      if (row.rolledBooks !== undefined) return settledRolled(row, row.rolledBooks);
       const { events, distinct } = row.counted;
       const archived = events - row.repeated;
       return [{ minute: row.minute, counted: distinct, duplicate: archived - distinct, archived }];
     });
   }
 
-  private isSettled({ minute, counted, writtenOff, wasSettled }: MinuteRow): boolean {
+  private isSettled({ minute, counted, writtenOff, wasSettled, rolledBooks }: MinuteRow): boolean {
     const { allowedLatenessMs, finalBeforeMs } = this.options;
     if (!isFinalMinute(minute, finalBeforeMs)) return false;
-    if (writtenOff !== undefined || wasSettled) return true;
+    if (writtenOff !== undefined || wasSettled || rolledBooks !== undefined) return true;
     if (!setsAside(allowedLatenessMs)) return false;
     const { lateCounted, lateDuplicate, backfillCounted, backfillDuplicate } = counted;
     return this.corrected.has(minute) || lateCounted + lateDuplicate + backfillCounted + backfillDuplicate > 0;
   }
 }
 
-/** Events received after the raw retention are counted now; the earlier ones were counted before. */
-function settledRolled({ minute, counted }: MinuteRow, books: NonNullable<MinuteRow["rolledBooks"]>): SettledMinute {
-  const { archived } = books;
-  const added = Math.max(0, archived - books.counted - books.duplicate);
-  const repeats = Math.min(added, counted.lateDuplicate + counted.backfillDuplicate);
-  return { minute, counted: books.counted + added - repeats, duplicate: books.duplicate + repeats, archived };
+/**
+ * The counters have what the roll-ups have and what the archive still has. Whatever else was archived was a repeat. No
+ * sum of the books tells the two apart: which of the later events an earlier audit has settled is not known.
+ */
+function settledRolled(
+  { minute, counted: { distinct } }: MinuteRow,
+  { archived, counted: rolled }: NonNullable<MinuteRow["rolledBooks"]>,
+): SettledMinute[] {
+  if (rolled === undefined) return [];
+  const counted = rolled + distinct;
+  return [{ minute, counted, duplicate: Math.max(0, archived - counted), archived }];
 }
 
 const NOT_FINAL = "cells differ, and the stream may still count events of the minute";

@@ -4,6 +4,8 @@ import { createReadStream } from "node:fs";
 import { archiveObjectName, BACKFILL_WRITER } from "../../domain/archive-name";
 import type { EventColumns } from "../../domain/columns/event-columns";
 import { minuteOf } from "../../domain/event";
+import { isExpired } from "../../domain/rules/ledger-books";
+import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type KnownEventTypes, settled } from "../../intake/known-types";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import { lineBlocks } from "../../intake/line-blocks";
@@ -123,12 +125,18 @@ interface Chunk {
   rowsOf: ReadonlyMap<number, number[]>;
 }
 
-/** Lists the objects of these minutes, then writes the objects. */
+/**
+ * Lists the objects of these minutes, then writes them. An object of the same lines that expired stays as it is: its
+ * events are in the roll-ups, and would be counted once more.
+ */
 async function writeMinutes(
-  minutes: readonly number[],
+  asked: readonly number[],
   { fileName, taken: { columns, receivedAtMs }, rowsOf }: Chunk,
   { archive, ledger }: ArchiveFileDependencies,
 ): Promise<void> {
+  const expired = await expiredMinutes(ledger, asked, fileName);
+  const minutes = asked.filter((minute) => !expired.has(minute));
+  if (minutes.length === 0) return;
   const objects = minutes.map((minute) => {
     const object = new ArchiveObjectWriter(fileName);
     for (const row of rowsOf.get(minute)!) object.add(columns, row, receivedAtMs);
@@ -139,6 +147,17 @@ async function writeMinutes(
   });
   await ledger.addObjects(listed, minutes);
   await inParallel(objects, WRITES_IN_FLIGHT, ({ minute, content }) => archive.write(minute, fileName, content));
+}
+
+async function expiredMinutes(ledger: Ledger, minutes: readonly number[], fileName: string): Promise<Set<number>> {
+  const expired = new Set<number>();
+  for (const hour of new Set(minutes.map((minute) => Math.floor(minute / MINUTES_AN_HOUR)))) {
+    const from = hour * MINUTES_AN_HOUR;
+    for (const object of await ledger.archivedObjects(from, from + MINUTES_AN_HOUR)) {
+      if (isExpired(object) && object.name === archiveObjectName(object.minute, fileName)) expired.add(object.minute);
+    }
+  }
+  return expired;
 }
 
 /**

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isBackfilled } from "../../domain/archive-name";
+import { isExpired } from "../../domain/rules/ledger-books";
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { readArchiveObject } from "../../io/formats/avro/archive-object";
 import type { Archive, ArchivedObject, Ledger } from "../../io/ports";
@@ -7,7 +8,7 @@ import type { Archive, ArchivedObject, Ledger } from "../../io/ports";
 /**
  * Makes ledger and archive agree on the backfilled objects of the hours of `minutes`, after an earlier run was stopped
  * between the two. An object that was listed and never written is listed without events. An object that was written and
- * not listed (by earlier versions) is listed with its events.
+ * not listed (by earlier versions) is listed with its events. An object that expired stays.
  */
 export async function settleListings(
   deps: { archive: Archive; ledger: Ledger },
@@ -22,8 +23,10 @@ async function settleHour({ archive, ledger }: { archive: Archive; ledger: Ledge
   const stored = new Map((await archive.list(...range)).map((object) => [object.name, object]));
   const listed = new Map((await ledger.archivedObjects(...range)).map((object) => [object.name, object]));
   const settled: ArchivedObject[] = [];
-  for (const { name, minute, events } of listed.values()) {
-    if (isBackfilled(name) && events > 0 && !stored.has(name)) settled.push({ name, minute, events: 0, sizeBytes: 0 });
+  for (const object of listed.values()) {
+    const { name, minute, events } = object;
+    if (!isBackfilled(name) || events === 0 || stored.has(name) || isExpired(object)) continue;
+    settled.push({ name, minute, events: 0, sizeBytes: 0 });
   }
   for (const { name, minute, sizeBytes } of stored.values()) {
     if (!isBackfilled(name) || (listed.get(name)?.events ?? 0) > 0) continue;

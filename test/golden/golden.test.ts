@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { HOUR_MS } from "../../domain/rules/time";
 import { BoundedRunner } from "./bounded-runner";
 import { EmbeddedRunner } from "./embedded-runner";
 import { expectOutcome, type GoldenRunner } from "./outcome";
@@ -36,6 +37,24 @@ describe.each(named(runners))("%s", (_name, runner) => {
     expectOutcome(script, await runner.run(script, folder));
   });
 });
+
+test.each(["of all", "of each"] as const)(
+  "scripts as one, with the passes %s, have events that are hours late, a replay and a job that is away, all counted in the end",
+  (passes) => {
+    const scripts = scriptsTogether(passes).filter(({ closingAudits }) => closingAudits.length > 0);
+    const steps = scripts.flatMap((script) => script.steps);
+    expect(new Set(steps.map(({ kind }) => kind))).toEqual(new Set(["send", "pass", "away", "back", "replay"]));
+    const late = goldenScripts().find(({ name }) => name === "late-by-hours")!;
+    const delays = late.steps.flatMap((step) =>
+      step.kind === "send" ? step.events.map(({ raw }) => step.receivedAtMs - Date.parse(String(raw.eventTime))) : [],
+    );
+    expect(Math.max(...delays)).toBeGreaterThan(late.allowedLatenessMs + 2 * HOUR_MS);
+    for (const { accepted, archived, counted, duplicate } of late.ledger.values()) {
+      expect(archived).toBe(accepted);
+      expect(counted + duplicate).toBe(accepted);
+    }
+  },
+);
 
 describe.each(named(furtherRunners))("%s", (_name, runner) => {
   test.each(named(scriptsTogether("of each")))("%s", async (_script, script) => {
