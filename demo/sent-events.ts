@@ -118,7 +118,9 @@ export async function sendEvents(options: SendOptions, onProgress: (sent: number
         const lines = generator.next(count);
         await untilMs(startMs + pace.pausedMs + (made * 1000) / perSecond);
         if (ended()) return;
-        sent.accepted += await deliver(options.url, lines, sent);
+        // Not in one statement: the sum is read before the await, and the other senders add to it meanwhile.
+        const accepted = await deliver(options.url, lines, sent);
+        sent.accepted += accepted;
         await write(output, lines);
         onProgress(sent.accepted);
       });

@@ -92,7 +92,10 @@ const write = defineTask(
       }
     }
     result.minuteCells = minuteCells.size;
-    for (const video of videos) result.counted += await store.totals(video);
+    for (const video of videos) {
+      const counted = await store.totals(video);
+      result.counted += counted;
+    }
     await readTimes(store, [...videos], lastMinute - 59, result);
     await timed(() => store.close());
     const file = kind === "packed" ? "counters.sqlite" : "rows.sqlite";

@@ -52,6 +52,8 @@ function processProblems(path: string, code: string): string[] {
     for (const [, what] of code.matchAll(/\bprocess\s*(?:\?\.|\.)\s*(env|argv)\b/g))
       found.push(`reads process.${what}`);
   }
+  // The left side is read before the await: what others add meanwhile is lost.
+  if (/[-+*|&]=\s*\(?\s*await\b/.test(code)) found.push("adds to what it read before an await");
   if (!CONSOLE_FOLDERS.has(folder) && /\bconsole\s*\./.test(code)) found.push("uses console");
   return found;
 }
