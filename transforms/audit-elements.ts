@@ -70,8 +70,8 @@ export interface RecountBooks {
   writtenOff?: WriteOff;
   /**
    * The numbers of a minute whose cells have left the store. The archive then holds the events received after the raw
-   * retention, and no others. `archived`: by the ledger, both together. `counted`: by the roll-ups; absent where nothing
-   * was received later.
+   * retention, and no others. `archived`: by the ledger, both together. `counted`: by the roll-ups; absent where no
+   * event was received later.
    */
   rolledBooks?: { archived: number; counted?: number };
   /** Whether an earlier audit has settled the whole minute. */

@@ -158,8 +158,8 @@ export class AuditBooks {
 
   /**
    * Returns the new numbers of minutes whose stored numbers are no longer the stream's alone: their cells were
-   * corrected, events of theirs were late, backfilled or lost, or roll-ups have their cells. The archive is the truth of
-   * such a minute, and so are the audit's numbers, until more is archived.
+   * corrected, events of theirs were late, backfilled or lost, or roll-ups have their cells. The archive is the truth
+   * of such a minute, and so are the audit's numbers, until more is archived.
    */
   settled(): SettledMinute[] {
     const unproven = new Set(this.unproven());
