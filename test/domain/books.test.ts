@@ -118,7 +118,7 @@ describe("books that are put together from a store's rows", () => {
       fc.property(fc.shuffledSubarray(rows, { minLength: rows.length }), (shuffled) => {
         const books = new LedgerBooks();
         for (const row of shuffled) row(books);
-        expect(books.minutes()).toEqual(expected);
+        expect(books.minutes()).toStrictEqual(expected);
       }),
     );
   });

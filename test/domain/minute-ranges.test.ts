@@ -63,6 +63,16 @@ test("buckets count the minutes that disjoint ranges have of the asked ones, als
   );
 });
 
+test("ranges beside the asked one, in one bucket with it, add nothing", () => {
+  const counts = new Map<number, number>();
+  const ranges = [
+    { fromMinute: 0, toMinute: 2 },
+    { fromMinute: 5, toMinute: 6 },
+  ];
+  countByBucket(counts, ranges, { fromMinute: 2, toMinute: 4 }, 60);
+  expect(counts.size).toBe(0);
+});
+
 test("counts of a second call are added", () => {
   const counts = new Map<number, number>();
   for (const fromMinute of [0, 5])

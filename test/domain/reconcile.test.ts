@@ -40,10 +40,10 @@ test("two sets of cells differ in what either has and the other has not, zero fo
 test("what is added to a cell twice is the sum, exactly", () => {
   const sums = new Map<string, ComparedCell>();
   addToCell(sums, "v", "VIEW", 1, 2n ** 60n, 1);
-  addToCell(sums, "v", "VIEW", 2, 1n, 0);
+  addToCell(sums, "v", "VIEW", 2, 1n, 2);
   addToCell(sums, "v", "LIKE", 5, -1n, 4);
   expect([...sums]).toEqual([
-    ["v VIEW", { videoId: "v", eventType: "VIEW", count: 3, sum: 2n ** 60n + 1n, valued: 1 }],
+    ["v VIEW", { videoId: "v", eventType: "VIEW", count: 3, sum: 2n ** 60n + 1n, valued: 3 }],
     ["v LIKE", { videoId: "v", eventType: "LIKE", count: 5, sum: -1n, valued: 4 }],
   ]);
 });
