@@ -10,6 +10,7 @@ const CLEAR = new Set([
   "OpenServiceError",
   "SecretFileError",
   "KeyError",
+  "WebhookSecretError",
   "StreamIdentityError",
   "LogFullError",
   "FlinkError",

@@ -31,6 +31,7 @@ const COMMANDS: Record<string, () => Promise<{ register(program: Command): void 
   counts: () => import("./commands/counts.js"),
   top: () => import("./commands/top.js"),
   keys: () => import("./commands/keys.js"),
+  webhooks: () => import("./commands/webhooks.js"),
   ledger: () => import("./commands/ledger.js"),
   config: () => import("./commands/config.js"),
 };

@@ -6,6 +6,7 @@ import type { Registry } from "prom-client";
 import type { Admission } from "../admission/admission";
 import type { CounterStore, DeadLetter, DeadLetters, Ledger, LogProgress, VideoCatalog } from "../io/ports";
 import type { AccessKeys } from "../io/ports/access-keys";
+import type { AlertStore } from "../io/ports/alert-store";
 import type { AnswerCache } from "./answer-cache";
 
 export interface Readiness {
@@ -56,6 +57,8 @@ export interface QueryDependencies {
      */
     again: (letter: DeadLetter) => Promise<string | undefined>;
   };
+  /** The messages of alerts; absent: there are no alerts. */
+  alerts?: Pick<AlertStore, "list" | "replay">;
   /** Returns epoch milliseconds. */
   clock: () => number;
   logger: Logger;

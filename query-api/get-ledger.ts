@@ -16,6 +16,11 @@ const MAX_RANGE_MS = 31 * DAY_MS;
 /** The number of minutes read at a time, so that a month of books delays no other request. */
 const MINUTES_AT_ONCE = 360;
 
+interface BookSources {
+  ledger: Pick<QueryDependencies["ledger"], "books">;
+  progress: Pick<QueryDependencies["progress"], "accepted">;
+}
+
 type Books = MinuteBooks & Pick<LedgerMinute, "direct" | "backfilled" | "writtenOff"> & { unbooked: number };
 
 /** GET /v1/ledger: the place of every accepted event, minute by minute of event time. */
@@ -78,15 +83,20 @@ export async function booksText(
     .map(([minute, book]) => ({ minute, accepted: book.accepted, text: JSON.stringify(ledgerRow(minute, book)) }));
 }
 
+/** Minutes of [from, to) whose books do not balance now, ascending. */
+export async function unbalancedMinutes(dependencies: BookSources, from: number, to: number): Promise<number[]> {
+  const books = await readBooks(dependencies, from, to);
+  return [...books]
+    .filter(([, book]) => !isBalanced(book))
+    .map(([minute]) => minute)
+    .sort((a, b) => a - b);
+}
+
 /**
  * The stream's side is read first. An event is accepted before it is archived, so the books never show more archived
  * than accepted events.
  */
-async function readBooks(
-  { ledger, progress }: Pick<QueryDependencies, "ledger" | "progress">,
-  from: number,
-  to: number,
-): Promise<Map<number, Books>> {
+async function readBooks({ ledger, progress }: BookSources, from: number, to: number): Promise<Map<number, Books>> {
   const books = new Map<number, Books>();
   for (const row of await ledger.books(from, to)) {
     const { minute, archived, backfilled, direct, counted, duplicate, late, writtenOff } = row;

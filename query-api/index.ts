@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 export { AnswerCache } from "./answer-cache";
+export { ChannelCounters } from "./channel-counters";
 export type { LogGauge, QueryDependencies, Readiness } from "./dependencies";
+export { unbalancedMinutes } from "./get-ledger";
 export type { HotReads } from "./hot-reads";
 export { createQueryApi, createQueryRouter } from "./query-router";
 export { sharedFreshness } from "./shared-freshness";
+export { shownDelivery } from "./webhooks";

@@ -43,6 +43,7 @@ import {
 import { putCatalogChannels, putCatalogVideos } from "./put-catalog";
 import { QueryMetrics } from "./query-metrics";
 import { type HeaderFields, respond, respondProblem } from "./respond";
+import { webhookEndpoints } from "./webhooks";
 
 /**
  * The route label of requests that matched no route, or were refused before one ran, because the number of paths is
@@ -173,6 +174,7 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
     getAudits(dependencies),
     ...keyEndpoints(dependencies),
     ...deadLetterEndpoints(dependencies),
+    ...webhookEndpoints(dependencies),
     getHealth(),
     getReady(dependencies),
     getMetrics(dependencies),

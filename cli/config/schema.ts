@@ -3,6 +3,7 @@ import { isAbsolute } from "node:path";
 import { z } from "zod";
 import { isOrigin } from "../../admission/new-key";
 import { HOUR_MS, MINUTE_MS, MINUTES_A_DAY, SECONDS_A_DAY, SECONDS_AN_HOUR } from "../../domain/rules/time";
+import { alertsSchema } from "./alert-settings";
 
 const MEBI = 1 << 20;
 
@@ -279,6 +280,7 @@ export const configSchema = z
         deadlineSeconds: count(1, SECONDS_AN_HOUR, 180).describe("a round that is not counted by then has failed"),
       })
       .prefault({}),
+    alerts: alertsSchema,
     audit: z
       .strictObject({
         enabled: z.boolean().default(true),

@@ -6,6 +6,7 @@
  * grow.
  */
 export * from "./access-keys";
+export * from "./alert-store";
 export * from "./archive";
 export * from "./audit-report";
 export * from "./cell-tiers";

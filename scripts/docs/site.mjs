@@ -12,7 +12,10 @@ import { configurationPage, metricsPage } from "./reference.mjs";
 const GROUPS = [
   ["Begin", ["quick-start", "concepts", "recipes"]],
   ["Use", ["client", "reading", "catalog", "keys", "dashboard", "direct-producers"]],
-  ["Run", ["configuration", "metrics", "operations", "flink", "shared-logs", "google-cloud", "dataflow", "images"]],
+  [
+    "Run",
+    ["configuration", "metrics", "operations", "alerts", "flink", "shared-logs", "google-cloud", "dataflow", "images"],
+  ],
   ["Trust", ["guarantees", "invariants", "glossary", "architecture"]],
 ];
 

@@ -4,6 +4,7 @@ import type { Registry } from "prom-client";
 import type { Config } from "../../config/schema";
 import type { Check } from "../serve/readiness";
 import { Canary } from "./canary";
+import type { Round } from "./round";
 
 /** The canary of a service, which uses the service's own listener; absent where the configuration switches it off. */
 export class ServiceCanary {
@@ -34,6 +35,11 @@ export class ServiceCanary {
       registry: this.registry,
     });
     this.#canary.start();
+  }
+
+  /** The last round that has ended. */
+  get last(): Round | undefined {
+    return this.#canary?.last;
   }
 
   async stop(): Promise<void> {

@@ -38,7 +38,7 @@ export async function ingestOf({ config, logger, registry, deployment, access, l
 
 /** Builds the read API. `stopping` ends the event streams that readers hold open. */
 export function queryOf(parts: ServiceParts, ingest: Pick<IngestApi, "again">, stopping: AbortSignal): QueryApi {
-  const { config, logger, registry, deployment, access, operations, reader, catalog, logSide } = parts;
+  const { config, logger, registry, deployment, access, operations, reader, catalog, logSide, alertStore } = parts;
   const { deadLetters, ledger, progress } = deployment;
   const checks = checksOf(parts);
   return createQueryApi({
@@ -54,6 +54,7 @@ export function queryOf(parts: ServiceParts, ingest: Pick<IngestApi, "again">, s
     replay: { letters: deadLetters, again: (letter) => replayLetter(letter, ingest) },
     admission: access.admission,
     accessKeys: access.store,
+    ...(alertStore && { alerts: alertStore }),
     operations,
     clock: Date.now,
     logger,

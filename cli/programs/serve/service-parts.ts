@@ -2,8 +2,10 @@
 import type { Logger } from "pino";
 import { Registry } from "prom-client";
 import { MINUTE_MS } from "../../../domain/rules/time";
+import type { AlertStore } from "../../../io/ports/alert-store";
 import type { Config } from "../../config/schema";
 import { type Deployment, openDeployment } from "../../deployment/deployment";
+import { hasAlerts, openAlerts } from "../../deployment/open-alerts";
 import { hasCatalog, openCatalog } from "../../deployment/open-catalog";
 import { openReader } from "../../deployment/open-counters";
 import { ServiceCanary } from "../canary/service-canary";
@@ -26,6 +28,7 @@ export interface ServiceParts {
   readonly catalog: Awaited<ReturnType<typeof openCatalog>> | undefined;
   readonly logSide: LogSide;
   readonly canary: ServiceCanary;
+  readonly alertStore: AlertStore | undefined;
   readonly drain: Drain;
 }
 
@@ -45,6 +48,7 @@ export async function openServiceParts(config: Config, logger: Logger): Promise<
     catalog: hasCatalog(config) ? await openCatalog(config) : undefined,
     logSide: await openLogSide(config, logger, deployment),
     drain: new Drain(config.http.drainSeconds * 1000),
+    alertStore: hasAlerts(config) ? await openAlerts(config) : undefined,
     canary: new ServiceCanary(config, logger, registry, access.ownKey),
   };
 }

@@ -5,6 +5,7 @@ import helmet from "helmet";
 import type { Logger } from "pino";
 import type { FolderLock } from "../../../io/sqlite/data-folder";
 import type { Config } from "../../config/schema";
+import { ServiceAlerts } from "../alerts/service-alerts";
 import { ingestOf, queryOf } from "./apis";
 import { constantFields, frontListener } from "./front";
 import { listen, listenForOperations, serviceListener } from "./listeners";
@@ -21,6 +22,7 @@ export class Service {
     readonly url: string,
     private readonly running: {
       parts: ServiceParts;
+      alerts: ServiceAlerts | undefined;
       ingest: Ingest;
       servers: readonly Server[];
       stopping: AbortController;
@@ -32,6 +34,7 @@ export class Service {
   /** Resolves when requests are answered. */
   static async start(config: Config, logger: Logger, lock: FolderLock | undefined): Promise<Service> {
     const parts = await openServiceParts(config, logger);
+    const alerts = alertsOf(parts);
     const ingest = await ingestOf(parts);
     const stopping = new AbortController();
     const query = queryOf(parts, ingest, stopping.signal);
@@ -42,8 +45,9 @@ export class Service {
     if (ofOperations !== undefined) logger.info({ url: ofOperations.url }, "operating endpoints listen");
     parts.logSide.begin();
     parts.canary.begin(url);
+    await alerts?.begin();
     const servers = [server, ...(ofOperations === undefined ? [] : [ofOperations.server])];
-    return new Service(url, { parts, ingest, servers, stopping, stopListener, lock });
+    return new Service(url, { parts, alerts, ingest, servers, stopping, stopListener, lock });
   }
 
   /**
@@ -51,7 +55,7 @@ export class Service {
    * finishes, the stores close.
    */
   async stop(): Promise<void> {
-    const { parts, ingest, servers, stopping, stopListener, lock } = this.running;
+    const { parts, alerts, ingest, servers, stopping, stopListener, lock } = this.running;
     await parts.drain.begin();
     stopping.abort();
     const closed = Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
@@ -65,10 +69,21 @@ export class Service {
     await parts.logSide.stop();
     stopListener();
     await parts.canary.stop();
+    await alerts?.stop();
+    await parts.alertStore?.close();
     await parts.access.close();
     await Promise.all([parts.reader.close(), parts.deployment.close(), parts.catalog?.close()]);
     lock?.release();
   }
+}
+
+function alertsOf(parts: ServiceParts): ServiceAlerts | undefined {
+  const { config, logger, registry, deployment, reader, catalog, canary, alertStore } = parts;
+  if (alertStore === undefined) return undefined;
+  const { ledger, progress, deadLetters } = deployment;
+  const stores = { counters: reader, ledger, progress, deadLetters, ...(catalog && { catalog }) };
+  const sources = { ...stores, canaryRound: () => canary.last, clock: Date.now };
+  return new ServiceAlerts({ settings: config.alerts, store: alertStore, sources, logger, registry });
 }
 
 /** Returns Express behind a front that answers the most frequent routes without it. */
