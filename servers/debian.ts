@@ -5,6 +5,8 @@ import { locked } from "./cache";
 
 const PROGRAMS = {
   chromium: "chromium",
+  nginx: "nginx-light",
+  openssl: "openssl",
   prometheus: "prometheus",
   promtool: "prometheus",
   "redis-server": "redis-server",

@@ -35,12 +35,17 @@ export interface ServiceListener {
 /**
  * Plain, or with TLS where there is a certificate, which is read again when its files change. Throws CertificateError.
  */
-export function serviceListener(config: Config, listener: RequestListener, logger: Logger): ServiceListener {
+export function serviceListener(
+  config: Config,
+  listener: RequestListener,
+  logger: Logger,
+  lookEveryMs?: number,
+): ServiceListener {
   const { certificateFile, keyFile } = config.http.tls;
   if (certificateFile === "") return { server: httpListener(config, listener), scheme: "http", stop: () => undefined };
   const files = { certificateFile, keyFile };
   const server = httpsListener(config, readCertificate(files), listener);
-  const stop = watchCertificate(files, logger, (certificate) => server.setSecureContext(certificate));
+  const stop = watchCertificate(files, logger, (certificate) => server.setSecureContext(certificate), lookEveryMs);
   return { server, scheme: "https", stop };
 }
 
