@@ -20,7 +20,9 @@ export function webhookSecret(text: string, source = "webhook"): Buffer {
   const bytes = Buffer.from(encoded, "base64");
   const isBase64 = bytes.toString("base64") === encoded;
   if (!isBase64 || bytes.length < LEAST_BYTES || bytes.length > MOST_BYTES)
-    throw new WebhookSecretError(`${source}: a secret is ${PREFIX} and ${LEAST_BYTES} to ${MOST_BYTES} bytes in base64`);
+    throw new WebhookSecretError(
+      `${source}: a secret is ${PREFIX} and ${LEAST_BYTES} to ${MOST_BYTES} bytes in base64`,
+    );
   return bytes;
 }
 

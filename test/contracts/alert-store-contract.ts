@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What every store of alerts must do. */
+import type { AlertState } from "../../domain/rules/alerts";
 import type { AlertStore, Delivery, NewDelivery } from "../../io/ports/alert-store";
 
 const T = Date.parse("2026-11-21T10:00:00Z");
-const STATE = { since: { a: T }, fired: ["a"] };
+const STATE: AlertState = { since: { a: T }, fired: ["a"] };
 
 const message = (messageId: string, webhook = "hook", createdAtMs = T): NewDelivery => {
   return { webhook, messageId, rule: "rule", createdAtMs, body: `{"id":"${messageId}"}` };
@@ -25,7 +26,7 @@ export function alertStoreContract(name: string, { open }: { open: () => Promise
       await store.close();
       store = await open();
       expect(await store.states()).toEqual(
-        new Map([
+        new Map<string, AlertState>([
           ["rule", { since: {}, fired: [] }],
           ["second", STATE],
         ]),
