@@ -4,12 +4,12 @@ import { z } from "zod";
 import { isChannelId } from "../../domain/catalog/catalog-line";
 import { isEventType, isVideoId } from "../../domain/event";
 import { REJECTION_REASONS } from "../../domain/rejection";
+import { MINUTES_A_DAY, SECONDS_AN_HOUR } from "../../domain/rules/time";
 import { isNetwork } from "../../io/webhooks/addresses";
 
 const MAX_RULES = 1_000;
 const MAX_WEBHOOKS = 100;
 const MAX_LISTED_LETTERS = 1_000;
-const MAX_RATE_MINUTES = 1_440;
 
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "is 1 to 64 of A-Z a-z 0-9 . _ -");
 const videoId = z.string().refine(isVideoId, "is no videoId");
@@ -33,7 +33,7 @@ const ruleSchema = z.discriminatedUnion("kind", [
     .strictObject({
       ...{ name, kind: z.literal("rate"), videoId: videoId.optional(), channelId: channelId.optional() },
       eventType: z.string().refine(isEventType, "is no eventType").optional(),
-      minutes: whole(1, MAX_RATE_MINUTES).default(60),
+      minutes: whole(1, MINUTES_A_DAY).default(60),
       above: z.number().gt(1).optional(),
       below: z.number().min(0).lt(1).optional(),
       least: whole(1, Number.MAX_SAFE_INTEGER).default(100),
@@ -44,9 +44,9 @@ const ruleSchema = z.discriminatedUnion("kind", [
       (rule) => rule.eventType === undefined || rule.videoId !== undefined || rule.channelId !== undefined,
       "without a video or a channel the rate is that of all events",
     ),
-  z.strictObject({ name, kind: z.literal("canary"), minutes: whole(0, 10_080).default(0) }),
+  z.strictObject({ name, kind: z.literal("canary"), minutes: whole(0, 7 * MINUTES_A_DAY).default(0) }),
   z.strictObject({ name, kind: z.literal("audit-differs") }),
-  z.strictObject({ name, kind: z.literal("unbalanced"), minutes: whole(1, 1_440).default(15) }),
+  z.strictObject({ name, kind: z.literal("unbalanced"), minutes: whole(1, MINUTES_A_DAY).default(15) }),
   z.strictObject({
     ...{ name, kind: z.literal("dead-letters"), reason: z.enum(REJECTION_REASONS) },
     waiting: whole(1, MAX_LISTED_LETTERS).default(1),
@@ -70,7 +70,7 @@ export const alertsSchema = z
       .boolean()
       .default(true)
       .describe("this instance looks at the rules and delivers; of several with one configuration one should"),
-    everySeconds: whole(1, 3_600).default(10).describe("how often the rules are looked at"),
+    everySeconds: whole(1, SECONDS_AN_HOUR).default(10).describe("how often the rules are looked at"),
     rules: z.array(ruleSchema).max(MAX_RULES).default([]).describe("when an alert fires: docs/alerts.md"),
     webhooks: z.array(webhookSchema).max(MAX_WEBHOOKS).default([]).describe("who is told: docs/alerts.md"),
     privateNetworks: z

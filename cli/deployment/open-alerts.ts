@@ -8,7 +8,7 @@ import type { Config } from "../config/schema";
 export const hasAlerts = ({ alerts }: Config): boolean =>
   alerts.enabled && alerts.rules.length + alerts.webhooks.length > 0;
 
-/** alerts.sqlite of the data folder, made where it is missing. Rejects with DataFolderError, `StoreUnavailableError`. */
+/** Opens alerts.sqlite of the data folder, or makes it. Rejects with DataFolderError, `StoreUnavailableError`. */
 export async function openAlerts({ data }: Pick<Config, "data">): Promise<AlertStore> {
   (await import("../../io/sqlite/data-folder.js")).prepareDataFolder(data);
   const { SqliteAlertStore } = await import("../../io/sqlite/alert-store.js");

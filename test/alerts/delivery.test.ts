@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Messages on their way to real receivers over HTTP: signed, bounded, repeated, and never to where they must not go. */
+/** Messages to real receivers over HTTP: signed, bounded, repeated, and never to where they must not go. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import fc from "fast-check";

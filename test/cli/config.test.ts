@@ -90,6 +90,26 @@ describe("configuration", () => {
     }
   });
 
+  it.each([
+    [
+      {
+        rules: [
+          { name: "a", kind: "audit-differs" },
+          { name: "a", kind: "canary" },
+        ],
+      },
+      /two rules have one name/,
+    ],
+    [{ rules: [{ name: "a", kind: "rate", eventType: "VIEW", above: 2 }] }, /that of all events/],
+    [{ rules: [{ name: "a", kind: "rate" }] }, /above or below is wanted/],
+    [{ rules: [{ name: "a", kind: "rate", videoId: "v", channelId: "c", above: 2 }] }, /not both/],
+    [{ webhooks: [{ name: "h", url: "ftp://x", secretFile: "/s" }] }, /http or https/],
+    [{ webhooks: [{ name: "h", url: "https://x", secretFile: "/s", rules: ["none"] }] }, /there is no rule none/],
+    [{ privateNetworks: ["10.0.0.0"] }, /is a network such as/],
+  ])("refuses alerts %j with a line that says why", (alerts, message) => {
+    expect(() => loadConfig({ config: file(JSON.stringify({ alerts }), "c.json") }, {})).toThrow(message);
+  });
+
   it("finds a variable for every leaf that the defaults show", () => {
     const paths = new Set([...variables().values()].map(({ path }) => path.join(".")));
     const walk = (value: unknown, path: string[]) => {
@@ -148,6 +168,9 @@ const OTHERS: Record<string, string> = {
   logLevel: "debug",
   "retention.minuteDays": "40",
   "retention.hourDays": "200",
+  "alerts.rules": '[{ "name": "r", "kind": "audit-differs" }]',
+  "alerts.webhooks": '[{ "name": "h", "url": "https://example.com", "secretFile": "/s" }]',
+  "alerts.privateNetworks": "10.0.0.0/8,fd00::/8",
   "http.cors.origins": "https://example.com,*",
   "log.kind": "kafka",
   "log.kafka.sasl": "plain",

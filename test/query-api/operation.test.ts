@@ -226,8 +226,10 @@ describe("proof and operation", () => {
       "get /v1/videos/{videoId}/badge.svg",
       "get /v1/videos/{videoId}/counts",
       "get /v1/videos/{videoId}/stats",
+      "get /v1/webhooks",
       "post /v1/events",
       "post /v1/query",
+      "post /v1/webhooks/replay",
       "put /v1/catalog/channels",
       "put /v1/catalog/videos",
     ]);

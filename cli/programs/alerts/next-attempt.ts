@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { HOUR_MS } from "../../../domain/rules/time";
 import type { AttemptOutcome, Delivery } from "../../../io/ports/alert-store";
 import type { SendOutcome } from "../../../io/webhooks/send";
 
@@ -11,7 +12,7 @@ export interface RetryBounds {
 }
 
 /** A receiver's clock may be wrong, so its Retry-After is bounded. */
-const MAX_RETRY_AFTER_MS = 3_600_000;
+const MAX_RETRY_AFTER_MS = HOUR_MS;
 /** 2 to this power is beyond any pause, and still a number. */
 const MAX_DOUBLINGS = 40;
 
