@@ -28,6 +28,7 @@ export const VERSIONS = {
   kubernetesValidate: "1.37.0",
   /** librdkafka 2.16.0. */
   confluentKafka: "2.16.1",
+  schemathesis: "4.32.5",
   /** Of Go; it need not be that of Java. */
   prism: "v2.77.0",
 } as const;

@@ -20,10 +20,14 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-export async function startService(folder: string): Promise<Service> {
-  const child = spawn(process.execPath, [MAIN, "serve", "--port", "0", "--data", folder, "--log-level", "error"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+/** `environment`: beside this process' own. */
+export async function startService(
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Service> {
+  const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const serve = [MAIN, "serve", "--port", "0", "--data", folder, "--log-level", "error"];
+  const child = spawn("env", [...settings, process.execPath, ...serve], { stdio: ["ignore", "pipe", "inherit"] });
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
   const closed = new Promise<void>((resolve) =>

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Not a server: Schemathesis, which asks a service what its OpenAPI document allows and what it forbids. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { installed, type Recipe } from "./cache";
+import { withPythonPackages } from "./python-packages";
+import { VERSIONS } from "./versions";
+
+const recipe: Recipe = {
+  name: "schemathesis",
+  version: VERSIONS.schemathesis,
+  inputs: "",
+  build: async (folder) => {
+    const target = ["--no-compile", "--target", join(folder, "packages")];
+    await withPythonPackages(folder, [...target, `schemathesis==${VERSIONS.schemathesis}`]);
+  },
+};
+
+/**
+ * All checks are on, but for what the document cannot say: rules across fields (start before end, a cursor that an
+ * answer gave) are 400 for requests that the schema allows; and a batch with bad events is 202 by the contract, with
+ * each bad event named in the answer.
+ */
+const SETTINGS = `
+[checks]
+positive_data_acceptance.enabled = false
+
+[[operations]]
+include-path = "/v1/events"
+checks.negative_data_rejection.enabled = false
+`;
+
+export interface SchemathesisRun {
+  /** Of the service, with its scheme. */
+  url: string;
+  key: string;
+  seconds: number;
+  seed: number;
+  /** Where its files go. */
+  folder: string;
+}
+
+export interface SchemathesisResult {
+  /** Schemathesis found nothing: its exit status is 0. */
+  isClean: boolean;
+  output: string;
+}
+
+/** Runs for so long, at the lowest priority. An endless stream of events is left out: it has no end to be judged by. */
+export async function runSchemathesis({
+  url,
+  key,
+  seconds,
+  seed,
+  folder,
+}: SchemathesisRun): Promise<SchemathesisResult> {
+  const packages = join(await installed(recipe), "packages");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "schemathesis.toml"), SETTINGS);
+  const program = "import sys; from schemathesis.cli import schemathesis; sys.argv[0] = 'st'; schemathesis()";
+  const args = ["run", `${url}/openapi.json`, "--header", `Authorization: Bearer ${key}`, "--checks", "all"];
+  const bounds = ["--max-time", String(seconds), "--seed", String(seed), "--request-timeout", "30", "--workers", "2"];
+  const how = ["--phases", "coverage,fuzzing,stateful", "--exclude-path", "/v1/live", "--continue-on-failure"];
+  const child = spawn("nice", ["-n", "19", "python3", "-c", program, ...args, ...bounds, ...how, "--no-shrink"], {
+    cwd: folder,
+    env: { ...process.env, PYTHONPATH: packages, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const [status] = (await once(child, "close")) as [number | null];
+  return { isClean: status === 0, output };
+}
