@@ -28,7 +28,7 @@ export interface Step {
 }
 
 interface Batch {
-  body: Buffer;
+  body: string;
   videoIds: readonly string[];
 }
 
@@ -95,7 +95,7 @@ export class RisingLoad {
   async #send(connection: HttpConnection, batch: Batch, step: Step): Promise<HttpConnection> {
     step.sent += BATCH;
     try {
-      const { status } = await connection.post("/v1/events", HEADERS, batch.body);
+      const { status } = await connection.post("/v1/events", HEADERS, Buffer.from(batch.body));
       if (status === 202) {
         step.accepted += BATCH;
         this.#accepted(batch);
@@ -121,6 +121,6 @@ export class RisingLoad {
     const events = videoIds.map(
       (videoId) => `{"eventId":"${uuidV7(nowMs)}","videoId":"${videoId}","eventType":"VIEW","eventTime":${nowMs}}`,
     );
-    return { body: Buffer.from(`[${events.join(",")}]`), videoIds };
+    return { body: `[${events.join(",")}]`, videoIds };
   }
 }
