@@ -60,7 +60,7 @@ ${machine.cpus} CPUs, load at the end ${machine.load.join(", ")}. ${flags.minute
 
 ${sent.requests} requests (${sent.reads} reads), ${sent.events} events accepted, ${result.distinct} distinct in ${result.cells} cells; answers that were no 202: ${JSON.stringify(sent.refused)}.
 
-**Counts:** ${result.wrong.length === 0 ? "every total, every sum of days and of hours is what was accepted" : result.wrong.slice(0, 20).join("; ")}. **Books:** ${result.isBalanced ? "balance, nothing late" : "do not balance"} (${result.waitedS.toFixed(0)} s after the last event).
+Counts: ${result.wrong.length === 0 ? "every total, every sum of days and of hours is what was accepted" : result.wrong.slice(0, 20).join("; ")}. Books: ${result.isBalanced ? "balance, nothing late" : "do not balance"} (${result.waitedS.toFixed(0)} s after the last event).
 
 What all processes held in the second half; \`perHour\` is the slope of a straight line:
 

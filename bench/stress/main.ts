@@ -103,7 +103,7 @@ Load of the machine at the end ${loadavg()
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ${rows.join("\n")}
 
-**Gave first:** ${gave ?? "nothing, up to the last step"}. **Recovery:** ${recoveredS === undefined ? "not within five minutes" : `at the first rate again as before within ${recoveredS.toFixed(0)} s`}. **Counts:** ${wrong.length === 0 ? `all ${accepted} accepted events are counted once at every level` : wrong.slice(0, 20).join("; ")}; the books ${isBalanced ? "balance" : "do not balance"}.
+Gave first: ${gave ?? "nothing, up to the last step"}. Recovery: ${recoveredS === undefined ? "not within five minutes" : `at the first rate again as before within ${recoveredS.toFixed(0)} s`}. Counts: ${wrong.length === 0 ? `all ${accepted} accepted events are counted once at every level` : wrong.slice(0, 20).join("; ")}; the books ${isBalanced ? "balance" : "do not balance"}.
 `;
 }
 
