@@ -24,6 +24,9 @@ const FOLDERS = {
   client: { mutate: ["client/**/*.ts"], tests: ["client"] },
 };
 
+/** Suites of these folders that start a browser, a service or commands. */
+const WITH_PROCESSES = /\/(page-client|durability|send-commands)\.test\.ts$/u;
+
 /**
  * Left out: each takes seconds, and so would every mutant that no other test finds first. They hold bounds and volumes,
  * or start processes.
@@ -74,7 +77,9 @@ for (const [name, mutate] of asked) {
   const suites = globSync(
     tests.map((test) => `test/${test.endsWith(".ts") ? test : `${test}/**/*.test.ts`}`),
     { cwd: root },
-  ).sort();
+  )
+    .filter((suite) => !WITH_PROCESSES.test(suite))
+    .sort();
   const config = {
     mutate,
     packageManager: "npm",
