@@ -3,7 +3,8 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
 
-// What takes minutes comes first, or one process waits for it at the end. Of the others, vitest's own order.
+// Suites of minutes come first, because one process would otherwise wait for them at the end. The others keep vitest's
+// own order.
 const FIRST = [
   "cluster/cluster.test.js",
   "engine/flink/flink.test.js",

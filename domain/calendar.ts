@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Where buckets of time begin, by a clock on a wall somewhere. Minutes and hours are the same everywhere (UTC); days,
- * weeks (from Monday, ISO 8601) and months begin at midnight of a time zone of the IANA database. A day has 23 or 25
- * hours where clocks are changed; a day that a zone skipped has no bucket.
+ * The beginnings of buckets of time, by the clock of a time zone. Minutes and hours are the same everywhere (UTC);
+ * days, weeks (from Monday, ISO 8601) and months begin at midnight of a zone of the IANA database. A day has 23 or 25
+ * hours where clocks change; a day that a zone skipped has no bucket.
  */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "./rules/time";
 

@@ -19,9 +19,9 @@ interface SharedEntry {
 }
 
 /**
- * Log entries that small requests share: those of one turn of the event loop that were received in the same
- * millisecond, so that each event keeps its receipt. An entry costs the log, and whoever reads it, far more than an
- * event does.
+ * Log entries that small requests share: the requests of one turn of the event loop that were received in the same
+ * millisecond, so that each event keeps its receipt. An entry costs the log and its readers far more than an event
+ * does.
  */
 export class SharedAppends {
   private readonly open = new Map<number, SharedEntry>();

@@ -63,7 +63,7 @@ export function contentOf(headers: Headers): { content: Content } | { unsupporte
 
 const PLAIN_JSON: { content: Content } = { content: { format: "json", encoding: "identity" } };
 
-/** What most requests are, told by looking headers up. */
+/** The headers of most requests, found by a look-up. */
 const isPlainJson = (headers: Headers): boolean =>
   headers["content-type"] === JSON_TYPE &&
   headers["content-encoding"] === undefined &&

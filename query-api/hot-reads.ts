@@ -14,7 +14,7 @@ export type HotReads = (
 
 type Answering = (endpoint: Endpoint, request: HotRequest, response: ServerResponse, fields: HeaderFields) => void;
 
-/** Of Express's request what endpoints ask for. */
+/** The parts of Express's request that endpoints use. */
 export interface HotRequest extends IncomingMessage {
   params: Record<string, string>;
   query: object;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What travels between the transforms of the audit. As in elements.ts: numbers, strings and bytes, under keys that are
- * strings.
+ * The elements between the transforms of the audit. Like those of elements.ts they are numbers, strings and bytes,
+ * under keys that are strings.
  */
 import { deserialize, serialize } from "node:v8";
 import { toBytes } from "../engine";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What travels between the transforms. Everything that crosses a shuffle is a plain object of numbers, strings and
+ * The elements between the transforms. Every element that crosses a shuffle is a plain object of numbers, strings and
  * Uint8Array fields: the only values the SDK's coders carry whole (see engine/bytes.ts for bytes). Keys are strings.
  */
 import type { BatchRows } from "../domain/columns/batch-rows";

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which channel a video belongs to, minute by minute. A history is a list of points, ascending by minute: from a
- * point's minute on, until the next point, the video belongs to the point's channel. Before the first point the channel
- * is unknown.
+ * The channel of a video, minute by minute. A history is a list of points, ascending by minute: from a point's minute
+ * until the next point, the video belongs to the point's channel. Before the first point the channel is unknown.
  */
 
 /** The channel under which events count whose video has no known channel. No catalog line can use this name. */

@@ -54,14 +54,12 @@ class WaitingRows {
 let shared: WaitingRows | undefined;
 
 /**
- * What one dedup partition knows of one minute: the set of its distinct events and their counts by (video, type). The
- * same as a Beam pane of an accumulating window: it only grows. An event is its id, video and type; of repeats that
- * differ in value the largest counts, and one without a value never replaces one, so that (count, valued, sum, last)
- * orders panes.
- *
- * Rows are counted as received at once, and their ids wait: those of one table (a radix partition of the hash) are
- * looked up together, from the cache. A cell's count is what was received less what the tables found to be repeats.
- * docs/decisions/0025-kernel.md has the figures.
+ * The state of one dedup partition in one minute: the set of its distinct events and their counts by (video, type). It
+ * corresponds to a Beam pane of an accumulating window, and only grows. An event is its id, video and type. Of repeats
+ * with different values the largest counts, and a repeat without a value never replaces a value, so that (count,
+ * valued, sum, last) orders panes. Rows are counted as received at once, while their ids wait: all ids of one table (a
+ * radix partition of the hash) are looked up together, from the cache. A cell's count is its received events minus the
+ * repeats that the tables found. docs/decisions/0025-kernel.md has the figures.
  */
 export class Pane {
   /** Received events, repeats included. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The books of one minute of event time (invariant I4 of docs/guarantees.md): every accepted event is archived or
+ * The books of one minute of event time (invariant I4 of docs/invariants.md): every accepted event is archived or
  * written off as lost, and every archived event is counted, a duplicate, or waits for the next audit because it was
  * received late.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How cells add up: an hour is the sum of its minutes, a day of its hours, a total of its days (invariant I3 of
- * docs/invariants.md), and the same holds for parts of a cell, for a store's cells beside those of roll-ups, and for
- * the buckets of an answer. The block of the SQLite store keeps the same sums in columns (io/sqlite/cell-block.ts);
+ * The addition of cells: an hour is the sum of its minutes, a day of its hours, a total of its days (invariant I3 of
+ * docs/invariants.md). Parts of a cell, a store's cells with those of roll-ups, and the buckets of an answer are added
+ * up in the same way. The block of the SQLite store keeps the same sums in columns (io/sqlite/cell-block.ts);
  * test/domain/rules/cell-sums.test.ts holds both to this file.
  */
 
-/** What some events add up to: distinct events, the exact sum of their values, and how many of them have a value. */
+/** The sums over some events: distinct events, the exact sum of their values, and the number of events with a value. */
 export interface Sums {
   count: number;
   sum: bigint;
@@ -21,7 +21,7 @@ export function sumOf(a: Sums, b: Sums): Sums {
   return { count: a.count + b.count, sum: a.sum + b.sum, valued: a.valued + b.valued };
 }
 
-/** What is left of `a` without the events of `b`, which are all among those of `a`. */
+/** Returns `a` without the events of `b`, all of which are in `a`. */
 export function differenceOf(a: Sums, b: Sums): Sums {
   return { count: a.count - b.count, sum: a.sum - b.sum, valued: a.valued - b.valued };
 }
@@ -42,7 +42,7 @@ export interface LatestSums extends Sums {
   lastEventAtMs: number;
 }
 
-/** As `sumOf`; the latest event is the later of the two. */
+/** Adds as `sumOf` does; the latest event is the later of the two. */
 export function latestSumOf(a: LatestSums | undefined, b: LatestSums): LatestSums {
   return a === undefined ? b : { ...sumOf(a, b), lastEventAtMs: Math.max(a.lastEventAtMs, b.lastEventAtMs) };
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which of two writes of a minute's cell stands (invariant I2 of docs/invariants.md). A write carries absolute values
- * and the state that it saw, so writes may be repeated, reordered and lost on the way: the later state stands, and an
- * equal one changes nothing.
+ * The order of two writes of a minute's cell (invariant I2 of docs/invariants.md). A write carries absolute values and
+ * the state that its writer saw, so writes may be repeated, reordered and lost on the way: the later state stands, and
+ * an equal one changes nothing.
  */
 
-/** What one writer knew of a cell when it wrote. The sum has three parts: `(top * 2^32 + mid) * 2^32 + low`. */
+/** The state of a cell as one writer knew it. The sum has three parts: `(top * 2^32 + mid) * 2^32 + low`. */
 export interface CellState {
   /** How often an audit has changed the cell. */
   correction: number;

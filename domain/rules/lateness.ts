@@ -17,8 +17,8 @@ export function isLate(timeMs: number, receivedAtMs: number, allowedLatenessMs: 
 }
 
 /**
- * How long after the lateness rule has set in the stream may still count an event of a minute: an instance of ingest
- * receives an event in time, by its own clock, and the log takes it a moment later.
+ * How long after the lateness rule applies the stream may still count an event of a minute: an ingest instance receives
+ * the event in time by its own clock, and the log takes the event a moment later.
  */
 export const FINAL_SLACK_MS = 5 * MINUTE_MS;
 
@@ -27,7 +27,7 @@ export function finalBeforeMs(archivedThroughMs: number, allowedLatenessMs: numb
   return setsAside(allowedLatenessMs) ? archivedThroughMs - allowedLatenessMs - FINAL_SLACK_MS : ALL_FINAL;
 }
 
-/** Of a stream without lateness rule, which recounts whole minutes: an audit may compare every minute. */
+/** The rule of a stream that recounts whole minutes and sets no event aside: an audit may compare every minute. */
 export const ALL_FINAL = Number.MAX_SAFE_INTEGER;
 
 /** Whether a minute has ended, and is final, by `beforeMs`. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which of two writes of a ledger row stands: the row of one part of a minute's books (ledger-parts.ts). Rows are
- * absolute, as cells are, and the later state stands whatever order the writes arrive in.
+ * The order of two writes of a ledger row, which is one part of a minute's books (ledger-parts.ts). Rows are absolute,
+ * as cells are, and the later state stands whatever order the writes arrive in.
  */
 
 /** The numbers of a ledger row that tell its states apart. */
@@ -14,7 +14,9 @@ export interface RowState {
   reusedIds: number;
 }
 
-/** What orders the states of a row: the first number that differs decides, and the larger one is the later. */
+/**
+ * The numbers that order the states of a row: the first number that differs decides, and the larger one is the later.
+ */
 function orderOfRow({ received, late, counted, reusedIds }: RowState): [number, number, number] {
   return [received + late, counted, reusedIds];
 }

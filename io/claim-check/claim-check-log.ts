@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Claim check: a log whose large batches are kept in a store of claims, with only their references in the log; and,
- * while the log is behind, all batches, so that a backlog fills cheap storage instead of the log. A claim outlives its
- * reference: the store's retention must be longer than the log's. A claim whose reference never came into the log (a
- * crash between the two) is of no use to anybody and goes with it.
+ * Claim check: a log that keeps large batches in a store of claims, and holds references to them. While the log is
+ * behind, it keeps all batches there, so that a backlog fills cheap storage instead of the log. A claim must outlive
+ * its reference, so the store's retention must be longer than the log's. A claim without a reference (after a crash
+ * between the two writes) has no use, and goes with that retention.
  */
 
 import { randomUUID } from "node:crypto";
@@ -16,14 +16,14 @@ import { type ClaimStore, type EventLog, type LogBatch, StoreUnavailableError } 
 export interface ClaimCheckOptions {
   log: EventLog;
   claims: ClaimStore;
-  /** A payload that is larger goes to the claims. */
+  /** The size above which a payload becomes a claim. */
   maxMessageBytes: number;
   /**
-   * Whether the log is behind, so that all batches go to the claims. Asked at most once in `behindSampleMs`; when it
-   * rejects, it is not.
+   * Returns whether the log is behind, so that all batches become claims. Asked at most once in `behindSampleMs`; a
+   * rejection counts as false.
    */
   isBehind?: () => Promise<boolean>;
-  /** Default 5 s. */
+  /** The interval of samples. Default 5 s. */
   behindSampleMs?: number;
   now?: () => number;
 }
@@ -42,7 +42,9 @@ export class ClaimCheckLog implements EventLog {
     this.#behindSampleMs = options.behindSampleMs ?? 5000;
   }
 
-  /** As the log's; a large batch is refused with `StoreUnavailableError` while the claims cannot be written. */
+  /**
+   * Appends as the log does. A large batch is refused with `StoreUnavailableError` while the claims cannot be written.
+   */
   async append(batch: LogBatch): Promise<unknown> {
     const isLarge = batch.payload.byteLength > this.#options.maxMessageBytes;
     if (!isLarge && !this.#isBehind()) return this.#options.log.append(batch);
@@ -50,7 +52,7 @@ export class ClaimCheckLog implements EventLog {
     try {
       payload = await this.#claimed(batch);
     } catch (error) {
-      // Sparing the log is a courtesy; the log takes what it can while the claims are away.
+      // Small batches can use the log directly while the claims are away.
       if (isLarge || !(error instanceof StoreUnavailableError)) throw error;
       return this.#options.log.append(batch);
     }
@@ -71,7 +73,7 @@ export class ClaimCheckLog implements EventLog {
     return encodeReference({ name, sizeBytes: payload.byteLength, crc32: crc32(payload), events });
   }
 
-  /** What the last sample said; an old one is replaced meanwhile, no append waits for it. */
+  /** Returns the last sample. An old one is replaced meanwhile, and no append waits for the new one. */
   #isBehind(): boolean {
     const { isBehind } = this.#options;
     if (isBehind === undefined) return false;

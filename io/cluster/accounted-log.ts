@@ -5,13 +5,13 @@ import type { Spilled } from "./spill-log";
 
 export interface AccountOptions {
   ledger: Pick<Ledger, "bookAccepted">;
-  /** Epoch milliseconds. */
+  /** Returns epoch milliseconds. */
   clock: () => number;
-  /** How often the account is booked: a crash loses what was accepted since. */
+  /** The interval of bookings: a crash loses the account of events accepted since the last one. */
   intervalMs?: number;
-  /** An instance whose last booking is older is taken to have ended. */
+  /** The age of its last booking from which on an instance counts as ended. */
   leaseMs?: number;
-  /** Minutes an account holds; with more another is begun. */
+  /** The number of minutes of an account. Beyond it, another account begins. */
   maxMinutes?: number;
   onFailure?: (error: unknown) => void;
 }
@@ -22,14 +22,14 @@ const RETRY_MS = 200;
 interface Account {
   instance: string;
   sequence: number;
-  /** All that was accepted, by minute of event time. */
+  /** All accepted events, by minute of event time. */
   minutes: Map<number, number>;
 }
 
 /**
- * A shared log with an account of its own of what it has acknowledged: who answers 202 keeps the books of it, apart
- * from the log, in the ledger's store. A message that is lost on its way to the archive then shows as promised and not
- * archived. Every append counts from the moment it was asked for, so that the account's time is never ahead of an
+ * A shared log with an account of its acknowledged events. The instance that answers 202 keeps this account apart from
+ * the log, in the ledger's store. A message that is lost on its way to the archive then shows as promised and not
+ * archived. Every append counts from the moment it was requested, so that the account's time is never ahead of an
  * acknowledgement.
  */
 export class AccountedLog implements EventLog {
@@ -50,8 +50,8 @@ export class AccountedLog implements EventLog {
   ) {}
 
   /**
-   * Books now, and from now on at every interval: from the first append on. A ledger that does not answer holds nobody
-   * up.
+   * Books now, and from then on at every interval, beginning with the first append. A ledger that does not answer
+   * delays no append.
    */
   private begin(): void {
     this.begun = true;
@@ -71,8 +71,8 @@ export class AccountedLog implements EventLog {
     try {
       const appended = await this.log.append(batch);
       this.accepted(batch.acceptedByMinute, this.underWay.get(place)!);
-      // Of a batch that is on this disk alone nobody else can tell: its minutes are open in the ledger before it is
-      // acknowledged.
+      // No other process knows of a batch that is on this disk alone, so its minutes are opened in the ledger before it
+      // is acknowledged.
       if (isSpilled(appended)) await this.bookSoon();
       return appended;
     } finally {
@@ -85,8 +85,8 @@ export class AccountedLog implements EventLog {
   }
 
   /**
-   * Books the rest and closes the account; where the ledger does not answer in time, the account stays open and its
-   * silence tells.
+   * Books the rest and closes the account. Where the ledger does not answer in time, the account stays open, and the
+   * end of its lease shows that.
    */
   async close(): Promise<void> {
     this.closed = true;
@@ -126,7 +126,7 @@ export class AccountedLog implements EventLog {
       .finally(() => this.schedule());
   }
 
-  /** One booking for all who wait for the next. */
+  /** Makes one booking for all callers that wait for the next. */
   private bookSoon(): Promise<void> {
     this.soon ??= this.booking
       .catch(() => undefined)
@@ -141,7 +141,7 @@ export class AccountedLog implements EventLog {
     });
   }
 
-  /** One after the other: a booking says that all before it is booked. */
+  /** Books one after the other, because a booking states that everything before it is booked. */
   private book(last = false): Promise<void> {
     const next = this.booking.catch(() => undefined).then(() => this.bookNow(last));
     this.booking = next;
@@ -170,7 +170,7 @@ export class AccountedLog implements EventLog {
     if (!last && account.minutes.size > maxMinutes && this.unbooked.size === 0) await this.beginAnother(throughMs);
   }
 
-  /** The new account speaks before the old one falls silent: in between, none could be missed. */
+  /** Opens the new account before the old one ends, so that no accepted event lies between them. */
   private async beginAnother(throughMs: number): Promise<void> {
     const { ledger, leaseMs = 30_000 } = this.options;
     const before = this.account;
@@ -186,7 +186,7 @@ export class AccountedLog implements EventLog {
     await ledger.bookAccepted({ instance: before.instance, sequence: before.sequence + 1, ...empty, leaseUntilMs: 0 });
   }
 
-  /** Never goes back, as the wall clock may. */
+  /** Returns a time that never goes back, unlike the wall clock. */
   private now(): number {
     this.nowMs = Math.max(this.nowMs, this.options.clock());
     return this.nowMs;

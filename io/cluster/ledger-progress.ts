@@ -3,12 +3,14 @@ import { completeThrough } from "../../domain/rules/freshness";
 import { earliestLiveMark } from "../../domain/rules/low-watermark";
 import type { Ledger, LogProgress } from "../ports";
 
-/** The archiver says every second or so how far it is: one that has not for this long is behind, or gone. */
+/**
+ * The time without a report after which an archiver counts as behind, or gone. Archivers report about once a second.
+ */
 const SILENT_AFTER_MS = 15_000;
 const REMEMBERED_MS = 500;
 
 /**
- * How far the events of a shared log have come, as the ledger has it: the archivers keep the low watermark there
+ * The progress of a shared log's events by its ledger, in which the archivers keep the low watermark
  * (low-watermark.ts).
  */
 export class LedgerProgress implements LogProgress {
@@ -38,7 +40,7 @@ export class LedgerProgress implements LogProgress {
     return completeThrough(nowMs, earliestLiveMark(await this.ledger.archiveReaders(), nowMs) ?? 0);
   }
 
-  /** Read again at most twice a second: every read of a counter asks. */
+  /** Reads the ledger at most twice a second, because every read of a counter asks. */
   completeThroughMs(nowMs: number): Promise<number> {
     const at = performance.now();
     if (this.remembered === undefined || at - this.remembered.atMs > REMEMBERED_MS) {

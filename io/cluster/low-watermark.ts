@@ -17,18 +17,18 @@ type WatermarkLedger = Pick<
   | "setCompleteThrough"
 >;
 
-/** Open minutes looked at in one evaluation, those first that have waited longest. */
+/** The number of open minutes of one evaluation, those that have waited longest first. */
 const MINUTES_AT_ONCE = 1_000;
 /** Open minutes closer than this are read together. */
 const MINUTES_APART = 60;
-/** Of books that an earlier release left, read at a time. */
+/** The number of minutes read at a time from the books of an earlier release. */
 const SCANNED_MINUTES = 30 * MINUTES_A_DAY;
 /** Producers may timestamp an event five minutes ahead of its receipt; clocks differ. */
 const AHEAD_MS = 6 * MINUTE_MS;
 
 /**
- * Keeps the low watermark of a shared log in its ledger (domain/rules/low-watermark.ts says what it is and why). Every
- * archiver has one and moves it on every second; several agree, because each only writes what it has seen to be true.
+ * Keeps the low watermark of a shared log in its ledger (domain/rules/low-watermark.ts defines it). Every archiver runs
+ * one and advances it every second. Several of them agree, because each writes only what it has observed.
  */
 export class LowWatermark {
   #observations: ReadonlyMap<number, Observation> = new Map();
@@ -38,12 +38,12 @@ export class LowWatermark {
     private readonly clock: () => number,
   ) {}
 
-  /** One evaluation; resolves with the watermark, 0 where nothing can be promised yet. */
+  /** Runs one evaluation; resolves with the watermark, 0 where nothing can be promised yet. */
   async advance(): Promise<number> {
     const { ledger, clock } = this;
     const before = (await ledger.completeThroughMs()) ?? (await this.#openOldMinutes());
     const nowMs = clock();
-    // The marks and the open minutes before the books: what is done by then is in the books.
+    // The marks and the open minutes are read before the books, which then include everything done by that time.
     const archivedThroughMs = earliestLiveMark(await ledger.archiveReaders(), nowMs);
     if (archivedThroughMs === undefined) return before;
     const bookedThroughMs = earliestLiveMark(await ledger.ingestAccounts(), nowMs) ?? Number.POSITIVE_INFINITY;
@@ -80,7 +80,7 @@ export class LowWatermark {
     return books;
   }
 
-  /** The first evaluation ever: minutes that an earlier release left unbalanced are open, too. */
+  /** Opens, at the first evaluation ever, the minutes that an earlier release left unbalanced. */
   async #openOldMinutes(): Promise<number> {
     const endMinute = Math.ceil((this.clock() + AHEAD_MS) / MINUTE_MS);
     for (let from = 0; from < endMinute; from += SCANNED_MINUTES) {

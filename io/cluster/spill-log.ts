@@ -5,20 +5,20 @@ import { decodeBatch } from "../formats/avro/batch";
 import { type EmbeddedLog, type EventLog, type LogBatch, type LogEntry, LogFullError } from "../ports";
 
 export interface SpillOptions {
-  /** The log that all share. */
+  /** The shared log. */
   log: EventLog;
-  /** On this disk. */
+  /** The queue on this disk. */
   queue: EmbeddedLog;
   /**
-   * An append that the shared log has not answered by then goes to the queue, and its outcome is left open: repeats
-   * count once.
+   * How long the shared log may take for an append. After that the batch goes to the queue, and the outcome of the
+   * append stays open: repeats count once.
    */
   patienceMs?: number;
   onSpill?: (error: unknown) => void;
   onDrained?: () => void;
 }
 
-/** Where a batch became durable. */
+/** The place in which a batch became durable. */
 export interface Spilled {
   spilled: boolean;
 }
@@ -29,9 +29,9 @@ const READ_ENTRIES = 256;
 const READ_BYTES = 8 << 20;
 
 /**
- * A shared log that goes on when it is away: batches go into a bounded queue on this disk, and from there to the log,
- * in their order, when it is back. While anything waits, what comes goes behind it. Batches that a process before left
- * in the queue are sent first.
+ * A shared log that continues while the log is away: batches go into a bounded queue on this disk, and from there to
+ * the log, in order, when the log is back. While a batch waits, new ones go behind it. Batches that an earlier process
+ * left in the queue are sent first.
  */
 export class SpillLog implements EventLog {
   #spilling = true;
@@ -62,7 +62,7 @@ export class SpillLog implements EventLog {
       await this.#withPatience(this.options.log.append(batch));
       return { spilled: false };
     } catch (error) {
-      // A log that is there and full says so to its clients: a queue before it would only be full later.
+      // A log that is reachable and full reports this to its clients: a queue before it would only be full later.
       if (error instanceof LogFullError && !this.#spilling) throw error;
       if (!this.#spilling) this.options.onSpill?.(error);
       this.#spilling = true;
@@ -72,20 +72,20 @@ export class SpillLog implements EventLog {
     }
   }
 
-  /** Ready as long as there is room on the disk, whatever the shared log does. */
+  /** Ready as long as the disk has room, whatever the shared log does. */
   async ping(): Promise<void> {
     if (this.#spilling) return this.options.queue.ping();
     await this.options.log.ping().catch(() => this.options.queue.ping());
   }
 
-  /** What waits on this disk, and since when; undefined: nothing does. */
+  /** Returns the bytes waiting on this disk, and since when; undefined where no batch waits. */
   async waiting(): Promise<{ bytes: number; sinceMs: number } | undefined> {
     const first = await this.options.queue.firstAfter(this.#position);
     if (first === undefined) return undefined;
     return { bytes: await this.options.queue.backlogBytes(), sinceMs: first.appendedAtMs };
   }
 
-  /** What waits stays on the disk for the next start. */
+  /** Waiting batches stay on the disk for the next start. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#stop.abort();
@@ -111,7 +111,7 @@ export class SpillLog implements EventLog {
     const timeout = wait(patienceMs, undefined, { signal: late.signal, ref: false }).then(() => {
       throw new Error(`no answer within ${patienceMs} ms`);
     });
-    // Whichever ends second has nobody to tell.
+    // The loser of the race has no listener.
     timeout.catch(() => undefined);
     appended.catch(() => undefined);
     try {
@@ -121,7 +121,7 @@ export class SpillLog implements EventLog {
     }
   }
 
-  /** One batch after the other, each acknowledged before the next: the order stays. */
+  /** Sends one batch after the other, each acknowledged before the next, so that the order stays. */
   async #drain(): Promise<void> {
     while (!this.#closed) {
       if (!this.#spilling) {
@@ -145,7 +145,7 @@ export class SpillLog implements EventLog {
     const [enqueued, isQuiet] = [this.#enqueued, this.#enqueuing === 0];
     const entries = await queue.read(this.#position, READ_ENTRIES, READ_BYTES);
     if (entries.length === 0) {
-      // What was on its way into the queue while it was read is not in what was read.
+      // A batch that was entering the queue during the read is not in the result.
       if (!isQuiet || enqueued !== this.#enqueued) return;
       this.#spilling = false;
       onDrained?.();
@@ -160,7 +160,7 @@ export class SpillLog implements EventLog {
   }
 }
 
-/** The batch as it was appended; its receipt stamps are in its events. */
+/** Returns the batch as it was appended; its receipt stamps are in its events. */
 function batchOf({ payload, events }: LogEntry): LogBatch {
   return { payload, events, acceptedByMinute: countByMinute(decodeBatch(payload).columns) };
 }

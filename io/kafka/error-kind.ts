@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What an error of kafkajs means for the caller.
- * - `too-large`: the broker refused the message for its size; nothing was written, and never will be
- * - `lost`: this member of the group is not (or no longer) the owner of what it wanted to commit
- * - `unavailable`: everything else; of a write, the outcome may be unknown
+ * The meaning of a kafkajs error for the caller.
+ * - `too-large`: the broker refused the message for its size; it was not written, and never will be.
+ * - `lost`: this member of the group is not (or no longer) the owner of the partition whose position it wanted to
+ *   commit.
+ * - `unavailable`: everything else; the outcome of a write may be unknown.
  */
 type KafkaErrorKind = "too-large" | "lost" | "unavailable";
 

@@ -131,8 +131,8 @@ async function setRight(admin: Admin, wanted: WantedTopic, changes: readonly Fou
 }
 
 /**
- * A cluster without groups makes the topic of their places at the first question, and answers meanwhile that nobody
- * keeps it: worth asking again.
+ * A cluster without groups creates the topic of their positions at the first request, and reports meanwhile that no
+ * broker keeps it. Such an answer is worth another attempt.
  */
 async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   const endsAt = performance.now() + COORDINATOR_DEADLINE_MS;
@@ -161,7 +161,7 @@ async function groupPlace(admin: Admin, { group, topic }: WantedGroup, change: b
   const without = (topics[0]?.partitions ?? []).filter(({ partitionId }) => !placed.has(partitionId));
   const { groups } = await admin.describeGroups([group]);
   const isRead = (groups[0]?.members.length ?? 0) > 0;
-  // Members place themselves, and nobody else may.
+  // Members set their own positions, and no other process may.
   if (without.length === 0 || isRead) return { kind: "group", name: group, outcome: "exists", differences: [] };
   if (!change) return missing(`it has no place in ${without.length} partitions of ${topic}`);
   const lows = new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, low }) => [partition, low]));

@@ -186,8 +186,8 @@ function migrate(db: DatabaseSync, file: string, schema: Schema): void {
 const MIGRATION_WAIT_MS = 600_000;
 
 /**
- * Gives the disk back what a migration has left, where nobody else is writing and the disk has room; the file is good
- * either way.
+ * Returns the free space of a migration to the disk, where no other process writes and the disk has room. The file is
+ * valid either way.
  */
 function compact(db: DatabaseSync): void {
   try {

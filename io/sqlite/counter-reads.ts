@@ -298,7 +298,7 @@ export class CounterReads {
     return { startMs, count: count + more.count, sum: sum + more.sum, valued: valued + more.valued, revision };
   }
 
-  /** As #nextDerived; times that are in roll-ups already are passed over. */
+  /** Works as #nextDerived, and skips times that are in roll-ups already. */
   #nextListed(granularity: "hour" | "day", from: number, to: number): number | undefined {
     this.#tiers.begin();
     const hidden = this.#tiers.hidden(granularity);

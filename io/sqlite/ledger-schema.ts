@@ -25,7 +25,7 @@ CREATE TABLE audits (id TEXT PRIMARY KEY, started_at_ms INTEGER NOT NULL, report
 CREATE INDEX audits_by_time ON audits (started_at_ms);
 `;
 
-/** What a log that several processes share needs of the books. */
+/** The tables of the books for a log that several processes share. */
 export const SHARED_LOG = `
 ALTER TABLE stream_state ADD COLUMN archived_through_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE archived_objects ADD COLUMN accepted INTEGER;

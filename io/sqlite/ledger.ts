@@ -223,7 +223,7 @@ export class SqliteLedger implements EmbeddedLedger {
     if (this.#ledger.db.isOpen) this.#ledger.db.close();
   }
 
-  /** What is listed beyond one short transaction is listed before it: listing the same again changes nothing. */
+  /** Objects beyond one short transaction are listed before it: listing the same again changes nothing. */
   async #listAnd(
     objects: readonly ArchivedObject[],
     changedMinutes: readonly number[],

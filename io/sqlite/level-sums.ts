@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What stands above the minutes, each cell beside the sum of the cells below it: for the audit of derived levels. An
- * open hour (hour-folds.ts) is the sum of its minutes, and so is what it adds to its day.
+ * The levels above the minutes, each cell beside the sum of the cells below it, for the audit of derived levels. An
+ * open hour (hour-folds.ts) is the sum of its minutes, and adds that sum to its day.
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
@@ -102,7 +102,7 @@ export class LevelReader {
     return this.#joined("total", 0, bucket, stored, below);
   }
 
-  /** What is read of a day: its row, and its hours that are not in it yet. */
+  /** The rows of a day: its own, and those of its hours that are not in it yet. */
   #dayAnswer(bucket: number, insides: Insides, day: number): Block {
     const answer = this.#stored("day", bucket, insides, day);
     for (const hour of this.blocks.openHours().keys()) {

@@ -5,7 +5,7 @@ import type { EmbeddedLedger, EmbeddedLog, Ledger, ListedOpenMinute, LogProgress
 
 const MINUTES_AT_ONCE = 64;
 
-/** What the embedded log, its stream and the books of backfills say of how far the events have come. */
+/** The progress of events by the embedded log, its stream and the books of backfills. */
 export class SqliteLogProgress implements LogProgress {
   constructor(
     private readonly log: Pick<EmbeddedLog, "firstAfter" | "accepted">,

@@ -5,7 +5,7 @@ import { type CellColumns, joined, type TimedCell } from "../formats/parquet/cel
 import { CellFile } from "../formats/parquet/cell-file";
 import { type RolledLevel, type RollUp, type RollUpFolder, StoreUnavailableError } from "../ports";
 
-/** Footers kept, each of some ten kilobytes. */
+/** The number of kept footers, each of some ten kilobytes. */
 const MAX_OPEN = 256;
 const FILES_AT_ONCE = 8;
 
@@ -17,13 +17,13 @@ interface Asked {
   toMs: number;
 }
 
-/** Reads cells out of roll-ups. Files never change: their footers are kept. */
+/** Reads cells from roll-ups. Files never change, so their footers are kept. */
 export class RollUpReader {
   readonly #open = new Map<string, Promise<CellFile>>();
 
   constructor(private readonly folder: RollUpFolder) {}
 
-  /** The cells of one video and type in [fromMs, toMs), added up where several files have one, by time. */
+  /** Returns the cells of one video and type in [fromMs, toMs), by time; cells of several files are added up. */
   async cells(rollUps: readonly RollUp[], asked: Asked): Promise<TimedCell[]> {
     const { videoId, eventType, fromMs, toMs } = asked;
     const files = rollUps.filter((one) => overlaps(one, asked) && one.part === rollUpPart(videoId, one.parts));
@@ -41,13 +41,13 @@ export class RollUpReader {
     return [...found.values()].sort((a, b) => a.startMs - b.startMs);
   }
 
-  /** Every cell of a file; rejects where its bytes are not those that were written. */
+  /** Returns every cell of a file; rejects where its bytes differ from the written ones. */
   async all(rollUp: RollUp): Promise<CellColumns> {
     await this.#verify(rollUp);
     return (await this.#file(rollUp)).all();
   }
 
-  /** Rejects with `StoreUnavailableError` where a file is missing or has other bytes than were written. */
+  /** Rejects with `StoreUnavailableError` where a file is missing or its bytes differ from the written ones. */
   async #verify({ name, sizeBytes, sha256 }: RollUp): Promise<void> {
     const bytes = await this.folder.open(name);
     if (bytes === undefined) throw new StoreUnavailableError(`the roll-up ${name} is missing`);

@@ -4,12 +4,12 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { RolledLevel, RollUp } from "../ports";
 import { cellsOf, overlaps, type RollUpReader } from "./roll-up-reader";
 
-/** What roll-ups have of one day, by video, type and hour. */
+/** The sums of roll-ups for one day, by video, type and hour. */
 export type DaySums = ReadonlyMap<string, ReadonlyMap<number, Sums>>;
 
 export const seriesKey = (videoId: string, eventType: string): string => `${videoId} ${eventType}`;
 
-/** Adds up whole files for audits, a day at a time: the last day of each level is kept. */
+/** Adds up whole files for audits, a day at a time; the last day of each level is kept. */
 export class RolledSums {
   readonly #kept = new Map<RolledLevel, { key: string; sums: DaySums }>();
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A counter store and what has left it. Days and totals are in the store for ever; a minute or an hour is what roll-ups
- * have of it, and what came later and is in the store. Reads, the levels that audits compare, and rankings are over
- * both; writes are the store's.
+ * A counter store together with its roll-ups. Days and totals are in the store for ever. A minute or an hour is the sum
+ * of its roll-ups and of the later events in the store. Reads, the levels that audits compare, and rankings cover both;
+ * writes go to the store.
  */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
@@ -32,7 +32,7 @@ interface TieredOptions {
   tiers: Pick<CellTiers, "tiers">;
   folder: RollUpFolder;
   clock: () => number;
-  /** Nothing that is younger is in roll-ups. */
+  /** No cell younger than this is in roll-ups. */
   youngestMs: number;
 }
 
@@ -89,7 +89,10 @@ export class TieredCounters implements CounterStore {
     }
   }
 
-  /** An hour whose minutes are in roll-ups is beside the sum of these and of what came later; its day likewise. */
+  /**
+   * An hour whose minutes are in roll-ups is compared with the sum of the roll-ups and of later events; its day
+   * likewise.
+   */
   async *levels(videoIds: readonly string[], hour: number): AsyncGenerator<LevelSums, void, undefined> {
     const { rollUps } = await this.#tiers.tiers();
     const day = Math.floor(hour / HOURS_A_DAY);
@@ -171,7 +174,7 @@ export class TieredCounters implements CounterStore {
 
 const levelKey = ({ level, videoId, eventType }: LevelSums): string => `${level} ${seriesKey(videoId, eventType)}`;
 
-/** Levels that the store has nothing of, and roll-ups have. */
+/** Yields the levels that roll-ups have and the store lacks. */
 function* missing(
   found: ReadonlyMap<string, LevelSums>,
   rolled: readonly DaySums[],

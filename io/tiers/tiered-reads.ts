@@ -14,14 +14,12 @@ import {
 import { overlaps, type RollUpReader } from "./roll-up-reader";
 import { coldTop } from "./tiered-top";
 
-/**
- * How often a read begins anew because a range was rolled up meanwhile; each rolling up changes the state four times.
- */
+/** How often a read starts again because a range was rolled up meanwhile; each roll-up changes the state four times. */
 const ATTEMPTS = 10;
 
 /**
- * Reads a range of cells wherever they are. A cell is what the roll-ups of its range have, and what came later and is
- * in the store. The state is read before and after the store: a range that leaves the store in between is read again.
+ * Reads a range of cells from the store and the roll-ups. A cell is the sum of its roll-ups and of the later events in
+ * the store. The state is read before and after the store: a range that leaves the store in between is read again.
  */
 export class TieredReads {
   constructor(
@@ -62,7 +60,7 @@ export class TieredReads {
     return this.#steady(async (rollUps) => (await coldTop(store, rollUps, this.reader, asked)) ?? hot());
   }
 
-  /** As the store's, where both ranges are in the store; else by the growth of every video. */
+  /** Ranks by the store where both ranges are in the store, otherwise by the growth of every video. */
   async rising(
     store: Pick<CounterStore, "top" | "minuteCells" | "rising">,
     eventType: string,
@@ -82,12 +80,15 @@ export class TieredReads {
       .slice(0, limit);
   }
 
-  /** Nothing that is younger than the retention of minutes is ever rolled up: what is read most is read as ever. */
+  /**
+   * Returns whether the range is younger than the retention of minutes, and so never in roll-ups. Most reads are of
+   * such ranges.
+   */
   #isYoung(startMs: number): boolean {
     return startMs > this.options.clock() - this.options.youngestMs;
   }
 
-  /** Does it again where ranges were rolled up meanwhile. */
+  /** Repeats the work where ranges were rolled up meanwhile. */
   async #steady<T>(work: (rollUps: readonly RollUp[]) => Promise<T>): Promise<T> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const { version, rollUps } = await this.tiers.tiers();
@@ -113,7 +114,7 @@ export class TieredReads {
   }
 }
 
-/** Both by time; cells of one time are added up. */
+/** Merges two lists that are ordered by time; cells of one time are added up. */
 function merged(stored: readonly Cell[], cold: readonly Cell[]): Cell[] {
   if (cold.length === 0) return [...stored];
   const cells = new Map(cold.map((cell) => [cell.startMs, cell]));

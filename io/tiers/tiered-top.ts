@@ -10,8 +10,8 @@ interface Range {
 }
 
 /**
- * The ranking of a range (whole minutes) whose ends need cells that left the store: added up from whole days, which
- * never leave it, and from the minutes at both ends. undefined: no roll-up is needed.
+ * Ranks a range (whole minutes) whose ends need cells that left the store. The counts are added up from whole days,
+ * which never leave the store, and from the minutes at both ends. Returns undefined where no roll-up is needed.
  */
 export async function coldTop(
   store: Pick<CounterStore, "top" | "minuteCells">,

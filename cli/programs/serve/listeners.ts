@@ -54,7 +54,7 @@ export interface OperationsListener {
   server: Server;
 }
 
-/** Where /metrics and the operating endpoints are answered when they have a listener of their own. */
+/** Opens the separate listener for /metrics and the operating endpoints. */
 export async function listenForOperations(
   config: Config,
   listener: RequestListener,
@@ -81,7 +81,7 @@ export class OperationsSide {
     };
   }
 
-  /** Where the public side has nothing at such a path. */
+  /** Returns whether the public side must not answer this path. */
   isElsewhere(request: IncomingMessage): boolean {
     return this.#isApart && !this.#requests.has(request);
   }
