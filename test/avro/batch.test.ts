@@ -180,11 +180,22 @@ describe("what is not a batch is refused with BatchFormatError and nothing else"
     ownHeader,
   );
 
-  /** Decoded columns that hold together, so that whatever reads them cannot fall off an end; or BatchFormatError. */
+  /**
+   * Whether the bytes are decoded, to columns that hold together (whatever reads them cannot fall off an end) and that
+   * say what avsc reads. Anything but a BatchFormatError is thrown on.
+   */
   function tryDecode(bytes: Uint8Array): boolean {
     try {
-      const { columns } = decodeBatch(bytes);
+      const { columns, receivedAtMs } = decodeBatch(bytes);
       const { count } = columns;
+      const record = byAvsc(bytes);
+      expect({ receivedAtMs, count }).toEqual({ receivedAtMs: Number(record.receivedAtMs), count: record.count });
+      expect([...columns.videoIndex].map((video) => columns.videos[video])).toEqual(
+        record.videoIndex.map((video) => record.videos[video]),
+      );
+      expect([...columns.typeIndex].map((type) => columns.types[type])).toEqual(
+        record.typeIndex.map((type) => record.types[type]),
+      );
       expect([columns.videoIndex.length, columns.typeIndex.length, columns.timesMs.length]).toEqual([
         count,
         count,
@@ -210,13 +221,20 @@ describe("what is not a batch is refused with BatchFormatError and nothing else"
   });
 
   test("with any byte set to anything", () => {
+    let refused = 0;
+    let decoded = 0;
     for (let at = 0; at < sample.length; at++) {
       for (const value of [0, 1, 0x7f, 0x80, 0xff, sample[at]! ^ 1]) {
+        if (value === sample[at]) continue;
         const bytes = Buffer.from(sample);
         bytes[at] = value;
-        tryDecode(bytes);
+        const isDecoded = tryDecode(bytes);
+        if (at < PREFIX.length) expect([at, value, isDecoded]).toEqual([at, value, false]);
+        if (isDecoded) decoded++;
+        else refused++;
       }
     }
+    expect(Math.min(refused, decoded)).toBeGreaterThan(sample.length);
   });
 
   test("with bytes changed, put in and taken out at random", () => {

@@ -146,9 +146,20 @@ describe("calls", () => {
   });
 
   it("nobody awaits cannot end the process", async () => {
-    const viewmill = client();
-    void viewmill.countViewEvent("not fine");
-    await viewmill.close();
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    try {
+      const viewmill = client();
+      const call = viewmill.countViewEvent("not fine");
+      await viewmill.close();
+      // Node reports a rejection without a handler when the microtasks are done, before the next turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unhandled).toEqual([]);
+      await expect(call).rejects.toMatchObject({ reason: "bad-video-id" });
+    } finally {
+      process.off("unhandledRejection", note);
+    }
   });
 });
 

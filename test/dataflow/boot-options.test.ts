@@ -63,14 +63,32 @@ test("a setting of the container's own wins, and the others stay", async () => {
   await bootWith(options, variable, () => expect([existsSync(asked), existsSync(own)]).toEqual([false, true]));
 });
 
-test("the streaming job's own options make a worker that opens its stores and comes to its runner", async () => {
-  const config = goldenConfig();
+describe("the streaming job's own options", () => {
   // Stores that are found by address open without credentials, and are not asked before the first bundle.
-  const emulated = configSchema.parse({
-    ...config,
-    counters: { ...config.counters, endpoint: "127.0.0.1:1" },
-    gcs: { ...config.gcs, endpoint: "http://127.0.0.1:1" },
+  const streamOptions = async () => {
+    const config = goldenConfig();
+    const emulated = configSchema.parse({
+      ...config,
+      counters: { ...config.counters, endpoint: "127.0.0.1:1" },
+      gcs: { ...config.gcs, endpoint: "http://127.0.0.1:1" },
+    });
+    return (await preparedStream(emulated, "request-1")).request.environment.sdkPipelineOptions;
+  };
+
+  test("make a worker that opens its stores and comes to its runner", async () => {
+    await bootWith(await streamOptions(), {}, () => undefined);
   });
-  const { request } = await preparedStream(emulated, "request-1");
-  await bootWith(request.environment.sdkPipelineOptions, {}, () => undefined);
+
+  test("name the module that opens the stores: settings that it cannot read end the worker", async () => {
+    const provision = await ProvisionServer.start({ controlEndpoint: "127.0.0.1:1", options: await streamOptions() });
+    const settings = { workerSettings: JSON.stringify({ counters: { kind: "abacus" } }) };
+    const worker = new BootedWorker(["--id=1-1", `--provision_endpoint=${provision.endpoint}`], settings);
+    try {
+      expect(await worker.ended(DEADLINE_MS)).toBe("1");
+      expect(worker.atLeast(50).join("\n")).toMatch(/counters/);
+    } finally {
+      if (worker.end === undefined) worker.kill("SIGKILL");
+      provision.stop();
+    }
+  });
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { workerLog } from "../../engine/worker-log";
@@ -78,8 +78,13 @@ test("a worker ends in order when its runner ends the control channel", async ()
 test("a worker whose runner vanished ends", async () => {
   await withPool({}, async ({ client, runner, pool }) => {
     await client.start("1-1", runner.endpoint);
+    await until("the control channel", () => runner.calls.has("1-1"), DEADLINE_MS);
+    const pid = pidOf(pool);
     runner.stop();
     await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
+    // By itself, with an error: nobody sent it a signal.
+    expect(pool.status()).toMatchObject({ exits: { "1": 1 }, deaths: 1, refusals: 0 });
+    expect(isAlive(pid)).toBe(false);
   });
 });
 
@@ -124,14 +129,21 @@ test("the number of workers is bounded, and a place that becomes free is given a
   });
 });
 
-test("a worker whose event loop no longer turns is killed", async () => {
-  const workerSettings = JSON.stringify({ file: join(temporaryFolder(), "module.log"), hang: true });
-  await withPool({ workerModule, workerSettings, unresponsiveMs: 2_000 }, async ({ client, runner, pool }) => {
-    await Promise.race([
-      client.start("1-1", runner.endpoint),
-      until("the process", () => pool.status().starts === 1, DEADLINE_MS),
-    ]);
+test("a worker whose event loop no longer turns is killed, and one whose loop turns is not", async () => {
+  const folder = temporaryFolder();
+  const hangWhen = join(folder, "hang");
+  const workerSettings = JSON.stringify({ file: join(folder, "module.log"), hangWhen });
+  await withPool({ workerModule, workerSettings, unresponsiveMs: 4_000 }, async ({ client, runner, pool }) => {
+    await client.start("1-1", runner.endpoint);
+    await client.start("1-2", runner.endpoint);
+    const [hanging, healthy] = pool.status().workers;
+    // Longer than a worker may be silent: a pool that counts from the start, and not from the last sign, kills both.
+    await until("signs of life", () => pool.status().workers.every(({ ageMs }) => ageMs > 6_000), DEADLINE_MS);
+    expect(pool.status()).toMatchObject({ exits: {}, deaths: 0 });
+    writeFileSync(hangWhen, String(hanging!.pid));
     await until("the worker's end", () => pool.status().exits.SIGKILL === 1, DEADLINE_MS);
+    expect(pool.status().workers).toMatchObject([{ pid: healthy!.pid, state: "running" }]);
+    expect(isAlive(hanging!.pid!)).toBe(false);
   });
 });
 

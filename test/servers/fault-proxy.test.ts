@@ -13,6 +13,8 @@ const clients: Client[] = [];
 class Client {
   text = "";
   closed = false;
+  /** How the connection broke: `ECONNRESET`; "" where it ended in order. */
+  broken = "";
   readonly socket: Socket;
 
   constructor() {
@@ -21,7 +23,9 @@ class Client {
     this.socket.on("data", (bytes) => {
       this.text += bytes.toString();
     });
-    this.socket.on("error", () => undefined);
+    this.socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.broken = error.code ?? error.message;
+    });
     this.socket.on("close", () => {
       this.closed = true;
     });
@@ -79,6 +83,7 @@ test("cut resets what is open and what comes, until pass", async () => {
   await until("the connection is cut", () => client.closed);
   const refused = new Client();
   await until("a new one is cut too", () => refused.closed);
+  expect([client.broken, refused.broken]).toEqual(["ECONNRESET", "ECONNRESET"]);
   expect(proxy.refusedConnections).toBe(1);
   expect(received).toBe("one");
   proxy.pass();
@@ -115,4 +120,6 @@ test("a target that is not there is a reset, not a wait", async () => {
   echo.close();
   const client = new Client();
   await until("the client knows", () => client.closed);
+  expect(client.broken).toBe("ECONNRESET");
+  expect(proxy.connections).toBe(0);
 });
