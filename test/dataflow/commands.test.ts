@@ -101,7 +101,7 @@ test("everything that is missing is told in lines, with status 1, and nothing is
   const { status, err } = await viewmillProcess(["stream", ...ON_DATAFLOW], { GCE_METADATA_HOST });
   expect(status).toBe(1);
   expect(err.trimEnd().split("\n")).toEqual([
-    "viewmill: nothing was created; 2 missing, each with the command that mends it",
+    "viewmill: nothing was created; 2 missing, each with the command that fixes it",
     expect.stringMatching(/^ {2}image .* does not exist: docker build .* && docker push /),
     expect.stringMatching(/^ {2}projects\/.* does not exist: gcloud pubsub subscriptions create viewmill-stream /),
   ]);

@@ -179,12 +179,12 @@ const cases: Case[] = [
   ],
 ];
 
-test.each(cases)("%s is missing: one line, with what mends it", async (_what, take, what, mend) => {
+test.each(cases)("%s is missing: one line, with the command that fixes it", async (_what, take, what, remedy) => {
   take(google.world);
   const found = await missing();
   expect(found).toHaveLength(1);
   expect(found[0]?.what).toMatch(what);
-  expect(found[0]?.mend).toBe(mend);
+  expect(found[0]?.remedy).toBe(remedy);
 });
 
 test("an image behind a list of platforms is found there", async () => {
@@ -212,7 +212,7 @@ test("what is missing is told all at once, in a message of one line each", async
   expect(found).toHaveLength(6);
   const { message } = new PreflightError(found);
   expect(message.split("\n")).toHaveLength(1 + found.length);
-  for (const { what, mend } of found) expect(message).toContain(`${what}: ${mend}`);
+  for (const { what, remedy } of found) expect(message).toContain(`${what}: ${remedy}`);
 });
 
 test("no credentials: only that, as nothing else can be seen", async () => {
@@ -261,7 +261,7 @@ describe("a job of the name that runs", () => {
     const found = await missing();
     expect(found).toHaveLength(1);
     expect(found[0]?.what).toMatch(/^a job "viewmill-stream" is JOB_STATE_PENDING already: 2026/);
-    expect(found[0]?.mend).toMatch(/^viewmill pipeline update --runner dataflow, or viewmill pipeline drain 2026/);
+    expect(found[0]?.remedy).toMatch(/^viewmill pipeline update --runner dataflow, or viewmill pipeline drain 2026/);
   });
 
   test("is what an update wants", async () => {
@@ -284,7 +284,7 @@ describe("a job that takes over reads what was acknowledged", () => {
     expect(found.map(({ what }) => what)).toEqual([
       `${SUBSCRIPTION} keeps acknowledged messages for 0 s; the job has to read back 3600 s`,
     ]);
-    expect(found[0]?.mend).toMatch(/subscriptions update viewmill-stream .*--retain-acked-messages/);
+    expect(found[0]?.remedy).toMatch(/subscriptions update viewmill-stream .*--retain-acked-messages/);
   });
 
   test.each([

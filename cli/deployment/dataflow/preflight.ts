@@ -15,8 +15,8 @@ export class PreflightError extends Error {
   override readonly name = "PreflightError";
 
   constructor(readonly missing: readonly Missing[]) {
-    const lines = missing.map(({ what, mend }) => `  ${what}: ${mend}`);
-    super(`nothing was created; ${missing.length} missing, each with the command that mends it\n${lines.join("\n")}`);
+    const lines = missing.map(({ what, remedy }) => `  ${what}: ${remedy}`);
+    super(`nothing was created; ${missing.length} missing, each with the command that fixes it\n${lines.join("\n")}`);
   }
 }
 
@@ -79,7 +79,7 @@ function preflightOf(config: Config, { jobName, replaces, reads }: WantedOf): Pr
       reference: dataflow.image,
       title: WORKER_IMAGE_TITLE,
       version,
-      mend: `docker build --file docker/Dockerfile --target worker --tag ${dataflow.image} . && docker push ${dataflow.image}`,
+      remedy: `docker build --file docker/Dockerfile --target worker --tag ${dataflow.image} . && docker push ${dataflow.image}`,
     },
     subscriptions:
       reads === undefined
@@ -88,9 +88,9 @@ function preflightOf(config: Config, { jobName, replaces, reads }: WantedOf): Pr
             {
               name: subscription,
               keptSeconds: reads.keptSeconds,
-              mend: `gcloud pubsub subscriptions create ${shortName} --project=${project} --topic=${log.topic} ${retention}`,
+              remedy: `gcloud pubsub subscriptions create ${shortName} --project=${project} --topic=${log.topic} ${retention}`,
             },
           ],
-    tables: [{ instance, names: [minutes, summaries, ledger], mend: "viewmill bigtable init" }],
+    tables: [{ instance, names: [minutes, summaries, ledger], remedy: "viewmill bigtable init" }],
   };
 }

@@ -6,7 +6,7 @@ import type { DataflowJobs } from "../../../../engine/dataflow/jobs-rest";
 /** One missing item: a sentence, and the command that is the remedy. */
 export interface Missing {
   readonly what: string;
-  readonly mend: string;
+  readonly remedy: string;
 }
 
 export interface WantedImage {
@@ -16,7 +16,7 @@ export interface WantedImage {
   readonly title: string;
   readonly version: string;
   /** The command that builds and pushes the image. */
-  readonly mend: string;
+  readonly remedy: string;
 }
 
 export interface WantedBucket {
@@ -29,7 +29,7 @@ export interface WantedSubscription {
   /** `projects/P/subscriptions/S` */
   readonly name: string;
   /** The command that creates the subscription. */
-  readonly mend: string;
+  readonly remedy: string;
   /** How long acknowledged messages must be kept, because the job reads them again; 0: not at all. */
   readonly keptSeconds: number;
 }
@@ -40,7 +40,7 @@ export interface WantedTables {
   /** `projects/P/instances/I/tables/T` */
   readonly names: readonly string[];
   /** The command that creates the tables. */
-  readonly mend: string;
+  readonly remedy: string;
 }
 
 /** The needs of a job before it is created. */

@@ -21,23 +21,23 @@ const REFERENCE = /^([a-z0-9.-]+\.[a-z]+)\/([a-z0-9._/-]+?)(?::([\w][\w.-]{0,127
  * image has other functions.
  */
 export const image: Check = async ({ rest, wanted }) => {
-  const { reference, title, version, mend } = wanted.image;
+  const { reference, title, version, remedy } = wanted.image;
   try {
     const labels = await imageLabels(rest, reference);
-    if (labels === undefined) return [{ what: `image ${reference} has no linux/amd64`, mend }];
+    if (labels === undefined) return [{ what: `image ${reference} has no linux/amd64`, remedy }];
     if (labels[TITLE] !== title) {
       const is = labels[TITLE] === undefined ? `has no label ${TITLE}` : `is ${labels[TITLE]}`;
-      return [{ what: `image ${reference} does not hold our module: it ${is}, not ${title}`, mend }];
+      return [{ what: `image ${reference} does not hold our module: it ${is}, not ${title}`, remedy }];
     }
     if (labels[VERSION] !== version) {
       return [
-        { what: `image ${reference} is ${title} ${labels[VERSION] ?? "(no version)"}, this is ${version}`, mend },
+        { what: `image ${reference} is ${title} ${labels[VERSION] ?? "(no version)"}, this is ${version}`, remedy },
       ];
     }
     return [];
   } catch (error) {
-    if (isKind(error, "not-found")) return [{ what: `image ${reference} does not exist`, mend }];
-    if (isKind(error, "refused")) return [{ what: (error as Error).message, mend }];
+    if (isKind(error, "not-found")) return [{ what: `image ${reference} does not exist`, remedy }];
+    if (isKind(error, "refused")) return [{ what: (error as Error).message, remedy }];
     throw error;
   }
 };

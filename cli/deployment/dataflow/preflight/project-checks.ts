@@ -26,7 +26,7 @@ export const disabledApis = async ({ rest, wanted }: Parameters<Check>[0]): Prom
 
 export const missingApi = (project: string, api: string): Missing => ({
   what: `API ${api} is not enabled in project ${project}`,
-  mend: `gcloud services enable ${api} --project=${project}`,
+  remedy: `gcloud services enable ${api} --project=${project}`,
 });
 
 /**
@@ -39,20 +39,20 @@ export const regionAndName: Check = async ({ jobs, wanted }) => {
     const active = (await jobs.list("ACTIVE", jobName)).filter(({ state }) => !isFinalDataflowState(state));
     const [running] = active;
     if (replaces && running === undefined) {
-      const mend = `${program} pipeline stream --runner dataflow (a first job, instead of an update)`;
-      return [{ what: `no job "${jobName}" is running in ${region} that could be updated`, mend }];
+      const remedy = `${program} pipeline stream --runner dataflow (a first job, instead of an update)`;
+      return [{ what: `no job "${jobName}" is running in ${region} that could be updated`, remedy }];
     }
     if (replaces || running === undefined) return [];
     return [
       {
         what: `a job "${jobName}" is ${running.state} already: ${running.jobId}`,
-        mend: `${program} pipeline update --runner dataflow, or ${program} pipeline drain ${running.jobId} --runner dataflow`,
+        remedy: `${program} pipeline update --runner dataflow, or ${program} pipeline drain ${running.jobId} --runner dataflow`,
       },
     ];
   } catch (error) {
     if (error instanceof DataflowError && (error.status === 400 || error.status === 404)) {
-      const mend = `gcloud compute regions list --project=${project}`;
-      return [{ what: `"${region}" is no region of Dataflow (${error.message})`, mend }];
+      const remedy = `gcloud compute regions list --project=${project}`;
+      return [{ what: `"${region}" is no region of Dataflow (${error.message})`, remedy }];
     }
     throw error;
   }
@@ -70,7 +70,7 @@ export const projectPermissions: Check = async ({ rest, wanted }) => {
     .filter((permission) => !granted.has(permission))
     .map((permission) => ({
       what: `the caller lacks ${permission} on project ${project}`,
-      mend: grant(`gcloud projects add-iam-policy-binding ${project}`, GRANTS[permission.split(".")[0] ?? ""]),
+      remedy: grant(`gcloud projects add-iam-policy-binding ${project}`, GRANTS[permission.split(".")[0] ?? ""]),
     }));
 };
 
@@ -93,11 +93,11 @@ export const actAs: Check = async ({ rest, wanted }) => {
     return [
       {
         what: `the caller may not run jobs as ${serviceAccount}`,
-        mend: grant(command, "roles/iam.serviceAccountUser"),
+        remedy: grant(command, "roles/iam.serviceAccountUser"),
       },
     ];
   } catch (error) {
     if (!isKind(error, "not-found")) throw error;
-    return [{ what: `service account ${serviceAccount} does not exist`, mend: create }];
+    return [{ what: `service account ${serviceAccount} does not exist`, remedy: create }];
   }
 };

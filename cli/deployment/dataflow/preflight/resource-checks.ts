@@ -17,27 +17,27 @@ export const buckets: Check = async ({ rest, wanted }) => {
       const lacking = permissions.filter((permission) => !granted.has(permission));
       if (lacking.length === 0) return [];
       const member = `--member="user:$(gcloud config get account)"`;
-      const mend = `gcloud storage buckets add-iam-policy-binding gs://${bucket} ${member} --role=roles/storage.objectAdmin`;
-      return [{ what: `the caller lacks ${lacking.join(", ")} on gs://${bucket}`, mend }];
+      const remedy = `gcloud storage buckets add-iam-policy-binding gs://${bucket} ${member} --role=roles/storage.objectAdmin`;
+      return [{ what: `the caller lacks ${lacking.join(", ")} on gs://${bucket}`, remedy }];
     } catch (error) {
       if (!isKind(error, "not-found")) throw error;
-      const mend = `gcloud storage buckets create gs://${bucket} --project=${project} --location=${region} --uniform-bucket-level-access`;
-      return [{ what: `bucket gs://${bucket} does not exist`, mend }];
+      const remedy = `gcloud storage buckets create gs://${bucket} --project=${project} --location=${region} --uniform-bucket-level-access`;
+      return [{ what: `bucket gs://${bucket} does not exist`, remedy }];
     }
   };
   return (await Promise.all(wanted.buckets.map(one))).flat();
 };
 
 export const subscriptions: Check = async ({ rest, wanted }) => {
-  const one = async ({ name, mend, keptSeconds }: (typeof wanted.subscriptions)[number]): Promise<Missing[]> => {
+  const one = async ({ name, remedy, keptSeconds }: (typeof wanted.subscriptions)[number]): Promise<Missing[]> => {
     try {
       const found = await rest.json({ url: `https://pubsub.googleapis.com/v1/${name}` });
       if (found.topic === "_deleted-topic_" || found.detached === true) {
-        return [{ what: `${name} has lost its topic: delete it, and make it again`, mend }];
+        return [{ what: `${name} has lost its topic: delete it, and make it again`, remedy }];
       }
       const loss = lossOf(found);
       if (loss !== undefined) {
-        return [{ what: `${name} does not give all of the topic, ${loss}: delete it, and make it again`, mend }];
+        return [{ what: `${name} does not give all of the topic, ${loss}: delete it, and make it again`, remedy }];
       }
       const kept = keptFor(found);
       if (kept >= keptSeconds) return [];
@@ -45,12 +45,12 @@ export const subscriptions: Check = async ({ rest, wanted }) => {
       return [
         {
           what: `${name} keeps acknowledged messages for ${kept} s; the job has to read back ${keptSeconds} s`,
-          mend: `gcloud pubsub subscriptions update ${short} --project=${project} --retain-acked-messages --message-retention-duration=7d`,
+          remedy: `gcloud pubsub subscriptions update ${short} --project=${project} --retain-acked-messages --message-retention-duration=7d`,
         },
       ];
     } catch (error) {
       if (!isKind(error, "not-found")) throw error;
-      return [{ what: `${name} does not exist`, mend }];
+      return [{ what: `${name} does not exist`, remedy }];
     }
   };
   return (await Promise.all(wanted.subscriptions.map(one))).flat();
@@ -84,17 +84,17 @@ export const tables: Check = async ({ rest, wanted }) => {
       throw error;
     }
   };
-  const one = async ({ instance, names, mend }: (typeof wanted.tables)[number]): Promise<Missing[]> => {
+  const one = async ({ instance, names, remedy }: (typeof wanted.tables)[number]): Promise<Missing[]> => {
     if (!(await exists(instance, ""))) {
       const [, project, , id] = instance.split("/");
       const cluster = `--cluster-config=id=${id}-1,zone=${wanted.region}-b,nodes=1`;
       const create = `gcloud bigtable instances create ${id} --project=${project} --display-name=${id} ${cluster}`;
-      return [{ what: `Bigtable ${instance} does not exist`, mend: `${create} && ${mend}` }];
+      return [{ what: `Bigtable ${instance} does not exist`, remedy: `${create} && ${remedy}` }];
     }
     const there = await Promise.all(names.map((name) => exists(name, "?view=NAME_ONLY")));
     return names
       .filter((_name, at) => there[at] === false)
-      .map((name) => ({ what: `Bigtable table ${name} does not exist`, mend }));
+      .map((name) => ({ what: `Bigtable table ${name} does not exist`, remedy }));
   };
   return (await Promise.all(wanted.tables.map(one))).flat();
 };

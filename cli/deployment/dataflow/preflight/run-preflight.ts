@@ -29,7 +29,7 @@ export async function runPreflight(runner: DataflowRunner, wanted: Preflight): P
     await runner.rest.token();
   } catch (error) {
     if (!isKind(error, "no-credentials")) throw error;
-    return [{ what: (error as Error).message, mend: "gcloud auth application-default login" }];
+    return [{ what: (error as Error).message, remedy: "gcloud auth application-default login" }];
   }
   let disabled: readonly string[] = [];
   const missing: Missing[] = [];
@@ -52,11 +52,11 @@ function unseen(error: unknown, what: string, project: string): Missing {
   const { message } = error as Error;
   if (isKind(error, "denied") || isKind(error, "not-found")) {
     const member = `--member="user:$(gcloud config get account)"`;
-    const mend = `gcloud projects add-iam-policy-binding ${project} ${member} --role=roles/viewer`;
-    return { what: `${what} cannot be seen: ${message}`, mend };
+    const remedy = `gcloud projects add-iam-policy-binding ${project} ${member} --role=roles/viewer`;
+    return { what: `${what} cannot be seen: ${message}`, remedy };
   }
   if (isKind(error, "no-credentials")) {
-    return { what: `${what} cannot be seen: ${message}`, mend: "gcloud auth application-default login" };
+    return { what: `${what} cannot be seen: ${message}`, remedy: "gcloud auth application-default login" };
   }
-  return { what: `${what} cannot be seen: ${message}`, mend: "the same command again, when Google's APIs answer" };
+  return { what: `${what} cannot be seen: ${message}`, remedy: "the same command again, when Google's APIs answer" };
 }
