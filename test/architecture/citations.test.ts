@@ -41,7 +41,7 @@ const defects = new Set(
 );
 
 /** Everything that is cited and does not exist, or that no reader of the comment could find. */
-export function missingCitations(files: readonly Source[]): string[] {
+function missingCitations(files: readonly Source[]): string[] {
   return files.flatMap(({ path, text }) => {
     const isPage = path.endsWith(".md");
     const found: string[] = [];

@@ -82,8 +82,9 @@ test("a worker whose runner vanished ends", async () => {
     const pid = pidOf(pool);
     runner.stop();
     await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
-    // By itself, with an error: nobody sent it a signal.
-    expect(pool.status()).toMatchObject({ exits: { "1": 1 }, deaths: 1, refusals: 0 });
+    // By itself, in order or with an error: nobody sent a signal.
+    expect(Object.keys(pool.status().exits)).toEqual([expect.stringMatching(/^[01]$/)]);
+    expect(pool.status().refusals).toBe(0);
     expect(isAlive(pid)).toBe(false);
   });
 });
@@ -92,17 +93,18 @@ interface Request {
   params?: Record<string, string>;
   settings?: object;
   endpoint?: string;
+  startTimeoutMs?: number;
 }
 
 test.each<[string, Request, string]>([
   ["its module cannot be loaded", { params: { modules: '["viewmill/dist/no/such/module"]' } }, "exit code 1"],
   ["a module is named by a path", { params: { modules: '["../../../etc/passwd"]' } }, "exit code 1"],
   ["its application module fails to start", { settings: { fail: true } }, "exit code 1"],
-  ["its runner is not there", { endpoint: "127.0.0.1:1" }, "did not connect within|exit code 1"],
+  ["its runner is not there", { endpoint: "127.0.0.1:1", startTimeoutMs: 5_000 }, "did not connect within|exit code 1"],
 ])("a runner is told when no worker came of its request: %s", async (_what, request, error) => {
-  const { params = {}, settings = {}, endpoint } = request;
+  const { params = {}, settings = {}, endpoint, startTimeoutMs = DEADLINE_MS } = request;
   const workerSettings = JSON.stringify({ file: join(temporaryFolder(), "module.log"), ...settings });
-  await withPool({ workerModule, workerSettings, startTimeoutMs: 5_000 }, async ({ client, runner, pool }) => {
+  await withPool({ workerModule, workerSettings, startTimeoutMs }, async ({ client, runner, pool }) => {
     expect(await client.start("1-1", endpoint ?? runner.endpoint, params)).toMatch(new RegExp(error));
     await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
     expect(pool.status()).toMatchObject({ refusals: 1, deaths: 1 });
