@@ -9,7 +9,7 @@ const FOLDERS = [
   ...["admission", "bench", "cli", "client", "dashboard", "demo", "domain", "engine", "ingest-api", "intake", "io"],
   ...["pipelines", "plan", "query-api", "scripts", "servers", "test", "transforms", "docs", ".github"],
 ];
-const PAGE = /(?<![\w./-])(?:\.\.\/)*(docs\/(?:[a-z0-9-]+\/)*[A-Za-z0-9-]+\.md)\b/g;
+const PAGE = /(?<![\w./-])(?:\.\.\/)*(docs\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.md)\b/g;
 
 interface Source {
   path: string;

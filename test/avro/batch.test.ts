@@ -186,10 +186,10 @@ describe("what is not a batch is refused with BatchFormatError and nothing else"
    */
   function tryDecode(bytes: Uint8Array): boolean {
     try {
-      const { columns, receivedAtMs } = decodeBatch(bytes);
+      const { columns } = decodeBatch(bytes);
       const { count } = columns;
       const record = byAvsc(bytes);
-      expect({ receivedAtMs, count }).toEqual({ receivedAtMs: Number(record.receivedAtMs), count: record.count });
+      expect(count).toBe(record.count);
       // By index, because a name that is no ASCII is text for nobody: its event is refused (validateColumns).
       expect([...columns.videoIndex]).toEqual(record.videoIndex);
       expect([...columns.typeIndex]).toEqual(record.typeIndex);
