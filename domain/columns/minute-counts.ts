@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Names by number, in a space that outlives the counts whose names it has: a number never stands for another name. */
+export interface VideoNames {
+  /** Numbers given so far: 0 to `videoCount` - 1. */
+  readonly videoCount: number;
+  videoText(number: number): string;
+}
+
 /**
  * The counts of one minute as columns, one row a (video, type) cell. The last transform emits them, a CounterStore
  * applies them, and the audit reads them back from the store.
@@ -6,7 +13,10 @@
 export interface MinuteCounts {
   /** Minutes since the epoch. */
   minute: number;
-  videos: string[];
+  /** Read it only where strings are needed: counts of panes make them on demand. */
+  readonly videos: readonly string[];
+  /** The numbers of `videos` in a space of names: a store remembers by them what it calls each video. */
+  named?: { names: VideoNames; numbers: Uint32Array };
   types: string[];
   /** The index of each row's name in `videos` and `types`. All columns have the same length. */
   videoIndex: Uint32Array;

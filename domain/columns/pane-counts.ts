@@ -24,7 +24,7 @@ export function* firePane(pane: Pane, minute: number, shards: number, changed: b
   for (const [shard, its] of cellsByShard(pane, shards, changed).entries()) {
     if (its.length === 0) continue;
     const chunks: MinuteCounts[] = [];
-    const ordered = byVideo(cells.video, its);
+    const ordered = byVideo(pane, its);
     for (let from = 0; from < ordered.length; from += MAX_CELLS) {
       chunks.push(countsOf(pane, ordered.subarray(from, from + MAX_CELLS), minute));
     }
@@ -37,9 +37,15 @@ export function* firePane(pane: Pane, minute: number, shards: number, changed: b
  * The cells by the number of their video: a chunk then has neighbouring videos. A store that keeps neighbours in one
  * row, in the order in which their names came, writes each row once a firing and not once a chunk.
  */
-function byVideo(video: Uint32Array, cells: Uint32Array): Uint32Array {
-  const keys = Float64Array.from(cells, (cell) => video[cell]! * TWO_32 + cell).sort();
-  return Uint32Array.from(keys, (key) => key % TWO_32);
+function byVideo({ cells: { video, size }, videos }: Pane, cells: Uint32Array): Uint32Array {
+  // Any order is right; this one is cheap to read.
+  if (videos.size * size > Number.MAX_SAFE_INTEGER) return cells;
+  const keys = new Float64Array(cells.length);
+  for (let i = 0; i < cells.length; i++) keys[i] = video[cells[i]!]! * size + cells[i]!;
+  keys.sort();
+  const ordered = new Uint32Array(cells.length);
+  for (let i = 0; i < ordered.length; i++) ordered[i] = keys[i]! % size;
+  return ordered;
 }
 
 /** Adds up the numbers of a shard. `its` names the shard's cells; where it is absent, the shard has all cells. */
@@ -54,8 +60,6 @@ function totalsOf(pane: Pane, its: Uint32Array | undefined): Omit<PaneCounts, "s
   return { received, counted, reusedIds: reusedOf(cells, its) };
 }
 
-const TWO_32 = 2 ** 32;
-
 /**
  * For each name number of the pane, its number + 1 in the current chunk; 0 where the chunk does not hold the name yet.
  */
@@ -64,7 +68,7 @@ let localVideos = new Int32Array(1024);
 function countsOf(pane: Pane, chosen: Uint32Array, minute: number): MinuteCounts {
   const { cells, names } = pane;
   const n = chosen.length;
-  const numbers = cellNumbers(cells, chosen);
+  const columns = cellNumbers(cells, chosen);
   if (localVideos.length < names.videos.size) localVideos = new Int32Array(names.videos.size * 2);
   const videoIndex = new Uint32Array(n);
   const order: number[] = [];
@@ -74,23 +78,38 @@ function countsOf(pane: Pane, chosen: Uint32Array, minute: number): MinuteCounts
     videoIndex[i] = localVideos[video]! - 1;
   }
   for (const video of order) localVideos[video] = 0;
+  const numbers = Uint32Array.from(order);
   const types = new Map<number, number>();
-  const typeIndex = Uint32Array.from(chosen, (cell) => {
+  let [lastType, lastLocal] = [-1, -1];
+  const typeIndex = new Uint32Array(n);
+  const lastMsInMinute = new Uint16Array(n);
+  for (let i = 0; i < n; i++) {
+    const cell = chosen[i]!;
     const type = cells.type[cell]!;
-    if (!types.has(type)) types.set(type, types.size);
-    return types.get(type)!;
-  });
+    if (type !== lastType) {
+      lastType = type;
+      lastLocal = types.get(type) ?? types.size;
+      types.set(type, lastLocal);
+    }
+    typeIndex[i] = lastLocal;
+    lastMsInMinute[i] = cells.lastMs[cell]!;
+  }
+  let texts: string[] | undefined;
   return {
     minute,
-    videos: order.map((video) => names.videoText(video)),
-    types: [...types.keys()].map((type) => names.typeText(type)),
+    get videos() {
+      texts ??= order.map((video) => names.videoText(video));
+      return texts;
+    },
+    named: { names, numbers },
+    types: Array.from(types.keys(), (type) => names.typeText(type)),
     videoIndex,
     typeIndex,
-    counts: numbers.subarray(0, n),
-    valued: numbers.subarray(n, 2 * n),
-    sumHigh: numbers.subarray(2 * n, 3 * n),
-    sumLow: numbers.subarray(3 * n, 4 * n),
-    received: numbers.subarray(4 * n),
-    lastMsInMinute: Uint16Array.from(chosen, (cell) => cells.lastMs[cell]!),
+    counts: columns.subarray(0, n),
+    valued: columns.subarray(n, 2 * n),
+    sumHigh: columns.subarray(2 * n, 3 * n),
+    sumLow: columns.subarray(3 * n, 4 * n),
+    received: columns.subarray(4 * n),
+    lastMsInMinute,
   };
 }

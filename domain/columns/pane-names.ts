@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { VideoNames } from "./minute-counts";
 import { type NameSpans, NameTable } from "./name-table";
 
 /** The largest number of types of one space of names: video * TYPE_SPAN + type stays a safe integer. */
@@ -7,7 +8,7 @@ export const TYPE_SPAN = 2 ** 21;
 /**
  * Numbered names that several panes share: a batch's names are looked up once, whichever panes its events belong to.
  */
-export class PaneNames {
+export class PaneNames implements VideoNames {
   readonly videos: NameTable;
   readonly types: NameTable;
   private readonly videoTexts: string[] = [];
@@ -21,6 +22,10 @@ export class PaneNames {
 
   numbersOf(videos: NameSpans, types: NameSpans): BatchNumbers {
     return { names: this, videos: this.videos.indexSpans(videos), types: this.types.indexSpans(types) };
+  }
+
+  get videoCount(): number {
+    return this.videos.size;
   }
 
   /** Returns the same string object at every call, so that a reader's Map uses the hash that the string keeps. */

@@ -4,7 +4,7 @@ import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { CellState } from "../../domain/rules/cell-version";
 import { BUCKETS } from "./block-tables";
 import { VIDEOS_A_BLOCK } from "./cell-block";
-import type { GivenNames } from "./name-dictionary";
+import { type GivenNames, NOT_ASKED } from "./name-dictionary";
 
 interface CellRows {
   counts: MinuteCounts;
@@ -70,15 +70,10 @@ export function sortCells({ counts, fromRow, toRow }: CellRows, videos: GivenNam
   }
   const typeIds = counts.types.map((type) => types.idFor(type));
   const span = 2 ** Math.ceil(Math.log2(Math.max(1, ...typeIds) + 1)) * VIDEOS_A_BLOCK;
-  const videoIds = new Float64Array(counts.videos.length).fill(-1);
+  const videoIds = new VideoIds(counts, videos);
   let highest = 0;
   for (let i = 0; i < n; i++) {
-    const index = counts.videoIndex[fromRow + i]!;
-    let video = videoIds[index]!;
-    if (video < 0) {
-      video = checkedVideo(videos.idFor(counts.videos[index]!));
-      videoIds[index] = video;
-    }
+    const video = videoIds.of(counts.videoIndex[fromRow + i]!);
     const inside = video % VIDEOS_A_BLOCK;
     const bucket = (video - inside) / VIDEOS_A_BLOCK;
     const place = bucket * span + typeIds[counts.typeIndex[fromRow + i]!]! * VIDEOS_A_BLOCK + inside;
@@ -88,6 +83,31 @@ export function sortCells({ counts, fromRow, toRow }: CellRows, videos: GivenNam
   }
   radixSort(n, highest);
   return new SortedCells(counts, places, rowsA, fromRow, span, n);
+}
+
+/** Ids of the videos of counts, by their index. Those of a space of names are remembered from one call to the next. */
+class VideoIds {
+  private readonly ids: Float64Array;
+  private readonly numbers: Uint32Array | undefined;
+
+  constructor(
+    private readonly counts: MinuteCounts,
+    private readonly videos: GivenNames,
+  ) {
+    const { named } = counts;
+    this.numbers = named?.numbers;
+    this.ids = named === undefined ? new Float64Array(counts.videos.length).fill(NOT_ASKED) : videos.idsOf(named.names);
+  }
+
+  of(index: number): number {
+    const place = this.numbers === undefined ? index : this.numbers[index]!;
+    let id = this.ids[place]!;
+    if (id === NOT_ASKED) {
+      id = checkedVideo(this.videos.idFor(this.counts.videos[index]!));
+      this.ids[place] = id;
+    }
+    return id;
+  }
 }
 
 /** Sorts `rowsA` by their places, 11 bits a pass; rows of one place keep their order. */

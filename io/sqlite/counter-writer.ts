@@ -8,10 +8,11 @@ import { isMainThread, workerData } from "node:worker_threads";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { ApplyOptions } from "../ports";
 import { type CounterStoreOptions, SqliteCounterStore } from "./counter-store";
+import { NameReceiver, NameSender, type SentMessage } from "./sent-names";
 import { answerFrom, ThreadChannel } from "./thread-channel";
 
 interface ApplyQuestion {
-  counts: readonly MinuteCounts[];
+  sent: SentMessage;
   options: ApplyOptions;
 }
 
@@ -20,6 +21,7 @@ const THREAD = "viewmill-counter-writer";
 
 export class ThreadedCounterStore extends SqliteCounterStore {
   readonly #thread: ThreadChannel;
+  readonly #names = new NameSender();
 
   /** Throws `StoreUnavailableError`, `SchemaVersionError`. The thread starts at the first `apply`. */
   constructor(options: CounterStoreOptions) {
@@ -38,7 +40,8 @@ export class ThreadedCounterStore extends SqliteCounterStore {
     counts: readonly MinuteCounts[],
     options: ApplyOptions = {},
   ): Promise<{ written: number; unchanged: number }> {
-    return this.#thread.call("apply", { counts, options } satisfies ApplyQuestion);
+    const sent = this.#names.message(counts, this.#thread.worker());
+    return this.#thread.call("apply", { sent, options } satisfies ApplyQuestion);
   }
 
   override async close(): Promise<void> {
@@ -49,7 +52,9 @@ export class ThreadedCounterStore extends SqliteCounterStore {
 
 function answerApply(options: CounterStoreOptions): void {
   const store = new SqliteCounterStore(options);
-  answerFrom({ apply: ({ counts, options: asked }: ApplyQuestion) => store.apply(counts, asked) }, () => store.close());
+  const names = new NameReceiver();
+  const apply = ({ sent, options: asked }: ApplyQuestion) => store.apply(names.counts(sent), asked);
+  answerFrom({ apply }, () => store.close());
 }
 
 if (!isMainThread && workerData?.kind === THREAD) answerApply(workerData.options);

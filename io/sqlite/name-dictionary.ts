@@ -4,9 +4,11 @@
  * generation is full it becomes the old one, and the old one is dropped, which forgets the least recently used names.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { VideoNames } from "../../domain/columns/minute-counts";
 
 const ROWS_A_STATEMENT = 16;
 const NAMES_A_LOOK_UP = 64;
+export const NOT_ASKED = -1;
 
 export class NameDictionary {
   readonly #find: StatementSync;
@@ -94,6 +96,7 @@ export class GivenNames extends NameDictionary {
   #last = 0;
   #isComplete = true;
   #waiting: (number | string)[] = [];
+  #bySpace = new WeakMap<VideoNames, Float64Array>();
 
   constructor(db: DatabaseSync, table: "videos" | "types", generationSize: number) {
     super(db, table, generationSize);
@@ -131,6 +134,21 @@ export class GivenNames extends NameDictionary {
     return id;
   }
 
+  /**
+   * Ids by the numbers of a space of names: NOT_ASKED until the caller has asked `idFor` and put it in. Holds until the
+   * space grows or a transaction fails.
+   */
+  idsOf(names: VideoNames): Float64Array {
+    let ids = this.#bySpace.get(names);
+    if (ids === undefined || ids.length < names.videoCount) {
+      const larger = new Float64Array(Math.max(1024, names.videoCount * 2)).fill(NOT_ASKED);
+      if (ids !== undefined) larger.set(ids);
+      ids = larger;
+      this.#bySpace.set(names, ids);
+    }
+    return ids;
+  }
+
   /** Writes the waiting names, before other statements look them up and before the transaction ends. */
   flush(): void {
     const names = this.#waiting;
@@ -140,6 +158,7 @@ export class GivenNames extends NameDictionary {
 
   override forget(): void {
     super.forget();
+    this.#bySpace = new WeakMap();
     this.#waiting = [];
     this.#last = 0;
     this.#isComplete = true;

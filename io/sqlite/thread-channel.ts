@@ -27,6 +27,7 @@ interface Waiting {
 export class ThreadChannel {
   #worker: Worker | undefined;
   #nextId = 1;
+  #started = 0;
   #waiting = new Map<number, Waiting>();
 
   /**
@@ -50,6 +51,12 @@ export class ThreadChannel {
     });
   }
 
+  /** Which of the channel's workers the next `call` reaches: 1 for the first, larger after a worker has died. */
+  worker(): number {
+    this.#running();
+    return this.#started;
+  }
+
   /** Ends the worker after its current calls. The channel may be used again: it starts a new worker. */
   async close(): Promise<void> {
     const worker = this.#worker;
@@ -70,6 +77,7 @@ export class ThreadChannel {
     });
     worker.on("exit", () => this.#died(worker, cause));
     this.#worker = worker;
+    this.#started++;
     return worker;
   }
 
