@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Type } from "avsc";
-import { type EventColumns, EventColumnsBuilder, eventIdOf } from "../../../domain/columns/event-columns";
+import { type EventColumns, EventColumnsBuilder } from "../../../domain/columns/event-columns";
 import { isEventId, isEventType, isVideoId, MAX_TIME_MS, minuteOf, type VideoEvent } from "../../../domain/event";
-import { ID_BYTES, isUuidBytes, writeEventId, writeUuidText } from "../../../domain/event-identity";
-import { AvroError, AvroReader, AvroWriter } from "./binary";
+import { ID_BYTES, writeEventId, writeUuidText } from "../../../domain/event-identity";
+import { AvroError, AvroReader } from "./binary";
 import { ContainerWriter, fileSchema, openContainer } from "./container";
+import { EventRowWriter } from "./event-rows";
 
 /**
  * Archive objects: plain Avro object container files (zstandard) of io/formats/schemas/event-v1.avsc, one row an event,
@@ -21,7 +22,7 @@ const MAX_BLOCK_BYTES = 64 << 20;
 
 export class ArchiveObjectWriter {
   private readonly file: ContainerWriter;
-  private rows = new AvroWriter(16_384);
+  private readonly rows = new EventRowWriter();
   private rowCount = 0;
   /** The number of rows written. */
   events = 0;
@@ -31,41 +32,21 @@ export class ArchiveObjectWriter {
   }
 
   /**
-   * Adds a row. Throws AvroError for an event too large to be read back (64 MiB), or with a number that no event can
-   * have.
+   * Adds a row. The columns of a batch must not change from its first row to its last. Throws AvroError for an event
+   * too large to be read back (64 MiB), or with a number that no event can have.
    */
   add(columns: EventColumns, row: number, receivedAtMs: number): void {
-    const rows = this.rows;
-    const at = row * ID_BYTES;
-    if (isUuidBytes(columns.ids, at)) rows.uuid(columns.ids, at);
-    else rows.string(eventIdOf(columns, row));
-    rows.string(columns.videos[columns.videoIndex[row]!]!);
-    rows.string(columns.types[columns.typeIndex[row]!]!);
-    rows.long(columns.timesMs[row]!);
-    const value = columns.values?.[row];
-    if (value === undefined || Number.isNaN(value)) rows.long(0);
-    else {
-      rows.long(1);
-      rows.long(value);
-    }
-    rows.long(receivedAtMs);
-    const extra = columns.extras?.get(row);
-    if (extra === undefined) rows.long(0);
-    else {
-      rows.long(1);
-      rows.string(extra);
-    }
+    this.rows.add(columns, row, receivedAtMs);
     this.events++;
     this.rowCount++;
-    if (rows.position >= BLOCK_BYTES) this.endBlock();
+    if (this.rows.position >= BLOCK_BYTES) this.endBlock();
   }
 
   private endBlock(): void {
     if (this.rowCount === 0) return;
-    const rows = this.rows.finish();
+    const rows = this.rows.take();
     if (rows.length > MAX_BLOCK_BYTES) throw new AvroError(`a block of ${rows.length} bytes could not be read back`);
     this.file.addBlock(this.rowCount, rows);
-    this.rows = new AvroWriter(16_384);
     this.rowCount = 0;
   }
 
