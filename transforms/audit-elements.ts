@@ -101,43 +101,66 @@ export function unitOf(key: string): AuditUnit {
 export const hourKey = (hour: number, videoPart: number): string => `${hour} ${videoPart}`;
 
 export function encodeCells(cells: readonly RecountedCell[]): Uint8Array {
-  return serialize({
-    videoIds: cells.map(({ videoId }) => videoId),
-    eventTypes: cells.map(({ eventType }) => eventType),
-    counts: Float64Array.from(cells, ({ count }) => count),
-    sums: cells.map(({ sum }) => sum),
-    valued: Float64Array.from(cells, ({ valued }) => valued),
-    last: Uint16Array.from(cells, ({ lastMsInMinute }) => lastMsInMinute),
-  });
+  const videos = new Map<string, number>();
+  const types = new Map<string, number>();
+  const n = cells.length;
+  const columns = {
+    ...{ videoIndex: new Uint32Array(n), typeIndex: new Uint32Array(n) },
+    ...{
+      counts: new Float64Array(n),
+      sums: new Float64Array(n),
+      valued: new Float64Array(n),
+      last: new Uint16Array(n),
+    },
+    beyond: new Map<number, bigint>(),
+  };
+  for (let row = 0; row < n; row++) {
+    const { videoId, eventType, count, sum, valued, lastMsInMinute } = cells[row]!;
+    columns.videoIndex[row] = indexOf(videos, videoId);
+    columns.typeIndex[row] = indexOf(types, eventType);
+    columns.counts[row] = count;
+    columns.sums[row] = Number(sum);
+    if (!Number.isSafeInteger(columns.sums[row])) columns.beyond.set(row, sum);
+    columns.valued[row] = valued;
+    columns.last[row] = lastMsInMinute;
+  }
+  return serialize({ videos: [...videos.keys()], types: [...types.keys()], ...columns } satisfies CellColumns);
+}
+
+function indexOf(names: Map<string, number>, name: string): number {
+  let index = names.get(name);
+  if (index === undefined) {
+    index = names.size;
+    names.set(name, index);
+  }
+  return index;
 }
 
 export interface CellColumns {
-  videoIds: string[];
-  eventTypes: string[];
+  videos: string[];
+  types: string[];
+  videoIndex: Uint32Array;
+  typeIndex: Uint32Array;
   counts: Float64Array;
-  sums: bigint[];
+  /** Exact where `beyond` has no sum of the row. */
+  sums: Float64Array;
+  /** Row -> its sum, where it is no safe integer. */
+  beyond: Map<number, bigint>;
   valued: Float64Array;
   last: Uint16Array;
 }
 
 export const cellColumns = (bytes: unknown): CellColumns => deserialize(toBytes(bytes)) as CellColumns;
 
-export function* decodeCells({
-  videoIds,
-  eventTypes,
-  counts,
-  sums,
-  valued,
-  last,
-}: CellColumns): Generator<RecountedCell> {
-  for (const [row, videoId] of videoIds.entries()) {
+export function* decodeCells(columns: CellColumns): Generator<RecountedCell> {
+  for (let row = 0; row < columns.counts.length; row++) {
     yield {
-      videoId,
-      eventType: eventTypes[row]!,
-      count: counts[row]!,
-      sum: sums[row]!,
-      valued: valued[row]!,
-      lastMsInMinute: last[row]!,
+      videoId: columns.videos[columns.videoIndex[row]!]!,
+      eventType: columns.types[columns.typeIndex[row]!]!,
+      count: columns.counts[row]!,
+      sum: columns.beyond.get(row) ?? BigInt(columns.sums[row]!),
+      valued: columns.valued[row]!,
+      lastMsInMinute: columns.last[row]!,
     };
   }
 }

@@ -96,6 +96,8 @@ export async function differencesOf(
 ): Promise<LevelDifference[]> {
   const cells = new Map<string, Partial<Record<LevelSums["level"], LevelSums>>>();
   for await (const sums of levels) {
+    // A level that is the sum of what is below differs from nothing, and takes over what is below it lacks as it is.
+    if (isSameSums(sums.stored, sums.below)) continue;
     const key = cellKey(sums.videoId, sums.eventType);
     const known = cells.get(key);
     if (known === undefined) cells.set(key, { [sums.level]: sums });

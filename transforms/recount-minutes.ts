@@ -36,6 +36,7 @@ import {
   unitKey,
   unitOf,
 } from "./audit-elements";
+import { grownTo } from "./byte-table";
 import { HourReads, type MinuteReads } from "./hour-reads";
 import { MinuteRecount, type RecountedCell } from "./minute-recount";
 import { missingOf, NO_LOSS } from "./missing-events";
@@ -50,6 +51,7 @@ export type Recounted = {
 const UNITS_IN_FLIGHT = 1;
 const POLL_MS = 200;
 const IDS_A_BLOCK = 32_768;
+const FIRST_WORDS = 64;
 
 /**
  * Recounts parts of minutes from the archive. A part reads all objects of its minute and keeps its own ids: events
@@ -183,21 +185,18 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
 
   private *ids(minute: number, recount: MinuteRecount): Generator<Tagged<Recounted>> {
     const { seeds, idPartitions } = this.options;
-    const blocks = Array.from({ length: idPartitions }, () => [] as number[]);
-    const full: [number, number[]][] = [];
+    const blocks = Array.from({ length: idPartitions }, () => new HashBlock());
+    const full: [number, Uint8Array][] = [];
     recount.eachIdHash(seeds, (first, second) => {
       const partition = (second >>> 0) % idPartitions;
       const block = blocks[partition]!;
       block.push(first, second);
-      if (block.length < IDS_A_BLOCK * 2) return;
-      full.push([partition, block]);
-      blocks[partition] = [];
+      if (block.length === IDS_A_BLOCK * 2) full.push([partition, block.take()]);
     });
-    for (const [partition, block] of [...full, ...blocks.entries()]) {
-      if (block.length === 0) continue;
-      const hashes = new Uint8Array(Int32Array.from(block).buffer);
-      yield { ids: { key: String(partition), value: { minute, hashes } } };
-    }
+    blocks.forEach((block, partition) => {
+      if (block.length > 0) full.push([partition, block.take()]);
+    });
+    for (const [partition, hashes] of full) yield { ids: { key: String(partition), value: { minute, hashes } } };
   }
 
   private get counters(): CounterStore {
@@ -205,6 +204,24 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
   }
   private get archive(): Archive {
     return resource<Archive>(this.names.archive);
+  }
+}
+
+/** Hashes on their way into an IdBlock. */
+class HashBlock {
+  length = 0;
+  private words = new Int32Array(FIRST_WORDS);
+
+  push(first: number, second: number): void {
+    if (this.length === this.words.length) this.words = grownTo(this.words, new Int32Array(this.length * 2));
+    this.words[this.length++] = first;
+    this.words[this.length++] = second;
+  }
+
+  take(): Uint8Array {
+    const hashes = new Uint8Array(this.words.slice(0, this.length).buffer);
+    this.length = 0;
+    return hashes;
   }
 }
 

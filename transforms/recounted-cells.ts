@@ -18,6 +18,9 @@ export class PairTable {
   private readonly pairs = new Map<number, number>();
   private readonly videoOf: number[] = [];
   private readonly typeOf: number[] = [];
+  /** One string a name, whose hash is computed once. */
+  private readonly videoTexts: string[] = [];
+  private readonly typeTexts: string[] = [];
 
   constructor(seed: number, expectedEvents: number) {
     const pairs = Math.min(FIRST_PAIRS, expectedEvents);
@@ -50,7 +53,11 @@ export class PairTable {
   }
 
   text(pair: number): { videoId: string; eventType: string } {
-    return { videoId: this.videos.text(this.videoOf[pair]!), eventType: this.types.text(this.typeOf[pair]!) };
+    const video = this.videoOf[pair]!;
+    const type = this.typeOf[pair]!;
+    this.videoTexts[video] ??= this.videos.text(video);
+    this.typeTexts[type] ??= this.types.text(type);
+    return { videoId: this.videoTexts[video], eventType: this.typeTexts[type] };
   }
 }
 

@@ -15,24 +15,36 @@ export function areSameCells(recounted: CellColumns, stored: MinuteCounts): bool
   const rows = recounted.counts.length;
   const types = stored.types.length;
   if (rows !== stored.counts.length || stored.videos.length * types > MAX_PLACES) return false;
-  const videoOf = new Map(stored.videos.map((video, index) => [video, index]));
-  const typeOf = new Map(stored.types.map((type, index) => [type, index]));
-  if (videoOf.size !== stored.videos.length || typeOf.size !== types) return false;
+  if (recounted.beyond.size > 0) return false;
+  const videoOf = placesIn(stored.videos, recounted.videos);
+  const typeOf = placesIn(stored.types, recounted.types);
+  if (videoOf === undefined || typeOf === undefined) return false;
   const placed = new Int32Array(stored.videos.length * types);
   for (let row = 0; row < rows; row++) placed[stored.videoIndex[row]! * types + stored.typeIndex[row]!] = row + 1;
   for (let row = 0; row < rows; row++) {
-    const video = videoOf.get(recounted.videoIds[row]!);
-    const type = typeOf.get(recounted.eventTypes[row]!);
-    if (video === undefined || type === undefined) return false;
-    const place = video * types + type;
+    const place: number = videoOf[recounted.videoIndex[row]!]! * types + typeOf[recounted.typeIndex[row]!]!;
     const its = placed[place]! - 1;
     if (its < 0 || recounted.counts[row] !== stored.counts[its] || recounted.valued[row] !== stored.valued[its]) {
       return false;
     }
     const sum = stored.sumHigh[its]! * TWO_32 + stored.sumLow[its]!;
-    if (!Number.isSafeInteger(sum) || recounted.sums[row] !== BigInt(sum)) return false;
+    if (!Number.isSafeInteger(sum) || recounted.sums[row] !== sum) return false;
     // A cell that one side has twice must not match twice on the other side.
     placed[place] = 0;
   }
   return true;
+}
+
+/** Where each of `names` is in `known`; undefined where one is missing, or `known` has a name twice. */
+function placesIn(known: readonly string[], names: readonly string[]): Uint32Array | undefined {
+  const placeOf = new Map<string, number>();
+  for (let place = 0; place < known.length; place++) placeOf.set(known[place]!, place);
+  if (placeOf.size !== known.length) return undefined;
+  const places = new Uint32Array(names.length);
+  for (let i = 0; i < names.length; i++) {
+    const place = placeOf.get(names[i]!);
+    if (place === undefined) return undefined;
+    places[i] = place;
+  }
+  return places;
 }

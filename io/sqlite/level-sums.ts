@@ -9,8 +9,8 @@ import { NO_SUMS, type Sums } from "../../domain/rules/cell-sums";
 import { DAY_MS, HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
 import type { LevelSums } from "../ports";
 import type { BlockNames } from "./block-names";
-import { type BlockReader, bucketOf, MAX_TIME } from "./block-tables";
-import { Block, COUNT, KEY, VALUED, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
+import { type BlockReader, bucketOf, MAX_TIME, rowName, timeOf } from "./block-tables";
+import { Block, COUNT, decodeBlock, KEY, VALUED, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 import { onSnapshot, orUnavailable } from "./connection";
 import { COUNTERS_FILE } from "./counter-file";
 import { NameDictionary } from "./name-dictionary";
@@ -24,7 +24,8 @@ type Insides = ReadonlySet<number>;
 export class LevelReader {
   readonly #videos: NameDictionary;
   readonly #lastVideo: StatementSync;
-  readonly #scratch = new Block();
+  /** The video that `#following` found last. */
+  #lastFound = -1;
 
   constructor(
     private readonly db: DatabaseSync,
@@ -38,12 +39,8 @@ export class LevelReader {
   *levels(videoIds: readonly string[], hour: number): Generator<LevelSums> {
     for (const [bucket, insides] of this.#places(videoIds)) {
       yield* this.#snapshot(() => {
-        const day = Math.floor(hour / HOURS_A_DAY);
-        return [
-          ...this.#hour(bucket, insides, hour),
-          ...this.#day(bucket, insides, day),
-          ...this.#total(bucket, insides),
-        ];
+        const of = new BucketReads(this.blocks, bucket, insides);
+        return [...this.#hour(of, hour), ...this.#day(of, Math.floor(hour / HOURS_A_DAY)), ...this.#total(of)];
       });
     }
   }
@@ -51,7 +48,8 @@ export class LevelReader {
   /** Every total, and every sum of days without one. */
   *totals(): Generator<LevelSums> {
     const last = this.#snapshot(() => bucketOf(Number(this.#lastVideo.get()?.id ?? -1)));
-    for (let bucket = 0; bucket <= last; bucket++) yield* this.#snapshot(() => this.#total(bucket));
+    for (let bucket = 0; bucket <= last; bucket++)
+      yield* this.#snapshot(() => this.#total(new BucketReads(this.blocks, bucket)));
   }
 
   #snapshot<T>(work: () => T): T {
@@ -60,79 +58,74 @@ export class LevelReader {
 
   #places(videoIds: readonly string[]): Map<number, Set<number>> {
     const places = new Map<number, Set<number>>();
-    this.#videos.expect(videoIds);
-    for (const videoId of videoIds) {
-      const video = this.#videos.known(videoId);
-      if (video === undefined) continue;
+    const unknown: string[] = [];
+    const place = (video: number) => {
       const bucket = bucketOf(video);
       const insides = places.get(bucket) ?? new Set();
       places.set(bucket, insides.add(video % VIDEOS_A_BLOCK));
+    };
+    for (const videoId of videoIds) {
+      const video = this.#following(videoId);
+      if (video === undefined) unknown.push(videoId);
+      else place(video);
+    }
+    this.#videos.expect(unknown);
+    for (const videoId of unknown) {
+      const video = this.#videos.known(videoId);
+      if (video === undefined) continue;
+      place(video);
+      this.#lastFound = video;
     }
     return places;
   }
 
-  #hour(bucket: number, insides: Insides, hour: number): LevelSums[] {
-    const below = this.#minutes(bucket, insides, hour);
-    const stored = this.#isUnfolded(bucket, hour) ? below : this.#stored("hour", bucket, insides, hour);
-    return this.#joined("hour", hour * HOUR_MS, bucket, stored, below);
-  }
-
-  #day(bucket: number, insides: Insides, day: number): LevelSums[] {
-    const stored = this.#dayAnswer(bucket, insides, day);
-    const below = new Block();
-    for (let hour = day * HOURS_A_DAY; hour < (day + 1) * HOURS_A_DAY; hour++) {
-      const unfolded = this.#isUnfolded(bucket, hour);
-      below.add(unfolded ? this.#minutes(bucket, insides, hour) : this.#stored("hour", bucket, insides, hour), 0);
+  /**
+   * The video, where it is among those that follow the one found last: an audit asks in the order in which it has read
+   * the cells, and the names of their blocks are at hand.
+   */
+  #following(videoId: string): number | undefined {
+    const next = this.#lastFound + 1;
+    for (let bucket = bucketOf(next); bucket <= bucketOf(next) + 1; bucket++) {
+      const names = this.names.videos(bucket);
+      const from = bucket === bucketOf(next) ? next % VIDEOS_A_BLOCK : 0;
+      for (let inside = from; inside < VIDEOS_A_BLOCK; inside++) {
+        if (names[inside] !== videoId) continue;
+        this.#lastFound = bucket * VIDEOS_A_BLOCK + inside;
+        return this.#lastFound;
+      }
     }
-    return this.#joined("day", day * DAY_MS, bucket, stored, below);
+    return undefined;
   }
 
-  #total(bucket: number, insides?: Insides): LevelSums[] {
-    const stored = this.#stored("total", bucket, insides, 0);
-    stored.add(this.#stored("recent", bucket, insides, 0), 0);
+  #hour(of: BucketReads, hour: number): LevelSums[] {
+    const below = of.minutes(hour);
+    const stored = of.isUnfolded(hour) ? below : of.stored("hour", hour);
+    return this.#joined("hour", hour * HOUR_MS, of.bucket, stored, below);
+  }
+
+  #day(of: BucketReads, day: number): LevelSums[] {
+    const stored = of.stored("day", day);
+    const below = new Block();
+    for (const [hour, sums] of of.storedHours(day)) if (!of.isUnfolded(hour)) below.add(sums, 0);
+    for (const hour of of.openHours()) {
+      if (Math.floor(hour / HOURS_A_DAY) !== day || !of.isUnfolded(hour)) continue;
+      below.add(of.minutes(hour), 0);
+      stored.add(of.minutes(hour), 0);
+    }
+    return this.#joined("day", day * DAY_MS, of.bucket, stored, below);
+  }
+
+  #total(of: BucketReads): LevelSums[] {
+    const stored = of.stored("total", 0);
+    stored.add(of.stored("recent", 0), 0);
     const below = new Block();
     for (let day: number | undefined = 1 - MAX_TIME; ; day++) {
       day = this.blocks.nextTime("day", day, MAX_TIME);
       if (day === undefined) break;
-      below.add(this.#stored("day", bucket, insides, day), 0);
+      below.add(of.stored("day", day), 0);
     }
-    for (const hour of this.blocks.openHours().keys()) {
-      if (this.#isUnfolded(bucket, hour)) below.add(this.#minutes(bucket, insides, hour), 0);
-    }
-    return this.#joined("total", 0, bucket, stored, below);
-  }
-
-  /** The rows of a day: its own, and those of its hours that are not in it yet. */
-  #dayAnswer(bucket: number, insides: Insides, day: number): Block {
-    const answer = this.#stored("day", bucket, insides, day);
-    for (const hour of this.blocks.openHours().keys()) {
-      const ofDay = Math.floor(hour / HOURS_A_DAY) === day;
-      if (ofDay && this.#isUnfolded(bucket, hour)) answer.add(this.#minutes(bucket, insides, hour), 0);
-    }
-    return answer;
-  }
-
-  #stored(
-    level: "hour" | "day" | "total" | "recent",
-    bucket: number,
-    insides: Insides | undefined,
-    time: number,
-  ): Block {
-    const own = new Block();
-    const block = this.blocks.read(level, time, bucket, this.#scratch);
-    if (block !== undefined) own.add(block, 0, insides);
-    return own;
-  }
-
-  #minutes(bucket: number, insides: Insides | undefined, hour: number): Block {
-    const sums = new Block();
-    sumOfMinutes(this.blocks, hour, bucket, sums, insides);
-    return sums;
-  }
-
-  #isUnfolded(bucket: number, hour: number): boolean {
-    const next = this.blocks.openHours().get(hour);
-    return next !== undefined && bucket >= next && this.blocks.bytes("hour", hour, bucket) === undefined;
+    for (const hour of of.openHours()) if (of.isUnfolded(hour)) below.add(of.minutes(hour), 0);
+    return this.#joined("total", 0, of.bucket, stored, below);
   }
 
   #joined(level: Level, startMs: number, bucket: number, stored: Block, below: Block): LevelSums[] {
@@ -151,6 +144,71 @@ export class LevelReader {
         below: sumsOf(below, key),
       };
     });
+  }
+}
+
+const scratch = new Block();
+
+/** One bucket on one snapshot: what several levels are compared with is read once. */
+class BucketReads {
+  readonly #open: Map<number, number>;
+  readonly #unfolded = new Map<number, boolean>();
+  readonly #minutes = new Map<number, Block>();
+
+  /** `insides`: the videos of the bucket; absent: all of them. */
+  constructor(
+    private readonly blocks: BlockReader,
+    readonly bucket: number,
+    private readonly insides?: Insides,
+  ) {
+    this.#open = blocks.openHours();
+  }
+
+  openHours(): Iterable<number> {
+    return this.#open.keys();
+  }
+
+  isUnfolded(hour: number): boolean {
+    const next = this.#open.get(hour);
+    if (next === undefined || this.bucket < next) return false;
+    let unfolded = this.#unfolded.get(hour);
+    if (unfolded === undefined) {
+      unfolded = this.blocks.bytes("hour", hour, this.bucket) === undefined;
+      this.#unfolded.set(hour, unfolded);
+    }
+    return unfolded;
+  }
+
+  /** The sums of an hour's minutes. Must not be changed. */
+  minutes(hour: number): Block {
+    let sums = this.#minutes.get(hour);
+    if (sums === undefined) {
+      sums = new Block();
+      sumOfMinutes(this.blocks, hour, this.bucket, sums, this.insides);
+      this.#minutes.set(hour, sums);
+    }
+    return sums;
+  }
+
+  stored(level: "hour" | "day" | "total" | "recent", time: number): Block {
+    const own = new Block();
+    const block = this.blocks.read(level, time, this.bucket, scratch);
+    if (block !== undefined) own.add(block, 0, this.insides);
+    return own;
+  }
+
+  /** The hours of a day that have a row. */
+  *storedHours(day: number): Generator<[hour: number, sums: Block]> {
+    const first = day * HOURS_A_DAY;
+    for (const [id, bytes] of this.blocks.run("hour", first, first + HOURS_A_DAY, this.bucket)) {
+      const sums = new Block();
+      sums.add(
+        decodeBlock(bytes, scratch, () => rowName("hour", id)),
+        0,
+        this.insides,
+      );
+      yield [timeOf(id), sums];
+    }
   }
 }
 

@@ -44,6 +44,26 @@ test("any events of an object are read as they were written", () => {
   );
 });
 
+test("short rows far from the end of their block, and the rows between them, are read as they were written", () => {
+  const short = fc.record({
+    eventId: fc.oneof(
+      fc.uuid(),
+      fc.constantFrom("a", "an-id-of-sixty-three-bytes".padEnd(63, "x"), "b".padEnd(64, "x")),
+    ),
+    videoId: fc.constantFrom("v", "w".padEnd(63, "x"), "x".padEnd(64, "x"), "y".padEnd(128, "x")),
+    eventType: fc.constantFrom("VIEW", "LIKE"),
+    eventTimeMs: fc.constantFrom(0, 2 ** 34 - 1, 2 ** 34, T0, 2 ** 41 - 1, 2 ** 41, 8.64e15),
+  });
+  const mixed = fc.array(fc.oneof({ weight: 3, arbitrary: short }, { weight: 1, arbitrary: anyEvent }));
+  const long = event("long", { extra: { text: "x".repeat(1_000) } });
+  fc.assert(
+    fc.property(mixed, (events) => {
+      const all = [...events, long];
+      expect(read(archiveObject("w.avro", columnsOf(all), T0))).toEqual(wanted(all));
+    }),
+  );
+});
+
 test("an object of many blocks is read whole", () => {
   const events = Array.from({ length: 60_000 }, (_, n) => event(`an-event-with-a-longer-name-${n}`, { value: n }));
   expect(read(archiveObject("w.avro", columnsOf(events), T0))).toEqual(wanted(events));
