@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The read API as the pages use it. Integers beyond 2^53 arrive as bigint: no digit of a sum is lost on the screen. */
+/**
+ * The read API in the form in which the pages use it. Integers beyond 2^53 arrive as bigint, so that the screen shows
+ * every digit of a sum.
+ */
 import type { Exact } from "./format";
 
 export type BucketState = "provisional" | "final" | "audited" | "closed";
@@ -54,7 +57,7 @@ export interface Stats extends Freshness {
   granularity: Granularity;
   value: Exact | null;
   buckets: Bucket[];
-  /** With compare=previous. */
+  /** Present with compare=previous. */
   previous?: { start: string; end: string; value: Exact | null; buckets: Bucket[] };
 }
 export interface Top extends Freshness {
@@ -109,7 +112,7 @@ export interface QueryAnswer extends Freshness {
   series: { videoId: string; eventType: string; buckets: { COUNT?: number }[] }[];
 }
 
-/** The service answered with a problem, or did not answer (status 0). */
+/** Thrown when the service answered with a problem, or did not answer (status 0). */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   constructor(
@@ -120,15 +123,15 @@ export class ApiError extends Error {
   }
 }
 
-/** Told on `window` when the service wants a key, or another one. */
+/** The event on `window` that says that the service requires a key, or another key. */
 export const KEY_WANTED = "viewmill-key-wanted";
 const KEY_STORE = "viewmill-key";
 const key = sessionStorage.getItem(KEY_STORE);
 
-/** Whether requests carry a key; event streams cannot. */
+/** Returns whether requests carry a key; event streams cannot. */
 export const hasKey = (): boolean => key !== null;
 
-/** Remembers the key until the tab is closed, and asks everything anew. */
+/** Keeps the key until the tab is closed, and repeats all requests. */
 export function takeKey(given: string): void {
   sessionStorage.setItem(KEY_STORE, given);
   location.reload();
@@ -145,7 +148,7 @@ export const findVideos = (search: string, limit: number) => get<Found>("/v1/vid
 export const getDeadLetters = () => get<{ reasons: LettersOfReason[] }>("/v1/dead-letters");
 export const getAudits = (limit: number) => get<{ audits: Audit[] }>("/v1/audits", { limit });
 
-/** /readyz answers 503 with the same list where something is missing. */
+/** /readyz answers 503 with the same list where a dependency is missing. */
 export async function getDependencies(): Promise<Dependency[]> {
   const response = await ask("/readyz", {});
   const { dependencies } = parse(await response.text()) as { dependencies?: Dependency[] };
@@ -191,7 +194,7 @@ async function content<Answer>(response: Response): Promise<Answer> {
   throw new ApiError(typeof answer?.detail === "string" ? answer.detail : `status ${response.status}`, response.status);
 }
 
-/** JSON whose integers stay exact (the third argument of a reviver is the source text). */
+/** Parses JSON with exact integers (the third argument of a reviver is the source text). */
 export function parse(text: string): unknown {
   const reviver = (_name: string, value: unknown, context?: { source?: string }): unknown =>
     typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The dashboard: one page, four views, chosen by the part of the address behind `#`. */
+/** The dashboard: one page with four views. The part of the address behind `#` chooses the view. */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { type Found, findVideos, KEY_WANTED, takeKey } from "./api";
@@ -52,7 +52,7 @@ function App() {
   );
 }
 
-/** Where the service wants a key: asked for once a tab. */
+/** Asks for the key once a tab, where the service requires one. */
 function KeyForm() {
   const [wanted, setWanted] = useState(false);
   const [key, setKey] = useState("");
@@ -79,7 +79,7 @@ function KeyForm() {
   );
 }
 
-/** A button and not a link: the address behind `#` is the view's. */
+/** A button and not a link, because the address behind `#` belongs to the view. */
 function toMain(): void {
   document.getElementById("main")?.focus();
 }
@@ -110,14 +110,14 @@ function Header({ place, live }: { place: Place; live: LiveState }) {
 const MOST_FOUND = 8;
 const SEARCH_AFTER_MS = 150;
 
-/** Opens a video by its id; what is typed finds ids and titles that begin with it. */
+/** Opens a video by its id. The typed text finds ids and titles that begin with it. */
 function OpenVideo() {
   const [videoId, setVideoId] = useState("");
   const found = useSearch(videoId.trim());
   const open = (event: Event) => {
     event.preventDefault();
     const typed = videoId.trim();
-    // A title that was chosen or typed whole stands for its video.
+    // A title that was chosen or typed in full stands for its video.
     const asked = found.find(({ title }) => title === typed)?.videoId ?? typed;
     if (asked !== "") location.hash = videoAddress(asked);
   };
@@ -143,7 +143,7 @@ function OpenVideo() {
   );
 }
 
-/** Videos whose id or title begins with this; asked once typing rests. */
+/** Finds videos whose id or title begins with the text, once typing pauses. */
 function useSearch(typed: string): Found["videos"] {
   const [found, setFound] = useState<Found["videos"]>([]);
   useEffect(() => {
@@ -163,7 +163,7 @@ function useSearch(typed: string): Found["videos"] {
   return found;
 }
 
-/** How current the screen is: the numbers hold every event that was accepted before this. */
+/** Shows how current the screen is: the numbers hold every event accepted before this time. */
 function Link({ live }: { live: LiveState }) {
   const known = live.completeThroughMs > 0;
   return (

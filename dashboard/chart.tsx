@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Bars over time. Provisional bars are pale, bars that changed after they were final carry a mark above them. */
+/** Bars over time. Provisional bars are pale; bars that changed after they were final have a mark above them. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import type { BucketState } from "./api";
@@ -109,7 +109,7 @@ const valueText = ({ value }: Bar): string =>
 const stateText = ({ state, revision = 0 }: Bar): string =>
   revision === 0 ? state : `${state}, changed ${plural(revision, "time")} after it was final`;
 
-/** uPlot's x is seconds; a bar stands in the middle of its bucket. */
+/** Returns uPlot's columns, whose x is in seconds. A bar is in the middle of its bucket. */
 function columns({ bars, bucketMs, before }: Props): uPlot.AlignedData {
   const x = bars.map(({ startMs }) => (startMs + bucketMs / 2) / 1000);
   const y = bars.map(({ value }) => (value === null ? null : Number(value)));
@@ -188,7 +188,7 @@ function tick(timeMs: number, { bars, bucketMs, timeZone = OWN_ZONE }: Props): s
   return isDay ? day(timeMs, timeZone) : clock(timeMs, timeZone);
 }
 
-/** A small triangle above each bar whose value changed after it was final. */
+/** Draws a small triangle above each bar whose value changed after it was final. */
 function markCorrections(chart: uPlot, { bars, bucketMs }: Props, fill: string): void {
   const { ctx } = chart;
   ctx.fillStyle = fill;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A minute of made-up traffic from this page through the client library: some videos are watched more than others, some
+ * A minute of invented traffic from this page by the client library: some videos are watched more than others, and some
  * events are sent twice.
  */
 import { useEffect, useState } from "preact/hooks";
@@ -18,7 +18,10 @@ const VIDEOS = [
   "first-steps",
 ];
 const REPEATED = 0.05;
-/** As the service serves it; loaded when the button is pressed, so that no other reader of the page pays for it. */
+/**
+ * The client as the service serves it. The script is loaded when the button is pressed, so that no other reader of the
+ * page downloads it.
+ */
 const CLIENT = "/client.js";
 
 export interface Traffic {
@@ -31,7 +34,7 @@ let traffic: Traffic = { sent: 0, secondsLeft: 0 };
 let stopped = new AbortController();
 const watchers = new Set<(traffic: Traffic) => void>();
 
-/** The traffic of this page, which goes on when the view changes. */
+/** The traffic of this page, which continues when the view changes. */
 export function useDemoTraffic(): Traffic {
   const [state, setState] = useState(traffic);
   useEffect(() => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * `<script src="https://HOST/embed.js"></script> <viewmill-count video="ID" type="VIEW"></viewmill-count>`: a number
- * that moves on anybody's page. One event stream a page; no cookies, nothing stored. The text is styled by the page.
+ * `<script src="https://HOST/embed.js"></script> <viewmill-count video="ID" type="VIEW"></viewmill-count>` shows a live
+ * number on any page. A page opens one event stream, and stores no cookies or other data. The page styles the text.
  */
 const origin = new URL((document.currentScript as HTMLScriptElement | null)?.src ?? location.href).origin;
 const MOST_VIDEOS = 50;
@@ -66,7 +66,7 @@ function connect(): void {
   });
 }
 
-/** Where the stream is refused: a service with too many clients, or a proxy that does not let streams through. */
+/** Polls where the stream is refused: by a service with too many clients, or a proxy that blocks streams. */
 async function poll(): Promise<void> {
   for (const videoId of videos()) {
     try {

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * How numbers and times are written for people. Times are shown in the time zone of the browser, or in the one that is
- * named.
- */
+/** Numbers and times as text for people. Times are in the time zone of the browser, or in the named one. */
 
 export type Exact = number | bigint;
 

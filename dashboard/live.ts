@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What moves on the screen: server-sent events of /v1/live, or polling where they cannot be had. */
+/** The live values of the screen: server-sent events of /v1/live, or polling where the stream is not available. */
 import { useEffect, useState } from "preact/hooks";
 import { getLedger, getVideo, hasKey, type LedgerMinute, parse, type Totals } from "./api";
 
@@ -11,7 +11,7 @@ export interface LiveState {
   /** Accepted events a second. */
   rate: number;
   totals: ReadonlyMap<string, Totals>;
-  /** By start, the last hour and what is timestamped ahead. */
+  /** The last hour and minutes ahead of now, by start. */
   books: ReadonlyMap<string, LedgerMinute>;
 }
 
@@ -33,10 +33,10 @@ const NOTHING: LiveState = {
 };
 const POLL_MS = 2_000;
 const HOUR_MS = 3_600_000;
-/** Failures in a row after which the browser's own reconnecting is given up for polling. */
+/** The number of failures in a row after which polling replaces the browser's own reconnecting. */
 const MAX_FAILURES = 3;
 
-/** The live state of these videos; `books` asks for the minutes of the last hour too. */
+/** Returns the live state of these videos; `books` adds the minutes of the last hour. */
 export function useLive(videos: readonly string[], books: boolean): LiveState {
   const [state, setState] = useState<LiveState>(NOTHING);
   const watched = videos.join(",");

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * Where somebody is in the dashboard: `#/`, `#/video/ID?...`, `#/top?...`, `#/trust`. The address reproduces the view.
- */
+/** The place in the dashboard: `#/`, `#/video/ID?...`, `#/top?...`, `#/trust`. The address reproduces the view. */
 export type Place =
   | { view: "now" | "trust" }
   | { view: "top"; asked: URLSearchParams }

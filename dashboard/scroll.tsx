@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ComponentChildren } from "preact";
 
-/** What may be larger than its place. Whoever has no mouse must be able to reach it, or its end is out of sight. */
+/**
+ * A part that may be larger than its place. The keyboard must be able to scroll it, because its end is out of sight
+ * otherwise.
+ */
 export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls takes the focus (WCAG 2.1.1)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Wall clocks of time zones, as the fields of a form show them: `2026-11-29T18:30`. */
+/** The wall clocks of time zones, in the form of a date field: `2026-11-29T18:30`. */
 
 export const OWN_ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -22,7 +22,7 @@ export function wallClock(timeMs: number, timeZone: string): string {
 }
 
 /**
- * The moment at which the wall clock of this zone shows this; NaN for a text that is no such time. Of a time that a
+ * Returns the moment at which the wall clock of this zone shows this time; NaN for an invalid text. Of a time that a
  * clock shows twice, the first.
  */
 export function timeOf(wall: string, timeZone: string): number {

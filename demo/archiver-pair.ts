@@ -8,8 +8,8 @@ import { archiverProcess } from "./viewmill-process";
 const seconds = new WeakMap<ClusterStack, ServerProcess>();
 
 /**
- * Two archivers share the log, and one of them is killed: the other one takes over what it had, and neither promises
- * what the other has not done.
+ * Two archivers share the log, and one of them is killed. The other one takes over its messages, and neither promises
+ * work that the other has not done.
  */
 export async function archiverPair(stack: ClusterStack, random: () => number): Promise<Heal> {
   const second = seconds.get(stack) ?? (await startSecond(stack));
@@ -21,7 +21,7 @@ export async function archiverPair(stack: ClusterStack, random: () => number): P
   };
 }
 
-/** Those that are there. */
+/** Returns the running archivers. */
 export const archiversOf = (stack: ClusterStack): ServerProcess[] => {
   const second = seconds.get(stack);
   return second === undefined ? [stack.processes.archiver] : [stack.processes.archiver, second];

@@ -26,12 +26,12 @@ export async function readLedger(
   return (await answer.json()) as { totals: Books; minutes: MinuteBooks[] };
 }
 
-/** Its sums. */
+/** Returns the sums of the ledger. */
 export async function readBooks(url: string, fromMs: number, nowMs = Date.now()): Promise<Books> {
   return (await readLedger(url, fromMs, nowMs)).totals;
 }
 
-/** Waits until the books balance over `accepted` events; the pace of what is asked is a second. */
+/** Waits until the books balance over `accepted` events, with a question a second. */
 export async function untilBalanced(
   url: string,
   fromMs: number,

@@ -36,15 +36,15 @@ import { type StackProcesses, stackProcesses } from "./viewmill-process";
 export interface StackOptions {
   log: "kafka" | "pubsub";
   flink?: FlinkOptions;
-  /** Settings over those of the stack, section by section. */
+  /** Settings that replace those of the stack, section by section. */
   config?: { [Section in keyof Config]?: Partial<Config[Section]> };
   /** Whether service, archiver and worker pool are started as well. Default: yes. */
   processes?: boolean;
-  /** Whether Viewmill's processes and Kafka go by `clock`; default false: by the machine's. */
+  /** Whether Viewmill's processes and Kafka use `clock`. Default: the machine's clock. */
   ownClock?: boolean;
-  /** Whether the speed of the log matters; default false: it starts sooner. */
+  /** Whether the log has to be fast. Default: no, and the log starts sooner. */
   fast?: boolean;
-  /** Whether Kafka takes only clients that come over TLS and say who they are; default false. */
+  /** Whether Kafka accepts only clients with TLS and credentials. Default: no. */
   secure?: boolean;
   onStarted?: (name: string, tookMs: number) => void;
 }
@@ -53,7 +53,7 @@ interface StackServers {
   kafka?: KafkaServer;
   pubsub?: PubsubEmulator;
   bigtable: BigtableEmulator;
-  /** Between Viewmill and Bigtable. */
+  /** The proxy between Viewmill and Bigtable. */
   bigtableProxy: FaultProxy;
   gcs: GcsEmulator;
   flink: FlinkCluster;
@@ -76,12 +76,12 @@ export class ClusterStack {
 
   private readonly others: ServerProcess[] = [];
 
-  /** A process that somebody has started beside those of the stack. */
+  /** Stops a process beside those of the stack, too. */
   alsoStop(process: ServerProcess): void {
     this.others.push(process);
   }
 
-  /** Everything is up when it resolves, and the job not yet submitted. On a failure nothing is left running. */
+  /** Starts everything but the job. After a failure no process is left running. */
   static async start(options: StackOptions): Promise<ClusterStack> {
     const folder = await keptFolder("cluster");
     const servers: Partial<StackServers> = {};
@@ -116,7 +116,8 @@ export class ClusterStack {
   }
 
   /**
-   * Submits the streaming job as `viewmill pipeline stream --runner flink` does; resolves with Flink's id when it runs.
+   * Submits the streaming job as `viewmill pipeline stream --runner flink` does; resolves with Flink's id when the job
+   * runs.
    */
   async submit(changes: Partial<Config["job"]> = {}, savepointPath?: string): Promise<string> {
     const config = { ...this.config, job: { ...this.config.job, ...changes } };
@@ -159,7 +160,7 @@ async function startServers(options: StackOptions, servers: StackServers, clock:
       ? start("kafka", () => startKafka(kafkaOptions(options, clock)))
       : start("pubsub", () => startPubsubEmulator()),
   ];
-  // All settled before a failure is told: whatever came up is known, and can be stopped.
+  // All starts settle before a failure is reported, so that every started process is known and can be stopped.
   for (const outcome of await Promise.allSettled(all)) if (outcome.status === "rejected") throw outcome.reason;
 }
 

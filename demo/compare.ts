@@ -12,7 +12,7 @@ interface Comparison {
 
 type Cells = Map<string, { count: number; sum: number }>;
 
-/** Every stored cell of every level against what minute counts add up to. Minutes in [fromMinute, toMinute). */
+/** Compares every stored cell of every level with the sums of minute counts. Minutes in [fromMinute, toMinute). */
 export async function compareWithStored(
   counters: CounterStore,
   minutes: Cells,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Buckets are made by whoever owns the project; the emulator has none. */
+/** Creates a bucket in the emulator, which has none; in a project its owner creates them. */
 export async function createBucket(endpoint: string, project: string, name: string): Promise<void> {
   const answer = await fetch(`${endpoint}/storage/v1/b?project=${project}`, {
     method: "POST",

@@ -3,15 +3,15 @@ import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 
 /**
- * What processes say, what was sent, how it was configured: directly in the folder of each server. Below are state,
+ * The files to keep, in the folder of each server: logs, sent events and configurations. The folders below hold state,
  * checkpoints and the log's segments.
  */
 const TOLD = new Set([".log", ".ndjson", ".json"]);
-/** Of the emulated Cloud Storage: the archive, from which everything can be counted again. */
+/** The folder of the emulated Cloud Storage with the archive, from which everything can be counted again. */
 const OBJECTS = "objects";
 
 /**
- * Copies what tells of a run that went wrong out of folders that go away with it, each into a folder of its own name
+ * Copies the evidence of a failed run out of folders that are about to be removed, each into a folder of its own name
  * below `into`.
  */
 export function keepEvidence(folders: readonly string[], into: string): void {

@@ -5,15 +5,15 @@ import type { ClusterStack } from "./cluster-stack";
 import type { Heal, Load } from "./load";
 
 const AWAY_MS = 4 * HOUR_MS;
-/** Of some events that are sent in the last hour of them: too late for the stream, which leaves them to the audit. */
+/** Some events of the last hour are too late for the stream by this, which leaves them to the audit. */
 const LATE_BY_MS = 2 * HOUR_MS;
 const CANCELLED_DEADLINE_MS = 60_000;
 const JUMP_DEADLINE_MS = 30_000;
 const POLL_MS = 50;
 
 /**
- * The job is away while the clock goes on by four hours: nobody may call complete what it has not counted. Another job
- * counts it all.
+ * The job is away while the clock advances by four hours: no answer may call uncounted events complete. Another job
+ * counts all of them.
  */
 export async function jobAway(stack: ClusterStack, random: () => number, load: Load): Promise<Heal> {
   await stack.flink.cancel(load.jobId);

@@ -32,8 +32,8 @@ interface Flags {
 }
 
 /**
- * The emulator of Pub/Sub keeps nothing, so that it cannot be killed, has no records to delete, and goes by the
- * machine's clock alone.
+ * Pub/Sub's emulator keeps no state, so it cannot be killed, has no records to delete, and uses the machine's clock
+ * alone.
  */
 const ONLY_KAFKA: ReadonlySet<Target> = new Set(["log", "records-deleted", "job-away"]);
 const BALANCED_DEADLINE_MS = 600_000;
@@ -47,7 +47,7 @@ interface KillResult {
   differences: string[];
   /** Sorted, milliseconds, by target. */
   recoveries: Map<Target, number[]>;
-  /** What else was not as it must be; empty: nothing. */
+  /** Everything else that was wrong; empty where nothing was. */
   faults: string[];
   watched: WatchResult;
   /** Events that were deleted by hand, and the minutes of their event times: the books and the audit name each. */
@@ -57,8 +57,8 @@ interface KillResult {
 type RunFlags = Pick<Flags, "rounds" | "rate" | "seed">;
 
 /**
- * All rounds of all targets under one load, then every cell against an independent count, and every loss against what
- * is told of it.
+ * Runs all rounds of all targets under one load, then compares every cell with an independent count, and every loss
+ * with the reports of it.
  */
 export async function runKills(
   stack: ClusterStack,
@@ -135,8 +135,8 @@ async function killAll(
 }
 
 /**
- * Waits until all is counted, has the audit count what came too late, and answers what the books and the audit do not
- * tell as it is.
+ * Waits until everything is counted, and has the audit count the late events. Returns the errors of the books and the
+ * audit.
  */
 async function settle(stack: ClusterStack, load: Load, events: number): Promise<string[]> {
   const { serveUrl } = stack.processes;
@@ -174,7 +174,10 @@ async function untilArchivedThrough(stack: ClusterStack): Promise<void> {
   }
 }
 
-/** Everything but what was deleted is archived, and everything is counted: what was deleted had been counted before. */
+/**
+ * Waits until everything but the deleted events is archived, and everything is counted, because the deleted events had
+ * been counted before.
+ */
 async function untilAllButLost(stack: ClusterStack, load: Load, events: number): Promise<void> {
   const endsAt = performance.now() + BALANCED_DEADLINE_MS;
   for (;;) {
@@ -192,8 +195,8 @@ async function untoldLate(stack: ClusterStack, { startedAtMs }: Load): Promise<s
 }
 
 /**
- * Each minute of which something was deleted must be in the books and in the audit's report, with its number, and no
- * other.
+ * Returns errors: each minute with deleted events must be in the books and in the audit's report with its number, and
+ * no other minute.
  */
 async function untoldLosses(stack: ClusterStack, { startedAtMs, lost }: Load, report: string): Promise<string[]> {
   const { minutes } = await readLedger(stack.processes.serveUrl, startedAtMs, stack.clock.now());
@@ -242,7 +245,7 @@ async function main(): Promise<void> {
     for (const fault of [...result.differences, ...faults]) say(`  ${fault}`);
     if (differing === 0 && faults.length === 0) process.exitCode = 0;
   } finally {
-    // What went wrong is told whatever becomes of this.
+    // The failure is reported whatever becomes of this.
     if (process.exitCode !== 0)
       await keep(stack, join(flags.keep, `seed-${flags.seed}`)).catch((error: unknown) => say(String(error)));
     await stack.stop();
@@ -257,7 +260,10 @@ async function keep(stack: ClusterStack, folder: string): Promise<void> {
   say(`kept in ${folder}`);
 }
 
-/** Counts of the open minute every second, so that recovery shows before the minute ends; checkpoints often. */
+/**
+ * The counts of the open minute are written every second, so that recovery shows before the minute ends; checkpoints
+ * are frequent.
+ */
 export const killStack = (log: "kafka" | "pubsub") => ({
   log,
   ownClock: true,

@@ -7,7 +7,7 @@ import { jobAway } from "./job-away";
 import { countedOf, type Heal, type Load, lostEvents } from "./load";
 import { recordsDeleted } from "./lost-records";
 
-/** What is taken away, and how it comes back. */
+/** The parts that are taken away and brought back. */
 export const TARGETS = [
   "worker",
   "worker-at-checkpoint",
@@ -28,7 +28,7 @@ export const TARGETS = [
 ] as const;
 export type Target = (typeof TARGETS)[number];
 
-/** After these something stays lost, so that no answer is complete past it: they come when all others are through. */
+/** Targets after which events stay lost, so that no answer is complete past them. They run after all others. */
 export const LOSING: ReadonlySet<Target> = new Set(["records-deleted"]);
 
 const RECOVERY_DEADLINE_MS = 240_000;
@@ -40,9 +40,7 @@ interface Recovery {
   recoveredMs: number;
 }
 
-/**
- * Does one kill and waits until all that was accepted before it is archived and counted. Rejects after the deadline.
- */
+/** Makes one kill and waits until everything accepted before it is archived and counted. Rejects after the deadline. */
 export async function killOnce(
   stack: ClusterStack,
   target: Target,
@@ -106,7 +104,7 @@ async function take(stack: ClusterStack, target: Target, random: () => number, l
       bigtableProxy.swallowAnswers(true);
       return async () => {
         await delay(500 + random() * 5_000);
-        // What was swallowed stays lost: connections that wait for it have to end.
+        // A swallowed answer stays lost, so the connections that wait for one have to end.
         bigtableProxy.cut();
         await delay(100);
         bigtableProxy.pass();
@@ -137,7 +135,7 @@ function passAfter({ servers }: ClusterStack, ms: number): Heal {
   };
 }
 
-/** Another job from the beginning of the log: two writers at once on the same keys, one of them with old panes. */
+/** Runs another job from the beginning of the log: two writers at once on the same keys, one of them with old panes. */
 async function secondJob(stack: ClusterStack, random: () => number): Promise<Heal> {
   const jobId = await stack.submit({ name: `zombie-${Math.floor(random() * 1e9)}` });
   return async () => {
@@ -147,7 +145,7 @@ async function secondJob(stack: ClusterStack, random: () => number): Promise<Hea
   };
 }
 
-/** Waits for a worker to be there, should the last one be dead still. */
+/** Waits until a worker runs, in case the last one is still dead. */
 async function killWorker({ processes }: ClusterStack, random: () => number): Promise<void> {
   for (let attempt = 0; attempt < 600; attempt++) {
     const answer = await fetch(`${processes.poolUrl}/status`);

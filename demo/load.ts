@@ -2,18 +2,18 @@
 import type { Books } from "./books";
 import type { SendingPace } from "./sent-events";
 
-/** What is going on while parts are taken away. */
+/** The load while parts are taken away. */
 export interface Load {
   startedAtMs: number;
   accepted: () => number;
   pace: SendingPace;
-  /** The job that counts; replaced where a target ends it. */
+  /** The job that counts; a target that ends it replaces it. */
   jobId: string;
   /** Accepted events that a target has deleted from the log, by minute of event time. */
   lost: Map<number, number>;
 }
 
-/** Brings back what was taken away. */
+/** Brings the part back. */
 export type Heal = () => Promise<void>;
 
 export const lostEvents = ({ lost }: Pick<Load, "lost">): number => [...lost.values()].reduce((sum, n) => sum + n, 0);

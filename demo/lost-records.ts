@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Deletes records of the log that the archiver has not read, and tells what they declared: a loss made by hand. */
+/**
+ * Deletes records of the log that the archiver has not read, and returns what they declared: a loss made on purpose.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, Kafka } from "kafkajs";
 import { kafkaConnection } from "../cli/deployment/kafka-connection";
@@ -14,8 +16,8 @@ const BOOKS_DEADLINE_MS = 120_000;
 const POLL_MS = 100;
 
 /**
- * Every archiver is killed, and what comes then is deleted once the job has counted it: the counters have it, the
- * archive never will. Nothing else may come of it than a report of exactly these events.
+ * Kills every archiver, and deletes the later messages once the job has counted them. The counters then have these
+ * events, and the archive never will. The only consequence must be a report of exactly these events.
  */
 export async function recordsDeleted(stack: ClusterStack, load: Load): Promise<Heal> {
   const { topic, kafka: settings } = stack.config.log;
@@ -23,8 +25,8 @@ export async function recordsDeleted(stack: ClusterStack, load: Load): Promise<H
   const admin = kafka.admin();
   const unread = () => unreadRanges(admin, topic, settings.archiveGroup);
   await admin.connect();
-  // What the stream leaves to the audit is in the archive before: of a minute that has lost something the audit counts
-  // nothing.
+  // The events that the stream leaves to the audit are archived before, because the audit counts nothing of a minute
+  // with a loss.
   await load.pace.pausedFor(async () => {
     load.pace.setTimes({ aheadMs: stack.clock.aheadMs });
     const wanted = load.accepted() - lostEvents(load);
@@ -34,7 +36,7 @@ export async function recordsDeleted(stack: ClusterStack, load: Load): Promise<H
   return async () => {
     try {
       await delay(2_000);
-      // With nothing under way all that is accepted is in the log, and will be counted.
+      // With nothing under way, everything accepted is in the log, and will be counted.
       await load.pace.pausedFor(async () => {
         const ranges = await unread();
         if (ranges.length === 0) throw new Error("nothing came into the log that the archiver has not read");
@@ -74,7 +76,7 @@ interface Range {
 
 const READ_DEADLINE_MS = 60_000;
 
-/** Of every partition, the offsets that the group has not read yet, up to the end of now. */
+/** Returns the offsets of every partition that the group has not read yet, up to the present end. */
 async function unreadRanges(admin: Admin, topic: string, groupId: string): Promise<Range[]> {
   const ends = await admin.fetchTopicOffsets(topic);
   const [read] = await admin.fetchOffsets({ groupId, topics: [topic] });
@@ -86,7 +88,10 @@ async function unreadRanges(admin: Admin, topic: string, groupId: string): Promi
     .filter(({ from, to }) => from < to);
 }
 
-/** Reads the ranges first, so that the loss is known to the event. Rejects where nothing, or not all, could be read. */
+/**
+ * Deletes ranges after reading them, so that the loss is known to the event. Rejects where a range could not be read
+ * whole.
+ */
 async function deleteRecords(kafka: Kafka, admin: Admin, topic: string, ranges: readonly Range[]): Promise<Loss> {
   const loss = await readRanges(kafka, topic, ranges);
   await admin.deleteTopicRecords({

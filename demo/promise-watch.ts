@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Watches a service keep its promise: an answer whose `completeThrough` has passed an event's acceptance holds that
+ * Watches a service keep its promise: an answer whose `completeThrough` is past an event's acceptance includes that
  * event.
  */
 import { appendFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import type { SendingPace } from "./sent-events";
 
 interface Probe {
   videoId: string;
-  /** When it was known to be accepted, by the service's clock at the earliest. */
+  /** When the event's acceptance was known, by the service's clock at the earliest. */
   acceptedAtMs: number;
 }
 
@@ -24,7 +24,7 @@ const ASKED_AT_ONCE = 8;
 const MAX_LISTED = 20;
 
 export interface WatchResult {
-  /** Answers that were held against an accepted event. */
+  /** The answers that were compared with an accepted event. */
   answers: number;
   probes: number;
   broken: string[];
@@ -36,7 +36,7 @@ export class PromiseWatch {
   private readonly stopping = new AbortController();
   private readonly running: Promise<void>;
 
-  /** `now`: the clock of the service; `file`: the lines that were accepted, for whoever counts them independently. */
+  /** `now` is the clock of the service. `file` gets the accepted lines, for an independent count. */
   constructor(
     private readonly url: string,
     private readonly now: () => number,
@@ -46,7 +46,7 @@ export class PromiseWatch {
     this.running = this.run();
   }
 
-  /** Events that it has sent and that were accepted. */
+  /** The number of events that it sent and the service accepted. */
   get accepted(): number {
     return this.result.probes;
   }
@@ -68,7 +68,7 @@ export class PromiseWatch {
     }
   }
 
-  /** The same event until it is accepted, as a client does. */
+  /** Sends the same event until it is accepted, as a client does. */
   private async send(): Promise<void> {
     const videoId = `probe-${this.result.probes}`;
     const event = { eventId: `${videoId}-${this.now()}`, videoId, eventType: "VIEW", eventTime: this.now() };
@@ -87,7 +87,7 @@ export class PromiseWatch {
     this.waiting.push({ videoId, acceptedAtMs: this.now() });
   }
 
-  /** Answers whether the service has said that it is complete past this probe. */
+  /** Returns whether the service has claimed to be complete past this probe. */
   private async isHeld({ videoId, acceptedAtMs }: Probe): Promise<boolean> {
     const answer = await this.ask(`/v1/videos/${videoId}`);
     if (!answer.ok) return false;

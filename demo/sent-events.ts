@@ -18,9 +18,9 @@ interface SendOptions {
   lateByMs: number;
   /** Ends the sending before all events are sent. */
   signal?: AbortSignal;
-  /** Whoever holds it may pause the sending, and move the events' times. */
+  /** Pauses the sending, and changes the events' times. */
   pace?: SendingPace;
-  /** Every line that was accepted is written here: what an independent computation counts. */
+  /** The file of every accepted line, from which an independent computation counts. */
   file: string;
 }
 
@@ -29,12 +29,12 @@ interface Sent {
   refusals: number;
 }
 
-/** When what is sent is sent, and how far ahead of the machine's clock the events' times are. */
+/** The pace of the sending, and how far the events' times are ahead of the machine's clock. */
 export class SendingPace {
-  /** Grows when anything of the events' times changes. */
+  /** Grows with every change of the events' times. */
   changes = 0;
   aheadMs = 0;
-  /** In place of the `lateByMs` that the events are sent with. */
+  /** Replaces the `lateByMs` of the options. */
   lateByMs: number | undefined;
   pausedMs = 0;
   private underWay = new Set<Promise<void>>();
@@ -47,7 +47,7 @@ export class SendingPace {
     this.changes++;
   }
 
-  /** Does one request, as soon as nothing is paused. */
+  /** Runs one request, as soon as the sending is not paused. */
   async request(work: () => Promise<void>): Promise<void> {
     while (this.paused !== undefined) await this.paused.promise;
     const request = work();
@@ -59,7 +59,7 @@ export class SendingPace {
     }
   }
 
-  /** Does `work` while nothing is being sent: what was begun is answered before. */
+  /** Runs `work` while nothing is being sent; requests begun before are answered first. */
   async pausedFor(work: () => Promise<void>): Promise<void> {
     const startedAt = performance.now();
     let end: () => void = () => undefined;
@@ -84,15 +84,15 @@ const MAX_ATTEMPTS = 100;
 const RETRY_MS = 250;
 
 /**
- * Sends generated events at a pace, so that their times are the present, and sends again what was not answered: a
- * request whose outcome is unknown is repeated with the same event ids, as the client library does.
+ * Sends generated events at a pace, so that their times are the present. A request whose outcome is unknown is repeated
+ * with the same event ids, as the client library does.
  */
 export async function sendEvents(options: SendOptions, onProgress: (sent: number) => void): Promise<Sent> {
   const { events, perSecond, seed, videos, skew, duplicates, late, lateByMs, file } = options;
   const startMs = Date.now();
   const { pace = new SendingPace() } = options;
   let made = 0;
-  // Events of another time are another generator's, which repeats none of the events before.
+  // Events of another time need another generator, which repeats none of the earlier events.
   const generatorOf = ({ aheadMs, changes }: SendingPace) =>
     new EventGenerator({
       ...{ seed: seed + changes, videos, skew, duplicates, late, bad: 0, perSecond },
@@ -165,7 +165,10 @@ interface SentEvent {
   value?: number;
 }
 
-/** `minute video type` -> what counts. Computed from the lines with string keys and nothing of ours. */
+/**
+ * Returns the counted values by `minute video type`, computed from the lines with string keys and none of Viewmill's
+ * code.
+ */
 export async function independentCounts(...files: string[]): Promise<Map<string, { count: number; sum: number }>> {
   const values = new Map<string, Map<string, number>>();
   for (const file of files) {

@@ -6,7 +6,7 @@ import { freePort, ServerProcess } from "../servers";
 
 const CLI = join(__dirname, "..", "cli", "main.js");
 
-/** One of Viewmill's own processes, run as a user would run it: the command line with a configuration file. */
+/** One of Viewmill's own processes, started as a user would: the command line with a configuration file. */
 export function viewmillProcess(
   name: string,
   folder: string,
@@ -25,7 +25,8 @@ export function viewmillProcess(
 }
 
 /**
- * One command of the command line, to its end; this process goes on meanwhile, as it may carry what the command needs.
+ * Runs one command of the command line to its end. This process continues meanwhile, because it may run a server that
+ * the command needs.
  */
 export function viewmillCommand(...args: string[]): Promise<CommandResult> {
   return viewmillCommandIn({}, ...args);
@@ -37,7 +38,7 @@ interface CommandResult {
   stderr: string;
 }
 
-/** The same with more in its environment, through `env`: what this process has is inherited. */
+/** Runs a command with more variables, through `env`, because the command inherits this process's. */
 export async function viewmillCommandIn(env: Environment, ...args: string[]): Promise<CommandResult> {
   const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const child =
@@ -98,7 +99,7 @@ export interface StackProcesses {
   poolAddress: string;
 }
 
-/** Service, archiver and worker pool of a configuration, on free ports; not started yet. */
+/** Creates service, archiver and worker pool of a configuration, on free ports, without starting them. */
 export async function stackProcesses(
   folder: string,
   configFile: string,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A measured or published number that formulas rest on. Where it comes from is part of it. */
+/** A measured or published number on which formulas rest, with its source. */
 export interface Coefficient {
   value: number;
   unit: string;
-  /** File of this repository, or address, and the figure there. */
+  /** A file of this repository, or an address, and the figure there. */
   source: string;
   kind: "measured" | "published" | "setting" | "assumed";
 }

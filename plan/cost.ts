@@ -14,11 +14,11 @@ export interface CostLine {
 
 export interface Cost {
   lines: CostLine[];
-  /** Prices that nobody knows: what they would pay for is in no sum. */
+  /** Unknown prices. No sum includes the work they would pay for. */
   missing: PriceName[];
   usdPerMonth: number;
   usdPerBillionEvents: number;
-  /** With as many cores as the whole job took, at most (sizing). */
+  /** The price with as many cores as the whole job took, at most (sizing). */
   usdPerBillionEventsAtMost: number;
 }
 
@@ -31,7 +31,7 @@ const GB_A_VCPU = 4;
 /** Stream and archiver. */
 const READERS = 2;
 
-/** What a month costs by list prices, and a billion events. */
+/** Returns the cost of a month by list prices, and of a billion events. */
 export function costOf(workload: Workload, sizing: Sizing, prices: Prices): Cost {
   const { workerCores, coresAtMost } = sizing.parts;
   const lines = costLines(workload, sizing.parts, prices, workerCores);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * List prices, US dollars, us-central1, without discounts, free tiers and taxes. Each says where it was read and when;
- * any can be replaced by `--price`.
+ * List prices in US dollars, us-central1, without discounts, free tiers and taxes. Each has its source and date;
+ * `--price` replaces any of them.
  */
 export interface Price {
   usd: number;
@@ -43,7 +43,7 @@ export const PRICES = {
   storageClassB: { usd: 0.0004, per: "1,000 reads", url: STORAGE_URL, read: STORAGE_EXAMPLES },
   vmVcpuHour: { usd: 0.031611, per: "vCPU-hour", url: COMPUTE_URL, read: OPENCOST },
   vmGbHour: { usd: 0.004237, per: "GB-hour of memory", url: COMPUTE_URL, read: OPENCOST },
-  /** No list price: brokers are machines, disks and replicas of one's own choice. */
+  /** Kafka has no list price: brokers are machines, disks and replicas of the operator's choice. */
   kafkaTib: undefined,
   /** Flink's own windows, kept on disks beside the TaskManagers. */
   flinkStateGbMonth: undefined,

@@ -13,7 +13,7 @@ import type { Workload } from "./workload";
 import { zipfSampler } from "./zipf";
 
 export interface SimulationOptions {
-  /** Events that are really made, at most; whole panes, at least one. */
+  /** The number of events that are really generated, at most; whole panes, at least one. */
   maxEvents: number;
   seed: number;
 }
@@ -25,13 +25,14 @@ export interface Simulation {
   panes: number;
   eventsPerPane: number;
   /**
-   * Busiest of all P partitions, by the real hash of the events' ids, against the mean; and what chance alone gives.
+   * The load of the busiest of all P partitions, by the real hash of the events' ids, against the mean; and the load
+   * that chance alone gives.
    */
   busiestPartition: number;
   expectedBusiestPartition: number;
   /** What chance gives for all events of a minute. */
   expectedBusiestOfMinute: number;
-  /** The same, had events been partitioned by their video. */
+  /** The same load for a partitioning of events by video. */
   busiestPartitionByVideo: number;
   /** Busiest of the Q video shards against the mean, by bytes and by cells of count blocks. */
   busiestShardBytes: number;
@@ -41,12 +42,10 @@ export interface Simulation {
   cellsPerPane: number;
   distinct: number;
   duplicate: number;
-  /**
-   * Share of the events of the hottest video, and its cells in all panes together: what it costs the second shuffle.
-   */
+  /** The share of the hottest video's events, and its cells in all panes together: its cost in the second shuffle. */
   hottestShare: number;
   hottestCellsPerPane: number;
-  /** The whole workload, from these: bytes a second. */
+  /** Bytes a second of the whole workload, derived from these. */
   blockBytesPerSecond: number;
   countBytesPerSecond: number;
 }
@@ -56,10 +55,10 @@ const MINUTE = Math.floor(Date.UTC(2026, 10, 21, 10) / MINUTE_MS);
 const REMEMBERED = 10_000;
 
 /**
- * Fills as many whole panes as `maxEvents` allow. It is exact in what a pane sees, whatever the share of the panes: ids
- * are spread by a hash, so the events of one partition are a random sample of all, and P' panes of P see what P'
- * partitions of a stream that is P / P' times slower would. Bundles are made slower likewise, so blocks hold as many
- * events as they would. Deterministic for a seed.
+ * Fills as many whole panes as `maxEvents` allow. The result is exact for each pane, whatever the share of the panes.
+ * Ids are spread by a hash, so the events of one partition are a random sample of all, and P' panes of P see the same
+ * events as P' partitions of a stream that is P / P' times slower. Bundles are made slower likewise, so that blocks
+ * hold as many events as they would. Deterministic for a seed.
  */
 export function simulate(workload: Workload, { parts }: Sizing, { maxEvents, seed }: SimulationOptions): Simulation {
   const { partitions, shards, bytes } = parts;
@@ -143,7 +142,7 @@ class SimulatedMinute {
     return { count, ids: new Uint8Array(ids.buffer), videos: names, videoIndex, types, typeIndex, timesMs };
   }
 
-  /** Where the next event stands among those remembered: a new one, or one that comes again. */
+  /** Returns the place of the next event among the remembered ones: a new event, or a repeat. */
   private next(): number {
     const { ids, video, type } = this.remembered;
     if (this.made > 0 && this.random() < this.workload.duplicateShare)

@@ -4,7 +4,7 @@ import type { CoefficientName, Coefficients } from "./coefficients";
 import type { Workload } from "./workload";
 import { distinctCounter, hottestShare } from "./zipf";
 
-/** One figure of a plan, with how it comes about. */
+/** One figure of a plan, with its derivation. */
 export interface Line {
   group: string;
   name: string;
@@ -16,7 +16,7 @@ export interface Line {
 
 export interface Sizing {
   lines: Line[];
-  /** What the figures rest on beyond their formulas, and what they run into. */
+  /** The assumptions behind the figures beyond their formulas, and the limits that they reach. */
   warnings: string[];
   /** The same numbers, for what is computed from them. */
   parts: ReturnType<typeof partsOf>;
@@ -40,7 +40,7 @@ function traffic(workload: Workload, c: Coefficients) {
 const decodeOf: Part<number> = ({ form }, c) =>
   ({ batch: c.batchDecode, array: c.arrayDecode, single: c.singleDecode })[form].value;
 
-/** P and Q: enough that a pane stays small, and that every core has several. */
+/** Returns P and Q, large enough that a pane stays small, and that every core has several. */
 function spread(workload: Workload, c: Coefficients) {
   const minuteEvents = workload.eventsPerSecond * SECONDS_A_MINUTE;
   const eventCores = (workload.eventsPerSecond * (decodeOf(workload, c) + c.dedupe.value)) / workload.utilization;
@@ -49,7 +49,7 @@ function spread(workload: Workload, c: Coefficients) {
   return { partitions, wanted, shards: Math.min(c.maxPartitions.value, Math.max(8, Math.ceil(partitions / 2))) };
 }
 
-/** How often a minute's panes fire: once when it ends, then for what is late. */
+/** Returns how often a minute's panes fire: once at its end, then for late events. */
 function firings({ eventsPerSecond, lateShare, lateMinutes }: Workload, c: Coefficients, partitions: number): number {
   const slots = (lateMinutes * SECONDS_A_MINUTE) / c.lateFiringSeconds.value;
   const latePerSlot = (eventsPerSecond * SECONDS_A_MINUTE * lateShare) / slots / partitions;
@@ -66,7 +66,7 @@ function cells(workload: Workload, partitions: number) {
     cellMinutes: cellsOf(minuteEvents),
     paneVideos: distinct(minuteEvents / partitions),
     paneCells: cellsOf(minuteEvents / partitions),
-    /** Videos that had no event for as long as a writer knows its rows. */
+    /** Videos without an event for as long as a writer remembers its rows. */
     unknownVideos: distinct(minuteEvents * (KNOWN_MINUTES + 1)) - distinct(minuteEvents * KNOWN_MINUTES),
     distinct,
   };
@@ -175,7 +175,7 @@ function partsOf(workload: Workload, c: Coefficients) {
   };
 }
 
-/** What a workload needs. Pure: the same for the same workload and coefficients. */
+/** Returns the needs of a workload. The function is pure. */
 export function sizingOf(workload: Workload, c: Coefficients): Sizing {
   const parts = partsOf(workload, c);
   return {
@@ -222,7 +222,7 @@ function graphLines(workload: Workload, parts: Parts): Line[] {
   return [...graphShape(parts), ...graphTraffic(parts), ...graphCpu(workload, parts)];
 }
 
-/** How the graph divides its work. */
+/** Returns how the graph divides its work. */
 function graphShape(parts: Parts): Line[] {
   const { minute } = parts;
   const line = lineIn("stream");
@@ -249,7 +249,7 @@ function graphShape(parts: Parts): Line[] {
   ];
 }
 
-/** What crosses the shuffles, and what windows keep. */
+/** Returns the bytes of the shuffles, and of windows. */
 function graphTraffic({ bytes }: Parts): Line[] {
   const line = lineIn("stream");
   return [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What is to be planned for. Shares are of all events, 0 to 1. */
+/** The workload to plan for. Shares are of all events, 0 to 1. */
 import { MINUTES_A_DAY } from "../domain/rules/time";
 export interface Workload {
   eventsPerSecond: number;
@@ -17,7 +17,7 @@ export interface Workload {
   /** Events a message. */
   batchEvents: number;
   duplicateShare: number;
-  /** Share of the events that come after their minute was counted, and over how many minutes they come. */
+  /** The share of events that are received after their minute was counted, and the minutes over which they arrive. */
   lateShare: number;
   lateMinutes: number;
   /** Events later than this are booked and not counted; windows are kept for as long. */
@@ -28,7 +28,7 @@ export interface Workload {
   runner: "flink" | "dataflow";
   /** Events come from producers that publish to the topic themselves: no write API. */
   direct: boolean;
-  /** How much of its processors a part may use when all is well. */
+  /** The share of its processors that a part may use in normal operation. */
   utilization: number;
 }
 
@@ -73,7 +73,7 @@ const BOUNDS: readonly [keyof Workload, least: number, most: number, whole: bool
   ["utilization", 0.05, 1, false],
 ];
 
-/** The workload, with the defaults for what is not given. Throws WorkloadError, naming everything that is wrong. */
+/** Returns the workload, with defaults for missing values. Throws WorkloadError with every invalid value. */
 export function workloadOf(given: Partial<Workload>): Workload {
   const workload = { ...DEFAULT_WORKLOAD, ...given } as Workload;
   const wrong: string[] = [];

@@ -42,7 +42,7 @@ export function buildDashboard(root) {
   writeFileSync(page, html);
 }
 
-/** The client library for pages, in one file. */
+/** Builds the client library for pages, as one file. */
 export function pageClient(root, outfile) {
   const client = join(root, "client", "browser");
   buildSync({

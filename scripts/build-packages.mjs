@@ -23,7 +23,7 @@ copyFileSync(join(root, "LICENSE"), join(folder, "dist", "LICENSE"));
 
 function engine() {}
 
-/** Two forms for Node, and one for pages that has everything in one file. */
+/** Builds two forms for Node, and one file for pages. */
 async function client() {
   const { buildSync } = await import("esbuild");
   const entry = join(folder, "index.ts");

@@ -8,8 +8,8 @@ const MEMORY_FILE_SYSTEM = "/dev/shm";
 const WANTED_BYTES = 4 * 2 ** 30;
 
 /**
- * A new folder in memory, for files that live for seconds; undefined where there is too little of it, or where programs
- * may not be run from it.
+ * Returns a new folder in memory, for files that live for seconds; undefined where memory is short, or programs may not
+ * run from the folder.
  */
 export function memoryFolder(prefix) {
   try {

@@ -11,8 +11,8 @@ const own = join(root, "scripts", "mutation");
 const reports = join(process.env.VIEWMILL_CACHE || join(root, ".cache"), "mutation");
 
 /**
- * What is mutated, and the suites that must notice. No suite that starts a server: each of thousands of mutants runs
- * them.
+ * The mutated folders, with the suites that must fail. No suite starts a server, because each of thousands of mutants
+ * runs them.
  */
 const FOLDERS = {
   domain: { mutate: ["domain/**/*.ts"], tests: ["domain"] },
@@ -28,8 +28,8 @@ const FOLDERS = {
 const WITH_PROCESSES = /\/(page-client|durability|send-commands)\.test\.ts$/u;
 
 /**
- * Left out: each takes seconds, and so would every mutant that no other test finds first. They hold bounds and volumes,
- * or start processes.
+ * Tests that are left out, because each takes seconds for every mutant that no other test finds first. They test bounds
+ * and volumes, or start processes.
  */
 const SLOW = [
   "a bundle whose open blocks grow too large",
@@ -45,7 +45,7 @@ const SLOW = [
   "any flip in an object of another schema",
 ];
 
-/** What to mutate, by folder: all of it, or the files of it that were asked for. */
+/** The files to mutate, by folder: all of a folder, or the named ones. */
 const asked = new Map();
 for (const word of process.argv.slice(2).filter((each) => !each.startsWith("--"))) {
   const files = globSync(word.endsWith(".ts") ? word : "-", { cwd: root });

@@ -43,8 +43,8 @@ writeFileSync(command, '#!/bin/sh\nbin=$(dirname "$0")\nexec "$bin/node" "$bin/.
 });
 
 /**
- * Compiles where a source, or what compiles it, changed since the last time: a start of a built checkout asks no
- * compiler.
+ * Compiles where a source, or the compiler's setup, changed since the last time, so that a start of a built checkout
+ * runs no compiler.
  */
 function compile() {
   const tsc = join(root, "node_modules", ".bin", "tsc");
@@ -77,7 +77,7 @@ function stampOf(path) {
   return `${mtimeMs} ${size}`;
 }
 
-/** Whether a source of the last compilation is gone; also where it is not known. */
+/** Returns whether a source of the last compilation is gone, or its list is unknown. */
 function removedSince(before, sources) {
   try {
     return JSON.parse(before).sources.some(([path]) => !sources.has(path));

@@ -41,7 +41,7 @@ const CLUSTERS = [
   "dist/test/servers/flink.test.js",
 ];
 
-// Where a machine is shared, it matters less how long it takes than that a test with a deadline gets its share.
+// On a shared machine the time of the whole matters less than the share that a test with a deadline gets.
 const TOGETHER = process.env.CI === "true" ? 2 : 3;
 
 // Suites start some hundred processes of Node, each with the same modules to compile.
@@ -80,7 +80,7 @@ const runs =
         vitest("clusters", ...CLUSTERS.map((pattern) => pattern.replace("*.test.js", ""))),
       ];
 const { passed, failures, skipped } = resultsOf(runs, root);
-// Once more at the end, where a reader of a long log looks: what failed and why, a few lines each.
+// Repeats the failures at the end, where a reader of a long log looks, with a few lines each.
 for (const { where, reason } of failures) process.stdout.write(`failed: ${where}\n${reason.slice(0, 2000)}\n\n`);
 for (const name of skipped) process.stdout.write(`skipped: ${name}\n`);
 const skips = skipped.length > 0 ? `, ${skipped.length} skipped` : "";

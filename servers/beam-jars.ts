@@ -40,7 +40,7 @@ export const beamRecipe: Recipe = jarsRecipe(
     beam("beam-sdks-java-io-kafka", ["io.confluent:*"]),
     beam("beam-sdks-java-io-google-cloud-platform"),
     { groupId: "org.apache.flink", artifactId: "flink-statebackend-rocksdb", version: VERSIONS.flink },
-    // Beam's state caches measure objects with it, and do not bring it.
+    // Beam's state caches measure objects with this jar, and do not declare it.
     { groupId: "com.github.jbellis", artifactId: "jamm", version: VERSIONS.jamm },
     { groupId: "org.slf4j", artifactId: "slf4j-simple", version: VERSIONS.slf4j },
   ],
@@ -60,7 +60,10 @@ async function compileDetector(folder: string): Promise<void> {
 
 export const beamClassPath = (install: string): string[] => [join(install, "lib", "*")];
 
-/** With Beam's detector of jars replaced by one that finds none: for a job server whose cluster has them all. */
+/**
+ * Returns the class path with Beam's detector of jars replaced by one that finds none: for a job server whose cluster
+ * has all jars.
+ */
 export const classPathWithoutStaging = (install: string): string[] => [
   join(install, `${NO_JARS}.jar`),
   join(install, "lib", "*"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Google's Bigtable emulator: a Go program that comes inside a jar. */
+/** Google's Bigtable emulator: a Go program inside a jar. */
 import { chmodSync, copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { installed, type Recipe, runTool } from "./cache";
@@ -33,7 +33,10 @@ export const bigtableRecipe: Recipe = {
 
 export type BigtableEmulator = { host: string } & Server & Killable;
 
-/** `host` is what BIGTABLE_EMULATOR_HOST takes. Everything is in memory: `restart` brings an empty one back. */
+/**
+ * Starts the emulator. `host` is the value for BIGTABLE_EMULATOR_HOST. Everything is in memory, so `restart` starts an
+ * empty one.
+ */
 export async function startBigtableEmulator(): Promise<BigtableEmulator> {
   const install = await installed(bigtableRecipe);
   return inNewFolder("bigtable", async (folder, started) => {

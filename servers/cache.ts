@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What is fetched for the test servers: once a machine, in a folder that git ignores. */
+/** The downloads of the test servers: once a machine, in a folder that git ignores. */
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
@@ -20,9 +20,9 @@ export interface Recipe {
   /** Also the name of its lock: [a-z-]. */
   name: string;
   version: string;
-  /** Everything else the result depends on, as text: a change of it is another folder. */
+  /** Everything else on which the result depends, as text. A change of it means another folder. */
   inputs: string;
-  /** Fills the folder, which is moved to its place afterwards: what it writes must not hold its own path. */
+  /** Fills the folder, which is moved to its place afterwards, so no file in it may contain the folder's path. */
   build(folder: string): Promise<void>;
 }
 
@@ -32,8 +32,8 @@ export function installFolder(recipe: Recipe): string {
 }
 
 /**
- * The folder of the recipe, built when it is not there. Any number of processes may ask at once: one builds, the others
- * wait.
+ * Returns the folder of the recipe, and builds it when it is missing. Any number of processes may call at once: one
+ * builds, the others wait.
  */
 export async function installed(recipe: Recipe): Promise<string> {
   const folder = installFolder(recipe);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Archives of classes ("class data sharing"): what one virtual machine has loaded, checked and linked, the next of its
- * kind maps into its memory instead of doing it all again. The first that has done the work it is for writes the
- * archive as it ends; those after it use it.
+ * Archives of classes ("class data sharing"). A virtual machine maps the classes that an earlier one has loaded,
+ * checked and linked, instead of repeating that work. The first that has done the intended work writes the archive as
+ * it ends; later ones use it.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync } from "node:fs";
@@ -13,8 +13,8 @@ interface ArchivedProgram {
   /** [a-z-]; the file's name begins with it. */
   name: string;
   /**
-   * An archive is good for one class path: the same jars, unchanged, in the same order. Folders of classes it cannot
-   * hold.
+   * The class path of the archive: the same jars, unchanged, in the same order. An archive cannot hold folders of
+   * classes.
    */
   classPath: readonly string[];
   /**
@@ -41,8 +41,8 @@ export class ClassArchive {
   }
 
   /**
-   * Of the next start: to use the archive, or to write one. A virtual machine for which it is not right goes on without
-   * it.
+   * Returns the flags of the next start, to use the archive, or to write one. A virtual machine that the archive does
+   * not fit runs without it.
    */
   jvmArgs(): string[] {
     const there = existsSync(this.#file);
@@ -51,7 +51,7 @@ export class ClassArchive {
     return [use, ...QUIET];
   }
 
-  /** Whether the process that was started last has to end in order, so that it writes what it loaded. */
+  /** Whether the process that was started last has to end in order, so that it writes the classes it loaded. */
   get isWriting(): boolean {
     return this.#written !== undefined && !existsSync(this.#file);
   }

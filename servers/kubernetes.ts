@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Not a server: the published schemas of Kubernetes, with the program that checks resources by them. */
+/** The published schemas of Kubernetes, with the program that checks resources by them; no server. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { installed, type Recipe } from "./cache";
@@ -21,10 +21,7 @@ const recipe: Recipe = {
   },
 };
 
-/**
- * What is wrong in a file of resources by the schemas of this version of Kubernetes, unknown fields included; empty:
- * nothing.
- */
+/** Returns the errors of a file of resources by the schemas of this version of Kubernetes, unknown fields included. */
 export async function kubernetesProblems(file: string, version: string): Promise<string> {
   const packages = join(await installed(recipe), "packages");
   const { status, stdout, stderr } = spawnSync(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Not a server: transactions of a producer that is not ours, librdkafka (confluent-kafka for Python). */
+/** Transactions of a foreign producer: librdkafka (confluent-kafka for Python); no server. */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { installed, type Recipe } from "./cache";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Not a server of a deployment: Beam's own runner for tests, with a watermark that a test moves (TestStream). */
+/** Beam's own runner for tests, with a watermark that a test advances (TestStream); no server of a deployment. */
 import { join } from "node:path";
 import { installed } from "./cache";
 import { freePort } from "./free-port";

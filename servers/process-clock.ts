@@ -7,8 +7,8 @@ export const CLOCK_FILE_VARIABLE = "PROCESS_CLOCK_FILE";
 const PRELOADED = join(__dirname, "shifted-clock.js");
 
 /**
- * A clock for processes of a test, ahead of the machine's by as much as is asked for: Node processes take it from their
- * environment, a Kafka broker from its options. Every other process keeps the machine's.
+ * A clock for processes of a test, ahead of the machine's by a chosen time. Node processes read it through their
+ * environment, a Kafka broker through its options. Every other process keeps the machine's clock.
  */
 export class ProcessClock {
   private ahead = 0;
@@ -31,13 +31,13 @@ export class ProcessClock {
     return { [CLOCK_FILE_VARIABLE]: this.file, NODE_OPTIONS: `--require ${PRELOADED}` };
   }
 
-  /** Every process that runs follows within moments. */
+  /** Every running process follows within moments. */
   advance(byMs: number): void {
     this.ahead += byMs;
     this.write();
   }
 
-  /** In one step: a file that is half written would be another time. */
+  /** Writes in one step, because a half-written file would be another time. */
   private write(): void {
     writeFileSync(`${this.file}.new`, String(this.ahead));
     renameSync(`${this.file}.new`, this.file);

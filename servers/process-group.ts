@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Signals for a process and all it started: every server leads a process group of its own. */
+/** Signals for a process and all its children: every server leads a process group of its own. */
 
 /** False when the group is gone. */
 export function killGroup(pid: number, signal: NodeJS.Signals): boolean {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Pub/Sub: Google's Go fake over gRPC, and in front of it Envoy, which makes it speak REST too, as Beam's Java source
- * does.
+ * Pub/Sub: Google's Go fake over gRPC, and in front of it Envoy, which adds the REST interface that Beam's Java source
+ * uses.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

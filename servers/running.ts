@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What `npm run servers -- up` has left running: one file for each holder process, in a folder. */
+/** The servers that `npm run servers -- up` has left running: one file for each holder process, in a folder. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import type { Running } from "./stack";
 export const DEFAULT_STATE_FOLDER = join(ROOT, ".cache", "running");
 
 export interface Holding {
-  /** The process that holds the servers; with it they end. */
+  /** The process that holds the servers, which end with it. */
   pid: number;
   /** When it started, as `ps` says it: another process of the same number is another process. */
   startedAt: string;
@@ -38,7 +38,7 @@ export class RunningServers {
     for (const name of [`${pid}.json`, `${pid}.log`]) rmSync(join(this.folder, name), { force: true });
   }
 
-  /** Those whose holder is alive; what others left is removed, their servers ended with them. */
+  /** Returns the holdings with a running holder, and removes the others, whose servers have ended. */
   holdings(): Holding[] {
     const found: Holding[] = [];
     for (const name of readdirSync(this.folder).filter((each) => each.endsWith(".json"))) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A server as a process that answers: started, killed, started again on the same ports and data, stopped. */
+/**
+ * A server as a process that answers: it can be started, killed, started again on the same ports and data, and stopped.
+ */
 import { join } from "node:path";
 import type { ClassArchive } from "./class-archive";
 import { type KeptProcess, keptFolder, removeKeptFolder, spawnKept } from "./kept";
@@ -11,7 +13,7 @@ const END_DEADLINE_MS = 20_000;
 /** A virtual machine that writes its archive of classes as it ends. */
 const WRITING_DEADLINE_MS = 45_000;
 const POLL_MS = 50;
-/** Signals after which the process goes on, or may. */
+/** Signals after which the process continues, or may. */
 const NOT_ENDING: ReadonlySet<NodeJS.Signals> = new Set([
   "SIGSTOP",
   "SIGCONT",
@@ -21,7 +23,7 @@ const NOT_ENDING: ReadonlySet<NodeJS.Signals> = new Set([
   "SIGQUIT",
 ]);
 
-/** A server that did not come up; the message ends with the last of its log. */
+/** Thrown for a server that did not start; the message ends with the last lines of its log. */
 export class ServerStartError extends Error {
   override readonly name = "ServerStartError";
   readonly #logTail: string;
@@ -54,10 +56,10 @@ interface ServerProcessSpec {
   classes?: ClassArchive;
 }
 
-/** What every test server is. */
+/** The properties of every test server. */
 export interface Server {
   readonly name: string;
-  /** Everything the server writes is below it, logs too; gone after `stop`. */
+  /** The folder of all files of the server, logs included; removed by `stop`. */
   readonly folder: string;
   /** Of the processes that run now. */
   readonly pids: readonly number[];
@@ -65,7 +67,7 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** One process that can be taken away and brought back. */
+/** One process that can be killed and started again. */
 export interface Killable {
   /** undefined while it does not run. */
   readonly pid: number | undefined;
@@ -74,7 +76,7 @@ export interface Killable {
    */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /**
-   * The same command on the same ports and folder, once it answers again; a process that still runs is killed first.
+   * Runs the same command on the same ports and folder; resolves when it answers. A running process is killed first.
    */
   restart(): Promise<void>;
 }
@@ -171,8 +173,8 @@ async function endedWithin(running: KeptProcess, deadlineMs: number): Promise<bo
 const START_ATTEMPTS = 3;
 
 /**
- * Runs `start` in a new folder. Tried again, in another folder and so on other ports, when somebody else was faster to
- * take a port; on any failure nothing is left behind.
+ * Runs `start` in a new folder. Another attempt, in another folder and on other ports, follows when another process
+ * took a port first. After a failure nothing is left behind.
  */
 export async function inNewFolder<T>(
   name: string,

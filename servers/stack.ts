@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * The servers by name, as `npm run servers` sees them: started, asked whether they answer, and what to set to use them.
- */
+/** The servers by name for `npm run servers`: their start, their health, and the settings to use them. */
 import { bigtableAnswers, startBigtableEmulator } from "./bigtable-emulator";
 import { expansionAnswers, startExpansionService } from "./expansion-service";
 import { flinkAnswers, startFlinkCluster } from "./flink-cluster";
@@ -118,6 +116,6 @@ export function environmentFor(name: ServerName, addresses: Addresses): Record<s
   }
 }
 
-/** Whatever a server builds on comes before it. */
+/** Every server comes after those on which it is built. */
 export const inStartOrder = (names: readonly ServerName[]): ServerName[] =>
   SERVER_NAMES.filter((name) => names.includes(name));

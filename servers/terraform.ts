@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a Terraform configuration is checked with: Terraform itself, the schema of Google's provider with a provider
- * that knows nothing else (Google's own is not in any package registry), and checkov.
+ * The checks of a Terraform configuration: Terraform itself, the schema of Google's provider with a provider that has
+ * nothing else (no package registry has Google's own), and checkov.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";

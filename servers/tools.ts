@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What has to be on the machine for which server. */
+/** The programs that each server needs on the machine. */
 import { spawnSync } from "node:child_process";
 
 export const SERVER_NAMES = ["kafka", "bigtable", "pubsub", "gcs", "flink", "job-server", "expansion"] as const;
@@ -52,7 +52,7 @@ function isThere(tool: Tool): boolean {
   return there;
 }
 
-/** The tools that these (default: all servers) need and this machine does not have. */
+/** Returns the missing tools of these servers (default: all). */
 export function missingTools(names: readonly (ServerName | CheckerName)[] = SERVER_NAMES): string[] {
   const needed = new Set(names.flatMap((name) => TOOLS[name]));
   return [...needed].filter((tool) => !isThere(tool)).map((tool) => tool.name);

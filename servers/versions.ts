@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Every version of what the test servers are made of. Whoever has newer ones changes numbers here and nowhere else. */
+/** All versions of the test servers. Newer ones are set here and nowhere else. */
 export const VERSIONS = {
   /** Newer pairs of Beam and Flink have no job server on Maven that resolves without its shadow jar. */
   beam: "2.62.0",

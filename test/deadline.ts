@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How much longer than a machine with two free processors another one may take, which has a quarter of that and other
- * work beside it.
+ * The factor by which another machine may be slower than one with two free processors: it may have a quarter of that
+ * and other work.
  */
 const SLOWER = 5;
 const LEAST_MS = 60_000;

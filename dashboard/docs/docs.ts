@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The documentation's pages: search, and requests that are tried out against this service. */
+/** The documentation's pages: search, and forms that send requests to this service. */
 import MiniSearch from "minisearch";
 
 interface Section {
@@ -52,7 +52,7 @@ input.addEventListener("keydown", ({ key }) => {
 
 for (const link of document.querySelectorAll<HTMLAnchorElement>("nav a"))
   if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
-// On a phone the menu is closed until it is wanted.
+// On a phone the menu is closed at first.
 if (matchMedia("(max-width: 56rem)").matches)
   for (const group of document.querySelectorAll("nav details")) group.removeAttribute("open");
 
@@ -93,7 +93,7 @@ async function tryOut(form: HTMLFormElement): Promise<void> {
   }
 }
 
-/** JSON as people read it; digits stay as they are, also beyond 2^53, where it stays on one line. */
+/** Indents JSON for reading. Digits stay as they are; JSON with integers beyond 2^53 stays on one line. */
 function indented(text: string): string {
   try {
     return /\d{16}/.test(text) ? text : JSON.stringify(JSON.parse(text), null, 2);

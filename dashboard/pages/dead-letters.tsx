@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Refused events by reason: how many wait, what one of them looks like, and a button that sends them again. */
+/** Refused events by reason: how many wait, an example of each, and a button that sends them again. */
 import { useState } from "preact/hooks";
 import { getDeadLetters, type LettersOfReason, replayDeadLetters } from "../api";
 import { moment, plural, whole } from "../format";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Nothing was counted yet: how to change that, and a button that does. */
+/** The page before the first event: the ways to send one, and a button that does. */
 import { startDemoTraffic, stopDemoTraffic, type Traffic, useDemoTraffic } from "../demo-traffic";
 import { plural } from "../format";
 import { Scroll } from "../scroll";
@@ -29,7 +29,7 @@ await viewmill.countViewEvent("my-video");`;
   );
 }
 
-/** The button, and while traffic is under way what it has sent. */
+/** The button and, during the traffic, the number of events it has sent. */
 export function DemoTraffic({ traffic: { sent, secondsLeft } }: { traffic: Traffic }) {
   const running = secondsLeft > 0;
   return (

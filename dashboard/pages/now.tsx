@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What happens now: rate, the last hour, the videos with most events. */
+/** The present: the rate, the last hour, and the videos with most events. */
 import type { LedgerMinute } from "../api";
 import { getLedger, getTop, query } from "../api";
 import { BarChart, Sparkline } from "../chart";

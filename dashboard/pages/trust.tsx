@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Why a number can be trusted: the books, the audits, and the state of everything behind them. */
+/** The evidence for the numbers: the books, the audits, and the state of every dependency. */
 import { type Audit, getAudits, getDependencies, getLedger, type LedgerMinute } from "../api";
 import { ago, moment, plural, whole } from "../format";
 import type { LiveState } from "../live";
@@ -53,12 +53,13 @@ export function TrustPage({ live }: { live: LiveState }) {
 
 type BookState = "balanced" | "open" | "unbalanced";
 
-/** When this page first saw as many accepted events in a minute that did not balance. */
+/** When this page first saw this many accepted events in a minute that did not balance. */
 const firstSeen = new Map<string, { accepted: number; atMs: number }>();
 
 /**
- * Events that are on their way keep `completeThrough` behind their acceptance. So a minute that does not balance is
- * wrong, and not merely behind, once `completeThrough` has passed the moment at which it was seen so.
+ * Returns the state of a minute. Events under way keep `completeThrough` before their acceptance. So a minute that
+ * still does not balance is wrong, and not merely behind, once `completeThrough` has passed the moment at which the
+ * page first saw it.
  */
 function stateOf(minute: LedgerMinute, { asOfMs, completeThroughMs }: LiveState): BookState {
   if (minute.balanced) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** One video: totals that tick, the last hour and two days, and any range. */
+/** One video: live totals, the last hour and two days, and any range. */
 import { useRef, useState } from "preact/hooks";
 import {
   type AggregateFunction,
@@ -29,7 +29,7 @@ const BUCKET_MS: Readonly<Record<Granularity, number>> = {
   month: 30 * DAY_MS,
 };
 const FUNCTIONS: readonly AggregateFunction[] = ["COUNT", "SUM", "AVERAGE"];
-/** The types that are offered before anything is known of a video. */
+/** The types offered before the types of the video are known. */
 const USUAL_TYPES = ["VIEW", "LIKE", "SHARE"];
 
 type VideoPlace = Extract<Place, { view: "video" }>;
@@ -136,7 +136,7 @@ interface RangeAsked {
   tz: string;
 }
 
-/** What the address asks for; else the last seven days by hour. */
+/** Returns the range in the address, or else the last seven days by hour. */
 function askedOf(asked: URLSearchParams): RangeAsked {
   const named = asked.get("tz") ?? OWN_ZONE;
   const tz = isZone(named) ? named : OWN_ZONE;
@@ -253,7 +253,7 @@ function RangeForm({ asked, change }: { asked: RangeAsked; change: (part: Partia
   );
 }
 
-/** The same moments on the wall clock of another zone. */
+/** Returns the same moments on the wall clock of another zone. */
 function inZone({ start, end, tz: before }: RangeAsked, tz: string): Partial<RangeAsked> {
   const moved = (wall: string) => {
     const timeMs = timeOf(wall, before);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A test runner for StrykerJS that keeps the compiled suites loaded in its own process: a mutant costs the milliseconds
- * of the tests that reach it. Vitest's own pool costs a second and more for each. Tests are vitest's all the same (its
- * test functions, hooks and matchers). A mutant that is evaluated while a module loads gets fresh modules. Stryker ends
- * the process and starts another where a mutant does not come back.
+ * A test runner for StrykerJS that keeps the compiled suites loaded in its own process, so that a mutant costs the
+ * milliseconds of the tests that reach it; Vitest's own pool costs a second and more for each. The tests use vitest's
+ * functions, hooks and matchers. A mutant that is evaluated while a module loads gets fresh modules. Stryker ends the
+ * process and starts another where a mutant never ends.
  */
 import { appendFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -94,7 +94,7 @@ class InProcessRunner {
   async mutantRun({ activeMutant, testFilter, hitLimit, mutantActivation, reloadEnvironment }) {
     this.stryker.hitCount = hitLimit === undefined ? undefined : 0;
     this.stryker.hitLimit = hitLimit;
-    // Modules that were loaded under a mutant must not serve the next one.
+    // Modules that were loaded under a mutant must not be used for the next one.
     if (reloadEnvironment || this.tainted) this.forget(join(sandbox, "dist") + sep);
     this.tainted = mutantActivation === "static";
     const activate = () => {
@@ -164,8 +164,8 @@ class InProcessRunner {
 const named = (file) => relative(sandbox, file);
 
 /**
- * A mutant that a property finds at all it mostly finds at once, and each of thousands pays for every run. The seed is
- * always the same, so that a mutant is found in every run or in none.
+ * Limits the runs of properties. A property that finds a mutant at all mostly finds it at once, and each of thousands
+ * of mutants pays for every run. The seed is always the same, so that a mutant is found in every run or in none.
  */
 function fewRuns() {
   const cached = load.cache[load.resolve("fast-check")];
@@ -268,7 +268,7 @@ function closed(suite) {
   if (suite.tasks.every(({ mode }) => mode === "skip")) suite.mode = "skip";
 }
 
-/** Writes each mutant as it is judged: a run that is ended early has told what it found. */
+/** Writes each mutant when it is judged, so that a run that is ended early has reported its results. */
 class LineReporter {
   static inject = [commonTokens.options];
 

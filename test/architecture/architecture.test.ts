@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Which room may know which (room-rules.ts), and what a source may hold (content-rules.ts). */
+/** The arrows between rooms (room-rules.ts), and the rules for the text of a source (content-rules.ts). */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

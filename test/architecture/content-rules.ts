@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the text of a source may hold, as far as no import tells. */
+/** Rules for the text of a source, beyond its imports. */
 
 export interface Source {
   /** From the root of the repository, with slashes. */

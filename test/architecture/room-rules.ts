@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Which room may know which, as rules of dependency-cruiser. ARCHITECTURE.md says why. */
+/** The arrows between rooms as rules of dependency-cruiser. ARCHITECTURE.md gives the reasons. */
 import type { IForbiddenRuleType } from "dependency-cruiser" with { "resolution-mode": "import" };
 
 /** The rooms that the command line puts together. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `catalog load`: what of a file is loaded, what is rejected, and how the command ends. */
+/** `catalog load`: which lines are loaded, which are rejected, and how the command ends. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

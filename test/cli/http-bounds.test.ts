@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a stranger may take of a listener: time, connections, headers. */
+/** The bounds of a listener for strangers: time, connections, headers. */
 import { once } from "node:events";
 import type { Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";

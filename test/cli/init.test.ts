@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a deployment needs is looked at and made by one command each; errors of what is missing name the command. */
+/** Each place of a deployment is checked and created by one command; errors about a missing place name the command. */
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

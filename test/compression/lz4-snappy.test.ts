@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Of compressed record batches, what a broker's own library never writes: other pieces of the formats, and damage. */
+/** Compressed record batches that a broker's own library never writes: other parts of the formats, and damage. */
 import * as fc from "fast-check";
 import { compress } from "snappyjs";
 import { inflateLz4 } from "../../io/formats/compression/lz4-frame";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every store of access keys must do. */
+/** The contract of every store of access keys. */
 import type { AccessKey, AccessKeys } from "../../io/ports/access-keys";
 
 const T = Date.parse("2026-11-21T10:00:00Z");

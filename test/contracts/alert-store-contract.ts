@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every store of alerts must do. */
+/** The contract of every store of alerts. */
 import type { AlertState } from "../../domain/rules/alerts";
 import type { AlertStore, Delivery, NewDelivery } from "../../io/ports/alert-store";
 

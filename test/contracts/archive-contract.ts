@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every Archive promises. */
+/** The contract of every Archive. */
 import type { Archive } from "../../io/ports";
 
 interface ArchiveUnderTest {

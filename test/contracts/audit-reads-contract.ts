@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What every CounterStore promises an audit: cells by part of the videos, the hours there are, and the levels beside
- * what is below them.
+ * The contract of every CounterStore for audits: cells by part of the videos, the stored hours, and the levels beside
+ * the cells below them.
  */
 import type { CounterStore, LevelSums } from "../../io/ports";
 import { collect } from "./condition";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every ClaimStore promises. */
+/** The contract of every ClaimStore. */
 import { randomBytes, randomUUID } from "node:crypto";
 import { ClaimMissingError, type ClaimStore } from "../../io/ports";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the contract suites share: folders that go away, children that are killed, waiting on a condition. */
+/** The tools that contract suites share: temporary folders, children that are killed, and waiting on a condition. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

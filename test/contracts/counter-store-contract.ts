@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every CounterStore promises, checked against the naive model. */
+/** The contract of every CounterStore, checked against the naive model. */
 import fc from "fast-check";
 import type { CounterStore, Granularity } from "../../io/ports";
 import { seeded } from "./condition";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every DeadLetters promises. */
+/** The contract of every DeadLetters. */
 import { type DeadLetters, LogFullError, type NewDeadLetter } from "../../io/ports";
 
 interface DeadLettersUnderTest {

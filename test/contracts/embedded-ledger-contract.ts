@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every EmbeddedLedger promises beyond a Ledger: how far a stream has come. */
+/** The contract of every EmbeddedLedger beyond a Ledger: the position of a stream. */
 import type { EmbeddedLedger } from "../../io/ports";
 import { ledgerContract, object } from "./ledger-contract";
 

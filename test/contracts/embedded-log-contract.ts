@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every EmbeddedLog promises. */
+/** The contract of every EmbeddedLog. */
 import { type EmbeddedLog, LogFullError } from "../../io/ports";
 
 interface EmbeddedLogUnderTest {

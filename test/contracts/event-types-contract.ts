@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every store of event types must do. */
+/** The contract of every store of event types. */
 import type { EventTypes } from "../../io/ports";
 
 export function eventTypesContract(name: string, { open }: { open: () => Promise<EventTypes> }): void {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every Ledger promises. */
+/** The contract of every Ledger. */
 import type { ArchivedObject, AuditReport, IngestBooking, Ledger, LedgerMinute, LedgerRow } from "../../io/ports";
 
 interface LedgerUnderTest {

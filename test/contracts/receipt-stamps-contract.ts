@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What every ReceiptStamps promises. */
+/** The contract of every ReceiptStamps. */
 import * as fc from "fast-check";
 import { type ReceiptStamps, STAMP_MEMORY_MS, type Stamp } from "../../io/ports";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What every log with subscriptions promises: the writing side (EventLog) and the reading side (LogSubscription)
+ * The contract of every log with subscriptions: the writing side (EventLog) and the reading side (LogSubscription)
  * together.
  */
 import { type EventLog, LogFullError, type LogMessage, type LogPortion, type LogSubscription } from "../../io/ports";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What there is in the project that the fake serves: everything a job needs, unless a test takes it away. */
+/** The content of the project that the fake serves: everything a job needs, unless a test removes it. */
 
 export interface ImageLabels {
   readonly labels: Readonly<Record<string, string>> | null;

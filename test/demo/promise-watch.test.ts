@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A service that keeps or breaks what it promises, and what the demonstrations' watch says of it. */
+/** A service that keeps or breaks its promise, and the verdict of the demonstrations' watch. */
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Which losses the books of a minute find, and where their word ends. */
+/** The losses that the books of a minute show, and those that they cannot show. */
 import fc from "fast-check";
 import { acceptedOf } from "../../domain/rules/books";
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * What counting means, as plainly as it can be said: Sets and Maps of strings and bigints. The model the fast code is
- * held against.
- */
+/** The plainest model of counting: Sets and Maps of strings and bigints. Tests compare the fast code with it. */
 
 import fc from "fast-check";
 import { type EventColumns, EventColumnsBuilder } from "../../domain/columns/event-columns";
