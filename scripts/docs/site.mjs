@@ -8,7 +8,7 @@ import MarkdownIt from "markdown-it";
 import { picture } from "./pictures.mjs";
 import { configurationPage, metricsPage } from "./reference.mjs";
 
-/** In the order of the menu. Files of docs/ that stand nowhere here come last, so that a new page is never lost. */
+/** The groups in the order of the menu. Pages in no group come last, so that a new page is never lost. */
 const GROUPS = [
   ["Begin", ["quick-start", "concepts", "recipes"]],
   ["Use", ["client", "reading", "catalog", "keys", "dashboard", "direct-producers"]],
@@ -49,7 +49,7 @@ export function buildDocs(root) {
   writeFileSync(frame, framed(menu, page));
 }
 
-/** Every page that stands in a file. */
+/** Returns every page that has a file. */
 function sourcesOf(root) {
   const folder = join(root, "docs");
   const named = (from, prefix = "") =>
@@ -57,7 +57,8 @@ function sourcesOf(root) {
       .filter((file) => file.endsWith(".md"))
       .map((file) => ({ name: `${prefix}${file.slice(0, -3)}`, file: join(from, file) }));
   const architecture = { name: "architecture", file: join(root, "ARCHITECTURE.md") };
-  const all = [...named(folder), ...named(join(folder, "decisions"), "decision-"), architecture];
+  const runs = named(join(folder, "bench"), "bench-");
+  const all = [...named(folder), ...named(join(folder, "decisions"), "decision-"), ...runs, architecture];
   return all.filter(({ file }) => existsSync(file));
 }
 
@@ -95,6 +96,7 @@ function pageOf(name, text) {
     .render(text)
     // Names of pages in prose lead there: docs/keys.md, decision 0012.
     .replace(/(?<![\w/"])docs\/decisions\/([a-z0-9-]+)\.md/g, '<a href="/docs/decision-$1">decisions/$1</a>')
+    .replace(/(?<![\w/"])docs\/bench\/([a-z0-9-]+)\.md/g, '<a href="/docs/bench-$1">bench/$1</a>')
     .replace(/(?<![\w/"])docs\/([a-z0-9-]+)\.md/g, '<a href="/docs/$1">$1</a>')
     .replace(/href="(?:docs\/|\.\/|\.\.\/)?([a-z0-9-]+)\.md(#[^"]*)?"/g, 'href="/docs/$1$2"')
     .replace(/href="(?:docs\/)?decisions\/([a-z0-9-]+)\.md"/g, 'href="/docs/decision-$1"');
@@ -105,8 +107,9 @@ function pageOf(name, text) {
 function menuOf(pages) {
   const byName = new Map(pages.map((page) => [page.name, page]));
   const listed = new Set(GROUPS.flatMap(([, names]) => names));
-  const others = pages.filter(({ name }) => !listed.has(name) && !name.startsWith("decision-"));
+  const others = pages.filter(({ name }) => !listed.has(name) && !/^(?:decision|bench)-/.test(name));
   const decisions = pages.filter(({ name }) => name.startsWith("decision-"));
+  const runs = pages.filter(({ name }) => name.startsWith("bench-"));
   const link = ({ name, title }) => `<li><a href="/docs/${name}">${escaped(title)}</a></li>`;
   const group = (title, links) => `<details open><summary>${title}</summary><ul>${links.join("")}</ul></details>`;
   return [
@@ -117,6 +120,7 @@ function menuOf(pages) {
     }),
     group("More", others.map(link)),
     group("Decisions", decisions.map(link)).replace(" open", ""),
+    group("Runs", runs.map(link)).replace(" open", ""),
   ].join("\n");
 }
 
@@ -146,7 +150,7 @@ ${html}
 </html>
 `;
 
-/** What the search finds: each heading with the text below it. */
+/** Returns the entries of the search: each heading with the text below it. */
 function sectionsOf({ name, title, html }) {
   return html
     .split(/(?=<h[1-3] id=)/)
