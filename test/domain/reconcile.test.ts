@@ -33,6 +33,7 @@ test("two sets of cells differ in what either has and the other has not, zero fo
         });
       }
       expect(found.size).toBe(differences(expected, stored).length);
+      expect([...found.keys()].filter((key) => !expected.has(key) && !stored.has(key))).toEqual([]);
     }),
   );
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
-import { type BucketState, bucketState, leastCertain } from "../../../domain/rules/bucket-state";
+import { type BucketState, bucketState, KEPT_SECONDS, leastCertain } from "../../../domain/rules/bucket-state";
 
 const ORDER: readonly BucketState[] = ["provisional", "final", "audited", "closed"];
 const horizons = fc
@@ -26,6 +26,20 @@ test("as completeThrough goes on, a state only becomes more certain", () => {
       expect(rank(from + more)).toBeGreaterThanOrEqual(rank(from));
     }),
   );
+});
+
+test("a bucket is final, and closed, at the millisecond at which its horizon is reached", () => {
+  const rules = { finalAfterMs: 10, rawRetentionMs: 100 };
+  const states = [109, 110, 199, 200].map((throughMs) => bucketState(100, true, throughMs, rules));
+  expect(states).toEqual(["provisional", "audited", "audited", "closed"]);
+  expect(bucketState(100, false, 200, rules)).toBe("final");
+});
+
+test("the more certain a state, the longer an answer may be kept; an answer without buckets changes no more", () => {
+  const kept = ORDER.map((state) => KEPT_SECONDS[state]);
+  expect(kept).toEqual(kept.toSorted((a, b) => a - b));
+  expect([kept[0], kept.at(-1)]).toEqual([1, 86_400]);
+  expect(leastCertain([])).toBe("closed");
 });
 
 test("several are as certain as the least certain of them", () => {
