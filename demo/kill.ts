@@ -29,6 +29,7 @@ interface Flags {
   seed: number;
   only?: Target[];
   keep: string;
+  small: boolean;
 }
 
 /**
@@ -228,11 +229,12 @@ async function main(): Promise<void> {
     .option("--seed <n>", "of kills and events", positive, Math.floor(Math.random() * 1e9) + 1)
     .option("--only <targets...>", `of ${TARGETS.join(", ")}`)
     .option("--keep <folder>", "where logs, sent events, archive and audit go if something is wrong", "kill-evidence")
+    .option("--small", "one TaskManager, nothing to take over: for targets that take nothing of Flink away", false)
     .parse()
     .opts<Flags>();
   const targets = (flags.only ?? TARGETS).filter((target) => !(ONLY_KAFKA.has(target) && flags.log === "pubsub"));
   say(`seed ${flags.seed}, ${flags.rounds} rounds of ${targets.join(", ")}`);
-  const stack = await ClusterStack.start(killStack(flags.log));
+  const stack = await ClusterStack.start(flags.small ? smallStack(flags.log) : killStack(flags.log));
   process.exitCode = 1;
   try {
     const result = await runKills(stack, await stack.submit(), flags, targets);
@@ -273,6 +275,13 @@ export const killStack = (log: "kafka" | "pubsub") => ({
     flink: { checkpointIntervalMs: 3_000, checkpointTimeoutMs: 30_000 },
   },
 });
+
+export function smallStack(log: "kafka" | "pubsub") {
+  const { config, ...options } = killStack(log);
+  const job = { ...config.job, dedupePartitions: 4, videoShards: 2 };
+  const flink = { taskManagers: 1, slotsPerTaskManager: 2, highAvailability: false };
+  return { ...options, flink, config: { ...config, job } };
+}
 
 const at = (sorted: readonly number[], share: number): string =>
   (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]! / 1000).toFixed(1);

@@ -34,6 +34,7 @@ export class AuditBooks {
   private readonly corrected = new Set<number>();
   private readonly left = new Set<number>();
   private readonly wrongHours = new Set<number>();
+  private readonly differingHours = new Set<number>();
   private readonly reasons = new Map<number, string>();
   private readonly known = new Set<string>();
   private readonly sums = { cellsCompared: 0, cellsDiffering: 0, cellsRepaired: 0 };
@@ -56,7 +57,7 @@ export class AuditBooks {
         this.reasons.set(finding.hour * MINUTES_AN_HOUR, finding.incomparable);
         this.wrongHours.add(finding.hour);
       }
-      if (finding.levelsDiffer) this.wrongHours.add(finding.hour);
+      if (finding.levelsDiffer) this.differingHours.add(finding.hour);
       this.addSums(finding);
     }
   }
@@ -153,7 +154,16 @@ export class AuditBooks {
     const minutes = new Set([...this.left, ...this.reasons.keys()]);
     for (const minute of this.rows.keys())
       if (this.wrongHours.has(Math.floor(minute / MINUTES_AN_HOUR))) minutes.add(minute);
+    for (const minute of this.wrong()) minutes.add(minute);
     return [...minutes].sort((a, b) => a - b);
+  }
+
+  /** Minutes that were compared and differ, or that the archive has not as it should: no earlier audit counts there. */
+  wrong(): Set<number> {
+    const minutes = new Set(this.left);
+    for (const { minute, notComparable } of this.rows.values())
+      if (notComparable !== "" || this.differingHours.has(Math.floor(minute / MINUTES_AN_HOUR))) minutes.add(minute);
+    return minutes;
   }
 
   /**

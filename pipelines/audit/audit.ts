@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomInt, randomUUID } from "node:crypto";
 import { ALL_FINAL, finalBeforeMs, NO_LATENESS, setsAside } from "../../domain/rules/lateness";
-import { MINUTE_MS } from "../../domain/rules/time";
+import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { provideResource, withdrawResource } from "../../engine";
 import type { Archive, AuditReport, CounterStore, Ledger, LogProgress } from "../../io/ports";
 import type { AuditOptions, AuditUnit } from "../../transforms/audit-elements";
@@ -67,6 +67,7 @@ export async function runAudit(deps: AuditDependencies, range: AuditRange): Prom
     return { ...sums, outcome: books.outcome() };
   });
   if (range.repair) await settle(ledger, books, startedAtMs);
+  await withdrawMarks(ledger, books.wrong());
   await mark(deps, books, options);
   const whole: AuditReport = {
     ...report,
@@ -179,6 +180,16 @@ async function mark(
   const to = Math.min(toMinute, Math.max(through, finalMs === ALL_FINAL ? books.lastMinute + 1 : 0));
   if (fromMinute >= to) return;
   await ledger.markAudited({ fromMinute, toMinute: to, sequences: books.sequences(), except: books.unproven() });
+}
+
+/** Takes back what earlier audits said of minutes that this audit found wrong. */
+async function withdrawMarks(ledger: Ledger, minutes: ReadonlySet<number>): Promise<void> {
+  for (const [hour, own] of Map.groupBy(minutes, (minute) => Math.floor(minute / MINUTES_AN_HOUR))) {
+    const from = hour * MINUTES_AN_HOUR;
+    const marked = await ledger.auditedCounts(from, from + MINUTES_AN_HOUR, 1);
+    const wrong = own.filter((minute) => marked.has(minute));
+    if (wrong.length > 0) await ledger.addObjects([], wrong);
+  }
 }
 
 /** The ports belong to the process, so audits of one process take turns. */

@@ -4,7 +4,7 @@
  * has archived.
  */
 import { ClusterStack } from "../../demo/cluster-stack";
-import { killStack, runKills } from "../../demo/kill";
+import { runKills, smallStack } from "../../demo/kill";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
 const DEADLINE_MS = 900_000;
@@ -12,13 +12,7 @@ const DEADLINE_MS = 900_000;
 describeWithServers("a cluster that is let down", ["kafka", "flink", "bigtable", "gcs"], () => {
   let stack: ClusterStack;
   beforeAll(async () => {
-    const { config, ...options } = killStack("kafka");
-    const job = { ...config.job, dedupePartitions: 4, videoShards: 2 };
-    stack = await ClusterStack.start({
-      ...options,
-      flink: { taskManagers: 1, slotsPerTaskManager: 2, highAvailability: false },
-      config: { ...config, job },
-    });
+    stack = await ClusterStack.start(smallStack("kafka"));
   }, COLD_START_MS);
   afterAll(() => stack?.stop(), COLD_START_MS);
 

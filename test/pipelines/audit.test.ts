@@ -206,6 +206,24 @@ describe("levels above the minutes", () => {
     expect(await harness.audit(range)).toMatchObject({ outcome: "differences", cellsDiffering: 1 });
   });
 
+  it("a minute that was audited is audited no longer once an audit finds a difference or a gap, until one mends it", async () => {
+    const minute = minuteOf(T0);
+    const isAudited = async () => (await harness.auditedMinutes(T0, at(2))).includes(minute);
+    await harness.audit(range);
+    expect(await isAudited()).toBe(true);
+    rewriteCells(harness.folder, "minute", (cell) =>
+      cell.videoId === "v" && cell.startMs === T0 ? more(cell, "count", 7) : undefined,
+    );
+    expect(await harness.audit(range)).toMatchObject({ outcome: "differences" });
+    expect(await isAudited()).toBe(false);
+    expect(await harness.audit({ ...range, repair: true })).toMatchObject({ outcome: "repaired" });
+    expect(await isAudited()).toBe(true);
+    const [object] = await harness.stores.archive.list(minute, minute + 1);
+    await harness.remove(object!.name);
+    expect(await harness.audit({ ...range, repair: true })).toMatchObject({ outcome: "not-comparable" });
+    expect(await isAudited()).toBe(false);
+  });
+
   it.each([
     ["hour", "count", T0],
     ["day", "sum", Math.floor(T0 / DAY_MS) * DAY_MS],

@@ -148,7 +148,7 @@ it("whatever is backfilled before and after roll-ups, in whatever order: the boo
         }
       }),
     ),
-    { numRuns: 12 },
+    { numRuns: 6 },
   );
 });
 
