@@ -14,7 +14,10 @@ export interface Measurement {
   run(bench: Bench): Promise<{ figures: Figure[]; facts?: Record<string, unknown> }>;
 }
 
-/** What a measurement works with: the parameters, a folder that is removed afterwards, the data all of them share. */
+/**
+ * The input of a measurement: the parameters, a folder that is removed afterwards, and the data that all measurements
+ * share.
+ */
 export class Bench {
   private readonly files = new Map<string, Promise<string>>();
   private folders = 0;
@@ -24,7 +27,7 @@ export class Bench {
     readonly parameters: BenchParameters,
     /** Temporary, removed at the end. */
     readonly folder: string,
-    /** Where each task leaves its CPU profile; undefined: none is made. */
+    /** The folder for each task's CPU profile; undefined: no profile is made. */
     readonly profileFolder?: string,
   ) {}
 

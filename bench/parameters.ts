@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a run measures, and how much of it. Part of the report, so that two runs can be compared. */
+/** The measurements of a run, and their sizes. They are part of the report, so that two runs can be compared. */
 export interface BenchParameters {
   quick: boolean;
   seed: number;
-  /** Of the computing measurements: hot path, direct, DuckDB, skew. */
+  /** The events of the computing measurements: hot path, direct, DuckDB, skew. */
   events: number;
   videos: number;
   minutes: number;
@@ -28,7 +28,7 @@ export interface BenchParameters {
   heavyMinuteEvents: number;
   auditEvents: number;
   idleSeconds: number;
-  /** Of the larger of two runs. */
+  /** The events of the larger of two runs. */
   growthEvents: number;
   growthDays: number;
   memoryEventsPerSecond: number;
@@ -36,7 +36,7 @@ export interface BenchParameters {
   /** Events of each topic that the Flink jobs count, and the minutes in which they come. */
   flinkEvents: number;
   flinkMinutes: number;
-  /** Which topics: all videos alike in Zipf's way, 90 % on one video, 1 % late. */
+  /** The topics: all videos by Zipf's distribution, 90 % on one video, 1 % late. */
   flinkScenarios: readonly FlinkScenario[];
   /** TaskManagers of Viewmill's job have the Java options of the native job's, not those that are better for it. */
   flinkSameJvm: boolean;

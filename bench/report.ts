@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a run of the benchmark answers: one JSON document, and the same as a table. */
+/** The result of a run of the benchmark: one JSON document, and the same as a table. */
 import { arch, cpus, loadavg, platform, release, totalmem } from "node:os";
 import type { BenchParameters } from "./parameters";
 
@@ -34,7 +34,7 @@ export interface MeasurementReport {
   title: string;
   tookMs: number;
   figures: Figure[];
-  /** Values that must agree between systems (digests of counts), and whatever else a reader wants to check. */
+  /** Values that must agree between systems (digests of counts), and other values that a reader may want to check. */
   facts: Record<string, unknown>;
   /** The measurement could not be made; the others were. */
   error?: string;

@@ -58,7 +58,7 @@ export interface RunOptions {
   parameters: BenchParameters;
   /** Names of measurements; empty: all that are not only by name. */
   only: readonly string[];
-  /** Where CPU profiles of the tasks go; absent: none. */
+  /** The folder for CPU profiles of the tasks; absent: none are made. */
   profileFolder?: string;
   onStart?: (measurement: Measurement) => void;
 }

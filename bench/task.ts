@@ -7,7 +7,7 @@ import { fork } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What a task that serves others (a server) tells them, and how it learns that they are done. */
+/** The report of a task that serves others (a server), and the signal that they are done. */
 export interface TaskContext {
   ready(value: unknown): void;
   stopped: Promise<void>;
@@ -29,7 +29,7 @@ export interface TaskUsage {
 
 interface RunningTask<Result> {
   pid: number;
-  /** What the task passed to `ready`; rejects when it ends before. */
+  /** Returns the argument of the task's `ready`; rejects when the task ends before. */
   ready: Promise<unknown>;
   stop(): void;
   done: Promise<{ result: Result; usage: TaskUsage }>;
@@ -118,7 +118,7 @@ export function runTask<Parameters, Result>(
 export interface Timed<T> {
   value: T;
   wallS: number;
-  /** Of all threads of this process. */
+  /** The CPU time of all threads of this process. */
   cpuS: number;
 }
 

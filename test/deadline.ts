@@ -14,7 +14,7 @@ const LEAST_MS = 60_000;
 export const deadline = (ms: number): number => Math.max(LEAST_MS, ms * SLOWER);
 
 const STEPS = 20_000_000;
-/** What the steps take on a processor of today that nobody else uses. */
+/** The time of the steps on a present-day processor without other work. */
 const FREE_MS = 90;
 
 /** How much slower than a free processor this one is now, 1 at least: for the few tests whose subject is a time. */

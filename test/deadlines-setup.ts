@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a test gives as its deadline is what it takes on a free machine. Here each becomes that of a slow one
- * (deadline.ts): of tests and hooks and of vi.waitFor, wherever they are written, so that no new test can forget it.
- * Runs before every test file; a process may run several of them.
+ * Turns a test's deadline, which is its time on a free machine, into that of a slow one (deadline.ts). This applies to
+ * tests, hooks and vi.waitFor everywhere, so that no new test can forget it. Runs before every test file; a process may
+ * run several of them.
  */
 import { deadline } from "./deadline";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the stream writes to a store, without the stream: minute cells of Zipf's videos, pass after pass, as panes grow.
+ * The writes of a stream to a store, without the stream: minute cells of Zipf's videos, pass after pass, as panes grow.
  */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";

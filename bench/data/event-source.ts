@@ -13,7 +13,7 @@ export interface DataParameters {
   /** Share of the events that repeat one of the last 100,000; every tenth of them with a smaller value. */
   repeatShare: number;
   valueShare: number;
-  /** Share of the events that are dated LATE_MS before the others; default 0. */
+  /** The share of events timestamped LATE_MS before the others; default 0. */
   lateShare?: number;
   batchEvents: number;
   seed: number;
@@ -80,7 +80,8 @@ export class EventSource {
   private sequence = 0;
 
   /**
-   * Where the next event stands in the ring of remembered ones: an old one again, or a new one in place of the oldest.
+   * Returns the place of the next event in the ring of remembered ones: a repeat, or a new event in place of the
+   * oldest.
    */
   private remember(): number {
     const { kept, random } = this;

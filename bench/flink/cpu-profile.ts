@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What functions CPU profiles (V8's .cpuprofile format) name most. */
+/** The functions that CPU profiles (V8's .cpuprofile format) name most. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
@@ -12,7 +12,7 @@ interface Profile {
 export interface FunctionTime {
   /** `name file:line`. */
   function: string;
-  /** Of the time in which the processes did anything. */
+  /** The share of the time in which the processes worked. */
   share: number;
   selfS: number;
 }

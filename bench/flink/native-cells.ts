@@ -24,7 +24,7 @@ export function nativeCells(folder: string): Iterable<CountedCell> {
   return latest.values();
 }
 
-/** Of a repeat the larger value counts: where the count has not grown, the sum has. */
+/** The larger value of a repeat counts: where the count has not grown, the sum has. */
 const isLater = (one: CountedCell, other: CountedCell): boolean =>
   one.count === other.count ? one.sum > other.sum : one.count > other.count;
 

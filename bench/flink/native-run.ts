@@ -7,12 +7,12 @@ import { type CountsDigest, digestOf } from "../data/counts-digest";
 import { nativeCells } from "./native-cells";
 import { type ProcessUsage, UsageSince } from "./process-usage";
 
-/** What a job on a cluster did and took. */
+/** The result and the cost of a job on a cluster. */
 export interface JobRun {
   digest: CountsDigest;
   /** From RUNNING to the last count. */
   wallS: number;
-  /** Of the job's processes, from submission to the last count. */
+  /** The CPU time of the job's processes, from submission to the last count. */
   cpuS: number;
   processes: Record<string, ProcessUsage>;
   checkpoints: Checkpoints;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What processes and all they started have used, from Linux's /proc. */
+/** The CPU time and memory of processes and all their children, from Linux's /proc. */
 import { readdirSync, readFileSync } from "node:fs";
 
 export interface ProcessUsage {
@@ -40,7 +40,7 @@ function fileOf(pid: number, name: string): string | undefined {
   }
 }
 
-/** Of one process alone; undefined when it is gone. */
+/** Returns the usage of one process alone; undefined when it is gone. */
 export function usageOf(pid: number): ProcessUsage | undefined {
   const stat = statOf(pid);
   const status = fileOf(pid, "status");

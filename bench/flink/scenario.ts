@@ -13,10 +13,10 @@ const LATE_SHARE = 0.01;
 /** For making the data, before the first event is due. */
 const MADE_A_SECOND = 150_000;
 
-/** What a TaskManager has, whatever job it runs; of it, what is not the heap's. */
+/** The memory of a TaskManager for any job, and its part outside of the heap. */
 export const TASK_MANAGER = { taskManagerMemoryMb: 2_560, managedForRocksdbMb: 896, managedForHeapMb: 64 };
 
-/** As a deployment has them when it sets nothing; the demonstration is less patient. */
+/** The settings of a deployment by default; the demonstration is less patient. */
 const { job, flink } = configSchema.parse({});
 const FIRING = { graceMs: job.graceMs, lateFiringMs: job.lateFiringMs };
 

@@ -19,7 +19,7 @@ const CANCEL_DEADLINE_MS = 60_000;
 const LOG_TAIL_CHARACTERS = 3_000;
 const STOP_DEADLINE_MS = 30_000;
 
-/** What was known of the job at one time. */
+/** The known state of the job at one time. */
 interface Sample {
   /** Since the job runs. */
   atS: number;
@@ -28,7 +28,7 @@ interface Sample {
   rssBytes: Record<string, number>;
 }
 
-/** Of the books: seen at `atMs` (epoch milliseconds), not before. */
+/** The state of the books, seen at `atMs` (epoch milliseconds), not before. */
 export interface Progress {
   atMs: number;
   /** As in Sample. */

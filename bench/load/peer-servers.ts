@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What somebody would write instead, and what HTTP alone costs. */
+/** The alternatives that a developer would write, and the cost of HTTP alone. */
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";

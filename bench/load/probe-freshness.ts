@@ -9,8 +9,8 @@ const POLL_MS = 10;
 const DEADLINE_MS = 60_000;
 
 /**
- * Sends one event of a video nobody else uses, and asks for that video until it is counted: from the 202 to the first
- * answer that has it.
+ * Sends one event of a video that no other client uses, and asks for that video until it is counted: from the 202 to
+ * the first answer with the event.
  */
 export const probeFreshness = defineTask(
   __filename,

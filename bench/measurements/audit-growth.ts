@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What an audit of one hour costs when the store has a long history, and what memory a heavy minute takes:
- * docs/decisions/0021.
+ * The cost of an audit of one hour when the store has a long history, and the memory of a heavy minute:
+ * docs/decisions/0021-an-audit-goes-over-promises.md.
  */
 
 import { mkdirSync } from "node:fs";

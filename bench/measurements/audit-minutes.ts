@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What an audit costs where minutes hold few events: many small objects, over two days. */
+/** The cost of an audit over minutes with few events: many small objects, over two days. */
 import { minuteOf } from "../../domain/event";
 import type { Bench, Measurement } from "../measurement";
 import { figure } from "../report";

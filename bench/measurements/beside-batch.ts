@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the batch commands cost a live service on the same data folder: the age of a probe event, and locks. */
+/** The cost of the batch commands for a live service on the same data folder: the age of a probe event, and locks. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { DAY_MS, HOUR_MS } from "../../domain/rules/time";

@@ -27,7 +27,7 @@ interface Load {
   reads: number;
 }
 
-/** What a pane of a shard of videos gives: one cell each. */
+/** Returns the cells of a pane for a shard of videos: one cell each. */
 function minuteOf(minute: number, fromVideo: number, toVideo: number): MinuteCounts {
   const cells = toVideo - fromVideo;
   return {

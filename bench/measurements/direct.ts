@@ -19,14 +19,14 @@ import { mebibytes } from "./hot-path";
 import { countFromBatches } from "./naive-count";
 
 const MESSAGES = "bench/messages";
-/** As the embedded stream's defaults. */
+/** The embedded stream's defaults. */
 const BATCHES_A_RUN = 2_000;
 const RETAINED_IDS = 6_000_000;
 
 interface DirectParameters {
   frames: string;
   data: DataParameters;
-  /** Where SQLite keeps its files; absent: counts are thrown away at the last transform. */
+  /** The folder of SQLite's files; absent: the last transform drops the counts. */
   store?: string;
 }
 

@@ -12,12 +12,12 @@ import { atLeast, type Figure, figure } from "../report";
 import { mebibytes } from "./hot-path";
 import { countFromBatches } from "./naive-count";
 
-/** What the job may still take when the producer is done, before it is given up. */
+/** The time that the job may still take after the producer has ended, before it is given up. */
 const DEADLINE_MS = 600_000;
 /** Until the job runs, before the first event is due. */
 const SUBMITTED_MS = 60_000;
 const TOP_FUNCTIONS = 15;
-/** Of the naive count: some 150 bytes each. */
+/** The number of events of the naive count: some 150 bytes each. */
 const IDS_IN_MEMORY = 8_000_000;
 const RATE_GOAL = 150_000;
 const GOALS: Record<FlinkScenario, number> = { zipf: RATE_GOAL, hot: 0.8 * RATE_GOAL, late: 0.7 * RATE_GOAL };
@@ -27,7 +27,7 @@ interface Sustained {
   /** Sent, those of the warm-up too. */
   events: number;
   run: ViewmillRun;
-  /** How far the producer fell behind at worst. */
+  /** The longest delay of the producer. */
   behindMs: number;
   /** See sustainedRate. */
   eventsPerS: number;

@@ -13,10 +13,10 @@ import { atLeast, type Figure, figure } from "../report";
 import { defineTask, timed } from "../task";
 import { countFromBatches, countFromJson } from "./naive-count";
 
-/** As many batches as the embedded stream takes in one pass. */
+/** The number of batches that the embedded stream takes in one pass. */
 const BATCHES_A_BUNDLE = 2_000;
 
-/** What the counting graph computes, step by step in one loop, without Beam and without a store. */
+/** Computes the counting graph step by step in one loop, without Beam and without a store. */
 export const hotPath = defineTask(__filename, "hot-path", async ({ frames }: { frames: string }) => {
   const seed = new Uint32Array(new Uint8Array(randomBytes(32)).buffer);
   const panes = new Map<number, Pane>();

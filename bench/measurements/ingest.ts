@@ -8,7 +8,7 @@ import type { Bench, Measurement } from "../measurement";
 import { atLeast, type Figure, figure } from "../report";
 import { defineTask, startTask } from "../task";
 
-/** What HTTP alone costs: reads each body whole, answers 202. */
+/** A server with the cost of HTTP alone: it reads each body whole, and answers 202. */
 const bareServer = defineTask(__filename, "bare-server", async (_parameters: object, context) => {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];

@@ -10,7 +10,7 @@ import { mebibytes } from "./hot-path";
 
 const SAMPLE_MS = 5_000;
 const GOAL_MIB = 450;
-/** What is called flat: the last quarter beside the one before. */
+/** The bound for "flat": the last quarter beside the one before. */
 const GROWTH_GOAL = 1.05;
 
 /**

@@ -24,7 +24,7 @@ const FORMS = {
 } as const;
 type Form = keyof typeof FORMS;
 
-/** What a worker does with the messages of a topic: inflate, decode, check, blocks by dedup partition. No Beam. */
+/** Does a worker's work on the messages of a topic without Beam: inflate, decode, check, blocks by dedup partition. */
 const decodeMessages = defineTask(
   __filename,
   "messages",
@@ -52,7 +52,7 @@ const decodeMessages = defineTask(
   },
 );
 
-/** What the archiver does with them beside decoding and uploading. */
+/** Does the archiver's work on them beside decoding and uploading. */
 const archiveEvents = defineTask(__filename, "archive-events", async ({ data }: { data: DataParameters }) => {
   const batches = [...new EventSource(data).batches()];
   let bytes = 0;

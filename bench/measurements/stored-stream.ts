@@ -19,7 +19,7 @@ import { RESOURCES } from "../../transforms/resource-names";
 const RETAINED_IDS = 6_000_000;
 const APPENDS_IN_FLIGHT = 64;
 
-/** As the embedded stream's defaults. */
+/** The embedded stream's defaults. */
 const PASS: PassOptions = {
   writer: "stream",
   maxEntries: 2_000,

@@ -23,7 +23,7 @@ interface Flags {
 
 const RUNS = [["write"], ["read"], ["operate"], ["write", "read", "operate"]];
 const MINUTE_S = 60;
-/** Of a run's output, its end: the failures and the summary. */
+/** The end of a run's output: the failures and the summary. */
 const SHOWN_CHARACTERS = 6_000;
 
 interface Look {

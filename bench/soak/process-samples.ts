@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a service and all it started hold at a moment, from /proc, and what its data folder holds. */
+/** The memory and files of a service and its children at a moment, from /proc, and the size of its data folder. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { treeOf, usageOf } from "../flink/process-usage";
@@ -7,14 +7,14 @@ import { treeOf, usageOf } from "../flink/process-usage";
 export interface Sample {
   atS: number;
   processes: number;
-  /** Of the service's own process. */
+  /** The values of the service's own process. */
   serviceMiB: number;
-  /** Of every process of the service. */
+  /** The values of every process of the service. */
   memoryMiB: number;
   threads: number;
   /** Open descriptors of every kind. */
   handles: number;
-  /** Those that are sockets. */
+  /** The descriptors that are sockets. */
   connections: number;
   /** Files of the data folder outside the archive and the roll-ups, which grow with the time. */
   files: number;

@@ -4,7 +4,7 @@ import { type Sample, slopeOf } from "./process-samples";
 export interface SoakResult {
   flags: { minutes: number; rate: number; videos: number; speed: number; seed: number };
   machine: { cpus: number; load: readonly string[] };
-  /** Of the service's clock. */
+  /** A time of the service's clock. */
   eventHours: number;
   sent: { requests: number; events: number; reads: number; refused: Readonly<Record<string, number>> };
   samples: readonly Sample[];
@@ -30,7 +30,7 @@ interface Flatness {
   isFlat: boolean;
 }
 
-/** Of the second half of the samples: by then caches are full. */
+/** The second half of the samples, because caches are full by then. */
 export function flatness(samples: readonly Sample[]): Flatness[] {
   const half = samples.slice(Math.floor(samples.length / 2));
   const spanS = (half.at(-1)?.atS ?? 0) - (half[0]?.atS ?? 0);

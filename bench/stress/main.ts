@@ -77,7 +77,7 @@ async function stressed({ url }: Service, { from, factor, seconds }: Flags): Pro
   return { steps, gave, recoveredS, wrong, isBalanced: balanced, accepted };
 }
 
-/** How far completeThrough is behind now. */
+/** Returns how far completeThrough is behind now. */
 async function countingLag(url: string): Promise<number> {
   const answer = (await (await fetch(`${url}/v1/videos/none`)).json()) as { asOf: string; completeThrough: string };
   return (Date.parse(answer.asOf) - Date.parse(answer.completeThrough)) / 1000;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Events on a schedule, whatever the service does with them: a batch is due when it is due, and its latency runs from
- * then. Every batch whose outcome is unknown is sent again in the end, so that what must be counted is known exactly.
+ * Sends events on a schedule that does not depend on the service: a batch is due at its time, and its latency begins
+ * then. Every batch whose outcome is unknown is sent again at the end, so that the number of events to be counted is
+ * known exactly.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { uuidV7 } from "../../client/uuid-v7";
@@ -23,7 +24,7 @@ export interface Step {
   refused: Record<string, number>;
   p50Ms: number;
   p99Ms: number;
-  /** How late the generator itself was at its worst: its own limit, not the service's. */
+  /** The generator's own longest delay: its limit, not the service's. */
   generatorLagMs: number;
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Step } from "./rising-load";
 
-/** What is called giving way. */
+/** The bounds beyond which a service counts as giving way. */
 const MAX_P99_MS = 1_000;
 const MAX_COUNTING_LAG_S = 30;
 /** The generator shares the machine with the service: a generator that is this late measures itself. */
 const MAX_GENERATOR_LAG_MS = 500;
 
-/** What of the service gave way in a step, the first named; undefined: nothing did. */
+/** Returns the first part of the service that gave way in a step; undefined where none did. */
 export function whatGave({ refused, p99Ms, generatorLagMs }: Step, countingLagS: number): string | undefined {
   const said = (status: number) => refused[status] ?? 0;
   if (said(0) > 0) return `connections: ${said(0)} requests had no answer`;

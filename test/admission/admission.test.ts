@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Who is let in: keys over the real SQLite store, without Express and without a server. */
+/** Admission by keys over the real SQLite store, without Express and without a server. */
 import pino from "pino";
 import { Admission, type Caller } from "../../admission/admission";
 import { KeyRing } from "../../admission/key-ring";

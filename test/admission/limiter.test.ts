@@ -63,7 +63,7 @@ it("over any stretch of time no more passes than the rate, the burst and one bat
         largest = Math.max(largest, events);
       }
       expect(passed).toBeLessThanOrEqual(rate * (2 + nowMs / 1000) + largest + 1e-6);
-      // Whoever waits as long as told is let in.
+      // A client that waits for the stated time is admitted.
       const refusal = buckets.enter(nowMs);
       if (refusal !== undefined)
         expect(buckets.enter(nowMs + Number(refusal.headers["Retry-After"]) * 1000)).toBeUndefined();

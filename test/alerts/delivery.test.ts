@@ -211,7 +211,7 @@ describe("a receiver", () => {
     expect(new Set(well.got.map(({ headers }) => headers["webhook-id"])).size).toBe(20);
     await Promise.all(lanes.map((lane) => lane.stop()));
     expect(hanging.got).toHaveLength(2);
-    // What was under way when the service stopped waits, and its attempt counts for nothing.
+    // A delivery under way when the service stopped waits, and its attempt does not count.
     expect(
       (await store.list({ limit: 100, webhook: "hanging" })).every(
         ({ state, attempts }) => state === "waiting" && attempts === 0,

@@ -12,7 +12,7 @@ function fires(rule: AlertRule, readings: readonly AlertReading[]): [number, str
   let state: AlertState = NO_ALERT;
   return readings.flatMap((reading, look) => {
     const found = judged(rule, reading, state, T + look * MINUTE);
-    // What is remembered survives the way through the store.
+    // The state survives the way through the store.
     state = JSON.parse(JSON.stringify(found.state)) as AlertState;
     return found.crossings.map(({ subject }): [number, string] => [look, subject]);
   });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a comment or a page cites exists in the repository: invariants, defects of the SDK, pages and decisions. */
+/** Invariants, defects of the SDK, pages and decisions that a comment or a page cites exist in the repository. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { comments } from "./comments";

@@ -20,8 +20,7 @@ const LICENCE = "SPDX-License-Identifier: Apache-2.0";
 const MAX_COLUMNS = 120;
 
 /**
- * What every source must keep to, whatever its room: its licence in the first lines, and comments of at most 120
- * columns.
+ * The rules for every source, whatever its room: its licence in the first lines, and comments of at most 120 columns.
  */
 export function formProblems(sources: readonly Source[]): string[] {
   return sources.flatMap(({ path, text }) => {

@@ -8,7 +8,7 @@ const SHIPPED = [
   ...["admission", "ingest-api", "query-api", "client"],
 ];
 
-/** What the sources of a room may import of other rooms: rooms, or folders and files in them. */
+/** The rooms, or folders and files of rooms, that the sources of a room may import. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   domain: [],
   engine: [],

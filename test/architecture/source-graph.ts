@@ -16,8 +16,8 @@ export interface Violation {
 }
 
 /**
- * What the sources of `root` (paths from there) do against the rules. Their imports are written to a folder of its own
- * as JavaScript, which needs neither a compiler nor types; packages are those of the checkout.
+ * Returns the violations of the rules by the sources of `root` (paths from there). Their imports are written to a
+ * folder of its own as JavaScript, which needs neither a compiler nor types; packages are those of the checkout.
  */
 export async function violations(
   root: string,
@@ -59,7 +59,7 @@ export async function violations(
 
 const asSource = (path: string): string => path.replace(/^(?!.*node_modules)(.*)\.js$/, "$1.ts");
 
-/** The source with its imports of types as imports of values, which nobody runs. */
+/** Returns the source with its imports of types as imports of values. The result is never run. */
 function asValues({ path }: { path: string }) {
   const contents = readFileSync(path, "utf8")
     .replaceAll(/^import type (?=[{*\w])/gm, "import ")

@@ -16,7 +16,7 @@ const anyAge = { receivedAtMs: Number.MAX_VALUE, rawRetentionMs: Number.POSITIVE
 const ownHeader = { receivedAtMs: T0, producerId: "p", batchId: "b" };
 const PREFIX = encodeBatch(columnsOf([]), ownHeader).subarray(0, 10);
 
-/** What avsc makes of a batch, with int64 as bigint. */
+/** A batch as avsc reads it, with int64 as bigint. */
 interface AvroBatch {
   receivedAtMs: bigint;
   count: number;
@@ -181,8 +181,8 @@ describe("what is not a batch is refused with BatchFormatError and nothing else"
   );
 
   /**
-   * Whether the bytes are decoded, to columns that hold together (whatever reads them cannot fall off an end) and that
-   * say what avsc reads. Anything but a BatchFormatError is thrown on.
+   * Returns whether the bytes are decoded. Decoded columns must be consistent (no reader of them falls off an end) and
+   * equal to avsc's. Errors other than BatchFormatError are thrown on.
    */
   function tryDecode(bytes: Uint8Array): boolean {
     try {
@@ -190,7 +190,7 @@ describe("what is not a batch is refused with BatchFormatError and nothing else"
       const { count } = columns;
       const record = byAvsc(bytes);
       expect(count).toBe(record.count);
-      // By index, because a name that is no ASCII is text for nobody: its event is refused (validateColumns).
+      // By index, because the text of a name that is not ASCII is arbitrary: its event is refused (validateColumns).
       expect([...columns.videoIndex]).toEqual(record.videoIndex);
       expect([...columns.typeIndex]).toEqual(record.typeIndex);
       expect([columns.videoIndex.length, columns.typeIndex.length, columns.timesMs.length]).toEqual([

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What each decoder of Avro refuses, by the smallest input that shows it, and the words it finds for it. */
+/** The refusals of each decoder of Avro, each with the smallest input that shows it, and with its message. */
 import { zstdCompressSync } from "node:zlib";
 import { type EventColumns, EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { MAX_TIME_MS } from "../../domain/event";

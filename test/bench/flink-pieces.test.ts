@@ -20,7 +20,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value, "latin1")]);
 
-/** As CellWriter.java writes it. */
+/** The form in which CellWriter.java writes a cell. */
 function mutation(videoId: string, column: string, count: number, sum: bigint): Buffer {
   const version = Buffer.alloc(8);
   version.writeBigInt64BE(BigInt(count));

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * How a counter cell is kept in the columns of a row, of any version and written by whichever version of the program.
- */
+/** The columns of a counter cell in a row, of any version and by either version of the program. */
 import fc from "fast-check";
 import {
   type CounterCell,

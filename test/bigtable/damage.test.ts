@@ -69,7 +69,7 @@ describeWithServers("Bigtable counters that somebody has damaged", ["bigtable"],
       await store.correct(asMinuteCounts(CELLS));
       model.correct(CELLS);
       expect(await storedLevels(store)).toEqual(modelLevels(model));
-      // What this writer knows of the rows is right, too.
+      // The writer's knowledge of the rows is right, too.
       const more = [cell(61, "a", 9, { sum: 40n, last: 5 }), cell(64, "a", 1)];
       model.apply(more, true);
       await store.apply(asMinuteCounts(more), { followCorrections: true });

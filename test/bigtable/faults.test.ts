@@ -59,7 +59,7 @@ describeWithServers("Bigtable behind a failing network", ["bigtable"], () => {
       over: () => ended,
     });
     const batches = batchesOf(seed, 0, 8);
-    // An outcome that stays unknown is written again by whoever wrote it.
+    // The writer repeats a write whose outcome stays unknown.
     const apply = async (batch: ModelCell[]): Promise<void> => {
       for (;;) {
         try {

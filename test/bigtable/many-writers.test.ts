@@ -27,7 +27,7 @@ describeWithServers("many writers of the same Bigtable rows", ["bigtable"], () =
     const config = await bigtable.tables();
     const start = (writer: string, config: BigtableConfig) =>
       new Child("write-shared-rows", JSON.stringify(config), String(seed), writer, String(WRITERS));
-    // It must not give up for having slept.
+    // The zombie must not give up because it slept.
     const zombie = start("zombie", { ...config, totalTimeoutMs: 600_000 });
     await zombie.until((lines) => lines.length >= 3);
     zombie.pause();

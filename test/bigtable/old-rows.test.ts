@@ -24,7 +24,7 @@ const FIRST = Date.UTC(2026, 9, 31, 23, 58) / 60_000;
 const HOUR_MS = 3_600_000;
 const FROM_MS = FIRST * 60_000;
 
-/** What the recording program had been given: the last state of each cell. */
+/** The input of the recording program: the last state of each cell. */
 const RECORDED: ModelCell[] = [0, 1, 2, 3].flatMap((n) => [
   cell(FIRST + n, "a", 10 + n, { last: 100 + n, received: 12 + n }),
   cell(FIRST + n, "a", 3 + n, { type: "WATCH", sum: BigInt(1000 * (n + 1)), last: 200 + n, received: 3 + n }),
@@ -87,7 +87,7 @@ async function writeAsBefore(
   await connection.close();
 }
 
-/** How long each column's value is, by family and column. */
+/** The length of each column's value, by family and column. */
 async function widths(config: BigtableConfig, role: "minutes" | "summaries"): Promise<Record<string, number>> {
   const connection = new BigtableConnection(config);
   const query = { tableName: connection.tables[role], ranges: [{ start: "\0", end: "\x7f" }] };
@@ -118,7 +118,7 @@ describeWithServers("Bigtable rows of the earlier format", ["bigtable"], () => {
         ["WATCH", { count: 20, sum: 9_991n, valued: 20, lastEventAtMs: (FIRST + 70) * 60_000 + 5 }],
       ]),
     );
-    // Of a minute that was corrected twice, and what is above it.
+    // Reads a minute that was corrected twice, and the levels above it.
     const read = (type: string, video: string, granularity: "minute" | "hour" | "day") =>
       store.read(video, type, Math.floor(FROM_MS / HOUR_MS / 24) * 24 * HOUR_MS, FROM_MS + 2 * HOUR_MS, granularity);
     expect((await read("VIEW", "a", "minute")).map(({ revision }) => revision)).toEqual([2, 0, 0, 0]);
@@ -223,8 +223,8 @@ describeWithServers("Bigtable rows of the earlier format", ["bigtable"], () => {
     ];
     await writeAsBefore(config, "a", { 61: ["VIEW", 5, first], 62: ["VIEW", 4, second] }, above(9, both));
     expect(await storedLevels(store)).toEqual(modelLevels(model));
-    // It counts one event more of the first minute. Its counts are right at every level; of its values it says what the
-    // sum implies.
+    // The earlier program counts one event more of the first minute. Its counts are right at every level; its valued
+    // counts are those that the sum implies.
     const more = { count: 6, sum: 10n, lastMs: 61 * 60_000 + 7 };
     await writeAsBefore(config, "a", { 61: ["VIEW", 6, more] }, above(10, { ...both, count: 10, sum: 18n }));
     const [minute] = await store.read("a", "VIEW", 61 * 60_000, 62 * 60_000, "minute");

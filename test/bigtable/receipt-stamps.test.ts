@@ -29,7 +29,7 @@ describeWithServers("receipt stamps on Bigtable", ["bigtable"], () => {
       await stamps.hold([{ key: "warm", stampedAtMs: nowMs }]);
       proxy.swallowAnswers(true);
       const asked = stamps.hold([{ key: "a", stampedAtMs: nowMs }]);
-      // Whoever of the two was first: another attempt changes nothing of it.
+      // Whichever of the two was first, another attempt changes nothing.
       const [held] = await direct.hold([{ key: "a", stampedAtMs: nowMs + 5 }]);
       proxy.pass();
       expect(await asked).toEqual([held]);

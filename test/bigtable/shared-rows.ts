@@ -50,7 +50,7 @@ export function batchesOf(seed: number, writer: number, writers: number): ModelC
   return batches;
 }
 
-/** What a writer wrote long ago, before it was taken for dead: the first state of every cell. */
+/** The writes of a writer before it was taken for dead: the first state of every cell. */
 export function zombieBatches(seed: number): ModelCell[][] {
   const old = allStates(seed).filter(({ received, correction }) => received === 1 && correction === 0);
   const batches: ModelCell[][] = [];

@@ -51,7 +51,7 @@ const job = fc.record({
 
 type Job = typeof job extends fc.Arbitrary<infer T> ? T : never;
 
-/** What each pane of a job is made of: numbers of messages. */
+/** Returns the numbers of messages in each pane of a job. */
 function panesOf({ order, otherOrder, backAfter, backTo }: Job): number[][] {
   const checkpoint = order.slice(0, Math.min(backTo, backAfter));
   const after = otherOrder.filter((each) => !checkpoint.includes(each));

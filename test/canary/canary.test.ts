@@ -9,7 +9,7 @@ import { canaryRound, ROUND_EVENTS } from "../../cli/programs/canary/round";
 const NOW = Date.parse("2026-11-21T10:30:20Z");
 
 interface Lies {
-  /** What the levels answer, of the events that came. */
+  /** The answers of the levels, as functions of the number of sent events. */
   minute?: (sent: number) => number;
   hour?: (sent: number) => number;
   total?: (sent: number) => number;

@@ -202,7 +202,7 @@ function loadConfigFrom(path: readonly string[], value: unknown): unknown {
 }
 
 describe("variables that Kubernetes sets in every pod", () => {
-  /** As kubelet makes them: pkg/kubelet/envvars. */
+  /** The variables in the form in which kubelet makes them: pkg/kubelet/envvars. */
   function linksOf(service: string, address: string, ports: { name: string; port: number; protocol: string }[]) {
     const prefix = service.toUpperCase().replaceAll("-", "_");
     const first = ports[0]!;

@@ -60,7 +60,7 @@ it.each([
   expect(readdirSync(folder)).toEqual([]);
 });
 
-/** Root reads everything: the command runs as somebody else then. */
+/** Root can read everything, so the command runs as another user then. */
 const asNobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
 it.each([["audit"], ["dead-letters", "list"], ["counts", "v"], ["ledger"]])(

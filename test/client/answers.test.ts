@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the client makes of an answer, of its options and of time, without a server. */
+/** The client's handling of an answer, of its options and of time, without a server. */
 import { checkOptions } from "../../client/check-options";
 import { classify } from "../../client/classify-answer";
 import { EventError, EventsError } from "../../client/errors";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Every call of the client ends, whatever it was given for an event and whatever answers at the other end. */
+/** Every call of the client ends, for any value in place of an event and any answer of the other side. */
 
 import type { AddressInfo } from "node:net";
 import { createServer, type Server, type Socket } from "node:net";
@@ -250,7 +250,7 @@ type Behaviour = (socket: Socket) => void;
 const reply = (status: number, body: string, headers = "") =>
   `HTTP/1.1 ${status} X\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
 
-/** What a server, or whatever stands before it, may do with a request. */
+/** The possible behaviours of a server, or of a proxy before it, towards a request. */
 const misbehaviour: fc.Arbitrary<Behaviour> = fc.oneof(
   fc.constant<Behaviour>(() => {}),
   fc.constant<Behaviour>((socket) => void socket.destroy()),

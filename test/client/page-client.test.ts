@@ -73,7 +73,7 @@ async function makeClient(
   }, options);
 }
 
-/** What a page's functions see. */
+/** The variables that a page's functions see. */
 declare const client: PageModule.ViewmillClient;
 declare const Client: typeof PageModule.ViewmillClient;
 
@@ -190,7 +190,7 @@ describeWithPrograms("the client in a page", ["chromium"], () => {
   });
 });
 
-/** How many events are in the queue of the page's origin; opened beside the client. */
+/** Returns the number of events in the queue of the page's origin, which is opened beside the client. */
 function queued(page: Page): Promise<number> {
   return page.evaluate(
     () =>

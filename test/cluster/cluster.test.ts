@@ -156,8 +156,8 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
     async () => {
       const startedAtMs = Date.now();
       const before = await readBooks(stack.processes.serveUrl, startedAtMs);
-      // The minute that runs, of which the first job has counted a part; events dated before it are nobody's until the
-      // archive is counted.
+      // The first job has counted a part of the running minute. Events timestamped before that minute belong to no job
+      // until the archive is counted.
       const takeOverAtMs = Math.floor(startedAtMs / 60_000) * 60_000;
       const file = join(stack.folder, "take-over.ndjson");
       const shape = { seed: 6, videos: 50, skew: 1, duplicates: 0.1, late: 0.3, lateByMs: 90_000 };
@@ -227,8 +227,8 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
         /larger|large/i,
       );
       await producer.disconnect();
-      // What a transaction leaves behind that was aborted, one that was committed, and an open one that both lie
-      // behind.
+      // The log then holds the traces of an aborted transaction, of a committed one, and of an open one behind which
+      // both lie.
       const transactions = [];
       for (const outcome of ["open", "aborted", "committed"]) {
         const transactional = kafka.producer({ transactionalId: outcome, maxInFlightRequests: 1, idempotent: true });

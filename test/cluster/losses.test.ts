@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A cluster whose job is away for hours, whose archivers are two, and from whose log records are deleted that nobody
- * has archived.
+ * A cluster whose job is away for hours, with two archivers, and with log records that are deleted before they are
+ * archived.
  */
 import { ClusterStack } from "../../demo/cluster-stack";
 import { runKills, smallStack } from "../../demo/kill";

@@ -11,7 +11,7 @@ const BLOCK_OF_64_KIB = 4 << 4;
 
 interface Sequence {
   literals: Uint8Array;
-  /** How far back the match is, as a fraction of what is there, and its length; absent in the last one. */
+  /** The distance of the match, as a fraction of the earlier output, and its length; absent in the last sequence. */
   match?: { back: number; length: number };
 }
 

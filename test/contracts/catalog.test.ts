@@ -111,7 +111,7 @@ describe("the catalog of videos and channels", () => {
   });
 });
 
-/** What was said for which minute; the newest word said of the latest minute before or at a minute counts. */
+/** The statements for each minute. The newest statement for the latest minute at or before a minute counts. */
 class ModelOfMinutes {
   private readonly said = new Map<string, Map<number, string>>();
 

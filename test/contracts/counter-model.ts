@@ -108,7 +108,7 @@ export class CounterModel {
   }
 }
 
-/** What a store holds at every level, in the words of the model; read by the scans and, beside it, one by one. */
+/** Returns a store's cells at every level in the form of the model, read by the scans and, beside them, one by one. */
 export async function storedLevels(store: CounterStore): Promise<Record<Granularity | "total", string[]>> {
   const FROM = -40_000_000;
   const TO = 40_000_000;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** How often a bucket's value changed after it was first final, in the embedded store. */
+/** The number of changes of a bucket's value after it was first final, in the embedded store. */
 import type { Granularity } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { removeFolders, temporaryFolder } from "./condition";

@@ -221,7 +221,7 @@ describe("SqliteCounterStore", () => {
       const store = new SqliteCounterStore({ folder });
       await store.apply(asMinuteCounts([cell(61, "a", 3, { sum: 30n }), cell(5000, "a", 5)]));
       withCounters(folder, foldAll);
-      // What is written after that is recent.
+      // A later write is recent.
       if (level === "recent") await store.apply(asMinuteCounts([cell(62, "a", 1), cell(63, "a", 1, { last: 5 })]));
       damage(
         folder,

@@ -29,7 +29,7 @@ describe("SqliteEventLog", () => {
         const payload = Buffer.from(entries.get(Number(position))!.payload).toString();
         expect(payload.startsWith(`caller ${caller} batch ${n} `)).toBe(true);
       }
-      // Entry and books are one transaction: whatever was committed unacknowledged is in both.
+      // Entry and books are one transaction: an unacknowledged commit is in both.
       const accepted = [...(await reader.accepted(0, 10)).values()].reduce((sum, events) => sum + events, 0);
       expect(accepted).toBe(entries.size * 2);
       await reader.close();
@@ -71,7 +71,7 @@ describe("SqliteEventLog", () => {
   });
 
   it("does not open in a folder that cannot be written", async () => {
-    // Permissions do not bind root; nobody can create a file in /proc.
+    // Permissions do not bind root, and not even root can create a file in /proc.
     const unwritable = process.getuid?.() === 0 ? "/proc/self" : folder;
     if (unwritable === folder) chmodSync(folder, 0o500);
     await expect(SqliteEventLog.open({ folder: unwritable })).rejects.toThrow(StoreUnavailableError);

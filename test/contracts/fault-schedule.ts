@@ -4,7 +4,7 @@ import { until } from "../until";
 
 const DEADLINE_MS = 120_000;
 
-/** What a fault does, and how much of it there has been: a fault lasts until it has met somebody. */
+/** The effect of a fault, and how often it has occurred: a fault lasts until a call has met it. */
 interface Fault {
   begin(): void;
   felt(): number;
@@ -26,9 +26,9 @@ interface Schedule {
 const below = (random: () => number, bound: number): number => 1 + Math.floor(random() * bound);
 
 /**
- * Faults one after the other, each until it has been felt, with successes between them: cut connections, lost answers,
- * answers that are lost and the connections with them, and delays. Nothing goes by time, so that a slow machine sees
- * the same faults as a fast one.
+ * Faults one after the other, each until a call has met it, with successes between them: cut connections, lost answers,
+ * lost answers with their connections, and delays. No fault depends on time, so that a slow machine has the same faults
+ * as a fast one.
  */
 export async function faultRounds(rounds: number, schedule: Schedule): Promise<void> {
   const { proxy, random, succeeded, mostSuccesses, over = () => false } = schedule;

@@ -404,7 +404,7 @@ export function ledgerContract(describeName: string, subject: LedgerUnderTest): 
         ),
       );
       expect(await ledger.books(5, 6)).toMatchObject([{ archived: 24 * 2 + 2, accepted: 24 * 2 + 2 }]);
-      // Where the answer to a write was lost, the write was repeated.
+      // A write whose answer was lost was repeated.
       expect((await ledger.changeSequences(5, 6)).get(5)).toBeGreaterThanOrEqual(24);
       for (const other of others) await other.close();
     });

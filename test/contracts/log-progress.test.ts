@@ -49,7 +49,8 @@ test("sums that agree while a pass of the stream is under way close nothing", as
   await log.append(batchOf("one", M, 3));
   await ledger.addObjects([backfilled(M, "a", 3)], [M]);
   await ledger.setPending({ fromPosition: 1, toPosition: 1 });
-  // The pass has counted its own three events and not listed them: as many as the backfill's, which nobody has counted.
+  // The pass has counted its own three events and not listed them. The backfill's events, which are as many, are not
+  // counted yet.
   await ledger.writeRows([row(M, 0, 3, 3)]);
   await through();
   await ledger.completePass(1, [object(M, "stream", 3)], [M]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Hours are folded a few buckets at a time, in any of the transactions that follow. Whatever is folded and whatever is
- * not, every answer at every level is that of the model.
+ * Hours are folded a few buckets at a time, in any of the following transactions. However far the folding is, every
+ * answer at every level is that of the model.
  */
 import fc from "fast-check";
 import type { Granularity } from "../../io/ports";
@@ -12,7 +12,7 @@ import { cell } from "./counter-store-contract";
 
 afterEach(removeFolders);
 
-/** Of three buckets. */
+/** The videos of three buckets. */
 const VIDEOS = Array.from({ length: 150 }, (_, n) => `video-${n}`);
 /** Sixteen hours around midnight. */
 const FIRST_MINUTE = Date.UTC(2024, 1, 28, 16) / 60_000;

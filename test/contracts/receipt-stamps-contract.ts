@@ -6,7 +6,7 @@ import { type ReceiptStamps, STAMP_MEMORY_MS, type Stamp } from "../../io/ports"
 interface ReceiptStampsUnderTest {
   /** Over the same store at every call of one test, as another instance of the write API opens it. */
   open(): Promise<ReceiptStamps>;
-  /** How many random schedules, and how many stamps in one call, are worth their time here. */
+  /** The number of random schedules, and of stamps in one call, for this adapter's speed. */
   numRuns: number;
   manyStamps: number;
 }

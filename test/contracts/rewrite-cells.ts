@@ -62,7 +62,7 @@ export function rewriteCells(
   });
 }
 
-/** Adds a minute cell that nobody sent, with no level above it. */
+/** Adds a minute cell without events, and without a level above it. */
 export function addPhantom(
   folder: string,
   minute: number,

@@ -27,7 +27,7 @@ interface SharedLogUnderTest {
   shared: boolean;
   /** Messages carry the minutes that their batch declared. */
   declares: boolean;
-  /** How long a reader that was killed keeps its messages, at most. */
+  /** The longest time for which a killed reader keeps its messages. */
   takeOverMs: number;
 }
 
@@ -235,7 +235,7 @@ export function sharedLogContract(describeName: string, subject: SharedLogUnderT
 
     it("answers a ping", () => log.ping());
 
-    // What only a log of several processes has.
+    // The tests for a log of several processes only.
     if (!subject.shared) return;
 
     it("shares the work among several readers without loss", async () => {
@@ -248,7 +248,7 @@ export function sharedLogContract(describeName: string, subject: SharedLogUnderT
           const portion = await reader.take({ ...LIMITS, maxMessages: 5, waitMs: 200 });
           if (portion === undefined) continue;
           const texts = portion.messages.map(textOf);
-          // A reader that lost the portion in a rebalance has done nothing: whoever takes it again counts.
+          // A reader that lost the portion in a rebalance has done nothing: the reader that takes it again counts.
           await portion.done().then(
             () => {
               for (const text of texts) seen.add(text);

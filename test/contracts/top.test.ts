@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The ranking index: whatever was written, corrected, folded or damaged, the top of a range is that of a full sort. */
+/**
+ * The ranking index: after any writes, corrections, folds and damages, the top of a range equals that of a full sort.
+ */
 import fc from "fast-check";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { removeFolders, seeded, temporaryFolder } from "./condition";

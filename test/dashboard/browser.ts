@@ -61,7 +61,7 @@ export const layoutShift = (page: Page): Promise<number> =>
 
 const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-/** What axe-core finds serious or critical, one line each. */
+/** The findings of axe-core that are serious or critical, one line each. */
 export async function seriousFindings(page: Page): Promise<string[]> {
   // Through the debugger, which the page's policy does not bind.
   await page.evaluate(AXE);

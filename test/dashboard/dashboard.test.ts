@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The dashboard in a real browser: what is on the screen equals what the API says, whatever happens to the service. */
+/** The dashboard in a real browser: the screen equals the API, whatever happens to the service. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

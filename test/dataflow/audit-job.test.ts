@@ -32,8 +32,8 @@ const config = () => goldenConfig({ endpoint: google.endpoint });
 test("an audit is a batch job of its own, which is waited for", async () => {
   const runner = await dataflowAuditRunner(config());
   const take = vi.fn(nothing);
-  // The fake runs no workers that would write findings, so the audit finds none. A job moves on when somebody looks at
-  // it: one that nobody waits for is never done.
+  // The fake runs no workers that would write findings, so the audit finds none. A job of the fake advances with each
+  // poll, so a job without a waiting caller is never done.
   void runner.run(UNITS, OPTIONS, take).catch(() => undefined);
   await vi.waitFor(() => expect(google.jobs.jobs[0]?.state).toBe("JOB_STATE_DONE"), { timeout: 60_000 });
   expect(take).not.toHaveBeenCalled();

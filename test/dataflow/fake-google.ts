@@ -32,8 +32,8 @@ type Handler = (request: RecordedRequest, match: RegExpExecArray) => FakeAnswer;
 const TOKEN = "ya29.fake";
 
 /**
- * Variables by which Google's library finds the fake as its metadata server. It is told that there is one, as it looks
- * only once in a process, which may have been another test's turn.
+ * Variables by which Google's library finds the fake as its metadata server. One of them says that a metadata server
+ * exists, because the library looks only once in a process, perhaps in another test.
  */
 export const metadataServerOf = ({ endpoint }: FakeGoogle) => ({
   GCE_METADATA_HOST: endpoint.replace("http://", ""),
@@ -44,7 +44,7 @@ export class FakeGoogle {
   readonly requests: RecordedRequest[] = [];
   readonly objects = new Map<string, Buffer>();
   readonly jobs: FakeJobs;
-  /** What was asked that Google's types do not know. */
+  /** Parts of requests that Google's types do not know. */
   readonly wrong: string[] = [];
   /** Asked for every request, after it was recorded. */
   faultFor: (request: RecordedRequest) => Fault = () => "none";

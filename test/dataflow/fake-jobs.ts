@@ -21,7 +21,7 @@ interface FakeJob {
   messages: { messageText: string; messageImportance: string }[];
 }
 
-/** How the service tells of an id that it knows: by the job itself, or by a refusal that says no more than that. */
+/** The answer of the service to a known id: the job itself, or a refusal that says no more than that. */
 type RepeatedRequests = "the-job" | "refused";
 
 const FINAL = new Set([
@@ -172,8 +172,7 @@ export class FakeJobs {
   }
 
   /**
-   * What the service finds out before it takes a job: a name, a graph that is there, whole, with workers for all its
-   * transforms.
+   * The checks of the service before it takes a job: a name, and a complete graph with workers for all its transforms.
    */
   private unfit({ name, type, environment }: DataflowJobRequest): string | undefined {
     if (!/^[a-z]([-a-z0-9]{0,1022}[a-z0-9])?$/.test(name)) return `the name ${name}`;

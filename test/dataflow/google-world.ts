@@ -12,7 +12,7 @@ export interface GoogleWorld {
   readonly project: string;
   readonly regions: Set<string>;
   readonly apis: Set<string>;
-  /** Of the caller on the project. */
+  /** The permissions of the caller on the project. */
   readonly permissions: Set<string>;
   /** Name to the caller's permissions. */
   readonly buckets: Map<string, Set<string>>;
@@ -20,7 +20,7 @@ export interface GoogleWorld {
   readonly serviceAccounts: Map<string, Set<string>>;
   /** `HOST/PROJECT/REPOSITORY/NAME:TAG` */
   readonly images: Map<string, ImageLabels>;
-  /** Full name to what Pub/Sub tells of it. */
+  /** Maps full names to Pub/Sub's descriptions. */
   readonly subscriptions: Map<string, Record<string, unknown>>;
   /** Full names of instances and tables. */
   readonly bigtable: Set<string>;

@@ -41,7 +41,7 @@ const runnerOf = (fake: FakeGoogle): DataflowRunner =>
 const isCreate = ({ method, path }: { method: string; path: string }): boolean =>
   method === "POST" && path.endsWith("/jobs");
 
-/** The first creations get these faults, one after the other; what comes behind them passes. */
+/** The first creations get these faults, one after the other; later ones pass. */
 function faultCreations(fake: FakeGoogle, faults: readonly Fault[]): void {
   const left = [...faults];
   fake.faultFor = (request) => (isCreate(request) ? (left.shift() ?? "none") : "none");

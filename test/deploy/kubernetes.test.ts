@@ -20,7 +20,7 @@ import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
 const FOLDER = join(__dirname, "..", "..", "..", "deploy", "kubernetes");
 const VERSION = "1.34";
-/** Of operators, whose schemas are not Kubernetes' own. */
+/** The kinds of operators, whose schemas are not Kubernetes' own. */
 const OF_OPERATORS = /^(?:flink\.apache\.org|monitoring\.coreos\.com)\//;
 
 interface Container {

@@ -55,7 +55,8 @@ function plainOf(form: Form, events: Written[]): Buffer {
 const GOOD_TYPE = /^[A-Z][A-Z0-9_]{0,31}$/;
 
 /**
- * What is counted of a message, what is late, and the reasons of the others: the rules of the contract, one `if` each.
+ * Returns the counted events of a message, the late ones, and the reasons of the others: the rules of the contract, one
+ * `if` each.
  */
 function judged(published: Published, rules: { rawRetentionMs: number; allowedLatenessMs: number }) {
   const { events, publishedAtMs, form } = published;

@@ -59,7 +59,7 @@ test("any mixture of forms, archived with redeliveries, gives the model's cells 
         });
         for (const [message, portion] of again) portions[portion]!.push(messages[message % messages.length]!);
         for (const [index, portion] of portions.entries()) await archive(stores, `p-${index}`, portion);
-        // The stream's source knows a redelivered message by its id; whatever bundles it makes of them.
+        // The stream's source recognises a redelivered message by its id, in whichever bundle the message is.
         await count(stores, messages);
         const model = modelOf(published, RULES);
         expect(await countedCells(stores)).toEqual(model.cells);

@@ -19,7 +19,7 @@ const ZONES = [
   "Asia/Beirut",
 ];
 
-/** What a clock on a wall of the zone reads. */
+/** Returns the reading of a clock in the zone. */
 function wallClock(zone: string): (timeMs: number) => { date: string; weekday: string; time: string } {
   const format = new Intl.DateTimeFormat("en-US", {
     timeZone: zone,

@@ -94,7 +94,7 @@ test("ids that are chosen for one dedup partition cost what they would with one 
     return { blocks: blocks.length, distinct: pane.distinct, detours: pane.detours, bytes: pane.sizeBytes };
   };
   expect(run(partitions)).toEqual(run(1));
-  // Of a table that is filled to 0.6 a look-up takes less than one step more than the first.
+  // In a table filled to 0.6, a look-up takes less than one step beyond the first.
   expect(run(partitions).detours).toBeLessThan(20_000);
 });
 

@@ -3,14 +3,16 @@
 import fc from "fast-check";
 import { acceptedOf } from "../../domain/rules/books";
 
-/** What one service accepted of a minute, what of it the service booked, and what of its messages was archived. */
+/**
+ * The events of a minute that one service accepted, the part that it booked, and the part whose messages were archived.
+ */
 interface Service {
   accepted: number;
   booked: number;
   archived: number;
 }
 
-/** How many events of these services the books miss. */
+/** Returns the number of events of these services that the books miss. */
 function foundMissing(services: readonly Service[]): number {
   const sum = (of: (service: Service) => number) => services.reduce((total, service) => total + of(service), 0);
   const archived = sum((service) => service.archived);

@@ -8,8 +8,8 @@ import { cleanUp, Service, until, viewmill } from "./service";
 afterEach(cleanUp);
 
 /**
- * What an audit may cost the freshness of a new event: a second on a machine of two cores, on one that is four times
- * slower four.
+ * The allowed effect of an audit on the freshness of a new event: a second on a machine of two cores, four on one that
+ * is four times slower.
  */
 const COST_MS = 4_000;
 const VIDEOS = 4_000;

@@ -98,7 +98,7 @@ describe("what cannot start says why in one line, and exits 1", () => {
   }
 });
 
-/** A folder nobody can write: for root, permissions are no bound, but the kernel's own file system is. */
+/** A folder that no user can write: permissions do not bind root, but the kernel's own file system does. */
 function unwritable(): string {
   if (process.getuid?.() === 0) return "/sys/viewmill";
   const folder = temporaryFolder();

@@ -11,7 +11,7 @@ const DATA_SET = join(__dirname, "..", "..", "..", "node_modules", "vega-dataset
 const ROWS = 3_000_000;
 const WINDOW_MS = 2 * 3_600_000;
 
-/** Of one (video, type) in one bucket. Sums as text: they are beyond 2^53. */
+/** The numbers of one (video, type) in one bucket. Sums are text, because they are beyond 2^53. */
 export interface ExpectedCell {
   videoId: string;
   eventType: string;

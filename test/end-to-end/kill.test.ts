@@ -127,7 +127,7 @@ it(`after ${KILLS} kills at random moments nothing acknowledged is missing and n
     differences: [],
   });
   expect(report.distinctEvents).toBe(counted);
-  // What a crash interrupted was archived again under the same names: nothing is in the archive twice.
+  // The interrupted objects were archived again under the same names, so the archive has no object twice.
   expect(report.events).toBe(accepted);
   expect(await service.stop()).toBe(0);
   expect(service.alive().filter(isAlive)).toEqual([]);

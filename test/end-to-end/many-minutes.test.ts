@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Requests whose every event is in another minute hold nobody else up. */
+/** Requests whose every event is in another minute delay no other request. */
 
 import { minuteOf } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";

@@ -12,7 +12,7 @@ import { type ExpectedCell, Flights } from "./flights";
 import { type AuditReport, cleanUp, Service, temporaryFolder, viewmill } from "./service";
 
 const EVENTS = 1_000_000;
-/** Of the lines, those that go through `viewmill send`. */
+/** The number of lines that `viewmill send` sends. */
 const SENT_BY_COMMAND = 0.2;
 const BATCH_LINES = 500;
 const SENDERS = 4;
@@ -304,7 +304,7 @@ describe("what is damaged by hand, one of every kind, each at a video of its own
     return { count: cell?.count ?? 0, sum: BigInt(cell?.sum ?? 0) };
   }
 
-  /** What an audit says of it, whole. */
+  /** The complete report of an audit. */
   async function difference(damage: Damage): Promise<AuditReport["differences"][number]> {
     const archive = await counted(damage);
     const stored = damage.stored(archive);

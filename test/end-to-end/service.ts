@@ -107,7 +107,7 @@ interface ServiceOptions {
 
 export class Service {
   readonly folder: string;
-  /** What the service has logged, over all its starts. */
+  /** The service's log over all its starts. */
   readonly log: LogLine[] = [];
   readonly #environment: Environment;
   #child: ChildProcess | undefined;
@@ -219,7 +219,7 @@ export class Service {
     return this.#ended;
   }
 
-  /** Ends all of it at once, whatever it is doing. */
+  /** Ends the service and its children at once. */
   async end(): Promise<void> {
     this.#child?.kill("SIGKILL");
     await this.#ended;

@@ -54,7 +54,7 @@ export class BootedWorker {
     return this.end!;
   }
 
-  /** What it logged at this level (pino's numbers) and above. */
+  /** Returns the messages logged at this level (pino's numbers) and above. */
   atLeast(level: number): string[] {
     return this.log.filter((line) => line.level >= level).map(({ msg }) => msg);
   }

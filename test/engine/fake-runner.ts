@@ -15,7 +15,7 @@ const unlimited = { "grpc.max_receive_message_length": -1, "grpc.max_send_messag
 /** The context of every element on a data stream; an enum in the SDK's types. */
 const needsDelimiters = "needsDelimiters" as import("apache-beam/coders/coders").Context;
 
-/** What build gets and gives: the stage's input, and its output if it has one. */
+/** The argument and the result of build: the stage's input, and its output if it has one. */
 export type BuildStage = (input: PCollection<unknown>) => PCollection<unknown> | PCollection<never>;
 
 /**

@@ -7,7 +7,7 @@ import { scenarios } from "./scenarios";
 import "../../engine";
 
 /**
- * What the scenario sees in a process without the fix; empty when that process ended by itself, having said nothing.
+ * The observation of the scenario in a process without the fix; empty when that process ended by itself without output.
  */
 async function withoutFix(fix: FixName): Promise<unknown> {
   const script = path.join(__dirname, "without-fix.js");

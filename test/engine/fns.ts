@@ -182,7 +182,7 @@ export function plusOne(element: number): number {
   return element + 1;
 }
 
-/** A real turn of the event loop, so that whatever is not awaited would be overtaken. */
+/** A real turn of the event loop, so that work without an await would be overtaken. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

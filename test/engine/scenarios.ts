@@ -9,9 +9,9 @@ import type { Gate } from "./fns";
 import { Later } from "./later";
 
 /**
- * What each defect does, as a scenario that returns what was seen. A test runs it twice: with all fixes it must see the
- * right thing, and in a process without that one fix it must not. Requires happen inside: the process decides first
- * which fix to leave out.
+ * The effect of each defect, as a scenario that returns its observation. A test runs it twice: with all fixes the
+ * observation must be right, and in a process without that one fix it must not. Requires happen inside, because the
+ * process decides first which fix to leave out.
  */
 type Build = Fake.BuildStage;
 
@@ -47,7 +47,7 @@ function same(): Build {
   return (input) => input.apply(engine.withName("same", engine.parDo(new fns.Same<unknown>())));
 }
 
-/** What the SDK's Pub/Sub transforms hold for serialisation: the client's module. */
+/** The part of the SDK's Pub/Sub transforms for serialisation: the client's module. */
 interface PubSubClosure {
   PubSub: {
     protos: {

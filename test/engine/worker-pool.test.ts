@@ -82,7 +82,7 @@ test("a worker whose runner vanished ends", async () => {
     const pid = pidOf(pool);
     runner.stop();
     await until("the worker's end", () => pool.status().workers.length === 0, DEADLINE_MS);
-    // By itself, in order or with an error: nobody sent a signal.
+    // The worker ended by itself, in order or with an error, without a signal.
     expect(Object.keys(pool.status().exits)).toEqual([expect.stringMatching(/^[01]$/)]);
     expect(pool.status().refusals).toBe(0);
     expect(isAlive(pid)).toBe(false);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What was once wrong stays as a file, `corpus/TARGET/NAME.bin`, and is tried first by everybody. */
+/**
+ * Every input that once caused a fault stays as a file, `corpus/TARGET/NAME.bin`, and every run tries these files
+ * first.
+ */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * What fuzzing has found, again, and a little more of it with a fixed seed: `npm run fuzz` goes on for as long as it is
- * told.
- */
+/** The findings of fuzzing again, and a short round with a fixed seed; `npm run fuzz` runs for any time. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

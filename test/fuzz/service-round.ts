@@ -35,7 +35,7 @@ interface Request {
   body?: Uint8Array<ArrayBuffer>;
 }
 
-/** What was asked and how the answer breaks the contract. */
+/** A request, and the breach of the contract in its answer. */
 export class SurfaceError extends Error {
   constructor({ method, path, headers, body }: Request, { status, text }: Answered, what: string) {
     const sent = body === undefined ? "" : ` ${Buffer.from(body).toString("base64")}`;
@@ -117,10 +117,7 @@ export class ServiceRounds {
     return { method: random.pick(["GET", "GET", "GET", "HEAD", "DELETE"]), path, headers: {} };
   }
 
-  /**
-   * Over a connection of its own: one that is kept may be closed by the service as a request begins, which is nobody's
-   * fault.
-   */
+  /** A connection of its own, because the service may close a kept one as a request begins. */
   private ask({ method, path, headers, body }: Request): Promise<Answered> {
     return new Promise((resolve, reject) => {
       const asked = request(`${this.service.url}${path}`, { method, headers, agent: false }, (response) => {
@@ -223,7 +220,7 @@ export class ServiceRounds {
   }
 }
 
-/** Of a body of nothing, and of what is refused before it is read (413), there is no dead letter. */
+/** An empty body, and one that is refused before it is read (413), have no dead letter. */
 function holdsBytes({ headers, body }: Request): boolean {
   const encoding = headers["content-encoding"];
   const bytes = Buffer.from(body ?? "");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Every decoder with what must hold of whatever it is given: typed errors only, all of the input or none of it, and
- * what it says twice the same.
+ * Every decoder with its rules for any input: typed errors only, all of the input or none of it, and the same result
+ * twice.
  */
 import { deepStrictEqual } from "node:assert";
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
@@ -69,7 +69,7 @@ function readsToTheEnd(
   if (twice !== undefined || !isOne) deepStrictEqual(twice, Buffer.concat([decoded, decoded]));
 }
 
-/** As readsToTheEnd, of formats of which there is one only in the bytes. */
+/** As readsToTheEnd, for formats with one value in the bytes only. */
 function refusesWhatFollows(
   bytes: Buffer,
   decode: (bytes: Buffer) => unknown,
@@ -128,7 +128,7 @@ function frames(
       const decodeAll = (from: Buffer) =>
         unlessRefused(
           () => decode(from, MAX_BYTES),
-          // Whoever reads a record batch makes an error of the batch of any of them; a TypeError would be a bug.
+          // A reader of record batches turns any of them into an error of the batch; a TypeError would be a bug.
           (error) => !(error instanceof TypeError) && error.message !== "",
         );
       const inflated = decodeAll(bytes);
@@ -168,7 +168,7 @@ const batches: Target = {
     );
     if (decoded === undefined) return;
     refusesWhatFollows(bytes, decodeBatch, (error) => error instanceof BatchFormatError);
-    // Whoever decodes a batch judges its rows then; what breaks the contract is not written again.
+    // A decoded batch is judged row by row; a row that breaks the contract is not written again.
     if (!keepsContract(decoded.columns)) return;
     const { columns, ...header } = decoded;
     const again = unlessRefused(

@@ -24,7 +24,7 @@ export type Fault =
   | "slow";
 
 export class FaultyProxy {
-  /** What becomes of the next requests, in order. */
+  /** The outcomes of the next requests, in order. */
   readonly faults: Fault[] = [];
   /** Most objects of a page of a list; undefined: what the request says. */
   pageObjects: number | undefined;

@@ -102,7 +102,7 @@ async function play(actions: readonly Action[], stores: Stores, maxMinutes: numb
       }
       killer.callsLeft = Number.POSITIVE_INFINITY;
     }
-    // Whatever is said to be complete is in the counters.
+    // Everything that is called complete is in the counters.
     const complete = sent.slice(0, await stores.ledger.countedThrough()).flat();
     const { minutes } = await storedCells(stores.counters);
     for (const [name, { count }] of named(complete))

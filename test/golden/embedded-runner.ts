@@ -74,7 +74,7 @@ export class EmbeddedStream {
 
   private noPanes = () => new EmbeddedPaneCache(this.options.keepPanes ? KEPT : 0);
 
-  /** As another process goes on. */
+  /** Continues as another process would. */
   restart(): void {
     this.isAway = false;
     this.panes = this.noPanes();
@@ -179,7 +179,7 @@ export class EmbeddedStream {
   }
 }
 
-/** Does the script's steps on the embedded stream, then whatever is left. */
+/** Does the script's steps on the embedded stream, then the rest. */
 export async function play(script: GoldenScript, stream: EmbeddedStream): Promise<void> {
   for (const [index, step] of script.steps.entries()) {
     if (step.kind === "away") stream.isAway = true;

@@ -30,14 +30,14 @@ const WORKER_MODULE = join(__dirname, "..", "..", "cli", "programs", "worker-res
 
 /**
  * The same scripts on a Flink cluster: a job, workers and stores of their own for each; the workers' pool and the
- * archiver in this process. After each `pass` the books must balance before the script goes on, so that what comes next
- * comes in another pane.
+ * archiver in this process. After each `pass` the books must balance before the script continues, so that later events
+ * are in another pane.
  */
 export class FlinkGoldenRunner implements GoldenRunner {
   readonly name: string;
 
   constructor(
-    /** Of a cluster with the servers that the kind of log needs. */
+    /** The servers of a cluster for the kind of log. */
     private readonly config: () => Config,
     private readonly kind: "kafka" | "pubsub",
   ) {
@@ -167,8 +167,8 @@ class FlinkRun {
   }
 
   /**
-   * Levels above the minutes and dead letters follow the books within moments; what is never right is told by the last
-   * assertion.
+   * Levels above the minutes and dead letters follow the books within moments; the last assertion reports a lasting
+   * difference.
    */
   async untilExpected(script: GoldenScript): Promise<void> {
     const right = async () => {

@@ -8,7 +8,10 @@ import type { Step } from "./script";
 
 export type SentStep = Extract<Step, { kind: "send" | "message" | "replay" }>;
 
-/** As ingest does it: what breaks the contract is a dead letter, the rest one batch of the log, durable. */
+/**
+ * Ingests as the write API does: events that break the contract are dead letters, the rest one batch of the log,
+ * durable.
+ */
 export async function ingest(
   step: SentStep,
   log: Pick<EventLog, "append">,
@@ -47,7 +50,7 @@ export async function ingest(
   if (sent.size > 0) await log.append({ payload, events: accepted.size, acceptedByMinute });
 }
 
-/** As `dead-letters replay` does it: the events are sent as they were, and received now. */
+/** Replays as `dead-letters replay` does: the events are sent unchanged, and received now. */
 async function replay(
   { receivedAtMs, eventIds }: Extract<Step, { kind: "replay" }>,
   log: Pick<EventLog, "append">,

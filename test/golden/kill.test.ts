@@ -108,7 +108,7 @@ interface Kill {
   restart: boolean;
 }
 
-/** Which call fails, in which script: what is hit must touch new minutes, kept ones, late events and dead letters. */
+/** The failing call and its script: the call must concern new minutes, kept ones, late events and dead letters. */
 const hits: [name: string, nth: number][] = [
   ["duplicates", 1],
   ["duplicates", 2],
@@ -124,7 +124,7 @@ const spreads: EmbeddedOptions[] = [
   { dedupePartitions: 1, videoShards: 1, keepPanes: true },
   { dedupePartitions: 4, videoShards: 3, keepPanes: false },
 ];
-/** Of scripts with several minutes in a range: what is left of it is counted in slices. */
+/** Scripts with several minutes in a range, the rest of which is counted in slices. */
 const sliced: EmbeddedOptions = { dedupePartitions: 1, videoShards: 1, keepPanes: true, maxMinutes: 1 };
 
 describe.each(faults.map((fault) => [`${fault.port}.${fault.method} fails ${fault.when} it is done`, fault] as const))(

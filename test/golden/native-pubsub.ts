@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What Dataflow's own Pub/Sub source does, with a real subscription: pulls messages, and hands over each once in ten
- * minutes.
+ * Does the work of Dataflow's own Pub/Sub source with a real subscription: pulls messages, and passes on each once in
+ * ten minutes.
  */
 import { callOptions, type SubscriberClient, subscriberClient, subscriptionName } from "../../io/pubsub/config";
 
@@ -61,7 +61,7 @@ export class NativePubsub {
     return ids;
   }
 
-  /** What the source hands over: of messages of one id within ten minutes the first. */
+  /** The passed messages: the first of one id within ten minutes. */
   handedOver(): NativeMessage[] {
     const last = new Map<string, number>();
     return this.delivered.filter(({ id, publishedAtMs }) => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a run of a script left behind, read back through the ports, and what the script expects of it. */
+/** The outcome of a script's run, read back through the ports, and the outcome that the script expects. */
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { CounterStore, DeadLetters } from "../../io/ports";
 import type { GoldenCells, GoldenScript, LedgerRow } from "./script";

@@ -27,7 +27,7 @@ import { type TestStreamEvent, testStream } from "./test-stream";
 const DONE_DEADLINE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-/** What the runs share: all but the name of each. */
+/** The servers that the runs share, apart from their names. */
 interface PrismServers {
   prism: string;
   pubsub: { host: string; restUrl: string };
@@ -42,7 +42,7 @@ interface PrismServers {
  */
 export class PrismGoldenRunner implements GoldenRunner {
   readonly name = "Prism";
-  /** How often a watermark moved before the end, in all runs. */
+  /** The number of watermark advances before the end, in all runs. */
   watermarks = 0;
 
   constructor(private readonly servers: () => PrismServers) {}

@@ -49,7 +49,7 @@ export function graphOfMessages(root: Root, counting: StreamPipelineOptions["cou
 type Cells = Pick<Outcome, "minutes" | "hours" | "days" | "totals">;
 
 interface NativeOutcome extends Outcome {
-  /** How often messages came again. */
+  /** The number of redeliveries. */
   redeliveries: number;
   /** The cells after all of that was handed over as well, as it is when ten minutes have passed. */
   repeated: Cells;

@@ -90,7 +90,7 @@ export interface GoldenScript {
   ledger: Map<number, LedgerRow>;
   /** `reason eventId`, sorted. */
   deadLetters: string[];
-  /** Of several as one: the name of the script that a time belongs to. */
+  /** For several scripts as one: the name of the script that a time belongs to. */
   scriptAt?: (timeMs: number) => string;
 }
 

@@ -8,7 +8,7 @@ import type { LedgerRow } from "./script";
 
 export const ALL_MINUTES = [0, minuteOf(Date.UTC(9999, 0))] as const;
 
-/** What a run on a shared log left in the stores of its deployment. */
+/** Returns the outcome of a run on a shared log from the stores of its deployment. */
 export async function storedOutcome(deployment: Deployment): Promise<Outcome> {
   const [cells, ledger] = [await storedCells(deployment.counters), await storedLedger(deployment)];
   return { ...cells, ledger, deadLetters: await letters(deployment.deadLetters) };

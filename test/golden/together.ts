@@ -38,7 +38,7 @@ function together(scripts: readonly GoldenScript[], inOrder: (all: Step[][]) => 
     steps: inOrder(scripts.map(({ steps }) => steps)),
     closingAudits: scripts.flatMap(({ closingAudits }) => closingAudits),
     minutes: disjoint(scripts.map(({ minutes }) => minutes)),
-    // Of one script: a total is of all of them. The sums of the cells say as much.
+    // A total of one script cannot be told from those of the others. The sums of the cells cover it.
     named: [],
     ledger: new Map([...disjoint(scripts.map(({ ledger }) => ledger))].sort(([a], [b]) => a - b)),
     deadLetters: scripts.flatMap(({ deadLetters }) => deadLetters).sort(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Some routes are answered in front of Express: whoever asks cannot tell which road a request took. */
+/** Some routes are answered in front of Express: a client cannot tell which road a request took. */
 import { createServer, request as httpRequest, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -31,7 +31,7 @@ interface Roads {
 
 let harness: QueryHarness;
 let roads: Roads;
-/** What the front gave to Express. */
+/** The requests that the front passed to Express. */
 let viaExpress: string[];
 
 async function road(listener: RequestListener): Promise<Road> {
@@ -40,7 +40,7 @@ async function road(listener: RequestListener): Promise<Road> {
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-/** As `serve` composes them, over the same stores. */
+/** The roads as `serve` composes them, over the same stores. */
 function parts(admission: Admission) {
   const logger = pino({ level: "silent" });
   const ingest = createIngestRouter({

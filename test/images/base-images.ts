@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What stands for the base images: of the one the programs that the Dockerfile takes from it, of the other what a
- * program without a shell finds there.
+ * Stand-ins for the base images: the programs that the Dockerfile takes from one, and the files that a program without
+ * a shell finds in the other.
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

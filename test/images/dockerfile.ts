@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A Dockerfile read with a real parser into the subset that ours is written in. Whatever is outside of it is refused,
+ * Reads a Dockerfile with a real parser into the subset that ours uses. Everything outside of the subset is refused,
  * never skipped.
  */
 import { DockerfileParser, type From, type Instruction, type ModifiableInstruction } from "dockerfile-ast";

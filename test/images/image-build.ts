@@ -37,7 +37,7 @@ export interface Image {
 
 interface BuildOptions {
   readonly dockerfile: string;
-  /** What .dockerignore holds; paths that it leaves out cannot be copied. */
+  /** The content of .dockerignore, whose paths cannot be copied. */
   readonly ignored: string;
   readonly contextFolder: string;
   /** Folders that stand for base images, by the name after FROM. */
@@ -45,7 +45,7 @@ interface BuildOptions {
   readonly buildArgs?: Readonly<Record<string, string>>;
   /** Stages that are kept for the next build, as an engine keeps its layers: they copy few files and take long. */
   readonly keptStages?: readonly string[];
-  /** Where the others are built. */
+  /** The folder in which the others are built. */
   readonly workFolder: string;
 }
 
@@ -104,7 +104,7 @@ export class ImageBuild {
       const root = join(workFolder, stage.name);
       return { root, config: await fill(root, "linked") };
     }
-    // A folder stands for an image whatever its digest.
+    // A folder stands for an image of any digest.
     const from = isStage ? basename(base.root) : baseName.replace(/@.*$/, "");
     const inputs = `${from} ${JSON.stringify(stage.steps)} ${this.contentOf(stage.steps)}`;
     const recipe = { name: `image-${stage.name}`, version: process.versions.node, inputs };
@@ -184,7 +184,7 @@ class StageBuild {
         this.config = { ...this.config, ports: [...this.config.ports, this.text(step.value)] };
         return;
       case "ENTRYPOINT":
-        // It resets what the base's CMD says.
+        // It resets the base's CMD.
         this.config = { ...this.config, entrypoint: step.command, command: [] };
         return;
       case "CMD":
@@ -232,7 +232,7 @@ class StageBuild {
         continue;
       }
       const into = isFile && isFolder ? join(destination, basename(path)) : destination;
-      // Of a file in a folder that is there already, the folder's own mode stays.
+      // A folder that exists keeps its own mode.
       cpSync(path, into, { recursive: true, verbatimSymlinks: true, filter: (each) => !leftOut(each) });
       if (isFile) chmodSync(into, statSync(path).mode);
     }

@@ -20,7 +20,7 @@ export function imageFiles(root: string): ImageFile[] {
   });
 }
 
-/** What has no business in an image: secrets, the tools and files of development. */
+/** Files that must not be in an image: secrets, and the tools and files of development. */
 const FORBIDDEN: readonly [string, RegExp][] = [
   ["a secret", /(?:^|\/)(?:\.env(?:\..*)?|\.npmrc|\.netrc|id_rsa|credentials\.json|.*\.(?:pem|key|p12|pfx|jks))$/],
   ["version control", /(?:^|\/)\.git(?:\/|$)/],

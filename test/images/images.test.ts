@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What is in the images, and that it runs: nothing of this checkout, of its environment, or of its rights. */
+/** The content of the images, and that they run without this checkout, its environment, and its rights. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ import { buildProjectImages, type ProjectImages } from "./project-images";
 
 vi.setConfig({ testTimeout: 120_000 });
 const DEADLINE_MS = 60_000;
-/** What the images may be, the base of the running image apart: of it Node is 124 MB. */
+/** The allowed sizes of the images without the base of the running image, of which Node is 124 MB. */
 const MOST_BYTES = 245e6;
 const project = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
   version: string;

@@ -167,7 +167,10 @@ function plain({ headers, sent }: Attempt): Buffer {
   return headers["Content-Encoding"] === "zstd" ? zstdDecompressSync(sent, bound) : sent;
 }
 
-/** How many events the contract sees in a body that was answered 202; undefined where only the codec can say. */
+/**
+ * Returns the number of events that the contract sees in a body that was answered 202; undefined where only the codec
+ * can tell.
+ */
 function eventsIn(attempt: Attempt): number | undefined {
   const body = plain(attempt)
     .toString("latin1")
@@ -190,8 +193,8 @@ function eventsIn(attempt: Attempt): number | undefined {
 }
 
 /**
- * What of an answer is not by the contract; empty where all is. Twenty thousand are looked at: `expect` itself would
- * cost more than what is tested.
+ * Returns the breaches of the contract in an answer; empty where there are none. Twenty thousand answers are checked:
+ * `expect` itself would cost more than the tested code.
  */
 function wrongIn(attempt: Attempt, { status, headers, body }: Answer): string[] {
   const wrong: string[] = [];
@@ -218,7 +221,7 @@ function wrongIn(attempt: Attempt, { status, headers, body }: Answer): string[] 
   return wrong;
 }
 
-/** What must be in the dead letters after these answers: one line a letter. */
+/** Returns the expected dead letters after these answers: one line a letter. */
 function expectedLetters(results: { attempt: Attempt; answer: Answer }[]): string[] {
   return results.flatMap(({ attempt, answer }) => {
     if (answer.status === 202) {

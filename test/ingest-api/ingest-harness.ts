@@ -42,7 +42,7 @@ export interface HarnessOptions {
 /** The real router over the real SQLite stores, behind a real server; the clock is a field. */
 export class IngestHarness {
   nowMs = NOW_MS;
-  /** What the server logged at warn and above. */
+  /** The server's log at warn and above. */
   readonly logged: string[] = [];
   readonly registry = new Registry();
   folder!: string;

@@ -35,7 +35,7 @@ function taken(events: readonly VideoEvent[], receivedAtMs = T0, stamps: Stamp[]
   return { kind: "events", receivedAtMs, producerId: "", batchId: "", columns: columnsOf(events), ...rows };
 }
 
-/** Of each entry: its receipt and the ids in it. */
+/** The receipt and the ids of each entry. */
 async function entries() {
   return (await log.read(0, 100, 1 << 20)).map(({ payload, events }) => {
     const { columns, receivedAtMs } = decodeBatch(payload);

@@ -14,8 +14,8 @@ const times = async (harness: IngestHarness) => (await harness.events()).map((ev
 
 let harness: IngestHarness;
 /**
- * Of each test, and not of the file: the log forgets stamps by the machine's clock, and a process may run for long
- * before it comes to a test.
+ * A log for each test and not for the file: the log forgets stamps by the machine's clock, and a process may run for
+ * long before a test.
  */
 let startMs: number;
 beforeEach(async () => {

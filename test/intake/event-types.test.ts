@@ -96,7 +96,7 @@ describe("over HTTP", () => {
   });
 });
 
-/** What the stream makes of a message: events and reasons. */
+/** Returns the stream's judgement of a message: events and reasons. */
 async function streamed(payload: Uint8Array): Promise<{ events: number; reasons: string[] }> {
   provideResource("test/event-types", types);
   try {

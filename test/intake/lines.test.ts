@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * Numbers and positions of lines: those of the file for whoever reads a reject file, those of the service for its
- * answers.
- */
+/** Numbers and positions of lines: those of the file in a reject file, those of the service in its answers. */
 import fc from "fast-check";
 import { CONTRACT_LIMITS } from "../../intake/limits";
 import { lineBlocks } from "../../intake/line-blocks";

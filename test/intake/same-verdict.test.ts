@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * Whatever road an event takes, the verdict is the same: accepted as the same event, or refused for the same reason.
- */
+/** On every road an event gets the same verdict: accepted as the same event, or refused for the same reason. */
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { eventAt } from "../../domain/columns/event-columns";

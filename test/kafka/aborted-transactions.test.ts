@@ -37,7 +37,7 @@ class Partition {
     for (const producer of [...this.open.keys()]) this.end(producer, aborts);
   }
 
-  /** What a fetch from `offset` on gives: records, and the aborted transactions that overlap with them. */
+  /** Returns the answer to a fetch from `offset` on: records, and the aborted transactions that overlap with them. */
   fetch(offset: number) {
     const transactions = this.index.filter(({ lastOffset }) => lastOffset >= offset);
     return { records: this.records.slice(offset), transactions };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What Viewmill's clients of Kafka do beside carrying messages: connections that they open and close, and what of a
- * topic they read.
+ * The behaviour of Viewmill's Kafka clients beside carrying messages: the connections that they open and close, and the
+ * parts of a topic that they read.
  */
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -147,7 +147,7 @@ describeWithServers("clients of Kafka", ["kafka"], () => {
       },
     );
     const zstd = CompressionCodecs[CompressionTypes.ZSTD]!;
-    // Of this name kafkajs gives up at once, and as the failure may pass it would begin again.
+    // kafkajs gives up at once for an error of this name; it would begin again after one that may pass.
     CompressionCodecs[CompressionTypes.ZSTD] = () => {
       throw Object.assign(new Error("no codec"), { name: "KafkaJSNotImplemented", retriable: true });
     };

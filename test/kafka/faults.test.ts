@@ -78,7 +78,7 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
     });
   const messages = async () =>
     (await admin((one) => one.fetchTopicOffsets(topic))).reduce((sum, { high }) => sum + Number(high), 0);
-  /** How often each text is in the topic, whoever acknowledged it. */
+  /** Returns how often each text is in the topic, acknowledged or not. */
   const inTopic = async (): Promise<Map<string, number>> => {
     const ends = await admin((one) => one.fetchTopicOffsets(topic));
     let left = ends.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);

@@ -8,7 +8,7 @@ class Partition {
   end = 0;
   committed: { offset: number; redoThrough?: number } = { offset: 0 };
   queue = new PartitionQueue<Fetched>(this.committed);
-  /** What each range ever held. */
+  /** The content of every range. */
   readonly given = new Map<string, number[]>();
   readonly done = new Set<number>();
 

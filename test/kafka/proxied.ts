@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import type { KafkaConnection } from "../../io/kafka/config";
 import type { FaultProxy } from "../../servers";
 
-/** Whatever address the brokers advertise, the way to them leads through the proxy. */
+/** The way to the brokers leads through the proxy, whatever address they advertise. */
 export function through(proxy: FaultProxy): KafkaConnection {
   const at = proxy.address.lastIndexOf(":");
   const target = { host: proxy.address.slice(0, at), port: Number(proxy.address.slice(at + 1)) };

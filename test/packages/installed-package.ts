@@ -54,7 +54,7 @@ function copyWithDependencies(name: string, from: string, modules: string): void
     copyWithDependencies(each, source, modules);
 }
 
-/** Where Node finds the package from a folder; undefined where an optional one is not installed. */
+/** Returns the place where Node finds the package from a folder; undefined where an optional one is not installed. */
 function folderOf(name: string, from: string): string | undefined {
   for (let at = from; at.startsWith(ROOT); at = dirname(at)) {
     const found = join(at, "node_modules", name);

@@ -233,7 +233,7 @@ describe("progress by the books", () => {
     ]);
   const archivedThrough = (timeMs: number, reader = "a", leaseMs = 60_000) =>
     stores.ledger.setArchivedThrough(reader, timeMs, nowMs + leaseMs);
-  /** As an archiver does every second. */
+  /** Advances as an archiver does every second. */
   const watermark = () => {
     const keeper = new LowWatermark(stores.ledger, () => nowMs);
     return async () => {

@@ -68,7 +68,7 @@ export class AuditHarness {
     return runAudit({ ...this.stores, counters, ledger, progress, clock }, asked);
   }
 
-  /** An object that somebody takes away. */
+  /** Removes an object. */
   async remove(name: string): Promise<void> {
     await rm(join(this.folder, "archive", name));
   }

@@ -27,7 +27,7 @@ it("an event that is received late is counted by the next audit, and the books m
     expect(await cluster.books()).toMatchObject({ archived: 5, counted: 3, duplicate: 2, late: 0 });
     const [cell] = await cluster.harness.stores.counters.read("v", "VIEW", T0, T0 + MINUTE_MS, "minute");
     expect(cell).toMatchObject({ count: 3, revision: 1 });
-    // More of the same: what waits is what came since.
+    // More events of the same kind: those received since then wait.
     cluster.receive([event("later")], LATE_MS + 3_600_000);
     await cluster.archiver();
     await cluster.stream(1);

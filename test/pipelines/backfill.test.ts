@@ -165,7 +165,7 @@ test("stopped at any step it claims nothing, and the next run finishes it", asyn
 test("a run that was stopped is finished by one of the mended file, whose objects have other names", async () => {
   const broken = file([line("a", 0), "{oops", line("b", 1)].join("\n"));
   const mended = file([line("a", 0), line("x", 0), line("b", 1)].join("\n"), "mended.ndjson");
-  // Dead letters, the listing, two objects: what comes behind them is the same as where the file is the same.
+  // Dead letters, the listing, two objects: the later steps are the same as for the same file.
   for (let step = 1; step <= 5; step++) {
     await withStores(`step-${step}`, async (stores) => {
       const deps = depsOf(stores);

@@ -41,7 +41,7 @@ export class ClusterMinute {
     for (const each of events) this.log.push({ event: each, receivedAtMs, fate: "kept" });
   }
 
-  /** Books all that was accepted, as the instances of ingest do, whatever became of the messages. */
+  /** Books all accepted events, as the instances of ingest do, whether their messages are lost or not. */
   async promise(): Promise<void> {
     const booking = { instance: "i1", sequence: ++this.bookings, sinceMs: T0, throughMs: this.nowMs, leaseUntilMs: 0 };
     await this.harness.stores.ledger.bookAccepted({ ...booking, minutes: new Map([[MINUTE, this.log.length]]) });
@@ -70,7 +70,10 @@ export class ClusterMinute {
     await harness.stores.ledger.setArchivedThrough("archiver", this.nowMs, this.nowMs + 60_000);
   }
 
-  /** The job takes the next `count` messages and fires: absolute numbers of what came in time, the books of both. */
+  /**
+   * The job takes the next `count` messages and fires: absolute numbers of the events received in time, the books of
+   * both.
+   */
   async stream(count: number): Promise<void> {
     this.streamed = Math.min(this.log.length, this.streamed + count);
     const taken = this.log.slice(0, this.streamed).filter(({ fate }) => fate !== "unseen");

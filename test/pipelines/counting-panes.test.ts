@@ -85,7 +85,7 @@ class CountingRun {
     return this.run.droppedDueToLateness;
   }
 
-  /** What CountPerVideo has emitted since the last call: `10:00 ON_TIME 0: v VIEW 2, received 3`. */
+  /** Returns the output of CountPerVideo since the last call: `10:00 ON_TIME 0: v VIEW 2, received 3`. */
   panes(): string[] {
     return this.run.take().map(({ value, pane }) => {
       const { counts, books } = value as ShardCounts;

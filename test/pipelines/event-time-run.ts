@@ -19,7 +19,7 @@ const BUNDLE_OUTPUT = "test:bundle_output:v1";
 
 type Element = WindowedValue<unknown>;
 
-/** What a bundle takes in, and where its elements go at the GroupByKeys and at the observed stage. */
+/** The input of a bundle, and the receivers of its elements at the GroupByKeys and at the observed stage. */
 interface Bundle {
   input: readonly Element[];
   outputs: Map<string, (element: Element) => void>;
@@ -90,7 +90,7 @@ export class EventTimeRun {
     await this.fire();
   }
 
-  /** What the observed stage has emitted since the last call. */
+  /** Returns the output of the observed stage since the last call. */
   take(): Element[] {
     const taken = this.observedElements;
     this.observedElements = [];

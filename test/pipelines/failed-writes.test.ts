@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * What a failed archive write leaves behind: no write of an attempt may land after its caller has heard of the failure.
- */
+/** Failed archive writes: no write of an attempt may land after its caller has got the failure. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

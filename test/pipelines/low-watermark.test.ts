@@ -72,7 +72,7 @@ class World {
   private readonly instances: ReturnType<World["instance"]>[];
   private made = 0;
   private readonly readers: ReturnType<World["reader"]>[];
-  /** Accepted by an instance that crashed before it booked them: nobody else promised these. */
+  /** Accepted by an instance that crashed before it booked them, and promised by no other instance. */
   private readonly unpromised = new Set<Message>();
   private lowest = 0;
 
@@ -205,7 +205,7 @@ class World {
     await this.check();
   }
 
-  /** What the promise says, asked as a service asks. */
+  /** Reads the promise as a service does. */
   private async check(): Promise<number> {
     const throughMs = await new LedgerProgress(this.ledger, { clock: () => this.nowMs }).completeThroughMs(this.nowMs);
     for (const message of this.messages) {

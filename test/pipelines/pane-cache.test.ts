@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the embedded stream keeps of its minutes, and for how long. */
+/** The minutes that the embedded stream keeps, and for how long. */
 import { Pane } from "../../domain/columns/pane";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 

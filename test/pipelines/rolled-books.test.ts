@@ -18,7 +18,7 @@ const OPTIONS = { allowedLatenessMs: -1, counting: COUNTING, onArchived: () => u
 
 type Lines = readonly (readonly [id: number, minute: number])[];
 
-/** What an id set a minute and the files that were seen say of it. */
+/** The judgement of an id set a minute and of the seen files. */
 class Model {
   private readonly files = new Set<string>();
   private readonly archived = new Map<number, number>();
@@ -36,7 +36,7 @@ class Model {
     }
   }
 
-  /** The raw events go: from here on nobody can tell an id that is there again. */
+  /** The raw events are deleted: from here on a repeated id cannot be recognised. */
   rollUp(): void {
     for (const [minute, ids] of this.ids) {
       this.rolled.set(minute, (this.rolled.get(minute) ?? 0) + ids.size);
@@ -59,7 +59,7 @@ class Deployment {
 
   static async open(): Promise<Deployment> {
     const harness = await TierHarness.open();
-    // What is written today is past its retention for the roll-ups.
+    // A file written today is past its retention for the roll-ups.
     harness.nowMs = Date.now() + 200 * DAY_MS;
     return new Deployment(harness);
   }

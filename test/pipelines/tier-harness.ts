@@ -33,7 +33,7 @@ export class TierHarness {
     return harness;
   }
 
-  /** As a process that starts: over the files alone. */
+  /** Starts as a new process does: from the files alone. */
   async reopen(): Promise<void> {
     await this.shut();
     this.stores = await openStores(this.folder);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Cells that leave the store, over real stores: a range over tiers is the range before, whatever stops the process, and
- * audits know.
+ * Cells that leave the store, over real stores: a range over tiers equals the range before, wherever the process is
+ * stopped, and audits take account of it.
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -89,7 +89,7 @@ describe("tiers", () => {
           expect(await counted()).toBe(events.length + late.length);
           expect((await harness.audit()).outcome).toBe("equal");
 
-          // A repeat of what came late may still come: its minutes stay beside the roll-ups until it may not.
+          // A repeat of a late event may still arrive, so its minutes stay beside the roll-ups until no repeat can.
           await harness.tier();
           expect(await allCells(harness)).toEqual(withLate);
           harness.nowMs += 200 * DAY_MS;

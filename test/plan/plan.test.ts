@@ -30,7 +30,7 @@ const workloads = fc
   })
   .map(workloadOf);
 
-/** What gets smaller with the rate, or says of what share something is. */
+/** Figures that fall with the rate, or that are shares. */
 const NO_AMOUNT = new Set(["log: bytes a message", "stream: hottest video"]);
 
 /** One partition more makes every pane smaller, and with it what a core holds. */

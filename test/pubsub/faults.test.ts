@@ -132,7 +132,7 @@ describeWithServers("Pub/Sub behind a failing network", ["pubsub"], () => {
             () => undefined,
           );
         }
-        // As other requests do: a caller that takes all the turns keeps the rest of the test waiting.
+        // Yields as other requests do: a caller that takes all turns delays the rest of the test.
         await setImmediate();
       }
     };

@@ -13,7 +13,7 @@ interface Message {
   books?: { start: string; accepted: number; balanced: boolean }[];
 }
 
-/** A client of the stream: what came, and whether it still comes. */
+/** A client of the stream: the received messages, and whether the stream is open. */
 class Client {
   readonly messages: Message[] = [];
   ended = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What a virtual machine loaded, the next one of its kind maps. A real one: no other knows whether an archive is used.
+ * A virtual machine maps the classes that the last one of its kind loaded. The test uses a real one, because no other
+ * knows whether an archive is used.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

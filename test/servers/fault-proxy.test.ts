@@ -13,7 +13,7 @@ const clients: Client[] = [];
 class Client {
   text = "";
   closed = false;
-  /** How the connection broke: `ECONNRESET`; "" where it ended in order. */
+  /** The error of the connection: `ECONNRESET`; "" where it ended in order. */
   broken = "";
   readonly socket: Socket;
 

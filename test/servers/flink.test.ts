@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The cluster goes on whatever of it is killed: a job resumes from its last checkpoint. And jobs that come through the
- * job server bring no jars.
+ * The cluster survives the end of any of its parts: a job resumes from its last checkpoint. Jobs of the job server
+ * bring no jars.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What is promised whatever happens to the process that uses the servers: nothing is left, nothing is half installed.
+ * The promises about the servers whatever happens to the process that uses them: no process is left, and nothing is
+ * half installed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";

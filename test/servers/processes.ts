@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a test may ask of the machine: whether a process or folder is there, and waiting until it is not. */
+/** Questions of a test to the machine: whether a process or folder exists, and waiting until it does not. */
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { startOf } from "../../servers/running";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** How soak, stress and the outside look judge what they see; the runs themselves are programs (docs/bench.md). */
+/** The judgement of soak, stress and the outside look; the runs themselves are programs (docs/bench.md). */
 
 import { answeredIn, failures, scopeEscapes } from "../../bench/schemathesis/scope-escapes";
 import { type Sample, slopeOf } from "../../bench/soak/process-samples";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the program is made of: licences that allow its use, a lockfile without surprises, a bill of materials. */
+/** The parts of the program: licences that allow its use, a lockfile without surprises, a bill of materials. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 const ROOT = join(__dirname, "..", "..", "..");
 
 interface Locked {
-  /** Where another package is installed in the place of this one. */
+  /** Places where another package is installed instead of this one. */
   name?: string;
   version?: string;
   resolved?: string;
@@ -20,7 +20,7 @@ interface Locked {
 }
 const lockText = readFileSync(join(ROOT, "package-lock.json"), "utf8");
 const { packages } = JSON.parse(lockText) as { packages: Record<string, Locked> };
-/** Of the registry: neither this repository nor its workspaces. */
+/** The packages of the registry: neither this repository nor its workspaces. */
 const fetched = Object.entries(packages).filter(
   ([path, { link }]) => path.startsWith("node_modules/") && link !== true,
 );
@@ -28,7 +28,7 @@ const production = fetched.filter(([, { dev, devOptional }]) => dev !== true && 
 
 /** Permissive ones, which ask for no more than their text beside the program. */
 const ALLOWED = new Set(["MIT", "ISC", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "BlueOak-1.0.0"]);
-/** What packages declare otherwise than by SPDX, looked at by hand. */
+/** Licences that packages declare otherwise than by SPDX, checked by hand. */
 const LOOKED_AT: Record<string, string> = {
   // The package declares nothing; the sources of the Apache Beam project are under this licence.
   "node_modules/apache-beam": "Apache-2.0",
@@ -101,7 +101,7 @@ it("the bill of materials (npm run sbom) names every package of a deployment, wi
     .filter(([, { dev }]) => dev === true)
     .filter(isNamed)
     .map(([path]) => path);
-  // Of these a deployment has the same version as a package of its own.
+  // A deployment has the same version of these as a package of its own.
   for (const path of development)
     expect(
       production.some(([other]) => other.split("node_modules/").at(-1) === path.split("node_modules/").at(-1)),

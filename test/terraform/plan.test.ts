@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What would be made, as Terraform plans it: the rules that must hold whatever else changes. */
+/** The plan of Terraform: the rules that must hold whatever else changes. */
 
 import { SPLIT_KEYS } from "../../io/bigtable/row-keys";
 import { FAMILIES } from "../../io/bigtable/tables";
@@ -11,7 +11,7 @@ const DAY_SECONDS = 86_400;
 
 const seconds = (text: unknown): number => Number(/^(\d+)s$/.exec(String(text))?.[1]);
 
-// Each test starts Terraform some times, beside whatever else runs.
+// Each test starts Terraform several times, beside other work.
 vi.setConfig({ testTimeout: 120_000 });
 
 describeWithServers("what Terraform would make", ["terraform"], () => {

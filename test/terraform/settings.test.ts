@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What Terraform says to Viewmill and of Viewmill is what Viewmill knows: settings, metrics, reports, APIs. */
+/** The settings, metrics, reports and APIs in Terraform are those of Viewmill. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -37,7 +37,7 @@ const viewmill = (args: readonly string[], env: Readonly<Record<string, string>>
     timeout: 60_000,
   });
 
-// Each test starts Terraform some times, beside whatever else runs.
+// Each test starts Terraform several times, beside other work.
 vi.setConfig({ testTimeout: 120_000 });
 
 describeWithServers("Terraform and Viewmill agree", ["terraform"], () => {

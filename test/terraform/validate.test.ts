@@ -69,7 +69,7 @@ const WRONG: [what: string, file: string, from: string, to: string, said: RegExp
   ],
 ];
 
-// Each test starts Terraform some times, beside whatever else runs.
+// Each test starts Terraform several times, beside other work.
 vi.setConfig({ testTimeout: 120_000 });
 
 describeWithServers("the Terraform configuration", ["terraform"], () => {

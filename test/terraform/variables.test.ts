@@ -95,7 +95,7 @@ function rules(module: string): string[] {
   return [...new Set(messages)];
 }
 
-// Each test starts Terraform some times, beside whatever else runs.
+// Each test starts Terraform several times, beside other work.
 vi.setConfig({ testTimeout: 120_000 });
 
 describeWithServers("variables of the Terraform modules", ["terraform"], () => {
@@ -114,7 +114,7 @@ describeWithServers("variables of the Terraform modules", ["terraform"], () => {
   }, COLD_START_MS);
   afterAll(() => workspace?.close());
 
-  /** What Terraform says against these values, on one line. */
+  /** Returns Terraform's errors for these values, on one line. */
   async function said(module: string, values: Values): Promise<string> {
     const cwd = join(folder, module);
     writeFileSync(join(cwd, "given.auto.tfvars.json"), JSON.stringify({ ...BASE[module], ...values }));

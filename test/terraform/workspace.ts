@@ -108,7 +108,7 @@ function planOf(root: PlannedModule, outputs: Record<string, { value?: unknown }
 /** The first block of a name. */
 export const block = (values: Values, name: string): Values | undefined => (values[name] as Values[] | undefined)?.[0];
 
-/** Of a job in Cloud Run. */
+/** The environment of a job in Cloud Run. */
 export const containersOf = (job: Values): Values[] =>
   block(block(job, "template")!, "template")!.containers as Values[];
 

@@ -13,7 +13,7 @@ import { event } from "./elements";
 const seed = new Uint32Array(8);
 let firings = 0;
 
-/** What a partition's pane of these events sends to the one video shard. */
+/** Returns the elements that a partition's pane of these events sends to the one video shard. */
 function pane(partition: number, events: readonly VideoEvent[]): CountElement[] {
   const partitioner = new BlockPartitioner(1, NO_LATENESS, seed);
   partitioner.add(columnsOf(events), T0);

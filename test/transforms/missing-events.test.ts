@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What an audit finds missing of a minute, from its books and what was read of its objects. */
+/** The events that an audit finds missing in a minute, from its books and from the read objects. */
 import fc from "fast-check";
 import { BACKFILL_WRITER } from "../../domain/archive-name";
 import type { ArchivedObject, LedgerMinute, WriteOff } from "../../io/ports";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the graph writes: counters and ledger, over the real embedded stores. */
+/** The writes of the graph: counters and ledger, over the real embedded stores. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

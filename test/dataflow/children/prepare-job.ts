@@ -17,7 +17,7 @@ const JOBS: Record<string, () => Promise<PreparedJob>> = {
   stream: () => preparedStream(goldenConfig(), "request-id"),
   update: () => preparedStream(goldenConfig(), "request-id", REPLACED),
   audit: async () => {
-    // Of the other jobs it is not loaded.
+    // The other jobs do not load it.
     const audit =
       require("../../../pipelines/audit/cluster-audit") as typeof import("../../../pipelines/audit/cluster-audit");
     return preparedBatch(goldenConfig(), "request-id", "viewmill-audit-id", (root) =>

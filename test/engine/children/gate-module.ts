@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A worker module: a gate that nobody passes until the worker stops, which takes as long as its settings say; then all
- * who wait are turned away.
+ * A worker module: a gate that opens for no call until the worker stops, after the time in its settings; then all
+ * waiting calls are turned away.
  */
 import { provideResource } from "../../../engine";
 import type { Gate } from "../fns";

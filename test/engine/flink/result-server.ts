@@ -3,7 +3,10 @@ import * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import { deadline } from "../../deadline";
 
-/** What the sinks of a graph under test saw, wherever they ran: one POST an element, answered when it is kept. */
+/**
+ * The elements that the sinks of a graph under test received, wherever they ran: one POST an element, answered when it
+ * is stored.
+ */
 export class ResultServer {
   readonly rows: { readonly tag: string; readonly row: unknown; readonly pid: number }[] = [];
   private readonly waiting = new Set<() => void>();
