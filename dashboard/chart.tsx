@@ -21,7 +21,7 @@ interface Props {
   /** Length of a bar's bucket. */
   bucketMs: number;
   height?: number;
-  /** Of the times shown; default: the browser's. */
+  /** The time zone of the shown times; default: the browser's. */
   timeZone?: string;
   /** The same buckets of the period before, drawn as a line. */
   before?: readonly (Exact | null)[] | undefined;

@@ -16,7 +16,7 @@ export function isZone(name: string): boolean {
   }
 }
 
-/** What the wall clock of this zone shows. */
+/** Returns the reading of the wall clock of this zone. */
 export function wallClock(timeMs: number, timeZone: string): string {
   return new Date(timeMs + offsetMs(timeMs, timeZone)).toISOString().slice(0, 16);
 }

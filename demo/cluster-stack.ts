@@ -70,7 +70,7 @@ export class ClusterStack {
     readonly servers: StackServers,
     readonly processes: StackProcesses,
     readonly clock: ProcessClock,
-    /** Of Viewmill's processes. */
+    /** The environment of Viewmill's processes. */
     readonly environment: Readonly<Record<string, string>>,
   ) {}
 

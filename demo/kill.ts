@@ -42,7 +42,7 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 
 interface KillResult {
   events: number;
-  /** Of every level, of what is stored and of what should be. */
+  /** The cells of every level, stored and expected. */
   cells: number;
   differing: number;
   differences: string[];

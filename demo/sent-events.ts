@@ -40,7 +40,7 @@ export class SendingPace {
   private underWay = new Set<Promise<void>>();
   private paused: { promise: Promise<void>; end: () => void } | undefined;
 
-  /** Of the events that are generated from now on. */
+  /** Sets the times of the events that are generated from now on. */
   setTimes(times: { aheadMs: number; lateByMs?: number }): void {
     this.aheadMs = times.aheadMs;
     this.lateByMs = times.lateByMs;

@@ -30,7 +30,7 @@ export interface Simulation {
    */
   busiestPartition: number;
   expectedBusiestPartition: number;
-  /** What chance gives for all events of a minute. */
+  /** The load that chance gives for all events of a minute. */
   expectedBusiestOfMinute: number;
   /** The same load for a partitioning of events by video. */
   busiestPartitionByVideo: number;
@@ -51,7 +51,7 @@ export interface Simulation {
 }
 
 const MINUTE = Math.floor(Date.UTC(2026, 10, 21, 10) / MINUTE_MS);
-/** Of repeats, how long ago the event first came, in events. */
+/** For repeats, the number of events since the event first occurred. */
 const REMEMBERED = 10_000;
 
 /**

@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What compiles the programs, and what the dashboard and the documentation are made with. */
+/** The packages that compile the programs, and that build the dashboard and the documentation. */
 const BUILD_TOOLS = new Set(["typescript", "esbuild", "preact", "uplot", "markdown-it", "minisearch"]);
 
 const QUIET = ["--no-audit", "--no-fund", "--loglevel=error"];
@@ -32,8 +32,8 @@ function writePart(isKept) {
   const [manifest, lock] = [readJson("package.json"), readJson("package-lock.json")];
   const kept = Object.entries(manifest.devDependencies ?? {}).filter(([name]) => isKept(name));
   const devDependencies = kept.length === 0 ? undefined : Object.fromEntries(kept);
-  // Nothing is run or published from here.
-  // The image holds one package: what engine/ and client/ need stands in the root's dependencies too.
+  // No script runs here and nothing is published. The image holds one package: the root's dependencies include those of
+  // engine/ and client/.
   writeJson("package.json", { ...manifest, scripts: undefined, workspaces: undefined, devDependencies });
   lock.packages[""] = { ...lock.packages[""], workspaces: undefined, devDependencies };
   for (const name of manifest.workspaces ?? []) {
@@ -80,7 +80,7 @@ async function compile() {
   // Not at the top: the steps before have no esbuild.
   (await import("./build-dashboard.mjs")).buildDashboard(process.cwd());
   (await import("./docs/site.mjs")).buildDocs(process.cwd());
-  // What the service's data folder is made of: an image without a shell cannot make one.
+  // The service's data folder, which an image without a shell cannot create.
   mkdirSync("data");
 }
 

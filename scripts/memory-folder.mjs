@@ -19,7 +19,7 @@ export function memoryFolder(prefix) {
     if (runsPrograms(folder)) return folder;
     rmSync(folder, { recursive: true });
   } catch {
-    // None of this is there on every system.
+    // Some systems lack all of this.
   }
   return undefined;
 }

@@ -71,7 +71,7 @@ function addSources(folder, sources) {
   }
 }
 
-/** Of the time when the content last changed, and of the size. */
+/** Returns a stamp of a file: the time of its last change, and its size. */
 function stampOf(path) {
   const { mtimeMs, size } = statSync(join(root, path));
   return `${mtimeMs} ${size}`;

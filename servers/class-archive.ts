@@ -29,7 +29,7 @@ interface ArchivedProgram {
 export class ClassArchive {
   readonly #program: ArchivedProgram;
   readonly #file: string;
-  /** Where the process that was started last writes one. */
+  /** The file that the process started last writes, if it writes one. */
   #written: string | undefined;
 
   constructor(program: ArchivedProgram) {
@@ -67,10 +67,10 @@ export class ClassArchive {
   }
 }
 
-/** It would tell of every class it leaves out. */
+/** Without these flags the virtual machine prints every class that it leaves out. */
 const QUIET = ["-Xlog:cds=off", "-Xlog:cds+dynamic=off"];
 
-/** Which `java` a server is started with: another one would leave the archive unused. */
+/** The `java` that starts a server: another one would leave the archive unused. */
 function virtualMachine(): string {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     const program = join(folder, "java");

@@ -18,7 +18,7 @@ interface ExpansionOptions {
   deprecatedRead?: boolean;
 }
 
-/** What it expands runs in the TaskManager's own process (environment `EMBEDDED`). */
+/** Expanded transforms run in the TaskManager's own process (environment `EMBEDDED`). */
 export async function startExpansionService({
   deprecatedRead = true,
 }: ExpansionOptions = {}): Promise<ExpansionService> {

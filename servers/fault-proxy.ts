@@ -7,20 +7,17 @@ export interface FaultProxy {
   readonly address: string;
   /** Connections that are open now. */
   readonly connections: number;
-  /** What has arrived and waits for its time. */
+  /** The bytes that wait in the proxy. */
   readonly heldBytes: number;
   /** Connections that were asked for during `cut`, in all. */
   readonly refusedConnections: number;
   /** Answers that did not come back, in all. */
   readonly swallowedBytes: number;
-  /** What went on later than it came, in all. */
+  /** The number of bytes that were passed on with a delay. */
   readonly delayedBytes: number;
   /** Resets what is open and whatever comes, until `pass`. */
   cut(): void;
-  /**
-   * Everything goes through again at once: ends `cut`, `delay` and `swallowAnswers`. Answers swallowed so far stay
-   * lost.
-   */
+  /** Passes everything at once again: ends `cut`, `delay` and `swallowAnswers`. Answers swallowed so far stay lost. */
   pass(): void;
   /** Every piece of data, in both directions, goes on so much later, in order. */
   delay(ms: number): void;
@@ -175,7 +172,7 @@ class Way {
     this.flush();
   }
 
-  /** Sends on whatever's time has come; asks the sender to pause while too much waits. */
+  /** Passes on the bytes whose time has come; asks the sender to pause while too many wait. */
   flush(): void {
     clearTimeout(this.#timer);
     for (let next = this.#held[0]; next !== undefined && !this.to.writableNeedDrain; next = this.#held[0]) {

@@ -84,7 +84,7 @@ export async function startFlinkCluster(options: FlinkOptions = {}): Promise<Fli
   });
 }
 
-/** What the processes of one cluster share. */
+/** The settings that the processes of one cluster share. */
 interface Place {
   install: string;
   folder: string;
@@ -140,7 +140,7 @@ function taskManagerProcess(
   let rpcPort = 0;
   const args = async (): Promise<string[]> => {
     rpcPort = await freePort();
-    // What a killed one had on disk is of no use to the next: state comes from the checkpoint.
+    // The next process has no use for the files of a killed one: state comes from the checkpoint.
     rmSync(files, { recursive: true, force: true });
     mkdirSync(files);
     const own = { "taskmanager.resource-id": id, "taskmanager.rpc.port": rpcPort, "io.tmp.dirs": files };

@@ -6,13 +6,13 @@ export interface FlinkOptions {
   taskManagers?: number;
   /** Default 2. */
   slotsPerTaskManager?: number;
-  /** Where checkpoints go; default a folder that goes away with the cluster. */
+  /** The folder of checkpoints; default a folder that is removed with the cluster. */
   checkpointFolder?: string;
   /** Default true; false keeps state on the heap. */
   rocksdb?: boolean;
   /** All of a TaskManager's process, about; default 1536. */
   taskManagerMemoryMb?: number;
-  /** Of it, for RocksDB; default 256. */
+  /** The part for RocksDB; default 256. */
   managedMemoryMb?: number;
   /** Heap; default 768. */
   jobManagerMemoryMb?: number;
@@ -42,8 +42,8 @@ interface FlinkPorts {
 type Config = Record<string, string | number | boolean>;
 
 /**
- * What jobs are built with, on the cluster and where they are submitted. A failing job starts again for as long as it
- * fails, at longer and longer distances; checkpoints give up after a minute.
+ * The options with which jobs are built, on the cluster and where they are submitted. A failing job restarts for as
+ * long as it fails, with growing pauses; checkpoints give up after a minute.
  */
 export function jobConfig(options: FlinkOptions, folders: { checkpoints: string; savepoints: string }): Config {
   return {

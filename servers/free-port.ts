@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 const [LOWEST, ABOVE] = [12_000, 32_000];
 const ATTEMPTS = 50;
 
-/** A TCP port of 127.0.0.1 that nobody listens on. */
+/** Returns a free TCP port of 127.0.0.1. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(LOWEST, ABOVE);

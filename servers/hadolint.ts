@@ -24,7 +24,7 @@ interface Finding {
   message: string;
 }
 
-/** What hadolint finds in a Dockerfile, of any severity, comments that would silence it included. */
+/** Returns hadolint's findings in a Dockerfile, of any severity, including comments that would silence it. */
 export async function lintDockerfile(text: string): Promise<Finding[]> {
   const program = join(await installed(recipe), "hadolint");
   const args = ["--no-color", "--format", "json", "--no-fail", "--disable-ignore-pragma", "-"];

@@ -29,7 +29,7 @@ async function hold(folder: string, names: readonly ServerName[]): Promise<void>
     state.write({ ...file, ready: false });
   }
   state.write({ ...file, ready: true });
-  // Nothing else keeps the process: the servers are not referenced.
+  // The servers are not referenced, so nothing else keeps the process running.
   setInterval(() => undefined, 2 ** 30);
 }
 

@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** What Flink and Beam need of Java 17. */
+/** The flags that Flink and Beam need with Java 17. */
 const OPENED = [
   "java.lang",
   "java.lang.invoke",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A listener of Kafka for clients over TLS that say who they are (SASL), and an authorizer that lets nobody do what he
- * was not allowed.
+ * A Kafka listener for clients with TLS and credentials (SASL), and an authorizer that denies everything that is not
+ * granted.
  */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -30,7 +30,7 @@ interface SecureListener {
   formatArgs: string[];
 }
 
-/** Adds the listener to the broker's properties; what is there, the brokers' own listener, stays open. */
+/** Adds the listener to the broker's properties; the brokers' own listener stays open. */
 export async function secureListener(folder: string, config: string): Promise<SecureListener> {
   const port = await freePort();
   const passwords = Object.fromEntries(USERS.map((user) => [user, randomBytes(12).toString("hex")]));
@@ -65,7 +65,7 @@ super.users=User:viewmill;User:ANONYMOUS
   };
 }
 
-/** Of 127.0.0.1, signed by itself. */
+/** A certificate of 127.0.0.1, signed by itself. */
 async function certificate(folder: string): Promise<{ caFile: string; keyStore: string; storePassword: string }> {
   const storePassword = randomBytes(12).toString("hex");
   const [keyStore, caFile] = [join(folder, "broker.p12"), join(folder, "ca.pem")];

@@ -36,7 +36,7 @@ function isServing(answer: Buffer): boolean {
   return brokers > 0 && answer.readInt32BE(at) >= 0;
 }
 
-/** `bootstrap`: `host:port`. Rejects when nobody answers within 5 s. */
+/** `bootstrap` is `host:port`. Rejects when no broker answers within 5 s. */
 export function kafkaAnswers(bootstrap: string): Promise<boolean> {
   const [host, port] = bootstrap.split(":");
   return new Promise((resolve, reject) => {

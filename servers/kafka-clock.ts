@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The time of day of a Kafka broker that goes by a `ProcessClock`. */
+/** The time of day of a Kafka broker that uses a `ProcessClock`. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { installed, type Recipe, ROOT, runTool } from "./cache";

@@ -14,7 +14,7 @@ import type { ProcessClock } from "./process-clock";
 import { inNewFolder, type Killable, type Server, serverOf } from "./server-process";
 import { VERSIONS } from "./versions";
 
-/** Large enough for every test of messages that are too large for somebody else. */
+/** Large enough for every test of messages that are too large for another bound. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const CLUSTER_ID = "dmlld21pbGwtc2VydmVycw";
 /** A killed broker may come back only once its session is over: with Kafka's 9 s that was 14 s. */
@@ -23,7 +23,7 @@ const SESSION_TIMEOUT_MS = 3_000;
 export interface KafkaOptions {
   /** Default 512. */
   heapMb?: number;
-  /** Whether a topic comes into being when somebody asks for it; default false. */
+  /** Whether a topic is created when a client asks for it; default false. */
   autoCreate?: boolean;
   /** Partitions of a topic created without a number; default 4. */
   partitions?: number;
@@ -31,7 +31,7 @@ export interface KafkaOptions {
   fast?: boolean;
   /** Whether it takes only clients that come over TLS and say who they are; default false. */
   secure?: boolean;
-  /** Whose time of day the broker has; default: the machine's. */
+  /** The clock of the broker; default: the machine's. */
   clock?: ProcessClock;
 }
 

@@ -43,7 +43,7 @@ async function cleanUp(): Promise<void> {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
-// What ends the owner's terminal or process group must not end the keeper before it has cleaned up.
+// A signal that ends the owner's terminal or process group must not end the keeper before it has cleaned up.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 createInterface({ input: process.stdin })
   .on("line", obey)

@@ -10,7 +10,7 @@ import { killGroup } from "./process-group";
 
 const MAX_KEEPERS = 5;
 
-/** What a keeper has to know, told again to the next one should a keeper die. */
+/** The state of a keeper, which is sent again to the next one should a keeper die. */
 const kept = new Set<string>();
 let keeper: ChildProcess | undefined;
 let keepersStarted = 0;
@@ -35,7 +35,7 @@ function startKeeper(): ChildProcess {
 function tell(line: string): Promise<void> {
   keeper ??= startKeeper();
   const { stdin } = keeper;
-  // A keeper that has just died is replaced by one that is told everything in `kept`.
+  // A keeper that has died is replaced by one that gets everything in `kept`.
   return new Promise((resolve) => stdin?.write(`${line}\n`, () => resolve()));
 }
 

@@ -26,7 +26,7 @@ export class ProcessClock {
     return Date.now() + this.ahead;
   }
 
-  /** Environment of a process that goes by this clock. */
+  /** The environment of a process that uses this clock. */
   get environment(): Record<string, string> {
     return { [CLOCK_FILE_VARIABLE]: this.file, NODE_OPTIONS: `--require ${PRELOADED}` };
   }

@@ -37,7 +37,7 @@ interface Member {
   isBlock: boolean;
 }
 
-/** What the code says beside the types: `Struct.argument` -> list, set or struct. */
+/** The part of the schema that the code has beside the types: `Struct.argument` -> list, set or struct. */
 type Kinds = ReadonlyMap<string, string>;
 
 /** The types do not say which optional arguments the provider fills in; these it does, wherever they are. */
@@ -128,7 +128,7 @@ function kindsOf(code: string): Kinds {
   return kinds;
 }
 
-/** Attributes that nobody sets: those the resource can be asked for and not given. */
+/** Attributes that a configuration cannot set: the resource answers them. */
 function computedOnly(types: string): AttributeSchema[] {
   const start = types.search(/^export declare class \w+ extends cdktf\.Terraform(Resource|DataSource) \{/m);
   if (start < 0) return [];

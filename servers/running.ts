@@ -50,10 +50,7 @@ export class RunningServers {
   }
 }
 
-/**
- * When a process started; undefined when there is none, or what is left of it waits only for somebody to ask how it
- * ended.
- */
+/** Returns when a process started; undefined when it does not exist, or is a zombie. */
 export function startOf(pid: number): string | undefined {
   const { stdout } = spawnSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], {
     encoding: "utf8",

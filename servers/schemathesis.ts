@@ -33,12 +33,12 @@ checks.negative_data_rejection.enabled = false
 `;
 
 export interface SchemathesisRun {
-  /** Of the service, with its scheme. */
+  /** The address of the service, with its scheme. */
   url: string;
   key: string;
   seconds: number;
   seed: number;
-  /** Where its files go. */
+  /** The folder of its files. */
   folder: string;
 }
 

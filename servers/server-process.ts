@@ -52,7 +52,7 @@ interface ServerProcessSpec {
   /** One question in the server's own protocol: resolves to true once it serves; may reject meanwhile. */
   answers(): Promise<boolean>;
   startDeadlineMs?: number;
-  /** Of a virtual machine: the arguments must be the archive's too. */
+  /** The class archive of a virtual machine, whose flags must be in the arguments. */
   classes?: ClassArchive;
 }
 
@@ -61,7 +61,7 @@ export interface Server {
   readonly name: string;
   /** The folder of all files of the server, logs included; removed by `stop`. */
   readonly folder: string;
-  /** Of the processes that run now. */
+  /** The ids of the running processes. */
   readonly pids: readonly number[];
   /** Ends the processes and removes their folder with everything stored in it. May be called again. */
   stop(): Promise<void>;

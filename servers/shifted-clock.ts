@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Preloaded by processes that go by a `ProcessClock` (NODE_OPTIONS=--require): their clock is ahead of the machine's by
- * the milliseconds that a file holds, and jumps when the file changes. Timers, which count from a process' start, stay
- * as they are.
+ * Preloaded by processes that use a `ProcessClock` (NODE_OPTIONS=--require): their clock is ahead of the machine's by
+ * the milliseconds in a file, and jumps when the file changes. Timers, which count from a process's start, are
+ * unchanged.
  */
 import { readFileSync } from "node:fs";
 import { CLOCK_FILE_VARIABLE } from "./process-clock";

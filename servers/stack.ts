@@ -11,7 +11,7 @@ import { pubsubAnswers, pubsubRestAnswers, startPubsubEmulator } from "./pubsub-
 import type { Server } from "./server-process";
 import { SERVER_NAMES, type ServerName } from "./tools";
 
-/** Of one running server: names of addresses, and the addresses. */
+/** The addresses of one running server, by their names. */
 export type Addresses = Readonly<Record<string, string>>;
 export type Running = Partial<Record<ServerName, Addresses>>;
 

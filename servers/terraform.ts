@@ -28,13 +28,13 @@ const schemaProviderRecipe: Recipe = {
 };
 
 const TYPES_PACKAGE = "@cdktf/provider-google";
-/** Of the archive that npm serves for the version in versions.ts. */
+/** The hash of the archive that npm serves for the version in versions.ts. */
 const TYPES_SHA512 = "KqNA/5RiFT07r0PSZ6/07cJ2zESUgbj1JchVj21iBFBZVUbD+578xA/k8eq/r0cbyEgLmg9eYWeVslaYah4DCQ==";
 /** The services a configuration may use; the package has 1,400 resources. */
 const SERVICES =
   /^(provider|(data-google-)?(artifact-registry|bigtable|cloud-run-v2|cloud-scheduler|logging-metric|monitoring|project|pubsub|secret-manager|service-account|storage-bucket|storage-managed-folder)(?!.*-lite)[\w-]*)$/;
 
-/** What follows from arguments, so that a plan shows it: `{argument}`. */
+/** Values that follow from arguments, so that a plan shows them: `{argument}`. */
 const KNOWN = {
   google_service_account: {
     email: "{account_id}@{project}.iam.gserviceaccount.com",
@@ -170,7 +170,7 @@ interface CheckovResult {
   check_result: { suppress_comment?: string };
 }
 
-/** What checkov finds in a folder of Terraform or of Kubernetes resources. Asks nobody else. */
+/** Returns checkov's findings in a folder of Terraform or of Kubernetes resources, without any request to a server. */
 export async function checkovFindings(
   folder: string,
   framework: "terraform" | "kubernetes" = "terraform",

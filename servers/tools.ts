@@ -5,8 +5,8 @@ import { spawnSync } from "node:child_process";
 export const SERVER_NAMES = ["kafka", "bigtable", "pubsub", "gcs", "flink", "job-server", "expansion"] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
 /**
- * What a Terraform configuration (terraform.ts), Dockerfiles (hadolint.ts), Kubernetes resources (kubernetes.ts) and a
- * graph (prism.ts) are checked with.
+ * The programs that check a Terraform configuration (terraform.ts), Dockerfiles (hadolint.ts), Kubernetes resources
+ * (kubernetes.ts) and a graph (prism.ts).
  */
 export type CheckerName = "terraform" | "checkov" | "hadolint" | "kubernetes-validate" | "librdkafka" | "prism";
 

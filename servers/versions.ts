@@ -29,6 +29,6 @@ export const VERSIONS = {
   /** librdkafka 2.16.0. */
   confluentKafka: "2.16.1",
   schemathesis: "4.32.5",
-  /** Of Go; it need not be that of Java. */
+  /** The version of Go's SDK, which may differ from Java's. */
   prism: "v2.77.0",
 } as const;

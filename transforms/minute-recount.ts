@@ -43,8 +43,8 @@ export interface Recount {
 }
 
 /**
- * Who an object's events came by: the log, whose stream sets aside what is received more than `lateAfterMs` after its
- * time (NO_LATENESS: nothing), or a backfill that it never sees.
+ * The origin of an object's events. Events of the log: the stream sets aside those received more than `lateAfterMs`
+ * after their time (NO_LATENESS: none). Events of a backfill: the stream never sees them.
  */
 export type Origin = { lateAfterMs: number } | "backfill";
 

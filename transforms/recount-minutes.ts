@@ -225,7 +225,7 @@ class HashBlock {
   }
 }
 
-/** What the books of a rolled minute are made of. */
+/** The sources of a rolled minute's books. */
 async function rolledBooksOf(
   minute: number,
   rolled: RolledHour | undefined,

@@ -35,7 +35,7 @@ export function areSameCells(recounted: CellColumns, stored: MinuteCounts): bool
   return true;
 }
 
-/** Where each of `names` is in `known`; undefined where one is missing, or `known` has a name twice. */
+/** Returns the position of each of `names` in `known`; undefined where one is missing, or `known` has a name twice. */
 function placesIn(known: readonly string[], names: readonly string[]): Uint32Array | undefined {
   const placeOf = new Map<string, number>();
   for (let place = 0; place < known.length; place++) placeOf.set(known[place]!, place);

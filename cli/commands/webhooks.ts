@@ -51,7 +51,7 @@ const selecting = (command: Command) =>
     .addOption(new Option("--state <state>", "messages in this state").choices(DELIVERY_STATES))
     .option("--json", "print JSON");
 
-/** Where no alerts were ever kept there is nothing to list or to replay, and nothing is made. */
+/** A deployment without stored alerts has nothing to list or to replay, and the command creates no store. */
 async function withAlerts(
   command: Command,
   work: (store: Pick<AlertStore, "list" | "replay">) => Promise<void>,

@@ -132,7 +132,7 @@ interface RangeAsked {
   granularity: string;
   function: AggregateFunction;
   compare: boolean;
-  /** Of the range's ends, and of days, weeks and months. */
+  /** The time zone of the range's ends, and of days, weeks and months. */
   tz: string;
 }
 

@@ -6,7 +6,7 @@
 import type { RejectionReason } from "../rejection";
 import { MINUTE_MS } from "./time";
 
-/** Whose events a rule looks at; neither: all events of the deployment. */
+/** The video or the channel that a rule reads; without either, all events of the deployment. */
 export interface AlertSubject {
   videoId?: string | undefined;
   channelId?: string | undefined;
@@ -25,7 +25,7 @@ export type AlertRule = { name: string } & (
 /** The events of the last `minutes` against the mean of the same minutes on the days of the last week. */
 export interface RateRule extends AlertSubject {
   kind: "rate";
-  /** Of a video or a channel; absent where all events are meant. */
+  /** The video or channel; absent for all events. */
   eventType?: string | undefined;
   minutes: number;
   /** Fires where the rate is at least so many times the mean. */
@@ -36,7 +36,7 @@ export interface RateRule extends AlertSubject {
   least: number;
 }
 
-/** What an audit said, as far as alerts want to know. */
+/** The result of an audit, as far as alerts need it. */
 export interface AuditReading {
   id: string;
   outcome: "equal" | "repaired" | "differences" | "not-comparable";
@@ -45,7 +45,7 @@ export interface AuditReading {
   toMs: number;
 }
 
-/** What was read of the deployment for one rule. */
+/** The reading of the deployment for one rule. */
 export type AlertReading =
   | { kind: "count"; count: number }
   /** `before`: the events of the same minutes, one day to seven days before. */
@@ -57,7 +57,7 @@ export type AlertReading =
   | { kind: "unbalanced"; minutes: readonly number[] }
   | { kind: "letters"; waiting: number };
 
-/** What is remembered of a rule between two looks. */
+/** The state of a rule between two readings. */
 export interface AlertState {
   /** Since when the condition holds, by what it holds for. */
   since: Readonly<Record<string, number>>;
@@ -68,7 +68,7 @@ export interface AlertState {
 export const NO_ALERT: AlertState = { since: {}, fired: [] };
 
 export interface Crossing {
-  /** What the condition holds for: empty, or the id of an audit. */
+  /** The subject for which the condition holds: empty, or the id of an audit. */
   subject: string;
   detail: string;
 }
@@ -100,7 +100,10 @@ export function judged(
 
 const WHOLE = "";
 
-/** What the rule says now, each with the time for which it must go on. Throws RangeError for another rule's reading. */
+/**
+ * Returns the subjects for which the rule's condition holds now, each with the time for which it must go on. Throws
+ * RangeError for another rule's reading.
+ */
 function conditionsOf(rule: AlertRule, reading: AlertReading): Condition[] {
   const one = (holds: boolean, detail: string, forMs = 0): Condition[] =>
     holds ? [{ subject: WHOLE, detail, forMs }] : [];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The lateness rule, and from when on a minute is final. Both go by times that travel with the events or that the
- * stream has proven, and never by a clock, so that the stream, the audit and every reader decide alike.
+ * The lateness rule, and the time from which on a minute is final. Both depend on times that travel with the events or
+ * that the stream has proven, and never on a clock, so that the stream, the audit and every reader decide alike.
  */
 import { MINUTE_MS } from "./time";
 

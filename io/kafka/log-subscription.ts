@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The reading side of a log on a Kafka topic: a consumer group whose members share the partitions. A portion is a
- * contiguous range of offsets of one partition, of which at most one is open.
- *
- * Exact after crashes: before a range is handed out, the group's position is committed again where it is, with the
- * range's end as metadata. Whoever gets the partition next (after a restart or a rebalance) finds it there and takes
- * exactly that range, under the same name; `done` commits the end. Commits carry the generation of the group, so that
- * the brokers refuse those of a reader that has lost its partitions; one that still belongs to the group but not to the
- * partition is refused here, by its queue no longer being the partition's. Committed positions must outlive the
- * messages: the brokers' `offsets.retention.minutes` >= the topic's retention.
- *
- * kafkajs fetches into a bounded queue a partition (it is paused when full), so that its heartbeats never wait for an
- * archive.
+ * contiguous range of offsets of one partition, and one portion of a partition is open at a time. Portions are exact
+ * after crashes. Before a range is handed out, the group commits its unchanged position again, with the range's end as
+ * metadata. The next owner of the partition (after a restart or a rebalance) finds that metadata and takes exactly that
+ * range, under the same name; `done` commits the end. Commits carry the generation of the group, so that the brokers
+ * refuse those of a reader that has lost its partitions. A reader that still belongs to the group but not to the
+ * partition is refused here, because its queue is no longer the partition's. Committed positions must outlive the
+ * messages: the brokers' `offsets.retention.minutes` >= the topic's retention. kafkajs fetches into a bounded queue a
+ * partition (which is paused when full), so that its heartbeats never wait for an archive.
  */
 
 import { hash } from "node:crypto";

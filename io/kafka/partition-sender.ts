@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Sends groups of records, each group to one partition, exactly once a producer session.
- *
- * kafkajs gives a record its sequence number when it is sent, and takes the number back when the request failed. If the
- * request had been written after all, the next records with that number would be taken for its repetition: acknowledged
- * and lost. So
- * - a partition has at most one group under way; kafkajs repeats that same group, with the same numbers, and nothing
- *   else;
- * - a producer of which a group failed in the end gets no other one: a new producer (new producer id) takes over.
- * A producer is given up for that, or because the topic has other partitions by now, and for nothing else: that the
- * list of partitions is read again from time to time replaces none. Every producer that was made is remembered until it
- * is disconnected, so that `close` misses none. kafkajs keeps one idempotent request a broker under way anyway, so
- * `maxInFlightRequests` would gain nothing.
+ * Sends groups of records, each group to one partition, exactly once a producer session. kafkajs gives a record its
+ * sequence number when the record is sent, and takes the number back when the request failed. If that request was
+ * written after all, the brokers would take the next records with the number for its repetition: acknowledged and lost.
+ * Two rules follow.
+ * - A partition has at most one group under way. kafkajs repeats that same group, with the same numbers, and no other.
+ * - A producer with a failed group gets no further group: a new producer (new producer id) takes over. A producer is
+ *   given up for that reason, or because the topic has other partitions by now, and for no other; reading the list of
+ *   partitions again replaces no producer.
+ * Every producer is remembered until it is disconnected, so that `close` misses none. kafkajs keeps one idempotent
+ * request a broker under way anyway, so `maxInFlightRequests` would gain nothing.
  */
 
 import { type Kafka, type Message, Partitioners, type Producer } from "kafkajs";

@@ -28,7 +28,7 @@ export interface Delivery extends NewDelivery {
   sinceMs: number;
   /** When it was delivered or died. */
   endedAtMs?: number;
-  /** What the last attempt said; absent before the first. */
+  /** The result of the last attempt; absent before the first. */
   lastOutcome?: string;
 }
 
@@ -40,7 +40,7 @@ export type AttemptOutcome =
 
 /** Every method rejects with `StoreUnavailableError` where the store does not answer. */
 export interface AlertStore {
-  /** What is remembered of the rules, by name. */
+  /** The state of the rules, by name. */
   states(): Promise<Map<string, AlertState>>;
   /**
    * Remembers the state of a rule and keeps the messages of its crossings, both or neither. A webhook for which

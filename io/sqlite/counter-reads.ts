@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Everything that is read from counters.sqlite, over a given connection (the writer's own or a read-only one).
- * Synchronous: a caller that must stay responsive runs the heavy ones in a thread (reader-thread.ts).
+ * All reads of counters.sqlite, over a given connection (the writer's own or a read-only one). They are synchronous: a
+ * caller that must stay responsive runs the heavy ones in a thread (reader-thread.ts).
  */
 
 import type { DatabaseSync } from "node:sqlite";

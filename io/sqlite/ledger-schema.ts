@@ -32,7 +32,7 @@ ALTER TABLE archived_objects ADD COLUMN accepted INTEGER;
 ALTER TABLE archived_objects ADD COLUMN messages TEXT;
 `;
 
-/** Log ranges of the embedded stream of which older minutes are still to be archived and counted. */
+/** Log ranges of the embedded stream with older minutes that are still to be archived and counted. */
 export const DEFERRED_RANGES = `
 CREATE TABLE deferred_ranges (
   from_position INTEGER PRIMARY KEY, to_position INTEGER NOT NULL, counted_from_minute INTEGER NOT NULL
@@ -40,8 +40,8 @@ CREATE TABLE deferred_ranges (
 `;
 
 /**
- * Who accepted what, how far each process is, and audited minutes as ranges: minute_marks keeps minutes that have
- * changed, and no others.
+ * The accepted events by source, the progress of each process, and audited minutes as ranges: minute_marks keeps
+ * minutes that have changed, and no others.
  */
 export const ACCEPTANCE = `
 ALTER TABLE archived_objects ADD COLUMN direct INTEGER;

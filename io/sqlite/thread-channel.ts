@@ -51,7 +51,7 @@ export class ThreadChannel {
     });
   }
 
-  /** Which of the channel's workers the next `call` reaches: 1 for the first, larger after a worker has died. */
+  /** The number of the worker that the next `call` reaches: 1 for the first, larger after a worker has died. */
   worker(): number {
     this.#running();
     return this.#started;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which addresses a webhook may reach. A name in a URL may stand for an address of this network (server-side request
- * forgery), also only at its second look-up; so the address that is connected to is the one that is judged.
+ * The addresses that a webhook may reach. A name in a URL may stand for an address of this network (server-side request
+ * forgery), perhaps only at its second look-up, so the connected address itself is judged.
  */
 import { lookup as systemLookup } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
@@ -11,7 +11,7 @@ export class AddressRefusedError extends Error {
   override readonly name = "AddressRefusedError";
 }
 
-/** What the IANA registries of special-purpose addresses keep from the public internet. */
+/** The ranges that the IANA registries of special-purpose addresses keep from the public internet. */
 const SPECIAL_IPV4 = [
   ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"],
   ...["192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"],

@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import type { AllowedAddresses } from "./addresses";
 import { signatureHeaders } from "./signature";
 
-/** Of an answer, for the list of deliveries. */
+/** The part of an answer that the list of deliveries shows. */
 const MAX_ANSWER_BYTES = 512;
 
 export interface Receiver {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Moves expiring cells from the store to roll-ups, a range at a time: a day of minutes with the raw events of the day,
- * a month of hours. Each step may be repeated, and whoever comes next goes on where a process was stopped:
+ * a month of hours. Each step may be repeated, and the next process continues where another was stopped:
  * docs/decisions/0030-roll-ups.md.
  */
 import { DAY_MS, HOUR_MS, HOURS_A_DAY, MINUTE_MS, MINUTES_A_DAY } from "../../domain/rules/time";

@@ -132,7 +132,7 @@ function audit() {
 
 const PICTURES = { "event-time": eventTime, duplicate, states, books, audit };
 
-/** Throws for a picture that nobody draws. */
+/** Throws for an unknown picture. */
 export function picture(name, label) {
   const [height, ...parts] = PICTURES[name]();
   return `<svg class="picture" viewBox="0 0 ${W} ${height}" role="img" aria-label="${label}"><defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" class="head"/></marker></defs>${parts.join("")}</svg>`;

@@ -176,7 +176,7 @@ function fewRuns() {
   cached.exports = { ...of, default: of };
 }
 
-/** What @vitest/runner asks of whoever runs it. */
+/** The interface that @vitest/runner requires. */
 class Adapter {
   results = [];
   viteEnvironment = "node";

@@ -17,10 +17,10 @@ const MAX_WAITING = 10_000;
 
 export interface AlertsOptions {
   rules: readonly AlertRule[];
-  /** Which rules each webhook hears of. */
+  /** The rules whose alerts each webhook gets. */
   webhooks: readonly { name: string; rules: ReadonlySet<string> }[];
   store: AlertStore;
-  /** What a rule looks at; undefined: nothing can be said now, and the rule's state stays. */
+  /** Returns the reading of a rule; undefined where nothing can be read now, and the rule's state stays. */
   read: (rule: AlertRule) => Promise<AlertReading | undefined>;
   clock: () => number;
   logger: Logger;

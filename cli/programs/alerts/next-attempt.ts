@@ -17,8 +17,8 @@ const MAX_RETRY_AFTER_MS = HOUR_MS;
 const MAX_DOUBLINGS = 40;
 
 /**
- * What becomes of a delivery after an attempt that failed: exponential backoff with full jitter, never before the
- * receiver's Retry-After. `random`: in [0, 1).
+ * Returns the state of a delivery after a failed attempt: exponential backoff with full jitter, never before the
+ * receiver's Retry-After. `random` is in [0, 1).
  */
 export function nextAttempt(
   { attempts, sinceMs }: Pick<Delivery, "attempts" | "sinceMs">,

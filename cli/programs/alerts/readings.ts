@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What each rule of alerts looks at, read from the stores of the deployment. */
+/** The readings of each alert rule, from the stores of the deployment. */
 import type { AlertReading, AlertRule, AlertSubject, RateRule } from "../../../domain/rules/alerts";
 import { DAY_MS, MINUTE_MS } from "../../../domain/rules/time";
 import type { Cell, CounterStore, DeadLetters, Ledger, LogProgress, Total, VideoCatalog } from "../../../io/ports";
@@ -9,7 +9,7 @@ import type { Round } from "../canary/round";
 /** Reports of the last day are looked for among so many. */
 const AUDITS_READ = 200;
 const DAYS_BEFORE = 7;
-/** Books are read piece by piece, so that a day of them holds nobody up. */
+/** Books are read piece by piece, so that a day of them delays no other work. */
 const MINUTES_AT_ONCE = 360;
 
 export interface ReadingSources {
@@ -61,7 +61,7 @@ async function totalsOf(
   return new ChannelCounters({ counters, catalog }).totals(channelId);
 }
 
-/** Of the last minutes that are complete, so that a stream that is behind does not look like silence. */
+/** Reads the last complete minutes, so that a stream that is behind does not look like silence. */
 async function rateReading(rule: RateRule, sources: ReadingSources): Promise<AlertReading | undefined> {
   const completeThroughMs = await sources.progress.completeThroughMs(sources.clock());
   const endMs = Math.floor(completeThroughMs / MINUTE_MS) * MINUTE_MS;
@@ -104,7 +104,7 @@ async function auditReading({ ledger, clock }: ReadingSources): Promise<AlertRea
   return { kind: "audits", reports: readings };
 }
 
-/** Of the minutes that have ended: the open one never balances for long. */
+/** Reads the minutes that have ended, because the open one never balances for long. */
 async function unbalancedOfTheDay(sources: ReadingSources): Promise<number[]> {
   const to = Math.floor(sources.clock() / MINUTE_MS);
   const minutes: number[] = [];

@@ -10,7 +10,10 @@ import { ID_BYTES, isUuidBytes } from "../../../domain/event-identity";
 import { AvroWriter } from "./binary";
 
 const TWO_27 = 2 ** 27;
-/** Of a row: a UUID, two lengths, the event time, the union branches and the value. Names and texts come on top. */
+/**
+ * The bytes of a row: a UUID, two lengths, the event time, the union branches and the value. Names and texts are added
+ * to them.
+ */
 const ROW_BYTES = 38 + 2 * 5 + 10 + 2 + 10;
 const FIRST_BYTES = 16_384;
 
@@ -18,7 +21,7 @@ const HEX = "0123456789abcdef";
 const HIGH_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) => HEX.charCodeAt(byte >>> 4));
 const LOW_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) => HEX.charCodeAt(byte & 15));
 
-/** What the rows of a batch have in common. */
+/** The fields that the rows of a batch share. */
 interface Batch {
   columns: EventColumns;
   videos: NameSpans;
