@@ -16,6 +16,7 @@ interface Flags {
   events?: number;
   seed?: number;
   rate?: number;
+  minutes?: number;
   scenarios?: FlinkScenario[];
   sameJvm?: boolean;
   quick?: boolean;
@@ -65,6 +66,7 @@ const program = new Command("npm run bench --")
   .option("--seed <n>", "of the generated events (default 1)", integer)
   .option("--videos <n>", "videos among which the events are spread (default 100,000)", integer)
   .option("--rate <n>", "events a second of flink-sustained (default 160,000)", integer)
+  .option("--minutes <n>", "minutes of memory (default 14)", integer)
   .addOption(new Option("--scenarios <names...>", "topics of flink and flink-sustained").choices(FLINK_SCENARIOS))
   .option("--same-jvm", "flink: Viewmill's TaskManagers with the Java options of the native job's")
   .option("--growth", "only how the cost grows: events, videos and days of history x10")

@@ -120,6 +120,7 @@ export function benchParameters(chosen: {
   seed?: number;
   videos?: number;
   rate?: number;
+  minutes?: number;
   scenarios?: readonly FlinkScenario[];
   sameJvm?: boolean;
 }): BenchParameters {
@@ -131,6 +132,7 @@ export function benchParameters(chosen: {
   if (chosen.seed !== undefined) parameters.seed = chosen.seed;
   if (chosen.videos !== undefined) parameters.videos = chosen.videos;
   if (chosen.rate !== undefined) parameters.sustainedEventsPerSecond = chosen.rate;
+  if (chosen.minutes !== undefined) parameters.memoryMinutes = chosen.minutes;
   if (chosen.scenarios !== undefined) parameters.flinkScenarios = chosen.scenarios;
   if (chosen.sameJvm === true) parameters.flinkSameJvm = true;
   return parameters;
