@@ -18,6 +18,7 @@ import * as hotPath from "./measurements/hot-path";
 import * as http from "./measurements/http";
 import * as idle from "./measurements/idle";
 import * as ingest from "./measurements/ingest";
+import * as keys from "./measurements/keys";
 import * as memory from "./measurements/memory";
 import * as messages from "./measurements/messages";
 import * as reads from "./measurements/reads";
@@ -41,6 +42,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   audit,
   ingest,
   http,
+  keys,
   reads,
   idle,
   bigtable,
