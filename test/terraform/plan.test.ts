@@ -196,9 +196,8 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
       }
     });
 
-    test("writers and readers are routed to the one cluster, and only writers check and mutate", () => {
+    test("writers and readers are routed to one cluster, and only writers check and mutate", () => {
       const clusters = plan().one("google_bigtable_instance.this").cluster as Values[];
-      expect(clusters).toHaveLength(1);
       for (const [profile, transactional] of [
         ["writers", true],
         ["readers", false],
@@ -251,6 +250,19 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
         Array(2).fill("google_cloud_run_v2_job_iam_member roles/run.invoker"),
       );
     });
+  });
+
+  test("prod has a second cluster in another zone, for reads that may be behind; dev has one cluster", () => {
+    const clusters = plans.prod!.one("google_bigtable_instance.this").cluster as Values[];
+    expect(clusters.map(({ zone }) => zone)).toEqual(["europe-west1-b", "europe-west1-c"]);
+    expect(plans.prod!.one("google_bigtable_app_profile.replica[0]")).toMatchObject({
+      single_cluster_routing: [{ cluster_id: clusters[1]!.cluster_id, allow_transactional_writes: false }],
+      standard_isolation: [{ priority: "PRIORITY_LOW" }],
+    });
+    expect(plans.dev!.one("google_bigtable_instance.this").cluster).toHaveLength(1);
+    expect(plans.dev!.of("google_bigtable_app_profile").map(({ values }) => values.app_profile_id)).toEqual(
+      expect.not.arrayContaining(["replica"]),
+    );
   });
 
   test("what holds data in prod refuses to be deleted, and in dev does not", () => {

@@ -59,6 +59,8 @@ const WRONG: Record<string, Values[]> = {
     { retention: { claims_days: 14 } },
     { retention: { dead_letter_days: 366 } },
     { retention: { findings_days: 0 } },
+    { bigtable: { replica_zone: "europe-west1-c" } },
+    { bigtable: { failed_over: true } },
     { ingest: { min_instances: 11 } },
     { ingest: { concurrency: 2000 } },
     { query: { min_instances: 0, max_instances: 0 } },

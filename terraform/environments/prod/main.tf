@@ -9,7 +9,7 @@ module "viewmill" {
   alert_emails = var.alert_emails
   labels       = { environment = "prod" }
 
-  bigtable = { min = 3, max = 12 }
+  bigtable = { min = 3, max = 12, replica_zone = "c" }
   ingest   = { min_instances = 3, max_instances = 50 }
   query    = { min_instances = 2, max_instances = 20, cpu = "2", memory = "2Gi" }
   archiver = { cpu = "4", memory = "4Gi" }

@@ -8,8 +8,12 @@ locals {
   # 16 salts, one tablet each to begin with.
   split_keys = [for salt in range(1, 16) : format("%02x#", salt)]
   # Timestamps of cells are versions, not times: no family may have a rule of age, but those of the writers' marks and of receipt stamps.
-  max_ages = { "minutes/w" = "168h", "summaries/w" = "168h", "ledger/t" = "1h" }
-  sequence = "s"
+  max_ages        = { "minutes/w" = "168h", "summaries/w" = "168h", "ledger/t" = "1h" }
+  sequence        = "s"
+  first_cluster   = "${var.name}-${var.zone}"
+  replica_cluster = "${var.name}-${var.replica_zone}"
+  # Writers and readers always meet at one cluster: replication has no order across rows, so that a replica could say completeThrough before it has the counts.
+  serving_cluster = var.failed_over ? local.replica_cluster : local.first_cluster
   int64_sum = jsonencode({
     aggregateType = {
       inputType = { int64Type = { encoding = { bigEndianBytes = {} } } }
@@ -32,7 +36,7 @@ resource "google_bigtable_instance" "this" {
   labels              = var.labels
 
   cluster {
-    cluster_id   = "${var.name}-${var.zone}"
+    cluster_id   = local.first_cluster
     zone         = var.zone
     storage_type = var.nodes.storage_type
 
@@ -40,6 +44,21 @@ resource "google_bigtable_instance" "this" {
       min_nodes  = var.nodes.min
       max_nodes  = var.nodes.max
       cpu_target = var.nodes.cpu_target
+    }
+  }
+
+  dynamic "cluster" {
+    for_each = var.replica_zone == "" ? [] : [var.replica_zone]
+    content {
+      cluster_id   = local.replica_cluster
+      zone         = cluster.value
+      storage_type = var.nodes.storage_type
+
+      autoscaling_config {
+        min_nodes  = var.nodes.min
+        max_nodes  = var.nodes.max
+        cpu_target = var.nodes.cpu_target
+      }
     }
   }
 }
@@ -103,7 +122,7 @@ resource "google_bigtable_app_profile" "writers" {
   description    = "Workers of the job, ingest service, archiver, audit"
 
   single_cluster_routing {
-    cluster_id                 = google_bigtable_instance.this.cluster[0].cluster_id
+    cluster_id                 = local.serving_cluster
     allow_transactional_writes = true
   }
 }
@@ -114,12 +133,30 @@ resource "google_bigtable_app_profile" "readers" {
   description    = "Query service"
 
   single_cluster_routing {
-    cluster_id                 = google_bigtable_instance.this.cluster[0].cluster_id
+    cluster_id                 = local.serving_cluster
     allow_transactional_writes = false
   }
 
   standard_isolation {
     priority = "PRIORITY_HIGH"
+  }
+}
+
+# For whoever may read what is some seconds old, and must not slow the service: exports, notebooks. Nothing of Viewmill's own uses the profile.
+resource "google_bigtable_app_profile" "replica" {
+  count = var.replica_zone == "" ? 0 : 1
+
+  instance       = google_bigtable_instance.this.name
+  app_profile_id = "replica"
+  description    = "Reads that may be behind"
+
+  single_cluster_routing {
+    cluster_id                 = var.failed_over ? local.first_cluster : local.replica_cluster
+    allow_transactional_writes = false
+  }
+
+  standard_isolation {
+    priority = "PRIORITY_LOW"
   }
 }
 

@@ -8,6 +8,18 @@ variable "zone" {
   type        = string
 }
 
+variable "replica_zone" {
+  description = "Of a second cluster with all the data, for failover and for reads that may be behind. Empty: none."
+  type        = string
+  default     = ""
+}
+
+variable "failed_over" {
+  description = "Whether writers and readers use the second cluster, because the first one's zone is away."
+  type        = bool
+  default     = false
+}
+
 variable "nodes" {
   description = "Bounds of autoscaling, the share of CPU it aims at in percent, and the kind of disks."
   type = object({

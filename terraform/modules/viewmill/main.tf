@@ -28,14 +28,16 @@ module "event_log" {
 }
 
 module "counters" {
-  source    = "../counters"
-  name      = var.name
-  zone      = "${var.region}-${var.zone}"
-  nodes     = { min = var.bigtable.min, max = var.bigtable.max, cpu_target = var.bigtable.cpu_target, storage_type = var.bigtable.storage_type }
-  backup    = var.bigtable.backup
-  protected = var.protected
-  members   = module.accounts.members
-  labels    = local.labels
+  source       = "../counters"
+  name         = var.name
+  zone         = "${var.region}-${var.zone}"
+  replica_zone = var.bigtable.replica_zone == "" ? "" : "${var.region}-${var.bigtable.replica_zone}"
+  failed_over  = var.bigtable.failed_over
+  nodes        = { min = var.bigtable.min, max = var.bigtable.max, cpu_target = var.bigtable.cpu_target, storage_type = var.bigtable.storage_type }
+  backup       = var.bigtable.backup
+  protected    = var.protected
+  members      = module.accounts.members
+  labels       = local.labels
 
   depends_on = [module.apis]
 }

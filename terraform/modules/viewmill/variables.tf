@@ -118,15 +118,27 @@ variable "cold_class" {
 }
 
 variable "bigtable" {
-  description = "Nodes of the cluster, how full of work each is to be (percent of CPU), kind of disks, and whether there are daily backups."
+  description = "Nodes of a cluster, how full of work each is to be (percent of CPU), kind of disks, whether there are daily backups, the zone (a letter) of a second cluster, and whether it serves because the first one's zone is away."
   type = object({
     min          = optional(number, 1)
     max          = optional(number, 3)
     cpu_target   = optional(number, 60)
     storage_type = optional(string, "SSD")
     backup       = optional(bool, true)
+    replica_zone = optional(string, "")
+    failed_over  = optional(bool, false)
   })
   default = {}
+
+  validation {
+    condition     = can(regex("^[a-f]?$", var.bigtable.replica_zone))
+    error_message = "The zone of the second cluster is a letter, such as c, or empty."
+  }
+
+  validation {
+    condition     = !var.bigtable.failed_over || var.bigtable.replica_zone != ""
+    error_message = "Without a second cluster there is none to fail over to."
+  }
 }
 
 variable "ingest" {
