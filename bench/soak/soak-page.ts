@@ -56,7 +56,7 @@ export function soakPage(result: SoakResult, command: string): string {
 
     ${command}
 
-${machine.cpus} CPUs, load at the end ${machine.load.join(", ")}. ${flags.minutes} minutes at ${flags.rate} events/s with 5 % repeats and 1 % late ones, dashboards that read and pages that watch and go; the service's clock ran ${flags.speed} times as fast: ${result.eventHours.toFixed(1)} hours of event time, audits and tiering every minute of real time, raw retention of one day.
+${machine.cpus} CPUs, load at the end ${machine.load.join(", ")}. ${flags.minutes} minutes; ${flags.rate} events/s were asked for and ${(sent.events / (flags.minutes * 60)).toFixed(1)} sent; with 5 % repeats and 1 % late ones, dashboards that read and pages that watch and go; the service's clock ran ${flags.speed} times as fast: ${result.eventHours.toFixed(1)} hours of event time, audits and tiering every minute of real time, raw retention of one day.
 
 ${sent.requests} requests (${sent.reads} reads), ${sent.events} events accepted, ${result.distinct} distinct in ${result.cells} cells; answers that were no 202: ${JSON.stringify(sent.refused)}.
 
