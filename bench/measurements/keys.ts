@@ -33,9 +33,12 @@ export const measurement: Measurement = {
     const cost = { without: 0, with: 0, beside: 0 };
     const refusals: Record<string, number> = {};
     for (let round = 0; round < ROUNDS; round++) {
-      cost.without += await cpuOf(bench, load, "open");
-      cost.with += await cpuOf(bench, load, "keys");
-      cost.beside += await cpuOf(bench, load, "greedy", refusals);
+      const open = await cpuOf(bench, load, "open");
+      const withKeys = await cpuOf(bench, load, "keys");
+      const beside = await cpuOf(bench, load, "greedy", refusals);
+      cost.without += open;
+      cost.with += withKeys;
+      cost.beside += beside;
     }
     const events = load.events * ROUNDS;
     const perMillion = (cpuS: number) => (cpuS / events) * MILLION;
