@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Two services behind a real nginx, and two archivers, over Pub/Sub, Bigtable and Cloud Storage: under load each is
+ * stopped or killed in turn and started again. Nobody sees an error, and what was acknowledged is counted once. A
+ * bounded run counts here; the deaths of the streaming job itself are in test/cluster.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { configSchema } from "../../cli/config/schema";
+import { createPlaces } from "../../cli/deployment/create-places";
+import { createBucket } from "../../demo/create-bucket";
+import { viewmillCommand, viewmillProcess } from "../../demo/viewmill-process";
+import {
+  freePort,
+  keptFolder,
+  removeKeptFolder,
+  type ServerProcess,
+  startBigtableEmulator,
+  startGcsEmulator,
+  startPubsubEmulator,
+} from "../../servers";
+import { describeWithPrograms } from "../contracts/programs";
+import { deadline } from "../deadline";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { until } from "../until";
+import { Nginx } from "./nginx";
+
+const SENDERS = 4;
+const TEST_DEADLINE_MS = 480_000;
+const MINUTE_MS = 60_000;
+const LOOK_EVERY_MS = 200;
+
+interface Sent {
+  acknowledged: Set<string>;
+  failures: string[];
+}
+
+describeWithPrograms("two of everything", ["nginx"], () => {
+  describeWithServers("over shared stores", ["pubsub", "bigtable", "gcs"], () => {
+    let folder = "";
+    let configFile = "";
+    let nginx: Nginx;
+    const emulators: { stop(): Promise<void> }[] = [];
+    const serves: ServerProcess[] = [];
+    const archivers: ServerProcess[] = [];
+
+    beforeAll(async () => {
+      folder = await keptFolder("two");
+      const [pubsub, bigtable, gcs] = await Promise.all([
+        startPubsubEmulator(),
+        startBigtableEmulator(),
+        startGcsEmulator(),
+      ]);
+      emulators.push(pubsub, bigtable, gcs);
+      const config = configSchema.parse({
+        http: { drainSeconds: 1 },
+        log: { kind: "pubsub", pubsub: { endpoint: pubsub.host, restEndpoint: pubsub.restUrl } },
+        archive: { kind: "gcs", maxPortionAgeMs: 2_000 },
+        gcs: { endpoint: gcs.endpoint },
+        counters: { kind: "bigtable", endpoint: bigtable.host },
+        deadLetters: { kind: "gcs" },
+        claims: { kind: "gcs" },
+      });
+      configFile = join(folder, "viewmill.json");
+      writeFileSync(configFile, JSON.stringify(config));
+      await createPlaces(config, { partitions: 1 });
+      await createBucket(config.gcs.endpoint, config.project, config.gcs.bucket);
+      const ports = [await freePort(), await freePort()];
+      for (const [n, port] of ports.entries()) {
+        const args = ["serve", "--config", configFile, "--port", String(port)];
+        // A balancer asks for readiness; a start is over when the process answers.
+        serves.push(viewmillProcess(`serve-${n}`, folder, args, `http://127.0.0.1:${port}/healthz`));
+        const health = await freePort();
+        const archive = ["archive", "--config", configFile, "--health-port", String(health)];
+        archivers.push(viewmillProcess(`archiver-${n}`, folder, archive, `http://127.0.0.1:${health}/healthz`));
+      }
+      await Promise.all([...serves, ...archivers].map((each) => each.start()));
+      nginx = await Nginx.start(join(folder, "nginx"), ports);
+    }, COLD_START_MS);
+    afterAll(async () => {
+      await nginx?.stop();
+      await Promise.all([...serves, ...archivers].map((each) => each.end()));
+      await Promise.all(emulators.map((each) => each.stop()));
+      if (folder !== "") await removeKeptFolder(folder);
+    }, 120_000);
+
+    /** Sends one event a request until it is to stop. An answer that is no 202 is a failure; the event goes again. */
+    async function send(name: string, sent: Sent, stop: AbortSignal): Promise<void> {
+      for (let n = 0; !stop.aborted; n++) {
+        const eventId = `${name}-${n}`;
+        const event = { eventId, videoId: "shared", eventType: "VIEW", eventTime: Date.now() };
+        for (let accepted = false; !accepted; ) {
+          try {
+            const response = await fetch(`${nginx.url}/v1/events`, {
+              method: "POST",
+              headers: { "Content-Type": "application/json" },
+              body: JSON.stringify(event),
+            });
+            const text = await response.text();
+            accepted = response.status === 202;
+            if (!accepted) sent.failures.push(`${response.status} ${text.slice(0, 200)}`);
+          } catch (error) {
+            sent.failures.push(String(error));
+          }
+        }
+        sent.acknowledged.add(eventId);
+      }
+    }
+
+    const get = async <T>(path: string): Promise<T> => {
+      const response = await fetch(`${nginx.url}${path}`);
+      if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+      return (await response.json()) as T;
+    };
+    const video = () => get<{ totals: { VIEW?: { count: number } }; completeThrough: string }>("/v1/videos/shared");
+    const counted = async (): Promise<number> => (await video()).totals.VIEW?.count ?? 0;
+    const minuteText = (timeMs: number) => new Date(Math.floor(timeMs / MINUTE_MS) * MINUTE_MS).toISOString();
+
+    it(
+      "nobody sees an error while each is stopped, killed and started again, and everything is counted once",
+      async () => {
+        const sent: Sent = { acknowledged: new Set(), failures: [] };
+        const stop = new AbortController();
+        const startedAtMs = Date.now();
+        const senders = Array.from({ length: SENDERS }, (_, n) => send(`s${n}`, sent, stop.signal));
+        const more = async (events: number) => {
+          const upTo = sent.acknowledged.size + events;
+          await until("events are acknowledged", () => sent.acknowledged.size >= upTo, 120_000);
+        };
+        await more(50);
+        // Nothing is counted yet, so an answer that is complete past the first event is wrong.
+        const wrong: string[] = [];
+        const looking = setInterval(() => {
+          video()
+            .then(({ completeThrough }) => {
+              if (Date.parse(completeThrough) > startedAtMs + 1) wrong.push(completeThrough);
+            })
+            .catch((error: unknown) => wrong.push(String(error)));
+        }, LOOK_EVERY_MS);
+        // Rolling: one after the other stops in order, and is started again.
+        for (const each of [...serves, ...archivers]) {
+          await each.kill("SIGTERM");
+          await more(30);
+          await each.start();
+          await more(30);
+        }
+        expect(sent.failures).toEqual([]);
+        for (const each of [...serves, ...archivers]) {
+          await each.kill("SIGKILL");
+          await more(30);
+          await each.start();
+          await more(30);
+        }
+        // What has begun to pass nginx when an instance is killed cannot go to another one.
+        expect(sent.failures.length).toBeLessThanOrEqual(serves.length * SENDERS);
+        stop.abort();
+        await Promise.all(senders);
+        clearInterval(looking);
+        expect(wrong).toEqual([]);
+
+        const [start, end] = [startedAtMs, Date.now() + MINUTE_MS].map((timeMs) => new Date(timeMs).toISOString());
+        const range = `start=${start}&end=${end}`;
+        type Totals = { accepted: number; archived: number };
+        const totals = async () => (await get<{ totals: Totals }>(`/v1/ledger?${range}`)).totals;
+        await until(
+          "the archive has what was promised",
+          async () => {
+            const { accepted, archived } = await totals();
+            if (archived >= sent.acknowledged.size && archived === accepted) return true;
+            throw new Error(`${archived} archived, ${accepted} accepted, ${sent.acknowledged.size} acknowledged`);
+          },
+          240_000,
+        );
+        const fromTo = ["--from", minuteText(startedAtMs), "--to", minuteText(Date.now() + MINUTE_MS)];
+        const ended = await viewmillCommand(
+          "pipeline",
+          "stream",
+          "--runner",
+          "direct",
+          "--config",
+          configFile,
+          ...fromTo,
+        );
+        expect([ended.status, ended.stderr]).toEqual([0, ""]);
+        expect(await counted()).toBe(sent.acknowledged.size);
+      },
+      deadline(TEST_DEADLINE_MS),
+    );
+  });
+});
