@@ -16,7 +16,7 @@ import { KafkaEventLog } from "../../io/kafka/event-log";
 import { GroupLag } from "../../io/kafka/group-lag";
 import { KafkaLogSubscription, type SkippedRange } from "../../io/kafka/log-subscription";
 import { ensureKafkaTopic } from "../../io/kafka/topics";
-import { type FaultProxy, type KafkaServer, startFaultProxy, startKafka } from "../../servers";
+import { type FaultProxy, type KafkaServer, librdkafkaTransactions, startFaultProxy, startKafka } from "../../servers";
 import { batchOf } from "../contracts/embedded-log-contract";
 import { nextPortion, textOf } from "../contracts/shared-log-contract";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
@@ -25,7 +25,7 @@ import { through } from "./proxied";
 const CLI = join(__dirname, "..", "..", "cli", "main.js");
 const DEADLINE = { timeout: 30_000, interval: 50 };
 
-describeWithServers("clients of Kafka", ["kafka"], () => {
+describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
   let kafka: KafkaServer;
   let proxy: FaultProxy;
   let topic = "";
@@ -197,6 +197,21 @@ describeWithServers("clients of Kafka", ["kafka"], () => {
     const ends = await admin((one) => one.fetchTopicOffsets(topic));
     expect(await committed()).toBe(ends.find(({ partition }) => partition === 0)!.high);
   }, 60_000);
+
+  it("only what librdkafka committed is read, in whichever way it compressed it", async () => {
+    const ways = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
+    const transactions = ways.flatMap((compression) =>
+      (["abort", "commit"] as const).map((outcome) => ({
+        transactionalId: `${topic} ${compression} ${outcome}`,
+        outcome,
+        compression,
+        messages: [1, 2].map((n) => ({ partition: 0, value: `${compression} ${outcome} ${n} ${"x".repeat(200)}` })),
+      })),
+    );
+    await librdkafkaTransactions(kafka.bootstrap, topic, transactions);
+    const read = (await readAll(await reader())).map((text) => text.slice(0, -201));
+    expect(read.toSorted()).toEqual(ways.flatMap((way) => [`${way} commit 1`, `${way} commit 2`]).toSorted());
+  }, 120_000);
 
   it("what lies behind an open transaction waits, since the transaction's first message", async () => {
     const subscription = await reader();
