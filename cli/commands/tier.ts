@@ -2,17 +2,25 @@
 import type { Command } from "commander";
 import { DAY_MS } from "../../domain/rules/time";
 import { requireDataFolder } from "../../io/sqlite/data-folder";
+import { type Expired, expireOld } from "../../pipelines/tier/expire-books";
+import { type Packed, packAudited } from "../../pipelines/tier/pack-archive";
 import { type Rolled, rollUpAll } from "../../pipelines/tier/roll-up";
-import { ConfigError, resolveConfig } from "../config/load";
-import { type Config, cellRetention } from "../config/schema";
-import { usesDataFolder } from "../deployment/deployment";
+import { resolveConfig } from "../config/load";
+import { bookRetention, type Config, cellRetention } from "../config/schema";
+import { type Deployment, usesDataFolder } from "../deployment/deployment";
 import { withCellsKept } from "../deployment/with-cells-kept";
 import { asTable, shortTime } from "../reading/read-service";
+
+interface Tiered {
+  rolled: Rolled[];
+  packed: Packed;
+  expired: Expired;
+}
 
 export function register(program: Command): void {
   program
     .command("tier")
-    .description("move minutes and hours past their retention to roll-ups (Parquet), and delete their raw events")
+    .description("move cells past their retention to roll-ups (Parquet), pack the archive, delete what is too old")
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .option("--json", "print what was done as JSON")
@@ -20,31 +28,62 @@ export function register(program: Command): void {
     .action(async ({ json }: { json?: boolean }, command: Command) => {
       const config = resolveConfig(command);
       if (usesDataFolder(config)) requireDataFolder(config.data);
-      const rolled = await tier(config);
-      process.stdout.write(json === true ? `${JSON.stringify(rolled.map(shown))}\n` : table(rolled));
+      const tiered = await withCellsKept(config, (deployment) => tier(config, deployment));
+      process.stdout.write(json === true ? `${JSON.stringify(rows(tiered))}\n` : text(tiered));
     });
 }
 
-function tier(config: Config): Promise<Rolled[]> {
-  return withCellsKept(config, async ({ tiering, archive, ledger }) => {
-    if (tiering === undefined)
-      throw new ConfigError(
-        `counters.kind ${config.counters.kind}: its cells stay in the store, there is nothing to do`,
-      );
-    const { minuteDays, hourDays } = cellRetention(config);
-    return rollUpAll(
-      { counters: tiering.store, tiers: tiering.tiers, folder: tiering.folder, archive, ledger, clock: Date.now },
-      { minutesMs: minuteDays * DAY_MS, hoursMs: hourDays * DAY_MS },
-    );
-  });
+async function tier(config: Config, deployment: Deployment): Promise<Tiered> {
+  const { tiering, archive, ledger, deadLetters, books } = deployment;
+  const { minuteDays, hourDays } = cellRetention(config);
+  const clock = Date.now;
+  const rolled =
+    tiering === undefined
+      ? []
+      : await rollUpAll(
+          { counters: tiering.store, tiers: tiering.tiers, folder: tiering.folder, archive, ledger, clock },
+          { minutesMs: minuteDays * DAY_MS, hoursMs: hourDays * DAY_MS },
+        );
+  const packed = await packAudited({ archive, ledger, clock });
+  const { ledgerDays, auditDays, deadLetterDays } = bookRetention(config);
+  const ages = { ledgerMs: ledgerDays * DAY_MS, auditsMs: auditDays * DAY_MS, deadLettersMs: deadLetterDays * DAY_MS };
+  const expireAccepted = await forgetAccepted(config);
+  const expired = await expireOld({ books, expireAccepted, deadLetters, clock }, ages);
+  return { rolled, packed, expired };
+}
+
+async function forgetAccepted({ log, data }: Config): Promise<((beforeMinute: number) => Promise<void>) | undefined> {
+  if (log.kind !== "embedded") return undefined;
+  const { expireAccepted } = await import("../../io/sqlite/log-expiry.js");
+  return (beforeMinute) => expireAccepted(data, beforeMinute);
 }
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString();
-const shown = ({ fromMs, toMs, ...rest }: Rolled) => ({ from: iso(fromMs), to: iso(toMs), ...rest });
+
+const isAnything = (done: object): boolean => Object.values(done).some((number) => number > 0);
+
+function rows({ rolled, packed, expired }: Tiered): object[] {
+  return [
+    ...rolled.map(({ fromMs, toMs, ...rest }) => ({ from: iso(fromMs), to: iso(toMs), ...rest })),
+    ...(isAnything(packed) ? [{ level: "archive", outcome: "packed", ...packed }] : []),
+    ...(isAnything(expired) ? [{ level: "books", outcome: "deleted", ...expired }] : []),
+  ];
+}
+
+function text(tiered: Tiered): string {
+  const { rolled, packed, expired } = tiered;
+  if (rows(tiered).length === 0) return "nothing is past its retention\n";
+  const lines = [
+    ...(isAnything(packed) ? [`archive: ${packed.objects} objects of ${packed.hours} hours packed`] : []),
+    ...(isAnything(expired)
+      ? [`deleted: books of ${expired.minutes} minutes, ${expired.audits} audits, ${expired.letters} dead letters`]
+      : []),
+  ].map((line) => `${line}\n`);
+  return (rolled.length === 0 ? "" : table(rolled)) + lines.join("");
+}
 
 function table(rolled: readonly Rolled[]): string {
-  if (rolled.length === 0) return "nothing is past its retention\n";
-  const rows = rolled.map(({ level, fromMs, toMs, outcome, cells, files, objects }) => [
+  const ranges = rolled.map(({ level, fromMs, toMs, outcome, cells, files, objects }) => [
     `${level}s`,
     shortTime(iso(fromMs)),
     shortTime(iso(toMs)),
@@ -53,5 +92,5 @@ function table(rolled: readonly Rolled[]): string {
     files,
     objects,
   ]);
-  return asTable(["level", "from", "to", "outcome", "cells", "files", "raw objects deleted"], rows);
+  return asTable(["level", "from", "to", "outcome", "cells", "files", "raw objects deleted"], ranges);
 }

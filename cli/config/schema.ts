@@ -241,6 +241,13 @@ export const configSchema = z
         hourDays: count(0, 36_500, 0).describe(
           "hours of months that ended longer ago go to roll-ups; 0: 100 days, or minuteDays where these are more",
         ),
+        ledgerDays: count(0, 36_500, 0).describe(
+          "books of older minutes are deleted; 0: a year, or a day more than minuteDays where these are more",
+        ),
+        auditDays: count(1, 36_500, 400).describe("older reports of audits are deleted"),
+        deadLetterDays: count(0, 36_500, 0).describe(
+          "sqlite: older dead letters are deleted, replayed or not; 0: 90 days, or rawDays where these are more",
+        ),
       })
       .prefault({}),
     tier: z
@@ -313,6 +320,17 @@ export const configSchema = z
       refuse("minuteDays", `must be at least ${least}: rawDays, the lateness horizon, and a day for audits`);
     if (hourDays !== 0 && hourDays < Math.max(minuteDays, least))
       refuse("hourDays", `must be at least the retention of minutes (${Math.max(minuteDays, least)})`);
+    const kept = cellRetention(config);
+    const { ledgerDays, deadLetterDays } = config.retention;
+    if (ledgerDays !== 0 && ledgerDays <= kept.minuteDays)
+      refuse(
+        "ledgerDays",
+        `must be more than the retention of minutes (${kept.minuteDays}): audits compare with books`,
+      );
+    if (deadLetterDays !== 0 && deadLetterDays < rawDays)
+      refuse("deadLetterDays", `must be at least rawDays (${rawDays}): until then a letter can be replayed`);
+    if (deadLetterDays > bookRetention(config).ledgerDays)
+      refuse("deadLetterDays", `must be at most the retention of the ledger (${bookRetention(config).ledgerDays})`);
     const retentionMinutes = rawDays * MINUTES_A_DAY;
     if (config.lateness.finalAfterMinutes * 2 > retentionMinutes) {
       context.addIssue({
@@ -350,3 +368,17 @@ export function cellRetention(config: Pick<Config, "retention" | "lateness">): {
 }
 
 const USUAL_HOUR_DAYS = 100;
+const USUAL_LEDGER_DAYS = 366;
+const USUAL_LETTER_DAYS = 90;
+
+/** How many days books, reports of audits and dead letters are kept. */
+export function bookRetention(config: Pick<Config, "retention" | "lateness">): {
+  ledgerDays: number;
+  auditDays: number;
+  deadLetterDays: number;
+} {
+  const { ledgerDays: asked, auditDays, deadLetterDays, rawDays } = config.retention;
+  const ledgerDays = asked === 0 ? Math.max(USUAL_LEDGER_DAYS, cellRetention(config).minuteDays + 1) : asked;
+  const usualLetters = Math.min(Math.max(USUAL_LETTER_DAYS, rawDays), ledgerDays);
+  return { ledgerDays, auditDays, deadLetterDays: deadLetterDays === 0 ? usualLetters : deadLetterDays };
+}

@@ -19,6 +19,8 @@ export interface Deployment {
   ledger: Ledger;
   /** Moves cells out of the store; absent where no cell ever leaves. */
   tiering?: OpenedCounters["tiering"];
+  /** How old books are deleted; absent where they never are. */
+  books?: OpenedCounters["books"];
   progress: LogProgress;
   deadLetters: DeadLetters;
   eventTypes: EventTypes;
@@ -43,7 +45,7 @@ export function usesDataFolder({ log, archive, counters, deadLetters, claims }: 
  */
 export async function openDeployment(config: Config, access: CounterAccess = "shared"): Promise<Deployment> {
   if (usesDataFolder(config)) (await import("../../io/sqlite/data-folder.js")).prepareDataFolder(config.data);
-  const { counters, ledger, tiering } = await openCounters(config, access);
+  const { counters, ledger, tiering, books } = await openCounters(config, access);
   const { progress, close: closeProgress } = await openProgress(config, ledger);
   const deadLetters = await openDeadLetters(config);
   const eventTypes = await openEventTypes(config);
@@ -52,6 +54,7 @@ export async function openDeployment(config: Config, access: CounterAccess = "sh
     counters,
     ledger,
     ...(tiering && { tiering }),
+    ...(books && { books }),
     progress,
     deadLetters,
     eventTypes,

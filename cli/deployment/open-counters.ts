@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { DAY_MS } from "../../domain/rules/time";
 import type { BigtableConfig } from "../../io/bigtable/config";
-import type { CellTiers, CounterStore, Ledger, RollUpFolder } from "../../io/ports";
+import type { BookRetention, CellTiers, CounterStore, Ledger, RollUpFolder } from "../../io/ports";
 import type { SqliteCellTiers } from "../../io/sqlite/cell-tiers";
 import { type Config, cellRetention } from "../config/schema";
 
@@ -18,13 +18,15 @@ export interface OpenedCounters {
   ledger: Ledger;
   /** Moves cells out of the store; undefined where no cell ever leaves. */
   tiering?: { store: CounterStore; tiers: CellTiers; folder: RollUpFolder };
+  /** How old books are deleted; undefined where they never are. */
+  books?: BookRetention;
 }
 
 /** Combines the store and its roll-ups. */
 async function tiered(
   config: Config,
   store: CounterStore,
-  ledger: Ledger,
+  ledger: Ledger & BookRetention,
   tiers: SqliteCellTiers,
 ): Promise<OpenedCounters> {
   const folder = await openRollUps(config);
@@ -35,7 +37,7 @@ async function tiered(
     await close();
     await tiers.close();
   };
-  return { counters, ledger, tiering: { store, tiers, folder } };
+  return { counters, ledger, tiering: { store, tiers, folder }, books: ledger };
 }
 
 async function openRollUps(config: Config): Promise<RollUpFolder> {

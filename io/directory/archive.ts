@@ -6,7 +6,7 @@
 
 import { randomUUID } from "node:crypto";
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   archiveObjectName,
@@ -17,13 +17,18 @@ import {
 } from "../../domain/archive-name";
 import { MINUTES_A_DAY, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { Semaphore } from "../flow/semaphore";
-import { type Archive, type ArchiveObject, StoreUnavailableError } from "../ports";
+import { type Archive, type ArchiveObject, type ArchivePacking, StoreUnavailableError } from "../ports";
+import { hasCode, namesIn, syncFolder } from "./folder-files";
+import { hourFolderOf, type PackStep, PackWriter } from "./pack-writer";
+import { PackedHours } from "./packed-hours";
 
 export interface DirectoryArchiveOptions {
   /** The archive's folder, created when missing. */
   folder: string;
   /** The number of objects written or read at the same time. Default 16: syncs of several files overlap on the disk. */
   concurrency?: number;
+  /** Called when a step of packing has been made; tests stop a process there. */
+  onPackStep?: (step: PackStep) => void;
 }
 
 /** The folder in which objects are written before they get their name; `list` never reads it. */
@@ -39,10 +44,20 @@ export class DirectoryArchive implements Archive {
   readonly #folder: string;
   readonly #slots: Semaphore;
   readonly #knownFolders = new Set<string>();
+  readonly #packed: PackedHours;
+  readonly #packs: PackWriter;
 
   constructor(options: DirectoryArchiveOptions) {
     this.#folder = options.folder;
     this.#slots = new Semaphore(options.concurrency ?? 16);
+    this.#packed = new PackedHours(options.folder);
+    const { folder, onPackStep: onStep } = options;
+    const read = (name: string) => this.read(name);
+    this.#packs = new PackWriter({ folder, staging: join(folder, STAGING), read, ...(onStep && { onStep }) });
+  }
+
+  get packing(): ArchivePacking {
+    return this.#packs;
   }
 
   /**
@@ -68,14 +83,30 @@ export class DirectoryArchive implements Archive {
     if (parseArchiveObjectName(name) === undefined) {
       throw new RangeError(`"${name.slice(0, 120)}" is not a name of an archive object`);
     }
+    return this.#slots.run(() => orUnavailable(() => this.#content(name)));
+  }
+
+  /** Outside of its pack first: an object that leaves its folder is in the pack by then. */
+  async #content(name: string): Promise<Uint8Array> {
     const file = join(this.#folder, name);
-    return this.#slots.run(() => orUnavailable(async () => readIfSmall(file) ?? readFile(file)));
+    try {
+      return readIfSmall(file) ?? (await readFile(file));
+    } catch (error) {
+      if (!hasCode(error, "ENOENT") && !hasCode(error, "ENOTDIR")) throw error;
+      const content = await this.#packed.read(name);
+      if (content === undefined) throw error;
+      return content;
+    }
   }
 
   async minutes(fromMinute: number, toMinute: number): Promise<number[]> {
     const minutes = await this.#minuteFolders(fromMinute, toMinute);
     const used = await Promise.all(
-      minutes.map((minute) => this.#slots.run(async () => (await this.#fileNames(minute)).length > 0)),
+      minutes.map((minute) =>
+        this.#slots.run(
+          async () => (await this.#fileNames(minute)).length > 0 || (await this.#packedOf(minute)).length > 0,
+        ),
+      ),
     );
     return minutes.filter((_, index) => used[index]);
   }
@@ -87,6 +118,10 @@ export class DirectoryArchive implements Archive {
       if (parseArchiveObjectName(name) === undefined) throw new RangeError(`"${name.slice(0, 120)}" is not a name`);
       await this.#slots.run(() => orUnavailable(() => rm(join(this.#folder, name), { force: true })));
       folders.add(dirname(name));
+    }
+    for (const [hourFolder, gone] of Map.groupBy(names, (name) => dirname(dirname(name)))) {
+      if (this.#packed.pack(hourFolder) === undefined) continue;
+      await orUnavailable(() => this.#packs.without(hourFolder, new Set(gone)));
     }
     for (const minute of folders) {
       for (let folder = minute; folder !== "."; folder = dirname(folder)) {
@@ -160,10 +195,15 @@ export class DirectoryArchive implements Archive {
       for (const hour of await this.#subfolders(date, /^hour=\d{2}$/)) {
         const hourStart = minuteOf(`${date}/${hour}/minute=00`);
         if (hourStart === undefined || hourStart + MINUTES_AN_HOUR <= fromMinute || hourStart >= toMinute) continue;
+        const found = new Set<number>();
         for (const folder of await this.#subfolders(`${date}/${hour}`, /^minute=\d{2}$/)) {
           const minute = minuteOf(`${date}/${hour}/${folder}`);
-          if (minute !== undefined && minute >= fromMinute && minute < toMinute) minutes.push(minute);
+          if (minute !== undefined) found.add(minute);
         }
+        // After the folders, for the reason of `#content`.
+        for (const minute of this.#packed.pack(`${date}/${hour}`)?.byMinute.keys() ?? []) found.add(minute);
+        const sorted = [...found].sort((a, b) => a - b);
+        minutes.push(...sorted.filter((minute) => minute >= fromMinute && minute < toMinute));
       }
     }
     return minutes;
@@ -184,10 +224,20 @@ export class DirectoryArchive implements Archive {
     const objects: ArchiveObject[] = [];
     for (const file of await this.#fileNames(minute)) {
       const name = `${minuteFolder(minute)}/${file}`;
-      const { size, mtimeMs } = statSync(join(this.#folder, name));
-      objects.push({ name, minute, sizeBytes: size, writtenAtMs: mtimeMs });
+      // undefined: it went into the pack since the folder was listed.
+      const found = statSync(join(this.#folder, name), { throwIfNoEntry: false });
+      if (found === undefined) continue;
+      objects.push({ name, minute, sizeBytes: found.size, writtenAtMs: found.mtimeMs });
     }
-    return objects;
+    const packed = await this.#packedOf(minute);
+    if (packed.length === 0) return objects;
+    const loose = new Set(objects.map(({ name }) => name));
+    for (const object of packed) if (!loose.has(object.name)) objects.push(object);
+    return objects.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async #packedOf(minute: number): Promise<readonly ArchiveObject[]> {
+    return orUnavailable(async () => this.#packed.pack(hourFolderOf(minute))?.byMinute.get(minute) ?? []);
   }
 }
 
@@ -199,7 +249,9 @@ async function removedEmpty(folder: string): Promise<boolean> {
   return rmdir(folder).then(
     () => true,
     (error: unknown) => {
-      if (hasCode(error, "ENOTEMPTY") || hasCode(error, "ENOENT") || hasCode(error, "EEXIST")) return false;
+      // Of an object that was in a pack there is no such folder any more.
+      if (hasCode(error, "ENOENT")) return true;
+      if (hasCode(error, "ENOTEMPTY") || hasCode(error, "EEXIST")) return false;
       throw error;
     },
   );
@@ -241,14 +293,6 @@ function namesInMinute(folder: string): string[] {
   }
 }
 
-/** Returns no name where the folder is missing. */
-async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: unknown) => {
-    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return [];
-    throw error;
-  });
-}
-
 async function writeSynced(file: string, content: Uint8Array): Promise<void> {
   const handle = await open(file, "wx");
   try {
@@ -257,19 +301,6 @@ async function writeSynced(file: string, content: Uint8Array): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }
 
 async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {

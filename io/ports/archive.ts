@@ -18,4 +18,19 @@ export interface Archive {
   minutes(fromMinute: number, toMinute: number): Promise<number[]>;
   /** Removes objects that are past the raw retention; missing ones are skipped. */
   remove(names: readonly string[]): Promise<void>;
+  /** Absent where the archive keeps each object by itself. */
+  readonly packing?: ArchivePacking;
+}
+
+/**
+ * Puts the objects of an hour into one file. Which objects there are, their names and their content stay as they are
+ * for everybody who lists or reads. One process at a time packs or removes.
+ */
+export interface ArchivePacking {
+  /** Hours before this one with objects outside of their pack, ascending. */
+  looseHours(beforeHour: number): Promise<number[]>;
+  /** Resolves with how many objects went into the pack of the hour. Durable; a process that dies on the way loses none. */
+  pack(hour: number): Promise<number>;
+  /** Removes what writers that died before this time left half written. */
+  clearStaged(beforeMs: number): Promise<void>;
 }

@@ -30,5 +30,10 @@ export interface DeadLetters {
   markReplayed(ids: readonly string[], atMs: number): Promise<void>;
   /** Returns the number of rejected events by minute of receipt in [fromMinute, toMinute). */
   rejectedByMinute(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
+  /**
+   * Deletes letters received before `lettersMs`, and of minutes before `countsMs` how many were rejected; resolves with
+   * how many letters. Absent where the store has a rule of its own for that.
+   */
+  expire?(before: { lettersMs: number; countsMs: number }): Promise<number>;
   close(): Promise<void>;
 }

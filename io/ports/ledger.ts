@@ -196,3 +196,14 @@ export interface Ledger {
   audits(limit: number): Promise<AuditReport[]>;
   close(): Promise<void>;
 }
+
+/** What of the books is deleted with age, where the store keeps no rule of its own for that. */
+export interface BookRetention {
+  /**
+   * Deletes the books of minutes before this one; those of minutes that changed and were not audited since stay. That a
+   * minute is audited stays known. Resolves with how many minutes had books.
+   */
+  expireBooks(beforeMinute: number): Promise<number>;
+  /** Deletes reports of audits that started before; resolves with how many. */
+  expireAudits(beforeMs: number): Promise<number>;
+}

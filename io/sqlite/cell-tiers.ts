@@ -7,6 +7,7 @@ import type { CellTiers, RolledLevel, RollingRange, RollUp, RollUpPhase, TierSta
 import { BUCKETS } from "./block-tables";
 import { inTransaction } from "./connection";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
+import { giveBack } from "./give-back";
 import { MinuteWriter } from "./minute-writer";
 import { type Row, Statements } from "./statements";
 import { rollingOf } from "./tier-guard";
@@ -15,7 +16,6 @@ import { rollingOf } from "./tier-guard";
 const ROWS_A_PIECE = 500;
 const TIMES_A_PIECE = 240;
 const CELLS_FOLDED = 8_000;
-const PAGES_A_PIECE = 1_000;
 
 export class SqliteCellTiers implements CellTiers {
   readonly #statements: Statements;
@@ -99,7 +99,7 @@ export class SqliteCellTiers implements CellTiers {
     while (this.#deletePiece(rolling.level, from, to)) await nextTurn();
     await this.#deleteRanks(rolling.level, from / BUCKETS, to / BUCKETS);
     this.#statements.write(() => this.#end());
-    await this.#giveBack();
+    await giveBack(this.#statements.db);
   }
 
   #deletePiece(level: RolledLevel, from: number, to: number): boolean {
@@ -134,19 +134,6 @@ export class SqliteCellTiers implements CellTiers {
         );
         await nextTurn();
       }
-    }
-  }
-
-  /** Returns free pages to the disk, a few at a time. */
-  async #giveBack(): Promise<void> {
-    const { db } = this.#statements;
-    const free = () => Number(Object.values(db.prepare("PRAGMA freelist_count").get() ?? {})[0]);
-    for (let left = free(); left > 0; ) {
-      db.exec(`PRAGMA incremental_vacuum(${PAGES_A_PIECE})`);
-      const now = free();
-      if (now >= left) return;
-      left = now;
-      await nextTurn();
     }
   }
 

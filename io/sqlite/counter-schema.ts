@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { type OpenOptions, openDatabase, openReadOnly, type Schema } from "./connection";
-import { ACCEPTANCE, DEFERRED_RANGES, SHARED_LOG, STREAM_STATE, WRITTEN_OFF } from "./ledger-schema";
+import { ACCEPTANCE, DEFERRED_RANGES, EXPIRED_BOOKS, SHARED_LOG, STREAM_STATE, WRITTEN_OFF } from "./ledger-schema";
 import { rankBuckets } from "./rank-migration";
 import { packCells, ROWS_A_CELL, VALUED_AND_REVISION } from "./row-migration";
 import { ROLL_UPS } from "./tier-schema";
@@ -17,7 +17,7 @@ export { COUNTERS_FILE } from "./counter-file";
  * version.
  */
 const COUNTERS_SCHEMA: Schema = {
-  version: 9,
+  version: 10,
   migrations: [
     ROWS_A_CELL + STREAM_STATE,
     SHARED_LOG,
@@ -28,6 +28,7 @@ const COUNTERS_SCHEMA: Schema = {
     rankBuckets,
     ROLL_UPS,
     WRITTEN_OFF,
+    EXPIRED_BOOKS,
   ],
   shrinks: true,
 };

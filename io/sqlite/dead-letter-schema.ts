@@ -7,7 +7,8 @@ import type { PackedPayloads } from "./payload-pack";
 export const DEAD_LETTERS_FILE = "dead-letters.sqlite";
 
 export const DEAD_LETTERS_SCHEMA: Schema = {
-  version: 1,
+  version: 2,
+  shrinks: true,
   migrations: [
     `CREATE TABLE letters (
        id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -28,6 +29,7 @@ export const DEAD_LETTERS_SCHEMA: Schema = {
               reason, detail, event_id, content_type, source,
               strftime('%Y-%m-%dT%H:%M:%SZ', replayed_at_ms / 1000, 'unixepoch') AS replayed_utc, payload
        FROM letters;`,
+    "CREATE INDEX letters_by_time ON letters (received_at_ms)",
   ],
 };
 

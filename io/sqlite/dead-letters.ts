@@ -6,11 +6,14 @@
  */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { RejectionReason } from "../../domain/rejection";
+import { MINUTE_MS } from "../../domain/rules/time";
 import { GroupCommit } from "../flow/group-commit";
 import { type DeadLetter, type DeadLetters, LogFullError, type NewDeadLetter } from "../ports";
 import { inTransaction, openDatabase, orUnavailable } from "./connection";
 import { DEAD_LETTERS_FILE, DEAD_LETTERS_SCHEMA, letterBytes } from "./dead-letter-schema";
+import { giveBack } from "./give-back";
 import { packPayloads } from "./payload-pack";
 import { ThreadChannel } from "./thread-channel";
 
@@ -26,6 +29,11 @@ interface DeadLettersOptions {
   busyTimeoutMs?: number;
 }
 
+/** A letter is at most about 64 KiB: some milliseconds. */
+const LETTERS_A_PIECE = 200;
+/** With the bytes of each as `letterBytes` has them. */
+const EXPIRED_LETTERS = `SELECT id, length(payload) + 2 * length(detail) + coalesce(length(event_id), 0) + 100 AS bytes
+  FROM letters WHERE received_at_ms < ? ORDER BY received_at_ms LIMIT ${LETTERS_A_PIECE}`;
 const MAX_GROUP_CALLS = 256;
 const MAX_GROUP_BYTES = 8 << 20;
 
@@ -101,6 +109,28 @@ export class SqliteDeadLetters implements DeadLetters {
     const sql = "SELECT minute, events FROM rejected WHERE minute >= ? AND minute < ? ORDER BY minute";
     const rows = orUnavailable(DEAD_LETTERS_FILE, () => this.#db.prepare(sql).all(fromMinute, toMinute));
     return new Map(rows.map((row) => [Number(row.minute), Number(row.events)]));
+  }
+
+  async expire({ lettersMs, countsMs }: { lettersMs: number; countsMs: number }): Promise<number> {
+    const take = this.#db.prepare(EXPIRED_LETTERS);
+    const remove = this.#db.prepare("DELETE FROM letters WHERE id = ?");
+    const subtract = this.#db.prepare("UPDATE letters_state SET stored_bytes = max(0, stored_bytes - ?)");
+    let expired = 0;
+    for (let left = true; left; await nextTurn()) {
+      const letters = inTransaction(this.#db, () => {
+        const found = take.all(lettersMs);
+        const bytes = found.reduce((sum, { bytes: own }) => sum + Number(own), 0);
+        for (const { id } of found) remove.run(Number(id));
+        subtract.run(bytes);
+        return found.length;
+      });
+      expired += letters;
+      left = letters === LETTERS_A_PIECE;
+    }
+    const forget = this.#db.prepare("DELETE FROM rejected WHERE minute < ?");
+    inTransaction(this.#db, () => forget.run(Math.floor(countsMs / MINUTE_MS)));
+    await giveBack(this.#db);
+    return expired;
   }
 
   /** Finishes the appends made so far. */

@@ -13,10 +13,15 @@ export function changeSequences(ledger: Statements, fromMinute: number, toMinute
   return new Map(rows.map((row) => [Number(row.minute), Number(row.change_sequence)]));
 }
 
+/** Beyond every change sequence of a minute whose books are kept. */
+const AFTER_EXPIRY = 2 ** 40;
+
 /** Marks a minute as changed since the last audit, within a transaction. */
 export function markChanged(ledger: Statements, minute: number): void {
   ledger.run(
-    `INSERT INTO minute_marks VALUES (?, 1, 0)
+    // A mark that expired is never taken for the one that comes after it.
+    `INSERT INTO minute_marks
+       SELECT ?1, 1 + CASE WHEN ?1 < (SELECT before_minute FROM expired_books) THEN ${AFTER_EXPIRY} ELSE 0 END, 0 WHERE true
        ON CONFLICT DO UPDATE SET change_sequence = change_sequence + 1, audited = 0`,
     minute,
   );
@@ -31,11 +36,11 @@ export async function markAudited(ledger: Statements, range: AuditedRange): Prom
   await ledger.writeInPieces(changed, ([minute, sequence]) =>
     ledger.run("UPDATE minute_marks SET audited = 1 WHERE minute = ? AND change_sequence = ?", minute, sequence),
   );
-  await ledger.writeInPieces(without(range, except), (piece) => addRange(ledger, piece));
+  await ledger.writeInPieces(without(range, except), (piece) => addAuditedRange(ledger, piece));
 }
 
-/** Replaces the ranges that the added one touches by one range. */
-function addRange(ledger: Statements, added: MinuteRange): void {
+/** Replaces the ranges that the added one touches by one range, within a transaction. */
+export function addAuditedRange(ledger: Statements, added: MinuteRange): void {
   const touched = rangesTouching(ledger, added);
   for (const union of unionOf([...touched, added])) {
     ledger.run(

@@ -9,6 +9,7 @@ import type {
   ArchiveReader,
   AuditedRange,
   AuditReport,
+  BookRetention,
   DeferredRange,
   EmbeddedLedger,
   IngestAccount,
@@ -23,6 +24,7 @@ import type {
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
 import * as acceptance from "./ledger-acceptance";
 import * as books from "./ledger-books";
+import * as expiry from "./ledger-expiry";
 import * as marks from "./ledger-marks";
 import { Statements } from "./statements";
 
@@ -35,7 +37,7 @@ interface SqliteLedgerOptions {
 /** Minutes that the end of a pass lists in one transaction with its checkpoint. */
 const MINUTES_AT_ONCE = 1_000;
 
-export class SqliteLedger implements EmbeddedLedger {
+export class SqliteLedger implements EmbeddedLedger, BookRetention {
   readonly #ledger: Statements;
 
   /** Throws `StoreUnavailableError`, `SchemaVersionError`. */
@@ -133,9 +135,20 @@ export class SqliteLedger implements EmbeddedLedger {
   }
 
   expireObjects(objects: readonly { minute: number; name: string }[]): Promise<void> {
-    return this.#ledger.writeInPieces(objects, ({ minute, name }) =>
-      this.#ledger.run("UPDATE archived_objects SET size_bytes = 0 WHERE minute = ? AND name = ?", minute, name),
-    );
+    const byMinute = [...Map.groupBy(objects, ({ minute }) => minute)];
+    return this.#ledger.writeInPieces(byMinute, ([minute, ofMinute]) => {
+      for (const { name } of ofMinute)
+        this.#ledger.run("UPDATE archived_objects SET size_bytes = 0 WHERE minute = ? AND name = ?", minute, name);
+      expiry.foldExpired(this.#ledger, minute);
+    });
+  }
+
+  expireBooks(beforeMinute: number): Promise<number> {
+    return expiry.expireBooks(this.#ledger, beforeMinute);
+  }
+
+  expireAudits(beforeMs: number): Promise<number> {
+    return expiry.expireAudits(this.#ledger, beforeMs);
   }
 
   async archivedObjects(fromMinute: number, toMinute: number): Promise<ArchivedObject[]> {

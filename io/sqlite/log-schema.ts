@@ -10,7 +10,8 @@ export const LOG_FILE = "log.sqlite";
 export const STAMP_RETENTION_MS = STAMP_MEMORY_MS;
 
 export const LOG_SCHEMA: Schema = {
-  version: 1,
+  version: 2,
+  shrinks: true,
   // Payloads are some 16 KB: larger pages mean fewer of them in an overflow chain.
   pageSizeBytes: 8192,
   migrations: [
@@ -31,6 +32,8 @@ export const LOG_SCHEMA: Schema = {
        backlog_bytes INTEGER NOT NULL
      );
      INSERT INTO log_state VALUES (1, 0, 0);`,
+    // The file is rewritten once, so that it can shrink.
+    "",
   ],
 };
 

@@ -23,6 +23,10 @@ const WAL_AUTOCHECKPOINT_PAGES = 1000;
 /** The stamps pruned in one commit, so that no single append pays for a burst of them ten minutes later. */
 const MAX_STAMPS_PRUNED = 2000;
 
+/** 32 MiB: what a minute of heavy load takes and gives back. */
+const KEPT_FREE_PAGES = 4_096;
+const PAGES_A_SHRINK = 512;
+
 class LogWriter {
   readonly #db: DatabaseSync;
   readonly #insertEntry: StatementSync;
@@ -32,6 +36,7 @@ class LogWriter {
   readonly #setState: StatementSync;
   readonly #oldest: StatementSync;
   readonly #deleteUpTo: StatementSync;
+  readonly #freePages: StatementSync;
   #lastAppendedAtMs: number;
   #backlogBytes: number;
 
@@ -59,6 +64,7 @@ class LogWriter {
     this.#setState = prepare("UPDATE log_state SET last_appended_at_ms = ?, backlog_bytes = ?");
     this.#oldest = prepare("SELECT position, size_bytes FROM entries WHERE position <= ? ORDER BY position LIMIT ?");
     this.#deleteUpTo = prepare("DELETE FROM entries WHERE position <= ?");
+    this.#freePages = prepare("PRAGMA freelist_count");
     const state = prepare("SELECT last_appended_at_ms, backlog_bytes FROM log_state").get();
     this.#lastAppendedAtMs = Number(state?.last_appended_at_ms ?? 0);
     this.#backlogBytes = Number(state?.backlog_bytes ?? 0);
@@ -104,7 +110,14 @@ class LogWriter {
       this.#setState.run(this.#lastAppendedAtMs, backlogBytes);
     });
     this.#backlogBytes = backlogBytes;
+    this.#shrink();
     return { entries: oldest.length, backlogBytes };
+  }
+
+  /** What a backlog took of the disk goes back, a piece with each trim; what a live stream needs stays. */
+  #shrink(): void {
+    if (Number(this.#freePages.get()?.freelist_count) > KEPT_FREE_PAGES)
+      this.#db.exec(`PRAGMA incremental_vacuum(${PAGES_A_SHRINK})`);
   }
 
   close(): void {

@@ -3,10 +3,10 @@ import { hash } from "node:crypto";
 import { rollUpPart } from "../../domain/rules/roll-ups";
 import { type CellColumns, joined, type TimedCell } from "../formats/parquet/cell-columns";
 import { CellFile } from "../formats/parquet/cell-file";
-import { type RolledLevel, type RollUp, type RollUpFolder, StoreUnavailableError } from "../ports";
+import { type RolledLevel, type RollUp, type RollUpBytes, type RollUpFolder, StoreUnavailableError } from "../ports";
 
-/** The number of kept footers, each of some ten kilobytes. */
-const MAX_OPEN = 256;
+/** The bound of the kept footers in memory. */
+const MAX_OPEN_BYTES = 32 << 20;
 const FILES_AT_ONCE = 8;
 
 interface Asked {
@@ -20,6 +20,8 @@ interface Asked {
 /** Reads cells from roll-ups. Files never change, so their footers are kept. */
 export class RollUpReader {
   readonly #open = new Map<string, Promise<CellFile>>();
+  readonly #weights = new Map<string, number>();
+  #openBytes = 0;
 
   constructor(private readonly folder: RollUpFolder) {}
 
@@ -41,45 +43,71 @@ export class RollUpReader {
     return [...found.values()].sort((a, b) => a.startMs - b.startMs);
   }
 
-  /** Returns every cell of a file; rejects where its bytes differ from the written ones. */
+  /**
+   * Every cell of a file, which is read once. Rejects with `StoreUnavailableError` where the file is missing or has
+   * other bytes than were written.
+   */
   async all(rollUp: RollUp): Promise<CellColumns> {
-    await this.#verify(rollUp);
-    return (await this.#file(rollUp)).all();
+    const { name, sizeBytes, sha256 } = rollUp;
+    const bytes = await this.#bytes(name);
+    const content = await bytes.slice(0);
+    if (bytes.byteLength !== sizeBytes || hash("sha256", new Uint8Array(content), "hex") !== sha256)
+      throw new StoreUnavailableError(`the roll-up ${name} is damaged: its bytes are not those that were written`);
+    const inMemory = { byteLength: sizeBytes, slice: async (from: number, to?: number) => content.slice(from, to) };
+    return (await openFile(rollUp, inMemory)).all();
   }
 
-  /** Rejects with `StoreUnavailableError` where a file is missing or its bytes differ from the written ones. */
-  async #verify({ name, sizeBytes, sha256 }: RollUp): Promise<void> {
+  async #bytes(name: string): Promise<RollUpBytes> {
     const bytes = await this.folder.open(name);
     if (bytes === undefined) throw new StoreUnavailableError(`the roll-up ${name} is missing`);
-    const digest = hash("sha256", new Uint8Array(await bytes.slice(0)), "hex");
-    if (bytes.byteLength !== sizeBytes || digest !== sha256)
-      throw new StoreUnavailableError(`the roll-up ${name} is damaged: its bytes are not those that were written`);
+    return bytes;
   }
 
   #file(rollUp: RollUp): Promise<CellFile> {
     const { name } = rollUp;
-    let file = this.#open.get(name);
-    if (file === undefined) {
-      if (this.#open.size >= MAX_OPEN) this.#open.delete(this.#open.keys().next().value!);
-      file = this.#openFile(rollUp);
-      this.#open.set(name, file);
-      file.catch(() => this.#open.delete(name));
-    }
+    const known = this.#open.get(name);
+    // The one used last is the last to go.
+    this.#open.delete(name);
+    const file = known ?? this.#opened(rollUp);
+    this.#open.set(name, file);
     return file;
   }
 
-  async #openFile({ name, cells }: RollUp): Promise<CellFile> {
-    const bytes = await this.folder.open(name);
-    if (bytes === undefined) throw new StoreUnavailableError(`the roll-up ${name} is missing`);
-    const file = await CellFile.open(bytes).catch((error: unknown) => {
-      throw new StoreUnavailableError(`the roll-up ${name} cannot be read: ${(error as Error).message}`, {
-        cause: error,
-      });
-    });
-    if (file.rows !== cells)
-      throw new StoreUnavailableError(`the roll-up ${name} has ${file.rows} cells, not ${cells}`);
-    return file;
+  async #opened(rollUp: RollUp): Promise<CellFile> {
+    const { name } = rollUp;
+    try {
+      const file = await openFile(rollUp, await this.#bytes(name));
+      this.#weights.set(name, file.weightBytes);
+      this.#openBytes += file.weightBytes;
+      this.#trim();
+      return file;
+    } catch (error) {
+      this.#open.delete(name);
+      throw error;
+    }
   }
+
+  /** Forgets the files used longest ago, of those that are open by now. */
+  #trim(): void {
+    for (const name of this.#open.keys()) {
+      if (this.#openBytes <= MAX_OPEN_BYTES) return;
+      const weightBytes = this.#weights.get(name);
+      if (weightBytes === undefined) continue;
+      this.#open.delete(name);
+      this.#weights.delete(name);
+      this.#openBytes -= weightBytes;
+    }
+  }
+}
+
+async function openFile({ name, cells }: RollUp, bytes: RollUpBytes): Promise<CellFile> {
+  const file = await CellFile.open(bytes).catch((error: unknown) => {
+    throw new StoreUnavailableError(`the roll-up ${name} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
+  });
+  if (file.rows !== cells) throw new StoreUnavailableError(`the roll-up ${name} has ${file.rows} cells, not ${cells}`);
+  return file;
 }
 
 export const overlaps = (

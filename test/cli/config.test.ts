@@ -171,6 +171,8 @@ const OTHERS: Record<string, string> = {
   "alerts.rules": '[{ "name": "r", "kind": "audit-differs" }]',
   "alerts.webhooks": '[{ "name": "h", "url": "https://example.com", "secretFile": "/s" }]',
   "alerts.privateNetworks": "10.0.0.0/8,fd00::/8",
+  "retention.ledgerDays": "500",
+  "retention.deadLetterDays": "60",
   "http.cors.origins": "https://example.com,*",
   "log.kind": "kafka",
   "log.kafka.sasl": "plain",

@@ -11,6 +11,7 @@ import { SqliteCellTiers } from "../../io/sqlite/cell-tiers";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { TieredCounters } from "../../io/tiers/tiered-counters";
 import { runAudit } from "../../pipelines/audit/audit";
+import { packAudited } from "../../pipelines/tier/pack-archive";
 import { rollUpAll, type TierDependencies } from "../../pipelines/tier/roll-up";
 import { archiveObject } from "../avro/events";
 import { asMinuteCounts } from "../contracts/counter-model";
@@ -21,14 +22,17 @@ export const RETENTION = { minutesMs: 32 * DAY_MS, hoursMs: 100 * DAY_MS };
 
 export class TierHarness {
   nowMs = Date.parse("2026-11-29T00:00:00Z");
-  readonly folder = mkdtempSync(join(tmpdir(), "viewmill-tier-"));
   stores!: Stores;
   tiers!: SqliteCellTiers;
   counters!: TieredCounters;
   private objects = 0;
+  private isOpen = false;
 
-  static async open(): Promise<TierHarness> {
-    const harness = new TierHarness();
+  private constructor(readonly folder: string) {}
+
+  /** Over the files of a folder, or over none. */
+  static async open(folder = mkdtempSync(join(tmpdir(), "viewmill-tier-"))): Promise<TierHarness> {
+    const harness = new TierHarness(folder);
     await harness.reopen();
     return harness;
   }
@@ -36,6 +40,7 @@ export class TierHarness {
   /** Starts as a new process does: from the files alone. */
   async reopen(): Promise<void> {
     await this.shut();
+    this.isOpen = true;
     this.stores = await openStores(this.folder);
     this.tiers = new SqliteCellTiers({ folder: this.folder });
     this.counters = new TieredCounters({
@@ -51,8 +56,10 @@ export class TierHarness {
     return new DirectoryRollUps({ folder: join(this.folder, "rollups") });
   }
 
-  private async shut(): Promise<void> {
-    if (this.stores === undefined) return;
+  /** The files stay. */
+  async shut(): Promise<void> {
+    if (!this.isOpen) return;
+    this.isOpen = false;
     await this.stores.close();
     await this.tiers.close();
   }
@@ -82,6 +89,10 @@ export class TierHarness {
   /** Archives events and counts them. */
   async count(events: readonly VideoEvent[]): Promise<void> {
     await this.archive(events);
+    await this.countOnly(events);
+  }
+
+  async countOnly(events: readonly VideoEvent[]): Promise<void> {
     const cells = [...modelCells(events)].map(([name, { lastMs: last, ...cell }]) => {
       const [minute, video, type] = name.split(" ") as [string, string, string];
       return { ...cell, minute: Number(minute), video, type, last, correction: 0 };
@@ -96,10 +107,15 @@ export class TierHarness {
   }
 
   /** Parts of few cells, so that a range has several. */
-  tier(onStep?: TierDependencies["onStep"], cellsAPart = 40) {
+  tier(onStep?: TierDependencies["onStep"], cellsAPart = 40, retention = RETENTION) {
     const { archive, ledger, counters } = this.stores;
     const deps = { counters, tiers: this.tiers, folder: this.rollUps, archive, ledger, clock: () => this.nowMs };
-    return rollUpAll({ ...deps, ...(onStep && { onStep }) }, { ...RETENTION, cellsAPart });
+    return rollUpAll({ ...deps, ...(onStep && { onStep }) }, { ...retention, cellsAPart });
+  }
+
+  pack() {
+    const { archive, ledger } = this.stores;
+    return packAudited({ archive, ledger, clock: () => this.nowMs });
   }
 
   /** Every cell of a range as it is read, with its source left out. */

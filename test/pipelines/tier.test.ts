@@ -7,43 +7,10 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
-import type { VideoEvent } from "../../domain/event";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
-import type { Granularity } from "../../io/ports";
+import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { asMinuteCounts, type ModelCell } from "../contracts/counter-model";
+import { allCells, eventOf, OLD, someEvents, VIDEOS, YOUNG } from "./tier-events";
 import { TierHarness } from "./tier-harness";
-
-const VIDEOS = ["a", "b/c", "video-with-a-long-name", "z"];
-const TYPES = ["VIEW", "LIKE"];
-/** Two days that are past the retention of minutes on 2026-11-29, and one that is not. */
-const OLD = Date.parse("2026-10-20T00:00:00Z");
-const YOUNG = Date.parse("2026-11-20T00:00:00Z");
-const LEVELS: readonly Granularity[] = ["minute", "hour", "day"];
-
-let ids = 0;
-const eventOf = ([day, minute, video, type, value]: [
-  number,
-  number,
-  number,
-  number,
-  number | undefined,
-]): VideoEvent => ({
-  eventId: `event-${++ids}`,
-  videoId: VIDEOS[video]!,
-  eventType: TYPES[type]!,
-  eventTimeMs: (day === 2 ? YOUNG : OLD + day * DAY_MS) + minute * MINUTE_MS + (ids % 60_000),
-  ...(value === undefined ? {} : { value }),
-});
-const someEvent = fc
-  .tuple(
-    fc.integer({ min: 0, max: 2 }),
-    fc.constantFrom(0, 61, 62, 119, 1439),
-    fc.nat(VIDEOS.length - 1),
-    fc.nat(TYPES.length - 1),
-    fc.option(fc.integer({ min: -(2 ** 53) + 1, max: 2 ** 53 - 1 }), { nil: undefined }),
-  )
-  .map(eventOf);
-const someEvents = (maxLength: number) => fc.array(someEvent, { minLength: 1, maxLength });
 
 async function withHarness(work: (harness: TierHarness) => Promise<void>): Promise<void> {
   const harness = await TierHarness.open();
@@ -53,16 +20,6 @@ async function withHarness(work: (harness: TierHarness) => Promise<void>): Promi
     await harness.close();
   }
 }
-
-async function allCells(harness: TierHarness) {
-  const levels: Record<string, unknown> = {};
-  for (const level of LEVELS) levels[level] = await harness.cells(VIDEOS, TYPES, level, OLD, YOUNG + DAY_MS);
-  for (const video of VIDEOS) levels[`total ${video}`] = await harness.counters.totals(video);
-  levels.top = await harness.counters.top("VIEW", OLD + 7 * HOUR_MS, YOUNG + 3 * HOUR_MS, 10);
-  return levels;
-}
-
-const steps = ["frozen", "written", "listed", "expiring", "expired", "removed", "committed", "dropped"];
 
 describe("tiers", () => {
   it("a range over tiers is the range before, cell by cell; late events of rolled minutes count once", async () => {
@@ -102,29 +59,6 @@ describe("tiers", () => {
       ),
       { numRuns: 3 },
     );
-  });
-
-  it.each(steps)("a process that stops after %s loses nothing and doubles nothing", async (step) => {
-    await withHarness(async (harness) => {
-      const events = fc.sample(someEvents(30), { numRuns: 1, seed: 7 })[0]!;
-      await harness.count(events);
-      await harness.audit();
-      const before = await allCells(harness);
-      const stop = new Error("the process stops");
-      const stopped = (made: string) => {
-        if (made === step) throw stop;
-      };
-      await expect(harness.tier(stopped)).rejects.toBe(stop);
-      await harness.reopen();
-      expect(await allCells(harness)).toEqual(before);
-      expect(["equal", "not-comparable"]).toContain((await harness.audit()).outcome);
-      expect(await allCells(harness)).toEqual(before);
-      const rolled = await harness.tier();
-      expect(rolled.every(({ outcome }) => outcome === "rolled-up")).toBe(true);
-      expect(await allCells(harness)).toEqual(before);
-      expect((await harness.audit()).outcome).toBe("equal");
-      expect(await harness.stores.archive.minutes(0, (OLD + 3 * DAY_MS) / MINUTE_MS)).toEqual([]);
-    });
   });
 
   it("hours that are in roll-ups and not yet deleted are listed once", async () => {

@@ -15,6 +15,12 @@ type ParquetScan = Awaited<ReturnType<Awaited<ReturnType<typeof parquet>>["parqu
 const parquet = () => import("hyparquet");
 
 const ROWS_A_GROUP = 4_096;
+/** Of a column, before compression: a video's rows are read without most others of their row group. */
+const PAGE_BYTES = 8 << 10;
+/** Read at once: the footer of most files, and the indexes of pages before it. */
+const TAIL_BYTES = 256 << 10;
+/** What a footer takes in memory, for each of its bytes. */
+const FOOTER_WEIGHT = 6;
 const MAX_NAME_BYTES = 128;
 
 const required = (name: string, rest: Omit<SchemaElement, "name">): SchemaElement => ({
@@ -55,6 +61,7 @@ export async function encodeCells(cells: CellColumns, stateOf?: (startMs: number
     compressors: { ZSTD: (input) => zstdCompressSync(input) },
     createdBy: "viewmill",
     rowGroupSize: ROWS_A_GROUP,
+    pageSize: PAGE_BYTES,
     statisticsTruncateLength: MAX_NAME_BYTES,
     columnData: [
       { name: "video_id", data: Array.from(rows, (row) => cells.videos[cells.videoIndex[row]!]!) },
@@ -73,18 +80,33 @@ export async function encodeCells(cells: CellColumns, stateOf?: (startMs: number
   return new Uint8Array(writer.getBuffer());
 }
 
-/** A file of cells whose footer has been read. Throws where the bytes are no Parquet, or not of this schema. */
+/**
+ * A file of cells whose footer has been read, with the indexes of its pages. Throws where its bytes are no Parquet, or
+ * not of this schema.
+ */
 export class CellFile {
   private constructor(
     private readonly bytes: RollUpBytes,
     private readonly metadata: FileMetaData,
+    private readonly tail: Part,
   ) {}
 
   static async open(bytes: RollUpBytes): Promise<CellFile> {
-    const metadata = await (await parquet()).parquetMetadataAsync(bytes);
+    const tail = await partOf(bytes, Math.max(0, bytes.byteLength - TAIL_BYTES), bytes.byteLength);
+    const metadata = await (await parquet()).parquetMetadataAsync(withParts(bytes, [tail]));
     const names = metadata.schema.slice(1).map(({ name }) => name);
     if (names.join() !== COLUMNS.join()) throw new Error(`not a file of cells: it has the columns ${names.join(", ")}`);
-    return new CellFile(bytes, metadata);
+    const indexesAt = metadata.row_groups
+      .flatMap(({ columns }) => columns.map(({ offset_index_offset: at }) => Number(at ?? bytes.byteLength)))
+      .reduce((least, at) => Math.min(least, at), bytes.byteLength);
+    // A copy of the indexes alone: the rest of the tail goes.
+    const from = Math.max(indexesAt, tail.from);
+    return new CellFile(bytes, metadata, { from, content: tail.content.slice(from - tail.from) });
+  }
+
+  /** What is kept of it in memory, roughly. */
+  get weightBytes(): number {
+    return this.tail.content.byteLength + this.metadata.metadata_length * FOOTER_WEIGHT;
   }
 
   get rows(): number {
@@ -120,11 +142,29 @@ export class CellFile {
     return [from, to];
   }
 
+  /** The bytes of the row groups that hold rows [from, to), in one read. */
+  private groupsBytes(from: number, to: number): Promise<Part> {
+    let row = 0;
+    let [start, end] = [this.bytes.byteLength, 0];
+    for (const { num_rows, columns } of this.metadata.row_groups) {
+      const next = row + Number(num_rows);
+      if (row < to && next > from) {
+        for (const { meta_data: column } of columns) {
+          const at = Number(column?.dictionary_page_offset ?? column?.data_page_offset ?? 0);
+          start = Math.min(start, at);
+          end = Math.max(end, at + Number(column?.total_compressed_size ?? 0));
+        }
+      }
+      row = next;
+    }
+    return partOf(this.bytes, start, end);
+  }
+
   private async read(from: number, to: number, videoId?: string): Promise<CellColumns> {
     const cells = new CellColumns();
     if (from >= to) return cells;
     const scan = await (await parquet()).parquetScan({
-      file: this.bytes,
+      file: withParts(this.bytes, [await this.groupsBytes(from, to), this.tail]),
       metadata: this.metadata,
       rowStart: from,
       rowEnd: to,
@@ -138,6 +178,25 @@ export class CellFile {
     return cells;
   }
 }
+
+/** Bytes of a file that are in memory. */
+interface Part {
+  from: number;
+  content: ArrayBuffer;
+}
+
+async function partOf(bytes: RollUpBytes, from: number, to: number): Promise<Part> {
+  return { from, content: await bytes.slice(from, to) };
+}
+
+/** The file, of which parts are in memory. */
+const withParts = (bytes: RollUpBytes, parts: readonly Part[]): RollUpBytes => ({
+  byteLength: bytes.byteLength,
+  slice: async (from, to = bytes.byteLength) => {
+    const part = parts.find((one) => from >= one.from && to <= one.from + one.content.byteLength);
+    return part === undefined ? bytes.slice(from, to) : part.content.slice(from - part.from, to - part.from);
+  },
+});
 
 interface Rows {
   rowStart: number;

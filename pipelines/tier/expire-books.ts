@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import { MINUTE_MS } from "../../domain/rules/time";
+import type { BookRetention, DeadLetters } from "../../io/ports";
+
+export interface ExpiryDependencies {
+  /** Absent where the store keeps its books for ever. */
+  books?: BookRetention | undefined;
+  /** Forgets what was accepted of minutes before this one, where the log keeps that. */
+  expireAccepted?: ((beforeMinute: number) => Promise<void>) | undefined;
+  deadLetters: Pick<DeadLetters, "expire">;
+  clock: () => number;
+}
+
+export interface BookAges {
+  ledgerMs: number;
+  auditsMs: number;
+  deadLettersMs: number;
+}
+
+export interface Expired {
+  minutes: number;
+  audits: number;
+  letters: number;
+}
+
+/**
+ * Deletes books, reports of audits and dead letters that are past their retention. What was accepted of a minute goes
+ * before what was archived of it: between the two nothing is missed.
+ */
+export async function expireOld(deps: ExpiryDependencies, ages: BookAges): Promise<Expired> {
+  const nowMs = deps.clock();
+  const beforeMinute = Math.floor((nowMs - ages.ledgerMs) / MINUTE_MS);
+  await deps.expireAccepted?.(beforeMinute);
+  const minutes = (await deps.books?.expireBooks(beforeMinute)) ?? 0;
+  const audits = (await deps.books?.expireAudits(nowMs - ages.auditsMs)) ?? 0;
+  const before = { lettersMs: nowMs - ages.deadLettersMs, countsMs: beforeMinute * MINUTE_MS };
+  const letters = (await deps.deadLetters.expire?.(before)) ?? 0;
+  return { minutes, audits, letters };
+}
