@@ -5,7 +5,7 @@ import { minuteOf } from "../../domain/event";
 import { provideResource, withdrawResource } from "../../engine";
 import { DirectoryArchive } from "../../io/directory/archive";
 import { readArchiveObject } from "../../io/formats/avro/archive-object";
-import type { Archive, CounterStore, DeadLetters, EmbeddedLedger, EmbeddedLog } from "../../io/ports";
+import type { Archive, BookRetention, CounterStore, DeadLetters, EmbeddedLedger, EmbeddedLog } from "../../io/ports";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
@@ -37,7 +37,7 @@ export interface Stores {
   log: EmbeddedLog;
   archive: Archive;
   counters: CounterStore;
-  ledger: EmbeddedLedger;
+  ledger: EmbeddedLedger & BookRetention;
   deadLetters: DeadLetters;
   close(): Promise<void>;
 }
