@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Reads the packs of a directory archive: `date=2026-11-21/hour=10/packed.avro`, the objects of an hour in one file. */
+/** Reads the packs of a directory archive: `date=2026-11-21/hour=10/packed.avro`, an hour's objects in one file. */
 import { closeSync, fstatSync, openSync, read, readSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";

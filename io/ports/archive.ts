@@ -29,7 +29,7 @@ export interface Archive {
 export interface ArchivePacking {
   /** Hours before this one with objects outside of their pack, ascending. */
   looseHours(beforeHour: number): Promise<number[]>;
-  /** Resolves with how many objects went into the pack of the hour. Durable; a process that dies on the way loses none. */
+  /** Resolves with how many objects went into the pack of the hour. Durable; a process that dies loses none. */
   pack(hour: number): Promise<number>;
   /** Removes what writers that died before this time left half written. */
   clearStaged(beforeMs: number): Promise<void>;

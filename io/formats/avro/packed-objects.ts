@@ -65,7 +65,7 @@ export function packHead(packName: string, head: Buffer, objects: readonly Packe
 export const packSync = (packName: string): Buffer =>
   createHash("sha256").update(packName).digest().subarray(0, SYNC_BYTES);
 
-/** Reads the index from the beginning of a pack; undefined: more bytes are needed. Throws AvroError for another file. */
+/** Reads the index at the start of a pack; undefined: more bytes are needed. Throws AvroError for another file. */
 export function packIndex(beginning: Buffer): PackIndex | undefined {
   const reader = new AvroReader(beginning);
   let metadata: Map<string, Buffer>;
