@@ -11,8 +11,7 @@ import { asBuckets } from "../../query-api/range";
 import { rfc3339Time } from "../arguments/rfc3339-time";
 import { ConfigError, resolveConfig } from "../config/load";
 import type { Config } from "../config/schema";
-import { rawRetentionMs, usesDataFolder } from "../deployment/deployment";
-import { withCellsKept } from "../deployment/with-cells-kept";
+import { openDeployment, rawRetentionMs, usesDataFolder } from "../deployment/deployment";
 
 interface Flags {
   from: number;
@@ -53,8 +52,10 @@ function place(text: string): string {
   return text;
 }
 
-function exported(config: Config, { from, to, granularity, out }: Flags): Promise<ExportedFile[]> {
-  return withCellsKept(config, async ({ counters, ledger, progress }) => {
+async function exported(config: Config, { from, to, granularity, out }: Flags): Promise<ExportedFile[]> {
+  const deployment = await openDeployment(config);
+  try {
+    const { counters, ledger, progress, tiering } = deployment;
     const horizons = {
       finalAfterMs: config.lateness.finalAfterMinutes * MINUTE_MS,
       rawRetentionMs: rawRetentionMs(config),
@@ -66,10 +67,12 @@ function exported(config: Config, { from, to, granularity, out }: Flags): Promis
     const unitMs = UNIT_MS[granularity];
     const range = { granularity, fromMs: Math.floor(from / unitMs) * unitMs, toMs: Math.ceil(to / unitMs) * unitMs };
     const files: ExportedFile[] = [];
-    for await (const file of exportCells({ counters, out: await openOut(config, out), statesOf }, range))
-      files.push(file);
+    const deps = { counters, out: await openOut(config, out), statesOf, tiers: tiering?.tiers };
+    for await (const file of exportCells(deps, range)) files.push(file);
     return files;
-  });
+  } finally {
+    await deployment.close();
+  }
 }
 
 async function openOut({ gcs }: Config, out: string): Promise<RollUpFolder> {

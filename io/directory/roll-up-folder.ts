@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RollUpBytes, RollUpFolder } from "../ports";
+import { namesIn } from "./folder-files";
 
 const NAME = /^[A-Za-z0-9_=][A-Za-z0-9._=-]*(\/[A-Za-z0-9_=][A-Za-z0-9._=-]*)*$/;
 
@@ -39,6 +40,10 @@ export class DirectoryRollUps implements RollUpFolder {
 
   async remove(name: string): Promise<void> {
     await rm(this.#file(name), { force: true });
+  }
+
+  async names(folder: string): Promise<string[]> {
+    return (await namesIn(this.#file(folder))).map((name) => `${folder}/${name}`).filter((name) => NAME.test(name));
   }
 
   #file(name: string): string {

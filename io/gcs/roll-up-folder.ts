@@ -26,6 +26,13 @@ export class GcsRollUps implements RollUpFolder {
     return { byteLength: bytes.byteLength, slice: async (from, to) => bytes.slice(from, to) };
   }
 
+  async names(folder: string): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { objects } of this.#objects.list({ below: `${folder}/` }))
+      names.push(...objects.map(({ name }) => name));
+    return names;
+  }
+
   remove(name: string): Promise<void> {
     return this.#objects.remove(name);
   }

@@ -75,6 +75,8 @@ export interface RollUpFolder {
   open(name: string): Promise<RollUpBytes | undefined>;
   /** Removes a file; a missing file is no error. */
   remove(name: string): Promise<void>;
+  /** Returns the names of the files below a folder (`granularity=hour/date=2026-10-01`), in any order. */
+  names(folder: string): Promise<string[]>;
 }
 
 export interface RollUpBytes {

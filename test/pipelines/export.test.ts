@@ -59,4 +59,42 @@ describe("export", () => {
       await harness.close();
     }
   });
+
+  it("has each cell once while a day leaves the store in the midst of it, and no file of an export before", async () => {
+    const harness = await TierHarness.open();
+    try {
+      const events: VideoEvent[] = Array.from({ length: 60 }, (_, n) => ({
+        ...{ eventId: `x${n}`, videoId: `v${n % 5}`, eventType: "VIEW" },
+        eventTimeMs: OLD + n * 20 * MINUTE_MS,
+      }));
+      await harness.count(events);
+      await harness.audit();
+      const { counters } = harness;
+      let reads = 0;
+      /** The cells leave after the store was read, and before its roll-ups are. */
+      const leaving = async function* (...asked: [number, number]) {
+        yield* counters.minuteCells(...asked);
+        if (++reads === 2) await harness.tier();
+      };
+      const out = new DirectoryRollUps({ folder: join(harness.folder, "out") });
+      await out.write("granularity=minute/date=2026-10-20/counters-5-of-9.parquet", Buffer.from("of before"));
+      const deps = {
+        counters: { ...bound(counters), minuteCells: leaving },
+        ...{ out, tiers: harness.tiers, statesOf: async () => [] },
+      };
+      const files = [];
+      for await (const file of exportCells(deps, { granularity: "minute", fromMs: OLD, toMs: OLD + DAY_MS }))
+        files.push(file);
+      expect(reads).toBeGreaterThan(3);
+      expect(files.map(({ cells }) => cells)).toEqual([60]);
+      expect(await out.names("granularity=minute/date=2026-10-20")).toEqual(files.map(({ name }) => name));
+    } finally {
+      await harness.close();
+    }
+  });
+});
+
+const bound = (counters: TierHarness["counters"]) => ({
+  derivedCells: counters.derivedCells.bind(counters),
+  rolledCells: counters.rolledCells.bind(counters),
 });
