@@ -87,7 +87,7 @@ CREATE TABLE written_off (
 ALTER TABLE settled_late ADD COLUMN archived INTEGER;
 `;
 
-/** Minutes before this one have no books any more, but for what came for them since. */
+/** Minutes before this one keep no books, except those of events that were received after the expiry. */
 export const EXPIRED_BOOKS = `
 CREATE TABLE expired_books (only INTEGER PRIMARY KEY CHECK (only = 1), before_minute INTEGER NOT NULL);
 INSERT INTO expired_books VALUES (1, ${Number.MIN_SAFE_INTEGER});
