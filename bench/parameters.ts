@@ -27,6 +27,12 @@ export interface BenchParameters {
   settleSeconds: number;
   heavyMinuteEvents: number;
   auditEvents: number;
+  /** Of answers: videos that are ranked, and how many of them each hour of the last month has. */
+  rankedVideos: number;
+  rankedCellsAnHour: number;
+  mixedReadsPerSecond: number;
+  mixedEventsPerSecond: number;
+  mixedSeconds: number;
   idleSeconds: number;
   /** The events of the larger of two runs. */
   growthEvents: number;
@@ -70,6 +76,11 @@ const FULL: BenchParameters = {
   settleSeconds: 5,
   heavyMinuteEvents: 3_000_000,
   auditEvents: 1_000_000,
+  rankedVideos: 1_000_000,
+  rankedCellsAnHour: 5_000,
+  mixedReadsPerSecond: 2_000,
+  mixedEventsPerSecond: 20_000,
+  mixedSeconds: 20,
   idleSeconds: 10,
   growthEvents: 4_000_000,
   growthDays: 360,
@@ -103,6 +114,11 @@ const QUICK: BenchParameters = {
   settleSeconds: 1,
   heavyMinuteEvents: 100_000,
   auditEvents: 50_000,
+  rankedVideos: 20_000,
+  rankedCellsAnHour: 100,
+  mixedReadsPerSecond: 200,
+  mixedEventsPerSecond: 5_000,
+  mixedSeconds: 3,
   idleSeconds: 2,
   growthEvents: 50_000,
   growthDays: 20,

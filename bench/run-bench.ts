@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Bench, type Measurement } from "./measurement";
+import * as answers from "./measurements/answers";
 import * as audit from "./measurements/audit";
 import * as auditGrowth from "./measurements/audit-growth";
 import * as auditMinutes from "./measurements/audit-minutes";
@@ -44,6 +45,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   http,
   keys,
   reads,
+  answers,
   idle,
   bigtable,
   stamps,

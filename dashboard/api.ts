@@ -29,8 +29,13 @@ export interface Video extends Freshness, Titled {
   videoId: string;
   totals: Totals;
 }
+export interface Channel extends Freshness {
+  channelId: string;
+  title?: string;
+  totals: Totals;
+}
 export interface Found {
-  videos: (Titled & { videoId: string; totals: Totals })[];
+  videos: (Titled & { videoId: string; publishedAt?: string; totals: Totals })[];
 }
 export interface LettersOfReason {
   reason: string;
@@ -50,7 +55,6 @@ export interface Bucket {
   revision?: number;
 }
 export interface Stats extends Freshness {
-  videoId: string;
   eventType: string;
   start: string;
   end: string;
@@ -63,7 +67,7 @@ export interface Stats extends Freshness {
 export interface Top extends Freshness {
   start: string;
   end: string;
-  videos: { videoId: string; title?: string; count: number }[];
+  videos: { videoId: string; title?: string; count: number; previous?: number; growth?: number }[];
 }
 export interface LedgerMinute {
   start: string;
@@ -128,21 +132,23 @@ export const KEY_WANTED = "viewmill-key-wanted";
 const KEY_STORE = "viewmill-key";
 const key = sessionStorage.getItem(KEY_STORE);
 
-/** Returns whether requests carry a key; event streams cannot. */
-export const hasKey = (): boolean => key !== null;
-
-/** Keeps the key until the tab is closed, and repeats all requests. */
+/** Remembers the key until the tab is closed, and asks everything anew. */
 export function takeKey(given: string): void {
   sessionStorage.setItem(KEY_STORE, given);
   location.reload();
 }
 
-type Query = Record<string, string | number | undefined>;
+export type Query = Record<string, string | number | undefined>;
 const DEADLINE_MS = 15_000;
 
 export const getVideo = (videoId: string) => get<Video>(`/v1/videos/${segment(videoId)}`);
 export const getStats = (videoId: string, query: Query) => get<Stats>(`/v1/videos/${segment(videoId)}/stats`, query);
+export const getChannel = (channelId: string) => get<Channel>(`/v1/channels/${segment(channelId)}`);
+export const getChannelStats = (channelId: string, query: Query) =>
+  get<Stats>(`/v1/channels/${segment(channelId)}/stats`, query);
 export const getTop = (query: Query) => get<Top>("/v1/top", query);
+export const getTrending = (query: Query) => get<Top>("/v1/trending", query);
+export const newestVideos = (limit: number) => get<Found>("/v1/videos", { order: "newest", limit });
 export const getLedger = (query: Query) => get<Ledger>("/v1/ledger", query);
 export const findVideos = (search: string, limit: number) => get<Found>("/v1/videos", { search, limit });
 export const getDeadLetters = () => get<{ reasons: LettersOfReason[] }>("/v1/dead-letters");
@@ -170,6 +176,14 @@ async function get<Answer>(path: string, asked: Query = {}): Promise<Answer> {
   return content<Answer>(await ask(path, asked));
 }
 
+/** A stream of server-sent events, open until the signal is aborted. Rejects with ApiError. */
+export async function openEvents(asked: Query, lastEventId: string | undefined, signal: AbortSignal) {
+  const headers = { accept: "text/event-stream", ...(lastEventId && { "last-event-id": lastEventId }) };
+  const response = await ask("/v1/live", asked, { headers, signal, cache: "no-store" });
+  if (!response.ok || response.body === null) throw new ApiError(`status ${response.status}`, response.status);
+  return response.body;
+}
+
 async function ask(path: string, asked: Query, init: RequestInit = {}): Promise<Response> {
   const given = Object.entries(asked).filter(([, value]) => value !== undefined);
   const search = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString();
@@ -177,9 +191,9 @@ async function ask(path: string, asked: Query, init: RequestInit = {}): Promise<
   let response: Response;
   try {
     response = await fetch(search === "" ? path : `${path}?${search}`, {
+      signal: AbortSignal.timeout(DEADLINE_MS),
       ...init,
       headers,
-      signal: AbortSignal.timeout(DEADLINE_MS),
     });
   } catch {
     throw new ApiError("the service does not answer", 0);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The dashboard: one page with four views. The part of the address behind `#` chooses the view. */
+/** The dashboard: one page, five views, chosen by the part of the address behind `#`. */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { type Found, findVideos, KEY_WANTED, takeKey } from "./api";
 import { ago, moment } from "./format";
 import { type LiveState, useLive } from "./live";
+import { ChannelPage } from "./pages/channel";
 import { NowPage } from "./pages/now";
 import { TopPage } from "./pages/top";
 import { TrustPage } from "./pages/trust";
@@ -26,10 +27,13 @@ const LINKS: Readonly<Record<LiveState["link"], string>> = {
 
 function App() {
   const place = usePlace();
-  const videos = place.view === "video" ? [place.videoId] : [];
-  const live = useLive(videos, true);
+  const live = useLive({
+    videos: place.view === "video" ? [place.videoId] : [],
+    channels: place.view === "channel" ? [place.channelId] : [],
+    books: true,
+  });
   useEffect(() => {
-    document.title = place.view === "video" ? `${place.videoId} · Viewmill` : "Viewmill";
+    document.title = titleOf(place);
   }, [place]);
   return (
     <>
@@ -41,6 +45,7 @@ function App() {
       <main id="main" tabIndex={-1}>
         {place.view === "now" && <NowPage live={live} />}
         {place.view === "video" && <VideoPage key={place.videoId} place={place} live={live} />}
+        {place.view === "channel" && <ChannelPage key={place.channelId} place={place} live={live} />}
         {place.view === "top" && <TopPage place={place} />}
         {place.view === "trust" && <TrustPage live={live} />}
       </main>
@@ -52,7 +57,12 @@ function App() {
   );
 }
 
-/** Asks for the key once a tab, where the service requires one. */
+function titleOf(place: Place): string {
+  if (place.view === "video") return `${place.videoId} · Viewmill`;
+  return place.view === "channel" ? `${place.channelId} · Viewmill` : "Viewmill";
+}
+
+/** Where the service wants a key: asked for once a tab. */
 function KeyForm() {
   const [wanted, setWanted] = useState(false);
   const [key, setKey] = useState("");

@@ -139,7 +139,7 @@ function options(
   return {
     width: element.clientWidth,
     height,
-    padding: [12, 20, 0, 0],
+    padding: [12, 28, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The live values of the screen: server-sent events of /v1/live, or polling where the stream is not available. */
 import { useEffect, useState } from "preact/hooks";
-import { getLedger, getVideo, hasKey, type LedgerMinute, parse, type Totals } from "./api";
+import { ApiError, getChannel, getLedger, getVideo, type LedgerMinute, openEvents, parse, type Totals } from "./api";
+import { eventMessages } from "./event-messages";
 
 export interface LiveState {
   /** `connecting` until the first message; `offline` while nothing answers. */
@@ -11,8 +12,16 @@ export interface LiveState {
   /** Accepted events a second. */
   rate: number;
   totals: ReadonlyMap<string, Totals>;
-  /** The last hour and minutes ahead of now, by start. */
+  channels: ReadonlyMap<string, Totals>;
+  /** By start, the last hour and what is timestamped ahead. */
   books: ReadonlyMap<string, LedgerMinute>;
+}
+
+/** What is watched, beside the rate. */
+export interface Watched {
+  videos: readonly string[];
+  channels: readonly string[];
+  books: boolean;
 }
 
 interface Message {
@@ -20,6 +29,7 @@ interface Message {
   completeThrough: string;
   rate?: number;
   totals?: Record<string, Totals>;
+  channels?: Record<string, { totals: Totals }>;
   books?: LedgerMinute[];
 }
 
@@ -29,87 +39,141 @@ const NOTHING: LiveState = {
   completeThroughMs: 0,
   rate: 0,
   totals: new Map(),
+  channels: new Map(),
   books: new Map(),
 };
 const POLL_MS = 2_000;
 const HOUR_MS = 3_600_000;
-/** The number of failures in a row after which polling replaces the browser's own reconnecting. */
+/** Until the service says after how long a stream that was cut is opened again. */
+const RETRY_MS = 2_000;
+/** A stream that says nothing for so long is cut: a message comes every second. */
+const SILENT_MS = 15_000;
+/** Failures in a row after which the stream is given up for polling. */
 const MAX_FAILURES = 3;
 
-/** Returns the live state of these videos; `books` adds the minutes of the last hour. */
-export function useLive(videos: readonly string[], books: boolean): LiveState {
+export function useLive(watched: Watched): LiveState {
   const [state, setState] = useState<LiveState>(NOTHING);
-  const watched = videos.join(",");
+  const question = JSON.stringify(watched);
   useEffect(() => {
     setState((before) => ({ ...before, link: "connecting" }));
-    return follow(watched === "" ? [] : watched.split(","), books, setState);
-  }, [watched, books]);
+    const stop = new AbortController();
+    void follow(JSON.parse(question) as Watched, setState, stop.signal);
+    return () => stop.abort();
+  }, [question]);
   return state;
 }
 
 type Change = (change: (before: LiveState) => LiveState) => void;
 
-function follow(videos: readonly string[], books: boolean, change: Change): () => void {
-  if (hasKey()) return poll(videos, books, change);
-  const search = new URLSearchParams();
-  if (videos.length > 0) search.set("videos", videos.join(","));
-  if (books) search.set("books", "1");
-  const source = new EventSource(`/v1/live?${search}`);
-  let failures = 0;
-  let stopPolling = (): void => {};
-  source.addEventListener("live", (event) => {
-    failures = 0;
-    const message = parse((event as MessageEvent<string>).data) as Message;
-    change((before) => merged(before, message, "live"));
-  });
-  source.addEventListener("error", () => {
-    failures++;
-    change((before) => ({ ...before, link: "offline" }));
-    if (failures < MAX_FAILURES && source.readyState !== EventSource.CLOSED) return;
-    source.close();
-    stopPolling = poll(videos, books, change);
-  });
-  return () => {
-    source.close();
-    stopPolling();
+/**
+ * An event stream that is read with fetch: an EventSource sends no headers, and therefore no key. The stream goes on
+ * behind the last message where it was cut. Ends when the signal is aborted.
+ */
+async function follow(watched: Watched, change: Change, stop: AbortSignal): Promise<void> {
+  const { videos, channels, books } = watched;
+  const asked = {
+    videos: videos.length > 0 ? videos.join(",") : undefined,
+    channels: channels.length > 0 ? channels.join(",") : undefined,
+    books: books ? 1 : undefined,
   };
+  let lastEventId: string | undefined;
+  let retryMs = RETRY_MS;
+  for (let failures = 0; failures < MAX_FAILURES; failures++) {
+    const silence = new Silence(stop);
+    try {
+      const body = await openEvents(asked, lastEventId, silence.signal);
+      for await (const { id, retry, data } of eventMessages(body)) {
+        silence.broken();
+        lastEventId = id ?? lastEventId;
+        retryMs = retry ?? retryMs;
+        if (data === undefined) continue;
+        failures = -1;
+        const message = parse(data) as Message;
+        change((before) => merged(before, message, "live"));
+      }
+    } catch (error) {
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500) break;
+    } finally {
+      silence.end();
+    }
+    if (stop.aborted) return;
+    change((before) => ({ ...before, link: "offline" }));
+    await new Promise((resolve) => setTimeout(resolve, retryMs));
+    if (stop.aborted) return;
+  }
+  if (!stop.aborted) poll(watched, change, stop);
 }
 
-function poll(videos: readonly string[], books: boolean, change: Change): () => void {
-  let stopped = false;
+/** Aborts when the page stops asking, or when nothing has come for too long. */
+class Silence {
+  readonly #controller = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly stop: AbortSignal) {
+    stop.addEventListener("abort", this.#abort);
+    this.broken();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  broken(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#abort, SILENT_MS);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.stop.removeEventListener("abort", this.#abort);
+    this.#abort();
+  }
+
+  readonly #abort = (): void => this.#controller.abort();
+}
+
+function poll({ videos, channels, books }: Watched, change: Change, stop: AbortSignal): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let before: { atMs: number; accepted: number } | undefined;
   const turn = async () => {
     try {
       const start = new Date(Date.now() - HOUR_MS).toISOString();
-      const [ledger, ...found] = await Promise.all([getLedger({ start }), ...videos.map(getVideo)]);
+      const [ledger, ownVideos, ownChannels] = await Promise.all([
+        getLedger({ start }),
+        Promise.all(videos.map(getVideo)),
+        Promise.all(channels.map(getChannel)),
+      ]);
       const atMs = Date.parse(ledger.asOf);
       const { accepted } = ledger.totals;
       const seconds = before === undefined ? 0 : (atMs - before.atMs) / 1000;
       const rate = seconds > 0 ? Math.max(0, (accepted - before!.accepted) / seconds) : 0;
       before = { atMs, accepted };
-      const totals = Object.fromEntries(found.map((video) => [video.videoId, video.totals]));
-      const message = { ...ledger, rate, totals, ...(books ? { books: ledger.minutes } : {}) };
-      if (!stopped) change((state) => merged(state, message, "polling"));
+      const message = {
+        ...ledger,
+        rate,
+        totals: Object.fromEntries(ownVideos.map((video) => [video.videoId, video.totals])),
+        channels: Object.fromEntries(ownChannels.map((channel) => [channel.channelId, channel])),
+        ...(books ? { books: ledger.minutes } : {}),
+      };
+      if (!stop.aborted) change((state) => merged(state, message, "polling"));
     } catch {
-      if (!stopped) change((state) => ({ ...state, link: "offline" }));
+      if (!stop.aborted) change((state) => ({ ...state, link: "offline" }));
     }
-    if (!stopped) timer = setTimeout(turn, POLL_MS);
+    if (!stop.aborted) timer = setTimeout(turn, POLL_MS);
   };
+  stop.addEventListener("abort", () => clearTimeout(timer));
   void turn();
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
 }
 
 function merged(before: LiveState, message: Message, link: "live" | "polling"): LiveState {
   const asOfMs = Date.parse(message.asOf);
   const totals = new Map(before.totals);
   for (const [videoId, its] of Object.entries(message.totals ?? {})) totals.set(videoId, its);
+  const channels = new Map(before.channels);
+  for (const [channelId, its] of Object.entries(message.channels ?? {})) channels.set(channelId, its.totals);
   const books = new Map(before.books);
   for (const minute of message.books ?? []) books.set(minute.start, minute);
   for (const start of books.keys()) if (Date.parse(start) < asOfMs - HOUR_MS) books.delete(start);
   const completeThroughMs = Date.parse(message.completeThrough);
-  return { link, asOfMs, completeThroughMs, rate: message.rate ?? before.rate, totals, books };
+  return { link, asOfMs, completeThroughMs, rate: message.rate ?? before.rate, totals, channels, books };
 }

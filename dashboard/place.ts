@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The place in the dashboard: `#/`, `#/video/ID?...`, `#/top?...`, `#/trust`. The address reproduces the view. */
+/**
+ * Where somebody is in the dashboard: `#/`, `#/video/ID?...`, `#/channel/ID?...`, `#/top?...`, `#/trust`. The address
+ * reproduces the view.
+ */
 export type Place =
   | { view: "now" | "trust" }
   | { view: "top"; asked: URLSearchParams }
+  | { view: "channel"; channelId: string; asked: URLSearchParams }
   | { view: "video"; videoId: string; asked: URLSearchParams };
 
 export function placeOf(hash: string): Place {
   const [path = "", search = ""] = hash.replace(/^#/, "").split("?", 2);
   const asked = new URLSearchParams(search);
-  const [, video] = /^\/video\/(.+)$/.exec(path) ?? [];
-  if (video !== undefined) return { view: "video", videoId: decoded(video), asked };
+  const [, kind, id = ""] = /^\/(video|channel)\/(.+)$/.exec(path) ?? [];
+  if (kind === "video") return { view: "video", videoId: decoded(id), asked };
+  if (kind === "channel") return { view: "channel", channelId: decoded(id), asked };
   if (path === "/top") return { view: "top", asked };
   return { view: path === "/trust" ? "trust" : "now" };
 }
@@ -17,6 +22,8 @@ export function placeOf(hash: string): Place {
 export const addressOf = (view: "now" | "top" | "trust"): string => (view === "now" ? "#/" : `#/${view}`);
 
 export const videoAddress = (videoId: string): string => `#/video/${encodeURIComponent(videoId)}`;
+
+export const channelAddress = (channelId: string): string => `#/channel/${encodeURIComponent(channelId)}`;
 
 /** Changes the questions behind the address without a new entry in the browser's history. */
 export function askAnew(path: string, asked: Readonly<Record<string, string>>): void {

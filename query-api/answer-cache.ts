@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { SharedAnswers } from "../io/ports";
 import type { Answer } from "./answer";
 import type { AskedRequest, Endpoint } from "./endpoint";
 
 type Content = Extract<Answer, { kind: "content" }>;
 
-interface Entry {
-  answer: Promise<Answer>;
-  /** When the reading of the answer began, on a clock that only goes forward. */
-  atMs: number;
+class Entry {
+  answer!: Promise<Answer>;
+  /** Whether another instance has read the answer. */
+  isFound = false;
   /** The bytes of key and body; undefined while the answer is being read. */
   sizeBytes: number | undefined;
+
+  /** `atMs`: when the reading of the answer began, on a clock that only goes forward. */
+  constructor(public atMs: number) {}
 }
 
 export interface AnswerCacheOptions {
@@ -20,6 +24,8 @@ export interface AnswerCacheOptions {
    * answer.
    */
   keptMs: number;
+  /** The answers that other instances of the service have read; absent: none. */
+  shared?: SharedAnswers;
   /** Returns milliseconds of a clock that only goes forward. */
   now?: () => number;
 }
@@ -34,11 +40,12 @@ const MAX_KEY_CHARACTERS = 2_000;
  * being read waits for that answer. A kept answer states when it was read (asOf) and what it holds (completeThrough).
  * It is sent with an Age, rounded up, so that no cache behind it keeps the answer longer than its Cache-Control allows,
  * counted from the reading. A revision, an audit or a newer completeThrough shows when `keptMs` is over. Problems and
- * failures are not kept.
+ * failures are not kept. Where instances share answers, the age of an answer that another instance has read counts from
+ * that reading.
  */
 export class AnswerCache {
   readonly #entries = new Map<string, Entry>();
-  readonly #options: Required<AnswerCacheOptions>;
+  readonly #options: Required<Omit<AnswerCacheOptions, "shared">> & Pick<AnswerCacheOptions, "shared">;
   #bytes = 0;
 
   constructor(options: AnswerCacheOptions) {
@@ -64,18 +71,33 @@ export class AnswerCache {
     const known = this.#entries.get(key);
     if (known !== undefined && now() - known.atMs < keptMs) return aged(await known.answer, now() - known.atMs);
     if (known !== undefined) this.#forget(key, known);
-    const atMs = now();
-    const entry: Entry = { answer: read(), atMs, sizeBytes: undefined };
+    const entry = new Entry(now());
+    entry.answer = this.#options.shared === undefined ? read() : this.#findOrRead(key, entry, read);
     this.#entries.set(key, entry);
     try {
       const answer = await entry.answer;
       if (answer.kind === "content") this.#keep(key, entry, answer);
       else this.#forget(key, entry);
-      return answer;
+      return entry.isFound ? aged(answer, now() - entry.atMs) : answer;
     } catch (error) {
       this.#forget(key, entry);
       throw error;
     }
+  }
+
+  async #findOrRead(key: string, entry: Entry, read: () => Promise<Answer>): Promise<Answer> {
+    const { now, keptMs, shared } = this.#options;
+    const { text, ageMs, since } = await shared!.find(key);
+    const foundMs = now();
+    const found = text === undefined || ageMs >= keptMs ? undefined : contentOf(text);
+    entry.isFound = found !== undefined;
+    entry.atMs = found === undefined ? foundMs : foundMs - ageMs;
+    if (found !== undefined) return found;
+    const answer = await read();
+    const leftMs = keptMs - (now() - foundMs);
+    if (answer.kind === "content" && since !== undefined && leftMs > 0)
+      shared!.keep(key, JSON.stringify(answer), since, leftMs);
+    return answer;
   }
 
   #keep(key: string, entry: Entry, { body }: Content): void {
@@ -94,6 +116,25 @@ export class AnswerCache {
     if (this.#entries.get(key) !== entry) return;
     this.#entries.delete(key);
     this.#bytes -= entry.sizeBytes ?? 0;
+  }
+}
+
+/** Returns undefined for a text that no instance has kept. */
+function contentOf(text: string): Content | undefined {
+  try {
+    const { kind, contentType, body, cacheControl, etag, headers = {} } = JSON.parse(text) as Partial<Content>;
+    const known = [contentType, body, cacheControl, ...Object.values(headers)];
+    if (kind !== "content" || !known.every((each) => typeof each === "string")) return undefined;
+    return {
+      kind,
+      contentType: contentType!,
+      body: body!,
+      cacheControl: cacheControl!,
+      ...(etag && { etag }),
+      headers,
+    };
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { FIRST_MINUTE } from "../domain/catalog/channel-history";
 import { addTo, latestSumOf, NO_SUMS } from "../domain/rules/cell-sums";
+import { grownMost } from "../domain/rules/growth";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
-import type { Cell, CounterStore, Granularity, Total, VideoCatalog, VideoCount } from "../io/ports";
+import type { Cell, CounterStore, Granularity, Total, VideoCatalog, VideoCount, VideoGrowth } from "../io/ports";
 import { nextTurn } from "./next-turn";
 import { piecesOf } from "./range-pieces";
 import { added } from "./series";
@@ -104,6 +105,20 @@ export class ChannelCounters {
       if (count > 0) counts.push({ videoId, count });
     });
     return counts.sort((a, b) => b.count - a.count || (a.videoId < b.videoId ? -1 : 1)).slice(0, limit);
+  }
+
+  /** The channel's videos that grew most against as long a period directly before, as CounterStore.rising. */
+  async rising(
+    channelId: string,
+    eventType: string,
+    startMs: number,
+    endMs: number,
+    limit: number,
+  ): Promise<VideoGrowth[]> {
+    const all = Number.MAX_SAFE_INTEGER;
+    const after = await this.top(channelId, eventType, startMs, endMs, all);
+    const before = await this.top(channelId, eventType, startMs - (endMs - startMs), startMs, all);
+    return grownMost(after, before, limit);
   }
 
   async #eachVideo(channelId: string, visit: (videoId: string, spans: readonly Span[]) => Promise<void>) {

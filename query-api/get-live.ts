@@ -2,6 +2,7 @@
 import { refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
+import { addsUp, NOT_ADDED_UP } from "./get-channel";
 import { LiveHub } from "./live-hub";
 import { overloaded } from "./problem";
 import { liveAsked } from "./schemas";
@@ -21,13 +22,14 @@ export function getLive(dependencies: QueryDependencies): Endpoint {
       tag: "counters",
       summary: "What changes, as server-sent events",
       description:
-        "At most one `live` event a second: asOf, completeThrough, rate (accepted events a second over the last ten), totals of the watched videos that changed, and with books=1 the minutes of the last hour that changed. Values are absolute. Last-Event-ID goes on where the stream was cut.",
+        "At most one `live` event a second: asOf, completeThrough, rate (accepted events a second over the last ten), totals of the watched videos that changed, those of the watched channels (`channels`, each with its own completeThrough: a large channel is added up less often), and with books=1 the minutes of the last hour that changed. Values are absolute. Last-Event-ID goes on where the stream was cut.",
       contentType: "text/event-stream",
-      problems: [400, 429],
+      problems: [400, 404, 429],
     },
     async handle({ query, lastEventId }) {
       if (hub.full) return refused(overloaded("too many live clients"));
-      const question = { videoIds: query.videos, books: query.books, lastEventId };
+      if (query.channels.length > 0 && !addsUp(dependencies, query.channels)) return refused(NOT_ADDED_UP);
+      const question = { videoIds: query.videos, channelIds: query.channels, books: query.books, lastEventId };
       return { kind: "events", open: (send) => hub.subscribe(question, send), stopping: dependencies.stopping };
     },
   });

@@ -1,36 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { VideoGrowth } from "../io/ports";
-import { refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { rankingAnswers } from "./ranking";
-import { topAsked, trendingSchema } from "./schemas";
+import { rankingAsked, trendingSchema } from "./schemas";
 
 /** GET /v1/trending: the videos that grew most against the period before. */
 export function getTrending(dependencies: QueryDependencies): Endpoint {
   const answers = rankingAnswers<VideoGrowth>(dependencies, {
     maxRunning: 16,
-    rank: async ({ eventType, range, limit }) =>
-      (await dependencies.counters.rising?.(eventType, range.startMs, range.endMs, limit)) ?? [],
+    rank: ({ eventType, range, limit }) => dependencies.counters.rising(eventType, range.startMs, range.endMs, limit),
+    rankChannel: (channels, channelId, { eventType, range, limit }) =>
+      channels.rising(channelId, eventType, range.startMs, range.endMs, limit),
     show: ({ count, previous }) => ({ count, previous, growth: count - previous }),
   });
   return endpoint({
     method: "get",
     path: "/v1/trending",
-    query: topAsked,
+    query: rankingAsked,
     operation: {
       operationId: "getTrending",
       tag: "counters",
       summary: "The videos that grew most against the period before",
       description:
-        "By growth descending, ties by videoId; growth is the count of the range less that of as long a period directly before it, and only videos that grew are listed. 404 where the counter store has no ranking index (Bigtable). Identical questions share an answer for a second.",
+        "By growth descending, ties by videoId; growth is the count of the range less that of as long a period directly before it, and only videos that grew are listed. With `channelId`, its videos only. Identical questions share an answer for a second.",
       answer: trendingSchema,
       problems: [400, 404, 429, 503],
     },
-    async handle({ query }) {
-      if (dependencies.counters.rising === undefined)
-        return refused({ kind: "not-found", status: 404, detail: "this counter store ranks no growth" });
-      return answers(query);
-    },
+    handle: ({ query }) => answers(query),
   });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { TitlePlace } from "../io/ports";
+import type { PublicationPlace, TitlePlace } from "../io/ports";
 import { countersJson, refused } from "./answer";
 import { PROVISIONAL_CACHE } from "./bucket-state";
 import type { QueryDependencies } from "./dependencies";
@@ -10,10 +10,10 @@ import { searchAsked, searchSchema } from "./schemas";
 import { videoMembers } from "./titles";
 import { totalsMember } from "./totals";
 
-/** The position of the next page: after an id, or after a title. */
+/** The position of the next page of a search: after an id, or after a title. */
 type Place = { after: string } | { title: TitlePlace };
 
-/** GET /v1/videos?search=: the videos whose id or title begins with a text. */
+/** GET /v1/videos: the videos whose id or title begins with a text, or the newest videos. */
 export function getVideos(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
@@ -23,17 +23,19 @@ export function getVideos(dependencies: QueryDependencies): Endpoint {
     operation: {
       operationId: "searchVideos",
       tag: "counters",
-      summary: "Videos whose id or title begins with a text",
+      summary: "Videos whose id or title begins with a text, or the newest ones",
       description:
-        "First those whose id begins with the text, by id, whether they are in the catalog or were only counted; then those whose title does, in any case, by title. A `cursor` in the answer is given back for the next page.",
+        "With `search`: first those whose id begins with the text, by id, whether they are in the catalog or were only counted; then those whose title does, in any case, by title. With `order=newest`: those whose `publishedAt` is known, the newest first, ties by id. A `cursor` in the answer is given back for the next page.",
       answer: searchSchema,
       problems: [400, 503],
     },
-    async handle({ query: { search, limit, cursor } }) {
-      const place = cursor === undefined ? { after: "" } : readCursor(cursor);
-      if (place === undefined) return refused(invalid("cursor: not one that an answer has given"));
+    async handle({ query }) {
+      if ((query.search === undefined) === (query.order === undefined))
+        return refused(invalid("search: either `search` or `order` is wanted"));
       const freshness = await readFreshness(dependencies);
-      const { videoIds, next } = await found(dependencies, search, place, limit);
+      const page = await asked(dependencies, query);
+      if (page === undefined) return refused(invalid("cursor: not one that an answer has given"));
+      const { videoIds, cursor } = page;
       const membersOf = await videoMembers(dependencies, videoIds);
       const videos: object[] = [];
       for (const videoId of videoIds)
@@ -42,10 +44,41 @@ export function getVideos(dependencies: QueryDependencies): Endpoint {
           ...membersOf(videoId),
           totals: totalsMember(await dependencies.counters.totals(videoId)),
         });
-      const content = { videos, ...(next === undefined ? {} : { cursor: writeCursor(next) }) };
+      const content = { videos, ...(cursor === undefined ? {} : { cursor }) };
       return countersJson(JSON.stringify(content), freshness, PROVISIONAL_CACHE);
     },
   });
+}
+
+interface Page {
+  videoIds: string[];
+  cursor?: string;
+}
+
+/** undefined: the cursor is none. */
+async function asked(
+  dependencies: QueryDependencies,
+  { search, limit, cursor }: { search?: string | undefined; limit: number; cursor?: string | undefined },
+): Promise<Page | undefined> {
+  if (search === undefined) return newest(dependencies, limit, cursor);
+  const place = cursor === undefined ? { after: "" } : readCursor(cursor);
+  if (place === undefined) return undefined;
+  const { videoIds, next } = await found(dependencies, search, place, limit);
+  return { videoIds, ...(next === undefined ? {} : { cursor: writeCursor(next) }) };
+}
+
+async function newest(
+  { catalog }: QueryDependencies,
+  limit: number,
+  cursor: string | undefined,
+): Promise<Page | undefined> {
+  const after = cursor === undefined ? undefined : readNewestCursor(cursor);
+  if (cursor !== undefined && after === undefined) return undefined;
+  const places = (await catalog?.newest(after, limit + 1)) ?? [];
+  const videoIds = places.slice(0, limit).map(({ videoId }) => videoId);
+  const last = places[limit - 1];
+  if (places.length <= limit || last === undefined) return { videoIds };
+  return { videoIds, cursor: base64Json([last.publishedAtMs, last.videoId]) };
 }
 
 /**
@@ -74,19 +107,28 @@ async function found(
 }
 
 const writeCursor = (place: Place): string =>
-  Buffer.from(JSON.stringify("after" in place ? [place.after] : [place.title.key, place.title.videoId])).toString(
-    "base64url",
-  );
+  base64Json("after" in place ? [place.after] : [place.title.key, place.title.videoId]);
 
 function readCursor(cursor: string): Place | undefined {
+  const [first, second, ...more] = partsOf(cursor);
+  if (typeof first !== "string" || more.length > 0) return undefined;
+  if (second === undefined) return { after: first };
+  return typeof second === "string" ? { title: { key: first, videoId: second } } : undefined;
+}
+
+function readNewestCursor(cursor: string): PublicationPlace | undefined {
+  const [publishedAtMs, videoId, ...more] = partsOf(cursor);
+  if (!Number.isSafeInteger(publishedAtMs) || typeof videoId !== "string" || more.length > 0) return undefined;
+  return { publishedAtMs: publishedAtMs as number, videoId };
+}
+
+const base64Json = (parts: readonly unknown[]): string => Buffer.from(JSON.stringify(parts)).toString("base64url");
+
+function partsOf(cursor: string): readonly unknown[] {
   try {
     const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
-    if (!Array.isArray(parts)) return undefined;
-    const [first, second, ...more] = parts as unknown[];
-    if (typeof first !== "string" || more.length > 0) return undefined;
-    if (second === undefined) return { after: first };
-    return typeof second === "string" ? { title: { key: first, videoId: second } } : undefined;
+    return Array.isArray(parts) ? parts : [];
   } catch {
-    return undefined;
+    return [];
   }
 }

@@ -4,19 +4,21 @@ import type { Logger } from "pino";
 import { MINUTE_MS } from "../domain/rules/time";
 import type { SendEvent } from "./answer";
 import type { QueryDependencies } from "./dependencies";
-import { readFreshness } from "./freshness";
+import { type Freshness, readFreshness } from "./freshness";
 import { booksText } from "./get-ledger";
+import { LiveChannels } from "./live-channels";
 import { totalsMember } from "./totals";
 
 interface LiveQuestion {
   videoIds: readonly string[];
+  channelIds: readonly string[];
   books: boolean;
   /** The id of the last message that this client received, from this process or from another. */
   lastEventId: string | undefined;
 }
 
 interface LiveHubOptions {
-  dependencies: Pick<QueryDependencies, "counters" | "ledger" | "progress" | "clock"> & { logger: Logger };
+  dependencies: Pick<QueryDependencies, "counters" | "catalog" | "ledger" | "progress" | "clock"> & { logger: Logger };
   intervalMs: number;
   maxClients: number;
 }
@@ -34,6 +36,8 @@ const RATE_TURNS = 10;
 interface Item {
   /** The JSON text of the member's value. */
   text: string;
+  /** Of `text`, what makes it another value; default: all of it. */
+  meaning: string;
   changedAt: number;
 }
 
@@ -52,7 +56,9 @@ export class LiveHub {
   private readonly instance = randomUUID().slice(0, 8);
   private readonly clients = new Set<Client>();
   private readonly videos = new Map<string, Item>();
+  private readonly channels = new Map<string, Item>();
   private readonly books = new Map<number, Item>();
+  private readonly liveChannels: LiveChannels;
   private readonly accepted = new Map<number, number>();
   private readonly rates: { atMs: number; total: number }[] = [];
   private acceptedTotal = 0;
@@ -60,7 +66,9 @@ export class LiveHub {
   private timer: NodeJS.Timeout | undefined;
   private running = false;
 
-  constructor(private readonly options: LiveHubOptions) {}
+  constructor(private readonly options: LiveHubOptions) {
+    this.liveChannels = new LiveChannels(options.dependencies);
+  }
 
   get size(): number {
     return this.clients.size;
@@ -101,6 +109,8 @@ export class LiveHub {
     clearInterval(this.timer);
     this.timer = undefined;
     this.videos.clear();
+    this.channels.clear();
+    this.liveChannels.clear();
     this.books.clear();
     this.accepted.clear();
   }
@@ -125,6 +135,7 @@ export class LiveHub {
     const freshness = await readFreshness(dependencies);
     const turn = this.turn + 1;
     await this.readVideos(turn);
+    this.readChannels(freshness, turn);
     await this.readBooks(freshness.asOfMs, turn);
     this.turn = turn;
     const head = `{"asOf":"${iso(freshness.asOfMs)}","completeThrough":"${iso(freshness.completeThroughMs)}","rate":${this.rate(freshness.asOfMs)}`;
@@ -139,6 +150,16 @@ export class LiveHub {
       const totals = totalsMember(await this.options.dependencies.counters.totals(videoId));
       changed(this.videos, videoId, JSON.stringify(totals), turn);
     }
+  }
+
+  /** What has been added up since the turn before; what is due is added up for a later turn. */
+  private readChannels(freshness: Freshness, turn: number): void {
+    const watched = new Set<string>();
+    for (const { channelIds } of this.clients) for (const channelId of channelIds) watched.add(channelId);
+    for (const channelId of this.channels.keys()) if (!watched.has(channelId)) this.channels.delete(channelId);
+    this.liveChannels.turn(watched, freshness);
+    for (const [channelId, totals, text] of this.liveChannels.texts())
+      changed(this.channels, channelId, text, turn, totals);
   }
 
   private async readBooks(nowMs: number, turn: number): Promise<void> {
@@ -170,13 +191,10 @@ export class LiveHub {
 
   private tell(client: Client, head: string): void {
     const members = [head];
-    const totals: string[] = [];
-    for (const videoId of client.videoIds) {
-      const item = this.videos.get(videoId);
-      if (item !== undefined && item.changedAt > client.knownTurn)
-        totals.push(`${JSON.stringify(videoId)}:${item.text}`);
-    }
-    if (totals.length > 0) members.push(`"totals":{${totals.join(",")}}`);
+    const totals = newer(this.videos, client.videoIds, client.knownTurn);
+    if (totals !== "") members.push(`"totals":{${totals}}`);
+    const channels = newer(this.channels, client.channelIds, client.knownTurn);
+    if (channels !== "") members.push(`"channels":{${channels}}`);
     if (client.books) {
       const minutes = [...this.books.values()].filter(({ changedAt }) => changedAt > client.knownTurn);
       if (minutes.length > 0) members.push(`"books":[${minutes.map(({ text }) => text).join(",")}]`);
@@ -185,8 +203,18 @@ export class LiveHub {
   }
 }
 
-function changed<Key>(items: Map<Key, Item>, key: Key, text: string, turn: number): void {
-  if (items.get(key)?.text !== text) items.set(key, { text, changedAt: turn });
+function changed<Key>(items: Map<Key, Item>, key: Key, text: string, turn: number, meaning = text): void {
+  if (items.get(key)?.meaning !== meaning) items.set(key, { text, meaning, changedAt: turn });
+}
+
+/** Members of those that changed after a turn. */
+function newer(items: ReadonlyMap<string, Item>, ids: readonly string[], turn: number): string {
+  const members: string[] = [];
+  for (const id of ids) {
+    const item = items.get(id);
+    if (item !== undefined && item.changedAt > turn) members.push(`${JSON.stringify(id)}:${item.text}`);
+  }
+  return members.join(",");
 }
 
 const iso = (timeMs: number): string => new Date(timeMs).toISOString();

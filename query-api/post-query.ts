@@ -14,6 +14,7 @@ import { invalid } from "./problem";
 import { type BucketedRange, bucketed, effectiveRange, timeText } from "./range";
 import { nothingAsked, queryAnswerSchema, queryAsked } from "./schemas";
 import { type AggregateFunction, type Aggregates, aggregateText, readSeries } from "./series";
+import { titlesOf } from "./titles";
 
 /**
  * Series are read one after the other. After this many buckets (a short series counts as 50) other requests get a turn.
@@ -85,15 +86,16 @@ interface AskedSeries {
 /** A video or a channel, with the counters to read. */
 interface Subject {
   id: string;
-  member: { videoId: string } | { channelId: string };
+  member: ({ videoId: string } | { channelId: string }) & { title?: string };
   counters: Pick<CounterStore, "read">;
 }
 
 async function seriesTexts(
-  { counters, catalog }: QueryDependencies,
+  dependencies: QueryDependencies,
   { videoIds, channelIds, eventTypes, functions }: AskedSeries,
   range: BucketedRange,
 ): Promise<string[]> {
+  const { counters, catalog } = dependencies;
   const texts: string[] = [];
   const functionsOf = (aggregates: Aggregates) =>
     functions.map((name) => `"${name}":${aggregateText(name, aggregates)}`).join(",");
@@ -101,10 +103,15 @@ async function seriesTexts(
   const bucketOf = (aggregates: Aggregates) =>
     `{${functionsOf(aggregates)}${revisionText(aggregates)}${sourceText(aggregates)}}`;
   let work = 0;
-  const subjects = videoIds.map((id): Subject => ({ id, member: { videoId: id }, counters }));
-  if (catalog !== undefined) {
+  const titled = await titlesOf(
+    dependencies,
+    videoIds.map((videoId) => ({ videoId })),
+  );
+  const subjects = videoIds.map((id): Subject => ({ id, member: { videoId: id, ...titled(id) }, counters }));
+  if (catalog !== undefined && channelIds.length > 0) {
     const channels = new ChannelCounters({ counters, catalog });
-    for (const id of channelIds) subjects.push({ id, member: { channelId: id }, counters: channels });
+    const known = await catalog.channels(channelIds);
+    for (const id of channelIds) subjects.push({ id, member: { channelId: id, ...known.get(id) }, counters: channels });
   }
   for (const { id, member, counters: its } of subjects) {
     for (const eventType of eventTypes) {

@@ -3,8 +3,10 @@ import { isCanaryVideo, MAX_CANARIES } from "../domain/canary";
 import type { VideoCount } from "../io/ports";
 import { type Answer, countersJson, refused } from "./answer";
 import { cacheControl, rangeState } from "./bucket-state";
+import { ChannelCounters, ChannelTooLargeError } from "./channel-counters";
 import type { QueryDependencies } from "./dependencies";
 import { readFreshness } from "./freshness";
+import { addsUp, NOT_ADDED_UP } from "./get-channel";
 import { invalid, overloaded } from "./problem";
 import { effectiveRange, type Range, timeText } from "./range";
 import { ShortCache } from "./short-cache";
@@ -17,44 +19,61 @@ interface Asked {
   eventType: string;
   range: Range;
   limit: number;
+  /** Absent: of all videos. */
+  channelId?: string | undefined;
 }
 
 /** The order of videos, and the members of each video beside its names. */
 export interface Ranking<Ranked extends VideoCount> {
   rank(asked: Asked): Promise<readonly Ranked[]>;
+  rankChannel(channels: ChannelCounters, channelId: string, asked: Asked): Promise<readonly Ranked[]>;
   show(video: Ranked): object;
   /** The number of rankings that run at the same time; further questions are refused. */
   maxRunning: number;
 }
 
+type RankingQuery = Parameters<typeof effectiveRange>[0] & Omit<Asked, "range">;
+
 /** Answers questions for a ranking. Identical questions share an answer for a second. */
 export function rankingAnswers<Ranked extends VideoCount>(
   dependencies: QueryDependencies,
   ranking: Ranking<Ranked>,
-): (query: Parameters<typeof effectiveRange>[0] & { eventType: string; limit: number }) => Promise<Answer> {
+): (query: RankingQuery) => Promise<Answer> {
   const { clock } = dependencies;
   const { maxRunning } = ranking;
   const cache = new ShortCache<Answer>({ keepMs: KEPT_MS, maxRunning, maxKept: MAX_KEPT, clock });
   return async (query) => {
-    const { eventType, limit } = query;
+    const { eventType, limit, channelId } = query;
+    if (channelId !== undefined && !addsUp(dependencies, [channelId])) return refused(NOT_ADDED_UP);
     const ranged = effectiveRange(query, clock());
     if (!ranged.ok) return refused(invalid(ranged.detail));
     const { range } = ranged;
-    const question = `${eventType} ${range.startMs} ${range.endMs} ${limit}`;
-    const answer = cache.ask(question, () => rankedVideos(dependencies, { eventType, range, limit }, ranking));
-    return answer ?? refused(overloaded("too many different rankings are being made"));
+    const question = JSON.stringify([eventType, range.startMs, range.endMs, limit, channelId]);
+    const asked = { eventType, range, limit, channelId };
+    try {
+      const answer = await cache.ask(question, () => rankedVideos(dependencies, asked, ranking));
+      return answer ?? refused(overloaded("too many different rankings are being made"));
+    } catch (error) {
+      if (error instanceof ChannelTooLargeError) return refused(invalid(error.message));
+      throw error;
+    }
   };
 }
 
 /** Returns the ranked videos without those of canaries. */
 async function rankedVideos<Ranked extends VideoCount>(
   dependencies: QueryDependencies,
-  { eventType, range, limit }: Asked,
-  { rank, show }: Ranking<Ranked>,
+  { eventType, range, limit, channelId }: Asked,
+  { rank, rankChannel, show }: Ranking<Ranked>,
 ): Promise<Answer> {
+  const { counters, catalog } = dependencies;
   const freshness = await readFreshness(dependencies);
   const state = await rangeState(range, dependencies, freshness);
-  const found = await rank({ eventType, range, limit: limit + MAX_CANARIES });
+  const asked = { eventType, range, limit: limit + MAX_CANARIES };
+  const found =
+    channelId === undefined || catalog === undefined
+      ? await rank(asked)
+      : await rankChannel(new ChannelCounters({ counters, catalog }), channelId, asked);
   const ranked = found.filter(({ videoId }) => !isCanaryVideo(videoId)).slice(0, limit);
   const titled = await titlesOf(dependencies, ranked);
   const content = {

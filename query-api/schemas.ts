@@ -106,7 +106,16 @@ export const countsAsked = z.strictObject({
 });
 const MAX_SEARCH_CHARACTERS = 128;
 export const searchAsked = z.strictObject({
-  search: z.string().min(1).max(MAX_SEARCH_CHARACTERS).meta({ description: "What the id or the title begins with" }),
+  search: z
+    .string()
+    .min(1)
+    .max(MAX_SEARCH_CHARACTERS)
+    .optional()
+    .meta({ description: "What the id or the title begins with" }),
+  order: z
+    .literal("newest")
+    .optional()
+    .meta({ description: "In place of `search`: all videos whose publication is known, the newest first" }),
   limit: limit(100, 20),
   cursor: z.string().max(1000).optional().meta({ description: "Of the answer before" }),
 });
@@ -122,8 +131,12 @@ export const badgeAsked = z.strictObject({
     .meta({ description: "The text beside the number. Without it: the type" }),
 });
 export const topAsked = z.strictObject({ eventType: eventTypeAsked, ...range, limit: limit(1000, 10) });
+export const rankingAsked = topAsked.extend({
+  channelId: channelIdSchema.optional().meta({ description: "Only videos of this channel, as it had them then" }),
+});
 export const ledgerAsked = z.strictObject({ ...range });
 const MAX_WATCHED_VIDEOS = 50;
+const MAX_WATCHED_CHANNELS = 5;
 export const liveAsked = z.strictObject({
   videos: z
     .string()
@@ -131,6 +144,12 @@ export const liveAsked = z.strictObject({
     .transform((text) => (text === "" ? [] : text.split(",")))
     .pipe(z.array(videoIdSchema).max(MAX_WATCHED_VIDEOS))
     .meta({ description: `Ids of at most ${MAX_WATCHED_VIDEOS} videos, with commas between them` }),
+  channels: z
+    .string()
+    .default("")
+    .transform((text) => (text === "" ? [] : text.split(",")))
+    .pipe(z.array(channelIdSchema).max(MAX_WATCHED_CHANNELS))
+    .meta({ description: `Ids of at most ${MAX_WATCHED_CHANNELS} channels, with commas between them` }),
   books: z
     .enum(["0", "1"])
     .default("0")
@@ -322,6 +341,7 @@ export const queryAnswerSchema = named(
         z.object({
           videoId: videoIdSchema.optional(),
           channelId: channelIdSchema.optional().meta({ description: "In place of videoId, where it is a channel's" }),
+          title,
           eventType: eventTypeSchema,
           values: values.meta({ description: "Over the whole range" }),
           buckets: z.array(values.extend({ revision, source })).meta({ description: "One for each of `buckets`" }),

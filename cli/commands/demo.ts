@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { MINUTE_MS, MINUTES_A_DAY, MINUTES_AN_HOUR, SECONDS_A_DAY } from "../../domain/rules/time";
 import { refuseFlags } from "../arguments/inapplicable-flags";
 import { portOption, positiveInteger, wholeNumber } from "../arguments/whole-number";
-import { DEMO_VIDEOS } from "../demo/channels";
+import { demoCatalog } from "../demo/channels";
 import { DemoService } from "../demo/served";
 import { DemoTraffic } from "../demo/traffic";
 import { readService } from "../reading/read-service";
@@ -113,7 +113,7 @@ async function loadCatalog(url: string): Promise<void> {
   const response = await fetch(new URL("/v1/catalog/videos", url), {
     method: "PUT",
     headers: { "Content-Type": "application/x-ndjson" },
-    body: DEMO_VIDEOS.map((video) => JSON.stringify(video)).join("\n"),
+    body: demoCatalog(Date.now()),
   });
   if (!response.ok) throw new Error(`the catalog was not loaded: ${response.status} ${await response.text()}`);
 }

@@ -57,6 +57,16 @@ export const configSchema = z
         sharedAnswerBytes: bytes(0, 32 * MEBI).describe(
           "answers about single videos kept for a quarter of a second for all who ask the same; 0: none",
         ),
+        redis: z
+          .strictObject({
+            url: text().describe(
+              "redis://host:port or rediss://host:port: shares those answers among all instances; empty: each keeps its own",
+            ),
+            username: text(),
+            passwordFile: text().describe("holds the password; empty: none"),
+            deadlineMs: count(1, 1_000, 25).describe("an answer that Redis does not give in time is read anew"),
+          })
+          .prefault({}),
         cors: z
           .strictObject({
             origins: z

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { HOUR_MS } from "../../domain/rules/time";
+
 /** The invented channels and videos of the demo, most watched first within a channel. */
 interface DemoChannel {
   channelId: string;
@@ -110,4 +112,17 @@ function slug(title: string): string {
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-|-$/g, "");
+}
+
+/** Between the publication of one video and that of the next. */
+const PUBLISHED_EVERY_MS = 31 * HOUR_MS;
+
+/** The lines of the catalog; the videos were published one after the other, the last one some hours ago. */
+export function demoCatalog(nowMs: number): string {
+  const order = [...DEMO_VIDEOS].sort((a, b) => (a.videoId < b.videoId ? -1 : 1));
+  const lines = order.map((video, at) => {
+    const publishedAt = new Date(nowMs - (at + 0.25) * PUBLISHED_EVERY_MS).toISOString();
+    return JSON.stringify({ ...video, publishedAt });
+  });
+  return lines.join("\n");
 }

@@ -101,10 +101,11 @@ export async function openReader(
   };
 }
 
-const bound = (counters: CounterStore): Pick<CounterStore, "totals" | "read" | "top"> => ({
+const bound = (counters: CounterStore): Pick<CounterStore, "totals" | "read" | "top" | "rising"> => ({
   totals: (videoId) => counters.totals(videoId),
   read: (...asked) => counters.read(...asked),
   top: (...asked) => counters.top(...asked),
+  rising: (...asked) => counters.rising(...asked),
 });
 
 export function bigtableLocation({ project, counters }: Config): BigtableConfig {

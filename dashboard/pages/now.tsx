@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The present: the rate, the last hour, and the videos with most events. */
 import type { LedgerMinute } from "../api";
-import { getLedger, getTop, query } from "../api";
+import { type Found, getLedger, getTop, newestVideos, query } from "../api";
 import { BarChart, Sparkline } from "../chart";
 import { useDemoTraffic } from "../demo-traffic";
-import { short, whole } from "../format";
+import { ago, short, whole } from "../format";
 import type { LiveState } from "../live";
 import { videoAddress } from "../place";
 import { useAnswer } from "../use-answer";
@@ -18,6 +18,7 @@ const LISTED = 10;
 export function NowPage({ live }: { live: LiveState }) {
   const hour = useAnswer(() => leaders(HOUR_MS), TOP_EVERY_MS, "hour");
   const days = useAnswer(() => leaders(48 * HOUR_MS), 4 * TOP_EVERY_MS, "48 hours");
+  const newest = useAnswer(() => newestVideos(LISTED), 4 * TOP_EVERY_MS, "newest");
   const ledger = useAnswer(lastHour, 2 * TOP_EVERY_MS, "refused");
   const empty = live.books.size === 0 && days.value?.length === 0;
   const traffic = useDemoTraffic();
@@ -37,6 +38,7 @@ export function NowPage({ live }: { live: LiveState }) {
       <div class="columns">
         <Leaders title="Most viewed in the last hour" leaders={hour.value} />
         <Leaders title="Most viewed in 48 hours" leaders={days.value} />
+        {(newest.value?.videos.length ?? 0) > 0 && <Newest videos={newest.value!.videos} nowMs={live.asOfMs} />}
       </div>
     </>
   );
@@ -133,6 +135,26 @@ function Leaders({ title, leaders }: { title: string; leaders: readonly Leader[]
             </a>
             <Sparkline values={line} label={`${title} over the time`} />
             <span class="number">{whole(count)}</span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+/** Shown where the catalog says when videos were published. */
+function Newest({ videos, nowMs }: { videos: Found["videos"]; nowMs: number }) {
+  return (
+    <section class="panel">
+      <h2>Newest videos</h2>
+      <ol class="leaders">
+        {videos.map(({ videoId, title = videoId, publishedAt, totals }) => (
+          <li key={videoId}>
+            <a href={videoAddress(videoId)} title={videoId}>
+              {title}
+            </a>
+            <span class="quiet">{publishedAt === undefined ? "" : ago(Date.parse(publishedAt), nowMs)}</span>
+            <span class="number">{whole(totals.VIEW?.count ?? 0)}</span>
           </li>
         ))}
       </ol>

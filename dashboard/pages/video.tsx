@@ -1,307 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-/** One video: live totals, the last hour and two days, and any range. */
-import { useRef, useState } from "preact/hooks";
-import {
-  type AggregateFunction,
-  type Bucket,
-  type Granularity,
-  getStats,
-  getVideo,
-  type Stats,
-  type Totals,
-} from "../api";
-import { type Bar, BarChart } from "../chart";
-import { type Exact, fraction, moment, whole } from "../format";
+/** One video: totals that tick, the last hour and two days, and any range. */
+import { getStats, getVideo } from "../api";
 import type { LiveState } from "../live";
-import { Meaning } from "../meaning";
-import { askAnew, type Place, videoAddress } from "../place";
-import { isZone, OWN_ZONE, timeOf, wallClock, ZONES } from "../time-zone";
+import { channelAddress, type Place, videoAddress } from "../place";
 import { useAnswer } from "../use-answer";
+import { Counted } from "./counted";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-const BUCKET_MS: Readonly<Record<Granularity, number>> = {
-  minute: MINUTE_MS,
-  hour: HOUR_MS,
-  day: DAY_MS,
-  week: 7 * DAY_MS,
-  month: 30 * DAY_MS,
-};
-const FUNCTIONS: readonly AggregateFunction[] = ["COUNT", "SUM", "AVERAGE"];
-/** The types offered before the types of the video are known. */
-const USUAL_TYPES = ["VIEW", "LIKE", "SHARE"];
-
-type VideoPlace = Extract<Place, { view: "video" }>;
-
-export function VideoPage({ place, live }: { place: VideoPlace; live: LiveState }) {
-  const { videoId } = place;
+export function VideoPage({ place, live }: { place: Extract<Place, { view: "video" }>; live: LiveState }) {
+  const { videoId, asked } = place;
   const first = useAnswer(() => getVideo(videoId), 10_000, videoId);
-  const totals = live.totals.get(videoId) ?? first.value?.totals;
-  const [eventType, setEventType] = useState(place.asked.get("eventType") ?? "VIEW");
-  const recent = useAnswer(() => recentStats(videoId, eventType), 2_000, `${videoId} ${eventType}`);
+  const { title, channelId, channelTitle } = first.value ?? {};
+  const subject = {
+    id: videoId,
+    address: videoAddress(videoId),
+    stats: (query: Parameters<typeof getStats>[1]) => getStats(videoId, query),
+  };
   return (
     <>
-      <h1 class="id">{first.value?.title ?? videoId}</h1>
+      <h1 class="id">{title ?? videoId}</h1>
       <p class="quiet subtitle">
-        {first.value?.title !== undefined && <span class="id">{videoId}</span>}
-        {first.value?.channelTitle !== undefined && <span> · {first.value.channelTitle}</span>}
+        {title !== undefined && <span class="id">{videoId}</span>}
+        {channelId !== undefined && (
+          <span>
+            {title !== undefined && " · "}
+            <a href={channelAddress(channelId)}>{channelTitle ?? channelId}</a>
+          </span>
+        )}
       </p>
       {first.problem !== undefined && <p class="problem">{first.problem}</p>}
-      <TotalTabs totals={totals} eventType={eventType} choose={setEventType} />
-      <section class="panel">
-        <BarChart
-          title={`${eventType} by minute, 60 minutes: ${sumText(recent.value?.minutes)}`}
-          bars={recent.value === undefined ? [] : barsOf(recent.value.minutes.buckets)}
-          bucketMs={MINUTE_MS}
-        />
-      </section>
-      <section class="panel">
-        <BarChart
-          title={`${eventType} by hour, 48 hours: ${sumText(recent.value?.hours)}`}
-          bars={recent.value === undefined ? [] : barsOf(recent.value.hours.buckets)}
-          bucketMs={HOUR_MS}
-        />
-        <Legend />
-      </section>
-      <RangePanel videoId={videoId} eventType={eventType} place={place} />
+      <Counted subject={subject} totals={live.totals.get(videoId) ?? first.value?.totals} asked={asked} />
     </>
   );
-}
-
-function TotalTabs(props: { totals: Totals | undefined; eventType: string; choose: (type: string) => void }) {
-  const { totals = {}, eventType, choose } = props;
-  const types = [...new Set([...USUAL_TYPES, ...Object.keys(totals).sort(), eventType])];
-  return (
-    <fieldset class="cards">
-      <legend>Total by event type</legend>
-      {types.map((type) => (
-        <button type="button" key={type} class="card" aria-pressed={type === eventType} onClick={() => choose(type)}>
-          <span class="label">{type}</span>
-          <span class="value" data-total={type}>
-            {whole(totals[type]?.count ?? 0)}
-          </span>
-          <span class="quiet">{totals[type] === undefined ? "never" : `last ${moment(totals[type].lastEventAt)}`}</span>
-        </button>
-      ))}
-    </fieldset>
-  );
-}
-
-async function recentStats(videoId: string, eventType: string): Promise<{ minutes: Stats; hours: Stats }> {
-  const now = Date.now();
-  const asked = { eventType, function: "COUNT" };
-  const from = (lengthMs: number, bucketMs: number) =>
-    new Date((Math.floor(now / bucketMs) + 1) * bucketMs - lengthMs).toISOString();
-  const [minutes, hours] = await Promise.all([
-    getStats(videoId, { ...asked, start: from(HOUR_MS, MINUTE_MS), granularity: "minute" }),
-    getStats(videoId, { ...asked, start: from(48 * HOUR_MS, HOUR_MS), granularity: "hour" }),
-  ]);
-  return { minutes, hours };
-}
-
-const barsOf = (buckets: readonly Bucket[]): Bar[] =>
-  buckets.map(({ start, value, state, revision }) => ({
-    startMs: Date.parse(start),
-    value,
-    state,
-    ...(revision === undefined ? {} : { revision }),
-  }));
-
-const valueText = (value: Exact | null): string =>
-  value === null
-    ? "none has a value"
-    : typeof value === "number" && !Number.isInteger(value)
-      ? fraction(value)
-      : whole(value);
-const sumText = (stats: Stats | undefined): string => (stats === undefined ? "…" : valueText(stats.value));
-
-function Legend() {
-  return (
-    <p class="legend">
-      <Meaning of={<span class="swatch open" />}>provisional: may still grow</Meaning>
-      <Meaning of={<span class="swatch" />}>final or audited</Meaning>
-      <Meaning of={<span class="mark">▼</span>}>changed after it was final</Meaning>
-    </p>
-  );
-}
-
-interface RangeAsked {
-  start: string;
-  end: string;
-  granularity: string;
-  function: AggregateFunction;
-  compare: boolean;
-  /** The time zone of the range's ends, and of days, weeks and months. */
-  tz: string;
-}
-
-/** Returns the range in the address, or else the last seven days by hour. */
-function askedOf(asked: URLSearchParams): RangeAsked {
-  const named = asked.get("tz") ?? OWN_ZONE;
-  const tz = isZone(named) ? named : OWN_ZONE;
-  const end = asked.get("end") ?? wallClock(Math.ceil(Date.now() / HOUR_MS) * HOUR_MS, tz);
-  const start = asked.get("start") ?? wallClock(timeOf(end, tz) - 7 * DAY_MS, tz);
-  const found = FUNCTIONS.find((each) => each === asked.get("function"));
-  const granularity = asked.get("granularity") ?? "hour";
-  return { start, end, granularity, function: found ?? "COUNT", compare: asked.get("compare") === "previous", tz };
-}
-
-function RangePanel({ videoId, eventType, place }: { videoId: string; eventType: string; place: VideoPlace }) {
-  const [asked, setAsked] = useState(() => askedOf(place.asked));
-  const canvas = useRef<HTMLCanvasElement | undefined>(undefined);
-  const question = JSON.stringify([videoId, eventType, asked]);
-  const answer = useAnswer(() => rangeStats(videoId, eventType, asked), 15_000, question);
-  const change = (part: Partial<RangeAsked>) => {
-    const next = { ...asked, ...part };
-    setAsked(next);
-    const { compare, ...rest } = next;
-    askAnew(videoAddress(videoId), { eventType, ...rest, ...(compare ? { compare: "previous" } : {}) });
-  };
-  const stats = answer.value;
-  return (
-    <section class="panel">
-      <h2>Any range</h2>
-      <RangeForm asked={asked} change={change} />
-      {answer.problem !== undefined && <p class="problem">{answer.problem}</p>}
-      {stats !== undefined && (
-        <BarChart
-          title={`${asked.function} of ${eventType}: ${valueText(stats.value)}${comparison(stats)}`}
-          bars={barsOf(stats.buckets)}
-          bucketMs={BUCKET_MS[stats.granularity]}
-          before={stats.previous?.buckets.map(({ value }) => value)}
-          timeZone={asked.tz}
-          onDrawn={(drawn) => {
-            canvas.current = drawn;
-          }}
-        />
-      )}
-      <p class="actions">
-        <button
-          type="button"
-          disabled={stats === undefined}
-          onClick={() => stats !== undefined && saveCsv(stats, asked.function)}
-        >
-          Save CSV
-        </button>
-        <button type="button" disabled={stats === undefined} onClick={() => savePicture(canvas.current, videoId)}>
-          Save PNG
-        </button>
-        <button type="button" onClick={() => void navigator.clipboard?.writeText(location.href)}>
-          Copy link
-        </button>
-      </p>
-    </section>
-  );
-}
-
-function RangeForm({ asked, change }: { asked: RangeAsked; change: (part: Partial<RangeAsked>) => void }) {
-  return (
-    <div class="form">
-      <label>
-        From
-        <input
-          type="datetime-local"
-          value={asked.start}
-          onChange={(event) => change({ start: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        To
-        <input
-          type="datetime-local"
-          value={asked.end}
-          onChange={(event) => change({ end: event.currentTarget.value })}
-        />
-      </label>
-      <label>
-        By
-        <select value={asked.granularity} onChange={(event) => change({ granularity: event.currentTarget.value })}>
-          {Object.keys(BUCKET_MS).map((each) => (
-            <option key={each}>{each}</option>
-          ))}
-        </select>
-      </label>
-      <label>
-        Function
-        <select
-          value={asked.function}
-          onChange={(event) => change({ function: event.currentTarget.value as AggregateFunction })}
-        >
-          {FUNCTIONS.map((each) => (
-            <option key={each}>{each}</option>
-          ))}
-        </select>
-      </label>
-      <label>
-        Time zone
-        <select value={asked.tz} onChange={(event) => change(inZone(asked, event.currentTarget.value))}>
-          {[...new Set([asked.tz, ...ZONES])].map((zone) => (
-            <option key={zone}>{zone}</option>
-          ))}
-        </select>
-      </label>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={asked.compare}
-          onChange={(event) => change({ compare: event.currentTarget.checked })}
-        />
-        With the period before
-      </label>
-    </div>
-  );
-}
-
-/** Returns the same moments on the wall clock of another zone. */
-function inZone({ start, end, tz: before }: RangeAsked, tz: string): Partial<RangeAsked> {
-  const moved = (wall: string) => {
-    const timeMs = timeOf(wall, before);
-    return Number.isNaN(timeMs) ? wall : wallClock(timeMs, tz);
-  };
-  return { tz, start: moved(start), end: moved(end) };
-}
-
-async function rangeStats(videoId: string, eventType: string, asked: RangeAsked): Promise<Stats> {
-  const [startMs, endMs] = [timeOf(asked.start, asked.tz), timeOf(asked.end, asked.tz)];
-  if (!(startMs < endMs)) throw new Error("the range must begin before it ends");
-  return getStats(videoId, {
-    eventType,
-    function: asked.function,
-    granularity: asked.granularity,
-    start: new Date(startMs).toISOString(),
-    end: new Date(endMs).toISOString(),
-    tz: asked.tz,
-    compare: asked.compare ? "previous" : undefined,
-  });
-}
-
-function comparison({ previous, value }: Stats): string {
-  if (previous === undefined || previous.value === null || value === null) return "";
-  const [was, is] = [Number(previous.value), Number(value)];
-  if (was === 0) return `, ${valueText(previous.value)} before`;
-  const percent = Math.round(((is - was) / Math.abs(was)) * 100);
-  return `, ${percent >= 0 ? "+" : ""}${percent} % against ${valueText(previous.value)} before`;
-}
-
-function saveCsv({ buckets, videoId, eventType }: Stats, name: string): void {
-  const rows = buckets.map(({ start, value, state, revision = 0 }) => [start, value ?? "", state, revision].join(","));
-  const text = [`start,${name.toLowerCase()},state,revision`, ...rows, ""].join("\n");
-  save(new Blob([text], { type: "text/csv" }), `${fileName(videoId)}-${eventType}.csv`);
-}
-
-function savePicture(canvas: HTMLCanvasElement | undefined, videoId: string): void {
-  canvas?.toBlob((blob) => {
-    if (blob !== null) save(blob, `${fileName(videoId)}.png`);
-  }, "image/png");
-}
-
-const fileName = (videoId: string): string => videoId.replace(/[^A-Za-z0-9_-]/g, "_");
-
-function save(blob: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

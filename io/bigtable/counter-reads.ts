@@ -2,8 +2,9 @@
 /** All reads of the counters: one video by its keys, all videos by scans salt after salt, in pages. */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import { grownMost } from "../../domain/rules/growth";
 import { dayOf, HOUR_MS, HOURS_A_DAY, hourOf, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
-import type { Cell, Granularity, Total, VideoCount } from "../ports";
+import type { Cell, Granularity, Total, VideoCount, VideoGrowth } from "../ports";
 import { type CounterCell, cellName, storedCells } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { MinuteScan } from "./minute-scan";
@@ -79,15 +80,26 @@ export class CounterReads {
   }
 
   async top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
+    return limit <= 0 ? [] : (await this.#countsWithin(eventType, startMs, endMs)).largest(limit);
+  }
+
+  async rising(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoGrowth[]> {
+    const all = Number.MAX_SAFE_INTEGER;
+    const after = await this.top(eventType, startMs, endMs, all);
+    const before = await this.top(eventType, startMs - (endMs - startMs), startMs, all);
+    return grownMost(after, before, limit);
+  }
+
+  async #countsWithin(eventType: string, startMs: number, endMs: number): Promise<TopCounts> {
+    const counts = new TopCounts();
     const fromMinute = Math.max(Math.floor(startMs / MINUTE_MS), FIRST_HOUR * MINUTES_AN_HOUR);
     const toMinute = Math.min(Math.ceil(endMs / MINUTE_MS), LAST_HOUR * MINUTES_AN_HOUR + MINUTES_AN_HOUR);
-    if (limit <= 0 || fromMinute >= toMinute) return [];
-    const counts = new TopCounts();
+    if (fromMinute >= toMinute) return counts;
     const fromHour = Math.ceil(fromMinute / MINUTES_AN_HOUR);
     const toHour = hourOf(toMinute);
     if (toHour - fromHour <= MAX_HOURS_OF_MINUTES) {
       await this.#addMinutes(counts, eventType, fromMinute, toMinute);
-      return counts.largest(limit);
+      return counts;
     }
     await this.#addMinutes(counts, eventType, fromMinute, fromHour * MINUTES_AN_HOUR);
     await this.#addMinutes(counts, eventType, toHour * MINUTES_AN_HOUR, toMinute);
@@ -96,7 +108,7 @@ export class CounterReads {
     await this.#addDerived(counts, eventType, "hour", fromHour, fromDay);
     await this.#addDerived(counts, eventType, "day", fromDay, toDay);
     await this.#addDerived(counts, eventType, "hour", toDay, toHour);
-    return counts.largest(limit);
+    return counts;
   }
 
   minuteCells(fromMinute: number, toMinute: number, salt?: number): AsyncIterable<MinuteCounts> {

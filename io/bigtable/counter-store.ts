@@ -8,7 +8,16 @@ import { randomBytes } from "node:crypto";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { refuseUncountable } from "../../domain/rules/countable";
 import { HOUR_MS, hourOf, MINUTE_MS } from "../../domain/rules/time";
-import type { ApplyOptions, Cell, CounterStore, Granularity, LevelSums, Total, VideoCount } from "../ports";
+import type {
+  ApplyOptions,
+  Cell,
+  CounterStore,
+  Granularity,
+  LevelSums,
+  Total,
+  VideoCount,
+  VideoGrowth,
+} from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
 import { CounterLane } from "./counter-lane";
@@ -99,6 +108,9 @@ export class BigtableCounterStore implements CounterStore {
   }
   top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
     return this.#reads.top(eventType, startMs, endMs, limit);
+  }
+  rising(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoGrowth[]> {
+    return this.#reads.rising(eventType, startMs, endMs, limit);
   }
   /** A part of the videos is a range of keys in every table. */
   readonly videoParts = SALTS;

@@ -90,10 +90,9 @@ export interface CounterStore {
   top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]>;
   /**
    * Returns the videos that grew most from [startMs - (endMs - startMs), startMs) to [startMs, endMs), in whole
-   * minutes: by growth descending, ties by videoId ascending, only videos that grew. Absent where the store has no
-   * ranking index.
+   * minutes: by growth descending, ties by videoId ascending, only videos that grew.
    */
-  rising?(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoGrowth[]>;
+  rising(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoGrowth[]>;
   /**
    * Returns ids of videos that have cells and begin with `text`, in order, after `afterId`, at most `limit`. Absent
    * where the store keeps no ids in order.

@@ -23,4 +23,5 @@ export * from "./log-progress";
 export * from "./log-subscription";
 export * from "./places";
 export * from "./receipt-stamps";
+export * from "./shared-answers";
 export * from "./video-catalog";

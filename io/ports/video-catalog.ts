@@ -21,6 +21,12 @@ export interface TitlePlace {
   videoId: string;
 }
 
+/** The position after which the list of the newest videos goes on. */
+export interface PublicationPlace {
+  publishedAtMs: number;
+  videoId: string;
+}
+
 /** The known facts of videos and channels: titles, publication, and the channel of a video in each minute. */
 export interface VideoCatalog {
   /**
@@ -44,5 +50,7 @@ export interface VideoCatalog {
    * `after`.
    */
   titlesFrom(text: string, after: TitlePlace | undefined, limit: number): Promise<TitlePlace[]>;
+  /** Videos whose publication is known, the newest first, ties by id, behind `after`, at most `limit`. */
+  newest(after: PublicationPlace | undefined, limit: number): Promise<PublicationPlace[]>;
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The catalog of videos and channels: catalog.sqlite, one file, which may be copied to other machines. Any number of
- * processes read the file during a load: a reader sees a load whole or not at all.
+ * processes read the file during a load: a reader sees each transaction of a load whole or not at all.
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { CatalogChannel, CatalogVideo } from "../../domain/catalog/catalog-line";
@@ -13,7 +13,7 @@ import {
   FIRST_MINUTE,
   UNKNOWN_CHANNEL,
 } from "../../domain/catalog/channel-history";
-import type { ChannelInfo, TitlePlace, VideoCatalog, VideoInfo } from "../ports";
+import type { ChannelInfo, PublicationPlace, TitlePlace, VideoCatalog, VideoInfo } from "../ports";
 import { inTransaction, openDatabase, orUnavailable, type Schema } from "./connection";
 
 export const CATALOG_FILE = "catalog.sqlite";
@@ -27,14 +27,22 @@ CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, title 
 CREATE TABLE videos (
   name TEXT PRIMARY KEY, title TEXT, title_key TEXT, channel INTEGER, has_points INTEGER NOT NULL DEFAULT 0, published_ms INTEGER
 ) WITHOUT ROWID;
-CREATE INDEX videos_by_title ON videos (title_key) WHERE title_key IS NOT NULL;
-CREATE INDEX videos_by_channel ON videos (channel) WHERE channel IS NOT NULL;
 CREATE TABLE channel_points (
   video TEXT NOT NULL, from_minute INTEGER NOT NULL, channel INTEGER NOT NULL, PRIMARY KEY (video, from_minute)
 ) WITHOUT ROWID;
 CREATE INDEX points_by_channel ON channel_points (channel, video);
 `;
-const SCHEMA: Schema = { version: 1, migrations: [TABLES] };
+/** The indexes of `videos`, each over the rows that have a value in its column. */
+const INDEXED = [
+  ["videos_by_title", "title_key"],
+  ["videos_by_channel", "channel"],
+  ["videos_by_publication", "published_ms"],
+] as const;
+const CREATE_INDEXES = INDEXED.map(
+  ([name, column]) => `CREATE INDEX IF NOT EXISTS ${name} ON videos (${column}) WHERE ${column} IS NOT NULL;`,
+).join("\n");
+const DROP_INDEXES = INDEXED.map(([name]) => `DROP INDEX ${name};`).join("\n");
+const SCHEMA: Schema = { version: 2, migrations: [TABLES, CREATE_INDEXES] };
 
 /** The number of characters by which titles are compared. */
 const KEY_CHARACTERS = 128;
@@ -71,6 +79,30 @@ export class SqliteCatalog implements VideoCatalog {
   ) {
     this.#db = openDatabase(file, SCHEMA, { cacheBytes, walAutocheckpointPages: 4_000 });
     this.#sql = statements(this.#db);
+  }
+
+  /** Bytes of the file, with what is not in it yet. */
+  get sizeBytes(): number {
+    const { bytes } = this.#read(() => this.#sql.size.get())!;
+    return Number(bytes);
+  }
+
+  /**
+   * Runs `work`, and makes of everything that it loads one transaction: a reader sees all of the loads or none, and a
+   * failure or a crash leaves none. The indexes are made at the end, which for a load as large as the catalog costs
+   * far less than keeping them up row by row. Other writers wait meanwhile.
+   */
+  async asOneLoad<T>(work: () => Promise<T>): Promise<T> {
+    this.#read(() => this.#db.exec(`BEGIN IMMEDIATE; ${DROP_INDEXES}`));
+    try {
+      const result = await work();
+      this.#read(() => this.#db.exec(`${CREATE_INDEXES} COMMIT`));
+      return result;
+    } finally {
+      // Left open by a failure only; SQLite may have rolled back by itself.
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      this.#channelIds.clear();
+    }
   }
 
   async loadVideos(videos: readonly CatalogVideo[], nowMinute: number): Promise<void> {
@@ -135,6 +167,14 @@ export class SqliteCatalog implements VideoCatalog {
     });
   }
 
+  async newest(after: PublicationPlace | undefined, limit: number): Promise<PublicationPlace[]> {
+    return this.#read(() => {
+      const { publishedAtMs, videoId } = after ?? { publishedAtMs: Number.MAX_SAFE_INTEGER, videoId: "" };
+      const rows = this.#sql.newest.all({ publishedAtMs, videoId, limit });
+      return rows.map((row) => ({ publishedAtMs: Number(row.published_ms), videoId: String(row.name) }));
+    });
+  }
+
   async close(): Promise<void> {
     if (this.#db.isOpen) this.#db.close();
   }
@@ -146,7 +186,8 @@ export class SqliteCatalog implements VideoCatalog {
   #write(work: () => void): void {
     this.#channelTitles.clear();
     try {
-      inTransaction(this.#db, work);
+      if (this.#db.isTransaction) this.#read(work);
+      else inTransaction(this.#db, work);
     } catch (error) {
       this.#channelIds.clear();
       throw error;
@@ -179,6 +220,17 @@ export class SqliteCatalog implements VideoCatalog {
   }
 
   #put(video: CatalogVideo, nowMinute: number): void {
+    if (video.channelFromMinute !== undefined || !this.#putNew(video)) this.#merge(video, nowMinute);
+  }
+
+  /** A video that is not known yet, in one statement. Answers false where it is known. */
+  #putNew({ videoId, title = null, channelId = null, channelTitle, publishedAtMs = null }: CatalogVideo): boolean {
+    const key = title === null ? null : titleKey(title);
+    const channel = channelId === null ? null : this.#putChannel(channelId, channelTitle);
+    return this.#sql.addVideo.run(videoId, title, key, channel, publishedAtMs).changes === 1;
+  }
+
+  #merge(video: CatalogVideo, nowMinute: number): void {
     const { videoId, title, channelId, channelTitle, publishedAtMs, channelFromMinute } = video;
     const stored = this.#video(videoId);
     let [channel, hasPoints] = [stored?.channel ?? null, stored?.has_points ?? 0];
@@ -224,12 +276,13 @@ export class SqliteCatalog implements VideoCatalog {
     return [null, 1];
   }
 
-  #putChannel(channelId: string, title: string | null | undefined): void {
+  #putChannel(channelId: string, title: string | null | undefined): number {
     const id = this.#channelId(channelId);
-    if (title === undefined || this.#channelTitles.get(id) === title) return;
+    if (title === undefined || this.#channelTitles.get(id) === title) return id;
     this.#sql.putTitle.run(title, id, title);
     if (this.#channelTitles.size >= CACHED_CHANNELS) this.#channelTitles.clear();
     this.#channelTitles.set(id, title);
+    return id;
   }
 
   #channelId(channelId: string): number {
@@ -258,6 +311,8 @@ const names = (rows: readonly Record<string, unknown>[]): string[] => rows.map((
 function statements(db: DatabaseSync) {
   return {
     video: db.prepare("SELECT title, channel, has_points, published_ms FROM videos WHERE name = ?"),
+    size: db.prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size"),
+    addVideo: db.prepare("INSERT OR IGNORE INTO videos VALUES (?, ?, ?, ?, 0, ?)"),
     putVideo: db.prepare("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?)"),
     points: db.prepare("SELECT from_minute, channel FROM channel_points WHERE video = ? ORDER BY from_minute"),
     putPoint: db.prepare("INSERT OR REPLACE INTO channel_points VALUES (?, ?, ?)"),
@@ -270,6 +325,15 @@ function statements(db: DatabaseSync) {
        UNION SELECT video FROM channel_points WHERE channel = :id AND video > :afterId ORDER BY 1 LIMIT :limit`,
     ),
     idsFrom: db.prepare("SELECT name FROM videos WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?"),
+    // The rest of one moment, and what is older: each is read along the index.
+    newest: db.prepare(
+      `SELECT * FROM (SELECT published_ms, name FROM videos WHERE published_ms = :publishedAtMs AND name > :videoId
+                       ORDER BY name LIMIT :limit)
+       UNION ALL
+       SELECT * FROM (SELECT published_ms, name FROM videos WHERE published_ms < :publishedAtMs
+                       ORDER BY published_ms DESC, name LIMIT :limit)
+       ORDER BY published_ms DESC, name LIMIT :limit`,
+    ),
     titlesFrom: db.prepare(
       `SELECT title_key, name FROM videos
         WHERE title_key >= :key AND title_key < :end AND (title_key, name) > (:afterKey, :videoId)

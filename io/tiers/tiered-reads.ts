@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { grownMost } from "../../domain/rules/growth";
 import { joined } from "../formats/parquet/cell-columns";
 import {
   type Cell,
@@ -69,15 +70,10 @@ export class TieredReads {
     limit: number,
   ): Promise<VideoGrowth[]> {
     const beforeMs = startMs - (endMs - startMs);
-    if (this.#isYoung(beforeMs) && store.rising !== undefined) return store.rising(eventType, startMs, endMs, limit);
+    if (this.#isYoung(beforeMs)) return store.rising(eventType, startMs, endMs, limit);
     const all = Number.MAX_SAFE_INTEGER;
     const before = await this.top(store, eventType, beforeMs, startMs, all);
-    const previousOf = new Map(before.map(({ videoId, count }) => [videoId, count]));
-    return (await this.top(store, eventType, startMs, endMs, all))
-      .map((video) => ({ ...video, previous: previousOf.get(video.videoId) ?? 0 }))
-      .filter(({ count, previous }) => count > previous)
-      .sort((a, b) => b.count - b.previous - (a.count - a.previous) || (a.videoId < b.videoId ? -1 : 1))
-      .slice(0, limit);
+    return grownMost(await this.top(store, eventType, startMs, endMs, all), before, limit);
   }
 
   /**

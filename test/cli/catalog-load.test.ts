@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `catalog load`: which lines are loaded, which are rejected, and how the command ends. */
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+/** `catalog load`: what of a file is loaded, what is rejected, and how the command ends. */
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { CATALOG_FILE, SqliteCatalog } from "../../io/sqlite/catalog";
+
+import { until } from "../until";
 
 const MAIN = join(__dirname, "..", "..", "cli", "main.js");
 
@@ -68,4 +72,80 @@ it.each([
   const { code, stderr } = await load("videos.csv", content);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^viewmill: .*line 2\n$/);
+});
+
+describe("a load that is killed", () => {
+  const VIDEOS = 12_000;
+  const idOf = (n: number) => `v-${n.toString(36)}`;
+  const textOf = (title: string) =>
+    Array.from({ length: VIDEOS }, (_, n) =>
+      JSON.stringify({ videoId: idOf(n), title: `${title} ${n}`, channelId: `c${n % 7}` }),
+    ).join("\n");
+
+  /** Kills the command while the catalog is locked for its load; again where the load was faster. */
+  async function loadAndKill(name: string, content: string): Promise<void> {
+    const file = join(folder, name);
+    writeFileSync(file, content);
+    await until("a load is killed in its midst", () => wasKilled(file), 100_000);
+  }
+
+  async function wasKilled(file: string): Promise<boolean> {
+    const child = spawn(process.execPath, [MAIN, "catalog", "load", file, "--data", join(folder, "data")], {
+      env: { PATH: process.env.PATH ?? "" },
+      stdio: "ignore",
+    });
+    const ended = once(child, "exit");
+    await until("the load is in the midst of its writes", () => isLocked() || child.exitCode !== null, 60_000, 1);
+    child.kill("SIGKILL");
+    const [, signal] = (await ended) as [number | null, string | null];
+    return signal === "SIGKILL";
+  }
+
+  function isLocked(): boolean {
+    try {
+      const db = new DatabaseSync(join(folder, "data", CATALOG_FILE), { timeout: 0 });
+      try {
+        if (Number(db.prepare("PRAGMA user_version").get()!.user_version) === 0) return false;
+        db.exec("BEGIN IMMEDIATE; ROLLBACK");
+        return false;
+      } finally {
+        db.close();
+      }
+    } catch (error) {
+      return /locked/.test(String(error)) && existsSync(join(folder, "data", CATALOG_FILE));
+    }
+  }
+
+  /** How many videos are known, how many of them by their titles and channels, and the titles' first words. */
+  async function inCatalog() {
+    const catalog = new SqliteCatalog(join(folder, "data", CATALOG_FILE));
+    const titles = new Set<string>();
+    let videos = 0;
+    let ofChannels = 0;
+    for (let from = 0; from < VIDEOS; from += 1_000) {
+      const ids = Array.from({ length: 1_000 }, (_, n) => idOf(from + n));
+      for (const { title = "" } of (await catalog.videos(ids, 1e9)).values()) {
+        videos++;
+        titles.add(title.split(" ")[0]!);
+      }
+    }
+    for (let n = 0; n < 7; n++) ofChannels += (await catalog.videosOf(`c${n}`, "", VIDEOS)).length;
+    let byTitle = 0;
+    for (const title of titles) byTitle += (await catalog.titlesFrom(`${title} `, undefined, VIDEOS)).length;
+    await catalog.close();
+    return { videos, ofChannels, byTitle, titles: [...titles] };
+  }
+
+  it("leaves all or nothing behind, the first time and again, and the next load is whole", async () => {
+    const all = { videos: VIDEOS, ofChannels: VIDEOS, byTitle: VIDEOS };
+    const nothing = { videos: 0, ofChannels: 0, byTitle: 0, titles: [] };
+    await loadAndKill("old.ndjson", textOf("old"));
+    expect([nothing, { ...all, titles: ["old"] }]).toContainEqual(await inCatalog());
+    expect((await load("old.ndjson", textOf("old"))).code).toBe(0);
+    expect(await inCatalog()).toEqual({ ...all, titles: ["old"] });
+    await loadAndKill("new.ndjson", textOf("new"));
+    expect(["old", "new"].map((title) => ({ ...all, titles: [title] }))).toContainEqual(await inCatalog());
+    expect((await load("new.ndjson", textOf("new"))).code).toBe(0);
+    expect(await inCatalog()).toEqual({ ...all, titles: ["new"] });
+  });
 });

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { channelAt, FIRST_MINUTE, UNKNOWN_CHANNEL } from "../../domain/catalog/channel-history";
 import { CATALOG_FILE, SqliteCatalog } from "../../io/sqlite/catalog";
@@ -67,6 +68,59 @@ describe("the catalog of videos and channels", () => {
     expect(all.map(({ videoId }) => videoId)).toEqual(["e", "a", "b"]);
     for (let n = 0; n < 3; n++) expect(await catalog.titlesFrom("cat", all[n], 1)).toEqual(all.slice(n + 1, n + 2));
     expect(await catalog.titlesFrom("CATS", undefined, 10)).toHaveLength(2);
+  });
+
+  it("the newest videos come first, ties by id, page by page; those without a time not at all", async () => {
+    const times = { a: 5, b: 9, c: 5, d: null, e: 7, f: 5 };
+    const lines = Object.entries(times).map(([videoId, publishedAtMs]) => ({ videoId, publishedAtMs }));
+    await catalog.loadVideos([...lines, { videoId: "g", title: "G" }], NOW);
+    const all = await catalog.newest(undefined, 10);
+    expect(all.map(({ videoId }) => videoId)).toEqual(["b", "e", "a", "c", "f"]);
+    for (let n = 0; n < 5; n++) expect(await catalog.newest(all[n], 1)).toEqual(all.slice(n + 1, n + 2));
+  });
+
+  it("loads of one transaction: all or none, found by title, channel and publication afterwards", async () => {
+    const lines = (from: number) =>
+      Array.from({ length: 50 }, (_, n) => ({
+        videoId: `v${from + n}`,
+        title: `Title ${from + n}`,
+        channelId: "c",
+        publishedAtMs: from + n,
+      }));
+    const found = async () => [
+      (await catalog.titlesFrom("title", undefined, 1_000)).length,
+      (await catalog.videosOf("c", "", 1_000)).length,
+      (await catalog.newest(undefined, 1_000)).length,
+    ];
+    const other = new SqliteCatalog(catalog.file);
+    await catalog.asOneLoad(async () => {
+      await catalog.loadVideos(lines(0), NOW);
+      await catalog.loadVideos(lines(40), NOW);
+      expect((await other.videos(["v1"], NOW)).size).toBe(0);
+    });
+    expect((await other.videos(["v1"], NOW)).size).toBe(1);
+    await other.close();
+    expect(await found()).toEqual([90, 90, 90]);
+    const failing = catalog.asOneLoad(async () => {
+      await catalog.loadVideos([{ videoId: "w", title: "Title", channelId: "other" }], NOW);
+      throw new Error("the file ends");
+    });
+    await expect(failing).rejects.toThrow("the file ends");
+    expect(await infoOf("w")).toBeUndefined();
+    expect(await found()).toEqual([90, 90, 90]);
+    await catalog.loadVideos([{ videoId: "w", title: "Title", channelId: "other" }], NOW);
+    expect(await infoOf("w")).toEqual({ title: "Title", channelId: "other" });
+  });
+
+  it("a catalog of before is lifted: its videos are found by publication, too", async () => {
+    await catalog.loadVideos([{ videoId: "v", title: "V", publishedAtMs: 7 }], NOW);
+    await catalog.close();
+    const before = new DatabaseSync(catalog.file);
+    before.exec("DROP INDEX videos_by_publication; PRAGMA user_version = 1");
+    before.close();
+    catalog = new SqliteCatalog(catalog.file);
+    expect(await catalog.newest(undefined, 10)).toEqual([{ publishedAtMs: 7, videoId: "v" }]);
+    expect(await infoOf("v")).toEqual({ title: "V", publishedAtMs: 7 });
   });
 
   it("a channel has the videos that belong to it and those that did", async () => {

@@ -95,6 +95,16 @@ export class CounterModel {
     return [...sums].map(([key, { count, sum, valued, last }]) => `${key} ${count} ${sum} ${valued} ${last}`).sort();
   }
 
+  /** By growth against as long a period before. */
+  rising(type: string, from: number, to: number, limit: number) {
+    const before = new Map(this.top(type, from - (to - from), from, 1e9).map((one) => [one.videoId, one.count]));
+    return this.top(type, from, to, 1e9)
+      .map(({ videoId, count }) => ({ videoId, count, previous: before.get(videoId) ?? 0 }))
+      .filter(({ count, previous }) => count > previous)
+      .sort((a, b) => b.count - b.previous - (a.count - a.previous) || (a.videoId < b.videoId ? -1 : 1))
+      .slice(0, limit);
+  }
+
   top(type: string, fromMinute: number, toMinute: number, limit: number): { videoId: string; count: number }[] {
     const counts = new Map<string, number>();
     for (const cell of this.cells.values()) {

@@ -291,7 +291,7 @@ export function counterStoreContract(describeName: string, subject: CounterStore
       await store.close();
     });
 
-    it("finds the top videos of any range of minutes, ties by videoId in byte order", async () => {
+    it("finds the top videos of any range of minutes and those that grew most, ties by videoId in byte order", async () => {
       const store = await subject.open();
       const model = new CounterModel();
       const names = ["b", "a", "B", "_", "a:1", "c"];
@@ -305,6 +305,8 @@ export function counterStoreContract(describeName: string, subject: CounterStore
           if (to <= from) continue;
           const found = await store.top("VIEW", (start + from) * 60_000, (start + to) * 60_000, 4);
           expect(found).toEqual(model.top("VIEW", start + from, start + to, 4));
+          const grown = await store.rising("VIEW", (start + from) * 60_000, (start + to) * 60_000, 4);
+          expect(grown).toEqual(model.rising("VIEW", start + from, start + to, 4));
         }
       }
       expect(await store.top("LIKE", 0, 1e13, 5)).toEqual([]);

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
 import { event, json } from "../end-to-end/events";
@@ -16,7 +17,9 @@ const TEST_MS = 4 * MINUTE_MS;
 /** Chromium's own, for requests that a stopped service does not answer. */
 const LOST_CONNECTION = /net::ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|CONNECTION_RESET)/;
 const PICTURES = join(__dirname, "..", "..", "..", "docs", "images");
-const VIEWS = ["#/", "#/video/cats-42", "#/top", "#/trust"];
+const VIEWS = ["#/", "#/video/cats-42", "#/channel/two-cats", "#/top", "#/top?by=growth", "#/trust"];
+/** The first page's JavaScript as it travels. */
+const MAX_SCRIPT_BYTES = 60_000;
 
 describeWithPrograms("the dashboard", ["chromium"], () => {
   let browser: Browser;
@@ -39,6 +42,21 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
     expect(complaints).toEqual([]);
   });
 
+  it("shows the newest videos of the catalog, and asks for little script", { timeout: TEST_MS }, async () => {
+    const service = await Service.start();
+    await fill(service);
+    const { page, complaints } = await openPage(browser, service.url);
+    const newest = page.locator("section", { has: page.getByRole("heading", { name: "Newest videos" }) });
+    await newest.waitFor();
+    expect(await newest.getByRole("link").allTextContents()).toEqual(["ocean/waves", "Cats against the printer"]);
+    const scripts = await page.evaluate(() => [...document.scripts].map(({ src }) => src));
+    let bytes = 0;
+    for (const url of scripts) bytes += gzipSync(await (await fetch(url)).bytes()).length;
+    expect(scripts.length).toBeGreaterThan(0);
+    expect(bytes).toBeLessThan(MAX_SCRIPT_BYTES);
+    expect(complaints).toEqual([]);
+  });
+
   it("sends a minute of demo traffic at the press of a button", { timeout: TEST_MS }, async () => {
     const service = await Service.start();
     const { page } = await openPage(browser, service.url);
@@ -57,14 +75,18 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
     await fill(service);
     const { page, complaints } = await openPage(browser, `${service.url}/#/video/cats-42`);
     await screenEqualsApi(page, service);
+    const channel = await openPage(browser, `${service.url}/#/channel/two-cats`);
+    await channel.page.getByRole("heading", { name: "Two Cats", level: 1 }).waitFor();
+    await screenEqualsApi(channel.page, service, "channels/two-cats");
     await service.deliver(json([event({ videoId: "cats-42" }), event({ videoId: "cats-42", eventType: "SHARE" })]));
     await screenEqualsApi(page, service);
     // Thirty hours late: a bar of the 48 hours changes under the reader's eyes.
     const late = await service.deliver(json(event({ videoId: "cats-42", eventTime: Date.now() - 30 * HOUR_MS })));
     expect(late.accepted).toBe(1);
     await screenEqualsApi(page, service);
-    expect(await layoutShift(page)).toBeLessThan(0.1);
-    expect(complaints).toEqual([]);
+    await screenEqualsApi(channel.page, service, "channels/two-cats");
+    for (const shown of [page, channel.page]) expect(await layoutShift(shown)).toBeLessThan(0.1);
+    expect([...complaints, ...channel.complaints]).toEqual([]);
   });
 
   it("keeps up over a killed stream and a lost connection", { timeout: TEST_MS }, async () => {
@@ -105,12 +127,6 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
   it("shows titles, finds a video by its title, and sends refused events again", { timeout: TEST_MS }, async () => {
     const service = await Service.start();
     await fill(service);
-    const loaded = await fetch(`${service.url}/v1/catalog/videos`, {
-      method: "PUT",
-      headers: { "content-type": "application/x-ndjson" },
-      body: JSON.stringify({ videoId: "cats-42", title: "Cats against the printer", channelTitle: "Two Cats" }),
-    });
-    expect(loaded.status).toBe(200);
     const { page, complaints } = await openPage(browser, `${service.url}/#/trust`);
     await page.getByLabel("Find a video by id or title").fill("cats ag");
     await page.locator('#found option[value="Cats against the printer"]').waitFor({ state: "attached" });
@@ -151,7 +167,8 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
     const { page } = await openPage(browser, service.url);
     await page.getByLabel(/^This service wants a key/).fill(key);
     await page.getByRole("button", { name: "Use this key" }).click();
-    await page.getByText(/^polling$/).waitFor();
+    // An event stream with the key: it is no EventSource, which could not send it.
+    await page.getByText(/^live$/).waitFor();
   });
 
   // The pictures of README and docs/dashboard.md: VIEWMILL_PICTURES=write replaces those that are kept.
@@ -166,6 +183,8 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
       for (const [name, view] of [
         ["dashboard", "#/"],
         ["video", "#/video/the-bug-that-came-on-tuesdays"],
+        ["channel", "#/channel/small-physics"],
+        ["trending", "#/top?by=growth"],
         ["trust", "#/trust"],
       ]) {
         const { page, complaints } = await openPage(browser, `${url}/${view}`, { colorScheme });
@@ -235,12 +254,35 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
     await tabTo(page, "Find a video by id or title");
     await page.keyboard.type("cats-42");
     await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "cats-42", level: 1 }).waitFor();
+    await page.getByRole("heading", { name: "Cats against the printer", level: 1 }).waitFor();
     await tabTo(page, "LIKE");
     await page.keyboard.press("Enter");
     await page.getByText(/^LIKE by minute/).waitFor();
+    await tabTo(page, "Two Cats");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Two Cats", level: 1 }).waitFor();
+    await tabTo(page, "7 days");
+    await page.keyboard.press("Enter");
+    await page.locator(".top a", { hasText: "ocean/waves" }).waitFor();
+    await tabTo(page, "Top");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Top videos", level: 1 }).waitFor();
+    await tabTo(page, "growth");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Trending videos", level: 1 }).waitFor();
   });
 });
+
+const CATALOG = [
+  {
+    videoId: "cats-42",
+    title: "Cats against the printer",
+    channelId: "two-cats",
+    channelTitle: "Two Cats",
+    publishedAt: "2026-11-20T10:00:00Z",
+  },
+  { videoId: "ocean/waves", channelId: "two-cats", publishedAt: "2026-11-21T10:00:00Z" },
+];
 
 /** Some hours of a few videos, repeats and refused events among them. */
 async function fill(service: Service): Promise<void> {
@@ -253,6 +295,12 @@ async function fill(service: Service): Promise<void> {
       value: n,
     }),
   );
+  const loaded = await fetch(`${service.url}/v1/catalog/videos`, {
+    method: "PUT",
+    headers: { "content-type": "application/x-ndjson" },
+    body: CATALOG.map((line) => JSON.stringify(line)).join("\n"),
+  });
+  expect(loaded.status).toBe(200);
   await service.deliver(json([...events, ...events.slice(0, 20), event({ videoId: "not an id" })]));
   await service.counted();
 }
@@ -265,14 +313,14 @@ interface Stats {
 }
 
 /** The totals and every bar of the 48 hours, read from the table beside the chart. */
-async function screenEqualsApi(page: Page, service: Service): Promise<void> {
+async function screenEqualsApi(page: Page, service: Service, subject = "videos/cats-42"): Promise<void> {
   await service.counted();
   await until(
     "the screen equals the API",
     async () => {
-      const { totals } = await service.get<Video>("/v1/videos/cats-42");
+      const { totals } = await service.get<Video>(`/v1/${subject}`);
       const { buckets } = await service.get<Stats>(
-        "/v1/videos/cats-42/stats?eventType=VIEW&function=COUNT&granularity=hour",
+        `/v1/${subject}/stats?eventType=VIEW&function=COUNT&granularity=hour`,
       );
       const shown = await page.evaluate(() => ({
         totals: [...document.querySelectorAll<HTMLElement>("[data-total]")].map((each) => [

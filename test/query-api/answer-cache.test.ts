@@ -76,6 +76,7 @@ it("in the API: one read for many, unknown videos too; what was not asked alike 
       },
       read: (...asked) => one.reader.read(...asked),
       top: (...asked) => one.reader.top(...asked),
+      rising: (...asked) => one.reader.rising(...asked),
     },
   }));
   await harness.count("v", NOW_MS - HOUR, 3);

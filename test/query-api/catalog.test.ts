@@ -38,6 +38,27 @@ describe("titles and channels of videos", () => {
     expect((await harness.get("/v1/videos/other").expect(200)).body).not.toHaveProperty("title");
   });
 
+  it("the newest videos come first, page by page, with what was counted for them", async () => {
+    await harness.put("/v1/catalog/videos", [
+      { videoId: "old", title: "Old", publishedAt: "2026-11-18T00:00:00Z" },
+      { videoId: "new", title: "New", publishedAt: "2026-11-20T00:00:00Z" },
+      { videoId: "mid", publishedAt: "2026-11-19T00:00:00Z" },
+      { videoId: "none", title: "Of no time" },
+    ]);
+    await harness.count("new", NOW_MS - HOUR, 3);
+    const first = (await harness.get("/v1/videos?order=newest&limit=2").expect(200)).body;
+    expect(searchSchema.parse(first).videos).toMatchObject([
+      { videoId: "new", title: "New", publishedAt: "2026-11-20T00:00:00.000Z", totals: { VIEW: { count: 3 } } },
+      { videoId: "mid", totals: {} },
+    ]);
+    const second = (await harness.get(`/v1/videos?order=newest&limit=2&cursor=${first.cursor}`).expect(200)).body;
+    expect(second.videos.map(({ videoId }: { videoId: string }) => videoId)).toEqual(["old"]);
+    expect(second).not.toHaveProperty("cursor");
+    await harness.get("/v1/videos").expect(400);
+    await harness.get("/v1/videos?order=newest&search=n").expect(400);
+    await harness.get("/v1/videos?order=newest&cursor=WyJhIl0").expect(400);
+  });
+
   it("a body of another type, too large a one and another method are refused", async () => {
     await request(harness.app).put("/v1/catalog/videos").send({ videoId: "v" }).expect(415);
     await request(harness.app)

@@ -30,7 +30,7 @@ describe("channels", () => {
     await harness.count("b", T + HOUR, 4, 4n);
     await harness.count("c", T, 5);
     const lines = ["a", "b"].map((videoId) => ({ videoId, title: videoId.toUpperCase(), channelId: "one" }));
-    await harness.put("/v1/catalog/videos", [...lines, { videoId: "c", channelId: "two" }]);
+    await harness.put("/v1/catalog/videos", [...lines, { videoId: "c", title: "C", channelId: "two" }]);
     await harness.put("/v1/catalog/channels", [{ channelId: "one", title: "The one" }]);
     const one = (await harness.get("/v1/channels/one").expect(200)).body;
     expect(channelSchema.parse(one)).toMatchObject({
@@ -51,9 +51,42 @@ describe("channels", () => {
     const asked = { videoIds: ["c"], channelIds: ["one"], eventTypes: ["VIEW"], granularity: "hour" };
     const query = (await harness.query({ ...asked, start: iso(T), end: iso(T + 2 * HOUR) }).expect(200)).body;
     expect(queryAnswerSchema.parse(query).series).toMatchObject([
-      { videoId: "c", values: { COUNT: 5 } },
-      { channelId: "one", values: { COUNT: 7 }, buckets: [{ COUNT: 3 }, { COUNT: 4 }] },
+      { videoId: "c", title: "C", values: { COUNT: 5 } },
+      { channelId: "one", title: "The one", values: { COUNT: 7 }, buckets: [{ COUNT: 3 }, { COUNT: 4 }] },
     ]);
+  });
+
+  it("top and trending of a channel hold its videos only, each while it belonged to it", async () => {
+    const since = (videoId: string, channelId: string, timeMs: number) => ({
+      videoId,
+      channelId,
+      channelSince: timeMs,
+    });
+    await harness.put("/v1/catalog/videos", [
+      since("a", "one", 0),
+      since("b", "one", 0),
+      since("b", "two", T + HOUR + 30 * MINUTE),
+      since("c", "two", 0),
+    ]);
+    await harness.count("a", T, 5);
+    await harness.count("a", T + HOUR, 6);
+    await harness.count("b", T, 1);
+    await harness.count("b", T + HOUR, 4);
+    await harness.count("b", T + HOUR + 40 * MINUTE, 100);
+    await harness.count("c", T + HOUR, 50);
+    const asked = `channelId=one&start=${iso(T + HOUR)}&end=${iso(T + 2 * HOUR)}`;
+    const top = (await harness.get(`/v1/top?${asked}`).expect(200)).body;
+    expect(top.videos).toEqual([
+      { videoId: "a", count: 6 },
+      { videoId: "b", count: 4 },
+    ]);
+    const trending = (await harness.get(`/v1/trending?${asked}`).expect(200)).body;
+    expect(trending.videos).toEqual([
+      { videoId: "b", count: 4, previous: 1, growth: 3 },
+      { videoId: "a", count: 6, previous: 5, growth: 1 },
+    ]);
+    await harness.get("/v1/top?channelId=unknown").expect(404);
+    await harness.get("/v1/trending?channelId=no%20id").expect(400);
   });
 
   it("what is not added up is refused", async () => {

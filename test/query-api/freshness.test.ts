@@ -56,6 +56,7 @@ describe("freshness, states and caching", () => {
         totals: noted("counters", (id) => reader.totals(id)),
         read: noted("counters", (...asked) => reader.read(...asked)),
         top: noted("counters", (...asked) => reader.top(...asked)),
+        rising: noted("counters", (...asked) => reader.rising(...asked)),
       },
     }));
     for (const path of ["/v1/videos/v", "/v1/videos/v/counts?eventType=VIEW", "/v1/top?eventType=VIEW"]) {
@@ -216,7 +217,12 @@ describe("freshness, states and caching", () => {
       return [{ videoId: `made-${made}`, count: 1 }];
     };
     const slow = await QueryHarness.start(({ reader }) => ({
-      counters: { totals: (id) => reader.totals(id), read: (...asked) => reader.read(...asked), top },
+      counters: {
+        totals: (id) => reader.totals(id),
+        read: (...asked) => reader.read(...asked),
+        top,
+        rising: (...asked) => reader.rising(...asked),
+      },
     }));
     const ask = (type = "VIEW") =>
       slow.get(`/v1/top?eventType=${type}`).then((answer) => answer.body.videos[0].videoId);

@@ -10,6 +10,7 @@ interface Message {
   completeThrough: string;
   rate: number;
   totals?: Record<string, Record<string, { count: number; sum: number }>>;
+  channels?: Record<string, { totals: Record<string, { count: number }>; completeThrough: string }>;
   books?: { start: string; accepted: number; balanced: boolean }[];
 }
 
@@ -105,6 +106,25 @@ describe("GET /v1/live", () => {
     expect(Object.keys(all.totals ?? {})).toEqual(["a", "b"]);
   });
 
+  test("a watched channel is the sum of its videos, and says how complete it is", async () => {
+    await harness.put("/v1/catalog/videos", [
+      { videoId: "a", channelId: "one" },
+      { videoId: "b", channelId: "one" },
+      { videoId: "c", channelId: "two" },
+    ]);
+    await count("a", 3);
+    await count("c", 9);
+    const client = await open("channels=one,none");
+    const first = await client.next("the channel", ({ channels }) => channels?.one?.totals.VIEW !== undefined);
+    expect(first.channels?.one?.totals.VIEW?.count).toBe(3);
+    expect(Date.parse(first.channels!.one!.completeThrough)).toBeLessThanOrEqual(Date.parse(first.completeThrough));
+    await count("b", 7);
+    const second = await client.next("b is added", ({ channels }) => channels?.one?.totals.VIEW?.count === 10);
+    expect(second.channels).not.toHaveProperty("none");
+    const refused = await harness.get("/v1/live?channels=unknown");
+    expect(refused.status).toBe(404);
+  });
+
   test("the books are those of the ledger, the rate is of accepted events", async () => {
     const client = await open("books=1");
     await client.next("a first message", () => true);
@@ -127,6 +147,7 @@ describe("GET /v1/live", () => {
     [`videos=${Array.from({ length: 51 }, (_, n) => `v${n}`).join(",")}`],
     ["videos=bad id"],
     ["books=2"],
+    ["channels=a,b,c,d,e,f"],
     ["video=a"],
   ])("%.20s is refused", async (query) => {
     const { status } = await harness.get(`/v1/live?${query.replaceAll(" ", "%20")}`);

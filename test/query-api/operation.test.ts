@@ -255,7 +255,7 @@ describe("proof and operation", () => {
       { name: "cursor", required: false },
       { name: "function", required: true, schema: { enum: ["COUNT", "SUM", "AVERAGE"] } },
     ]);
-    expect(body.paths["/v1/top"].get.parameters.at(-1)).toMatchObject({
+    expect(body.paths["/v1/top"].get.parameters.at(-2)).toMatchObject({
       name: "limit",
       required: false,
       schema: { type: "integer", minimum: 1, maximum: 1000, default: 10 },
@@ -355,6 +355,7 @@ describe("proof and operation", () => {
           totals: () => Promise.reject(error),
           read: (...asked) => reader.read(...asked),
           top: () => Promise.reject(error),
+          rising: () => Promise.reject(error),
         },
       }));
       for (const path of ["/v1/videos/v", "/v1/top?eventType=VIEW"]) {

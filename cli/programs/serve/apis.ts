@@ -38,13 +38,18 @@ export async function ingestOf({ config, logger, registry, deployment, access, l
 
 /** Builds the read API. `stopping` ends the event streams that readers hold open. */
 export function queryOf(parts: ServiceParts, ingest: Pick<IngestApi, "again">, stopping: AbortSignal): QueryApi {
-  const { config, logger, registry, deployment, access, operations, reader, catalog, logSide, alertStore } = parts;
+  const { config, logger, registry, deployment, access, operations, reader, catalog, logSide } = parts;
+  const { alertStore, sharedAnswers } = parts;
   const { deadLetters, ledger, progress } = deployment;
   const checks = checksOf(parts);
   return createQueryApi({
     counters: reader,
     ...(config.http.sharedAnswerBytes > 0 && {
-      answers: new AnswerCache({ maxBytes: config.http.sharedAnswerBytes, keptMs: ANSWER_KEPT_MS }),
+      answers: new AnswerCache({
+        maxBytes: config.http.sharedAnswerBytes,
+        keptMs: ANSWER_KEPT_MS,
+        ...(sharedAnswers && { shared: sharedAnswers }),
+      }),
     }),
     ...(catalog && { catalog }),
     ledger,

@@ -2,12 +2,14 @@
 import type { Logger } from "pino";
 import { Registry } from "prom-client";
 import { MINUTE_MS } from "../../../domain/rules/time";
+import type { SharedAnswers } from "../../../io/ports";
 import type { AlertStore } from "../../../io/ports/alert-store";
 import type { Config } from "../../config/schema";
 import { type Deployment, openDeployment } from "../../deployment/deployment";
 import { hasAlerts, openAlerts } from "../../deployment/open-alerts";
 import { hasCatalog, openCatalog } from "../../deployment/open-catalog";
 import { openReader } from "../../deployment/open-counters";
+import { openSharedAnswers } from "../../deployment/open-shared-answers";
 import { ServiceCanary } from "../canary/service-canary";
 import { Drain } from "./drain";
 import { EmbeddedCounting } from "./embedded-counting";
@@ -26,6 +28,8 @@ export interface ServiceParts {
   readonly operations: OperationsSide;
   readonly reader: Awaited<ReturnType<typeof openReader>>;
   readonly catalog: Awaited<ReturnType<typeof openCatalog>> | undefined;
+  /** Undefined: this instance keeps its answers to itself. */
+  readonly sharedAnswers: SharedAnswers | undefined;
   readonly logSide: LogSide;
   readonly canary: ServiceCanary;
   readonly alertStore: AlertStore | undefined;
@@ -46,6 +50,7 @@ export async function openServiceParts(config: Config, logger: Logger): Promise<
     operations: new OperationsSide(config),
     reader: await openReader(config, deployment.counters),
     catalog: hasCatalog(config) ? await openCatalog(config) : undefined,
+    sharedAnswers: await openSharedAnswers(config, logger),
     logSide: await openLogSide(config, logger, deployment),
     drain: new Drain(config.http.drainSeconds * 1000),
     alertStore: hasAlerts(config) ? await openAlerts(config) : undefined,

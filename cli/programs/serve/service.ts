@@ -72,7 +72,12 @@ export class Service {
     await alerts?.stop();
     await parts.alertStore?.close();
     await parts.access.close();
-    await Promise.all([parts.reader.close(), parts.deployment.close(), parts.catalog?.close()]);
+    await Promise.all([
+      parts.reader.close(),
+      parts.deployment.close(),
+      parts.catalog?.close(),
+      parts.sharedAnswers?.close(),
+    ]);
     lock?.release();
   }
 }

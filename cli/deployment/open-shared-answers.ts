@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createHash } from "node:crypto";
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+import type { Logger } from "pino";
+import type { SharedAnswers } from "../../io/ports";
+import type { Config } from "../config/schema";
+import { readSecret } from "../config/secret-file";
+
+/** Of what is kept: instances of a version that keeps something else share nothing with this one. */
+const FORMAT = 1;
+
+/** Where the configuration names a Redis. Throws SecretFileError. */
+export async function openSharedAnswers(config: Config, logger: Logger): Promise<SharedAnswers | undefined> {
+  const { url, username, passwordFile, deadlineMs } = config.http.redis;
+  if (url === "" || config.http.sharedAnswerBytes === 0) return undefined;
+  const { RedisAnswers } = await import("../../io/redis/shared-answers.js");
+  return new RedisAnswers({
+    url,
+    username,
+    password: passwordFile === "" ? "" : readSecret(passwordFile, "http.redis.passwordFile"),
+    prefix: `viewmill:answers:${FORMAT}:${deploymentMark(config)}:`,
+    deadlineMs,
+    onChange: (trouble) => {
+      if (trouble === undefined) logger.info("Redis answers again: answers are shared");
+      else logger.warn({ err: trouble }, "Redis cannot be used: each instance reads for itself");
+    },
+  });
+}
+
+/** Two deployments may use one Redis: what their answers are read from tells them apart. */
+function deploymentMark(config: Config): string {
+  const { counters, project, catalog, data, lateness, retention } = config;
+  const read = counters.kind === "sqlite" ? [hostname(), resolve(data)] : [project, counters];
+  return createHash("sha256")
+    .update(JSON.stringify([read, catalog, lateness, retention]))
+    .digest("base64url")
+    .slice(0, 22);
+}

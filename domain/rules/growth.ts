@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+export interface Counted {
+  videoId: string;
+  count: number;
+}
+
+export interface Grown extends Counted {
+  /** Of the period before. */
+  previous: number;
+}
+
+/** The videos that grew most from `before` to `after`: by growth descending, ties by videoId; only those that grew. */
+export function grownMost(after: readonly Counted[], before: readonly Counted[], limit: number): Grown[] {
+  const previousOf = new Map(before.map(({ videoId, count }) => [videoId, count]));
+  return after
+    .map(({ videoId, count }) => ({ videoId, count, previous: previousOf.get(videoId) ?? 0 }))
+    .filter(({ count, previous }) => count > previous)
+    .sort((a, b) => b.count - b.previous - (a.count - a.previous) || (a.videoId < b.videoId ? -1 : 1))
+    .slice(0, limit);
+}
