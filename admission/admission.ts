@@ -8,7 +8,7 @@ import { type KeyBuckets, Limiter, quotaExceeded } from "./limiter";
 import { forbidden, keysUnavailable, type Refusal, unauthorized } from "./refusal";
 
 /** The parts of a request that decide whether it is admitted. Any IncomingMessage has them, without Express. */
-export interface Asking {
+interface Asking {
   url?: string | undefined;
   headers: IncomingHttpHeaders;
 }
@@ -30,9 +30,9 @@ export interface Caller {
   giveBack(events: number, bytes: number): void;
 }
 
-export type Verdict = { kind: "admitted"; caller: Caller } | { kind: "refused"; refusal: Refusal };
+type Verdict = { kind: "admitted"; caller: Caller } | { kind: "refused"; refusal: Refusal };
 
-export interface AdmissionOptions {
+interface AdmissionOptions {
   /** The keys; absent where the service has none. */
   keys?: KeyRing;
   /** The limits of keys without limits of their own. */

@@ -5,7 +5,7 @@ import { DAY_MS } from "../domain/rules/time";
 import type { AccessKeys, KeyUse, ListedKey } from "../io/ports/access-keys";
 import { hashOf, idOf } from "./key-text";
 
-export interface KeyRingOptions {
+interface KeyRingOptions {
   store: AccessKeys;
   /** Returns epoch milliseconds. */
   clock: () => number;
@@ -27,7 +27,7 @@ const MAX_STALE_MS = 8_000;
 /** Compared where no such key exists, so that the answer takes the same time. */
 const NO_HASH = Buffer.alloc(32);
 
-export type KeyLookup = { kind: "key"; key: ListedKey } | { kind: "unknown" } | { kind: "stale" };
+type KeyLookup = { kind: "key"; key: ListedKey } | { kind: "unknown" } | { kind: "stale" };
 
 /**
  * Every key of the deployment in memory. The ring reads the keys again every two seconds, and writes down their use on

@@ -7,7 +7,7 @@ const ID_BYTES = 8;
 const SECRET_BYTES = 32;
 const MAX_CHARACTERS = 200;
 
-export interface NewKeyText {
+interface NewKeyText {
   id: string;
   text: string;
   hash: string;

@@ -63,7 +63,7 @@ export const newKeySchema = z
     message: "a public key may write and nothing else",
   });
 
-export type NewKey = z.output<typeof newKeySchema>;
+type NewKey = z.output<typeof newKeySchema>;
 
 /**
  * Creates a key and stores it. The answer holds `text`, which no later answer can show. Rejects with

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import { streamGzip } from "./stream-gzip";
+
 /** Compresses a request body; `encoding` is its Content-Encoding. */
 export interface Compressor {
   encoding: "gzip" | "zstd";
@@ -31,10 +33,4 @@ export function platformGzip(): Compressor | undefined {
     };
   }
   return typeof CompressionStream === "undefined" ? undefined : { encoding: "gzip", compress: streamGzip };
-}
-
-/** Compresses by the Web's CompressionStream. */
-export async function streamGzip(bytes: Uint8Array): Promise<Uint8Array> {
-  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -6,7 +6,7 @@ import type { WorkerSettings } from "./worker-session";
 
 const workerProgram = path.join(__dirname, "worker-process.js");
 
-export interface SiblingHooks {
+interface SiblingHooks {
   readonly log: WorkerLog;
   /** Aborted to end the siblings: each finishes its bundles under way, as on SIGTERM. */
   readonly stop: AbortSignal;

@@ -57,7 +57,7 @@ export interface WorkerPoolStatus {
   readonly longestStartMs: number | undefined;
 }
 
-export interface WorkerStatus {
+interface WorkerStatus {
   readonly workerId: string;
   readonly controlEndpoint: string;
   readonly pid: number | undefined;

@@ -7,8 +7,8 @@
 import { routeConsole, workerLog } from "./worker-log";
 import { runWorker, type WorkerSettings } from "./worker-session";
 
-export const connectedMessage = "connected";
-export const aliveMessage = "alive";
+const connectedMessage = "connected";
+const aliveMessage = "alive";
 export const aliveEveryMs = 1_000;
 
 function main(): void {

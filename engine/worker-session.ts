@@ -37,12 +37,12 @@ export interface WorkerSettings {
 /**
  * The exports of the application's worker module, which opens and closes the resources (provideResource) of its DoFns.
  */
-export interface WorkerModule {
+interface WorkerModule {
   start?(settingsJson: string): Promise<void> | void;
   stop?(): Promise<void> | void;
 }
 
-export interface WorkerSessionHooks {
+interface WorkerSessionHooks {
   readonly log: WorkerLog;
   /** Called once, when the control channel is open and bundles may arrive. */
   connected?(): void;

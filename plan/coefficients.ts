@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A measured or published number on which formulas rest, with its source. */
-export interface Coefficient {
+interface Coefficient {
   value: number;
   unit: string;
   /** A file of this repository, or an address, and the figure there. */

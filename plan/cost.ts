@@ -4,7 +4,7 @@ import type { PriceName, Prices } from "./prices";
 import { AUDITS, type Sizing } from "./sizing";
 import type { Workload } from "./workload";
 
-export interface CostLine {
+interface CostLine {
   name: string;
   /** US dollars a month of 730 hours; undefined where the price is not known. */
   usdPerMonth: number | undefined;

@@ -3,7 +3,7 @@
  * List prices in US dollars, us-central1, without discounts, free tiers and taxes. Each has its source and date;
  * `--price` replaces any of them.
  */
-export interface Price {
+interface Price {
   usd: number;
   per: string;
   /** The vendor's page. */

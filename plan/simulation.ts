@@ -12,7 +12,7 @@ import type { Sizing } from "./sizing";
 import type { Workload } from "./workload";
 import { zipfSampler } from "./zipf";
 
-export interface SimulationOptions {
+interface SimulationOptions {
   /** The number of events that are really generated, at most; whole panes, at least one. */
   maxEvents: number;
   seed: number;

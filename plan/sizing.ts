@@ -5,7 +5,7 @@ import type { Workload } from "./workload";
 import { distinctCounter, hottestShare } from "./zipf";
 
 /** One figure of a plan, with its derivation. */
-export interface Line {
+interface Line {
   group: string;
   name: string;
   value: number;

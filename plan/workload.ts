@@ -32,7 +32,7 @@ export interface Workload {
   utilization: number;
 }
 
-export type MessageForm = "batch" | "array" | "single";
+type MessageForm = "batch" | "array" | "single";
 
 export const DEFAULT_WORKLOAD: Omit<Workload, "eventsPerSecond" | "videos"> = {
   zipf: 1,
@@ -53,7 +53,7 @@ export const DEFAULT_WORKLOAD: Omit<Workload, "eventsPerSecond" | "videos"> = {
   utilization: 0.6,
 };
 
-export class WorkloadError extends Error {
+class WorkloadError extends Error {
   override readonly name = "WorkloadError";
 }
 

@@ -16,7 +16,7 @@ class Entry {
   constructor(public atMs: number) {}
 }
 
-export interface AnswerCacheOptions {
+interface AnswerCacheOptions {
   /** The bytes of all keys and bodies together. */
   maxBytes: number;
   /**

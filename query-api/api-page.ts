@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import { escaped } from "./escaped";
 import type { JsonSchema, OpenApi, OpenApiOperation, OpenApiParameter } from "./openapi";
-import { escaped } from "./page";
 
 interface Listed {
   method: string;

@@ -23,7 +23,7 @@ export interface SeriesAsked {
 }
 
 /** The requested buckets, the buckets they are compared with, and the start of the next page. */
-export interface AskedRange {
+interface AskedRange {
   range: BucketedRange;
   previous?: BucketedRange;
   cursor?: string;

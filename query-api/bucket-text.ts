@@ -37,7 +37,7 @@ export const revisionText = ({ revision }: { revision: number }): string =>
   revision === 0 ? "" : `,"revision":${revision}`;
 
 /** Formats times as toISOString does, and writes each date once. */
-export function bucketStarts({ edges, buckets }: BucketedRange): string[] {
+function bucketStarts({ edges, buckets }: BucketedRange): string[] {
   const starts: string[] = [];
   let day = Number.NaN;
   let date = "";

@@ -3,7 +3,7 @@ import { type Answer, text } from "./answer";
 import { PROVISIONAL_CACHE } from "./bucket-state";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
-import { escaped } from "./page";
+import { escaped } from "./escaped";
 import { badgeAsked } from "./schemas";
 
 /** The width of a character of the badge's font, in pixels: a safe estimate, because the server cannot measure text. */

@@ -4,8 +4,8 @@ import { extname, join } from "node:path";
 import { type Answer, refused, text } from "./answer";
 import { apiPage, pathsOf } from "./api-page";
 import { type Endpoint, endpoint } from "./endpoint";
+import { escaped } from "./escaped";
 import type { OpenApi } from "./openapi";
-import { escaped } from "./page";
 import { notFound } from "./problem";
 import { nothingAsked } from "./schemas";
 

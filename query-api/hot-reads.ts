@@ -15,7 +15,7 @@ export type HotReads = (
 type Answering = (endpoint: Endpoint, request: HotRequest, response: ServerResponse, fields: HeaderFields) => void;
 
 /** The parts of Express's request that endpoints use. */
-export interface HotRequest extends IncomingMessage {
+interface HotRequest extends IncomingMessage {
   params: Record<string, string>;
   query: object;
   body: undefined;

@@ -4,6 +4,6 @@ export { ChannelCounters } from "./channel-counters";
 export type { LogGauge, QueryDependencies, Readiness } from "./dependencies";
 export { unbalancedMinutes } from "./get-ledger";
 export type { HotReads } from "./hot-reads";
-export { createQueryApi, createQueryRouter } from "./query-router";
+export { createQueryApi } from "./query-router";
 export { sharedFreshness } from "./shared-freshness";
 export { shownDelivery } from "./webhooks";

@@ -53,13 +53,11 @@ const NO_ROUTE = "none";
 const MAX_QUERY_BYTES = 64 << 10;
 const MAX_LINES_BYTES = 8 << 20;
 
-/**
- * Creates the router, which must be mounted last: it answers every path, unknown ones with 404. It opens and closes no
- * resource. A registry can have one router only.
- */
-export const createQueryRouter = (dependencies: QueryDependencies): Router => createQueryApi(dependencies).router;
-
 export interface QueryApi {
+  /**
+   * Must be mounted last: the router answers every path, unknown ones with 404. It opens and closes no resource. A
+   * registry can have one router only.
+   */
   router: Router;
   /** Answers some of the router's requests, exactly as the router does. */
   hotReads: HotReads;
@@ -68,7 +66,7 @@ export interface QueryApi {
 /** A request of Express, or one that has not passed Express. */
 type AnyRequest = IncomingMessage & AskedRequest & { path?: string };
 
-/** Creates the read API as createQueryRouter does, for a service that answers some requests in front of the router. */
+/** Creates the read API: its router, and what a service answers in front of the router. */
 export function createQueryApi(dependencies: QueryDependencies): QueryApi {
   const { logger } = dependencies;
   const admission = dependencies.admission ?? new Admission({ clock: dependencies.clock });

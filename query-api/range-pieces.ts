@@ -3,7 +3,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
 import type { Granularity } from "../io/ports";
 
 /** Cells of one granularity, [fromMs, toMs), from which buckets are added up. */
-export interface Piece {
+interface Piece {
   granularity: Granularity;
   fromMs: number;
   toMs: number;

@@ -3,9 +3,9 @@ import { BUCKET_UNITS, type BucketUnit, type Calendar, LONGEST_MS, UTC } from ".
 import { MAX_RFC_3339_MS } from "../domain/event";
 import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
 
-export const DEFAULT_RANGE_MS = DAY_MS;
+const DEFAULT_RANGE_MS = DAY_MS;
 /** Without a granularity, the finest one that gives at most this many buckets is used. */
-export const AUTOMATIC_BUCKETS = 1_500;
+const AUTOMATIC_BUCKETS = 1_500;
 export const MAX_BUCKETS = 10_000;
 /** The end of the last minute that RFC 3339 can express. */
 const LAST_END_MS = MAX_RFC_3339_MS + 1;
@@ -54,7 +54,7 @@ export function effectiveRange(
 }
 
 /** The way a range is cut into buckets. */
-export interface Cut {
+interface Cut {
   granularity?: BucketUnit | undefined;
   /** The calendar of days, weeks and months; default UTC. */
   calendar?: Calendar | undefined;

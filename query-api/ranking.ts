@@ -24,7 +24,7 @@ interface Asked {
 }
 
 /** The order of videos, and the members of each video beside its names. */
-export interface Ranking<Ranked extends VideoCount> {
+interface Ranking<Ranked extends VideoCount> {
   rank(asked: Asked): Promise<readonly Ranked[]>;
   rankChannel(channels: ChannelCounters, channelId: string, asked: Asked): Promise<readonly Ranked[]>;
   show(video: Ranked): object;

@@ -3,12 +3,12 @@ import { MINUTE_MS } from "../domain/rules/time";
 import type { VideoCatalog, VideoInfo } from "../io/ports";
 
 /** The part of the catalog that answers use; a deployment may have no catalog. */
-export interface Titles {
+interface Titles {
   catalog?: VideoCatalog;
   clock: () => number;
 }
 
-export interface VideoMembers {
+interface VideoMembers {
   title?: string;
   channelId?: string;
   channelTitle?: string;

@@ -6,7 +6,7 @@ import type { FlinkCluster } from "./flink-cluster";
 import { javaArgs } from "./java";
 import { keptFolder, removeKeptFolder } from "./kept";
 
-export interface JarJob {
+interface JarJob {
   jar: string;
   /** Jars the job needs beside what the cluster has: read from this machine by every process of the cluster. */
   classPath: readonly string[];

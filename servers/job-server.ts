@@ -11,7 +11,7 @@ import { SMALL_JVM } from "./java";
 import { javaServer } from "./java-server";
 import { inNewFolder, type Killable, type Server, serverOf } from "./server-process";
 
-export interface JobServerOptions {
+interface JobServerOptions {
   /** `host:port` of a cluster's REST interface (`FlinkCluster.master`), or `[local]`, the default: a cluster inside. */
   flinkMaster?: string;
   /** Folder of a config.yaml that jobs are built with (`FlinkCluster.jobConfigFolder`). */

@@ -10,7 +10,7 @@ const SYSTEM_TIME = join("org", "apache", "kafka", "common", "utils", "SystemTim
 const SOURCE = readFileSync(join(ROOT, "servers", "shifted-kafka-time.java"), "utf8");
 const JAR = "kafka-clock.jar";
 
-export interface KafkaClock {
+interface KafkaClock {
   /** Before Kafka's own jars. */
   classPath: readonly string[];
   jvmArgs: readonly string[];

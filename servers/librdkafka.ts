@@ -22,7 +22,7 @@ const recipe: Recipe = {
   },
 };
 
-export interface Transaction {
+interface Transaction {
   transactionalId: string;
   outcome: "commit" | "abort";
   compression: "none" | "gzip" | "snappy" | "lz4" | "zstd";

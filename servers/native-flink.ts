@@ -52,7 +52,7 @@ async function compile(folder: string, files: readonly string[]): Promise<void> 
   rmSync(classes, { recursive: true });
 }
 
-export interface NativeJob {
+interface NativeJob {
   brokers: string;
   topic: string;
   parallelism: number;

@@ -42,7 +42,7 @@ export interface SchemathesisRun {
   folder: string;
 }
 
-export interface SchemathesisResult {
+interface SchemathesisResult {
   /** Schemathesis found nothing: its exit status is 0. */
   isClean: boolean;
   output: string;

@@ -24,7 +24,7 @@ const NOT_ENDING: ReadonlySet<NodeJS.Signals> = new Set([
 ]);
 
 /** Thrown for a server that did not start; the message ends with the last lines of its log. */
-export class ServerStartError extends Error {
+class ServerStartError extends Error {
   override readonly name = "ServerStartError";
   readonly #logTail: string;
 

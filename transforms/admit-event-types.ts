@@ -8,7 +8,7 @@ import { RESOURCES } from "./resource-names";
 
 const ASKED_AT_ONCE = 16;
 
-export interface AdmitOptions {
+interface AdmitOptions {
   /** The largest number of event types of the deployment. */
   maxEventTypes: number;
   rules: Omit<MessageRules, "admitsType">;

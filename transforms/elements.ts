@@ -59,7 +59,7 @@ export interface BlockElement {
 }
 
 /** The same events by reference, where the dedup is in the same process. They never cross a worker boundary. */
-export interface RowsElement {
+interface RowsElement {
   minute: number;
   count: number;
   batches: readonly BatchRows[];

@@ -13,7 +13,7 @@ export interface Loss {
   objects: string[];
 }
 
-export interface MissingEvents {
+interface MissingEvents {
   /**
    * Why the minute cannot be compared: a repair from an incomplete archive would lose events. Empty where nothing is
    * missing.

@@ -42,7 +42,7 @@ import { MinuteRecount, type RecountedCell } from "./minute-recount";
 import { missingOf, NO_LOSS } from "./missing-events";
 import { RESOURCES } from "./resource-names";
 
-export type Recounted = {
+type Recounted = {
   hours: KV<string, HourElement>;
   ids: KV<string, IdBlock>;
 };

@@ -19,7 +19,7 @@ import { RESOURCES } from "./resource-names";
 /** Claims are large, and each is whole in memory until it is decoded. */
 const READS_IN_FLIGHT = 4;
 
-export type ResolvedMessages = {
+type ResolvedMessages = {
   messages: Message;
   dead: DeadElement;
 };

@@ -11,7 +11,7 @@ const WRITES_IN_FLIGHT = 8;
 /**
  * The findings of an audit's job, each under a name of its own, by which the process that started the audit reads it.
  */
-export type Finding =
+type Finding =
   | { kind: "hour"; finding: HourFinding }
   | { kind: "ids"; finding: ReusedIds }
   | { kind: "totals"; finding: TotalsFinding };

@@ -21,7 +21,7 @@ export interface DataParameters {
   spread: "zipf" | "uniform" | "hot";
 }
 
-export const EVENT_TYPES = ["VIEW", "LIKE", "SHARE"];
+const EVENT_TYPES = ["VIEW", "LIKE", "SHARE"];
 const TYPE_OF = Uint8Array.from({ length: 100 }, (_, percent) => (percent < 80 ? 0 : percent < 95 ? 1 : 2));
 export const LATE_MS = 3 * MINUTE_MS;
 const REMEMBERED = 100_000;

@@ -27,7 +27,7 @@ interface TopicToCount {
 }
 
 export const PARALLELISM = 4;
-export const CHECKPOINT_INTERVAL_MS = 10_000;
+const CHECKPOINT_INTERVAL_MS = 10_000;
 
 const ANSWER_MS = 10_000;
 const FINAL: ReadonlySet<FlinkJobState> = new Set(["FINISHED", "FAILED", "CANCELED"]);

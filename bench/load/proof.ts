@@ -6,7 +6,7 @@ import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
 const ASK_EVERY_MS = 2_000;
 
 /** Accepted events, each once, by `video type`. */
-export type ExpectedCounts = ReadonlyMap<string, number>;
+type ExpectedCounts = ReadonlyMap<string, number>;
 
 /** Waits until the books of all minutes since `fromMs` balance and nothing is late, or the deadline. */
 export async function booksBalance(url: string, fromMs: number, now: () => number, deadlineMs: number) {

@@ -77,7 +77,7 @@ export async function caughtUp(url: string): Promise<LedgerTotals & { waitedMs: 
 }
 
 /** `start=...&end=...`: the hours behind, and the next ten minutes, which hold what is sent now. */
-export function lastHours(hours: number): string {
+function lastHours(hours: number): string {
   const now = Date.now();
   const start = new Date(now - hours * HOUR_MS).toISOString();
   return `start=${start}&end=${new Date(now + 600_000).toISOString()}`;

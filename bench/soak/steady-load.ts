@@ -8,7 +8,7 @@ import { uuidV7From } from "../../client/uuid-v7";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { sfc32 } from "../../domain/seeded-random";
 
-export interface LoadOptions {
+interface LoadOptions {
   url: string;
   /** The clock of the service. */
   now: () => number;

@@ -10,7 +10,7 @@ import type { ArchivedPortion, PayloadOf } from "../../pipelines/archiver/archiv
 import { type ArchiverOptions, runArchiver } from "../../pipelines/archiver/archiver";
 import { throughOutages } from "../../pipelines/archiver/through-outages";
 import { portOption } from "../arguments/whole-number";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import type { Config } from "../config/schema";
 import { messageRules, openDeployment } from "../deployment/deployment";
 import { openClaims } from "../deployment/open-claims";

@@ -11,7 +11,8 @@ import type { AuditRunner } from "../../pipelines/audit/audit-runner";
 import { shownReport } from "../../query-api/audit-report";
 import { refuseFlags } from "../arguments/inapplicable-flags";
 import { rfc3339Time } from "../arguments/rfc3339-time";
-import { ConfigError, resolveConfig } from "../config/load";
+import { ConfigError } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import type { Config } from "../config/schema";
 import {
   DATAFLOW_ONLY,

@@ -3,7 +3,7 @@ import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { backfill } from "../../pipelines/backfill/backfill";
 import { fileSizeBytes } from "../arguments/input-file";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import { boundedCounting } from "../deployment/bounded-counting";
 import { allowedLatenessMs, intakeLimits, openDeployment } from "../deployment/deployment";
 import { knownEventTypes } from "../deployment/open-event-types";

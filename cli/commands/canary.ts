@@ -4,7 +4,7 @@ import pino from "pino";
 import { Registry } from "prom-client";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { portOption, positiveInteger } from "../arguments/whole-number";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import { Canary } from "../programs/canary/canary";
 import type { Round } from "../programs/canary/round";
 import { metricsListener } from "../programs/metrics-listener";

@@ -9,7 +9,7 @@ import { lineBlocks } from "../../intake/line-blocks";
 import type { VideoCatalog } from "../../io/ports";
 import { prepareDataFolder } from "../../io/sqlite/data-folder";
 import { fileSizeBytes } from "../arguments/input-file";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import { openCatalog } from "../deployment/open-catalog";
 
 const EXIT_REJECTED = 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 
 export function register(program: Command): void {
   program

@@ -8,7 +8,7 @@ import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { idArgument } from "../arguments/id-argument";
 import { refuseFlags } from "../arguments/inapplicable-flags";
 import { positiveInteger } from "../arguments/whole-number";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import type { Config } from "../config/schema";
 import { allowedLatenessMs } from "../deployment/deployment";
 import { openDeadLetters } from "../deployment/open-dead-letters";

@@ -2,7 +2,8 @@
 import type { Command } from "commander";
 import { HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
 import { wholeNumber } from "../arguments/whole-number";
-import { ConfigError, resolveConfig } from "../config/load";
+import { ConfigError } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import { kafkaConnection } from "../deployment/kafka-connection";
 import { type InitFlags, initOptions, report } from "./place-report";
 

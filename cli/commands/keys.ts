@@ -6,7 +6,7 @@ import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
 import type { AccessKeys } from "../../io/ports/access-keys";
 import { prepareDataFolder, requireDataFolder } from "../../io/sqlite/data-folder";
 import { positiveInteger } from "../arguments/whole-number";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import { openAccessKeys } from "../deployment/open-access-keys";
 import { asTable, shortTime } from "../reading/read-service";
 

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import pino from "pino";
 import { portOption } from "../arguments/whole-number";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import type { Config } from "../config/schema";
 import { usesDataFolder } from "../deployment/deployment";
 import { Service } from "../programs/serve/service";

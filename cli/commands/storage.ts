@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
-import { ConfigError, resolveConfig } from "../config/load";
+import { ConfigError } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import { gcsLocation } from "../deployment/gcs-location";
 import { type InitFlags, initOptions, report } from "./place-report";
 

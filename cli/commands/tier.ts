@@ -5,7 +5,7 @@ import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { type Expired, expireOld } from "../../pipelines/tier/expire-books";
 import { type Packed, packAudited } from "../../pipelines/tier/pack-archive";
 import { type Rolled, rollUpAll } from "../../pipelines/tier/roll-up";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import { bookRetention, type Config, cellRetention } from "../config/schema";
 import { type Deployment, usesDataFolder } from "../deployment/deployment";
 import { withCellsKept } from "../deployment/with-cells-kept";

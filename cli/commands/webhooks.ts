@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { type AlertStore, DELIVERY_STATES, type Delivery, type DeliveryState } from "../../io/ports/alert-store";
 import { shownDelivery } from "../../query-api";
 import { positiveInteger } from "../arguments/whole-number";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import { openKeptAlerts } from "../deployment/open-alerts";
 import { asTable, shortTime } from "../reading/read-service";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import pino from "pino";
 import { portOption, wholeNumber } from "../arguments/whole-number";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import type { Config } from "../config/schema";
 import { MAX_OLD_SPACE_MB, MAX_SEMI_SPACE_MB, workerNodeArgs } from "../programs/worker-node-args";
 

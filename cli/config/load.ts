@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
-import type { Command } from "commander";
 import { parse } from "yaml";
 import type { z } from "zod";
-import { environment } from "../environment";
 import { type Config, configSchema } from "./schema";
 import { hasPrefix, isServiceLink, settingOf, variableOf, variables } from "./variables";
 
@@ -15,7 +13,7 @@ export class ConfigError extends Error {
 type Tree = { [key: string]: unknown };
 
 /** The flags that set parts of the configuration; undefined: not given. */
-interface ConfigFlags {
+export interface ConfigFlags {
   config?: string;
   data?: string;
   host?: string;
@@ -45,11 +43,6 @@ export function loadConfig(flags: ConfigFlags, env: Readonly<Record<string, stri
   const said = fromEnvironment(settings, env);
   fromFlags(settings, flags);
   return check(settings, file === undefined ? "configuration" : `configuration (${file}, environment and flags)`, said);
-}
-
-/** Returns the configuration of a command, from its own and its parents' flags. */
-export function resolveConfig(command: Command): Config {
-  return loadConfig(command.optsWithGlobals<ConfigFlags>(), environment());
 }
 
 function readFile(file: string): Tree {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 
 /** Thrown with one clear line, without the file's content, when a file does not hold the secret it should. */
-export class SecretFileError extends Error {
+class SecretFileError extends Error {
   override readonly name = "SecretFileError";
 }
 

@@ -8,7 +8,7 @@ interface DemoChannel {
   titles: readonly string[];
 }
 
-export interface DemoVideo {
+interface DemoVideo {
   videoId: string;
   title: string;
   channelId: string;

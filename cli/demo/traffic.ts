@@ -37,7 +37,7 @@ const HOURS = [
   1, 0.98, 0.82, 0.6,
 ];
 
-export interface DemoTrafficOptions {
+interface DemoTrafficOptions {
   seed: number;
   nowMs: number;
   /** The events a minute at the busiest hour. */
@@ -59,7 +59,7 @@ export class DemoTraffic {
     this.cumulated = zipf(DEMO_VIDEOS.length, SKEW);
   }
 
-  get viral() {
+  get viral(): (typeof DEMO_VIDEOS)[number] {
     return DEMO_VIDEOS[VIRAL]!;
   }
 

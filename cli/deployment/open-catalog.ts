@@ -5,7 +5,7 @@ import type { Config } from "../config/schema";
 import { usesDataFolder } from "./deployment";
 
 /** Returns the catalog's file: the configured one, or else catalog.sqlite of the data folder. */
-export const catalogFile = ({ catalog, data }: Config): string =>
+const catalogFile = ({ catalog, data }: Config): string =>
   catalog.file === "" ? join(data, "catalog.sqlite") : catalog.file;
 
 /** Without any store in the data folder, a catalog is opened only where its file is configured. */

@@ -3,8 +3,8 @@ import { fork } from "node:child_process";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config/schema";
-import { hasPrefix } from "../config/variables";
 import { environment } from "../environment";
+import { environmentOfChild } from "./child-environment";
 
 const STOP_DEADLINE_MS = 10_000;
 
@@ -41,12 +41,4 @@ export function effectiveConfigFile(config: Config): string {
   writeFileSync(fresh, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
   renameSync(fresh, file);
   return file;
-}
-
-/**
- * Returns the variables that a process needs beside its settings file: credentials, proxies, authorities, the home
- * folder. Variables of settings are left out, because the file has their values, and flags take precedence over them.
- */
-export function environmentOfChild(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !hasPrefix(name)));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import { readSecret } from "../config/secret-file";
 
 /** Adds the key option of every command that calls a service. */

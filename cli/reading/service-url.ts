@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { requireDataFolder } from "../../io/sqlite/data-folder";
-import { resolveConfig } from "../config/load";
+import { resolveConfig } from "../config/resolve";
 import { keyHeaders, withKeyOption } from "./service-key";
 
 /** The file in which a running service writes its address, for commands that get its data folder. */

@@ -20,7 +20,7 @@ export const handleType =
   (error) =>
     error instanceof type;
 
-export interface CircuitBreakerPolicy {
+interface CircuitBreakerPolicy {
   readonly state: (typeof CircuitState)[keyof typeof CircuitState];
   execute<Result>(work: () => Promise<Result>): Promise<Result>;
 }

@@ -112,7 +112,7 @@ export class CellTable {
 const TWO_32 = 2 ** 32;
 
 /** Sums and counts of values, by cell. */
-export class CellValues {
+class CellValues {
   /** Distinct events that have a value. */
   valued: Float64Array;
   /** Sum = high * 2^32 + low, 0 <= low < 2^32. */

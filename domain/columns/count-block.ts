@@ -102,7 +102,7 @@ function packCells(pane: Pane, packed: Uint32Array): Uint8Array {
 }
 
 /** Maps old numbers to 0, 1, 2, ... in the order in which they are first asked for. */
-export class Renumbering {
+class Renumbering {
   readonly order: number[] = [];
   private readonly known: Int32Array;
 

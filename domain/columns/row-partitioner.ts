@@ -5,7 +5,7 @@ import type { EventColumns } from "./event-columns";
 import { type LateCount, LateEvents } from "./late-events";
 import { partitionOf } from "./pane";
 
-export interface PartitionedRows {
+interface PartitionedRows {
   minute: number;
   partition: number;
   count: number;

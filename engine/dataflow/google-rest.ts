@@ -25,7 +25,7 @@ export interface GoogleRestOptions {
   readonly random?: () => number;
 }
 
-export interface GoogleRequest {
+interface GoogleRequest {
   readonly method?: "GET" | "POST" | "PUT";
   /** `https://HOST/PATH?QUERY` */
   readonly url: string;
@@ -33,7 +33,7 @@ export interface GoogleRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface GoogleAnswer {
+interface GoogleAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: Uint8Array;

@@ -50,7 +50,7 @@ export interface DataflowWorkerPool {
   readonly sdkHarnessContainerImages: readonly SdkHarnessContainerImage[];
 }
 
-export interface DataflowEnvironment {
+interface DataflowEnvironment {
   readonly tempStoragePrefix: string;
   readonly clusterManagerApiService: string;
   readonly dataset: string;

@@ -16,7 +16,7 @@ export const REQUEST_LABEL = "client-request-id";
 const MAX_PAGES = 50;
 const PAGE_JOBS = 100;
 
-export type EndState = "JOB_STATE_DRAINED" | "JOB_STATE_CANCELLED";
+type EndState = "JOB_STATE_DRAINED" | "JOB_STATE_CANCELLED";
 
 /**
  * A client of projects.locations.jobs (https://cloud.google.com/dataflow/docs/reference/rest). Rejects with

@@ -10,8 +10,9 @@ import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
 import { decodeIntegers, encodeIntegers } from "./ledger-cells";
 import { BOOKS_FAMILY, KEYS_KEY } from "./ledger-keys";
+import { deleteColumn, type Mutation, setCell } from "./requests";
 import { allOf, columnRange } from "./row-filters";
-import { deleteColumn, type Mutation, mutateRows, type RowCell, readRows, setCell } from "./rows";
+import { mutateRows, type RowCell, readRows } from "./rows";
 
 /** A time later than any revocation: 2255. */
 const LAST_MS = 9_000_000_000_000;

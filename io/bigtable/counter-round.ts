@@ -14,10 +14,11 @@ import { completes } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { KnownCache } from "./known-cache";
 import { type HourNames, hourNames, type KnownMinutes, type KnownSummary } from "./known-rows";
+import { type Mutation, type RowMutation, setCell } from "./requests";
 import { pauseMs } from "./retry";
 import { hourText, minuteRowKey, minuteText, summaryRowKey, WRITER_FAMILY } from "./row-keys";
 import type { RowLoader, SummaryNeeds } from "./row-loader";
-import { type Mutation, mutateRows, type RowMutation, setCell } from "./rows";
+import { mutateRows } from "./rows";
 import { minuteVersion } from "./versions";
 
 /** A minute cell to be written. */

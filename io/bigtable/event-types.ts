@@ -4,8 +4,9 @@ import type { EventTypes } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
 import { BOOKS_FAMILY, TYPES_KEY } from "./ledger-keys";
+import { setCell } from "./requests";
 import { allOf } from "./row-filters";
-import { mutateUnless, readRows, setCell } from "./rows";
+import { mutateUnless, readRows } from "./rows";
 
 export class BigtableEventTypes implements EventTypes {
   readonly #connection: BigtableConnection;

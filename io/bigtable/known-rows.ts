@@ -5,9 +5,11 @@
  * one computed from more. The row's w columns tell whether knowledge is still complete: each writer notes there when it
  * last wrote.
  */
-import { type CounterCell, cellMutations, detailMutation, isSameCell, NO_CELL, rollUp, storedCells } from "./cells";
+import { cellMutations, detailMutation, isSameCell, NO_CELL, rollUp, storedCells } from "./cells";
+import type { CounterCell } from "./codec";
+import type { Mutation } from "./requests";
 import { DAY_FAMILY, HOUR_FAMILY, MINUTE_FAMILY, MONTH_FAMILY, TOTAL_FAMILY, WRITER_FAMILY } from "./row-keys";
-import type { Mutation, Row, RowCell } from "./rows";
+import type { Row, RowCell } from "./rows";
 
 /** Returns the marks of other writers on a row. */
 export function marksOf(cells: readonly RowCell[], writerId: string): string {

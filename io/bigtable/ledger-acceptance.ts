@@ -20,9 +20,10 @@ import {
   OPEN_KEY,
   PROGRESS_KEY,
 } from "./ledger-keys";
+import { deleteColumn, type Mutation, setCell } from "./requests";
 import { allOf } from "./row-filters";
 import { minuteText } from "./row-keys";
-import { deleteColumn, type Mutation, mutateRows, type RowCell, readRows, setCell } from "./rows";
+import { mutateRows, type RowCell, readRows } from "./rows";
 
 /** An account without a booking for this long is forgotten; its promised events are kept. */
 const ACCOUNT_KEPT_MS = 7 * DAY_MS;

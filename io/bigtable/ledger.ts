@@ -70,19 +70,10 @@ import {
   storableMinutes,
   WRITES,
 } from "./ledger-keys";
+import { deleteColumn, type Mutation, setCell } from "./requests";
 import { allOf } from "./row-filters";
 import { dayStartHour, hourOfText, minuteText } from "./row-keys";
-import {
-  deleteColumn,
-  type KeyRange,
-  type Mutation,
-  mutateRows,
-  pages,
-  type Row,
-  type RowFilter,
-  readRows,
-  setCell,
-} from "./rows";
+import { type KeyRange, mutateRows, pages, type Row, type RowFilter, readRows } from "./rows";
 
 const EVERYTHING: RowFilter = { passAllFilter: true };
 const EMPTY = Buffer.alloc(0);

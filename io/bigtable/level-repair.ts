@@ -6,9 +6,11 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { StoreUnavailableError } from "../ports";
-import { type CounterCell, cellMutations, deleteCell, NO_CELL } from "./cells";
+import { cellMutations, deleteCell, NO_CELL } from "./cells";
+import type { CounterCell } from "./codec";
 import type { BigtableConnection } from "./connection";
 import { KnownMinutes, KnownSummary, type LevelFamily, marksOf } from "./known-rows";
+import { type Mutation, setCell } from "./requests";
 import { pauseMs } from "./retry";
 import { allOf, columnRange, escaped } from "./row-filters";
 import {
@@ -27,7 +29,7 @@ import {
   TOTAL_FAMILY,
   WRITER_FAMILY,
 } from "./row-keys";
-import { type Mutation, mutateIf, mutateRows, type Row, readRows, setCell } from "./rows";
+import { mutateIf, mutateRows, type Row, readRows } from "./rows";
 
 const MAX_ATTEMPTS = 60;
 /** Beyond this number a video's rows are found by a scan of its salt instead of by their keys. */

@@ -3,7 +3,8 @@
 import { addTo, NO_SUMS, type Sums } from "../../domain/rules/cell-sums";
 import { HOUR_MS } from "../../domain/rules/time";
 import type { LevelSums } from "../ports";
-import { type CounterCell, storedCells } from "./cells";
+import { storedCells } from "./cells";
+import type { CounterCell } from "./codec";
 import type { BigtableConnection } from "./connection";
 import { allOf, columnRange } from "./row-filters";
 import {

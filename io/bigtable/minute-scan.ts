@@ -5,7 +5,8 @@ import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { correctionOf } from "../../domain/rules/cell-version";
 import { hourOf, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { inParallel } from "../flow/in-parallel";
-import { type CounterCell, storedCells } from "./cells";
+import { storedCells } from "./cells";
+import type { CounterCell } from "./codec";
 import type { BigtableConnection } from "./connection";
 import { allOf, minutesOfType } from "./row-filters";
 import {

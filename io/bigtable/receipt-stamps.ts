@@ -10,8 +10,9 @@ import { type ReceiptStamps, STAMP_MEMORY_MS, type Stamp } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
 import { STAMPS_FAMILY, stampKey } from "./ledger-keys";
+import { setCell } from "./requests";
 import { allOf } from "./row-filters";
-import { mutateUnless, readRows, setCell } from "./rows";
+import { mutateUnless, readRows } from "./rows";
 import { timestampMicros } from "./versions";
 
 const COLUMN = "at";

@@ -42,7 +42,7 @@ export function asFailure(error: unknown): Failure | undefined {
 }
 
 /** Returns the error that the caller of the store gets for a failure that stays. */
-export function asStoreError(failure: Failure, what: string): Error {
+function asStoreError(failure: Failure, what: string): Error {
   const text = `Bigtable, ${what}: ${status[failure.code] ?? failure.code} ${failure.details}`;
   if (failureKind(failure) === "caller") return new RangeError(text);
   const missing = failure.code === status.NOT_FOUND || /unknown family/i.test(failure.details);

@@ -4,8 +4,9 @@
 import { status } from "@grpc/grpc-js";
 import { inParallel } from "../flow/in-parallel";
 import type { BigtableConnection } from "./connection";
+import { asRequests, type Mutation, pageRows, type RowMutation } from "./requests";
 import { type Failure, failureKind, withRetries } from "./retry";
-import { timestampMicros, versionOf } from "./versions";
+import { versionOf } from "./versions";
 
 export interface RowCell {
   family: string;
@@ -42,27 +43,6 @@ export type RowFilter = Record<string, unknown>;
 const KEYS_A_REQUEST = 1_000;
 /** The rows of the first page, before the width of rows is known. */
 const FIRST_PAGE_ROWS = 64;
-const MAX_PAGE_ROWS = 1_000;
-/** The cells of a page: some 20 MB. A single row with more is held whole. */
-const PAGE_CELLS = 100_000;
-const ENTRIES_A_REQUEST = 500;
-const MUTATIONS_A_REQUEST = 20_000;
-const BYTES_A_REQUEST = 8 << 20;
-
-/**
- * The limits of Bigtable: https://cloud.google.com/bigtable/quotas#limits. A row is at most 256 MB, which Bigtable
- * alone can check.
- */
-export const LIMITS = {
-  keyBytes: 4 << 10,
-  qualifierBytes: 16 << 10,
-  valueBytes: 100 << 20,
-  /** The mutations of a row in one request, which are applied together. */
-  rowMutations: 100_000,
-} as const;
-/** The bytes of a mutation beside its column and value. */
-const MUTATION_BYTES = 32;
-
 interface Chunk {
   rowKey: Buffer;
   familyName: { value: string } | null;
@@ -181,43 +161,6 @@ export async function* pages(
   }
 }
 
-/** Returns how many rows as wide as these fit into a page. */
-export function pageRows(rows: readonly Row[]): number {
-  const cells = rows.reduce((sum, row) => sum + row.cells.length, 0);
-  const fitting = Math.floor((PAGE_CELLS * rows.length) / Math.max(1, cells));
-  return Math.max(1, Math.min(fitting, rows.length * 8, MAX_PAGE_ROWS));
-}
-
-export type Mutation = Record<string, unknown>;
-
-export interface RowMutation {
-  key: string;
-  /** Mutations that are applied together or not at all. */
-  mutations: Mutation[];
-}
-
-/** Sets a cell. Throws a RangeError for a column or a value beyond Bigtable's limits. */
-export function setCell(family: string, qualifier: string, version: number, value: Uint8Array): Mutation {
-  refuseBeyond("a column's name", qualifier.length, LIMITS.qualifierBytes);
-  refuseBeyond("a cell", value.length, LIMITS.valueBytes);
-  return {
-    setCell: {
-      familyName: family,
-      columnQualifier: Buffer.from(qualifier, "latin1"),
-      timestampMicros: timestampMicros(version),
-      value,
-    },
-  };
-}
-
-export function deleteColumn(family: string, qualifier: string): Mutation {
-  return { deleteFromColumn: { familyName: family, columnQualifier: Buffer.from(qualifier, "latin1") } };
-}
-
-function refuseBeyond(what: string, size: number, limit: number): void {
-  if (size > limit) throw new RangeError(`${what} of ${size} bytes; Bigtable takes at most ${limit}`);
-}
-
 /**
  * Writes every row in one of several requests, which run together. Mutations must tolerate a second application,
  * because an answer may be lost. Rejects with `StoreUnavailableError` (some rows may be written), or RangeError (beyond
@@ -230,44 +173,6 @@ export async function mutateRows(
 ): Promise<void> {
   const requests = asRequests(rows);
   await inParallel(requests, requests.length, (request) => mutateRequest(connection, tableName, request));
-}
-
-/**
- * Divides rows into requests within the limits; a row stays whole. Throws a RangeError for a row beyond the limits of
- * one request.
- */
-export function asRequests(rows: readonly RowMutation[]): RowMutation[][] {
-  const requests: RowMutation[][] = [];
-  let mutations = 0;
-  let bytes = 0;
-  for (const row of rows) {
-    refuseBeyond("a row's key", row.key.length, LIMITS.keyBytes);
-    if (row.mutations.length > LIMITS.rowMutations)
-      throw new RangeError(
-        `${row.mutations.length} mutations of one row; Bigtable takes at most ${LIMITS.rowMutations}`,
-      );
-    const size = row.mutations.reduce((sum, mutation) => sum + sizeOf(mutation), row.key.length);
-    const isFull =
-      requests.length === 0 ||
-      mutations + row.mutations.length > MUTATIONS_A_REQUEST ||
-      bytes + size > BYTES_A_REQUEST ||
-      requests.at(-1)!.length >= ENTRIES_A_REQUEST;
-    if (isFull) {
-      requests.push([]);
-      mutations = 0;
-      bytes = 0;
-    }
-    requests.at(-1)!.push(row);
-    mutations += row.mutations.length;
-    bytes += size;
-  }
-  return requests;
-}
-
-function sizeOf({ setCell }: Mutation): number {
-  if (setCell === undefined) return MUTATION_BYTES;
-  const { columnQualifier, value } = setCell as { columnQualifier: Uint8Array; value: Uint8Array };
-  return MUTATION_BYTES + columnQualifier.length + value.length;
 }
 
 interface MutateAnswer {

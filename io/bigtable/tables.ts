@@ -3,7 +3,7 @@
 
 import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";
-import { MINUTE_MS, SECONDS_A_DAY, SECONDS_AN_HOUR } from "../../domain/rules/time";
+import { SECONDS_A_DAY, SECONDS_AN_HOUR } from "../../domain/rules/time";
 import { type BigtableConfig, type TableRole, tableNames } from "./config";
 import { clientOptions } from "./connection";
 import {
@@ -16,7 +16,7 @@ import {
   SEQUENCE_FAMILY,
   STAMPS_FAMILY,
 } from "./ledger-keys";
-import { asFailure, asStoreError, withRetries } from "./retry";
+import { asFailure, withRetries } from "./retry";
 import {
   DAY_FAMILY,
   HOUR_FAMILY,
@@ -120,29 +120,4 @@ async function ensureTable(
   const modifications = missing.map((id) => ({ id, create: families[id]! }));
   await admin.modifyColumnFamilies({ name, modifications }, options);
   return "families-added";
-}
-
-/**
- * Rejects with `StoreUnavailableError` where a table or one of its families is missing, or Bigtable cannot be reached.
- */
-export async function checkTables(config: BigtableConfig): Promise<void> {
-  const names = tableNames(config);
-  const times = {
-    attemptTimeoutMs: config.attemptTimeoutMs ?? 10_000,
-    totalTimeoutMs: config.totalTimeoutMs ?? MINUTE_MS,
-  };
-  const admin = new v2.BigtableTableAdminClient(clientOptions(config));
-  try {
-    for (const role of ROLES) {
-      await withRetries(`looking at ${names[role]}`, times, async (deadlineMs) => {
-        const options = { timeout: Math.max(1, deadlineMs - Date.now()), retry: null as never };
-        const [table] = await admin.getTable({ name: names[role], view: "SCHEMA_VIEW" }, options);
-        const missing = Object.keys(FAMILIES[role]).find((family) => table.columnFamilies?.[family] === undefined);
-        const lacking = { code: status.FAILED_PRECONDITION, details: `unknown family "${missing}"` };
-        if (missing !== undefined) throw asStoreError(lacking, `looking at ${names[role]}`);
-      });
-    }
-  } finally {
-    await admin.close();
-  }
 }

@@ -4,7 +4,7 @@ import { countByMinute } from "../../domain/columns/event-columns";
 import { decodeBatch } from "../formats/avro/batch";
 import { type EmbeddedLog, type EventLog, type LogBatch, type LogEntry, LogFullError } from "../ports";
 
-export interface SpillOptions {
+interface SpillOptions {
   /** The shared log. */
   log: EventLog;
   /** The queue on this disk. */

@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 
-export interface RetryPolicy {
+interface RetryPolicy {
   /** The time after the first attempt in which another one may begin. */
   totalMs: number;
   /** The number of attempts; default: as many as the time allows. */

@@ -15,11 +15,11 @@ const CONTENT_TYPE = "application/avro";
 const HOUR_MINUTES = 60;
 
 /** Thrown when an object of that name exists with other bytes. */
-export class ObjectExistsError extends Error {
+class ObjectExistsError extends Error {
   override readonly name = "ObjectExistsError";
 }
 
-export class ObjectMissingError extends Error {
+class ObjectMissingError extends Error {
   override readonly name = "ObjectMissingError";
 }
 

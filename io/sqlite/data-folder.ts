@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 /** One line that says what is wrong with the folder and how to remedy it. */
-export class DataFolderError extends Error {
+class DataFolderError extends Error {
   override readonly name = "DataFolderError";
 
   constructor(
@@ -64,16 +64,6 @@ export function requireDataFolder(folder: string): void {
 }
 
 /**
- * Takes the lock `<name>.lock.sqlite` of the folder now, for the whole process. A service holds the lock "service".
- * Throws `DataFolderError` with reason `locked` when another process has the lock.
- */
-export function lockDataFolder(folder: string, name = "service"): FolderLock {
-  const lock = tryLock(folder, name);
-  if (lock === undefined) throw locked(folder, name);
-  return lock;
-}
-
-/**
  * Waits until the lock is free, at most `deadlineMs` from now. Rejects with `DataFolderError` (`locked`) then, and
  * with the signal's reason when it is aborted.
  */
@@ -95,7 +85,9 @@ export async function waitForLock(
 /** Runs `prepareDataFolder`, then takes the service's lock. Throws `DataFolderError`. */
 export function openDataFolder(folder: string): FolderLock {
   prepareDataFolder(folder);
-  return lockDataFolder(folder);
+  const lock = tryLock(folder, "service");
+  if (lock === undefined) throw locked(folder, "service");
+  return lock;
 }
 
 function tryLock(folder: string, name: string): FolderLock | undefined {

@@ -13,7 +13,7 @@ import { Block, COUNT, KEY, scanBlock, VIDEOS_A_BLOCK, WIDTH } from "./cell-bloc
 import { sumOfMinutes, unfoldedSums } from "./open-hours";
 
 /** A half-open range of epoch minutes. */
-export interface MinuteRange {
+interface MinuteRange {
   from: number;
   to: number;
 }

@@ -9,7 +9,7 @@ import { signatureHeaders } from "./signature";
 /** The part of an answer that the list of deliveries shows. */
 const MAX_ANSWER_BYTES = 512;
 
-export interface Receiver {
+interface Receiver {
   url: string;
   secret: Uint8Array;
   timeoutMs: number;

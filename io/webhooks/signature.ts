@@ -10,7 +10,7 @@ const LEAST_BYTES = 24;
 const MOST_BYTES = 64;
 
 /** A text that is no secret of Standard Webhooks; one clear line, without the text. */
-export class WebhookSecretError extends Error {
+class WebhookSecretError extends Error {
   override readonly name = "WebhookSecretError";
 }
 

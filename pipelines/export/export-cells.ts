@@ -12,7 +12,7 @@ import {
 } from "../../io/ports";
 import { cellParts, type IsWanted, storedCells } from "../tier/cell-parts";
 
-export interface ExportDependencies {
+interface ExportDependencies {
   counters: Pick<CounterStore, "minuteCells" | "derivedCells" | "rolledCells">;
   out: RollUpFolder;
   /** Tells when cells leave the store. Absent where they never do. */
@@ -21,7 +21,7 @@ export interface ExportDependencies {
   statesOf(edges: readonly number[]): Promise<readonly string[]>;
 }
 
-export interface ExportRange {
+interface ExportRange {
   granularity: Granularity;
   /** The range, whole buckets of UTC. */
   fromMs: number;

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type PCollection, type Root, readFromKafka, readFromPubSub } from "../../engine";
 import { readFromPubSubNatively } from "../../engine/dataflow";
-import { admitEventTypes } from "../../transforms/admit-event-types";
 import type { BatchMessage } from "../../transforms/elements";
 import { messagesOfKafka, messagesOfPubSub } from "../../transforms/messages-of-log";
-import { resolveReferences } from "../../transforms/resolve-references";
-import { type CountingOptions, countingGraph } from "../counting-graph";
+import { countLog, type LogCounting } from "./count-log";
 
 /** The source of the stream. Topic and subscription must exist when the job is submitted. */
 export type StreamSource =
@@ -22,37 +20,15 @@ export type StreamSource =
   /** Pub/Sub as Dataflow itself reads it: the same payloads, without an expansion service, and on no other runner. */
   | { kind: "dataflow-pubsub"; subscription: string; idAttribute: string };
 
-export interface StreamPipelineOptions {
+interface StreamPipelineOptions extends LogCounting {
   source: StreamSource;
   /** `host:port` of the Java expansion service that provides the source. Dataflow's own source needs none. */
   expansionService: string;
-  counting: CountingOptions & Required<Pick<CountingOptions, "windowing">>;
-  /** The largest number of event types of the deployment; absent: any number. */
-  maxEventTypes?: number;
 }
 
 /** Builds the streaming job: read the log, resolve references, admit event types, count. */
 export async function streamPipeline(root: Root, options: StreamPipelineOptions): Promise<void> {
   countLog(await readLog(root, options), options);
-}
-
-/** Builds the stream of Pub/Sub without its source, from payloads with the times of their publication. */
-export function countPayloads(payloads: PCollection<Uint8Array>, counting: StreamPipelineOptions["counting"]): void {
-  countLog(messagesOfPubSub(payloads), { counting });
-}
-
-function countLog(
-  log: PCollection<BatchMessage>,
-  { counting, maxEventTypes }: Pick<StreamPipelineOptions, "counting" | "maxEventTypes">,
-): void {
-  const { messages, dead } = resolveReferences(log);
-  const { rawRetentionMs, limits } = counting;
-  const rules = {
-    ...(rawRetentionMs === undefined ? {} : { rawRetentionMs }),
-    ...(limits === undefined ? {} : { limits }),
-  };
-  const admitted = maxEventTypes === undefined ? messages : admitEventTypes(messages, { maxEventTypes, rules });
-  countingGraph(admitted, counting, dead);
 }
 
 /**

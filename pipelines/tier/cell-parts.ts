@@ -6,7 +6,7 @@ import type { CounterStore, Granularity } from "../../io/ports";
 
 export type IsWanted = (videoId: string) => boolean;
 
-export interface CellPart {
+interface CellPart {
   part: number;
   parts: number;
   columns: CellColumns;

@@ -19,7 +19,7 @@ export interface TierDependencies {
   onStep?: (step: string) => void;
 }
 
-export interface TierRetention {
+interface TierRetention {
   /** Minutes and raw events of days that ended longer ago than this are rolled up, and deleted. */
   minutesMs: number;
   /** Hours of months that ended longer ago than this are rolled up. */

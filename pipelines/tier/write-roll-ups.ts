@@ -21,7 +21,7 @@ export interface CellRange {
 /**
  * Thrown when a written file does not have the cells that it was made from. The store's cells must not be deleted then.
  */
-export class RollUpDiffersError extends Error {
+class RollUpDiffersError extends Error {
   override readonly name = "RollUpDiffersError";
 }
 

@@ -3,7 +3,7 @@ import { type Schema, Type } from "avsc";
 import fc from "fast-check";
 import { validateColumns } from "../../domain/columns/event-columns";
 import { BatchFormatError, decodeBatch, encodeBatch, withReceivedAt } from "../../io/formats/avro/batch";
-import { schemas } from "../../io/formats/avro/schema-registry";
+import { schemas } from "../../io/formats/avro/schemas";
 import { anyEvent, columnsOf, T0 } from "../domain/model";
 import { allEvents, batchType, changedSchema, wholeBatchType } from "./events";
 

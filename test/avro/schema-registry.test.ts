@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Type } from "avsc";
 import { encodeBatch } from "../../io/formats/avro/batch";
-import { fingerprint, SchemaRegistry, schemas, shippedSchema } from "../../io/formats/avro/schema-registry";
+import { fingerprint, SchemaRegistry, shippedSchema } from "../../io/formats/avro/schema-registry";
+import { schemas } from "../../io/formats/avro/schemas";
 import { columnsOf } from "../domain/model";
 
 /**

@@ -8,7 +8,7 @@ import { topFunctions } from "../../bench/flink/cpu-profile";
 import { nativeCells } from "../../bench/flink/native-cells";
 import { treeOf, UsageSince, usageOf } from "../../bench/flink/process-usage";
 import { sustainedRate } from "../../bench/measurements/flink-sustained";
-import { encodeCell } from "../../io/bigtable/cells";
+import { encodeCell } from "../../io/bigtable/codec";
 import { minuteRowKey } from "../../io/bigtable/row-keys";
 
 let folder: string;

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The columns of a counter cell in a row, of any version and by either version of the program. */
 import fc from "fast-check";
-import {
-  type CounterCell,
-  cellMutations,
-  completes,
-  decodeCell,
-  encodeCell,
-  isSameCell,
-  rollUp,
-  storedCells,
-} from "../../io/bigtable/cells";
+import { cellMutations, completes, isSameCell, rollUp, storedCells } from "../../io/bigtable/cells";
+import { type CounterCell, decodeCell, encodeCell } from "../../io/bigtable/codec";
+import { asRequests, LIMITS, pageRows, setCell } from "../../io/bigtable/requests";
 import type { RowCell } from "../../io/bigtable/rows";
-import { asRequests, LIMITS, pageRows, setCell } from "../../io/bigtable/rows";
 import { minuteVersion, timestampMicros, versionOf } from "../../io/bigtable/versions";
 
 const RECEIVED = 2 ** 29;

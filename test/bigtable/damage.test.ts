@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { encodeCell } from "../../io/bigtable/cells";
+import { encodeCell } from "../../io/bigtable/codec";
 import type { BigtableConfig } from "../../io/bigtable/config";
 import { BigtableConnection } from "../../io/bigtable/connection";
 import { BigtableCounterStore } from "../../io/bigtable/counter-store";
+import { deleteColumn, type Mutation, setCell } from "../../io/bigtable/requests";
 import { minuteRowKey, summaryRowKey } from "../../io/bigtable/row-keys";
-import { deleteColumn, type Mutation, mutateRows, setCell } from "../../io/bigtable/rows";
+import { mutateRows } from "../../io/bigtable/rows";
 import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "../contracts/counter-model";
 import { cell } from "../contracts/counter-store-contract";
 import { describeWithServers } from "../servers/with-servers";

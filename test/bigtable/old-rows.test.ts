@@ -4,12 +4,13 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { encodeCell } from "../../io/bigtable/cells";
+import { encodeCell } from "../../io/bigtable/codec";
 import type { BigtableConfig } from "../../io/bigtable/config";
 import { BigtableConnection } from "../../io/bigtable/connection";
 import { BigtableCounterStore } from "../../io/bigtable/counter-store";
+import { type Mutation, setCell } from "../../io/bigtable/requests";
 import { minuteRowKey, summaryRowKey } from "../../io/bigtable/row-keys";
-import { type Mutation, mutateRows, readRows, setCell } from "../../io/bigtable/rows";
+import { mutateRows, readRows } from "../../io/bigtable/rows";
 import { asMinuteCounts, CounterModel, type ModelCell, modelLevels, storedLevels } from "../contracts/counter-model";
 import { cell } from "../contracts/counter-store-contract";
 import { describeWithServers } from "../servers/with-servers";

@@ -7,7 +7,7 @@ import { ClaimCheckLog, type ClaimCheckOptions } from "../../io/claim-check/clai
 import { DirectoryClaimStore } from "../../io/directory/claims";
 import { BatchFormatError, decodeBatch } from "../../io/formats/avro/batch";
 import { decodeReference, encodeReference, isReference } from "../../io/formats/avro/reference";
-import { schemas } from "../../io/formats/avro/schema-registry";
+import { schemas } from "../../io/formats/avro/schemas";
 import { resolveReference } from "../../io/formats/claim-check/resolve-reference";
 import { GcsClaimStore } from "../../io/gcs/claims";
 import { type LogBatch, StoreUnavailableError } from "../../io/ports";

@@ -13,7 +13,7 @@ import pino from "pino";
 import { configSchema } from "../../cli/config/schema";
 import { openDeployment } from "../../cli/deployment/deployment";
 import { AuditSchedule } from "../../cli/programs/audit-schedule";
-import { environmentOfChild } from "../../cli/programs/scheduled-command";
+import { environmentOfChild } from "../../cli/programs/child-environment";
 import { minuteOf } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { createTables } from "../../io/bigtable/tables";

@@ -16,13 +16,13 @@ import { openCounters } from "../../cli/deployment/open-counters";
 import { openSharedLog, openSubscription } from "../../cli/deployment/open-log";
 import { gcsFolder } from "../../engine/dataflow";
 import { bucketProblem as engineProblem } from "../../engine/dataflow/bucket-name";
-import { differencesOf as bucketDifferences } from "../../io/gcs/bucket";
+import { differencesOf as bucketDifferences } from "../../io/gcs/bucket-differences";
 import { bucketProblem } from "../../io/gcs/bucket-name";
 import { kafkaOf } from "../../io/kafka/config";
 import { createLedTopic } from "../../io/kafka/topics";
 import type { Place } from "../../io/ports/places";
 import { subscriberClient, subscriptionName, topicName } from "../../io/pubsub/config";
-import { differencesOf } from "../../io/pubsub/log-places";
+import { differencesOf } from "../../io/pubsub/subscription-differences";
 import { ensurePubsubTopic } from "../../io/pubsub/topics";
 import {
   type BigtableEmulator,

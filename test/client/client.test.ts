@@ -6,8 +6,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { platformGzip, streamGzip } from "../../client/compress";
+import { platformGzip } from "../../client/compress";
 import { EventError, EventsError, uuidV7, ViewmillClient, type ViewmillClientOptions } from "../../client/index";
+import { streamGzip } from "../../client/stream-gzip";
 import { uuidV7TimeMs } from "../../domain/event";
 import { IngestHarness } from "../ingest-api/ingest-harness";
 

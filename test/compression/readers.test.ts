@@ -2,7 +2,7 @@
 /** The readers of compressed things, each given its input in several frames, and with something left over behind it. */
 import { createHash } from "node:crypto";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { inflateMessage } from "../../intake/take-message";
+import { inflateMessage } from "../../intake/inflate-message";
 import { readArchiveObject } from "../../io/formats/avro/archive-object";
 import { AvroWriter } from "../../io/formats/avro/binary";
 import { fileSchema } from "../../io/formats/avro/container";

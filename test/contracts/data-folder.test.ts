@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DataFolderError, lockDataFolder, openDataFolder, waitForLock } from "../../io/sqlite/data-folder";
+import { openDataFolder, waitForLock } from "../../io/sqlite/data-folder";
 import { Child, removeFolders, temporaryFolder } from "./condition";
 
 afterEach(removeFolders);
 
 describe("the data folder", () => {
-  it("is created, and refused to a second service with one clear line until the first lets go", () => {
+  it("is created, and refused to a second service with one clear line until the first lets go", async () => {
     const folder = join(temporaryFolder(), "new", "data");
     const first = openDataFolder(folder);
-    expect(() => openDataFolder(folder)).toThrow(DataFolderError);
+    expect(() => openDataFolder(folder)).toThrow(expect.objectContaining({ name: "DataFolderError" }));
     expect(() => openDataFolder(folder)).toThrow(/^The data folder .* is in use by another Viewmill service: [^\n]*$/);
-    const pipeline = lockDataFolder(folder, "pipeline");
+    const pipeline = await waitForLock(folder, "pipeline", { deadlineMs: 0 });
     first.release();
     first.release();
     openDataFolder(folder).release();
@@ -23,8 +23,9 @@ describe("the data folder", () => {
     const folder = temporaryFolder();
     const child = new Child("hold-lock", folder, "pipeline");
     await child.until((lines) => lines.includes("locked"));
-    expect(() => lockDataFolder(folder, "pipeline")).toThrow(expect.objectContaining({ reason: "locked" }));
-    await expect(waitForLock(folder, "pipeline", { deadlineMs: 0 })).rejects.toThrow(DataFolderError);
+    await expect(waitForLock(folder, "pipeline", { deadlineMs: 0 })).rejects.toThrow(
+      expect.objectContaining({ name: "DataFolderError", reason: "locked" }),
+    );
     const waiting = waitForLock(folder, "pipeline", { deadlineMs: 20_000 });
     await child.kill();
     (await waiting).release();
@@ -32,7 +33,7 @@ describe("the data folder", () => {
 
   it("stops waiting for a lock when told to", async () => {
     const folder = temporaryFolder();
-    const held = lockDataFolder(folder, "pipeline");
+    const held = await waitForLock(folder, "pipeline", { deadlineMs: 0 });
     const abort = new AbortController();
     const waiting = waitForLock(folder, "pipeline", { deadlineMs: 20_000, signal: abort.signal });
     abort.abort(new Error("shutting down"));

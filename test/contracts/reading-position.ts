@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { EmbeddedLedger } from "../../io/ports";
-import type { ReadingPosition } from "../../io/sqlite/log-subscription";
+import type { ReadingPosition } from "./embedded-subscription";
 
 export function readingPositionOf(ledger: EmbeddedLedger): ReadingPosition {
   return {

@@ -2,8 +2,8 @@
 import { SqliteEventLog } from "../../io/sqlite/event-log";
 import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogReader } from "../../io/sqlite/log-reader";
-import { SqliteLogSubscription } from "../../io/sqlite/log-subscription";
 import { removeFolders, temporaryFolder } from "./condition";
+import { SqliteLogSubscription } from "./embedded-subscription";
 import { readingPositionOf } from "./reading-position";
 import { sharedLogContract } from "./shared-log-contract";
 

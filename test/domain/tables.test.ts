@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The tables that a pane keeps its cells and ids in, against Maps and bigints. */
 import fc from "fast-check";
-import { CellTable, CellValues } from "../../domain/columns/cell-table";
+import { CellTable } from "../../domain/columns/cell-table";
 import { ENTRY_WORDS, IdHash, IdTable } from "../../domain/columns/id-table";
 import { LateEvents } from "../../domain/columns/late-events";
 import { NO_LATENESS } from "../../domain/rules/lateness";
@@ -69,7 +69,7 @@ test("sums are exact and canonical, whatever is added and taken out", () => {
   const step = fc.tuple(fc.nat(2), fc.maxSafeInteger(), fc.constantFrom(1, 1, 1, -1));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const values = new CellValues(3);
+      const values = new CellTable(3).withValues();
       const model = [0n, 0n, 0n];
       for (const [cell, value, sign] of steps) {
         if (sign === 1) values.add(cell, value);

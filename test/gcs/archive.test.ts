@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { ArchiveObjectWriter, readArchiveObject } from "../../io/formats/avro/archive-object";
 import { AvroError } from "../../io/formats/avro/binary";
-import { GcsArchive, ObjectExistsError, ObjectMissingError } from "../../io/gcs/archive";
+import { GcsArchive } from "../../io/gcs/archive";
 import { StoreUnavailableError } from "../../io/ports";
 import type { GcsEmulator } from "../../servers";
 import { archiveContract } from "../contracts/archive-contract";
@@ -60,7 +60,9 @@ describeWithServers("the archive in Cloud Storage", ["gcs"], () => {
     const archive = open();
     const first = await archive.writeOnce(5, "a.avro", Buffer.from("first"));
     expect(await archive.writeOnce(5, "a.avro", Buffer.from("first"))).toEqual(first);
-    await expect(archive.writeOnce(5, "a.avro", Buffer.from("other"))).rejects.toThrow(ObjectExistsError);
+    await expect(archive.writeOnce(5, "a.avro", Buffer.from("other"))).rejects.toThrow(
+      expect.objectContaining({ name: "ObjectExistsError" }),
+    );
     expect(Buffer.from(await archive.read(first.name)).toString()).toBe("first");
   });
 
@@ -79,7 +81,9 @@ describeWithServers("the archive in Cloud Storage", ["gcs"], () => {
   });
 
   it("says which bucket is missing, and that an object is", async () => {
-    await expect(open().read("date=1970-01-01/hour=00/minute=05/a.avro")).rejects.toThrow(ObjectMissingError);
+    await expect(open().read("date=1970-01-01/hour=00/minute=05/a.avro")).rejects.toThrow(
+      expect.objectContaining({ name: "ObjectMissingError" }),
+    );
     const nowhere = open("archive", { bucket: "no-such-bucket" });
     for (const call of [
       () => nowhere.write(5, "a.avro", randomBytes(10)),

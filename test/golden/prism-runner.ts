@@ -12,8 +12,9 @@ import { MINUTE_MS } from "../../domain/rules/time";
 import { buildPipelineProto, registeredModules, replaceEnvironments } from "../../engine";
 import { isFinalJobState, JobService } from "../../engine/job-service";
 import type { EventLog } from "../../io/ports";
-import { countPayloads } from "../../pipelines/stream/stream-pipeline";
+import { countLog } from "../../pipelines/stream/count-log";
 import { freePort, type ServerProcess } from "../../servers";
+import { messagesOfPubSub } from "../../transforms/messages-of-log";
 import { until } from "../servers/processes";
 import { Archiving } from "./archiving";
 import { doAudits } from "./auditing";
@@ -146,7 +147,7 @@ class PrismRun {
   async toItsEnd(): Promise<void> {
     const { jobs, script } = this;
     const proto = await buildPipelineProto((root) =>
-      countPayloads(testStream(root, "TestStream", this.events), pubsubCounting(script)),
+      countLog(messagesOfPubSub(testStream(root, "TestStream", this.events)), { counting: pubsubCounting(script) }),
     );
     const workers = replaceEnvironments(proto, { pool: this.config.flink.workerPool });
     const options = { jobName: script.name, streaming: true, registeredNodeModules: registeredModules() };

@@ -15,7 +15,8 @@ import {
 } from "../../engine";
 import { BATCH_ATTRIBUTE } from "../../io/formats/messages/batch-attribute";
 import type { DeadLetters } from "../../io/ports";
-import { countPayloads, type StreamPipelineOptions } from "../../pipelines/stream/stream-pipeline";
+import { countLog, type LogCounting } from "../../pipelines/stream/count-log";
+import { messagesOfPubSub } from "../../transforms/messages-of-log";
 import { RESOURCES } from "../../transforms/resource-names";
 import { until } from "../servers/processes";
 import { Archiving } from "./archiving";
@@ -30,7 +31,7 @@ const KEPT_MS = 200 * 366 * 86_400_000;
 const ARCHIVED_DEADLINE_MS = 20_000;
 const MESSAGES = "golden/native-messages";
 
-export const pubsubCounting = (script: Pick<GoldenScript, "allowedLatenessMs">): StreamPipelineOptions["counting"] => ({
+export const pubsubCounting = (script: Pick<GoldenScript, "allowedLatenessMs">): LogCounting["counting"] => ({
   dedupePartitions: 3,
   videoShards: 2,
   allowedLatenessMs: script.allowedLatenessMs,
@@ -41,9 +42,9 @@ export const pubsubCounting = (script: Pick<GoldenScript, "allowedLatenessMs">):
 });
 
 /** The stream's graph, with the messages of the resource where Dataflow's source is. */
-export function graphOfMessages(root: Root, counting: StreamPipelineOptions["counting"]): void {
+export function graphOfMessages(root: Root, counting: LogCounting["counting"]): void {
   const source = new FromResource<{ value: Uint8Array; timestampMs: number }>(MESSAGES);
-  countPayloads(generateWithTimestamps(root, "ReadPubSub", source), counting);
+  countLog(messagesOfPubSub(generateWithTimestamps(root, "ReadPubSub", source)), { counting });
 }
 
 type Cells = Pick<Outcome, "minutes" | "hours" | "days" | "totals">;

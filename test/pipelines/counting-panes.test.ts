@@ -9,8 +9,9 @@ import { join } from "node:path";
 import { minuteOf, type VideoEvent } from "../../domain/event";
 import { provideResource, withdrawResource } from "../../engine";
 import { encodeBatch } from "../../io/formats/avro/batch";
-import { countPayloads, type StreamPipelineOptions } from "../../pipelines/stream/stream-pipeline";
+import { countLog, type LogCounting } from "../../pipelines/stream/count-log";
 import type { ShardCounts } from "../../transforms/elements";
+import { messagesOfPubSub } from "../../transforms/messages-of-log";
 import type { MinuteWindowing } from "../../transforms/minute-windowing";
 import { RESOURCES } from "../../transforms/resource-names";
 import { cellsOf, columnsOf, T0 } from "../domain/model";
@@ -30,7 +31,7 @@ const WINDOWING: MinuteWindowing = {
   lateFiringMs: 5 * SECOND_MS,
   keptMs: 3_600_000,
 };
-const COUNTING: StreamPipelineOptions["counting"] = {
+const COUNTING: LogCounting["counting"] = {
   dedupePartitions: 1,
   videoShards: 1,
   allowedLatenessMs: -1,
@@ -60,10 +61,15 @@ class CountingRun {
 
   static async start(
     windowing: Partial<MinuteWindowing> = {},
-    counting: Partial<StreamPipelineOptions["counting"]> = {},
+    counting: Partial<LogCounting["counting"]> = {},
   ): Promise<CountingRun> {
     const options = { ...COUNTING, ...counting, windowing: { ...WINDOWING, ...windowing } };
-    return new CountingRun(await EventTimeRun.start((payloads) => countPayloads(payloads, options), "CountPerVideo"));
+    return new CountingRun(
+      await EventTimeRun.start(
+        (payloads) => countLog(messagesOfPubSub(payloads), { counting: options }),
+        "CountPerVideo",
+      ),
+    );
   }
 
   /** One message of the log with these events, received at that time. */

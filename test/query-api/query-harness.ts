@@ -15,7 +15,7 @@ import { SqliteEventLog } from "../../io/sqlite/event-log";
 import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { SqliteCounterReader } from "../../io/sqlite/reader-thread";
-import { createQueryRouter, type QueryDependencies, type Readiness } from "../../query-api";
+import { createQueryApi, type QueryDependencies, type Readiness } from "../../query-api";
 import { asMinuteCounts } from "../contracts/counter-model";
 
 export const MINUTE = 60_000;
@@ -50,7 +50,7 @@ export class QueryHarness {
     harness.log = await SqliteEventLog.open({ folder: harness.folder });
     harness.progress = new SqliteLogProgress(harness.log, harness.ledger, harness.ledger);
     harness.app.use(
-      createQueryRouter({
+      createQueryApi({
         counters: harness.reader,
         catalog: harness.catalog,
         ledger: harness.ledger,
@@ -65,7 +65,7 @@ export class QueryHarness {
         finalAfterMs: FINAL_AFTER_MS,
         rawRetentionMs: RAW_RETENTION_MS,
         ...overrides(harness),
-      }),
+      }).router,
     );
     return harness;
   }

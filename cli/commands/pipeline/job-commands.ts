@@ -3,7 +3,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { SECONDS_AN_HOUR } from "../../../domain/rules/time";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
-import { ConfigError, resolveConfig } from "../../config/load";
+import { ConfigError } from "../../config/load";
+import { resolveConfig } from "../../config/resolve";
 import type { Config } from "../../config/schema";
 import {
   type DataflowFlags,

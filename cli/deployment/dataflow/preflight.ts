@@ -11,7 +11,7 @@ import type { Missing, Preflight } from "./preflight/check";
 import { runPreflight } from "./preflight/run-preflight";
 
 /** Thrown with one line for each missing item. No job was created. */
-export class PreflightError extends Error {
+class PreflightError extends Error {
   override readonly name = "PreflightError";
 
   constructor(readonly missing: readonly Missing[]) {

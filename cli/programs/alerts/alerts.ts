@@ -15,7 +15,7 @@ import type { AlertMetrics } from "./alert-metrics";
 /** Messages that wait for one webhook; further ones are dead from the start, listed, and can be replayed. */
 const MAX_WAITING = 10_000;
 
-export interface AlertsOptions {
+interface AlertsOptions {
   rules: readonly AlertRule[];
   /** The rules whose alerts each webhook gets. */
   webhooks: readonly { name: string; rules: ReadonlySet<string> }[];

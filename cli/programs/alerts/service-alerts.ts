@@ -16,7 +16,7 @@ import { WebhookLane } from "./webhook-lane";
 const FIRST_PAUSE_MS = 2_000;
 const MAX_PAUSE_MS = HOUR_MS;
 
-export interface ServiceAlertsOptions {
+interface ServiceAlertsOptions {
   settings: AlertSettings;
   store: AlertStore;
   sources: ReadingSources;

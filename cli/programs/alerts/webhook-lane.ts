@@ -8,7 +8,7 @@ import { nextAttempt, type RetryBounds } from "./next-attempt";
 /** How often a lane without work looks whether an attempt is due. */
 const LOOK_EVERY_MS = 1_000;
 
-export interface LaneOptions {
+interface LaneOptions {
   name: string;
   store: AlertStore;
   /** One attempt; never rejects. */

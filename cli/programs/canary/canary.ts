@@ -7,7 +7,7 @@ import { type CanaryTarget, canaryRound, type Round } from "./round";
 /** The number of concurrent rounds: a round that waits for its deadline delays no other. */
 const MAX_ROUNDS = 8;
 
-export interface CanaryOptions {
+interface CanaryOptions {
   target: CanaryTarget;
   clock: () => number;
   logger: Logger;

@@ -22,7 +22,7 @@ export interface CanaryTarget {
   deadlineMs: number;
 }
 
-export type RoundOutcome =
+type RoundOutcome =
   /** Every level has the sent events. */
   | "ok"
   /** The write API did not accept the events. */

@@ -7,18 +7,18 @@ import type { Logger } from "pino";
 /** The interval of checks. Kubernetes replaces secret mounts by moving a link, which no watcher of a file reports. */
 const LOOK_EVERY_MS = 10_000;
 
-export interface CertificateFiles {
+interface CertificateFiles {
   certificateFile: string;
   keyFile: string;
 }
 
-export interface Certificate {
+interface Certificate {
   cert: Buffer;
   key: Buffer;
 }
 
 /** Thrown with one clear line when the certificate cannot be used. */
-export class CertificateError extends Error {
+class CertificateError extends Error {
   override readonly name = "CertificateError";
 }
 

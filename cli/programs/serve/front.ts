@@ -8,7 +8,7 @@ import type { HotReads } from "../../../query-api";
 /** Express's middleware, limited to the parts that Node alone has. */
 type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
-export interface Front {
+interface Front {
   /** The routes check admission themselves; the front uses it for the CORS fields alone. */
   admission: Pick<Admission, "crossOrigin">;
   ingest: Pick<IngestApi, "handle">;

@@ -7,7 +7,7 @@ import { httpListener, httpsListener } from "../http-listener";
 import { readCertificate, watchCertificate } from "./certificate";
 
 /** The service cannot listen; one clear line. */
-export class ListenError extends Error {
+class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
@@ -25,7 +25,7 @@ export function listen(server: Server, host: string, portNumber: number, scheme 
   });
 }
 
-export interface ServiceListener {
+interface ServiceListener {
   server: Server;
   scheme: "http" | "https";
   /** Ends what was started beside the server. */
@@ -49,7 +49,7 @@ export function serviceListener(
   return { server, scheme: "https", stop };
 }
 
-export interface OperationsListener {
+interface OperationsListener {
   url: string;
   server: Server;
 }

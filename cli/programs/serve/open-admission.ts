@@ -13,11 +13,11 @@ import { openAccessKeys } from "../../deployment/open-access-keys";
 const OPERATOR_KEY_CHARACTERS = 32;
 
 /** Thrown with one clear line for a service that would be open to everybody who reaches it. */
-export class OpenServiceError extends Error {
+class OpenServiceError extends Error {
   override readonly name = "OpenServiceError";
 }
 
-export interface OpenAdmission {
+interface OpenAdmission {
   admission: Admission;
   store: AccessKeys;
   /** The key for requests of this process to its own service. */
@@ -63,7 +63,7 @@ export async function openAdmission(config: Config, logger: Logger): Promise<Ope
  * Returns whether only this machine reaches the address. A name other than localhost (RFC 6761) may stand for any
  * address.
  */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   const version = isIP(host);
   if (version === 4) return host.startsWith("127.");
   if (version === 6) return /^(?:0{0,4}:){2,7}0{0,3}1$/.test(host);

@@ -5,7 +5,8 @@ import { type NameSpans, spanTexts } from "../../../domain/columns/name-table";
 import { ID_BYTES } from "../../../domain/event-identity";
 import { DEPTH_SCAN_BYTES, MAX_JSON_DEPTH, nestsDeeperThan } from "../../../domain/json-depth";
 import { AvroError, AvroReader, AvroWriter } from "./binary";
-import { schemas, shippedSchema } from "./schema-registry";
+import { shippedSchema } from "./schema-registry";
+import { schemas } from "./schemas";
 
 /**
  * The batch message: Avro single-object encoding (C3 01, 8 bytes of schema fingerprint, body) of

@@ -4,7 +4,8 @@
  * of a batch message.
  */
 import { AvroError, AvroReader, AvroWriter } from "./binary";
-import { schemas, shippedSchema } from "./schema-registry";
+import { shippedSchema } from "./schema-registry";
+import { schemas } from "./schemas";
 
 export interface Reference {
   /** The claim's name. */

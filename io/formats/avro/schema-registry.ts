@@ -47,9 +47,6 @@ export class SchemaRegistry {
   }
 }
 
-/** The schemas of all messages: batches (added by batch.ts) and references (reference.ts). */
-export const schemas = new SchemaRegistry();
-
 /** Returns the shipped text of io/formats/schemas/<name>.avsc. */
 export function shippedSchema(name: string): Schema {
   return JSON.parse(readFileSync(join(__dirname, "..", "schemas", `${name}.avsc`), "utf8")) as Schema;

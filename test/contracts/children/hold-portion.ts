@@ -5,7 +5,7 @@ import type { LogSubscription } from "../../../io/ports";
 import { PubsubLogSubscription } from "../../../io/pubsub/log-subscription";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
-import { SqliteLogSubscription } from "../../../io/sqlite/log-subscription";
+import { SqliteLogSubscription } from "../embedded-subscription";
 import { readingPositionOf } from "../reading-position";
 
 const OPEN: Record<string, (options: string) => Promise<LogSubscription>> = {

@@ -9,7 +9,7 @@ export interface Missing {
   readonly remedy: string;
 }
 
-export interface WantedImage {
+interface WantedImage {
   /** `HOST/PROJECT/REPOSITORY/NAME:TAG` or `@sha256:...` */
   readonly reference: string;
   /** The required labels: `org.opencontainers.image.title` and `.version`. */
@@ -19,13 +19,13 @@ export interface WantedImage {
   readonly remedy: string;
 }
 
-export interface WantedBucket {
+interface WantedBucket {
   readonly name: string;
   /** The permissions of the caller; none where only workers use the bucket. */
   readonly permissions: readonly string[];
 }
 
-export interface WantedSubscription {
+interface WantedSubscription {
   /** `projects/P/subscriptions/S` */
   readonly name: string;
   /** The command that creates the subscription. */
@@ -34,7 +34,7 @@ export interface WantedSubscription {
   readonly keptSeconds: number;
 }
 
-export interface WantedTables {
+interface WantedTables {
   /** `projects/P/instances/I` */
   readonly instance: string;
   /** `projects/P/instances/I/tables/T` */

@@ -46,7 +46,7 @@ export const image: Check = async ({ rest, wanted }) => {
  * Returns the labels of an image's configuration; undefined when the image is not for linux/amd64. Rejects with
  * DataflowError.
  */
-export async function imageLabels(rest: GoogleRest, reference: string): Promise<Record<string, string> | undefined> {
+async function imageLabels(rest: GoogleRest, reference: string): Promise<Record<string, string> | undefined> {
   const [, host, name, tag, digest] = REFERENCE.exec(reference) ?? [];
   if (host === undefined || name === undefined) {
     throw new DataflowError(`"${reference}" is no HOST/PROJECT/REPOSITORY/NAME:TAG of an image`, "refused");

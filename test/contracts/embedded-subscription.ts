@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { EmbeddedLog, LogPortion, LogSubscription, PendingRange } from "../ports";
+import type { EmbeddedLog, LogPortion, LogSubscription, PendingRange } from "../../io/ports";
 
 /** The position of the reader; durable when a promise resolves. */
 export interface ReadingPosition {

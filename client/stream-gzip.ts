@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Compresses by the Web's CompressionStream. */
+export async function streamGzip(bytes: Uint8Array): Promise<Uint8Array> {
+  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** Text for HTML. */
+export function escaped(data: string): string {
+  return data.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+}
