@@ -5,6 +5,7 @@ import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { type Expired, expireOld } from "../../pipelines/tier/expire-books";
 import { type Packed, packAudited } from "../../pipelines/tier/pack-archive";
 import { type Rolled, rollUpAll } from "../../pipelines/tier/roll-up";
+import { ConfigError } from "../config/load";
 import { resolveConfig } from "../config/resolve";
 import { bookRetention, type Config, cellRetention } from "../config/schema";
 import { type Deployment, usesDataFolder } from "../deployment/deployment";
@@ -35,15 +36,14 @@ export function register(program: Command): void {
 
 async function tier(config: Config, deployment: Deployment): Promise<Tiered> {
   const { tiering, archive, ledger, deadLetters, books } = deployment;
+  if (tiering === undefined)
+    throw new ConfigError(`counters.kind ${config.counters.kind}: its cells stay in the store, there is nothing to do`);
   const { minuteDays, hourDays } = cellRetention(config);
   const clock = Date.now;
-  const rolled =
-    tiering === undefined
-      ? []
-      : await rollUpAll(
-          { counters: tiering.store, tiers: tiering.tiers, folder: tiering.folder, archive, ledger, clock },
-          { minutesMs: minuteDays * DAY_MS, hoursMs: hourDays * DAY_MS },
-        );
+  const rolled = await rollUpAll(
+    { counters: tiering.store, tiers: tiering.tiers, folder: tiering.folder, archive, ledger, clock },
+    { minutesMs: minuteDays * DAY_MS, hoursMs: hourDays * DAY_MS },
+  );
   const packed = await packAudited({ archive, ledger, clock });
   const { ledgerDays, auditDays, deadLetterDays } = bookRetention(config);
   const ages = { ledgerMs: ledgerDays * DAY_MS, auditsMs: auditDays * DAY_MS, deadLettersMs: deadLetterDays * DAY_MS };
