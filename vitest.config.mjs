@@ -10,8 +10,12 @@ const FIRST = [
   "engine/flink/flink.test.js",
   "golden/flink.test.js",
   "servers/flink.test.js",
+  "dashboard/dashboard.test.js",
+  "two-of-everything/two-of-everything.test.js",
   "end-to-end/million.test.js",
+  "images/images.test.js",
   "end-to-end/kill.test.js",
+  "end-to-end/faults.test.js",
   "kafka/faults.test.js",
   "pubsub/faults.test.js",
 ];
