@@ -214,9 +214,15 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
     const names = new Map<string, string>();
     for (let left = 30; left > 0; ) {
       const portion = await nextPortion(second, { maxMessages: 9 });
+      try {
+        await portion.done();
+      } catch (error) {
+        // The first reader's leave has the group share its partitions out once more: an open portion is taken again.
+        if (error instanceof PortionLostError) continue;
+        throw error;
+      }
       names.set(portion.name, portion.messages.map(({ id }) => id).join());
       left -= portion.messages.length;
-      await portion.done();
     }
     expect(names.get(open.name)).toBe(open.messages.map(({ id }) => id).join());
   }, 60_000);
