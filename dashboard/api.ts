@@ -9,27 +9,27 @@ export type BucketState = "provisional" | "final" | "audited" | "closed";
 export type Granularity = "minute" | "hour" | "day" | "week" | "month";
 export type AggregateFunction = "COUNT" | "SUM" | "AVERAGE";
 
-export interface Freshness {
+interface Freshness {
   asOf: string;
   completeThrough: string;
 }
-export interface Total {
+interface Total {
   count: number;
   sum: Exact;
   lastEventAt: string;
 }
 export type Totals = Record<string, Total>;
 /** Members of the catalog, where it knows the video. */
-export interface Titled {
+interface Titled {
   title?: string;
   channelId?: string;
   channelTitle?: string;
 }
-export interface Video extends Freshness, Titled {
+interface Video extends Freshness, Titled {
   videoId: string;
   totals: Totals;
 }
-export interface Channel extends Freshness {
+interface Channel extends Freshness {
   channelId: string;
   title?: string;
   totals: Totals;
@@ -43,7 +43,7 @@ export interface LettersOfReason {
   more: boolean;
   sample: { id: string; receivedAt: string; detail: string; payload: string };
 }
-export interface Replayed {
+interface Replayed {
   accepted: number;
   refused: number;
   examples: { id: string; detail: string }[];
@@ -78,11 +78,11 @@ export interface LedgerMinute {
   late: number;
   balanced: boolean;
 }
-export interface Ledger extends Freshness {
+interface Ledger extends Freshness {
   minutes: LedgerMinute[];
   totals: Omit<LedgerMinute, "start"> & { rejected: number };
 }
-export interface AuditDifference {
+interface AuditDifference {
   level: string;
   videoId: string;
   eventType: string;
@@ -106,12 +106,12 @@ export interface Audit {
   notComparable: { minute: string; reason: string }[];
   differences: AuditDifference[];
 }
-export interface Dependency {
+interface Dependency {
   name: string;
   ok: boolean;
   detail: string;
 }
-export interface QueryAnswer extends Freshness {
+interface QueryAnswer extends Freshness {
   buckets: { start: string; state: BucketState }[];
   series: { videoId: string; eventType: string; buckets: { COUNT?: number }[] }[];
 }
@@ -221,4 +221,4 @@ export function parse(text: string): unknown {
   }
 }
 
-export const segment = (id: string): string => encodeURIComponent(id);
+const segment = (id: string): string => encodeURIComponent(id);

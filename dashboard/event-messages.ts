@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Reads an event stream as an EventSource does (HTML standard, 9.2.6), without its names of events. */
 
-export interface EventMessage {
+interface EventMessage {
   id?: string;
   /** Milliseconds after which a stream that was cut is opened again. */
   retry?: number;

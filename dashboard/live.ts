@@ -18,7 +18,7 @@ export interface LiveState {
 }
 
 /** What is watched, beside the rate. */
-export interface Watched {
+interface Watched {
   videos: readonly string[];
   channels: readonly string[];
   books: boolean;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from "preact/hooks";
 
-export type Answered<Value> = { value: Value | undefined; problem: string | undefined };
+type Answered<Value> = { value: Value | undefined; problem: string | undefined };
 
 /**
  * Asks at once, and again every `everyMs`. An answer to an earlier question never replaces one to a later; while a

@@ -26,7 +26,7 @@ function meanPower(from: number, to: number, zipf: number): number {
 }
 
 /** Sum of rank^-s over all videos. */
-export function harmonic(popularity: Popularity): number {
+function harmonic(popularity: Popularity): number {
   let sum = 0;
   for (const { ranks, weight } of groups(popularity)) sum += ranks * weight;
   return sum;
@@ -38,12 +38,10 @@ export function hottestShare(popularity: Popularity): number {
   return popularity.hotShare + first;
 }
 
-/** How many distinct videos `events` independent events are expected to touch: the sum of 1 - e^(-events * share). */
-export function expectedDistinct(popularity: Popularity, events: number): number {
-  return distinctCounter(popularity)(events);
-}
-
-/** The same, for several numbers of events. The hottest video is the first of the ranks, with the hot share on top. */
+/**
+ * Returns how many distinct videos a number of independent events is expected to touch: the sum of
+ * 1 - e^(-events * share). The hottest video is the first of the ranks, with the hot share on top.
+ */
 export function distinctCounter(popularity: Popularity): (events: number) => number {
   const scale = (1 - popularity.hotShare) / harmonic(popularity);
   const all = [...groups(popularity)].map(({ ranks, weight }) => ({ ranks, share: weight * scale }));

@@ -29,7 +29,7 @@ include-path = "/v1/events"
 checks.negative_data_rejection.enabled = false
 `;
 
-export interface SchemathesisRun {
+interface SchemathesisRun {
   /** The address of the service, with its scheme. */
   url: string;
   key: string;

@@ -37,7 +37,7 @@ export interface RateRule extends AlertSubject {
 }
 
 /** The result of an audit, as far as alerts need it. */
-export interface AuditReading {
+interface AuditReading {
   id: string;
   outcome: "equal" | "repaired" | "differences" | "not-comparable";
   cellsDiffering: number;

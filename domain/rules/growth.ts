@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-export interface Counted {
+interface Counted {
   videoId: string;
   count: number;
 }
 
-export interface Grown extends Counted {
+interface Grown extends Counted {
   /** Of the period before. */
   previous: number;
 }

@@ -23,7 +23,7 @@ interface PackedPlace {
   object: ArchiveObject;
 }
 
-export interface Pack {
+interface Pack {
   index: PackIndex;
   /** By name; in the order of the pack. */
   places: ReadonlyMap<string, PackedPlace>;

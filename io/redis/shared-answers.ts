@@ -2,7 +2,7 @@
 import { createClient } from "@redis/client";
 import type { FoundAnswer, SharedAnswers } from "../ports";
 
-export interface RedisAnswersOptions {
+interface RedisAnswersOptions {
   /** redis://host:port/database, or rediss:// for TLS. */
   url: string;
   username?: string;

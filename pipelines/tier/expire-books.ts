@@ -2,7 +2,7 @@
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { BookRetention, DeadLetters } from "../../io/ports";
 
-export interface ExpiryDependencies {
+interface ExpiryDependencies {
   /** Absent where the store keeps its books for ever. */
   books?: BookRetention | undefined;
   /** Forgets what was accepted of minutes before this one, where the log keeps that. */
@@ -11,7 +11,7 @@ export interface ExpiryDependencies {
   clock: () => number;
 }
 
-export interface BookAges {
+interface BookAges {
   ledgerMs: number;
   auditsMs: number;
   deadLettersMs: number;

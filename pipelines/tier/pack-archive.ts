@@ -2,7 +2,7 @@
 import { HOUR_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Archive, Ledger } from "../../io/ports";
 
-export interface PackDependencies {
+interface PackDependencies {
   archive: Pick<Archive, "minutes" | "packing">;
   ledger: Pick<Ledger, "auditedCounts">;
   clock: () => number;

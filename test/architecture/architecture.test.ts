@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { contentProblems, formProblems } from "./content-rules";
+import { exportProblems } from "./export-rules";
 import { ROOMS, roomRules } from "./room-rules";
 import { type Violation, violations } from "./source-graph";
 
@@ -29,6 +30,54 @@ test("every source keeps to its room's arrows, and nothing is imported in a circ
 
 test("every source keeps to what its room may hold", () => {
   expect(contentProblems(paths.map((path) => ({ path, text: readFileSync(join(ROOT, path), "utf8") })))).toEqual([]);
+});
+
+test("every export has a user outside its own file, and not only tests", () => {
+  const sources = ["dashboard", "scripts", "test", ...ROOMS].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.(?:ts|tsx|mjs)$/.test(file) && !/^(?:dist|node_modules)\/|\.d\.ts$/.test(file))
+      .map((file) => ({ path: `${folder}/${file}`, text: readFileSync(join(ROOT, folder, file), "utf8") })),
+  );
+  expect(exportProblems(sources)).toEqual([]);
+});
+
+describe("an export without a user is named", () => {
+  const own = {
+    path: "io/a.ts",
+    text: "export const LIMIT = 5;\nexport function make() {}\nexport interface Made {}\n",
+  };
+  const user = (path: string, text: string) => ({ path, text });
+  const ALL = 'import { LIMIT, type Made, make as made } from "../io/a";';
+  test.each<[string, { path: string; text: string }[], RegExp | undefined]>([
+    ["by nobody", [], /LIMIT\n.*make\n.*Made/],
+    ["by its own file", [user("io/b.ts", "const x = 1;")], /nobody but its own file/],
+    [
+      "by tests alone",
+      [user("test/io/a.test.ts", ALL.replace("../io", "../../io"))],
+      /^io\/a.ts: tests alone use the export make$/,
+    ],
+    ["by a source", [user("cli/b.ts", ALL)], undefined],
+    [
+      "of a whole that is passed on",
+      [user("io/i.ts", 'export * from "./a";'), user("cli/b.ts", ALL.replace("io/a", "io/i"))],
+      undefined,
+    ],
+    ["as a whole", [user("cli/b.ts", 'import * as a from "../io/a";\nuse(a);')], undefined],
+    ["by one that loads it", [user("cli/b.ts", 'const a = await import("../io/a.js");')], undefined],
+    ["passed on to nobody", [user("io/index.ts", 'export { LIMIT, type Made, make } from "./a";')], /io\/index.ts/],
+    [
+      "passed on to a user",
+      [
+        user("io/index.ts", 'export { LIMIT, type Made, make } from "./a";'),
+        user("cli/b.ts", 'import { LIMIT, type Made, make } from "../io";'),
+      ],
+      undefined,
+    ],
+  ])("%s", (_name, users, message) => {
+    const found = exportProblems([own, ...users]).join("\n");
+    if (message === undefined) expect(found).toBe("");
+    else expect(found).toMatch(message);
+  });
 });
 
 test("every source names its licence, and no comment is wider than 120 columns", () => {
