@@ -7,10 +7,15 @@ import { join } from "node:path";
 const SUITES = ["domain", "intake", "transforms", "admission", "ingest-api", "query-api", "architecture"].map(
   (folder) => `dist/test/${folder}/`,
 );
+// These start processes or servers, or take tens of seconds by design: `npm test` has them.
+const SLOW = ["ingest-api/fuzz", "ingest-api/send-commands", "query-api/shared-answers"].flatMap((suite) => [
+  "--exclude",
+  `dist/test/${suite}.test.js`,
+]);
 const root = join(import.meta.dirname, "..");
 const watching = process.argv.includes("--watch");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
-const started = [run(process.execPath, [vitest, watching ? "watch" : "run", "--no-isolate", ...SUITES])];
+const started = [run(process.execPath, [vitest, watching ? "watch" : "run", "--no-isolate", ...SLOW, ...SUITES])];
 // Tests run the compiled output: the compiler watches the sources, vitest what the compiler writes.
 if (watching) started.push(run(join(root, "node_modules", ".bin", "tsc"), ["--watch", "--preserveWatchOutput"]));
 for (const child of started) {
