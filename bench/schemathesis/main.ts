@@ -6,13 +6,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { createKey, newKeySchema } from "../../admission/new-key";
-import { commandLine } from "../../cli/environment";
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
 import { prepareDataFolder } from "../../io/sqlite/data-folder";
 import { runSchemathesis } from "../../servers/schemathesis";
 import { startService } from "../load/service";
+import { positive, runProgram } from "../program";
 import { type Answered, answeredIn, failures, type OpenApiPaths, scopeEscapes } from "./scope-escapes";
 
 interface Flags {
@@ -109,23 +109,11 @@ ${rows.map((row) => `| ${row} |`).join("\n")}
 ${found.map(({ scopes, output, failures: failed, escapes }) => `\n## ${scopes.join(", ")}\n\n${JSON.stringify({ failed, escapes })}\n\n\`\`\`\n${output.slice(-SHOWN_CHARACTERS)}\n\`\`\`\n`).join("")}`;
 }
 
-function positive(text: string): number {
-  const number = Number(text);
-  if (!(number > 0)) throw new InvalidArgumentError("a positive number");
-  return number;
-}
-
-// Through process.exit, whose listeners stop the service.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
-
-new Command("npm run schemathesis --")
-  .description("asks a service what its OpenAPI document allows and forbids, with a key of each scope")
-  .option("--minutes <n>", "of all runs together", positive, 20)
-  .option("--seed <n>", "of what is asked", positive, 1)
-  .option("--markdown <file>", "write the result here as a page")
-  .action(main)
-  .parseAsync([...commandLine()])
-  .catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(1);
-  });
+runProgram(
+  new Command("npm run schemathesis --")
+    .description("asks a service what its OpenAPI document allows and forbids, with a key of each scope")
+    .option("--minutes <n>", "of all runs together", positive, 20)
+    .option("--seed <n>", "of what is asked", positive, 1)
+    .option("--markdown <file>", "write the result here as a page")
+    .action(main),
+);

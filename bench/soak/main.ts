@@ -8,12 +8,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { commandLine } from "../../cli/environment";
 import { HOUR_MS } from "../../domain/rules/time";
 import { ProcessClock } from "../../servers/process-clock";
 import { booksBalance, wrongCells } from "../load/proof";
 import { type Service, startService } from "../load/service";
+import { positive, runProgram } from "../program";
 import { type Sample, sampleOf } from "./process-samples";
 import { flatness, type SoakResult, soakPage } from "./soak-page";
 import { SteadyLoad } from "./steady-load";
@@ -96,26 +97,14 @@ async function soaked(service: Service, data: string, clock: ProcessClock, flags
   };
 }
 
-function positive(text: string): number {
-  const number = Number(text);
-  if (!(number > 0)) throw new InvalidArgumentError("a positive number");
-  return number;
-}
-
-// Through process.exit, whose listeners stop the service and remove the data.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
-
-new Command("npm run soak --")
-  .description("a steady load on a service whose clock runs fast: what it holds stays flat, every count is exact")
-  .option("--minutes <n>", "of this machine's time", positive, 30)
-  .option("--rate <n>", "events a second of this machine's time", positive, 200)
-  .option("--videos <n>", "videos among which the events are spread", positive, 200)
-  .option("--speed <n>", "how many times as fast the service's clock runs", positive, 100)
-  .option("--seed <n>", "of the events", positive, 1)
-  .option("--markdown <file>", "write the result here as a page")
-  .action(main)
-  .parseAsync([...commandLine()])
-  .catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(1);
-  });
+runProgram(
+  new Command("npm run soak --")
+    .description("a steady load on a service whose clock runs fast: what it holds stays flat, every count is exact")
+    .option("--minutes <n>", "of this machine's time", positive, 30)
+    .option("--rate <n>", "events a second of this machine's time", positive, 200)
+    .option("--videos <n>", "videos among which the events are spread", positive, 200)
+    .option("--speed <n>", "how many times as fast the service's clock runs", positive, 100)
+    .option("--seed <n>", "of the events", positive, 1)
+    .option("--markdown <file>", "write the result here as a page")
+    .action(main),
+);

@@ -6,10 +6,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
-import { commandLine } from "../../cli/environment";
+import { Command } from "commander";
 import { booksBalance, wrongCells } from "../load/proof";
 import { type Service, startService } from "../load/service";
+import { positive, runProgram } from "../program";
 import { RisingLoad, type Step } from "./rising-load";
 import { hasRecovered, whatGave } from "./what-gave";
 
@@ -107,24 +107,12 @@ Gave first: ${gave ?? "nothing, up to the last step"}. Recovery: ${recoveredS ==
 `;
 }
 
-function positive(text: string): number {
-  const number = Number(text);
-  if (!(number > 0)) throw new InvalidArgumentError("a positive number");
-  return number;
-}
-
-// Through process.exit, whose listeners stop the service and remove the data.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
-
-new Command("npm run stress --")
-  .description("raises the load until something gives, and shows the recovery with nothing lost")
-  .option("--from <n>", "events a second of the first step", positive, 1_000)
-  .option("--factor <n>", "from one step to the next", positive, 1.6)
-  .option("--seconds <n>", "of a step", positive, 10)
-  .option("--markdown <file>", "write the result here as a page")
-  .action(main)
-  .parseAsync([...commandLine()])
-  .catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(1);
-  });
+runProgram(
+  new Command("npm run stress --")
+    .description("raises the load until something gives, and shows the recovery with nothing lost")
+    .option("--from <n>", "events a second of the first step", positive, 1_000)
+    .option("--factor <n>", "from one step to the next", positive, 1.6)
+    .option("--seconds <n>", "of a step", positive, 10)
+    .option("--markdown <file>", "write the result here as a page")
+    .action(main),
+);
