@@ -4,6 +4,7 @@
  * under keys that are strings.
  */
 import { deserialize, serialize } from "node:v8";
+import { intern } from "../domain/intern";
 import { toBytes } from "../engine";
 import type { WriteOff } from "../io/ports";
 import type { Recount, RecountedCell } from "./minute-recount";
@@ -116,8 +117,8 @@ export function encodeCells(cells: readonly RecountedCell[]): Uint8Array {
   };
   for (let row = 0; row < n; row++) {
     const { videoId, eventType, count, sum, valued, lastMsInMinute } = cells[row]!;
-    columns.videoIndex[row] = indexOf(videos, videoId);
-    columns.typeIndex[row] = indexOf(types, eventType);
+    columns.videoIndex[row] = intern(videos, videoId);
+    columns.typeIndex[row] = intern(types, eventType);
     columns.counts[row] = count;
     columns.sums[row] = Number(sum);
     if (!Number.isSafeInteger(columns.sums[row])) columns.beyond.set(row, sum);
@@ -125,15 +126,6 @@ export function encodeCells(cells: readonly RecountedCell[]): Uint8Array {
     columns.last[row] = lastMsInMinute;
   }
   return serialize({ videos: [...videos.keys()], types: [...types.keys()], ...columns } satisfies CellColumns);
-}
-
-function indexOf(names: Map<string, number>, name: string): number {
-  let index = names.get(name);
-  if (index === undefined) {
-    index = names.size;
-    names.set(name, index);
-  }
-  return index;
 }
 
 export interface CellColumns {

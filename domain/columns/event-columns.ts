@@ -11,6 +11,7 @@ import {
   timeRejection,
 } from "../event";
 import { ID_BYTES, isHashedIdBytes, isUuidBytes, uuidText, writeEventId } from "../event-identity";
+import { intern } from "../intern";
 import type { Rejection, RejectionReason } from "../rejection";
 import type { NameSpans } from "./name-table";
 
@@ -266,13 +267,4 @@ export function countByMinute(columns: EventColumns): Map<number, number> {
   }
   if (run > 0) byMinute.set(minute, (byMinute.get(minute) ?? 0) + run);
   return byMinute;
-}
-
-function intern(ids: Map<string, number>, text: string): number {
-  let id = ids.get(text);
-  if (id === undefined) {
-    id = ids.size;
-    ids.set(text, id);
-  }
-  return id;
 }

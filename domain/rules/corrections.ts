@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** An audit's numbers for the cells that differ, as the columns a counter store corrects. */
 import type { MinuteCounts } from "../columns/minute-counts";
+import { intern } from "../intern";
 
 /** The numbers that one cell should have. */
 interface CorrectedCell {
@@ -34,8 +35,8 @@ function correction(minute: number, cells: readonly CorrectedCell[]): MinuteCoun
   const types = new Map<string, number>();
   return {
     minute,
-    videoIndex: Uint32Array.from(cells, ({ videoId }) => indexOf(videos, videoId)),
-    typeIndex: Uint32Array.from(cells, ({ eventType }) => indexOf(types, eventType)),
+    videoIndex: Uint32Array.from(cells, ({ videoId }) => intern(videos, videoId)),
+    typeIndex: Uint32Array.from(cells, ({ eventType }) => intern(types, eventType)),
     videos: [...videos.keys()],
     types: [...types.keys()],
     counts: Float64Array.from(cells, ({ expectedCount }) => expectedCount),
@@ -44,13 +45,4 @@ function correction(minute: number, cells: readonly CorrectedCell[]): MinuteCoun
     sumLow: Float64Array.from(cells, ({ expectedSum }) => Number(expectedSum & 0xffff_ffffn)),
     lastMsInMinute: Uint16Array.from(cells, ({ lastMsInMinute }) => lastMsInMinute),
   };
-}
-
-function indexOf(names: Map<string, number>, name: string): number {
-  let index = names.get(name);
-  if (index === undefined) {
-    index = names.size;
-    names.set(name, index);
-  }
-  return index;
 }
