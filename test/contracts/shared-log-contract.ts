@@ -130,7 +130,7 @@ export function sharedLogContract(describeName: string, subject: SharedLogUnderT
         await portion.done();
       }
       expect(texts.filter((text) => text.length === 5_000_000)).toHaveLength(1);
-      expect(new Set(texts.map((text) => text.replace(/x+$/, ""))).size).toBe(13);
+      expect(new Set(texts.map((text) => text.slice(0, text.indexOf("x")))).size).toBe(13);
     });
 
     it("waits for a portion to fill, but no longer than it was told to", async () => {
