@@ -93,6 +93,8 @@ export class ServiceRounds {
     const range = `start=${time()}&end=${time()}`;
     const type = random.chance(0.2) ? odd() : random.pick(["VIEW", "LIKE", "SHARE"]);
     const granularity = random.chance(0.2) ? odd() : random.pick(["minute", "hour", "day"]);
+    const channel = encodeURIComponent(random.pick([`channel-${random.below(4)}`, random.text() || "x", ".."]));
+    const zone = random.chance(0.2) ? odd() : random.pick(["Europe/Berlin", "Asia/Beirut", "Asia/Kathmandu"]);
     const path = random.pick([
       `/v1/videos/${video}`,
       `/v1/videos/${video}/counts?eventType=${type}&${range}&granularity=${granularity}`,
@@ -100,11 +102,22 @@ export class ServiceRounds {
       `/v1/top?eventType=${type}&${range}&limit=${random.pick(["1", "10", odd()])}`,
       `/v1/ledger?${range}`,
       `/v1/audits?limit=${odd()}`,
+      `/v1/videos/${video}/badge.svg?eventType=${type}`,
+      `/v1/videos?search=${random.chance(0.5) ? "video" : odd()}&limit=${random.pick(["1", "50", odd()])}`,
+      `/v1/videos?order=newest&cursor=${odd()}`,
+      `/v1/trending?eventType=${type}&${range}&channelId=${channel}`,
+      `/v1/top?eventType=${type}&${range}&channelId=${channel}`,
+      `/v1/channels/${channel}`,
+      `/v1/channels/${channel}/counts?eventType=${type}&${range}&granularity=${granularity}&tz=${zone}`,
+      `/v1/channels/${channel}/stats?eventType=${type}&function=${random.pick(["COUNT", "SUM", "AVERAGE"])}&${range}`,
+      `/v1/channels/${channel}/top?eventType=${type}&${range}`,
+      `/v1/dead-letters?limit=${odd()}&cursor=${odd()}`,
       "/healthz",
       "/metrics",
       "/openapi.json",
       `/${random.text().replaceAll(/[^a-z/]/g, "")}`,
     ]);
+    if (random.chance(0.1)) return this.catalog();
     if (random.chance(0.15)) {
       const query = {
         videoIds: [`video-${random.below(20)}`, random.text()],
@@ -115,6 +128,21 @@ export class ServiceRounds {
       return { method: "POST", path: "/v1/query", headers: { "content-type": "application/json" }, body };
     }
     return { method: random.pick(["GET", "GET", "GET", "HEAD", "DELETE"]), path, headers: {} };
+  }
+
+  /** Lines of a catalog, some of them damaged: titles and channels change while events come in. */
+  private catalog(): Request {
+    const { random } = this;
+    const line = (n: number) => ({
+      videoId: `video-${random.below(20)}`,
+      title: random.text(),
+      channelId: `channel-${random.below(4)}`,
+      ...(n % 3 === 0 ? { publishedAt: new Date(Date.now() - random.below(30 * DAY_MS)).toISOString() } : {}),
+    });
+    const text = Array.from({ length: random.below(5) }, (_, n) => JSON.stringify(line(n))).join("\n");
+    const path = random.pick(["/v1/catalog/videos", "/v1/catalog/channels"]);
+    const body = new Uint8Array(random.chance(0.5) ? random.mutate(Buffer.from(text)) : Buffer.from(text));
+    return { method: "PUT", path, headers: { "content-type": "application/x-ndjson" }, body };
   }
 
   /** A connection of its own, because the service may close a kept one as a request begins. */
