@@ -16,8 +16,8 @@ const FIRST = [
   "images/images.test.js",
   "end-to-end/kill.test.js",
   "end-to-end/faults.test.js",
-  "kafka/faults.test.js",
-  "pubsub/faults.test.js",
+  "io/kafka/faults.test.js",
+  "io/pubsub/faults.test.js",
 ];
 
 class LongestFirst extends BaseSequencer {

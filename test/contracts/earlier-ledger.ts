@@ -6,8 +6,8 @@ import { object } from "./ledger-contract";
 const M = 29_000_000;
 
 /**
- * The content of test/contracts/fixtures and test/bigtable/fixtures, as the code that wrote them reported it, and the
- * steps that follow.
+ * The content of test/io/sqlite/fixtures and test/io/bigtable/fixtures, as the code that wrote them reported it, and
+ * the steps that follow.
  */
 export async function keepsWhatAnEarlierReleaseWrote(ledger: Ledger): Promise<void> {
   const parts = { promised: 0, direct: 0, lost: 0, reusedIds: 0 };

@@ -11,7 +11,7 @@ import {
   startPubsubEmulator,
 } from "../../servers";
 import type { GcsEmulator } from "../../servers/gcs-emulator";
-import { BUCKET, startGcsServer } from "../gcs/gcs-server";
+import { BUCKET, startGcsServer } from "../io/gcs/gcs-server";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { expectOutcome } from "./outcome";
 import { PrismGoldenRunner } from "./prism-runner";

@@ -12,9 +12,9 @@ import { MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { type AuditRange, runAudit } from "../../pipelines/audit/audit";
-import { archiveObject } from "../avro/events";
 import { columnsOf } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
+import { archiveObject } from "../io/formats/avro/events";
 
 export class AuditHarness {
   private objects = 0;

@@ -7,10 +7,10 @@ import { promisify } from "node:util";
 import { minuteOf } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";
-import { archiveObject } from "../avro/events";
 import { columnsOf, T0 } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
 import { storedCells } from "../golden/outcome";
+import { archiveObject } from "../io/formats/avro/events";
 import { event } from "../transforms/elements";
 
 let folder = "";

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { minuteOf } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
-import { archiveObject } from "../avro/events";
 import { columnsOf, T0 } from "../domain/model";
 import { EmbeddedStream, openStores, type Stores } from "../golden/embedded-runner";
 import { storedCells } from "../golden/outcome";
+import { archiveObject } from "../io/formats/avro/events";
 import { event } from "../transforms/elements";
 
 let folder = "";

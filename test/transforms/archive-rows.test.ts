@@ -3,8 +3,8 @@ import { Type } from "avsc";
 import fc from "fast-check";
 import type { VideoEvent } from "../../domain/event";
 import { type ArchiveRow, readArchiveRows } from "../../transforms/archive-rows";
-import { archiveObject, changedSchema } from "../avro/events";
 import { anyEvent, columnsOf, T0 } from "../domain/model";
+import { archiveObject, changedSchema } from "../io/formats/avro/events";
 import { event } from "./elements";
 
 interface Read {

@@ -5,8 +5,8 @@ import { minuteOf, parseEvent } from "../../domain/event";
 import { FromResource, generate, runDirect, toBytes } from "../../engine";
 import { type DecodeOptions, decodeBatches } from "../../transforms/decode-batches";
 import type { Message } from "../../transforms/elements";
-import { archiveObject } from "../avro/events";
 import { columnsOf, T0 } from "../domain/model";
+import { archiveObject } from "../io/formats/avro/events";
 import { event, message, withResources } from "./elements";
 
 const M0 = minuteOf(T0);

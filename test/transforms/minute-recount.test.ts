@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { minuteOf, type VideoEvent } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { type IdPart, MinuteRecount, type Origin, type RecountedCell } from "../../transforms/minute-recount";
-import { archiveObject } from "../avro/events";
 import { columnsOf, meetingEvent, modelCells, T0 } from "../domain/model";
+import { archiveObject } from "../io/formats/avro/events";
 import { event } from "./elements";
 
 const MINUTE = minuteOf(T0);

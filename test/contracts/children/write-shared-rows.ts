@@ -5,7 +5,7 @@
  */
 import type { BigtableConfig } from "../../../io/bigtable/config";
 import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
-import { batchesOf, zombieBatches } from "../../bigtable/shared-rows";
+import { batchesOf, zombieBatches } from "../../io/bigtable/shared-rows";
 import { asMinuteCounts } from "../counter-model";
 
 async function main(): Promise<void> {

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The bounds of a listener for strangers: time, connections, headers. */
+import { once } from "node:events";
+import type { Server } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { configSchema } from "../../../cli/config/schema";
+import { httpListener } from "../../../cli/programs/http-listener";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let server: Server;
+const sockets: Socket[] = [];
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  server.closeAllConnections();
+  server.close();
+});
+
+async function listening(http: object): Promise<number> {
+  server = httpListener(configSchema.parse({ http }), (_, response) => response.end("ok"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+function open(port: number): Socket {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  sockets.push(socket);
+  return socket;
+}
+
+it("a request that comes a byte at a time is cut off, in its headers and in its body", async () => {
+  const port = await listening({ requestSeconds: 1 });
+  for (const begun of ["GET / HTTP/1.1\r\nHost: x\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"]) {
+    const socket = open(port);
+    socket.resume();
+    socket.write(begun);
+    const drip = setInterval(() => socket.write("X"), 100);
+    await once(socket, "close");
+    clearInterval(drip);
+  }
+});
+
+it("headers beyond 16 KiB are 431, and the connection ends", async () => {
+  const socket = open(await listening({}));
+  socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(20_000)}\r\n\r\n`);
+  const [data] = (await once(socket, "data")) as [Buffer];
+  expect(data.toString()).toMatch(/^HTTP\/1\.1 431 /);
+  await once(socket, "close");
+});
+
+it("connections beyond the bound are closed, and those within go on", async () => {
+  const port = await listening({ maxConnections: 2 });
+  const within = [open(port), open(port)];
+  for (const socket of within) await once(socket, "connect");
+  const beyond = open(port);
+  beyond.resume();
+  await once(beyond, "close");
+  within[0]!.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const [data] = (await once(within[0]!, "data")) as [Buffer];
+  expect(data.toString()).toMatch(/^HTTP\/1\.1 200 /);
+});

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+import { BigtableAccessKeys } from "../../../io/bigtable/access-keys";
+import type { BigtableConfig } from "../../../io/bigtable/config";
+import { accessKeysContract } from "../../contracts/access-keys-contract";
+import { describeWithServers } from "../../servers/with-servers";
+import { withBigtable } from "./bigtable-server";
+
+describeWithServers("access keys on Bigtable", ["bigtable"], () => {
+  const bigtable = withBigtable();
+  let config: BigtableConfig;
+  beforeEach(async () => {
+    config = await bigtable.tables();
+  });
+
+  accessKeysContract("BigtableAccessKeys", { open: async () => new BigtableAccessKeys(config) });
+});

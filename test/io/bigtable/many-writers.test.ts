@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { BigtableConfig } from "../../../io/bigtable/config";
+import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
+import { Child } from "../../contracts/condition";
+import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "../../contracts/counter-model";
+import { describeWithServers } from "../../servers/with-servers";
+import { withBigtable } from "./bigtable-server";
+import { batchesOf } from "./shared-rows";
+
+const WRITERS = 8;
+
+function modelOf(seed: number, writers: number): CounterModel {
+  const model = new CounterModel();
+  for (let writer = 0; writer < writers; writer++) {
+    for (const batch of batchesOf(seed, writer, writers)) model.apply(batch);
+  }
+  return model;
+}
+
+describeWithServers("many writers of the same Bigtable rows", ["bigtable"], () => {
+  const bigtable = withBigtable();
+
+  it("leave every level exact: eight processes, repeats, any order, and a zombie that wakes up at the end", {
+    timeout: 300_000,
+  }, async () => {
+    const seed = Number(process.env.VIEWMILL_TEST_SEED ?? Date.now() % 1_000_000);
+    const config = await bigtable.tables();
+    const start = (writer: string, config: BigtableConfig) =>
+      new Child("write-shared-rows", JSON.stringify(config), String(seed), writer, String(WRITERS));
+    // The zombie must not give up because it slept.
+    const zombie = start("zombie", { ...config, totalTimeoutMs: 600_000 });
+    await zombie.until((lines) => lines.length >= 3);
+    zombie.pause();
+    const writers = Array.from({ length: WRITERS }, (_, writer) => start(String(writer), config));
+    expect(await Promise.all(writers.map((writer) => writer.ended)), `seed ${seed}`).toEqual(Array(WRITERS).fill(0));
+
+    const model = modelOf(seed, WRITERS);
+    const store = new BigtableCounterStore(config);
+    expect(await storedLevels(store), `seed ${seed}`).toEqual(modelLevels(model));
+    zombie.goOn();
+    expect(await zombie.ended).toBe(0);
+    expect(await storedLevels(store), `seed ${seed}, after the zombie`).toEqual(modelLevels(model));
+    await store.close();
+  });
+
+  it("agree again when those that were killed at any moment are repeated", { timeout: 300_000 }, async () => {
+    const seed = Number(process.env.VIEWMILL_TEST_SEED ?? Date.now() % 1_000_000);
+    const config = await bigtable.tables();
+    const children = Array.from(
+      { length: 4 },
+      (_, writer) => new Child("write-shared-rows", JSON.stringify(config), String(seed), String(writer), "4"),
+    );
+    for (const [writer, child] of children.entries()) {
+      await child.until((lines) => lines.length > 2 + ((seed + writer * 5) % 11));
+      await child.kill();
+    }
+    const store = new BigtableCounterStore(config);
+    for (let writer = 0; writer < 4; writer++) {
+      for (const batch of batchesOf(seed, writer, 4)) await store.apply(asMinuteCounts(batch));
+    }
+    const model = modelOf(seed, 4);
+    expect(await storedLevels(store), `seed ${seed}`).toEqual(modelLevels(model));
+    await store.close();
+  });
+});

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import { ClaimCheckLog } from "../../../io/claim-check/claim-check-log";
+import { decodeReference, encodeReference } from "../../../io/formats/avro/reference";
+import { resolveReference } from "../../../io/formats/claim-check/resolve-reference";
+import { GcsClaimStore } from "../../../io/gcs/claims";
+import { StoreUnavailableError } from "../../../io/ports";
+import { SqliteEventLog } from "../../../io/sqlite/event-log";
+import type { GcsEmulator } from "../../../servers";
+import { claimName, claimStoreContract } from "../../contracts/claim-store-contract";
+import { removeFolders, temporaryFolder } from "../../contracts/condition";
+import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import { event, message } from "../../transforms/elements";
+import { BUCKET, freshPrefix, startGcsServer } from "./gcs-server";
+
+describeWithServers("claims in Cloud Storage", ["gcs"], () => {
+  let server: GcsEmulator;
+  let prefix = "";
+  beforeAll(async () => {
+    server = await startGcsServer();
+  }, COLD_START_MS);
+  beforeEach(() => {
+    prefix = freshPrefix();
+  });
+  afterAll(() => server?.stop());
+
+  claimStoreContract("GcsClaimStore", {
+    open: async () => new GcsClaimStore({ bucket: BUCKET, prefix, endpoint: server.endpoint }),
+  });
+
+  it("carries a large batch past the log, and finds one that was cut in the bucket", async () => {
+    const folder = temporaryFolder();
+    const log = await SqliteEventLog.open({ folder });
+    const claims = new GcsClaimStore({ bucket: BUCKET, prefix, endpoint: server.endpoint });
+    const checked = new ClaimCheckLog({ log, claims, maxMessageBytes: 1000 });
+    const { payload } = message(Array.from({ length: 5000 }, (_, n) => event(`e-${n}`)));
+    await checked.append({ payload, events: 5000, acceptedByMinute: new Map([[7, 5000]]) });
+    const [entry] = await log.read(0, 10, 1e9);
+    expect(entry!.payload.byteLength).toBeLessThan(200);
+    expect(await resolveReference(entry!.payload, claims)).toEqual({ kind: "payload", payload });
+    await claims.write(decodeReference(entry!.payload).name, payload.subarray(0, 7000));
+    expect(await resolveReference(entry!.payload, claims)).toMatchObject({ kind: "unresolved", reason: "not-avro" });
+    claims.close();
+    await checked.close();
+    removeFolders();
+  });
+
+  it("says nothing about a batch whose bucket is not there", async () => {
+    const nowhere = new GcsClaimStore({ bucket: "no-such-bucket", prefix, endpoint: server.endpoint });
+    const reference = encodeReference({ name: claimName(), sizeBytes: 1, crc32: 1, events: 1 });
+    await expect(resolveReference(reference, nowhere)).rejects.toThrow(StoreUnavailableError);
+    nowhere.close();
+  });
+});

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
+import { channelAt, FIRST_MINUTE, UNKNOWN_CHANNEL } from "../../../domain/catalog/channel-history";
+import { CATALOG_FILE, SqliteCatalog } from "../../../io/sqlite/catalog";
+
+const NOW = 1_000;
+
+describe("the catalog of videos and channels", () => {
+  let folder: string;
+  let catalog: SqliteCatalog;
+  const infoOf = async (videoId: string, minute = NOW) => (await catalog.videos([videoId], minute)).get(videoId);
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "viewmill-catalog-"));
+    catalog = new SqliteCatalog(join(folder, CATALOG_FILE));
+  });
+  afterEach(async () => {
+    await catalog.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("a field that a line leaves out stays, and null takes it away", async () => {
+    await catalog.loadVideos(
+      [{ videoId: "v", title: "One", channelId: "c", channelTitle: "Channel", publishedAtMs: 7 }],
+      NOW,
+    );
+    expect(await infoOf("v")).toEqual({ title: "One", channelId: "c", channelTitle: "Channel", publishedAtMs: 7 });
+    await catalog.loadVideos([{ videoId: "v", title: "Two" }], NOW);
+    await catalog.loadChannels([{ channelId: "c", title: "Renamed" }]);
+    expect(await infoOf("v")).toEqual({ title: "Two", channelId: "c", channelTitle: "Renamed", publishedAtMs: 7 });
+    await catalog.loadVideos([{ videoId: "v", title: null, channelId: null, publishedAtMs: null }], NOW);
+    expect(await infoOf("v", NOW)).toEqual({ channelId: "c", channelTitle: "Renamed" });
+    expect(await infoOf("v", NOW + 1)).toEqual({});
+    expect(await infoOf("other")).toBeUndefined();
+  });
+
+  it("a load that fails leaves nothing behind, and one that says nothing new changes nothing", async () => {
+    await catalog.loadVideos([{ videoId: "v", channelId: "c" }], NOW);
+    await catalog.loadVideos([{ videoId: "v", channelId: "c" }], NOW + 5);
+    expect(await catalog.channelHistory("v")).toEqual([{ fromMinute: FIRST_MINUTE, channelId: "c" }]);
+    const many = Array.from({ length: 201 }, (_, n) => ({ videoId: "w", channelId: `c${n}`, channelFromMinute: n }));
+    await expect(catalog.loadVideos([{ videoId: "x", title: "X" }, ...many], NOW)).rejects.toThrow(RangeError);
+    expect(await infoOf("x")).toBeUndefined();
+    expect((await catalog.channels(["c200"])).size).toBe(0);
+    await catalog.loadVideos([{ videoId: "x", channelId: "c200" }], NOW);
+    expect(await infoOf("x")).toEqual({ channelId: "c200" });
+  });
+
+  it("videos are found by the beginning of their id, and then by that of their title in any case", async () => {
+    await catalog.loadVideos(
+      [
+        { videoId: "cat-2", title: "zebra" },
+        { videoId: "cat-1", title: "Catalogue" },
+        { videoId: "b", title: "CATS dance" },
+        { videoId: "a", title: "Cats dance" },
+        { videoId: "d", title: "the cat" },
+        { videoId: "e", title: "Ｃａｔ" },
+      ],
+      NOW,
+    );
+    expect(await catalog.idsFrom("cat", "", 10)).toEqual(["cat-1", "cat-2"]);
+    expect(await catalog.idsFrom("cat", "cat-1", 10)).toEqual(["cat-2"]);
+    const all = await catalog.titlesFrom("cat", undefined, 10);
+    expect(all.map(({ videoId }) => videoId)).toEqual(["e", "a", "b"]);
+    for (let n = 0; n < 3; n++) expect(await catalog.titlesFrom("cat", all[n], 1)).toEqual(all.slice(n + 1, n + 2));
+    expect(await catalog.titlesFrom("CATS", undefined, 10)).toHaveLength(2);
+  });
+
+  it("the newest videos come first, ties by id, page by page; those without a time not at all", async () => {
+    const times = { a: 5, b: 9, c: 5, d: null, e: 7, f: 5 };
+    const lines = Object.entries(times).map(([videoId, publishedAtMs]) => ({ videoId, publishedAtMs }));
+    await catalog.loadVideos([...lines, { videoId: "g", title: "G" }], NOW);
+    const all = await catalog.newest(undefined, 10);
+    expect(all.map(({ videoId }) => videoId)).toEqual(["b", "e", "a", "c", "f"]);
+    for (let n = 0; n < 5; n++) expect(await catalog.newest(all[n], 1)).toEqual(all.slice(n + 1, n + 2));
+  });
+
+  it("loads of one transaction: all or none, found by title, channel and publication afterwards", async () => {
+    const lines = (from: number) =>
+      Array.from({ length: 50 }, (_, n) => ({
+        videoId: `v${from + n}`,
+        title: `Title ${from + n}`,
+        channelId: "c",
+        publishedAtMs: from + n,
+      }));
+    const found = async () => [
+      (await catalog.titlesFrom("title", undefined, 1_000)).length,
+      (await catalog.videosOf("c", "", 1_000)).length,
+      (await catalog.newest(undefined, 1_000)).length,
+    ];
+    const other = new SqliteCatalog(catalog.file);
+    await catalog.asOneLoad(async () => {
+      await catalog.loadVideos(lines(0), NOW);
+      await catalog.loadVideos(lines(40), NOW);
+      expect((await other.videos(["v1"], NOW)).size).toBe(0);
+    });
+    expect((await other.videos(["v1"], NOW)).size).toBe(1);
+    await other.close();
+    expect(await found()).toEqual([90, 90, 90]);
+    const failing = catalog.asOneLoad(async () => {
+      await catalog.loadVideos([{ videoId: "w", title: "Title", channelId: "other" }], NOW);
+      throw new Error("the file ends");
+    });
+    await expect(failing).rejects.toThrow("the file ends");
+    expect(await infoOf("w")).toBeUndefined();
+    expect(await found()).toEqual([90, 90, 90]);
+    await catalog.loadVideos([{ videoId: "w", title: "Title", channelId: "other" }], NOW);
+    expect(await infoOf("w")).toEqual({ title: "Title", channelId: "other" });
+  });
+
+  it("a catalog of before is lifted: its videos are found by publication, too", async () => {
+    await catalog.loadVideos([{ videoId: "v", title: "V", publishedAtMs: 7 }], NOW);
+    await catalog.close();
+    const before = new DatabaseSync(catalog.file);
+    before.exec("DROP INDEX videos_by_publication; PRAGMA user_version = 1");
+    before.close();
+    catalog = new SqliteCatalog(catalog.file);
+    expect(await catalog.newest(undefined, 10)).toEqual([{ publishedAtMs: 7, videoId: "v" }]);
+    expect(await infoOf("v")).toEqual({ title: "V", publishedAtMs: 7 });
+  });
+
+  it("a channel has the videos that belong to it and those that did", async () => {
+    await catalog.loadVideos(
+      ["a", "b", "c"].map((videoId) => ({ videoId, channelId: "one" })),
+      NOW,
+    );
+    await catalog.loadVideos([{ videoId: "b", channelId: "two" }], NOW);
+    expect(await catalog.videosOf("one", "", 10)).toEqual(["a", "b", "c"]);
+    expect(await catalog.videosOf("one", "a", 1)).toEqual(["b"]);
+    expect(await catalog.videosOf("two", "", 10)).toEqual(["b"]);
+    expect(await catalog.videosOf("none", "", 10)).toEqual([]);
+  });
+
+  it("each minute has the channel that was said of it: any lines, against a model of minutes", async () => {
+    const channel = fc.constantFrom("a", "b", "c", null);
+    const line = fc.record({
+      video: fc.constantFrom("v", "w"),
+      channelId: channel,
+      from: fc.option(fc.integer({ min: 0, max: 30 }), { nil: undefined }),
+      now: fc.integer({ min: 0, max: 30 }),
+    });
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 12 }), async (lines) => {
+        const name = (video: string) => `${video}-${run}`;
+        run++;
+        const model = new ModelOfMinutes();
+        for (const { video, channelId, from, now } of lines) {
+          const since = from === undefined || channelId === undefined ? {} : { channelFromMinute: from };
+          await catalog.loadVideos([{ videoId: name(video), channelId, ...since }], now);
+          model.say(name(video), channelId ?? UNKNOWN_CHANNEL, from, now);
+        }
+        for (const video of ["v", "w"]) {
+          const history = await catalog.channelHistory(name(video));
+          for (let minute = 0; minute <= 32; minute++)
+            expect(channelAt(history, minute)).toBe(model.channel(name(video), minute));
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+/** The statements for each minute. The newest statement for the latest minute at or before a minute counts. */
+class ModelOfMinutes {
+  private readonly said = new Map<string, Map<number, string>>();
+
+  say(video: string, channel: string, from: number | undefined, now: number): void {
+    const known = this.said.get(video);
+    if (from !== undefined) this.put(video, from, channel);
+    else if (known === undefined) {
+      if (channel !== UNKNOWN_CHANNEL) this.put(video, FIRST_MINUTE, channel);
+    } else if (this.channel(video, now + 1) !== channel) this.put(video, now + 1, channel);
+  }
+
+  channel(video: string, minute: number): string {
+    const said = this.said.get(video);
+    for (let before = minute; before >= 0; before--) {
+      const channel = said?.get(before);
+      if (channel !== undefined) return channel;
+    }
+    return UNKNOWN_CHANNEL;
+  }
+
+  private put(video: string, minute: number, channel: string): void {
+    const said = this.said.get(video) ?? new Map<number, string>();
+    said.set(minute, channel);
+    this.said.set(video, said);
+  }
+}
