@@ -113,10 +113,13 @@ export class Admission {
   /**
    * Sets the CORS fields of the answer, and answers a preflight. Returns true after a preflight, which needs no other
    * answer. Pages of other origins get no field, so that their browsers keep the answer from them. Cookies play no
-   * part.
+   * part. Every answer says that it depends on the origin, so that a cache keeps the answer without the fields from the
+   * pages that may read.
    */
   crossOrigin(request: IncomingMessage, response: ServerResponse): boolean {
-    if (request.headers.origin === undefined && this.#allowsNone()) return false;
+    if (this.#allowsNone()) {
+      if (request.headers.origin === undefined) return false;
+    } else if (!this.#options.origins?.includes("*")) response.appendHeader("Vary", "Origin");
     let goesOn = false;
     this.#cors(request, response, () => {
       goesOn = true;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Admission by keys over the real SQLite store, without Express and without a server. */
+import { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import pino from "pino";
 import { Admission, type Caller } from "../../admission/admission";
 import { KeyRing } from "../../admission/key-ring";
 import { hashOf, newKeyText } from "../../admission/key-text";
-import { createKey, newKeySchema } from "../../admission/new-key";
+import { createKey, newKeySchema, shownKey } from "../../admission/new-key";
+import { internal, methodNotAllowed, overloaded, problemText, unavailable } from "../../admission/problem";
 import { StoreUnavailableError } from "../../io/ports";
 import type { AccessKeys, Scope } from "../../io/ports/access-keys";
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
@@ -75,6 +78,123 @@ it("without any key everybody on this machine may do everything, and no page of 
   expect(operate({ host: "localhost:1", origin: "https://evil.example" })).toBe(403);
   expect(operate({ host: "rebound.example:8080", origin: "http://rebound.example:8080" })).toBe(403);
   expect(operate({ host: "localhost:1", origin: "null" })).toBe(403);
+  for (const host of ["[::1", "::1]:80", "[::1]]", "127.0.0.1x", "x"]) expect(operate({ host })).toBe(403);
+  expect(operate({})).toBe(403);
+  expect(open.needsKeys).toBe(false);
+});
+
+describe("pages of other origins", () => {
+  const A = "https://a.example";
+  const B = "https://b.example";
+
+  /** Returns the answer's fields, and whether the answer is complete: that of a preflight. */
+  function crossed(at: Admission, origin?: string, method = "GET") {
+    const request = new IncomingMessage(new Socket());
+    request.method = method;
+    if (origin !== undefined) request.headers.origin = origin;
+    const response = new ServerResponse(request);
+    const isAnswered = at.crossOrigin(request, response);
+    return { isAnswered, status: response.statusCode, ...response.getHeaders() };
+  }
+  const allowed = (at: Admission, origin?: string) => crossed(at, origin)["access-control-allow-origin"];
+
+  it("get no field where no origin is named, and caches need not know of it", async () => {
+    const at = await admission();
+    expect(crossed(at)).toEqual({ isAnswered: false, status: 200 });
+    expect(allowed(at, A)).toBeUndefined();
+    expect(allowed(new Admission({ clock: () => nowMs }), A)).toBeUndefined();
+    expect(crossed(new Admission({ clock: () => nowMs }))).toEqual({ isAnswered: false, status: 200 });
+  });
+
+  it("that the deployment names may read; caches keep the answers of others apart", async () => {
+    const at = await admission({ origins: [A] });
+    expect([A, B, "null", undefined].map((origin) => allowed(at, origin))).toEqual([A, ...Array(3).fill(undefined)]);
+    for (const origin of [A, B, undefined]) expect([origin, crossed(at, origin).vary]).toEqual([origin, "Origin"]);
+    expect(crossed(at, A)).toMatchObject({
+      isAnswered: false,
+      "access-control-expose-headers":
+        "ETag,RateLimit,RateLimit-Policy,Retry-After,Viewmill-As-Of,Viewmill-Complete-Through",
+    });
+  });
+
+  it("may all read where the deployment, or a key, says *", async () => {
+    const all = await admission({ origins: [B, "*"] });
+    expect([A, B].map((origin) => allowed(all, origin))).toEqual(["*", "*"]);
+    expect(crossed(all).isAnswered).toBe(false);
+    const text = await key({ scopes: ["write"], origins: ["*"] });
+    const at = await admission();
+    expect([A, B, undefined].map((origin) => allowed(at, origin))).toEqual([A, B, undefined]);
+    expect(statusOf(at, "write", { text, headers: { origin: A } })).toBe(200);
+    expect(statusOf(at, "write", { text })).toBe(200);
+  });
+
+  it("that a key names may read until the key is revoked", async () => {
+    await key({ scopes: ["read"] });
+    await key({ scopes: ["write"], origins: [A] });
+    const at = await admission();
+    expect([A, B].map((origin) => allowed(at, origin))).toEqual([A, undefined]);
+    expect(crossed(at).vary).toBe("Origin");
+    for (const { id } of await store.list(0)) await store.revoke(id, nowMs);
+    const later = await admission();
+    expect(allowed(later, A)).toBeUndefined();
+    expect(crossed(later)).toEqual({ isAnswered: false, status: 200 });
+  });
+
+  it("have their preflight answered in whole", async () => {
+    const at = await admission({ origins: [A] });
+    expect(crossed(at, A, "OPTIONS")).toMatchObject({
+      isAnswered: true,
+      status: 204,
+      "access-control-allow-origin": A,
+      "access-control-allow-methods": "GET,HEAD,POST",
+      "access-control-max-age": "7200",
+    });
+    const refused = crossed(at, B, "OPTIONS");
+    expect(refused["access-control-allow-origin"]).toBeUndefined();
+  });
+});
+
+it("a key is shown with its state, its dates and its bounds, and never with its hash", () => {
+  const least = {
+    ...{ id: "i", name: "n", hash: "h", scopes: ["write" as const], isPublic: true, limits: {}, createdAtMs: T },
+  };
+  const shown = {
+    ...{ id: "i", name: "n", scopes: ["write"], public: true, limits: {}, state: "active" },
+    createdAt: "2026-11-21T10:00:00.000Z",
+  };
+  expect(shownKey(least, T)).toEqual(shown);
+  const bounds = { eventTypes: ["VIEW"], origins: ["https://a.example"], limits: { eventsPerDay: 5 } };
+  expect(shownKey({ ...least, ...bounds }, T)).toEqual({ ...shown, ...bounds });
+  const expiring = { ...least, expiresAtMs: T + 1_000 };
+  const expiresAt = "2026-11-21T10:00:01.000Z";
+  expect(shownKey(expiring, T + 999)).toEqual({ ...shown, expiresAt });
+  for (const now of [T + 1_000, T + 1_001])
+    expect(shownKey(expiring, now)).toEqual({ ...shown, state: "expired", expiresAt });
+  expect(shownKey({ ...expiring, revokedAtMs: T, lastUsedAtMs: T + 1 }, T + 5_000)).toEqual({
+    ...{ ...shown, state: "revoked", expiresAt },
+    ...{ revokedAt: "2026-11-21T10:00:00.000Z", lastUsedAt: "2026-11-21T10:00:00.001Z" },
+  });
+});
+
+it("the problems of both APIs have a status, say when to come again, and are told in the members of RFC 9457", () => {
+  expect(methodNotAllowed("GET, HEAD")).toEqual({
+    ...{ kind: "method-not-allowed", status: 405, detail: "only GET, HEAD is possible here" },
+    headers: { Allow: "GET, HEAD" },
+  });
+  const again = (seconds: string) => ({ headers: { "Retry-After": seconds } });
+  expect(overloaded("d")).toEqual({ kind: "overloaded", status: 429, detail: "d", ...again("1") });
+  expect(unavailable("d")).toEqual({ kind: "unavailable", status: 503, detail: "d", ...again("2") });
+  expect(internal()).toMatchObject({ kind: "internal", status: 500 });
+  const members = {
+    type: "urn:viewmill:problem:overloaded",
+    title: "Too much",
+    status: 429,
+    detail: "d",
+    instance: "i",
+  };
+  const text = (more?: object) => problemText(overloaded("d"), { overloaded: "Too much" }, "i", { ...more });
+  expect(JSON.parse(text())).toEqual(members);
+  expect(JSON.parse(text({ reason: "r" }))).toEqual({ ...members, reason: "r" });
 });
 
 it("a key may what its scopes say, and nothing else", async () => {
@@ -120,6 +240,10 @@ it("a public key may stand in a URL and write alone; a secret one may not stand 
   expect(statusOf(at, "write", { text: publicKey })).toBe(200);
   expect(statusOf(at, "read", { url: `/?key=${publicKey}` })).toBe(403);
   expect(statusOf(at, "write", { url: `/v1/events?key=${secret}` })).toBe(401);
+  for (const url of [`/v1/key=${publicKey}`, "/v1/events?", "/v1/events?monkey=1", `key=${publicKey}`, undefined])
+    expect(at.judge({ url, headers: {} }, "write")).toMatchObject({
+      refusal: { detail: expect.stringContaining("send a key"), headers: { "WWW-Authenticate": /realm="viewmill"$/ } },
+    });
   expect(newKeySchema.safeParse({ name: "n", scopes: ["read"], public: true }).success).toBe(false);
 });
 
@@ -209,6 +333,59 @@ it("a daily quota is the deployment's: what other instances took counts, and a n
   });
   nowMs += DAY;
   expect(callerOf(two, text).settle(100, 1)).toBeUndefined();
+});
+
+it("a key that may ask once a second is told so, and its caller has its id", async () => {
+  const text = await key({ scopes: ["read", "write"], limits: { requestsPerSecond: 1, eventsPerSecond: 10 } });
+  const at = await admission();
+  const caller = callerOf(at, text);
+  expect(caller.keyId).toBe((await store.list(0))[0]!.id);
+  expect(caller.headers()).toMatchObject({ "RateLimit-Policy": expect.stringContaining('"requests";q=2;w=2') });
+  expect(caller.settle(1_000, 1)).toBeUndefined();
+  expect(caller.settle(1, 1)).toMatchObject({ kind: "rate-limited" });
+  caller.giveBack(1_000, 1);
+  expect(caller.settle(1, 1)).toBeUndefined();
+  const refusals = Array.from({ length: 3 }, () => judged(at, "read", { text })).flatMap((verdict) =>
+    verdict.kind === "refused" ? [verdict.refusal.kind] : [],
+  );
+  expect(refusals).toContain("rate-limited");
+  const open = new Admission({ clock: () => nowMs }).judge({ headers: {} }, "read");
+  expect(open).toMatchObject({ kind: "admitted", caller: { keyId: undefined } });
+});
+
+it("a use that cannot be noted is noted later, with the events that were refused as little as with none", async () => {
+  const text = await key({ scopes: ["write"], limits: { eventsPerSecond: 10 } });
+  let failures = 2;
+  const noted: { events: number }[] = [];
+  const keys: AccessKeys = {
+    add: (each) => store.add(each),
+    revoke: (...each) => store.revoke(...each),
+    close: async () => undefined,
+    list: (day) => store.list(day),
+    noteUses: async (_instance, uses) => {
+      if (failures-- > 0) throw new StoreUnavailableError("away");
+      noted.push(...uses);
+    },
+  };
+  const caller = callerOf(await admission({ keys, refreshMs: 10 }), text);
+  expect(caller.settle(1_000, 1)).toBeUndefined();
+  expect(caller.settle(7, 1)).toMatchObject({ kind: "rate-limited" });
+  await until("noted", () => noted.length > 0);
+  expect(noted.map(({ events }) => events)).toEqual([1_000]);
+});
+
+it("a ring whose last notes fail closes all the same, and says so", async () => {
+  const text = await key({ scopes: ["read"] });
+  const warned: string[] = [];
+  const logger = pino({ level: "warn" }, { write: (line: string) => void warned.push(line) });
+  const noteUses = () => Promise.reject(new StoreUnavailableError("away"));
+  const keys = { list: (day: number) => store.list(day), noteUses } as unknown as AccessKeys;
+  const ring = await KeyRing.open({ store: keys, clock: () => nowMs, logger });
+  expect(statusOf(new Admission({ keys: ring, clock: () => nowMs }), "read", { text })).toBe(200);
+  await ring.close();
+  expect(warned.map((line) => JSON.parse(line))).toMatchObject([
+    { err: { message: "away" }, msg: "the last use of keys is not noted" },
+  ]);
 });
 
 it("the last use of a key is told", async () => {
