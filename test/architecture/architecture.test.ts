@@ -19,7 +19,7 @@ const rules = roomRules({ engine: declaredIn("engine"), client: declaredIn("clie
 /** Not what is built into engine/ and client/. */
 const paths = ROOMS.flatMap((room) =>
   readdirSync(join(ROOT, room), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !/^(?:dist|node_modules)\//.test(file))
+    .filter((file) => file.endsWith(".ts") && !/(?:^|\/)(?:dist|node_modules)\//.test(file))
     .map((file) => `${room}/${file}`),
 );
 
@@ -35,7 +35,7 @@ test("every source keeps to what its room may hold", () => {
 test("every export has a user outside its own file, and not only tests", () => {
   const sources = ["dashboard", "scripts", "test", ...ROOMS].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
-      .filter((file) => /\.(?:ts|tsx|mjs)$/.test(file) && !/^(?:dist|node_modules)\/|\.d\.ts$/.test(file))
+      .filter((file) => /\.(?:ts|tsx|mjs)$/.test(file) && !/(?:^|\/)(?:dist|node_modules)\/|\.d\.ts$/.test(file))
       .map((file) => ({ path: `${folder}/${file}`, text: readFileSync(join(ROOT, folder, file), "utf8") })),
   );
   expect(exportProblems(sources)).toEqual([]);
@@ -84,7 +84,7 @@ test("every source names its licence, and no comment is wider than 120 columns",
   const folders = [...ROOMS, "dashboard", "scripts", "test"];
   const sources = folders.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
-      .filter((file) => /\.(?:ts|tsx|mjs|js|sh)$/.test(file) && !/^(?:dist|node_modules)\/|\.d\.ts$/.test(file))
+      .filter((file) => /\.(?:ts|tsx|mjs|js|sh)$/.test(file) && !/(?:^|\/)(?:dist|node_modules)\/|\.d\.ts$/.test(file))
       .map((file) => ({ path: `${folder}/${file}`, text: readFileSync(join(ROOT, folder, file), "utf8") })),
   );
   expect(formProblems(sources)).toEqual([]);

@@ -72,21 +72,36 @@ describe.each(MADE)("the circuit breaker: %s", (_name, make, isBroken, states) =
     vi.advanceTimersByTime(HALF_OPEN_AFTER_MS + 1);
     let finish = (_: string) => {};
     const trial = breaker.execute(() => new Promise<string>((resolve) => (finish = resolve)));
-    const beside = breaker.execute(async () => "beside");
+    const isBeside = vi.fn(async () => "beside");
+    const beside = breaker.execute(isBeside);
     expect(breaker.state).toBe(states.HalfOpen);
+    await Promise.resolve();
+    expect(isBeside).not.toHaveBeenCalled();
     finish("trial");
     expect(await Promise.all([trial, beside])).toEqual(["trial", "beside"]);
     expect(breaker.state).toBe(states.Closed);
   });
 
+  it("closes where the trial ends in an error that is not its own, and passes it on", async () => {
+    const breaker = make();
+    await open(breaker);
+    vi.advanceTimersByTime(HALF_OPEN_AFTER_MS);
+    const bug = new TypeError("a bug");
+    await expect(breaker.execute(() => Promise.reject(bug))).rejects.toBe(bug);
+    expect(breaker.state).toBe(states.Closed);
+    expect(await breaker.execute(async () => "goes on")).toBe("goes on");
+  });
+
   it("opens again where the trial fails, for the same time", async () => {
     const breaker = make();
     await open(breaker);
-    vi.advanceTimersByTime(HALF_OPEN_AFTER_MS + 1);
+    vi.advanceTimersByTime(HALF_OPEN_AFTER_MS - 1);
+    expect(isBroken(await fail(breaker))).toBe(true);
+    vi.advanceTimersByTime(1);
     expect(await fail(breaker)).toBeInstanceOf(Failed);
     expect(breaker.state).toBe(states.Open);
     expect(isBroken(await fail(breaker))).toBe(true);
-    vi.advanceTimersByTime(HALF_OPEN_AFTER_MS + 1);
+    vi.advanceTimersByTime(HALF_OPEN_AFTER_MS);
     expect(await breaker.execute(async () => "well again")).toBe("well again");
     expect(breaker.state).toBe(states.Closed);
   });
