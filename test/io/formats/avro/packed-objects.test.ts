@@ -3,8 +3,8 @@
 import { createHash } from "node:crypto";
 import { zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
-import type { VideoEvent } from "../../domain/event";
-import { AvroError, AvroWriter } from "../../io/formats/avro/binary";
+import type { VideoEvent } from "../../../../domain/event";
+import { AvroError, AvroWriter } from "../../../../io/formats/avro/binary";
 import {
   headOf,
   type PackedObject,
@@ -12,8 +12,8 @@ import {
   packIndex,
   packSync,
   withSync,
-} from "../../io/formats/avro/packed-objects";
-import { columnsOf } from "../domain/model";
+} from "../../../../io/formats/avro/packed-objects";
+import { columnsOf } from "../../../domain/model";
 import { archiveObject, readRows } from "./events";
 
 const event = (n: number): VideoEvent => ({
