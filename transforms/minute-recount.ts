@@ -2,8 +2,10 @@
 import { isLate, NO_LATENESS } from "../domain/rules/lateness";
 import { MINUTE_MS } from "../domain/rules/time";
 import { type ArchiveRow, readArchiveRows } from "./archive-rows";
-import { ByteTable, grownTo, hashOf } from "./byte-table";
+import { ByteTable, hashOf } from "./byte-table";
+import { hashOfWords, readUuid, wordSeeds } from "./id-words";
 import { CellSums, PairTable } from "./recounted-cells";
+import { RecountedIds } from "./recounted-ids";
 
 /**
  * The audit's own way to count a minute, on purpose unlike the stream's: it reads the plain rows with its own decoder,
@@ -52,12 +54,15 @@ const WHOLE: IdPart = { part: 0, of: 1, seed: 0 };
 
 const LEAST_FIRST_EVENTS = 16;
 const MOST_FIRST_EVENTS = 1_024;
-const NO_EVENT = 0xffff_ffff;
+/** Rows that are made room for at most before they come: a plan may be wrong. */
+const MOST_EXPECTED_EVENTS = 2 ** 23;
 const IN_TIME: Origin = { lateAfterMs: NO_LATENESS };
 /** The ways by which an event arrives, in ascending order of precedence. */
 const BACKFILLED = 0;
 const LATE = 1;
 const STREAMED = 2;
+
+const words = new Uint32Array(4);
 
 function cameBy({ receivedAtMs, eventTimeMs }: ArchiveRow, origin: Origin): number {
   if (origin === "backfill") return BACKFILLED;
@@ -68,19 +73,13 @@ export class MinuteRecount {
   private events = 0;
   private late = 0;
   private backfilled = 0;
-  private distinct = 0;
-  private readonly ids: ByteTable;
   private readonly names: PairTable;
   private readonly sums: CellSums;
-  /**
-   * For each id, its first event. For each event: its pair, its largest value (NaN: none has one), the next event of
-   * the id, and the best way by which one of its repeats arrived.
-   */
-  private first: Uint32Array<ArrayBuffer>;
-  private pair: Uint32Array<ArrayBuffer>;
-  private value: Float64Array<ArrayBuffer>;
-  private next: Uint32Array<ArrayBuffer>;
-  private seenBy: Uint8Array<ArrayBuffer>;
+  /** Ids that are written as UUIDs. */
+  private readonly uuids: RecountedIds;
+  /** All other ids, by their numbers in `texts`. */
+  private readonly others: RecountedIds;
+  private readonly texts: ByteTable;
 
   constructor(
     private readonly minute: number,
@@ -92,14 +91,11 @@ export class MinuteRecount {
       MOST_FIRST_EVENTS,
       Math.max(LEAST_FIRST_EVENTS, 2 ** Math.ceil(Math.log2(expectedEvents + 1))),
     );
-    this.ids = new ByteTable(ofIds.seed, size);
     this.names = new PairTable(ofIds.seed, size);
     this.sums = new CellSums(size);
-    this.first = new Uint32Array(size);
-    this.pair = new Uint32Array(size);
-    this.value = new Float64Array(size);
-    this.next = new Uint32Array(size);
-    this.seenBy = new Uint8Array(size);
+    this.uuids = new RecountedIds(ofIds.seed, Math.min(expectedEvents, MOST_EXPECTED_EVENTS));
+    this.others = new RecountedIds(ofIds.seed, 0);
+    this.texts = new ByteTable(ofIds.seed, LEAST_FIRST_EVENTS);
   }
 
   /**
@@ -122,69 +118,54 @@ export class MinuteRecount {
     else if (by === BACKFILLED) this.backfilled++;
     const pair = this.names.pairOf(row);
     this.sums.seen(pair, row.eventTimeMs % MINUTE_MS);
-    const knownIds = this.ids.size;
-    const id = this.ids.numberOf(row.bytes, row.idFrom, row.idTo);
-    const isNewId = id === knownIds;
-    let event = isNewId ? NO_EVENT : this.first[id]!;
-    while (event !== NO_EVENT && this.pair[event] !== pair) event = this.next[event]!;
-    if (event === NO_EVENT) event = this.append(id, isNewId, pair);
-    if (by > this.seenBy[event]!) this.seenBy[event] = by;
-    if (Number.isNaN(row.value)) return;
-    const known = this.value[event]!;
-    if (row.value <= known) return;
-    this.sums.change(pair, Number.isNaN(known) ? 0 : known, row.value, Number.isNaN(known));
-    this.value[event] = row.value;
+    if (readUuid(row.bytes, row.idFrom, row.idTo, words)) {
+      this.uuids.push(words[0]!, words[1]!, words[2]!, words[3]!, pair, by, row.value);
+    } else this.others.push(this.texts.numberOf(row.bytes, row.idFrom, row.idTo), 0, 0, 0, pair, by, row.value);
   }
 
-  private append(id: number, isNewId: boolean, pair: number): number {
-    const event = this.distinct++;
-    if (event === this.pair.length) {
-      this.pair = grownTo(this.pair, new Uint32Array(event * 2));
-      this.value = grownTo(this.value, new Float64Array(event * 2));
-      this.next = grownTo(this.next, new Uint32Array(event * 2));
-      this.seenBy = grownTo(this.seenBy, new Uint8Array(event * 2));
-    }
-    if (id === this.first.length) this.first = grownTo(this.first, new Uint32Array(id * 2));
-    this.next[event] = isNewId ? NO_EVENT : this.first[id]!;
-    this.first[id] = event;
-    this.pair[event] = pair;
-    this.value[event] = Number.NaN;
-    this.sums.count(pair);
-    return event;
+  /** Tells the events apart. No object can be added afterwards. */
+  private get told(): readonly [RecountedIds, RecountedIds] {
+    this.uuids.tellApart(this.sums);
+    this.others.tellApart(this.sums);
+    return [this.uuids, this.others];
   }
 
   totals(): Recount {
-    const { events, distinct, late, backfilled } = this;
+    const { events, late, backfilled } = this;
     let lateCounted = 0;
     let backfillCounted = 0;
-    for (let event = 0; event < distinct; event++) {
-      if (this.seenBy[event] === LATE) lateCounted++;
-      else if (this.seenBy[event] === BACKFILLED) backfillCounted++;
-    }
-    const lateDuplicate = late - lateCounted;
+    const count = (_a: number, _b: number, _c: number, _d: number, by: number) => {
+      if (by === LATE) lateCounted++;
+      else if (by === BACKFILLED) backfillCounted++;
+    };
+    for (const ids of this.told) if (late + backfilled > 0) ids.each(count);
     return {
       events,
-      distinct,
+      distinct: this.uuids.distinct + this.others.distinct,
       lateCounted,
-      lateDuplicate,
+      lateDuplicate: late - lateCounted,
       backfillCounted,
       backfillDuplicate: backfilled - backfillCounted,
     };
   }
 
   cells(): RecountedCell[] {
+    void this.told;
     return Array.from({ length: this.names.size }, (_, pair) => ({
       ...this.names.text(pair),
       ...this.sums.cell(pair),
     }));
   }
 
-  /** Calls `take` with two 32-bit hashes of the id of every distinct event. */
+  /** Calls `take` with two 32-bit hashes of the id of every distinct event, as `hashOfId` computes them. */
   eachIdHash(seeds: readonly [number, number], take: (first: number, second: number) => void): void {
-    for (let id = 0; id < this.ids.size; id++) {
-      const first = this.ids.hashOf(id, seeds[0]);
-      const second = this.ids.hashOf(id, seeds[1]);
-      for (let event = this.first[id]!; event !== NO_EVENT; event = this.next[event]!) take(first, second);
-    }
+    const [uuids, others] = this.told;
+    const [first, second] = [wordSeeds(seeds[0]), wordSeeds(seeds[1])];
+    uuids.each((a, b, c, d) => {
+      take(hashOfWords(first, a, b, c, d), hashOfWords(second, a, b, c, d));
+    });
+    others.each((text) => {
+      take(this.texts.hashOf(text, seeds[0]), this.texts.hashOf(text, seeds[1]));
+    });
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Archive, ReusedEventId } from "../../io/ports";
 import { readArchiveRows } from "../../transforms/archive-rows";
-import { hashOf } from "../../transforms/byte-table";
 import { MAX_EXAMPLES, type ReusedId, type ReusedIds } from "../../transforms/find-reused-ids";
+import { hashOfId } from "../../transforms/id-words";
 
 /**
  * The number of minutes in which the examples' names are looked up. The graph carries no names, so each such minute is
@@ -52,7 +52,7 @@ async function lookUp(
     if (content === undefined) continue;
     readArchiveRowsOrStop(content, (row) => {
       const { bytes, idFrom, idTo } = row;
-      const hashes = `${hashOf(bytes, idFrom, idTo, seeds[0])} ${hashOf(bytes, idFrom, idTo, seeds[1])}`;
+      const hashes = `${hashOfId(bytes, idFrom, idTo, seeds[0])} ${hashOfId(bytes, idFrom, idTo, seeds[1])}`;
       const times = timesOf.get(hashes);
       if (times === undefined) return;
       const eventId = bytes.utf8Slice(idFrom, idTo);
