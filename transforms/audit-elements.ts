@@ -3,11 +3,8 @@
  * The elements between the transforms of the audit. Like those of elements.ts they are numbers, strings and bytes,
  * under keys that are strings.
  */
-import { deserialize, serialize } from "node:v8";
-import { intern } from "../domain/intern";
-import { toBytes } from "../engine";
 import type { WriteOff } from "../io/ports";
-import type { Recount, RecountedCell } from "./minute-recount";
+import type { Recount } from "./minute-recount";
 import type { Loss } from "./missing-events";
 
 /**
@@ -100,59 +97,3 @@ export function unitOf(key: string): AuditUnit {
 }
 
 export const hourKey = (hour: number, videoPart: number): string => `${hour} ${videoPart}`;
-
-export function encodeCells(cells: readonly RecountedCell[]): Uint8Array {
-  const videos = new Map<string, number>();
-  const types = new Map<string, number>();
-  const n = cells.length;
-  const columns = {
-    ...{ videoIndex: new Uint32Array(n), typeIndex: new Uint32Array(n) },
-    ...{
-      counts: new Float64Array(n),
-      sums: new Float64Array(n),
-      valued: new Float64Array(n),
-      last: new Uint16Array(n),
-    },
-    beyond: new Map<number, bigint>(),
-  };
-  for (let row = 0; row < n; row++) {
-    const { videoId, eventType, count, sum, valued, lastMsInMinute } = cells[row]!;
-    columns.videoIndex[row] = intern(videos, videoId);
-    columns.typeIndex[row] = intern(types, eventType);
-    columns.counts[row] = count;
-    columns.sums[row] = Number(sum);
-    if (!Number.isSafeInteger(columns.sums[row])) columns.beyond.set(row, sum);
-    columns.valued[row] = valued;
-    columns.last[row] = lastMsInMinute;
-  }
-  return serialize({ videos: [...videos.keys()], types: [...types.keys()], ...columns } satisfies CellColumns);
-}
-
-export interface CellColumns {
-  videos: string[];
-  types: string[];
-  videoIndex: Uint32Array;
-  typeIndex: Uint32Array;
-  counts: Float64Array;
-  /** Exact where `beyond` has no sum of the row. */
-  sums: Float64Array;
-  /** Row -> its sum, where it is no safe integer. */
-  beyond: Map<number, bigint>;
-  valued: Float64Array;
-  last: Uint16Array;
-}
-
-export const cellColumns = (bytes: unknown): CellColumns => deserialize(toBytes(bytes)) as CellColumns;
-
-export function* decodeCells(columns: CellColumns): Generator<RecountedCell> {
-  for (let row = 0; row < columns.counts.length; row++) {
-    yield {
-      videoId: columns.videos[columns.videoIndex[row]!]!,
-      eventType: columns.types[columns.typeIndex[row]!]!,
-      count: columns.counts[row]!,
-      sum: columns.beyond.get(row) ?? BigInt(columns.sums[row]!),
-      valued: columns.valued[row]!,
-      lastMsInMinute: columns.last[row]!,
-    };
-  }
-}

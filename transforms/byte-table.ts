@@ -49,6 +49,11 @@ export class ByteTable {
     return this.bytes.utf8Slice(number === 0 ? 0 : this.ends[number - 1]!, this.ends[number]!);
   }
 
+  /** The first `size` strings as they are in memory: a view, valid until more are added. */
+  get texts(): { bytes: Uint8Array; ends: Uint32Array } {
+    return { bytes: this.bytes.subarray(0, this.used), ends: this.ends.subarray(0, this.size) };
+  }
+
   hashOf(number: number, seed: number): number {
     return hashOf(this.bytes, number === 0 ? 0 : this.ends[number - 1]!, this.ends[number]!, seed);
   }

@@ -23,8 +23,10 @@ import {
   type RolledHour,
   StoreUnavailableError,
 } from "../io/ports";
-import { type AuditOptions, cellColumns, decodeCells, type HourElement, type RecountBooks } from "./audit-elements";
+import type { AuditOptions, HourElement, RecountBooks } from "./audit-elements";
+import { cellColumns, decodeCells } from "./cell-columns";
 import { differingLevels } from "./compare-levels";
+import { HourNames } from "./hour-names";
 import type { RecountedCell } from "./minute-recount";
 import { type MinuteRow, verdictOf } from "./minute-verdict";
 import { objectsKey } from "./recount-minutes";
@@ -101,7 +103,8 @@ class HourComparison {
   private readonly finding: HourFinding;
   private readonly books = new Map<number, MinuteRow>();
   private readonly cells = new Map<number, Uint8Array[]>();
-  private readonly touched = new Set<string>();
+  /** The names of all videos that the hour touches. */
+  private readonly touched: HourNames;
   private rolled: RolledHour | undefined;
   /** The numbers that the stored minutes lack, by cell. */
   private readonly lacking = new Map<string, ComparedCell>();
@@ -112,6 +115,7 @@ class HourComparison {
     private readonly options: AuditOptions,
     private readonly ports: Ports,
   ) {
+    this.touched = new HourNames(options.seeds[0]);
     this.finding = {
       ...{ hour, videoPart, minutes: [], cellsCompared: 0, cellsDiffering: 0, cellsRepaired: 0, differences: [] },
       ...{ corrected: [], differing: [], unstable: [], notFinal: [], levelsDiffer: false },
@@ -153,7 +157,7 @@ class HourComparison {
    * Adds the videos whose cells of the hour have left the store. The levels above them are compared with the roll-ups.
    */
   private async touchRolled(): Promise<void> {
-    for (const videoId of (await this.rolled?.videos(this.videoPart)) ?? []) this.touched.add(videoId);
+    for (const videoId of (await this.rolled?.videos(this.videoPart)) ?? []) this.touched.numberOf(videoId);
   }
 
   private take(elements: Iterable<HourElement>): void {
@@ -172,12 +176,11 @@ class HourComparison {
   private async compareStored(stored: MinuteCounts): Promise<void> {
     const { minute } = stored;
     const cells = this.cells.get(minute) ?? [];
-    if (cells.length !== 1 || !areSameCells(cellColumns(cells[0]!), stored)) {
+    if (cells.length !== 1 || !areSameCells(cellColumns(cells[0]!), stored, this.touched)) {
       await this.compare(minute, storedCells(stored));
       return;
     }
     this.cells.delete(minute);
-    for (const videoId of stored.videos) this.touched.add(videoId);
     if (this.isComparable(minute)) this.finding.cellsCompared += stored.counts.length;
   }
 
@@ -188,8 +191,8 @@ class HourComparison {
   private async compare(minute: number, stored: ReadonlyMap<string, ComparedCell>): Promise<void> {
     const { finding } = this;
     const recounted = this.recounted(minute);
-    for (const { videoId } of stored.values()) this.touched.add(videoId);
-    for (const { videoId } of recounted.values()) this.touched.add(videoId);
+    for (const { videoId } of stored.values()) this.touched.numberOf(videoId);
+    for (const { videoId } of recounted.values()) this.touched.numberOf(videoId);
     if (!this.isComparable(minute)) return;
     let cells = recounted.size;
     for (const key of stored.keys()) if (!recounted.has(key)) cells++;
@@ -266,7 +269,7 @@ class HourComparison {
     const wrong = new Set<string>();
     // The cells below have left the store. A person has to say whether the level or the roll-up is right.
     const isRepairing = this.options.repair && this.rolled === undefined;
-    for await (const each of differingLevels(counters, this.touched, this.hour, this.lacking)) {
+    for await (const each of differingLevels(counters, this.touched.all(), this.hour, this.lacking)) {
       const { level, startMs, videoId, eventType, expected, stored } = each;
       this.list(level, startMs, {
         videoId,

@@ -3,8 +3,9 @@ import { isLate, NO_LATENESS } from "../domain/rules/lateness";
 import { MINUTE_MS } from "../domain/rules/time";
 import { type ArchiveRow, readArchiveRows } from "./archive-rows";
 import { ByteTable, hashOf } from "./byte-table";
+import type { CellColumns } from "./cell-columns";
 import { hashOfWords, readUuid, wordSeeds } from "./id-words";
-import { CellSums, PairTable } from "./recounted-cells";
+import { CellSums, cellsByPart, PairTable } from "./recounted-cells";
 import { RecountedIds } from "./recounted-ids";
 
 /**
@@ -149,12 +150,10 @@ export class MinuteRecount {
     };
   }
 
-  cells(): RecountedCell[] {
+  /** The cells by part of the videos, of which there are `parts`. */
+  cells(parts: number, partOf: (videoId: string) => number): Map<number, CellColumns> {
     void this.told;
-    return Array.from({ length: this.names.size }, (_, pair) => ({
-      ...this.names.text(pair),
-      ...this.sums.cell(pair),
-    }));
+    return cellsByPart(this.names, this.sums, parts, partOf);
   }
 
   /** Calls `take` with two 32-bit hashes of the id of every distinct event, as `hashOfId` computes them. */

@@ -28,7 +28,6 @@ import {
 import {
   type AuditOptions,
   type AuditUnit,
-  encodeCells,
   type HourElement,
   hourKey,
   type IdBlock,
@@ -37,8 +36,9 @@ import {
   unitOf,
 } from "./audit-elements";
 import { grownTo } from "./byte-table";
+import { encodeCells } from "./cell-columns";
 import { HourReads, type MinuteReads } from "./hour-reads";
-import { MinuteRecount, type RecountedCell } from "./minute-recount";
+import { MinuteRecount } from "./minute-recount";
 import { missingOf, NO_LOSS } from "./missing-events";
 import { RESOURCES } from "./resource-names";
 
@@ -94,7 +94,8 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     }
     const { books, recount } = await this.recount(unit);
     yield* this.toAllParts(unit.minute, { books });
-    for (const [part, cells] of this.byVideoPart(recount.cells())) {
+    const { counters } = this;
+    for (const [part, cells] of recount.cells(this.options.videoParts, (videoId) => counters.partOf(videoId))) {
       yield {
         hours: { key: hourKey(hourOf(unit.minute), part), value: { minute: unit.minute, cells: encodeCells(cells) } },
       };
@@ -109,18 +110,6 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
   private *toAllParts(minute: number, element: Omit<HourElement, "minute">): Generator<Tagged<Recounted>> {
     for (let part = 0; part < this.options.videoParts; part++)
       yield { hours: { key: hourKey(hourOf(minute), part), value: { minute, ...element } } };
-  }
-
-  private byVideoPart(cells: readonly RecountedCell[]): Map<number, RecountedCell[]> {
-    const store = resource<CounterStore>(this.names.counterStore);
-    const parts = new Map<number, RecountedCell[]>();
-    for (const cell of cells) {
-      const part = store.partOf(cell.videoId);
-      const known = parts.get(part);
-      if (known === undefined) parts.set(part, [cell]);
-      else known.push(cell);
-    }
-    return parts;
   }
 
   private async recount(unit: AuditUnit): Promise<{ books: RecountBooks; recount: MinuteRecount }> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ArchiveRow } from "./archive-rows";
 import { ByteTable, grownTo } from "./byte-table";
+import type { CellColumns, Texts } from "./cell-columns";
 
 const FIRST_PAIRS = 256;
 const FIRST_TYPES = 16;
@@ -18,9 +19,6 @@ export class PairTable {
   private readonly pairs = new Map<number, number>();
   private readonly videoOf: number[] = [];
   private readonly typeOf: number[] = [];
-  /** One string a name, whose hash is computed once. */
-  private readonly videoTexts: string[] = [];
-  private readonly typeTexts: string[] = [];
 
   constructor(seed: number, expectedEvents: number) {
     const pairs = Math.min(FIRST_PAIRS, expectedEvents);
@@ -52,12 +50,37 @@ export class PairTable {
     return pair;
   }
 
-  text(pair: number): { videoId: string; eventType: string } {
-    const video = this.videoOf[pair]!;
-    const type = this.typeOf[pair]!;
-    this.videoTexts[video] ??= this.videos.text(video);
-    this.typeTexts[type] ??= this.types.text(type);
-    return { videoId: this.videoTexts[video], eventType: this.typeTexts[type] };
+  get videoCount(): number {
+    return this.videos.size;
+  }
+
+  videoText(video: number): string {
+    return this.videos.text(video);
+  }
+
+  videoOfPair(pair: number): number {
+    return this.videoOf[pair]!;
+  }
+
+  typeOfPair(pair: number): number {
+    return this.typeOf[pair]!;
+  }
+
+  get typeTexts(): string[] {
+    return Array.from({ length: this.types.size }, (_, type) => this.types.text(type));
+  }
+
+  /** The texts of these videos; where absent, of all. */
+  textsOf(chosen?: readonly number[]): Texts {
+    const { bytes, ends } = this.videos.texts;
+    if (chosen === undefined) return { bytes, ends };
+    const parts = chosen.map((video) => bytes.subarray(video === 0 ? 0 : ends[video - 1]!, ends[video]!));
+    let end = 0;
+    const newEnds = Uint32Array.from(parts, ({ length }) => {
+      end += length;
+      return end;
+    });
+    return { bytes: Buffer.concat(parts), ends: newEnds };
   }
 }
 
@@ -104,13 +127,17 @@ export class CellSums {
     this.sums[pair] = amount;
   }
 
-  cell(pair: number): { count: number; sum: bigint; valued: number; lastMsInMinute: number } {
-    return {
-      count: this.counts[pair]!,
-      sum: BigInt(this.sums[pair]!) + (this.beyond.get(pair) ?? 0n),
-      valued: this.valued[pair]!,
-      lastMsInMinute: this.lastMs[pair]!,
-    };
+  /** Writes the numbers of a pair into a row of columns. */
+  into(pair: number, columns: CellColumns, row: number): void {
+    columns.counts[row] = this.counts[pair]!;
+    columns.valued[row] = this.valued[pair]!;
+    columns.last[row] = this.lastMs[pair]!;
+    columns.sums[row] = this.sums[pair]!;
+    const beyond = this.beyond.size === 0 ? undefined : this.beyond.get(pair);
+    if (beyond === undefined) return;
+    const sum = beyond + BigInt(this.sums[pair]!);
+    columns.sums[row] = Number(sum);
+    if (!Number.isSafeInteger(columns.sums[row])) columns.beyond.set(row, sum);
   }
 
   private grow(): void {
@@ -121,3 +148,53 @@ export class CellSums {
     this.lastMs = grownTo(this.lastMs, new Uint16Array(size));
   }
 }
+
+/** Returns the cells by part of the videos; `partOf` is asked once a video. */
+export function cellsByPart(
+  names: PairTable,
+  sums: CellSums,
+  parts: number,
+  partOf: (videoId: string) => number,
+): Map<number, CellColumns> {
+  if (parts === 1) return new Map(names.size === 0 ? [] : [[0, columnsOf(names, sums)]]);
+  const partOfVideo = Uint32Array.from({ length: names.videoCount }, (_, video) => partOf(names.videoText(video)));
+  const pairs = new Map<number, number[]>();
+  for (let pair = 0; pair < names.size; pair++) {
+    const part = partOfVideo[names.videoOfPair(pair)]!;
+    const known = pairs.get(part);
+    if (known === undefined) pairs.set(part, [pair]);
+    else known.push(pair);
+  }
+  return new Map([...pairs].map(([part, its]) => [part, columnsOf(names, sums, its)]));
+}
+
+/** The columns of these pairs; where absent, of all. */
+function columnsOf(names: PairTable, sums: CellSums, pairs?: readonly number[]): CellColumns {
+  const n = pairs?.length ?? names.size;
+  const chosen: number[] = [];
+  const local = new Map<number, number>();
+  const localOf = (video: number) => {
+    let known = local.get(video);
+    if (known === undefined) {
+      known = chosen.push(video) - 1;
+      local.set(video, known);
+    }
+    return known;
+  };
+  const columns: CellColumns = {
+    ...{ videos: NO_TEXTS, types: names.typeTexts, beyond: new Map() },
+    ...{ videoIndex: new Uint32Array(n), typeIndex: new Uint32Array(n), last: new Uint16Array(n) },
+    ...{ counts: new Float64Array(n), sums: new Float64Array(n), valued: new Float64Array(n) },
+  };
+  for (let row = 0; row < n; row++) {
+    const pair = pairs === undefined ? row : pairs[row]!;
+    const video = names.videoOfPair(pair);
+    columns.videoIndex[row] = pairs === undefined ? video : localOf(video);
+    columns.typeIndex[row] = names.typeOfPair(pair);
+    sums.into(pair, columns, row);
+  }
+  columns.videos = names.textsOf(pairs === undefined ? undefined : chosen);
+  return columns;
+}
+
+const NO_TEXTS: Texts = { bytes: new Uint8Array(0), ends: new Uint32Array(0) };

@@ -17,6 +17,7 @@ import { SqliteEventLog } from "../../io/sqlite/event-log";
 import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { runAudit } from "../../pipelines/audit/audit";
+import { decodeCells } from "../../transforms/cell-columns";
 import { MinuteRecount } from "../../transforms/minute-recount";
 import type { Bench, Measurement } from "../measurement";
 import { below, figure } from "../report";
@@ -104,7 +105,7 @@ export async function storeCounted(stores: ReturnType<typeof openStores>, minute
   const recount = new MinuteRecount(minute);
   for (const { name } of await stores.archive.list(minute, minute + 1))
     recount.addObject(await stores.archive.read(name));
-  const cells = recount.cells();
+  const cells = [...recount.cells(1, () => 0).values()].flatMap((columns) => [...decodeCells(columns)]);
   const names = cells.map(({ videoId }) => videoId);
   const counts = Float64Array.from(cells, ({ count }) => count);
   await stores.counters.apply([asCounts(minute, names, counts)]);
