@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { deserialize, serialize } from "node:v8";
 import { toBytes } from "../engine";
-import type { RecountedCell } from "./minute-recount";
+
+export interface RecountedCell {
+  videoId: string;
+  eventType: string;
+  count: number;
+  sum: bigint;
+  /** Distinct events that have a value. */
+  valued: number;
+  /** Latest event time, milliseconds within the minute. */
+  lastMsInMinute: number;
+}
 
 /** Texts one after the other, in UTF-8, without a string for each. */
 export interface Texts {

@@ -24,10 +24,9 @@ import {
   StoreUnavailableError,
 } from "../io/ports";
 import type { AuditOptions, HourElement, RecountBooks } from "./audit-elements";
-import { cellColumns, decodeCells } from "./cell-columns";
+import { cellColumns, decodeCells, type RecountedCell } from "./cell-columns";
 import { differingLevels } from "./compare-levels";
 import { HourNames } from "./hour-names";
-import type { RecountedCell } from "./minute-recount";
 import { type MinuteRow, verdictOf } from "./minute-verdict";
 import { objectsKey } from "./recount-minutes";
 import { RESOURCES } from "./resource-names";

@@ -8,22 +8,6 @@ import { hashOfWords, readUuid, wordSeeds } from "./id-words";
 import { CellSums, cellsByPart, PairTable } from "./recounted-cells";
 import { RecountedIds } from "./recounted-ids";
 
-/**
- * The audit's own way to count a minute, on purpose unlike the stream's: it reads the plain rows with its own decoder,
- * tells ids apart by all their bytes, and keeps one entry an event. It shares no decoding, dedup or counting code with
- * the stream, so that a mistake there cannot hide here.
- */
-export interface RecountedCell {
-  videoId: string;
-  eventType: string;
-  count: number;
-  sum: bigint;
-  /** Distinct events that have a value. */
-  valued: number;
-  /** Latest event time, milliseconds within the minute. */
-  lastMsInMinute: number;
-}
-
 /** A part of a minute's ids: the ids whose hash with `seed` leaves `part` when divided by `of`. */
 export interface IdPart {
   part: number;
@@ -70,6 +54,11 @@ function cameBy({ receivedAtMs, eventTimeMs }: ArchiveRow, origin: Origin): numb
   return isLate(eventTimeMs, receivedAtMs, origin.lateAfterMs) ? LATE : STREAMED;
 }
 
+/**
+ * The audit's own way to count a minute, on purpose unlike the stream's: it reads the plain rows with its own decoder,
+ * tells ids apart by all their bytes, and keeps one row an event. It shares no decoding, dedup or counting code with
+ * the stream, so that a mistake there cannot hide here.
+ */
 export class MinuteRecount {
   private events = 0;
   private late = 0;

@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { minuteOf, type VideoEvent } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
-import { decodeCells } from "../../transforms/cell-columns";
+import { decodeCells, type RecountedCell } from "../../transforms/cell-columns";
 import { hashOfId } from "../../transforms/id-words";
-import { type IdPart, MinuteRecount, type Origin, type RecountedCell } from "../../transforms/minute-recount";
+import { type IdPart, MinuteRecount, type Origin } from "../../transforms/minute-recount";
 import { columnsOf, meetingEvent, modelCells, T0 } from "../domain/model";
 import { archiveObject } from "../io/formats/avro/events";
 import { event } from "./elements";
