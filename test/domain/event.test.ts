@@ -223,6 +223,20 @@ describe("RFC 3339", () => {
     expect(parseRfc3339(text)).toBeUndefined();
   });
 
+  test("the common form means the same as with an offset of zero, days and times that do not exist included", () => {
+    const part = (most: number, width = 2) => fc.integer({ min: 0, max: most }).map((n) => `${n}`.padStart(width, "0"));
+    const year = fc.oneof(fc.constantFrom("1969", "1970", "2000", "2028", "2100", "9999"), part(9999, 4));
+    const parts = fc.tuple(year, part(13), part(32), part(24), part(60), part(61), part(999, 3), fc.boolean());
+    fc.assert(
+      fc.property(parts, fc.integer({ min: 0, max: 40 }), ([y, mo, d, h, mi, s, ms, hasMs], wrongAt) => {
+        const local = `${y}-${mo}-${d}T${h}:${mi}:${s}${hasMs ? `.${ms}` : ""}`;
+        const wrong = `${local.slice(0, wrongAt)}x${local.slice(wrongAt + 1)}`;
+        for (const text of [local, wrong]) expect(parseRfc3339(`${text}Z`)).toBe(parseRfc3339(`${text}+00:00`));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
   test("every millisecond that ISO text can say is read back, whatever the offset", () => {
     const anyTime = fc.integer({ min: DAY_MS, max: Date.UTC(9998, 11, 31) });
     fc.assert(

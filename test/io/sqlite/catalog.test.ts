@@ -112,6 +112,46 @@ describe("the catalog of videos and channels", () => {
     expect(await infoOf("w")).toEqual({ title: "Title", channelId: "other" });
   });
 
+  it("a load of many lines leaves what the same lines leave one by one, whichever of them were known", async () => {
+    const line = fc.record(
+      {
+        videoId: fc.integer({ min: 0, max: 50 }).map((n) => `v${n}`),
+        title: fc.option(fc.integer({ min: 0, max: 3 }).map((n) => `Title ${n}`)),
+        channelId: fc.option(fc.constantFrom("one", "two")),
+        channelTitle: fc.constantFrom("A", "B"),
+        publishedAtMs: fc.option(fc.integer({ min: 1, max: 3 })),
+        channelFromMinute: fc.integer({ min: 0, max: NOW + 5 }),
+      },
+      { requiredKeys: ["videoId"] },
+    );
+    const isLine = (one: { channelId?: unknown; channelFromMinute?: number }) =>
+      one.channelFromMinute === undefined || one.channelId !== undefined;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(line.filter(isLine), { minLength: 1, maxLength: 60 }), { maxLength: 3 }),
+        async (loads) => {
+          const [whole, single] = [new SqliteCatalog(":memory:"), new SqliteCatalog(":memory:")];
+          for (const lines of loads) {
+            await whole.loadVideos(lines, NOW);
+            for (const one of lines) await single.loadVideos([one], NOW);
+          }
+          const ids = Array.from({ length: 51 }, (_, n) => `v${n}`);
+          for (const minute of [0, NOW, NOW + 3]) {
+            expect(await whole.videos(ids, minute)).toEqual(await single.videos(ids, minute));
+          }
+          for (const id of ids) expect(await whole.channelHistory(id)).toEqual(await single.channelHistory(id));
+          for (const channel of ["one", "two"]) {
+            expect(await whole.channels([channel])).toEqual(await single.channels([channel]));
+            expect(await whole.videosOf(channel, "", 100)).toEqual(await single.videosOf(channel, "", 100));
+          }
+          await whole.close();
+          await single.close();
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
   it("a catalog of before is lifted: its videos are found by publication, too", async () => {
     await catalog.loadVideos([{ videoId: "v", title: "V", publishedAtMs: 7 }], NOW);
     await catalog.close();

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The lines of a catalog file, NDJSON or CSV, as values. */
+import type { ReadStream } from "node:fs";
+import { CsvError, parse } from "csv-parse/sync";
+import { lineBlocks } from "../../intake/line-blocks";
+
+/** A turn of the event loop for every line would cost as much as its reading. */
+const LINES_AT_ONCE = 1_000;
+/** The longest line, and the longest record of CSV. A longer one is no video of the catalog. */
+const MAX_LINE_BYTES = 64 << 10;
+const TOO_LONG = `a line has at most ${MAX_LINE_BYTES} bytes`;
+const LINE_FEED = 0x0a;
+const BOUNDS = { maxLines: LINES_AT_ONCE, maxLineBytes: MAX_LINE_BYTES };
+
+/** Thrown for a file that cannot be read to its end. */
+export class CatalogFileError extends Error {
+  override readonly name = "CatalogFileError";
+}
+
+export interface CatalogLine {
+  line: number;
+  value: unknown;
+  /** Why the line cannot be parsed. */
+  broken?: string;
+}
+
+export async function* jsonLines(input: ReadStream): AsyncGenerator<CatalogLine[]> {
+  for await (const block of lineBlocks(input, BOUNDS)) {
+    if ("oversize" in block) yield [{ line: block.firstLine, value: undefined, broken: TOO_LONG }];
+    else {
+      const texts = textsOf(block.bytes, block.firstLine);
+      yield texts.flatMap((text, index) => (text.trim() === "" ? [] : [jsonLine(block.firstLine + index, text)]));
+    }
+  }
+}
+
+function textsOf(bytes: Buffer, firstLine: number): string[] {
+  const endsLine = bytes.at(-1) === LINE_FEED;
+  const texts = bytes.toString("utf8", 0, bytes.length - (endsLine ? 1 : 0)).split("\n");
+  if (firstLine === 1) texts[0] = texts[0]!.replace(/^\uFEFF/, "");
+  return texts;
+}
+
+function jsonLine(line: number, text: string): CatalogLine {
+  if (text.length > MAX_LINE_BYTES) return { line, value: undefined, broken: TOO_LONG };
+  try {
+    return { line, value: JSON.parse(text) };
+  } catch {
+    return { line, value: undefined, broken: "the line is not JSON" };
+  }
+}
+
+/** A record of CSV: one line, or several lines where a quoted field has line ends. */
+interface CsvRecord {
+  line: number;
+  text: string;
+  isQuoted: boolean;
+}
+
+/**
+ * Yields the records of a CSV file under the names of its first line. An empty field counts as absent. A broken quote,
+ * or a row with other columns than the first line, ends the load with an error that names the line.
+ */
+export async function* csvLines(input: ReadStream): AsyncGenerator<CatalogLine[]> {
+  let names: readonly string[] | undefined;
+  for await (const records of csvRecords(input)) {
+    const rows = fieldsOf(records);
+    if (names === undefined && rows.length > 0) names = namesOf(rows.shift()!.fields);
+    yield rows.map(({ line, fields }) => ({ line, value: valueUnder(fields, names!, line) }));
+  }
+}
+
+/** Cuts the file into records. Within a record quotes come in pairs, so that an odd number of them opens a field. */
+async function* csvRecords(input: ReadStream): AsyncGenerator<CsvRecord[]> {
+  let open: { line: number; text: string } | undefined;
+  for await (const block of lineBlocks(input, BOUNDS)) {
+    if ("oversize" in block) throw broken(TOO_LONG, block.firstLine);
+    const records: CsvRecord[] = [];
+    for (const [index, text] of textsOf(block.bytes, block.firstLine).entries()) {
+      const line = block.firstLine + index;
+      if (text.length > MAX_LINE_BYTES) throw broken(TOO_LONG, line);
+      const isPaired = !text.includes('"') || text.split('"').length % 2 === 1;
+      if (open === undefined && isPaired) {
+        if (text.trim() !== "") records.push({ line, text, isQuoted: text.includes('"') });
+      } else {
+        const whole: string = open === undefined ? text : `${open.text}\n${text}`;
+        if (whole.length > MAX_LINE_BYTES) throw broken("Quote Not Closed", open?.line ?? line);
+        const begun: { line: number; text: string } = { line: open?.line ?? line, text: whole };
+        if (open !== undefined && !isPaired) records.push({ ...begun, isQuoted: true });
+        open = open !== undefined && !isPaired ? undefined : begun;
+      }
+    }
+    yield records;
+  }
+  if (open !== undefined) throw broken("Quote Not Closed", open.line);
+}
+
+interface CsvRow {
+  line: number;
+  fields: readonly string[];
+}
+
+/** Splits records without quotes, which costs a tenth of the library's work; the library reads every other record. */
+function fieldsOf(records: readonly CsvRecord[]): CsvRow[] {
+  const quoted = quotedFields(records.filter(({ isQuoted }) => isQuoted)).values();
+  return records.map(({ line, text, isQuoted }) => ({
+    line,
+    fields: isQuoted ? quoted.next().value! : text.split(",").map((field) => field.trim()),
+  }));
+}
+
+function quotedFields(records: readonly CsvRecord[]): string[][] {
+  if (records.length === 0) return [];
+  try {
+    return parse(records.map(({ text }) => text.trimEnd()).join("\n"), { trim: true, relax_column_count: true });
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    if (records.length === 1) throw broken(error.message.split(":")[0]!, records[0]!.line);
+    return records.flatMap((record) => quotedFields([record]));
+  }
+}
+
+function namesOf(fields: readonly string[]): readonly string[] {
+  if (fields.some((field) => field.includes("\r"))) throw broken("lines end by a line feed, not by CR alone", 1);
+  return fields;
+}
+
+function valueUnder(fields: readonly string[], names: readonly string[], line: number): Record<string, string> {
+  if (fields.length !== names.length)
+    throw broken(`the row has ${fields.length} fields, the first line ${names.length}`, line);
+  const value: Record<string, string> = {};
+  for (let at = 0; at < names.length; at++) if (fields[at] !== "") value[names[at]!] = fields[at]!;
+  return value;
+}
+
+const broken = (what: string, line: number): CatalogFileError =>
+  new CatalogFileError(`not a CSV file to be loaded further: ${what}, line ${line}`);
