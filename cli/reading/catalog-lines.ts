@@ -13,7 +13,7 @@ const LINE_FEED = 0x0a;
 const BOUNDS = { maxLines: LINES_AT_ONCE, maxLineBytes: MAX_LINE_BYTES };
 
 /** Thrown for a file that cannot be read to its end. */
-export class CatalogFileError extends Error {
+class CatalogFileError extends Error {
   override readonly name = "CatalogFileError";
 }
 
