@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, Kafka } from "kafkajs";
 import { kafkaConnection } from "../cli/deployment/kafka-connection";
 import { decodeAccepted } from "../io/formats/messages/accepted-minutes";
-import { kafkaOf } from "../io/kafka/config";
+import { kafkaOf } from "../io/kafka/connection";
 import { archiversOf } from "./archiver-pair";
 import { type Books, readBooks } from "./books";
 import type { ClusterStack } from "./cluster-stack";

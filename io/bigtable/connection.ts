@@ -9,7 +9,7 @@ import { v2 } from "@google-cloud/bigtable";
 import { type Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { type BigtableConfig, type TableNames, tableNames } from "./config";
-import type { RetryTimes } from "./retry";
+import type { RetryTimes } from "./errors";
 
 const DEFAULT_CHANNELS = 2;
 

@@ -9,9 +9,9 @@ import { StoreUnavailableError } from "../ports";
 import { cellMutations, deleteCell, NO_CELL } from "./cells";
 import type { CounterCell } from "./codec";
 import type { BigtableConnection } from "./connection";
+import { pauseMs } from "./errors";
 import { KnownMinutes, KnownSummary, type LevelFamily, marksOf } from "./known-rows";
 import { type Mutation, setCell } from "./requests";
-import { pauseMs } from "./retry";
 import { allOf, columnRange, escaped } from "./row-filters";
 import {
   DAY_FAMILY,

@@ -4,8 +4,8 @@
 import { status } from "@grpc/grpc-js";
 import { inParallel } from "../flow/in-parallel";
 import type { BigtableConnection } from "./connection";
+import { type Failure, failureKind, withRetries } from "./errors";
 import { asRequests, type Mutation, pageRows, type RowMutation } from "./requests";
-import { type Failure, failureKind, withRetries } from "./retry";
 import { versionOf } from "./versions";
 
 export interface RowCell {

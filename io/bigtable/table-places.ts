@@ -7,7 +7,7 @@ import { MINUTE_MS } from "../../domain/rules/time";
 import { type Place, placeOf } from "../ports/places";
 import { type BigtableConfig, tableNames } from "./config";
 import { clientOptions } from "./connection";
-import { asFailure, withRetries } from "./retry";
+import { asFailure, withRetries } from "./errors";
 import { FAMILIES } from "./tables";
 
 /** Rejects with `StoreUnavailableError`, and with a RangeError for invalid names. */

@@ -6,6 +6,7 @@ import { status } from "@grpc/grpc-js";
 import { SECONDS_A_DAY, SECONDS_AN_HOUR } from "../../domain/rules/time";
 import { type BigtableConfig, type TableRole, tableNames } from "./config";
 import { clientOptions } from "./connection";
+import { asFailure, withRetries } from "./errors";
 import {
   AUDIT_FAMILY,
   AUDITED_FAMILY,
@@ -16,7 +17,6 @@ import {
   SEQUENCE_FAMILY,
   STAMPS_FAMILY,
 } from "./ledger-keys";
-import { asFailure, withRetries } from "./retry";
 import {
   DAY_FAMILY,
   HOUR_FAMILY,

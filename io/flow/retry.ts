@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The one loop that repeats calls of stores and brokers. Each adapter decides which errors are worth another attempt
- * (its retry.ts).
+ * The one policy that repeats calls of stores and brokers. The loop and its pauses are cockatiel's; each adapter
+ * decides in its errors.ts which errors are worth another attempt.
  */
-import { setTimeout as delay } from "node:timers/promises";
+import { DelegateBackoff, handleWhen, retry } from "cockatiel";
 
 interface RetryPolicy {
   /** The time after the first attempt in which another one may begin. */
@@ -23,14 +23,23 @@ interface RetryPolicy {
  */
 export async function retrying<T>(call: (leftMs: number) => Promise<T>, policy: RetryPolicy): Promise<T> {
   const endsAt = performance.now() + policy.totalMs;
-  for (let attempts = 1; ; attempts++) {
-    try {
-      return await call(Math.max(1, endsAt - performance.now()));
-    } catch (error) {
-      const waitMs = policy.isWorthRetrying(error) ? policy.pauseMs(attempts) : Number.POSITIVE_INFINITY;
-      const isLast = attempts >= (policy.maxAttempts ?? Number.POSITIVE_INFINITY);
-      if (isLast || performance.now() + waitMs >= endsAt) throw policy.asFinal(error, attempts);
-      await delay(waitMs);
-    }
+  let attempts = 0;
+  let waitMs = 0;
+  const isTried = handleWhen((error) => {
+    if (!policy.isWorthRetrying(error)) return false;
+    waitMs = policy.pauseMs(attempts);
+    return performance.now() + waitMs < endsAt;
+  });
+  const repeated = retry(isTried, {
+    maxAttempts: (policy.maxAttempts ?? Number.POSITIVE_INFINITY) - 1,
+    backoff: new DelegateBackoff(() => waitMs),
+  });
+  try {
+    return await repeated.execute(() => {
+      attempts++;
+      return call(Math.max(1, endsAt - performance.now()));
+    });
+  } catch (error) {
+    throw policy.asFinal(error, attempts);
   }
 }

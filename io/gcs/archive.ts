@@ -7,8 +7,8 @@
 import { archiveObjectName, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
 import { MINUTES_A_DAY } from "../../domain/rules/time";
 import type { Archive, ArchiveObject } from "../ports";
+import { type MinuteRange, namesOf, withinYears } from "./codec";
 import type { GcsOptions } from "./config";
-import { type MinuteRange, namesOf, withinYears } from "./minute-range";
 import { GcsObjects } from "./objects";
 
 const CONTENT_TYPE = "application/avro";

@@ -8,11 +8,10 @@ import { randomBytes } from "node:crypto";
 import { minuteFolder } from "../../domain/archive-name";
 import type { RejectionReason } from "../../domain/rejection";
 import { MINUTE_MS } from "../../domain/rules/time";
-import { GroupCommit } from "../flow/group-commit";
+import { BatchQueue } from "../flow/batch-queue";
 import { AvroError } from "../formats/avro/binary";
 import { decodeDeadLetters, encodeDeadLetters } from "../formats/avro/dead-letter-object";
 import type { DeadLetter, DeadLetters, NewDeadLetter } from "../ports";
-import type { GcsOptions } from "./config";
 import {
   type LetterObject,
   letterId,
@@ -20,11 +19,13 @@ import {
   MARKS,
   markName,
   marksOf,
+  namesOf,
   parseLetterId,
   parseLetterObjectName,
   parseMarkName,
-} from "./dead-letter-name";
-import { namesOf, withinYears } from "./minute-range";
+  withinYears,
+} from "./codec";
+import type { GcsOptions } from "./config";
 import { GcsObjects } from "./objects";
 
 export interface GcsDeadLettersOptions extends GcsOptions {
@@ -48,7 +49,7 @@ type Outcome = { stored: true } | { stored: false; error: unknown };
 
 export class GcsDeadLetters implements DeadLetters {
   readonly #objects: GcsObjects;
-  readonly #commits: GroupCommit<readonly NewDeadLetter[], Outcome>;
+  readonly #commits: BatchQueue<readonly NewDeadLetter[], Outcome>;
   readonly #publish: GcsDeadLettersOptions["publish"];
   readonly #writer = randomBytes(6).toString("hex");
   #sequence = 0;
@@ -57,7 +58,7 @@ export class GcsDeadLetters implements DeadLetters {
   constructor(options: GcsDeadLettersOptions) {
     this.#objects = new GcsObjects(options);
     this.#publish = options.publish;
-    this.#commits = new GroupCommit<readonly NewDeadLetter[], Outcome>({
+    this.#commits = new BatchQueue<readonly NewDeadLetter[], Outcome>({
       commit: (calls) => this.#commit(calls),
       sizeBytes: (letters) => letters.reduce((sum, letter) => sum + letterBytes(letter), 0),
       maxGroupItems: MAX_GROUP_CALLS,

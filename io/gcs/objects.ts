@@ -6,10 +6,10 @@
 import { randomUUID } from "node:crypto";
 import { Semaphore } from "../flow/semaphore";
 import { type GcsConfig, type GcsOptions, gcsConfig } from "./config";
+import { type HttpAnswer, HttpConnections, type HttpRequest } from "./connection";
 import { crc32cText } from "./crc32c";
 import { applicationDefaultCredentials, type Credentials, NO_CREDENTIALS } from "./credentials";
-import { type HttpAnswer, HttpConnections, type HttpRequest } from "./http";
-import { DamagedAnswerError, RefusedError, withRetries } from "./retry";
+import { DamagedAnswerError, RefusedError, withRetries } from "./errors";
 
 interface StoredObject {
   /** The name below the prefix. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Message } from "kafkajs";
-import { AppendQueue } from "../flow/append-queue";
+import { BatchQueue } from "../flow/batch-queue";
 import { MessageTooLargeError } from "../formats/messages/errors";
 import { StoreUnavailableError } from "../ports";
 import { recordSizeBytes } from "./codec";
-import { type KafkaConnection, kafkaOf } from "./config";
-import { kindOf, messageOf } from "./error-kind";
+import type { KafkaConnection } from "./config";
+import { kafkaOf } from "./connection";
+import { kindOf, messageOf } from "./errors";
 import { PartitionSender } from "./partition-sender";
 
 export interface KafkaAppenderOptions extends KafkaConnection {
@@ -39,7 +40,7 @@ const MAX_REQUESTS = 4;
  */
 export class KafkaAppender {
   readonly #sender: PartitionSender;
-  readonly #queue: AppendQueue<Message>;
+  readonly #queue: BatchQueue<Message>;
   readonly #maxMessageBytes: number;
   readonly #timeoutMs: number;
 
@@ -59,12 +60,12 @@ export class KafkaAppender {
     this.#sender = sender;
     this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.#timeoutMs = options.appendTimeoutMs ?? 10_000;
-    this.#queue = new AppendQueue<Message>({
-      send: (records) => this.#send(records),
+    this.#queue = new BatchQueue<Message>({
+      commit: (records) => this.#send(records),
       sizeBytes: recordSizeBytes,
       maxGroupItems: MAX_REQUEST_RECORDS,
       maxGroupBytes: options.maxRequestBytes ?? 900_000,
-      maxRequests: Math.min(MAX_REQUESTS, partitions),
+      maxCommits: Math.min(MAX_REQUESTS, partitions),
       lingerMs: options.lingerMs ?? 3,
       maxQueueBytes: options.maxQueueBytes ?? 64 << 20,
       timeoutMs: this.#timeoutMs,

@@ -24,8 +24,9 @@ import {
 } from "../ports";
 import { ClosingAdmin } from "./closing-admin";
 import { messageOf as decoded } from "./codec";
-import { type KafkaConnection, kafkaOf } from "./config";
-import { kindOf, messageOf } from "./error-kind";
+import type { KafkaConnection } from "./config";
+import { kafkaOf } from "./connection";
+import { kindOf, messageOf } from "./errors";
 import { GroupLag } from "./group-lag";
 import { GroupMember } from "./group-member";
 import { type CommittedPosition, type Fetched, gapsIn, PartitionQueue, type TakenRange } from "./partition-queue";

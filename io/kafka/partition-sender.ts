@@ -16,7 +16,7 @@ import { type Kafka, type Message, Partitioners, type Producer } from "kafkajs";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { StoreUnavailableError } from "../ports";
 import { ClosingAdmin } from "./closing-admin";
-import { kindOf, messageOf } from "./error-kind";
+import { kindOf, messageOf } from "./errors";
 
 interface Session {
   producer: Producer;

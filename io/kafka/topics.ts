@@ -4,8 +4,9 @@ import { type Admin, ConfigResourceTypes, type ITopicConfig } from "kafkajs";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { StoreUnavailableError } from "../ports";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
-import { type KafkaConnection, kafkaOf } from "./config";
-import { messageOf } from "./error-kind";
+import type { KafkaConnection } from "./config";
+import { kafkaOf } from "./connection";
+import { messageOf } from "./errors";
 
 interface KafkaTopic {
   topic: string;

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { AppendQueue } from "../flow/append-queue";
+import { BatchQueue } from "../flow/batch-queue";
 import { MessageTooLargeError } from "../formats/messages/errors";
 import { messageSizeBytes, type PubsubMessage } from "./codec";
-import {
-  callOptions,
-  DEFAULT_REQUEST_TIMEOUT_MS,
-  type PublisherClient,
-  type PubsubConnection,
-  publisherClient,
-  topicName,
-} from "./config";
-import { retried, unavailable } from "./retry";
+import { type PubsubConnection, topicName } from "./config";
+import { callOptions, DEFAULT_REQUEST_TIMEOUT_MS, type PublisherClient, publisherClient } from "./connection";
+import { retried, unavailable } from "./errors";
 
 export interface PubsubAppenderOptions extends PubsubConnection {
   topic: string;
@@ -34,7 +28,7 @@ export class PubsubAppender {
   readonly #topic: string;
   readonly #totalMs: number;
   readonly #attemptMs: number;
-  readonly #queue: AppendQueue<PubsubMessage>;
+  readonly #queue: BatchQueue<PubsubMessage>;
 
   /** Rejects with `StoreUnavailableError` when Pub/Sub does not answer or the topic does not exist. */
   static async open(options: PubsubAppenderOptions): Promise<PubsubAppender> {
@@ -55,12 +49,12 @@ export class PubsubAppender {
     this.#topic = topicName(options.projectId, options.topic);
     this.#totalMs = options.appendTimeoutMs ?? 20_000;
     this.#attemptMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
-    this.#queue = new AppendQueue<PubsubMessage>({
-      send: (messages) => this.#publish(messages),
+    this.#queue = new BatchQueue<PubsubMessage>({
+      commit: (messages) => this.#publish(messages),
       sizeBytes: messageSizeBytes,
       maxGroupItems: MAX_REQUEST_MESSAGES,
       maxGroupBytes: MAX_REQUEST_BYTES,
-      maxRequests: MAX_REQUESTS,
+      maxCommits: MAX_REQUESTS,
       lingerMs: options.lingerMs ?? 5,
       maxQueueBytes: options.maxQueueBytes ?? 64 << 20,
       timeoutMs: this.#totalMs,

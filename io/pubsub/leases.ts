@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { callOptions, type SubscriberClient } from "./config";
-import { retried } from "./retry";
+import { callOptions, type SubscriberClient } from "./connection";
+import { retried } from "./errors";
 
 /** The ids of one request: Pub/Sub takes 512 KiB, and an id has about 200 bytes. */
 const MAX_IDS = 1_000;

@@ -2,16 +2,9 @@
 /** Checks and creates the topics and subscriptions of a deployment. */
 import { MINUTE_MS } from "../../domain/rules/time";
 import { type Place, placeOf } from "../ports/places";
-import {
-  callOptions,
-  type PubsubConnection,
-  publisherClient,
-  type SubscriberClient,
-  subscriberClient,
-  subscriptionName,
-  topicName,
-} from "./config";
-import { notFound, retried } from "./retry";
+import { type PubsubConnection, subscriptionName, topicName } from "./config";
+import { callOptions, publisherClient, type SubscriberClient, subscriberClient } from "./connection";
+import { notFound, retried } from "./errors";
 import { ACK_DEADLINE_SECONDS, differencesOf } from "./subscription-differences";
 import { ensurePubsubSubscription, ensurePubsubTopic } from "./topics";
 

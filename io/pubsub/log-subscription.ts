@@ -12,16 +12,10 @@ import { ChangeSignal } from "../flow/change-signal";
 import { LogClock } from "../flow/log-clock";
 import { type LogMessage, type LogPortion, type LogSubscription, PortionLostError } from "../ports";
 import { type ReceivedMessage, receivedOf } from "./codec";
-import {
-  callOptions,
-  DEFAULT_REQUEST_TIMEOUT_MS,
-  type PubsubConnection,
-  type SubscriberClient,
-  subscriberClient,
-  subscriptionName,
-} from "./config";
+import { type PubsubConnection, subscriptionName } from "./config";
+import { callOptions, DEFAULT_REQUEST_TIMEOUT_MS, type SubscriberClient, subscriberClient } from "./connection";
+import { isWorthRetrying, unavailable } from "./errors";
 import { Leases } from "./leases";
-import { isWorthRetrying, unavailable } from "./retry";
 
 interface PubsubLogSubscriptionOptions extends PubsubConnection {
   subscription: string;

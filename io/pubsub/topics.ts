@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS, SECONDS_A_DAY } from "../../domain/rules/time";
-import {
-  callOptions,
-  type PubsubConnection,
-  publisherClient,
-  subscriberClient,
-  subscriptionName,
-  topicName,
-} from "./config";
-import { alreadyExists, retried } from "./retry";
+import { type PubsubConnection, subscriptionName, topicName } from "./config";
+import { callOptions, publisherClient, subscriberClient } from "./connection";
+import { alreadyExists, retried } from "./errors";
 
 interface PubsubSubscription {
   topic: string;

@@ -1,29 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createClient } from "@redis/client";
 import type { FoundAnswer, SharedAnswers } from "../ports";
-
-interface RedisAnswersOptions {
-  /** redis://host:port/database, or rediss:// for TLS. */
-  url: string;
-  username?: string;
-  password?: string;
-  /** Before every key: two deployments on one Redis must not share answers. */
-  prefix: string;
-  /** A find that takes longer finds nothing. */
-  deadlineMs: number;
-  /** Told once an outage: why Redis is left alone, and undefined when it answers again. */
-  onChange?: (trouble: Error | undefined) => void;
-  /** Milliseconds, of a clock that only goes forward. */
-  now?: () => number;
-}
-
-/** After a failure Redis is left alone for so long: reads do not wait for it one by one. */
-const REST_MS = 1_000;
-const RECONNECT_MS = 250;
-const CONNECT_TIMEOUT_MS = 2_000;
-/** Commands that wait for Redis; more are not sent. */
-const MAX_WAITING = 1_000;
-const MAX_TEXT_CHARACTERS = 64 << 10;
+import { keptAnswer, keptText, MAX_TEXT_CHARACTERS, timeMs } from "./codec";
+import type { RedisAnswersOptions } from "./config";
+import { connectedClient, type RedisClient } from "./connection";
+import { Rest } from "./errors";
 
 /**
  * Shared answers in Redis. Ages are told by the clock of Redis alone, so that those of the instances need not agree:
@@ -32,83 +12,51 @@ const MAX_TEXT_CHARACTERS = 64 << 10;
  * nothing else.
  */
 export class RedisAnswers implements SharedAnswers {
-  readonly #client: ReturnType<typeof createClient>;
-  readonly #options: Required<Omit<RedisAnswersOptions, "username" | "password">>;
-  #restsUntilMs = 0;
-  #troubled = false;
+  readonly #client: RedisClient;
+  readonly #options: Required<Pick<RedisAnswersOptions, "prefix" | "deadlineMs" | "now">>;
+  readonly #rest: Rest;
 
   /** Connects by and by. */
-  constructor({ username, password, ...options }: RedisAnswersOptions) {
-    this.#options = { onChange: () => undefined, now: () => performance.now(), ...options };
-    this.#client = createClient({
-      url: options.url,
-      ...(username && { username }),
-      ...(password && { password }),
-      disableOfflineQueue: true,
-      commandsQueueMaxLength: MAX_WAITING,
-      socket: { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: RECONNECT_MS },
-    });
-    this.#client.on("error", (error: Error) => this.#failed(error));
-    this.#client.connect().catch((error: Error) => this.#failed(error));
+  constructor({ onChange = () => undefined, now = () => performance.now(), ...options }: RedisAnswersOptions) {
+    this.#options = { ...options, now };
+    this.#rest = new Rest({ onChange, now });
+    this.#client = connectedClient(options, (error) => this.#rest.failed(error));
   }
 
   async find(key: string): Promise<FoundAnswer> {
     const { now, prefix, deadlineMs } = this.#options;
     const sentMs = now();
-    if (!this.#client.isReady || sentMs < this.#restsUntilMs) return NOTHING;
+    if (!this.#client.isReady || this.#rest.lasts) return NOTHING;
     try {
       // In this order on one connection: the time is that of the answer's finding, or later.
       const asked = [this.#client.get(prefix + key), this.#client.sendCommand(["TIME"])];
-      const [kept, time] = await within(deadlineMs, Promise.all(asked));
+      const [reply, time] = await within(deadlineMs, Promise.all(asked));
       const since = timeMs(time);
-      this.#answered();
-      const [, keptSince, text] = /^(\d+(?:\.\d+)?) (.*)$/s.exec(typeof kept === "string" ? kept : "") ?? [];
-      const ageMs = since - Number(keptSince) + (now() - sentMs);
+      this.#rest.answered();
+      const kept = keptAnswer(reply);
       // Redis' clock was set back: nobody can say how old the answer is.
-      if (text === undefined || since < Number(keptSince)) return { text: undefined, ageMs: 0, since };
-      return { text, ageMs, since };
+      if (kept === undefined || since < kept.since) return { text: undefined, ageMs: 0, since };
+      return { text: kept.text, ageMs: since - kept.since + (now() - sentMs), since };
     } catch (error) {
-      this.#failed(error as Error);
+      this.#rest.failed(error as Error);
       return NOTHING;
     }
   }
 
   keep(key: string, text: string, since: number, keptMs: number): void {
-    const { now, prefix } = this.#options;
-    if (text.length > MAX_TEXT_CHARACTERS || !this.#client.isReady || now() < this.#restsUntilMs) return;
+    if (text.length > MAX_TEXT_CHARACTERS || !this.#client.isReady || this.#rest.lasts) return;
     const expiry = String(Math.max(1, Math.floor(keptMs)));
     this.#client
-      .sendCommand(["SET", prefix + key, `${since} ${text}`, "PX", expiry])
-      .catch((error: Error) => this.#failed(error));
+      .sendCommand(["SET", this.#options.prefix + key, keptText({ since, text }), "PX", expiry])
+      .catch((error: Error) => this.#rest.failed(error));
   }
 
   async close(): Promise<void> {
     this.#client.destroy();
   }
-
-  #answered(): void {
-    if (!this.#troubled) return;
-    this.#troubled = false;
-    this.#options.onChange(undefined);
-  }
-
-  #failed(error: Error): void {
-    this.#restsUntilMs = this.#options.now() + REST_MS;
-    if (this.#troubled) return;
-    this.#troubled = true;
-    this.#options.onChange(error);
-  }
 }
 
 const NOTHING: FoundAnswer = { text: undefined, ageMs: 0, since: undefined };
-
-/** TIME: seconds and microseconds. Throws TypeError for anything else. */
-function timeMs(reply: unknown): number {
-  const [seconds, microseconds] = Array.isArray(reply) ? reply.map(Number) : [];
-  const timeMs = (seconds ?? Number.NaN) * 1_000 + (microseconds ?? Number.NaN) / 1_000;
-  if (!Number.isFinite(timeMs)) throw new TypeError("Redis did not answer TIME as it should");
-  return timeMs;
-}
 
 async function within<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

@@ -9,7 +9,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { RejectionReason } from "../../domain/rejection";
 import { MINUTE_MS } from "../../domain/rules/time";
-import { GroupCommit } from "../flow/group-commit";
+import { BatchQueue } from "../flow/batch-queue";
 import { type DeadLetter, type DeadLetters, LogFullError, type NewDeadLetter } from "../ports";
 import { inTransaction, openDatabase, orUnavailable } from "./connection";
 import { DEAD_LETTERS_FILE, DEAD_LETTERS_SCHEMA, letterBytes } from "./dead-letter-schema";
@@ -40,7 +40,7 @@ const MAX_GROUP_BYTES = 8 << 20;
 export class SqliteDeadLetters implements DeadLetters {
   readonly #db: DatabaseSync;
   readonly #channel: ThreadChannel;
-  readonly #commits: GroupCommit<readonly NewDeadLetter[], boolean>;
+  readonly #commits: BatchQueue<readonly NewDeadLetter[], boolean>;
   readonly #maxBytes: number;
 
   /** Opens or creates the file. Throws `StoreUnavailableError`, `SchemaVersionError`. */
@@ -55,7 +55,7 @@ export class SqliteDeadLetters implements DeadLetters {
       busyTimeoutMs,
       maxFileBytes,
     });
-    this.#commits = new GroupCommit<readonly NewDeadLetter[], boolean>({
+    this.#commits = new BatchQueue<readonly NewDeadLetter[], boolean>({
       commit: (calls) => this.#commit(calls),
       sizeBytes: (letters) => letters.reduce((sum, letter) => sum + letterBytes(letter, letter.payload.byteLength), 0),
       maxGroupItems: MAX_GROUP_CALLS,

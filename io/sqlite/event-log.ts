@@ -5,7 +5,7 @@
  * One process at a time owns a SqliteEventLog of a folder (see data-folder.ts).
  */
 import { join } from "node:path";
-import { GroupCommit } from "../flow/group-commit";
+import { BatchQueue } from "../flow/batch-queue";
 import { type EmbeddedLog, type LogBatch, type LogEntry, LogFullError, type Stamp } from "../ports";
 import { SqliteLogReader } from "./log-reader";
 import { type CommitBatches, type Committed, LOG_FILE, type LogThreadOptions, type Trimmed } from "./log-schema";
@@ -31,7 +31,7 @@ const TRIM_CHUNK_ENTRIES = 64;
 
 export class SqliteEventLog implements EmbeddedLog {
   readonly #channel: ThreadChannel;
-  readonly #commits: GroupCommit<LogBatch, number>;
+  readonly #commits: BatchQueue<LogBatch, number>;
   readonly #reader: SqliteLogReader;
   readonly #maxBacklogBytes: number;
   #committedBytes: number;
@@ -58,7 +58,7 @@ export class SqliteEventLog implements EmbeddedLog {
     this.#committedBytes = backlogBytes;
     this.#maxBacklogBytes = options.maxBacklogBytes ?? 8 * 2 ** 30;
     this.#reader = new SqliteLogReader({ folder: options.folder });
-    this.#commits = new GroupCommit<LogBatch, number>({
+    this.#commits = new BatchQueue<LogBatch, number>({
       commit: (batches) => this.#commit(batches),
       sizeBytes: (batch) => batch.payload.byteLength,
       maxGroupItems: MAX_GROUP_BATCHES,

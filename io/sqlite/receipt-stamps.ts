@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { GroupCommit } from "../flow/group-commit";
+import { BatchQueue } from "../flow/batch-queue";
 import { type ReceiptStamps, STAMP_MEMORY_MS, type Stamp } from "../ports";
 import { inTransaction, type OpenOptions, openDatabase, type Schema } from "./connection";
 
@@ -29,7 +29,7 @@ export class SqliteReceiptStamps implements ReceiptStamps {
   readonly #db: DatabaseSync;
   readonly #put: StatementSync;
   readonly #forget: StatementSync;
-  readonly #commits: GroupCommit<readonly Stamp[], Stamp[]>;
+  readonly #commits: BatchQueue<readonly Stamp[], Stamp[]>;
 
   /** Throws `StoreUnavailableError`, `SchemaVersionError`. */
   constructor({ folder, ...open }: { folder: string } & OpenOptions) {
@@ -43,7 +43,7 @@ export class SqliteReceiptStamps implements ReceiptStamps {
       `DELETE FROM stamps WHERE key IN
          (SELECT key FROM stamps INDEXED BY stamps_by_time WHERE stamped_at_ms <= ? LIMIT ${MAX_FORGOTTEN})`,
     );
-    this.#commits = new GroupCommit({
+    this.#commits = new BatchQueue({
       commit: async (calls) => this.#commit(calls),
       sizeBytes: (stamps) => stamps.length * STAMP_BYTES,
       maxGroupItems: 1_000,

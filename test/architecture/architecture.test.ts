@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { contentProblems, formProblems } from "./content-rules";
 import { exportProblems } from "./export-rules";
-import { ROOMS, roomRules } from "./room-rules";
+import { OF_SERVERS, ROOMS, ROOMS_OF_ADAPTER, roomRules, WITHOUT_SERVER } from "./room-rules";
 import { type Violation, violations } from "./source-graph";
 
 const ROOT = join(__dirname, "..", "..", "..");
@@ -26,6 +26,14 @@ const paths = ROOMS.flatMap((room) =>
 test("every source keeps to its room's arrows, and nothing is imported in a circle", async () => {
   expect(paths.length).toBeGreaterThan(400);
   expect(await violations(ROOT, paths, { checkout: ROOT, rules })).toEqual([]);
+});
+
+test("every adapter of a server has the same rooms, and every folder of io/ is one or says why not", () => {
+  const known = [...OF_SERVERS, ...Object.keys(WITHOUT_SERVER)].sort();
+  const folders = readdirSync(join(ROOT, "io"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  expect(folders.map(({ name }) => name).sort()).toEqual(known);
+  for (const adapter of OF_SERVERS)
+    expect(readdirSync(join(ROOT, "io", adapter))).toEqual(expect.arrayContaining(ROOMS_OF_ADAPTER));
 });
 
 test("every source keeps to what its room may hold", () => {
@@ -101,6 +109,7 @@ describe("an import that a room may not have is named", () => {
     "domain/rejection",
     "engine/index",
     "io/directory/archive",
+    "io/flow/retry",
     "io/formats/avro/batch",
     "io/kafka/topics",
     "io/ports/index",
@@ -122,6 +131,9 @@ describe("an import that a room may not have is named", () => {
     ["io/formats", 'import { ensureTopic } from "../kafka/topics";', "io/kafka", "and no adapter"],
     ["io/flow", 'import { ensureTopic } from "../kafka/topics";', "io/kafka", "and no adapter"],
     ["io/ports", 'import { encodeBatch } from "../formats/avro/batch";', "io/formats", "ports know no adapter"],
+    ["io/kafka", 'import { retrying } from "../flow/retry";', "io/flow/retry", "decided in an adapter's errors.ts"],
+    ["pipelines", 'import { retrying } from "../io/flow/retry";', "io/flow/retry", "decided in an adapter's errors.ts"],
+    ["io/kafka", 'import { retry } from "cockatiel";', "cockatiel", "those of io/flow/retry.ts"],
     ["io/sqlite", 'import { windowedValue } from "../../engine";', "engine/index", "io knows"],
     ["intake", 'import type { Message } from "../transforms/elements";', "transforms/elements", "intake knows"],
     ["ingest-api", 'import { runDirect } from "../engine";', "engine/index", "ingest-api knows"],

@@ -46,7 +46,8 @@ const TESTS = /^test\//;
 /** One line for each export that nobody outside its file uses, or, in production's rooms, tests alone. */
 export function exportProblems(sources: readonly Source[]): string[] {
   const paths = new Set(sources.map(({ path }) => path));
-  const modules = new Map(sources.map((source) => [source.path, moduleOf(source, paths)]));
+  const programs = programsOf(paths);
+  const modules = new Map(sources.map((source) => [source.path, moduleOf(source, paths, programs)]));
   const users = usersOf(modules);
   const found: string[] = [];
   for (const { path, text, declared, passedOn } of modules.values()) {
@@ -97,7 +98,7 @@ function namesIn(module: Module | undefined): string[] {
   return module === undefined ? [] : [...module.declared, ...module.passedOn.keys()];
 }
 
-function moduleOf({ path, text }: Source, paths: ReadonlySet<string>): Module {
+function moduleOf({ path, text }: Source, paths: ReadonlySet<string>, programs: Programs): Module {
   const module: Module = { path, text, declared: new Set(), passedOn: new Map(), passedOnWhole: [], uses: [] };
   const use = (from: string, name: string) => {
     const target = targetOf(path, from, paths);
@@ -124,11 +125,8 @@ function moduleOf({ path, text }: Source, paths: ReadonlySet<string>): Module {
     else if (held?.startsWith("{")) for (const [name] of namesOf(held.slice(1, -1), /\s*:\s*/)) use(from!, name);
     else use(from!, ANY);
   }
-  for (const [, base] of text.matchAll(BY_PATH)) {
-    for (const each of paths)
-      if (each !== path && posix.basename(each).replace(/\.ts$/, "") === base && IS_PROGRAM.test(each))
-        module.uses.push({ path: each, name: ANY });
-  }
+  for (const [, base] of text.matchAll(BY_PATH))
+    for (const each of programs.get(base!) ?? []) if (each !== path) module.uses.push({ path: each, name: ANY });
   if (REGISTERED.test(text))
     for (const name of module.declared) module.uses.push({ path, name: isOfTests(text, name) ? "" : name });
   return module;
@@ -136,6 +134,19 @@ function moduleOf({ path, text }: Source, paths: ReadonlySet<string>): Module {
 
 /** Modules whose path is in somebody's text: the worker's module, and what the browser has in place of a package. */
 const IS_PROGRAM = /^cli\/programs\/worker-resources|^client\/browser\//;
+
+/** Name of a file without its ending -> the programs of that name. */
+type Programs = ReadonlyMap<string, readonly string[]>;
+
+function programsOf(paths: ReadonlySet<string>): Programs {
+  const programs = new Map<string, string[]>();
+  for (const path of paths) {
+    if (!IS_PROGRAM.test(path)) continue;
+    const base = posix.basename(path).replace(/\.ts$/, "");
+    programs.set(base, [...(programs.get(base) ?? []), path]);
+  }
+  return programs;
+}
 
 /** `a, type b, c as d` -> the names as the other file has them, and as this one does. */
 function namesOf(list: string, as = /\s+as\s+/): [theirs: string, own: string][] {

@@ -3,7 +3,8 @@
  * Does the work of Dataflow's own Pub/Sub source with a real subscription: pulls messages, and passes on each once in
  * ten minutes.
  */
-import { callOptions, type SubscriberClient, subscriberClient, subscriptionName } from "../../io/pubsub/config";
+import { subscriptionName } from "../../io/pubsub/config";
+import { callOptions, type SubscriberClient, subscriberClient } from "../../io/pubsub/connection";
 
 export interface NativeMessage {
   /** The id attribute's value, or the message's own id. */

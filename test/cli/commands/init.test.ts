@@ -18,10 +18,11 @@ import { gcsFolder } from "../../../engine/dataflow";
 import { bucketProblem as engineProblem } from "../../../engine/dataflow/bucket-name";
 import { differencesOf as bucketDifferences } from "../../../io/gcs/bucket-differences";
 import { bucketProblem } from "../../../io/gcs/bucket-name";
-import { kafkaOf } from "../../../io/kafka/config";
+import { kafkaOf } from "../../../io/kafka/connection";
 import { createLedTopic } from "../../../io/kafka/topics";
 import type { Place } from "../../../io/ports/places";
-import { subscriberClient, subscriptionName, topicName } from "../../../io/pubsub/config";
+import { subscriptionName, topicName } from "../../../io/pubsub/config";
+import { subscriberClient } from "../../../io/pubsub/connection";
 import { differencesOf } from "../../../io/pubsub/subscription-differences";
 import { ensurePubsubTopic } from "../../../io/pubsub/topics";
 import {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { status } from "@grpc/grpc-js";
 import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
+import { failureKind, withRetries } from "../../../io/bigtable/errors";
 import { BigtableLedger } from "../../../io/bigtable/ledger";
-import { failureKind, withRetries } from "../../../io/bigtable/retry";
 import { createTables } from "../../../io/bigtable/tables";
 import { StoreUnavailableError } from "../../../io/ports";
 import { type FaultProxy, startFaultProxy } from "../../../servers/fault-proxy";

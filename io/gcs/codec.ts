@@ -1,6 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The names of dead-letter objects, of their letters, and of the marks of replayed letters. */
-import { minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
+/**
+ * The names of objects: of ranges of minutes (`date=.../hour=.../minute=...` sorts by time), of dead letters, and of
+ * the marks of replayed letters. The bytes of objects are those of io/formats/.
+ */
+import { FIRST_MINUTE, LAST_MINUTE, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
+import type { ListQuery } from "./objects";
+
+/** The minutes [from, to). */
+export interface MinuteRange {
+  from: number;
+  to: number;
+}
+
+/** Returns the range within the years that have names; an empty range where `toMinute` is not after `fromMinute`. */
+export function withinYears(fromMinute: number, toMinute: number): MinuteRange {
+  const from = Math.max(Math.ceil(fromMinute), FIRST_MINUTE);
+  return { from, to: Math.max(from, Math.min(Math.ceil(toMinute), LAST_MINUTE + 1)) };
+}
+
+/** Returns the names of a range that is not empty. */
+export function namesOf({ from, to }: MinuteRange): ListQuery {
+  return { below: "date=", from: minuteFolder(from), to: to > LAST_MINUTE ? "" : minuteFolder(to) };
+}
 
 /** An object of dead letters. Its name contains the number of its letters, so that they are counted without a read. */
 export interface LetterObject {

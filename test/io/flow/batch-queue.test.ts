@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { AppendQueue, type AppendQueueOptions } from "../../../io/flow/append-queue";
+import { BatchQueue, type BatchQueueOptions } from "../../../io/flow/batch-queue";
 import { LogFullError, StoreUnavailableError } from "../../../io/ports";
 
 interface Request {
@@ -8,17 +8,17 @@ interface Request {
 }
 
 /** A queue whose requests are answered by hand. */
-function queueOf(options: Partial<AppendQueueOptions<string>> = {}) {
+function queueOf(options: Partial<BatchQueueOptions<string>> = {}) {
   const requests: Request[] = [];
-  const queue = new AppendQueue<string>({
-    send: (items) =>
+  const queue = new BatchQueue<string>({
+    commit: (items) =>
       new Promise((resolve, reject) => {
         requests.push({ items, answer: (error) => (error === undefined ? resolve() : reject(error)) });
       }),
     sizeBytes: (item) => item.length,
     maxGroupItems: 3,
     maxGroupBytes: 10,
-    maxRequests: 2,
+    maxCommits: 2,
     lingerMs: 60_000,
     maxQueueBytes: 100,
     timeoutMs: 60_000,
@@ -31,7 +31,7 @@ const turn = async () => {
   for (let n = 0; n < 2; n++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-describe("AppendQueue", () => {
+describe("BatchQueue", () => {
   it("sends what comes in one turn together, at once", async () => {
     const { queue, requests } = queueOf();
     const added = [queue.add("a"), queue.add("b")];
@@ -100,6 +100,28 @@ describe("AppendQueue", () => {
     await queue.idle();
   });
 
+  it("one commit at a time, without a deadline, gives each item its own result", async () => {
+    const commits: { items: readonly string[]; end(): void }[] = [];
+    const queue = new BatchQueue<string, number>({
+      commit: (items) =>
+        new Promise((resolve) => commits.push({ items, end: () => resolve(items.map((item) => item.length)) })),
+      sizeBytes: (item) => item.length,
+      ...{ maxGroupItems: 3, maxGroupBytes: 10, maxQueueBytes: 100 },
+    });
+    const first = queue.add("one");
+    await turn();
+    const others = [queue.add("three"), queue.add("four")];
+    await turn();
+    expect(commits.map(({ items }) => items)).toEqual([["one"]]);
+    commits[0]!.end();
+    expect(await first).toBe(3);
+    await turn();
+    expect(commits.map(({ items }) => items)).toEqual([["one"], ["three", "four"]]);
+    commits[1]!.end();
+    expect(await Promise.all(others)).toEqual([5, 4]);
+    await queue.idle();
+  });
+
   it("rejects a group with what its request failed with, and goes on", async () => {
     const { queue, requests } = queueOf();
     const failed = Promise.allSettled([queue.add("a"), queue.add("b")]);
@@ -114,7 +136,7 @@ describe("AppendQueue", () => {
   });
 
   it("never sends what was given up while it waited, and holds the bytes of what was given up under way", async () => {
-    const { queue, requests } = queueOf({ maxRequests: 1, timeoutMs: 50 });
+    const { queue, requests } = queueOf({ maxCommits: 1, timeoutMs: 50 });
     const under = expect(queue.add("under")).rejects.toThrow(/unknown/);
     await turn();
     const waits = expect(queue.add("waits")).rejects.toThrow(/took nothing/);

@@ -6,7 +6,7 @@
 import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";
 import type { GcsConfig } from "./config";
-import { ExchangeError } from "./http";
+import { ExchangeError } from "./connection";
 
 /** Thrown for an answer that is a refusal. */
 export class RefusedError extends Error {
