@@ -11,7 +11,7 @@ import { type ArchiverOptions, runArchiver } from "../../pipelines/archiver/arch
 import { throughOutages } from "../../pipelines/archiver/through-outages";
 import { portOption } from "../arguments/whole-number";
 import { resolveConfig } from "../config/resolve";
-import type { Config } from "../config/schema";
+import type { Config, Settings } from "../config/schema";
 import { messageRules, openDeployment } from "../deployment/deployment";
 import { openClaims } from "../deployment/open-claims";
 import { knownEventTypes } from "../deployment/open-event-types";
@@ -78,7 +78,7 @@ async function archive(config: Config, healthPort: number): Promise<void> {
   }
 }
 
-function archiverOptions({ archive }: Config): ArchiverOptions {
+function archiverOptions({ archive }: Settings<"archive">): ArchiverOptions {
   return {
     maxPortionMessages: archive.maxPortionMessages,
     maxPortionBytes: archive.maxPortionBytes,
@@ -93,7 +93,7 @@ function archiverOptions({ archive }: Config): ArchiverOptions {
  * mark. Pub/Sub does not tell which messages other readers hold, so each archiver has a mark of its own; the mark of a
  * dead archiver holds the low watermark until the service has given its messages to others.
  */
-function archiveReader({ log }: Config): { name: string; leaseMs: number } {
+function archiveReader({ log }: Settings<"log">): { name: string; leaseMs: number } {
   if (log.kind === "kafka") return { name: log.kafka.archiveGroup, leaseMs: GROUP_LEASE_MS };
   return { name: `${log.pubsub.archiveSubscription}-${randomUUID()}`, leaseMs: READER_LEASE_MS };
 }

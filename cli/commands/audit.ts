@@ -13,7 +13,7 @@ import { refuseFlags } from "../arguments/inapplicable-flags";
 import { rfc3339Time } from "../arguments/rfc3339-time";
 import { ConfigError } from "../config/load";
 import { resolveConfig } from "../config/resolve";
-import type { Config } from "../config/schema";
+import type { Config, Settings } from "../config/schema";
 import {
   DATAFLOW_ONLY,
   type DataflowFlags,
@@ -113,7 +113,7 @@ async function asked({ archive, ledger, progress, config }: Deployment, flags: A
 }
 
 /** How long after its end an hour is due: the stream has passed the hour, and the archiver has reported so. */
-function finalAfterMs(config: Config): number {
+function finalAfterMs(config: Settings<"lateness" | "log">): number {
   const streamMs = config.lateness.finalAfterMinutes * MINUTE_MS;
   return setsAside(allowedLatenessMs(config)) ? streamMs + FINAL_SLACK_MS + ARCHIVED_WITHIN_MS : streamMs;
 }
@@ -134,7 +134,7 @@ async function auditAllTotals(deployment: Deployment, flags: AuditFlags): Promis
   return tell(deployment.config, flags, await auditTotals(asked, { repair: flags.repair ?? false }));
 }
 
-export function tell(config: Config, flags: { json?: boolean }, report: AuditReport): number {
+export function tell(config: Settings<"data">, flags: { json?: boolean }, report: AuditReport): number {
   const file = writeReport(config.data, report);
   process.stdout.write(
     flags.json === true ? `${JSON.stringify(shownReport(report), null, 2)}\n` : `${table(report)}report: ${file}\n`,

@@ -11,7 +11,7 @@ import { asBuckets } from "../../query-api/range";
 import { rfc3339Time } from "../arguments/rfc3339-time";
 import { ConfigError } from "../config/load";
 import { resolveConfig } from "../config/resolve";
-import type { Config } from "../config/schema";
+import type { Config, Settings } from "../config/schema";
 import { openDeployment, rawRetentionMs, usesDataFolder } from "../deployment/deployment";
 
 interface Flags {
@@ -76,7 +76,7 @@ async function exported(config: Config, { from, to, granularity, out }: Flags): 
   }
 }
 
-async function openOut({ gcs }: Config, out: string): Promise<RollUpFolder> {
+async function openOut({ gcs }: Settings<"gcs">, out: string): Promise<RollUpFolder> {
   const [, bucket, prefix = ""] = GCS.exec(out) ?? [];
   if (bucket === undefined) {
     const { DirectoryRollUps } = await import("../../io/directory/roll-up-folder.js");

@@ -7,7 +7,7 @@ import { type Packed, packAudited } from "../../pipelines/tier/pack-archive";
 import { type Rolled, rollUpAll } from "../../pipelines/tier/roll-up";
 import { ConfigError } from "../config/load";
 import { resolveConfig } from "../config/resolve";
-import { bookRetention, type Config, cellRetention } from "../config/schema";
+import { bookRetention, cellRetention, type Settings } from "../config/schema";
 import { type Deployment, usesDataFolder } from "../deployment/deployment";
 import { withCellsKept } from "../deployment/with-cells-kept";
 import { asTable, shortTime } from "../reading/read-service";
@@ -34,7 +34,10 @@ export function register(program: Command): void {
     });
 }
 
-async function tier(config: Config, deployment: Deployment): Promise<Tiered> {
+async function tier(
+  config: Settings<"counters" | "data" | "lateness" | "log" | "retention">,
+  deployment: Deployment,
+): Promise<Tiered> {
   const { tiering, archive, ledger, deadLetters, books } = deployment;
   if (tiering === undefined)
     throw new ConfigError(`counters.kind ${config.counters.kind}: its cells stay in the store, there is nothing to do`);
@@ -52,7 +55,10 @@ async function tier(config: Config, deployment: Deployment): Promise<Tiered> {
   return { rolled, packed, expired };
 }
 
-async function forgetAccepted({ log, data }: Config): Promise<((beforeMinute: number) => Promise<void>) | undefined> {
+async function forgetAccepted({
+  log,
+  data,
+}: Settings<"data" | "log">): Promise<((beforeMinute: number) => Promise<void>) | undefined> {
   if (log.kind !== "embedded") return undefined;
   const { expireAccepted } = await import("../../io/sqlite/log-expiry.js");
   return (beforeMinute) => expireAccepted(data, beforeMinute);

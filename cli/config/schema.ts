@@ -353,6 +353,9 @@ export const configSchema = z
 
 export type Config = z.infer<typeof configSchema>;
 
+/** The part of the configuration that a room needs. Whoever composes all rooms has `Config`. */
+export type Settings<Section extends keyof Config> = Pick<Config, Section>;
+
 /**
  * Returns the least number of days. Before a minute is rolled up, events for it must be refused already, and the minute
  * must be audited.
@@ -368,7 +371,7 @@ function leastMinuteDays({
 }
 
 /** Returns how many days minutes and hours stay in the store. */
-export function cellRetention(config: Pick<Config, "retention" | "lateness">): {
+export function cellRetention(config: Settings<"retention" | "lateness">): {
   minuteDays: number;
   hourDays: number;
 } {
@@ -382,7 +385,7 @@ const USUAL_LEDGER_DAYS = 366;
 const USUAL_LETTER_DAYS = 90;
 
 /** How many days books, reports of audits and dead letters are kept. */
-export function bookRetention(config: Pick<Config, "retention" | "lateness">): {
+export function bookRetention(config: Settings<"retention" | "lateness">): {
   ledgerDays: number;
   auditDays: number;
   deadLetterDays: number;

@@ -2,7 +2,7 @@
 import { finalBeforeMinute } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { BoundedOptions } from "../../pipelines/bounded/bounded-stream";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { allowedLatenessMs, type Deployment } from "./deployment";
 import { streamIdentity } from "./stream-identity";
 
@@ -18,7 +18,9 @@ export async function boundedCounting({ config, progress }: Deployment): Promise
 }
 
 /** Returns the options that the configuration alone decides. */
-function describedCounting(config: Config): Omit<BoundedOptions["counting"], "finalBeforeMinute"> {
+function describedCounting(
+  config: Settings<"data" | "job" | "lateness" | "log" | "stream">,
+): Omit<BoundedOptions["counting"], "finalBeforeMinute"> {
   const embedded = config.log.kind === "embedded";
   const { dedupePartitions } = embedded ? config.stream : config.job;
   const { videoShards } = embedded ? streamIdentity(config) : config.job;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdirSync } from "node:fs";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { usesDataFolder } from "./deployment";
 import { kafkaConnection } from "./kafka-connection";
 import { bigtableLocation } from "./open-counters";
@@ -12,7 +12,10 @@ interface CreateOptions {
 }
 
 /** Creates the missing topics, subscriptions and tables of a deployment; existing ones stay as they are. */
-export async function createPlaces(config: Config, { partitions }: CreateOptions): Promise<void> {
+export async function createPlaces(
+  config: Settings<"archive" | "claims" | "counters" | "data" | "deadLetters" | "log" | "project">,
+  { partitions }: CreateOptions,
+): Promise<void> {
   if (usesDataFolder(config)) mkdirSync(config.data, { recursive: true });
   if (config.log.kind === "kafka") {
     const { ensureKafkaTopic } = await import("../../io/kafka/topics.js");

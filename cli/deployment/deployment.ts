@@ -4,7 +4,7 @@ import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import type { MessageRules } from "../../intake/take-message";
 import type { Archive, CounterStore, DeadLetters, EventTypes, Ledger, LogProgress } from "../../io/ports";
-import type { Config } from "../config/schema";
+import type { Config, Settings } from "../config/schema";
 import { openArchive } from "./open-archive";
 import { type CounterAccess, type OpenedCounters, openCounters } from "./open-counters";
 import { openDeadLetters } from "./open-dead-letters";
@@ -28,7 +28,13 @@ export interface Deployment {
 }
 
 /** Returns whether any part of the deployment is in its data folder. */
-export function usesDataFolder({ log, archive, counters, deadLetters, claims }: Config): boolean {
+export function usesDataFolder({
+  log,
+  archive,
+  counters,
+  deadLetters,
+  claims,
+}: Settings<"archive" | "claims" | "counters" | "deadLetters" | "log">): boolean {
   return (
     log.kind === "embedded" ||
     log.spill.enabled ||
@@ -66,7 +72,7 @@ export async function openDeployment(config: Config, access: CounterAccess = "sh
 }
 
 /** Returns the limits of an event, a body and a message, the same on every road. */
-export const intakeLimits = ({ http }: Config): IntakeLimits => ({
+export const intakeLimits = ({ http }: Settings<"http">): IntakeLimits => ({
   maxBodyBytes: http.maxBodyBytes,
   maxMessageBytes: CONTRACT_LIMITS.maxMessageBytes,
   maxEvents: http.maxEvents,
@@ -74,18 +80,18 @@ export const intakeLimits = ({ http }: Config): IntakeLimits => ({
 });
 
 /** Returns the rules by which both readers of a log judge direct producers' messages. */
-export const messageRules = (config: Config): MessageRules => ({
+export const messageRules = (config: Settings<"http" | "retention">): MessageRules => ({
   rawRetentionMs: rawRetentionMs(config),
   limits: intakeLimits(config),
 });
 
 /** Returns how long before its receipt an event may be timestamped. */
-export const rawRetentionMs = ({ retention }: Config): number => retention.rawDays * DAY_MS;
+export const rawRetentionMs = ({ retention }: Settings<"retention">): number => retention.rawDays * DAY_MS;
 
 /**
  * Returns the lateness rule of the deployment's stream. The stream of one machine has none, because it counts its whole
  * archive.
  */
-export function allowedLatenessMs({ log, lateness }: Config): number {
+export function allowedLatenessMs({ log, lateness }: Settings<"lateness" | "log">): number {
   return log.kind === "embedded" ? NO_LATENESS : lateness.finalAfterMinutes * MINUTE_MS;
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 
 /** Returns bucket and folder of an adapter; without an endpoint, Cloud Storage itself with credentials. */
-export function gcsLocation({ gcs }: Config, prefix: string): { bucket: string; prefix: string; endpoint?: string } {
+export function gcsLocation(
+  { gcs }: Settings<"gcs">,
+  prefix: string,
+): { bucket: string; prefix: string; endpoint?: string } {
   return { bucket: gcs.bucket, prefix, ...(gcs.endpoint === "" ? {} : { endpoint: gcs.endpoint }) };
 }

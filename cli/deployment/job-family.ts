@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
+
+/** The sections that say where jobs run. */
+type JobPlace = Settings<"dataflow" | "flink" | "project">;
 
 export interface ListedJob {
   readonly jobId: string;
@@ -16,8 +19,8 @@ interface JobStatus extends ListedJob {
 /** The operations on jobs of any runner. A job is named by its id, or by its name where a job of that name runs. */
 export interface JobFamily {
   /** Returns the newest jobs first. */
-  list(config: Config): Promise<readonly ListedJob[]>;
-  status(config: Config, job: string): Promise<JobStatus>;
+  list(config: JobPlace): Promise<readonly ListedJob[]>;
+  status(config: JobPlace, job: string): Promise<JobStatus>;
   /** Ends a job at once; resolves with its state when it has ended. */
-  cancel(config: Config, job: string): Promise<{ jobId: string; state: string }>;
+  cancel(config: JobPlace, job: string): Promise<{ jobId: string; state: string }>;
 }

@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { KafkaConnection } from "../../io/kafka/config";
 import { ConfigError } from "../config/load";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 
 /**
  * Returns this process's connection to the brokers. Throws ConfigError for files that cannot be read, or a password
  * that Java could not use.
  */
-export function kafkaConnection({ log }: Config, logger?: Logger): KafkaConnection {
+export function kafkaConnection({ log }: Settings<"log">, logger?: Logger): KafkaConnection {
   const { brokers, ssl, caFile, sasl, username } = log.kafka;
   return {
     brokers: brokers.split(",").map((broker) => broker.trim()),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { basename, dirname } from "node:path";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { authorities } from "./kafka-connection";
 
 const PACKAGE = "org.apache.kafka.common";
@@ -11,7 +11,7 @@ const LOGIN = { plain: "plain.PlainLoginModule", scram: "scram.ScramLoginModule"
  * `kafkaConnection` does. The job carries the certificates of the authorities. Of the password it carries the name of
  * the file alone, which these processes read for themselves, at the same path.
  */
-export function kafkaConsumerProperties({ log }: Config): Record<string, string> {
+export function kafkaConsumerProperties({ log }: Settings<"log">): Record<string, string> {
   const { ssl, caFile, sasl, username, passwordFile } = log.kafka;
   const properties: Record<string, string> = {};
   if (ssl || sasl !== "") properties["security.protocol"] = `${sasl === "" ? "" : "SASL_"}${ssl ? "SSL" : "PLAINTEXT"}`;

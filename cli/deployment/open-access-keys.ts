@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AccessKeys } from "../../io/ports/access-keys";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { bigtableLocation } from "./open-counters";
 
 /** The access keys are in the store of the counters. Rejects with `StoreUnavailableError`. */
-export async function openAccessKeys(config: Config): Promise<AccessKeys> {
+export async function openAccessKeys(config: Settings<"counters" | "data" | "project">): Promise<AccessKeys> {
   if (config.counters.kind === "bigtable") {
     const { BigtableAccessKeys } = await import("../../io/bigtable/access-keys.js");
     return new BigtableAccessKeys(bigtableLocation(config));

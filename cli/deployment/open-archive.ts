@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { Archive } from "../../io/ports";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
-export async function openArchive(config: Config): Promise<Archive> {
+export async function openArchive(config: Settings<"archive" | "data" | "gcs">): Promise<Archive> {
   if (config.archive.kind === "directory") {
     const { DirectoryArchive } = await import("../../io/directory/archive.js");
     return new DirectoryArchive({ folder: join(config.data, "archive") });

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { CatalogOptions, SqliteCatalog } from "../../io/sqlite/catalog";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { usesDataFolder } from "./deployment";
 
 /** Returns the catalog's file: the configured one, or else catalog.sqlite of the data folder. */
-const catalogFile = ({ catalog, data }: Config): string =>
+const catalogFile = ({ catalog, data }: Settings<"catalog" | "data">): string =>
   catalog.file === "" ? join(data, "catalog.sqlite") : catalog.file;
 
 /** Without any store in the data folder, a catalog is opened only where its file is configured. */
-export const hasCatalog = (config: Config): boolean => config.catalog.file !== "" || usesDataFolder(config);
+export const hasCatalog = (
+  config: Settings<"archive" | "catalog" | "claims" | "counters" | "deadLetters" | "log">,
+): boolean => config.catalog.file !== "" || usesDataFolder(config);
 
-export async function openCatalog(config: Config, options: CatalogOptions = {}): Promise<SqliteCatalog> {
+export async function openCatalog(
+  config: Settings<"catalog" | "data">,
+  options: CatalogOptions = {},
+): Promise<SqliteCatalog> {
   const { SqliteCatalog } = await import("../../io/sqlite/catalog.js");
   return new SqliteCatalog(catalogFile(config), options);
 }

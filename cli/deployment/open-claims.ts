@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { ClaimStore } from "../../io/ports";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
 /**
  * Opens the claims, to which references in the log point. With `none` the log carries no references; a reference that
  * it carries all the same is looked up in the data folder.
  */
-export async function openClaims(config: Config): Promise<ClaimStore> {
+export async function openClaims(config: Settings<"claims" | "data" | "gcs">): Promise<ClaimStore> {
   if (config.claims.kind === "gcs") {
     const { GcsClaimStore } = await import("../../io/gcs/claims.js");
     return new GcsClaimStore(gcsLocation(config, config.claims.prefix));

@@ -4,7 +4,7 @@ import { DAY_MS } from "../../domain/rules/time";
 import type { BigtableConfig } from "../../io/bigtable/config";
 import type { BookRetention, CellTiers, CounterStore, Ledger, RollUpFolder } from "../../io/ports";
 import type { SqliteCellTiers } from "../../io/sqlite/cell-tiers";
-import { type Config, cellRetention } from "../config/schema";
+import { cellRetention, type Settings } from "../config/schema";
 
 /**
  * `shared`: writes in this thread. `threaded`: writes in a thread of their own, for a process that writes much. Only
@@ -24,7 +24,7 @@ export interface OpenedCounters {
 
 /** Combines the store and its roll-ups. */
 async function tiered(
-  config: Config,
+  config: Settings<"data" | "lateness" | "retention">,
   store: CounterStore,
   ledger: Ledger & BookRetention,
   tiers: SqliteCellTiers,
@@ -40,16 +40,20 @@ async function tiered(
   return { counters, ledger, tiering: { store, tiers, folder }, books: ledger };
 }
 
-async function openRollUps(config: Config): Promise<RollUpFolder> {
+async function openRollUps(config: Settings<"data">): Promise<RollUpFolder> {
   const { DirectoryRollUps } = await import("../../io/directory/roll-up-folder.js");
   return new DirectoryRollUps({ folder: join(config.data, "rollups") });
 }
 
 /** Half of the retention: clocks differ, and no cell that young is ever rolled up. */
-const youngestMs = (config: Config): number => (cellRetention(config).minuteDays * DAY_MS) / 2;
+const youngestMs = (config: Settings<"lateness" | "retention">): number =>
+  (cellRetention(config).minuteDays * DAY_MS) / 2;
 
 /** Opens the counters and the ledger, which are in one store. */
-export async function openCounters(config: Config, access: CounterAccess): Promise<OpenedCounters> {
+export async function openCounters(
+  config: Settings<"counters" | "data" | "lateness" | "project" | "retention">,
+  access: CounterAccess,
+): Promise<OpenedCounters> {
   if (config.counters.kind === "sqlite") {
     const folder = config.data;
     const { SqliteLedger } = await import("../../io/sqlite/ledger.js");
@@ -71,7 +75,7 @@ export async function openCounters(config: Config, access: CounterAccess): Promi
 
 /** Opens the same counters for reading only, so that reads wait neither for writes nor for each other. */
 export async function openReader(
-  config: Config,
+  config: Settings<"counters" | "data" | "lateness" | "retention">,
   counters: CounterStore,
 ): Promise<Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "close">> {
   if (config.counters.kind === "bigtable") return { ...bound(counters), close: async () => undefined };
@@ -108,7 +112,7 @@ const bound = (counters: CounterStore): Pick<CounterStore, "totals" | "read" | "
   rising: (...asked) => counters.rising(...asked),
 });
 
-export function bigtableLocation({ project, counters }: Config): BigtableConfig {
+export function bigtableLocation({ project, counters }: Settings<"counters" | "project">): BigtableConfig {
   const { instance, tablePrefix, appProfile, endpoint } = counters;
   return {
     projectId: project,

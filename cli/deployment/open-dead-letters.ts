@@ -2,12 +2,14 @@
 import { MessageTooLargeError } from "../../io/formats/messages/errors";
 import type { DeadLetters, NewDeadLetter } from "../../io/ports";
 import { ConfigError } from "../config/load";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 import { kafkaConnection } from "./kafka-connection";
 import { pubsubConnection } from "./pubsub-connection";
 
-export async function openDeadLetters(config: Config): Promise<DeadLetters> {
+export async function openDeadLetters(
+  config: Settings<"data" | "deadLetters" | "gcs" | "log" | "project">,
+): Promise<DeadLetters> {
   const { kind, maxBytes, prefix } = config.deadLetters;
   if (kind === "sqlite") {
     if (config.log.deadLetterTopic !== "") throw new ConfigError("log.deadLetterTopic needs deadLetters.kind gcs");
@@ -32,7 +34,7 @@ export async function openDeadLetters(config: Config): Promise<DeadLetters> {
 }
 
 /** Opens the topic to which dead letters are published after they are stored. */
-async function openDeadLetterTopic(config: Config) {
+async function openDeadLetterTopic(config: Settings<"log" | "project">) {
   const { kind, deadLetterTopic: topic } = config.log;
   if (topic === "") return undefined;
   if (kind === "kafka") {

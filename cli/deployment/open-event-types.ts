@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { KnownEventTypes } from "../../intake/known-types";
 import type { EventTypes } from "../../io/ports";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { bigtableLocation } from "./open-counters";
 
 /** The event types are in the store of the counters. */
-export async function openEventTypes(config: Config): Promise<EventTypes> {
+export async function openEventTypes(config: Settings<"counters" | "data" | "project">): Promise<EventTypes> {
   if (config.counters.kind === "bigtable") {
     const { BigtableEventTypes } = await import("../../io/bigtable/event-types.js");
     return new BigtableEventTypes(bigtableLocation(config));
@@ -14,5 +14,10 @@ export async function openEventTypes(config: Config): Promise<EventTypes> {
   return new SqliteEventTypes({ folder: config.data });
 }
 
-export const knownEventTypes = ({ eventTypes, config }: { eventTypes: EventTypes; config: Config }): KnownEventTypes =>
-  new KnownEventTypes(eventTypes, config.maxEventTypes);
+export const knownEventTypes = ({
+  eventTypes,
+  config,
+}: {
+  eventTypes: EventTypes;
+  config: Settings<"maxEventTypes">;
+}): KnownEventTypes => new KnownEventTypes(eventTypes, config.maxEventTypes);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { Findings } from "../../io/ports";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
 /** The findings are beside the audited archive. */
-export async function openFindings(config: Config): Promise<Findings> {
+export async function openFindings(config: Settings<"archive" | "data" | "gcs">): Promise<Findings> {
   if (config.archive.kind === "gcs") {
     const { GcsFindings } = await import("../../io/gcs/findings.js");
     return new GcsFindings(gcsLocation(config, "audits/"));

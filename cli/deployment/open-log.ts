@@ -2,7 +2,7 @@
 import type { Logger } from "pino";
 import type { EventLog, LogSubscription } from "../../io/ports";
 import { ConfigError } from "../config/load";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { kafkaConnection } from "./kafka-connection";
 import { pubsubConnection } from "./pubsub-connection";
 import { requireBrokerTimes } from "./require-broker-times";
@@ -14,7 +14,7 @@ const SESSION_TIMEOUT_MS = 10_000;
 /**
  * Opens a log that several processes share, for writing. Rejects with StoreUnavailableError where it does not answer.
  */
-export async function openSharedLog(config: Config, logger: Logger): Promise<EventLog> {
+export async function openSharedLog(config: Settings<"log" | "project">, logger: Logger): Promise<EventLog> {
   const { topic, maxInFlightBytes } = config.log;
   if (config.log.kind === "kafka") {
     const { KafkaEventLog } = await import("../../io/kafka/event-log.js");
@@ -33,7 +33,7 @@ export async function openSharedLog(config: Config, logger: Logger): Promise<Eve
  * that delivers less than the topic.
  */
 export async function openSubscription(
-  config: Config,
+  config: Settings<"log" | "project">,
   logger: Logger,
   onSkipped: (messages: number) => void = () => undefined,
 ): Promise<LogSubscription> {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import type { Ledger, LogProgress } from "../../io/ports";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 
 /** Opens the progress of counting: by the embedded log itself, or by the books of a shared one. */
 export async function openProgress(
-  config: Config,
+  config: Settings<"data" | "log">,
   ledger: Ledger,
 ): Promise<{ progress: LogProgress; close(): Promise<void> }> {
   if (config.log.kind !== "embedded") {

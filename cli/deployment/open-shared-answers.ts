@@ -4,14 +4,17 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import type { Logger } from "pino";
 import type { SharedAnswers } from "../../io/ports";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { readSecret } from "../config/secret-file";
 
 /** Of what is kept: instances of a version that keeps something else share nothing with this one. */
 const FORMAT = 1;
 
 /** Where the configuration names a Redis. Throws SecretFileError. */
-export async function openSharedAnswers(config: Config, logger: Logger): Promise<SharedAnswers | undefined> {
+export async function openSharedAnswers(
+  config: Settings<"catalog" | "counters" | "data" | "http" | "lateness" | "project" | "retention">,
+  logger: Logger,
+): Promise<SharedAnswers | undefined> {
   const { url, username, passwordFile, deadlineMs } = config.http.redis;
   if (url === "" || config.http.sharedAnswerBytes === 0) return undefined;
   const { RedisAnswers } = await import("../../io/redis/shared-answers.js");
@@ -29,7 +32,9 @@ export async function openSharedAnswers(config: Config, logger: Logger): Promise
 }
 
 /** Two deployments may use one Redis: what their answers are read from tells them apart. */
-function deploymentMark(config: Config): string {
+function deploymentMark(
+  config: Settings<"catalog" | "counters" | "data" | "lateness" | "project" | "retention">,
+): string {
   const { counters, project, catalog, data, lateness, retention } = config;
   const read = counters.kind === "sqlite" ? [hostname(), resolve(data)] : [project, counters];
   return createHash("sha256")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ConfigError } from "../config/load";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { kafkaConnection } from "./kafka-connection";
 
 /**
@@ -8,7 +8,7 @@ import { kafkaConnection } from "./kafka-connection";
  * Beam's source refuses the first message at every start of the job, and each producer would decide whether its
  * messages are late. Rejects with ConfigError.
  */
-export async function requireBrokerTimes(config: Config): Promise<void> {
+export async function requireBrokerTimes(config: Settings<"log">): Promise<void> {
   if (config.log.kind !== "kafka") return;
   const { topicClock } = await import("../../io/kafka/topics.js");
   const { topic } = config.log;

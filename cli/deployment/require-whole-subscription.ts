@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ConfigError } from "../config/load";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { pubsubConnection } from "./pubsub-connection";
 
 /**
@@ -9,7 +9,7 @@ import { pubsubConnection } from "./pubsub-connection";
  * Pub/Sub does not answer.
  */
 export async function requireWholeSubscription(
-  config: Config,
+  config: Settings<"log" | "project">,
   setting: "archiveSubscription" | "streamSubscription",
 ): Promise<void> {
   if (config.log.kind !== "pubsub") return;

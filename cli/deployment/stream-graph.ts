@@ -6,7 +6,7 @@ import { MAX_CLOCK_DIFFERENCE_MS } from "../../intake/receipt";
 import { BATCH_ATTRIBUTE } from "../../io/formats/messages/batch-attribute";
 import { type StreamSource, streamPipeline } from "../../pipelines/stream/stream-pipeline";
 import { ConfigError } from "../config/load";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { WRITTEN_CELLS } from "../programs/worker-resources";
 import { allowedLatenessMs, intakeLimits, rawRetentionMs } from "./deployment";
 import { kafkaConsumerProperties } from "./kafka-consumer-properties";
@@ -17,7 +17,11 @@ import { kafkaConsumerProperties } from "./kafka-consumer-properties";
  */
 export const READ_BEFORE_MS = 10 * MINUTE_MS;
 
-export const streamGraph = (config: Config, source: StreamSource, expansionService: string) =>
+export const streamGraph = (
+  config: Settings<"http" | "job" | "lateness" | "log" | "maxEventTypes" | "retention">,
+  source: StreamSource,
+  expansionService: string,
+) =>
   buildPipelineProto((root) =>
     streamPipeline(root, { source, expansionService, counting: counting(config), maxEventTypes: config.maxEventTypes }),
   );
@@ -26,13 +30,13 @@ export const streamGraph = (config: Config, source: StreamSource, expansionServi
  * Returns the consumer group, a new one for each take-over, so that the job starts at the given place, whatever an
  * earlier job has read.
  */
-export const streamGroup = ({ log, job }: Config): string =>
+export const streamGroup = ({ log, job }: Settings<"job" | "log">): string =>
   job.fromMinute === 0 ? log.kafka.streamGroup : `${log.kafka.streamGroup}-${job.fromMinute}`;
 
 export const subscriptionPath = (project: string, name: string): string =>
   name.startsWith("projects/") ? name : `projects/${project}/subscriptions/${name}`;
 
-export function streamSource(config: Config): StreamSource {
+export function streamSource(config: Settings<"job" | "log" | "project">): StreamSource {
   const { log } = config;
   if (log.kind === "kafka") {
     const { brokers } = log.kafka;
@@ -44,18 +48,18 @@ export function streamSource(config: Config): StreamSource {
 }
 
 /** Returns the source on Dataflow, which is Pub/Sub: Java's Kafka source would need its jars on Dataflow's workers. */
-export function dataflowSource(config: Config): StreamSource {
+export function dataflowSource(config: Settings<"log" | "project">): StreamSource {
   if (config.log.kind !== "pubsub")
     throw new ConfigError(`a job on Dataflow reads Pub/Sub, not ${config.log.kind}: set log.kind or --log`);
   return { kind: "dataflow-pubsub", ...pubsubSource(config) };
 }
 
-const pubsubSource = ({ log, project }: Config) => ({
+const pubsubSource = ({ log, project }: Settings<"log" | "project">) => ({
   subscription: subscriptionPath(project, log.pubsub.streamSubscription),
   idAttribute: BATCH_ATTRIBUTE,
 });
 
-function counting(config: Config) {
+function counting(config: Settings<"http" | "job" | "lateness" | "log" | "retention">) {
   const { dedupePartitions, videoShards, graceMs, earlyFiringMs, lateFiringMs, fromMinute } = config.job;
   const latenessMs = allowedLatenessMs(config);
   return {

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 
 /**
  * The properties that the stream of a data folder may not change, because its objects are named by them and its ledger
@@ -27,7 +27,7 @@ const FILE = "stream.json";
  * Returns the folder's identity, which the first call makes. Throws StreamIdentityError where the configuration
  * contradicts it.
  */
-export function streamIdentity({ data, stream }: Config): StreamIdentity {
+export function streamIdentity({ data, stream }: Settings<"data" | "stream">): StreamIdentity {
   const file = join(data, FILE);
   if (!existsSync(file)) {
     const made: StreamIdentity = {

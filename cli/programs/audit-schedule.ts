@@ -2,12 +2,14 @@
 import type { Logger } from "pino";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { Archive, Ledger, LogProgress } from "../../io/ports";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { dueHours } from "./due-hours";
-import { effectiveConfigFile, runScheduled } from "./scheduled-command";
+import { runScheduled } from "./scheduled-command";
 
 interface AuditScheduleOptions {
-  config: Config;
+  config: Settings<"audit">;
+  /** Writes the settings for the audit's process, and returns the file. */
+  configFile: () => string;
   archive: Archive;
   ledger: Ledger;
   progress: LogProgress;
@@ -64,9 +66,9 @@ export class AuditSchedule {
   }
 
   private async audit(...range: string[]): Promise<void> {
-    const { config, logger } = this.options;
+    const { config, configFile, logger } = this.options;
     const repair = config.audit.repair ? ["--repair"] : [];
-    const args = ["audit", "--config", effectiveConfigFile(config), ...range, ...repair];
+    const args = ["audit", "--config", configFile(), ...range, ...repair];
     const code = await runScheduled(args, this.stopping.signal);
     if (this.stopping.signal.aborted) return;
     logger[code === 0 ? "info" : "error"]({ range: range.join(" "), exit: code }, "scheduled audit ended");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 
 /** How often Node checks for requests that take too long. */
 const LOOK_EVERY_MS = 5_000;
@@ -15,13 +15,13 @@ const TLS_HANDSHAKE_MS = 20_000;
  * below every balancer's time. headersTimeout stays at requestTimeout's time: it does not run while a connection is
  * idle, and a larger one would replace requestTimeout.
  */
-export function httpListener(config: Pick<Config, "http">, listener: RequestListener): Server {
+export function httpListener(config: Settings<"http">, listener: RequestListener): Server {
   return bounded(createServer(optionsOf(config), listener), config);
 }
 
 /** Creates the same listener with TLS. */
 export function httpsListener(
-  config: Pick<Config, "http">,
+  config: Settings<"http">,
   certificate: { cert: Buffer; key: Buffer },
   listener: RequestListener,
 ): TlsServer {
@@ -29,7 +29,7 @@ export function httpsListener(
   return bounded(createTlsServer(options as Parameters<typeof createTlsServer>[0], listener), config);
 }
 
-function optionsOf({ http }: Pick<Config, "http">): ServerOptions {
+function optionsOf({ http }: Settings<"http">): ServerOptions {
   return {
     keepAliveTimeout: http.keepAliveSeconds * 1_000,
     requestTimeout: http.requestSeconds * 1_000,
@@ -39,7 +39,7 @@ function optionsOf({ http }: Pick<Config, "http">): ServerOptions {
 }
 
 /** Closes a connection beyond the bound at once: it would take memory and a descriptor from working ones. */
-function bounded<S extends Server | TlsServer>(server: S, { http }: Pick<Config, "http">): S {
+function bounded<S extends Server | TlsServer>(server: S, { http }: Settings<"http">): S {
   server.maxConnections = http.maxConnections;
   return server;
 }

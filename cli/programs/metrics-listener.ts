@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
-import type { Config } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { httpListener } from "./http-listener";
 
 /** Serves GET /healthz and /metrics for a process without another listener. */
 export async function metricsListener(
   registry: Registry,
-  config: Pick<Config, "http">,
+  config: Settings<"http">,
   portNumber: number,
 ): Promise<{ url: string; close(): void }> {
   const server = httpListener(config, async (request, response) => {

@@ -16,7 +16,7 @@ import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { runStream, type StreamOptions } from "../../pipelines/embedded/stream";
 import { RESOURCES } from "../../transforms/resource-names";
-import type { Config } from "../config/schema";
+import type { Config, Settings } from "../config/schema";
 import { openDeployment } from "../deployment/deployment";
 import type { StreamIdentity } from "../deployment/stream-identity";
 import { commandLine } from "../environment";
@@ -84,7 +84,10 @@ async function main({ config, identity }: StreamProcessSettings): Promise<void> 
   await Promise.all([deployment.close(), checkpoints.close(), log.close()]);
 }
 
-function streamOptions({ stream, lateness }: Config, { writer, videoShards }: StreamIdentity): StreamOptions {
+function streamOptions(
+  { stream, lateness }: Settings<"lateness" | "stream">,
+  { writer, videoShards }: StreamIdentity,
+): StreamOptions {
   return {
     writer,
     maxEntries: stream.maxPassEntries,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Logger } from "pino";
 import { MINUTE_MS } from "../../domain/rules/time";
-import type { Config } from "../config/schema";
-import { effectiveConfigFile, runScheduled } from "./scheduled-command";
+import type { Settings } from "../config/schema";
+import { runScheduled } from "./scheduled-command";
 
 /** Moves expiring cells to roll-ups, each time in a process of its own, which may be stopped at any moment. */
 export class TierSchedule {
@@ -11,7 +11,8 @@ export class TierSchedule {
   private running: Promise<void> | undefined;
 
   constructor(
-    private readonly config: Config,
+    private readonly config: Settings<"counters" | "tier">,
+    private readonly configFile: () => string,
     private readonly logger: Logger,
   ) {}
 
@@ -28,7 +29,7 @@ export class TierSchedule {
   }
 
   private async run(): Promise<void> {
-    const args = ["tier", "--config", effectiveConfigFile(this.config), "--json"];
+    const args = ["tier", "--config", this.configFile(), "--json"];
     const code = await runScheduled(args, this.stopping.signal);
     if (code !== 0 && !this.stopping.signal.aborted) this.logger.error({ exit: code }, "scheduled tiering failed");
   }

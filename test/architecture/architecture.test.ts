@@ -201,6 +201,8 @@ describe("a text that a room may not hold is named", () => {
     ["io/x.ts", "const folder = process.env.DATA;", /process.env/],
     ["cli/x.ts", "const [, , command] = process.argv;", /process.argv/],
     ["io/x.ts", 'console.log("here");', /console/],
+    ["cli/programs/x.ts", 'import type { Config } from "../config/schema";', /whole Config/],
+    ["cli/deployment/x.ts", 'import { type Config, configSchema } from "../config/schema";', /whole Config/],
     ["io/x.ts", "const HOUR_MS = 3_600_000;", /domain\/rules\/time.ts already/],
     ["io/x.ts", "const week = 7 * 86_400;", /"86_400" is in domain\/rules\/time.ts already/],
     ["query-api/x.ts", "const hour = Math.floor(minute / 60);", /domain\/rules\/time.ts already/],
@@ -211,6 +213,8 @@ describe("a text that a room may not hold is named", () => {
 
   test.each([
     ["cli/x.ts", 'console.log("here");'],
+    ["cli/commands/x.ts", 'import type { Config } from "../config/schema";'],
+    ["cli/programs/x.ts", 'import type { Settings } from "../config/schema";'],
     ["cli/environment.ts", "export const environment = () => process.env;"],
     ["client/x.ts", 'import type { Rejection } from "../domain/rejection";'],
     ["domain/x.ts", "// process.env and console.log in a comment\nconst at = new Date(5);"],

@@ -13,6 +13,9 @@ const ENVIRONMENT_FOLDERS = new Set(["servers"]);
 const CONSOLE_FOLDERS = new Set(["cli", "bench", "servers"]);
 /** engine/ and client/ are packages that know no other room; the programs of a developer may count as they like. */
 const WITHOUT_TIME = new Set(["engine", "client", "servers", "bench", "demo"]);
+/** Whoever opens the whole deployment, or hands the whole configuration to a process of its own. */
+const WHOLE_CONFIG =
+  /^(?:cli\/(?:config|commands)\/|cli\/deployment\/(?:deployment|with-cells-kept)\.ts|cli\/programs\/(?:scheduled-command|stream-process|worker-resources|serve\/(?:service|service-parts|embedded-counting))\.ts|bench\/|demo\/)/;
 const TIME_RULES = "domain/rules/time.ts";
 const MAX_LINES = 500;
 
@@ -67,6 +70,8 @@ function roomProblems(path: string, text: string, code: string): string[] {
   }
   if (folder === "client" && /^import (?!type ).*"(?:\.\.\/)+domain\//m.test(text))
     found.push("the client takes more than types from the domain");
+  if (!WHOLE_CONFIG.test(path) && /^import (?:type )?\{[^}]*\bConfig\b[^}]*\} from "[./]*config\/schema"/m.test(text))
+    found.push("takes the whole Config, where Settings<...> of its sections is enough");
   if (!WITHOUT_TIME.has(folder) && path !== TIME_RULES) {
     const twice =
       /\bconst (?:MINUTE|HOUR|DAY)_MS\b|\bconst (?:MINUTES|HOURS)_AN?_(?:HOUR|DAY)\b/.exec(code) ??

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { requireDataFolder } from "../../../io/sqlite/data-folder";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { allowedLatenessMs } from "../../deployment/deployment";
 import { openArchive } from "../../deployment/open-archive";
 
 /** Describes a direct run over [fromMs, toMs), without opening a store for writing or making a folder. */
-export async function describedCount(config: Config, fromMs: number, toMs: number): Promise<unknown> {
+export async function describedCount(
+  config: Settings<"archive" | "data" | "gcs" | "job" | "lateness" | "log" | "stream">,
+  fromMs: number,
+  toMs: number,
+): Promise<unknown> {
   if (config.archive.kind === "directory") requireDataFolder(config.data);
   const archive = await openArchive(config);
   const minutes = await archive.minutes(fromMs / MINUTE_MS, toMs / MINUTE_MS);

@@ -5,7 +5,7 @@ import { SECONDS_AN_HOUR } from "../../../domain/rules/time";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { ConfigError } from "../../config/load";
 import { resolveConfig } from "../../config/resolve";
-import type { Config } from "../../config/schema";
+import type { Config, Settings } from "../../config/schema";
 import {
   type DataflowFlags,
   dataflowFlags,
@@ -65,7 +65,7 @@ const of = (command: Command) =>
 
 const configOf = (flags: JobFlags, command: Command): Config => withDataflowFlags(resolveConfig(command), flags);
 
-async function family(config: Config, flags: JobFlags, command: Command): Promise<JobFamily> {
+async function family(config: Settings<"job">, flags: JobFlags, command: Command): Promise<JobFamily> {
   const runner = flags.runner ?? jobsRunner(config);
   if (runner === "flink") refuseFlags(command, ["project", "region"], "jobs of Flink are in no project or region");
   if (runner === "flink") return (await import("../../deployment/flink/jobs.js")).flinkJobs;
@@ -73,7 +73,7 @@ async function family(config: Config, flags: JobFlags, command: Command): Promis
 }
 
 /** Throws for the other runner, and names `instead`, the command that comes nearest there. */
-function onlyOf(wanted: "flink" | "dataflow", config: Config, flags: JobFlags, instead: string) {
+function onlyOf(wanted: "flink" | "dataflow", config: Settings<"job">, flags: JobFlags, instead: string) {
   const runner = flags.runner ?? jobsRunner(config);
   if (runner !== wanted) throw new ConfigError(`only jobs of ${wanted} can do this (--runner ${wanted}): ${instead}`);
 }

@@ -6,7 +6,7 @@ import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { wholeMinute } from "../../arguments/rfc3339-time";
 import { ConfigError } from "../../config/load";
 import { resolveConfig } from "../../config/resolve";
-import type { Config } from "../../config/schema";
+import type { Config, Settings } from "../../config/schema";
 import { boundedCounting } from "../../deployment/bounded-counting";
 import {
   DATAFLOW_ONLY,
@@ -79,7 +79,7 @@ const OTHERS: Record<Runner, { names: readonly string[]; why: string }> = {
   dataflow: { names: ["from", "to"], why: "a streaming job on Dataflow has no use for this" },
 };
 
-function refuseOthers(command: Command, runner: Runner, config: Config): void {
+function refuseOthers(command: Command, runner: Runner, config: Settings<"counters" | "log">): void {
   const { log } = config;
   const { names, why } = OTHERS[runner];
   refuseProject(command, runner, config);
@@ -118,7 +118,10 @@ function withFlags(config: Config, { log, topic, subscription, takeOverFrom }: S
   };
 }
 
-async function submitToFlink(config: Config, flags: StreamFlags): Promise<void> {
+async function submitToFlink(
+  config: Settings<"flink" | "http" | "job" | "lateness" | "log" | "maxEventTypes" | "project" | "retention">,
+  flags: StreamFlags,
+): Promise<void> {
   if (config.log.kind === "embedded")
     throw new ConfigError("a job on Flink reads Kafka or Pub/Sub: set log.kind or --log");
   const { takeOverFrom, fromSavepoint, dryRun, json } = flags;

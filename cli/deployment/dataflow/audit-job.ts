@@ -3,12 +3,12 @@ import { randomUUID } from "node:crypto";
 import { HOUR_MS } from "../../../domain/rules/time";
 import type { AuditRunner } from "../../../pipelines/audit/audit-runner";
 import { ClusterAuditRunner } from "../../../pipelines/audit/cluster-audit";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { openFindings } from "../open-findings";
 import { checkDataflow, checkStores } from "./dataflow-flags";
 import { openRunner } from "./open-runner";
 import { checkProject } from "./preflight";
-import { preparedBatch } from "./prepared-jobs";
+import { type JobSections, preparedBatch } from "./prepared-jobs";
 
 const FINISHED_DEADLINE_MS = 6 * HOUR_MS;
 
@@ -17,7 +17,7 @@ const jobNameOf = (id: string): string => `viewmill-audit-${id}`;
 /**
  * Returns the audit's runner: a batch job on Dataflow. Rejects with ConfigError, PreflightError (no job was created).
  */
-export async function dataflowAuditRunner(config: Config): Promise<AuditRunner> {
+export async function dataflowAuditRunner(config: JobSections & Settings<"data">): Promise<AuditRunner> {
   checkDataflow(config);
   checkStores(config);
   const runner = openRunner(config);

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { positiveInteger } from "../../arguments/whole-number";
 import { ConfigError } from "../../config/load";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { usesDataFolder } from "../deployment";
 
 /** The flags of a job on Dataflow; undefined: not given. */
@@ -45,7 +45,7 @@ export const DATAFLOW_ONLY = [
 ] as const;
 
 /** Throws a ConfigError for `--project` where nothing that it could name is in a project. */
-export function refuseProject(command: Command, runner: string, { log, counters }: Config): void {
+export function refuseProject(command: Command, runner: string, { log, counters }: Settings<"counters" | "log">): void {
   if (runner === "dataflow" || log.kind === "pubsub" || counters.kind === "bigtable") return;
   refuseFlags(command, ["project"], "neither Dataflow nor Pub/Sub nor Bigtable is used, and nothing else is in one");
 }
@@ -74,7 +74,10 @@ export const dataflowFlags = (command: Command): Command =>
  * Returns the configuration with the flags applied. `--no-public-ips` can only switch off: commander gives `true` when
  * the flag is absent.
  */
-export function withDataflowFlags(config: Config, flags: DataflowFlags): Config {
+export function withDataflowFlags<Sections extends Settings<"dataflow" | "project">>(
+  config: Sections,
+  flags: DataflowFlags,
+): Sections {
   const { project, publicIps, label: labels, ...given } = flags;
   const names = [
     "region",
@@ -96,7 +99,7 @@ export function withDataflowFlags(config: Config, flags: DataflowFlags): Config 
 }
 
 /** Throws a ConfigError that names every setting that a job on Dataflow lacks. */
-export function checkDataflow(config: Config): void {
+export function checkDataflow(config: Settings<"dataflow">): void {
   const wanted = { region: "--region", tempLocation: "--temp-location", image: "--image" } as const;
   const missing = (Object.keys(wanted) as (keyof typeof wanted)[])
     .filter((name) => config.dataflow[name] === "")
@@ -105,7 +108,7 @@ export function checkDataflow(config: Config): void {
 }
 
 /** Refuses stores in a data folder, which workers on other machines cannot reach. */
-export function checkStores(config: Config): void {
+export function checkStores(config: Settings<"archive" | "claims" | "counters" | "deadLetters" | "log">): void {
   const { archive, counters, deadLetters, claims } = config;
   if (!usesDataFolder({ ...config, log: { ...config.log, kind: "pubsub" } })) return;
   const wanted = [
@@ -118,7 +121,7 @@ export function checkStores(config: Config): void {
 }
 
 /** Requires region and project, for commands about existing jobs. */
-export function checkLocation(config: Config): void {
+export function checkLocation(config: Settings<"dataflow">): void {
   if (config.dataflow.region === "")
     throw new ConfigError("jobs of Dataflow are by region: set dataflow.region or --region");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { type DataflowJobSummary, isFinalDataflowState } from "../../../engine/dataflow";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import type { JobFamily, ListedJob } from "../job-family";
 import { checkLocation } from "./dataflow-flags";
 import { openRunner } from "./open-runner";
@@ -37,7 +37,7 @@ export const dataflowJobs: JobFamily = {
  * ended; a drain may take long.
  */
 export async function drain(
-  config: Config,
+  config: Settings<"dataflow" | "project">,
   job: string,
   deadlineMs: number,
 ): Promise<{ jobId: string; state: string }> {
@@ -47,7 +47,7 @@ export async function drain(
   return { jobId, state: await runner.job(jobId).waitUntilFinal(deadlineMs) };
 }
 
-function open(config: Config) {
+function open(config: Settings<"dataflow" | "project">) {
   checkLocation(config);
   return openRunner(config);
 }

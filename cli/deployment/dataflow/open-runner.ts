@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { DataflowRunner } from "../../../engine/dataflow";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 
 /** Requests carry credentials, whatever server receives them. */
-export const openRunner = ({ project, dataflow }: Config): DataflowRunner =>
+export const openRunner = ({ project, dataflow }: Settings<"dataflow" | "project">): DataflowRunner =>
   new DataflowRunner({
     project,
     region: dataflow.region,

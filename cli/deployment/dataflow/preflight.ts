@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DataflowRunner, gcsFolder } from "../../../engine/dataflow";
 import { tableNames } from "../../../io/bigtable/config";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { bigtableLocation } from "../open-counters";
 import { subscriptionPath } from "../stream-graph";
 import type { Missing, Preflight } from "./preflight/check";
@@ -50,12 +50,19 @@ export interface WantedOf {
   reads?: { keptSeconds: number };
 }
 
-export async function checkProject(runner: DataflowRunner, config: Config, wanted: WantedOf): Promise<void> {
+export async function checkProject(
+  runner: DataflowRunner,
+  config: Settings<"counters" | "dataflow" | "gcs" | "log" | "project">,
+  wanted: WantedOf,
+): Promise<void> {
   const missing = await runPreflight(runner, preflightOf(config, wanted));
   if (missing.length > 0) throw new PreflightError(missing);
 }
 
-function preflightOf(config: Config, { jobName, replaces, reads }: WantedOf): Preflight {
+function preflightOf(
+  config: Settings<"counters" | "dataflow" | "gcs" | "log" | "project">,
+  { jobName, replaces, reads }: WantedOf,
+): Preflight {
   const { project, dataflow, gcs, log } = config;
   const { instance, minutes, summaries, ledger } = tableNames(bigtableLocation(config));
   const subscription = subscriptionPath(project, log.pubsub.streamSubscription);

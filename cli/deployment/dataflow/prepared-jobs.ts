@@ -3,9 +3,13 @@
 import { randomUUID } from "node:crypto";
 import { buildPipelineProto, type Root, replaceEnvironments } from "../../../engine";
 import { type DataflowSubmission, type PreparedJob, prepareJob } from "../../../engine/dataflow";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { dataflowSource, streamGraph } from "../stream-graph";
-import { bootSettings } from "./worker-settings";
+import { bootSettings, type WorkerSections } from "./worker-settings";
+
+/** The sections that a job is made of: its own, and those of its workers. */
+export type JobSections = WorkerSections & Settings<"dataflow">;
+export type StreamJobSections = JobSections & Settings<"http" | "maxEventTypes">;
 
 /** The job that another one replaces. */
 export interface Replaced {
@@ -16,7 +20,7 @@ export interface Replaced {
 
 export const requestId = (): string => randomUUID();
 
-export async function preparedStream(config: Config, id: string, replaced?: Replaced): Promise<PreparedJob> {
+export async function preparedStream(config: StreamJobSections, id: string, replaced?: Replaced): Promise<PreparedJob> {
   // The graph has Dataflow's own source only, so no expansion service is needed.
   const proto = await streamGraph(config, dataflowSource(config), "");
   const { transformNameMapping } = replaced ?? {};
@@ -30,7 +34,7 @@ export async function preparedStream(config: Config, id: string, replaced?: Repl
 }
 
 export async function preparedBatch(
-  config: Config,
+  config: JobSections,
   id: string,
   jobName: string,
   build: (root: Root) => void,
@@ -39,7 +43,7 @@ export async function preparedBatch(
   return prepareJob(proto, { ...submission(config, id), jobName, streaming: false });
 }
 
-function submission(config: Config, id: string): Omit<DataflowSubmission, "jobName" | "streaming"> {
+function submission(config: JobSections, id: string): Omit<DataflowSubmission, "jobName" | "streaming"> {
   const { dataflow } = config;
   const { tempLocation, publicIps, labels, serviceOptions, experiments } = dataflow;
   const texts = ["serviceAccount", "network", "subnetwork", "machineType", "kmsKey"] as const;
@@ -54,7 +58,10 @@ function submission(config: Config, id: string): Omit<DataflowSubmission, "jobNa
 }
 
 /** Describes the request exactly, with the place of the graph. */
-export const described = ({ request, pipelineUrl, pipeline }: PreparedJob, { project, dataflow }: Config) => ({
+export const described = (
+  { request, pipelineUrl, pipeline }: PreparedJob,
+  { project, dataflow }: Settings<"dataflow" | "project">,
+) => ({
   method: "POST",
   url: `https://dataflow.googleapis.com/v1b3/projects/${project}/locations/${dataflow.region}/jobs`,
   job: request,

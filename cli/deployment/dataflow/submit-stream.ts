@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../../domain/rules/time";
 import type { DataflowRunner } from "../../../engine/dataflow";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { READ_BEFORE_MS, subscriptionPath } from "../stream-graph";
 import { checkDataflow, checkStores } from "./dataflow-flags";
 import { openRunner } from "./open-runner";
 import { checkProject } from "./preflight";
-import { described, preparedStream, type Replaced, requestId } from "./prepared-jobs";
+import { described, preparedStream, type Replaced, requestId, type StreamJobSections } from "./prepared-jobs";
 
 /** The time in which machines start and images are fetched. */
 const RUNNING_DEADLINE_MS = 15 * MINUTE_MS;
@@ -21,7 +21,7 @@ interface SubmittedJob {
  * Submits the streaming job, and waits until it runs. Rejects with ConfigError, PreflightError (no job was created),
  * DataflowError.
  */
-export async function submitStreamJob(config: Config, clock: () => number): Promise<SubmittedJob> {
+export async function submitStreamJob(config: StreamJobSections, clock: () => number): Promise<SubmittedJob> {
   check(config);
   const prepared = await preparedStream(config, requestId());
   const runner = openRunner(config);
@@ -40,7 +40,7 @@ export async function submitStreamJob(config: Config, clock: () => number): Prom
  * when Dataflow finds that the two do not fit.
  */
 export async function updateStreamJob(
-  config: Config,
+  config: StreamJobSections,
   transformNameMapping: Readonly<Record<string, string>> | undefined,
 ): Promise<SubmittedJob> {
   check(config);
@@ -58,7 +58,7 @@ export async function updateStreamJob(
 
 /** Describes the job exactly without any request. For an update, the id of the replaced job is left open. */
 export async function describedStreamJob(
-  config: Config,
+  config: StreamJobSections,
   update?: { transformNameMapping: Readonly<Record<string, string>> | undefined },
 ): Promise<unknown> {
   check(config);
@@ -71,13 +71,13 @@ const replacement = (jobId: string, mapping: Replaced["transformNameMapping"]): 
   ...(mapping === undefined ? {} : { transformNameMapping: mapping }),
 });
 
-function check(config: Config): void {
+function check(config: Settings<"archive" | "claims" | "counters" | "dataflow" | "deadLetters" | "log">): void {
   checkDataflow(config);
   checkStores(config);
 }
 
 /** Returns how far back from now a job that takes over reads; 0: it reads the unacknowledged messages. */
-function readBackMs({ job }: Config, nowMs: number): number {
+function readBackMs({ job }: Settings<"job">, nowMs: number): number {
   return job.fromMinute === 0 ? 0 : Math.max(0, nowMs - (job.fromMinute * MINUTE_MS - READ_BEFORE_MS));
 }
 
@@ -85,7 +85,11 @@ function readBackMs({ job }: Config, nowMs: number): number {
  * Makes the subscription deliver again what was published since the time. The job that read it must have ended, because
  * it would get all these messages again.
  */
-async function seek({ rest }: DataflowRunner, { project, log }: Config, sinceMs: number): Promise<void> {
+async function seek(
+  { rest }: DataflowRunner,
+  { project, log }: Settings<"log" | "project">,
+  sinceMs: number,
+): Promise<void> {
   const subscription = subscriptionPath(project, log.pubsub.streamSubscription);
   const url = `https://pubsub.googleapis.com/v1/${subscription}:seek`;
   await rest.json({ method: "POST", url, body: { time: new Date(sinceMs).toISOString() } });

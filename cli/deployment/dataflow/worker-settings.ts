@@ -1,5 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
+
+/** The sections that a job's workers get. */
+export type WorkerSections = Settings<
+  | "archive"
+  | "claims"
+  | "counters"
+  | "deadLetters"
+  | "gcs"
+  | "job"
+  | "lateness"
+  | "log"
+  | "logLevel"
+  | "project"
+  | "retention"
+>;
 
 /** The data folder in a worker's container, because workers have no folder of the deployment. */
 const WORKER_DATA = "/tmp/viewmill";
@@ -10,7 +25,7 @@ const WORKER_MODULE = "viewmill/dist/cli/programs/worker-resources";
  * other. Everybody who may see the job sees the settings. The workers get their credentials from the metadata server of
  * their machine.
  */
-export function bootSettings(config: Config): { workerModule: string; workerSettings: string } {
+export function bootSettings(config: WorkerSections): { workerModule: string; workerSettings: string } {
   const { logLevel, project, log, archive, gcs, counters, deadLetters, claims, job, retention, lateness } = config;
   const settings = {
     data: WORKER_DATA,

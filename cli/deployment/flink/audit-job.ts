@@ -4,13 +4,13 @@ import { HOUR_MS } from "../../../domain/rules/time";
 import { buildPipelineProto, FlinkRunner, replaceEnvironments } from "../../../engine";
 import type { AuditRunner } from "../../../pipelines/audit/audit-runner";
 import { ClusterAuditRunner } from "../../../pipelines/audit/cluster-audit";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { openFindings } from "../open-findings";
 
 const FINISHED_DEADLINE_MS = 6 * HOUR_MS;
 
 /** Returns the audit's runner: a batch job of the cluster, with workers of the deployment's pool. */
-export async function flinkAuditRunner(config: Config): Promise<AuditRunner> {
+export async function flinkAuditRunner(config: Settings<"archive" | "data" | "flink" | "gcs">): Promise<AuditRunner> {
   const auditId = randomUUID();
   const { jobServer, restUrl, workerPool, parallelism, workersPerTaskManager } = config.flink;
   return new ClusterAuditRunner("flink", auditId, await openFindings(config), async (build, id) => {

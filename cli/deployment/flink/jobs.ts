@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { InvalidArgumentError } from "commander";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import type { JobFamily } from "../job-family";
 
 const DEFAULT_DEADLINE_MS = 300_000;
 
-async function cluster({ flink }: Config) {
+async function cluster({ flink }: Settings<"flink">) {
   const { FlinkRest } = await import("../../../engine/index.js");
   return new FlinkRest(flink.restUrl);
 }
@@ -44,7 +44,11 @@ interface SavepointOptions {
 }
 
 /** Writes a savepoint, and stops the job with `stop`. */
-export async function savepoint(config: Config, job: string, { stop, directory, deadlineMs }: SavepointOptions) {
+export async function savepoint(
+  config: Settings<"flink">,
+  job: string,
+  { stop, directory, deadlineMs }: SavepointOptions,
+) {
   const rest = await cluster(config);
   const jobId = await runningJob(rest, job);
   const options = { deadlineMs, ...(directory === undefined ? {} : { directory }) };

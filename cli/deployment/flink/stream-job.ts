@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type FlinkSubmission, replaceEnvironments } from "../../../engine";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { streamGraph, streamSource } from "../stream-graph";
 
 /** Returns the graph of the streaming job, with the environments of the cluster. Needs the expansion service. */
-export async function streamJobProto(config: Config) {
+export async function streamJobProto(
+  config: Settings<"flink" | "http" | "job" | "lateness" | "log" | "maxEventTypes" | "project" | "retention">,
+) {
   const proto = await streamGraph(config, streamSource(config), config.flink.expansionService);
   return replaceEnvironments(proto, { pool: config.flink.workerPool });
 }
 
-export function streamSubmission({ job, flink, log }: Config, savepointPath: string | undefined): FlinkSubmission {
+export function streamSubmission(
+  { job, flink, log }: Settings<"flink" | "job" | "log">,
+  savepointPath: string | undefined,
+): FlinkSubmission {
   return {
     jobName: job.name,
     streaming: true,

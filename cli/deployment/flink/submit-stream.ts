@@ -2,7 +2,7 @@
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { FlinkRunner } from "../../../engine";
 import { startGroupAt } from "../../../io/kafka/topics";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { kafkaConnection } from "../kafka-connection";
 import { requireBrokerTimes } from "../require-broker-times";
 import { requireWholeSubscription } from "../require-whole-subscription";
@@ -16,7 +16,7 @@ const RUNNING_DEADLINE_MS = 300_000;
  * the error says so.
  */
 export async function submitStreamJob(
-  config: Config,
+  config: Settings<"flink" | "http" | "job" | "lateness" | "log" | "maxEventTypes" | "project" | "retention">,
   savepointPath: string | undefined,
 ): Promise<{ jobId: string; name: string }> {
   await requireBrokerTimes(config);
@@ -37,7 +37,7 @@ export async function submitStreamJob(
  * Places the job's reader. A job that takes over reads from long enough before its first minute; a first job reads from
  * the beginning of the topic.
  */
-async function placeReader(config: Config): Promise<void> {
+async function placeReader(config: Settings<"job" | "log">): Promise<void> {
   const { log, job } = config;
   if (log.kind !== "kafka" || job.fromMinute === 0) return;
   const fromMs = job.fromMinute * MINUTE_MS - READ_BEFORE_MS;
@@ -45,7 +45,10 @@ async function placeReader(config: Config): Promise<void> {
 }
 
 /** Describes the job exactly, as plain JSON: bytes in base64, 64-bit numbers as text. */
-export async function describedStreamJob(config: Config, savepointPath: string | undefined): Promise<unknown> {
+export async function describedStreamJob(
+  config: Settings<"flink" | "http" | "job" | "lateness" | "log" | "maxEventTypes" | "project" | "retention">,
+  savepointPath: string | undefined,
+): Promise<unknown> {
   const pipeline = await streamJobProto(config);
   return JSON.parse(
     JSON.stringify({ pipeline, options: streamSubmission(config, savepointPath) }, (_key, value: unknown) => {

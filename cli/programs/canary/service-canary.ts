@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import type { Check } from "../serve/readiness";
 import { Canary } from "./canary";
 import type { Round } from "./round";
@@ -12,7 +12,7 @@ export class ServiceCanary {
   #canary: Canary | undefined;
 
   constructor(
-    private readonly config: Config,
+    private readonly config: Settings<"canary">,
     private readonly logger: Logger,
     private readonly registry: Registry,
     private readonly key: string,

@@ -10,6 +10,7 @@ import type { Config } from "../../config/schema";
 import { streamIdentity } from "../../deployment/stream-identity";
 import { AuditSchedule } from "../audit-schedule";
 import { embeddedGauges } from "../log-gauges";
+import { effectiveConfigFile } from "../scheduled-command";
 import type { StreamProcessSettings, StreamReport } from "../stream-process";
 import { Supervisor } from "../supervisor";
 import { TierSchedule } from "../tier-schedule";
@@ -65,8 +66,18 @@ export class EmbeddedCounting implements LogSide {
       onMessage: (message) => this.onReport(message as StreamReport, logger),
     });
     const progress = new SqliteLogProgress(log, checkpoints, ledger);
-    this.audits = new AuditSchedule({ config, archive, ledger, progress, logger, clock: Date.now, finalAfterMs });
-    this.tiering = new TierSchedule(config, logger);
+    const configFile = () => effectiveConfigFile(config);
+    this.audits = new AuditSchedule({
+      config,
+      configFile,
+      archive,
+      ledger,
+      progress,
+      logger,
+      clock: Date.now,
+      finalAfterMs,
+    });
+    this.tiering = new TierSchedule(config, configFile, logger);
   }
 
   recentStamps(): Promise<readonly Stamp[]> {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { httpListener, httpsListener } from "../http-listener";
 import { readCertificate, watchCertificate } from "./certificate";
 
@@ -36,7 +36,7 @@ interface ServiceListener {
  * Plain, or with TLS where there is a certificate, which is read again when its files change. Throws CertificateError.
  */
 export function serviceListener(
-  config: Config,
+  config: Settings<"http">,
   listener: RequestListener,
   logger: Logger,
   lookEveryMs?: number,
@@ -56,7 +56,7 @@ interface OperationsListener {
 
 /** Opens the separate listener for /metrics and the operating endpoints. */
 export async function listenForOperations(
-  config: Config,
+  config: Settings<"http">,
   listener: RequestListener,
 ): Promise<OperationsListener | undefined> {
   const { enabled, host, port } = config.http.operations;
@@ -70,7 +70,7 @@ export class OperationsSide {
   readonly #isApart: boolean;
   readonly #requests = new WeakSet<IncomingMessage>();
 
-  constructor({ http }: Pick<Config, "http">) {
+  constructor({ http }: Settings<"http">) {
     this.#isApart = http.operations.enabled;
   }
 

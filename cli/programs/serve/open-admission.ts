@@ -5,7 +5,7 @@ import { Admission } from "../../../admission/admission";
 import { KeyRing } from "../../../admission/key-ring";
 import { hashOf, newKeyText } from "../../../admission/key-text";
 import type { AccessKeys, KeyLimits } from "../../../io/ports/access-keys";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { readSecret } from "../../config/secret-file";
 import { openAccessKeys } from "../../deployment/open-access-keys";
 
@@ -26,7 +26,10 @@ interface OpenAdmission {
 }
 
 /** Rejects with OpenServiceError, SecretFileError, StoreUnavailableError. */
-export async function openAdmission(config: Config, logger: Logger): Promise<OpenAdmission> {
+export async function openAdmission(
+  config: Settings<"counters" | "data" | "http" | "keys" | "project">,
+  logger: Logger,
+): Promise<OpenAdmission> {
   const { operatorKeyFile } = config.keys;
   const operatorKey =
     operatorKeyFile === "" ? "" : readSecret(operatorKeyFile, "keys.operatorKeyFile", OPERATOR_KEY_CHARACTERS);
@@ -70,7 +73,7 @@ function isLoopback(host: string): boolean {
   return host === "localhost";
 }
 
-function defaultLimits({ keys }: Config): KeyLimits {
+function defaultLimits({ keys }: Settings<"keys">): KeyLimits {
   const { requestsPerSecond, eventsPerSecond, bytesPerSecond, eventsPerDay } = keys;
   const all = { requestsPerSecond, eventsPerSecond, bytesPerSecond, eventsPerDay };
   return Object.fromEntries(Object.entries(all).filter(([, limit]) => limit > 0));

@@ -4,7 +4,7 @@ import { Registry } from "prom-client";
 import { MINUTE_MS } from "../../../domain/rules/time";
 import type { SharedAnswers } from "../../../io/ports";
 import type { AlertStore } from "../../../io/ports/alert-store";
-import type { Config } from "../../config/schema";
+import type { Config, Settings } from "../../config/schema";
 import { type Deployment, openDeployment } from "../../deployment/deployment";
 import { hasAlerts, openAlerts } from "../../deployment/open-alerts";
 import { hasCatalog, openCatalog } from "../../deployment/open-catalog";
@@ -65,4 +65,4 @@ function openLogSide(config: Config, logger: Logger, deployment: Deployment): Pr
   return EmbeddedCounting.start({ config, logger, archive, ledger, finalAfterMs: finalAfterMs(config) });
 }
 
-export const finalAfterMs = ({ lateness }: Config): number => lateness.finalAfterMinutes * MINUTE_MS;
+export const finalAfterMs = ({ lateness }: Settings<"lateness">): number => lateness.finalAfterMinutes * MINUTE_MS;

@@ -8,7 +8,7 @@ import type { ClaimStore, EventLog, Ledger, LogProgress, ReceiptStamps } from ".
 import { prepareDataFolder } from "../../../io/sqlite/data-folder";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import type { LogGauge } from "../../../query-api";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { openClaims } from "../../deployment/open-claims";
 import { openSharedLog } from "../../deployment/open-log";
 import { openReceiptStamps } from "../../deployment/open-receipt-stamps";
@@ -37,7 +37,12 @@ export class SharedLog implements LogSide {
     ];
   }
 
-  static async open(config: Config, logger: Logger, ledger: Ledger, progress: LogProgress): Promise<SharedLog> {
+  static async open(
+    config: Settings<"claims" | "counters" | "data" | "gcs" | "log" | "project">,
+    logger: Logger,
+    ledger: Ledger,
+    progress: LogProgress,
+  ): Promise<SharedLog> {
     const onFailure = (error: unknown) => logger.warn({ err: error }, "what was accepted could not be booked yet");
     const claims = config.claims.kind === "none" ? undefined : await openClaims(config);
     const shared = await openLog(config, logger, claims, progress);
@@ -66,7 +71,7 @@ export class SharedLog implements LogSide {
 }
 
 /** Opens the spill in a folder of its own, because the embedded log's file belongs to another deployment. */
-async function openSpill(config: Config, logger: Logger, log: EventLog): Promise<SpillLog> {
+async function openSpill(config: Settings<"data" | "log">, logger: Logger, log: EventLog): Promise<SpillLog> {
   const folder = join(config.data, "spill");
   prepareDataFolder(folder);
   const queue = await SqliteEventLog.open({ folder, maxBacklogBytes: config.log.spill.maxBytes });
@@ -88,7 +93,7 @@ function spillCheck(spill: SpillLog): Check {
 }
 
 async function openLog(
-  config: Config,
+  config: Settings<"claims" | "log" | "project">,
   logger: Logger,
   claims: ClaimStore | undefined,
   progress: LogProgress,

@@ -14,6 +14,7 @@ import { configSchema } from "../../../cli/config/schema";
 import { openDeployment } from "../../../cli/deployment/deployment";
 import { AuditSchedule } from "../../../cli/programs/audit-schedule";
 import { environmentOfChild } from "../../../cli/programs/child-environment";
+import { effectiveConfigFile } from "../../../cli/programs/scheduled-command";
 import { minuteOf } from "../../../domain/event";
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { createTables } from "../../../io/bigtable/tables";
@@ -106,6 +107,7 @@ describeWithServers(
       const ended = new Promise<{ exit: number }>((resolve) => {
         const schedule = new AuditSchedule({
           config,
+          configFile: () => effectiveConfigFile(config),
           archive: deployment.archive,
           ledger: deployment.ledger,
           progress: deployment.progress,
