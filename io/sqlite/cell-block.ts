@@ -31,6 +31,7 @@ const CRC_BYTES = 4;
 const [HAS_SUM, HAS_WIDE, HAS_VALUED, HAS_META] = [1, 2, 4, 8];
 /** The bytes of eight varints of at most eight bytes each, with room. */
 const MAX_CELL_BYTES = 72;
+const TWO_30 = 2 ** 30;
 const TWO_31 = 2 ** 31;
 const TWO_32 = 2 ** 32;
 
@@ -141,7 +142,8 @@ export function encodeBlock({ cells, data }: Block): Buffer | undefined {
   for (let at = 0; at < cells * WIDTH; at += WIDTH) {
     const [count, correction, revision] = [data[at + COUNT]!, data[at + CORRECTION]!, data[at + REVISION]!];
     if (count === 0 && correction === 0 && revision === 0) continue;
-    before = putCell(data, at, before);
+    if (!putPlain(data, at, before)) putCell(data, at, before);
+    before = data[at]!;
   }
   if (position === 1) return undefined;
   const bytes = Buffer.allocUnsafe(position + CRC_BYTES);
@@ -150,7 +152,33 @@ export function encodeBlock({ cells, data }: Block): Buffer | undefined {
   return bytes;
 }
 
-function putCell(data: Float64Array, at: number, before: number): number {
+/**
+ * Writes a cell as nearly all are: without a value, a correction and a revision, and of numbers below 2^30. The bytes
+ * are those of `putCell`; false, and nothing is written, for any other cell.
+ */
+function putPlain(data: Float64Array, at: number, before: number): boolean {
+  const head = (data[at]! - before - 1) * 16;
+  const count = data[at + COUNT]!;
+  const last = data[at + LAST]! * 2;
+  if (data[at + VALUED] !== 0 || data[at + LOW] !== 0 || data[at + MID] !== 0 || data[at + TOP] !== 0) return false;
+  if (data[at + CORRECTION] !== 0 || data[at + REVISION] !== 0) return false;
+  if (!(head >= 0 && head < TWO_30 && count >= 0 && count < TWO_30 && last >= 0 && last < TWO_30)) return false;
+  const into = scratch;
+  let to = position;
+  let rest = head | 0;
+  for (; rest >= 128; rest >>>= 7) into[to++] = (rest & 127) | 128;
+  into[to++] = rest;
+  rest = count | 0;
+  for (; rest >= 128; rest >>>= 7) into[to++] = (rest & 127) | 128;
+  into[to++] = rest;
+  rest = last | 0;
+  for (; rest >= 128; rest >>>= 7) into[to++] = (rest & 127) | 128;
+  into[to++] = rest;
+  position = to;
+  return true;
+}
+
+function putCell(data: Float64Array, at: number, before: number): void {
   const [key, count, valued] = [data[at]!, data[at + COUNT]!, data[at + VALUED]!];
   const [low, mid, top] = [data[at + LOW]!, data[at + MID]!, data[at + TOP]!];
   const [correction, revision] = [data[at + CORRECTION]!, data[at + REVISION]!];
@@ -173,7 +201,6 @@ function putCell(data: Float64Array, at: number, before: number): number {
     put(correction);
     put(revision);
   }
-  return key;
 }
 
 const zigzag = (value: number): number => (value < 0 ? -value * 2 - 1 : value * 2);

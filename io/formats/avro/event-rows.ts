@@ -18,8 +18,12 @@ const ROW_BYTES = 38 + 2 * 5 + 10 + 2 + 10;
 const FIRST_BYTES = 16_384;
 
 const HEX = "0123456789abcdef";
-const HIGH_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) => HEX.charCodeAt(byte >>> 4));
-const LOW_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) => HEX.charCodeAt(byte & 15));
+/** The two digits of a byte, the first one in the low byte. */
+const DIGITS = Uint16Array.from(
+  { length: 256 },
+  (_, byte) => HEX.charCodeAt(byte >>> 4) | (HEX.charCodeAt(byte & 15) << 8),
+);
+const HYPHEN = 0x2d;
 
 /** The fields that the rows of a batch share. */
 interface Batch {
@@ -33,6 +37,7 @@ interface Batch {
 export class EventRowWriter {
   position = 0;
   private bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  private view = viewOf(this.bytes);
   private batch: Batch | undefined;
   private receivedAtMs = Number.NaN;
   private receivedAt: Uint8Array = new Uint8Array(0);
@@ -99,21 +104,26 @@ export class EventRowWriter {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.position + more));
     this.bytes.copy(grown, 0, 0, this.position);
     this.bytes = grown;
+    this.view = viewOf(grown);
   }
 
   private uuid(ids: Uint8Array, from: number): void {
-    const { bytes } = this;
-    let at = this.position;
-    bytes[at++] = 72;
-    for (let i = from; i < from + ID_BYTES; i++) {
-      const byte = ids[i]!;
-      bytes[at] = HIGH_DIGIT[byte]!;
-      bytes[at + 1] = LOW_DIGIT[byte]!;
-      at += 2;
-      const done = i - from;
-      if (done === 3 || done === 5 || done === 7 || done === 9) bytes[at++] = 0x2d;
-    }
-    this.position = at;
+    const { bytes, view } = this;
+    const at = this.position;
+    bytes[at] = 72;
+    fourDigits(view, at + 1, ids[from]!, ids[from + 1]!);
+    fourDigits(view, at + 5, ids[from + 2]!, ids[from + 3]!);
+    bytes[at + 9] = HYPHEN;
+    fourDigits(view, at + 10, ids[from + 4]!, ids[from + 5]!);
+    bytes[at + 14] = HYPHEN;
+    fourDigits(view, at + 15, ids[from + 6]!, ids[from + 7]!);
+    bytes[at + 19] = HYPHEN;
+    fourDigits(view, at + 20, ids[from + 8]!, ids[from + 9]!);
+    bytes[at + 24] = HYPHEN;
+    fourDigits(view, at + 25, ids[from + 10]!, ids[from + 11]!);
+    fourDigits(view, at + 29, ids[from + 12]!, ids[from + 13]!);
+    fourDigits(view, at + 33, ids[from + 14]!, ids[from + 15]!);
+    this.position = at + 37;
   }
 
   private name({ bytes: names, starts, ends }: NameSpans, index: number): void {
@@ -164,6 +174,12 @@ export class EventRowWriter {
     this.bytes.set(value, this.position);
     this.position += value.length;
   }
+}
+
+const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length);
+
+function fourDigits(view: DataView, at: number, one: number, other: number): void {
+  view.setUint32(at, DIGITS[one]! | (DIGITS[other]! << 16), true);
 }
 
 function longest({ starts, ends }: NameSpans): number {
