@@ -3,41 +3,32 @@ import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
 import { sfc32 } from "../../domain/seeded-random";
 import { videoPicker } from "../data/event-source";
 import { defineTask } from "../task";
-import { HttpConnection } from "./http-connection";
-import { type LatencySummary, pauseUntil, summaryOf } from "./latencies";
+import { type LatencySummary, summaryOf } from "./latencies";
+import { type ReadSchedule, readOnSchedule } from "./reads-on-schedule";
 
 const READERS = 16;
 
-interface Asked {
-  url: string;
+interface Asked extends ReadSchedule {
   videos: number;
   seed: number;
-  readsPerSecond: number;
-  seconds: number;
 }
 
 /**
- * Mixed reads on schedule: of ten, six totals, two of 60 minutes, one of the hours of a week, one of a top. A latency
- * counts from when the read was due, so that a stall is not hidden by the reads it held up.
+ * Mixed reads on schedule: of ten, six totals, two of 60 minutes, one of the hours of a week, one of a top.
  */
 export const probeAnswers = defineTask(__filename, "probe-answers", async (asked: Asked): Promise<LatencySummary> => {
-  const { url, videos, seed, readsPerSecond, seconds } = asked;
+  const { videos, seed } = asked;
   const video = videoPicker({ spread: "zipf", videos }, sfc32(seed));
   const latenciesMs: number[] = [];
-  const startedMs = performance.now();
-  let next = 0;
-  const work = async () => {
-    const connection = await HttpConnection.open(url);
-    for (let at = next++; at < readsPerSecond * seconds; at = next++) {
-      const dueMs = startedMs + (at * 1_000) / readsPerSecond;
-      await pauseUntil(dueMs);
-      const { status, body } = await connection.get(pathOf(at % 10, video()));
+  await readOnSchedule(
+    asked,
+    READERS,
+    (at) => pathOf(at % 10, video()),
+    (_at, { status, body }, latencyMs) => {
       if (status !== 200) throw new Error(`a read was answered ${status}: ${body}`);
-      latenciesMs.push(performance.now() - dueMs);
-    }
-    connection.close();
-  };
-  await Promise.all(Array.from({ length: READERS }, work));
+      latenciesMs.push(latencyMs);
+    },
+  );
   return summaryOf(latenciesMs);
 });
 

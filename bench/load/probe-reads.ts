@@ -3,17 +3,14 @@ import { MINUTE_MS } from "../../domain/rules/time";
 import { sfc32 } from "../../domain/seeded-random";
 import { videoPicker } from "../data/event-source";
 import { defineTask } from "../task";
-import { HttpConnection } from "./http-connection";
-import { type LatencySummary, pauseUntil, summaryOf } from "./latencies";
+import { type LatencySummary, summaryOf } from "./latencies";
+import { type ReadSchedule, readOnSchedule } from "./reads-on-schedule";
 
 const READERS = 4;
 
-interface ReadParameters {
-  url: string;
+interface ReadParameters extends ReadSchedule {
   videos: number;
   seed: number;
-  readsPerSecond: number;
-  seconds: number;
 }
 
 interface ReadResult {
@@ -25,31 +22,26 @@ interface ReadResult {
 
 /**
  * Reads on schedule: in turns a video's totals and its counts of the last 60 minutes, videos by the same Zipf law as
- * the events. A latency counts from when the read was due, so that a stall is not hidden by the reads it held up.
+ * the events.
  */
 export const probeReads = defineTask(
   __filename,
   "probe-reads",
   async (parameters: ReadParameters): Promise<ReadResult> => {
-    const { url, videos, seed, readsPerSecond, seconds } = parameters;
+    const { videos, seed } = parameters;
     const video = videoPicker({ spread: "zipf", videos }, sfc32(seed));
     const latenciesMs = { video: [] as number[], counts: [] as number[] };
     const statuses: Record<string, number> = {};
-    const startedMs = performance.now();
-    let next = 0;
-    const work = async () => {
-      const connection = await HttpConnection.open(url);
-      for (let at = next++; at < readsPerSecond * seconds; at = next++) {
-        const dueMs = startedMs + (at * 1_000) / readsPerSecond;
-        await pauseUntil(dueMs);
-        const kind = at % 2 === 0 ? "video" : "counts";
-        const { status } = await connection.get(pathOf(kind, video()));
-        latenciesMs[kind].push(performance.now() - dueMs);
+    const kindOf = (at: number) => (at % 2 === 0 ? "video" : "counts");
+    await readOnSchedule(
+      parameters,
+      READERS,
+      (at) => pathOf(kindOf(at), video()),
+      (at, { status }, latencyMs) => {
+        latenciesMs[kindOf(at)].push(latencyMs);
         statuses[status] = (statuses[status] ?? 0) + 1;
-      }
-      connection.close();
-    };
-    await Promise.all(Array.from({ length: READERS }, work));
+      },
+    );
     return { video: summaryOf(latenciesMs.video), counts: summaryOf(latenciesMs.counts), statuses };
   },
 );

@@ -17,8 +17,8 @@ import type { Target } from "../../demo/kills";
 import { sendEvents } from "../../demo/sent-events";
 import "../../io/kafka/compression";
 import { librdkafkaTransactions } from "../../servers";
-import { waitFor } from "../contracts/condition";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { until } from "../until";
 
 const DEAD_LETTERS = "viewmill-dead-letters";
 const KILL_DEADLINE_MS = 900_000;
@@ -142,11 +142,15 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
         return (video as { totals: { VIEW?: { count: number } } }).totals.VIEW?.count ?? 0;
       };
       // The stream sets it aside, and counts the other.
-      await waitFor(async () => (await books()).late === 1 && (await total()) === 1, STEP_DEADLINE_MS);
+      await until(
+        "the late event is in the books",
+        async () => (await books()).late === 1 && (await total()) === 1,
+        STEP_DEADLINE_MS,
+      );
       const audit = await viewmill("audit", "--from", range.start, "--to", range.end, "--repair", "--json");
       expect(JSON.parse(audit.stdout)).toMatchObject({ outcome: "repaired", lateEvents: 1, cellsRepaired: 1 });
       expect(await books()).toMatchObject({ accepted: 1, archived: 1, counted: 1, duplicate: 0, late: 0 });
-      await waitFor(async () => (await total()) === 2, STEP_DEADLINE_MS);
+      await until("the audit's count is answered", async () => (await total()) === 2, STEP_DEADLINE_MS);
     },
     STEP_DEADLINE_MS * 2,
   );
@@ -178,10 +182,14 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
       const submitted = await viewmill("pipeline", "stream", "--runner", "flink", ...takeOver, "--json");
       jobId = (JSON.parse(submitted.stdout) as { jobId: string }).jobId;
       const { accepted } = await sending;
-      await waitFor(async () => {
-        const books = await readBooks(stack.processes.serveUrl, takeOverAtMs + 3_600_000);
-        return books.accepted > 0 && books.balanced;
-      }, STEP_DEADLINE_MS);
+      await until(
+        "the books of the second job balance",
+        async () => {
+          const books = await readBooks(stack.processes.serveUrl, takeOverAtMs + 3_600_000);
+          return books.accepted > 0 && books.balanced;
+        },
+        STEP_DEADLINE_MS,
+      );
       expect((await readBooks(stack.processes.serveUrl, startedAtMs)).balanced).toBe(false);
       const range = ["--from", new Date(takeOverAtMs - 600_000).toISOString(), "--to", takeOver[1]!];
       await viewmill("pipeline", "stream", "--runner", "direct", ...range);
@@ -264,13 +272,18 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
       const deployment = await openDeployment(stack.config);
       try {
         // Not their number: a bundle that is done again stores its letters again.
-        await waitFor(async () => {
-          const letters = await deployment.deadLetters.list({ limit: 100 });
-          return values.every((value) =>
-            letters.some(({ payload }) => Buffer.compare(Buffer.from(payload), value) === 0),
-          );
-        }, STEP_DEADLINE_MS);
-        await waitFor(
+        await until(
+          "every undecodable message is a dead letter",
+          async () => {
+            const letters = await deployment.deadLetters.list({ limit: 100 });
+            return values.every((value) =>
+              letters.some(({ payload }) => Buffer.compare(Buffer.from(payload), value) === 0),
+            );
+          },
+          STEP_DEADLINE_MS,
+        );
+        await until(
+          "the values are counted",
           async () => (await deployment.counters.totals("by-hand")).get("VIEW")?.count === 6,
           STEP_DEADLINE_MS,
         );
@@ -294,7 +307,11 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
       expect((await stack.flink.job(jobId)).state).toBe("RUNNING");
       // Counted and booked by the job, archived by the archiver: the one may be a moment ahead of the other.
       const sinceMs = Date.now() - 600_000;
-      await waitFor(async () => (await readBooks(stack.processes.serveUrl, sinceMs)).balanced, STEP_DEADLINE_MS);
+      await until(
+        "the ledger balances",
+        async () => (await readBooks(stack.processes.serveUrl, sinceMs)).balanced,
+        STEP_DEADLINE_MS,
+      );
       const settled = await openDeployment(stack.config);
       expect((await settled.counters.totals("by-hand")).get("VIEW")?.count).toBe(6);
       await settled.close();

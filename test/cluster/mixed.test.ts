@@ -16,8 +16,8 @@ import {
   startBigtableEmulator,
   startGcsEmulator,
 } from "../../servers";
-import { waitFor } from "../contracts/condition";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { until } from "../until";
 
 const DEADLINE_MS = 60_000;
 const CLI = join(__dirname, "..", "..", "cli", "main.js");
@@ -80,15 +80,15 @@ describeWithServers("the embedded stream over Bigtable and Cloud Storage", ["big
           return video.totals.VIEW?.count === count;
         };
         expect((await send(["a", "b", "b"])).status).toBe(202);
-        await waitFor(() => counted(2), DEADLINE_MS);
+        await until("two events are counted", () => counted(2), DEADLINE_MS);
         expect((await send(["c"])).status).toBe(202);
         await serve.kill();
         await serve.restart();
-        await waitFor(() => counted(3), DEADLINE_MS);
+        await until("the event after the kill is counted", () => counted(3), DEADLINE_MS);
         const totals = async () =>
           ((await (await fetch(`${url}/v1/ledger`)).json()) as { totals: { archived: number } }).totals;
         // The cells are in Bigtable before the pass that wrote them ends and lists its objects.
-        await waitFor(async () => (await totals()).archived === 4, DEADLINE_MS);
+        await until("all objects are listed", async () => (await totals()).archived === 4, DEADLINE_MS);
         expect(await totals()).toMatchObject({
           accepted: 4,
           archived: 4,

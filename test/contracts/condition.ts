@@ -6,7 +6,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { until } from "../until";
 
 const folders: string[] = [];
 
@@ -82,9 +81,4 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;
-}
-
-/** Asks until it holds; rejects after the deadline with the last error, if there was one. */
-export async function waitFor(holds: () => Promise<boolean>, deadlineMs: number, pollMs = 200): Promise<void> {
-  await until("the condition holds", holds, deadlineMs, pollMs);
 }

@@ -4,24 +4,12 @@
  * and with CI=true fail there.
  */
 import { type DebianProgram, debianProgramIsToBeHad } from "../../servers";
+import { describeWhere } from "../describe-where";
 
 /** For hooks that may install a program first. */
 export const PROGRAMS_START_MS = 12 * 60_000;
 
 export function describeWithPrograms(name: string, programs: readonly DebianProgram[], suite: () => void): void {
   const missing = programs.filter((program) => !debianProgramIsToBeHad(program));
-  if (missing.length === 0) {
-    describe(name, suite);
-    return;
-  }
-  const reason = `${missing.join(", ")} not found on this machine`;
-  if (process.env.CI !== "true") {
-    describe.skip(`${name} [skipped: ${reason}]`, suite);
-    return;
-  }
-  describe(name, () => {
-    test("has the programs it needs", () => {
-      throw new Error(`${reason}, and this process may not install packages`);
-    });
-  });
+  describeWhere(name, missing, ", and this process may not install packages", suite);
 }

@@ -9,8 +9,8 @@ import { PubsubLogSubscription } from "../../io/pubsub/log-subscription";
 import { ensurePubsubSubscription, ensurePubsubTopic } from "../../io/pubsub/topics";
 import { type PubsubEmulator, startPubsubEmulator } from "../../servers";
 import { readMessage } from "../../transforms/read-message";
-import { waitFor } from "../contracts/condition";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
+import { until } from "../until";
 
 const ROOT = join(__dirname, "..", "..", "..");
 const text = readFileSync(join(ROOT, "docs", "direct-producers.md"), "utf8");
@@ -49,16 +49,20 @@ describeWithServers("the Node example", ["pubsub"], () => {
       const env = { ...process.env, PUBSUB_EMULATOR_HOST: pubsub.host, NODE_PATH: join(ROOT, "node_modules") };
       await promisify(execFile)(process.execPath, [file], { env, timeout: 30_000 });
       let events = 0;
-      await waitFor(async () => {
-        const portion = await subscription.take({ maxMessages: 10, maxBytes: 1 << 20, waitMs: 100 });
-        for (const { payload, appendedAtMs } of portion?.messages ?? []) {
-          const { columns, dead } = readMessage(payload, appendedAtMs);
-          expect(dead).toEqual([]);
-          events += columns.count;
-        }
-        await portion?.done();
-        return events === 3;
-      }, 30_000);
+      await until(
+        "the example's events are in the log",
+        async () => {
+          const portion = await subscription.take({ maxMessages: 10, maxBytes: 1 << 20, waitMs: 100 });
+          for (const { payload, appendedAtMs } of portion?.messages ?? []) {
+            const { columns, dead } = readMessage(payload, appendedAtMs);
+            expect(dead).toEqual([]);
+            events += columns.count;
+          }
+          await portion?.done();
+          return events === 3;
+        },
+        30_000,
+      );
     } finally {
       await subscription.close();
       rmSync(folder, { recursive: true, force: true });

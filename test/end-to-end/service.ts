@@ -5,11 +5,11 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
+import { removeFolders, temporaryFolder } from "../contracts/condition";
 import { deadline } from "../deadline";
 import { until } from "../until";
 
@@ -22,15 +22,7 @@ const ENVIRONMENT = { ...BARE_ENVIRONMENT, VIEWMILL_AUDIT_ENABLED: "false" };
 
 export type Environment = Record<string, string | undefined>;
 
-export { until };
-
-const folders: string[] = [];
-
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "viewmill-e2e-"));
-  folders.push(folder);
-  return folder;
-}
+export { temporaryFolder, until };
 
 export interface Ended {
   code: number | null;
@@ -91,7 +83,7 @@ export async function endAll(): Promise<void> {
 /** For afterEach: ends what the test started, process by process, and removes its folders. */
 export async function cleanUp(): Promise<void> {
   await endAll();
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  removeFolders();
 }
 
 interface LogLine {

@@ -4,6 +4,7 @@ import { seeded } from "../contracts/condition";
 
 const TOKENS = [
   '"__proto__":{"eventId":"x"},',
+  '"constructor":1,',
   "1e400",
   "-0",
   "9007199254740993",

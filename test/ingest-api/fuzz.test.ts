@@ -3,8 +3,8 @@ import { connect } from "node:net";
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { REJECTION_REASONS } from "../../domain/rejection";
-import { mulberry32 } from "../../domain/seeded-random";
 import { encodeBatch } from "../../io/formats/avro/batch";
+import { Random } from "../fuzz/random";
 import { type Answer, IngestHarness, NOW_MS } from "./ingest-harness";
 
 const SEED = 20_261_121;
@@ -25,33 +25,8 @@ const TYPES = [
   "application/vnd.viewmill.batch+avro",
 ] as const;
 
-const TOKENS = [
-  '"__proto__":{"eventId":"x"},',
-  '"constructor":1,',
-  "1e400",
-  "-0",
-  "9007199254740993",
-  "\\ud800",
-  "\u0000",
-  "[".repeat(700),
-  '{"a":'.repeat(90),
-  '"',
-  "\\",
-  "\n",
-  "\r\n",
-  ",",
-  "]",
-  "}",
-  "null",
-  "\ufeff",
-  '"events":[1],',
-  '"eventTime":"2026-02-30T00:00:00Z",',
-];
-const RAW = [Buffer.from([0xff]), Buffer.from([0xc3, 0x01]), Buffer.from([0xed, 0xa0, 0x80]), Buffer.alloc(9, 0xff)];
-
-class Generator {
+class Generator extends Random {
   private ids = 0;
-  constructor(private readonly next: () => number) {}
 
   attempt(): Attempt {
     const type = this.pick(TYPES);
@@ -124,41 +99,6 @@ class Generator {
       data,
     };
   }
-
-  private mutate(bytes: Buffer): Buffer {
-    let body = Buffer.from(bytes);
-    for (let times = 1 + Math.floor(this.next() * 3); times > 0; times--) {
-      const at = Math.floor(this.next() * (body.length + 1));
-      const length = Math.floor(this.next() ** 2 * 30);
-      const [head, tail] = [body.subarray(0, at), body.subarray(at)];
-      switch (Math.floor(this.next() * 6)) {
-        case 0:
-          if (at < body.length) body[at] = Math.floor(this.next() * 256);
-          break;
-        case 1:
-          body = Buffer.concat([head, tail.subarray(length)]);
-          break;
-        case 2:
-          body = Buffer.concat([head, Buffer.from(this.pick(TOKENS)), tail]);
-          break;
-        case 3:
-          body = Buffer.concat([head, this.pick(RAW), tail]);
-          break;
-        case 4:
-          body = Buffer.from(head);
-          break;
-        default:
-          body = Buffer.concat([head, body.subarray(Math.max(0, at - length), at), tail]);
-      }
-    }
-    return body;
-  }
-
-  private text(): string {
-    return Array.from({ length: Math.floor(this.next() * 20) }, () => this.pick([...'abc/+;=,"\\ 0Z-gzip'])).join("");
-  }
-  private chance = (share: number): boolean => this.next() < share;
-  private pick = <T>(from: readonly T[]): T => from[Math.floor(this.next() * from.length)]!;
 }
 
 function plain({ headers, sent }: Attempt): Buffer {
@@ -236,7 +176,7 @@ function expectedLetters(results: { attempt: Attempt; answer: Answer }[]): strin
 
 it(`20,000 malformed bodies: answers by the contract, every refused event whole in the dead letters (seed ${SEED})`, async () => {
   const harness = await IngestHarness.start();
-  const generator = new Generator(mulberry32(SEED));
+  const generator = new Generator(SEED);
   const statuses = new Map<number, number>();
   let lastLetter = "0";
   let accepted = 0;
@@ -281,13 +221,13 @@ it(`20,000 malformed bodies: answers by the contract, every refused event whole 
 
 it("requests whose head is garbage get a 4xx or a closed connection, and the server lives on", async () => {
   const harness = await IngestHarness.start();
-  const next = mulberry32(SEED);
+  const random = new Random(SEED);
   const port = Number(new URL(harness.url).port);
   const head =
     "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]";
   for (let i = 0; i < 500; i++) {
     const bytes = Buffer.from(head);
-    for (let j = 0; j < 3; j++) bytes[Math.floor(next() * bytes.length)] = Math.floor(next() * 256);
+    for (let j = 0; j < 3; j++) bytes[random.below(bytes.length)] = random.below(256);
     const answer = await new Promise<string>((resolve) => {
       let text = "";
       const socket = connect(port, "127.0.0.1", () => socket.end(bytes));
