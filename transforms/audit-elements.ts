@@ -59,7 +59,7 @@ export interface RecountBooks {
   changeSequence: number;
   /** Why the minute cannot be compared; empty where it can. */
   notComparable: string;
-  /** Events of messages that are in more than one object, counted from the second object on. */
+  /** Events of messages that are in more than one object, listed or not, counted from the second object on. */
   repeated: number;
   /** Accepted events that are in no object, written off or not. */
   missing: number;
@@ -74,6 +74,8 @@ export interface RecountBooks {
   rolledBooks?: { archived: number; counted?: number };
   /** Whether an earlier audit has settled the whole minute. */
   wasSettled: boolean;
+  /** Whether counted + duplicate of the books was something else than archived. */
+  isUnbalanced: boolean;
 }
 
 /** The cells of a recount, or its books, for an hour and a part of the videos. */

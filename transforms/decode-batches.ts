@@ -2,7 +2,7 @@
 import { isBackfilled } from "../domain/archive-name";
 import { BlockPartitioner } from "../domain/columns/block-partitioner";
 import { EMPTY_BLOCK } from "../domain/columns/event-block";
-import type { EventColumns } from "../domain/columns/event-columns";
+import { type EventColumns, selectRows } from "../domain/columns/event-columns";
 import type { LateCount } from "../domain/columns/late-events";
 import { PaneNames } from "../domain/columns/pane-names";
 import { RowPartitioner } from "../domain/columns/row-partitioner";
@@ -25,7 +25,7 @@ import type { IntakeLimits } from "../intake/limits";
 import { readArchiveObject } from "../io/formats/avro/archive-object";
 import { AvroError } from "../io/formats/avro/binary";
 import type { PaneCache } from "./dedupe-by-event-id";
-import type { BatchMessage, DeadElement, EventElement, LateElement, Message } from "./elements";
+import type { ArchiveMessage, BatchMessage, DeadElement, EventElement, LateElement, Message } from "./elements";
 import { hashSeed } from "./hash-seed";
 import { readMessage } from "./read-message";
 
@@ -105,7 +105,7 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     else if (message.kind === "columns") {
       const { columns, receivedAtMs, minutes } = message;
       this.partitioner.add(columns, receivedAtMs, minutes === undefined ? undefined : new Set(minutes));
-    } else yield* this.object(this.partitioner, message.name, message.minute, toBytes(message.content));
+    } else yield* this.object(this.partitioner, message);
   }
 
   private *batch(
@@ -125,17 +125,17 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     partitioner.add(columns, lateBy, minutes === undefined ? undefined : new Set(minutes));
   }
 
-  private *object(
-    partitioner: Partitioner,
-    name: string,
-    minute: number,
-    content: Uint8Array,
-  ): Iterable<Tagged<Decoded>> {
+  private *object(partitioner: Partitioner, { name, minute, ...object }: ArchiveMessage): Iterable<Tagged<Decoded>> {
+    const content = toBytes(object.content);
     try {
       // Backfilled events are old on purpose, so none of them is late.
       const neverLate = isBackfilled(name) ? Number.NEGATIVE_INFINITY : undefined;
-      for (const { columns, receivedAtMs } of readArchiveObject(content, minute))
-        partitioner.add(columns, neverLate ?? receivedAtMs);
+      let firstRow = 0;
+      for (const { columns, receivedAtMs } of readArchiveObject(content, minute)) {
+        const block = withoutRows({ columns, receivedAtMs }, firstRow, object.repeated);
+        partitioner.add(block.columns, neverLate ?? block.receivedAtMs);
+        firstRow += columns.count;
+      }
     } catch (error) {
       if (!(error instanceof AvroError)) throw error;
       const detail = `archive object ${name}: ${error.message}`;
@@ -191,6 +191,23 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
       }
     }
   }
+}
+
+interface ArchivedRows {
+  columns: EventColumns;
+  receivedAtMs: Float64Array;
+}
+
+/** Returns a block without the rows that lie in one of the object's `ranges`. The block begins at row `firstRow`. */
+function withoutRows(block: ArchivedRows, firstRow: number, ranges: readonly number[] = []): ArchivedRows {
+  const { columns, receivedAtMs } = block;
+  const isLeftOut = new Uint8Array(columns.count);
+  for (let n = 0; n < ranges.length; n += 2)
+    isLeftOut.fill(1, Math.max(0, ranges[n]! - firstRow), Math.max(0, ranges[n + 1]! - firstRow));
+  if (!isLeftOut.includes(1)) return block;
+  const kept: number[] = [];
+  for (let row = 0; row < columns.count; row++) if (isLeftOut[row] === 0) kept.push(row);
+  return { columns: selectRows(columns, kept), receivedAtMs: Float64Array.from(kept, (row) => receivedAtMs[row]!) };
 }
 
 /** Returns the names of the kept panes, or new ones where no panes are kept. */

@@ -41,6 +41,8 @@ export interface ArchiveMessage {
   name: string;
   minute: number;
   content: Uint8Array;
+  /** As in ArchiveName. */
+  repeated?: readonly number[];
 }
 
 export type Message = BatchMessage | ColumnsMessage | ArchiveMessage;
@@ -49,6 +51,8 @@ export type Message = BatchMessage | ColumnsMessage | ArchiveMessage;
 export interface ArchiveName {
   name: string;
   minute: number;
+  /** The rows that are not counted, as ranges (domain/rules/repeated-messages.ts); absent: every row is counted. */
+  repeated?: readonly number[];
 }
 
 /** Events of one minute and dedup partition (domain/columns/event-block.ts). */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isBackfilled } from "../domain/archive-name";
-import { lostOf } from "../domain/rules/books";
+import { isArchiveCounted, lostOf } from "../domain/rules/books";
 import { MinuteObjectSums } from "../domain/rules/ledger-books";
 import type { ArchivedObject, WriteOff } from "../io/ports";
 import type { MinuteReads } from "./hour-reads";
@@ -28,11 +28,16 @@ interface MissingEvents {
   loss: Loss;
   writtenOff?: WriteOff;
   wasSettled: boolean;
+  /** Whether counted + duplicate of the books is something else than archived. */
+  isUnbalanced: boolean;
 }
 
 export const NO_LOSS: Loss = { events: 0, objects: [] };
 
-/** Compares the promises of a minute with its objects. `eventsOf` says how many events were read from each object. */
+/**
+ * Compares the promises of a minute with its objects. `eventsOf` says how many events each object has; of a leftover,
+ * how many it has alone.
+ */
 export function missingOf(
   { accepted, listed, books }: Pick<MinuteReads, "accepted" | "listed" | "books">,
   eventsOf: ReadonlyMap<string, number>,
@@ -49,7 +54,20 @@ export function missingOf(
   const loss = damage === "" ? { events: missing - known, objects: absent.map(({ name }) => name) } : NO_LOSS;
   const gap = damage || absentText(absent) || missingText(accepted, archived, known);
   const wasSettled = books?.isSettled ?? false;
-  return { gap, isUnlisted, repeated, missing, loss, wasSettled, ...(writtenOff !== undefined && { writtenOff }) };
+  const isUnbalanced = books !== undefined && !isArchiveCounted(books);
+  const settled = { wasSettled, isUnbalanced, ...(writtenOff !== undefined && { writtenOff }) };
+  return { gap, isUnlisted, repeated, missing, loss, ...settled };
+}
+
+/**
+ * Returns the stored objects that no ledger lists, of a minute whose log may deliver a message twice. Their archiver was
+ * stopped before it listed them, and the log delivered their messages again. They must not fill the gap of a message
+ * that is lost.
+ */
+export function leftoversOf({ objects, listed }: Pick<MinuteReads, "objects" | "listed">): Set<string> {
+  if (!listed.some(({ messages }) => messages !== undefined)) return new Set();
+  const names = new Set(listed.map(({ name }) => name));
+  return new Set(objects.flatMap(({ name }) => (names.has(name) || isBackfilled(name) ? [] : [name])));
 }
 
 /**

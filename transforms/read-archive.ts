@@ -36,7 +36,7 @@ export class ReadArchive implements AwaitableDoFn<KV<string, Iterable<ArchiveNam
     const [object] = value;
     if (object === undefined) return [];
     const content = await resource<Archive>(this.archiveResource).read(object.name);
-    return [{ kind: "archive", name: object.name, minute: object.minute, content }];
+    return [{ kind: "archive", ...object, content }];
   }
 }
 

@@ -39,7 +39,7 @@ import { grownTo } from "./byte-table";
 import { encodeCells } from "./cell-columns";
 import { HourReads, type MinuteReads } from "./hour-reads";
 import { MinuteRecount } from "./minute-recount";
-import { missingOf, NO_LOSS } from "./missing-events";
+import { leftoversOf, missingOf, NO_LOSS } from "./missing-events";
 import { RESOURCES } from "./resource-names";
 
 type Recounted = {
@@ -128,7 +128,9 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     for (;;) {
       const { objects, changeSequence, archivedThroughMs, askedAtMs } = reads;
       const recount = new MinuteRecount(minute, { part, of, seed: this.options.seeds[0] }, events);
-      const { eventsOf, unreadable: damage } = await this.readAll(objects, recount);
+      // A part of a minute cannot tell whether another part has the events of a leftover elsewhere.
+      const leftovers = of === 1 ? leftoversOf(reads) : new Set<string>();
+      const { eventsOf, again, unreadable: damage } = await this.readAll(objects, leftovers, recount);
       const { gap, isUnlisted, ...missing } = missingOf(reads, eventsOf);
       // Objects and events may be on their way. A gap is real only when every event accepted before has been archived.
       const mayCome = archivedThroughMs < askedAtMs;
@@ -140,28 +142,41 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
       const { rolledBooks, unreadable = damage } = await rolledBooksOf(minute, rolled, reads);
       const loss = unreadable !== "" || mayCome || !isFinal ? NO_LOSS : missing.loss;
       const found = { counted: recount.totals(), changeSequence, notComparable: unreadable || gap, ...missing, loss };
+      found.repeated += again;
       const archive = { objects: objects.length, objectsKey: objectsKey(objects) };
       const books = { minute, part, of, ...archive, ...found, ...(rolledBooks && { rolledBooks }) };
       return { books, recount };
     }
   }
 
-  private async readAll(objects: readonly ArchiveObject[], recount: MinuteRecount) {
+  /**
+   * Reads the leftovers last: `again` counts their events that other objects have, too, and `eventsOf` the others.
+   */
+  private async readAll(
+    objects: readonly ArchiveObject[],
+    leftovers: ReadonlySet<string>,
+    recount: MinuteRecount,
+  ): Promise<{ eventsOf: Map<string, number>; again: number; unreadable: string }> {
     const eventsOf = new Map<string, number>();
-    let unreadable = "";
-    for (const { name } of objects) {
+    let [again, unreadable] = [0, ""];
+    const isLast = ({ name }: ArchiveObject) => leftovers.has(name);
+    for (const { name } of [...objects.filter((each) => !isLast(each)), ...objects.filter(isLast)]) {
       try {
+        const before = recount.distinctEvents;
         const content = await this.archive.read(name);
         // The stream of a cluster reads the log alone. The stream of one machine recounts whole minutes from the
         // archive, whichever writer filled it.
         const { allowedLatenessMs } = this.options;
         const isUnseen = setsAside(allowedLatenessMs) && isBackfilled(name);
-        eventsOf.set(name, recount.addObject(content, isUnseen ? "backfill" : { lateAfterMs: allowedLatenessMs }));
+        const events = recount.addObject(content, isUnseen ? "backfill" : { lateAfterMs: allowedLatenessMs });
+        const alone = leftovers.has(name) ? recount.distinctEvents - before : events;
+        eventsOf.set(name, alone);
+        again += events - alone;
       } catch (error) {
         unreadable ||= `${name}: ${(error as Error).message}`;
       }
     }
-    return { eventsOf, unreadable };
+    return { eventsOf, again, unreadable };
   }
 
   /** Returns whether there is time left to read the minute again. */

@@ -33,15 +33,20 @@ const hold = defineTask(__filename, "stamps-hold", async ({ place, events, reque
       stampedAtMs: nowMs,
     }));
   const taken: number[] = [];
+  let cpuMs = 0;
   for (let request = -1; request < requests; request++) {
     if (known) await stamps.hold(proposed(request));
     const start = performance.now();
+    const before = process.cpuUsage();
     await stamps.hold(proposed(request));
     // The first one connects.
-    if (request >= 0) taken.push(performance.now() - start);
+    if (request < 0) continue;
+    taken.push(performance.now() - start);
+    const { user, system } = process.cpuUsage(before);
+    cpuMs += (user + system) / 1_000;
   }
   await stamps.close();
-  return summaryOf(taken);
+  return { ...summaryOf(taken), cpuMs: cpuMs / requests };
 });
 
 const SIZES = [
@@ -72,6 +77,7 @@ export const measurement: Measurement = {
             const { result } = await bench.task(hold, load);
             const title = `${name}: ${events} ${known ? "given by another instance" : "new"} stamps, one request`;
             const id = `stamps/${name}-${events}-${known ? "known" : "new"}`;
+            figures.push(figure(`${id}-cpu`, `${title}, processor time of the caller`, "CPU-ms", result.cpuMs));
             figures.push(figure(`${id}-p50`, `${title}, p50`, "ms", result.p50Ms));
             figures.push(figure(`${id}-p99`, `${title}, p99`, "ms", result.p99Ms));
           }

@@ -168,8 +168,9 @@ export class AuditBooks {
 
   /**
    * Returns the new numbers of minutes whose stored numbers are no longer the stream's alone: their cells were
-   * corrected, events of theirs were late, backfilled or lost, or roll-ups have their cells. The archive is the truth
-   * of such a minute, and so are the audit's numbers, until more is archived.
+   * corrected, events of theirs were late, backfilled or lost, or roll-ups have their cells; or the stream's numbers do
+   * not balance, because it took a message twice. The archive is the truth of such a minute, and so are the audit's
+   * numbers, until more is archived.
    */
   settled(): SettledMinute[] {
     const unproven = new Set(this.unproven());
@@ -182,13 +183,17 @@ export class AuditBooks {
     });
   }
 
-  private isSettled({ minute, counted, writtenOff, wasSettled, rolledBooks }: MinuteRow): boolean {
+  private isSettled({ minute, counted, writtenOff, wasSettled, isUnbalanced, rolledBooks }: MinuteRow): boolean {
     const { allowedLatenessMs, finalBeforeMs } = this.options;
     if (!isFinalMinute(minute, finalBeforeMs)) return false;
     if (writtenOff !== undefined || wasSettled || rolledBooks !== undefined) return true;
     if (!setsAside(allowedLatenessMs)) return false;
     const { lateCounted, lateDuplicate, backfillCounted, backfillDuplicate } = counted;
-    return this.corrected.has(minute) || lateCounted + lateDuplicate + backfillCounted + backfillDuplicate > 0;
+    return (
+      isUnbalanced ||
+      this.corrected.has(minute) ||
+      lateCounted + lateDuplicate + backfillCounted + backfillDuplicate > 0
+    );
   }
 }
 

@@ -19,7 +19,10 @@ export class KeptIds {
   private heldBytes = 0;
   private folder: string | undefined;
 
-  constructor(private readonly partitions: number) {
+  constructor(
+    private readonly partitions: number,
+    private readonly maxHeldBytes = MAX_HELD_BYTES,
+  ) {
     this.held = this.empty();
   }
 
@@ -28,7 +31,7 @@ export class KeptIds {
       const hashes = toBytes(value.hashes);
       this.held[Number(key)]!.push({ minute: value.minute, hashes });
       this.heldBytes += hashes.length;
-      if (this.heldBytes > MAX_HELD_BYTES) this.spill();
+      if (this.heldBytes > this.maxHeldBytes) this.spill();
     }
   }
 

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isBackfilled } from "../../domain/archive-name";
 import { setsAside } from "../../domain/rules/lateness";
+import { repeatedRows } from "../../domain/rules/repeated-messages";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
-import type { Archive, ArchiveObject, CounterStore, DeadLetters, Ledger, NewDeadLetter } from "../../io/ports";
+import type {
+  Archive,
+  ArchivedObject,
+  ArchiveObject,
+  CounterStore,
+  DeadLetters,
+  Ledger,
+  NewDeadLetter,
+} from "../../io/ports";
 import type { ArchiveName } from "../../transforms/elements";
 import { readArchive } from "../../transforms/read-archive";
 import { RESOURCES } from "../../transforms/resource-names";
@@ -26,7 +35,9 @@ export interface BoundedOptions {
    * archive, so with `followCorrections` every cell is written at the correction that an audit has given it, and the
    * larger (count, sum, last) wins. Without it, cells that an audit has corrected stay as they are. In both cases no
    * number gets smaller: an audit alone takes counts back. With a lateness rule the run does as a stream that reads the
-   * log: it sets aside the same events, and leaves backfilled events out; the audit counts both.
+   * log: it sets aside the same events, takes a message once that is in two objects, and leaves out backfilled events
+   * and objects that no ledger lists, whose archiver was stopped and whose messages are archived again. The audit counts
+   * both.
    */
   counting: Omit<CountingOptions, "paneCache" | "writtenCells" | "inProcess">;
 }
@@ -59,12 +70,13 @@ export async function runBoundedStream(deps: BoundedDependencies, options: Bound
   }
   const startedAt = performance.now();
   const result: BoundedResult = { objects: 0, events: 0, minutes: 0, deadLetters: 0, elapsedMs: 0 };
-  const stored = await deps.archive.minutes(fromMs / MINUTE_MS, toMs / MINUTE_MS);
-  const hours = Map.groupBy(stored, (minute) => Math.floor(minute / MINUTES_AT_ONCE));
+  const known = await deps.archive.minutes(fromMs / MINUTE_MS, toMs / MINUTE_MS);
+  const hours = Map.groupBy(known, (minute) => Math.floor(minute / MINUTES_AT_ONCE));
   for (const minutes of hours.values()) {
     const [first, end] = [minutes[0]!, minutes[minutes.length - 1]! + 1];
-    const listed = await deps.archive.list(first, end);
-    const objects = setsAside(counting.allowedLatenessMs) ? listed.filter(({ name }) => !isBackfilled(name)) : listed;
+    const stored = await deps.archive.list(first, end);
+    const isTwin = setsAside(counting.allowedLatenessMs);
+    const objects = isTwin ? onceEach(stored, await deps.ledger.archivedObjects(first, end)) : stored;
     const deadLetters = countedLetters(deps.deadLetters);
     await runHour({ ...deps, deadLetters: deadLetters.port }, objects, counting);
     for (const { counted, duplicate, late } of await deps.ledger.books(first, end)) {
@@ -78,6 +90,19 @@ export async function runBoundedStream(deps: BoundedDependencies, options: Bound
   return result;
 }
 
+/** Returns the listed objects of the log that are stored, with the rows of messages that an earlier object has. */
+function onceEach(stored: readonly ArchiveObject[], listed: readonly ArchivedObject[]): ArchiveName[] {
+  const names = new Set(listed.map(({ name }) => name));
+  const repeated = new Map<string, number[]>();
+  for (const objects of Map.groupBy(listed, ({ minute }) => minute).values())
+    for (const [name, rows] of repeatedRows(objects)) repeated.set(name, rows);
+  return stored.flatMap(({ name, minute }) => {
+    if (isBackfilled(name) || !names.has(name)) return [];
+    const rows = repeated.get(name);
+    return [{ name, minute, ...(rows !== undefined && { repeated: rows }) }];
+  });
+}
+
 function countedLetters(deadLetters: DeadLetters): { port: Pick<DeadLetters, "append">; appended(): number } {
   let appended = 0;
   const append = async (letters: readonly NewDeadLetter[]) => {
@@ -89,7 +114,7 @@ function countedLetters(deadLetters: DeadLetters): { port: Pick<DeadLetters, "ap
 
 async function runHour(
   deps: Omit<BoundedDependencies, "deadLetters"> & { deadLetters: Pick<DeadLetters, "append"> },
-  objects: readonly ArchiveObject[],
+  objects: readonly ArchiveName[],
   counting: BoundedOptions["counting"],
 ): Promise<void> {
   const provided = new Map<string, unknown>([
@@ -97,7 +122,7 @@ async function runHour(
     [RESOURCES.counterStore, deps.counters],
     [RESOURCES.ledger, deps.ledger],
     [RESOURCES.deadLetters, deps.deadLetters],
-    [OBJECT_NAMES, objects.map(({ name, minute }): ArchiveName => ({ name, minute }))],
+    [OBJECT_NAMES, objects.map(({ name, minute, repeated }) => ({ name, minute, ...(repeated && { repeated }) }))],
   ]);
   for (const [name, value] of provided) provideResource(name, value);
   try {

@@ -114,6 +114,7 @@ function suite(topicOf: () => Promise<Topic>): void {
         expect(await books(stores)).toEqual(model.books);
         expect(await deadReasons(stores)).toEqual([...model.reasons, "not-json"].sort());
         // The archive says the same: both readers gave what had no time the same one.
+        await recounted.ledger.addObjects(await stores.ledger.archivedObjects(0, Date.UTC(9999, 0) / 60_000), []);
         await runBoundedStream(
           { ...recounted, archive: stores.archive },
           {

@@ -59,4 +59,6 @@ it("a backfill of 1970 and an audit that repairs thousands of cells beside it co
   expect((await audit).report).toMatchObject({ outcome: "repaired", cellsDiffering: 3 * VIDEOS });
   const { dependencies } = await service.get<{ dependencies: { name: string; detail: string }[] }>("/readyz");
   expect(dependencies.find(({ name }) => name === "stream")?.detail).toContain("0 restarts");
+  const stores = ["log", "counters", "ledger", "archive", "dead letters"];
+  expect(dependencies.map(({ name }) => name)).toEqual(expect.arrayContaining([...stores, "stream", "last audit"]));
 }, 300_000);

@@ -23,6 +23,7 @@ export class BoundedRunner implements GoldenRunner {
       await play(script, stream);
       const { archive } = first;
       const { counters, ledger, deadLetters } = second;
+      await ledger.addObjects(await first.ledger.archivedObjects(0, Date.UTC(9999, 0) / 60_000), []);
       const counting = { dedupePartitions, videoShards, allowedLatenessMs: script.allowedLatenessMs };
       const result = await runBoundedStream(
         { archive, counters, ledger, deadLetters },
@@ -30,7 +31,6 @@ export class BoundedRunner implements GoldenRunner {
       );
       expect(result.deadLetters).toBe(0);
       expect(result.objects).toBe((await archive.list(0, Date.UTC(9999, 0) / 60_000)).length);
-      await ledger.addObjects(await first.ledger.archivedObjects(0, Date.UTC(9999, 0) / 60_000), []);
       await doAudits(script, {
         archive,
         counters,

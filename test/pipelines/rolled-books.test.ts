@@ -158,7 +158,7 @@ describe("an audit's books of a rolled minute", () => {
   };
   const row = {
     ...{ minute: FIRST, objects: 2, objectsKey: "k", changeSequence: 1, notComparable: "", repeated: 0, missing: 0 },
-    ...{ counted, loss: NO_LOSS, wasSettled: true, isUnlisted: false, gap: "" },
+    ...{ counted, loss: NO_LOSS, wasSettled: true, isUnbalanced: false, isUnlisted: false, gap: "" },
   };
   const settledOf = (more: Partial<HourFinding["minutes"][number]>, finalBeforeMs = Number.MAX_SAFE_INTEGER) => {
     const books = new AuditBooks({ repair: true, allowedLatenessMs: 0, finalBeforeMs });

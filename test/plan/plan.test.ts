@@ -100,6 +100,21 @@ test("units: bytes of a day are the bytes a second that a day has, cores are CPU
   expect(month.usdPerBillionEvents).toBeCloseTo(month.usdPerMonth, 6);
 });
 
+test("audits are sized and priced: a heavy minute in parts that each fit a worker, and the cores of all of them", () => {
+  const auditOf = (eventsPerSecond: number) => {
+    const given = { eventsPerSecond, videos: 1_000_000 };
+    const workload = workloadOf(given);
+    const line = costOf(workload, sizingOf(workload, coefficients), PRICES).lines.find(({ name }) => name === "audit");
+    return { sized: lines(given), usd: line?.usdPerMonth ?? 0 };
+  };
+  const [small, large] = [auditOf(10_000), auditOf(1_000_000)];
+  expect([small, large].map(({ sized }) => sized.get("audit: parts of a minute"))).toEqual([1, 10]);
+  expect(large.sized.get("audit: memory of one part")).toBeLessThan(1.5e9);
+  expect(small.usd).toBeGreaterThan(0);
+  // A row is read by each part of its minute, and counted by one.
+  expect(large.usd).toBeGreaterThan(100 * small.usd);
+});
+
 test("a price that nobody knows is in no sum and is named; given, it is in", () => {
   const workload = workloadOf({ eventsPerSecond: 1e6, videos: 1e6, log: "kafka" });
   const sizing = sizingOf(workload, coefficients);

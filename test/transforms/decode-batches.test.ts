@@ -3,6 +3,7 @@ import type { BatchRows } from "../../domain/columns/batch-rows";
 import { openBlock } from "../../domain/columns/event-block";
 import { minuteOf, parseEvent } from "../../domain/event";
 import { FromResource, generate, runDirect, toBytes } from "../../engine";
+import { readArchiveObject } from "../../io/formats/avro/archive-object";
 import { type DecodeOptions, decodeBatches } from "../../transforms/decode-batches";
 import type { Message } from "../../transforms/elements";
 import { columnsOf, T0 } from "../domain/model";
@@ -102,6 +103,19 @@ test("an archive object is judged by the receipt of each row", async () => {
   const object = { kind: "archive", name: "o", minute: M0, content } as const;
   const { blocks, late } = await decode([object], { allowedLatenessMs: 1000 });
   expect([blocks[0]?.count, late[0]?.count]).toEqual([1, 1]);
+});
+
+test("rows of a message that another object has are left out, in whatever block of the object they are", async () => {
+  const large = { extra: { text: "x".repeat(300_000) } };
+  const events = Array.from({ length: 9 }, (_, n) => event(`e${n}`, { videoId: `v${n}`, ...large }));
+  const content = archiveObject("w.avro", columnsOf(events), T0);
+  expect([...readArchiveObject(content)].length).toBeGreaterThan(1);
+  const object = { kind: "archive", name: "o", minute: M0, content } as const;
+  for (const inProcess of [false, true]) {
+    const counts = async (repeated: readonly number[]) =>
+      (await decode([{ ...object, repeated }], { inProcess })).blocks.reduce((sum, { count }) => sum + count, 0);
+    expect([await counts([]), await counts([0, 2, 3, 7]), await counts([0, 9])]).toEqual([9, 3, 0]);
+  }
 });
 
 test("a damaged archive object is a dead letter with its bytes whole", async () => {

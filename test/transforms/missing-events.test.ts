@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { BACKFILL_WRITER } from "../../domain/archive-name";
 import type { ArchivedObject, LedgerMinute, WriteOff } from "../../io/ports";
-import { missingOf, NO_LOSS } from "../../transforms/missing-events";
+import { leftoversOf, missingOf, NO_LOSS } from "../../transforms/missing-events";
 
 const MINUTE = 29_000_000;
 const nameOf = (writer: string) => `date=2025-02-19/hour=21/minute=20/${writer}.avro`;
@@ -59,6 +59,15 @@ describe("events of a minute that are missing", () => {
     const listed = [object("w-1", 3, { messages }), object("w-2", 3, { messages })];
     const found = missingOf({ accepted: 4, listed, books: undefined }, readOf(listed));
     expect(found).toMatchObject({ repeated: 3, missing: 1, loss: { events: 1 } });
+  });
+
+  it("an object that no ledger lists is a leftover only where the log may deliver a message twice", () => {
+    const messages = [{ id: "m", events: 3, accepted: 3 }];
+    const objects = [object("w-1", 3, { messages }), object("w-2", 3), object(`${BACKFILL_WRITER}-1`, 2)];
+    expect(leftoversOf({ objects, listed: objects.slice(0, 1) })).toEqual(new Set([nameOf("w-2")]));
+    expect(leftoversOf({ objects, listed: objects })).toEqual(new Set());
+    expect(leftoversOf({ objects, listed: [object("w-1", 3)] })).toEqual(new Set());
+    expect(leftoversOf({ objects, listed: [] })).toEqual(new Set());
   });
 
   it("events that were backfilled do not stand for events of the log", () => {
