@@ -120,10 +120,6 @@ export class MinuteRecount {
     return [this.uuids, this.others];
   }
 
-  get distinctEvents(): number {
-    return this.distinct;
-  }
-
   totals(): Recount {
     const { events, late, backfilled } = this;
     let lateCounted = 0;

@@ -128,9 +128,9 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     for (;;) {
       const { objects, changeSequence, archivedThroughMs, askedAtMs } = reads;
       const recount = new MinuteRecount(minute, { part, of, seed: this.options.seeds[0] }, events);
+      const { eventsOf, unreadable: damage } = await this.readAll(objects, recount);
       // A part of a minute cannot tell whether another part has the events of a leftover elsewhere.
-      const leftovers = of === 1 ? leftoversOf(reads) : new Set<string>();
-      const { eventsOf, again, unreadable: damage } = await this.readAll(objects, leftovers, recount);
+      const again = of === 1 ? await this.eventsAgain(reads, eventsOf, recount) : 0;
       const { gap, isUnlisted, ...missing } = missingOf(reads, eventsOf);
       // Objects and events may be on their way. A gap is real only when every event accepted before has been archived.
       const mayCome = archivedThroughMs < askedAtMs;
@@ -149,34 +149,50 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     }
   }
 
-  /**
-   * Reads the leftovers last: `again` counts their events that other objects have, too, and `eventsOf` the others.
-   */
-  private async readAll(
-    objects: readonly ArchiveObject[],
-    leftovers: ReadonlySet<string>,
-    recount: MinuteRecount,
-  ): Promise<{ eventsOf: Map<string, number>; again: number; unreadable: string }> {
+  private async readAll(objects: readonly ArchiveObject[], recount: MinuteRecount) {
     const eventsOf = new Map<string, number>();
-    let [again, unreadable] = [0, ""];
-    const isLast = ({ name }: ArchiveObject) => leftovers.has(name);
-    for (const { name } of [...objects.filter((each) => !isLast(each)), ...objects.filter(isLast)]) {
+    let unreadable = "";
+    for (const { name } of objects) {
       try {
-        const before = recount.distinctEvents;
         const content = await this.archive.read(name);
         // The stream of a cluster reads the log alone. The stream of one machine recounts whole minutes from the
         // archive, whichever writer filled it.
         const { allowedLatenessMs } = this.options;
         const isUnseen = setsAside(allowedLatenessMs) && isBackfilled(name);
-        const events = recount.addObject(content, isUnseen ? "backfill" : { lateAfterMs: allowedLatenessMs });
-        const alone = leftovers.has(name) ? recount.distinctEvents - before : events;
-        eventsOf.set(name, alone);
-        again += events - alone;
+        eventsOf.set(name, recount.addObject(content, isUnseen ? "backfill" : { lateAfterMs: allowedLatenessMs }));
       } catch (error) {
         unreadable ||= `${name}: ${(error as Error).message}`;
       }
     }
-    return { eventsOf, again, unreadable };
+    return { eventsOf, unreadable };
+  }
+
+  /**
+   * Returns the events of leftovers that other objects have, too, and leaves in `eventsOf` the others. A minute with
+   * leftovers is read once more without them.
+   */
+  private async eventsAgain(
+    reads: MinuteReads,
+    eventsOf: Map<string, number>,
+    recount: MinuteRecount,
+  ): Promise<number> {
+    const leftovers = leftoversOf(reads);
+    if (leftovers.size === 0) return 0;
+    const minute = reads.objects[0]!.minute;
+    const without = new MinuteRecount(minute);
+    await this.readAll(
+      reads.objects.filter(({ name }) => !leftovers.has(name)),
+      without,
+    );
+    const alone = recount.totals().distinct - without.totals().distinct;
+    let events = 0;
+    for (const name of leftovers) {
+      events += eventsOf.get(name) ?? 0;
+      eventsOf.set(name, 0);
+    }
+    const [first] = leftovers;
+    if (first !== undefined) eventsOf.set(first, alone);
+    return events - alone;
   }
 
   /** Returns whether there is time left to read the minute again. */

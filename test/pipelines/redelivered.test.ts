@@ -13,9 +13,9 @@ import { MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";
 import { runAudit } from "../../pipelines/audit/audit";
 import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";
-import { archiveObject } from "../avro/events";
 import { columnsOf, T0 } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
+import { archiveObject } from "../io/formats/avro/events";
 import { event } from "../transforms/elements";
 
 const LATENESS_MS = 120_000;
