@@ -60,9 +60,9 @@ export function missingOf(
 }
 
 /**
- * Returns the stored objects that no ledger lists, of a minute whose log may deliver a message twice. Their archiver was
- * stopped before it listed them, and the log delivered their messages again. They must not fill the gap of a message
- * that is lost.
+ * Returns the stored objects that no ledger lists, of a minute whose log may deliver a message twice. Their archiver
+ * was stopped before it listed them, and the log delivered their messages again. They must not fill the gap of a
+ * message that is lost.
  */
 export function leftoversOf({ objects, listed }: Pick<MinuteReads, "objects" | "listed">): Set<string> {
   if (!listed.some(({ messages }) => messages !== undefined)) return new Set();

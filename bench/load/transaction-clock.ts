@@ -8,7 +8,7 @@ import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { commandLine, environment } from "../../cli/environment";
 
-const FILE = "VIEWMILL_BENCH_TRANSACTIONS";
+const FILE = "BENCH_TRANSACTIONS";
 /** Shorter transactions are not written down. */
 const NOTED_MS = 5;
 

@@ -36,8 +36,8 @@ export interface BoundedOptions {
    * larger (count, sum, last) wins. Without it, cells that an audit has corrected stay as they are. In both cases no
    * number gets smaller: an audit alone takes counts back. With a lateness rule the run does as a stream that reads the
    * log: it sets aside the same events, takes a message once that is in two objects, and leaves out backfilled events
-   * and objects that no ledger lists, whose archiver was stopped and whose messages are archived again. The audit counts
-   * both.
+   * and objects that no ledger lists, whose archiver was stopped and whose messages are archived again. The audit
+   * counts both.
    */
   counting: Omit<CountingOptions, "paneCache" | "writtenCells" | "inProcess">;
 }
