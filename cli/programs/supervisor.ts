@@ -4,6 +4,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 import { MINUTE_MS } from "../../domain/rules/time";
+import { environment } from "../environment";
+import { withReturnedMemory } from "./child-environment";
 
 interface SupervisedStatus {
   running: boolean;
@@ -48,7 +50,8 @@ export class Supervisor {
   start(): void {
     const { modulePath, args, logger, name, onMessage } = this.options;
     this.startedAt = performance.now();
-    const child = fork(modulePath, args, { stdio: ["ignore", "inherit", "pipe", "ipc"] });
+    const env = withReturnedMemory(environment());
+    const child = fork(modulePath, args, { stdio: ["ignore", "inherit", "pipe", "ipc"], env });
     this.child = child;
     this.status.running = true;
     let lastWords = "";

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { withReturnedMemory } from "../../../cli/programs/child-environment";
+import { Supervisor } from "../../../cli/programs/supervisor";
+
+test("what the environment says about the allocator stands", () => {
+  expect(withReturnedMemory({ MALLOC_ARENA_MAX: "8", HOME: "/home/a" })).toEqual({
+    MALLOC_ARENA_MAX: "8",
+    MALLOC_MMAP_THRESHOLD_: "131072",
+    HOME: "/home/a",
+  });
+});
+
+test("a supervised process starts with an allocator that gives memory back, and the rest of the environment", async () => {
+  const modulePath = join(mkdtempSync(join(tmpdir(), "viewmill-child-")), "child.cjs");
+  writeFileSync(modulePath, "const { MALLOC_ARENA_MAX: max, PATH: path } = process.env; process.send({ max, path });");
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  const logger = pino({ level: "silent" });
+  const supervisor = new Supervisor({ name: "child", modulePath, args: [], logger, onMessage: resolve });
+  supervisor.start();
+  try {
+    expect(await promise).toEqual({ max: process.env.MALLOC_ARENA_MAX ?? "2", path: process.env.PATH });
+  } finally {
+    await supervisor.stop();
+  }
+});
