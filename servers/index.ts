@@ -13,6 +13,7 @@ export { keptFolder, removeKeptFolder } from "./kept";
 export { kubernetesProblems } from "./kubernetes";
 export { librdkafkaTransactions } from "./librdkafka";
 export { NATIVE_JOB, submitNativeJob } from "./native-flink";
+export { Nginx } from "./nginx";
 export { type Prism, startPrism } from "./prism";
 export { ProcessClock } from "./process-clock";
 export { type PubsubEmulator, startPubsubEmulator } from "./pubsub-emulator";

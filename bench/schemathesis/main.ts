@@ -7,17 +7,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Command } from "commander";
-import { createKey, newKeySchema } from "../../admission/new-key";
-import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
-import { prepareDataFolder } from "../../io/sqlite/data-folder";
 import { runSchemathesis } from "../../servers/schemathesis";
-import { startService } from "../load/service";
 import { positive, runProgram } from "../program";
+import { oneService, twoBehindNginx } from "./looked-at";
 import { type Answered, answeredIn, failures, type OpenApiPaths, scopeEscapes } from "./scope-escapes";
 
 interface Flags {
   minutes: number;
   seed: number;
+  behindNginx: boolean;
   markdown?: string;
 }
 
@@ -25,6 +23,10 @@ const RUNS = [["write"], ["read"], ["operate"], ["write", "read", "operate"]];
 const MINUTE_S = 60;
 /** The end of a run's output: the failures and the summary. */
 const SHOWN_CHARACTERS = 6_000;
+
+/** The reasons that the page gives for everything that is not asked or not judged. */
+const LEFT_OUT =
+  "All checks of all operations, with these exceptions. `negative_data_rejection` is off for `POST /v1/events` and the catalog, which answer 202 or 200 and name each refused event or line. `/v1/live` is left out, because it has no end.";
 
 interface Look {
   scopes: readonly string[];
@@ -40,7 +42,7 @@ async function main(flags: Flags): Promise<void> {
   const looks: Look[] = [];
   for (const scopes of RUNS) {
     process.stderr.write(`key of ${scopes.join(", ")} ...\n`);
-    looks.push(await look(scopes, (flags.minutes * MINUTE_S) / RUNS.length, flags.seed));
+    looks.push(await look(scopes, (flags.minutes * MINUTE_S) / RUNS.length, flags));
   }
   const page = pageOf(looks, flags);
   process.stdout.write(page);
@@ -52,22 +54,18 @@ async function main(flags: Flags): Promise<void> {
   if (!isWell) process.exitCode = 1;
 }
 
-/** A service of its own for each key, so that its metrics are those of that key's requests. */
-async function look(scopes: readonly string[], seconds: number, seed: number): Promise<Look> {
+/** A deployment of its own for each key, so that its metrics are those of that key's requests. */
+async function look(scopes: readonly string[], seconds: number, { seed, behindNginx }: Flags): Promise<Look> {
   const folder = mkdtempSync(join(tmpdir(), "viewmill-schemathesis-"));
-  const data = join(folder, "data");
-  prepareDataFolder(data);
-  const keys = new SqliteAccessKeys({ folder: data });
-  const key = (asked: object) => createKey(keys, newKeySchema.parse({ name: "look", ...asked }), Date.now());
-  const [{ text }, watcher] = [await key({ scopes }), await key({ scopes: ["read"] })];
-  await keys.close();
-  const service = await startService(data, { VIEWMILL_AUDIT_ENABLED: "false" });
+  const prepared = await (behindNginx ? twoBehindNginx(folder) : oneService(folder));
+  const [key, watcher] = [await prepared.keyOf(scopes), await prepared.keyOf(["read"])];
+  const service = await prepared.start();
   try {
-    const { isClean, output } = await runSchemathesis({ url: service.url, key: text, seconds, seed, folder });
-    const ask = (path: string) =>
-      fetch(`${service.url}${path}`, { headers: { Authorization: `Bearer ${watcher.text}` } });
-    const answers = answeredIn(await (await ask("/metrics")).text());
-    const document = (await (await ask("/openapi.json")).json()) as OpenApiPaths;
+    const { isClean, output } = await runSchemathesis({ url: service.url, key, seconds, seed, folder });
+    const ask = async (url: string) => (await fetch(url, { headers: { Authorization: `Bearer ${watcher}` } })).text();
+    const metrics = await Promise.all(service.instances.map((instance) => ask(`${instance}/metrics`)));
+    const answers = metrics.flatMap(answeredIn);
+    const document = JSON.parse(await ask(`${service.url}/openapi.json`)) as OpenApiPaths;
     const statuses: Record<string, number> = {};
     for (const { status, times } of answers) statuses[status] = (statuses[status] ?? 0) + times;
     return {
@@ -81,11 +79,12 @@ async function look(scopes: readonly string[], seconds: number, seed: number): P
     };
   } finally {
     await service.stop();
+    await prepared.end();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function pageOf(looks: readonly Look[], { minutes, seed }: Flags): string {
+function pageOf(looks: readonly Look[], { minutes, seed, behindNginx }: Flags): string {
   const rows = looks.map(({ scopes, isClean, requests, statuses, failures: failed, escapes }) =>
     [
       ...[scopes.join(", "), isClean ? "nothing" : "**findings**", String(requests), JSON.stringify(statuses)],
@@ -95,15 +94,16 @@ function pageOf(looks: readonly Look[], { minutes, seed }: Flags): string {
   const found = looks.filter(
     ({ isClean, failures: failed, escapes }) => !isClean || failed.length + escapes.length > 0,
   );
+  const where = behindNginx ? "Two services behind nginx, over Pub/Sub, Bigtable and Cloud Storage" : "One service";
+  const command = `npm run schemathesis -- --minutes ${minutes} --seed ${seed}${behindNginx ? " --behind-nginx" : ""}`;
+  const load = loadavg().map((one) => one.toFixed(1));
   return `# Schemathesis over /openapi.json
 
-    npm run schemathesis -- --minutes ${minutes} --seed ${seed}
+    ${command}
 
-All checks but \`positive_data_acceptance\` (rules across fields are no part of a schema), and without \`negative_data_rejection\` for \`POST /v1/events\`, which answers 202 and names each bad event. Without \`/v1/live\`, which has no end. Load at the end ${loadavg()
-    .map((one) => one.toFixed(1))
-    .join(", ")}.
+${where}. ${LEFT_OUT} Load at the end ${load.join(", ")}.
 
-| key | Schemathesis found | answers of the read API | by status | routes with 5xx | routes beyond the scope |
+| key | Schemathesis found | answers | by status | routes with 5xx | routes beyond the scope |
 | --- | --- | --- | --- | --- | --- |
 ${rows.map((row) => `| ${row} |`).join("\n")}
 ${found.map(({ scopes, output, failures: failed, escapes }) => `\n## ${scopes.join(", ")}\n\n${JSON.stringify({ failed, escapes })}\n\n\`\`\`\n${output.slice(-SHOWN_CHARACTERS)}\n\`\`\`\n`).join("")}`;
@@ -114,6 +114,7 @@ runProgram(
     .description("asks a service what its OpenAPI document allows and forbids, with a key of each scope")
     .option("--minutes <n>", "of all runs together", positive, 20)
     .option("--seed <n>", "of what is asked", positive, 1)
+    .option("--behind-nginx", "two services behind nginx over shared stores, instead of one", false)
     .option("--markdown <file>", "write the result here as a page")
     .action(main),
 );

@@ -15,14 +15,20 @@ export interface Answered {
   times: number;
 }
 
-/** Every answered request of the read API by route, method and status, from the text of /metrics. */
+/** Every answered request by route, method and status, from the text of /metrics; those of the write API as one route. */
 export function answeredIn(metrics: string): Answered[] {
+  const written = metrics.matchAll(/^viewmill_ingest_requests_total\{status="(\d+)",format="[^"]*"\} (\d+)$/gm);
   const found = metrics.matchAll(
     /^viewmill_http_request_seconds_count\{route="([^"]*)",method="(\w+)",status="(\d+)"\} (\d+)$/gm,
   );
-  return [...found].map(([, route = "", method = "", status, times]) => {
-    return { route, method, status: Number(status), times: Number(times) };
-  });
+  return [
+    ...[...found].map(([, route = "", method = "", status, times]) => {
+      return { route, method, status: Number(status), times: Number(times) };
+    }),
+    ...[...written].map(([, status, times]) => {
+      return { route: "/v1/events", method: "POST", status: Number(status), times: Number(times) };
+    }),
+  ];
 }
 
 /** Answers that a key with these scopes must not get: anything but a refusal where its scopes do not suffice. */

@@ -13,6 +13,7 @@ import { viewmillCommand, viewmillProcess } from "../../demo/viewmill-process";
 import {
   freePort,
   keptFolder,
+  Nginx,
   removeKeptFolder,
   type ServerProcess,
   startBigtableEmulator,
@@ -23,7 +24,6 @@ import { describeWithPrograms } from "../contracts/programs";
 import { deadline } from "../deadline";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { until } from "../until";
-import { Nginx } from "./nginx";
 
 const SENDERS = 4;
 const TEST_DEADLINE_MS = 480_000;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { debianProgram, freePort } from "../../servers";
-import { until } from "../end-to-end/service";
+import { debianProgram } from "./debian";
+import { freePort } from "./free-port";
+import { ServerProcess } from "./server-process";
 
 /**
  * A real nginx before several instances, as docs/kubernetes.md configures it: a request that one does not answer goes
@@ -13,7 +12,7 @@ import { until } from "../end-to-end/service";
 export class Nginx {
   private constructor(
     readonly url: string,
-    private readonly child: ChildProcess,
+    private readonly process: ServerProcess,
   ) {}
 
   static async start(folder: string, ports: readonly number[]): Promise<Nginx> {
@@ -21,18 +20,20 @@ export class Nginx {
     mkdirSync(folder, { recursive: true });
     const file = join(folder, "nginx.conf");
     writeFileSync(file, configuration(folder, port, ports));
-    const child = spawn(await debianProgram("nginx"), ["-p", folder, "-c", file, "-e", join(folder, "error.log")], {
-      stdio: "inherit",
+    const url = `http://127.0.0.1:${port}`;
+    const process = new ServerProcess({
+      name: "nginx",
+      folder,
+      command: await debianProgram("nginx"),
+      args: ["-p", folder, "-c", file, "-e", join(folder, "error.log")],
+      answers: async () => (await fetch(`${url}/healthz`)).ok,
     });
-    const nginx = new Nginx(`http://127.0.0.1:${port}`, child);
-    await until("nginx answers", async () => (await fetch(`${nginx.url}/healthz`)).ok);
-    return nginx;
+    await process.start();
+    return new Nginx(url, process);
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode !== null) return;
-    this.child.kill("SIGQUIT");
-    await once(this.child, "exit");
+    await this.process.end();
   }
 }
 
