@@ -40,23 +40,24 @@ const { version } = JSON.parse(readFileSync(join(__dirname, "..", "..", "package
   version: string;
 };
 
-async function parsed(): Promise<void> {
+/** Returns the program with the command that `asked` names; with every command where it names none. */
+export async function programFor(asked: string): Promise<Command> {
   const program = new Command("viewmill")
     .description("Counts what happens to videos exactly and live, and keeps proving that the numbers are right.")
     .version(version)
     .enablePositionalOptions()
     .showHelpAfterError("(--help shows what there is)");
-  const asked = commandLine()[2] ?? "";
   const wanted = Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]!] : Object.values(COMMANDS);
   for (const load of wanted) (await load()).register(program);
-  await program.parseAsync([...commandLine()]);
+  return program;
 }
 
 /** Runs the command that the arguments name. */
 export async function run(): Promise<void> {
   outliveClosedOutput();
   try {
-    await parsed();
+    const words = [...commandLine()];
+    await (await programFor(words[2] ?? "")).parseAsync(words);
   } catch (error) {
     process.stderr.write(`viewmill: ${oneLineOf(error) ?? (error instanceof Error ? error.stack : String(error))}\n`);
     process.exit(1);

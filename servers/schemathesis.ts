@@ -56,7 +56,7 @@ interface SchemathesisResult {
   output: string;
 }
 
-/** Runs for so long, at the lowest priority. An endless stream of events is left out: it has no end to be judged by. */
+/** Runs for so long. An endless stream of events is left out: it has no end to be judged by. */
 export async function runSchemathesis({
   url,
   key,
@@ -72,7 +72,7 @@ export async function runSchemathesis({
   const args = ["run", `${url}/openapi.json`, "--header", `Authorization: Bearer ${key}`];
   const bounds = ["--max-time", String(seconds), "--seed", String(seed), "--request-timeout", "30", "--workers", "1"];
   const how = ["--phases", "coverage,fuzzing,stateful", "--exclude-path", "/v1/live", "--continue-on-failure"];
-  const child = spawn("nice", ["-n", "19", "python3", "-c", program, ...args, ...bounds, ...how, "--no-shrink"], {
+  const child = spawn("python3", ["-c", program, ...args, ...bounds, ...how, "--no-shrink"], {
     cwd: folder,
     env: { ...process.env, PYTHONPATH: packages, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The documentation: its links lead somewhere, its commands run, and what is made from the code names all of it. */
+/**
+ * The documentation: its links lead somewhere, and what is made from the code names all of it. Its commands are in
+ * commands.test.ts.
+ */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { cleanUp, Service, temporaryFolder } from "../end-to-end/service";
+import { cleanUp, Service } from "../end-to-end/service";
 
 const ROOT = join(__dirname, "..", "..", "..");
 const SITE = join(ROOT, "dist", "docs");
@@ -71,34 +74,3 @@ it("the page of the configuration names every setting", () => {
   expect(settings.length).toBeGreaterThan(80);
   for (const setting of settings) expect(pages.get("configuration")).toContain(`<code>${setting}</code>`);
 });
-
-describe("the commands", () => {
-  it.each(["quick-start", "recipes"])("of %s run as they stand", { timeout: 240_000 }, async (page) => {
-    const folder = temporaryFolder();
-    mkdirSync(join(folder, "bin"));
-    writeFileSync(join(folder, "bin", "npx"), `#!/bin/sh\nshift\nexec "${process.execPath}" "${MAIN}" "$@"\n`, {
-      mode: 0o755,
-    });
-    const service = await Service.start({ folder: join(folder, "data") });
-    const environment = { ...process.env, PATH: `${join(folder, "bin")}:${process.env.PATH}` };
-    for (const block of blocksOf(page)) {
-      const script = block
-        .replaceAll("http://127.0.0.1:8080", service.url)
-        .replace(/(dead-letters replay)/g, `$1 --url ${service.url}`)
-        .replaceAll("curl -s", "curl -sf --show-error");
-      const { status, stderr, stdout } = spawnSync("bash", ["-euo", "pipefail", "-c", script], {
-        cwd: folder,
-        env: environment,
-        encoding: "utf8",
-      });
-      expect({ block, status, stderr, stdout }).toMatchObject({ status: 0 });
-    }
-  });
-});
-
-function blocksOf(page: string): string[] {
-  const text = readFileSync(join(ROOT, "docs", `${page}.md`), "utf8");
-  const blocks = [...text.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block]) => block!);
-  expect(blocks.length).toBeGreaterThan(1);
-  return blocks;
-}
