@@ -40,7 +40,9 @@ export const newKeySchema = z
       .default(false)
       .meta({ description: "Stands in pages, also as ?key=: scope write and nothing else" }),
     eventTypes: z
-      .array(z.string().refine(isEventType, "must match [A-Z][A-Z0-9_]{0,31}"))
+      .array(
+        z.string().refine(isEventType, "must match [A-Z][A-Z0-9_]{0,31}").meta({ pattern: "^[A-Z][A-Z0-9_]{0,31}$" }),
+      )
       .min(1)
       .max(MAX_LISTED)
       .optional()

@@ -117,6 +117,13 @@ interface QueryAnswer extends Freshness {
 }
 
 /** Thrown when the service answered with a problem, or did not answer (status 0). */
+export interface AlertRule {
+  name: string;
+  kind: string;
+  state: "quiet" | "pending" | "firing";
+  since?: string;
+}
+
 export class ApiError extends Error {
   override readonly name = "ApiError";
   constructor(
@@ -152,6 +159,7 @@ export const newestVideos = (limit: number) => get<Found>("/v1/videos", { order:
 export const getLedger = (query: Query) => get<Ledger>("/v1/ledger", query);
 export const findVideos = (search: string, limit: number) => get<Found>("/v1/videos", { search, limit });
 export const getDeadLetters = () => get<{ reasons: LettersOfReason[] }>("/v1/dead-letters");
+export const getAlerts = () => get<{ rules: AlertRule[] }>("/v1/alerts");
 export const getAudits = (limit: number) => get<{ audits: Audit[] }>("/v1/audits", { limit });
 
 /** /readyz answers 503 with the same list where a dependency is missing. */

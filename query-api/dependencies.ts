@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 
 import type { Admission } from "../admission/admission";
+import type { AlertRule } from "../domain/rules/alerts";
 import type { CounterStore, DeadLetter, DeadLetters, Ledger, LogProgress, VideoCatalog } from "../io/ports";
 import type { AccessKeys } from "../io/ports/access-keys";
 import type { AlertStore } from "../io/ports/alert-store";
@@ -57,8 +58,10 @@ export interface QueryDependencies {
      */
     again: (letter: DeadLetter) => Promise<string | undefined>;
   };
-  /** The messages of alerts; absent: there are no alerts. */
-  alerts?: Pick<AlertStore, "list" | "replay">;
+  /** The messages and states of alerts; absent: there are no alerts. */
+  alerts?: Pick<AlertStore, "list" | "replay" | "states">;
+  /** Default none. */
+  alertRules?: readonly AlertRule[];
   /** Returns epoch milliseconds. */
   clock: () => number;
   logger: Logger;

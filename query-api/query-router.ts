@@ -9,6 +9,7 @@ import { refused } from "./answer";
 import { deadLetterEndpoints } from "./dead-letters";
 import type { QueryDependencies } from "./dependencies";
 import type { AskedRequest, Endpoint } from "./endpoint";
+import { getAlerts } from "./get-alerts";
 import { getAudits } from "./get-audits";
 import { getBadge } from "./get-badge";
 import { channelEndpoints } from "./get-channel";
@@ -170,6 +171,7 @@ function allEndpoints(dependencies: QueryDependencies): Endpoint[] {
     postQuery(dependencies),
     getLedger(dependencies),
     getAudits(dependencies),
+    getAlerts(dependencies),
     ...keyEndpoints(dependencies),
     ...deadLetterEndpoints(dependencies),
     ...webhookEndpoints(dependencies),

@@ -50,6 +50,21 @@ export const deliveriesSchema = named(
     cursor: z.string().optional().meta({ description: "There are more: of the next answer" }),
   }),
 );
+export const alertsSchema = named(
+  "Alerts",
+  z.object({
+    rules: z.array(
+      z.object({
+        name: z.string(),
+        kind: z.string(),
+        state: z.enum(["quiet", "pending", "firing"]).meta({
+          description: "pending: the condition holds, and not for as long as the rule asks yet",
+        }),
+        since: instant("Since when the condition holds").optional(),
+      }),
+    ),
+  }),
+);
 export const webhooksReplayedSchema = named(
   "WebhooksReplayed",
   z.object({ replayed: count.meta({ description: "Messages that wait again" }) }),

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The evidence for the numbers: the books, the audits, and the state of every dependency. */
-import { type Audit, getAudits, getDependencies, getLedger, type LedgerMinute } from "../api";
+import {
+  type AlertRule,
+  type Audit,
+  getAlerts,
+  getAudits,
+  getDependencies,
+  getLedger,
+  type LedgerMinute,
+} from "../api";
 import { ago, moment, plural, whole } from "../format";
 import type { LiveState } from "../live";
 import { Meaning } from "../meaning";
@@ -20,8 +28,9 @@ export function TrustPage({ live }: { live: LiveState }) {
     "ledger",
   );
   const audits = useAnswer(() => getAudits(20), 10_000, "audits");
+  const alerts = useAnswer(getAlerts, 5_000, "alerts");
   const dependencies = useAnswer(getDependencies, 5_000, "dependencies");
-  const problem = ledger.problem ?? audits.problem ?? dependencies.problem;
+  const problem = ledger.problem ?? audits.problem ?? alerts.problem ?? dependencies.problem;
   return (
     <>
       <h1>Trust</h1>
@@ -35,6 +44,7 @@ export function TrustPage({ live }: { live: LiveState }) {
         </p>
       </section>
       <Books minutes={ledger.value?.minutes} totals={ledger.value?.totals} live={live} />
+      <Alerts rules={alerts.value?.rules} />
       <DeadLetters />
       <Audits audits={audits.value?.audits} />
       <section class="panel">
@@ -139,6 +149,30 @@ const stripLabel = (minutes: number, wrong: number, open: number): string =>
 
 const minuteText = (minute: LedgerMinute): string =>
   `${moment(minute.start)}: accepted ${whole(minute.accepted)}, archived ${whole(minute.archived)}, counted ${whole(minute.counted)}, duplicate ${whole(minute.duplicate)}, late ${whole(minute.late)}`;
+
+function Alerts({ rules }: { rules: readonly AlertRule[] | undefined }) {
+  return (
+    <section class="panel">
+      <h2>Alerts</h2>
+      {rules?.length === 0 && (
+        <p class="quiet">
+          no rules (<a href="/docs/alerts">how to write some</a>)
+        </p>
+      )}
+      <ul class="dependencies">
+        {rules?.map(({ name, kind, state, since }) => (
+          <li key={name} class={state === "quiet" ? "ok" : state === "firing" ? "bad" : "pending"}>
+            <strong>{name}</strong> <span>{state}</span>{" "}
+            <span class="quiet">
+              {kind}
+              {since !== undefined && ` since ${moment(since)}`}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
 
 function Audits({ audits }: { audits: readonly Audit[] | undefined }) {
   return (

@@ -211,6 +211,7 @@ describe("proof and operation", () => {
       "get /metrics",
       "get /openapi.json",
       "get /readyz",
+      "get /v1/alerts",
       "get /v1/audits",
       "get /v1/channels/{channelId}",
       "get /v1/channels/{channelId}/counts",

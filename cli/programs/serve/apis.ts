@@ -59,7 +59,7 @@ export function queryOf(parts: ServiceParts, ingest: Pick<IngestApi, "again">, s
     replay: { letters: deadLetters, again: (letter) => replayLetter(letter, ingest) },
     admission: access.admission,
     accessKeys: access.store,
-    ...(alertStore && { alerts: alertStore }),
+    ...(alertStore && { alerts: alertStore, alertRules: config.alerts.rules }),
     operations,
     clock: Date.now,
     logger,
