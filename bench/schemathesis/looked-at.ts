@@ -13,7 +13,7 @@ import { prepareDataFolder } from "../../io/sqlite/data-folder";
 import { freePort, Nginx, startBigtableEmulator, startGcsEmulator, startPubsubEmulator } from "../../servers";
 import { startService } from "../load/service";
 
-export interface LookedAt {
+interface LookedAt {
   /** The address of what is asked: the service, or nginx. */
   url: string;
   /** The addresses of the services themselves, each with metrics of its own. */
@@ -26,7 +26,7 @@ interface Keys {
   keyOf: (scopes: readonly string[]) => Promise<string>;
 }
 
-export interface Prepared extends Keys {
+interface Prepared extends Keys {
   start(): Promise<LookedAt>;
   /** Ends the stores. */
   end(): Promise<void>;

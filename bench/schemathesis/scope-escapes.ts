@@ -15,7 +15,7 @@ export interface Answered {
   times: number;
 }
 
-/** Every answered request by route, method and status, from the text of /metrics; those of the write API as one route. */
+/** Every answered request by route, method and status, from the text of /metrics. The write API is one route. */
 export function answeredIn(metrics: string): Answered[] {
   const written = metrics.matchAll(/^viewmill_ingest_requests_total\{status="(\d+)",format="[^"]*"\} (\d+)$/gm);
   const found = metrics.matchAll(
