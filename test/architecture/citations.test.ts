@@ -64,6 +64,15 @@ test("every invariant, defect and page that a comment or a page cites exists", (
   expect(missingCitations(sources)).toEqual([]);
 });
 
+test("every file that ARCHITECTURE.md names exists, by its path or beside the one named before it", () => {
+  const names = [...readFileSync(join(ROOT, "ARCHITECTURE.md"), "utf8").matchAll(/`([\w./{},-]+\.ts)`/g)].map(
+    ([, name]) => name!,
+  );
+  expect(names.length).toBeGreaterThan(40);
+  const known = sources.map(({ path }) => path);
+  expect(names.filter((name) => !known.some((path) => path === name || path.endsWith(`/${name}`)))).toEqual([]);
+});
+
 test.each([
   ["an unknown invariant", "// docs/invariants.md: I9 holds", "I9 is no invariant"],
   ["an invariant without its page", "/** Keeps I3. */", "I3 without docs/invariants.md"],
