@@ -262,8 +262,14 @@ export const configSchema = z
       .prefault({}),
     tier: z
       .strictObject({
-        enabled: z.boolean().default(true).describe("serve moves expiring cells to roll-ups, each hour"),
+        enabled: z.boolean().default(true).describe("serve moves expiring cells of SQLite to roll-ups"),
         everyMinutes: count(1, MINUTES_A_DAY, 60),
+        prefix: z
+          .string()
+          .default("rollups/")
+          .describe(
+            "of object names in the bucket, where counters are in Bigtable and the archive is in Cloud Storage",
+          ),
       })
       .prefault({}),
     lateness: z

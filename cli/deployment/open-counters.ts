@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { DAY_MS } from "../../domain/rules/time";
 import type { BigtableConfig } from "../../io/bigtable/config";
 import type { BookRetention, CellTiers, CounterStore, Ledger, RollUpFolder } from "../../io/ports";
-import type { SqliteCellTiers } from "../../io/sqlite/cell-tiers";
 import { cellRetention, type Settings } from "../config/schema";
+import { gcsLocation } from "./gcs-location";
 
 /**
  * `shared`: writes in this thread. `threaded`: writes in a thread of their own, for a process that writes much. Only
@@ -22,12 +22,15 @@ export interface OpenedCounters {
   books?: BookRetention;
 }
 
+type RollUpSections = Settings<"archive" | "counters" | "data" | "gcs" | "tier">;
+
 /** Combines the store and its roll-ups. */
 async function tiered(
-  config: Settings<"data" | "lateness" | "retention">,
+  config: RollUpSections & Settings<"lateness" | "retention">,
   store: CounterStore,
-  ledger: Ledger & BookRetention,
-  tiers: SqliteCellTiers,
+  ledger: Ledger,
+  tiers: CellTiers & { close(): Promise<void> },
+  books?: BookRetention,
 ): Promise<OpenedCounters> {
   const folder = await openRollUps(config);
   const { TieredCounters } = await import("../../io/tiers/tiered-counters.js");
@@ -37,10 +40,15 @@ async function tiered(
     await close();
     await tiers.close();
   };
-  return { counters, ledger, tiering: { store, tiers, folder }, books: ledger };
+  return { counters, ledger, tiering: { store, tiers, folder }, ...(books && { books }) };
 }
 
-async function openRollUps(config: Settings<"data">): Promise<RollUpFolder> {
+/** Returns the place of roll-ups: beside the archive of a cluster, otherwise in the data folder. */
+async function openRollUps(config: RollUpSections): Promise<RollUpFolder> {
+  if (config.counters.kind === "bigtable" && config.archive.kind === "gcs") {
+    const { GcsRollUps } = await import("../../io/gcs/roll-up-folder.js");
+    return new GcsRollUps(gcsLocation(config, config.tier.prefix));
+  }
   const { DirectoryRollUps } = await import("../../io/directory/roll-up-folder.js");
   return new DirectoryRollUps({ folder: join(config.data, "rollups") });
 }
@@ -51,7 +59,7 @@ const youngestMs = (config: Settings<"lateness" | "retention">): number =>
 
 /** Opens the counters and the ledger, which are in one store. */
 export async function openCounters(
-  config: Settings<"counters" | "data" | "lateness" | "project" | "retention">,
+  config: RollUpSections & Settings<"lateness" | "project" | "retention">,
   access: CounterAccess,
 ): Promise<OpenedCounters> {
   if (config.counters.kind === "sqlite") {
@@ -62,20 +70,22 @@ export async function openCounters(
     const tiers = new SqliteCellTiers({ folder });
     if (access === "threaded") {
       const { ThreadedCounterStore } = await import("../../io/sqlite/counter-writer.js");
-      return tiered(config, new ThreadedCounterStore({ folder }), ledger, tiers);
+      return tiered(config, new ThreadedCounterStore({ folder }), ledger, tiers, ledger);
     }
     const { SqliteCounterStore } = await import("../../io/sqlite/counter-store.js");
-    return tiered(config, new SqliteCounterStore({ folder }), ledger, tiers);
+    return tiered(config, new SqliteCounterStore({ folder }), ledger, tiers, ledger);
   }
   const { BigtableCounterStore } = await import("../../io/bigtable/counter-store.js");
   const { BigtableLedger } = await import("../../io/bigtable/ledger.js");
+  const { BigtableCellTiers } = await import("../../io/bigtable/cell-tiers.js");
   const location = bigtableLocation(config);
-  return { counters: new BigtableCounterStore(location), ledger: new BigtableLedger(location) };
+  const store = new BigtableCounterStore({ ...location, youngestRolledMs: youngestMs(config) });
+  return tiered(config, store, new BigtableLedger(location), new BigtableCellTiers(location));
 }
 
 /** Opens the same counters for reading only, so that reads wait neither for writes nor for each other. */
 export async function openReader(
-  config: Settings<"counters" | "data" | "lateness" | "retention">,
+  config: RollUpSections & Settings<"lateness" | "retention">,
   counters: CounterStore,
 ): Promise<Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "close">> {
   if (config.counters.kind === "bigtable") return { ...bound(counters), close: async () => undefined };

@@ -5,6 +5,7 @@ import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { grownMost } from "../../domain/rules/growth";
 import { dayOf, HOUR_MS, HOURS_A_DAY, hourOf, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Cell, Granularity, Total, VideoCount, VideoGrowth } from "../ports";
+import { isBaseHour, isBaseMinute } from "./base-cells";
 import { cellName, storedCells } from "./cells";
 import type { CounterCell } from "./codec";
 import type { BigtableConnection } from "./connection";
@@ -27,6 +28,7 @@ import {
   videoOfSummaryRow,
 } from "./row-keys";
 import { pages, type Row, type RowFilter, readRows } from "./rows";
+import type { TierGuard } from "./tier-guard";
 import { TopCounts } from "./top-counts";
 
 /** A longer range of minutes first asks which of its hours have cells. */
@@ -42,7 +44,12 @@ type Named = { videoId: string; eventType: string };
 export class CounterReads {
   readonly #minutes: MinuteScan;
 
-  constructor(private readonly connection: BigtableConnection) {
+  /** `mayBeCold`: whether minutes of that time may have left for roll-ups. */
+  constructor(
+    private readonly connection: BigtableConnection,
+    private readonly tiers: TierGuard,
+    private readonly mayBeCold: (timeMs: number) => boolean,
+  ) {
     this.#minutes = new MinuteScan(connection);
   }
 
@@ -63,6 +70,7 @@ export class CounterReads {
     if (granularity !== "minute") return this.#derived(videoId, eventType, startMs, endMs, granularity);
     const fromMinute = Math.ceil(startMs / MINUTE_MS);
     const toMinute = Math.ceil(endMs / MINUTE_MS);
+    const isHidden = await this.tiers.hidden("minute", startMs);
     const hours = await this.#hoursWithMinutes(videoId, eventType, fromMinute, toMinute);
     const rows = await readRows(this.connection, {
       tableName: this.connection.tables.minutes,
@@ -74,6 +82,7 @@ export class CounterReads {
       const hour = hourOfMinuteRow(row.key);
       for (const { qualifier, cell } of storedCells(row.cells)) {
         const minute = hour * MINUTES_AN_HOUR + Number(qualifier.slice(-2));
+        if (isBaseMinute(qualifier) || isHidden(minute * MINUTE_MS)) continue;
         if (cell.count !== 0 && minute >= fromMinute && minute < toMinute) cells.push(cellAt(minute * MINUTE_MS, cell));
       }
     }
@@ -98,7 +107,7 @@ export class CounterReads {
     if (fromMinute >= toMinute) return counts;
     const fromHour = Math.ceil(fromMinute / MINUTES_AN_HOUR);
     const toHour = hourOf(toMinute);
-    if (toHour - fromHour <= MAX_HOURS_OF_MINUTES) {
+    if (toHour - fromHour <= MAX_HOURS_OF_MINUTES && !this.mayBeCold(startMs)) {
       await this.#addMinutes(counts, eventType, fromMinute, toMinute);
       return counts;
     }
@@ -112,18 +121,25 @@ export class CounterReads {
     return counts;
   }
 
-  minuteCells(fromMinute: number, toMinute: number, salt?: number): AsyncIterable<MinuteCounts> {
-    return this.#minutes.cells(fromMinute, toMinute, salt === undefined ? undefined : [salt]);
+  async *minuteCells(
+    fromMinute: number,
+    toMinute: number,
+    salt?: number,
+  ): AsyncGenerator<MinuteCounts, void, undefined> {
+    const isHidden = await this.tiers.hidden("minute", fromMinute * MINUTE_MS);
+    for await (const counts of this.#minutes.cells(fromMinute, toMinute, salt === undefined ? undefined : [salt]))
+      if (!isHidden(counts.minute * MINUTE_MS)) yield counts;
   }
 
   /** Yields the hours of [fromHour, toHour) that have rows of minutes. */
   async *storedHours(fromHour: number, toHour: number): AsyncGenerator<number, void, undefined> {
     const end = Math.min(toHour, LAST_HOUR + 1);
+    const isHidden = await this.tiers.hidden("minute", fromHour * HOUR_MS);
     for (let hour = Math.max(fromHour, FIRST_HOUR); hour < end; hour++) {
       const next = await this.#minutes.nextHour(hour, end);
       if (next === undefined) return;
       hour = next;
-      yield hour;
+      if (!isHidden(hour * HOUR_MS)) yield hour;
     }
   }
 
@@ -134,9 +150,10 @@ export class CounterReads {
   ): AsyncGenerator<Named & Cell, void, undefined> {
     const filter = levelFilter(granularity, startMs, endMs);
     if (filter === undefined) return;
+    const isHidden = await this.#hiddenHours(granularity, startMs);
     for await (const row of this.#allSummaries(filter)) {
       const videoId = videoOfSummaryRow(row.key);
-      for (const cell of derivedOf(row, granularity)) yield { videoId, ...cell };
+      for (const cell of derivedOf(row, granularity)) if (!isHidden(cell.startMs)) yield { videoId, ...cell };
     }
   }
 
@@ -164,7 +181,13 @@ export class CounterReads {
       filter: range,
     });
     const ofType = row?.cells.filter(({ qualifier }) => cellName(qualifier).endsWith(`:${eventType}`)) ?? [];
-    return derivedOf({ key: "", cells: ofType }, granularity).map(({ eventType: _, ...cell }) => cell);
+    const isHidden = await this.#hiddenHours(granularity, startMs);
+    const cells = derivedOf({ key: "", cells: ofType }, granularity).filter((cell) => !isHidden(cell.startMs));
+    return cells.map(({ eventType: _, ...cell }) => cell);
+  }
+
+  async #hiddenHours(granularity: "hour" | "day", startMs: number): Promise<(timeMs: number) => boolean> {
+    return granularity === "day" ? () => false : this.tiers.hidden("hour", startMs);
   }
 
   async #hoursWithMinutes(videoId: string, eventType: string, fromMinute: number, toMinute: number): Promise<number[]> {
@@ -219,7 +242,7 @@ function derivedOf(row: Row, granularity: "hour" | "day"): ({ eventType: string 
   const width = granularity === "hour" ? 10 : 8;
   const cells: ({ eventType: string } & Cell)[] = [];
   for (const { qualifier, cell } of storedCells(row.cells)) {
-    if (cell.count === 0) continue;
+    if (cell.count === 0 || (granularity === "hour" && isBaseHour(qualifier))) continue;
     const text = qualifier.slice(0, width);
     const hour = granularity === "hour" ? hourOfText(text) : dayStartHour(text);
     cells.push({ eventType: qualifier.slice(width + 1), ...cellAt(hour * HOUR_MS, cell) });

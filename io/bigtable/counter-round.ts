@@ -19,6 +19,7 @@ import { type Mutation, type RowMutation, setCell } from "./requests";
 import { hourText, minuteRowKey, minuteText, summaryRowKey, WRITER_FAMILY } from "./row-keys";
 import type { RowLoader, SummaryNeeds } from "./row-loader";
 import { mutateRows } from "./rows";
+import type { TierGuard } from "./tier-guard";
 import { minuteVersion } from "./versions";
 
 /** A minute cell to be written. */
@@ -76,6 +77,7 @@ export class CounterRounds {
     private readonly loader: RowLoader,
     private readonly writerId: string,
     private readonly stamp: () => number,
+    private readonly tiers: TierGuard,
     knownCells: number,
   ) {
     this.#minutes = new KnownCache(knownCells / 2);
@@ -117,6 +119,8 @@ export class CounterRounds {
   /** Returns the hours that need another look. */
   async #attempt(works: readonly HourWork[], ahead: AheadHour[]): Promise<HourWork[]> {
     const rows = await this.#load(works);
+    // Asked after everything is read, so that the writes follow at once: see BigtableCellTiers.freeze.
+    await this.tiers.admit(works);
     const stamp = this.stamp();
     const mark = setCell(WRITER_FAMILY, this.writerId, stamp, EMPTY);
     const minuteRows = this.#planMinutes(works, rows, mark);

@@ -27,6 +27,8 @@ import { LevelRepair } from "./level-repair";
 import { LevelReader } from "./level-sums";
 import { hourText, SALTS, saltOf, summaryRowKey } from "./row-keys";
 import { RowLoader } from "./row-loader";
+import { TierGuard } from "./tier-guard";
+import { TierStates } from "./tier-states";
 import { minuteVersion } from "./versions";
 
 interface BigtableCounterStoreOptions extends BigtableConfig {
@@ -35,6 +37,9 @@ interface BigtableCounterStoreOptions extends BigtableConfig {
    * write reads its rows again.
    */
   knownCells?: number;
+  /** Cells older than this may have left for roll-ups; default: none has. */
+  youngestRolledMs?: number;
+  clock?: () => number;
 }
 
 /** Videos are divided into lanes, so that one lane computes while another waits for answers. */
@@ -51,8 +56,10 @@ export class BigtableCounterStore implements CounterStore {
 
   /** Opens no connection yet. Throws a RangeError for invalid names. */
   constructor(options: BigtableCounterStoreOptions) {
+    const { clock = Date.now, youngestRolledMs = Number.POSITIVE_INFINITY } = options;
     this.#connection = new BigtableConnection(options);
-    this.#reads = new CounterReads(this.#connection);
+    const tiers = new TierGuard(new TierStates(this.#connection), clock);
+    this.#reads = new CounterReads(this.#connection, tiers, (timeMs) => timeMs < clock() - youngestRolledMs);
     this.#levels = new LevelReader(this.#connection);
     const writerId = randomBytes(6).toString("base64url");
     let lastStamp = 0;
@@ -63,10 +70,10 @@ export class BigtableCounterStore implements CounterStore {
     };
     const loader = new RowLoader(this.#connection, writerId);
     const known = (options.knownCells ?? DEFAULT_KNOWN_CELLS) / LANES;
-    this.#repair = new LevelRepair(this.#connection, writerId, stamp);
+    this.#repair = new LevelRepair(this.#connection, writerId, stamp, tiers);
     this.#rounds = Array.from(
       { length: LANES },
-      () => new CounterRounds(this.#connection, loader, writerId, stamp, known),
+      () => new CounterRounds(this.#connection, loader, writerId, stamp, tiers, known),
     );
     this.#lanes = this.#rounds.map((rounds) => new CounterLane((writes) => rounds.write(writes)));
   }

@@ -18,6 +18,7 @@
  *   `p#ingest`         b `<account>`: how far the account of an ingest instance goes
  *   `w#open`           b `<minute>:<what>`: something was accepted for the minute that may not be counted
  *   `r#<time>#<id>`    reports of audits, the newest first
+ *   `z#tiers`          b: the state of tiering and the roll-ups (tier-states.ts)
  *   `y#types`          b `<event type>`: the event types of the deployment
  *   `y#keys`           b: the access keys of the deployment, their revocations and uses (access-keys.ts)
  *   `t#<hash of key>` the receipt stamp of an event that had no time (receipt-stamps.ts): t `at`, whose timestamp is
@@ -54,6 +55,7 @@ export const ACCOUNTS_KEY = "p#ingest";
 export const OPEN_KEY = "w#open";
 export const TYPES_KEY = "y#types";
 export const KEYS_KEY = "y#keys";
+export const TIERS_KEY = "z#tiers";
 export const RANGES_KEY = "m#ranges";
 export const ARCHIVED = "archived";
 export const COMPLETE = "complete";

@@ -2,9 +2,11 @@
 /**
  * Makes the levels of one video equal to its minutes, whatever the levels hold. A cell whose version is ahead of the
  * cells below it was damaged, or its minutes were. Versions cannot lower a cell, so the cell is replaced, and only if
- * it is still the cell that was judged.
+ * it is still the cell that was judged. A cell is never lowered to what is left below it after cells left for roll-ups:
+ * nobody can say whether the cell or the base cell of what left is damaged.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { HOURS_A_DAY } from "../../domain/rules/time";
 import { StoreUnavailableError } from "../ports";
 import { cellMutations, deleteCell, NO_CELL } from "./cells";
 import type { CounterCell } from "./codec";
@@ -15,6 +17,7 @@ import { type Mutation, setCell } from "./requests";
 import { allOf, columnRange, escaped } from "./row-filters";
 import {
   DAY_FAMILY,
+  dayStartHour,
   FIRST_HOUR,
   HOUR_FAMILY,
   hourOfMinuteRow,
@@ -30,6 +33,7 @@ import {
   WRITER_FAMILY,
 } from "./row-keys";
 import { mutateIf, mutateRows, type Row, readRows } from "./rows";
+import type { LeftCells, TierGuard } from "./tier-guard";
 
 const MAX_ATTEMPTS = 60;
 /** Beyond this number a video's rows are found by a scan of its salt instead of by their keys. */
@@ -41,6 +45,7 @@ export class LevelRepair {
     private readonly connection: BigtableConnection,
     private readonly writerId: string,
     private readonly stamp: () => number,
+    private readonly tiers: TierGuard,
   ) {}
 
   /**
@@ -62,13 +67,17 @@ export class LevelRepair {
   async #attempt(videoId: string, fromHour: number, toHour: number): Promise<boolean> {
     const summary = await this.#summary(videoId, fromHour, toHour);
     const hours = await this.#hours(videoId, fromHour, toHour);
+    const left = await this.tiers.left(fromHour, toHour);
     for (const name of summary.names(HOUR_FAMILY)) {
       const hour = hourOfText(name);
       if (hour >= fromHour && hour < toHour && !hours.has(name)) hours.set(name, NO_CELL);
     }
     const firstDay = hourText(fromHour).slice(0, 8);
     const lastDay = hourText(toHour - 1).slice(0, 8);
-    for (const [name, cell] of hours) if (!(await this.#put(videoId, summary, HOUR_FAMILY, name, cell))) return false;
+    for (const [name, cell] of hours) {
+      if (isLowered(summary, HOUR_FAMILY, name, cell) && left.minutesOf(hourOfText(name))) continue;
+      if (!(await this.#put(videoId, summary, HOUR_FAMILY, name, cell))) return false;
+    }
     const levels = [
       { family: DAY_FAMILY, below: HOUR_FAMILY, first: firstDay, last: lastDay, width: 8 },
       { family: MONTH_FAMILY, below: DAY_FAMILY, first: firstDay.slice(0, 6), last: lastDay.slice(0, 6), width: 6 },
@@ -79,7 +88,9 @@ export class LevelRepair {
       for (const name of names) {
         const time = name.slice(0, width);
         if (time < first || time > last) continue;
-        if (!(await this.#put(videoId, summary, family, name, summary.sumBelow(below, name)))) return false;
+        const cell = summary.sumBelow(below, name);
+        if (family === DAY_FAMILY && isLowered(summary, family, name, cell) && haveHoursLeft(left, time)) continue;
+        if (!(await this.#put(videoId, summary, family, name, cell))) return false;
       }
     }
     return this.#write(videoId, summary);
@@ -185,3 +196,9 @@ export class LevelRepair {
     return readRows(this.connection, { tableName, keys, filter });
   }
 }
+
+const isLowered = (summary: KnownSummary, family: LevelFamily, name: string, cell: CounterCell): boolean =>
+  cell.version < summary.stored(family, name).version;
+
+/** `day` is `YYYYMMDD`. */
+const haveHoursLeft = (left: LeftCells, day: string): boolean => left.hoursOf(dayStartHour(day) / HOURS_A_DAY);

@@ -3,6 +3,7 @@
 import { addTo, NO_SUMS, type Sums } from "../../domain/rules/cell-sums";
 import { HOUR_MS } from "../../domain/rules/time";
 import type { LevelSums } from "../ports";
+import { isBaseHour, isBaseMinute } from "./base-cells";
 import { storedCells } from "./cells";
 import type { CounterCell } from "./codec";
 import type { BigtableConnection } from "./connection";
@@ -77,8 +78,10 @@ export class LevelReader {
     });
     for (const row of rows) {
       const videoId = videoOfMinuteRow(row.key);
-      for (const { qualifier, cell } of storedCells(row.cells))
+      for (const { qualifier, cell } of storedCells(row.cells)) {
+        if (isBaseMinute(qualifier)) continue;
         addTo(found.cell("hour", hour * HOUR_MS, videoId, qualifier.slice(0, -3)).below, sumsOf(cell));
+      }
     }
     return [...found.cells.values()];
   }
@@ -103,10 +106,10 @@ class Joined {
   }
 }
 
-/** Yields the cells of a family. `time` is the part of their names before the type. */
+/** Yields the cells of a family, but no bases of hours that left for roll-ups. `time` is the part of their names before the type. */
 function* cellsOf(row: Row, family: string): Generator<{ type: string; time: string; sums: Sums }> {
   for (const { family: its, qualifier, cell } of storedCells(row.cells)) {
-    if (its !== family) continue;
+    if (its !== family || (family === HOUR_FAMILY && isBaseHour(qualifier))) continue;
     const colon = qualifier.indexOf(":");
     yield { type: qualifier.slice(colon + 1), time: qualifier.slice(0, Math.max(0, colon)), sums: sumsOf(cell) };
   }

@@ -5,6 +5,7 @@ import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { correctionOf } from "../../domain/rules/cell-version";
 import { hourOf, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { inParallel } from "../flow/in-parallel";
+import { isBaseMinute } from "./base-cells";
 import { storedCells } from "./cells";
 import type { CounterCell } from "./codec";
 import type { BigtableConnection } from "./connection";
@@ -26,6 +27,13 @@ const MAX_CELLS_HELD = 500_000;
 const SALTS_AT_ONCE = 4;
 const ALL_SALTS: readonly number[] = Array.from({ length: SALTS }, (_, salt) => salt);
 
+/** Cells of minutes, and not the bases of those that left for roll-ups. */
+const MINUTES_ALONE: RowFilter = {
+  chain: {
+    filters: [allOf(MINUTE_FAMILY), { columnQualifierRegexFilter: Buffer.from(".*:[0-9][0-9]\\+?", "latin1") }],
+  },
+};
+
 interface HeldCell {
   videoId: string;
   type: string;
@@ -34,6 +42,7 @@ interface HeldCell {
   valued: number;
   lastMsInMinute: number;
   correction: number;
+  revision: number;
 }
 
 export class MinuteScan {
@@ -85,6 +94,7 @@ export class MinuteScan {
       for await (const { key, cells } of pages(this.connection, table, range, filter)) {
         const firstMinute = hourOfMinuteRow(key) * MINUTES_AN_HOUR;
         for (const { qualifier, cell } of storedCells(cells)) {
+          if (isBaseMinute(qualifier)) continue;
           const minute = firstMinute + Number(qualifier.slice(-2));
           const { count } = cell;
           if (minute >= fromMinute && minute < toMinute && count !== 0) take(videoOfMinuteRow(key), count);
@@ -113,6 +123,7 @@ export class MinuteScan {
       for await (const row of pages(this.connection, this.connection.tables.minutes, range, filter)) {
         const videoId = videoOfMinuteRow(row.key);
         for (const { qualifier, cell } of storedCells(row.cells)) {
+          if (isBaseMinute(qualifier)) continue;
           const minute = hour * MINUTES_AN_HOUR + Number(qualifier.slice(-2));
           const found = heldCell(videoId, qualifier.slice(0, -3), minute, cell);
           if (found === undefined) continue;
@@ -127,10 +138,11 @@ export class MinuteScan {
     return held > max ? "too-many" : minutes;
   }
 
-  /** Returns the first hour of [fromHour, toHour) that has a row. */
+  /** Returns the first hour of [fromHour, toHour) that has a row with minutes. */
   async nextHour(fromHour: number, toHour: number, salts: readonly number[] = ALL_SALTS): Promise<number | undefined> {
     let next: number | undefined;
-    const filter: RowFilter = { chain: { filters: [{ cellsPerRowLimitFilter: 1 }, { stripValueTransformer: true }] } };
+    const filters = [MINUTES_ALONE, { cellsPerRowLimitFilter: 1 }, { stripValueTransformer: true }];
+    const filter: RowFilter = { chain: { filters } };
     await this.#eachSalt(salts, async (salt) => {
       const ranges = [minuteRowRange(salt, fromHour, toHour)];
       const query = { tableName: this.connection.tables.minutes, ranges, filter, limit: 1 };
@@ -152,10 +164,10 @@ export class MinuteScan {
  * a cell, so an audit is to replace it.
  */
 function heldCell(videoId: string, type: string, minute: number, cell: CounterCell): HeldCell | undefined {
-  const { version, count, sum, valued, lastMs } = cell;
+  const { version, count, sum, valued, revision, lastMs } = cell;
   const lastMsInMinute = lastMs - minute * MINUTE_MS;
   if (count === 0 || !(lastMsInMinute >= 0 && lastMsInMinute < MINUTE_MS)) return undefined;
-  return { videoId, type, count, sum, valued, lastMsInMinute, correction: correctionOf(version) };
+  return { videoId, type, count, sum, valued, lastMsInMinute, correction: correctionOf(version), revision };
 }
 
 function asMinuteCounts(minute: number, cells: readonly HeldCell[]): MinuteCounts {
@@ -173,8 +185,10 @@ function asMinuteCounts(minute: number, cells: readonly HeldCell[]): MinuteCount
     sumLow: new Float64Array(cells.length),
     lastMsInMinute: new Uint16Array(cells.length),
     corrections: new Float64Array(cells.length),
+    revisions: new Float64Array(cells.length),
   };
-  for (const [row, { videoId, type, count, sum, valued, lastMsInMinute, correction }] of cells.entries()) {
+  for (const [row, cell] of cells.entries()) {
+    const { videoId, type, count, sum, valued, lastMsInMinute, correction, revision } = cell;
     counts.videoIndex[row] = indexOf(videos, counts.videos, videoId);
     counts.typeIndex[row] = indexOf(types, counts.types, type);
     counts.counts[row] = count;
@@ -183,6 +197,7 @@ function asMinuteCounts(minute: number, cells: readonly HeldCell[]): MinuteCount
     counts.sumLow[row] = Number(sum & 0xffffffffn);
     counts.lastMsInMinute[row] = lastMsInMinute;
     counts.corrections[row] = correction;
+    counts.revisions[row] = revision;
   }
   return counts;
 }

@@ -18,6 +18,8 @@ export interface RollUp {
   cells: number;
   sizeBytes: number;
   sha256: string;
+  /** The hours (since 1970) of which a file of minutes has cells. Absent where the store does not keep them. */
+  hours?: readonly number[];
 }
 
 /**

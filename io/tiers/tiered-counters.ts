@@ -112,8 +112,12 @@ export class TieredCounters implements CounterStore {
 
   async *storedHours(fromHour: number, toHour: number): AsyncGenerator<number, void, undefined> {
     const hours = new Set<number>();
-    for (const { level, fromMs, toMs } of (await this.#tiers.tiers()).rollUps) {
+    for (const { level, fromMs, toMs, hours: known } of (await this.#tiers.tiers()).rollUps) {
       if (level !== "minute") continue;
+      if (known !== undefined) {
+        for (const hour of known) if (hour >= fromHour && hour < toHour) hours.add(hour);
+        continue;
+      }
       const [from, to] = [Math.max(fromHour, fromMs / HOUR_MS), Math.min(toHour, toMs / HOUR_MS)];
       for (let hour = from; hour < to; hour++) hours.add(hour);
     }

@@ -16,7 +16,7 @@ export interface TierDependencies {
   ledger: Pick<Ledger, "auditedCounts" | "expireObjects">;
   clock: () => number;
   /** Called after each step; tests stop a process there. */
-  onStep?: (step: string) => void;
+  onStep?: (step: string) => void | Promise<void>;
 }
 
 interface TierRetention {
@@ -52,31 +52,34 @@ async function rollUpRange(deps: TierDependencies, range: CellRange, retention: 
   const before = (await tiers.tiers()).rolling;
   if (before === undefined || before.phase === "frozen") {
     await tiers.freeze({ level, fromMs, toMs });
-    onStep("frozen");
+    await onStep("frozen");
     // The objects are listed before the marks are read: an object archived later is not audited yet, and stays.
     const objects = level === "minute" ? await deps.archive.list(fromMs / MINUTE_MS, toMs / MINUTE_MS) : [];
     const obstacle =
-      level === "minute" ? await obstacleOf(deps, range, objects, clock() - retention.minutesMs) : undefined;
-    if (obstacle !== undefined) {
+      level === "minute"
+        ? await obstacleOf(deps, range, objects, clock() - retention.minutesMs)
+        : // A minute may have been counted before the range was frozen.
+          (await hasMinutes(deps, fromMs, toMs)) && "too-young";
+    if (obstacle) {
       await tiers.thaw();
       return { ...rolled, outcome: obstacle };
     }
     const generation = 1 + (await generations(deps, range));
     const files = await writeRollUps(deps, { level, fromMs, toMs }, { ...retention, generation });
-    onStep("written");
+    await onStep("written");
     await folder.write(journal, Buffer.from(JSON.stringify(objects.map(({ name, minute }) => ({ name, minute })))));
-    onStep("listed");
+    await onStep("listed");
     await tiers.expire(files);
-    onStep("expiring");
+    await onStep("expiring");
   }
   if ((await tiers.tiers()).rolling?.phase === "expiring") {
     rolled.objects = await removeRaw(deps, journal, onStep);
     await tiers.commit();
-    onStep("committed");
+    await onStep("committed");
   }
   await tiers.drop();
   await folder.remove(journal);
-  onStep("dropped");
+  await onStep("dropped");
   for (const file of (await tiers.tiers()).rollUps) {
     if (file.level !== level || file.fromMs !== fromMs) continue;
     rolled.files++;
@@ -88,16 +91,16 @@ async function rollUpRange(deps: TierDependencies, range: CellRange, retention: 
 async function removeRaw(
   { folder, archive, ledger }: TierDependencies,
   journal: string,
-  onStep: (step: string) => void,
+  onStep: (step: string) => void | Promise<void>,
 ): Promise<number> {
   const bytes = await folder.open(journal);
   if (bytes === undefined) throw new Error(`${journal} is missing: which raw events are rolled up is not known`);
   const objects = JSON.parse(Buffer.from(await bytes.slice(0)).toString()) as { name: string; minute: number }[];
   // The ledger first: the audit would miss an object that is gone and still listed with its size.
   await ledger.expireObjects(objects);
-  onStep("expired");
+  await onStep("expired");
   await archive.remove(objects.map(({ name }) => name));
-  onStep("removed");
+  await onStep("removed");
   return objects.length;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { hash } from "node:crypto";
 import { CELLS_A_PART } from "../../domain/rules/roll-ups";
-import { DAY_MS } from "../../domain/rules/time";
+import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
 import type { CellColumns, TimedCell } from "../../io/formats/parquet/cell-columns";
 import { CellFile, encodeCells } from "../../io/formats/parquet/cell-file";
 import type { CounterStore, RolledLevel, RollUp, RollUpFolder } from "../../io/ports";
@@ -43,7 +43,8 @@ export async function writeRollUps(
     await folder.write(name, content);
     await compare(folder, name, columns, content);
     const sha256 = hash("sha256", content, "hex");
-    written.push({ name, ...range, part, parts, cells: columns.length, sizeBytes: content.length, sha256 });
+    const file = { name, ...range, part, parts, cells: columns.length, sizeBytes: content.length, sha256 };
+    written.push(range.level === "minute" ? { ...file, hours: hoursOf(columns) } : file);
   }
   return written;
 }
@@ -79,3 +80,9 @@ const isSame = (a: TimedCell, b: TimedCell): boolean =>
   a.valued === b.valued &&
   a.sum === b.sum &&
   a.revision === b.revision;
+
+function hoursOf({ startMs, length }: CellColumns): number[] {
+  const hours = new Set<number>();
+  for (let row = 0; row < length; row++) hours.add(Math.floor(startMs[row]! / HOUR_MS));
+  return [...hours].sort((a, b) => a - b);
+}

@@ -89,7 +89,7 @@ async function liveADay(harness: TierHarness, dayMs: number, minutesAnHour: numb
 }
 
 async function tierAt(harness: TierHarness): Promise<void> {
-  const { ledger, deadLetters } = harness.stores;
+  const { ledger, deadLetters } = harness.embedded;
   await harness.tier(undefined, 1_000_000, RETENTION);
   await harness.pack();
   const forget = (beforeMinute: number) => expireAccepted(harness.folder, beforeMinute);

@@ -4,7 +4,6 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
-import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { AuditBooks } from "../../pipelines/audit/audit-books";
 import { backfill } from "../../pipelines/backfill/backfill";
 import type { HourFinding } from "../../transforms/compare-hours";
@@ -65,8 +64,7 @@ class Deployment {
   }
 
   private get progress() {
-    const { log, ledger } = this.harness.stores;
-    return new SqliteLogProgress(log, ledger, ledger);
+    return this.harness.progress;
   }
 
   async backfill(lines: Lines) {

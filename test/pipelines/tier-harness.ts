@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/** An embedded deployment's stores, months old, whose minutes and hours are rolled up by a clock of the test. */
+/** Stores that are months old, whose minutes and hours are rolled up by a clock of the test. */
 import { mkdtempSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { minuteOf, type VideoEvent } from "../../domain/event";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { DirectoryRollUps } from "../../io/directory/roll-up-folder";
-import type { AuditReport, Cell, Granularity } from "../../io/ports";
+import type { AuditReport, Cell, CellTiers, Granularity, Ledger, RollUpFolder } from "../../io/ports";
 import { SqliteCellTiers } from "../../io/sqlite/cell-tiers";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { TieredCounters } from "../../io/tiers/tiered-counters";
@@ -20,19 +20,54 @@ import { archiveObject } from "../io/formats/avro/events";
 
 export const RETENTION = { minutesMs: 32 * DAY_MS, hoursMs: 100 * DAY_MS };
 
+export type TierStores = Omit<Stores, "ledger"> & { ledger: Ledger };
+
+export interface OpenedGround {
+  stores: TierStores;
+  tiers: CellTiers & { close(): Promise<void> };
+  rollUps: RollUpFolder;
+  /** Makes an object of the archive as old as if it had been written then. */
+  date(name: string, writtenAtMs: number): void;
+}
+
+/** Where counters, ledger, archive and roll-ups are. Other files of the deployment are in the folder. */
+export interface TierGround {
+  open(embedded: Stores, folder: string, clock: () => number): Promise<OpenedGround>;
+}
+
+/** Everything in the folder. */
+export const EMBEDDED: TierGround = {
+  open: async (stores, folder) => ({
+    stores,
+    tiers: new SqliteCellTiers({ folder }),
+    rollUps: new DirectoryRollUps({ folder: join(folder, "rollups") }),
+    date: (name, writtenAtMs) => utimesSync(join(folder, "archive", name), writtenAtMs / 1000, writtenAtMs / 1000),
+  }),
+};
+
 export class TierHarness {
   nowMs = Date.parse("2026-11-29T00:00:00Z");
-  stores!: Stores;
-  tiers!: SqliteCellTiers;
+  /** The stores of one machine, which have the log and its position on every ground. */
+  embedded!: Stores;
+  stores!: TierStores;
+  tiers!: OpenedGround["tiers"];
+  rollUps!: RollUpFolder;
   counters!: TieredCounters;
+  private date!: OpenedGround["date"];
   private objects = 0;
   private isOpen = false;
 
-  private constructor(readonly folder: string) {}
+  private constructor(
+    readonly folder: string,
+    private readonly ground: TierGround,
+  ) {}
 
   /** Over the files of a folder, or over none. */
-  static async open(folder = mkdtempSync(join(tmpdir(), "viewmill-tier-"))): Promise<TierHarness> {
-    const harness = new TierHarness(folder);
+  static async open(
+    folder = mkdtempSync(join(tmpdir(), "viewmill-tier-")),
+    ground: TierGround = EMBEDDED,
+  ): Promise<TierHarness> {
+    const harness = new TierHarness(folder, ground);
     await harness.reopen();
     return harness;
   }
@@ -41,8 +76,12 @@ export class TierHarness {
   async reopen(): Promise<void> {
     await this.shut();
     this.isOpen = true;
-    this.stores = await openStores(this.folder);
-    this.tiers = new SqliteCellTiers({ folder: this.folder });
+    this.embedded = await openStores(this.folder);
+    const opened = await this.ground.open(this.embedded, this.folder, () => this.nowMs);
+    this.stores = opened.stores;
+    this.tiers = opened.tiers;
+    this.rollUps = opened.rollUps;
+    this.date = opened.date;
     this.counters = new TieredCounters({
       store: this.stores.counters,
       tiers: this.tiers,
@@ -52,15 +91,12 @@ export class TierHarness {
     });
   }
 
-  get rollUps(): DirectoryRollUps {
-    return new DirectoryRollUps({ folder: join(this.folder, "rollups") });
-  }
-
   /** The files stay. */
   async shut(): Promise<void> {
     if (!this.isOpen) return;
     this.isOpen = false;
     await this.stores.close();
+    if (this.stores !== this.embedded) await this.embedded.close();
     await this.tiers.close();
   }
 
@@ -80,8 +116,7 @@ export class TierHarness {
       const fileName = `w-${++this.objects}.avro`;
       const content = archiveObject(fileName, columnsOf(own), minute * MINUTE_MS);
       const { name, sizeBytes } = await this.stores.archive.write(minute, fileName, content);
-      const seconds = (writtenAtMs ?? minute * MINUTE_MS) / 1000;
-      utimesSync(join(this.folder, "archive", name), seconds, seconds);
+      this.date(name, writtenAtMs ?? minute * MINUTE_MS);
       await this.stores.ledger.addObjects([{ name, minute, events: own.length, sizeBytes }], [minute]);
     }
   }
@@ -101,9 +136,12 @@ export class TierHarness {
   }
 
   audit(repair = true, fromMs?: number, toMs?: number): Promise<AuditReport> {
-    const progress = new SqliteLogProgress(this.stores.log, this.stores.ledger, this.stores.ledger);
-    const deps = { ...this.stores, counters: this.counters, progress, clock: () => this.nowMs };
+    const deps = { ...this.stores, counters: this.counters, progress: this.progress, clock: () => this.nowMs };
     return runAudit(deps, { repair, allowedLatenessMs: -1, fromMs, toMs });
+  }
+
+  get progress(): SqliteLogProgress {
+    return new SqliteLogProgress(this.embedded.log, this.embedded.ledger, this.stores.ledger);
   }
 
   /** Parts of few cells, so that a range has several. */
