@@ -68,7 +68,7 @@ async function exported(config: Config, { from, to, granularity, out }: Flags): 
     const unitMs = UNIT_MS[granularity];
     const range = { granularity, fromMs: Math.floor(from / unitMs) * unitMs, toMs: Math.ceil(to / unitMs) * unitMs };
     const files: ExportedFile[] = [];
-    const deps = { counters, out: await openOut(config, out), statesOf, tiers: tiering?.tiers };
+    const deps = { counters, out: await openOut(config, out), statesOf, tiers: tiering.tiers };
     for await (const file of exportCells(deps, range)) files.push(file);
     return files;
   } finally {

@@ -5,7 +5,6 @@ import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { type Expired, expireOld } from "../../pipelines/tier/expire-books";
 import { type Packed, packAudited } from "../../pipelines/tier/pack-archive";
 import { type Rolled, rollUpAll } from "../../pipelines/tier/roll-up";
-import { ConfigError } from "../config/load";
 import { resolveConfig } from "../config/resolve";
 import { bookRetention, cellRetention, type Settings } from "../config/schema";
 import { type Deployment, usesDataFolder } from "../deployment/deployment";
@@ -39,8 +38,6 @@ async function tier(
   deployment: Deployment,
 ): Promise<Tiered> {
   const { tiering, archive, ledger, deadLetters, books } = deployment;
-  if (tiering === undefined)
-    throw new ConfigError(`counters.kind ${config.counters.kind}: its cells stay in the store, there is nothing to do`);
   const { minuteDays, hourDays } = cellRetention(config);
   const clock = Date.now;
   const rolled = await rollUpAll(

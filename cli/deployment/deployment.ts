@@ -17,10 +17,10 @@ export interface Deployment {
   archive: Archive;
   counters: CounterStore;
   ledger: Ledger;
-  /** Moves cells out of the store; absent where no cell ever leaves. */
-  tiering?: OpenedCounters["tiering"];
-  /** How old books are deleted; absent where they never are. */
-  books?: OpenedCounters["books"];
+  /** Moves cells out of the store. */
+  tiering: OpenedCounters["tiering"];
+  /** Deletes old books. */
+  books: OpenedCounters["books"];
   progress: LogProgress;
   deadLetters: DeadLetters;
   eventTypes: EventTypes;
@@ -59,8 +59,8 @@ export async function openDeployment(config: Config, access: CounterAccess = "sh
     config,
     counters,
     ledger,
-    ...(tiering && { tiering }),
-    ...(books && { books }),
+    tiering,
+    books,
     progress,
     deadLetters,
     eventTypes,

@@ -16,10 +16,10 @@ export interface OpenedCounters {
   /** Reads the store and its roll-ups. */
   counters: CounterStore;
   ledger: Ledger;
-  /** Moves cells out of the store; undefined where no cell ever leaves. */
-  tiering?: { store: CounterStore; tiers: CellTiers; folder: RollUpFolder };
-  /** How old books are deleted; undefined where they never are. */
-  books?: BookRetention;
+  /** Moves cells out of the store. */
+  tiering: { store: CounterStore; tiers: CellTiers; folder: RollUpFolder };
+  /** Deletes old books. */
+  books: BookRetention;
 }
 
 type RollUpSections = Settings<"archive" | "counters" | "data" | "gcs" | "tier">;
@@ -28,9 +28,8 @@ type RollUpSections = Settings<"archive" | "counters" | "data" | "gcs" | "tier">
 async function tiered(
   config: RollUpSections & Settings<"lateness" | "retention">,
   store: CounterStore,
-  ledger: Ledger,
+  ledger: Ledger & BookRetention,
   tiers: CellTiers & { close(): Promise<void> },
-  books?: BookRetention,
 ): Promise<OpenedCounters> {
   const folder = await openRollUps(config);
   const { TieredCounters } = await import("../../io/tiers/tiered-counters.js");
@@ -40,7 +39,7 @@ async function tiered(
     await close();
     await tiers.close();
   };
-  return { counters, ledger, tiering: { store, tiers, folder }, ...(books && { books }) };
+  return { counters, ledger, tiering: { store, tiers, folder }, books: ledger };
 }
 
 /** Returns the place of roll-ups: beside the archive of a cluster, otherwise in the data folder. */
@@ -70,10 +69,10 @@ export async function openCounters(
     const tiers = new SqliteCellTiers({ folder });
     if (access === "threaded") {
       const { ThreadedCounterStore } = await import("../../io/sqlite/counter-writer.js");
-      return tiered(config, new ThreadedCounterStore({ folder }), ledger, tiers, ledger);
+      return tiered(config, new ThreadedCounterStore({ folder }), ledger, tiers);
     }
     const { SqliteCounterStore } = await import("../../io/sqlite/counter-store.js");
-    return tiered(config, new SqliteCounterStore({ folder }), ledger, tiers, ledger);
+    return tiered(config, new SqliteCounterStore({ folder }), ledger, tiers);
   }
   const { BigtableCounterStore } = await import("../../io/bigtable/counter-store.js");
   const { BigtableLedger } = await import("../../io/bigtable/ledger.js");

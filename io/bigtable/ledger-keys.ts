@@ -25,6 +25,7 @@
  *   the stamp
  */
 import { hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
+import type { Mutation } from "./requests";
 import { FIRST_HOUR, hourText, LAST_HOUR, minuteText } from "./row-keys";
 import type { KeyRange } from "./rows";
 
@@ -88,4 +89,19 @@ export function booksRange(from: number, to: number): KeyRange {
 export function auditedRange(from: number, to: number): KeyRange {
   const day = (minute: number) => hourText(hourOf(minute)).slice(0, 8);
   return { start: auditedKey(day(from)), end: `${auditedKey(day(to - 1))}\0` };
+}
+
+/**
+ * Increments a sequence. The increment is applied twice when an answer is lost, which is harmless, because the sequence
+ * only has to grow.
+ */
+export function increment(qualifier: string): Mutation {
+  return {
+    addToCell: {
+      familyName: SEQUENCE_FAMILY,
+      columnQualifier: { rawValue: Buffer.from(qualifier, "latin1") },
+      timestamp: { rawTimestampMicros: 0 },
+      input: { intValue: 1 },
+    },
+  };
 }

@@ -15,6 +15,7 @@ import type {
   ArchiveReader,
   AuditedRange,
   AuditReport,
+  BookRetention,
   IngestAccount,
   IngestBooking,
   Ledger,
@@ -49,6 +50,7 @@ import {
   isOfEarlierRelease,
   objectsOf,
 } from "./ledger-cells";
+import { expireAudits, expireBooks } from "./ledger-expiry";
 import {
   AUDIT_FAMILY,
   AUDITED_FAMILY,
@@ -58,6 +60,7 @@ import {
   booksKey,
   booksRange,
   CHANGES,
+  increment,
   MESSAGES_FAMILY,
   OBJECTS_FAMILY,
   objectsKey,
@@ -66,7 +69,6 @@ import {
   RANGES_KEY,
   REPORTS,
   reportKey,
-  SEQUENCE_FAMILY,
   storableMinutes,
   WRITES,
 } from "./ledger-keys";
@@ -78,7 +80,7 @@ import { type KeyRange, mutateRows, pages, type Row, type RowFilter, readRows } 
 const EVERYTHING: RowFilter = { passAllFilter: true };
 const EMPTY = Buffer.alloc(0);
 
-export class BigtableLedger implements Ledger {
+export class BigtableLedger implements Ledger, BookRetention {
   readonly #connection: BigtableConnection;
   readonly #table: string;
   readonly #acceptance: BigtableAcceptance;
@@ -315,6 +317,13 @@ export class BigtableLedger implements Ledger {
     return rows.flatMap(({ cells }) => cells.map(({ value }) => JSON.parse(value.toString()) as AuditReport));
   }
 
+  expireBooks(beforeMinute: number): Promise<number> {
+    return expireBooks(this.#connection, beforeMinute, (minutes) => this.#makeBooks(minutes));
+  }
+  expireAudits(beforeMs: number): Promise<number> {
+    return expireAudits(this.#connection, beforeMs);
+  }
+
   close(): Promise<void> {
     return this.#connection.close();
   }
@@ -369,21 +378,6 @@ export class BigtableLedger implements Ledger {
   #rows(range: KeyRange, filter: RowFilter): AsyncGenerator<Row, void, undefined> {
     return pages(this.#connection, this.#table, range, filter);
   }
-}
-
-/**
- * Increments a sequence. The increment is applied twice when an answer is lost, which is harmless, because the sequence
- * only has to grow.
- */
-function increment(qualifier: string): Mutation {
-  return {
-    addToCell: {
-      familyName: SEQUENCE_FAMILY,
-      columnQualifier: { rawValue: Buffer.from(qualifier, "latin1") },
-      timestamp: { rawTimestampMicros: 0 },
-      input: { intValue: 1 },
-    },
-  };
 }
 
 function add(byKey: Map<string, Mutation[]>, key: string, mutation: Mutation): void {

@@ -26,7 +26,7 @@ import {
   withinYears,
 } from "./codec";
 import type { GcsOptions } from "./config";
-import { GcsObjects } from "./objects";
+import { GcsObjects, type ListQuery } from "./objects";
 
 export interface GcsDeadLettersOptions extends GcsOptions {
   /**
@@ -39,6 +39,10 @@ export interface GcsDeadLettersOptions extends GcsOptions {
 }
 
 const CONTENT_TYPE = "application/avro";
+/** The folder of empty objects that say how many letters an expired object had. */
+const COUNTS = "counts/";
+const EMPTY = new Uint8Array();
+const NO_TYPE = "application/octet-stream";
 const MAX_GROUP_CALLS = 1000;
 const MAX_GROUP_BYTES = 8 << 20;
 /** The number of objects that `list` reads ahead. */
@@ -129,9 +133,7 @@ export class GcsDeadLetters implements DeadLetters {
   async markReplayed(ids: readonly string[], atMs: number): Promise<void> {
     if (!Number.isSafeInteger(atMs)) throw new RangeError(`${atMs} is not a time`);
     const places = ids.flatMap((id) => parseLetterId(id) ?? []);
-    await Promise.all(
-      places.map((place) => this.#objects.put(markName(place, atMs), new Uint8Array(), "application/octet-stream")),
-    );
+    await Promise.all(places.map((place) => this.#objects.put(markName(place, atMs), EMPTY, NO_TYPE)));
   }
 
   /** Counts by the names of the objects: one request for a thousand of them. */
@@ -139,12 +141,44 @@ export class GcsDeadLetters implements DeadLetters {
     const rejected = new Map<number, number>();
     const range = withinYears(fromMinute, toMinute);
     if (range.from === range.to) return rejected;
-    for await (const { objects } of this.#objects.list(namesOf(range))) {
-      for (const { minute, letters } of objects.flatMap(({ name }) => parseLetterObjectName(name) ?? [])) {
-        rejected.set(minute, (rejected.get(minute) ?? 0) + letters);
+    const counted = new Set<string>();
+    for (const query of [namesOf(range), countsOf(namesOf(range))]) {
+      for await (const { objects } of this.#objects.list(query)) {
+        for (const { name } of objects) {
+          const letterObject = name.startsWith(COUNTS) ? name.slice(COUNTS.length) : name;
+          const object = parseLetterObjectName(letterObject);
+          // A process that stopped while letters expired left both.
+          if (object === undefined || counted.has(letterObject)) continue;
+          counted.add(letterObject);
+          rejected.set(object.minute, (rejected.get(object.minute) ?? 0) + object.letters);
+        }
       }
     }
     return rejected;
+  }
+
+  /**
+   * Deletes objects of letters and their marks. An empty object whose name has the number of letters stays in place of
+   * each, and is written before the letters go.
+   */
+  async expire({ lettersMs, countsMs }: { lettersMs: number; countsMs: number }): Promise<number> {
+    let expired = 0;
+    const letters = withinYears(Number.NEGATIVE_INFINITY, minuteOf(lettersMs));
+    for await (const { objects } of this.#objects.list(namesOf(letters))) {
+      for (const { name } of objects) {
+        const object = parseLetterObjectName(name);
+        if (object === undefined) continue;
+        if (object.minute * MINUTE_MS >= countsMs) await this.#objects.put(COUNTS + name, EMPTY, NO_TYPE);
+        for await (const page of this.#objects.list({ below: marksOf(name) }))
+          await Promise.all(page.objects.map((mark) => this.#objects.remove(mark.name)));
+        await this.#objects.remove(name);
+        expired += object.letters;
+      }
+    }
+    const counts = namesOf(withinYears(Number.NEGATIVE_INFINITY, minuteOf(countsMs)));
+    for await (const { objects } of this.#objects.list(countsOf(counts)))
+      await Promise.all(objects.map(({ name }) => this.#objects.remove(name)));
+    return expired;
   }
 
   /** Finishes the appends made so far. */
@@ -239,4 +273,8 @@ function decoded(name: string, content: Uint8Array): NewDeadLetter[] {
     if (!(error instanceof AvroError)) throw error;
     throw new AvroError(`dead letters ${name}: ${error.message}`, { cause: error });
   }
+}
+
+function countsOf({ below, from, to }: ListQuery): ListQuery {
+  return { below: COUNTS + below, ...(from && { from: COUNTS + from }), ...(to && { to: COUNTS + to }) };
 }

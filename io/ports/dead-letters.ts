@@ -32,8 +32,8 @@ export interface DeadLetters {
   rejectedByMinute(fromMinute: number, toMinute: number): Promise<Map<number, number>>;
   /**
    * Deletes letters received before `lettersMs`, and of minutes before `countsMs` how many were rejected; resolves with
-   * how many letters. Absent where the store has a rule of its own for that.
+   * how many letters.
    */
-  expire?(before: { lettersMs: number; countsMs: number }): Promise<number>;
+  expire(before: { lettersMs: number; countsMs: number }): Promise<number>;
   close(): Promise<void>;
 }

@@ -3,8 +3,7 @@ import { MINUTE_MS } from "../../domain/rules/time";
 import type { BookRetention, DeadLetters } from "../../io/ports";
 
 interface ExpiryDependencies {
-  /** Absent where the store keeps its books for ever. */
-  books?: BookRetention | undefined;
+  books: BookRetention;
   /** Forgets what was accepted of minutes before this one, where the log keeps that. */
   expireAccepted?: ((beforeMinute: number) => Promise<void>) | undefined;
   deadLetters: Pick<DeadLetters, "expire">;
@@ -31,9 +30,9 @@ export async function expireOld(deps: ExpiryDependencies, ages: BookAges): Promi
   const nowMs = deps.clock();
   const beforeMinute = Math.floor((nowMs - ages.ledgerMs) / MINUTE_MS);
   await deps.expireAccepted?.(beforeMinute);
-  const minutes = (await deps.books?.expireBooks(beforeMinute)) ?? 0;
-  const audits = (await deps.books?.expireAudits(nowMs - ages.auditsMs)) ?? 0;
+  const minutes = await deps.books.expireBooks(beforeMinute);
+  const audits = await deps.books.expireAudits(nowMs - ages.auditsMs);
   const before = { lettersMs: nowMs - ages.deadLettersMs, countsMs: beforeMinute * MINUTE_MS };
-  const letters = (await deps.deadLetters.expire?.(before)) ?? 0;
+  const letters = await deps.deadLetters.expire(before);
   return { minutes, audits, letters };
 }

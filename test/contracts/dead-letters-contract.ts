@@ -81,6 +81,29 @@ export function deadLettersContract(describeName: string, subject: DeadLettersUn
       expect(texts.sort()).toEqual(expected.sort());
     });
 
+    it("forgets letters received before a time, replayed or not, and how many there were before an earlier one", async () => {
+      const at = [59_999, 60_000, 119_999, 120_000];
+      await letters.append(at.map((receivedAtMs) => letter(String(receivedAtMs), { receivedAtMs })));
+      const [first] = await letters.list({ limit: 1 });
+      await letters.markReplayed([first!.id], 777);
+      expect(await letters.expire({ lettersMs: 120_000, countsMs: 0 })).toBe(3);
+      const kept = await letters.list({ limit: 10 });
+      expect(kept.map((one) => Buffer.from(one.payload).toString())).toEqual(["120000"]);
+      expect(await letters.get(first!.id)).toBeUndefined();
+      const counts: [number, number][] = [
+        [0, 1],
+        [1, 2],
+        [2, 1],
+      ];
+      expect(await letters.rejectedByMinute(0, 9)).toEqual(new Map(counts));
+      expect(await letters.expire({ lettersMs: 120_000, countsMs: 60_000 })).toBe(0);
+      expect(await letters.rejectedByMinute(0, 9)).toEqual(new Map(counts.slice(1)));
+      await letters.close();
+      letters = await subject.open();
+      expect(await letters.rejectedByMinute(1, 2)).toEqual(new Map([[1, 2]]));
+      expect(await letters.list({ limit: 10 })).toHaveLength(1);
+    });
+
     if (subject.bounded) {
       it("refuses letters past the size bound, counts none of them, and still lists", async () => {
         await letters.close();

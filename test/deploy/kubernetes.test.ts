@@ -13,6 +13,7 @@ import { register as audit } from "../../cli/commands/audit";
 import { register as canary } from "../../cli/commands/canary";
 import { register as pipeline } from "../../cli/commands/pipeline";
 import { register as serve } from "../../cli/commands/serve";
+import { register as tier } from "../../cli/commands/tier";
 import { register as workerPool } from "../../cli/commands/worker-pool";
 import { loadConfig } from "../../cli/config/load";
 import { checkovFindings, kubernetesProblems } from "../../servers";
@@ -83,7 +84,7 @@ it("the configuration is one of Viewmill's, listens where the pods say, and asks
 
 it("every command is Viewmill's, with options that it has", () => {
   const program = new Command("viewmill");
-  for (const register of [serve, archive, audit, canary, pipeline, workerPool]) register(program);
+  for (const register of [serve, archive, audit, canary, pipeline, tier, workerPool]) register(program);
   const ours = containers.filter(({ image }) => image === "viewmill-service");
   expect(ours.length).toBeGreaterThan(6);
   for (const { args = [] } of ours) {

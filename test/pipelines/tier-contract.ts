@@ -64,7 +64,7 @@ export function tierContract(name: string, { open, takeHourAway, runs }: TiersUn
         ),
         { numRuns: runs },
       );
-    });
+    }, 60_000);
 
     it("hours that are in roll-ups and not yet deleted are listed once", async () => {
       await withHarness(async (harness) => {

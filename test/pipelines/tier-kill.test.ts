@@ -1,47 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/** kill -9 of a process that packs the archive and rolls cells up, after each of its steps, over real stores. */
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
-import fc from "fast-check";
-import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
-import { allCells, OLD, someEvents, YOUNG } from "./tier-events";
+import { killAfter, PACKING, ROLLING, SEED } from "./kill-of-tiering";
 import { TierHarness } from "./tier-harness";
-
-const PACKING = ["staged", "renamed", "deleted"];
-const ROLLING = ["frozen", "written", "listed", "expiring", "expired", "removed", "committed", "dropped"];
-/** Printed with the name of each test; VIEWMILL_SEED would hide a fault that another seed has. */
-const SEED = Date.now() % 1_000_000;
-
-function runChild(harness: TierHarness, step: string): NodeJS.Signals | null {
-  const args = [join(__dirname, "tier-child.js"), harness.folder, String(harness.nowMs), step];
-  return spawnSync(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] }).signal;
-}
 
 describe("kill -9 of tiering", () => {
   it.each([...PACKING, ...ROLLING])(`after %s loses nothing and doubles nothing (seed ${SEED})`, async (step) => {
     const harness = await TierHarness.open();
     try {
-      await harness.count(fc.sample(someEvents(30), { numRuns: 1, seed: SEED })[0]!);
-      expect((await harness.audit()).outcome).toBe("equal");
-      const before = await allCells(harness);
-      const books = await harness.stores.ledger.books(0, (YOUNG + DAY_MS) / MINUTE_MS);
-      await harness.shut();
-      expect(runChild(harness, step)).toBe("SIGKILL");
-
-      await harness.reopen();
-      expect(await allCells(harness)).toEqual(before);
-      // What is being rolled up can neither be compared nor corrected.
-      const possible = PACKING.includes(step) ? ["equal"] : ["equal", "not-comparable"];
-      expect(possible).toContain((await harness.audit()).outcome);
-      expect(await allCells(harness)).toEqual(before);
-
-      await harness.pack();
-      const rolled = await harness.tier();
-      expect(rolled.every(({ outcome }) => outcome === "rolled-up")).toBe(true);
-      expect(await allCells(harness)).toEqual(before);
-      expect(await harness.stores.ledger.books(0, (YOUNG + DAY_MS) / MINUTE_MS)).toEqual(books);
-      expect((await harness.audit()).outcome).toBe("equal");
-      expect(await harness.stores.archive.minutes(0, (OLD + 3 * DAY_MS) / MINUTE_MS)).toEqual([]);
+      await killAfter(step, harness);
     } finally {
       await harness.close();
     }

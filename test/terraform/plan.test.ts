@@ -73,12 +73,12 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
     test("every account is used, and has no key", () => {
       const text = JSON.stringify(plan().resources.filter(({ type }) => type !== "google_service_account"));
       const accounts = plan().of("google_service_account");
-      expect(accounts).toHaveLength(7);
+      expect(accounts).toHaveLength(8);
       for (const { values } of accounts) expect(text).toContain(String(values.email));
       expect(plan().of("google_service_account_key")).toEqual([]);
     });
 
-    test("only the archiver and the deployer write below archive/, nobody but workers and audits writes counters", () => {
+    test("only archiver, tiering and deployer write below archive/, only workers, audits and tiering write counters", () => {
       const may = (type: string, resource: (values: Values) => unknown, role: RegExp) =>
         plan()
           .of(type)
@@ -91,6 +91,9 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
         "audit audits/",
         "ingest claims/",
         "ingest dead-letters/",
+        "tier archive/",
+        "tier dead-letters/",
+        "tier rollups/",
         "worker audits/",
         "worker dead-letters/",
       ]);
@@ -107,6 +110,9 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
         "audit summaries",
         "ingest ledger",
         "query ledger",
+        "tier ledger",
+        "tier minutes",
+        "tier summaries",
         "worker ledger",
         "worker minutes",
         "worker summaries",
@@ -163,11 +169,15 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
       const heldSeconds = seconds(
         plan().one('google_pubsub_subscription.holding["undeliverable"]').message_retention_duration,
       );
-      expect(days("archive/", "SetStorageClass")).toBe(rawDays);
-      expect(days("archive/", "Delete")).toBeGreaterThan(rawDays);
+      // Tiering deletes two days after rawDays, and a day more for each day that an event may be late.
+      const tieredDays = rawDays + 1 + Math.ceil(finalMinutes / 1440);
+      expect(days("archive/", "SetStorageClass")).toBeGreaterThan(tieredDays);
+      expect(days("archive/", "Delete")).toBeGreaterThan(tieredDays + 13);
       expect(rawDays * 1440).toBeGreaterThanOrEqual(2 * finalMinutes);
       expect(days("claims/", "Delete") * DAY_SECONDS).toBeGreaterThan(topicSeconds + heldSeconds);
-      expect(days("dead-letters/", "Delete")).toBeLessThanOrEqual(days("archive/", "Delete"));
+      const letterDays = Number(settings.VIEWMILL_RETENTION_DEAD_LETTER_DAYS);
+      expect(days("dead-letters/", "Delete")).toBeGreaterThanOrEqual(letterDays);
+      expect(() => days("rollups/", "Delete")).toThrow();
       // A job that takes over reads from ten minutes before its first minute, which is at most as old as events may be
       // late.
       expect(topicSeconds).toBeGreaterThan(finalMinutes * 60 + 600);
@@ -233,21 +243,22 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
       ]);
     });
 
-    test("audits run every hour and every day, started by an account that may do nothing else", () => {
+    test("audits run every hour and every day, tiering once a day, started by an account that may do nothing else", () => {
       const scheduled = plan().of("google_cloud_scheduler_job");
-      expect(scheduled.map(({ index }) => index).sort()).toEqual(["audit-daily", "audit-hourly"]);
+      expect(scheduled.map(({ index }) => index).sort()).toEqual(["audit-daily", "audit-hourly", "tier"]);
       for (const { index, values } of scheduled) {
         const job = plan().one(`google_cloud_run_v2_job.this["${index}"]`);
         const target = block(values, "http_target")!;
         expect(target.uri).toBe(
           `https://run.googleapis.com/v2/projects/my-project/locations/europe-west1/jobs/${job.name}:run`,
         );
-        expect(containersOf(job)[0]!.args).toEqual(["audit", `--${String(index).replace("audit-", "")}`, "--repair"]);
+        const audit = ["audit", `--${String(index).replace("audit-", "")}`, "--repair"];
+        expect(containersOf(job)[0]!.args).toEqual(index === "tier" ? ["tier"] : audit);
         expect(String(block(target, "oauth_token")!.service_account_email)).toContain("-scheduler@");
       }
       const scheduler = bindings().filter(({ values }) => String(values.member).includes("-scheduler@"));
       expect(scheduler.map(({ type, values }) => `${type} ${values.role}`)).toEqual(
-        Array(2).fill("google_cloud_run_v2_job_iam_member roles/run.invoker"),
+        Array(3).fill("google_cloud_run_v2_job_iam_member roles/run.invoker"),
       );
     });
   });

@@ -10,6 +10,7 @@ import * as archive from "../../cli/commands/archive";
 import * as audit from "../../cli/commands/audit";
 import * as pipeline from "../../cli/commands/pipeline";
 import * as serve from "../../cli/commands/serve";
+import * as tier from "../../cli/commands/tier";
 import { loadConfig } from "../../cli/config/load";
 import { checkDataflow, checkStores } from "../../cli/deployment/dataflow/dataflow-flags";
 import { usesDataFolder } from "../../cli/deployment/deployment";
@@ -27,6 +28,7 @@ const PROGRAMS: [type: string, index: string][] = [
   [SERVICE, "archiver"],
   [JOB, "audit-hourly"],
   [JOB, "audit-daily"],
+  [JOB, "tier"],
   [JOB, "submit"],
 ];
 
@@ -75,7 +77,8 @@ describeWithServers("Terraform and Viewmill agree", ["terraform"], () => {
         },
       });
       const folders = plan.of("google_storage_managed_folder").map(({ values }) => values.name);
-      for (const { prefix } of [config.archive, config.claims, config.deadLetters]) expect(folders).toContain(prefix);
+      for (const { prefix } of [config.archive, config.claims, config.deadLetters, config.tier])
+        expect(folders).toContain(prefix);
       if (type === SERVICE) expect(config.http).toMatchObject({ host: "0.0.0.0", port: 8080 });
     },
   );
@@ -87,7 +90,7 @@ describeWithServers("Terraform and Viewmill agree", ["terraform"], () => {
         .args as string[];
     };
     const cli = new Command("viewmill");
-    for (const { register } of [serve, archive, audit, pipeline]) register(cli);
+    for (const { register } of [serve, archive, audit, pipeline, tier]) register(cli);
     for (const program of PROGRAMS) {
       let command: Command = cli;
       const unknown: string[] = [];

@@ -20,7 +20,7 @@ module "viewmill" {
 
   retention = {
     raw_days         = 7
-    archive_days     = 14
+    archive_days     = 30
     topic_days       = 2
     claims_days      = 10
     dead_letter_days = 14

@@ -6,7 +6,8 @@ locals {
     query     = "Viewmill: read API"
     archiver  = "Viewmill: archiver"
     audit     = "Viewmill: strong audit"
-    scheduler = "Viewmill: starts the audits"
+    tier      = "Viewmill: moves old cells to roll-ups"
+    scheduler = "Viewmill: starts audits and tiering"
     deployer  = "Viewmill: submits, updates and drains the Dataflow job"
   }
   # What shows in Cloud Monitoring is written by the collector beside the program, as the program's account.

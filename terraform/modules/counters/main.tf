@@ -7,7 +7,7 @@ locals {
   }
   # 16 salts, one tablet each to begin with.
   split_keys = [for salt in range(1, 16) : format("%02x#", salt)]
-  # Timestamps of cells are versions, not times: no family may have a rule of age, but those of the writers' marks and of receipt stamps.
+  # Timestamps of cells are versions, not times: no family may have a rule of age, but those of the writers' marks and of receipt stamps. `viewmill tier` deletes old cells.
   max_ages        = { "minutes/w" = "168h", "summaries/w" = "168h", "ledger/t" = "1h" }
   sequence        = "s"
   first_cluster   = "${var.name}-${var.zone}"
@@ -119,7 +119,7 @@ resource "google_bigtable_gc_policy" "this" {
 resource "google_bigtable_app_profile" "writers" {
   instance       = google_bigtable_instance.this.name
   app_profile_id = "writers"
-  description    = "Workers of the job, ingest service, archiver, audit"
+  description    = "Workers of the job, ingest service, archiver, audit, tiering"
 
   single_cluster_routing {
     cluster_id                 = local.serving_cluster
@@ -165,6 +165,7 @@ locals {
   table_roles = {
     worker   = { for table in keys(local.families) : table => "roles/bigtable.user" }
     audit    = { for table in keys(local.families) : table => "roles/bigtable.user" }
+    tier     = { for table in keys(local.families) : table => "roles/bigtable.user" }
     archiver = { ledger = "roles/bigtable.user" }
     # What it has accepted, and the stamps of events without a time, are in the ledger.
     ingest = merge({ for table in keys(local.families) : table => "roles/bigtable.reader" }, { ledger = "roles/bigtable.user" })

@@ -18,7 +18,7 @@ resource "google_cloud_run_v2_job" "this" {
     template {
       service_account = each.value.account
       timeout         = "${each.value.timeout_seconds}s"
-      # An audit that finds differences ends with 3: trying again finds them again. The next hour's looks at the same hours.
+      # An audit that finds differences ends with 3: trying again finds them again. The next hour's looks at the same hours. Tiering goes on the next day.
       max_retries = 0
 
       containers {

@@ -1,11 +1,15 @@
 locals {
   # Viewmill keeps everything in one bucket, each kind below a folder of its own (docs/cloud-storage.md).
+  # `viewmill tier` deletes archived events and dead letters; their rules of age are a net behind it. Roll-ups stay for ever.
   folders = {
     archive      = { prefix = "archive/", days = var.retention.archive_days }
     claims       = { prefix = "claims/", days = var.retention.claims_days }
-    dead_letters = { prefix = "dead-letters/", days = var.retention.dead_letter_days }
+    dead_letters = { prefix = "dead-letters/", days = var.retention.archive_days }
     findings     = { prefix = "audits/", days = var.retention.findings_days }
+    rollups      = { prefix = "rollups/", days = 0 }
   }
+  # An event this old waits for an audit: the others were deleted a month ago, before a cold class would have paid.
+  cold_days = var.retention.raw_days + 30
 }
 
 resource "google_storage_bucket" "data" {
@@ -29,14 +33,14 @@ resource "google_storage_bucket" "data" {
       storage_class = var.cold_class
     }
     condition {
-      age                   = var.retention.raw_days
+      age                   = local.cold_days
       matches_prefix        = [local.folders.archive.prefix]
       matches_storage_class = ["STANDARD"]
     }
   }
 
   dynamic "lifecycle_rule" {
-    for_each = local.folders
+    for_each = { for kind, folder in local.folders : kind => folder if folder.days > 0 }
     content {
       action {
         type = "Delete"
@@ -80,11 +84,13 @@ locals {
   reads  = "roles/storage.objectViewer"
   folder_roles = {
     # Archive and findings are for audits that run on Dataflow.
-    worker   = { claims = local.reads, dead_letters = local.writes, archive = local.reads, findings = local.writes }
-    ingest   = { claims = local.writes, dead_letters = local.writes }
-    query    = { dead_letters = local.reads }
+    worker   = { claims = local.reads, dead_letters = local.writes, archive = local.reads, findings = local.writes, rollups = local.reads }
+    ingest   = { claims = local.writes, dead_letters = local.writes, rollups = local.reads }
+    query    = { dead_letters = local.reads, rollups = local.reads }
     archiver = { archive = local.writes, claims = local.reads }
-    audit    = { archive = local.reads, dead_letters = local.reads, findings = local.writes }
+    audit    = { archive = local.reads, dead_letters = local.reads, findings = local.writes, rollups = local.reads }
+    # It deletes what is past its retention.
+    tier = { archive = local.writes, dead_letters = local.writes, rollups = local.writes }
   }
   folder_grants = {
     for grant in flatten([for program, folders in local.folder_roles : [

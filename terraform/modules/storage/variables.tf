@@ -26,13 +26,12 @@ variable "cold_class" {
 }
 
 variable "retention" {
-  description = "In days since an object was made: archive hot, archive deleted, claims, dead letters, findings of audits."
+  description = "In days since an object was made: raw events counted, archive and dead letters deleted by the net behind `viewmill tier`, claims, findings of audits."
   type = object({
-    raw_days         = number
-    archive_days     = number
-    claims_days      = number
-    dead_letter_days = number
-    findings_days    = number
+    raw_days      = number
+    archive_days  = number
+    claims_days   = number
+    findings_days = number
   })
 }
 

@@ -49,11 +49,10 @@ module "storage" {
   protected  = var.protected
   cold_class = var.cold_class
   retention = {
-    raw_days         = var.retention.raw_days
-    archive_days     = var.retention.archive_days
-    claims_days      = var.retention.claims_days
-    dead_letter_days = var.retention.dead_letter_days
-    findings_days    = var.retention.findings_days
+    raw_days      = var.retention.raw_days
+    archive_days  = var.retention.archive_days
+    claims_days   = var.retention.claims_days
+    findings_days = var.retention.findings_days
   }
   members = module.accounts.members
   labels  = local.labels

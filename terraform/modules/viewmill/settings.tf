@@ -27,6 +27,8 @@ locals {
     VIEWMILL_COUNTERS_INSTANCE               = module.counters.instance
     VIEWMILL_COUNTERS_TABLE_PREFIX           = module.counters.table_prefix
     VIEWMILL_RETENTION_RAW_DAYS              = tostring(var.retention.raw_days)
+    VIEWMILL_RETENTION_DEAD_LETTER_DAYS      = tostring(var.retention.dead_letter_days)
+    VIEWMILL_TIER_PREFIX                     = module.storage.prefixes["rollups"]
     VIEWMILL_LATENESS_FINAL_AFTER_MINUTES    = tostring(var.retention.final_after_minutes)
   }
   reads  = merge(local.settings, { VIEWMILL_COUNTERS_APP_PROFILE = module.counters.readers_profile })
@@ -86,6 +88,11 @@ locals {
     audit-daily = merge(local.audits, {
       args = ["audit", "--daily", "--repair"], schedule = var.audit.daily_schedule, timeout_seconds = var.audit.daily_timeout_seconds
     })
+    # After the daily audit, because only what is audited leaves the tables.
+    tier = {
+      args = ["tier"], schedule = var.tier.schedule, timeout_seconds = var.tier.timeout_seconds,
+      cpu  = var.tier.cpu, memory = var.tier.memory, account = module.accounts.emails["tier"], settings = local.writes
+    }
     # Executed by hand: a job that is submitted by itself would be submitted at the wrong time (docs/decisions/0010-google-cloud.md).
     submit = {
       args    = ["pipeline", "stream", "--runner", "dataflow"], settings = merge(local.writes, local.counting, local.submits),

@@ -59,9 +59,9 @@ variable "protected" {
 
 variable "retention" {
   description = <<-TEXT
-    How long what is kept. raw_days: the archive is hot, older events are refused as too-old; archive_days: then it is deleted; topic_days: messages in the topic;
-    undeliverable_days: those that could not be delivered; claims_days: batches that are too large for the topic; dead_letter_days; findings_days: of audits;
-    final_after_minutes: lateness horizon.
+    How long what is kept. raw_days: older events are refused as too-old, and `viewmill tier` deletes archived ones when they are audited and two days older; archive_days: the
+    bucket's own rule deletes what it has missed; topic_days: messages in the topic; undeliverable_days: those that could not be delivered; claims_days: batches that are too large
+    for the topic; dead_letter_days; findings_days: of audits; final_after_minutes: lateness horizon.
   TEXT
   type = object({
     raw_days            = optional(number, 30)
@@ -81,8 +81,8 @@ variable "retention" {
   }
 
   validation {
-    condition     = var.retention.archive_days > var.retention.raw_days
-    error_message = "Archived events are deleted after they were hot: archive_days is more than raw_days."
+    condition     = var.retention.archive_days >= var.retention.raw_days + ceil(var.retention.final_after_minutes / 1440) + 15
+    error_message = "The bucket deletes archived events two weeks after tiering at the earliest: archive_days is at least raw_days, the days of final_after_minutes, and 15."
   }
 
   validation {
@@ -101,8 +101,8 @@ variable "retention" {
   }
 
   validation {
-    condition     = var.retention.dead_letter_days >= 1 && var.retention.dead_letter_days <= var.retention.archive_days
-    error_message = "Dead letters are replayed into minutes that the archive still has: dead_letter_days is 1 to archive_days."
+    condition     = var.retention.dead_letter_days >= var.retention.raw_days && var.retention.dead_letter_days <= var.retention.archive_days
+    error_message = "Dead letters can be replayed for raw_days: dead_letter_days is raw_days to archive_days."
   }
 
   validation {
@@ -112,7 +112,7 @@ variable "retention" {
 }
 
 variable "cold_class" {
-  description = "Storage class of the archive after raw_days."
+  description = "Storage class of archived events that are still there 30 days after raw_days."
   type        = string
   default     = "COLDLINE"
 }
@@ -214,6 +214,27 @@ variable "audit" {
   validation {
     condition     = var.audit.hourly_timeout_seconds <= 3600 && var.audit.daily_timeout_seconds <= 86400
     error_message = "An hourly audit ends within the hour, a daily one within the day."
+  }
+}
+
+variable "tier" {
+  description = "Size of the tiering's job, when it runs (cron, UTC; after the daily audit), how long it may take."
+  type = object({
+    cpu             = optional(string, "2")
+    memory          = optional(string, "4Gi")
+    schedule        = optional(string, "45 9 * * *")
+    timeout_seconds = optional(number, 43200)
+  })
+  default = {}
+
+  validation {
+    condition     = can(regex("^\\S+ \\S+ \\S+ \\S+ \\S+$", var.tier.schedule))
+    error_message = "A schedule is five fields of cron."
+  }
+
+  validation {
+    condition     = var.tier.timeout_seconds < 86400
+    error_message = "Tiering ends before it is started again a day later."
   }
 }
 

@@ -2,15 +2,15 @@
 /** Tiering over Bigtable and Cloud Storage: counters and ledger in the one, archive and roll-ups in the other. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { BigtableCellTiers } from "../../io/bigtable/cell-tiers";
-import type { BigtableConfig } from "../../io/bigtable/config";
-import { BigtableCounterStore } from "../../io/bigtable/counter-store";
-import { BigtableLedger } from "../../io/bigtable/ledger";
-import { GcsArchive } from "../../io/gcs/archive";
-import type { GcsOptions } from "../../io/gcs/config";
-import { GcsRollUps } from "../../io/gcs/roll-up-folder";
-import type { ArchiveObject } from "../../io/ports";
-import { RETENTION, type TierGround } from "../pipelines/tier-harness";
+import { BigtableCellTiers } from "../../../io/bigtable/cell-tiers";
+import type { BigtableConfig } from "../../../io/bigtable/config";
+import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
+import { BigtableLedger } from "../../../io/bigtable/ledger";
+import { GcsArchive } from "../../../io/gcs/archive";
+import type { GcsOptions } from "../../../io/gcs/config";
+import { GcsRollUps } from "../../../io/gcs/roll-up-folder";
+import type { ArchiveObject } from "../../../io/ports";
+import { RETENTION, type TierGround } from "../../pipelines/tier-harness";
 
 /** Where a deployment is; plain data, so that a child process can be told. */
 export interface ClusterPlace {

@@ -7,6 +7,7 @@ import { BigtableLedger } from "../../../io/bigtable/ledger";
 import { SEQUENCE_FAMILY } from "../../../io/bigtable/ledger-keys";
 import { setCell } from "../../../io/bigtable/requests";
 import { mutateRows } from "../../../io/bigtable/rows";
+import { bookRetentionContract } from "../../contracts/book-retention-contract";
 import { keepsWhatAnEarlierReleaseWrote } from "../../contracts/earlier-ledger";
 import { ledgerContract } from "../../contracts/ledger-contract";
 import { describeWithServers } from "../../servers/with-servers";
@@ -20,6 +21,7 @@ describeWithServers("the ledger on Bigtable", ["bigtable"], () => {
   });
 
   ledgerContract("BigtableLedger", { open: async () => new BigtableLedger(config) });
+  bookRetentionContract("BigtableLedger", { open: async () => new BigtableLedger(config) });
 
   it("keeps books, marks and reports that the code at 52a043a wrote", async () => {
     await restore(config, "ledger-52a043a.json");
