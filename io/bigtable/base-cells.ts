@@ -3,7 +3,8 @@
  * What remains of cells that left for roll-ups: one base cell of each type, in place of all minutes of an hour, or of
  * all hours of a day. A base cell has the sum of the cells and, as its version, the sum of their versions. So the level
  * above stays what it was, and grows by what is counted later. The name of a base cell has `//` where the others have
- * their time: `VIEW://` among the minutes, `20261121//:VIEW` among the hours, which is in the range of the day's columns.
+ * their time: `VIEW://` among the minutes, `20261121//:VIEW` among the hours, which is in the range of the day's
+ * columns.
  */
 import { cellMutations, NO_CELL, rollUp, storedCells } from "./cells";
 import type { CounterCell } from "./codec";

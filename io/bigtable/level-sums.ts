@@ -106,7 +106,10 @@ class Joined {
   }
 }
 
-/** Yields the cells of a family, but no bases of hours that left for roll-ups. `time` is the part of their names before the type. */
+/**
+ * Yields the cells of a family, but no bases of hours that left for roll-ups. `time` is the part of their names before
+ * the type.
+ */
 function* cellsOf(row: Row, family: string): Generator<{ type: string; time: string; sums: Sums }> {
   for (const { family: its, qualifier, cell } of storedCells(row.cells)) {
     if (its !== family || (family === HOUR_FAMILY && isBaseHour(qualifier))) continue;
