@@ -10,23 +10,16 @@ import { instant } from "../../engine";
 import type { LevelSums } from "../../io/ports";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import type { ArchiveRow } from "../../transforms/archive-rows";
-import {
-  type AuditUnit,
-  cellColumns,
-  decodeCells,
-  encodeCells,
-  type RecountBooks,
-  unitKey,
-  unitOf,
-} from "../../transforms/audit-elements";
+import { type AuditUnit, type RecountBooks, unitKey, unitOf } from "../../transforms/audit-elements";
 import { ByteTable, hashOf } from "../../transforms/byte-table";
+import { cellColumns, decodeCells, encodeCells, type RecountedCell } from "../../transforms/cell-columns";
 import { differencesOf } from "../../transforms/compare-levels";
 import { MAX_EXAMPLES, reusedIn } from "../../transforms/find-reused-ids";
 import { HourReads } from "../../transforms/hour-reads";
 import { PayloadToMessage, RecordToMessage } from "../../transforms/messages-of-log";
-import type { Recount, RecountedCell } from "../../transforms/minute-recount";
+import type { Recount } from "../../transforms/minute-recount";
 import { verdictOf } from "../../transforms/minute-verdict";
-import { CellSums, PairTable } from "../../transforms/recounted-cells";
+import { CellSums, cellsByPart, PairTable } from "../../transforms/recounted-cells";
 import { openStores } from "../golden/embedded-runner";
 
 describe("a table of bytes", () => {
@@ -89,68 +82,56 @@ test("pairs of video and type are numbered in their order, more of both than a t
         expect(table.pairOf(rowOf(`v${video}`, `T${type}`))).toBe(model.get(key));
       }
       for (const [key, pair] of model) {
-        const { videoId, eventType } = table.text(pair);
-        expect(`${videoId} ${eventType}`).toBe(key);
+        const [video, type] = [table.videoText(table.videoOfPair(pair)), table.typeTexts[table.typeOfPair(pair)]];
+        expect(`${video} ${type}`).toBe(key);
       }
+      expect(table.videoCount).toBe(new Set(all.map(([video]) => video)).size);
       expect(table.size).toBe(model.size);
     }),
   );
 });
 
-test("sums of a pair are exact, up and down, and tables grow", () => {
+test("cells of any part of the videos have exact sums, up and down, and travel as they are", () => {
   const most = Number.MAX_SAFE_INTEGER;
   const amount = fc.constantFrom(0, 1, -1, most, -most);
   const step = fc.record({
-    pair: fc.nat(40),
-    ms: fc.nat(59_999),
-    before: amount,
-    value: amount,
-    isFirst: fc.boolean(),
+    ...{ video: fc.nat(20), type: fc.nat(3), ms: fc.nat(59_999) },
+    ...{ before: amount, value: amount, isFirst: fc.boolean() },
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-      const sums = new CellSums(4);
-      const model = new Map<number, { count: number; sum: bigint; valued: number; lastMsInMinute: number }>();
-      let grownTo = 0;
-      for (const { pair, ms, before, value, isFirst } of steps) {
-        // Pairs come in their order, as the table numbers them.
-        for (; grownTo <= pair; grownTo++) sums.seen(grownTo, 0);
+    fc.property(fc.array(step, { maxLength: 100 }), fc.integer({ min: 1, max: 4 }), (steps, parts) => {
+      const [names, sums] = [new PairTable(5, 4), new CellSums(4)];
+      const model = new Map<string, Omit<RecountedCell, "videoId" | "eventType">>();
+      for (const { video, type, ms, before, value, isFirst } of steps) {
+        const pair = names.pairOf(rowOf(`v${video}`, `T${type}`));
         sums.seen(pair, ms);
         sums.count(pair);
         sums.change(pair, before, value, isFirst);
-        const cell = model.get(pair) ?? { count: 0, sum: 0n, valued: 0, lastMsInMinute: 0 };
+        const cell = model.get(`v${video} T${type}`) ?? { count: 0, sum: 0n, valued: 0, lastMsInMinute: 0 };
         cell.count++;
         cell.sum += BigInt(value) - BigInt(before);
         if (isFirst) cell.valued++;
         cell.lastMsInMinute = Math.max(cell.lastMsInMinute, ms);
-        model.set(pair, cell);
+        model.set(`v${video} T${type}`, cell);
       }
-      for (const [pair, cell] of model) expect(sums.cell(pair)).toEqual(cell);
+      const partOf = (videoId: string) => Number(videoId.slice(1)) % parts;
+      const found = new Map<string, unknown>();
+      for (const [part, columns] of cellsByPart(names, sums, parts, partOf)) {
+        for (const { videoId, eventType, ...cell } of decodeCells(cellColumns(encodeCells(columns)))) {
+          expect(partOf(videoId)).toBe(part);
+          found.set(`${videoId} ${eventType}`, cell);
+        }
+        for (const sum of columns.beyond.values()) expect(Number.isSafeInteger(Number(sum))).toBe(false);
+      }
+      expect(found).toEqual(model);
     }),
   );
 });
 
-test("cells travel as columns, with sums of any size, and units as keys", () => {
-  const cell: fc.Arbitrary<RecountedCell> = fc.record({
-    videoId: fc.constantFrom("v", "w"),
-    eventType: fc.constantFrom("VIEW", "LIKE"),
-    count: fc.nat(),
-    sum: fc.oneof(fc.bigInt(), fc.constantFrom(0n, 2n ** 53n, -(2n ** 53n), 2n ** 53n - 1n, 2n ** 53n + 1n)),
-    valued: fc.nat(),
-    lastMsInMinute: fc.nat(59_999),
-  });
-  fc.assert(
-    fc.property(fc.array(cell, { maxLength: 9 }), (cells) => {
-      expect([...decodeCells(cellColumns(encodeCells(cells)))]).toEqual(cells);
-    }),
-  );
-  const columns = cellColumns(encodeCells([{ ...SAMPLE, sum: 2n ** 53n - 1n }]));
-  expect([columns.beyond.size, columns.videos, columns.types]).toEqual([0, ["v"], ["VIEW"]]);
+test("a unit of the audit is its key", () => {
   const unit: AuditUnit = { minute: 29_000_000, part: 2, of: 5, events: 12_345 };
   expect(unitOf(unitKey(unit))).toEqual(unit);
 });
-const SAMPLE: RecountedCell = { videoId: "v", eventType: "VIEW", count: 1, sum: 0n, valued: 0, lastMsInMinute: 0 };
-
 describe("the books of a minute's parts", () => {
   const recount = (n: number): Recount => ({
     ...{ events: n, distinct: n + 1, lateCounted: n + 2, lateDuplicate: n + 3 },
