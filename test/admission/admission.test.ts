@@ -78,7 +78,8 @@ it("without any key everybody on this machine may do everything, and no page of 
   expect(operate({ host: "localhost:1", origin: "https://evil.example" })).toBe(403);
   expect(operate({ host: "rebound.example:8080", origin: "http://rebound.example:8080" })).toBe(403);
   expect(operate({ host: "localhost:1", origin: "null" })).toBe(403);
-  for (const host of ["[::1", "::1]:80", "[::1]]", "127.0.0.1x", "x"]) expect(operate({ host })).toBe(403);
+  for (const host of ["[::1", "::1]:80", "[::1]]", "a[::1]", "[::1]b:80", "127.0.0.1x", "x"])
+    expect(operate({ host })).toBe(403);
   expect(operate({})).toBe(403);
   expect(open.needsKeys).toBe(false);
 });
@@ -263,9 +264,12 @@ it("a key of origins is for pages of these alone", async () => {
 
 it("a key of event types sends these alone", async () => {
   const text = await key({ scopes: ["write"], eventTypes: ["VIEW", "LIKE"] });
-  const caller = callerOf(await admission(), text);
+  const every = await key({ scopes: ["write"] });
+  const at = await admission();
+  const caller = callerOf(at, text);
   expect(caller.mayType(["VIEW", "LIKE"])).toBeUndefined();
   expect(caller.mayType(["VIEW", "SHARE"])).toMatchObject({ status: 403 });
+  expect(callerOf(at, every).mayType(["SHARE"])).toBeUndefined();
 });
 
 it("an expired key is none, and neither it nor a revoked one opens the door to everybody", async () => {
@@ -386,6 +390,26 @@ it("a ring whose last notes fail closes all the same, and says so", async () => 
   expect(warned.map((line) => JSON.parse(line))).toMatchObject([
     { err: { message: "away" }, msg: "the last use of keys is not noted" },
   ]);
+});
+
+it("a ring that is closed while it reads the keys reads them no more", async () => {
+  const listed = Promise.withResolvers<Awaited<ReturnType<AccessKeys["list"]>>>();
+  let reads = 0;
+  const list = () => (reads++ === 0 ? Promise.resolve([]) : listed.promise);
+  vi.useFakeTimers();
+  try {
+    const logger = pino({ level: "silent" });
+    const ring = await KeyRing.open({ store: { list } as unknown as AccessKeys, clock: () => nowMs, logger });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(reads).toBe(2);
+    const closed = ring.close();
+    listed.resolve([]);
+    await closed;
+    await vi.advanceTimersByTimeAsync(0);
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it("the last use of a key is told", async () => {

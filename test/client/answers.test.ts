@@ -23,6 +23,13 @@ describe("a 202", () => {
     expect(said(5, []).kind).toBe("answered");
   });
 
+  it("alone is one: the same body with another status is none", () => {
+    const body = JSON.stringify({ accepted: 1, rejected: [] });
+    expect(of(202, body, null, 1).kind).toBe("answered");
+    for (const status of [200, 201, 203, 204, 503]) expect(of(status, body, null, 1).kind).toBe("retry");
+    expect(of(400, body, null, 1).kind).toBe("refused");
+  });
+
   it.each<[string, unknown, unknown, number]>([
     ["too few", 1, [rejection], 3],
     ["too many", 3, [rejection], 3],

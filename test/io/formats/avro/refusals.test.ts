@@ -238,6 +238,12 @@ describe("rows of the archive", () => {
     expect([columns.videos, columns.types]).toEqual([["v"], ["VIEW"]]);
   });
 
+  test("of UUIDs have the 16 bytes of each, one behind the other", () => {
+    const ids = [1, 2, 3].map((n) => `0190a0a0-0000-7000-8000-00000000000${n}`);
+    const columns = columnsOf(object(3, ...ids.map((id) => row({ id }))));
+    expect(Buffer.from(columns.ids).toString("hex")).toBe(ids.join("").replaceAll("-", ""));
+  });
+
   test("of 36 characters that are no UUID keep their id", () => {
     const id = "0190a0a0-0000-7000-8000-00000000000g";
     const columns = columnsOf(object(2, row(), row({ id })));
