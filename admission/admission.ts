@@ -117,9 +117,8 @@ export class Admission {
    * pages that may read.
    */
   crossOrigin(request: IncomingMessage, response: ServerResponse): boolean {
-    if (this.#allowsNone()) {
-      if (request.headers.origin === undefined) return false;
-    } else if (!this.#options.origins?.includes("*")) response.appendHeader("Vary", "Origin");
+    if (this.#allowsNone()) return false;
+    if (!this.#options.origins?.includes("*")) response.appendHeader("Vary", "Origin");
     let goesOn = false;
     this.#cors(request, response, () => {
       goesOn = true;

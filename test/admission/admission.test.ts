@@ -82,6 +82,7 @@ it("without any key everybody on this machine may do everything, and no page of 
     expect(operate({ host })).toBe(403);
   expect(operate({})).toBe(403);
   expect(open.needsKeys).toBe(false);
+  expect(new Admission({ clock: () => nowMs }).needsKeys).toBe(false);
 });
 
 describe("pages of other origins", () => {
@@ -122,6 +123,7 @@ describe("pages of other origins", () => {
     const all = await admission({ origins: [B, "*"] });
     expect([A, B].map((origin) => allowed(all, origin))).toEqual(["*", "*"]);
     expect(crossed(all).isAnswered).toBe(false);
+    expect(crossed(all, A).vary).toBeUndefined();
     const text = await key({ scopes: ["write"], origins: ["*"] });
     const at = await admission();
     expect([A, B, undefined].map((origin) => allowed(at, origin))).toEqual([A, B, undefined]);
@@ -202,6 +204,7 @@ it("a key may what its scopes say, and nothing else", async () => {
   for (const scope of ["write", "read", "operate"] as const) {
     const text = await key({ scopes: [scope] });
     const at = await admission();
+    expect(at.needsKeys).toBe(true);
     for (const asked of ["write", "read", "operate"] as const)
       expect([scope, asked, statusOf(at, asked, { text })]).toEqual([scope, asked, asked === scope ? 200 : 403]);
   }

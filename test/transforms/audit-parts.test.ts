@@ -139,7 +139,14 @@ describe("the books of a minute's parts", () => {
   });
   const part = (n: number, of: number, more: Partial<RecountBooks> = {}): RecountBooks => ({
     ...{ minute: 7, part: n, of, objects: 1, objectsKey: "k", counted: recount(10 ** (n + 1)), changeSequence: 3 },
-    ...{ notComparable: "", repeated: 0, missing: 0, loss: { events: 0, objects: [] }, wasSettled: false },
+    ...{
+      notComparable: "",
+      repeated: 0,
+      missing: 0,
+      loss: { events: 0, objects: [] },
+      wasSettled: false,
+      isUnbalanced: false,
+    },
     ...more,
   });
 
