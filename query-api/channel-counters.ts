@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { FIRST_MINUTE } from "../domain/catalog/channel-history";
+import { type ChannelPoint, FIRST_MINUTE, UNKNOWN_CHANNEL } from "../domain/catalog/channel-history";
 import { addTo, latestSumOf, NO_SUMS } from "../domain/rules/cell-sums";
 import { grownMost } from "../domain/rules/growth";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../domain/rules/time";
@@ -7,6 +7,7 @@ import type { Cell, CounterStore, Granularity, Total, VideoCatalog, VideoCount, 
 import { nextTurn } from "./next-turn";
 import { piecesOf } from "./range-pieces";
 import { added } from "./series";
+import type { UnknownVideos } from "./unknown-videos";
 
 /** Thrown when the channel has more videos than one answer adds up. */
 export class ChannelTooLargeError extends Error {
@@ -20,6 +21,8 @@ export class ChannelTooLargeError extends Error {
 interface Sources {
   counters: Pick<CounterStore, "totals" | "read">;
   catalog: Pick<VideoCatalog, "videosOf" | "channelHistory">;
+  /** Absent: the channel "unknown" has no videos. */
+  unknown?: Pick<UnknownVideos, "videos"> | undefined;
 }
 
 /** A half-open range of epoch milliseconds. */
@@ -130,20 +133,27 @@ export class ChannelCounters {
   }
 
   async #videosOf(channelId: string): Promise<Member[]> {
-    const { catalog } = this.sources;
-    const videoIds: string[] = [];
-    for (let after = ""; ; after = videoIds.at(-1)!) {
-      const page = await catalog.videosOf(channelId, after, VIDEOS_A_PAGE);
-      videoIds.push(...page);
-      if (videoIds.length > MAX_VIDEOS) throw new ChannelTooLargeError();
-      if (page.length < VIDEOS_A_PAGE) break;
-    }
+    const { catalog, unknown } = this.sources;
+    const videoIds = channelId === UNKNOWN_CHANNEL ? await unknown?.videos(MAX_VIDEOS) : await this.#listed(channelId);
+    if (videoIds === undefined) throw new ChannelTooLargeError();
     const videos: Member[] = [];
     for (const videoId of videoIds) {
       videos.push({ videoId, spans: spansOf(await catalog.channelHistory(videoId), channelId) });
       if (videos.length % VIDEOS_A_TURN === 0) await nextTurn();
     }
     return videos;
+  }
+
+  /** Returns undefined beyond MAX_VIDEOS. */
+  async #listed(channelId: string): Promise<string[] | undefined> {
+    const { catalog } = this.sources;
+    const videoIds: string[] = [];
+    for (let after = ""; ; after = videoIds.at(-1)!) {
+      const page = await catalog.videosOf(channelId, after, VIDEOS_A_PAGE);
+      videoIds.push(...page);
+      if (videoIds.length > MAX_VIDEOS) return undefined;
+      if (page.length < VIDEOS_A_PAGE) return videoIds;
+    }
   }
 
   async #totalWithin(videoId: string, spans: readonly Span[], eventType: string, lastEventAtMs: number) {
@@ -168,10 +178,12 @@ export class ChannelCounters {
   }
 }
 
-function spansOf(history: readonly { fromMinute: number; channelId: string }[], channelId: string): Span[] {
-  return history.flatMap((point, index) => {
+function spansOf(history: readonly ChannelPoint[], channelId: string): Span[] {
+  const isLate = history.length === 0 || history[0]!.fromMinute > FIRST_MINUTE;
+  const whole = isLate ? [{ fromMinute: FIRST_MINUTE, channelId: UNKNOWN_CHANNEL }, ...history] : history;
+  return whole.flatMap((point, index) => {
     if (point.channelId !== channelId) return [];
-    const next = history[index + 1];
+    const next = whole[index + 1];
     const toMs = next === undefined ? Number.POSITIVE_INFINITY : next.fromMinute * MINUTE_MS;
     return [{ fromMs: point.fromMinute * MINUTE_MS, toMs }];
   });

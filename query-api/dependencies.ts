@@ -9,6 +9,7 @@ import type { CounterStore, DeadLetter, DeadLetters, Ledger, LogProgress, VideoC
 import type { AccessKeys } from "../io/ports/access-keys";
 import type { AlertStore } from "../io/ports/alert-store";
 import type { AnswerCache } from "./answer-cache";
+import type { UnknownVideos } from "./unknown-videos";
 
 export interface Readiness {
   name: string;
@@ -28,11 +29,13 @@ export interface LogGauge {
 
 /** The dependencies of the read API. */
 export interface QueryDependencies {
-  counters: Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds">;
+  counters: Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "videosSeen">;
   /** Keeps answers for a moment; absent: each answer is read anew. */
   answers?: AnswerCache;
   /** Titles and channels; absent in a deployment without a catalog. */
   catalog?: VideoCatalog;
+  /** The videos of the channel "unknown"; made by createQueryApi where catalog and store allow. */
+  unknown?: UnknownVideos;
   ledger: Pick<Ledger, "auditedCounts" | "audits" | "books">;
   progress: LogProgress;
   /** Further numbers of the log for /metrics, read at each scrape. */

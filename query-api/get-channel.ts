@@ -20,7 +20,7 @@ const MAX_RUNNING = 16;
 const MAX_KEPT = 256;
 const PROBLEMS = [400, 404, 429, 503];
 const SUMS =
-  "Added up from the channel's videos, of each video for the minutes in which it belonged to the channel. At most 10,000 videos a channel. Identical questions share an answer for a second.";
+  "Added up from the channel's videos, of each video for the minutes in which it belonged to the channel; `unknown` has the minutes without a known channel. At most 10,000 videos a channel. Identical questions share an answer for a second.";
 
 /** GET /v1/channels/{channelId} and the paths below it: the counts of a channel's videos. */
 export function channelEndpoints(dependencies: QueryDependencies): Endpoint[] {
@@ -31,9 +31,9 @@ export function channelEndpoints(dependencies: QueryDependencies): Endpoint[] {
     question: object,
     answer: (channels: ChannelCounters) => Promise<Answer>,
   ): Promise<Answer> => {
-    const { catalog, counters } = dependencies;
-    if (catalog === undefined || channelId === UNKNOWN_CHANNEL) return refused(NOT_ADDED_UP);
-    const channels = new ChannelCounters({ counters, catalog });
+    const { catalog, counters, unknown } = dependencies;
+    if (catalog === undefined || !addsUp(dependencies, [channelId])) return refused(NOT_ADDED_UP);
+    const channels = new ChannelCounters({ counters, catalog, unknown });
     try {
       const kept = cache.ask(JSON.stringify([channelId, question]), () => answer(channels));
       return (await kept) ?? refused(overloaded("too many different channels are being added up"));
@@ -69,13 +69,14 @@ export function channelEndpoints(dependencies: QueryDependencies): Endpoint[] {
   ];
 }
 
-export const addsUp = ({ catalog }: QueryDependencies, channelIds: readonly string[]): boolean =>
-  catalog !== undefined && !channelIds.includes(UNKNOWN_CHANNEL);
+export const addsUp = ({ catalog, unknown }: QueryDependencies, channelIds: readonly string[]): boolean =>
+  catalog !== undefined && (unknown !== undefined || !channelIds.includes(UNKNOWN_CHANNEL));
 
 export const NOT_ADDED_UP = {
   kind: "not-found",
   status: 404,
-  detail: "channels are added up where there is a catalog, and videos whose channel is not known are not added up",
+  detail:
+    'channels are added up where there is a catalog, and "unknown" where the counter store lists its videos, as the embedded one does',
 } as const;
 
 type Shared = (

@@ -23,7 +23,7 @@ export class LiveChannels {
   readonly #watched = new Map<string, Watched>();
 
   constructor(
-    private readonly sources: Pick<QueryDependencies, "counters" | "catalog" | "logger">,
+    private readonly sources: Pick<QueryDependencies, "counters" | "catalog" | "unknown" | "logger">,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
@@ -47,12 +47,12 @@ export class LiveChannels {
   }
 
   async #read(channelId: string, watched: Watched, { completeThroughMs }: Freshness): Promise<void> {
-    const { counters, catalog, logger } = this.sources;
+    const { counters, catalog, unknown, logger } = this.sources;
     if (catalog === undefined) return;
     watched.running = true;
     const startedAt = this.now();
     try {
-      const found = await new ChannelCounters({ counters, catalog }).totals(channelId);
+      const found = await new ChannelCounters({ counters, catalog, unknown }).totals(channelId);
       const totals = JSON.stringify(totalsMember(found));
       const completeThrough = new Date(completeThroughMs).toISOString();
       watched.read = { totals, text: `{"totals":${totals},"completeThrough":"${completeThrough}"}` };

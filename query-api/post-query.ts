@@ -109,7 +109,7 @@ async function seriesTexts(
   );
   const subjects = videoIds.map((id): Subject => ({ id, member: { videoId: id, ...titled(id) }, counters }));
   if (catalog !== undefined && channelIds.length > 0) {
-    const channels = new ChannelCounters({ counters, catalog });
+    const channels = new ChannelCounters({ counters, catalog, unknown: dependencies.unknown });
     const known = await catalog.channels(channelIds);
     for (const id of channelIds) subjects.push({ id, member: { channelId: id, ...known.get(id) }, counters: channels });
   }

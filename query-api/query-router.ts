@@ -44,6 +44,7 @@ import {
 import { putCatalogChannels, putCatalogVideos } from "./put-catalog";
 import { QueryMetrics } from "./query-metrics";
 import { type HeaderFields, respond, respondProblem } from "./respond";
+import { unknownVideos } from "./unknown-videos";
 import { webhookEndpoints } from "./webhooks";
 
 /**
@@ -68,7 +69,9 @@ export interface QueryApi {
 type AnyRequest = IncomingMessage & AskedRequest & { path?: string };
 
 /** Creates the read API: its router, and what a service answers in front of the router. */
-export function createQueryApi(dependencies: QueryDependencies): QueryApi {
+export function createQueryApi(given: QueryDependencies): QueryApi {
+  const unknown = unknownVideos(given);
+  const dependencies: QueryDependencies = { ...given, ...(unknown && { unknown }) };
   const { logger } = dependencies;
   const admission = dependencies.admission ?? new Admission({ clock: dependencies.clock });
   const metrics = new QueryMetrics(dependencies);

@@ -66,14 +66,14 @@ async function rankedVideos<Ranked extends VideoCount>(
   { eventType, range, limit, channelId }: Asked,
   { rank, rankChannel, show }: Ranking<Ranked>,
 ): Promise<Answer> {
-  const { counters, catalog } = dependencies;
+  const { counters, catalog, unknown } = dependencies;
   const freshness = await readFreshness(dependencies);
   const state = await rangeState(range, dependencies, freshness);
   const asked = { eventType, range, limit: limit + MAX_CANARIES };
   const found =
     channelId === undefined || catalog === undefined
       ? await rank(asked)
-      : await rankChannel(new ChannelCounters({ counters, catalog }), channelId, asked);
+      : await rankChannel(new ChannelCounters({ counters, catalog, unknown }), channelId, asked);
   const ranked = found.filter(({ videoId }) => !isCanaryVideo(videoId)).slice(0, limit);
   const titled = await titlesOf(dependencies, ranked);
   const content = {

@@ -36,6 +36,12 @@ export function channelAt(history: readonly ChannelPoint[], minute: number): str
   return channel;
 }
 
+/** Returns whether the video has no known channel in some minute. */
+export const hasUnknownMinutes = (history: readonly ChannelPoint[]): boolean =>
+  history.length === 0 ||
+  history[0]!.fromMinute > FIRST_MINUTE ||
+  history.some(({ channelId }) => channelId === UNKNOWN_CHANNEL);
+
 /**
  * Returns the history after a change. A change with a minute sets the channel from that minute until the next known
  * point; changes with different minutes may arrive in any order. A change without a minute works as follows. The first

@@ -41,7 +41,10 @@ export interface VideoCatalog {
   channels(channelIds: readonly string[]): Promise<Map<string, ChannelInfo>>;
   /** Returns the video's channels, minute by minute; empty where the channel was never stated. */
   channelHistory(videoId: string): Promise<readonly ChannelPoint[]>;
-  /** Returns the videos that belong to the channel, or did in some minute; by id, after `afterId`, at most `limit`. */
+  /**
+   * Returns the videos that belong to the channel, or did in some minute; by id, after `afterId`, at most `limit`. Of
+   * the channel "unknown": the videos of which a line says that they have no channel from some minute on.
+   */
   videosOf(channelId: string, afterId: string, limit: number): Promise<string[]>;
   /** Returns the videos whose id begins with the text, by id, after `afterId`, at most `limit`. */
   idsFrom(text: string, afterId: string, limit: number): Promise<string[]>;

@@ -10,14 +10,23 @@ export class BlockNames {
   readonly #videos: StatementSync;
   readonly #type: StatementSync;
   readonly #from: StatementSync;
+  readonly #seen: StatementSync;
   readonly #blocks = new Map<number, readonly string[]>();
   readonly #types = new Map<number, string>();
 
   constructor(db: DatabaseSync) {
     this.#videos = db.prepare("SELECT id, name FROM videos WHERE id >= ? AND id < ?");
     this.#videos.setReturnArrays(true);
+    this.#seen = db.prepare("SELECT id, name FROM videos WHERE id > ? ORDER BY id LIMIT ?");
+    this.#seen.setReturnArrays(true);
     this.#type = db.prepare("SELECT name FROM types WHERE id = ?");
     this.#from = db.prepare("SELECT name FROM videos WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?");
+  }
+
+  /** Returns names by their ids, which grow from video to video, behind `after`. */
+  seenAfter(after: number, limit: number): { videoIds: string[]; last: number } {
+    const rows = this.#seen.all(after, limit) as unknown as [number, string][];
+    return { videoIds: rows.map(([, name]) => name), last: rows.at(-1)?.[0] ?? after };
   }
 
   /**

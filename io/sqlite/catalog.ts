@@ -54,6 +54,9 @@ const SCHEMA: Schema = { version: 2, migrations: [TABLES, CREATE_INDEXES] };
 const KEY_CHARACTERS = 128;
 /** Rows of one statement: a call for each row costs as much as SQLite's own work on it. */
 const ROWS_AT_ONCE = 16;
+/** The channel of a point from which on a video has none. */
+const NO_CHANNEL = 0;
+const NOT_STORED = -1;
 const CACHED_CHANNELS = 100_000;
 /** A text after every text that begins with the one before it. */
 const AFTER_ALL = "\u{10FFFF}";
@@ -162,8 +165,9 @@ export class SqliteCatalog implements VideoCatalog {
 
   async videosOf(channelId: string, afterId: string, limit: number): Promise<string[]> {
     return this.#read(() => {
-      const id = this.#sql.channelByName.get(channelId)?.id;
-      return id === undefined ? [] : names(this.#sql.videosOf.all({ id, afterId, limit }));
+      const id = this.#sql.channelByName.get(channelId)?.id ?? NOT_STORED;
+      const point = channelId === UNKNOWN_CHANNEL ? NO_CHANNEL : id;
+      return names(this.#sql.videosOf.all({ id, point, afterId, limit }));
     });
   }
 
@@ -283,13 +287,18 @@ export class SqliteCatalog implements VideoCatalog {
     after: readonly ChannelPoint[],
   ): [channel: number | null, hasPoints: number] {
     const [first] = after;
-    if (after.length === 1 && first!.fromMinute === FIRST_MINUTE && pointsBefore.length === 0)
-      return [this.#channelId(first!.channelId), 0];
+    const isAlone = after.length === 1 && first!.fromMinute === FIRST_MINUTE && pointsBefore.length === 0;
+    // An earlier release stored a channel of this name here.
+    if (isAlone && first!.channelId !== UNKNOWN_CHANNEL) return [this.#channelId(first!.channelId), 0];
     const stored = new Set(pointsBefore);
     for (const point of after) {
       if (stored.has(point)) continue;
       const { fromMinute, channelId } = point;
-      this.#sql.putPoint.run(videoId, fromMinute, channelId === UNKNOWN_CHANNEL ? 0 : this.#channelId(channelId));
+      this.#sql.putPoint.run(
+        videoId,
+        fromMinute,
+        channelId === UNKNOWN_CHANNEL ? NO_CHANNEL : this.#channelId(channelId),
+      );
     }
     return [null, 1];
   }
@@ -314,7 +323,7 @@ export class SqliteCatalog implements VideoCatalog {
   }
 
   #channelName(id: number): string {
-    return id === 0 ? UNKNOWN_CHANNEL : String(this.#sql.channelById.get(id)!.name);
+    return id === NO_CHANNEL ? UNKNOWN_CHANNEL : String(this.#sql.channelById.get(id)!.name);
   }
 }
 
@@ -340,7 +349,7 @@ function statements(db: DatabaseSync) {
     putTitle: db.prepare("UPDATE channels SET title = ? WHERE id = ? AND title IS NOT ?"),
     videosOf: db.prepare(
       `SELECT name FROM videos WHERE channel = :id AND name > :afterId
-       UNION SELECT video FROM channel_points WHERE channel = :id AND video > :afterId ORDER BY 1 LIMIT :limit`,
+       UNION SELECT video FROM channel_points WHERE channel = :point AND video > :afterId ORDER BY 1 LIMIT :limit`,
     ),
     idsFrom: db.prepare("SELECT name FROM videos WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?"),
     // The rest of one moment, and what is older: each is read along the index.

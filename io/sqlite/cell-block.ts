@@ -272,6 +272,53 @@ export function scanBlock(bytes: Uint8Array, where: () => string, visit: (cell: 
   }
 }
 
+/**
+ * Calls `visit` with the decoded cells of one video of the block, by type: those whose key has this remainder, from the
+ * type `fromType` on, until `visit` returns true. All other cells are stepped over, which costs a fifth of decoding
+ * them. Throws DamagedBlockError.
+ */
+export function scanVideo(
+  bytes: Uint8Array,
+  where: () => string,
+  inside: number,
+  fromType: number,
+  visit: (cell: Float64Array) => boolean,
+): void {
+  const end = checkedEnd(bytes, where);
+  let wanted = fromType * VIDEOS_A_BLOCK + inside;
+  let at = 1;
+  let key = -1;
+  while (at < end) {
+    position = at;
+    const head = take(bytes);
+    const flags = head & 15;
+    const next = key + 1 + (head - flags) / 16;
+    while (wanted < next) wanted += VIDEOS_A_BLOCK;
+    if (next === wanted) {
+      position = at;
+      key = takeCell(bytes, scanned, 0, key);
+      at = position;
+      if (visit(scanned)) return;
+      continue;
+    }
+    key = next;
+    at = position;
+    // A varint ends with its first byte below 128.
+    for (let left = VARINTS_AFTER_HEAD[flags]!; left > 0 && at < end; at++) if (bytes[at]! < 128) left--;
+  }
+}
+
+/** The varints of a cell behind its first one, by the flags in it: count and last event at least. */
+const VARINTS_AFTER_HEAD = Uint8Array.from(
+  { length: 16 },
+  (_, flags) =>
+    2 +
+    ((flags & HAS_VALUED) !== 0 ? 1 : 0) +
+    ((flags & HAS_SUM) !== 0 ? 1 : 0) +
+    ((flags & HAS_WIDE) !== 0 ? 2 : 0) +
+    ((flags & HAS_META) !== 0 ? 2 : 0),
+);
+
 const scanned = new Float64Array(WIDTH);
 
 function takeCell(bytes: Uint8Array, data: Float64Array, at: number, before: number): number {
@@ -299,7 +346,7 @@ function checkedEnd(bytes: Uint8Array, where: () => string): number {
   const end = bytes.length - CRC_BYTES;
   if (end < 1) throw new DamagedBlockError(`${where()} is damaged: ${bytes.length} bytes are no block`);
   if (bytes[0] !== FORMAT) throw new DamagedBlockError(`${where()} is damaged: format ${bytes[0]} is not known`);
-  const stored = new DataView(bytes.buffer, bytes.byteOffset + end, CRC_BYTES).getUint32(0, true);
+  const stored = bytes[end]! + bytes[end + 1]! * 2 ** 8 + bytes[end + 2]! * 2 ** 16 + bytes[end + 3]! * 2 ** 24;
   if (crc32(bytes.subarray(0, end)) !== stored) {
     throw new DamagedBlockError(`${where()} is damaged: its checksum differs`);
   }

@@ -30,7 +30,7 @@ import {
   LOW,
   MID,
   REVISION,
-  scanBlock,
+  scanVideo,
   sumOf,
   TOP,
   VALUED,
@@ -88,8 +88,8 @@ export class CounterReads {
     const totals = new Map<string, Total>();
     for (const [level, bytes] of this.#blocks.totalRows(bucket)) {
       const where = () => rowName(level, rowId(0, bucket));
-      scanBlock(bytes, where, (cell) => {
-        if (cell[KEY]! % VIDEOS_A_BLOCK !== inside || cell[COUNT]! <= 0) return false;
+      scanVideo(bytes, where, inside, 0, (cell) => {
+        if (cell[COUNT]! <= 0) return false;
         const type = this.#names.type(Math.floor(cell[KEY]! / VIDEOS_A_BLOCK));
         const own = { ...sums(cell, 0), lastEventAtMs: cell[LAST]! };
         const known = totals.get(type);
@@ -145,6 +145,10 @@ export class CounterReads {
 
   videoIds(text: string, afterId: string, limit: number): string[] {
     return orUnavailable(COUNTERS_FILE, () => this.#names.videosFrom(text, afterId, limit));
+  }
+
+  videosSeen(after: number, limit: number): { videoIds: string[]; last: number } {
+    return orUnavailable(COUNTERS_FILE, () => this.#names.seenAfter(after, limit));
   }
 
   /** Hours of [fromHour, toHour) that have minute cells. */
@@ -263,11 +267,13 @@ export class CounterReads {
     const startMs = time * UNIT_MS[granularity];
     if (bytes !== undefined) {
       const where = () => rowName(granularity, rowId(time, place.bucket));
-      scanBlock(bytes, where, (cell) => {
+      const type = (place.key - place.inside) / VIDEOS_A_BLOCK;
+      scanVideo(bytes, where, place.inside, type, (cell) => {
         if (cell[KEY] === place.key && cell[COUNT]! > 0) {
-          found = { startMs, ...sums(cell, 0), revision: cell[REVISION]! };
+          const sum = sumOf(cell[LOW]!, cell[MID]!, cell[TOP]!);
+          found = { startMs, count: cell[COUNT]!, sum, valued: cell[VALUED]!, revision: cell[REVISION]! };
         }
-        return cell[KEY]! >= place.key;
+        return true;
       });
     }
     if (granularity === "hour" && bytes === undefined) return this.#unfolded(time, place, startMs, open, found);

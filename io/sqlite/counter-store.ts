@@ -117,6 +117,10 @@ export class SqliteCounterStore implements CounterStore {
   async videoIds(text: string, afterId: string, limit: number): Promise<string[]> {
     return this.#reads.videoIds(text, afterId, limit);
   }
+
+  async videosSeen(after: number, limit: number): Promise<{ videoIds: string[]; last: number }> {
+    return this.#reads.videosSeen(after, limit);
+  }
   /** The cells of an hour are adjacent, so reading a part of the videos would cost as much as reading all. */
   readonly videoParts = 1;
   partOf(): number {

@@ -28,7 +28,7 @@ interface TopQuestion {
 const THREAD = "viewmill-counter-reader";
 
 export class SqliteCounterReader
-  implements Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "close">
+  implements Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "videosSeen" | "close">
 {
   readonly #db: DatabaseSync;
   readonly #reads: CounterReads;
@@ -61,6 +61,10 @@ export class SqliteCounterReader
 
   async videoIds(text: string, afterId: string, limit: number): Promise<string[]> {
     return this.#reads.videoIds(text, afterId, limit);
+  }
+
+  async videosSeen(after: number, limit: number): Promise<{ videoIds: string[]; last: number }> {
+    return this.#reads.videosSeen(after, limit);
   }
 
   async close(): Promise<void> {

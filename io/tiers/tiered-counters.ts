@@ -42,6 +42,8 @@ export class TieredCounters implements CounterStore {
   readonly #reads: TieredReads;
   readonly #sums: RolledSums;
   readonly #reader: RollUpReader;
+  /** Where the store has it. */
+  readonly videosSeen?: NonNullable<CounterStore["videosSeen"]>;
 
   constructor({ store, tiers, folder, ...options }: TieredOptions) {
     const reader = new RollUpReader(folder);
@@ -50,6 +52,7 @@ export class TieredCounters implements CounterStore {
     this.#tiers = tiers;
     this.#reads = new TieredReads(tiers, reader, options);
     this.#sums = new RolledSums(reader);
+    if (store.videosSeen !== undefined) this.videosSeen = (after, limit) => store.videosSeen!(after, limit);
   }
 
   read(videoId: string, eventType: string, startMs: number, endMs: number, granularity: Granularity): Promise<Cell[]> {

@@ -15,6 +15,7 @@ import {
   MID,
   REVISION,
   scanBlock,
+  scanVideo,
   TOP,
   VALUED,
   WIDTH,
@@ -70,6 +71,17 @@ it("every cell comes out as it went in, in the order of keys, at any place in me
         return false;
       });
       expect(scanned).toEqual(numbersOf(decoded));
+      for (const inside of [0, 1, 63]) {
+        for (const fromType of [0, 1, 3]) {
+          const own: number[] = [];
+          scanVideo(bytes, where, inside, fromType, (cell) => {
+            own.push(...cell);
+            return false;
+          });
+          const isOwn = ([key]: readonly [number, unknown]) => key % 64 === inside && key >= fromType * 64;
+          expect(own).toEqual(numbersOf(blockOf(kept.filter(isOwn))));
+        }
+      }
     }),
   );
 });
