@@ -293,7 +293,7 @@ export function scanVideo(
     const head = take(bytes);
     const flags = head & 15;
     const next = key + 1 + (head - flags) / 16;
-    while (wanted < next) wanted += VIDEOS_A_BLOCK;
+    if (wanted < next) wanted = inside + Math.ceil((next - inside) / VIDEOS_A_BLOCK) * VIDEOS_A_BLOCK;
     if (next === wanted) {
       position = at;
       key = takeCell(bytes, scanned, 0, key);
