@@ -305,7 +305,6 @@ describe("proof and operation", () => {
     const counts = "/v1/videos/v/counts";
     const refusals: [path: string, status: number, detail: RegExp][] = [
       ["/nowhere", 404, /nothing at \/nowhere/],
-      ["/v1/channels/unknown", 404, /not added up/],
       ["/v1/videos/", 404, /nothing/],
       ["/v1/videos/sp%20ace", 400, /^videoId: must be/],
       ["/v1/videos/%ff", 400, /percent-encoded/],
