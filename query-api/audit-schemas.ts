@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The answer of GET /v1/audits as a schema, for get-audits.ts and the OpenAPI document. */
 import { z } from "zod";
 import { count, instant, named } from "./schemas";
 

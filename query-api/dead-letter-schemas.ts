@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Questions and answers of /v1/dead-letters as schemas, for dead-letters.ts and the OpenAPI document. */
 import { z } from "zod";
 import { REJECTION_REASONS } from "../domain/rejection";
 import { named } from "./schemas";

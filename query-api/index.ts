@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The door of the read API: what cli/programs/serve/ builds it from, and what alerts read. */
 export { AnswerCache } from "./answer-cache";
 export { ChannelCounters } from "./channel-counters";
 export type { LogGauge, QueryDependencies, Readiness } from "./dependencies";

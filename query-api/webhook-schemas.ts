@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Questions and answers of /v1/webhooks as schemas, for webhooks.ts and the OpenAPI document. */
 import { z } from "zod";
 import { DELIVERY_STATES } from "../io/ports/alert-store";
 import { count, instant, named } from "./schemas";

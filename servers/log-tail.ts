@@ -3,7 +3,7 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 
 const LOG_TAIL_BYTES = 3000;
 
-/** The last of a log file, "" when there is none. */
+/** Returns the end of a log file, for the error of a server that did not start; "" where there is no file. */
 export function logTail(file: string): string {
   if (!existsSync(file)) return "";
   const fd = openSync(file, "r");

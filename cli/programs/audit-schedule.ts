@@ -23,7 +23,7 @@ const REPORTS_READ = 200;
 
 /**
  * Runs the strong audit in a process of its own, on every whole hour that is past the lateness horizon and not audited
- * since its last change.
+ * since its last change. The service with the embedded log starts and stops it (serve/embedded-counting.ts).
  */
 export class AuditSchedule {
   private timer: NodeJS.Timeout | undefined;

@@ -9,7 +9,10 @@ interface Grown extends Counted {
   previous: number;
 }
 
-/** The videos that grew most from `before` to `after`: by growth descending, ties by videoId; only those that grew. */
+/**
+ * Returns the videos that grew most from `before` to `after`, for /v1/trending: by growth descending, ties by videoId;
+ * only those that grew.
+ */
 export function grownMost(after: readonly Counted[], before: readonly Counted[], limit: number): Grown[] {
   const previousOf = new Map(before.map(({ videoId, count }) => [videoId, count]));
   return after

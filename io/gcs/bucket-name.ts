@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Returns why no bucket can have this name, in words; undefined where one can.
+ * Returns why no bucket can have this name, in words; undefined where one can. The configuration of every adapter of
+ * this folder asks before its first request (config.ts).
  * https://cloud.google.com/storage/docs/buckets#naming
  */
 export function bucketProblem(name: string): string | undefined {

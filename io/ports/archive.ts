@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The archive of raw events, as objects of a minute of event time. Archivers and the stream write, audits and backfills
+ * read, tiering packs and removes; io/directory/ and io/gcs/ implement the port.
+ */
 export interface ArchiveObject {
   /** `date=2026-11-21/hour=10/minute=03/<writer>-<sequence>.avro`, unique in the archive. */
   name: string;

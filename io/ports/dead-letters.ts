@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The store of what was rejected, whole. The write API and the pipelines append, /v1/dead-letters and the command of
+ * that name list and replay; io/sqlite/ and io/gcs/ implement the port.
+ */
 import type { RejectionReason } from "../../domain/rejection";
 
 export interface NewDeadLetter {

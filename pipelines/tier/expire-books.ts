@@ -24,7 +24,7 @@ export interface Expired {
 
 /**
  * Deletes books, reports of audits and dead letters that are past their retention. What was accepted of a minute goes
- * before what was archived of it: between the two nothing is missed.
+ * before what was archived of it: between the two nothing is missed. `viewmill tier` runs this after the roll-ups.
  */
 export async function expireOld(deps: ExpiryDependencies, ages: BookAges): Promise<Expired> {
   const nowMs = deps.clock();

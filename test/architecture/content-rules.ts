@@ -78,6 +78,9 @@ function roomProblems(path: string, text: string, code: string): string[] {
       /\b(?:60_?000|3_?600(?:_?000)?|86_?400(?:_?000)?|1_?440)\b|\/ 60\)|\/ 24\)/.exec(code);
     if (twice !== null) found.push(`"${twice[0]}" is in ${TIME_RULES} already`);
   }
+  // A command of the program says in its description what it does, and a bench in its title.
+  if (!/\/\*\*/.test(text) && !/^\s*(?:\.description\(|title: )|\.description\("/m.test(text))
+    found.push("says nowhere what it is for: a doc comment is wanted");
   return found;
 }
 

@@ -2,6 +2,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { DeliveryState } from "../../../io/ports/alert-store";
 
+/** The Prometheus series of alerts: service-alerts.ts counts rules, and webhook-lane.ts attempts. */
 export class AlertMetrics {
   readonly #fired: Counter<"rule">;
   readonly #failed: Counter<"rule">;
