@@ -21,6 +21,7 @@ const setting = (value: number, unit: string, source: string): Coefficient => ({
   kind: "setting",
 });
 
+const ANSWERS = "docs/bench/2026-11-29-answers.md";
 const SCALE = "docs/decisions/0008-scale.md";
 
 export const COEFFICIENTS = {
@@ -76,6 +77,8 @@ export const COEFFICIENTS = {
     "bytes/cell",
     "docs/decisions/0006-bigtable-rows.md: 32 value, 8 timestamp, 7 column, 15 key without the videoId; before Bigtable compresses",
   ),
+  rolledCell: measured(5.7, "bytes/cell", `${ANSWERS}: a roll-up of 219,520 minute cells of 96,913 videos`),
+  catalogVideo: measured(212, "bytes/video", `${ANSWERS}: catalog.sqlite of 1,000,000 videos with titles and channels`),
   bundleMessages: setting(200, "messages/bundle", "cli/config/schema.ts: flink.maxBundleElements"),
   bundleSeconds: setting(1, "s/bundle", "cli/config/schema.ts: flink.maxBundleMs"),
   paneEvents: setting(

@@ -23,6 +23,7 @@ export interface Cost {
 }
 
 const HOURS = 730;
+const DAYS_A_YEAR = 365;
 const MONTH_S = HOURS * SECONDS_AN_HOUR;
 const GIB = 2 ** 30;
 const TIB = 2 ** 40;
@@ -72,9 +73,13 @@ function costLines(workload: Workload, parts: Parts, prices: Prices, cores: numb
     ...streamCost(workload, parts, line, cores),
     line("Bigtable nodes", "nodes * hours", { bigtableNodeHour: parts.nodes * HOURS }),
     line("Bigtable, minute cells", "GiB, not compressed", { bigtableGibMonth: parts.minuteCellBytes / GIB }),
+    line("Bigtable, hour cells", "GiB, not compressed", { bigtableGibMonth: parts.hourCellBytes / GIB }),
     line("archivers", "cores * hours, 4 GB each", machines(parts.archivers)),
     line("archive, kept", "bytes a day * rawDays", {
       storageGbMonth: (archive.bytes * SECONDS_A_DAY * workload.rawDays) / GIB,
+    }),
+    line("roll-ups, of a year", "bytes a day * 365; each further year as much again", {
+      storageGbMonth: (parts.rollUpBytes * DAYS_A_YEAR) / GIB,
     }),
     line("archive, requests", "a write for each object, a read for each of two audits", {
       storageClassA: (archive.objects * MONTH_S) / 1_000,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { SECONDS_A_DAY, SECONDS_A_MINUTE } from "../domain/rules/time";
+import { HOURS_A_DAY, MINUTES_A_DAY, MINUTES_AN_HOUR, SECONDS_A_DAY, SECONDS_A_MINUTE } from "../domain/rules/time";
 import type { CoefficientName, Coefficients } from "./coefficients";
 import type { Workload } from "./workload";
 import { distinctCounter, hottestShare } from "./zipf";
@@ -64,6 +64,7 @@ function cells(workload: Workload, partitions: number) {
   return {
     videoMinutes: distinct(minuteEvents),
     cellMinutes: cellsOf(minuteEvents),
+    cellHours: cellsOf(minuteEvents * MINUTES_AN_HOUR),
     paneVideos: distinct(minuteEvents / partitions),
     paneCells: cellsOf(minuteEvents / partitions),
     /** Videos without an event for as long as a writer remembers its rows. */
@@ -171,6 +172,9 @@ function partsOf(workload: Workload, c: Coefficients) {
       SECONDS_A_DAY *
       workload.minuteDays *
       (c.minuteCell.value + workload.videoIdBytes),
+    hourCellBytes: minute.cellHours * HOURS_A_DAY * workload.hourDays * (c.minuteCell.value + workload.videoIdBytes),
+    rollUpBytes: (minute.cellMinutes * MINUTES_A_DAY + minute.cellHours * HOURS_A_DAY) * c.rolledCell.value,
+    catalogBytes: workload.videos * c.catalogVideo.value,
     hottest: hottestShare(workload),
   };
 }
@@ -368,6 +372,13 @@ function counterLines(workload: Workload, parts: Parts): Line[] {
       "cells a minute * 1,440 * minuteDays * (minuteCell + videoId); not compressed, without rows kept for ever",
       "minuteCell",
     ),
+    counters(
+      "hour cells",
+      parts.hourCellBytes,
+      "bytes",
+      "cells an hour * 24 * hourDays * (minuteCell + videoId); not compressed, without days and totals",
+      "minuteCell",
+    ),
   ];
 }
 
@@ -393,6 +404,20 @@ function archiveLines({ rawDays }: Workload, parts: Parts): Line[] {
     ),
     storage("bytes", archive.bytes * SECONDS_A_DAY, "bytes/day", "events * archiveBytes", "archiveBytes"),
     storage("kept", archive.bytes * SECONDS_A_DAY * rawDays, "bytes", "bytes a day * rawDays", "archiveBytes"),
+    storage(
+      "roll-ups",
+      parts.rollUpBytes,
+      "bytes/day",
+      "(cells a minute * 1,440 + cells an hour * 24) * rolledCell; kept for ever",
+      "rolledCell",
+    ),
+    storage(
+      "catalog",
+      parts.catalogBytes,
+      "bytes",
+      "videos * catalogVideo, on the disk of each instance",
+      "catalogVideo",
+    ),
   ];
 }
 

@@ -23,7 +23,9 @@ export interface Workload {
   /** Events later than this are booked and not counted; windows are kept for as long. */
   latenessMinutes: number;
   rawDays: number;
+  /** At least rawDays, the lateness horizon and a day for audits. */
   minuteDays: number;
+  hourDays: number;
   log: "kafka" | "pubsub";
   runner: "flink" | "dataflow";
   /** Events come from producers that publish to the topic themselves: no write API. */
@@ -34,7 +36,7 @@ export interface Workload {
 
 type MessageForm = "batch" | "array" | "single";
 
-export const DEFAULT_WORKLOAD: Omit<Workload, "eventsPerSecond" | "videos"> = {
+export const DEFAULT_WORKLOAD: Omit<Workload, "eventsPerSecond" | "videos" | "minuteDays"> = {
   zipf: 1,
   hotShare: 0,
   typeShares: [0.8, 0.15, 0.05],
@@ -46,7 +48,7 @@ export const DEFAULT_WORKLOAD: Omit<Workload, "eventsPerSecond" | "videos"> = {
   lateMinutes: 3,
   latenessMinutes: 60,
   rawDays: 30,
-  minuteDays: 8,
+  hourDays: 100,
   log: "pubsub",
   runner: "dataflow",
   direct: false,
@@ -70,12 +72,15 @@ const BOUNDS: readonly [keyof Workload, least: number, most: number, whole: bool
   ["latenessMinutes", 1, 14_400, false],
   ["rawDays", 1, 36_500, false],
   ["minuteDays", 1, 36_500, false],
+  ["hourDays", 1, 36_500, false],
   ["utilization", 0.05, 1, false],
 ];
 
 /** Returns the workload, with defaults for missing values. Throws WorkloadError with every invalid value. */
 export function workloadOf(given: Partial<Workload>): Workload {
-  const workload = { ...DEFAULT_WORKLOAD, ...given } as Workload;
+  const usual = { ...DEFAULT_WORKLOAD, ...given };
+  const leastDays = usual.rawDays + Math.ceil(usual.latenessMinutes / MINUTES_A_DAY) + 1;
+  const workload = { ...usual, minuteDays: given.minuteDays ?? leastDays } as Workload;
   const wrong: string[] = [];
   for (const [name, least, most, whole] of BOUNDS) {
     const value = workload[name];
@@ -87,6 +92,8 @@ export function workloadOf(given: Partial<Workload>): Workload {
     wrong.push("the shares of the event types must be above 0 and add up to 1");
   if (workload.form === "single" && workload.batchEvents !== 1)
     wrong.push("single events come one a message: batchEvents must be 1");
+  if (workload.minuteDays < leastDays)
+    wrong.push(`minuteDays must be at least ${leastDays}: rawDays, the lateness horizon, and a day for audits`);
   if (workload.lateMinutes > workload.latenessMinutes)
     wrong.push("lateMinutes must not be above latenessMinutes: what comes later is not counted");
   if (wrong.length > 0) throw new WorkloadError(wrong.join("; "));

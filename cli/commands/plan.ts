@@ -22,6 +22,8 @@ interface Flags {
   lateMinutes?: number;
   latenessMinutes?: number;
   rawDays?: number;
+  minuteDays?: number;
+  hourDays?: number;
   log?: Workload["log"];
   runner?: Workload["runner"];
   direct?: boolean;
@@ -60,6 +62,8 @@ export function register(program: Command): void {
       number,
     )
     .option("--raw-days <days>", `retention.rawDays (default ${DEFAULT_WORKLOAD.rawDays})`, number)
+    .option("--minute-days <days>", "retention.minuteDays (default: rawDays, the lateness and a day)", number)
+    .option("--hour-days <days>", `retention.hourDays (default ${DEFAULT_WORKLOAD.hourDays})`, number)
     .option("--log <kind>", "pubsub or kafka (default pubsub)", oneOf("pubsub", "kafka"))
     .option("--runner <runner>", "dataflow or flink (default dataflow)", oneOf("dataflow", "flink"))
     .option("--direct", "producers publish to the topic themselves")
@@ -119,6 +123,8 @@ function given(flags: Flags): Partial<Workload> {
     lateMinutes: flags.lateMinutes,
     latenessMinutes: flags.latenessMinutes,
     rawDays: flags.rawDays,
+    minuteDays: flags.minuteDays,
+    hourDays: flags.hourDays,
     log: flags.log,
     runner: flags.runner,
     direct: flags.direct,

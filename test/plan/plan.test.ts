@@ -107,12 +107,12 @@ test("audits are sized and priced: a heavy minute in parts that each fit a worke
     const line = costOf(workload, sizingOf(workload, coefficients), PRICES).lines.find(({ name }) => name === "audit");
     return { sized: lines(given), usd: line?.usdPerMonth ?? 0 };
   };
-  const [small, large] = [auditOf(10_000), auditOf(1_000_000)];
+  const [small, large] = [auditOf(100_000), auditOf(1_000_000)];
   expect([small, large].map(({ sized }) => sized.get("audit: parts of a minute"))).toEqual([1, 10]);
   expect(large.sized.get("audit: memory of one part")).toBeLessThan(1.5e9);
   expect(small.usd).toBeGreaterThan(0);
   // A row is read by each part of its minute, and counted by one.
-  expect(large.usd).toBeGreaterThan(100 * small.usd);
+  expect(large.usd).toBeGreaterThan(10 * small.usd);
 });
 
 test("a price that nobody knows is in no sum and is named; given, it is in", () => {
@@ -272,4 +272,22 @@ describe("the simulation", () => {
     expect(found.busiestPartitionByVideo).toBeGreaterThan(0.2 * sizing.parts.partitions);
     expect(found.hottestCellsPerPane).toBe(3);
   });
+});
+
+test("cells are kept and priced as long as the retention says, and roll-ups by the day", () => {
+  const given = { eventsPerSecond: 1_000, videos: 5_000, rawDays: 7 };
+  const [usual, longer] = [lines(given), lines({ ...given, minuteDays: 18, hourDays: 300 })];
+  const amount = (of: Map<string, number>, name: string) => of.get(name)!;
+  expect(amount(longer, "Bigtable: minute cells") / amount(usual, "Bigtable: minute cells")).toBeCloseTo(2, 9);
+  expect(amount(longer, "Bigtable: hour cells") / amount(usual, "Bigtable: hour cells")).toBeCloseTo(3, 9);
+  expect(amount(longer, "Cloud Storage: roll-ups")).toBe(amount(usual, "Cloud Storage: roll-ups"));
+  expect(amount(usual, "Cloud Storage: catalog")).toBe(5_000 * coefficients.catalogVideo.value);
+  const usdOf = (workload: Partial<Workload>, name: string) =>
+    costOf(workloadOf(workload), sizingOf(workloadOf(workload), coefficients), PRICES).lines.find(
+      (line) => line.name === name,
+    )!.usdPerMonth!;
+  const hours = { ...given, hourDays: 300 };
+  expect(usdOf(hours, "Bigtable, hour cells") / usdOf(given, "Bigtable, hour cells")).toBeCloseTo(3, 9);
+  expect(usdOf(given, "roll-ups, of a year")).toBeGreaterThan(0);
+  expect(() => workloadOf({ ...given, minuteDays: 8 })).toThrow(/minuteDays must be at least 9/);
 });
