@@ -28,7 +28,7 @@ interface PlanSources {
   counters: Pick<CounterStore, "storedHours">;
 }
 
-/** Events of one unit: at most 58 bytes of a worker's memory each, and the names (docs/decisions/0037-columns.md). */
+/** Events of one unit: at most 58 bytes of a worker's memory each, and the names (docs/decisions/0040-columns.md). */
 export const EVENTS_A_UNIT = 6_000_000;
 /**
  * The least number of bytes that an object has for an event, because random ids do not compress. Used for minutes whose
