@@ -16,13 +16,14 @@ import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCounters } from "./counter-schema";
 import type { Folding } from "./hour-folds";
 import { type MinuteSlice, MinuteWriter } from "./minute-writer";
+import { TransactionSize, threadCpuMs } from "./transaction-size";
 
 export interface CounterStoreOptions {
   /** The data folder; must exist. */
   folder: string;
   /**
-   * The cells of one transaction. Every other writer of the file waits for it, in whatever process: 65 ms of CPU at the
-   * default of 16,384. A larger transaction costs as much for each cell.
+   * The most cells of one transaction. Every other writer of the file waits for it, in whatever process; how many
+   * cells it takes below this bound depends on the time that the last ones took (transaction-size.ts).
    */
   maxCellsPerTransaction?: number;
   /** How long a write waits for another process's write. Default 10,000 ms. */
@@ -48,7 +49,7 @@ export class SqliteCounterStore implements CounterStore {
   readonly #db: DatabaseSync;
   readonly #writer: MinuteWriter;
   readonly #reads: CounterReads;
-  readonly #maxCells: number;
+  readonly #size: TransactionSize;
   #calls: Call[] = [];
   #running: Promise<void> | undefined;
 
@@ -58,7 +59,7 @@ export class SqliteCounterStore implements CounterStore {
     this.#db = openCounters(join(folder, COUNTERS_FILE), open);
     this.#writer = new MinuteWriter(this.#db, folding);
     this.#reads = new CounterReads(this.#db);
-    this.#maxCells = maxCellsPerTransaction ?? 16_384;
+    this.#size = new TransactionSize(maxCellsPerTransaction);
   }
 
   /**
@@ -71,7 +72,7 @@ export class SqliteCounterStore implements CounterStore {
     options: ApplyOptions = {},
   ): Promise<{ written: number; unchanged: number }> {
     for (const minute of counts) refuseUncountable(minute);
-    const slices = sliced(counts, this.#maxCells, options);
+    const slices = wholeSlices(counts, options);
     if (slices.length === 0) return { written: 0, unchanged: 0 };
     return new Promise((resolve, reject) => {
       this.#calls.push({ slices, written: 0, unchanged: 0, resolve, reject });
@@ -84,8 +85,10 @@ export class SqliteCounterStore implements CounterStore {
     let corrected = 0;
     let group: MinuteSlice[] = [];
     let cells = 0;
-    for (const slice of sliced(counts, this.#maxCells, {})) {
-      if (cells > 0 && cells + rows(slice) > this.#maxCells) {
+    const waiting = wholeSlices(counts, {});
+    while (waiting.length > 0) {
+      const slice = takeFirst(waiting, this.#size.cells);
+      if (cells > 0 && cells + rows(slice) > this.#size.cells) {
         this.#write(() => this.#writer.correct(group));
         [group, cells] = [[], 0];
         await nextTurn();
@@ -171,15 +174,16 @@ export class SqliteCounterStore implements CounterStore {
     let cells = 0;
     gather: for (const [index, call] of this.#calls.entries()) {
       while (call.slices.length > 0) {
-        const slice = call.slices[0]!;
-        if (cells > 0 && cells + rows(slice) > this.#maxCells) break gather;
+        if (cells > 0 && cells + rows(call.slices[0]!) > this.#size.cells) break gather;
+        const slice = takeFirst(call.slices, this.#size.cells);
         taken.push({ call, slice: { ...slice, call: index } });
         cells += rows(slice);
-        call.slices.shift();
       }
     }
+    const startedMs = threadCpuMs();
     try {
       const written = this.#write(() => this.#writer.write(taken.map((one) => one.slice)));
+      this.#size.took(cells, threadCpuMs() - startedMs);
       for (const { call, slice } of taken) call.unchanged += rows(slice);
       for (const [index, cellsWritten] of written) {
         const call = this.#calls[index]!;
@@ -211,19 +215,26 @@ function rows(slice: MinuteSlice): number {
   return slice.toRow - slice.fromRow;
 }
 
-/** At most `maxCells` a slice; none is empty. */
-function sliced(counts: readonly MinuteCounts[], maxCells: number, options: ApplyOptions): MinuteSlice[] {
-  const slices: MinuteSlice[] = [];
+/** Returns a slice for each minute; none is empty. */
+function wholeSlices(counts: readonly MinuteCounts[], options: ApplyOptions): MinuteSlice[] {
   const followCorrections = options.followCorrections ?? false;
   const asked = options.finalBeforeMinute ?? Number.NEGATIVE_INFINITY;
   const finalBeforeMinute = Math.max(-MAX_MINUTE, Math.min(MAX_MINUTE, Math.ceil(asked)));
-  for (const minute of counts) {
-    for (let fromRow = 0; fromRow < minute.counts.length; fromRow += maxCells) {
-      const toRow = Math.min(fromRow + maxCells, minute.counts.length);
-      slices.push({ call: 0, counts: minute, fromRow, toRow, followCorrections, finalBeforeMinute });
-    }
-  }
-  return slices;
+  return counts
+    .filter((minute) => minute.counts.length > 0)
+    .map((minute) => {
+      const all = { fromRow: 0, toRow: minute.counts.length };
+      return { call: 0, counts: minute, ...all, followCorrections, finalBeforeMinute };
+    });
+}
+
+/** Takes the first slice, or its first `maxCells` rows: the others stay. */
+function takeFirst(slices: MinuteSlice[], maxCells: number): MinuteSlice {
+  const first = slices[0]!;
+  const toRow = Math.min(first.fromRow + maxCells, first.toRow);
+  if (toRow === first.toRow) slices.shift();
+  else slices[0] = { ...first, fromRow: toRow };
+  return { ...first, toRow };
 }
 
 function nextTurn(): Promise<void> {
