@@ -8,10 +8,12 @@ const SUITES = ["domain", "intake", "transforms", "admission", "ingest-api", "qu
   (folder) => `dist/test/${folder}/`,
 );
 // These start processes or servers, or take tens of seconds by design: `npm test` has them.
-const SLOW = ["ingest-api/fuzz", "ingest-api/send-commands", "query-api/shared-answers"].flatMap((suite) => [
-  "--exclude",
-  `dist/test/${suite}.test.js`,
-]);
+const SLOW = [
+  "ingest-api/durability",
+  "ingest-api/fuzz",
+  "ingest-api/send-commands",
+  "query-api/shared-answers",
+].flatMap((suite) => ["--exclude", `dist/test/${suite}.test.js`]);
 const root = join(import.meta.dirname, "..");
 const watching = process.argv.includes("--watch");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
