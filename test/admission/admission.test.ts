@@ -275,6 +275,23 @@ it("a key of event types sends these alone", async () => {
   expect(callerOf(at, every).mayType(["SHARE"])).toBeUndefined();
 });
 
+it("a refusal says what the key may, and what is needed", async () => {
+  const writer = await key({ scopes: ["write"], eventTypes: ["VIEW", "LIKE"] });
+  const both = await key({ scopes: ["write", "read"] });
+  const paged = await key({ scopes: ["write"], origins: ["https://a.example"] });
+  const at = await admission();
+  const detail = (scope: Scope, asked: Asked) => {
+    const verdict = judged(at, scope, asked);
+    return verdict.kind === "refused" ? verdict.refusal.detail : undefined;
+  };
+  expect(callerOf(at, writer).mayType(["SHARE"])?.detail).toBe("the key may send events of type VIEW, LIKE only");
+  expect(detail("read", { text: writer })).toBe("the key may write, and this needs read");
+  expect(detail("operate", { text: both })).toBe("the key may write and read, and this needs operate");
+  expect(detail("write", { url: `/?key=${writer}` })).toMatch(/send it as Authorization: Bearer$/);
+  expect(detail("write", { text: paged })).toBe("the key is for pages of other origins");
+  expect(detail("read", { text: newKeyText(false).text })).toBe("the key is unknown, expired or revoked");
+});
+
 it("an expired key is none, and neither it nor a revoked one opens the door to everybody", async () => {
   const text = await key({ scopes: ["read"], expiresAt: new Date(T + 1_000).toISOString() });
   const at = await admission();
