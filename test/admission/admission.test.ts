@@ -101,6 +101,7 @@ describe("pages of other origins", () => {
   const allowed = (at: Admission, origin?: string) => crossed(at, origin)["access-control-allow-origin"];
 
   it("get no field where no origin is named, and caches need not know of it", async () => {
+    await key({ scopes: ["read"] });
     const at = await admission();
     expect(crossed(at)).toEqual({ isAnswered: false, status: 200 });
     expect(allowed(at, A)).toBeUndefined();
@@ -198,6 +199,11 @@ it("the problems of both APIs have a status, say when to come again, and are tol
   const text = (more?: object) => problemText(overloaded("d"), { overloaded: "Too much" }, "i", { ...more });
   expect(JSON.parse(text())).toEqual(members);
   expect(JSON.parse(text({ reason: "r" }))).toEqual({ ...members, reason: "r" });
+});
+
+it("the operator's own key alone closes the service, too", async () => {
+  const at = await admission({ operatorKeyHash: hashOf(OPERATOR) });
+  expect([at.needsKeys, statusOf(at, "read"), statusOf(at, "read", { text: OPERATOR })]).toEqual([true, 401, 200]);
 });
 
 it("a key may what its scopes say, and nothing else", async () => {
@@ -420,7 +426,9 @@ it("a ring that is closed while it reads the keys reads them no more", async () 
   try {
     const logger = pino({ level: "silent" });
     const ring = await KeyRing.open({ store: { list } as unknown as AccessKeys, clock: () => nowMs, logger });
-    await vi.advanceTimersByTimeAsync(2_000);
+    await vi.advanceTimersByTimeAsync(1_999);
+    expect(reads).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
     expect(reads).toBe(2);
     const closed = ring.close();
     listed.resolve([]);
