@@ -26,7 +26,7 @@ const SHOWN_CHARACTERS = 6_000;
 
 /** The reasons that the page gives for everything that is not asked or not judged. */
 const LEFT_OUT =
-  "All checks of all operations, with these exceptions. `negative_data_rejection` is off for `POST /v1/events` and the catalog, which answer 202 or 200 and name each refused event or line. `positive_data_acceptance` is off there too, and for operations with rules that no schema can state: `/v1/pixel.gif` (an event may be too old), `/v1/keys` (a public key may only write; origins), `/v1/query`, `/v1/ledger`, `/v1/top`, `/v1/trending`, `/v1/videos`, and `counts`, `stats` and `top` of a video or channel (a start before its end, ranges, cursors that an answer gave). `/v1/live` is left out, because it has no end.";
+  "All checks of all operations, with these exceptions. `negative_data_rejection` is off for `POST /v1/events` and the catalog, which answer 202 or 200 and name each refused event or line. `positive_data_acceptance` is off there too, and for operations with rules that no schema can state: `/v1/pixel.gif` (an event may be too old), `/v1/keys` (a public key may only write; origins), `/v1/query`, `/v1/ledger`, `/v1/top`, `/v1/trending`, `/v1/videos`, and `counts`, `stats` and `top` of a video or channel (a start before its end, ranges, cursors that an answer gave). 503 of `/readyz` is its answer where a store is slow. Behind nginx `unsupported_method` is off, because nginx answers TRACE itself. `/v1/live` is left out, because it has no end.";
 
 interface Look {
   scopes: readonly string[];
@@ -61,7 +61,7 @@ async function look(scopes: readonly string[], seconds: number, { seed, behindNg
   const [key, watcher] = [await prepared.keyOf(scopes), await prepared.keyOf(["read"])];
   const service = await prepared.start();
   try {
-    const { isClean, output } = await runSchemathesis({ url: service.url, key, seconds, seed, folder });
+    const { isClean, output } = await runSchemathesis({ url: service.url, key, seconds, seed, behindNginx, folder });
     const ask = async (url: string) => (await fetch(url, { headers: { Authorization: `Bearer ${watcher}` } })).text();
     const metrics = await Promise.all(service.instances.map((instance) => ask(`${instance}/metrics`)));
     const answers = metrics.flatMap(answeredIn);

@@ -44,5 +44,6 @@ export function scopeEscapes(
   });
 }
 
-/** Answers that say that the service failed. */
-export const failures = (answers: readonly Answered[]): Answered[] => answers.filter(({ status }) => status >= 500);
+/** Answers that say that the service failed. A 503 of /readyz says how a dependency is. */
+export const failures = (answers: readonly Answered[]): Answered[] =>
+  answers.filter(({ route, status }) => status >= 500 && !(route === "/readyz" && status === 503));

@@ -70,7 +70,10 @@ viewmill_http_request_seconds_count{route="/v1/top",method="GET",status="200"} 4
 viewmill_http_request_seconds_count{route="/v1/keys",method="POST",status="403"} 7
 viewmill_http_request_seconds_count{route="/v1/keys",method="GET",status="400"} 1
 viewmill_http_request_seconds_count{route="/healthz",method="GET",status="200"} 2
+viewmill_http_request_seconds_count{route="/readyz",method="GET",status="503"} 1
 viewmill_http_request_seconds_count{route="none",method="GET",status="500"} 1
+viewmill_ingest_requests_total{status="202",format="json"} 3
+viewmill_ingest_requests_total{status="403",format="none"} 4
 `;
   const keys = { security: [{ key: ["operate"] }, {}] };
   const document = {
@@ -78,20 +81,24 @@ viewmill_http_request_seconds_count{route="none",method="GET",status="500"} 1
       "/v1/top": { get: { security: [{ key: ["read"] }, {}] } },
       "/v1/keys": { get: keys, post: keys },
       "/healthz": { get: { security: [] } },
+      "/v1/events": { post: { security: [{ key: ["write"] }, { publicKey: ["write"] }, {}] } },
     },
   };
 
   it("finds every answer beyond the scope of the key that is no refusal, and every failure", () => {
     const answers = answeredIn(metrics);
-    expect(answers).toHaveLength(5);
+    expect(answers).toHaveLength(8);
     const escapes = (...scopes: string[]) =>
       scopeEscapes(answers, document, scopes).map(({ route, status }) => [route, status]);
-    expect(escapes("read")).toEqual([["/v1/keys", 400]]);
+    expect(escapes("read")).toEqual([
+      ["/v1/keys", 400],
+      ["/v1/events", 202],
+    ]);
     expect(escapes("write")).toEqual([
       ["/v1/top", 200],
       ["/v1/keys", 400],
     ]);
-    expect(escapes("read", "operate")).toEqual([]);
+    expect(escapes("read", "operate", "write")).toEqual([]);
     expect(failures(answers).map(({ route }) => route)).toEqual(["none"]);
   });
 });
