@@ -19,7 +19,7 @@ import { RESOURCES } from "../../transforms/resource-names";
 import { doAudits } from "./auditing";
 import { ingest, type SentStep } from "./ingest";
 import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
-import type { GoldenScript, LedgerRow } from "./script";
+import type { AsideStep, GoldenScript, LedgerRow } from "./script";
 
 export interface EmbeddedOptions {
   dedupePartitions: number;
@@ -180,13 +180,18 @@ export class EmbeddedStream {
 }
 
 /** Does the script's steps on the embedded stream, then the rest. */
-export async function play(script: GoldenScript, stream: EmbeddedStream): Promise<void> {
+export async function play(
+  script: GoldenScript,
+  stream: EmbeddedStream,
+  aside?: (step: AsideStep) => Promise<void>,
+): Promise<void> {
   for (const [index, step] of script.steps.entries()) {
     if (step.kind === "away") stream.isAway = true;
     else if (step.kind === "back") stream.restart();
     else if (step.kind !== "pass") await stream.send(step);
     else if (!stream.isAway) await stream.pass();
     if (script.audits?.includes(index + 1)) await stream.audit();
+    for (const { after, step: beside } of script.asides ?? []) if (after === index + 1) await aside?.(beside);
   }
   await stream.catchUp();
 }

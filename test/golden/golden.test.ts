@@ -6,7 +6,8 @@ import { HOUR_MS } from "../../domain/rules/time";
 import { BoundedRunner } from "./bounded-runner";
 import { EmbeddedRunner } from "./embedded-runner";
 import { expectOutcome, type GoldenRunner } from "./outcome";
-import { auditedScripts, type GoldenScript, goldenScripts, parseScript } from "./script";
+import { auditedScripts, type GoldenScript, goldenScripts, parseScript, tieredScripts } from "./script";
+import { TieredRunner } from "./tiered-runner";
 import { scriptsTogether } from "./together";
 
 let folder = "";
@@ -76,6 +77,18 @@ describe.each(named([true, false].map((keepPanes) => new EmbeddedRunner({ ...spr
   (_name, runner) => {
     test.each(named(auditedScripts()))("%s", async (_script, script) => {
       expectOutcome(script, await runner.run(script, folder));
+    });
+  },
+);
+
+describe.each(named([true, false].map((keepPanes) => new TieredRunner({ ...spreads[3]!, keepPanes }))))(
+  "with roll-ups, %s",
+  (_name, runner) => {
+    test.each(named(tieredScripts()))("%s", async (_script, script) => {
+      const minutes = new Map([...script.minutes].map(([name, cell]) => [name, { ...cell, lastMs: Number.NaN }]));
+      const { minutes: found, ...levels } = await runner.run(script, folder);
+      expect(found).toEqual(minutes);
+      expectOutcome(script, { ...levels, minutes: script.minutes });
     });
   },
 );

@@ -18,6 +18,10 @@
  *       e3
  *     pass                                      the stream takes what has come
  *     audit                                     the strong audit, with repair (scripts of audited/)
+ *     tier                                      days before that of the last receipt go to roll-ups (scripts of
+ *                                               tiered/)
+ *     backfill                                  a file is backfilled, and its minutes are audited; an indented line is
+ *                                               an event
  *     away                                      the stream stops: passes do nothing until it is
  *     back                                      with no memory but what is stored
  *     audit 10:00 to 12:00                      when all is counted, an audit with repair; what is below is what it
@@ -49,6 +53,9 @@ export type Step =
   | { kind: "pass" }
   | { kind: "away" }
   | { kind: "back" };
+
+/** What is done beside the stream; `nowMs`: the last receipt. */
+export type AsideStep = { kind: "tier"; nowMs: number } | { kind: "backfill"; events: SentEvent[] };
 
 /** Half-open, whole minutes. */
 interface AuditedRange {
@@ -82,6 +89,8 @@ export interface GoldenScript {
   steps: Step[];
   /** After how many steps an audit runs. */
   audits?: number[];
+  /** What is done after how many steps, behind the audits there. */
+  asides?: { after: number; step: AsideStep }[];
   /** Audits that are done one after the other when everything is counted. */
   closingAudits: AuditedRange[];
   minutes: GoldenCells;
@@ -102,6 +111,11 @@ export const goldenScripts = (edited = (_name: string, text: string): string => 
 /** Scripts whose late events audits count. */
 export const auditedScripts = (): GoldenScript[] => scriptsOf("audited", (_name, text) => text);
 
+/**
+ * Scripts whose days leave for roll-ups. Roll-ups have no last times: the scripts name them, and nobody compares them.
+ */
+export const tieredScripts = (): GoldenScript[] => scriptsOf("tiered", (_name, text) => text);
+
 const scriptsOf = (folder: string, edited: (name: string, text: string) => string): GoldenScript[] =>
   readdirSync(join(FOLDERS, folder))
     .filter((file) => file.endsWith(".golden"))
@@ -113,7 +127,14 @@ const scriptsOf = (folder: string, edited: (name: string, text: string) => strin
 
 const UNDECODABLE: readonly UndecodableReason[] = ["unknown-schema", "not-avro", "not-json"];
 
-type Section = "cells" | "hours" | "days" | "totals" | "ledger" | Extract<Step, { kind: "send" | "replay" }>;
+type Section =
+  | "cells"
+  | "hours"
+  | "days"
+  | "totals"
+  | "ledger"
+  | Extract<Step, { kind: "send" | "replay" }>
+  | Extract<AsideStep, { kind: "backfill" }>;
 
 /** Throws an Error naming script and line for anything it does not understand. */
 export function parseScript(name: string, text: string): GoldenScript {
@@ -162,6 +183,8 @@ class ScriptReader {
     else if (first === "allow") this.script.allowedLatenessMs = hours(third);
     else if (first === "pass" || first === "away" || first === "back") this.script.steps.push({ kind: first });
     else if (first === "audit") this.audit(second, fourth);
+    else if (first === "tier") this.aside({ kind: "tier", nowMs: this.lastReceipt() });
+    else if (first === "backfill") return this.aside({ kind: "backfill" as const, events: [] });
     else if (first === "replay") {
       const replay = { kind: "replay" as const, receivedAtMs: this.time(third), eventIds: [] };
       this.script.steps.push(replay);
@@ -182,12 +205,21 @@ class ScriptReader {
     return undefined;
   }
 
+  private aside<Aside extends AsideStep>(step: Aside): Aside {
+    this.script.asides = [...(this.script.asides ?? []), { after: this.script.steps.length, step }];
+    return step;
+  }
+
+  private lastReceipt(): number {
+    return Math.max(...this.script.steps.map((step) => ("receivedAtMs" in step ? step.receivedAtMs : 0)));
+  }
+
   private audit(from: string | undefined, to: string | undefined): void {
     if (from === undefined) this.script.audits = [...(this.script.audits ?? []), this.script.steps.length];
     else this.script.closingAudits.push({ fromMs: this.time(from), toMs: this.time(to) });
   }
 
-  private events({ events }: Extract<Step, { kind: "send" }>, words: string[]): void {
+  private events({ events }: { events: SentEvent[] }, words: string[]): void {
     const times = words[0]!.startsWith("*") ? Number(words.shift()!.slice(1)) : 0;
     const [id, video, type, time, ...rest] = words as [string, string, string, string, ...string[]];
     const raw: Record<string, unknown> = {};
