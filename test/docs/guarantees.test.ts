@@ -31,3 +31,14 @@ it("every promise says what it rests on, and which test would fail without it", 
     expect(testsIn(fails).length, name).toBeGreaterThan(0);
   }
 });
+
+it("no two decisions have one number, and the title of each begins with it", () => {
+  const names = readdirSync(join(ROOT, "docs", "decisions")).filter((name) => /^\d{4}-/.test(name));
+  const numbers = names.map((name) => name.slice(0, 4));
+  expect(numbers.length).toBeGreaterThan(20);
+  expect(numbers.filter((number, n) => numbers.indexOf(number) !== n)).toEqual([]);
+  for (const name of names) {
+    const text = readFileSync(join(ROOT, "docs", "decisions", name), "utf8");
+    expect(text.slice(0, 7), name).toMatch(new RegExp(`^# ${name.slice(0, 4)}`));
+  }
+});
