@@ -13,7 +13,7 @@ export const ROLLING = ["frozen", "written", "listed", "expiring", "expired", "r
 /** Printed with the name of each test; VIEWMILL_SEED would hide a fault that another seed has. */
 export const SEED = Date.now() % 1_000_000;
 
-function runChild(harness: TierHarness, step: string, place: ClusterPlace | undefined): NodeJS.Signals | null {
+export function runChild(harness: TierHarness, step: string, place?: ClusterPlace): NodeJS.Signals | null {
   const args = [join(__dirname, "tier-child.js"), harness.folder, String(harness.nowMs), step];
   if (place !== undefined) args.push(JSON.stringify(place));
   return spawnSync(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] }).signal;

@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { HOUR_MS } from "../../../domain/rules/time";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import fc from "fast-check";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../domain/rules/time";
 import { BigtableConnection } from "../../../io/bigtable/connection";
 import { deleteColumn, setCell } from "../../../io/bigtable/requests";
 import { columnRange } from "../../../io/bigtable/row-filters";
 import { HOUR_FAMILY, summaryRowKey } from "../../../io/bigtable/row-keys";
 import { mutateRows, readRows } from "../../../io/bigtable/rows";
+import { GcsRollUps } from "../../../io/gcs/roll-up-folder";
 import type { GcsEmulator } from "../../../servers";
-import { killAfter, ROLLING, SEED } from "../../pipelines/kill-of-tiering";
+import { BARE_ENVIRONMENT } from "../../contracts/bare-environment";
+import { ROLLING, runChild, SEED } from "../../pipelines/kill-of-tiering";
 import { tierContract } from "../../pipelines/tier-contract";
-import { allCells, eventOf, OLD } from "../../pipelines/tier-events";
+import { allCells, eventOf, OLD, someEvents, YOUNG } from "../../pipelines/tier-events";
 import { TierHarness } from "../../pipelines/tier-harness";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
 import { BUCKET, freshPrefix, startGcsServer } from "../gcs/gcs-server";
 import { withBigtable } from "./bigtable-server";
 import { type ClusterPlace, clusterGround } from "./cluster-ground";
+
+const MAIN = join(__dirname, "..", "..", "..", "cli", "main.js");
 
 describeWithServers("tiers of a cluster", ["bigtable", "gcs"], () => {
   const bigtable = withBigtable();
@@ -56,15 +65,31 @@ describeWithServers("tiers of a cluster", ["bigtable", "gcs"], () => {
     },
   });
 
-  it.each(ROLLING)(`kill -9 of tiering after %s loses nothing and doubles nothing (seed ${SEED})`, async (step) => {
+  it(`kill -9 after each step of one tiering in turn loses nothing and doubles nothing (seed ${SEED})`, async () => {
     const own = await newPlace();
     const harness = await TierHarness.open(undefined, clusterGround(own));
     try {
-      await killAfter(step, harness, own);
+      await harness.count(fc.sample(someEvents(20), { numRuns: 1, seed: SEED })[0]!);
+      await harness.count([eventOf([0, 5, 0, 0, 3])]);
+      await harness.audit();
+      const before = await allCells(harness);
+      const books = await harness.stores.ledger.books(0, (YOUNG + DAY_MS) / MINUTE_MS);
+      for (const step of ROLLING) {
+        await harness.shut();
+        expect(runChild(harness, step, own)).toBe("SIGKILL");
+        await harness.reopen();
+        expect({ step, cells: await allCells(harness) }).toEqual({ step, cells: before });
+      }
+      const rolled = await harness.tier();
+      expect(rolled.every(({ outcome }) => outcome === "rolled-up")).toBe(true);
+      expect(await allCells(harness)).toEqual(before);
+      expect(await harness.stores.ledger.books(0, (YOUNG + DAY_MS) / MINUTE_MS)).toEqual(books);
+      expect((await harness.audit()).outcome).toBe("equal");
+      expect(await harness.stores.archive.minutes(0, (OLD + 3 * DAY_MS) / MINUTE_MS)).toEqual([]);
     } finally {
       await harness.close();
     }
-  });
+  }, 90_000);
 
   it("two processes that tier at once: one goes on, the other one stops, and no cell is lost or doubled", async () => {
     const own = await newPlace();
@@ -103,6 +128,63 @@ describeWithServers("tiers of a cluster", ["bigtable", "gcs"], () => {
       for (const hour of [0, 1]) await harness.counters.rebuild("a", OLD + hour * HOUR_MS, OLD + (hour + 1) * HOUR_MS);
       expect(await allCells(harness)).toEqual(before);
       expect((await harness.audit()).outcome).toBe("equal");
+    } finally {
+      await harness.close();
+    }
+  });
+
+  it("the command line has the same places: it exports store and roll-ups to the bucket, and finds nothing to move", async () => {
+    const own = await newPlace();
+    const harness = await TierHarness.open(undefined, clusterGround(own));
+    try {
+      harness.nowMs = Date.now();
+      const oldMs = Math.floor(harness.nowMs / DAY_MS) * DAY_MS - 40 * DAY_MS;
+      const events = Array.from({ length: 12 }, (_, n) => ({
+        ...{ eventId: `x${n}`, videoId: `v${n % 3}`, eventType: "VIEW", value: n },
+        eventTimeMs: oldMs + (n % 2) * 35 * DAY_MS + n * 61 * MINUTE_MS,
+      }));
+      await harness.count(events);
+      await harness.audit();
+      expect(await harness.tier()).toMatchObject([{ outcome: "rolled-up" }]);
+
+      const { bigtable: tables, gcs: objects } = own;
+      const env = {
+        ...BARE_ENVIRONMENT,
+        ...{ VIEWMILL_PROJECT: tables.projectId, VIEWMILL_COUNTERS_KIND: "bigtable" },
+        ...{ VIEWMILL_COUNTERS_INSTANCE: tables.instanceId, VIEWMILL_COUNTERS_TABLE_PREFIX: tables.tablePrefix! },
+        ...{ VIEWMILL_COUNTERS_ENDPOINT: tables.emulatorHost!, VIEWMILL_GCS_BUCKET: BUCKET },
+        ...{ VIEWMILL_GCS_ENDPOINT: objects.endpoint!, VIEWMILL_ARCHIVE_KIND: "gcs" },
+        ...{
+          VIEWMILL_ARCHIVE_PREFIX: `${objects.prefix}/archive/`,
+          VIEWMILL_TIER_PREFIX: `${objects.prefix}/rollups/`,
+        },
+      };
+      const viewmill = (...args: string[]): unknown[] => {
+        const command = [MAIN, ...args, "--data", join(harness.folder, "cli"), "--json"];
+        const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: "utf8", env });
+        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+        return JSON.parse(stdout) as unknown[];
+      };
+      mkdirSync(join(harness.folder, "cli"));
+      expect(viewmill("tier")).toEqual([]);
+      const out = `${objects.prefix}/out`;
+      const range = ["--from", new Date(oldMs).toISOString(), "--to", new Date(oldMs + 36 * DAY_MS).toISOString()];
+      const files = viewmill("export", ...range, "--granularity", "minute", "--out", `gs://${BUCKET}/${out}`);
+      expect(files).toHaveLength(2);
+
+      const bucket = new GcsRollUps({ ...objects, prefix: out });
+      const read = await (await DuckDBInstance.create()).connect();
+      const counted = new Set<string>();
+      for (const name of await bucket.names("granularity=minute")) {
+        const file = join(harness.folder, name.replaceAll("/", "-"));
+        writeFileSync(file, new Uint8Array(await (await bucket.open(name))!.slice(0)));
+        const found = await read.runAndReadAll(
+          `SELECT video_id, epoch_ms(start)::DOUBLE, count::DOUBLE, sum::DOUBLE FROM read_parquet('${file}')`,
+        );
+        for (const row of found.getRows()) counted.add(row.join(" "));
+      }
+      read.closeSync();
+      expect(counted).toEqual(new Set(events.map((one) => `${one.videoId} ${one.eventTimeMs} 1 ${one.value}`)));
     } finally {
       await harness.close();
     }
