@@ -6,9 +6,16 @@ export const SERVER_NAMES = ["kafka", "bigtable", "pubsub", "gcs", "flink", "job
 export type ServerName = (typeof SERVER_NAMES)[number];
 /**
  * The programs that check a Terraform configuration (terraform.ts), Dockerfiles (hadolint.ts), Kubernetes resources
- * (kubernetes.ts) and a graph (prism.ts).
+ * (kubernetes.ts), a graph (prism.ts) and Parquet files (pyarrow.ts).
  */
-export type CheckerName = "terraform" | "checkov" | "hadolint" | "kubernetes-validate" | "librdkafka" | "prism";
+export type CheckerName =
+  | "terraform"
+  | "checkov"
+  | "hadolint"
+  | "kubernetes-validate"
+  | "librdkafka"
+  | "prism"
+  | "pyarrow";
 
 interface Tool {
   /** As a person would look for it. */
@@ -39,6 +46,7 @@ const TOOLS: Record<ServerName | CheckerName, readonly Tool[]> = {
   "kubernetes-validate": [PYTHON],
   librdkafka: [PYTHON],
   prism: [GO],
+  pyarrow: [PYTHON],
 };
 
 const found = new Map<Tool, boolean>();

@@ -29,6 +29,7 @@ export const VERSIONS = {
   /** librdkafka 2.16.0. */
   confluentKafka: "2.16.1",
   schemathesis: "4.32.5",
+  pyarrow: "26.0.1",
   /** The version of Go's SDK, which may differ from Java's. */
   prism: "v2.77.0",
 } as const;

@@ -6,6 +6,8 @@ import type { VideoEvent } from "../../domain/event";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { DirectoryRollUps } from "../../io/directory/roll-up-folder";
 import { exportCells } from "../../pipelines/export/export-cells";
+import { pyarrowRows } from "../../servers";
+import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { TierHarness } from "./tier-harness";
 
 const OLD = Date.parse("2026-10-20T00:00:00Z");
@@ -97,4 +99,41 @@ describe("export", () => {
 const bound = (counters: TierHarness["counters"]) => ({
   derivedCells: counters.derivedCells.bind(counters),
   rolledCells: counters.rolledCells.bind(counters),
+});
+
+describeWithServers("another reader of Parquet", ["pyarrow"], () => {
+  it(
+    "pyarrow reads an export and the roll-ups by their partitions",
+    async () => {
+      const harness = await TierHarness.open();
+      try {
+        const events: VideoEvent[] = Array.from({ length: 60 }, (_, n) => ({
+          ...{ eventId: `x${n}`, videoId: `v${n % 5}`, eventType: "VIEW", value: n * 1e12 },
+          eventTimeMs: (n % 2 === 0 ? YOUNG : OLD) + n * 20 * MINUTE_MS,
+        }));
+        await harness.count(events);
+        await harness.audit();
+        await harness.tier();
+        const folder = join(harness.folder, "out");
+        const deps = {
+          ...{ counters: harness.counters, out: new DirectoryRollUps({ folder }), tiers: harness.tiers },
+          statesOf: async (edges: readonly number[]) => edges.slice(1).map(() => "final" as const),
+        };
+        for await (const _ of exportCells(deps, { granularity: "minute", fromMs: OLD, toMs: YOUNG + DAY_MS }));
+
+        const textOf = ({ videoId, eventTimeMs, value }: VideoEvent) =>
+          `${new Date(eventTimeMs).toISOString().slice(0, 10)} ${videoId} 1 ${value}`;
+        const read = async (place: string) =>
+          (await pyarrowRows(place))
+            .map(({ date, video_id, count, sum }) => `${date} ${video_id} ${count} ${sum}`)
+            .sort();
+        expect(await read(join(folder, "granularity=minute"))).toEqual(events.map(textOf).sort());
+        const old = events.filter(({ eventTimeMs }) => eventTimeMs < YOUNG);
+        expect(await read(join(harness.folder, "rollups", "minute"))).toEqual(old.map(textOf).sort());
+      } finally {
+        await harness.close();
+      }
+    },
+    COLD_START_MS,
+  );
 });
