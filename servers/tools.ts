@@ -13,6 +13,7 @@ export type CheckerName =
   | "checkov"
   | "hadolint"
   | "kubernetes-validate"
+  | "flink-operator"
   | "librdkafka"
   | "prism"
   | "pyarrow";
@@ -44,6 +45,7 @@ const TOOLS: Record<ServerName | CheckerName, readonly Tool[]> = {
   checkov: [PYTHON],
   hadolint: [PYTHON],
   "kubernetes-validate": [PYTHON],
+  "flink-operator": [JAVA, MAVEN, PYTHON],
   librdkafka: [PYTHON],
   prism: [GO],
   pyarrow: [PYTHON],

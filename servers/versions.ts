@@ -4,6 +4,7 @@ export const VERSIONS = {
   /** Newer pairs of Beam and Flink have no job server on Maven that resolves without its shadow jar. */
   beam: "2.62.0",
   flink: "1.19.0",
+  flinkOperator: "1.10.0",
   /** The name Beam gives its runner for that Flink. */
   beamFlinkRunner: "1.19",
   /** For that Flink; the benchmark's native job reads with it. */

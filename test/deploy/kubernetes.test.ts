@@ -16,7 +16,7 @@ import { register as serve } from "../../cli/commands/serve";
 import { register as tier } from "../../cli/commands/tier";
 import { register as workerPool } from "../../cli/commands/worker-pool";
 import { loadConfig } from "../../cli/config/load";
-import { checkovFindings, kubernetesProblems } from "../../servers";
+import { checkovFindings, flinkOperatorProblems, kubernetesProblems } from "../../servers";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
 const FOLDER = join(__dirname, "..", "..", "..", "deploy", "kubernetes");
@@ -141,6 +141,30 @@ describeWithServers("kubernetes-validate", ["kubernetes-validate"], () => {
         const wrong = { ...own.find(({ kind }) => kind === "Deployment")!, spec: { replica: 2 } };
         writeFileSync(file, JSON.stringify(wrong));
         expect(await kubernetesProblems(file, VERSION)).not.toBe("");
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+    COLD_START_MS,
+  );
+});
+
+describeWithServers("the definition of Flink's operator", ["flink-operator", "kubernetes-validate"], () => {
+  it(
+    "has every field of the FlinkDeployment, and finds what is wrong",
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), "viewmill-operator-"));
+      try {
+        const stream = resources.find(({ kind }) => kind === "FlinkDeployment")!;
+        const file = join(folder, "stream.json");
+        const problemsOf = (resource: unknown) => {
+          writeFileSync(file, JSON.stringify(resource));
+          return flinkOperatorProblems(file);
+        };
+        expect(await problemsOf(stream)).toBe("");
+        const { spec } = stream as unknown as { spec: Record<string, unknown> };
+        expect(await problemsOf({ ...stream, spec: { ...spec, flinkVersion: "v0_1" } })).toContain("flinkVersion");
+        expect(await problemsOf({ ...stream, spec: { ...spec, taskManagers: 2 } })).toContain("taskManagers");
       } finally {
         rmSync(folder, { recursive: true });
       }
