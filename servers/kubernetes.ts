@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The published schemas of Kubernetes and of Flink's operator, with programs that check resources by them; no server. */
+/** The published schemas of Kubernetes and of Flink's operator, with the programs that check resources by them. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { installed, type Recipe } from "./cache";
