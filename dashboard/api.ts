@@ -97,6 +97,8 @@ export interface Audit {
   from: string;
   to: string;
   repair: boolean;
+  /** A check of every total against its days; such an audit has no range. */
+  totals?: boolean;
   outcome: "equal" | "repaired" | "differences" | "not-comparable";
   events: number;
   cellsCompared: number;

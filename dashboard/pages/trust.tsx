@@ -196,11 +196,9 @@ function Audits({ audits }: { audits: readonly Audit[] | undefined }) {
             {audits?.map((audit) => (
               <tr key={audit.id}>
                 <td>{moment(audit.startedAt)}</td>
-                <td>
-                  {audit.from === audit.to ? "nothing to audit yet" : `${moment(audit.from)} to ${moment(audit.to)}`}
-                </td>
+                <td>{rangeOf(audit)}</td>
                 <td class={audit.outcome}>
-                  {audit.outcome}
+                  {hasComparedNothing(audit) ? "nothing to compare" : audit.outcome}
                   <Found audit={audit} />
                 </td>
                 <td class="number">{whole(audit.events)}</td>
@@ -215,6 +213,15 @@ function Audits({ audits }: { audits: readonly Audit[] | undefined }) {
     </section>
   );
 }
+
+function rangeOf({ totals, from, to }: Audit): string {
+  if (totals) return "every total";
+  return from === to ? "nothing to audit yet" : `${moment(from)} to ${moment(to)}`;
+}
+
+/** An audit that found neither events nor cells has compared nothing, and does not say "equal". */
+const hasComparedNothing = ({ outcome, events, cellsCompared }: Audit): boolean =>
+  outcome === "equal" && events === 0 && cellsCompared === 0;
 
 function Found({ audit: { differences, notComparable } }: { audit: Audit }) {
   if (differences.length + notComparable.length === 0) return null;

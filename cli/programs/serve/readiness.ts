@@ -80,7 +80,8 @@ export function storeChecks({ archive, ledger, deadLetters }: CheckedStores, clo
 async function lastAudit(ledger: Pick<Ledger, "audits">): Promise<string> {
   const [report] = await ledger.audits(1);
   if (report === undefined) return "none yet";
-  const said = `${report.outcome}, begun ${iso(report.startedAtMs)}`;
+  const isEmpty = report.outcome === "equal" && report.cellsCompared === 0 && report.events === 0;
+  const said = `${isEmpty ? "had nothing to compare" : report.outcome}, begun ${iso(report.startedAtMs)}`;
   if (report.outcome === "equal" || report.outcome === "repaired") return said;
   throw new NotWell(said);
 }

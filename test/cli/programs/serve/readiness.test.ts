@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { answersOf, claimCheck, sharedLogChecks, storeChecks } from "../../../../cli/programs/serve/readiness";
 import { DirectoryArchive } from "../../../../io/directory/archive";
 import { DirectoryClaimStore } from "../../../../io/directory/claims";
+import type { AuditReport } from "../../../../io/ports";
 import { SqliteDeadLetters } from "../../../../io/sqlite/dead-letters";
 import { SqliteLedger } from "../../../../io/sqlite/ledger";
 import { removeFolders, temporaryFolder } from "../../../contracts/condition";
@@ -39,6 +40,29 @@ test("each store is named, with what it is to the service", async () => {
     ["last audit", true, false],
     ["claims", true, false],
   ]);
+  await deadLetters.close();
+});
+
+test("an audit that found nothing to compare is not told as equal", async () => {
+  const deadLetters = new SqliteDeadLetters({ folder });
+  const archive = new DirectoryArchive({ folder: join(folder, "archive") });
+  const lastAudit = async () => {
+    const found = await answersOf(storeChecks({ archive, ledger, deadLetters }, () => NOW_MS));
+    return found.find(({ name }) => name === "last audit");
+  };
+  const report = (id: string, events: number, cellsCompared: number): AuditReport => ({
+    ...{ id, startedAtMs: NOW_MS + cellsCompared, durationMs: 1, fromMs: 0, toMs: 0, repair: false, runner: "direct" },
+    ...{ outcome: "equal", objectsRead: 0, events, distinctEvents: events, cellsCompared, cellsDiffering: 0 },
+    ...{ cellsRepaired: 0, reusedEventIds: 0, lateEvents: 0, notComparable: [], differences: [] },
+  });
+  expect(await lastAudit()).toMatchObject({ detail: "none yet" });
+  await ledger.addAudit(report("empty", 0, 0));
+  expect(await lastAudit()).toMatchObject({
+    ok: true,
+    detail: expect.stringMatching(/^had nothing to compare, begun /),
+  });
+  await ledger.addAudit(report("looked", 2, 5));
+  expect(await lastAudit()).toMatchObject({ ok: true, detail: expect.stringMatching(/^equal, begun /) });
   await deadLetters.close();
 });
 
