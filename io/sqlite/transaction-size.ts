@@ -4,9 +4,8 @@ const MOST_CELLS = 16_384;
 /** A transaction writes the first cells of many blocks, so a smaller one saves no time. */
 const LEAST_CELLS = 1_024;
 const FIRST_CELLS = 2_048;
-/** After this processor time the next transaction takes half as much. Other writers of the file wait for all of it. */
-const LONG_MS = 80;
-const SHORT_MS = 35;
+/** The processor time that a transaction aims at: other writers of the file wait for all of it, at most 100 ms. */
+const AIM_MS = 85;
 
 /**
  * Says how many cells the next transaction takes, by what the last ones took: a cell costs several times more where
@@ -25,10 +24,14 @@ export class TransactionSize {
     return this.#cells;
   }
 
-  /** Notes a transaction. One with few cells says nothing about how long many of them take. */
+  /**
+   * Notes a transaction. The next one takes as many cells as this time says, at most twice and at least half as many.
+   * One with few cells says nothing about how long many of them take, unless it took too long.
+   */
   took(cells: number, cpuMs: number): void {
-    if (cpuMs > LONG_MS) this.#cells = Math.max(this.#least, Math.floor(this.#cells / 2));
-    else if (cpuMs < SHORT_MS && cells >= this.#cells / 2) this.#cells = Math.min(this.most, this.#cells * 2);
+    if (cells < this.#cells / 2 && cpuMs <= AIM_MS) return;
+    const factor = Math.min(2, Math.max(0.5, AIM_MS / Math.max(1, cpuMs)));
+    this.#cells = Math.min(this.most, Math.max(this.#least, Math.floor(this.#cells * factor)));
   }
 }
 

@@ -3,6 +3,7 @@
  * Other writers of counters.sqlite wait for one transaction at most, and it is small: however much is applied at once.
  */
 import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
 import { SqliteCounterStore } from "../../../io/sqlite/counter-store";
 import { TransactionSize } from "../../../io/sqlite/transaction-size";
 import { removeFolders, temporaryFolder } from "../../contracts/condition";
@@ -17,13 +18,31 @@ test("the next transaction takes fewer cells where the last took long, and more 
   expect(size.cells).toBe(16_384);
   size.took(size.cells, 300);
   expect(size.cells).toBe(8_192);
-  // Neither quick nor slow; quick, but with few cells.
-  size.took(size.cells, 60);
+  // Quick, but with few cells; then few cells that took long.
   size.took(100, 1);
   expect(size.cells).toBe(8_192);
-  for (let n = 0; n < 9; n++) size.took(size.cells, 90);
+  size.took(100, 300);
+  expect(size.cells).toBe(4_096);
+  for (let n = 0; n < 9; n++) size.took(size.cells, 300);
   expect(size.cells).toBe(1_024);
   expect(new TransactionSize(3).cells).toBe(3);
+});
+
+test("however much a cell costs, transactions soon take nearly as long as they may, and no longer", () => {
+  // At the cost of 60 us a cell, the least number of cells fits the bound.
+  const costs = {
+    fixedMs: fc.double({ min: 0, max: 30, noNaN: true }),
+    us: fc.double({ min: 1, max: 60, noNaN: true }),
+  };
+  fc.assert(
+    fc.property(fc.record(costs), ({ fixedMs, us }) => {
+      const size = new TransactionSize();
+      const tookMs = () => fixedMs + (size.cells * us) / 1_000;
+      for (let n = 0; n < 20; n++) size.took(size.cells, tookMs());
+      expect(tookMs()).toBeLessThan(100);
+      if (size.cells < 16_384) expect(tookMs()).toBeGreaterThan(70);
+    }),
+  );
 });
 
 test("more cells than a transaction takes are several transactions, none of more than 16,384", async () => {
