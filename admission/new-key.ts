@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { z } from "zod";
-import { isEventType } from "../domain/event";
+import { EVENT_TYPE_PATTERN, isEventType } from "../domain/event";
 import { type AccessKey, type AccessKeys, type KeyLimits, type ListedKey, SCOPES } from "../io/ports/access-keys";
 import { newKeyText } from "./key-text";
 
@@ -40,9 +40,7 @@ export const newKeySchema = z
       .default(false)
       .meta({ description: "Stands in pages, also as ?key=: scope write and nothing else" }),
     eventTypes: z
-      .array(
-        z.string().refine(isEventType, "must match [A-Z][A-Z0-9_]{0,31}").meta({ pattern: "^[A-Z][A-Z0-9_]{0,31}$" }),
-      )
+      .array(z.string().refine(isEventType, "must match [A-Z][A-Z0-9_]{0,31}").meta({ pattern: EVENT_TYPE_PATTERN }))
       .min(1)
       .max(MAX_LISTED)
       .optional()

@@ -4,10 +4,10 @@
  * not be measured.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { commandLine } from "../cli/environment";
 import { benchParameters, FLINK_SCENARIOS, type FlinkScenario } from "./parameters";
+import { writePage } from "./program";
 import { asMarkdown, asTable } from "./report";
 import { MEASUREMENTS, type RunOptions, runBench } from "./run-bench";
 
@@ -39,10 +39,7 @@ async function main(flags: Flags): Promise<void> {
   const report = await runBench(options);
   process.stdout.write(asTable(report));
   if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(report, null, 2)}\n`);
-  if (flags.markdown !== undefined) {
-    mkdirSync(dirname(flags.markdown), { recursive: true });
-    writeFileSync(flags.markdown, asMarkdown(report, `npm run bench -- ${commandLine().slice(2).join(" ")}`));
-  }
+  writePage(asMarkdown(report, `npm run bench -- ${commandLine().slice(2).join(" ")}`), flags.markdown);
   if (report.measurements.some(({ error }) => error !== undefined)) process.exitCode = 1;
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the programs beside the benchmark (soak, stress, schemathesis) have in common on their command lines. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { commandLine } from "../cli/environment";
 
@@ -8,6 +10,13 @@ export function positive(text: string): number {
   const number = Number(text);
   if (!(number > 0)) throw new InvalidArgumentError("a positive number");
   return number;
+}
+
+/** Writes the page into the file of `--markdown`, whose folder is made; nothing where no file was asked for. */
+export function writePage(page: string, file: string | undefined): void {
+  if (file === undefined) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, page);
 }
 
 /**

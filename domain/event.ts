@@ -24,7 +24,9 @@ const MAX_EVENT_ID_LENGTH = 128;
 
 const EVENT_ID = /^[\x20-\x7e]{1,128}$/;
 const VIDEO_ID = /^[A-Za-z0-9_\-.:/]{1,128}$/;
-const EVENT_TYPE = /^[A-Z][A-Z0-9_]{0,31}$/;
+/** The pattern of event types, as schemas of JSON name it. */
+export const EVENT_TYPE_PATTERN = "^[A-Z][A-Z0-9_]{0,31}$";
+const EVENT_TYPE = new RegExp(EVENT_TYPE_PATTERN);
 const RFC_3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 

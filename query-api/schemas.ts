@@ -8,7 +8,7 @@ import { newKeySchema } from "../admission/new-key";
 import { BUCKET_UNITS, calendarOf } from "../domain/calendar";
 import { isChannelId } from "../domain/catalog/catalog-line";
 import { isIntegerText } from "../domain/decimal-text";
-import { isEventType, isVideoId, parseRfc3339 } from "../domain/event";
+import { EVENT_TYPE_PATTERN, isEventType, isVideoId, parseRfc3339 } from "../domain/event";
 import { REJECTION_REASONS } from "../domain/rejection";
 import { SCOPES } from "../io/ports/access-keys";
 import { MAX_BUCKETS } from "./range";
@@ -44,7 +44,7 @@ export const channelIdSchema = z
 const eventTypeSchema = z
   .string()
   .refine(isEventType, "must match [A-Z][A-Z0-9_]{0,31}")
-  .meta({ description: "VIEW, LIKE, SHARE or any other name", pattern: "^[A-Z][A-Z0-9_]{0,31}$", examples: ["VIEW"] });
+  .meta({ description: "VIEW, LIKE, SHARE or any other name", pattern: EVENT_TYPE_PATTERN, examples: ["VIEW"] });
 
 const eventTypeAsked = eventTypeSchema.default("VIEW");
 

@@ -199,7 +199,8 @@ interface ArchivedRows {
 }
 
 /** Returns a block without the rows that lie in one of the object's `ranges`. The block begins at row `firstRow`. */
-function withoutRows(block: ArchivedRows, firstRow: number, ranges: readonly number[] = []): ArchivedRows {
+function withoutRows(block: ArchivedRows, firstRow: number, ranges?: readonly number[]): ArchivedRows {
+  if (ranges === undefined) return block;
   const { columns, receivedAtMs } = block;
   const isLeftOut = new Uint8Array(columns.count);
   for (let n = 0; n < ranges.length; n += 2)

@@ -186,12 +186,10 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
     );
     const alone = recount.totals().distinct - without.totals().distinct;
     let events = 0;
-    for (const name of leftovers) {
+    for (const [n, name] of [...leftovers].entries()) {
       events += eventsOf.get(name) ?? 0;
-      eventsOf.set(name, 0);
+      eventsOf.set(name, n === 0 ? alone : 0);
     }
-    const [first] = leftovers;
-    if (first !== undefined) eventsOf.set(first, alone);
     return events - alone;
   }
 

@@ -7,6 +7,7 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { commandLine, environment } from "../../cli/environment";
+import { threadCpuMs } from "../../io/sqlite/transaction-size";
 
 const FILE = "BENCH_TRANSACTIONS";
 /** Shorter transactions are not written down. */
@@ -36,11 +37,6 @@ export function transactionsIn(file: string): Transaction[] {
     .filter((line) => line !== "");
   return lines.map((line) => JSON.parse(line) as Transaction);
 }
-
-const threadCpuMs = (): number => {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
-};
 
 function measure(file: string): void {
   const [, script = "", command = ""] = commandLine();

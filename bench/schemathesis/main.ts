@@ -3,12 +3,12 @@
  * `npm run schemathesis`: an outside look at a real service over /openapi.json, with a key of each scope and with all
  * of them. Exit 1 where something is found: a failure, an answer that is not documented, a scope that does not hold.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Command } from "commander";
 import { runSchemathesis } from "../../servers/schemathesis";
-import { positive, runProgram } from "../program";
+import { positive, runProgram, writePage } from "../program";
 import { oneService, twoBehindNginx } from "./looked-at";
 import { type Answered, answeredIn, failures, type OpenApiPaths, scopeEscapes } from "./scope-escapes";
 
@@ -46,10 +46,7 @@ async function main(flags: Flags): Promise<void> {
   }
   const page = pageOf(looks, flags);
   process.stdout.write(page);
-  if (flags.markdown !== undefined) {
-    mkdirSync(dirname(flags.markdown), { recursive: true });
-    writeFileSync(flags.markdown, page);
-  }
+  writePage(page, flags.markdown);
   const isWell = looks.every((one) => one.isClean && one.failures.length + one.escapes.length === 0);
   if (!isWell) process.exitCode = 1;
 }

@@ -4,9 +4,9 @@
  * days of minutes, hours, audits, retention and roll-ups. What the service holds must stay flat, and every count must
  * be exact in the end. Exit 1 where one of these is not so.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import { commandLine } from "../../cli/environment";
@@ -14,7 +14,7 @@ import { HOUR_MS } from "../../domain/rules/time";
 import { ProcessClock } from "../../servers/process-clock";
 import { booksBalance, wrongCells } from "../load/proof";
 import { type Service, startService } from "../load/service";
-import { positive, runProgram } from "../program";
+import { positive, runProgram, writePage } from "../program";
 import { type Sample, sampleOf } from "./process-samples";
 import { flatness, type SoakResult, soakPage } from "./soak-page";
 import { SteadyLoad } from "./steady-load";
@@ -49,10 +49,7 @@ async function main(flags: Flags): Promise<void> {
     const result = await soaked(service, data, clock, flags);
     const page = soakPage(result, `npm run soak -- ${commandLine().slice(2).join(" ")}`);
     process.stdout.write(page);
-    if (flags.markdown !== undefined) {
-      mkdirSync(dirname(flags.markdown), { recursive: true });
-      writeFileSync(flags.markdown, page);
-    }
+    writePage(page, flags.markdown);
     if (result.wrong.length > 0 || !result.isBalanced || flatness(result.samples).some(({ isFlat }) => !isFlat))
       process.exitCode = 1;
   } finally {

@@ -3,13 +3,13 @@
  * `npm run stress`: raises the load on a service until something gives, says what gave first, and then whether the
  * service is as before at the first rate, with everything that it had accepted counted once. Exit 1 where it is not.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Command } from "commander";
 import { booksBalance, wrongCells } from "../load/proof";
 import { type Service, startService } from "../load/service";
-import { positive, runProgram } from "../program";
+import { positive, runProgram, writePage } from "../program";
 import { RisingLoad, type Step } from "./rising-load";
 import { hasRecovered, whatGave } from "./what-gave";
 
@@ -41,10 +41,7 @@ async function main(flags: Flags): Promise<void> {
     const result = await stressed(service, flags);
     const page = pageOf(result, flags);
     process.stdout.write(page);
-    if (flags.markdown !== undefined) {
-      mkdirSync(dirname(flags.markdown), { recursive: true });
-      writeFileSync(flags.markdown, page);
-    }
+    writePage(page, flags.markdown);
     if (result.recoveredS === undefined || result.wrong.length > 0 || !result.isBalanced) process.exitCode = 1;
   } finally {
     await service.stop();

@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { HOUR_MS } from "../../domain/rules/time";
-import { type CellTiers, type RollingRange, type RollUp, type RollUpPhase, StoreUnavailableError } from "../ports";
+import type { CellTiers, RollingRange, RollUp, RollUpPhase } from "../ports";
 import type { TierState } from "../ports/cell-tiers";
 import { hoursIntoBase, isBaseMinute, minutesIntoBase } from "./base-cells";
 import { cellName } from "./cells";
@@ -16,7 +16,7 @@ import { deleteColumn, type Mutation, type RowMutation, setCell } from "./reques
 import { allOf, columnRange } from "./row-filters";
 import { HOUR_FAMILY, hourText, MINUTE_FAMILY, minuteRowRange, SALTS, saltRange, WRITER_FAMILY } from "./row-keys";
 import { type KeyRange, mutateRows, pages, type Row, type RowFilter } from "./rows";
-import { encodedFile, READ, type StoredState, TierStates, WRITTEN } from "./tier-states";
+import { encodedFile, READ, rolledUpElsewhere, type StoredState, TierStates, WRITTEN } from "./tier-states";
 
 const WRITER = "tiering";
 const EMPTY = Buffer.alloc(0);
@@ -136,8 +136,7 @@ export class BigtableCellTiers implements CellTiers {
   async #at(phase: RollUpPhase): Promise<StoredState> {
     const state = await this.#states.state();
     this.#made ??= state.version;
-    if (state.version !== this.#made)
-      throw new StoreUnavailableError("another process is rolling up cells: see to it that one at a time does");
+    if (state.version !== this.#made) throw rolledUpElsewhere();
     if (state.rolling?.phase === phase) return state;
     throw new Error(`a range must be ${phase}, and is ${state.rolling?.phase ?? "not rolled up"}`);
   }

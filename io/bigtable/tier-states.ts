@@ -27,6 +27,9 @@ export interface StoredState {
   by?: string;
 }
 
+export const rolledUpElsewhere = (): StoreUnavailableError =>
+  new StoreUnavailableError("another process is rolling up cells: see to it that one at a time does");
+
 export class TierStates {
   #known: TierState | undefined;
 
@@ -71,7 +74,7 @@ export class TierStates {
         : await mutateIf(this.connection, ledger, TIERS_KEY, isNow(before.version), mutations);
     // Where an answer was lost, this very process may have made the change.
     if (isChanged || (await this.state()).by === next.by) return version;
-    throw new StoreUnavailableError("another process is rolling up cells: see to it that one at a time does");
+    throw rolledUpElsewhere();
   }
 
   async #row(filter: RowFilter): Promise<Row | undefined> {

@@ -76,7 +76,9 @@ export async function runBoundedStream(deps: BoundedDependencies, options: Bound
     const [first, end] = [minutes[0]!, minutes[minutes.length - 1]! + 1];
     const stored = await deps.archive.list(first, end);
     const isTwin = setsAside(counting.allowedLatenessMs);
-    const objects = isTwin ? onceEach(stored, await deps.ledger.archivedObjects(first, end)) : stored;
+    const objects = isTwin
+      ? onceEach(stored, await deps.ledger.archivedObjects(first, end))
+      : stored.map(({ name, minute }): ArchiveName => ({ name, minute }));
     const deadLetters = countedLetters(deps.deadLetters);
     await runHour({ ...deps, deadLetters: deadLetters.port }, objects, counting);
     for (const { counted, duplicate, late } of await deps.ledger.books(first, end)) {
@@ -122,7 +124,7 @@ async function runHour(
     [RESOURCES.counterStore, deps.counters],
     [RESOURCES.ledger, deps.ledger],
     [RESOURCES.deadLetters, deps.deadLetters],
-    [OBJECT_NAMES, objects.map(({ name, minute, repeated }) => ({ name, minute, ...(repeated && { repeated }) }))],
+    [OBJECT_NAMES, objects],
   ]);
   for (const [name, value] of provided) provideResource(name, value);
   try {

@@ -55,12 +55,8 @@ async function rollUpRange(deps: TierDependencies, range: CellRange, retention: 
     await onStep("frozen");
     // The objects are listed before the marks are read: an object archived later is not audited yet, and stays.
     const objects = level === "minute" ? await deps.archive.list(fromMs / MINUTE_MS, toMs / MINUTE_MS) : [];
-    const obstacle =
-      level === "minute"
-        ? await obstacleOf(deps, range, objects, clock() - retention.minutesMs)
-        : // A minute may have been counted before the range was frozen.
-          (await hasMinutes(deps, fromMs, toMs)) && "too-young";
-    if (obstacle) {
+    const obstacle = await obstacleOf(deps, range, objects, clock() - retention.minutesMs);
+    if (obstacle !== undefined) {
       await tiers.thaw();
       return { ...rolled, outcome: obstacle };
     }
@@ -105,15 +101,18 @@ async function removeRaw(
 }
 
 /**
- * Returns why a day stays: an event of the day is not audited since it arrived, or arrived so late that a repeat of it
- * may still arrive.
+ * Returns why a day of minutes stays: an event of the day is not audited since it arrived, or arrived so late that a
+ * repeat of it may still arrive. Hours stay while they have a minute, which may have been counted before the range was
+ * frozen.
  */
 async function obstacleOf(
-  { ledger, counters }: TierDependencies,
-  { fromMs, toMs }: CellRange,
+  deps: TierDependencies,
+  { level, fromMs, toMs }: CellRange,
   objects: readonly ArchiveObject[],
   writtenBeforeMs: number,
 ): Promise<"not-audited" | "too-young" | undefined> {
+  if (level === "hour") return (await hasMinutes(deps, fromMs, toMs)) ? "too-young" : undefined;
+  const { ledger, counters } = deps;
   const [from, to] = [fromMs / MINUTE_MS, toMs / MINUTE_MS];
   if (objects.some(({ writtenAtMs }) => writtenAtMs === undefined || writtenAtMs > writtenBeforeMs)) return "too-young";
   const audited = await ledger.auditedCounts(from, to, 1);

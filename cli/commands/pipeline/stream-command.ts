@@ -16,6 +16,7 @@ import {
   withDataflowFlags,
 } from "../../deployment/dataflow/dataflow-flags";
 import { openDeployment } from "../../deployment/deployment";
+import type { FlinkStreamSections } from "../../deployment/flink/stream-job";
 import { streamRunner } from "../../deployment/job-runner";
 import { describedCount } from "./described-count";
 
@@ -118,10 +119,7 @@ function withFlags(config: Config, { log, topic, subscription, takeOverFrom }: S
   };
 }
 
-async function submitToFlink(
-  config: Settings<"flink" | "http" | "job" | "lateness" | "log" | "maxEventTypes" | "project" | "retention">,
-  flags: StreamFlags,
-): Promise<void> {
+async function submitToFlink(config: FlinkStreamSections, flags: StreamFlags): Promise<void> {
   if (config.log.kind === "embedded")
     throw new ConfigError("a job on Flink reads Kafka or Pub/Sub: set log.kind or --log");
   const { takeOverFrom, fromSavepoint, dryRun, json } = flags;

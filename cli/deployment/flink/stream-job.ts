@@ -3,10 +3,13 @@ import { type FlinkSubmission, replaceEnvironments } from "../../../engine";
 import type { Settings } from "../../config/schema";
 import { streamGraph, streamSource } from "../stream-graph";
 
+/** The sections that the streaming job on Flink is made of. */
+export type FlinkStreamSections = Settings<
+  "flink" | "http" | "job" | "lateness" | "log" | "maxEventTypes" | "project" | "retention"
+>;
+
 /** Returns the graph of the streaming job, with the environments of the cluster. Needs the expansion service. */
-export async function streamJobProto(
-  config: Settings<"flink" | "http" | "job" | "lateness" | "log" | "maxEventTypes" | "project" | "retention">,
-) {
+export async function streamJobProto(config: FlinkStreamSections) {
   const proto = await streamGraph(config, streamSource(config), config.flink.expansionService);
   return replaceEnvironments(proto, { pool: config.flink.workerPool });
 }

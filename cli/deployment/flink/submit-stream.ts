@@ -7,7 +7,7 @@ import { kafkaConnection } from "../kafka-connection";
 import { requireBrokerTimes } from "../require-broker-times";
 import { requireWholeSubscription } from "../require-whole-subscription";
 import { READ_BEFORE_MS, streamGroup } from "../stream-graph";
-import { streamJobProto, streamSubmission } from "./stream-job";
+import { type FlinkStreamSections, streamJobProto, streamSubmission } from "./stream-job";
 
 const RUNNING_DEADLINE_MS = 300_000;
 
@@ -16,7 +16,7 @@ const RUNNING_DEADLINE_MS = 300_000;
  * the error says so.
  */
 export async function submitStreamJob(
-  config: Settings<"flink" | "http" | "job" | "lateness" | "log" | "maxEventTypes" | "project" | "retention">,
+  config: FlinkStreamSections,
   savepointPath: string | undefined,
 ): Promise<{ jobId: string; name: string }> {
   await requireBrokerTimes(config);
@@ -46,7 +46,7 @@ async function placeReader(config: Settings<"job" | "log">): Promise<void> {
 
 /** Describes the job exactly, as plain JSON: bytes in base64, 64-bit numbers as text. */
 export async function describedStreamJob(
-  config: Settings<"flink" | "http" | "job" | "lateness" | "log" | "maxEventTypes" | "project" | "retention">,
+  config: FlinkStreamSections,
   savepointPath: string | undefined,
 ): Promise<unknown> {
   const pipeline = await streamJobProto(config);
