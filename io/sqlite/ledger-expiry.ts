@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How the books of old minutes leave counters.sqlite, a few minutes of them in one short transaction. */
-import { BACKFILL_WRITER, isBackfilled, minuteFolder } from "../../domain/archive-name";
+import { isBackfilled, minuteFolder } from "../../domain/archive-name";
 import { addAuditedRange } from "./ledger-marks";
 import type { Statements } from "./statements";
 
@@ -9,32 +9,32 @@ const MINUTES_AT_ONCE = 240;
 const TABLES = ["archived_objects", "partition_ledger", "promised", "settled_late", "written_off"] as const;
 
 /**
- * The minute's objects that are gone, in at most two rows in place of one an object. Within a transaction. Rows that
- * list messages stay: a message may be in an object that is still there.
+ * Puts one row in place of the minute's objects that are gone. Within a transaction. Backfilled objects keep their
+ * names, because a file that is backfilled again is recognised by them. Rows that list messages stay: a message may be
+ * in an object that is still there.
  */
 export function foldExpired(ledger: Statements, minute: number): void {
-  const rows = ledger.all(
-    `SELECT name, events, accepted, direct FROM archived_objects
-       WHERE minute = ? AND size_bytes = 0 AND messages IS NULL`,
-    minute,
-  );
-  if (rows.length < 2) return;
-  for (const [backfilled, group] of Map.groupBy(rows, ({ name }) => isBackfilled(String(name)))) {
-    if (group.length < 2) continue;
-    const sumOf = (column: string) =>
-      group.every((row) => row[column] === null) ? null : group.reduce((sum, row) => sum + Number(row[column] ?? 0), 0);
-    for (const { name } of group)
-      ledger.run("DELETE FROM archived_objects WHERE minute = ? AND name = ?", minute, String(name));
-    ledger.run(
-      `INSERT INTO archived_objects (minute, name, events, size_bytes, accepted, messages, direct)
-         VALUES (?, ?, ?, 0, ?, NULL, ?)`,
+  const gone = ledger
+    .all(
+      `SELECT name, events, accepted, direct FROM archived_objects
+         WHERE minute = ? AND size_bytes = 0 AND messages IS NULL`,
       minute,
-      `${minuteFolder(minute)}/${backfilled ? `${BACKFILL_WRITER}-` : ""}expired.avro`,
-      Number(sumOf("events")),
-      sumOf("accepted"),
-      sumOf("direct"),
-    );
-  }
+    )
+    .filter(({ name }) => !isBackfilled(String(name)));
+  if (gone.length < 2) return;
+  const sumOf = (column: string) =>
+    gone.every((row) => row[column] === null) ? null : gone.reduce((sum, row) => sum + Number(row[column] ?? 0), 0);
+  for (const { name } of gone)
+    ledger.run("DELETE FROM archived_objects WHERE minute = ? AND name = ?", minute, String(name));
+  ledger.run(
+    `INSERT INTO archived_objects (minute, name, events, size_bytes, accepted, messages, direct)
+       VALUES (?, ?, ?, 0, ?, NULL, ?)`,
+    minute,
+    `${minuteFolder(minute)}/expired.avro`,
+    Number(sumOf("events")),
+    sumOf("accepted"),
+    sumOf("direct"),
+  );
 }
 
 /**

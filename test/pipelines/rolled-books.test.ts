@@ -104,21 +104,28 @@ async function withDeployment(work: (deployment: Deployment, model: Model) => Pr
   }
 }
 
-it("a file that is backfilled again after its minutes were rolled up changes neither counters nor books", () =>
+const REPEATED: Lines = [
+  [1, 0],
+  [2, 0],
+  [1, 0],
+  [3, 1],
+];
+
+it.each([1, 2, 5])("%i files that are backfilled again after their minutes were rolled up change nothing", (count) =>
   withDeployment(async (deployment, model) => {
-    const file: Lines = [
-      [1, 0],
-      [2, 0],
-      [1, 0],
-      [3, 1],
-    ];
-    await deployment.backfill(file);
-    model.backfill(file);
-    await deployment.harness.tier();
-    model.rollUp();
-    await deployment.backfill(file);
+    const files = Array.from({ length: count }, (_, n): Lines => [...REPEATED, [10 + n, n % 2]]);
+    for (const file of [...files, "roll-up" as const, ...files]) {
+      if (file === "roll-up") {
+        await deployment.harness.tier();
+        model.rollUp();
+      } else {
+        await deployment.backfill(file);
+        model.backfill(file);
+      }
+    }
     await deployment.expectBooks(model);
-  }));
+  }),
+);
 
 it("whatever is backfilled before and after roll-ups, in whatever order: the books say what the counters have", async () => {
   const lines = fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.nat(1)), { minLength: 1, maxLength: 6 });
