@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests run the compiled output: docs/decisions/0001-tests-run-the-compiled-output.md
+// Tests run the compiled output: docs/decisions/0001-tests-run-the-compiled-output.md. Every run of the tests reads it:
+// scripts/test.mjs, scripts/test-quick.mjs, and vitest by hand.
 import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Who may call the service, and how much: every request is admitted before it is read. The front of `serve` and the
+ * routers of both APIs ask it.
+ */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import cors from "cors";

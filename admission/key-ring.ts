@@ -31,7 +31,7 @@ type KeyLookup = { kind: "key"; key: ListedKey } | { kind: "unknown" } | { kind:
 
 /**
  * Every key of the deployment in memory. The ring reads the keys again every two seconds, and writes down their use on
- * this instance as often.
+ * this instance as often. Admission looks up the key of a request in it.
  */
 export class KeyRing {
   /** Identifies this process in the notes of use. */

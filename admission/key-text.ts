@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The text of an access key: `vm_<id>_<secret>`, or `vmpub_<id>_<secret>` for a key that is published in pages. */
+/**
+ * The text of an access key: `vm_<id>_<secret>`, or `vmpub_<id>_<secret>` for a key that is published in pages. Keys
+ * are made by it (new-key.ts), and the ring recognises them by the hash.
+ */
 import { hash, randomBytes } from "node:crypto";
 
 const ID_BYTES = 8;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The rates and daily quotas of keys. Admission charges each admitted request and its events to the key's buckets. */
 import { DAY_MS, MINUTE_MS, SECONDS_A_DAY } from "../domain/rules/time";
 import type { KeyLimits } from "../io/ports/access-keys";
 import type { Refusal } from "./refusal";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The properties of a new access key, and its creation. `viewmill keys create`, the admin endpoint of the read API and
+ * the keys of a configuration file go through it.
+ */
 import { z } from "zod";
 import { EVENT_TYPE_PATTERN, isEventType } from "../domain/event";
 import { type AccessKey, type AccessKeys, type KeyLimits, type ListedKey, SCOPES } from "../io/ports/access-keys";

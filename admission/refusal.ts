@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The refusals of admission, with their titles. Admission makes them, and both APIs answer with them. */
+
 /** The reasons for refusing admission: problems that the write API and the read API share (RFC 9457). */
 export const ADMISSION_TITLES = {
   unauthorized: "A key is needed",

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** `npm run bench` chooses them by its flags. */
+
 /** The measurements of a run, and their sizes. They are part of the report, so that two runs can be compared. */
 export interface BenchParameters {
   quick: boolean;

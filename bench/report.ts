@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The result of a run of the benchmark: one JSON document, and the same as a table. */
+/**
+ * The result of a run of the benchmark: one JSON document, and the same as a table. Each measurement gives its figures
+ * in this form, and `npm run bench` prints them.
+ */
 import { arch, cpus, loadavg, platform, release, totalmem } from "node:os";
 import type { BenchParameters } from "./parameters";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The run of `npm run bench`: which measurements there are, and their order. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The process of a task: argument 1 the module, 2 the task's name, 3 its parameters (JSON). Answers by messages
- * (task.ts).
+ * (task.ts). task.ts starts it.
  */
 import { commandLine } from "../cli/environment";
 import { definedTask, peakRssBytes, type TaskContext, type TaskMessage } from "./task";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A task is the part of a measurement that runs in a process of its own, so that its CPU time and its peak memory are
- * its own: neither the data it was made from nor the measurement before is in them.
+ * its own: neither the data it was made from nor the measurement before is in them. Measurements define tasks, and
+ * their tasks run through it.
  */
 import { fork } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The errors whose message is complete. */
+/**
+ * The errors whose message is complete. cli/program.ts prints these errors as one line, and every other error with its
+ * stack.
+ */
 const CLEAR = new Set([
   "ConfigError",
   "DataFolderError",

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Writing to a standard output that may be closed early, as `| head` closes it. The program and commands with much
+ * output use it.
+ */
+
 /** The codes of writing to a pipe without a reader. */
 const CLOSED = new Set(["EPIPE", "ERR_STREAM_DESTROYED"]);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Chooses the Node that runs the commands: the one that package.json pins (its dependency `node`), or a newer one.
- * Loads nothing that an older Node lacks.
+ * Loads nothing that an older Node lacks. cli/main.ts asks it before it loads any command.
  */
 import { spawn } from "node:child_process";
 import { accessSync, constants, readFileSync, realpathSync } from "node:fs";

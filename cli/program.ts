@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The program behind the command `viewmill`: it loads the asked command, runs it, and turns errors into exit codes.
+ * cli/main.ts starts it.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The longest timer: a platform fires a longer one at once. */
+/** The longest timer: a platform fires a longer one at once. ViewmillClient checks its options before it starts. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const MILLISECONDS = [

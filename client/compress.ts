@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The compression of request bodies, where the platform has one. ViewmillClient and the command line compress by it.
+ */
 import { streamGzip } from "./stream-gzip";
 
 /** Compresses a request body; `encoding` is its Content-Encoding. */

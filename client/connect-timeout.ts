@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The used part of undici's Agent. Node's fetch is undici, but its classes cannot be imported. */
+/**
+ * The used part of undici's Agent. Node's fetch is undici, but its classes cannot be imported. Every request of the
+ * delivery has it.
+ */
 type AgentClass = new (options: { connect: { timeout: number }; connections: number }) => object;
 
 /**

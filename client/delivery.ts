@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The delivery of one body: attempts, pauses, the circuit breaker, and the outcome. ViewmillClient sends its batches by
+ * it, and the commands that send files do so, too.
+ */
 import {
   type CircuitBreakerPolicy,
   CircuitState,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The errors that an application gets from the client for its events. */
 import type { RejectionReason } from "../domain/rejection";
 
 /**

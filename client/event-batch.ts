@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The bookkeeping of ViewmillClient: which events are in which request, and which call waits for them. */
 import { type EventError, EventsError } from "./errors";
 
 /** One call of the client. The call settles when the last of its events has. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** One exchange of a delivery with the service: whether a request is possible at all, and its answer as text. */
 import { messageOf } from "./message-of";
 
 /** The longest answer. A service's answers are far shorter, and a longer one would exhaust the reader's memory. */

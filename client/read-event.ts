@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The check of an event before it is queued. ViewmillClient calls it with whatever the application passes. */
 import type { EventErrorReason } from "./errors";
 import { messageOf } from "./message-of";
 import { uuidV7 } from "./uuid-v7";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The client names events by it that have no eventId. */
+
 const POOL_BYTES = 4096;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 

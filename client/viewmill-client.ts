@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The client as applications use it: events in, promises out, batches in between. */
 import { checkOptions } from "./check-options";
 import { type Compressor, platformGzip } from "./compress";
 import { Delivery, type DeliveryOptions, type DeliveryOutcome } from "./delivery";

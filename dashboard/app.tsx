@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The dashboard: one page, five views, chosen by the part of the address behind `#`. */
+/**
+ * The dashboard: one page, five views, chosen by the part of the address behind `#`. index.html loads it, and the
+ * service answers GET / with both.
+ */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { type Found, findVideos, KEY_WANTED, takeKey } from "./api";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Bars over time. Provisional bars are pale; bars that changed after they were final have a mark above them. */
+/**
+ * Bars over time. Provisional bars are pale; bars that changed after they were final have a mark above them. The pages
+ * of a video, of a channel and of the present draw with it.
+ */
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import type { BucketState } from "./api";

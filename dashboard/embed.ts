@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * `<script src="https://HOST/embed.js"></script> <viewmill-count video="ID" type="VIEW"></viewmill-count>` shows a live
- * number on any page. A page opens one event stream, and stores no cookies or other data. The page styles the text.
+ * number on any page. A page opens one event stream, and stores no cookies or other data. The page styles the text. The
+ * service answers GET /embed.js with it.
  */
 const origin = new URL((document.currentScript as HTMLScriptElement | null)?.src ?? location.href).origin;
 const MOST_VIDEOS = 50;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Reads an event stream as an EventSource does (HTML standard, 9.2.6), without its names of events. */
+/**
+ * Reads an event stream as an EventSource does (HTML standard, 9.2.6), without its names of events. The live values of
+ * the dashboard (live.ts) arrive by it.
+ */
 
 interface EventMessage {
   id?: string;

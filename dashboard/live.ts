@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The live values of the screen: server-sent events of /v1/live, or polling where the stream is not available. */
+/**
+ * The live values of the screen: server-sent events of /v1/live, or polling where the stream is not available. The
+ * pages that tick use it.
+ */
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, getChannel, getLedger, getVideo, type LedgerMinute, openEvents, parse, type Totals } from "./api";
 import { eventMessages } from "./event-messages";

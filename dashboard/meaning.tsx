@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ComponentChildren, JSX } from "preact";
 
-/** An entry of a legend, without a line break between the mark and its meaning. */
+/**
+ * An entry of a legend, without a line break between the mark and its meaning. Charts and books are explained with it.
+ */
 export function Meaning({ of: mark, children }: { of: JSX.Element; children: ComponentChildren }) {
   return (
     <span class="meaning">

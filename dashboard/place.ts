@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Addresses of views. The application (app.tsx) chooses its view by the address, and pages make their links here. */
+
 /**
  * Where somebody is in the dashboard: `#/`, `#/video/ID?...`, `#/channel/ID?...`, `#/top?...`, `#/trust`. The address
  * reproduces the view.

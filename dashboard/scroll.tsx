@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 
 /**
  * A part that may be larger than its place. The keyboard must be able to scroll it, because its end is out of sight
- * otherwise.
+ * otherwise. Wide tables and charts are put into it.
  */
 export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
   return (

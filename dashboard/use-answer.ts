@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** How a page keeps an answer of the read API up to date. Every page that does not tick uses it. */
 import { useEffect, useState } from "preact/hooks";
 
 type Answered<Value> = { value: Value | undefined; problem: string | undefined };

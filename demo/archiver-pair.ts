@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** A part of `npm run demo:kill`: two archivers of one log, of which one is killed. */
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort, type ServerProcess } from "../servers";
 import type { ClusterStack } from "./cluster-stack";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The sums of a service's ledger, on which the demonstrations wait and by which they judge. */
+
 export interface Books {
   accepted: number;
   archived: number;

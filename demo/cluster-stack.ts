@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The cluster demonstrations, the tests of clusters and the benches of Flink start it. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, configSchema } from "../cli/config/schema";

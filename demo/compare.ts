@@ -12,7 +12,10 @@ interface Comparison {
 
 type Cells = Map<string, { count: number; sum: number }>;
 
-/** Compares every stored cell of every level with the sums of minute counts. Minutes in [fromMinute, toMinute). */
+/**
+ * Compares every stored cell of every level with the sums of minute counts. Minutes in [fromMinute, toMinute). The
+ * demonstrations end with it: the stored cells must be the independently counted ones.
+ */
 export async function compareWithStored(
   counters: CounterStore,
   minutes: Cells,

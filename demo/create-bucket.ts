@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Creates a bucket in the emulator, which has none; in a project its owner creates them. */
+/**
+ * Creates a bucket in the emulator, which has none; in a project its owner creates them. The cluster stack and the look
+ * of Schemathesis at a cluster need one.
+ */
 export async function createBucket(endpoint: string, project: string, name: string): Promise<void> {
   const answer = await fetch(`${endpoint}/storage/v1/b?project=${project}`, {
     method: "POST",

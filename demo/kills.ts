@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** What `npm run demo:kill` takes away, and what must be true while it is away and afterwards. */
 import { setTimeout as delay } from "node:timers/promises";
 import { archiverPair } from "./archiver-pair";
 import { readBooks } from "./books";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The load under which `npm run demo:kill` takes parts away, as each part sees it. */
 import type { Books } from "./books";
 import type { SendingPace } from "./sent-events";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Deletes records of the log that the archiver has not read, and returns what they declared: a loss made on purpose.
+ * Deletes records of the log that the archiver has not read, and returns what they declared: a loss made on purpose. A
+ * part of `npm run demo:kill`.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, Kafka } from "kafkajs";

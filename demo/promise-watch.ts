@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Watches a service keep its promise: an answer whose `completeThrough` is past an event's acceptance includes that
- * event.
+ * event. `npm run demo:kill` watches all the time.
  */
 import { appendFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";

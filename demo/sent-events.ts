@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The events of the cluster demonstrations: generated, sent at a pace, and counted independently. */
 import { once } from "node:events";
 import { createReadStream, createWriteStream, type WriteStream } from "node:fs";
 import { createInterface } from "node:readline";

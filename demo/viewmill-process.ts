@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Viewmill's own processes and commands, as the demonstrations, the tests of clusters and the benches start them. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Names of archive objects: `date=2026-11-21/hour=10/minute=03/<file>.avro`, by minute of event time (UTC). */
+/**
+ * Names of archive objects: `date=2026-11-21/hour=10/minute=03/<file>.avro`, by minute of event time (UTC). The stream,
+ * the archiver and backfills name their objects by these rules, and the audit finds a minute's objects by its folder.
+ */
 import { MINUTE_MS } from "./rules/time";
 
 const NAME = /^date=(\d{4}-\d{2}-\d{2})\/hour=(\d{2})\/minute=(\d{2})\/([A-Za-z0-9][A-Za-z0-9._-]{0,199}\.avro)$/;

@@ -2,7 +2,8 @@
 /**
  * The beginnings of buckets of time, by the clock of a time zone. Minutes and hours are the same everywhere (UTC);
  * days, weeks (from Monday, ISO 8601) and months begin at midnight of a zone of the IANA database. A day has 23 or 25
- * hours where clocks change; a day that a zone skipped has no bucket.
+ * hours where clocks change; a day that a zone skipped has no bucket. The read API cuts the range of a question into
+ * these buckets.
  */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "./rules/time";
 

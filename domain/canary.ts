@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
+ * The names of the canary's videos. The canary (cli/programs/canary) sends events of them, and the read API leaves them
+ * out.
+ */
+
+/**
  * Canaries send real events whose counts are known beforehand. Rankings and lists leave their videos out unless a
  * caller asks for them.
  */

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The binary form of an eventId, and its way back to text. Blocks, Avro batches and archive objects store ids in this
+ * form, and deduplication compares them in it.
+ */
 import { hash } from "node:crypto";
 
 /**

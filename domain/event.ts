@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The contract of one event: its fields, their bounds, and the check that makes an event of a JSON value. The intake
+ * (intake/) judges every event by it, on whatever road the event arrives.
+ */
 import { isIntegerText } from "./decimal-text";
 import type { RejectionReason } from "./rejection";
 import { DAY_MS, MINUTE_MS } from "./rules/time";

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * A bound on the nesting of JSON texts. The intake applies it before it parses what a client sent, and the Avro codec
+ * before it parses an event's extra fields.
+ */
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_ARRAY = 0x5b;

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
+ * Rejections of events, and their closed list of reasons. The intake (intake/) makes them on every road, the dead
+ * letters keep them, and the client library reports them to its user.
+ */
+
+/**
  * The reasons for which an event is refused: the closed list of the contract. A refused event goes to the dead letters,
  * whole.
  */

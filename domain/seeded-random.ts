@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Seeded generators: numbers in [0, 1) in steps of 2^-32, the same ones for the same seed. */
+/**
+ * Seeded generators: numbers in [0, 1) in steps of 2^-32, the same ones for the same seed. `viewmill generate`, the
+ * benches and the tests make the same data again with them.
+ */
 
 /** mulberry32 (public domain): one word of state, for tests and demonstrations. */
 export function mulberry32(seed: number): () => number {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The type of a DoFn that may wait, for those who write one (awaitable-pardo.ts runs it). */
 import type { Window, WindowedValue } from "./beam";
 
 /** The facts about an element that process() gets beside it. */

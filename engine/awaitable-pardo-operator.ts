@@ -4,7 +4,10 @@ import type { AwaitableParDoPayload } from "./awaitable-dofn";
 import type { WindowedValue } from "./beam";
 import { StageError } from "./stage-error";
 
-/** Runs an AwaitableDoFn, one bundle at a time. The worker drops the operator of a failed bundle with its processor. */
+/**
+ * Runs an AwaitableDoFn, one bundle at a time. The worker drops the operator of a failed bundle with its processor. A
+ * worker makes one for each stage that awaitableParDo built.
+ */
 export class AwaitableParDoOperator implements IOperator {
   private inFlight = 0;
   private failure: StageError | undefined;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The only entry to Apache Beam: this module gives apache-beam 2.49.0 with its defects fixed (engine/fixes, one file a
- * defect). Importing `apache-beam` directly outside of engine/ gives the stock package, or a half-loaded one.
+ * defect). Importing `apache-beam` directly outside of engine/ gives the stock package, or a half-loaded one. Files of
+ * this folder import Beam from it, and applications get it through index.ts.
  */
 import "./fixes/load";
 import "./typed-apply";

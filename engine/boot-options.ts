@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The pipeline options that a worker reads when it boots. Some runners pass a job's options under their plain names;
- * Beam's job servers pass them under URNs.
+ * Beam's job servers pass them under URNs. boot.ts reads them, and a job for Dataflow is given them (dataflow/job.ts).
  */
 import { jobOptionUrn } from "./option-urn";
 

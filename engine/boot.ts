@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The start of a worker process that a runner starts itself, as Dataflow does in a container. An application's entry
+ * point calls `boot`.
+ */
 import * as grpc from "@grpc/grpc-js";
 import type { GetProvisionInfoResponse } from "apache-beam/proto/beam_provision_api";
 import { bootOption, bootOptionValue, modulesOption } from "./boot-options";

@@ -13,7 +13,8 @@ const pane = {
 /**
  * Returns the value that finishBundle has to yield: with its window, timestamp and a full pane (the coder fails on a
  * partial one). The default window is the global one, as for any element before windowInto. The timestamp must not be
- * before those of the bundle's elements, because a runner may treat the value as late.
+ * before those of the bundle's elements, because a runner may treat the value as late. DoFns of the application call it
+ * in finishBundle.
  */
 export function windowedValue<T>(
   value: T,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The part of BSON's wrapper of bytes that is used here. */
+/**
+ * The part of BSON's wrapper of bytes that is used here. DoFns of the application read the bytes of their elements by
+ * it.
+ */
 interface BsonBinary {
   readonly _bsontype: "Binary";
   readonly buffer: Uint8Array;

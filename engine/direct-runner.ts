@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Runs a graph in this process, bundle by bundle. Bounded runs, audits on one machine and tests use it. */
 import type { Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import type { PaneInfo, Window, WindowedValue } from "./beam";
 import { type DoFn, PCollection, paneInfoParam, parDo, Root, timestampParam, windowParam, withName } from "./beam";

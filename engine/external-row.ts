@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The Java sources of external-transforms.ts are configured by it. */
 import { randomUUID } from "node:crypto";
 import type { FieldType } from "apache-beam/proto/schema";
 import type { Writer } from "protobufjs";

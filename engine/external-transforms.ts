@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Java's sources (Kafka, Pub/Sub) in a graph of this SDK, for an application that runs on Flink. */
 import type { Components } from "apache-beam/proto/beam_runner_api";
 import { type KV, type PCollection, type Root, withName } from "./beam";
 import { type ExternalValue, externalConfiguration } from "./external-row";

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Flink's REST API: jobs, checkpoints, savepoints and errors, as the runner and an application's commands about jobs
+ * need them.
+ */
+
 /** Thrown when Flink or the job service refuses a request, or does not answer in time. */
 export class FlinkError extends Error {
   override readonly name = "FlinkError";

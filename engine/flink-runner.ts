@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Submits graphs to Flink and follows the job. An application's command that starts a job uses it. */
 import type { Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import { FlinkError, type FlinkJobState, FlinkRest, isFinal, poll } from "./flink-rest";
 import { isFinalJobState, JobService, type JobState, type PipelineOptions } from "./job-service";

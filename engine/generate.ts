@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Sources of a graph that are generators: an application's bounded runs begin with one. */
 import { type DoFn, impulse, instant, type PCollection, parDo, type Root, type WindowedValue, withName } from "./beam";
 import { windowedValue } from "./bundle-output";
 import { resource } from "./resources";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Beam's job service, by which the runner of Flink submits a graph to a job server. */
 import * as grpc from "@grpc/grpc-js";
 import type { ArtifactRequestWrapper } from "apache-beam/proto/beam_artifact_api";
 import type { JobMessage } from "apache-beam/proto/beam_job_api";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The names by which a graph refers to modules: register() takes a module's name when the graph is built, and a worker
+ * requires the module by it.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The graph as the proto that runners take. An application builds it once and submits it to Flink or Dataflow. */
 import type { Environment, Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import { Root } from "./beam";
 import { sdk } from "./fixes/sdk";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The registry through which the processes of an application give stores and clients to its transforms. */
+
 /**
  * Live objects (stores, clients, caches) for DoFns. DoFns travel as plain fields, so a DoFn carries a resource's name
  * and asks for the resource at run time. There is one registry a process; a worker process provides its own resources

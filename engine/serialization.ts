@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * How DoFns travel to workers: by the name of their class and their plain fields. Every module with DoFns registers
+ * itself here.
+ */
 import { sdk } from "./fixes/sdk";
 import { moduleNameOf } from "./module-names";
 import "./fixes/load";

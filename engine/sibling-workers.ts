@@ -17,7 +17,7 @@ interface SiblingHooks {
 /**
  * Runs the further workers that a runner asks for in the container of one (ProvisionInfo.sibling_worker_ids): a process
  * each, because one event loop uses one core. Resolves when all have ended in order; rejects as soon as one ended
- * otherwise. The siblings end with this process, however it ends.
+ * otherwise. The siblings end with this process, however it ends. The boot of a container calls it (boot.ts).
  */
 export async function runSiblings(siblings: readonly WorkerSettings[], hooks: SiblingHooks): Promise<void> {
   await Promise.all(siblings.map((settings) => runSibling(settings, hooks)));

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** An error of user code, with the full name of its stage (`outer/inner`); the original error is `cause`. */
+/**
+ * An error of user code, with the full name of its stage (`outer/inner`); the original error is `cause`. The direct
+ * runner and workers throw it.
+ */
 export class StageError extends Error {
   readonly stage: string;
 

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * How a streaming runner fires windows: early, on time and late. A graph for Flink or Dataflow passes it to windowInto.
+ */
 import type { Trigger, WindowingStrategy } from "apache-beam/proto/beam_runner_api";
 import { sdk } from "./fixes/sdk";
 

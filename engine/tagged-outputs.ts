@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Several outputs of one DoFn, for an application's transforms that separate good from bad elements. */
 import { type PCollection, type PTransform, split, withName } from "./beam";
 
 /**

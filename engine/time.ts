@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Times between the application and Beam. */
 import type { Instant } from "apache-beam/values";
 import { sdk } from "./fixes/sdk";
 import "./fixes/load";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The log of a worker process: lines of JSON that a runner's own log collects. */
 import { format } from "node:util";
 import pino from "pino";
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The pool of workers for a runner that does not start them itself, as Flink. An application's command runs one on each
+ * machine of the cluster.
+ */
 import { type ChildProcess, fork } from "node:child_process";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";

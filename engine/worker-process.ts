@@ -3,6 +3,7 @@
  * The program of one worker, forked by the pool. Its settings are in the first message. It answers "connected", then
  * "alive" every second as long as its event loop turns. It ends with its control channel (exit code 0), on SIGTERM
  * after the bundles under way (0), on any error (1), and when the pool is gone, whatever killed the pool (3).
+ * worker-pool.ts starts it.
  */
 import { routeConsole, workerLog } from "./worker-log";
 import { runWorker, type WorkerSettings } from "./worker-session";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * A worker's session with its runner, from the first connection to its end. The process of a pool's worker and a booted
+ * container both run one.
+ */
 import "./fixes/load";
 import { isAbsolute } from "node:path";
 import * as grpc from "@grpc/grpc-js";

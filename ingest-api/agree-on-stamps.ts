@@ -13,7 +13,7 @@ interface StampedEvents {
 /**
  * Replaces the stamps of a request by those that every instance of the write API gives, before any event is stored with
  * them. One query asks for the stamps that this instance does not know yet. Rejects as the port does; the proposals
- * then stay for the request's retry.
+ * then stay for the request's retry. `storeEvents` calls it when a request has events without a time of their own.
  */
 export async function agreeOnStamps(
   { columns, stamps, stampedRows }: StampedEvents,

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The bound on what the write API handles at once. `Ingest.handle` takes a place before it reads a body, and the
+ * metrics show how full it is.
+ */
+
 interface InFlightBounds {
   maxInFlightBytes: number;
   maxInFlightRequests: number;

@@ -5,7 +5,10 @@ import type { ContentFormat } from "../intake/content";
 import type { InFlight } from "./in-flight";
 import type { StampBook } from "./stamp-book";
 
-/** The four golden signals of the write path (latency, traffic, errors, saturation), on the given registry. */
+/**
+ * The four golden signals of the write path (latency, traffic, errors, saturation), on the given registry. `Ingest`
+ * measures every request with it.
+ */
 export class IngestMetrics {
   private readonly requests: Counter<"status" | "format">;
   private readonly seconds: Histogram;

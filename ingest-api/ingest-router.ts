@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The write API: `Ingest.handle` takes a request from its headers to the answer, and `Ingest.again` does the same for a
+ * replayed dead letter. The front of `serve` calls it before Express sees the request.
+ */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ErrorRequestHandler, Router } from "express";

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * GET /v1/pixel.gif, an event as the request for an image, for pages that cannot run a script. `Ingest` answers it, and
+ * the event goes the way of all others.
+ */
+
 export const PIXEL_PATH = "/v1/pixel.gif";
 
 /** One transparent pixel (GIF89a). */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The refusals of the write API (RFC 9457): their kinds, titles and bodies. `Ingest` answers with them. */
 import { type ProblemOf, problemText } from "../admission/problem";
 import { ADMISSION_TITLES } from "../admission/refusal";
 import type { RejectionReason } from "../domain/rejection";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Reads request bodies within the bounds of the write API, for `Ingest.handle`. */
 import type { IncomingMessage } from "node:http";
 import type { Place } from "./in-flight";
 

@@ -11,7 +11,8 @@ interface StampEntry extends Stamp {
 
 /**
  * Remembers for 10 minutes the time that an event without a time was given, so that a retry gets the same time.
- * Concurrent requests share a stamp. The book is bounded: a full book refuses new stamps until old ones expire.
+ * Concurrent requests share a stamp. The book is bounded: a full book refuses new stamps until old ones expire. Each
+ * instance of the write API has one, and agree-on-stamps.ts lets the instances agree.
  */
 export class StampBook {
   /** In the order of stamping, so that the oldest entries are first. */

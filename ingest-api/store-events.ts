@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The durable end of the write API: `Ingest` calls it for what the intake judged, and answers 202 only when it
+ * resolves.
+ */
 import { randomUUID } from "node:crypto";
 import { countByMinute } from "../domain/columns/event-columns";
 import { ingestProducer } from "../intake/receipt";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The headers of a request decide how its body is read: this file knows the accepted media types and encodings. The
+ * write API and the replay of dead letters ask it before a body is judged.
+ */
 import type { Compression } from "../io/formats/compression/inflate";
 import { isJsonMediaType } from "./json/cloud-event";
 import { BATCH_CONTENT_TYPE } from "./take-batch";

@@ -8,7 +8,10 @@ import { extraJson, extraProblem, oversizedName } from "./json/extra-fields";
 import type { NumberSource } from "./json/number-texts";
 import type { IntakeRules, RejectedEvent, Taken } from "./taken";
 
-/** Judges decoded JSON values one by one: accepted events go into columns, the others become rejections. */
+/**
+ * Judges decoded JSON values one by one: accepted events go into columns, the others become rejections. The readers of
+ * JSON bodies and of NDJSON lines (take-json.ts, take-lines.ts) put every value of theirs into it.
+ */
 export class EventCollector {
   private readonly rejections: (Rejection & { isCloudEvent: boolean })[] = [];
   private readonly stamps: Stamp[] = [];

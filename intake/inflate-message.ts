@@ -8,7 +8,8 @@ type InflatedMessage = { kind: "bytes"; bytes: Buffer } | IntakeProblem;
 
 /**
  * Undoes gzip and zstd, which are recognised by their first bytes. Attributes and headers do not reach the stream, and
- * no other form of a message begins with these bytes.
+ * no other form of a message begins with these bytes. Only messages of direct producers (take-message.ts) need it; HTTP
+ * states the encoding in a header.
  */
 export function inflateMessage(payload: Buffer, maxBytes: number): InflatedMessage {
   const encoding = encodingOf(payload);

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The check of event types against those that the deployment has admitted. The write API, the archiver and backfills
+ * ask it about every batch of events, before the events are stored.
+ */
 import type { EventTypes } from "../io/ports";
 import type { Taken } from "./taken";
 

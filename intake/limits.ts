@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
+ * The bounds on what may come in. The write API, the archiver, the stream and backfills take them from the deployment,
+ * so that they refuse the same events.
+ */
+
+/**
  * The limits of one event, one body and one message, on every road into Viewmill. The configuration may set the limits
  * of `http`.
  */

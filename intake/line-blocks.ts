@@ -23,7 +23,7 @@ const KEPT_OF_OVERSIZE_BYTES = 64 << 10;
 
 /**
  * Cuts a stream of bytes into blocks of whole lines without looking into the lines; holds one chunk and one line at
- * most.
+ * most. `viewmill send` and `viewmill backfill` read their files in such blocks.
  */
 export async function* lineBlocks(
   input: AsyncIterable<Buffer>,

@@ -2,7 +2,8 @@
 /**
  * Lines of NDJSON, with LF or CRLF. Lines of white space alone are ignored. Every count of lines, of a file or a body,
  * counts these lines. A byte order mark before a line is not part of the line, wherever it is: concatenated files
- * contain such marks, and a body may begin anywhere in a file.
+ * contain such marks, and a body may begin anywhere in a file. The write API, `viewmill send` and backfills cut lines
+ * with it.
  */
 import { withoutBom } from "./json/json-text";
 

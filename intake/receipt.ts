@@ -2,7 +2,8 @@
 /**
  * The receipt time of a batch message, and the judge of its events. Both are functions of the message and of its append
  * time, so that every reader, now and after any redelivery, gets the same answer. Headers and attributes do not reach
- * the stream on every runner.
+ * the stream on every runner. `Ingest` gives the receipt to what it stores; the stream and the archiver read it from
+ * the message.
  */
 import { MINUTE_MS } from "../domain/rules/time";
 

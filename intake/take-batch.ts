@@ -18,7 +18,8 @@ export const BATCH_CONTENT_TYPE = "application/vnd.viewmill.batch+avro";
 /**
  * Judges `application/vnd.viewmill.batch+avro`, the columnar message. Where every event is accepted, the message itself
  * is passed on unchanged. A refused event becomes a JSON event of its own, which a person can read, patch and send
- * again. `receipt` computes the receipt from the batch.
+ * again. `receipt` computes the receipt from the batch. take-body.ts calls it for bodies of HTTP, and take-message.ts
+ * for messages of the log.
  */
 export function takeBatch(body: Buffer, receipt: (batch: DecodedBatch) => Receipt, rules: IntakeRules): Taken {
   let batch: DecodedBatch;

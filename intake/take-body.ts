@@ -5,7 +5,10 @@ import { takeBinaryCloudEvent, takeCloudEvents, takeJson } from "./take-json";
 import { takeNdjson } from "./take-lines";
 import type { IntakeRules, Taken } from "./taken";
 
-/** Judges a decompressed body of the write API. A batch is received now, whatever time it states. */
+/**
+ * Judges a decompressed body of the write API. A batch is received now, whatever time it states. `Ingest.handle` calls
+ * it, and so does the replay of dead letters.
+ */
 export function takeBody(body: Buffer, content: Content, rules: IntakeRules): Taken {
   switch (content.format) {
     case "json":

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The judgement of JSON bodies: plain events and CloudEvents. take-body.ts calls it for HTTP and replayed letters, and
+ * take-message.ts for messages of direct producers.
+ */
 import type { FieldNames } from "../domain/event";
 import { EventCollector } from "./event-collector";
 import { CLOUD_EVENT_NAMES, isCloudEvent, isJsonMediaType } from "./json/cloud-event";

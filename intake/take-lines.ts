@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The judgement of NDJSON: take-body.ts calls it for bodies, and a backfill for each block of its file. */
 import { isAscii, isUtf8 } from "node:buffer";
 import { EventCollector } from "./event-collector";
 import { type NumberSource, NumbersOfBody, NumbersOfTexts } from "./json/number-texts";

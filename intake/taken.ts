@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The result of the one intake, for every road: accepted events as columns, rejections with their own bytes, or a
+ * problem with the whole. The write API stores it, and the stream, the archiver and backfills read messages and lines
+ * into it.
+ */
 import type { EventColumns } from "../domain/columns/event-columns";
 import type { AcceptanceRules } from "../domain/event";
 import type { Rejection, RejectionReason } from "../domain/rejection";

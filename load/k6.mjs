@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// k6 run -e URL=http://127.0.0.1:8080 [-e KEY=vm_...] [-e RATE=200] [-e SECONDS=60] load/k6.mjs
-// Batches of 50 events at a fixed rate of requests, and readers beside them.
+// k6 run -e URL=http://127.0.0.1:8080 [-e KEY=vm_...] [-e RATE=200] [-e SECONDS=60] load/k6.mjs Batches of 50 events at
+// a fixed rate of requests, and readers beside them. For an operator who wants to load a service of their own.
 import { check } from "k6";
 import http from "k6/http";
 import { Counter } from "k6/metrics";

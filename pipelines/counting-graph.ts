@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The graph that counts: the embedded stream, bounded runs, Flink and Dataflow all build it from here. */
 import { flatten, P, type PCollection, withName } from "../engine";
 import { countPerVideo } from "../transforms/count-per-video";
 import { type DecodeOptions, decodeBatches } from "../transforms/decode-batches";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The numbers behind a plan. `viewmill plan` computes with them, and prints the source of each. */
+
 /** A measured or published number on which formulas rest, with its source. */
 interface Coefficient {
   value: number;

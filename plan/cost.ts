@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The price of a workload's needs (sizing.ts), for `viewmill plan`. */
 import { SECONDS_A_DAY, SECONDS_AN_HOUR } from "../domain/rules/time";
 import type { PriceName, Prices } from "./prices";
 import { AUDITS, type Sizing } from "./sizing";

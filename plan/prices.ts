@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The prices behind a plan: `viewmill plan` computes costs with them. */
+
 /**
  * List prices in US dollars, us-central1, without discounts, free tiers and taxes. Each has its source and date;
  * `--price` replaces any of them.

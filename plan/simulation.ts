@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The exact part of `viewmill plan`: it counts instead of estimating what the panes of a minute hold. */
 import { BlockPartitioner } from "../domain/columns/block-partitioner";
 import { openCounts, packPane } from "../domain/columns/count-block";
 import { openBlock } from "../domain/columns/event-block";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * What a workload needs of every part of a deployment, by formulas over measured coefficients. `viewmill plan` prints
+ * it.
+ */
 import { HOURS_A_DAY, MINUTES_A_DAY, MINUTES_AN_HOUR, SECONDS_A_DAY, SECONDS_A_MINUTE } from "../domain/rules/time";
 import type { CoefficientName, Coefficients } from "./coefficients";
 import type { Workload } from "./workload";

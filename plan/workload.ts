@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The workload to plan for. Shares are of all events, 0 to 1. */
+/** The workload to plan for. Shares are of all events, 0 to 1. `viewmill plan` makes one of its flags. */
 import { MINUTES_A_DAY } from "../domain/rules/time";
 export interface Workload {
   eventsPerSecond: number;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The popularity of videos by Zipf's law, for the formulas and the simulation of `viewmill plan`. */
 import type { Workload } from "./workload";
 
 type Popularity = Pick<Workload, "videos" | "zipf" | "hotShare">;

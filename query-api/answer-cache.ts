@@ -41,7 +41,7 @@ const MAX_KEY_CHARACTERS = 2_000;
  * It is sent with an Age, rounded up, so that no cache behind it keeps the answer longer than its Cache-Control allows,
  * counted from the reading. A revision, an audit or a newer completeThrough shows when `keptMs` is over. Problems and
  * failures are not kept. Where instances share answers, the age of an answer that another instance has read counts from
- * that reading.
+ * that reading. `serve` makes one, and the read API's endpoints for counters answer through it.
  */
 export class AnswerCache {
   readonly #entries = new Map<string, Entry>();

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * What an endpoint returns, and the ways to make it: JSON, text, a refusal, a stream of events. Every endpoint of the
+ * read API answers with it.
+ */
 import { hash } from "node:crypto";
 import type { Freshness } from "./freshness";
 import type { Problem } from "./problem";

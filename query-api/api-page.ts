@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** The page of /docs that describes the interface, made from the OpenAPI document (get-docs.ts). */
 import { escaped } from "./escaped";
 import type { JsonSchema, OpenApi, OpenApiOperation, OpenApiParameter } from "./openapi";
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The range of a question for a series, from its parameters. The counts and stats of videos and channels read it
+ * (series-answer.ts).
+ */
 import { type BucketUnit, type Calendar, calendarOf, UTC } from "../domain/calendar";
 import { cursorText, type PageCursor, parseCursor } from "./page-cursor";
 import {

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The state of each bucket of an answer (domain/rules/bucket-state.ts), from the ledger. Every endpoint that answers
+ * with counts asks for it, and so do exports.
+ */
 import {
   type BucketState,
   bucketState,

@@ -18,7 +18,10 @@ const MAX_NAMED = 20;
 
 type Replay = NonNullable<QueryDependencies["replay"]>;
 
-/** Returns the endpoints of /v1/dead-letters; none where the service cannot send letters again. */
+/**
+ * Returns the endpoints of /v1/dead-letters; none where the service cannot send letters again. GET /v1/dead-letters and
+ * the replay of letters, for the dashboard and operators.
+ */
 export function deadLetterEndpoints({ replay, clock }: QueryDependencies): Endpoint[] {
   return replay === undefined ? [] : [getDeadLetters(replay), postReplay(replay, clock)];
 }

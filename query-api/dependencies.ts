@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * What the read API is given: stores, clocks and limits. `serve` fills it, and each endpoint takes the part that it
+ * needs.
+ */
 import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";

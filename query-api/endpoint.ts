@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The form of an endpoint: its path, scope, schemas and function. The router mounts endpoints, and the OpenAPI document
+ * is made from them.
+ */
 import type { z } from "zod";
 import type { Scope } from "../io/ports/access-keys";
 import { type Answer, refused } from "./answer";

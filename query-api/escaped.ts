@@ -7,7 +7,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Text for HTML. */
+/** Text for HTML. The pages and the badge of the service are made with it. */
 export function escaped(data: string): string {
   return data.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Numbers of any size in answers, which totals and series are written with. */
+
 /** A number whose text enters JSON unchanged (JSON.rawJSON, V8 11.4 and later; not yet in TypeScript's lib). */
 type ExactNumber = number | { readonly rawJSON: string };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** How complete the counters are when a question is asked. Every answer with counts has it. */
 import { completeThrough } from "../domain/rules/freshness";
 import type { LogProgress } from "../io/ports";
 

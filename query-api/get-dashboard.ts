@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The files of the dashboard and of other pages, as the build made them. */
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { type Answer, refused, text } from "./answer";

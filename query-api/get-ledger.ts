@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The books, minute by minute: the endpoint, and the readers of the books that the live hub and the alerts share. */
 import { isBalanced, lostOf, type MinuteBooks, unbookedOf } from "../domain/rules/books";
 import { DAY_MS, MINUTE_MS } from "../domain/rules/time";
 import type { LedgerMinute } from "../io/ports";

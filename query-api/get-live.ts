@@ -10,7 +10,10 @@ import { liveAsked } from "./schemas";
 const INTERVAL_MS = 1_000;
 const MAX_CLIENTS = 5_000;
 
-/** GET /v1/live: changed totals, the rate and the books, as server-sent events. */
+/**
+ * GET /v1/live: changed totals, the rate and the books, as server-sent events. The dashboard and embedded counts listen
+ * to it.
+ */
 export function getLive(dependencies: QueryDependencies): Endpoint {
   const hub = new LiveHub({ dependencies, intervalMs: INTERVAL_MS, maxClients: MAX_CLIENTS });
   return endpoint({

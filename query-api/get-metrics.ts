@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Prometheus scrapes it. */
 import { NO_STORE, text } from "./answer";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";

@@ -4,7 +4,10 @@ import { type Endpoint, endpoint } from "./endpoint";
 import type { OpenApi } from "./openapi";
 import { nothingAsked } from "./schemas";
 
-/** GET /openapi.json. The first request builds the document, when every endpoint is known. */
+/**
+ * GET /openapi.json. The first request builds the document, when every endpoint is known. Clients, the documentation's
+ * page and Schemathesis read the document.
+ */
 export function getOpenApi(document: () => OpenApi): Endpoint {
   let body: string | undefined;
   return endpoint({

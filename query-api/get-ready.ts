@@ -6,7 +6,10 @@ import { nothingAsked, readySchema } from "./schemas";
 
 const DEADLINE_MS = 2_000;
 
-/** GET /readyz: every dependency and its state; 503 when one is away. */
+/**
+ * GET /readyz: every dependency and its state; 503 when one is away. Load balancers ask it whether to send requests
+ * here, and the dashboard shows it.
+ */
 export function getReady(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Reads that are answered before Express sees them, because they are nearly all requests of a busy service. The front
+ * of `serve` asks it first.
+ */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parse } from "node:querystring";
 import type { Endpoint } from "./endpoint";

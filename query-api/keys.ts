@@ -8,7 +8,10 @@ import { type Endpoint, endpoint } from "./endpoint";
 import { noSuchKey } from "./problem";
 import { createdKeySchema, keyIdSchema, keysSchema, newKeyAsked, nothingAsked, revokedKeySchema } from "./schemas";
 
-/** Returns the endpoints of /v1/keys, which manage access keys; none where the service has no store of keys. */
+/**
+ * Returns the endpoints of /v1/keys, which manage access keys; none where the service has no store of keys. The admin
+ * endpoints for access keys.
+ */
 export function keyEndpoints({ accessKeys, clock }: QueryDependencies): Endpoint[] {
   return accessKeys === undefined
     ? []

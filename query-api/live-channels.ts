@@ -17,7 +17,8 @@ const SHARE_OF_TIME = 0.1;
 
 /**
  * Totals of the channels that live clients watch. A large channel takes longer to add up than a turn of the hub: so a
- * channel is added up beside the turns, as often as its size allows, and says itself how complete it is.
+ * channel is added up beside the turns, as often as its size allows, and says itself how complete it is. The live hub
+ * has one.
  */
 export class LiveChannels {
   readonly #watched = new Map<string, Watched>();

@@ -50,7 +50,7 @@ interface Client extends LiveQuestion {
 /**
  * Runs one turn a second for all clients together: watched values are read once, and each client gets the values that
  * changed since its last message. Values are absolute, so the next message makes up for one that a slow client misses.
- * Turns run only while a client listens.
+ * Turns run only while a client listens. GET /v1/live joins clients to it.
  */
 export class LiveHub {
   private readonly instance = randomUUID().slice(0, 8);

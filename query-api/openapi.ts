@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The OpenAPI document, made from the endpoints and their schemas. GET /openapi.json answers with it, and the
+ * documentation's page shows it.
+ */
 import { z } from "zod";
 import type { Endpoint } from "./endpoint";
 import {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The cursor of a series' next page, which asked-range.ts gives and takes. */
 import { BUCKET_UNITS, type BucketUnit } from "../domain/calendar";
 import type { Range } from "./range";
 

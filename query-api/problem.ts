@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The refusals of the read API (RFC 9457): their kinds, titles and bodies. Its endpoints answer with them. */
 import { type ProblemOf, problemText } from "../admission/problem";
 import { ADMISSION_TITLES } from "../admission/refusal";
 

@@ -8,6 +8,7 @@ const OUTCOMES: readonly AuditReport["outcome"][] = ["equal", "repaired", "diffe
 /**
  * Metrics of the process (with its event loop lag, nodejs_eventloop_lag_*), of the reads by route, and of the delay of
  * counting. A gauge whose store cannot be read keeps its last value: /metrics answers while every dependency is away.
+ * The router counts every answer with it.
  */
 export class QueryMetrics {
   readonly #seconds: Histogram<"route" | "method" | "status">;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The read API: every path, each in its own file, and the answers that all paths share. */
+/**
+ * The read API: every path, each in its own file, and the answers that all paths share. `serve` mounts it, with
+ * admission before each path.
+ */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from "express";
 import { Admission } from "../admission/admission";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Ranges of time in questions and answers: their bounds, their buckets and their texts. Every endpoint over time uses
+ * it.
+ */
 import { BUCKET_UNITS, type BucketUnit, type Calendar, LONGEST_MS, UTC } from "../domain/calendar";
 import { MAX_RFC_3339_MS } from "../domain/event";
 import { DAY_MS, MINUTE_MS } from "../domain/rules/time";

@@ -34,7 +34,10 @@ interface Ranking<Ranked extends VideoCount> {
 
 type RankingQuery = Parameters<typeof effectiveRange>[0] & Omit<Asked, "range">;
 
-/** Answers questions for a ranking. Identical questions share an answer for a second. */
+/**
+ * Answers questions for a ranking. Identical questions share an answer for a second. GET /v1/top, GET /v1/trending and
+ * the top of a channel are answered by it.
+ */
 export function rankingAnswers<Ranked extends VideoCount>(
   dependencies: QueryDependencies,
   ranking: Ranking<Ranked>,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The writing of an answer to HTTP, with its header fields and conditional requests. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";

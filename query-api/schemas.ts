@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * All requests and answers as zod schemas. The schemas check the requests, and openapi.json is made from them. Answers
- * are described, not checked, at run time; the tests check them.
+ * are described, not checked, at run time; the tests check them. Each endpoint names its own from here.
  */
 import { z } from "zod";
 import { newKeySchema } from "../admission/new-key";

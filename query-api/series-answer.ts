@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The answers of /counts and /stats, of videos and of channels alike. */
 import type { CounterStore } from "../io/ports";
 import { type Answer, countersJson, refused } from "./answer";
 import { askedRange, type SeriesAsked } from "./asked-range";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The cells behind a series, read at the coarsest levels that fit and added up. Series answers, queries and channels
+ * read by it.
+ */
 import { NO_SUMS, sumOf } from "../domain/rules/cell-sums";
 import type { Cell, CounterStore } from "../io/ports";
 import { average } from "./exact-json";

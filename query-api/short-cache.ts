@@ -2,6 +2,7 @@
 /**
  * Keeps answers for a moment. Identical questions that are asked while one of them is being answered, or within
  * `keepMs` after, share its answer. A failed answer is not kept. At most `maxRunning` different questions run at once.
+ * Rankings and other costly answers are kept in it.
  */
 export class ShortCache<Value> {
   readonly #entries = new Map<string, { answer: Promise<Value>; doneAtMs: number | undefined }>();

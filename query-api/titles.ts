@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Titles and channels from the catalog, for every answer that lists videos. */
 import { MINUTE_MS } from "../domain/rules/time";
 import type { VideoCatalog, VideoInfo } from "../io/ports";
 

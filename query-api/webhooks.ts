@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** GET /v1/webhooks and the replay of messages, for operators; `viewmill webhooks` shows the same. */
 import type { Delivery } from "../io/ports/alert-store";
 import { plainJson } from "./answer";
 import type { QueryDependencies } from "./dependencies";

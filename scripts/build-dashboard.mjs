@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds dashboard/ into dist/dashboard/: index.html, assets whose names carry a hash of their content, and the scripts
-// for other pages (embed.js, client.js).
+// for other pages (embed.js, client.js). scripts/setup.mjs calls it, and so do the builds of the image and of the
+// client package.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -9,7 +9,7 @@ const WANTED_BYTES = 4 * 2 ** 30;
 
 /**
  * Returns a new folder in memory, for files that live for seconds; undefined where memory is short, or programs may not
- * run from the folder.
+ * run from the folder. `npm test` keeps its temporary files in one.
  */
 export function memoryFolder(prefix) {
   try {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What runs of vitest come to. Its report counts failed tests alone: a file whose import or clean-up failed, a process
-// that died and an error that nobody handled are in it as nothing, or as passed.
+// that died and an error that nobody handled are in it as nothing, or as passed. scripts/test.mjs prints the result.
 import { relative } from "node:path";
 
 /**

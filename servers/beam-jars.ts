@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Beam's Flink runner with its job server, expansion service and Java harness, and Flink itself: one class path for all
- * of them.
+ * of them. The Flink cluster, the job server and the expansion service start from it.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

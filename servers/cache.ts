@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The downloads of the test servers: once a machine, in a folder that git ignores. */
+/**
+ * The downloads of the test servers: once a machine, in a folder that git ignores. Every recipe of a server installs
+ * into it.
+ */
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";

@@ -2,7 +2,7 @@
 /**
  * Archives of classes ("class data sharing"). A virtual machine maps the classes that an earlier one has loaded,
  * checked and linked, instead of repeating that work. The first that has done the intended work writes the archive as
- * it ends; later ones use it.
+ * it ends; later ones use it. The Java servers start from one (java-server.ts).
  */
 import { createHash, randomBytes } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync } from "node:fs";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Programs that Debian packages: used where they are, installed where this process may. */
+/**
+ * Programs that Debian packages: used where they are, installed where this process may. nginx, Redis and Prometheus
+ * come from it, for tests and benches.
+ */
 import { spawnSync } from "node:child_process";
 import { locked } from "./cache";
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A TCP proxy that does to connections what networks do: for tests of what depends on a server. */
+/**
+ * A TCP proxy that does to connections what networks do: for tests of what depends on a server. Tests of adapters put
+ * it between an adapter and its server.
+ */
 import { connect, createServer, type Server as NetServer, type Socket } from "node:net";
 
 export interface FaultProxy {

@@ -19,7 +19,7 @@ const RECIPES: Record<ServerName, readonly Recipe[]> = {
 
 /**
  * Fetches and builds whatever the servers are made of and is not in the cache yet, one after the other; minutes the
- * first time.
+ * first time. `npm run servers -- fetch` runs it.
  */
 export async function fetchServers(servers: readonly ServerName[], before?: (name: string) => void): Promise<void> {
   for (const recipe of new Set(servers.flatMap((server) => RECIPES[server]))) {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Configuration of the Flink cluster: what is Flink's only, apart from starting it. */
+/**
+ * Configuration of the Flink cluster: what is Flink's only, apart from starting it. flink-cluster.ts writes it before
+ * it starts a process.
+ */
 
 export interface FlinkOptions {
   /** Default 2. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Recipes for the servers that are programs of Go. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Recipe, runTool } from "./cache";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The question by which a gRPC server is known to be up. */
 import { Client, credentials, status } from "@grpc/grpc-js";
 
 const ANSWER_MS = 10_000;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Not a server: the linter of Dockerfiles, fetched like them. */
+/** Not a server: the linter of Dockerfiles, fetched like them. The tests of docker/ lint with it. */
 import { spawnSync } from "node:child_process";
 import { renameSync } from "node:fs";
 import { join } from "node:path";

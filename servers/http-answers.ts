@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The question by which an HTTP server is known to be up. */
+
 const ANSWER_MS = 5_000;
 
 /** The body of a 200 as JSON; rejects on anything else. */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A server of Java: a process whose virtual machine starts from an archive of its classes, once there is one. */
+/**
+ * A server of Java: a process whose virtual machine starts from an archive of its classes, once there is one. Kafka,
+ * Flink and Beam's servers are such processes.
+ */
 import { ClassArchive } from "./class-archive";
 import { type JavaProgram, javaArgs } from "./java";
 import { ServerProcess } from "./server-process";

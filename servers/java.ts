@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Java processes as the test servers run them: small, quiet, leaving nothing outside of their folder. */
+/**
+ * Java processes as the test servers run them: small, quiet, leaving nothing outside of their folder. Every server of
+ * Java is started with these arguments.
+ */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 

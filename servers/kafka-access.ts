@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A Kafka listener for clients with TLS and credentials (SASL), and an authorizer that denies everything that is not
- * granted.
+ * granted. Tests of access to Kafka start a broker with it.
  */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";

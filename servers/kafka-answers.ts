@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * One request in Kafka's own protocol, by hand: a client library brings retries, loggers and warnings that a question
- * does not need.
+ * does not need. The start of Kafka waits with it, and `npm run servers -- status` asks it.
  */
 import { connect } from "node:net";
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The time of day of a Kafka broker that uses a `ProcessClock`. */
+/**
+ * The time of day of a Kafka broker that uses a `ProcessClock`. Kafka is started with it where a test moves the clock.
+ */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { installed, type Recipe, ROOT, runTool } from "./cache";

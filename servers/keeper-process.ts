@@ -2,7 +2,7 @@
 /**
  * The keeper: a small process beside every owner of servers. The owner tells it over a pipe which process groups and
  * folders are its own; when the pipe ends, in whatever way the owner did (kill -9 included), the keeper kills the
- * groups and removes the folders. Lines: `+pid N`, `-pid N`, `+folder PATH`, `-folder PATH`.
+ * groups and removes the folders. Lines: `+pid N`, `-pid N`, `+folder PATH`, `-folder PATH`. kept.ts starts it.
  */
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Processes and folders that do not outlive this process, however it ends: the keeper process sees to it. */
+/**
+ * Processes and folders that do not outlive this process, however it ends: the keeper process sees to it. Every server
+ * process and its folder is kept by it.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The published schemas of Kubernetes and of Flink's operator, with the programs that check resources by them. */
+/**
+ * The published schemas of Kubernetes and of Flink's operator, with the programs that check resources by them. The
+ * tests of deploy/ check their resources by it.
+ */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { installed, type Recipe } from "./cache";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Transactions of a foreign producer: librdkafka (confluent-kafka for Python); no server. */
+/**
+ * Transactions of a foreign producer: librdkafka (confluent-kafka for Python); no server. The tests of Kafka as a log
+ * send transactions with it.
+ */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { installed, type Recipe } from "./cache";

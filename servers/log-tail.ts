@@ -3,7 +3,10 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 
 const LOG_TAIL_BYTES = 3000;
 
-/** Returns the end of a log file, for the error of a server that did not start; "" where there is no file. */
+/**
+ * Returns the end of a log file, for the error of a server that did not start; "" where there is no file. The last
+ * lines of what a server wrote, without which its failed start has no explanation.
+ */
 export function logTail(file: string): string {
   if (!existsSync(file)) return "";
   const fd = openSync(file, "r");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Recipes for the servers that are jars from Maven's repository. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { locked, type Recipe, runTool } from "./cache";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The counting job written by hand on Flink's DataStream API (bench/flink/native), compiled against the cluster's jars.
+ * The benches compare Viewmill's streaming job with it.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -7,7 +7,8 @@ import { ServerProcess } from "./server-process";
 
 /**
  * A real nginx before several instances, as docs/kubernetes.md configures it: a request that one does not answer goes
- * to another, because an event counts once however often it arrives.
+ * to another, because an event counts once however often it arrives. A load balancer for the tests and benches of
+ * several instances.
  */
 export class Nginx {
   private constructor(

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Beam's own runner for tests, with a watermark that a test advances (TestStream); no server of a deployment. */
+/**
+ * Beam's own runner for tests, with a watermark that a test advances (TestStream); no server of a deployment. The
+ * golden tests run the counting graph on it.
+ */
 import { join } from "node:path";
 import { installed } from "./cache";
 import { freePort } from "./free-port";

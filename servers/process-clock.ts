@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The clock of a test or of the soak, which processes follow. */
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 

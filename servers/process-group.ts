@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Signals for a process and all its children: every server leads a process group of its own. */
+/**
+ * Signals for a process and all its children: every server leads a process group of its own. The keeper and the owners
+ * of servers end them by it.
+ */
 
 /** False when the group is gone. */
 export function killGroup(pid: number, signal: NodeJS.Signals): boolean {

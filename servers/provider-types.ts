@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A Terraform provider's schema, read back from the types that are generated from it (npm @cdktf/provider-*): which
- * arguments and blocks a resource has, which are required, how often a block may come, what is computed.
+ * arguments and blocks a resource has, which are required, how often a block may come, what is computed. The checks of
+ * terraform/ (terraform.ts) need it, because no package registry has Google's provider.
  */
 
 /** As Terraform writes types in JSON. */

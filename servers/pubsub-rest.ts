@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Envoy's configuration that makes a gRPC Pub/Sub speak REST. Two hops: Google's Java client gzips what it sends, and
- * the transcoder must see it decompressed, over HTTP/1 and before it.
+ * the transcoder must see it decompressed, over HTTP/1 and before it. The Pub/Sub emulator starts Envoy with it.
  */
 const TYPES = "type.googleapis.com/envoy.extensions";
 const HTTP_FILTERS = `${TYPES}.filters.http`;

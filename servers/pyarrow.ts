@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Not a server: Apache Arrow for Python, another reader of our Parquet files. */
+/**
+ * Not a server: Apache Arrow for Python, another reader of our Parquet files. Tests of exports and roll-ups read with
+ * it.
+ */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { installed, type Recipe } from "./cache";

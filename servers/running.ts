@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The servers that `npm run servers -- up` has left running: one file for each holder process, in a folder. */
+/**
+ * The servers that `npm run servers -- up` has left running: one file for each holder process, in a folder.
+ * `npm run servers` looks there for what it may stop.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

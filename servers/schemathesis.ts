@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Not a server: Schemathesis, which asks a service what its OpenAPI document allows and what it forbids. */
+/**
+ * Not a server: Schemathesis, which asks a service what its OpenAPI document allows and what it forbids.
+ * `npm run schemathesis` runs it.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A server as a process that answers: it can be started, killed, started again on the same ports and data, and stopped.
+ * Each server of this folder is one.
  */
 import { join } from "node:path";
 import type { ClassArchive } from "./class-archive";

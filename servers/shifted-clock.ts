@@ -2,7 +2,7 @@
 /**
  * Preloaded by processes that use a `ProcessClock` (NODE_OPTIONS=--require): their clock is ahead of the machine's by
  * the milliseconds in a file, and jumps when the file changes. Timers, which count from a process's start, are
- * unchanged.
+ * unchanged. Processes of Node get it from ProcessClock.
  */
 import { readFileSync } from "node:fs";
 import { CLOCK_FILE_VARIABLE } from "./process-clock";

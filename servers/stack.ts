@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The servers by name for `npm run servers`: their start, their health, and the settings to use them. */
+/**
+ * The servers by name for `npm run servers`: their start, their health, and the settings to use them. `npm run servers`
+ * and its holder process use it.
+ */
 import { bigtableAnswers, startBigtableEmulator } from "./bigtable-emulator";
 import { expansionAnswers, startExpansionService } from "./expansion-service";
 import { flinkAnswers, startFlinkCluster } from "./flink-cluster";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The checks of a Terraform configuration: Terraform itself, the schema of Google's provider with a provider that has
- * nothing else (no package registry has Google's own), and checkov.
+ * nothing else (no package registry has Google's own), and checkov. The tests of terraform/ run them.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The programs that each server needs on the machine. */
+/**
+ * The programs that each server needs on the machine. A test is skipped, and `npm run servers` refuses, where one is
+ * missing.
+ */
 import { spawnSync } from "node:child_process";
 
 export const SERVER_NAMES = ["kafka", "bigtable", "pubsub", "gcs", "flink", "job-server", "expansion"] as const;

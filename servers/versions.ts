@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** All versions of the test servers. Newer ones are set here and nowhere else. */
+/**
+ * All versions of the test servers. Newer ones are set here and nowhere else. Every recipe takes its version from it.
+ */
 export const VERSIONS = {
   /** Newer pairs of Beam and Flink have no job server on Maven that resolves without its shadow jar. */
   beam: "2.62.0",

@@ -18,7 +18,8 @@ interface AdmitOptions {
  * Asks the deployment for the event types of messages that did not come through the write API, and notes the refused
  * types in the message. In: messages of the log, references resolved. Out: the same messages, a few with
  * `refusedTypes`. Rejects: none; a store that does not answer fails the bundle. Windowing: as given. Replay: the same
- * answer, because the set of types only grows up to its bound.
+ * answer, because the set of types only grows up to its bound. The streaming job of a cluster has this step
+ * (pipelines/stream/count-log.ts), because direct producers pass no write API.
  */
 export function admitEventTypes(messages: PCollection<Message>, options: AdmitOptions): PCollection<Message> {
   const admitting = new AdmitEventTypes(RESOURCES.eventTypes, options);

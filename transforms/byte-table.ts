@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** A hash table over byte strings, with which the recount of an audit numbers names and ids. */
+
 /**
  * Numbers byte strings in the order in which they first come: 0, 1, 2, ... Two strings get one number when all their
  * bytes are equal, whatever their hashes are. The hash is seeded, because clients choose what is in the table.

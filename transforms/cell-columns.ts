@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The cells that an audit recounted, as columns, and their bytes for the shuffle between the recount of a minute and
+ * the comparison of its hour.
+ */
 import { deserialize, serialize } from "node:v8";
 import { toBytes } from "../engine";
 

@@ -40,7 +40,7 @@ async function* only<T>(value: T): AsyncGenerator<T> {
 /**
  * Checks every total against the days below it, part by part of the videos. An audit of a range never looks at a video
  * that no event of the range touches. In: parts of the videos. Out: one finding a part. Rejects: none. Windowing:
- * global. Replay: a repaired total is equal then.
+ * global. Replay: a repaired total is equal then. The last step of an audit.
  */
 export function checkTotals(parts: PCollection<number>, options: TotalsOptions): PCollection<TotalsFinding> {
   return parts

@@ -64,7 +64,7 @@ export interface HourFinding {
  * Compares an hour's recounted cells of a part of the videos with the stored ones, in both directions, then the levels
  * above them for the videos that the hour touches. With `repair` the recount's numbers are stored as corrections. In:
  * cells and books by hour and part of the videos. Out: one finding a key. Rejects: none. Windowing: global. Replay: a
- * repaired cell is equal then; no other cell changes.
+ * repaired cell is equal then; no other cell changes. The audit's graph has this step after the recount.
  */
 export function compareHours(
   hours: PCollection<KV<string, HourElement>>,

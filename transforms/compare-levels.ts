@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The check that hours, days and totals are the sums of their minutes. The audit compares hours and totals with it.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import { differenceOf, isSameSums, NO_SUMS, type Sums, sumOf } from "../domain/rules/cell-sums";
 import { type ComparedCell, cellKey } from "../domain/rules/reconcile";

@@ -12,7 +12,8 @@ import { hashSeed } from "./hash-seed";
  * Adds up the partitions of a video shard: the counts of every video of the shard in the minute, in chunks, with the
  * shard's books. In: count blocks, or counts of panes in the same process, keyed by video shard, in one-minute windows.
  * Out: ShardCounts. Rejects: none. Windowing: fixed 60 s, accumulating; of several panes of a partition the largest
- * counts, because panes are nested. Replay: the same sums, or larger ones.
+ * counts, because panes are nested. Replay: the same sums, or larger ones. The counting graph has this step after
+ * deduplication.
  */
 export function countPerVideo(counts: PCollection<KV<string, CountElement | PaneElement>>): PCollection<ShardCounts> {
   return counts

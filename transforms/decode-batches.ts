@@ -74,7 +74,8 @@ export type Decoded = {
  * place. In: messages of the log, or archive objects. Out: `blocks` keyed by partition, timestamped by their minute;
  * `late`: counts of the events that the lateness rule sets aside, keyed by minute and receipt minute. Rejects: `dead`,
  * with the original bytes whole. Windowing: global in, global out; timestamps of event time (plus the grace), of the
- * receipt for late counts of a stream. Replay: the same blocks again; deduplication finds them to be repeats.
+ * receipt for late counts of a stream. Replay: the same blocks again; deduplication finds them to be repeats. It is the
+ * first step of the counting graph.
  */
 export function decodeBatches(messages: PCollection<Message>, options: DecodeOptions) {
   const decoded = messages.apply(withName("DecodeBatches", parDo(new DecodeBatches(options))));

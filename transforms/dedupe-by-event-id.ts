@@ -48,7 +48,7 @@ export interface PaneCache {
  * by video shard, with the pane's size. A kept pane that is the only one of its minute sends the cells that changed
  * since its last firing; any other pane sends all cells. Rejects: none. Windowing: fixed 60 s, accumulating: each pane
  * holds all events of the earlier panes. Replay: the same pane again, or a larger one; the larger wins downstream. A
- * kept pane is forgotten when the run that fired it fails.
+ * kept pane is forgotten when the run that fired it fails. The counting graph has this step after the windows.
  */
 export function dedupeByEventId(
   events: PCollection<KV<string, EventElement>>,

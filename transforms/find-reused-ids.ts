@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The search for ids that stand for more than one event in an audited range. The audit's runners call it on the hashes
+ * that the recount gives, and the report shows examples.
+ */
 import { type DoFn, groupByKey, type KV, type PCollection, parDo, register, toBytes, withName } from "../engine";
 import type { IdBlock } from "./audit-elements";
 

@@ -4,7 +4,7 @@ import type { Texts } from "./cell-columns";
 
 /**
  * The names of an hour's videos, numbered: minutes have nearly the same videos, and each name is read once as text and
- * once as bytes for the whole hour.
+ * once as bytes for the whole hour. The comparison of an hour (compare-hours.ts) has one.
  */
 export class HourNames {
   private readonly table: ByteTable;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The audit's form of an id: an id that is written as a UUID in lower case is its 16 bytes, as four words, which are
- * equal exactly where the texts are. Any other id stays the bytes of its text.
+ * equal exactly where the texts are. Any other id stays the bytes of its text. The recount compares ids in this form.
  */
 import { hashOf } from "./byte-table";
 

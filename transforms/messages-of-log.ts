@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The first step of the streaming job: what Kafka and Pub/Sub deliver becomes messages of one form. */
 import {
   type DoFn,
   type Instant,

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The recount of one part of one minute, which is the core of the audit: objects go in row by row, and cells, books and
+ * ids come out. recount-minutes.ts feeds it.
+ */
 import { isLate, NO_LATENESS } from "../domain/rules/lateness";
 import { MINUTE_MS } from "../domain/rules/time";
 import { type ArchiveRow, readArchiveRows } from "./archive-rows";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Whether a recounted minute may be compared, from the books of its parts. The comparison of hours and the audit's
+ * report judge alike by it.
+ */
 import type { RecountBooks } from "./audit-elements";
 import type { Recount } from "./minute-recount";
 

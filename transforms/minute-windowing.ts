@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The way a streaming runner fires the minutes. A bounded run needs no such options, because it sees every minute
- * whole.
+ * whole. A deployment's stream on Flink or Dataflow sets it from the configuration.
  */
 export interface MinuteWindowing {
   /**

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Losses of a minute: accepted events that no object of the archive has. The recount computes them, and the audit's
+ * report and the write-off of losses use them.
+ */
 import { isBackfilled } from "../domain/archive-name";
 import { isArchiveCounted, lostOf } from "../domain/rules/books";
 import { MinuteObjectSums } from "../domain/rules/ledger-books";

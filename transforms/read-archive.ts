@@ -18,7 +18,7 @@ const READS_IN_FLIGHT = 4;
 /**
  * Reads archive objects in parallel. In: names. Out: messages with the object's bytes. Rejects: none here (an
  * unreadable object fails the bundle; DecodeBatches finds a damaged one). Windowing: as given. Replay: reads the same
- * bytes again.
+ * bytes again. Bounded runs and the embedded stream begin with this step.
  */
 export function readArchive(names: PCollection<ArchiveName>): PCollection<ArchiveMessage> {
   return names

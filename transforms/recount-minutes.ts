@@ -57,7 +57,8 @@ const FIRST_WORDS = 64;
  * Recounts parts of minutes from the archive. A part reads all objects of its minute and keeps its own ids: events
  * cross no shuffle, and as many workers share a heavy minute as it has parts. In: units. Out: `hours`: cells and books
  * by hour and part of the videos; `ids`: hashes of the ids by their partition. Rejects: none; books say why a minute
- * cannot be compared. Windowing: global. Replay: reads the archive again, and finds the same events or more.
+ * cannot be compared. Windowing: global. Replay: reads the archive again, and finds the same events or more. It is the
+ * first step of the audit's graph.
  */
 export function recountMinutes(units: PCollection<AuditUnit>, options: AuditOptions) {
   const recounted = units

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Tables of the recount (minute-recount.ts): the pairs of video and type of a minute, and the sums of each pair. */
 import type { ArchiveRow } from "./archive-rows";
 import { ByteTable, grownTo } from "./byte-table";
 import type { CellColumns, Texts } from "./cell-columns";

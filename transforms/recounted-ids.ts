@@ -15,7 +15,7 @@ const MOST_BUCKET_BITS = 12;
 /**
  * The ids of a part of a minute, as rows of 128 bits. Rows are appended as they come, and are told apart once, bucket
  * after bucket of a seeded hash: a look-up reads a cache, where one table of all ids would read memory. Two rows are
- * the same event when all bits of the id and the pair are equal.
+ * the same event when all bits of the id and the pair are equal. Each part of a minute's recount has one.
  */
 export class RecountedIds {
   /** Distinct events; known when the rows are told apart. */

@@ -28,7 +28,8 @@ type ResolvedMessages = {
  * Replaces each message that refers to a batch by the batch itself (claim check). In: messages of the log. Out:
  * `messages`; a message without a reference passes unchanged. Rejects: `dead`, references whose claim is missing or
  * damaged, whole; a claim that cannot be read now fails the bundle. Windowing: as given. Replay: reads the same bytes
- * again, while claims are kept for longer than messages.
+ * again, while claims are kept for longer than messages. The streaming job of a cluster has this step before it admits
+ * event types.
  */
 export function resolveReferences(messages: PCollection<Message>) {
   const resolving = awaitableParDo<Message, Tagged<ResolvedMessages>>(

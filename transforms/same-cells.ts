@@ -10,7 +10,7 @@ const MAX_PLACES = 2 ** 22;
 /**
  * Returns whether a minute's recounted cells are exactly the stored ones. This is the usual result of an audit, found
  * in columns, without an object or a text for each cell. False proves nothing: the cells have to be compared one by one
- * then, for example where a sum is beyond 2^53.
+ * then, for example where a sum is beyond 2^53. The comparison of an hour asks it first.
  */
 export function areSameCells(recounted: CellColumns, stored: MinuteCounts, names: HourNames): boolean {
   const rows = recounted.counts.length;

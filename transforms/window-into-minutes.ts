@@ -8,6 +8,7 @@ import type { MinuteWindowing } from "./minute-windowing";
  * the grace). Out: the same elements. Windowing: fixed 60 s, accumulating. A streaming runner fires an on-time pane
  * when the watermark passes the end of the minute, then late panes; every pane holds all elements of the earlier ones.
  * Replay: the same windows.
+ * The counting graph has this step between decoding and deduplication.
  */
 export function windowIntoMinutes<T>(
   name: string,

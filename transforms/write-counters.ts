@@ -27,6 +27,7 @@ const WRITES_IN_FLIGHT = 32;
  * ledger never says counted before the counters do. A bundle ends when all its writes are acknowledged. In:
  * ShardCounts. Out: nothing. Rejects: none; a write that fails after its retries fails the bundle. Windowing: any.
  * Replay: absolute values with a version, so writing again, in any order, changes nothing.
+ * The counting graph ends with this step.
  */
 export function writeCounters(counts: PCollection<ShardCounts>, options: WriteOptions): void {
   counts.apply(

@@ -18,7 +18,8 @@ import { RESOURCES } from "./resource-names";
  * Writes the dead letters, the original bytes whole. In: dead elements. Out: nothing. Rejects: none; a failed write
  * fails the bundle, so no letter is lost. Windowing: any. Replay: the letter is written again; replaying both letters
  * counts the event once, because the event keeps its id. `grouped`: a bounded run writes all letters of a reason
- * together. A stream writes each letter at once, because its global window never ends.
+ * together. A stream writes each letter at once, because its global window never ends. The counting graph has this step
+ * for everything that it refuses.
  */
 export function writeDeadLetters(dead: PCollection<DeadElement>, { grouped }: { grouped: boolean }): void {
   const keyed = grouped

@@ -19,6 +19,7 @@ type Finding =
 /**
  * Writes the findings of an audit on a cluster to the store from which the audit's starter reads them. In: findings.
  * Out: nothing. Rejects: none; a failed write fails the bundle. Windowing: global. Replay: the same findings.
+ * An audit that runs as a job ends with this step (pipelines/audit/cluster-audit.ts).
  */
 export function writeFindings(name: string, findings: PCollection<Finding>, auditId: string): void {
   const writing = new WriteFindings(RESOURCES.findings, auditId);

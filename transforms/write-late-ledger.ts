@@ -21,7 +21,7 @@ import { RESOURCES } from "./resource-names";
  * Writes how many events were set aside as late.
  * In: late counts keyed by minute and receipt minute, in one-minute windows of their timestamps. Out: nothing. Rejects:
  * none; a failed write fails the bundle. Windowing: any. Replay: absolute values per (minute, receipt minute); the row
- * with more wins.
+ * with more wins. The counting graph has this step beside the counting.
  */
 export function writeLateLedger(
   late: PCollection<KV<string, LateElement>>,

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The memory of the last step of the stream, so that a pane that fires again writes the changed rows alone. A worker of
+ * a cluster keeps one for all its bundles.
+ */
 import { CellTable } from "../domain/columns/cell-table";
 import type { MinuteCounts } from "../domain/columns/minute-counts";
 import { grown, textSpans } from "../domain/columns/name-table";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The writes of a stream to a store, without the stream: minute cells of Zipf's videos, pass after pass, as panes grow.
+ * The measurement of the store writes them.
  */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";

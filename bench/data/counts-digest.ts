@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** A digest of counts, by which measurements make sure that the compared systems counted the same. */
 import { hash } from "node:crypto";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 

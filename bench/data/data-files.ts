@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The data of the measurements in files, in the forms in which the compared systems read them. */
 import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { type EventColumns, eventJsonAt } from "../../domain/columns/event-columns";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The generated events of all measurements. */
 import type { EventColumns } from "../../domain/columns/event-columns";
 import { ID_BYTES } from "../../domain/event-identity";
 import { MINUTE_MS } from "../../domain/rules/time";

@@ -14,7 +14,10 @@ interface FillParameters {
 
 const APPENDS_IN_FLIGHT = 64;
 
-/** Appends each batch when it is due, at its receipt time; what is due already, at once. */
+/**
+ * Appends each batch when it is due, at its receipt time; what is due already, at once. The load of the Flink
+ * measurements.
+ */
 export const fillTopic = defineTask(__filename, "fill-topic", async ({ brokers, topic, frames }: FillParameters) => {
   const appender = await KafkaAppender.open({ brokers: [brokers], topic, appendTimeoutMs: 60_000 });
   const inFlight: Promise<void>[] = [];

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The job written by hand on Flink, run and measured: the baseline of the Flink measurements. */
 import { join } from "node:path";
 import { type FlinkJobState, FlinkRest } from "../../engine";
 import { BATCH_PREFIX } from "../../io/formats/avro/batch";

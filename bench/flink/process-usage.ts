@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The CPU time and memory of processes and all their children, from Linux's /proc. */
+/**
+ * The CPU time and memory of processes and all their children, from Linux's /proc. The Flink measurements and the soak
+ * read it.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 
 export interface ProcessUsage {

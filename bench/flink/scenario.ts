@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** What both jobs of a Flink measurement share: the stack, the data, and when it is over. */
 import { configSchema } from "../../cli/config/schema";
 import { ClusterStack, type StackOptions } from "../../demo/cluster-stack";
 import { minuteOf } from "../../domain/event";

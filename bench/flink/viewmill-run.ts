@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Viewmill's streaming job, run and measured, for the Flink measurements. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../../cli/config/schema";

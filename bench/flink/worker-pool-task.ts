@@ -16,7 +16,10 @@ const MAX_WORKERS = 16;
 const WORKER_NODE_ARGS = workerNodeArgs({ maxOldSpaceMb: MAX_OLD_SPACE_MB, maxSemiSpaceMb: MAX_SEMI_SPACE_MB });
 const WORKER_MODULE = join(__dirname, "..", "..", "cli", "programs", "worker-resources.js");
 
-/** `viewmill worker-pool`, with flags of Node for its workers; serves until it is stopped. */
+/**
+ * `viewmill worker-pool`, with flags of Node for its workers; serves until it is stopped. The workers of Viewmill's job
+ * in the Flink measurements.
+ */
 export const workerPool = defineTask(
   __filename,
   "worker-pool",

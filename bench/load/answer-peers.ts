@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The same answers from Redis, whose counters are kept by hand, and from DuckDB over Parquet. */
+/**
+ * The same answers from Redis, whose counters are kept by hand, and from DuckDB over Parquet. The measurement of
+ * answers asks them.
+ */
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createClient } from "@redis/client";

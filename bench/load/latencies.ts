@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Percentiles of latencies, and waiting for a schedule, for every probe. */
+
 export interface LatencySummary {
   requests: number;
   p50Ms: number;

@@ -14,7 +14,8 @@ interface Asked extends ReadSchedule {
 }
 
 /**
- * Mixed reads on schedule: of ten, six totals, two of 60 minutes, one of the hours of a week, one of a top.
+ * Mixed reads on schedule: of ten, six totals, two of 60 minutes, one of the hours of a week, one of a top. The
+ * measurement of answers runs it.
  */
 export const probeAnswers = defineTask(__filename, "probe-answers", async (asked: Asked): Promise<LatencySummary> => {
   const { videos, seed } = asked;

@@ -10,7 +10,7 @@ const DEADLINE_MS = 60_000;
 
 /**
  * Sends one event of a video that no other client uses, and asks for that video until it is counted: from the 202 to
- * the first answer with the event.
+ * the first answer with the event. Measurements of a live service run it.
  */
 export const probeFreshness = defineTask(
   __filename,

@@ -22,7 +22,7 @@ interface ReadResult {
 
 /**
  * Reads on schedule: in turns a video's totals and its counts of the last 60 minutes, videos by the same Zipf law as
- * the events.
+ * the events. The measurement of reads runs it.
  */
 export const probeReads = defineTask(
   __filename,

@@ -11,7 +11,8 @@ const SQLITE_BUSY = 5;
 
 /**
  * Asks for the write lock of the counters every 2 ms, and gives it back at once. Answers for how long the lock was
- * taken at most without a commit: the longest transaction, as far as 2 ms and the scheduler let it be seen.
+ * taken at most without a commit: the longest transaction, as far as 2 ms and the scheduler let it be seen. The
+ * measurement of batch commands beside a service runs it.
  */
 export const probeWriteLock = defineTask(
   __filename,

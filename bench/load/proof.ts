@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Whether a service says in the end what was accepted: books that balance, and counts that are exact at each level. */
+/**
+ * Whether a service says in the end what was accepted: books that balance, and counts that are exact at each level. The
+ * soak and the stress test end with it.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
 

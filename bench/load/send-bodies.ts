@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The load of the measurements of ingest, and of those that need a service under load. */
 import { readFrames } from "../data/data-files";
 import { defineTask, timed } from "../task";
 import { HttpConnection } from "./http-connection";

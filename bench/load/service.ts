@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The service under measurement. */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Requests of one event, and reads of one total, over many connections: as fast as they are answered. */
+/**
+ * Requests of one event, and reads of one total, over many connections: as fast as they are answered. The measurements
+ * of HTTP and of answers send and read by it.
+ */
 import { randomUUID } from "node:crypto";
 import { defineTask, timed } from "../task";
 import { HttpConnection } from "./http-connection";

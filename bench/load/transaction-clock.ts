@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Measures the write transactions of a process that `node --require` gives this module (`clockedBy`). A probe from
- * outside sees only the time of the clock, in which a writer that waits for a processor counts, too.
+ * outside sees only the time of the clock, in which a writer that waits for a processor counts, too. The measurement of
+ * batch commands beside a service reads it.
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The baseline: what one would write first, strings in Maps. Exact by the same contract, of repeats the largest value.
+ * Measurements of counting compare with it.
  */
 
 import { Type } from "avsc";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A data folder that the embedded stream has counted, and the passes that do it, in this process. */
+/**
+ * A data folder that the embedded stream has counted, and the passes that do it, in this process. The measurements of
+ * the stream and of audits share it.
+ */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { countByMinute } from "../../domain/columns/event-columns";

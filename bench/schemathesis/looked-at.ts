@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The deployments that Schemathesis looks at: one service on a data folder, or two behind nginx over shared stores. */
+/**
+ * The deployments that Schemathesis looks at: one service on a data folder, or two behind nginx over shared stores.
+ * main.ts of this folder starts them.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createKey, newKeySchema } from "../../admission/new-key";

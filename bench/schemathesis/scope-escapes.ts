@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the answers of a run say about scopes: by the service's own metrics, which count every answer by its route. */
+/**
+ * What the answers of a run say about scopes: by the service's own metrics, which count every answer by its route.
+ * main.ts of this folder reports them.
+ */
 
 interface Operation {
   security: Record<string, readonly string[]>[];

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The memory and files of a service and its children at a moment, from /proc, and the size of its data folder. */
+/**
+ * The memory and files of a service and its children at a moment, from /proc, and the size of its data folder. The soak
+ * takes one every so often.
+ */
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { treeOf, usageOf } from "../flink/process-usage";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The result of the soak as a page of docs/bench. */
 import { type Sample, slopeOf } from "./process-samples";
 
 export interface SoakResult {

@@ -2,7 +2,7 @@
 /**
  * Sends events on a schedule that does not depend on the service: a batch is due at its time, and its latency begins
  * then. Every batch whose outcome is unknown is sent again at the end, so that the number of events to be counted is
- * known exactly.
+ * known exactly. main.ts of this folder raises it step by step.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { uuidV7 } from "../../client/uuid-v7";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The judgement of a step of the stress test. */
 import type { Step } from "./rising-load";
 
 /** The bounds beyond which a service counts as giving way. */

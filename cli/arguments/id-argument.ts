@@ -9,7 +9,8 @@ const MARK = "\0";
 
 /**
  * Adds an argument that is an id, such as -abc. A text with one leading dash that is no option of the command is the
- * id, not several one-letter options. An id with two leading dashes needs `--` before it, as everywhere.
+ * id, not several one-letter options. An id with two leading dashes needs `--` before it, as everywhere. Commands that
+ * take the id of a video or of a dead letter use it.
  */
 export function idArgument(command: Command, name: string, description: string): Command {
   const parseOptions = command.parseOptions.bind(command);

@@ -4,7 +4,7 @@ import { ConfigError } from "../config/load";
 
 /**
  * Throws a ConfigError that names each of these flags (by its name in the action's flags, such as takeOverFrom) on the
- * command line.
+ * command line. Commands call it where some of their flags have a meaning for one runner or one adapter alone.
  */
 export function refuseFlags(command: Command, names: readonly string[], why: string): void {
   const given = names

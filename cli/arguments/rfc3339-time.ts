@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Times on the command line. Commands that take a range parse its ends by these functions. */
 import { InvalidArgumentError } from "commander";
 import { parseRfc3339 } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";

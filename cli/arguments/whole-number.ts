@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Whole numbers on the command line. Commands give these functions to their numeric options. */
 import { InvalidArgumentError } from "commander";
 import { isIntegerText } from "../../domain/decimal-text";
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The output of every `init` command (`viewmill kafka init`, `bigtable init` and the others): which places are missing
+ * or wrong.
+ */
 import type { Command } from "commander";
 import { isAsItMustBe, type Place } from "../../io/ports/places";
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The settings of alerts and webhooks, a part of the one schema. */
+/**
+ * The settings of alerts and webhooks, a part of the one schema. The service's alerts (cli/programs/alerts) are made of
+ * them.
+ */
 import { z } from "zod";
 import { isChannelId } from "../../domain/catalog/catalog-line";
 import { isEventType, isVideoId } from "../../domain/event";

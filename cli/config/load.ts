@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Reads the configuration of a command or a process from its three sources. Every command gets it through resolve.ts.
+ */
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import type { z } from "zod";

@@ -8,7 +8,8 @@ class SecretFileError extends Error {
 
 /**
  * Returns the text of the file without a line break at its end. Throws SecretFileError where the file cannot be read,
- * is empty or has fewer characters than required.
+ * is empty or has fewer characters than required. Keys, passwords and webhook secrets are read by it, so that no secret
+ * stands in a configuration file.
  */
 export function readSecret(file: string, setting: string, leastCharacters = 1): string {
   let text: string;

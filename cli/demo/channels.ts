@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The videos and channels of the demo: `viewmill demo` loads the catalog, and the demo's traffic watches the videos.
+ */
 import { HOUR_MS } from "../../domain/rules/time";
 
 /** The invented channels and videos of the demo, most watched first within a channel. */

@@ -46,7 +46,7 @@ interface DemoTrafficOptions {
   offsetMs: number;
 }
 
-/** Invented events as NDJSON lines; the same options give the same history. */
+/** Invented events as NDJSON lines; the same options give the same history. `viewmill demo` sends them. */
 export class DemoTraffic {
   private readonly random: () => number;
   private readonly cumulated: Float64Array;

@@ -9,7 +9,7 @@ import { streamIdentity } from "./stream-identity";
 /**
  * Returns the counting options of a bounded run beside the deployment's stream, which spreads and judges events alike,
  * so that its ledger rows are the same rows. The caller asks before the run lists any object: a change of a minute that
- * is final now is a revision.
+ * is final now is a revision. `viewmill backfill` and `viewmill pipeline stream` on the direct runner ask for them.
  */
 export async function boundedCounting({ config, progress }: Deployment): Promise<BoundedOptions["counting"]> {
   const completeThroughMs = await progress.completeThroughMs(Date.now());

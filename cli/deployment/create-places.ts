@@ -11,7 +11,10 @@ interface CreateOptions {
   partitions: number;
 }
 
-/** Creates the missing topics, subscriptions and tables of a deployment; existing ones stay as they are. */
+/**
+ * Creates the missing topics, subscriptions and tables of a deployment; existing ones stay as they are. The cluster
+ * demonstration and the benches call it; an operator runs the `init` commands.
+ */
 export async function createPlaces(
   config: Settings<"archive" | "claims" | "counters" | "data" | "deadLetters" | "log" | "project">,
   { partitions }: CreateOptions,

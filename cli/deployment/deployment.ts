@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The stores of a deployment, from its configuration. Commands that read or change a deployment open them here; `serve`
+ * adds its log.
+ */
 import { NO_LATENESS } from "../../domain/rules/lateness";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";

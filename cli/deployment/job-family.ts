@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * What `viewmill pipeline list`, `status` and `cancel` need of a runner; flink/jobs.ts and dataflow/jobs.ts implement
+ * it.
+ */
 import type { Settings } from "../config/schema";
 
 /** The sections that say where jobs run. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Which runner a command of `viewmill pipeline` speaks to, from the configuration. */
 import { ConfigError } from "../config/load";
 import type { Settings } from "../config/schema";
 

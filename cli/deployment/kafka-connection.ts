@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The connection to Kafka from the configuration. Everything of a deployment that reads or writes topics uses it. */
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { KafkaConnection } from "../../io/kafka/config";

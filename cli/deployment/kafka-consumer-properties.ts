@@ -9,7 +9,8 @@ const LOGIN = { plain: "plain.PlainLoginModule", scram: "scram.ScramLoginModule"
 /**
  * Returns the properties by which Java's consumer, in the job server and in TaskManagers, reaches the brokers as
  * `kafkaConnection` does. The job carries the certificates of the authorities. Of the password it carries the name of
- * the file alone, which these processes read for themselves, at the same path.
+ * the file alone, which these processes read for themselves, at the same path. The streaming job on Flink carries them
+ * (stream-graph.ts).
  */
 export function kafkaConsumerProperties({ log }: Settings<"log">): Record<string, string> {
   const { ssl, caFile, sasl, username, passwordFile } = log.kafka;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The store of alerts: `serve` opens it, and `viewmill webhooks` reads and replays its messages. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { AlertStore } from "../../io/ports/alert-store";

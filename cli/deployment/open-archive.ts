@@ -4,7 +4,9 @@ import type { Archive } from "../../io/ports";
 import type { Settings } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
-/** Opens the archive of a deployment, with the one adapter that the configuration names. */
+/**
+ * Opens the archive of a deployment, with the one adapter that the configuration names. Every opened deployment has it.
+ */
 export async function openArchive(config: Settings<"archive" | "data" | "gcs">): Promise<Archive> {
   if (config.archive.kind === "directory") {
     const { DirectoryArchive } = await import("../../io/directory/archive.js");

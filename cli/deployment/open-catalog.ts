@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The video catalog: `serve` opens it to answer with titles and channels, and `viewmill catalog` to load it. */
 import { join } from "node:path";
 import type { CatalogOptions, SqliteCatalog } from "../../io/sqlite/catalog";
 import type { Settings } from "../config/schema";

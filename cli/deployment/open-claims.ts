@@ -6,7 +6,8 @@ import { gcsLocation } from "./gcs-location";
 
 /**
  * Opens the claims, to which references in the log point. With `none` the log carries no references; a reference that
- * it carries all the same is looked up in the data folder.
+ * it carries all the same is looked up in the data folder. `serve` writes them, and the archiver and the workers of a
+ * stream read them.
  */
 export async function openClaims(config: Settings<"claims" | "data" | "gcs">): Promise<ClaimStore> {
   if (config.claims.kind === "gcs") {

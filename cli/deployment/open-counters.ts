@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The counter store of the configuration, SQLite or Bigtable, with its roll-ups. Deployments open it to write, and the
+ * service to read.
+ */
 import { join } from "node:path";
 import { DAY_MS } from "../../domain/rules/time";
 import type { BigtableConfig } from "../../io/bigtable/config";

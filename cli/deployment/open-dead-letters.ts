@@ -7,6 +7,7 @@ import { gcsLocation } from "./gcs-location";
 import { kafkaConnection } from "./kafka-connection";
 import { pubsubConnection } from "./pubsub-connection";
 
+/** Every opened deployment has them, and `viewmill dead-letters` opens them alone. */
 export async function openDeadLetters(
   config: Settings<"data" | "deadLetters" | "gcs" | "log" | "project">,
 ): Promise<DeadLetters> {

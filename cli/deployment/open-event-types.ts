@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The event types that a deployment has admitted. The write API, the archiver, backfills and workers judge types by
+ * them.
+ */
 import { KnownEventTypes } from "../../intake/known-types";
 import type { EventTypes } from "../../io/ports";
 import type { Settings } from "../config/schema";

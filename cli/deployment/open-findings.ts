@@ -4,7 +4,9 @@ import type { Findings } from "../../io/ports";
 import type { Settings } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
-/** The findings are beside the audited archive. */
+/**
+ * The findings are beside the audited archive. The workers of an audit write them, and `viewmill audit` reads them.
+ */
 export async function openFindings(config: Settings<"archive" | "data" | "gcs">): Promise<Findings> {
   if (config.archive.kind === "gcs") {
     const { GcsFindings } = await import("../../io/gcs/findings.js");

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Both sides of a log that several processes share (Kafka, Pub/Sub): `serve` opens the writing side, and the archiver
+ * the reading side.
+ */
 import type { Logger } from "pino";
 import type { EventLog, LogSubscription } from "../../io/ports";
 import { ConfigError } from "../config/load";

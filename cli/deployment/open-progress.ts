@@ -3,7 +3,10 @@ import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import type { Ledger, LogProgress } from "../../io/ports";
 import type { Settings } from "../config/schema";
 
-/** Opens the progress of counting: by the embedded log itself, or by the books of a shared one. */
+/**
+ * Opens the progress of counting: by the embedded log itself, or by the books of a shared one. Every opened deployment
+ * has it, and freshness is told from it.
+ */
 export async function openProgress(
   config: Settings<"data" | "log">,
   ledger: Ledger,

@@ -10,7 +10,10 @@ import { readSecret } from "../config/secret-file";
 /** Of what is kept: instances of a version that keeps something else share nothing with this one. */
 const FORMAT = 1;
 
-/** Where the configuration names a Redis. Throws SecretFileError. */
+/**
+ * Where the configuration names a Redis. Throws SecretFileError. Opens the answers that instances of the service share,
+ * where the configuration names a Redis. `serve` opens them for the read API. Throws SecretFileError.
+ */
 export async function openSharedAnswers(
   config: Settings<"catalog" | "counters" | "data" | "http" | "lateness" | "project" | "retention">,
   logger: Logger,

@@ -6,7 +6,8 @@ import { kafkaConnection } from "./kafka-connection";
 /**
  * Requires that the brokers timestamp messages: receipt and watermark are the brokers' clock. With producers' times,
  * Beam's source refuses the first message at every start of the job, and each producer would decide whether its
- * messages are late. Rejects with ConfigError.
+ * messages are late. Rejects with ConfigError. The archiver and the submission of a stream to Flink ask before they
+ * begin.
  */
 export async function requireBrokerTimes(config: Settings<"log">): Promise<void> {
   if (config.log.kind !== "kafka") return;

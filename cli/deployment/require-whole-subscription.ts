@@ -6,7 +6,7 @@ import { pubsubConnection } from "./pubsub-connection";
 /**
  * Requires that both readers of a Pub/Sub topic get all its messages. A message that only one of them gets is archived
  * and never counted, or counted and never archived. Rejects with ConfigError, or with StoreUnavailableError where
- * Pub/Sub does not answer.
+ * Pub/Sub does not answer. The archiver and the submission of a stream ask before they begin.
  */
 export async function requireWholeSubscription(
   config: Settings<"log" | "project">,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The graph of the streaming job for a configuration, on any runner. */
+/**
+ * The graph of the streaming job for a configuration, on any runner. The submissions to Flink and Dataflow build the
+ * job from it.
+ */
 import { MINUTE_MS } from "../../domain/rules/time";
 import { buildPipelineProto } from "../../engine";
 import { MAX_CLOCK_DIFFERENCE_MS } from "../../intake/receipt";

@@ -8,6 +8,7 @@ const LOCK_DEADLINE_MS = 600_000;
 
 /**
  * Opens the deployment for work during which no other process may move cells out of the store; such work takes turns.
+ * `viewmill tier` opens the deployment by it.
  */
 export async function withCellsKept<T>(config: Config, work: (deployment: Deployment) => Promise<T>): Promise<T> {
   const deployment = await openDeployment(config);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The environment of the processes that the service starts: its stream and its scheduled commands. */
 import { hasPrefix } from "../config/variables";
 
 /**

@@ -15,7 +15,8 @@ interface DueHours {
 
 /**
  * Returns the hours past the horizon that have a promise of any kind and a minute that is not audited since its last
- * change; adjacent hours together. The work depends on the promised hours and never on the calendar.
+ * change; adjacent hours together. The work depends on the promised hours and never on the calendar. The schedule of
+ * the service and `viewmill audit --hourly` audit these hours.
  */
 export async function dueHours({
   archive,

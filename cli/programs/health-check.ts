@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The health check of a container: exit code 0 when its service answers. `serve` listens on that port; so do the
- * archiver and the worker pool when they are started with `--health-port 8080`.
+ * archiver and the worker pool when they are started with `--health-port 8080`. The HEALTHCHECK of the images runs it.
  */
 import { environment } from "../environment";
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The listeners of HTTP and HTTPS, with the timeouts that a load balancer needs. `serve` and the processes that serve
+ * only metrics listen through it.
+ */
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Settings } from "../config/schema";

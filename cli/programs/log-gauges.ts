@@ -2,7 +2,10 @@
 import type { EmbeddedLedger, EmbeddedLog } from "../../io/ports";
 import type { LogGauge } from "../../query-api";
 
-/** Returns the gauges of the embedded log and its stream for /metrics. */
+/**
+ * Returns the gauges of the embedded log and its stream for /metrics. `serve` gives them to the read API, where its log
+ * is the embedded one.
+ */
 export function embeddedGauges(
   log: Pick<EmbeddedLog, "backlogBytes" | "head" | "firstAfter">,
   ledger: Pick<EmbeddedLedger, "countedThrough">,

@@ -4,7 +4,7 @@ import type { Registry } from "prom-client";
 import type { Settings } from "../config/schema";
 import { httpListener } from "./http-listener";
 
-/** Serves GET /healthz and /metrics for a process without another listener. */
+/** Serves GET /healthz and /metrics for a process without another listener. The archiver and the canary have one. */
 export async function metricsListener(
   registry: Registry,
   config: Settings<"http">,

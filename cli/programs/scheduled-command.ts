@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Commands that the service runs on a schedule (audits, tiering), each as a process with the settings of the service.
+ */
 import { fork } from "node:child_process";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

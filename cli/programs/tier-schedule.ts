@@ -4,7 +4,10 @@ import { MINUTE_MS } from "../../domain/rules/time";
 import type { Settings } from "../config/schema";
 import { runScheduled } from "./scheduled-command";
 
-/** Moves expiring cells to roll-ups, each time in a process of its own, which may be stopped at any moment. */
+/**
+ * Moves expiring cells to roll-ups, each time in a process of its own, which may be stopped at any moment. `serve` with
+ * the embedded log starts it where cells have a retention.
+ */
 export class TierSchedule {
   private timer: NodeJS.Timeout | undefined;
   private readonly stopping = new AbortController();

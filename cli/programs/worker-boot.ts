@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The program of a worker that the runner starts itself (PROCESS environment, container), by scripts/worker-boot.sh.
+ * Dataflow runs it in Viewmill's image, and Flink in its PROCESS environment.
  */
 import { boot, bootVariable } from "../../engine/boot";
 import { commandLine, environment } from "../environment";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** `viewmill worker-pool` starts its workers with them. */
+
 /**
  * V8's flags for a worker. Columns of a bundle are large and live for a fraction of a second. With V8's own young
  * generation (16 MiB a half) a quarter of a worker's time was garbage collection (docs/decisions/0007-cluster.md). The

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Opens the deployment's stores in a worker process of a cluster before its first bundle (engine's WorkerModule), as
- * resources of the transforms.
+ * resources of the transforms. The streaming job and the audit name it as a module of their workers
+ * (cli/deployment/stream-graph.ts).
  */
 import { provideResource } from "../../engine";
 import { RESOURCES } from "../../transforms/resource-names";

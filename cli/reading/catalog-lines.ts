@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The lines of a catalog file, NDJSON or CSV, as values. */
+/** The lines of a catalog file, NDJSON or CSV, as values. `viewmill catalog` reads its file with it. */
 import type { ReadStream } from "node:fs";
 import { CsvError, parse } from "csv-parse/sync";
 import { lineBlocks } from "../../intake/line-blocks";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Requests to a running service, for the commands that show what it counts (`counts`, `top`, `ledger`, `keys` and
+ * others), and the table in which they print the answer.
+ */
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { type Command, Option } from "commander";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The access key with which commands call a service, from a flag or a file. */
 import type { Command } from "commander";
 import { resolveConfig } from "../config/resolve";
 import { readSecret } from "../config/secret-file";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Generated events of Zipf's popularity. `viewmill generate` and the demonstrations send them. */
 import { uuidV7From } from "../../client/uuid-v7";
 
 interface GeneratorOptions {

@@ -6,7 +6,7 @@ import type { RejectedLine } from "./line-sender";
 /**
  * The file of lines that were not accepted: one JSON object a line with `line` (its number), `reason`, `detail` and
  * `original`, the line unchanged (`originalBase64` where it is not UTF-8). `jq -r .original` gives a file that can be
- * sent again. The first rejected line creates the file.
+ * sent again. The first rejected line creates the file. `viewmill send --rejects` writes it.
  */
 export class RejectFile {
   private handle: number | undefined;

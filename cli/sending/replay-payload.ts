@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * A dead letter as a body that can be sent again. `viewmill dead-letters replay` and the replay endpoint of the read
+ * API make it.
+ */
 import { isEventId, uuidV7TimeMs } from "../../domain/event";
 import type { DeadLetter } from "../../io/ports";
 

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Events of a page that have no answer yet, in IndexedDB, so that they outlive the page. The client in a page
+ * (page-client.ts) keeps every event in the queue until it has an answer.
+ */
+
 /** An event in the form in which it is sent. */
 export interface KeptEvent {
   eventId: string;

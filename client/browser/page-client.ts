@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The application's page makes one (index.ts). */
 import type { EventError } from "../errors";
 import { Call, type PendingEvent } from "../event-batch";
 import { ViewmillClient, type ViewmillClientOptions } from "../viewmill-client";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The documentation's pages: search, and forms that send requests to this service. */
+/** The documentation's pages: search, and forms that send requests to this service. The pages of /docs load it. */
 import MiniSearch from "minisearch";
 
 interface Section {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What was counted of a video or a channel: totals that tick, the last hour and two days, and any range. */
+/**
+ * What was counted of a video or a channel: totals that tick, the last hour and two days, and any range. The pages of a
+ * video and of a channel show it.
+ */
 import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
 import type { AggregateFunction, Bucket, Granularity, Query, Stats, Totals } from "../api";

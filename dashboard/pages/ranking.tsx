@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Videos in order of their count, or of their growth against the period before. */
+/**
+ * Videos in order of their count, or of their growth against the period before. The page of rankings and the page of a
+ * channel show them.
+ */
 import { getTop, getTrending, type Top } from "../api";
 import { moment, whole } from "../format";
 import { videoAddress } from "../place";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The form in which decoded events reach a pane of the same process: batches that stay where they are, and row numbers.
+ * The row partitioner makes it for the embedded stream, and panes read it.
+ */
 import type { EventColumns } from "./event-columns";
 import { textSpans } from "./name-table";
 import type { BatchNumbers, PaneNames } from "./pane-names";

@@ -10,7 +10,7 @@ const FIRST_CELLS = 32;
 
 /**
  * The cells of a pane as columns, numbered in the order in which they appear, with a look-up from (video, type) to the
- * cell.
+ * cell. A pane counts in it, and the stream remembers in it the cells that it wrote (transforms/written-cells.ts).
  */
 export class CellTable {
   size = 0;

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Counts of a pane, packed for the shuffle on a cluster: the dedup step packs them by video shard, and the step that
+ * counts per video opens and adds them up.
+ */
 import type { CellTable } from "./cell-table";
 import type { MinuteCounts } from "./minute-counts";
 import { grown, type NameTable, packedSpans, spanTexts } from "./name-table";

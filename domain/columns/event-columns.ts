@@ -17,7 +17,8 @@ import type { NameSpans } from "./name-table";
 
 /**
  * A batch of events by column, as a batch message holds it, without an object for each event. Every column has `count`
- * rows.
+ * rows. The intake makes columns from every form of a body, the log's batches and the archive's objects are written
+ * from columns, and the stream counts them.
  */
 export interface EventColumns {
   count: number;

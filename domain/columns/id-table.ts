@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The set of distinct events inside a pane: the ids of its events, in tables that a lookup finds in the cache. */
 import { grown } from "./name-table";
 
 /** Words of an entry: the id's four and its cell. */

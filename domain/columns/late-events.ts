@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Counts of the events that the lateness rule (domain/rules/lateness.ts) sets aside. The partitioners note them while a
+ * bundle is decoded, and the late ledger gets them.
+ */
 import { minuteOf } from "../event";
 import { isLate, setsAside } from "../rules/lateness";
 

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The counts of one minute, in the form in which the stream hands them to a counter store and the audit reads them
+ * back.
+ */
+
 /** Names by number, in a space that outlives the counts whose names it has: a number never stands for another name. */
 export interface VideoNames {
   /** Numbers given so far: 0 to `videoCount` - 1. */

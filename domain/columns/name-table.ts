@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Tables that number names (videos, types) by their bytes. Blocks, panes and decoded batches keep names in them instead
+ * of a string for each event.
+ */
+
 /** Names as byte spans of a larger array. A decoder has the spans before it makes any string. */
 export interface NameSpans {
   bytes: Uint8Array;

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The firing of a pane whose counts stay in the process, as the embedded stream does it. On a cluster count-block.ts
+ * packs them instead.
+ */
 import { cellNumbers, cellsByShard, MAX_CELLS, reusedOf } from "./count-block";
 import type { MinuteCounts } from "./minute-counts";
 import type { Pane } from "./pane";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Numbers for the names of videos and types that several panes of one process share. Panes, their cells and their
+ * counts refer to names by these numbers.
+ */
 import type { VideoNames } from "./minute-counts";
 import { type NameSpans, NameTable } from "./name-table";
 

@@ -59,7 +59,8 @@ let shared: WaitingRows | undefined;
  * with different values the largest counts, and a repeat without a value never replaces a value, so that (count,
  * valued, sum, last) orders panes. Rows are counted as received at once, while their ids wait: all ids of one table (a
  * radix partition of the hash) are looked up together, from the cache. A cell's count is its received events minus the
- * repeats that the tables found. docs/decisions/0025-kernel.md has the figures.
+ * repeats that the tables found. docs/decisions/0025-kernel.md has the figures. The dedup step of the stream keeps one
+ * pane for each partition and minute (transforms/dedupe-by-event-id.ts).
  */
 export class Pane {
   /** Received events, repeats included. */

@@ -17,7 +17,7 @@ const NONE = -1;
 
 /**
  * Sorts the events of a bundle by (minute, dedup partition), as BlockPartitioner does, for panes in the same process:
- * the groups refer to rows and copy none.
+ * the groups refer to rows and copy none. The embedded stream uses it, and block-partitioner.ts serves clusters.
  */
 export class RowPartitioner {
   private readonly late: LateEvents;

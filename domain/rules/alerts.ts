@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * When an alert fires: rules over readings of the deployment. A rule fires once for each crossing: when its condition
- * begins to hold, and not again before the condition has ceased to hold.
+ * begins to hold, and not again before the condition has ceased to hold. The service judges its alert rules with it
+ * (cli/programs/alerts), and the alert store keeps the states.
  */
 import type { RejectionReason } from "../rejection";
 import { MINUTE_MS } from "./time";

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
+ * The balance of a minute. The ledger's adapters judge the minutes that they store by these rules, and so do the low
+ * watermark and the audit.
+ */
+
+/**
  * The books of one minute of event time (invariant I4 of docs/invariants.md): every accepted event is archived or
  * written off as lost, and every archived event is counted, a duplicate, or waits for the next audit because it was
  * received late.

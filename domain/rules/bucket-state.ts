@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The states that tell a reader how much to rely on a bucket's numbers, on one machine and on a cluster alike. */
+/**
+ * The states that tell a reader how much to rely on a bucket's numbers, on one machine and on a cluster alike. The read
+ * API gives one of them with every bucket of an answer.
+ */
 import { isFinal } from "./lateness";
 import { SECONDS_A_DAY } from "./time";
 

@@ -2,7 +2,7 @@
 /**
  * The order of two writes of a minute's cell (invariant I2 of docs/invariants.md). A write carries absolute values and
  * the state that its writer saw, so writes may be repeated, reordered and lost on the way: the later state stands, and
- * an equal one changes nothing.
+ * an equal one changes nothing. The counter stores apply it to every write of the stream and of an audit.
  */
 
 /** The state of a cell as one writer knew it. The sum has three parts: `(top * 2^32 + mid) * 2^32 + low`. */

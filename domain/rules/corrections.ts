@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** An audit's numbers for the cells that differ, as the columns a counter store corrects. */
+/**
+ * An audit's numbers for the cells that differ, as the columns a counter store corrects. The comparison of an audit
+ * with `--repair` makes them.
+ */
 import type { MinuteCounts } from "../columns/minute-counts";
 import { intern } from "../intern";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The check of cells before a counter store applies them. A cell that fails the check is the caller's bug and would
- * corrupt every level above it.
+ * corrupt every level above it. Both counter stores call it at the start of a write.
  */
 
 import type { MinuteCounts } from "../columns/minute-counts";

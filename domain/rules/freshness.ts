@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Through which time the counters are complete: every event accepted before it is in what a reader finds afterwards.
- * Only times of receipt hold it back, because an event may belong to any minute.
+ * Only times of receipt hold it back, because an event may belong to any minute. The progress of counting (io/ports)
+ * and the read API compute `completeThrough` by this rule.
  */
 
 /**

@@ -11,7 +11,7 @@ interface Grown extends Counted {
 
 /**
  * Returns the videos that grew most from `before` to `after`, for /v1/trending: by growth descending, ties by videoId;
- * only those that grew.
+ * only those that grew. The counter stores rank by it, and so does the read API for a channel.
  */
 export function grownMost(after: readonly Counted[], before: readonly Counted[], limit: number): Grown[] {
   const previousOf = new Map(before.map(({ videoId, count }) => [videoId, count]));

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The sums behind a minute's books: the accepted messages and the listed objects, each counted once. Every ledger
+ * adapter keeps its books with them.
+ */
 import { isBackfilled } from "../archive-name";
 import { type Acceptance, acceptedOf, lostOf, type MinuteBooks, type Settled, withSettled } from "./books";
 

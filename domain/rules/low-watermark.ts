@@ -2,7 +2,8 @@
 /**
  * The low watermark of a log that several processes share: every event accepted before it is in the counters. It is
  * computed from times of acceptance alone, never from minutes of event time: producers timestamp events ahead of and
- * long before their receipt.
+ * long before their receipt. The ledger of a cluster keeps the watermark (io/cluster/low-watermark.ts), and freshness
+ * is told from it.
  */
 import { isCounted, type MinuteBooks } from "./books";
 

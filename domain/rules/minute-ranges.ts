@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Sets of minutes as disjoint half-open ranges: an audit of ten years is one range and not five million minutes. */
+/**
+ * Sets of minutes as disjoint half-open ranges: an audit of ten years is one range and not five million minutes. The
+ * ledgers keep the audited minutes in this form.
+ */
 export interface MinuteRange {
   fromMinute: number;
   toMinute: number;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The comparison of an audit: two sets of cells, in both directions. */
+/**
+ * The comparison of an audit: two sets of cells, in both directions. The audit's three comparisons use it: of hours, of
+ * levels and of totals.
+ */
 import { addTo, type Sums } from "./cell-sums";
 
 export interface ComparedCell extends Sums {

@@ -6,9 +6,10 @@ interface ListedObject {
 }
 
 /**
- * Returns the rows of one minute's objects that belong to a message of an earlier object: for each object that has
- * such rows, ranges [from, to), one after the other in one list. A log may deliver a message again after its reader was
- * stopped, and then two objects hold the message. The ledger counts the message once, by its id.
+ * Returns the rows of one minute's objects that belong to a message of an earlier object: for each object that has such
+ * rows, ranges [from, to), one after the other in one list. A log may deliver a message again after its reader was
+ * stopped, and then two objects hold the message. The ledger counts the message once, by its id. A bounded run leaves
+ * these rows out when it counts the archive.
  */
 export function repeatedRows(objects: readonly ListedObject[]): Map<string, number[]> {
   const seen = new Set<string>();

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The assignment of a video's cells to a file when the cells leave the store. */
+/**
+ * The assignment of a video's cells to a file when the cells leave the store. `viewmill tier` and `viewmill export`
+ * write files by it, and the reader of roll-ups finds a video's file by it.
+ */
 
 /**
  * FNV-1a over the characters of an id, which are ASCII. The function must never change, because names of stored files

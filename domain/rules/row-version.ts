@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The order of two writes of a ledger row, which is one part of a minute's books (ledger-parts.ts). Rows are absolute,
- * as cells are, and the later state stands whatever order the writes arrive in.
+ * as cells are, and the later state stands whatever order the writes arrive in. Both ledgers decide by it which of two
+ * writes stands.
  */
 
 /** The numbers of a ledger row that tell its states apart. */

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The units of time, which every file takes from here. */
+
 /**
  * The lengths of a minute, an hour and a day (UTC has no other days), in each unit that the code counts in. No other
  * file defines one: test/architecture.

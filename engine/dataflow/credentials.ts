@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Access tokens for the requests of this folder (google-rest.ts). */
 import { DataflowError } from "./dataflow-error";
 
 /**

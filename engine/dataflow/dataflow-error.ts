@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The one error of this folder. An application tells its user by the kind what is missing. */
+
 /** Thrown when one of Google's APIs refuses a request, or does not answer in time. */
 export class DataflowError extends Error {
   override readonly name = "DataflowError";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Submits graphs to Dataflow and follows the job. An application's command that starts or replaces a job uses it. */
 import type { Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import { DataflowError } from "./dataflow-error";
 import { GoogleRest, type GoogleRestOptions } from "./google-rest";

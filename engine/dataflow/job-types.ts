@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The used part of google.dataflow.v1beta3, by its JSON names. */
+/**
+ * The used part of google.dataflow.v1beta3, by its JSON names. job.ts fills these types, and jobs-rest.ts reads them
+ * from answers.
+ */
 import type { Json } from "./google-rest";
 
 export type DataflowJobState =

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * A graph made into the request of a Dataflow job, without sending anything. The runner sends the result, and a dry run
+ * shows it.
+ */
 import { createHash } from "node:crypto";
 import type { Environment, Pipeline as PipelineProto } from "apache-beam/proto/beam_runner_api";
 import { bootOption, modulesOption } from "../boot-options";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Jobs of Dataflow by its REST API: created, listed, looked at, ended. The runner uses it, and so do an application's
+ * commands about jobs.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { DataflowError } from "./dataflow-error";
 import type { GoogleRest, Json } from "./google-rest";

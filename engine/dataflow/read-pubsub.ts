@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Pub/Sub as the source of a job on Dataflow, for graphs that an application builds. */
 import type { Pipeline } from "apache-beam/internal/pipeline";
 import type { PTransform as PTransformProto } from "apache-beam/proto/beam_runner_api";
 import { type PCollection, type Root, withName } from "../beam";

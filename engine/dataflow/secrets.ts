@@ -9,7 +9,7 @@ const MAX_DEPTH = 20;
 
 /**
  * Throws a DataflowError "refused" for options that hold a secret: everybody who may see a job sees its options. Texts
- * that are JSON are searched, too.
+ * that are JSON are searched, too. job.ts asks it for every job.
  */
 export function refuseSecrets(options: JsonValue, path = "pipeline options"): void {
   const found = secretIn(options, path, MAX_DEPTH);

@@ -6,7 +6,8 @@ const UPLOAD_DEADLINE_MS = 180_000;
 
 /**
  * Writes the graph to `gs://BUCKET/NAME` by Google's client, with a checksum. A failed write is repeated, which is safe
- * because the name depends on the content alone. Rejects with DataflowError.
+ * because the name depends on the content alone. Rejects with DataflowError. The runner stages each job with it, before
+ * it creates the job.
  */
 export async function stagePipeline(rest: GoogleRest, url: string, content: Uint8Array): Promise<void> {
   const [, bucket, name] = /^gs:\/\/([^/]+)\/(.+)$/.exec(url) ?? [];

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** All fixes of the SDK, in the order in which they are applied. load.ts applies them in every process. */
 import { awaitImpulse } from "./awaited-impulse";
 import { forgetFinishedBundles } from "./consumer-leak";
 import { loadPubSubWhenAsked } from "./late-pubsub";

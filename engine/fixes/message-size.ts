@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The size of messages between a worker and its runner. */
 import * as grpc from "@grpc/grpc-js";
 import { sdk } from "./sdk";
 

@@ -132,7 +132,10 @@ function refuseBareValue(output: WindowedValue<unknown>): void {
   }
 }
 
-/** Installs PlainParDo, and stage names for the errors of the other ParDo kinds (timestamps, windows, tags). */
+/**
+ * Installs PlainParDo, and stage names for the errors of the other ParDo kinds (timestamps, windows, tags). Every ParDo
+ * of a worker runs as a PlainParDo.
+ */
 export function installPlainParDo(): void {
   replaceOperator("beam:transform:pardo:v1", (previous) => (id, transform, context) => {
     const operator = previous(id, transform, context);

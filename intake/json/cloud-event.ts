@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * CloudEvents in the JSON format: what is one, and which of its attributes become fields of an event. The intake asks
+ * for every JSON value, whether it is one.
+ */
 import type { FieldNames, NumberTexts } from "../../domain/event";
 import type { RejectionReason } from "../../domain/rejection";
 import { type NumberSource, NumbersOfTexts } from "./number-texts";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The fields of an event that the contract does not name, and the bounds on keeping them. The collector of JSON events
+ * and the reader of batches apply them.
+ */
 import { nestsDeeperThan } from "../../domain/json-depth";
 import { MAX_EXTRA_DEPTH } from "../limits";
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Cuts JSON texts into the exact bytes of their parts, because a rejected event is kept with its own bytes. The
+ * intake's readers of JSON and of lines call it.
+ */
 import { isAscii, isUtf8 } from "node:buffer";
 
 const QUOTE = 0x22;

@@ -6,7 +6,8 @@
  *
  * A double holds an integer n that is not 0 to within n * 2^-53. A decimal that is no integer and still rounds to n
  * therefore has 16 significant digits at least. So most events are cleared by one look at every sixteenth byte; zero
- * alone can stand for a short text (underflow).
+ * alone can stand for a short text (underflow). The collector (event-collector.ts) asks it for the numbers of each
+ * event.
  */
 import { memberText } from "./json-text";
 

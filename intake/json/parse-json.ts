@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The intake's parser of JSON bytes, and its wording of a syntax error for the client that sent them. */
 import { DEPTH_SCAN_BYTES, MAX_JSON_DEPTH, nestsDeeperThan } from "../../domain/json-depth";
 import { utf8Text } from "./json-text";
 

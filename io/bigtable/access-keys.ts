@@ -2,7 +2,7 @@
 /**
  * Access keys in the ledger's table. The row `y#keys` has three kinds of columns: `<id>` with the key, `<id>!` with the
  * time of its revocation, and `<id>@<instance>` with a day and the events of that day, whose version is the time of the
- * last use.
+ * last use. The port of access keys on Bigtable, for admission and `viewmill keys`.
  */
 import { DAY_MS } from "../../domain/rules/time";
 import type { AccessKey, AccessKeys, KeyUse, ListedKey } from "../ports/access-keys";

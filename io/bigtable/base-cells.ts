@@ -4,7 +4,7 @@
  * all hours of a day. A base cell has the sum of the cells and, as its version, the sum of their versions. So the level
  * above stays what it was, and grows by what is counted later. The name of a base cell has `//` where the others have
  * their time: `VIEW://` among the minutes, `20261121//:VIEW` among the hours, which is in the range of the day's
- * columns.
+ * columns. Tiering writes base cells, and everything that adds up a level reads them.
  */
 import { cellMutations, NO_CELL, rollUp, storedCells } from "./cells";
 import type { CounterCell } from "./codec";

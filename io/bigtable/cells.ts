@@ -8,7 +8,8 @@
  *                                (int64 each)
  * The second column is written only where its numbers are not what the first one implies, and is valid only for the
  * same version, count and sum. Programs before 2026-12 know the first column alone and take any other value for no
- * cell, so they and today's may write the same rows: docs/decisions/0006-bigtable-rows.md.
+ * cell, so they and today's may write the same rows: docs/decisions/0006-bigtable-rows.md. Every file of this folder
+ * that reads or writes counters goes through it.
  */
 
 import { assumedValued } from "../../domain/columns/minute-counts";

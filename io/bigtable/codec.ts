@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the bytes of a counter cell are; cells.ts says which columns they are in. */
+/**
+ * What the bytes of a counter cell are; cells.ts says which columns they are in. Only the files of this folder that
+ * handle cells decode them.
+ */
 import { assumedValued } from "../../domain/columns/minute-counts";
 import { correctionOf } from "../../domain/rules/cell-version";
 

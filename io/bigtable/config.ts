@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The place of the tables, and the deadlines of calls. */
+/**
+ * The place of the tables, and the deadlines of calls. A deployment fills it from its configuration, and every adapter
+ * of this folder takes it.
+ */
 
 export interface BigtableConfig {
   projectId: string;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Writes for some of the videos, one round at a time. Calls during a round share the next one. */
+/**
+ * Writes for some of the videos, one round at a time. Calls during a round share the next one. The counter store has a
+ * lane for each share of its videos.
+ */
 import type { AheadHour, CellWrite } from "./counter-round";
 
 interface Call {

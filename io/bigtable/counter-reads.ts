@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** All reads of the counters: one video by its keys, all videos by scans salt after salt, in pages. */
+/**
+ * All reads of the counters: one video by its keys, all videos by scans salt after salt, in pages. The counter store
+ * answers its readers with it.
+ */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { grownMost } from "../../domain/rules/growth";

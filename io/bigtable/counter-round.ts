@@ -3,7 +3,7 @@
  * One round of writing: minute cells, then all levels above them, then a check whether another writer wrote the same
  * rows meanwhile. Such rows are read again, and their sums are made again. No write adds to a stored number, so the
  * cells end at the same values whatever is repeated, reordered or lost on the way. docs/decisions/0006-bigtable-rows.md
- * has the reasoning.
+ * has the reasoning. A lane of the counter store runs one round after the other.
  */
 
 import { setTimeout as delay } from "node:timers/promises";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The counters on Bigtable. Minutes are facts whose version is the cell's timestamp. Hours, days, months and totals
- * above them are facts as well, because they are sums of facts. docs/decisions/0006-bigtable-rows.md.
+ * above them are facts as well, because they are sums of facts. docs/decisions/0006-bigtable-rows.md. The stream writes
+ * it, the read API and the audit read it, and the audit corrects it.
  */
 
 import { randomBytes } from "node:crypto";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The event types of a deployment: one row of the ledger's table, with a column for each type. */
+/**
+ * The event types of a deployment: one row of the ledger's table, with a column for each type. The intake asks it for
+ * the types that it does not know yet.
+ */
 import type { EventTypes } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";

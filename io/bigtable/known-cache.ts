@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The rows that a writer knows, bounded by their cells. The row used longest ago is forgotten first. */
+/**
+ * The rows that a writer knows, bounded by their cells. The row used longest ago is forgotten first. The rounds of the
+ * counter store keep what they know in it.
+ */
 
 interface Known {
   readonly size: number;

@@ -3,7 +3,7 @@
  * The state of rows as a writer knows them. Knowledge is a state that the row once had, joined with the writer's own
  * writes since. Versions only grow, so knowledge is never ahead of the row, and a cell computed from it loses against
  * one computed from more. The row's w columns tell whether knowledge is still complete: each writer notes there when it
- * last wrote.
+ * last wrote. The rounds of the counter store compute every level from it.
  */
 import { cellMutations, detailMutation, isSameCell, NO_CELL, rollUp, storedCells } from "./cells";
 import type { CounterCell } from "./codec";

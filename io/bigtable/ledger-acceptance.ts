@@ -2,7 +2,7 @@
 /**
  * The accepted events by source, and the progress of ingest and archivers. The records are facts in any order, of which
  * the larger version stays. A minute is open while it has a column that is written once and deleted once, so that
- * closing a minute never removes what was added since.
+ * closing a minute never removes what was added since. The ledger keeps this part of its port here.
  */
 
 import { randomBytes } from "node:crypto";

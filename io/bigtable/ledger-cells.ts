@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The ledger's cells: their bytes and versions. */
+/** The ledger's cells: their bytes and versions. The files of the ledger share it. */
 
 import type { Settled } from "../../domain/rules/books";
 import { MinuteObjectSums, type ObjectSums } from "../../domain/rules/ledger-books";

@@ -23,6 +23,8 @@
  *   `y#keys`           b: the access keys of the deployment, their revocations and uses (access-keys.ts)
  *   `t#<hash of key>` the receipt stamp of an event that had no time (receipt-stamps.ts): t `at`, whose timestamp is
  *   the stamp
+ *
+ * The ledger and the other ports in its table make their keys here.
  */
 import { hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Mutation } from "./requests";

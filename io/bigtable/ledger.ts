@@ -2,7 +2,8 @@
 /**
  * The ledger on Bigtable. It stores facts (an object and its numbers, a partition's counts, an audit's mark), in any
  * order and any number of times. Frequent answers are computed from the facts and stored with a version that says from
- * how many facts they were computed: see docs/decisions/0006-bigtable-rows.md.
+ * how many facts they were computed: see docs/decisions/0006-bigtable-rows.md. The stream, archivers, ingest and audits
+ * write it, and the read API answers from it.
  */
 
 import { isBackfilled } from "../../domain/archive-name";

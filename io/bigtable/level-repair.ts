@@ -3,7 +3,8 @@
  * Makes the levels of one video equal to its minutes, whatever the levels hold. A cell whose version is ahead of the
  * cells below it was damaged, or its minutes were. Versions cannot lower a cell, so the cell is replaced, and only if
  * it is still the cell that was judged. A cell is never lowered to what is left below it after cells left for roll-ups:
- * nobody can say whether the cell or the base cell of what left is damaged.
+ * nobody can say whether the cell or the base cell of what left is damaged. An audit with `--repair` calls it through
+ * the counter store.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { HOURS_A_DAY } from "../../domain/rules/time";

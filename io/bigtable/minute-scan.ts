@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Scans of the minutes of all videos. An hour is a range of keys in each salt. */
+/**
+ * Scans of the minutes of all videos. An hour is a range of keys in each salt. Rankings, audits and tiering read the
+ * minutes by it.
+ */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { correctionOf } from "../../domain/rules/cell-version";

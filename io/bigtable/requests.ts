@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What one request to Bigtable may hold: mutations of rows, the limits of both, and how many rows fit. */
+/**
+ * What one request to Bigtable may hold: mutations of rows, the limits of both, and how many rows fit. Every write of
+ * this folder is cut into requests by it.
+ */
 import { timestampMicros } from "./versions";
 
 const MAX_PAGE_ROWS = 1_000;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Filters of reads, in Bigtable's form. */
+/** Filters of reads, in Bigtable's form. The reads of this folder select columns with them. */
 import { MINUTE_FAMILY } from "./row-keys";
 import type { RowFilter } from "./rows";
 

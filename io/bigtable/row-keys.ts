@@ -3,7 +3,8 @@
  * Names of rows and columns, readable with any tool:
  *   minutes    `<salt>#YYYYMMDDHH#<videoId>`   m `TYPE:MM`
  *   summaries  `<salt>#<videoId>`              h `YYYYMMDDHH:TYPE`, d `YYYYMMDD:TYPE`, mo `YYYYMM:TYPE`, t `TYPE`
- * and in both w `<writer>`: when each writer last wrote the row. Times are UTC and sort as text.
+ * and in both w `<writer>`: when each writer last wrote the row. Times are UTC and sort as text. The counter store and
+ * tiering make and parse names here.
  */
 import { HOUR_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { KeyRange } from "./rows";

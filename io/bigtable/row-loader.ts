@@ -3,7 +3,7 @@
  * Reads rows into knowledge, parents before children: totals and months, then days, hours, minutes. Children only grow,
  * so a parent that equals the sum of children read after it did equal that sum. (One read with interleaved filters
  * would be atomic. Such a read of a row with many hours costs far too much: in the emulator its time grows with the
- * square of the row's width.)
+ * square of the row's width.) The rounds of the counter store load here what they do not know.
  */
 import { inParallel } from "../flow/in-parallel";
 import type { BigtableConnection } from "./connection";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Bulk reads and writes of rows: requests, answers, and the work left after a failure. */
+/**
+ * Bulk reads and writes of rows: requests, answers, and the work left after a failure. Every read and write of this
+ * folder goes through it.
+ */
 
 import { status } from "@grpc/grpc-js";
 import { inParallel } from "../flow/in-parallel";

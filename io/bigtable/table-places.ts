@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Compares the tables with the needs of a deployment, and changes none (tables.ts creates them). */
+/**
+ * Compares the tables with the needs of a deployment, and changes none (tables.ts creates them).
+ * `viewmill bigtable init` shows the differences.
+ */
 
 import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";

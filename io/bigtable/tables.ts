@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The tables: their families, the garbage collection of each, and their first split keys. */
+/**
+ * The tables: their families, the garbage collection of each, and their first split keys. `viewmill bigtable init`
+ * creates them.
+ */
 
 import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Keeps writers away from cells that leave the store, and from the levels above cells that have left it. */
+/**
+ * Keeps writers away from cells that leave the store, and from the levels above cells that have left it. The counter
+ * store asks it in every round and at every read of the past.
+ */
 import { DAY_MS, HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
 import { type RolledLevel, StoreUnavailableError } from "../ports";
 import type { TierState } from "../ports/cell-tiers";

@@ -2,7 +2,8 @@
 /**
  * The state of tiering: one row of the ledger's table (`z#tiers`). b `state` is the state, whose version is the cell's
  * timestamp; b `read:<file>` is a roll-up that readers read, b `written:<file>` one that they do not read yet. Each
- * change is one conditional mutation of the row.
+ * change is one conditional mutation of the row. cell-tiers.ts changes it, and the guard of writers and readers
+ * (tier-guard.ts) follows it.
  */
 import { randomUUID } from "node:crypto";
 import type { RollingRange, RollUp } from "../ports";

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { VideoCount } from "../ports";
 
-/** Counts by video, the largest first, ties by videoId in byte order (ids are ASCII). */
+/**
+ * Counts by video, the largest first, ties by videoId in byte order (ids are ASCII). Rankings of the read API are made
+ * of them.
+ */
 export class TopCounts {
   readonly #counts = new Map<string, number>();
 

@@ -2,7 +2,7 @@
 /**
  * Versions are cell timestamps in milliseconds: of the cells of a column Bigtable keeps the one with the largest, in
  * whatever order they are written. domain/rules/cell-version.ts makes the version of a minute's cell; the version of a
- * cell above is the sum of its children's, which only grow.
+ * cell above is the sum of its children's, which only grow. Every cell of the counters gets its version here.
  */
 import { cellVersion } from "../../domain/rules/cell-version";
 

@@ -3,7 +3,8 @@
  * Claim check: a log that keeps large batches in a store of claims, and holds references to them. While the log is
  * behind, it keeps all batches there, so that a backlog fills cheap storage instead of the log. A claim must outlive
  * its reference, so the store's retention must be longer than the log's. A claim without a reference (after a crash
- * between the two writes) has no use, and goes with that retention.
+ * between the two writes) has no use, and goes with that retention. `serve` puts it around a shared log whose messages
+ * are small, as Pub/Sub's are.
  */
 
 import { randomUUID } from "node:crypto";

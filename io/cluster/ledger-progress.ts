@@ -11,7 +11,7 @@ const REMEMBERED_MS = 500;
 
 /**
  * The progress of a shared log's events by its ledger, in which the archivers keep the low watermark
- * (low-watermark.ts).
+ * (low-watermark.ts). Freshness and the audit's horizon are told from it where the log is shared.
  */
 export class LedgerProgress implements LogProgress {
   private remembered: { atMs: number; value: Promise<number> } | undefined;

@@ -29,6 +29,7 @@ const AHEAD_MS = 6 * MINUTE_MS;
 /**
  * Keeps the low watermark of a shared log in its ledger (domain/rules/low-watermark.ts defines it). Every archiver runs
  * one and advances it every second. Several of them agree, because each writes only what it has observed.
+ * `viewmill archive` runs it beside the archiver.
  */
 export class LowWatermark {
   #observations: ReadonlyMap<number, Observation> = new Map();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** `serve` puts it around a shared log where the configuration gives it a queue on disk. */
 import { setTimeout as wait } from "node:timers/promises";
 import { countByMinute } from "../../domain/columns/event-columns";
 import { decodeBatch } from "../formats/avro/batch";

@@ -8,7 +8,8 @@ type Checkpoints = Pick<
 
 /**
  * The state of an embedded stream whose counters, and so whose ledger, are elsewhere, while the checkpoint stays with
- * the log. A pass ends in two steps, the ledger first: a crash between them repeats a pass that changes nothing.
+ * the log. A pass ends in two steps, the ledger first: a crash between them repeats a pass that changes nothing. The
+ * stream process takes it where the embedded log counts into Bigtable.
  */
 export function splitLedger(checkpoints: Checkpoints, ledger: Ledger): EmbeddedLedger {
   return {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The embedded archive: a directory. An object is written to a staging folder, synced, renamed to its name, and the
- * folder synced: readers see it whole or not at all, and it survives power loss once `write` resolves.
+ * folder synced: readers see it whole or not at all, and it survives power loss once `write` resolves. The stream of
+ * one machine writes it, and audits read it.
  */
 
 import { randomUUID } from "node:crypto";

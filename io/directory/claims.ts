@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Claims in a directory: batches outside of the log, written as the archive's objects are. */
+/**
+ * Claims in a directory: batches outside of the log, written as the archive's objects are. A service on a shared log
+ * writes them where no bucket is configured.
+ */
 import { stat } from "node:fs/promises";
 import { parseArchiveObjectName } from "../../domain/archive-name";
 import { ClaimMissingError, type ClaimStore, StoreUnavailableError } from "../ports";

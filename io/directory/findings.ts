@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The findings of an audit whose workers are on this machine, in a directory. */
+/**
+ * The findings of an audit whose workers are on this machine, in a directory. `viewmill audit` on a Flink cluster of
+ * this machine reads them.
+ */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";

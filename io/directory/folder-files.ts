@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The files of a folder, for the archive and the roll-ups on disk. */
 import { open, readdir } from "node:fs/promises";
 
 /** Empty when there is no such folder. */

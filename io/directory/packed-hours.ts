@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Reads the packs of a directory archive: `date=2026-11-21/hour=10/packed.avro`, an hour's objects in one file. */
+/**
+ * Reads the packs of a directory archive: `date=2026-11-21/hour=10/packed.avro`, an hour's objects in one file. The
+ * archive looks there for an object that is no file of its own.
+ */
 import { closeSync, fstatSync, openSync, read, readSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";

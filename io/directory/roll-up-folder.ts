@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Roll-ups of one machine: a folder. A file is synced before it gets its name, and the folder after. */
+/**
+ * Roll-ups of one machine: a folder. A file is synced before it gets its name, and the folder after. `viewmill tier`
+ * writes roll-ups to it, the counter store reads them from it, and `viewmill export` writes to one.
+ */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";

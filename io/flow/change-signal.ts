@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Signals changes of a state to those who wait for one. A caller that reads `seen` before it inspects the state misses
- * no change between the inspection and the wait.
+ * no change between the inspection and the wait. The readers of Kafka and Pub/Sub wait for messages with it.
  */
 export class ChangeSignal {
   readonly #waiters = new Set<() => void>();

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Runs at most `slots` tasks at the same time; further tasks wait in order. */
+/**
+ * Runs at most `slots` tasks at the same time; further tasks wait in order. Adapters bound by it how many files or
+ * requests they have open.
+ */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];

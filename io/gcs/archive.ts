@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The archive in a bucket of Cloud Storage. Names order objects by time, so a range of minutes is a range of names: it
- * is listed in pages of a thousand objects, the hours of a day at the same time.
+ * is listed in pages of a thousand objects, the hours of a day at the same time. The archiver of a cluster writes it,
+ * and audits read it.
  */
 
 import { archiveObjectName, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";

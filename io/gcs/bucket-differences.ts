@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a bucket has that a deployment cannot live with. */
+/** What a bucket has that a deployment cannot live with. `viewmill storage init` shows the differences. */
 import type { Difference } from "../ports/places";
 
 export interface WantedBucket {

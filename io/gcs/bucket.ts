@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Checks and creates the bucket of a deployment. */
+/** Checks and creates the bucket of a deployment. `viewmill storage init` runs it. */
 import { type Place, placeOf } from "../ports/places";
 import { type BucketAnswer, differencesOf, type WantedBucket } from "./bucket-differences";
 import type { GcsOptions } from "./config";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Claims in a bucket: batches outside of the log. */
+/**
+ * Claims in a bucket: batches outside of the log. `serve` writes them, and the archiver and the stream's workers read
+ * them.
+ */
 import { parseArchiveObjectName } from "../../domain/archive-name";
 import { ClaimMissingError, type ClaimStore } from "../ports";
 import type { GcsOptions } from "./config";

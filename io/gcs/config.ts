@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The place of an adapter's objects in Cloud Storage, and the bounds of its requests. */
+/**
+ * The place of an adapter's objects in Cloud Storage, and the bounds of its requests. Every adapter of this folder is
+ * made from it.
+ */
 import { MINUTE_MS } from "../../domain/rules/time";
 import { bucketProblem } from "./bucket-name";
 

@@ -2,7 +2,7 @@
 /**
  * One whole HTTP exchange under one deadline. The client library's requests have no deadline over a body, cost two to
  * five times the processor time, and print a MaxListenersExceededWarning for each concurrent download (8.4.0):
- * docs/decisions/0041-gcs-requests.md.
+ * docs/decisions/0041-gcs-requests.md. All requests of this folder go through it (objects.ts).
  */
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The `authorization` header of requests to Google. */
+/** The `authorization` header of requests to Google. Each request asks for it (objects.ts). */
 import { StoreUnavailableError } from "../ports";
 
 export type Credentials = () => Promise<Record<string, string>>;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Dead letters in a bucket. Letters that arrive together are one object, in the folder of their minute of receipt. Any
- * number of processes write and mark at the same time; none changes an object of another.
+ * number of processes write and mark at the same time; none changes an object of another. The services and the
+ * streaming job of a cluster write them, and operators list and replay them.
  */
 
 import { randomBytes } from "node:crypto";

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The findings of an audit on a cluster, in a bucket. */
+/**
+ * The findings of an audit on a cluster, in a bucket. The job's workers write them, and `viewmill audit` reads them.
+ */
 import type { Findings } from "../ports";
 import type { GcsOptions } from "./config";
 import { GcsObjects } from "./objects";

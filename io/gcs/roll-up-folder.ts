@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Parquet files of exports in a bucket. */
+/**
+ * Parquet files of exports in a bucket. `viewmill tier` writes roll-ups to it, the counter store reads them from it,
+ * and `viewmill export` writes to one.
+ */
 import type { RollUpBytes, RollUpFolder } from "../ports";
 import type { GcsOptions } from "./config";
 import { GcsObjects } from "./objects";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Batches, dead letters and messages as records of Kafka. The writing and reading adapters of this folder convert with
+ * it.
+ */
 import { randomUUID } from "node:crypto";
 import type { KafkaMessage, Message } from "kafkajs";
 import { decodeAccepted, encodeAccepted } from "../formats/messages/accepted-minutes";

@@ -2,7 +2,9 @@
 import type { KafkaConfig } from "kafkajs";
 import type { Logger } from "pino";
 
-/** The connection to the brokers, shared by every adapter of this folder. */
+/**
+ * The connection to the brokers, shared by every adapter of this folder. A deployment fills it from its configuration.
+ */
 export interface KafkaConnection {
   /** `host:port` of a few brokers of the cluster. */
   brokers: readonly string[];

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The client of the brokers, from the connection of a deployment. */
+/**
+ * The client of the brokers, from the connection of a deployment. Every adapter of this folder opens its client here.
+ */
 import { Kafka, logLevel, type SASLOptions } from "kafkajs";
 import "./kafkajs-fixes";
 import "./compression";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Failures of kafkajs. The adapters of this folder decide by their kind what they reject with. */
+
 /**
  * The meaning of a kafkajs error for the caller.
  * - `too-large`: the broker refused the message for its size; it was not written, and never will be.

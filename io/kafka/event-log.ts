@@ -8,6 +8,7 @@ type KafkaEventLogOptions = KafkaAppenderOptions;
 /**
  * The writing side of a log on a Kafka topic. `stamps` of a batch are not kept, because Kafka has no place for them. An
  * acknowledged batch is in the topic once. A rejected batch may be in the topic, and twice when it is appended again.
+ * The write API appends to it.
  */
 export class KafkaEventLog implements EventLog {
   /** Rejects with `StoreUnavailableError` when no broker answers or the topic does not exist. */

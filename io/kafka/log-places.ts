@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Checks and creates the topics and consumer groups of a deployment. */
+/** Checks and creates the topics and consumer groups of a deployment. `viewmill kafka init` runs it. */
 
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes } from "kafkajs";

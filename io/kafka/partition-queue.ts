@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The queue between a fetch and the archiver. The reading side of the log has one for each of its partitions. */
+
 /**
  * The messages that a reader has fetched of one partition and not finished: a rule of offsets alone, without a broker.
  */

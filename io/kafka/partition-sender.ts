@@ -9,7 +9,8 @@
  *   given up for that reason, or because the topic has other partitions by now, and for no other; reading the list of
  *   partitions again replaces no producer.
  * Every producer is remembered until it is disconnected, so that `close` misses none. kafkajs keeps one idempotent
- * request a broker under way anyway, so `maxInFlightRequests` would gain nothing.
+ * request a broker under way anyway, so `maxInFlightRequests` would gain nothing. The appender of this folder sends by
+ * it.
  */
 
 import { type Kafka, type Message, Partitioners, type Producer } from "kafkajs";

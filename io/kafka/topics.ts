@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Topics as a deployment needs them: created, looked at, and a group's position set. The `init` command, the
+ * demonstrations and the submission of a stream use it.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes, type ITopicConfig } from "kafkajs";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";

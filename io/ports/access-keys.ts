@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The port of access keys, which decide who may write, read and operate a deployment. */
+/**
+ * The port of access keys, which decide who may write, read and operate a deployment. Admission reads them, and
+ * `viewmill keys` and the admin endpoint change them.
+ */
 
 export const SCOPES = ["write", "read", "operate"] as const;
 export type Scope = (typeof SCOPES)[number];

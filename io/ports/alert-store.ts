@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The port of alerts: what is remembered of each rule, and the messages that webhooks are to receive. */
+/**
+ * The port of alerts: what is remembered of each rule, and the messages that webhooks are to receive. The service's
+ * alerts write it, and webhooks are delivered from it.
+ */
 import type { AlertState } from "../../domain/rules/alerts";
 
 export const DELIVERY_STATES = ["waiting", "delivered", "dead"] as const;

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The report of an audit: what was looked at, what differed, and what was lost. The audit stores it, and GET /v1/audits
+ * and `viewmill audit` show it.
+ */
 import type { WriteOff } from "../../domain/rules/ledger-books";
 
 export interface AuditReport {

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The port of tiering, by which `viewmill tier` moves cells and readers learn what has moved. io/sqlite/ and
+ * io/bigtable/ implement it.
+ */
+
 /** Minute and hour cells leave the store for files, the roll-ups. Days and totals stay in the store for ever. */
 export type RolledLevel = "minute" | "hour";
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The port of the counters. The stream writes absolute values to it, the read API answers from it, and the audit
+ * compares and corrects it. io/sqlite/ and io/bigtable/ implement it.
+ */
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { LatestSums, Sums } from "../../domain/rules/cell-sums";
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * What the embedded stream needs of a ledger beside the books: where it is in the log, and which ranges wait.
+ * io/sqlite/ implements it.
+ */
 import type { ArchivedObject, Ledger } from "./ledger";
 
 /** A log range whose archive objects are being written. After a crash exactly this range is done again. */

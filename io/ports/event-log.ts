@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The port of the event log. The write API appends to it and answers 202 when the append is durable; io/sqlite/,
+ * io/kafka/ and io/pubsub/ implement it.
+ */
 import type { Stamp } from "./receipt-stamps";
 
 /** A batch to append: one columnar Avro message (io/formats/avro/batch.ts) with the numbers for the ledger. */

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The port of the ledger: what was accepted, archived, counted and audited of each minute. The write API, archivers,
+ * the stream and audits write it; freshness, /v1/ledger and the audit's plan read it.
+ */
 import type { MinuteBooks, Settled } from "../../domain/rules/books";
 import type { WriteOff } from "../../domain/rules/ledger-books";
 import type { Mark, OpenMinute } from "../../domain/rules/low-watermark";

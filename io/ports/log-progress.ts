@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The progress of the log's events into the archive and the counters. */
+/**
+ * The progress of the log's events into the archive and the counters. Freshness is told from it, and audits wait for
+ * it.
+ */
 export interface LogProgress {
   /** Returns whether there are messages that are not archived yet. */
   behind(): Promise<boolean>;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** What must exist outside of a deployment, in the form in which the `init` commands show and create it. */
+
 /** A place that must exist before a deployment starts: a topic, group, subscription, bucket or table. */
 export interface Place {
   kind: "topic" | "group" | "subscription" | "bucket" | "table";

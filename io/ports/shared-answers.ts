@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The port by which instances of the service share answers of the read API; io/redis/ implements it. */
+
 /** What was found under a key. */
 export interface FoundAnswer {
   /** Undefined: nothing is kept, or it cannot be had. */

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The port of the video catalog: titles, channels and publication. The read API names videos and adds up channels by
+ * it, and `viewmill catalog` loads it. io/sqlite/ implements it.
+ */
 import type { CatalogChannel, CatalogVideo } from "../../domain/catalog/catalog-line";
 import type { ChannelPoint } from "../../domain/catalog/channel-history";
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The event log and the dead-letter topic of this folder publish by it. */
 import { BatchQueue } from "../flow/batch-queue";
 import { MessageTooLargeError } from "../formats/messages/errors";
 import { messageSizeBytes, type PubsubMessage } from "./codec";

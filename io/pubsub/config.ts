@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The place of topics and subscriptions, shared by every port of this folder. */
+/**
+ * The place of topics and subscriptions, shared by every port of this folder. A deployment fills it from its
+ * configuration.
+ */
 
 export interface PubsubConnection {
   projectId: string;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The clients of Pub/Sub, and the options of their calls. */
+/** The clients of Pub/Sub, and the options of their calls. Every adapter of this folder opens its clients here. */
 import type { v1 } from "@google-cloud/pubsub";
 import { credentials } from "@grpc/grpc-js";
 import type { PubsubConnection } from "./config";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Decides which answers of Pub/Sub are worth another attempt, and how many attempts are made. */
+/**
+ * Decides which answers of Pub/Sub are worth another attempt, and how many attempts are made. Every call of this folder
+ * is repeated or given up by it.
+ */
 import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";
 

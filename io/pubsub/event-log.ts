@@ -8,7 +8,7 @@ type PubsubEventLogOptions = PubsubAppenderOptions;
 /**
  * The writing side of a log on a Pub/Sub topic. `stamps` of a batch are not kept, because Pub/Sub has no place for
  * them. A batch may be in the topic more than once (an attempt without an answer is repeated), with one id: for the
- * readers it is one message that is delivered again.
+ * readers it is one message that is delivered again. The write API appends to it.
  */
 export class PubsubEventLog implements EventLog {
   /** Rejects with `StoreUnavailableError` when Pub/Sub does not answer or the topic does not exist. */

@@ -16,7 +16,10 @@ interface LeaseOptions {
   onError(error: unknown): void;
 }
 
-/** Keeps the messages that a reader holds from being delivered to another reader, for a bounded time. */
+/**
+ * Keeps the messages that a reader holds from being delivered to another reader, for a bounded time. The reading side
+ * of the log holds its messages by it until the archiver acknowledges them.
+ */
 export class Leases {
   readonly #held = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;

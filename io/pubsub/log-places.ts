@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Checks and creates the topics and subscriptions of a deployment. */
+/** Checks and creates the topics and subscriptions of a deployment. `viewmill pubsub init` runs it. */
 import { MINUTE_MS } from "../../domain/rules/time";
 import { type Place, placeOf } from "../ports/places";
 import { type PubsubConnection, subscriptionName, topicName } from "./config";

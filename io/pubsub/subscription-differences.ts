@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a subscription has that a deployment cannot live with. */
+/** What a subscription has that a deployment cannot live with. `viewmill pubsub init` shows the differences. */
 import type { Difference } from "../ports/places";
 
 export const ACK_DEADLINE_SECONDS = 60;

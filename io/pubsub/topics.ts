@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Topics and subscriptions as a deployment needs them. The demonstrations and tests create them here, and the archiver
+ * asks whether its subscription loses messages.
+ */
 import { MINUTE_MS, SECONDS_A_DAY } from "../../domain/rules/time";
 import { type PubsubConnection, subscriptionName, topicName } from "./config";
 import { callOptions, publisherClient, subscriberClient } from "./connection";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A kept answer as the text of a key: the time of Redis at which its reading began, a space, and the answer. */
+/**
+ * A kept answer as the text of a key: the time of Redis at which its reading began, a space, and the answer.
+ * shared-answers.ts writes and reads keys with it.
+ */
 
 /** Longer answers are not kept. */
 export const MAX_TEXT_CHARACTERS = 64 << 10;

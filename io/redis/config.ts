@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The place of shared answers, and the bounds of the connection. */
+/** The place of shared answers, and the bounds of the connection. The read API's shared answers are opened with it. */
 
 export interface RedisAnswersOptions {
   /** redis://host:port/database, or rediss:// for TLS. */

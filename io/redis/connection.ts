@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The client of Redis, with its reconnects, for the shared answers. */
 import { createClient } from "@redis/client";
 import { CONNECT_TIMEOUT_MS, MAX_WAITING, RECONNECT_MS, type RedisAnswersOptions } from "./config";
 

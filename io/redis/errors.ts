@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** No failure of Redis is worth a retry: an answer that is not shared is read from the counters. */
+/**
+ * No failure of Redis is worth a retry: an answer that is not shared is read from the counters. shared-answers.ts asks
+ * it before each call.
+ */
 
 /** After a failure Redis is left alone for so long: reads do not wait for it one by one. */
 const REST_MS = 1_000;

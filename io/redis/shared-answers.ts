@@ -9,7 +9,7 @@ import { Rest } from "./errors";
  * Shared answers in Redis. Ages are told by the clock of Redis alone, so that those of the instances need not agree:
  * `find` asks for Redis' time along with the key, and an answer carries the time of the `find` before its reading. The
  * expiry of the key is a second bound. A Redis that is away, slow, empty or full costs reads of the counters and
- * nothing else.
+ * nothing else. The cache of the read API asks it before it reads the counters, where the configuration names a Redis.
  */
 export class RedisAnswers implements SharedAnswers {
   readonly #client: RedisClient;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Access keys in keys.sqlite of the data folder: a row for each key, and a row for each day and instance that used it.
+ * Admission reads them, and `viewmill keys` changes them.
  */
 import { join } from "node:path";
 import type { AccessKey, AccessKeys, KeyUse, ListedKey } from "../ports/access-keys";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Alerts in alerts.sqlite of the data folder: a row a rule, and a row for each message and webhook. A crossing and its
- * messages are one transaction, so that a process that is killed neither loses an alert nor gives it twice.
+ * messages are one transaction, so that a process that is killed neither loses an alert nor gives it twice. The
+ * service's alerts write it, and webhooks are delivered from it.
  */
 import { join } from "node:path";
 import type { AlertState } from "../../domain/rules/alerts";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Names of the videos of a block, 64 at a time, and of types, for scans over blocks. */
+/**
+ * Names of the videos of a block, 64 at a time, and of types, for scans over blocks. Reads of many videos take names
+ * from it.
+ */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DamagedBlockError, VIDEOS_A_BLOCK } from "./cell-block";
 import { COUNTERS_FILE } from "./counter-file";

@@ -2,7 +2,7 @@
 /**
  * The tables of blocks (cell-block.ts), one a level. A row's id is time * 2^25 + bucket, where time counts minutes,
  * hours or days since 1970 (0 in totals) and a bucket is 64 neighbouring videos: one time is one range of rows, written
- * from left to right and deleted in one piece.
+ * from left to right and deleted in one piece. Every read and write of counters in this folder goes through it.
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";

@@ -7,7 +7,7 @@
  * cell away, and is never too small.
  *
  * A row holds CHUNK_BUCKETS buckets: a byte that says how many bytes a number has (1, 2, 4, or 8: a double) | the
- * numbers, little-endian, without the zeros at the end | CRC-32.
+ * numbers, little-endian, without the zeros at the end | CRC-32. Writers of blocks keep it, and rankings read it.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";

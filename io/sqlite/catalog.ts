@@ -2,6 +2,7 @@
 /**
  * The catalog of videos and channels: catalog.sqlite, one file, which may be copied to other machines. Any number of
  * processes read the file during a load: a reader sees each transaction of a load whole or not at all.
+ * `viewmill catalog` and the catalog endpoint load it, and the read API looks videos up in it.
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { CatalogChannel, CatalogVideo } from "../../domain/catalog/catalog-line";

@@ -7,7 +7,8 @@
  * A cell, in varints of 7 bits: (key - key before - 1) * 16 + flags | count | valued, with VALUED | low 32 bits of the
  * sum, with SUM | the middle 32 bits and the rest, zigzag, with WIDE | last event, zigzag, milliseconds from the
  * block's start (from 1970 in totals) | correction and revision, with META. Without VALUED the valued count is the
- * count where there is a sum, else 0.
+ * count where there is a sum, else 0. The tables of blocks store it, and every reader of counters in this folder
+ * decodes it.
  */
 import { crc32 } from "node:zlib";
 import { StoreUnavailableError } from "../ports";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The cells of a slice in the order of blocks: by bucket, type and video. */
+/** The cells of a slice in the order of blocks: by bucket, type and video. The writer of minutes sorts with it. */
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { CellState } from "../../domain/rules/cell-version";
 import { BUCKETS } from "./block-tables";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Moves cells from counters.sqlite to roll-ups, over a connection of its own, in short transactions. */
+/**
+ * Moves cells from counters.sqlite to roll-ups, over a connection of its own, in short transactions. `viewmill tier`
+ * runs it.
+ */
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";

@@ -2,7 +2,8 @@
 /**
  * Opens, migrates and writes every SQLite file of Viewmill: WAL with synchronous=FULL (a commit survives power loss),
  * writers that wait for each other (BEGIN IMMEDIATE and a busy timeout), schema versions in PRAGMA user_version. This
- * file alone decides which SQLite errors mean "the store cannot write now".
+ * file alone decides which SQLite errors mean "the store cannot write now". Every adapter of this folder opens its file
+ * here.
  */
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * All reads of counters.sqlite, over a given connection (the writer's own or a read-only one). They are synchronous: a
- * caller that must stay responsive runs the heavy ones in a thread (reader-thread.ts).
+ * caller that must stay responsive runs the heavy ones in a thread (reader-thread.ts). The counter store and the thread
+ * that reads for the service answer with it.
  */
 
 import type { DatabaseSync } from "node:sqlite";

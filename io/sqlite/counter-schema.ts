@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The tables of counters.sqlite. Names have ids in dictionaries; cells are packed into blocks of 64 neighbouring videos
- * (cell-block.ts, block-tables.ts). docs/decisions/0014-packed-cells.md.
+ * (cell-block.ts, block-tables.ts). docs/decisions/0014-packed-cells.md. Whatever opens counters.sqlite opens it here.
  */
 import type { DatabaseSync } from "node:sqlite";
 import { type OpenOptions, openDatabase, openReadOnly, type Schema } from "./connection";

@@ -2,7 +2,8 @@
 /**
  * The embedded counter store: counters.sqlite in the data folder. Several processes may have it open: writers wait for
  * each other (BEGIN IMMEDIATE), readers never wait. Writing and reading run on the calling thread; a service that must
- * stay responsive reads through `SqliteCounterReader` instead.
+ * stay responsive reads through `SqliteCounterReader` instead. The stream process writes it, and the audit compares and
+ * corrects it.
  */
 
 import { join } from "node:path";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The data folder of an embedded deployment: created when missing, checked for writing, and locked. A lock is an
- * exclusive transaction on a small SQLite file: the kernel ends it with the process, kill -9 included, so a stale
- * lock cannot exist. (Never open such a file other than through SQLite: closing it would end the process's locks.)
+ * exclusive transaction on a small SQLite file: the kernel ends it with the process, kill -9 included, so a stale lock
+ * cannot exist. (Never open such a file other than through SQLite: closing it would end the process's locks.) `serve`
+ * and every command with a data folder opens it here.
  */
 import { accessSync, closeSync, constants, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The tables of dead-letters.sqlite, and the calls of its thread. */
+/** The tables of dead-letters.sqlite, and the calls of its thread. dead-letters.ts and its thread share it. */
 import type { NewDeadLetter } from "../ports";
 import type { Schema } from "./connection";
 import type { PackedPayloads } from "./payload-pack";

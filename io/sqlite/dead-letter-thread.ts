@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The worker thread that appends to dead-letters.sqlite: group commit, like the log's. */
+/** The worker thread that appends to dead-letters.sqlite: group commit, like the log's. dead-letters.ts starts it. */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { workerData } from "node:worker_threads";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The embedded dead letters: dead-letters.sqlite in the data folder. Appends are durable and group committed in a
- * worker thread (started at the first append); listing and marking go over a connection of the calling thread,
- * also from another process (the command line), waiting for each other's transactions.
+ * worker thread (started at the first append); listing and marking go over a connection of the calling thread, also
+ * from another process (the command line), waiting for each other's transactions. The write API and the stream append
+ * to it, and operators list and replay its letters.
  */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";

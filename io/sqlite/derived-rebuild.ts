@@ -3,7 +3,7 @@
  * Recomputes hours from minutes, days from hours and totals from days, whatever the levels hold. It works on the cells
  * of single videos, because their neighbours in a block must not change. An hour or a day keeps its revision, which
  * grows where its value changes. An hour whose minutes are in roll-ups, or a day whose hours are, is more than the sum
- * of the stored cells below it, and stays as it is.
+ * of the stored cells below it, and stays as it is. An audit with `--repair` calls it through the counter store.
  */
 import { HOURS_A_DAY, hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type BlockTables, type Level, UNIT_MS } from "./block-tables";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The embedded event log: log.sqlite in the data folder. All writing happens in one worker thread with group
- * commit, so the event loop of the caller never waits for an fsync; reading goes through `SqliteLogReader`.
- * One process at a time owns a SqliteEventLog of a folder (see data-folder.ts).
+ * The embedded event log: log.sqlite in the data folder. All writing happens in one worker thread with group commit, so
+ * the event loop of the caller never waits for an fsync; reading goes through `SqliteLogReader`. One process at a time
+ * owns a SqliteEventLog of a folder (see data-folder.ts). `serve` owns it, and the stream process reads it.
  */
 import { join } from "node:path";
 import { BatchQueue } from "../flow/batch-queue";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The event types of a deployment: event-types.sqlite in the data folder, a row a type. */
+/**
+ * The event types of a deployment: event-types.sqlite in the data folder, a row a type. The intake asks it for the
+ * types that it does not know yet.
+ */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { EventTypes } from "../ports";

@@ -4,7 +4,8 @@
  * of its minutes, which readers add up (open-hours.ts). A bucket of an hour is folded when the hour has a row for the
  * bucket. Its sums are then in the rows of the hour and of the day, and every later write of a minute changes both.
  * `open_hours` lists the hours that may have unfolded buckets, all of them at `next_bucket` or behind it. Totals are
- * never open: every write changes them.
+ * never open: every write changes them. The writer of minutes asks it at every write, and the store folds finished
+ * hours by it.
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";

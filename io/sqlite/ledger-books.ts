@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The sources of a minute's books: listed objects, the stream's partitions, the accounts of ingest, and settled audits.
+ * The ledger reads and writes them here.
  */
 import { isBackfilled } from "../../domain/archive-name";
 import { LedgerBooks } from "../../domain/rules/ledger-books";

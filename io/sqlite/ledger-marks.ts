@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The audited minutes: ranges for minutes that never changed, and a row for each of the others. */
+/**
+ * The audited minutes: ranges for minutes that never changed, and a row for each of the others. The ledger sets them
+ * when an audit ends, and clears them when a minute changes.
+ */
 import { countByBucket, type MinuteRange, overlapOf, unionOf, without } from "../../domain/rules/minute-ranges";
 import type { AuditedRange } from "../ports";
 import type { Statements } from "./statements";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Schema and migrations of the ledger. counter-schema.ts puts them into the file. */
+
 /**
  * The tables of the books in counters.sqlite: the stream's place, the archive's list, the ledger, the marks and the
  * audits.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the log keeps of old minutes, deleted by a process beside the one that appends. */
+/** What the log keeps of old minutes, deleted by a process beside the one that appends. `viewmill tier` calls it. */
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { inTransaction, openDatabase } from "./connection";

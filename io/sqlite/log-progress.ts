@@ -5,7 +5,10 @@ import type { EmbeddedLedger, EmbeddedLog, Ledger, ListedOpenMinute, LogProgress
 
 const MINUTES_AT_ONCE = 64;
 
-/** The progress of events by the embedded log, its stream and the books of backfills. */
+/**
+ * The progress of events by the embedded log, its stream and the books of backfills. Freshness and the audit's horizon
+ * are told from it.
+ */
 export class SqliteLogProgress implements LogProgress {
   constructor(
     private readonly log: Pick<EmbeddedLog, "firstAfter" | "accepted">,

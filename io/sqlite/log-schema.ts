@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The tables of log.sqlite and what the log's thread is asked and answers. */
+/**
+ * The tables of log.sqlite and what the log's thread is asked and answers. The writer, its thread and the reader of the
+ * log share it.
+ */
 import { STAMP_MEMORY_MS } from "../ports";
 import type { Schema } from "./connection";
 import type { PackedPayloads } from "./payload-pack";

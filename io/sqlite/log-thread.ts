@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The worker thread that alone writes log.sqlite: it commits groups of batches and trims in small chunks between them.
- * The thread survives a full disk: that commit fails, and the next may succeed.
+ * The thread survives a full disk: that commit fails, and the next may succeed. event-log.ts starts it.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { workerData } from "node:worker_threads";

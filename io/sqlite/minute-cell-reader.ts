@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Reads whole minutes as columns, a minute at a time: a minute is one range of rows. */
+/**
+ * Reads whole minutes as columns, a minute at a time: a minute is one range of rows. The audit and tiering read the
+ * store by it.
+ */
 import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { grown } from "../../domain/columns/name-table";

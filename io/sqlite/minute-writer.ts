@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Writes the minute cells of one transaction: merges them into the blocks of their minutes, and adds the differences to
- * the totals, and to hours and days where these are folded (hour-folds.ts).
+ * the totals, and to hours and days where these are folded (hour-folds.ts). The counter store applies the writes of the
+ * stream and of audits by it.
  */
 
 import type { DatabaseSync } from "node:sqlite";

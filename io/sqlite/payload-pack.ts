@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The form in which the event log and the dead letters hand payloads to their threads. */
+
 /**
  * Many payloads in one buffer, for one transfer to a thread. Callers keep their payloads, because a rejected batch may
  * be appended again, so their buffers must not be detached. The pack copies each payload once, and the transfer copies

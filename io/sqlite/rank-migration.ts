@@ -9,6 +9,7 @@ const LEVELS: readonly (RankedLevel & Level)[] = ["minute", "hour", "day"];
 /**
  * Builds the ranking index of a file whose blocks were written without one, a time at once, so that memory does not
  * grow with the file. A file that was packed just before has its index already, and the same numbers are written again.
+ * Opening an older counters.sqlite runs it (counter-schema.ts).
  */
 export function rankBuckets(db: DatabaseSync): void {
   db.exec(RANKS);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The query service's view of counters.sqlite. Single videos are read at once over a read-only connection (well under a
- * millisecond). `top` runs in a worker thread, so that an answer over a busy hour never delays the others.
+ * millisecond). `top` runs in a worker thread, so that an answer over a busy hour never delays the others. `serve`
+ * reads by it.
  */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The write API asks it, where instances share a log and their counters are in SQLite. */
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { BatchQueue } from "../flow/batch-queue";

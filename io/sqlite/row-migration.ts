@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The tables of counters.sqlite before cells were packed: a row for each cell, at four levels. A new file gets these
- * tables and loses them again, so that every file passes through the same versions.
+ * tables and loses them again, so that every file passes through the same versions. Opening an older counters.sqlite
+ * runs it (counter-schema.ts).
  */
 
 import type { DatabaseSync } from "node:sqlite";

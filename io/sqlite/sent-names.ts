@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Counts on their way to the thread that writes them, without the names that the thread has been sent before: to copy,
- * to hash and to look up each name in each pass took as long as the cells.
+ * to hash and to look up each name in each pass took as long as the cells. counter-writer.ts sends each pass of the
+ * stream through it.
  */
 import type { MinuteCounts, VideoNames } from "../../domain/columns/minute-counts";
 

@@ -2,7 +2,8 @@
 /**
  * Questions and answers between this thread and one worker thread. The worker's file calls `answerFrom` with its
  * handlers; the owner calls `ThreadChannel.call`. When a worker dies, its unanswered calls reject with
- * `StoreUnavailableError`, and the next call starts a new worker.
+ * `StoreUnavailableError`, and the next call starts a new worker. The log, the dead letters, the counters' writer and
+ * the service's reader each have one.
  */
 import { parentPort, type Transferable, Worker } from "node:worker_threads";
 import { LogFullError, StoreUnavailableError } from "../ports";

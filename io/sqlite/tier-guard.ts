@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The facts about roll-ups that writers and readers of cells need, looked up once a transaction. */
+/**
+ * The facts about roll-ups that writers and readers of cells need, looked up once a transaction. A range that is
+ * leaving the store is neither written nor read twice.
+ */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { type RolledLevel, type RollingRange, type RollUpPhase, StoreUnavailableError } from "../ports";

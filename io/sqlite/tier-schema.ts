@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The tables of roll-ups in counters.sqlite (cell-tiers.ts). Times are epoch milliseconds. */
+/**
+ * The tables of roll-ups in counters.sqlite (cell-tiers.ts). Times are epoch milliseconds. counter-schema.ts puts them
+ * into the file.
+ */
 export const ROLL_UPS = `
 CREATE TABLE tier_state (
   only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL,

@@ -2,7 +2,8 @@
 /**
  * The videos with the largest counts of a range, or with the largest growth from one range to another: exact, with the
  * ranking index (bucket-ranks.ts). Buckets are read in the order of their bounds, until no remaining bucket can hold a
- * video of the answer. Where counts are so alike that the bounds decide nothing, every block of the range is read.
+ * video of the answer. Where counts are so alike that the bounds decide nothing, every block of the range is read. The
+ * read API's rankings end here.
  */
 import { dayOf, HOURS_A_DAY, hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { VideoCount, VideoGrowth } from "../ports";

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The bound on how long a write holds the store: it learns from each transaction how many cells the next one may have.
+ * The counter store cuts the stream's writes by it.
+ */
+
 /** The most cells of a transaction, whatever little time they take. */
 const MOST_CELLS = 16_384;
 /** A transaction writes the first cells of many blocks, so a smaller one saves no time. */

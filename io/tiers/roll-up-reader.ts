@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Reads of cells that left the store: the counters of a deployment with roll-ups, and exports, find and decode files by
+ * it.
+ */
 import { hash } from "node:crypto";
 import { rollUpPart } from "../../domain/rules/roll-ups";
 import { type CellColumns, joined, type TimedCell } from "../formats/parquet/cell-columns";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Sums of roll-ups, by which the audit compares levels whose cells have left the store. */
 import { NO_SUMS, type Sums, sumOf } from "../../domain/rules/cell-sums";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { RolledLevel, RollUp } from "../ports";

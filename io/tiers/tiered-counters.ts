@@ -2,7 +2,8 @@
 /**
  * A counter store together with its roll-ups. Days and totals are in the store for ever. A minute or an hour is the sum
  * of its roll-ups and of the later events in the store. Reads, the levels that audits compare, and rankings cover both;
- * writes go to the store.
+ * writes go to the store. A deployment with roll-ups opens its counters as this, for the stream, the read API and the
+ * audit.
  */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";

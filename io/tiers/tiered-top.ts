@@ -12,6 +12,7 @@ interface Range {
 /**
  * Ranks a range (whole minutes) whose ends need cells that left the store. The counts are added up from whole days,
  * which never leave the store, and from the minutes at both ends. Returns undefined where no roll-up is needed.
+ * Rankings over the past call it (tiered-reads.ts).
  */
 export async function coldTop(
   store: Pick<CounterStore, "top" | "minuteCells">,

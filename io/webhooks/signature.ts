@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Signatures of Standard Webhooks, version 1: HMAC-SHA256 over id, timestamp and body
- * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
+ * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md). Each attempt to deliver
+ * is signed by it.
  */
 import { createHmac } from "node:crypto";
 

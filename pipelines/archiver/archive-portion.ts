@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * One portion of the log made into archive objects. The archiver calls it for every portion that it reads, before it
+ * acknowledges the portion.
+ */
 import type { EventColumns } from "../../domain/columns/event-columns";
 import { minuteOf } from "../../domain/event";
 import type { KnownEventTypes } from "../../intake/known-types";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The archiver of a cluster, which `viewmill archive` runs. On one machine the embedded stream archives
+ * (pipelines/embedded/archive-entries.ts).
+ */
 import type { KnownEventTypes } from "../../intake/known-types";
 import type { MessageRules } from "../../intake/take-message";
 import { type Archive, type Ledger, type LogPortion, type LogSubscription, PortionLostError } from "../../io/ports";

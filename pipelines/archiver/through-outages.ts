@@ -4,7 +4,8 @@ import { pause } from "../pause";
 
 /**
  * Runs `work` until `stop` aborts, and again after a pause when a log or store did not answer. Unacknowledged messages
- * are taken again, so an outage costs nothing but time. Rejects with any other error.
+ * are taken again, so an outage costs nothing but time. Rejects with any other error. `viewmill archive` runs the
+ * archiver in it.
  */
 export async function throughOutages(
   work: () => Promise<void>,

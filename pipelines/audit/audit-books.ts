@@ -26,7 +26,10 @@ interface Sums {
   differences: readonly AuditDifference[];
 }
 
-/** The memory of an audit's driver: a row a minute, sums, and examples. */
+/**
+ * The memory of an audit's driver: a row a minute, sums, and examples. runAudit fills it from the findings and makes
+ * the report of it.
+ */
 export class AuditBooks {
   /** Minutes to be audited again. */
   readonly unstable = new Set<number>();

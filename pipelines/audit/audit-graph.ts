@@ -6,7 +6,7 @@ import { recountMinutes } from "../../transforms/recount-minutes";
 
 /**
  * The audit's graph: it recounts parts of minutes from the archive, and compares them hour by hour and part by part of
- * the videos.
+ * the videos. Every runner of an audit builds it: this process, Flink and Dataflow.
  */
 export function auditGraph(
   units: PCollection<AuditUnit>,

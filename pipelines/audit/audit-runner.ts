@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * Where the graph of an audit runs, and the way in which its findings arrive. `viewmill audit` chooses the runner; the
+ * one in this process is here, and the one of clusters in cluster-audit.ts.
+ */
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { FromResource, generate, provideResource, runDirect, withdrawResource } from "../../engine";
 import type { AuditOptions, AuditUnit } from "../../transforms/audit-elements";

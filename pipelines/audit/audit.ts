@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The audit from its plan to its report. `viewmill audit` runs it, for an operator and for the schedule of the service,
+ * and backfills end with it.
+ */
 import { randomInt, randomUUID } from "node:crypto";
 import { ALL_FINAL, finalBeforeMs, NO_LATENESS, setsAside } from "../../domain/rules/lateness";
 import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The audit as a job of Flink or Dataflow: `viewmill audit` on a cluster submits it, waits for it, and reads its
+ * findings.
+ */
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type Generator, generate, type Root, register, withName } from "../../engine";
 import type { Findings } from "../../io/ports";

@@ -12,7 +12,8 @@ const HEADER_BYTES = 12;
 
 /**
  * The ids of a whole range on one machine, as hashes, by partition: in memory while they are few and in temporary files
- * beyond. The search for reused ids reads one partition at a time.
+ * beyond. The search for reused ids reads one partition at a time. The audit in one process (audit-runner.ts) keeps
+ * them; on a cluster a shuffle does it.
  */
 export class KeptIds {
   private held: IdBlock[][];

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The first step of an audit: which minutes and hours it looks at, cut into units of bounded size. */
 import { FIRST_MINUTE, LAST_MINUTE } from "../../domain/archive-name";
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Archive, CounterStore, Ledger, LogProgress } from "../../io/ports";

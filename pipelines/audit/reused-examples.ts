@@ -13,7 +13,7 @@ const MAX_PLACES = 5;
 
 /**
  * Combines the reused ids of all partitions: the number of events with such an id, and the names and places of the ids
- * used most often.
+ * used most often. The audit's report shows them.
  */
 export async function examplesOf(
   archive: Pick<Archive, "list" | "read">,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Losses that the operator accepts as final: `viewmill books write-off` calls it. */
 import type { ArchivedObject, AuditReport, FoundLoss, Ledger, WriteOff } from "../../io/ports";
 import { type AuditDependencies, type AuditRange, runAudit } from "./audit";
 

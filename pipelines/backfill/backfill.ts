@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/** `viewmill backfill` runs it. */
 import { setsAside } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";

@@ -8,7 +8,8 @@ import type { Archive, ArchivedObject, Ledger } from "../../io/ports";
 /**
  * Makes ledger and archive agree on the backfilled objects of the hours of `minutes`, after an earlier run was stopped
  * between the two. An object that was listed and never written is listed without events. An object that was written and
- * not listed (by earlier versions) is listed with its events. An object that expired stays.
+ * not listed (by earlier versions) is listed with its events. An object that expired stays. A backfill calls it before
+ * it counts.
  */
 export async function settleListings(
   deps: { archive: Archive; ledger: Ledger },

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The counting graph over a bounded part of the archive: `viewmill pipeline stream --runner direct` runs it over a
+ * range, and a backfill over the hours that it touched.
+ */
 import { isBackfilled } from "../../domain/archive-name";
 import { setsAside } from "../../domain/rules/lateness";
 import { repeatedRows } from "../../domain/rules/repeated-messages";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The archiving half of the embedded stream's pass: entries of the log are decoded once, and written as archive objects
+ * by minute.
+ */
 import type { EventColumns } from "../../domain/columns/event-columns";
 import { minuteOf } from "../../domain/event";
 import { inParallel } from "../../io/flow/in-parallel";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The counting half of the embedded stream's pass: the objects that the pass wrote go through the counting graph. */
 import {
   FromResource,
   flatten,

@@ -4,7 +4,8 @@ import type { DecodedRange } from "./archive-entries";
 
 /**
  * Keeps the decoded range from which slices are taken, so that its entries are decoded once and not for every slice. It
- * keeps one range, as a pass does; the entries of any other range are decoded again from the log.
+ * keeps one range, as a pass does; the entries of any other range are decoded again from the log. The stream process
+ * keeps one from pass to pass.
  */
 export class DeferredRanges {
   private held: { key: string; range: DecodedRange } | undefined;

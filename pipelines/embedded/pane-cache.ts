@@ -39,7 +39,7 @@ export const objectKey = ({ name, sizeBytes }: { name: string; sizeBytes: number
  * The open panes of the embedded stream, kept from one run of the graph to the next, as a streaming runner keeps the
  * state of an accumulating window. The cache is a short cut and nothing more: a minute that it does not hold is
  * recounted whole from the archive. So the cache may forget anything at any time, and must forget a minute whenever a
- * run that touched the minute failed.
+ * run that touched the minute failed. The stream process owns one, and count-objects.ts counts on top of its panes.
  */
 export class EmbeddedPaneCache implements PaneCache {
   private readonly minutes = new Map<number, KeptMinute>();

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * One pass of the embedded stream: new entries of the log are archived, counted and checkpointed, in this order. The
+ * loop in stream.ts calls it again and again.
+ */
 import { finalBeforeMinute } from "../../domain/rules/lateness";
 import type { ArchivedObject, DeadLetters, EmbeddedLedger, EmbeddedLog, LogEntry } from "../../io/ports";
 import type { ArchiveMessage, ColumnsMessage } from "../../transforms/elements";

@@ -24,7 +24,7 @@ const MAX_REST_MS = 1_000;
  * so that neither waits for the end of the other. While the stream keeps up, it spaces passes so that they take at most
  * `maxCpuShare` of a core; with a backlog it runs them back to back. The stream waits for a store that cannot be used
  * for a while. Any other failure ends the stream with its error, and the process that runs the stream starts it again
- * from the checkpoint.
+ * from the checkpoint. The stream process of `serve` calls it (cli/programs/stream-process.ts).
  */
 export async function runStream(
   deps: PassDependencies,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** `viewmill export` runs it. */
 import { CELLS_A_PART } from "../../domain/rules/roll-ups";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { TimedCell } from "../../io/formats/parquet/cell-columns";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The counting of a shared log, from its messages to the counters: references are resolved and event types admitted
+ * before the counting graph. The streaming job of Flink and Dataflow is made of it (stream-pipeline.ts).
+ */
 import type { PCollection } from "../../engine";
 import { admitEventTypes } from "../../transforms/admit-event-types";
 import type { BatchMessage } from "../../transforms/elements";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The streaming job of a cluster: `viewmill pipeline stream` submits it to Flink or Dataflow. */
 import { type PCollection, type Root, readFromKafka, readFromPubSub } from "../../engine";
 import { readFromPubSubNatively } from "../../engine/dataflow";
 import type { BatchMessage } from "../../transforms/elements";

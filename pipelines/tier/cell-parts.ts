@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Bounds the memory of a run over many cells: roll-ups and exports take the cells of a range part by part. */
 import { rollUpPart } from "../../domain/rules/roll-ups";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { CellColumns, cellsOfMinute, type TimedCell } from "../../io/formats/parquet/cell-columns";

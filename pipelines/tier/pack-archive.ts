@@ -15,7 +15,7 @@ export interface Packed {
 
 /**
  * Puts the objects of each audited hour into one file. An hour for which more has come since waits for its next audit.
- * May be stopped at any moment; what it left is done by the next run.
+ * May be stopped at any moment; what it left is done by the next run. `viewmill tier` runs it after the roll-ups.
  */
 export async function packAudited({ archive, ledger, clock }: PackDependencies): Promise<Packed> {
   const packed: Packed = { hours: 0, objects: 0 };

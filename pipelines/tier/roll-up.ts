@@ -2,7 +2,7 @@
 /**
  * Moves expiring cells from the store to roll-ups, a range at a time: a day of minutes with the raw events of the day,
  * a month of hours. Each step may be repeated, and the next process continues where another was stopped:
- * docs/decisions/0030-roll-ups.md.
+ * docs/decisions/0030-roll-ups.md. `viewmill tier` runs it, and the schedule of the service runs `viewmill tier`.
  */
 import { DAY_MS, HOUR_MS, HOURS_A_DAY, MINUTE_MS, MINUTES_A_DAY } from "../../domain/rules/time";
 import type { Archive, ArchiveObject, CellTiers, CounterStore, Ledger, RollUpFolder } from "../../io/ports";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The files of one range of roll-ups. roll-up.ts calls it before it deletes the range's cells from the store. */
 import { hash } from "node:crypto";
 import { CELLS_A_PART } from "../../domain/rules/roll-ups";
 import { DAY_MS, HOUR_MS } from "../../domain/rules/time";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pictures of the documentation, drawn by the build. Colours come from the page's style sheet by class, so that
-// they can be read in light and dark.
+// they can be read in light and dark. site.mjs puts them into the pages.
 const W = 720;
 
 const text = (x, y, content, kind = "", anchor = "middle") =>

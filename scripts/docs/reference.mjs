@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pages that are made from the code: every setting from the configuration's schema, every metric from where the metric
-// is made.
+// is made. site.mjs writes them beside the pages of docs/.
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";

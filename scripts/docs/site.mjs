@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds docs/ into dist/docs/: one page a file, the pages that are made from the code, and what the search looks
-// through. Takes about a second.
+// through. Takes about a second. scripts/setup.mjs and the build of the image call it.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";

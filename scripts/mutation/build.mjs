@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiles Stryker's copy of the sources, with the packages of the checkout it was copied from (the argument is that
-// checkout's node_modules). By esbuild: the mutated sources have no types to check, and it takes seconds.
+// checkout's node_modules). By esbuild: the mutated sources have no types to check, and it takes seconds. Stryker runs
+// it for each of its copies (scripts/mutation.mjs).
 import { cpSync, globSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";

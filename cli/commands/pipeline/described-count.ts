@@ -5,7 +5,10 @@ import type { Settings } from "../../config/schema";
 import { allowedLatenessMs } from "../../deployment/deployment";
 import { openArchive } from "../../deployment/open-archive";
 
-/** Describes a direct run over [fromMs, toMs), without opening a store for writing or making a folder. */
+/**
+ * Describes a direct run over [fromMs, toMs), without opening a store for writing or making a folder.
+ * `viewmill pipeline stream --dry-run` prints it for the direct runner.
+ */
 export async function describedCount(
   config: Settings<"archive" | "data" | "gcs" | "job" | "lateness" | "log" | "stream">,
   fromMs: number,

@@ -16,6 +16,7 @@ const jobNameOf = (id: string): string => `viewmill-audit-${id}`;
 
 /**
  * Returns the audit's runner: a batch job on Dataflow. Rejects with ConfigError, PreflightError (no job was created).
+ * `viewmill audit --runner dataflow` runs by it.
  */
 export async function dataflowAuditRunner(config: JobSections & Settings<"data">): Promise<AuditRunner> {
   checkDataflow(config);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The flags of commands that submit or manage jobs on Dataflow, and the checks that they fit the configuration. */
 import { type Command, InvalidArgumentError } from "commander";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { positiveInteger } from "../../arguments/whole-number";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Jobs on Dataflow as `viewmill pipeline` lists, cancels and drains them. */
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { type DataflowJobSummary, isFinalDataflowState } from "../../../engine/dataflow";
 import type { Settings } from "../../config/schema";

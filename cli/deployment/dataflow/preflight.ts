@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The needs of a job in its project before it is created, and the remedy for each missing one. */
+/**
+ * The needs of a job in its project before it is created, and the remedy for each missing one. The submission of a
+ * stream or an audit to Dataflow calls `checkProject` first.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DataflowRunner, gcsFolder } from "../../../engine/dataflow";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The jobs as they are sent. The same configuration and request id give the same job. */
+/**
+ * The jobs as they are sent. The same configuration and request id give the same job. The submission of streams and of
+ * audits prepares its jobs here, and `--dry-run` describes them.
+ */
 import { randomUUID } from "node:crypto";
 import { buildPipelineProto, type Root, replaceEnvironments } from "../../../engine";
 import { type DataflowSubmission, type PreparedJob, prepareJob } from "../../../engine/dataflow";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The streaming job on Dataflow: `viewmill pipeline stream`, `update` and their `--dry-run`. */
 import { MINUTE_MS } from "../../../domain/rules/time";
 import type { DataflowRunner } from "../../../engine/dataflow";
 import type { Settings } from "../../config/schema";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The configuration that travels to the workers of a Dataflow job, put into each job when it is prepared. */
 import type { Settings } from "../../config/schema";
 
 /** The sections that a job's workers get. */

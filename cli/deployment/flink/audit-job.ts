@@ -9,7 +9,10 @@ import { openFindings } from "../open-findings";
 
 const FINISHED_DEADLINE_MS = 6 * HOUR_MS;
 
-/** Returns the audit's runner: a batch job of the cluster, with workers of the deployment's pool. */
+/**
+ * Returns the audit's runner: a batch job of the cluster, with workers of the deployment's pool.
+ * `viewmill audit --runner flink` runs by it.
+ */
 export async function flinkAuditRunner(config: Settings<"archive" | "data" | "flink" | "gcs">): Promise<AuditRunner> {
   const auditId = randomUUID();
   const { jobServer, restUrl, workerPool, parallelism, workersPerTaskManager } = config.flink;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Jobs on Flink as `viewmill pipeline` lists, cancels and stops them. */
 import { InvalidArgumentError } from "commander";
 import type { Settings } from "../../config/schema";
 import type { JobFamily } from "../job-family";

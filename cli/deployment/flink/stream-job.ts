@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The graph and the options of the streaming job on Flink, which submit-stream.ts submits and `--dry-run` describes.
+ */
 import { type FlinkSubmission, replaceEnvironments } from "../../../engine";
 import type { Settings } from "../../config/schema";
 import { streamGraph, streamSource } from "../stream-graph";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The streaming job on Flink: `viewmill pipeline stream` and `resume` submit it, and `--dry-run` describes it. */
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { FlinkRunner } from "../../../engine";
 import { startGroupAt } from "../../../io/kafka/topics";

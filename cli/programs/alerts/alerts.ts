@@ -29,7 +29,10 @@ interface AlertsOptions {
   onMessages: () => void;
 }
 
-/** Looks at every rule in turn. What a look finds and its messages are kept together, before anything is sent. */
+/**
+ * Looks at every rule in turn. What a look finds and its messages are kept together, before anything is sent. The
+ * service's alerts run it every few seconds (service-alerts.ts).
+ */
 export class Alerts {
   constructor(private readonly options: AlertsOptions) {}
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * When a failed webhook delivery is tried again, and when it is given up. The lane of a webhook asks after each
+ * failure.
+ */
 import { HOUR_MS } from "../../../domain/rules/time";
 import type { AttemptOutcome, Delivery } from "../../../io/ports/alert-store";
 import type { SendOutcome } from "../../../io/webhooks/send";

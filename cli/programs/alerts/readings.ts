@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The readings of each alert rule, from the stores of the deployment. */
+/** The readings of each alert rule, from the stores of the deployment. Each look at a rule begins with one. */
 import type { AlertReading, AlertRule, AlertSubject, RateRule } from "../../../domain/rules/alerts";
 import { DAY_MS, MINUTE_MS } from "../../../domain/rules/time";
 import type { Cell, CounterStore, DeadLetters, Ledger, LogProgress, Total, VideoCatalog } from "../../../io/ports";

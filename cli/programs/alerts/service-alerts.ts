@@ -26,7 +26,10 @@ interface ServiceAlertsOptions {
   random?: () => number;
 }
 
-/** The alerts of a service: rules are looked at every few seconds, and each webhook has a lane of its own. */
+/**
+ * The alerts of a service: rules are looked at every few seconds, and each webhook has a lane of its own. `serve`
+ * starts it where the configuration has rules.
+ */
 export class ServiceAlerts {
   readonly #stopping = new AbortController();
   readonly #lanes: readonly WebhookLane[];

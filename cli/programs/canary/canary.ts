@@ -18,7 +18,7 @@ interface CanaryOptions {
 
 /**
  * The weak audit: sends known events each minute by the public road, and reads them back at each level. The results are
- * metrics, and the last round.
+ * metrics, and the last round. `viewmill canary` runs it as a process, and `serve` runs one within the service.
  */
 export class Canary {
   last: Round | undefined;

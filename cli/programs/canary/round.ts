@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * One round of the canary: what it sends, what it must read back, and which of both it found wrong. The canary runs one
+ * each minute, and alerts read the last one.
+ */
 import { setTimeout as wait } from "node:timers/promises";
 import { Delivery } from "../../../client/delivery";
 import { CANARY_PREFIX } from "../../../domain/canary";

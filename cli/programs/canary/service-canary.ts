@@ -6,7 +6,10 @@ import type { Check } from "../serve/readiness";
 import { Canary } from "./canary";
 import type { Round } from "./round";
 
-/** The canary of a service, which uses the service's own listener; absent where the configuration switches it off. */
+/**
+ * The canary of a service, which uses the service's own listener; absent where the configuration switches it off.
+ * `serve` starts it.
+ */
 export class ServiceCanary {
   readonly checks: readonly Check[];
   #canary: Canary | undefined;

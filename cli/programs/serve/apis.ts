@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The two sides of the HTTP interface, built from a service's parts. */
+/** The two sides of the HTTP interface, built from a service's parts. `Service` mounts them behind its listeners. */
 import { createIngestRouter, type IngestApi } from "../../../ingest-api/ingest-router";
 import type { DeadLetter } from "../../../io/ports";
 import { AnswerCache, createQueryApi, sharedFreshness } from "../../../query-api";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The listeners of `serve` read their certificate here, and again when its files change. */
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";

@@ -6,7 +6,7 @@ import type { Check } from "./readiness";
 /**
  * The first part of a graceful stop. /readyz answers 503, so that balancers send no new connections, while every
  * request is still answered. Connections end with their next answer, because a balancer that keeps one would use it for
- * a request that no process reads.
+ * a request that no process reads. `Service` starts it at SIGTERM.
  */
 export class Drain {
   readonly check: Check = {

@@ -27,7 +27,10 @@ interface Options {
   finalAfterMs: number;
 }
 
-/** The embedded log with the stream that counts it in a process of its own, and with scheduled audits. */
+/**
+ * The embedded log with the stream that counts it in a process of its own, and with scheduled audits. `serve` opens it
+ * where the log is the embedded one; shared-log.ts stands in its place on a cluster.
+ */
 export class EmbeddedCounting implements LogSide {
   readonly gauges: readonly LogGauge[];
   readonly checks: readonly [] = [];

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Answers requests: the few most frequent routes without a framework, all others by Express. */
+/**
+ * Answers requests: the few most frequent routes without a framework, all others by Express. `Service` puts it behind
+ * its listener.
+ */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Admission } from "../../../admission/admission";
 import { INGEST_PATH, type IngestApi } from "../../../ingest-api/ingest-router";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The servers of `serve`: for clients, and for operators where the configuration separates the two. */
 import type { IncomingMessage, RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";

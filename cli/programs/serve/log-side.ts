@@ -3,7 +3,10 @@ import type { EventLog, ReceiptStamps, Stamp } from "../../../io/ports";
 import type { LogGauge, Readiness } from "../../../query-api";
 import type { Check } from "./readiness";
 
-/** The log of a service, with the service's part in counting it. */
+/**
+ * The log of a service, with the service's part in counting it. embedded-counting.ts and shared-log.ts implement it,
+ * and the service asks it for readiness and gauges.
+ */
 export interface LogSide {
   log: EventLog;
   gauges: readonly LogGauge[];

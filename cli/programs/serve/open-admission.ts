@@ -25,7 +25,10 @@ interface OpenAdmission {
   close(): Promise<void>;
 }
 
-/** Rejects with OpenServiceError, SecretFileError, StoreUnavailableError. */
+/**
+ * Rejects with OpenServiceError, SecretFileError, StoreUnavailableError. Opens what decides over every request: keys,
+ * limits and origins, from the configuration. The parts of a service have it.
+ */
 export async function openAdmission(
   config: Settings<"counters" | "data" | "http" | "keys" | "project">,
   logger: Logger,

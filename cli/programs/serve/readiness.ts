@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The checks behind /readyz: the log and each store are asked whether they answer. The read API serves the result, and
+ * a drain overrides it.
+ */
 import { setTimeout as wait } from "node:timers/promises";
 import { archiveObjectName } from "../../../domain/archive-name";
 import { earliestLiveMark } from "../../../domain/rules/low-watermark";

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The opening of a service: every store and the side of the log, before anything listens. `Service` starts from it.
+ */
 import type { Logger } from "pino";
 import { Registry } from "prom-client";
 import { MINUTE_MS } from "../../../domain/rules/time";

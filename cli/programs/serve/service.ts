@@ -16,7 +16,10 @@ const DRAIN_DEADLINE_MS = 15_000;
 type Ingest = Awaited<ReturnType<typeof ingestOf>>;
 type Query = ReturnType<typeof queryOf>;
 
-/** A running service, built from its stores to its listeners, and closed in the opposite order. */
+/**
+ * A running service, built from its stores to its listeners, and closed in the opposite order. The service from start
+ * to stop; `viewmill serve` runs one.
+ */
 export class Service {
   private constructor(
     readonly url: string,

@@ -17,7 +17,7 @@ import { type Check, claimCheck, sharedLogChecks } from "./readiness";
 
 /**
  * A service on a log that several processes share. Other processes count and archive, and services share receipt
- * stamps.
+ * stamps. `serve` opens it where the log is Kafka or Pub/Sub.
  */
 export class SharedLog implements LogSide {
   readonly gauges: readonly LogGauge[];

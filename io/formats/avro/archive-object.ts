@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The archive's objects: Avro container files of events. The stream, the archiver and backfills write them, and bounded
+ * runs read them again; the audit has a reader of its own (transforms/archive-rows.ts).
+ */
 import { Type } from "avsc";
 import { type EventColumns, EventColumnsBuilder } from "../../../domain/columns/event-columns";
 import { isEventId, isEventType, isVideoId, MAX_TIME_MS, minuteOf, type VideoEvent } from "../../../domain/event";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The message of the log: a batch of events by column, as one Avro message. The write API appends such batches, and the
+ * readers of the log decode them.
+ */
 import type { Type } from "avsc";
 import type { EventColumns } from "../../../domain/columns/event-columns";
 import { type NameSpans, spanTexts } from "../../../domain/columns/name-table";

@@ -2,7 +2,8 @@
 /**
  * Avro object container files (Avro 1.12 specification, "Object Container Files"), whole in memory. A flipped bit is
  * found: blocks are zstandard frames with its checksum (without it half of all flips decompressed to other rows), and
- * the header carries the schema's, because a changed field name would resolve to its default.
+ * the header carries the schema's, because a changed field name would resolve to its default. Archive objects and dead
+ * letters in a bucket are such files.
  */
 import { createHash } from "node:crypto";
 import { constants, zstdCompressSync } from "node:zlib";

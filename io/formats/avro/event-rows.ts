@@ -2,7 +2,7 @@
 /**
  * Rows of io/formats/schemas/event-v1.avsc straight from the columns of decoded batches: names are copied as the bytes
  * they are, the receipt time is encoded once a batch, and no row makes a string or an object. Tests hold the bytes
- * against avsc.
+ * against avsc. The writer of archive objects fills its blocks with it.
  */
 import { type EventColumns, eventIdOf } from "../../../domain/columns/event-columns";
 import { type NameSpans, textSpans } from "../../../domain/columns/name-table";

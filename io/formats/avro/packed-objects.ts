@@ -3,7 +3,7 @@
  * A pack: many archive objects in one file, which is itself an Avro object container that any Avro reader reads. The
  * blocks of all objects stand one behind the other under the sync marker of the pack; an index in the header says which
  * bytes are whose. An object is taken out with the bytes that it had: its own header is the pack's without the index,
- * and its sync marker stands in the index.
+ * and its sync marker stands in the index. The archive on disk packs audited hours in this form.
  */
 import { createHash } from "node:crypto";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The reference message: Avro single-object encoding of io/formats/schemas/reference-v1.avsc. The log holds it in place
- * of a batch message.
+ * of a batch message. The claim check writes references, and every reader of the log resolves them.
  */
 import { AvroError, AvroReader, AvroWriter } from "./binary";
 import { shippedSchema } from "./schema-registry";

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/**
+ * The Avro schemas by their fingerprints, as messages name them. The codecs of this folder look up the schema of what
+ * they read.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Schema, Type } from "avsc";

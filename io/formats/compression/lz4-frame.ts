@@ -2,7 +2,7 @@
 /**
  * Inflates LZ4 frames (github.com/lz4/lz4, doc/lz4_Frame_format.md (1.6) and doc/lz4_Block_format.md). Node has no LZ4.
  * The packages for the frame format are native modules or check no bounds. Checksums are skipped: the broker inflated
- * the record batch and checked its CRC at the append.
+ * the record batch and checked its CRC at the append. The adapter of Kafka needs it for topics of direct producers.
  */
 const MAGIC = 0x184d2204;
 const FIRST_SKIPPABLE_MAGIC = 0x184d2a50;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Inflates Snappy in the two forms of Kafka's producers. Java's producer writes chunks after a header (of the library
- * snappy-java); librdkafka writes one piece.
+ * snappy-java); librdkafka writes one piece. The adapter of Kafka needs it for topics of direct producers.
  */
 import { uncompress } from "snappyjs";
 

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
+ * The frames of a zstandard stream. inflate.ts reads a stream frame by frame, and the intake recognises zstd by the
+ * first bytes.
+ */
+
+/**
  * Finds the frames of a zstandard stream (RFC 8878, section 3.1) by their headers and block sizes alone. Node's
  * decompressor stops after the first frame and reports no rest, so the caller has to know the frames beforehand.
  */

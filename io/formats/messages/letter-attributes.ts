@@ -7,7 +7,7 @@ const MAX_VALUE_BYTES = 1024;
 /**
  * The headers or attributes of a dead letter's message: `viewmill-reason`, `-detail`, `-event-id`, `-source`,
  * `-received-at` (epoch ms), `-content-type`. Values longer than 1,024 bytes are cut at a character. The body is the
- * payload, whole.
+ * payload, whole. The dead-letter topics of Kafka and Pub/Sub have them.
  */
 export function letterAttributes(letter: NewDeadLetter): Record<string, string> {
   const { reason, detail, eventId, source, receivedAtMs, contentType } = letter;

@@ -2,7 +2,8 @@
 /**
  * Cells as a Parquet file: rows by videoId, event type and time, in row groups that are small enough for a point read,
  * with whole statistics, so that a reader finds a video's rows by the footer. DuckDB, BigQuery, Spark and pyarrow read
- * it as a table.
+ * it as a table. `viewmill tier` and `viewmill export` write such files, and the counters of a deployment with roll-ups
+ * read them.
  */
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { RollUpBytes } from "../../ports";

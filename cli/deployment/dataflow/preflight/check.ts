@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The form of one check of a preflight, which every file of this folder has. run-preflight.ts runs the checks. */
 import type { DataflowError } from "../../../../engine/dataflow/dataflow-error";
 import type { GoogleRest } from "../../../../engine/dataflow/google-rest";
 import type { DataflowJobs } from "../../../../engine/dataflow/jobs-rest";

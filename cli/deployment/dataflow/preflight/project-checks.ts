@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Checks of the project as a whole. */
+/** Checks of the project as a whole. run-preflight.ts runs them before a job is created. */
 import { DataflowError } from "../../../../engine/dataflow/dataflow-error";
 import type { Json } from "../../../../engine/dataflow/google-rest";
 import { isFinalDataflowState } from "../../../../engine/dataflow/job-types";

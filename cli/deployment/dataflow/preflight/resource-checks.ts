@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Checks of the resources that the job reads and writes. */
+/** Checks of the resources that the job reads and writes. run-preflight.ts runs them before a job is created. */
 import type { Json } from "../../../../engine/dataflow/google-rest";
 import { type Check, isKind, type Missing } from "./check";
 
