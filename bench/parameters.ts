@@ -24,6 +24,7 @@ export interface BenchParameters {
   steadyEventsPerSecond: number;
   steadySeconds: number;
   readsPerSecond: number;
+  liveClients: number;
   freshnessProbes: number;
   /** Quiet before the light probes: after a burst the stream rests as long as its last pass took. */
   settleSeconds: number;
@@ -74,6 +75,7 @@ const FULL: BenchParameters = {
   steadyEventsPerSecond: 50_000,
   steadySeconds: 30,
   readsPerSecond: 200,
+  liveClients: 200,
   freshnessProbes: 40,
   settleSeconds: 5,
   heavyMinuteEvents: 3_000_000,
@@ -112,6 +114,7 @@ const QUICK: BenchParameters = {
   steadyEventsPerSecond: 10_000,
   steadySeconds: 3,
   readsPerSecond: 50,
+  liveClients: 10,
   freshnessProbes: 4,
   settleSeconds: 1,
   heavyMinuteEvents: 100_000,

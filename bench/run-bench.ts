@@ -21,6 +21,7 @@ import * as http from "./measurements/http";
 import * as idle from "./measurements/idle";
 import * as ingest from "./measurements/ingest";
 import * as keys from "./measurements/keys";
+import * as live from "./measurements/live";
 import * as memory from "./measurements/memory";
 import * as messages from "./measurements/messages";
 import * as reads from "./measurements/reads";
@@ -46,6 +47,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   http,
   keys,
   reads,
+  live,
   answers,
   idle,
   bigtable,

@@ -3,6 +3,7 @@
 /** The page of /docs that describes the interface, made from the OpenAPI document (get-docs.ts). */
 import { escaped } from "./escaped";
 import type { JsonSchema, OpenApi, OpenApiOperation, OpenApiParameter } from "./openapi";
+import { membersOf, schemaWords } from "./schema-words";
 
 interface Listed {
   method: string;
@@ -13,12 +14,10 @@ interface Listed {
 /** Returns the HTML of a table of all paths, each a link to its description. */
 export function pathsOf(document: OpenApi): string {
   const rows = document.tags.flatMap((tag) =>
-    operationsOf(document, tag.name).map(({ method, path, operation }) =>
-      row([
-        `<span class="method">${escaped(method)}</span> <a href="/docs/api#${escaped(operation.operationId)}">${code(path)}</a>`,
-        escaped(operation.summary),
-      ]),
-    ),
+    operationsOf(document, tag.name).map(({ method, path, operation }) => [
+      `<span class="method">${escaped(method)}</span> <a href="/docs/api#${escaped(operation.operationId)}">${code(path)}</a>`,
+      escaped(operation.summary),
+    ]),
   );
   return `<h2 id="interface">HTTP API</h2><p>As data: <a href="/openapi.json">/openapi.json</a></p>${table([], rows)}`;
 }
@@ -33,13 +32,21 @@ export function apiPage(document: OpenApi): string {
     for (const listed of operationsOf(document, tag.name)) parts.push(rendered(listed));
   }
   parts.push('<h2 id="schemas">Schemas</h2>');
-  for (const [name, schema] of Object.entries(components.schemas)) {
-    const json = escaped(JSON.stringify(schema, null, 2));
-    parts.push(
-      `<details id="schema-${escaped(name)}"><summary>${escaped(name)}</summary><pre tabindex="0">${json}</pre></details>`,
-    );
-  }
+  for (const [name, schema] of Object.entries(components.schemas)) parts.push(describedSchema(name, schema));
   return parts.join("\n");
+}
+
+/** Returns the HTML of a named schema: its members in words, or the whole in words. */
+function describedSchema(name: string, schema: JsonSchema): string {
+  const required = new Set(Array.isArray(schema.required) ? schema.required : []);
+  const members = membersOf(schema)?.map(([member, its]) => [
+    code(member),
+    required.has(member) ? "always" : "",
+    ...meaningAndValue(its),
+  ]);
+  const words =
+    members === undefined ? `<p>${schemaWords(schema)}</p>` : table(["Member", "There", "Meaning", "Value"], members);
+  return `<details id="schema-${escaped(name)}"><summary>${escaped(name)}</summary>${words}</details>`;
 }
 
 function operationsOf({ paths }: OpenApi, tag: string): Listed[] {
@@ -58,25 +65,25 @@ function rendered(listed: Listed): string {
     `<p>${escaped(summary)}. ${escaped(description ?? "")}</p>`,
   ];
   if (parameters.length > 0) {
-    const rows = parameters.map(({ name, required, description: about, schema }) =>
-      row([code(name), required ? "required" : "", `${escaped(about ?? "")} ${schemaText(schema)}`]),
-    );
-    parts.push(table(["Parameter", "", ""], rows));
+    const rows = parameters.map(({ name, required, description, schema }) => [
+      code(name),
+      required ? "required" : "",
+      ...meaningAndValue({ description, ...schema }),
+    ]);
+    parts.push(table(["Parameter", "", "Meaning", "Value"], rows));
   }
   if (requestBody !== undefined) {
-    const rows = Object.entries(requestBody.content).map(([type, { schema }]) => row([code(type), schemaText(schema)]));
-    parts.push(table(["Body", ""], rows));
+    const rows = Object.entries(requestBody.content).map(([type, { schema }]) => [code(type), schemaWords(schema)]);
+    parts.push(table(["Body", "Content"], rows));
   }
-  const answers = Object.entries(responses).map(([status, { description: about, content = {} }]) =>
-    row([
-      code(status),
-      escaped(about),
-      Object.values(content)
-        .map(({ schema }) => schemaText(schema))
-        .join(" "),
-    ]),
-  );
-  parts.push(table(["Answer", "", ""], answers), tryOut(listed));
+  const answers = Object.entries(responses).map(([status, { description: about, content = {} }]) => [
+    code(status),
+    escaped(about),
+    Object.values(content)
+      .map(({ schema }) => schemaWords(schema))
+      .join(" "),
+  ]);
+  parts.push(table(["Answer", "Meaning", "Body"], answers), tryOut(listed));
   return parts.join("\n");
 }
 
@@ -109,16 +116,20 @@ function field({ name, required, schema }: OpenApiParameter): string {
   return `<label>${escaped(name)}<input name="${escaped(name)}"${value}${required ? " required" : ""}></label>`;
 }
 
-function schemaText(schema: JsonSchema): string {
-  if (typeof schema.$ref !== "string") return code(JSON.stringify(schema));
-  const name = escaped(schema.$ref.split("/").at(-1) ?? "");
-  return `<a href="#schema-${name}">${name}</a>`;
+function meaningAndValue({ description, ...schema }: JsonSchema): [meaning: string, value: string] {
+  return [typeof description === "string" ? escaped(description) : "", schemaWords(schema)];
 }
 
 const code = (content: string): string => `<code>${escaped(content)}</code>`;
-const row = (cells: readonly string[]): string => `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
-
-function table(heads: readonly string[], rows: readonly string[]): string {
-  const head = heads.length === 0 ? "" : `<tr>${heads.map((name) => `<th>${escaped(name)}</th>`).join("")}</tr>`;
-  return `<div class="wide" tabindex="0" role="region" aria-label="Table"><table>${head}${rows.join("\n")}</table></div>`;
+/** On a narrow screen the cells of a row stand below one another, each after its head; docs.css. */
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const head =
+    heads.length === 0
+      ? ""
+      : `<tr role="row">${heads.map((name) => `<th role="columnheader">${escaped(name)}</th>`).join("")}</tr>`;
+  const body = rows.map((cells) => {
+    const made = cells.map((cell, at) => `<td role="cell" data-head="${escaped(heads[at] ?? "")}">${cell}</td>`);
+    return `<tr role="row">${made.join("")}</tr>`;
+  });
+  return `<div class="wide" tabindex="0" role="region" aria-label="Table"><table role="table">${head}${body.join("\n")}</table></div>`;
 }

@@ -85,9 +85,26 @@ markdown.renderer.rules.heading_open = (tokens, at) => {
   const { tag } = tokens[at];
   return `<${tag} id="${slug(tokens[at + 1].content)}">`;
 };
-// A table that is wider than the page scrolls in its own place.
-markdown.renderer.rules.table_open = () => '<div class="wide" tabindex="0" role="region" aria-label="Table"><table>';
+// A table that is wider than the page scrolls in its own place. On a narrow screen the cells of a row stand below one
+// another, each after its head: so cells know their heads, and roles say what style takes away. query-api/api-page.ts
+// makes tables of the same form.
+markdown.renderer.rules.table_open = () =>
+  '<div class="wide" tabindex="0" role="region" aria-label="Table"><table role="table">';
 markdown.renderer.rules.table_close = () => "</table></div>";
+markdown.core.ruler.push("heads", ({ tokens }) => {
+  let heads = [];
+  let at = 0;
+  tokens.forEach(({ type }, index) => {
+    const token = tokens[index];
+    if (type === "table_open") heads = [];
+    if (type === "tr_open") at = 0;
+    if (type === "tr_open") token.attrSet("role", "row");
+    if (type === "th_open") token.attrSet("role", "columnheader");
+    if (type === "th_open") heads.push(tokens[index + 1].content.replace(/[`*]/g, ""));
+    if (type === "td_open") token.attrSet("role", "cell");
+    if (type === "td_open") token.attrSet("data-head", heads[at++] ?? "");
+  });
+});
 const fence = markdown.renderer.rules.fence;
 markdown.renderer.rules.fence = (...given) => fence(...given).replace("<pre>", '<pre tabindex="0">');
 

@@ -215,6 +215,15 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
       expect(widest, view).toBeLessThanOrEqual(360);
       await page.close();
     }
+    for (const view of ["docs/api", "docs/configuration", "docs/guarantees"]) {
+      const { page } = await openPage(browser, `${service.url}/${view}`, { viewport: { width: 360, height: 780 } });
+      const tooWide = () =>
+        [document.documentElement, ...document.querySelectorAll(".wide")].filter(
+          ({ scrollWidth, clientWidth }) => scrollWidth > clientWidth,
+        ).length;
+      expect(await page.evaluate(tooWide), view).toBe(0);
+      await page.close();
+    }
   });
 
   it("a counter on a page of another origin shows the total and moves", { timeout: TEST_MS }, async () => {

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import { chromium, type Page } from "playwright-core";
+import { debianProgram } from "../../servers";
+import { defineTask } from "../task";
+import { type LatencySummary, summaryOf } from "./latencies";
+
+interface FramesOfPage {
+  /** The pauses between two frames. */
+  frames: LatencySummary;
+  /** How many numbers of accepted events a second the page showed, one after the other. */
+  numbersShown: number;
+  complaints: string[];
+}
+
+const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];
+
+/** Opens the dashboard in Debian's Chromium, and records its frames until stopped. */
+export const shownPage = defineTask(__filename, "shown-page", async ({ url }: { url: string }, context) => {
+  const browser = await chromium.launch({ executablePath: await debianProgram("chromium"), args: ARGUMENTS });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  await page.goto(url);
+  await page.getByText(/^live$/).waitFor();
+  await page.evaluate(recordFrames);
+  context.ready(url);
+  await context.stopped;
+  const { pausesMs, numbers } = await recorded(page);
+  await browser.close();
+  return { frames: summaryOf(pausesMs), numbersShown: numbers, complaints } satisfies FramesOfPage;
+});
+
+interface Recording {
+  pausesMs: number[];
+  numbers: number;
+}
+
+/** Runs in the page: notes each frame, and each change of the first number of the page. */
+function recordFrames(): void {
+  const recording: Recording = { pausesMs: [], numbers: 0 };
+  Object.assign(globalThis, { recording });
+  let lastMs = performance.now();
+  const onFrame = (nowMs: number) => {
+    recording.pausesMs.push(nowMs - lastMs);
+    lastMs = nowMs;
+    requestAnimationFrame(onFrame);
+  };
+  requestAnimationFrame(onFrame);
+  const observer = new MutationObserver(() => recording.numbers++);
+  observer.observe(document.querySelector("main")!, { subtree: true, characterData: true, childList: true });
+}
+
+const recorded = (page: Page): Promise<Recording> =>
+  page.evaluate(() => (globalThis as unknown as { recording: Recording }).recording);
