@@ -2,7 +2,8 @@
 // npm run mutation [-- FOLDER...]: mutation testing with StrykerJS, a folder at a time, of the folder's own tests.
 // docs/mutation.md says how to read it. Stryker is installed apart (scripts/mutation/), because nothing else needs it.
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, matchesGlob } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -73,6 +74,8 @@ if (!existsSync(join(own, "node_modules", "@stryker-mutator", "core"))) {
   if (run("npm", [...args, "--loglevel=error"], { cwd: own }) !== 0) process.exit(1);
 }
 mkdirSync(reports, { recursive: true });
+// The tests' stores wait for the disk at every commit, which takes longer than all the rest of a mutant.
+const scratch = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "viewmill-mutation-"));
 
 let failed = false;
 for (const [name, mutate] of asked) {
@@ -92,6 +95,8 @@ for (const [name, mutate] of asked) {
       tests: suites.map((suite) => `dist/${suite.replace(/ts$/, "js")}`),
       leaveOut: SLOW,
       linesFile: join(reports, `${name}.ndjson`),
+      costsFile: join(reports, `${name}.tests.json`),
+      endlessFile: join(reports, `${name}.endless`),
     },
     // The build links them: it comes first, and would install packages where there are none.
     symlinkNodeModules: false,
@@ -123,8 +128,9 @@ for (const [name, mutate] of asked) {
   const status = run(
     process.execPath,
     [join(own, "node_modules", "@stryker-mutator", "core", "bin", "stryker.js"), "run", file],
-    { cwd: root },
+    { cwd: root, env: { ...process.env, TMPDIR: scratch } },
   );
   if (status !== 0) failed = true;
 }
+rmSync(scratch, { recursive: true, force: true });
 process.exit(failed ? 1 : 0);

@@ -2,10 +2,10 @@
 /**
  * A test runner for StrykerJS that keeps the compiled suites loaded in its own process, so that a mutant costs the
  * milliseconds of the tests that reach it; Vitest's own pool costs a second and more for each. The tests use vitest's
- * functions, hooks and matchers. A mutant that is evaluated while a module loads gets fresh modules. Stryker ends the
- * process and starts another where a mutant never ends.
+ * functions, hooks and matchers. A mutant that is evaluated while a module loads gets fresh modules. The watch
+ * (watch.mjs) ends what does not end under a mutant.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -14,14 +14,21 @@ import { commonTokens, declareClassPlugin, PluginKind } from "@stryker-mutator/a
 import {
   DryRunStatus,
   determineHitLimitReached,
+  MutantRunStatus,
   TestStatus,
   toMutantRunResult,
 } from "@stryker-mutator/api/test-runner";
+import { Watch } from "./watch.mjs";
 
-/** A test that hangs under a mutant; Stryker gives up on what blocks the process. */
-const TEST_TIMEOUT_MS = 30_000;
+/** The last resort: the watch ends a test that hangs under a mutant long before. */
+const TEST_TIMEOUT_MS = 60_000;
 const DRY_RUN_TIMEOUT_MS = 600_000;
 const SLOW_TEST_MS = 3_000;
+/** The slower tests that reach a mutant run last, the cheapest first, as many as this processor time allows. */
+const QUICK_TEST_MS = 50;
+const SLOWER_TESTS_MS = 3_000;
+/** The tests that found one mutant run first for the next one. */
+const REMEMBERED_KILLERS = 8;
 const PROPERTY_RUNS = 40;
 const SEED = 20_261_129;
 
@@ -51,6 +58,10 @@ class InProcessRunner {
     load = createRequire(join(sandbox, "package.json"));
     this.files = options.inProcess.tests.map((file) => join(sandbox, file));
     this.left = options.inProcess.leaveOut.map((name) => new RegExp(name, "u"));
+    this.costsFile = options.inProcess.costsFile;
+    this.endlessFile = options.inProcess.endlessFile;
+    this.costs = new Map();
+    this.killers = [];
     globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE] ??= {};
     this.stryker = globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE];
   }
@@ -72,18 +83,30 @@ class InProcessRunner {
     load("fast-check");
     fewRuns();
     this.strays = [];
+    this.watch = new Watch(this.endlessFile);
+    // Only the first process makes the run without changes. Stryker starts others.
+    if (existsSync(this.costsFile)) this.costs = new Map(JSON.parse(readFileSync(this.costsFile, "utf8")));
+  }
+
+  dispose() {
+    return this.watch.close();
   }
 
   async dryRun({ coverageAnalysis }) {
     this.stryker.activeMutant = undefined;
     this.stryker.mutantCoverage = { static: {}, perTest: {} };
     this.timeoutMs = DRY_RUN_TIMEOUT_MS;
+    this.watch.begin();
     const result = await this.run({ perTest: coverageAnalysis === "perTest", bail: false });
+    this.watch.end();
     this.timeoutMs = TEST_TIMEOUT_MS;
     const { mutantCoverage } = this.stryker;
     // Every mutant that nothing finds would pay for them. What they alone reach counts as reached by none.
     // By processor time: beside other work a test that waits for its turn is not slow.
     const isSlow = ({ status, cpuMs }) => status === TestStatus.Success && cpuMs > SLOW_TEST_MS;
+    this.costs = new Map(result.tests?.map(({ id, cpuMs, quietMs }) => [id, { cpuMs, quietMs }]));
+    writeFileSync(this.costsFile, JSON.stringify([...this.costs], null, 1));
+    rmSync(this.endlessFile, { force: true });
     for (const { id, cpuMs } of result.tests?.filter(isSlow) ?? []) {
       delete mutantCoverage.perTest[id];
       this.log.info(`left out, ${Math.round(cpuMs)} ms of processor time: ${id}`);
@@ -92,6 +115,8 @@ class InProcessRunner {
   }
 
   async mutantRun({ activeMutant, testFilter, hitLimit, mutantActivation, reloadEnvironment }) {
+    if (existsSync(this.endlessFile) && readFileSync(this.endlessFile, "utf8") === activeMutant.id)
+      return { status: MutantRunStatus.Timeout, reason: "the process did not come to its end" };
     this.stryker.hitCount = hitLimit === undefined ? undefined : 0;
     this.stryker.hitLimit = hitLimit;
     // Modules that were loaded under a mutant must not be used for the next one.
@@ -102,10 +127,46 @@ class InProcessRunner {
     };
     this.stryker.activeMutant = undefined;
     if (mutantActivation === "static") activate();
-    const only = testFilter === undefined ? undefined : new Set(testFilter);
-    const result = await this.run({ only, bail: true, collected: activate });
+    const result = await this.runInTurns(activeMutant.id, testFilter, activate);
     this.stryker.activeMutant = undefined;
-    return toMutantRunResult(determineHitLimitReached(this.stryker.hitCount, hitLimit) ?? result);
+    const endless = determineHitLimitReached(this.stryker.hitCount, hitLimit);
+    if (endless !== undefined) return toMutantRunResult(endless);
+    const { given } = this.watch;
+    return given === undefined ? toMutantRunResult(result) : { status: MutantRunStatus.Timeout, reason: given };
+  }
+
+  /** Runs turn after turn of the tests that reach a mutant, up to the one that finds it. */
+  async runInTurns(mutant, testFilter, collected) {
+    const tests = [];
+    this.watch.given = undefined;
+    for (const only of testFilter === undefined ? [undefined] : this.turnsOf(testFilter)) {
+      this.watch.begin(mutant);
+      const turn = await this.run({ only, bail: true, collected });
+      this.watch.end();
+      tests.push(...turn.tests);
+      const killer = turn.tests.find(({ status }) => status === TestStatus.Failed);
+      if (killer !== undefined)
+        this.killers = [killer.id, ...this.killers.filter((id) => id !== killer.id)].slice(0, REMEMBERED_KILLERS);
+      if (killer !== undefined || this.watch.given !== undefined) break;
+    }
+    return { status: DryRunStatus.Complete, tests };
+  }
+
+  /** The tests that reach a mutant, in the order that finds it soonest: recent finders, quick tests, slower tests. */
+  turnsOf(testFilter) {
+    const cost = (id) => this.costs.get(id)?.cpuMs ?? 0;
+    const asked = [...testFilter].sort((one, other) => cost(one) - cost(other));
+    const quick = asked.filter((id) => cost(id) <= QUICK_TEST_MS);
+    const slower = [];
+    let sum = 0;
+    for (const id of asked.filter((each) => cost(each) > QUICK_TEST_MS)) {
+      sum += cost(id);
+      if (sum > SLOWER_TESTS_MS && slower.length > 0) break;
+      slower.push(id);
+    }
+    const recent = this.killers.filter((id) => quick.includes(id));
+    const turns = [recent, quick.filter((id) => !recent.includes(id)), ...slower.map((id) => [id])];
+    return turns.filter((turn) => turn.length > 0).map((turn) => new Set(turn));
   }
 
   forget(prefix) {
@@ -121,6 +182,8 @@ class InProcessRunner {
         : this.files.filter((file) => [...only].some((id) => id.startsWith(`${named(file)}#`)));
     this.strays = [];
     for (const file of files) {
+      // A run that is ended from outside loses its copy, and without it every mutant would seem to be found.
+      if (!existsSync(file)) process.exit(1);
       const adapter = new Adapter({
         only,
         perTest,
@@ -128,6 +191,9 @@ class InProcessRunner {
         collected,
         left: this.left,
         stryker: this.stryker,
+        runner: this.runner,
+        watch: this.watch,
+        costs: this.costs,
         timeoutMs: this.timeoutMs,
       });
       delete load.cache[file];
@@ -204,6 +270,7 @@ class Adapter {
   constructor(asked) {
     this.asked = asked;
     this.config.testTimeout = asked.timeoutMs;
+    this.config.hookTimeout = asked.timeoutMs;
     this.failed = false;
   }
 
@@ -229,10 +296,26 @@ class Adapter {
     };
     for (const file of files) visit(file, []);
     for (const file of files) closed(file);
+    for (const file of files) this.watchOver(file);
     this.asked.collected();
   }
 
+  /** Puts the tests and hooks that will run under the watch. */
+  watchOver(task) {
+    const { runner, watch, costs } = this.asked;
+    if (task.mode === "skip") return;
+    if (task.type === "test") {
+      runner.setFn(task, watch.watched(runner.getFn(task), costs.get(task.strykerId)));
+      return;
+    }
+    const hooks = runner.getHooks(task);
+    for (const kind of ["beforeAll", "afterAll", "beforeEach", "afterEach"])
+      hooks[kind] = hooks[kind].map((hook) => Object.assign(watch.watched(hook), hook));
+    for (const child of task.tasks) this.watchOver(child);
+  }
+
   onBeforeRunTask(task) {
+    this.asked.watch.quietMs = 0;
     this.cpuBefore = process.cpuUsage();
     if (this.asked.bail && this.failed) task.mode = "skip";
     if (this.asked.perTest) this.asked.stryker.currentTestId = task.strykerId;
@@ -248,6 +331,7 @@ class Adapter {
       name: task.strykerId,
       timeSpentMs: Math.round(duration),
       cpuMs: (user + system) / 1_000,
+      quietMs: this.asked.watch.quietMs,
       fileName: join(sandbox, named(task.file.filepath).replace(/^dist\/(.*)\.js$/u, "$1.ts")),
     };
     if (state === "pass") this.results.push({ ...of, status: TestStatus.Success });

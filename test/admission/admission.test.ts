@@ -9,7 +9,7 @@ import { hashOf, newKeyText } from "../../admission/key-text";
 import { createKey, newKeySchema, shownKey } from "../../admission/new-key";
 import { internal, methodNotAllowed, overloaded, problemText, unavailable } from "../../admission/problem";
 import { StoreUnavailableError } from "../../io/ports";
-import type { AccessKeys, Scope } from "../../io/ports/access-keys";
+import type { AccessKeys, KeyUse, ListedKey, Scope } from "../../io/ports/access-keys";
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
 import { until } from "../end-to-end/service";
@@ -113,6 +113,8 @@ describe("pages of other origins", () => {
     const at = await admission({ origins: [A] });
     expect([A, B, "null", undefined].map((origin) => allowed(at, origin))).toEqual([A, ...Array(3).fill(undefined)]);
     for (const origin of [A, B, undefined]) expect([origin, crossed(at, origin).vary]).toEqual([origin, "Origin"]);
+    const keyless = new Admission({ origins: [A], clock: () => nowMs });
+    expect([A, B].map((origin) => allowed(keyless, origin))).toEqual([A, undefined]);
     expect(crossed(at, A)).toMatchObject({
       isAnswered: false,
       "access-control-expose-headers":
@@ -138,6 +140,9 @@ describe("pages of other origins", () => {
     const at = await admission();
     expect([A, B].map((origin) => allowed(at, origin))).toEqual([A, undefined]);
     expect(crossed(at).vary).toBe("Origin");
+    const unnamed = new Admission({ keys: rings.at(-1)!, clock: () => nowMs });
+    expect([A, B].map((origin) => allowed(unnamed, origin))).toEqual([A, undefined]);
+    expect(crossed(unnamed).vary).toBe("Origin");
     for (const { id } of await store.list(0)) await store.revoke(id, nowMs);
     const later = await admission();
     expect(allowed(later, A)).toBeUndefined();
@@ -361,8 +366,40 @@ it("a daily quota is the deployment's: what other instances took counts, and a n
     "RateLimit-Policy": '"day";q=100;w=86400;qu="events"',
     RateLimit: `"day";r=0;t=${14 * 3600}`,
   });
+  const overMidnight = callerOf(two, text);
   nowMs += DAY;
-  expect(callerOf(two, text).settle(100, 1)).toBeUndefined();
+  expect(overMidnight.settle(100, 1)).toBeUndefined();
+});
+
+it("what a ring has noted itself counts once, and the operator's own use is not noted", async () => {
+  await key({ scopes: ["write"] });
+  const noted: string[] = [];
+  const noteUses = (instance: string, uses: readonly KeyUse[]) => {
+    noted.push(...uses.map(({ keyId }) => keyId));
+    return store.noteUses(instance, uses);
+  };
+  const keys = { list: (day: number) => store.list(day), noteUses } as unknown as AccessKeys;
+  const open = () => KeyRing.open({ store: keys, clock: () => nowMs, logger: pino({ level: "silent" }) });
+  const [one, two] = [await open(), await open()];
+  const today = Math.floor(nowMs / DAY);
+  const [{ id }] = (await store.list(today)) as [ListedKey];
+  one.used(id, 60);
+  one.used("operator", 7);
+  for (const ring of [one, two]) await ring.close();
+  for (const ring of [one, two]) await ring.refresh();
+  const [listed] = (await store.list(today)) as [ListedKey];
+  expect([one, two].map((ring) => ring.eventsToday(listed))).toEqual([60, 60]);
+  expect(noted).toEqual([id]);
+});
+
+it("a key without limits of its own has the deployment's", async () => {
+  const text = await key({ scopes: ["read"] });
+  await admission();
+  const at = new Admission({ keys: rings.at(-1)!, clock: () => nowMs, defaultLimits: { requestsPerSecond: 1 } });
+  const verdict = judged(at, "read", { text });
+  expect(verdict.kind === "admitted" && verdict.caller.headers()).toMatchObject({
+    "RateLimit-Policy": expect.stringContaining('"requests";q=2'),
+  });
 });
 
 it("a key that may ask once a second is told so, and its caller has its id", async () => {

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Ends tests that do not end under a mutant: by what the process does, because the clock says nothing on a machine with
+ * other work. A test that waits is given up when the event loop was idle for longer than the test ever waits, and a
+ * test that works when it used a multiple of its processor time. A loop that never comes back to the event loop is seen
+ * by a thread, which notes the mutant and ends the process; Stryker starts another one and asks for the mutant again.
+ */
+import { Worker } from "node:worker_threads";
+
+const TICK_MS = 20;
+/** Between two ticks a process that waits, or looks again and again whether something came, uses less than this. */
+const QUIET_CPU_MS = 2;
+/** Nobody waits this long in a test for what comes, beside a multiple of what the test waited without a change. */
+const IDLE_MS = 800;
+const CPU_MS = 2_000;
+const MULTIPLE = 4;
+/** The thread's bound is for a whole turn of tests since the last sign of the event loop. */
+const BLOCKED_CPU_MS = 8_000;
+
+const { setInterval, clearInterval } = globalThis;
+const cpuMs = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+};
+
+const THREAD = `
+const { workerData: { file, shared, boundMs } } = require("node:worker_threads");
+const { writeFileSync } = require("node:fs");
+const seen = new Int32Array(shared);
+let sign = -1;
+let since = 0;
+setInterval(() => {
+  const { user, system } = process.cpuUsage();
+  const usedMs = (user + system) / 1_000;
+  if (seen[0] !== sign || seen[1] < 0) {
+    sign = seen[0];
+    since = usedMs;
+  } else if (usedMs - since > boundMs) {
+    writeFileSync(file, String(seen[1]));
+    process.kill(process.pid, "SIGKILL");
+  }
+}, 250);
+`;
+
+export class Watch {
+  /** Why a test was given up, since the last look. */
+  given;
+  /** How long the functions waited since this was set to 0. */
+  quietMs = 0;
+
+  constructor(file) {
+    this.seen = new Int32Array(new SharedArrayBuffer(8));
+    this.seen[1] = -1;
+    const workerData = { file, shared: this.seen.buffer, boundMs: BLOCKED_CPU_MS };
+    this.thread = new Worker(THREAD, { eval: true, workerData });
+    this.thread.unref();
+  }
+
+  /** Begins to watch; without a mutant it measures and gives nothing up. */
+  begin(mutant = -1) {
+    this.seen[1] = Number(mutant);
+    this.seen[0] += 1;
+    this.lastCpu = cpuMs();
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  end() {
+    clearInterval(this.timer);
+    this.seen[1] = -1;
+  }
+
+  async close() {
+    await this.thread.terminate();
+  }
+
+  /** Returns the function under watch, with what it used without a change; its promise is rejected where it hangs. */
+  watched(fn, { cpuMs: usual = 0, quietMs = 0 } = {}) {
+    return (...args) => {
+      const { promise, reject } = Promise.withResolvers();
+      const current = { reject, quietMs: 0, idleMs: Number.POSITIVE_INFINITY, boundCpu: Number.POSITIVE_INFINITY };
+      if (this.seen[1] >= 0) {
+        current.idleMs = IDLE_MS + MULTIPLE * quietMs;
+        current.boundCpu = cpuMs() + CPU_MS + MULTIPLE * usual;
+      }
+      this.current = current;
+      return Promise.race([fn(...args), promise]).finally(() => {
+        this.quietMs += current.quietMs;
+        if (this.current === current) this.current = undefined;
+      });
+    };
+  }
+
+  tick() {
+    const cpu = cpuMs();
+    // A tick that comes late tells of a busy machine: it counts as one tick, and not as the time that passed.
+    const isQuiet = cpu - this.lastCpu < QUIET_CPU_MS;
+    this.lastCpu = cpu;
+    this.seen[0] += 1;
+    const { current } = this;
+    if (current === undefined) return;
+    if (isQuiet) current.quietMs += TICK_MS;
+    if (current.quietMs > current.idleMs) this.giveUp("the tests wait without end");
+    else if (cpu > current.boundCpu) this.giveUp("the tests work without end");
+  }
+
+  giveUp(reason) {
+    this.given ??= reason;
+    this.current.reject(new Error(reason));
+    this.current = undefined;
+  }
+}
