@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `npm run bench` chooses them by its flags. */
+/** What a run of the benchmark measures, and how much of it. `npm run bench` fills the parameters from its flags. */
 
 /** The measurements of a run, and their sizes. They are part of the report, so that two runs can be compared. */
 export interface BenchParameters {

@@ -2,7 +2,8 @@
 import type { ComponentChildren, JSX } from "preact";
 
 /**
- * An entry of a legend, without a line break between the mark and its meaning. Charts and books are explained with it.
+ * An entry of a legend, without a line break between the mark and its meaning. Pages explain their charts and books
+ * with it.
  */
 export function Meaning({ of: mark, children }: { of: JSX.Element; children: ComponentChildren }) {
   return (

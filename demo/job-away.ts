@@ -13,7 +13,7 @@ const POLL_MS = 50;
 
 /**
  * The job is away while the clock advances by four hours: no answer may call uncounted events complete. Another job
- * counts all of them. A part of `npm run demo:kill`.
+ * counts all of them. `npm run demo:kill` does this once.
  */
 export async function jobAway(stack: ClusterStack, random: () => number, load: Load): Promise<Heal> {
   await stack.flink.cancel(load.jobId);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Times between the application and Beam. */
+/** Beam's timestamps. Applications convert the times of their elements with these functions. */
 import type { Instant } from "apache-beam/values";
 import { sdk } from "./fixes/sdk";
 import "./fixes/load";

@@ -19,8 +19,8 @@ const MAX_NAMED = 20;
 type Replay = NonNullable<QueryDependencies["replay"]>;
 
 /**
- * Returns the endpoints of /v1/dead-letters; none where the service cannot send letters again. GET /v1/dead-letters and
- * the replay of letters, for the dashboard and operators.
+ * Returns the endpoints of /v1/dead-letters; none where the service cannot send letters again. The dashboard and
+ * operators list and replay letters by them.
  */
 export function deadLetterEndpoints({ replay, clock }: QueryDependencies): Endpoint[] {
   return replay === undefined ? [] : [getDeadLetters(replay), postReplay(replay, clock)];

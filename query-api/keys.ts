@@ -9,8 +9,8 @@ import { noSuchKey } from "./problem";
 import { createdKeySchema, keyIdSchema, keysSchema, newKeyAsked, nothingAsked, revokedKeySchema } from "./schemas";
 
 /**
- * Returns the endpoints of /v1/keys, which manage access keys; none where the service has no store of keys. The admin
- * endpoints for access keys.
+ * Returns the endpoints of /v1/keys, which manage access keys; none where the service has no store of keys. Operators
+ * call them.
  */
 export function keyEndpoints({ accessKeys, clock }: QueryDependencies): Endpoint[] {
   return accessKeys === undefined

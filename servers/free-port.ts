@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 const [LOWEST, ABOVE] = [12_000, 32_000];
 const ATTEMPTS = 50;
 
-/** Returns a free TCP port of 127.0.0.1. A free port for a server whose program cannot choose one itself. */
+/** Returns a free TCP port of 127.0.0.1. Servers whose programs cannot choose one themselves get theirs from here. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(LOWEST, ABOVE);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The question by which a gRPC server is known to be up. */
+/** A question to a gRPC server whose answer shows that the server is up. The starts of the emulators wait for it. */
 import { Client, credentials, status } from "@grpc/grpc-js";
 
 const ANSWER_MS = 10_000;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The question by which an HTTP server is known to be up. */
+/** A question to an HTTP server whose answer shows that the server is up. The starts of servers wait for it. */
 
 const ANSWER_MS = 5_000;
 

@@ -4,8 +4,8 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 const LOG_TAIL_BYTES = 3000;
 
 /**
- * Returns the end of a log file, for the error of a server that did not start; "" where there is no file. The last
- * lines of what a server wrote, without which its failed start has no explanation.
+ * Returns the end of a log file, for the error of a server that did not start; "" where there is no file. Starts of
+ * servers put it into their errors.
  */
 export function logTail(file: string): string {
   if (!existsSync(file)) return "";

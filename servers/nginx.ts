@@ -7,8 +7,7 @@ import { ServerProcess } from "./server-process";
 
 /**
  * A real nginx before several instances, as docs/kubernetes.md configures it: a request that one does not answer goes
- * to another, because an event counts once however often it arrives. A load balancer for the tests and benches of
- * several instances.
+ * to another, because an event counts once however often it arrives. Tests and benches of several instances start one.
  */
 export class Nginx {
   private constructor(

@@ -6,7 +6,7 @@ import { runTool } from "./cache";
 /**
  * Installs packages (arguments of `pip install`) into a virtual environment below `folder` while `use` takes from it
  * what is to stay. The environment goes afterwards: it holds its own path, so a tool's folder could not be moved to its
- * place with it. Programs of Python that tests need, installed below the cache.
+ * place with it. The recipes of Python programs build with it.
  */
 export async function withPythonPackages(
   folder: string,

@@ -15,8 +15,8 @@ interface FillParameters {
 const APPENDS_IN_FLIGHT = 64;
 
 /**
- * Appends each batch when it is due, at its receipt time; what is due already, at once. The load of the Flink
- * measurements.
+ * Appends each batch when it is due, at its receipt time; what is due already, at once. The Flink measurements load
+ * their topic by it.
  */
 export const fillTopic = defineTask(__filename, "fill-topic", async ({ brokers, topic, frames }: FillParameters) => {
   const appender = await KafkaAppender.open({ brokers: [brokers], topic, appendTimeoutMs: 60_000 });

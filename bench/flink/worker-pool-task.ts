@@ -17,8 +17,8 @@ const WORKER_NODE_ARGS = workerNodeArgs({ maxOldSpaceMb: MAX_OLD_SPACE_MB, maxSe
 const WORKER_MODULE = join(__dirname, "..", "..", "cli", "programs", "worker-resources.js");
 
 /**
- * `viewmill worker-pool`, with flags of Node for its workers; serves until it is stopped. The workers of Viewmill's job
- * in the Flink measurements.
+ * `viewmill worker-pool`, with flags of Node for its workers; serves until it is stopped. The Flink measurements run
+ * Viewmill's job with it.
  */
 export const workerPool = defineTask(
   __filename,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Events at a steady rate, with repeats and late ones, and readers that come and go. It remembers what was accepted,
- * each event once, by video and type: what the service must say in the end. main.ts of this folder runs it, and
- * compares with it in the end.
+ * each event once, by video and type: what the service must say in the end. The soak (main.ts) runs it, and compares
+ * the counts of the service with it.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { uuidV7From } from "../../client/uuid-v7";

@@ -11,7 +11,7 @@ import { readSecret } from "../config/secret-file";
 const FORMAT = 1;
 
 /**
- * Where the configuration names a Redis. Throws SecretFileError. Opens the answers that instances of the service share,
+ * Opens the answers that instances of the service share,
  * where the configuration names a Redis. `serve` opens them for the read API. Throws SecretFileError.
  */
 export async function openSharedAnswers(

@@ -7,8 +7,8 @@ const ATTEMPTS = 10;
 
 /**
  * Counts the hours of `minutes` from the archive with the streaming graph, which writes their ledger as well. An hour
- * that a running stream changes meanwhile is counted again; the audit finds any remaining difference. The second step
- * of a backfill, after its files are archived.
+ * that a running stream changes meanwhile is counted again; the audit finds any remaining difference. A backfill calls
+ * it once its files are archived.
  */
 export async function countHours(
   deps: BoundedDependencies,

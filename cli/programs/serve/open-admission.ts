@@ -26,8 +26,8 @@ interface OpenAdmission {
 }
 
 /**
- * Rejects with OpenServiceError, SecretFileError, StoreUnavailableError. Opens what decides over every request: keys,
- * limits and origins, from the configuration. The parts of a service have it.
+ * Rejects with OpenServiceError, SecretFileError, StoreUnavailableError. `serve` opens it with its stores, before it
+ * listens.
  */
 export async function openAdmission(
   config: Settings<"counters" | "data" | "http" | "keys" | "project">,

@@ -17,8 +17,8 @@ type Ingest = Awaited<ReturnType<typeof ingestOf>>;
 type Query = ReturnType<typeof queryOf>;
 
 /**
- * A running service, built from its stores to its listeners, and closed in the opposite order. The service from start
- * to stop; `viewmill serve` runs one.
+ * A running service, built from its stores to its listeners, and closed in the opposite order. `viewmill serve` runs
+ * one.
  */
 export class Service {
   private constructor(
