@@ -10,6 +10,7 @@ const FIRST = [
   "cluster/cluster.test.js",
   "engine/flink/flink.test.js",
   "golden/flink.test.js",
+  "cluster/losses.test.js",
   "servers/flink.test.js",
   "dashboard/dashboard.test.js",
   "two-of-everything/two-of-everything.test.js",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/** The files of a built image, with mode and owner, for the tests of what an image holds (images.test.ts). */
 import { lstatSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 
