@@ -75,8 +75,7 @@ export const addsUp = ({ catalog, unknown }: QueryDependencies, channelIds: read
 export const NOT_ADDED_UP = {
   kind: "not-found",
   status: 404,
-  detail:
-    'channels are added up where there is a catalog, and "unknown" where the counter store lists its videos, as the embedded one does',
+  detail: 'channels are added up where there is a catalog, and "unknown" where the counter store lists its videos',
 } as const;
 
 type Shared = (

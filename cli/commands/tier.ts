@@ -12,6 +12,8 @@ import { withCellsKept } from "../deployment/with-cells-kept";
 import { asTable, shortTime } from "../reading/read-service";
 
 interface Tiered {
+  /** Whether cells of an earlier program were indexed. */
+  indexed: boolean;
   rolled: Rolled[];
   packed: Packed;
   expired: Expired;
@@ -40,6 +42,7 @@ async function tier(
   const { tiering, archive, ledger, deadLetters, books } = deployment;
   const { minuteDays, hourDays } = cellRetention(config);
   const clock = Date.now;
+  const indexed = (await tiering.completeIndexes?.()) ?? false;
   const rolled = await rollUpAll(
     { counters: tiering.store, tiers: tiering.tiers, folder: tiering.folder, archive, ledger, clock },
     { minutesMs: minuteDays * DAY_MS, hoursMs: hourDays * DAY_MS },
@@ -49,7 +52,7 @@ async function tier(
   const ages = { ledgerMs: ledgerDays * DAY_MS, auditsMs: auditDays * DAY_MS, deadLettersMs: deadLetterDays * DAY_MS };
   const expireAccepted = await forgetAccepted(config);
   const expired = await expireOld({ books, expireAccepted, deadLetters, clock }, ages);
-  return { rolled, packed, expired };
+  return { indexed, rolled, packed, expired };
 }
 
 async function forgetAccepted({
@@ -65,8 +68,9 @@ const iso = (timeMs: number): string => new Date(timeMs).toISOString();
 
 const isAnything = (done: object): boolean => Object.values(done).some((number) => number > 0);
 
-function rows({ rolled, packed, expired }: Tiered): object[] {
+function rows({ indexed, rolled, packed, expired }: Tiered): object[] {
   return [
+    ...(indexed ? [{ level: "indexes", outcome: "completed" }] : []),
     ...rolled.map(({ fromMs, toMs, ...rest }) => ({ from: iso(fromMs), to: iso(toMs), ...rest })),
     ...(isAnything(packed) ? [{ level: "archive", outcome: "packed", ...packed }] : []),
     ...(isAnything(expired) ? [{ level: "books", outcome: "deleted", ...expired }] : []),
@@ -74,9 +78,10 @@ function rows({ rolled, packed, expired }: Tiered): object[] {
 }
 
 function text(tiered: Tiered): string {
-  const { rolled, packed, expired } = tiered;
+  const { indexed, rolled, packed, expired } = tiered;
   if (rows(tiered).length === 0) return "nothing is past its retention\n";
   const lines = [
+    ...(indexed ? ["indexes: what an earlier program counted is ranked and listed now"] : []),
     ...(isAnything(packed) ? [`archive: ${packed.objects} objects of ${packed.hours} hours packed`] : []),
     ...(isAnything(expired)
       ? [`deleted: books of ${expired.minutes} minutes, ${expired.audits} audits, ${expired.letters} dead letters`]

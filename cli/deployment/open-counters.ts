@@ -21,7 +21,13 @@ export interface OpenedCounters {
   counters: CounterStore;
   ledger: Ledger;
   /** Moves cells out of the store. */
-  tiering: { store: CounterStore; tiers: CellTiers; folder: RollUpFolder };
+  tiering: {
+    store: CounterStore;
+    tiers: CellTiers;
+    folder: RollUpFolder;
+    /** Completes the indexes of what an earlier program wrote. Absent where the store does so when it is opened. */
+    completeIndexes?: () => Promise<boolean>;
+  };
   /** Deletes old books. */
   books: BookRetention;
 }
@@ -83,14 +89,17 @@ export async function openCounters(
   const { BigtableCellTiers } = await import("../../io/bigtable/cell-tiers.js");
   const location = bigtableLocation(config);
   const store = new BigtableCounterStore({ ...location, youngestRolledMs: youngestMs(config) });
-  return tiered(config, store, new BigtableLedger(location), new BigtableCellTiers(location));
+  const opened = await tiered(config, store, new BigtableLedger(location), new BigtableCellTiers(location));
+  return { ...opened, tiering: { ...opened.tiering, completeIndexes: () => store.completeIndexes() } };
 }
+
+type CounterReads = Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "videosSeen" | "close">;
 
 /** Opens the same counters for reading only, so that reads wait neither for writes nor for each other. */
 export async function openReader(
   config: RollUpSections & Settings<"lateness" | "retention">,
   counters: CounterStore,
-): Promise<Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "close">> {
+): Promise<CounterReads> {
   if (config.counters.kind === "bigtable") return { ...bound(counters), close: async () => undefined };
   const { SqliteCounterReader } = await import("../../io/sqlite/reader-thread.js");
   const { SqliteCellTiers } = await import("../../io/sqlite/cell-tiers.js");
@@ -111,6 +120,7 @@ export async function openReader(
     top: (...asked) => reads.top(ranked, ...asked),
     rising: (...asked) => reads.rising(ranked, ...asked),
     videoIds: (...asked) => reader.videoIds(...asked),
+    videosSeen: (...asked) => reader.videosSeen(...asked),
     close: async () => {
       await reader.close();
       await tiers.close();
@@ -118,11 +128,12 @@ export async function openReader(
   };
 }
 
-const bound = (counters: CounterStore): Pick<CounterStore, "totals" | "read" | "top" | "rising"> => ({
+const bound = (counters: CounterStore): Omit<CounterReads, "close"> => ({
   totals: (videoId) => counters.totals(videoId),
   read: (...asked) => counters.read(...asked),
   top: (...asked) => counters.top(...asked),
   rising: (...asked) => counters.rising(...asked),
+  ...(counters.videosSeen && { videosSeen: (...asked) => counters.videosSeen!(...asked) }),
 });
 
 export function bigtableLocation({ project, counters }: Settings<"counters" | "project">): BigtableConfig {

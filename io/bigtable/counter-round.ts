@@ -19,6 +19,7 @@ import { type Mutation, type RowMutation, setCell } from "./requests";
 import { hourText, minuteRowKey, minuteText, summaryRowKey, WRITER_FAMILY } from "./row-keys";
 import type { RowLoader, SummaryNeeds } from "./row-loader";
 import { mutateRows } from "./rows";
+import type { SeenVideos } from "./seen-videos";
 import type { TierGuard } from "./tier-guard";
 import { minuteVersion } from "./versions";
 
@@ -78,6 +79,7 @@ export class CounterRounds {
     private readonly writerId: string,
     private readonly stamp: () => number,
     private readonly tiers: TierGuard,
+    private readonly seen: SeenVideos,
     knownCells: number,
   ) {
     this.#minutes = new KnownCache(knownCells / 2);
@@ -119,6 +121,7 @@ export class CounterRounds {
   /** Returns the hours that need another look. */
   async #attempt(works: readonly HourWork[], ahead: AheadHour[]): Promise<HourWork[]> {
     const rows = await this.#load(works);
+    await this.seen.append(newVideos(works, rows.summaries));
     // Asked after everything is read, so that the writes follow at once: see BigtableCellTiers.freeze.
     await this.tiers.admit(works);
     const stamp = this.stamp();
@@ -231,6 +234,11 @@ export class CounterRounds {
     for (const [key, row] of rows.minutes) if (!minutesChanged.has(key)) this.#minutes.put(key, row);
     for (const [key, row] of rows.summaries) if (!summariesChanged.has(key)) this.#summaries.put(key, row);
   }
+}
+
+function newVideos(works: readonly HourWork[], summaries: ReadonlyMap<string, KnownSummary>): string[] {
+  const found = works.filter(({ summaryKey }) => summaries.get(summaryKey)!.isNew).map(({ videoId }) => videoId);
+  return [...new Set(found)];
 }
 
 /** Returns the names of hours from a cache, because most hours of a round are the same few. */

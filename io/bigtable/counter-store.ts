@@ -9,25 +9,29 @@ import { randomBytes } from "node:crypto";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import { refuseUncountable } from "../../domain/rules/countable";
 import { HOUR_MS, hourOf, MINUTE_MS } from "../../domain/rules/time";
-import type {
-  ApplyOptions,
-  Cell,
-  CounterStore,
-  Granularity,
-  LevelSums,
-  Total,
-  VideoCount,
-  VideoGrowth,
+import {
+  type ApplyOptions,
+  type Cell,
+  type CounterStore,
+  type Granularity,
+  type LevelSums,
+  StoreUnavailableError,
+  type Total,
+  type VideoCount,
+  type VideoGrowth,
 } from "../ports";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
 import { CounterLane } from "./counter-lane";
 import { CounterReads } from "./counter-reads";
 import { type AheadHour, type CellWrite, CounterRounds } from "./counter-round";
+import { completeIndexes } from "./index-build";
+import { completeOnes } from "./index-marks";
 import { LevelRepair } from "./level-repair";
 import { LevelReader } from "./level-sums";
 import { hourText, SALTS, saltOf, summaryRowKey } from "./row-keys";
 import { RowLoader } from "./row-loader";
+import { SeenVideos } from "./seen-videos";
 import { TierGuard } from "./tier-guard";
 import { TierStates } from "./tier-states";
 import { minuteVersion } from "./versions";
@@ -54,6 +58,7 @@ export class BigtableCounterStore implements CounterStore {
   readonly #lanes: CounterLane[];
   readonly #rounds: CounterRounds[];
   readonly #repair: LevelRepair;
+  readonly #seen: SeenVideos;
 
   /** Opens no connection yet. Throws a RangeError for invalid names. */
   constructor(options: BigtableCounterStoreOptions) {
@@ -71,10 +76,11 @@ export class BigtableCounterStore implements CounterStore {
     };
     const loader = new RowLoader(this.#connection, writerId);
     const known = (options.knownCells ?? DEFAULT_KNOWN_CELLS) / LANES;
+    this.#seen = new SeenVideos(this.#connection);
     this.#repair = new LevelRepair(this.#connection, writerId, stamp, tiers);
     this.#rounds = Array.from(
       { length: LANES },
-      () => new CounterRounds(this.#connection, loader, writerId, stamp, tiers, known),
+      () => new CounterRounds(this.#connection, loader, writerId, stamp, tiers, this.#seen, known),
     );
     this.#lanes = this.#rounds.map((rounds) => new CounterLane((writes) => rounds.write(writes)));
   }
@@ -119,6 +125,16 @@ export class BigtableCounterStore implements CounterStore {
   }
   rising(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoGrowth[]> {
     return this.#reads.rising(eventType, startMs, endMs, limit);
+  }
+  /** Rejects with `StoreUnavailableError` where videos of an earlier program are not listed yet: `completeIndexes`. */
+  async videosSeen(after: number, limit: number): Promise<{ videoIds: string[]; last: number }> {
+    if (after === 0 && !(await completeOnes(this.#connection)).has("seen"))
+      throw new StoreUnavailableError("the videos of an earlier program are not listed yet: run `viewmill tier`");
+    return this.#seen.after(after, limit);
+  }
+  /** Makes the indexes of tables that an earlier program has written complete. Resolves with whether any was not. */
+  completeIndexes(): Promise<boolean> {
+    return completeIndexes(this.#connection, this.#seen);
   }
   /** A part of the videos is a range of keys in every table. */
   readonly videoParts = SALTS;

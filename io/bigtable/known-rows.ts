@@ -124,6 +124,11 @@ export class KnownSummary {
   size = 0;
   asOfMs = performance.now();
 
+  /** Whether no cell of the video was ever written. */
+  get isNew(): boolean {
+    return (this.#levels[TOTAL_FAMILY].get("")?.cells.size ?? 0) === 0;
+  }
+
   take(cells: readonly RowCell[]): void {
     for (const { family, qualifier, cell } of storedCells(cells)) {
       if (isLevel(family)) this.replace(family, qualifier, cell);

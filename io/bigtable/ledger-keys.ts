@@ -19,6 +19,8 @@
  *   `w#open`           b `<minute>:<what>`: something was accepted for the minute that may not be counted
  *   `r#<time>#<id>`    reports of audits, the newest first
  *   `z#tiers`          b: the state of tiering and the roll-ups (tier-states.ts)
+ *   `z#indexes`        b: which indexes of the counters are complete (index-marks.ts)
+ *   `v#<number>`       b: the counted videos in the order in which they came (seen-videos.ts)
  *   `y#types`          b `<event type>`: the event types of the deployment
  *   `y#keys`           b: the access keys of the deployment, their revocations and uses (access-keys.ts)
  *   `t#<hash of key>` the receipt stamp of an event that had no time (receipt-stamps.ts): t `at`, whose timestamp is

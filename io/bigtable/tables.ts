@@ -8,8 +8,9 @@ import { v2 } from "@google-cloud/bigtable";
 import { status } from "@grpc/grpc-js";
 import { SECONDS_A_DAY, SECONDS_AN_HOUR } from "../../domain/rules/time";
 import { type BigtableConfig, type TableRole, tableNames } from "./config";
-import { clientOptions } from "./connection";
+import { BigtableConnection, clientOptions } from "./connection";
 import { asFailure, withRetries } from "./errors";
+import { markComplete } from "./index-marks";
 import {
   AUDIT_FAMILY,
   AUDITED_FAMILY,
@@ -93,9 +94,20 @@ export async function createTables(config: BigtableConfig): Promise<CreatedTable
       );
       created.push({ name: names[role], outcome });
     }
+    // What no earlier program has written has all of its indexes.
+    if (created.every(({ outcome }) => outcome === "created")) await markNewTables(config);
     return created;
   } finally {
     await admin.close();
+  }
+}
+
+async function markNewTables(config: BigtableConfig): Promise<void> {
+  const connection = new BigtableConnection(config);
+  try {
+    await markComplete(connection, ["seen"]);
+  } finally {
+    await connection.close();
   }
 }
 

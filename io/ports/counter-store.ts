@@ -104,8 +104,8 @@ export interface CounterStore {
   videoIds?(text: string, afterId: string, limit: number): Promise<string[]>;
   /**
    * Returns ids of videos in the order in which the store first counted them, behind a place (0: from the first), at
-   * most `limit`, with the place of the last. A video that is counted later has a later place. Absent where the store
-   * keeps no such order.
+   * most `limit`, with the place of the last. A video that is counted later has a later place. A video may be listed
+   * again. Absent where the store keeps no such order.
    */
   videosSeen?(after: number, limit: number): Promise<{ videoIds: string[]; last: number }>;
   /**

@@ -313,6 +313,55 @@ export function counterStoreContract(describeName: string, subject: CounterStore
       await store.close();
     });
 
+    it("lists every video, each behind the place of what was listed before it was counted", async () => {
+      const store = await subject.open();
+      const minute = minuteOf("2024-02-28T22:30:00Z");
+      const count = (...names: string[]) => store.apply(asMinuteCounts(names.map((name) => cell(minute, name, 1))));
+      expect(await store.videosSeen!(0, 10)).toEqual({ videoIds: [], last: 0 });
+      await count("b", "a", "c/1");
+      const all = await store.videosSeen!(0, 10);
+      expect([...new Set(all.videoIds)].sort()).toEqual(["a", "b", "c/1"]);
+      expect(await store.videosSeen!(all.last, 10)).toEqual({ videoIds: [], last: all.last });
+      await count("b", "d");
+      await store.correct(asMinuteCounts([cell(minute, "a", 0)]));
+      const later = await store.videosSeen!(all.last, 10);
+      expect([...new Set(later.videoIds)]).toEqual(["d"]);
+      const seen = new Set<string>();
+      let last = 0;
+      for (let page = await store.videosSeen!(0, 1); page.videoIds.length > 0; ) {
+        expect(page.videoIds).toHaveLength(1);
+        expect(page.last).toBeGreaterThan(last);
+        seen.add(page.videoIds[0]!);
+        last = page.last;
+        page = await store.videosSeen!(last, 1);
+      }
+      expect({ seen: [...seen].sort(), last }).toEqual({ seen: ["a", "b", "c/1", "d"], last: later.last });
+      await store.close();
+    });
+
+    it("lists the videos of a call behind every earlier place by the time the call resolves", async () => {
+      const store = await subject.open();
+      const minute = minuteOf("2024-02-28T22:30:00Z");
+      const counted = new Set<string>();
+      const seen = new Set<string>();
+      let last = 0;
+      const calls = Array.from({ length: 60 }, async (_, n) => {
+        const names = Array.from({ length: 1 + (n % 40) }, (_, video) => `v-${(n * 13 + video) % 500}`);
+        await store.apply(asMinuteCounts(names.map((name) => cell(minute + (n % 3), name, 1 + n))));
+        const ours = [...counted.values(), ...names];
+        for (const name of names) counted.add(name);
+        for (let from = last, page = await store.videosSeen!(from, 7); ; page = await store.videosSeen!(from, 7)) {
+          for (const video of page.videoIds) seen.add(video);
+          if (page.videoIds.length === 0) break;
+          from = page.last;
+          last = Math.max(last, from);
+        }
+        expect(ours.filter((name) => !seen.has(name))).toEqual([]);
+      });
+      await Promise.all(calls);
+      await store.close();
+    });
+
     it("refuses what is not countable, and writes nothing of that call", async () => {
       const store = await subject.open();
       const [good] = asMinuteCounts([cell(5, "a", 1)]);

@@ -7,7 +7,7 @@ import pino from "pino";
 import { Registry } from "prom-client";
 import request from "supertest";
 import { embeddedGauges } from "../../cli/programs/log-gauges";
-import type { ApplyOptions } from "../../io/ports";
+import type { ApplyOptions, CounterStore } from "../../io/ports";
 import { CATALOG_FILE, SqliteCatalog } from "../../io/sqlite/catalog";
 import { SqliteCounterStore } from "../../io/sqlite/counter-store";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
@@ -36,7 +36,8 @@ export class QueryHarness {
   readonly stopping = new AbortController();
   readonly logged: string[] = [];
   readonly folder = mkdtempSync(join(tmpdir(), "viewmill-query-"));
-  readonly counters = new SqliteCounterStore({ folder: this.folder });
+  /** Where `count` counts. */
+  counters: CounterStore = new SqliteCounterStore({ folder: this.folder });
   readonly reader = new SqliteCounterReader({ folder: this.folder });
   readonly ledger = new SqliteLedger({ folder: this.folder });
   readonly deadLetters = new SqliteDeadLetters({ folder: this.folder });

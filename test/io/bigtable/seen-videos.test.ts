@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { BigtableConfig } from "../../../io/bigtable/config";
+import { BigtableConnection } from "../../../io/bigtable/connection";
+import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
+import { mutateRows, readRows } from "../../../io/bigtable/rows";
+import { SeenVideos } from "../../../io/bigtable/seen-videos";
+import { asMinuteCounts } from "../../contracts/counter-model";
+import { cell } from "../../contracts/counter-store-contract";
+import { describeWithServers } from "../../servers/with-servers";
+import { withBigtable } from "./bigtable-server";
+
+async function allOf(log: SeenVideos, limit: number): Promise<string[]> {
+  const videoIds: string[] = [];
+  for (let last = 0; ; ) {
+    const page = await log.after(last, limit);
+    if (page.videoIds.length === 0) return videoIds;
+    videoIds.push(...page.videoIds);
+    last = page.last;
+  }
+}
+
+/** Deletes all rows of the ledger's table: what a program without indexes leaves. */
+async function forgetIndexes(config: BigtableConfig): Promise<void> {
+  const connection = new BigtableConnection(config);
+  const { ledger } = connection.tables;
+  const rows = await readRows(connection, {
+    tableName: ledger,
+    ranges: [{ start: "a", end: "~" }],
+    filter: { passAllFilter: true },
+  });
+  await mutateRows(
+    connection,
+    ledger,
+    rows.map(({ key }) => ({ key, mutations: [{ deleteFromRow: {} }] })),
+  );
+  await connection.close();
+}
+
+describeWithServers("the counted videos on Bigtable", ["bigtable"], () => {
+  const bigtable = withBigtable();
+
+  it("are listed without a gap, whoever appends at the same time: a reader at the end misses none", async () => {
+    const config = await bigtable.tables();
+    const connections = Array.from({ length: 5 }, () => new BigtableConnection(config));
+    const writers = connections.slice(1).map((connection) => new SeenVideos(connection));
+    const reader = new SeenVideos(connections[0]!);
+    const acknowledged = new Set<string>();
+    const seen = new Set<string>();
+    let last = 0;
+    let isOver = false;
+    const reading = (async () => {
+      for (let isLast = false; ; ) {
+        const expected = [...acknowledged];
+        for (let page = await reader.after(last, 50); page.videoIds.length > 0; page = await reader.after(last, 50)) {
+          for (const videoId of page.videoIds) seen.add(videoId);
+          last = page.last;
+        }
+        expect(expected.filter((videoId) => !seen.has(videoId))).toEqual([]);
+        if (isLast) return;
+        isLast = isOver;
+      }
+    })();
+    // More batches than a row holds, of one video each and of many.
+    await Promise.all(
+      writers.map(async (writer, w) => {
+        for (let n = 0; n < 160; n++) {
+          const videoIds = Array.from({ length: n % 50 === 0 ? 1_500 : 1 }, (_, i) => `v-${w}-${n}-${i}`);
+          await writer.append(videoIds);
+          for (const videoId of videoIds) acknowledged.add(videoId);
+        }
+      }),
+    );
+    isOver = true;
+    await reading;
+    expect(seen).toEqual(acknowledged);
+    expect(await allOf(new SeenVideos(connections[0]!), 1_000)).toHaveLength(acknowledged.size);
+    await writers[0]!.append(["one more"]);
+    const late = new SeenVideos(connections[0]!);
+    await late.append(["from a process that knows no end"]);
+    expect((await reader.after(last, 10)).videoIds).toEqual(["one more", "from a process that knows no end"]);
+    for (const connection of connections) await connection.close();
+  });
+
+  it("of an earlier program are listed by `viewmill tier`, and refused until then", async () => {
+    const config = await bigtable.tables();
+    const store = new BigtableCounterStore(config);
+    const names = Array.from({ length: 1_300 }, (_, n) => `old-${n}`);
+    await store.apply(asMinuteCounts(names.map((name) => cell(61, name, 1))));
+    await store.close();
+    await forgetIndexes(config);
+    const later = new BigtableCounterStore(config);
+    await expect(later.videosSeen(0, 10)).rejects.toThrow(/viewmill tier/);
+    await later.apply(asMinuteCounts([cell(61, "new", 1), cell(61, "old-1", 2)]));
+    expect(await later.completeIndexes()).toBe(true);
+    expect(await later.completeIndexes()).toBe(false);
+    const { videoIds } = await later.videosSeen(0, 10_000);
+    expect(new Set(videoIds)).toEqual(new Set([...names, "new"]));
+    await later.close();
+  });
+});
