@@ -36,31 +36,32 @@ export function circuitBreaker(
   let state: CircuitBreakerPolicy["state"] = CircuitState.Closed;
   let [failures, openedAt] = [0, 0];
   let trial: Promise<unknown> | undefined;
-  const attempt = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+  /** Work that began before the circuit opened may end later; only a trial decides on an open circuit. */
+  const attempt = async <Result>(work: () => Promise<Result>, isTrial: boolean): Promise<Result> => {
     try {
       const result = await work();
       failures = 0;
-      state = CircuitState.Closed;
+      if (isTrial) state = CircuitState.Closed;
       return result;
     } catch (error) {
       if (handles(error)) {
-        if (state === CircuitState.HalfOpen || ++failures >= breaker.failures) {
+        if (isTrial || (++failures >= breaker.failures && state === CircuitState.Closed)) {
           state = CircuitState.Open;
           openedAt = Date.now();
         }
-      } else if (state === CircuitState.HalfOpen) state = CircuitState.Closed;
+      } else if (isTrial) state = CircuitState.Closed;
       throw error;
     }
   };
   const execute = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-    if (state === CircuitState.Closed) return attempt(work);
+    if (state === CircuitState.Closed) return attempt(work, false);
     if (state === CircuitState.HalfOpen) {
       await trial?.catch(() => {});
       return execute(work);
     }
     if (Date.now() - openedAt < halfOpenAfter) throw new BrokenCircuitError("the circuit is open");
     state = CircuitState.HalfOpen;
-    const running = attempt(work);
+    const running = attempt(work, true);
     trial = running;
     return running;
   };

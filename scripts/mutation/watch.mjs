@@ -13,7 +13,8 @@ const QUIET_CPU_MS = 2;
 /** Nobody waits this long in a test for what comes, beside a multiple of what the test waited without a change. */
 const IDLE_MS = 800;
 const CPU_MS = 2_000;
-const MULTIPLE = 4;
+const IDLE_MULTIPLE = 2;
+const CPU_MULTIPLE = 4;
 /** The thread's bound is for a whole turn of tests since the last sign of the event loop. */
 const BLOCKED_CPU_MS = 8_000;
 
@@ -79,8 +80,8 @@ export class Watch {
       const { promise, reject } = Promise.withResolvers();
       const current = { reject, quietMs: 0, idleMs: Number.POSITIVE_INFINITY, boundCpu: Number.POSITIVE_INFINITY };
       if (this.seen[1] >= 0) {
-        current.idleMs = IDLE_MS + MULTIPLE * quietMs;
-        current.boundCpu = cpuMs() + CPU_MS + MULTIPLE * usual;
+        current.idleMs = IDLE_MS + IDLE_MULTIPLE * quietMs;
+        current.boundCpu = cpuMs() + CPU_MS + CPU_MULTIPLE * usual;
       }
       this.current = current;
       return Promise.race([fn(...args), promise]).finally(() => {

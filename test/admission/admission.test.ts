@@ -5,9 +5,10 @@ import { Socket } from "node:net";
 import pino from "pino";
 import { Admission, type Caller } from "../../admission/admission";
 import { KeyRing } from "../../admission/key-ring";
-import { hashOf, newKeyText } from "../../admission/key-text";
-import { createKey, newKeySchema, shownKey } from "../../admission/new-key";
+import { hashOf, idOf, newKeyText } from "../../admission/key-text";
+import { createKey, isOrigin, newKeySchema, shownKey } from "../../admission/new-key";
 import { internal, methodNotAllowed, overloaded, problemText, unavailable } from "../../admission/problem";
+import { forbidden, keysUnavailable, unauthorized } from "../../admission/refusal";
 import { StoreUnavailableError } from "../../io/ports";
 import type { AccessKeys, KeyUse, ListedKey, Scope } from "../../io/ports/access-keys";
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
@@ -37,6 +38,17 @@ interface Options {
   maxStaleMs?: number;
   refreshMs?: number;
   origins?: string[];
+  logger?: pino.Logger;
+}
+
+/** A logger, and what it was told at warn and above: the message, and the error's. */
+function listening() {
+  const warned: string[] = [];
+  const write = (line: string) => {
+    const { msg, err } = JSON.parse(line) as { msg: string; err?: { message: string } };
+    warned.push(`${msg}: ${err?.message}`);
+  };
+  return { warned, logger: pino({ level: "warn" }, { write }) };
 }
 
 async function admission({ keys = store, origins = [], ...ring }: Options = {}): Promise<Admission> {
@@ -206,6 +218,44 @@ it("the problems of both APIs have a status, say when to come again, and are tol
   expect(JSON.parse(text({ reason: "r" }))).toEqual({ ...members, reason: "r" });
 });
 
+it("a refusal has its kind, its status, and what a client needs to go on", () => {
+  expect(keysUnavailable()).toMatchObject({ kind: "keys-unavailable", status: 503, headers: { "Retry-After": "2" } });
+  expect(forbidden("d")).toEqual({ kind: "forbidden", status: 403, detail: "d", headers: {} });
+  expect(unauthorized("d")).toMatchObject({ kind: "unauthorized", status: 401, detail: "d" });
+});
+
+it("the id of a key is in its text; a text that no key has, has none", () => {
+  for (const isPublic of [true, false]) {
+    const { id, text } = newKeyText(isPublic);
+    expect(idOf(text)).toBe(id);
+  }
+  expect(idOf(`vm_a_${"s".repeat(195)}`)).toBe("a");
+  for (const none of ["", "vm", "vm_", "vm_a", "_a_s", "key_a_s", "vmpublic_a_s", `vm_a_${"s".repeat(196)}`])
+    expect([none, idOf(none)]).toEqual([none, undefined]);
+});
+
+it("an origin is one as browsers send it, or *", () => {
+  for (const origin of ["*", "https://a.example", "http://a.example:8080"]) expect(isOrigin(origin)).toBe(true);
+  for (const text of [
+    "",
+    "a.example",
+    "https://a.example/",
+    "https://a.example/x",
+    "ftp://a.example",
+    "https://A.example",
+  ])
+    expect([text, isOrigin(text)]).toEqual([text, false]);
+});
+
+it("a new key has what was asked for and nothing else, and a public one may do nothing but write", async () => {
+  const asked = { name: "n", scopes: ["read", "write"] as const };
+  const { key: made } = await createKey(store, newKeySchema.parse(asked), T);
+  expect(Object.keys(made)).toEqual(["id", "name", "hash", "scopes", "isPublic", "limits", "createdAtMs"]);
+  expect(made).toMatchObject({ scopes: ["write", "read"], isPublic: false, limits: {}, createdAtMs: T });
+  expect(newKeySchema.safeParse({ ...asked, public: true }).success).toBe(false);
+  expect(newKeySchema.safeParse({ ...asked, scopes: ["write"], public: true }).success).toBe(true);
+});
+
 it("the operator's own key alone closes the service, too", async () => {
   const at = await admission({ operatorKeyHash: hashOf(OPERATOR) });
   expect([at.needsKeys, statusOf(at, "read"), statusOf(at, "read", { text: OPERATOR })]).toEqual([true, 401, 200]);
@@ -338,10 +388,12 @@ it("nobody is let in while the store has been away for long; the operator's own 
       return store.list(day);
     },
   };
-  const at = await admission({ keys, operatorKeyHash: hashOf(OPERATOR), refreshMs: 20, maxStaleMs: 300 });
+  const { warned, logger } = listening();
+  const at = await admission({ keys, operatorKeyHash: hashOf(OPERATOR), refreshMs: 20, maxStaleMs: 300, logger });
   expect(statusOf(at, "read", { text })).toBe(200);
   isAway = true;
   await until("refused", () => statusOf(at, "read", { text }) === 503);
+  expect(new Set(warned)).toEqual(new Set(["the access keys cannot be read now: away"]));
   expect(statusOf(at, "operate", { text: OPERATOR })).toBe(200);
   isAway = false;
   await until("let in again", () => statusOf(at, "read", { text }) === 200);
@@ -434,11 +486,13 @@ it("a use that cannot be noted is noted later, with the events that were refused
       noted.push(...uses);
     },
   };
-  const caller = callerOf(await admission({ keys, refreshMs: 10 }), text);
+  const { warned, logger } = listening();
+  const caller = callerOf(await admission({ keys, refreshMs: 10, logger }), text);
   expect(caller.settle(1_000, 1)).toBeUndefined();
   expect(caller.settle(7, 1)).toMatchObject({ kind: "rate-limited" });
   await until("noted", () => noted.length > 0);
   expect(noted.map(({ events }) => events)).toEqual([1_000]);
+  expect(warned).toEqual(Array(2).fill("the use of access keys cannot be noted now: away"));
 });
 
 it("a ring whose last notes fail closes all the same, and says so", async () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
-import { KeyBuckets, Limiter } from "../../admission/limiter";
+import { KeyBuckets, Limiter, quotaExceeded } from "../../admission/limiter";
 
 it("lets the rate through after a burst, and says when to come again", () => {
   const buckets = new KeyBuckets({ requestsPerSecond: 10 }, 0);
@@ -77,4 +77,62 @@ it("a key's own limits stand before the deployment's, and buckets of silent keys
   expect(own.limits).toEqual({ requestsPerSecond: 100, eventsPerDay: 5 });
   expect(limiter.bucketsOf("a", {}, 10)).toBe(own);
   expect(limiter.bucketsOf("a", {}, 200_000)).not.toBe(own);
+});
+
+it("the fields name every bucket, with what is left in it now; without limits there are none", () => {
+  const buckets = new KeyBuckets({ requestsPerSecond: 10, eventsPerSecond: 0.1, bytesPerSecond: 1_000 }, 0);
+  const left = (nowMs: number) => buckets.headers(nowMs).RateLimit;
+  expect(buckets.headers(0)).toEqual({
+    "RateLimit-Policy": '"requests";q=20;w=2, "events";q=1;w=10;qu="events", "bytes";q=2000;w=2;qu="content-bytes"',
+    RateLimit: '"requests";r=20;t=0, "events";r=1;t=0, "bytes";r=2000;t=0',
+  });
+  expect(buckets.enter(0)).toBeUndefined();
+  expect(buckets.settle(1, 500, 0)).toBeUndefined();
+  expect(left(0)).toBe('"requests";r=19;t=0, "events";r=0;t=10, "bytes";r=1500;t=0');
+  expect(left(200)).toBe('"requests";r=20;t=0, "events";r=0;t=10, "bytes";r=1700;t=0');
+  expect(new KeyBuckets({ eventsPerDay: 5 }, 0).headers(0)).toEqual({});
+});
+
+it("events and bytes are let in while anything is left of either, and the longer wait is named", () => {
+  const buckets = new KeyBuckets({ eventsPerSecond: 10, bytesPerSecond: 100 }, 0);
+  expect(buckets.settle(20, 1, 0)).toBeUndefined();
+  const refusal = { kind: "rate-limited", detail: "the key may use 10 events a second" };
+  expect(buckets.enter(0)).toMatchObject(refusal);
+  expect(buckets.settle(1, 1, 0)).toMatchObject(refusal);
+  expect(buckets.enter(50)).toBeUndefined();
+  expect(buckets.settle(25, 600, 50)).toBeUndefined();
+  expect(buckets.enter(50)).toMatchObject({
+    detail: "the key may use 100 bytes a second",
+    headers: { "Retry-After": "5" },
+  });
+  expect(buckets.settle(1, 1, 50)).toMatchObject({ headers: { "Retry-After": "5" } });
+  buckets.giveBack(0, 100);
+  expect(buckets.enter(50)).toMatchObject({ headers: { "Retry-After": "4" } });
+  buckets.giveBack(0, 500);
+  expect(buckets.enter(50)).toMatchObject({ detail: "the key may use 10 events a second" });
+  buckets.giveBack(25, 0);
+  expect(buckets.enter(50)).toBeUndefined();
+  const alike = new KeyBuckets({ eventsPerSecond: 10, bytesPerSecond: 10 }, 0);
+  expect(alike.settle(20, 20, 0)).toBeUndefined();
+  expect(alike.enter(0)).toMatchObject({ detail: "the key may use 10 events a second" });
+  const late = new KeyBuckets({ eventsPerSecond: 1, bytesPerSecond: 100 }, 0);
+  expect(late.settle(20, 300, 0)).toBeUndefined();
+  expect(late.enter(0)).toMatchObject({
+    detail: "the key may use 1 events a second",
+    headers: { "Retry-After": "19" },
+  });
+});
+
+it("the buckets of a key that was used within the last minute are kept", () => {
+  const limiter = new Limiter({});
+  const used = limiter.bucketsOf("a", { requestsPerSecond: 1 }, 60_000);
+  limiter.bucketsOf("b", {}, 120_000);
+  expect(limiter.bucketsOf("a", {}, 120_000)).toBe(used);
+});
+
+it("a daily quota is refused until the day ends, and by its own number", () => {
+  expect(quotaExceeded(5, Date.parse("2026-11-21T23:59:59.999Z"))).toEqual({
+    ...{ kind: "quota-exceeded", status: 429, detail: "the key may send 5 events a day (UTC)" },
+    headers: { "Retry-After": "1", "RateLimit-Policy": '"day";q=5;w=86400;qu="events"', RateLimit: '"day";r=0;t=1' },
+  });
 });

@@ -92,6 +92,21 @@ describe.each(MADE)("the circuit breaker: %s", (_name, make, isBroken, states) =
     expect(await breaker.execute(async () => "goes on")).toBe("goes on");
   });
 
+  it("stays open where work that began before ends, however it ends, and for no longer", async () => {
+    const breaker = make();
+    const ends: ((end: Promise<string>) => void)[] = [];
+    const begin = () => breaker.execute(() => new Promise<string>((resolve) => ends.push(resolve))).catch(() => "");
+    const earlier = [begin(), begin(), begin()];
+    await open(breaker);
+    vi.advanceTimersByTime(HALF_OPEN_AFTER_MS - 1);
+    for (const end of [Promise.resolve("well"), Promise.reject(new TypeError("a bug")), Promise.reject(new Failed())])
+      ends.shift()!(end);
+    await Promise.all(earlier);
+    expect(breaker.state).toBe(states.Open);
+    vi.advanceTimersByTime(1);
+    expect(await breaker.execute(async () => "the trial")).toBe("the trial");
+  });
+
   it("opens again where the trial fails, for the same time", async () => {
     const breaker = make();
     await open(breaker);

@@ -400,6 +400,75 @@ describe("batches", () => {
     }
   });
 
+  it("lose no event to a compressor that fails: the call says why", async () => {
+    const compress = () => Promise.reject(new Error("full"));
+    const { viewmill, batches } = client({ compression: { encoding: "gzip", compress } });
+    const call = viewmill.processEvents(views(4)).catch((error) => error);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(await call).toMatchObject({
+      accepted: 0,
+      rejected: Array(4).fill({ reason: "undelivered", detail: "full" }),
+    });
+    expect(batches).toEqual([]);
+  });
+
+  it("of one event that is too large for the server are not sent again", async () => {
+    const refusing = async () => answered(413, { detail: "too long" });
+    const { viewmill } = client({ fetch: refusing as typeof fetch });
+    const call = viewmill.countViewEvent("v").catch((error) => error);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(await call).toMatchObject({ reason: "too-large", detail: "413 too long" });
+  });
+
+  it("go on where the application fails at a failure, which surfaces as an error of its own", async () => {
+    const thrown: unknown[] = [];
+    const { queueMicrotask: later } = globalThis;
+    vi.stubGlobal("queueMicrotask", (work: () => void) =>
+      later(() => {
+        try {
+          work();
+        } catch (error) {
+          thrown.push(error);
+        }
+      }),
+    );
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const bug = new Error("a bug of the application");
+    const onRejected = () => {
+      throw bug;
+    };
+    const { viewmill } = client({ onRejected });
+    const call = viewmill.processEvents([...views(1), null as never, ...views(1)]).catch((error) => error);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(await call).toMatchObject({ accepted: 2, rejected: [{ index: 1 }] });
+    expect(thrown).toEqual([bug]);
+  });
+
+  it("take the other events of a list that cannot be read in whole", async () => {
+    const list = [...views(2)];
+    Object.defineProperty(list, 1, {
+      get() {
+        throw new Error("gone");
+      },
+    });
+    const { viewmill, batches } = client();
+    const call = viewmill.processEvents(list).catch((error) => error);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(await call).toMatchObject({
+      ...{ accepted: 1, rejected: [{ index: 1, reason: "bad-event", detail: "the event cannot be read: gone" }] },
+    });
+    expect(sizes(batches)).toEqual([1]);
+  });
+
+  it("have no event whose value and function disagree", async () => {
+    const { viewmill } = client();
+    const refused = (...given: Parameters<typeof viewmill.processEvent>) =>
+      viewmill.processEvent(...given).catch(({ reason, detail }: EventError) => [reason, detail]);
+    expect(await refused("v", "WATCH", "COUNT", 1)).toEqual(["bad-value", "COUNT takes no value"]);
+    expect(await refused("v", "WATCH", "SUM")).toEqual(["bad-value", "SUM needs a value"]);
+    expect(await refused("v", "WATCH", "AVERAGE")).toEqual(["bad-value", "AVERAGE needs a value"]);
+  });
+
   it("take nothing after close, whatever it is", async () => {
     const { viewmill } = client();
     await viewmill.close();

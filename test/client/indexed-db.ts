@@ -58,6 +58,7 @@ export class MemoryIndexedDb {
       transaction: (store: string, mode: "readonly" | "readwrite") => {
         const found = stores.get(store);
         if (!isOpen || found === undefined) throw new Error("InvalidStateError");
+        if (mode !== "readonly" && mode !== "readwrite") throw new TypeError("no such mode");
         return { objectStore: (_same: string) => this.#store(found, mode) };
       },
     };
@@ -76,7 +77,10 @@ export class MemoryIndexedDb {
         }),
       count: () => new Request(() => rows.size),
       put: (row: Record<string, unknown>) => writing(() => rows.set(row[keyPath], structuredClone(row))),
-      delete: (key: unknown) => writing(() => rows.delete(key)),
+      delete: (key: unknown) => {
+        if (key === undefined) throw new Error("DataError");
+        return writing(() => rows.delete(key));
+      },
     };
   }
 }

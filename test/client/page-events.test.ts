@@ -130,6 +130,15 @@ describe("an event of a page with a queue", () => {
     release();
   });
 
+  it("that is none is not looked for in the queue", async () => {
+    const { client } = open({ queue: true }, accepting);
+    await expect(client.processEvents([null as never, event("a")])).rejects.toMatchObject({
+      ...{ accepted: 1, rejected: [{ index: 0, eventId: null }] },
+    });
+    await turns();
+    expect(storage.idsOf("viewmill")).toEqual([]);
+  });
+
   it("stays kept where it was not delivered, or found no room, and a later page sends it again", async () => {
     const options = { queue: { name: "mine" }, maxBufferedEvents: 1, maxWaitingEvents: 1, batchSize: 1 };
     const { client } = open(options);
@@ -164,6 +173,14 @@ describe("an event of a page with a queue", () => {
     void without.client.processEvents([event("e")]);
     await turns();
     expect([...storage.databases.keys()]).toEqual(["viewmill"]);
+    expect(storage.idsOf("viewmill")).toEqual(["a", "b"]);
+    const others = new MemoryIndexedDb();
+    vi.stubGlobal("indexedDB", others);
+    open();
+    open({ queue: false });
+    await turns();
+    expect(others.databases.size).toBe(0);
+    vi.stubGlobal("indexedDB", storage);
     const all = new EventQueue("all", 1_000);
     await all.close();
     const many = open({ queue: { name: "all" } });
@@ -205,6 +222,20 @@ describe("a page that goes away", () => {
     hide();
     leave();
     expect(beacons).toEqual([]);
+  });
+
+  it("leaves no listener behind when the client is closed", async () => {
+    const kept = new Set<string>();
+    for (const target of [page, tab]) {
+      vi.spyOn(target, "addEventListener").mockImplementation((name) => void kept.add(name));
+      vi.spyOn(target, "removeEventListener").mockImplementation((name) => void kept.delete(name));
+    }
+    vi.stubGlobal("addEventListener", tab.addEventListener.bind(tab));
+    vi.stubGlobal("removeEventListener", tab.removeEventListener.bind(tab));
+    const { client } = open();
+    expect([...kept]).toEqual(["visibilitychange", "pagehide"]);
+    await client.close({ withinMs: 0 });
+    expect([...kept]).toEqual([]);
   });
 
   it("stops where the browser takes no more, and sends the rest at the next occasion", async () => {
