@@ -25,6 +25,7 @@ export interface BenchParameters {
   steadySeconds: number;
   readsPerSecond: number;
   liveClients: number;
+  manyLiveClients: number;
   freshnessProbes: number;
   /** Quiet before the light probes: after a burst the stream rests as long as its last pass took. */
   settleSeconds: number;
@@ -76,6 +77,7 @@ const FULL: BenchParameters = {
   steadySeconds: 30,
   readsPerSecond: 200,
   liveClients: 200,
+  manyLiveClients: 2_000,
   freshnessProbes: 40,
   settleSeconds: 5,
   heavyMinuteEvents: 3_000_000,
@@ -115,6 +117,7 @@ const QUICK: BenchParameters = {
   steadySeconds: 3,
   readsPerSecond: 50,
   liveClients: 10,
+  manyLiveClients: 50,
   freshnessProbes: 4,
   settleSeconds: 1,
   heavyMinuteEvents: 100_000,

@@ -5,6 +5,7 @@ import { defineTask } from "../task";
 import { type LatencySummary, summaryOf } from "./latencies";
 
 interface FramesOfPage {
+  firstPaintMs: number;
   /** The pauses between two frames. */
   frames: LatencySummary;
   /** How many numbers of accepted events a second the page showed, one after the other. */
@@ -22,13 +23,17 @@ export const shownPage = defineTask(__filename, "shown-page", async ({ url }: { 
   page.on("pageerror", (error) => complaints.push(error.message));
   await page.goto(url);
   await page.getByText(/^live$/).waitFor();
+  const firstPaintMs = await page.evaluate(firstPaint);
   await page.evaluate(recordFrames);
   context.ready(url);
   await context.stopped;
   const { pausesMs, numbers } = await recorded(page);
   await browser.close();
-  return { frames: summaryOf(pausesMs), numbersShown: numbers, complaints } satisfies FramesOfPage;
+  return { firstPaintMs, frames: summaryOf(pausesMs), numbersShown: numbers, complaints } satisfies FramesOfPage;
 });
+
+/** Runs in the page. */
+const firstPaint = (): number => performance.getEntriesByName("first-contentful-paint")[0]!.startTime;
 
 interface Recording {
   pausesMs: number[];

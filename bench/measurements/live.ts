@@ -5,20 +5,45 @@ import { type LatencySummary, pauseUntil } from "../load/latencies";
 import { liveClients } from "../load/live-clients";
 import { probeReads } from "../load/probe-reads";
 import { sendBodies } from "../load/send-bodies";
-import { caughtUp, type Service, startService } from "../load/service";
+import { caughtUp, processTree, type Service, startService } from "../load/service";
 import { shownPage } from "../load/shown-page";
 import type { Bench, Measurement } from "../measurement";
-import { below, figure } from "../report";
+import { below, type Figure, figure } from "../report";
 import { startTask } from "../task";
 
 /** A frame that takes longer is seen as a halt. */
 const FRAME_GOAL_MS = 100;
 const MESSAGE_GOAL_MS = 2_000;
+const FIRST_PAINT_GOAL_MS = 1_000;
+const LIGHT_EVENTS_A_SECOND = 5_000;
 
 interface Run {
   reads: LatencySummary;
   acceptedEvents: number;
   eventsPerSecond: number;
+}
+
+/** What many clients take of the processor of the process that serves them, while few events come in. */
+async function manyListen(bench: Bench, { url, pid }: Service) {
+  const { manyLiveClients: clients, steadySeconds, batchEvents, videos, seed } = bench.parameters;
+  const listeners = startTask(liveClients, { url, clients, videos, seed });
+  await listeners.ready;
+  const events = LIGHT_EVENTS_A_SECOND * steadySeconds;
+  const data = { ...bench.data, events, minutes: steadySeconds / 60, startMs: Date.now() + 2_000, seed: seed + 24 };
+  const bodies = await bench.file("frames", data);
+  const cpuS = () => processTree(pid)[0]?.cpuS ?? Number.NaN;
+  const [before, startedMs] = [cpuS(), performance.now()];
+  const { result: sent } = await bench.task(sendBodies, {
+    url,
+    bodies,
+    headers: { "Content-Type": BATCH_CONTENT_TYPE },
+    connections: 4,
+    bodiesPerSecond: LIGHT_EVENTS_A_SECOND / batchEvents,
+  });
+  const cores = (cpuS() - before) / ((performance.now() - startedMs) / 1_000);
+  listeners.stop();
+  const { result: live } = await listeners.done;
+  return { acceptedEvents: sent.acceptedEvents, cores, live };
 }
 
 /** Events and reads on schedule, the `run`th time. */
@@ -42,69 +67,80 @@ async function load(bench: Bench, { url }: Service, run: number): Promise<Run> {
   return { reads: reads.result.video, acceptedEvents, eventsPerSecond: acceptedEvents / wallS };
 }
 
+async function phases(bench: Bench, service: Service) {
+  const { liveClients: clients, settleSeconds, videos, seed } = bench.parameters;
+  const settled = async () => {
+    await caughtUp(service.url);
+    await pauseUntil(performance.now() + settleSeconds * 1_000);
+  };
+  // Not measured: code of the service is compiled as it is used.
+  const first = await load(bench, service, 20);
+  await settled();
+  const alone = await load(bench, service, 21);
+  await settled();
+  const listeners = startTask(liveClients, { url: service.url, clients, videos, seed });
+  await listeners.ready;
+  const beside = await load(bench, service, 22);
+  listeners.stop();
+  const { result: live } = await listeners.done;
+  await settled();
+  const crowd = await manyListen(bench, service);
+  await settled();
+  const page = startTask(shownPage, { url: service.url });
+  await page.ready;
+  const shown = await load(bench, service, 23);
+  page.stop();
+  const { result: looked } = await page.done;
+  const books = await caughtUp(service.url);
+  const accepted = [first, alone, beside, crowd, shown].reduce((sum, { acceptedEvents }) => sum + acceptedEvents, 0);
+  if (books.accepted !== accepted || books.counted + books.duplicate + books.late !== accepted)
+    throw new Error(`${accepted} events were answered 202, and the books say ${JSON.stringify(books)}`);
+  return { first, alone, beside, live, crowd, shown, looked, books };
+}
+
+type Phases = Awaited<ReturnType<typeof phases>>;
+
+function figuresOf({ alone, beside, live, crowd, shown, looked }: Phases, { parameters }: Bench): Figure[] {
+  const at = `at ${parameters.steadyEventsPerSecond.toLocaleString("en-US")} events/s`;
+  const without = (of: (run: Run) => number) => ({ baselines: { "without live clients": of(alone) } });
+  const clients = `${parameters.liveClients} live clients`;
+  const many = `${parameters.manyLiveClients.toLocaleString("en-US")} live clients`;
+  return [
+    figure("live/reads-p50", `GET a video's totals ${at} and ${clients}, p50`, "ms", beside.reads.p50Ms, {
+      ...without(({ reads }) => reads.p50Ms),
+    }),
+    figure("live/reads-p99", "the same, p99", "ms", beside.reads.p99Ms, { ...without(({ reads }) => reads.p99Ms) }),
+    figure("live/events-per-s", "events taken meanwhile", "events/s", beside.eventsPerSecond, {
+      ...without(({ eventsPerSecond }) => eventsPerSecond),
+    }),
+    figure("live/pause-p99", "the pause between two messages of a client, p99", "ms", live.pauses.p99Ms, {
+      goal: below(MESSAGE_GOAL_MS),
+    }),
+    figure("live/many-cores", `${many} and 5,000 events/s: the process that serves them`, "cores", crowd.cores, {
+      goal: below(1),
+    }),
+    figure("live/many-pause-p99", "the pause between two messages of one of them, p99", "ms", crowd.live.pauses.p99Ms, {
+      goal: below(MESSAGE_GOAL_MS),
+    }),
+    figure("live/first-paint", "the dashboard in Chromium, first contentful paint", "ms", looked.firstPaintMs, {
+      goal: below(FIRST_PAINT_GOAL_MS),
+    }),
+    figure("live/frame-p50", `the dashboard ${at}: the pause between two frames, p50`, "ms", looked.frames.p50Ms),
+    figure("live/frame-p99", "the same, p99", "ms", looked.frames.p99Ms, { goal: below(FRAME_GOAL_MS) }),
+    figure("live/frame-max", "the same, longest", "ms", looked.frames.maxMs),
+    figure("live/page-reads-p99", "GET a video's totals beside the dashboard, p99", "ms", shown.reads.p99Ms),
+  ];
+}
+
 export const measurement: Measurement = {
   name: "live",
   title: "Live clients and an open dashboard beside ingest and reads",
   onlyByName: true,
   async run(bench: Bench) {
-    const { liveClients: clients, settleSeconds, steadyEventsPerSecond, videos, seed } = bench.parameters;
     const service = await startService(bench.newFolder());
-    const settled = async () => {
-      await caughtUp(service.url);
-      await pauseUntil(performance.now() + settleSeconds * 1_000);
-    };
     try {
-      // Not measured: code of the service is compiled as it is used.
-      const first = await load(bench, service, 20);
-      await settled();
-      const alone = await load(bench, service, 21);
-      await settled();
-      const listeners = startTask(liveClients, { url: service.url, clients, videos, seed });
-      await listeners.ready;
-      const beside = await load(bench, service, 22);
-      listeners.stop();
-      const { result: live, usage } = await listeners.done;
-      await settled();
-      const page = startTask(shownPage, { url: service.url });
-      await page.ready;
-      const shown = await load(bench, service, 23);
-      page.stop();
-      const { result: looked } = await page.done;
-      const books = await caughtUp(service.url);
-      const accepted = [first, alone, beside, shown].reduce((sum, { acceptedEvents }) => sum + acceptedEvents, 0);
-      if (books.accepted !== accepted || books.counted + books.duplicate + books.late !== accepted)
-        throw new Error(`${accepted} events were answered 202, and the books say ${JSON.stringify(books)}`);
-      const at = `at ${steadyEventsPerSecond.toLocaleString("en-US")} events/s`;
-      const figures = [
-        figure(
-          "live/reads-p99",
-          `GET a video's totals ${at} and ${clients} live clients, p99`,
-          "ms",
-          beside.reads.p99Ms,
-          {
-            baselines: { "without live clients": alone.reads.p99Ms },
-          },
-        ),
-        figure("live/reads-p50", "the same, p50", "ms", beside.reads.p50Ms, {
-          baselines: { "without live clients": alone.reads.p50Ms },
-        }),
-        figure("live/events-per-s", "events taken meanwhile", "events/s", beside.eventsPerSecond, {
-          baselines: { "without live clients": alone.eventsPerSecond },
-        }),
-        figure("live/pause-p99", "the pause between two messages of a client, p99", "ms", live.pauses.p99Ms, {
-          goal: below(MESSAGE_GOAL_MS),
-        }),
-        figure(
-          "live/frame-p50",
-          `the dashboard in Chromium ${at}: the pause between two frames, p50`,
-          "ms",
-          looked.frames.p50Ms,
-        ),
-        figure("live/frame-p99", "the same, p99", "ms", looked.frames.p99Ms, { goal: below(FRAME_GOAL_MS) }),
-        figure("live/frame-max", "the same, longest", "ms", looked.frames.maxMs),
-        figure("live/page-reads-p99", "GET a video's totals beside the dashboard, p99", "ms", shown.reads.p99Ms),
-      ];
-      return { figures, facts: { first, alone, beside, shown, live, listeners: usage, looked, books } };
+      const measured = await phases(bench, service);
+      return { figures: figuresOf(measured, bench), facts: measured };
     } finally {
       await service.stop();
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The dashboard in a real browser: the screen equals the API, whatever happens to the service. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -20,6 +20,8 @@ const PICTURES = join(__dirname, "..", "..", "..", "docs", "images");
 const VIEWS = ["#/", "#/video/cats-42", "#/channel/two-cats", "#/top", "#/top?by=growth", "#/trust"];
 /** The first page's JavaScript as it travels. */
 const MAX_SCRIPT_BYTES = 60_000;
+/** The script that other pages embed, as it travels. */
+const MAX_EMBED_BYTES = 3_000;
 
 describeWithPrograms("the dashboard", ["chromium"], () => {
   let browser: Browser;
@@ -149,6 +151,42 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
     await page.locator('figure tr[data-start="2026-01-06T18:30:00.000Z"]').waitFor({ state: "attached" });
   });
 
+  it("saves a range as CSV and as a picture, and its link shows the same", { timeout: TEST_MS }, async () => {
+    const service = await Service.start();
+    await fill(service);
+    const dayMs = Math.floor(Date.now() / (24 * HOUR_MS)) * 24 * HOUR_MS;
+    const asked = { start: minuteText(dayMs - 24 * HOUR_MS), end: minuteText(dayMs + 24 * HOUR_MS) };
+    const query = new URLSearchParams({ ...asked, granularity: "hour", tz: "UTC", function: "SUM" });
+    const { page, complaints } = await openPage(browser, `${service.url}/#/video/cats-42?${query}`);
+    const ranges = page.locator("section", { has: page.getByRole("heading", { name: "Any range" }) });
+    await ranges.locator("figure tr[data-start]").first().waitFor({ state: "attached" });
+    const saved = async (name: string) => {
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("button", { name }).press("Enter"),
+      ]);
+      return readFileSync(await download.path());
+    };
+    const range = `start=${asked.start}:00Z&end=${asked.end}:00Z&granularity=hour&function=SUM`;
+    const answer = await fetch(`${service.url}/v1/videos/cats-42/stats?eventType=VIEW&${range}`);
+    const { buckets } = (await answer.json()) as { buckets: { start: string; value: number; state: string }[] };
+    const [, ...lines] = String(await saved("Save CSV"))
+      .trimEnd()
+      .split("\n");
+    expect(lines.map((line) => line.split(",").slice(0, 2))).toEqual(
+      buckets.map(({ start, value }) => [start, String(value)]),
+    );
+    expect(buckets.some(({ value }) => value > 0)).toBe(true);
+    const picture = await saved("Save PNG");
+    expect(picture.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]));
+    expect(picture.byteLength).toBeGreaterThan(2_000);
+    await page.getByLabel("Function").selectOption("AVERAGE");
+    await ranges.getByText(/^AVERAGE of VIEW/).waitFor();
+    const again = await openPage(browser, page.url());
+    await again.page.getByText(/^AVERAGE of VIEW/).waitFor();
+    expect([...complaints, ...again.complaints]).toEqual([]);
+  });
+
   it("asks for a key where the service wants one", { timeout: TEST_MS }, async () => {
     const folder = temporaryFolder();
     const made = await viewmill([
@@ -245,6 +283,8 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
         40,
       );
       expect(await page.evaluate(() => document.cookie)).toBe("");
+      const script = await (await fetch(`${service.url}/embed.js`)).bytes();
+      expect(gzipSync(script).length).toBeLessThan(MAX_EMBED_BYTES);
       expect(complaints).toEqual([]);
     } finally {
       pages.closeAllConnections();
@@ -281,6 +321,8 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
     await page.getByRole("heading", { name: "Trending videos", level: 1 }).waitFor();
   });
 });
+
+const minuteText = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 16);
 
 const CATALOG = [
   {
