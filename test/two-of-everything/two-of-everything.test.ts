@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { configSchema } from "../../cli/config/schema";
 import { createPlaces } from "../../cli/deployment/create-places";
 import { createBucket } from "../../demo/create-bucket";
-import { viewmillCommand, viewmillProcess } from "../../demo/viewmill-process";
+import { viewmillCommand } from "../../demo/viewmill-process";
 import {
   freePort,
   keptFolder,
@@ -24,6 +24,7 @@ import { describeWithPrograms } from "../contracts/programs";
 import { deadline } from "../deadline";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { until } from "../until";
+import { type Build, instance, THIS_MAIN, unpackEarlierBuild } from "./earlier-build";
 
 const SENDERS = 4;
 const TEST_DEADLINE_MS = 480_000;
@@ -47,6 +48,8 @@ describeWithPrograms("two of everything", ["nginx"], () => {
   describeWithServers("over shared stores", ["pubsub", "bigtable", "gcs"], () => {
     let folder = "";
     let configFile = "";
+    let earlier: Build;
+    let build: Build;
     let nginx: Nginx;
     let urls: string[] = [];
     const emulators: { stop(): Promise<void> }[] = [];
@@ -61,30 +64,37 @@ describeWithPrograms("two of everything", ["nginx"], () => {
         startGcsEmulator(),
       ]);
       emulators.push(pubsub, bigtable, gcs);
-      const config = configSchema.parse({
-        http: { drainSeconds: 1 },
+      const common = {
         log: { kind: "pubsub", pubsub: { endpoint: pubsub.host, restEndpoint: pubsub.restUrl } },
         archive: { kind: "gcs", maxPortionAgeMs: 2_000 },
         gcs: { endpoint: gcs.endpoint },
         counters: { kind: "bigtable", endpoint: bigtable.host },
         deadLetters: { kind: "gcs" },
         claims: { kind: "gcs" },
-      });
+      };
+      const config = configSchema.parse({ ...common, http: { drainSeconds: 1 } });
       configFile = join(folder, "viewmill.json");
       writeFileSync(configFile, JSON.stringify(config));
+      // The earlier build refuses what it does not know, so it gets the settings that differ from the defaults.
+      const earlierConfigFile = join(folder, "earlier.json");
+      writeFileSync(earlierConfigFile, JSON.stringify(common));
+      earlier = { main: unpackEarlierBuild(join(folder, "earlier")), configFile: earlierConfigFile };
       await createPlaces(config, { partitions: 1 });
       await createBucket(config.gcs.endpoint, config.project, config.gcs.bucket);
       const ports = [await freePort(), await freePort()];
       urls = ports.map((port) => `http://127.0.0.1:${port}`);
       for (const [n, port] of ports.entries()) {
-        const args = ["serve", "--config", configFile, "--port", String(port)];
         // A balancer asks for readiness; a start is over when the process answers.
-        serves.push(viewmillProcess(`serve-${n}`, folder, args, `http://127.0.0.1:${port}/healthz`));
+        const serveUrl = `http://127.0.0.1:${port}/healthz`;
+        serves.push(instance(`serve-${n}`, folder, () => build, ["serve", "--port", String(port)], serveUrl));
         const health = await freePort();
-        const archive = ["archive", "--config", configFile, "--health-port", String(health)];
-        archivers.push(viewmillProcess(`archiver-${n}`, folder, archive, `http://127.0.0.1:${health}/healthz`));
+        const archive = ["archive", "--health-port", String(health)] as const;
+        const archiverUrl = `http://127.0.0.1:${health}/healthz`;
+        archivers.push(instance(`archiver-${n}`, folder, () => build, [...archive], archiverUrl));
       }
+      build = earlier;
       await Promise.all([...serves, ...archivers].map((each) => each.start()));
+      build = { main: THIS_MAIN, configFile };
       nginx = await Nginx.start(join(folder, "nginx"), ports);
     }, COLD_START_MS);
     afterAll(async () => {
@@ -150,8 +160,6 @@ describeWithPrograms("two of everything", ["nginx"], () => {
           await until("events are acknowledged", () => sent.acknowledged.size >= upTo, 120_000);
         };
         await more(50);
-        const { dependencies } = await get<{ dependencies: { name: string }[] }>("/readyz");
-        expect(dependencies.map(({ name }) => name)).toEqual(expect.arrayContaining(DEPENDENCIES));
         // Nothing is counted yet, so an answer that is complete past the first event is wrong.
         const wrong: string[] = [];
         const looking = setInterval(() => {
@@ -169,6 +177,8 @@ describeWithPrograms("two of everything", ["nginx"], () => {
           await more(30);
         }
         expect(sent.failures).toEqual([]);
+        const { dependencies } = await get<{ dependencies: { name: string }[] }>("/readyz");
+        expect(dependencies.map(({ name }) => name)).toEqual(expect.arrayContaining(DEPENDENCIES));
         // Nobody answers for the part of a killed archiver until its lease is over, so the archivers go first.
         for (const each of [...archivers, ...serves]) {
           await each.kill("SIGKILL");
