@@ -37,6 +37,9 @@ describe("the headers of a body", () => {
     [{ "content-type": 'application/json; charset="us-ascii"' }, plain("json")],
     [{ "content-type": "application/json; a=b; charset=utf8" }, plain("json")],
     [{ "content-type": "application/json; charset=" }, plain("json")],
+    [{ "content-type": 'application/json; charset = "utf-8" ' }, plain("json")],
+    [{ "content-type": 'application/json; charset=""' }, plain("json")],
+    [{ "content-type": "application/json; charsets=latin1; charset" }, plain("json")],
     [{ "content-type": "text/plain" }, plain("json")],
     [{ "content-type": "application/x-ndjson" }, plain("ndjson")],
     [{ "content-type": "application/cloudevents+json" }, plain("cloudevent")],
@@ -94,6 +97,8 @@ describe("the headers of a body", () => {
     [{ "content-type": "x".repeat(200) }, `${"x".repeat(100)} is not accepted; send one of ${ACCEPTED_TYPES}`],
     [{ "content-type": "application/json; charset=latin1" }, "charset latin1 is not accepted; JSON is UTF-8"],
     [{ "content-type": "application/json; charset=utf-16" }, "charset utf-16 is not accepted; JSON is UTF-8"],
+    [{ "content-type": 'application/json; charset="latin1"' }, "charset latin1 is not accepted; JSON is UTF-8"],
+    [{ "content-type": "application/json; charset=a=b" }, "charset a=b is not accepted; JSON is UTF-8"],
     [{ "content-type": "application/json;charset=xutf-8" }, "charset xutf-8 is not accepted; JSON is UTF-8"],
     [
       { "content-type": `application/json;charset=${"y".repeat(60)}` },
