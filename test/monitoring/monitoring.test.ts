@@ -4,6 +4,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
 import { debianProgram, freePort } from "../../servers";
 import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
 import { event, json } from "../end-to-end/events";
@@ -57,6 +58,27 @@ describeWithPrograms("Prometheus", ["promtool", "prometheus"], () => {
     });
     expect(`${stdout}${stderr}`).toContain("SUCCESS");
     expect(status).toBe(0);
+  });
+
+  it("promtool test rules of deploy/kubernetes, each alert of which has a test", async () => {
+    const documents = parseAllDocuments(readFileSync(join(ROOT, "deploy", "kubernetes", "monitoring.yaml"), "utf8"));
+    const rules = documents
+      .map((document) => document.toJS() as { kind: string; spec: { groups: object[] } })
+      .filter(({ kind }) => kind === "PrometheusRule");
+    const groups = rules.flatMap(({ spec }) => spec.groups);
+    const folder = temporaryFolder();
+    // JSON is YAML.
+    writeFileSync(join(folder, "kubernetes.rules.yml"), JSON.stringify({ groups }));
+    const tests = readFileSync(join(FOLDER, "kubernetes.rules.test.yml"), "utf8");
+    writeFileSync(join(folder, "kubernetes.rules.test.yml"), tests);
+    const promtool = await debianProgram("promtool");
+    const options = { cwd: folder, encoding: "utf8" } as const;
+    const { status, stdout, stderr } = spawnSync(promtool, ["test", "rules", "kubernetes.rules.test.yml"], options);
+    const succeeded = { status: 0, output: expect.stringContaining("SUCCESS") };
+    expect({ status, output: `${stdout}${stderr}` }).toEqual(succeeded);
+    const alerts = [...JSON.stringify(groups).matchAll(/"alert":"(\w+)"/g)].map(([, name]) => name!);
+    expect(alerts).toHaveLength(5);
+    expect(alerts.filter((name) => !tests.includes(`alertname="${name}"`))).toEqual([]);
   });
 
   it("a stream that stands still: the alert fires, and clears when it goes on", { timeout: TEST_MS }, async () => {

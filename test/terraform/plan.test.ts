@@ -291,7 +291,7 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
     }
   });
 
-  test("alerts cover the golden signals, backlog, counting, audits and dead letters, and somebody hears of them", () => {
+  test("alerts cover the golden signals, backlog, counting, audits, tiering and dead letters, and somebody hears of them", () => {
     const { of } = plans.prod!;
     const channels = of("google_monitoring_notification_channel").map(({ values }) => values.labels);
     expect(channels).toEqual([{ email_address: "ops@example.com" }]);
@@ -306,6 +306,7 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
       "errors",
       "latency",
       "saturation",
+      "tiering",
       "traffic",
     ]);
     // Before there are services, silence is no alarm.

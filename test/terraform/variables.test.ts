@@ -32,6 +32,7 @@ const BASE: Record<string, Values> = {
     job_name: "x",
     service_prefix: "x",
     audit_jobs: [],
+    tier_job: "viewmill-tier",
     bigtable_instance: "x",
     subscriptions: { stream: "a", archive: "b", undeliverable: "c", dead_letters: "d" },
     scraped: true,

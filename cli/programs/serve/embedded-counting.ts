@@ -59,7 +59,6 @@ export class EmbeddedCounting implements LogSide {
     readonly log: SqliteEventLog,
     private readonly checkpoints: SqliteLedger,
   ) {
-    this.gauges = embeddedGauges(log, checkpoints, Date.now);
     const settings: StreamProcessSettings = { config, identity: streamIdentity(config) };
     this.stream = new Supervisor({
       name: "stream",
@@ -81,6 +80,7 @@ export class EmbeddedCounting implements LogSide {
       finalAfterMs,
     });
     this.tiering = new TierSchedule(config, configFile, logger);
+    this.gauges = [...embeddedGauges(log, checkpoints, Date.now), ...this.tiering.gauges];
   }
 
   recentStamps(): Promise<readonly Stamp[]> {

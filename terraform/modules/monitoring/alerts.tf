@@ -68,6 +68,7 @@ locals {
     bigtable_cpu  = { filter = "metric.type = \"bigtable.googleapis.com/cluster/cpu_load\" AND ${local.bigtable}", align = "ALIGN_MAX", reduce = "REDUCE_MAX" }
     bigtable_disk = { filter = "metric.type = \"bigtable.googleapis.com/cluster/storage_utilization\" AND ${local.bigtable}", align = "ALIGN_MAX", reduce = "REDUCE_MAX" }
     audit_failed  = { filter = "metric.type = \"run.googleapis.com/job/completed_execution_count\" AND metric.labels.result = \"failed\" AND ${local.audits}", align = "ALIGN_DELTA", reduce = "REDUCE_SUM" }
+    tier_failed   = { filter = "metric.type = \"run.googleapis.com/job/completed_execution_count\" AND metric.labels.result = \"failed\" AND resource.type = \"cloud_run_job\" AND resource.labels.job_name = \"${var.tier_job}\"", align = "ALIGN_DELTA", reduce = "REDUCE_SUM" }
     audit_cells   = { filter = "metric.type = \"logging.googleapis.com/user/${google_logging_metric.audit_differences.name}\" AND resource.type = \"cloud_run_job\"", align = "ALIGN_DELTA", reduce = "REDUCE_SUM" }
   }
   metric_alerts = {
@@ -95,6 +96,8 @@ locals {
     title = "The job has failed", text = "docs/google-cloud.md: take over. Messages wait in the subscription." }
     audit_failed = { signal = "audit", severity = "CRITICAL", seconds = 0, above = 0, metric = local.metrics.audit_failed,
     title = "An audit ended badly", text = "3: differences left, 4: could not compare, 1: did not get to it. The job's log has the report." }
+    tier_failed = { signal = "tiering", severity = "WARNING", seconds = 0, above = 0, metric = local.metrics.tier_failed,
+    title = "A tiering ended badly", text = "Old minutes and hours stay in the tables, which grow; nothing is lost. The next run goes on where this one ended; the job's log says why it did." }
     audit_cells = { signal = "audit", severity = "WARNING", seconds = 0, above = 0, metric = local.metrics.audit_cells,
     title = "An audit found different cells", text = "Repaired or not: the stream and the archive counted differently. The log line before names the range." }
   }

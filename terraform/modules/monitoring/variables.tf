@@ -22,6 +22,11 @@ variable "audit_jobs" {
   type        = list(string)
 }
 
+variable "tier_job" {
+  description = "Name of the Cloud Run job that tiers."
+  type        = string
+}
+
 variable "bigtable_instance" {
   type = string
 }

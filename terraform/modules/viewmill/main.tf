@@ -125,6 +125,7 @@ module "monitoring" {
   job_name          = var.job.name
   service_prefix    = "${var.name}-"
   audit_jobs        = ["${var.name}-audit-hourly", "${var.name}-audit-daily"]
+  tier_job          = "${var.name}-tier"
   bigtable_instance = module.counters.instance
   subscriptions = {
     stream        = module.event_log.stream_subscription
