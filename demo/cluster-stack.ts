@@ -18,10 +18,10 @@ import {
   type KafkaOptions,
   type KafkaServer,
   keptFolder,
+  Nginx,
   ProcessClock,
   type PubsubEmulator,
   removeKeptFolder,
-  type ServerProcess,
   startBigtableEmulator,
   startExpansionService,
   startFaultProxy,
@@ -32,7 +32,7 @@ import {
   startPubsubEmulator,
 } from "../servers";
 import { createBucket } from "./create-bucket";
-import { type StackProcesses, stackProcesses } from "./viewmill-process";
+import { type Build, type StackProcesses, stackProcesses, thisBuild } from "./viewmill-process";
 
 export interface StackOptions {
   log: "kafka" | "pubsub";
@@ -41,6 +41,10 @@ export interface StackOptions {
   config?: { [Section in keyof Config]?: Partial<Config[Section]> };
   /** Whether service, archiver and worker pool are started as well. Default: yes. */
   processes?: boolean;
+  /** How many services, behind nginx where they are several, and archivers. Default: one of each. */
+  instances?: number;
+  /** The command line of an earlier build, with which everything starts until `upgrade`. Default: this build. */
+  earlierMain?: string;
   /** Whether Viewmill's processes and Kafka use `clock`. Default: the machine's clock. */
   ownClock?: boolean;
   /** Whether the log has to be fast. Default: no, and the log starts sooner. */
@@ -73,13 +77,19 @@ export class ClusterStack {
     readonly clock: ProcessClock,
     /** The environment of Viewmill's processes. */
     readonly environment: Readonly<Record<string, string>>,
+    private readonly starting: { build: Build },
   ) {}
 
-  private readonly others: ServerProcess[] = [];
+  private nginx: Nginx | undefined;
 
-  /** Stops a process beside those of the stack, too. */
-  alsoStop(process: ServerProcess): void {
-    this.others.push(process);
+  /** What processes start with from now on. */
+  get build(): Build {
+    return this.starting.build;
+  }
+
+  /** Processes that are started from now on are of this build. Those that run stay what they are. */
+  upgrade(): void {
+    this.starting.build = thisBuild(this.configFile)();
   }
 
   /** Starts everything but the job. After a failure no process is left running. */
@@ -93,11 +103,20 @@ export class ClusterStack {
       const poolPort = await freePort();
       const configFile = join(folder, "viewmill.json");
       const env = options.ownClock === true ? clock.environment : {};
-      const processes = await stackProcesses(folder, configFile, poolPort, env);
-      const config = stackConfig(options, servers as StackServers, folder, processes.poolAddress);
+      const starting = { build: thisBuild(configFile)() };
+      const { instances = 1 } = options;
+      const processes = await stackProcesses(folder, () => starting.build, { instances, poolPort, env });
+      const settings = stackSettings(options, servers as StackServers, folder, processes.poolAddress);
+      const config = configSchema.parse({ http: { drainSeconds: 1 }, ...settings });
       writeFileSync(configFile, `${JSON.stringify(config, null, 2)}\n`);
+      if (options.earlierMain !== undefined) {
+        // An earlier build refuses settings that it does not know, so it gets only those that are not defaults.
+        starting.build = { main: options.earlierMain, configFile: join(folder, "earlier.json") };
+        writeFileSync(starting.build.configFile, JSON.stringify(settings));
+      }
       await createAll(config);
-      const stack = new ClusterStack(folder, config, configFile, servers as StackServers, processes, clock, env);
+      const all = servers as StackServers;
+      const stack = new ClusterStack(folder, config, configFile, all, processes, clock, env, starting);
       if (options.processes !== false) await stack.startProcesses(options.onStarted ?? (() => undefined));
       return stack;
     } catch (error) {
@@ -108,12 +127,15 @@ export class ClusterStack {
   }
 
   private async startProcesses(onStarted: (name: string, tookMs: number) => void): Promise<void> {
-    const { serve, archiver, pool } = this.processes;
-    for (const each of [serve, archiver, pool]) {
+    const { serves, archivers, pool, ports } = this.processes;
+    for (const each of [...serves, ...archivers, pool]) {
       const startedAt = performance.now();
       await each.start();
       onStarted(each.id, performance.now() - startedAt);
     }
+    if (ports.length === 1) return;
+    this.nginx = await Nginx.start(join(this.folder, "nginx"), ports);
+    this.processes.serveUrl = this.nginx.url;
   }
 
   /**
@@ -130,8 +152,9 @@ export class ClusterStack {
   }
 
   async stop(): Promise<void> {
-    const { serve, archiver, pool } = this.processes;
-    await Promise.all([serve, archiver, pool, ...this.others].map((each) => each.kill()));
+    const { serves, archivers, pool } = this.processes;
+    await Promise.all([...serves, ...archivers, pool].map((each) => each.kill()));
+    await this.nginx?.stop();
     await stopAll(this.servers);
     await removeKeptFolder(this.folder);
   }
@@ -175,9 +198,10 @@ async function stopAll(servers: Partial<StackServers>): Promise<void> {
   await Promise.all(Object.values(servers).map((server) => server?.stop()));
 }
 
-function stackConfig(options: StackOptions, servers: StackServers, folder: string, workerPool: string): Config {
+/** Returns the settings of a deployment that are not defaults. */
+function stackSettings(options: StackOptions, servers: StackServers, folder: string, workerPool: string) {
   const { config = {} } = options;
-  return configSchema.parse({
+  return {
     data: join(folder, "data"),
     logLevel: "info",
     ...config,
@@ -201,7 +225,7 @@ function stackConfig(options: StackOptions, servers: StackServers, folder: strin
       maxBundleMs: 200,
       ...config.flink,
     },
-  });
+  };
 }
 
 function kafkaConfig(kafka: KafkaServer | undefined): Partial<Config["log"]["kafka"]> {

@@ -53,6 +53,8 @@ interface KillResult {
   watched: WatchResult;
   /** Events that were deleted by hand, and the minutes of their event times: the books and the audit name each. */
   lost: { events: number; minutes: number };
+  /** The job that counts now. */
+  jobId: string;
 }
 
 type RunFlags = Pick<Flags, "rounds" | "rate" | "seed">;
@@ -76,15 +78,23 @@ export async function runKills(
   const { serveUrl } = stack.processes;
   const now = () => stack.clock.now();
   const startedAtMs = now();
-  let accepted = 0;
+  let [accepted, refusals] = [0, 0];
   const shape = { videos: 500, skew: 1.1, duplicates: 0.1, late: 0.02, lateByMs: 90_000 };
   const endless = { events: Number.MAX_SAFE_INTEGER, perSecond: rate, seed, file, pace, signal: stop.signal };
-  const sending = sendEvents({ url: serveUrl, ...endless, ...shape }, (sent) => {
-    accepted = sent;
+  const sending = sendEvents({ url: serveUrl, ...endless, ...shape }, (...sent) => {
+    [accepted, refusals] = sent;
   });
   sending.catch(() => stop.abort());
   const watch = new PromiseWatch(serveUrl, now, pace, probes);
-  const load: Load = { startedAtMs, accepted: () => accepted + watch.accepted, pace, jobId, lost: new Map() };
+  const load: Load = {
+    startedAtMs,
+    accepted: () => accepted + watch.accepted,
+    refusals: () => refusals,
+    pace,
+    jobId,
+    lost: new Map(),
+    faults: [],
+  };
   // The first kill comes under load as the others do.
   while (accepted < rate && !stop.signal.aborted) await delay(100);
   let recoveries: KillResult["recoveries"];
@@ -96,7 +106,7 @@ export async function runKills(
   const sent = await sending;
   const watched = await watch.stop();
   const events = sent.accepted + watched.probes;
-  const faults = watched.broken.map((broken) => `not complete: ${broken}`);
+  const faults = [...load.faults, ...watched.broken.map((broken) => `not complete: ${broken}`)];
   faults.push(...(await settle(stack, load, events)));
   const expected = await independentCounts(file, probes);
   const deployment = await openDeployment(stack.config);
@@ -104,7 +114,7 @@ export async function runKills(
     const [from, to] = [Math.floor(startedAtMs / MINUTE_MS) - 60, Math.ceil(now() / MINUTE_MS) + 10];
     const { cells, differing, differences } = await compareWithStored(deployment.counters, expected, from, to);
     const lost = { events: lostEvents(load), minutes: load.lost.size };
-    return { events, cells, differing, differences, recoveries, faults, watched, lost };
+    return { events, cells, differing, differences, recoveries, faults, watched, lost, jobId: load.jobId };
   } finally {
     await deployment.close();
   }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What `npm run demo:kill` takes away, and what must be true while it is away and afterwards. */
 import { setTimeout as delay } from "node:timers/promises";
+import type { Killable } from "../servers";
 import { archiverPair } from "./archiver-pair";
 import { readBooks } from "./books";
 import type { ClusterStack } from "./cluster-stack";
 import { jobAway } from "./job-away";
 import { countedOf, type Heal, type Load, lostEvents } from "./load";
 import { recordsDeleted } from "./lost-records";
+import { rollingUpgrade } from "./rolling-upgrade";
 
-/** The parts that are taken away and brought back. */
+/** The parts that are taken away and brought back, after an upgrade of all. */
 export const TARGETS = [
+  "upgrade",
   "worker",
   "worker-at-checkpoint",
   "pool",
@@ -72,6 +75,8 @@ async function take(stack: ClusterStack, target: Target, random: () => number, l
   const { servers, processes } = stack;
   const { flink, bigtableProxy } = servers;
   switch (target) {
+    case "upgrade":
+      return rollingUpgrade(stack, load);
     case "worker":
       await killWorker(stack, random);
       return nothing;
@@ -83,15 +88,15 @@ async function take(stack: ClusterStack, target: Target, random: () => number, l
     case "pool":
       return taken(processes.pool, random);
     case "task-manager":
-      return taken(flink.taskManagers[Math.floor(random() * flink.taskManagers.length)]!, random);
+      return taken(oneOf(flink.taskManagers, random), random);
     case "job-manager":
-      return taken(flink.jobManager, random);
+      return jobManagersInTurn(flink.jobManagers, random);
     case "job-server":
       return taken(servers.jobServer, random);
     case "archiver":
-      return taken(processes.archiver, random);
+      return taken(oneOf(processes.archivers, random), random);
     case "service":
-      return taken(processes.serve, random);
+      return taken(oneOf(processes.serves, random), random);
     case "log":
       if (servers.kafka === undefined) throw new Error("the Pub/Sub emulator keeps nothing: it cannot be killed");
       return taken(servers.kafka, random);
@@ -121,7 +126,16 @@ async function take(stack: ClusterStack, target: Target, random: () => number, l
   }
 }
 
-async function taken(what: { kill(): Promise<void>; restart(): Promise<void> }, random: () => number): Promise<Heal> {
+const oneOf = <T>(list: readonly T[], random: () => number): T => list[Math.floor(random() * list.length)]!;
+
+/** One of the kills is the leader's. Where there are two, the other one leads before the killed one is back. */
+async function jobManagersInTurn(jobManagers: readonly Killable[], random: () => number): Promise<Heal> {
+  const [last, ...before] = [...jobManagers].reverse();
+  for (const each of before) await (await taken(each, random))();
+  return taken(last!, random);
+}
+
+async function taken(what: Killable, random: () => number): Promise<Heal> {
   await what.kill();
   return async () => {
     await delay(random() * 2_000);

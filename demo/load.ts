@@ -7,11 +7,15 @@ import type { SendingPace } from "./sent-events";
 export interface Load {
   startedAtMs: number;
   accepted: () => number;
+  /** Requests without a 202 until now, which were sent again. */
+  refusals: () => number;
   pace: SendingPace;
   /** The job that counts; a target that ends it replaces it. */
   jobId: string;
   /** Accepted events that a target has deleted from the log, by minute of event time. */
   lost: Map<number, number>;
+  /** Everything that a target found wrong. */
+  faults: string[];
 }
 
 /** Brings the part back. */

@@ -8,7 +8,6 @@ import type { Admin, Kafka } from "kafkajs";
 import { kafkaConnection } from "../cli/deployment/kafka-connection";
 import { decodeAccepted } from "../io/formats/messages/accepted-minutes";
 import { kafkaOf } from "../io/kafka/connection";
-import { archiversOf } from "./archiver-pair";
 import { type Books, readBooks } from "./books";
 import type { ClusterStack } from "./cluster-stack";
 import { countedOf, type Heal, type Load, lostEvents } from "./load";
@@ -32,7 +31,7 @@ export async function recordsDeleted(stack: ClusterStack, load: Load): Promise<H
     load.pace.setTimes({ aheadMs: stack.clock.aheadMs });
     const wanted = load.accepted() - lostEvents(load);
     await untilBooks(stack, load, async ({ archived }) => archived >= wanted && (await unread()).length === 0);
-    for (const archiver of archiversOf(stack)) await archiver.kill();
+    for (const archiver of stack.processes.archivers) await archiver.kill();
   });
   return async () => {
     try {
@@ -49,7 +48,7 @@ export async function recordsDeleted(stack: ClusterStack, load: Load): Promise<H
     } finally {
       await admin.disconnect();
     }
-    for (const archiver of archiversOf(stack)) await archiver.restart();
+    for (const archiver of stack.processes.archivers) await archiver.restart();
   };
 }
 

@@ -88,7 +88,10 @@ const RETRY_MS = 250;
  * Sends generated events at a pace, so that their times are the present. A request whose outcome is unknown is repeated
  * with the same event ids, as the client library does.
  */
-export async function sendEvents(options: SendOptions, onProgress: (sent: number) => void): Promise<Sent> {
+export async function sendEvents(
+  options: SendOptions,
+  onProgress: (accepted: number, refusals: number) => void,
+): Promise<Sent> {
   const { events, perSecond, seed, videos, skew, duplicates, late, lateByMs, file } = options;
   const startMs = Date.now();
   const { pace = new SendingPace() } = options;
@@ -123,7 +126,7 @@ export async function sendEvents(options: SendOptions, onProgress: (sent: number
         const accepted = await deliver(options.url, lines, sent);
         sent.accepted += accepted;
         await write(output, lines);
-        onProgress(sent.accepted);
+        onProgress(sent.accepted, sent.refusals);
       });
     }
   };

@@ -7,21 +7,33 @@ import { freePort, ServerProcess } from "../servers";
 
 const CLI = join(__dirname, "..", "cli", "main.js");
 
-/** One of Viewmill's own processes, started as a user would: the command line with a configuration file. */
-export function viewmillProcess(
+/** A build's command line, and the configuration of a deployment as that build understands it. */
+export interface Build {
+  main: string;
+  configFile: string;
+}
+
+export const thisBuild = (configFile: string) => (): Build => ({ main: CLI, configFile });
+
+/**
+ * One instance of Viewmill's programs, started as a user would: the command line with a configuration file. `build` is
+ * asked at each start, so that a restart may be an upgrade.
+ */
+export function instance(
   name: string,
   folder: string,
-  args: readonly string[],
-  healthUrl: string,
-  env: Readonly<Record<string, string>> = {},
+  build: () => Build,
+  [command, ...options]: readonly [command: string, ...options: string[]],
+  url: string,
+  env: Environment = {},
 ): ServerProcess {
   return new ServerProcess({
     name,
     folder,
     command: process.execPath,
-    args: [CLI, ...args],
+    args: async () => [build().main, command, "--config", build().configFile, ...options],
     env: { METADATA_SERVER_DETECTION: "none", ...env },
-    answers: async () => (await fetch(healthUrl, { signal: AbortSignal.timeout(2_000) })).ok,
+    answers: async () => (await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) })).ok,
   });
 }
 
@@ -59,66 +71,68 @@ export async function viewmillCommandIn(env: Environment, ...args: string[]): Pr
 
 type Environment = Readonly<Record<string, string>>;
 
-/** The worker pool of a configuration file, with its HTTP endpoint on this port. */
+/** The worker pool of a deployment, with its HTTP endpoint on this port. */
 export const workerPoolProcess = (
   folder: string,
-  configFile: string,
+  build: () => Build,
   healthPort: number,
   env: Environment = {},
 ): ServerProcess =>
-  viewmillProcess(
+  instance(
     "worker-pool",
     folder,
-    ["worker-pool", "--config", configFile, "--health-port", String(healthPort)],
-    `http://127.0.0.1:${healthPort}/healthz`,
+    build,
+    ["worker-pool", "--health-port", String(healthPort)],
+    `http://127.0.0.1:${healthPort}`,
     env,
   );
 
-/** An archiver of a configuration file, with its HTTP endpoint on this port. */
-export const archiverProcess = (
+/** An archiver of a deployment, on a free port. */
+export async function archiverProcess(
   name: string,
   folder: string,
-  configFile: string,
-  healthPort: number,
+  build: () => Build,
   env: Environment = {},
-): ServerProcess =>
-  viewmillProcess(
-    name,
-    folder,
-    ["archive", "--config", configFile, "--health-port", String(healthPort)],
-    `http://127.0.0.1:${healthPort}/healthz`,
-    env,
-  );
+): Promise<ServerProcess> {
+  const port = String(await freePort());
+  return instance(name, folder, build, ["archive", "--health-port", port], `http://127.0.0.1:${port}`, env);
+}
 
 export interface StackProcesses {
-  serve: ServerProcess;
-  archiver: ServerProcess;
+  serves: ServerProcess[];
+  archivers: ServerProcess[];
   pool: ServerProcess;
+  /** The ports of the services. */
+  ports: number[];
+  /** The address of the service, or of the proxy in front of several. */
   serveUrl: string;
-  archiverUrl: string;
   poolUrl: string;
   poolAddress: string;
 }
 
-/** Creates service, archiver and worker pool of a configuration, on free ports, without starting them. */
+/** Creates services, archivers and a worker pool of a deployment, on free ports, without starting them. */
 export async function stackProcesses(
   folder: string,
-  configFile: string,
-  poolPort: number,
-  env: Environment = {},
+  build: () => Build,
+  { instances, poolPort, env = {} }: { instances: number; poolPort: number; env?: Environment },
 ): Promise<StackProcesses> {
-  const [serve, archiver, health] = [await freePort(), await freePort(), await freePort()];
-  const serveUrl = `http://127.0.0.1:${serve}`;
-  const archiverUrl = `http://127.0.0.1:${archiver}`;
-  const poolUrl = `http://127.0.0.1:${health}`;
-  const config = ["--config", configFile];
+  const [serves, archivers, ports]: [ServerProcess[], ServerProcess[], number[]] = [[], [], []];
+  for (let n = 1; n <= instances; n++) {
+    const suffix = n === 1 ? "" : `-${n}`;
+    const port = await freePort();
+    const serve = ["serve", "--port", String(port)] as const;
+    ports.push(port);
+    serves.push(instance(`serve${suffix}`, folder, build, serve, `http://127.0.0.1:${port}`, env));
+    archivers.push(await archiverProcess(`archiver${suffix}`, folder, build, env));
+  }
+  const health = await freePort();
   return {
-    serve: viewmillProcess("serve", folder, ["serve", ...config, "--port", String(serve)], `${serveUrl}/healthz`, env),
-    archiver: archiverProcess("archiver", folder, configFile, archiver, env),
-    pool: workerPoolProcess(folder, configFile, health, env),
-    serveUrl,
-    archiverUrl,
-    poolUrl,
+    serves,
+    archivers,
+    pool: workerPoolProcess(folder, build, health, env),
+    ports,
+    serveUrl: `http://127.0.0.1:${ports[0]}`,
+    poolUrl: `http://127.0.0.1:${health}`,
     poolAddress: `127.0.0.1:${poolPort}`,
   };
 }

@@ -34,7 +34,7 @@ export interface FlinkCluster extends Server {
   /** For the job server's `configFolder`: checkpoints, state and restarts as on the cluster. */
   jobConfigFolder: string;
   checkpointFolder: string;
-  jobManager: Killable;
+  jobManagers: Killable[];
   /** `id` is the one of `GET /taskmanagers`, the same after a restart. */
   taskManagers: (Killable & { readonly id: string; readonly logFile: string })[];
 }
@@ -48,33 +48,40 @@ export async function startFlinkCluster(options: FlinkOptions = {}): Promise<Fli
   const install = await installed(beamRecipe);
   return inNewFolder("flink", async (folder, started) => {
     const zookeeperPort = options.highAvailability === false ? undefined : await freePort();
-    const ports = { rest: await freePort(), rpc: await freePort(), zookeeper: zookeeperPort };
-    const restUrl = `http://127.0.0.1:${ports.rest}`;
     const folders = {
       checkpoints: options.checkpointFolder ?? join(folder, "checkpoints"),
       savepoints: join(folder, "savepoints"),
     };
     const jobs = jobConfig(options, folders);
     const jobConfigFolder = writeConfig(join(folder, "job-config"), jobs);
-    const configFolder = writeConfig(join(folder, "config"), { ...clusterConfig(options, ports, folder), ...jobs });
-    const place: Place = { install, folder, configFolder, restUrl };
+    const places: Place[] = [];
+    for (let n = 1; n <= (options.jobManagers ?? 1); n++) {
+      const own = join(folder, `jobmanager-${n}`);
+      const ports = { rest: await freePort(), rpc: await freePort(), zookeeper: zookeeperPort };
+      const config = { ...clusterConfig(options, ports, folder, own), ...jobs };
+      const configFolder = writeConfig(own, config);
+      places.push({ install, folder, configFolder, rpcPort: ports.rpc, restUrl: `http://127.0.0.1:${ports.rest}` });
+    }
+    // TaskManagers ask ZooKeeper who leads, and any JobManager answers for the one that does.
+    const place = places[0]!;
     const zookeeper = zookeeperPort === undefined ? [] : [zookeeperProcess(place, zookeeperPort)];
-    const jobManager = jobManagerProcess(place, options.jobManagerMemoryMb ?? 768);
+    const heapMb = options.jobManagerMemoryMb ?? 768;
+    const jobManagers = places.map((each, index) => jobManagerProcess(each, index + 1, heapMb));
     const numbers = Array.from({ length: options.taskManagers ?? 2 }, (_, index) => index + 1);
     const taskManagers = numbers.map((number) => taskManagerProcess(place, number, options));
-    const all = [...zookeeper, jobManager, ...taskManagers];
+    const all = [...zookeeper, ...jobManagers, ...taskManagers];
     started.push(...all);
     const starting = await Promise.allSettled(all.map((each) => each.start()));
     for (const each of starting) if (each.status === "rejected") throw each.reason;
     return {
       name: "flink",
       folder,
-      restUrl,
-      rpcAddress: `127.0.0.1:${ports.rpc}`,
-      master: `127.0.0.1:${ports.rest}`,
+      restUrl: place.restUrl,
+      rpcAddress: `127.0.0.1:${place.rpcPort}`,
+      master: new URL(place.restUrl).host,
       jobConfigFolder,
       checkpointFolder: folders.checkpoints,
-      jobManager,
+      jobManagers,
       taskManagers,
       get pids() {
         return all.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
@@ -84,11 +91,12 @@ export async function startFlinkCluster(options: FlinkOptions = {}): Promise<Fli
   });
 }
 
-/** The settings that the processes of one cluster share. */
+/** The settings of one JobManager, and of the TaskManagers that start by its configuration. */
 interface Place {
   install: string;
   folder: string;
   configFolder: string;
+  rpcPort: number;
   restUrl: string;
 }
 
@@ -114,9 +122,13 @@ function zookeeperProcess({ install, folder }: Place, port: number): ServerProce
   });
 }
 
-function jobManagerProcess({ install, folder, configFolder, restUrl }: Place, heapMb: number): ServerProcess {
+function jobManagerProcess(
+  { install, folder, configFolder, restUrl }: Place,
+  number: number,
+  heapMb: number,
+): ServerProcess {
   return javaServer({
-    name: "jobmanager",
+    name: `jobmanager-${number}`,
     folder,
     classPath: beamClassPath(install),
     mainClass: JOB_MANAGER,

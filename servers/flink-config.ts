@@ -29,6 +29,8 @@ export interface FlinkOptions {
    * compilation (docs/decisions/0007-cluster.md).
    */
   fast?: boolean;
+  /** Default 1. One of several leads, and the others stand by, which takes high availability. */
+  jobManagers?: number;
   /** Whether jobs outlive a JobManager that is killed, which takes a ZooKeeper. Default true. */
   highAvailability?: boolean;
   /** Further keys of config.yaml, over the ones set here. */
@@ -73,8 +75,11 @@ export function jobConfig(options: FlinkOptions, folders: { checkpoints: string;
   };
 }
 
-/** The cluster's own: addresses, high availability, how soon the loss of a process is noticed. */
-export function clusterConfig(options: FlinkOptions, ports: FlinkPorts, folder: string): Config {
+/**
+ * The cluster's own: addresses, high availability, how soon the loss of a process is noticed. `ports` are those of one
+ * JobManager, and `own` is its folder.
+ */
+export function clusterConfig(options: FlinkOptions, ports: FlinkPorts, folder: string, own: string): Config {
   return {
     "jobmanager.rpc.address": "127.0.0.1",
     "jobmanager.rpc.port": ports.rpc,
@@ -90,8 +95,8 @@ export function clusterConfig(options: FlinkOptions, ports: FlinkPorts, folder: 
     ...(ports.zookeeper === undefined ? {} : highAvailability(ports.rpc, ports.zookeeper, folder)),
     "heartbeat.interval": 2000,
     "heartbeat.timeout": options.heartbeatTimeoutMs ?? 20_000,
-    "web.tmpdir": `${folder}/web`,
-    "blob.storage.directory": `${folder}/blobs`,
+    "web.tmpdir": `${own}/web`,
+    "blob.storage.directory": `${own}/blobs`,
   };
 }
 

@@ -18,6 +18,6 @@ export { type Prism, startPrism } from "./prism";
 export { ProcessClock } from "./process-clock";
 export { type PubsubEmulator, startPubsubEmulator } from "./pubsub-emulator";
 export { pyarrowRows } from "./pyarrow";
-export { type Server, ServerProcess } from "./server-process";
+export { type Killable, type Server, ServerProcess } from "./server-process";
 export { type CheckovFindings, checkovFindings, type TerraformProgram, terraformProgram } from "./terraform";
 export { type CheckerName, missingTools, type ServerName } from "./tools";

@@ -78,7 +78,7 @@ async function countOn(cluster: FlinkCluster, input: TopicToCount, deadlineMs: n
 
 export function flinkPids(cluster: FlinkCluster): Record<string, number | undefined> {
   return {
-    jobmanager: cluster.jobManager.pid,
+    jobmanager: cluster.jobManagers[0]!.pid,
     ...Object.fromEntries(cluster.taskManagers.map(({ id, pid }) => [id, pid])),
   };
 }

@@ -10,7 +10,7 @@ import { configSchema } from "../../cli/config/schema";
 import { createPlaces } from "../../cli/deployment/create-places";
 import { openAccessKeys } from "../../cli/deployment/open-access-keys";
 import { createBucket } from "../../demo/create-bucket";
-import { viewmillProcess } from "../../demo/viewmill-process";
+import { instance, thisBuild } from "../../demo/viewmill-process";
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
 import { prepareDataFolder } from "../../io/sqlite/data-folder";
 import { freePort, Nginx, startBigtableEmulator, startGcsEmulator, startPubsubEmulator } from "../../servers";
@@ -77,8 +77,8 @@ export async function twoBehindNginx(folder: string): Promise<Prepared> {
       const ports = [await freePort(), await freePort()];
       const instances = ports.map((port) => `http://127.0.0.1:${port}`);
       const serves = ports.map((port, n) => {
-        const args = ["serve", "--config", configFile, "--port", String(port)];
-        return viewmillProcess(`serve-${n}`, folder, args, `${instances[n]}/healthz`);
+        const serve = ["serve", "--port", String(port)] as const;
+        return instance(`serve-${n}`, folder, thisBuild(configFile), serve, instances[n]!);
       });
       await Promise.all(serves.map((each) => each.start()));
       const nginx = await Nginx.start(join(folder, "nginx"), ports);

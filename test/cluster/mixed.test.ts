@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { configSchema } from "../../cli/config/schema";
 import { openDeployment } from "../../cli/deployment/deployment";
 import { createBucket } from "../../demo/create-bucket";
-import { viewmillProcess } from "../../demo/viewmill-process";
+import { instance, thisBuild } from "../../demo/viewmill-process";
 import {
   type BigtableEmulator,
   freePort,
@@ -57,12 +57,7 @@ describeWithServers("the embedded stream over Bigtable and Cloud Storage", ["big
       expect((await viewmill("bigtable", "init")).stdout).toMatch(/^exists/m);
       const port = await freePort();
       const url = `http://127.0.0.1:${port}`;
-      const serve = viewmillProcess(
-        "serve",
-        folder,
-        ["serve", "--config", configFile, "--port", String(port)],
-        `${url}/healthz`,
-      );
+      const serve = instance("serve", folder, thisBuild(configFile), ["serve", "--port", String(port)], url);
       await serve.start();
       try {
         const eventTime = Date.now();

@@ -6,7 +6,7 @@ import { type Config, configSchema } from "../../cli/config/schema";
 import { createPlaces } from "../../cli/deployment/create-places";
 import { type Deployment, openDeployment } from "../../cli/deployment/deployment";
 import { openSharedLog } from "../../cli/deployment/open-log";
-import { workerPoolProcess } from "../../demo/viewmill-process";
+import { thisBuild, workerPoolProcess } from "../../demo/viewmill-process";
 import { minuteOf, parseRfc3339 } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { buildPipelineProto, registeredModules, replaceEnvironments } from "../../engine";
@@ -119,7 +119,7 @@ class PrismRun {
     await createPlaces(config, { partitions: 1 });
     const configFile = join(folder, "viewmill.json");
     writeFileSync(configFile, JSON.stringify(config));
-    const pool = workerPoolProcess(folder, configFile, healthPort);
+    const pool = workerPoolProcess(folder, thisBuild(configFile), healthPort);
     await pool.start();
     const log = await openSharedLog(config, pino({ level: "silent" }));
     const deployment = await openDeployment(config);

@@ -102,8 +102,8 @@ describeWithServers("a Flink cluster", ["flink", "job-server"], () => {
       await taskManager!.restart();
       const second = await job.progressed(first);
       expect((await job.checkpoints()).latest.restored?.id).toBeGreaterThanOrEqual(first);
-      await cluster.jobManager.kill();
-      await cluster.jobManager.restart();
+      await cluster.jobManagers[0]!.kill();
+      await cluster.jobManagers[0]!.restart();
       await job.progressed(second);
       // A new JobManager counts its own restores only.
       expect((await job.checkpoints()).latest.restored?.id).toBeGreaterThanOrEqual(second);

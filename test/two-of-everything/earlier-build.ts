@@ -6,18 +6,9 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { brotliDecompressSync } from "node:zlib";
-import { ServerProcess } from "../../servers";
 
 const ROOT = join(__dirname, "..", "..", "..");
 const PACKS = join(ROOT, "test", "two-of-everything");
-
-/** A build's command line, and the configuration of a deployment as that build understands it. */
-export interface Build {
-  main: string;
-  configFile: string;
-}
-
-export const THIS_MAIN = join(ROOT, "dist", "cli", "main.js");
 
 /** Unpacks the earlier build into a new folder; returns its command line. */
 export function unpackEarlierBuild(folder: string): string {
@@ -34,23 +25,4 @@ export function unpackEarlierBuild(folder: string): string {
   }
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   return join(folder, "dist", "cli", "main.js");
-}
-
-/** One instance of a program. `build` is asked at each start, so that a restart may be an upgrade. */
-export function instance(
-  name: string,
-  folder: string,
-  build: () => Build,
-  args: readonly [command: string, ...options: string[]],
-  healthUrl: string,
-): ServerProcess {
-  const [command, ...options] = args;
-  return new ServerProcess({
-    name,
-    folder,
-    command: process.execPath,
-    args: async () => [build().main, command, "--config", build().configFile, ...options],
-    env: { METADATA_SERVER_DETECTION: "none" },
-    answers: async () => (await fetch(healthUrl, { signal: AbortSignal.timeout(2_000) })).ok,
-  });
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { configSchema } from "../../cli/config/schema";
 import { createPlaces } from "../../cli/deployment/create-places";
 import { createBucket } from "../../demo/create-bucket";
-import { viewmillCommand } from "../../demo/viewmill-process";
+import { archiverProcess, type Build, instance, thisBuild, viewmillCommand } from "../../demo/viewmill-process";
 import {
   freePort,
   keptFolder,
@@ -24,7 +24,7 @@ import { describeWithPrograms } from "../contracts/programs";
 import { deadline } from "../deadline";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { until } from "../until";
-import { type Build, instance, THIS_MAIN, unpackEarlierBuild } from "./earlier-build";
+import { unpackEarlierBuild } from "./earlier-build";
 
 const SENDERS = 4;
 const TEST_DEADLINE_MS = 480_000;
@@ -84,17 +84,13 @@ describeWithPrograms("two of everything", ["nginx"], () => {
       const ports = [await freePort(), await freePort()];
       urls = ports.map((port) => `http://127.0.0.1:${port}`);
       for (const [n, port] of ports.entries()) {
-        // A balancer asks for readiness; a start is over when the process answers.
-        const serveUrl = `http://127.0.0.1:${port}/healthz`;
-        serves.push(instance(`serve-${n}`, folder, () => build, ["serve", "--port", String(port)], serveUrl));
-        const health = await freePort();
-        const archive = ["archive", "--health-port", String(health)] as const;
-        const archiverUrl = `http://127.0.0.1:${health}/healthz`;
-        archivers.push(instance(`archiver-${n}`, folder, () => build, [...archive], archiverUrl));
+        const serve = ["serve", "--port", String(port)] as const;
+        serves.push(instance(`serve-${n}`, folder, () => build, serve, `http://127.0.0.1:${port}`));
+        archivers.push(await archiverProcess(`archiver-${n}`, folder, () => build));
       }
       build = earlier;
       await Promise.all([...serves, ...archivers].map((each) => each.start()));
-      build = { main: THIS_MAIN, configFile };
+      build = thisBuild(configFile)();
       nginx = await Nginx.start(join(folder, "nginx"), ports);
     }, COLD_START_MS);
     afterAll(async () => {
