@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { setTimeout as delay } from "node:timers/promises";
+
 /**
  * Resolves after `ms`, or as soon as `stop` is aborted. The loops of the archiver, the audit and the embedded stream
- * wait with it.
+ * wait with it. The client library has a pause of its own (client/exchange.ts), because browsers lack node:timers.
  */
-export function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (ms <= 0 || stop.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      stop.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    stop.addEventListener("abort", done);
-  });
+export async function pause(ms: number, stop: AbortSignal): Promise<void> {
+  if (ms > 0) await delay(ms, undefined, { signal: stop }).catch(() => {});
 }

@@ -7,6 +7,7 @@ import {
   readCatalogVideo,
 } from "../domain/catalog/catalog-line";
 import { MINUTE_MS } from "../domain/rules/time";
+import { linesOf } from "../intake/lines";
 import type { VideoCatalog } from "../io/ports";
 import { plainJson, refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";
@@ -86,11 +87,10 @@ function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): E
 function readLines<Entry>(text: string, read: (value: unknown) => LineRead<Entry>) {
   const entries: Entry[] = [];
   const rejected: { line: number; detail: string }[] = [];
-  for (const [index, line] of text.split("\n").entries()) {
-    if (line.trim() === "") continue;
-    const result = readLine(line, read);
+  for (const { number, bytes } of linesOf(Buffer.from(text))) {
+    const result = readLine(bytes.toString(), read);
     if (result.ok) entries.push(result.entry);
-    else if (rejected.length < MAX_NAMED) rejected.push({ line: index + 1, detail: result.detail });
+    else if (rejected.length < MAX_NAMED) rejected.push({ line: number, detail: result.detail });
   }
   return { entries, rejected };
 }

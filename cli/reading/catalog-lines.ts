@@ -3,6 +3,7 @@
 import type { ReadStream } from "node:fs";
 import { CsvError, parse } from "csv-parse/sync";
 import { lineBlocks } from "../../intake/line-blocks";
+import { type Line, linesOf } from "../../intake/lines";
 
 /** A turn of the event loop for every line would cost as much as its reading. */
 const LINES_AT_ONCE = 1_000;
@@ -27,13 +28,14 @@ export interface CatalogLine {
 export async function* jsonLines(input: ReadStream): AsyncGenerator<CatalogLine[]> {
   for await (const block of lineBlocks(input, BOUNDS)) {
     if ("oversize" in block) yield [{ line: block.firstLine, value: undefined, broken: TOO_LONG }];
-    else {
-      const texts = textsOf(block.bytes, block.firstLine);
-      yield texts.flatMap((text, index) => (text.trim() === "" ? [] : [jsonLine(block.firstLine + index, text)]));
-    }
+    else yield linesOf(block.bytes, block.firstLine).map(jsonLine);
   }
 }
 
+/**
+ * The lines of a block of CSV, with the blank ones, which may be a part of a quoted field. (NDJSON has the lines of
+ * intake/lines.ts.)
+ */
 function textsOf(bytes: Buffer, firstLine: number): string[] {
   const endsLine = bytes.at(-1) === LINE_FEED;
   const texts = bytes.toString("utf8", 0, bytes.length - (endsLine ? 1 : 0)).split("\n");
@@ -41,10 +43,10 @@ function textsOf(bytes: Buffer, firstLine: number): string[] {
   return texts;
 }
 
-function jsonLine(line: number, text: string): CatalogLine {
-  if (text.length > MAX_LINE_BYTES) return { line, value: undefined, broken: TOO_LONG };
+function jsonLine({ number: line, bytes }: Line): CatalogLine {
+  if (bytes.length > MAX_LINE_BYTES) return { line, value: undefined, broken: TOO_LONG };
   try {
-    return { line, value: JSON.parse(text) };
+    return { line, value: JSON.parse(bytes.toString()) };
   } catch {
     return { line, value: undefined, broken: "the line is not JSON" };
   }

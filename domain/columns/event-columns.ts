@@ -252,20 +252,33 @@ export function selectRows(columns: EventColumns, keep: readonly number[]): Even
   return builder.build();
 }
 
+/** Rows [from, to) of one minute of event time. */
+export interface MinuteRun {
+  minute: number;
+  from: number;
+  to: number;
+}
+
+/**
+ * Yields the rows in their order, as runs of neighbouring rows of one minute of event time. Whatever puts rows into the
+ * archive's objects, or counts rows by minute, goes by these runs: events of a batch are nearly in the order of their
+ * times, so that a minute is looked up once for many rows. Several runs may have the same minute.
+ */
+export function* minuteRuns(columns: EventColumns): Generator<MinuteRun> {
+  let from = 0;
+  let minute = Number.NaN;
+  for (let row = 0; row < columns.count; row++) {
+    const next = minuteOf(columns.timesMs[row]!);
+    if (next === minute) continue;
+    if (row > from) yield { minute, from, to: row };
+    [minute, from] = [next, row];
+  }
+  if (columns.count > from) yield { minute, from, to: columns.count };
+}
+
 /** Counts the events of each minute of event time. */
 export function countByMinute(columns: EventColumns): Map<number, number> {
   const byMinute = new Map<number, number>();
-  let minute = Number.NaN;
-  let run = 0;
-  for (let row = 0; row < columns.count; row++) {
-    const next = minuteOf(columns.timesMs[row]!);
-    if (next !== minute) {
-      if (run > 0) byMinute.set(minute, (byMinute.get(minute) ?? 0) + run);
-      minute = next;
-      run = 0;
-    }
-    run++;
-  }
-  if (run > 0) byMinute.set(minute, (byMinute.get(minute) ?? 0) + run);
+  for (const { minute, from, to } of minuteRuns(columns)) byMinute.set(minute, (byMinute.get(minute) ?? 0) + to - from);
   return byMinute;
 }

@@ -3,8 +3,7 @@
  * One portion of the log made into archive objects. The archiver calls it for every portion that it reads, before it
  * acknowledges the portion.
  */
-import type { EventColumns } from "../../domain/columns/event-columns";
-import { minuteOf } from "../../domain/event";
+import { type EventColumns, minuteRuns } from "../../domain/columns/event-columns";
 import type { KnownEventTypes } from "../../intake/known-types";
 import type { MessageRules } from "../../intake/take-message";
 import { inParallel } from "../../io/flow/in-parallel";
@@ -92,20 +91,11 @@ function addRows(
   receivedAtMs: number,
 ): Map<number, number> {
   const counted = new Map<number, number>();
-  let minute = Number.NaN;
-  let object: ArchiveObjectWriter | undefined;
-  let from = 0;
-  for (let row = 0; row < columns.count; row++) {
-    const itsMinute = minuteOf(columns.timesMs[row]!);
-    if (object === undefined || itsMinute !== minute) {
-      if (row > from) counted.set(minute, (counted.get(minute) ?? 0) + row - from);
-      from = row;
-      minute = itsMinute;
-      object = partOf(parts, fileName, minute).object;
-    }
-    object.add(columns, row, receivedAtMs);
+  for (const { minute, from, to } of minuteRuns(columns)) {
+    const { object } = partOf(parts, fileName, minute);
+    for (let row = from; row < to; row++) object.add(columns, row, receivedAtMs);
+    counted.set(minute, (counted.get(minute) ?? 0) + to - from);
   }
-  if (columns.count > from) counted.set(minute, (counted.get(minute) ?? 0) + columns.count - from);
   return counted;
 }
 

@@ -3,8 +3,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { archiveObjectName, BACKFILL_WRITER } from "../../domain/archive-name";
-import type { EventColumns } from "../../domain/columns/event-columns";
-import { minuteOf } from "../../domain/event";
+import { type MinuteRun, minuteRuns } from "../../domain/columns/event-columns";
 import { isExpired } from "../../domain/rules/ledger-books";
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type KnownEventTypes, settled } from "../../intake/known-types";
@@ -103,27 +102,27 @@ async function archiveChunk(
   if (taken.kind !== "events") throw new Error(`lines of a file gave ${taken.kind}`);
   const { columns, rejected } = taken;
   const fileName = `${BACKFILL_WRITER}-${digestOf(lines)}.avro`;
-  const rowsOf = rowsByMinute(columns);
+  const runsOf = Map.groupBy(minuteRuns(columns), ({ minute }) => minute);
   const dead = [
     ...rejected.map((each) => deadLetter(each, `${path}:${lines[each.index]!.number}`, receivedAtMs)),
     ...oversize.map(({ number, bytes }) => oversizeLetter(bytes, `${path}:${number}`, limits, receivedAtMs)),
   ];
   // Letters are durable before any object is listed. Where all objects of the chunk are listed, an earlier run has
   // appended the letters.
-  if (dead.length > 0 && !(await isListed(deps.ledger, rowsOf.keys(), fileName))) await deps.deadLetters.append(dead);
+  if (dead.length > 0 && !(await isListed(deps.ledger, runsOf.keys(), fileName))) await deps.deadLetters.append(dead);
   result.accepted += columns.count;
   result.rejected += dead.length;
-  const minutes = [...rowsOf.keys()].sort((a, b) => a - b);
+  const minutes = [...runsOf.keys()].sort((a, b) => a - b);
   for (const minute of minutes) result.minutes.add(minute);
   for (let from = 0; from < minutes.length; from += MINUTES_AT_ONCE) {
-    await writeMinutes(minutes.slice(from, from + MINUTES_AT_ONCE), { fileName, taken, rowsOf }, deps);
+    await writeMinutes(minutes.slice(from, from + MINUTES_AT_ONCE), { fileName, taken, runsOf }, deps);
   }
 }
 
 interface Chunk {
   fileName: string;
   taken: TakenEvents;
-  rowsOf: ReadonlyMap<number, number[]>;
+  runsOf: ReadonlyMap<number, readonly MinuteRun[]>;
 }
 
 /**
@@ -132,7 +131,7 @@ interface Chunk {
  */
 async function writeMinutes(
   asked: readonly number[],
-  { fileName, taken: { columns, receivedAtMs }, rowsOf }: Chunk,
+  { fileName, taken: { columns, receivedAtMs }, runsOf }: Chunk,
   { archive, ledger }: ArchiveFileDependencies,
 ): Promise<void> {
   const expired = await expiredMinutes(ledger, asked, fileName);
@@ -140,7 +139,8 @@ async function writeMinutes(
   if (minutes.length === 0) return;
   const objects = minutes.map((minute) => {
     const object = new ArchiveObjectWriter(fileName);
-    for (const row of rowsOf.get(minute)!) object.add(columns, row, receivedAtMs);
+    for (const { from, to } of runsOf.get(minute)!)
+      for (let row = from; row < to; row++) object.add(columns, row, receivedAtMs);
     return { minute, events: object.events, content: object.finish() };
   });
   const listed = objects.map(({ minute, events, content }): ArchivedObject => {
@@ -173,17 +173,6 @@ function digestOf(lines: readonly Line[]): string {
     digest.update(bytes.subarray(0, end)).update("\n");
   }
   return digest.digest("hex").slice(0, 24);
-}
-
-function rowsByMinute(columns: EventColumns): Map<number, number[]> {
-  const rows = new Map<number, number[]>();
-  for (let row = 0; row < columns.count; row++) {
-    const minute = minuteOf(columns.timesMs[row]!);
-    const known = rows.get(minute);
-    if (known === undefined) rows.set(minute, [row]);
-    else known.push(row);
-  }
-  return rows;
 }
 
 /** Returns whether the ledger lists an object of this name for each minute. */

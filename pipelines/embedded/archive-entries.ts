@@ -3,8 +3,7 @@
  * The archiving half of the embedded stream's pass: entries of the log are decoded once, and written as archive objects
  * by minute.
  */
-import type { EventColumns } from "../../domain/columns/event-columns";
-import { minuteOf } from "../../domain/event";
+import { type EventColumns, minuteRuns } from "../../domain/columns/event-columns";
 import { inParallel } from "../../io/flow/in-parallel";
 import { ArchiveObjectWriter } from "../../io/formats/avro/archive-object";
 import type { Archive, ArchivedObject, LogEntry, NewDeadLetter } from "../../io/ports";
@@ -67,19 +66,13 @@ function addRows(
   columns: EventColumns,
   receivedAtMs: number,
 ): void {
-  let minute = Number.NaN;
-  let object: ArchiveObjectWriter | undefined;
-  for (let row = 0; row < columns.count; row++) {
-    const itsMinute = minuteOf(columns.timesMs[row]!);
-    if (object === undefined || itsMinute !== minute) {
-      minute = itsMinute;
-      object = objects.get(minute);
-      if (object === undefined) {
-        object = new ArchiveObjectWriter(fileName);
-        objects.set(minute, object);
-      }
+  for (const { minute, from, to } of minuteRuns(columns)) {
+    let object = objects.get(minute);
+    if (object === undefined) {
+      object = new ArchiveObjectWriter(fileName);
+      objects.set(minute, object);
     }
-    object.add(columns, row, receivedAtMs);
+    for (let row = from; row < to; row++) object.add(columns, row, receivedAtMs);
   }
 }
 

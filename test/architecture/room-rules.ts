@@ -18,7 +18,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pipelines: ["domain", "engine", "io/ports", "io/formats", "io/flow", "transforms", "intake"],
   admission: ["domain", "io/ports"],
   "ingest-api": ["domain", "io/ports", "io/formats", "intake", "admission"],
-  "query-api": ["domain", "io/ports", "io/formats", "admission"],
+  // NDJSON has the same lines in a catalog as among events.
+  "query-api": ["domain", "io/ports", "io/formats", "admission", "intake/lines"],
   // Its types alone: content-rules.ts.
   client: ["domain/rejection"],
   plan: ["domain"],
