@@ -100,6 +100,8 @@ export interface Audit {
   /** A check of every total against its days; such an audit has no range. */
   totals?: boolean;
   outcome: "equal" | "repaired" | "differences" | "not-comparable";
+  /** The audit found neither events nor cells, so its "equal" is not shown. */
+  comparedNothing?: true;
   events: number;
   cellsCompared: number;
   cellsDiffering: number;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { hasComparedNothing } from "../domain/rules/compared-nothing";
 import { MINUTE_MS } from "../domain/rules/time";
 import type { AuditReport } from "../io/ports";
 
@@ -7,6 +8,7 @@ export function shownReport({ startedAtMs, fromMs, toMs, ...report }: AuditRepor
   const { notComparable, differences, losses, writtenOff, reusedIds, ...rest } = report;
   return {
     ...rest,
+    ...(hasComparedNothing(report) && { comparedNothing: true }),
     startedAt: iso(startedAtMs),
     from: iso(fromMs),
     to: iso(toMs),

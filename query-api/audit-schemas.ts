@@ -19,6 +19,10 @@ export const auditsSchema = named(
         repair: z.boolean(),
         runner: z.string(),
         outcome: z.enum(["equal", "repaired", "differences", "not-comparable"]),
+        comparedNothing: z
+          .literal(true)
+          .optional()
+          .meta({ description: "The audit found neither events nor cells: its `equal` says nothing" }),
         objectsRead: count,
         events: count,
         distinctEvents: count,

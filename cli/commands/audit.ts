@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { hasComparedNothing } from "../../domain/rules/compared-nothing";
 import { FINAL_SLACK_MS, setsAside } from "../../domain/rules/lateness";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";
@@ -183,7 +184,7 @@ function table(report: AuditReport): string {
     ["minutes not comparable", report.notComparable.length],
     ...writtenOffLine(report),
     ["took", `${(report.durationMs / 1000).toFixed(1)} s`],
-    ["outcome", report.outcome],
+    ["outcome", hasComparedNothing(report) ? "equal, with nothing to compare" : report.outcome],
   ];
   const details = [
     ...report.differences

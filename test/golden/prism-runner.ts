@@ -43,9 +43,6 @@ interface PrismServers {
  */
 export class PrismGoldenRunner implements GoldenRunner {
   readonly name = "Prism";
-  /** The number of watermark advances before the end, in all runs. */
-  watermarks = 0;
-
   constructor(private readonly servers: () => PrismServers) {}
 
   async run(script: GoldenScript, folder: string): Promise<Outcome> {
@@ -55,7 +52,7 @@ export class PrismGoldenRunner implements GoldenRunner {
       for (const [index, step] of script.steps.entries()) {
         if (step.kind === "away" || step.kind === "back") isAway = step.kind === "away";
         else if (step.kind !== "pass") await run.send(step);
-        else if (!isAway && run.watermark(nothingBefore(script.steps.slice(index + 1)))) this.watermarks++;
+        else if (!isAway) run.watermark(nothingBefore(script.steps.slice(index + 1)));
       }
       run.watermark(Number.POSITIVE_INFINITY);
       await run.toItsEnd();
@@ -77,6 +74,26 @@ function nothingBefore(steps: readonly Step[]): number {
     return [step.receivedAtMs, ...events.map(({ raw }) => parseRfc3339(String(raw.eventTime)) ?? step.receivedAtMs)];
   });
   return Math.min(...times.map((ms) => minuteOf(ms) * MINUTE_MS));
+}
+
+/** Runs the graph to its end. Rejects with the job's messages where it ends otherwise. */
+export async function doneOnPrism(
+  jobs: JobService,
+  graph: Parameters<JobService["submit"]>[0],
+  jobName: string,
+): Promise<void> {
+  const options = { jobName, streaming: true, registeredNodeModules: registeredModules() };
+  const jobId = await jobs.submit(graph, jobName, options);
+  let state = await jobs.state(jobId);
+  await until(
+    "the job's end",
+    async () => {
+      state = await jobs.state(jobId);
+      return isFinalJobState(state);
+    },
+    DONE_DEADLINE_MS,
+  );
+  if (state !== "DONE") throw new Error(`the job is ${state}: ${(await jobs.messages(jobId)).join("\n")}`);
 }
 
 class PrismRun {
@@ -135,12 +152,11 @@ class PrismRun {
     await ingest(step, { append }, this.deployment.deadLetters);
   }
 
-  /** False: it is there already. */
-  watermark(ms: number): boolean {
-    if (ms <= this.watermarkMs) return false;
+  /** Moves the watermark, unless it is there already. */
+  watermark(ms: number): void {
+    if (ms <= this.watermarkMs) return;
     this.watermarkMs = ms;
     this.events.push({ kind: "watermark", ms });
-    return ms !== Number.POSITIVE_INFINITY;
   }
 
   /** Runs the graph over all of it. */
@@ -149,19 +165,7 @@ class PrismRun {
     const proto = await buildPipelineProto((root) =>
       countLog(messagesOfPubSub(testStream(root, "TestStream", this.events)), { counting: pubsubCounting(script) }),
     );
-    const workers = replaceEnvironments(proto, { pool: this.config.flink.workerPool });
-    const options = { jobName: script.name, streaming: true, registeredNodeModules: registeredModules() };
-    const jobId = await jobs.submit(workers, script.name, options);
-    let state = await jobs.state(jobId);
-    await until(
-      "the job's end",
-      async () => {
-        state = await jobs.state(jobId);
-        return isFinalJobState(state);
-      },
-      DONE_DEADLINE_MS,
-    );
-    if (state !== "DONE") throw new Error(`the job is ${state}: ${(await jobs.messages(jobId)).join("\n")}`);
+    await doneOnPrism(jobs, replaceEnvironments(proto, { pool: this.config.flink.workerPool }), script.name);
     const sent = this.events.filter(({ kind }) => kind === "element").length;
     await until("all messages in the archive", () => this.archiving.messages >= sent, DONE_DEADLINE_MS);
   }

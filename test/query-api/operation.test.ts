@@ -131,6 +131,10 @@ describe("proof and operation", () => {
     expect(metrics).toContain('viewmill_last_audit_outcome{outcome="differences"} 1');
     expect(metrics).toContain('viewmill_last_audit_outcome{outcome="equal"} 0');
     expect(metrics).toContain("viewmill_last_audit_differing_cells 1");
+    expect(body.audits[1]).not.toHaveProperty("comparedNothing");
+    await harness.ledger.addAudit(report({ id: "three", startedAtMs: T + 2, events: 0, cellsCompared: 0 }));
+    const [newest] = auditsSchema.parse((await harness.get("/v1/audits")).body).audits;
+    expect(newest).toMatchObject({ id: "three", outcome: "equal", comparedNothing: true });
   });
 
   it("health is ok; readiness names every dependency and is 503 when one is not there", async () => {

@@ -5,6 +5,7 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { archiveObjectName } from "../../../domain/archive-name";
+import { hasComparedNothing } from "../../../domain/rules/compared-nothing";
 import { earliestLiveMark } from "../../../domain/rules/low-watermark";
 import { DAY_MS, MINUTE_MS } from "../../../domain/rules/time";
 import { type Archive, ClaimMissingError, type ClaimStore, type DeadLetters, type Ledger } from "../../../io/ports";
@@ -84,8 +85,7 @@ export function storeChecks({ archive, ledger, deadLetters }: CheckedStores, clo
 async function lastAudit(ledger: Pick<Ledger, "audits">): Promise<string> {
   const [report] = await ledger.audits(1);
   if (report === undefined) return "none yet";
-  const isEmpty = report.outcome === "equal" && report.cellsCompared === 0 && report.events === 0;
-  const said = `${isEmpty ? "had nothing to compare" : report.outcome}, begun ${iso(report.startedAtMs)}`;
+  const said = `${hasComparedNothing(report) ? "had nothing to compare" : report.outcome}, begun ${iso(report.startedAtMs)}`;
   if (report.outcome === "equal" || report.outcome === "repaired") return said;
   throw new NotWell(said);
 }
