@@ -5,11 +5,10 @@
  * test that works when it used a multiple of its processor time. A loop that never comes back to the event loop is seen
  * by a thread, which notes the mutant and ends the process; Stryker starts another one and asks for the mutant again.
  */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
-const TICK_MS = 20;
-/** Between two ticks a process that waits, or looks again and again whether something came, uses less than this. */
-const QUIET_CPU_MS = 2;
+const TICK_MS = 50;
 /** Nobody waits this long in a test for what comes, beside a multiple of what the test waited without a change. */
 const IDLE_MS = 800;
 const CPU_MS = 2_000;
@@ -19,6 +18,7 @@ const CPU_MULTIPLE = 4;
 const BLOCKED_CPU_MS = 8_000;
 
 const { setInterval, clearInterval } = globalThis;
+const now = performance.now.bind(performance);
 const cpuMs = () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
@@ -40,8 +40,29 @@ setInterval(() => {
     writeFileSync(file, String(seen[1]));
     process.kill(process.pid, "SIGKILL");
   }
-}, 250);
+}, 1_000);
 `;
+
+const TASKS = "/proc/self/task";
+const hasTasks = existsSync(`${TASKS}/${process.pid}/schedstat`);
+
+/**
+ * Returns the time in which threads worked, or waited for a processor, which on a busy machine is most of the time of a
+ * test. Elsewhere than on Linux only the work is known.
+ */
+function busyMs() {
+  if (!hasTasks) return cpuMs();
+  let sum = 0;
+  for (const task of readdirSync(TASKS)) {
+    try {
+      const [worked, waited] = readFileSync(`${TASKS}/${task}/schedstat`, "utf8").split(" ");
+      sum += (Number(worked) + Number(waited)) / 1e6;
+    } catch {
+      // The thread has ended meanwhile.
+    }
+  }
+  return sum;
+}
 
 export class Watch {
   /** Why a test was given up, since the last look. */
@@ -61,7 +82,7 @@ export class Watch {
   begin(mutant = -1) {
     this.seen[1] = Number(mutant);
     this.seen[0] += 1;
-    this.lastCpu = cpuMs();
+    this.last = { at: now(), busyMs: busyMs() };
     this.timer = setInterval(() => this.tick(), TICK_MS);
   }
 
@@ -92,16 +113,14 @@ export class Watch {
   }
 
   tick() {
-    const cpu = cpuMs();
-    // A tick that comes late tells of a busy machine: it counts as one tick, and not as the time that passed.
-    const isQuiet = cpu - this.lastCpu < QUIET_CPU_MS;
-    this.lastCpu = cpu;
+    const { at, busyMs: before } = this.last;
+    this.last = { at: now(), busyMs: busyMs() };
     this.seen[0] += 1;
     const { current } = this;
     if (current === undefined) return;
-    if (isQuiet) current.quietMs += TICK_MS;
+    current.quietMs += Math.max(0, this.last.at - at - Math.max(0, this.last.busyMs - before));
     if (current.quietMs > current.idleMs) this.giveUp("the tests wait without end");
-    else if (cpu > current.boundCpu) this.giveUp("the tests work without end");
+    else if (cpuMs() > current.boundCpu) this.giveUp("the tests work without end");
   }
 
   giveUp(reason) {
