@@ -18,8 +18,6 @@ declare global {
 const TWO_28 = 2 ** 28;
 const TWO_27 = 2 ** 27;
 
-const HEX_DIGITS = Buffer.from("0123456789abcdef", "latin1");
-
 /** Thrown for bytes that do not match the schema, or end too soon. */
 export class AvroError extends Error {
   override readonly name = "AvroError";
@@ -270,22 +268,6 @@ export class AvroWriter {
       for (let i = 0; i < items.length; i++) this.long(items[i]!);
     }
     this.long(0);
-  }
-
-  /**
-   * Writes 16 bytes as the 36 characters of a UUID, length first, as `string(uuidText(...))` would, without making the
-   * string.
-   */
-  uuid(ids: Uint8Array, at: number): void {
-    this.reserve(38);
-    const bytes = this.bytes;
-    bytes[this.position++] = 72;
-    for (let i = 0; i < 16; i++) {
-      if (i === 4 || i === 6 || i === 8 || i === 10) bytes[this.position++] = 0x2d;
-      const byte = ids[at + i]!;
-      bytes[this.position++] = HEX_DIGITS[byte >>> 4]!;
-      bytes[this.position++] = HEX_DIGITS[byte & 15]!;
-    }
   }
 
   /** Returns the written bytes. The writer must not be used afterwards. */

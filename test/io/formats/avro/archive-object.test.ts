@@ -282,13 +282,24 @@ describe("objects of other writers", () => {
     expect(() => readRows(claimsLess)).toThrow(AvroError);
     const claimsMore = Buffer.from(object);
     claimsMore[count] = 4;
-    expect(() => readRows(claimsMore)).toThrow(AvroError);
+    expect(() => readRows(claimsMore)).toThrow(/a block ends inside a row/);
+    const claimsMany = Buffer.concat([object.subarray(0, count), Buffer.of(0xd0, 0x0f), object.subarray(count + 1)]);
+    expect(() => readRows(claimsMany)).toThrow(/more rows than it has bytes/);
+  });
+
+  test("with a newer schema whose row breaks its own schema are refused", async () => {
+    const newer = changedSchema("event-v1", (fields) => [...fields, { name: "more", type: ["null", "int"] }]);
+    const object = await writtenByAvsc(newer, [{ ...rows[0]!, more: null }]);
+    const odd = Buffer.from(object);
+    odd[odd.length - 17] = 8;
+    expect(() => readRows(odd)).toThrow(/a row cannot be read/);
   });
 
   test("with a schema that lacks what an event needs are refused", async () => {
     const without = changedSchema("event-v1", (fields) => fields.filter(({ name }) => name !== "eventId"));
     const object = await writtenByAvsc(without, rows);
     expect(() => readRows(object)).toThrow(AvroError);
+    expect(() => readRows(object)).toThrow(/schema cannot be read as events: ./);
   });
 
   test("any flip in an object of another schema ends in rows or AvroError", async () => {

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The refusals of each decoder of Avro, each with the smallest input that shows it, and with its message. */
 import { zstdCompressSync } from "node:zlib";
+import { Type } from "avsc";
 import { type EventColumns, EventColumnsBuilder } from "../../../../domain/columns/event-columns";
 import { MAX_TIME_MS } from "../../../../domain/event";
 import { ArchiveObjectWriter, readArchiveObject } from "../../../../io/formats/avro/archive-object";
-import { BATCH_PREFIX, decodeBatch, encodeBatch } from "../../../../io/formats/avro/batch";
+import {
+  BATCH_PREFIX,
+  BatchFormatError,
+  decodeBatch,
+  encodeBatch,
+  withReceivedAt,
+} from "../../../../io/formats/avro/batch";
 import { AvroError, AvroReader, AvroWriter } from "../../../../io/formats/avro/binary";
 import { ContainerWriter, fileSchema, openContainer } from "../../../../io/formats/avro/container";
 import { decodeDeadLetters, encodeDeadLetters } from "../../../../io/formats/avro/dead-letter-object";
 import { decodeReference, encodeReference, isReference } from "../../../../io/formats/avro/reference";
+import { shippedSchema } from "../../../../io/formats/avro/schema-registry";
 import type { NewDeadLetter } from "../../../../io/ports";
 
 function bytesOf(write: (writer: AvroWriter) => void): Buffer {
@@ -225,9 +233,8 @@ describe("rows of the archive", () => {
 
   test("have columns only for what one of them has", () => {
     const uuid = "0190a0a0-0000-7000-8000-000000000001";
-    expect(Object.keys(columnsOf(object(1, row({ id: uuid }))))).not.toEqual(
-      expect.arrayContaining(["values", "hashedIds", "extras"]),
-    );
+    const bare = Object.keys(columnsOf(object(1, row({ id: uuid }))));
+    expect(["values", "hashedIds", "extras"].filter((name) => bare.includes(name))).toEqual([]);
     const columns = columnsOf(object(3, row({ id: uuid }), row({ union: 1, value: -4 }), row({ extra: 1 })));
     expect([...columns.values!]).toEqual([Number.NaN, -4, Number.NaN]);
     expect([...columns.hashedIds!]).toEqual([
@@ -242,14 +249,18 @@ describe("rows of the archive", () => {
     const ids = [1, 2, 3].map((n) => `0190a0a0-0000-7000-8000-00000000000${n}`);
     const columns = columnsOf(object(3, ...ids.map((id) => row({ id }))));
     expect(Buffer.from(columns.ids).toString("hex")).toBe(ids.join("").replaceAll("-", ""));
+    expect(columns.hashedIds).toBeUndefined();
   });
 
-  test("of 36 characters that are no UUID keep their id", () => {
-    const id = "0190a0a0-0000-7000-8000-00000000000g";
-    const columns = columnsOf(object(2, row(), row({ id })));
-    expect([...columns.hashedIds!.values()]).toEqual(["e", id]);
-    expect(columns.ids.subarray(16).every((byte) => byte === 0)).toBe(false);
-  });
+  test.each(["0190a0a0-0000-7000-8000-00000000000g", "0190a0a0-0000-7000-8000-0000000000001"])(
+    "whose id is nearly a UUID keep it, with the bytes of its hash: %s",
+    (id) => {
+      const columns = columnsOf(object(3, row(), row({ id }), row()));
+      expect([...columns.hashedIds!.values()]).toEqual(["e", id, "e"]);
+      const bytes = (each: string) => [...columnsOf(object(1, row({ id: each }))).ids];
+      expect([...columns.ids]).toEqual([...bytes("e"), ...bytes(id), ...bytes("e")]);
+    },
+  );
 
   test("may be of the first and the last millisecond, and of the minute that was asked for", () => {
     for (const timeMs of [0, MAX_TIME_MS]) expect(columnsOf(object(1, row({ timeMs }))).timesMs[0]).toBe(timeMs);
@@ -313,6 +324,36 @@ describe("batches", () => {
     ["a value of no row", { values: Float64Array.of(1, 2, 3) }, /must ascend within the batch/],
   ])("with %s are refused", (_what, change, message) => {
     expect(() => decodedWith(change)).toThrow(message);
+  });
+
+  test("of more event types than 65,536 are refused, and texts without their rows", () => {
+    const type = Type.forSchema(shippedSchema("batch-v1"));
+    const record = type.fromBuffer(encodeBatch(columns, header).subarray(10)) as object;
+    const decoded = (change: object) =>
+      decodeBatch(Buffer.concat([BATCH_PREFIX, type.toBuffer({ ...record, ...change })]));
+    const types = (n: number) => new Array<string>(n).fill("VIEW");
+    expect(decoded({ types: types(65_536) }).columns.types).toHaveLength(65_536);
+    expect(() => decoded({ types: types(65_537) })).toThrow(/too many event types/);
+    expect(() => encodeBatch({ ...columns, types: types(65_537) }, header)).toThrow(/^65537 event types in one batch/);
+    expect(() => decoded({ extraRows: [0, 1] })).toThrow(/rows and texts differ in length/);
+    expect(() => decoded({ hashedIds: ["e"] })).toThrow(/rows and texts differ in length/);
+    expect(() => decoded({ valueRows: [] })).toThrow(/valueRows and values differ in length/);
+    expect(() => decodeBatch(Buffer.concat([encodeBatch(columns, header), Buffer.of(0)]))).toThrow(
+      /left over after the/,
+    );
+  });
+
+  test("begin with C3 01, or they are no Avro at all", () => {
+    const message = encodeBatch(columns, header);
+    for (const at of [0, 1]) {
+      const other = Buffer.from(message);
+      other[at]! ^= 1;
+      expect(() => decodeBatch(other)).toThrow(expect.objectContaining({ reason: "not-avro" }));
+    }
+    const unknown = Buffer.from(message);
+    unknown[2]! ^= 1;
+    expect(() => decodeBatch(unknown)).toThrow(expect.objectContaining({ reason: "unknown-schema" }));
+    for (const length of [0, 9]) expect(() => withReceivedAt(message.subarray(0, length), 1)).toThrow(BatchFormatError);
   });
 
   test("an extra that nests too deep is left to its event, however long", () => {
