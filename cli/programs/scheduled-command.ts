@@ -7,13 +7,14 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config/schema";
 import { environment } from "../environment";
+import { runBelowRequests } from "./below-requests";
 import { environmentOfChild } from "./child-environment";
 
 const STOP_DEADLINE_MS = 10_000;
 
 /**
- * Runs a command of this program in a process of its own, which `stop` may end at any moment. Resolves with its exit
- * code, null after a signal.
+ * Runs a command of this program in a process of its own, below the priority of requests. `stop` may end it at any
+ * moment. Resolves with its exit code, null after a signal.
  */
 export function runScheduled(args: readonly string[], stop: AbortSignal): Promise<number | null> {
   return new Promise((resolve) => {
@@ -21,6 +22,7 @@ export function runScheduled(args: readonly string[], stop: AbortSignal): Promis
       stdio: ["ignore", "ignore", "inherit", "ipc"],
       env: environmentOfChild(environment()),
     });
+    if (child.pid !== undefined) runBelowRequests(child.pid);
     const end = () => {
       child.kill("SIGTERM");
       setTimeout(() => child.kill("SIGKILL"), STOP_DEADLINE_MS).unref();

@@ -4,7 +4,6 @@
  * alone. Its settings are the first argument (JSON). It reports each pass to its parent and ends when the parent does.
  */
 
-import { getPriority, setPriority } from "node:os";
 import { NO_LATENESS } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { provideResource } from "../../engine";
@@ -20,6 +19,7 @@ import type { Config, Settings } from "../config/schema";
 import { openDeployment } from "../deployment/deployment";
 import type { StreamIdentity } from "../deployment/stream-identity";
 import { commandLine } from "../environment";
+import { runBelowRequests } from "./below-requests";
 
 export interface StreamProcessSettings {
   config: Config;
@@ -41,7 +41,6 @@ export type StreamReport =
     };
 
 const LOCK_DEADLINE_MS = MINUTE_MS;
-const BELOW_NORMAL_NICE = 5;
 const POLL_INTERVAL_MS = 100;
 /**
  * The number of events, about a second's work, at which a run stops that counts more than one minute again from the
@@ -51,8 +50,7 @@ const MAX_RECOUNT_EVENTS = 250_000;
 const PIPELINE_LOCK = "pipeline";
 
 async function main({ config, identity }: StreamProcessSettings): Promise<void> {
-  // Requests have priority when the processor cannot do both. Only root may raise a priority that was lowered.
-  if (getPriority() < BELOW_NORMAL_NICE) setPriority(BELOW_NORMAL_NICE);
+  runBelowRequests();
   const stop = new AbortController();
   process.on("disconnect", () => stop.abort());
   process.on("SIGTERM", () => stop.abort());
