@@ -18,6 +18,8 @@ interface SupervisorOptions {
   name: string;
   modulePath: string;
   args: string[];
+  /** Flags of the child's Node. Default none. */
+  nodeArgs?: readonly string[];
   logger: Logger;
   onMessage: (message: unknown) => void;
   minBackoffMs?: number;
@@ -48,10 +50,11 @@ export class Supervisor {
   }
 
   start(): void {
-    const { modulePath, args, logger, name, onMessage } = this.options;
+    const { modulePath, args, nodeArgs = [], logger, name, onMessage } = this.options;
     this.startedAt = performance.now();
     const env = withReturnedMemory(environment());
-    const child = fork(modulePath, args, { stdio: ["ignore", "inherit", "pipe", "ipc"], env });
+    const execArgv = [...process.execArgv, ...nodeArgs];
+    const child = fork(modulePath, args, { stdio: ["ignore", "inherit", "pipe", "ipc"], env, execArgv });
     this.child = child;
     this.status.running = true;
     let lastWords = "";

@@ -31,6 +31,8 @@ export interface CounterStoreOptions {
   busyTimeoutMs?: number;
   /** When hours are written (hour-folds.ts). */
   folding?: Partial<Folding>;
+  /** The page cache. Default 64 MiB. */
+  cacheBytes?: number;
   /** Bound of the file itself; beyond it writes fail as on a full disk. Default: the disk. */
   maxFileBytes?: number;
 }

@@ -16,6 +16,13 @@ interface ApplyQuestion {
   options: ApplyOptions;
 }
 
+/**
+ * The page caches of the writing thread and of this one, which reads little. A cache grows to its bound within minutes,
+ * and a page that is missing in it is copied from the system's cache.
+ */
+const WRITER_CACHE_BYTES = 32 << 20;
+const READER_CACHE_BYTES = 4 << 20;
+
 /** Marks the worker data of this file, which is both the writer and the thread it starts. */
 const THREAD = "viewmill-counter-writer";
 
@@ -25,10 +32,10 @@ export class ThreadedCounterStore extends SqliteCounterStore {
 
   /** Throws `StoreUnavailableError`, `SchemaVersionError`. The thread starts at the first `apply`. */
   constructor(options: CounterStoreOptions) {
-    super(options);
+    super({ ...options, cacheBytes: READER_CACHE_BYTES });
     this.#thread = new ThreadChannel(__filename, {
       kind: THREAD,
-      options,
+      options: { cacheBytes: WRITER_CACHE_BYTES, ...options },
     });
   }
 

@@ -28,6 +28,12 @@ interface Options {
 }
 
 /**
+ * V8's flags for the stream. With V8's own bound the young generations of its two threads grow to 108 MB within four
+ * minutes of 5,000 events/s; with this one an event costs as much as before.
+ */
+const STREAM_NODE_ARGS = ["--max-semi-space-size=8"];
+
+/**
  * The embedded log with the stream that counts it in a process of its own, and with scheduled audits. `serve` opens it
  * where the log is the embedded one; shared-log.ts stands in its place on a cluster.
  */
@@ -64,6 +70,7 @@ export class EmbeddedCounting implements LogSide {
       name: "stream",
       modulePath: join(__dirname, "..", "stream-process.js"),
       args: [JSON.stringify(settings)],
+      nodeArgs: STREAM_NODE_ARGS,
       logger,
       onMessage: (message) => this.onReport(message as StreamReport, logger),
     });

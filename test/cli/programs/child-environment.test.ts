@@ -14,15 +14,19 @@ test("what the environment says about the allocator stands", () => {
   });
 });
 
-test("a supervised process starts with an allocator that gives memory back, and the rest of the environment", async () => {
+test("a supervised process starts with an allocator that gives memory back, Node's flags and the rest of the environment", async () => {
   const modulePath = join(mkdtempSync(join(tmpdir(), "viewmill-child-")), "child.cjs");
-  writeFileSync(modulePath, "const { MALLOC_ARENA_MAX: max, PATH: path } = process.env; process.send({ max, path });");
+  const program =
+    "const { MALLOC_ARENA_MAX: max, PATH: path } = process.env; process.send({ max, path, flags: process.execArgv });";
+  writeFileSync(modulePath, program);
   const { promise, resolve } = Promise.withResolvers<unknown>();
   const logger = pino({ level: "silent" });
-  const supervisor = new Supervisor({ name: "child", modulePath, args: [], logger, onMessage: resolve });
+  const nodeArgs = ["--max-semi-space-size=8"];
+  const supervisor = new Supervisor({ name: "child", modulePath, args: [], nodeArgs, logger, onMessage: resolve });
   supervisor.start();
   try {
-    expect(await promise).toEqual({ max: process.env.MALLOC_ARENA_MAX ?? "2", path: process.env.PATH });
+    const max = process.env.MALLOC_ARENA_MAX ?? "2";
+    expect(await promise).toEqual({ max, path: process.env.PATH, flags: [...process.execArgv, ...nodeArgs] });
   } finally {
     await supervisor.stop();
   }
