@@ -11,6 +11,7 @@ import * as auditMinutes from "./measurements/audit-minutes";
 import * as besideBatch from "./measurements/beside-batch";
 import * as besideDuckdb from "./measurements/beside-duckdb";
 import * as bigtable from "./measurements/bigtable";
+import * as bigtableTop from "./measurements/bigtable-top";
 import * as direct from "./measurements/direct";
 import * as duckdb from "./measurements/duckdb";
 import * as flink from "./measurements/flink";
@@ -51,6 +52,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   answers,
   idle,
   bigtable,
+  bigtableTop,
   stamps,
   auditGrowth,
   besideBatch,

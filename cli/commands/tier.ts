@@ -5,6 +5,7 @@ import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { type Expired, expireOld } from "../../pipelines/tier/expire-books";
 import { type Packed, packAudited } from "../../pipelines/tier/pack-archive";
 import { type Rolled, rollUpAll } from "../../pipelines/tier/roll-up";
+import { ConfigError } from "../config/load";
 import { resolveConfig } from "../config/resolve";
 import { bookRetention, cellRetention, type Settings } from "../config/schema";
 import { type Deployment, usesDataFolder } from "../deployment/deployment";
@@ -25,12 +26,15 @@ export function register(program: Command): void {
     .description("move cells past their retention to roll-ups (Parquet), pack the archive, delete what is too old")
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
+    .option("--index-anew", "build the indexes of Bigtable's counters again from the cells")
     .option("--json", "print what was done as JSON")
     .addHelpText("after", "\nBeside a running service or without one; what an earlier run began is ended first.")
-    .action(async ({ json }: { json?: boolean }, command: Command) => {
+    .action(async ({ json, indexAnew = false }: { json?: boolean; indexAnew?: boolean }, command: Command) => {
       const config = resolveConfig(command);
+      if (indexAnew && config.counters.kind !== "bigtable")
+        throw new ConfigError(`--index-anew: counters.kind is ${config.counters.kind}, not bigtable`);
       if (usesDataFolder(config)) requireDataFolder(config.data);
-      const tiered = await withCellsKept(config, (deployment) => tier(config, deployment));
+      const tiered = await withCellsKept(config, (deployment) => tier(config, deployment, indexAnew));
       process.stdout.write(json === true ? `${JSON.stringify(rows(tiered))}\n` : text(tiered));
     });
 }
@@ -38,11 +42,12 @@ export function register(program: Command): void {
 async function tier(
   config: Settings<"counters" | "data" | "lateness" | "log" | "retention">,
   deployment: Deployment,
+  indexAnew: boolean,
 ): Promise<Tiered> {
   const { tiering, archive, ledger, deadLetters, books } = deployment;
   const { minuteDays, hourDays } = cellRetention(config);
   const clock = Date.now;
-  const indexed = (await tiering.completeIndexes?.()) ?? false;
+  const indexed = (await tiering.completeIndexes?.({ anew: indexAnew })) ?? false;
   const rolled = await rollUpAll(
     { counters: tiering.store, tiers: tiering.tiers, folder: tiering.folder, archive, ledger, clock },
     { minutesMs: minuteDays * DAY_MS, hoursMs: hourDays * DAY_MS },

@@ -25,8 +25,11 @@ export interface OpenedCounters {
     store: CounterStore;
     tiers: CellTiers;
     folder: RollUpFolder;
-    /** Completes the indexes of what an earlier program wrote. Absent where the store does so when it is opened. */
-    completeIndexes?: () => Promise<boolean>;
+    /**
+     * Completes the indexes of what an earlier program wrote, or builds them anew. Absent where the store does so when
+     * it is opened.
+     */
+    completeIndexes?: (options: { anew: boolean }) => Promise<boolean>;
   };
   /** Deletes old books. */
   books: BookRetention;
@@ -90,7 +93,7 @@ export async function openCounters(
   const location = bigtableLocation(config);
   const store = new BigtableCounterStore({ ...location, youngestRolledMs: youngestMs(config) });
   const opened = await tiered(config, store, new BigtableLedger(location), new BigtableCellTiers(location));
-  return { ...opened, tiering: { ...opened.tiering, completeIndexes: () => store.completeIndexes() } };
+  return { ...opened, tiering: { ...opened.tiering, completeIndexes: (options) => store.completeIndexes(options) } };
 }
 
 type CounterReads = Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "videosSeen" | "close">;

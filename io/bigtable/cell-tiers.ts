@@ -12,6 +12,7 @@ import { cellName } from "./cells";
 import type { BigtableConfig } from "./config";
 import { BigtableConnection } from "./connection";
 import { BOOKS_FAMILY } from "./ledger-keys";
+import { dropRankedHours } from "./rank-rows";
 import { deleteColumn, type Mutation, type RowMutation, setCell } from "./requests";
 import { allOf, columnRange } from "./row-filters";
 import { HOUR_FAMILY, hourText, MINUTE_FAMILY, minuteRowRange, SALTS, saltRange, WRITER_FAMILY } from "./row-keys";
@@ -109,6 +110,7 @@ export class BigtableCellTiers implements CellTiers {
       await this.#replace(summaries, saltRange(salt), hours, hoursIntoBase);
       await this.#replace(minutes, minuteRowRange(salt, fromHour, toHour), allOf(MINUTE_FAMILY), withoutMinutes);
     }
+    await dropRankedHours(this.#connection, fromHour, toHour, () => this.#at("dropping"));
   }
 
   /** Changes each row by one mutation, which is atomic: the levels above stay right, whatever stops the process. */

@@ -13,6 +13,8 @@ import { cellName, storedCells } from "./cells";
 import type { CounterCell } from "./codec";
 import type { BigtableConnection } from "./connection";
 import { MinuteScan } from "./minute-scan";
+import { type MinuteRange, RangeCounts } from "./range-counts";
+import { RankedReads } from "./ranked-reads";
 import { allOf, columnRange, minutesOfType } from "./row-filters";
 import {
   DAY_FAMILY,
@@ -46,6 +48,7 @@ type Named = { videoId: string; eventType: string };
 
 export class CounterReads {
   readonly #minutes: MinuteScan;
+  readonly #ranked: RankedReads;
 
   /** `mayBeCold`: whether minutes of that time may have left for roll-ups. */
   constructor(
@@ -54,6 +57,7 @@ export class CounterReads {
     private readonly mayBeCold: (timeMs: number) => boolean,
   ) {
     this.#minutes = new MinuteScan(connection);
+    this.#ranked = new RankedReads(connection, new RangeCounts(connection, tiers), mayBeCold);
   }
 
   async totals(videoId: string): Promise<Map<string, Total>> {
@@ -93,24 +97,31 @@ export class CounterReads {
   }
 
   async top(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoCount[]> {
-    return limit <= 0 ? [] : (await this.#countsWithin(eventType, startMs, endMs)).largest(limit);
+    if (limit <= 0) return [];
+    const range = minutesWithin(startMs, endMs);
+    if (range === undefined) return [];
+    const ranked = await this.#ranked.largest(eventType, range, undefined, limit);
+    if (ranked !== undefined) return ranked.map(({ videoId, count }) => ({ videoId, count }));
+    return (await this.#countsWithin(eventType, range)).largest(limit);
   }
 
   async rising(eventType: string, startMs: number, endMs: number, limit: number): Promise<VideoGrowth[]> {
+    const range = minutesWithin(startMs, endMs);
+    if (limit <= 0 || range === undefined) return [];
+    const before = minutesWithin(startMs - (endMs - startMs), startMs);
+    const ranked = await this.#ranked.largest(eventType, range, before, limit);
+    if (ranked !== undefined) return ranked;
     const all = Number.MAX_SAFE_INTEGER;
-    const after = await this.top(eventType, startMs, endMs, all);
-    const before = await this.top(eventType, startMs - (endMs - startMs), startMs, all);
-    return grownMost(after, before, limit);
+    const previous = before === undefined ? new TopCounts() : await this.#countsWithin(eventType, before);
+    return grownMost((await this.#countsWithin(eventType, range)).largest(all), previous.largest(all), limit);
   }
 
-  async #countsWithin(eventType: string, startMs: number, endMs: number): Promise<TopCounts> {
+  /** Reads every cell of the range. */
+  async #countsWithin(eventType: string, { from: fromMinute, to: toMinute }: MinuteRange): Promise<TopCounts> {
     const counts = new TopCounts();
-    const fromMinute = Math.max(Math.floor(startMs / MINUTE_MS), FIRST_HOUR * MINUTES_AN_HOUR);
-    const toMinute = Math.min(Math.ceil(endMs / MINUTE_MS), LAST_HOUR * MINUTES_AN_HOUR + MINUTES_AN_HOUR);
-    if (fromMinute >= toMinute) return counts;
     const fromHour = Math.ceil(fromMinute / MINUTES_AN_HOUR);
     const toHour = hourOf(toMinute);
-    if (toHour - fromHour <= MAX_HOURS_OF_MINUTES && !this.mayBeCold(startMs)) {
+    if (toHour - fromHour <= MAX_HOURS_OF_MINUTES && !this.mayBeCold(fromMinute * MINUTE_MS)) {
       await this.#addMinutes(counts, eventType, fromMinute, toMinute);
       return counts;
     }
@@ -224,6 +235,13 @@ export class CounterReads {
       yield* pages(this.connection, this.connection.tables.summaries, saltRange(salt), filter);
     }
   }
+}
+
+/** Returns undefined where the range has no minute in the years 1 to 9999. */
+function minutesWithin(startMs: number, endMs: number): MinuteRange | undefined {
+  const from = Math.max(Math.floor(startMs / MINUTE_MS), FIRST_HOUR * MINUTES_AN_HOUR);
+  const to = Math.min(Math.ceil(endMs / MINUTE_MS), LAST_HOUR * MINUTES_AN_HOUR + MINUTES_AN_HOUR);
+  return from < to ? { from, to } : undefined;
 }
 
 /**

@@ -9,14 +9,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { correctionOf } from "../../domain/rules/cell-version";
 import { hourOf } from "../../domain/rules/time";
+import { inParallel } from "../flow/in-parallel";
 import { StoreUnavailableError } from "../ports";
 import { completes } from "./cells";
 import type { BigtableConnection } from "./connection";
 import { pauseMs } from "./errors";
 import { KnownCache } from "./known-cache";
 import { type HourNames, hourNames, type KnownMinutes, type KnownSummary } from "./known-rows";
+import { rankRows } from "./rank-rows";
 import { type Mutation, type RowMutation, setCell } from "./requests";
-import { hourText, minuteRowKey, minuteText, summaryRowKey, WRITER_FAMILY } from "./row-keys";
+import { hourText, minuteRowKey, minuteText, summaryRowKey, videoOfSummaryRow, WRITER_FAMILY } from "./row-keys";
 import type { RowLoader, SummaryNeeds } from "./row-loader";
 import { mutateRows } from "./rows";
 import type { SeenVideos } from "./seen-videos";
@@ -94,6 +96,7 @@ export class CounterRounds {
       // It is unknown which writes have arrived, so everything known of the store is forgotten.
       this.#minutes.clear();
       this.#summaries.clear();
+      this.seen.forgetEnd();
       throw error;
     }
   }
@@ -127,31 +130,21 @@ export class CounterRounds {
     const stamp = this.stamp();
     const mark = setCell(WRITER_FAMILY, this.writerId, stamp, EMPTY);
     const minuteRows = this.#planMinutes(works, rows, mark);
-    await mutateRows(this.connection, this.connection.tables.minutes, minuteRows);
-
-    const again = new Set<HourWork>();
-    const names = namesOnce();
-    for (const work of works) {
-      const summary = rows.summaries.get(work.summaryKey)!;
-      const minutes = rows.minutes.get(work.minutesKey)!;
-      for (const type of work.types) {
-        if (summary.raise(names(work.hour, type), minutes.hour(type)) !== "behind") continue;
-        // Known sums are ahead of known minutes. Either the knowledge is old, or, where it was just read, a level is
-        // damaged.
-        if (work.fresh) ahead.push({ videoId: work.videoId, hour: work.hour });
-        else again.add(work);
-      }
-    }
-    const summaryRows: RowMutation[] = [];
-    for (const [key, summary] of rows.summaries) {
-      const mutations = summary.takeMutations();
-      if (mutations.length > 0) summaryRows.push({ key, mutations: [mark, ...mutations] });
-    }
-    await mutateRows(this.connection, this.connection.tables.summaries, summaryRows);
+    const again = raiseAll(works, rows, ahead);
+    const changed = summaryRowsOf(rows, mark);
+    const { minutes, summaries } = this.connection.tables;
+    // Entries of the ranking index before the hours and days that need them: rank-rows.ts.
+    const first = [
+      { table: minutes, rows: minuteRows },
+      { table: summaries, rows: changed.entries },
+    ];
+    await inParallel(first, first.length, ({ table, rows: written }) => mutateRows(this.connection, table, written));
+    await mutateRows(this.connection, summaries, changed.rows);
 
     const [minutesChanged, summariesChanged] = await Promise.all([
-      this.#changed(this.connection.tables.minutes, minuteRows, rows.minutes, stamp),
-      this.#changed(this.connection.tables.summaries, summaryRows, rows.summaries, stamp),
+      this.#changed(minutes, minuteRows, rows.minutes, stamp),
+      this.#changed(summaries, changed.rows, rows.summaries, stamp),
+      mutateRows(this.connection, summaries, changed.outdated),
     ]);
     for (const work of works) {
       if (minutesChanged.has(work.minutesKey) || summariesChanged.has(work.summaryKey)) again.add(work);
@@ -234,6 +227,40 @@ export class CounterRounds {
     for (const [key, row] of rows.minutes) if (!minutesChanged.has(key)) this.#minutes.put(key, row);
     for (const [key, row] of rows.summaries) if (!summariesChanged.has(key)) this.#summaries.put(key, row);
   }
+}
+
+/** Makes the sums of the hours and all levels above them; returns the hours that need another look. */
+function raiseAll(works: readonly HourWork[], rows: RoundRows, ahead: AheadHour[]): Set<HourWork> {
+  const again = new Set<HourWork>();
+  const names = namesOnce();
+  for (const work of works) {
+    const summary = rows.summaries.get(work.summaryKey)!;
+    const minutes = rows.minutes.get(work.minutesKey)!;
+    for (const type of work.types) {
+      if (summary.raise(names(work.hour, type), minutes.hour(type)) !== "behind") continue;
+      // Known sums are ahead of known minutes. Either the knowledge is old, or, where it was just read, a level is
+      // damaged.
+      if (work.fresh) ahead.push({ videoId: work.videoId, hour: work.hour });
+      else again.add(work);
+    }
+  }
+  return again;
+}
+
+/** Returns the changed summaries, and the rows of the ranking index to write before them and to delete after them. */
+function summaryRowsOf(
+  { summaries }: RoundRows,
+  mark: Mutation,
+): Record<"rows" | "entries" | "outdated", RowMutation[]> {
+  const all = { rows: [] as RowMutation[], entries: [] as RowMutation[], outdated: [] as RowMutation[] };
+  for (const [key, summary] of summaries) {
+    const { entries, outdated } = rankRows(videoOfSummaryRow(key), summary.rankMoves());
+    all.entries.push(...entries);
+    all.outdated.push(...outdated);
+    const mutations = summary.takeMutations();
+    if (mutations.length > 0) all.rows.push({ key, mutations: [mark, ...mutations] });
+  }
+  return all;
 }
 
 function newVideos(works: readonly HourWork[], summaries: ReadonlyMap<string, KnownSummary>): string[] {

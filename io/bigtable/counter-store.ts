@@ -132,9 +132,12 @@ export class BigtableCounterStore implements CounterStore {
       throw new StoreUnavailableError("the videos of an earlier program are not listed yet: run `viewmill tier`");
     return this.#seen.after(after, limit);
   }
-  /** Makes the indexes of tables that an earlier program has written complete. Resolves with whether any was not. */
-  completeIndexes(): Promise<boolean> {
-    return completeIndexes(this.#connection, this.#seen);
+  /**
+   * Completes the indexes of tables that an earlier program has written, or builds them anew. Resolves with whether
+   * there was anything to do.
+   */
+  completeIndexes(options: { anew?: boolean } = {}): Promise<boolean> {
+    return completeIndexes(this.#connection, this.#seen, options);
   }
   /** A part of the videos is a range of keys in every table. */
   readonly videoParts = SALTS;

@@ -10,8 +10,8 @@ import { setCell } from "./requests";
 import { allOf } from "./row-filters";
 import { mutateRows, readRows } from "./rows";
 
-/** `seen`: seen-videos.ts. */
-type CounterIndex = "seen";
+/** `seen`: seen-videos.ts; `ranks`: rank-rows.ts. */
+type CounterIndex = "seen" | "ranks";
 
 const INDEXES_KEY = "z#indexes";
 

@@ -7,6 +7,7 @@
  */
 import { cellMutations, detailMutation, isSameCell, NO_CELL, rollUp, storedCells } from "./cells";
 import type { CounterCell } from "./codec";
+import { isRanked, type RankMove } from "./rank-rows";
 import type { Mutation } from "./requests";
 import { DAY_FAMILY, HOUR_FAMILY, MINUTE_FAMILY, MONTH_FAMILY, TOTAL_FAMILY, WRITER_FAMILY } from "./row-keys";
 import type { Row, RowCell } from "./rows";
@@ -73,14 +74,20 @@ export class KnownMinutes {
 /** How a computed cell relates to the known one. */
 type Outcome = "equal" | "written" | "behind";
 
+interface Unwritten {
+  /** Whether the store has another cell of the same version, so that both columns must be written. */
+  isExplicit: boolean;
+  /** The count in the store. */
+  countBefore: number;
+}
+
 /**
  * The cells of a level that add up to one cell above: the hours of a day, the days of a month, the months, all of one
  * type; or all totals.
  */
 class Children {
   readonly cells = new Map<string, CounterCell>();
-  /** Whether the store has another cell of the same version, so that both columns must be written. */
-  readonly unwritten = new Map<string, boolean>();
+  readonly unwritten = new Map<string, Unwritten>();
 
   constructor(
     readonly family: LevelFamily,
@@ -154,11 +161,22 @@ export class KnownSummary {
     return this.#put(this.#children(family, parent), child, cell);
   }
 
+  /** Returns how cells changed that `takeMutations` is going to write, of those levels that are ranked. */
+  rankMoves(): RankMove[] {
+    const moves: RankMove[] = [];
+    for (const { family, parent, cells, unwritten } of this.#unwritten) {
+      if (!isRanked(family)) continue;
+      for (const [child, { countBefore }] of unwritten)
+        moves.push({ family, name: nameOf(family, parent, child), countBefore, count: cells.get(child)!.count });
+    }
+    return moves;
+  }
+
   /** Writes every cell that was set since the last call, each once. */
   takeMutations(): Mutation[] {
     const mutations: Mutation[] = [];
     for (const { family, parent, cells, unwritten } of this.#unwritten) {
-      for (const [child, isExplicit] of unwritten) {
+      for (const [child, { isExplicit }] of unwritten) {
         mutations.push(...cellMutations(family, nameOf(family, parent, child), cells.get(child)!, isExplicit));
       }
       unwritten.clear();
@@ -200,7 +218,11 @@ export class KnownSummary {
     if (stored.version > cell.version) return "behind";
     if (isSameCell(stored, cell)) return "equal";
     this.#set(children, child, cell);
-    children.unwritten.set(child, stored.version === cell.version || children.unwritten.get(child) === true);
+    const unwritten = children.unwritten.get(child);
+    children.unwritten.set(child, {
+      isExplicit: stored.version === cell.version || unwritten?.isExplicit === true,
+      countBefore: unwritten?.countBefore ?? stored.count,
+    });
     this.#unwritten.add(children);
     return "written";
   }

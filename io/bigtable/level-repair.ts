@@ -14,6 +14,7 @@ import type { CounterCell } from "./codec";
 import type { BigtableConnection } from "./connection";
 import { pauseMs } from "./errors";
 import { KnownMinutes, KnownSummary, type LevelFamily, marksOf } from "./known-rows";
+import { type RankedFamily, rankRows } from "./rank-rows";
 import { type Mutation, setCell } from "./requests";
 import { allOf, columnRange, escaped } from "./row-filters";
 import {
@@ -75,6 +76,7 @@ export class LevelRepair {
     }
     const firstDay = hourText(fromHour).slice(0, 8);
     const lastDay = hourText(toHour - 1).slice(0, 8);
+    await this.#rank(videoId, HOUR_FAMILY, hours);
     for (const [name, cell] of hours) {
       if (isLowered(summary, HOUR_FAMILY, name, cell) && left.minutesOf(hourOfText(name))) continue;
       if (!(await this.#put(videoId, summary, HOUR_FAMILY, name, cell))) return false;
@@ -85,16 +87,25 @@ export class LevelRepair {
       { family: TOTAL_FAMILY, below: MONTH_FAMILY, first: "", last: "", width: 0 },
     ] as const;
     for (const { family, below, first, last, width } of levels) {
-      const names = new Set([...summary.names(family), ...summary.parents(below)]);
-      for (const name of names) {
+      const names = [...new Set([...summary.names(family), ...summary.parents(below)])].filter((name) => {
         const time = name.slice(0, width);
-        if (time < first || time > last) continue;
-        const cell = summary.sumBelow(below, name);
+        return time >= first && time <= last;
+      });
+      const cells = new Map(names.map((name) => [name, summary.sumBelow(below, name)]));
+      if (family !== TOTAL_FAMILY) await this.#rank(videoId, family, cells);
+      for (const [name, cell] of cells) {
+        const time = name.slice(0, width);
         if (family === DAY_FAMILY && isLowered(summary, family, name, cell) && haveHoursLeft(left, time)) continue;
         if (!(await this.#put(videoId, summary, family, name, cell))) return false;
       }
     }
     return this.#write(videoId, summary);
+  }
+
+  /** Writes the entries of the ranking index, those that should be there already, too. */
+  async #rank(videoId: string, family: RankedFamily, cells: ReadonlyMap<string, CounterCell>): Promise<void> {
+    const moves = [...cells].map(([name, { count }]) => ({ family, name, countBefore: 0, count }));
+    await mutateRows(this.connection, this.connection.tables.summaries, rankRows(videoId, moves).entries);
   }
 
   /** Writes the changed cells; returns whether no other writer has written since the row was read. */

@@ -77,27 +77,27 @@ export class SeenVideos {
     return { videoIds, last };
   }
 
+  /** Looks for the end anew at the next batch: after a failure the tables may be others. */
+  forgetEnd(): void {
+    this.#end = undefined;
+  }
+
   async #append(videoIds: readonly string[]): Promise<void> {
-    try {
-      for (let from = 0; from < videoIds.length; from += VIDEOS_A_BATCH)
-        await this.#appendBatch(videoIds.slice(from, from + VIDEOS_A_BATCH));
-    } catch (error) {
-      // The tables may be others by now.
-      this.#end = undefined;
-      throw error;
-    }
+    for (let from = 0; from < videoIds.length; from += VIDEOS_A_BATCH)
+      await this.#appendBatch(videoIds.slice(from, from + VIDEOS_A_BATCH));
   }
 
   async #appendBatch(videoIds: readonly string[]): Promise<void> {
     const { ledger } = this.connection.tables;
     for (let steps = 1; ; steps++) {
       this.#end ??= await this.#findEnd();
-      const column = columnOf(this.#end);
+      const batch = this.#end;
+      const column = columnOf(batch);
       const exists = columnRange(BOOKS_FAMILY, column, `${column}\0`);
       const cell = setCell(BOOKS_FAMILY, column, 0, Buffer.from(videoIds.join("\n"), "latin1"));
       // After a lost answer the batch may be this one. It is then appended twice, which a reader takes for one.
-      const isTaken = await mutateUnless(this.connection, ledger, rowOfBatch(this.#end), exists, [cell]);
-      this.#end++;
+      const isTaken = await mutateUnless(this.connection, ledger, rowOfBatch(batch), exists, [cell]);
+      this.#end = batch + 1;
       if (!isTaken) return;
       if (steps % STEPS_TO_THE_END === 0) {
         this.#end = undefined;

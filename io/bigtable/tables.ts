@@ -105,7 +105,7 @@ export async function createTables(config: BigtableConfig): Promise<CreatedTable
 async function markNewTables(config: BigtableConfig): Promise<void> {
   const connection = new BigtableConnection(config);
   try {
-    await markComplete(connection, ["seen"]);
+    await markComplete(connection, ["seen", "ranks"]);
   } finally {
     await connection.close();
   }

@@ -5,6 +5,7 @@ import { Child } from "../../contracts/condition";
 import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "../../contracts/counter-model";
 import { describeWithServers } from "../../servers/with-servers";
 import { withBigtable } from "./bigtable-server";
+import { rankRule } from "./rank-rule";
 import { batchesOf } from "./shared-rows";
 
 const WRITERS = 8;
@@ -40,6 +41,8 @@ describeWithServers("many writers of the same Bigtable rows", ["bigtable"], () =
     zombie.goOn();
     expect(await zombie.ended).toBe(0);
     expect(await storedLevels(store), `seed ${seed}, after the zombie`).toEqual(modelLevels(model));
+    const { missing, entries } = await rankRule(config);
+    expect({ missing, isRanked: entries.length > 0 }, `seed ${seed}`).toEqual({ missing: [], isRanked: true });
     await store.close();
   });
 
@@ -54,12 +57,15 @@ describeWithServers("many writers of the same Bigtable rows", ["bigtable"], () =
       await child.until((lines) => lines.length > 2 + ((seed + writer * 5) % 11));
       await child.kill();
     }
+    // At no moment a cell is ahead of its entry in the ranking index, not even where a writer was killed.
+    expect((await rankRule(config)).missing, `seed ${seed}`).toEqual([]);
     const store = new BigtableCounterStore(config);
     for (let writer = 0; writer < 4; writer++) {
       for (const batch of batchesOf(seed, writer, 4)) await store.apply(asMinuteCounts(batch));
     }
     const model = modelOf(seed, 4);
     expect(await storedLevels(store), `seed ${seed}`).toEqual(modelLevels(model));
+    expect((await rankRule(config)).missing, `seed ${seed}`).toEqual([]);
     await store.close();
   });
 });

@@ -14,14 +14,16 @@ import { mutateRows, readRows } from "../../../io/bigtable/rows";
 import { GcsRollUps } from "../../../io/gcs/roll-up-folder";
 import type { GcsEmulator } from "../../../servers";
 import { BARE_ENVIRONMENT } from "../../contracts/bare-environment";
+import { auditChannelsContract } from "../../pipelines/audit-channels-contract";
 import { ROLLING, runChild, SEED } from "../../pipelines/kill-of-tiering";
 import { tierContract } from "../../pipelines/tier-contract";
 import { allCells, eventOf, OLD, someEvents, YOUNG } from "../../pipelines/tier-events";
-import { TierHarness } from "../../pipelines/tier-harness";
+import { RETENTION, TierHarness } from "../../pipelines/tier-harness";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
 import { BUCKET, freshPrefix, startGcsServer } from "../gcs/gcs-server";
 import { withBigtable } from "./bigtable-server";
 import { type ClusterPlace, clusterGround } from "./cluster-ground";
+import { rankRule } from "./rank-rule";
 
 const MAIN = join(__dirname, "..", "..", "..", "cli", "main.js");
 
@@ -64,6 +66,8 @@ describeWithServers("tiers of a cluster", ["bigtable", "gcs"], () => {
       };
     },
   });
+
+  auditChannelsContract("Bigtable", async () => TierHarness.open(undefined, clusterGround(await newPlace())));
 
   it(`kill -9 after each step of one tiering in turn loses nothing and doubles nothing (seed ${SEED})`, async () => {
     const own = await newPlace();
@@ -128,6 +132,37 @@ describeWithServers("tiers of a cluster", ["bigtable", "gcs"], () => {
       for (const hour of [0, 1]) await harness.counters.rebuild("a", OLD + hour * HOUR_MS, OLD + (hour + 1) * HOUR_MS);
       expect(await allCells(harness)).toEqual(before);
       expect((await harness.audit()).outcome).toBe("equal");
+    } finally {
+      await harness.close();
+    }
+  });
+
+  it("entries of the ranking index leave with their hours, and days are ranked as before", async () => {
+    const own = await newPlace();
+    const harness = await TierHarness.open(undefined, clusterGround(own));
+    const entriesOf = async (level: string) => {
+      const { missing, entries } = await rankRule(own.bigtable);
+      expect(missing).toEqual([]);
+      return entries.filter((key) => key.includes(`#${level}#VIEW#`)).length;
+    };
+    try {
+      const events = [0, 1, 2].flatMap((video) =>
+        Array.from({ length: 10 * (video + 1) }, (_, n) => eventOf([0, n % 3, video, 0, undefined])),
+      );
+      await harness.count(events);
+      await harness.count([eventOf([2, 5, 0, 0, undefined])]);
+      await harness.audit();
+      const top = () => harness.counters.top("VIEW", OLD, OLD + DAY_MS, 2);
+      const before = await top();
+      expect(before.map(({ count }) => count)).toEqual([30, 20]);
+      expect([await entriesOf("h"), await entriesOf("d"), await entriesOf("mo")]).toEqual([3, 3, 3]);
+      harness.nowMs += RETENTION.hoursMs;
+      const rolled = await harness.tier();
+      expect(new Set(rolled.map(({ level, outcome }) => `${level} ${outcome}`))).toEqual(
+        new Set(["minute rolled-up", "hour rolled-up"]),
+      );
+      expect([await entriesOf("h"), await entriesOf("d"), await entriesOf("mo")]).toEqual([0, 3, 3]);
+      expect(await top()).toEqual(before);
     } finally {
       await harness.close();
     }
