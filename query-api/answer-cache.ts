@@ -140,7 +140,8 @@ function contentOf(text: string): Content | undefined {
 
 /** Returns undefined for a question so long that its answer is not kept. */
 function keyOf({ path }: Endpoint, { params, query }: AskedRequest): string | undefined {
-  const asked = Object.entries(query).sort(([a], [b]) => (a < b ? -1 : 1));
+  const asked = Object.entries(query);
+  if (asked.length > 1) asked.sort(([a], [b]) => (a < b ? -1 : 1));
   const key = JSON.stringify([path, params[0], asked]);
   return key.length > MAX_KEY_CHARACTERS ? undefined : key;
 }

@@ -9,7 +9,7 @@ import type { Registry } from "prom-client";
 
 import type { Admission } from "../admission/admission";
 import type { AlertRule } from "../domain/rules/alerts";
-import type { CounterStore, DeadLetter, DeadLetters, Ledger, LogProgress, VideoCatalog } from "../io/ports";
+import type { CounterStore, DeadLetter, DeadLetters, Ledger, LogProgress, Versioned, VideoCatalog } from "../io/ports";
 import type { AccessKeys } from "../io/ports/access-keys";
 import type { AlertStore } from "../io/ports/alert-store";
 import type { AnswerCache } from "./answer-cache";
@@ -33,11 +33,13 @@ export interface LogGauge {
 
 /** The dependencies of the read API. */
 export interface QueryDependencies {
-  counters: Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "videosSeen">;
+  counters: Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "videosSeen"> & Partial<Versioned>;
+  /** How long one look at the stores' versions may serve several reads. Default 0: each read looks. */
+  versionsKeptMs?: number;
   /** Keeps answers for a moment; absent: each answer is read anew. */
   answers?: AnswerCache;
   /** Titles and channels; absent in a deployment without a catalog. */
-  catalog?: VideoCatalog;
+  catalog?: VideoCatalog & Partial<Versioned>;
   /** The videos of the channel "unknown"; made by createQueryApi where catalog and store allow. */
   unknown?: UnknownVideos;
   ledger: Pick<Ledger, "auditedCounts" | "audits" | "books">;

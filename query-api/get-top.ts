@@ -15,6 +15,7 @@ export function getTop(dependencies: QueryDependencies): Endpoint {
   });
   return endpoint({
     method: "get",
+    isHot: true,
     path: "/v1/top",
     query: rankingAsked,
     operation: {

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { countersJson } from "./answer";
-import { PROVISIONAL_CACHE } from "./bucket-state";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
-import { readFreshness } from "./freshness";
+import { KeptTotals } from "./kept-totals";
 import { videoAsked, videoSchema } from "./schemas";
-import { videoMembers } from "./titles";
-import { totalsMember } from "./totals";
 
 /** GET /v1/videos/{videoId}: all counts of a video, over all time. */
 export function getVideo(dependencies: QueryDependencies): Endpoint {
+  const totals = new KeptTotals(dependencies);
   return endpoint({
     method: "get",
     isHot: true,
@@ -26,11 +23,6 @@ export function getVideo(dependencies: QueryDependencies): Endpoint {
       answer: videoSchema,
       problems: [400, 503],
     },
-    async handle({ videoId }) {
-      const freshness = await readFreshness(dependencies);
-      const totals = totalsMember(await dependencies.counters.totals(videoId));
-      const members = (await videoMembers(dependencies, [videoId]))(videoId);
-      return countersJson(JSON.stringify({ videoId, ...members, totals }), freshness, PROVISIONAL_CACHE);
-    },
+    handle: ({ videoId }) => totals.answer(videoId),
   });
 }

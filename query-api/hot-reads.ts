@@ -26,34 +26,43 @@ interface HotRequest extends IncomingMessage {
   get(name: string): string | undefined;
 }
 
-const PREFIX = "/v1/videos/";
+const API_PREFIX = "/v1/";
+const VIDEOS_PREFIX = "/v1/videos/";
 /** Without what a router decodes or normalises. */
 const PLAIN_PATH = /^[A-Za-z0-9_\-.:/]+$/;
 
 /**
- * The reads of single videos, where their path needs no decoding: the same endpoints with the same answers, matched in
- * the order in which the router matches them. `endpoints`: all of the API.
+ * The reads of single videos, where their path needs no decoding, and those of hot paths without a part that varies:
+ * the same endpoints with the same answers, matched in the order in which the router matches them. `endpoints`: all of
+ * the API.
  */
 export function hotReads(endpoints: readonly Endpoint[], answer: Answering): HotReads {
   const routes = endpoints.filter(({ method, match }) => method === "get" && match instanceof RegExp);
+  const whole = new Map(
+    endpoints.filter(({ method, isHot }) => method === "get" && isHot === true).map((one) => [one.match, one]),
+  );
+  const answering = (endpoint: Endpoint, request: IncomingMessage, parameter: string | undefined, queryAt: number) => {
+    const asked = Object.assign(request, {
+      params: parameter === undefined ? {} : { 0: parameter },
+      // As Express's "simple" parser.
+      query: queryAt < 0 ? {} : parse(request.url!.slice(queryAt + 1)),
+      body: undefined,
+      get: (name: string) => headerOf(request, name),
+    });
+    return (response: ServerResponse, fields: HeaderFields) => answer(endpoint, asked, response, fields);
+  };
   return (request) => {
     const url = request.url ?? "";
-    if (request.method !== "GET" || !url.startsWith(PREFIX)) return undefined;
+    if (request.method !== "GET" || !url.startsWith(API_PREFIX)) return undefined;
     const queryAt = url.indexOf("?");
     const path = queryAt < 0 ? url : url.slice(0, queryAt);
-    if (!PLAIN_PATH.test(path)) return undefined;
+    const exact = whole.get(path);
+    if (exact !== undefined) return answering(exact, request, undefined, queryAt);
+    if (!path.startsWith(VIDEOS_PREFIX) || !PLAIN_PATH.test(path)) return undefined;
     for (const endpoint of routes) {
       const found = (endpoint.match as RegExp).exec(path);
       if (found === null) continue;
-      if (endpoint.isHot !== true) return undefined;
-      const asked = Object.assign(request, {
-        params: { 0: found[1] ?? "" },
-        // As Express's "simple" parser.
-        query: queryAt < 0 ? {} : parse(url.slice(queryAt + 1)),
-        body: undefined,
-        get: (name: string) => headerOf(request, name),
-      });
-      return (response, fields) => answer(endpoint, asked, response, fields);
+      return endpoint.isHot === true ? answering(endpoint, request, found[1] ?? "", queryAt) : undefined;
     }
     return undefined;
   };

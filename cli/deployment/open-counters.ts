@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { DAY_MS } from "../../domain/rules/time";
 import type { BigtableConfig } from "../../io/bigtable/config";
-import type { BookRetention, CellTiers, CounterStore, Ledger, RollUpFolder } from "../../io/ports";
+import type { BookRetention, CellTiers, CounterStore, Ledger, RollUpFolder, Versioned } from "../../io/ports";
 import { cellRetention, type Settings } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
@@ -102,7 +102,7 @@ type CounterReads = Pick<CounterStore, "totals" | "read" | "top" | "rising" | "v
 export async function openReader(
   config: RollUpSections & Settings<"lateness" | "retention">,
   counters: CounterStore,
-): Promise<CounterReads> {
+): Promise<CounterReads & Partial<Versioned>> {
   if (config.counters.kind === "bigtable") return { ...bound(counters), close: async () => undefined };
   const { SqliteCounterReader } = await import("../../io/sqlite/reader-thread.js");
   const { SqliteCellTiers } = await import("../../io/sqlite/cell-tiers.js");
@@ -123,6 +123,7 @@ export async function openReader(
     top: (...asked) => reads.top(ranked, ...asked),
     rising: (...asked) => reads.rising(ranked, ...asked),
     videoIds: (...asked) => reader.videoIds(...asked),
+    version: () => reader.version(),
     videosSeen: (...asked) => reader.videosSeen(...asked),
     close: async () => {
       await reader.close();

@@ -24,4 +24,5 @@ export * from "./log-subscription";
 export * from "./places";
 export * from "./receipt-stamps";
 export * from "./shared-answers";
+export * from "./versioned";
 export * from "./video-catalog";

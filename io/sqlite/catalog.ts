@@ -14,7 +14,8 @@ import {
   FIRST_MINUTE,
   UNKNOWN_CHANNEL,
 } from "../../domain/catalog/channel-history";
-import type { ChannelInfo, PublicationPlace, TitlePlace, VideoCatalog, VideoInfo } from "../ports";
+import type { ChannelInfo, PublicationPlace, TitlePlace, Versioned, VideoCatalog, VideoInfo } from "../ports";
+import { CommitsOfOthers } from "./commits-of-others";
 import { inTransaction, openDatabase, orUnavailable, type Schema } from "./connection";
 
 export const CATALOG_FILE = "catalog.sqlite";
@@ -77,8 +78,11 @@ export interface CatalogOptions {
   cacheBytes?: number;
 }
 
-export class SqliteCatalog implements VideoCatalog {
+export class SqliteCatalog implements VideoCatalog, Versioned {
   readonly #db: DatabaseSync;
+  readonly #others: CommitsOfOthers;
+  /** The changes of this connection, undone ones included. */
+  #own = 0;
   readonly #sql: ReturnType<typeof statements>;
   readonly #cacheBytes: number;
   #channelIds = new Map<string, number>();
@@ -93,6 +97,11 @@ export class SqliteCatalog implements VideoCatalog {
     this.#cacheBytes = cacheBytes;
     this.#db = openDatabase(file, SCHEMA, { cacheBytes, walAutocheckpointPages: 4_000 });
     this.#sql = statements(this.#db);
+    this.#others = new CommitsOfOthers(this.#db, file);
+  }
+
+  version(): number {
+    return this.#own + this.#others.count();
   }
 
   /** Bytes of the file, with what is not in it yet. */
@@ -113,6 +122,7 @@ export class SqliteCatalog implements VideoCatalog {
       this.#read(() => this.#db.exec(`${SORT_IN_CORE_CACHE} ${CREATE_INDEXES} COMMIT`));
       return result;
     } finally {
+      this.#own++;
       // Left open by a failure only; SQLite may have rolled back by itself.
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
       this.#db.exec(`PRAGMA cache_size = -${Math.ceil(this.#cacheBytes / 1024)}; PRAGMA cache_spill = 1`);
@@ -203,6 +213,7 @@ export class SqliteCatalog implements VideoCatalog {
   }
 
   #write(work: () => void): void {
+    this.#own++;
     this.#channelTitles.clear();
     try {
       if (this.#db.isTransaction) this.#read(work);

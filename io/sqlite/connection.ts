@@ -6,7 +6,7 @@
  * here.
  */
 import { existsSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { StoreUnavailableError } from "../ports";
 
 export interface Schema {
@@ -121,13 +121,31 @@ export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
 export function onSnapshot<T>(db: DatabaseSync, work: () => T): T {
   if (db.isTransaction) return work();
   return orUnavailable("", () => {
-    db.exec("BEGIN");
+    const { begin, commit } = snapshotStatements(db);
+    begin.run();
     try {
       return work();
     } finally {
-      if (db.isTransaction) db.exec("COMMIT");
+      if (db.isTransaction) commit.run();
     }
   });
+}
+
+interface SnapshotStatements {
+  begin: StatementSync;
+  commit: StatementSync;
+}
+
+const prepared = new WeakMap<DatabaseSync, SnapshotStatements>();
+
+/** Prepared once a connection, because most snapshots are of one short read. */
+function snapshotStatements(db: DatabaseSync): SnapshotStatements {
+  let statements = prepared.get(db);
+  if (statements === undefined) {
+    statements = { begin: db.prepare("BEGIN"), commit: db.prepare("COMMIT") };
+    prepared.set(db, statements);
+  }
+  return statements;
 }
 
 /** SQLite result codes of a store that cannot be used now, though the statement was right. */

@@ -7,7 +7,8 @@
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { isMainThread, workerData } from "node:worker_threads";
-import type { Cell, CounterStore, Total, VideoCount, VideoGrowth } from "../ports";
+import type { Cell, CounterStore, Total, Versioned, VideoCount, VideoGrowth } from "../ports";
+import { CommitsOfOthers } from "./commits-of-others";
 import { CounterReads } from "./counter-reads";
 import { COUNTERS_FILE, openCountersReadOnly } from "./counter-schema";
 import { answerFrom, ThreadChannel } from "./thread-channel";
@@ -29,11 +30,12 @@ interface TopQuestion {
 const THREAD = "viewmill-counter-reader";
 
 export class SqliteCounterReader
-  implements Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "videosSeen" | "close">
+  implements Pick<CounterStore, "totals" | "read" | "top" | "rising" | "videoIds" | "videosSeen" | "close">, Versioned
 {
   readonly #db: DatabaseSync;
   readonly #reads: CounterReads;
   readonly #thread: ThreadChannel;
+  readonly #commits: CommitsOfOthers;
 
   /** Throws `StoreUnavailableError`, `SchemaVersionError`. The thread starts at the first `top`. */
   constructor(options: CounterReaderOptions) {
@@ -41,6 +43,7 @@ export class SqliteCounterReader
     const file = join(folder, COUNTERS_FILE);
     this.#db = openCountersReadOnly(file, open);
     this.#reads = new CounterReads(this.#db);
+    this.#commits = new CommitsOfOthers(this.#db, COUNTERS_FILE);
     this.#thread = new ThreadChannel(__filename, { kind: THREAD, file, open });
   }
 
@@ -66,6 +69,11 @@ export class SqliteCounterReader
 
   async videosSeen(after: number, limit: number): Promise<{ videoIds: string[]; last: number }> {
     return this.#reads.videosSeen(after, limit);
+  }
+
+  /** This connection only reads, so that every commit is another connection's. */
+  version(): number {
+    return this.#commits.count();
   }
 
   async close(): Promise<void> {

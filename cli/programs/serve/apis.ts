@@ -12,6 +12,8 @@ import { finalAfterMs, type ServiceParts } from "./service-parts";
 
 /** The largest age of the completeness that a read states. */
 const FRESHNESS_KEPT_MS = 20;
+/** How long one look at the stores' versions serves reads, which then state the time of that look. */
+const VERSIONS_KEPT_MS = 20;
 /** How long an answer is shared with others who ask the same: a fraction of the shortest max-age. */
 const ANSWER_KEPT_MS = 250;
 
@@ -44,6 +46,7 @@ export function queryOf(parts: ServiceParts, ingest: Pick<IngestApi, "again">, s
   const checks = checksOf(parts);
   return createQueryApi({
     counters: reader,
+    versionsKeptMs: VERSIONS_KEPT_MS,
     ...(config.http.sharedAnswerBytes > 0 && {
       answers: new AnswerCache({
         maxBytes: config.http.sharedAnswerBytes,

@@ -172,6 +172,8 @@ describe("answered in front of Express, as Express answers", () => {
     ["counts of a videoId that ends in counts", { path: `/v1/videos/x/counts/counts?eventType=VIEW&${range}` }],
     ["counts without a type", { path: "/v1/videos/v1/counts" }],
     ["counts of a reversed range", { path: `/v1/videos/v1/counts?eventType=VIEW&start=${iso(NOW_MS)}&end=${iso(0)}` }],
+    ["the top", { path: `/v1/top?eventType=VIEW&${range}` }],
+    ["the top without a type", { path: "/v1/top" }],
     ["a parameter that comes twice", { path: "/v1/videos/v1/counts?eventType=VIEW&eventType=LIKE" }],
   ])("%s", async (_what, asked) => {
     viaExpress.length = 0;
