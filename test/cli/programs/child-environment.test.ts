@@ -9,7 +9,7 @@ import { Supervisor } from "../../../cli/programs/supervisor";
 test("what the environment says about the allocator stands", () => {
   expect(withReturnedMemory({ MALLOC_ARENA_MAX: "8", HOME: "/home/a" })).toEqual({
     MALLOC_ARENA_MAX: "8",
-    MALLOC_MMAP_THRESHOLD_: "131072",
+    MALLOC_MMAP_THRESHOLD_: "65536",
     HOME: "/home/a",
   });
 });
@@ -25,7 +25,7 @@ test("a supervised process starts with an allocator that gives memory back, Node
   const supervisor = new Supervisor({ name: "child", modulePath, args: [], nodeArgs, logger, onMessage: resolve });
   supervisor.start();
   try {
-    const max = process.env.MALLOC_ARENA_MAX ?? "2";
+    const max = process.env.MALLOC_ARENA_MAX ?? "1";
     expect(await promise).toEqual({ max, path: process.env.PATH, flags: [...process.execArgv, ...nodeArgs] });
   } finally {
     await supervisor.stop();
