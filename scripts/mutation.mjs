@@ -21,7 +21,7 @@ const IN_PIPELINES = ["embedded-pass", "audit", "rolled-books"].map((suite) => `
  */
 const FOLDERS = {
   domain: { mutate: ["domain/**/*.ts"], tests: ["domain"] },
-  intake: { mutate: ["intake/**/*.ts"], tests: ["intake", "ingest-api"] },
+  intake: { mutate: ["intake/**/*.ts"], tests: ["intake"] },
   transforms: { mutate: ["transforms/**/*.ts"], tests: ["transforms", ...IN_PIPELINES] },
   avro: { mutate: ["io/formats/avro/**/*.ts"], tests: ["io/formats/avro"] },
   admission: { mutate: ["admission/**/*.ts"], tests: ["admission"] },
@@ -113,6 +113,8 @@ for (const [name, mutate] of asked) {
   )
     .filter((suite) => !WITH_PROCESSES.test(suite))
     .sort();
+  const linesFile = join(reports, `${name}.ndjson`);
+  rmSync(linesFile, { force: true });
   const config = {
     mutate,
     packageManager: "npm",
@@ -121,9 +123,9 @@ for (const [name, mutate] of asked) {
     inProcess: {
       tests: suites.map((suite) => `dist/${suite.replace(/ts$/, "js")}`),
       leaveOut: SLOW,
-      linesFile: join(reports, `${name}.ndjson`),
+      linesFile,
       costsFile: join(reports, `${name}.tests.json`),
-      endlessFile: join(reports, `${name}.endless`),
+      endlessFolder: join(reports, `${name}.endless`),
     },
     // The build links them: it comes first, and would install packages where there are none.
     symlinkNodeModules: false,
@@ -134,6 +136,8 @@ for (const [name, mutate] of asked) {
     checkers: [],
     warnings: { unknownOptions: false },
     concurrency: Number(process.env.STRYKER_CONCURRENCY ?? 1),
+    // Each mutant leaves a lot of garbage behind, and nearly all of it is young.
+    testRunnerNodeArgs: ["--max-semi-space-size=128"],
     coverageAnalysis: "perTest",
     ignoreStatic: process.argv.includes("--without-static"),
     dryRunTimeoutMinutes: 60,

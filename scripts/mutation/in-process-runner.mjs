@@ -59,7 +59,7 @@ class InProcessRunner {
     this.files = options.inProcess.tests.map((file) => join(sandbox, file));
     this.left = options.inProcess.leaveOut.map((name) => new RegExp(name, "u"));
     this.costsFile = options.inProcess.costsFile;
-    this.endlessFile = options.inProcess.endlessFile;
+    this.endless = options.inProcess.endlessFolder;
     this.costs = new Map();
     this.killers = [];
     globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE] ??= {};
@@ -83,7 +83,7 @@ class InProcessRunner {
     load("fast-check");
     fewRuns();
     this.strays = [];
-    this.watch = new Watch(this.endlessFile);
+    this.watch = new Watch(this.endless);
     // Only the first process makes the run without changes. Stryker starts others.
     if (existsSync(this.costsFile)) this.costs = new Map(JSON.parse(readFileSync(this.costsFile, "utf8")));
   }
@@ -106,7 +106,7 @@ class InProcessRunner {
     const isSlow = ({ status, cpuMs }) => status === TestStatus.Success && cpuMs > SLOW_TEST_MS;
     this.costs = new Map(result.tests?.map(({ id, cpuMs, quietMs }) => [id, { cpuMs, quietMs }]));
     writeFileSync(this.costsFile, JSON.stringify([...this.costs], null, 1));
-    rmSync(this.endlessFile, { force: true });
+    rmSync(this.endless, { recursive: true, force: true });
     for (const { id, cpuMs } of result.tests?.filter(isSlow) ?? []) {
       delete mutantCoverage.perTest[id];
       this.log.info(`left out, ${Math.round(cpuMs)} ms of processor time: ${id}`);
@@ -115,7 +115,7 @@ class InProcessRunner {
   }
 
   async mutantRun({ activeMutant, testFilter, hitLimit, mutantActivation, reloadEnvironment }) {
-    if (existsSync(this.endlessFile) && readFileSync(this.endlessFile, "utf8") === activeMutant.id)
+    if (existsSync(join(this.endless, activeMutant.id)))
       return { status: MutantRunStatus.Timeout, reason: "the process did not come to its end" };
     this.stryker.hitCount = hitLimit === undefined ? undefined : 0;
     this.stryker.hitLimit = hitLimit;
@@ -142,7 +142,10 @@ class InProcessRunner {
     for (const only of testFilter === undefined ? [undefined] : this.turnsOf(testFilter)) {
       // A suite's own examples are made without the change, in every turn.
       if (testFilter !== undefined) this.stryker.activeMutant = undefined;
-      this.watch.begin(mutant);
+      this.watch.begin(
+        mutant,
+        Math.max(...[...(only ?? this.costs.keys())].map((id) => this.costs.get(id)?.cpuMs ?? 0)),
+      );
       const turn = await this.run({ only, bail: true, collected });
       this.watch.end();
       tests.push(...turn.tests);

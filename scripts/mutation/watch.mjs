@@ -8,14 +8,12 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
-const TICK_MS = 50;
+const TICK_MS = 200;
 /** Nobody waits this long in a test for what comes, beside a multiple of what the test waited without a change. */
 const IDLE_MS = 800;
 const CPU_MS = 2_000;
 const IDLE_MULTIPLE = 2;
 const CPU_MULTIPLE = 4;
-/** The thread's bound is for a whole turn of tests since the last sign of the event loop. */
-const BLOCKED_CPU_MS = 8_000;
 
 const { setInterval, clearInterval } = globalThis;
 const now = performance.now.bind(performance);
@@ -25,8 +23,8 @@ const cpuMs = () => {
 };
 
 const THREAD = `
-const { workerData: { file, shared, boundMs } } = require("node:worker_threads");
-const { writeFileSync } = require("node:fs");
+const { workerData: { folder, shared } } = require("node:worker_threads");
+const { mkdirSync } = require("node:fs");
 const seen = new Int32Array(shared);
 let sign = -1;
 let since = 0;
@@ -36,8 +34,8 @@ setInterval(() => {
   if (seen[0] !== sign || seen[1] < 0) {
     sign = seen[0];
     since = usedMs;
-  } else if (usedMs - since > boundMs) {
-    writeFileSync(file, String(seen[1]));
+  } else if (usedMs - since > seen[2]) {
+    mkdirSync(folder + "/" + seen[1], { recursive: true });
     process.kill(process.pid, "SIGKILL");
   }
 }, 1_000);
@@ -70,16 +68,18 @@ export class Watch {
   /** How long the functions waited since this was set to 0. */
   quietMs = 0;
 
-  constructor(file) {
-    this.seen = new Int32Array(new SharedArrayBuffer(8));
+  constructor(folder) {
+    /** For the thread: a count of signs of the event loop, the mutant or -1, the processor time without a sign. */
+    this.seen = new Int32Array(new SharedArrayBuffer(12));
     this.seen[1] = -1;
-    const workerData = { file, shared: this.seen.buffer, boundMs: BLOCKED_CPU_MS };
+    const workerData = { folder, shared: this.seen.buffer };
     this.thread = new Worker(THREAD, { eval: true, workerData });
     this.thread.unref();
   }
 
-  /** Begins to watch; without a mutant it measures and gives nothing up. */
-  begin(mutant = -1) {
+  /** Begins to watch tests that take this time without a change; without a mutant it measures and gives nothing up. */
+  begin(mutant = -1, usualMs = 0) {
+    this.seen[2] = CPU_MS + CPU_MULTIPLE * usualMs;
     this.seen[1] = Number(mutant);
     this.seen[0] += 1;
     this.last = { at: now(), busyMs: busyMs() };

@@ -19,6 +19,7 @@ describe("a 202", () => {
 
   it("that accounts for every event once is an answer", () => {
     expect(said(2, [rejection], 3)).toEqual({ kind: "answered", accepted: 2, rejected: [rejection] });
+    expect(said(0, [rejection, { ...rejection, index: 0 }], 2)).toMatchObject({ kind: "answered", accepted: 0 });
     expect(said(0, [], 0).kind).toBe("answered");
     expect(said(5, []).kind).toBe("answered");
   });

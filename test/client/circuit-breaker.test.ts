@@ -99,7 +99,7 @@ describe.each(MADE)("the circuit breaker: %s", (_name, make, isBroken, states) =
     const earlier = [begin(), begin(), begin()];
     await open(breaker);
     vi.advanceTimersByTime(HALF_OPEN_AFTER_MS - 1);
-    for (const end of [Promise.resolve("well"), Promise.reject(new TypeError("a bug")), Promise.reject(new Failed())])
+    for (const end of [Promise.reject(new Failed()), Promise.resolve("well"), Promise.reject(new TypeError("a bug"))])
       ends.shift()!(end);
     await Promise.all(earlier);
     expect(breaker.state).toBe(states.Open);

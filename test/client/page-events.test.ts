@@ -267,6 +267,27 @@ describe("a page that goes away", () => {
     expect(bodies.flat()).toEqual(events.map(({ eventId }) => eventId));
   });
 
+  it("fills a beacon to the last byte, and no further", () => {
+    const empty = JSON.stringify({ eventId: "a", videoId: "", eventType: "VIEW", eventTime: 5 }).length;
+    for (const [more, expected] of [
+      [0, [["a", "b"]]],
+      [1, [["a"], ["b"]]],
+    ] as const) {
+      beacons = [];
+      const { client } = open({ lingerMs: 60_000 });
+      const videoId = "v".repeat(30_000);
+      const rest = "v".repeat(60_000 - 2 - 2 * (empty + 1) - videoId.length + more);
+      void client.processEvents([
+        { ...event("a"), videoId },
+        { ...event("b"), videoId: rest },
+      ]);
+      leave();
+      expect(idsIn(beacons)).toEqual(expected);
+      if (more === 0) expect(beacons[0]!.body).toHaveLength(60_000 - 1);
+      void client.close({ withinMs: 0 });
+    }
+  });
+
   it("sends an event alone that is larger than a beacon should be", () => {
     const { client } = open({ lingerMs: 60_000 });
     void client.processEvents([event("a"), { ...event("b"), videoId: "v".repeat(70_000) }, event("c")]);
@@ -289,6 +310,8 @@ describe("a page that goes away", () => {
         events: [{ eventId: "a" }, { eventId: "b" }],
       },
     ]);
+    leave();
+    expect(sent).toHaveLength(1);
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => unhandled.push(reason);
     process.on("unhandledRejection", note);
