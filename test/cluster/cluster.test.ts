@@ -83,8 +83,17 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
   );
 
   it(
-    "has no difference by the audit, here and as a job of Flink",
+    "is well by its canary, through the balancer, and has no difference by the audit, here and as a job of Flink",
     async () => {
+      const target = ["--url", stack.processes.serveUrl, "--name", "cluster", "--deadline", "120"];
+      const round = await promisify(execFile)(process.execPath, [
+        stack.build.main,
+        "canary",
+        "--once",
+        "--json",
+        ...target,
+      ]);
+      expect(JSON.parse(round.stdout)).toMatchObject({ outcome: "ok", lost: 0, doubled: 0 });
       const reports = [];
       for (const runner of ["direct", "flink"]) {
         const { stdout } = await viewmill("audit", "--runner", runner, "--json").catch(

@@ -77,7 +77,7 @@ describeWithPrograms("Prometheus", ["promtool", "prometheus"], () => {
     const succeeded = { status: 0, output: expect.stringContaining("SUCCESS") };
     expect({ status, output: `${stdout}${stderr}` }).toEqual(succeeded);
     const alerts = [...JSON.stringify(groups).matchAll(/"alert":"(\w+)"/g)].map(([, name]) => name!);
-    expect(alerts).toHaveLength(5);
+    expect(alerts).toHaveLength(6);
     expect(alerts.filter((name) => !tests.includes(`alertname="${name}"`))).toEqual([]);
   });
 
