@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** deploy/compose: settings by Viewmill's own schema, the image by its Dockerfile, and what the container may not do. */
+/** deploy/compose: settings by the schema, the image by its Dockerfile, and what the container may not do. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
