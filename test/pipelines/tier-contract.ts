@@ -4,7 +4,7 @@
  * it.
  */
 import fc from "fast-check";
-import { DAY_MS } from "../../domain/rules/time";
+import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { allCells, eventOf, OLD, someEvents, VIDEOS, YOUNG } from "./tier-events";
 import type { TierHarness } from "./tier-harness";
 
@@ -96,6 +96,31 @@ export function tierContract(name: string, { open, takeHourAway, runs }: TiersUn
         await harness.reopen();
         await harness.tier();
         expect(await listed()).toEqual(before);
+      });
+    });
+
+    it("nothing leaves for a file that is not what was written; the next run writes it again", async () => {
+      await withHarness(async (harness) => {
+        await harness.count([eventOf([0, 5, 0, 0, 3]), eventOf([0, 65, 1, 0, 4]), eventOf([0, 70, 1, 1, undefined])]);
+        await harness.audit();
+        const before = await allCells(harness);
+        const objects = await harness.stores.archive.minutes(0, YOUNG / MINUTE_MS);
+        const { rollUps } = harness;
+        const damaged = (content: Uint8Array) => Uint8Array.from(content, (byte, at) => (at === 9 ? byte ^ 1 : byte));
+        for (const [error, write] of [
+          [/other bytes/, (name: string, content: Uint8Array) => rollUps.write(name, damaged(content))],
+          [/is not there/, async (name: string) => rollUps.remove(name)],
+        ] as const) {
+          const open = rollUps.open.bind(rollUps);
+          harness.rollUps = { write, open, remove: rollUps.remove.bind(rollUps), names: rollUps.names.bind(rollUps) };
+          await expect(harness.tier()).rejects.toThrow(error);
+          expect(await allCells(harness)).toEqual(before);
+          expect((await harness.tiers.tiers()).rollUps).toEqual([]);
+          expect(await harness.stores.archive.minutes(0, YOUNG / MINUTE_MS)).toEqual(objects);
+        }
+        harness.rollUps = rollUps;
+        expect(await harness.tier()).toMatchObject([{ outcome: "rolled-up" }]);
+        expect(await allCells(harness)).toEqual(before);
       });
     });
 

@@ -110,6 +110,17 @@ describeWithServers("rankings on Bigtable", ["bigtable"], () => {
     expect(proven / asked).toBeGreaterThan(0.4);
   });
 
+  it("put the smaller id first where a video that no entry names has as many events as the last place", async () => {
+    const store = new BigtableCounterStore(await bigtable.tables());
+    // Both have 15 events in the first minute. The hour of b reaches 16, that of a does not.
+    await store.apply(
+      asMinuteCounts([cell(FIRST_MINUTE, "b", 15), cell(FIRST_MINUTE + 1, "b", 1), cell(FIRST_MINUTE, "a", 15)]),
+    );
+    const minute = [FIRST_MINUTE * 60_000, (FIRST_MINUTE + 1) * 60_000] as const;
+    expect(await store.top("VIEW", ...minute, 1)).toEqual([{ videoId: "a", count: 15 }]);
+    await store.close();
+  });
+
   it("are read anew where the index has only larger entries, and where it is not complete", async () => {
     const config = await bigtable.tables();
     const store = new BigtableCounterStore(config);

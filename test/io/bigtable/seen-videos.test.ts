@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BigtableConfig } from "../../../io/bigtable/config";
 import { BigtableConnection } from "../../../io/bigtable/connection";
+import { type CellWrite, CounterRounds } from "../../../io/bigtable/counter-round";
 import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
+import { RowLoader } from "../../../io/bigtable/row-loader";
 import { mutateRows, readRows } from "../../../io/bigtable/rows";
 import { SeenVideos } from "../../../io/bigtable/seen-videos";
+import { TierGuard } from "../../../io/bigtable/tier-guard";
+import { TierStates } from "../../../io/bigtable/tier-states";
+import { StoreUnavailableError } from "../../../io/ports";
+import { startFaultProxy } from "../../../servers/fault-proxy";
 import { asMinuteCounts } from "../../contracts/counter-model";
 import { cell } from "../../contracts/counter-store-contract";
 import { describeWithServers } from "../../servers/with-servers";
@@ -79,6 +85,32 @@ describeWithServers("the counted videos on Bigtable", ["bigtable"], () => {
     await late.append(["from a process that knows no end"]);
     expect((await reader.after(last, 10)).videoIds).toEqual(["one more", "from a process that knows no end"]);
     for (const connection of connections) await connection.close();
+  });
+
+  it("are listed before their first cell is written: where the list cannot be written, no cell is", async () => {
+    const config = await bigtable.tables();
+    const proxy = await startFaultProxy(bigtable.emulator.host);
+    const connection = new BigtableConnection(config);
+    const bounds = { attemptTimeoutMs: 300, totalTimeoutMs: 600 };
+    const toList = new BigtableConnection({ ...config, ...bounds, emulatorHost: proxy.address });
+    const tiers = new TierGuard(new TierStates(connection), () => 0);
+    const loader = new RowLoader(connection, "writer");
+    const rounds = new CounterRounds(connection, loader, "writer", Date.now, tiers, new SeenVideos(toList), 100);
+    const store = new BigtableCounterStore(config);
+    const write: CellWrite = {
+      ...{ videoId: "a", type: "VIEW", minute: 61, count: 3, sum: 0n, valued: 0, lastMs: 61 * 60_000, received: 3 },
+      ...{ correction: 0, onWritten: () => undefined },
+    };
+    const minutes = () => store.read("a", "VIEW", 0, 7_200_000, "minute");
+    proxy.cut();
+    await expect(rounds.write([write])).rejects.toThrow(StoreUnavailableError);
+    expect([await minutes(), await store.videosSeen(0, 10)]).toEqual([[], { videoIds: [], last: 0 }]);
+    proxy.pass();
+    await vi.waitFor(() => rounds.write([write]), { interval: 20, timeout: 20_000 });
+    expect(await minutes()).toMatchObject([{ count: 3 }]);
+    expect(await store.videosSeen(0, 10)).toMatchObject({ videoIds: ["a"] });
+    await Promise.all([store.close(), connection.close(), toList.close()]);
+    await proxy.stop();
   });
 
   it("of an earlier program are listed by `viewmill tier`, and refused until then", async () => {
