@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The delivery of a body decides by it whether to send the body again. */
+/** The meaning of a server's answer, by which the delivery of a body decides whether to send the body again. */
 import type { Rejection } from "../domain/rejection";
 
 /** The meaning of a server's answer for the body that it answers. */

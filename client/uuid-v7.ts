@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The client names events by it that have no eventId. */
+/** Ids of events: the client makes one for each event that has none. */
 
 const POOL_BYTES = 4096;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));

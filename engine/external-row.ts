@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The Java sources of external-transforms.ts are configured by it. */
+/**
+ * The configuration of a Java transform as Beam encodes it. The sources of external-transforms.ts are configured so.
+ */
 import { randomUUID } from "node:crypto";
 import type { FieldType } from "apache-beam/proto/schema";
 import type { Writer } from "protobufjs";

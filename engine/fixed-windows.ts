@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The application's windows are made by it. */
+/** Windows of a fixed size, for the graphs of an application. */
 import type { FunctionSpec } from "apache-beam/proto/beam_runner_api";
 import type { WindowFn } from "apache-beam/transforms/window";
 import type { Instant, IntervalWindow } from "apache-beam/values";

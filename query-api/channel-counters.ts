@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The endpoints of channels, rankings and live totals read channels by it. */
+/** Counters of channels. The endpoints of channels, rankings and live totals read channels through this file. */
 import { type ChannelPoint, FIRST_MINUTE, UNKNOWN_CHANNEL } from "../domain/catalog/channel-history";
 import { addTo, latestSumOf, NO_SUMS } from "../domain/rules/cell-sums";
 import { grownMost } from "../domain/rules/growth";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Prometheus scrapes it. */
+/** GET /metrics, which Prometheus scrapes. */
 import { NO_STORE, text } from "./answer";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";

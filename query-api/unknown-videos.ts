@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** The channel "unknown" is counted by it. */
+/** The videos of the channel "unknown", which the endpoints of channels count like those of any channel. */
 import { isCanaryVideo } from "../domain/canary";
 import { hasUnknownMinutes, UNKNOWN_CHANNEL } from "../domain/catalog/channel-history";
 import type { CounterStore, VideoCatalog } from "../io/ports";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The readers of the log share it: the decoding step of the stream, the embedded stream's pass, and the archiver. */
+/**
+ * One reading of a message for all readers of the log: the decoding step of the stream, the embedded stream's pass, and
+ * the archiver.
+ */
 import type { EventColumns } from "../domain/columns/event-columns";
 import { type KnownEventTypes, settled } from "../intake/known-types";
 import { type MessageRules, takeMessage } from "../intake/take-message";

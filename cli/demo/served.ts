@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 
 const MAIN = join(__dirname, "..", "main.js");
 
-/** The service of the demo: `viewmill serve` in a process of its own. */
+/** The service of the demo: `viewmill serve` in a process of its own. `viewmill demo` starts it. */
 export class DemoService {
   private constructor(
     readonly url: string,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `viewmill worker-pool` starts its workers with them. */
+/** The flags of Node with which `viewmill worker-pool` starts its workers. */
 
 /**
  * V8's flags for a worker. Columns of a bundle are large and live for a fraction of a second. With V8's own young

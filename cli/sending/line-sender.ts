@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The commands `send`, `generate` and `demo` send by it. */
+/** The sending of NDJSON lines to a service, for the commands `send`, `generate` and `demo`. */
 import { platformGzip } from "../../client/compress";
 import { Delivery, type DeliveryOptions } from "../../client/delivery";
 import type { EventErrorReason } from "../../client/errors";

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Workers of a cluster decode messages into blocks with it (transforms/decode-batches.ts). */
+/**
+ * Blocks of a bundle's events by minute and dedup partition. Workers of a cluster decode messages into such blocks
+ * (transforms/decode-batches.ts).
+ */
 import { MINUTE_MS } from "../rules/time";
 import { idWords } from "./batch-rows";
 import { type BlockRows, EventBlockBuilder, MAX_TAKEN } from "./event-block";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `serve` puts it around the shared log to which the write API appends. */
+/** A log around the shared log that keeps account of what was acknowledged. `serve` opens one for the write API. */
 import { randomUUID } from "node:crypto";
 import { type EventLog, type Ledger, type LogBatch, LogFullError, StoreUnavailableError } from "../ports";
 import type { Spilled } from "./spill-log";

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `serve` puts it around a shared log where the configuration gives it a queue on disk. */
+/**
+ * A queue on disk in front of a shared log that may be away. `serve` opens one where the configuration asks for it.
+ */
 import { setTimeout as wait } from "node:timers/promises";
 import { countByMinute } from "../../domain/columns/event-columns";
 import { decodeBatch } from "../formats/avro/batch";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Roll-ups of one machine: a folder. A file is synced before it gets its name, and the folder after. `viewmill tier`
- * writes roll-ups to it, the counter store reads them from it, and `viewmill export` writes to one.
+ * A folder of Parquet files on one machine: roll-ups, which `viewmill tier` writes and the counter store reads, and
+ * exports, which `viewmill export` writes. A file is synced before it gets its name, and the folder after.
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Parquet files of exports in a bucket. `viewmill tier` writes roll-ups to it, the counter store reads them from it,
- * and `viewmill export` writes to one.
+ * A folder of Parquet files in a bucket: roll-ups, which `viewmill tier` writes and the counter store reads, and
+ * exports, which `viewmill export` writes.
  */
 import type { RollUpBytes, RollUpFolder } from "../ports";
 import type { GcsOptions } from "./config";

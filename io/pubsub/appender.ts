@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The event log and the dead-letter topic of this folder publish by it. */
+/**
+ * Publishes messages to a topic, durably and in groups. The event log and the dead-letter topic of this folder use it.
+ */
 import { BatchQueue } from "../flow/batch-queue";
 import { MessageTooLargeError } from "../formats/messages/errors";
 import { messageSizeBytes, type PubsubMessage } from "./codec";

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The write API asks it, where instances share a log and their counters are in SQLite. */
+/**
+ * Receipt stamps in SQLite. The write API asks for them where instances share a log and their counters are in SQLite.
+ */
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { BatchQueue } from "../flow/batch-queue";

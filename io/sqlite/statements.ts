@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The adapters of this folder prepare their statements by it. */
+/** A SQLite connection with its prepared statements, for the adapters of this folder. */
 import { performance } from "node:perf_hooks";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { inTransaction, onSnapshot, orUnavailable } from "./connection";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The first step of `viewmill backfill`, for each of its files. */
+/** One file of a backfill, archived: the first step of `viewmill backfill`. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { archiveObjectName, BACKFILL_WRITER } from "../../domain/archive-name";

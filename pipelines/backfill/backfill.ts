@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** `viewmill backfill` runs it. */
+/** The backfill as `viewmill backfill` runs it: archive the files, count their hours, audit them. */
 import { setsAside } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
 import type { AuditReport } from "../../io/ports";

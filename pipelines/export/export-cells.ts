@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `viewmill export` runs it. */
+/** The cells of a range as Parquet files, for `viewmill export`. */
 import { CELLS_A_PART } from "../../domain/rules/roll-ups";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import type { TimedCell } from "../../io/formats/parquet/cell-columns";

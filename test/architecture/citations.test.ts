@@ -2,13 +2,10 @@
 /** Invariants, defects of the SDK, pages and decisions that a comment or a page cites exist in the repository. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { comments } from "./comments";
+import { comments, FOLDERS_OF_SOURCES } from "./comments";
 
 const ROOT = join(__dirname, "..", "..", "..");
-const FOLDERS = [
-  ...["admission", "bench", "cli", "client", "dashboard", "demo", "domain", "engine", "ingest-api", "intake", "io"],
-  ...["pipelines", "plan", "query-api", "scripts", "servers", "test", "transforms", "docs", ".github"],
-];
+const FOLDERS = [...FOLDERS_OF_SOURCES, "docs", ".github"];
 const PAGE = /(?<![\w./-])(?:\.\.\/)*(docs\/(?:[a-z0-9-]+\/)*[a-z0-9-]+\.md)\b/g;
 
 interface Source {

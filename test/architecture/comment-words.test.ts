@@ -2,13 +2,9 @@
 /** Comments and pages use the field's words (docs/glossary.md): each of these has a better one. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { comments } from "./comments";
+import { comments, FOLDERS_OF_SOURCES } from "./comments";
 
 const ROOT = join(__dirname, "..", "..", "..");
-const FOLDERS = [
-  ...["admission", "bench", "cli", "client", "dashboard", "demo", "domain", "engine", "ingest-api", "intake", "io"],
-  ...["pipelines", "plan", "query-api", "scripts", "servers", "test", "transforms"],
-];
 
 const WORDS: readonly [word: RegExp, better: string][] = [
   [/\b(?:post|ante)?dated\b/i, "timestamped"],
@@ -31,7 +27,7 @@ function poorWords(path: string, texts: readonly { line: number; text: string }[
 const isSource = (file: string) => /\.(?:ts|tsx|mjs|js)$/.test(file) && !/(?:^|\/)(?:dist|node_modules)\//.test(file);
 
 test("comments use the field's words", () => {
-  const files = FOLDERS.flatMap((folder) =>
+  const files = FOLDERS_OF_SOURCES.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
       .filter(isSource)
       .map((file) => `${folder}/${file}`),

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+/** Comments of sources, for the suites of this folder that read them as prose. */
+
+/** The folders whose comments the suites of this folder read. */
+export const FOLDERS_OF_SOURCES = [
+  ...["admission", "bench", "cli", "client", "dashboard", "demo", "domain", "engine", "ingest-api", "intake", "io"],
+  ...["pipelines", "plan", "query-api", "scripts", "servers", "test", "transforms"],
+];
 
 export interface Comment {
   /** The number of the comment's first line, from 1. */

@@ -11,8 +11,8 @@ const ROOMS = ["admission", "client", "domain", "ingest-api", "intake", "io", "q
 /** Literals that follow what no division follows. */
 const LITERAL = /(?<=[(=,:?[!&|;]\s*|return )\/(?![*/])((?:\[(?:\\.|[^\]\\\n])*\]|\\.|[^/\\\n[])+)\/([dgimsuvy]*)/g;
 const PUMPS = [" ", "0", "a", "A", "/", ":", '"', "-", ".", "\\", "a ", "e:"];
-/** Each step multiplies the time of an exponential, cubic or quadratic pattern by 16 to 64, so none takes minutes. */
-const LENGTHS = [20, 24, 28, 32, 400, 1_500, 6_000, 24_000];
+/** Each step multiplies the time of an exponential, cubic or quadratic pattern by 5 to 64, so none takes minutes. */
+const LENGTHS = [20, 24, 28, 32, 400, 700, 1_500, 6_000, 24_000];
 const SLOW_MS = 150;
 const ATTEMPTS = 2;
 

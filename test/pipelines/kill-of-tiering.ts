@@ -24,7 +24,7 @@ export async function killAfter(step: string, harness: TierHarness, place?: Clus
   await harness.count(fc.sample(someEvents(30), { numRuns: 1, seed: SEED })[0]!);
   expect((await harness.audit()).outcome).toBe("equal");
   const before = await allCells(harness);
-  const books = await harness.stores.ledger.books(0, (YOUNG + DAY_MS) / MINUTE_MS);
+  const books = await booksOf(harness);
   await harness.shut();
   expect(runChild(harness, step, place)).toBe("SIGKILL");
 
@@ -36,10 +36,22 @@ export async function killAfter(step: string, harness: TierHarness, place?: Clus
   expect(await allCells(harness)).toEqual(before);
 
   await harness.pack();
+  await finishTiering(harness, before, books);
+}
+
+/** Tiers to the end: no cell and no book has changed, the audit agrees, and the raw events are gone. */
+export async function finishTiering(
+  harness: TierHarness,
+  before: Awaited<ReturnType<typeof allCells>>,
+  books: Awaited<ReturnType<typeof booksOf>>,
+): Promise<void> {
   const rolled = await harness.tier();
   expect(rolled.every(({ outcome }) => outcome === "rolled-up")).toBe(true);
   expect(await allCells(harness)).toEqual(before);
-  expect(await harness.stores.ledger.books(0, (YOUNG + DAY_MS) / MINUTE_MS)).toEqual(books);
+  expect(await booksOf(harness)).toEqual(books);
   expect((await harness.audit()).outcome).toBe("equal");
   expect(await harness.stores.archive.minutes(0, (OLD + 3 * DAY_MS) / MINUTE_MS)).toEqual([]);
 }
+
+/** Every book of the harness. */
+export const booksOf = ({ stores: { ledger } }: TierHarness) => ledger.books(0, (YOUNG + DAY_MS) / MINUTE_MS);
