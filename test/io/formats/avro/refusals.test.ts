@@ -56,6 +56,13 @@ describe("numbers and texts", () => {
     expect(reader(7, 7).take(2)).toHaveLength(2);
   });
 
+  test("a text whose bytes need a longer length than its characters is written whole", () => {
+    for (const n of [1, 31, 32, 63, 64, 4_095, 4_096, 8_191]) {
+      const text = "é".repeat(n);
+      expect(new AvroReader(bytesOf((w) => w.string(text))).string()).toBe(text);
+    }
+  });
+
   test("ten bytes hold a number beyond 2^53 as none, and the largest that is one", () => {
     expect(reader(...new Array(9).fill(0xff), 1).long()).toBeNaN();
     for (const value of [Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER, 2 ** 35, -(2 ** 35), 2 ** 28, -(2 ** 27)])
@@ -134,6 +141,8 @@ describe("references", () => {
 
   test("are read whole or refused", () => {
     expect(decodeReference(encoded)).toEqual(reference);
+    const least = { ...reference, sizeBytes: 0, crc32: 0, events: 0 };
+    expect(decodeReference(encodeReference(least))).toEqual(least);
     expect(decodeReference(Uint8Array.from(encoded))).toEqual(reference);
     expect(() => decodeReference(encoded.subarray(0, -1))).toThrow(AvroError);
     expect(() => decodeReference(Buffer.concat([encoded, Buffer.of(0)]))).toThrow(/left over after the reference/);
