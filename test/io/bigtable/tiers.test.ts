@@ -122,6 +122,8 @@ describeWithServers("tiers of a cluster", ["bigtable", "gcs"], () => {
       await harness.audit();
       await harness.tier();
       const before = await allCells(harness);
+      // Another process, which does not remember what it wrote.
+      await harness.reopen();
       await harness.countOnly(events);
       expect(await allCells(harness)).toEqual(before);
       for (const hour of [0, 1]) await harness.counters.rebuild("a", OLD + hour * HOUR_MS, OLD + (hour + 1) * HOUR_MS);
