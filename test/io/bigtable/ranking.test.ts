@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+import { status } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { BigtableConnection } from "../../../io/bigtable/connection";
+import { CounterRounds } from "../../../io/bigtable/counter-round";
 import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
 import { RangeCounts } from "../../../io/bigtable/range-counts";
 import { RankedReads } from "../../../io/bigtable/ranked-reads";
+import { RowLoader } from "../../../io/bigtable/row-loader";
 import { mutateRows, readRows } from "../../../io/bigtable/rows";
+import { SeenVideos } from "../../../io/bigtable/seen-videos";
 import { TierGuard } from "../../../io/bigtable/tier-guard";
 import { TierStates } from "../../../io/bigtable/tier-states";
+import { StoreUnavailableError } from "../../../io/ports";
 import { seeded } from "../../contracts/condition";
 import { asMinuteCounts, CounterModel, type ModelCell } from "../../contracts/counter-model";
 import { cell } from "../../contracts/counter-store-contract";
@@ -43,6 +48,23 @@ const range = fc
 function indexOf(connection: BigtableConnection): RankedReads {
   const tiers = new TierGuard(new TierStates(connection), () => 0);
   return new RankedReads(connection, new RangeCounts(connection, tiers), () => false);
+}
+
+/** A connection over which writes of some rows do not arrive. */
+class RefusingConnection extends BigtableConnection {
+  refuses: (table: string, key: string) => boolean = () => false;
+
+  override async stream<Answer>(
+    method: "readRows" | "mutateRows",
+    request: Record<string, unknown> & { tableName: string },
+    deadlineMs: number,
+    onMessage: (message: Answer) => void,
+  ): Promise<void> {
+    const entries = (request.entries ?? []) as { rowKey: Buffer }[];
+    if (method === "mutateRows" && entries.some(({ rowKey }) => this.refuses(request.tableName, String(rowKey))))
+      throw Object.assign(new Error("cut"), { code: status.UNAVAILABLE, details: "cut" });
+    return super.stream(method, request, deadlineMs, onMessage);
+  }
 }
 
 describeWithServers("rankings on Bigtable", ["bigtable"], () => {
@@ -117,8 +139,43 @@ describeWithServers("rankings on Bigtable", ["bigtable"], () => {
       asMinuteCounts([cell(FIRST_MINUTE, "b", 15), cell(FIRST_MINUTE + 1, "b", 1), cell(FIRST_MINUTE, "a", 15)]),
     );
     const minute = [FIRST_MINUTE * 60_000, (FIRST_MINUTE + 1) * 60_000] as const;
+    // After a ranking whose last place has 20 events, candidates from 16 events an hour on are asked for first: b alone.
+    await store.apply(asMinuteCounts([cell(FIRST_MINUTE + 600, "c", 20)]));
+    const other = [(FIRST_MINUTE + 600) * 60_000, (FIRST_MINUTE + 601) * 60_000] as const;
+    expect(await store.top("VIEW", ...other, 1)).toEqual([{ videoId: "c", count: 20 }]);
     expect(await store.top("VIEW", ...minute, 1)).toEqual([{ videoId: "a", count: 15 }]);
     await store.close();
+  });
+
+  it.each([
+    ["an entry", (key: string) => /^r\d#/.test(key)],
+    ["a summary", (key: string) => !/^r\d#/.test(key)],
+  ])("keep their rule where a write of %s does not arrive", async (_what, refused) => {
+    const config = await bigtable.tables();
+    const connection = new RefusingConnection({ ...config, attemptTimeoutMs: 300, totalTimeoutMs: 600 });
+    const { summaries } = connection.tables;
+    const tiers = new TierGuard(new TierStates(connection), () => 0);
+    const loader = new RowLoader(connection, "writer");
+    const seen = new SeenVideos(connection);
+    const rounds = new CounterRounds(connection, loader, "writer", Date.now, tiers, seen, 100);
+    const write = (count: number) =>
+      rounds.write([
+        {
+          ...{ videoId: "a", type: "VIEW", minute: FIRST_MINUTE, count, sum: 0n, valued: 0 },
+          ...{ lastMs: FIRST_MINUTE * 60_000, received: count, correction: 0, onWritten: () => undefined },
+        },
+      ]);
+    for (const count of [10, 40, 41, 2_000]) {
+      connection.refuses = (table, key) => table === summaries && refused(key);
+      // A count within the bound of its entry writes no entry.
+      if (count === 41 && refused("r0#")) await write(count);
+      else await expect(write(count)).rejects.toThrow(StoreUnavailableError);
+      expect((await rankRule(config)).missing).toEqual([]);
+      connection.refuses = () => false;
+      await write(count);
+      expect((await rankRule(config)).missing).toEqual([]);
+    }
+    await connection.close();
   });
 
   it("are read anew where the index has only larger entries, and where it is not complete", async () => {
