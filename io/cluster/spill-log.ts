@@ -4,6 +4,7 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { countByMinute } from "../../domain/columns/event-columns";
+import { inParallel } from "../flow/in-parallel";
 import { decodeBatch } from "../formats/avro/batch";
 import { type EmbeddedLog, type EventLog, type LogBatch, type LogEntry, LogFullError } from "../ports";
 
@@ -30,18 +31,27 @@ const PATIENCE_MS = 2_000;
 const RETRY_MS = 500;
 const READ_ENTRIES = 256;
 const READ_BYTES = 8 << 20;
+/** After new batches were held back for as long as they may, this many times that bound passes before the next time. */
+const PAUSE_BETWEEN_GATES = 5;
 
 /**
  * A shared log that continues while the log is away: batches go into a bounded queue on this disk, and from there to
- * the log, in order, when the log is back. While a batch waits, new ones go behind it. Batches that an earlier process
+ * the log, in order, when the log is back. While a batch waits, new ones go behind it: half as many as are sent, and
+ * none while the last ones are sent, because under load the queue would never be empty. Batches that an earlier process
  * left in the queue are sent first.
  */
 export class SpillLog implements EventLog {
   #spilling = true;
   #closed = false;
   #enqueued = 0;
-  #enqueuing = 0;
+  /** The appends to the queue that are under way. */
+  readonly #entering = new Set<Promise<unknown>>();
   #position = 0;
+  /** The positions behind #position that the log has acknowledged already. */
+  readonly #sentAhead = new Set<number>();
+  readonly #gate: Gate;
+  /** Whether the log has taken what was sent last. */
+  #isBack = false;
   readonly #draining: Promise<void>;
   readonly #stop = new AbortController();
   #wake: () => void = () => undefined;
@@ -51,6 +61,7 @@ export class SpillLog implements EventLog {
     hasWaiting: boolean,
   ) {
     this.#spilling = hasWaiting;
+    this.#gate = new Gate(options.patienceMs ?? PATIENCE_MS);
     this.#draining = this.#drain();
   }
 
@@ -60,7 +71,10 @@ export class SpillLog implements EventLog {
 
   /** Rejects with `LogFullError` where the queue is full, `StoreUnavailableError` where its disk cannot write. */
   async append(batch: LogBatch): Promise<Spilled> {
-    if (this.#spilling) return this.#enqueue(batch);
+    if (this.#spilling) {
+      await this.#gate.pass();
+      if (this.#spilling) return this.#enqueue(batch);
+    }
     try {
       await this.#withPatience(this.options.log.append(batch));
       return { spilled: false };
@@ -92,6 +106,7 @@ export class SpillLog implements EventLog {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stop.abort();
+    this.#gate.open();
     this.#wake();
     await this.#draining;
     await Promise.all([this.options.log.close(), this.options.queue.close()]);
@@ -99,12 +114,13 @@ export class SpillLog implements EventLog {
 
   async #enqueue(batch: LogBatch): Promise<Spilled> {
     this.#enqueued++;
-    this.#enqueuing++;
+    const appended = this.options.queue.append(batch);
+    this.#entering.add(appended);
     try {
-      await this.options.queue.append(batch);
+      await appended;
       return { spilled: true };
     } finally {
-      this.#enqueuing--;
+      this.#entering.delete(appended);
     }
   }
 
@@ -124,7 +140,6 @@ export class SpillLog implements EventLog {
     }
   }
 
-  /** Sends one batch after the other, each acknowledged before the next, so that the order stays. */
   async #drain(): Promise<void> {
     while (!this.#closed) {
       if (!this.#spilling) {
@@ -137,6 +152,8 @@ export class SpillLog implements EventLog {
       try {
         await this.#drainOnce();
       } catch (error) {
+        this.#isBack = false;
+        this.#gate.open();
         this.options.onSpill?.(error);
         await wait(RETRY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       }
@@ -144,22 +161,85 @@ export class SpillLog implements EventLog {
   }
 
   async #drainOnce(): Promise<void> {
-    const { log, queue, onDrained } = this.options;
-    const [enqueued, isQuiet] = [this.#enqueued, this.#enqueuing === 0];
+    const { queue, onDrained } = this.options;
+    const [enqueued, isQuiet] = [this.#enqueued, this.#entering.size === 0];
     const entries = await queue.read(this.#position, READ_ENTRIES, READ_BYTES);
     if (entries.length === 0) {
-      // A batch that was entering the queue during the read is not in the result.
-      if (!isQuiet || enqueued !== this.#enqueued) return;
+      if (!isQuiet || enqueued !== this.#enqueued) {
+        // A batch that was entering the queue during the read is not in the result. Reading again at once would leave
+        // no turn of the event loop to its end.
+        await Promise.allSettled(this.#entering);
+        return;
+      }
       this.#spilling = false;
+      this.#gate.open();
       onDrained?.();
       return;
     }
-    for (const entry of entries) {
-      if (this.#closed) return;
-      await log.append(batchOf(entry));
-      this.#position = entry.position;
-    }
+    const bytes = entries.reduce((sum, { payload }) => sum + payload.length, 0);
+    const areLast = entries.length < READ_ENTRIES && bytes < READ_BYTES / 2;
+    if (this.#isBack) this.#gate.admit(areLast ? 0 : Math.ceil(entries.length / 2));
+    await this.#send(entries);
+    this.#isBack = true;
     await queue.trim(this.#position);
+  }
+
+  /**
+   * Begins the batches in their order; the next does not wait for the answer to the one before. Where a batch fails, no
+   * further one begins, and those that were acknowledged behind it are not sent again.
+   */
+  async #send(entries: readonly LogEntry[]): Promise<void> {
+    const unsent = entries.filter(({ position }) => !this.#sentAhead.has(position));
+    try {
+      await inParallel(unsent, READ_ENTRIES, async (entry) => {
+        if (this.#closed) return;
+        await this.options.log.append(batchOf(entry));
+        this.#sentAhead.add(entry.position);
+      });
+    } finally {
+      for (const { position } of entries) {
+        if (!this.#sentAhead.delete(position)) break;
+        this.#position = position;
+      }
+    }
+  }
+}
+
+/** Lets a number of batches pass until it is told the next number, or until `boundMs` have gone by without that. */
+class Gate {
+  #left = Number.POSITIVE_INFINITY;
+  #changed = Promise.resolve();
+  #tell: () => void = () => undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #notBeforeMs = 0;
+
+  constructor(private readonly boundMs: number) {}
+
+  async pass(): Promise<void> {
+    while (this.#left <= 0) await this.#changed;
+    this.#left--;
+  }
+
+  admit(batches: number): void {
+    if (performance.now() < this.#notBeforeMs) return;
+    this.#set(batches);
+    this.#timer = setTimeout(() => {
+      this.#notBeforeMs = performance.now() + this.boundMs * PAUSE_BETWEEN_GATES;
+      this.open();
+    }, this.boundMs);
+  }
+
+  open(): void {
+    this.#set(Number.POSITIVE_INFINITY);
+  }
+
+  #set(left: number): void {
+    clearTimeout(this.#timer);
+    this.#left = left;
+    this.#tell();
+    this.#changed = new Promise((resolve) => {
+      this.#tell = resolve;
+    });
   }
 }
 

@@ -139,7 +139,7 @@ describeWithServers("rankings on Bigtable", ["bigtable"], () => {
       asMinuteCounts([cell(FIRST_MINUTE, "b", 15), cell(FIRST_MINUTE + 1, "b", 1), cell(FIRST_MINUTE, "a", 15)]),
     );
     const minute = [FIRST_MINUTE * 60_000, (FIRST_MINUTE + 1) * 60_000] as const;
-    // After a ranking whose last place has 20 events, candidates from 16 events an hour on are asked for first: b alone.
+    // After a ranking whose last place has 20 events, candidates of 16 events an hour are asked for first: b alone.
     await store.apply(asMinuteCounts([cell(FIRST_MINUTE + 600, "c", 20)]));
     const other = [(FIRST_MINUTE + 600) * 60_000, (FIRST_MINUTE + 601) * 60_000] as const;
     expect(await store.top("VIEW", ...other, 1)).toEqual([{ videoId: "c", count: 20 }]);

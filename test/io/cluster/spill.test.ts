@@ -6,6 +6,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import fc from "fast-check";
 import { AccountedLog } from "../../../io/cluster/accounted-log";
 import { SpillLog } from "../../../io/cluster/spill-log";
@@ -22,13 +23,19 @@ afterEach(removeFolders);
 /** The shared log behind a door that a test closes: away, or taking without an answer. */
 class Door implements EventLog {
   state: "open" | "away" | "hangs" = "open";
+  /** The numbers of batches that fail once. */
+  readonly fails = new Set<number>();
+  /** What the log takes for each append. */
+  latencyMs = 0;
   readonly #hanging: (() => void)[] = [];
 
   constructor(readonly log: SqliteEventLog) {}
 
   async append(batch: LogBatch): Promise<unknown> {
     if (this.state === "away") throw new StoreUnavailableError("the log is away");
+    if (this.fails.delete(numberOf(batch.payload))) throw new StoreUnavailableError("the log is away");
     if (this.state === "hangs") await new Promise<void>((resolve) => this.#hanging.push(resolve));
+    if (this.latencyMs > 0) await setTimeout(this.latencyMs);
     return this.log.append(batch);
   }
 
@@ -46,7 +53,7 @@ class Door implements EventLog {
   }
 
   async numbers(): Promise<number[]> {
-    return (await this.log.read(0, 10_000, 64 << 20)).map(({ payload }) => numberOf(payload));
+    return (await this.log.read(0, 100_000, 64 << 20)).map(({ payload }) => numberOf(payload));
   }
 }
 
@@ -82,6 +89,50 @@ it("a log that takes and does not answer is away: nobody waits for it, and no ba
   door.open();
   await until("what waited is in the log", async () => (await log.waiting()) === undefined);
   expect(new Set(await door.numbers())).toEqual(new Set(range(0, 5)));
+  await log.close();
+});
+
+it("goes straight again while many send: what waits is sent faster than new batches come behind it", async () => {
+  const { door, log } = await opened();
+  door.state = "away";
+  for (const n of range(0, 300)) await log.append(spillBatch(n));
+  door.latencyMs = 5;
+  door.open();
+  let next = 300;
+  const sendUntilStraight = async () => {
+    for (;;) if (!(await log.append(spillBatch(next++))).spilled) return true;
+  };
+  const senders = Promise.all(Array.from({ length: 8 }, sendUntilStraight));
+  await until("every sender's batches go straight", () => senders);
+  await until("nothing waits", async () => (await log.waiting()) === undefined);
+  const numbers = await door.numbers();
+  expect(numbers.toSorted((a, b) => a - b)).toEqual(range(0, next));
+  expect(numbers.slice(0, 300)).toEqual(range(0, 300));
+  await log.close();
+});
+
+it("holds nobody back for longer than its patience where the log is slow to take the last ones", async () => {
+  const { door, log } = await opened({ patienceMs: 50 });
+  door.state = "away";
+  for (const n of range(0, 3)) await log.append(spillBatch(n));
+  door.state = "hangs";
+  for (const n of range(3, 40)) expect(await log.append(spillBatch(n))).toEqual({ spilled: true });
+  door.open();
+  await until("what waited is in the log", async () => (await log.waiting()) === undefined);
+  expect(new Set(await door.numbers())).toEqual(new Set(range(0, 40)));
+  await log.close();
+});
+
+it("sends a batch that failed again, and not those behind it that did not", async () => {
+  const { door, log } = await opened();
+  door.state = "away";
+  for (const n of range(0, 20)) await log.append(spillBatch(n));
+  door.fails.add(7);
+  door.open();
+  await until("nothing waits", async () => (await log.waiting()) === undefined);
+  const numbers = await door.numbers();
+  expect(numbers.toSorted((a, b) => a - b)).toEqual(range(0, 20));
+  expect(door.fails.size).toBe(0);
   await log.close();
 });
 
