@@ -124,7 +124,7 @@ describeWithServers("a Flink cluster", ["flink", "job-server"], () => {
         // done.
         const finished = async () => {
           // Looked at all the while: what a job brought is deleted after its end.
-          largest = Math.max(largest, largestFile(join(cluster.folder, "blobs")));
+          largest = Math.max(largest, ...blobFolders(cluster).map(largestFile));
           return hasFinished(cluster);
         };
         await until("it is finished", finished, RECOVERY_MS);
@@ -150,6 +150,12 @@ async function hasFinished(cluster: FlinkCluster): Promise<boolean> {
   const { jobs } = (await getJson(`${cluster.restUrl}/jobs`)) as { jobs: { status: string }[] };
   return jobs.some(({ status }) => status === "FINISHED");
 }
+
+/** The folders in which JobManagers keep what jobs bring. */
+const blobFolders = ({ folder }: FlinkCluster): string[] =>
+  readdirSync(folder)
+    .filter((name) => name.startsWith("jobmanager-") && !name.endsWith(".log"))
+    .map((name) => join(folder, name, "blobs"));
 
 /** Bytes of the largest file below the folder; files may come and go meanwhile. */
 const largestFile = (folder: string): number =>
