@@ -178,7 +178,7 @@ export class SpillLog implements EventLog {
     }
     const bytes = entries.reduce((sum, { payload }) => sum + payload.length, 0);
     const areLast = entries.length < READ_ENTRIES && bytes < READ_BYTES / 2;
-    if (this.#isBack) this.#gate.admit(areLast ? 0 : Math.ceil(entries.length / 2));
+    if (this.#isBack && !this.#closed) this.#gate.admit(areLast ? 0 : Math.ceil(entries.length / 2));
     await this.#send(entries);
     this.#isBack = true;
     await queue.trim(this.#position);
