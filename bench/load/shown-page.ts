@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { chromium, type Page } from "playwright-core";
-import { debianProgram } from "../../servers";
+import type { Page } from "playwright-core";
+import { startBrowser } from "../../servers/browser";
 import { defineTask } from "../task";
 import { type LatencySummary, summaryOf } from "./latencies";
 
@@ -13,11 +13,9 @@ interface FramesOfPage {
   complaints: string[];
 }
 
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];
-
 /** Opens the dashboard in Debian's Chromium, and records its frames until stopped. */
 export const shownPage = defineTask(__filename, "shown-page", async ({ url }: { url: string }, context) => {
-  const browser = await chromium.launch({ executablePath: await debianProgram("chromium"), args: ARGUMENTS });
+  const browser = await startBrowser();
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));

@@ -23,44 +23,38 @@ interface Run {
   eventsPerSecond: number;
 }
 
+/** Prepares events, the `run`th time; the result sends them on schedule. */
+async function prepared(bench: Bench, url: string, run: number, eventsPerSecond: number) {
+  const { steadySeconds, batchEvents, connections, seed } = bench.parameters;
+  const events = eventsPerSecond * steadySeconds;
+  const data = { ...bench.data, events, minutes: steadySeconds / 60, startMs: Date.now() + 2_000, seed: seed + run };
+  const bodies = await bench.file("frames", data);
+  const headers = { "Content-Type": BATCH_CONTENT_TYPE };
+  const bodiesPerSecond = eventsPerSecond / batchEvents;
+  return () => bench.task(sendBodies, { url, bodies, headers, connections, bodiesPerSecond });
+}
+
 /** What many clients take of the processor of the process that serves them, while few events come in. */
 async function manyListen(bench: Bench, { url, pid }: Service) {
-  const { manyLiveClients: clients, steadySeconds, batchEvents, videos, seed } = bench.parameters;
+  const { manyLiveClients: clients, videos, seed } = bench.parameters;
   const listeners = startTask(liveClients, { url, clients, videos, seed });
   await listeners.ready;
-  const events = LIGHT_EVENTS_A_SECOND * steadySeconds;
-  const data = { ...bench.data, events, minutes: steadySeconds / 60, startMs: Date.now() + 2_000, seed: seed + 24 };
-  const bodies = await bench.file("frames", data);
+  const sent = await prepared(bench, url, 24, LIGHT_EVENTS_A_SECOND);
   const cpuS = () => processTree(pid)[0]?.cpuS ?? Number.NaN;
   const [before, startedMs] = [cpuS(), performance.now()];
-  const { result: sent } = await bench.task(sendBodies, {
-    url,
-    bodies,
-    headers: { "Content-Type": BATCH_CONTENT_TYPE },
-    connections: 4,
-    bodiesPerSecond: LIGHT_EVENTS_A_SECOND / batchEvents,
-  });
+  const { acceptedEvents } = (await sent()).result;
   const cores = (cpuS() - before) / ((performance.now() - startedMs) / 1_000);
   listeners.stop();
   const { result: live } = await listeners.done;
-  return { acceptedEvents: sent.acceptedEvents, cores, live };
+  return { acceptedEvents, cores, live };
 }
 
 /** Events and reads on schedule, the `run`th time. */
 async function load(bench: Bench, { url }: Service, run: number): Promise<Run> {
-  const { steadyEventsPerSecond, steadySeconds, readsPerSecond, batchEvents, connections, videos, seed } =
-    bench.parameters;
-  const events = steadyEventsPerSecond * steadySeconds;
-  const data = { ...bench.data, events, minutes: steadySeconds / 60, startMs: Date.now() + 2_000, seed: seed + run };
-  const bodies = await bench.file("frames", data);
+  const { steadyEventsPerSecond, steadySeconds, readsPerSecond, videos, seed } = bench.parameters;
+  const sending = await prepared(bench, url, run, steadyEventsPerSecond);
   const [sent, reads] = await Promise.all([
-    bench.task(sendBodies, {
-      url,
-      bodies,
-      headers: { "Content-Type": BATCH_CONTENT_TYPE },
-      connections,
-      bodiesPerSecond: steadyEventsPerSecond / batchEvents,
-    }),
+    sending(),
     bench.task(probeReads, { url, videos, seed, readsPerSecond, seconds: steadySeconds }),
   ]);
   const { acceptedEvents, wallS } = sent.result;

@@ -10,8 +10,9 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import type * as PageModule from "../../client/browser";
+import { startBrowser } from "../../servers/browser";
 import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
-import { openPage, startBrowser } from "../dashboard/browser";
+import { openPage } from "../dashboard/browser";
 import { until } from "../end-to-end/service";
 import { IngestHarness } from "../ingest-api/ingest-harness";
 

@@ -1,24 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A real browser for suites that look at pages: Debian's Chromium, driven by playwright-core. */
+/** Pages in a real browser, for suites that look at them. */
 import { readFileSync } from "node:fs";
 import type { Result } from "axe-core";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { debianProgram } from "../../servers";
-
-/** Nothing of the browser's own goes to the network. */
-const ARGUMENTS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-export async function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: await debianProgram("chromium"), args: ARGUMENTS });
-}
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 interface WatchedPage {
   page: Page;

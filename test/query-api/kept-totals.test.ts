@@ -16,9 +16,10 @@ beforeEach(async () => {
 });
 afterEach(() => harness.stop());
 
-function keptTotals(versionsKeptMs: number, tick = () => 0, progress: LogProgress = harness.progress): KeptTotals {
-  const { reader, catalog } = harness;
-  const counters = {
+/** The reader's counters, without a version. */
+function countedReads() {
+  const { reader } = harness;
+  return {
     totals: (videoId: string) => {
       reads++;
       return reader.totals(videoId);
@@ -26,8 +27,12 @@ function keptTotals(versionsKeptMs: number, tick = () => 0, progress: LogProgres
     read: reader.read.bind(reader),
     top: reader.top.bind(reader),
     rising: reader.rising.bind(reader),
-    version: () => reader.version(),
   };
+}
+
+function keptTotals(versionsKeptMs: number, tick = () => 0, progress: LogProgress = harness.progress): KeptTotals {
+  const { reader, catalog } = harness;
+  const counters = { ...countedReads(), version: () => reader.version() };
   return new KeptTotals({ counters, catalog, progress, clock: () => harness.nowMs, versionsKeptMs }, tick);
 }
 
@@ -144,16 +149,8 @@ test("a channel that begins later is told from its minute on", async () => {
 });
 
 test("a store without versions is read each time", async () => {
-  const { reader, progress } = harness;
-  const counters = {
-    totals: (videoId: string) => {
-      reads++;
-      return reader.totals(videoId);
-    },
-    read: reader.read.bind(reader),
-    top: reader.top.bind(reader),
-    rising: reader.rising.bind(reader),
-  };
+  const counters = countedReads();
+  const { progress } = harness;
   const kept = new KeptTotals({ counters, progress, clock: () => harness.nowMs });
   await kept.answer("v");
   await kept.answer("v");
