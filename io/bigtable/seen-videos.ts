@@ -135,8 +135,9 @@ export class SeenVideos {
     const number = Math.floor(place / VIDEOS_A_BATCH);
     const isBehind = (batch: Batch) =>
       batch.number > number || (batch.number === number && batch.videoIds.length > place % VIDEOS_A_BATCH);
-    const kept = this.#kept.filter(isBehind);
-    if (kept[0] !== undefined && kept[0].number <= number + 1) return kept;
+    // What is kept has no gap, and holds what is behind the place only where it begins no later than the place's batch.
+    const kept = this.#kept[0] !== undefined && this.#kept[0].number <= number ? this.#kept.filter(isBehind) : [];
+    if (kept.length > 0) return kept;
     const filters = [columnRange(BOOKS_FAMILY, columnOf(number), "~"), { cellsPerRowLimitFilter: BATCHES_A_READ }];
     const rows = await readRows(this.connection, {
       tableName: this.connection.tables.ledger,

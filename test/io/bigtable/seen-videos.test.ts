@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import fc from "fast-check";
 import type { BigtableConfig } from "../../../io/bigtable/config";
 import { BigtableConnection } from "../../../io/bigtable/connection";
 import { type CellWrite, CounterRounds } from "../../../io/bigtable/counter-round";
@@ -85,6 +86,27 @@ describeWithServers("the counted videos on Bigtable", ["bigtable"], () => {
     await late.append(["from a process that knows no end"]);
     expect((await reader.after(last, 10)).videoIds).toEqual(["one more", "from a process that knows no end"]);
     for (const connection of connections) await connection.close();
+  });
+
+  it("are listed from any place on, in any order of places, as a list in memory", async () => {
+    const connection = new BigtableConnection(await bigtable.tables());
+    const log = new SeenVideos(connection);
+    const batches = [3, 1, 1_024, 2, 1].map((size, b) => Array.from({ length: size }, (_, n) => `${b}-${n}`));
+    for (const batch of batches) await log.append(batch);
+    // A place is a batch's number * 1024 + the number of its videos up to the place.
+    const places = batches.flatMap((batch, b) => batch.map((_, n) => b * 1_024 + n + 1));
+    const all = batches.flat();
+    const someIndex = fc.oneof(fc.constantFrom(0, 3, 4, 5, 1_027, 1_028, 1_030, 1_031), fc.nat(all.length));
+    const asked = fc.array(fc.tuple(someIndex, fc.constantFrom(1, 2, 500, 2_000)), { minLength: 1, maxLength: 12 });
+    const property = fc.asyncProperty(asked, async (questions) => {
+      for (const [index, limit] of questions) {
+        const found = await log.after(index === 0 ? 0 : places[index - 1]!, limit);
+        expect(found.videoIds).toEqual(all.slice(index, index + limit));
+        expect(found.last).toBe([0, ...places][index + found.videoIds.length]);
+      }
+    });
+    await fc.assert(property, { numRuns: 40 });
+    await connection.close();
   });
 
   it("are listed before their first cell is written: where the list cannot be written, no cell is", async () => {
