@@ -30,6 +30,12 @@ const SLOWER_TESTS_MS = 1_000;
 /** The tests that found one mutant run first for the next one. */
 const REMEMBERED_KILLERS = 8;
 const PROPERTY_RUNS = 40;
+/**
+ * Stryker gives a mutant up after a hundred times the hits of all tests together, which for the loops of a codec are
+ * seconds: the watch would end the process, and the next one loads for seconds. From so many hits on, four times are
+ * enough, which is the watch's multiple of processor time.
+ */
+const LEAST_HITS = 100_000;
 const SEED = 20_261_129;
 
 /** Stryker's copy of the sources, and its loader: Stryker makes it the working directory before it makes the runner. */
@@ -117,11 +123,13 @@ class InProcessRunner {
   async mutantRun({ activeMutant, testFilter, hitLimit, mutantActivation, reloadEnvironment }) {
     if (existsSync(join(this.endless, activeMutant.id)))
       return { status: MutantRunStatus.Timeout, reason: "the process did not come to its end" };
-    this.stryker.hitCount = hitLimit === undefined ? undefined : 0;
-    this.stryker.hitLimit = hitLimit;
+    const hits = hitLimit === undefined ? undefined : Math.min(hitLimit, Math.max(hitLimit / 25, LEAST_HITS));
+    this.stryker.hitCount = hits === undefined ? undefined : 0;
+    this.stryker.hitLimit = hits;
     // Modules that were loaded under a mutant must not be used for the next one.
     if (reloadEnvironment || this.tainted) this.forget(join(sandbox, "dist") + sep);
     this.tainted = mutantActivation === "static";
+    this.watch.interrupted = false;
     const activate = () => {
       this.stryker.activeMutant = activeMutant.id;
     };
@@ -129,7 +137,8 @@ class InProcessRunner {
     if (mutantActivation === "static") activate();
     const result = await this.runInTurns(activeMutant.id, testFilter, activate);
     this.stryker.activeMutant = undefined;
-    const endless = determineHitLimitReached(this.stryker.hitCount, hitLimit);
+    this.tainted ||= this.watch.interrupted;
+    const endless = determineHitLimitReached(this.stryker.hitCount, hits);
     if (endless !== undefined) return toMutantRunResult(endless);
     const { given } = this.watch;
     return given === undefined ? toMutantRunResult(result) : { status: MutantRunStatus.Timeout, reason: given };

@@ -23,6 +23,7 @@ import { encodeBatch } from "../../io/formats/avro/batch";
 import { columnsOf, T0 } from "../domain/model";
 
 const bytes = (text: string) => Buffer.from(text);
+const BATCH = { receivedAtMs: 0, producerId: "p", batchId: "b" };
 const RULES: IntakeRules = {
   ...{ receivedAtMs: T0, rawRetentionMs: Number.POSITIVE_INFINITY, limits: CONTRACT_LIMITS },
   untimed: { kind: "receipt" },
@@ -81,6 +82,15 @@ describe("the headers of a body", () => {
       { "content-length": "0", "ce-id": "x", "content-encoding": "gzip" },
       { content: { format: "cloudevent-binary", encoding: "gzip", dataType: "", attributes: { id: "x" } } },
     ],
+    ...[{ "ce-id": "x" }, { "ce-specversion": "1.0" }].map((one): [Record<string, string>, object] => [
+      { ...JSON_TYPE, ...one },
+      {
+        content: {
+          ...{ format: "cloudevent-binary", encoding: "identity", dataType: "application/json" },
+          attributes: Object.fromEntries(Object.entries(one).map(([name, value]) => [name.slice(3), value])),
+        },
+      },
+    ]),
     [
       { "content-type": "a/b+json", "ce-id": "x" },
       { content: { format: "cloudevent-binary", encoding: "identity", dataType: "a/b+json", attributes: { id: "x" } } },
@@ -100,6 +110,10 @@ describe("the headers of a body", () => {
     [{ "content-type": 'application/json; charset="latin1"' }, "charset latin1 is not accepted; JSON is UTF-8"],
     [{ "content-type": "application/json; charset=a=b" }, "charset a=b is not accepted; JSON is UTF-8"],
     [{ "content-type": "application/json;charset=xutf-8" }, "charset xutf-8 is not accepted; JSON is UTF-8"],
+    [{ "content-type": "application/json;charset=utf-8x" }, "charset utf-8x is not accepted; JSON is UTF-8"],
+    [{ "content-type": 'application/json;charset="utf-8' }, 'charset "utf-8 is not accepted; JSON is UTF-8'],
+    [{ "content-type": 'application/json;charset=utf-8"' }, 'charset utf-8" is not accepted; JSON is UTF-8'],
+    [{ "content-type": 'application/json;charset="' }, 'charset " is not accepted; JSON is UTF-8'],
     [
       { "content-type": `application/json;charset=${"y".repeat(60)}` },
       `charset ${"y".repeat(40)} is not accepted; JSON is UTF-8`,
@@ -496,6 +510,7 @@ describe("bodies", () => {
     expect(take(`[${EVENT}]`, "json", { untimed: full })).toEqual({ kind: "stamps-full" });
     const refuse: IntakeRules["untimed"] = { kind: "refuse", detail: "no time" };
     expect(take(`[${EVENT},${CLOUD}]`, "json", { untimed: refuse })).toMatchObject({
+      columns: { count: 0 },
       rejected: [
         {
           reason: "missing-field",
@@ -526,6 +541,35 @@ describe("bodies", () => {
     expect(take(EVENT.replace('"v"', `"${long}"`), "json", { limits })).toMatchObject({
       rejected: [{ reason: "too-large", detail: "the event is larger than 200 bytes", eventId: "a" }],
     });
+    expect(take(EVENT.replace("}", `,"note":"${long}"}`), "json", { limits })).toMatchObject({
+      rejected: [{ reason: "too-large", detail: "the event is larger than 200 bytes", eventId: "a" }],
+    });
+    const plain = { eventId: "a", videoId: "v", eventType: "VIEW", eventTimeMs: T0 };
+    const batch = (more: object) => encodeBatch(columnsOf([plain, { ...plain, ...more }]), BATCH);
+    for (const more of [{ eventId: long }, { videoId: long }, { eventType: long }, { extra: { note: long } }]) {
+      const taken = takeBody(batch(more), { format: "batch", encoding: "identity" }, { ...RULES, limits });
+      expect(taken).toMatchObject({
+        columns: { count: 1 },
+        rejected: [{ index: 1, reason: "too-large", detail: "the event is larger than 200 bytes" }],
+      });
+    }
+    // A batch that the write API has accepted stays accepted, whatever the reader's limits are.
+    const read = { maxEvents: 1, maxEventBytes: 200 };
+    const accepted = takeMessage(batch({ extra: { note: long } }), undefined, { limits: { ...limits, ...read } });
+    expect(accepted).toMatchObject({ columns: { count: 2 }, rejected: [] });
+  });
+
+  test.each<[string, string, boolean]>([
+    [`,"eventTime":"2026-11-21T10:00:00Z","value":5.0000000000000000`, "", true],
+    [`,"eventTime":${T0}.0000000`, "", true],
+    [`,"eventTime":${T0}.00000000000000001`, "bad-event-time", true],
+    [`,"time":"2026-11-21T10:00:00Z","data":{"value":5.0000000000000000}`, "", false],
+    [`,"time":${T0}.0000000`, "", false],
+    [`,"time":${T0}.00000000000000001`, "bad-event-time", false],
+  ])("the text of one number says nothing of another member: %s", (members, reason, isOurs) => {
+    const text = (isOurs ? EVENT : CLOUD).replace("}", `${members}}`);
+    const expected = reason === "" ? { columns: { count: 1 } } : { rejected: [{ reason }] };
+    for (const body of [text, `[${text}]`]) expect(take(body, "json")).toMatchObject(expected);
   });
 });
 
