@@ -110,7 +110,7 @@ class InProcessRunner {
     // Every mutant that nothing finds would pay for them. What they alone reach counts as reached by none.
     // By processor time: beside other work a test that waits for its turn is not slow.
     const isSlow = ({ status, cpuMs }) => status === TestStatus.Success && cpuMs > SLOW_TEST_MS;
-    this.costs = new Map(result.tests?.map(({ id, cpuMs, quietMs }) => [id, { cpuMs, quietMs }]));
+    this.costs = new Map(result.tests?.map(({ id, cpuMs, quietMs, isSync }) => [id, { cpuMs, quietMs, isSync }]));
     writeFileSync(this.costsFile, JSON.stringify([...this.costs], null, 1));
     rmSync(this.endless, { recursive: true, force: true });
     for (const { id, cpuMs } of result.tests?.filter(isSlow) ?? []) {
@@ -166,7 +166,10 @@ class InProcessRunner {
     return { status: DryRunStatus.Complete, tests };
   }
 
-  /** The tests that reach a mutant, in the order that finds it soonest: recent finders, quick tests, slower tests. */
+  /**
+   * The tests that reach a mutant, in the order that finds it soonest: recent finders, quick tests, slower tests. Quick
+   * tests that never await come first: the watch can interrupt them, and need not end the process.
+   */
   turnsOf(testFilter) {
     const cost = (id) => this.costs.get(id)?.cpuMs ?? 0;
     const asked = [...testFilter].sort((one, other) => cost(one) - cost(other));
@@ -178,8 +181,11 @@ class InProcessRunner {
       if (sum > SLOWER_TESTS_MS && slower.length > 0) break;
       slower.push(id);
     }
+    const isSync = (id) => this.costs.get(id)?.isSync === true;
     const recent = this.killers.filter((id) => quick.includes(id));
-    const turns = [recent, quick.filter((id) => !recent.includes(id)), ...slower.map((id) => [id])];
+    const rest = quick.filter((id) => !recent.includes(id));
+    const awaiting = [recent, rest].map((ids) => ids.filter((id) => !isSync(id)));
+    const turns = [recent.filter(isSync), rest.filter(isSync), ...awaiting, ...slower.map((id) => [id])];
     return turns.filter((turn) => turn.length > 0).map((turn) => new Set(turn));
   }
 
@@ -330,6 +336,7 @@ class Adapter {
 
   onBeforeRunTask(task) {
     this.asked.watch.quietMs = 0;
+    this.asked.watch.hasReturned = false;
     this.cpuBefore = process.cpuUsage();
     if (this.asked.bail && this.failed) task.mode = "skip";
     if (this.asked.perTest) this.asked.stryker.currentTestId = task.strykerId;
@@ -346,6 +353,7 @@ class Adapter {
       timeSpentMs: Math.round(duration),
       cpuMs: (user + system) / 1_000,
       quietMs: this.asked.watch.quietMs,
+      isSync: !this.asked.watch.hasReturned,
       fileName: join(sandbox, named(task.file.filepath).replace(/^dist\/(.*)\.js$/u, "$1.ts")),
     };
     if (state === "pass") this.results.push({ ...of, status: TestStatus.Success });

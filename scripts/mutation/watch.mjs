@@ -18,7 +18,7 @@ const CPU_MS = 1_000;
 const IDLE_MULTIPLE = 2;
 const CPU_MULTIPLE = 4;
 
-const { setInterval, clearInterval } = globalThis;
+const { setInterval, clearInterval, setImmediate, clearImmediate } = globalThis;
 const now = performance.now.bind(performance);
 const cpuMs = () => {
   const { user, system } = process.cpuUsage();
@@ -82,6 +82,8 @@ export class Watch {
   interrupted = false;
   /** How long the functions waited since this was set to 0. */
   quietMs = 0;
+  /** Whether a function came back to the event loop before its end since this was set to false. */
+  hasReturned = false;
 
   constructor(folder) {
     /** A count of signs of the event loop, the mutant or -1, the processor time without a sign, the two flags. */
@@ -123,7 +125,11 @@ export class Watch {
         current.boundCpu = cpuMs() + CPU_MS + CPU_MULTIPLE * usual;
       }
       this.current = current;
+      const loop = setImmediate(() => {
+        this.hasReturned = true;
+      });
       return Promise.race([this.call(() => fn(...args)), promise]).finally(() => {
+        clearImmediate(loop);
         this.quietMs += current.quietMs;
         if (this.current === current) this.current = undefined;
       });
