@@ -68,6 +68,7 @@ class InProcessRunner {
     this.endless = options.inProcess.endlessFolder;
     this.costs = new Map();
     this.killers = [];
+    this.isWarm = false;
     globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE] ??= {};
     this.stryker = globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE];
   }
@@ -105,6 +106,7 @@ class InProcessRunner {
     this.watch.begin();
     const result = await this.run({ perTest: coverageAnalysis === "perTest", bail: false });
     this.watch.end();
+    this.isWarm = true;
     this.timeoutMs = TEST_TIMEOUT_MS;
     const { mutantCoverage } = this.stryker;
     // Every mutant that nothing finds would pay for them. What they alone reach counts as reached by none.
@@ -128,6 +130,7 @@ class InProcessRunner {
     this.stryker.hitLimit = hits;
     // Modules that were loaded under a mutant must not be used for the next one.
     if (reloadEnvironment || this.tainted) this.forget(join(sandbox, "dist") + sep);
+    if (mutantActivation !== "static") await this.warmUp();
     this.tainted = mutantActivation === "static";
     this.watch.interrupted = false;
     const activate = () => {
@@ -142,6 +145,17 @@ class InProcessRunner {
     if (endless !== undefined) return toMutantRunResult(endless);
     const { given } = this.watch;
     return given === undefined ? toMutantRunResult(result) : { status: MutantRunStatus.Timeout, reason: given };
+  }
+
+  /**
+   * Loads all suites before the first mutant of a process, or after modules were forgotten. That takes seconds of
+   * processor time, and under the watch the mutant would seem to have no end.
+   */
+  async warmUp() {
+    if (this.isWarm) return;
+    this.stryker.activeMutant = undefined;
+    for (const file of this.files) await this.runner.startTests([file], this.adapter({ only: new Set() }));
+    this.isWarm = true;
   }
 
   /** Runs turn after turn of the tests that reach a mutant, up to the one that finds it. */
@@ -190,7 +204,14 @@ class InProcessRunner {
   }
 
   forget(prefix) {
+    this.isWarm = false;
     for (const file of Object.keys(load.cache)) if (file.startsWith(prefix)) delete load.cache[file];
+  }
+
+  adapter(asked) {
+    const { left, stryker, runner, watch, costs, timeoutMs } = this;
+    const collected = () => undefined;
+    return new Adapter({ collected, ...asked, left, stryker, runner, watch, costs, timeoutMs });
   }
 
   /** Runs file after file, so that the first failure ends it. */
@@ -204,18 +225,7 @@ class InProcessRunner {
     for (const file of files) {
       // A run that is ended from outside loses its copy, and without it every mutant would seem to be found.
       if (!existsSync(file)) process.exit(1);
-      const adapter = new Adapter({
-        only,
-        perTest,
-        bail,
-        collected,
-        left: this.left,
-        stryker: this.stryker,
-        runner: this.runner,
-        watch: this.watch,
-        costs: this.costs,
-        timeoutMs: this.timeoutMs,
-      });
+      const adapter = this.adapter({ only, perTest, bail, collected });
       delete load.cache[file];
       const [task] = await this.runner.startTests([file], adapter);
       tests.push(...adapter.results);

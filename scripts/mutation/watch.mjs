@@ -3,9 +3,9 @@
  * Ends tests that do not end under a mutant: by what the process does, because the clock says nothing on a machine with
  * other work. A test that waits is given up when the event loop was idle for longer than the test ever waits, and a
  * test that works when it used a multiple of its processor time. A loop that never comes back to the event loop is seen
- * by a thread. It interrupts the loop where the test function itself has not returned. Elsewhere, behind an `await`, the
- * thread notes the mutant and ends the process; Stryker starts another one, which costs seconds of processor time, and
- * asks for the mutant again.
+ * by a thread. The thread interrupts a loop of a test function that has not returned yet. Of a loop behind an `await`
+ * it notes the mutant and ends the process; Stryker starts another one, which costs seconds of processor time, and asks
+ * for the mutant again.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Script } from "node:vm";
