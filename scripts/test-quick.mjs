@@ -3,6 +3,7 @@
 // test:watch`).
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { testEnvironment } from "./test-environment.mjs";
 
 const SUITES = ["domain", "intake", "transforms", "admission", "ingest-api", "query-api", "architecture"].map(
   (folder) => `dist/test/${folder}/`,
@@ -15,6 +16,7 @@ const SLOW = [
   "query-api/shared-answers",
 ].flatMap((suite) => ["--exclude", `dist/test/${suite}.test.js`]);
 const root = join(import.meta.dirname, "..");
+testEnvironment(root);
 const watching = process.argv.includes("--watch");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
 const started = [run(process.execPath, [vitest, watching ? "watch" : "run", "--no-isolate", ...SLOW, ...SUITES])];

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `npm test` runs after the build: lint and format, then every suite. Ends with one line of counts.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { memoryFolder } from "./memory-folder.mjs";
+import { testEnvironment } from "./test-environment.mjs";
 import { resultsOf } from "./test-results.mjs";
 
 const checkout = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -44,14 +43,7 @@ const CLUSTERS = [
 // On a shared machine the time of the whole matters less than the share that a test with a deadline gets.
 const TOGETHER = process.env.CI === "true" ? 2 : 3;
 
-// Suites start some hundred processes of Node, each with the same modules to compile.
-process.env.NODE_COMPILE_CACHE ??= join(checkout, ".cache", "node-compiled");
-
-// Logs, databases and checkpoints of seconds need no disk.
-const inMemory = process.env.TMPDIR === undefined ? memoryFolder("viewmill-test-") : undefined;
-const folder = inMemory ?? mkdtempSync(join(tmpdir(), "viewmill-test-"));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-if (inMemory !== undefined) process.env.TMPDIR = inMemory;
+const folder = testEnvironment(checkout);
 
 /** One run of vitest; no report where it left none that can be read. */
 function vitest(name, ...args) {

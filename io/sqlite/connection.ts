@@ -7,7 +7,7 @@
  */
 import { existsSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { StoreUnavailableError } from "../ports";
+import { StoreUnavailableError } from "../ports/errors";
 
 export interface Schema {
   /** PRAGMA user_version of a file with all `migrations`. */

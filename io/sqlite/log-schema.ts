@@ -3,7 +3,7 @@
  * The tables of log.sqlite and what the log's thread is asked and answers. The writer, its thread and the reader of the
  * log share it.
  */
-import { STAMP_MEMORY_MS } from "../ports";
+import { STAMP_MEMORY_MS } from "../ports/receipt-stamps";
 import type { Schema } from "./connection";
 import type { PackedPayloads } from "./payload-pack";
 

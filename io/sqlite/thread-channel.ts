@@ -6,7 +6,7 @@
  * the service's reader each have one.
  */
 import { parentPort, type Transferable, Worker } from "node:worker_threads";
-import { LogFullError, StoreUnavailableError } from "../ports";
+import { LogFullError, StoreUnavailableError } from "../ports/errors";
 
 interface Question {
   id: number;

@@ -34,294 +34,293 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
   }, PROGRAMS_START_MS);
   afterEach(async () => {
     for (const context of browser.contexts()) await context.close();
-    await cleanUp();
   }, TEST_MS);
   afterAll(() => browser?.close(), TEST_MS);
 
-  it("shows the first number without a reload where nothing was counted", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    const { page, complaints } = await openPage(browser, service.url);
-    await page.getByText("Nothing counted yet").waitFor();
-    await service.deliver(json(event({ videoId: "cats-42" })));
-    await page.getByRole("link", { name: "cats-42" }).first().waitFor();
-    expect(complaints).toEqual([]);
-  });
+  describe("with a service of its own", () => {
+    afterEach(cleanUp, TEST_MS);
 
-  it("shows the newest videos of the catalog, and asks for little script", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    await fill(service);
-    const { page, complaints } = await openPage(browser, service.url);
-    const newest = page.locator("section", { has: page.getByRole("heading", { name: "Newest videos" }) });
-    await newest.waitFor();
-    expect(await newest.getByRole("link").allTextContents()).toEqual(["ocean/waves", "Cats against the printer"]);
-    const scripts = await page.evaluate(() => [...document.scripts].map(({ src }) => src));
-    let bytes = 0;
-    for (const url of scripts) bytes += gzipSync(await (await fetch(url)).bytes()).length;
-    expect(scripts.length).toBeGreaterThan(0);
-    expect(bytes).toBeLessThan(MAX_SCRIPT_BYTES);
-    expect(complaints).toEqual([]);
-  });
-
-  it("sends a minute of demo traffic at the press of a button", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    const { page } = await openPage(browser, service.url);
-    await page.getByRole("button", { name: "Send a minute of demo traffic" }).press("Enter");
-    await until("demo traffic is accepted", async () => {
-      const { totals } = await service.ledger(Date.now() - HOUR_MS, Date.now() + HOUR_MS);
-      return totals.accepted > 40;
-    });
-    await page.getByText("Most viewed in the last hour").waitFor();
-    const { totals } = await service.ledger(Date.now() - HOUR_MS, Date.now() + HOUR_MS);
-    expect(totals.rejected).toBe(0);
-  });
-
-  it("shows what the API says, through live updates and a late correction", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    await fill(service);
-    const { page, complaints } = await openPage(browser, `${service.url}/#/video/cats-42`);
-    await screenEqualsApi(page, service);
-    const channel = await openPage(browser, `${service.url}/#/channel/two-cats`);
-    await channel.page.getByRole("heading", { name: "Two Cats", level: 1 }).waitFor();
-    await screenEqualsApi(channel.page, service, "channels/two-cats");
-    await service.deliver(json([event({ videoId: "cats-42" }), event({ videoId: "cats-42", eventType: "SHARE" })]));
-    await screenEqualsApi(page, service);
-    // Thirty hours late: a bar of the 48 hours changes under the reader's eyes.
-    const late = await service.deliver(json(event({ videoId: "cats-42", eventTime: Date.now() - 30 * HOUR_MS })));
-    expect(late.accepted).toBe(1);
-    await screenEqualsApi(page, service);
-    await screenEqualsApi(channel.page, service, "channels/two-cats");
-    for (const shown of [page, channel.page]) expect(await layoutShift(shown)).toBeLessThan(0.1);
-    expect([...complaints, ...channel.complaints]).toEqual([]);
-  });
-
-  it("keeps up over a killed stream and a lost connection", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    await fill(service);
-    const { page, complaints } = await openPage(browser, `${service.url}/#/video/cats-42`);
-    await screenEqualsApi(page, service);
-    await service.kill9("stream");
-    await service.deliver(json(event({ videoId: "cats-42" })));
-    await screenEqualsApi(page, service);
-    const port = Number(new URL(service.url).port);
-    await service.stop();
-    await page.getByText("no connection").waitFor();
-    await service.restart({}, port);
-    await service.deliver(json(event({ videoId: "cats-42" })));
-    await page.getByText(/^(live|polling)$/).waitFor();
-    await screenEqualsApi(page, service);
-    expect(complaints.filter((text) => !LOST_CONNECTION.test(text))).toEqual([]);
-  });
-
-  it("has nothing that axe-core finds serious, in light and in dark", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    await fill(service);
-    for (const view of VIEWS) {
-      const { page, complaints } = await openPage(browser, `${service.url}/${view}`);
-      await page.getByText(/^live$/).waitFor();
-      await page.locator(".panel").first().waitFor();
-      for (const colorScheme of SCHEMES) {
-        await colour(page, colorScheme);
-        expect(await seriousFindings(page), `${view} in ${colorScheme}`).toEqual([]);
-      }
-      expect(complaints, view).toEqual([]);
-      await page.close();
-    }
-  });
-
-  it("shows titles, finds a video by its title, and sends refused events again", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    await fill(service);
-    const { page, complaints } = await openPage(browser, `${service.url}/#/trust`);
-    await page.getByLabel("Find a video by id or title").fill("cats ag");
-    await page.locator('#found option[value="Cats against the printer"]').waitFor({ state: "attached" });
-    await page.getByLabel("Find a video by id or title").fill("Cats against the printer");
-    await page.locator("[data-waiting=bad-video-id]").waitFor();
-    expect(await page.locator("[data-waiting=bad-video-id]").textContent()).toBe("1");
-    await page.getByRole("button", { name: "Send again: bad-video-id" }).click();
-    await page.getByText(/^0 letters accepted, 1 refused again, the first because bad-video-id/).waitFor();
-    await page.getByLabel("Find a video by id or title").press("Enter");
-    await page.getByRole("heading", { name: "Cats against the printer", level: 1 }).waitFor();
-    expect(complaints).toEqual([]);
-  });
-
-  it("asks for days of another time zone as the API answers them", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    await fill(service);
-    const asked = "start=2026-01-01T00:00&end=2026-01-08T00:00&granularity=day&tz=Asia/Kolkata";
-    const { page } = await openPage(browser, `${service.url}/#/video/cats-42?${asked}`);
-    await page.locator('figure tr[data-start="2025-12-31T18:30:00.000Z"]').waitFor({ state: "attached" });
-    await page.locator('figure tr[data-start="2026-01-06T18:30:00.000Z"]').waitFor({ state: "attached" });
-  });
-
-  it("saves a range as CSV and as a picture, and its link shows the same", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    await fill(service);
-    const dayMs = Math.floor(Date.now() / (24 * HOUR_MS)) * 24 * HOUR_MS;
-    const asked = { start: minuteText(dayMs - 24 * HOUR_MS), end: minuteText(dayMs + 24 * HOUR_MS) };
-    const query = new URLSearchParams({ ...asked, granularity: "hour", tz: "UTC", function: "SUM" });
-    const { page, complaints } = await openPage(browser, `${service.url}/#/video/cats-42?${query}`);
-    const ranges = page.locator("section", { has: page.getByRole("heading", { name: "Any range" }) });
-    await ranges.locator("figure tr[data-start]").first().waitFor({ state: "attached" });
-    const saved = async (name: string) => {
-      const [download] = await Promise.all([
-        page.waitForEvent("download"),
-        page.getByRole("button", { name }).press("Enter"),
-      ]);
-      return readFileSync(await download.path());
-    };
-    const range = `start=${asked.start}:00Z&end=${asked.end}:00Z&granularity=hour&function=SUM`;
-    const answer = await fetch(`${service.url}/v1/videos/cats-42/stats?eventType=VIEW&${range}`);
-    const { buckets } = (await answer.json()) as { buckets: { start: string; value: number; state: string }[] };
-    const [, ...lines] = String(await saved("Save CSV"))
-      .trimEnd()
-      .split("\n");
-    expect(lines.map((line) => line.split(",").slice(0, 2))).toEqual(
-      buckets.map(({ start, value }) => [start, String(value)]),
-    );
-    expect(buckets.some(({ value }) => value > 0)).toBe(true);
-    const picture = await saved("Save PNG");
-    expect(picture.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]));
-    expect(picture.byteLength).toBeGreaterThan(2_000);
-    await page.getByLabel("Function").selectOption("AVERAGE");
-    await ranges.getByText(/^AVERAGE of VIEW/).waitFor();
-    const again = await openPage(browser, page.url());
-    await again.page.getByText(/^AVERAGE of VIEW/).waitFor();
-    expect([...complaints, ...again.complaints]).toEqual([]);
-  });
-
-  it("asks for a key where the service wants one", { timeout: TEST_MS }, async () => {
-    const folder = temporaryFolder();
-    const made = await viewmill([
-      "keys",
-      "create",
-      "--scope",
-      "read",
-      "--name",
-      "dashboard",
-      "--json",
-      "--data",
-      folder,
-    ]);
-    const { key } = JSON.parse(made.stdout) as { key: string };
-    const service = await Service.start({ folder });
-    const { page } = await openPage(browser, service.url);
-    await page.getByLabel(/^This service wants a key/).fill(key);
-    await page.getByRole("button", { name: "Use this key" }).click();
-    // An event stream with the key: it is no EventSource, which could not send it.
-    await page.getByText(/^live$/).waitFor();
-  });
-
-  // The pictures of README and docs/dashboard.md: VIEWMILL_PICTURES=write replaces those that are kept.
-  it("is shown by the pictures of the documentation", { timeout: 2 * TEST_MS }, async () => {
-    const demo = startViewmill(["demo", "--port", "0", "--history", WRITES_PICTURES ? "180" : "30"]);
-    const [, url] = await until(
-      "the demo listens",
-      () => /^viewmill demo on (\S+)/m.exec(demo.ended.stdout) ?? undefined,
-    );
-    await until("its history is counted", () => demo.ended.stdout.includes("history counted"), TEST_MS);
-    for (const [name, view] of [
-      ["dashboard", "#/"],
-      ["video", "#/video/the-bug-that-came-on-tuesdays"],
-      ["channel", "#/channel/small-physics"],
-      ["trending", "#/top?by=growth"],
-      ["trust", "#/trust"],
-    ]) {
-      const { page, complaints } = await openPage(browser, `${url}/${view}`);
-      await page.getByText(/^live$/).waitFor();
-      if (name === "dashboard") await page.locator(".leaders a").first().waitFor();
-      for (const colorScheme of SCHEMES) {
-        await colour(page, colorScheme);
-        const picture = await page.screenshot();
-        expect(picture.byteLength).toBeGreaterThan(20_000);
-        if (WRITES_PICTURES) {
-          mkdirSync(PICTURES, { recursive: true });
-          writeFileSync(join(PICTURES, `${name}-${colorScheme}.png`), picture);
-        }
-      }
-      expect(complaints).toEqual([]);
-      await page.close();
-    }
-    demo.child.kill("SIGINT");
-    await until("the demo ends", () => demo.ended.code === 0, TEST_MS);
-  });
-
-  it("fits on a phone of 360 px", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    await fill(service);
-    for (const view of VIEWS) {
-      const { page } = await openPage(browser, `${service.url}/${view}`, { viewport: { width: 360, height: 780 } });
-      await page.getByText(/^live$/).waitFor();
-      await page.locator(".panel").first().waitFor();
-      const widest = await page.evaluate(() => document.documentElement.scrollWidth);
-      expect(widest, view).toBeLessThanOrEqual(360);
-      await page.close();
-    }
-    for (const view of ["docs/api", "docs/configuration", "docs/guarantees"]) {
-      const { page } = await openPage(browser, `${service.url}/${view}`, { viewport: { width: 360, height: 780 } });
-      const tooWide = () =>
-        [document.documentElement, ...document.querySelectorAll(".wide")].filter(
-          ({ scrollWidth, clientWidth }) => scrollWidth > clientWidth,
-        ).length;
-      expect(await page.evaluate(tooWide), view).toBe(0);
-      await page.close();
-    }
-  });
-
-  it("a counter on a page of another origin shows the total and moves", { timeout: TEST_MS }, async () => {
-    const pages = createServer((_request, response) => response.setHeader("Content-Type", "text/html").end(html));
-    await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
-    const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
-    const service = await Service.start({ environment: { VIEWMILL_HTTP_CORS_ORIGINS: origin } });
-    const html = `<!doctype html><title>A page</title><script src="${service.url}/embed.js"></script>
-      <viewmill-count video="cats-42"></viewmill-count><viewmill-count video="cats-42" type="LIKE"></viewmill-count>
-      <img src="${service.url}/v1/videos/cats-42/badge.svg" alt="views">`;
-    try {
-      await service.deliver(json([event({ videoId: "cats-42" }), event({ videoId: "cats-42", eventType: "LIKE" })]));
-      const { page, complaints } = await openPage(browser, origin);
-      const shown = () => page.locator("viewmill-count").allTextContents();
-      await until("both numbers are there", async () => (await shown()).join() === "1,1");
+    it("shows the first number without a reload where nothing was counted", { timeout: TEST_MS }, async () => {
+      const service = await Service.start();
+      const { page, complaints } = await openPage(browser, service.url);
+      await page.getByText("Nothing counted yet").waitFor();
       await service.deliver(json(event({ videoId: "cats-42" })));
-      await until("the number moves", async () => (await shown()).join() === "2,1");
-      expect(await page.locator("img").evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(
-        40,
-      );
-      expect(await page.evaluate(() => document.cookie)).toBe("");
-      const script = await (await fetch(`${service.url}/embed.js`)).bytes();
-      expect(gzipSync(script).length).toBeLessThan(MAX_EMBED_BYTES);
+      await page.getByRole("link", { name: "cats-42" }).first().waitFor();
       expect(complaints).toEqual([]);
-    } finally {
-      pages.closeAllConnections();
-      pages.close();
-    }
+    });
+
+    it("sends a minute of demo traffic at the press of a button", { timeout: TEST_MS }, async () => {
+      const service = await Service.start();
+      const { page } = await openPage(browser, service.url);
+      await page.getByRole("button", { name: "Send a minute of demo traffic" }).press("Enter");
+      await until("demo traffic is accepted", async () => {
+        const { totals } = await service.ledger(Date.now() - HOUR_MS, Date.now() + HOUR_MS);
+        return totals.accepted > 40;
+      });
+      await page.getByText("Most viewed in the last hour").waitFor();
+      const { totals } = await service.ledger(Date.now() - HOUR_MS, Date.now() + HOUR_MS);
+      expect(totals.rejected).toBe(0);
+    });
+
+    it("shows what the API says, through live updates and a late correction", { timeout: TEST_MS }, async () => {
+      const service = await Service.start();
+      await fill(service);
+      const { page, complaints } = await openPage(browser, `${service.url}/#/video/cats-42`);
+      await screenEqualsApi(page, service);
+      const channel = await openPage(browser, `${service.url}/#/channel/two-cats`);
+      await channel.page.getByRole("heading", { name: "Two Cats", level: 1 }).waitFor();
+      await screenEqualsApi(channel.page, service, "channels/two-cats");
+      await service.deliver(json([event({ videoId: "cats-42" }), event({ videoId: "cats-42", eventType: "SHARE" })]));
+      await screenEqualsApi(page, service);
+      // Thirty hours late: a bar of the 48 hours changes under the reader's eyes.
+      const late = await service.deliver(json(event({ videoId: "cats-42", eventTime: Date.now() - 30 * HOUR_MS })));
+      expect(late.accepted).toBe(1);
+      await screenEqualsApi(page, service);
+      await screenEqualsApi(channel.page, service, "channels/two-cats");
+      for (const shown of [page, channel.page]) expect(await layoutShift(shown)).toBeLessThan(0.1);
+      expect([...complaints, ...channel.complaints]).toEqual([]);
+    });
+
+    it("keeps up over a killed stream and a lost connection", { timeout: TEST_MS }, async () => {
+      const service = await Service.start();
+      await fill(service);
+      const { page, complaints } = await openPage(browser, `${service.url}/#/video/cats-42`);
+      await screenEqualsApi(page, service);
+      await service.kill9("stream");
+      await service.deliver(json(event({ videoId: "cats-42" })));
+      await screenEqualsApi(page, service);
+      const port = Number(new URL(service.url).port);
+      await service.stop();
+      await page.getByText("no connection").waitFor();
+      await service.restart({}, port);
+      await service.deliver(json(event({ videoId: "cats-42" })));
+      await page.getByText(/^(live|polling)$/).waitFor();
+      await screenEqualsApi(page, service);
+      expect(complaints.filter((text) => !LOST_CONNECTION.test(text))).toEqual([]);
+    });
+
+    it("asks for a key where the service wants one", { timeout: TEST_MS }, async () => {
+      const folder = temporaryFolder();
+      const made = await viewmill([
+        "keys",
+        "create",
+        "--scope",
+        "read",
+        "--name",
+        "dashboard",
+        "--json",
+        "--data",
+        folder,
+      ]);
+      const { key } = JSON.parse(made.stdout) as { key: string };
+      const service = await Service.start({ folder });
+      const { page } = await openPage(browser, service.url);
+      await page.getByLabel(/^This service wants a key/).fill(key);
+      await page.getByRole("button", { name: "Use this key" }).click();
+      // An event stream with the key: it is no EventSource, which could not send it.
+      await page.getByText(/^live$/).waitFor();
+    });
+
+    // The pictures of README and docs/dashboard.md: VIEWMILL_PICTURES=write replaces those that are kept.
+    it("is shown by the pictures of the documentation", { timeout: 2 * TEST_MS }, async () => {
+      const demo = startViewmill(["demo", "--port", "0", "--history", WRITES_PICTURES ? "180" : "30"]);
+      const [, url] = await until(
+        "the demo listens",
+        () => /^viewmill demo on (\S+)/m.exec(demo.ended.stdout) ?? undefined,
+      );
+      await until("its history is counted", () => demo.ended.stdout.includes("history counted"), TEST_MS);
+      for (const [name, view] of [
+        ["dashboard", "#/"],
+        ["video", "#/video/the-bug-that-came-on-tuesdays"],
+        ["channel", "#/channel/small-physics"],
+        ["trending", "#/top?by=growth"],
+        ["trust", "#/trust"],
+      ]) {
+        const { page, complaints } = await openPage(browser, `${url}/${view}`);
+        await page.getByText(/^live$/).waitFor();
+        if (name === "dashboard") await page.locator(".leaders a").first().waitFor();
+        for (const colorScheme of SCHEMES) {
+          await colour(page, colorScheme);
+          const picture = await page.screenshot();
+          expect(picture.byteLength).toBeGreaterThan(20_000);
+          if (WRITES_PICTURES) {
+            mkdirSync(PICTURES, { recursive: true });
+            writeFileSync(join(PICTURES, `${name}-${colorScheme}.png`), picture);
+          }
+        }
+        expect(complaints).toEqual([]);
+        await page.close();
+      }
+      demo.child.kill("SIGINT");
+      await until("the demo ends", () => demo.ended.code === 0, TEST_MS);
+    });
+
+    it("a counter on a page of another origin shows the total and moves", { timeout: TEST_MS }, async () => {
+      const pages = createServer((_request, response) => response.setHeader("Content-Type", "text/html").end(html));
+      await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
+      const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
+      const service = await Service.start({ environment: { VIEWMILL_HTTP_CORS_ORIGINS: origin } });
+      const html = `<!doctype html><title>A page</title><script src="${service.url}/embed.js"></script>
+        <viewmill-count video="cats-42"></viewmill-count><viewmill-count video="cats-42" type="LIKE"></viewmill-count>
+        <img src="${service.url}/v1/videos/cats-42/badge.svg" alt="views">`;
+      try {
+        await service.deliver(json([event({ videoId: "cats-42" }), event({ videoId: "cats-42", eventType: "LIKE" })]));
+        const { page, complaints } = await openPage(browser, origin);
+        const shown = () => page.locator("viewmill-count").allTextContents();
+        await until("both numbers are there", async () => (await shown()).join() === "1,1");
+        await service.deliver(json(event({ videoId: "cats-42" })));
+        await until("the number moves", async () => (await shown()).join() === "2,1");
+        expect(await page.locator("img").evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(
+          40,
+        );
+        expect(await page.evaluate(() => document.cookie)).toBe("");
+        const script = await (await fetch(`${service.url}/embed.js`)).bytes();
+        expect(gzipSync(script).length).toBeLessThan(MAX_EMBED_BYTES);
+        expect(complaints).toEqual([]);
+      } finally {
+        pages.closeAllConnections();
+        pages.close();
+      }
+    });
   });
 
-  it("is used with the keyboard alone", { timeout: TEST_MS }, async () => {
-    const service = await Service.start();
-    await fill(service);
-    const { page } = await openPage(browser, service.url);
-    await page.getByText("Most viewed in the last hour").waitFor();
-    await tabTo(page, "Trust");
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Trust", level: 1 }).waitFor();
-    await tabTo(page, "Find a video by id or title");
-    await page.keyboard.type("cats-42");
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Cats against the printer", level: 1 }).waitFor();
-    await tabTo(page, "LIKE");
-    await page.keyboard.press("Enter");
-    await page.getByText(/^LIKE by minute/).waitFor();
-    await tabTo(page, "Two Cats");
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Two Cats", level: 1 }).waitFor();
-    await tabTo(page, "7 days");
-    await page.keyboard.press("Enter");
-    await page.locator(".top a", { hasText: "ocean/waves" }).waitFor();
-    await tabTo(page, "Top");
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Top videos", level: 1 }).waitFor();
-    await tabTo(page, "growth");
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Trending videos", level: 1 }).waitFor();
+  // None of these changes what another one looks at, and each service costs seconds of CPU time.
+  describe("over some hours of a few videos", () => {
+    let service: Service;
+    beforeAll(async () => {
+      service = await Service.start();
+      await fill(service);
+    }, TEST_MS);
+    afterAll(cleanUp, TEST_MS);
+
+    it("shows the newest videos of the catalog, and asks for little script", { timeout: TEST_MS }, async () => {
+      const { page, complaints } = await openPage(browser, service.url);
+      const newest = page.locator("section", { has: page.getByRole("heading", { name: "Newest videos" }) });
+      await newest.waitFor();
+      expect(await newest.getByRole("link").allTextContents()).toEqual(["ocean/waves", "Cats against the printer"]);
+      const scripts = await page.evaluate(() => [...document.scripts].map(({ src }) => src));
+      let bytes = 0;
+      for (const url of scripts) bytes += gzipSync(await (await fetch(url)).bytes()).length;
+      expect(scripts.length).toBeGreaterThan(0);
+      expect(bytes).toBeLessThan(MAX_SCRIPT_BYTES);
+      expect(complaints).toEqual([]);
+    });
+
+    it("has nothing that axe-core finds serious, in light and in dark", { timeout: TEST_MS }, async () => {
+      for (const view of VIEWS) {
+        const { page, complaints } = await openPage(browser, `${service.url}/${view}`);
+        await page.getByText(/^live$/).waitFor();
+        await page.locator(".panel").first().waitFor();
+        for (const colorScheme of SCHEMES) {
+          await colour(page, colorScheme);
+          expect(await seriousFindings(page), `${view} in ${colorScheme}`).toEqual([]);
+        }
+        expect(complaints, view).toEqual([]);
+        await page.close();
+      }
+    });
+
+    it("shows titles, finds a video by its title, and sends refused events again", { timeout: TEST_MS }, async () => {
+      const { page, complaints } = await openPage(browser, `${service.url}/#/trust`);
+      await page.getByLabel("Find a video by id or title").fill("cats ag");
+      await page.locator('#found option[value="Cats against the printer"]').waitFor({ state: "attached" });
+      await page.getByLabel("Find a video by id or title").fill("Cats against the printer");
+      await page.locator("[data-waiting=bad-video-id]").waitFor();
+      expect(await page.locator("[data-waiting=bad-video-id]").textContent()).toBe("1");
+      await page.getByRole("button", { name: "Send again: bad-video-id" }).click();
+      await page.getByText(/^0 letters accepted, 1 refused again, the first because bad-video-id/).waitFor();
+      await page.getByLabel("Find a video by id or title").press("Enter");
+      await page.getByRole("heading", { name: "Cats against the printer", level: 1 }).waitFor();
+      expect(complaints).toEqual([]);
+    });
+
+    it("asks for days of another time zone as the API answers them", { timeout: TEST_MS }, async () => {
+      const asked = "start=2026-01-01T00:00&end=2026-01-08T00:00&granularity=day&tz=Asia/Kolkata";
+      const { page } = await openPage(browser, `${service.url}/#/video/cats-42?${asked}`);
+      await page.locator('figure tr[data-start="2025-12-31T18:30:00.000Z"]').waitFor({ state: "attached" });
+      await page.locator('figure tr[data-start="2026-01-06T18:30:00.000Z"]').waitFor({ state: "attached" });
+    });
+
+    it("saves a range as CSV and as a picture, and its link shows the same", { timeout: TEST_MS }, async () => {
+      const dayMs = Math.floor(Date.now() / (24 * HOUR_MS)) * 24 * HOUR_MS;
+      const asked = { start: minuteText(dayMs - 24 * HOUR_MS), end: minuteText(dayMs + 24 * HOUR_MS) };
+      const query = new URLSearchParams({ ...asked, granularity: "hour", tz: "UTC", function: "SUM" });
+      const { page, complaints } = await openPage(browser, `${service.url}/#/video/cats-42?${query}`);
+      const ranges = page.locator("section", { has: page.getByRole("heading", { name: "Any range" }) });
+      await ranges.locator("figure tr[data-start]").first().waitFor({ state: "attached" });
+      const saved = async (name: string) => {
+        const [download] = await Promise.all([
+          page.waitForEvent("download"),
+          page.getByRole("button", { name }).press("Enter"),
+        ]);
+        return readFileSync(await download.path());
+      };
+      const range = `start=${asked.start}:00Z&end=${asked.end}:00Z&granularity=hour&function=SUM`;
+      const answer = await fetch(`${service.url}/v1/videos/cats-42/stats?eventType=VIEW&${range}`);
+      const { buckets } = (await answer.json()) as { buckets: { start: string; value: number; state: string }[] };
+      const [, ...lines] = String(await saved("Save CSV"))
+        .trimEnd()
+        .split("\n");
+      expect(lines.map((line) => line.split(",").slice(0, 2))).toEqual(
+        buckets.map(({ start, value }) => [start, String(value)]),
+      );
+      expect(buckets.some(({ value }) => value > 0)).toBe(true);
+      const picture = await saved("Save PNG");
+      expect(picture.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]));
+      expect(picture.byteLength).toBeGreaterThan(2_000);
+      await page.getByLabel("Function").selectOption("AVERAGE");
+      await ranges.getByText(/^AVERAGE of VIEW/).waitFor();
+      const again = await openPage(browser, page.url());
+      await again.page.getByText(/^AVERAGE of VIEW/).waitFor();
+      expect([...complaints, ...again.complaints]).toEqual([]);
+    });
+
+    it("fits on a phone of 360 px", { timeout: TEST_MS }, async () => {
+      for (const view of VIEWS) {
+        const { page } = await openPage(browser, `${service.url}/${view}`, { viewport: { width: 360, height: 780 } });
+        await page.getByText(/^live$/).waitFor();
+        await page.locator(".panel").first().waitFor();
+        const widest = await page.evaluate(() => document.documentElement.scrollWidth);
+        expect(widest, view).toBeLessThanOrEqual(360);
+        await page.close();
+      }
+      for (const view of ["docs/api", "docs/configuration", "docs/guarantees"]) {
+        const { page } = await openPage(browser, `${service.url}/${view}`, { viewport: { width: 360, height: 780 } });
+        const tooWide = () =>
+          [document.documentElement, ...document.querySelectorAll(".wide")].filter(
+            ({ scrollWidth, clientWidth }) => scrollWidth > clientWidth,
+          ).length;
+        expect(await page.evaluate(tooWide), view).toBe(0);
+        await page.close();
+      }
+    });
+
+    it("is used with the keyboard alone", { timeout: TEST_MS }, async () => {
+      const { page } = await openPage(browser, service.url);
+      await page.getByText("Most viewed in the last hour").waitFor();
+      await tabTo(page, "Trust");
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "Trust", level: 1 }).waitFor();
+      await tabTo(page, "Find a video by id or title");
+      await page.keyboard.type("cats-42");
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "Cats against the printer", level: 1 }).waitFor();
+      await tabTo(page, "LIKE");
+      await page.keyboard.press("Enter");
+      await page.getByText(/^LIKE by minute/).waitFor();
+      await tabTo(page, "Two Cats");
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "Two Cats", level: 1 }).waitFor();
+      await tabTo(page, "7 days");
+      await page.keyboard.press("Enter");
+      await page.locator(".top a", { hasText: "ocean/waves" }).waitFor();
+      await tabTo(page, "Top");
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "Top videos", level: 1 }).waitFor();
+      await tabTo(page, "growth");
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "Trending videos", level: 1 }).waitFor();
+    });
   });
 });
 

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import supertest from "supertest";
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { decodeBatch, encodeBatch } from "../../io/formats/avro/batch";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, IngestHarness, NOW_MS } from "./ingest-harness";
 
 const ID = "0190163d-8694-739b-aea5-966c26f8ad91";
 let harness: IngestHarness;
+const stores = emptiedStores();
 beforeEach(async () => {
-  harness = await IngestHarness.start();
+  harness = await IngestHarness.start({ stores: await stores() });
 });
 afterEach(() => harness.stop());
 

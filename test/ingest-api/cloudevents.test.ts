@@ -3,12 +3,15 @@
  * CloudEvents 1.0.2 over HTTP: structured, batched and binary; what is not supported is refused with the names of the
  * format.
  */
+
 import { gzipSync } from "node:zlib";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, IngestHarness, NOW_MS, text } from "./ingest-harness";
 
 let harness: IngestHarness;
+const stores = emptiedStores();
 beforeEach(async () => {
-  harness = await IngestHarness.start();
+  harness = await IngestHarness.start({ stores: await stores() });
 });
 afterEach(() => harness.stop());
 

@@ -15,6 +15,7 @@ import { decodeBatch } from "../../io/formats/avro/batch";
 import type { DeadLetter, ReceiptStamps } from "../../io/ports";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../io/sqlite/event-log";
+import type { IngestStores } from "../io/sqlite/emptied-stores";
 
 /** The clock of a test begins at a whole minute of today: the stores forget by the clock of the machine. */
 export const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;
@@ -32,11 +33,21 @@ export interface Answer {
 
 export interface HarnessOptions {
   folder?: string;
+  /** Stores that somebody else opened and closes. */
+  stores?: IngestStores;
   limits?: Partial<IngestLimits>;
   maxBacklogBytes?: number;
   maxDeadLetterBytes?: number;
   receiptStamps?: ReceiptStamps;
   eventTypes?: KnownEventTypes;
+}
+
+async function openStores(options: HarnessOptions): Promise<IngestStores> {
+  const { maxBacklogBytes, maxDeadLetterBytes } = options;
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), "viewmill-ingest-"));
+  const log = await SqliteEventLog.open({ folder, ...(maxBacklogBytes === undefined ? {} : { maxBacklogBytes }) });
+  const bound = maxDeadLetterBytes === undefined ? {} : { maxBytes: maxDeadLetterBytes };
+  return { folder, log, deadLetters: new SqliteDeadLetters({ folder, ...bound }) };
 }
 
 /** The real router over the real SQLite stores, behind a real server; the clock is a field. */
@@ -51,20 +62,13 @@ export class IngestHarness {
   api!: IngestApi;
   server!: Server;
   url!: string;
+  private ownsStores = true;
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 16 });
 
   static async start(options: HarnessOptions = {}): Promise<IngestHarness> {
     const harness = new IngestHarness();
-    harness.folder = options.folder ?? mkdtempSync(join(tmpdir(), "viewmill-ingest-"));
-    const { folder } = harness;
-    harness.log = await SqliteEventLog.open({
-      folder,
-      ...(options.maxBacklogBytes === undefined ? {} : { maxBacklogBytes: options.maxBacklogBytes }),
-    });
-    harness.deadLetters = new SqliteDeadLetters({
-      folder,
-      ...(options.maxDeadLetterBytes === undefined ? {} : { maxBytes: options.maxDeadLetterBytes }),
-    });
+    harness.ownsStores = options.stores === undefined;
+    Object.assign(harness, options.stores ?? (await openStores(options)));
     harness.api = createIngestRouter({
       log: harness.log,
       recentStamps: await harness.log.recentStamps(harness.nowMs),
@@ -89,6 +93,7 @@ export class IngestHarness {
     this.agent.destroy();
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
+    if (!this.ownsStores) return;
     await this.log.close();
     await this.deadLetters.close();
     if (!keep) rmSync(this.folder, { recursive: true, force: true });

@@ -4,12 +4,16 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { encodeBatch } from "../../io/formats/avro/batch";
 import { LogFullError, StoreUnavailableError } from "../../io/ports";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, type HarnessOptions, IngestHarness, NOW_MS } from "./ingest-harness";
 
 const JSON_TYPE = { "Content-Type": "application/json" };
 const harnesses: IngestHarness[] = [];
-async function start(options?: HarnessOptions): Promise<IngestHarness> {
-  const harness = await IngestHarness.start(options);
+const stores = emptiedStores();
+/** Stores with bounds of a test's own are opened for that test. */
+async function start(options: HarnessOptions = {}): Promise<IngestHarness> {
+  const bounded = options.maxBacklogBytes !== undefined || options.maxDeadLetterBytes !== undefined;
+  const harness = await IngestHarness.start(bounded ? options : { ...options, stores: await stores() });
   harnesses.push(harness);
   return harness;
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** GET /v1/pixel.gif: one event by the address of a picture. */
+
 import { uuidV7 } from "../../client/uuid-v7";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { IngestHarness, NOW_MS } from "./ingest-harness";
 
 let harness: IngestHarness;
+const stores = emptiedStores();
 beforeEach(async () => {
-  harness = await IngestHarness.start();
+  harness = await IngestHarness.start({ stores: await stores() });
 });
 afterEach(() => harness.stop());
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import type { RejectionReason } from "../../domain/rejection";
 import { encodeBatch } from "../../io/formats/avro/batch";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, IngestHarness, NOW_MS, text } from "./ingest-harness";
 
 let harness: IngestHarness;
+const stores = emptiedStores();
 beforeEach(async () => {
-  harness = await IngestHarness.start();
+  harness = await IngestHarness.start({ stores: await stores() });
 });
 afterEach(() => harness.stop());
 

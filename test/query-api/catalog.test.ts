@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import request from "supertest";
 import { catalogLoadedSchema, searchSchema, topSchema, trendingSchema, videoSchema } from "../../query-api/schemas";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { HOUR, iso, NOW_MS, QueryHarness } from "./query-harness";
 
 describe("titles and channels of videos", () => {
   let harness: QueryHarness;
+  const stores = emptiedStores();
   beforeEach(async () => {
-    harness = await QueryHarness.start();
+    harness = await QueryHarness.start(undefined, (await stores()).log);
   });
   afterEach(() => harness.stop());
 

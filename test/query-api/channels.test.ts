@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import {
   channelCountsSchema,
   channelSchema,
@@ -6,6 +7,7 @@ import {
   channelTopSchema,
 } from "../../query-api/channel-schemas";
 import { queryAnswerSchema } from "../../query-api/schemas";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { channelsContract } from "./channels-contract";
 import { HOUR, iso, MINUTE, NOW_MS, QueryHarness } from "./query-harness";
 
@@ -15,8 +17,9 @@ channelsContract("SQLite", { start: () => QueryHarness.start(), numRuns: 15 });
 
 describe("channels", () => {
   let harness: QueryHarness;
+  const stores = emptiedStores();
   beforeEach(async () => {
-    harness = await QueryHarness.start();
+    harness = await QueryHarness.start(undefined, (await stores()).log);
   });
   afterEach(() => harness.stop());
 

@@ -2,14 +2,16 @@
 import fc from "fast-check";
 import request from "supertest";
 import { countsSchema, queryAnswerSchema, statsSchema, topSchema, videoSchema } from "../../query-api/schemas";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { DAY, HOUR, iso, MINUTE, NOW_MS, QueryHarness } from "./query-harness";
 
 const T = Date.parse("2026-11-20T10:00:00Z");
 
 describe("reading counters", () => {
   let harness: QueryHarness;
+  const stores = emptiedStores();
   beforeEach(async () => {
-    harness = await QueryHarness.start();
+    harness = await QueryHarness.start(undefined, (await stores()).log);
   });
   afterEach(() => harness.stop());
 

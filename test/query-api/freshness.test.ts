@@ -2,6 +2,7 @@
 import request from "supertest";
 import type { CounterStore } from "../../io/ports";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { DAY, FINAL_AFTER_MS, HOUR, iso, MINUTE, NOW_MS, QueryHarness, RAW_RETENTION_MS } from "./query-harness";
 
 const T = Date.parse("2026-11-21T02:00:00Z");
@@ -9,8 +10,9 @@ const NEXT_MINUTE = NOW_MS - 20_000 + MINUTE;
 
 describe("freshness, states and caching", () => {
   let harness: QueryHarness;
+  const stores = emptiedStores();
   beforeEach(async () => {
-    harness = await QueryHarness.start();
+    harness = await QueryHarness.start(undefined, (await stores()).log);
   });
   afterEach(() => harness.stop());
   const counts = (startMs: number, endMs: number, more = "") =>

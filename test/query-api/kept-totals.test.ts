@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { join } from "node:path";
 import fc from "fast-check";
 import type { LogProgress } from "../../io/ports";
@@ -6,12 +7,14 @@ import { CATALOG_FILE, SqliteCatalog } from "../../io/sqlite/catalog";
 import { sharedFreshness } from "../../query-api";
 import type { Answer } from "../../query-api/answer";
 import { KeptTotals } from "../../query-api/kept-totals";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { HOUR, NOW_MS, QueryHarness } from "./query-harness";
 
 let harness: QueryHarness;
 let reads: number;
+const stores = emptiedStores();
 beforeEach(async () => {
-  harness = await QueryHarness.start();
+  harness = await QueryHarness.start(undefined, (await stores()).log);
   reads = 0;
 });
 afterEach(() => harness.stop());

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { createServer, get, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { until } from "../end-to-end/service";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { NOW_MS, QueryHarness } from "./query-harness";
 
 interface Message {
@@ -58,8 +60,9 @@ describe("GET /v1/live", () => {
   let url: string;
   const clients: Client[] = [];
 
+  const stores = emptiedStores();
   beforeEach(async () => {
-    harness = await QueryHarness.start();
+    harness = await QueryHarness.start(undefined, (await stores()).log);
     server = createServer(harness.app);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/live`;

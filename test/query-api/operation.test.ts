@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { collectDefaultMetrics } from "prom-client";
 import request from "supertest";
 import { BACKFILL_WRITER } from "../../domain/archive-name";
@@ -6,6 +7,7 @@ import type { AuditReport } from "../../io/ports";
 import { StoreUnavailableError } from "../../io/ports";
 import { auditsSchema } from "../../query-api/audit-schemas";
 import { ledgerSchema, problemSchema, readySchema } from "../../query-api/schemas";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { DAY, HOUR, iso, MINUTE, QueryHarness } from "./query-harness";
 
 const T = Date.parse("2026-11-21T10:00:00Z");
@@ -35,8 +37,9 @@ const report = (changes: Partial<AuditReport>): AuditReport => ({
 
 describe("proof and operation", () => {
   let harness: QueryHarness;
+  const stores = emptiedStores();
   beforeEach(async () => {
-    harness = await QueryHarness.start();
+    harness = await QueryHarness.start(undefined, (await stores()).log);
   });
   afterEach(() => harness.stop());
 

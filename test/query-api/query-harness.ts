@@ -44,11 +44,17 @@ export class QueryHarness {
   progress!: SqliteLogProgress;
   readonly catalog = new SqliteCatalog(join(this.folder, CATALOG_FILE));
   log!: SqliteEventLog;
+  #ownsLog = true;
   app = express();
 
-  static async start(overrides: (harness: QueryHarness) => Partial<QueryDependencies> = () => ({})) {
+  /** `log`: one that somebody else opened and closes. */
+  static async start(
+    overrides: (harness: QueryHarness) => Partial<QueryDependencies> = () => ({}),
+    log?: SqliteEventLog,
+  ) {
     const harness = new QueryHarness();
-    harness.log = await SqliteEventLog.open({ folder: harness.folder });
+    harness.#ownsLog = log === undefined;
+    harness.log = log ?? (await SqliteEventLog.open({ folder: harness.folder }));
     harness.progress = new SqliteLogProgress(harness.log, harness.ledger, harness.ledger);
     harness.app.use(
       createQueryApi({
@@ -72,7 +78,7 @@ export class QueryHarness {
   }
 
   async stop(): Promise<void> {
-    await this.log.close();
+    if (this.#ownsLog) await this.log.close();
     await this.deadLetters.close();
     await this.reader.close();
     await this.catalog.close();
