@@ -15,6 +15,8 @@ const FIRST = [
   "dashboard/dashboard.test.js",
   "two-of-everything/two-of-everything.test.js",
   "end-to-end/million.test.js",
+  "cli/demo/demo.test.js",
+  "golden/kill.test.js",
   "images/images.test.js",
   "end-to-end/kill.test.js",
   "end-to-end/faults.test.js",

@@ -11,6 +11,7 @@ import fc from "fast-check";
 import type { VideoEvent } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { meetingEvent, modelCells, T0 } from "../domain/model";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { EmbeddedStream, openStores, type Stores } from "./embedded-runner";
 import { storedCells } from "./outcome";
 
@@ -120,6 +121,7 @@ async function play(actions: readonly Action[], stores: Stores, maxMinutes: numb
   expect(await stores.ledger.countedThrough()).toBe(sent.length);
 }
 
+const shared = emptiedStores();
 test("passes and slices that are killed anywhere count every event once, and say complete only of what is", async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -128,7 +130,7 @@ test("passes and slices that are killed anywhere count every event once, and say
       fc.boolean(),
       async (actions, maxMinutes, keepPanes) => {
         const folder = mkdtempSync(join(tmpdir(), "viewmill-deferred-"));
-        const stores = await openStores(folder);
+        const stores = await openStores(folder, await shared());
         try {
           await play(actions, stores, maxMinutes, keepPanes);
         } finally {

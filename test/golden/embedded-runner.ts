@@ -16,6 +16,7 @@ import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { runPass, runSlice } from "../../pipelines/embedded/pass";
 import { RESOURCES } from "../../transforms/resource-names";
+import type { IngestStores } from "../io/sqlite/emptied-stores";
 import { doAudits } from "./auditing";
 import { ingest, type SentStep } from "./ingest";
 import { type GoldenRunner, letters, type Outcome, storedCells } from "./outcome";
@@ -42,15 +43,17 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-export async function openStores(folder: string): Promise<Stores> {
+/** `shared`: a log and dead letters that somebody else opened and closes. */
+export async function openStores(folder: string, shared?: IngestStores): Promise<Stores> {
   mkdirSync(folder, { recursive: true });
-  const log = await SqliteEventLog.open({ folder });
+  const log = shared?.log ?? (await SqliteEventLog.open({ folder }));
   const counters = new SqliteCounterStore({ folder });
   const ledger = new SqliteLedger({ folder });
-  const deadLetters = new SqliteDeadLetters({ folder });
+  const deadLetters = shared?.deadLetters ?? new SqliteDeadLetters({ folder });
   const archive = new DirectoryArchive({ folder: join(folder, "archive") });
   const close = async () => {
-    await Promise.all([log.close(), counters.close(), ledger.close(), deadLetters.close()]);
+    const own = shared === undefined ? [log, deadLetters] : [];
+    await Promise.all([...own, counters, ledger].map((store) => store.close()));
   };
   return { log, archive, counters, ledger, deadLetters, close };
 }

@@ -5,10 +5,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { type EmbeddedOptions, EmbeddedStream, openStores, type Stores } from "./embedded-runner";
 import { expectOutcome } from "./outcome";
 import { type GoldenScript, goldenScripts } from "./script";
 
+// Of log and dead letters each has a thread to start; hundreds of scripts are played.
+const shared = emptiedStores();
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "viewmill-kill-"));
@@ -137,7 +140,7 @@ describe.each(faults.map((fault) => [`${fault.port}.${fault.method} fails ${faul
       let fired = 0;
       for (const [index, [name, nth]] of hits.entries()) {
         const script = scripts.get(name)!;
-        const stores = await openStores(join(folder, String(index)));
+        const stores = await openStores(join(folder, String(index)), await shared());
         try {
           const run = await playThrough(script, stores, name === "boundaries" ? sliced : spreads[index % 2]!, {
             fault,

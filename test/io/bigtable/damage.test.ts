@@ -57,15 +57,19 @@ async function damage(config: BigtableConfig, { minutes, summaries }: (typeof DA
 
 describeWithServers("Bigtable counters that somebody has damaged", ["bigtable"], () => {
   const bigtable = withBigtable();
+  /** Counts the cells in a store and in the model, and damages the store. */
+  const damaged = async (mutations: (typeof DAMAGES)[string]) => {
+    const config = await bigtable.tables();
+    const [store, model] = [new BigtableCounterStore(config), new CounterModel()];
+    model.apply(CELLS);
+    await store.apply(asMinuteCounts(CELLS));
+    await damage(config, mutations);
+    return { store, model };
+  };
 
   for (const [what, mutations] of Object.entries(DAMAGES)) {
     it(`are right again after correct(): ${what}`, async () => {
-      const config = await bigtable.tables();
-      const store = new BigtableCounterStore(config);
-      const model = new CounterModel();
-      model.apply(CELLS);
-      await store.apply(asMinuteCounts(CELLS));
-      await damage(config, mutations);
+      const { store, model } = await damaged(mutations);
       if (what !== HIDDEN) expect(await storedLevels(store)).not.toEqual(modelLevels(model));
       await store.correct(asMinuteCounts(CELLS));
       model.correct(CELLS);
@@ -80,12 +84,7 @@ describeWithServers("Bigtable counters that somebody has damaged", ["bigtable"],
 
     if (mutations.minutes.length > 0) continue;
     it(`are right again after rebuild(): ${what}`, async () => {
-      const config = await bigtable.tables();
-      const store = new BigtableCounterStore(config);
-      const model = new CounterModel();
-      model.apply(CELLS);
-      await store.apply(asMinuteCounts(CELLS));
-      await damage(config, mutations);
+      const { store, model } = await damaged(mutations);
       await store.rebuild("a", 0, 86_400_000);
       expect(await storedLevels(store)).toEqual(modelLevels(model));
       await store.close();
@@ -93,13 +92,7 @@ describeWithServers("Bigtable counters that somebody has damaged", ["bigtable"],
   }
 
   it("lose hours and days that no minute stands for when all of time is rebuilt", async () => {
-    const config = await bigtable.tables();
-    const store = new BigtableCounterStore(config);
-    const model = new CounterModel();
-    model.apply(CELLS);
-    await store.apply(asMinuteCounts(CELLS));
-    await damage(
-      config,
+    const { store, model } = await damaged(
       summary(
         setCell("h", "2031010203:VIEW", 5, WRONG),
         setCell("d", "20310102:VIEW", 5, WRONG),

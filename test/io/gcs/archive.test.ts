@@ -5,32 +5,28 @@ import { ArchiveObjectWriter, readArchiveObject } from "../../../io/formats/avro
 import { AvroError } from "../../../io/formats/avro/binary";
 import { GcsArchive } from "../../../io/gcs/archive";
 import { StoreUnavailableError } from "../../../io/ports";
-import type { GcsEmulator } from "../../../servers";
 import { archiveContract } from "../../contracts/archive-contract";
-import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import { describeWithServers } from "../../servers/with-servers";
 import { FaultyProxy } from "./faulty-proxy";
-import { BUCKET, freshPrefix, startGcsServer } from "./gcs-server";
+import { BUCKET, freshPrefix } from "./gcs-server";
+import { withGcs } from "./with-gcs";
 
 describeWithServers("the archive in Cloud Storage", ["gcs"], () => {
-  let server: GcsEmulator;
+  const gcs = withGcs();
   const archives: GcsArchive[] = [];
   const open = (prefix = freshPrefix(), rest: { bucket?: string; endpoint?: string } = {}): GcsArchive => {
-    const archive = new GcsArchive({ bucket: BUCKET, prefix, endpoint: server.endpoint, maxAttempts: 2, ...rest });
+    const archive = new GcsArchive({ bucket: BUCKET, prefix, endpoint: gcs.endpoint, maxAttempts: 2, ...rest });
     archives.push(archive);
     return archive;
   };
-  beforeAll(async () => {
-    server = await startGcsServer();
-  }, COLD_START_MS);
   afterEach(() => {
     for (const archive of archives.splice(0)) archive.close();
   });
-  afterAll(() => server?.stop());
 
   archiveContract("GcsArchive", { open: async () => open() });
 
   it("lists more objects than a page has, in order", async () => {
-    const proxy = await FaultyProxy.start(server.endpoint);
+    const proxy = await FaultyProxy.start(gcs.endpoint);
     proxy.pageObjects = 4;
     const archive = open(freshPrefix(), { endpoint: proxy.endpoint });
     const names = Array.from({ length: 30 }, (_, n) => `w-${String(n).padStart(5, "0")}.avro`);
@@ -101,7 +97,7 @@ describeWithServers("the archive in Cloud Storage", ["gcs"], () => {
   });
 
   async function upload(name: string, content: Uint8Array): Promise<void> {
-    const url = `${server.endpoint}/upload/storage/v1/b/${BUCKET}/o?uploadType=media&name=${encodeURIComponent(name)}`;
+    const url = `${gcs.endpoint}/upload/storage/v1/b/${BUCKET}/o?uploadType=media&name=${encodeURIComponent(name)}`;
     const answer = await fetch(url, { method: "POST", body: Buffer.from(content) });
     expect(answer.status).toBe(200);
   }

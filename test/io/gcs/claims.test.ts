@@ -5,32 +5,27 @@ import { resolveReference } from "../../../io/formats/claim-check/resolve-refere
 import { GcsClaimStore } from "../../../io/gcs/claims";
 import { StoreUnavailableError } from "../../../io/ports";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
-import type { GcsEmulator } from "../../../servers";
 import { claimName, claimStoreContract } from "../../contracts/claim-store-contract";
 import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import { describeWithServers } from "../../servers/with-servers";
 import { event, message } from "../../transforms/elements";
-import { BUCKET, freshPrefix, startGcsServer } from "./gcs-server";
+import { withGcs } from "./with-gcs";
 
 describeWithServers("claims in Cloud Storage", ["gcs"], () => {
-  let server: GcsEmulator;
-  let prefix = "";
-  beforeAll(async () => {
-    server = await startGcsServer();
-  }, COLD_START_MS);
+  const gcs = withGcs();
+  let place: ReturnType<typeof gcs.place>;
   beforeEach(() => {
-    prefix = freshPrefix();
+    place = gcs.place();
   });
-  afterAll(() => server?.stop());
 
   claimStoreContract("GcsClaimStore", {
-    open: async () => new GcsClaimStore({ bucket: BUCKET, prefix, endpoint: server.endpoint }),
+    open: async () => new GcsClaimStore(place),
   });
 
   it("carries a large batch past the log, and finds one that was cut in the bucket", async () => {
     const folder = temporaryFolder();
     const log = await SqliteEventLog.open({ folder });
-    const claims = new GcsClaimStore({ bucket: BUCKET, prefix, endpoint: server.endpoint });
+    const claims = new GcsClaimStore(place);
     const checked = new ClaimCheckLog({ log, claims, maxMessageBytes: 1000 });
     const { payload } = message(Array.from({ length: 5000 }, (_, n) => event(`e-${n}`)));
     await checked.append({ payload, events: 5000, acceptedByMinute: new Map([[7, 5000]]) });
@@ -45,7 +40,7 @@ describeWithServers("claims in Cloud Storage", ["gcs"], () => {
   });
 
   it("says nothing about a batch whose bucket is not there", async () => {
-    const nowhere = new GcsClaimStore({ bucket: "no-such-bucket", prefix, endpoint: server.endpoint });
+    const nowhere = new GcsClaimStore({ ...place, bucket: "no-such-bucket" });
     const reference = encodeReference({ name: claimName(), sizeBytes: 1, crc32: 1, events: 1 });
     await expect(resolveReference(reference, nowhere)).rejects.toThrow(StoreUnavailableError);
     nowhere.close();

@@ -8,30 +8,24 @@ import { fingerprint, shippedSchema } from "../../../io/formats/avro/schema-regi
 import { GcsDeadLetters, type GcsDeadLettersOptions } from "../../../io/gcs/dead-letters";
 import { GcsObjects } from "../../../io/gcs/objects";
 import type { NewDeadLetter } from "../../../io/ports";
-import type { GcsEmulator } from "../../../servers";
 import { deadLettersContract, letter } from "../../contracts/dead-letters-contract";
-import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
-import { BUCKET, freshPrefix, startGcsServer } from "./gcs-server";
+import { describeWithServers } from "../../servers/with-servers";
+import { withGcs } from "./with-gcs";
 
 describeWithServers("dead letters in Cloud Storage", ["gcs"], () => {
-  let server: GcsEmulator;
-  let prefix = "";
-  const open = (rest: Partial<GcsDeadLettersOptions> = {}) =>
-    new GcsDeadLetters({ bucket: BUCKET, prefix, endpoint: server.endpoint, maxAttempts: 2, ...rest });
+  const gcs = withGcs();
+  let place: ReturnType<typeof gcs.place>;
+  const open = (rest: Partial<GcsDeadLettersOptions> = {}) => new GcsDeadLetters({ ...place, maxAttempts: 2, ...rest });
   const objectNames = async () => {
-    const objects = new GcsObjects({ bucket: BUCKET, prefix, endpoint: server.endpoint });
+    const objects = new GcsObjects(place);
     const names: string[] = [];
     for await (const page of objects.list({ below: "" })) names.push(...page.objects.map(({ name }) => name));
     objects.close();
     return names;
   };
-  beforeAll(async () => {
-    server = await startGcsServer();
-  }, COLD_START_MS);
   beforeEach(() => {
-    prefix = freshPrefix();
+    place = gcs.place();
   });
-  afterAll(() => server?.stop());
 
   deadLettersContract("GcsDeadLetters", { open: async () => open(), bounded: false });
 

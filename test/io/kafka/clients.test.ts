@@ -8,62 +8,31 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CompressionCodecs, CompressionTypes, Kafka, logLevel, type Producer } from "kafkajs";
+import { CompressionCodecs, CompressionTypes, type Producer } from "kafkajs";
 import pino from "pino";
 import { ClosingAdmin } from "../../../io/kafka/closing-admin";
 import type { KafkaConnection } from "../../../io/kafka/config";
 import { KafkaEventLog } from "../../../io/kafka/event-log";
 import { GroupLag } from "../../../io/kafka/group-lag";
 import { KafkaLogSubscription, type SkippedRange } from "../../../io/kafka/log-subscription";
-import { ensureKafkaTopic } from "../../../io/kafka/topics";
-import {
-  type FaultProxy,
-  type KafkaServer,
-  librdkafkaTransactions,
-  startFaultProxy,
-  startKafka,
-} from "../../../servers";
+import { librdkafkaTransactions } from "../../../servers";
 import { batchOf } from "../../contracts/embedded-log-contract";
 import { nextPortion, textOf } from "../../contracts/shared-log-contract";
-import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import { describeWithServers } from "../../servers/with-servers";
 import { through } from "./proxied";
+import { withKafka } from "./with-kafka";
 
 const CLI = join(__dirname, "..", "..", "..", "cli", "main.js");
 const DEADLINE = { timeout: 30_000, interval: 50 };
 
 describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
-  let kafka: KafkaServer;
-  let proxy: FaultProxy;
+  const kafka = withKafka({ partitions: 2 });
   let topic = "";
-  const closing: (() => Promise<unknown>)[] = [];
-  beforeAll(async () => {
-    kafka = await startKafka();
-    proxy = await startFaultProxy(kafka.bootstrap);
-  }, COLD_START_MS);
-  afterAll(async () => {
-    await proxy?.stop();
-    await kafka?.stop();
+  beforeEach(() => {
+    topic = kafka.topic;
   });
-  beforeEach(async () => {
-    topic = `clients-${randomUUID()}`;
-    await ensureKafkaTopic({ brokers: [kafka.bootstrap] }, { topic, partitions: 2 });
-  });
-  afterEach(async () => {
-    proxy.pass();
-    for (const close of closing.splice(0)) await close();
-  }, 60_000);
 
-  const none = () => vi.waitFor(() => expect(proxy.connections).toBe(0), DEADLINE);
-  const client = () => new Kafka({ brokers: [kafka.bootstrap], logLevel: logLevel.NOTHING });
-  const admin = async <T>(act: (admin: ReturnType<Kafka["admin"]>) => Promise<T>): Promise<T> => {
-    const one = client().admin();
-    await one.connect();
-    try {
-      return await act(one);
-    } finally {
-      await one.disconnect();
-    }
-  };
+  const none = () => vi.waitFor(() => expect(kafka.proxy.connections).toBe(0), DEADLINE);
   const reader = async (
     options: { connection?: KafkaConnection; onSkipped?: (range: SkippedRange) => void; groupId?: string } = {},
   ) => {
@@ -75,12 +44,12 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
       sessionTimeoutMs: 6_000,
       ...(onSkipped === undefined ? {} : { onSkipped }),
     });
-    closing.push(() => subscription.close());
+    kafka.closeAfter(() => subscription.close());
     return subscription;
   };
   /** The readers' position in partition 0. */
   const committed = () =>
-    admin(async (one) => {
+    kafka.admin(async (one) => {
       const [group] = await one.fetchOffsets({ groupId: `group-${topic}`, topics: [topic] });
       return group!.partitions.find(({ partition }) => partition === 0)!.offset;
     });
@@ -96,22 +65,22 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
   };
 
   it("connections are as many after a hundred refreshes of the partitions as after one, and none after close", async () => {
-    const log = await KafkaEventLog.open({ ...through(proxy), topic, partitionsRefreshMs: 1 });
+    const log = await KafkaEventLog.open({ ...through(kafka.proxy), topic, partitionsRefreshMs: 1 });
     await Promise.all([1, 2, 3].map((n) => log.append(batchOf(`first ${n}`))));
-    const settled = proxy.connections;
+    const settled = kafka.proxy.connections;
     for (let n = 0; n < 100; n++) {
       await Promise.all([log.append(batchOf(`a ${n}`)), log.append(batchOf(`b ${n}`)), log.ping()]);
     }
-    expect(proxy.connections).toBeLessThanOrEqual(settled);
+    expect(kafka.proxy.connections).toBeLessThanOrEqual(settled);
     await log.close();
     await none();
   }, 60_000);
 
   it("connections are as many when the topic has got more partitions, which are then written to as well", async () => {
-    const log = await KafkaEventLog.open({ ...through(proxy), topic, partitionsRefreshMs: 1 });
+    const log = await KafkaEventLog.open({ ...through(kafka.proxy), topic, partitionsRefreshMs: 1 });
     await log.append(batchOf("before"));
-    const settled = proxy.connections;
-    await admin(async (one) => {
+    const settled = kafka.proxy.connections;
+    await kafka.admin(async (one) => {
       await one.createPartitions({ topicPartitions: [{ topic, count: 4 }] });
       await vi.waitFor(async () => {
         await log.append(batchOf("after"));
@@ -119,17 +88,22 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
         expect(written.map(({ partition }) => partition)).toEqual(expect.arrayContaining([2, 3]));
       }, DEADLINE);
     });
-    await vi.waitFor(() => expect(proxy.connections).toBeLessThanOrEqual(settled), DEADLINE);
+    await vi.waitFor(() => expect(kafka.proxy.connections).toBeLessThanOrEqual(settled), DEADLINE);
     await log.close();
     await none();
   }, 90_000);
 
   it("connections are none after a close while a producer is being replaced, and a closed log opens no new one", async () => {
-    const log = await KafkaEventLog.open({ ...through(proxy), topic, appendTimeoutMs: 5_000, partitionsRefreshMs: 1 });
+    const log = await KafkaEventLog.open({
+      ...through(kafka.proxy),
+      topic,
+      appendTimeoutMs: 5_000,
+      partitionsRefreshMs: 1,
+    });
     await log.append(batchOf("before"));
-    proxy.cut();
+    kafka.proxy.cut();
     await expect(log.append(batchOf("while away"))).rejects.toThrow();
-    proxy.pass();
+    kafka.proxy.pass();
     const pinging = log.ping().catch(() => undefined);
     await log.close();
     await pinging;
@@ -138,7 +112,7 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
   }, 60_000);
 
   it("a reader that is closed in the moment it fails stays closed", async () => {
-    const compressed = client().producer();
+    const compressed = kafka.client().producer();
     await compressed.connect();
     await compressed.send({ ...record("a"), compression: CompressionTypes.ZSTD });
     await compressed.disconnect();
@@ -158,7 +132,7 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
       throw Object.assign(new Error("no codec"), { name: "KafkaJSNotImplemented", retriable: true });
     };
     try {
-      subscription = await reader({ connection: { ...through(proxy), logger } });
+      subscription = await reader({ connection: { ...through(kafka.proxy), logger } });
       await vi.waitFor(() => expect(closed).toBeDefined(), DEADLINE);
       await closed;
     } finally {
@@ -167,13 +141,13 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
     await none();
     // kafkajs would come back after 0.1 s.
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    expect(proxy.connections).toBe(0);
+    expect(kafka.proxy.connections).toBe(0);
   }, 60_000);
 
   const producer = async (): Promise<Producer> => {
-    const one = client().producer({ transactionalId: randomUUID(), maxInFlightRequests: 1, idempotent: true });
+    const one = kafka.client().producer({ transactionalId: randomUUID(), maxInFlightRequests: 1, idempotent: true });
     await one.connect();
-    closing.push(() => one.disconnect());
+    kafka.closeAfter(() => one.disconnect());
     return one;
   };
   const record = (text: string, key: Buffer | null = null) => ({
@@ -200,7 +174,7 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
     expect(await readAll(subscription)).toEqual(["committed 1", "committed 2"]);
     // Markers and aborted records are read over, and the group's position is behind them.
     expect(skipped).toEqual([]);
-    const ends = await admin((one) => one.fetchTopicOffsets(topic));
+    const ends = await kafka.admin((one) => one.fetchTopicOffsets(topic));
     expect(await committed()).toBe(ends.find(({ partition }) => partition === 0)!.high);
   }, 60_000);
 
@@ -226,9 +200,9 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
     const transaction = await one.transaction();
     await transaction.send(record("open"));
     const afterMs = Date.now();
-    const plain = client().producer();
+    const plain = kafka.client().producer();
     await plain.connect();
-    closing.push(() => plain.disconnect());
+    kafka.closeAfter(() => plain.disconnect());
     await plain.send(record("behind it"));
     expect(await subscription.take({ maxMessages: 10, maxBytes: 1 << 20, waitMs: 500 })).toBeUndefined();
     const oldestMs = await subscription.oldestWaitingMs();
@@ -239,13 +213,13 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
   }, 60_000);
 
   const deleteTo = (partition: number, offset: number) =>
-    admin(async (one) => {
+    kafka.admin(async (one) => {
       // kafkajs knows the leaders only of topics that it was asked about.
       await one.fetchTopicOffsets(topic);
       await one.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
     });
   const write = async (...texts: string[]) => {
-    const plain = client().producer();
+    const plain = kafka.client().producer();
     await plain.connect();
     for (const text of texts) await plain.send(record(text));
     await plain.disconnect();
@@ -292,13 +266,13 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
 
   it("records that are deleted under a running reader are told though nothing comes after them", async () => {
     const skipped: SkippedRange[] = [];
-    const subscription = await reader({ connection: through(proxy), onSkipped: (range) => skipped.push(range) });
+    const subscription = await reader({ connection: through(kafka.proxy), onSkipped: (range) => skipped.push(range) });
     await write("a");
     expect(await readAll(subscription)).toEqual(["a"]);
-    proxy.cut();
+    kafka.proxy.cut();
     await write("b", "c");
     await deleteTo(0, 3);
-    proxy.pass();
+    kafka.proxy.pass();
     await vi.waitFor(async () => {
       expect(await subscription.oldestWaitingMs()).toBeUndefined();
       expect(skipped).toEqual([{ topic, partition: 0, fromOffset: 1, toOffset: 3 }]);
@@ -347,9 +321,9 @@ describeWithServers("clients of Kafka", ["kafka", "librdkafka"], () => {
     await write("a");
     const subscription = await reader();
     const { messages } = await nextPortion(subscription);
-    const admin = new ClosingAdmin(client().admin());
+    const admin = new ClosingAdmin(kafka.client().admin());
     await admin.ask((one) => one.connect());
-    closing.push(() => admin.close());
+    kafka.closeAfter(() => admin.close());
     const [{ appendedAtMs }, hourMs] = [messages[0]!, 3_600_000];
     for (const aboutMs of [appendedAtMs - hourMs, appendedAtMs, appendedAtMs + 1, appendedAtMs + hourMs]) {
       const oldestMs = await new GroupLag(admin, topic, `group-${topic}`).oldestWaitingMs(aboutMs);

@@ -1,50 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from "node:crypto";
-import { Kafka, logLevel } from "kafkajs";
 import type { KafkaConnection } from "../../../io/kafka/config";
 import { KafkaEventLog } from "../../../io/kafka/event-log";
 import { KafkaLogSubscription, type SkippedRange } from "../../../io/kafka/log-subscription";
-import { ensureKafkaTopic } from "../../../io/kafka/topics";
 import { PortionLostError, StoreUnavailableError } from "../../../io/ports";
-import { type FaultProxy, type KafkaServer, startFaultProxy, startKafka } from "../../../servers";
 import { seeded } from "../../contracts/condition";
 import { batchOf } from "../../contracts/embedded-log-contract";
 import { faultRounds } from "../../contracts/fault-schedule";
 import { drain, nextPortion, textOf } from "../../contracts/shared-log-contract";
-import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import { describeWithServers } from "../../servers/with-servers";
 import { until } from "../../until";
 import { through } from "./proxied";
+import { withKafka } from "./with-kafka";
 
 const READ_ALL = { timeout: 150_000, interval: 1_000 };
 
 describeWithServers("Kafka behind a failing network", ["kafka"], () => {
-  let kafka: KafkaServer;
-  let proxy: FaultProxy;
+  const kafka = withKafka({ partitions: 3 });
   let topic = "";
-  const closing: { close(): Promise<void> }[] = [];
+  beforeEach(() => {
+    topic = kafka.topic;
+  });
   const opened = <T extends { close(): Promise<void> }>(one: T): T => {
-    closing.push(one);
+    kafka.closeAfter(() => one.close());
     return one;
   };
-  beforeAll(async () => {
-    kafka = await startKafka();
-    proxy = await startFaultProxy(kafka.bootstrap);
-  }, COLD_START_MS);
-  afterAll(async () => {
-    await proxy?.stop();
-    await kafka?.stop();
-  });
-  beforeEach(async () => {
-    topic = `log-${randomUUID()}`;
-    await ensureKafkaTopic({ brokers: [kafka.bootstrap] }, { topic, partitions: 3 });
-  });
-  afterEach(async () => {
-    proxy.pass();
-    await Promise.all(closing.splice(0).map((each) => each.close()));
-  }, 60_000);
 
   const writer = async () =>
-    opened(await KafkaEventLog.open({ ...through(proxy), topic, appendTimeoutMs: 6_000, maxRequestBytes: 2_000 }));
+    opened(
+      await KafkaEventLog.open({ ...through(kafka.proxy), topic, appendTimeoutMs: 6_000, maxRequestBytes: 2_000 }),
+    );
   const reader = async (
     connection: KafkaConnection = { brokers: [kafka.bootstrap] },
     onSkipped?: (range: SkippedRange) => void,
@@ -59,28 +44,19 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
         ...(onSkipped === undefined ? {} : { onSkipped }),
       }),
     );
-  const admin = async <T>(act: (admin: ReturnType<Kafka["admin"]>) => Promise<T>): Promise<T> => {
-    const one = new Kafka({ brokers: [kafka.bootstrap], logLevel: logLevel.NOTHING }).admin();
-    await one.connect();
-    try {
-      return await act(one);
-    } finally {
-      await one.disconnect();
-    }
-  };
   /** Messages after the positions of the readers' group. */
   const unread = () =>
-    admin(async (one) => {
+    kafka.admin(async (one) => {
       const [group] = await one.fetchOffsets({ groupId: `group-${topic}`, topics: [topic] });
       const ends = await one.fetchTopicOffsets(topic);
       const read = group!.partitions.reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
       return ends.reduce((sum, { high }) => sum + Number(high), 0) - read;
     });
   const messages = async () =>
-    (await admin((one) => one.fetchTopicOffsets(topic))).reduce((sum, { high }) => sum + Number(high), 0);
+    (await kafka.admin((one) => one.fetchTopicOffsets(topic))).reduce((sum, { high }) => sum + Number(high), 0);
   /** Returns how often each text is in the topic, acknowledged or not. */
   const inTopic = async (): Promise<Map<string, number>> => {
-    const ends = await admin((one) => one.fetchTopicOffsets(topic));
+    const ends = await kafka.admin((one) => one.fetchTopicOffsets(topic));
     let left = ends.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
     const all = opened(await KafkaLogSubscription.open({ brokers: [kafka.bootstrap], topic, groupId: randomUUID() }));
     const times = new Map<string, number>();
@@ -95,14 +71,14 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
 
   it("an append whose answer is lost is repeated and is in the topic once; one that is rejected may be there", async () => {
     const log = await writer();
-    proxy.swallowAnswers(true);
+    kafka.proxy.swallowAnswers(true);
     const short = log.append(batchOf("answer lost for a while"));
     await vi.waitFor(async () => expect(await messages()).toBe(1), 20_000);
-    proxy.pass();
+    kafka.proxy.pass();
     await short;
-    proxy.swallowAnswers(true);
+    kafka.proxy.swallowAnswers(true);
     await expect(log.append(batchOf("answer lost for good"))).rejects.toThrow(StoreUnavailableError);
-    proxy.pass();
+    kafka.proxy.pass();
     await vi.waitFor(() => log.append(batchOf("afterwards")), 20_000);
     const times = await inTopic();
     expect(times.get("answer lost for a while")).toBe(1);
@@ -129,10 +105,10 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
       }
     };
     const callers = Array.from({ length: 12 }, (_, caller) => append(caller));
-    await faultRounds(12, { proxy, random, succeeded: () => acknowledged.size, mostSuccesses: 60 });
-    proxy.cut();
+    await faultRounds(12, { proxy: kafka.proxy, random, succeeded: () => acknowledged.size, mostSuccesses: 60 });
+    kafka.proxy.cut();
     await until("an append is refused", () => refusals.size > 0);
-    proxy.pass();
+    kafka.proxy.pass();
     over = true;
     await Promise.all(callers);
     const times = await inTopic();
@@ -146,10 +122,10 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
   it("appends are refused while the broker is away and taken again, by the same log, when it is back", async () => {
     const log = await writer();
     await log.append(batchOf("before"));
-    await kafka.kill();
+    await kafka.server.kill();
     await expect(log.append(batchOf("while away"))).rejects.toThrow(StoreUnavailableError);
     await expect(log.ping()).rejects.toThrow(StoreUnavailableError);
-    await kafka.restart();
+    await kafka.server.restart();
     await vi.waitFor(() => log.ping(), 30_000);
     await vi.waitFor(() => log.append(batchOf("after")), 30_000);
     const times = await inTopic();
@@ -164,7 +140,7 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
     const idsOf = new Map<string, string>();
     const handedOut = new Set<string>();
     let over = false;
-    const readers = [await reader(through(proxy)), await reader(through(proxy))];
+    const readers = [await reader(through(kafka.proxy)), await reader(through(kafka.proxy))];
     const work = async (subscription: KafkaLogSubscription) => {
       while (!over) {
         const portion = await subscription.take({ maxMessages: 7, maxBytes: 1e6, waitMs: 200 });
@@ -180,13 +156,13 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
     };
     const works = readers.map(work);
     await vi.waitFor(() => expect(handedOut.size).toBeGreaterThan(10), READ_ALL);
-    const refusedBefore = proxy.refusedConnections;
-    proxy.cut();
-    await vi.waitFor(() => expect(proxy.refusedConnections).toBeGreaterThan(refusedBefore + 2), READ_ALL);
-    proxy.pass();
-    await vi.waitFor(() => expect(proxy.connections).toBeGreaterThan(0), READ_ALL);
-    await kafka.kill();
-    await kafka.restart();
+    const refusedBefore = kafka.proxy.refusedConnections;
+    kafka.proxy.cut();
+    await vi.waitFor(() => expect(kafka.proxy.refusedConnections).toBeGreaterThan(refusedBefore + 2), READ_ALL);
+    kafka.proxy.pass();
+    await vi.waitFor(() => expect(kafka.proxy.connections).toBeGreaterThan(0), READ_ALL);
+    await kafka.server.kill();
+    await kafka.server.restart();
     works.push(work(await reader()));
     await Promise.race([Promise.all(works), vi.waitFor(async () => expect(await unread()).toBe(0), READ_ALL)]);
     over = true;
@@ -235,7 +211,7 @@ describeWithServers("Kafka behind a failing network", ["kafka"], () => {
     await first.close();
     const partition = Number(/-(\d+)-\d{15}-\d{15}$/.exec(open.name)![1]);
     const offset = String(Number(open.messages.at(-1)!.id.split("-").at(-1)));
-    await admin(async (one) => {
+    await kafka.admin(async (one) => {
       // kafkajs knows the leaders only of topics that it was asked about.
       await one.fetchTopicOffsets(topic);
       await one.deleteTopicRecords({ topic, partitions: [{ partition, offset }] });

@@ -40,6 +40,9 @@ export function emptiedStores(): () => Promise<IngestStores> {
       opened = { folder, log: await SqliteEventLog.open({ folder }), deadLetters: new SqliteDeadLetters({ folder }) };
       return opened;
     }
+    // A test may have put a function of its own over a method. The stores' own state is private, and no property.
+    for (const store of [opened.log, opened.deadLetters])
+      for (const replaced of Object.keys(store)) Reflect.deleteProperty(store, replaced);
     await opened.log.trim(await opened.log.head());
     for (const [file, sql] of Object.entries(ERASED)) {
       const database = new DatabaseSync(join(opened.folder, file), { timeout: 60_000 });
