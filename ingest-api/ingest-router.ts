@@ -152,7 +152,7 @@ class Ingest {
     this.shared = new SharedAppends(dependencies.log, stampBook);
   }
 
-  /** Handles one POST, from its headers to its answer. Never rejects. */
+  /** Handles one POST, from its headers to its answer. Never rejects. The steps follow in the order of the way. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now();
     let format: ContentFormat | "none" = "none";
@@ -181,77 +181,7 @@ class Ingest {
     }
   }
 
-  async again(body: Buffer, contentType: string): Promise<string | undefined> {
-    const found = contentOf({ "content-type": contentType });
-    if ("unsupported" in found) return found.unsupported;
-    const taken = await this.taken(body, found.content, this.rulesAt(this.dependencies.clock()), EVERY_TYPE);
-    if (taken === undefined) throw new StoreUnavailableError("the event types cannot be asked for now");
-    if (taken.kind === "stamps-full") throw new StoreUnavailableError("too many events without a time came");
-    if (taken.kind === "forbidden") return taken.refusal.detail;
-    if (taken.kind === "problem") return `${taken.reason ?? "malformed"}: ${taken.detail}`;
-    const [refusal] = taken.rejected;
-    if (refusal !== undefined) return `${refusal.reason}: ${refusal.detail}`;
-    if (taken.columns.count === 0) return "it holds no event";
-    const problem = await storeEvents(taken, { ...this.dependencies, stampBook: this.stampBook, shared: this.shared });
-    if (problem !== undefined) throw new StoreUnavailableError(problem.detail);
-    this.metrics.stored(found.content.format, taken.columns.count, []);
-    return undefined;
-  }
-
-  /** Handles one GET whose address is an event; a HEAD checks the event and counts nothing. Never rejects. */
-  async pixel(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const startedMs = performance.now();
-    const place = this.inFlight.draining ? undefined : this.inFlight.enter();
-    try {
-      if (this.inFlight.draining) this.refuse(response, unavailable("the server is shutting down"));
-      else if (place === undefined) this.refuse(response, overloaded("too many requests are being handled"));
-      else if (request.method === "HEAD") send(response, 200, PIXEL_HEADERS, PIXEL);
-      else {
-        const verdict = this.admission.judge(request, "write");
-        if (verdict.kind === "refused") this.refuse(response, verdict.refusal);
-        else await this.countPixel(request, response, verdict.caller);
-      }
-    } catch (error) {
-      this.fail(response, error);
-    } finally {
-      place?.leave();
-      this.metrics.answered(response.statusCode, "json", (performance.now() - startedMs) / 1000);
-    }
-  }
-
-  private async countPixel(request: IncomingMessage, response: ServerResponse, caller: Caller): Promise<void> {
-    const { searchParams } = new URL(request.url ?? "", "http://pixel");
-    const body = pixelEvent(searchParams);
-    const answer = await this.store(body, { format: "json", encoding: "identity" }, caller, body.length);
-    if (answer.kind !== "accepted") this.answer(response, answer);
-    else if (answer.rejected[0] === undefined) send(response, 200, PIXEL_HEADERS, PIXEL);
-    else this.refuse(response, malformed(answer.rejected[0].detail, answer.rejected[0].reason));
-  }
-
-  refuse(response: ServerResponse, problem: Problem): void {
-    if (response.headersSent || response.destroyed) return;
-    const instance = `urn:uuid:${randomUUID()}`;
-    if (problem.status >= 500) this.dependencies.logger.warn({ instance, problem }, "request refused");
-    const headers = { "Content-Type": PROBLEM_CONTENT_TYPE, "Cache-Control": "no-store", ...problem.headers };
-    send(response, problem.status, headers, problemBody(problem, instance));
-  }
-
-  /** Answers an unforeseen failure: the log gets the whole error, the client no detail. */
-  fail(response: ServerResponse, error: unknown): void {
-    this.dependencies.logger.error({ err: error }, "request failed");
-    this.refuse(response, internal());
-  }
-
-  private answer(response: ServerResponse, answer: Answer): void {
-    if (answer.kind === "gone" || response.destroyed) return;
-    if (answer.kind === "problem") {
-      this.refuse(response, answer.problem);
-      return;
-    }
-    const rejected = answer.rejected.map(({ index, eventId, reason, detail }) => ({ index, eventId, reason, detail }));
-    send(response, 202, JSON_HEADERS, JSON.stringify({ accepted: answer.accepted, rejected }));
-  }
-
+  /** Reads the body within the bounds of its place, decompresses it, and stores its events. */
   private async ingest(request: IncomingMessage, content: Content, place: Place, caller: Caller): Promise<Answer> {
     const { maxBodyBytes } = this.limits;
     const tooManyBytes = `a body holds at most ${maxBodyBytes} bytes, after decompression too`;
@@ -285,6 +215,7 @@ class Ingest {
     }
   }
 
+  /** Judges the events of a body and makes them durable; the answer says which were refused. */
   private async store(body: Buffer, content: Content, caller: Caller, sentBytes: number): Promise<Answer> {
     const receivedAtMs = this.dependencies.clock();
     const taken = await this.taken(body, content, this.rulesAt(receivedAtMs), caller);
@@ -352,6 +283,77 @@ class Ingest {
       this.metrics.stored(format, 0, [{ reason }]);
     }
     return refused(malformed(detail, reason));
+  }
+
+  private answer(response: ServerResponse, answer: Answer): void {
+    if (answer.kind === "gone" || response.destroyed) return;
+    if (answer.kind === "problem") {
+      this.refuse(response, answer.problem);
+      return;
+    }
+    const rejected = answer.rejected.map(({ index, eventId, reason, detail }) => ({ index, eventId, reason, detail }));
+    send(response, 202, JSON_HEADERS, JSON.stringify({ accepted: answer.accepted, rejected }));
+  }
+
+  refuse(response: ServerResponse, problem: Problem): void {
+    if (response.headersSent || response.destroyed) return;
+    const instance = `urn:uuid:${randomUUID()}`;
+    if (problem.status >= 500) this.dependencies.logger.warn({ instance, problem }, "request refused");
+    const headers = { "Content-Type": PROBLEM_CONTENT_TYPE, "Cache-Control": "no-store", ...problem.headers };
+    send(response, problem.status, headers, problemBody(problem, instance));
+  }
+
+  /** Answers an unforeseen failure: the log gets the whole error, the client no detail. */
+  fail(response: ServerResponse, error: unknown): void {
+    this.dependencies.logger.error({ err: error }, "request failed");
+    this.refuse(response, internal());
+  }
+
+  async again(body: Buffer, contentType: string): Promise<string | undefined> {
+    const found = contentOf({ "content-type": contentType });
+    if ("unsupported" in found) return found.unsupported;
+    const taken = await this.taken(body, found.content, this.rulesAt(this.dependencies.clock()), EVERY_TYPE);
+    if (taken === undefined) throw new StoreUnavailableError("the event types cannot be asked for now");
+    if (taken.kind === "stamps-full") throw new StoreUnavailableError("too many events without a time came");
+    if (taken.kind === "forbidden") return taken.refusal.detail;
+    if (taken.kind === "problem") return `${taken.reason ?? "malformed"}: ${taken.detail}`;
+    const [refusal] = taken.rejected;
+    if (refusal !== undefined) return `${refusal.reason}: ${refusal.detail}`;
+    if (taken.columns.count === 0) return "it holds no event";
+    const problem = await storeEvents(taken, { ...this.dependencies, stampBook: this.stampBook, shared: this.shared });
+    if (problem !== undefined) throw new StoreUnavailableError(problem.detail);
+    this.metrics.stored(found.content.format, taken.columns.count, []);
+    return undefined;
+  }
+
+  /** Handles one GET whose address is an event; a HEAD checks the event and counts nothing. Never rejects. */
+  async pixel(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedMs = performance.now();
+    const place = this.inFlight.draining ? undefined : this.inFlight.enter();
+    try {
+      if (this.inFlight.draining) this.refuse(response, unavailable("the server is shutting down"));
+      else if (place === undefined) this.refuse(response, overloaded("too many requests are being handled"));
+      else if (request.method === "HEAD") send(response, 200, PIXEL_HEADERS, PIXEL);
+      else {
+        const verdict = this.admission.judge(request, "write");
+        if (verdict.kind === "refused") this.refuse(response, verdict.refusal);
+        else await this.countPixel(request, response, verdict.caller);
+      }
+    } catch (error) {
+      this.fail(response, error);
+    } finally {
+      place?.leave();
+      this.metrics.answered(response.statusCode, "json", (performance.now() - startedMs) / 1000);
+    }
+  }
+
+  private async countPixel(request: IncomingMessage, response: ServerResponse, caller: Caller): Promise<void> {
+    const { searchParams } = new URL(request.url ?? "", "http://pixel");
+    const body = pixelEvent(searchParams);
+    const answer = await this.store(body, { format: "json", encoding: "identity" }, caller, body.length);
+    if (answer.kind !== "accepted") this.answer(response, answer);
+    else if (answer.rejected[0] === undefined) send(response, 200, PIXEL_HEADERS, PIXEL);
+    else this.refuse(response, malformed(answer.rejected[0].detail, answer.rejected[0].reason));
   }
 
   private rulesAt(receivedAtMs: number): IntakeRules {

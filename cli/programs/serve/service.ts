@@ -34,7 +34,11 @@ export class Service {
     },
   ) {}
 
-  /** Resolves when requests are answered. */
+  /**
+   * Opens the stores, builds both sides of the HTTP interface over them, and listens. What works beside the requests
+   * begins last: the side of the log (on one machine with the process that counts), the canary and the alerts. Resolves
+   * when requests are answered.
+   */
   static async start(config: Config, logger: Logger, lock: FolderLock | undefined): Promise<Service> {
     const parts = await openServiceParts(config, logger);
     const alerts = alertsOf(parts);
@@ -42,10 +46,12 @@ export class Service {
     const stopping = new AbortController();
     const query = queryOf(parts, ingest, stopping.signal);
     const { app, front } = applicationOf(parts, ingest, query);
+
     const { server, scheme, stop: stopListener } = serviceListener(config, front, logger);
     const url = await listen(server, config.http.host, config.http.port, scheme);
     const ofOperations = await listenForOperations(config, parts.operations.listener(app));
     if (ofOperations !== undefined) logger.info({ url: ofOperations.url }, "operating endpoints listen");
+
     parts.logSide.begin();
     parts.canary.begin(url);
     await alerts?.begin();
