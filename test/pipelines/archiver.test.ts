@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,14 +15,16 @@ import { type ArchiverDependencies, runArchiver } from "../../pipelines/archiver
 import { SqliteLogSubscription } from "../contracts/embedded-subscription";
 import { T0 } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, message } from "../transforms/elements";
 
 const M0 = minuteOf(T0);
+const shared = emptiedStores();
 let folder = "";
 let stores: Stores;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "viewmill-archiver-"));
-  stores = await openStores(folder);
+  stores = await openStores(folder, await shared());
 });
 afterEach(async () => {
   await stores.close();

@@ -3,6 +3,7 @@
  * The counting graph pane by pane, in process: elements arrive, the watermark and the processing time move, and each
  * pane of a minute says what it counts. The graph is the one of the streaming job, from the payloads of the log on.
  */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +18,7 @@ import { RESOURCES } from "../../transforms/resource-names";
 import { cellsOf, columnsOf, T0 } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
 import { storedCells } from "../golden/outcome";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event } from "../transforms/elements";
 import { EventTimeRun } from "./event-time-run";
 
@@ -41,11 +43,12 @@ const COUNTING: LogCounting["counting"] = {
   windowing: WINDOWING,
 };
 
+const shared = emptiedStores();
 let folder = "";
 let stores: Stores;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "viewmill-panes-"));
-  stores = await openStores(folder);
+  stores = await openStores(folder, await shared());
   provideResource(RESOURCES.counterStore, stores.counters);
   provideResource(RESOURCES.ledger, stores.ledger);
   provideResource(RESOURCES.deadLetters, stores.deadLetters);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,13 +10,15 @@ import { columnsOf, T0 } from "../domain/model";
 import { EmbeddedStream, openStores, type Stores } from "../golden/embedded-runner";
 import { storedCells } from "../golden/outcome";
 import { archiveObject } from "../io/formats/avro/events";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event } from "../transforms/elements";
 
+const shared = emptiedStores();
 let folder = "";
 let stores: Stores;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "viewmill-pass-"));
-  stores = await openStores(folder);
+  stores = await openStores(folder, await shared());
 });
 afterEach(async () => {
   await stores.close();

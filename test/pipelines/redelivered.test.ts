@@ -3,6 +3,7 @@
  * A log that delivers messages again (Pub/Sub) and an archiver that is killed: before it has listed its objects, they
  * are leftovers; before it has acknowledged its messages, two listed objects hold them. The books balance all the same.
  */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";
 import { columnsOf, T0 } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
 import { archiveObject } from "../io/formats/avro/events";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event } from "../transforms/elements";
 
 const LATENESS_MS = 120_000;
@@ -27,11 +29,12 @@ const MESSAGES: Record<string, VideoEvent[]> = {
   m3: [event("d"), event("a")],
 };
 
+const shared = emptiedStores();
 let folder = "";
 let stores: Stores;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "viewmill-redelivered-"));
-  stores = await openStores(folder);
+  stores = await openStores(folder, await shared());
   await stores.ledger.bookAccepted({
     ...{ instance: "serve", sequence: 1, minutes: new Map([[MINUTE, 5]]), sinceMs: T0, throughMs: T0 },
     leaseUntilMs: 0,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The writes of the graph: counters and ledger, over the real embedded stores. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,13 +15,15 @@ import { WrittenCells } from "../../transforms/written-cells";
 import { T0 } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
 import { storedCells } from "../golden/outcome";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, message, withResources } from "./elements";
 
+const shared = emptiedStores();
 let folder = "";
 let stores: Stores;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "viewmill-writing-"));
-  stores = await openStores(folder);
+  stores = await openStores(folder, await shared());
 });
 afterEach(async () => {
   await stores.close();
