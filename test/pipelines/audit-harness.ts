@@ -15,6 +15,7 @@ import { type AuditRange, runAudit } from "../../pipelines/audit/audit";
 import { columnsOf } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
 import { archiveObject } from "../io/formats/avro/events";
+import type { IngestStores } from "../io/sqlite/emptied-stores";
 
 export class AuditHarness {
   private objects = 0;
@@ -24,9 +25,10 @@ export class AuditHarness {
     readonly stores: Stores,
   ) {}
 
-  static async open(): Promise<AuditHarness> {
+  /** `shared`: a log and dead letters that somebody else opened and closes. */
+  static async open(shared?: IngestStores): Promise<AuditHarness> {
     const folder = mkdtempSync(join(tmpdir(), "viewmill-audit-"));
-    return new AuditHarness(folder, await openStores(folder));
+    return new AuditHarness(folder, await openStores(folder, shared));
   }
 
   async close(): Promise<void> {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { correctionsOf, MAX_CORRECTED_CELLS } from "../../domain/rules/corrections";
 import { T0 } from "../domain/model";
 import { storedCells } from "../golden/outcome";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event } from "../transforms/elements";
 import { AuditHarness } from "./audit-harness";
 
 let harness: AuditHarness;
+const shared = emptiedStores();
 beforeEach(async () => {
-  harness = await AuditHarness.open();
+  harness = await AuditHarness.open(await shared());
 });
 afterEach(() => harness.close());
 

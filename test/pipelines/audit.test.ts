@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { exitCode } from "../../cli/commands/audit";
 import { minuteOf } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
@@ -10,6 +11,7 @@ import { cell } from "../contracts/counter-store-contract";
 import { type RewrittenCell, rewriteCells } from "../contracts/rewrite-cells";
 import { T0 } from "../domain/model";
 import { storedCells } from "../golden/outcome";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, message } from "../transforms/elements";
 import { AuditHarness } from "./audit-harness";
 
@@ -18,8 +20,9 @@ const DAY_MS = 24 * HOUR_MS;
 const at = (minutes: number) => T0 + minutes * MINUTE_MS;
 
 let harness: AuditHarness;
+const shared = emptiedStores();
 beforeEach(async () => {
-  harness = await AuditHarness.open();
+  harness = await AuditHarness.open(await shared());
 });
 afterEach(() => harness.close());
 
