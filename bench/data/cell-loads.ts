@@ -4,7 +4,7 @@
  * The measurement of the store writes them.
  */
 
-import type { MinuteCounts } from "../../domain/columns/minute-counts";
+import type { MinuteCounts, VideoNames } from "../../domain/columns/minute-counts";
 import { MINUTE_MS } from "../../domain/rules/time";
 
 export interface CellLoad {
@@ -28,19 +28,43 @@ interface GrowingCell {
   last: number;
 }
 
+/** One space of names for a load, as the panes of one process share one. */
+class LoadNames implements VideoNames {
+  readonly #numbers = new Map<number, number>();
+  readonly #texts: string[] = [];
+
+  get videoCount(): number {
+    return this.#texts.length;
+  }
+
+  numberOf(rank: number): number {
+    let number = this.#numbers.get(rank);
+    if (number === undefined) {
+      number = this.#texts.push(`video-${rank}-of-the-bench`) - 1;
+      this.#numbers.set(rank, number);
+    }
+    return number;
+  }
+
+  videoText(number: number): string {
+    return this.#texts[number]!;
+  }
+}
+
 /**
- * One MinuteCounts a pass. The same numbers give the same load; names are new strings every time, as a decoder makes
- * them.
+ * One MinuteCounts a pass, in the form in which panes give it: cells in the order of their videos' numbers, which are
+ * given in the order in which names come. The same numbers give the same load.
  */
 export function* cellLoad({ minutes, passesAMinute, eventsAPass, videos, seed }: CellLoad): Generator<MinuteCounts> {
   const random = generator(seed);
+  const names = new LoadNames();
   for (let minute = FIRST_MINUTE; minute < FIRST_MINUTE + minutes; minute++) {
     const cells = new Map<number, GrowingCell>();
     for (let pass = 0; pass < passesAMinute; pass++) {
       const changed = new Set<GrowingCell>();
       for (let event = 0; event < eventsAPass; event++) {
         // Log-uniform ranks: Zipf's law with exponent 1.
-        const video = Math.floor(videos ** random()) - 1;
+        const video = names.numberOf(Math.floor(videos ** random()) - 1);
         const draw = random();
         const type = draw < 0.9 ? 0 : draw < 0.97 ? 1 : 2;
         let cell = cells.get(video * 4 + type);
@@ -53,26 +77,24 @@ export function* cellLoad({ minutes, passesAMinute, eventsAPass, videos, seed }:
         cell.last = Math.floor(((pass + random()) / passesAMinute) * MINUTE_MS);
         changed.add(cell);
       }
-      yield countsOf(minute, [...changed]);
+      yield countsOf(minute, names, [...changed]);
     }
   }
 }
 
-function countsOf(minute: number, cells: readonly GrowingCell[]): MinuteCounts {
-  const indexes = new Map<number, number>();
-  const videos: string[] = [];
+function countsOf(minute: number, names: LoadNames, changed: readonly GrowingCell[]): MinuteCounts {
+  const cells = changed.toSorted((a, b) => a.video - b.video || a.type - b.type);
+  const numbers = Uint32Array.from(new Set(cells.map(({ video }) => video)));
+  let last = -1;
   const videoIndex = Uint32Array.from(cells, ({ video }) => {
-    let index = indexes.get(video);
-    if (index === undefined) {
-      index = videos.push(`video-${video}-of-the-bench`) - 1;
-      indexes.set(video, index);
-    }
-    return index;
+    if (last < 0 || numbers[last] !== video) last++;
+    return last;
   });
   const counts = Float64Array.from(cells, ({ count }) => count);
   return {
     minute,
-    videos,
+    videos: Array.from(numbers, (number) => names.videoText(number)),
+    named: { names, numbers },
     types: TYPES,
     videoIndex,
     typeIndex: Uint32Array.from(cells, ({ type }) => type),

@@ -26,6 +26,8 @@ export const isRanked = (level: string): level is RankedLevel => Object.hasOwn(L
 
 const CHUNK_BUCKETS = 512;
 const CRC_BYTES = 4;
+/** Types have small numbers, in the order in which they came. */
+const MAX_LAST = 256;
 
 /** The upper bounds by bucket. */
 export class BucketBounds {
@@ -70,6 +72,8 @@ export class RankWriter {
   readonly #get: StatementSync;
   readonly #put: StatementSync;
   #waiting = new Map<string, Chunk>();
+  /** The chunk asked for last, by type: neighbouring buckets are in the same one. */
+  #last: (Chunk | undefined)[] = [];
 
   constructor(
     db: DatabaseSync,
@@ -99,6 +103,14 @@ export class RankWriter {
   }
 
   #chunkOf(level: RankedLevel, type: number, time: number, chunk: number): Chunk {
+    const last = this.#last[type];
+    if (last !== undefined && last.level === level && last.time === time && last.chunk === chunk) return last;
+    const found = this.#chunkNamed(level, type, time, chunk);
+    if (type < MAX_LAST) this.#last[type] = found;
+    return found;
+  }
+
+  #chunkNamed(level: RankedLevel, type: number, time: number, chunk: number): Chunk {
     const name = `${LEVEL_NUMBERS[level]} ${type} ${time} ${chunk}`;
     let known = this.#waiting.get(name);
     if (known === undefined) {
@@ -111,11 +123,12 @@ export class RankWriter {
   /** Writes the collected counts after the blocks were stored. */
   flush(): void {
     for (const chunk of this.#waiting.values()) this.#write(chunk);
-    this.#waiting.clear();
+    this.forget();
   }
 
   forget(): void {
     this.#waiting.clear();
+    this.#last.length = 0;
   }
 
   #write(place: Chunk): void {

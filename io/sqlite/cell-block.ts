@@ -32,9 +32,9 @@ const CRC_BYTES = 4;
 const [HAS_SUM, HAS_WIDE, HAS_VALUED, HAS_META] = [1, 2, 4, 8];
 /** The bytes of eight varints of at most eight bytes each, with room. */
 const MAX_CELL_BYTES = 72;
-const TWO_30 = 2 ** 30;
-const TWO_31 = 2 ** 31;
+const TWO_28 = 2 ** 28;
 const TWO_32 = 2 ** 32;
+const TWO_53 = 2 ** 53;
 
 /**
  * Thrown for a block that cannot be read. The block stays until an operator deletes the row; an audit with repair then
@@ -56,15 +56,22 @@ export class Block {
 
   /** Returns the position of `key` among the cells from `from` on; -1 - (its place) when it is missing. */
   find(key: number, from = 0): number {
-    const { data } = this;
+    const { data, cells } = this;
+    // Cells are looked for in the order of keys, so that most are at the place where the search begins, or at the end.
+    if (from < cells) {
+      const first = data[from * WIDTH]!;
+      if (first === key) return from;
+      if (first > key) return -1 - from;
+    }
+    if (cells === 0 || data[(cells - 1) * WIDTH]! < key) return -1 - cells;
     let low = from;
-    let high = this.cells;
+    let high = cells;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (data[middle * WIDTH]! < key) low = middle + 1;
       else high = middle;
     }
-    return low < this.cells && data[low * WIDTH] === key ? low : -1 - low;
+    return low < cells && data[low * WIDTH] === key ? low : -1 - low;
   }
 
   /** Returns the position of `key`; a missing key gets an empty cell. */
@@ -143,7 +150,7 @@ export function encodeBlock({ cells, data }: Block): Buffer | undefined {
   for (let at = 0; at < cells * WIDTH; at += WIDTH) {
     const [count, correction, revision] = [data[at + COUNT]!, data[at + CORRECTION]!, data[at + REVISION]!];
     if (count === 0 && correction === 0 && revision === 0) continue;
-    if (!putPlain(data, at, before)) putCell(data, at, before);
+    if (!putUsual(data, at, before)) putCell(data, at, before);
     before = data[at]!;
   }
   if (position === 1) return undefined;
@@ -154,28 +161,24 @@ export function encodeBlock({ cells, data }: Block): Buffer | undefined {
 }
 
 /**
- * Writes a cell as nearly all are: without a value, a correction and a revision, and of numbers below 2^30. The bytes
- * are those of `putCell`; false, and nothing is written, for any other cell.
+ * Writes a cell as nearly all are: without a correction and a revision, either without a value or with one for each
+ * event, and with a sum below 2^32. The bytes are those of `putCell`; false, and nothing is written, for any other.
  */
-function putPlain(data: Float64Array, at: number, before: number): boolean {
-  const head = (data[at]! - before - 1) * 16;
+function putUsual(data: Float64Array, at: number, before: number): boolean {
   const count = data[at + COUNT]!;
+  const low = data[at + LOW]!;
+  if (data[at + MID] !== 0 || data[at + TOP] !== 0 || data[at + CORRECTION] !== 0 || data[at + REVISION] !== 0)
+    return false;
+  if (data[at + VALUED] !== (low === 0 ? 0 : count)) return false;
+  const head = (data[at]! - before - 1) * 16 + (low === 0 ? 0 : HAS_SUM);
   const last = data[at + LAST]! * 2;
-  if (data[at + VALUED] !== 0 || data[at + LOW] !== 0 || data[at + MID] !== 0 || data[at + TOP] !== 0) return false;
-  if (data[at + CORRECTION] !== 0 || data[at + REVISION] !== 0) return false;
-  if (!(head >= 0 && head < TWO_30 && count >= 0 && count < TWO_30 && last >= 0 && last < TWO_30)) return false;
+  if (!(head >= 0 && head < TWO_53 && count >= 0 && count < TWO_53 && low >= 0 && low < TWO_32)) return false;
+  if (!(last >= 0 && last < TWO_53)) return false;
   const into = scratch;
-  let to = position;
-  let rest = head | 0;
-  for (; rest >= 128; rest >>>= 7) into[to++] = (rest & 127) | 128;
-  into[to++] = rest;
-  rest = count | 0;
-  for (; rest >= 128; rest >>>= 7) into[to++] = (rest & 127) | 128;
-  into[to++] = rest;
-  rest = last | 0;
-  for (; rest >= 128; rest >>>= 7) into[to++] = (rest & 127) | 128;
-  into[to++] = rest;
-  position = to;
+  let to = putNumber(into, position, head);
+  to = putNumber(into, to, count);
+  if (low !== 0) to = putNumber(into, to, low);
+  position = putNumber(into, to, last);
   return true;
 }
 
@@ -209,16 +212,27 @@ const unzigzag = (value: number): number => (value % 2 === 0 ? value / 2 : -(val
 
 function put(value: number): void {
   if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`a cell cannot hold ${value}`);
-  let rest = value;
-  while (rest >= TWO_31) {
-    scratch[position++] = (rest % 128) | 128;
-    rest = Math.floor(rest / 128);
+  position = putNumber(scratch, position, value);
+}
+
+/** Writes an integer of [0, 2^53) as a varint; returns the place behind it. */
+function putNumber(into: Uint8Array, at: number, value: number): number {
+  let to = at;
+  let high = value;
+  while (high >= TWO_28) {
+    const above = Math.floor(high / TWO_28);
+    const low = (high - above * TWO_28) | 0;
+    into[to] = (low & 127) | 128;
+    into[to + 1] = ((low >>> 7) & 127) | 128;
+    into[to + 2] = ((low >>> 14) & 127) | 128;
+    into[to + 3] = (low >>> 21) | 128;
+    to += 4;
+    high = above;
   }
-  while (rest >= 128) {
-    scratch[position++] = (rest & 127) | 128;
-    rest >>>= 7;
-  }
-  scratch[position++] = rest;
+  let rest = high | 0;
+  for (; rest >= 128; rest >>>= 7) into[to++] = (rest & 127) | 128;
+  into[to++] = rest;
+  return to;
 }
 
 function take(bytes: Uint8Array): number {

@@ -2,7 +2,7 @@
 /** The cells of a slice in the order of blocks: by bucket, type and video. The writer of minutes sorts with it. */
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { CellState } from "../../domain/rules/cell-version";
-import { BUCKETS } from "./block-tables";
+import { BUCKETS, bucketOf } from "./block-tables";
 import { VIDEOS_A_BLOCK } from "./cell-block";
 import { type GivenNames, NOT_ASKED } from "./name-dictionary";
 
@@ -34,7 +34,8 @@ export class SortedCells {
   }
 
   key(i: number): number {
-    return this.places[this.rows[i]!]! % this.span;
+    const place = this.places[this.rows[i]!]!;
+    return place - Math.floor(place / this.span) * this.span;
   }
 
   numbers(i: number): CellState {
@@ -74,8 +75,8 @@ export function sortCells({ counts, fromRow, toRow }: CellRows, videos: GivenNam
   let highest = 0;
   for (let i = 0; i < n; i++) {
     const video = videoIds.of(counts.videoIndex[fromRow + i]!);
-    const inside = video % VIDEOS_A_BLOCK;
-    const bucket = (video - inside) / VIDEOS_A_BLOCK;
+    const bucket = bucketOf(video);
+    const inside = video - bucket * VIDEOS_A_BLOCK;
     const place = bucket * span + typeIds[counts.typeIndex[fromRow + i]!]! * VIDEOS_A_BLOCK + inside;
     places[i] = place;
     rowsA[i] = i;
@@ -115,14 +116,20 @@ function radixSort(n: number, highest: number): void {
   const starts = new Uint32Array(RADIX + 1);
   for (let scale = 1; scale <= highest; scale *= RADIX) {
     starts.fill(0);
-    for (let i = 0; i < n; i++) starts[(Math.floor(places[i]! / scale) % RADIX) + 1]!++;
+    for (let i = 0; i < n; i++) starts[digit(places[i]!, scale) + 1]!++;
     for (let i = 1; i <= RADIX; i++) starts[i] = starts[i]! + starts[i - 1]!;
     for (let i = 0; i < n; i++) {
       const row = rowsA[i]!;
-      rowsB[starts[Math.floor(places[row]! / scale) % RADIX]!++] = row;
+      rowsB[starts[digit(places[row]!, scale)]!++] = row;
     }
     [rowsA, rowsB] = [rowsB, rowsA];
   }
+}
+
+/** As Math.floor(place / scale) % RADIX, which takes several times as long for numbers that are no 32-bit integers. */
+function digit(place: number, scale: number): number {
+  const scaled = Math.floor(place / scale);
+  return scaled - Math.floor(scaled / RADIX) * RADIX;
 }
 
 function checkedVideo(id: number): number {

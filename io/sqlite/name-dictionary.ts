@@ -60,7 +60,8 @@ export class NameDictionary {
   }
 
   protected cached(name: string): number | undefined {
-    return this.#young.get(name) ?? this.#old.get(name);
+    const id = this.#young.get(name);
+    return id !== undefined || this.#old.size === 0 ? id : this.#old.get(name);
   }
 
   protected lookUp(name: string): number | undefined {
