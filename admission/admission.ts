@@ -94,15 +94,12 @@ export class Admission {
   judge(asking: Asking, scope: Scope): Verdict {
     const { keys } = this.#options;
     if (keys === undefined || !keys.required)
-      return scope === "operate" && isCrossSite(asking.headers)
-        ? refused(forbidden("without keys, no page of another site may operate the service"))
-        : ADMITTED_OPEN;
+      return scope === "operate" && isCrossSite(asking.headers) ? CROSS_SITE : ADMITTED_OPEN;
     const given = keyOf(asking);
-    if (given === undefined) return refused(unauthorized("send a key: Authorization: Bearer KEY"));
+    if (given === undefined) return NO_KEY;
     const found = keys.find(given.text);
-    if (found.kind === "stale") return refused(keysUnavailable());
-    if (found.kind === "unknown")
-      return refused(unauthorized("the key is unknown, expired or revoked", "invalid_token"));
+    if (found.kind === "stale") return KEYS_UNAVAILABLE;
+    if (found.kind === "unknown") return UNKNOWN_KEY;
     const { key } = found;
     const refusal = refusalOf(key, given.inUrl, originOf(asking.headers), scope);
     if (refusal !== undefined) return refused(refusal);
@@ -132,7 +129,7 @@ export class Admission {
 
   #allowsNone(): boolean {
     const { origins = [], keys } = this.#options;
-    return origins.length === 0 && keys?.origins().next().done !== false;
+    return origins.length === 0 && (keys === undefined || keys.origins.size === 0);
   }
 
   #isAllowed(origin: string | undefined): boolean | "*" {
@@ -140,12 +137,17 @@ export class Admission {
     if (origins.includes("*")) return "*";
     if (origin === undefined) return false;
     if (origins.includes(origin)) return true;
-    for (const named of keys?.origins() ?? []) if (named === origin || named === "*") return true;
-    return false;
+    return keys !== undefined && (keys.origins.has(origin) || keys.origins.has("*"));
   }
 }
 
 const refused = (refusal: Refusal): Verdict => ({ kind: "refused", refusal });
+
+/** The same object for every such request, so that a flood of them is answered without making anything anew. */
+const NO_KEY = refused(unauthorized("send a key: Authorization: Bearer KEY"));
+const UNKNOWN_KEY = refused(unauthorized("the key is unknown, expired or revoked", "invalid_token"));
+const KEYS_UNAVAILABLE = refused(keysUnavailable());
+const CROSS_SITE = refused(forbidden("without keys, no page of another site may operate the service"));
 
 class KeyCaller implements Caller {
   constructor(

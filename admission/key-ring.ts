@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { randomUUID, timingSafeEqual } from "node:crypto";
+import { hash, randomUUID, timingSafeEqual } from "node:crypto";
 import type { Logger } from "pino";
 import { DAY_MS } from "../domain/rules/time";
 import type { AccessKeys, KeyUse, ListedKey } from "../io/ports/access-keys";
-import { hashOf, idOf } from "./key-text";
+import { idOf } from "./key-text";
 
 interface KeyRingOptions {
   store: AccessKeys;
@@ -29,6 +29,16 @@ const NO_HASH = Buffer.alloc(32);
 
 type KeyLookup = { kind: "key"; key: ListedKey } | { kind: "unknown" } | { kind: "stale" };
 
+const UNKNOWN: KeyLookup = { kind: "unknown" };
+const STALE: KeyLookup = { kind: "stale" };
+
+/** A key as the ring keeps it: whatever is the same for each of its requests is made once. */
+interface KnownKey {
+  hash: Buffer;
+  key: ListedKey;
+  found: KeyLookup;
+}
+
 /**
  * Every key of the deployment in memory. The ring reads the keys again every two seconds, and writes down their use on
  * this instance as often. Admission looks up the key of a request in it.
@@ -36,7 +46,9 @@ type KeyLookup = { kind: "key"; key: ListedKey } | { kind: "unknown" } | { kind:
 export class KeyRing {
   /** Identifies this process in the notes of use. */
   readonly instance = randomUUID();
-  private keys: ReadonlyMap<string, ListedKey> = new Map();
+  private keys: ReadonlyMap<string, KnownKey> = new Map();
+  private readonly operatorHashes: readonly Buffer[];
+  private namedOrigins: ReadonlySet<string> = new Set();
   private readAtMs = Number.NEGATIVE_INFINITY;
   private readonly uses = new Map<string, KeyUse>();
   private changed = new Set<string>();
@@ -45,7 +57,10 @@ export class KeyRing {
   private closed = false;
   private readDay = 0;
 
-  private constructor(private readonly options: KeyRingOptions) {}
+  private constructor(private readonly options: KeyRingOptions) {
+    const { operatorKeyHash, ownKeyHash } = options;
+    this.operatorHashes = [operatorKeyHash, ownKeyHash].flatMap((each) => (each === undefined ? [] : [bytesOf(each)]));
+  }
 
   /**
    * Opens the ring. Rejects with `StoreUnavailableError`, because a service that knows no keys must admit no request.
@@ -72,22 +87,23 @@ export class KeyRing {
     return this.options.operatorKeyHash !== undefined || this.keys.size > 0;
   }
 
-  /** Yields the origins that any key names. */
-  *origins(): Generator<string, void, undefined> {
-    for (const { origins, revokedAtMs } of this.keys.values()) if (revokedAtMs === undefined) yield* origins ?? [];
+  /** The origins that any key names. Every answer asks for them, so they are collected when the keys are read. */
+  get origins(): ReadonlySet<string> {
+    return this.namedOrigins;
   }
 
   /** Looks a key up, in the same time for an unknown key as for a known one. */
   find(text: string): KeyLookup {
-    const nowMs = this.options.clock();
-    const hash = hashOf(text);
-    const key = this.keys.get(idOf(text) ?? "");
-    const isKey = equal(hash, key?.hash) && key !== undefined;
-    const isOperator = equal(hash, this.options.operatorKeyHash) || equal(hash, this.options.ownKeyHash);
-    if (isOperator) return { kind: "key", key: OPERATOR };
-    if (performance.now() - this.readAtMs > (this.options.maxStaleMs ?? MAX_STALE_MS)) return { kind: "stale" };
-    if (!isKey || key.revokedAtMs !== undefined) return { kind: "unknown" };
-    return key.expiresAtMs !== undefined && key.expiresAtMs <= nowMs ? { kind: "unknown" } : { kind: "key", key };
+    const digest = hash("sha256", text, "buffer");
+    const known = this.keys.get(idOf(text) ?? "");
+    const isKey = timingSafeEqual(digest, known?.hash ?? NO_HASH) && known !== undefined;
+    let isOperator = false;
+    for (const operatorHash of this.operatorHashes) if (timingSafeEqual(digest, operatorHash)) isOperator = true;
+    if (isOperator) return OPERATOR_FOUND;
+    if (performance.now() - this.readAtMs > (this.options.maxStaleMs ?? MAX_STALE_MS)) return STALE;
+    if (!isKey || known.key.revokedAtMs !== undefined) return UNKNOWN;
+    const { expiresAtMs } = known.key;
+    return expiresAtMs !== undefined && expiresAtMs <= this.options.clock() ? UNKNOWN : known.found;
   }
 
   /** Notes a use of a key of the store, and the events accepted with it. */
@@ -118,7 +134,10 @@ export class KeyRing {
     const startedAt = performance.now();
     const day = Math.floor(this.options.clock() / DAY_MS);
     const listed = await this.options.store.list(day);
-    this.keys = new Map(listed.map((key) => [key.id, key]));
+    this.keys = new Map(listed.map((key) => [key.id, knownOf(key)]));
+    this.namedOrigins = new Set(
+      listed.flatMap(({ origins = [], revokedAtMs }) => (revokedAtMs === undefined ? origins : [])),
+    );
     this.readDay = day;
     this.readAtMs = startedAt;
   }
@@ -169,7 +188,8 @@ const OPERATOR: ListedKey = {
   eventsByInstance: new Map(),
 };
 
-function equal(hash: string, known: string | undefined): boolean {
-  const expected = known === undefined ? NO_HASH : Buffer.from(known, "hex");
-  return timingSafeEqual(Buffer.from(hash, "hex"), expected) && known !== undefined;
-}
+const OPERATOR_FOUND: KeyLookup = { kind: "key", key: OPERATOR };
+
+const bytesOf = (hexadecimal: string): Buffer => Buffer.from(hexadecimal, "hex");
+
+const knownOf = (key: ListedKey): KnownKey => ({ hash: bytesOf(key.hash), key, found: { kind: "key", key } });

@@ -8,6 +8,8 @@ import type { Refusal } from "./refusal";
 const BURST_SECONDS = 2;
 /** After this time without a request a key's buckets are full, so they need not be kept. */
 const FORGOTTEN_AFTER_MS = MINUTE_MS;
+/** A refusal is told again for at most this time, so that its RateLimit field is not much older. */
+const REFUSAL_KEPT_MS = 100;
 
 const RATES = ["requestsPerSecond", "eventsPerSecond", "bytesPerSecond"] as const;
 type Rate = (typeof RATES)[number];
@@ -39,6 +41,8 @@ interface Bucket {
  */
 export class KeyBuckets {
   readonly #buckets = new Map<Rate, Bucket>();
+  /** The last refusal of `enter`: a client far beyond its limit is refused by one look at a clock. */
+  #kept: { refusal: Refusal; untilMs: number } | undefined;
   lastUsedMs = 0;
 
   constructor(
@@ -54,8 +58,10 @@ export class KeyBuckets {
   /** Pays for one request. Returns undefined when the request is admitted, otherwise the refusal. */
   enter(nowMs: number): Refusal | undefined {
     this.lastUsedMs = nowMs;
+    if (this.#kept !== undefined && nowMs < this.#kept.untilMs) return this.#kept.refusal;
     const refusal = this.#refusal(nowMs);
     if (refusal === undefined) this.#pay("requestsPerSecond", 1);
+    else this.#kept = { refusal, untilMs: nowMs + Math.min(REFUSAL_KEPT_MS, this.#unchangedMs()) };
     return refusal;
   }
 
@@ -113,6 +119,19 @@ export class KeyBuckets {
     };
   }
 
+  /** Returns for how long a refusal made now stays right: until a bucket is free, or a stated second has passed. */
+  #unchangedMs(): number {
+    let shortest = Number.POSITIVE_INFINITY;
+    for (const [rate, { rate: perSecond, tokens }] of this.#buckets) {
+      const missing = rate === "requestsPerSecond" ? 1 - tokens : -tokens;
+      if (missing < 0) continue;
+      const secondsLeft = (1 - tokens) / perSecond;
+      const toNextSecond = secondsLeft - (Math.ceil(secondsLeft) - 1);
+      shortest = Math.min(shortest, (missing / perSecond) * 1000, toNextSecond * 1000);
+    }
+    return shortest;
+  }
+
   #refill(bucket: Bucket, nowMs: number): void {
     const gained = ((nowMs - bucket.atMs) / 1000) * bucket.rate;
     bucket.tokens = Math.min(capacityOf(bucket.rate), bucket.tokens + gained);
@@ -120,6 +139,7 @@ export class KeyBuckets {
   }
 
   #pay(rate: Rate, cost: number): void {
+    this.#kept = undefined;
     const bucket = this.#buckets.get(rate);
     if (bucket !== undefined) bucket.tokens -= cost;
   }

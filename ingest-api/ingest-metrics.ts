@@ -11,6 +11,8 @@ import type { StampBook } from "./stamp-book";
  */
 export class IngestMetrics {
   private readonly requests: Counter<"status" | "format">;
+  /** The counters of each status and format, which prom-client would look up by their labels at every request. */
+  private readonly answers = new Map<string, { inc(): void }>();
   private readonly seconds: Histogram;
   private readonly accepted: Counter<"format">;
   private readonly rejected: Counter<"reason">;
@@ -52,7 +54,13 @@ export class IngestMetrics {
   }
 
   answered(status: number, format: ContentFormat | "none", seconds: number): void {
-    this.requests.inc({ status: String(status), format });
+    const labels = `${status} ${format}`;
+    let answers = this.answers.get(labels);
+    if (answers === undefined) {
+      answers = this.requests.labels({ status: String(status), format });
+      this.answers.set(labels, answers);
+    }
+    answers.inc();
     this.seconds.observe(seconds);
   }
 

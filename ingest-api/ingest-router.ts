@@ -34,6 +34,7 @@ import {
   unsupported,
 } from "./problem";
 import { discardBody, readBody } from "./read-body";
+import { sendRefusal } from "./refusal-answer";
 import { SharedAppends } from "./shared-appends";
 import { StampBook } from "./stamp-book";
 import { storeEvents, storeMalformed } from "./store-events";
@@ -134,6 +135,8 @@ class ForbiddenTypeError extends Error {
   }
 }
 
+const ANSWERED = Promise.resolve();
+
 /** Events that are replayed may have every type. */
 const EVERY_TYPE: Pick<Caller, "mayType"> = { mayType: () => undefined };
 
@@ -152,25 +155,43 @@ class Ingest {
     this.shared = new SharedAppends(dependencies.log, stampBook);
   }
 
-  /** Handles one POST, from its headers to its answer. Never rejects. The steps follow in the order of the way. */
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /**
+   * Handles one POST, from its headers to its answer. Never rejects. A request that admission refuses is answered at
+   * once: it takes no place among those being handled, and its body is not read.
+   */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now();
+    try {
+      const verdict = this.admission.judge(request, "write");
+      if (verdict.kind === "admitted") return this.handleAdmitted(request, response, verdict.caller, startedMs);
+      discardBody(request);
+      this.turnAway(response, verdict.refusal);
+    } catch (error) {
+      this.fail(response, error);
+    }
+    this.metrics.answered(response.statusCode, "none", (performance.now() - startedMs) / 1000);
+    return ANSWERED;
+  }
+
+  private async handleAdmitted(
+    request: IncomingMessage,
+    response: ServerResponse,
+    caller: Caller,
+    startedMs: number,
+  ): Promise<void> {
     let format: ContentFormat | "none" = "none";
     const place = this.inFlight.draining ? undefined : this.inFlight.enter();
     try {
       let answer: Answer;
       const content = contentOf(request.headers);
-      const verdict = this.admission.judge(request, "write");
-      if (verdict.kind === "refused") answer = refused(verdict.refusal);
-      else if (this.inFlight.draining) answer = refused(unavailable("the server is shutting down"));
+      if (this.inFlight.draining) answer = refused(unavailable("the server is shutting down"));
       else if (place === undefined) answer = refused(overloaded("too many requests are being handled"));
       else if ("unsupported" in content) answer = refused(unsupported(content.unsupported, ACCEPTED));
       else {
         format = content.content.format;
-        answer = await this.ingest(request, content.content, place, verdict.caller);
+        answer = await this.ingest(request, content.content, place, caller);
       }
-      if (verdict.kind === "admitted")
-        for (const [name, value] of Object.entries(verdict.caller.headers())) response.setHeader(name, value);
+      for (const [name, value] of Object.entries(caller.headers())) response.setHeader(name, value);
       discardBody(request);
       this.answer(response, answer);
     } catch (error) {
@@ -303,6 +324,13 @@ class Ingest {
     send(response, problem.status, headers, problemBody(problem, instance));
   }
 
+  /** Answers a request that admission refuses. */
+  private turnAway(response: ServerResponse, refusal: Refusal): void {
+    if (response.headersSent || response.destroyed) return;
+    const instance = sendRefusal(response, refusal);
+    if (refusal.status >= 500) this.dependencies.logger.warn({ instance, problem: refusal }, "request refused");
+  }
+
   /** Answers an unforeseen failure: the log gets the whole error, the client no detail. */
   fail(response: ServerResponse, error: unknown): void {
     this.dependencies.logger.error({ err: error }, "request failed");
@@ -336,7 +364,7 @@ class Ingest {
       else if (request.method === "HEAD") send(response, 200, PIXEL_HEADERS, PIXEL);
       else {
         const verdict = this.admission.judge(request, "write");
-        if (verdict.kind === "refused") this.refuse(response, verdict.refusal);
+        if (verdict.kind === "refused") this.turnAway(response, verdict.refusal);
         else await this.countPixel(request, response, verdict.caller);
       }
     } catch (error) {

@@ -44,9 +44,15 @@ export function readBody(request: IncomingMessage, maxBytes: number, place: Plac
   });
 }
 
-/** Discards the rest of an unread body, so that the client can finish sending and read the answer. */
+/**
+ * Discards the rest of an unread body, so that the client can finish sending and read the answer. Node does so itself
+ * after the answer, without a bound: that is enough for a body that nobody has begun to read, and whose announced
+ * length is within the bound.
+ */
 export function discardBody(request: IncomingMessage): void {
   if (request.readableEnded || request.destroyed) return;
+  const announced = Number(request.headers["content-length"] ?? Number.NaN);
+  if (announced <= MAX_DISCARD_BYTES && request.readableFlowing === null) return;
   let discarded = 0;
   request.on("error", ignore);
   request.on("data", (chunk: Buffer) => {

@@ -20,6 +20,8 @@ const SHARE_GOAL = 0.05;
 /** A part of the batches of the ingest measurement: CPU time needs no long run. */
 const PART_OF_BATCHES = 16;
 
+const LOSS_GOAL_PERCENT = 5;
+
 /** Requests of a key that may make one a second: nearly all are refused, however slow the machine is. */
 const GREEDY_REQUESTS = 5_000;
 const GREEDY_CONNECTIONS = 8;
@@ -33,7 +35,9 @@ type Load = Awaited<ReturnType<typeof loadOf>>;
  * What keys and limits cost ingest, and what a key far beyond its limit costs the others. Both are CPU time of the
  * service's own process for the same events, which other work on the machine changes less than time by the clock. What
  * the process does by the clock (it reads its keys every two seconds) is measured on the idle service and taken off.
- * The greedy key costs what one of its requests costs, times their rate.
+ * The greedy key costs what one of its requests costs, times their rate. The others' throughput is events in a second
+ * of the process's CPU time, as a full core gives it to them: beside each such second come 500 of the greedy key's
+ * requests, spread over the load.
  */
 export const measurement: Measurement = {
   name: "keys",
@@ -44,6 +48,8 @@ export const measurement: Measurement = {
     const cost = { open: 0, keys: 0 };
     const idle = { open: 0, keys: 0 };
     const refusals: Record<string, number> = {};
+    let besideGreedy = 0;
+    let greedyBeside = 0;
     const sides: Measured[] = [];
     let greedyRequestS = Number.NaN;
     try {
@@ -54,6 +60,12 @@ export const measurement: Measurement = {
         for (const each of sides) {
           const cpuS = await cpuOf(bench, load, each, idle[each.side]);
           if (round > 0) cost[each.side] += cpuS;
+          if (each.side === "open") continue;
+          const requests = Math.round(cpuS * GREEDY_REQUESTS_PER_SECOND);
+          const besideS = await cpuBeside(bench, load, each, { idle: idle.keys, requests, answers: refusals });
+          if (round === 0) continue;
+          besideGreedy += besideS;
+          greedyBeside += requests;
         }
       }
       greedyRequestS = await greedyRequest(sides[1]!, idle.keys, refusals);
@@ -63,6 +75,8 @@ export const measurement: Measurement = {
     const events = load.events * ROUNDS;
     const perMillion = (cpuS: number) => (cpuS / events) * MILLION;
     const share = greedyRequestS * GREEDY_REQUESTS_PER_SECOND;
+    const throughput = (cpuS: number) => events / MILLION / cpuS;
+    const lossPercent = (1 - cost.keys / besideGreedy) * 100;
     const figures: Figure[] = [
       figure("keys/cpu-without", "ingest process without keys", "CPU-s per million events", perMillion(cost.open)),
       figure("keys/cpu-with", "the same with a key and every limit", "CPU-s per million events", perMillion(cost.keys)),
@@ -73,8 +87,11 @@ export const measurement: Measurement = {
       figure("keys/greedy", "a key at ten times its limit takes of a core", "cores", share, {
         goal: below(SHARE_GOAL),
       }),
+      figure("keys/others-alone", "others' throughput", "million events per CPU-s", throughput(cost.keys)),
+      figure("keys/others-beside", "the same beside it", "million events per CPU-s", throughput(besideGreedy)),
+      figure("keys/others-loss", "others' loss of throughput", "%", lossPercent, { goal: below(LOSS_GOAL_PERCENT) }),
     ];
-    return { figures, facts: { cost, idle, events, greedyAnswers: refusals } };
+    return { figures, facts: { cost, idle, events, besideGreedy, greedyBeside, greedyAnswers: refusals } };
   },
 };
 
@@ -83,12 +100,14 @@ interface Measured {
   service: Service;
   good: string | undefined;
   greedy: string | undefined;
+  /** How long the last load took by the clock. */
+  lastLoadMs: number;
 }
 
 async function measured(bench: Bench, side: Side): Promise<Measured> {
   const folder = bench.newFolder();
   const keys = side === "open" ? { good: undefined, greedy: undefined } : await keysIn(folder);
-  return { side, service: await startService(folder, { VIEWMILL_AUDIT_ENABLED: "false" }), ...keys };
+  return { side, service: await startService(folder, { VIEWMILL_AUDIT_ENABLED: "false" }), ...keys, lastLoadMs: 0 };
 }
 
 async function loadOf(bench: Bench) {
@@ -112,18 +131,39 @@ async function idleShare(side: Measured): Promise<number> {
   return (await cpuDuring(side, 0, () => pauseUntil(performance.now() + IDLE_MS))) / (IDLE_MS / 1_000);
 }
 
-/** CPU-seconds of the ingest process for the whole load; the same events again are accepted like the first. */
-function cpuOf(bench: Bench, load: Load, side: Measured, idle: number): Promise<number> {
+/** CPU-seconds of the ingest process for the whole load. */
+async function cpuOf(bench: Bench, load: Load, side: Measured, idle: number): Promise<number> {
+  const startedMs = performance.now();
+  const cpuS = await cpuDuring(side, idle, () => send(bench, load, side));
+  side.lastLoadMs = performance.now() - startedMs;
+  return cpuS;
+}
+
+/** Sends the whole load; the same events again are accepted like the first. */
+async function send(bench: Bench, load: Load, { service, good }: Measured): Promise<void> {
   const { bodies, events, connections } = load;
-  const { service, good } = side;
   const headers = {
     "Content-Type": BATCH_CONTENT_TYPE,
     ...(good !== undefined && { Authorization: `Bearer ${good}` }),
   };
-  return cpuDuring(side, idle, async () => {
-    const { result } = await bench.task(sendBodies, { url: service.url, bodies, headers, connections });
-    if (result.acceptedEvents !== events) throw new Error(`${result.acceptedEvents} of ${events} events were accepted`);
-  });
+  const { result } = await bench.task(sendBodies, { url: service.url, bodies, headers, connections });
+  if (result.acceptedEvents !== events) throw new Error(`${result.acceptedEvents} of ${events} events were accepted`);
+}
+
+/**
+ * CPU-seconds of the ingest process for the whole load and for so many requests of the greedy key beside it. They are
+ * spread over the time that the load took just before.
+ */
+async function cpuBeside(
+  bench: Bench,
+  load: Load,
+  side: Measured,
+  { idle, requests, answers }: { idle: number; requests: number; answers: Record<string, number> },
+): Promise<number> {
+  const everyMs = side.lastLoadMs / requests;
+  const startedMs = performance.now();
+  const due = (at: number) => pauseUntil(startedMs + at * everyMs);
+  return cpuDuring(side, idle, () => Promise.all([send(bench, load, side), greed(side, requests, answers, due)]));
 }
 
 /** CPU-seconds of the ingest process for one request of the greedy key. The first tenth warms up. */
@@ -146,13 +186,22 @@ async function keysIn(folder: string): Promise<{ good: string; greedy: string }>
   return { good, greedy };
 }
 
-/** Requests of one event, over several connections, one after the other on each. */
-async function greed({ service, greedy }: Measured, requests: number, answers: Record<string, number>): Promise<void> {
+/**
+ * Requests of one event, over several connections, one after the other on each.
+ * `due`: resolves when the request of this number may be sent.
+ */
+async function greed(
+  { service, greedy }: Measured,
+  requests: number,
+  answers: Record<string, number>,
+  due: (at: number) => Promise<void> = async () => undefined,
+): Promise<void> {
   const headers = { "Content-Type": "application/json", Authorization: `Bearer ${greedy}` };
   let next = 0;
   const work = async () => {
     const connection = await HttpConnection.open(service.url);
     for (let n = next++; n < requests; n = next++) {
+      await due(n);
       const event = `{"eventId":"greedy-${n}","videoId":"greedy","eventType":"VIEW","eventTime":${Date.now()}}`;
       const { status } = await connection.post("/v1/events", headers, Buffer.from(event));
       answers[status] = (answers[status] ?? 0) + 1;

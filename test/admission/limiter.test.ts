@@ -71,6 +71,53 @@ it("over any stretch of time no more passes than the rate, the burst and one bat
   );
 });
 
+it("a client far beyond its limit gets the same refusal again, for as long as all that it says is right", () => {
+  const buckets = new KeyBuckets({ requestsPerSecond: 0.5, eventsPerSecond: 1_000 }, 0);
+  expect(buckets.enter(0)).toBeUndefined();
+  const first = buckets.enter(10);
+  expect(first?.headers).toMatchObject({ "Retry-After": "2" });
+  expect(buckets.enter(109)).toBe(first);
+  expect(buckets.enter(110)).not.toBe(first);
+  expect(buckets.enter(990)?.headers["Retry-After"]).toBe("2");
+  expect(buckets.enter(1_001)?.headers["Retry-After"]).toBe("1");
+  const late = buckets.enter(1_990);
+  expect(late).toBeDefined();
+  expect(buckets.enter(1_999)).toBe(late);
+  expect(buckets.enter(2_001)).toBeUndefined();
+});
+
+it("a payment that is taken back opens the bucket at once", () => {
+  const buckets = new KeyBuckets({ eventsPerSecond: 10 }, 0);
+  expect(buckets.settle(100, 1, 0)).toBeUndefined();
+  expect(buckets.enter(0)).toBeDefined();
+  buckets.giveBack(100, 1);
+  expect(buckets.enter(1)).toBeUndefined();
+});
+
+it("refuses exactly those requests that find a bucket in debt", () => {
+  const ask = fc.record({ afterMs: fc.integer({ min: 0, max: 120 }), events: fc.integer({ min: 0, max: 40 }) });
+  const rates = fc.integer({ min: 1, max: 60 });
+  fc.assert(
+    fc.property(fc.array(ask, { minLength: 1, maxLength: 300 }), rates, rates, (asks, requests, events) => {
+      const buckets = new KeyBuckets({ requestsPerSecond: requests, eventsPerSecond: events }, 0);
+      const model = { requests: requests * 2, events: events * 2 };
+      let nowMs = 0;
+      for (const { afterMs, events: sent } of asks) {
+        nowMs += afterMs;
+        model.requests = Math.min(requests * 2, model.requests + (requests * afterMs) / 1000);
+        model.events = Math.min(events * 2, model.events + (events * afterMs) / 1000);
+        const isTie = Math.abs(model.requests - 1) < 1e-6 || Math.abs(model.events) < 1e-6;
+        const isAdmitted = buckets.enter(nowMs) === undefined;
+        if (!isTie) expect(isAdmitted).toBe(model.requests >= 1 && model.events > 0);
+        if (!isAdmitted) continue;
+        model.requests--;
+        expect(buckets.settle(sent, 1, nowMs)).toBeUndefined();
+        model.events -= sent;
+      }
+    }),
+  );
+});
+
 it("a key's own limits stand before the deployment's, and buckets of silent keys are forgotten", () => {
   const limiter = new Limiter({ requestsPerSecond: 1, eventsPerDay: 5 });
   const own = limiter.bucketsOf("a", { requestsPerSecond: 100 }, 0);

@@ -8,13 +8,17 @@ import { canaryRound, ROUND_EVENTS } from "../../../../cli/programs/canary/round
 
 const NOW = Date.parse("2026-11-21T10:30:20Z");
 
-interface Lies {
-  /** The answers of the levels, as functions of the number of sent events. */
-  minute?: (sent: number) => number;
-  hour?: (sent: number) => number;
-  total?: (sent: number) => number;
+/** What the canary reads: a length in time, in buckets of a granularity, or the video's total. */
+const LEVELS = ["minute", "hour by minute", "hour", "day by hour", "day", "total"] as const;
+type Level = (typeof LEVELS)[number];
+
+interface Lies extends Partial<Record<Level, (sent: number) => number>> {
   status?: number;
 }
+
+/** What the canary asked for in the last test. */
+let asked: Set<Level>;
+let posts: { eventId: string }[][];
 
 let server: Server;
 afterEach(() => {
@@ -22,9 +26,18 @@ afterEach(() => {
   server.close();
 });
 
+function levelOf(asked: URLSearchParams): Level {
+  const granularity = asked.get("granularity");
+  if (granularity === null) return "total";
+  const minutes = (Date.parse(asked.get("end")!) - Date.parse(asked.get("start")!)) / 60_000;
+  const length = minutes === 1 ? "minute" : minutes === 60 ? "hour" : "day";
+  return (length === granularity ? length : `${length} by ${granularity}`) as Level;
+}
+
 /** A service that counts as its lies say: what is right is in the end-to-end test, from a real one. */
 async function service(lies: Lies): Promise<string> {
   const ids = new Set<string>();
+  [asked, posts] = [new Set(), []];
   server = createServer(async (request, response) => {
     const url = new URL(request.url ?? "", "http://x");
     const answer = (content: unknown, status = 200) => {
@@ -36,14 +49,15 @@ async function service(lies: Lies): Promise<string> {
       for await (const chunk of request) chunks.push(chunk as Buffer);
       const events = JSON.parse(Buffer.concat(chunks).toString()) as { eventId: string }[];
       for (const { eventId } of events) ids.add(eventId);
+      posts.push(events);
       answer({ accepted: events.length, rejected: [] }, 202);
       return;
     }
     if (lies.status !== undefined) return answer({}, lies.status);
-    const granularity = url.searchParams.get("granularity");
-    const { minute = (n) => n, hour = minute, total = minute } = lies;
-    const count = granularity === null ? total(ids.size) : (granularity === "minute" ? minute : hour)(ids.size);
-    answer({ count, buckets: [{ count }], totals: { VIEW: { count } } });
+    const level = levelOf(url.searchParams);
+    asked.add(level);
+    const count = (lies[level] ?? ((sent) => sent))(ids.size);
+    answer({ count, buckets: [{ count: 1 }, { count: count - 1 }], totals: { VIEW: { count } } });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -52,23 +66,66 @@ async function service(lies: Lies): Promise<string> {
 const round = async (lies: Lies, deadlineMs = 400) =>
   canaryRound({ url: await service(lies), headers: {}, name: "test", deadlineMs }, NOW, new AbortController().signal);
 
-it("is well where every level says what was sent, though everything was sent twice", async () => {
+it("is well where every level says what was sent, and everything was sent twice as the same events", async () => {
   expect(await round({}, 30_000)).toMatchObject({
     outcome: "ok",
     lost: 0,
     doubled: 0,
     minute: Math.floor(NOW / 60_000),
+    detail: "every level says what was sent",
   });
+  expect([...asked].sort()).toEqual([...LEVELS].sort());
+  expect(posts).toEqual([posts[0], posts[0]]);
+  expect(new Set(posts[0]!.map(({ eventId }) => eventId)).size).toBe(ROUND_EVENTS);
 });
 
+const more = (sent: number) => sent + 1;
+const less = (sent: number) => sent - 1;
+const unequal = (detail: string) => ({ outcome: "unequal", lost: 0, doubled: 0, detail });
+
 it.each<[string, Lies, object]>([
-  ["an event that is not counted is lost", { minute: (n) => n - 1 }, { outcome: "lost", lost: 1 }],
-  ["an event that is counted twice is doubled", { minute: (n) => n + 2 }, { outcome: "doubled", doubled: 2 }],
-  ["an hour that is not the sum of its minutes is told", { hour: (n) => n + 1 }, { outcome: "unequal" }],
-  ["a total below its day is told", { total: () => ROUND_EVENTS - 1 }, { outcome: "unequal" }],
-  ["a read that is not answered is told", { status: 503 }, { outcome: "unread" }],
+  [
+    "an event that is not counted is lost",
+    { minute: less },
+    { outcome: "lost", lost: 1, doubled: 0, detail: "4 of 5 events are counted" },
+  ],
+  [
+    "an event that is counted twice is doubled",
+    { minute: (n) => n + 2 },
+    { outcome: "doubled", lost: 0, doubled: 2, detail: "7 are counted, and 5 were sent" },
+  ],
+  [
+    "an hour that says more than its minutes is told",
+    { hour: more },
+    unequal("the minutes of the hour add up to 5, and the hour says 6"),
+  ],
+  [
+    "an hour that says less than its minutes is told",
+    { "hour by minute": more },
+    unequal("the minutes of the hour add up to 6, and the hour says 5"),
+  ],
+  [
+    "a day that says more than its hours is told",
+    { day: more, total: more },
+    unequal("the hours of the day add up to 5, and the day says 6"),
+  ],
+  [
+    "a day that says less than its hours is told",
+    { "day by hour": more },
+    unequal("the hours of the day add up to 6, and the day says 5"),
+  ],
+  ["a total below its day is told", { total: less }, unequal("the total is 4, and the day alone has 5")],
+  [
+    "a read that is not answered is told",
+    { status: 503 },
+    { outcome: "unread", detail: expect.stringContaining("answered 503") },
+  ],
 ])("%s", async (_what, lies, expected) => {
   expect(await round(lies)).toMatchObject(expected);
+});
+
+it("a total above its day is well: it has the days before", async () => {
+  expect(await round({ total: (n) => n + 1_000 }, 30_000)).toMatchObject({ outcome: "ok" });
 });
 
 it("a service that is away is told as unsent", async () => {
