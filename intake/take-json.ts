@@ -120,11 +120,10 @@ export function takeBinaryCloudEvent(
   return collector.taken(() => [event], CLOUD_EVENT_TYPE);
 }
 
-/** Returns the object with one more member, whose JSON text stays unchanged. */
+/** Returns the object, which has members, with one more, whose JSON text stays unchanged. */
 function withMember(object: Record<string, unknown>, name: string, json: Buffer): Buffer {
   const text = JSON.stringify(object);
-  const comma = text === "{}" ? "" : ",";
-  return Buffer.concat([Buffer.from(`${text.slice(0, -1)}${comma}${JSON.stringify(name)}:`), json, Buffer.from("}")]);
+  return Buffer.concat([Buffer.from(`${text.slice(0, -1)},${JSON.stringify(name)}:`), json, Buffer.from("}")]);
 }
 
 function once({ list, slices }: Events): Events {

@@ -50,6 +50,8 @@ const SLOW = [
   "an object of several blocks holds",
   "a cut of an object of several blocks",
   "any flip in an object of another schema",
+  "20,000 malformed bodies",
+  "bomb is a 413",
 ];
 
 /** The files to mutate, by folder: all of a folder, or the named ones. */

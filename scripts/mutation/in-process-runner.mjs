@@ -71,6 +71,7 @@ class InProcessRunner {
     this.isWarm = false;
     globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE] ??= {};
     this.stryker = globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE];
+    this.stryker.isJudging = true;
   }
 
   capabilities() {
@@ -102,10 +103,12 @@ class InProcessRunner {
   async dryRun({ coverageAnalysis }) {
     this.stryker.activeMutant = undefined;
     this.stryker.mutantCoverage = { static: {}, perTest: {} };
+    this.stryker.isJudging = false;
     this.timeoutMs = DRY_RUN_TIMEOUT_MS;
     this.watch.begin();
     const result = await this.run({ perTest: coverageAnalysis === "perTest", bail: false });
     this.watch.end();
+    this.stryker.isJudging = true;
     this.isWarm = true;
     this.timeoutMs = TEST_TIMEOUT_MS;
     const { mutantCoverage } = this.stryker;

@@ -116,7 +116,7 @@ export class Watch {
   }
 
   /** Returns the function under watch, with what it used without a change; its promise is rejected where it hangs. */
-  watched(fn, { cpuMs: usual = 0, quietMs = 0 } = {}) {
+  watched(fn, { cpuMs: usual = 0, quietMs = 0, isSync = false } = {}) {
     return (...args) => {
       const { promise, reject } = Promise.withResolvers();
       const current = { reject, quietMs: 0, idleMs: Number.POSITIVE_INFINITY, boundCpu: Number.POSITIVE_INFINITY };
@@ -128,7 +128,8 @@ export class Watch {
       const loop = setImmediate(() => {
         this.hasReturned = true;
       });
-      return Promise.race([this.call(() => fn(...args)), promise]).finally(() => {
+      const result = isSync ? this.call(() => fn(...args)) : fn(...args);
+      return Promise.race([result, promise]).finally(() => {
         clearImmediate(loop);
         this.quietMs += current.quietMs;
         if (this.current === current) this.current = undefined;
@@ -136,7 +137,7 @@ export class Watch {
     };
   }
 
-  /** Calls a function that the thread can interrupt. */
+  /** Calls a function that never awaits, which the thread can interrupt. */
   call(fn) {
     if (this.seen[MUTANT] < 0) return fn();
     globalThis.__viewmillWatched = fn;

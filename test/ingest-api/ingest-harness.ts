@@ -7,6 +7,7 @@ import { join } from "node:path";
 import express from "express";
 import pino from "pino";
 import { Registry } from "prom-client";
+import type { Admission } from "../../admission/admission";
 import { eventAt } from "../../domain/columns/event-columns";
 import type { RejectionReason } from "../../domain/rejection";
 import { createIngestRouter, type IngestApi, type IngestLimits } from "../../ingest-api/ingest-router";
@@ -40,6 +41,7 @@ export interface HarnessOptions {
   maxDeadLetterBytes?: number;
   receiptStamps?: ReceiptStamps;
   eventTypes?: KnownEventTypes;
+  admission?: Admission;
 }
 
 async function openStores(options: HarnessOptions): Promise<IngestStores> {
@@ -78,6 +80,7 @@ export class IngestHarness {
       logger: pino({ level: "warn" }, { write: (line) => void harness.logged.push(line) }),
       registry: harness.registry,
       ...(options.eventTypes === undefined ? {} : { eventTypes: options.eventTypes }),
+      ...(options.admission === undefined ? {} : { admission: options.admission }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
     const app = express();

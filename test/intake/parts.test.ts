@@ -312,6 +312,7 @@ describe("texts of JSON", () => {
     ['{"b":{"a":1},"a":{"b":"x,}"}}', ["a", "b"], '"x,}"'],
     ['{"a":[1,{"b":2}],"b":-3}', ["b"], "-3"],
     ['{"a":"\\\\\\"","b":4}', ["b"], "4"],
+    ['{"a":{"b":1},"b":2}', ["a", "b"], "1"],
     ['{"a":1}', ["b"], undefined],
     ['{"a":1}', ["a", "b"], undefined],
     ["[1]", ["0"], undefined],
@@ -520,6 +521,18 @@ describe("bodies", () => {
         { reason: "missing-field", detail: "time is missing: no time", contentType: "application/cloudevents+json" },
       ],
     });
+  });
+
+  test("a value that is no object is refused alone, as an event and as a line", () => {
+    const values = ["null", "5", '"x"', "[1]", "true"];
+    const rejected = values.map((text, index) => ({
+      index,
+      eventId: null,
+      reason: "missing-field",
+      payload: bytes(text),
+    }));
+    expect(take(`[${values}]`, "json")).toMatchObject({ columns: { count: 0 }, rejected });
+    expect(take(values.join("\n"), "ndjson")).toMatchObject({ columns: { count: 0 }, rejected });
   });
 
   test("a line that is no JSON, or no UTF-8, is refused alone, whatever is known of the others", () => {
