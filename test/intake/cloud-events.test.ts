@@ -143,6 +143,14 @@ describe("in binary mode", () => {
     if (payload.includes('"data":')) expect(payload).toContain(`,"data":${String(body).replace("\ufeff", "")}}`);
   });
 
+  test("data that nests too deep inside its event is refused whole, as the event that it would be", () => {
+    const data = `${"[".repeat(MAX_JSON_DEPTH)}${" ".repeat(256 << 10)}${"]".repeat(MAX_JSON_DEPTH)}`;
+    const result = takeBody(Buffer.from(data), binary(CLOUD), RULES);
+    if (result.kind !== "problem") throw new Error(result.kind);
+    expect(result).toMatchObject({ reason: "not-json", contentType: "application/cloudevents+json" });
+    expect(Buffer.from(result.payload).toString().endsWith(`,"data":${data}}`)).toBe(true);
+  });
+
   test("an event needs no data, and its fields are named as the headers are", () => {
     const { columns, rejected } = taken("", binary(CLOUD, ""));
     expect(rejected).toEqual([]);

@@ -2,7 +2,8 @@
 /** The parts of the intake, each by itself: headers, receipts, lines, blocks, slices of JSON, types. */
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
-import { EVENT_FIELD_NAMES } from "../../domain/event";
+import { eventAt } from "../../domain/columns/event-columns";
+import { EVENT_FIELD_NAMES, type VideoEvent } from "../../domain/event";
 import { ACCEPTED_TYPES, contentOf } from "../../intake/content";
 import { inflateMessage } from "../../intake/inflate-message";
 import { isCloudEvent, isJsonMediaType } from "../../intake/json/cloud-event";
@@ -190,6 +191,7 @@ describe("lines", () => {
       ],
     ],
     ["\v\n", [[1, "\v"]]],
+    ["\r\r\n \r\t\n", []],
   ])("of %j", (text, expected) => {
     expect(read(text)).toEqual(expected);
   });
@@ -249,6 +251,15 @@ describe("blocks of lines", () => {
       [
         [1, "lines", "ab\n"],
         [2, "lines", "cd"],
+      ],
+    ],
+    [["\na\n"], [[1, "lines", "\na\n"]]],
+    [
+      ["a", "\n", "b", "\n", "c", "\n"],
+      [
+        [1, "lines", "a\n"],
+        [2, "lines", "b\n"],
+        [3, "lines", "c\n"],
       ],
     ],
     [["1234"], [[1, "lines", "1234"]]],
@@ -343,6 +354,7 @@ describe("texts of JSON", () => {
     ['{"value":5}', 5, undefined],
     ['{"value":4.9999999999999999}', 5, "4.9999999999999999"],
     ['{"value":9007199254740991.4}', 9007199254740991, "9007199254740991.4"],
+    ['{"value":12345678.0000000001}', 12345678, "12345678.0000000001"],
     ['{"value":0.0}', 0, "0.0"],
     ['{"value":1e-400}', 0, "1e-400"],
     ['{"value":1E-400}', 0, "1E-400"],
@@ -424,6 +436,8 @@ describe("a message of the log", () => {
     const refused = kindOf(payload, T0);
     expect(refused).toMatchObject({ kind: "problem", reason: "not-json", contentType: "application/json" });
     if (refused.kind === "problem") expect(Buffer.from(refused.payload).equals(payload)).toBe(true);
+    const cut = payload.subarray(0, -2);
+    expect(kindOf(cut, T0)).toMatchObject({ reason: "not-json", contentType: "application/gzip", payload: cut });
   });
 
   test("has bounds for its JSON, in bytes and in events", () => {
@@ -523,6 +537,50 @@ describe("bodies", () => {
     });
   });
 
+  test("of a batch the refused rows become events of their own, in their order; a batch without any stays as it is", () => {
+    const plain = { eventId: "a", videoId: "v", eventType: "VIEW", eventTimeMs: T0 };
+    const batch = (events: Parameters<typeof columnsOf>[0]) => encodeBatch(columnsOf(events), BATCH);
+    const content = { format: "batch", encoding: "identity" } as const;
+    const good = batch([plain, { ...plain, extra: { note: "x" } }]);
+    expect(takeBody(good, content, RULES)).toMatchObject({
+      ...{ message: good, columns: { count: 2 }, rejected: [], stamps: [], stampedRows: [], producerId: "p" },
+    });
+    let deep: unknown = 1;
+    for (let n = 0; n < 70; n++) deep = [deep];
+    const bad: VideoEvent[] = [
+      { ...plain, eventId: "b", extra: { deep } },
+      { ...plain, eventId: "c", videoId: "no video" },
+      { ...plain, eventId: "d", videoId: "no video", extra: { deep } },
+    ];
+    const taken = takeBody(batch([...bad, plain]), content, RULES);
+    if (taken.kind !== "events") throw new Error(taken.kind);
+    expect([taken.columns.count, taken.message, taken.stampedRows]).toEqual([1, undefined, []]);
+    expect(taken.rejected.map(({ index, eventId, reason }) => [index, eventId, reason])).toEqual([
+      [0, "b", "too-large"],
+      [1, "c", "bad-video-id"],
+      [2, "d", "bad-video-id"],
+    ]);
+    for (const [n, { payload, contentType }] of taken.rejected.entries()) {
+      const { eventTimeMs, extra, ...event } = bad[n]!;
+      expect(JSON.parse(Buffer.from(payload).toString())).toEqual({ ...event, eventTime: eventTimeMs, ...extra });
+      expect(contentType).toBe("application/json");
+    }
+  });
+
+  test("lines are read in their own encoding, and a long one that nests too deep is refused alone", () => {
+    const note = (text: string) => EVENT.replace("}", `,"note":${text}}`);
+    for (const text of ["é", "e"]) {
+      const taken = take(`${note(`"${text}"`)}\n${note('"x"')}`, "ndjson");
+      if (taken.kind !== "events") throw new Error(taken.kind);
+      expect(eventAt(taken.columns, 0).extra).toEqual({ note: text });
+    }
+    const deep = note(`${"[".repeat(600)}"${"x".repeat(300_000)}"${"]".repeat(600)}`);
+    expect(take(`${deep}\n${EVENT}`, "ndjson")).toMatchObject({
+      columns: { count: 1 },
+      rejected: [{ index: 0, reason: "not-json", detail: "the JSON is nested deeper than 500 levels" }],
+    });
+  });
+
   test("a value that is no object is refused alone, as an event and as a line", () => {
     const values = ["null", "5", '"x"', "[1]", "true"];
     const rejected = values.map((text, index) => ({
@@ -533,6 +591,11 @@ describe("bodies", () => {
     }));
     expect(take(`[${values}]`, "json")).toMatchObject({ columns: { count: 0 }, rejected });
     expect(take(values.join("\n"), "ndjson")).toMatchObject({ columns: { count: 0 }, rejected });
+    // An object whose events are no list is itself an event.
+    const object = '{"events":5}';
+    expect(take(object, "json")).toMatchObject({
+      ...{ columns: { count: 0 }, rejected: [{ detail: "eventId is missing", payload: bytes(object) }] },
+    });
   });
 
   test("a line that is no JSON, or no UTF-8, is refused alone, whatever is known of the others", () => {
@@ -566,6 +629,15 @@ describe("bodies", () => {
         rejected: [{ index: 1, reason: "too-large", detail: "the event is larger than 200 bytes" }],
       });
     }
+    const one = { ...RULES, limits: { ...limits, maxEvents: 1 } };
+    expect(takeBody(batch({}), { format: "batch", encoding: "identity" }, one)).toMatchObject({
+      ...{ kind: "problem", reason: "too-large", detail: "a body or message holds at most 1 events" },
+    });
+    // Only a large text is looked through before it is parsed.
+    const deep = EVENT.replace("}", `,"note":${"[".repeat(600)}${"]".repeat(600)}}`);
+    expect(take(deep, "json")).toMatchObject({
+      rejected: [{ reason: "too-large", detail: "unknown fields are nested deeper than 64 levels" }],
+    });
     // A batch that the write API has accepted stays accepted, whatever the reader's limits are.
     const read = { maxEvents: 1, maxEventBytes: 200 };
     const accepted = takeMessage(batch({ extra: { note: long } }), undefined, { limits: { ...limits, ...read } });
