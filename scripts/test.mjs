@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `npm test` runs after the build: lint and format, then every suite. Ends with one line of counts.
-import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { openSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { testEnvironment } from "./test-environment.mjs";
@@ -15,19 +16,6 @@ const words = process.argv.slice(2);
 // lint.
 const rootAt = words.indexOf("--root");
 const root = rootAt === -1 ? checkout : resolve(words.splice(rootAt, 2)[1]);
-
-if (root === checkout) lint();
-
-function lint() {
-  const programs = [
-    ["biome", "check", "--error-on-warnings", "."],
-    ["jscpd", "."],
-  ];
-  for (const [program, ...args] of programs) {
-    const { status } = spawnSync(join(root, "node_modules", ".bin", program), args, { cwd: root, stdio: "inherit" });
-    if (status !== 0) process.exit(1);
-  }
-}
 
 // Whole clusters of Java processes: when nothing else runs, or they starve everything beside them. They wait more than
 // they work, so two at a time.
@@ -45,6 +33,21 @@ const CLUSTERS = [
 const TOGETHER = 3;
 
 const folder = testEnvironment(checkout);
+const copies = root === checkout ? lint() : undefined;
+
+/**
+ * Ends this process where lint or format is wrong. Returns the copy detector, which goes on beside the first suites: it
+ * keeps one processor busy for longer than all else that is checked before a test runs.
+ */
+function lint() {
+  const program = (name) => join(root, "node_modules", ".bin", name);
+  const checked = spawnSync(program("biome"), ["check", "--error-on-warnings", "."], { cwd: root, stdio: "inherit" });
+  if (checked.status !== 0) process.exit(1);
+  const output = join(folder, "copies.txt");
+  const file = openSync(output, "w");
+  const detector = spawn(program("jscpd"), ["."], { cwd: root, stdio: ["ignore", file, file] });
+  return { output, ended: once(detector, "exit") };
+}
 
 /** One run of vitest; no report where it left none that can be read. */
 function vitest(name, ...args) {
@@ -73,6 +76,11 @@ const runs =
         vitest("clusters", ...CLUSTERS.map((pattern) => pattern.replace("*.test.js", ""))),
       ];
 const { passed, failures, skipped } = resultsOf(runs, root);
+if (copies !== undefined) {
+  const [status] = await copies.ended;
+  if (status !== 0)
+    failures.push({ where: "jscpd: code that stands twice", reason: readFileSync(copies.output, "utf8") });
+}
 // Repeats the failures at the end, where a reader of a long log looks, with a few lines each.
 for (const { where, reason } of failures) process.stdout.write(`failed: ${where}\n${reason.slice(0, 2000)}\n\n`);
 for (const name of skipped) process.stdout.write(`skipped: ${name}\n`);
