@@ -6,8 +6,6 @@ import { debianProgram } from "./debian";
 const ARGUMENTS = [
   "--no-sandbox",
   "--disable-gpu",
-  // Without it a process of its own draws by emulating a graphics card.
-  "--disable-software-rasterizer",
   "--disable-quic",
   "--no-first-run",
   "--disable-background-networking",
