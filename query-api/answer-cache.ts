@@ -7,6 +7,10 @@ type Content = Extract<Answer, { kind: "content" }>;
 
 class Entry {
   answer!: Promise<Answer>;
+  /** The answer once it is read, as it is sent to those who ask later. */
+  kept: KeptAnswer | undefined;
+  /** The URLs by which the entry is found at once. */
+  readonly urls: string[] = [];
   /** Whether another instance has read the answer. */
   isFound = false;
   /** The bytes of key and body; undefined while the answer is being read. */
@@ -14,6 +18,12 @@ class Entry {
 
   /** `atMs`: when the reading of the answer began, on a clock that only goes forward. */
   constructor(public atMs: number) {}
+}
+
+/** An answer that was read a moment ago, and the endpoint whose answer it is. */
+export interface KeptAnswer {
+  readonly endpoint: Endpoint;
+  readonly answer: Answer;
 }
 
 interface AnswerCacheOptions {
@@ -33,6 +43,8 @@ interface AnswerCacheOptions {
 /** The bytes of an entry's objects. Strings of ASCII take a byte a character beside them, others two. */
 const ENTRY_BYTES = 500;
 const MAX_KEY_CHARACTERS = 2_000;
+/** The spellings of one question that are found at once; others are found by its key. */
+const MAX_URLS = 2;
 
 /**
  * Shares the answers of reads among all clients that ask the same within a moment, so that a video that everybody
@@ -45,6 +57,7 @@ const MAX_KEY_CHARACTERS = 2_000;
  */
 export class AnswerCache {
   readonly #entries = new Map<string, Entry>();
+  readonly #byUrl = new Map<string, Entry>();
   readonly #options: Required<Omit<AnswerCacheOptions, "shared">> & Pick<AnswerCacheOptions, "shared">;
   #bytes = 0;
 
@@ -54,11 +67,40 @@ export class AnswerCache {
 
   /** Returns the endpoint with shared answers. */
   of(endpoint: Endpoint): Endpoint {
-    const answer = (request: AskedRequest): Promise<Answer> => {
+    const answer = async (request: AskedRequest): Promise<Answer> => {
       const key = keyOf(endpoint, request);
-      return key === undefined ? endpoint.answer(request) : this.ask(key, () => endpoint.answer(request));
+      if (key === undefined) return endpoint.answer(request);
+      const answered = await this.ask(key, () => endpoint.answer(request));
+      if (request.wholeUrl !== undefined) this.#name(key, request.wholeUrl, endpoint);
+      return answered;
     };
     return { ...endpoint, answer };
+  }
+
+  /**
+   * Returns the answer that `of` would give to a GET of this URL, where it is kept; undefined: ask. Most requests for
+   * what everybody watches end here, before anything of them is parsed.
+   */
+  keptFor(url: string): KeptAnswer | undefined {
+    const entry = this.#byUrl.get(url);
+    if (entry?.kept === undefined) return undefined;
+    return this.#options.now() - entry.atMs < this.#options.keptMs ? entry.kept : undefined;
+  }
+
+  /** Notes the URL of a question whose answer is kept. */
+  #name(key: string, url: string, endpoint: Endpoint): void {
+    const entry = this.#entries.get(key);
+    if (entry?.sizeBytes === undefined || entry.urls.length >= MAX_URLS || this.#byUrl.get(url) === entry) return;
+    entry.urls.push(url);
+    this.#byUrl.set(url, entry);
+    const bytes = 2 * url.length;
+    entry.sizeBytes += bytes;
+    this.#bytes += bytes;
+    if (entry.kept !== undefined) return;
+    // An answer is kept for less than a second, so that its age is one from the beginning.
+    void entry.answer.then((answer) => {
+      entry.kept = { endpoint, answer: aged(answer, 0) };
+    });
   }
 
   /** The bytes of all kept answers. */
@@ -115,6 +157,7 @@ export class AnswerCache {
   #forget(key: string, entry: Entry): void {
     if (this.#entries.get(key) !== entry) return;
     this.#entries.delete(key);
+    for (const url of entry.urls) if (this.#byUrl.get(url) === entry) this.#byUrl.delete(url);
     this.#bytes -= entry.sizeBytes ?? 0;
   }
 }

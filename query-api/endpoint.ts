@@ -31,6 +31,8 @@ export interface AskedRequest {
   params: Readonly<Record<string, string | string[]>>;
   query: object;
   body?: unknown;
+  /** The URL as it was sent, where nothing in it was rewritten. */
+  wholeUrl?: string;
   get(name: string): string | undefined;
 }
 

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parse } from "node:querystring";
+import type { AnswerCache, KeptAnswer } from "./answer-cache";
 import type { Endpoint } from "./endpoint";
 import type { HeaderFields } from "./respond";
 
@@ -16,13 +17,22 @@ export type HotReads = (
   request: IncomingMessage,
 ) => ((response: ServerResponse, fields: HeaderFields) => void) | undefined;
 
-type Answering = (endpoint: Endpoint, request: HotRequest, response: ServerResponse, fields: HeaderFields) => void;
+/** The two ways to answer; both admit the request first. */
+interface Answering {
+  /** Answers by the endpoint. */
+  ask(endpoint: Endpoint, request: HotRequest, response: ServerResponse, fields: HeaderFields): void;
+  /** Answers with what is kept. */
+  repeat(kept: KeptAnswer, request: IncomingMessage, response: ServerResponse, fields: HeaderFields): void;
+  /** Absent: nothing is kept. */
+  answers: AnswerCache | undefined;
+}
 
 /** The parts of Express's request that endpoints use. */
 interface HotRequest extends IncomingMessage {
   params: Record<string, string>;
   query: object;
   body: undefined;
+  wholeUrl: string;
   get(name: string): string | undefined;
 }
 
@@ -36,7 +46,7 @@ const PLAIN_PATH = /^[A-Za-z0-9_\-.:/]+$/;
  * the same endpoints with the same answers, matched in the order in which the router matches them. `endpoints`: all of
  * the API.
  */
-export function hotReads(endpoints: readonly Endpoint[], answer: Answering): HotReads {
+export function hotReads(endpoints: readonly Endpoint[], { ask, repeat, answers }: Answering): HotReads {
   const routes = endpoints.filter(({ method, match }) => method === "get" && match instanceof RegExp);
   const whole = new Map(
     endpoints.filter(({ method, isHot }) => method === "get" && isHot === true).map((one) => [one.match, one]),
@@ -47,13 +57,16 @@ export function hotReads(endpoints: readonly Endpoint[], answer: Answering): Hot
       // As Express's "simple" parser.
       query: queryAt < 0 ? {} : parse(request.url!.slice(queryAt + 1)),
       body: undefined,
+      wholeUrl: request.url!,
       get: (name: string) => headerOf(request, name),
     });
-    return (response: ServerResponse, fields: HeaderFields) => answer(endpoint, asked, response, fields);
+    return (response: ServerResponse, fields: HeaderFields) => ask(endpoint, asked, response, fields);
   };
   return (request) => {
     const url = request.url ?? "";
     if (request.method !== "GET" || !url.startsWith(API_PREFIX)) return undefined;
+    const kept = answers?.keptFor(url);
+    if (kept !== undefined) return (response, fields) => repeat(kept, request, response, fields);
     const queryAt = url.indexOf("?");
     const path = queryAt < 0 ? url : url.slice(0, queryAt);
     const exact = whole.get(path);

@@ -6,5 +6,6 @@ export type { LogGauge, QueryDependencies, Readiness } from "./dependencies";
 export { unbalancedMinutes } from "./get-ledger";
 export type { HotReads } from "./hot-reads";
 export { createQueryApi } from "./query-router";
+export { sharedAudits } from "./shared-audits";
 export { sharedFreshness } from "./shared-freshness";
 export { shownDelivery } from "./webhooks";

@@ -100,9 +100,11 @@ export function respondProblem(
  * of the system.
  */
 function send(response: ServerResponse, status: number, headers: string[], body: string): void {
-  headers.push("Content-Length", String(Buffer.byteLength(body)));
+  const bytes = Buffer.byteLength(body);
+  headers.push("Content-Length", String(bytes));
   response.writeHead(status, headers);
-  response.end(body);
+  // Text of ASCII has the same bytes in both. Node writes Latin-1 of up to 16 KiB at once, UTF-8 of a third of that.
+  response.end(body, bytes === body.length ? "latin1" : "utf8");
 }
 
 /** Compares weakly (RFC 9110, 13.1.2). */

@@ -9,6 +9,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { isRanked, RankWriter } from "./bucket-ranks";
 import { Block, COUNT, decodeBlock, encodeBlock, KEY, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
+import type { CellChanges } from "./cell-changes";
 import { COUNTERS_FILE } from "./counter-file";
 
 /**
@@ -97,6 +98,10 @@ export class BlockReader {
 
   /** Returns a bucket's rows at times [fromTime, toTime), by id: at most TIMES_AT_ONCE times. */
   run(level: Level, fromTime: number, toTime: number, bucket: number): Map<number, Uint8Array> {
+    if (toTime - fromTime === 1) {
+      const bytes = this.bytes(level, fromTime, bucket);
+      return new Map(bytes === undefined ? [] : [[rowId(fromTime, bucket), bytes]]);
+    }
     const ids = new Array<number>(TIMES_AT_ONCE).fill(rowId(fromTime, bucket));
     for (let time = fromTime; time < toTime; time++) ids[time - fromTime] = rowId(time, bucket);
     return new Map(this.#many[level].all(...ids) as unknown as [number, Uint8Array][]);
@@ -154,7 +159,11 @@ export class BlockTables extends BlockReader {
   #freeNumbers = 0;
   readonly #ranks: RankWriter;
 
-  constructor(db: DatabaseSync) {
+  /** `changes`: told of every block that is written; absent while a file of before is packed. */
+  constructor(
+    db: DatabaseSync,
+    private readonly changes?: CellChanges,
+  ) {
     super(db);
     const put = (level: Level, rows: number) =>
       db.prepare(`INSERT OR REPLACE INTO ${level}_blocks (id, cells) VALUES ${Array(rows).fill("(?, ?)").join(", ")}`);
@@ -222,9 +231,16 @@ export class BlockTables extends BlockReader {
     this.#ranks.flush();
   }
 
-  /** Ends a transaction, or the rest of one that failed, and forgets its blocks. */
+  /** Ends the writes of a transaction, whose blocks are flushed. */
+  end(): void {
+    this.changes?.flush();
+    this.forget();
+  }
+
+  /** Forgets the blocks of a transaction, or of one that failed. */
   forget(): void {
     this.#ranks.forget();
+    this.changes?.forget();
     for (const level of LEVELS) {
       for (const { block } of this.#blocks[level].values()) {
         if (this.#freeNumbers + block.data.length > MAX_FREE_NUMBERS) continue;
@@ -261,7 +277,10 @@ export class BlockTables extends BlockReader {
     for (const id of ids.subarray(0, dirty).sort()) {
       const entry = this.#blocks[level].get(id)!;
       const bytes = encodeBlock(entry.block);
-      if (isRanked(level)) this.#ranks.note(level, timeOf(id), bucketOfRow(id), entry.block);
+      if (isRanked(level)) {
+        this.#ranks.note(level, timeOf(id), bucketOfRow(id), entry.block);
+        this.changes?.note(level, timeOf(id));
+      }
       entry.dirty = false;
       if (bytes === undefined) {
         if (entry.stored) this.#delete[level].run(id);

@@ -36,7 +36,7 @@ export class BucketBounds {
   add(chunk: number, numbers: ArrayLike<number>): void {
     const first = chunk * CHUNK_BUCKETS;
     if (first + numbers.length > this.most.length) {
-      const grown = new Float64Array(Math.max(this.most.length * 2, first + CHUNK_BUCKETS));
+      const grown = new Float64Array(Math.max(this.most.length * 2, first + Math.max(numbers.length, CHUNK_BUCKETS)));
       grown.set(this.most);
       this.most = grown;
     }

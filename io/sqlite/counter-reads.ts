@@ -40,6 +40,8 @@ import {
 } from "./cell-block";
 import { onSnapshot, orUnavailable } from "./connection";
 import { COUNTERS_FILE } from "./counter-file";
+import { KeptCells } from "./kept-cells";
+import { KeptPieces } from "./kept-pieces";
 import { LevelReader } from "./level-sums";
 import { MinuteCellReader } from "./minute-cell-reader";
 import { NameDictionary } from "./name-dictionary";
@@ -64,15 +66,24 @@ export class CounterReads {
   readonly #top: TopVideos;
   readonly #levels: LevelReader;
   readonly #tiers: TierGuard;
+  readonly #kept: KeptCells | undefined;
 
-  constructor(private readonly db: DatabaseSync) {
+  /**
+   * `keptBytes`: of the cells that are kept in memory for `read`. `keepsRankings`: days are kept for `top` and
+   * `rising`. Both only for a connection that does not write.
+   */
+  constructor(
+    private readonly db: DatabaseSync,
+    { keptBytes = 0, keepsRankings = false } = {},
+  ) {
+    this.#kept = keptBytes > 0 ? new KeptCells(db, keptBytes) : undefined;
     this.#videos = new NameDictionary(db, "videos", CACHED_VIDEOS);
     this.#types = new NameDictionary(db, "types", 1000);
     this.#names = new BlockNames(db);
     this.#blocks = new BlockReader(db);
     this.#tiers = new TierGuard(db);
     this.#minutes = new MinuteCellReader(db, this.#blocks, this.#names, this.#tiers);
-    this.#top = new TopVideos(db, this.#blocks, this.#names);
+    this.#top = new TopVideos(db, this.#blocks, this.#names, keepsRankings ? new KeptPieces(db) : undefined);
     this.#levels = new LevelReader(db, this.#blocks, this.#names);
   }
 
@@ -102,24 +113,28 @@ export class CounterReads {
   }
 
   read(videoId: string, eventType: string, startMs: number, endMs: number, granularity: Granularity): Cell[] {
-    return orUnavailable(COUNTERS_FILE, () =>
-      onSnapshot(this.db, () => {
-        const video = this.#videos.known(videoId);
-        const type = this.#types.known(eventType);
-        if (video === undefined || type === undefined) return [];
-        const inside = video % VIDEOS_A_BLOCK;
-        const place = { bucket: bucketOf(video), inside, key: type * VIDEOS_A_BLOCK + inside };
-        const from = Math.max(Math.ceil(startMs / UNIT_MS[granularity]), 1 - MAX_TIME);
-        const to = Math.min(Math.ceil(endMs / UNIT_MS[granularity]), MAX_TIME);
-        this.#tiers.begin();
-        const hidden = this.#tiers.hidden(granularity);
-        if (hidden === undefined) return this.#cellsOf(granularity, place, from, to);
-        return [
-          ...this.#cellsOf(granularity, place, from, Math.min(to, hidden.from)),
-          ...this.#cellsOf(granularity, place, Math.max(from, hidden.to), to),
-        ];
-      }),
-    );
+    return orUnavailable(COUNTERS_FILE, () => {
+      const video = this.#videos.known(videoId);
+      const type = this.#types.known(eventType);
+      if (video === undefined || type === undefined) return [];
+      const inside = video % VIDEOS_A_BLOCK;
+      const place = { bucket: bucketOf(video), inside, key: type * VIDEOS_A_BLOCK + inside };
+      const from = Math.max(Math.ceil(startMs / UNIT_MS[granularity]), 1 - MAX_TIME);
+      const to = Math.min(Math.ceil(endMs / UNIT_MS[granularity]), MAX_TIME);
+      const range = { level: granularity, key: `${type} ${video}`, from, to };
+      return (
+        this.#kept?.now(range) ??
+        onSnapshot(this.db, () => {
+          this.#tiers.begin();
+          this.#kept?.look(this.#tiers.version);
+          const hidden = this.#tiers.hidden(granularity);
+          const stored = (first: number, end: number) => this.#cellsOf(granularity, place, first, end);
+          if (hidden !== undefined)
+            return [...stored(from, Math.min(to, hidden.from)), ...stored(Math.max(from, hidden.to), to)];
+          return this.#kept === undefined ? stored(from, to) : this.#kept.read(range, stored);
+        })
+      );
+    });
   }
 
   top(eventType: string, startMs: number, endMs: number, limit: number): VideoCount[] {

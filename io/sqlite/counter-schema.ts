@@ -4,6 +4,7 @@
  * (cell-block.ts, block-tables.ts). docs/decisions/0014-packed-cells.md. Whatever opens counters.sqlite opens it here.
  */
 import type { DatabaseSync } from "node:sqlite";
+import { CELL_CHANGES } from "./cell-changes";
 import { type OpenOptions, openDatabase, openReadOnly, type Schema } from "./connection";
 import { ACCEPTANCE, DEFERRED_RANGES, EXPIRED_BOOKS, SHARED_LOG, STREAM_STATE, WRITTEN_OFF } from "./ledger-schema";
 import { rankBuckets } from "./rank-migration";
@@ -17,7 +18,7 @@ export { COUNTERS_FILE } from "./counter-file";
  * version.
  */
 const COUNTERS_SCHEMA: Schema = {
-  version: 10,
+  version: 11,
   migrations: [
     ROWS_A_CELL + STREAM_STATE,
     SHARED_LOG,
@@ -29,6 +30,7 @@ const COUNTERS_SCHEMA: Schema = {
     ROLL_UPS,
     WRITTEN_OFF,
     EXPIRED_BOOKS,
+    CELL_CHANGES,
   ],
   shrinks: true,
 };

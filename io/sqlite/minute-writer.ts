@@ -24,6 +24,7 @@ import {
   VIDEOS_A_BLOCK,
   WIDTH,
 } from "./cell-block";
+import { CellChanges } from "./cell-changes";
 import { type SortedCells, sortCells } from "./cell-order";
 import { DerivedRebuild } from "./derived-rebuild";
 import { type Folding, HourFolds } from "./hour-folds";
@@ -63,7 +64,7 @@ export class MinuteWriter {
     db.exec("PRAGMA temp_store = MEMORY");
     this.#videos = new GivenNames(db, "videos", CACHED_VIDEOS);
     this.#types = new GivenNames(db, "types", 1000);
-    this.#tables = new BlockTables(db);
+    this.#tables = new BlockTables(db, new CellChanges(db));
     this.#folds = new HourFolds(db, this.#tables, folding);
     this.#tiers = new TierGuard(db);
     this.#rebuild = new DerivedRebuild(this.#tables, this.#folds, this.#tiers);
@@ -84,7 +85,7 @@ export class MinuteWriter {
     }
     this.#flush();
     this.#folds.foldAfter(cells);
-    this.#tables.forget();
+    this.#tables.end();
     return written;
   }
 
@@ -119,7 +120,7 @@ export class MinuteWriter {
       });
     }
     this.#flush();
-    this.#tables.forget();
+    this.#tables.end();
   }
 
   /**
@@ -144,7 +145,7 @@ export class MinuteWriter {
     this.#tiers.refuse(fromHour, toHour);
     this.#rebuild.range(bucketOf(video), video % VIDEOS_A_BLOCK, fromHour, toHour);
     this.#tables.flush();
-    this.#tables.forget();
+    this.#tables.end();
   }
 
   /** Folds about `cells` cells of minutes of hours of any age, and settles every total, inside a transaction. */
@@ -154,7 +155,7 @@ export class MinuteWriter {
     this.#folds.fold(cells, 0);
     for (const [id] of [...this.#tables.rows("recent", 0)]) this.#tables.settled(id);
     this.#tables.flush();
-    this.#tables.forget();
+    this.#tables.end();
   }
 
   openHours(): number[] {

@@ -17,6 +17,8 @@ interface CounterReaderOptions {
   /** The data folder, in which counters.sqlite is created when missing. */
   folder: string;
   busyTimeoutMs?: number;
+  /** The bytes of cells that are kept for further reads, by estimate. Default 32 MiB; 0: none. */
+  keptBytes?: number;
 }
 
 interface TopQuestion {
@@ -39,10 +41,10 @@ export class SqliteCounterReader
 
   /** Throws `StoreUnavailableError`, `SchemaVersionError`. The thread starts at the first `top`. */
   constructor(options: CounterReaderOptions) {
-    const { folder, ...open } = options;
+    const { folder, keptBytes = 32 << 20, ...open } = options;
     const file = join(folder, COUNTERS_FILE);
     this.#db = openCountersReadOnly(file, open);
-    this.#reads = new CounterReads(this.#db);
+    this.#reads = new CounterReads(this.#db, { keptBytes });
     this.#commits = new CommitsOfOthers(this.#db, COUNTERS_FILE);
     this.#thread = new ThreadChannel(__filename, { kind: THREAD, file, open });
   }
@@ -84,7 +86,7 @@ export class SqliteCounterReader
 
 function answerTop(file: string, open: { busyTimeoutMs?: number }): void {
   const db = openCountersReadOnly(file, open);
-  const reads = new CounterReads(db);
+  const reads = new CounterReads(db, { keepsRankings: true });
   const top = (asked: TopQuestion) => reads.top(asked.eventType, asked.startMs, asked.endMs, asked.limit);
   const rising = (asked: TopQuestion) => reads.rising(asked.eventType, asked.startMs, asked.endMs, asked.limit);
   answerFrom({ top, rising }, () => db.close());

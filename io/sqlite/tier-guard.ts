@@ -21,6 +21,11 @@ export class TierGuard {
     this.#ranges = db.prepare("SELECT DISTINCT level, from_ms, to_ms FROM roll_ups WHERE is_read = 1");
   }
 
+  /** Grows with every change of these facts. */
+  get version(): number {
+    return this.#version;
+  }
+
   /** Called at the start of a transaction or a snapshot. */
   begin(): void {
     const row = this.#state.get();

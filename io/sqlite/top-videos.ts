@@ -11,6 +11,7 @@ import type { BlockNames } from "./block-names";
 import { type BlockReader, bucketOfRow, MAX_TIME, rowName, TIMES_AT_ONCE } from "./block-tables";
 import { BucketBounds, type RankedLevel, RankReader } from "./bucket-ranks";
 import { Block, COUNT, KEY, scanBlock, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
+import type { KeptPiece, KeptPieces } from "./kept-pieces";
 import { sumOfMinutes, unfoldedSums } from "./open-hours";
 
 /** A half-open range of epoch minutes. */
@@ -22,6 +23,8 @@ interface MinuteRange {
 /** Times of one level. The pieces of a range cover it, apart from the unfolded part of open hours. */
 interface Piece extends MinuteRange {
   level: RankedLevel;
+  /** What is kept of the piece. */
+  kept?: KeptPiece;
 }
 
 interface Pieces {
@@ -50,6 +53,9 @@ const BUCKETS_AT_ONCE = 8;
  */
 const MAX_BUCKETS_READ = 512;
 const MAX_SHARE_READ = 1 / 8;
+/** The last days of a range, which late events change, are read each time; those before are kept from this number on. */
+const YOUNG_DAYS = 2;
+const LEAST_KEPT_DAYS = 3;
 
 export class TopVideos {
   readonly #ranks: RankReader;
@@ -58,12 +64,15 @@ export class TopVideos {
     db: ConstructorParameters<typeof RankReader>[0],
     private readonly blocks: BlockReader,
     private readonly names: BlockNames,
+    /** Absent: nothing is kept from one ranking to the next. */
+    private readonly kept?: KeptPieces,
   ) {
     this.#ranks = new RankReader(db);
   }
 
   /** Reads a snapshot. Returns videos by count descending, ties by videoId ascending. */
   largest(type: number, range: MinuteRange, limit: number): VideoCount[] {
+    this.kept?.look();
     const found = this.#find(this.#piecesOf(type, range), undefined, limit);
     return this.#named(found, limit).map(({ videoId, count }) => ({ videoId, count }));
   }
@@ -73,6 +82,7 @@ export class TopVideos {
    * ascending.
    */
   rising(type: number, range: MinuteRange, before: MinuteRange, limit: number): VideoGrowth[] {
+    this.kept?.look();
     return this.#named(this.#find(this.#piecesOf(type, range), this.#piecesOf(type, before), limit), limit);
   }
 
@@ -95,7 +105,10 @@ export class TopVideos {
 
   #bounds({ type, pieces, open }: Pieces): BucketBounds {
     const bounds = new BucketBounds();
-    for (const { level, from, to } of pieces) this.#ranks.addBounds(bounds, level, type, from, to);
+    for (const { level, from, to, kept } of pieces) {
+      if (kept === undefined) this.#ranks.addBounds(bounds, level, type, from, to);
+      else bounds.add(0, kept.most);
+    }
     for (const [hour] of open)
       this.#ranks.addBounds(bounds, "minute", type, hour * MINUTES_AN_HOUR, hour * MINUTES_AN_HOUR + MINUTES_AN_HOUR);
     return bounds;
@@ -109,22 +122,33 @@ export class TopVideos {
 
   #countsOf(bucket: number, { type, pieces, open }: Pieces): Float64Array {
     const counts = new Float64Array(VIDEOS_A_BLOCK);
-    for (const { level, from, to } of pieces) {
-      for (let time = from; time < to; time += TIMES_AT_ONCE) {
-        for (const [id, bytes] of this.blocks.run(level, time, Math.min(time + TIMES_AT_ONCE, to), bucket)) {
-          scanBlock(
-            bytes,
-            () => rowName(level, id),
-            (cell) => addCell(counts, type, cell, 0),
-          );
-        }
+    for (const piece of pieces) {
+      if (piece.kept === undefined) {
+        this.#addPiece(counts, bucket, type, piece);
+        continue;
       }
+      const own = () => this.#addPiece(new Float64Array(VIDEOS_A_BLOCK), bucket, type, piece);
+      const kept = this.kept!.counts(piece.kept, bucket, own);
+      for (let inside = 0; inside < VIDEOS_A_BLOCK; inside++) counts[inside] = counts[inside]! + kept[inside]!;
     }
     for (const [hour, unfoldedFrom] of open) {
       if (bucket < unfoldedFrom || this.blocks.bytes("hour", hour, bucket) !== undefined) continue;
       const block = new Block();
       sumOfMinutes(this.blocks, hour, bucket, block);
       for (let at = 0; at < block.cells * WIDTH; at += WIDTH) addCell(counts, type, block.data, at);
+    }
+    return counts;
+  }
+
+  #addPiece(counts: Float64Array, bucket: number, type: number, { level, from, to }: Piece): Float64Array {
+    for (let time = from; time < to; time += TIMES_AT_ONCE) {
+      for (const [id, bytes] of this.blocks.run(level, time, Math.min(time + TIMES_AT_ONCE, to), bucket)) {
+        scanBlock(
+          bytes,
+          () => rowName(level, id),
+          (cell) => addCell(counts, type, cell, 0),
+        );
+      }
     }
     return counts;
   }
@@ -147,7 +171,7 @@ export class TopVideos {
     ];
     return {
       type,
-      pieces: pieces.flatMap((piece) => this.#withRows(piece)),
+      pieces: pieces.flatMap((piece) => this.#withRows(piece)).flatMap((piece) => this.#withKept(type, piece)),
       open: [...this.blocks.openHours()].filter(([hour]) => hour >= fromHour && hour < toHour),
     };
   }
@@ -157,6 +181,22 @@ export class TopVideos {
     const first = this.blocks.nextTime(level, from, to);
     if (first === undefined) return [];
     return [{ level, from: first, to: this.blocks.lastTime(level, first, to)! + 1 }];
+  }
+
+  /** Cuts off the days that are kept, or will be. */
+  #withKept(type: number, piece: Piece): Piece[] {
+    const { level, from, to } = piece;
+    const end = to - YOUNG_DAYS;
+    if (this.kept === undefined || level !== "day" || end - from < LEAST_KEPT_DAYS) return [piece];
+    const kept = this.kept.of({ type, from, to: end }, () => {
+      const bounds = new BucketBounds();
+      this.#ranks.addBounds(bounds, level, type, from, end);
+      return bounds.most;
+    });
+    return [
+      { level, from, to: end, kept },
+      { level, from: end, to },
+    ];
   }
 
   #findAmongAll(pieces: Pieces, before: Pieces | undefined): Candidate[] {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { text } from "../../query-api/answer";
+import { refused, text } from "../../query-api/answer";
 import { AnswerCache } from "../../query-api/answer-cache";
+import type { Endpoint } from "../../query-api/endpoint";
+import { invalid } from "../../query-api/problem";
 import { HOUR, NOW_MS, QueryHarness } from "./query-harness";
 
 const content = (body: string) => text("text/plain", body, "public, max-age=1");
@@ -45,6 +47,35 @@ describe("answers are shared for a moment", () => {
     const both = await Promise.allSettled([cache.ask("a", fail), cache.ask("a", read)]);
     expect(both.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
     expect(await cache.ask("a", read)).toMatchObject({ body: "answer 1" });
+  });
+
+  it("an answer that is kept is found by the URL of its question for the same moment, aged", async () => {
+    const cache = cacheOf(20_000);
+    const endpoint = cache.of({ path: "/v1/x", answer: read } as unknown as Endpoint);
+    const ask = (wholeUrl: string, query = {}) =>
+      endpoint.answer({ params: {}, query, get: () => undefined, wholeUrl });
+    await ask("/v1/x");
+    expect(cache.keptFor("/v1/x")?.answer).toMatchObject({ body: "answer 1", headers: { Age: "1" } });
+    expect(cache.keptFor("/v1/x")?.endpoint.path).toBe("/v1/x");
+    expect(cache.keptFor("/v1/y")).toBeUndefined();
+    nowMs = 249;
+    expect(cache.keptFor("/v1/x")?.answer).toMatchObject({ body: "answer 1" });
+    nowMs = 250;
+    expect(cache.keptFor("/v1/x")).toBeUndefined();
+    await ask("/v1/x");
+    expect(cache.keptFor("/v1/x")?.answer).toMatchObject({ body: "answer 2" });
+    for (let n = 0; n < 100; n++) await ask(`/v1/x?n=${n}`, { n: `${n}` });
+    expect(cache.keptFor("/v1/x")).toBeUndefined();
+    expect(cache.keptFor("/v1/x?n=99")).toBeDefined();
+    expect(cache.sizeBytes).toBeLessThanOrEqual(20_000);
+  });
+
+  it("no problem and no failure is found by its URL", async () => {
+    const cache = cacheOf(20_000);
+    const problems = async () => refused(invalid("no"));
+    const endpoint = cache.of({ path: "/v1/x", answer: problems } as unknown as Endpoint);
+    await endpoint.answer({ params: {}, query: {}, get: () => undefined, wholeUrl: "/v1/x" });
+    expect(cache.keptFor("/v1/x")).toBeUndefined();
   });
 
   it("keeps no more bytes than its bound, and forgets the oldest first", async () => {

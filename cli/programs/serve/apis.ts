@@ -2,7 +2,7 @@
 /** The two sides of the HTTP interface, built from a service's parts. `Service` mounts them behind its listeners. */
 import { createIngestRouter, type IngestApi } from "../../../ingest-api/ingest-router";
 import type { DeadLetter } from "../../../io/ports";
-import { AnswerCache, createQueryApi, sharedFreshness } from "../../../query-api";
+import { AnswerCache, createQueryApi, sharedAudits, sharedFreshness } from "../../../query-api";
 import type { QueryApi } from "../../../query-api/query-router";
 import { intakeLimits, rawRetentionMs } from "../../deployment/deployment";
 import { knownEventTypes } from "../../deployment/open-event-types";
@@ -10,7 +10,7 @@ import { replayPayload } from "../../sending/replay-payload";
 import { answersOf, type Check, storeChecks } from "./readiness";
 import { finalAfterMs, type ServiceParts } from "./service-parts";
 
-/** The largest age of the completeness that a read states. */
+/** The largest age of the completeness, and of the audits, that a read states. */
 const FRESHNESS_KEPT_MS = 20;
 /** How long one look at the stores' versions serves reads, which then state the time of that look. */
 const VERSIONS_KEPT_MS = 20;
@@ -55,7 +55,11 @@ export function queryOf(parts: ServiceParts, ingest: Pick<IngestApi, "again">, s
       }),
     }),
     ...(catalog && { catalog }),
-    ledger,
+    ledger: {
+      auditedCounts: sharedAudits(ledger, FRESHNESS_KEPT_MS),
+      audits: (...asked) => ledger.audits(...asked),
+      books: (...asked) => ledger.books(...asked),
+    },
     progress: sharedFreshness(progress, FRESHNESS_KEPT_MS),
     gauges: logSide.gauges,
     deadLetters,

@@ -4,7 +4,7 @@ import { isBaseHour } from "../../../io/bigtable/base-cells";
 import { storedCells } from "../../../io/bigtable/cells";
 import type { BigtableConfig } from "../../../io/bigtable/config";
 import { BigtableConnection } from "../../../io/bigtable/connection";
-import { readRows } from "../../../io/bigtable/rows";
+import { mutateRows, readRows } from "../../../io/bigtable/rows";
 
 export interface RankRule {
   /** Cells of at least 8 events without an entry that bounds them. */
@@ -42,4 +42,23 @@ export async function rankRule(config: BigtableConfig): Promise<RankRule> {
     }
   }
   return { missing, idle: [...largest.keys()].filter((name) => !needed.has(name)).length, entries };
+}
+
+/**
+ * Deletes every entry of the index, as if a program without one had written; and the mark that it is complete, as if no
+ * other program had been there.
+ */
+export async function withoutIndex(config: BigtableConfig, { mark }: { mark: boolean }): Promise<void> {
+  const connection = new BigtableConnection(config);
+  const { summaries, ledger } = connection.tables;
+  const found = { tableName: summaries, ranges: [{ start: "r", end: "s" }], filter: { passAllFilter: true } };
+  const gone = (key: string) => ({ key, mutations: [{ deleteFromRow: {} }] });
+  const rows = await readRows(connection, found);
+  await mutateRows(
+    connection,
+    summaries,
+    rows.map(({ key }) => gone(key)),
+  );
+  if (mark) await mutateRows(connection, ledger, [gone("z#indexes")]);
+  await connection.close();
 }

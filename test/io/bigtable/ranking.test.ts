@@ -7,7 +7,6 @@ import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
 import { RangeCounts } from "../../../io/bigtable/range-counts";
 import { RankedReads } from "../../../io/bigtable/ranked-reads";
 import { RowLoader } from "../../../io/bigtable/row-loader";
-import { mutateRows, readRows } from "../../../io/bigtable/rows";
 import { SeenVideos } from "../../../io/bigtable/seen-videos";
 import { TierGuard } from "../../../io/bigtable/tier-guard";
 import { TierStates } from "../../../io/bigtable/tier-states";
@@ -17,7 +16,7 @@ import { asMinuteCounts, CounterModel, type ModelCell } from "../../contracts/co
 import { cell } from "../../contracts/counter-store-contract";
 import { describeWithServers } from "../../servers/with-servers";
 import { withBigtable } from "./bigtable-server";
-import { rankRule } from "./rank-rule";
+import { rankRule, withoutIndex } from "./rank-rule";
 
 /** Sixty hours around the end of a leap February. */
 const FIRST_MINUTE = Date.UTC(2024, 1, 28, 16) / 60_000;
@@ -191,16 +190,7 @@ describeWithServers("rankings on Bigtable", ["bigtable"], () => {
     expect(await store.top("VIEW", ...hour, 5)).toEqual(model.top("VIEW", FIRST_MINUTE, FIRST_MINUTE + 60, 5));
 
     const connection = new BigtableConnection(config);
-    const { summaries, ledger } = connection.tables;
-    const found = { tableName: summaries, ranges: [{ start: "r", end: "s" }], filter: { passAllFilter: true } };
-    const rows = await readRows(connection, found);
-    const gone = (key: string) => ({ key, mutations: [{ deleteFromRow: {} }] });
-    await mutateRows(
-      connection,
-      summaries,
-      rows.map(({ key }) => gone(key)),
-    );
-    await mutateRows(connection, ledger, [gone("z#indexes")]);
+    await withoutIndex(config, { mark: true });
     expect(await store.top("VIEW", ...hour, 5)).toEqual(model.top("VIEW", FIRST_MINUTE, FIRST_MINUTE + 60, 5));
     expect((await rankRule(config)).missing).not.toEqual([]);
     expect(await store.completeIndexes()).toBe(true);

@@ -23,7 +23,7 @@ import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
 import { BUCKET, freshPrefix, startGcsServer } from "../gcs/gcs-server";
 import { withBigtable } from "./bigtable-server";
 import { type ClusterPlace, clusterGround } from "./cluster-ground";
-import { rankRule } from "./rank-rule";
+import { rankRule, withoutIndex } from "./rank-rule";
 
 const MAIN = join(__dirname, "..", "..", "..", "cli", "main.js");
 
@@ -179,32 +179,14 @@ describeWithServers("tiers of a cluster", ["bigtable", "gcs"], () => {
       await harness.audit();
       expect(await harness.tier()).toMatchObject([{ outcome: "rolled-up" }]);
 
-      const { bigtable: tables, gcs: objects } = own;
-      const env = {
-        ...BARE_ENVIRONMENT,
-        ...{ VIEWMILL_PROJECT: tables.projectId, VIEWMILL_COUNTERS_KIND: "bigtable" },
-        ...{ VIEWMILL_COUNTERS_INSTANCE: tables.instanceId, VIEWMILL_COUNTERS_TABLE_PREFIX: tables.tablePrefix! },
-        ...{ VIEWMILL_COUNTERS_ENDPOINT: tables.emulatorHost!, VIEWMILL_GCS_BUCKET: BUCKET },
-        ...{ VIEWMILL_GCS_ENDPOINT: objects.endpoint!, VIEWMILL_ARCHIVE_KIND: "gcs" },
-        ...{
-          VIEWMILL_ARCHIVE_PREFIX: `${objects.prefix}/archive/`,
-          VIEWMILL_TIER_PREFIX: `${objects.prefix}/rollups/`,
-        },
-      };
-      const viewmill = (...args: string[]): unknown[] => {
-        const command = [MAIN, ...args, "--data", join(harness.folder, "cli"), "--json"];
-        const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: "utf8", env });
-        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-        return JSON.parse(stdout) as unknown[];
-      };
-      mkdirSync(join(harness.folder, "cli"));
+      const viewmill = commandsOf(own, harness);
       expect(viewmill("tier")).toEqual([]);
-      const out = `${objects.prefix}/out`;
+      const out = `${own.gcs.prefix}/out`;
       const range = ["--from", new Date(oldMs).toISOString(), "--to", new Date(oldMs + 36 * DAY_MS).toISOString()];
       const files = viewmill("export", ...range, "--granularity", "minute", "--out", `gs://${BUCKET}/${out}`);
       expect(files).toHaveLength(2);
 
-      const bucket = new GcsRollUps({ ...objects, prefix: out });
+      const bucket = new GcsRollUps({ ...own.gcs, prefix: out });
       const read = await (await DuckDBInstance.create()).connect();
       const counted = new Set<string>();
       for (const name of await bucket.names("granularity=minute")) {
@@ -221,4 +203,54 @@ describeWithServers("tiers of a cluster", ["bigtable", "gcs"], () => {
       await harness.close();
     }
   });
+
+  it("the command line completes the indexes of tables of before, and builds them again with --index-anew", async () => {
+    const own = await newPlace();
+    const harness = await TierHarness.open(undefined, clusterGround(own));
+    try {
+      harness.nowMs = Date.now();
+      const eventTimeMs = Math.floor(harness.nowMs / HOUR_MS) * HOUR_MS - 2 * HOUR_MS;
+      const events = Array.from({ length: 60 }, (_, n) => ({
+        ...{ eventId: `i${n}`, videoId: n % 3 === 0 ? "b" : "a", eventType: "VIEW", eventTimeMs },
+      }));
+      await harness.count(events);
+      const viewmill = commandsOf(own, harness);
+      const completed = [{ level: "indexes", outcome: "completed" }];
+      const isMissing = async () => (await rankRule(own.bigtable)).missing.length > 0;
+      expect(viewmill("tier")).toEqual([]);
+      await withoutIndex(own.bigtable, { mark: true });
+      expect(await isMissing()).toBe(true);
+      expect(viewmill("tier")).toEqual(completed);
+      expect(await isMissing()).toBe(false);
+      expect(viewmill("tier")).toEqual([]);
+      // The mark says that the index is complete; a program of before has written since.
+      await withoutIndex(own.bigtable, { mark: false });
+      expect(viewmill("tier")).toEqual([]);
+      expect(await isMissing()).toBe(true);
+      expect(viewmill("tier", "--index-anew")).toEqual(completed);
+      expect(await isMissing()).toBe(false);
+    } finally {
+      await harness.close();
+    }
+  });
 });
+
+/** The command line over a place of this suite. */
+function commandsOf({ bigtable: tables, gcs: objects }: ClusterPlace, { folder }: { folder: string }) {
+  const env = {
+    ...BARE_ENVIRONMENT,
+    ...{ VIEWMILL_PROJECT: tables.projectId, VIEWMILL_COUNTERS_KIND: "bigtable" },
+    ...{ VIEWMILL_COUNTERS_INSTANCE: tables.instanceId, VIEWMILL_COUNTERS_TABLE_PREFIX: tables.tablePrefix! },
+    ...{ VIEWMILL_COUNTERS_ENDPOINT: tables.emulatorHost!, VIEWMILL_GCS_BUCKET: BUCKET },
+    ...{ VIEWMILL_GCS_ENDPOINT: objects.endpoint!, VIEWMILL_ARCHIVE_KIND: "gcs" },
+    ...{ VIEWMILL_ARCHIVE_PREFIX: `${objects.prefix}/archive/`, VIEWMILL_TIER_PREFIX: `${objects.prefix}/rollups/` },
+  };
+  const data = join(folder, "cli");
+  mkdirSync(data);
+  return (...args: string[]): unknown[] => {
+    const command = [MAIN, ...args, "--data", data, "--json"];
+    const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: "utf8", env });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    return JSON.parse(stdout) as unknown[];
+  };
+}

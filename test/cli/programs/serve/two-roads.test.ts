@@ -13,7 +13,7 @@ import { createKey, newKeySchema } from "../../../../admission/new-key";
 import { constantFields, frontListener } from "../../../../cli/programs/serve/front";
 import { createIngestRouter, type IngestLimits } from "../../../../ingest-api/ingest-router";
 import { SqliteAccessKeys } from "../../../../io/sqlite/access-keys";
-import { createQueryApi, type QueryDependencies } from "../../../../query-api";
+import { AnswerCache, createQueryApi, type QueryDependencies } from "../../../../query-api";
 import { FINAL_AFTER_MS, iso, NOW_MS, QueryHarness, RAW_RETENTION_MS } from "../../../query-api/query-harness";
 
 const LIMITS: Partial<IngestLimits> = { maxBodyBytes: 4_096 };
@@ -41,7 +41,7 @@ async function road(listener: RequestListener): Promise<Road> {
 }
 
 /** The roads as `serve` composes them, over the same stores. */
-function parts(admission: Admission) {
+function parts(admission: Admission, isShared: boolean) {
   const logger = pino({ level: "silent" });
   const ingest = createIngestRouter({
     log: harness.log,
@@ -55,6 +55,7 @@ function parts(admission: Admission) {
   });
   const dependencies: QueryDependencies = {
     counters: harness.reader,
+    ...(isShared && { answers: new AnswerCache({ maxBytes: 1e6, keptMs: 250, now: () => 0 }) }),
     ledger: harness.ledger,
     progress: harness.progress,
     gauges: [],
@@ -84,8 +85,8 @@ beforeAll(async () => {
   roads = await bothRoads(new Admission({ origins: [ORIGIN], clock: () => NOW_MS }));
 });
 
-async function bothRoads(admission: Admission): Promise<Roads> {
-  const { ingest, query, app, secured } = parts(admission);
+async function bothRoads(admission: Admission, isShared = false): Promise<Roads> {
+  const { ingest, query, app, secured } = parts(admission, isShared);
   const front = frontListener({
     admission,
     ingest,
@@ -96,7 +97,7 @@ async function bothRoads(admission: Admission): Promise<Roads> {
       app(request, response);
     },
   });
-  return { express: await road(parts(admission).app), front: await road(front) };
+  return { express: await road(parts(admission, isShared).app), front: await road(front) };
 }
 
 async function close({ express: plain, front }: Roads): Promise<void> {
@@ -208,6 +209,28 @@ test.each<[string, Asked]>([
   expect(await ask(roads.front, asked)).toEqual(await ask(roads.express, asked));
 });
 
+test("what is kept for a moment is answered again on both roads, with its age", async () => {
+  const both = await bothRoads(new Admission({ origins: [ORIGIN], clock: () => NOW_MS }), true);
+  const counts = `/v1/videos/v1/counts?eventType=VIEW&${range}&granularity=minute`;
+  try {
+    for (const path of ["/v1/videos/v1", "/v1/videos/nobody", counts, `/v1/videos/${"v".repeat(129)}`]) {
+      const etags: string[] = [];
+      for (const headers of [{}, {}, { Origin: ORIGIN }, { Origin: "https://other.example" }, {}]) {
+        const answered = (await ask(both.front, { path, headers })) as { headers: string[] };
+        expect(answered).toEqual(await ask(both.express, { path, headers }));
+        etags.push(...answered.headers.filter((header) => header.startsWith("ETag: ")));
+      }
+      const asked = { path, headers: { "If-None-Match": etags[0]?.slice(6) ?? "none" } };
+      const again = (await ask(both.front, asked)) as { status: number; headers: string[] };
+      expect(again).toEqual(await ask(both.express, asked));
+      const isKept = again.status === 304 && again.headers.includes("Age: 1");
+      expect(isKept).toBe(etags.length > 0);
+    }
+  } finally {
+    await close(both);
+  }
+});
+
 test("a service with keys asks for them on both roads", async () => {
   const store = new SqliteAccessKeys({ folder: harness.folder });
   const clock = () => NOW_MS;
@@ -215,7 +238,7 @@ test("a service with keys asks for them on both roads", async () => {
     (await createKey(store, newKeySchema.parse({ name: scope, scopes: [scope] }), NOW_MS)).text;
   const [write, read] = [await key("write"), await key("read")];
   const keys = await KeyRing.open({ store, clock, logger: pino({ level: "silent" }) });
-  const both = await bothRoads(new Admission({ keys, origins: [ORIGIN], clock }));
+  const both = await bothRoads(new Admission({ keys, origins: [ORIGIN], clock }), true);
   const as = (text: string) => ({ Authorization: `Bearer ${text}` });
   const asked: [number, Asked][] = [
     [401, post(event())],
@@ -225,6 +248,9 @@ test("a service with keys asks for them on both roads", async () => {
     [401, { path: "/v1/videos/v1" }],
     [403, { path: "/v1/videos/v1", headers: as(write) }],
     [200, { path: "/v1/videos/v1", headers: as(read) }],
+    [200, { path: "/v1/videos/v1", headers: as(read) }],
+    [401, { path: "/v1/videos/v1" }],
+    [403, { path: "/v1/videos/v1", headers: as(write) }],
     [401, { path: "/v1/videos/v1/counts?eventType=VIEW", headers: { Origin: ORIGIN } }],
   ];
   try {

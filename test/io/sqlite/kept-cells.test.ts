@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A reader that keeps cells answers as one that keeps none, whatever writers, audits and roll-ups of other connections
+ * have done since.
+ */
+import fc from "fast-check";
+import type { Cell, Granularity, RollUp } from "../../../io/ports";
+import { SqliteCellTiers } from "../../../io/sqlite/cell-tiers";
+import { SqliteCounterStore } from "../../../io/sqlite/counter-store";
+import { SqliteCounterReader } from "../../../io/sqlite/reader-thread";
+import { removeFolders, seeded, temporaryFolder } from "../../contracts/condition";
+import { asMinuteCounts, type ModelCell } from "../../contracts/counter-model";
+import { cell } from "../../contracts/counter-store-contract";
+
+afterEach(removeFolders);
+
+const VIDEOS = Array.from({ length: 70 }, (_, n) => `video-${n}`);
+const READ_VIDEOS = [VIDEOS[0]!, VIDEOS[1]!, VIDEOS[69]!, "unknown"];
+/** Nine days around a month's end. */
+const FIRST_MS = Date.UTC(2024, 1, 28);
+const FIRST_MINUTE = FIRST_MS / 60_000;
+const MINUTES = 9 * 1440;
+const HOUR_MS = 3_600_000;
+const LEVELS: readonly Granularity[] = ["minute", "hour", "day"];
+const UNIT_MS = { minute: 60_000, hour: HOUR_MS, day: 24 * HOUR_MS };
+
+const step = fc.record({
+  how: fc.constantFrom("apply", "apply", "apply", "final", "correct", "rebuild", "wide", "roll", "thaw"),
+  seed: fc.nat(),
+  /** Reads are made after some steps only, so that readers are behind by several transactions. */
+  reads: fc.nat({ max: 3 }),
+});
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+function cellsOf(random: () => number, length: number, minutes: number): ModelCell[] {
+  const around = Math.floor(random() * (MINUTES - minutes));
+  const cells = Array.from({ length }, () => {
+    const minute = FIRST_MINUTE + around + Math.floor(random() * minutes);
+    const video = VIDEOS[Math.floor(random() * VIDEOS.length * (random() < 0.7 ? 0.04 : 1))]!;
+    const sum = random() < 0.7 ? 0n : BigInt(Math.floor((random() - 0.5) * 2 ** 52));
+    return cell(minute, video, 1 + Math.floor(random() * 50), { sum, last: Math.floor(random() * 60_000) });
+  });
+  return [...new Map(cells.map((one) => [`${one.minute} ${one.video}`, one])).values()];
+}
+
+class Condition {
+  readonly folder = temporaryFolder();
+  readonly store = new SqliteCounterStore({
+    folder: this.folder,
+    folding: { leastFoldedCells: 20, foldedBuckets: 1, hoursKeptOpen: 2 },
+  });
+  readonly tiers = new SqliteCellTiers({ folder: this.folder });
+  readonly plain = new SqliteCounterReader({ folder: this.folder, keptBytes: 0 });
+  readonly kept = [new SqliteCounterReader({ folder: this.folder }), this.reader(4_000)];
+  rolledHours = 0;
+
+  reader(keptBytes: number): SqliteCounterReader {
+    return new SqliteCounterReader({ folder: this.folder, keptBytes });
+  }
+
+  async take({ how, seed }: Step): Promise<void> {
+    const random = seeded(seed);
+    if (how === "roll") return this.roll();
+    if (how === "thaw") {
+      await this.tiers.freeze(this.range(1));
+      return this.tiers.thaw();
+    }
+    const cells = cellsOf(random, how === "wide" ? 300 : 8, how === "wide" ? MINUTES : 120);
+    if (how === "rebuild") return this.store.rebuild(cells[0]!.video, FIRST_MS, FIRST_MS + MINUTES * 60_000);
+    if (how === "correct") return void (await this.store.correct(asMinuteCounts(cells)));
+    const options = how === "final" ? { finalBeforeMinute: FIRST_MINUTE + Math.floor(random() * MINUTES) } : {};
+    await this.store.apply(asMinuteCounts(cells), options);
+  }
+
+  range(hours: number) {
+    const fromMs = FIRST_MS + this.rolledHours * HOUR_MS;
+    return { level: "minute" as const, fromMs, toMs: fromMs + hours * HOUR_MS };
+  }
+
+  /** Deletes five hours' minutes, which roll-ups would have; they are looked at in each phase. */
+  async roll(): Promise<void> {
+    const range = this.range(5);
+    if (range.toMs > FIRST_MS + MINUTES * 60_000) return;
+    await this.tiers.freeze(range);
+    const file: RollUp = {
+      ...range,
+      ...{ name: `f${this.rolledHours}`, part: 0, parts: 1, cells: 1, sizeBytes: 1, sha256: "" },
+    };
+    await this.tiers.expire([file]);
+    await this.expectAlike(1);
+    await this.tiers.commit();
+    await this.expectAlike(2);
+    await this.tiers.drop();
+    this.rolledHours += 5;
+  }
+
+  async expectAlike(seed: number): Promise<void> {
+    const random = seeded(seed);
+    for (const level of LEVELS) {
+      const units = (MINUTES * 60_000) / UNIT_MS[level];
+      const from = Math.floor((random() - 0.1) * units);
+      const to = random() < 0.3 ? units + 9 : from + 1 + Math.floor(random() * random() * units);
+      for (const video of READ_VIDEOS) {
+        const read = (reader: SqliteCounterReader): Promise<Cell[]> =>
+          reader.read(video, "VIEW", FIRST_MS + from * UNIT_MS[level], FIRST_MS + to * UNIT_MS[level], level);
+        const cells = await read(this.plain);
+        for (const reader of this.kept) expect(await read(reader)).toEqual(cells);
+      }
+    }
+    await this.expectRankedAlike(random);
+  }
+
+  /** The thread of the reader keeps days; the store's own reading keeps nothing. */
+  async expectRankedAlike(random: () => number): Promise<void> {
+    const from = random() < 0.5 ? 0 : Math.floor(random() * MINUTES);
+    const to = Math.max(from + 1, random() < 0.5 ? MINUTES : Math.floor(random() * MINUTES));
+    const asked = ["VIEW", FIRST_MS + from * 60_000, FIRST_MS + to * 60_000, 1 + Math.floor(random() * 9)] as const;
+    expect(await this.kept[0]!.top(...asked)).toEqual(await this.store.top(...asked));
+    expect(await this.kept[0]!.rising(...asked)).toEqual(await this.store.rising(...asked));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.store, this.tiers, this.plain, ...this.kept].map((one) => one.close()));
+  }
+}
+
+it("kept cells are those of the file, whatever has changed it", { timeout: 120_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+      const condition = new Condition();
+      for (const one of steps) {
+        await condition.take(one);
+        for (let n = 0; n < one.reads; n++) await condition.expectAlike(one.seed + n);
+      }
+      await condition.expectAlike(7);
+      await condition.close();
+    }),
+    { numRuns: 12 },
+  );
+});
+
+it("a reader that is behind by more transactions than are remembered reads anew", async () => {
+  const condition = new Condition();
+  await condition.expectAlike(1);
+  for (let n = 0; n < 520; n++)
+    await condition.store.apply(asMinuteCounts([cell(FIRST_MINUTE + (n % 180), VIDEOS[0]!, n + 1)]));
+  for (let seed = 0; seed < 6; seed++) await condition.expectAlike(seed);
+  await condition.close();
+});
+
+it("what a transaction rolled back is not told", async () => {
+  const condition = new Condition();
+  const { store } = condition;
+  await condition.tiers.freeze(condition.range(1));
+  await expect(store.apply(asMinuteCounts([cell(FIRST_MINUTE, VIDEOS[0]!, 1)]))).rejects.toThrow("rolled up");
+  await condition.tiers.thaw();
+  await store.apply(asMinuteCounts([cell(FIRST_MINUTE + 1_500, VIDEOS[0]!, 1)]));
+  for (let seed = 0; seed < 6; seed++) await condition.expectAlike(seed);
+  await condition.close();
+});
+
+it("what has not changed is read again for a fraction of its cost", async () => {
+  const condition = new Condition();
+  const cells: ModelCell[] = [];
+  for (let minute = 0; minute < MINUTES; minute += 9)
+    for (const video of VIDEOS.slice(0, 8)) cells.push(cell(FIRST_MINUTE + minute, video, 1 + minute));
+  await condition.store.apply(asMinuteCounts(cells));
+  const ask = (reader: SqliteCounterReader) =>
+    reader.read(VIDEOS[0]!, "VIEW", FIRST_MS, FIRST_MS + MINUTES * 30_000, "minute");
+  const took = async (reader: SqliteCounterReader) => {
+    const before = process.threadCpuUsage();
+    for (let round = 0; round < 10; round++) await ask(reader);
+    const { user, system } = process.threadCpuUsage(before);
+    return user + system;
+  };
+  const [kept] = condition.kept;
+  expect(await ask(kept!)).toEqual(await ask(condition.plain));
+  await took(kept!);
+  expect(await took(kept!)).toBeLessThan((await took(condition.plain)) / 4);
+  await condition.close();
+});
