@@ -40,6 +40,7 @@ import {
 } from "./cell-block";
 import { onSnapshot, orUnavailable } from "./connection";
 import { COUNTERS_FILE } from "./counter-file";
+import { KeptBlocks } from "./kept-blocks";
 import { KeptCells } from "./kept-cells";
 import { KeptPieces } from "./kept-pieces";
 import { LevelReader } from "./level-sums";
@@ -62,6 +63,8 @@ export class CounterReads {
   readonly #types: NameDictionary;
   readonly #names: BlockNames;
   readonly #blocks: BlockReader;
+  /** The rows that `read` reads. */
+  readonly #ofVideos: BlockReader;
   readonly #minutes: MinuteCellReader;
   readonly #top: TopVideos;
   readonly #levels: LevelReader;
@@ -69,18 +72,19 @@ export class CounterReads {
   readonly #kept: KeptCells | undefined;
 
   /**
-   * `keptBytes`: of the cells that are kept in memory for `read`. `keepsRankings`: days are kept for `top` and
+   * `keptBytes`: of the cells and rows that are kept in memory for `read`. `keepsRankings`: days are kept for `top` and
    * `rising`. Both only for a connection that does not write.
    */
   constructor(
     private readonly db: DatabaseSync,
     { keptBytes = 0, keepsRankings = false } = {},
   ) {
-    this.#kept = keptBytes > 0 ? new KeptCells(db, keptBytes) : undefined;
+    this.#kept = keptBytes > 0 ? new KeptCells(db, keptBytes / 2) : undefined;
     this.#videos = new NameDictionary(db, "videos", CACHED_VIDEOS);
     this.#types = new NameDictionary(db, "types", 1000);
     this.#names = new BlockNames(db);
     this.#blocks = new BlockReader(db);
+    this.#ofVideos = this.#kept === undefined ? this.#blocks : new KeptBlocks(db, this.#kept, keptBytes / 2);
     this.#tiers = new TierGuard(db);
     this.#minutes = new MinuteCellReader(db, this.#blocks, this.#names, this.#tiers);
     this.#top = new TopVideos(db, this.#blocks, this.#names, keepsRankings ? new KeptPieces(db) : undefined);
@@ -253,7 +257,7 @@ export class CounterReads {
     const cells: Cell[] = [];
     for (let time = from; time < to; ) {
       const end = Math.min(time + TIMES_AT_ONCE, to);
-      const rows = this.#blocks.run(granularity, time, end, place.bucket);
+      const rows = this.#ofVideos.run(granularity, time, end, place.bucket);
       if (rows.size === 0) {
         // Over a gap (or a range that begins in 1970) one look-up finds where anything is stored at all.
         const isMinute = granularity === "minute";
@@ -311,7 +315,7 @@ export class CounterReads {
     const next = open.get(hour);
     if (next === undefined || bucket < next || this.#blocks.bytes("hour", hour, bucket) !== undefined) return cell;
     const block = new Block();
-    sumOfMinutes(this.#blocks, hour, bucket, block, new Set([inside]));
+    sumOfMinutes(this.#ofVideos, hour, bucket, block, new Set([inside]));
     const at = block.find(key) * WIDTH;
     if (at < 0) return cell;
     const more = sums(block.data, at);

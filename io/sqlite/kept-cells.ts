@@ -57,6 +57,7 @@ export class KeptCells {
   #version: number | undefined;
   #mark = -1;
   #tiers = -1;
+  #timesForgotten = 0;
   #changed = new Map<string, Changed>();
   #young = new Map<string, Chunk>();
   #old = new Map<string, Chunk>();
@@ -69,6 +70,23 @@ export class KeptCells {
   ) {
     this.#changes = new CellChangesReader(db);
     this.#commits = new CommitsOfOthers(db, COUNTERS_FILE);
+  }
+
+  /** The newest transaction that is known. */
+  get mark(): number {
+    return this.#mark;
+  }
+
+  /** Grows when the changes since are not known, and nothing that was read before may be used. */
+  get timesForgotten(): number {
+    return this.#timesForgotten;
+  }
+
+  /** Returns whether a time was changed by a later transaction than this one. */
+  hasChanged(level: TimeLevel, time: number, mark: number): boolean {
+    const index = Math.floor(time / TIMES);
+    const changed = mark === this.#mark ? undefined : this.#changed.get(`${level} ${index}`);
+    return changed !== undefined && changed.latest > mark && changed.marks[time - index * TIMES]! > mark;
   }
 
   /**
@@ -218,6 +236,7 @@ export class KeptCells {
     this.#old.clear();
     this.#changed.clear();
     this.#youngBytes = 0;
+    this.#timesForgotten++;
   }
 }
 

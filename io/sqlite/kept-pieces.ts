@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What rankings have read of whole days and is not changed since (cell-changes.ts): the bounds of all buckets over the
- * days together, and the counts of those buckets that were read. The ranking of a month then reads its last two days,
- * which late events change, and what is not a whole day. The thread that ranks for the service keeps them.
+ * What rankings have read of whole days, and of the minutes of open hours, and is not changed since (cell-changes.ts):
+ * the bounds of all buckets over the times together, and the counts of those buckets that were read. The ranking of a
+ * month then reads its last two days, which late events change, and what is not a whole day. The thread that ranks for
+ * the service keeps them.
  */
 import type { DatabaseSync } from "node:sqlite";
+import type { RankedLevel } from "./bucket-ranks";
 import { CellChangesReader } from "./cell-changes";
 
 /** Each has 8 bytes a bucket: 128 kB where there are a million videos. */
-const MOST_PIECES = 8;
+const MOST_PIECES = 16;
 /** Each has 512 bytes: as many as a ranking reads before it reads all. */
 const MOST_BUCKETS = 1_024;
 
-interface Days {
+/** Times of one level. */
+interface Times {
+  level: RankedLevel;
   type: number;
   from: number;
   to: number;
 }
 
-export interface KeptPiece extends Days {
+export interface KeptPiece extends Times {
   most: Float64Array;
   counts: Map<number, Float64Array>;
 }
@@ -35,22 +39,21 @@ export class KeptPieces {
 
   /** Forgets what has changed. Called on the snapshot on which the pieces are used. */
   look(): void {
-    const changed = new Set<number>();
-    const mark =
-      this.#mark < 0
-        ? undefined
-        : this.#changes.since(this.#mark, (level, time) => {
-            if (level === "day") changed.add(time);
-          });
+    const stale = new Set<KeptPiece>();
+    const changed = (level: RankedLevel, time: number) => {
+      for (const piece of this.#pieces)
+        if (piece.level === level && time >= piece.from && time < piece.to) stale.add(piece);
+    };
+    const mark = this.#mark < 0 ? undefined : this.#changes.since(this.#mark, changed);
     this.#mark = mark ?? this.#changes.last();
-    if (mark === undefined) this.#pieces = [];
-    for (const day of changed) this.#pieces = this.#pieces.filter(({ from, to }) => day < from || day >= to);
+    this.#pieces = mark === undefined ? [] : this.#pieces.filter((piece) => !stale.has(piece));
   }
 
-  of(days: Days, read: () => Float64Array): KeptPiece {
-    const { type, from, to } = days;
-    const known = this.#pieces.find((one) => one.type === type && one.from === from && one.to === to);
-    const piece = known ?? { type, from, to, most: read(), counts: new Map() };
+  of({ level, type, from, to }: Times, read: () => Float64Array): KeptPiece {
+    const known = this.#pieces.find(
+      (one) => one.level === level && one.type === type && one.from === from && one.to === to,
+    );
+    const piece = known ?? { level, type, from, to, most: read(), counts: new Map() };
     this.#pieces = [...this.#pieces.filter((one) => one !== piece), piece].slice(-MOST_PIECES);
     return piece;
   }

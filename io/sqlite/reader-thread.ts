@@ -17,7 +17,7 @@ interface CounterReaderOptions {
   /** The data folder, in which counters.sqlite is created when missing. */
   folder: string;
   busyTimeoutMs?: number;
-  /** The bytes of cells that are kept for further reads, by estimate. Default 32 MiB; 0: none. */
+  /** The bytes of cells and rows that are kept for further reads, by estimate. Default 64 MiB; 0: none. */
   keptBytes?: number;
 }
 
@@ -41,7 +41,7 @@ export class SqliteCounterReader
 
   /** Throws `StoreUnavailableError`, `SchemaVersionError`. The thread starts at the first `top`. */
   constructor(options: CounterReaderOptions) {
-    const { folder, keptBytes = 32 << 20, ...open } = options;
+    const { folder, keptBytes = 64 << 20, ...open } = options;
     const file = join(folder, COUNTERS_FILE);
     this.#db = openCountersReadOnly(file, open);
     this.#reads = new CounterReads(this.#db, { keptBytes });

@@ -27,11 +27,18 @@ interface Piece extends MinuteRange {
   kept?: KeptPiece;
 }
 
+/** An open hour of the range, and the bucket from which on it may be unfolded. */
+interface OpenHour {
+  hour: number;
+  unfoldedFrom: number;
+  /** What is kept of its minutes. */
+  kept?: KeptPiece;
+}
+
 interface Pieces {
   type: number;
   pieces: Piece[];
-  /** Open hours of the range, and the bucket from which on they may be unfolded. */
-  open: [hour: number, unfoldedFrom: number][];
+  open: OpenHour[];
 }
 
 interface Candidate {
@@ -109,8 +116,11 @@ export class TopVideos {
       if (kept === undefined) this.#ranks.addBounds(bounds, level, type, from, to);
       else bounds.add(0, kept.most);
     }
-    for (const [hour] of open)
-      this.#ranks.addBounds(bounds, "minute", type, hour * MINUTES_AN_HOUR, hour * MINUTES_AN_HOUR + MINUTES_AN_HOUR);
+    for (const { hour, kept } of open) {
+      const from = hour * MINUTES_AN_HOUR;
+      if (kept === undefined) this.#ranks.addBounds(bounds, "minute", type, from, from + MINUTES_AN_HOUR);
+      else bounds.add(0, kept.most);
+    }
     return bounds;
   }
 
@@ -122,21 +132,34 @@ export class TopVideos {
 
   #countsOf(bucket: number, { type, pieces, open }: Pieces): Float64Array {
     const counts = new Float64Array(VIDEOS_A_BLOCK);
-    for (const piece of pieces) {
-      if (piece.kept === undefined) {
-        this.#addPiece(counts, bucket, type, piece);
-        continue;
-      }
-      const own = () => this.#addPiece(new Float64Array(VIDEOS_A_BLOCK), bucket, type, piece);
-      const kept = this.kept!.counts(piece.kept, bucket, own);
-      for (let inside = 0; inside < VIDEOS_A_BLOCK; inside++) counts[inside] = counts[inside]! + kept[inside]!;
-    }
-    for (const [hour, unfoldedFrom] of open) {
+    for (const piece of pieces)
+      this.#addKept(counts, bucket, piece.kept, (into) => this.#addPiece(into, bucket, type, piece));
+    for (const { hour, unfoldedFrom, kept } of open) {
       if (bucket < unfoldedFrom || this.blocks.bytes("hour", hour, bucket) !== undefined) continue;
-      const block = new Block();
-      sumOfMinutes(this.blocks, hour, bucket, block);
-      for (let at = 0; at < block.cells * WIDTH; at += WIDTH) addCell(counts, type, block.data, at);
+      this.#addKept(counts, bucket, kept, (into) => this.#addMinutes(into, bucket, type, hour));
     }
+    return counts;
+  }
+
+  /** Adds what `add` adds, from memory where it is kept. */
+  #addKept(
+    counts: Float64Array,
+    bucket: number,
+    piece: KeptPiece | undefined,
+    add: (into: Float64Array) => Float64Array,
+  ): void {
+    if (piece === undefined) {
+      add(counts);
+      return;
+    }
+    const kept = this.kept!.counts(piece, bucket, () => add(new Float64Array(VIDEOS_A_BLOCK)));
+    for (let inside = 0; inside < VIDEOS_A_BLOCK; inside++) counts[inside] = counts[inside]! + kept[inside]!;
+  }
+
+  #addMinutes(counts: Float64Array, bucket: number, type: number, hour: number): Float64Array {
+    const block = new Block();
+    sumOfMinutes(this.blocks, hour, bucket, block);
+    for (let at = 0; at < block.cells * WIDTH; at += WIDTH) addCell(counts, type, block.data, at);
     return counts;
   }
 
@@ -172,8 +195,23 @@ export class TopVideos {
     return {
       type,
       pieces: pieces.flatMap((piece) => this.#withRows(piece)).flatMap((piece) => this.#withKept(type, piece)),
-      open: [...this.blocks.openHours()].filter(([hour]) => hour >= fromHour && hour < toHour),
+      open: [...this.blocks.openHours()]
+        .filter(([hour]) => hour >= fromHour && hour < toHour)
+        .map(([hour, unfoldedFrom]) => this.#openHour(type, hour, unfoldedFrom)),
     };
+  }
+
+  #openHour(type: number, hour: number, unfoldedFrom: number): OpenHour {
+    const from = hour * MINUTES_AN_HOUR;
+    const minutes = { level: "minute" as const, type, from, to: from + MINUTES_AN_HOUR };
+    const kept = this.kept?.of(minutes, () => this.#mostOf(minutes));
+    return { hour, unfoldedFrom, ...(kept && { kept }) };
+  }
+
+  #mostOf({ level, type, from, to }: Piece & { type: number }): Float64Array {
+    const bounds = new BucketBounds();
+    this.#ranks.addBounds(bounds, level, type, from, to);
+    return bounds.most;
   }
 
   /** Cuts a piece to the first and the last time that has rows, because a range may begin in 1970. */
@@ -188,11 +226,8 @@ export class TopVideos {
     const { level, from, to } = piece;
     const end = to - YOUNG_DAYS;
     if (this.kept === undefined || level !== "day" || end - from < LEAST_KEPT_DAYS) return [piece];
-    const kept = this.kept.of({ type, from, to: end }, () => {
-      const bounds = new BucketBounds();
-      this.#ranks.addBounds(bounds, level, type, from, end);
-      return bounds.most;
-    });
+    const days = { level, type, from, to: end };
+    const kept = this.kept.of(days, () => this.#mostOf(days));
     return [
       { level, from, to: end, kept },
       { level, from: end, to },
@@ -210,7 +245,7 @@ export class TopVideos {
   #allCounts({ type, pieces, open }: Pieces): Counts {
     const counts: Counts = new Map();
     for (const { level, from, to } of pieces) this.#level(counts, type, level, from, to);
-    for (const [hour, unfoldedFrom] of open) {
+    for (const { hour, unfoldedFrom } of open) {
       for (const [bucket, block] of unfoldedSums(this.blocks, hour, unfoldedFrom).sums) {
         const into = countsIn(counts, bucket);
         for (let at = 0; at < block.cells * WIDTH; at += WIDTH) addCell(into, type, block.data, at);

@@ -53,7 +53,7 @@ class Condition {
   });
   readonly tiers = new SqliteCellTiers({ folder: this.folder });
   readonly plain = new SqliteCounterReader({ folder: this.folder, keptBytes: 0 });
-  readonly kept = [new SqliteCounterReader({ folder: this.folder }), this.reader(4_000)];
+  readonly kept = [new SqliteCounterReader({ folder: this.folder }), this.reader(8_000)];
   rolledHours = 0;
 
   reader(keptBytes: number): SqliteCounterReader {
