@@ -9,7 +9,7 @@ import { dayOf, hourOf } from "../../domain/rules/time";
 
 /** The levels of time; the totals have none. */
 export type TimeLevel = "minute" | "hour" | "day";
-export const TIME_LEVELS: readonly TimeLevel[] = ["minute", "hour", "day"];
+const TIME_LEVELS: readonly TimeLevel[] = ["minute", "hour", "day"];
 
 /** `times` is NULL where a transaction changed more times than a row names. */
 export const CELL_CHANGES = `

@@ -60,7 +60,7 @@ const BUCKETS_AT_ONCE = 8;
  */
 const MAX_BUCKETS_READ = 512;
 const MAX_SHARE_READ = 1 / 8;
-/** The last days of a range, which late events change, are read each time; those before are kept from this number on. */
+/** The last days of a range, which late events change, are read each time; where enough are before, these are kept. */
 const YOUNG_DAYS = 2;
 const LEAST_KEPT_DAYS = 3;
 
