@@ -12,8 +12,10 @@ import { KnownEventTypes } from "../../intake/known-types";
 import { LogFullError, StoreUnavailableError } from "../../io/ports";
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
 import { removeFolders, temporaryFolder } from "../contracts/condition";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, type HarnessOptions, IngestHarness, NOW_MS, text } from "./ingest-harness";
 
+const shared = emptiedStores();
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -21,7 +23,7 @@ afterEach(async () => {
 });
 
 async function start(options: HarnessOptions = {}): Promise<IngestHarness> {
-  const harness = await IngestHarness.start(options);
+  const harness = await IngestHarness.start({ stores: await shared(), ...options });
   closing.push(() => harness.stop());
   return harness;
 }

@@ -18,6 +18,7 @@ import { columnsOf, T0 } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
 import { storedCells } from "../golden/outcome";
 import { archiveObject } from "../io/formats/avro/events";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, withResources } from "./elements";
 
 const M = minuteOf(T0);
@@ -28,11 +29,12 @@ const OPTIONS = {
   ...{ finalBeforeMs: Number.POSITIVE_INFINITY, seeds: [1, 2] as [number, number], idPartitions: 1, videoParts: 1 },
 };
 
+const shared = emptiedStores();
 let folder = "";
 let stores: Stores;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "viewmill-compare-"));
-  stores = await openStores(folder);
+  stores = await openStores(folder, await shared());
 });
 afterEach(async () => {
   await stores.close();
