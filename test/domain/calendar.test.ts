@@ -87,9 +87,39 @@ describe("calendar", () => {
   });
 
   it("only names of the database are zones", () => {
-    for (const name of ["", "Europe/Berlyn", "+02:00", "-0500", "Europe/Berlin ", "../etc", "x".repeat(100)])
+    for (const name of [
+      "",
+      "Europe/Berlyn",
+      "xutc",
+      "utcx",
+      "+02:00",
+      "-0500",
+      "Europe/Berlin ",
+      "../etc",
+      "x".repeat(100),
+    ])
       expect(calendarOf(name)).toBeUndefined();
     expect(calendarOf("utc")).toBe(UTC);
+  });
+
+  it("a zone is known by its name in any capitals, however many names are asked for", () => {
+    // The clock chooses the capitals, so that no run before has asked for the same names.
+    let bits = Math.floor(performance.now() * 1_000);
+    const capitals = (name: string) =>
+      [...name]
+        .map((letter) => {
+          bits = (Math.imul(bits, 1_103_515_245) + 12_345) >>> 0;
+          return bits & 0x10000 ? letter.toUpperCase() : letter.toLowerCase();
+        })
+        .join("");
+    const [berlin, johns] = [Date.parse("2026-03-29T00:30:00Z"), Date.parse("2006-10-29T03:00:00Z")];
+    for (let n = 0; n < 650; n++) {
+      const name = capitals("Europe/Berlin");
+      expect([name, calendarOf(name)?.floor("day", berlin)]).toEqual([name, Date.parse("2026-03-28T23:00:00Z")]);
+    }
+    const zone = calendarOf(capitals("America/St_Johns"))!;
+    expect(iso(zone.floor("day", johns))).toBe("2006-10-29T02:30:00.000Z");
+    expect(calendarOf(capitals("Europe/Berlyn"))).toBeUndefined();
   });
 
   it("in any zone buckets begin where a clock on the wall says, and follow each other without a gap", () => {

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
-import { type AcceptanceRules, minuteOf, parseEvent, parseRfc3339, uuidV7TimeMs } from "../../domain/event";
+import {
+  type AcceptanceRules,
+  minuteOf,
+  parseEvent,
+  parseRfc3339,
+  TOO_MANY_TYPES,
+  uuidV7TimeMs,
+} from "../../domain/event";
 import { REJECTION_REASONS } from "../../domain/rejection";
 
 const NOW = Date.parse("2026-11-21T10:00:00Z");
@@ -87,6 +94,16 @@ test("any age is accepted where the retention is infinite", () => {
 test("a value of -0 is 0", () => {
   const parsed = parseEvent({ ...good, value: -0 }, rules);
   expect(parsed.ok && Object.is(parsed.event.value, 0)).toBe(true);
+});
+
+test("a type that the deployment does not admit is refused under its name, unless the event was accepted before", () => {
+  const raw = { eventId: "a", videoId: "v", eventType: "LIKE", eventTime: 1_000 };
+  const rules = { receivedAtMs: 1_000, rawRetentionMs: 1_000, admitsType: (type: string) => type === "VIEW" };
+  expect(parseEvent(raw, rules)).toEqual({
+    ...{ ok: false, eventId: "a", reason: "bad-event-type" },
+    detail: `eventType LIKE ${TOO_MANY_TYPES}`,
+  });
+  expect(parseEvent({ ...raw, eventType: "VIEW" }, rules)).toMatchObject({ ok: true });
 });
 
 describe("an event without a time", () => {

@@ -5,6 +5,7 @@ import {
   changed,
   channelAt,
   FIRST_MINUTE,
+  hasUnknownMinutes,
   MAX_POINTS,
   UNKNOWN_CHANNEL,
 } from "../../../domain/catalog/channel-history";
@@ -93,4 +94,18 @@ test("a history has at most so many points", () => {
   expect(history).toHaveLength(MAX_POINTS);
   expect(() => changed(history, { channelId: "x", fromMinute: MAX_POINTS }, NOW)).toThrow(/at most 200 times/);
   expect(changed(history, { channelId: "x", fromMinute: 7 }, NOW)).toHaveLength(MAX_POINTS);
+});
+
+test("a video has unknown minutes where no channel is stated, one begins later, or one is unknown again", () => {
+  expect(hasUnknownMinutes([])).toBe(true);
+  expect(hasUnknownMinutes([{ fromMinute: FIRST_MINUTE, channelId: "c" }])).toBe(false);
+  expect(hasUnknownMinutes([{ fromMinute: FIRST_MINUTE + 1, channelId: "c" }])).toBe(true);
+  const later = { fromMinute: FIRST_MINUTE + 5, channelId: "d" };
+  expect(hasUnknownMinutes([{ fromMinute: FIRST_MINUTE, channelId: "c" }, later])).toBe(false);
+  expect(
+    hasUnknownMinutes([
+      { fromMinute: FIRST_MINUTE, channelId: "c" },
+      { ...later, channelId: UNKNOWN_CHANNEL },
+    ]),
+  ).toBe(true);
 });

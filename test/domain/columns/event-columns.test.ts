@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   countByMinute,
   type EventColumns,
+  EventColumnsBuilder,
   eventAt,
   eventJsonAt,
   selectRows,
@@ -148,6 +149,21 @@ test("events are counted by the minute they are of", () => {
         model.set(minute, (model.get(minute) ?? 0) + 1);
       }
       expect(countByMinute(columnsOf(events))).toEqual(model);
+    }),
+  );
+});
+
+test("rows of other columns are added with their ids, values and extra fields, to any columns", () => {
+  fc.assert(
+    fc.property(fc.array(anyEvent, { maxLength: 20 }), fc.array(anyEvent, { maxLength: 5 }), (events, before) => {
+      const builder = new EventColumnsBuilder();
+      for (const event of before) builder.add(event);
+      const from = columnsOf(events);
+      for (let row = 0; row < from.count; row++) builder.addRow(from, row);
+      expect(builder.size).toBe(before.length + events.length);
+      const columns = builder.build();
+      const all = [...before, ...events];
+      expect(all.map((_, row) => eventAt(columns, row))).toEqual(all.map((event) => eventAt(columnsOf([event]), 0)));
     }),
   );
 });

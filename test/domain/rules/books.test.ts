@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   type Acceptance,
   acceptedOf,
+  isArchiveCounted,
   isBalanced,
   isCounted,
   lostOf,
@@ -10,7 +11,7 @@ import {
   unbookedOf,
   withSettled,
 } from "../../../domain/rules/books";
-import { LedgerBooks, MinuteObjectSums } from "../../../domain/rules/ledger-books";
+import { isExpired, LedgerBooks, MinuteObjectSums } from "../../../domain/rules/ledger-books";
 import { lateReceiptPart, shardPart } from "../../../domain/rules/ledger-parts";
 
 const EMPTY: MinuteBooks = { accepted: 0, archived: 0, counted: 0, duplicate: 0, late: 0, lost: 0 };
@@ -158,4 +159,26 @@ test("the parts of a minute that different writers keep never meet", () => {
   expect(shardPart(63)).toBe(63);
   expect(lateReceiptPart(64, 0)).toBe(64);
   expect(lateReceiptPart(64, 29_000_000)).toBe(29_000_064);
+});
+
+test("what is archived is counted where every event was counted or is a duplicate", () => {
+  for (const [archived, counted, duplicate, isCounted] of [
+    [5, 3, 2, true],
+    [0, 0, 0, true],
+    [5, 3, 1, false],
+    [1, 3, 2, false],
+  ] as const)
+    expect(isArchiveCounted({ archived, counted, duplicate } as Parameters<typeof isArchiveCounted>[0])).toBe(
+      isCounted,
+    );
+});
+
+test("an object is expired where it had events and has no bytes", () => {
+  const sizes = [
+    [1, 0, true],
+    [0, 0, false],
+    [1, 1, false],
+    [0, 1, false],
+  ] as const;
+  for (const [events, sizeBytes, expired] of sizes) expect(isExpired({ events, sizeBytes })).toBe(expired);
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import { type BucketState, bucketState, KEPT_SECONDS, leastCertain } from "../../../domain/rules/bucket-state";
+import { dayOf, hourOf } from "../../../domain/rules/time";
 
 const ORDER: readonly BucketState[] = ["provisional", "final", "audited", "closed"];
 const horizons = fc
@@ -48,4 +49,9 @@ test("several are as certain as the least certain of them", () => {
       expect(ORDER.indexOf(leastCertain(states))).toBe(Math.min(...states.map((state) => ORDER.indexOf(state))));
     }),
   );
+});
+
+test("minutes and hours belong to the hour and the day that has begun, before 1970 as well", () => {
+  expect([-61, -60, -1, 0, 59, 60].map(hourOf)).toEqual([-2, -1, -1, 0, 0, 1]);
+  expect([-25, -24, -1, 0, 23, 24].map(dayOf)).toEqual([-2, -1, -1, 0, 0, 1]);
 });

@@ -69,3 +69,10 @@ test("a block of the SQLite store adds up as the rule does", () => {
     }),
   );
 });
+
+test("sums are the same where count, sum and valued count all are", () => {
+  const sums = { count: 1, sum: 2n, valued: 3 };
+  expect(isSameSums(sums, { ...sums })).toBe(true);
+  for (const other of [{ count: 0 }, { sum: 0n }, { valued: 0 }])
+    expect(isSameSums(sums, { ...sums, ...other })).toBe(false);
+});

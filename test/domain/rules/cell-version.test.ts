@@ -57,3 +57,15 @@ test("a version gives its correction back, and refuses more received events than
   );
   expect(() => cellVersion(0, 2 ** 29)).toThrow(RangeError);
 });
+
+test("states that agree in all numbers before one are ordered by this one, and a state is not later than itself", () => {
+  const base: CellState = { correction: 1, count: 5, valued: 4, top: -1, mid: 7, low: 8, last: 9 };
+  const order = ["correction", "count", "valued", "top", "mid", "low", "last"] as const;
+  expect(isLaterCell(base, base)).toBe(false);
+  for (const [rank, name] of order.entries()) {
+    const later = { ...base, [name]: base[name] + 1 };
+    // What comes behind says nothing any more.
+    for (const behind of order.slice(rank + 1)) later[behind] = base[behind] - 1;
+    expect([name, isLaterCell(later, base), isLaterCell(base, later)]).toEqual([name, true, false]);
+  }
+});
