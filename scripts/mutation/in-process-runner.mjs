@@ -92,8 +92,6 @@ class InProcessRunner {
     fewRuns();
     this.strays = [];
     this.watch = new Watch(this.endless);
-    // Only the first process makes the run without changes. Stryker starts others.
-    if (existsSync(this.costsFile)) this.costs = new Map(JSON.parse(readFileSync(this.costsFile, "utf8")));
   }
 
   dispose() {
@@ -156,6 +154,8 @@ class InProcessRunner {
    */
   async warmUp() {
     if (this.isWarm) return;
+    // Only the first process makes the run without changes. Stryker starts the others before that run has ended.
+    if (this.costs.size === 0) this.costs = new Map(JSON.parse(readFileSync(this.costsFile, "utf8")));
     this.stryker.activeMutant = undefined;
     for (const file of this.files) await this.runner.startTests([file], this.adapter({ only: new Set() }));
     this.isWarm = true;
@@ -202,7 +202,14 @@ class InProcessRunner {
     const recent = this.killers.filter((id) => quick.includes(id));
     const rest = quick.filter((id) => !recent.includes(id));
     const awaiting = [recent, rest].map((ids) => ids.filter((id) => !isSync(id)));
-    const turns = [recent.filter(isSync), rest.filter(isSync), ...awaiting, ...slower.map((id) => [id])];
+    const finders = this.killers.filter((id) => slower.includes(id));
+    const others = slower.filter((id) => !finders.includes(id));
+    const turns = [
+      recent.filter(isSync),
+      rest.filter(isSync),
+      ...awaiting,
+      ...[...finders, ...others].map((id) => [id]),
+    ];
     return turns.filter((turn) => turn.length > 0).map((turn) => new Set(turn));
   }
 
