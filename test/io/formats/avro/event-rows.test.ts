@@ -59,3 +59,25 @@ test("a writer is used again after its rows were taken", () => {
   expect(Buffer.from(writer.take())).toEqual(first);
   expect(writer.take().length).toBe(0);
 });
+
+test("rows of any length before the end of the writer's buffer are whole: the buffer grows before a row, not in it", () => {
+  const uuid = "0192d5a0-7c3e-7abc-8def-0123456789af";
+  const long = { videoId: "v".repeat(128), eventType: "T".repeat(32), value: -Number.MAX_SAFE_INTEGER };
+  const receivedAtMs = 8.64e15;
+  const events: VideoEvent[] = [uuid, "i".repeat(128)].map((eventId) => {
+    return { ...long, eventId, eventTimeMs: receivedAtMs };
+  });
+  const columns = columnsOf([...events, { eventId: "a", videoId: "v", eventType: "T", eventTimeMs: 1 }]);
+  const rows = events.map((each) => rowOf(each, receivedAtMs));
+  for (let length = 0; length < 300; length += 5) {
+    const first: VideoEvent = { ...events[0]!, extra: { note: "x".repeat(length) } };
+    const writer = new EventRowWriter();
+    writer.add(columnsOf([first]), 0, receivedAtMs);
+    const expected = [rowOf(first, receivedAtMs)];
+    for (let n = 0; n < 120; n++) {
+      writer.add(columns, n % 2, receivedAtMs);
+      expected.push(rows[n % 2]!);
+    }
+    expect(Buffer.from(writer.take()).equals(Buffer.concat(expected))).toBe(true);
+  }
+});
