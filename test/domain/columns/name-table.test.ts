@@ -32,9 +32,8 @@ test("names get the numbers a Map would give them", () => {
 test("100,000 names keep their numbers while the table grows", () => {
   const table = new NameTable(7);
   const names = Array.from({ length: 100_000 }, (_, i) => `video-${i * 7919}`);
-  expect(names.map((name) => table.indexText(name))).toEqual(names.map((_, i) => i));
-  expect(names.map((name) => table.indexText(name))).toEqual(names.map((_, i) => i));
-  expect(names.map((_, i) => table.text(i))).toEqual(names);
+  for (let round = 0; round < 2; round++) expect(names.findIndex((name, i) => table.indexText(name) !== i)).toBe(-1);
+  expect(names.findIndex((name, i) => table.text(i) !== name)).toBe(-1);
 });
 
 test("packed names come back, wherever they lie", () => {
