@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
@@ -11,6 +12,7 @@ import { EventError, EventsError, uuidV7, ViewmillClient, type ViewmillClientOpt
 import { streamGzip } from "../../client/stream-gzip";
 import { uuidV7TimeMs } from "../../domain/event";
 import { IngestHarness } from "../ingest-api/ingest-harness";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -62,9 +64,10 @@ const acceptThenCut = (request: IncomingMessage, response: ServerResponse, pass:
 const hang: Handler = (request) => void request.resume();
 
 let harness: IngestHarness;
+const stores = emptiedStores();
 let server: FaultyServer;
 beforeEach(async () => {
-  harness = await IngestHarness.start();
+  harness = await IngestHarness.start({ stores: await stores() });
   server = await new FaultyServer().start(harness);
 });
 afterEach(async () => {

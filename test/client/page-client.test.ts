@@ -3,6 +3,7 @@
  * `viewmill/client` in a page of a real Chromium: it is small, nothing is lost when the page goes away, and nothing
  * counts twice.
  */
+
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -15,6 +16,7 @@ import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
 import { openPage } from "../dashboard/browser";
 import { until } from "../end-to-end/service";
 import { IngestHarness } from "../ingest-api/ingest-harness";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 
 const SCRIPT = readFileSync(join(__dirname, "..", "..", "dashboard", "client.js"));
 const MOST_BYTES = 8_000;
@@ -81,13 +83,14 @@ declare const Client: typeof PageModule.ViewmillClient;
 describeWithPrograms("the client in a page", ["chromium"], () => {
   let browser: Browser;
   let harness: IngestHarness;
+  const stores = emptiedStores();
   let site: Site;
 
   beforeAll(async () => {
     browser = await startBrowser();
   }, PROGRAMS_START_MS);
   beforeEach(async () => {
-    harness = await IngestHarness.start();
+    harness = await IngestHarness.start({ stores: await stores() });
     site = await new Site().start(harness);
   });
   afterEach(async () => {

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lineBlocks } from "../../intake/line-blocks";
 import { linesOf } from "../../intake/lines";
+import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, IngestHarness, text } from "./ingest-harness";
 
 const MAIN = join(process.cwd(), "dist/cli/main.js");
 let harness: IngestHarness;
+const stores = emptiedStores();
 let folder: string;
 beforeEach(async () => {
-  harness = await IngestHarness.start();
+  harness = await IngestHarness.start({ stores: await stores() });
   harness.nowMs = Date.now();
   folder = mkdtempSync(join(tmpdir(), "viewmill-cli-"));
 });
