@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { ClaimCheckLog } from "../../../io/claim-check/claim-check-log";
 import { AccountedLog } from "../../../io/cluster/accounted-log";
+import { LaterLog } from "../../../io/cluster/later-log";
 import { SpillLog } from "../../../io/cluster/spill-log";
 import type { ClaimStore, EventLog, Ledger, LogProgress, ReceiptStamps } from "../../../io/ports";
 import { prepareDataFolder } from "../../../io/sqlite/data-folder";
@@ -45,9 +47,9 @@ export class SharedLog implements LogSide {
   ): Promise<SharedLog> {
     const onFailure = (error: unknown) => logger.warn({ err: error }, "what was accepted could not be booked yet");
     const claims = config.claims.kind === "none" ? undefined : await openClaims(config);
-    const shared = await openLog(config, logger, claims, progress);
-    const spill = config.log.spill.enabled ? await openSpill(config, logger, shared) : undefined;
-    const log = spill ?? shared;
+    const open = () => openLog(config, logger, claims, progress);
+    const spill = config.log.spill.enabled ? await openSpill(config, logger, open) : undefined;
+    const log = spill ?? (await open());
     const accounted = new AccountedLog(log, { ledger, clock: Date.now, onFailure });
     const checks = [...sharedLogChecks(ledger, Date.now), ...(claims === undefined ? [] : [claimCheck(claims)])];
     if (spill !== undefined) checks.push(spillCheck(spill));
@@ -70,9 +72,20 @@ export class SharedLog implements LogSide {
   }
 }
 
-/** Opens the spill in a folder of its own, because the embedded log's file belongs to another deployment. */
-async function openSpill(config: Settings<"data" | "log">, logger: Logger, log: EventLog): Promise<SpillLog> {
+/**
+ * Opens the spill in a folder of its own, because the embedded log's file belongs to another deployment. A folder that
+ * is there is that of an earlier start, to which the log has answered by its name. So the log may be away at this one,
+ * where a first start ends with the error.
+ */
+async function openSpill(
+  config: Settings<"data" | "log">,
+  logger: Logger,
+  open: () => Promise<EventLog>,
+): Promise<SpillLog> {
   const folder = join(config.data, "spill");
+  const onAway = (error: unknown) =>
+    logger.warn({ err: error }, "the log is away at the start: this disk takes events");
+  const log = existsSync(folder) ? await LaterLog.open(open, onAway) : await open();
   prepareDataFolder(folder);
   const queue = await SqliteEventLog.open({ folder, maxBacklogBytes: config.log.spill.maxBytes });
   return SpillLog.open({
