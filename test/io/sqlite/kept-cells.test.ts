@@ -137,7 +137,7 @@ it("kept cells are those of the file, whatever has changed it", { timeout: 120_0
       await condition.expectAlike(7);
       await condition.close();
     }),
-    { numRuns: 12 },
+    { numRuns: 8 },
   );
 });
 
