@@ -12,12 +12,12 @@ export const goInstallRecipe = (name: string, module: string, version: string): 
   build: (folder) => goInstall(`${module}@${version}`, folder),
 });
 
-/** `go install` of a module's command; the program is `<folder>/<last part of its path>`. */
+/** `go install` of a module's command; the program is `<folder>/<last part of its path>`, without a major version. */
 async function goInstall(module: string, folder: string): Promise<void> {
   const bin = join(folder, "bin");
   mkdirSync(bin);
   await runTool("go", ["install", module], { cwd: folder, env: { GOFLAGS: "-buildvcs=false", GOBIN: bin } });
-  const program = basename(module.slice(0, module.indexOf("@")));
+  const program = basename(module.slice(0, module.indexOf("@")).replace(/\/v\d+$/, ""));
   renameSync(join(bin, program), join(folder, program));
   rmSync(bin, { recursive: true });
 }

@@ -10,7 +10,7 @@ export { type GcsEmulator, type GcsOptions, startGcsEmulator } from "./gcs-emula
 export { type JobServer, startJobServer } from "./job-server";
 export { type KafkaOptions, type KafkaServer, startKafka } from "./kafka";
 export { keptFolder, removeKeptFolder } from "./kept";
-export { flinkOperatorProblems, kubernetesProblems } from "./kubernetes";
+export { flinkOperatorProblems, kubernetesProblems, kustomized } from "./kubernetes";
 export { librdkafkaTransactions } from "./librdkafka";
 export { NATIVE_JOB, submitNativeJob } from "./native-flink";
 export { Nginx } from "./nginx";

@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { installed, type Recipe } from "./cache";
+import { goInstallRecipe } from "./go";
 import { copyJar } from "./maven";
 import { withPythonPackages } from "./python-packages";
 import { VERSIONS } from "./versions";
@@ -85,4 +86,14 @@ export async function kubernetesProblems(file: string, version: string): Promise
     },
   );
   return status === 0 ? "" : `${stdout}${stderr}` || `ended with ${status}`;
+}
+
+const kustomizeRecipe = goInstallRecipe("kustomize", "sigs.k8s.io/kustomize/kustomize/v5", VERSIONS.kustomize);
+
+/** Returns the resources (YAML) that kustomize makes of a folder, as `kubectl apply -k` would. */
+export async function kustomized(folder: string): Promise<string> {
+  const program = join(await installed(kustomizeRecipe), "kustomize");
+  const ended = spawnSync(program, ["build", folder], { encoding: "utf8", timeout: 120_000 });
+  if (ended.status !== 0) throw new Error(`kustomize: ${ended.error?.message ?? ended.stderr}`);
+  return ended.stdout;
 }

@@ -17,6 +17,7 @@ export type CheckerName =
   | "hadolint"
   | "kubernetes-validate"
   | "flink-operator"
+  | "kustomize"
   | "librdkafka"
   | "prism"
   | "pyarrow";
@@ -49,6 +50,7 @@ const TOOLS: Record<ServerName | CheckerName, readonly Tool[]> = {
   hadolint: [PYTHON],
   "kubernetes-validate": [PYTHON],
   "flink-operator": [JAVA, MAVEN, PYTHON],
+  kustomize: [GO],
   librdkafka: [PYTHON],
   prism: [GO],
   pyarrow: [PYTHON],

@@ -7,6 +7,7 @@ export const VERSIONS = {
   beam: "2.62.0",
   flink: "1.19.0",
   flinkOperator: "1.10.0",
+  kustomize: "v5.7.1",
   /** The name Beam gives its runner for that Flink. */
   beamFlinkRunner: "1.19",
   /** For that Flink; the benchmark's native job reads with it. */

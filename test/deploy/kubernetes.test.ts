@@ -16,7 +16,7 @@ import { register as serve } from "../../cli/commands/serve";
 import { register as tier } from "../../cli/commands/tier";
 import { register as workerPool } from "../../cli/commands/worker-pool";
 import { loadConfig } from "../../cli/config/load";
-import { checkovFindings, flinkOperatorProblems, kubernetesProblems } from "../../servers";
+import { checkovFindings, flinkOperatorProblems, kubernetesProblems, kustomized } from "../../servers";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 
 const FOLDER = join(__dirname, "..", "..", "..", "deploy", "kubernetes");
@@ -59,7 +59,9 @@ function containersIn(value: unknown): Container[] {
 }
 
 it("the kustomization names every file, and every image that is ours", () => {
-  const files = readdirSync(FOLDER).filter((name) => !["kustomization.yaml", "viewmill.yaml"].includes(name));
+  const files = readdirSync(FOLDER).filter(
+    (name) => !["kustomization.yaml", "name-references.yaml", "viewmill.yaml"].includes(name),
+  );
   expect(kustomization.resources.toSorted()).toEqual(files.sort());
   const used = new Set(containers.map(({ image }) => image).filter((image) => image?.startsWith("viewmill-")));
   expect(new Set(kustomization.images.map(({ name }) => name))).toEqual(used);
@@ -125,6 +127,81 @@ it("what serves survives a node that goes: budgets, at least two, and selectors 
     expect(of("Deployment")).toMatchObject({ spec: { template: { metadata: { labels: selected } } } });
   }
   expect(new Set(resources.map(({ metadata }) => metadata.namespace ?? metadata.name))).toEqual(new Set(["viewmill"]));
+});
+
+type Labels = Record<string, string>;
+interface Peer {
+  podSelector?: { matchLabels?: Labels; matchExpressions?: { key: string; values: string[] }[] };
+}
+interface NetworkPolicy {
+  metadata: { name: string };
+  spec: Peer & { ingress?: { from: Peer[] }[] };
+}
+
+/** The labels of every pod template, wherever a resource has one. */
+function podLabels(value: unknown): Labels[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const labels = (inner as { metadata?: { labels?: Labels } } | null)?.metadata?.labels;
+    const own = (name === "template" || name === "podTemplate") && labels !== undefined ? [labels] : [];
+    return [...own, ...podLabels(inner)];
+  });
+}
+
+it("nobody reaches a pod but who is named, and every selector of a policy finds pods", () => {
+  const policies = resources.filter(({ kind }) => kind === "NetworkPolicy") as unknown as NetworkPolicy[];
+  expect(policies.find(({ spec }) => JSON.stringify(spec.podSelector) === "{}")?.spec.ingress).toBeUndefined();
+  const pods = podLabels(resources);
+  const found = (key: string, value: string) => pods.some((labels) => labels[key] === value);
+  const unfound = policies.flatMap(({ metadata, spec }) =>
+    [spec, ...(spec.ingress ?? []).flatMap(({ from }) => from)].flatMap(({ podSelector = {} }) => {
+      const { matchLabels = {}, matchExpressions = [] } = podSelector;
+      const wanted = [
+        ...Object.entries(matchLabels),
+        ...matchExpressions.flatMap(({ key, values }) => values.map((value): [string, string] => [key, value])),
+      ];
+      return wanted.filter(([key, value]) => !found(key, value)).map((each) => [metadata.name, ...each]);
+    }),
+  );
+  expect(unfound).toEqual([]);
+});
+
+it("audits and tiering run by the clock, one at a time; the stream has two JobManagers and a place for its state", () => {
+  const jobs = resources.filter(({ kind }) => kind === "CronJob");
+  expect(jobs.map(({ spec }) => (spec as { concurrencyPolicy: string }).concurrencyPolicy)).toEqual(
+    Array(4).fill("Forbid"),
+  );
+  const commands = jobs.flatMap((job) => containersIn(job)).map(({ args = [] }) => args.join(" "));
+  expect(commands).toEqual(["audit --hourly --repair", "audit --daily --repair", "audit --totals", "tier"]);
+  expect(resources.find(({ kind }) => kind === "FlinkDeployment")).toMatchObject({
+    spec: {
+      flinkConfiguration: {
+        "high-availability.type": "kubernetes",
+        "high-availability.storageDir": expect.stringMatching(/^gs:/),
+        "state.checkpoints.dir": expect.stringMatching(/^gs:/),
+      },
+      jobManager: { replicas: 2 },
+    },
+  });
+  const kinds = new Set(resources.map(({ kind }) => kind));
+  for (const kind of ["PodMonitor", "PrometheusRule"]) expect(kinds).toContain(kind);
+});
+
+describeWithServers("kustomize", ["kustomize"], () => {
+  it(
+    "makes every resource, with the images of the release, and every pod asks for the ConfigMap that is made",
+    async () => {
+      const made = parseAllDocuments(await kustomized(FOLDER)).map((document) => document.toJS() as Resource);
+      expect(made).toHaveLength(resources.length + 1);
+      const [configMap] = made.filter(({ kind }) => kind === "ConfigMap").map(({ metadata }) => metadata.name);
+      expect(configMap).toMatch(/^viewmill-[a-z0-9]+$/);
+      const asked = [...JSON.stringify(made).matchAll(/"configMap":\{"name":"([^"]+)"/g)].map(([, name]) => name);
+      expect(asked.length).toBeGreaterThan(8);
+      expect(new Set(asked)).toEqual(new Set([configMap]));
+      for (const { image } of containersIn(made)) if (image !== undefined) expect(image).toMatch(/^registry\./);
+    },
+    COLD_START_MS,
+  );
 });
 
 describeWithServers("kubernetes-validate", ["kubernetes-validate"], () => {
