@@ -215,6 +215,24 @@ describe("the circuit", () => {
     expect([at.length, made.circuit]).toEqual([4, "half-open"]);
   });
 
+  it("is looked at again after half of its time to all of it, as chance has it", async () => {
+    const breaker = { failures: 1, halfOpenAfterMs: 1_000 };
+    const { made, at } = delivery([() => answered(503), accepted], { breaker, retryBaseMs: 0, random: () => 0.4 });
+    const outcome = made.deliver(BODY, {});
+    await vi.runAllTimersAsync();
+    expect(await outcome).toMatchObject({ kind: "answered" });
+    // The first look, after 700 ms, comes too early.
+    expect(at.map(Math.round)).toEqual([0, 1_400]);
+  });
+
+  it("stays closed over answers that are no failures, however many", async () => {
+    for (const answer of [accepted, () => answered(400, { detail: "no" })]) {
+      const { made } = delivery([answer], { breaker: { failures: 2 } });
+      for (let n = 0; n < 4; n++) await made.deliver(BODY, {});
+      expect(made.circuit).toBe("closed");
+    }
+  });
+
   it("says that it is open where the time of a body ends meanwhile", async () => {
     const { made } = delivery([() => answered(503)], { retryBaseMs: 0, deliverWithinMs: 1_000 });
     const outcome = made.deliver(BODY, {});

@@ -56,6 +56,10 @@ describe("with keys", () => {
     expect((await fetch(`${harness.url}${image}`)).status).toBe(401);
     expect((await fetch(`${harness.url}${image}`, { method: "HEAD" })).status).toBe(200);
     expect(await harness.log.head()).toBe(0);
+    const metrics = await harness.registry.metrics();
+    expect(metrics).toContain('viewmill_ingest_requests_total{status="401",format="none"} 1\n');
+    const seconds = Number(/viewmill_ingest_request_seconds_sum (\S+)/.exec(metrics)![1]);
+    expect([seconds > 0, seconds < 60]).toEqual([true, true]);
     expect((await post(harness, event(), key)).status).toBe(202);
   });
 
