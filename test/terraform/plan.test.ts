@@ -243,6 +243,31 @@ describeWithServers("what Terraform would make", ["terraform"], () => {
       ]);
     });
 
+    test("the operator's key is a file of Secret Manager, and its value passes through no plan", () => {
+      const named = (type: string) => plan().of(`google_secret_manager_secret${type}`);
+      const operator = named("").find(({ values }) => String(values.secret_id).endsWith("-operator-key"))!;
+      expect(operator).toBeDefined();
+      expect(named("_version")).toHaveLength(1);
+      expect(String(named("_version")[0]!.values.secret_data)).toContain("RunMonitoring");
+      for (const service of ["ingest", "query"]) {
+        const file = environmentOf(plan(), "google_cloud_run_v2_service", service).VIEWMILL_KEYS_OPERATOR_KEY_FILE;
+        expect(file).toBe("/secrets/operator/key");
+        const { values } = plan()
+          .of("google_cloud_run_v2_service")
+          .find(({ index }) => index === service)!;
+        const template = block(values, "template")!;
+        expect(block(template, "containers")!.volume_mounts).toContainEqual(
+          expect.objectContaining({ name: "operator", mount_path: "/secrets/operator" }),
+        );
+        const volumes = template.volumes as Values[];
+        expect(block(volumes.find(({ name }) => name === "operator")!, "secret")).toMatchObject({
+          secret: operator.values.secret_id,
+          items: [{ path: "key", version: "latest" }],
+        });
+      }
+      for (const { values } of named("_iam_member")) expect(values.role).toBe("roles/secretmanager.secretAccessor");
+    });
+
     test("audits run every hour and every day, tiering once a day, started by an account that may do nothing else", () => {
       const scheduled = plan().of("google_cloud_scheduler_job");
       expect(scheduled.map(({ index }) => index).sort()).toEqual(["audit-daily", "audit-hourly", "tier"]);
