@@ -538,3 +538,13 @@ it("the last use of a key is told", async () => {
   expect(statusOf(at, "read", { text })).toBe(200);
   await until("noted", async () => (await store.list(0))[0]?.lastUsedAtMs === T + 5_000);
 });
+
+it("a 401 asks for a key, and names the error of a key that was sent", () => {
+  expect(unauthorized("send a key")).toMatchObject({
+    status: 401,
+    headers: { "WWW-Authenticate": 'Bearer realm="viewmill"' },
+  });
+  expect(unauthorized("the key is unknown", "invalid_token")).toMatchObject({
+    headers: { "WWW-Authenticate": 'Bearer realm="viewmill", error="invalid_token"' },
+  });
+});
