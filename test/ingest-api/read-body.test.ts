@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Bodies as Node gives them, piece by piece: what is counted, what is refused, and what is left to Node. */
+import { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
+import { InFlight } from "../../ingest-api/in-flight";
+import { discardBody, readBody } from "../../ingest-api/read-body";
+
+const MAX_DISCARD_BYTES = 64 << 20;
+const EVENTS = ["data", "end", "close", "error"];
+
+function requestOf(announced?: number): IncomingMessage {
+  const request = new IncomingMessage(new Socket());
+  if (announced !== undefined) request.headers["content-length"] = String(announced);
+  return request;
+}
+
+const listeners = (request: IncomingMessage) => EVENTS.map((event) => request.listenerCount(event));
+const room = (maxInFlightBytes: number) => new InFlight({ maxInFlightBytes, maxInFlightRequests: 1 });
+
+async function read(request: IncomingMessage, maxBytes: number, inFlight: InFlight, pieces: readonly string[]) {
+  const answer = readBody(request, maxBytes, inFlight.enter()!);
+  for (const piece of pieces) request.push(Buffer.from(piece));
+  request.push(null);
+  return answer;
+}
+
+describe("a body", () => {
+  it("is read whole, in one piece or in several, and counted once", async () => {
+    for (const announced of [undefined, 6]) {
+      for (const pieces of [["events"], ["ev", "en", "ts"], []]) {
+        const [request, inFlight] = [requestOf(announced), room(6)];
+        expect(await read(request, 6, inFlight, pieces)).toEqual({ kind: "body", bytes: Buffer.from(pieces.join("")) });
+        expect(inFlight.bytes).toBe(announced ?? pieces.join("").length);
+        expect(request.listenerCount("data")).toBe(0);
+      }
+    }
+    const only = Buffer.from("events");
+    const request = requestOf();
+    const answer = readBody(request, 6, room(6).enter()!);
+    request.push(only);
+    request.push(null);
+    // A body of one piece is not copied.
+    expect((await answer) as { bytes: Buffer }).toHaveProperty("bytes.buffer", only.buffer);
+  });
+
+  it("that is announced beyond a bound is refused before it is read", async () => {
+    const [request, inFlight] = [requestOf(7), room(100)];
+    const before = listeners(request);
+    expect(await readBody(request, 6, inFlight.enter()!)).toEqual({ kind: "too-large" });
+    expect([inFlight.bytes, listeners(request)]).toEqual([0, before]);
+    const full = room(5);
+    expect(await readBody(request, 7, full.enter()!)).toEqual({ kind: "overloaded" });
+    expect([full.bytes, listeners(request)]).toEqual([0, before]);
+  });
+
+  it("that grows beyond a bound is refused there, and counted as far as it was kept", async () => {
+    const tooLarge = room(100);
+    expect(await read(requestOf(), 6, tooLarge, ["events", "!"])).toEqual({ kind: "too-large" });
+    expect(tooLarge.bytes).toBe(6);
+    const full = room(6);
+    expect(await read(requestOf(), 100, full, ["eve", "nts", "!"])).toEqual({ kind: "overloaded" });
+    expect(full.bytes).toBe(6);
+    expect(await read(requestOf(3), 100, room(6), ["eve", "nts"])).toMatchObject({ kind: "body" });
+    expect(await read(requestOf(3), 100, room(6), ["eve", "nts", "!"])).toEqual({ kind: "overloaded" });
+  });
+
+  it("of a client that has gone is no body, and a later error of its socket stays without effect", async () => {
+    for (const event of ["close", "error"]) {
+      const request = requestOf();
+      const answer = readBody(request, 6, room(6).enter()!);
+      request.emit(event, new Error("reset"));
+      expect(await answer).toEqual({ kind: "gone" });
+      expect([request.listenerCount("data"), request.listenerCount("end")]).toEqual([0, 0]);
+      request.emit("error", new Error("late"));
+    }
+    const destroyed = requestOf();
+    destroyed.destroy();
+    expect(await readBody(destroyed, 6, room(6).enter()!)).toEqual({ kind: "gone" });
+  });
+});
+
+describe("an unread body", () => {
+  const isWatched = (request: IncomingMessage) => request.listenerCount("data") === 1;
+
+  it("is left to Node where its announced length is within the bound, or nothing is left of it", async () => {
+    for (const announced of [0, MAX_DISCARD_BYTES]) {
+      const request = requestOf(announced);
+      discardBody(request);
+      expect(isWatched(request)).toBe(false);
+    }
+    const gone = requestOf();
+    gone.destroy();
+    discardBody(gone);
+    expect(isWatched(gone)).toBe(false);
+    const ended = requestOf();
+    await read(ended, 6, room(6), ["events"]);
+    discardBody(ended);
+    expect(isWatched(ended)).toBe(false);
+  });
+
+  it("is discarded up to the bound, and the connection goes beyond it", () => {
+    const begun = requestOf(7);
+    begun.pause();
+    for (const request of [requestOf(), requestOf(MAX_DISCARD_BYTES + 1), begun]) {
+      discardBody(request);
+      expect(isWatched(request)).toBe(true);
+      request.emit("data", { length: MAX_DISCARD_BYTES - 1 });
+      request.emit("data", { length: 1 });
+      expect(request.destroyed).toBe(false);
+      request.emit("data", { length: 1 });
+      expect(request.destroyed).toBe(true);
+      request.emit("error", new Error("late"));
+    }
+  });
+});
