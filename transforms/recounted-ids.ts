@@ -35,10 +35,6 @@ export class RecountedIds {
     this.seeds = wordSeeds(seed);
   }
 
-  get size(): number {
-    return this.count;
-  }
-
   /** Appends an event. `by`: how it arrived, below 4; the largest of an event's repeats is kept, as is their value. */
   push(a: number, b: number, c: number, d: number, pair: number, by: number, value: number): void {
     if (this.isToldApart) throw new Error("the ids are told apart already");

@@ -117,6 +117,8 @@ test("cells of any part of the videos have exact sums, up and down, and travel a
       const partOf = (videoId: string) => Number(videoId.slice(1)) % parts;
       const found = new Map<string, unknown>();
       for (const [part, columns] of cellsByPart(names, sums, parts, partOf)) {
+        const its = [...model.keys()].map((name) => name.split(" ")[0]!).filter((videoId) => partOf(videoId) === part);
+        expect(columns.videos.ends).toHaveLength(new Set(its).size);
         for (const { videoId, eventType, ...cell } of decodeCells(cellColumns(encodeCells(columns)))) {
           expect(partOf(videoId)).toBe(part);
           found.set(`${videoId} ${eventType}`, cell);
@@ -345,9 +347,14 @@ describe("the reads of an hour", () => {
 
   test("are kept of four hours, the oldest is forgotten", async () => {
     const { stores, asked, sources } = await opened();
-    const reads = new HourReads(() => 0);
+    let nowMs = 0;
+    const reads = new HourReads(() => nowMs);
     for (const hour of [0, 1, 2, 3, 0, 4, 1, 4, 0]) await reads.of(minute + hour * 60, sources);
     expect(asked.map(([from]) => (from - minute) / 60)).toEqual([0, 1, 2, 3, 4, 0]);
+    // An hour that is read anew is the newest of them.
+    nowMs = 30_001;
+    for (const hour of [2, 1, 2]) await reads.of(minute + hour * 60, sources);
+    expect(asked.slice(6).map(([from]) => (from - minute) / 60)).toEqual([2, 1]);
     await stores.close();
   });
 });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { minuteOf } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
+import { type RolledHour, StoreUnavailableError } from "../../io/ports";
 import type { HourElement, RecountBooks } from "../../transforms/audit-elements";
 import { encodeCells } from "../../transforms/cell-columns";
 import { CheckTotals } from "../../transforms/check-totals";
@@ -70,10 +71,10 @@ const storedOf = (minute: number, video: string, count: number): ModelCell =>
 
 const store = (...cells: ModelCell[]) => stores.counters.apply(asMinuteCounts(cells), { followCorrections: true });
 
-async function compare(elements: HourElement[], more: object = {}, part = 0): Promise<HourFinding> {
+async function compare(elements: HourElement[], more: object = {}, part = 0, ports: object = {}): Promise<HourFinding> {
   const { archive, counters, ledger } = stores;
   const doFn = new CompareHour(NAMES, { ...OPTIONS, ...more });
-  const [finding, ...others] = await withResources({ archive, counters, ledger }, () =>
+  const [finding, ...others] = await withResources({ archive, counters, ledger, ...ports }, () =>
     doFn.process({ key: `${HOUR} ${part}`, value: elements }),
   );
   expect(others).toEqual([]);
@@ -177,6 +178,61 @@ describe("the cells of an hour", () => {
     const counts = Object.fromEntries(Array.from({ length: 1_003 }, (_, n) => [`v${n}`, 1]));
     const found = await compare([cellsOf(M, counts), booksOf(M)]);
     expect([found.cellsDiffering, found.differences.length, found.cellsCompared]).toEqual([1_003, 1_000, 1_003]);
+  });
+});
+
+test("sums beyond 2^32 are told whole where the cells differ", async () => {
+  await store(cell(M, "v", 2, { sum: 2n ** 33n + 5n }), cell(M, "w", 2, { sum: -(2n ** 33n) - 5n }));
+  expect(numbers(await compare([cellsOf(M, { v: 1, w: 1 }), booksOf(M)])).sort()).toEqual([
+    "minute v 1 2 0 8589934597 1 2",
+    "minute w 1 2 0 -8589934597 1 2",
+  ]);
+});
+
+describe("an hour that is in roll-ups", () => {
+  const elements = [cellsOf(M, { v: 3 }), booksOf(M)];
+  const rolledAs = (rolled: Partial<RolledHour>) =>
+    new Proxy(stores.counters, {
+      get: (target, name) =>
+        name === "rolledHour"
+          ? async () => ({ isRolling: false, videos: async () => new Set<string>(), counted: async () => 0, ...rolled })
+          : Reflect.get(target, name).bind(target),
+    });
+  const minutes = [expect.objectContaining({ minute: M })];
+  const failing = (error: Error) => rolledAs({ videos: () => Promise.reject(error) });
+
+  test("is not compared while it is rolled up, or where a roll-up is damaged; its minutes are in one part", async () => {
+    await store(storedOf(M, "v", 4));
+    const rolling = { counters: rolledAs({ isRolling: true }) };
+    const incomparable = "cells of the hour are being rolled up";
+    const found = await compare(elements, { repair: true }, 0, rolling);
+    expect(found).toEqual({ ...EQUAL, cellsCompared: 0, minutes, incomparable });
+    expect(await compare(elements, {}, 1, rolling)).toMatchObject({ minutes: [], incomparable });
+    const damaged = { counters: failing(new StoreUnavailableError("a roll-up is damaged")) };
+    expect(await compare(elements, {}, 0, damaged)).toMatchObject({ minutes, incomparable: "a roll-up is damaged" });
+    expect(await compare(elements, {}, 1, damaged)).toMatchObject({
+      minutes: [],
+      incomparable: "a roll-up is damaged",
+    });
+    await expect(compare(elements, {}, 0, { counters: failing(new Error("a bug")) })).rejects.toThrow("a bug");
+  });
+
+  test("has the videos of its roll-ups compared, too; a store that is away without roll-ups fails the bundle", async () => {
+    await store(storedOf(M, "v", 3), storedOf(M + 600, "other", 1));
+    rewriteCells(folder, "total", (each) => (each.videoId === "other" ? more(each) : undefined));
+    const touching = { counters: rolledAs({ videos: async (part) => new Set(part === 0 ? ["other"] : []) }) };
+    expect(numbers(await compare(elements, {}, 0, touching))).toEqual(["total other 1 8 0 -3 1 2"]);
+    const away = new Proxy(stores.counters, {
+      get: (target, name) =>
+        name === "levels"
+          ? () => {
+              throw new StoreUnavailableError("away");
+            }
+          : name === "rolledHour"
+            ? undefined
+            : Reflect.get(target, name).bind(target),
+    });
+    await expect(compare(elements, {}, 0, { counters: away })).rejects.toThrow("away");
   });
 });
 

@@ -61,6 +61,15 @@ test("of nested panes the largest counts, in whatever order they come and howeve
   expect(counted(panes.reverse())).toEqual(counted(pane(0, late)));
 });
 
+test("parts of one firing belong together, and those of another with as many events are left out", () => {
+  const [a, b] = [event("a"), event("b", { videoId: "w" })].map((each) => pane(0, [each])[0]!);
+  const of = (firing: number, part: number, element: CountElement) => ({ ...element, received: 2, firing, part });
+  const both = { "v VIEW": [1, 0n], "w VIEW": [1, 0n] };
+  expect(counted([of(1, 0, a!), of(1, 1, b!)])).toEqual(both);
+  expect(counted([of(1, 0, a!), of(1, 1, b!), of(2, 1, a!)])).toEqual(both);
+  expect(counted([of(1, 0, a!), of(1, 1, b!), of(2, 0, b!)])).toEqual(both);
+});
+
 test("partitions add up, each with its largest pane", () => {
   const other = [event("x"), event("y", { videoId: "w", value: -3 })];
   const panes = [...pane(0, early), ...pane(1, other.slice(0, 1)), ...pane(1, other), ...pane(0, onTime)];

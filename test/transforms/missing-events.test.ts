@@ -70,6 +70,18 @@ describe("events of a minute that are missing", () => {
     expect(leftoversOf({ objects, listed: [] })).toEqual(new Set());
   });
 
+  it("beyond what is written off are named with it, and books say whether they were balanced", () => {
+    const listed = [object("w-1", 3)];
+    const books = booksWith({ archived: 3, counted: 2, duplicate: 1, writtenOff: writeOff(4) });
+    const found = missingOf({ accepted: 9, listed, books }, readOf(listed));
+    expect(found.gap).toBe("9 events accepted, 3 in the archive, 4 written off");
+    expect(found.isUnbalanced).toBe(false);
+    const unbalanced = (counted: number) => booksWith({ archived: 3, counted, duplicate: 1 });
+    for (const counted of [1, 3])
+      expect(missingOf({ accepted: 3, listed, books: unbalanced(counted) }, readOf(listed)).isUnbalanced).toBe(true);
+    expect(missingOf({ accepted: 3, listed, books: undefined }, readOf(listed)).isUnbalanced).toBe(false);
+  });
+
   it("events that were backfilled do not stand for events of the log", () => {
     const listed = [object("w-1", 3), object(`${BACKFILL_WRITER}-1`, 2)];
     expect(missingOf({ accepted: 5, listed, books: undefined }, readOf(listed))).toMatchObject({ missing: 2 });

@@ -90,6 +90,25 @@ test("equal cells are called the same, but for sums beyond 2^53, which are left 
   );
 });
 
+test("one number of one cell makes the minutes unequal, and so does a cell more, another name or a name stored twice", () => {
+  const one = { videoId: "v", eventType: "VIEW", count: 2, sum: 5n, valued: 1 };
+  const rest = { ...one, videoId: "w" };
+  const others = [
+    { count: 1 },
+    { sum: 4n },
+    { sum: 5n + 2n ** 32n },
+    { valued: 2 },
+    { videoId: "x" },
+    { eventType: "L" },
+  ];
+  expect(areSame([rest, one], [one, rest])).toBe(true);
+  for (const other of others) expect(areSame([one, rest], [{ ...one, ...other }, rest])).toBe(false);
+  expect([areSame([one], [one, rest]), areSame([one, rest], [one])]).toEqual([false, false]);
+  const counts = stored([one, rest]);
+  const named = (videos: string[]) => areSameCells(recounted([one, rest]), { ...counts, videos }, new HourNames(7));
+  expect([named(["w", "v"]), named(["w", "v", "v"]), named(["w", "v", "x"])]).toEqual([true, false, true]);
+});
+
 test("a cell that comes twice is not two cells", () => {
   const [v, w] = ["v", "w"].map((videoId) => ({ videoId, eventType: "VIEW", count: 1, sum: 0n, valued: 0 }));
   expect(areSame([v!, v!], [v!, w!])).toBe(false);

@@ -11,7 +11,7 @@ import type { CounterStore } from "../../io/ports";
 import { type CountingOptions, countingGraph } from "../../pipelines/counting-graph";
 import type { Message } from "../../transforms/elements";
 import { RESOURCES } from "../../transforms/resource-names";
-import { WrittenCells } from "../../transforms/written-cells";
+import { unwrittenCells, WrittenCells } from "../../transforms/written-cells";
 import { T0 } from "../domain/model";
 import { openStores, type Stores } from "../golden/embedded-runner";
 import { storedCells } from "../golden/outcome";
@@ -174,6 +174,36 @@ test.each(["counts", "valued", "sumHigh", "sumLow", "lastMsInMinute"] as const)(
   },
 );
 
+test("a cell that received a repeat has grown, and goes on with all its columns; the others stay away", () => {
+  const written = new WrittenCells(10);
+  const given = (received: number[]) => ({
+    ...{ ...counts(1, 3), received: Float64Array.from(received) },
+    ...{ lastMsInMinute: Uint16Array.of(7, 8, 9), valued: Float64Array.of(4, 5, 6) },
+    ...{ sumHigh: Float64Array.of(1, 2, 3), sumLow: Float64Array.of(3, 2, 1), counts: Float64Array.of(10, 11, 12) },
+  });
+  written.remember(given([20, 21, 22]));
+  expect(written.grown(given([20, 21, 22]))).toEqual([]);
+  const all = given([30, 21, 23]);
+  expect(unwrittenCells(new WrittenCells(10), all)).toBe(all);
+  expect(unwrittenCells(written, all)).toEqual({
+    ...{ minute: 1, videos: all.videos, types: all.types, videoIndex: Uint32Array.of(0, 2) },
+    ...{ typeIndex: Uint32Array.of(0, 0), counts: Float64Array.of(10, 12), valued: Float64Array.of(4, 6) },
+    ...{ sumHigh: Float64Array.of(1, 3), sumLow: Float64Array.of(3, 1), lastMsInMinute: Uint16Array.of(7, 9) },
+    received: Float64Array.of(30, 23),
+  });
+  const plain = new WrittenCells(10);
+  plain.remember(counts(1, 2));
+  expect(unwrittenCells(plain, counts(1, 3))).not.toHaveProperty("received");
+});
+
+test("what was written is known of each cell, more of them than a table begins with", () => {
+  const written = new WrittenCells(1_000);
+  written.remember(counts(1, 200));
+  const next = counts(1, 201);
+  next.counts[150] = 2;
+  expect(written.grown(next)).toEqual([150, 200]);
+});
+
 test("what was written is known of each cell and of no other, as a Map would know it", () => {
   const number = fc.integer({ min: 0, max: 2 });
   const row = fc.record({
@@ -217,6 +247,13 @@ test("what was written of each cell is forgotten by minute, the oldest first, be
   expect([written.grown(counts(1, 2)), written.grown(counts(2, 1)), written.grown(counts(3, 1))]).toEqual([
     [0, 1],
     [],
+    [],
+  ]);
+  written.remember(counts(2, 1));
+  written.remember(counts(4, 2));
+  expect([written.grown(counts(2, 1)), written.grown(counts(3, 1)), written.grown(counts(4, 2))]).toEqual([
+    [],
+    [0],
     [],
   ]);
 });
