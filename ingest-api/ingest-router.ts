@@ -344,7 +344,7 @@ class Ingest {
     if (taken === undefined) throw new StoreUnavailableError("the event types cannot be asked for now");
     if (taken.kind === "stamps-full") throw new StoreUnavailableError("too many events without a time came");
     if (taken.kind === "forbidden") return taken.refusal.detail;
-    if (taken.kind === "problem") return `${taken.reason ?? "malformed"}: ${taken.detail}`;
+    if (taken.kind === "problem") return `${taken.reason}: ${taken.detail}`;
     const [refusal] = taken.rejected;
     if (refusal !== undefined) return `${refusal.reason}: ${refusal.detail}`;
     if (taken.columns.count === 0) return "it holds no event";

@@ -10,7 +10,7 @@ import {
   validateColumns,
 } from "../../../domain/columns/event-columns";
 import { textSpans } from "../../../domain/columns/name-table";
-import { minuteOf, parseEvent } from "../../../domain/event";
+import { type AcceptanceRules, minuteOf, parseEvent } from "../../../domain/event";
 import { anyEvent, columnsOf, T0 } from "../model";
 
 const rows = (columns: EventColumns) => Array.from({ length: columns.count }, (_, row) => row);
@@ -131,6 +131,61 @@ describe("a row that breaks the contract is named, the others stand", () => {
     const bytes = Buffer.from(`v${name}`, "utf8");
     const videoSpans = { bytes, starts: Uint32Array.of(0, 1), ends: Uint32Array.of(1, bytes.length) };
     expect(validateColumns({ ...columns, videoSpans }, rules)).toMatchObject([{ index: 1, reason: "bad-video-id" }]);
+  });
+
+  test("the refusal has the words of the rule, and the id as far as it is shown", () => {
+    const long = "e".repeat(200);
+    const columns = columnsOf([event("a"), event(uuid), event("c")]);
+    columns.ids.fill(0xff, 32, 48);
+    columns.hashedIds = new Map([...columns.hashedIds!, [2, long]]);
+    columns.values![1] = 0.5;
+    expect(validateColumns(columns, rules)).toEqual([
+      { index: 1, eventId: uuid, reason: "bad-value", detail: "value must be an integer with |value| <= 2^53-1" },
+      {
+        ...{ index: 2, eventId: long.slice(0, 128), reason: "bad-event-id" },
+        detail: "the id is neither a UUID alone nor the hash of the id carried beside it",
+      },
+    ]);
+    const detailOf = (spoil: (columns: EventColumns) => void, more: Partial<AcceptanceRules> = {}) => {
+      const spoilt = columnsOf([event("a")]);
+      spoil(spoilt);
+      return validateColumns(spoilt, { ...rules, ...more }).map(({ detail }) => detail);
+    };
+    const none = () => undefined;
+    const [video, type] = ["videoId must be a string of 1 to 128 of A-Z a-z 0-9 _ - . : /", "eventType must match"];
+    expect(detailOf((c) => c.videoIndex.set([9]))).toEqual([video]);
+    expect(detailOf((c) => c.typeIndex.set([9]))).toEqual(["eventType is missing"]);
+    expect(detailOf((c) => c.types.splice(0, 1, "view"))).toEqual([`${type} [A-Z][A-Z0-9_]{0,31}`]);
+    expect(detailOf((c) => c.timesMs.fill(-1))).toEqual(["eventTime must be epoch milliseconds"]);
+    expect(detailOf((c) => c.timesMs.fill(0))).toEqual(["eventTime is older than the raw retention; use backfill"]);
+    expect(detailOf(none)).toEqual([]);
+    const onlyLikes = { admitsType: (name: string) => name === "LIKE" };
+    expect(detailOf(none, onlyLikes)).toEqual([expect.stringMatching(/^eventType VIEW ./)]);
+    expect(detailOf(none, { ...onlyLikes, alreadyAccepted: true })).toEqual([]);
+    expect(detailOf(none, { ...onlyLikes, alreadyAccepted: false })).toHaveLength(1);
+    expect(detailOf((c) => c.types.splice(0, 1, "LIKE"), onlyLikes)).toEqual([]);
+  });
+
+  test("the last moment of Date and the longest video name are the contract's, also as spans", () => {
+    const columns = columnsOf([{ ...event("a"), videoId: "v".repeat(128) }]);
+    columns.timesMs[0] = 8.64e15;
+    expect(validateColumns(columns, anyAge)).toEqual([]);
+    expect(validateColumns({ ...columns, videoSpans: textSpans(columns.videos) }, anyAge)).toEqual([]);
+    columns.timesMs[0] = 8.64e15 + 1;
+    expect(validateColumns(columns, anyAge)).toMatchObject([{ reason: "bad-event-time" }]);
+  });
+
+  test("columns have no members that no event needs, and no room that no row has", () => {
+    const plain = columnsOf([{ eventId: uuid, videoId: "v", eventType: "VIEW", eventTimeMs: NOW }]);
+    for (const name of ["values", "hashedIds", "extras"]) expect(plain).not.toHaveProperty(name);
+    expect(plain.ids).toHaveLength(16);
+    const added = new EventColumnsBuilder();
+    added.addRow(plain, 0);
+    expect(added.build()).toEqual(plain);
+    expect(eventAt(columnsOf([event("a"), { ...event("b"), value: Number.NaN }]), 1)).not.toHaveProperty("value");
+    const spaced = { ...plain, extras: new Map([[0, ' { "a" : 1 } ']]) };
+    expect(eventJsonAt(spaced, 0)).toMatch(/^\{"a" : 1,"eventId"/);
+    expect(eventJsonAt({ ...plain, extras: new Map([[0, "{  }"]]) }, 0)).toBe(eventJsonAt(plain, 0));
   });
 
   test("the bounds of the times are the contract's", () => {
