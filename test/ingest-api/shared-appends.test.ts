@@ -95,3 +95,23 @@ test("a log that takes no more refuses every request of the entry, and their sta
   expect(book.toPersist([stamp])).toHaveLength(1);
   expect(await entries()).toEqual([]);
 });
+
+test("a full entry takes no more requests, and only what is not durable yet is written as a stamp", async () => {
+  await open();
+  const book = new StampBook(10);
+  const shared = new SharedAppends(log, book);
+  const appended: { events: number; stamps?: readonly Stamp[] }[] = [];
+  const append = log.append.bind(log);
+  log.append = (entry) => {
+    appended.push(entry);
+    return append(entry);
+  };
+  const rows = Array.from({ length: 16 }, (_, n) => event(`e${n}`));
+  const full = Array.from({ length: 256 }, () => shared.append(taken(rows)));
+  await Promise.all([...full, shared.append(taken([event("next")]))]);
+  expect(appended.map(({ events }) => events).sort()).toEqual([1, 4_096]);
+  for (const entry of appended) expect(entry).not.toHaveProperty("stamps");
+  const stamp = book.stampOf("untimed", Date.now())!;
+  for (let times = 0; times < 2; times++) await shared.append(taken([event("b")], T0, [stamp]));
+  expect(appended.map(({ stamps }) => stamps?.length)).toEqual([undefined, undefined, 1, undefined]);
+});
