@@ -6,6 +6,7 @@ import { BlockPartitioner } from "../../../domain/columns/block-partitioner";
 import { type EventBlock, MAX_BLOCK_BYTES, MAX_TAKEN, openBlock } from "../../../domain/columns/event-block";
 import type { EventColumns } from "../../../domain/columns/event-columns";
 import { assumedValued } from "../../../domain/columns/minute-counts";
+import { RowPartitioner } from "../../../domain/columns/row-partitioner";
 import { minuteOf } from "../../../domain/event";
 import { MINUTE_MS } from "../../../domain/rules/time";
 import { T0 } from "../model";
@@ -82,6 +83,35 @@ test("many names of several minutes are the names that came, in whatever order a
     const texts = textsOf(openBlock(bytes).videos);
     expect(new Set(texts).size).toBe(texts.length);
   }
+});
+
+test("rows of a larger batch than before go to one partition each, as do those of blocks, and none is lost", () => {
+  const [rows, blocks] = [new RowPartitioner(3, -1), new BlockPartitioner(3, -1, seed)];
+  const sizes = [3, 5, 2_000, 1, 0];
+  let firstId = 0;
+  for (const size of sizes) {
+    const batch = columnsOf(
+      Array.from({ length: size }, (_, n) => ({ video: `v${n % 9}`, timeMs: T0 + (n % 3) * MINUTE_MS })),
+      firstId,
+    );
+    for (const partitioner of [rows, blocks]) partitioner.add(batch, T0);
+    firstId += size;
+  }
+  const found = new Map<string, number[]>();
+  for (const { minute, partition, count, batches } of rows.finish()) {
+    const ids = batches.flatMap(({ batch, rows: its }) =>
+      Array.from(its ?? batch.columns.timesMs.keys(), (row) => batch.ids[row * 4]!),
+    );
+    expect(ids).toHaveLength(count);
+    found.set(`${minute} ${partition}`, ids);
+  }
+  const inBlocks = new Map(
+    blocks
+      .finish()
+      .map(({ minute, partition, bytes }) => [`${minute} ${partition}`, eventsOf(bytes, minute).map(({ id }) => id)]),
+  );
+  expect(found).toEqual(inBlocks);
+  expect([...found.values()].flat().sort((a, b) => a - b)).toEqual(Array.from({ length: firstId }, (_, id) => id));
 });
 
 test("a block that opens at an odd place is the same block", () => {

@@ -118,3 +118,37 @@ it("dead letters of a reason fire when enough of them wait", () => {
 it("the reading of another kind of rule is a bug, and is told", () => {
   expect(() => judged(VIDEO, { kind: "letters", waiting: 1 }, NO_ALERT, T)).toThrow(RangeError);
 });
+
+it("says in words of whom a rate is, what an audit looked at, and how many minutes do not balance", () => {
+  const detailOf = (rule: AlertRule, reading: AlertReading) =>
+    judged(rule, reading, NO_ALERT, T).crossings.map(({ detail }) => detail);
+  const rate: AlertRule = { name: "r", kind: "rate", minutes: 5, above: 2, least: 1 };
+  const counted: AlertReading = { kind: "rate", endMs: T, count: 9, before: [2, 3] };
+  const said = (whose: string, events = "events") => [
+    expect.stringMatching(
+      new RegExp(`^${whose}: 9 ${events} in 5 minutes before 2026-11-21T10:00.*, and 2\\.5 in the same`),
+    ),
+  ];
+  expect(detailOf(rate, counted)).toEqual(said("all"));
+  expect(detailOf({ ...rate, videoId: "v", eventType: "LIKE" }, counted)).toEqual(said("video v", "LIKE"));
+  expect(detailOf({ ...rate, channelId: "c" }, counted)).toEqual(said("channel c"));
+  const audit = (toMs: number): AlertReading => ({
+    ...{ kind: "audits", reports: [{ id: "a", outcome: "differences", cellsDiffering: 3, fromMs: T, toMs }] },
+  });
+  const differs: AlertRule = { name: "d", kind: "audit-differs" };
+  expect(detailOf(differs, audit(T))).toEqual(["audit a of the totals: differences, 3 cells differ"]);
+  expect(detailOf(differs, audit(T + MINUTE))).toEqual([
+    expect.stringMatching(/^audit a of 2026-11-21T10:00\S* to 2026-11-21T10:01\S*: differences, 3 cells differ$/),
+  ]);
+  const unbalanced: AlertRule = { name: "u", kind: "unbalanced", minutes: 0 };
+  const minutes = (n: number): AlertReading => ({
+    ...{ kind: "unbalanced", minutes: Array.from({ length: n }, (_, at) => T / MINUTE + at) },
+  });
+  expect(detailOf(unbalanced, minutes(1))).toEqual([
+    expect.stringMatching(/^a minute does not balance, the first 2026/),
+  ]);
+  expect(detailOf(unbalanced, minutes(3))).toEqual([
+    expect.stringMatching(/^3 minutes do not balance, the first 2026/),
+  ]);
+  expect(detailOf(unbalanced, minutes(0))).toEqual([]);
+});
