@@ -17,6 +17,7 @@ import {
   streamingWindows,
 } from "../../engine";
 import { KnownEventTypes } from "../../intake/known-types";
+import { CONTRACT_LIMITS } from "../../intake/limits";
 import { DirectoryFindings } from "../../io/directory/findings";
 import { SqliteDeadLetters } from "../../io/sqlite/dead-letters";
 import { SqliteEventTypes } from "../../io/sqlite/event-types";
@@ -124,6 +125,20 @@ describe("event types", () => {
     const { blocks, dead } = decoded.outputs as { blocks: { value: { count: number } }[]; dead: DeadElement[] };
     expect(blocks.map(({ value }) => value.count)).toEqual([2]);
     expect(dead).toMatchObject([{ eventId: "e1" }]);
+    const old = {
+      kind: "batch" as const,
+      payload: Buffer.from(JSON.stringify({ ...event("old"), eventTime: T0 - 2 })),
+    };
+    const judged = async (more: object) => {
+      const options = { ...plain, ...more };
+      const { outputs } = await run<Message, object>([{ ...old, appendedAtMs: T0 }], {}, (given) =>
+        decodeBatches(given, options),
+      );
+      return (outputs as { dead: DeadElement[] }).dead.map(({ reason }) => reason);
+    };
+    expect(await judged({})).toEqual([]);
+    expect(await judged({ rawRetentionMs: 1 })).toEqual(["too-old"]);
+    expect(await judged({ limits: { ...CONTRACT_LIMITS, maxEventBytes: 20 } })).toEqual(["too-large"]);
     const unbounded = await readSettledMessage(direct("VIEW", "SHARE").payload, T0);
     expect([unbounded.columns.count, unbounded.dead]).toEqual([2, []]);
     const known = new KnownEventTypes(types, 1);

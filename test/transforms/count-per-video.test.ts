@@ -59,6 +59,9 @@ test("of nested panes the largest counts, in whatever order they come and howeve
   const panes = [...pane(0, late), ...pane(0, early), ...pane(0, late), ...pane(0, onTime)];
   expect(counted(panes)).toEqual(counted(pane(0, late)));
   expect(counted(panes.reverse())).toEqual(counted(pane(0, late)));
+  // Panes of the same process have no number of their firing.
+  const inProcess = panes.map(({ firing: _, ...element }) => element as CountElement);
+  for (const order of [inProcess, inProcess.toReversed()]) expect(counted(order)).toEqual(counted(pane(0, late)));
 });
 
 test("parts of one firing belong together, and those of another with as many events are left out", () => {
