@@ -9,9 +9,12 @@ import type { Archive, ArchivedObject, ArchiveObject, Ledger, LedgerMinute, LogP
 export interface MinuteReads {
   /** Events that were accepted through the log. Read first. */
   accepted: number;
-  /** The time at which `accepted` had been read. */
+  /** The time at which `accepted` had been read. It has no event of a later millisecond. */
   askedAtMs: number;
-  /** Every event accepted before this time is archived and listed. Read before the objects were listed. */
+  /**
+   * Every event accepted before this time is archived and listed; after `askedAtMs` where all of `accepted` is. Read
+   * before the objects were listed.
+   */
   archivedThroughMs: number;
   /** The change sequence, read before the objects were listed: a later change of the minute voids the audit's mark. */
   changeSequence: number;
@@ -65,7 +68,8 @@ export class HourReads {
   ): Promise<Map<number, MinuteReads>> {
     const accepted = await progress.accepted(from, to);
     const askedAtMs = this.clock();
-    const archivedThroughMs = await progress.archivedThroughMs(askedAtMs);
+    // Events of this very millisecond may be among the accepted ones, so that the answer has to go beyond it.
+    const archivedThroughMs = await progress.archivedThroughMs(askedAtMs + 1);
     const sequences = await ledger.changeSequences(from, to);
     const objects = Map.groupBy(await archive.list(from, to), minuteOfRow);
     const listed = Map.groupBy(await ledger.archivedObjects(from, to), minuteOfRow);

@@ -134,7 +134,7 @@ export class RecountMinute implements AwaitableDoFn<KV<string, Iterable<number>>
       const again = of === 1 ? await this.eventsAgain(reads, eventsOf, recount) : 0;
       const { gap, isUnlisted, ...missing } = missingOf(reads, eventsOf);
       // Objects and events may be on their way. A gap is real only when every event accepted before has been archived.
-      const mayCome = archivedThroughMs < askedAtMs;
+      const mayCome = archivedThroughMs <= askedAtMs;
       if ((gap !== "" || isUnlisted) && mayCome && (await this.waits())) {
         reads = await this.reads.again(minute, reads, sources);
         continue;

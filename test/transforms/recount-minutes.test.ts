@@ -10,6 +10,7 @@ import { type ArchivedObject, type RolledHour, StoreUnavailableError } from "../
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { type AuditOptions, type IdBlock, unitKey } from "../../transforms/audit-elements";
 import { cellColumns, decodeCells } from "../../transforms/cell-columns";
+import { HourReads } from "../../transforms/hour-reads";
 import { hashOfId } from "../../transforms/id-words";
 import { keyByUnit, objectsKey, RecountMinute } from "../../transforms/recount-minutes";
 import { columnsOf, T0 } from "../domain/model";
@@ -61,13 +62,15 @@ interface Asked {
   part?: number;
   of?: number;
   waitedMs?: number;
+  reads?: HourReads;
 }
 
-async function recount({ options = {}, ports = {}, part = 0, of = 1, waitedMs = 0 }: Asked = {}) {
+async function recount({ options = {}, ports = {}, part = 0, of = 1, waitedMs = 0, reads }: Asked = {}) {
   const { archive, counters, ledger, log } = stores;
   const progress = new SqliteLogProgress(log, ledger, ledger);
   const step = new RecountMinute(NAMES, { ...OPTIONS, ...options });
   step.waitedMs = waitedMs;
+  step.reads = reads;
   const key = unitKey({ minute: M, part, of, events: 10 });
   const tagged = await withResources({ archive, counters, ledger, progress, ...ports }, async () => {
     const all = [];
@@ -148,6 +151,16 @@ describe("events that are missing", () => {
     const found = await recount({ options: { patienceMs: 201 }, waitedMs: 0, ports: { archive: arriving } });
     expect(found).toMatchObject({ books: { ...COMPARABLE, counted: { events: 5 } }, waitedMs: 200 });
     expect(lists).toBe(2);
+  });
+
+  test("accepted in the millisecond of the question may come, too", async () => {
+    await archive("w-1", "abc");
+    await accept(5, true);
+    const { appendedAtMs } = (await stores.log.firstAfter(0))!;
+    const lossAt = async (nowMs: number) => (await booksOf({ reads: new HourReads(() => nowMs) })).loss.events;
+    expect([await lossAt(appendedAtMs), await lossAt(appendedAtMs + 1)]).toEqual([0, 0]);
+    await stores.log.trim(await stores.log.head());
+    expect(await lossAt(appendedAtMs)).toBe(2);
   });
 
   test("an object that no ledger lists yet is waited for, too; without messages in the log it never is", async () => {
