@@ -82,30 +82,18 @@ describe("with keys", () => {
 
   it("events are paid for once, refused ones as well; those of a request that was not stored are given back", async () => {
     const { harness, key } = await withKey({ limits: { eventsPerDay: 10, requestsPerSecond: 1_000 } });
+    const sendEight = async () => {
+      const eight = Array.from({ length: 8 }, () => event());
+      return (await post(harness, eight, key)).status;
+    };
     const append = harness.log.append.bind(harness.log);
     harness.log.append = () => Promise.reject(new StoreUnavailableError("away"));
-    expect(
-      (
-        await post(
-          harness,
-          Array.from({ length: 8 }, () => event()),
-          key,
-        )
-      ).status,
-    ).toBe(503);
+    expect(await sendEight()).toBe(503);
     harness.log.append = append;
     const answer = await post(harness, [event(), event(), { ...event(), value: "x" }], key);
     expect(answer.status).toBe(202);
     expect(answer.headers["ratelimit-policy"]).toContain("q=");
-    expect(
-      (
-        await post(
-          harness,
-          Array.from({ length: 8 }, () => event()),
-          key,
-        )
-      ).status,
-    ).toBe(429);
+    expect(await sendEight()).toBe(429);
     // A body that cannot be read counts as one event.
     for (let n = 0; n < 3; n++) expect((await post(harness, 5, key)).status).toBe(400);
     expect(
