@@ -12,6 +12,12 @@ import { storedDigest } from "./direct";
 import { mebibytes } from "./hot-path";
 import { openStream } from "./stored-stream";
 
+interface AuditedRange {
+  folder: string;
+  fromMs?: number;
+  toMs?: number;
+}
+
 const storeEvents = defineTask(
   __filename,
   "store-events",
@@ -24,14 +30,19 @@ const storeEvents = defineTask(
   },
 );
 
-export const audit = defineTask(__filename, "audit", async ({ folder }: { folder: string }) => {
+/** Audits a range, or all there is. */
+export const audit = defineTask(__filename, "audit", async ({ folder, fromMs, toMs }: AuditedRange) => {
   const { deps } = await openStream(folder);
   // The audit provides its own resources.
   for (const name of Object.values(RESOURCES)) withdrawResource(name);
   const { value, wallS, cpuS } = await timed(() =>
     runAudit(
       { ...deps, progress: new SqliteLogProgress(deps.log, deps.ledger, deps.ledger), clock: Date.now },
-      { repair: false, allowedLatenessMs: -1 },
+      {
+        ...{ repair: false, allowedLatenessMs: -1 },
+        ...(fromMs === undefined ? {} : { fromMs }),
+        ...(toMs === undefined ? {} : { toMs }),
+      },
     ),
   );
   const { outcome, events, distinctEvents, cellsCompared, cellsDiffering } = value;

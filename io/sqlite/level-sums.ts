@@ -9,10 +9,11 @@ import { NO_SUMS, type Sums } from "../../domain/rules/cell-sums";
 import { DAY_MS, HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
 import type { LevelSums } from "../ports";
 import type { BlockNames } from "./block-names";
-import { type BlockReader, bucketOf, MAX_TIME, rowName, timeOf } from "./block-tables";
+import { type BlockReader, bucketOf, rowName, timeOf } from "./block-tables";
 import { Block, COUNT, decodeBlock, KEY, VALUED, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 import { onSnapshot, orUnavailable } from "./connection";
 import { COUNTERS_FILE } from "./counter-file";
+import { DaySums } from "./day-sums";
 import { NameDictionary } from "./name-dictionary";
 import { sumOfMinutes } from "./open-hours";
 
@@ -24,6 +25,7 @@ type Insides = ReadonlySet<number>;
 export class LevelReader {
   readonly #videos: NameDictionary;
   readonly #lastVideo: StatementSync;
+  readonly #days: DaySums;
   /** The video that `#following` found last. */
   #lastFound = -1;
 
@@ -34,6 +36,7 @@ export class LevelReader {
   ) {
     this.#videos = new NameDictionary(db, "videos", CACHED_VIDEOS);
     this.#lastVideo = db.prepare("SELECT MAX(id) AS id FROM videos");
+    this.#days = new DaySums(db, blocks);
   }
 
   *levels(videoIds: readonly string[], hour: number): Generator<LevelSums> {
@@ -119,11 +122,7 @@ export class LevelReader {
     const stored = of.stored("total", 0);
     stored.add(of.stored("recent", 0), 0);
     const below = new Block();
-    for (let day: number | undefined = 1 - MAX_TIME; ; day++) {
-      day = this.blocks.nextTime("day", day, MAX_TIME);
-      if (day === undefined) break;
-      below.add(of.stored("day", day), 0);
-    }
+    this.#days.addTo(below, of.bucket, of.insides);
     for (const hour of of.openHours()) if (of.isUnfolded(hour)) below.add(of.minutes(hour), 0);
     return this.#joined("total", 0, of.bucket, stored, below);
   }
@@ -159,7 +158,7 @@ class BucketReads {
   constructor(
     private readonly blocks: BlockReader,
     readonly bucket: number,
-    private readonly insides?: Insides,
+    readonly insides?: Insides,
   ) {
     this.#open = blocks.openHours();
   }

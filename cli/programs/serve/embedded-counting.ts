@@ -51,7 +51,7 @@ export class EmbeddedCounting implements LogSide {
   /** Why the stream cannot finish a pass now, where it waits for a store. */
   private waitsFor: string | undefined;
 
-  static async start(options: Options): Promise<EmbeddedCounting> {
+  static async open(options: Options): Promise<EmbeddedCounting> {
     const { data, log } = options.config;
     return new EmbeddedCounting(
       options,

@@ -65,7 +65,7 @@ export async function openServiceParts(config: Config, logger: Logger): Promise<
 function openLogSide(config: Config, logger: Logger, deployment: Deployment): Promise<LogSide> {
   const { archive, ledger, progress } = deployment;
   if (config.log.kind !== "embedded") return SharedLog.open(config, logger, ledger, progress);
-  return EmbeddedCounting.start({ config, logger, archive, ledger, finalAfterMs: finalAfterMs(config) });
+  return EmbeddedCounting.open({ config, logger, archive, ledger, finalAfterMs: finalAfterMs(config) });
 }
 
 export const finalAfterMs = ({ lateness }: Settings<"lateness">): number => lateness.finalAfterMinutes * MINUTE_MS;

@@ -13,8 +13,8 @@ import { openServiceParts, type ServiceParts } from "./service-parts";
 
 const DRAIN_DEADLINE_MS = 15_000;
 
-type Ingest = Awaited<ReturnType<typeof ingestOf>>;
-type Query = ReturnType<typeof queryOf>;
+type IngestSide = Awaited<ReturnType<typeof ingestOf>>;
+type QuerySide = ReturnType<typeof queryOf>;
 
 /**
  * A running service, built from its stores to its listeners, and closed in the opposite order. `viewmill serve` runs
@@ -26,7 +26,7 @@ export class Service {
     private readonly running: {
       parts: ServiceParts;
       alerts: ServiceAlerts | undefined;
-      ingest: Ingest;
+      ingest: IngestSide;
       servers: readonly Server[];
       stopping: AbortController;
       stopListener: () => void;
@@ -101,7 +101,7 @@ function alertsOf(parts: ServiceParts): ServiceAlerts | undefined {
 }
 
 /** Returns Express behind a front that answers the most frequent routes without it. */
-function applicationOf({ access: { admission }, drain }: ServiceParts, ingest: Ingest, query: Query) {
+function applicationOf({ access: { admission }, drain }: ServiceParts, ingest: IngestSide, query: QuerySide) {
   const secured = helmet();
   const app = express();
   app.disable("x-powered-by");
