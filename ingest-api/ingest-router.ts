@@ -10,6 +10,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { Admission, type Caller } from "../admission/admission";
 import type { Refusal } from "../admission/refusal";
+import { sendRefusal } from "../admission/refusal-answer";
 import { DAY_MS } from "../domain/rules/time";
 import { ACCEPTED_ENCODINGS, ACCEPTED_TYPES, type Content, type ContentFormat, contentOf } from "../intake/content";
 import { type KnownEventTypes, settled } from "../intake/known-types";
@@ -34,7 +35,6 @@ import {
   unsupported,
 } from "./problem";
 import { discardBody, readBody } from "./read-body";
-import { sendRefusal } from "./refusal-answer";
 import { SharedAppends } from "./shared-appends";
 import { StampBook } from "./stamp-book";
 import { storeEvents, storeMalformed } from "./store-events";
@@ -84,6 +84,8 @@ export interface IngestApi {
   router: Router;
   /** Answers a POST to INGEST_PATH, as the router does. Never rejects. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Answers a GET of PIXEL_PATH, as the router does. Never rejects. */
+  pixel(request: IncomingMessage, response: ServerResponse): Promise<void>;
   /**
    * Judges the bytes of a dead letter as those of a request. Resolves with undefined when the events are durable.
    * Otherwise the letter stays as it is, and the answer says why the events are refused again. Rejects with
@@ -121,6 +123,7 @@ export function createIngestRouter(dependencies: IngestDependencies): IngestApi 
   return {
     router,
     handle: (request, response) => ingest.handle(request, response),
+    pixel: (request, response) => ingest.pixel(request, response),
     again: (body, contentType) => ingest.again(body, contentType),
     drain: () => inFlight.drain(),
   };
@@ -354,19 +357,36 @@ class Ingest {
     return undefined;
   }
 
-  /** Handles one GET whose address is an event; a HEAD checks the event and counts nothing. Never rejects. */
-  async pixel(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /**
+   * Handles one GET whose address is an event; a HEAD checks the event and counts nothing. Never rejects. As of a POST,
+   * a refused request takes no place among those being handled.
+   */
+  pixel(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now();
+    try {
+      const verdict = request.method === "HEAD" ? undefined : this.admission.judge(request, "write");
+      if (verdict?.kind !== "refused") return this.pixelAdmitted(request, response, verdict?.caller, startedMs);
+      this.turnAway(response, verdict.refusal);
+    } catch (error) {
+      this.fail(response, error);
+    }
+    this.metrics.answered(response.statusCode, "json", (performance.now() - startedMs) / 1000);
+    return ANSWERED;
+  }
+
+  /** `caller`: absent for a HEAD. */
+  private async pixelAdmitted(
+    request: IncomingMessage,
+    response: ServerResponse,
+    caller: Caller | undefined,
+    startedMs: number,
+  ): Promise<void> {
     const place = this.inFlight.draining ? undefined : this.inFlight.enter();
     try {
       if (this.inFlight.draining) this.refuse(response, unavailable("the server is shutting down"));
       else if (place === undefined) this.refuse(response, overloaded("too many requests are being handled"));
-      else if (request.method === "HEAD") send(response, 200, PIXEL_HEADERS, PIXEL);
-      else {
-        const verdict = this.admission.judge(request, "write");
-        if (verdict.kind === "refused") this.turnAway(response, verdict.refusal);
-        else await this.countPixel(request, response, verdict.caller);
-      }
+      else if (caller === undefined) send(response, 200, PIXEL_HEADERS, PIXEL);
+      else await this.countPixel(request, response, caller);
     } catch (error) {
       this.fail(response, error);
     } finally {

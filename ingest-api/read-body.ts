@@ -12,8 +12,12 @@ type BodyRead = { kind: "body"; bytes: Buffer } | { kind: "too-large" } | { kind
 /** An unread body is discarded up to this many bytes; a client that sends more loses its connection. */
 const MAX_DISCARD_BYTES = 64 << 20;
 
-/** Reads at most `maxBytes` of the body as sent; each byte is counted on `place` before it is kept. */
+/**
+ * Reads at most `maxBytes` of the body as sent; each byte is counted on `place` before it is kept. A request that is
+ * sent without a body may have ended before (`optimizeEmptyRequests` of node:http).
+ */
 export function readBody(request: IncomingMessage, maxBytes: number, place: Place): Promise<BodyRead> {
+  if (request.readableEnded) return Promise.resolve({ kind: "body", bytes: Buffer.alloc(0) });
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBytes) return Promise.resolve({ kind: "too-large" });
   if (!place.grow(announced)) return Promise.resolve({ kind: "overloaded" });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { SharedAnswers } from "../io/ports";
-import type { Answer } from "./answer";
+import { type Answer, aged } from "./answer";
 import type { AskedRequest, Endpoint } from "./endpoint";
 
 type Content = Extract<Answer, { kind: "content" }>;
@@ -181,15 +181,22 @@ function contentOf(text: string): Content | undefined {
   }
 }
 
+/** The texts of queries that are the same objects again and again (hot-reads.ts). */
+const queryTexts = new WeakMap<object, string>();
+
 /** Returns undefined for a question so long that its answer is not kept. */
-function keyOf({ path }: Endpoint, { params, query }: AskedRequest): string | undefined {
-  const asked = Object.entries(query);
-  if (asked.length > 1) asked.sort(([a], [b]) => (a < b ? -1 : 1));
-  const key = JSON.stringify([path, params[0], asked]);
+function keyOf({ path }: Endpoint, { params, query, wholeUrl }: AskedRequest): string | undefined {
+  const key = `${JSON.stringify([path, params[0]])}${textOf(query, wholeUrl !== undefined)}`;
   return key.length > MAX_KEY_CHARACTERS ? undefined : key;
 }
 
-function aged(answer: Answer, ageMs: number): Answer {
-  if (answer.kind !== "content") return answer;
-  return { ...answer, headers: { ...answer.headers, Age: String(Math.max(1, Math.ceil(ageMs / 1000))) } };
+/** The same text for the same parameters, in whatever order they are sent. */
+function textOf(query: object, isKept: boolean): string {
+  const known = isKept ? queryTexts.get(query) : undefined;
+  if (known !== undefined) return known;
+  const asked = Object.entries(query);
+  if (asked.length > 1) asked.sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = JSON.stringify(asked);
+  if (isKept) queryTexts.set(query, text);
+  return text;
 }

@@ -55,6 +55,16 @@ export function countersJson(content: string, freshness: Freshness, cacheControl
   return countersAnswer(hashedContent(content), freshness, cacheControl, endMs);
 }
 
+/**
+ * Returns the answer of a reading that began so long ago: its Age, rounded up, keeps caches behind the service from
+ * keeping the answer longer than its Cache-Control allows. An answer that is kept twice has both ages.
+ */
+export function aged(answer: Answer, ageMs: number): Answer {
+  if (answer.kind !== "content") return answer;
+  const age = Number(answer.headers?.Age ?? 0) + Math.max(1, Math.ceil(ageMs / 1000));
+  return { ...answer, headers: { ...answer.headers, Age: String(age) } };
+}
+
 /** The text of an answer's content, and its hash. */
 export interface HashedContent {
   readonly text: string;
@@ -63,6 +73,12 @@ export interface HashedContent {
 
 /** The hash takes one native call: under a millisecond for the largest answers. */
 export const hashedContent = (text: string): HashedContent => ({ text, hash: hash("sha1", text, "base64url") });
+
+/** The content of a text that is made from a digest alone, which is shorter. */
+export const digestedContent = (text: string, digest: string): HashedContent => ({
+  text,
+  hash: hash("sha1", digest, "base64url"),
+});
 
 /** As `countersJson`, of content that is hashed already. */
 export function countersAnswer(

@@ -43,6 +43,24 @@ type Answered = { ok: true; asked: AskedRange } | { ok: false; detail: string };
  * whose cursor leads to the next page.
  */
 export function askedRange(asked: SeriesAsked, nowMs: number): Answered {
+  const known = timeless.get(asked);
+  if (known !== undefined) return known;
+  const answered = rangeAsked(asked, nowMs);
+  const isTimeless = asked.cursor !== undefined || (asked.start !== undefined && asked.end !== undefined);
+  if (isTimeless && (!answered.ok || answered.asked.range.buckets <= MOST_KEPT_BUCKETS)) timeless.set(asked, answered);
+  return answered;
+}
+
+/** Longer ranges are cut anew for each question. */
+const MOST_KEPT_BUCKETS = 1_500;
+
+/**
+ * The ranges of questions that mean the same at every time, and are asked again and again: the same object then
+ * (endpoint.ts), whose range stays the same object too.
+ */
+const timeless = new WeakMap<SeriesAsked, Answered>();
+
+function rangeAsked(asked: SeriesAsked, nowMs: number): Answered {
   const { cursor, compare } = asked;
   if (cursor === undefined && asked.limit === undefined) return atOnce(asked, nowMs);
   if (compare !== undefined)

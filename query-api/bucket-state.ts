@@ -31,23 +31,74 @@ const COUNTED_AT_ONCE = 90 * MINUTES_A_DAY;
 /** The widths in which audited minutes are counted: days, hours, days of zones at a quarter hour, and minutes. */
 const WIDTHS = [MINUTES_A_DAY, MINUTES_AN_HOUR, 15, 1] as const;
 
+type Audited = Awaited<ReturnType<Ledger["auditedCounts"]>>;
+
+/** The states of a range as they were last told, and what they were told from. */
+interface Told extends StateHorizons {
+  audits: readonly Audited[];
+  completeThroughMs: number;
+  states: readonly BucketState[];
+}
+
+/** By range: those that are asked for again and again are the same objects (asked-range.ts). */
+const lastTold = new WeakMap<BucketedRange, Told>();
+
 /**
  * Returns the state of every bucket of a range. The caller calls it before the counters are read: an audit corrects
- * before it marks, so the cells of a marked minute are corrected when they are read next.
+ * before it marks, so the cells of a marked minute are corrected when they are read next. States that are equal to the
+ * last ones of the same range are the same array.
  */
 export async function bucketStates(
-  { edges, startMs, endMs }: BucketedRange,
+  range: BucketedRange,
   rules: StateRules,
-  freshness: Freshness,
-): Promise<BucketState[]> {
-  const width = WIDTHS.find((minutes) => edges.every((edgeMs) => edgeMs % (minutes * MINUTE_MS) === 0)) ?? 1;
+  { completeThroughMs }: Pick<Freshness, "completeThroughMs">,
+): Promise<readonly BucketState[]> {
+  const { edges, startMs, endMs } = range;
+  const audits: Audited[] = [];
+  const auditedCounts: Ledger["auditedCounts"] = async (...asked) => {
+    const counts = await rules.ledger.auditedCounts(...asked);
+    audits.push(counts);
+    return counts;
+  };
+  const width = widthOf(range);
   const stepMs = (width === 1 ? MINUTES_AT_ONCE : COUNTED_AT_ONCE) * MINUTE_MS;
-  const audited = new Float64Array(edges.length - 1);
-  let bucket = 0;
+  const parts: Iterable<[number, number]>[] = [];
   for (let fromMs = startMs; fromMs < endMs; fromMs += stepMs) {
     if (fromMs > startMs) await nextTurn();
     const [from, to] = [fromMs / MINUTE_MS, Math.min(fromMs + stepMs, endMs) / MINUTE_MS];
-    for (const [first, minutes] of await auditedMinutes(rules, from, to, width)) {
+    parts.push(await auditedMinutes({ auditedCounts }, from, to, width));
+  }
+  const { finalAfterMs, rawRetentionMs } = rules;
+  const now: Omit<Told, "states"> = { audits, completeThroughMs, finalAfterMs, rawRetentionMs };
+  const before = lastTold.get(range);
+  if (before !== undefined && isToldFrom(before, now)) return before.states;
+  const told = statesFrom(parts, edges, now);
+  const isSame = before?.states.every((state, bucket) => state === told[bucket]) === true;
+  const states = isSame ? before.states : told;
+  lastTold.set(range, { ...now, states });
+  return states;
+}
+
+/** Whether the states were told from the same answers of the ledger, which nobody changes. */
+function isToldFrom(told: Told, now: Omit<Told, "states">): boolean {
+  return (
+    told.completeThroughMs === now.completeThroughMs &&
+    told.finalAfterMs === now.finalAfterMs &&
+    told.rawRetentionMs === now.rawRetentionMs &&
+    told.audits.length === now.audits.length &&
+    told.audits.every((counts, index) => counts === now.audits[index])
+  );
+}
+
+function statesFrom(
+  parts: readonly Iterable<[number, number]>[],
+  edges: readonly number[],
+  { completeThroughMs, ...horizons }: Omit<Told, "states">,
+): BucketState[] {
+  const audited = new Float64Array(edges.length - 1);
+  let bucket = 0;
+  for (const part of parts) {
+    for (const [first, minutes] of part) {
       while (first * MINUTE_MS >= edges[bucket + 1]!) bucket++;
       audited[bucket] = audited[bucket]! + minutes;
     }
@@ -55,8 +106,18 @@ export async function bucketStates(
   return Array.from(audited, (minutes, index) => {
     const bucketEndMs = edges[index + 1]!;
     const isAudited = minutes * MINUTE_MS === bucketEndMs - edges[index]!;
-    return bucketState(bucketEndMs, isAudited, freshness.completeThroughMs, rules);
+    return bucketState(bucketEndMs, isAudited, completeThroughMs, horizons);
   });
+}
+
+const widths = new WeakMap<BucketedRange, number>();
+
+function widthOf(range: BucketedRange): number {
+  const known = widths.get(range);
+  if (known !== undefined) return known;
+  const width = WIDTHS.find((minutes) => range.edges.every((edgeMs) => edgeMs % (minutes * MINUTE_MS) === 0)) ?? 1;
+  widths.set(range, width);
+  return width;
 }
 
 /**
@@ -64,7 +125,7 @@ export async function bucketStates(
  * the hour first: an audit covers whole hours, so few hours need a closer look, and few rows are read.
  */
 async function auditedMinutes(
-  { ledger }: StateRules,
+  ledger: StateRules["ledger"],
   from: number,
   to: number,
   width: number,

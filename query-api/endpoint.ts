@@ -6,7 +6,7 @@
 import type { z } from "zod";
 import type { Scope } from "../io/ports/access-keys";
 import { type Answer, refused } from "./answer";
-import { invalid, unsupported } from "./problem";
+import { invalid, type Problem, unsupported } from "./problem";
 import { channelIdSchema, videoIdSchema } from "./schemas";
 
 /** The description of an endpoint in openapi.json, beside its schemas. */
@@ -29,6 +29,7 @@ interface Operation {
 /** The parts of a request that an endpoint sees. */
 export interface AskedRequest {
   params: Readonly<Record<string, string | string[]>>;
+  /** On the road of hot-reads.ts the same object for the same text. No code changes it. */
   query: object;
   body?: unknown;
   /** The URL as it was sent, where nothing in it was rewritten. */
@@ -79,6 +80,7 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
   },
 ): Endpoint {
   const { handle, match, ...rest } = spec;
+  const checkQuery = queryCheck(spec.query);
   const answer = async (request: AskedRequest): Promise<Answer> => {
     let videoId = "";
     if (spec.path.includes("{videoId}")) {
@@ -95,8 +97,8 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
     const name = spec.path.includes("{name}") ? String(request.params[0]) : "";
     const keyId = spec.path.includes("{keyId}") ? String(request.params[0]) : "";
     const ids = { videoId, channelId, name, keyId };
-    const query = spec.query.safeParse({ ...request.query });
-    if (!query.success) return refused(invalid(reasons(query.error, "query")));
+    const query = checkQuery(request);
+    if ("problem" in query) return refused(query.problem);
     if (spec.body === undefined) {
       const lastEventId = request.get("last-event-id");
       return handle({ ...ids, query: query.data, body: undefined as z.output<B>, lastEventId });
@@ -110,6 +112,23 @@ export function endpoint<Q extends z.ZodObject, B extends z.ZodType = z.ZodUndef
     return handle({ ...ids, query: query.data, body: body.data });
   };
   return { ...rest, match: match ?? spec.path, answer };
+}
+
+/**
+ * Returns the check of an endpoint's queries. The road of hot-reads.ts asks with the same few objects, each of which is
+ * checked once.
+ */
+function queryCheck<Q extends z.ZodObject>(schema: Q) {
+  type Checked = { data: z.output<Q> } | { problem: Problem };
+  const known = new WeakMap<object, Checked>();
+  return ({ query, wholeUrl }: AskedRequest): Checked => {
+    const before = wholeUrl === undefined ? undefined : known.get(query);
+    if (before !== undefined) return before;
+    const parsed = schema.safeParse({ ...query });
+    const checked = parsed.success ? { data: parsed.data } : { problem: invalid(reasons(parsed.error, "query")) };
+    if (wholeUrl !== undefined) known.set(query, checked);
+    return checked;
+  };
 }
 
 const SHOWN_ISSUES = 5;

@@ -16,6 +16,7 @@ export function getTop(dependencies: QueryDependencies): Endpoint {
   return endpoint({
     method: "get",
     isHot: true,
+    isShared: true,
     path: "/v1/top",
     query: rankingAsked,
     operation: {

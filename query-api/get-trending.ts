@@ -16,6 +16,7 @@ export function getTrending(dependencies: QueryDependencies): Endpoint {
   });
   return endpoint({
     method: "get",
+    isShared: true,
     path: "/v1/trending",
     query: rankingAsked,
     operation: {

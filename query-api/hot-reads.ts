@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parse } from "node:querystring";
 import type { AnswerCache, KeptAnswer } from "./answer-cache";
-import type { Endpoint } from "./endpoint";
+import type { AskedRequest, Endpoint } from "./endpoint";
 import type { HeaderFields } from "./respond";
 
 /**
@@ -19,21 +19,39 @@ export type HotReads = (
 
 /** The two ways to answer; both admit the request first. */
 interface Answering {
-  /** Answers by the endpoint. */
-  ask(endpoint: Endpoint, request: HotRequest, response: ServerResponse, fields: HeaderFields): void;
+  /** Answers what the request asks of the endpoint. */
+  ask(
+    endpoint: Endpoint,
+    request: IncomingMessage,
+    asked: AskedRequest,
+    response: ServerResponse,
+    fields: HeaderFields,
+  ): void;
   /** Answers with what is kept. */
   repeat(kept: KeptAnswer, request: IncomingMessage, response: ServerResponse, fields: HeaderFields): void;
   /** Absent: nothing is kept. */
   answers: AnswerCache | undefined;
 }
 
-/** The parts of Express's request that endpoints use. */
-interface HotRequest extends IncomingMessage {
-  params: Record<string, string>;
-  query: object;
-  body: undefined;
-  wholeUrl: string;
-  get(name: string): string | undefined;
+/** The number of different queries that are kept, and their length. Nearly all readers ask for the same few ranges. */
+const MOST_QUERIES = 128;
+const MOST_CHARACTERS = 400;
+
+const NO_QUERY = Object.freeze({});
+
+/** Parses queries as Express's "simple" parser does. Those of the same text are the same object for a while. */
+class Queries {
+  readonly #known = new Map<string, object>();
+
+  of(text: string): object {
+    if (text.length > MOST_CHARACTERS) return parse(text);
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    if (this.#known.size >= MOST_QUERIES) this.#known.clear();
+    const query = Object.freeze(parse(text));
+    this.#known.set(text, query);
+    return query;
+  }
 }
 
 const API_PREFIX = "/v1/";
@@ -51,16 +69,15 @@ export function hotReads(endpoints: readonly Endpoint[], { ask, repeat, answers 
   const whole = new Map(
     endpoints.filter(({ method, isHot }) => method === "get" && isHot === true).map((one) => [one.match, one]),
   );
+  const queries = new Queries();
   const answering = (endpoint: Endpoint, request: IncomingMessage, parameter: string | undefined, queryAt: number) => {
-    const asked = Object.assign(request, {
+    const asked: AskedRequest = {
       params: parameter === undefined ? {} : { 0: parameter },
-      // As Express's "simple" parser.
-      query: queryAt < 0 ? {} : parse(request.url!.slice(queryAt + 1)),
-      body: undefined,
+      query: queryAt < 0 ? NO_QUERY : queries.of(request.url!.slice(queryAt + 1)),
       wholeUrl: request.url!,
-      get: (name: string) => headerOf(request, name),
-    });
-    return (response: ServerResponse, fields: HeaderFields) => ask(endpoint, asked, response, fields);
+      get: (name) => headerOf(request, name),
+    };
+    return (response: ServerResponse, fields: HeaderFields) => ask(endpoint, request, asked, response, fields);
   };
   return (request) => {
     const url = request.url ?? "";

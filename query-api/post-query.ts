@@ -3,7 +3,7 @@ import { calendarOf } from "../domain/calendar";
 import type { CounterStore } from "../io/ports";
 import { countersJson, NO_STORE, refused } from "./answer";
 import { bucketStates } from "./bucket-state";
-import { bucketsText, revisionText, sourceText, withMember } from "./bucket-text";
+import { bareBucketsText, revisionText, sourceText, withMember } from "./bucket-text";
 import { ChannelCounters, ChannelTooLargeError } from "./channel-counters";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
@@ -62,7 +62,7 @@ export function postQuery(dependencies: QueryDependencies): Endpoint {
         granularity: range.granularity,
         ...(body.tz === undefined ? {} : { tz }),
       };
-      const buckets = bucketsText(range, states, () => "");
+      const buckets = bareBucketsText(range, states);
       let texts: string[];
       try {
         texts = await seriesTexts(dependencies, asked, range);

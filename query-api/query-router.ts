@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from "express";
 import { Admission } from "../admission/admission";
+import type { Refusal } from "../admission/refusal";
 import { StoreUnavailableError } from "../io/ports";
 import type { Answer } from "./answer";
 import { refused } from "./answer";
@@ -46,7 +47,7 @@ import {
 } from "./problem";
 import { putCatalogChannels, putCatalogVideos } from "./put-catalog";
 import { QueryMetrics } from "./query-metrics";
-import { type HeaderFields, respond, respondProblem } from "./respond";
+import { type HeaderFields, respond, respondProblem, respondRefusal } from "./respond";
 import { unknownVideos } from "./unknown-videos";
 import { webhookEndpoints } from "./webhooks";
 
@@ -68,9 +69,6 @@ export interface QueryApi {
   hotReads: HotReads;
 }
 
-/** A request of Express, or one that has not passed Express. */
-type AnyRequest = IncomingMessage & AskedRequest & { path?: string };
-
 /** Creates the read API: its router, and what a service answers in front of the router. */
 export function createQueryApi(given: QueryDependencies): QueryApi {
   const unknown = unknownVideos(given);
@@ -83,9 +81,15 @@ export function createQueryApi(given: QueryDependencies): QueryApi {
   const all = allEndpoints(dependencies).map((one) =>
     one.isShared === true && answers !== undefined ? answers.of(one) : one,
   );
-  const answer = async (endpoint: Endpoint, request: AnyRequest, response: ServerResponse, fields?: HeaderFields) => {
+  const answer = async (
+    endpoint: Endpoint,
+    request: IncomingMessage,
+    asked: AskedRequest,
+    response: ServerResponse,
+    fields?: HeaderFields,
+  ) => {
     const startedMs = performance.now();
-    respond(request, response, await answerTo(endpoint, request, dependencies), logger, fields);
+    respond(request, response, await answerTo(endpoint, asked, dependencies), logger, fields);
     const seconds = (performance.now() - startedMs) / 1000;
     metrics.answered(endpoint.path, request.method ?? "", response.statusCode, seconds);
   };
@@ -96,15 +100,16 @@ export function createQueryApi(given: QueryDependencies): QueryApi {
     next: () => unknown,
     fields?: HeaderFields,
   ) => {
-    const refusal = admitted(admission, endpoint, request, response, dependencies);
-    if (refusal === undefined) return void next();
-    respondProblem(response, refusal, logger, fields);
+    const verdict = admitted(admission, endpoint, request, response, dependencies);
+    if (verdict === "admitted") return void next();
+    if ("refusal" in verdict) respondRefusal(response, verdict.refusal, logger, fields);
+    else respondProblem(response, verdict.problem, logger, fields);
     metrics.answered(endpoint.path, request.method ?? "", response.statusCode, 0);
   };
   for (const endpoints of byPath(all).values()) {
     const { match } = endpoints[0]!;
     for (const endpoint of endpoints) {
-      const run = (request: Request, response: Response) => answer(endpoint, request, response);
+      const run = (request: Request, response: Response) => answer(endpoint, request, request, response);
       const admit = (request: Request, response: Response, next: () => void) =>
         admitting(endpoint, request, response, next);
       if (endpoint.method === "post") router.post(match, admit, express.json({ limit: MAX_QUERY_BYTES }), run);
@@ -129,8 +134,8 @@ export function createQueryApi(given: QueryDependencies): QueryApi {
     metrics.answered(NO_ROUTE, request.method, response.statusCode, 0);
   };
   router.use(failed);
-  const ask = (endpoint: Endpoint, request: AnyRequest, response: ServerResponse, fields: HeaderFields) =>
-    admitting(endpoint, request, response, () => answer(endpoint, request, response, fields), fields);
+  const ask: Parameters<typeof hotReads>[1]["ask"] = (endpoint, request, asked, response, fields) =>
+    admitting(endpoint, request, response, () => answer(endpoint, request, asked, response, fields), fields);
   const repeat: Parameters<typeof hotReads>[1]["repeat"] = (kept, request, response, fields) => {
     const startedMs = performance.now();
     const send = () => {
@@ -157,16 +162,16 @@ function admitted(
   request: IncomingMessage & { path?: string },
   response: ServerResponse,
   { operations }: Pick<QueryDependencies, "operations">,
-): Problem | undefined {
+): "admitted" | { refusal: Refusal } | { problem: Problem } {
   const scope = operation.scope ?? "read";
-  if (scope === "none") return undefined;
+  if (scope === "none") return "admitted";
   const isOperating = scope === "operate" || path === METRICS_PATH;
-  if (isOperating && operations?.isElsewhere(request) === true) return notFound(request.path ?? path);
-  if (path === METRICS_PATH && operations?.isWithin(request) === true) return undefined;
+  if (isOperating && operations?.isElsewhere(request) === true) return { problem: notFound(request.path ?? path) };
+  if (path === METRICS_PATH && operations?.isWithin(request) === true) return "admitted";
   const verdict = admission.judge(request, scope);
-  if (verdict.kind === "refused") return verdict.refusal;
+  if (verdict.kind === "refused") return { refusal: verdict.refusal };
   for (const [name, value] of Object.entries(verdict.caller.headers())) response.setHeader(name, value);
-  return undefined;
+  return "admitted";
 }
 
 /** All endpoints in the order in which they are matched: a video's counts before the video. */

@@ -44,7 +44,7 @@ export function rankingAnswers<Ranked extends VideoCount>(
 ): (query: RankingQuery) => Promise<Answer> {
   const { clock } = dependencies;
   const { maxRunning } = ranking;
-  const cache = new ShortCache<Answer>({ keepMs: KEPT_MS, maxRunning, maxKept: MAX_KEPT, clock });
+  const cache = new ShortCache({ keepMs: KEPT_MS, maxRunning, maxKept: MAX_KEPT, clock });
   return async (query) => {
     const { eventType, limit, channelId } = query;
     if (channelId !== undefined && !addsUp(dependencies, [channelId])) return refused(NOT_ADDED_UP);

@@ -3,6 +3,8 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
+import type { Refusal } from "../admission/refusal";
+import { sendRefusal } from "../admission/refusal-answer";
 import type { Answer } from "./answer";
 import { PROBLEM_CONTENT_TYPE, type Problem, problemBody } from "./problem";
 
@@ -79,6 +81,18 @@ function respondEvents(request: IncomingMessage, response: ServerResponse, { ope
     stopping.removeEventListener("abort", stop);
     end();
   });
+}
+
+/** Answers a request that admission refuses. */
+export function respondRefusal(
+  response: ServerResponse,
+  refusal: Refusal,
+  logger: Logger,
+  fields?: HeaderFields,
+): void {
+  if (response.headersSent || response.destroyed) return;
+  const instance = sendRefusal(response, refusal, fields);
+  if (refusal.status >= 500) logger.warn({ instance, problem: refusal }, "request refused");
 }
 
 export function respondProblem(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The answers of /counts and /stats, of videos and of channels alike. */
 import type { CounterStore } from "../io/ports";
-import { type Answer, countersJson, refused } from "./answer";
+import { type Answer, countersAnswer, digestedContent, refused } from "./answer";
 import { askedRange, type SeriesAsked } from "./asked-range";
 import { type BucketState, bucketStates, cacheControl } from "./bucket-state";
 import { bucketsText } from "./bucket-text";
@@ -66,15 +66,13 @@ export async function seriesAnswer(
   const before = previous && (await bucketsOf(dependencies, wanted, previous, freshness));
   const head = { ...wanted.head, start: timeText(range.startMs), end: timeText(range.endMs) };
   const cut = { granularity: range.granularity, ...(tz === undefined ? {} : { tz }) };
-  const content = [
-    JSON.stringify(head).slice(1, -1),
-    JSON.stringify(cut).slice(1, -1),
-    own.text,
-    ...(before === undefined ? [] : [`"previous":{${rangeText(previous!)},${before.text}}`]),
-    ...(cursor === undefined ? [] : [`"cursor":"${cursor}"`]),
-  ].join(",");
+  const members = `${JSON.stringify(head).slice(1, -1)},${JSON.stringify(cut).slice(1, -1)}`;
+  const [text, digest] = (["text", "digest"] as const).map((form) => {
+    const then = before === undefined ? "" : `,"previous":{${rangeText(previous!)},${before[form]}}`;
+    return `{${members},${own[form]}${then}${cursor === undefined ? "" : `,"cursor":"${cursor}"`}}`;
+  }) as [string, string];
   const states = before === undefined ? own.states : [...own.states, ...before.states];
-  return countersJson(`{${content}}`, freshness, cacheControl(states), range.endMs);
+  return countersAnswer(digestedContent(text, digest), freshness, cacheControl(states), range.endMs);
 }
 
 const rangeText = ({ startMs, endMs }: BucketedRange): string =>
@@ -85,9 +83,9 @@ async function bucketsOf(
   { videoId, eventType, memberOf }: SeriesWanted,
   range: BucketedRange,
   freshness: Freshness,
-): Promise<{ text: string; states: readonly BucketState[] }> {
+): Promise<{ text: string; digest: string; states: readonly BucketState[] }> {
   const states = await bucketStates(range, dependencies, freshness);
   const { whole, buckets } = await readSeries(dependencies.counters, videoId, eventType, range);
-  const texts = bucketsText(range, states, (bucket) => memberOf(buckets[bucket]!), buckets);
-  return { text: `${memberOf(whole)},"buckets":${texts}`, states };
+  const { text, digest } = bucketsText(range, states, memberOf, buckets);
+  return { text: `${memberOf(whole)},"buckets":${text}`, digest, states };
 }

@@ -18,7 +18,8 @@ interface Series {
   whole: Aggregates;
 }
 
-const NOTHING: Aggregates = { ...NO_SUMS, revision: 0 };
+/** The aggregates of a bucket without events: of each of them this object. */
+export const NOTHING: Aggregates = { ...NO_SUMS, revision: 0 };
 
 /** Reads any range at any granularity, from the coarsest cells that fit its buckets. */
 export async function readSeries(

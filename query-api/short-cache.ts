@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
+import { type Answer, aged } from "./answer";
+
+interface Entry {
+  answer: Promise<Answer>;
+  askedAtMs: number;
+  doneAtMs: number | undefined;
+}
+
 /**
  * Keeps answers for a moment. Identical questions that are asked while one of them is being answered, or within
- * `keepMs` after, share its answer. A failed answer is not kept. At most `maxRunning` different questions run at once.
- * Rankings and other costly answers are kept in it.
+ * `keepMs` after, share its answer, with its Age. A failed answer is not kept. At most `maxRunning` different questions
+ * run at once. Rankings and other costly answers are kept in it.
  */
-export class ShortCache<Value> {
-  readonly #entries = new Map<string, { answer: Promise<Value>; doneAtMs: number | undefined }>();
+export class ShortCache {
+  readonly #entries = new Map<string, Entry>();
   #running = 0;
 
   constructor(private readonly options: { keepMs: number; maxRunning: number; maxKept: number; clock: () => number }) {}
 
   /** Returns the shared answer, or undefined where too many questions run already. */
-  ask(question: string, answer: () => Promise<Value>): Promise<Value> | undefined {
+  ask(question: string, answer: () => Promise<Answer>): Promise<Answer> | undefined {
     const { keepMs, maxRunning, clock } = this.options;
     const known = this.#entries.get(question);
-    if (known !== undefined && (known.doneAtMs === undefined || clock() - known.doneAtMs < keepMs)) return known.answer;
+    if (known !== undefined && (known.doneAtMs === undefined || clock() - known.doneAtMs < keepMs))
+      return known.answer.then((kept) => aged(kept, clock() - known.askedAtMs));
     if (this.#running >= maxRunning) return undefined;
     this.#entries.delete(question);
-    const entry = { answer: this.#run(answer), doneAtMs: undefined as number | undefined };
+    const entry: Entry = { askedAtMs: clock(), answer: this.#run(answer), doneAtMs: undefined };
     this.#entries.set(question, entry);
     entry.answer.then(
       () => {
@@ -29,7 +38,7 @@ export class ShortCache<Value> {
     return entry.answer;
   }
 
-  async #run(answer: () => Promise<Value>): Promise<Value> {
+  async #run(answer: () => Promise<Answer>): Promise<Answer> {
     this.#running++;
     try {
       return await answer();

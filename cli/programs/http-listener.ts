@@ -39,6 +39,8 @@ function optionsOf({ http }: Settings<"http">): ServerOptions {
     requestTimeout: http.requestSeconds * 1_000,
     connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, http.requestSeconds * 1_000),
     maxHeaderSize: MAX_HEADER_BYTES,
+    // A read has no body: Node ends its stream at once, and saves its events.
+    optimizeEmptyRequests: true,
   };
 }
 

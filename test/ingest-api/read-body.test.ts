@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Bodies as Node gives them, piece by piece: what is counted, what is refused, and what is left to Node. */
-import { IncomingMessage } from "node:http";
-import { Socket } from "node:net";
+import { createServer, IncomingMessage } from "node:http";
+import { type AddressInfo, connect, Socket } from "node:net";
 import { InFlight } from "../../ingest-api/in-flight";
 import { discardBody, readBody } from "../../ingest-api/read-body";
 
@@ -41,6 +41,31 @@ describe("a body", () => {
     request.push(null);
     // A body of one piece is not copied.
     expect((await answer) as { bytes: Buffer }).toHaveProperty("bytes.buffer", only.buffer);
+  });
+
+  it("that is not sent at all is empty, also where Node has ended the request at once", async () => {
+    const answered: unknown[] = [];
+    const server = createServer({ optimizeEmptyRequests: true }, async (request, response) => {
+      answered.push([request.readableEnded, await readBody(request, 6, room(6).enter()!)]);
+      discardBody(request);
+      response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    for (const fields of ["", "Content-Length: 0\r\n", "Content-Length: 6\r\n", ""]) {
+      const next = new Promise((resolve) => socket.once("data", resolve));
+      socket.write(`POST / HTTP/1.1\r\nHost: h\r\n${fields}\r\n${fields.includes("6") ? "events" : ""}`);
+      await next;
+    }
+    socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+    const [empty, events] = ["", "events"].map((text) => ({ kind: "body", bytes: Buffer.from(text) }));
+    expect(answered).toEqual([
+      [true, empty],
+      [false, empty],
+      [false, events],
+      [true, empty],
+    ]);
   });
 
   it("that is announced beyond a bound is refused before it is read", async () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Some routes are answered in front of Express: a client cannot tell which road a request took. */
-import { createServer, request as httpRequest, type RequestListener, type Server } from "node:http";
+import { request as httpRequest, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import express from "express";
@@ -10,6 +10,8 @@ import { Registry } from "prom-client";
 import { Admission } from "../../../../admission/admission";
 import { KeyRing } from "../../../../admission/key-ring";
 import { createKey, newKeySchema } from "../../../../admission/new-key";
+import type { Settings } from "../../../../cli/config/schema";
+import { httpListener } from "../../../../cli/programs/http-listener";
 import { constantFields, frontListener } from "../../../../cli/programs/serve/front";
 import { createIngestRouter, type IngestLimits } from "../../../../ingest-api/ingest-router";
 import { SqliteAccessKeys } from "../../../../io/sqlite/access-keys";
@@ -35,7 +37,8 @@ let roads: Roads;
 let viaExpress: string[];
 
 async function road(listener: RequestListener): Promise<Road> {
-  const server = createServer(listener);
+  const http = { keepAliveSeconds: 60, requestSeconds: 60, maxConnections: 100 };
+  const server = httpListener({ http } as Settings<"http">, listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { server, port: (server.address() as AddressInfo).port };
 }
@@ -147,6 +150,8 @@ const event = (changes: object = {}) =>
 const post = (body: string | Buffer, headers: Record<string, string> = json): Asked => {
   return { method: "POST", path: "/v1/events", headers: { ...headers, "Content-Length": String(body.length) }, body };
 };
+const pixel = (key = "") =>
+  `/v1/pixel.gif?eventId=p&videoId=v&eventType=VIEW&eventTime=${NOW_MS - 1000}${key === "" ? "" : `&key=${key}`}`;
 const range = `start=${iso(NOW_MS - 3_600_000)}&end=${iso(NOW_MS)}`;
 
 describe("answered in front of Express, as Express answers", () => {
@@ -162,6 +167,9 @@ describe("answered in front of Express, as Express answers", () => {
     ["a gzipped body", post(gzipSync(event()), { ...json, "Content-Encoding": "gzip" })],
     ["a body that is no gzip", post(event(), { ...json, "Content-Encoding": "gzip" })],
     ["an encoding that nobody undoes", post(event(), { ...json, "Content-Encoding": "br" })],
+    ["a pixel", { path: pixel() }],
+    ["a pixel from a page of an allowed origin", { path: pixel(), headers: { Origin: ORIGIN } }],
+    ["a pixel that is no event", { path: "/v1/pixel.gif?videoId=v" }],
     ["a video", { path: "/v1/videos/v1" }],
     ["a video for a page of an allowed origin", { path: "/v1/videos/v1", headers: { Origin: ORIGIN } }],
     ["a video that nobody knows", { path: "/v1/videos/nobody" }],
@@ -200,6 +208,8 @@ test.each<[string, Asked]>([
   ],
   ["a method that is not possible", { method: "DELETE", path: "/v1/events" }],
   ["HEAD", { method: "HEAD", path: "/v1/videos/v1" }],
+  ["HEAD of a pixel", { method: "HEAD", path: pixel() }],
+  ["a pixel without a query", { path: "/v1/pixel.gif" }],
   ["an encoded path", { path: "/v1/videos/a%2Fb" }],
   ["a path that is not percent-encoded UTF-8", { path: "/v1/videos/%ff" }],
   ["statistics", { path: "/v1/videos/v1/stats?eventType=VIEW&function=SUM" }],
@@ -245,6 +255,10 @@ test("a service with keys asks for them on both roads", async () => {
     [401, post(event(), { ...json, ...as("nobody") })],
     [403, post(event(), { ...json, ...as(read) })],
     [202, post(event(), { ...json, ...as(write) })],
+    [401, { path: pixel() }],
+    [401, { path: pixel(write) }],
+    [403, { path: pixel(), headers: as(read) }],
+    [200, { path: pixel(), headers: as(write) }],
     [401, { path: "/v1/videos/v1" }],
     [403, { path: "/v1/videos/v1", headers: as(write) }],
     [200, { path: "/v1/videos/v1", headers: as(read) }],

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ADMISSION_TITLES, type Refusal } from "../../admission/refusal";
-import { sendRefusal } from "../../ingest-api/refusal-answer";
+import { sendRefusal } from "../../admission/refusal-answer";
 
 it("each answer is the problem of its refusal, with an instance of its own", async () => {
   const refusals: Refusal[] = [
