@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packs the programs of a commit into test/two-of-everything/, so that tests can run an earlier build beside this one
-// without the history of the repository: node scripts/earlier-build.mjs COMMIT
+// Packs the programs of a commit into test/system/two-of-everything/, so that tests can run an earlier build beside
+// this one without the history of the repository: node scripts/earlier-build.mjs COMMIT
 // A pack holds each compiled module and schema as one JSON line [path, text], compressed by brotli.
 import { execFileSync } from "node:child_process";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { brotliCompressSync, constants } from "node:zlib";
 import { transformSync } from "esbuild";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const folder = join(root, "test", "two-of-everything");
+const folder = join(root, "test", "system", "two-of-everything");
 /** Sources that no program of a cluster loads. */
 const LEFT_OUT = /^(test|bench|dashboard|demo|servers|scripts|docs|load|client\/browser|engine\/example)\/|\.d\.ts$/;
 

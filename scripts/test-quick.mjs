@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { testEnvironment } from "./test-environment.mjs";
 
-const SUITES = ["domain", "intake", "transforms", "admission", "ingest-api", "query-api", "architecture"].map(
+const SUITES = ["domain", "intake", "transforms", "admission", "ingest-api", "query-api", "system/architecture"].map(
   (folder) => `dist/test/${folder}/`,
 );
 // These start processes or servers, or take tens of seconds by design: `npm test` has them.

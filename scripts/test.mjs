@@ -21,10 +21,10 @@ const root = rootAt === -1 ? checkout : resolve(words.splice(rootAt, 2)[1]);
 // they work, so two at a time.
 const CLUSTERS = [
   "dist/test/bench/native-flink.test.js",
-  "dist/test/cluster/*.test.js",
-  "dist/test/engine/flink/*.test.js",
-  "dist/test/golden/flink.test.js",
-  "dist/test/images/flink.test.js",
+  "dist/test/system/cluster/*.test.js",
+  "dist/test/engine/flink.test.js",
+  "dist/test/system/golden/flink.test.js",
+  "dist/test/system/images/flink.test.js",
   "dist/test/servers/flink.test.js",
 ];
 

@@ -3,7 +3,7 @@
 
 /**
  * The lengths of a minute, an hour and a day (UTC has no other days), in each unit that the code counts in. No other
- * file defines one: test/architecture.
+ * file defines one: test/system/architecture.
  */
 export const SECONDS_A_MINUTE = 60;
 export const MINUTES_AN_HOUR = 60;

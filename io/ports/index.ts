@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The ports: the interfaces to everything outside of Viewmill, one file each. Each folder of io/ is one adapter, and
- * each port has one contract suite (test/contracts/), which runs against every adapter. Times are epoch milliseconds
+ * each port has one contract suite (test/io/ports/), which runs against every adapter. Times are epoch milliseconds
  * (`...Ms`), a `minute` is epoch milliseconds divided by 60,000 (an integer), positions are positive integers that only
  * grow.
  */

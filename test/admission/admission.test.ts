@@ -12,8 +12,8 @@ import { forbidden, keysUnavailable, unauthorized } from "../../admission/refusa
 import { StoreUnavailableError } from "../../io/ports";
 import type { AccessKeys, KeyUse, ListedKey, Scope } from "../../io/ports/access-keys";
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
-import { removeFolders, temporaryFolder } from "../contracts/condition";
-import { until } from "../end-to-end/service";
+import { removeFolders, temporaryFolder } from "../io/ports/condition";
+import { until } from "../system/end-to-end/service";
 
 const T = Date.parse("2026-11-21T10:00:00Z");
 const DAY = 86_400_000;

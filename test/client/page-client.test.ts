@@ -12,11 +12,11 @@ import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import type * as PageModule from "../../client/browser";
 import { startBrowser } from "../../servers/browser";
-import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
 import { openPage } from "../dashboard/browser";
-import { until } from "../end-to-end/service";
 import { IngestHarness } from "../ingest-api/ingest-harness";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
+import { describeWithPrograms, PROGRAMS_START_MS } from "../programs";
+import { until } from "../system/end-to-end/service";
 
 const SCRIPT = readFileSync(join(__dirname, "..", "..", "dashboard", "client.js"));
 const MOST_BYTES = 8_000;

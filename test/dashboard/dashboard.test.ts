@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { startBrowser } from "../../servers/browser";
-import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
-import { event, json } from "../end-to-end/events";
-import { cleanUp, Service, startViewmill, temporaryFolder, until, viewmill } from "../end-to-end/service";
+import { describeWithPrograms, PROGRAMS_START_MS } from "../programs";
+import { event, json } from "../system/end-to-end/events";
+import { cleanUp, Service, startViewmill, temporaryFolder, until, viewmill } from "../system/end-to-end/service";
 import { layoutShift, openPage, seriousFindings } from "./browser";
 
 const MINUTE_MS = 60_000;

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { loadConfig } from "../../cli/config/load";
-import { readDockerfile } from "../images/dockerfile";
+import { readDockerfile } from "../system/images/dockerfile";
 
 const ROOT = join(__dirname, "..", "..", "..");
 const FOLDER = join(ROOT, "deploy", "compose");

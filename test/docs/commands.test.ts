@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import type { Command } from "commander";
 import { programFor } from "../../cli/program";
-import { cleanUp, Service, temporaryFolder } from "../end-to-end/service";
+import { cleanUp, Service, temporaryFolder } from "../system/end-to-end/service";
 
 const ROOT = join(__dirname, "..", "..", "..");
 const MAIN = join(ROOT, "dist", "cli", "main.js");
@@ -21,7 +21,7 @@ const NEEDS = {
   docker: /^(?:docker|for \w+ in [\w ]+; do\n?\s*docker)\b|REPOSITORY=/,
   kubernetes: /^kubectl\b/,
   "a Kafka client of Apache": /kafka-console-producer/,
-  "a cluster, which test/cluster and test/demo start":
+  "a cluster, which test/system/cluster and test/demo start":
     /^viewmill (?:(?:kafka|storage|bigtable|pipeline|archive|serve|keys create|audit)\b.*(?:--config viewmill\.yaml|savepoint|resume|cancel|--take-over-from|--from)|bigtable init)/,
   "minutes of a machine": /^npm (?:run |start)|^npm test|^k6 |^npx viewmill kafka init/,
 } as const;
@@ -35,7 +35,7 @@ interface Page {
   words?: readonly (readonly [RegExp, string])[];
 }
 
-const CLUSTER = "a cluster, which test/cluster and test/demo start";
+const CLUSTER = "a cluster, which test/system/cluster and test/demo start";
 const GOOGLE = "a project of Google Cloud";
 const LONG = "minutes of a machine";
 const EVENT = '{"eventId":"file-1","videoId":"cats-42","eventType":"VIEW"}\n';

@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { cleanUp, Service } from "../end-to-end/service";
+import { cleanUp, Service } from "../system/end-to-end/service";
 
 const ROOT = join(__dirname, "..", "..", "..");
 const SITE = join(ROOT, "dist", "docs");

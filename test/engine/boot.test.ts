@@ -5,8 +5,8 @@ import * as grpc from "@grpc/grpc-js";
 import { awaitableParDo, type PCollection } from "../../engine";
 import { isAlive, until } from "../servers/processes";
 import { BootedWorker } from "./booted-worker";
+import { ControlServer } from "./control-server";
 import { FakeRunner } from "./fake-runner";
-import { ControlServer } from "./flink/control-server";
 import * as fns from "./fns";
 import { type Provisioned, ProvisionServer } from "./provision-server";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { BootSettings } from "../../engine/boot";
 import { bootVariable } from "../../engine/boot";
-import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
+import { BARE_ENVIRONMENT } from "../bare-environment";
 import { until } from "../servers/processes";
 
 const WORKER_BOOT = join(__dirname, "..", "..", "cli", "programs", "worker-boot.js");

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { workerLog } from "../../engine/worker-log";
 import { WorkerPool, type WorkerPoolOptions, type WorkerPoolStatus } from "../../engine/worker-pool";
-import { removeFolders, temporaryFolder } from "../contracts/condition";
+import { removeFolders, temporaryFolder } from "../io/ports/condition";
 import { isAlive, until } from "../servers/processes";
-import { ControlServer, PoolClient } from "./flink/control-server";
+import { ControlServer, PoolClient } from "./control-server";
 
 const log = workerLog({});
 log.level = "silent";

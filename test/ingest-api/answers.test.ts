@@ -18,8 +18,8 @@ import { KnownEventTypes } from "../../intake/known-types";
 import { decodeBatch, encodeBatch } from "../../io/formats/avro/batch";
 import { StoreUnavailableError } from "../../io/ports";
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
-import { removeFolders, temporaryFolder } from "../contracts/condition";
 import { columnsOf } from "../domain/model";
+import { removeFolders, temporaryFolder } from "../io/ports/condition";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, NOW_MS } from "./ingest-harness";
 

@@ -11,7 +11,7 @@ import { InFlight } from "../../ingest-api/in-flight";
 import { KnownEventTypes } from "../../intake/known-types";
 import { LogFullError, StoreUnavailableError } from "../../io/ports";
 import { SqliteAccessKeys } from "../../io/sqlite/access-keys";
-import { removeFolders, temporaryFolder } from "../contracts/condition";
+import { removeFolders, temporaryFolder } from "../io/ports/condition";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
 import { event, type HarnessOptions, IngestHarness, NOW_MS, text } from "./ingest-harness";
 

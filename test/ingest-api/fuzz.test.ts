@@ -4,7 +4,7 @@ import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node
 import { EventColumnsBuilder } from "../../domain/columns/event-columns";
 import { REJECTION_REASONS } from "../../domain/rejection";
 import { encodeBatch } from "../../io/formats/avro/batch";
-import { Random } from "../fuzz/random";
+import { Random } from "../system/fuzz/random";
 import { type Answer, IngestHarness, NOW_MS } from "./ingest-harness";
 
 const SEED = 20_261_121;

@@ -13,10 +13,10 @@ import { archiveFile } from "../../pipelines/backfill/archive-file";
 import { AdmitEventTypes } from "../../transforms/admit-event-types";
 import { DecodeBatches, type Decoded } from "../../transforms/decode-batches";
 import type { BatchMessage, Message } from "../../transforms/elements";
-import { removeFolders, temporaryFolder } from "../contracts/condition";
 import { columnsOf, T0 } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
 import { event, IngestHarness, NOW_MS } from "../ingest-api/ingest-harness";
+import { removeFolders, temporaryFolder } from "../io/ports/condition";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
 
 const BOUND = 3;
 let folder = "";

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { transformSync } from "esbuild";
-import { cleanUp, Service } from "../end-to-end/service";
+import { cleanUp, Service } from "../system/end-to-end/service";
 
 const FOLDER = join(__dirname, "..", "..", "..", "load");
 const JSON_TYPE = { "Content-Type": "application/json" };

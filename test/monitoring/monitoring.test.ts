@@ -6,9 +6,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { debianProgram, freePort } from "../../servers";
-import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
-import { event, json } from "../end-to-end/events";
-import { cleanUp, Service, temporaryFolder, until } from "../end-to-end/service";
+import { describeWithPrograms, PROGRAMS_START_MS } from "../programs";
+import { event, json } from "../system/end-to-end/events";
+import { cleanUp, Service, temporaryFolder, until } from "../system/end-to-end/service";
 
 const ROOT = join(__dirname, "..", "..", "..");
 const FOLDER = join(ROOT, "monitoring");

@@ -12,10 +12,10 @@ import { readArchiveObject } from "../../io/formats/avro/archive-object";
 import { type Ledger, type LogMessage, type LogPortion, PortionLostError } from "../../io/ports";
 import { archivePortion } from "../../pipelines/archiver/archive-portion";
 import { type ArchiverDependencies, runArchiver } from "../../pipelines/archiver/archiver";
-import { SqliteLogSubscription } from "../contracts/embedded-subscription";
 import { T0 } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
+import { SqliteLogSubscription } from "../io/ports/embedded-subscription";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
 import { event, message } from "../transforms/elements";
 
 const M0 = minuteOf(T0);

@@ -8,8 +8,8 @@ import { HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { CATALOG_FILE, SqliteCatalog } from "../../io/sqlite/catalog";
 import { ChannelCounters } from "../../query-api/channel-counters";
 import { unknownVideos } from "../../query-api/unknown-videos";
-import { asMinuteCounts } from "../contracts/counter-model";
-import { cell } from "../contracts/counter-store-contract";
+import { asMinuteCounts } from "../io/ports/counter-model";
+import { cell } from "../io/ports/counter-store-contract";
 import { eventOf, YOUNG } from "./tier-events";
 import type { TierHarness } from "./tier-harness";
 

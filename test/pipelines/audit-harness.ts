@@ -13,9 +13,9 @@ import type { AuditReport } from "../../io/ports";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { type AuditRange, runAudit } from "../../pipelines/audit/audit";
 import { columnsOf } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
 import { archiveObject } from "../io/formats/avro/events";
 import type { IngestStores } from "../io/sqlite/emptied-stores";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
 
 export class AuditHarness {
   private objects = 0;

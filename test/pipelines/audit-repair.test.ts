@@ -2,8 +2,8 @@
 
 import { correctionsOf, MAX_CORRECTED_CELLS } from "../../domain/rules/corrections";
 import { T0 } from "../domain/model";
-import { storedCells } from "../golden/outcome";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
+import { storedCells } from "../system/golden/outcome";
 import { event } from "../transforms/elements";
 import { AuditHarness } from "./audit-harness";
 

@@ -6,12 +6,12 @@ import { MINUTE_MS } from "../../domain/rules/time";
 import type { CounterStore } from "../../io/ports";
 import { auditTotals } from "../../pipelines/audit/audit";
 import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";
-import { asMinuteCounts } from "../contracts/counter-model";
-import { cell } from "../contracts/counter-store-contract";
-import { type RewrittenCell, rewriteCells } from "../contracts/rewrite-cells";
 import { T0 } from "../domain/model";
-import { storedCells } from "../golden/outcome";
+import { asMinuteCounts } from "../io/ports/counter-model";
+import { cell } from "../io/ports/counter-store-contract";
+import { type RewrittenCell, rewriteCells } from "../io/ports/rewrite-cells";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
+import { storedCells } from "../system/golden/outcome";
 import { event, message } from "../transforms/elements";
 import { AuditHarness } from "./audit-harness";
 

@@ -7,8 +7,8 @@ import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { archiveFile } from "../../pipelines/backfill/archive-file";
 import { type BackfillDependencies, backfill } from "../../pipelines/backfill/backfill";
 import { T0 } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
-import { storedCells } from "../golden/outcome";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
+import { storedCells } from "../system/golden/outcome";
 
 const NOW = T0 + 400 * 86_400_000;
 const OPTIONS = {

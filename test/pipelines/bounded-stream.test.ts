@@ -8,9 +8,9 @@ import { minuteOf } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";
 import { columnsOf, T0 } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
-import { storedCells } from "../golden/outcome";
 import { archiveObject } from "../io/formats/avro/events";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
+import { storedCells } from "../system/golden/outcome";
 import { event } from "../transforms/elements";
 
 let folder = "";

@@ -7,9 +7,9 @@ import { LedgerProgress } from "../../io/cluster/ledger-progress";
 import type { AuditReport, LedgerMinute, LedgerRow, LogProgress } from "../../io/ports";
 import { runAudit } from "../../pipelines/audit/audit";
 import { type WrittenOff, writeOffLosses } from "../../pipelines/audit/write-off";
-import { asMinuteCounts } from "../contracts/counter-model";
 import { modelCells, T0 } from "../domain/model";
-import { storedCells } from "../golden/outcome";
+import { asMinuteCounts } from "../io/ports/counter-model";
+import { storedCells } from "../system/golden/outcome";
 import { AuditHarness } from "./audit-harness";
 
 export const LATENESS_MS = 10 * MINUTE_MS;

@@ -16,9 +16,9 @@ import { messagesOfPubSub } from "../../transforms/messages-of-log";
 import type { MinuteWindowing } from "../../transforms/minute-windowing";
 import { RESOURCES } from "../../transforms/resource-names";
 import { cellsOf, columnsOf, T0 } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
-import { storedCells } from "../golden/outcome";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
+import { storedCells } from "../system/golden/outcome";
 import { event } from "../transforms/elements";
 import { EventTimeRun } from "./event-time-run";
 

@@ -11,7 +11,7 @@ import type { VideoEvent } from "../../domain/event";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { expireAccepted } from "../../io/sqlite/log-expiry";
 import { expireOld } from "../../pipelines/tier/expire-books";
-import { letter } from "../contracts/dead-letters-contract";
+import { letter } from "../io/ports/dead-letters-contract";
 import { TierHarness } from "./tier-harness";
 
 /** Short, so that a simulated month passes each of them. */

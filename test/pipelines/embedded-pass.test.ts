@@ -7,10 +7,10 @@ import { DatabaseSync } from "node:sqlite";
 import { minuteOf } from "../../domain/event";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { columnsOf, T0 } from "../domain/model";
-import { EmbeddedStream, openStores, type Stores } from "../golden/embedded-runner";
-import { storedCells } from "../golden/outcome";
 import { archiveObject } from "../io/formats/avro/events";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
+import { EmbeddedStream, openStores, type Stores } from "../system/golden/embedded-runner";
+import { storedCells } from "../system/golden/outcome";
 import { event } from "../transforms/elements";
 
 const shared = emptiedStores();

@@ -13,8 +13,8 @@ import type { PassResult } from "../../pipelines/embedded/pass";
 import { runStream } from "../../pipelines/embedded/stream";
 import { RESOURCES } from "../../transforms/resource-names";
 import { T0 } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
-import { ingest } from "../golden/ingest";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
+import { ingest } from "../system/golden/ingest";
 import { until } from "../until";
 
 let folder = "";

@@ -9,7 +9,7 @@ import type { PTransform } from "apache-beam/proto/beam_runner_api";
 import type { IOperator, OperatorContext } from "apache-beam/worker/operators";
 import { buildPipelineProto, instant, type PCollection, type WindowedValue } from "../../engine";
 import { sdk } from "../../engine/fixes/sdk";
-import { testStream } from "../golden/test-stream";
+import { testStream } from "../system/golden/test-stream";
 import { type Keyed, TriggerPanes } from "./trigger-panes";
 
 const TEST_STREAM = "beam:transform:teststream:v1";

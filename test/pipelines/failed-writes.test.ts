@@ -9,7 +9,7 @@ import { archivePortion } from "../../pipelines/archiver/archive-portion";
 import { archiveFile } from "../../pipelines/backfill/archive-file";
 import { decodeEntries, writeObjects } from "../../pipelines/embedded/archive-entries";
 import { T0 } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
 import { event, message } from "../transforms/elements";
 
 const MINUTES = 40;

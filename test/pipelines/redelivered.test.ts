@@ -15,9 +15,9 @@ import type { AuditReport } from "../../io/ports";
 import { runAudit } from "../../pipelines/audit/audit";
 import { runBoundedStream } from "../../pipelines/bounded/bounded-stream";
 import { columnsOf, T0 } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
 import { archiveObject } from "../io/formats/avro/events";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
 import { event } from "../transforms/elements";
 
 const LATENESS_MS = 120_000;

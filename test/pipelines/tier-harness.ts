@@ -13,10 +13,10 @@ import { TieredCounters } from "../../io/tiers/tiered-counters";
 import { runAudit } from "../../pipelines/audit/audit";
 import { packAudited } from "../../pipelines/tier/pack-archive";
 import { rollUpAll, type TierDependencies } from "../../pipelines/tier/roll-up";
-import { asMinuteCounts } from "../contracts/counter-model";
 import { columnsOf, modelCells } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
 import { archiveObject } from "../io/formats/avro/events";
+import { asMinuteCounts } from "../io/ports/counter-model";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
 
 export const RETENTION = { minutesMs: 32 * DAY_MS, hoursMs: 100 * DAY_MS };
 

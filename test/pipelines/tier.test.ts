@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { MINUTE_MS } from "../../domain/rules/time";
-import { asMinuteCounts, type ModelCell } from "../contracts/counter-model";
+import { asMinuteCounts, type ModelCell } from "../io/ports/counter-model";
 import { tierContract } from "./tier-contract";
 import { OLD } from "./tier-events";
 import { TierHarness } from "./tier-harness";

@@ -7,7 +7,7 @@ import { simulate } from "../../plan/simulation";
 import { sizingOf } from "../../plan/sizing";
 import { type Workload, workloadOf } from "../../plan/workload";
 import { distinctCounter, hottestShare, zipfSampler } from "../../plan/zipf";
-import { seeded } from "../contracts/condition";
+import { seeded } from "../io/ports/condition";
 
 const coefficients: Coefficients = COEFFICIENTS;
 const lines = (given: Partial<Workload>) => {

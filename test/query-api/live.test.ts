@@ -2,8 +2,8 @@
 
 import { createServer, get, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { until } from "../end-to-end/service";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
+import { until } from "../system/end-to-end/service";
 import { NOW_MS, QueryHarness } from "./query-harness";
 
 interface Message {

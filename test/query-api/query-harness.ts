@@ -16,7 +16,7 @@ import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { SqliteCounterReader } from "../../io/sqlite/reader-thread";
 import { createQueryApi, type QueryDependencies, type Readiness } from "../../query-api";
-import { asMinuteCounts } from "../contracts/counter-model";
+import { asMinuteCounts } from "../io/ports/counter-model";
 
 export const MINUTE = 60_000;
 export const HOUR = 3_600_000;

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { BUCKET_UNITS, type BucketUnit, calendarOf } from "../../domain/calendar";
 import { countsSchema, queryAnswerSchema, statsSchema } from "../../query-api/schemas";
-import { asMinuteCounts } from "../contracts/counter-model";
+import { asMinuteCounts } from "../io/ports/counter-model";
 import { DAY, HOUR, iso, MINUTE, QueryHarness } from "./query-harness";
 
 /** Berlin's clocks went back on 2026-10-25. */

@@ -12,7 +12,7 @@ import { RedisAnswers } from "../../io/redis/shared-answers";
 import { text } from "../../query-api/answer";
 import { AnswerCache } from "../../query-api/answer-cache";
 import { debianProgram } from "../../servers";
-import { describeWithPrograms, PROGRAMS_START_MS } from "../contracts/programs";
+import { describeWithPrograms, PROGRAMS_START_MS } from "../programs";
 import { until } from "../until";
 
 const KEPT_MS = 250;

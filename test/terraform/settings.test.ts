@@ -14,7 +14,7 @@ import * as tier from "../../cli/commands/tier";
 import { loadConfig } from "../../cli/config/load";
 import { checkDataflow, checkStores } from "../../cli/deployment/dataflow/dataflow-flags";
 import { usesDataFolder } from "../../cli/deployment/deployment";
-import { BARE_ENVIRONMENT } from "../contracts/bare-environment";
+import { BARE_ENVIRONMENT } from "../bare-environment";
 import { COLD_START_MS, describeWithServers } from "../servers/with-servers";
 import { block, containersOf, environmentOf, type Plan, Workspace } from "./workspace";
 

@@ -20,7 +20,7 @@ import { PayloadToMessage, RecordToMessage } from "../../transforms/messages-of-
 import type { Recount } from "../../transforms/minute-recount";
 import { verdictOf } from "../../transforms/minute-verdict";
 import { CellSums, cellsByPart, PairTable } from "../../transforms/recounted-cells";
-import { openStores } from "../golden/embedded-runner";
+import { openStores } from "../system/golden/embedded-runner";
 
 describe("a table of bytes", () => {
   const texts = fc.array(fc.oneof(fc.constantFrom("", "a", "b", "aa", "ab", "aaaa", "aaab"), fc.string()), {

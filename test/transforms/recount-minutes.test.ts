@@ -14,9 +14,9 @@ import { HourReads } from "../../transforms/hour-reads";
 import { hashOfId } from "../../transforms/id-words";
 import { keyByUnit, objectsKey, RecountMinute } from "../../transforms/recount-minutes";
 import { columnsOf, T0 } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
 import { archiveObject } from "../io/formats/avro/events";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
 import { event, withResources } from "./elements";
 
 const M = minuteOf(T0);

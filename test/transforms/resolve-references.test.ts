@@ -7,8 +7,8 @@ import { encodeReference } from "../../io/formats/avro/reference";
 import type { Message } from "../../transforms/elements";
 import { resolveReferences } from "../../transforms/resolve-references";
 import { RESOURCES } from "../../transforms/resource-names";
-import { claimName } from "../contracts/claim-store-contract";
-import { removeFolders, temporaryFolder } from "../contracts/condition";
+import { claimName } from "../io/ports/claim-store-contract";
+import { removeFolders, temporaryFolder } from "../io/ports/condition";
 import { event, message, withResources } from "./elements";
 
 afterEach(removeFolders);

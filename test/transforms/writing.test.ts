@@ -13,9 +13,9 @@ import type { Message } from "../../transforms/elements";
 import { RESOURCES } from "../../transforms/resource-names";
 import { unwrittenCells, WrittenCells } from "../../transforms/written-cells";
 import { T0 } from "../domain/model";
-import { openStores, type Stores } from "../golden/embedded-runner";
-import { storedCells } from "../golden/outcome";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
+import { openStores, type Stores } from "../system/golden/embedded-runner";
+import { storedCells } from "../system/golden/outcome";
 import { event, message, withResources } from "./elements";
 
 const shared = emptiedStores();

@@ -8,7 +8,7 @@ import * as deadLetters from "../../../cli/commands/dead-letters";
 import * as generate from "../../../cli/commands/generate";
 import * as pipeline from "../../../cli/commands/pipeline";
 import * as plan from "../../../cli/commands/plan";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
+import { removeFolders, temporaryFolder } from "../../io/ports/condition";
 
 vi.setConfig({ testTimeout: 180_000 });
 let folder: string;

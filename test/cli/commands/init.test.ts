@@ -35,9 +35,9 @@ import {
   startKafka,
   startPubsubEmulator,
 } from "../../../servers";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { batchOf } from "../../contracts/embedded-log-contract";
-import { nextPortion, textOf } from "../../contracts/shared-log-contract";
+import { removeFolders, temporaryFolder } from "../../io/ports/condition";
+import { batchOf } from "../../io/ports/embedded-log-contract";
+import { nextPortion, textOf } from "../../io/ports/shared-log-contract";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
 
 vi.setConfig({ testTimeout: 240_000 });

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { DEMO_VIDEOS } from "../../../cli/demo/channels";
 import { DemoTraffic } from "../../../cli/demo/traffic";
 import { isEventType, isVideoId } from "../../../domain/event";
-import { cleanUp, type Ended, startViewmill, until, viewmill } from "../../end-to-end/service";
+import { cleanUp, type Ended, startViewmill, until, viewmill } from "../../system/end-to-end/service";
 
 const NOW_MS = Date.UTC(2026, 10, 29, 18, 30);
 const HOUR_MS = 3_600_000;

@@ -21,7 +21,7 @@ import { kafkaConsumerProperties } from "../../../cli/deployment/kafka-consumer-
 import { openSharedLog, openSubscription } from "../../../cli/deployment/open-log";
 import { type LogPortion, type LogSubscription, StoreUnavailableError } from "../../../io/ports";
 import { type KafkaServer, startKafka } from "../../../servers";
-import { batchOf } from "../../contracts/embedded-log-contract";
+import { batchOf } from "../../io/ports/embedded-log-contract";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
 
 type KafkaSettings = Partial<Config["log"]["kafka"]>;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { configSchema } from "../../../cli/config/schema";
 import { openCounters, openReader } from "../../../cli/deployment/open-counters";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { asMinuteCounts } from "../../contracts/counter-model";
-import { cell } from "../../contracts/counter-store-contract";
+import { removeFolders, temporaryFolder } from "../../io/ports/condition";
+import { asMinuteCounts } from "../../io/ports/counter-model";
+import { cell } from "../../io/ports/counter-store-contract";
 
 afterEach(removeFolders);
 

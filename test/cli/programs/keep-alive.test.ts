@@ -7,8 +7,8 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { configSchema } from "../../../cli/config/schema";
 import { httpListener } from "../../../cli/programs/http-listener";
-import { BARE_ENVIRONMENT } from "../../contracts/bare-environment";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
+import { BARE_ENVIRONMENT } from "../../bare-environment";
+import { removeFolders, temporaryFolder } from "../../io/ports/condition";
 
 vi.setConfig({ testTimeout: 60_000 });
 afterAll(removeFolders);

@@ -11,7 +11,7 @@ import type { EventColumns } from "../../../domain/columns/event-columns";
 import { NameTable } from "../../../domain/columns/name-table";
 import { Pane, partitionOf } from "../../../domain/columns/pane";
 import { NO_LATENESS } from "../../../domain/rules/lateness";
-import { asMinuteCounts, type ModelCell } from "../../contracts/counter-model";
+import { asMinuteCounts, type ModelCell } from "../../io/ports/counter-model";
 import { T0 } from "../model";
 
 const NAMES = 1_000;

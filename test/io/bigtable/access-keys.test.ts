@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { BigtableAccessKeys } from "../../../io/bigtable/access-keys";
 import type { BigtableConfig } from "../../../io/bigtable/config";
-import { accessKeysContract } from "../../contracts/access-keys-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { accessKeysContract } from "../ports/access-keys-contract";
 import { withBigtable } from "./bigtable-server";
 
 describeWithServers("access keys on Bigtable", ["bigtable"], () => {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
-import { auditReadsContract } from "../../contracts/audit-reads-contract";
-import { counterStoreContract } from "../../contracts/counter-store-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { auditReadsContract } from "../ports/audit-reads-contract";
+import { counterStoreContract } from "../ports/counter-store-contract";
 import { withBigtable } from "./bigtable-server";
 
 describeWithServers("Bigtable counters", ["bigtable"], () => {

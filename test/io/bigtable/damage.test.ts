@@ -6,9 +6,9 @@ import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
 import { deleteColumn, type Mutation, setCell } from "../../../io/bigtable/requests";
 import { minuteRowKey, summaryRowKey } from "../../../io/bigtable/row-keys";
 import { mutateRows } from "../../../io/bigtable/rows";
-import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "../../contracts/counter-model";
-import { cell } from "../../contracts/counter-store-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "../ports/counter-model";
+import { cell } from "../ports/counter-store-contract";
 import { withBigtable } from "./bigtable-server";
 
 const CELLS = [

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BigtableConfig } from "../../../io/bigtable/config";
 import { BigtableEventTypes } from "../../../io/bigtable/event-types";
-import { eventTypesContract } from "../../contracts/event-types-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { eventTypesContract } from "../ports/event-types-contract";
 import { withBigtable } from "./bigtable-server";
 
 describeWithServers("event types on Bigtable", ["bigtable"], () => {

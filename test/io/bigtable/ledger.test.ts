@@ -7,10 +7,10 @@ import { BigtableLedger } from "../../../io/bigtable/ledger";
 import { SEQUENCE_FAMILY } from "../../../io/bigtable/ledger-keys";
 import { setCell } from "../../../io/bigtable/requests";
 import { mutateRows } from "../../../io/bigtable/rows";
-import { bookRetentionContract } from "../../contracts/book-retention-contract";
-import { keepsWhatAnEarlierReleaseWrote } from "../../contracts/earlier-ledger";
-import { ledgerContract } from "../../contracts/ledger-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { bookRetentionContract } from "../ports/book-retention-contract";
+import { keepsWhatAnEarlierReleaseWrote } from "../ports/earlier-ledger";
+import { ledgerContract } from "../ports/ledger-contract";
 import { withBigtable } from "./bigtable-server";
 
 describeWithServers("the ledger on Bigtable", ["bigtable"], () => {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BigtableConfig } from "../../../io/bigtable/config";
 import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
-import { Child } from "../../contracts/condition";
-import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "../../contracts/counter-model";
 import { describeWithServers } from "../../servers/with-servers";
+import { Child } from "../ports/condition";
+import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "../ports/counter-model";
 import { withBigtable } from "./bigtable-server";
 import { rankRule } from "./rank-rule";
 import { batchesOf } from "./shared-rows";

@@ -11,9 +11,9 @@ import { BigtableCounterStore } from "../../../io/bigtable/counter-store";
 import { type Mutation, setCell } from "../../../io/bigtable/requests";
 import { minuteRowKey, summaryRowKey } from "../../../io/bigtable/row-keys";
 import { mutateRows, readRows } from "../../../io/bigtable/rows";
-import { asMinuteCounts, CounterModel, type ModelCell, modelLevels, storedLevels } from "../../contracts/counter-model";
-import { cell } from "../../contracts/counter-store-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { asMinuteCounts, CounterModel, type ModelCell, modelLevels, storedLevels } from "../ports/counter-model";
+import { cell } from "../ports/counter-store-contract";
 import { withBigtable } from "./bigtable-server";
 
 type Recorded = Record<"minutes" | "summaries", { key: string; cells: [string, string, number, string][] }[]>;

@@ -11,10 +11,10 @@ import { SeenVideos } from "../../../io/bigtable/seen-videos";
 import { TierGuard } from "../../../io/bigtable/tier-guard";
 import { TierStates } from "../../../io/bigtable/tier-states";
 import { StoreUnavailableError } from "../../../io/ports";
-import { seeded } from "../../contracts/condition";
-import { asMinuteCounts, CounterModel, type ModelCell } from "../../contracts/counter-model";
-import { cell } from "../../contracts/counter-store-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { seeded } from "../ports/condition";
+import { asMinuteCounts, CounterModel, type ModelCell } from "../ports/counter-model";
+import { cell } from "../ports/counter-store-contract";
 import { withBigtable } from "./bigtable-server";
 import { rankRule, withoutIndex } from "./rank-rule";
 

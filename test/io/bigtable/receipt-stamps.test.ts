@@ -3,8 +3,8 @@ import type { BigtableConfig } from "../../../io/bigtable/config";
 import { BigtableReceiptStamps } from "../../../io/bigtable/receipt-stamps";
 import { StoreUnavailableError } from "../../../io/ports";
 import { startFaultProxy } from "../../../servers";
-import { receiptStampsContract } from "../../contracts/receipt-stamps-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { receiptStampsContract } from "../ports/receipt-stamps-contract";
 import { withBigtable } from "./bigtable-server";
 
 describeWithServers("receipt stamps on Bigtable", ["bigtable"], () => {

@@ -11,9 +11,9 @@ import { TierGuard } from "../../../io/bigtable/tier-guard";
 import { TierStates } from "../../../io/bigtable/tier-states";
 import { StoreUnavailableError } from "../../../io/ports";
 import { startFaultProxy } from "../../../servers/fault-proxy";
-import { asMinuteCounts } from "../../contracts/counter-model";
-import { cell } from "../../contracts/counter-store-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { asMinuteCounts } from "../ports/counter-model";
+import { cell } from "../ports/counter-store-contract";
 import { withBigtable } from "./bigtable-server";
 
 async function allOf(log: SeenVideos, limit: number): Promise<string[]> {

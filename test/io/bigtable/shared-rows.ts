@@ -3,9 +3,9 @@
  * States of a few hot cells around the end of an hour, a day and a month, and which of them each of several writers
  * writes.
  */
-import { seeded } from "../../contracts/condition";
-import type { ModelCell } from "../../contracts/counter-model";
-import { stateOf } from "../../contracts/counter-store-contract";
+import { seeded } from "../ports/condition";
+import type { ModelCell } from "../ports/counter-model";
+import { stateOf } from "../ports/counter-store-contract";
 
 const VIDEOS = ["v0", "v1", "v2", "v3"];
 const TYPES = ["VIEW", "LIKE"];

@@ -13,7 +13,7 @@ import { HOUR_FAMILY, summaryRowKey } from "../../../io/bigtable/row-keys";
 import { mutateRows, readRows } from "../../../io/bigtable/rows";
 import { GcsRollUps } from "../../../io/gcs/roll-up-folder";
 import type { GcsEmulator } from "../../../servers";
-import { BARE_ENVIRONMENT } from "../../contracts/bare-environment";
+import { BARE_ENVIRONMENT } from "../../bare-environment";
 import { auditChannelsContract } from "../../pipelines/audit-channels-contract";
 import { booksOf, finishTiering, ROLLING, runChild, SEED } from "../../pipelines/kill-of-tiering";
 import { tierContract } from "../../pipelines/tier-contract";

@@ -12,9 +12,9 @@ import { resolveReference } from "../../../io/formats/claim-check/resolve-refere
 import { GcsClaimStore } from "../../../io/gcs/claims";
 import { type LogBatch, StoreUnavailableError } from "../../../io/ports";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
-import { claimName } from "../../contracts/claim-store-contract";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
 import { event, message } from "../../transforms/elements";
+import { claimName } from "../ports/claim-store-contract";
+import { removeFolders, temporaryFolder } from "../ports/condition";
 
 const RECEIVED_MS = Date.parse("2026-11-21T10:03:59Z");
 let folder = "";

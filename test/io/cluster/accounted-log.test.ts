@@ -3,7 +3,7 @@ import { AccountedLog, type AccountOptions } from "../../../io/cluster/accounted
 import { type EventLog, type IngestBooking, LogFullError, StoreUnavailableError } from "../../../io/ports";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
+import { removeFolders, temporaryFolder } from "../ports/condition";
 
 const M = 29_000_000;
 let inner: SqliteEventLog;

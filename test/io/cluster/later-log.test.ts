@@ -3,7 +3,7 @@
 import { LaterLog } from "../../../io/cluster/later-log";
 import { type EventLog, StoreUnavailableError } from "../../../io/ports";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
+import { removeFolders, temporaryFolder } from "../ports/condition";
 import { numberOf, spillBatch } from "./spill-batch";
 
 afterEach(removeFolders);

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { LedgerProgress } from "../../../io/cluster/ledger-progress";
 import { LowWatermark } from "../../../io/cluster/low-watermark";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
+import { removeFolders, temporaryFolder } from "../ports/condition";
 
 const MINUTE_MS = 60_000;
 const START_MS = 1_700_000_000_000;

@@ -13,8 +13,8 @@ import { SpillLog } from "../../../io/cluster/spill-log";
 import { type EventLog, type LogBatch, LogFullError, StoreUnavailableError } from "../../../io/ports";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { until } from "../../end-to-end/service";
+import { until } from "../../system/end-to-end/service";
+import { removeFolders, temporaryFolder } from "../ports/condition";
 import { numberOf, spillBatch } from "./spill-batch";
 
 vi.setConfig({ testTimeout: 120_000 });

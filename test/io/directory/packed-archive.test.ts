@@ -8,9 +8,9 @@ import { MINUTE_MS } from "../../../domain/rules/time";
 import { DirectoryArchive } from "../../../io/directory/archive";
 import { readArchiveObject } from "../../../io/formats/avro/archive-object";
 import type { Archive } from "../../../io/ports";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
 import { columnsOf } from "../../domain/model";
 import { archiveObject } from "../formats/avro/events";
+import { removeFolders, temporaryFolder } from "../ports/condition";
 
 afterEach(removeFolders);
 

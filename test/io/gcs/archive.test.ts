@@ -5,8 +5,8 @@ import { ArchiveObjectWriter, readArchiveObject } from "../../../io/formats/avro
 import { AvroError } from "../../../io/formats/avro/binary";
 import { GcsArchive } from "../../../io/gcs/archive";
 import { StoreUnavailableError } from "../../../io/ports";
-import { archiveContract } from "../../contracts/archive-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { archiveContract } from "../ports/archive-contract";
 import { FaultyProxy } from "./faulty-proxy";
 import { BUCKET, freshPrefix } from "./gcs-server";
 import { withGcs } from "./with-gcs";

@@ -5,10 +5,10 @@ import { resolveReference } from "../../../io/formats/claim-check/resolve-refere
 import { GcsClaimStore } from "../../../io/gcs/claims";
 import { StoreUnavailableError } from "../../../io/ports";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
-import { claimName, claimStoreContract } from "../../contracts/claim-store-contract";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
 import { describeWithServers } from "../../servers/with-servers";
 import { event, message } from "../../transforms/elements";
+import { claimName, claimStoreContract } from "../ports/claim-store-contract";
+import { removeFolders, temporaryFolder } from "../ports/condition";
 import { withGcs } from "./with-gcs";
 
 describeWithServers("claims in Cloud Storage", ["gcs"], () => {

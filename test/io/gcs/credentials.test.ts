@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { GcsArchive } from "../../../io/gcs/archive";
 import { StoreUnavailableError } from "../../../io/ports";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
+import { removeFolders, temporaryFolder } from "../ports/condition";
 
 /** Gives tokens and is the bucket, in one; what it was asked. */
 interface Google {

@@ -8,8 +8,8 @@ import { fingerprint, shippedSchema } from "../../../io/formats/avro/schema-regi
 import { GcsDeadLetters, type GcsDeadLettersOptions } from "../../../io/gcs/dead-letters";
 import { GcsObjects } from "../../../io/gcs/objects";
 import type { NewDeadLetter } from "../../../io/ports";
-import { deadLettersContract, letter } from "../../contracts/dead-letters-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { deadLettersContract, letter } from "../ports/dead-letters-contract";
 import { withGcs } from "./with-gcs";
 
 describeWithServers("dead letters in Cloud Storage", ["gcs"], () => {

@@ -6,10 +6,10 @@ import type { GcsOptions } from "../../../io/gcs/config";
 import { GcsDeadLetters } from "../../../io/gcs/dead-letters";
 import { StoreUnavailableError } from "../../../io/ports";
 import type { GcsEmulator } from "../../../servers";
-import { claimName } from "../../contracts/claim-store-contract";
-import { seeded } from "../../contracts/condition";
-import { letter } from "../../contracts/dead-letters-contract";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import { claimName } from "../ports/claim-store-contract";
+import { seeded } from "../ports/condition";
+import { letter } from "../ports/dead-letters-contract";
 import { type Fault, FaultyProxy } from "./faulty-proxy";
 import { BUCKET, freshPrefix, startGcsServer } from "./gcs-server";
 

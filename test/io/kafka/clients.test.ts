@@ -16,9 +16,9 @@ import { KafkaEventLog } from "../../../io/kafka/event-log";
 import { GroupLag } from "../../../io/kafka/group-lag";
 import { KafkaLogSubscription, type SkippedRange } from "../../../io/kafka/log-subscription";
 import { librdkafkaTransactions } from "../../../servers";
-import { batchOf } from "../../contracts/embedded-log-contract";
-import { nextPortion, textOf } from "../../contracts/shared-log-contract";
 import { describeWithServers } from "../../servers/with-servers";
+import { batchOf } from "../ports/embedded-log-contract";
+import { nextPortion, textOf } from "../ports/shared-log-contract";
 import { through } from "./proxied";
 import { withKafka } from "./with-kafka";
 

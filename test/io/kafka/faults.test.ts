@@ -4,12 +4,12 @@ import type { KafkaConnection } from "../../../io/kafka/config";
 import { KafkaEventLog } from "../../../io/kafka/event-log";
 import { KafkaLogSubscription, type SkippedRange } from "../../../io/kafka/log-subscription";
 import { PortionLostError, StoreUnavailableError } from "../../../io/ports";
-import { seeded } from "../../contracts/condition";
-import { batchOf } from "../../contracts/embedded-log-contract";
-import { faultRounds } from "../../contracts/fault-schedule";
-import { drain, nextPortion, textOf } from "../../contracts/shared-log-contract";
 import { describeWithServers } from "../../servers/with-servers";
 import { until } from "../../until";
+import { seeded } from "../ports/condition";
+import { batchOf } from "../ports/embedded-log-contract";
+import { faultRounds } from "../ports/fault-schedule";
+import { drain, nextPortion, textOf } from "../ports/shared-log-contract";
 import { through } from "./proxied";
 import { withKafka } from "./with-kafka";
 

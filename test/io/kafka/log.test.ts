@@ -4,8 +4,8 @@ import { KafkaEventLog } from "../../../io/kafka/event-log";
 import { KafkaLogSubscription } from "../../../io/kafka/log-subscription";
 import { ensureKafkaTopic } from "../../../io/kafka/topics";
 import { type KafkaServer, startKafka } from "../../../servers/kafka";
-import { sharedLogContract } from "../../contracts/shared-log-contract";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import { sharedLogContract } from "../ports/shared-log-contract";
 
 describeWithServers("a Kafka topic", ["kafka"], () => {
   let kafka: KafkaServer;

@@ -13,10 +13,10 @@ import type { LogMessage } from "../../../io/ports";
 import { runArchiver } from "../../../pipelines/archiver/archiver";
 import { runAudit } from "../../../pipelines/audit/audit";
 import { type KafkaServer, startKafka } from "../../../servers";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { openStores, type Stores } from "../../golden/embedded-runner";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import { openStores, type Stores } from "../../system/golden/embedded-runner";
 import { event, message } from "../../transforms/elements";
+import { removeFolders, temporaryFolder } from "../ports/condition";
 
 const HOUR_MS = 3_600_000;
 const WAIT = { timeout: 60_000, interval: 100 };

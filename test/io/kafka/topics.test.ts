@@ -12,8 +12,8 @@ import { KafkaLogSubscription } from "../../../io/kafka/log-subscription";
 import { createLedTopic, ensureKafkaTopic } from "../../../io/kafka/topics";
 import { StoreUnavailableError } from "../../../io/ports";
 import { type KafkaServer, startKafka } from "../../../servers";
-import { batchOf } from "../../contracts/embedded-log-contract";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import { batchOf } from "../ports/embedded-log-contract";
 
 describeWithServers("Kafka topics", ["kafka"], () => {
   let kafka: KafkaServer;

@@ -14,12 +14,12 @@ import { PubsubEventLog } from "../../../io/pubsub/event-log";
 import { PubsubLogSubscription } from "../../../io/pubsub/log-subscription";
 import { ensurePubsubSubscription, ensurePubsubTopic } from "../../../io/pubsub/topics";
 import { type FaultProxy, type PubsubEmulator, startFaultProxy, startPubsubEmulator } from "../../../servers";
-import { seeded } from "../../contracts/condition";
-import { batchOf } from "../../contracts/embedded-log-contract";
-import { faultRounds } from "../../contracts/fault-schedule";
-import { drain, nextPortion, textOf } from "../../contracts/shared-log-contract";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
 import { until } from "../../until";
+import { seeded } from "../ports/condition";
+import { batchOf } from "../ports/embedded-log-contract";
+import { faultRounds } from "../ports/fault-schedule";
+import { drain, nextPortion, textOf } from "../ports/shared-log-contract";
 
 const projectId = "viewmill-test";
 

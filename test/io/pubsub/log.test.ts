@@ -4,8 +4,8 @@ import { PubsubEventLog } from "../../../io/pubsub/event-log";
 import { PubsubLogSubscription } from "../../../io/pubsub/log-subscription";
 import { ensurePubsubSubscription, ensurePubsubTopic } from "../../../io/pubsub/topics";
 import { type PubsubEmulator, startPubsubEmulator } from "../../../servers";
-import { sharedLogContract } from "../../contracts/shared-log-contract";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
+import { sharedLogContract } from "../ports/shared-log-contract";
 
 describeWithServers("a Pub/Sub topic", ["pubsub"], () => {
   let pubsub: PubsubEmulator;

@@ -8,11 +8,11 @@ import { SqliteDeadLetters } from "../../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
 import { expireAccepted } from "../../../io/sqlite/log-expiry";
-import { bookRetentionContract, nameOf } from "../../contracts/book-retention-contract";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { letter } from "../../contracts/dead-letters-contract";
-import { batchOf } from "../../contracts/embedded-log-contract";
-import { object, row } from "../../contracts/ledger-contract";
+import { bookRetentionContract, nameOf } from "../ports/book-retention-contract";
+import { removeFolders, temporaryFolder } from "../ports/condition";
+import { letter } from "../ports/dead-letters-contract";
+import { batchOf } from "../ports/embedded-log-contract";
+import { object, row } from "../ports/ledger-contract";
 
 let folder = "";
 beforeEach(() => {

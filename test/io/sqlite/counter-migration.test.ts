@@ -6,10 +6,10 @@ import { gunzipSync } from "node:zlib";
 import { SqliteCounterStore } from "../../../io/sqlite/counter-store";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
 import { SqliteCounterReader } from "../../../io/sqlite/reader-thread";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "../../contracts/counter-model";
-import { cell } from "../../contracts/counter-store-contract";
-import { withCounters } from "../../contracts/rewrite-cells";
+import { removeFolders, temporaryFolder } from "../ports/condition";
+import { asMinuteCounts, CounterModel, modelLevels, storedLevels } from "../ports/counter-model";
+import { cell } from "../ports/counter-store-contract";
+import { withCounters } from "../ports/rewrite-cells";
 
 const FIXTURES = join(__dirname, "..", "..", "..", "..", "test", "io", "sqlite", "fixtures");
 const minuteOf = (text: string) => Date.parse(text) / 60_000;

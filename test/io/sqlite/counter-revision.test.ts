@@ -2,9 +2,9 @@
 /** The number of changes of a bucket's value after it was first final, in the embedded store. */
 import type { Granularity } from "../../../io/ports";
 import { SqliteCounterStore } from "../../../io/sqlite/counter-store";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { asMinuteCounts } from "../../contracts/counter-model";
-import { cell } from "../../contracts/counter-store-contract";
+import { removeFolders, temporaryFolder } from "../ports/condition";
+import { asMinuteCounts } from "../ports/counter-model";
+import { cell } from "../ports/counter-store-contract";
 
 afterEach(removeFolders);
 

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openDataFolder, waitForLock } from "../../../io/sqlite/data-folder";
-import { Child, removeFolders, temporaryFolder } from "../../contracts/condition";
+import { Child, removeFolders, temporaryFolder } from "../ports/condition";
 
 afterEach(removeFolders);
 

@@ -8,9 +8,9 @@ import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import type { LevelSums } from "../../../io/ports";
 import { SqliteCounterStore } from "../../../io/sqlite/counter-store";
-import { collect, removeFolders, temporaryFolder } from "../../contracts/condition";
-import { asMinuteCounts } from "../../contracts/counter-model";
-import { cell } from "../../contracts/counter-store-contract";
+import { collect, removeFolders, temporaryFolder } from "../ports/condition";
+import { asMinuteCounts } from "../ports/counter-model";
+import { cell } from "../ports/counter-store-contract";
 
 afterEach(removeFolders);
 

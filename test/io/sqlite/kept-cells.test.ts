@@ -10,9 +10,9 @@ import type { Cell, Granularity, RollUp } from "../../../io/ports";
 import { SqliteCellTiers } from "../../../io/sqlite/cell-tiers";
 import { SqliteCounterStore } from "../../../io/sqlite/counter-store";
 import { SqliteCounterReader } from "../../../io/sqlite/reader-thread";
-import { removeFolders, seeded, temporaryFolder } from "../../contracts/condition";
-import { asMinuteCounts, type ModelCell } from "../../contracts/counter-model";
-import { cell } from "../../contracts/counter-store-contract";
+import { removeFolders, seeded, temporaryFolder } from "../ports/condition";
+import { asMinuteCounts, type ModelCell } from "../ports/counter-model";
+import { cell } from "../ports/counter-store-contract";
 
 afterEach(removeFolders);
 

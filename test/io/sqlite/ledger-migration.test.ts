@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { keepsWhatAnEarlierReleaseWrote } from "../../contracts/earlier-ledger";
+import { removeFolders, temporaryFolder } from "../ports/condition";
+import { keepsWhatAnEarlierReleaseWrote } from "../ports/earlier-ledger";
 
 const FIXTURE = join(__dirname, "..", "..", "..", "..", "test", "io", "sqlite", "fixtures", "ledger-52a043a.sqlite.gz");
 

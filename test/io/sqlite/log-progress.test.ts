@@ -3,9 +3,9 @@
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
 import { SqliteLogProgress } from "../../../io/sqlite/log-progress";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { batchOf } from "../../contracts/embedded-log-contract";
-import { object, row } from "../../contracts/ledger-contract";
+import { removeFolders, temporaryFolder } from "../ports/condition";
+import { batchOf } from "../ports/embedded-log-contract";
+import { object, row } from "../ports/ledger-contract";
 
 const M = 29_000_000;
 const backfilled = (minute: number, name: string, events: number) =>

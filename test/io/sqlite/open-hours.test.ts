@@ -6,9 +6,9 @@
 import fc from "fast-check";
 import type { Granularity } from "../../../io/ports";
 import { SqliteCounterStore } from "../../../io/sqlite/counter-store";
-import { collect, removeFolders, seeded, temporaryFolder } from "../../contracts/condition";
-import { asMinuteCounts, CounterModel, type ModelCell, modelLevels, storedLevels } from "../../contracts/counter-model";
-import { cell } from "../../contracts/counter-store-contract";
+import { collect, removeFolders, seeded, temporaryFolder } from "../ports/condition";
+import { asMinuteCounts, CounterModel, type ModelCell, modelLevels, storedLevels } from "../ports/counter-model";
+import { cell } from "../ports/counter-store-contract";
 
 afterEach(removeFolders);
 

@@ -2,10 +2,10 @@
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
 import { SqliteLogReader } from "../../../io/sqlite/log-reader";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
-import { SqliteLogSubscription } from "../../contracts/embedded-subscription";
-import { readingPositionOf } from "../../contracts/reading-position";
-import { sharedLogContract } from "../../contracts/shared-log-contract";
+import { removeFolders, temporaryFolder } from "../ports/condition";
+import { SqliteLogSubscription } from "../ports/embedded-subscription";
+import { readingPositionOf } from "../ports/reading-position";
+import { sharedLogContract } from "../ports/shared-log-contract";
 
 sharedLogContract("SqliteLogSubscription", {
   exact: true,

@@ -6,8 +6,8 @@ import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { SqliteCounterStore } from "../../../io/sqlite/counter-store";
 import { TransactionSize } from "../../../io/sqlite/transaction-size";
-import { removeFolders, temporaryFolder } from "../../contracts/condition";
 import { T0 } from "../../domain/model";
+import { removeFolders, temporaryFolder } from "../ports/condition";
 
 afterEach(removeFolders);
 

@@ -12,7 +12,7 @@ import { SqliteAlertStore } from "../../../../io/sqlite/alert-store";
 import { AllowedAddresses, isNetwork } from "../../../../io/webhooks/addresses";
 import { sendMessage } from "../../../../io/webhooks/send";
 import { signatureHeaders, webhookSecret } from "../../../../io/webhooks/signature";
-import { removeFolders, temporaryFolder } from "../../../contracts/condition";
+import { removeFolders, temporaryFolder } from "../../../io/ports/condition";
 import { until } from "../../../until";
 
 const SECRET = webhookSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");

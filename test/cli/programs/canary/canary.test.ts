@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The canary against services that do what they should not, and against a real one (test/end-to-end/canary.test.ts).
+ * The canary against services that do what they should not, and against a real one:
+ * test/system/end-to-end/canary.test.ts.
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

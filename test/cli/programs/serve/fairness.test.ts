@@ -17,7 +17,7 @@ import type { KeyLimits } from "../../../../io/ports/access-keys";
 import { SqliteAccessKeys } from "../../../../io/sqlite/access-keys";
 import { SqliteDeadLetters } from "../../../../io/sqlite/dead-letters";
 import { SqliteEventLog } from "../../../../io/sqlite/event-log";
-import { removeFolders, temporaryFolder } from "../../../contracts/condition";
+import { removeFolders, temporaryFolder } from "../../../io/ports/condition";
 import { until } from "../../../until";
 
 const REFUSED = 1_000;

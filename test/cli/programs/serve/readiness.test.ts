@@ -7,7 +7,7 @@ import { DirectoryClaimStore } from "../../../../io/directory/claims";
 import type { AuditReport } from "../../../../io/ports";
 import { SqliteDeadLetters } from "../../../../io/sqlite/dead-letters";
 import { SqliteLedger } from "../../../../io/sqlite/ledger";
-import { removeFolders, temporaryFolder } from "../../../contracts/condition";
+import { removeFolders, temporaryFolder } from "../../../io/ports/condition";
 
 const M = 29_000_000;
 const NOW_MS = (M + 30) * 60_000;

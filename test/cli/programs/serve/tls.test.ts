@@ -10,8 +10,8 @@ import { connect, type TLSSocket } from "node:tls";
 import pino from "pino";
 import { configSchema } from "../../../../cli/config/schema";
 import { serviceListener } from "../../../../cli/programs/serve/listeners";
-import { removeFolders, temporaryFolder } from "../../../contracts/condition";
-import { describeWithPrograms } from "../../../contracts/programs";
+import { removeFolders, temporaryFolder } from "../../../io/ports/condition";
+import { describeWithPrograms } from "../../../programs";
 import { until } from "../../../until";
 
 const LOOK_EVERY_MS = 20;
