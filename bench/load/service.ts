@@ -88,7 +88,10 @@ export interface ProcessUse {
   pid: number;
   command: string;
   cpuS: number;
+  /** Pages that other processes have, too, count in each: Node's own text is 48 MB. */
   rssBytes: number;
+  /** A page that n processes share counts as its n-th part: the sum over all processes is what they take together. */
+  pssBytes: number;
   peakRssBytes: number;
 }
 
@@ -104,7 +107,9 @@ export function processTree(pid: number): ProcessUse[] {
 
 function processUse(pid: number): ProcessUse {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const kibibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? 0);
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const kibibytes = (name: string, text = status) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] ?? 0);
   // Fields after the command's name, which may hold spaces: user and system time are the 14th and 15th of all.
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /s, "")
@@ -118,6 +123,7 @@ function processUse(pid: number): ProcessUse {
     command: command.slice(command.lastIndexOf("/") + 1),
     cpuS: (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND,
     rssBytes: kibibytes("VmRSS") * 1024,
+    pssBytes: kibibytes("Pss", rollup) * 1024,
     peakRssBytes: kibibytes("VmHWM") * 1024,
   };
 }

@@ -22,10 +22,12 @@ export const measurement: Measurement = {
       await pauseUntil(performance.now() + idleSeconds * 1_000);
       const after = processTree(service.pid).reduce((sum, { cpuS }) => sum + cpuS, 0);
       const rss = processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0);
+      const pss = processes.reduce((sum, { pssBytes }) => sum + pssBytes, 0);
       const figures = [
         figure("idle/rss", `resident memory ${idleSeconds} s after the start`, "MiB", mebibytes(rss), {
           goal: below(GOAL_MIB),
         }),
+        figure("idle/pss", "the same, a shared page counted once", "MiB", mebibytes(pss)),
         figure("idle/start", "start until it listens", "s", startS),
         figure("idle/cpu", "CPU it takes with nothing to do", "% of a core", ((after - before) / idleSeconds) * 100),
       ];

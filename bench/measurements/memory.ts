@@ -28,12 +28,14 @@ export const measurement: Measurement = {
     const bodies = await bench.file("frames", live);
     const service = await startService(bench.newFolder());
     const samples: number[] = [];
+    const shared: number[] = [];
     const parts: Record<string, number>[] = [];
     let sending = true;
     const sample = async () => {
       while (sending) {
         const processes = processTree(service.pid);
         samples.push(processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0));
+        shared.push(processes.reduce((sum, { pssBytes }) => sum + pssBytes, 0));
         parts.push(
           Object.fromEntries(processes.map(({ command, rssBytes }) => [command, Math.round(mebibytes(rssBytes))])),
         );
@@ -58,6 +60,12 @@ export const measurement: Measurement = {
       figure("memory/last", `most in the last quarter of ${memoryMinutes} minutes ${at}`, "MiB", mebibytes(last), {
         goal: below(GOAL_MIB),
       }),
+      figure(
+        "memory/pss",
+        "the same, a shared page counted once",
+        "MiB",
+        mebibytes(Math.max(...shared.slice(-quarter))),
+      ),
       figure("memory/growth", "the same, beside the quarter before", "x", last / before, { goal: below(GROWTH_GOAL) }),
     ];
     const everyMinute = parts.filter((_, at) => at % (MINUTE_MS / SAMPLE_MS) === 0);

@@ -5,7 +5,7 @@ import { randomInt } from "node:crypto";
 import type { Logger } from "pino";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { environment } from "../environment";
-import { withReturnedMemory } from "./child-environment";
+import { withReturnedMemory } from "../returned-memory";
 
 interface SupervisedStatus {
   running: boolean;

@@ -3,16 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { withReturnedMemory } from "../../../cli/programs/child-environment";
 import { Supervisor } from "../../../cli/programs/supervisor";
-
-test("what the environment says about the allocator stands", () => {
-  expect(withReturnedMemory({ MALLOC_ARENA_MAX: "8", HOME: "/home/a" })).toEqual({
-    MALLOC_ARENA_MAX: "8",
-    MALLOC_MMAP_THRESHOLD_: "65536",
-    HOME: "/home/a",
-  });
-});
 
 test("a supervised process starts with an allocator that gives memory back, Node's flags and the rest of the environment", async () => {
   const modulePath = join(mkdtempSync(join(tmpdir(), "viewmill-child-")), "child.cjs");

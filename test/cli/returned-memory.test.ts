@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { withReturnedMemory } from "../../cli/returned-memory";
+import { removeFolders, temporaryFolder } from "../io/ports/condition";
+
+const MAIN = join(__dirname, "..", "..", "cli", "main.js");
+const started: ChildProcess[] = [];
+
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGKILL");
+    await once(child, "close");
+  }
+  removeFolders();
+});
+
+test("what the environment says about the allocator stands", () => {
+  expect(withReturnedMemory({ MALLOC_ARENA_MAX: "8", HOME: "/home/a" })).toEqual({
+    MALLOC_ARENA_MAX: "8",
+    MALLOC_MMAP_THRESHOLD_: "65536",
+    HOME: "/home/a",
+  });
+});
+
+/** Starts `serve` by the command line; resolves with the environment and the arguments of the process that answers. */
+async function served(env: Record<string, string>): Promise<{ settings: string[]; args: string[] }> {
+  const all = Object.entries({ ...process.env, ...env }).filter(([name]) => !/^MALLOC_/.test(name) || name in env);
+  const args = ["--stack-size=900", MAIN, "serve", "--port", "0", "--data", temporaryFolder(), "--log-level", "error"];
+  const child = spawn(process.execPath, args, { env: Object.fromEntries(all), stdio: ["ignore", "pipe", "inherit"] });
+  started.push(child);
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  expect(String(line)).toMatch(/viewmill listening on http/);
+  const wordsOf = (file: string) => readFileSync(`/proc/${child.pid}/${file}`, "utf8").split("\0");
+  const settings = wordsOf("environ").filter((each) => each.startsWith("MALLOC_"));
+  const found = { settings: settings.sort(), args: wordsOf("cmdline").slice(1, -1) };
+  expect(found.args).toEqual(args);
+  child.kill("SIGTERM");
+  expect(await once(child, "close")).toEqual([0, null]);
+  return found;
+}
+
+describe.skipIf(process.platform !== "linux")("the process of a service", () => {
+  it("gives memory back, with its number, its flags and its signals", async () => {
+    const { settings } = await served({});
+    expect(settings).toEqual(["MALLOC_ARENA_MAX=1", "MALLOC_MMAP_THRESHOLD_=65536"]);
+  });
+
+  it("keeps the allocator that its environment asks for", async () => {
+    expect((await served({ MALLOC_ARENA_MAX: "3" })).settings).toEqual(["MALLOC_ARENA_MAX=3"]);
+  });
+});
