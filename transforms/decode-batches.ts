@@ -231,9 +231,14 @@ function asBlocks(options: DecodeOptions) {
 }
 
 function asRows(options: DecodeOptions) {
-  const partitioner = new RowPartitioner(options.dedupePartitions, options.allowedLatenessMs, options.fromMinute);
+  const names = namesOf(options);
+  const partitioner = new RowPartitioner(
+    options.dedupePartitions,
+    options.allowedLatenessMs,
+    options.fromMinute,
+    names,
+  );
   const elements = () => {
-    const names = namesOf(options);
     return partitioner.finish().map(({ partition, ...rows }) => ({ partition, element: { ...rows, names } }));
   };
   return { add: partitioner.add.bind(partitioner), takeLate: () => partitioner.takeLate(), elements };

@@ -23,7 +23,7 @@ export const hotPath = defineTask(__filename, "hot-path", async ({ frames }: { f
   let counts: MinuteCounts[] = [];
   const { wallS, cpuS } = await timed(() => {
     const names = new PaneNames(seed);
-    const bundle = new RowPartitioner(1, Number.POSITIVE_INFINITY);
+    const bundle = new RowPartitioner(1, Number.POSITIVE_INFINITY, undefined, names);
     let batches = 0;
     const endBundle = () => {
       for (const { minute, batches } of bundle.finish()) {

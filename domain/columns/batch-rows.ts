@@ -4,17 +4,17 @@
  * The row partitioner makes it for the embedded stream, and panes read it.
  */
 import type { EventColumns } from "./event-columns";
-import { textSpans } from "./name-table";
+import { textSpans, viewOf } from "./name-table";
 import type { BatchNumbers, PaneNames } from "./pane-names";
 
 /** A decoded batch that stays in this process: panes read its rows in place. */
 export class HeldBatch {
-  /** Four words an event. */
-  readonly ids: Uint32Array;
+  /** Sixteen bytes an event. A view reads their words at any address: a copy in place of it would be aligned. */
+  readonly ids: DataView;
   private numbers: BatchNumbers | undefined;
 
   constructor(readonly columns: EventColumns) {
-    this.ids = idWords(columns.ids);
+    this.ids = viewOf(columns.ids);
   }
 
   /** Returns the numbers of the batch's names. The names are looked up once for all panes that share `names`. */

@@ -2,15 +2,21 @@
 import { grown } from "./name-table";
 import { TYPE_SPAN } from "./pane-names";
 
-/** A video number below 2^22 and a type number below 2^10 make one key of 32 bits. */
+/** Videos whose cells of one type share a group: GROUP_VIDEOS numbers in a row. */
+const GROUP_BITS = 3;
+const GROUP_VIDEOS = 2 ** GROUP_BITS;
+/** A video number below 2^25 (22 bits of its group) and a type number below 2^10 make one key of 32 bits. */
 const KEY_TYPE_BITS = 10;
-const KEY_VIDEO_BITS = 32 - KEY_TYPE_BITS;
-const FIRST_SLOTS = 64;
+const KEY_VIDEO_BITS = 32 - KEY_TYPE_BITS + GROUP_BITS;
+const FIRST_SLOTS = 16;
+const FIRST_GROUPS = 8;
 const FIRST_CELLS = 32;
 
 /**
  * The cells of a pane as columns, numbered in the order in which they appear, with a look-up from (video, type) to the
- * cell. A pane counts in it, and the stream remembers in it the cells that it wrote (transforms/written-cells.ts).
+ * cell. A pane counts in it, and the stream remembers in it the cells that it wrote (transforms/written-cells.ts). Videos
+ * that were named at about the same time are popular at about the same time, so the look-up keeps the cells of
+ * neighbouring video numbers together: a hash finds the group, and the group has a place for each of its videos.
  */
 export class CellTable {
   size = 0;
@@ -29,8 +35,11 @@ export class CellTable {
   values: CellValues | undefined;
   /** The reused ids of each cell that has any. */
   readonly reused = new Map<number, number>();
-  /** Pairs of a key and a cell number + 1; 0 marks a free slot. */
+  /** Pairs of a group's key and its number + 1; 0 marks a free slot. */
   private slots = new Int32Array(FIRST_SLOTS * 2);
+  /** GROUP_VIDEOS words a group: a cell's number + 1, or 0 where the video has no cell of the type. */
+  private places = new Int32Array(FIRST_GROUPS * GROUP_VIDEOS);
+  private groups = 0;
   private shift = 32 - Math.log2(FIRST_SLOTS);
   private readonly multiplier: number;
   /** Cells whose numbers do not fit into a key. */
@@ -44,19 +53,36 @@ export class CellTable {
   /** Returns the cell of (video, type), and adds the cell where it is missing. */
   cell(video: number, type: number): number {
     if (video >>> KEY_VIDEO_BITS !== 0 || type >>> KEY_TYPE_BITS !== 0) return this.cellBeyond(video, type);
-    const key = (video << KEY_TYPE_BITS) | type;
+    const key = ((video >>> GROUP_BITS) << KEY_TYPE_BITS) | type;
     const { slots } = this;
     const mask = slots.length - 1;
     let slot = (Math.imul(key, this.multiplier) >>> this.shift) << 1;
-    for (let entry = slots[slot + 1]!; entry !== 0; entry = slots[slot + 1]!) {
-      if (slots[slot] === key) return entry - 1;
+    for (let group = slots[slot + 1]!; group !== 0; group = slots[slot + 1]!) {
+      if (slots[slot] === key) {
+        const place = ((group - 1) << GROUP_BITS) | (video & (GROUP_VIDEOS - 1));
+        const known = this.places[place]!;
+        return known !== 0 ? known - 1 : this.addAt(place, video, type);
+      }
       slot = (slot + 2) & mask;
     }
+    return this.addGroup(slot, key, video, type);
+  }
+
+  private addAt(place: number, video: number, type: number): number {
     const cell = this.add(video, type);
-    slots[slot] = key;
-    slots[slot + 1] = cell + 1;
-    if (this.size * 4 > slots.length) this.growSlots();
+    this.places[place] = cell + 1;
     return cell;
+  }
+
+  private addGroup(slot: number, key: number, video: number, type: number): number {
+    const group = this.groups++;
+    if (this.groups * GROUP_VIDEOS > this.places.length) {
+      this.places = grown(this.places, new Int32Array(this.places.length * 2));
+    }
+    this.slots[slot] = key;
+    this.slots[slot + 1] = group + 1;
+    if (this.groups * 4 > this.slots.length) this.growSlots();
+    return this.addAt((group << GROUP_BITS) | (video & (GROUP_VIDEOS - 1)), video, type);
   }
 
   private cellBeyond(video: number, type: number): number {

@@ -13,7 +13,7 @@ import {
 import { ID_BYTES, isHashedIdBytes, isUuidBytes, uuidText, writeEventId } from "../event-identity";
 import { intern } from "../intern";
 import type { Rejection, RejectionReason } from "../rejection";
-import type { NameSpans } from "./name-table";
+import { type NameSpans, viewOf } from "./name-table";
 
 /**
  * A batch of events by column, as a batch message holds it, without an object for each event. Every column has `count`
@@ -173,10 +173,49 @@ export class EventColumnsBuilder {
  * batch without a bad row; that usual case takes one pass and allocates nothing for an event.
  */
 export function validateColumns(columns: EventColumns, rules: AcceptanceRules): Rejection[] {
-  const rejections: Rejection[] = [];
   const badVideo =
     columns.videoSpans === undefined ? columns.videos.map((video) => !isVideoId(video)) : badSpans(columns.videoSpans);
   const badType = columns.types.map((type) => typeProblem(type, rules));
+  const hasBadName = badVideo.includes(true) || badType.some((problem) => problem !== "");
+  if (!hasBadName && areUsual(columns, rules, badVideo.length)) return [];
+  return rejectedRows(columns, rules, badVideo, badType);
+}
+
+/**
+ * Returns whether every row has a UUID, names, a value that may be and a time between the earliest and the receipt.
+ * Other rows may be accepted, too; this pass only tells that none needs a second look.
+ */
+function areUsual(
+  columns: EventColumns,
+  { receivedAtMs, rawRetentionMs }: AcceptanceRules,
+  videoCount: number,
+): boolean {
+  const { count, ids, videoIndex, types, typeIndex, timesMs, values, hashedIds } = columns;
+  if (hashedIds !== undefined) return false;
+  const typeCount = types.length;
+  const earliestMs = Math.max(0, receivedAtMs - rawRetentionMs);
+  const latestMs = Math.min(MAX_TIME_MS, receivedAtMs);
+  for (let row = 0; row < count; row++) {
+    const timeMs = timesMs[row]!;
+    const isUsual =
+      isUuidBytes(ids, row * ID_BYTES) &&
+      videoIndex[row]! < videoCount &&
+      typeIndex[row]! < typeCount &&
+      timeMs >= earliestMs &&
+      timeMs <= latestMs &&
+      (values === undefined || isValue(values[row]!));
+    if (!isUsual) return false;
+  }
+  return true;
+}
+
+function rejectedRows(
+  columns: EventColumns,
+  rules: AcceptanceRules,
+  badVideo: readonly boolean[],
+  badType: readonly string[],
+): Rejection[] {
+  const rejections: Rejection[] = [];
   const earliestMs = rules.receivedAtMs - rules.rawRetentionMs;
   const { count, ids, videoIndex, typeIndex, timesMs, values, hashedIds } = columns;
   for (let row = 0; row < count; row++) {
@@ -217,14 +256,23 @@ function typeProblem(type: string, rules: AcceptanceRules): string {
 }
 
 const VIDEO_ID_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => (isVideoId(String.fromCharCode(byte)) ? 1 : 0));
+/** Whether both bytes of a word of 16 bits may be in a video id: two bytes are looked up at once. */
+const VIDEO_ID_BYTES = Uint8Array.from(
+  { length: 2 ** 16 },
+  (_, two) => VIDEO_ID_BYTE[two & 255]! & VIDEO_ID_BYTE[two >>> 8]!,
+);
 
 function badSpans({ bytes, starts, ends }: NameSpans): boolean[] {
+  const view = viewOf(bytes);
   const bad = new Array<boolean>(starts.length);
   for (let i = 0; i < starts.length; i++) {
-    const length = ends[i]! - starts[i]!;
-    let good = length >= 1 && length <= 128;
-    for (let at = starts[i]!; good && at < ends[i]!; at++) good = VIDEO_ID_BYTE[bytes[at]!] === 1;
-    bad[i] = !good;
+    const end = ends[i]!;
+    const length = end - starts[i]!;
+    let good = length >= 1 && length <= 128 ? 1 : 0;
+    let at = starts[i]!;
+    if ((length & 1) !== 0) good &= VIDEO_ID_BYTE[bytes[at++]!]!;
+    for (; good !== 0 && at < end; at += 2) good = VIDEO_ID_BYTES[view.getUint16(at)]!;
+    bad[i] = good === 0;
   }
   return bad;
 }

@@ -23,9 +23,13 @@ export class LateEvents {
     this.applies = setsAside(allowedLatenessMs);
   }
 
+  isLate(timeMs: number, receivedAtMs: number): boolean {
+    return isLate(timeMs, receivedAtMs, this.allowedLatenessMs);
+  }
+
   /** Returns whether the event is late, and counts it in that case. */
   takes(minute: number, timeMs: number, receivedAtMs: number): boolean {
-    if (!isLate(timeMs, receivedAtMs, this.allowedLatenessMs)) return false;
+    if (!this.isLate(timeMs, receivedAtMs)) return false;
     const receiptMinute = minuteOf(receivedAtMs);
     const key = `${minute} ${receiptMinute}`;
     const known = this.late.get(key);

@@ -4,6 +4,8 @@
  * of a string for each event.
  */
 
+import { uint32Column } from "./column-memory";
+
 /** Names as byte spans of a larger array. A decoder has the spans before it makes any string. */
 export interface NameSpans {
   bytes: Uint8Array;
@@ -52,7 +54,7 @@ export class NameTable {
   }
 
   index(bytes: Uint8Array, from: number, to: number): number {
-    return this.find(this.ask(0, bytes, from, to), 0, bytes, from, to);
+    return this.find(this.ask(asked, 0, viewOf(bytes), from, to), asked, 0, bytes, from, to);
   }
 
   indexText(text: string): number {
@@ -61,8 +63,8 @@ export class NameTable {
   }
 
   /**
-   * Returns the numbers of all names of `spans`. All slots are read before the first one is needed, so that the
-   * processor waits for their cache lines together and not one after the other.
+   * Returns the numbers of all names of `spans`. All slots are read before the first one is needed, in a loop that does
+   * nothing else: the processor waits for many of their cache lines together and not for one after the other.
    */
   indexSpans({ bytes, starts, ends }: NameSpans): Uint32Array {
     const count = starts.length;
@@ -71,21 +73,20 @@ export class NameTable {
       askedHashes = new Int32Array(count * 2);
     }
     const { slots } = this;
-    const mask = slots.length / SLOT_WORDS - 1;
+    const mask = slots.length - 1;
+    const view = viewOf(bytes);
+    const [names, hashes] = [asked, askedHashes];
+    for (let i = 0; i < count; i++) hashes[i] = this.ask(names, i, view, starts[i]!, ends[i]!);
     let touched = 0;
-    for (let i = 0; i < count; i++) {
-      const hash = this.ask(i, bytes, starts[i]!, ends[i]!);
-      askedHashes[i] = hash;
-      touched |= slots[(hash & mask) << SLOT_SHIFT]!;
-    }
+    for (let i = 0; i < count; i++) touched |= slots[(hashes[i]! << SLOT_SHIFT) & mask]!;
     this.touched = touched;
-    const numbers = new Uint32Array(count);
-    for (let i = 0; i < count; i++) numbers[i] = this.find(askedHashes[i]!, i, bytes, starts[i]!, ends[i]!);
+    const numbers = uint32Column(count);
+    for (let i = 0; i < count; i++) numbers[i] = this.find(hashes[i]!, names, i, bytes, starts[i]!, ends[i]!);
     return numbers;
   }
 
-  /** Writes the name into place `i` of `asked`, laid out as slots are; returns the hash. */
-  private ask(i: number, bytes: Uint8Array, from: number, to: number): number {
+  /** Writes the name into place `i` of `into`, laid out as slots are; returns the hash. */
+  private ask(into: Int32Array, i: number, view: DataView, from: number, to: number): number {
     const { multiplier } = this;
     const length = to - from;
     const first = i * SLOT_WORDS + 2;
@@ -94,37 +95,39 @@ export class NameTable {
     let at = from;
     const wholeTo = from + (Math.min(length, KEY_BYTES) & ~3);
     for (; at < wholeTo; at += 4, word++) {
-      const four = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-      asked[first + word] = four;
+      const four = view.getInt32(at, true);
+      into[first + word] = four;
       hash = Math.imul(hash + four, multiplier);
       hash ^= hash >>> 15;
     }
     if (length < KEY_BYTES) {
-      let rest = 0;
-      for (let shift = 0; at < to; at++, shift += 8) rest |= bytes[at]! << shift;
-      asked[first + word++] = rest;
+      const rest = restOf(view, at, to, length);
+      into[first + word++] = rest;
       hash = Math.imul(hash + rest, multiplier);
       hash ^= hash >>> 15;
-      for (; word < KEY_WORDS; word++) asked[first + word] = 0;
+      for (; word < KEY_WORDS; word++) into[first + word] = 0;
     }
-    asked[first - 1] = length;
-    return finished(hash, multiplier, bytes, from + KEY_BYTES, to);
+    into[first - 1] = length;
+    return finished(hash, multiplier, view, from + KEY_BYTES, to);
   }
 
-  private find(hash: number, i: number, bytes: Uint8Array, from: number, to: number): number {
+  private find(hash: number, of: Int32Array, i: number, bytes: Uint8Array, from: number, to: number): number {
     const { slots } = this;
     const first = i * SLOT_WORDS;
+    const length = to - from;
     let slot = (hash << SLOT_SHIFT) & (slots.length - 1);
     for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
       if (
-        slots[slot + 1] === asked[first + 1] &&
-        slots[slot + 2] === asked[first + 2] &&
-        slots[slot + 3] === asked[first + 3] &&
-        slots[slot + 4] === asked[first + 4] &&
-        slots[slot + 5] === asked[first + 5] &&
-        slots[slot + 6] === asked[first + 6] &&
-        slots[slot + 7] === asked[first + 7] &&
-        (to - from <= KEY_BYTES || this.sameRest(entry - 1, bytes, from, to))
+        slots[slot + 1] === length &&
+        slots[slot + 2] === of[first + 2] &&
+        slots[slot + 3] === of[first + 3] &&
+        slots[slot + 4] === of[first + 4] &&
+        // A shorter name has no bytes in the other words.
+        (length <= 12 ||
+          (slots[slot + 5] === of[first + 5] &&
+            slots[slot + 6] === of[first + 6] &&
+            slots[slot + 7] === of[first + 7] &&
+            (length <= KEY_BYTES || this.sameRest(entry - 1, bytes, from, to))))
       )
         return entry - 1;
       slot = (slot + SLOT_WORDS) & (slots.length - 1);
@@ -159,17 +162,18 @@ export class NameTable {
   private rehash(): void {
     const old = this.slots;
     const slots = new Int32Array(old.length * 2);
+    const view = viewOf(this.bytes);
     for (let from = 0; from < old.length; from += SLOT_WORDS) {
       if (old[from] === 0) continue;
-      let slot = (this.hashAt(old, from) << SLOT_SHIFT) & (slots.length - 1);
+      let slot = (this.hashAt(old, from, view) << SLOT_SHIFT) & (slots.length - 1);
       while (slots[slot] !== 0) slot = (slot + SLOT_WORDS) & (slots.length - 1);
       for (let word = 0; word < SLOT_WORDS; word++) slots[slot + word] = old[from + word]!;
     }
     this.slots = slots;
   }
 
-  /** Returns the hash of the name in a slot. */
-  private hashAt(slots: Int32Array, slot: number): number {
+  /** Returns the hash of the name in a slot; `view` is one of `bytes`. */
+  private hashAt(slots: Int32Array, slot: number, view: DataView): number {
     const { multiplier } = this;
     const length = slots[slot + 1]!;
     let hash = this.seed ^ length;
@@ -179,7 +183,7 @@ export class NameTable {
       hash ^= hash >>> 15;
     }
     const start = this.start(slots[slot]! - 1);
-    return finished(hash, multiplier, this.bytes, start + KEY_BYTES, start + length);
+    return finished(hash, multiplier, view, start + KEY_BYTES, start + length);
   }
 
   private start(name: number): number {
@@ -192,10 +196,11 @@ export class NameTable {
    */
   get detours(): number {
     const { slots } = this;
+    const view = viewOf(this.bytes);
     let steps = 0;
     for (let slot = 0; slot < slots.length; slot += SLOT_WORDS) {
       if (slots[slot] === 0) continue;
-      steps += ((slot - (this.hashAt(slots, slot) << SLOT_SHIFT)) & (slots.length - 1)) >> SLOT_SHIFT;
+      steps += ((slot - (this.hashAt(slots, slot, view) << SLOT_SHIFT)) & (slots.length - 1)) >> SLOT_SHIFT;
     }
     return steps;
   }
@@ -238,10 +243,27 @@ export class NameTable {
   }
 }
 
+/**
+ * Returns the bytes [from, to), at most three, as one word. Where the name is long enough, its last four bytes are read
+ * at once: nothing behind the name may be read, because there may be nothing.
+ */
+function restOf(view: DataView, from: number, to: number, length: number): number {
+  const left = to - from;
+  if (left === 0) return 0;
+  if (length >= 4) return view.getInt32(to - 4, true) >>> ((4 - left) << 3);
+  let rest = 0;
+  for (let at = from, shift = 0; at < to; at++, shift += 8) rest |= view.getUint8(at) << shift;
+  return rest;
+}
+
+/** Returns a view, which reads four bytes at once at any address. */
+export const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint32Array): DataView =>
+  new DataView(buffer, byteOffset, byteLength);
+
 /** Returns the hash with the bytes from `from` on added. */
-function finished(hash: number, multiplier: number, bytes: Uint8Array, from: number, to: number): number {
+function finished(hash: number, multiplier: number, view: DataView, from: number, to: number): number {
   let all = hash;
-  for (let at = from; at < to; at++) all = Math.imul(all + bytes[at]!, multiplier) ^ (all >>> 15);
+  for (let at = from; at < to; at++) all = Math.imul(all + view.getUint8(at), multiplier) ^ (all >>> 15);
   all = Math.imul(all, 0x2c1b3c6d);
   return all ^ (all >>> 13);
 }

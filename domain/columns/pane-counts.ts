@@ -42,6 +42,7 @@ export function* firePane(pane: Pane, minute: number, shards: number, changed: b
  * row, in the order in which their names came, writes each row once a firing and not once a chunk.
  */
 function byVideo({ cells: { video, size }, videos }: Pane, cells: Uint32Array): Uint32Array {
+  if (cells.length * MIN_FILL > videos.size) return placedByVideo(video, videos.size, cells);
   // Any order is right; this one is cheap to read.
   if (videos.size * size > Number.MAX_SAFE_INTEGER) return cells;
   const keys = new Float64Array(cells.length);
@@ -49,6 +50,19 @@ function byVideo({ cells: { video, size }, videos }: Pane, cells: Uint32Array): 
   keys.sort();
   const ordered = new Uint32Array(cells.length);
   for (let i = 0; i < ordered.length; i++) ordered[i] = keys[i]! % size;
+  return ordered;
+}
+
+/** Above a cell for so many names, counting the cells of each name is cheaper than sorting the cells. */
+const MIN_FILL = 16;
+
+/** A counting sort: where the cells of a video begin is known once the cells of each video are counted. */
+function placedByVideo(video: Uint32Array, videoCount: number, cells: Uint32Array): Uint32Array {
+  const next = new Uint32Array(videoCount + 1);
+  for (let i = 0; i < cells.length; i++) next[video[cells[i]!]! + 1]!++;
+  for (let number = 1; number < videoCount; number++) next[number]! += next[number - 1]!;
+  const ordered = new Uint32Array(cells.length);
+  for (let i = 0; i < cells.length; i++) ordered[next[video[cells[i]!]!]!++] = cells[i]!;
   return ordered;
 }
 
@@ -82,7 +96,7 @@ function countsOf(pane: Pane, chosen: Uint32Array, minute: number): MinuteCounts
     videoIndex[i] = localVideos[video]! - 1;
   }
   for (const video of order) localVideos[video] = 0;
-  const numbers = Uint32Array.from(order);
+  const numbers = new Uint32Array(order);
   const types = new Map<number, number>();
   let [lastType, lastLocal] = [-1, -1];
   const typeIndex = new Uint32Array(n);

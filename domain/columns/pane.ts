@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { ID_BYTES } from "../event-identity";
 import { MINUTE_MS } from "../rules/time";
 import type { BatchRows } from "./batch-rows";
 import { CellTable } from "./cell-table";
 import type { EventBlock } from "./event-block";
 import { ENTRY_WORDS, IdHash, IdTable } from "./id-table";
-import type { NameTable } from "./name-table";
+import { type NameTable, viewOf } from "./name-table";
 import { type BatchNumbers, PaneNames } from "./pane-names";
 
 /** The largest number of distinct events of a pane: tables hold an event's number + 1 in 32 bits with a sign. */
@@ -16,9 +17,17 @@ const PARTS = 2 ** PART_BITS;
 /** Rows that wait for one table, so that the table's memory is fetched once for all of them. */
 const WAITING_ROWS = 4_096;
 
+/** The words of the waiting rows of one table, with a gap: tables that fill evenly would else share cache sets. */
+const PART_WORDS = WAITING_ROWS * ENTRY_WORDS + 80;
+/** Rows that are taken through all passes at once. */
+const CHUNK_ROWS = 512;
+/** The cells of the rows of the current chunk. */
+const foundCells = new Uint32Array(CHUNK_ROWS);
+
 /** Rows of one minute to be added. */
 interface Rows {
-  ids: Uint32Array;
+  /** Sixteen bytes a row. */
+  ids: DataView;
   numbers: BatchNumbers;
   videoIndex: Uint32Array;
   typeIndex: Uint32Array | Uint16Array;
@@ -35,8 +44,8 @@ interface Rows {
 class WaitingRows {
   owner: Pane | undefined;
   readonly sizes = new Int32Array(PARTS);
-  /** WAITING_ROWS rows of ENTRY_WORDS words for each part. */
-  readonly rows = new Uint32Array(PARTS * WAITING_ROWS * ENTRY_WORDS);
+  /** PART_WORDS words for each part: WAITING_ROWS rows of ENTRY_WORDS words. */
+  readonly rows = new Uint32Array(PARTS * PART_WORDS);
   /** The value of each row; NaN where the row has none. Filled only while `hasValues` is set. */
   values = new Float64Array(0);
   hasValues = false;
@@ -129,7 +138,8 @@ export class Pane {
   }
 
   addBlock(block: EventBlock): void {
-    const { count, ids, values, videoIndex, msInMinute, typeIndex } = block;
+    const { count, values, videoIndex, msInMinute, typeIndex } = block;
+    const ids = viewOf(block.ids);
     const numbers = this.names.numbersOf(block.videos, block.types);
     const rest = { videoIndex, typeIndex, times: msInMinute, startMs: 0, values, picked: undefined, count };
     this.add({ ids, numbers, ...rest });
@@ -165,36 +175,61 @@ export class Pane {
     return shared;
   }
 
-  /** Counts rows as received and queues their ids for their tables. */
+  /**
+   * Counts rows as received and queues their ids for their tables, some hundred rows at a time: one pass finds the
+   * cells, one counts, one queues. Each pass has few things to wait for, so that the processor waits for the cache lines
+   * of several rows at once.
+   */
   private spread(rows: Rows, waiting: WaitingRows): void {
-    const { ids, videoIndex, typeIndex, times, startMs, values, picked, count } = rows;
-    const { videos, types } = rows.numbers;
-    const { table, hash } = this;
-    const { sizes, rows: into, values: intoValues, hasValues } = waiting;
-    let { received, lastMs } = table;
-    let mask = this.parts.length - 1;
-    for (let i = 0; i < count; i++) {
+    for (let from = 0; from < rows.count; from += CHUNK_ROWS) {
+      const to = Math.min(from + CHUNK_ROWS, rows.count);
+      this.find(rows, from, to);
+      this.receive(rows, from, to);
+      this.queue(rows, from, to, waiting);
+    }
+  }
+
+  private find({ numbers, videoIndex, typeIndex, picked }: Rows, from: number, to: number): void {
+    const { videos, types } = numbers;
+    const { table } = this;
+    for (let i = from; i < to; i++) {
       const row = picked === undefined ? i : picked[i]!;
-      const cell = table.cell(videos[videoIndex[row]!]!, types[typeIndex[row]!]!);
-      if (cell >= received.length) ({ received, lastMs } = table);
+      foundCells[i - from] = table.cell(videos[videoIndex[row]!]!, types[typeIndex[row]!]!);
+    }
+  }
+
+  private receive({ times, startMs, picked }: Rows, from: number, to: number): void {
+    const { received, lastMs } = this.table;
+    for (let i = from; i < to; i++) {
+      const row = picked === undefined ? i : picked[i]!;
+      const cell = foundCells[i - from]!;
       received[cell]!++;
       const ms = times[row]! - startMs;
       if (ms > lastMs[cell]!) lastMs[cell] = ms;
-      const from = row * 4;
-      const a = ids[from]!;
-      const b = ids[from + 1]!;
-      const c = ids[from + 2]!;
-      const d = ids[from + 3]!;
+    }
+  }
+
+  private queue({ ids, values, picked }: Rows, from: number, to: number, waiting: WaitingRows): void {
+    const { hash } = this;
+    const { sizes, rows: into, values: intoValues, hasValues } = waiting;
+    let mask = this.parts.length - 1;
+    for (let i = from; i < to; i++) {
+      const row = picked === undefined ? i : picked[i]!;
+      const at = row * ID_BYTES;
+      const a = ids.getUint32(at, true);
+      const b = ids.getUint32(at + 4, true);
+      const c = ids.getUint32(at + 8, true);
+      const d = ids.getUint32(at + 12, true);
       const part = (hash.of(a, b, c, d) >>> (32 - PART_BITS)) & mask;
-      const at = part * WAITING_ROWS + sizes[part]!++;
-      const to = at * ENTRY_WORDS;
-      into[to] = a;
-      into[to + 1] = b;
-      into[to + 2] = c;
-      into[to + 3] = d;
-      into[to + 4] = cell;
-      if (hasValues) intoValues[at] = values === undefined ? Number.NaN : values[row]!;
-      if (sizes[part] === WAITING_ROWS) {
+      const size = sizes[part]!++;
+      const place = part * PART_WORDS + size * ENTRY_WORDS;
+      into[place] = a;
+      into[place + 1] = b;
+      into[place + 2] = c;
+      into[place + 3] = d;
+      into[place + 4] = foundCells[i - from]!;
+      if (hasValues) intoValues[part * WAITING_ROWS + size] = values === undefined ? Number.NaN : values[row]!;
+      if (size === WAITING_ROWS - 1) {
         this.settlePart(part, waiting);
         mask = this.parts.length - 1;
       }
@@ -216,20 +251,20 @@ export class Pane {
     const into = this.parts[part]!;
     into.reserve(count);
     const before = into.size;
-    this.lookUp(into, part * WAITING_ROWS, count, waiting);
+    this.lookUp(into, part, count, waiting);
     this.distinctIds += into.size - before;
     this.waiting -= count;
     if (this.parts.length === 1 && into.size > this.splitEvents) this.split();
   }
 
-  private lookUp(into: IdTable, first: number, count: number, { rows, values, hasValues }: WaitingRows): void {
+  private lookUp(into: IdTable, part: number, count: number, { rows, values, hasValues }: WaitingRows): void {
     const { entries, slots } = into;
     const { hash } = this;
     const { duplicates } = this.table;
     const mask = slots.length - 1;
+    const firstValue = part * WAITING_ROWS;
     let size = into.size;
-    for (let i = 0; i < count; i++) {
-      const from = (first + i) * ENTRY_WORDS;
+    for (let i = 0, from = part * PART_WORDS; i < count; i++, from += ENTRY_WORDS) {
       const a = rows[from]!;
       const b = rows[from + 1]!;
       const c = rows[from + 2]!;
@@ -252,7 +287,7 @@ export class Pane {
       }
       if (known !== -1) {
         duplicates[cell]!++;
-        if (hasValues) this.repeat(into, known, cell, values[first + i]!);
+        if (hasValues) this.repeat(into, known, cell, values[firstValue + i]!);
         continue;
       }
       if (other !== -1) this.reuse(other, cell);
@@ -263,7 +298,7 @@ export class Pane {
       entries[at + 3] = d;
       entries[at + 4] = cell;
       slots[slot] = ++size;
-      if (hasValues) this.value(into, size - 1, cell, values[first + i]!);
+      if (hasValues) this.value(into, size - 1, cell, values[firstValue + i]!);
     }
     into.size = size;
   }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { ID_BYTES } from "../event-identity";
 import { MINUTE_MS } from "../rules/time";
 import { type BatchRows, HeldBatch } from "./batch-rows";
 import type { EventColumns } from "./event-columns";
 import { type LateCount, LateEvents } from "./late-events";
 import { partitionOf } from "./pane";
+import type { PaneNames } from "./pane-names";
 
 interface PartitionedRows {
   minute: number;
@@ -29,6 +31,8 @@ export class RowPartitioner {
     allowedLatenessMs: number,
     /** The first minute that this job owns. Events of earlier minutes belong to another job and are skipped. */
     private readonly fromMinute = Number.NEGATIVE_INFINITY,
+    /** The names of the panes that the rows are for, if they are known already. */
+    private readonly names?: PaneNames,
   ) {
     this.late = new LateEvents(allowedLatenessMs);
   }
@@ -41,11 +45,16 @@ export class RowPartitioner {
     const batch = new HeldBatch(columns);
     const wanted = (minute: number) => minute >= this.fromMinute && (minutes === undefined || minutes.has(minute));
     const minute = onlyMinute(columns);
-    if (minute !== undefined && this.partitions === 1 && !this.late.applies) {
+    if (minute !== undefined && this.partitions === 1 && !this.mayBeLate(minute * MINUTE_MS, receivedAtMs)) {
       if (wanted(minute)) this.put(minute, 0, { batch }, columns.count);
       return;
     }
     this.addMixed(batch, receivedAtMs, wanted);
+  }
+
+  /** Returns whether the lateness rule may set aside an event that is no older than `fromMs`. */
+  private mayBeLate(fromMs: number, receivedAtMs: number | Float64Array): boolean {
+    return this.late.applies && (typeof receivedAtMs !== "number" || this.late.isLate(fromMs, receivedAtMs));
   }
 
   private addMixed(batch: HeldBatch, receivedAtMs: number | Float64Array, wanted: (minute: number) => boolean): void {
@@ -57,12 +66,14 @@ export class RowPartitioner {
     const firstGroup = new Map<number, number>();
     const sizes: number[] = [];
     let minute = Number.NaN;
+    let fromMs = Number.NaN;
+    let mayBeLate = false;
     let first = NONE;
     for (let row = 0; row < count; row++) {
       const timeMs = timesMs[row]!;
-      const itsMinute = Math.floor(timeMs / MINUTE_MS);
-      if (itsMinute !== minute) {
-        minute = itsMinute;
+      if (!(timeMs >= fromMs && timeMs < fromMs + MINUTE_MS)) {
+        minute = Math.floor(timeMs / MINUTE_MS);
+        fromMs = minute * MINUTE_MS;
         let known = firstGroup.get(minute);
         if (known === undefined) {
           known = wanted(minute) ? sizes.length : NONE;
@@ -70,13 +81,15 @@ export class RowPartitioner {
           firstGroup.set(minute, known);
         }
         first = known;
+        mayBeLate = this.mayBeLate(fromMs, receivedAtMs);
       }
       groupOfRow[row] = NONE;
       if (first === NONE) continue;
-      const received = typeof receivedAtMs === "number" ? receivedAtMs : receivedAtMs[row]!;
-      if (late.applies && late.takes(minute, timeMs, received)) continue;
-      const at = row * 4;
-      const group = first + partitionOf(ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!, partitions);
+      if (mayBeLate) {
+        const received = typeof receivedAtMs === "number" ? receivedAtMs : receivedAtMs[row]!;
+        if (late.takes(minute, timeMs, received)) continue;
+      }
+      const group = partitions === 1 ? first : first + partitionAt(ids, row * ID_BYTES, partitions);
       groupOfRow[row] = group;
       sizes[group]!++;
     }
@@ -91,6 +104,8 @@ export class RowPartitioner {
   }
 
   private put(minute: number, partition: number, rows: BatchRows, count: number): void {
+    // The bytes of the names are still in the cache: the batch has been decoded just now.
+    if (this.names !== undefined) rows.batch.numbersIn(this.names);
     let groups = this.groups.get(minute);
     if (groups === undefined) {
       groups = [];
@@ -124,6 +139,16 @@ function onlyMinute({ count, timesMs }: EventColumns): number | undefined {
   const toMs = fromMs + MINUTE_MS;
   for (let row = 1; row < count; row++) if (!(timesMs[row]! >= fromMs && timesMs[row]! < toMs)) return undefined;
   return minute;
+}
+
+function partitionAt(ids: DataView, at: number, partitions: number): number {
+  return partitionOf(
+    ids.getUint32(at, true),
+    ids.getUint32(at + 4, true),
+    ids.getUint32(at + 8, true),
+    ids.getUint32(at + 12, true),
+    partitions,
+  );
 }
 
 function rowsByGroup(groupOfRow: Int32Array, count: number, sizes: readonly number[]): Uint32Array[] {

@@ -4,6 +4,7 @@
  * readers of the log decode them.
  */
 import type { Type } from "avsc";
+import { float64Column, uint32Column } from "../../../domain/columns/column-memory";
 import type { EventColumns } from "../../../domain/columns/event-columns";
 import { type NameSpans, spanTexts } from "../../../domain/columns/name-table";
 import { ID_BYTES } from "../../../domain/event-identity";
@@ -156,16 +157,15 @@ function decodeCurrent(bytes: Buffer): DecodedBatch {
   const ids = reader.take(reader.size());
   if (ids.length !== count * ID_BYTES) throw new AvroError("ids must hold 16 bytes an event");
   const videoSpans = reader.spans();
-  const videoIndex = new Uint32Array(count);
-  reader.numbersInto(videoIndex, videoSpans.starts.length);
+  const videoIndex = uint32Column(count);
+  reader.indexesInto(videoIndex, videoSpans.starts.length);
   const types = reader.strings();
   if (types.length > MAX_TYPES) throw new AvroError("too many event types in one batch");
-  const typeIndex = new Uint32Array(count);
-  reader.numbersInto(typeIndex, types.length);
+  const typeIndex = uint32Column(count);
+  reader.indexesInto(typeIndex, types.length);
   const baseMs = reader.long();
-  const timesMs = new Float64Array(count);
-  reader.numbersInto(timesMs, Number.POSITIVE_INFINITY);
-  for (let row = 0; row < count; row++) timesMs[row] = timesMs[row]! + baseMs;
+  const timesMs = float64Column(count);
+  reader.numbersInto(timesMs, count, baseMs);
   const columns: EventColumns = new DecodedColumns(count, ids, videoSpans, videoIndex, types, typeIndex, timesMs);
   const values = denseValues(count, reader.numbers(), reader.numbers());
   if (values !== undefined) columns.values = values;

@@ -4,6 +4,7 @@
  * needs. A library makes an object for each event, which costs more than all other work together (docs/decisions).
  * Tests compare the codec with avsc. The batches and objects of this folder are written and read by it.
  */
+import { uint32Column } from "../../../domain/columns/column-memory";
 import { grown, type NameSpans } from "../../../domain/columns/name-table";
 
 declare global {
@@ -27,6 +28,9 @@ export class AvroError extends Error {
 const INT_LIMIT = 2 ** 31;
 /** The largest message, because spans keep positions in 32 bits. */
 const MAX_MESSAGE_BYTES = 2 ** 32 - 1;
+
+/** The indexes that are being read, before they are checked. */
+let readIndexes = new Float64Array(1024);
 
 export class AvroReader {
   /** Throws AvroError for 4 GiB and more. */
@@ -122,12 +126,12 @@ export class AvroReader {
 
   /** Reads an array of strings as spans of the message, and makes no string. */
   spans(): NameSpans {
-    let starts = new Uint32Array(0);
+    let starts: Uint32Array = new Uint32Array(0);
     let ends = starts;
     let at = 0;
     for (let count = this.blockCount(); count > 0; count = this.blockCount()) {
-      starts = at === 0 ? new Uint32Array(count) : grown(starts, new Uint32Array(at + count));
-      ends = at === 0 ? new Uint32Array(count) : grown(ends, new Uint32Array(at + count));
+      starts = at === 0 ? uint32Column(count) : grown(starts, uint32Column(at + count));
+      ends = at === 0 ? uint32Column(count) : grown(ends, uint32Column(at + count));
       for (const end = at + count; at < end; at++) {
         const length = this.size();
         if (length > this.remaining) throw new AvroError("the data ends inside a string");
@@ -147,25 +151,44 @@ export class AvroReader {
     return items;
   }
 
-  /** Reads an array of numbers into `target`, whose length the array must have. */
-  numbersInto(target: Uint32Array | Uint16Array | Float64Array, limit: number): void {
+  /** Reads an array of `length` numbers, and writes each plus `base` to the beginning of `target`. */
+  numbersInto(target: Float64Array, length = target.length, base = 0): void {
     let at = 0;
-    const bytes = this.bytes;
+    const { bytes } = this;
     for (let count = this.blockCount(); count > 0; count = this.blockCount()) {
-      if (at + count > target.length) throw new AvroError("an array is longer than the batch");
+      if (at + count > length) throw new AvroError("an array is longer than the batch");
+      let { position } = this;
       for (const end = at + count; at < end; at++) {
-        const byte = bytes[this.position]!;
-        let value: number;
+        const byte = bytes[position]!;
+        const next = bytes[position + 1]!;
         if (byte < 128) {
-          this.position++;
-          value = (byte >>> 1) ^ -(byte & 1);
-        } else value = this.long();
-        if (!(value < limit) && limit !== Number.POSITIVE_INFINITY) throw new AvroError("an index is out of range");
-        if (value < 0 && limit !== Number.POSITIVE_INFINITY) throw new AvroError("an index is negative");
-        target[at] = value;
+          target[at] = base + ((byte >>> 1) ^ -(byte & 1));
+          position++;
+        } else if (next < 128) {
+          target[at] = base + (((next << 6) | ((byte & 127) >>> 1)) ^ -(byte & 1));
+          position += 2;
+        } else {
+          this.position = position;
+          target[at] = base + this.long();
+          ({ position } = this);
+        }
       }
+      this.position = position;
     }
-    if (at !== target.length) throw new AvroError("an array is shorter than the batch");
+    if (at !== length) throw new AvroError("an array is shorter than the batch");
+  }
+
+  /** Reads an array of numbers from 0 to `limit` - 1 into `target`, whose length the array must have. */
+  indexesInto(target: Uint32Array, limit: number): void {
+    if (readIndexes.length < target.length) readIndexes = new Float64Array(target.length * 2);
+    const read = readIndexes;
+    this.numbersInto(read, target.length);
+    for (let at = 0; at < target.length; at++) {
+      const index = read[at]!;
+      if (index < 0) throw new AvroError("an index is negative");
+      if (!(index < limit)) throw new AvroError("an index is out of range");
+      target[at] = index;
+    }
   }
 
   numbers(): number[] {

@@ -100,7 +100,7 @@ test("rows of a larger batch than before go to one partition each, as do those o
   const found = new Map<string, number[]>();
   for (const { minute, partition, count, batches } of rows.finish()) {
     const ids = batches.flatMap(({ batch, rows: its }) =>
-      Array.from(its ?? batch.columns.timesMs.keys(), (row) => batch.ids[row * 4]!),
+      Array.from(its ?? batch.columns.timesMs.keys(), (row) => batch.ids.getUint32(row * 16, true)),
     );
     expect(ids).toHaveLength(count);
     found.set(`${minute} ${partition}`, ids);

@@ -23,7 +23,8 @@ const batch = fc.record({
 });
 const asked = fc.record({
   partitions: fc.integer({ min: 1, max: 3 }),
-  latenessMs: fc.constantFrom(-1, LATENESS_MS),
+  latenessMs: fc.constantFrom(-1, LATENESS_MS, Number.POSITIVE_INFINITY),
+  isNamed: fc.boolean(),
   fromMinute: fc.constantFrom(undefined, M, M + 1, M + 2),
 });
 type Batch = typeof batch extends fc.Arbitrary<infer T> ? T : never;
@@ -37,45 +38,50 @@ function receipts(of: Batch): number | Float64Array {
 
 test("rows of wanted minutes are kept once, in one partition for each id, and late ones are counted and set aside", () => {
   fc.assert(
-    fc.property(fc.array(batch, { maxLength: 4 }), asked, (batches, { partitions, latenessMs, fromMinute }) => {
-      const [blocks, rows] = [
-        new BlockPartitioner(partitions, latenessMs, seed, fromMinute),
-        new RowPartitioner(partitions, latenessMs, fromMinute),
-      ];
-      const [kept, late] = [new Map<number, number>(), new Map<string, number>()];
-      for (const each of batches) {
-        const wanted = each.minutes === undefined ? undefined : new Set(each.minutes);
-        for (const partitioner of [blocks, rows]) partitioner.add(columnsOf(each.events), receipts(each), wanted);
-        for (const [row, event] of each.events.entries()) {
-          const minute = minuteOf(event.eventTimeMs);
-          if (minute < (fromMinute ?? 0) || wanted?.has(minute) === false) continue;
-          const receivedAtMs = receiptOf(each, event, row);
-          const key = `${minute} ${Math.floor(receivedAtMs / MINUTE_MS)}`;
-          if (latenessMs >= 0 && receivedAtMs > event.eventTimeMs + latenessMs) late.set(key, (late.get(key) ?? 0) + 1);
-          else kept.set(minute, (kept.get(minute) ?? 0) + 1);
+    fc.property(
+      fc.array(batch, { maxLength: 4 }),
+      asked,
+      (batches, { partitions, latenessMs, fromMinute, isNamed }) => {
+        const names = new PaneNames(seed);
+        const [blocks, rows] = [
+          new BlockPartitioner(partitions, latenessMs, seed, fromMinute),
+          new RowPartitioner(partitions, latenessMs, fromMinute, isNamed ? names : undefined),
+        ];
+        const [kept, late] = [new Map<number, number>(), new Map<string, number>()];
+        for (const each of batches) {
+          const wanted = each.minutes === undefined ? undefined : new Set(each.minutes);
+          for (const partitioner of [blocks, rows]) partitioner.add(columnsOf(each.events), receipts(each), wanted);
+          for (const [row, event] of each.events.entries()) {
+            const minute = minuteOf(event.eventTimeMs);
+            if (minute < (fromMinute ?? 0) || wanted?.has(minute) === false) continue;
+            const receivedAtMs = receiptOf(each, event, row);
+            const key = `${minute} ${Math.floor(receivedAtMs / MINUTE_MS)}`;
+            if (latenessMs >= 0 && receivedAtMs > event.eventTimeMs + latenessMs)
+              late.set(key, (late.get(key) ?? 0) + 1);
+            else kept.set(minute, (kept.get(minute) ?? 0) + 1);
+          }
         }
-      }
-      const counted = (counts: { minute: number; receiptMinute: number; count: number }[]) =>
-        new Map(counts.map(({ minute, receiptMinute, count }) => [`${minute} ${receiptMinute}`, count]));
-      expect([counted(blocks.takeLate()), counted(rows.takeLate())]).toEqual([late, late]);
-      expect([blocks.takeLate(), rows.takeLate()]).toEqual([[], []]);
-      const names = new PaneNames(seed);
-      const received = new Map<string, number>();
-      const sums = { blocks: new Map<number, number>(), rows: new Map<number, number>() };
-      for (const { minute, partition, count, bytes } of blocks.finish()) {
-        expect(openBlock(bytes).count).toBe(count);
-        sums.blocks.set(minute, (sums.blocks.get(minute) ?? 0) + count);
-        received.set(`${minute} ${partition}`, (received.get(`${minute} ${partition}`) ?? 0) + count);
-      }
-      expect(blocks.takeSealed()).toEqual([]);
-      for (const { minute, partition, count, batches: held } of rows.finish()) {
-        const pane = new Pane(seed, names);
-        for (const one of held) pane.addRows(one, minute);
-        expect([pane.received, received.get(`${minute} ${partition}`)]).toEqual([count, count]);
-        sums.rows.set(minute, (sums.rows.get(minute) ?? 0) + count);
-      }
-      expect(sums).toEqual({ blocks: kept, rows: kept });
-    }),
+        const counted = (counts: { minute: number; receiptMinute: number; count: number }[]) =>
+          new Map(counts.map(({ minute, receiptMinute, count }) => [`${minute} ${receiptMinute}`, count]));
+        expect([counted(blocks.takeLate()), counted(rows.takeLate())]).toEqual([late, late]);
+        expect([blocks.takeLate(), rows.takeLate()]).toEqual([[], []]);
+        const received = new Map<string, number>();
+        const sums = { blocks: new Map<number, number>(), rows: new Map<number, number>() };
+        for (const { minute, partition, count, bytes } of blocks.finish()) {
+          expect(openBlock(bytes).count).toBe(count);
+          sums.blocks.set(minute, (sums.blocks.get(minute) ?? 0) + count);
+          received.set(`${minute} ${partition}`, (received.get(`${minute} ${partition}`) ?? 0) + count);
+        }
+        expect(blocks.takeSealed()).toEqual([]);
+        for (const { minute, partition, count, batches: held } of rows.finish()) {
+          const pane = new Pane(seed, names);
+          for (const one of held) pane.addRows(one, minute);
+          expect([pane.received, received.get(`${minute} ${partition}`)]).toEqual([count, count]);
+          sums.rows.set(minute, (sums.rows.get(minute) ?? 0) + count);
+        }
+        expect(sums).toEqual({ blocks: kept, rows: kept });
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -26,6 +26,19 @@ test("names are told apart by every byte, those that a slot holds and those behi
   }
 });
 
+test("the last name of a message is read to its end and no further, whatever its length", () => {
+  for (const length of [1, 2, 3, 4, 5, 6, 7, 8, 9, 25]) {
+    const name = "abcdefghijklmnopqrstuvwxyz".slice(0, length);
+    const memory = Buffer.alloc(64, 0xff);
+    memory.write(name, 64 - length, "latin1");
+    const table = new NameTable(length);
+    expect(table.indexText(name)).toBe(0);
+    const inside = { bytes: memory, starts: Uint32Array.of(64 - length), ends: Uint32Array.of(64) };
+    const alone = { bytes: memory.subarray(64 - length), starts: Uint32Array.of(0), ends: Uint32Array.of(length) };
+    expect([...table.indexSpans(inside), ...table.indexSpans(alone)]).toEqual([0, 0]);
+  }
+});
+
 test("names are looked up together, more than there is room for at first, wherever their bytes lie", () => {
   const names = numbers(1_500).map((n) => `${"long-name-of-a-video-".repeat(n % 3)}${n}`);
   const { bytes, starts, ends } = textSpans(names);
@@ -71,7 +84,7 @@ test("ids are found after each growth, one by one or many at once, with their va
 
 test("cells keep what they count while the table grows, also those whose numbers are no key", () => {
   const table = new CellTable(7);
-  const pairs = numbers(300).map((n): [number, number] => (n % 7 === 0 ? [2 ** 22 + n, n & 3] : [n >> 2, n & 3]));
+  const pairs = numbers(300).map((n): [number, number] => (n % 7 === 0 ? [2 ** 25 + n, n & 3] : [n >> 2, n & 3]));
   for (const [n, [video, type]] of pairs.entries()) {
     const cell = table.cell(video, type);
     expect(cell).toBe(n);

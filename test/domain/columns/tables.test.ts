@@ -10,8 +10,8 @@ import { rollUpPart } from "../../../domain/rules/roll-ups";
 const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 
 describe("cells of a pane", () => {
-  /** Around the widths of a key of 32 bits: 22 bits of the video, 10 of the type. */
-  const video = fc.oneof(fc.nat(3), fc.constantFrom(2 ** 22 - 1, 2 ** 22, 2 ** 22 + 1, 2 ** 31));
+  /** Around the widths of a key of 32 bits (25 bits of the video, 10 of the type), and of groups of eight videos. */
+  const video = fc.oneof(fc.nat(3), fc.nat(40), fc.constantFrom(2 ** 22, 2 ** 25 - 1, 2 ** 25, 2 ** 25 + 1, 2 ** 31));
   const type = fc.oneof(fc.nat(3), fc.constantFrom(1023, 1024, 1025, 70_000));
 
   test("a (video, type) has the number that a Map would give it, whatever the numbers' width", () => {
