@@ -14,8 +14,8 @@ const FIRST_CELLS = 32;
 
 /**
  * The cells of a pane as columns, numbered in the order in which they appear, with a look-up from (video, type) to the
- * cell. A pane counts in it, and the stream remembers in it the cells that it wrote (transforms/written-cells.ts). Videos
- * that were named at about the same time are popular at about the same time, so the look-up keeps the cells of
+ * cell. A pane counts in it, and the stream remembers in it the cells that it wrote (transforms/written-cells.ts).
+ * Videos that were named at about the same time are popular at about the same time, so the look-up keeps the cells of
  * neighbouring video numbers together: a hash finds the group, and the group has a place for each of its videos.
  */
 export class CellTable {

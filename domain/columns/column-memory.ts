@@ -2,8 +2,8 @@
 /**
  * Memory of decoded columns. A batch has some columns of a few kilobytes each, and an allocation of its own for each of
  * them costs the allocator and the garbage collector more than the decoding of a column. So columns are cut from larger
- * pieces, as Node cuts small Buffers from its pool. A piece is zeroed, is cut once, and is freed with the last column that
- * lies in it. Decoders and tables of names take their columns from here.
+ * pieces, as Node cuts small Buffers from its pool. A piece is zeroed, is cut once, and is freed with the last column
+ * that lies in it. Decoders and tables of names take their columns from here.
  */
 const PIECE_BYTES = 256 * 1024;
 /** A larger column has an allocation of its own, so that little of a piece is left over. */

@@ -177,8 +177,8 @@ export class Pane {
 
   /**
    * Counts rows as received and queues their ids for their tables, some hundred rows at a time: one pass finds the
-   * cells, one counts, one queues. Each pass has few things to wait for, so that the processor waits for the cache lines
-   * of several rows at once.
+   * cells, one counts, one queues. Each pass has few things to wait for, so that the processor waits for the cache
+   * lines of several rows at once.
    */
   private spread(rows: Rows, waiting: WaitingRows): void {
     for (let from = 0; from < rows.count; from += CHUNK_ROWS) {
