@@ -219,12 +219,20 @@ function isCrossSite({ origin, host = "" }: IncomingHttpHeaders): boolean {
 }
 
 const BEARER = /^Bearer +([^ ]+) *$/i;
+/** As nearly every client writes it. */
+const PLAIN_BEARER = "Bearer ";
+
+function bearerOf(authorization: string): string | undefined {
+  const isPlain = authorization.startsWith(PLAIN_BEARER) && !authorization.includes(" ", PLAIN_BEARER.length);
+  if (isPlain && authorization.length > PLAIN_BEARER.length) return authorization.slice(PLAIN_BEARER.length);
+  return BEARER.exec(authorization)?.[1];
+}
 
 /** Returns the key of `Authorization: Bearer KEY`, otherwise of `?key=KEY`. */
 function keyOf({ headers, url = "" }: Asking): { text: string; inUrl: boolean } | undefined {
   const { authorization } = headers;
   if (authorization !== undefined) {
-    const text = BEARER.exec(authorization)?.[1];
+    const text = bearerOf(authorization);
     return text === undefined ? undefined : { text, inUrl: false };
   }
   const query = url.indexOf("?");

@@ -39,6 +39,17 @@ interface KnownKey {
   found: KeyLookup;
 }
 
+/** A text that was found to be a key, and what need not be done again for it. */
+interface ProvenText {
+  digest: Buffer;
+  isOperator: boolean;
+  /** The key whose hash the digest was compared with, and is equal to. Each refresh makes keys anew. */
+  key: KnownKey | undefined;
+}
+
+/** The texts of keys whose digest is kept: a hash takes more than all else that is done for a refused request. */
+const MOST_PROVEN = 1_000;
+
 /**
  * Every key of the deployment in memory. The ring reads the keys again every two seconds, and writes down their use on
  * this instance as often. Admission looks up the key of a request in it.
@@ -56,6 +67,11 @@ export class KeyRing {
   private running: Promise<void> | undefined;
   private closed = false;
   private readDay = 0;
+  /**
+   * Only texts of valid keys are kept, so no stranger learns from the time of an answer more than from the answer. A
+   * map compares texts only where their seeded hashes are equal, so the time tells nothing of a text in part.
+   */
+  private readonly proven = new Map<string, ProvenText>();
 
   private constructor(private readonly options: KeyRingOptions) {
     const { operatorKeyHash, ownKeyHash } = options;
@@ -92,18 +108,27 @@ export class KeyRing {
     return this.namedOrigins;
   }
 
-  /** Looks a key up, in the same time for an unknown key as for a known one. */
+  /** Looks a key up; a text that is no valid key in the same time, whether or not a key has its id. */
   find(text: string): KeyLookup {
-    const digest = hash("sha256", text, "buffer");
     const known = this.keys.get(idOf(text) ?? "");
+    const proof = this.proven.get(text) ?? this.prove(text, known);
+    if (proof.isOperator) return OPERATOR_FOUND;
+    if (performance.now() - this.readAtMs > (this.options.maxStaleMs ?? MAX_STALE_MS)) return STALE;
+    if (known === undefined || !isKeyOf(proof, known) || known.key.revokedAtMs !== undefined) return UNKNOWN;
+    const { expiresAtMs } = known.key;
+    return expiresAtMs !== undefined && expiresAtMs <= this.options.clock() ? UNKNOWN : known.found;
+  }
+
+  private prove(text: string, known: KnownKey | undefined): ProvenText {
+    const digest = hash("sha256", text, "buffer");
     const isKey = timingSafeEqual(digest, known?.hash ?? NO_HASH) && known !== undefined;
     let isOperator = false;
     for (const operatorHash of this.operatorHashes) if (timingSafeEqual(digest, operatorHash)) isOperator = true;
-    if (isOperator) return OPERATOR_FOUND;
-    if (performance.now() - this.readAtMs > (this.options.maxStaleMs ?? MAX_STALE_MS)) return STALE;
-    if (!isKey || known.key.revokedAtMs !== undefined) return UNKNOWN;
-    const { expiresAtMs } = known.key;
-    return expiresAtMs !== undefined && expiresAtMs <= this.options.clock() ? UNKNOWN : known.found;
+    const proof = { digest, isOperator, key: isKey ? known : undefined };
+    if (!isKey && !isOperator) return proof;
+    if (this.proven.size >= MOST_PROVEN) this.proven.clear();
+    this.proven.set(text, proof);
+    return proof;
   }
 
   /** Notes a use of a key of the store, and the events accepted with it. */
@@ -189,6 +214,13 @@ const OPERATOR: ListedKey = {
 };
 
 const OPERATOR_FOUND: KeyLookup = { kind: "key", key: OPERATOR };
+
+function isKeyOf(proof: ProvenText, known: KnownKey): boolean {
+  if (proof.key === known) return true;
+  if (!timingSafeEqual(proof.digest, known.hash)) return false;
+  proof.key = known;
+  return true;
+}
 
 const bytesOf = (hexadecimal: string): Buffer => Buffer.from(hexadecimal, "hex");
 

@@ -172,7 +172,7 @@ class Ingest {
     } catch (error) {
       this.fail(response, error);
     }
-    this.metrics.answered(response.statusCode, "none", (performance.now() - startedMs) / 1000);
+    this.metrics.turnedAway(response.statusCode, (performance.now() - startedMs) / 1000);
     return ANSWERED;
   }
 

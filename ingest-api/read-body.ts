@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Reads request bodies within the bounds of the write API, for `Ingest.handle`. */
 import type { IncomingMessage } from "node:http";
+import { DirectRequest } from "./direct-request";
 import type { Place } from "./in-flight";
 
 /**
@@ -25,7 +26,9 @@ export function readBody(request: IncomingMessage, maxBytes: number, place: Plac
     const chunks: Buffer[] = [];
     let received = 0;
     let counted = announced;
+    const isDirect = request instanceof DirectRequest && request.give((part) => (part ? onData(part) : onEnd()));
     const end = (read: BodyRead) => {
+      if (isDirect) request.give(ignore);
       request.off("data", onData).off("end", onEnd).off("close", onGone).off("error", onGone);
       // Without a handler a late error of the socket would be an uncaught one.
       request.on("error", ignore);
@@ -43,26 +46,29 @@ export function readBody(request: IncomingMessage, maxBytes: number, place: Plac
     const onEnd = () =>
       end({ kind: "body", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, received) });
     const onGone = () => end({ kind: "gone" });
-    request.on("data", onData).on("end", onEnd).on("close", onGone).on("error", onGone);
+    if (!isDirect) request.on("data", onData).on("end", onEnd);
+    request.on("close", onGone).on("error", onGone);
     if (request.destroyed) end({ kind: "gone" });
   });
 }
 
 /**
- * Discards the rest of an unread body, so that the client can finish sending and read the answer. Node does so itself
- * after the answer, without a bound: that is enough for a body that nobody has begun to read, and whose announced
- * length is within the bound.
+ * Discards the rest of an unread body, so that the client can finish sending and read the answer. Node reads an unread
+ * stream itself after the answer, without a bound: that is enough for a body that nobody has begun to read, and whose
+ * announced length is within the bound.
  */
 export function discardBody(request: IncomingMessage): void {
-  if (request.readableEnded || request.destroyed) return;
+  if (request.complete || request.readableEnded || request.destroyed) return;
+  let discarded = 0;
+  const discard = (part: Buffer) => {
+    discarded += part.length;
+    if (discarded > MAX_DISCARD_BYTES) request.destroy();
+  };
+  if (request instanceof DirectRequest && request.give((part) => part && discard(part))) return;
   const announced = Number(request.headers["content-length"] ?? Number.NaN);
   if (announced <= MAX_DISCARD_BYTES && request.readableFlowing === null) return;
-  let discarded = 0;
   request.on("error", ignore);
-  request.on("data", (chunk: Buffer) => {
-    discarded += chunk.length;
-    if (discarded > MAX_DISCARD_BYTES) request.destroy();
-  });
+  request.on("data", discard);
 }
 
 const ignore = () => {};

@@ -5,6 +5,7 @@
  */
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import { DirectRequest } from "../../ingest-api/direct-request";
 import type { Settings } from "../config/schema";
 
 /** How often Node checks for requests that take too long. */
@@ -41,6 +42,7 @@ function optionsOf({ http }: Settings<"http">): ServerOptions {
     maxHeaderSize: MAX_HEADER_BYTES,
     // A read has no body: Node ends its stream at once, and saves its events.
     optimizeEmptyRequests: true,
+    IncomingMessage: DirectRequest,
   };
 }
 

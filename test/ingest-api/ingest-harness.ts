@@ -10,6 +10,7 @@ import { Registry } from "prom-client";
 import type { Admission } from "../../admission/admission";
 import { eventAt } from "../../domain/columns/event-columns";
 import type { RejectionReason } from "../../domain/rejection";
+import { DirectRequest } from "../../ingest-api/direct-request";
 import { createIngestRouter, type IngestApi, type IngestLimits } from "../../ingest-api/ingest-router";
 import type { KnownEventTypes } from "../../intake/known-types";
 import { decodeBatch } from "../../io/formats/avro/batch";
@@ -85,7 +86,7 @@ export class IngestHarness {
     });
     const app = express();
     app.use(harness.api.router);
-    harness.server = createServer(app);
+    harness.server = createServer({ optimizeEmptyRequests: true, IncomingMessage: DirectRequest }, app);
     await new Promise<void>((resolve) => harness.server.listen(0, "127.0.0.1", resolve));
     harness.url = `http://127.0.0.1:${(harness.server.address() as AddressInfo).port}`;
     return harness;

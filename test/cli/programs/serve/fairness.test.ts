@@ -3,7 +3,7 @@
  * A client that goes on far beyond its limit costs the others little: a refused request takes nothing that the others
  * need. How much processor time is left is a figure of the bench (docs/bench/keys.md).
  */
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import pino from "pino";
 import { Registry } from "prom-client";
@@ -11,6 +11,8 @@ import { Admission } from "../../../../admission/admission";
 import { KeyRing } from "../../../../admission/key-ring";
 import { createKey, newKeySchema } from "../../../../admission/new-key";
 import { HttpConnection } from "../../../../bench/load/http-connection";
+import type { Settings } from "../../../../cli/config/schema";
+import { httpListener } from "../../../../cli/programs/http-listener";
 import { frontListener } from "../../../../cli/programs/serve/front";
 import { createIngestRouter } from "../../../../ingest-api/ingest-router";
 import type { KeyLimits } from "../../../../io/ports/access-keys";
@@ -71,7 +73,9 @@ async function world() {
   });
   let byExpress = 0;
   const app = () => void byExpress++;
-  const server = createServer(frontListener({ admission, ingest, reads: () => undefined, secured: [], app }));
+  const http = { keepAliveSeconds: 600, requestSeconds: 600, maxConnections: 100 };
+  const listener = frontListener({ admission, ingest, reads: () => undefined, secured: [], app });
+  const server = httpListener({ http } as Settings<"http">, listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const close = async () => {
