@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 
 /**
  * Throws a ConfigError that names each of these flags (by its name in the action's flags, such as takeOverFrom) on the

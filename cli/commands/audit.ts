@@ -12,7 +12,7 @@ import type { AuditRunner } from "../../pipelines/audit/audit-runner";
 import { shownReport } from "../../query-api/audit-report";
 import { refuseFlags } from "../arguments/inapplicable-flags";
 import { rfc3339Time } from "../arguments/rfc3339-time";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import { resolveConfig } from "../config/resolve";
 import type { Config, Settings } from "../config/schema";
 import {

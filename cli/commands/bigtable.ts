@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Command } from "commander";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import { resolveConfig } from "../config/resolve";
 import { bigtableLocation } from "../deployment/open-counters";
 import { type InitFlags, initOptions, report } from "./place-report";

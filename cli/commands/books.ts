@@ -7,7 +7,7 @@ import { runAudit } from "../../pipelines/audit/audit";
 import { writeOffLosses } from "../../pipelines/audit/write-off";
 import { shownReport } from "../../query-api/audit-report";
 import { rfc3339Time } from "../arguments/rfc3339-time";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import { resolveConfig } from "../config/resolve";
 import { allowedLatenessMs, type Deployment, openDeployment, usesDataFolder } from "../deployment/deployment";
 import { exitCode, tell } from "./audit";

@@ -9,7 +9,7 @@ import { bucketStates } from "../../query-api/bucket-state";
 import { readFreshness } from "../../query-api/freshness";
 import { asBuckets } from "../../query-api/range";
 import { rfc3339Time } from "../arguments/rfc3339-time";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import { resolveConfig } from "../config/resolve";
 import type { Config, Settings } from "../config/schema";
 import { openDeployment, rawRetentionMs, usesDataFolder } from "../deployment/deployment";

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
 import { wholeNumber } from "../arguments/whole-number";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import { resolveConfig } from "../config/resolve";
 import { kafkaConnection } from "../deployment/kafka-connection";
 import { type InitFlags, initOptions, report } from "./place-report";

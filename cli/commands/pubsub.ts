@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { SECONDS_A_DAY } from "../../domain/rules/time";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import { resolveConfig } from "../config/resolve";
 import { pubsubConnection } from "../deployment/pubsub-connection";
 import { type InitFlags, initOptions, report } from "./place-report";

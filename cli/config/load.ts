@@ -5,13 +5,9 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import type { z } from "zod";
+import { ConfigError } from "./config-error";
 import { type Config, configSchema } from "./schema";
 import { hasPrefix, isServiceLink, settingOf, variableOf, variables } from "./variables";
-
-/** Thrown with one clear line about a setting. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-}
 
 type Tree = { [key: string]: unknown };
 

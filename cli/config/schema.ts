@@ -8,6 +8,7 @@ import { z } from "zod";
 import { isOrigin } from "../../admission/new-key";
 import { HOUR_MS, MINUTE_MS, MINUTES_A_DAY, SECONDS_A_DAY, SECONDS_AN_HOUR } from "../../domain/rules/time";
 import { alertsSchema } from "./alert-settings";
+import { bookRetention, cellRetention, leastMinuteDays } from "./retention-days";
 
 const MEBI = 1 << 20;
 
@@ -365,43 +366,3 @@ export type Config = z.infer<typeof configSchema>;
 
 /** The part of the configuration that a room needs. Whoever composes all rooms has `Config`. */
 export type Settings<Section extends keyof Config> = Pick<Config, Section>;
-
-/**
- * Returns the least number of days. Before a minute is rolled up, events for it must be refused already, and the minute
- * must be audited.
- */
-function leastMinuteDays({
-  retention,
-  lateness,
-}: {
-  retention: { rawDays: number };
-  lateness: { finalAfterMinutes: number };
-}) {
-  return retention.rawDays + 1 + Math.ceil(lateness.finalAfterMinutes / MINUTES_A_DAY);
-}
-
-/** Returns how many days minutes and hours stay in the store. */
-export function cellRetention(config: Settings<"retention" | "lateness">): {
-  minuteDays: number;
-  hourDays: number;
-} {
-  const { minuteDays: asked, hourDays } = config.retention;
-  const minuteDays = asked === 0 ? leastMinuteDays(config) : asked;
-  return { minuteDays, hourDays: hourDays === 0 ? Math.max(USUAL_HOUR_DAYS, minuteDays) : hourDays };
-}
-
-const USUAL_HOUR_DAYS = 100;
-const USUAL_LEDGER_DAYS = 366;
-const USUAL_LETTER_DAYS = 90;
-
-/** How many days books, reports of audits and dead letters are kept. */
-export function bookRetention(config: Settings<"retention" | "lateness">): {
-  ledgerDays: number;
-  auditDays: number;
-  deadLetterDays: number;
-} {
-  const { ledgerDays: asked, auditDays, deadLetterDays, rawDays } = config.retention;
-  const ledgerDays = asked === 0 ? Math.max(USUAL_LEDGER_DAYS, cellRetention(config).minuteDays + 1) : asked;
-  const usualLetters = Math.min(Math.max(USUAL_LETTER_DAYS, rawDays), ledgerDays);
-  return { ledgerDays, auditDays, deadLetterDays: deadLetterDays === 0 ? usualLetters : deadLetterDays };
-}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Which runner a command of `viewmill pipeline` speaks to, from the configuration. */
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import type { Settings } from "../config/schema";
 
 /** Returns where the stream of a deployment runs: the value of job.runner, or else the runner that can read the log. */

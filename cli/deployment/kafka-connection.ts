@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { KafkaConnection } from "../../io/kafka/config";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import type { Settings } from "../config/schema";
 
 /**

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { DAY_MS } from "../../domain/rules/time";
 import type { BigtableConfig } from "../../io/bigtable/config";
 import type { BookRetention, CellTiers, CounterStore, Ledger, RollUpFolder, Versioned } from "../../io/ports";
-import { cellRetention, type Settings } from "../config/schema";
+import { cellRetention } from "../config/retention-days";
+import type { Settings } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MessageTooLargeError } from "../../io/formats/messages/errors";
 import type { DeadLetters, NewDeadLetter } from "../../io/ports";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import type { Settings } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 import { kafkaConnection } from "./kafka-connection";

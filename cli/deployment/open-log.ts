@@ -5,7 +5,7 @@
  */
 import type { Logger } from "pino";
 import type { EventLog, LogSubscription } from "../../io/ports";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import type { Settings } from "../config/schema";
 import { kafkaConnection } from "./kafka-connection";
 import { pubsubConnection } from "./pubsub-connection";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import type { Settings } from "../config/schema";
 import { pubsubConnection } from "./pubsub-connection";
 

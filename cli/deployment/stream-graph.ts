@@ -8,7 +8,7 @@ import { buildPipelineProto } from "../../engine";
 import { MAX_CLOCK_DIFFERENCE_MS } from "../../intake/receipt";
 import { BATCH_ATTRIBUTE } from "../../io/formats/messages/batch-attribute";
 import { type StreamSource, streamPipeline } from "../../pipelines/stream/stream-pipeline";
-import { ConfigError } from "../config/load";
+import { ConfigError } from "../config/config-error";
 import type { Settings } from "../config/schema";
 import { WRITTEN_CELLS } from "../programs/worker-resources";
 import { allowedLatenessMs, intakeLimits, rawRetentionMs } from "./deployment";

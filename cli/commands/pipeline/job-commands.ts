@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { SECONDS_AN_HOUR } from "../../../domain/rules/time";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
-import { ConfigError } from "../../config/load";
+import { ConfigError } from "../../config/config-error";
 import { resolveConfig } from "../../config/resolve";
 import type { Config, Settings } from "../../config/schema";
 import {

@@ -4,7 +4,7 @@ import { MINUTE_MS } from "../../../domain/rules/time";
 import { type BoundedResult, runBoundedStream } from "../../../pipelines/bounded/bounded-stream";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { wholeMinute } from "../../arguments/rfc3339-time";
-import { ConfigError } from "../../config/load";
+import { ConfigError } from "../../config/config-error";
 import { resolveConfig } from "../../config/resolve";
 import type { Config, Settings } from "../../config/schema";
 import { boundedCounting } from "../../deployment/bounded-counting";

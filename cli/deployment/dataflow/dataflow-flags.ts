@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { positiveInteger } from "../../arguments/whole-number";
-import { ConfigError } from "../../config/load";
+import { ConfigError } from "../../config/config-error";
 import type { Settings } from "../../config/schema";
 import { usesDataFolder } from "../deployment";
 

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { ConfigError, loadConfig } from "../../../cli/config/load";
+import { ConfigError } from "../../../cli/config/config-error";
+import { loadConfig } from "../../../cli/config/load";
 import { configSchema } from "../../../cli/config/schema";
 import { isServiceLink, variables } from "../../../cli/config/variables";
 
