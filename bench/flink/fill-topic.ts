@@ -16,7 +16,7 @@ const APPENDS_IN_FLIGHT = 64;
 
 /**
  * Appends each batch when it is due, at its receipt time; what is due already, at once. The Flink measurements load
- * their topic by it.
+ * their topic with it.
  */
 export const fillTopic = defineTask(__filename, "fill-topic", async ({ brokers, topic, frames }: FillParameters) => {
   const appender = await KafkaAppender.open({ brokers: [brokers], topic, appendTimeoutMs: 60_000 });

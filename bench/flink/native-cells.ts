@@ -10,7 +10,7 @@ const FIXED_BYTES = 40;
 
 /**
  * The cells that the native job wrote (CellWriter.java), each as its latest mutation has it. Throws when a mutation is
- * cut off. The native run compares its result by it.
+ * cut off. The native run compares its result with it.
  */
 export function nativeCells(folder: string): Iterable<CountedCell> {
   const latest = new Map<string, CountedCell>();

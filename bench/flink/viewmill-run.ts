@@ -2,7 +2,7 @@
 /** Viewmill's streaming job, run and measured, for the Flink measurements. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Config } from "../../cli/config/schema";
+import type { DeploymentSections } from "../../cli/deployment/deployment";
 import { openCounters } from "../../cli/deployment/open-counters";
 import type { ClusterStack } from "../../demo/cluster-stack";
 import type { CounterStore, Ledger } from "../../io/ports";
@@ -101,7 +101,10 @@ async function ended(done: Promise<unknown>): Promise<void> {
   clearTimeout(timer);
 }
 
-async function withStores<T>(config: Config, work: (counters: CounterStore, ledger: Ledger) => Promise<T>): Promise<T> {
+async function withStores<T>(
+  config: DeploymentSections,
+  work: (counters: CounterStore, ledger: Ledger) => Promise<T>,
+): Promise<T> {
   const { counters, ledger } = await openCounters(config, "shared");
   try {
     return await work(counters, ledger);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import pino from "pino";
-import type { Config } from "../../cli/config/schema";
+import type { Settings } from "../../cli/config/schema";
+import type { WorkerSections } from "../../cli/deployment/worker-sections";
 import { MAX_OLD_SPACE_MB, MAX_SEMI_SPACE_MB, workerNodeArgs } from "../../cli/programs/worker-node-args";
 import { WorkerPool } from "../../engine/worker-pool";
 import { defineTask } from "../task";
 
 interface PoolParameters {
-  config: Config;
+  config: WorkerSections & Settings<"flink">;
   /** Flags of Node for every worker. */
   nodeArgs: readonly string[];
 }
@@ -17,8 +18,8 @@ const WORKER_NODE_ARGS = workerNodeArgs({ maxOldSpaceMb: MAX_OLD_SPACE_MB, maxSe
 const WORKER_MODULE = join(__dirname, "..", "..", "cli", "programs", "worker-resources.js");
 
 /**
- * `viewmill worker-pool`, with flags of Node for its workers; serves until it is stopped. The Flink measurements run
- * Viewmill's job with it.
+ * Runs the same as `viewmill worker-pool`, with extra Node flags for its workers, until it is stopped. The Flink
+ * measurements use it.
  */
 export const workerPool = defineTask(
   __filename,

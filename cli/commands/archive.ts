@@ -57,7 +57,7 @@ async function archive(config: Config, healthPort: number): Promise<void> {
       ledger: deployment.ledger,
       payloadOf: payloadOf(claims, logger),
       rules: messageRules(config),
-      eventTypes: knownEventTypes(deployment),
+      eventTypes: knownEventTypes(deployment, config),
       clock: Date.now,
       reader: archiveReader(config),
       watermark: new LowWatermark(deployment.ledger, Date.now),
@@ -89,16 +89,19 @@ function archiverOptions({ archive }: Settings<"archive">): ArchiverOptions {
 }
 
 /**
- * Returns the reader that an archiver reports for. Kafka tells how far the whole group is, so its archivers write one
- * mark. Pub/Sub does not tell which messages other readers hold, so each archiver has a mark of its own; the mark of a
- * dead archiver holds the low watermark until the service has given its messages to others.
+ * Returns the name under which this archiver writes its progress mark. On Kafka the position of the whole group is
+ * known, so all archivers share one mark. On Pub/Sub nobody knows which messages other readers hold, so each archiver
+ * writes its own; the mark of a dead archiver holds the low watermark until Pub/Sub has given its messages to others.
  */
 function archiveReader({ log }: Settings<"log">): { name: string; leaseMs: number } {
   if (log.kind === "kafka") return { name: log.kafka.archiveGroup, leaseMs: GROUP_LEASE_MS };
   return { name: `${log.pubsub.archiveSubscription}-${randomUUID()}`, leaseMs: READER_LEASE_MS };
 }
 
-/** A reference without a claim is the stream's dead letter; the archiver leaves a gap in the books. */
+/**
+ * Resolves a message that refers to a claim. Where the claim is missing, the stream makes the dead letter. The archiver
+ * skips the message, and the books show the gap.
+ */
 function payloadOf(claims: ClaimStore, logger: Logger): PayloadOf {
   return async ({ id, payload }: LogMessage) => {
     const resolved = await resolveReference(payload, claims);

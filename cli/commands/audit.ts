@@ -79,8 +79,9 @@ export function register(program: Command): void {
       const deployment = await openDeployment(config);
       try {
         const codes: number[] = [];
-        for (const range of await asked(deployment, flags)) codes.push(await auditRange(deployment, range, flags));
-        if (flags.totals === true || flags.daily === true) codes.push(await auditAllTotals(deployment, flags));
+        const run = { config, deployment, flags };
+        for (const range of await asked(run)) codes.push(await auditRange(run, range));
+        if (flags.totals === true || flags.daily === true) codes.push(await auditAllTotals(run));
         process.exitCode = Math.max(EXIT_EQUAL, ...codes);
       } finally {
         await deployment.close();
@@ -98,13 +99,20 @@ function refuseEmptyRange({ from, to, totals, hourly, daily }: AuditFlags): void
   if (from !== undefined && to !== undefined && from >= to) throw new ConfigError("--from must be before --to");
 }
 
+interface AuditRun {
+  config: Config;
+  deployment: Deployment;
+  flags: AuditFlags;
+}
+
 interface AskedRange {
   fromMs: number | undefined;
   toMs: number | undefined;
 }
 
 /** Returns the range of the flags, or the due hours of a schedule. */
-async function asked({ archive, ledger, progress, config }: Deployment, flags: AuditFlags): Promise<AskedRange[]> {
+async function asked({ config, deployment, flags }: AuditRun): Promise<AskedRange[]> {
+  const { archive, ledger, progress } = deployment;
   const { from, to, hourly, daily, totals } = flags;
   if (totals === true) return [];
   if (hourly !== true && daily !== true) return [{ fromMs: from, toMs: to }];
@@ -119,8 +127,7 @@ function finalAfterMs(config: Settings<"lateness" | "log">): number {
   return setsAside(allowedLatenessMs(config)) ? streamMs + FINAL_SLACK_MS + ARCHIVED_WITHIN_MS : streamMs;
 }
 
-async function auditRange(deployment: Deployment, range: AskedRange, flags: AuditFlags): Promise<number> {
-  const { config } = deployment;
+async function auditRange({ config, deployment, flags }: AuditRun, range: AskedRange): Promise<number> {
   const runner = await auditRunner(config, flags);
   const report = await runAudit(
     { ...deployment, ...(runner && { runner }), clock: Date.now },
@@ -129,10 +136,10 @@ async function auditRange(deployment: Deployment, range: AskedRange, flags: Audi
   return tell(config, flags, report);
 }
 
-async function auditAllTotals(deployment: Deployment, flags: AuditFlags): Promise<number> {
-  const runner = await auditRunner(deployment.config, flags);
+async function auditAllTotals({ config, deployment, flags }: AuditRun): Promise<number> {
+  const runner = await auditRunner(config, flags);
   const asked = { ...deployment, ...(runner && { runner }), clock: Date.now };
-  return tell(deployment.config, flags, await auditTotals(asked, { repair: flags.repair ?? false }));
+  return tell(config, flags, await auditTotals(asked, { repair: flags.repair ?? false }));
 }
 
 export function tell(config: Settings<"data">, flags: { json?: boolean }, report: AuditReport): number {

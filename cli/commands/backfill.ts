@@ -37,10 +37,10 @@ async function run(files: string[], flags: { json?: boolean }, command: Command)
   try {
     const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
     bar.start(totalBytes, 0, { step: "archiving" });
-    const eventTypes = knownEventTypes(deployment);
+    const eventTypes = knownEventTypes(deployment, config);
     const deps = { ...deployment, clock: Date.now, limits: intakeLimits(config), eventTypes };
     const { report, ...counted } = await backfill(files, deps, {
-      counting: await boundedCounting(deployment),
+      counting: await boundedCounting(config, deployment),
       allowedLatenessMs: allowedLatenessMs(config),
       onArchived: (bytes) => bar.increment(bytes),
       onCounted: (done, of) => {

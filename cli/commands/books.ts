@@ -9,6 +9,7 @@ import { shownReport } from "../../query-api/audit-report";
 import { rfc3339Time } from "../arguments/rfc3339-time";
 import { ConfigError } from "../config/config-error";
 import { resolveConfig } from "../config/resolve";
+import type { Settings } from "../config/schema";
 import { allowedLatenessMs, type Deployment, openDeployment, usesDataFolder } from "../deployment/deployment";
 import { exitCode, tell } from "./audit";
 
@@ -26,20 +27,20 @@ export function register(program: Command): void {
   const books = program.command("books").description("what only an operator can decide about the books");
   books
     .command("write-off")
-    .description("write off accepted events that are lost for good, so that completeThrough and the audit go on")
+    .description("write off lost events, so that completeThrough and the audit go on")
     .requiredOption("--from <time>", "RFC 3339, whole minutes", rfc3339Time)
     .requiredOption("--to <time>", "RFC 3339, exclusive", rfc3339Time)
     .requiredOption("--reason <text>", "why they are lost; kept in the ledger beside their minutes", reasonText)
-    .option("--dry-run", "look for losses and change nothing")
+    .option("--dry-run", "look for losses and write none off (the audit's report and marks are kept)")
     .option("--data <dir>", "data folder of the deployment")
     .option("--config <file>", "configuration file")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
       `
-Only events that an audit of the range finds missing are written off: accepted, in no object of the archive, although everything that was
-accepted before is archived. From then on the archive is all there is of their minutes, and the audit with repair that follows takes events out of the counters
-that the stream had counted before they were lost. Where somebody else has the events, backfill them first.
+Writes off only events that an audit of the range finds missing: accepted, in no archive object, and older than everything still on its
+way. Afterwards the archive is the truth for these minutes. A repairing audit follows, and removes from the counters what the stream
+counted before the loss. Where somebody else has the events, backfill them first.
 Exit status: 0 written off, or nothing to write off; 3 and 4 as for audit.`,
     )
     .action(writeOff);
@@ -60,23 +61,29 @@ async function writeOff(flags: Flags, command: Command): Promise<void> {
   const deployment = await openDeployment(config);
   try {
     const range = { fromMs, toMs, allowedLatenessMs: allowedLatenessMs(config) };
-    if (flags.dryRun === true) process.exitCode = await look(deployment, range, flags);
-    else process.exitCode = await book(deployment, range, reason, flags);
+    if (flags.dryRun === true) process.exitCode = await look({ config, deployment, flags }, range);
+    else process.exitCode = await book({ config, deployment, flags }, range, reason);
   } finally {
     await deployment.close();
   }
 }
 
-type Range = Parameters<typeof writeOffLosses>[1];
-
-async function look(deployment: Deployment, range: Range, flags: Flags): Promise<number> {
-  const report = await runAudit({ ...deployment, clock: Date.now }, { ...range, repair: false });
-  if (flags.json === true) return tell(deployment.config, flags, report);
-  process.stdout.write(lossesText("to be written off", report.losses ?? []));
-  return tell(deployment.config, flags, report);
+interface WriteOff {
+  config: Settings<"data">;
+  deployment: Deployment;
+  flags: Flags;
 }
 
-async function book(deployment: Deployment, range: Range, reason: string, flags: Flags): Promise<number> {
+type Range = Parameters<typeof writeOffLosses>[1];
+
+async function look({ config, deployment, flags }: WriteOff, range: Range): Promise<number> {
+  const report = await runAudit({ ...deployment, clock: Date.now }, { ...range, repair: false });
+  if (flags.json === true) return tell(config, flags, report);
+  process.stdout.write(lossesText("to be written off", report.losses ?? []));
+  return tell(config, flags, report);
+}
+
+async function book({ config, deployment, flags }: WriteOff, range: Range, reason: string): Promise<number> {
   const { found, losses, settled } = await writeOffLosses({ ...deployment, clock: Date.now }, range, reason);
   const report = settled ?? found;
   if (flags.json === true) {
@@ -85,7 +92,7 @@ async function book(deployment: Deployment, range: Range, reason: string, flags:
     return exitCode(report);
   }
   process.stdout.write(lossesText("written off", losses) + waitingText(report));
-  return tell(deployment.config, flags, report);
+  return tell(config, flags, report);
 }
 
 function lossesText(what: string, losses: readonly Pick<FoundLoss, "minute" | "events">[]): string {
@@ -93,7 +100,7 @@ function lossesText(what: string, losses: readonly Pick<FoundLoss, "minute" | "e
   return losses.map(({ minute, events }) => `${timeText(minute)} ${events} events ${what}\n`).join("");
 }
 
-/** Describes minutes that an audit can neither compare nor call lost. */
+/** Explains the minutes that were not compared and therefore not written off. */
 function waitingText(report: AuditReport): string {
   if (report.outcome !== "not-comparable") return "";
   return "minutes that are named below are not written off: their events may still be on their way, or an object is damaged\n";

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import pino from "pino";
 import { portOption } from "../arguments/whole-number";
+import { effectiveConfigFile } from "../config/effective-config";
 import { resolveConfig } from "../config/resolve";
 import type { Config } from "../config/schema";
 import { usesDataFolder } from "../deployment/deployment";
@@ -27,7 +28,7 @@ async function serve(config: Config): Promise<void> {
   const lock = usesDataFolder(config)
     ? (await import("../../io/sqlite/data-folder.js")).openDataFolder(config.data)
     : undefined;
-  const service = await Service.start(config, logger, lock);
+  const service = await Service.start(config, { logger, lock, configFile: () => effectiveConfigFile(config) });
   if (lock !== undefined) writeServiceUrl(config.data, service.url);
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {

@@ -22,8 +22,8 @@ interface Top {
 export function register(program: Command): void {
   const command = program
     .command("top")
-    .description("the videos to which something happened most often")
-    .option("--type <eventType>", "VIEW, LIKE, SHARE or any other", "VIEW")
+    .description("the videos with the most events of one type")
+    .option("--type <eventType>", "an event type, such as VIEW, LIKE or SHARE", "VIEW")
     .option("--limit <number>", "1 to 1000 videos", "10");
   withReadOptions(withRangeOptions(command)).action((flags: Flags, asked: Command) =>
     orOneLine(() => top(flags, serviceAddress(asked))),

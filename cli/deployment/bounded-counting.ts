@@ -6,21 +6,24 @@ import type { Settings } from "../config/schema";
 import { allowedLatenessMs, type Deployment } from "./deployment";
 import { streamIdentity } from "./stream-identity";
 
+type CountingSections = Settings<"data" | "job" | "lateness" | "log" | "stream">;
+
 /**
  * Returns the counting options of a bounded run beside the deployment's stream, which spreads and judges events alike,
  * so that its ledger rows are the same rows. The caller asks before the run lists any object: a change of a minute that
  * is final now is a revision. `viewmill backfill` and `viewmill pipeline stream` on the direct runner ask for them.
  */
-export async function boundedCounting({ config, progress }: Deployment): Promise<BoundedOptions["counting"]> {
+export async function boundedCounting(
+  config: CountingSections,
+  { progress }: Pick<Deployment, "progress">,
+): Promise<BoundedOptions["counting"]> {
   const completeThroughMs = await progress.completeThroughMs(Date.now());
   const finalAfterMs = config.lateness.finalAfterMinutes * MINUTE_MS;
   return { ...describedCounting(config), finalBeforeMinute: finalBeforeMinute(completeThroughMs, finalAfterMs) };
 }
 
 /** Returns the options that the configuration alone decides. */
-function describedCounting(
-  config: Settings<"data" | "job" | "lateness" | "log" | "stream">,
-): Omit<BoundedOptions["counting"], "finalBeforeMinute"> {
+function describedCounting(config: CountingSections): Omit<BoundedOptions["counting"], "finalBeforeMinute"> {
   const embedded = config.log.kind === "embedded";
   const { dedupePartitions } = embedded ? config.stream : config.job;
   const { videoShards } = embedded ? streamIdentity(config) : config.job;

@@ -8,16 +8,30 @@ import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
 import { CONTRACT_LIMITS, type IntakeLimits } from "../../intake/limits";
 import type { MessageRules } from "../../intake/take-message";
 import type { Archive, CounterStore, DeadLetters, EventTypes, Ledger, LogProgress } from "../../io/ports";
-import type { Config, Settings } from "../config/schema";
+import type { Settings } from "../config/schema";
 import { openArchive } from "./open-archive";
 import { type CounterAccess, type OpenedCounters, openCounters } from "./open-counters";
 import { openDeadLetters } from "./open-dead-letters";
 import { openEventTypes } from "./open-event-types";
 import { openProgress } from "./open-progress";
 
+/** The sections that name the stores of a deployment. */
+export type DeploymentSections = Settings<
+  | "archive"
+  | "claims"
+  | "counters"
+  | "data"
+  | "deadLetters"
+  | "gcs"
+  | "lateness"
+  | "log"
+  | "project"
+  | "retention"
+  | "tier"
+>;
+
 /** The stores of a deployment, opened beside running services or without any. */
 export interface Deployment {
-  config: Config;
   archive: Archive;
   counters: CounterStore;
   ledger: Ledger;
@@ -53,14 +67,16 @@ export function usesDataFolder({
  * Opens the stores, and loads the adapters in use alone. Rejects with DataFolderError, StoreUnavailableError: one clear
  * line each.
  */
-export async function openDeployment(config: Config, access: CounterAccess = "shared"): Promise<Deployment> {
+export async function openDeployment(
+  config: DeploymentSections,
+  access: CounterAccess = "shared",
+): Promise<Deployment> {
   if (usesDataFolder(config)) (await import("../../io/sqlite/data-folder.js")).prepareDataFolder(config.data);
   const { counters, ledger, tiering, books } = await openCounters(config, access);
   const { progress, close: closeProgress } = await openProgress(config, ledger);
   const deadLetters = await openDeadLetters(config);
   const eventTypes = await openEventTypes(config);
   return {
-    config,
     counters,
     ledger,
     tiering,

@@ -3,7 +3,7 @@ import type { Settings } from "../config/schema";
 
 /**
  * Returns bucket and folder of an adapter; without an endpoint, Cloud Storage itself with credentials. Every store of a
- * deployment that is in a bucket is opened by it.
+ * deployment that is in a bucket is opened with it.
  */
 export function gcsLocation(
   { gcs }: Settings<"gcs">,

@@ -18,10 +18,7 @@ export async function openEventTypes(config: Settings<"counters" | "data" | "pro
   return new SqliteEventTypes({ folder: config.data });
 }
 
-export const knownEventTypes = ({
-  eventTypes,
-  config,
-}: {
-  eventTypes: EventTypes;
-  config: Settings<"maxEventTypes">;
-}): KnownEventTypes => new KnownEventTypes(eventTypes, config.maxEventTypes);
+export const knownEventTypes = (
+  { eventTypes }: { eventTypes: EventTypes },
+  { maxEventTypes }: Settings<"maxEventTypes">,
+): KnownEventTypes => new KnownEventTypes(eventTypes, maxEventTypes);

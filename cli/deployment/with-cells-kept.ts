@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type FolderLock, waitForLock } from "../../io/sqlite/data-folder";
-import type { Config } from "../config/schema";
-import { type Deployment, openDeployment, usesDataFolder } from "./deployment";
+import { type Deployment, type DeploymentSections, openDeployment, usesDataFolder } from "./deployment";
 
 const LOCK = "tier";
 const LOCK_DEADLINE_MS = 600_000;
 
 /**
  * Opens the deployment for work during which no other process may move cells out of the store; such work takes turns.
- * `viewmill tier` opens the deployment by it.
+ * `viewmill tier` opens the deployment with it.
  */
-export async function withCellsKept<T>(config: Config, work: (deployment: Deployment) => Promise<T>): Promise<T> {
+export async function withCellsKept<T>(
+  config: DeploymentSections,
+  work: (deployment: Deployment) => Promise<T>,
+): Promise<T> {
   const deployment = await openDeployment(config);
   let lock: FolderLock | undefined;
   try {

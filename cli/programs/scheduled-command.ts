@@ -3,9 +3,7 @@
  * Commands that the service runs on a schedule (audits, tiering), each as a process with the settings of the service.
  */
 import { fork } from "node:child_process";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Config } from "../config/schema";
 import { environment } from "../environment";
 import { runBelowRequests } from "./below-requests";
 import { environmentOfChild } from "./child-environment";
@@ -33,17 +31,4 @@ export function runScheduled(args: readonly string[], stop: AbortSignal): Promis
       resolve(code);
     });
   });
-}
-
-/**
- * Writes the effective settings for a process without flags. The file is complete at any moment, and readable for this
- * user only.
- */
-export function effectiveConfigFile(config: Config): string {
-  const file = join(config.data, "effective-config.json");
-  const fresh = `${file}.new`;
-  rmSync(fresh, { force: true });
-  writeFileSync(fresh, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
-  renameSync(fresh, file);
-  return file;
 }

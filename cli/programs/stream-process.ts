@@ -15,14 +15,14 @@ import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { runStream, type StreamOptions } from "../../pipelines/embedded/stream";
 import { RESOURCES } from "../../transforms/resource-names";
-import type { Config, Settings } from "../config/schema";
-import { openDeployment } from "../deployment/deployment";
+import type { Settings } from "../config/schema";
+import { type DeploymentSections, openDeployment } from "../deployment/deployment";
 import type { StreamIdentity } from "../deployment/stream-identity";
 import { commandLine } from "../environment";
 import { runBelowRequests } from "./below-requests";
 
 export interface StreamProcessSettings {
-  config: Config;
+  config: DeploymentSections & Settings<"stream">;
   identity: StreamIdentity;
 }
 

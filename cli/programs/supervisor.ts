@@ -33,7 +33,7 @@ const STDERR_KEPT = 4_000;
 
 /**
  * Keeps one child process running. A crash restarts the process with exponential backoff and jitter, and is logged with
- * the process's last output. `serve` runs its stream process by it.
+ * the process's last output. `serve` runs its stream process with it.
  */
 export class Supervisor {
   private child: ChildProcess | undefined;

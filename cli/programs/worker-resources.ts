@@ -7,10 +7,11 @@
 import { provideResource } from "../../engine";
 import { RESOURCES } from "../../transforms/resource-names";
 import { WrittenCells } from "../../transforms/written-cells";
-import { type Config, configSchema } from "../config/schema";
+import { configSchema } from "../config/schema";
 import { type Deployment, openDeployment } from "../deployment/deployment";
 import { openClaims } from "../deployment/open-claims";
 import { openFindings } from "../deployment/open-findings";
+import type { WorkerSections } from "../deployment/worker-sections";
 
 /** Resource name of the worker's WrittenCells. */
 export const WRITTEN_CELLS = "worker/written-cells";
@@ -18,7 +19,7 @@ export const WRITTEN_CELLS = "worker/written-cells";
 let opened: Deployment | undefined;
 
 export async function start(settingsJson: string): Promise<void> {
-  const config: Config = configSchema.parse(JSON.parse(settingsJson));
+  const config: WorkerSections = configSchema.parse(JSON.parse(settingsJson));
   opened = await openDeployment(config);
   provideResource(RESOURCES.archive, opened.archive);
   provideResource(RESOURCES.counterStore, opened.counters);

@@ -101,7 +101,7 @@ async function countRange(config: Config, { from, to, json, dryRun }: StreamFlag
     const result = await runBoundedStream(deployment, {
       fromMs: from ?? 0,
       toMs: to ?? END_OF_TIME_MS,
-      counting: await boundedCounting(deployment),
+      counting: await boundedCounting(config, deployment),
     });
     process.stdout.write(json === true ? `${JSON.stringify(result)}\n` : `${shown(result)}\n`);
   } finally {

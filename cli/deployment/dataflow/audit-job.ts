@@ -15,8 +15,9 @@ const FINISHED_DEADLINE_MS = 6 * HOUR_MS;
 const jobNameOf = (id: string): string => `viewmill-audit-${id}`;
 
 /**
- * Returns the audit's runner: a batch job on Dataflow. Rejects with ConfigError, PreflightError (no job was created).
- * `viewmill audit --runner dataflow` runs by it.
+ * Returns the audit's runner: a batch job on Dataflow, with its graph in the staging folder and its findings in the
+ * bucket of the archive. Rejects with ConfigError or PreflightError before any job is created. A job that has not ended
+ * after six hours fails the audit and goes on by itself. `viewmill audit --runner dataflow` uses it.
  */
 export async function dataflowAuditRunner(config: JobSections & Settings<"data">): Promise<AuditRunner> {
   checkDataflow(config);

@@ -8,10 +8,10 @@ import { buildPipelineProto, type Root, replaceEnvironments } from "../../../eng
 import { type DataflowSubmission, type PreparedJob, prepareJob } from "../../../engine/dataflow";
 import type { Settings } from "../../config/schema";
 import { dataflowSource, streamGraph } from "../stream-graph";
-import { bootSettings, type WorkerSections } from "./worker-settings";
+import { bootSettings, type SentSections } from "./worker-settings";
 
 /** The sections that a job is made of: its own, and those of its workers. */
-export type JobSections = WorkerSections & Settings<"dataflow">;
+export type JobSections = SentSections & Settings<"dataflow">;
 export type StreamJobSections = JobSections & Settings<"http" | "maxEventTypes">;
 
 /** The job that another one replaces. */

@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The configuration that travels to the workers of a Dataflow job, put into each job when it is prepared. */
 import type { Settings } from "../../config/schema";
+import type { WorkerSections } from "../worker-sections";
 
-/** The sections that a job's workers get. */
-export type WorkerSections = Settings<
-  | "archive"
-  | "claims"
-  | "counters"
-  | "deadLetters"
-  | "gcs"
-  | "job"
-  | "lateness"
-  | "log"
-  | "logLevel"
-  | "project"
-  | "retention"
->;
+/** The sections that travel with a job; its workers have a data folder of their own. */
+export type SentSections = Omit<WorkerSections, "data"> & Settings<"logLevel">;
 
 /** The data folder in a worker's container, because workers have no folder of the deployment. */
 const WORKER_DATA = "/tmp/viewmill";
@@ -26,11 +15,12 @@ const WORKER_MODULE = "viewmill/dist/cli/programs/worker-resources";
  * other. Everybody who may see the job sees the settings. The workers get their credentials from the metadata server of
  * their machine.
  */
-export function bootSettings(config: WorkerSections): { workerModule: string; workerSettings: string } {
-  const { logLevel, project, log, archive, gcs, counters, deadLetters, claims, job, retention, lateness } = config;
-  const settings = {
+export function bootSettings(config: SentSections): { workerModule: string; workerSettings: string } {
+  const { logLevel, project, log, archive, gcs, counters, deadLetters, claims, job, retention, lateness, tier } =
+    config;
+  const settings: WorkerSections & Settings<"logLevel"> = {
     data: WORKER_DATA,
-    ...{ logLevel, project, log, archive, gcs, counters, deadLetters, claims, job, retention, lateness },
+    ...{ logLevel, project, log, archive, gcs, counters, deadLetters, claims, job, retention, lateness, tier },
   };
   return { workerModule: WORKER_MODULE, workerSettings: JSON.stringify(settings) };
 }

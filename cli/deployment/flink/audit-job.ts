@@ -11,7 +11,7 @@ const FINISHED_DEADLINE_MS = 6 * HOUR_MS;
 
 /**
  * Returns the audit's runner: a batch job of the cluster, with workers of the deployment's pool.
- * `viewmill audit --runner flink` runs by it.
+ * `viewmill audit --runner flink` runs with it.
  */
 export async function flinkAuditRunner(config: Settings<"archive" | "data" | "flink" | "gcs">): Promise<AuditRunner> {
   const auditId = randomUUID();

@@ -24,7 +24,7 @@ export async function ingestOf({ config, logger, registry, deployment, access, l
     recentStamps: await logSide.recentStamps(),
     ...(logSide.receiptStamps === undefined ? {} : { receiptStamps: logSide.receiptStamps }),
     deadLetters: deployment.deadLetters,
-    eventTypes: knownEventTypes(deployment),
+    eventTypes: knownEventTypes(deployment, config),
     admission: access.admission,
     clock: Date.now,
     logger,

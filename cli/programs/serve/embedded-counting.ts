@@ -6,11 +6,10 @@ import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
 import { SqliteLogProgress } from "../../../io/sqlite/log-progress";
 import type { LogGauge, Readiness } from "../../../query-api";
-import type { Config } from "../../config/schema";
+import type { Settings } from "../../config/schema";
 import { streamIdentity } from "../../deployment/stream-identity";
 import { AuditSchedule } from "../audit-schedule";
 import { embeddedGauges } from "../log-gauges";
-import { effectiveConfigFile } from "../scheduled-command";
 import type { StreamProcessSettings, StreamReport } from "../stream-process";
 import { Supervisor } from "../supervisor";
 import { TierSchedule } from "../tier-schedule";
@@ -20,7 +19,8 @@ import type { LogSide } from "./log-side";
 const STALLED_AFTER_MS = 30_000;
 
 interface Options {
-  config: Config;
+  config: StreamProcessSettings["config"] & Settings<"audit">;
+  configFile: () => string;
   logger: Logger;
   archive: Archive;
   ledger: Ledger;
@@ -61,7 +61,7 @@ export class EmbeddedCounting implements LogSide {
   }
 
   private constructor(
-    { config, logger, archive, ledger, finalAfterMs }: Options,
+    { config, configFile, logger, archive, ledger, finalAfterMs }: Options,
     readonly log: SqliteEventLog,
     private readonly checkpoints: SqliteLedger,
   ) {
@@ -75,7 +75,6 @@ export class EmbeddedCounting implements LogSide {
       onMessage: (message) => this.onReport(message as StreamReport, logger),
     });
     const progress = new SqliteLogProgress(log, checkpoints, ledger);
-    const configFile = () => effectiveConfigFile(config);
     this.audits = new AuditSchedule({
       config,
       configFile,

@@ -7,8 +7,8 @@ import { Registry } from "prom-client";
 import { MINUTE_MS } from "../../../domain/rules/time";
 import type { SharedAnswers } from "../../../io/ports";
 import type { AlertStore } from "../../../io/ports/alert-store";
-import type { Config, Settings } from "../../config/schema";
-import { type Deployment, openDeployment } from "../../deployment/deployment";
+import type { Settings } from "../../config/schema";
+import { type Deployment, type DeploymentSections, openDeployment } from "../../deployment/deployment";
 import { hasAlerts, openAlerts } from "../../deployment/open-alerts";
 import { hasCatalog, openCatalog } from "../../deployment/open-catalog";
 import { openReader } from "../../deployment/open-counters";
@@ -21,9 +21,20 @@ import type { LogSide } from "./log-side";
 import { openAdmission } from "./open-admission";
 import { SharedLog } from "./shared-log";
 
+/** The sections that a service needs: those of its stores, and those of what works in it. */
+export type ServiceSections = DeploymentSections &
+  Settings<"alerts" | "audit" | "canary" | "catalog" | "http" | "keys" | "maxEventTypes" | "stream">;
+
+/** What a service gets beside its configuration. */
+export interface ServiceOptions {
+  readonly logger: Logger;
+  /** Writes the settings for the commands that the service runs on a schedule, and returns the file. */
+  readonly configFile: () => string;
+}
+
 /** The parts of a service, opened and not yet working. */
 export interface ServiceParts {
-  readonly config: Config;
+  readonly config: ServiceSections;
   readonly logger: Logger;
   readonly registry: Registry;
   readonly deployment: Deployment;
@@ -40,7 +51,8 @@ export interface ServiceParts {
 }
 
 /** Opens the stores and the side of the log. Rejects with the error of the first part that cannot be opened. */
-export async function openServiceParts(config: Config, logger: Logger): Promise<ServiceParts> {
+export async function openServiceParts(config: ServiceSections, options: ServiceOptions): Promise<ServiceParts> {
+  const { logger } = options;
   const registry = new Registry();
   const deployment = await openDeployment(config);
   const access = await openAdmission(config, logger);
@@ -54,7 +66,7 @@ export async function openServiceParts(config: Config, logger: Logger): Promise<
     reader: await openReader(config, deployment.counters),
     catalog: hasCatalog(config) ? await openCatalog(config) : undefined,
     sharedAnswers: await openSharedAnswers(config, logger),
-    logSide: await openLogSide(config, logger, deployment),
+    logSide: await openLogSide(config, options, deployment),
     drain: new Drain(config.http.drainSeconds * 1000),
     alertStore: hasAlerts(config) ? await openAlerts(config) : undefined,
     canary: new ServiceCanary(config, logger, registry, access.ownKey),
@@ -62,10 +74,10 @@ export async function openServiceParts(config: Config, logger: Logger): Promise<
 }
 
 /** Opens the log: one machine counts its own log; on a cluster a pipeline counts it. */
-function openLogSide(config: Config, logger: Logger, deployment: Deployment): Promise<LogSide> {
+function openLogSide(config: ServiceSections, options: ServiceOptions, deployment: Deployment): Promise<LogSide> {
   const { archive, ledger, progress } = deployment;
-  if (config.log.kind !== "embedded") return SharedLog.open(config, logger, ledger, progress);
-  return EmbeddedCounting.open({ config, logger, archive, ledger, finalAfterMs: finalAfterMs(config) });
+  if (config.log.kind !== "embedded") return SharedLog.open(config, options.logger, ledger, progress);
+  return EmbeddedCounting.open({ config, ...options, archive, ledger, finalAfterMs: finalAfterMs(config) });
 }
 
 export const finalAfterMs = ({ lateness }: Settings<"lateness">): number => lateness.finalAfterMinutes * MINUTE_MS;

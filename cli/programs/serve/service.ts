@@ -2,14 +2,12 @@
 import type { Server } from "node:http";
 import express from "express";
 import helmet from "helmet";
-import type { Logger } from "pino";
 import type { FolderLock } from "../../../io/sqlite/data-folder";
-import type { Config } from "../../config/schema";
 import { ServiceAlerts } from "../alerts/service-alerts";
 import { ingestOf, queryOf } from "./apis";
 import { constantFields, frontListener } from "./front";
 import { listen, listenForOperations, serviceListener } from "./listeners";
-import { openServiceParts, type ServiceParts } from "./service-parts";
+import { openServiceParts, type ServiceOptions, type ServiceParts, type ServiceSections } from "./service-parts";
 
 const DRAIN_DEADLINE_MS = 15_000;
 
@@ -39,8 +37,12 @@ export class Service {
    * begins last: the side of the log (on one machine with the process that counts), the canary and the alerts. Resolves
    * when requests are answered.
    */
-  static async start(config: Config, logger: Logger, lock: FolderLock | undefined): Promise<Service> {
-    const parts = await openServiceParts(config, logger);
+  static async start(
+    config: ServiceSections,
+    { lock, ...options }: ServiceOptions & { lock: FolderLock | undefined },
+  ): Promise<Service> {
+    const { logger } = options;
+    const parts = await openServiceParts(config, options);
     const alerts = alertsOf(parts);
     const ingest = await ingestOf(parts);
     const stopping = new AbortController();

@@ -13,9 +13,8 @@ const ENVIRONMENT_FOLDERS = new Set(["servers"]);
 const CONSOLE_FOLDERS = new Set(["cli", "bench", "servers"]);
 /** engine/ and client/ are packages that know no other room; the programs of a developer may count as they like. */
 const WITHOUT_TIME = new Set(["engine", "client", "servers", "bench", "demo"]);
-/** Whoever opens the whole deployment, or hands the whole configuration to a process of its own. */
-const WHOLE_CONFIG =
-  /^(?:cli\/(?:config|commands)\/|cli\/deployment\/(?:deployment|with-cells-kept)\.ts|cli\/programs\/(?:scheduled-command|stream-process|worker-resources|serve\/(?:service|service-parts|embedded-counting))\.ts|bench\/|demo\/)/;
+/** Commands take the whole configuration and give each room its slice; the demo makes the one of a cluster. */
+const WHOLE_CONFIG = /^(?:cli\/(?:config|commands)|demo)\//;
 const TIME_RULES = "domain/rules/time.ts";
 const MAX_LINES = 500;
 

@@ -57,9 +57,15 @@ test("workers are told a configuration, of the sections that name their stores a
   expect(Object.keys(told).sort()).toEqual(
     [
       ...["archive", "claims", "counters", "data", "deadLetters", "gcs", "job", "lateness", "log", "logLevel"],
-      ...["project", "retention"],
+      ...["project", "retention", "tier"],
     ].sort(),
   );
+});
+
+test("workers look for roll-ups where the deployment has them", () => {
+  const { tier, ...config } = goldenConfig();
+  const { workerSettings } = bootSettings({ ...config, tier: { ...tier, prefix: "old-cells/" } });
+  expect(configSchema.parse(JSON.parse(workerSettings)).tier.prefix).toBe("old-cells/");
 });
 
 test("every field of the submitted jobs is explained in docs/dataflow.md, and no other", () => {
