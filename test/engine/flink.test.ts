@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The engine on a real Flink: what the direct runner does, and what only a cluster does. */
 import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,6 +58,13 @@ interface Row {
   first: boolean;
 }
 
+/** Who starts the workers, and the kind of Beam's environment. */
+const WORKERS = [
+  ["workers from a pool", "EXTERNAL"],
+  ["workers that the TaskManagers start", "PROCESS"],
+] as const;
+const WORKER_BOOT = join(__dirname, "../../../scripts/worker-boot.sh");
+
 describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", "kafka"], () => {
   let cluster: FlinkCluster;
   let jobServer: JobServer;
@@ -66,7 +74,6 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
   let pool: WorkerPool;
   let runner: FlinkRunner;
   let rest: FlinkRest;
-  let topics = 0;
 
   beforeAll(async () => {
     const size = { taskManagers: 1, slotsPerTaskManager: 8, taskManagerMemoryMb: 2_048, managedMemoryMb: 512 };
@@ -97,7 +104,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
 
   /** Its messages bear the times they are sent with, or those of the broker. */
   async function newTopic(timestampType: "CreateTime" | "LogAppendTime" = "CreateTime"): Promise<ReadFromKafka> {
-    const topic = `topic-${topics++}`;
+    const topic = `topic-${randomUUID()}`;
     const admin = client().admin();
     await admin.connect();
     const configEntries = [{ name: "message.timestamp.type", value: timestampType }];
@@ -161,22 +168,17 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
 
   // Jobs of their own, four at a time (vitest.config.mjs): most of it is waiting, for a job to start and for windows to
   // end.
-  test.concurrent.each<[string, () => WorkerEnvironment]>([
-    ["workers from a pool (EXTERNAL)", () => ({ pool: pool.address })],
-    [
-      "workers that the TaskManagers start (PROCESS)",
-      () => ({ command: join(__dirname, "../../../scripts/worker-boot.sh") }),
-    ],
-  ])(
-    "a bounded graph gives what it gives on the direct runner, with %s",
-    async (_what, workers) => {
+  test.concurrent.each(WORKERS)(
+    "a bounded graph gives what it gives on the direct runner, with %s (%s)",
+    async (_what, kind) => {
+      const workers: WorkerEnvironment = kind === "PROCESS" ? { command: WORKER_BOOT } : { pool: pool.address };
       const [direct, flink] = [await ResultServer.start(), await ResultServer.start()];
       try {
         await runDirect(boundedGraph(direct.url, ITEMS));
         const graph = await buildPipelineProto(boundedGraph(flink.url, ITEMS));
-        const jobName = `bounded-${Object.keys(workers()).join("-")}`;
+        const jobName = `bounded-${kind}`;
         const submission = { jobName, streaming: false, parallelism: 2 };
-        const job = await runner.submit(replaceEnvironments(graph, workers()), submission);
+        const job = await runner.submit(replaceEnvironments(graph, workers), submission);
         await job.waitUntilFinished(DEADLINE_MS).catch(async (error: Error) => {
           const failures = await rest.exceptions(job.jobId!);
           await job.cancel();

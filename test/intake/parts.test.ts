@@ -30,73 +30,75 @@ const RULES: IntakeRules = {
   untimed: { kind: "receipt" },
 };
 
+const plain = (format: string, encoding = "identity") => ({ content: { format, encoding } });
+const JSON_TYPE = { "content-type": "application/json" };
+const TAKEN: [Record<string, string | string[]>, object][] = [
+  [JSON_TYPE, plain("json")],
+  [{ "content-type": " Application/JSON ; charset=UTF-8" }, plain("json")],
+  [{ "content-type": 'application/json; charset="us-ascii"' }, plain("json")],
+  [{ "content-type": "application/json; a=b; charset=utf8" }, plain("json")],
+  [{ "content-type": "application/json; charset=" }, plain("json")],
+  [{ "content-type": 'application/json; charset = "utf-8" ' }, plain("json")],
+  [{ "content-type": 'application/json; charset=""' }, plain("json")],
+  [{ "content-type": "application/json; charsets=latin1; charset" }, plain("json")],
+  [{ "content-type": "text/plain" }, plain("json")],
+  [{ "content-type": "application/x-ndjson" }, plain("ndjson")],
+  [{ "content-type": "application/cloudevents+json" }, plain("cloudevent")],
+  [{ "content-type": "application/cloudevents-batch+json" }, plain("cloudevents-batch")],
+  [{ "content-type": "application/vnd.viewmill.batch+avro" }, plain("batch")],
+  [{ ...JSON_TYPE, "content-encoding": "" }, plain("json")],
+  [{ ...JSON_TYPE, "content-encoding": " Identity " }, plain("json")],
+  [{ ...JSON_TYPE, "content-encoding": "gzip" }, plain("json", "gzip")],
+  [{ ...JSON_TYPE, "content-encoding": "X-GZIP" }, plain("json", "gzip")],
+  [{ ...JSON_TYPE, "content-encoding": "zstd" }, plain("json", "zstd")],
+  [{ "content-type": "application/cloudevents+json", "ce-id": "x" }, plain("cloudevent")],
+  [
+    {
+      ...JSON_TYPE,
+      "ce-id": "a%20b",
+      "ce-specversion": "1.0",
+      "ce-data": "x",
+      "ce-": "y",
+      "x-ce-a": "z",
+      "ce-k9": "%zz",
+    },
+    {
+      content: {
+        ...{ format: "cloudevent-binary", encoding: "identity", dataType: "application/json" },
+        attributes: { id: "a b", specversion: "1.0", k9: "%zz" },
+      },
+    },
+  ],
+  [
+    { "content-type": "text/plain", "ce-specversion": ["1.0", "2"] },
+    {
+      content: {
+        ...{ format: "cloudevent-binary", encoding: "identity", dataType: "application/json" },
+        attributes: { specversion: "1.0, 2" },
+      },
+    },
+  ],
+  [
+    { "content-length": "0", "ce-id": "x", "content-encoding": "gzip" },
+    { content: { format: "cloudevent-binary", encoding: "gzip", dataType: "", attributes: { id: "x" } } },
+  ],
+  ...[{ "ce-id": "x" }, { "ce-specversion": "1.0" }].map((one): [Record<string, string>, object] => [
+    { ...JSON_TYPE, ...one },
+    {
+      content: {
+        ...{ format: "cloudevent-binary", encoding: "identity", dataType: "application/json" },
+        attributes: Object.fromEntries(Object.entries(one).map(([name, value]) => [name.slice(3), value])),
+      },
+    },
+  ]),
+  [
+    { "content-type": "a/b+json", "ce-id": "x" },
+    { content: { format: "cloudevent-binary", encoding: "identity", dataType: "a/b+json", attributes: { id: "x" } } },
+  ],
+];
+
 describe("the headers of a body", () => {
-  const plain = (format: string, encoding = "identity") => ({ content: { format, encoding } });
-  const JSON_TYPE = { "content-type": "application/json" };
-  test.each<[Record<string, string | string[]>, object]>([
-    [JSON_TYPE, plain("json")],
-    [{ "content-type": " Application/JSON ; charset=UTF-8" }, plain("json")],
-    [{ "content-type": 'application/json; charset="us-ascii"' }, plain("json")],
-    [{ "content-type": "application/json; a=b; charset=utf8" }, plain("json")],
-    [{ "content-type": "application/json; charset=" }, plain("json")],
-    [{ "content-type": 'application/json; charset = "utf-8" ' }, plain("json")],
-    [{ "content-type": 'application/json; charset=""' }, plain("json")],
-    [{ "content-type": "application/json; charsets=latin1; charset" }, plain("json")],
-    [{ "content-type": "text/plain" }, plain("json")],
-    [{ "content-type": "application/x-ndjson" }, plain("ndjson")],
-    [{ "content-type": "application/cloudevents+json" }, plain("cloudevent")],
-    [{ "content-type": "application/cloudevents-batch+json" }, plain("cloudevents-batch")],
-    [{ "content-type": "application/vnd.viewmill.batch+avro" }, plain("batch")],
-    [{ ...JSON_TYPE, "content-encoding": "" }, plain("json")],
-    [{ ...JSON_TYPE, "content-encoding": " Identity " }, plain("json")],
-    [{ ...JSON_TYPE, "content-encoding": "gzip" }, plain("json", "gzip")],
-    [{ ...JSON_TYPE, "content-encoding": "X-GZIP" }, plain("json", "gzip")],
-    [{ ...JSON_TYPE, "content-encoding": "zstd" }, plain("json", "zstd")],
-    [{ "content-type": "application/cloudevents+json", "ce-id": "x" }, plain("cloudevent")],
-    [
-      {
-        ...JSON_TYPE,
-        "ce-id": "a%20b",
-        "ce-specversion": "1.0",
-        "ce-data": "x",
-        "ce-": "y",
-        "x-ce-a": "z",
-        "ce-k9": "%zz",
-      },
-      {
-        content: {
-          ...{ format: "cloudevent-binary", encoding: "identity", dataType: "application/json" },
-          attributes: { id: "a b", specversion: "1.0", k9: "%zz" },
-        },
-      },
-    ],
-    [
-      { "content-type": "text/plain", "ce-specversion": ["1.0", "2"] },
-      {
-        content: {
-          ...{ format: "cloudevent-binary", encoding: "identity", dataType: "application/json" },
-          attributes: { specversion: "1.0, 2" },
-        },
-      },
-    ],
-    [
-      { "content-length": "0", "ce-id": "x", "content-encoding": "gzip" },
-      { content: { format: "cloudevent-binary", encoding: "gzip", dataType: "", attributes: { id: "x" } } },
-    ],
-    ...[{ "ce-id": "x" }, { "ce-specversion": "1.0" }].map((one): [Record<string, string>, object] => [
-      { ...JSON_TYPE, ...one },
-      {
-        content: {
-          ...{ format: "cloudevent-binary", encoding: "identity", dataType: "application/json" },
-          attributes: Object.fromEntries(Object.entries(one).map(([name, value]) => [name.slice(3), value])),
-        },
-      },
-    ]),
-    [
-      { "content-type": "a/b+json", "ce-id": "x" },
-      { content: { format: "cloudevent-binary", encoding: "identity", dataType: "a/b+json", attributes: { id: "x" } } },
-    ],
-  ])("%j is taken", (headers, content) => {
+  test.each(TAKEN)("%j is taken", (headers, content) => {
     expect(contentOf(headers)).toEqual(content);
   });
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { contentProblems, formProblems } from "./content-rules";
 import { exportProblems } from "./export-rules";
+import { functionProblems } from "./function-rules";
 import { OF_SERVERS, ROOMS, ROOMS_OF_ADAPTER, roomRules, WITHOUT_SERVER } from "./room-rules";
 import { type Violation, violations } from "./source-graph";
 
@@ -100,6 +101,48 @@ test("every source names its licence, and no comment is wider than 120 columns",
     expect.stringContaining("SPDX"),
     expect.stringContaining("io/x.ts:1: a comment of 133 columns"),
   ]);
+});
+
+test("no function of a test is longer than 70 lines, as Biome has it for the sources", async () => {
+  const tests = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => ({ path: `test/${file}`, text: readFileSync(join(ROOT, "test", file), "utf8") }));
+  expect(tests.length).toBeGreaterThan(400);
+  expect(await functionProblems(tests)).toEqual([]);
+});
+
+describe("a function that is too long is named", () => {
+  const long = (before: string, lines: number, after: string) =>
+    [before, ...Array.from({ length: lines - 2 }, (_, n) => `  use(${n});`), after].join("\n");
+  const nested = (open: string, inner: string, close: string) => [open, inner, close].join("\n");
+  const fits = long("test('a', () => {", 70, "});");
+  const tooLong = long("test.each([1])('a', async () => {", 71, "});");
+  test.each<[string, string, string[]]>([
+    ["a test of 70 lines", fits, []],
+    ["a test of 71", tooLong, ["x.ts:1: a function of 71 lines, more than 70"]],
+    ["a function of 71", long("function f<T>(t: T) {", 71, "}"), ["x.ts:1: a function of 71 lines, more than 70"]],
+    ["a suite of tests", nested("describe('s', () => {", `${fits}\n${fits}`, "});"), []],
+    ["a suite of rows", nested("describe.each([[1]])('s', (n) => {", `${fits}\n${fits}`, "});"), []],
+    ["a suite that needs servers", nested("describeWithServers('s', ['k'], () => {", `${fits}\n${fits}`, "});"), []],
+    [
+      "a long test in a suite",
+      nested("describe('s', () => {", tooLong, "});"),
+      ["x.ts:2: a function of 71 lines, more than 70"],
+    ],
+    ["a suite of statements", long("describe('s', () => {", 71, "});"), ["x.ts:1: a suite of 71 lines, more than 70"]],
+    [
+      "a contract",
+      nested("export function contract() {", nested("describe('s', () => {", `${fits}\n${fits}`, "});"), "}"),
+      [],
+    ],
+    [
+      "tests of a function",
+      nested("function tests() {", `${fits}\n${fits}`, "}"),
+      ["x.ts:1: a function of 142 lines, more than 70"],
+    ],
+  ])("%s", async (_what, text, problems) => {
+    expect(await functionProblems([{ path: "x.ts", text }])).toEqual(problems);
+  });
 });
 
 describe("an import that a room may not have is named", () => {

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { CompressionTypes, Kafka, logLevel } from "kafkajs";
+import type { Settings } from "../../../cli/config/schema";
 import { openDeployment } from "../../../cli/deployment/deployment";
 import { readBooks, untilBalanced } from "../../../demo/books";
 import { ClusterStack } from "../../../demo/cluster-stack";
@@ -39,6 +40,84 @@ const TARGETS: Target[] = [
   "pool",
   "bigtable-swallowed",
 ];
+
+interface HandSent {
+  eventId: string;
+  videoId: string;
+  eventType: string;
+  eventTime: number;
+}
+
+/**
+ * Sends four countable events in three messages, a record without a value, and messages that are none. Returns the
+ * latter.
+ */
+async function sendByHand(kafka: Kafka, topic: string, event: HandSent): Promise<Buffer[]> {
+  const producer = kafka.producer();
+  await producer.connect();
+  const { eventTime, ...timeless } = { ...event, eventId: "no-time" };
+  const cloud = { specversion: "1.0", id: "cloud", source: "/test", subject: event.videoId, type: event.eventType };
+  const good = [
+    Buffer.from(JSON.stringify(event)),
+    gzipSync(JSON.stringify({ events: [event, timeless, { ...event, eventId: "listed" }] })),
+    Buffer.from(JSON.stringify({ ...cloud, time: new Date(eventTime).toISOString() })),
+  ];
+  const unknownSchema = Buffer.concat([Buffer.from([0xc3, 0x01]), randomBytes(64)]);
+  // A first byte that begins no JSON and no compression.
+  const noBatch = Buffer.concat([Buffer.alloc(1), randomBytes(100)]);
+  const undecodable = [
+    noBatch,
+    unknownSchema,
+    Buffer.alloc(0),
+    Buffer.from('{"videoId":"x"}'),
+    Buffer.from('{"videoId":'),
+    Buffer.concat([noBatch, randomBytes(8 << 20)]),
+  ];
+  for (const value of undecodable) await producer.send({ topic, messages: [{ value }] });
+  // A record without a value, which is no batch to either reader.
+  await producer.send({ topic, messages: [{ key: "tombstone", value: null }] });
+  for (const value of good) await producer.send({ topic, messages: [{ value }], compression: CompressionTypes.ZSTD });
+  await expect(producer.send({ topic, messages: [{ value: randomBytes(50 << 20) }] })).rejects.toThrow(/larger|large/i);
+  await producer.disconnect();
+  return undecodable;
+}
+
+/**
+ * Leaves the traces of an aborted transaction, of a committed one, and of an open one behind which both lie. The open
+ * one is aborted last.
+ */
+async function sendInTransactions(kafka: Kafka, topic: string, event: HandSent): Promise<void> {
+  const begun = async (outcome: string) => {
+    const transactional = kafka.producer({ transactionalId: outcome, maxInFlightRequests: 1, idempotent: true });
+    await transactional.connect();
+    const transaction = await transactional.transaction();
+    const value = JSON.stringify({ ...event, eventId: outcome });
+    for (const partition of [0, 1]) await transaction.send({ topic, messages: [{ partition, value }] });
+    return { transactional, transaction };
+  };
+  const [open, aborted, committed] = [await begun("open"), await begun("aborted"), await begun("committed")];
+  await committed.transaction.commit();
+  await aborted.transaction.abort();
+  await open.transaction.abort();
+  for (const { transactional } of [open, aborted, committed]) await transactional.disconnect();
+}
+
+/** Sends the same by librdkafka, each transaction compressed in another way. */
+function sendByLibrdkafka({ kafka, topic }: Settings<"log">["log"], event: HandSent): Promise<void> {
+  return librdkafkaTransactions(
+    kafka.brokers,
+    topic,
+    (["committed", "aborted", "open"] as const).map((name, n) => ({
+      transactionalId: `librdkafka-${name}`,
+      outcome: name === "committed" ? "commit" : "abort",
+      compression: (["zstd", "lz4", "snappy"] as const)[n]!,
+      messages: [0, 1].map((partition) => ({
+        partition,
+        value: JSON.stringify({ ...event, eventId: `librdkafka-${name}` }),
+      })),
+    })),
+  );
+}
 
 describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkafka"], () => {
   let folder = "";
@@ -204,72 +283,11 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
   it(
     "makes dead letters of what cannot be counted, and the job stays up",
     async () => {
-      const { topic } = stack.config.log;
       const kafka = new Kafka({ brokers: [stack.config.log.kafka.brokers], logLevel: logLevel.NOTHING });
-      const producer = kafka.producer();
-      await producer.connect();
       const event = { eventId: "single", videoId: "by-hand", eventType: "VIEW", eventTime: Date.now() };
-      const { eventTime, ...timeless } = { ...event, eventId: "no-time" };
-      const cloud = { specversion: "1.0", id: "cloud", source: "/test", subject: "by-hand", type: "VIEW" };
-      const good = [
-        Buffer.from(JSON.stringify(event)),
-        gzipSync(JSON.stringify({ events: [event, timeless, { ...event, eventId: "listed" }] })),
-        Buffer.from(JSON.stringify({ ...cloud, time: new Date(eventTime).toISOString() })),
-      ];
-      const unknownSchema = Buffer.concat([Buffer.from([0xc3, 0x01]), randomBytes(64)]);
-      // A first byte that begins no JSON and no compression.
-      const noBatch = Buffer.concat([Buffer.alloc(1), randomBytes(100)]);
-      const values = [
-        noBatch,
-        unknownSchema,
-        Buffer.alloc(0),
-        Buffer.from('{"videoId":"x"}'),
-        Buffer.from('{"videoId":'),
-        Buffer.concat([noBatch, randomBytes(8 << 20)]),
-      ];
-      for (const value of values) await producer.send({ topic, messages: [{ value }] });
-      // A record without a value, which is no batch to either reader.
-      await producer.send({ topic, messages: [{ key: "tombstone", value: null }] });
-      for (const value of good)
-        await producer.send({ topic, messages: [{ value }], compression: CompressionTypes.ZSTD });
-      await expect(producer.send({ topic, messages: [{ value: randomBytes(50 << 20) }] })).rejects.toThrow(
-        /larger|large/i,
-      );
-      await producer.disconnect();
-      // The log then holds the traces of an aborted transaction, of a committed one, and of an open one behind which
-      // both lie.
-      const transactions = [];
-      for (const outcome of ["open", "aborted", "committed"]) {
-        const transactional = kafka.producer({ transactionalId: outcome, maxInFlightRequests: 1, idempotent: true });
-        await transactional.connect();
-        const transaction = await transactional.transaction();
-        const value = JSON.stringify({ ...event, eventId: outcome });
-        for (const partition of [0, 1]) await transaction.send({ topic, messages: [{ partition, value }] });
-        transactions.push({ transactional, transaction });
-      }
-      const [open, aborted, committed] = transactions as [
-        (typeof transactions)[0],
-        (typeof transactions)[0],
-        (typeof transactions)[0],
-      ];
-      await committed.transaction.commit();
-      await aborted.transaction.abort();
-      await open.transaction.abort();
-      for (const { transactional } of transactions) await transactional.disconnect();
-      // The same by librdkafka, each transaction compressed in another way.
-      await librdkafkaTransactions(
-        stack.config.log.kafka.brokers,
-        topic,
-        (["committed", "aborted", "open"] as const).map((name, n) => ({
-          transactionalId: `librdkafka-${name}`,
-          outcome: name === "committed" ? "commit" : "abort",
-          compression: (["zstd", "lz4", "snappy"] as const)[n]!,
-          messages: [0, 1].map((partition) => ({
-            partition,
-            value: JSON.stringify({ ...event, eventId: `librdkafka-${name}` }),
-          })),
-        })),
-      );
+      const undecodable = await sendByHand(kafka, stack.config.log.topic, event);
+      await sendInTransactions(kafka, stack.config.log.topic, event);
+      await sendByLibrdkafka(stack.config.log, event);
       const deployment = await openDeployment(stack.config);
       try {
         // Not their number: a bundle that is done again stores its letters again.
@@ -277,7 +295,7 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
           "every undecodable message is a dead letter",
           async () => {
             const letters = await deployment.deadLetters.list({ limit: 100 });
-            return values.every((value) =>
+            return undecodable.every((value) =>
               letters.some(({ payload }) => Buffer.compare(Buffer.from(payload), value) === 0),
             );
           },
@@ -289,15 +307,12 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
           STEP_DEADLINE_MS,
         );
         const admin = kafka.admin();
-        const published = (await admin.fetchTopicOffsets(DEAD_LETTERS)).reduce(
-          (sum, { high }) => sum + Number(high),
-          0,
-        );
+        const offsets = await admin.fetchTopicOffsets(DEAD_LETTERS);
         await admin.disconnect();
-        expect(published).toBeGreaterThanOrEqual(values.length);
+        expect(offsets.reduce((sum, { high }) => sum + Number(high), 0)).toBeGreaterThanOrEqual(undecodable.length);
         // Letters of other tests are there, too.
         const letters = (await deployment.deadLetters.list({ limit: 100 })).filter(({ payload }) =>
-          values.some((value) => Buffer.compare(Buffer.from(payload), value) === 0),
+          undecodable.some((value) => Buffer.compare(Buffer.from(payload), value) === 0),
         );
         expect(new Set(letters.map(({ reason }) => reason))).toEqual(
           new Set(["not-avro", "not-json", "unknown-schema", "missing-field"]),

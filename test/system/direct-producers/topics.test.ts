@@ -114,20 +114,7 @@ function suite(topicOf: () => Promise<Topic>): void {
         expect(await books(stores)).toEqual(model.books);
         expect(await deadReasons(stores)).toEqual([...model.reasons, "not-json"].sort());
         // The archive says the same: both readers gave what had no time the same one.
-        await recounted.ledger.addObjects(await stores.ledger.archivedObjects(0, Date.UTC(9999, 0) / 60_000), []);
-        await runBoundedStream(
-          { ...recounted, archive: stores.archive },
-          {
-            fromMs: 0,
-            toMs: Date.UTC(9999, 0),
-            counting: {
-              dedupePartitions: 1,
-              videoShards: 1,
-              allowedLatenessMs: RULES.allowedLatenessMs,
-              followCorrections: false,
-            },
-          },
-        );
+        await recount(stores, recounted);
         expect(await countedCells(recounted)).toEqual(model.cells);
       } finally {
         await Promise.all([stores.close(), recounted.close()]);
@@ -164,6 +151,14 @@ function suite(topicOf: () => Promise<Topic>): void {
     },
     SUITE_MS,
   );
+}
+
+/** Counts the archive of one deployment into the stores of another. */
+async function recount({ archive, ledger }: Stores, into: Stores): Promise<void> {
+  await into.ledger.addObjects(await ledger.archivedObjects(0, Date.UTC(9999, 0) / 60_000), []);
+  const spread = { dedupePartitions: 1, videoShards: 1 };
+  const counting = { ...spread, allowedLatenessMs: RULES.allowedLatenessMs, followCorrections: false };
+  await runBoundedStream({ ...into, archive }, { fromMs: 0, toMs: Date.UTC(9999, 0), counting });
 }
 
 /** The time of publication is not known yet: the broker gives it. */

@@ -39,7 +39,8 @@ afterEach(async () => {
   server.close();
 });
 
-it("each crossing is told once, over kill -9, a receiver that fails, and replay", async () => {
+/** A service with three rules and one webhook, at the receiver of this file. */
+async function alertingService(): Promise<Service> {
   const folder = temporaryFolder();
   const secretFile = join(folder, "secret");
   writeFileSync(secretFile, `${SECRET}\n`);
@@ -57,7 +58,27 @@ it("each crossing is told once, over kill -9, a receiver that fails, and replay"
     webhooks: [{ name: "hook", url, secretFile }],
   };
   writeFileSync(config, JSON.stringify({ alerts }));
-  const service = await Service.start({ folder: join(folder, "data"), environment: { VIEWMILL_CONFIG: config } });
+  return Service.start({ folder: join(folder, "data"), environment: { VIEWMILL_CONFIG: config } });
+}
+
+/** Replays the first message by the command, then all three by the API. */
+async function replayTwice(service: Service, messageId: string): Promise<void> {
+  const before = got.length;
+  const replay = await viewmill(["webhooks", "replay", "--id", messageId, "--data", service.folder]);
+  expect([replay.code, replay.stdout]).toEqual([0, "1 wait again\n"]);
+  const again = () => got.length === before + 1 && got.at(-1)?.id === messageId;
+  await until("it is delivered again, by the same id", again);
+  const asked = await fetch(`${service.url}/v1/webhooks/replay`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ state: "delivered", webhook: "hook" }),
+  });
+  expect(await asked.json()).toEqual({ replayed: 3 });
+  await until("all three are delivered again", () => got.length === before + 4);
+}
+
+it("each crossing is told once, over kill -9, a receiver that fails, and replay", async () => {
+  const service = await alertingService();
   let sent = 0;
   const send = async (events: number, changes = {}) => {
     const list = Array.from({ length: events }, () => ({
@@ -104,21 +125,7 @@ it("each crossing is told once, over kill -9, a receiver that fails, and replay"
     /^video v has 1\d VIEW, and 10 were waited for$/,
   );
 
-  const before = got.length;
-  const [thirty] = delivered;
-  const replay = await viewmill(["webhooks", "replay", "--id", thirty!.messageId, "--data", service.folder]);
-  expect([replay.code, replay.stdout]).toEqual([0, "1 wait again\n"]);
-  await until(
-    "it is delivered again, by the same id",
-    () => got.length === before + 1 && got.at(-1)?.id === thirty!.messageId,
-  );
-  const asked = await fetch(`${service.url}/v1/webhooks/replay`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ state: "delivered", webhook: "hook" }),
-  });
-  expect(await asked.json()).toEqual({ replayed: 3 });
-  await until("all three are delivered again", () => got.length === before + 4);
+  await replayTwice(service, delivered[0]!.messageId);
   const page = await service.get<{ deliveries: object[]; cursor: string }>("/v1/webhooks?limit=2");
   expect(page.deliveries).toHaveLength(2);
   expect(

@@ -100,7 +100,7 @@ describeWithPrograms("two of everything", ["nginx"], () => {
       if (folder !== "") await removeKeptFolder(folder);
     }, 120_000);
 
-    /** Sends one event a request until it is to stop. An answer that is no 202 is a failure; the event goes again. */
+    /** Sends one event per request until it is to stop. An answer that is no 202 is a failure; the event goes again. */
     async function send(name: string, sent: Sent, stop: AbortSignal): Promise<void> {
       for (let n = 0; !stop.aborted; n++) {
         const eventId = `${name}-${n}`;
@@ -142,6 +142,26 @@ describeWithPrograms("two of everything", ["nginx"], () => {
       get<{ totals: { VIEW?: { count: number } }; completeThrough: string }>(`/v1/videos/${id}`);
     const counted = async (id?: string): Promise<number> => (await video(id)).totals.VIEW?.count ?? 0;
     const minuteText = (timeMs: number) => new Date(Math.floor(timeMs / MINUTE_MS) * MINUTE_MS).toISOString();
+
+    /** Waits until the archive has so many events, and counts it. Returns what asks for the books since then. */
+    async function countedFrom(startedAtMs: number, events: number): Promise<() => Promise<Books>> {
+      const [start, end] = [startedAtMs, Date.now() + MINUTE_MS].map((timeMs) => new Date(timeMs).toISOString());
+      const ledger = () => get<Books>(`/v1/ledger?start=${start}&end=${end}`);
+      await until(
+        "the archive has what was promised",
+        async () => {
+          const { accepted, archived } = (await ledger()).totals;
+          if (archived >= events && archived === accepted) return true;
+          throw new Error(`${archived} archived, ${accepted} accepted, ${events} acknowledged`);
+        },
+        240_000,
+      );
+      const fromTo = ["--from", minuteText(startedAtMs), "--to", minuteText(Date.now() + MINUTE_MS)];
+      const counting = ["pipeline", "stream", "--runner", "direct", "--config", configFile, ...fromTo];
+      const ended = await viewmillCommand(...counting);
+      expect([ended.status, ended.stderr]).toEqual([0, ""]);
+      return ledger;
+    }
 
     it(
       "nobody sees an error while each is stopped, killed and started again, and everything is counted once",
@@ -192,29 +212,7 @@ describeWithPrograms("two of everything", ["nginx"], () => {
         const endedAtMs = Date.now();
         expect(wrong).toEqual([]);
 
-        const [start, end] = [startedAtMs, Date.now() + MINUTE_MS].map((timeMs) => new Date(timeMs).toISOString());
-        const range = `start=${start}&end=${end}`;
-        const ledger = () => get<Books>(`/v1/ledger?${range}`);
-        await until(
-          "the archive has what was promised",
-          async () => {
-            const { accepted, archived } = (await ledger()).totals;
-            if (archived >= sent.acknowledged.size + 2 && archived === accepted) return true;
-            throw new Error(`${archived} archived, ${accepted} accepted, ${sent.acknowledged.size} acknowledged`);
-          },
-          240_000,
-        );
-        const fromTo = ["--from", minuteText(startedAtMs), "--to", minuteText(Date.now() + MINUTE_MS)];
-        const ended = await viewmillCommand(
-          "pipeline",
-          "stream",
-          "--runner",
-          "direct",
-          "--config",
-          configFile,
-          ...fromTo,
-        );
-        expect([ended.status, ended.stderr]).toEqual([0, ""]);
+        const ledger = await countedFrom(startedAtMs, sent.acknowledged.size + 2);
         // The archivers were killed with messages that they had archived and not acknowledged, or not listed.
         expect((await ledger()).minutes.filter(({ balanced }) => !balanced)).toEqual([]);
         expect(await counted()).toBe(sent.acknowledged.size);
