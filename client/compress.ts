@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The compression of request bodies, where the platform has one. ViewmillClient and the command line compress by it.
+ * The compression of request bodies, where the platform has one. ViewmillClient and the command line compress with it.
  */
 import { streamGzip } from "./stream-gzip";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The read API in the form in which the pages use it. Integers beyond 2^53 arrive as bigint, so that the screen shows
- * every digit of a sum. Every page asks the service by it.
+ * every digit of a sum. Every page asks the service with it.
  */
 import type { Exact } from "./format";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Reads an event stream as an EventSource does (HTML standard, 9.2.6), without its names of events. The live values of
- * the dashboard (live.ts) arrive by it.
+ * the dashboard (live.ts) arrive through it.
  */
 
 interface EventMessage {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Numbers and times as text for people. Times are in the time zone of the browser, or in the named one. Every page
- * shows its values by it.
+ * shows its values with it.
  */
 
 export type Exact = number | bigint;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The wall clocks of time zones, in the form of a date field: `2026-11-29T18:30`. The form for a range of time reads
- * and shows times by them.
+ * and shows times with them.
  */
 
 export const OWN_ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -12,7 +12,7 @@ const OBJECTS = "objects";
 
 /**
  * Copies the evidence of a failed run out of folders that are about to be removed, each into a folder of its own name
- * below `into`. `npm run demo:kill` keeps logs and stores by it when it fails.
+ * below `into`. `npm run demo:kill` keeps logs and stores with it when it fails.
  */
 export function keepEvidence(folders: readonly string[], into: string): void {
   for (const folder of folders) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The contract of one event: its fields, their bounds, and the check that makes an event of a JSON value. The intake
- * (intake/) judges every event by it, on whatever road the event arrives.
+ * (intake/) judges every event with it, on whatever road the event arrives.
  */
 import { isIntegerText } from "./decimal-text";
 import type { RejectionReason } from "./rejection";

@@ -5,7 +5,7 @@ type Callback<Answer> = (error: grpc.ServiceError | null, answer?: Answer) => vo
 
 /**
  * Sends a unary call with a deadline. Rejects with gRPC's ServiceError (code, details), with code 4 once `timeoutMs`
- * have passed. The boot of a worker and the submission of a job call by it.
+ * have passed. The boot of a worker and the submission of a job call with it.
  */
 export function unaryCall<Answer>(
   timeoutMs: number,

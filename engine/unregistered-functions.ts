@@ -19,7 +19,7 @@ interface SerializedValue {
  * Finds functions of the graph that travel as source text although they are not the SDK's. Such a function lacks its
  * outer variables at run time, on the direct runner too ("domain_1 is not defined", at the first element). The
  * serialised payloads show it: the function has no `__closure`, which the SDK's own build adds. Returns one message for
- * each, with its stage. A graph is checked by it before it runs anywhere.
+ * each, with its stage. A graph is checked with it before it runs anywhere.
  */
 export function unregisteredFunctions(proto: Pipeline): string[] {
   const found: string[] = [];

@@ -21,7 +21,7 @@ interface SharedEntry {
 /**
  * Log entries that small requests share: the requests of one turn of the event loop that were received in the same
  * millisecond, so that each event keeps its receipt. An entry costs the log and its readers far more than an event
- * does. `storeEvents` appends the events of small requests by it.
+ * does. `storeEvents` appends the events of small requests with it.
  */
 export class SharedAppends {
   private readonly open = new Map<number, SharedEntry>();

@@ -19,7 +19,7 @@ export interface MessageRules {
  * Judges a message of the log: an Avro batch, or JSON events as in a body, perhaps compressed. `appendedAtMs` is the
  * append time, which is the receipt time of events without one; it is absent in a log that the write API alone writes.
  * The function is pure: every reader of the message, now or later, gets the same events. The stream, the archiver and
- * the embedded stream read the log by it.
+ * the embedded stream read the log with it.
  */
 export function takeMessage(
   payload: Uint8Array,

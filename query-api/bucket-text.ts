@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Buckets as JSON text, concatenated directly: every default answer has a day of minutes, and the text takes most of
- * its time. The series of videos and of channels are written by it.
+ * its time. The series of videos and of channels are written with it.
  */
 import { hash } from "node:crypto";
 import { DAY_MS, hourOf, MINUTE_MS } from "../domain/rules/time";

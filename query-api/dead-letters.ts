@@ -20,7 +20,7 @@ type Replay = NonNullable<QueryDependencies["replay"]>;
 
 /**
  * Returns the endpoints of /v1/dead-letters; none where the service cannot send letters again. The dashboard and
- * operators list and replay letters by them.
+ * operators list and replay letters with them.
  */
 export function deadLetterEndpoints({ replay, clock }: QueryDependencies): Endpoint[] {
   return replay === undefined ? [] : [getDeadLetters(replay), postReplay(replay, clock)];

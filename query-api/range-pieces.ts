@@ -24,7 +24,7 @@ const CELLS_A_READ = 1_500;
 /**
  * Returns the cells to read for buckets between these edges (whole minutes), in order of time: the days (UTC) that lie
  * in a bucket, then hours, then minutes. A day in Berlin consists of hours, one in Kathmandu of hours and, at both
- * ends, minutes. Series of videos and of channels are read by it.
+ * ends, minutes. Series of videos and of channels are read with it.
  */
 export function piecesOf(edges: readonly number[]): Piece[] {
   const pieces: Piece[] = [];

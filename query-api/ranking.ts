@@ -36,7 +36,7 @@ type RankingQuery = Parameters<typeof effectiveRange>[0] & Omit<Asked, "range">;
 
 /**
  * Answers questions for a ranking. Identical questions share an answer for a second. GET /v1/top, GET /v1/trending and
- * the top of a channel are answered by it.
+ * the top of a channel are answered with it.
  */
 export function rankingAnswers<Ranked extends VideoCount>(
   dependencies: QueryDependencies,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The cells behind a series, read at the coarsest levels that fit and added up. Series answers, queries and channels
- * read by it.
+ * read with it.
  */
 import { NO_SUMS, sumOf } from "../domain/rules/cell-sums";
 import type { Cell, CounterStore } from "../io/ports";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Flink's own command line client, for jobs that come as a jar. The native job of the benches is submitted by it. */
+/** Flink's own command line client, for jobs that come as a jar. The native job of the benches is submitted with it. */
 import { beamClassPath, beamRecipe } from "./beam-jars";
 import { installed, runTool } from "./cache";
 import type { FlinkCluster } from "./flink-cluster";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Processes and folders that do not outlive this process, however it ends: the keeper process sees to it. Every server
- * process and its folder is kept by it.
+ * process and its folder is kept with it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The published schemas of Kubernetes and of Flink's operator, with the programs that check resources by them. The
- * tests of deploy/ check their resources by it.
+ * The published schemas of Kubernetes and of Flink's operator, with the programs that check resources with them. The
+ * tests of deploy/ check their resources with it.
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The counting job written by hand on Flink's DataStream API (bench/flink/native), compiled against the cluster's jars.
+ * The counting job written by hand on Flink's DataStream API (bench/flink/native). Its first use downloads its
+ * connectors with Maven, compiles it with javac against the cluster's jars, and keeps the jar in the cache of servers.
  * The benches compare Viewmill's streaming job with it.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -60,13 +61,13 @@ interface NativeJob {
   checkpointIntervalMs: number;
   /** Events received later than this after their time are dropped. */
   allowedLatenessMs: number;
-  /** How far the watermark stays behind the time of append. */
+  /** How far the watermark lags the append time, in ms. */
   graceMs: number;
   /** How long a late event waits for others before its cell is written again. */
   lateFiringMs: number;
-  /** C3 01 and the fingerprint of the schema of the batches, in hex. */
+  /** The bytes C3 01 and the schema fingerprint that begin each batch, in hex. */
   batchPrefix: string;
-  /** Existing or not: where cells are written, a file a subtask and attempt (CellWriter). */
+  /** The output folder; created when missing. Each attempt of each subtask writes one file (CellWriter). */
   output: string;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Signals for a process and all its children: every server leads a process group of its own. The keeper and the owners
- * of servers end them by it.
+ * of servers end them with it.
  */
 
 /** False when the group is gone. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The audit's own reader of archive objects: Avro object container files (Avro 1.12 specification, "Object container
- * files"), row by row, without an object an event. It shares no code with io/formats/avro, by which the stream reads
+ * files"), row by row, without an object per event. It shares no code with io/formats/avro, by which the stream reads
  * the same objects: a mistake in one of the two shows as a difference. Every byte of an object is read, or the object
  * is refused. The recount of minutes reads objects with it.
  */

@@ -31,7 +31,7 @@ const MAX_MINUTES = 5;
 /**
  * Finds event ids that belong to more than one event, anywhere in the audited range. By the contract these are distinct
  * events; most often they are a producer's mistake, so the audit reports them. In: hashes of the ids of distinct
- * events, keyed by partition. Out: one result a key. Rejects: none. Windowing: global. Replay: the same result.
+ * events, keyed by partition. Out: one result per key. Rejects: none. Windowing: global. Replay: the same result.
  */
 export function findReusedIds(ids: PCollection<KV<string, IdBlock>>): PCollection<ReusedIds> {
   return ids
@@ -45,7 +45,7 @@ export class FindReusedIds implements DoFn<KV<string, Iterable<IdBlock>>, Reused
   }
 }
 
-/** Finds reused ids in memory of 16 bytes an event, and some of the examples. */
+/** Finds reused ids in memory of 16 bytes per event, and some of the examples. */
 export function reusedIn(blocks: readonly IdBlock[]): Omit<ReusedIds, "key"> {
   const views = blocks.map(({ minute, hashes }) => ({ minute, hashes: wordsOf(toBytes(hashes)) }));
   const all = new BigUint64Array(views.reduce((sum, { hashes }) => sum + hashes.length, 0));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The facts that the recount of a minute needs before it reads the minute's objects, asked for a whole hour at once,
- * because most minutes hold little. The recount (recount-minutes.ts) asks by it.
+ * because most minutes hold little. The recount (recount-minutes.ts) asks with it.
  */
 import { MINUTES_AN_HOUR } from "../domain/rules/time";
 import type { Archive, ArchivedObject, ArchiveObject, Ledger, LedgerMinute, LogProgress } from "../io/ports";

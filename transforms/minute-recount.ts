@@ -60,7 +60,7 @@ function cameBy({ receivedAtMs, eventTimeMs }: ArchiveRow, origin: Origin): numb
 
 /**
  * The audit's own way to count a minute, on purpose unlike the stream's: it reads the plain rows with its own decoder,
- * tells ids apart by all their bytes, and keeps one row an event. It shares no decoding, dedup or counting code with
+ * tells ids apart by all their bytes, and keeps one row per event. It shares no decoding, dedup or counting code with
  * the stream, so that a mistake there cannot hide here.
  */
 export class MinuteRecount {

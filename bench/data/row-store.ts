@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The counter store of before cells were packed, as a baseline: a row a cell, four levels, the differences moved up in
- * the same transaction by set-wise statements. Without corrections, which the load does not have. The measurement of
+ * The counter store of before cells were packed, as a baseline: a row per cell, four levels, the differences moved up
+ * in the same transaction by set-wise statements. Without corrections, which the load does not have. The measurement of
  * the store compares with it.
  */
 import { join } from "node:path";

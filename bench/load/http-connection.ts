@@ -9,7 +9,7 @@ interface HttpAnswer {
 /**
  * One kept-alive HTTP/1.1 connection, one request at a time, over a bare socket: the load comes from the same two cores
  * as the service, and node:http's client would take more of them than the requests are worth. Understands only answers
- * with a Content-Length. Every load and probe of the service sends by it.
+ * with a Content-Length. Every load and probe of the service sends with it.
  */
 export class HttpConnection {
   private received = "";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Requests of one event, and reads of one total, over many connections: as fast as they are answered. The measurements
- * of HTTP and of answers send and read by it.
+ * of HTTP and of answers send and read with it.
  */
 import { randomUUID } from "node:crypto";
 import { defineTask, timed } from "../task";

@@ -10,12 +10,12 @@ import { mebibytes } from "./hot-path";
 
 const SAMPLE_MS = 5_000;
 const GOAL_MIB = 450;
-/** The bound for "flat": the last quarter beside the one before. */
+/** The last quarter's peak may exceed the previous quarter's by at most 5 %. */
 const GROWTH_GOAL = 1.05;
 
 /**
- * Memory of all processes of a service that takes a moderate load for minutes: what is kept must not grow with the
- * time.
+ * Memory of all processes of a service that takes a moderate load for minutes: memory must not grow while the load
+ * stays constant.
  */
 export const measurement: Measurement = {
   name: "memory",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The baseline: what one would write first, strings in Maps. Exact by the same contract, of repeats the largest value.
- * Measurements of counting compare with it.
+ * The baseline: a straightforward counter with strings in Maps. It is exact by the same contract: of repeated events
+ * the largest value counts. Measurements of counting compare with it.
  */
 
 import { Type } from "avsc";
@@ -46,7 +46,7 @@ class NaiveCounter {
     }
   }
 
-  /** No event before this is repeated after it. */
+  /** Forgets the ids. The caller guarantees that no id seen so far comes again. */
   forgetIds(): void {
     for (const { seen } of this.minutes.values()) seen.clear();
   }
@@ -82,8 +82,8 @@ interface BatchRecord {
 const SINGLE_OBJECT_PREFIX_BYTES = 10;
 
 /**
- * The same columnar batches, decoded by avsc. In `passes`, each of a part of the ids, where all of them do not fit into
- * memory.
+ * Counts the same columnar batches, decoded by avsc. With `passes` > 1 each pass counts one share of the ids, for data
+ * whose ids do not fit into memory together.
  */
 export const countFromBatches = defineTask(
   __filename,

@@ -18,7 +18,7 @@ const LIGHT_FRESHNESS_GOAL_S = 2;
 const STEADY_FRESHNESS_GOAL_S = 1;
 const BATCH_HEADERS = { "Content-Type": BATCH_CONTENT_TYPE };
 
-/** An hour of counts to read from, so that a series of 60 minutes has something in each. */
+/** Loads an hour of events, so that a series of 60 minutes has a count in each. */
 async function loadHistory(bench: Bench, service: Service): Promise<void> {
   const { connections, seed, events } = bench.parameters;
   const startMs = Date.now() - HISTORY_MINUTES * MINUTE_MS;
@@ -39,7 +39,8 @@ async function underSteadyLoad(bench: Bench, service: Service) {
   const live = { ...bench.data, events, minutes: steadySeconds / 60, startMs: Date.now() + 2_000, seed: seed + 4 };
   const bodies = await bench.file("frames", live);
   const { url } = service;
-  // Idle but for the probe: its tail is what the machine does to anybody under this load.
+  // A bare server that receives only the probe. Its slowest answers show how much delay the loaded machine itself
+  // causes.
   const bare = startTask(bareHttp, {});
   const bareUrl = String(await bare.ready);
   const [load, reads, freshness, idle] = await Promise.all([
@@ -96,7 +97,7 @@ export const measurement: Measurement = {
       const at = `at ${steadyEventsPerSecond.toLocaleString("en-US")} events/s`;
       const figures = [
         ...latencyFigures("reads/video", `GET a video's totals ${at}`, steady.reads.video),
-        ...latencyFigures("reads/counts", `GET its counts of 60 minutes ${at}`, steady.reads.counts),
+        ...latencyFigures("reads/counts", `GET a video's counts of 60 minutes ${at}`, steady.reads.counts),
         figure(
           "reads/video-p99-ratio",
           "p99 of a video's totals, beside a bare server that does nothing else meanwhile",

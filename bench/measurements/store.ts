@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The embedded counter store alone, beside a row a cell: what a minute cell with all of its levels costs, and what
+ * The embedded counter store alone, beside a row per cell: what a minute cell with all of its levels costs, and what
  * reads take.
  */
 import { mkdirSync, statSync } from "node:fs";

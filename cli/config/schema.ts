@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The one schema of all settings. Configuration is loaded by it, rooms take their sections from it, and the
+ * The one schema of all settings. Configuration is loaded with it, rooms take their sections from it, and the
  * documentation's page of settings is made from it.
  */
 import { isAbsolute } from "node:path";

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFileSync } from "node:fs";
 
-/** Thrown with one clear line, without the file's content, when a file does not hold the secret it should. */
+/** Thrown when a secret file is unusable. The message is one line and never contains the file's content. */
 class SecretFileError extends Error {
   override readonly name = "SecretFileError";
 }
 
 /**
  * Returns the text of the file without a line break at its end. Throws SecretFileError where the file cannot be read,
- * is empty or has fewer characters than required. Keys, passwords and webhook secrets are read by it, so that no secret
- * stands in a configuration file.
+ * is empty, has fewer characters than required, or has a space, a line break or a character beyond ASCII. Access keys,
+ * Redis's password and webhook secrets are read with it, so that no secret stands in a configuration file. Kafka's
+ * password has rules of its own (kafka-connection.ts), because Java's client reads the same file.
  */
 export function readSecret(file: string, setting: string, leastCharacters = 1): string {
   let text: string;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The names of settings as environment variables. The configuration is loaded by them, and child processes are started
- * without them.
+ * The names of settings as environment variables. The configuration is loaded with them, and child processes are
+ * started without them.
  */
 import { isIP } from "node:net";
 import type { z } from "zod";

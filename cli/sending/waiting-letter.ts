@@ -8,7 +8,7 @@ import { takeBody } from "../../intake/take-body";
  * Returns whether an event of a replayed letter was received too late for the stream, so that the next audit with
  * --repair counts it. A letter that cannot be read here, and was accepted all the same, counts as late.
  *
- * `viewmill dead-letters replay` tells the user by it.
+ * `viewmill dead-letters replay` tells the user with it.
  */
 export function waitsForAudit(
   { bytes, contentType }: { bytes: Uint8Array; contentType: string },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The lines of the video catalog, and the check of each line. `viewmill catalog` and the read API's catalog endpoint
- * accept lines by it, and the catalog store keeps the result.
+ * accept lines with it, and the catalog store keeps the result.
  */
 import { isVideoId, parseRfc3339 } from "../event";
 import { MINUTE_MS } from "../rules/time";

@@ -2,7 +2,7 @@
 /**
  * The channel of a video, minute by minute. A history is a list of points, ascending by minute: from a point's minute
  * until the next point, the video belongs to the point's channel. Before the first point the channel is unknown. The
- * catalog store keeps the histories, and the read API adds up a channel's videos by them.
+ * catalog store keeps the histories, and the read API adds up a channel's videos with them.
  */
 
 /** The channel under which events count whose video has no known channel. No catalog line can use this name. */

@@ -22,7 +22,7 @@ import { type NameSpans, viewOf } from "./name-table";
  */
 export interface EventColumns {
   count: number;
-  /** Sixteen bytes a row (event-identity.ts). */
+  /** Sixteen bytes per row (event-identity.ts). */
   ids: Uint8Array;
   /**
    * The names as strings. A decoder makes the strings on demand, so only code that needs strings should read this

@@ -20,7 +20,7 @@ export interface MinuteCounts {
   minute: number;
   /** Read it only where strings are needed: counts of panes make them on demand. */
   readonly videos: readonly string[];
-  /** The numbers of `videos` in a space of names: a store remembers by them what it calls each video. */
+  /** The numbers of `videos` in a space of names: a store remembers with them what it calls each video. */
   named?: { names: VideoNames; numbers: Uint32Array };
   types: string[];
   /** The index of each row's name in `videos` and `types`. All columns have the same length. */

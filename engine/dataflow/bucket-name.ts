@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A copy of io/gcs/bucket-name.ts: engine/ is a package of its own, and shares no code with the application. The
-// staging folder of a job is checked by it before anything is sent (job.ts).
+// staging folder of a job is checked with it before anything is sent (job.ts).
 /* jscpd:ignore-start */
 /**
  * Returns why no bucket can have this name, in words; undefined where one can.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Requests to Google's APIs, with credentials, deadlines and retries. The files of this folder send by it, and an
- * application may check its project by it.
+ * Requests to Google's APIs, with credentials, deadlines and retries. The files of this folder send with it, and an
+ * application may check its project with it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AccessToken, applicationDefaultToken } from "./credentials";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * How cells leave Bigtable for roll-ups. Of two processes that roll up at once, one goes on, and the other one stops
- * with an error. docs/decisions/0037-roll-ups-on-bigtable.md. `viewmill tier` moves cells by it.
+ * with an error. docs/decisions/0037-roll-ups-on-bigtable.md. `viewmill tier` moves cells with it.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { HOUR_MS } from "../../domain/rules/time";

@@ -2,7 +2,7 @@
 /**
  * The channels to Bigtable. Calls use the gRPC stub of Google's client, which brings the credentials. The client's own
  * layer over the stub (retries, a deadline of 12 hours, a wrapper for each streamed message) is left out; retry.ts
- * decides on retries. Every adapter of this folder calls Bigtable by it.
+ * decides on retries. Every adapter of this folder calls Bigtable with it.
  */
 
 import { v2 } from "@google-cloud/bigtable";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The one place that decides which failures of a call are worth another attempt. Every call of this folder is repeated
- * or given up by it.
+ * or given up with it.
  */
 import { status } from "@grpc/grpc-js";
 import { retrying } from "../flow/retry";

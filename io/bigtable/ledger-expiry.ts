@@ -2,7 +2,7 @@
 /**
  * How books leave the ledger's table. Of an expired minute stay its sequences and the mark of its audit: so that it is
  * known that the minute is audited, and that a later change of it is not. docs/decisions/0037-roll-ups-on-bigtable.md.
- * `viewmill tier` expires books by it, through the ledger.
+ * `viewmill tier` expires books with it, through the ledger.
  */
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { BigtableConnection } from "./connection";

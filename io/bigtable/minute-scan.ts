@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Scans of the minutes of all videos. An hour is a range of keys in each salt. Rankings, audits and tiering read the
- * minutes by it.
+ * Scans of the minutes of all videos. In each salt (a key prefix that spreads the load) an hour is one range of keys.
+ * Rankings, audits and tiering use it through counter-reads.ts.
  */
 
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
@@ -25,12 +25,12 @@ import {
 } from "./row-keys";
 import { pages, type RowFilter, readRows } from "./rows";
 
-/** The number of cells in memory, some 100 bytes each. A single minute with more cells is held whole. */
+/** The largest number of cells held at once, about 100 bytes each. A minute with more cells is held whole. */
 const MAX_CELLS_HELD = 500_000;
 const SALTS_AT_ONCE = 4;
 const ALL_SALTS: readonly number[] = Array.from({ length: SALTS }, (_, salt) => salt);
 
-/** Cells of minutes, and not the bases of those that left for roll-ups. */
+/** Selects minute cells and leaves out base cells, which stand for minutes that moved to roll-ups (base-cells.ts). */
 const MINUTES_ALONE: RowFilter = {
   chain: {
     filters: [allOf(MINUTE_FAMILY), { columnQualifierRegexFilter: Buffer.from(".*:[0-9][0-9]\\+?", "latin1") }],
@@ -52,8 +52,8 @@ export class MinuteScan {
   constructor(private readonly connection: BigtableConnection) {}
 
   /**
-   * Yields every cell of [fromMinute, toMinute), by minute, of one salt or of all. As many minutes of an hour are read
-   * together as fit into memory.
+   * Yields the cells of [fromMinute, toMinute) minute by minute, of one salt or of all. Reads as many minutes of an
+   * hour together as fit into memory.
    */
   async *cells(
     fromMinute: number,
@@ -82,7 +82,7 @@ export class MinuteScan {
     }
   }
 
-  /** Calls `take` with the cells of one type. */
+  /** Calls `take` with the video and the count of each cell of one type that is not zero. */
   async counts(
     eventType: string,
     fromMinute: number,
@@ -106,7 +106,7 @@ export class MinuteScan {
     });
   }
 
-  /** Reads minutes of one hour into memory. */
+  /** Reads minutes of one hour into memory. Returns "too-many" where they have more than `max` cells. */
   async #held(
     fromMinute: number,
     toMinute: number,
@@ -163,8 +163,8 @@ export class MinuteScan {
 }
 
 /**
- * Returns undefined where the cell does not exist, or its last event lies outside of its minute. No writer writes such
- * a cell, so an audit is to replace it.
+ * Returns undefined where the count is zero, or the last event lies outside of the minute. Only a damaged cell looks
+ * like the latter. It is treated as missing, so that an audit writes it again.
  */
 function heldCell(videoId: string, type: string, minute: number, cell: CounterCell): HeldCell | undefined {
   const { version, count, sum, valued, revision, lastMs } = cell;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Receipt stamps in the ledger's table, one row a key: `t#<hash of the key>`, family t, column `at`, whose timestamp is
- * the stamp. A check-and-mutate writes the stamp where no valid one exists, so the profile must allow transactional
+ * Receipt stamps in the ledger's table, one row per key: `t#<hash of the key>`, family t, column `at`, whose timestamp
+ * is the stamp. A check-and-mutate writes the stamp where no valid one exists, so the profile must allow transactional
  * writes. Stamps of other writers are then read in bulk. The write API asks for stamps here, where its instances share
  * a log.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * What one request to Bigtable may hold: mutations of rows, the limits of both, and how many rows fit. Every write of
- * this folder is cut into requests by it.
+ * this folder is cut into requests with it.
  */
 import { timestampMicros } from "./versions";
 

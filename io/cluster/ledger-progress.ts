@@ -4,14 +4,14 @@ import { earliestLiveMark } from "../../domain/rules/low-watermark";
 import type { Ledger, LogProgress } from "../ports";
 
 /**
- * The time without a report after which an archiver counts as behind, or gone. Archivers report about once a second.
+ * An archiver that has not reported for this long counts as behind. Archivers report about once a second.
  */
 const SILENT_AFTER_MS = 15_000;
 const REMEMBERED_MS = 500;
 
 /**
- * The progress of a shared log's events by its ledger, in which the archivers keep the low watermark
- * (low-watermark.ts). Freshness and the audit's horizon are told from it where the log is shared.
+ * How far the events of a shared log are archived and counted, read from the ledger, in which the archivers keep the
+ * low watermark (low-watermark.ts). Freshness, the audit's horizon and the claim check use it.
  */
 export class LedgerProgress implements LogProgress {
   private remembered: { atMs: number; value: Promise<number> } | undefined;
@@ -40,7 +40,7 @@ export class LedgerProgress implements LogProgress {
     return completeThrough(nowMs, earliestLiveMark(await this.ledger.archiveReaders(), nowMs) ?? 0);
   }
 
-  /** Reads the ledger at most twice a second, because every read of a counter asks. */
+  /** Reads the ledger at most twice a second, because every answer with counts asks for it. */
   completeThroughMs(nowMs: number): Promise<number> {
     const at = performance.now();
     if (this.remembered === undefined || at - this.remembered.atMs > REMEMBERED_MS) {

@@ -2,7 +2,8 @@
 /**
  * The embedded archive: a directory. An object is written to a staging folder, synced, renamed to its name, and the
  * folder synced: readers see it whole or not at all, and it survives power loss once `write` resolves. The stream of
- * one machine writes it, and audits read it.
+ * one machine, the archiver and backfills write it; audits read it; `viewmill tier` packs and removes. Claims are kept
+ * in the same form (claims.ts).
  */
 
 import { randomUUID } from "node:crypto";
@@ -87,7 +88,10 @@ export class DirectoryArchive implements Archive {
     return this.#slots.run(() => orUnavailable(() => this.#content(name)));
   }
 
-  /** Outside of its pack first: an object that leaves its folder is in the pack by then. */
+  /**
+   * Looks for the object's own file first and then in the pack, because packing writes the pack before it removes the
+   * file.
+   */
   async #content(name: string): Promise<Uint8Array> {
     const file = join(this.#folder, name);
     try {
@@ -112,7 +116,7 @@ export class DirectoryArchive implements Archive {
     return minutes.filter((_, index) => used[index]);
   }
 
-  /** Removes the objects and the folders that are empty then; a writer that needs a folder again makes it. */
+  /** Removes the objects, then every folder left empty. A writer creates a missing folder again. */
   async remove(names: readonly string[]): Promise<void> {
     const folders = new Set<string>();
     for (const name of names) {
@@ -189,7 +193,7 @@ export class DirectoryArchive implements Archive {
     const minutes: number[] = [];
     if (toMinute <= fromMinute) return minutes;
     // Reading a minute's objects costs as much as checking its folder.
-    if (toMinute === fromMinute + 1 && hasFolder(fromMinute)) return [fromMinute];
+    if (toMinute === fromMinute + 1 && isArchiveMinute(fromMinute)) return [fromMinute];
     for (const date of await this.#subfolders("", /^date=\d{4}-\d{2}-\d{2}$/)) {
       const dayStart = minuteOf(`${date}/hour=00/minute=00`);
       if (dayStart === undefined || dayStart + MINUTES_A_DAY <= fromMinute || dayStart >= toMinute) continue;
@@ -201,7 +205,7 @@ export class DirectoryArchive implements Archive {
           const minute = minuteOf(`${date}/${hour}/${folder}`);
           if (minute !== undefined) found.add(minute);
         }
-        // After the folders, for the reason of `#content`.
+        // The pack is read after the folders, so that an object packed meanwhile is not missed (see `#content`).
         for (const minute of this.#packed.pack(`${date}/${hour}`)?.byMinute.keys() ?? []) found.add(minute);
         const sorted = [...found].sort((a, b) => a - b);
         minutes.push(...sorted.filter((minute) => minute >= fromMinute && minute < toMinute));
@@ -225,7 +229,7 @@ export class DirectoryArchive implements Archive {
     const objects: ArchiveObject[] = [];
     for (const file of await this.#fileNames(minute)) {
       const name = `${minuteFolder(minute)}/${file}`;
-      // undefined: it went into the pack since the folder was listed.
+      // undefined: the object was packed after the folder was listed. It is found in the pack below.
       const found = statSync(join(this.#folder, name), { throwIfNoEntry: false });
       if (found === undefined) continue;
       objects.push({ name, minute, sizeBytes: found.size, writtenAtMs: found.mtimeMs });
@@ -250,7 +254,7 @@ async function removedEmpty(folder: string): Promise<boolean> {
   return rmdir(folder).then(
     () => true,
     (error: unknown) => {
-      // Of an object that was in a pack there is no such folder any more.
+      // A packed object no longer has a minute folder.
       if (hasCode(error, "ENOENT")) return true;
       if (hasCode(error, "ENOTEMPTY") || hasCode(error, "EEXIST")) return false;
       throw error;
@@ -258,13 +262,13 @@ async function removedEmpty(folder: string): Promise<boolean> {
   );
 }
 
-const hasFolder = (minute: number): boolean =>
+const isArchiveMinute = (minute: number): boolean =>
   Number.isInteger(minute) && minute >= FIRST_MINUTE && minute <= LAST_MINUTE;
 
 /**
- * Returns the content of a file of at most SMALL_BYTES, or undefined for a larger one. The read is synchronous, like
- * those of the stores beside this archive: an audit reads one small object a minute, and four calls through the thread
- * pool cost twenty times as much as the read.
+ * Returns the content of a file of at most SMALL_BYTES, or undefined for a larger one. The read is synchronous, as in
+ * the SQLite stores. An audit reads one small object for each audited minute, and four thread-pool calls cost twenty
+ * times the read.
  */
 function readIfSmall(file: string): Buffer | undefined {
   const descriptor = openSync(file, "r");
@@ -284,7 +288,7 @@ function readIfSmall(file: string): Buffer | undefined {
   }
 }
 
-/** Returns the few objects of a minute; none where the folder is missing. */
+/** Returns the file names in a minute's folder; none where it is missing. */
 function namesInMinute(folder: string): string[] {
   try {
     return readdirSync(folder);

@@ -2,7 +2,7 @@
 /**
  * Packs of a directory archive: written beside, synced, read back and compared, then renamed to their name in one step;
  * only then the objects outside of the pack are deleted. Whoever reads meanwhile finds an object outside, in the pack,
- * or in both. `viewmill tier` packs by it, through the archive.
+ * or in both. `viewmill tier` packs with it, through the archive.
  */
 import { hash, randomUUID } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, rmSync, statSync } from "node:fs";

@@ -3,7 +3,7 @@
  * Groups the items of many callers into few commits: requests to a broker, transactions, or objects. A lone item is
  * committed at once. While as many commits as allowed are under way, items wait until a group is full or `lingerMs`
  * old. With `timeoutMs` every item has a deadline: an item that still waits then is never sent, and the outcome of an
- * item under way is unknown. The logs and the dead letters append by it.
+ * item under way is unknown. The logs and the dead letters append with it.
  */
 import { LogFullError, StoreUnavailableError } from "../ports";
 

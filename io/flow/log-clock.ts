@@ -3,7 +3,7 @@
  * A log's own clock, as far as its reader can know it. A message with the append time `a` was in the log when it was
  * fetched, so the log's clock had reached `a` by then. Since then the log's clock has advanced as this process's
  * monotonic clock has. The derived time is never ahead of the log's clock, whatever the clock of this machine says. It
- * lags behind by the shortest delivery time so far. The readers of Kafka and Pub/Sub report by it how far the log has
+ * lags behind by the shortest delivery time so far. The readers of Kafka and Pub/Sub report with it how far the log has
  * been read.
  */
 export class LogClock {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The one policy that repeats calls of stores and brokers. The loop and its pauses are cockatiel's; each adapter
- * decides in its errors.ts which errors are worth another attempt.
+ * The retry loop for Bigtable, Cloud Storage and Pub/Sub, made of cockatiel's. Each adapter's errors.ts decides which
+ * errors are retried. Kafka retries through kafkajs.
  */
 import { DelegateBackoff, handleWhen, retry } from "cockatiel";
 
 interface RetryPolicy {
-  /** The time after the first attempt in which another one may begin. */
+  /** How long after the first attempt begins a new attempt may still start. */
   totalMs: number;
   /** The number of attempts; default: as many as the time allows. */
   maxAttempts?: number;
@@ -19,18 +19,18 @@ interface RetryPolicy {
 
 /**
  * Repeats `call` until it succeeds, fails for good, or the policy ends the attempts; `call` gets the time left. Rejects
- * with `asFinal`.
+ * with the error that `asFinal` returns.
  */
 export async function retrying<T>(call: (leftMs: number) => Promise<T>, policy: RetryPolicy): Promise<T> {
   const endsAt = performance.now() + policy.totalMs;
   let attempts = 0;
   let waitMs = 0;
-  const isTried = handleWhen((error) => {
+  const isRetried = handleWhen((error) => {
     if (!policy.isWorthRetrying(error)) return false;
     waitMs = policy.pauseMs(attempts);
     return performance.now() + waitMs < endsAt;
   });
-  const repeated = retry(isTried, {
+  const repeated = retry(isRetried, {
     maxAttempts: (policy.maxAttempts ?? Number.POSITIVE_INFINITY) - 1,
     backoff: new DelegateBackoff(() => waitMs),
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Runs at most `slots` tasks at the same time; further tasks wait in order. Adapters bound by it how many files or
+ * Runs at most `slots` tasks at the same time; further tasks wait in order. Adapters bound with it how many files or
  * requests they have open.
  */
 export class Semaphore {

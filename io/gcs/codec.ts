@@ -2,7 +2,7 @@
 /**
  * The names of objects: of ranges of minutes (`date=.../hour=.../minute=...` sorts by time), of dead letters, and of
  * the marks of replayed letters. The bytes of objects are those of io/formats/. The archive and the dead letters of
- * this folder name their objects by it.
+ * this folder name their objects with it.
  */
 import { FIRST_MINUTE, LAST_MINUTE, minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
 import type { ListQuery } from "./objects";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Decides which failures of Cloud Storage are worth another attempt, when the attempt is made, and which error the
- * caller gets in the end. The requests of this folder (objects.ts) are made by it.
+ * caller gets in the end. The requests of this folder (objects.ts) are made with it.
  */
 import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Requests for the objects of one bucket below one prefix, by the JSON API
- * (https://cloud.google.com/storage/docs/json_api/v1/objects). Every adapter of this folder reads and writes by it.
+ * (https://cloud.google.com/storage/docs/json_api/v1/objects). Every adapter of this folder reads and writes with it.
  */
 import { randomUUID } from "node:crypto";
 import { Semaphore } from "../flow/semaphore";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Appends records to a topic, durably and in groups. The event log and the dead-letter topic write by it. */
+/** Appends records to a topic, durably and in groups. The event log and the dead-letter topic write with it. */
 import type { Message } from "kafkajs";
 import { BatchQueue } from "../flow/batch-queue";
 import { MessageTooLargeError } from "../formats/messages/errors";

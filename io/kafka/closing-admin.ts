@@ -4,7 +4,7 @@ import type { Admin } from "kafkajs";
 /**
  * kafkajs's admin client connects again when a request that is under way at the disconnect makes its next attempt, and
  * then stays connected. `close` of this class waits for the requests under way, each of which ends by its own bounds,
- * and refuses further ones. The reader and the sender of this folder ask brokers by it.
+ * and refuses further ones. The reader and the sender of this folder ask brokers with it.
  */
 export class ClosingAdmin {
   readonly #underWay = new Set<Promise<unknown>>();

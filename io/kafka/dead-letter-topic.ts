@@ -7,7 +7,7 @@ type KafkaDeadLetterTopicOptions = KafkaAppenderOptions;
 
 /**
  * Publishes dead letters to a topic: the payload whole as the value, the other fields as headers
- * (io/formats/messages/letter-attributes.ts). A deployment publishes its dead letters by it, in addition to keeping
+ * (io/formats/messages/letter-attributes.ts). A deployment publishes its dead letters with it, in addition to keeping
  * them, where a topic is configured.
  */
 export class KafkaDeadLetterTopic {

@@ -17,7 +17,7 @@ interface Waiting {
  * no message's time without the message, but they find the first offset at or after a time, for all partitions at once.
  * So the time is searched, in doubling steps from a guess, then by bisection. The search takes about ten small requests
  * when messages wait, and two when none does. A partition ends where its log ends, not at its last stable offset,
- * because messages behind an open transaction wait, too. The archiver reports by it how far it is behind.
+ * because messages behind an open transaction wait, too. The archiver reports with it how far it is behind.
  */
 export class GroupLag {
   /** The first existing offset of each partition, as last seen. */

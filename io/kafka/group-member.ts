@@ -3,7 +3,7 @@
  * One member of a consumer group, which is started again after every failure until it is closed: at most one consumer
  * of kafkajs at any time. kafkajs's own restarts are switched off. It restarts after some failures and not after
  * others, and a consumer that failed while it was being disconnected came back after `close`. The reading side of the
- * log consumes by it.
+ * log consumes with it.
  */
 import type { Consumer, ConsumerConfig, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "pino";

@@ -9,7 +9,7 @@
  * partition is refused here, because its queue is no longer the partition's. Committed positions must outlive the
  * messages: the brokers' `offsets.retention.minutes` >= the topic's retention. kafkajs fetches into a bounded queue a
  * partition (which is paused when full), so that its heartbeats never wait for an archive. The archiver reads the log
- * by it; the streaming job reads the topic with Beam's own source.
+ * with it; the streaming job reads the topic with Beam's own source.
  */
 
 import { hash } from "node:crypto";

@@ -7,7 +7,7 @@ type PubsubDeadLetterTopicOptions = PubsubAppenderOptions;
 
 /**
  * Publishes dead letters to a topic: the payload whole as data, the other fields as attributes
- * (io/formats/messages/letter-attributes.ts). A deployment publishes its dead letters by it, in addition to keeping
+ * (io/formats/messages/letter-attributes.ts). A deployment publishes its dead letters with it, in addition to keeping
  * them, where a topic is configured.
  */
 export class PubsubDeadLetterTopic {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Decides which answers of Pub/Sub are worth another attempt, and how many attempts are made. Every call of this folder
- * is repeated or given up by it.
+ * is repeated or given up with it.
  */
 import { retrying } from "../flow/retry";
 import { StoreUnavailableError } from "../ports";

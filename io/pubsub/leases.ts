@@ -18,7 +18,7 @@ interface LeaseOptions {
 
 /**
  * Keeps the messages that a reader holds from being delivered to another reader, for a bounded time. The reading side
- * of the log holds its messages by it until the archiver acknowledges them.
+ * of the log holds its messages with it until the archiver acknowledges them.
  */
 export class Leases {
   readonly #held = new Map<string, number>();

@@ -2,7 +2,7 @@
 /**
  * The reading side of a log on a Pub/Sub subscription, by unary pulls while a caller waits for a portion. Pub/Sub has
  * no positions: a portion holds the messages of some pulls, `exact` is false, and unacknowledged messages are delivered
- * again together with others. Ids tell which messages were delivered twice. The archiver reads the log by it; the
+ * again together with others. Ids tell which messages were delivered twice. The archiver reads the log with it; the
  * streaming job reads its own subscription with Beam's source.
  */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A block: the cells of 64 neighbouring videos at one time (a minute, an hour, a day, or ever), packed into one blob.
- * Rows a transaction decide what a store costs, and a row a cell is 64 times as many.
+ * Rows per transaction decide what a store costs, and a row per cell is 64 times as many.
  *
  * Bytes: a version byte (1) | cells by key, ascending | CRC-32 of all before it, little-endian.
  * A cell, in varints of 7 bits: (key - key before - 1) * 16 + flags | count | valued, with VALUED | low 32 bits of the

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What the last transactions changed: a row a transaction, with the minutes, hours and days whose blocks it wrote. A
+ * What the last transactions changed: a row per transaction, with the minutes, hours and days whose blocks it wrote. A
  * reader that keeps cells (kept-cells.ts) learns from it which of them it must read again. Every writer of blocks
  * writes it in the same transaction (block-tables.ts).
  */

@@ -2,7 +2,7 @@
 /**
  * A CounterStore whose applies run in a worker thread, so that the stream counts the next minute while SQLite writes
  * the last (writing all levels takes about as long as counting). All other methods are those of this thread's
- * SqliteCounterStore. The stream process writes by it.
+ * SqliteCounterStore. The stream process writes with it.
  */
 import { isMainThread, workerData } from "node:worker_threads";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";

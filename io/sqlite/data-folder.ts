@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The data folder of an embedded deployment: created when missing, checked for writing, and locked. A lock is an
- * exclusive transaction on a small SQLite file: the kernel ends it with the process, kill -9 included, so a stale lock
- * cannot exist. (Never open such a file other than through SQLite: closing it would end the process's locks.) `serve`
- * and every command with a data folder opens it here.
+ * The data folder of an embedded deployment. `serve` creates, checks and locks it (`openDataFolder`). Commands create
+ * it (`prepareDataFolder`) or require it (`requireDataFolder`) without that lock. A lock is an exclusive transaction on
+ * a small SQLite file: the kernel ends it with the process, kill -9 included, so a stale lock cannot exist. (Never open
+ * such a file other than through SQLite: closing it would end the process's locks.)
  */
 import { accessSync, closeSync, constants, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -26,14 +26,14 @@ class DataFolderError extends Error {
   }
 }
 
-/** A held lock, released by `release`, and by the kernel when the process ends in whatever way. */
+/** A held lock, released by `release`, and by the kernel however the process ends. */
 export interface FolderLock {
   readonly name: string;
   release(): void;
 }
 
 const SQLITE_BUSY = 5;
-/** The interval of a waiting process's attempts, because the kernel does not notify it when a lock becomes free. */
+/** How often a waiting process tries again: the kernel does not notify it when a lock is freed. */
 const RETRY_MS = 50;
 
 /** Creates the folder when missing and proves that it can be written. Throws `DataFolderError`. */
@@ -49,8 +49,8 @@ export function prepareDataFolder(folder: string): void {
 }
 
 /**
- * Checks the folder for commands that only read. A folder that does not exist is a mistyped name and not an empty
- * deployment, and one that cannot be read does not say where its service listens. Throws `DataFolderError`.
+ * Checks the folder for commands that only read. A missing folder counts as a mistyped name. An unreadable one is
+ * refused, because the service's address is in it. Throws `DataFolderError`.
  */
 export function requireDataFolder(folder: string): void {
   try {
@@ -65,8 +65,8 @@ export function requireDataFolder(folder: string): void {
 }
 
 /**
- * Waits until the lock is free, at most `deadlineMs` from now. Rejects with `DataFolderError` (`locked`) then, and
- * with the signal's reason when it is aborted.
+ * Waits until the lock is free, at most `deadlineMs` from now. Rejects with `DataFolderError` (`locked`) when that time
+ * is over, and with the signal's reason when it is aborted.
  */
 export async function waitForLock(
   folder: string,
@@ -105,7 +105,7 @@ function tryLock(folder: string, name: string): FolderLock | undefined {
   }
 }
 
-/** The locks that this process holds: a garbage-collected connection would free its lock. */
+/** Keeps the connections of held locks reachable: a garbage-collected connection would free its lock. */
 const HELD = new Set<DatabaseSync>();
 
 function heldBy(db: DatabaseSync, name: string): FolderLock {

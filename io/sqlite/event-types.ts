@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The event types of a deployment: event-types.sqlite in the data folder, a row a type. The intake asks it for the
+ * The event types of a deployment: event-types.sqlite in the data folder, a row per type. The intake asks it for the
  * types that it does not know yet.
  */
 import { join } from "node:path";

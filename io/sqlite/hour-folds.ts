@@ -5,7 +5,7 @@
  * bucket. Its sums are then in the rows of the hour and of the day, and every later write of a minute changes both.
  * `open_hours` lists the hours that may have unfolded buckets, all of them at `next_bucket` or behind it. Totals are
  * never open: every write changes them. The writer of minutes asks it at every write, and the store folds finished
- * hours by it.
+ * hours with it.
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";

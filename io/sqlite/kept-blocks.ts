@@ -15,7 +15,7 @@ interface Entry {
 /**
  * Keeps rows of blocks: a video that nobody has asked for yet is in the same rows as its 63 neighbours, and videos that
  * are counted from the beginning, which are read most, are neighbours. `cells` tells what has changed since; it has
- * looked on the snapshot of the caller. CounterReads reads single videos by it.
+ * looked on the snapshot of the caller. CounterReads reads single videos with it.
  */
 export class KeptBlocks extends BlockReader {
   #young = new Map<string, Map<number, Entry>>();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * How the books of old minutes leave counters.sqlite, a few minutes of them in one short transaction. `viewmill tier`
- * expires books by it, through the ledger.
+ * expires books with it, through the ledger.
  */
 import { isBackfilled, minuteFolder } from "../../domain/archive-name";
 import { addAuditedRange } from "./ledger-marks";

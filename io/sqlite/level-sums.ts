@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The levels above the minutes, each cell beside the sum of the cells below it, for the audit of derived levels. An
- * open hour (hour-folds.ts) is the sum of its minutes, and adds that sum to its day. The counter store reads by it.
+ * open hour (hour-folds.ts) is the sum of its minutes, and adds that sum to its day. The counter store reads with it.
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";

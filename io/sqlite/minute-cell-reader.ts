@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Reads whole minutes as columns, a minute at a time: a minute is one range of rows. The audit and tiering read the
- * store by it.
+ * store with it.
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";

@@ -2,7 +2,7 @@
 /**
  * Writes the minute cells of one transaction: merges them into the blocks of their minutes, and adds the differences to
  * the totals, and to hours and days where these are folded (hour-folds.ts). The counter store applies the writes of the
- * stream and of audits by it.
+ * stream and of audits with it.
  */
 
 import type { DatabaseSync } from "node:sqlite";

@@ -2,7 +2,7 @@
 /**
  * Maps names to ids of the `videos` and `types` tables, with a bounded cache of two generations. When the young
  * generation is full it becomes the old one, and the old one is dropped, which forgets the least recently used names.
- * Writers give new names their ids by it, and readers find ids and names.
+ * Writers give new names their ids with it, and readers find ids and names.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { VideoNames } from "../../domain/columns/minute-counts";

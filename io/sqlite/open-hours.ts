@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The content of an open hour: the sums of its minutes, for the buckets that have no row of the hour yet
- * (hour-folds.ts). Readers, rankings and the fold of an hour add up by it.
+ * (hour-folds.ts). Readers, rankings and the fold of an hour add up with it.
  */
 import { MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { type BlockReader, BlockTables, BUCKETS, bucketOfRow, rowName, timeOf } from "./block-tables";

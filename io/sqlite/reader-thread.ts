@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The query service's view of counters.sqlite. Single videos are read at once over a read-only connection (well under a
- * millisecond). `top` runs in a worker thread, so that an answer over a busy hour never delays the others. `serve`
- * reads by it.
+ * The counters as `serve` reads them. A read of one video uses a read-only connection in the calling thread. `top` and
+ * `rising` run in a worker thread, so that a ranking over a busy hour delays no other answer.
  */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -14,7 +13,7 @@ import { COUNTERS_FILE, openCountersReadOnly } from "./counter-schema";
 import { answerFrom, ThreadChannel } from "./thread-channel";
 
 interface CounterReaderOptions {
-  /** The data folder, in which counters.sqlite is created when missing. */
+  /** The data folder. Opening creates or migrates counters.sqlite if needed; afterwards the file is only read. */
   folder: string;
   busyTimeoutMs?: number;
   /** The bytes of cells and rows that are kept for further reads, by estimate. Default 64 MiB; 0: none. */
@@ -28,7 +27,7 @@ interface TopQuestion {
   limit: number;
 }
 
-/** Marks the worker data of this file, which is both the reader and the thread it starts. */
+/** Identifies the worker thread: reader and thread run this same file. */
 const THREAD = "viewmill-counter-reader";
 
 export class SqliteCounterReader
@@ -39,7 +38,7 @@ export class SqliteCounterReader
   readonly #thread: ThreadChannel;
   readonly #commits: CommitsOfOthers;
 
-  /** Throws `StoreUnavailableError`, `SchemaVersionError`. The thread starts at the first `top`. */
+  /** Throws `StoreUnavailableError`, `SchemaVersionError`. The thread starts at the first `top` or `rising`. */
   constructor(options: CounterReaderOptions) {
     const { folder, keptBytes = 64 << 20, ...open } = options;
     const file = join(folder, COUNTERS_FILE);
@@ -73,7 +72,7 @@ export class SqliteCounterReader
     return this.#reads.videosSeen(after, limit);
   }
 
-  /** This connection only reads, so that every commit is another connection's. */
+  /** Counts the commits of other connections. This connection never commits. */
   version(): number {
     return this.#commits.count();
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The bound on how long a write holds the store: it learns from each transaction how many cells the next one may have.
- * The counter store cuts the stream's writes by it.
+ * The counter store cuts the stream's writes with it.
  */
 
 /** The most cells of a transaction, whatever little time they take. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Reads of cells that left the store: the counters of a deployment with roll-ups, and exports, find and decode files by
- * it.
+ * Reads cells that have moved from the store to roll-up files. io/tiers (counters, rankings, audit sums) and the
+ * service's reader use it.
  */
 import { hash } from "node:crypto";
 import { rollUpPart } from "../../domain/rules/roll-ups";
@@ -9,7 +9,7 @@ import { type CellColumns, joined, type TimedCell } from "../formats/parquet/cel
 import { CellFile } from "../formats/parquet/cell-file";
 import { type RolledLevel, type RollUp, type RollUpBytes, type RollUpFolder, StoreUnavailableError } from "../ports";
 
-/** The bound of the kept footers in memory. */
+/** The largest size in memory of the kept footers, in bytes. */
 const MAX_OPEN_BYTES = 32 << 20;
 const FILES_AT_ONCE = 8;
 
@@ -70,7 +70,7 @@ export class RollUpReader {
   #file(rollUp: RollUp): Promise<CellFile> {
     const { name } = rollUp;
     const known = this.#open.get(name);
-    // The one used last is the last to go.
+    // The most recently used file is removed last.
     this.#open.delete(name);
     const file = known ?? this.#opened(rollUp);
     this.#open.set(name, file);
@@ -91,7 +91,7 @@ export class RollUpReader {
     }
   }
 
-  /** Forgets the files used longest ago, of those that are open by now. */
+  /** Removes the least recently used open files until the bound holds. Files still being opened are skipped. */
   #trim(): void {
     for (const name of this.#open.keys()) {
       if (this.#openBytes <= MAX_OPEN_BYTES) return;

@@ -21,7 +21,7 @@ const ATTEMPTS = 10;
 /**
  * Reads a range of cells from the store and the roll-ups. A cell is the sum of its roll-ups and of the later events in
  * the store. The state is read before and after the store: a range that leaves the store in between is read again. The
- * service and tiered-counters.ts read by it.
+ * service and tiered-counters.ts read with it.
  */
 export class TieredReads {
   constructor(

@@ -2,7 +2,7 @@
 /**
  * The addresses that a webhook may reach. A name in a URL may stand for an address of this network (server-side request
  * forgery), perhaps only at its second look-up, so the connected address itself is judged. The configuration is checked
- * by it, and every attempt to deliver.
+ * with it, and every attempt to deliver.
  */
 import { lookup as systemLookup } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * One attempt to deliver a message: a POST without redirects, to an address that is allowed, within a deadline. The
- * lane of a webhook (cli/programs/alerts/webhook-lane.ts) makes its attempts by it.
+ * lane of a webhook (cli/programs/alerts/webhook-lane.ts) makes its attempts with it.
  */
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";

@@ -2,7 +2,7 @@
 /**
  * Signatures of Standard Webhooks, version 1: HMAC-SHA256 over id, timestamp and body
  * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md). Each attempt to deliver
- * is signed by it.
+ * is signed with it.
  */
 import { createHmac } from "node:crypto";
 

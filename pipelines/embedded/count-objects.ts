@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The counting half of the embedded stream's pass: the objects that the pass wrote go through the counting graph. */
+/**
+ * Counts the archive objects that a pass of the embedded stream has just written (pass.ts calls it): they go through
+ * the counting graph into the counter store.
+ */
 import {
   FromResource,
   flatten,
@@ -26,14 +29,14 @@ export interface CountingDependencies {
 /** The counting options that a caller of the embedded stream chooses; the stream sets the others itself. */
 export type EmbeddedCounting = Omit<CountingOptions, "writtenCells" | "inProcess">;
 
-/** The listed objects of each minute. */
+/** By minute, the archive objects that the ledger lists. */
 type Listed = ReadonlyMap<number, readonly ArchivedObject[]>;
 
 /**
- * Counts the minutes of newly written objects in one run of the counting graph. Where the kept panes hold all objects
- * listed before, `fresh` is counted on top of them; otherwise the whole minute is counted from the archive. `complete`
- * lists the objects; a failure before its end forgets the panes. Returns how many minutes were counted from the
- * archive.
+ * Counts the minutes of newly written objects in one run of the counting graph. A minute whose pane in memory already
+ * holds every listed object gets only `fresh` added. Any other minute is counted whole from the archive. `complete`
+ * then lists the new objects in the ledger. If anything fails before it ends, the panes of these minutes are dropped.
+ * Returns how many minutes were counted from the archive.
  */
 export async function countObjects(
   { archive, panes }: CountingDependencies,
@@ -98,7 +101,7 @@ const NEW_MESSAGES = "embedded/new-messages";
 const OBJECT_NAMES = "embedded/object-names";
 
 export interface PassBounds {
-  /** The largest number of minutes that one run counts, and so of objects that it writes. */
+  /** The largest number of minutes that one run counts, which is also the largest number of objects it writes. */
   maxMinutes: number;
   /** The largest number of archived events that one run counts again; a single minute may exceed it. */
   maxRecountEvents: number;
@@ -128,7 +131,8 @@ export async function newestWithin(
 }
 
 /**
- * Returns the listed objects of minutes, which are in descending order. One query asks for all neighbouring minutes.
+ * Returns the listed objects of minutes, which are in descending order. Minutes at most two apart are read with one
+ * query.
  */
 async function listedObjects(ledger: CountingDependencies["ledger"], minutes: readonly number[]): Promise<Listed> {
   const listed = new Map<number, ArchivedObject[]>();

@@ -34,7 +34,7 @@ export interface Rolled extends CellRange {
   objects: number;
 }
 
-/** Ends every roll-up that was begun, then rolls up all ranges that are due. Resolves with one result a range. */
+/** Ends every roll-up that was begun, then rolls up all ranges that are due. Resolves with one result per range. */
 export async function rollUpAll(deps: TierDependencies, retention: TierRetention): Promise<Rolled[]> {
   const done: Rolled[] = [];
   const { rolling } = await deps.tiers.tiers();

@@ -292,7 +292,7 @@ test("only events of the wanted minutes are taken", () => {
   );
 });
 
-/** `n` events of one minute, ids 0.. as UUIDs, without an object an event. */
+/** `n` events of one minute, ids 0.. as UUIDs, without an object per event. */
 function manyEvents(n: number, videos: number, firstId = 0): EventColumns {
   const ids = new Uint8Array(n * 16);
   const view = new DataView(ids.buffer);

@@ -161,7 +161,7 @@ function wrongIn(attempt: Attempt, { status, headers, body }: Answer): string[] 
   return wrong;
 }
 
-/** Returns the expected dead letters after these answers: one line a letter. */
+/** Returns the expected dead letters after these answers: one line per letter. */
 function expectedLetters(results: { attempt: Attempt; answer: Answer }[]): string[] {
   return results.flatMap(({ attempt, answer }) => {
     if (answer.status === 202) {

@@ -12,8 +12,8 @@ import { ContainerWriter, fileSchema, openContainer } from "./container";
 import { EventRowWriter } from "./event-rows";
 
 /**
- * Archive objects: plain Avro object container files (zstandard) of io/formats/schemas/event-v1.avsc, one row an event,
- * readable by any Avro reader. The same rows under the same name give the same bytes, and a flipped bit is found
+ * Archive objects: plain Avro object container files (zstandard) of io/formats/schemas/event-v1.avsc, one row per
+ * event, readable by any Avro reader. The same rows under the same name give the same bytes, and a flipped bit is found
  * (container.ts).
  */
 const eventSchema = fileSchema("event-v1");

@@ -2,7 +2,7 @@
 /**
  * Avro's binary encoding (Avro 1.12 specification, "Binary encoding"), by hand for the few types that the hot path
  * needs. A library makes an object for each event, which costs more than all other work together (docs/decisions).
- * Tests compare the codec with avsc. The batches and objects of this folder are written and read by it.
+ * Tests compare the codec with avsc. The batches and objects of this folder are written and read with it.
  */
 import { uint32Column } from "../../../domain/columns/column-memory";
 import { grown, type NameSpans } from "../../../domain/columns/name-table";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Dead letters as objects: Avro container files of io/formats/schemas/dead-letter-v1.avsc, one row a letter. Avro keeps
- * the payload's bytes unchanged. NDJSON would hold them as base64, a third larger and unreadable where they are text.
- * DuckDB, Spark and BigQuery read the objects as they read the archive. The dead letters on Cloud Storage
+ * Dead letters as objects: Avro container files of io/formats/schemas/dead-letter-v1.avsc, one row per letter. Avro
+ * keeps the payload's bytes unchanged. NDJSON would hold them as base64, a third larger and unreadable where they are
+ * text. DuckDB, Spark and BigQuery read the objects as they read the archive. The dead letters on Cloud Storage
  * (io/gcs/dead-letters.ts) write and read them.
  */
 import { Type } from "avsc";

@@ -3,6 +3,6 @@ import { SchemaRegistry } from "./schema-registry";
 
 /**
  * The schemas of everything that is sent as a message: batches (added by batch.ts) and references (reference.ts). The
- * codecs of batches and references decode by it.
+ * codecs of batches and references decode with it.
  */
 export const schemas = new SchemaRegistry();

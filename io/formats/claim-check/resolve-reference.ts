@@ -17,7 +17,7 @@ type Resolved =
 /**
  * Resolves with the batch message behind a reference; a payload without a reference is returned unchanged. Rejects with
  * `StoreUnavailableError` when the claim cannot be read now, which says nothing about the batch. The stream
- * (transforms/resolve-references.ts) and the archiver resolve each message of the log by it.
+ * (transforms/resolve-references.ts) and the archiver resolve each message of the log with it.
  */
 export async function resolveReference(payload: Uint8Array, claims: ClaimStore): Promise<Resolved> {
   if (!isReference(payload)) return { kind: "payload", payload };

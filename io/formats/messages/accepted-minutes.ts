@@ -3,7 +3,8 @@
  * The declaration of a batch (events by minute of event time) as text for a message header. The text consists of
  * entries joined by `,`, in ascending order. An entry is a minute, the first in full and the others as the distance
  * from the entry before, followed by `:` and the number of events where that is not 1. All numbers are in base 36. A
- * minute of 500 events is `hsyw0:dw`. The write API's batches carry it, and the archiver books by it what was accepted.
+ * minute of 500 events is `hsyw0:dw`. The write API's batches carry it, and the archiver books with it what was
+ * accepted.
  */
 import type { LogBatch } from "../../ports";
 

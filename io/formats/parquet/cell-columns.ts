@@ -14,7 +14,7 @@ export interface TimedCell extends Sums {
 
 const FIRST_ROWS = 1_024;
 
-/** The columns grow by doubling: about 60 bytes a cell, and each video's name once. */
+/** The columns grow by doubling: about 60 bytes per cell, and each video's name once. */
 export class CellColumns {
   readonly videos: string[] = [];
   readonly types: string[] = [];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * For every answer, each event that was accepted before completeThrough is counted: over random schedules of accepting,
- * booking, taking, archiving, counting, auditing, losing and crashing, with two archivers, two ingest instances and a
- * job that may be away.
+ * Checks that every event accepted before an answer's completeThrough is counted. The schedules are random: they
+ * accept, book, take, archive, count, audit, lose and crash, with two archivers, two ingest instances and a job that
+ * may be away.
  */
 import fc from "fast-check";
 import { LedgerProgress } from "../../../io/cluster/ledger-progress";
@@ -15,7 +15,7 @@ const START_MS = 1_700_000_000_000;
 const LATE_AFTER_MS = 3_600_000;
 const INGEST_LEASE_MS = 30_000;
 const READER_LEASE_MS = 120_000;
-/** Instances book every second; five are enough to be apart from what happens between. */
+/** Real instances book every second. Five seconds here leave room for steps between two bookings. */
 const BOOK_EVERY_MS = 5_000;
 
 interface Message {
@@ -72,7 +72,7 @@ class World {
   private readonly instances: ReturnType<World["instance"]>[];
   private made = 0;
   private readonly readers: ReturnType<World["reader"]>[];
-  /** Accepted by an instance that crashed before it booked them, and promised by no other instance. */
+  /** Events whose instance crashed before booking them, so that no ledger promises them. */
   private readonly unpromised = new Set<Message>();
   private lowest = 0;
 
@@ -99,7 +99,8 @@ class World {
       await this.take1(one);
       this.nowMs += 1;
     }
-    // The watermark is no way out: with everything done it comes to the end, but for what is lost.
+    // A watermark that never advances must not pass this test: once all work is done it must reach the end, except
+    // before a lost event.
     await this.settle();
   }
 
@@ -220,7 +221,7 @@ class World {
     return throughMs;
   }
 
-  /** The stream reads the log by itself: it may be ahead of the archive. What is late it sets aside. */
+  /** The stream reads the log by itself: it may be ahead of the archive. It sets late events aside. */
   private async count(share: number): Promise<void> {
     const open = this.messages.filter(({ counted, isLate, state }) => !counted && !isLate && state !== "lost");
     for (const message of open.slice(0, Math.ceil(open.length * share))) message.counted = true;
