@@ -5,19 +5,23 @@ import { type Config, configSchema } from "../../../cli/config/schema";
 import { createPlaces } from "../../../cli/deployment/create-places";
 import { type Deployment, openDeployment } from "../../../cli/deployment/deployment";
 import { streamSubmission } from "../../../cli/deployment/flink/stream-job";
+import { bigtableLocation } from "../../../cli/deployment/open-counters";
+import { knownEventTypes } from "../../../cli/deployment/open-event-types";
 import { openSharedLog } from "../../../cli/deployment/open-log";
 import { streamSource } from "../../../cli/deployment/stream-graph";
 import { buildPipelineProto, type FlinkJob, FlinkRest, FlinkRunner, replaceEnvironments } from "../../../engine";
 import { WorkerPool } from "../../../engine/worker-pool";
+import { BigtableCellTiers } from "../../../io/bigtable/cell-tiers";
 import { streamPipeline } from "../../../pipelines/stream/stream-pipeline";
 import { freePort } from "../../../servers";
 import { until } from "../../until";
 import { Archiving } from "./archiving";
-import { doAudits } from "./auditing";
+import { auditAll, doAudits } from "./auditing";
 import { ingest } from "./ingest";
 import { expectOutcome, type GoldenRunner, type Outcome } from "./outcome";
-import type { GoldenScript } from "./script";
+import type { AsideStep, GoldenScript } from "./script";
 import { ALL_MINUTES, storedOutcome } from "./stored-outcome";
+import { backfillEvents, tierDays } from "./tiering";
 
 const SPREAD = { dedupePartitions: 3, videoShards: 2 };
 const FIRING_MS = 300;
@@ -26,6 +30,8 @@ const KEPT_MS = 200 * 366 * 86_400_000;
 const SETTLED_DEADLINE_MS = 120_000;
 const FINAL_DEADLINE_MS = 60_000;
 const POLL_MS = 500;
+/** The longest that a write of these jobs is under way, whose stores are on this machine. */
+const DRAIN_MS = 1_000;
 const WORKER_MODULE = join(__dirname, "..", "..", "..", "cli", "programs", "worker-resources.js");
 
 /**
@@ -47,11 +53,14 @@ export class FlinkGoldenRunner implements GoldenRunner {
   async run(script: GoldenScript, folder: string): Promise<Outcome> {
     const run = await FlinkRun.start(this.config(), script, folder, this.kind);
     try {
-      for (const step of script.steps) {
+      for (const [index, step] of script.steps.entries()) {
         if (step.kind === "away") await run.leave();
         else if (step.kind === "back") await run.comeBack();
         else if (step.kind !== "pass") await run.send(step);
         else await run.untilSettled();
+        if (script.audits?.includes(index + 1)) await auditAll(run.deployment, script.allowedLatenessMs);
+        for (const { after, step: beside } of script.asides ?? [])
+          if (after === index + 1) await run.aside(beside, script.allowedLatenessMs);
       }
       await run.untilSettled();
       await doAudits(script, run.deployment);
@@ -71,6 +80,7 @@ class FlinkRun {
   private savepoint: string | undefined;
 
   private constructor(
+    private readonly config: Config,
     readonly deployment: Deployment,
     private readonly archiving: Archiving,
     private readonly log: Awaited<ReturnType<typeof openSharedLog>>,
@@ -97,6 +107,7 @@ class FlinkRun {
       archive: { ...stack.archive, prefix: `${name}/archive/`, maxPortionAgeMs: 100 },
       deadLetters: { ...stack.deadLetters, prefix: `${name}/dead-letters/` },
       claims: { ...stack.claims, prefix: `${name}/claims/` },
+      tier: { ...stack.tier, prefix: `${name}/rollups/` },
       counters: { ...stack.counters, tablePrefix: name },
       job: { ...stack.job, name, ...SPREAD },
       flink: { ...stack.flink, workerPool: `127.0.0.1:${poolPort}`, parallelism: 1, checkpointIntervalMs: 3_000 },
@@ -119,6 +130,7 @@ class FlinkRun {
     const log = await openSharedLog(config, logger);
     const deployment = await openDeployment(config);
     return new FlinkRun(
+      config,
       deployment,
       await Archiving.start(config, deployment),
       log,
@@ -138,6 +150,23 @@ class FlinkRun {
       },
     };
     await ingest(step, counted, this.deployment.deadLetters);
+  }
+
+  /** What `viewmill tier` and `viewmill backfill` do, while the job goes on. */
+  async aside(step: AsideStep, allowedLatenessMs: number): Promise<void> {
+    const { deployment, config } = this;
+    const { archive, ledger, tiering } = deployment;
+    if (step.kind === "backfill") {
+      const deps = { ...deployment, eventTypes: knownEventTypes(deployment, config), clock: Date.now };
+      return backfillEvents(step, config.data, deps, { spread: SPREAD, allowedLatenessMs });
+    }
+    const tiers = new BigtableCellTiers({ ...bigtableLocation(config), drainMs: DRAIN_MS });
+    try {
+      const stores = { counters: tiering.store, tiers, folder: tiering.folder, archive, ledger };
+      expect(await tierDays(stores, step.nowMs)).toBeGreaterThan(0);
+    } finally {
+      await tiers.close();
+    }
   }
 
   /** The job ends with a savepoint, and the archiver goes on. */

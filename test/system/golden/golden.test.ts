@@ -85,10 +85,7 @@ describe.each(named([true, false].map((keepPanes) => new TieredRunner({ ...sprea
   "with roll-ups, %s",
   (_name, runner) => {
     test.each(named(tieredScripts()))("%s", async (_script, script) => {
-      const minutes = new Map([...script.minutes].map(([name, cell]) => [name, { ...cell, lastMs: Number.NaN }]));
-      const { minutes: found, ...levels } = await runner.run(script, folder);
-      expect(found).toEqual(minutes);
-      expectOutcome(script, { ...levels, minutes: script.minutes });
+      expectOutcome(script, await runner.run(script, folder));
     });
   },
 );
