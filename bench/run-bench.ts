@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { requireSameCounts } from "./data/counts-digest";
 import { Bench, type Measurement } from "./measurement";
 import * as answers from "./measurements/answers";
 import * as audit from "./measurements/audit";
@@ -107,8 +108,9 @@ async function reportOf(measurement: Measurement, bench: Bench): Promise<Measure
   const { name, title } = measurement;
   const started = performance.now();
   try {
-    const { figures, facts } = await measurement.run(bench);
-    return { name, title, tookMs: Math.round(performance.now() - started), figures, facts: facts ?? {} };
+    const { figures, facts = {} } = await measurement.run(bench);
+    requireSameCounts((facts.digests ?? {}) as Parameters<typeof requireSameCounts>[0]);
+    return { name, title, tookMs: Math.round(performance.now() - started), figures, facts };
   } catch (error) {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { name, title, tookMs: Math.round(performance.now() - started), figures: [], facts: {}, error: why };

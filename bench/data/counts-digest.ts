@@ -33,6 +33,15 @@ export function digestOf(cells: Iterable<CountedCell>): CountsDigest {
   return { cells: number, count, sum: String(sum), hash: digest.toString(16).padStart(12, "0") };
 }
 
+/** Throws where one of the compared systems counted something else than the first: its figures compare nothing. */
+export function requireSameCounts(digests: Readonly<Record<string, CountsDigest | undefined>>): void {
+  const [first, ...others] = Object.entries(digests).filter(([, digest]) => digest !== undefined);
+  for (const [name, digest] of others) {
+    if (JSON.stringify(digest) === JSON.stringify(first![1])) continue;
+    throw new Error(`${name} counted ${JSON.stringify(digest)}, and ${first![0]} ${JSON.stringify(first![1])}`);
+  }
+}
+
 export function* cellsOf(all: Iterable<MinuteCounts>): Generator<CountedCell> {
   for (const { minute, videos, types, videoIndex, typeIndex, counts, sumHigh, sumLow } of all) {
     for (let row = 0; row < counts.length; row++) {
