@@ -17,8 +17,8 @@ const words = process.argv.slice(2);
 const rootAt = words.indexOf("--root");
 const root = rootAt === -1 ? checkout : resolve(words.splice(rootAt, 2)[1]);
 
-// Whole clusters of Java processes: when nothing else runs, or they starve everything beside them. They wait more than
-// they work, so two at a time.
+// Whole clusters of Java processes. They wait more than they work, so two at a time, and the other suites beside them.
+const CLUSTERS_AT_A_TIME = 2;
 const CLUSTERS = [
   "dist/test/bench/native-flink.test.js",
   "dist/test/system/cluster/*.test.js",
@@ -50,19 +50,20 @@ function lint() {
 }
 
 /** One run of vitest; no report where it left none that can be read. */
-function vitest(name, ...args) {
+async function vitest(name, ...args) {
   const reportFile = join(folder, `${name}.json`);
   const program = join(checkout, "node_modules", "vitest", "vitest.mjs");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${reportFile}`];
-  const ended = spawnSync(node, [program, "run", ...reporters, ...args], { cwd: root, stdio: "inherit" });
+  const child = spawn(node, [program, "run", ...reporters, ...args], { cwd: root, stdio: "inherit" });
+  const [exitCode, signal] = await once(child, "exit");
   let report;
   try {
     report = JSON.parse(readFileSync(reportFile, "utf8"));
   } catch {}
-  return { name, report, exitCode: ended.status, signal: ended.signal };
+  return { name, report, exitCode, signal };
 }
 
-const runs =
+const runs = await Promise.all(
   words.length > 0
     ? [vitest("asked", ...words)]
     : [
@@ -73,8 +74,13 @@ const runs =
           `--maxWorkers=${TOGETHER}`,
           ...CLUSTERS.flatMap((pattern) => ["--exclude", pattern]),
         ),
-        vitest("clusters", ...CLUSTERS.map((pattern) => pattern.replace("*.test.js", ""))),
-      ];
+        vitest(
+          "clusters",
+          `--maxWorkers=${CLUSTERS_AT_A_TIME}`,
+          ...CLUSTERS.map((pattern) => pattern.replace("*.test.js", "")),
+        ),
+      ],
+);
 const { passed, failures, skipped } = resultsOf(runs, root);
 if (copies !== undefined) {
   const [status] = await copies.ended;

@@ -3,7 +3,7 @@
 import { beamClassPath, beamRecipe } from "./beam-jars";
 import { installed, runTool } from "./cache";
 import type { FlinkCluster } from "./flink-cluster";
-import { javaArgs } from "./java";
+import { javaArgs, SMALL_JVM } from "./java";
 import { keptFolder, removeKeptFolder } from "./kept";
 
 interface JarJob {
@@ -40,7 +40,7 @@ export async function submitJar(cluster: FlinkCluster, job: JarJob): Promise<voi
         ...job.args,
       ],
       heapMb: 256,
-      jvmArgs: ["-XX:+UseSerialGC"],
+      jvmArgs: SMALL_JVM,
       folder,
     });
     await runTool("java", args, {

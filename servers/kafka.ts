@@ -113,7 +113,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
       heapMb,
       jvmArgs: [`-Xms${heapMb}m`, ...clock.jvmArgs, ...(options.fast === true ? FAST_JVM : SMALL_JVM)],
       logLevel: "warn",
-      ...(options.clock === undefined ? { archive: { name: "kafka", wanted: "kafka/server/KafkaApis" } } : {}),
+      archive: { name: "kafka", wanted: "kafka/server/KafkaApis" },
       answers: () => kafkaAnswers(brokers),
     });
     started.push(server);

@@ -13,6 +13,7 @@ import { type FlinkCluster, startFlinkCluster, startJobServer } from "../../serv
 import { beamRecipe } from "../../servers/beam-jars";
 import { installFolder, ROOT, runTool } from "../../servers/cache";
 import { getJson } from "../../servers/http-answers";
+import { SMALL_JVM } from "../../servers/java";
 import { isAlive, until } from "./processes";
 import { COLD_START_MS, describeWithServers } from "./with-servers";
 
@@ -34,14 +35,15 @@ class Job {
     const classes = join(folder, "classes");
     mkdirSync(classes);
     const source = join(ROOT, "test", "servers", "CountingJob.java");
-    await runTool("javac", ["-cp", join(installFolder(beamRecipe), "lib", "*"), "-d", classes, source], {
+    const small = SMALL_JVM.map((flag) => `-J${flag}`);
+    await runTool("javac", [...small, "-cp", join(installFolder(beamRecipe), "lib", "*"), "-d", classes, source], {
       cwd: folder,
     });
     const jar = join(folder, "counting.jar");
     await runTool("jar", ["cf", jar, "-C", classes, "."], { cwd: folder });
     const [host, port] = cluster.master.split(":");
     const classPath = [jar, join(installFolder(beamRecipe), "lib", "*")].join(":");
-    const args = ["-XX:-UsePerfData", "-cp", classPath, "CountingJob", host!, port!, jar];
+    const args = ["-XX:-UsePerfData", ...SMALL_JVM, "-cp", classPath, "CountingJob", host!, port!, jar];
     const { stdout, stderr } = spawnSync("java", args, { cwd: folder, encoding: "utf8", timeout: RECOVERY_MS });
     const id = /^[0-9a-f]{32}$/m.exec(stdout)?.[0];
     if (id === undefined) throw new Error(`the job was not submitted: ${stdout}${stderr}`);

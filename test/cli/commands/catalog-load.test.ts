@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { CATALOG_FILE, SqliteCatalog } from "../../../io/sqlite/catalog";
 
+import { BARE_ENVIRONMENT } from "../../contracts/bare-environment";
 import { until } from "../../until";
 
 const MAIN = join(__dirname, "..", "..", "..", "cli", "main.js");
@@ -23,7 +24,7 @@ function load(name: string, content: string): Promise<{ code: number | null; std
   writeFileSync(file, content);
   return new Promise((resolve) => {
     const args = [MAIN, "catalog", "load", file, "--data", join(folder, "data"), "--json"];
-    const child = execFile(process.execPath, args, { env: { PATH: process.env.PATH ?? "" } }, (_, stdout, stderr) =>
+    const child = execFile(process.execPath, args, { env: BARE_ENVIRONMENT }, (_, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),
     );
   });
@@ -91,7 +92,7 @@ describe("a load that is killed", () => {
 
   async function wasKilled(file: string): Promise<boolean> {
     const child = spawn(process.execPath, [MAIN, "catalog", "load", file, "--data", join(folder, "data")], {
-      env: { PATH: process.env.PATH ?? "" },
+      env: BARE_ENVIRONMENT,
       stdio: "ignore",
     });
     const ended = once(child, "exit");

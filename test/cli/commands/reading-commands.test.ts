@@ -6,6 +6,7 @@ import { execFile } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BARE_ENVIRONMENT } from "../../contracts/bare-environment";
 
 const MAIN = join(__dirname, "..", "..", "..", "cli", "main.js");
 
@@ -25,8 +26,8 @@ const viewmill = (...args: string[]): Promise<Outcome> => viewmillAs({}, ...args
 
 function viewmillAs(user: { uid?: number; gid?: number }, ...args: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    const env = { PATH: process.env.PATH ?? "" };
-    const child = execFile(process.execPath, [MAIN, ...args], { env, cwd: folder, ...user }, (_, stdout, stderr) =>
+    const options = { env: BARE_ENVIRONMENT, cwd: folder, ...user };
+    const child = execFile(process.execPath, [MAIN, ...args], options, (_, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),
     );
   });
