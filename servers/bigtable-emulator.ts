@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { installed, type Recipe, runTool } from "./cache";
 import { freePort } from "./free-port";
+import { RARE_COLLECTION } from "./go";
 import { grpcAnswers, messageWithText } from "./grpc-answers";
 import { copyJar } from "./maven";
 import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from "./server-process";
@@ -47,6 +48,7 @@ export async function startBigtableEmulator(): Promise<BigtableEmulator> {
       command: join(install, "cbtemulator"),
       args: ["-host", "127.0.0.1", "-port", String(port)],
       folder,
+      env: RARE_COLLECTION,
       answers: () => bigtableAnswers(host),
     });
     started.push(server);

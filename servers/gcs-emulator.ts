@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { installed } from "./cache";
 import { freePort } from "./free-port";
-import { goInstallRecipe } from "./go";
+import { goInstallRecipe, RARE_COLLECTION } from "./go";
 import { httpAnswers } from "./http-answers";
 import { inNewFolder, type Killable, type Server, ServerProcess, serverOf } from "./server-process";
 import { VERSIONS } from "./versions";
@@ -39,6 +39,7 @@ export async function startGcsEmulator(options: GcsOptions = {}): Promise<GcsEmu
       command: join(install, "fake-gcs-server"),
       args,
       folder,
+      env: RARE_COLLECTION,
       answers: () => gcsAnswers(endpoint),
     });
     started.push(server);

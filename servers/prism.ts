@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { installed } from "./cache";
 import { freePort } from "./free-port";
-import { goInstallRecipe } from "./go";
+import { goInstallRecipe, RARE_COLLECTION } from "./go";
 import { jobServerAnswers } from "./job-server";
 import { inNewFolder, type Server, ServerProcess, serverOf } from "./server-process";
 import { VERSIONS } from "./versions";
@@ -26,6 +26,7 @@ export async function startPrism(): Promise<Prism> {
       command: program,
       args: [`--job_port=${port}`, "--serve_http=false", "--log_kind=text", "--log_level=warn"],
       folder,
+      env: RARE_COLLECTION,
       answers: () => jobServerAnswers(endpoint),
     });
     started.push(server);

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed, type Recipe, ROOT, runTool } from "./cache";
 import { freePort } from "./free-port";
-import { goBuild } from "./go";
+import { goBuild, RARE_COLLECTION } from "./go";
 import { grpcAnswers, messageWithText } from "./grpc-answers";
 import { httpAnswers } from "./http-answers";
 import { envoyConfig } from "./pubsub-rest";
@@ -65,6 +65,7 @@ export async function startPubsubEmulator(): Promise<PubsubEmulator> {
       command: join(program, PROGRAM),
       args: ["-address", host],
       folder,
+      env: RARE_COLLECTION,
       answers: () => pubsubAnswers(host),
     });
     const config = join(folder, "envoy.json");

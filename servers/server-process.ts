@@ -14,6 +14,8 @@ const END_DEADLINE_MS = 20_000;
 /** A virtual machine that writes its archive of classes as it ends. */
 const WRITING_DEADLINE_MS = 45_000;
 const POLL_MS = 50;
+/** A start that takes longer is asked about less often: the questions cost the starting process time. */
+const PAUSE_SHARE = 0.05;
 /** Signals after which the process continues, or may. */
 const NOT_ENDING: ReadonlySet<NodeJS.Signals> = new Set([
   "SIGSTOP",
@@ -109,7 +111,8 @@ export class ServerProcess implements Killable {
       logFile: this.logFile,
     });
     this.#process = running;
-    const endsAt = performance.now() + deadlineMs;
+    const startedAt = performance.now();
+    const endsAt = startedAt + deadlineMs;
     let last: unknown = "no answer";
     while (
       !(await this.#spec.answers().catch((error: unknown) => {
@@ -126,7 +129,8 @@ export class ServerProcess implements Killable {
           logTail(this.logFile),
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      const pauseMs = POLL_MS + PAUSE_SHARE * (performance.now() - startedAt);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
     // Another server on the same port may be what answered.
     if (running.hasEnded()) throw new ServerStartError(`${name} ended: ${await running.ended}`, logTail(this.logFile));

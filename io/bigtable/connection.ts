@@ -5,7 +5,8 @@
  * decides on retries. Every adapter of this folder calls Bigtable with it.
  */
 
-import { v2 } from "@google-cloud/bigtable";
+// Not from the package's root, which loads an exporter of metrics to Cloud Monitoring with it: half of the loading time.
+import { BigtableClient } from "@google-cloud/bigtable/build/src/v2";
 import { type Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { type BigtableConfig, type TableNames, tableNames } from "./config";
@@ -24,7 +25,7 @@ type Stub = Client &
 export class BigtableConnection {
   readonly tables: TableNames;
   readonly times: RetryTimes;
-  readonly #clients: v2.BigtableClient[];
+  readonly #clients: BigtableClient[];
   readonly #appProfileId: string | undefined;
   #next = 0;
 
@@ -36,7 +37,7 @@ export class BigtableConnection {
     };
     this.#appProfileId = config.appProfileId;
     const channels = Math.max(1, config.channels ?? DEFAULT_CHANNELS);
-    this.#clients = Array.from({ length: channels }, () => new v2.BigtableClient(clientOptions(config)));
+    this.#clients = Array.from({ length: channels }, () => new BigtableClient(clientOptions(config)));
   }
 
   /** Resolves with all messages of the answer; rejects with gRPC's error. */
@@ -90,7 +91,7 @@ export class BigtableConnection {
 }
 
 /** Returns the options for any of Google's generated clients. */
-export function clientOptions(config: BigtableConfig): NonNullable<ConstructorParameters<typeof v2.BigtableClient>[0]> {
+export function clientOptions(config: BigtableConfig): NonNullable<ConstructorParameters<typeof BigtableClient>[0]> {
   const { projectId, emulatorHost } = config;
   // Every client has connections of its own; grpc-js would otherwise share one connection among all clients.
   const own = {

@@ -4,7 +4,7 @@
  * `viewmill bigtable init` shows the differences.
  */
 
-import { v2 } from "@google-cloud/bigtable";
+import { BigtableTableAdminClient } from "@google-cloud/bigtable/build/src/v2";
 import { status } from "@grpc/grpc-js";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { type Place, placeOf } from "../ports/places";
@@ -20,7 +20,7 @@ export async function tablePlaces(config: BigtableConfig): Promise<Place[]> {
     attemptTimeoutMs: config.attemptTimeoutMs ?? 10_000,
     totalTimeoutMs: config.totalTimeoutMs ?? MINUTE_MS,
   };
-  const admin = new v2.BigtableTableAdminClient(clientOptions(config));
+  const admin = new BigtableTableAdminClient(clientOptions(config));
   const families = async (name: string): Promise<object | undefined> =>
     withRetries(`looking at ${name}`, times, async (deadlineMs) => {
       const options = { timeout: Math.max(1, deadlineMs - Date.now()), retry: null as never };

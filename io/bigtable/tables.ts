@@ -4,7 +4,7 @@
  * creates them.
  */
 
-import { v2 } from "@google-cloud/bigtable";
+import { BigtableTableAdminClient } from "@google-cloud/bigtable/build/src/v2";
 import { status } from "@grpc/grpc-js";
 import { SECONDS_A_DAY, SECONDS_AN_HOUR } from "../../domain/rules/time";
 import { type BigtableConfig, type TableRole, tableNames } from "./config";
@@ -85,7 +85,7 @@ export async function createTables(config: BigtableConfig): Promise<CreatedTable
     attemptTimeoutMs: config.attemptTimeoutMs ?? 30_000,
     totalTimeoutMs: config.totalTimeoutMs ?? 120_000,
   };
-  const admin = new v2.BigtableTableAdminClient(clientOptions(config));
+  const admin = new BigtableTableAdminClient(clientOptions(config));
   try {
     const created: CreatedTable[] = [];
     for (const role of ROLES) {
@@ -112,7 +112,7 @@ async function markNewTables(config: BigtableConfig): Promise<void> {
 }
 
 async function ensureTable(
-  admin: v2.BigtableTableAdminClient,
+  admin: BigtableTableAdminClient,
   instance: string,
   name: string,
   role: TableRole,
