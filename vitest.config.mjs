@@ -8,20 +8,28 @@ import { BaseSequencer } from "vitest/node";
 // own order.
 const FIRST = [
   "system/cluster/cluster.test.js",
-  "engine/flink.test.js",
   "system/golden/flink.test.js",
+  "engine/flink.test.js",
   "system/cluster/losses.test.js",
+  "system/images/flink.test.js",
   "servers/flink.test.js",
   "dashboard/dashboard.test.js",
   "system/two-of-everything/two-of-everything.test.js",
   "system/end-to-end/million.test.js",
-  "cli/demo/demo.test.js",
-  "system/golden/kill.test.js",
   "system/images/images.test.js",
   "system/end-to-end/kill.test.js",
-  "system/end-to-end/faults.test.js",
+  "system/golden/prism.test.js",
+  "io/bigtable/tiers.test.js",
   "io/kafka/faults.test.js",
+  "system/golden/random.test.js",
+  "system/end-to-end/life.test.js",
+  "system/golden/kill.test.js",
+  "system/end-to-end/faults.test.js",
+  "io/bigtable/many-writers.test.js",
+  "io/bigtable/counter-store.test.js",
   "io/pubsub/faults.test.js",
+  "cli/commands/reading-commands.test.js",
+  "docs/commands.test.js",
 ];
 
 class LongestFirst extends BaseSequencer {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { CATALOG_FILE, SqliteCatalog } from "../../../io/sqlite/catalog";
 
-import { BARE_ENVIRONMENT } from "../../contracts/bare-environment";
+import { BARE_ENVIRONMENT } from "../../bare-environment";
 import { until } from "../../until";
 
 const MAIN = join(__dirname, "..", "..", "..", "cli", "main.js");

@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BARE_ENVIRONMENT } from "../../contracts/bare-environment";
+import { BARE_ENVIRONMENT } from "../../bare-environment";
 
 const MAIN = join(__dirname, "..", "..", "..", "cli", "main.js");
 

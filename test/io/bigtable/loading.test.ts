@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { BARE_ENVIRONMENT } from "../../contracts/bare-environment";
+import { BARE_ENVIRONMENT } from "../../bare-environment";
 
 const STORE = join(__dirname, "..", "..", "..", "io", "bigtable", "counter-store");
 const PRINT = `require(${JSON.stringify(STORE)}); process.stdout.write(Object.keys(require.cache).join("\\n"));`;
