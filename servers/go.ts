@@ -5,8 +5,8 @@ import { basename, join } from "node:path";
 import { type Recipe, runTool } from "./cache";
 
 /**
- * For emulators: Go collects garbage whenever its small heap has doubled, which was a quarter of what Bigtable's took of
- * the processor.
+ * For emulators: Go collects garbage whenever its small heap has doubled, which was a quarter of the CPU time of
+ * Bigtable's emulator.
  */
 export const RARE_COLLECTION = { GOGC: "800" };
 

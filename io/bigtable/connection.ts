@@ -5,7 +5,7 @@
  * decides on retries. Every adapter of this folder calls Bigtable with it.
  */
 
-// Not from the package's root, which loads an exporter of metrics to Cloud Monitoring with it: half of the loading time.
+// Not from the package's root: the root loads an exporter of metrics to Cloud Monitoring, half of the loading time.
 import { BigtableClient } from "@google-cloud/bigtable/build/src/v2";
 import { type Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { MINUTE_MS } from "../../domain/rules/time";
