@@ -4,30 +4,32 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
 
-// Suites of minutes come first, because one process would otherwise wait for them at the end. The others keep vitest's
-// own order.
+// Suites of minutes come first, because one process would otherwise wait for them at the end, and those with clusters
+// of Java not all at once. The others keep vitest's own order.
 const FIRST = [
   "system/cluster/cluster.test.js",
   "system/golden/flink.test.js",
-  "engine/flink.test.js",
-  "system/cluster/losses.test.js",
-  "system/images/flink.test.js",
-  "servers/flink.test.js",
   "dashboard/dashboard.test.js",
   "system/two-of-everything/two-of-everything.test.js",
   "system/end-to-end/million.test.js",
   "system/images/images.test.js",
+  "engine/flink.test.js",
   "system/end-to-end/kill.test.js",
   "system/golden/prism.test.js",
   "io/bigtable/tiers.test.js",
+  "system/cluster/losses.test.js",
   "io/kafka/faults.test.js",
   "system/golden/random.test.js",
   "system/end-to-end/life.test.js",
+  "system/images/flink.test.js",
   "system/golden/kill.test.js",
   "system/end-to-end/faults.test.js",
+  "servers/flink.test.js",
   "io/bigtable/many-writers.test.js",
+  "bench/native-flink.test.js",
   "io/bigtable/counter-store.test.js",
   "io/pubsub/faults.test.js",
+  "system/cluster/mixed.test.js",
   "cli/commands/reading-commands.test.js",
   "docs/commands.test.js",
 ];

@@ -17,21 +17,6 @@ const words = process.argv.slice(2);
 const rootAt = words.indexOf("--root");
 const root = rootAt === -1 ? checkout : resolve(words.splice(rootAt, 2)[1]);
 
-// Whole clusters of Java processes. They wait more than they work, so two at a time, and the other suites beside them.
-const CLUSTERS_AT_A_TIME = 2;
-const CLUSTERS = [
-  "dist/test/bench/native-flink.test.js",
-  "dist/test/system/cluster/*.test.js",
-  "dist/test/engine/flink.test.js",
-  "dist/test/system/golden/flink.test.js",
-  "dist/test/system/images/flink.test.js",
-  "dist/test/servers/flink.test.js",
-];
-
-// Many of these suites wait: for a minute to end, a lease, a process to start. With two at a time a fifth of two
-// processors is idle.
-const TOGETHER = 3;
-
 const folder = testEnvironment(checkout);
 const copies = root === checkout ? lint() : undefined;
 
@@ -50,38 +35,20 @@ function lint() {
 }
 
 /** One run of vitest; no report where it left none that can be read. */
-async function vitest(name, ...args) {
+function vitest(name, ...args) {
   const reportFile = join(folder, `${name}.json`);
   const program = join(checkout, "node_modules", "vitest", "vitest.mjs");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${reportFile}`];
-  const child = spawn(node, [program, "run", ...reporters, ...args], { cwd: root, stdio: "inherit" });
-  const [exitCode, signal] = await once(child, "exit");
+  const ended = spawnSync(node, [program, "run", ...reporters, ...args], { cwd: root, stdio: "inherit" });
   let report;
   try {
     report = JSON.parse(readFileSync(reportFile, "utf8"));
   } catch {}
-  return { name, report, exitCode, signal };
+  return { name, report, exitCode: ended.status, signal: ended.signal };
 }
 
-const runs = await Promise.all(
-  words.length > 0
-    ? [vitest("asked", ...words)]
-    : [
-        // So many processes for all of these files: docs/decisions/0011-test-runs.md.
-        vitest(
-          "together",
-          "--no-isolate",
-          `--maxWorkers=${TOGETHER}`,
-          ...CLUSTERS.flatMap((pattern) => ["--exclude", pattern]),
-        ),
-        vitest(
-          "clusters",
-          `--maxWorkers=${CLUSTERS_AT_A_TIME}`,
-          ...CLUSTERS.map((pattern) => pattern.replace("*.test.js", "")),
-        ),
-      ],
-);
-const { passed, failures, skipped } = resultsOf(runs, root);
+const run = words.length > 0 ? vitest("asked", ...words) : vitest("whole", "--config", "vitest.whole.config.mjs");
+const { passed, failures, skipped } = resultsOf([run], root);
 if (copies !== undefined) {
   const [status] = await copies.ended;
   if (status !== 0)
