@@ -128,10 +128,12 @@ describeWithServers("a cluster", ["kafka", "flink", "bigtable", "gcs", "librdkaf
     const { config, ...options } = killStack("kafka");
     // Room for the job and for an audit beside it; spread as it is enough for some hundred events a second.
     const flink = { jobManagers: 2, taskManagers: 2, slotsPerTaskManager: 2 };
-    const job = { ...config.job, dedupePartitions: 4, videoShards: 2 };
+    const job = { ...config.job, dedupePartitions: 4, videoShards: 2, earlyFiringMs: 2_000 };
     const log = { deadLetterTopic: DEAD_LETTERS };
     const two = { instances: 2, earlierMain: unpackEarlierBuild(folder) };
-    stack = await ClusterStack.start({ ...options, ...two, flink, config: { ...config, job, log } });
+    // Bundles cost more than their events: fewer of them, and fewer early panes.
+    const settings = { ...config, job, log, flink: { ...config.flink, maxBundleMs: 500 } };
+    stack = await ClusterStack.start({ ...options, ...two, flink, config: settings });
     jobId = await submitted("stream", "--runner", "flink");
   }, COLD_START_MS);
   afterAll(async () => {
