@@ -57,6 +57,7 @@ export class BlockPartitioner {
     const rows: BlockRows = { ids, videos, videoIndex, types, typeIndex, timesMs, values };
     let minute = Number.NaN;
     let builders: (EventBlockBuilder | undefined)[] | undefined;
+    let mayBeLate = false;
     for (let from = 0; from < count; from += MAX_TAKEN) {
       const to = Math.min(from + MAX_TAKEN, count);
       for (let row = from; row < to; row++) {
@@ -66,9 +67,10 @@ export class BlockPartitioner {
           minute = itsMinute;
           const wanted = minute >= this.fromMinute && (minutes === undefined || minutes.has(minute));
           builders = wanted ? this.buildersOf(minute) : undefined;
+          mayBeLate = this.late.mayTake(minute * MINUTE_MS, receivedAtMs);
         }
         if (builders === undefined) continue;
-        if (this.late.applies) {
+        if (mayBeLate) {
           const received = typeof receivedAtMs === "number" ? receivedAtMs : receivedAtMs[row]!;
           if (this.late.takes(minute, timeMs, received)) continue;
         }

@@ -23,13 +23,15 @@ export class LateEvents {
     this.applies = setsAside(allowedLatenessMs);
   }
 
-  isLate(timeMs: number, receivedAtMs: number): boolean {
-    return isLate(timeMs, receivedAtMs, this.allowedLatenessMs);
+  /** Returns whether an event that is no older than `fromMs` may be late: most minutes need no look at each row. */
+  mayTake(fromMs: number, receivedAtMs: number | Float64Array): boolean {
+    if (typeof receivedAtMs !== "number") return this.applies;
+    return isLate(fromMs, receivedAtMs, this.allowedLatenessMs);
   }
 
   /** Returns whether the event is late, and counts it in that case. */
   takes(minute: number, timeMs: number, receivedAtMs: number): boolean {
-    if (!this.isLate(timeMs, receivedAtMs)) return false;
+    if (!isLate(timeMs, receivedAtMs, this.allowedLatenessMs)) return false;
     const receiptMinute = minuteOf(receivedAtMs);
     const key = `${minute} ${receiptMinute}`;
     const known = this.late.get(key);

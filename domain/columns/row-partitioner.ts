@@ -45,16 +45,11 @@ export class RowPartitioner {
     const batch = new HeldBatch(columns);
     const wanted = (minute: number) => minute >= this.fromMinute && (minutes === undefined || minutes.has(minute));
     const minute = onlyMinute(columns);
-    if (minute !== undefined && this.partitions === 1 && !this.mayBeLate(minute * MINUTE_MS, receivedAtMs)) {
+    if (minute !== undefined && this.partitions === 1 && !this.late.mayTake(minute * MINUTE_MS, receivedAtMs)) {
       if (wanted(minute)) this.put(minute, 0, { batch }, columns.count);
       return;
     }
     this.addMixed(batch, receivedAtMs, wanted);
-  }
-
-  /** Returns whether the lateness rule may set aside an event that is no older than `fromMs`. */
-  private mayBeLate(fromMs: number, receivedAtMs: number | Float64Array): boolean {
-    return this.late.applies && (typeof receivedAtMs !== "number" || this.late.isLate(fromMs, receivedAtMs));
   }
 
   private addMixed(batch: HeldBatch, receivedAtMs: number | Float64Array, wanted: (minute: number) => boolean): void {
@@ -81,7 +76,7 @@ export class RowPartitioner {
           firstGroup.set(minute, known);
         }
         first = known;
-        mayBeLate = this.mayBeLate(fromMs, receivedAtMs);
+        mayBeLate = late.mayTake(fromMs, receivedAtMs);
       }
       groupOfRow[row] = NONE;
       if (first === NONE) continue;

@@ -174,6 +174,13 @@ describe("the lateness rule", () => {
     expect(late.take()).toEqual([]);
   });
 
+  test("needs no look at the rows of a minute whose earliest event would be in time", () => {
+    const late = new LateEvents(1_000);
+    expect([late.mayTake(100, 1_100), late.mayTake(100, 1_101)]).toEqual([false, true]);
+    expect(late.mayTake(100, Float64Array.of(0))).toBe(true);
+    expect(new LateEvents(NO_LATENESS).mayTake(0, Float64Array.of(Number.MAX_SAFE_INTEGER))).toBe(false);
+  });
+
   test("never applies where every age is allowed", () => {
     expect(new LateEvents(1_000).applies).toBe(true);
     const none = new LateEvents(NO_LATENESS);
