@@ -39,34 +39,30 @@ const DEVELOPMENT = ["bench", "demo", "servers"];
  */
 const OTHER_THAN_DECLARED = { engine: ["protobufjs"], client: [] };
 
-/** Adapters of a server. Each has these rooms, and its errors.ts alone decides what is worth a retry. */
-export const OF_SERVERS = ["bigtable", "gcs", "kafka", "pubsub", "redis"];
-export const ROOMS_OF_ADAPTER = ["config.ts", "connection.ts", "errors.ts", "codec.ts"];
-/** Other folders of io/, and why they have no such rooms. */
-export const WITHOUT_SERVER: Record<string, string> = {
-  ports: "what adapters implement",
-  formats: "bytes, whoever keeps them",
-  flow: "queues and retries, whoever waits",
-  sqlite: "files of this process: nothing is worth a retry",
-  directory: "files of this process: nothing is worth a retry",
-  "claim-check": "a log made of another log and a claim store",
-  cluster: "a log with books, made of a log and a ledger",
-  tiers: "counters made of other counters and of roll-ups",
-  webhooks: "addresses of others: what an attempt becomes is in cli/programs/alerts/",
-};
+/**
+ * The files of every adapter of a server. A folder of io/ that has the first of them is such an adapter, and its
+ * errors.ts alone decides what is worth a retry.
+ */
+export const ROOMS_OF_ADAPTER = ["config.ts", "connection.ts", "errors.ts", "codec.ts"] as const;
 
 type Rule = (name: string, from: object, to: object) => IForbiddenRuleType;
 
-function adapterRules(rule: Rule): IForbiddenRuleType[] {
+function adapterRules(rule: Rule, servers: readonly string[]): IForbiddenRuleType[] {
+  const folders = servers.map((server) => `io/${server}/`);
   return [
     rule(
       "what is worth a retry is decided in an adapter's errors.ts",
-      { pathNot: "^io/[^/]+/errors\\.js$" },
+      { pathNot: `${anyOf(folders)}errors\\.js$` },
       { path: "^io/flow/retry\\.js$" },
     ),
     rule(
+      "a package below io/ is a server's client, a format's or flow control's",
+      { path: "^io/", pathNot: anyOf([...folders, "io/formats/", "io/flow/"]) },
+      { path: "node_modules/" },
+    ),
+    rule(
       "an adapter's config.ts knows no client",
-      { path: anyOf(OF_SERVERS.map((adapter) => `io/${adapter}/config`)) },
+      { path: `${anyOf(folders)}config\\.js$` },
       { path: "^io/[^/]+/(connection|errors|codec)\\.js$" },
     ),
     rule(
@@ -81,8 +77,11 @@ const anyOf = (names: readonly string[]) => `^(${names.map((name) => name.replac
 const pathOf = (names: readonly string[]) => `${anyOf(names)}(/|\\.js$)`;
 const npm = (names: readonly string[]) => `node_modules/(${names.join("|")})/`;
 
-/** `declared`: the dependencies in the package.json of engine/ and client/. */
-export function roomRules(declared: Record<"engine" | "client", readonly string[]>): IForbiddenRuleType[] {
+/** `declared`: the dependencies in the package.json of engine/ and client/. `servers`: the adapters of servers. */
+export function roomRules(
+  declared: Record<"engine" | "client", readonly string[]>,
+  servers: readonly string[],
+): IForbiddenRuleType[] {
   const rule = (name: string, from: object, to: object): IForbiddenRuleType => ({ name, severity: "error", from, to });
   const rooms = ROOMS.map((room) =>
     rule(
@@ -109,7 +108,7 @@ export function roomRules(declared: Record<"engine" | "client", readonly string[
     rule("ports know no adapter", { path: "^io/ports/" }, { path: "^io/(?!ports/)" }),
     rule("formats know ports, and no adapter", { path: "^io/formats/" }, { path: "^io/(?!ports/|formats/)" }),
     rule("flow control knows ports, and no adapter", { path: "^io/flow/" }, { path: "^io/(?!ports/|flow/)" }),
-    ...adapterRules(rule),
+    ...adapterRules(rule, servers),
     ...packages,
     rule("apache-beam is imported by engine alone", { pathNot: "^engine/" }, { path: npm(["apache-beam"]) }),
     rule("the domain uses nothing but hashes", { path: "^domain/" }, { path: "node_modules/" }),
