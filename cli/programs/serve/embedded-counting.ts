@@ -93,6 +93,10 @@ export class EmbeddedCounting implements LogSide {
     return this.log.recentStamps(Date.now());
   }
 
+  /**
+   * Starts the stream's process, which opens the same stores and counts what the log has (stream-process.ts). Where the
+   * process ends, the supervisor starts it again.
+   */
   begin(): void {
     this.stream.start();
     this.audits.start();
@@ -104,6 +108,10 @@ export class EmbeddedCounting implements LogSide {
     await Promise.all([this.log.close(), this.checkpoints.close()]);
   }
 
+  /**
+   * Resolves with the state of the stream: it is well where its process runs and finishes passes, or nothing waits in
+   * the log.
+   */
   async readiness(): Promise<Readiness[]> {
     const next = await this.log.firstAfter(await this.checkpoints.countedThrough());
     const { running, restarts, lastExit } = this.stream.status;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The checks behind /readyz: the log and each store are asked whether they answer. The read API serves the result, and
- * a drain overrides it.
+ * The checks behind /readyz: the log and each store are asked whether they answer, at every request. The read API
+ * answers 200 where all required ones are well, else 503, and lists all of them; a drain makes it 503. A service is
+ * ready when that answer is 200.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { archiveObjectName } from "../../../domain/archive-name";
