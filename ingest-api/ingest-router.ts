@@ -21,7 +21,7 @@ import { InflateError, inflateAsync, STRANGERS_WINDOW_LOG } from "../io/formats/
 import { type DeadLetters, type EventLog, type ReceiptStamps, type Stamp, StoreUnavailableError } from "../io/ports";
 import { InFlight, type Place } from "./in-flight";
 import { IngestMetrics } from "./ingest-metrics";
-import { PIXEL, PIXEL_HEADERS, PIXEL_PATH, pixelEvent } from "./pixel";
+import { PIXEL, PIXEL_HEADERS, PIXEL_PATH, PIXEL_QUERY_TYPE, pixelEvent } from "./pixel";
 import {
   internal,
   malformed,
@@ -396,8 +396,15 @@ class Ingest {
   }
 
   private async countPixel(request: IncomingMessage, response: ServerResponse, caller: Caller): Promise<void> {
-    const { searchParams } = new URL(request.url ?? "", "http://pixel");
-    const body = pixelEvent(searchParams);
+    const event = pixelEvent(new URL(request.url ?? "", "http://pixel").search.slice(1));
+    if (event.kind === "undecodable") {
+      const { member, payload } = event;
+      const detail = `${member} is no UTF-8 text`;
+      const whole = { kind: "problem", reason: "not-json", detail, payload, contentType: PIXEL_QUERY_TYPE } as const;
+      this.answer(response, await this.refuseWhole(whole, this.dependencies.clock(), "json"));
+      return;
+    }
+    const { body } = event;
     const answer = await this.store(body, { format: "json", encoding: "identity" }, caller, body.length);
     if (answer.kind !== "accepted") this.answer(response, answer);
     else if (answer.rejected[0] === undefined) send(response, 200, PIXEL_HEADERS, PIXEL);

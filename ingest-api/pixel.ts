@@ -4,6 +4,8 @@
  * the event goes the way of all others.
  */
 
+import { isUtf8 } from "node:buffer";
+
 export const PIXEL_PATH = "/v1/pixel.gif";
 
 /** One transparent pixel (GIF89a). */
@@ -27,17 +29,41 @@ const MEMBERS = ["eventId", "videoId", "eventType", "eventTime", "value"];
 /** The members that are integers in JSON; an RFC 3339 time stays a text. */
 const INTEGERS = new Set(["eventTime", "value"]);
 
+/** What a pixel's address holds: the JSON body of a POST, or text that is no UTF-8, as it stands in the address. */
+type PixelEvent = { kind: "event"; body: Buffer } | { kind: "undecodable"; member: string; payload: Buffer };
+
+/** The content type of what is kept of an address that cannot be decoded. */
+export const PIXEL_QUERY_TYPE = "application/x-www-form-urlencoded";
+
 /**
- * Returns the event of a pixel's address, as the JSON body of a POST. A repeated member becomes an array, which no
- * event may hold.
+ * Returns the event of a pixel's address. A repeated member becomes an array, which no event may hold. `query`: the
+ * text behind the question mark.
  */
-export function pixelEvent(query: URLSearchParams): Buffer {
+export function pixelEvent(query: string): PixelEvent {
+  const pairs = query.split("&").filter((pair) => MEMBERS.includes(nameOf(pair)));
+  const undecodable = pairs.find((pair) => !isUtf8(bytesOf(pair)));
+  if (undecodable !== undefined)
+    return { kind: "undecodable", member: nameOf(undecodable), payload: Buffer.from(pairs.join("&")) };
+  const asked = new URLSearchParams(pairs.join("&"));
   const event: Record<string, unknown> = {};
   for (const name of MEMBERS) {
-    const given = query
-      .getAll(name)
-      .map((text) => (INTEGERS.has(name) && /^-?\d{1,16}$/.test(text) ? Number(text) : text));
+    const given = asked.getAll(name).map((text) => memberOf(name, text));
     if (given.length > 0) event[name] = given.length === 1 ? given[0] : given;
   }
-  return Buffer.from(JSON.stringify(event));
+  return { kind: "event", body: Buffer.from(JSON.stringify(event)) };
+}
+
+const nameOf = (pair: string): string => [...new URLSearchParams(pair).keys()][0] ?? "";
+
+/** Returns the bytes that the percent signs of a pair stand for. */
+const bytesOf = (pair: string): Buffer =>
+  Buffer.from(
+    pair.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16))),
+    "latin1",
+  );
+
+/** Returns a member's value. A `+` of a time that the address turned into a space is read as `+`, as in reads. */
+function memberOf(name: string, text: string): number | string {
+  if (INTEGERS.has(name) && /^-?\d{1,16}$/.test(text)) return Number(text);
+  return name === "eventTime" ? text.replace(/ (?=\d\d:\d\d$)/, "+") : text;
 }

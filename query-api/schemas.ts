@@ -80,7 +80,10 @@ const timeZone = z
 const aggregate = z.enum(["COUNT", "SUM", "AVERAGE"]);
 /** Reads a whole number by its decimal text: `4.9999999999999999` is no whole number, though its double is 5. */
 const wholeNumber = (asked: unknown) => (typeof asked === "string" && isIntegerText(asked) ? Number(asked) : asked);
-const upTo = (most: number) => z.number("must be a whole number").int().min(1).max(most);
+const upTo = (most: number) => {
+  const said = `must be a whole number from 1 to ${most}`;
+  return z.number(said).int(said).min(1, said).max(most, said);
+};
 const limit = (most: number, usual: number) => z.preprocess(wholeNumber, upTo(most).default(usual));
 
 export const nothingAsked = z.object({});

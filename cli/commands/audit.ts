@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { hasComparedNothing } from "../../domain/rules/compared-nothing";
 import { FINAL_SLACK_MS, setsAside } from "../../domain/rules/lateness";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
+import { makeFolder } from "../../io/flow/make-folder";
 import type { AuditReport } from "../../io/ports";
 import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { auditTotals, runAudit } from "../../pipelines/audit/audit";
@@ -165,7 +166,7 @@ const iso = (timeMs: number): string => new Date(timeMs).toISOString();
 
 function writeReport(folder: string, report: AuditReport): string {
   const reports = join(folder, "audits");
-  mkdirSync(reports, { recursive: true });
+  makeFolder(reports);
   const file = join(reports, `${iso(report.startedAtMs).replaceAll(":", "-")}-${report.id.slice(0, 8)}.json`);
   writeFileSync(file, `${JSON.stringify(shownReport(report), null, 2)}\n`);
   return file;

@@ -125,7 +125,12 @@ async function* selected(store: DeadLetters, { id, reason, limit, all }: Selecti
 }
 
 async function list(store: DeadLetters, flags: Selection): Promise<void> {
-  for await (const letter of selected(store, flags)) {
+  let left = flags.limit;
+  for await (const letter of selected(store, { ...flags, limit: flags.limit + 1 })) {
+    if (left-- === 0) {
+      process.stderr.write(`viewmill: there are more than these ${flags.limit}: --limit lists more\n`);
+      return;
+    }
     const { id, reason, eventId = "-", detail, receivedAtMs, replayedAtMs } = letter;
     const mark = replayedAtMs === undefined ? "" : " (replayed)";
     process.stdout.write(

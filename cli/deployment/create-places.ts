@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdirSync } from "node:fs";
+
+import { makeFolder } from "../../io/flow/make-folder";
 import type { Settings } from "../config/schema";
 import { usesDataFolder } from "./deployment";
 import { kafkaConnection } from "./kafka-connection";
@@ -19,7 +20,7 @@ export async function createPlaces(
   config: Settings<"archive" | "claims" | "counters" | "data" | "deadLetters" | "log" | "project">,
   { partitions }: CreateOptions,
 ): Promise<void> {
-  if (usesDataFolder(config)) mkdirSync(config.data, { recursive: true });
+  if (usesDataFolder(config)) makeFolder(config.data);
   if (config.log.kind === "kafka") {
     const { ensureKafkaTopic } = await import("../../io/kafka/topics.js");
     for (const topic of [config.log.topic, config.log.deadLetterTopic])

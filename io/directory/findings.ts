@@ -4,8 +4,9 @@
  * this machine reads them.
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../flow/make-folder";
 import type { Findings } from "../ports";
 
 export class DirectoryFindings implements Findings {
@@ -14,7 +15,7 @@ export class DirectoryFindings implements Findings {
   async write(auditId: string, name: string, text: string): Promise<void> {
     const file = this.#file(auditId, name);
     const unfinished = `${file}.${randomUUID()}`;
-    await mkdir(join(this.options.folder, auditId), { recursive: true });
+    makeFolder(join(this.options.folder, auditId));
     await writeFile(unfinished, text);
     await rename(unfinished, file);
   }

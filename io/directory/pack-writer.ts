@@ -6,10 +6,11 @@
  */
 import { hash, randomUUID } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, rmSync, statSync } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, rmdir, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { minuteFolder, parseArchiveObjectName } from "../../domain/archive-name";
 import { MINUTES_AN_HOUR } from "../../domain/rules/time";
+import { makeFolder } from "../flow/make-folder";
 import {
   headOf,
   MAX_HEAD_BYTES,
@@ -148,7 +149,7 @@ export class PackWriter implements ArchivePacking {
 
   async #replace(hourFolder: string, head: Buffer, sources: readonly Source[]): Promise<void> {
     const staged = join(this.options.staging, `${randomUUID()}.tmp`);
-    await mkdir(this.options.staging, { recursive: true });
+    makeFolder(this.options.staging);
     try {
       const handle = await open(staged, "wx");
       let digests: Map<string, string>;

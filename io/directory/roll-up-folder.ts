@@ -4,8 +4,9 @@
  * exports, which `viewmill export` writes. A file is synced before it gets its name, and the folder after.
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../flow/make-folder";
 import type { RollUpBytes, RollUpFolder } from "../ports";
 import { namesIn } from "./folder-files";
 
@@ -17,7 +18,7 @@ export class DirectoryRollUps implements RollUpFolder {
   async write(name: string, content: Uint8Array): Promise<void> {
     const file = this.#file(name);
     const staged = `${file}.${randomUUID()}.tmp`;
-    await mkdir(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     try {
       await synced(staged, "wx", (handle) => handle.writeFile(content));
       await rename(staged, file);

@@ -5,9 +5,10 @@
  * a small SQLite file: the kernel ends it with the process, kill -9 included, so a stale lock cannot exist. (Never open
  * such a file other than through SQLite: closing it would end the process's locks.)
  */
-import { accessSync, closeSync, constants, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { makeFolder } from "../flow/make-folder";
 
 /** One line that says what is wrong with the folder and how to remedy it. */
 class DataFolderError extends Error {
@@ -39,7 +40,7 @@ const RETRY_MS = 50;
 /** Creates the folder when missing and proves that it can be written. Throws `DataFolderError`. */
 export function prepareDataFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const probe = join(folder, `.write-check-${process.pid}`);
     closeSync(openSync(probe, "w"));
     rmSync(probe);

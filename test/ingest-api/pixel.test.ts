@@ -59,6 +59,31 @@ it("keeps parameters that are no members of an event out of it: a key does not r
   expect(JSON.parse(Buffer.from(letter!.payload).toString())).toEqual({ ...EVENT, videoId: "no video" });
 });
 
+it.each(["%ff", "a%C3", "%ED%A0%80", "+%80+"])("keeps an id of %s as it stands in the address", async (eventId) => {
+  const members = `eventId=${eventId}&videoId=v&eventType=VIEW`;
+  const response = await fetch(`${harness.url}/v1/pixel.gif?key=secret&${members}&utm_source=mail`);
+  expect([response.status, await response.json()]).toMatchObject([400, { detail: "eventId is no UTF-8 text" }]);
+  const [letter] = await harness.letters();
+  expect(Buffer.from(letter!.payload).toString()).toBe(members);
+  expect(letter).toMatchObject({ reason: "not-json", contentType: "application/x-www-form-urlencoded" });
+  expect(await harness.events()).toEqual([]);
+});
+
+it("judges text beyond ASCII, and the replacement character itself, as a body's text", async () => {
+  const members = "eventId=caf%C3%A9-%EF%BF%BD&videoId=v&eventType=VIEW";
+  const response = await fetch(`${harness.url}/v1/pixel.gif?${members}`);
+  expect([response.status, await response.json()]).toMatchObject([400, { reason: "bad-event-id" }]);
+  const [letter] = await harness.letters();
+  expect(JSON.parse(Buffer.from(letter!.payload).toString())).toMatchObject({ eventId: "caf\u00e9-\ufffd" });
+});
+
+it("takes a plus before an offset, as a read does, and members whose names are written in percent signs", async () => {
+  const eventTime = new Date(NOW_MS - 30_000 + 7_200_000).toISOString().replace("Z", "+02:00");
+  for (const query of [`eventId=a&eventTime=${eventTime}`, `eventId=b&%65ventTime=${encodeURIComponent(eventTime)}`])
+    expect((await fetch(`${harness.url}/v1/pixel.gif?${query}&videoId=v&eventType=VIEW`)).status).toBe(200);
+  expect(await harness.events()).toMatchObject([{ eventTimeMs: NOW_MS - 30_000 }, { eventTimeMs: NOW_MS - 30_000 }]);
+});
+
 it("refuses a member that stands twice", async () => {
   const response = await fetch(`${harness.url}/v1/pixel.gif?${new URLSearchParams(EVENT)}&videoId=other`);
   expect(response.status).toBe(400);

@@ -79,6 +79,19 @@ it.each([["audit"], ["dead-letters", "list"], ["counts", "v"], ["ledger"]])(
   },
 );
 
+it("a list of dead letters that is not the whole one says so", async () => {
+  const file = join(folder, "events.ndjson");
+  const data = join(folder, "data");
+  writeFileSync(file, '{"eventId":"e"}\n'.repeat(4));
+  await viewmill("backfill", file, "--data", data);
+  const list = (...flags: string[]) => viewmill("dead-letters", "list", "--data", data, ...flags);
+  const few = await list("--limit", "3");
+  expect([few.code, few.stdout.trim().split("\n").length]).toEqual([0, 3]);
+  expect(few.stderr).toBe("viewmill: there are more than these 3: --limit lists more\n");
+  for (const all of [await list("--limit", "4"), await list()])
+    expect([all.code, all.stdout.trim().split("\n").length, all.stderr]).toEqual([0, 4, ""]);
+});
+
 it("backfill of a file that may not be read is one line and status 1, and counts nothing", async () => {
   chmodSync(folder, 0o777);
   const file = join(folder, "events.ndjson");
