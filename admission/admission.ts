@@ -8,7 +8,7 @@ import { isIP } from "node:net";
 import cors from "cors";
 import type { KeyLimits, ListedKey, Scope } from "../io/ports/access-keys";
 import type { KeyRing } from "./key-ring";
-import { type KeyBuckets, Limiter, quotaExceeded } from "./limiter";
+import { type DayQuota, dayQuota, type KeyBuckets, Limiter, quotaExceeded } from "./limiter";
 import { forbidden, keysUnavailable, type Refusal, unauthorized } from "./refusal";
 
 /** The parts of a request that decide whether it is admitted. Any IncomingMessage has them, without Express. */
@@ -105,10 +105,11 @@ export class Admission {
     if (refusal !== undefined) return refused(refusal);
     const nowMs = performance.now();
     const buckets = this.#limiter.bucketsOf(key.id, key.limits, nowMs);
-    const limited = buckets.enter(nowMs);
+    const caller = new KeyCaller(key, buckets, keys, this.#options);
+    const limited = buckets.enter(nowMs, caller.readDay);
     if (limited !== undefined) return refused(limited);
     keys.used(key.id, 0);
-    return { kind: "admitted", caller: new KeyCaller(key, buckets, keys, this.#options) };
+    return { kind: "admitted", caller };
   }
 
   /**
@@ -162,8 +163,14 @@ class KeyCaller implements Caller {
   }
 
   headers(): Readonly<Record<string, string>> {
-    return this.buckets.headers(performance.now());
+    return this.buckets.headers(performance.now(), this.readDay());
   }
+
+  readonly readDay = (): DayQuota | undefined => {
+    const { eventsPerDay } = this.buckets.limits;
+    if (eventsPerDay === undefined) return undefined;
+    return dayQuota(eventsPerDay, this.keys.eventsToday(this.key), this.options.clock());
+  };
 
   mayType(eventTypes: Iterable<string>): Refusal | undefined {
     const allowed = this.key.eventTypes;
@@ -174,10 +181,10 @@ class KeyCaller implements Caller {
   }
 
   settle(events: number, bytes: number): Refusal | undefined {
-    const eventsPerDay = this.buckets.limits.eventsPerDay;
-    if (eventsPerDay !== undefined && this.keys.eventsToday(this.key) + events > eventsPerDay)
-      return quotaExceeded(eventsPerDay, this.options.clock());
-    const limited = this.buckets.settle(events, bytes, performance.now());
+    const nowMs = performance.now();
+    const day = this.readDay();
+    if (day !== undefined && events > day.left) return quotaExceeded(day, this.buckets.headers(nowMs, day));
+    const limited = this.buckets.settle(events, bytes, nowMs, this.readDay);
     if (limited === undefined) this.keys.used(this.key.id, events);
     return limited;
   }

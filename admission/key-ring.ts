@@ -67,6 +67,9 @@ export class KeyRing {
   private running: Promise<void> | undefined;
   private closed = false;
   private readDay = 0;
+  /** The reads of the keys so far, and the newest one whose answer the ring has. */
+  private reads = 0;
+  private newestRead = 0;
   /**
    * Only texts of valid keys are kept, so no stranger learns from the time of an answer more than from the answer. A
    * map compares texts only where their seeded hashes are equal, so the time tells nothing of a text in part.
@@ -154,11 +157,38 @@ export class KeyRing {
     return events;
   }
 
-  /** Reads the keys now. */
+  /**
+   * Returns the store as the operators of this instance change it: a new key works at once on this instance, and a
+   * revoked one no longer. Where the keys cannot be read after the change, they are read with the next refresh.
+   */
+  changing(): Pick<AccessKeys, "list" | "add" | "revoke"> {
+    const { store } = this.options;
+    const afterwards = () =>
+      this.refresh().catch((error: unknown) =>
+        this.options.logger.warn({ err: error }, "the access keys cannot be read after a change"),
+      );
+    return {
+      list: (day) => store.list(day),
+      add: async (key) => {
+        await store.add(key);
+        await afterwards();
+      },
+      revoke: async (keyId, atMs) => {
+        const isRevoked = await store.revoke(keyId, atMs);
+        if (isRevoked) await afterwards();
+        return isRevoked;
+      },
+    };
+  }
+
+  /** Reads the keys now. A read that began before one whose answer is known changes nothing: its answer is older. */
   async refresh(): Promise<void> {
     const startedAt = performance.now();
+    const read = ++this.reads;
     const day = Math.floor(this.options.clock() / DAY_MS);
     const listed = await this.options.store.list(day);
+    if (read < this.newestRead) return;
+    this.newestRead = read;
     this.keys = new Map(listed.map((key) => [key.id, knownOf(key)]));
     this.namedOrigins = new Set(
       listed.flatMap(({ origins = [], revokedAtMs }) => (revokedAtMs === undefined ? origins : [])),

@@ -28,6 +28,19 @@ const capacityOf = (rate: number): number => Math.max(1, rate * BURST_SECONDS);
 /** The time in which an unused bucket fills, as its policy states it. */
 const windowOf = (rate: number): number => Math.max(BURST_SECONDS, Math.ceil(1 / rate));
 
+/** A key's daily quota as of now. */
+export interface DayQuota {
+  eventsPerDay: number;
+  /** Events that the key may still send today. */
+  left: number;
+  /** Until the day (UTC) ends. */
+  seconds: number;
+}
+
+/** Reads a key's daily quota; undefined where the key has none. */
+type ReadDay = () => DayQuota | undefined;
+const NO_DAY: ReadDay = () => undefined;
+
 interface Bucket {
   rate: number;
   tokens: number;
@@ -56,10 +69,10 @@ export class KeyBuckets {
   }
 
   /** Pays for one request. Returns undefined when the request is admitted, otherwise the refusal. */
-  enter(nowMs: number): Refusal | undefined {
+  enter(nowMs: number, readDay: ReadDay = NO_DAY): Refusal | undefined {
     this.lastUsedMs = nowMs;
     if (this.#kept !== undefined && nowMs < this.#kept.untilMs) return this.#kept.refusal;
-    const refusal = this.#refusal(nowMs);
+    const refusal = this.#refusal(nowMs, readDay);
     if (refusal === undefined) this.#pay("requestsPerSecond", 1);
     else this.#kept = { refusal, untilMs: nowMs + Math.min(REFUSAL_KEPT_MS, this.#unchangedMs()) };
     return refusal;
@@ -69,8 +82,8 @@ export class KeyBuckets {
    * Pays for the events and bytes of a request. Returns a refusal where concurrent requests have emptied the bucket
    * meanwhile.
    */
-  settle(events: number, bytes: number, nowMs: number): Refusal | undefined {
-    const refusal = this.#refusal(nowMs, ["eventsPerSecond", "bytesPerSecond"]);
+  settle(events: number, bytes: number, nowMs: number, readDay: ReadDay = NO_DAY): Refusal | undefined {
+    const refusal = this.#refusal(nowMs, readDay, ["eventsPerSecond", "bytesPerSecond"]);
     if (refusal !== undefined) return refusal;
     this.#pay("eventsPerSecond", events);
     this.#pay("bytesPerSecond", bytes);
@@ -83,8 +96,8 @@ export class KeyBuckets {
   }
 
   /** Returns RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10), or no fields without limits. */
-  headers(nowMs: number): Record<string, string> {
-    if (this.#buckets.size === 0) return {};
+  headers(nowMs: number, day?: DayQuota): Record<string, string> {
+    if (this.#buckets.size === 0 && day === undefined) return {};
     const policies: string[] = [];
     const limits: string[] = [];
     for (const [rate, bucket] of this.#buckets) {
@@ -93,10 +106,14 @@ export class KeyBuckets {
       policies.push(`"${name}";q=${Math.ceil(capacityOf(bucket.rate))};w=${windowOf(bucket.rate)}${unit}`);
       limits.push(`"${name}";r=${Math.max(0, Math.floor(bucket.tokens))};t=${secondsUntilFree(bucket)}`);
     }
+    if (day !== undefined) {
+      policies.push(`"day";q=${day.eventsPerDay};w=${SECONDS_A_DAY};qu="events"`);
+      limits.push(`"day";r=${day.left};t=${day.seconds}`);
+    }
     return { "RateLimit-Policy": policies.join(", "), RateLimit: limits.join(", ") };
   }
 
-  #refusal(nowMs: number, rates: readonly Rate[] = RATES): Refusal | undefined {
+  #refusal(nowMs: number, readDay: ReadDay, rates: readonly Rate[] = RATES): Refusal | undefined {
     let longest = 0;
     let exceeded: Rate | undefined;
     for (const rate of rates) {
@@ -115,7 +132,7 @@ export class KeyBuckets {
       kind: "rate-limited",
       status: 429,
       detail,
-      headers: { "Retry-After": String(longest), ...this.headers(nowMs) },
+      headers: { "Retry-After": String(longest), ...this.headers(nowMs, readDay()) },
     };
   }
 
@@ -174,17 +191,18 @@ export class Limiter {
   }
 }
 
-/** Returns the refusal (429) that holds until the day (UTC) ends. */
-export function quotaExceeded(eventsPerDay: number, nowMs: number): Refusal {
+/** Returns a key's daily quota, of which `used` events are sent. */
+export function dayQuota(eventsPerDay: number, used: number, nowMs: number): DayQuota {
   const seconds = Math.max(1, Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1000));
+  return { eventsPerDay, left: Math.max(0, eventsPerDay - used), seconds };
+}
+
+/** Returns the refusal (429) that holds until the day (UTC) ends. `fields`: the key's RateLimit fields. */
+export function quotaExceeded({ eventsPerDay, seconds }: DayQuota, fields: Readonly<Record<string, string>>): Refusal {
   return {
     kind: "quota-exceeded",
     status: 429,
     detail: `the key may send ${eventsPerDay} events a day (UTC)`,
-    headers: {
-      "Retry-After": String(seconds),
-      "RateLimit-Policy": `"day";q=${eventsPerDay};w=${SECONDS_A_DAY};qu="events"`,
-      RateLimit: `"day";r=0;t=${seconds}`,
-    },
+    headers: { "Retry-After": String(seconds), ...fields },
   };
 }

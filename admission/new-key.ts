@@ -48,14 +48,14 @@ export const newKeySchema = z
       .min(1)
       .max(MAX_LISTED)
       .optional()
-      .meta({ description: "Without it: all" }),
+      .meta({ description: "Of a key with scope write; without it: all" }),
     origins: z
       .array(z.string().refine(isOrigin, "is an origin such as https://example.com, or *"))
       .min(1)
       .max(MAX_LISTED)
       .optional()
       .meta({ description: "Pages that may use it; without it: all, and programs" }),
-    expiresAt: z.iso.datetime({ offset: true }).optional(),
+    expiresAt: z.iso.datetime({ offset: true }).optional().meta({ description: "A time to come; without it: never" }),
     limits: z
       .strictObject({
         requestsPerSecond: perSecond("Of one instance"),
@@ -68,19 +68,30 @@ export const newKeySchema = z
   .refine(({ public: isPublic, scopes }) => !isPublic || scopes.every((scope) => scope === "write"), {
     path: ["scopes"],
     message: "a public key may write and nothing else",
+  })
+  .refine(({ eventTypes, scopes }) => eventTypes === undefined || scopes.includes("write"), {
+    path: ["eventTypes"],
+    message: "a key without scope write sends no events of any type",
   });
 
 type NewKey = z.output<typeof newKeySchema>;
 
+/** Thrown for a key that would never be valid. The message is one line that names the property. */
+export class NewKeyError extends Error {
+  override readonly name = "NewKeyError";
+}
+
 /**
- * Creates a key and stores it. The answer holds `text`, which no later answer can show. Rejects with
- * `StoreUnavailableError`.
+ * Creates a key and stores it. The answer holds `text`, which no later answer can show. Rejects with `NewKeyError`, and
+ * with `StoreUnavailableError`.
  */
 export async function createKey(
   store: Pick<AccessKeys, "add">,
   { name, scopes, public: isPublic, eventTypes, origins, expiresAt, limits }: NewKey,
   nowMs: number,
 ): Promise<{ key: AccessKey; text: string }> {
+  if (expiresAt !== undefined && !(Date.parse(expiresAt) > nowMs))
+    throw new NewKeyError(`expiresAt: a time to come is wanted, not ${expiresAt}`);
   const { id, text, hash } = newKeyText(isPublic);
   const key: AccessKey = {
     id,

@@ -57,7 +57,7 @@ export interface QueryDependencies {
     isWithin(request: IncomingMessage): boolean;
   };
   /** The store of access keys; absent: there is no admin endpoint for keys. */
-  accessKeys?: AccessKeys;
+  accessKeys?: Pick<AccessKeys, "list" | "add" | "revoke">;
   /** The dead letters to show and to send again; absent: there are no such endpoints. */
   replay?: {
     letters: Pick<DeadLetters, "list" | "markReplayed">;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createKey, shownKey } from "../admission/new-key";
+import { createKey, NewKeyError, shownKey } from "../admission/new-key";
 import { DAY_MS } from "../domain/rules/time";
-import type { AccessKeys } from "../io/ports/access-keys";
 import { plainJson, refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
-import { noSuchKey } from "./problem";
+import { invalid, noSuchKey } from "./problem";
 import { createdKeySchema, keyIdSchema, keysSchema, newKeyAsked, nothingAsked, revokedKeySchema } from "./schemas";
+
+type Keys = NonNullable<QueryDependencies["accessKeys"]>;
 
 /**
  * Returns the endpoints of /v1/keys, which manage access keys; none where the service has no store of keys. Operators
@@ -18,7 +19,7 @@ export function keyEndpoints({ accessKeys, clock }: QueryDependencies): Endpoint
     : [getKeys(accessKeys, clock), postKey(accessKeys, clock), deleteKey(accessKeys, clock)];
 }
 
-function getKeys(store: AccessKeys, clock: () => number): Endpoint {
+function getKeys(store: Keys, clock: () => number): Endpoint {
   return endpoint({
     method: "get",
     path: "/v1/keys",
@@ -40,7 +41,7 @@ function getKeys(store: AccessKeys, clock: () => number): Endpoint {
   });
 }
 
-function postKey(store: AccessKeys, clock: () => number): Endpoint {
+function postKey(store: Keys, clock: () => number): Endpoint {
   return endpoint({
     method: "post",
     path: "/v1/keys",
@@ -51,19 +52,25 @@ function postKey(store: AccessKeys, clock: () => number): Endpoint {
       tag: "operation",
       scope: "operate",
       summary: "Makes an access key",
-      description: "`key` is in this answer and nowhere else: the service keeps its hash.",
+      description:
+        "`key` is in this answer and nowhere else: the service keeps its hash. The key works at once on the instance that answers, and within 10 seconds on the others.",
       answer: createdKeySchema,
       problems: [400, 413, 415, 503],
     },
     async handle({ body }) {
       const nowMs = clock();
-      const { key, text } = await createKey(store, body, nowMs);
-      return plainJson({ ...shownKey(key, nowMs), key: text });
+      try {
+        const { key, text } = await createKey(store, body, nowMs);
+        return plainJson({ ...shownKey(key, nowMs), key: text });
+      } catch (error) {
+        if (error instanceof NewKeyError) return refused(invalid(error.message));
+        throw error;
+      }
     },
   });
 }
 
-function deleteKey(store: AccessKeys, clock: () => number): Endpoint {
+function deleteKey(store: Keys, clock: () => number): Endpoint {
   return endpoint({
     method: "delete",
     path: "/v1/keys/{keyId}",
@@ -74,7 +81,8 @@ function deleteKey(store: AccessKeys, clock: () => number): Endpoint {
       tag: "operation",
       scope: "operate",
       summary: "Revokes an access key",
-      description: "No instance takes it any more after 10 seconds. To revoke it again changes nothing.",
+      description:
+        "The instance that answers takes the key no longer, and no instance takes it after 10 seconds. To revoke it again changes nothing.",
       answer: revokedKeySchema,
       problems: [404, 503],
     },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { createKey, newKeySchema, shownKey } from "../../admission/new-key";
+import { createKey, NewKeyError, newKeySchema, shownKey } from "../../admission/new-key";
 import { parseRfc3339 } from "../../domain/event";
 import { DAY_MS, HOUR_MS } from "../../domain/rules/time";
 import type { AccessKeys } from "../../io/ports/access-keys";
@@ -95,7 +95,9 @@ async function create(store: AccessKeys, flags: CreateFlags): Promise<void> {
   if (!asked.success)
     throw new KeyError(asked.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
   const nowMs = Date.now();
-  const { key, text } = await createKey(store, asked.data, nowMs);
+  const { key, text } = await createKey(store, asked.data, nowMs).catch((error: unknown) => {
+    throw error instanceof NewKeyError ? new KeyError(error.message) : error;
+  });
   if (json === true) {
     const { id, ...shown } = shownKey(key, nowMs);
     process.stdout.write(`${JSON.stringify({ id, key: text, ...shown })}\n`);
@@ -140,7 +142,7 @@ function list(text: string, before: string[] | undefined): string[] {
 function expiry(text: string): string {
   const [, amount, unit] = /^(\d{1,5})([hdy])$/.exec(text) ?? [];
   const timeMs = amount === undefined ? parseRfc3339(text) : Date.now() + Number(amount) * UNITS_MS[unit!]!;
-  if (timeMs === undefined || timeMs <= Date.now())
+  if (timeMs === undefined)
     throw new InvalidArgumentError("a time to come is wanted, as 2027-01-01T00:00:00Z, or 12h, 90d, 1y from now");
   return new Date(timeMs).toISOString();
 }

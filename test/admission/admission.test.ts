@@ -423,6 +423,87 @@ it("a daily quota is the deployment's: what other instances took counts, and a n
   expect(overMidnight.settle(100, 1)).toBeUndefined();
 });
 
+it("every answer of a key with a daily quota alone says what is left of the day", async () => {
+  const text = await key({ scopes: ["write", "read"], limits: { eventsPerDay: 100 } });
+  const at = await admission();
+  const left = () => callerOf(at, text).headers();
+  const policy = { "RateLimit-Policy": '"day";q=100;w=86400;qu="events"' };
+  expect(left()).toEqual({ ...policy, RateLimit: `"day";r=100;t=${14 * 3600}` });
+  expect(callerOf(at, text).settle(60, 1)).toBeUndefined();
+  const fields = { ...policy, RateLimit: `"day";r=40;t=${14 * 3600}` };
+  expect(left()).toEqual(fields);
+  expect(callerOf(at, text).settle(41, 1)?.headers).toEqual({ "Retry-After": String(14 * 3600), ...fields });
+});
+
+it("a key works at once on the instance that makes it, and no longer once that instance revokes it", async () => {
+  const logger = pino({ level: "silent" });
+  const open = async () => {
+    const ring = await KeyRing.open({ store, clock: () => nowMs, logger, refreshMs: 3_600_000 });
+    rings.push(ring);
+    return ring;
+  };
+  const [one, other] = [await open(), await open()];
+  const at = new Admission({ keys: one, clock: () => nowMs });
+  const asked = newKeySchema.parse({ name: "n", scopes: ["read"] });
+  const { key: made, text } = await createKey(one.changing(), asked, nowMs);
+  expect([at.needsKeys, statusOf(at, "read", { text }), other.required]).toEqual([true, 200, false]);
+  expect((await one.changing().list(0)).map(({ id }) => id)).toEqual([made.id]);
+  expect(await one.changing().revoke("none", nowMs)).toBe(false);
+  expect(await one.changing().revoke(made.id, nowMs)).toBe(true);
+  expect(statusOf(at, "read", { text })).toBe(401);
+});
+
+it("a read of the keys that began before a change does not undo what the change showed", async () => {
+  const slow = Promise.withResolvers<void>();
+  let reads = 0;
+  const list: AccessKeys["list"] = async (day) => {
+    const listed = await store.list(day);
+    if (++reads === 2) await slow.promise;
+    return listed;
+  };
+  const keys = { list, add: (each) => store.add(each) } as AccessKeys;
+  const logger = pino({ level: "silent" });
+  const ring = await KeyRing.open({ store: keys, clock: () => nowMs, logger, refreshMs: 3_600_000 });
+  rings.push(ring);
+  const older = ring.refresh();
+  await until("the older read has its keys", () => reads === 2);
+  const { text } = await createKey(ring.changing(), newKeySchema.parse({ name: "n", scopes: ["read"] }), nowMs);
+  slow.resolve();
+  await older;
+  expect(ring.find(text).kind).toBe("key");
+});
+
+it("a key that was made is told, also where the keys cannot be read afterwards", async () => {
+  let reads = 0;
+  const list: AccessKeys["list"] = (day) =>
+    reads++ === 0 ? store.list(day) : Promise.reject(new StoreUnavailableError("away"));
+  const { warned, logger } = listening();
+  const keys = { list, add: (each) => store.add(each) } as AccessKeys;
+  const ring = await KeyRing.open({ store: keys, clock: () => nowMs, logger, refreshMs: 3_600_000 });
+  rings.push(ring);
+  const { key: made } = await createKey(ring.changing(), newKeySchema.parse({ name: "n", scopes: ["read"] }), nowMs);
+  expect((await store.list(0)).map(({ id }) => id)).toEqual([made.id]);
+  expect(warned).toEqual(["the access keys cannot be read after a change: away"]);
+});
+
+it("a key that has ended before it begins is not made, nor one of event types that sends no events", async () => {
+  for (const expiresAt of [new Date(T).toISOString(), "2026-11-21T11:59:59+02:00", "1999-12-31T23:59:59Z"])
+    await expect(key({ scopes: ["read"], expiresAt })).rejects.toThrow(
+      `expiresAt: a time to come is wanted, not ${expiresAt}`,
+    );
+  expect(await store.list(0)).toEqual([]);
+  await key({ scopes: ["read"], expiresAt: new Date(T + 1).toISOString() });
+  const typed = (...scopes: Scope[]) => newKeySchema.safeParse({ name: "n", scopes, eventTypes: ["VIEW"] });
+  expect([typed("write").success, typed("read", "write").success, typed("read", "operate").success]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  expect(typed("read").error?.issues).toMatchObject([
+    { path: ["eventTypes"], message: expect.stringContaining("without scope write") },
+  ]);
+});
+
 it("what a ring has noted itself counts once, and the operator's own use is not noted", async () => {
   await key({ scopes: ["write"] });
   const noted: string[] = [];

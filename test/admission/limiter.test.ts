@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
-import { KeyBuckets, Limiter, quotaExceeded } from "../../admission/limiter";
+import { dayQuota, KeyBuckets, Limiter, quotaExceeded } from "../../admission/limiter";
 
 it("lets the rate through after a burst, and says when to come again", () => {
   const buckets = new KeyBuckets({ requestsPerSecond: 10 }, 0);
@@ -177,9 +177,26 @@ it("the buckets of a key that was used within the last minute are kept", () => {
   expect(limiter.bucketsOf("a", {}, 120_000)).toBe(used);
 });
 
-it("a daily quota is refused until the day ends, and by its own number", () => {
-  expect(quotaExceeded(5, Date.parse("2026-11-21T23:59:59.999Z"))).toEqual({
-    ...{ kind: "quota-exceeded", status: 429, detail: "the key may send 5 events a day (UTC)" },
-    headers: { "Retry-After": "1", "RateLimit-Policy": '"day";q=5;w=86400;qu="events"', RateLimit: '"day";r=0;t=1' },
+it("a daily quota is told as one more policy, and refused until the day ends", () => {
+  const day = dayQuota(5, 7, Date.parse("2026-11-21T23:59:59.999Z"));
+  expect(day).toEqual({ eventsPerDay: 5, left: 0, seconds: 1 });
+  expect(dayQuota(5, 2, Date.parse("2026-11-21T10:00:00Z"))).toEqual({ eventsPerDay: 5, left: 3, seconds: 14 * 3600 });
+  const only = new KeyBuckets({ eventsPerDay: 5 }, 0).headers(0, day);
+  expect(only).toEqual({ "RateLimit-Policy": '"day";q=5;w=86400;qu="events"', RateLimit: '"day";r=0;t=1' });
+  expect(new KeyBuckets({ requestsPerSecond: 1 }, 0).headers(0, day)).toEqual({
+    "RateLimit-Policy": '"requests";q=2;w=2, "day";q=5;w=86400;qu="events"',
+    RateLimit: '"requests";r=2;t=0, "day";r=0;t=1',
   });
+  expect(quotaExceeded(day, only)).toEqual({
+    ...{ kind: "quota-exceeded", status: 429, detail: "the key may send 5 events a day (UTC)" },
+    headers: { "Retry-After": "1", ...only },
+  });
+});
+
+it("a refusal by a rate tells the day, too", () => {
+  const buckets = new KeyBuckets({ requestsPerSecond: 1, eventsPerSecond: 1 }, 0);
+  const readDay = () => dayQuota(5, 2, 0);
+  expect(buckets.settle(10, 1, 0, readDay)).toBeUndefined();
+  for (const refusal of [buckets.settle(1, 1, 0, readDay), buckets.enter(0, readDay)])
+    expect(refusal?.headers).toMatchObject({ RateLimit: expect.stringMatching(/, "day";r=3;t=86400$/) });
 });

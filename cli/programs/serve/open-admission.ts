@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { Admission } from "../../../admission/admission";
 import { KeyRing } from "../../../admission/key-ring";
 import { hashOf, newKeyText } from "../../../admission/key-text";
-import type { AccessKeys, KeyLimits } from "../../../io/ports/access-keys";
+import type { KeyLimits } from "../../../io/ports/access-keys";
 import type { Settings } from "../../config/schema";
 import { readSecret } from "../../config/secret-file";
 import { openAccessKeys } from "../../deployment/open-access-keys";
@@ -19,7 +19,8 @@ class OpenServiceError extends Error {
 
 interface OpenAdmission {
   admission: Admission;
-  store: AccessKeys;
+  /** The keys to list and to change; changes hold at once on this instance. */
+  store: ReturnType<KeyRing["changing"]>;
   /** The key for requests of this process to its own service. */
   ownKey: string;
   close(): Promise<void>;
@@ -62,7 +63,7 @@ export async function openAdmission(
     defaultLimits: defaultLimits(config),
     clock: Date.now,
   });
-  return { admission, store, ownKey, close };
+  return { admission, store: keys.changing(), ownKey, close };
 }
 
 /**
