@@ -194,7 +194,7 @@ class Ingest {
         format = content.content.format;
         answer = await this.ingest(request, content.content, place, caller);
       }
-      for (const [name, value] of Object.entries(caller.headers())) response.setHeader(name, value);
+      tellLimits(response, caller);
       discardBody(request);
       this.answer(response, answer);
     } catch (error) {
@@ -383,6 +383,7 @@ class Ingest {
   ): Promise<void> {
     const place = this.inFlight.draining ? undefined : this.inFlight.enter();
     try {
+      if (caller !== undefined && place === undefined) tellLimits(response, caller);
       if (this.inFlight.draining) this.refuse(response, unavailable("the server is shutting down"));
       else if (place === undefined) this.refuse(response, overloaded("too many requests are being handled"));
       else if (caller === undefined) send(response, 200, PIXEL_HEADERS, PIXEL);
@@ -401,11 +402,16 @@ class Ingest {
       const { member, payload } = event;
       const detail = `${member} is no UTF-8 text`;
       const whole = { kind: "problem", reason: "not-json", detail, payload, contentType: PIXEL_QUERY_TYPE } as const;
-      this.answer(response, await this.refuseWhole(whole, this.dependencies.clock(), "json"));
+      const limited = caller.settle(1, payload.length);
+      const answer =
+        limited === undefined ? await this.refuseWhole(whole, this.dependencies.clock(), "json") : refused(limited);
+      tellLimits(response, caller);
+      this.answer(response, answer);
       return;
     }
     const { body } = event;
     const answer = await this.store(body, { format: "json", encoding: "identity" }, caller, body.length);
+    tellLimits(response, caller);
     if (answer.kind !== "accepted") this.answer(response, answer);
     else if (answer.rejected[0] === undefined) send(response, 200, PIXEL_HEADERS, PIXEL);
     else this.refuse(response, malformed(answer.rejected[0].detail, answer.rejected[0].reason));
@@ -423,6 +429,10 @@ class Ingest {
 function* usedTypes({ types, typeIndex, count }: TakenEvents["columns"]): Iterable<string> {
   if (types.length <= 1) yield* types;
   else for (const index of new Set(typeIndex.subarray(0, count))) yield types[index]!;
+}
+
+function tellLimits(response: ServerResponse, caller: Caller): void {
+  for (const [name, value] of Object.entries(caller.headers())) response.setHeader(name, value);
 }
 
 const refused = (problem: Problem): Answer => ({ kind: "problem", problem });

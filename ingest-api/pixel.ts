@@ -26,8 +26,10 @@ export const PIXEL_HEADERS = {
  * event.
  */
 const MEMBERS = ["eventId", "videoId", "eventType", "eventTime", "value"];
-/** The members that are integers in JSON; an RFC 3339 time stays a text. */
-const INTEGERS = new Set(["eventTime", "value"]);
+/** The members that may be numbers in JSON; any other text of theirs, e.g. an RFC 3339 time, stays a text. */
+const NUMBERS = new Set(["eventTime", "value"]);
+/** RFC 8259, section 6. */
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /** What a pixel's address holds: the JSON body of a POST, or text that is no UTF-8, as it stands in the address. */
 type PixelEvent = { kind: "event"; body: Buffer } | { kind: "undecodable"; member: string; payload: Buffer };
@@ -45,12 +47,12 @@ export function pixelEvent(query: string): PixelEvent {
   if (undecodable !== undefined)
     return { kind: "undecodable", member: nameOf(undecodable), payload: Buffer.from(pairs.join("&")) };
   const asked = new URLSearchParams(pairs.join("&"));
-  const event: Record<string, unknown> = {};
+  const members: string[] = [];
   for (const name of MEMBERS) {
-    const given = asked.getAll(name).map((text) => memberOf(name, text));
-    if (given.length > 0) event[name] = given.length === 1 ? given[0] : given;
+    const given = asked.getAll(name).map((text) => jsonOf(name, text));
+    if (given.length > 0) members.push(`"${name}":${given.length === 1 ? given[0] : `[${given.join(",")}]`}`);
   }
-  return { kind: "event", body: Buffer.from(JSON.stringify(event)) };
+  return { kind: "event", body: Buffer.from(`{${members.join(",")}}`) };
 }
 
 const nameOf = (pair: string): string => [...new URLSearchParams(pair).keys()][0] ?? "";
@@ -62,8 +64,12 @@ const bytesOf = (pair: string): Buffer =>
     "latin1",
   );
 
-/** Returns a member's value. A `+` of a time that the address turned into a space is read as `+`, as in reads. */
-function memberOf(name: string, text: string): number | string {
-  if (INTEGERS.has(name) && /^-?\d{1,16}$/.test(text)) return Number(text);
-  return name === "eventTime" ? text.replace(/ (?=\d\d:\d\d$)/, "+") : text;
+/**
+ * Returns a member's value as JSON. A number stands in the body as it stands in the address, so that the intake judges
+ * its text as it judges that of a POST. A `+` of a time that the address turned into a space is read as `+`, as in
+ * reads.
+ */
+function jsonOf(name: string, text: string): string {
+  if (NUMBERS.has(name) && JSON_NUMBER.test(text)) return text;
+  return JSON.stringify(name === "eventTime" ? text.replace(/ (?=\d\d:\d\d$)/, "+") : text);
 }

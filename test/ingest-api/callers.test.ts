@@ -80,6 +80,32 @@ describe("with keys", () => {
     expect((await post(harness, [event(), event({ eventType: "LIKE", value: "x" })], key)).status).toBe(202);
   });
 
+  it("every answer of a key with a daily quota says what is left of it, of an image as of a POST", async () => {
+    const { harness, key } = await withKey({ public: true, limits: { eventsPerDay: 4 } });
+    const left = (fields: { get(name: string): string | null }) => [
+      fields.get("ratelimit-policy"),
+      fields.get("ratelimit")?.replace(/;t=.*/, ""),
+    ];
+    const of = (events: number) => ['"day";q=4;w=86400;qu="events"', `"day";r=${events}`];
+    const posted = async (body: unknown) => {
+      const { status, headers } = await post(harness, body, key);
+      return [status, ...left(new Headers(headers as Record<string, string>))];
+    };
+    const image = async (query: string) => {
+      const answer = await fetch(`${harness.url}/v1/pixel.gif?key=${key}&videoId=v&eventType=VIEW&${query}`);
+      return [answer.status, ...left(answer.headers)];
+    };
+    expect(await posted(event())).toEqual([202, ...of(3)]);
+    expect(await image("eventId=a")).toEqual([200, ...of(2)]);
+    expect(await image("eventId=b&value=x")).toEqual([400, ...of(1)]);
+    expect(await posted([event(), event()])).toEqual([429, ...of(1)]);
+    expect(await image("eventId=%ff")).toEqual([400, ...of(0)]);
+    for (const query of ["eventId=c", "eventId=%ff"]) expect(await image(query)).toEqual([429, ...of(0)]);
+    expect(await harness.letters()).toHaveLength(2);
+    await harness.api.drain();
+    expect(await image("eventId=d")).toEqual([503, ...of(0)]);
+  });
+
   it("events are paid for once, refused ones as well; those of a request that was not stored are given back", async () => {
     const { harness, key } = await withKey({ limits: { eventsPerDay: 10, requestsPerSecond: 1_000 } });
     const sendEight = async () => {

@@ -84,6 +84,25 @@ it("takes a plus before an offset, as a read does, and members whose names are w
   expect(await harness.events()).toMatchObject([{ eventTimeMs: NOW_MS - 30_000 }, { eventTimeMs: NOW_MS - 30_000 }]);
 });
 
+it.each(["5.0", "1e1", "-0", "12", "4.9999999999999999", "9007199254740991.4", "1e400", "007", "+5", "0x10", "5.", ""])(
+  "judges a value or a time of %j as a body that holds the same text",
+  async (text) => {
+    const isJson = /^-?\d+(\.\d+)?(e\d+)?$/.test(text) && !/^0\d/.test(text);
+    for (const member of ["value", "eventTime"]) {
+      const image = await ask({ ...EVENT, eventId: `image-${member}`, [member]: text });
+      const body = `${JSON.stringify({ ...EVENT, eventId: `body-${member}` }).slice(0, -1)},"${member}":${isJson ? text : JSON.stringify(text)}}`;
+      const answer = await harness.post(body);
+      expect(image.status).toBe(answer.body.accepted === 1 ? 200 : 400);
+      const reason = image.status === 200 ? undefined : ((await image.json()) as { reason: string }).reason;
+      expect(reason).toBe(answer.body.rejected[0]?.reason);
+    }
+    const values = (await harness.events()).flatMap(({ value }) => (value === undefined ? [] : [value]));
+    expect(values[0]).toBe(values[1]);
+    for (const { payload, reason } of await harness.letters())
+      if (isJson && reason === "bad-value") expect(Buffer.from(payload).toString()).toContain(`:${text}}`);
+  },
+);
+
 it("refuses a member that stands twice", async () => {
   const response = await fetch(`${harness.url}/v1/pixel.gif?${new URLSearchParams(EVENT)}&videoId=other`);
   expect(response.status).toBe(400);
