@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isUtf8 } from "node:buffer";
 import {
   type CatalogChannel,
   type CatalogVideo,
@@ -84,21 +85,22 @@ function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): E
   });
 }
 
-function readLines<Entry>(text: string, read: (value: unknown) => LineRead<Entry>) {
+function readLines<Entry>(body: Uint8Array, read: (value: unknown) => LineRead<Entry>) {
   const entries: Entry[] = [];
   const rejected: { line: number; detail: string }[] = [];
-  for (const { number, bytes } of linesOf(Buffer.from(text))) {
-    const result = readLine(bytes.toString(), read);
+  for (const { number, bytes } of linesOf(Buffer.from(body.buffer, body.byteOffset, body.byteLength))) {
+    const result = readLine(bytes, read);
     if (result.ok) entries.push(result.entry);
     else if (rejected.length < MAX_NAMED) rejected.push({ line: number, detail: result.detail });
   }
   return { entries, rejected };
 }
 
-function readLine<Entry>(line: string, read: (value: unknown) => LineRead<Entry>): LineRead<Entry> {
+function readLine<Entry>(line: Buffer, read: (value: unknown) => LineRead<Entry>): LineRead<Entry> {
+  if (!isUtf8(line)) return { ok: false, detail: "the line is not UTF-8" };
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = JSON.parse(line.toString());
   } catch {
     return { ok: false, detail: "the line is not JSON" };
   }

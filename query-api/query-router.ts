@@ -3,6 +3,7 @@
  * The read API: every path, each in its own file, and the answers that all paths share. `serve` mounts it, with
  * admission before each path.
  */
+import { isUtf8 } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from "express";
 import { Admission } from "../admission/admission";
@@ -112,7 +113,7 @@ export function createQueryApi(given: QueryDependencies): QueryApi {
       const run = (request: Request, response: Response) => answer(endpoint, request, request, response);
       const admit = (request: Request, response: Response, next: () => void) =>
         admitting(endpoint, request, response, next);
-      if (endpoint.method === "post") router.post(match, admit, express.json({ limit: MAX_QUERY_BYTES }), run);
+      if (endpoint.method === "post") router.post(match, admit, jsonBody, run);
       else if (endpoint.method === "put") router.put(match, admit, linesOf(endpoint), run);
       else if (endpoint.method === "delete") router.delete(match, admit, run);
       else router.get(match, admit, run);
@@ -148,9 +149,26 @@ export function createQueryApi(given: QueryDependencies): QueryApi {
   return { router, hotReads: hotReads(all, { ask, repeat, answers }) };
 }
 
-/** Parses a body of lines as text. A body of another type than the endpoint's is left alone. */
+/** Reads a body of lines as bytes, of which each line is judged. A body of another type or charset is left alone. */
 const linesOf = ({ operation }: Endpoint) =>
-  express.text({ type: operation.requestType ?? "text/plain", limit: MAX_LINES_BYTES });
+  express.raw({
+    type: (request) => isOfType(request.headers["content-type"], operation.requestType ?? "text/plain"),
+    limit: MAX_LINES_BYTES,
+  });
+
+const isOfType = (stated: string | undefined, type: string): boolean => {
+  const [mediaType = "", ...parameters] = (stated ?? "").toLowerCase().split(";");
+  const charset = parameters.map((one) => one.trim()).find((one) => one.startsWith("charset="));
+  return mediaType.trim() === type && (charset === undefined || /^charset="?utf-?8"?$/.test(charset));
+};
+
+/** Bytes that are no UTF-8 would become other characters, e.g. in the name of a key. */
+const jsonBody = express.json({
+  limit: MAX_QUERY_BYTES,
+  verify: (_request, _response, bytes) => {
+    if (!isUtf8(bytes)) throw new Error("the body is not UTF-8");
+  },
+});
 
 /**
  * Runs before a body is read, so that a client without permission causes no work. Sets the RateLimit fields of the
@@ -234,6 +252,7 @@ function problemOf(error: unknown): Problem {
   if (error instanceof StoreUnavailableError) return unavailable("a store cannot be read now");
   const { status, type, limit } = error as { status?: unknown; type?: unknown; limit?: unknown };
   if (error instanceof URIError) return invalid("the path is not percent-encoded UTF-8");
+  if (type === "entity.verify.failed") return invalid("the body is not UTF-8");
   if (status === 413) return tooLarge(typeof limit === "number" ? limit : MAX_QUERY_BYTES);
   if (status === 415) return unsupported("the body must be JSON in UTF-8, plain or gzip");
   if (status === 400)

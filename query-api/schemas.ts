@@ -231,7 +231,12 @@ export const searchSchema = named(
     ...freshness,
   }),
 );
-export const catalogLinesAsked = named("CatalogLines", z.string().meta({ description: "One JSON object a line" }));
+export const catalogLinesAsked = named(
+  "CatalogLines",
+  z
+    .custom<Uint8Array>((body) => body instanceof Uint8Array)
+    .meta({ type: "string", description: "One JSON object a line, in UTF-8" }),
+);
 export const catalogLoadedSchema = named(
   "CatalogLoaded",
   z.object({

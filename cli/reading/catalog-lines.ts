@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The lines of a catalog file, NDJSON or CSV, as values. `viewmill catalog` reads its file with it. */
+import { isUtf8 } from "node:buffer";
 import type { ReadStream } from "node:fs";
 import { CsvError, parse } from "csv-parse/sync";
 import { lineBlocks } from "../../intake/line-blocks";
@@ -10,6 +11,7 @@ const LINES_AT_ONCE = 1_000;
 /** The longest line, and the longest record of CSV. A longer one is no video of the catalog. */
 const MAX_LINE_BYTES = 64 << 10;
 const TOO_LONG = `a line has at most ${MAX_LINE_BYTES} bytes`;
+const NOT_UTF_8 = "the line is not UTF-8";
 const LINE_FEED = 0x0a;
 const BOUNDS = { maxLines: LINES_AT_ONCE, maxLineBytes: MAX_LINE_BYTES };
 
@@ -32,19 +34,39 @@ export async function* jsonLines(input: ReadStream): AsyncGenerator<CatalogLine[
   }
 }
 
+/** `garbled`: the places of the lines that are not UTF-8, in whose text other characters stand for their bytes. */
+interface Texts {
+  texts: string[];
+  garbled: ReadonlySet<number>;
+}
+
 /**
  * The lines of a block of CSV, with the blank ones, which may be a part of a quoted field. (NDJSON has the lines of
  * intake/lines.ts.)
  */
-function textsOf(bytes: Buffer, firstLine: number): string[] {
-  const endsLine = bytes.at(-1) === LINE_FEED;
-  const texts = bytes.toString("utf8", 0, bytes.length - (endsLine ? 1 : 0)).split("\n");
+function textsOf(block: Buffer, firstLine: number): Texts {
+  const bytes = block.at(-1) === LINE_FEED ? block.subarray(0, -1) : block;
+  const texts = bytes.toString("utf8").split("\n");
   if (firstLine === 1) texts[0] = texts[0]!.replace(/^\uFEFF/, "");
-  return texts;
+  return { texts, garbled: isUtf8(bytes) ? NONE : garbledLines(bytes) };
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+function garbledLines(bytes: Buffer): Set<number> {
+  const garbled = new Set<number>();
+  for (let start = 0, place = 0; start <= bytes.length; place++) {
+    const found = bytes.indexOf(LINE_FEED, start);
+    const end = found < 0 ? bytes.length : found;
+    if (!isUtf8(bytes.subarray(start, end))) garbled.add(place);
+    start = end + 1;
+  }
+  return garbled;
 }
 
 function jsonLine({ number: line, bytes }: Line): CatalogLine {
   if (bytes.length > MAX_LINE_BYTES) return { line, value: undefined, broken: TOO_LONG };
+  if (!isUtf8(bytes)) return { line, value: undefined, broken: NOT_UTF_8 };
   try {
     return { line, value: JSON.parse(bytes.toString()) };
   } catch {
@@ -57,37 +79,45 @@ interface CsvRecord {
   line: number;
   text: string;
   isQuoted: boolean;
+  /** Whether one of its lines is not UTF-8. */
+  isGarbled: boolean;
 }
 
 /**
- * Yields the records of a CSV file under the names of its first line. An empty field counts as absent. A broken quote,
- * or a row with other columns than the first line, ends the load with an error that names the line.
+ * Yields the records of a CSV file under the names of its first line. An empty field counts as absent. A record that is
+ * not UTF-8 is broken alone. A broken quote, a row with other columns than the first line, or a first line that names a
+ * column twice ends the load with an error that names the line.
  */
 export async function* csvLines(input: ReadStream): AsyncGenerator<CatalogLine[]> {
   let names: readonly string[] | undefined;
   for await (const records of csvRecords(input)) {
     const rows = fieldsOf(records);
-    if (names === undefined && rows.length > 0) names = namesOf(rows.shift()!.fields);
-    yield rows.map(({ line, fields }) => ({ line, value: valueUnder(fields, names!, line) }));
+    if (names === undefined && rows.length > 0) names = namesOf(rows.shift()!);
+    yield rows.map(({ line, fields, isGarbled }) =>
+      isGarbled ? { line, value: undefined, broken: NOT_UTF_8 } : { line, value: valueUnder(fields, names!, line) },
+    );
   }
 }
 
 /** Cuts the file into records. Within a record quotes come in pairs, so that an odd number of them opens a field. */
 async function* csvRecords(input: ReadStream): AsyncGenerator<CsvRecord[]> {
-  let open: { line: number; text: string } | undefined;
+  let open: Pick<CsvRecord, "line" | "text" | "isGarbled"> | undefined;
   for await (const block of lineBlocks(input, BOUNDS)) {
     if ("oversize" in block) throw broken(TOO_LONG, block.firstLine);
     const records: CsvRecord[] = [];
-    for (const [index, text] of textsOf(block.bytes, block.firstLine).entries()) {
+    const { texts, garbled } = textsOf(block.bytes, block.firstLine);
+    for (const [index, text] of texts.entries()) {
       const line = block.firstLine + index;
       if (text.length > MAX_LINE_BYTES) throw broken(TOO_LONG, line);
       const isPaired = !text.includes('"') || text.split('"').length % 2 === 1;
       if (open === undefined && isPaired) {
-        if (text.trim() !== "") records.push({ line, text, isQuoted: text.includes('"') });
+        const isGarbled = garbled.has(index);
+        if (text.trim() !== "") records.push({ line, text, isQuoted: text.includes('"'), isGarbled });
       } else {
         const whole: string = open === undefined ? text : `${open.text}\n${text}`;
         if (whole.length > MAX_LINE_BYTES) throw broken("Quote Not Closed", open?.line ?? line);
-        const begun: { line: number; text: string } = { line: open?.line ?? line, text: whole };
+        const isGarbled: boolean = garbled.has(index) || open?.isGarbled === true;
+        const begun: typeof open = { line: open?.line ?? line, text: whole, isGarbled };
         if (open !== undefined && !isPaired) records.push({ ...begun, isQuoted: true });
         open = open !== undefined && !isPaired ? undefined : begun;
       }
@@ -100,13 +130,15 @@ async function* csvRecords(input: ReadStream): AsyncGenerator<CsvRecord[]> {
 interface CsvRow {
   line: number;
   fields: readonly string[];
+  isGarbled: boolean;
 }
 
 /** Splits records without quotes, which costs a tenth of the library's work; the library reads every other record. */
 function fieldsOf(records: readonly CsvRecord[]): CsvRow[] {
   const quoted = quotedFields(records.filter(({ isQuoted }) => isQuoted)).values();
-  return records.map(({ line, text, isQuoted }) => ({
+  return records.map(({ line, text, isQuoted, isGarbled }) => ({
     line,
+    isGarbled,
     fields: isQuoted ? quoted.next().value! : text.split(",").map((field) => field.trim()),
   }));
 }
@@ -122,8 +154,11 @@ function quotedFields(records: readonly CsvRecord[]): string[][] {
   }
 }
 
-function namesOf(fields: readonly string[]): readonly string[] {
-  if (fields.some((field) => field.includes("\r"))) throw broken("lines end by a line feed, not by CR alone", 1);
+function namesOf({ line, fields, isGarbled }: CsvRow): readonly string[] {
+  if (isGarbled) throw broken(NOT_UTF_8, line);
+  if (fields.some((field) => field.includes("\r"))) throw broken("lines end by a line feed, not by CR alone", line);
+  const repeated = fields.find((field, at) => field !== "" && fields.indexOf(field) < at);
+  if (repeated !== undefined) throw broken(`the column ${repeated} stands twice`, line);
   return fields;
 }
 

@@ -40,6 +40,23 @@ describe("titles and channels of videos", () => {
     expect((await harness.get("/v1/videos/other").expect(200)).body).not.toHaveProperty("title");
   });
 
+  it("lines that are not UTF-8 are refused alone, and a body of another charset whole", async () => {
+    const body = Buffer.from('{"videoId":"v","title":"\xe9"}\n{"videoId":"w","title":"\xc3\xa9"}', "latin1");
+    const put = (type: string, bytes: Buffer) =>
+      request(harness.app)
+        .put("/v1/catalog/videos")
+        .set("Content-Type", type)
+        .serialize(() => bytes as unknown as string)
+        .send(bytes);
+    for (const type of ["application/x-ndjson", 'Application/X-NDJSON; charset="UTF-8"']) {
+      const answer = await put(type, body).expect(200);
+      expect(answer.body).toEqual({ loaded: 1, rejected: [{ line: 1, detail: "the line is not UTF-8" }] });
+    }
+    expect((await harness.get("/v1/videos/w")).body.title).toBe("é");
+    expect((await harness.get("/v1/videos/v")).body).not.toHaveProperty("title");
+    await put("application/x-ndjson; charset=latin1", body).expect(415);
+  });
+
   it("the newest videos come first, page by page, with what was counted for them", async () => {
     await harness.put("/v1/catalog/videos", [
       { videoId: "old", title: "Old", publishedAt: "2026-11-18T00:00:00Z" },
