@@ -21,6 +21,8 @@ import { titlesOf } from "./titles";
  */
 const BUCKETS_A_TURN = 1_000;
 const LEAST_WORK = 50;
+/** The endpoint has no pages. */
+const REMEDY = "ask for a shorter range, a coarser granularity, or fewer videos, channels or event types";
 
 /** POST /v1/query: many videos and types in one call, all over the same buckets. */
 export function postQuery(dependencies: QueryDependencies): Endpoint {
@@ -52,7 +54,8 @@ export function postQuery(dependencies: QueryDependencies): Endpoint {
       const freshness = await readFreshness(dependencies);
       const within = effectiveRange(body, freshness.asOfMs);
       const series = subjects * asked.eventTypes.length;
-      const ranged = within.ok ? bucketed(within.range, { granularity, calendar: calendarOf(tz), series }) : within;
+      const cut = { granularity, calendar: calendarOf(tz), series, remedy: REMEDY };
+      const ranged = within.ok ? bucketed(within.range, cut) : within;
       if (!ranged.ok) return refused(invalid(ranged.detail));
       const { range } = ranged;
       const states = await bucketStates(range, dependencies, freshness);

@@ -64,6 +64,8 @@ interface Cut {
   calendar?: Calendar | undefined;
   /** The number of series that share the bound of MAX_BUCKETS; default 1. */
   series?: number;
+  /** What the request can change to be answered with fewer buckets; default REMEDY. */
+  remedy?: string;
 }
 
 /**
@@ -71,7 +73,7 @@ interface Cut {
  * one that gives at most AUTOMATIC_BUCKETS a series, or else months.
  */
 export function bucketed(range: Range, cut: Cut = {}): Ranged<BucketedRange> {
-  const { granularity, calendar = UTC, series = 1 } = cut;
+  const { granularity, calendar = UTC, series = 1, remedy = REMEDY } = cut;
   const most = Math.floor(MAX_BUCKETS / series);
   if (granularity === undefined) {
     const bound = Math.min(AUTOMATIC_BUCKETS, most);
@@ -82,7 +84,7 @@ export function bucketed(range: Range, cut: Cut = {}): Ranged<BucketedRange> {
   }
   const chosen = inBuckets(range, granularity ?? "month", calendar, most);
   if (chosen !== undefined) return { ok: true, range: chosen };
-  return refuse(`${countOf(range, granularity ?? "month", series)} are more than ${MAX_BUCKETS}: ${REMEDY}`);
+  return refuse(`${countOf(range, granularity ?? "month", series)} are more than ${MAX_BUCKETS}: ${remedy}`);
 }
 
 const REMEDY = "ask for a shorter range or a coarser granularity, or with limit= for one page after the other";

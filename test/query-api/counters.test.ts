@@ -293,7 +293,10 @@ describe("reading counters", () => {
     const { body } = await harness.query({ videoIds, eventTypes: ["VIEW"] }).expect(200);
     expect(body.granularity).toBe("hour");
     expect(body.series).toHaveLength(100);
-    await harness.query({ videoIds, eventTypes: ["VIEW"], granularity: "minute" }).expect(400);
+    const tooMany = await harness.query({ videoIds, eventTypes: ["VIEW"], granularity: "minute" }).expect(400);
+    expect(tooMany.body.detail).toMatch(
+      /: ask for a shorter range, a coarser granularity, or fewer videos, channels or event types$/,
+    );
     await harness.query({ videoIds: [...videoIds, "one-more"], eventTypes: ["VIEW"] }).expect(400);
     await harness.query({ videoIds: [], eventTypes: ["VIEW"] }).expect(400);
     await harness.query({ videoIds: ["v"], eventTypes: ["view"] }).expect(400);
@@ -305,6 +308,13 @@ describe("reading counters", () => {
     await post().set("Content-Type", "application/json").send("{").expect(400);
     await post().set("Content-Type", "text/plain").send("{}").expect(415);
     await post().expect(415);
+    const garbled = Buffer.from('{"videoIds":["\xff"],"eventTypes":["VIEW"]}', "latin1");
+    const sent = post().set("Content-Type", "application/json");
+    const refused = await sent
+      .serialize(() => garbled as unknown as string)
+      .send(garbled)
+      .expect(400);
+    expect(refused.body.detail).toBe("the body is not UTF-8");
     const large = JSON.stringify({ videoIds: ["x".repeat(70_000)] });
     await post().set("Content-Type", "application/json").send(large).expect(413);
   });
