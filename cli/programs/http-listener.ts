@@ -7,6 +7,7 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import { DirectRequest } from "../../ingest-api/direct-request";
 import type { Settings } from "../config/schema";
+import { answerUnread, withHost } from "./unread-requests";
 
 /** How often Node checks for requests that take too long. */
 const LOOK_EVERY_MS = 5_000;
@@ -21,7 +22,7 @@ const TLS_HANDSHAKE_MS = 20_000;
  * idle, and a larger one would replace requestTimeout.
  */
 export function httpListener(config: Settings<"http">, listener: RequestListener): Server {
-  return bounded(createServer(optionsOf(config), listener), config);
+  return bounded(createServer(optionsOf(config), withHost(listener)), config);
 }
 
 /** Creates the same listener with TLS. */
@@ -31,7 +32,7 @@ export function httpsListener(
   listener: RequestListener,
 ): TlsServer {
   const options = { ...optionsOf(config), ...certificate, handshakeTimeout: TLS_HANDSHAKE_MS, minVersion: "TLSv1.2" };
-  return bounded(createTlsServer(options as Parameters<typeof createTlsServer>[0], listener), config);
+  return bounded(createTlsServer(options as Parameters<typeof createTlsServer>[0], withHost(listener)), config);
 }
 
 function optionsOf({ http }: Settings<"http">): ServerOptions {
@@ -40,6 +41,8 @@ function optionsOf({ http }: Settings<"http">): ServerOptions {
     requestTimeout: http.requestSeconds * 1_000,
     connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, http.requestSeconds * 1_000),
     maxHeaderSize: MAX_HEADER_BYTES,
+    // withHost asks for it, with a problem for an answer.
+    requireHostHeader: false,
     // A read has no body: Node ends its stream at once, and saves its events.
     optimizeEmptyRequests: true,
     IncomingMessage: DirectRequest,
@@ -49,5 +52,5 @@ function optionsOf({ http }: Settings<"http">): ServerOptions {
 /** Closes a connection beyond the bound at once: it would take memory and a descriptor from working ones. */
 function bounded<S extends Server | TlsServer>(server: S, { http }: Settings<"http">): S {
   server.maxConnections = http.maxConnections;
-  return server;
+  return answerUnread(server, MAX_HEADER_BYTES);
 }
