@@ -3,7 +3,7 @@ import { EventColumnsBuilder } from "../domain/columns/event-columns";
 import { EVENT_FIELD_NAMES, type FieldNames, type NumberTexts, parseEvent, type VideoEvent } from "../domain/event";
 import type { Rejection, RejectionReason } from "../domain/rejection";
 import type { Stamp } from "../io/ports";
-import { CLOUD_EVENT_NAMES, cloudEventFields, isCloudEvent } from "./json/cloud-event";
+import { CLOUD_EVENT_NAMES, type CloudEventNames, cloudEventFields, isCloudEvent } from "./json/cloud-event";
 import { extraJson, extraProblem, oversizedName } from "./json/extra-fields";
 import type { NumberSource } from "./json/number-texts";
 import type { IntakeRules, RejectedEvent, Taken } from "./taken";
@@ -28,8 +28,8 @@ export class EventCollector {
     else this.addFields(raw, index, EVENT_FIELD_NAMES, textsOf(raw, index, source));
   }
 
-  addCloudEvent(raw: unknown, index: number, source: NumberSource, names: FieldNames = CLOUD_EVENT_NAMES): void {
-    const mapped = cloudEventFields(raw, index, source);
+  addCloudEvent(raw: unknown, index: number, source: NumberSource, names: CloudEventNames = CLOUD_EVENT_NAMES): void {
+    const mapped = cloudEventFields(raw, index, source, names);
     if (mapped.ok) this.addFields(mapped.fields, index, names, mapped.texts);
     else this.reject(index, mapped.eventId, mapped.reason, mapped.detail, names);
   }

@@ -3,9 +3,8 @@
  * The judgement of JSON bodies: plain events and CloudEvents. take-body.ts calls it for HTTP and replayed letters, and
  * take-message.ts for messages of direct producers.
  */
-import type { FieldNames } from "../domain/event";
 import { EventCollector } from "./event-collector";
-import { CLOUD_EVENT_NAMES, isCloudEvent, isJsonMediaType } from "./json/cloud-event";
+import { CLOUD_EVENT_NAMES, type CloudEventNames, isCloudEvent, isJsonMediaType } from "./json/cloud-event";
 import { elementSlices, withoutBom } from "./json/json-text";
 import { NumbersOfBody, NumbersOfTexts } from "./json/number-texts";
 import { parseJson } from "./json/parse-json";
@@ -75,12 +74,14 @@ export function takeCloudEvents(body: Buffer, isBatch: boolean, rules: IntakeRul
 }
 
 /** The names that CloudEvents' HTTP binding gives to the fields of an event in binary mode. */
-const BINARY_NAMES: FieldNames = {
+const BINARY_NAMES: CloudEventNames = {
   ...CLOUD_EVENT_NAMES,
   eventId: "ce-id",
   videoId: "ce-subject",
   eventType: "ce-type",
   eventTime: "ce-time",
+  specversion: "ce-specversion",
+  source: "ce-source",
 };
 
 /**
@@ -92,26 +93,13 @@ export function takeBinaryCloudEvent(
   { attributes, dataType }: { attributes: Readonly<Record<string, string>>; dataType: string },
   rules: IntakeRules,
 ): Taken {
-  const envelope: Record<string, unknown> = { ...attributes };
-  if (!Object.hasOwn(attributes, "specversion")) {
-    const event = Buffer.from(JSON.stringify(envelope));
-    const collector = new EventCollector(rules);
-    collector.reject(
-      0,
-      attributes.id?.slice(0, 128) ?? null,
-      "missing-field",
-      "ce-specversion is missing",
-      BINARY_NAMES,
-    );
-    return collector.taken(() => [event], CLOUD_EVENT_TYPE);
-  }
   let event: Buffer;
   const data = withoutBom(body);
   const isJson = data.length > 0 && isJsonMediaType(dataType) && parseJson(data).ok;
-  if (isJson) event = withMember({ datacontenttype: dataType, ...envelope }, "data", data);
+  if (isJson) event = withMember({ datacontenttype: dataType, ...attributes }, "data", data);
   else {
-    if (data.length > 0) Object.assign(envelope, { datacontenttype: dataType, data_base64: body.toString("base64") });
-    event = Buffer.from(JSON.stringify(envelope));
+    const inBase64 = { datacontenttype: dataType, data_base64: body.toString("base64") };
+    event = Buffer.from(JSON.stringify(data.length > 0 ? { ...attributes, ...inBase64 } : attributes));
   }
   const parsed = parseJson(event);
   if (!parsed.ok) return problem("not-json", parsed.detail, event, CLOUD_EVENT_TYPE);

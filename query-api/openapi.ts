@@ -151,7 +151,7 @@ function writeOperation(): OpenApiOperation {
     tags: ["events"],
     summary: "Sends events, each counted once however often it comes",
     description:
-      "Answered once every accepted event is durable. Content-Encoding: gzip or zstd. At most 8 MiB (decoded) and 10,000 events. One bad event does not take the others down. A CloudEvent in binary mode has its attributes in ce- headers, and JSON data.",
+      "Answered once every accepted event is durable. Content-Encoding: gzip or zstd. At most 8 MiB (decoded) and 10,000 events. One bad event does not take the others down. A CloudEvent needs specversion, source, id, subject (the videoId) and type; its time is RFC 3339, and its value is data.value. In binary mode its attributes are ce- headers, and its data is JSON.",
     requestBody: {
       required: true,
       content: {

@@ -3,7 +3,7 @@
  * CloudEvents in the JSON format: what is one, and which of its attributes become fields of an event. The intake asks
  * for every JSON value, whether it is one.
  */
-import type { FieldNames, NumberTexts } from "../../domain/event";
+import { type FieldNames, type NumberTexts, parseRfc3339 } from "../../domain/event";
 import type { RejectionReason } from "../../domain/rejection";
 import { type NumberSource, NumbersOfTexts } from "./number-texts";
 import { parseJson } from "./parse-json";
@@ -13,14 +13,22 @@ type CloudEventFields =
   | { ok: true; fields: Record<string, unknown>; texts: NumberTexts }
   | { ok: false; eventId: string | null; reason: RejectionReason; detail: string };
 
+/** The names of an event's fields, and of the attributes that every CloudEvent needs beside them. */
+export interface CloudEventNames extends FieldNames {
+  specversion: string;
+  source: string;
+}
+
 /** The names that the JSON format gives to the fields of an event. */
-export const CLOUD_EVENT_NAMES: FieldNames = {
+export const CLOUD_EVENT_NAMES: CloudEventNames = {
   event: "a CloudEvent",
   eventId: "id",
   videoId: "subject",
   eventType: "type",
   eventTime: "time",
   value: "data.value",
+  specversion: "specversion",
+  source: "source",
 };
 
 const MAPPED = new Set(["id", "subject", "type", "time", "data"]);
@@ -41,7 +49,12 @@ export const isJsonMediaType = (mediaType: string): boolean =>
  * `datacontenttype` other than JSON is refused, because a value in such data would be lost. `index` is the position of
  * the event in its source.
  */
-export function cloudEventFields(raw: unknown, index: number, source: NumberSource): CloudEventFields {
+export function cloudEventFields(
+  raw: unknown,
+  index: number,
+  numbers: NumberSource,
+  names: CloudEventNames,
+): CloudEventFields {
   if (!isObject(raw)) {
     return {
       ok: false,
@@ -50,11 +63,12 @@ export function cloudEventFields(raw: unknown, index: number, source: NumberSour
       detail: "a CloudEvent is a JSON object with id, subject and type",
     };
   }
-  const { id, subject, type, time, specversion } = raw;
+  const { id, subject, type, time } = raw;
   const refuse = (reason: RejectionReason, detail: string): CloudEventFields => {
     return { ok: false, eventId: typeof id === "string" ? id.slice(0, 128) : null, reason, detail };
   };
-  if (isGiven(specversion) && specversion !== "1.0") return refuse("unknown-schema", "specversion must be 1.0");
+  const bad = badAttribute(raw, names);
+  if (bad !== undefined) return refuse(bad.reason, bad.detail);
   const data = dataOf(raw);
   if (!data.ok) return refuse("bad-value", data.detail);
   const rest = Object.create(null) as Record<string, unknown>;
@@ -63,17 +77,34 @@ export function cloudEventFields(raw: unknown, index: number, source: NumberSour
   const texts: NumberTexts = {};
   const valueText =
     data.inBase64 === undefined
-      ? numberText(data.value, index, source, ["data", "value"])
+      ? numberText(data.value, index, numbers, ["data", "value"])
       : numberText(data.value, 0, new NumbersOfTexts([data.inBase64]), ["value"]);
   if (valueText !== undefined) texts.value = valueText;
-  const timeText = numberText(time, index, source, ["time"]);
-  if (timeText !== undefined) texts.eventTime = timeText;
   const fields: Record<string, unknown> = { eventTime: time, value: data.value, cloudevent: rest };
   // A null attribute counts as absent (JSON format, section 2.2).
   if (isGiven(id)) fields.eventId = id;
   if (isGiven(subject)) fields.videoId = subject;
   if (isGiven(type)) fields.eventType = type;
   return { ok: true, fields, texts };
+}
+
+/**
+ * Judges the attributes that no field of an event holds, and the form of the time (CloudEvents 1.0.2, section 3.1). The
+ * standard knows no time but RFC 3339, in which an event of ours may have a number.
+ */
+function badAttribute(
+  { specversion, source, time }: Record<string, unknown>,
+  names: CloudEventNames,
+): { reason: RejectionReason; detail: string } | undefined {
+  const missing = (name: string) => ({ reason: "missing-field" as const, detail: `${name} is missing` });
+  if (!isGiven(specversion)) return missing(names.specversion);
+  if (specversion !== "1.0") return { reason: "unknown-schema", detail: `${names.specversion} must be 1.0` };
+  if (!isGiven(source) || source === "") return missing(names.source);
+  if (typeof source !== "string")
+    return { reason: "missing-field", detail: `${names.source} must be a string, a URI-reference` };
+  if (isGiven(time) && (typeof time !== "string" || parseRfc3339(time) === undefined))
+    return { reason: "bad-event-time", detail: `${names.eventTime} must be an RFC 3339 time` };
+  return undefined;
 }
 
 type Data =

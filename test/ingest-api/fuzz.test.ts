@@ -93,6 +93,7 @@ class Generator extends Random {
     return {
       specversion: this.pick(["1.0", "1.0", "0.3"]),
       id: eventId,
+      source: "fuzz",
       subject: videoId,
       type: eventType,
       time,

@@ -15,7 +15,7 @@ const RULES: IntakeRules = {
   ...{ receivedAtMs: T0, rawRetentionMs: Number.POSITIVE_INFINITY, limits: CONTRACT_LIMITS },
   untimed: { kind: "receipt" },
 };
-const CLOUD = { specversion: "1.0", id: "a", subject: "v", type: "VIEW" };
+const CLOUD = { specversion: "1.0", id: "a", source: "/s", subject: "v", type: "VIEW" };
 const base64 = (json: string) => Buffer.from(json).toString("base64");
 
 function taken(body: string | Buffer, content: Content, rules: Partial<IntakeRules> = {}): TakenEvents {
@@ -51,6 +51,15 @@ test.each<[string, unknown, string | null, string, string]>([
     "bad-value",
     "data_base64 does not hold JSON: ",
   ],
+  ["no version", { ...CLOUD, specversion: undefined }, "a", "missing-field", "specversion is missing"],
+  ["a version of null", { ...CLOUD, specversion: null }, "a", "missing-field", "specversion is missing"],
+  ["no source", { ...CLOUD, source: undefined }, "a", "missing-field", "source is missing"],
+  ["a source of null", { ...CLOUD, source: null }, "a", "missing-field", "source is missing"],
+  ["an empty source", { ...CLOUD, source: "" }, "a", "missing-field", "source is missing"],
+  ["a source that is no text", { ...CLOUD, source: 7 }, "a", "missing-field", "source must be a string"],
+  ["a time that is a number", { ...CLOUD, time: T0 }, "a", "bad-event-time", "time must be an RFC 3339 time"],
+  ["a time of digits", { ...CLOUD, time: String(T0) }, "a", "bad-event-time", "time must be an RFC 3339 time"],
+  ["a time that is true", { ...CLOUD, time: true }, "a", "bad-event-time", "time must be an RFC 3339 time"],
   ["no id", { ...CLOUD, id: null }, null, "missing-field", "id is missing"],
   ["no subject", { ...CLOUD, subject: null }, "a", "missing-field", "subject is missing"],
   ["no type", { ...CLOUD, type: null }, "a", "missing-field", "type is missing"],
@@ -112,18 +121,21 @@ describe("in binary mode", () => {
     ...{ format: "cloudevent-binary", encoding: "identity", attributes, dataType },
   });
   const { specversion: _, ...untold } = CLOUD;
+  const { source: __, ...sourceless } = CLOUD;
 
-  test.each<[string, Record<string, string>, string | null]>([
-    ["an id", untold, "a"],
-    ["an id of 129 characters", { ...untold, id: "x".repeat(129) }, "x".repeat(128)],
-    ["no id", { subject: "v", type: "VIEW" }, null],
-  ])("a missing version is refused: %s", (_what, attributes, eventId) => {
+  test.each<[string, Record<string, string>, string, string | null]>([
+    ["version, with an id", untold, "ce-specversion", "a"],
+    ["version, with an id of 129 characters", { ...untold, id: "x".repeat(129) }, "ce-specversion", "x".repeat(128)],
+    ["version, with no id", { subject: "v", type: "VIEW" }, "ce-specversion", null],
+    ["source", sourceless, "ce-source", "a"],
+  ])("a missing %s is refused, and its letter has the data", (_what, attributes, name, eventId) => {
     expect(taken("1", binary(attributes))).toMatchObject({
       columns: { count: 0 },
       rejected: [
         {
-          ...{ index: 0, eventId, reason: "missing-field", detail: "ce-specversion is missing" },
-          ...{ payload: Buffer.from(JSON.stringify(attributes)), contentType: "application/cloudevents+json" },
+          ...{ index: 0, eventId, reason: "missing-field", detail: `${name} is missing` },
+          payload: Buffer.from(JSON.stringify({ datacontenttype: "application/json", ...attributes, data: 1 })),
+          contentType: "application/cloudevents+json",
         },
       ],
     });
@@ -155,8 +167,13 @@ describe("in binary mode", () => {
     const { columns, rejected } = taken("", binary(CLOUD, ""));
     expect(rejected).toEqual([]);
     expect(eventAt(columns, 0)).toMatchObject({ eventId: "a", videoId: "v", eventType: "VIEW", eventTimeMs: T0 });
-    for (const [attribute, name] of Object.entries({ id: "ce-id", subject: "ce-subject", type: "ce-type" })) {
-      const { [attribute as "id"]: __, ...rest } = CLOUD;
+    for (const [attribute, name] of Object.entries({
+      source: "ce-source",
+      id: "ce-id",
+      subject: "ce-subject",
+      type: "ce-type",
+    })) {
+      const { [attribute as "id"]: ___, ...rest } = CLOUD;
       expect(taken("", binary(rest, "")).rejected).toMatchObject([{ detail: `${name} is missing` }]);
     }
     expect(taken("", binary({ ...CLOUD, time: "x" })).rejected[0]?.detail).toMatch(/^ce-time must be/);

@@ -470,7 +470,7 @@ describe("bodies", () => {
   const take = (body: string, format: string, rules: Partial<IntakeRules> = {}): Taken =>
     takeBody(bytes(body), { format, encoding: "identity" } as never, { ...RULES, ...rules });
   const EVENT = '{"eventId":"a","videoId":"v","eventType":"VIEW"}';
-  const CLOUD = '{"specversion":"1.0","id":"a","subject":"v","type":"VIEW"}';
+  const CLOUD = '{"specversion":"1.0","id":"a","source":"s","subject":"v","type":"VIEW"}';
 
   test.each<[string, string, string, string]>([
     ["json", "5", "missing-field", 'the body must be an event, an array of events or {"events": [...]}'],
@@ -488,7 +488,7 @@ describe("bodies", () => {
     ["json", `{"events":[${EVENT},${EVENT}]}`, 2],
     ["json", `[${EVENT},${CLOUD}]`, 2],
     ["json", `\ufeff${CLOUD}`, 1],
-    ["json", `{"specversion":"1.0","id":"a","subject":"v","type":"VIEW","events":[1]}`, 1],
+    ["json", `{"specversion":"1.0","id":"a","source":"s","subject":"v","type":"VIEW","events":[1]}`, 1],
     ["json", `{"eventId":"a","videoId":"v","eventType":"VIEW","events":[1]}`, 1],
     ["ndjson", `${EVENT}\n\n${CLOUD}`, 2],
     ["cloudevent", CLOUD, 1],

@@ -35,7 +35,9 @@ describe("JSON messages", () => {
 
   it("an event keeps an unknown field called events, and a CloudEvent as well", () => {
     expect(read(text({ ...good, events: [good, good] })).events).toHaveLength(1);
-    expect(read(text({ specversion: "1.0", id: "c", subject: "v", type: "LIKE", events: [1] })).events).toHaveLength(1);
+    expect(
+      read(text({ specversion: "1.0", id: "c", source: "/s", subject: "v", type: "LIKE", events: [1] })).events,
+    ).toHaveLength(1);
   });
 
   it("what has no time has that of its receipt by the topic, unless its id is a UUIDv7", () => {
@@ -53,6 +55,7 @@ describe("JSON messages", () => {
     [{ eventId: "e" }, "missing-field"],
     [7, "missing-field"],
     [{ specversion: "0.3", id: "c", subject: "v", type: "LIKE" }, "unknown-schema"],
+    [{ specversion: "1.0", id: "c", subject: "v", type: "LIKE" }, "missing-field"],
     [{ ...good, extra: "x".repeat(70_000) }, "too-large"],
   ])("of a list that holds %.60j only that one is refused, with the bytes it came as: %s", (bad, reason) => {
     const badText = ` ${JSON.stringify(bad)}`;
