@@ -93,9 +93,11 @@ export function cloudEventFields(
  * standard knows no time but RFC 3339, in which an event of ours may have a number.
  */
 function badAttribute(
-  { specversion, source, time }: Record<string, unknown>,
+  raw: Record<string, unknown>,
   names: CloudEventNames,
 ): { reason: RejectionReason; detail: string } | undefined {
+  const own = (name: string): unknown => (Object.hasOwn(raw, name) ? raw[name] : undefined);
+  const [specversion, source, time] = [own("specversion"), own("source"), own("time")];
   const missing = (name: string) => ({ reason: "missing-field" as const, detail: `${name} is missing` });
   if (!isGiven(specversion)) return missing(names.specversion);
   if (specversion !== "1.0") return { reason: "unknown-schema", detail: `${names.specversion} must be 1.0` };

@@ -94,7 +94,7 @@ it.each(["5.0", "1e1", "-0", "12", "4.9999999999999999", "9007199254740991.4", "
       const answer = await harness.post(body);
       expect(image.status).toBe(answer.body.accepted === 1 ? 200 : 400);
       const reason = image.status === 200 ? undefined : ((await image.json()) as { reason: string }).reason;
-      expect(reason).toBe(answer.body.rejected[0]?.reason);
+      expect(reason).toBe(answer.body.rejected?.[0]?.reason);
     }
     const values = (await harness.events()).flatMap(({ value }) => (value === undefined ? [] : [value]));
     expect(values[0]).toBe(values[1]);

@@ -651,7 +651,7 @@ describe("bodies", () => {
     [`,"eventTime":${T0}.0000000`, "", true],
     [`,"eventTime":${T0}.00000000000000001`, "bad-event-time", true],
     [`,"time":"2026-11-21T10:00:00Z","data":{"value":5.0000000000000000}`, "", false],
-    [`,"time":${T0}.0000000`, "", false],
+    [`,"time":${T0}.0000000`, "bad-event-time", false],
     [`,"time":${T0}.00000000000000001`, "bad-event-time", false],
   ])("the text of one number says nothing of another member: %s", (members, reason, isOurs) => {
     const text = (isOurs ? EVENT : CLOUD).replace("}", `${members}}`);
