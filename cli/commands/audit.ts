@@ -41,6 +41,7 @@ interface AuditFlags extends DataflowFlags {
   repair?: boolean;
   json?: boolean;
   hourly?: boolean;
+  due?: boolean;
   daily?: boolean;
   totals?: boolean;
 }
@@ -54,6 +55,7 @@ export function register(program: Command): void {
       "--hourly",
       "every hour of the last two days that is past the lateness horizon and not audited since it changed",
     )
+    .option("--due", "the same, however old the hour is")
     .option("--daily", "the same over all that the archive keeps, and then --totals")
     .option("--totals", "check every total against its days, whatever range touched it, instead of a range")
     .option("--repair", "apply the archive's numbers where they differ")
@@ -91,11 +93,11 @@ export function register(program: Command): void {
 }
 
 /** Refuses an empty range: an audit of nothing must not report "equal". */
-function refuseEmptyRange({ from, to, totals, hourly, daily }: AuditFlags): void {
-  const ranges = [from !== undefined || to !== undefined, totals, hourly, daily].filter((one) => one === true);
+function refuseEmptyRange({ from, to, totals, hourly, due, daily }: AuditFlags): void {
+  const ranges = [from !== undefined || to !== undefined, totals, hourly, due, daily].filter((one) => one === true);
   if (ranges.length > 1)
     throw new ConfigError(
-      "--hourly, --daily and --totals find their range themselves: give one of them, or --from and --to",
+      "--hourly, --due, --daily and --totals find their range themselves: give one of them, or --from and --to",
     );
   if (from !== undefined && to !== undefined && from >= to) throw new ConfigError("--from must be before --to");
 }
@@ -114,12 +116,13 @@ interface AskedRange {
 /** Returns the range of the flags, or the due hours of a schedule. */
 async function asked({ config, deployment, flags }: AuditRun): Promise<AskedRange[]> {
   const { archive, ledger, progress } = deployment;
-  const { from, to, hourly, daily, totals } = flags;
+  const { from, to, hourly, due, daily, totals } = flags;
   if (totals === true) return [];
-  if (hourly !== true && daily !== true) return [{ fromMs: from, toMs: to }];
+  if (hourly !== true && due !== true && daily !== true) return [{ fromMs: from, toMs: to }];
   const nowMs = Date.now();
   const backMs = daily === true ? config.retention.rawDays * DAY_MS : HOURLY_REACH_MS;
-  return dueHours({ archive, ledger, progress, nowMs, finalAfterMs: finalAfterMs(config), sinceMs: nowMs - backMs });
+  const sinceMs = due === true ? 0 : nowMs - backMs;
+  return dueHours({ archive, ledger, progress, nowMs, finalAfterMs: finalAfterMs(config), sinceMs });
 }
 
 /** How long after its end an hour is due: the stream has passed the hour, and the archiver has reported so. */

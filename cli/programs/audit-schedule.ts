@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Logger } from "pino";
 import { DAY_MS, MINUTE_MS } from "../../domain/rules/time";
-import type { Archive, Ledger, LogProgress } from "../../io/ports";
+import type { Ledger } from "../../io/ports";
 import type { Settings } from "../config/schema";
-import { dueHours } from "./due-hours";
 import { runScheduled } from "./scheduled-command";
 
 interface AuditScheduleOptions {
   config: Settings<"audit">;
   /** Writes the settings for the audit's process, and returns the file. */
   configFile: () => string;
-  archive: Archive;
-  ledger: Ledger;
-  progress: LogProgress;
+  ledger: Pick<Ledger, "audits">;
   logger: Logger;
   clock: () => number;
-  finalAfterMs: number;
 }
 
 /** The number of reports among which the last check of totals is looked for after a start. */
@@ -23,7 +19,7 @@ const REPORTS_READ = 200;
 
 /**
  * Runs the strong audit in a process of its own, on every whole hour that is past the lateness horizon and not audited
- * since its last change. The service with the embedded log starts and stops it (serve/embedded-counting.ts).
+ * since its last change. That process finds the hours, too: of a long history it takes seconds. The service with the embedded log starts and stops it (serve/embedded-counting.ts).
  */
 export class AuditSchedule {
   private timer: NodeJS.Timeout | undefined;
@@ -47,12 +43,7 @@ export class AuditSchedule {
   }
 
   private async auditDueHours(): Promise<void> {
-    const { archive, ledger, progress, clock, finalAfterMs } = this.options;
-    const due = await dueHours({ archive, ledger, progress, nowMs: clock(), finalAfterMs, sinceMs: 0 });
-    for (const { fromMs, toMs } of due) {
-      if (this.stopping.signal.aborted) return;
-      await this.audit("--from", new Date(fromMs).toISOString(), "--to", new Date(toMs).toISOString());
-    }
+    if (!this.stopping.signal.aborted) await this.audit("--due");
     if (!this.stopping.signal.aborted && (await this.totalsAreDue())) await this.audit("--totals");
   }
 

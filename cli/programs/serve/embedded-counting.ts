@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from "node:path";
 import type { Logger } from "pino";
-import type { Archive, Ledger, Stamp } from "../../../io/ports";
+import type { Ledger, Stamp } from "../../../io/ports";
 import { SqliteEventLog } from "../../../io/sqlite/event-log";
 import { SqliteLedger } from "../../../io/sqlite/ledger";
-import { SqliteLogProgress } from "../../../io/sqlite/log-progress";
 import type { LogGauge, Readiness } from "../../../query-api";
 import type { Settings } from "../../config/schema";
 import { streamIdentity } from "../../deployment/stream-identity";
@@ -22,9 +21,7 @@ interface Options {
   config: StreamProcessSettings["config"] & Settings<"audit">;
   configFile: () => string;
   logger: Logger;
-  archive: Archive;
   ledger: Ledger;
-  finalAfterMs: number;
 }
 
 /**
@@ -61,7 +58,7 @@ export class EmbeddedCounting implements LogSide {
   }
 
   private constructor(
-    { config, configFile, logger, archive, ledger, finalAfterMs }: Options,
+    { config, configFile, logger, ledger }: Options,
     readonly log: SqliteEventLog,
     private readonly checkpoints: SqliteLedger,
   ) {
@@ -74,16 +71,12 @@ export class EmbeddedCounting implements LogSide {
       logger,
       onMessage: (message) => this.onReport(message as StreamReport, logger),
     });
-    const progress = new SqliteLogProgress(log, checkpoints, ledger);
     this.audits = new AuditSchedule({
       config,
       configFile,
-      archive,
       ledger,
-      progress,
       logger,
       clock: Date.now,
-      finalAfterMs,
     });
     this.tiering = new TierSchedule(config, configFile, logger);
     this.gauges = [...embeddedGauges(log, checkpoints, Date.now), ...this.tiering.gauges];

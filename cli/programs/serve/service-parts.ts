@@ -75,9 +75,9 @@ export async function openServiceParts(config: ServiceSections, options: Service
 
 /** Opens the log: one machine counts its own log; on a cluster a pipeline counts it. */
 function openLogSide(config: ServiceSections, options: ServiceOptions, deployment: Deployment): Promise<LogSide> {
-  const { archive, ledger, progress } = deployment;
+  const { ledger, progress } = deployment;
   if (config.log.kind !== "embedded") return SharedLog.open(config, options.logger, ledger, progress);
-  return EmbeddedCounting.open({ config, ...options, archive, ledger, finalAfterMs: finalAfterMs(config) });
+  return EmbeddedCounting.open({ config, ...options, ledger });
 }
 
 export const finalAfterMs = ({ lateness }: Settings<"lateness">): number => lateness.finalAfterMinutes * MINUTE_MS;

@@ -108,9 +108,7 @@ describeWithServers(
         const schedule = new AuditSchedule({
           config,
           configFile: () => effectiveConfigFile(config),
-          archive: deployment.archive,
           ledger: deployment.ledger,
-          progress: deployment.progress,
           logger: pino(
             {},
             {
@@ -120,7 +118,6 @@ describeWithServers(
             },
           ),
           clock: () => T0 + 3 * 60 * MINUTE_MS,
-          finalAfterMs: 0,
         });
         schedule.start();
       });
