@@ -19,7 +19,8 @@ const REPORTS_READ = 200;
 
 /**
  * Runs the strong audit in a process of its own, on every whole hour that is past the lateness horizon and not audited
- * since its last change. That process finds the hours, too: of a long history it takes seconds. The service with the embedded log starts and stops it (serve/embedded-counting.ts).
+ * since its last change. That process finds the hours, too, which takes seconds of a long history. The service with the
+ * embedded log starts and stops it (serve/embedded-counting.ts).
  */
 export class AuditSchedule {
   private timer: NodeJS.Timeout | undefined;
