@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { differenceOf, isSameSums, NO_SUMS, type Sums, sumOf } from "../domain/rules/cell-sums";
 import type { ComparedCell } from "../domain/rules/reconcile";
-import { HOUR_MS } from "../domain/rules/time";
+import { DAY_MS, HOUR_MS } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -11,8 +12,8 @@ import {
   resource,
   withName,
 } from "../engine";
-import type { AuditDifference, CounterStore } from "../io/ports";
-import { auditDifference } from "./compare-hours";
+import { type AuditDifference, type CounterStore, StoreUnavailableError } from "../io/ports";
+import { levelDifference } from "./compare-hours";
 import { differencesOf, differingLevels, type LevelDifference } from "./compare-levels";
 import { RESOURCES } from "./resource-names";
 
@@ -74,25 +75,15 @@ export class CheckTotals implements AwaitableDoFn<KV<string, Iterable<number>>, 
   /** Reads a total that differs again by itself, because the stream goes on during the scan. */
   private async confirm(counters: CounterStore, videoId: string, finding: TotalsFinding): Promise<void> {
     const found = await differingTotals(counters, videoId);
-    for (const { level, startMs, eventType, expected, stored } of found) {
+    for (const difference of found) {
       finding.cellsDiffering++;
-      if (finding.differences.length >= MAX_LISTED) continue;
-      const { count: expectedCount, sum: expectedSum, valued: expectedValued } = expected;
-      const { count: storedCount, sum: storedSum, valued: storedValued } = stored;
-      const cell = {
-        videoId,
-        eventType,
-        expectedCount,
-        expectedSum,
-        expectedValued,
-        storedCount,
-        storedSum,
-        storedValued,
-      };
-      finding.differences.push(auditDifference(level, startMs, cell));
+      if (finding.differences.length < MAX_LISTED) finding.differences.push(levelDifference(difference));
     }
     if (found.length === 0 || !this.options.repair) return;
-    await rebuildTotals(counters, videoId, new Set(found.map(({ eventType }) => eventType)));
+    const eventTypes = new Set(found.map(({ eventType }) => eventType));
+    // A total is never repaired to the sum of days that are not their hours, where the hours are in roll-ups.
+    if (!(await areRolledDaysWhole(counters, videoId, eventTypes))) return;
+    await rebuildTotals(counters, videoId, eventTypes);
     finding.cellsRepaired += found.length - (await differingTotals(counters, videoId)).length;
   }
 }
@@ -102,6 +93,40 @@ async function differingTotals(counters: CounterStore, videoId: string): Promise
   for await (const each of differingLevels(counters, [videoId], 0, NOTHING))
     if (each.level === "total") found.push(each);
   return found;
+}
+
+/** Returns whether the days with cells in roll-ups are the sums of their hours, of this video and these types. */
+async function areRolledDaysWhole(
+  counters: CounterStore,
+  videoId: string,
+  eventTypes: Iterable<string>,
+): Promise<boolean> {
+  const rollUps = (await counters.rollUps?.()) ?? [];
+  if (rollUps.length === 0) return true;
+  const fromMs = Math.min(...rollUps.map((one) => one.fromMs));
+  const toMs = Math.max(...rollUps.map((one) => one.toMs));
+  try {
+    for (const eventType of eventTypes) {
+      const lacking = new Map<number, Sums>();
+      const of = (day: number) => lacking.get(day) ?? NO_SUMS;
+      for (const cell of await counters.read(videoId, eventType, fromMs, toMs, "hour")) {
+        const day = Math.floor(cell.startMs / DAY_MS);
+        lacking.set(day, sumOf(of(day), cell));
+      }
+      for (const cell of await counters.read(videoId, eventType, fromMs, toMs, "day")) {
+        const day = cell.startMs / DAY_MS;
+        lacking.set(day, differenceOf(of(day), cell));
+      }
+      for (const [day, sums] of lacking) {
+        const isRolled = rollUps.some((one) => one.fromMs < (day + 1) * DAY_MS && one.toMs > day * DAY_MS);
+        if (isRolled && !isSameSums(sums, NO_SUMS)) return false;
+      }
+    }
+  } catch (error) {
+    if (error instanceof StoreUnavailableError) return false;
+    throw error;
+  }
+  return true;
 }
 
 /**

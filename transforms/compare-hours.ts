@@ -25,7 +25,7 @@ import {
 } from "../io/ports";
 import type { AuditOptions, HourElement, RecountBooks } from "./audit-elements";
 import { cellColumns, decodeCells, type RecountedCell } from "./cell-columns";
-import { differingLevels } from "./compare-levels";
+import { differingLevels, type LevelDifference } from "./compare-levels";
 import { HourNames } from "./hour-names";
 import { type MinuteRow, verdictOf } from "./minute-verdict";
 import { objectsKey } from "./recount-minutes";
@@ -269,18 +269,8 @@ class HourComparison {
     // The cells below have left the store. A person has to say whether the level or the roll-up is right.
     const isRepairing = this.options.repair && this.rolled === undefined;
     for await (const each of differingLevels(counters, this.touched.all(), this.hour, this.lacking)) {
-      const { level, startMs, videoId, eventType, expected, stored } = each;
-      this.list(level, startMs, {
-        videoId,
-        eventType,
-        expectedCount: expected.count,
-        expectedSum: expected.sum,
-        expectedValued: expected.valued,
-        storedCount: stored.count,
-        storedSum: stored.sum,
-        storedValued: stored.valued,
-      });
-      wrong.add(videoId);
+      this.list(each.level, each.startMs, cellDifference(each));
+      wrong.add(each.videoId);
       if (isRepairing) this.finding.cellsRepaired++;
     }
     if (wrong.size === 0) return;
@@ -295,7 +285,23 @@ class HourComparison {
   }
 }
 
-export function auditDifference(level: AuditDifference["level"], startMs: number, d: CellDifference): AuditDifference {
+function cellDifference({ videoId, eventType, expected, stored }: LevelDifference): CellDifference {
+  return {
+    videoId,
+    eventType,
+    expectedCount: expected.count,
+    expectedSum: expected.sum,
+    expectedValued: expected.valued,
+    storedCount: stored.count,
+    storedSum: stored.sum,
+    storedValued: stored.valued,
+  };
+}
+
+export const levelDifference = (found: LevelDifference): AuditDifference =>
+  auditDifference(found.level, found.startMs, cellDifference(found));
+
+function auditDifference(level: AuditDifference["level"], startMs: number, d: CellDifference): AuditDifference {
   return {
     level,
     videoId: d.videoId,

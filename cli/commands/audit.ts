@@ -57,7 +57,12 @@ export function register(program: Command): void {
     )
     .option("--due", "the same, however old the hour is")
     .option("--daily", "the same over all that the archive keeps, and then --totals")
-    .option("--totals", "check every total against its days, whatever range touched it, instead of a range")
+    .option(
+      "--totals",
+      "check every total against its days, whatever range touched it, and the roll-ups, instead of a range: every file " +
+        "is looked for; files of up to 64 MiB in all are read whole and compared with hours and days, of more a part " +
+        "each day, each at least once in 7 days",
+    )
     .option("--repair", "apply the archive's numbers where they differ")
     .addOption(
       new Option("--runner <runner>", "where the audit runs")
@@ -183,7 +188,7 @@ function writtenOffLine({ writtenOff = [] }: AuditReport): [string, number][] {
 
 function table(report: AuditReport): string {
   const lines: [string, string | number][] = [
-    ["range", report.totals === true ? "every total" : `${iso(report.fromMs)} .. ${iso(report.toMs)}`],
+    ["range", report.totals === true ? "every total and roll-up" : `${iso(report.fromMs)} .. ${iso(report.toMs)}`],
     ["objects read", report.objectsRead],
     ["events", report.events],
     ["distinct events", report.distinctEvents],

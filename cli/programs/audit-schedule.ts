@@ -48,7 +48,7 @@ export class AuditSchedule {
     if (!this.stopping.signal.aborted && (await this.totalsAreDue())) await this.audit("--totals");
   }
 
-  /** Returns whether the daily check of totals is due, which covers videos that no audited range touches. */
+  /** Returns whether the daily check of totals and roll-ups is due, which covers what no audited range touches. */
   private async totalsAreDue(): Promise<boolean> {
     const { ledger, clock } = this.options;
     this.totalsAtMs ??= (await ledger.audits(REPORTS_READ)).find(({ totals }) => totals === true)?.startedAtMs;

@@ -5,6 +5,7 @@
  */
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { LatestSums, Sums } from "../../domain/rules/cell-sums";
+import type { RollUp } from "./cell-tiers";
 
 export type Granularity = "minute" | "hour" | "day";
 
@@ -144,6 +145,14 @@ export interface CounterStore {
    * Returns the state of an hour whose cells have left the store, or are leaving it. Absent where no cell ever leaves.
    */
   rolledHour?(hour: number): Promise<RolledHour | undefined>;
+  /** Returns the files of all cells that have left the store. Absent as `rolledHour`. */
+  rollUps?(): Promise<readonly RollUp[]>;
+  /**
+   * Returns what is wrong with a file, with its name: it is missing or has another size, and, of a file that is looked
+   * at whole, other bytes than were written, or cells that cannot be read. Undefined: nothing is. Absent as
+   * `rolledHour`.
+   */
+  flawOf?(rollUp: RollUp, extent: "size" | "whole"): Promise<string | undefined>;
   /**
    * Yields the cells that have left the store, in any order. A cell that is in several files is yielded once for each.
    * Absent as `rolledHour`.

@@ -53,12 +53,27 @@ export class RollUpReader {
    */
   async all(rollUp: RollUp): Promise<CellColumns> {
     const { name, sizeBytes, sha256 } = rollUp;
-    const bytes = await this.#bytes(name);
-    const content = await bytes.slice(0);
-    if (bytes.byteLength !== sizeBytes || hash("sha256", new Uint8Array(content), "hex") !== sha256)
-      throw new StoreUnavailableError(`the roll-up ${name} is damaged: its bytes are not those that were written`);
+    const content = await (await this.#wholeBytes(rollUp)).slice(0);
+    if (hash("sha256", new Uint8Array(content), "hex") !== sha256) throw damaged(name);
     const inMemory = { byteLength: sizeBytes, slice: async (from: number, to?: number) => content.slice(from, to) };
     return (await openFile(rollUp, inMemory)).all();
+  }
+
+  /** Returns why a file is not what was written; undefined where it is. */
+  async flawOf(rollUp: RollUp, extent: "size" | "whole"): Promise<string | undefined> {
+    try {
+      await (extent === "whole" ? this.all(rollUp) : this.#wholeBytes(rollUp));
+      return undefined;
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) return error.message;
+      throw error;
+    }
+  }
+
+  async #wholeBytes({ name, sizeBytes }: RollUp): Promise<RollUpBytes> {
+    const bytes = await this.#bytes(name);
+    if (bytes.byteLength !== sizeBytes) throw damaged(name);
+    return bytes;
   }
 
   async #bytes(name: string): Promise<RollUpBytes> {
@@ -103,6 +118,9 @@ export class RollUpReader {
     }
   }
 }
+
+const damaged = (name: string): StoreUnavailableError =>
+  new StoreUnavailableError(`the roll-up ${name} is damaged: its bytes are not those that were written`);
 
 async function openFile({ name, cells }: RollUp, bytes: RollUpBytes): Promise<CellFile> {
   const file = await CellFile.open(bytes).catch((error: unknown) => {

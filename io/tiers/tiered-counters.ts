@@ -84,6 +84,14 @@ export class TieredCounters implements CounterStore {
     return videos;
   }
 
+  async rollUps(): Promise<readonly RollUp[]> {
+    return (await this.#tiers.tiers()).rollUps;
+  }
+
+  flawOf(rollUp: RollUp, extent: "size" | "whole"): Promise<string | undefined> {
+    return this.#reader.flawOf(rollUp, extent);
+  }
+
   async *rolledCells(granularity: "minute" | "hour", fromMs: number, toMs: number): AsyncGenerator<TimedCell> {
     for (const rollUp of (await this.#tiers.tiers()).rollUps) {
       if (!overlaps(rollUp, { level: granularity, fromMs, toMs })) continue;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { isFinalMinute, setsAside } from "../../domain/rules/lateness";
-import { MINUTES_AN_HOUR } from "../../domain/rules/time";
+import { HOUR_MS, HOURS_A_DAY, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { AuditDifference, AuditReport, FoundLoss, SettledMinute, WriteOff } from "../../io/ports";
 import type { AuditOptions } from "../../transforms/audit-elements";
 import type { HourFinding } from "../../transforms/compare-hours";
 import type { MinuteRow } from "../../transforms/minute-verdict";
+import type { RolledFinding } from "./check-roll-ups";
 
 const MAX_LISTED = 1_000;
 /**
@@ -75,12 +76,23 @@ export class AuditBooks {
         const before = this.known.size;
         if (this.known.add(`${level} ${startMs} ${videoId} ${eventType}`).size === before) {
           this.sums.cellsDiffering--;
-          if (this.options.repair) this.sums.cellsRepaired--;
+          // A level above roll-ups is reported and not repaired.
+          if (this.options.repair && cellsRepaired > 0) this.sums.cellsRepaired--;
           continue;
         }
       }
       if (this.differences.length < MAX_LISTED) this.differences.push(difference);
     }
+  }
+
+  /** Takes what was found of levels whose lower level is in roll-ups. */
+  takeRolled({ notComparable, ...sums }: RolledFinding): void {
+    this.addSums(sums);
+    for (const { level, startMs } of sums.differences) {
+      const hours = level === "day" ? HOURS_A_DAY : 1;
+      for (let n = 0; n < hours; n++) this.differingHours.add(startMs / HOUR_MS + n);
+    }
+    for (const { minute, reason } of notComparable) this.reasons.set(minute, reason);
   }
 
   neverStable(): void {

@@ -13,6 +13,7 @@ import { RESOURCES } from "../../transforms/resource-names";
 import { pause } from "../pause";
 import { AuditBooks } from "./audit-books";
 import { type AuditRunner, directAuditRunner } from "./audit-runner";
+import { checkRollUps, compareRolledRange } from "./check-roll-ups";
 import { type AuditPlan, EVENTS_A_UNIT, partsOf, planAudit } from "./plan-audit";
 import { examplesOf } from "./reused-examples";
 
@@ -49,6 +50,8 @@ const IDS_A_PARTITION = 2_000_000;
 const MAX_ID_PARTITIONS = 4_096;
 const AGAIN_PAUSE_MS = 200;
 const PATIENCE_MS = 30_000;
+/** The number of reports among which the last check of roll-ups and totals is looked for. */
+const REPORTS_READ = 200;
 
 /**
  * The strong audit: recounts [from, to) from the archive by its own algorithm, compares every cell with the
@@ -67,6 +70,7 @@ export async function runAudit(deps: AuditDependencies, range: AuditRange): Prom
   const report = await withPorts(deps, async () => {
     const reused = await runner.run(plan.units, options, async (findings) => books.take(findings));
     await untilStable(runner, options, books, plan);
+    books.takeRolled(await compareRolledRange(deps.counters, plan));
     const sums = { ...books.report(), ...(await examplesOf(deps.archive, reused, options.seeds)) };
     return { ...sums, outcome: books.outcome() };
   });
@@ -95,7 +99,10 @@ async function settle(ledger: Ledger, books: AuditBooks, auditedAtMs: number): P
   if (turnedUp.length > 0) await ledger.writeOff(turnedUp);
 }
 
-/** Checks every total against its days, whatever range touched them. Stored and returned as a report of no range. */
+/**
+ * Checks the roll-ups, and every total against its days, whatever range touched them. Stored and returned as a report
+ * of no range.
+ */
 export async function auditTotals(
   deps: Pick<AuditDependencies, "counters" | "ledger" | "runner" | "clock">,
   { repair }: { repair: boolean },
@@ -104,6 +111,9 @@ export async function auditTotals(
   const startedAtMs = clock();
   const began = performance.now();
   const books = new AuditBooks({ repair, allowedLatenessMs: NO_LATENESS, finalBeforeMs: 0 });
+  const lastMs = (await ledger.audits(REPORTS_READ)).find(({ totals }) => totals === true)?.startedAtMs;
+  const rolled = await checkRollUps(counters, { nowMs: startedAtMs, lastMs });
+  books.takeRolled(rolled);
   provideResource(RESOURCES.counterStore, counters);
   try {
     for (const finding of await runner.totals(counters.videoParts, { repair })) books.addSums(finding);
@@ -119,6 +129,7 @@ export async function auditTotals(
     toMs: 0,
     repair,
     runner: runner.name,
+    notComparable: rolled.notComparable,
     outcome: books.outcome(),
     totals: true,
   };

@@ -11,12 +11,12 @@ import type { TierHarness } from "./tier-harness";
 interface TiersUnderTest {
   /** New and empty. */
   open(): Promise<TierHarness>;
-  /** Deletes the hours 2026-10-20T00 that are stored, all or some; returns what puts them back. */
-  takeHourAway(harness: TierHarness): Promise<() => Promise<void>>;
+  /** Deletes the hours 2026-10-20T00 or the days 2026-10-20, all or some; returns what puts them back. */
+  takeAway(harness: TierHarness, level: "hour" | "day"): Promise<() => Promise<void>>;
   runs: number;
 }
 
-export function tierContract(name: string, { open, takeHourAway, runs }: TiersUnderTest): void {
+export function tierContract(name: string, { open, takeAway, runs }: TiersUnderTest): void {
   async function withHarness(work: (harness: TierHarness) => Promise<void>): Promise<void> {
     const harness = await open();
     try {
@@ -145,7 +145,7 @@ export function tierContract(name: string, { open, takeHourAway, runs }: TiersUn
         await harness.audit();
         const before = await allCells(harness);
         await harness.tier();
-        const putBack = await takeHourAway(harness);
+        const putBack = await takeAway(harness, "hour");
         const report = await harness.audit();
         expect(report.outcome).toBe("differences");
         expect(report.differences.map(({ level }) => level)).toContain("hour");
@@ -161,6 +161,55 @@ export function tierContract(name: string, { open, takeHourAway, runs }: TiersUn
         const damaged = await harness.audit();
         expect(damaged.outcome).toBe("not-comparable");
         expect(damaged.notComparable[0]!.reason).toMatch(/damaged/);
+      });
+    });
+
+    it("days over rolled hours are compared, and never repaired down; the daily check looks at every file", async () => {
+      await withHarness(async (harness) => {
+        await harness.count([eventOf([0, 5, 0, 0, 3]), eventOf([0, 65, 0, 0, 4]), eventOf([0, 70, 1, 1, undefined])]);
+        await harness.audit();
+        await harness.tier();
+        harness.nowMs += 200 * DAY_MS;
+        await harness.tier();
+        const { rollUps } = await harness.tiers.tiers();
+        expect(new Set(rollUps.map(({ level }) => level))).toEqual(new Set(["minute", "hour"]));
+        // Hours: two of a, and one of b/c. Days: one of each.
+        expect(await harness.audit()).toMatchObject({ outcome: "equal", cellsCompared: 5 });
+        expect(await harness.auditTotals()).toMatchObject({ outcome: "equal", cellsCompared: 7 });
+
+        const before = await allCells(harness);
+        const putBack = await takeAway(harness, "day");
+        for (const audit of [() => harness.auditTotals(), () => harness.audit()]) {
+          const report = await audit();
+          expect(report).toMatchObject({ outcome: "differences", cellsRepaired: 0 });
+          const { level, videoId, archiveCount, storedCount } = report.differences[0]!;
+          expect({ level, videoId, archiveCount, storedCount }).toEqual({
+            ...{ level: "day", videoId: "a", archiveCount: 2, storedCount: 0 },
+          });
+        }
+        await putBack();
+        expect(await allCells(harness)).toEqual(before);
+        expect((await harness.auditTotals()).outcome).toBe("equal");
+
+        for (const { name, fromMs } of rollUps) {
+          const bytes = new Uint8Array(await (await harness.rollUps.open(name))!.slice(0));
+          const damages = [
+            [/damaged/, () => harness.rollUps.write(name, bytes.with(10, bytes[10]! ^ 1))],
+            [/missing/, () => harness.rollUps.remove(name)],
+          ] as const;
+          for (const [reason, damage] of damages) {
+            await damage();
+            await harness.reopen();
+            const report = await harness.auditTotals();
+            expect(report).toMatchObject({ outcome: "not-comparable", cellsRepaired: 0 });
+            expect(report.notComparable).toEqual([
+              { minute: fromMs / MINUTE_MS, reason: expect.stringMatching(reason) },
+            ]);
+            expect(report.notComparable[0]!.reason).toContain(name);
+          }
+          await harness.rollUps.write(name, bytes);
+        }
+        expect((await harness.auditTotals()).outcome).toBe("equal");
       });
     });
   });

@@ -10,7 +10,7 @@ import type { AuditReport, Cell, CellTiers, Granularity, Ledger, RollUpFolder } 
 import { SqliteCellTiers } from "../../io/sqlite/cell-tiers";
 import { SqliteLogProgress } from "../../io/sqlite/log-progress";
 import { TieredCounters } from "../../io/tiers/tiered-counters";
-import { runAudit } from "../../pipelines/audit/audit";
+import { auditTotals, runAudit } from "../../pipelines/audit/audit";
 import { packAudited } from "../../pipelines/tier/pack-archive";
 import { rollUpAll, type TierDependencies } from "../../pipelines/tier/roll-up";
 import { columnsOf, modelCells } from "../domain/model";
@@ -138,6 +138,11 @@ export class TierHarness {
   audit(repair = true, fromMs?: number, toMs?: number): Promise<AuditReport> {
     const deps = { ...this.stores, counters: this.counters, progress: this.progress, clock: () => this.nowMs };
     return runAudit(deps, { repair, allowedLatenessMs: -1, fromMs, toMs });
+  }
+
+  /** The daily check of totals and roll-ups. */
+  auditTotals(repair = true): Promise<AuditReport> {
+    return auditTotals({ ...this.stores, counters: this.counters, clock: () => this.nowMs }, { repair });
   }
 
   get progress(): SqliteLogProgress {

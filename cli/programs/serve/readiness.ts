@@ -83,11 +83,19 @@ export function storeChecks({ archive, ledger, deadLetters }: CheckedStores, clo
   ];
 }
 
+/** The schedule audits about once an hour, and totals and roll-ups once a day. */
+const A_DAY_OF_AUDITS = 30;
+
 async function lastAudit(ledger: Pick<Ledger, "audits">): Promise<string> {
-  const [report] = await ledger.audits(1);
-  if (report === undefined) return "none yet";
-  const said = `${hasComparedNothing(report) ? "had nothing to compare" : report.outcome}, begun ${iso(report.startedAtMs)}`;
-  if (report.outcome === "equal" || report.outcome === "repaired") return said;
+  const reports = await ledger.audits(A_DAY_OF_AUDITS);
+  if (reports.length === 0) return "none yet";
+  // Audits of hours come after the daily check of totals and roll-ups, and must not hide what it found.
+  const totals = reports.find((one) => one.totals === true);
+  const bad = [reports[0], totals].find((one) => one?.outcome === "differences" || one?.outcome === "not-comparable");
+  const report = bad ?? reports[0]!;
+  const outcome = hasComparedNothing(report) ? "had nothing to compare" : report.outcome;
+  const said = `${report.totals === true ? "totals and roll-ups: " : ""}${outcome}, begun ${iso(report.startedAtMs)}`;
+  if (bad === undefined) return said;
   throw new NotWell(said);
 }
 

@@ -9,7 +9,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../domain/rules/time";
 import { BigtableConnection } from "../../../io/bigtable/connection";
 import { deleteColumn, setCell } from "../../../io/bigtable/requests";
 import { columnRange } from "../../../io/bigtable/row-filters";
-import { HOUR_FAMILY, summaryRowKey } from "../../../io/bigtable/row-keys";
+import { DAY_FAMILY, HOUR_FAMILY, summaryRowKey } from "../../../io/bigtable/row-keys";
 import { mutateRows, readRows } from "../../../io/bigtable/rows";
 import { GcsRollUps } from "../../../io/gcs/roll-up-folder";
 import type { GcsEmulator } from "../../../servers";
@@ -47,20 +47,18 @@ describeWithServers("tiers of a cluster", ["bigtable", "gcs"], () => {
       return TierHarness.open(undefined, clusterGround(place));
     },
     runs: 1,
-    takeHourAway: async () => {
+    takeAway: async (_, level) => {
       const connection = new BigtableConnection(place.bigtable);
       const table = connection.tables.summaries;
       const key = summaryRowKey("a");
-      const hour = "2026102000:VIEW";
-      const query = { tableName: table, keys: [key], filter: columnRange(HOUR_FAMILY, hour, `${hour}~`) };
+      const [family, column] = level === "hour" ? [HOUR_FAMILY, "2026102000:VIEW"] : [DAY_FAMILY, "20261020:VIEW"];
+      const query = { tableName: table, keys: [key], filter: columnRange(family, column, `${column}~`) };
       const [row] = await readRows(connection, query);
       await mutateRows(connection, table, [
-        { key, mutations: row!.cells.map(({ qualifier }) => deleteColumn(HOUR_FAMILY, qualifier)) },
+        { key, mutations: row!.cells.map(({ qualifier }) => deleteColumn(family, qualifier)) },
       ]);
       return async () => {
-        const mutations = row!.cells.map(({ qualifier, version, value }) =>
-          setCell(HOUR_FAMILY, qualifier, version, value),
-        );
+        const mutations = row!.cells.map(({ qualifier, version, value }) => setCell(family, qualifier, version, value));
         await mutateRows(connection, table, [{ key, mutations }]);
         await connection.close();
       };

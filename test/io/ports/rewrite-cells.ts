@@ -62,13 +62,14 @@ export function rewriteCells(
   });
 }
 
-/** Adds a minute cell without events, and without a level above it. */
+/** Adds a cell without events (of a minute, or of a time of another level), and without a level above it. */
 export function addPhantom(
   folder: string,
-  minute: number,
+  time: number,
   like: { videoId: string; eventType: string },
   count: number,
   sum: number,
+  level: Level = "minute",
 ) {
   return withCounters(folder, (db) => {
     foldAll(db);
@@ -76,10 +77,10 @@ export function addPhantom(
       const [video, type] = [idOf(db, "videos", like.videoId), idOf(db, "types", like.eventType)];
       const tables = new BlockTables(db);
       const bucket = Math.floor(video / VIDEOS_A_BLOCK);
-      const block = tables.load("minute", minute, bucket);
+      const block = tables.load(level, time, bucket);
       const at = block.cell(type * VIDEOS_A_BLOCK + (video % VIDEOS_A_BLOCK)) * WIDTH;
       block.data.set([count, count, sum], at + COUNT);
-      tables.touch("minute", minute, bucket);
+      tables.touch(level, time, bucket);
       tables.flush();
       return 1;
     });

@@ -63,6 +63,14 @@ test("an audit that found nothing to compare is not told as equal", async () => 
   });
   await ledger.addAudit(report("looked", 2, 5));
   expect(await lastAudit()).toMatchObject({ ok: true, detail: expect.stringMatching(/^equal, begun /) });
+  // What the daily check of totals and roll-ups found stays in sight while hours are audited after it.
+  const rolled = { ...report("rolled", 0, 6), outcome: "not-comparable" as const, totals: true };
+  await ledger.addAudit(rolled);
+  await ledger.addAudit(report("hour", 2, 7));
+  const detail = expect.stringMatching(/^totals and roll-ups: not-comparable, begun /);
+  expect(await lastAudit()).toMatchObject({ ok: false, detail });
+  await ledger.addAudit({ ...report("whole", 0, 8), totals: true });
+  expect(await lastAudit()).toMatchObject({ ok: true });
   await deadLetters.close();
 });
 

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The days of which an audit reads the roll-ups whole, where all would be too many. The daily check asks. */
+import { DAY_MS } from "./time";
+
+/** Each day is looked at once in so many days. */
+const ROUND_DAYS = 7;
+
+/** Returns which days are due: all, or those whose turn was since the last check. */
+export function dueDays(nowMs: number, lastMs: number | undefined): (day: number) => boolean {
+  const today = Math.floor(nowMs / DAY_MS);
+  const last = lastMs === undefined ? Number.NEGATIVE_INFINITY : Math.floor(lastMs / DAY_MS);
+  if (today - last >= ROUND_DAYS - 1 || last > today) return () => true;
+  const turn = (day: number) => ((day % ROUND_DAYS) + ROUND_DAYS) % ROUND_DAYS;
+  const turns = new Set(Array.from({ length: today - last + 1 }, (_, n) => turn(last + n)));
+  return (day) => turns.has(turn(day));
+}
