@@ -4,7 +4,7 @@ import { addTo } from "../domain/rules/cell-sums";
 import { correctionsOf } from "../domain/rules/corrections";
 import { isFinalMinute } from "../domain/rules/lateness";
 import { addToCell, type CellDifference, type ComparedCell, cellKey, differences } from "../domain/rules/reconcile";
-import { HOUR_MS, MINUTE_MS, MINUTES_AN_HOUR } from "../domain/rules/time";
+import { DAY_MS, HOUR_MS, MINUTE_MS, MINUTES_AN_HOUR } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -140,11 +140,19 @@ class HourComparison {
       await this.touchRolled();
       await this.compareLevels();
     } catch (error) {
-      if (this.rolled === undefined || !(error instanceof StoreUnavailableError)) throw error;
+      if (!(error instanceof StoreUnavailableError) || !(await this.hasRollUps())) throw error;
       return this.notCompared(error.message);
     }
     if (this.videoPart === 0) this.finding.minutes = [...this.books.values()];
     return this.finding;
+  }
+
+  /** Returns whether files touch the day of the hour: a file of hours has a whole month. */
+  private async hasRollUps(): Promise<boolean> {
+    if (this.rolled !== undefined) return true;
+    const fromMs = Math.floor((this.hour * HOUR_MS) / DAY_MS) * DAY_MS;
+    const rollUps = (await this.ports.counters.rollUps?.()) ?? [];
+    return rollUps.some((one) => one.fromMs < fromMs + DAY_MS && one.toMs > fromMs);
   }
 
   private notCompared(reason: string): HourFinding {

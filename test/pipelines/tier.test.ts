@@ -57,6 +57,25 @@ describe("tiers of one machine", () => {
     }
   });
 
+  it("an audit of a stored day ends where the file of its month's hours is damaged, and names the file", async () => {
+    const harness = await TierHarness.open();
+    try {
+      await harness.count([eventOf([0, 5, 0, 0, 3])]);
+      await harness.audit();
+      await harness.tier();
+      harness.nowMs += 200 * DAY_MS;
+      await harness.tier();
+      await harness.archive([eventOf([1, 65, 1, 0, 4])], harness.nowMs);
+      const file = (await harness.tiers.tiers()).rollUps.find(({ level }) => level === "hour")!;
+      await harness.rollUps.remove(file.name);
+      const report = await harness.audit(true, OLD + DAY_MS, OLD + 2 * DAY_MS);
+      expect(report.outcome).toBe("not-comparable");
+      expect(report.notComparable.map(({ reason }) => reason)).toContain(`the roll-up ${file.name} is missing`);
+    } finally {
+      await harness.close();
+    }
+  });
+
   it("of large roll-ups a part is read each day, and a missing one is noticed at once", async () => {
     const harness = await TierHarness.open();
     try {

@@ -228,7 +228,7 @@ describe("an hour that is in roll-ups", () => {
           ? () => {
               throw new StoreUnavailableError("away");
             }
-          : name === "rolledHour"
+          : name === "rolledHour" || name === "rollUps"
             ? undefined
             : Reflect.get(target, name).bind(target),
     });
