@@ -48,13 +48,16 @@ async function run(files: string[], flags: { json?: boolean }, command: Command)
       },
     });
     bar.stop();
-    print({ ...counted, audit: report?.outcome ?? "equal" }, flags.json === true);
+    print({ ...counted, audit: report?.outcome ?? NOTHING_AUDITED }, flags.json === true);
     process.exitCode = (report === undefined ? 0 : exitCode(report)) || (counted.rejected > 0 ? EXIT_REJECTED : 0);
   } finally {
     bar.stop();
     await deployment.close();
   }
 }
+
+/** Without an accepted event there is no minute to audit. */
+const NOTHING_AUDITED = "nothing to audit";
 
 function print(result: { accepted: number; rejected: number; minutes: number; audit: string }, json: boolean): void {
   if (json) process.stdout.write(`${JSON.stringify(result)}\n`);

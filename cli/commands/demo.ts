@@ -32,7 +32,7 @@ export function register(program: Command): void {
     .description("a service with two days of made-up traffic, then live traffic until it is stopped")
     .option("--port <port>", "port to listen on, 0 for any", portOption, 8080)
     .option("--data <dir>", "data folder, which stays (default: a temporary one, removed at the end)")
-    .option("--url <url>", "send to this service, and start none", httpUrl)
+    .option("--url <url>", "load the demo's catalog into this service and send to it, and start none", httpUrl)
     .option("--rate <n>", "events a second at the busiest hour of the day", positiveInteger, 6)
     .option("--history <minutes>", "of traffic before now", wholeNumber(0, 30 * MINUTES_A_DAY), 48 * MINUTES_AN_HOUR)
     .option("--seed <n>", "the same seed gives the same shape of traffic", wholeNumber(0, 2 ** 32 - 1), 1)

@@ -24,7 +24,7 @@ interface CreateFlags {
   json?: boolean;
 }
 
-/** Thrown with one clear line when a key cannot be made or found. */
+/** Thrown with one clear line when a key cannot be made or found; cli/one-line.ts prints that line alone. */
 export class KeyError extends Error {
   override readonly name = "KeyError";
 }
@@ -65,6 +65,7 @@ export function register(program: Command): void {
     );
 }
 
+/** Opens the store of keys. `mayBeFirst`: the data folder may be made for it, where the keys are in one. */
 async function withStore(
   command: Command,
   mayBeFirst: boolean,

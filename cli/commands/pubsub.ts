@@ -7,7 +7,7 @@ import { resolveConfig } from "../config/resolve";
 import { pubsubConnection } from "../deployment/pubsub-connection";
 import { type InitFlags, initOptions, report } from "./place-report";
 
-/** Pub/Sub's longest retention, in which a job that is away has to return. */
+/** The retention of messages, in which a job that is away has to return. */
 const RETENTION_SECONDS = 7 * SECONDS_A_DAY;
 
 export function register(program: Command): void {
@@ -27,6 +27,7 @@ export function register(program: Command): void {
     const wanted = { topic: log.topic, retentionSeconds: RETENTION_SECONDS };
     const subscriptions = [streamSubscription, archiveSubscription].map((name) => ({ ...wanted, subscription: name }));
     const topics = [log.topic, log.deadLetterTopic].filter((topic) => topic !== "");
-    report(await pubsubPlaces(pubsubConnection(config), topics, subscriptions, check !== true), json);
+    const mayChange = check !== true;
+    report(await pubsubPlaces(pubsubConnection(config), topics, subscriptions, mayChange), json);
   });
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** How long cells, books and letters are kept, by the settings. Services, commands and the schema use it. */
+/**
+ * How long cells, books and letters are kept, by the settings. The schema, tiering and whoever opens the counters use
+ * it.
+ */
 import { MINUTES_A_DAY } from "../../domain/rules/time";
 
 /** The sections `retention` and `lateness` of the configuration; 0 days: as many as the other settings need. */
@@ -9,8 +12,8 @@ interface RetentionSettings {
 }
 
 /**
- * Returns the least number of days. Before a minute is rolled up, events for it must be refused already, and the minute
- * must be audited.
+ * Returns the least number of days that minutes stay in the store. Before a minute is rolled up, events for it must be
+ * refused already, and the minute must be audited.
  */
 export function leastMinuteDays({
   retention,

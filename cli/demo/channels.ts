@@ -4,7 +4,6 @@
  */
 import { HOUR_MS } from "../../domain/rules/time";
 
-/** The invented channels and videos of the demo, most watched first within a channel. */
 interface DemoChannel {
   channelId: string;
   channelTitle: string;
@@ -18,6 +17,7 @@ interface DemoVideo {
   channelTitle: string;
 }
 
+/** The invented channels and videos of the demo, most watched first within a channel. */
 const CHANNELS: readonly DemoChannel[] = [
   {
     channelId: "slow-kitchen",

@@ -103,7 +103,7 @@ export class EmbeddedCounting implements LogSide {
 
   /**
    * Resolves with the state of the stream: it is well where its process runs and finishes passes, or nothing waits in
-   * the log.
+   * the log. A process that was started counts as running until it ends or reports that it waits.
    */
   async readiness(): Promise<Readiness[]> {
     const next = await this.log.firstAfter(await this.checkpoints.countedThrough());

@@ -2,7 +2,8 @@
 /**
  * The checks behind /readyz: the log and each store are asked whether they answer, at every request. The read API
  * answers 200 where all required ones are well, else 503, and lists all of them; a drain makes it 503. A service is
- * ready when that answer is 200.
+ * ready when that answer is 200. apis.ts puts the checks together and adds those of the log and the counters; the
+ * side of the log adds that of its stream.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { archiveObjectName } from "../../../domain/archive-name";
