@@ -13,10 +13,7 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-/**
- * Starts Debian's Chromium without the windows of a desktop, driven by playwright-core. Suites and measurements look at
- * pages with it.
- */
+/** Starts Debian's Chromium, driven by playwright-core. Suites and measurements look at pages with it. */
 export async function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: await debianProgram("chromium-headless-shell"), args: ARGUMENTS });
+  return chromium.launch({ executablePath: await debianProgram("chromium"), args: ARGUMENTS });
 }

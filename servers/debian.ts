@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { locked } from "./cache";
 
 const PROGRAMS = {
-  "chromium-headless-shell": "chromium-headless-shell",
+  chromium: "chromium",
   nginx: "nginx-light",
   openssl: "openssl",
   prometheus: "prometheus",

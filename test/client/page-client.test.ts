@@ -80,7 +80,7 @@ async function makeClient(
 declare const client: PageModule.ViewmillClient;
 declare const Client: typeof PageModule.ViewmillClient;
 
-describeWithPrograms("the client in a page", ["chromium-headless-shell"], () => {
+describeWithPrograms("the client in a page", ["chromium"], () => {
   let browser: Browser;
   let harness: IngestHarness;
   const stores = emptiedStores();

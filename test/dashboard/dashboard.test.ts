@@ -26,7 +26,7 @@ const MAX_SCRIPT_BYTES = 60_000;
 /** The script that other pages embed, as it travels. */
 const MAX_EMBED_BYTES = 3_000;
 
-describeWithPrograms("the dashboard", ["chromium-headless-shell"], () => {
+describeWithPrograms("the dashboard", ["chromium"], () => {
   let browser: Browser;
 
   beforeAll(async () => {
