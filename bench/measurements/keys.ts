@@ -17,8 +17,8 @@ const GREEDY_REQUESTS_PER_SECOND = 500;
 const MILLION = 1_000_000;
 const COST_GOAL = 1.05;
 const SHARE_GOAL = 0.05;
-/** A part of the batches of the ingest measurement: CPU time needs no long run. */
-const PART_OF_BATCHES = 16;
+/** A part of the batches of the ingest measurement: some seconds of CPU time for each side. */
+const PART_OF_BATCHES = 4;
 
 const LOSS_GOAL_PERCENT = 5;
 
