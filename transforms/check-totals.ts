@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { differenceOf, isSameSums, NO_SUMS, type Sums, sumOf } from "../domain/rules/cell-sums";
 import type { ComparedCell } from "../domain/rules/reconcile";
+import { touchesDay } from "../domain/rules/roll-up-turns";
 import { DAY_MS, HOUR_MS } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
@@ -118,7 +119,7 @@ async function areRolledDaysWhole(
         lacking.set(day, differenceOf(of(day), cell));
       }
       for (const [day, sums] of lacking) {
-        const isRolled = rollUps.some((one) => one.fromMs < (day + 1) * DAY_MS && one.toMs > day * DAY_MS);
+        const isRolled = rollUps.some((one) => touchesDay(one, day));
         if (isRolled && !isSameSums(sums, NO_SUMS)) return false;
       }
     }

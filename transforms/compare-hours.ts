@@ -4,7 +4,8 @@ import { addTo } from "../domain/rules/cell-sums";
 import { correctionsOf } from "../domain/rules/corrections";
 import { isFinalMinute } from "../domain/rules/lateness";
 import { addToCell, type CellDifference, type ComparedCell, cellKey, differences } from "../domain/rules/reconcile";
-import { DAY_MS, HOUR_MS, MINUTE_MS, MINUTES_AN_HOUR } from "../domain/rules/time";
+import { touchesDay } from "../domain/rules/roll-up-turns";
+import { dayOf, HOUR_MS, MINUTE_MS, MINUTES_AN_HOUR } from "../domain/rules/time";
 import {
   type AwaitableDoFn,
   awaitableParDo,
@@ -150,9 +151,8 @@ class HourComparison {
   /** Returns whether files touch the day of the hour: a file of hours has a whole month. */
   private async hasRollUps(): Promise<boolean> {
     if (this.rolled !== undefined) return true;
-    const fromMs = Math.floor((this.hour * HOUR_MS) / DAY_MS) * DAY_MS;
     const rollUps = (await this.ports.counters.rollUps?.()) ?? [];
-    return rollUps.some((one) => one.fromMs < fromMs + DAY_MS && one.toMs > fromMs);
+    return rollUps.some((one) => touchesDay(one, dayOf(this.hour)));
   }
 
   private notCompared(reason: string): HourFinding {

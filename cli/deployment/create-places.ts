@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-
 import { makeFolder } from "../../io/flow/make-folder";
 import type { Settings } from "../config/schema";
 import { usesDataFolder } from "./deployment";

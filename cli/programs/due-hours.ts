@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isBalanced } from "../../domain/rules/books";
-import { HOUR_MS, HOURS_A_DAY, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
+import { HOUR_MS, HOURS_A_DAY, hourOf, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Archive, Ledger, LedgerMinute, LogProgress } from "../../io/ports";
 
 interface DueHours {
@@ -48,13 +48,13 @@ async function promisedHours({ archive, ledger, progress, nowMs, finalAfterMs, s
   const isBehind = (await progress.archivedThroughMs(nowMs)) < nowMs - WAITING_MS;
   const books = new Map((await ledger.books(from, to)).map((each) => [each.minute, each]));
   const accepted = await progress.accepted(from, to);
-  const hourOf = (minute: number) => Math.floor(minute / MINUTES_AN_HOUR) * MINUTES_AN_HOUR;
+  const firstMinuteOf = (minute: number) => hourOf(minute) * MINUTES_AN_HOUR;
   const hours = new Set<number>();
-  for (const minute of await archive.minutes(from, to)) hours.add(hourOf(minute));
+  for (const minute of await archive.minutes(from, to)) hours.add(firstMinuteOf(minute));
   const waiting = new Set<number>();
   for (const minute of new Set([...books.keys(), ...accepted.keys()])) {
-    hours.add(hourOf(minute));
-    if (isBehind && isWaiting(books.get(minute), accepted.get(minute) ?? 0)) waiting.add(hourOf(minute));
+    hours.add(firstMinuteOf(minute));
+    if (isBehind && isWaiting(books.get(minute), accepted.get(minute) ?? 0)) waiting.add(firstMinuteOf(minute));
   }
   return [...hours.difference(waiting)].sort((a, b) => a - b);
 }

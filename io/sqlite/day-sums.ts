@@ -4,11 +4,13 @@
  * every hour of its range, so the sums of past days are kept: without them an hour over ten times the days cost ten
  * times as much. level-sums.ts uses it.
  */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { type BlockReader, MAX_TIME, rowName, TIMES_AT_ONCE } from "./block-tables";
 import { Block, decodeBlock } from "./cell-block";
 import { CellChangesReader } from "./cell-changes";
+import { CommitsOfOthers } from "./commits-of-others";
+import { COUNTERS_FILE } from "./counter-file";
 
 /** The newest days, which live events change: their blocks are read at every question. */
 const LIVE_DAYS = 2;
@@ -19,7 +21,7 @@ const MAX_AGE_MS = MINUTE_MS;
 
 export class DaySums {
   readonly #changes: CellChangesReader;
-  readonly #dataVersion: StatementSync;
+  readonly #commits: CommitsOfOthers;
   readonly #kept = new Map<number, Block>();
   #numbers = 0;
   /** The days before this one are in the kept sums. */
@@ -31,11 +33,9 @@ export class DaySums {
   constructor(
     db: DatabaseSync,
     private readonly blocks: BlockReader,
-    private readonly clock: () => number = () => performance.now(),
   ) {
     this.#changes = new CellChangesReader(db);
-    this.#dataVersion = db.prepare("PRAGMA data_version");
-    this.#dataVersion.setReturnArrays(true);
+    this.#commits = new CommitsOfOthers(db, COUNTERS_FILE);
   }
 
   /** Adds the sums of the bucket's days to `into`; only those of `insides`, when given. On the caller's snapshot. */
@@ -69,8 +69,8 @@ export class DaySums {
 
   /** Forgets the kept sums where one of their days has changed, or may have. */
   #look(): void {
-    const [version] = this.#dataVersion.get() as unknown as [number];
-    let isStale = this.clock() - this.#readAtMs > MAX_AGE_MS;
+    const version = this.#commits.count();
+    let isStale = performance.now() - this.#readAtMs > MAX_AGE_MS;
     const newest = this.#changes.since(this.#mark, (level, time) => {
       if (level === "day" && time < this.#through) isStale = true;
     });
@@ -84,7 +84,7 @@ export class DaySums {
     this.#kept.clear();
     this.#numbers = 0;
     this.#mark = this.#changes.last();
-    this.#readAtMs = this.clock();
+    this.#readAtMs = performance.now();
     this.#through = (this.blocks.lastTime("day", 1 - MAX_TIME, MAX_TIME) ?? 0) + 1 - LIVE_DAYS;
   }
 }

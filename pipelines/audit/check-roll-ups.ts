@@ -5,7 +5,7 @@
  * totals goes over all files. Nothing is repaired here: nobody can say whether the level or the file is right.
  * docs/decisions/0030-roll-ups.md
  */
-import { dueDays } from "../../domain/rules/roll-up-turns";
+import { dueDays, touchesDay } from "../../domain/rules/roll-up-turns";
 import { DAY_MS, HOUR_MS, HOURS_A_DAY, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import {
   type AuditDifference,
@@ -55,7 +55,7 @@ export async function checkRollUps(
     take(found, { ...nothingFound(), notComparable: [{ minute: rollUp.fromMs / MINUTE_MS, reason: flaw }] });
   }
   for (const day of daysOf(rollUps)) {
-    if (!due(day) || flawed.some((one) => touches(one, day))) continue;
+    if (!due(day) || flawed.some((one) => touchesDay(one, day))) continue;
     take(found, await compareRolledDay(counters, day, day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY));
   }
   return found;
@@ -158,8 +158,6 @@ function daysOf(rollUps: readonly RollUp[]): number[] {
   }
   return [...days].sort((a, b) => a - b);
 }
-
-const touches = ({ fromMs, toMs }: RollUp, day: number): boolean => fromMs < (day + 1) * DAY_MS && toMs > day * DAY_MS;
 
 function take(
   found: RolledFinding,
