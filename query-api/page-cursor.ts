@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The cursor of a series' next page, which asked-range.ts gives and takes. */
 import { BUCKET_UNITS, type BucketUnit } from "../domain/calendar";
-import type { Range } from "./range";
+import { MINUTE_MS } from "../domain/rules/time";
+import { LAST_END_MS, type Range } from "./range";
 
 /** The state that the next page of a long answer needs: the range of the first page, cut in the same way. */
 export interface PageCursor extends Range {
@@ -26,9 +27,13 @@ export function parseCursor(text: string): PageCursor | undefined {
   }
   if (!Array.isArray(content) || content.length !== 5) return undefined;
   const [startMs, endMs, nextMs, granularity, tz] = content as unknown[];
-  const times = [startMs, endMs, nextMs].every((time) => Number.isSafeInteger(time) && (time as number) >= 0);
+  const times = [startMs, endMs, nextMs].every(isEdge);
   if (!times || !(BUCKET_UNITS as readonly unknown[]).includes(granularity) || typeof tz !== "string") return undefined;
   const cursor = { startMs, endMs, nextMs, granularity, tz: tz === "" ? undefined : tz } as PageCursor;
   const isWithin = cursor.startMs < cursor.nextMs && cursor.nextMs < cursor.endMs;
   return isWithin && cursorText(cursor) === text ? cursor : undefined;
 }
+
+/** Whether a bucket may begin or end there. Beyond the year 9999 a calendar would look for months without an end. */
+const isEdge = (time: unknown): boolean =>
+  typeof time === "number" && time >= 0 && time <= LAST_END_MS && time % MINUTE_MS === 0;

@@ -12,7 +12,7 @@ const DEFAULT_RANGE_MS = DAY_MS;
 const AUTOMATIC_BUCKETS = 1_500;
 export const MAX_BUCKETS = 10_000;
 /** The end of the last minute that RFC 3339 can express. */
-const LAST_END_MS = MAX_RFC_3339_MS + 1;
+export const LAST_END_MS = MAX_RFC_3339_MS + 1;
 
 /**
  * Returns a time as RFC 3339. The end of the year 9999 becomes its last millisecond, so that every answered time can be

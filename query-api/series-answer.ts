@@ -87,5 +87,7 @@ async function bucketsOf(
   const states = await bucketStates(range, dependencies, freshness);
   const { whole, buckets } = await readSeries(dependencies.counters, videoId, eventType, range);
   const { text, digest } = bucketsText(range, states, memberOf, buckets);
-  return { text: `${memberOf(whole)},"buckets":${text}`, digest, states };
+  const all = memberOf(whole);
+  // The average of the whole range does not follow from those of its buckets.
+  return { text: `${all},"buckets":${text}`, digest: `${all} ${digest}`, states };
 }

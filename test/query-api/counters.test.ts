@@ -196,6 +196,25 @@ describe("reading counters", () => {
     expect(nothing.value).toBeNull();
   });
 
+  it("an average of a range that changes has another ETag, though the averages of its buckets stay", async () => {
+    const [before, within] = [T - 2 * MINUTE, T];
+    for (const start of [before, within]) {
+      await harness.count("v", start, 1, 2n);
+      await harness.count("v", start + MINUTE, 1, 4n);
+    }
+    const range = `start=${iso(within)}&end=${iso(within + 2 * MINUTE)}&granularity=minute&compare=previous`;
+    const read = (etag = "") => harness.get(`/v1/videos/v/stats?function=AVERAGE&${range}`, { "If-None-Match": etag });
+    const first = await read().expect(200);
+    expect([first.body.value, first.body.previous.value]).toEqual([3, 3]);
+    await read(first.headers.etag).expect(304);
+    await harness.count("v", within + MINUTE, 3, 12n);
+    const second = await read(first.headers.etag).expect(200);
+    expect([second.body.value, second.body.previous.value]).toEqual([3.5, 3]);
+    await harness.count("v", before + MINUTE, 3, 12n);
+    const third = await read(second.headers.etag).expect(200);
+    expect([third.body.value, third.body.previous.value]).toEqual([3.5, 3.5]);
+  });
+
   it("the average is over the events that have a value, in a bucket and in the whole", async () => {
     await harness.count("v", T, 4, 10n, "VIEW", 1);
     await harness.count("v", T + MINUTE, 3, -4n, "VIEW", 2);

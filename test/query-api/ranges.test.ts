@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import { BUCKET_UNITS, type BucketUnit, calendarOf } from "../../domain/calendar";
+import { parseCursor } from "../../query-api/page-cursor";
 import { countsSchema, queryAnswerSchema, statsSchema } from "../../query-api/schemas";
 import { asMinuteCounts } from "../io/ports/counter-model";
 import { DAY, HOUR, iso, MINUTE, QueryHarness } from "./query-harness";
@@ -146,6 +147,21 @@ describe("any range at any granularity", () => {
     await harness.get(`/v1/videos/v/counts?cursor=${first}&start=${iso(FROM + HOUR)}`).expect(400);
     await harness.get(`/v1/videos/v/counts?cursor=${first}&tz=Europe/Berlin`).expect(400);
     await harness.get(`/v1/videos/v/counts?cursor=${first}x`).expect(400);
+  });
+
+  it("a cursor of times that no answer names is refused: beyond the calendar's end, or within a minute", () => {
+    const text = (...times: readonly number[]) =>
+      Buffer.from(JSON.stringify([...times, "month", ""])).toString("base64url");
+    const end = Date.UTC(10_000, 0);
+    expect(parseCursor(text(0, end, end - DAY))).toMatchObject({ endMs: end });
+    for (const times of [
+      [0, end + MINUTE, end - DAY],
+      [0, 9e15, 9e15 - MINUTE],
+      [0, end, FROM + 1],
+      [-MINUTE, end, FROM],
+      [0, end, FROM + 0.5],
+    ])
+      expect(parseCursor(text(...times))).toBeUndefined();
   });
 
   it("pages of a range that is too long for one answer, and of one without an end", async () => {
