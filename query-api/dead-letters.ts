@@ -42,11 +42,10 @@ function getDeadLetters({ letters }: Replay): Endpoint {
     async handle() {
       const reasons: object[] = [];
       for (const reason of REJECTION_REASONS) {
-        const found = await letters.list({ limit: MAX_COUNTED + 1, reason, replayed: false });
-        const newest = found.at(-1);
+        const { count, newest } = await letters.waiting(reason, MAX_COUNTED + 1);
         if (newest === undefined) continue;
-        const waiting = Math.min(found.length, MAX_COUNTED);
-        reasons.push({ reason, waiting, more: found.length > MAX_COUNTED, sample: sampleOf(newest) });
+        const waiting = Math.min(count, MAX_COUNTED);
+        reasons.push({ reason, waiting, more: count > MAX_COUNTED, sample: sampleOf(newest) });
         await nextTurn();
       }
       return plainJson({ reasons });
@@ -76,8 +75,7 @@ function postReplay(replay: Replay, clock: () => number): Endpoint {
 async function replayed({ letters, again }: Replay, reason: RejectionReason, clock: () => number) {
   const refused: { id: string; detail: string }[] = [];
   let [accepted, refusals] = [0, 0];
-  const found = await letters.list({ limit: MAX_REPLAYED, reason, replayed: false });
-  for (const letter of found) {
+  for await (const letter of lettersOf(letters, reason)) {
     const detail = await again(letter);
     if (detail === undefined) {
       await letters.markReplayed([letter.id], clock());
@@ -85,6 +83,21 @@ async function replayed({ letters, again }: Replay, reason: RejectionReason, clo
     } else if (refusals++ < MAX_NAMED) refused.push({ id: letter.id, detail });
   }
   return { accepted, refused: refusals, examples: refused };
+}
+
+/** Yields the first MAX_REPLAYED letters of a reason, and holds as many of them as the store gives at once. */
+async function* lettersOf(letters: Replay["letters"], reason: RejectionReason): AsyncGenerator<DeadLetter> {
+  let afterId: string | undefined;
+  for (let left = MAX_REPLAYED; left > 0; ) {
+    const page = await letters.list({
+      ...{ limit: left, reason, replayed: false },
+      ...(afterId === undefined ? {} : { afterId }),
+    });
+    if (page.length === 0) return;
+    yield* page;
+    left -= page.length;
+    afterId = page.at(-1)!.id;
+  }
 }
 
 function sampleOf({ id, receivedAtMs, detail, eventId, payload }: DeadLetter): object {

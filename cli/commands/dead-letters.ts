@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Delivery, type DeliveryOutcome } from "../../client/delivery";
 import { REJECTION_REASONS, type RejectionReason } from "../../domain/rejection";
-import type { DeadLetter, DeadLetters } from "../../io/ports";
+import { type DeadLetter, type DeadLetters, LISTED_BYTES } from "../../io/ports";
 import { requireDataFolder } from "../../io/sqlite/data-folder";
 import { idArgument } from "../arguments/id-argument";
 import { refuseFlags } from "../arguments/inapplicable-flags";
@@ -33,6 +33,7 @@ interface ReplayFlags extends Selection {
   set?: FieldChange[];
 }
 
+/** The most letters of one look; of large ones the store gives fewer at once. */
 const PAGE = 200;
 
 export function register(program: Command): void {
@@ -112,15 +113,18 @@ async function* selected(store: DeadLetters, { id, reason, limit, all }: Selecti
   let afterId = "0";
   const startedAtMs = Date.now();
   while (left > 0) {
-    const query = { afterId, limit: Math.min(left, PAGE), ...(reason === undefined ? {} : { reason }) };
+    const most = Math.min(left, PAGE);
+    const query = { afterId, limit: most, ...(reason === undefined ? {} : { reason }) };
     const page = await store.list(all === true ? query : { ...query, replayed: false });
+    let bytes = 0;
     for (const letter of page) {
+      bytes += letter.payload.length;
       afterId = letter.id;
       if (letter.receivedAtMs > startedAtMs) return;
       left--;
       yield letter;
     }
-    if (page.length < PAGE) return;
+    if (page.length < most && bytes < LISTED_BYTES) return;
   }
 }
 

@@ -12,7 +12,7 @@ import { MINUTE_MS } from "../../domain/rules/time";
 import { BatchQueue } from "../flow/batch-queue";
 import { AvroError } from "../formats/avro/binary";
 import { decodeDeadLetters, encodeDeadLetters } from "../formats/avro/dead-letter-object";
-import type { DeadLetter, DeadLetters, NewDeadLetter } from "../ports";
+import { type DeadLetter, type DeadLetters, type LetterQuery, LISTED_BYTES, type NewDeadLetter } from "../ports";
 import {
   type LetterObject,
   letterId,
@@ -91,16 +91,32 @@ export class GcsDeadLetters implements DeadLetters {
    * Lists by minute of receipt, writer and order of arrival. A letter that arrives later may be listed before one
    * already returned.
    */
-  async list(query: {
-    afterId?: string;
-    limit: number;
-    reason?: RejectionReason;
-    replayed?: boolean;
-  }): Promise<DeadLetter[]> {
+  async list(query: LetterQuery): Promise<DeadLetter[]> {
+    const found: DeadLetter[] = [];
+    let bytes = 0;
+    if (query.limit <= 0) return found;
+    for await (const letter of this.#matching(query)) {
+      found.push(letter);
+      bytes += letter.payload.length;
+      if (found.length >= query.limit || bytes >= LISTED_BYTES) return found;
+    }
+    return found;
+  }
+
+  async waiting(reason: RejectionReason, most: number): Promise<{ count: number; newest?: DeadLetter }> {
+    let count = 0;
+    let newest: DeadLetter | undefined;
+    for await (const letter of this.#matching({ reason, replayed: false })) {
+      if (count >= most) break;
+      newest = letter;
+      count++;
+    }
+    return { count, ...(newest && { newest }) };
+  }
+
+  async *#matching(query: Omit<LetterQuery, "limit">): AsyncGenerator<DeadLetter> {
     const after = query.afterId === undefined ? undefined : parseLetterId(query.afterId);
     const from = after === undefined ? "" : letterObjectName(after);
-    const found: DeadLetter[] = [];
-    if (query.limit <= 0) return found;
     for await (const { objects } of this.#objects.list({ below: "date=", from })) {
       const known = objects.flatMap(({ name }) => parseLetterObjectName(name) ?? []);
       for (let at = 0; at < known.length; at += OBJECTS_AHEAD) {
@@ -109,12 +125,10 @@ export class GcsDeadLetters implements DeadLetters {
           if (query.reason !== undefined && letter.reason !== query.reason) continue;
           if (query.replayed !== undefined && query.replayed !== (letter.replayedAtMs !== undefined)) continue;
           const { object: _, index: __, ...listed } = letter;
-          found.push(listed);
-          if (found.length >= query.limit) return found;
+          yield listed;
         }
       }
     }
-    return found;
   }
 
   async get(id: string): Promise<DeadLetter | undefined> {

@@ -23,13 +23,32 @@ export interface DeadLetter extends NewDeadLetter {
   replayedAtMs?: number;
 }
 
+export interface LetterQuery {
+  afterId?: string;
+  limit: number;
+  reason?: RejectionReason;
+  replayed?: boolean;
+}
+
+/** A letter may be a whole body, so that letters are bounded by their number and by their bytes. */
+export const LISTED_BYTES = 16 << 20;
+
 export interface DeadLetters {
   /**
    * Appends letters; durable when it resolves. Rejects with `StoreUnavailableError` or, past the size bound (where the
    * store has one), `LogFullError`.
    */
   append(letters: readonly NewDeadLetter[]): Promise<void>;
-  list(query: { afterId?: string; limit: number; reason?: RejectionReason; replayed?: boolean }): Promise<DeadLetter[]>;
+  /**
+   * Returns letters in the order of their ids, at most `limit`, and at least one where there is one. It returns fewer
+   * than there are where their payloads pass LISTED_BYTES: the caller asks again after the last one until none is left.
+   */
+  list(query: LetterQuery): Promise<DeadLetter[]>;
+  /**
+   * Counts the letters of a reason that wait for a replay, at most `most` of them, and holds none meanwhile. `newest`:
+   * the newest of the counted ones.
+   */
+  waiting(reason: RejectionReason, most: number): Promise<{ count: number; newest?: DeadLetter }>;
   get(id: string): Promise<DeadLetter | undefined>;
   markReplayed(ids: readonly string[], atMs: number): Promise<void>;
   /** Returns the number of rejected events by minute of receipt in [fromMinute, toMinute). */

@@ -11,7 +11,14 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { RejectionReason } from "../../domain/rejection";
 import { MINUTE_MS } from "../../domain/rules/time";
 import { BatchQueue } from "../flow/batch-queue";
-import { type DeadLetter, type DeadLetters, LogFullError, type NewDeadLetter } from "../ports";
+import {
+  type DeadLetter,
+  type DeadLetters,
+  type LetterQuery,
+  LISTED_BYTES,
+  LogFullError,
+  type NewDeadLetter,
+} from "../ports";
 import { inTransaction, openDatabase, orUnavailable } from "./connection";
 import { DEAD_LETTERS_FILE, DEAD_LETTERS_SCHEMA, letterBytes } from "./dead-letter-schema";
 import { giveBack } from "./give-back";
@@ -75,12 +82,7 @@ export class SqliteDeadLetters implements DeadLetters {
     if (!stored) throw new LogFullError(`the dead letters have reached their bound of ${this.#maxBytes} bytes`);
   }
 
-  async list(query: {
-    afterId?: string;
-    limit: number;
-    reason?: RejectionReason;
-    replayed?: boolean;
-  }): Promise<DeadLetter[]> {
+  async list(query: LetterQuery): Promise<DeadLetter[]> {
     const conditions = ["id > ?"];
     const values: (number | string)[] = [idOf(query.afterId)];
     if (query.reason !== undefined) {
@@ -89,7 +91,24 @@ export class SqliteDeadLetters implements DeadLetters {
     }
     if (query.replayed !== undefined) conditions.push(`replayed_at_ms IS ${query.replayed ? "NOT " : ""}NULL`);
     const sql = `SELECT * FROM letters WHERE ${conditions.join(" AND ")} ORDER BY id LIMIT ?`;
-    return orUnavailable(DEAD_LETTERS_FILE, () => this.#db.prepare(sql).all(...values, query.limit)).map(asLetter);
+    return orUnavailable(DEAD_LETTERS_FILE, () => {
+      const found: DeadLetter[] = [];
+      let bytes = 0;
+      for (const row of this.#db.prepare(sql).iterate(...values, query.limit)) {
+        const letter = asLetter(row);
+        found.push(letter);
+        bytes += letter.payload.length;
+        if (bytes >= LISTED_BYTES) break;
+      }
+      return found;
+    });
+  }
+
+  async waiting(reason: RejectionReason, most: number): Promise<{ count: number; newest?: DeadLetter }> {
+    const sql = "SELECT id FROM letters WHERE reason = ? AND replayed_at_ms IS NULL ORDER BY id DESC LIMIT ?";
+    const ids = orUnavailable(DEAD_LETTERS_FILE, () => this.#db.prepare(sql).all(reason, most));
+    const newest = ids[0] && (await this.get(String(ids[0].id)));
+    return { count: ids.length, ...(newest && { newest }) };
   }
 
   async get(id: string): Promise<DeadLetter | undefined> {

@@ -17,7 +17,7 @@ export interface ReadingSources {
   catalog?: VideoCatalog;
   ledger: Pick<Ledger, "audits" | "books">;
   progress: Pick<LogProgress, "completeThroughMs" | "accepted">;
-  deadLetters: Pick<DeadLetters, "list">;
+  deadLetters: Pick<DeadLetters, "waiting">;
   /** The canary's last round; undefined: none has ended in this process. */
   canaryRound: () => Round | undefined;
   clock: () => number;
@@ -43,8 +43,7 @@ export async function readingFor(rule: AlertRule, sources: ReadingSources): Prom
       return { kind: "unbalanced", minutes: await unbalancedOfTheDay(sources) };
     case "dead-letters": {
       const { reason, waiting } = rule;
-      const letters = await sources.deadLetters.list({ reason, replayed: false, limit: waiting });
-      return { kind: "letters", waiting: letters.length };
+      return { kind: "letters", waiting: (await sources.deadLetters.waiting(reason, waiting)).count };
     }
     default:
       return rule satisfies never;

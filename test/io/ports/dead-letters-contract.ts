@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The contract of every DeadLetters. */
-import { type DeadLetters, LogFullError, type NewDeadLetter } from "../../../io/ports";
+import { type DeadLetters, LISTED_BYTES, LogFullError, type NewDeadLetter } from "../../../io/ports";
 
 interface DeadLettersUnderTest {
   /** Over the same store at every call of one test. */
@@ -59,6 +59,31 @@ export function deadLettersContract(describeName: string, subject: DeadLettersUn
       expect(await found({ replayed: true })).toEqual([0, 3]);
       expect(await found({ replayed: false, reason: "bad-value" })).toEqual([2]);
       expect((await letters.get(ids[0]!))?.replayedAtMs).toBe(777);
+    });
+
+    it("counts the letters of a reason that wait, up to a bound, and shows the newest of the counted ones", async () => {
+      expect(await letters.waiting("bad-value", 9)).toEqual({ count: 0 });
+      const reasons = ["bad-value", "too-old", "bad-value", "bad-value", "not-json"] as const;
+      for (const [n, reason] of reasons.entries()) await letters.append([letter(String(n), { reason })]);
+      const ids = (await letters.list({ limit: 10 })).map((one) => one.id);
+      await letters.markReplayed([ids[3]!], 777);
+      const { count, newest } = await letters.waiting("bad-value", 9);
+      expect([count, newest?.id, Buffer.from(newest!.payload).toString()]).toEqual([2, ids[2], "2"]);
+      expect(await letters.waiting("bad-value", 1)).toMatchObject({ count: 1 });
+    });
+
+    it("lists large letters some at once, at least one, and the others to who asks again", async () => {
+      const sizes = [LISTED_BYTES / 4, LISTED_BYTES / 4, LISTED_BYTES / 2, LISTED_BYTES + 1, 1, 2];
+      for (const [n, bytes] of sizes.entries())
+        await letters.append([letter("", { payload: new Uint8Array(bytes).fill(n) })]);
+      const pages: number[][] = [];
+      for (let afterId: string | undefined; ; ) {
+        const page = await letters.list({ limit: 100, ...(afterId !== undefined && { afterId }) });
+        if (page.length === 0) break;
+        pages.push(page.map(({ payload }) => payload.length));
+        afterId = page.at(-1)!.id;
+      }
+      expect(pages).toEqual([sizes.slice(0, 3), sizes.slice(3, 4), sizes.slice(4)]);
     });
 
     it("counts rejected events by minute of receipt", async () => {
