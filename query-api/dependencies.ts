@@ -73,6 +73,8 @@ export interface QueryDependencies {
   alertRules?: readonly AlertRule[];
   /** Returns epoch milliseconds. */
   clock: () => number;
+  /** Returns milliseconds of a clock that only goes forward. Default: the one of the process. */
+  tick?: () => number;
   logger: Logger;
   /** The registry, which may already hold the metrics of the process and of ingest. */
   registry: Registry;

@@ -24,8 +24,8 @@ const SUMS =
 
 /** GET /v1/channels/{channelId} and the paths below it: the counts of a channel's videos. */
 export function channelEndpoints(dependencies: QueryDependencies): Endpoint[] {
-  const { clock } = dependencies;
-  const cache = new ShortCache({ keepMs: KEEP_MS, maxRunning: MAX_RUNNING, maxKept: MAX_KEPT, clock });
+  const { tick = () => performance.now() } = dependencies;
+  const cache = new ShortCache({ keepMs: KEEP_MS, maxRunning: MAX_RUNNING, maxKept: MAX_KEPT, tick });
   const shared = async (
     channelId: string,
     question: object,

@@ -12,6 +12,7 @@ export function getTrending(dependencies: QueryDependencies): Endpoint {
     rank: ({ eventType, range, limit }) => dependencies.counters.rising(eventType, range.startMs, range.endMs, limit),
     rankChannel: (channels, channelId, { eventType, range, limit }) =>
       channels.rising(channelId, eventType, range.startMs, range.endMs, limit),
+    readsFrom: ({ startMs, endMs }) => Math.max(0, 2 * startMs - endMs),
     show: ({ count, previous }) => ({ count, previous, growth: count - previous }),
   });
   return endpoint({

@@ -28,6 +28,8 @@ interface Ranking<Ranked extends VideoCount> {
   rank(asked: Asked): Promise<readonly Ranked[]>;
   rankChannel(channels: ChannelCounters, channelId: string, asked: Asked): Promise<readonly Ranked[]>;
   show(video: Ranked): object;
+  /** The earliest time whose counts the ranking of a range reads. Default: the start of the range. */
+  readsFrom?(range: Range): number;
   /** The number of rankings that run at the same time; further questions are refused. */
   maxRunning: number;
 }
@@ -42,9 +44,9 @@ export function rankingAnswers<Ranked extends VideoCount>(
   dependencies: QueryDependencies,
   ranking: Ranking<Ranked>,
 ): (query: RankingQuery) => Promise<Answer> {
-  const { clock } = dependencies;
+  const { clock, tick = () => performance.now() } = dependencies;
   const { maxRunning } = ranking;
-  const cache = new ShortCache({ keepMs: KEPT_MS, maxRunning, maxKept: MAX_KEPT, clock });
+  const cache = new ShortCache({ keepMs: KEPT_MS, maxRunning, maxKept: MAX_KEPT, tick });
   return async (query) => {
     const { eventType, limit, channelId } = query;
     if (channelId !== undefined && !addsUp(dependencies, [channelId])) return refused(NOT_ADDED_UP);
@@ -67,11 +69,12 @@ export function rankingAnswers<Ranked extends VideoCount>(
 async function rankedVideos<Ranked extends VideoCount>(
   dependencies: QueryDependencies,
   { eventType, range, limit, channelId }: Asked,
-  { rank, rankChannel, show }: Ranking<Ranked>,
+  { rank, rankChannel, show, readsFrom = ({ startMs }) => startMs }: Ranking<Ranked>,
 ): Promise<Answer> {
   const { counters, catalog, unknown } = dependencies;
   const freshness = await readFreshness(dependencies);
-  const state = await rangeState(range, dependencies, freshness);
+  const read = { startMs: readsFrom(range), endMs: range.endMs };
+  const state = await rangeState(read, dependencies, freshness);
   const asked = { eventType, range, limit: limit + MAX_CANARIES };
   const found =
     channelId === undefined || catalog === undefined

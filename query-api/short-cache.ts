@@ -16,21 +16,22 @@ export class ShortCache {
   readonly #entries = new Map<string, Entry>();
   #running = 0;
 
-  constructor(private readonly options: { keepMs: number; maxRunning: number; maxKept: number; clock: () => number }) {}
+  /** `tick`: milliseconds of a clock that only goes forward, so that a clock put back keeps no answer longer. */
+  constructor(private readonly options: { keepMs: number; maxRunning: number; maxKept: number; tick: () => number }) {}
 
   /** Returns the shared answer, or undefined where too many questions run already. */
   ask(question: string, answer: () => Promise<Answer>): Promise<Answer> | undefined {
-    const { keepMs, maxRunning, clock } = this.options;
+    const { keepMs, maxRunning, tick } = this.options;
     const known = this.#entries.get(question);
-    if (known !== undefined && (known.doneAtMs === undefined || clock() - known.doneAtMs < keepMs))
-      return known.answer.then((kept) => aged(kept, clock() - known.askedAtMs));
+    if (known !== undefined && (known.doneAtMs === undefined || tick() - known.doneAtMs < keepMs))
+      return known.answer.then((kept) => aged(kept, tick() - known.askedAtMs));
     if (this.#running >= maxRunning) return undefined;
     this.#entries.delete(question);
-    const entry: Entry = { askedAtMs: clock(), answer: this.#run(answer), doneAtMs: undefined };
+    const entry: Entry = { askedAtMs: tick(), answer: this.#run(answer), doneAtMs: undefined };
     this.#entries.set(question, entry);
     entry.answer.then(
       () => {
-        entry.doneAtMs = clock();
+        entry.doneAtMs = tick();
         this.#forgetOldest();
       },
       () => this.#entries.delete(question),
@@ -49,10 +50,10 @@ export class ShortCache {
 
   /** Entries are in the order in which they were asked. A running question is never forgotten. */
   #forgetOldest(): void {
-    const { keepMs, maxKept, clock } = this.options;
+    const { keepMs, maxKept, tick } = this.options;
     for (const [question, { doneAtMs }] of this.#entries) {
       if (doneAtMs === undefined) continue;
-      if (this.#entries.size <= maxKept && clock() - doneAtMs < keepMs) return;
+      if (this.#entries.size <= maxKept && tick() - doneAtMs < keepMs) return;
       this.#entries.delete(question);
     }
   }

@@ -2,7 +2,7 @@
 import request from "supertest";
 import { catalogLoadedSchema, searchSchema, topSchema, trendingSchema, videoSchema } from "../../query-api/schemas";
 import { emptiedStores } from "../io/sqlite/emptied-stores";
-import { HOUR, iso, NOW_MS, QueryHarness } from "./query-harness";
+import { DAY, HOUR, iso, NOW_MS, QueryHarness } from "./query-harness";
 
 describe("titles and channels of videos", () => {
   let harness: QueryHarness;
@@ -143,5 +143,30 @@ describe("titles and channels of videos", () => {
       { videoId: "new", title: "New", count: 9, previous: 0, growth: 9 },
       { videoId: "steady", count: 51, previous: 50, growth: 1 },
     ]);
+  });
+
+  it("a ranking by growth is kept as long as the less certain of its two periods allows", async () => {
+    const end = Math.floor((NOW_MS - 40 * DAY) / HOUR) * HOUR;
+    await harness.count("v", end - 1, 2);
+    const kept = async (path: string) =>
+      (await harness.get(`${path}?start=${iso(end - HOUR)}&end=${iso(end)}`).expect(200)).headers["cache-control"];
+    await harness.audit(end - HOUR, end);
+    expect([await kept("/v1/top"), await kept("/v1/trending")]).toEqual([
+      "public, max-age=86400",
+      "public, max-age=60, must-revalidate",
+    ]);
+    harness.nowMs += 2_000;
+    await harness.audit(end - 2 * HOUR, end - HOUR);
+    expect(await kept("/v1/trending")).toBe("public, max-age=86400");
+  });
+
+  it("a clock that is put back keeps no ranking longer", async () => {
+    const top = async () => (await harness.get("/v1/top?start=2026-11-20T00:00:00Z&end=2026-11-22T00:00:00Z")).body;
+    await harness.count("v", NOW_MS, 2);
+    expect((await top()).videos).toMatchObject([{ count: 2 }]);
+    await harness.count("v", NOW_MS, 3);
+    harness.nowMs -= HOUR;
+    harness.aheadMs = HOUR + 1_000;
+    expect((await top()).videos).toMatchObject([{ count: 3 }]);
   });
 });

@@ -69,6 +69,7 @@ function dependencies(reader: SqliteCounterReader, others: Partial<QueryDependen
     gauges: [],
     deadLetters: harness.deadLetters,
     clock: () => harness.nowMs,
+    tick: () => harness.nowMs,
     logger: pino({ level: "silent" }),
     registry: new Registry(),
     readiness: async () => [],

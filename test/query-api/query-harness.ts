@@ -31,6 +31,8 @@ export const iso = (timeMs: number): string => new Date(timeMs).toISOString();
 /** The real router over the real SQLite stores; the clock and the readiness are fields. */
 export class QueryHarness {
   nowMs = NOW_MS;
+  /** How far the clock that only goes forward is ahead: as much as `nowMs` was put back. */
+  aheadMs = 0;
   readiness: () => Promise<Readiness[]> = async () => [{ name: "log", ok: true, detail: "event log" }];
   readonly registry = new Registry();
   readonly stopping = new AbortController();
@@ -65,6 +67,7 @@ export class QueryHarness {
         gauges: embeddedGauges(harness.log, harness.ledger, () => harness.nowMs),
         deadLetters: harness.deadLetters,
         clock: () => harness.nowMs,
+        tick: () => harness.nowMs + harness.aheadMs,
         logger: pino({ level: "warn" }, { write: (line) => void harness.logged.push(line) }),
         registry: harness.registry,
         readiness: () => harness.readiness(),
