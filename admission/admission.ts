@@ -101,11 +101,11 @@ export class Admission {
     if (found.kind === "stale") return KEYS_UNAVAILABLE;
     if (found.kind === "unknown") return UNKNOWN_KEY;
     const { key } = found;
-    const refusal = refusalOf(key, given.inUrl, originOf(asking.headers), scope);
-    if (refusal !== undefined) return refused(refusal);
     const nowMs = performance.now();
     const buckets = this.#limiter.bucketsOf(key.id, key.limits, nowMs);
     const caller = new KeyCaller(key, buckets, keys, this.#options);
+    const refusal = refusalOf(key, given.inUrl, originOf(asking.headers), scope);
+    if (refusal !== undefined) return refused(refusal.status === 403 ? withFields(refusal, caller) : refusal);
     const limited = buckets.enter(nowMs, caller.readDay);
     if (limited !== undefined) return refused(limited);
     keys.used(key.id, 0);
@@ -143,6 +143,12 @@ export class Admission {
 }
 
 const refused = (refusal: Refusal): Verdict => ({ kind: "refused", refusal });
+
+/** A key that may not do this has its limits all the same, and its client may ask for something else. */
+const withFields = (refusal: Refusal, caller: Caller): Refusal => ({
+  ...refusal,
+  headers: { ...refusal.headers, ...caller.headers() },
+});
 
 /** The same object for every such request, so that a flood of them is answered without making anything anew. */
 const NO_KEY = refused(unauthorized("send a key: Authorization: Bearer KEY"));

@@ -141,7 +141,8 @@ export class KeyRing {
     const day = Math.floor(nowMs / DAY_MS);
     const earlier = this.uses.get(keyId);
     const before = earlier?.day === day ? earlier.events : 0;
-    this.uses.set(keyId, { keyId, day, events: before + events, lastUsedAtMs: nowMs });
+    // A payment of yesterday that is taken back today was never a part of today's.
+    this.uses.set(keyId, { keyId, day, events: Math.max(0, before + events), lastUsedAtMs: nowMs });
     this.changed.add(keyId);
   }
 

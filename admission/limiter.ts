@@ -6,7 +6,7 @@ import type { Refusal } from "./refusal";
 
 /** A key that sent no request for this many seconds may use as many seconds of its rate at once. */
 const BURST_SECONDS = 2;
-/** After this time without a request a key's buckets are full, so they need not be kept. */
+/** After this time without a request a key's buckets need not be kept, unless a batch has left them in debt. */
 const FORGOTTEN_AFTER_MS = MINUTE_MS;
 /** A refusal is told again for at most this time, so that its RateLimit field is not much older. */
 const REFUSAL_KEPT_MS = 100;
@@ -113,6 +113,15 @@ export class KeyBuckets {
     return { "RateLimit-Policy": policies.join(", "), RateLimit: limits.join(", ") };
   }
 
+  /** Whether nothing is missing in any bucket: the debt of a large batch may last for hours. */
+  isFull(nowMs: number): boolean {
+    for (const bucket of this.#buckets.values()) {
+      this.#refill(bucket, nowMs);
+      if (bucket.tokens < capacityOf(bucket.rate)) return false;
+    }
+    return true;
+  }
+
   #refusal(nowMs: number, readDay: ReadDay, rates: readonly Rate[] = RATES): Refusal | undefined {
     let longest = 0;
     let exceeded: Rate | undefined;
@@ -167,7 +176,7 @@ function secondsUntilFree({ rate, tokens }: Bucket): number {
   return tokens >= 1 ? 0 : Math.max(1, Math.ceil((1 - tokens) / rate));
 }
 
-/** The buckets of every key that was used lately. */
+/** The buckets of every key that was used lately, or is not full again. */
 export class Limiter {
   readonly #byKey = new Map<string, KeyBuckets>();
   #sweptMs = 0;
@@ -186,8 +195,8 @@ export class Limiter {
 
   #sweep(nowMs: number): void {
     this.#sweptMs = nowMs;
-    for (const [keyId, { lastUsedMs }] of this.#byKey)
-      if (nowMs - lastUsedMs > FORGOTTEN_AFTER_MS) this.#byKey.delete(keyId);
+    for (const [keyId, buckets] of this.#byKey)
+      if (nowMs - buckets.lastUsedMs > FORGOTTEN_AFTER_MS && buckets.isFull(nowMs)) this.#byKey.delete(keyId);
   }
 }
 

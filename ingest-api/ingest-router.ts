@@ -246,25 +246,38 @@ class Ingest {
     if (taken === undefined) return refused(unavailable("the event types cannot be asked for now"));
     if (taken.kind === "forbidden") return refused(taken.refusal);
     const events = taken.kind === "events" ? taken.columns.count + taken.rejected.length : 1;
-    const limited = caller.settle(events, sentBytes);
-    if (limited !== undefined) return refused(limited);
-    const stores = { ...this.dependencies, stampBook: this.stampBook, shared: this.shared };
-    switch (taken.kind) {
-      case "stamps-full":
-        return refused(overloaded("too many events without a time came in the last 10 minutes"));
-      case "problem":
-        return this.refuseWhole(taken, receivedAtMs, content.format);
-      case "events": {
-        const problem = await storeEvents(taken, stores);
-        if (problem !== undefined) {
-          caller.giveBack(events, sentBytes);
-          return refused(problem);
+    return this.paid(caller, events, sentBytes, async () => {
+      switch (taken.kind) {
+        case "stamps-full":
+          return refused(overloaded("too many events without a time came in the last 10 minutes"));
+        case "problem":
+          return this.refuseWhole(taken, receivedAtMs, content.format);
+        case "events": {
+          const stores = { ...this.dependencies, stampBook: this.stampBook, shared: this.shared };
+          const problem = await storeEvents(taken, stores);
+          if (problem !== undefined) return refused(problem);
+          this.metrics.stored(content.format, taken.columns.count, taken.rejected);
+          return { kind: "accepted", accepted: taken.columns.count, rejected: taken.rejected };
         }
-        this.metrics.stored(content.format, taken.columns.count, taken.rejected);
-        return { kind: "accepted", accepted: taken.columns.count, rejected: taken.rejected };
+        default:
+          return taken satisfies never;
       }
-      default:
-        return taken satisfies never;
+    });
+  }
+
+  /**
+   * Runs `work` once the caller has paid for it. The payment is taken back where this server is to blame that nothing
+   * of the request is stored: the client sends the request again, and pays again.
+   */
+  private async paid(caller: Caller, events: number, bytes: number, work: () => Promise<Answer>): Promise<Answer> {
+    const limited = caller.settle(events, bytes);
+    if (limited !== undefined) return refused(limited);
+    let answer: Answer | undefined;
+    try {
+      answer = await work();
+      return answer;
+    } finally {
+      if (answer === undefined || isOurs(answer)) caller.giveBack(events, bytes);
     }
   }
 
@@ -358,8 +371,8 @@ class Ingest {
   }
 
   /**
-   * Handles one GET whose address is an event; a HEAD checks the event and counts nothing. Never rejects. As of a POST,
-   * a refused request takes no place among those being handled.
+   * Handles one GET whose address is an event; the event of a HEAD is not looked at. Never rejects. As of a POST, a
+   * refused request takes no place among those being handled.
    */
   pixel(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now();
@@ -402,9 +415,9 @@ class Ingest {
       const { member, payload } = event;
       const detail = `${member} is no UTF-8 text`;
       const whole = { kind: "problem", reason: "not-json", detail, payload, contentType: PIXEL_QUERY_TYPE } as const;
-      const limited = caller.settle(1, payload.length);
-      const answer =
-        limited === undefined ? await this.refuseWhole(whole, this.dependencies.clock(), "json") : refused(limited);
+      const answer = await this.paid(caller, 1, payload.length, () =>
+        this.refuseWhole(whole, this.dependencies.clock(), "json"),
+      );
       tellLimits(response, caller);
       this.answer(response, answer);
       return;
@@ -436,6 +449,10 @@ function tellLimits(response: ServerResponse, caller: Caller): void {
 }
 
 const refused = (problem: Problem): Answer => ({ kind: "problem", problem });
+
+/** Whether the same request can be accepted later. */
+const isOurs = (answer: Answer): boolean =>
+  answer.kind === "problem" && (answer.problem.kind === "overloaded" || answer.problem.kind === "unavailable");
 
 const JSON_HEADERS = { "Content-Type": "application/json", "Cache-Control": "no-store" };
 

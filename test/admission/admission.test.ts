@@ -326,6 +326,34 @@ it("a key of origins is for pages of these alone", async () => {
   ]);
 });
 
+it("a limited key that may not do this is told its limits, and pays nothing", async () => {
+  const limits = { requestsPerSecond: 10, eventsPerDay: 5 };
+  const text = await key({ scopes: ["write"], origins: ["https://a.example"], limits });
+  const at = await admission();
+  for (let n = 0; n < 100; n++)
+    for (const scope of ["write", "read"] as const)
+      expect(judged(at, scope, { text })).toMatchObject({
+        refusal: {
+          status: 403,
+          headers: { RateLimit: expect.stringMatching(/^"requests";r=20;t=0, "day";r=5;t=\d+$/) },
+        },
+      });
+  const headers = { origin: "https://a.example" };
+  expect(statusOf(at, "write", { text, headers })).toBe(200);
+});
+
+it("a payment of yesterday that is taken back today gives nothing to today", async () => {
+  const text = await key({ scopes: ["write"], limits: { eventsPerDay: 5 } });
+  const at = await admission();
+  nowMs = Math.ceil(T / DAY) * DAY - 1;
+  const caller = callerOf(at, text);
+  expect(caller.settle(4, 1)).toBeUndefined();
+  nowMs += 1;
+  caller.giveBack(4, 1);
+  expect(callerOf(at, text).settle(6, 1)).toMatchObject({ kind: "quota-exceeded" });
+  expect(callerOf(at, text).settle(5, 1)).toBeUndefined();
+});
+
 it("a key of event types sends these alone", async () => {
   const text = await key({ scopes: ["write"], eventTypes: ["VIEW", "LIKE"] });
   const every = await key({ scopes: ["write"] });

@@ -126,6 +126,16 @@ it("a key's own limits stand before the deployment's, and buckets of silent keys
   expect(limiter.bucketsOf("a", {}, 200_000)).not.toBe(own);
 });
 
+it("a key is in debt for as long as its batch takes, however long it sends nothing", () => {
+  const limiter = new Limiter({ eventsPerSecond: 1 });
+  const enter = (nowMs: number) => limiter.bucketsOf("a", {}, nowMs).enter(nowMs);
+  expect(enter(0)).toBeUndefined();
+  expect(limiter.bucketsOf("a", {}, 0).settle(10_000, 1, 0)).toBeUndefined();
+  for (const nowMs of [61_000, 200_000, 9_990_000]) expect(enter(nowMs)?.headers["Retry-After"]).toBeDefined();
+  limiter.bucketsOf("b", {}, 9_995_000);
+  expect(enter(10_000_000)).toBeUndefined();
+});
+
 it("the fields name every bucket, with what is left in it now; without limits there are none", () => {
   const buckets = new KeyBuckets({ requestsPerSecond: 10, eventsPerSecond: 0.1, bytesPerSecond: 1_000 }, 0);
   const left = (nowMs: number) => buckets.headers(nowMs).RateLimit;

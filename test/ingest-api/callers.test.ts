@@ -32,20 +32,20 @@ const JSON_TYPE = "application/json";
 const post = (harness: IngestHarness, body: unknown, key: string) =>
   harness.post(JSON.stringify(body), { "Content-Type": JSON_TYPE, Authorization: `Bearer ${key}` });
 
-describe("with keys", () => {
-  /** A service with one key of this kind. */
-  async function withKey(spec: object) {
-    const keys = new SqliteAccessKeys({ folder: temporaryFolder() });
-    const created = await createKey(keys, newKeySchema.parse({ name: "test", scopes: ["write"], ...spec }), NOW_MS);
-    const ring = await KeyRing.open({ store: keys, clock: () => NOW_MS, logger: pino({ level: "silent" }) });
-    closing.push(async () => {
-      await ring.close();
-      await keys.close();
-    });
-    const harness = await start({ admission: new Admission({ keys: ring, clock: () => NOW_MS }) });
-    return { harness, key: created.text };
-  }
+/** A service with one key of this kind. */
+async function withKey(spec: object, options: HarnessOptions = {}) {
+  const keys = new SqliteAccessKeys({ folder: temporaryFolder() });
+  const created = await createKey(keys, newKeySchema.parse({ name: "test", scopes: ["write"], ...spec }), NOW_MS);
+  const ring = await KeyRing.open({ store: keys, clock: () => NOW_MS, logger: pino({ level: "silent" }) });
+  closing.push(async () => {
+    await ring.close();
+    await keys.close();
+  });
+  const harness = await start({ ...options, admission: new Admission({ keys: ring, clock: () => NOW_MS }) });
+  return { harness, key: created.text };
+}
 
+describe("with keys", () => {
   it("a request without the key is a 401, and of it and its image nothing is stored", async () => {
     const { harness, key } = await withKey({});
     expect(await post(harness, event(), "nobody's")).toMatchObject({
@@ -132,6 +132,38 @@ describe("with keys", () => {
       ).status,
     ).toBe(202);
     expect((await post(harness, [event()], key)).status).toBe(429);
+  });
+});
+
+describe("what was paid for a request that this server could not take", () => {
+  const quota = { public: true, limits: { eventsPerDay: 2 } };
+  const left = (answer: { headers: Headers | Record<string, unknown> }) =>
+    /r=\d+/.exec(new Headers(answer.headers as Record<string, string>).get("ratelimit")!)![0];
+
+  it("is given back: no room for stamps or letters, a store that is away, and a bug", async () => {
+    const { harness, key } = await withKey(quota, { limits: { maxStamps: 0 } });
+    const untimed = { eventId: "u", videoId: "v", eventType: "VIEW" };
+    const image = (query: string) => fetch(`${harness.url}/v1/pixel.gif?key=${key}&videoId=v&eventType=VIEW&${query}`);
+    const stamps = await post(harness, untimed, key);
+    expect([stamps.status, left(stamps)]).toEqual([429, "r=2"]);
+    const append = harness.deadLetters.append.bind(harness.deadLetters);
+    harness.deadLetters.append = () => Promise.reject(new LogFullError("full"));
+    for (const answer of [await post(harness, 5, key), await image("eventId=%ff")])
+      expect([answer.status, left(answer)]).toEqual([429, "r=2"]);
+    harness.deadLetters.append = append;
+    const log = harness.log.append.bind(harness.log);
+    for (const [error, status] of [
+      [new StoreUnavailableError("away"), 503],
+      [new Error("a bug"), 500],
+    ] as const) {
+      harness.log.append = () => Promise.reject(error);
+      expect((await post(harness, event(), key)).status).toBe(status);
+    }
+    harness.log.append = log;
+    for (const remains of ["r=1", "r=0"]) {
+      const answer = await post(harness, event(), key);
+      expect([answer.status, left(answer)]).toEqual([202, remains]);
+    }
   });
 });
 
