@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { isFinalMinute, setsAside } from "../../domain/rules/lateness";
-import { HOUR_MS, HOURS_A_DAY, MINUTES_AN_HOUR } from "../../domain/rules/time";
+import { HOUR_MS, HOURS_A_DAY, hourOf, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { AuditDifference, AuditReport, FoundLoss, SettledMinute, WriteOff } from "../../io/ports";
 import type { AuditOptions } from "../../transforms/audit-elements";
 import type { HourFinding } from "../../transforms/compare-hours";
@@ -37,8 +37,10 @@ export class AuditBooks {
   private readonly rows = new Map<number, MinuteRow>();
   private readonly corrected = new Set<number>();
   private readonly left = new Set<number>();
-  private readonly wrongHours = new Set<number>();
+  /** Hours of which no cell was compared, or not every one. */
+  private readonly incomparableHours = new Set<number>();
   private readonly differingHours = new Set<number>();
+  /** Why minutes could not be compared; of an hour its first minute. */
   private readonly reasons = new Map<number, string>();
   private readonly known = new Set<string>();
   private readonly sums = { cellsCompared: 0, cellsDiffering: 0, cellsRepaired: 0 };
@@ -46,11 +48,11 @@ export class AuditBooks {
 
   constructor(private readonly options: Pick<AuditOptions, "repair" | "allowedLatenessMs" | "finalBeforeMs">) {}
 
+  /** Takes the findings of parts of the videos, in any order. */
   take(findings: readonly HourFinding[]): void {
     for (const finding of findings) {
       for (const row of finding.minutes) {
         this.rows.set(row.minute, row);
-        this.reasons.delete(row.minute);
         if (row.notComparable !== "") this.reasons.set(row.minute, row.notComparable);
       }
       for (const minute of finding.unstable) this.unstable.add(minute);
@@ -59,11 +61,19 @@ export class AuditBooks {
       for (const minute of finding.notFinal) this.reasons.set(minute, NOT_FINAL);
       if (finding.incomparable !== undefined) {
         this.reasons.set(finding.hour * MINUTES_AN_HOUR, finding.incomparable);
-        this.wrongHours.add(finding.hour);
+        this.incomparableHours.add(finding.hour);
       }
       if (finding.levelsDiffer) this.differingHours.add(finding.hour);
       this.addSums(finding);
     }
+  }
+
+  /** Returns the minutes to be audited again, ascending. The next findings say whether they can be compared. */
+  auditAgain(): number[] {
+    const minutes = [...this.unstable].sort((a, b) => a - b);
+    for (const minute of minutes) if (!this.incomparableHours.has(hourOf(minute))) this.reasons.delete(minute);
+    this.unstable.clear();
+    return minutes;
   }
 
   addSums({ cellsCompared, cellsDiffering, cellsRepaired, differences }: Sums): void {
@@ -92,7 +102,10 @@ export class AuditBooks {
       const hours = level === "day" ? HOURS_A_DAY : 1;
       for (let n = 0; n < hours; n++) this.differingHours.add(startMs / HOUR_MS + n);
     }
-    for (const { minute, reason } of notComparable) this.reasons.set(minute, reason);
+    for (const { minute, hours, reason } of notComparable) {
+      this.reasons.set(minute, reason);
+      for (let n = 0; n < hours; n++) this.incomparableHours.add(hourOf(minute) + n);
+    }
   }
 
   neverStable(): void {
@@ -167,8 +180,7 @@ export class AuditBooks {
   /** Returns the minutes that differ, or that the audit could not prove equal. */
   unproven(): number[] {
     const minutes = new Set([...this.left, ...this.reasons.keys()]);
-    for (const minute of this.rows.keys())
-      if (this.wrongHours.has(Math.floor(minute / MINUTES_AN_HOUR))) minutes.add(minute);
+    for (const hour of this.incomparableHours) for (const minute of minutesOf(hour)) minutes.add(minute);
     for (const minute of this.wrong()) minutes.add(minute);
     return [...minutes].sort((a, b) => a - b);
   }
@@ -176,8 +188,8 @@ export class AuditBooks {
   /** Minutes that were compared and differ, or that the archive has not as it should: no earlier audit counts there. */
   wrong(): Set<number> {
     const minutes = new Set(this.left);
-    for (const { minute, notComparable } of this.rows.values())
-      if (notComparable !== "" || this.differingHours.has(Math.floor(minute / MINUTES_AN_HOUR))) minutes.add(minute);
+    for (const { minute, notComparable } of this.rows.values()) if (notComparable !== "") minutes.add(minute);
+    for (const hour of this.differingHours) for (const minute of minutesOf(hour)) minutes.add(minute);
     return minutes;
   }
 
@@ -224,5 +236,8 @@ function settledRolled(
   const counted = rolled + distinct;
   return [{ minute, counted, duplicate: Math.max(0, archived - counted), archived }];
 }
+
+const minutesOf = (hour: number): number[] =>
+  Array.from({ length: MINUTES_AN_HOUR }, (_, n) => hour * MINUTES_AN_HOUR + n);
 
 const NOT_FINAL = "cells differ, and the stream may still count events of the minute";

@@ -129,7 +129,7 @@ export async function auditTotals(
     toMs: 0,
     repair,
     runner: runner.name,
-    notComparable: rolled.notComparable,
+    notComparable: rolled.notComparable.map(({ minute, reason }) => ({ minute, reason })),
     outcome: books.outcome(),
     totals: true,
   };
@@ -171,12 +171,10 @@ async function untilStable(
   const parts = new Map(plan.units.map((unit) => [unit.minute, unit]));
   for (let round = 1; round < runner.rounds && books.unstable.size > 0; round++) {
     await pause(AGAIN_PAUSE_MS, new AbortController().signal);
-    const minutes = [...books.unstable].sort((a, b) => a - b);
-    const units: AuditUnit[] = minutes.flatMap((minute) => {
+    const units: AuditUnit[] = books.auditAgain().flatMap((minute) => {
       const { of = 1, events = 0 } = parts.get(minute) ?? {};
       return partsOf(minute, Math.max(1, of), events);
     });
-    books.unstable.clear();
     await runner.run(units, { ...options, isAgain: true }, async (findings) => books.take(findings));
   }
   books.neverStable();

@@ -22,8 +22,8 @@ export interface RolledFinding {
   cellsDiffering: number;
   cellsRepaired: 0;
   differences: AuditDifference[];
-  /** The first minute of each file or day that could not be compared, and why. */
-  notComparable: { minute: number; reason: string }[];
+  /** The first minute of each file or day that could not be compared, its length in hours, and why. */
+  notComparable: { minute: number; hours: number; reason: string }[];
 }
 
 /** Roll-ups of at most so many bytes are all looked at whole, each time; of more, those whose turn it is. */
@@ -52,7 +52,9 @@ export async function checkRollUps(
     const flaw = await counters.flawOf!(rollUp, isDue ? "whole" : "size");
     if (flaw === undefined) continue;
     flawed.push(rollUp);
-    take(found, { ...nothingFound(), notComparable: [{ minute: rollUp.fromMs / MINUTE_MS, reason: flaw }] });
+    const { fromMs, toMs } = rollUp;
+    const missing = { minute: fromMs / MINUTE_MS, hours: (toMs - fromMs) / HOUR_MS, reason: flaw };
+    take(found, { ...nothingFound(), notComparable: [missing] });
   }
   for (const day of daysOf(rollUps)) {
     if (!due(day) || flawed.some((one) => touchesDay(one, day))) continue;
@@ -103,7 +105,8 @@ async function compareRolledDay(
     found.cellsCompared += ofDay.size;
   } catch (error) {
     if (!(error instanceof StoreUnavailableError)) throw error;
-    found.notComparable.push({ minute: fromHour * MINUTES_AN_HOUR, reason: error.message });
+    const [minute, hours] = [fromHour * MINUTES_AN_HOUR, toHour - fromHour];
+    found.notComparable.push({ minute, hours, reason: error.message });
   }
   return found;
 }
