@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { collectDefaultMetrics, Gauge, Histogram, type Registry } from "prom-client";
+import { standingAudits, worstOutcome } from "../domain/rules/standing-audits";
 import type { AuditReport } from "../io/ports";
 import type { QueryDependencies } from "./dependencies";
 
@@ -51,19 +52,43 @@ function backlogGauges(registry: Registry, { gauges, logger }: QueryDependencies
   for (const { name, help, value } of gauges) gauge(name, help, value);
 }
 
-/** The gauges of one scrape are collected together, and share one reading of the newest report. */
+/** The number of reports among which those are looked for that still stand. */
+const REPORTS_READ = 50;
+
+interface AuditState {
+  startedAtMs: number;
+  cellsDiffering: number;
+  outcome: AuditReport["outcome"] | undefined;
+}
+
+/** Reads the state of the audits; the reports are read again when there is a newer one. */
+function auditState(ledger: QueryDependencies["ledger"]): () => Promise<AuditState> {
+  let known: { newestId: string | undefined; state: AuditState } | undefined;
+  return async () => {
+    const [newest] = await ledger.audits(1);
+    if (known !== undefined && known.newestId === newest?.id) return known.state;
+    const standing = standingAudits(await ledger.audits(REPORTS_READ));
+    const state = {
+      startedAtMs: newest?.startedAtMs ?? 0,
+      cellsDiffering: standing.reduce((sum, { cellsDiffering }) => sum + cellsDiffering, 0),
+      outcome: worstOutcome(standing),
+    };
+    known = { newestId: newest?.id, state };
+    return state;
+  };
+}
+
+/** The gauges of one scrape are collected together, and share one reading of the reports. */
 function auditGauges(registry: Registry, { ledger, logger }: QueryDependencies): void {
-  let reading: Promise<AuditReport | undefined> | undefined;
-  const newest = () => {
-    reading ??= ledger
-      .audits(1)
-      .then((reports) => reports[0])
-      .finally(() => {
-        reading = undefined;
-      });
+  const read = auditState(ledger);
+  let reading: Promise<AuditState> | undefined;
+  const shared = () => {
+    reading ??= read().finally(() => {
+      reading = undefined;
+    });
     return reading;
   };
-  const gauge = (name: string, help: string, set: (gauge: Gauge<"outcome">, report: AuditReport | undefined) => void) =>
+  const gauge = (name: string, help: string, set: (gauge: Gauge<"outcome">, state: AuditState) => void) =>
     new Gauge<"outcome">({
       name,
       help,
@@ -71,19 +96,25 @@ function auditGauges(registry: Registry, { ledger, logger }: QueryDependencies):
       registers: [registry],
       async collect() {
         try {
-          set(this, await newest());
+          set(this, await shared());
         } catch (error) {
           logger.warn({ err: error, metric: name }, "a metric could not be read");
         }
       },
     });
-  gauge("viewmill_last_audit_start_seconds", "When the newest audit began, since 1970; 0: none yet", (one, report) =>
-    one.set((report?.startedAtMs ?? 0) / 1000),
+  gauge("viewmill_last_audit_start_seconds", "When the newest audit began, since 1970; 0: none yet", (one, state) =>
+    one.set(state.startedAtMs / 1000),
   );
-  gauge("viewmill_last_audit_differing_cells", "Cells the newest audit found different", (one, report) =>
-    one.set(report?.cellsDiffering ?? 0),
+  gauge(
+    "viewmill_last_audit_differing_cells",
+    "Cells found different: by the newest audit of a range, of the totals, and of problems not looked at since",
+    (one, state) => one.set(state.cellsDiffering),
   );
-  gauge("viewmill_last_audit_outcome", "1 for the outcome of the newest audit, 0 for the others", (one, report) => {
-    for (const outcome of OUTCOMES) one.set({ outcome }, report?.outcome === outcome ? 1 : 0);
-  });
+  gauge(
+    "viewmill_last_audit_outcome",
+    "1 for the worst outcome: of the newest audit of a range, of the totals, and of problems not looked at since",
+    (one, state) => {
+      for (const outcome of OUTCOMES) one.set({ outcome }, state.outcome === outcome ? 1 : 0);
+    },
+  );
 }

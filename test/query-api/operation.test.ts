@@ -173,6 +173,15 @@ describe("proof and operation", () => {
     await harness.ledger.addAudit(report({ id: "three", startedAtMs: T + 2, events: 0, cellsCompared: 0 }));
     const [newest] = auditsSchema.parse((await harness.get("/v1/audits")).body).audits;
     expect(newest).toMatchObject({ id: "three", outcome: "equal", comparedNothing: true });
+    // An equal audit of another hour, and of the totals, says nothing of the hour that differs.
+    const elsewhere = { startedAtMs: T + 3, fromMs: T + HOUR, toMs: T + 2 * HOUR };
+    await harness.ledger.addAudit(report({ id: "four", ...elsewhere }));
+    await harness.ledger.addAudit(report({ id: "five", startedAtMs: T + 4, fromMs: 0, toMs: 0, totals: true }));
+    const after = (await harness.get("/metrics")).text;
+    expect(after).toContain('viewmill_last_audit_outcome{outcome="not-comparable"} 0');
+    expect(after).toContain('viewmill_last_audit_outcome{outcome="differences"} 1');
+    expect(after).toContain("viewmill_last_audit_differing_cells 1");
+    expect(after).toContain(`viewmill_last_audit_start_seconds ${(T + 4) / 1000}`);
   });
 
   it("health is ok; readiness names every dependency and is 503 when one is not there", async () => {
