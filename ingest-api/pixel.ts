@@ -42,20 +42,33 @@ export const PIXEL_QUERY_TYPE = "application/x-www-form-urlencoded";
  * text behind the question mark.
  */
 export function pixelEvent(query: string): PixelEvent {
-  const pairs = query.split("&").filter((pair) => MEMBERS.includes(nameOf(pair)));
-  const undecodable = pairs.find((pair) => !isUtf8(bytesOf(pair)));
-  if (undecodable !== undefined)
-    return { kind: "undecodable", member: nameOf(undecodable), payload: Buffer.from(pairs.join("&")) };
-  const asked = new URLSearchParams(pairs.join("&"));
+  const pairs = query.split("&").flatMap(memberOf);
+  const undecodable = pairs.find(({ pair }) => !isUtf8(bytesOf(pair)));
+  if (undecodable !== undefined) {
+    const payload = Buffer.from(pairs.map(({ pair }) => pair).join("&"));
+    return { kind: "undecodable", member: undecodable.name, payload };
+  }
   const members: string[] = [];
   for (const name of MEMBERS) {
-    const given = asked.getAll(name).map((text) => jsonOf(name, text));
+    const given = pairs.filter((one) => one.name === name).map(({ text }) => jsonOf(name, text));
     if (given.length > 0) members.push(`"${name}":${given.length === 1 ? given[0] : `[${given.join(",")}]`}`);
   }
   return { kind: "event", body: Buffer.from(`{${members.join(",")}}`) };
 }
 
-const nameOf = (pair: string): string => [...new URLSearchParams(pair).keys()][0] ?? "";
+/** A pair of the address that is a member of an event: decoded, and as it stands. */
+interface MemberPair {
+  name: string;
+  text: string;
+  pair: string;
+}
+
+/** Returns none where the pair is no member of an event. */
+function memberOf(pair: string): MemberPair[] {
+  // Behind another character, a question mark is a part of the name.
+  const [[name, text] = ["", ""]] = new URLSearchParams(`&${pair}`);
+  return MEMBERS.includes(name) ? [{ name, text, pair }] : [];
+}
 
 /** Returns the bytes that the percent signs of a pair stand for. */
 const bytesOf = (pair: string): Buffer =>

@@ -5,6 +5,7 @@
  * contain such marks, and a body may begin anywhere in a file. The write API, `viewmill send` and backfills cut lines
  * with it.
  */
+import { isUtf8 } from "node:buffer";
 import { withoutBom } from "./json/json-text";
 
 const LINE_FEED = 0x0a;
@@ -38,4 +39,16 @@ function isBlank(line: Buffer): boolean {
     if (code !== 0x20 && code !== 0x09 && code !== CARRIAGE_RETURN) return false;
   }
   return true;
+}
+
+export const NOT_UTF_8 = "the line is not UTF-8";
+
+/** Parses a line of the catalog, or says why it cannot be parsed. */
+export function jsonOfLine(line: Buffer): { ok: true; value: unknown } | { ok: false; detail: string } {
+  if (!isUtf8(line)) return { ok: false, detail: NOT_UTF_8 };
+  try {
+    return { ok: true, value: JSON.parse(line.toString()) };
+  } catch {
+    return { ok: false, detail: "the line is not JSON" };
+  }
 }

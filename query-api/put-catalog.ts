@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isUtf8 } from "node:buffer";
 import {
   type CatalogChannel,
   type CatalogVideo,
@@ -8,7 +7,7 @@ import {
   readCatalogVideo,
 } from "../domain/catalog/catalog-line";
 import { MINUTE_MS } from "../domain/rules/time";
-import { linesOf } from "../intake/lines";
+import { jsonOfLine, linesOf } from "../intake/lines";
 import type { VideoCatalog } from "../io/ports";
 import { plainJson, refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";
@@ -89,20 +88,10 @@ function readLines<Entry>(body: Uint8Array, read: (value: unknown) => LineRead<E
   const entries: Entry[] = [];
   const rejected: { line: number; detail: string }[] = [];
   for (const { number, bytes } of linesOf(Buffer.from(body.buffer, body.byteOffset, body.byteLength))) {
-    const result = readLine(bytes, read);
+    const parsed = jsonOfLine(bytes);
+    const result = parsed.ok ? read(parsed.value) : parsed;
     if (result.ok) entries.push(result.entry);
     else if (rejected.length < MAX_NAMED) rejected.push({ line: number, detail: result.detail });
   }
   return { entries, rejected };
-}
-
-function readLine<Entry>(line: Buffer, read: (value: unknown) => LineRead<Entry>): LineRead<Entry> {
-  if (!isUtf8(line)) return { ok: false, detail: "the line is not UTF-8" };
-  let value: unknown;
-  try {
-    value = JSON.parse(line.toString());
-  } catch {
-    return { ok: false, detail: "the line is not JSON" };
-  }
-  return read(value);
 }

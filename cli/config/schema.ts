@@ -28,7 +28,9 @@ export const configSchema = z
         port: count(0, 65_535, 8080),
         maxBodyBytes: bytes(1024, 8 * MEBI).describe("of a decoded body"),
         maxEvents: count(1, 1_000_000, 10_000).describe("of one request"),
-        maxEventBytes: bytes(256, 64 << 10),
+        maxEventBytes: bytes(256, 64 << 10).describe(
+          "of an event's unknown fields, as JSON; its own fields come on top",
+        ),
         maxInFlightBytes: bytes(MEBI, 128 * MEBI),
         maxInFlightRequests: count(1, 100_000, 1_000),
         maxConnections: count(1, 1_000_000, 10_000).describe("open at once; further ones are closed"),

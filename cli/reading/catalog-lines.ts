@@ -4,14 +4,13 @@ import { isUtf8 } from "node:buffer";
 import type { ReadStream } from "node:fs";
 import { CsvError, parse } from "csv-parse/sync";
 import { lineBlocks } from "../../intake/line-blocks";
-import { type Line, linesOf } from "../../intake/lines";
+import { jsonOfLine, type Line, linesOf, NOT_UTF_8 } from "../../intake/lines";
 
 /** A turn of the event loop for every line would cost as much as its reading. */
 const LINES_AT_ONCE = 1_000;
 /** The longest line, and the longest record of CSV. A longer one is no video of the catalog. */
 const MAX_LINE_BYTES = 64 << 10;
 const TOO_LONG = `a line has at most ${MAX_LINE_BYTES} bytes`;
-const NOT_UTF_8 = "the line is not UTF-8";
 const LINE_FEED = 0x0a;
 const BOUNDS = { maxLines: LINES_AT_ONCE, maxLineBytes: MAX_LINE_BYTES };
 
@@ -66,12 +65,8 @@ function garbledLines(bytes: Buffer): Set<number> {
 
 function jsonLine({ number: line, bytes }: Line): CatalogLine {
   if (bytes.length > MAX_LINE_BYTES) return { line, value: undefined, broken: TOO_LONG };
-  if (!isUtf8(bytes)) return { line, value: undefined, broken: NOT_UTF_8 };
-  try {
-    return { line, value: JSON.parse(bytes.toString()) };
-  } catch {
-    return { line, value: undefined, broken: "the line is not JSON" };
-  }
+  const parsed = jsonOfLine(bytes);
+  return parsed.ok ? { line, value: parsed.value } : { line, value: undefined, broken: parsed.detail };
 }
 
 /** A record of CSV: one line, or several lines where a quoted field has line ends. */

@@ -20,7 +20,7 @@ export function extraProblem(extraText: string | undefined, maxEventBytes: numbe
   if (extraText === undefined || nestsDeeperThan(extraText, MAX_EXTRA_DEPTH)) {
     return `unknown fields are nested deeper than ${MAX_EXTRA_DEPTH} levels`;
   }
-  return isLarger(extraText, maxEventBytes) ? largerThan(maxEventBytes) : undefined;
+  return isLarger(extraText, maxEventBytes) ? `the unknown fields are larger than ${maxEventBytes} bytes` : undefined;
 }
 
 /**
@@ -29,14 +29,10 @@ export function extraProblem(extraText: string | undefined, maxEventBytes: numbe
  */
 export function oversizedName(names: readonly unknown[], maxEventBytes: number): string | undefined {
   const oversized = names.some((name) => typeof name === "string" && isLarger(name, maxEventBytes - 1));
-  return oversized ? largerThan(maxEventBytes) : undefined;
+  return oversized ? `the event is larger than ${maxEventBytes} bytes` : undefined;
 }
 
 /** A UTF-16 unit is at most 3 bytes of UTF-8, so the exact length is needed only near the bound. */
 function isLarger(text: string, maxBytes: number): boolean {
   return text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
-}
-
-function largerThan(maxBytes: number): string {
-  return `the event is larger than ${maxBytes} bytes`;
 }

@@ -377,9 +377,9 @@ describe("unknown fields and long names", () => {
   test("are refused beyond their bounds, to the byte", () => {
     const text = (length: number) => `{"a":"${"x".repeat(length - 8)}"}`;
     expect(extraProblem(text(64), 64)).toBeUndefined();
-    expect(extraProblem(text(65), 64)).toBe("the event is larger than 64 bytes");
+    expect(extraProblem(text(65), 64)).toBe("the unknown fields are larger than 64 bytes");
     expect(extraProblem(`{"a":"${"é".repeat(28)}"}`, 64)).toBeUndefined();
-    expect(extraProblem(`{"a":"${"é".repeat(29)}"}`, 64)).toBe("the event is larger than 64 bytes");
+    expect(extraProblem(`{"a":"${"é".repeat(29)}"}`, 64)).toBe("the unknown fields are larger than 64 bytes");
     const nested = (levels: number) => `${"[".repeat(levels)}${"]".repeat(levels)}`;
     expect(extraProblem(nested(64), 1_000)).toBeUndefined();
     expect(extraProblem(nested(65), 1_000)).toBe("unknown fields are nested deeper than 64 levels");
@@ -620,7 +620,7 @@ describe("bodies", () => {
       rejected: [{ reason: "too-large", detail: "the event is larger than 200 bytes", eventId: "a" }],
     });
     expect(take(EVENT.replace("}", `,"note":"${long}"}`), "json", { limits })).toMatchObject({
-      rejected: [{ reason: "too-large", detail: "the event is larger than 200 bytes", eventId: "a" }],
+      rejected: [{ reason: "too-large", detail: "the unknown fields are larger than 200 bytes", eventId: "a" }],
     });
     const plain = { eventId: "a", videoId: "v", eventType: "VIEW", eventTimeMs: T0 };
     const batch = (more: object) => encodeBatch(columnsOf([plain, { ...plain, ...more }]), BATCH);
@@ -628,7 +628,13 @@ describe("bodies", () => {
       const taken = takeBody(batch(more), { format: "batch", encoding: "identity" }, { ...RULES, limits });
       expect(taken).toMatchObject({
         columns: { count: 1 },
-        rejected: [{ index: 1, reason: "too-large", detail: "the event is larger than 200 bytes" }],
+        rejected: [
+          {
+            index: 1,
+            reason: "too-large",
+            detail: `the ${"extra" in more ? "unknown fields are" : "event is"} larger than 200 bytes`,
+          },
+        ],
       });
     }
     const one = { ...RULES, limits: { ...limits, maxEvents: 1 } };
