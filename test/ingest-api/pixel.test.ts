@@ -103,6 +103,13 @@ it.each(["5.0", "1e1", "-0", "12", "4.9999999999999999", "9007199254740991.4", "
   },
 );
 
+it("takes a question mark before a member's name for a part of the name, wherever the member stands", async () => {
+  for (const query of ["?videoId=v&eventId=a&eventType=VIEW", "eventId=a&eventType=VIEW&?videoId=v"]) {
+    const response = await fetch(`${harness.url}/v1/pixel.gif?${query}`);
+    expect([response.status, await response.json()]).toMatchObject([400, { detail: "videoId is missing" }]);
+  }
+});
+
 it("refuses a member that stands twice", async () => {
   const response = await fetch(`${harness.url}/v1/pixel.gif?${new URLSearchParams(EVENT)}&videoId=other`);
   expect(response.status).toBe(400);
