@@ -56,16 +56,21 @@ const FOLDERS = ["ingest-api", "query-api", "admission", "cli"];
 const AS_MEMBERS = /name:\s*"(viewmill_\w+)",\s*help:\s*"([^"]+)"/g;
 const AS_ARGUMENTS = /\(\s*"(viewmill_\w+)",\s*"([^"]+)"/g;
 
+/** Returns the files, from `root`, in which metrics are looked for. */
+export const metricSources = (root) =>
+  FOLDERS.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => `${folder}/${name}`),
+  );
+
 /** Markdown of every metric with its help, and the file that makes the metric. */
 export function metricsPage(root) {
   const found = new Map();
-  for (const folder of FOLDERS) {
-    for (const name of readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })) {
-      if (!name.endsWith(".ts")) continue;
-      const text = readFileSync(join(root, folder, name), "utf8");
-      for (const pattern of [AS_MEMBERS, AS_ARGUMENTS])
-        for (const [, metric, help] of text.matchAll(pattern)) found.set(metric, [help, `${folder}/${name}`]);
-    }
+  for (const file of metricSources(root)) {
+    const text = readFileSync(join(root, file), "utf8");
+    for (const pattern of [AS_MEMBERS, AS_ARGUMENTS])
+      for (const [, metric, help] of text.matchAll(pattern)) found.set(metric, [help, file]);
   }
   const rows = [...found].sort().map(([metric, [help, file]]) => `| \`${metric}\` | ${cell(help)} | \`${file}\` |`);
   return `# Metrics

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { buildSync } from "esbuild";
 import MarkdownIt from "markdown-it";
 import { picture } from "./pictures.mjs";
-import { configurationPage, metricsPage } from "./reference.mjs";
+import { configurationPage, metricSources, metricsPage } from "./reference.mjs";
 
 /** The groups in the order of the menu. Pages in no group come last, so that a new page is never lost. */
 const GROUPS = [
@@ -24,7 +24,8 @@ export function buildDocs(root) {
   const into = join(root, "dist", "docs");
   const sources = sourcesOf(root);
   const frame = join(into, "frame.html");
-  const watched = [...sources.map(({ file }) => file), ...builders(root), join(root, "dist/cli/config/schema.js")];
+  const made = [join(root, "dist/cli/config/schema.js"), ...metricSources(root).map((file) => join(root, file))];
+  const watched = [...sources.map(({ file }) => file), ...builders(root), ...made];
   if (Math.max(...watched.map(changedAt)) < changedAt(frame)) return;
   rmSync(into, { recursive: true, force: true });
   mkdirSync(into, { recursive: true });
