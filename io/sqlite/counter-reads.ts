@@ -25,6 +25,7 @@ import {
 import {
   Block,
   COUNT,
+  DamagedBlockError,
   decodeBlock,
   KEY,
   LAST,
@@ -41,7 +42,7 @@ import {
 import { onSnapshot, orUnavailable } from "./connection";
 import { COUNTERS_FILE } from "./counter-file";
 import { KeptBlocks } from "./kept-blocks";
-import { KeptCells } from "./kept-cells";
+import { KeptCells, type TimeRange } from "./kept-cells";
 import { KeptPieces } from "./kept-pieces";
 import { LevelReader } from "./level-sums";
 import { MinuteCellReader } from "./minute-cell-reader";
@@ -51,6 +52,8 @@ import { TierGuard } from "./tier-guard";
 import { TopVideos } from "./top-videos";
 
 const CACHED_VIDEOS = 50_000;
+/** A read of fewer times looks each of them up, rather than the levels above. */
+const LEAST_TIMES = 8;
 /** Buckets a scan reads at a time: no read transaction is held between two of them. */
 const BUCKETS_A_PAGE = 64;
 
@@ -135,7 +138,8 @@ export class CounterReads {
           const stored = (first: number, end: number) => this.#cellsOf(granularity, place, first, end);
           if (hidden !== undefined)
             return [...stored(from, Math.min(to, hidden.from)), ...stored(Math.max(from, hidden.to), to)];
-          return this.#kept === undefined ? stored(from, to) : this.#kept.read(range, stored);
+          if (this.#kept === undefined) return stored(from, to);
+          return this.#kept.read(range, (first, end) => this.#likelyCells(range, place, first, end));
         })
       );
     });
@@ -250,6 +254,53 @@ export class CounterReads {
 
   #snapshot<T>(work: () => T): T {
     return orUnavailable(COUNTERS_FILE, () => onSnapshot(this.db, work));
+  }
+
+  /**
+   * As #cellsOf, without looking where the levels above say that no cell is: most videos are counted seldom. No cell is
+   * later than the total's last event, and none is on a day without a count: the cells of days and totals stay in the
+   * store for ever.
+   */
+  #likelyCells({ level, key }: TimeRange, place: Place, from: number, to: number): Cell[] {
+    if (to - from < LEAST_TIMES) return this.#cellsOf(level, place, from, to);
+    const end = Math.min(to, this.#timeAfterLast(level, place));
+    const timesADay = UNIT_MS.day / UNIT_MS[level];
+    if (level === "day" || end - from < timesADay / 2) return this.#cellsOf(level, place, from, end);
+    const days = { level: "day", key, from: Math.floor(from / timesADay), to: Math.ceil(end / timesADay) } as const;
+    const counted = unlessDamaged(() =>
+      this.#kept!.read(days, (first, last) => this.#cellsOf("day", place, first, last)),
+    );
+    if (counted === undefined) return this.#cellsOf(level, place, from, end);
+    const pieces: { from: number; to: number }[] = [];
+    for (const { startMs } of counted) {
+      const first = startMs / UNIT_MS[level];
+      const last = pieces.at(-1);
+      if (last?.to === first) last.to = first + timesADay;
+      else pieces.push({ from: first, to: first + timesADay });
+    }
+    return pieces.flatMap((piece) => this.#cellsOf(level, place, Math.max(from, piece.from), Math.min(end, piece.to)));
+  }
+
+  /** Returns the first time after the last event; -Infinity where there was none. */
+  #timeAfterLast(level: Granularity, { bucket, inside, key }: Place): number {
+    const type = (key - inside) / VIDEOS_A_BLOCK;
+    const lastMs = unlessDamaged(() => {
+      let last = Number.NEGATIVE_INFINITY;
+      for (const [name, bytes] of this.#blocks.totalRows(bucket)) {
+        scanVideo(
+          bytes,
+          () => rowName(name, rowId(0, bucket)),
+          inside,
+          type,
+          (cell) => {
+            if (cell[KEY] === key && cell[COUNT]! > 0) last = Math.max(last, cell[LAST]!);
+            return true;
+          },
+        );
+      }
+      return last;
+    });
+    return lastMs === undefined ? MAX_TIME : Math.floor(lastMs / UNIT_MS[level]) + 1;
   }
 
   #cellsOf(granularity: Granularity, place: Place, from: number, to: number): Cell[] {
@@ -403,6 +454,16 @@ export class CounterReads {
       videoId: this.#names.video(bucket * VIDEOS_A_BLOCK + inside),
       eventType: this.#names.type((key - inside) / VIDEOS_A_BLOCK),
     };
+  }
+}
+
+/** A read must not end at a damaged row that it can do without. */
+function unlessDamaged<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DamagedBlockError) return undefined;
+    throw error;
   }
 }
 

@@ -42,7 +42,7 @@ interface Changed {
   latest: number;
 }
 
-interface Range {
+export interface TimeRange {
   level: TimeLevel;
   /** The video and its type. */
   key: string;
@@ -62,6 +62,8 @@ export class KeptCells {
   #young = new Map<string, Chunk>();
   #old = new Map<string, Chunk>();
   #youngBytes = 0;
+  /** The reads under way: one may read another level on its way. */
+  #reading = 0;
 
   /** `maxBytes`: of all kept cells, by estimate. */
   constructor(
@@ -93,7 +95,7 @@ export class KeptCells {
    * Returns the cells of a range where all are kept and nothing was committed since the last look: they are what the
    * file holds now. Needs no snapshot.
    */
-  now(range: Range): Cell[] | undefined {
+  now(range: TimeRange): Cell[] | undefined {
     if (range.to - range.from > MOST_TIMES || this.#version === undefined) return undefined;
     if (this.#commits.count() !== this.#version) return undefined;
     const cells: Cell[] = [];
@@ -134,9 +136,22 @@ export class KeptCells {
     });
   }
 
-  /** Returns the cells of a range, of which `read` reads those that are missing. The caller has looked before. */
-  read(range: Range, read: (from: number, to: number) => Cell[]): Cell[] {
+  /**
+   * Returns the cells of a range, of which `read` reads those that are missing, perhaps with what is kept of another
+   * level. The caller has looked before.
+   */
+  read(range: TimeRange, read: (from: number, to: number) => Cell[]): Cell[] {
     if (range.to - range.from > MOST_TIMES) return read(range.from, range.to);
+    this.#reading++;
+    try {
+      return this.#read(range, read);
+    } finally {
+      // The chunks of a read under way stay.
+      if (--this.#reading === 0) this.#makeRoom();
+    }
+  }
+
+  #read(range: TimeRange, read: (from: number, to: number) => Cell[]): Cell[] {
     const missing: { from: number; to: number }[] = [];
     this.#eachChunk(range, (index, from, to) => {
       const chunk = this.#chunkOf(range, index);
@@ -154,11 +169,10 @@ export class KeptCells {
     this.#eachChunk(range, (index, from, to) => {
       addCells(cells, range.level, this.#chunkOf(range, index), index, from, to);
     });
-    this.#makeRoom();
     return cells;
   }
 
-  #fill(range: Range, cells: readonly Cell[]): void {
+  #fill(range: TimeRange, cells: readonly Cell[]): void {
     const unitMs = UNIT_MS[range.level];
     this.#eachChunk(range, (index, from, to) => this.#chunkOf(range, index).counts.fill(0, from, to));
     for (const cell of cells) {
@@ -191,7 +205,7 @@ export class KeptCells {
     return true;
   }
 
-  #eachChunk({ from, to }: Range, visit: (index: number, from: number, to: number) => void): void {
+  #eachChunk({ from, to }: TimeRange, visit: (index: number, from: number, to: number) => void): void {
     for (let index = Math.floor(from / TIMES); index * TIMES < to; index++) {
       const first = index * TIMES;
       visit(index, Math.max(from - first, 0), Math.min(to - first, TIMES));
@@ -209,7 +223,7 @@ export class KeptCells {
     return old;
   }
 
-  #chunkOf(range: Range, index: number): Chunk {
+  #chunkOf(range: TimeRange, index: number): Chunk {
     const name = nameOf(range, index);
     const kept = this.#kept(name);
     if (kept !== undefined) return kept;
@@ -240,7 +254,7 @@ export class KeptCells {
   }
 }
 
-const nameOf = ({ level, key }: Range, index: number): string => `${level} ${key} ${index}`;
+const nameOf = ({ level, key }: TimeRange, index: number): string => `${level} ${key} ${index}`;
 
 function addCells(into: Cell[], level: TimeLevel, chunk: Chunk, index: number, from: number, to: number): void {
   const unitMs = UNIT_MS[level];

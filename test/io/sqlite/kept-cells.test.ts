@@ -180,3 +180,65 @@ it("what no writer has told of is not read again: rows deleted by hand stay, unt
   expect(await counts(kept!)).toEqual([1, 9, 62, 1_501]);
   await condition.close();
 });
+
+describe("what the levels above leave out", () => {
+  const [asked, neighbour] = [VIDEOS[0]!, VIDEOS[1]!];
+  const countsOf = async (reader: SqliteCounterReader, video: string, level: Granularity = "hour") => {
+    const found = await reader.read(video, "VIEW", FIRST_MS, FIRST_MS + MINUTES * 60_000, level);
+    return found.map(({ count }) => count);
+  };
+
+  /** Two neighbours in the same blocks: one is counted on the first day alone, the other on the third and fifth, too. */
+  async function neighbours(): Promise<Condition & { spoil(table: string, where: string): void }> {
+    const condition = new Condition();
+    const days = [0, 1_440 * 2, 1_440 * 4];
+    await condition.store.apply(
+      asMinuteCounts([
+        cell(FIRST_MINUTE + 70, asked, 7),
+        ...days.map((minute) => cell(FIRST_MINUTE + minute, neighbour, 1 + minute)),
+      ]),
+      { finalBeforeMinute: FIRST_MINUTE + MINUTES },
+    );
+    const spoil = (table: string, where: string) => {
+      const byHand = new DatabaseSync(join(condition.folder, "counters.sqlite"));
+      expect(byHand.prepare(`UPDATE ${table} SET cells = x'01020304050607' WHERE ${where}`).run().changes).not.toBe(0);
+      byHand.close();
+    };
+    return Object.assign(condition, { spoil });
+  }
+  const firstIdOf = (unit: number) => (FIRST_MS / unit) * 2 ** 25;
+
+  it("neither hours nor minutes are looked at behind the last event", async () => {
+    const condition = await neighbours();
+    condition.spoil("hour_blocks", `id >= ${firstIdOf(HOUR_MS) + 24 * 2 ** 25}`);
+    condition.spoil("minute_blocks", `id >= ${firstIdOf(60_000) + 1_440 * 2 ** 25}`);
+    const [kept] = condition.kept;
+    expect(await countsOf(kept!, asked)).toEqual([7]);
+    expect(await countsOf(kept!, asked, "minute")).toEqual([7]);
+    await expect(countsOf(kept!, neighbour)).rejects.toThrow("damaged");
+    await condition.close();
+  });
+
+  it("hours of days without a count are not looked at", async () => {
+    const condition = await neighbours();
+    await condition.store.apply(asMinuteCounts([cell(FIRST_MINUTE + 1_440 * 6, asked, 8)]));
+    condition.spoil(
+      "hour_blocks",
+      `id BETWEEN ${firstIdOf(HOUR_MS) + 24 * 2 ** 25} AND ${firstIdOf(HOUR_MS) + 130 * 2 ** 25}`,
+    );
+    const [kept] = condition.kept;
+    expect(await countsOf(kept!, asked)).toEqual([7, 8]);
+    await expect(countsOf(kept!, neighbour)).rejects.toThrow("damaged");
+    await condition.close();
+  });
+
+  it("a damaged row of a level above ends no read that can do without it", async () => {
+    const condition = await neighbours();
+    for (const table of ["recent_blocks", "day_blocks"]) condition.spoil(table, "true");
+    const [kept] = condition.kept;
+    expect(await countsOf(kept!, asked)).toEqual([7]);
+    expect(await countsOf(kept!, neighbour)).toEqual([1, 2_881, 5_761]);
+    await expect(countsOf(kept!, asked, "day")).rejects.toThrow("damaged");
+    await condition.close();
+  });
+});
