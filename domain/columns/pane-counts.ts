@@ -116,7 +116,7 @@ function countsOf(pane: Pane, chosen: Uint32Array, minute: number): MinuteCounts
   return {
     minute,
     get videos() {
-      texts ??= order.map((video) => names.videoText(video));
+      texts ??= order.map((video) => names.keptVideoText(video));
       return texts;
     },
     named: { names, numbers },

@@ -32,8 +32,13 @@ export class PaneNames implements VideoNames {
     return this.videos.size;
   }
 
-  /** Returns the same string object at every call, so that a reader's Map uses the hash that the string keeps. */
+  /** Makes a string at every call: a process that sends each name once to its writing thread keeps none of them. */
   videoText(video: number): string {
+    return this.videos.text(video);
+  }
+
+  /** Returns the same string object at every call, so that a reader's Map uses the hash that the string keeps. */
+  keptVideoText(video: number): string {
     let text = this.videoTexts[video];
     if (text === undefined) {
       text = this.videos.text(video);
