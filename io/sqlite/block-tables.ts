@@ -249,7 +249,7 @@ export class BlockTables extends BlockReader {
     this.changes?.forget();
     for (const level of LEVELS) {
       for (const { block } of this.#blocks[level].values()) {
-        if (this.#freeNumbers + block.data.length > MAX_FREE_NUMBERS) continue;
+        if (block.data.length > MAX_FREE_BLOCK || this.#freeNumbers + block.data.length > MAX_FREE_NUMBERS) continue;
         this.#freeNumbers += block.data.length;
         this.#free.push(block);
       }
@@ -303,5 +303,10 @@ export class BlockTables extends BlockReader {
   }
 }
 
-/** The numbers of all free blocks that are kept for reuse: 16 MB. A block of 64 videos and three types has 2,304. */
+/** The numbers of all free blocks that are kept for reuse: 16 MB. */
 const MAX_FREE_NUMBERS = 2 << 20;
+/**
+ * The numbers of the largest free block that is kept: 128 cells. Few blocks have more, but a block keeps the memory of
+ * the largest content that it ever had, and in time every kept one would have had a large one.
+ */
+const MAX_FREE_BLOCK = 128 * WIDTH;
