@@ -37,3 +37,8 @@ function within(name: string, value: number | undefined, least: number, most: nu
   if (typeof value !== "number" || !(value >= least && value <= most))
     throw new RangeError(`${name} must be a number from ${least} to ${most}`);
 }
+
+/** Returns a wait as a timer can hold it; `usualMs` where the caller has given no time at all. */
+export function boundedWaitMs(waitMs: unknown, usualMs: number): number {
+  return typeof waitMs === "number" && waitMs >= 0 ? Math.min(waitMs, MAX_TIMER_MS) : usualMs;
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The client as applications use it: events in, promises out, batches in between. */
-import { checkOptions } from "./check-options";
+import { boundedWaitMs, checkOptions } from "./check-options";
 import { type Compressor, platformGzip } from "./compress";
 import { Delivery, type DeliveryOptions, type DeliveryOutcome } from "./delivery";
 import { EventError, type EventErrorReason } from "./errors";
@@ -112,16 +112,17 @@ export class ViewmillClient {
 
   /**
    * Sends the buffered events at once. Resolves when every call made so far has its answer, good or bad, or when its
-   * time is over.
+   * time is over. The longest time is 24 days; a `withinMs` that is no time counts as `drainWithinMs`.
    */
-  async flush({ withinMs }: { withinMs?: number } = {}): Promise<Drained> {
+  async flush(options: { withinMs?: number } = {}): Promise<Drained> {
+    const withinMs = boundedWaitMs(options?.withinMs, this.options.drainWithinMs ?? 30_000);
     const calls = [...this.calls];
     const over = new AbortController();
     this.flushing++;
     try {
       this.seal();
       const answers = Promise.allSettled(calls.map(({ done }) => done));
-      await Promise.race([answers, pause(withinMs ?? this.options.drainWithinMs ?? 30_000, over.signal)]);
+      await Promise.race([answers, pause(withinMs, over.signal)]);
     } finally {
       over.abort();
       this.flushing--;
@@ -145,8 +146,8 @@ export class ViewmillClient {
     let problem: Problem | undefined;
     try {
       if (!Array.isArray(events)) problem = { reason: "bad-event", detail: "an array of events is wanted" };
-      else length = events.length;
-      nowMs = (this.options.clock ?? Date.now)();
+      else length = lengthOf(events);
+      nowMs = Number((this.options.clock ?? Date.now)());
     } catch (error) {
       problem = { reason: "bad-event", detail: `the events cannot be read: ${messageOf(error)}` };
     }
@@ -334,6 +335,13 @@ interface Problem {
 
 const CLOSED: Problem = { reason: "closed", detail: "the client is closed" };
 const GIVEN_UP = "the client was closed before the event had an answer; it may have arrived";
+
+/** Reads the length of a list. A Proxy may state a length that no list has, and a call of -1 events would never end. */
+function lengthOf(events: readonly unknown[]): number {
+  const { length } = events as { length: unknown };
+  if (Number.isInteger(length) && (length as number) >= 0) return length as number;
+  throw new RangeError(`a list of ${String(length)} events`);
+}
 
 type Element = { value: unknown } | { problem: Problem };
 

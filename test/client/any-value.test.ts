@@ -4,6 +4,7 @@
 import type { AddressInfo } from "node:net";
 import { createServer, type Server, type Socket } from "node:net";
 import fc from "fast-check";
+import { pause } from "../../client/exchange";
 import { EventError, EventsError, ViewmillClient, type ViewmillClientOptions } from "../../client/index";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -152,6 +153,24 @@ describe("an event that is none", () => {
     await expect(client({ clock: thrower("no") }).countViewEvent("v")).rejects.toMatchObject({ reason: "bad-event" });
   });
 
+  it("is refused as a list that states a length which no list has, and so is a clock that tells no number", async () => {
+    for (const length of [...EXOTIC.filter((one) => one !== 0), -1, 1.5, 1n, "2", { valueOf: thrower("no") }]) {
+      const list = new Proxy([{ videoId: "v", eventType: "VIEW" }], {
+        get: (target, name) => (name === "length" ? length : Reflect.get(target, name)),
+      });
+      const viewmill = client();
+      const [end] = await outcomes([viewmill.processEvents(asAny(list))]);
+      expect(end).toMatchObject({ status: "rejected", reason: { reason: "bad-event" } });
+      expect(await viewmill.close()).toEqual({ unanswered: 0 });
+    }
+    for (const time of [...EXOTIC, 1n, -1]) {
+      const viewmill = client({ clock: () => asAny(time) });
+      const [end] = await outcomes([viewmill.countViewEvent("v")]);
+      if (end!.status === "rejected") expect(end!.reason).toSatisfy(isTyped);
+      expect(await viewmill.close()).toEqual({ unanswered: 0 });
+    }
+  });
+
   it("is read once: a getter that changes its mind cannot send another event", async () => {
     let reads = 0;
     const changing = {
@@ -234,6 +253,36 @@ describe("an end", () => {
     answerAll();
     await call;
     expect(await viewmill.flush()).toEqual({ unanswered: 0 });
+  });
+
+  it.each([Number.POSITIVE_INFINITY, 2 ** 31, 1e300])(
+    "of close waits for %d ms as for any other time",
+    async (withinMs) => {
+      let answerAll = () => {};
+      const answered = new Promise<void>((resolve) => {
+        answerAll = resolve;
+      });
+      const late = (async (...request: Parameters<typeof fetch>) => {
+        await answered;
+        return ACCEPTING(...request);
+      }) as typeof fetch;
+      const viewmill = client({ fetch: late });
+      const call = viewmill.countViewEvent("v");
+      const closing = viewmill.close({ withinMs });
+      expect(await Promise.race([closing, pause(50, undefined)])).toBeUndefined();
+      answerAll();
+      expect(await closing).toEqual({ unanswered: 0 });
+      await call;
+    },
+  );
+
+  it("of close comes within the usual time for a time that is none", async () => {
+    for (const withinMs of [Number.NaN, -1, null, "5", 1n, Symbol("s")]) {
+      const viewmill = client({ fetch: never, drainWithinMs: 20 });
+      void viewmill.countViewEvent("v");
+      expect(await viewmill.close({ withinMs: asAny(withinMs) })).toEqual({ unanswered: 1 });
+      expect(await viewmill.close(asAny(null))).toEqual({ unanswered: 0 });
+    }
   });
 
   it("of close comes though a compressor never ends", async () => {
