@@ -3,6 +3,7 @@
  * The delivery of one body: attempts, pauses, the circuit breaker, and the outcome. ViewmillClient sends its batches by
  * it, and the commands that send files do so, too.
  */
+import type { Rejection } from "../domain/rejection";
 import {
   type CircuitBreakerPolicy,
   CircuitState,
@@ -10,8 +11,7 @@ import {
   circuitBreaker,
   handleType,
   isBrokenCircuitError,
-} from "cockatiel";
-import type { Rejection } from "../domain/rejection";
+} from "./circuit-breaker";
 import { type Answer, classify } from "./classify-answer";
 import { connectTimeout } from "./connect-timeout";
 import { boundedText, impossible, isNeverMade, pause } from "./exchange";

@@ -50,8 +50,6 @@ export function pageClient(root, outfile) {
     ...FOR_PAGES,
     entryPoints: [join(client, "index.ts")],
     format: "esm",
-    // A tenth of cockatiel's bytes, under the same contract (test/client/circuit-breaker.test.ts).
-    alias: { cockatiel: join(client, "circuit-breaker.ts") },
     outfile,
   });
 }

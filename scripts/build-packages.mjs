@@ -27,7 +27,7 @@ function engine() {}
 async function client() {
   const { buildSync } = await import("esbuild");
   const entry = join(folder, "index.ts");
-  const forNode = { bundle: true, external: ["cockatiel"], platform: "node", target: "node20", entryPoints: [entry] };
+  const forNode = { bundle: true, platform: "node", target: "node20", entryPoints: [entry] };
   buildSync({ ...forNode, format: "cjs", outfile: join(folder, "dist", "index.cjs") });
   buildSync({ ...forNode, format: "esm", outfile: join(folder, "dist", "index.mjs") });
   const { pageClient } = await import("./build-dashboard.mjs");

@@ -200,7 +200,7 @@ describe("an import that a room may not have is named", () => {
     ["cli", 'import { SqliteEventLog } from "../io/sqlite/event-log";'],
     ["io/kafka", 'import { Kafka } from "kafkajs";'],
     ["io/formats", 'import { Type } from "avsc";'],
-    ["client", 'import type { Rejection } from "../domain/rejection";\nimport { retry } from "cockatiel";'],
+    ["client", 'import type { Rejection } from "../domain/rejection";'],
     ["io/sqlite", 'import type { A } from "../ports";\nimport { encodeBatch } from "../formats/avro/batch";'],
   ];
   const nameOf = (room: string, at: number) => `${room}/source-${at}.ts`;

@@ -67,7 +67,7 @@ function adapterRules(rule: Rule, servers: readonly string[]): IForbiddenRuleTyp
     ),
     rule(
       "retries of servers are those of io/flow/retry.ts",
-      { path: "^(?!io/flow/retry|client/)" },
+      { path: "^(?!io/flow/retry)" },
       { path: npm(["cockatiel"]) },
     ),
   ];
