@@ -12,7 +12,6 @@ import type { VideoCatalog } from "../io/ports";
 import { plainJson, refused } from "./answer";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
-import { invalid } from "./problem";
 import { catalogLinesAsked, catalogLoadedSchema, nothingAsked } from "./schemas";
 
 /** The number of refused lines that the answer names. */
@@ -28,7 +27,10 @@ export function putCatalogVideos(dependencies: QueryDependencies): Endpoint {
     fields:
       "videoId, title, channelId, channelTitle, publishedAt, channelSince. A new channel holds from the next minute on, or from channelSince; the first one that is known of a video holds for all of its past",
     read: readCatalogVideo,
-    load: (catalog, videos) => catalog.loadVideos(videos, Math.floor(dependencies.clock() / MINUTE_MS)),
+    async load(catalog, videos) {
+      const refused = await catalog.loadVideos(videos, Math.floor(dependencies.clock() / MINUTE_MS));
+      return refused.map(({ video, detail }) => ({ entry: video, detail }));
+    },
   });
 }
 
@@ -39,7 +41,10 @@ export function putCatalogChannels(dependencies: QueryDependencies): Endpoint {
     summary: "Loads titles of channels",
     fields: "channelId, title",
     read: readCatalogChannel,
-    load: (catalog, channels) => catalog.loadChannels(channels),
+    async load(catalog, channels) {
+      await catalog.loadChannels(channels);
+      return [];
+    },
   });
 }
 
@@ -48,7 +53,8 @@ interface Kind<Entry> {
   summary: string;
   fields: string;
   read: (value: unknown) => LineRead<Entry>;
-  load: (catalog: VideoCatalog, entries: readonly Entry[]) => Promise<void>;
+  /** Resolves with the entries that the catalog refuses. */
+  load(catalog: VideoCatalog, entries: readonly Entry[]): Promise<readonly { entry: Entry; detail: string }[]>;
 }
 
 function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): Endpoint {
@@ -70,28 +76,30 @@ function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): E
     async handle({ body }) {
       if (catalog === undefined)
         return refused({ kind: "not-found", status: 404, detail: "this deployment has no catalog" });
-      const { entries, rejected } = readLines(body, kind.read);
+      const { entries, lines, rejected } = readLines(body, kind.read);
+      let loaded = entries.length;
       for (let from = 0; from < entries.length; from += ENTRIES_AT_ONCE) {
-        try {
-          await kind.load(catalog, entries.slice(from, from + ENTRIES_AT_ONCE));
-        } catch (error) {
-          if (!(error instanceof RangeError)) throw error;
-          return refused(invalid(`${error.message}; ${from} entries before were loaded`));
+        for (const { entry, detail } of await kind.load(catalog, entries.slice(from, from + ENTRIES_AT_ONCE))) {
+          loaded--;
+          rejected.push({ line: lines[entries.indexOf(entry, from)]!, detail });
         }
       }
-      return plainJson({ loaded: entries.length, rejected });
+      return plainJson({ loaded, rejected: rejected.sort((a, b) => a.line - b.line).slice(0, MAX_NAMED) });
     },
   });
 }
 
 function readLines<Entry>(body: Uint8Array, read: (value: unknown) => LineRead<Entry>) {
   const entries: Entry[] = [];
+  const lines: number[] = [];
   const rejected: { line: number; detail: string }[] = [];
   for (const { number, bytes } of linesOf(Buffer.from(body.buffer, body.byteOffset, body.byteLength))) {
     const parsed = jsonOfLine(bytes);
     const result = parsed.ok ? read(parsed.value) : parsed;
-    if (result.ok) entries.push(result.entry);
-    else if (rejected.length < MAX_NAMED) rejected.push({ line: number, detail: result.detail });
+    if (result.ok) {
+      entries.push(result.entry);
+      lines.push(number);
+    } else if (rejected.length < MAX_NAMED) rejected.push({ line: number, detail: result.detail });
   }
-  return { entries, rejected };
+  return { entries, lines, rejected };
 }

@@ -79,20 +79,28 @@ async function loadFile(
   const result: Loaded = { loaded: 0, rejected: 0, rejections: [] };
   const input = createReadStream(file);
   let waiting: CatalogVideo[] = [];
+  let lineOf: number[] = [];
+  const reject = (line: number, detail: string) => {
+    result.rejected++;
+    if (result.rejections.length < SHOWN_REJECTIONS) result.rejections.push({ line, detail });
+  };
   const flush = async () => {
-    await catalog.loadVideos(neighboursTogether(waiting), Math.floor(Date.now() / MINUTE_MS));
-    result.loaded += waiting.length;
-    waiting = [];
+    const refused = await catalog.loadVideos(neighboursTogether(waiting), Math.floor(Date.now() / MINUTE_MS));
+    if (refused.length > 0) {
+      const lines = new Map(waiting.map((video, at) => [video, lineOf[at]!]));
+      for (const { video, detail } of refused) reject(lines.get(video)!, detail);
+    }
+    result.loaded += waiting.length - refused.length;
+    [waiting, lineOf] = [[], []];
     onRead(input.bytesRead);
   };
   for await (const lines of format === "csv" ? csvLines(input) : jsonLines(input)) {
     for (const { line, value, broken } of lines) {
       const read = broken === undefined ? readCatalogVideo(value) : { ok: false as const, detail: broken };
-      if (read.ok) waiting.push(read.entry);
-      else {
-        result.rejected++;
-        if (result.rejections.length < SHOWN_REJECTIONS) result.rejections.push({ line, detail: read.detail });
-      }
+      if (read.ok) {
+        waiting.push(read.entry);
+        lineOf.push(line);
+      } else reject(line, read.detail);
     }
     if (waiting.length >= VIDEOS_AT_ONCE) await flush();
   }

@@ -31,14 +31,20 @@ export interface PublicationPlace {
   videoId: string;
 }
 
+/** A line that is not loaded. `video` is the object of the call. */
+export interface RefusedVideo {
+  video: CatalogVideo;
+  detail: string;
+}
+
 /** The known facts of videos and channels: titles, publication, and the channel of a video in each minute. */
 export interface VideoCatalog {
   /**
    * Loads lines in one transaction; durable when it resolves. For the same video the later line stands. `nowMinute`:
-   * see `changed` in domain/catalog/channel-history.ts. Throws RangeError for a history beyond its bound, and then
-   * loads no line of the call. Rejects with `StoreUnavailableError`.
+   * see `changed` in domain/catalog/channel-history.ts. Resolves with the lines that a full history of their video
+   * refuses, and why; nothing of them is loaded. Rejects with `StoreUnavailableError`.
    */
-  loadVideos(videos: readonly CatalogVideo[], nowMinute: number): Promise<void>;
+  loadVideos(videos: readonly CatalogVideo[], nowMinute: number): Promise<readonly RefusedVideo[]>;
   loadChannels(channels: readonly CatalogChannel[]): Promise<void>;
   /** Returns the known videos among at most 1,000. */
   videos(videoIds: readonly string[], nowMinute: number): Promise<Map<string, VideoInfo>>;

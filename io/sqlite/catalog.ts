@@ -12,9 +12,18 @@ import {
   changed,
   channelAt,
   FIRST_MINUTE,
+  FullHistoryError,
   UNKNOWN_CHANNEL,
 } from "../../domain/catalog/channel-history";
-import type { ChannelInfo, PublicationPlace, TitlePlace, Versioned, VideoCatalog, VideoInfo } from "../ports";
+import type {
+  ChannelInfo,
+  PublicationPlace,
+  RefusedVideo,
+  TitlePlace,
+  Versioned,
+  VideoCatalog,
+  VideoInfo,
+} from "../ports";
 import { CommitsOfOthers } from "./commits-of-others";
 import { inTransaction, openDatabase, orUnavailable, type Schema } from "./connection";
 
@@ -130,13 +139,25 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
     }
   }
 
-  async loadVideos(videos: readonly CatalogVideo[], nowMinute: number): Promise<void> {
+  async loadVideos(videos: readonly CatalogVideo[], nowMinute: number): Promise<readonly RefusedVideo[]> {
+    let refused: RefusedVideo[] = [];
     this.#write(() => {
+      refused = [];
       for (let from = 0; from < videos.length; from += ROWS_AT_ONCE) {
         const some = videos.slice(from, from + ROWS_AT_ONCE);
-        if (!this.#putAllNew(some)) for (const video of some) this.#merge(video, nowMinute);
+        if (!this.#putAllNew(some)) for (const video of some) this.#mergeOrRefuse(video, nowMinute, refused);
       }
     });
+    return refused;
+  }
+
+  #mergeOrRefuse(video: CatalogVideo, nowMinute: number, refused: RefusedVideo[]): void {
+    try {
+      this.#merge(video, nowMinute);
+    } catch (error) {
+      if (!(error instanceof FullHistoryError)) throw error;
+      refused.push({ video, detail: error.message });
+    }
   }
 
   async loadChannels(channels: readonly CatalogChannel[]): Promise<void> {
@@ -272,8 +293,9 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
       const before = stored === undefined ? [] : this.#historyOf(videoId, stored);
       const change: ChannelChange = { channelId: channelId ?? UNKNOWN_CHANNEL };
       if (channelFromMinute !== undefined) change.fromMinute = channelFromMinute;
-      if (channelId !== null) this.#putChannel(channelId, channelTitle);
+      // Before anything is written: a full history refuses the whole line.
       const after = changed(before, change, nowMinute);
+      if (channelId !== null) this.#putChannel(channelId, channelTitle);
       if (after !== before) [channel, hasPoints] = this.#putHistory(videoId, hasPoints === 0 ? [] : before, after);
     }
     const newTitle = title === undefined ? (stored?.title ?? null) : title;

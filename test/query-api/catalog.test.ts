@@ -40,6 +40,18 @@ describe("titles and channels of videos", () => {
     expect((await harness.get("/v1/videos/other").expect(200)).body).not.toHaveProperty("title");
   });
 
+  it("a line that a full history refuses is named, and takes no other line down", async () => {
+    const changes = Array.from({ length: 202 }, (_, n) => ({
+      ...{ videoId: "v", channelId: `c${n}`, channelSince: n * 60_000 },
+    }));
+    const lines = [{ videoId: "a", title: "A" }, ...changes, { videoId: "no video" }, { videoId: "b", title: "B" }];
+    const { body } = await harness.put("/v1/catalog/videos", lines).expect(200);
+    expect(catalogLoadedSchema.parse(body).loaded).toBe(202);
+    expect(body.rejected.map(({ line }: { line: number }) => line)).toEqual([202, 203, 204]);
+    expect((await harness.get("/v1/videos/b")).body.title).toBe("B");
+    expect((await harness.get("/v1/videos/v")).body.channelId).toBe("c199");
+  });
+
   it("lines that are not UTF-8 are refused alone, and a body of another charset whole", async () => {
     const body = Buffer.from('{"videoId":"v","title":"\xe9"}\n{"videoId":"w","title":"\xc3\xa9"}', "latin1");
     const put = (type: string, bytes: Buffer) =>

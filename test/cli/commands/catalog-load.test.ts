@@ -55,6 +55,21 @@ it("a CSV file: quoted fields, empty fields that say nothing, bad lines that tak
   });
 });
 
+it("a line that a full history refuses is named, and takes no other line down", async () => {
+  const changes = Array.from({ length: 201 }, (_, n) => ({
+    ...{ videoId: "v2", channelId: `c${n}`, channelSince: n * 60_000 },
+  }));
+  const lines = [{ videoId: "v1", title: "A" }, ...changes, { videoId: "v3", title: "B" }];
+  const { code, stdout } = await load("videos.ndjson", lines.map((line) => JSON.stringify(line)).join("\n"));
+  expect(code).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({
+    loaded: 202,
+    rejected: 1,
+    rejections: [{ line: 202, detail: "a video changes its channel at most 200 times" }],
+  });
+  expect(await loaded()).toMatchObject({ v1: { title: "A" }, v3: { title: "B" } });
+});
+
 it("an NDJSON file: every line is loaded or named", async () => {
   const { code, stdout } = await load(
     "videos.ndjson",

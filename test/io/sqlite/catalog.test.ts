@@ -38,16 +38,23 @@ describe("the catalog of videos and channels", () => {
     expect(await infoOf("other")).toBeUndefined();
   });
 
-  it("a load that fails leaves nothing behind, and one that says nothing new changes nothing", async () => {
+  it("a line that a full history refuses leaves nothing behind, and the others are loaded", async () => {
     await catalog.loadVideos([{ videoId: "v", channelId: "c" }], NOW);
     await catalog.loadVideos([{ videoId: "v", channelId: "c" }], NOW + 5);
     expect(await catalog.channelHistory("v")).toEqual([{ fromMinute: FIRST_MINUTE, channelId: "c" }]);
-    const many = Array.from({ length: 201 }, (_, n) => ({ videoId: "w", channelId: `c${n}`, channelFromMinute: n }));
-    await expect(catalog.loadVideos([{ videoId: "x", title: "X" }, ...many], NOW)).rejects.toThrow(RangeError);
-    expect(await infoOf("x")).toBeUndefined();
-    expect((await catalog.channels(["c200"])).size).toBe(0);
+    const many = Array.from({ length: 201 }, (_, n) => ({
+      ...{ videoId: "w", title: `T${n}`, channelId: `c${n}`, channelTitle: `C${n}`, channelFromMinute: n },
+    }));
+    const after = { videoId: "y", channelId: "c0" };
+    const refused = await catalog.loadVideos([{ videoId: "x", title: "X" }, ...many, after], NOW);
+    expect(refused).toEqual([{ video: many[200], detail: "a video changes its channel at most 200 times" }]);
+    expect(refused[0]!.video).toBe(many[200]);
+    expect(await infoOf("x")).toEqual({ title: "X" });
+    expect(await infoOf("y")).toEqual({ channelId: "c0", channelTitle: "C0" });
+    expect(await infoOf("w")).toMatchObject({ title: "T199", channelId: "c199" });
+    expect((await catalog.channels(["c199", "c200"])).size).toBe(1);
     await catalog.loadVideos([{ videoId: "x", channelId: "c200" }], NOW);
-    expect(await infoOf("x")).toEqual({ channelId: "c200" });
+    expect(await infoOf("x")).toEqual({ title: "X", channelId: "c200" });
   });
 
   it("videos are found by the beginning of their id, and then by that of their title in any case", async () => {
