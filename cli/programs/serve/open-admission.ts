@@ -50,11 +50,14 @@ export async function openAdmission(
     await keys.close();
     await store.close();
   };
-  const { host, insecure, cors } = config.http;
-  if (!keys.required && !insecure && !isLoopback(host)) {
+  const { host, operations, insecure, cors } = config.http;
+  // The listener for operators answers every path, too.
+  const hosts = operations.enabled ? [host, operations.host] : [host];
+  const beyond = hosts.find((one) => !isLoopback(one));
+  if (!keys.required && !insecure && beyond !== undefined) {
     await close();
     throw new OpenServiceError(
-      `the service would listen on ${host} and has no keys: make one with \`viewmill keys create --scope operate --name NAME\`, name a keys.operatorKeyFile, or say --insecure`,
+      `the service would listen on ${beyond} and has no keys: make one with \`viewmill keys create --scope operate --name NAME\`, name a keys.operatorKeyFile, or say --insecure`,
     );
   }
   const admission = new Admission({

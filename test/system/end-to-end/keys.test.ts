@@ -86,6 +86,13 @@ it("beyond loopback it refuses to start without keys, with one line; an operator
   const refused = await serve();
   expect([refused.code, refused.stderr.trim().split("\n").length]).toEqual([1, 1]);
   expect(refused.stderr).toMatch(/has no keys: make one with `viewmill keys create/);
+  const operators = {
+    VIEWMILL_HTTP_OPERATIONS_ENABLED: "true",
+    VIEWMILL_HTTP_OPERATIONS_HOST: "0.0.0.0",
+    VIEWMILL_HTTP_OPERATIONS_PORT: "0",
+  };
+  const alsoRefused = await viewmill(["serve", "--port", "0", "--data", folder], operators);
+  expect([alsoRefused.code, alsoRefused.stderr]).toEqual([1, expect.stringContaining("on 0.0.0.0 and has no keys")]);
   const short = join(folder, "short");
   writeFileSync(short, "too-short\n");
   const environment = { VIEWMILL_HTTP_HOST: "0.0.0.0", VIEWMILL_KEYS_OPERATOR_KEY_FILE: short };
