@@ -53,10 +53,15 @@ export function sendMessage(
       };
       checkTarget(target, addresses, isEncrypted);
       const request = (isEncrypted ? httpsRequest : httpRequest)(target, options);
-      request.once("error", (error) =>
-        failed(error.name === "AbortError" ? new Error(`no answer within ${timeoutMs} ms`) : error),
-      );
-      request.once("response", (response) => void answered(response, nowMs).then(resolve, failed));
+      let hasAnswer = false;
+      request.on("error", (error) => {
+        // From its status on, an answer tells by itself.
+        if (!hasAnswer) failed(error.name === "AbortError" ? new Error(`no answer within ${timeoutMs} ms`) : error);
+      });
+      request.once("response", (response) => {
+        hasAnswer = true;
+        answered(response, nowMs).then(resolve, failed);
+      });
       request.end(body);
     } catch (error) {
       failed(error as Error);
@@ -79,14 +84,21 @@ async function answered(response: IncomingMessage, nowMs: number): Promise<SendO
   return { kind: "failed", detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
-/** The rest of an answer is not read: a receiver may send without end. */
+/**
+ * The rest of an answer is not read: a receiver may send without end. The status has said what became of the message,
+ * so a body that is cut off, or does not end in time, changes nothing.
+ */
 async function beginning(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    sizeBytes += chunk.length;
-    if (sizeBytes >= MAX_ANSWER_BYTES) break;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      sizeBytes += chunk.length;
+      if (sizeBytes >= MAX_ANSWER_BYTES) break;
+    }
+  } catch {
+    // What has come is shown.
   }
   response.destroy();
   const text = Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES).toString("utf8");

@@ -169,6 +169,31 @@ describe("a receiver", () => {
     });
   });
 
+  it("has said what became of a message by its status, though the body is cut off or never ends", {
+    timeout: 120_000,
+  }, async () => {
+    for (const [cut, statuses] of [[true, [200, 410, 503]] as const, [false, [200]] as const]) {
+      let n = 0;
+      const server = createServer((request, response) => {
+        request.resume();
+        response.writeHead(statuses[n++]!, { "Retry-After": "7" });
+        response.write("begun");
+        if (cut) setImmediate(() => response.destroy());
+      });
+      servers.push(server);
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const outcomes = [];
+      for (const _ of statuses) outcomes.push(await attempt(url, LOOPBACK, cut ? 60_000 : 10_000));
+      const expected = [
+        { kind: "taken", detail: expect.stringMatching(/^200/) },
+        { kind: "gone", detail: expect.stringMatching(/^410/) },
+        { kind: "failed", detail: expect.stringMatching(/^503/), retryAfterMs: 7_000 },
+      ];
+      expect(outcomes).toMatchObject(expected.slice(0, statuses.length));
+    }
+  });
+
   it("that hangs delays no other, and has at most as many attempts at once as it may", async () => {
     const store = new SqliteAlertStore({ folder: temporaryFolder() });
     const hanging = await receiver(() => "hang");
