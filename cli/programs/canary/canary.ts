@@ -21,7 +21,10 @@ interface CanaryOptions {
  * metrics, and the last round. `viewmill canary` runs it as a process, and `serve` runs one within the service.
  */
 export class Canary {
+  /** The round that began last of those that have ended, whatever the clock says of their minutes. */
   last: Round | undefined;
+  #begun = 0;
+  #lastBegun = 0;
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #metrics: CanaryMetrics;
@@ -49,9 +52,10 @@ export class Canary {
   /** Runs one round now. */
   async round(): Promise<Round> {
     const { target, clock, logger, onRound } = this.options;
+    const begun = ++this.#begun;
     const round = await canaryRound(target, clock(), this.#stopping.signal);
     if (this.#stopping.signal.aborted) return round;
-    if (this.last === undefined || round.minute >= this.last.minute) this.last = round;
+    if (begun > this.#lastBegun) [this.last, this.#lastBegun] = [round, begun];
     this.#metrics.ended(round, clock());
     logger[round.outcome === "ok" ? "debug" : "warn"](round, "canary");
     onRound?.(round);

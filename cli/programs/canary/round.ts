@@ -20,6 +20,8 @@ export interface CanaryTarget {
   url: string;
   /** The headers, with a key that may write and read, where keys are required. */
   headers: Readonly<Record<string, string>>;
+  /** Default: the platform's. */
+  fetch?: typeof fetch;
   /** The canary's name: letters, digits, `-`. Rounds of the same name and minute are the same events. */
   name: string;
   /** The time by which a round must be counted. */
@@ -117,7 +119,8 @@ async function send(
     eventType: EVENT_TYPE,
     eventTime: nowMs,
   }));
-  const delivery = new Delivery({ url: target.url, headers: target.headers, retries: 3, deliverWithinMs: 30_000 });
+  const { url, headers, fetch } = target;
+  const delivery = new Delivery({ url, headers, ...(fetch && { fetch }), retries: 3, deliverWithinMs: 30_000 });
   const body = Buffer.from(JSON.stringify(events));
   const outcome = await delivery.deliver(
     body,
@@ -159,7 +162,7 @@ async function read(target: CanaryTarget, nowMs: number, signal: AbortSignal): P
 async function get<T>(target: CanaryTarget, path: string, signal: AbortSignal): Promise<T> {
   const url = `${target.url.replace(/\/$/, "")}/v1/videos/${encodeURIComponent(videoOf(target))}${path}`;
   const timeout = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-  const response = await fetch(url, { headers: target.headers, signal: timeout });
+  const response = await (target.fetch ?? fetch)(url, { headers: target.headers, signal: timeout });
   if (response.status !== 200) throw new Error(`${path === "" ? "the video" : "counts"}: answered ${response.status}`);
   return (await response.json()) as T;
 }

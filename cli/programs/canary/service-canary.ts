@@ -4,6 +4,7 @@ import type { Registry } from "prom-client";
 import type { Settings } from "../../config/schema";
 import type { Check } from "../serve/readiness";
 import { Canary } from "./canary";
+import { ownFetch } from "./own-fetch";
 import type { Round } from "./round";
 
 /**
@@ -30,7 +31,8 @@ export class ServiceCanary {
     if (!enabled) return;
     const headers = { Authorization: `Bearer ${this.key}` };
     // The service calls itself by an address, never by 0.0.0.0.
-    const target = { url: url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"), headers };
+    const own = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
+    const target = { url: own, headers, ...(own.startsWith("https:") && { fetch: ownFetch }) };
     this.#canary = new Canary({
       target: { ...target, name, deadlineMs: deadlineSeconds * 1000 },
       clock: Date.now,

@@ -3,9 +3,21 @@
  * The canary against services that do what they should not, and against a real one:
  * test/system/end-to-end/canary.test.ts.
  */
-import { createServer, type Server } from "node:http";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer, request as httpRequest, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import pino from "pino";
+import { Registry } from "prom-client";
+import { configSchema } from "../../../../cli/config/schema";
+import { Canary } from "../../../../cli/programs/canary/canary";
 import { canaryRound, ROUND_EVENTS } from "../../../../cli/programs/canary/round";
+import { ServiceCanary } from "../../../../cli/programs/canary/service-canary";
+import { removeFolders, temporaryFolder } from "../../../io/ports/condition";
+import { describeWithPrograms } from "../../../programs";
+import { until } from "../../../until";
 
 const NOW = Date.parse("2026-11-21T10:30:20Z");
 
@@ -135,4 +147,48 @@ it("a service that is away is told as unsent", async () => {
   server.closeAllConnections();
   const target = { url, headers: {}, name: "test", deadlineMs: 100 };
   expect(await canaryRound(target, NOW, AbortSignal.timeout(1_000))).toMatchObject({ outcome: "unsent" });
+});
+
+it("the last round is the one that began last, also where the clock has been set back meanwhile", async () => {
+  const url = await service({});
+  let nowMs = NOW + 86_400_000;
+  const canary = new Canary({
+    target: { url, headers: {}, name: "test", deadlineMs: 10_000 },
+    clock: () => nowMs,
+    logger: pino({ level: "silent" }),
+    registry: new Registry(),
+  });
+  await canary.round();
+  nowMs = NOW;
+  await canary.round();
+  expect(canary.last?.minute).toBe(Math.floor(NOW / 60_000));
+});
+
+describeWithPrograms("within a service with TLS", ["openssl"], () => {
+  const folder = temporaryFolder();
+  afterAll(removeFolders);
+
+  it("the canary reaches its own service, though the certificate names another host", async () => {
+    const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+    const how = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=views.example.com";
+    execFileSync("openssl", [...how.split(" "), "-keyout", key, "-out", cert], { stdio: "ignore" });
+    const plain = new URL(await service({}));
+    const door = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
+      const { url, method, headers } = request;
+      request.pipe(
+        httpRequest({ port: plain.port, path: url, method, headers }, (answer) => {
+          response.writeHead(answer.statusCode!, answer.headers);
+          answer.pipe(response);
+        }),
+      );
+    });
+    await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
+    const config = configSchema.parse({ canary: { enabled: true, name: "test" } });
+    const canary = new ServiceCanary(config, pino({ level: "silent" }), new Registry(), "key");
+    canary.begin(`https://127.0.0.1:${(door.address() as AddressInfo).port}`);
+    await until("a round has ended", () => canary.last !== undefined);
+    expect(canary.last).toMatchObject({ outcome: "ok" });
+    await canary.stop();
+    door.close();
+  });
 });
