@@ -114,8 +114,8 @@ function firstPage(asked: SeriesAsked, nowMs: number): Answered {
   const { tz } = asked;
   const automatic = () => bucketed(within.range, { calendar: calendarFor(tz) });
   const found = asked.granularity === undefined ? automatic() : undefined;
-  if (found?.ok === false) return found;
-  const granularity = asked.granularity ?? found!.range.granularity;
+  // A range of more months than an answer may have is paged by months.
+  const granularity = asked.granularity ?? (found?.ok === true ? found.range.granularity : "month");
   return pageFrom({ startMs, endMs, nextMs: startMs, granularity, tz }, asked.limit ?? MAX_BUCKETS);
 }
 

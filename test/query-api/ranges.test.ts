@@ -167,6 +167,9 @@ describe("any range at any granularity", () => {
   it("pages of a range that is too long for one answer, and of one without an end", async () => {
     const url = `/v1/videos/v/counts?start=${iso(FROM)}&granularity=minute`;
     await harness.get(url).expect(400);
+    const always = "start=1970-01-01T00:00:00Z&end=9999-12-31T00:00:00Z&limit=3";
+    const first = (await harness.get(`/v1/videos/v/counts?${always}`).expect(200)).body;
+    expect([first.granularity, first.buckets.length, typeof first.cursor]).toEqual(["month", 3, "string"]);
     const { body } = await harness.get(`${url}&limit=10000`).expect(200);
     expect([body.buckets.length, body.end]).toEqual([10_000, iso(FROM + 10_000 * MINUTE)]);
     const next = (await harness.get(`${url}&cursor=${body.cursor}`).expect(200)).body;
