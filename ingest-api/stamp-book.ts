@@ -7,6 +7,8 @@ interface StampEntry extends Stamp {
    * asks for it.
    */
   durable: boolean;
+  /** When the stamp was given, by the clock as it has been since: its ten minutes run from then. */
+  givenAtMs: number;
 }
 
 /**
@@ -17,6 +19,7 @@ interface StampEntry extends Stamp {
 export class StampBook {
   /** In the order of stamping, so that the oldest entries are first. */
   private readonly entries = new Map<string, StampEntry>();
+  private lastNowMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly maxEntries: number) {}
 
@@ -28,17 +31,20 @@ export class StampBook {
   load(stamps: readonly Stamp[]): void {
     for (const stamp of [...stamps].sort((a, b) => a.stampedAtMs - b.stampedAtMs)) {
       this.entries.delete(stamp.key);
-      this.entries.set(stamp.key, { ...stamp, durable: true });
+      this.entries.set(stamp.key, { ...stamp, durable: true, givenAtMs: stamp.stampedAtMs });
+      this.lastNowMs = Math.max(this.lastNowMs, stamp.stampedAtMs);
     }
   }
 
   /** Returns the stamp of this event, a new one where it has none; undefined where the book is full. */
   stampOf(key: string, nowMs: number): Stamp | undefined {
+    if (nowMs < this.lastNowMs) this.setBack(nowMs);
+    this.lastNowMs = nowMs;
     const known = this.entries.get(key);
     if (known !== undefined && isFresh(known, nowMs)) return known;
     this.forgetExpired(nowMs);
     if (this.entries.size >= this.maxEntries) return undefined;
-    const entry: StampEntry = { key, stampedAtMs: nowMs, durable: false };
+    const entry: StampEntry = { key, stampedAtMs: nowMs, durable: false, givenAtMs: nowMs };
     this.entries.delete(key);
     this.entries.set(key, entry);
     return entry;
@@ -70,6 +76,11 @@ export class StampBook {
     for (const stamp of stamps) (stamp as StampEntry).durable = true;
   }
 
+  /** Where the clock was ahead, its stamps hold for ten minutes more, and not until the clock has caught up. */
+  private setBack(nowMs: number): void {
+    for (const entry of this.entries.values()) entry.givenAtMs = Math.min(entry.givenAtMs, nowMs);
+  }
+
   private forgetExpired(nowMs: number): void {
     for (const [key, entry] of this.entries) {
       if (isFresh(entry, nowMs)) return;
@@ -78,4 +89,4 @@ export class StampBook {
   }
 }
 
-const isFresh = (stamp: Stamp, nowMs: number): boolean => nowMs - stamp.stampedAtMs < STAMP_MEMORY_MS;
+const isFresh = (stamp: StampEntry, nowMs: number): boolean => nowMs - stamp.givenAtMs < STAMP_MEMORY_MS;

@@ -90,7 +90,10 @@ export function judged(
   nowMs: number,
 ): { state: AlertState; crossings: Crossing[] } {
   const conditions = conditionsOf(rule, reading);
-  const since = Object.fromEntries(conditions.map(({ subject }) => [subject, state.since[subject] ?? nowMs]));
+  // A clock that was set back must not keep a rule from firing until it has caught up.
+  const since = Object.fromEntries(
+    conditions.map(({ subject }) => [subject, Math.min(state.since[subject] ?? nowMs, nowMs)]),
+  );
   const due = conditions.filter(({ subject, forMs }) => nowMs - since[subject]! >= forMs);
   const firing = rule.kind === "unbalanced" ? asOne(due) : due;
   const crossings = firing

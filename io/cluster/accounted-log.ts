@@ -31,14 +31,14 @@ interface Account {
  * A shared log with an account of its acknowledged events. The instance that answers 202 keeps this account apart from
  * the log, in the ledger's store. A message that is lost on its way to the archive then shows as promised and not
  * archived. Every append counts from the moment it was requested, so that the account's time is never ahead of an
- * acknowledgement.
+ * acknowledgement. Times are the clock's as it says them: where a clock that was ahead is set right, what is accepted
+ * afterwards is accepted at the right time, and holds `completeThrough` there.
  */
 export class AccountedLog implements EventLog {
   private account = newAccount();
   private readonly unbooked = new Set<number>();
   private unbookedSinceMs = Number.POSITIVE_INFINITY;
   private readonly underWay = new Map<object, number>();
-  private nowMs = 0;
   private timer: NodeJS.Timeout | undefined;
   private booking: Promise<void> = Promise.resolve();
   private soon: Promise<void> | undefined;
@@ -67,7 +67,7 @@ export class AccountedLog implements EventLog {
       );
     }
     const place = {};
-    this.underWay.set(place, this.now());
+    this.underWay.set(place, this.options.clock());
     if (!this.begun) this.begin();
     try {
       const appended = await this.log.append(batch);
@@ -150,8 +150,8 @@ export class AccountedLog implements EventLog {
   }
 
   private async bookNow(last: boolean): Promise<void> {
-    const { ledger, leaseMs = 30_000, maxMinutes = 100_000 } = this.options;
-    const nowMs = this.now();
+    const { ledger, clock, leaseMs = 30_000, maxMinutes = 100_000 } = this.options;
+    const nowMs = clock();
     const throughMs = Math.min(nowMs, ...this.underWay.values());
     const { account } = this;
     const minutes = [...this.unbooked].map((minute): [number, number] => [minute, account.minutes.get(minute) ?? 0]);
@@ -173,11 +173,11 @@ export class AccountedLog implements EventLog {
 
   /** Opens the new account before the old one ends, so that no accepted event lies between them. */
   private async beginAnother(throughMs: number): Promise<void> {
-    const { ledger, leaseMs = 30_000 } = this.options;
+    const { ledger, clock, leaseMs = 30_000 } = this.options;
     const before = this.account;
     this.account = newAccount();
     const empty = { minutes: new Map<number, number>(), sinceMs: throughMs, throughMs };
-    const leaseUntilMs = this.now() + leaseMs;
+    const leaseUntilMs = clock() + leaseMs;
     await ledger.bookAccepted({
       instance: this.account.instance,
       sequence: ++this.account.sequence,
@@ -185,12 +185,6 @@ export class AccountedLog implements EventLog {
       leaseUntilMs,
     });
     await ledger.bookAccepted({ instance: before.instance, sequence: before.sequence + 1, ...empty, leaseUntilMs: 0 });
-  }
-
-  /** Returns a time that never goes back, unlike the wall clock. */
-  private now(): number {
-    this.nowMs = Math.max(this.nowMs, this.options.clock());
-    return this.nowMs;
   }
 }
 

@@ -72,13 +72,19 @@ export class SqliteAlertStore implements AlertStore {
     );
   }
 
-  async due(webhook: string, nowMs: number, limit: number): Promise<Delivery[]> {
+  async due(
+    webhook: string,
+    nowMs: number,
+    limit: number,
+    longestPauseMs = Number.MAX_SAFE_INTEGER,
+  ): Promise<Delivery[]> {
     return this.#statements
       .all(
-        `SELECT * FROM deliveries WHERE state = 'waiting' AND webhook = ? AND next_attempt_at_ms <= ?
-         ORDER BY next_attempt_at_ms, sequence LIMIT ?`,
+        `SELECT * FROM deliveries WHERE state = 'waiting' AND webhook = ?
+           AND (next_attempt_at_ms <= ? OR next_attempt_at_ms > ?) ORDER BY next_attempt_at_ms, sequence LIMIT ?`,
         webhook,
         nowMs,
+        Math.min(nowMs + longestPauseMs, Number.MAX_SAFE_INTEGER),
         limit,
       )
       .map(asDelivery);

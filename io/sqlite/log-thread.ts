@@ -37,6 +37,7 @@ class LogWriter {
   readonly #oldest: StatementSync;
   readonly #deleteUpTo: StatementSync;
   readonly #freePages: StatementSync;
+  readonly #setBack: StatementSync;
   #lastAppendedAtMs: number;
   #backlogBytes: number;
 
@@ -64,6 +65,11 @@ class LogWriter {
     this.#setState = prepare("UPDATE log_state SET last_appended_at_ms = ?, backlog_bytes = ?");
     this.#oldest = prepare("SELECT position, size_bytes FROM entries WHERE position <= ? ORDER BY position LIMIT ?");
     this.#deleteUpTo = prepare("DELETE FROM entries WHERE position <= ?");
+    // Entries with later times are the last ones.
+    this.#setBack = prepare(
+      `UPDATE entries SET appended_at_ms = ? WHERE position >
+         coalesce((SELECT position FROM entries WHERE appended_at_ms <= ? ORDER BY position DESC LIMIT 1), 0)`,
+    );
     this.#freePages = prepare("PRAGMA freelist_count");
     const state = prepare("SELECT last_appended_at_ms, backlog_bytes FROM log_state").get();
     this.#lastAppendedAtMs = Number(state?.last_appended_at_ms ?? 0);
@@ -79,8 +85,9 @@ class LogWriter {
     const backlogBytes = this.#backlogBytes + batches.buffer.byteLength;
     let nowMs = 0;
     const positions = inTransaction(this.#db, () => {
-      // The wall clock may step back; the entries' times never do.
-      nowMs = Math.max(Date.now(), this.#lastAppendedAtMs);
+      nowMs = Date.now();
+      // The times of entries never decrease, and never lie ahead: an entry that is not counted holds completeThrough.
+      if (nowMs < this.#lastAppendedAtMs) this.#setBack.run(nowMs, nowMs);
       const given = payloads.map((payload, index) =>
         Number(this.#insertEntry.run(nowMs, batches.events[index] ?? 0, payload.byteLength, payload).lastInsertRowid),
       );

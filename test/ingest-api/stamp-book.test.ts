@@ -33,6 +33,21 @@ it("a key has one stamp for ten minutes, and a full book gives none until the ol
   );
 });
 
+it("a clock that was ahead leaves no stamps behind that fill the book until it has caught up", () => {
+  const book = new StampBook(MOST);
+  const day = 86_400_000;
+  for (const name of ["a", "b", "c"]) book.stampOf(name, day);
+  // A retry keeps its stamp, and the book is full, as always within ten minutes.
+  expect(book.stampOf("a", 1)!.stampedAtMs).toBe(day);
+  expect(book.stampOf("d", STAMP_MEMORY_MS)).toBeUndefined();
+  expect(book.stampOf("d", STAMP_MEMORY_MS + 1)!.stampedAtMs).toBe(STAMP_MEMORY_MS + 1);
+  expect(book.stampOf("a", STAMP_MEMORY_MS + 2)!.stampedAtMs).toBe(STAMP_MEMORY_MS + 2);
+  const loaded = new StampBook(1);
+  loaded.load([{ key: "a", stampedAtMs: day }]);
+  expect(loaded.stampOf("b", 5)).toBeUndefined();
+  expect(loaded.stampOf("b", 5 + STAMP_MEMORY_MS)).toMatchObject({ key: "b" });
+});
+
 it("loaded stamps are known, durable, and expire the oldest first, in whatever order they were loaded", () => {
   const book = new StampBook(MOST);
   book.load([

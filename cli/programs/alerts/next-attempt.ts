@@ -17,6 +17,10 @@ export interface RetryBounds {
 
 /** A receiver's clock may be wrong, so its Retry-After is bounded. */
 const MAX_RETRY_AFTER_MS = HOUR_MS;
+/** Returns how far ahead the next attempt of a delivery can lie. */
+export const longestPauseMs = ({ maxPauseMs }: Pick<RetryBounds, "maxPauseMs">): number =>
+  Math.max(maxPauseMs, MAX_RETRY_AFTER_MS);
+
 /** 2 to this power is beyond any pause, and still a number. */
 const MAX_DOUBLINGS = 40;
 

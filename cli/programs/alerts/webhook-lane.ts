@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { AlertStore, AttemptOutcome, Delivery } from "../../../io/ports/alert-store";
 import type { Message, SendOutcome } from "../../../io/webhooks/send";
 import type { AlertMetrics } from "./alert-metrics";
-import { nextAttempt, type RetryBounds } from "./next-attempt";
+import { longestPauseMs, nextAttempt, type RetryBounds } from "./next-attempt";
 
 /** How often a lane without work looks whether an attempt is due. */
 const LOOK_EVERY_MS = 1_000;
@@ -48,9 +48,9 @@ export class WebhookLane {
   }
 
   async #begin(): Promise<void> {
-    const { name, store, clock, maxConcurrent } = this.options;
+    const { name, store, clock, maxConcurrent, bounds } = this.options;
     if (this.#stopping.signal.aborted || this.#running.size >= maxConcurrent) return;
-    for (const delivery of await store.due(name, clock(), maxConcurrent)) {
+    for (const delivery of await store.due(name, clock(), maxConcurrent, longestPauseMs(bounds))) {
       const { sequence } = delivery;
       if (this.#running.size >= maxConcurrent || this.#running.has(sequence)) continue;
       const running = this.#attempt(delivery)

@@ -16,8 +16,9 @@ import { openDeployment } from "../../../cli/deployment/deployment";
 import { AuditSchedule } from "../../../cli/programs/audit-schedule";
 import { environmentOfChild } from "../../../cli/programs/child-environment";
 import { minuteOf } from "../../../domain/event";
-import { MINUTE_MS } from "../../../domain/rules/time";
+import { DAY_MS, MINUTE_MS } from "../../../domain/rules/time";
 import { createTables } from "../../../io/bigtable/tables";
+import type { AuditReport } from "../../../io/ports";
 import { type GcsEmulator, startBigtableEmulator } from "../../../servers";
 import { columnsOf, T0 } from "../../domain/model";
 import { archiveObject } from "../../io/formats/avro/events";
@@ -39,6 +40,35 @@ it("a child gets the whole environment but what are settings", () => {
       for (const key of settings) expect(child).not.toHaveProperty(key);
     }),
   );
+});
+
+it("a check of totals that lies ahead, by a clock that has been set back, does not put off the next one", {
+  timeout: 120_000,
+}, async () => {
+  const data = mkdtempSync(join(tmpdir(), "viewmill-schedule-"));
+  const config = configSchema.parse({ data });
+  await (await openDeployment(config)).close();
+  const ahead = { totals: true, startedAtMs: Date.now() + 300 * DAY_MS } as AuditReport;
+  let schedule: AuditSchedule | undefined;
+  const ranges = await new Promise<string[]>((resolve) => {
+    const ended: string[] = [];
+    const write = (line: string) => {
+      const { range } = JSON.parse(line) as { range?: string };
+      if (range !== undefined) ended.push(range);
+      if (ended.includes("--totals")) resolve(ended);
+    };
+    schedule = new AuditSchedule({
+      config,
+      configFile: () => effectiveConfigFile(config),
+      ledger: { audits: async () => [ahead] },
+      logger: pino({}, { write }),
+      clock: Date.now,
+    });
+    schedule.start();
+  });
+  expect(ranges).toEqual(["--due", "--totals"]);
+  await schedule!.stop();
+  rmSync(data, { recursive: true });
 });
 
 describeWithServers(

@@ -68,6 +68,16 @@ it("a canary fires when it has failed for as long as the rule says, and a good r
   expect(fires(rule, looks)).toEqual([[5, ""]]);
 });
 
+it("a clock that is set back keeps no rule from firing: its time begins anew", () => {
+  const rule: AlertRule = { name: "k", kind: "canary", minutes: 2 };
+  const lost: AlertReading = { kind: "canary", outcome: "lost", detail: "" };
+  const { state } = judged(rule, lost, NO_ALERT, T + 1_000 * MINUTE);
+  const back = judged(rule, lost, state, T);
+  expect(back.crossings).toEqual([]);
+  expect(judged(rule, lost, back.state, T + MINUTE).crossings).toEqual([]);
+  expect(judged(rule, lost, back.state, T + 2 * MINUTE).crossings).toHaveLength(1);
+});
+
 it("each audit that differs fires once, however long its report is among the last", () => {
   const audit = (id: string, outcome: "equal" | "differences" | "repaired" | "not-comparable") => {
     return { id, outcome, cellsDiffering: 1, fromMs: T, toMs: T + MINUTE };

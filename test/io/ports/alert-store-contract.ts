@@ -50,6 +50,9 @@ export function alertStoreContract(name: string, { open }: { open: () => Promise
       const [first] = await store.due("hook", T + 5, 1);
       await store.attempted(first!.sequence, { state: "waiting", nextAttemptAtMs: T + 9, detail: "500" });
       expect(ids(await store.due("hook", T + 8, 10))).toEqual(["late"]);
+      // The clock has been set back by more than any pause lasts.
+      expect(ids(await store.due("hook", T - 1_000, 10, 1_000))).toEqual(["late", "m1"]);
+      expect(await store.due("hook", T - 1_000, 10, 2_000)).toEqual([]);
       const [again] = await store.due("hook", T + 9, 10).then((all) => all.filter((one) => one.messageId === "m1"));
       expect(again).toMatchObject({ attempts: 1, lastOutcome: "500", sinceMs: T });
       await store.attempted(first!.sequence, { state: "delivered", atMs: T + 10, detail: "200" });
