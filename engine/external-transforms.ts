@@ -4,6 +4,7 @@ import type { Components } from "apache-beam/proto/beam_runner_api";
 import { type KV, type PCollection, type Root, withName } from "./beam";
 import { type ExternalValue, externalConfiguration } from "./external-row";
 import { sdk } from "./fixes/sdk";
+import { FlinkError } from "./flink-rest";
 
 export interface ReadFromKafka {
   /** `host:port` of Beam's Java expansion service. */
@@ -86,7 +87,7 @@ export function readFromPubSub(root: Root, name: string, options: ReadFromPubSub
 
 /**
  * Expands a Java transform. Its jars are not fetched, because the executing runner has them. Rejects when the service
- * cannot expand it.
+ * cannot expand it, with FlinkError where it does not answer.
  */
 async function applyExternal<Element>(
   root: Root,
@@ -102,5 +103,12 @@ async function applyExternal<Element>(
     return components;
   };
   Object.assign(transform, { resolveArtifacts: withoutArtifacts });
-  return root.applyAsync(withName(name, transform));
+  try {
+    return await root.applyAsync(withName(name, transform));
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    if (code !== "UNAVAILABLE") throw error;
+    const detail = `the expansion service at ${expansionService} does not answer: ${message}`;
+    throw new FlinkError(detail, "unreachable", { cause: error });
+  }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MINUTE_MS } from "../../../domain/rules/time";
-import { requireDataFolder } from "../../../io/sqlite/data-folder";
 import type { Settings } from "../../config/schema";
 import { allowedLatenessMs } from "../../deployment/deployment";
 import { openArchive } from "../../deployment/open-archive";
@@ -14,7 +13,6 @@ export async function describedCount(
   fromMs: number,
   toMs: number,
 ): Promise<unknown> {
-  if (config.archive.kind === "directory") requireDataFolder(config.data);
   const archive = await openArchive(config);
   const minutes = await archive.minutes(fromMs / MINUTE_MS, toMs / MINUTE_MS);
   const [first, last] = [minutes[0], minutes.at(-1)];

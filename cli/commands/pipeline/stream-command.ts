@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Command, Option } from "commander";
 import { MINUTE_MS } from "../../../domain/rules/time";
+import { requireDataFolder } from "../../../io/sqlite/data-folder";
 import { type BoundedResult, runBoundedStream } from "../../../pipelines/bounded/bounded-stream";
 import { refuseFlags } from "../../arguments/inapplicable-flags";
 import { wholeMinute } from "../../arguments/rfc3339-time";
@@ -90,17 +91,21 @@ function refuseOthers(command: Command, runner: Runner, config: Settings<"counte
   if (log.kind !== "pubsub") refuseFlags(command, ["subscription"], `the log is of kind ${log.kind}, not pubsub`);
 }
 
-async function countRange(config: Config, { from, to, json, dryRun }: StreamFlags): Promise<void> {
+async function countRange(config: Config, flags: StreamFlags): Promise<void> {
+  const { from = 0, to = END_OF_TIME_MS, json, dryRun } = flags;
+  if (from >= to) throw new ConfigError("--from must be before --to");
+  // The archive is there before it is counted: another folder is a mistyped one.
+  if (config.archive.kind === "directory") requireDataFolder(config.data);
   if (dryRun === true) {
-    const described = await describedCount(config, from ?? 0, to ?? END_OF_TIME_MS);
+    const described = await describedCount(config, from, to);
     process.stdout.write(`${JSON.stringify(described, null, json === true ? 0 : 2)}\n`);
     return;
   }
   const deployment = await openDeployment(config);
   try {
     const result = await runBoundedStream(deployment, {
-      fromMs: from ?? 0,
-      toMs: to ?? END_OF_TIME_MS,
+      fromMs: from,
+      toMs: to,
       counting: await boundedCounting(config, deployment),
     });
     process.stdout.write(json === true ? `${JSON.stringify(result)}\n` : `${shown(result)}\n`);

@@ -74,6 +74,35 @@ describe("a flag that does not apply is an error that names it", () => {
   });
 });
 
+describe("pipeline stream", () => {
+  const RANGE = ["--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"];
+  const missing = () => join(folder, "missing");
+  it.each([[[]], [["--dry-run"]]])(
+    "%j: of a missing folder or a reversed range ends in one line, and makes nothing",
+    async (flags) => {
+      await expect(viewmill("pipeline", "stream", ...flags, "--data", missing())).rejects.toMatchObject({
+        name: "DataFolderError",
+      });
+      for (const data of [missing(), folder]) {
+        const reversed = viewmill("pipeline", "stream", ...flags, ...RANGE, "--data", data);
+        await expect(reversed).rejects.toMatchObject({ name: "ConfigError", message: "--from must be before --to" });
+      }
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
+
+  it("names the expansion service that does not answer, in one line", async () => {
+    const file = join(folder, "flink.json");
+    const flink = { expansionService: "127.0.0.1:1" };
+    writeFileSync(file, JSON.stringify({ data: folder, log: { kind: "kafka" }, flink }));
+    const described = viewmill("pipeline", "stream", "--runner", "flink", "--dry-run", "--config", file);
+    await expect(described).rejects.toMatchObject({
+      name: "FlinkError",
+      message: expect.stringMatching(/^the expansion service at 127\.0\.0\.1:1 does not answer: /) as string,
+    });
+  });
+});
+
 describe("pipeline stream without --runner", () => {
   const config = (settings: object) => {
     const file = join(folder, "viewmill.json");
