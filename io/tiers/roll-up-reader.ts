@@ -35,7 +35,7 @@ export class RollUpReader {
     const files = rollUps.filter((one) => overlaps(one, asked) && one.part === rollUpPart(videoId, one.parts));
     const found = new Map<number, TimedCell>();
     for (let at = 0; at < files.length; at += FILES_AT_ONCE) {
-      const read = files.slice(at, at + FILES_AT_ONCE).map(async (one) => (await this.#file(one)).ofVideo(videoId));
+      const read = files.slice(at, at + FILES_AT_ONCE).map((one) => this.#ofVideo(one, videoId));
       for (const columns of await Promise.all(read)) {
         for (const cell of cellsOf(columns)) {
           if (cell.eventType !== eventType || cell.startMs < fromMs || cell.startMs >= toMs) continue;
@@ -45,6 +45,15 @@ export class RollUpReader {
       }
     }
     return [...found.values()].sort((a, b) => a.startMs - b.startMs);
+  }
+
+  async #ofVideo(rollUp: RollUp, videoId: string): Promise<CellColumns> {
+    const file = await this.#file(rollUp);
+    try {
+      return await file.ofVideo(videoId);
+    } catch (error) {
+      throw error instanceof StoreUnavailableError ? error : unreadable(rollUp, error);
+    }
   }
 
   /**
@@ -122,11 +131,13 @@ export class RollUpReader {
 const damaged = (name: string): StoreUnavailableError =>
   new StoreUnavailableError(`the roll-up ${name} is damaged: its bytes are not those that were written`);
 
-async function openFile({ name, cells }: RollUp, bytes: RollUpBytes): Promise<CellFile> {
+const unreadable = ({ name }: RollUp, error: unknown): StoreUnavailableError =>
+  new StoreUnavailableError(`the roll-up ${name} cannot be read: ${(error as Error).message}`, { cause: error });
+
+async function openFile(rollUp: RollUp, bytes: RollUpBytes): Promise<CellFile> {
+  const { name, cells } = rollUp;
   const file = await CellFile.open(bytes).catch((error: unknown) => {
-    throw new StoreUnavailableError(`the roll-up ${name} cannot be read: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw unreadable(rollUp, error);
   });
   if (file.rows !== cells) throw new StoreUnavailableError(`the roll-up ${name} has ${file.rows} cells, not ${cells}`);
   return file;

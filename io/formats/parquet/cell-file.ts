@@ -5,7 +5,7 @@
  * it as a table. `viewmill tier` and `viewmill export` write such files, and the counters of a deployment with roll-ups
  * read them.
  */
-import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { RollUpBytes } from "../../ports";
 import { CellColumns } from "./cell-columns";
 
@@ -23,6 +23,8 @@ const TAIL_BYTES = 256 << 10;
 /** What a footer takes in memory, for each of its bytes. */
 const FOOTER_WEIGHT = 6;
 const MAX_NAME_BYTES = 128;
+/** Every reader of zstd checks it: a page whose bytes have changed is an error, and no other number. */
+const WITH_CHECKSUM = { params: { [constants.ZSTD_c_checksumFlag]: 1 } };
 
 const required = (name: string, rest: Omit<SchemaElement, "name">): SchemaElement => ({
   name,
@@ -59,7 +61,7 @@ export async function encodeCells(cells: CellColumns, stateOf?: (startMs: number
     writer,
     schema: stateOf === undefined ? SCHEMA : EXPORT_SCHEMA,
     codec: "ZSTD",
-    compressors: { ZSTD: (input) => zstdCompressSync(input) },
+    compressors: { ZSTD: (input) => zstdCompressSync(input, WITH_CHECKSUM) },
     createdBy: "viewmill",
     rowGroupSize: ROWS_A_GROUP,
     pageSize: PAGE_BYTES,
