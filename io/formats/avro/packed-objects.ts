@@ -12,6 +12,7 @@ import { AvroError, AvroReader, AvroWriter } from "./binary";
 const MAGIC = Buffer.from("Obj\x01", "latin1");
 const INDEX = "viewmill.objects";
 const SYNC_BYTES = 16;
+const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 const MAX_INDEX_BYTES = 256 << 20;
 /** A header of ours has some hundred bytes. */
 export const MAX_HEAD_BYTES = 64 << 10;
@@ -47,7 +48,7 @@ export function headOf(content: Uint8Array): { head: Buffer; sync: Buffer } {
 /** The beginning of a pack, whose objects follow in this order. All of them have this header. */
 export function packHead(packName: string, head: Buffer, objects: readonly PackedObject[]): Buffer {
   const rows = objects.map(({ name, bodyBytes, writtenAtMs, sync }) => [name, bodyBytes, writtenAtMs, sync]);
-  const index = zstdCompressSync(JSON.stringify({ version: 1, head: head.toString("base64"), objects: rows }));
+  const index = asText(zstdCompressSync(JSON.stringify({ version: 1, head: head.toString("base64"), objects: rows })));
   const writer = new AvroWriter(head.length + index.length + 64);
   const metadata = [...readMetadata(new AvroReader(head)), [INDEX, index] as const];
   writer.raw(MAGIC);
@@ -61,6 +62,13 @@ export function packHead(packName: string, head: Buffer, objects: readonly Packe
   writer.raw(packSync(packName));
   return writer.finish();
 }
+
+/** A value of a header as text: fastavro reads no file whose header has other bytes, though the format allows them. */
+const asText = (value: Buffer): Buffer => Buffer.from(value.toString("base64"));
+
+/** Packs of earlier releases have the bytes themselves. */
+const fromText = (value: Buffer): Buffer =>
+  value.subarray(0, ZSTD_MAGIC.length).equals(ZSTD_MAGIC) ? value : Buffer.from(value.toString("latin1"), "base64");
 
 export const packSync = (packName: string): Buffer =>
   createHash("sha256").update(packName).digest().subarray(0, SYNC_BYTES);
@@ -80,7 +88,7 @@ export function packIndex(beginning: Buffer): PackIndex | undefined {
   const packed = metadata.get(INDEX);
   if (packed === undefined) throw new AvroError("the file is no pack: it has no index");
   try {
-    const text = zstdDecompressSync(packed, { maxOutputLength: MAX_INDEX_BYTES }).toString("utf8");
+    const text = zstdDecompressSync(fromText(packed), { maxOutputLength: MAX_INDEX_BYTES }).toString("utf8");
     const { version, head, objects } = JSON.parse(text) as { version: number; head: string; objects: PackedRow[] };
     if (version !== 1) throw new AvroError(`the pack's index has version ${version}, this Viewmill knows 1`);
     return {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Packs: many archive objects in one Avro file, each of which comes out with the bytes that it had. */
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import type { VideoEvent } from "../../../../domain/event";
-import { AvroError, AvroWriter } from "../../../../io/formats/avro/binary";
+import { AvroError, AvroReader, AvroWriter } from "../../../../io/formats/avro/binary";
 import {
   headOf,
   type PackedObject,
@@ -81,6 +82,15 @@ test("a pack is a file that any Avro reader reads, and its objects come out of i
     at += bodyBytes;
   }
   expect(at).toBe(pack.length);
+});
+
+test("the values of a pack's header are text: fastavro reads no file with others", () => {
+  const reader = new AvroReader(packOf(two()));
+  reader.take(4);
+  const values = new Map<string, Buffer>();
+  for (let left = reader.blockCount(); left > 0; left--) values.set(reader.string(), reader.take(reader.size()));
+  expect([...values.keys()]).toEqual(expect.arrayContaining(["avro.schema", "avro.codec", "viewmill.objects"]));
+  for (const value of values.values()) expect(isUtf8(value)).toBe(true);
 });
 
 test("a pack needs its whole head to be read, and nothing behind it", () => {
