@@ -9,7 +9,7 @@ interface Titles {
   clock: () => number;
 }
 
-interface VideoMembers {
+export interface VideoMembers {
   title?: string;
   channelId?: string;
   channelTitle?: string;

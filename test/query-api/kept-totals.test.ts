@@ -107,6 +107,57 @@ test("a video is read once while nothing changes, unknown videos too", async () 
   expect(reads).toBe(3);
 });
 
+test("the catalog is asked once for a video while it stays, whatever is counted", async () => {
+  const { reader, progress } = harness;
+  let asked = 0;
+  const catalog = Object.create(harness.catalog, {
+    videos: {
+      value: (...videos: Parameters<SqliteCatalog["videos"]>) => {
+        asked++;
+        return harness.catalog.videos(...videos);
+      },
+    },
+    version: { value: () => harness.catalog.version() },
+  }) as SqliteCatalog;
+  const counters = { ...countedReads(), version: () => reader.version() };
+  const kept = new KeptTotals({ counters, catalog, progress, clock: () => harness.nowMs, versionsKeptMs: 0 });
+  await harness.catalog.loadVideos([{ videoId: "v", title: "one" }], Math.floor(NOW_MS / 60_000));
+  for (let count = 1; count < 4; count++) {
+    await harness.count("v", NOW_MS - HOUR, count);
+    const { title, totals } = bodyOf(await kept.answer("v"));
+    expect({ title, totals }).toMatchObject({ title: "one", totals: { VIEW: { count } } });
+  }
+  expect([reads, asked]).toEqual([3, 1]);
+  harness.nowMs += 60_000;
+  await kept.answer("v");
+  expect(asked).toBe(2);
+});
+
+test("counts that are read beside a kept title state the time of the look at the catalog", async () => {
+  let tickMs = 0;
+  const kept = keptTotals(
+    20,
+    () => tickMs,
+    sharedFreshness(harness.progress, 20, () => 0),
+  );
+  const load = (title: string) => harness.catalog.loadVideos([{ videoId: "v", title }], Math.floor(NOW_MS / 60_000));
+  await load("one");
+  await kept.answer("v");
+  await harness.count("v", NOW_MS - HOUR, 3);
+  tickMs = 20;
+  const look = bodyOf(await kept.answer("another"));
+  await load("two");
+  tickMs = 25;
+  harness.nowMs += 5;
+  expect(bodyOf(await kept.answer("v"))).toMatchObject({
+    title: "one",
+    asOf: look.asOf,
+    totals: { VIEW: { count: 3 } },
+  });
+  tickMs = 40;
+  expect(bodyOf(await kept.answer("v"))).toMatchObject({ title: "two" });
+});
+
 test("within a look, an answer states the time of the look; a newer completeness, or time, looks again", async () => {
   let [tickMs, freshnessTickMs] = [0, 0];
   const progress = sharedFreshness(harness.progress, 20, () => freshnessTickMs);
