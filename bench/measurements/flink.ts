@@ -13,8 +13,8 @@ import { mebibytes } from "./hot-path";
 import { countFromBatches } from "./naive-count";
 
 const AHEAD_MS = 2_000;
-const HEAP_GOAL = 1;
-const ROCKSDB_GOAL = 3;
+const HEAP_GOAL = 2.5;
+const ROCKSDB_GOAL = 5;
 /** No job is given longer for its topic than at this pace, and then these minutes. */
 const LEAST_EVENTS_A_SECOND = 5_000;
 const DEADLINE_MS = 300_000;
