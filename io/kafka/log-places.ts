@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Checks and creates the topics and consumer groups of a deployment. `viewmill kafka init` runs it. */
 
-import { setTimeout as delay } from "node:timers/promises";
 import { type Admin, ConfigResourceTypes } from "kafkajs";
-import { MINUTE_MS } from "../../domain/rules/time";
 import { type Difference, type Place, placeOf } from "../ports/places";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./appender";
 import type { KafkaConnection } from "./config";
-import { BATCH_OVERHEAD_BYTES, createLedTopic, withAdmin } from "./topics";
+import { BATCH_OVERHEAD_BYTES, createLedTopic, onceCoordinated, withAdmin } from "./topics";
 
 interface WantedTopic {
   topic: string;
@@ -24,8 +22,6 @@ interface WantedGroup {
   topic: string;
 }
 
-const COORDINATOR_DEADLINE_MS = MINUTE_MS;
-const COORDINATOR_POLL_MS = 250;
 const DYNAMIC_TOPIC_CONFIG = 1;
 const MIN_MESSAGE_BYTES = DEFAULT_MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES;
 
@@ -42,7 +38,7 @@ export function kafkaPlaces(
   return withAdmin(connection, async (admin) => {
     const places: Place[] = [];
     for (const wanted of topics) places.push(await topicPlace(admin, wanted, change));
-    for (const wanted of groups) places.push(await patiently(() => groupPlace(admin, wanted, change)));
+    for (const wanted of groups) places.push(await onceCoordinated(() => groupPlace(admin, wanted, change)));
     return places;
   });
 }
@@ -128,23 +124,6 @@ async function setRight(admin: Admin, wanted: WantedTopic, changes: readonly Fou
   }
   if (changes.some(({ setting }) => setting === undefined))
     await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] });
-}
-
-/**
- * A cluster without groups creates the topic of their positions at the first request, and reports meanwhile that no
- * broker keeps it. Such an answer is worth another attempt.
- */
-async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-  const endsAt = performance.now() + COORDINATOR_DEADLINE_MS;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      const { retriable } = error as { retriable?: boolean };
-      if (retriable !== true || performance.now() > endsAt) throw error;
-      await delay(COORDINATOR_POLL_MS);
-    }
-  }
 }
 
 /**

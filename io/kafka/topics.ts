@@ -24,6 +24,8 @@ interface KafkaTopic {
 
 const LEADERS_DEADLINE_MS = MINUTE_MS;
 const LEADERS_POLL_MS = 100;
+const COORDINATOR_DEADLINE_MS = MINUTE_MS;
+const COORDINATOR_POLL_MS = 250;
 /** Room for the framing of the batch around the largest record. */
 export const BATCH_OVERHEAD_BYTES = 1 << 16;
 
@@ -112,6 +114,25 @@ export async function startGroupAt(
 ): Promise<void> {
   await withAdmin(connection, async (admin) => {
     const partitions = await admin.fetchTopicOffsetsByTimestamp(topic, timeMs);
-    await admin.setOffsets({ groupId, topic, partitions });
+    await onceCoordinated(() => admin.setOffsets({ groupId, topic, partitions }));
   });
+}
+
+/**
+ * Asks about a group again for as long as no broker keeps it. A cluster without groups creates the topic of their
+ * positions at the first request, which may take longer than kafkajs's own attempts; it gives up with
+ * `KafkaJSGroupCoordinatorNotFound` then, which it calls final. Rejects with any other error at once.
+ */
+export async function onceCoordinated<T>(ask: () => Promise<T>): Promise<T> {
+  const endsAt = performance.now() + COORDINATOR_DEADLINE_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { retriable, name } = error as { retriable?: boolean; name?: string };
+      const mayCome = retriable === true || name === "KafkaJSGroupCoordinatorNotFound";
+      if (!mayCome || performance.now() > endsAt) throw error;
+      await delay(COORDINATOR_POLL_MS);
+    }
+  }
 }

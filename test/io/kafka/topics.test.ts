@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomBytes, randomUUID } from "node:crypto";
-import { Kafka, type KafkaMessage, logLevel } from "kafkajs";
+import { Kafka, KafkaJSNonRetriableError, type KafkaMessage, logLevel } from "kafkajs";
 import pino from "pino";
 import { configSchema } from "../../../cli/config/schema";
 import { submitStreamJob } from "../../../cli/deployment/flink/submit-stream";
@@ -9,11 +9,31 @@ import { MessageTooLargeError } from "../../../io/formats/messages/errors";
 import { KafkaDeadLetterTopic } from "../../../io/kafka/dead-letter-topic";
 import { KafkaEventLog } from "../../../io/kafka/event-log";
 import { KafkaLogSubscription } from "../../../io/kafka/log-subscription";
-import { createLedTopic, ensureKafkaTopic } from "../../../io/kafka/topics";
+import { createLedTopic, ensureKafkaTopic, onceCoordinated } from "../../../io/kafka/topics";
 import { StoreUnavailableError } from "../../../io/ports";
 import { type KafkaServer, startKafka } from "../../../servers";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
 import { batchOf } from "../ports/embedded-log-contract";
+
+describe("a cluster that has no groups yet", () => {
+  it("is asked again until a broker keeps the group, and other failures are final", async () => {
+    // Its class is typed without the message that it needs.
+    const notFound = Object.assign(new KafkaJSNonRetriableError("no coordinator"), {
+      name: "KafkaJSGroupCoordinatorNotFound",
+    });
+    const answers = [notFound, undefined];
+    const asked = vi.fn(async () => {
+      const failure = answers.shift();
+      if (failure !== undefined) throw failure;
+      return "placed";
+    });
+    expect(await onceCoordinated(asked)).toBe("placed");
+    expect(asked).toHaveBeenCalledTimes(2);
+    const refused = vi.fn(async () => Promise.reject(new KafkaJSNonRetriableError("not authorized")));
+    await expect(onceCoordinated(refused)).rejects.toThrow("not authorized");
+    expect(refused).toHaveBeenCalledTimes(1);
+  });
+});
 
 describeWithServers("Kafka topics", ["kafka"], () => {
   let kafka: KafkaServer;
