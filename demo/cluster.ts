@@ -22,7 +22,7 @@ interface Flags {
   keep?: boolean;
 }
 
-const COUNTED_DEADLINE_MS = 600_000;
+const COUNTED_DEADLINE_MS = 1_800_000;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 

@@ -7,8 +7,8 @@ import type { Heal, Load } from "./load";
 const AWAY_MS = 4 * HOUR_MS;
 /** Some events of the last hour are too late for the stream by this, which leaves them to the audit. */
 const LATE_BY_MS = 2 * HOUR_MS;
-const CANCELLED_DEADLINE_MS = 60_000;
-const JUMP_DEADLINE_MS = 30_000;
+const CANCELLED_DEADLINE_MS = 300_000;
+const JUMP_DEADLINE_MS = 150_000;
 const POLL_MS = 50;
 
 /**

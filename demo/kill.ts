@@ -37,7 +37,7 @@ interface Flags {
  * alone.
  */
 const ONLY_KAFKA: ReadonlySet<Target> = new Set(["log", "records-deleted", "job-away"]);
-const BALANCED_DEADLINE_MS = 600_000;
+const BALANCED_DEADLINE_MS = 1_800_000;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 interface KillResult {

@@ -35,7 +35,7 @@ export type Target = (typeof TARGETS)[number];
 /** Targets after which events stay lost, so that no answer is complete past them. They run after all others. */
 export const LOSING: ReadonlySet<Target> = new Set(["records-deleted"]);
 
-const RECOVERY_DEADLINE_MS = 240_000;
+const RECOVERY_DEADLINE_MS = 1_200_000;
 const POLL_MS = 250;
 /** Longer recoveries are looked at less often: the books of an hour are rows of the store that recovers. */
 const PAUSE_SHARE = 0.025;

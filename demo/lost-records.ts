@@ -12,7 +12,7 @@ import { type Books, readBooks } from "./books";
 import type { ClusterStack } from "./cluster-stack";
 import { countedOf, type Heal, type Load, lostEvents } from "./load";
 
-const BOOKS_DEADLINE_MS = 120_000;
+const BOOKS_DEADLINE_MS = 600_000;
 const POLL_MS = 100;
 
 /**
@@ -74,7 +74,7 @@ interface Range {
   to: number;
 }
 
-const READ_DEADLINE_MS = 60_000;
+const READ_DEADLINE_MS = 300_000;
 
 /** Returns the offsets of every partition that the group has not read yet, up to the present end. */
 async function unreadRanges(admin: Admin, topic: string, groupId: string): Promise<Range[]> {

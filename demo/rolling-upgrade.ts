@@ -4,7 +4,7 @@ import type { ClusterStack } from "./cluster-stack";
 import type { Heal, Load } from "./load";
 import { viewmillCommandIn } from "./viewmill-process";
 
-const MORE_DEADLINE_MS = 120_000;
+const MORE_DEADLINE_MS = 600_000;
 const POLL_MS = 50;
 
 /**

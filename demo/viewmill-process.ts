@@ -33,7 +33,7 @@ export function instance(
     command: process.execPath,
     args: async () => [build().main, command, "--config", build().configFile, ...options],
     env: { METADATA_SERVER_DETECTION: "none", ...env },
-    answers: async () => (await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) })).ok,
+    answers: async () => (await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(10_000) })).ok,
   });
 }
 

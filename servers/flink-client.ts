@@ -14,7 +14,7 @@ interface JarJob {
   args: readonly string[];
 }
 
-const SUBMIT_DEADLINE_MS = 180_000;
+const SUBMIT_DEADLINE_MS = 900_000;
 
 /**
  * `flink run --detached`, with the cluster's settings for jobs; resolves once the cluster has the job. Rejects with the

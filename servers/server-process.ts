@@ -9,8 +9,8 @@ import { type KeptProcess, keptFolder, removeKeptFolder, spawnKept } from "./kep
 import { logTail } from "./log-tail";
 import { killGroup } from "./process-group";
 
-const START_DEADLINE_MS = 120_000;
-const END_DEADLINE_MS = 20_000;
+const START_DEADLINE_MS = 600_000;
+const END_DEADLINE_MS = 100_000;
 /** A virtual machine that writes its archive of classes as it ends. */
 const WRITING_DEADLINE_MS = 45_000;
 const POLL_MS = 50;
