@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { randomBytes } from "node:crypto";
 import { isBackfilled } from "../domain/archive-name";
 import { BlockPartitioner } from "../domain/columns/block-partitioner";
-import { EMPTY_BLOCK } from "../domain/columns/event-block";
 import { type EventColumns, selectRows } from "../domain/columns/event-columns";
 import type { LateCount } from "../domain/columns/late-events";
 import { PaneNames } from "../domain/columns/pane-names";
@@ -33,8 +33,8 @@ export interface DecodeOptions {
   /** P: the number of dedup partitions over which events are spread by their id. */
   dedupePartitions: number;
   /**
-   * Resource name of a PaneCache. Every partition of a touched minute then fires (see `untouched`). Empty: no pane is
-   * kept.
+   * Resource name of a PaneCache, only with `inProcess`. Every partition of a touched minute then fires (see
+   * `untouched`). Empty: no pane is kept.
    */
   paneCache: string;
   /**
@@ -171,12 +171,12 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
   }
 
   /**
-   * With kept panes, yields an empty block for each partition without events of a touched minute. CountPerVideo adds up
+   * With kept panes, yields no rows for each partition without events of a touched minute. CountPerVideo adds up
    * the partitions that fire in this run. A kept pane that does not fire would be missing in the sums; a streaming
    * runner keeps such a pane.
    */
   private *untouched(events: readonly PartitionedEvents[]): Iterable<PartitionedEvents> {
-    const { dedupePartitions, paneCache, inProcess } = this.options;
+    const { dedupePartitions, paneCache } = this.options;
     if (paneCache === "" || dedupePartitions === 1) return;
     const touched = new Map<number, Set<number>>();
     for (const { partition, element } of events) {
@@ -185,14 +185,15 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     for (const [minute, partitions] of touched) {
       for (let partition = 0; partition < dedupePartitions; partition++) {
         if (partitions.has(partition)) continue;
-        const none = { minute, count: 0 };
-        const element: EventElement =
-          inProcess === true ? { ...none, batches: [], names: namesOf(this.options) } : { ...none, block: EMPTY_BLOCK };
-        yield { partition, element };
+        yield { partition, element: { minute, count: 0, batches: [], names: namesOf(this.options) } };
       }
     }
   }
 }
+
+/** Of all blocks of all processes each has another id, also where the same messages are decoded again. */
+const process = randomBytes(16).toString("hex");
+let blocks = 0;
 
 interface ArchivedRows {
   columns: EventColumns;
@@ -225,7 +226,7 @@ function asBlocks(options: DecodeOptions) {
   );
   const elements = () =>
     partitioner.finish().map(({ minute, partition, count, bytes }) => {
-      return { partition, element: { minute, count, block: bytes } };
+      return { partition, element: { minute, count, id: `${process} ${blocks++}`, block: bytes } };
     });
   return { add: partitioner.add.bind(partitioner), takeLate: () => partitioner.takeLate(), elements };
 }

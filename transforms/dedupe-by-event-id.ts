@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { packPane } from "../domain/columns/count-block";
-import { openBlock } from "../domain/columns/event-block";
 import { Pane } from "../domain/columns/pane";
 import { firePane } from "../domain/columns/pane-counts";
 import type { PaneNames } from "../domain/columns/pane-names";
-import {
-  type DoFn,
-  groupByKey,
-  type KV,
-  type PCollection,
-  parDo,
-  register,
-  resource,
-  toBytes,
-  withName,
-} from "../engine";
+import { type DoFn, groupByKey, type KV, type PCollection, parDo, register, resource, withName } from "../engine";
 import type { BlockElement, CountElement, EventElement, PaneElement } from "./elements";
+import { type FiredPanes, paneOf } from "./fired-panes";
 import { hashSeed } from "./hash-seed";
 
 export interface DedupeOptions {
@@ -28,6 +18,11 @@ export interface DedupeOptions {
    * is whole.
    */
   paneCache: string;
+  /**
+   * Resource name of the worker's FiredPanes: a pane that fires again takes in its new blocks alone. Absent: each firing
+   * takes in all of them.
+   */
+  firedPanes?: string;
 }
 
 /** Panes kept from one bounded run to the next, as a streaming runner keeps the state of an accumulating window. */
@@ -68,21 +63,17 @@ export class DedupeByEventId implements DoFn<KV<string, Iterable<EventElement>>,
     const partition = Number(key);
     let pane: Pane | undefined;
     let minute = 0;
-    let isHere = false;
+    const blocks: BlockElement[] = [];
     for (const element of value) {
       ({ minute } = element);
       if ("names" in element) {
-        isHere = true;
         pane ??= this.pane(minute, partition, element.names);
         for (const rows of element.batches) pane.addRows(rows, minute);
-      } else {
-        pane ??= this.pane(minute, partition);
-        pane.addBlock(openBlock(toBytes((element as BlockElement).block)));
-      }
+      } else blocks.push(element as BlockElement);
     }
-    if (pane === undefined) return;
     const firing = ++firings;
-    yield* isHere ? this.fire(pane, minute, partition, firing) : this.pack(pane, minute, partition, firing);
+    if (pane !== undefined) yield* this.fire(pane, minute, partition, firing);
+    else if (blocks.length > 0) yield* this.pack(this.packedPane(minute, partition, blocks), minute, partition, firing);
   }
 
   private *pack(pane: Pane, minute: number, partition: number, firing: number): Iterable<Output> {
@@ -104,7 +95,13 @@ export class DedupeByEventId implements DoFn<KV<string, Iterable<EventElement>>,
     }
   }
 
-  private pane(minute: number, partition: number, names?: PaneNames): Pane {
+  private packedPane(minute: number, partition: number, blocks: readonly BlockElement[]): Pane {
+    const { firedPanes } = this.options;
+    if (firedPanes === undefined) return paneOf(blocks);
+    return resource<FiredPanes>(firedPanes).paneOf(minute, partition, blocks);
+  }
+
+  private pane(minute: number, partition: number, names: PaneNames): Pane {
     const fresh = () => new Pane(hashSeed, names);
     if (this.options.paneCache === "") return fresh();
     return resource<PaneCache>(this.options.paneCache).continue(minute, partition, fresh);

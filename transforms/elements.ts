@@ -59,6 +59,8 @@ export interface ArchiveName {
 export interface BlockElement {
   minute: number;
   count: number;
+  /** The id that no other block has; absent in elements of earlier releases. */
+  id?: string;
   block: Uint8Array;
 }
 

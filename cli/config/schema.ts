@@ -203,7 +203,7 @@ export const configSchema = z
         graceMs: count(0, HOUR_MS, 10_000).describe("after the end of a minute, until its counts are written"),
         earlyFiringMs: count(0, MINUTE_MS, 0).describe("counts of the open minute this often; 0: when it ends"),
         lateFiringMs: count(0, HOUR_MS, 90_000).describe(
-          "late events wait this long for others: each firing counts the whole minute again",
+          "late events wait this long for others: each firing writes the minute again",
         ),
         fromMinute: z
           .number()
@@ -212,6 +212,9 @@ export const configSchema = z
           .default(0)
           .describe("first minute (epoch minutes) of a job that takes over"),
         maxWrittenCells: count(0, 100_000_000, 400_000),
+        maxFiredPanesMb: count(0, 1_000_000, 256).describe(
+          "MiB of a worker for minutes that have fired: one that fires again takes in its new events alone",
+        ),
       })
       .prefault({}),
     flink: z

@@ -10,7 +10,7 @@ import { BATCH_ATTRIBUTE } from "../../io/formats/messages/batch-attribute";
 import { type StreamSource, streamPipeline } from "../../pipelines/stream/stream-pipeline";
 import { ConfigError } from "../config/config-error";
 import type { Settings } from "../config/schema";
-import { WRITTEN_CELLS } from "../programs/worker-resources";
+import { FIRED_PANES, WRITTEN_CELLS } from "../programs/worker-resources";
 import { allowedLatenessMs, intakeLimits, rawRetentionMs } from "./deployment";
 import { kafkaConsumerProperties } from "./kafka-consumer-properties";
 
@@ -76,6 +76,7 @@ function counting(config: Settings<"http" | "job" | "lateness" | "log" | "retent
     followCorrections: false,
     paneCache: "",
     writtenCells: WRITTEN_CELLS,
+    firedPanes: FIRED_PANES,
     windowing: { graceMs, earlyFiringMs, lateFiringMs, keptMs: latenessMs + graceMs + MAX_CLOCK_DIFFERENCE_MS },
   };
 }

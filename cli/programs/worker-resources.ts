@@ -5,6 +5,7 @@
  * (cli/deployment/stream-graph.ts).
  */
 import { provideResource } from "../../engine";
+import { FiredPanes } from "../../transforms/fired-panes";
 import { RESOURCES } from "../../transforms/resource-names";
 import { WrittenCells } from "../../transforms/written-cells";
 import { configSchema } from "../config/schema";
@@ -15,6 +16,9 @@ import type { WorkerSections } from "../deployment/worker-sections";
 
 /** Resource name of the worker's WrittenCells. */
 export const WRITTEN_CELLS = "worker/written-cells";
+/** Resource name of the worker's FiredPanes. */
+export const FIRED_PANES = "worker/fired-panes";
+const MEBIBYTE = 2 ** 20;
 
 let opened: Deployment | undefined;
 
@@ -30,6 +34,7 @@ export async function start(settingsJson: string): Promise<void> {
   provideResource(RESOURCES.claims, await openClaims(config));
   provideResource(RESOURCES.findings, await openFindings(config));
   provideResource(WRITTEN_CELLS, new WrittenCells(config.job.maxWrittenCells));
+  provideResource(FIRED_PANES, new FiredPanes(config.job.maxFiredPanesMb * MEBIBYTE));
 }
 
 export async function stop(): Promise<void> {

@@ -164,9 +164,6 @@ export class EventBlockBuilder {
   }
 }
 
-/** A block without events. */
-export const EMPTY_BLOCK = new Uint8Array(HEADER_BYTES);
-
 /**
  * Maps a number of the bundle to a number of the block. The map is a Map while it is small, because a bundle can hold a
  * block for each of many minutes, and an array afterwards.

@@ -186,6 +186,11 @@ export class NameTable {
     return finished(hash, multiplier, view, start + KEY_BYTES, start + length);
   }
 
+  /** The bytes held. */
+  get sizeBytes(): number {
+    return this.slots.byteLength + this.ends.byteLength + this.bytes.length;
+  }
+
   private start(name: number): number {
     return name === 0 ? 0 : this.ends[name - 1]!;
   }

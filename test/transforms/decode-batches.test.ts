@@ -4,6 +4,7 @@ import { openBlock } from "../../domain/columns/event-block";
 import { minuteOf, parseEvent } from "../../domain/event";
 import { FromResource, generate, runDirect, toBytes } from "../../engine";
 import { readArchiveObject } from "../../io/formats/avro/archive-object";
+import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { type DecodeOptions, decodeBatches } from "../../transforms/decode-batches";
 import type { Message } from "../../transforms/elements";
 import { columnsOf, T0 } from "../domain/model";
@@ -13,8 +14,12 @@ import { event, message, withResources } from "./elements";
 const M0 = minuteOf(T0);
 const plain: DecodeOptions = { dedupePartitions: 1, paneCache: "", allowedLatenessMs: -1 };
 
-async function decode(messages: readonly Message[], options: Partial<DecodeOptions> = {}) {
-  const { outputs, windowed } = await withResources({ "test/messages": messages }, () =>
+async function decode(
+  messages: readonly Message[],
+  options: Partial<DecodeOptions> = {},
+  resources: Record<string, object> = {},
+) {
+  const { outputs, windowed } = await withResources({ "test/messages": messages, ...resources }, () =>
     runDirect((root) =>
       decodeBatches(generate(root, "Messages", new FromResource("test/messages")), { ...plain, ...options }),
     ),
@@ -126,8 +131,10 @@ test("a damaged archive object is a dead letter with its bytes whole", async () 
   expect(Buffer.from(toBytes(dead[0]!.payload))).toEqual(content);
 });
 
-test("with kept panes every partition of a touched minute fires, without new events as an empty block", async () => {
-  const { blocks } = await decode([message([event("a")])], { dedupePartitions: 4, paneCache: "some" });
+test("with kept panes every partition of a touched minute fires, also without new rows", async () => {
+  const cache = new EmbeddedPaneCache(1_000);
+  const options = { dedupePartitions: 4, paneCache: "test/panes", inProcess: true };
+  const { blocks } = await decode([message([event("a")])], options, { "test/panes": cache });
   expect(blocks.map(({ partition }) => partition).sort()).toEqual([0, 1, 2, 3]);
   expect(blocks.map(({ count }) => count).sort()).toEqual([0, 0, 0, 1]);
   expect(new Set(blocks.map(({ minute }) => minute))).toEqual(new Set([0]));
