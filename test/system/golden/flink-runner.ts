@@ -9,6 +9,7 @@ import { bigtableLocation } from "../../../cli/deployment/open-counters";
 import { knownEventTypes } from "../../../cli/deployment/open-event-types";
 import { openSharedLog } from "../../../cli/deployment/open-log";
 import { streamSource } from "../../../cli/deployment/stream-graph";
+import { FIRED_PANES } from "../../../cli/programs/worker-resources";
 import { buildPipelineProto, type FlinkJob, FlinkRest, FlinkRunner, replaceEnvironments } from "../../../engine";
 import { WorkerPool } from "../../../engine/worker-pool";
 import { BigtableCellTiers } from "../../../io/bigtable/cell-tiers";
@@ -238,6 +239,8 @@ async function jobProto(config: Config, allowedLatenessMs: number) {
         followCorrections: false,
         paneCache: "",
         writtenCells: "",
+        // Scripts are of events that come late and early, and each firing must hold all of them.
+        firedPanes: FIRED_PANES,
         windowing: { graceMs: 0, earlyFiringMs: FIRING_MS, lateFiringMs: FIRING_MS, keptMs: KEPT_MS },
       },
     }),
