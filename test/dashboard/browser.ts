@@ -3,6 +3,10 @@
 import { readFileSync } from "node:fs";
 import type { Result } from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { deadline } from "../deadline";
+
+/** Playwright's own default, for a machine without other work. */
+const WAIT_MS = 30_000;
 
 interface WatchedPage {
   page: Page;
@@ -16,6 +20,7 @@ export async function openPage(
   options: BrowserContextOptions = {},
 ): Promise<WatchedPage> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
+  page.setDefaultTimeout(deadline(WAIT_MS));
   const complaints: string[] = [];
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());

@@ -10,7 +10,8 @@ import { requireWholeSubscription } from "../require-whole-subscription";
 import { READ_BEFORE_MS, streamGroup } from "../stream-graph";
 import { type FlinkStreamSections, streamJobProto, streamSubmission } from "./stream-job";
 
-const RUNNING_DEADLINE_MS = 300_000;
+/** Of a cluster that is busy, or whose containers are still to come. */
+const RUNNING_DEADLINE_MS = 15 * MINUTE_MS;
 
 /**
  * Submits the streaming job and waits until it runs. Rejects with FlinkError or ConfigError; no job runs then, unless

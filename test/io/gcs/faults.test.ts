@@ -6,6 +6,7 @@ import type { GcsOptions } from "../../../io/gcs/config";
 import { GcsDeadLetters } from "../../../io/gcs/dead-letters";
 import { StoreUnavailableError } from "../../../io/ports";
 import type { GcsEmulator } from "../../../servers";
+import { deadline } from "../../deadline";
 import { COLD_START_MS, describeWithServers } from "../../servers/with-servers";
 import { claimName } from "../ports/claim-store-contract";
 import { seeded } from "../ports/condition";
@@ -37,7 +38,9 @@ describeWithServers("Cloud Storage behind a network that fails", ["gcs"], () => 
   });
 
   it.each(PASSING)("writes, lists and reads again after %s", async (fault) => {
-    const archive = new GcsArchive(options());
+    // A whole answer may take long on a slow machine; one that never comes is waited for no longer than a second.
+    const swallowed = fault === "answer swallowed";
+    const archive = new GcsArchive(options(swallowed ? {} : { requestTimeoutMs: deadline(1_000) }));
     const content = randomBytes(200_000);
     proxy.faults.push(fault);
     const written = await archive.write(5, "a.avro", content);
@@ -45,7 +48,9 @@ describeWithServers("Cloud Storage behind a network that fails", ["gcs"], () => 
     expect(await archive.list(5, 6)).toEqual([{ ...written, writtenAtMs: expect.any(Number) }]);
     proxy.faults.push(fault);
     expect(Buffer.compare(await archive.read(written.name), content)).toBe(0);
-    expect(proxy.requests).toHaveLength(fault === "slow" ? 3 : 6);
+    expect(proxy.faults).toEqual([]);
+    if (swallowed) expect(proxy.requests.length).toBeGreaterThanOrEqual(6);
+    else expect(proxy.requests).toHaveLength(fault === "slow" ? 3 : 6);
     archive.close();
   });
 
