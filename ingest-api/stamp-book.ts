@@ -11,6 +11,9 @@ interface StampEntry extends Stamp {
   givenAtMs: number;
 }
 
+/** A request may be stamped behind one that was received so much later. Only a clock that was set differs by more. */
+const OUT_OF_ORDER_MS = 5_000;
+
 /**
  * Remembers for 10 minutes the time that an event without a time was given, so that a retry gets the same time.
  * Concurrent requests share a stamp. The book is bounded: a full book refuses new stamps until old ones expire. Each
@@ -38,7 +41,7 @@ export class StampBook {
 
   /** Returns the stamp of this event, a new one where it has none; undefined where the book is full. */
   stampOf(key: string, nowMs: number): Stamp | undefined {
-    if (nowMs < this.lastNowMs) this.setBack(nowMs);
+    if (nowMs < this.lastNowMs - OUT_OF_ORDER_MS) this.setBack(nowMs);
     this.lastNowMs = nowMs;
     const known = this.entries.get(key);
     if (known !== undefined && isFresh(known, nowMs)) return known;

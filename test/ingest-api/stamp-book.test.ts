@@ -48,6 +48,16 @@ it("a clock that was ahead leaves no stamps behind that fill the book until it h
   expect(loaded.stampOf("b", 5 + STAMP_MEMORY_MS)).toMatchObject({ key: "b" });
 });
 
+it("requests that are stamped out of their order look at no other stamps", () => {
+  const book = new StampBook(1_000);
+  for (let n = 0; n < 1_000; n++) book.stampOf(`k${n}`, 10_000 + n);
+  const entries = (book as unknown as { entries: Map<string, unknown> }).entries;
+  const walked = vi.spyOn(entries, "values");
+  for (let n = 0; n < 1_000; n++)
+    expect(book.stampOf(`k${n}`, 8_000 + ((n * 7) % 3_000))!.stampedAtMs).toBe(10_000 + n);
+  expect(walked).not.toHaveBeenCalled();
+});
+
 it("loaded stamps are known, durable, and expire the oldest first, in whatever order they were loaded", () => {
   const book = new StampBook(MOST);
   book.load([
