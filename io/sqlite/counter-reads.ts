@@ -7,7 +7,7 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
-import { latestSumOf } from "../../domain/rules/cell-sums";
+import { addTo, latestSumOf, NO_SUMS, type Sums } from "../../domain/rules/cell-sums";
 import { dayOf, hourOf, MINUTE_MS, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import type { Cell, Granularity, LevelSums, Total, VideoCount, VideoGrowth } from "../ports";
 import { BlockNames } from "./block-names";
@@ -47,7 +47,7 @@ import { KeptPieces } from "./kept-pieces";
 import { LevelReader } from "./level-sums";
 import { MinuteCellReader } from "./minute-cell-reader";
 import { NameDictionary } from "./name-dictionary";
-import { sumOfMinutes, unfoldedSums } from "./open-hours";
+import { unfoldedSums } from "./open-hours";
 import { TierGuard } from "./tier-guard";
 import { TopVideos } from "./top-videos";
 
@@ -128,7 +128,7 @@ export class CounterReads {
       const place = { bucket: bucketOf(video), inside, key: type * VIDEOS_A_BLOCK + inside };
       const from = Math.max(Math.ceil(startMs / UNIT_MS[granularity]), 1 - MAX_TIME);
       const to = Math.min(Math.ceil(endMs / UNIT_MS[granularity]), MAX_TIME);
-      const range = { level: granularity, key: `${type} ${video}`, from, to };
+      const range = { level: granularity, key: seriesOf(place), from, to };
       return (
         this.#kept?.now(range) ??
         onSnapshot(this.db, () => {
@@ -358,21 +358,31 @@ export class CounterReads {
   /** `cell` and what an open hour has beside it. */
   #unfolded(
     hour: number,
-    { bucket, inside, key }: Place,
+    place: Place,
     startMs: number,
     open: ReadonlyMap<number, number>,
     cell: Cell | undefined,
   ): Cell | undefined {
+    const { bucket } = place;
     const next = open.get(hour);
     if (next === undefined || bucket < next || this.#blocks.bytes("hour", hour, bucket) !== undefined) return cell;
-    const block = new Block();
-    sumOfMinutes(this.#ofVideos, hour, bucket, block, new Set([inside]));
-    const at = block.find(key) * WIDTH;
-    if (at < 0) return cell;
-    const more = sums(block.data, at);
+    const more = this.#sumOfMinutes(hour, place);
+    if (more === undefined) return cell;
     if (cell === undefined) return { startMs, ...more, revision: 0 };
     const { count, sum, valued, revision } = cell;
     return { startMs, count: count + more.count, sum: sum + more.sum, valued: valued + more.valued, revision };
+  }
+
+  /** Of kept minutes those alone are read that a writer has changed: an open hour changes with each transaction. */
+  #sumOfMinutes(hour: number, place: Place): Sums | undefined {
+    const [from, to] = [hour * MINUTES_AN_HOUR, (hour + 1) * MINUTES_AN_HOUR];
+    const stored = (first: number, end: number) => this.#cellsOf("minute", place, first, end);
+    const range = { level: "minute" as const, key: seriesOf(place), from, to };
+    const cells = this.#kept === undefined ? stored(from, to) : this.#kept.read(range, stored);
+    if (cells.length === 0) return undefined;
+    const whole: Sums = { ...NO_SUMS };
+    for (const cell of cells) addTo(whole, cell);
+    return whole;
   }
 
   /** Works as #nextDerived, and skips times that are in roll-ups already. */
@@ -456,6 +466,9 @@ export class CounterReads {
     };
   }
 }
+
+/** A name of the video and type. */
+const seriesOf = ({ bucket, key }: Place): string => `${bucket} ${key}`;
 
 /** A read must not end at a damaged row that it can do without. */
 function unlessDamaged<T>(read: () => T): T | undefined {
