@@ -14,7 +14,10 @@ afterEach(() => harness.close());
 
 const hourOf = (timeMs: number) => Math.floor(timeMs / HOUR_MS) * HOUR_MS;
 
-async function due(nowMs = Date.now()): Promise<{ ranges: { fromMs: number; toMs: number }[]; asked: number }> {
+async function due(
+  nowMs = Date.now(),
+  { finalAfterMs = 0, sinceMs = 0 } = {},
+): Promise<{ ranges: { fromMs: number; toMs: number }[]; asked: number }> {
   const { archive, ledger, log } = harness.stores;
   let asked = 0;
   const counted = {
@@ -25,7 +28,7 @@ async function due(nowMs = Date.now()): Promise<{ ranges: { fromMs: number; toMs
     },
   };
   const progress = new SqliteLogProgress(log, ledger, ledger);
-  const ranges = await dueHours({ archive, ledger: counted, progress, nowMs, finalAfterMs: 0, sinceMs: 0 });
+  const ranges = await dueHours({ archive, ledger: counted, progress, nowMs, finalAfterMs, sinceMs });
   return { ranges, asked };
 }
 
@@ -54,6 +57,30 @@ test("hours with something in them are due until they are audited; the years bet
     { fromMs: before, toMs: before + HOUR_MS },
     { fromMs: first + HOUR_MS, toMs: first + 2 * HOUR_MS },
   ]);
+});
+
+test("an hour of which one minute is not audited since it changed is due, and no other", async () => {
+  const [first, other] = [hourOf(T0), hourOf(T0) + HOUR_MS];
+  for (const [n, eventTimeMs] of [first, other].entries())
+    await harness.archive([event(`e${n}`, { eventTimeMs })], eventTimeMs);
+  await audited(first, other);
+  expect((await due()).ranges).toEqual([]);
+  const late = first + 59 * MINUTE_MS;
+  await harness.archive([event("late", { eventTimeMs: late })], late);
+  expect((await due()).ranges).toEqual([{ fromMs: first, toMs: other }]);
+});
+
+test("an hour is due once it is final, and not where it is before the time that is asked for", async () => {
+  const [first, other] = [hourOf(T0), hourOf(T0) + HOUR_MS];
+  for (const [n, eventTimeMs] of [first, other].entries())
+    await harness.archive([event(`e${n}`, { eventTimeMs })], eventTimeMs);
+  const from = async (nowMs: number, sinceMs: number) =>
+    (await due(nowMs, { finalAfterMs: 10 * MINUTE_MS, sinceMs })).ranges.map(({ fromMs }) => fromMs);
+  const finalMs = other + 10 * MINUTE_MS;
+  expect(await from(finalMs - 1, 0)).toEqual([]);
+  expect(await from(finalMs, 0)).toEqual([first]);
+  expect(await from(finalMs + 9 * HOUR_MS, first + HOUR_MS - 1)).toEqual([first]);
+  expect(await from(finalMs + 9 * HOUR_MS, other)).toEqual([other]);
 });
 
 test("an hour that waits in the log for a stream that is behind is not due; one that does not balance is", async () => {
