@@ -69,6 +69,35 @@ it("tells by reason how many wait, with the newest as a sample", async () => {
   ]);
 });
 
+/** Letters of `count` events, in one call of the store. */
+const refuseMany = (count: number, to = harness) =>
+  to.deadLetters.append(
+    Array.from({ length: count }, (_, n) => ({
+      ...({ receivedAtMs: NOW_MS, reason: "bad-video-id", detail: "no video id" } as const),
+      payload: Buffer.from(JSON.stringify({ ...EVENT, eventId: `e-${n}` })),
+      ...({ contentType: "application/json", source: "ingest" } as const),
+    })),
+  );
+
+it("counts a thousand of a reason, and says where there are more", async () => {
+  const told = async () => (await harness.get("/v1/dead-letters").expect(200)).body.reasons[0];
+  await refuseMany(1_000);
+  expect(await told()).toMatchObject({ waiting: 1_000, more: false });
+  await refuse(EVENT, "bad-video-id", "the newest");
+  expect(await told()).toMatchObject({ waiting: 1_000, more: true, sample: { detail: "the newest" } });
+});
+
+it("a replay takes 500 letters, and the next one the others", async () => {
+  const again = async () => undefined;
+  const other = await QueryHarness.start((its) => ({ replay: { letters: its.deadLetters, again } }));
+  await refuseMany(501, other);
+  for (const accepted of [500, 1, 0]) {
+    const asked = request(other.app).post("/v1/dead-letters/replay").send({ reason: "bad-video-id" });
+    expect((await asked.expect(200)).body).toMatchObject({ accepted, refused: 0 });
+  }
+  await other.stop();
+});
+
 it("a replay makes durable what is accepted now, once, and leaves the rest as it is", async () => {
   await refuse(EVENT);
   await refuse({ ...EVENT, videoId: "still no id" });
