@@ -70,6 +70,23 @@ describe("answers are shared for a moment", () => {
     expect(cache.sizeBytes).toBeLessThanOrEqual(20_000);
   });
 
+  it("of the spellings of a question two are found by their URL, and the bytes of each are counted", async () => {
+    const cache = cacheOf(20_000);
+    const endpoint = cache.of({ path: "/v1/x", answer: read } as unknown as Endpoint);
+    const spellings = ["/v1/x?a=1&b=2", "/v1/x?b=2&a=1", "/v1/x?b=%32&a=1"];
+    const sizes: number[] = [];
+    for (const wholeUrl of spellings) {
+      await endpoint.answer({ params: {}, query: { a: "1", b: "2" }, get: () => undefined, wholeUrl });
+      sizes.push(cache.sizeBytes);
+    }
+    const found = spellings.map((url) => cache.keptFor(url) !== undefined);
+    expect(found).toEqual([true, true, false]);
+    expect([sizes[1]! - sizes[0]!, sizes[2]! - sizes[1]!]).toEqual([2 * spellings[1]!.length, 0]);
+    nowMs = 300;
+    await cache.ask("later", read);
+    expect(cache.sizeBytes).toBeLessThan(sizes[0]!);
+  });
+
   it("no problem and no failure is found by its URL", async () => {
     const cache = cacheOf(20_000);
     const problems = async () => refused(invalid("no"));
