@@ -7,14 +7,10 @@
 import { commandLine } from "./environment";
 import { otherNode, runByOtherNode } from "./pinned-node";
 import { restartWithReturnedMemory } from "./returned-memory";
-import { keepYoungGenerationSmall } from "./young-generation";
 
 const other = otherNode();
 if (other === undefined) {
-  if (commandLine()[2] === "serve") {
-    restartWithReturnedMemory([__filename, ...commandLine().slice(2)]);
-    keepYoungGenerationSmall();
-  }
+  if (commandLine()[2] === "serve") restartWithReturnedMemory([__filename, ...commandLine().slice(2)]);
   import("./program.js").then(({ run }) => run());
 } else if ("problem" in other) {
   process.stderr.write(`viewmill: ${other.problem}\n`);

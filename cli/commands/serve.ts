@@ -2,13 +2,13 @@
 import type { Command } from "commander";
 import pino from "pino";
 import { portOption } from "../arguments/whole-number";
+import { collectGarbage } from "../collect-garbage";
 import { effectiveConfigFile } from "../config/effective-config";
 import { resolveConfig } from "../config/resolve";
 import type { Config } from "../config/schema";
 import { usesDataFolder } from "../deployment/deployment";
 import { Service } from "../programs/serve/service";
 import { removeServiceUrl, writeServiceUrl } from "../reading/service-url";
-import { letYoungGenerationGrow } from "../young-generation";
 
 export function register(program: Command): void {
   program
@@ -30,7 +30,7 @@ async function serve(config: Config): Promise<void> {
     ? (await import("../../io/sqlite/data-folder.js")).openDataFolder(config.data)
     : undefined;
   const service = await Service.start(config, { logger, lock, configFile: () => effectiveConfigFile(config) });
-  letYoungGenerationGrow();
+  collectGarbage();
   if (lock !== undefined) writeServiceUrl(config.data, service.url);
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {

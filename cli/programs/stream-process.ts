@@ -3,7 +3,6 @@
  * The process of the embedded stream: a child of `serve`, so that counting never slows ingest and reads, and can crash
  * alone. Its settings are the first argument (JSON). It reports each pass to its parent and ends when the parent does.
  */
-import "./small-start";
 
 import { NO_LATENESS } from "../../domain/rules/lateness";
 import { MINUTE_MS } from "../../domain/rules/time";
@@ -16,11 +15,11 @@ import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
 import { runStream, type StreamOptions } from "../../pipelines/embedded/stream";
 import { RESOURCES } from "../../transforms/resource-names";
+import { collectGarbage } from "../collect-garbage";
 import type { Settings } from "../config/schema";
 import { type DeploymentSections, openDeployment } from "../deployment/deployment";
 import type { StreamIdentity } from "../deployment/stream-identity";
 import { commandLine } from "../environment";
-import { letYoungGenerationGrow } from "../young-generation";
 import { runBelowRequests } from "./below-requests";
 
 export interface StreamProcessSettings {
@@ -72,7 +71,7 @@ async function main({ config, identity }: StreamProcessSettings): Promise<void> 
   provideResource(RESOURCES.paneCache, panes);
   report({ kind: "started", position: await ledger.countedThrough() });
   const log = new SqliteLogReader({ folder });
-  letYoungGenerationGrow();
+  collectGarbage();
   await runStream(
     { log, archive, ledger, deadLetters, panes, deferredRanges: new DeferredRanges() },
     streamOptions(config, identity),
