@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The circuit breaker of a delivery. It goes by the monotonic clock, so that a machine's clock that is set back keeps no
- * circuit open. (cockatiel's goes by the wall clock, and has ten times the bytes.)
+ * The circuit breaker of a delivery. It goes by the monotonic clock, so that a machine's clock that is set back keeps
+ * no circuit open. (cockatiel's goes by the wall clock, and has ten times the bytes.)
  */
 export const CircuitState = { Closed: 0, Open: 1, HalfOpen: 2 } as const;
 

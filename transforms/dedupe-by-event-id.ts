@@ -19,8 +19,8 @@ export interface DedupeOptions {
    */
   paneCache: string;
   /**
-   * Resource name of the worker's FiredPanes: a pane that fires again takes in its new blocks alone. Absent: each firing
-   * takes in all of them.
+   * Resource name of the worker's FiredPanes: a pane that fires again takes in its new blocks alone. Absent: each
+   * firing takes in all of them.
    */
   firedPanes?: string;
 }

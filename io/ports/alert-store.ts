@@ -53,8 +53,8 @@ export interface AlertStore {
   /** Forgets every rule that is not named. */
   keepRules(names: readonly string[]): Promise<void>;
   /**
-   * Waiting deliveries of a webhook whose next attempt is due, the oldest first. An attempt that lies further ahead than
-   * `longestPauseMs` is due, too: a clock that has been set back since has planned it.
+   * Waiting deliveries of a webhook whose next attempt is due, the oldest first. An attempt that lies further ahead
+   * than `longestPauseMs` is due, too: a clock that has been set back since has planned it.
    */
   due(webhook: string, nowMs: number, limit: number, longestPauseMs?: number): Promise<Delivery[]>;
   /** Notes an attempt of a delivery that waits; one that does not wait is left as it is. */

@@ -27,7 +27,7 @@ export const MAX_TIME = 2 ** 27;
 const ROWS_A_STATEMENT = 16;
 /** The times that are looked up at once. */
 export const TIMES_AT_ONCE = 64;
-/** Up to this number a statement for each time is faster: one for many binds TIMES_AT_ONCE ids, however few they are. */
+/** Up to this number a statement for each time is faster: one for many binds TIMES_AT_ONCE ids, even for few times. */
 const FEW_TIMES = 16;
 
 export const bucketOf = (video: number): number => Math.floor(video / VIDEOS_A_BLOCK);

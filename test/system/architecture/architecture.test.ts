@@ -12,7 +12,8 @@ import { type Violation, violations } from "./source-graph";
 const ROOT = join(__dirname, "..", "..", "..", "..");
 
 const declaredIn = (folder: string) => {
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, folder, "package.json"), "utf8"));
+  // A package may have none.
+  const { dependencies = {} } = JSON.parse(readFileSync(join(ROOT, folder, "package.json"), "utf8"));
   return Object.keys(dependencies as object);
 };
 const servers = readdirSync(join(ROOT, "io")).filter((name) => existsSync(join(ROOT, "io", name, ROOMS_OF_ADAPTER[0])));
