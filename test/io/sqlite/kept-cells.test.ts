@@ -188,7 +188,7 @@ describe("what the levels above leave out", () => {
     return found.map(({ count }) => count);
   };
 
-  /** Two neighbours in the same blocks: one is counted on the first day alone, the other on days three and five, too. */
+  /** Two neighbours in the same blocks: one is counted on the first day alone, the other on days three and five. */
   async function neighbours(): Promise<Condition & { spoil(table: string, where: string): void }> {
     const condition = new Condition();
     const days = [0, 1_440 * 2, 1_440 * 4];
