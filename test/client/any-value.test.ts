@@ -13,6 +13,16 @@ const ACCEPTING = (async (_url: string, init: RequestInit) => {
   return new Response(JSON.stringify({ accepted: events.length, rejected: [] }), { status: 202 });
 }) as typeof fetch;
 
+/** Answers as ACCEPTING does, once `answerAll` was called. */
+function heldBack(): { late: typeof fetch; answerAll: () => void } {
+  const answered = Promise.withResolvers<void>();
+  const late = (async (...request: Parameters<typeof fetch>) => {
+    await answered.promise;
+    return ACCEPTING(...request);
+  }) as typeof fetch;
+  return { late, answerAll: answered.resolve };
+}
+
 const client = (options: Partial<ViewmillClientOptions> = {}) =>
   new ViewmillClient({
     url: "http://127.0.0.1:1",
@@ -239,14 +249,7 @@ describe("an end", () => {
   });
 
   it("of flush comes in its time, and what has no answer stays on its way", async () => {
-    let answerAll = () => {};
-    const answered = new Promise<void>((resolve) => {
-      answerAll = resolve;
-    });
-    const late = (async (...request: Parameters<typeof fetch>) => {
-      await answered;
-      return ACCEPTING(...request);
-    }) as typeof fetch;
+    const { late, answerAll } = heldBack();
     const viewmill = client({ fetch: late });
     const call = viewmill.countViewEvent("v");
     expect(await viewmill.flush({ withinMs: 30 })).toEqual({ unanswered: 1 });
@@ -258,14 +261,7 @@ describe("an end", () => {
   it.each([Number.POSITIVE_INFINITY, 2 ** 31, 1e300])(
     "of close waits for %d ms as for any other time",
     async (withinMs) => {
-      let answerAll = () => {};
-      const answered = new Promise<void>((resolve) => {
-        answerAll = resolve;
-      });
-      const late = (async (...request: Parameters<typeof fetch>) => {
-        await answered;
-        return ACCEPTING(...request);
-      }) as typeof fetch;
+      const { late, answerAll } = heldBack();
       const viewmill = client({ fetch: late });
       const call = viewmill.countViewEvent("v");
       const closing = viewmill.close({ withinMs });
