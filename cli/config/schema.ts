@@ -212,8 +212,8 @@ export const configSchema = z
           .default(0)
           .describe("first minute (epoch minutes) of a job that takes over"),
         maxWrittenCells: count(0, 100_000_000, 400_000),
-        maxFiredPanesMb: count(0, 1_000_000, 256).describe(
-          "MiB of a worker for minutes that have fired: one that fires again takes in its new events alone",
+        maxFiredPaneBytes: count(0, 1_000_000 * MEBI, 256 * MEBI).describe(
+          "of a worker's memory for minutes that have fired: one that fires again takes in its new events alone",
         ),
       })
       .prefault({}),

@@ -18,7 +18,6 @@ import type { WorkerSections } from "../deployment/worker-sections";
 export const WRITTEN_CELLS = "worker/written-cells";
 /** Resource name of the worker's FiredPanes. */
 export const FIRED_PANES = "worker/fired-panes";
-const MEBIBYTE = 2 ** 20;
 
 let opened: Deployment | undefined;
 
@@ -34,7 +33,7 @@ export async function start(settingsJson: string): Promise<void> {
   provideResource(RESOURCES.claims, await openClaims(config));
   provideResource(RESOURCES.findings, await openFindings(config));
   provideResource(WRITTEN_CELLS, new WrittenCells(config.job.maxWrittenCells));
-  provideResource(FIRED_PANES, new FiredPanes(config.job.maxFiredPanesMb * MEBIBYTE));
+  provideResource(FIRED_PANES, new FiredPanes(config.job.maxFiredPaneBytes));
 }
 
 export async function stop(): Promise<void> {
