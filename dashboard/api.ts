@@ -43,10 +43,11 @@ export interface LettersOfReason {
   more: boolean;
   sample: { id: string; receivedAt: string; detail: string; payload: string };
 }
-interface Replayed {
+export interface Replayed {
   accepted: number;
   refused: number;
   examples: { id: string; detail: string }[];
+  cursor?: string;
 }
 export interface Bucket {
   start: string;
@@ -177,7 +178,9 @@ export async function getDependencies(): Promise<Dependency[]> {
 /** The counts of many videos in one call. */
 export const query = (body: object) => post<QueryAnswer>("/v1/query", body);
 
-export const replayDeadLetters = (reason: string) => post<Replayed>("/v1/dead-letters/replay", { reason });
+/** Some hundred letters at a time; `cursor`: of the answer before. */
+export const replayDeadLetters = (reason: string, cursor?: string) =>
+  post<Replayed>("/v1/dead-letters/replay", { reason, ...(cursor === undefined ? {} : { cursor }) });
 
 async function post<Answer>(path: string, body: object): Promise<Answer> {
   const headers = { "content-type": "application/json" };

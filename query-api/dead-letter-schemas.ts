@@ -6,7 +6,13 @@ import { named } from "./schemas";
 
 const count = z.int().min(0);
 
-export const replayAsked = named("Replay", z.strictObject({ reason: z.enum(REJECTION_REASONS) }));
+export const replayAsked = named(
+  "Replay",
+  z.strictObject({
+    reason: z.enum(REJECTION_REASONS),
+    cursor: z.string().max(200).optional().meta({ description: "Of the answer before: the letters behind those" }),
+  }),
+);
 
 export const lettersSchema = named(
   "DeadLetters",
@@ -33,5 +39,6 @@ export const replayedSchema = named(
     accepted: count,
     refused: count.meta({ description: "Refused again; they stay dead letters" }),
     examples: z.array(z.object({ id: z.string(), detail: z.string() })).meta({ description: "The first 20" }),
+    cursor: z.string().optional().meta({ description: "Asks for the next letters; left out where none is left" }),
   }),
 );

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isUtf8 } from "node:buffer";
 import { REJECTION_REASONS, type RejectionReason } from "../domain/rejection";
-import type { DeadLetter } from "../io/ports";
-import { plainJson } from "./answer";
+import type { DeadLetter, LetterQuery } from "../io/ports";
+import { plainJson, refused } from "./answer";
 import { lettersSchema, replayAsked, replayedSchema } from "./dead-letter-schemas";
 import type { QueryDependencies } from "./dependencies";
 import { type Endpoint, endpoint } from "./endpoint";
 import { nextTurn } from "./next-turn";
+import { invalid } from "./problem";
 import { nothingAsked } from "./schemas";
 
 /** The number of letters of a reason that are counted. The answer says where there are more. */
 const MAX_COUNTED = 1_000;
 const MAX_SAMPLE_CHARACTERS = 500;
-/** The number of letters of one replay. The caller asks again while letters are left. */
+/** The number of letters of one replay. The caller gives the cursor back while letters are left. */
 const MAX_REPLAYED = 500;
 const MAX_NAMED = 20;
 
@@ -64,40 +65,53 @@ function postReplay(replay: Replay, clock: () => number): Endpoint {
       tag: "proof",
       scope: "operate",
       summary: "Sends the dead letters of a reason again, after a fix",
-      description: `At most ${MAX_REPLAYED} of them. An event keeps its eventId, so it counts once. What is refused again stays the letter that it is.`,
+      description: `At most ${MAX_REPLAYED} of them, the oldest first; a \`cursor\` in the answer is given back for the next. An event keeps its eventId, so it counts once. What is refused again stays the letter that it is.`,
       answer: replayedSchema,
       problems: [400, 413, 415, 503],
     },
-    handle: async ({ body }) => plainJson(await replayed(replay, body.reason, clock)),
+    async handle({ body: { reason, cursor } }) {
+      if (cursor !== undefined && (await replay.letters.get(cursor)) === undefined)
+        return refused(invalid("cursor: not one that an answer has given"));
+      return plainJson(await replayed(replay, { reason, afterId: cursor }, clock));
+    },
   });
 }
 
-async function replayed({ letters, again }: Replay, reason: RejectionReason, clock: () => number) {
-  const refused: { id: string; detail: string }[] = [];
+interface AskedLetters {
+  reason: RejectionReason;
+  afterId: string | undefined;
+}
+
+async function replayed({ letters, again }: Replay, { reason, afterId }: AskedLetters, clock: () => number) {
+  const examples: { id: string; detail: string }[] = [];
   let [accepted, refusals] = [0, 0];
-  for await (const letter of lettersOf(letters, reason)) {
+  let lastId = afterId;
+  for await (const letter of lettersOf(letters, { reason, afterId })) {
+    lastId = letter.id;
     const detail = await again(letter);
     if (detail === undefined) {
       await letters.markReplayed([letter.id], clock());
       accepted++;
-    } else if (refusals++ < MAX_NAMED) refused.push({ id: letter.id, detail });
+    } else if (refusals++ < MAX_NAMED) examples.push({ id: letter.id, detail });
   }
-  return { accepted, refused: refusals, examples: refused };
+  const next = await letters.list(waitingAfter({ reason, afterId: lastId }, 1));
+  return { accepted, refused: refusals, examples, ...(next.length === 0 ? {} : { cursor: lastId }) };
 }
 
-/** Yields the first MAX_REPLAYED letters of a reason, and holds as many of them as the store gives at once. */
-async function* lettersOf(letters: Replay["letters"], reason: RejectionReason): AsyncGenerator<DeadLetter> {
-  let afterId: string | undefined;
+/** Yields the first MAX_REPLAYED of the letters, and holds as many of them as the store gives at once. */
+async function* lettersOf(letters: Replay["letters"], { reason, afterId }: AskedLetters): AsyncGenerator<DeadLetter> {
+  let lastId = afterId;
   for (let left = MAX_REPLAYED; left > 0; ) {
-    const page = await letters.list({
-      ...{ limit: left, reason, replayed: false },
-      ...(afterId === undefined ? {} : { afterId }),
-    });
+    const page = await letters.list(waitingAfter({ reason, afterId: lastId }, left));
     if (page.length === 0) return;
     yield* page;
     left -= page.length;
-    afterId = page.at(-1)!.id;
+    lastId = page.at(-1)!.id;
   }
+}
+
+function waitingAfter({ reason, afterId }: AskedLetters, limit: number): LetterQuery {
+  return { limit, reason, replayed: false, ...(afterId === undefined ? {} : { afterId }) };
 }
 
 function sampleOf({ id, receivedAtMs, detail, eventId, payload }: DeadLetter): object {

@@ -60,7 +60,7 @@ export interface QueryDependencies {
   accessKeys?: Pick<AccessKeys, "list" | "add" | "revoke">;
   /** The dead letters to show and to send again; absent: there are no such endpoints. */
   replay?: {
-    letters: Pick<DeadLetters, "list" | "waiting" | "markReplayed">;
+    letters: Pick<DeadLetters, "list" | "get" | "waiting" | "markReplayed">;
     /**
      * Resolves with undefined when the letter's events are durable, otherwise with why they are refused again. Rejects
      * with StoreUnavailableError.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Refused events by reason: how many wait, an example of each, and a button that sends them again. */
 import { useState } from "preact/hooks";
-import { getDeadLetters, type LettersOfReason, replayDeadLetters } from "../api";
+import { getDeadLetters, type LettersOfReason, type Replayed, replayDeadLetters } from "../api";
 import { moment, plural, whole } from "../format";
 import { Scroll } from "../scroll";
 import { useAnswer } from "../use-answer";
@@ -15,9 +15,16 @@ export function DeadLetters() {
   const replay = async (reason: string) => {
     setOutcome(`sending ${reason} again`);
     try {
-      const { accepted, refused, examples } = await replayDeadLetters(reason);
-      const why = examples[0] === undefined ? "" : `, the first because ${examples[0].detail}`;
-      setOutcome(`${plural(accepted, "letter")} accepted, ${whole(refused)} refused again${why}`);
+      let [accepted, refused, why, cursor]: [number, number, string, string | undefined] = [0, 0, "", undefined];
+      do {
+        const answer: Replayed = await replayDeadLetters(reason, cursor);
+        accepted += answer.accepted;
+        refused += answer.refused;
+        if (why === "" && answer.examples[0] !== undefined) why = `, the first because ${answer.examples[0].detail}`;
+        cursor = answer.cursor;
+        const more = cursor === undefined ? "" : "; sending the others";
+        setOutcome(`${plural(accepted, "letter")} accepted, ${whole(refused)} refused again${why}${more}`);
+      } while (cursor !== undefined);
     } catch (error) {
       setOutcome(error instanceof Error ? error.message : String(error));
     }

@@ -98,6 +98,30 @@ it("a replay takes 500 letters, and the next one the others", async () => {
   await other.stop();
 });
 
+it("a replay goes on behind letters that are refused again", async () => {
+  const again = async ({ payload }: { payload: Uint8Array }) =>
+    Buffer.from(payload).includes('"mended"') ? undefined : "still no id";
+  const other = await QueryHarness.start((its) => ({ replay: { letters: its.deadLetters, again } }));
+  const letter = (eventId: string) => ({
+    ...({ receivedAtMs: NOW_MS, reason: "bad-video-id", detail: "no video id" } as const),
+    payload: Buffer.from(JSON.stringify({ ...EVENT, eventId })),
+    ...({ contentType: "application/json", source: "ingest" } as const),
+  });
+  await other.deadLetters.append([...Array(1_000).fill(letter("no")), ...Array(3).fill(letter("mended"))]);
+  const replayed = (body: object) =>
+    request(other.app)
+      .post("/v1/dead-letters/replay")
+      .send({ reason: "bad-video-id", ...body });
+  const { body: first } = await replayed({}).expect(200);
+  expect(first).toMatchObject({ accepted: 0, refused: 500, cursor: expect.any(String) });
+  const { body: second } = await replayed({ cursor: first.cursor }).expect(200);
+  expect(second).toMatchObject({ accepted: 0, refused: 500, cursor: expect.any(String) });
+  const { body: last } = await replayed({ cursor: second.cursor }).expect(200);
+  expect(last).toEqual({ accepted: 3, refused: 0, examples: [] });
+  expect((await replayed({ cursor: "of-nobody" }).expect(400)).body.detail).toContain("cursor");
+  await other.stop();
+});
+
 it("a replay makes durable what is accepted now, once, and leaves the rest as it is", async () => {
   await refuse(EVENT);
   await refuse({ ...EVENT, videoId: "still no id" });
