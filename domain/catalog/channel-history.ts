@@ -12,9 +12,9 @@ export const FIRST_MINUTE = 0;
 /** The largest number of points of a history; a longer history is refused. */
 export const MAX_POINTS = 200;
 
-/** Thrown for a change that a history has no room for. The message says so to whoever sent the line. */
-export class FullHistoryError extends RangeError {
-  override readonly name = "FullHistoryError";
+/** Thrown for a line that what is known of its video refuses. The message says why to whoever sent the line. */
+export class RefusedLineError extends RangeError {
+  override readonly name = "RefusedLineError";
 }
 
 export interface ChannelPoint {
@@ -53,7 +53,7 @@ export const hasUnknownMinutes = (history: readonly ChannelPoint[]): boolean =>
  * point; changes with different minutes may arrive in any order. A change without a minute works as follows. The first
  * channel ever stated for a video holds for its whole past. A later channel that differs from the channel of
  * `nowMinute` holds from the minute after `nowMinute`, so that no earlier minute changes its channel. Returns the same
- * array where nothing changes. Throws FullHistoryError beyond MAX_POINTS.
+ * array where nothing changes. Throws RefusedLineError beyond MAX_POINTS.
  */
 export function changed(
   history: readonly ChannelPoint[],
@@ -70,6 +70,6 @@ export function changed(
   if (same?.channelId === channelId) return history;
   const points = history.filter((point) => point.fromMinute !== from);
   points.push({ fromMinute: from, channelId });
-  if (points.length > MAX_POINTS) throw new FullHistoryError(`a video changes its channel at most ${MAX_POINTS} times`);
+  if (points.length > MAX_POINTS) throw new RefusedLineError(`a video changes its channel at most ${MAX_POINTS} times`);
   return points.sort((a, b) => a.fromMinute - b.fromMinute);
 }

@@ -12,7 +12,7 @@ import {
   changed,
   channelAt,
   FIRST_MINUTE,
-  FullHistoryError,
+  RefusedLineError,
   UNKNOWN_CHANNEL,
 } from "../../domain/catalog/channel-history";
 import type {
@@ -155,7 +155,7 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
     try {
       this.#merge(video, nowMinute);
     } catch (error) {
-      if (!(error instanceof FullHistoryError)) throw error;
+      if (!(error instanceof RefusedLineError)) throw error;
       refused.push({ video, detail: error.message });
     }
   }
@@ -275,8 +275,7 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
    * them, which merging all of them one by one does not change.
    */
   #putAllNew(videos: readonly CatalogVideo[]): boolean {
-    if (videos.length < ROWS_AT_ONCE || videos.some(({ channelFromMinute }) => channelFromMinute !== undefined))
-      return false;
+    if (videos.length < ROWS_AT_ONCE || !videos.every(isWholeWhereNew)) return false;
     const values: (string | number | null)[] = [];
     for (const { videoId, title = null, channelId = null, channelTitle, publishedAtMs = null } of videos) {
       const channel = channelId === null ? null : this.#putChannel(channelId, channelTitle);
@@ -288,6 +287,8 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
   #merge(video: CatalogVideo, nowMinute: number): void {
     const { videoId, title, channelId, channelTitle, publishedAtMs, channelFromMinute } = video;
     const stored = this.#video(videoId);
+    if (channelTitle !== undefined && typeof channelId !== "string")
+      this.#retitle(channelId === undefined ? stored : undefined, video, nowMinute);
     let [channel, hasPoints] = [stored?.channel ?? null, stored?.has_points ?? 0];
     if (channelId !== undefined) {
       const before = stored === undefined ? [] : this.#historyOf(videoId, stored);
@@ -309,6 +310,14 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
       return;
     const key = newTitle === null ? null : titleKey(newTitle);
     this.#sql.putVideo.run(videoId, newTitle, key, channel, hasPoints, published);
+  }
+
+  /** Gives the title of a line without a channel to the channel that the video belongs to. */
+  #retitle(stored: StoredVideo | undefined, { videoId, channelTitle }: CatalogVideo, nowMinute: number): void {
+    // A channel that a line has given to the video a moment ago holds from the next minute on.
+    const channel = stored === undefined ? UNKNOWN_CHANNEL : channelAt(this.#historyOf(videoId, stored), nowMinute + 1);
+    if (channel !== UNKNOWN_CHANNEL) this.#putChannel(channel, channelTitle);
+    else if (channelTitle !== null) throw new RefusedLineError("channelTitle: the video has no channel");
   }
 
   /**
@@ -362,6 +371,10 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
 }
 
 /** Returns the title in the form that searches compare: compatible forms of characters are one, and so are cases. */
+/** Whether a line of a new video can be written at once: what it says of a channel is about no other minute or video. */
+const isWholeWhereNew = ({ channelId, channelTitle, channelFromMinute }: CatalogVideo): boolean =>
+  channelFromMinute === undefined && (typeof channelTitle !== "string" || typeof channelId === "string");
+
 function titleKey(title: string): string {
   if (/^[ -~]*$/.test(title)) return title.slice(0, KEY_CHARACTERS).toLowerCase();
   return [...title.normalize("NFKC").toLowerCase()].slice(0, KEY_CHARACTERS).join("");

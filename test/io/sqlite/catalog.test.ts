@@ -38,6 +38,37 @@ describe("the catalog of videos and channels", () => {
     expect(await infoOf("other")).toBeUndefined();
   });
 
+  it("a title of a channel without the channel is that of the video's channel, and is refused where it has none", async () => {
+    await catalog.loadVideos(
+      [{ videoId: "v", channelId: "c" }, { videoId: "w", channelId: "c" }, { videoId: "x" }],
+      NOW,
+    );
+    await catalog.loadVideos([{ videoId: "w", channelId: "d" }], NOW);
+    const titled = await catalog.loadVideos(
+      [
+        { videoId: "v", channelTitle: "C" },
+        { videoId: "w", channelTitle: "D" },
+      ],
+      NOW,
+    );
+    expect([titled, await infoOf("v"), await infoOf("w", NOW + 1)]).toEqual([
+      [],
+      { channelId: "c", channelTitle: "C" },
+      { channelId: "d", channelTitle: "D" },
+    ]);
+    await catalog.loadVideos([{ videoId: "v", channelTitle: null }], NOW);
+    expect(await infoOf("v")).toEqual({ channelId: "c" });
+    const lines = [
+      { videoId: "x", title: "X", channelTitle: "None" },
+      { videoId: "v", title: "V", channelId: null, channelTitle: "None" },
+      ...Array.from({ length: 16 }, (_, n) => ({ videoId: `new${n}`, channelTitle: "None" })),
+    ];
+    const detail = "channelTitle: the video has no channel";
+    expect(await catalog.loadVideos(lines, NOW)).toEqual(lines.map((video) => ({ video, detail })));
+    expect([await infoOf("x"), await infoOf("v"), await infoOf("new0")]).toEqual([{}, { channelId: "c" }, undefined]);
+    expect(await catalog.loadVideos([{ videoId: "x", title: "X", channelTitle: null }], NOW)).toEqual([]);
+  });
+
   it("a line that a full history refuses leaves nothing behind, and the others are loaded", async () => {
     await catalog.loadVideos([{ videoId: "v", channelId: "c" }], NOW);
     await catalog.loadVideos([{ videoId: "v", channelId: "c" }], NOW + 5);
