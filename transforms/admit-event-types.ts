@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type AwaitableDoFn, awaitableParDo, type PCollection, register, resource, toBytes } from "../engine";
+import { type AwaitableDoFn, awaitableParDo, type PCollection, register, resource } from "../engine";
 import { KnownEventTypes, unknownTypes } from "../intake/known-types";
-import { type MessageRules, takeMessage } from "../intake/take-message";
+import type { MessageRules } from "../intake/take-message";
 import type { EventTypes } from "../io/ports";
 import type { BatchMessage, Message } from "./elements";
+import { judge } from "./read-message";
 import { RESOURCES } from "./resource-names";
 
 const ASKED_AT_ONCE = 16;
@@ -11,6 +12,7 @@ const ASKED_AT_ONCE = 16;
 interface AdmitOptions {
   /** The largest number of event types of the deployment. */
   maxEventTypes: number;
+  /** Those of the decoding step behind, which takes the verdict on a message from this one (read-message.ts). */
   rules: Omit<MessageRules, "admitsType">;
 }
 
@@ -39,7 +41,7 @@ export class AdmitEventTypes implements AwaitableDoFn<Message, Message> {
     // Messages of the write API and archived messages are admitted already.
     if (message.kind !== "batch" || message.appendedAtMs === undefined) return [message];
     const known = this.known();
-    const unknown = this.unknown(message, message.appendedAtMs, known);
+    const unknown = unknownTypes(judge(message, this.options.rules), known);
     return unknown.length === 0 ? [message] : this.asked(message, unknown, known);
   }
 
@@ -51,10 +53,6 @@ export class AdmitEventTypes implements AwaitableDoFn<Message, Message> {
       knownOf.set(types, known);
     }
     return known;
-  }
-
-  private unknown({ payload }: BatchMessage, appendedAtMs: number, known: KnownEventTypes): string[] {
-    return unknownTypes(takeMessage(toBytes(payload), appendedAtMs, this.options.rules), known);
   }
 
   private async asked(message: BatchMessage, unknown: readonly string[], known: KnownEventTypes): Promise<Message[]> {

@@ -27,7 +27,7 @@ import { AvroError } from "../io/formats/avro/binary";
 import type { PaneCache } from "./dedupe-by-event-id";
 import type { ArchiveMessage, BatchMessage, DeadElement, EventElement, LateElement, Message } from "./elements";
 import { hashSeed } from "./hash-seed";
-import { readMessage } from "./read-message";
+import { readJudged } from "./read-message";
 
 export interface DecodeOptions {
   /** P: the number of dedup partitions over which events are spread by their id. */
@@ -109,17 +109,15 @@ export class DecodeBatches implements DoFn<Message, Tagged<Decoded>> {
     } else yield* this.object(this.partitioner, message);
   }
 
-  private *batch(
-    partitioner: Partitioner,
-    { payload, appendedAtMs, minutes, refusedTypes }: BatchMessage,
-  ): Iterable<Tagged<Decoded>> {
+  private *batch(partitioner: Partitioner, message: BatchMessage): Iterable<Tagged<Decoded>> {
+    const { appendedAtMs, minutes, refusedTypes } = message;
     const { rawRetentionMs, limits, maxReceiptDelayMs } = this.options;
     const rules = {
       ...(rawRetentionMs === undefined ? {} : { rawRetentionMs }),
       ...(limits === undefined ? {} : { limits }),
       ...(refusedTypes === undefined ? {} : { admitsType: (type: string) => !refusedTypes.includes(type) }),
     };
-    const { receivedAtMs, columns, dead } = readMessage(toBytes(payload), appendedAtMs, rules);
+    const { receivedAtMs, columns, dead } = readJudged(message, rules);
     for (const letter of dead) yield { dead: letter };
     const earliestMs = (appendedAtMs ?? 0) - (maxReceiptDelayMs ?? Number.POSITIVE_INFINITY);
     const lateBy = Math.max(receivedAtMs, earliestMs);

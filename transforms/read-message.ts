@@ -4,9 +4,10 @@
  * the archiver.
  */
 import type { EventColumns } from "../domain/columns/event-columns";
+import { toBytes } from "../engine";
 import { type KnownEventTypes, settled } from "../intake/known-types";
 import { type MessageRules, takeMessage } from "../intake/take-message";
-import type { DeadElement } from "./elements";
+import type { BatchMessage, DeadElement } from "./elements";
 
 interface ReadMessage {
   receivedAtMs: number;
@@ -18,6 +19,28 @@ interface ReadMessage {
   dead: DeadElement[];
   /** Whether the whole message is the dead letter. */
   unreadable: boolean;
+}
+
+type Judged = ReturnType<typeof takeMessage>;
+
+/** The messages that a step of this worker has judged, with its verdict. */
+const verdicts = new WeakMap<BatchMessage, Judged>();
+
+/** Judges a message by the rules of the intake, and keeps the verdict for the step behind. */
+export function judge(message: BatchMessage, rules: MessageRules): Judged {
+  const taken = takeMessage(toBytes(message.payload), message.appendedAtMs, rules);
+  verdicts.set(message, taken);
+  return taken;
+}
+
+/**
+ * Reads a message as readMessage does. Where a step before has judged this message (AdmitEventTypes, by the same
+ * rules), takes its verdict. A runner gives both steps the same object, unless it puts a shuffle between them.
+ */
+export function readJudged(message: BatchMessage, rules: MessageRules): ReadMessage {
+  const { payload, appendedAtMs } = message;
+  const taken = verdicts.get(message);
+  return taken === undefined ? readMessage(toBytes(payload), appendedAtMs, rules) : asRead(taken, appendedAtMs);
 }
 
 /**

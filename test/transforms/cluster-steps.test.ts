@@ -118,6 +118,27 @@ describe("event types", () => {
     expect(asked).toBe(1);
   });
 
+  test("are asked for by the one reading of a message, which the decoding step behind takes over", async () => {
+    const options = { dedupePartitions: 1, paneCache: "", allowedLatenessMs: -1 };
+    const counted = async (message: BatchMessage) => {
+      const decoded = await run<Message, object>([message], {}, (given) => decodeBatches(given, options));
+      const { blocks, dead } = decoded.outputs as { blocks: { value: { count: number } }[]; dead: DeadElement[] };
+      return [blocks.map(({ value }) => value.count), dead];
+    };
+    const [fits, refused] = [direct("VIEW", "LIKE"), direct("VIEW", "LIKE", "SHARE")];
+    await withResources({ types }, async () => {
+      const step = new AdmitEventTypes("types", bound);
+      for (const message of [fits, refused]) {
+        const [admits] = await step.process(message);
+        // A second reading would find these bytes to be no message.
+        if (admits === message) message.payload.fill(0);
+        const [, dead] = await counted(admits as BatchMessage);
+        expect(dead).toMatchObject(message === fits ? [] : [{ eventId: "e2", reason: "bad-event-type" }]);
+      }
+    });
+    expect(await counted(fits)).toEqual([[2], []]);
+  });
+
   test("that are refused make dead letters of their events, and the others are counted", async () => {
     const noted = { ...direct("VIEW", "SHARE", "LIKE"), refusedTypes: ["SHARE"] };
     const plain = { dedupePartitions: 1, paneCache: "", allowedLatenessMs: -1 };
