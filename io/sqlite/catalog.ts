@@ -371,7 +371,7 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
 }
 
 /** Returns the title in the form that searches compare: compatible forms of characters are one, and so are cases. */
-/** Whether a line of a new video can be written at once: what it says of a channel is about no other minute or video. */
+/** Whether a line of a new video can be written at once: what it says of a channel is about it and all minutes. */
 const isWholeWhereNew = ({ channelId, channelTitle, channelFromMinute }: CatalogVideo): boolean =>
   channelFromMinute === undefined && (typeof channelTitle !== "string" || typeof channelId === "string");
 
