@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { crc32 } from "node:zlib";
 import type { SharedAnswers } from "../io/ports";
 import { type Answer, aged } from "./answer";
 import type { AskedRequest, Endpoint } from "./endpoint";
@@ -13,6 +14,8 @@ class Entry {
   readonly urls: string[] = [];
   /** Whether another instance has read the answer. */
   isFound = false;
+  /** Whether the question was asked a moment before, or by another while the answer was being read. */
+  isRepeated = false;
   /** The bytes of key and body; undefined while the answer is being read. */
   sizeBytes: number | undefined;
 
@@ -46,10 +49,42 @@ const MAX_KEY_CHARACTERS = 2_000;
 /** The spellings of one question that are found at once; others are found by its key. */
 const MAX_URLS = 2;
 
+/** The most questions of a generation. */
+const MOST_QUESTIONS = 4_096;
+
+/**
+ * The questions of the last moment and of the one before, as numbers: of the keys of two thousand questions a second a
+ * collection of garbage would copy most. Two questions may have the same number, so that now and then an answer is kept
+ * that nobody asks for again.
+ */
+class QuestionsLately {
+  #young = new Set<number>();
+  #old = new Set<number>();
+  #beganMs = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly momentMs: number) {}
+
+  /** Notes a question. Returns whether it was noted within the last moment, or a little longer ago. */
+  again(key: string, nowMs: number): boolean {
+    const lastsMs = nowMs - this.#beganMs;
+    if (lastsMs >= this.momentMs || this.#young.size >= MOST_QUESTIONS) {
+      this.#old = lastsMs < 2 * this.momentMs ? this.#young : new Set();
+      this.#young = new Set();
+      this.#beganMs = nowMs;
+    }
+    const number = crc32(key) | 0;
+    const isAgain = this.#young.has(number) || this.#old.has(number);
+    this.#young.add(number);
+    return isAgain;
+  }
+}
+
 /**
  * Shares the answers of reads among all clients that ask the same within a moment, so that a video that everybody
  * watches costs a few reads a second, whether the video is known or not. A question that is asked while its answer is
- * being read waits for that answer. A kept answer states when it was read (asOf) and what it holds (completeThrough).
+ * being read waits for that answer. An answer is kept where its question is asked for the second time within a moment:
+ * most questions are asked once, and what is kept of thousands of answers a second makes collections of garbage long. A
+ * kept answer states when it was read (asOf) and what it holds (completeThrough).
  * It is sent with an Age, rounded up, so that no cache behind it keeps the answer longer than its Cache-Control allows,
  * counted from the reading. A revision, an audit or a newer completeThrough shows when `keptMs` is over. Problems and
  * failures are not kept. Where instances share answers, the age of an answer that another instance has read counts from
@@ -59,9 +94,11 @@ export class AnswerCache {
   readonly #entries = new Map<string, Entry>();
   readonly #byUrl = new Map<string, Entry>();
   readonly #options: Required<Omit<AnswerCacheOptions, "shared">> & Pick<AnswerCacheOptions, "shared">;
+  readonly #lately: QuestionsLately;
   #bytes = 0;
 
   constructor(options: AnswerCacheOptions) {
+    this.#lately = new QuestionsLately(options.keptMs);
     this.#options = { now: () => performance.now(), ...options };
   }
 
@@ -111,14 +148,18 @@ export class AnswerCache {
   async ask(key: string, read: () => Promise<Answer>): Promise<Answer> {
     const { now, keptMs } = this.#options;
     const known = this.#entries.get(key);
-    if (known !== undefined && now() - known.atMs < keptMs) return aged(await known.answer, now() - known.atMs);
+    if (known !== undefined && now() - known.atMs < keptMs) {
+      known.isRepeated = true;
+      return aged(await known.answer, now() - known.atMs);
+    }
     if (known !== undefined) this.#forget(key, known);
     const entry = new Entry(now());
+    entry.isRepeated = this.#lately.again(key, entry.atMs);
     entry.answer = this.#options.shared === undefined ? read() : this.#findOrRead(key, entry, read);
     this.#entries.set(key, entry);
     try {
       const answer = await entry.answer;
-      if (answer.kind === "content") this.#keep(key, entry, answer);
+      if (answer.kind === "content" && entry.isRepeated) this.#keep(key, entry, answer);
       else this.#forget(key, entry);
       return entry.isFound ? aged(answer, now() - entry.atMs) : answer;
     } catch (error) {
