@@ -57,7 +57,10 @@ function rowACell(folder: string): Written {
 
 const STORES = { packed, rowACell } as const;
 
-/** Passes are made before and between: only `apply` and `close`, which writes the last of the WAL, are timed. */
+/**
+ * Passes are made and counted before: only `apply` and `close`, which writes the last of the WAL, are timed. What the
+ * passes cost to make, and the garbage of it, is no part of a store.
+ */
 const write = defineTask(
   __filename,
   "store-write",
@@ -78,20 +81,12 @@ const write = defineTask(
       const { user, system } = process.cpuUsage(before);
       result.cpuS += (user + system) / 1e6;
     };
-    const minuteCells = new Set<string>();
-    const videos = new Set<string>();
-    let lastMinute = 0;
-    for (const pass of cellLoad(load)) {
-      await timed(() => store.apply(pass));
-      result.cells += pass.counts.length;
-      lastMinute = pass.minute;
-      for (let row = 0; row < pass.counts.length; row++) {
-        const video = pass.videos[pass.videoIndex[row]!]!;
-        videos.add(video);
-        minuteCells.add(`${pass.minute} ${video} ${pass.typeIndex[row]}`);
-      }
-    }
-    result.minuteCells = minuteCells.size;
+    const passes = [...cellLoad(load)];
+    const videos = new Set(passes.flatMap((pass) => pass.videos));
+    result.cells = passes.reduce((sum, pass) => sum + pass.counts.length, 0);
+    result.minuteCells = minuteCellsOf(passes);
+    const lastMinute = passes.at(-1)!.minute;
+    for (const pass of passes) await timed(() => store.apply(pass));
     for (const video of videos) {
       const counted = await store.totals(video);
       result.counted += counted;
@@ -103,6 +98,24 @@ const write = defineTask(
     return result;
   },
 );
+
+/** Cells of different minutes, videos and types. */
+function minuteCellsOf(passes: readonly MinuteCounts[]): number {
+  let cells = 0;
+  let minute = Number.NaN;
+  const known = new Set<number>();
+  for (const pass of passes) {
+    if (pass.minute !== minute) known.clear();
+    minute = pass.minute;
+    const before = known.size;
+    for (let row = 0; row < pass.counts.length; row++) {
+      const video = pass.named!.numbers[pass.videoIndex[row]!]!;
+      known.add(video * pass.types.length + pass.typeIndex[row]!);
+    }
+    cells += known.size - before;
+  }
+  return cells;
+}
 
 const READS = 2_000;
 
