@@ -8,9 +8,22 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../domain/rules/time";
 import { isRanked, RankWriter } from "./bucket-ranks";
-import { Block, COUNT, decodeBlock, encodeBlock, KEY, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
+import {
+  Block,
+  type CellBytes,
+  COUNT,
+  checkedEnd,
+  decodeBlock,
+  decodeCells,
+  encodeCells,
+  KEY,
+  sealed,
+  VIDEOS_A_BLOCK,
+  WIDTH,
+} from "./cell-block";
 import type { CellChanges } from "./cell-changes";
 import { COUNTERS_FILE } from "./counter-file";
+import { type HeldBlock, HeldBlocks, HeldSpace } from "./held-blocks";
 
 /**
  * A total is the sum of the cell in `total` and the cell in `recent`, which holds the few cells written since `total`
@@ -154,16 +167,25 @@ export class BlockReader {
   }
 }
 
-/** The blocks that a write transaction has touched: each is decoded once, and written once. */
+/**
+ * The blocks of a writer: a transaction reads each once, and writes it once. Their bytes are kept for the next
+ * transactions, as long as nobody else writes cells.
+ */
 export class BlockTables extends BlockReader {
   readonly #putMany: PerLevel<StatementSync>;
   readonly #putOne: PerLevel<StatementSync>;
   readonly #delete: PerLevel<StatementSync>;
-  readonly #blocks = each(() => new Map<number, { block: Block; dirty: boolean; stored: boolean }>());
+  readonly #space = new HeldSpace();
+  readonly #held = each(() => new HeldBlocks(this.#space));
+  readonly #dirty = each((): HeldBlock[] => []);
+  readonly #decoded: HeldBlock[] = [];
   readonly #empty = each(() => new Map<number, boolean>());
   readonly #free: Block[] = [];
   #freeNumbers = 0;
   readonly #ranks: RankWriter;
+  /** The transaction that wrote cells last, and the version of the roll-ups, for which the held bytes are right. */
+  #mark = Number.NaN;
+  #version = Number.NaN;
 
   /** `changes`: told of every block that is written; absent while a file of before is packed. */
   constructor(
@@ -179,33 +201,83 @@ export class BlockTables extends BlockReader {
     this.#ranks = new RankWriter(db, (level, type, time, bucket) => this.#largestOf(level, type, time, bucket));
   }
 
+  /**
+   * Begins a transaction that may use the bytes of the last ones. They are forgotten where others have written cells
+   * since, or rolled them up (`version`, of TierGuard).
+   */
+  begin(version: number): void {
+    const mark = this.changes?.last();
+    if (mark !== this.#mark || version !== this.#version || this.#space.isFull) this.#letGo();
+    this.#mark = mark ?? Number.NaN;
+    this.#version = version;
+  }
+
+  /** Begins a transaction that takes every block from the file. */
+  beginAnew(): void {
+    this.#letGo();
+    this.#mark = Number.NaN;
+  }
+
+  /**
+   * Returns the block as this transaction sees it. Its bytes may be given to `put`, and are not right where it is
+   * decoded.
+   */
+  held(level: Level, time: number, bucket: number): HeldBlock {
+    const known = this.#held[level].get(time, bucket);
+    if (known !== undefined) return known;
+    const bytes = this.isEmpty(level, time) ? undefined : this.bytes(level, time, bucket);
+    if (bytes === undefined) return this.#held[level].hold(time, bucket);
+    const end = checkedEnd(bytes, () => rowName(level, rowId(time, bucket)));
+    return this.#held[level].hold(time, bucket, bytes, end);
+  }
+
+  /** Gives the block of a minute the bytes in which these cells, given as those of a block, have grown. */
+  putGrown(held: HeldBlock, bytes: CellBytes, cells: Float64Array, count: number): void {
+    this.#space.put(held, bytes);
+    this.#touch("minute", held);
+    this.#ranks.noteGrown("minute", held.time, held.bucket, cells, count);
+  }
+
+  /** Gives a block that is not decoded other bytes, to be written. */
+  put(level: Level, held: HeldBlock, cells: CellBytes): void {
+    this.#space.put(held, cells);
+    this.#touch(level, held);
+    if (isRanked(level)) this.#ranks.note(level, held.time, held.bucket, cells);
+  }
+
   /** Returns the block as this transaction sees it, to be changed; the caller then calls `touch`. */
   load(level: Level, time: number, bucket: number): Block {
-    const id = rowId(time, bucket);
-    const known = this.#blocks[level].get(id);
-    if (known !== undefined) return known.block;
-    const block = this.#newBlock();
-    const stored = !this.isEmpty(level, time) && this.read(level, time, bucket, block) !== undefined;
-    this.#blocks[level].set(id, { block, dirty: false, stored });
-    return block;
+    const held = this.held(level, time, bucket);
+    if (held.block === undefined) {
+      held.block = decodeCells(held.bytes, held.length, this.#newBlock());
+      this.#decoded.push(held);
+    }
+    return held.block;
   }
 
   /** Returns the block as this transaction sees it, to be read. `into` is filled where the block is not in memory. */
   look(level: Level, time: number, bucket: number, into: Block): Block | undefined {
-    const known = this.#blocks[level].get(rowId(time, bucket));
-    if (known !== undefined) return known.stored || known.dirty ? known.block : undefined;
-    return this.isEmpty(level, time) ? undefined : this.read(level, time, bucket, into);
+    const held = this.#held[level].get(time, bucket);
+    if (held === undefined) return this.isEmpty(level, time) ? undefined : this.read(level, time, bucket, into);
+    if (!held.isStored && !held.isDirty) return undefined;
+    return held.block ?? decodeCells(held.bytes, held.length, into);
   }
 
   has(level: Level, time: number, bucket: number): boolean {
-    const known = this.#blocks[level].get(rowId(time, bucket));
-    if (known !== undefined) return known.stored || known.dirty;
+    const held = this.#held[level].get(time, bucket);
+    if (held !== undefined) return held.isStored || held.isDirty;
     return !this.isEmpty(level, time) && this.bytes(level, time, bucket) !== undefined;
   }
 
   touch(level: Level, time: number, bucket: number): void {
-    this.#blocks[level].get(rowId(time, bucket))!.dirty = true;
-    this.#empty[level].set(time, false);
+    this.#touch(level, this.#held[level].get(time, bucket)!);
+  }
+
+  #touch(level: Level, held: HeldBlock): void {
+    if (held.isDirty) return;
+    held.isDirty = true;
+    this.#dirty[level].push(held);
+    this.#empty[level].set(held.time, false);
   }
 
   /** Returns whether no block of this time is stored, or waits to be. */
@@ -239,30 +311,40 @@ export class BlockTables extends BlockReader {
 
   /** Ends the writes of a transaction, whose blocks are flushed. */
   end(): void {
-    this.changes?.flush();
-    this.forget();
+    if (this.changes?.flush() === true) this.#mark++;
+    this.#endDecoded();
   }
 
-  /** Forgets the blocks of a transaction, or of one that failed. */
+  /** Forgets all blocks, after a transaction that failed. */
   forget(): void {
-    this.#ranks.forget();
     this.changes?.forget();
-    for (const level of LEVELS) {
-      for (const { block } of this.#blocks[level].values()) {
-        if (block.data.length > MAX_FREE_BLOCK || this.#freeNumbers + block.data.length > MAX_FREE_NUMBERS) continue;
-        this.#freeNumbers += block.data.length;
-        this.#free.push(block);
-      }
-      this.#blocks[level].clear();
-      this.#empty[level].clear();
+    this.#ranks.forget();
+    for (const level of LEVELS) this.#dirty[level].length = 0;
+    this.#letGo();
+  }
+
+  #endDecoded(): void {
+    for (const held of this.#decoded) {
+      const block = held.block!;
+      held.block = undefined;
+      if (block.data.length > MAX_FREE_BLOCK || this.#freeNumbers + block.data.length > MAX_FREE_NUMBERS) continue;
+      this.#freeNumbers += block.data.length;
+      this.#free.push(block);
     }
+    this.#decoded.length = 0;
+    for (const level of LEVELS) this.#empty[level].clear();
+  }
+
+  #letGo(): void {
+    this.#endDecoded();
+    for (const level of LEVELS) this.#held[level].clear();
+    this.#space.clear();
   }
 
   #newBlock(): Block {
     const block = this.#free.pop();
     if (block === undefined) return new Block();
     this.#freeNumbers -= block.data.length;
-    block.clear();
     return block;
   }
 
@@ -276,35 +358,37 @@ export class BlockTables extends BlockReader {
   }
 
   #flush(level: Level): void {
-    const ids = new Float64Array(this.#blocks[level].size);
-    let dirty = 0;
-    for (const [id, entry] of this.#blocks[level]) if (entry.dirty) ids[dirty++] = id;
-    const waiting: (number | Buffer)[] = [];
-    for (const id of ids.subarray(0, dirty).sort()) {
-      const entry = this.#blocks[level].get(id)!;
-      const bytes = encodeBlock(entry.block);
+    const dirty = this.#dirty[level];
+    if (dirty.length > 0) this.changes?.noteWrite();
+    const waiting: (number | Uint8Array)[] = [];
+    for (const held of dirty.sort((a, b) => a.time - b.time || a.bucket - b.bucket)) {
+      const { time, bucket, block } = held;
+      const id = rowId(time, bucket);
+      if (block !== undefined) this.#space.put(held, encodeCells(block));
+      const { bytes, length } = held;
       if (isRanked(level)) {
-        this.#ranks.note(level, timeOf(id), bucketOfRow(id), entry.block);
-        this.changes?.note(level, timeOf(id));
+        if (block !== undefined) this.#ranks.note(level, time, bucket, held);
+        this.changes?.note(level, time);
       }
-      entry.dirty = false;
-      if (bytes === undefined) {
-        if (entry.stored) this.#delete[level].run(id);
-        entry.stored = false;
+      held.isDirty = false;
+      if (length === 0) {
+        if (held.isStored) this.#delete[level].run(id);
+        held.isStored = false;
         continue;
       }
-      entry.stored = true;
-      waiting.push(id, bytes);
+      held.isStored = true;
+      waiting.push(id, sealed(bytes, length));
       if (waiting.length < ROWS_A_STATEMENT * 2) continue;
       this.#putMany[level].run(...waiting);
       waiting.length = 0;
     }
+    dirty.length = 0;
     for (let i = 0; i < waiting.length; i += 2) this.#putOne[level].run(waiting[i]!, waiting[i + 1]!);
   }
 }
 
-/** The numbers of all free blocks that are kept for reuse: 16 MB. */
-const MAX_FREE_NUMBERS = 2 << 20;
+/** The numbers of all free blocks that are kept for reuse: 8 MB. */
+const MAX_FREE_NUMBERS = 1 << 20;
 /**
  * The numbers of the largest free block that is kept: 128 cells. Few blocks have more, but a block keeps the memory of
  * the largest content that it ever had, and in time every kept one would have had a large one.

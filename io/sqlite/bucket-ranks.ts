@@ -11,7 +11,7 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import { type Block, COUNT, KEY, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
+import { type CellBytes, COUNT, KEY, largestCounts, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 
 export const RANKS = `
 CREATE TABLE IF NOT EXISTS ranks (
@@ -65,7 +65,15 @@ export class RankReader {
 
 const UNBOUNDED = new Float64Array(CHUNK_BUCKETS).fill(Number.POSITIVE_INFINITY);
 
-type Chunk = { level: RankedLevel; type: number; time: number; chunk: number; changed: Map<number, number> };
+/** The numbers of buckets that `changed`, and of those that are at least as large as before and as in `grown`. */
+interface Chunk {
+  level: RankedLevel;
+  type: number;
+  time: number;
+  chunk: number;
+  changed: Map<number, number>;
+  grown: Map<number, number>;
+}
 
 /** Collects the largest counts while blocks are written, and writes them with the blocks. */
 export class RankWriter {
@@ -84,14 +92,29 @@ export class RankWriter {
   }
 
   /** Notes a block that is about to be stored. */
-  note(level: RankedLevel, time: number, bucket: number, { cells, data }: Block): void {
+  note(level: RankedLevel, time: number, bucket: number, cells: CellBytes): void {
+    const chunk = Math.floor(bucket / CHUNK_BUCKETS);
+    const inside = bucket - chunk * CHUNK_BUCKETS;
+    largestCounts(cells, (type, most) => {
+      const { changed, grown } = this.#chunkOf(level, type, time, chunk);
+      changed.set(inside, most);
+      grown.delete(inside);
+    });
+  }
+
+  /** Notes cells, given as those of a block, whose counts have grown in a block that is about to be stored. */
+  noteGrown(level: RankedLevel, time: number, bucket: number, data: Float64Array, cells: number): void {
+    const chunk = Math.floor(bucket / CHUNK_BUCKETS);
+    const inside = bucket - chunk * CHUNK_BUCKETS;
     for (let at = 0; at < cells * WIDTH; ) {
       const type = Math.floor(data[at + KEY]! / VIDEOS_A_BLOCK);
       const end = (type + 1) * VIDEOS_A_BLOCK;
       let most = 0;
       for (; at < cells * WIDTH && data[at + KEY]! < end; at += WIDTH)
         if (data[at + COUNT]! > most) most = data[at + COUNT]!;
-      this.#chunkOf(level, type, time, Math.floor(bucket / CHUNK_BUCKETS)).changed.set(bucket % CHUNK_BUCKETS, most);
+      const { changed, grown } = this.#chunkOf(level, type, time, chunk);
+      const into = changed.has(inside) ? changed : grown;
+      if (!(into.get(inside)! >= most)) into.set(inside, most);
     }
   }
 
@@ -114,7 +137,7 @@ export class RankWriter {
     const name = `${LEVEL_NUMBERS[level]} ${type} ${time} ${chunk}`;
     let known = this.#waiting.get(name);
     if (known === undefined) {
-      known = { level, type, time, chunk, changed: new Map() };
+      known = { level, type, time, chunk, changed: new Map(), grown: new Map() };
       this.#waiting.set(name, known);
     }
     return known;
@@ -132,7 +155,7 @@ export class RankWriter {
   }
 
   #write(place: Chunk): void {
-    const { level, type, time, chunk, changed } = place;
+    const { level, type, time, chunk, changed, grown } = place;
     const row = this.#get.get(LEVEL_NUMBERS[level], type, time, chunk);
     const stored = row === undefined ? [] : numbersOf(row.most as Uint8Array);
     const numbers = new Float64Array(CHUNK_BUCKETS);
@@ -141,6 +164,11 @@ export class RankWriter {
     let differs = stored === undefined;
     for (const [inside, most] of changed) {
       if (numbers[inside] === most) continue;
+      numbers[inside] = most;
+      differs = true;
+    }
+    for (const [inside, most] of grown) {
+      if (numbers[inside]! >= most) continue;
       numbers[inside] = most;
       differs = true;
     }

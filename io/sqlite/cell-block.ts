@@ -27,11 +27,11 @@ export const LAST = 6;
 export const CORRECTION = 7;
 export const REVISION = 8;
 
-const FORMAT = 1;
-const CRC_BYTES = 4;
-const [HAS_SUM, HAS_WIDE, HAS_VALUED, HAS_META] = [1, 2, 4, 8];
+export const FORMAT = 1;
+export const CRC_BYTES = 4;
+export const [HAS_SUM, HAS_WIDE, HAS_VALUED, HAS_META] = [1, 2, 4, 8] as const;
 /** The bytes of eight varints of at most eight bytes each, with room. */
-const MAX_CELL_BYTES = 72;
+export const MAX_CELL_BYTES = 72;
 const TWO_28 = 2 ** 28;
 const TWO_32 = 2 ** 32;
 const TWO_53 = 2 ** 53;
@@ -135,17 +135,24 @@ export function sumOf(low: number, mid: number, top: number): bigint {
 }
 
 let scratch = Buffer.allocUnsafeSlow(1 << 16);
-let position = 0;
+/** The place of the next number that is read or written. */
+export const cursor = { at: 0 };
+
+/** The bytes of a block up to its checksum; `length` is 0 where it has no cell. */
+export interface CellBytes {
+  bytes: Uint8Array;
+  length: number;
+}
 
 /**
- * Returns a block's bytes; undefined when no cell has a number. Throws RangeError for a number beyond 53 bits or below
- * 0.
+ * Returns a block's bytes, which are valid until the next block is encoded. Throws RangeError for a number beyond 53
+ * bits or below 0.
  */
-export function encodeBlock({ cells, data }: Block): Buffer | undefined {
+export function encodeCells({ cells, data }: Block): CellBytes {
   const most = 1 + cells * MAX_CELL_BYTES + CRC_BYTES;
   if (scratch.length < most) scratch = Buffer.allocUnsafeSlow(most * 2);
   scratch[0] = FORMAT;
-  position = 1;
+  cursor.at = 1;
   let before = -1;
   for (let at = 0; at < cells * WIDTH; at += WIDTH) {
     const [count, correction, revision] = [data[at + COUNT]!, data[at + CORRECTION]!, data[at + REVISION]!];
@@ -153,11 +160,7 @@ export function encodeBlock({ cells, data }: Block): Buffer | undefined {
     if (!putUsual(data, at, before)) putCell(data, at, before);
     before = data[at]!;
   }
-  if (position === 1) return undefined;
-  const bytes = Buffer.allocUnsafe(position + CRC_BYTES);
-  scratch.copy(bytes, 0, 0, position);
-  bytes.writeUInt32LE(crc32(scratch.subarray(0, position)), position);
-  return bytes;
+  return { bytes: scratch, length: cursor.at === 1 ? 0 : cursor.at };
 }
 
 /**
@@ -175,10 +178,10 @@ function putUsual(data: Float64Array, at: number, before: number): boolean {
   if (!(head >= 0 && head < TWO_53 && count >= 0 && count < TWO_53 && low >= 0 && low < TWO_32)) return false;
   if (!(last >= 0 && last < TWO_53)) return false;
   const into = scratch;
-  let to = putNumber(into, position, head);
+  let to = putNumber(into, cursor.at, head);
   to = putNumber(into, to, count);
   if (low !== 0) to = putNumber(into, to, low);
-  position = putNumber(into, to, last);
+  cursor.at = putNumber(into, to, last);
   return true;
 }
 
@@ -212,11 +215,11 @@ const unzigzag = (value: number): number => (value % 2 === 0 ? value / 2 : -(val
 
 function put(value: number): void {
   if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`a cell cannot hold ${value}`);
-  position = putNumber(scratch, position, value);
+  cursor.at = putNumber(scratch, cursor.at, value);
 }
 
 /** Writes an integer of [0, 2^53) as a varint; returns the place behind it. */
-function putNumber(into: Uint8Array, at: number, value: number): number {
+export function putNumber(into: Uint8Array, at: number, value: number): number {
   let to = at;
   let high = value;
   while (high >= TWO_28) {
@@ -235,19 +238,20 @@ function putNumber(into: Uint8Array, at: number, value: number): number {
   return to;
 }
 
-function take(bytes: Uint8Array): number {
-  let byte = bytes[position++]!;
+/** Reads a varint at the cursor. */
+export function take(bytes: Uint8Array): number {
+  let byte = bytes[cursor.at++]!;
   if (byte < 128) return byte;
   let value = byte & 127;
-  byte = bytes[position++]!;
+  byte = bytes[cursor.at++]!;
   value |= (byte & 127) << 7;
   if (byte < 128) return value;
-  byte = bytes[position++]!;
+  byte = bytes[cursor.at++]!;
   value |= (byte & 127) << 14;
   if (byte < 128) return value;
   let scale = 2 ** 21;
   do {
-    byte = bytes[position++]!;
+    byte = bytes[cursor.at++]!;
     value += (byte & 127) * scale;
     scale *= 128;
   } while (byte >= 128);
@@ -256,11 +260,15 @@ function take(bytes: Uint8Array): number {
 
 /** Fills `into` with a block's cells. `where` names the row. Throws DamagedBlockError. */
 export function decodeBlock(bytes: Uint8Array, into: Block, where: () => string): Block {
-  const end = checkedEnd(bytes, where);
+  return decodeCells(bytes, checkedEnd(bytes, where), into);
+}
+
+/** Fills `into` with the cells of the bytes up to the checksum at `end`, which is known to be right. */
+export function decodeCells(bytes: Uint8Array, end: number, into: Block): Block {
   into.clear();
-  position = 1;
+  cursor.at = 1;
   let key = -1;
-  while (position < end) {
+  while (cursor.at < end) {
     if ((into.cells + 1) * WIDTH > into.data.length) {
       const grown = new Float64Array(into.data.length * 2);
       grown.set(into.data);
@@ -272,18 +280,40 @@ export function decodeBlock(bytes: Uint8Array, into: Block, where: () => string)
   return into;
 }
 
+/** Calls `visit` with each type of the cells and the largest count among its cells. */
+export function largestCounts({ bytes, length: end }: CellBytes, visit: (type: number, most: number) => void): void {
+  cursor.at = 1;
+  let [key, type, most] = [-1, 0, -1];
+  while (cursor.at < end) {
+    const head = take(bytes);
+    const flags = head & 15;
+    key += 1 + (head - flags) / 16;
+    const count = take(bytes);
+    if (key >= (type + 1) * VIDEOS_A_BLOCK) {
+      if (most >= 0) visit(type, most);
+      type = Math.floor(key / VIDEOS_A_BLOCK);
+      most = 0;
+    }
+    if (count > most) most = count;
+    let at = cursor.at;
+    for (let left = VARINTS_AFTER_HEAD[flags]! - 1; left > 0 && at < end; at++) if (bytes[at]! < 128) left--;
+    cursor.at = at;
+  }
+  if (most >= 0) visit(type, most);
+}
+
 /**
  * Calls `visit` with the block's decoded cells one after the other, until it returns true. Throws DamagedBlockError.
  */
 export function scanBlock(bytes: Uint8Array, where: () => string, visit: (cell: Float64Array) => boolean): void {
   const end = checkedEnd(bytes, where);
-  position = 1;
+  cursor.at = 1;
   let key = -1;
-  while (position < end) {
+  while (cursor.at < end) {
     key = takeCell(bytes, scanned, 0, key);
-    const after = position;
+    const after = cursor.at;
     if (visit(scanned)) return;
-    position = after;
+    cursor.at = after;
   }
 }
 
@@ -304,27 +334,27 @@ export function scanVideo(
   let at = 1;
   let key = -1;
   while (at < end) {
-    position = at;
+    cursor.at = at;
     const head = take(bytes);
     const flags = head & 15;
     const next = key + 1 + (head - flags) / 16;
     if (wanted < next) wanted = inside + Math.ceil((next - inside) / VIDEOS_A_BLOCK) * VIDEOS_A_BLOCK;
     if (next === wanted) {
-      position = at;
+      cursor.at = at;
       key = takeCell(bytes, scanned, 0, key);
-      at = position;
+      at = cursor.at;
       if (visit(scanned)) return;
       continue;
     }
     key = next;
-    at = position;
+    at = cursor.at;
     // A varint ends with its first byte below 128.
     for (let left = VARINTS_AFTER_HEAD[flags]!; left > 0 && at < end; at++) if (bytes[at]! < 128) left--;
   }
 }
 
 /** The varints of a cell behind its first one, by the flags in it: count and last event at least. */
-const VARINTS_AFTER_HEAD = Uint8Array.from(
+export const VARINTS_AFTER_HEAD = Uint8Array.from(
   { length: 16 },
   (_, flags) =>
     2 +
@@ -356,8 +386,18 @@ function takeCell(bytes: Uint8Array, data: Float64Array, at: number, before: num
   return key;
 }
 
-/** Returns the end of the cells. */
-function checkedEnd(bytes: Uint8Array, where: () => string): number {
+/** Writes the checksum of a block's bytes behind them. Returns both. */
+export function sealed(bytes: Uint8Array, end: number): Uint8Array {
+  const crc = crc32(bytes.subarray(0, end));
+  bytes[end] = crc;
+  bytes[end + 1] = crc >>> 8;
+  bytes[end + 2] = crc >>> 16;
+  bytes[end + 3] = crc >>> 24;
+  return bytes.subarray(0, end + CRC_BYTES);
+}
+
+/** Returns the end of the cells. Throws DamagedBlockError. */
+export function checkedEnd(bytes: Uint8Array, where: () => string): number {
   const end = bytes.length - CRC_BYTES;
   if (end < 1) throw new DamagedBlockError(`${where()} is damaged: ${bytes.length} bytes are no block`);
   if (bytes[0] !== FORMAT) throw new DamagedBlockError(`${where()} is damaged: format ${bytes[0]} is not known`);

@@ -27,31 +27,57 @@ type Times = Record<TimeLevel, number[]>;
 export class CellChanges {
   readonly #put: StatementSync;
   readonly #prune: StatementSync;
+  readonly #last: StatementSync;
+  #isWritten = false;
   readonly #times = { minute: new Set<number>(), hour: new Set<number>(), day: new Set<number>() };
 
   constructor(db: DatabaseSync) {
     this.#put = db.prepare("INSERT INTO cell_changes SELECT MAX(mark) + 1, ? FROM cell_changes");
+    this.#last = lastMark(db);
     this.#prune = db.prepare(`DELETE FROM cell_changes WHERE mark <= (SELECT MAX(mark) FROM cell_changes) - ?`);
+  }
+
+  /** Returns the mark of the last transaction that wrote cells. */
+  last(): number {
+    return numberOf(this.#last);
+  }
+
+  /** Notes that the transaction writes a block of any level. */
+  noteWrite(): void {
+    this.#isWritten = true;
   }
 
   note(level: TimeLevel, time: number): void {
     this.#times[level].add(time);
   }
 
-  /** Writes the row of the transaction, after its blocks. */
-  flush(): void {
+  /** Writes the row of the transaction, after its blocks. Returns whether it has one. */
+  flush(): boolean {
+    if (!this.#isWritten) return false;
     const { minute, hour, day } = this.#times;
     const size = minute.size + hour.size + day.size;
-    if (size === 0) return;
     const times: Times = { minute: [...minute], hour: [...hour], day: [...day] };
     this.#put.run(size > MOST_TIMES ? null : JSON.stringify(times));
     this.#prune.run(KEPT_MARKS);
     this.forget();
+    return true;
   }
 
   forget(): void {
+    this.#isWritten = false;
     for (const level of TIME_LEVELS) this.#times[level].clear();
   }
+}
+
+function lastMark(db: DatabaseSync): StatementSync {
+  const last = db.prepare("SELECT MAX(mark) FROM cell_changes");
+  last.setReturnArrays(true);
+  return last;
+}
+
+function numberOf(last: StatementSync): number {
+  const [mark] = last.get() as unknown as [number];
+  return mark;
 }
 
 /** Reads what changed since a mark, on the snapshot of the caller. */
@@ -62,13 +88,11 @@ export class CellChangesReader {
   constructor(db: DatabaseSync) {
     this.#since = db.prepare("SELECT mark, times FROM cell_changes WHERE mark > ? ORDER BY mark");
     this.#since.setReturnArrays(true);
-    this.#last = db.prepare("SELECT MAX(mark) FROM cell_changes");
-    this.#last.setReturnArrays(true);
+    this.#last = lastMark(db);
   }
 
   last(): number {
-    const [mark] = this.#last.get() as unknown as [number];
-    return mark;
+    return numberOf(this.#last);
   }
 
   /**

@@ -3,7 +3,7 @@
 import type { MinuteCounts } from "../../domain/columns/minute-counts";
 import type { CellState } from "../../domain/rules/cell-version";
 import { BUCKETS, bucketOf } from "./block-tables";
-import { VIDEOS_A_BLOCK } from "./cell-block";
+import { CORRECTION, COUNT, KEY, LAST, LOW, MID, TOP, VALUED, VIDEOS_A_BLOCK, WIDTH } from "./cell-block";
 import { type GivenNames, NOT_ASKED } from "./name-dictionary";
 
 interface CellRows {
@@ -38,6 +38,30 @@ export class SortedCells {
     return place - Math.floor(place / this.span) * this.span;
   }
 
+  /** Returns the cells [from, to) as the cells of a block. The answer is valid until the next call. */
+  states(from: number, to: number, ignoresCorrections: boolean): Float64Array {
+    const { counts, sumHigh, sumLow, valued, lastMsInMinute } = this.counts;
+    const corrections = ignoresCorrections ? undefined : this.counts.corrections;
+    if (states.length < (to - from) * WIDTH) states = new Float64Array((to - from) * WIDTH * 2);
+    const into = states;
+    const base = this.bucket(from) * this.span;
+    for (let i = from, at = 0; i < to; i++, at += WIDTH) {
+      const row = this.rows[i]!;
+      const cell = row + this.fromRow;
+      const high = sumHigh[cell]!;
+      const top = high >= 0 && high < TWO_32 ? 0 : Math.floor(high / TWO_32);
+      into[at + KEY] = this.places[row]! - base;
+      into[at + COUNT] = counts[cell]!;
+      into[at + VALUED] = valued[cell]!;
+      into[at + LOW] = sumLow[cell]!;
+      into[at + MID] = high - top * TWO_32;
+      into[at + TOP] = top;
+      into[at + LAST] = lastMsInMinute[cell]!;
+      into[at + CORRECTION] = corrections === undefined ? 0 : corrections[cell]!;
+    }
+    return into;
+  }
+
   numbers(i: number): CellState {
     const { counts } = this;
     const row = this.rows[i]! + this.fromRow;
@@ -54,6 +78,7 @@ export class SortedCells {
   }
 }
 
+let states = new Float64Array(64 * WIDTH);
 let places = new Float64Array(0);
 let rowsA = new Uint32Array(0);
 let rowsB = new Uint32Array(0);

@@ -11,9 +11,11 @@ import { type CellState, isLaterCell } from "../../domain/rules/cell-version";
 import { HOURS_A_DAY, MINUTE_MS, MINUTES_A_DAY, MINUTES_AN_HOUR } from "../../domain/rules/time";
 import { BlockTables, bucketOf } from "./block-tables";
 import {
-  type Block,
+  Block,
+  type CellBytes,
   CORRECTION,
   COUNT,
+  decodeCells,
   KEY,
   LAST,
   LOW,
@@ -25,6 +27,7 @@ import {
   WIDTH,
 } from "./cell-block";
 import { CellChanges } from "./cell-changes";
+import { CellMerge } from "./cell-merge";
 import { type SortedCells, sortCells } from "./cell-order";
 import { DerivedRebuild } from "./derived-rebuild";
 import { type Folding, HourFolds } from "./hour-folds";
@@ -43,7 +46,11 @@ export interface MinuteSlice {
 }
 
 const CACHED_VIDEOS = 250_000;
-const MAX_RECENT_CELLS = 40;
+/** About 40 cells of RECENT_CELL_BYTES. */
+const MAX_RECENT_BYTES = 512;
+const RECENT_CELL_BYTES = 12;
+
+const NO_CELLS: CellBytes = { bytes: new Uint8Array(0), length: 0 };
 
 export class MinuteWriter {
   readonly #videos: GivenNames;
@@ -56,6 +63,8 @@ export class MinuteWriter {
   #moves = new Float64Array(WIDTH * 64);
   #moved = 0;
   #written = 0;
+  readonly #merge = new CellMerge();
+  readonly #settling = new Block();
   /** The stored cell that a write is compared with: one object, filled anew for every cell. */
   readonly #stored: CellState = { correction: 0, count: 0, valued: 0, low: 0, mid: 0, top: 0, last: 0 };
 
@@ -77,6 +86,7 @@ export class MinuteWriter {
     const written = new Map<number, number>();
     let cells = 0;
     this.#begin();
+    this.#tables.begin(this.#tiers.version);
     for (const slice of slices) {
       this.#written = 0;
       this.#eachBucket(slice, (sorted, from, to) => this.#writeBucket(slice, sorted, from, to));
@@ -95,6 +105,7 @@ export class MinuteWriter {
    */
   correct(slices: readonly MinuteSlice[]): void {
     this.#begin();
+    this.#tables.beginAnew();
     for (const slice of slices) {
       this.#eachBucket(slice, (sorted, from, to) => {
         const { minute } = slice.counts;
@@ -140,6 +151,7 @@ export class MinuteWriter {
   rebuild(videoId: string, fromHour: number, toHour: number): void {
     const video = this.#videos.known(videoId);
     if (video === undefined) return;
+    this.#tables.beginAnew();
     this.#folds.begin();
     this.#tiers.begin();
     this.#tiers.refuse(fromHour, toHour);
@@ -150,6 +162,7 @@ export class MinuteWriter {
 
   /** Folds about `cells` cells of minutes of hours of any age, and settles every total, inside a transaction. */
   fold(cells: number): void {
+    this.#tables.beginAnew();
     this.#folds.begin();
     this.#tiers.begin();
     this.#folds.fold(cells, 0);
@@ -203,16 +216,33 @@ export class MinuteWriter {
     this.#tiers.refuse(hour);
     const isHourFinal = (hour + 1) * MINUTES_AN_HOUR <= slice.finalBeforeMinute;
     const isFolded = this.#folds.isFolded(hour, bucket, isHourFinal);
-    const block = this.#tables.load("minute", minute, bucket);
-    this.#moved = 0;
-    this.#mergeMinute(block, slice, sorted, from, to);
+    if (minute < slice.finalBeforeMinute || !this.#mergeStates(slice, sorted, from, to)) {
+      const block = this.#tables.load("minute", minute, bucket);
+      this.#moved = 0;
+      this.#mergeMinute(block, slice, sorted, from, to);
+      if (this.#moved > 0) this.#tables.touch("minute", minute, bucket);
+    }
     if (this.#moved === 0) return;
-    this.#tables.touch("minute", minute, bucket);
     this.#moveTotal(bucket, minute * MINUTE_MS, hour);
     if (!isFolded) return;
     this.#move("hour", hour, bucket, (minute - hour * MINUTES_AN_HOUR) * MINUTE_MS, isHourFinal, hour);
     const isDayFinal = (day + 1) * MINUTES_A_DAY <= slice.finalBeforeMinute;
     this.#move("day", day, bucket, (minute - day * MINUTES_A_DAY) * MINUTE_MS, isDayFinal, hour);
+  }
+
+  /** Merges into the bytes of a block. Returns false where its cells must be looked at one by one. */
+  #mergeStates({ counts, followCorrections }: MinuteSlice, sorted: SortedCells, from: number, to: number): boolean {
+    const bucket = sorted.bucket(from);
+    const held = this.#tables.held("minute", counts.minute, bucket);
+    if (held.block !== undefined) return false;
+    const merge = this.#merge;
+    const states = sorted.states(from, to, followCorrections);
+    if (!merge.states(held, states, to - from)) return false;
+    this.#moves = merge.moves;
+    this.#moved = merge.moved;
+    this.#written += merge.moved;
+    if (merge.moved > 0) this.#tables.putGrown(held, merge, states, to - from);
+    return true;
   }
 
   #mergeMinute(block: Block, slice: MinuteSlice, sorted: SortedCells, from: number, to: number): void {
@@ -263,28 +293,52 @@ export class MinuteWriter {
   }
 
   /**
-   * Adds to a total. A pass changes few cells of most buckets, while a block is encoded whole. So the difference goes
-   * to a small block beside the total's, which is merged when it has many cells.
+   * Adds to a total. A pass changes few cells of most buckets, and a total's block is large. So the difference goes to
+   * a small block beside the total's, which is merged when it is not small any more.
    */
   #moveTotal(bucket: number, offsetMs: number, hour: number): void {
-    const recent = this.#tables.load("recent", 0, bucket);
-    let grows = true;
-    for (let i = 0; i < this.#moved; i++) if (this.#moves[i * WIDTH + COUNT]! <= 0) grows = false;
-    if (grows && recent.cells + this.#moved <= MAX_RECENT_CELLS) this.#move("recent", 0, bucket, offsetMs, false, hour);
-    else {
-      this.#tables.settled(bucket);
-      this.#move("total", 0, bucket, offsetMs, false, hour);
+    if (this.#addRecent(bucket, offsetMs)) return;
+    this.#tables.settled(bucket);
+    this.#move("total", 0, bucket, offsetMs, false, hour);
+  }
+
+  /** Adds to the bytes of a total. Returns false where its cells must be looked at one by one. */
+  #addRecent(bucket: number, offsetMs: number): boolean {
+    const merge = this.#merge;
+    const recent = this.#tables.held("recent", 0, bucket);
+    if (recent.block !== undefined) return false;
+    const isLarge = recent.length === 0 && this.#moved * RECENT_CELL_BYTES > MAX_RECENT_BYTES;
+    if (!isLarge) {
+      if (!merge.sums(recent, this.#moves, this.#moved, offsetMs)) return false;
+      if (merge.length <= MAX_RECENT_BYTES) {
+        this.#tables.put("recent", recent, merge);
+        return true;
+      }
+      decodeCells(merge.bytes, merge.length, this.#settling);
     }
+    const total = this.#tables.held("total", 0, bucket);
+    if (total.block !== undefined) return false;
+    const { data, cells } = this.#settling;
+    const isAdded = isLarge ? merge.sums(total, this.#moves, this.#moved, offsetMs) : merge.sums(total, data, cells, 0);
+    if (!isAdded) return false;
+    this.#tables.put("total", total, merge);
+    if (recent.length > 0) this.#tables.put("recent", recent, NO_CELLS);
+    return true;
   }
 
   #move(
-    level: "hour" | "day" | "total" | "recent",
+    level: "hour" | "day" | "total",
     time: number,
     bucket: number,
     offsetMs: number,
     isFinal: boolean,
     hour: number,
-  ) {
+  ): void {
+    const held = this.#tables.held(level, time, bucket);
+    if (!isFinal && held.block === undefined && this.#merge.sums(held, this.#moves, this.#moved, offsetMs)) {
+      this.#tables.put(level, held, this.#merge);
+      return;
+    }
     const block = this.#tables.load(level, time, bucket);
     const moves = this.#moves;
     let hint = 0;

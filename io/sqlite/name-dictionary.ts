@@ -74,7 +74,11 @@ export class NameDictionary {
   }
 
   protected remember(name: string, id: number): void {
-    if (this.#young.has(name)) return;
+    if (!this.#young.has(name)) this.add(name, id);
+  }
+
+  /** Remembers a name that the young generation does not have. */
+  protected add(name: string, id: number): void {
     if (this.isFull) {
       this.#old = this.#young;
       this.#young = new Map();
@@ -135,7 +139,7 @@ export class GivenNames extends NameDictionary {
       this.#isComplete = false;
     }
     const id = this.#isComplete ? this.#give(name) : this.#insertOrFind(name);
-    this.remember(name, id);
+    this.add(name, id);
     return id;
   }
 

@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { BlockReader, bucketOfRow, type Level, rowName } from "./block-tables";
 import { RANKS, type RankedLevel, RankWriter } from "./bucket-ranks";
-import { Block, DamagedBlockError, decodeBlock } from "./cell-block";
+import { checkedEnd, DamagedBlockError } from "./cell-block";
 
 const LEVELS: readonly (RankedLevel & Level)[] = ["minute", "hour", "day"];
 
@@ -22,9 +22,9 @@ export function rankBuckets(db: DatabaseSync): void {
   for (const level of LEVELS) {
     for (let time = blocks.nextTime(level, -Infinity, Infinity); time !== undefined; ) {
       for (const [id, bytes] of blocks.rows(level, time)) {
-        const block = decoded(level, id, bytes);
-        if (block === undefined) ranks.noteUnknown(level, time, bucketOfRow(id), types);
-        else ranks.note(level, time, bucketOfRow(id), block);
+        const length = endOf(level, id, bytes);
+        if (length === undefined) ranks.noteUnknown(level, time, bucketOfRow(id), types);
+        else ranks.note(level, time, bucketOfRow(id), { bytes, length });
       }
       ranks.flush();
       time = blocks.nextTime(level, time + 1, Infinity);
@@ -32,12 +32,10 @@ export function rankBuckets(db: DatabaseSync): void {
   }
 }
 
-const scratch = new Block();
-
 /** Returns undefined where the block is damaged. A reader of its videos gets an error. */
-function decoded(level: Level, id: number, bytes: Uint8Array): Block | undefined {
+function endOf(level: Level, id: number, bytes: Uint8Array): number | undefined {
   try {
-    return decodeBlock(bytes, scratch, () => rowName(level, id));
+    return checkedEnd(bytes, () => rowName(level, id));
   } catch (error) {
     if (error instanceof DamagedBlockError) return undefined;
     throw error;

@@ -10,7 +10,6 @@ import {
   Block,
   COUNT,
   decodeBlock,
-  encodeBlock,
   KEY,
   LOW,
   MID,
@@ -21,6 +20,7 @@ import {
 } from "../../../io/sqlite/cell-block";
 import { inTransaction } from "../../../io/sqlite/connection";
 import { MinuteWriter } from "../../../io/sqlite/minute-writer";
+import { encodeBlock } from "./encoded-block";
 
 export interface RewrittenCell {
   readonly videoId: string;

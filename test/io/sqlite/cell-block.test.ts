@@ -9,7 +9,6 @@ import {
   COUNT,
   DamagedBlockError,
   decodeBlock,
-  encodeBlock,
   LAST,
   LOW,
   MID,
@@ -20,6 +19,7 @@ import {
   VALUED,
   WIDTH,
 } from "../../../io/sqlite/cell-block";
+import { encodeBlock } from "../ports/encoded-block";
 
 const where = () => "row 7";
 const safe = fc.oneof(

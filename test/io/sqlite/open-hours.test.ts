@@ -19,20 +19,18 @@ const FIRST_MINUTE = Date.UTC(2024, 1, 28, 16) / 60_000;
 
 type Step = { how: "apply" | "final" | "correct" | "rebuild"; seed: number; hour: number };
 
-const steps = fc.array(
-  fc.record({
-    how: fc.constantFrom<Step["how"]>("apply", "apply", "apply", "final", "correct", "rebuild"),
-    seed: fc.nat(),
-    hour: fc.integer({ min: 0, max: 15 }),
-  }),
-  { maxLength: 14 },
-);
+const step = fc.record({
+  how: fc.constantFrom<Step["how"]>("apply", "apply", "apply", "final", "correct", "rebuild"),
+  seed: fc.nat(),
+  hour: fc.integer({ min: 0, max: 15 }),
+});
+const steps = fc.array(step, { maxLength: 14 });
 
-function cellsOf({ seed, hour }: Step): ModelCell[] {
+function cellsOf({ seed, hour }: Step, minutes: number): ModelCell[] {
   const random = seeded(seed);
   const cells = Array.from({ length: 12 }, () => {
     const video = VIDEOS[Math.floor(random() * VIDEOS.length)]!;
-    const minute = FIRST_MINUTE + hour * 60 + Math.floor(random() * 90);
+    const minute = FIRST_MINUTE + hour * 60 + Math.floor(random() * minutes);
     const count = 1 + Math.floor(random() * 50);
     const sum = BigInt(Math.floor((random() - 0.5) * 2 ** 52)) * (random() < 0.2 ? 2n ** 33n : 1n);
     const type = random() < 0.8 ? "VIEW" : "LIKE";
@@ -41,8 +39,8 @@ function cellsOf({ seed, hour }: Step): ModelCell[] {
   return [...new Map(cells.map((one) => [`${one.minute} ${one.video} ${one.type}`, one])).values()];
 }
 
-async function take(store: SqliteCounterStore, model: CounterModel, step: Step): Promise<void> {
-  const cells = cellsOf(step);
+async function take(store: SqliteCounterStore, model: CounterModel, step: Step, minutes = 90): Promise<void> {
+  const cells = cellsOf(step, minutes);
   if (step.how === "rebuild") {
     await store.rebuild(cells[0]!.video, FIRST_MINUTE * 60_000, (FIRST_MINUTE + 1000) * 60_000);
   } else if (step.how === "correct") {
@@ -118,6 +116,23 @@ it("two stores on one file fold each other's hours", async () => {
   await expectModel(stores[0]!, model);
   await expectModel(stores[1]!, model);
   for (const store of stores) await store.close();
+});
+
+/** A store keeps blocks that it wrote, until somebody else writes: cells of the same few videos, in the same hours. */
+it("two stores on one file see what the other has just written, whatever it was", { timeout: 120_000 }, async () => {
+  const turns = fc.array(fc.record({ taken: step, isSecond: fc.boolean() }), { maxLength: 20 });
+  await fc.assert(
+    fc.asyncProperty(turns, async (all) => {
+      const folder = temporaryFolder();
+      const stores = [new SqliteCounterStore({ folder }), new SqliteCounterStore({ folder })];
+      const model = new CounterModel();
+      for (const { taken, isSecond } of all)
+        await take(stores[isSecond ? 1 : 0]!, model, { ...taken, hour: taken.hour % 3 }, 3);
+      for (const store of stores) await expectModel(store, model);
+      for (const store of stores) await store.close();
+    }),
+    { numRuns: 25 },
+  );
 });
 
 it("an hour that is over ends folded: its rows are stored, and the minutes are not read for it", async () => {
