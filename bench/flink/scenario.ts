@@ -14,12 +14,19 @@ const LATE_SHARE = 0.01;
 /** For making the data, before the first event is due. */
 const MADE_A_SECOND = 150_000;
 
+const GIBI = 2 ** 30;
+
 /** The memory of a TaskManager for any job, and its part outside of the heap. */
 export const TASK_MANAGER = { taskManagerMemoryMb: 2_560, managedForRocksdbMb: 896, managedForHeapMb: 64 };
 
 /** The settings of a deployment by default; the demonstration is less patient. */
 const { job, flink } = configSchema.parse({});
-const FIRING = { graceMs: job.graceMs, lateFiringMs: job.lateFiringMs };
+const FIRING = {
+  graceMs: job.graceMs,
+  lateFiringMs: job.lateFiringMs,
+  // Minutes of twelve million events wait some six minutes for late ones (docs/flink.md).
+  maxFiredPaneBytes: 2 * GIBI,
+};
 
 /**
  * Events of a topic that is filled as they come, over whole minutes; the first is due `aheadMs` after they are made, or
