@@ -156,7 +156,7 @@ export function benchParameters(chosen: {
   if (chosen.seed !== undefined) parameters.seed = chosen.seed;
   if (chosen.videos !== undefined) parameters.videos = chosen.videos;
   if (chosen.rate !== undefined) parameters.sustainedEventsPerSecond = chosen.rate;
-  if (chosen.minutes !== undefined) parameters.memoryMinutes = chosen.minutes;
+  if (chosen.minutes !== undefined) parameters.memoryMinutes = parameters.sustainedMinutes = chosen.minutes;
   if (chosen.scenarios !== undefined) parameters.flinkScenarios = chosen.scenarios;
   if (chosen.sameJvm === true) parameters.flinkSameJvm = true;
   return parameters;

@@ -65,12 +65,15 @@ async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCol
 
 /**
  * The rules that docs/shared-logs.md gives to both readers of a topic: they read committed records only, and a new
- * group starts at the beginning. Messages are large, so the consumer fetches few of them ahead.
+ * group starts at the beginning. Messages are large, so the consumer fetches few of them ahead; and it waits a moment for
+ * several, because each fetch costs a TaskManager more than a message does.
  */
 const CONSUMER = {
   "isolation.level": "read_committed",
   "auto.offset.reset": "earliest",
   "max.poll.records": "500",
+  "fetch.min.bytes": String(256 << 10),
+  "fetch.max.wait.ms": "200",
   "fetch.max.bytes": String(16 << 20),
   "max.partition.fetch.bytes": String(8 << 20),
   "enable.auto.commit": "false",
