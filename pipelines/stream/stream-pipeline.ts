@@ -65,7 +65,7 @@ async function readLog(root: Root, options: StreamPipelineOptions): Promise<PCol
 
 /**
  * The rules that docs/shared-logs.md gives to both readers of a topic: they read committed records only, and a new
- * group starts at the beginning. Messages are large, so the consumer fetches few of them ahead; and it waits a moment for
+ * group starts at the beginning. Messages are large, so the consumer fetches few of them ahead. It waits a moment for
  * several, because each fetch costs a TaskManager more than a message does.
  */
 const CONSUMER = {
