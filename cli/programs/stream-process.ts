@@ -13,6 +13,7 @@ import { SqliteLedger } from "../../io/sqlite/ledger";
 import { SqliteLogReader } from "../../io/sqlite/log-reader";
 import { DeferredRanges } from "../../pipelines/embedded/deferred-ranges";
 import { EmbeddedPaneCache } from "../../pipelines/embedded/pane-cache";
+import type { PassResult } from "../../pipelines/embedded/pass";
 import { runStream, type StreamOptions } from "../../pipelines/embedded/stream";
 import { RESOURCES } from "../../transforms/resource-names";
 import { collectGarbage } from "../collect-garbage";
@@ -37,7 +38,7 @@ export type StreamReport =
       events: number;
       minutes: number;
       recounted: number;
-      caughtUp: boolean;
+      left: PassResult["left"];
       tookMs: number;
     };
 

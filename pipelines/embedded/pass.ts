@@ -23,7 +23,7 @@ import {
 import type { DeferredRanges } from "./deferred-ranges";
 
 export interface PassDependencies extends CountingDependencies {
-  log: Pick<EmbeddedLog, "read" | "firstAfter">;
+  log: Pick<EmbeddedLog, "read" | "head" | "firstAfter">;
   ledger: EmbeddedLedger;
   deadLetters: DeadLetters;
   deferredRanges: DeferredRanges;
@@ -46,8 +46,11 @@ export interface PassResult {
   minutes: number;
   /** Minutes that were recounted whole from the archive. */
   recounted: number;
-  /** Whether the pass reached the end of the log. */
-  caughtUp: boolean;
+  /**
+   * What it leaves: entries or minutes that were there when it began, which its bounds left out; nothing older than its
+   * beginning, but entries that came meanwhile, as under any steady load; or nothing.
+   */
+  left: "older" | "newer" | "nothing";
 }
 
 /**
@@ -59,6 +62,7 @@ export interface PassResult {
  */
 export async function runPass(deps: PassDependencies, options: PassOptions): Promise<PassResult | undefined> {
   const { ledger } = deps;
+  const head = await deps.log.head();
   const entries = await nextEntries(deps, options);
   if (entries.length === 0) return undefined;
   const [fromPosition, toPosition] = [entries[0]!.position, entries[entries.length - 1]!.position];
@@ -76,13 +80,14 @@ export async function runPass(deps: PassDependencies, options: PassOptions): Pro
   const recounted = await countObjects(deps, countingOf(range, options), objects, listed, fresh, (minutes) =>
     ledger.completePass(toPosition, objects, minutes, deferred),
   );
-  const caughtUp = (await deps.log.firstAfter(toPosition)) === undefined;
-  return { ...summary(objects, recounted), position: await ledger.countedThrough(), caughtUp };
+  const newer = async () => ((await deps.log.firstAfter(toPosition)) === undefined ? "nothing" : "newer");
+  const left = toPosition < head ? "older" : await newer();
+  return { ...summary(objects, recounted), position: await ledger.countedThrough(), left };
 }
 
 /**
  * Counts the next minutes of the oldest deferred range, newest first, with the exactness and the bounds of a pass.
- * Returns undefined where no range is deferred. `caughtUp` is true when the last deferred minute is counted.
+ * Returns undefined where no range is deferred. It leaves nothing when the last deferred minute is counted.
  */
 export async function runSlice(deps: PassDependencies, options: PassOptions): Promise<PassResult | undefined> {
   const { ledger } = deps;
@@ -100,8 +105,8 @@ export async function runSlice(deps: PassDependencies, options: PassOptions): Pr
     const recounted = await countObjects(deps, countingOf(range, options), objects, listed, fresh, (minutes) =>
       ledger.completeSlice(deferred, rest, objects, minutes),
     );
-    const caughtUp = (await ledger.deferred()) === undefined;
-    return { ...summary(objects, recounted), position: await ledger.countedThrough(), caughtUp };
+    const left = (await ledger.deferred()) === undefined ? "nothing" : "older";
+    return { ...summary(objects, recounted), position: await ledger.countedThrough(), left };
   } catch (error) {
     deps.deferredRanges.forget();
     throw error;

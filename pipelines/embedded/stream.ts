@@ -7,7 +7,7 @@ import { type PassDependencies, type PassOptions, type PassResult, runPass, runS
 export interface StreamOptions extends PassOptions {
   /** The least time between the starts of two passes while the stream keeps up. */
   minPassIntervalMs: number;
-  /** The share of one core that passes may take while the stream keeps up (0..1]. */
+  /** The share of one core that passes may take while nothing waits at their end (0..1]. */
   maxCpuShare: number;
   /** How often the stream asks the log for new entries while it has no work. */
   pollIntervalMs: number;
@@ -20,11 +20,13 @@ export interface StreamOptions extends PassOptions {
 const MAX_REST_MS = 1_000;
 
 /**
- * Runs the embedded stream: pass after pass until `signal` aborts, and after each pass a slice of the deferred minutes,
- * so that neither waits for the end of the other. While the stream keeps up, it spaces passes so that they take at most
- * `maxCpuShare` of a core; with a backlog it runs them back to back. The stream waits for a store that cannot be used
- * for a while. Any other failure ends the stream with its error, and the process that runs the stream starts it again
- * from the checkpoint. The stream process of `serve` calls it (cli/programs/stream-process.ts).
+ * Runs the embedded stream: pass after pass until `signal` aborts, and after each pass a slice of the deferred
+ * minutes, so that neither waits for the end of the other. While the stream keeps up, it spaces passes: their starts
+ * are `minPassIntervalMs` apart, because a pass for each handful of events costs far more than counting them, and
+ * where nothing waits they take at most `maxCpuShare` of a core. With a backlog it runs them back to back. The stream
+ * waits for a store that cannot be used for a while. Any other failure ends the stream with its error, and the
+ * process that runs the stream starts it again from the checkpoint. The stream process of `serve` calls it
+ * (cli/programs/stream-process.ts).
  */
 export async function runStream(
   deps: PassDependencies,
@@ -46,9 +48,10 @@ export async function runStream(
       await pause(options.pollIntervalMs, signal);
       continue;
     }
-    if (pass?.caughtUp === false || slice?.caughtUp === false) continue;
+    if (pass?.left === "older" || slice?.left === "older") continue;
     const tookMs = performance.now() - startedAt;
-    const restMs = Math.max(options.minPassIntervalMs, tookMs / options.maxCpuShare) - tookMs;
+    const ofShareMs = pass?.left === "newer" ? 0 : tookMs / options.maxCpuShare;
+    const restMs = Math.max(options.minPassIntervalMs, ofShareMs) - tookMs;
     await pause(Math.min(restMs, MAX_REST_MS), signal);
   }
 }

@@ -39,7 +39,7 @@ const total = async () => [...(await storedCells(stores.counters)).totals.values
 test("objects of another writer in a minute whose panes are kept make the minute be recounted, books and all", async () => {
   const stream = new EmbeddedStream(stores, { dedupePartitions: 2, videoShards: 1, keepPanes: true }, -1);
   await send(stream, "a", "b");
-  expect(await stream.pass()).toMatchObject({ events: 2, minutes: 1, recounted: 0, caughtUp: true });
+  expect(await stream.pass()).toMatchObject({ events: 2, minutes: 1, recounted: 0, left: "nothing" });
   const columns = columnsOf([event("b"), event("c")]);
   const { name, sizeBytes } = await stores.archive.write(
     M0,
@@ -54,6 +54,29 @@ test("objects of another writer in a minute whose panes are kept make the minute
   await send(stream, "e");
   expect(await stream.pass()).toMatchObject({ events: 1, minutes: 1, recounted: 0 });
   expect(await stores.ledger.books(M0, M0 + 1)).toMatchObject([{ archived: 7, counted: 5, duplicate: 2 }]);
+});
+
+test("a pass leaves older entries where its bound cut them off, newer ones where they came meanwhile, or nothing", async () => {
+  const isWriting = new Set<string>();
+  const whileWriting = (used: Stores): Stores => ({
+    ...used,
+    archive: Object.assign(Object.create(used.archive) as typeof used.archive, {
+      write: async (...object: Parameters<typeof used.archive.write>) => {
+        for (const id of isWriting) await send(stream, id);
+        return used.archive.write(...object);
+      },
+    }),
+  });
+  const options = { dedupePartitions: 1, videoShards: 1, keepPanes: true };
+  const stream: EmbeddedStream = new EmbeddedStream(stores, options, -1, whileWriting);
+  await send(stream, "a");
+  isWriting.add("b");
+  expect(await stream.pass()).toMatchObject({ events: 1, position: 1, left: "newer" });
+  isWriting.clear();
+  for (let n = 0; n < 100; n++) await send(stream, `more-${n}`);
+  expect(await stream.pass()).toMatchObject({ events: 100, position: 101, left: "older" });
+  expect(await stream.pass()).toMatchObject({ events: 1, position: 102, left: "nothing" });
+  expect(await total()).toBe(102);
 });
 
 test("a pass without news does nothing", async () => {
@@ -82,7 +105,7 @@ test("of a request of a thousand minutes a pass takes the newest: an event of no
   const stream = new EmbeddedStream(stores, options, -1);
   await stream.send({ kind: "send", receivedAtMs: T0, checked: true, events: older(1_000) });
   await send(stream, "now");
-  expect(await stream.pass()).toMatchObject({ events: 16, minutes: 16, position: 0, caughtUp: true });
+  expect(await stream.pass()).toMatchObject({ events: 16, minutes: 16, position: 0, left: "nothing" });
   expect((await stores.counters.totals("v")).get("VIEW")?.count).toBe(1);
   expect(await stores.archive.list(0, M0 + 1)).toHaveLength(16);
   expect([await stores.ledger.checkpoint(), await stores.ledger.countedThrough()]).toEqual([2, 0]);
