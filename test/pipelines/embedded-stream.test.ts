@@ -44,11 +44,12 @@ const send = (eventId: string) =>
     stores.deadLetters,
   );
 
-/** The stream over the stores until `stop`; what it has said. */
-function start(over: Partial<Stores> = {}) {
+/** The stream over the stores until `stop`; what it has said, and when its passes began. */
+function start(over: Partial<Stores> = {}, minPassIntervalMs = 1) {
   const used = { ...stores, ...over };
   const stop = new AbortController();
   const passes: PassResult[] = [];
+  const startsMs: number[] = [];
   const waits: StoreUnavailableError[] = [];
   const panes = new EmbeddedPaneCache(1_000);
   const provided = new Map<string, unknown>([
@@ -73,17 +74,21 @@ function start(over: Partial<Stores> = {}) {
     maxRecountEvents: 1_000,
     finalAfterMs: 3_600_000,
   };
-  const pace = { minPassIntervalMs: 1, maxCpuShare: 1, pollIntervalMs: 1 };
+  const pace = { minPassIntervalMs, maxCpuShare: 1, pollIntervalMs: 1 };
+  const onPass = (pass: PassResult, tookMs: number) => {
+    passes.push(pass);
+    startsMs.push(performance.now() - tookMs);
+  };
   const ended = runStream(
     { ...used, panes, deferredRanges: new DeferredRanges() },
     { writer: "stream", ...bounds, counting, ...pace },
     stop.signal,
-    { onPass: (pass) => passes.push(pass), onWait: (error) => waits.push(error) },
+    { onPass, onWait: (error) => waits.push(error) },
   ).finally(() => {
     for (const name of provided.keys()) withdrawResource(name);
   });
   ended.catch(() => undefined);
-  return { ended, passes, waits, stop: () => stop.abort() };
+  return { ended, passes, startsMs, waits, stop: () => stop.abort() };
 }
 
 const DEADLINE_MS = 60_000;
@@ -114,4 +119,27 @@ test("a failure that no waiting heals ends the stream", async () => {
   const stream = start({ archive: broken });
   await expect(stream.ended).rejects.toThrow("a bug");
   expect(stream.waits).toEqual([]);
+});
+
+test("passes are spaced though there is always a newer event when one ends", async () => {
+  const [spacedMs, exactnessMs] = [200, 5];
+  let number = 0;
+  const busy = Object.assign(Object.create(stores.archive) as typeof stores.archive, {
+    write: async (...object: Parameters<typeof stores.archive.write>) => {
+      await send(`newer-${number++}`);
+      return stores.archive.write(...object);
+    },
+  });
+  // A pass takes 100 entries at most.
+  for (let n = 0; n < 250; n++) await send(`e${n}`);
+  const stream = start({ archive: busy }, spacedMs);
+  await until("some passes", async () => stream.passes.length >= 6, DEADLINE_MS, 5);
+  stream.stop();
+  await stream.ended;
+  const restsMs = stream.startsMs.map((startMs, pass) => startMs - (stream.startsMs[pass - 1] ?? 0));
+  stream.passes.forEach(({ left }, pass) => {
+    expect(left).toBe(pass < 2 ? "older" : "newer");
+    if (left === "newer" && pass + 1 < restsMs.length)
+      expect(restsMs[pass + 1]).toBeGreaterThan(spacedMs - exactnessMs);
+  });
 });
