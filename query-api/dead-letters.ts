@@ -94,7 +94,9 @@ async function replayed({ letters, again }: Replay, { reason, afterId }: AskedLe
       accepted++;
     } else if (refusals++ < MAX_NAMED) examples.push({ id: letter.id, detail });
   }
-  const next = await letters.list(waitingAfter({ reason, afterId: lastId }, 1));
+  // Fewer letters than that end where the store has no more.
+  const isWhole = accepted + refusals < MAX_REPLAYED;
+  const next = isWhole ? [] : await letters.list(waitingAfter({ reason, afterId: lastId }, 1));
   return { accepted, refused: refusals, examples, ...(next.length === 0 ? {} : { cursor: lastId }) };
 }
 

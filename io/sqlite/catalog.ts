@@ -371,7 +371,10 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
 }
 
 /** Returns the title in the form that searches compare: compatible forms of characters are one, and so are cases. */
-/** Whether a line of a new video can be written at once: what it says of a channel is about it and all minutes. */
+/**
+ * Whether the line of a new video can be written without a look at what is stored: a channel in it holds for all
+ * minutes, and the title of a channel has its channel beside it.
+ */
 const isWholeWhereNew = ({ channelId, channelTitle, channelFromMinute }: CatalogVideo): boolean =>
   channelFromMinute === undefined && (typeof channelTitle !== "string" || typeof channelId === "string");
 
