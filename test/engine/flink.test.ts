@@ -184,6 +184,7 @@ describeWithServers("a pipeline on Flink", ["flink", "job-server", "expansion", 
           await job.cancel();
           throw new Error(`${error.message}\n${failures.map((each) => each.stackTrace).join("\n")}`);
         });
+        expect(await rest.exceptions(job.jobId!), "a run that fails over writes its rows twice").toEqual([]);
         expect(flink.byTag()).toEqual(direct.byTag());
         expect(direct.sorted("integers")).toHaveLength(ITEMS);
         expect(direct.sorted("large")).toHaveLength(2);

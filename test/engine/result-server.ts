@@ -23,6 +23,10 @@ export class ResultServer {
 
   static async start(): Promise<ResultServer> {
     const results = new ResultServer();
+    // By default Node closes a connection that was idle for five seconds, even where a process that stood still for a
+    // part of them has a request on it unread. Such a request fails its bundle, and a runner that runs it again reports
+    // its elements twice.
+    results.server.keepAliveTimeout = 0;
     await new Promise<void>((resolve) => results.server.listen(0, "127.0.0.1", resolve));
     results.url = `http://127.0.0.1:${(results.server.address() as AddressInfo).port}/`;
     return results;
