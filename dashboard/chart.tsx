@@ -154,7 +154,7 @@ function options(
         ...axis,
         size: 28,
         space: 64,
-        values: (_chart, splits) => splits.map((seconds) => tick(seconds * 1000, latest.current)),
+        values: (_chart, splits) => labels(splits, latest.current),
       },
       {
         ...axis,
@@ -183,6 +183,12 @@ function rangeOf({ bars, bucketMs }: Props): uPlot.Range.MinMax {
   const last = bars[bars.length - 1];
   if (first === undefined || last === undefined) return [0, 1];
   return [first.startMs / 1000, (last.startMs + bucketMs) / 1000];
+}
+
+/** A label that would say what the one before it says, as that of a day's noon, is left out. */
+function labels(splits: readonly number[], props: Props): string[] {
+  const texts = splits.map((seconds) => tick(seconds * 1000, props));
+  return texts.map((text, index) => (text === texts[index - 1] ? "" : text));
 }
 
 function tick(timeMs: number, { bars, bucketMs, timeZone = OWN_ZONE }: Props): string {

@@ -288,6 +288,19 @@ describeWithPrograms("the dashboard", ["chromium"], () => {
       expect([...complaints, ...again.complaints]).toEqual([]);
     });
 
+    it("names a day once below a week of hours", { timeout: TEST_MS }, async () => {
+      const { page } = await openPage(browser, `${service.url}/`);
+      await page.addInitScript(keepDrawnTexts);
+      await page.goto("about:blank");
+      const asked = "start=2025-12-30T00:00&end=2026-01-06T00:00&granularity=hour&tz=UTC";
+      await page.goto(`${service.url}/#/video/cats-42?${asked}`);
+      const labels = () => page.evaluate(() => (globalThis as unknown as { drawnTexts: string[] }).drawnTexts);
+      const days = async () => (await labels()).filter((text) => text.startsWith("Jan "));
+      await until("the days of the chart", async () => (await days()).length >= 5, TEST_MS);
+      const drawn = await labels();
+      expect(drawn.filter((text, index) => text.startsWith("Jan ") && text === drawn[index - 1])).toEqual([]);
+    });
+
     it("fits on a phone of 360 px", { timeout: TEST_MS }, async () => {
       const { page } = await openPage(browser, service.url, { viewport: { width: 360, height: 780 } });
       for (const view of VIEWS) {
@@ -431,4 +444,15 @@ async function tabTo(page: Page, name: string): Promise<void> {
     if (focused.startsWith(name)) return;
   }
   throw new Error(`nothing called ${name} takes the focus`);
+}
+
+/** Runs in the page: keeps the texts that are written on canvases, in their order. */
+function keepDrawnTexts(): void {
+  const kept: string[] = [];
+  (globalThis as unknown as { drawnTexts: string[] }).drawnTexts = kept;
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    if (text !== "") kept.push(text);
+    fillText.call(this, text, ...place);
+  };
 }
