@@ -114,9 +114,11 @@ const KEY_PLACES = 2 ** 18;
 
 /**
  * Ordered by the first characters in which ids differ, so that neighbours go to the same page of the catalog. Lines
- * about one video stay in their order. Sorting numbers costs a tenth of sorting ids.
+ * about one video stay in their order, and all lines do where two of them may give one channel different titles.
+ * Sorting numbers costs a tenth of sorting ids.
  */
 function neighboursTogether(videos: readonly CatalogVideo[]): CatalogVideo[] {
+  if (!isEachChannelOfOneTitle(videos)) return [...videos];
   const first = videos[0]?.videoId ?? "";
   let same = first.length;
   for (const { videoId } of videos) while (!videoId.startsWith(first.slice(0, same))) same--;
@@ -127,6 +129,18 @@ function neighboursTogether(videos: readonly CatalogVideo[]): CatalogVideo[] {
     keys[place] = key * KEY_PLACES + place;
   }
   return Array.from(keys.sort(), (key) => videos[key % KEY_PLACES]!);
+}
+
+function isEachChannelOfOneTitle(videos: readonly CatalogVideo[]): boolean {
+  const titles = new Map<string, string | null>();
+  for (const { channelId, channelTitle } of videos) {
+    if (channelTitle === undefined) continue;
+    // The title is of the channel that the catalog knows.
+    if (typeof channelId !== "string") return false;
+    if (titles.has(channelId) && titles.get(channelId) !== channelTitle) return false;
+    titles.set(channelId, channelTitle);
+  }
+  return true;
 }
 
 function print({ loaded, rejected, rejections }: Loaded, seconds: number, json: boolean): void {

@@ -157,12 +157,23 @@ function namesOf({ line, fields, isGarbled }: CsvRow): readonly string[] {
   return fields;
 }
 
-function valueUnder(fields: readonly string[], names: readonly string[], line: number): Record<string, string> {
+function valueUnder(fields: readonly string[], names: readonly string[], line: number): Record<string, unknown> {
   if (fields.length !== names.length)
     throw broken(`the row has ${fields.length} fields, the first line ${names.length}`, line);
-  const value: Record<string, string> = {};
-  for (let at = 0; at < names.length; at++) if (fields[at] !== "") value[names[at]!] = fields[at]!;
+  const value: Record<string, unknown> = {};
+  for (let at = 0; at < names.length; at++)
+    if (fields[at] !== "") value[names[at]!] = columnValue(names[at]!, fields[at]!);
   return value;
+}
+
+/** The columns in which `null` takes a value away, and those in which digits are epoch milliseconds. */
+const REMOVABLE: ReadonlySet<string> = new Set(["title", "channelId", "channelTitle", "publishedAt"]);
+const TIMES: ReadonlySet<string> = new Set(["publishedAt", "channelSince"]);
+
+/** Returns the value that JSON would have in place of a CSV file's text. */
+function columnValue(name: string, text: string): unknown {
+  if (text === "null" && REMOVABLE.has(name)) return null;
+  return TIMES.has(name) && /^\d{1,16}$/.test(text) ? Number(text) : text;
 }
 
 const broken = (what: string, line: number): CatalogFileError =>

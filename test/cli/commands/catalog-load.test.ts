@@ -82,6 +82,29 @@ it("an NDJSON file: every line is loaded or named", async () => {
 });
 
 it.each([
+  ["of the lines", ['"channelId":"c","channelTitle":"Old"', '"channelId":"c","channelTitle":"New"']],
+  [
+    "of a line that takes a title away",
+    ['"channelId":"c","channelTitle":null', '"channelId":"c","channelTitle":"New"'],
+  ],
+  ["of a line without a channel", ['"channelId":"c","channelTitle":"Old"', '"channelTitle":"New"']],
+])("of two titles of a channel the last one %s stays, whatever the order of the ids", async (_, [first, last]) => {
+  const lines = ['{"videoId":"v1","channelId":"c"}', `{"videoId":"v2",${first}}`, `{"videoId":"v1",${last}}`];
+  expect((await load("videos.ndjson", lines.join("\n"))).code).toBe(0);
+  expect(await loaded()).toMatchObject({ v1: { channelTitle: "New" }, v2: { channelTitle: "New" } });
+});
+
+it("a CSV file: digits are times, and null takes a value away", async () => {
+  const head = "videoId,title,channelId,publishedAt,channelSince\n";
+  const { stdout } = await load("videos.csv", `${head}v1,T,c1,1700000000000,60000\nnull,null,null,null,\nv2,12,34,,\n`);
+  expect(JSON.parse(stdout)).toMatchObject({ loaded: 3, rejected: 0 });
+  const publishedAtMs = 1_700_000_000_000;
+  expect(await loaded()).toEqual({ v1: { title: "T", publishedAtMs }, v2: { title: "12", channelId: "34" } });
+  await load("videos.csv", "videoId,title,publishedAt\nv1,null,null\n");
+  expect(await loaded()).toMatchObject({ v1: {} });
+});
+
+it.each([
   ["a quote that is not closed", 'videoId,title\nv1,"One\n'],
   ["a row of other columns", "videoId,title\nv1,One,more\n"],
 ])("%s ends the load with one line that names the place", async (_, content) => {
