@@ -13,11 +13,18 @@ export function exactInteger(value: bigint): ExactNumber {
     : rawJSON(value.toString());
 }
 
-/**
- * Returns the double nearest to sum / count (one rounding of the integer part, one of the rest); null where count is 0.
- */
+/** Bits of a quotient below its point: with these, a sum of 2^53 or more has more bits than a double holds. */
+const FRACTION_BITS = 64n;
+const FRACTION = 2 ** Number(FRACTION_BITS);
+
+/** Returns the double nearest to sum / count, in one rounding; null where count is 0. */
 export function average(sum: bigint, count: number): number | null {
   if (count === 0) return null;
-  const divisor = BigInt(count);
-  return Number(sum / divisor) + Number(sum % divisor) / count;
+  const rounded = Number(sum);
+  if (Number.isSafeInteger(rounded)) return rounded / count;
+  const [divisor, size] = [BigInt(count), sum < 0n ? -sum : sum];
+  const scaled = size << FRACTION_BITS;
+  // The last bit says that there is a rest, which decides between two doubles that are equally near.
+  const quotient = (scaled / divisor) | (scaled % divisor === 0n ? 0n : 1n);
+  return ((sum < 0n ? -1 : 1) * Number(quotient)) / FRACTION;
 }
