@@ -36,7 +36,7 @@ export function respond(
   }
   const headers = [...fields];
   for (const name in answer.headers) headers.push(name, answer.headers[name]!);
-  headers.push("Cache-Control", answer.cacheControl);
+  headers.push("Cache-Control", cacheControlFor(request, answer.cacheControl));
   if (answer.etag !== undefined) headers.push("ETag", answer.etag);
   const conditional = request.method === "GET" || request.method === "HEAD";
   if (conditional && answer.etag !== undefined && isCurrent(request.headers["if-none-match"], answer.etag)) {
@@ -47,6 +47,13 @@ export function respond(
   headers.push("Content-Type", answer.contentType);
   send(response, 200, headers, answer.body);
 }
+
+/**
+ * What was answered to a request with credentials is for this client: a `public` answer would let a cache in front of
+ * the service give it to those without a key (RFC 9111, 3.5).
+ */
+const cacheControlFor = ({ headers }: IncomingMessage, cacheControl: string): string =>
+  headers.authorization === undefined ? cacheControl : cacheControl.replace(/^public\b/, "private");
 
 type EventsAnswer = Extract<Answer, { kind: "events" }>;
 

@@ -58,6 +58,17 @@ it("a key that has ended, and event types without scope write, are refused by th
   expect((await as(request(harness.app).get("/v1/keys"), OPERATOR)).body.keys).toEqual([]);
 });
 
+it("what a key has read is kept by no cache that others share, its 304 neither", async () => {
+  const { key } = (await make({ scopes: ["read"] }).expect(200)).body;
+  for (const path of ["/v1/videos/v", "/v1/videos/v/counts?start=2026-11-20T00:00:00Z&end=2026-11-20T01:00:00Z"]) {
+    const asked = () => as(request(harness.app).get(path), key);
+    const { headers } = await asked().expect(200);
+    expect(headers["cache-control"]).toMatch(/^private, max-age=\d+/);
+    const again = await asked().set("If-None-Match", headers.etag!).expect(304);
+    expect(again.headers["cache-control"]).toMatch(/^private, /);
+  }
+});
+
 it("reads of a key with a daily quota say what is left of it", async () => {
   const { key } = (await make({ scopes: ["read", "write"], limits: { eventsPerDay: 7 } }).expect(200)).body;
   await read(key)
