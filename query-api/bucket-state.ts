@@ -167,7 +167,11 @@ function cacheControlOf(state: BucketState): string {
 
 export const PROVISIONAL_CACHE = cacheControlOf("provisional");
 
-/** Returns how long an answer of these buckets may be kept: as long as its least certain bucket allows. */
-export function cacheControl(states: Iterable<BucketState>): string {
-  return cacheControlOf(leastCertain(states));
+/**
+ * Returns how long an answer of these buckets may be kept: as long as its least certain bucket allows. The answer of a
+ * channel follows the catalog, which may change for any time, so that a closed one is kept like an audited one.
+ */
+export function cacheControl(states: Iterable<BucketState>, ofChannel: boolean): string {
+  const state = leastCertain(states);
+  return cacheControlOf(ofChannel && state === "closed" ? "audited" : state);
 }

@@ -173,5 +173,5 @@ async function channelTop(
     eventType,
     videos: videos.map(({ videoId, count }) => ({ videoId, ...titled(videoId), count })),
   };
-  return countersJson(JSON.stringify(content), freshness, cacheControl([state]), range.endMs);
+  return countersJson(JSON.stringify(content), freshness, cacheControl([state], true), range.endMs);
 }

@@ -88,5 +88,5 @@ async function rankedVideos<Ranked extends VideoCount>(
     eventType,
     videos: ranked.map((video) => ({ videoId: video.videoId, ...titled(video.videoId), ...show(video) })),
   };
-  return countersJson(JSON.stringify(content), freshness, cacheControl([state]), range.endMs);
+  return countersJson(JSON.stringify(content), freshness, cacheControl([state], channelId !== undefined), range.endMs);
 }

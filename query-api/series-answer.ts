@@ -18,6 +18,7 @@ export const SERIES_DESCRIPTION =
 interface SeriesWanted {
   /** The video; or the channel, where the counters are those of channels. */
   videoId: string;
+  ofChannel: boolean;
   eventType: string;
   query: SeriesAsked;
   /** The members before the range. */
@@ -28,13 +29,16 @@ interface SeriesWanted {
 
 type Subject = { videoId: string } | { channelId: string };
 
-const idOf = (subject: Subject): string => ("videoId" in subject ? subject.videoId : subject.channelId);
+const wantedOf = (subject: Subject): Pick<SeriesWanted, "videoId" | "ofChannel"> =>
+  "videoId" in subject
+    ? { videoId: subject.videoId, ofChannel: false }
+    : { videoId: subject.channelId, ofChannel: true };
 
 /** Returns the series that a question for counts asks of a video or a channel. */
 export function countsWanted(subject: Subject, query: SeriesAsked & { eventType: string }): SeriesWanted {
   const { eventType } = query;
   const memberOf = ({ count }: Aggregates) => `"count":${count}`;
-  return { videoId: idOf(subject), eventType, query, head: { ...subject, eventType }, memberOf };
+  return { ...wantedOf(subject), eventType, query, head: { ...subject, eventType }, memberOf };
 }
 
 /** Returns the series that a question for stats asks of a video or a channel. */
@@ -45,7 +49,7 @@ export function statsWanted(
   const { eventType, function: aggregate } = query;
   const memberOf = (aggregates: Aggregates) => `"value":${aggregateText(aggregate, aggregates)}`;
   const head = { ...subject, eventType, function: aggregate };
-  return { videoId: idOf(subject), eventType, query, head, memberOf };
+  return { ...wantedOf(subject), eventType, query, head, memberOf };
 }
 
 /** The counters of videos, or of channels. */
@@ -72,7 +76,7 @@ export async function seriesAnswer(
     return `{${members},${own[form]}${then}${cursor === undefined ? "" : `,"cursor":"${cursor}"`}}`;
   }) as [string, string];
   const states = before === undefined ? own.states : [...own.states, ...before.states];
-  return countersAnswer(digestedContent(text, digest), freshness, cacheControl(states), range.endMs);
+  return countersAnswer(digestedContent(text, digest), freshness, cacheControl(states, wanted.ofChannel), range.endMs);
 }
 
 const rangeText = ({ startMs, endMs }: BucketedRange): string =>

@@ -172,6 +172,18 @@ describe("titles and channels of videos", () => {
     expect(await kept("/v1/trending")).toBe("public, max-age=86400");
   });
 
+  it("closed answers of a channel are asked for again, because the catalog may change them", async () => {
+    const end = Math.floor((NOW_MS - 40 * DAY) / HOUR) * HOUR;
+    await harness.count("v", end - 1, 2);
+    await harness.audit(end - 2 * HOUR, end);
+    const range = `start=${iso(end - HOUR)}&end=${iso(end)}`;
+    const paths = ["/v1/channels/c/counts?", "/v1/channels/c/stats?function=SUM&", "/v1/channels/c/top?"];
+    for (const path of [...paths, "/v1/top?channelId=c&", "/v1/trending?channelId=c&"]) {
+      const { headers } = await harness.get(path + range).expect(200);
+      expect([path, headers["cache-control"]]).toEqual([path, "public, max-age=60, must-revalidate"]);
+    }
+  });
+
   it("a clock that is put back keeps no ranking longer", async () => {
     const top = async () => (await harness.get("/v1/top?start=2026-11-20T00:00:00Z&end=2026-11-22T00:00:00Z")).body;
     await harness.count("v", NOW_MS, 2);
