@@ -48,7 +48,7 @@ export function register(program: Command): void {
 }
 
 function place(text: string): string {
-  if (text.includes("://") && !GCS.test(text))
+  if (text === "" || (text.includes("://") && !GCS.test(text)))
     throw new InvalidArgumentError("a directory or gs://BUCKET/FOLDER is wanted");
   return text;
 }

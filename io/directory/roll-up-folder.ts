@@ -26,8 +26,10 @@ export class DirectoryRollUps implements RollUpFolder {
       await rm(staged, { force: true });
       throw error;
     }
-    for (let folder = dirname(file); folder.startsWith(this.options.folder); folder = dirname(folder)) {
-      await synced(folder, "r", async () => undefined);
+    // Ends whatever the folder is: the root of the file system is above itself.
+    for (let below = dirname(name); ; below = dirname(below)) {
+      await synced(join(this.options.folder, below), "r", async () => undefined);
+      if (below === ".") break;
     }
   }
 

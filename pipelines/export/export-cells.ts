@@ -36,6 +36,8 @@ export interface ExportedFile {
   sizeBytes: number;
 }
 
+/** A file of an export, whole or, after a crash, begun. Other files of the folder are somebody else's. */
+const OWN_NAME = /\/counters-\d+-of-\d+\.parquet(\.[0-9a-f-]+\.tmp)?$/;
 /** How often a day is written anew. The tiering process changes the state four times for each range. */
 const ATTEMPTS = 20;
 const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
@@ -43,7 +45,7 @@ const BUCKET_MS: Readonly<Record<Granularity, number>> = { minute: MINUTE_MS, ho
 /**
  * Writes the cells of a range as Parquet, files for each day of UTC, with the state and the revision of each cell. The
  * numbers of the store and of its roll-ups are added up. A day of which cells left the store meanwhile is written
- * again. A second run over the same range replaces the files of the first.
+ * again. A second run over the same range replaces the files of the first, and no others.
  */
 export async function* exportCells(
   deps: ExportDependencies,
@@ -55,7 +57,8 @@ export async function* exportCells(
     const files = await steadyDay(deps, folder, range);
     const written = new Set(files.map(({ name }) => name));
     // An earlier export, or an attempt of this one, may have had more parts.
-    for (const name of await deps.out.names(folder)) if (!written.has(name)) await deps.out.remove(name);
+    for (const name of await deps.out.names(folder))
+      if (!written.has(name) && OWN_NAME.test(name)) await deps.out.remove(name);
     yield* files;
   }
 }

@@ -62,7 +62,7 @@ describe("export", () => {
     }
   });
 
-  it("has each cell once while a day leaves the store in the midst of it, and no file of an export before", async () => {
+  it("has each cell once while a day leaves the store in the midst of it, no file of an export before, and the files of others", async () => {
     const harness = await TierHarness.open();
     try {
       const events: VideoEvent[] = Array.from({ length: 60 }, (_, n) => ({
@@ -79,7 +79,9 @@ describe("export", () => {
         if (++reads === 2) await harness.tier();
       };
       const out = new DirectoryRollUps({ folder: join(harness.folder, "out") });
-      await out.write("granularity=minute/date=2026-10-20/counters-5-of-9.parquet", Buffer.from("of before"));
+      const folder = "granularity=minute/date=2026-10-20";
+      for (const name of ["counters-5-of-9.parquet", "counters-1-of-1.parquet.0f-1.tmp", "mine.parquet", "notes.txt"])
+        await out.write(`${folder}/${name}`, Buffer.from("of before"));
       const deps = {
         counters: { ...bound(counters), minuteCells: leaving },
         ...{ out, tiers: harness.tiers, statesOf: async () => [] },
@@ -89,7 +91,8 @@ describe("export", () => {
         files.push(file);
       expect(reads).toBeGreaterThan(3);
       expect(files.map(({ cells }) => cells)).toEqual([60]);
-      expect(await out.names("granularity=minute/date=2026-10-20")).toEqual(files.map(({ name }) => name));
+      const others = [`${folder}/mine.parquet`, `${folder}/notes.txt`];
+      expect((await out.names(folder)).sort()).toEqual([...files.map(({ name }) => name), ...others]);
     } finally {
       await harness.close();
     }

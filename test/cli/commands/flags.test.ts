@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import * as audit from "../../../cli/commands/audit";
 import * as deadLetters from "../../../cli/commands/dead-letters";
+import * as exporting from "../../../cli/commands/export";
 import * as generate from "../../../cli/commands/generate";
 import * as pipeline from "../../../cli/commands/pipeline";
 import * as plan from "../../../cli/commands/plan";
@@ -24,7 +25,7 @@ afterAll(removeFolders);
 /** Runs the command in this process: what it prints. Rejects with what the program would end with. */
 async function viewmill(...args: readonly string[]): Promise<string> {
   const program = new Command("viewmill").exitOverride().enablePositionalOptions();
-  for (const command of [audit, deadLetters, generate, pipeline, plan]) command.register(program);
+  for (const command of [audit, deadLetters, exporting, generate, pipeline, plan]) command.register(program);
   let printed = "";
   const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
     printed += String(text);
@@ -37,6 +38,11 @@ async function viewmill(...args: readonly string[]): Promise<string> {
   }
   return printed;
 }
+
+it("an export to no place is refused: it would write where the command is run", async () => {
+  const range = ["--from", "2026-11-21T10:00:00Z", "--to", "2026-11-21T11:00:00Z"];
+  await expect(viewmill("export", ...range, "--out", "")).rejects.toThrow(/--out <place>.* a directory or gs:/);
+});
 
 describe("a flag that does not apply is an error that names it", () => {
   it.each([
