@@ -25,6 +25,7 @@ export interface Workload {
   rawDays: number;
   /** At least rawDays, the lateness horizon and a day for audits. */
   minuteDays: number;
+  /** At least minuteDays. */
   hourDays: number;
   log: "kafka" | "pubsub";
   runner: "flink" | "dataflow";
@@ -80,7 +81,9 @@ const BOUNDS: readonly [keyof Workload, least: number, most: number, whole: bool
 export function workloadOf(given: Partial<Workload>): Workload {
   const usual = { ...DEFAULT_WORKLOAD, ...given };
   const leastDays = usual.rawDays + Math.ceil(usual.latenessMinutes / MINUTES_A_DAY) + 1;
-  const workload = { ...usual, minuteDays: given.minuteDays ?? leastDays } as Workload;
+  const minuteDays = given.minuteDays ?? leastDays;
+  const hourDays = given.hourDays ?? Math.max(DEFAULT_WORKLOAD.hourDays, minuteDays);
+  const workload = { ...usual, minuteDays, hourDays } as Workload;
   const wrong: string[] = [];
   for (const [name, least, most, whole] of BOUNDS) {
     const value = workload[name];
@@ -94,6 +97,8 @@ export function workloadOf(given: Partial<Workload>): Workload {
     wrong.push("single events come one a message: batchEvents must be 1");
   if (workload.minuteDays < leastDays)
     wrong.push(`minuteDays must be at least ${leastDays}: rawDays, the lateness horizon, and a day for audits`);
+  if (workload.hourDays < workload.minuteDays)
+    wrong.push(`hourDays must be at least the retention of minutes (${workload.minuteDays})`);
   if (workload.lateMinutes > workload.latenessMinutes)
     wrong.push("lateMinutes must not be above latenessMinutes: what comes later is not counted");
   if (wrong.length > 0) throw new WorkloadError(wrong.join("; "));

@@ -69,8 +69,10 @@ const granularityAsked = granularity.optional().meta({
   description:
     "Widens the range to whole buckets; weeks begin on Monday. Without it: the finest that gives at most 1,500 buckets",
 });
+/** No name of a zone has a space: a `+` that a URL turned into one (Etc/GMT+5) is read as `+`. */
 const timeZone = z
   .string()
+  .transform((name) => name.replaceAll(" ", "+"))
   .refine((name) => calendarOf(name) !== undefined, "must be a time zone of the IANA database, such as Europe/Berlin")
   .optional()
   .meta({

@@ -63,7 +63,7 @@ export function register(program: Command): void {
     )
     .option("--raw-days <days>", `retention.rawDays (default ${DEFAULT_WORKLOAD.rawDays})`, number)
     .option("--minute-days <days>", "retention.minuteDays (default: rawDays, the lateness and a day)", number)
-    .option("--hour-days <days>", `retention.hourDays (default ${DEFAULT_WORKLOAD.hourDays})`, number)
+    .option("--hour-days <days>", `retention.hourDays (default ${DEFAULT_WORKLOAD.hourDays}, or minuteDays)`, number)
     .option("--log <kind>", "pubsub or kafka (default pubsub)", oneOf("pubsub", "kafka"))
     .option("--runner <runner>", "dataflow or flink (default dataflow)", oneOf("dataflow", "flink"))
     .option("--direct", "producers publish to the topic themselves")

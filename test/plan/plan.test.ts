@@ -290,4 +290,7 @@ test("cells are kept and priced as long as the retention says, and roll-ups by t
   expect(usdOf(hours, "Bigtable, hour cells") / usdOf(given, "Bigtable, hour cells")).toBeCloseTo(3, 9);
   expect(usdOf(given, "roll-ups, of a year")).toBeGreaterThan(0);
   expect(() => workloadOf({ ...given, minuteDays: 8 })).toThrow(/minuteDays must be at least 9/);
+  expect(() => workloadOf({ ...given, hourDays: 8 })).toThrow(/hourDays must be at least .*9/);
+  const { minuteDays, hourDays } = workloadOf({ ...given, rawDays: 200 });
+  expect([minuteDays, hourDays]).toEqual([202, 202]);
 });

@@ -176,6 +176,15 @@ describe("any range at any granularity", () => {
     expect(next.start).toBe(body.end);
   });
 
+  it("a zone may have its plus sign as it is in the query", async () => {
+    const asked = (zone: string) =>
+      `/v1/videos/v/counts?start=${iso(FROM)}&end=${iso(FROM + DAY)}&granularity=day&tz=${zone}`;
+    const { body } = await harness.get(asked("Etc/GMT+5")).expect(200);
+    expect([body.tz, body.start]).toEqual(["Etc/GMT+5", iso(FROM - DAY + 5 * HOUR)]);
+    expect((await harness.get(asked("Etc/GMT%2B5")).expect(200)).body.buckets).toEqual(body.buckets);
+    await harness.get(asked("Europe Berlin")).expect(400);
+  });
+
   it("a bucket of a zone is audited when each of its minutes is", async () => {
     const [from, to] = [Date.parse("2026-10-23T18:15:00Z"), Date.parse("2026-10-25T18:15:00Z")];
     await harness.audit(from, to - MINUTE);
