@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The cursor of a series' next page, which asked-range.ts gives and takes. */
-import { BUCKET_UNITS, type BucketUnit } from "../domain/calendar";
+import { BUCKET_UNITS, type BucketUnit, calendarOf } from "../domain/calendar";
 import { MINUTE_MS } from "../domain/rules/time";
 import { LAST_END_MS, type Range } from "./range";
 
@@ -29,6 +29,8 @@ export function parseCursor(text: string): PageCursor | undefined {
   const [startMs, endMs, nextMs, granularity, tz] = content as unknown[];
   const times = [startMs, endMs, nextMs].every(isEdge);
   if (!times || !(BUCKET_UNITS as readonly unknown[]).includes(granularity) || typeof tz !== "string") return undefined;
+  // The buckets of an unknown zone would be cut by UTC, and called that zone's.
+  if (tz !== "" && calendarOf(tz) === undefined) return undefined;
   const cursor = { startMs, endMs, nextMs, granularity, tz: tz === "" ? undefined : tz } as PageCursor;
   const isWithin = cursor.startMs < cursor.nextMs && cursor.nextMs < cursor.endMs;
   return isWithin && cursorText(cursor) === text ? cursor : undefined;

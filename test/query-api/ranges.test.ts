@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import { BUCKET_UNITS, type BucketUnit, calendarOf } from "../../domain/calendar";
-import { parseCursor } from "../../query-api/page-cursor";
+import { cursorText, parseCursor } from "../../query-api/page-cursor";
 import { countsSchema, queryAnswerSchema, statsSchema } from "../../query-api/schemas";
 import { asMinuteCounts } from "../io/ports/counter-model";
 import { DAY, HOUR, iso, MINUTE, QueryHarness } from "./query-harness";
 
 /** Berlin's clocks went back on 2026-10-25. */
 const FROM = Date.parse("2026-10-20T00:00:00Z");
+const CURSOR = { startMs: FROM, endMs: FROM + 9 * DAY, nextMs: FROM + DAY, granularity: "day" as const };
 const TO = Date.parse("2026-11-10T00:00:00Z");
 const QUARTER = 15 * MINUTE;
 const ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Asia/Kolkata", "America/New_York"];
@@ -162,6 +163,12 @@ describe("any range at any granularity", () => {
       [0, end, FROM + 0.5],
     ])
       expect(parseCursor(text(...times))).toBeUndefined();
+  });
+
+  it("a cursor of a zone that there is not is refused, because its days would be those of UTC", () => {
+    const of = (tz: string) => parseCursor(cursorText({ ...CURSOR, tz }));
+    expect(of("Asia/Kathmandu")).toEqual({ ...CURSOR, tz: "Asia/Kathmandu" });
+    for (const tz of ["Nowhere/Zone", "+05:00", "Etc/GMT 5"]) expect([tz, of(tz)]).toEqual([tz, undefined]);
   });
 
   it("pages of a range that is too long for one answer, and of one without an end", async () => {
