@@ -34,7 +34,7 @@ export function getVideos(dependencies: QueryDependencies): Endpoint {
         return refused(invalid("search: either `search` or `order` is wanted"));
       const freshness = await readFreshness(dependencies);
       const page = await asked(dependencies, query);
-      if (page === undefined) return refused(invalid("cursor: not one that an answer has given"));
+      if (page === undefined) return refused(invalid("cursor: not one that an answer to this question has given"));
       const { videoIds, cursor } = page;
       const membersOf = await videoMembers(dependencies, videoIds);
       const videos: object[] = [];
@@ -61,10 +61,10 @@ async function asked(
   { search, limit, cursor }: { search?: string | undefined; limit: number; cursor?: string | undefined },
 ): Promise<Page | undefined> {
   if (search === undefined) return newest(dependencies, limit, cursor);
-  const place = cursor === undefined ? { after: "" } : readCursor(cursor);
+  const place = cursor === undefined ? { after: "" } : readCursor(search, cursor);
   if (place === undefined) return undefined;
   const { videoIds, next } = await found(dependencies, search, place, limit);
-  return { videoIds, ...(next === undefined ? {} : { cursor: writeCursor(next) }) };
+  return { videoIds, ...(next === undefined ? {} : { cursor: writeCursor(search, next) }) };
 }
 
 async function newest(
@@ -106,12 +106,13 @@ async function found(
   return { videoIds, next: last === undefined ? { after: videoIds.at(-1)! } : { title: last } };
 }
 
-const writeCursor = (place: Place): string =>
-  base64Json("after" in place ? [place.after] : [place.title.key, place.title.videoId]);
+/** The text of the search stands in its cursors: places in its order mean nothing to another search. */
+const writeCursor = (search: string, place: Place): string =>
+  base64Json([search, ...("after" in place ? [place.after] : [place.title.key, place.title.videoId])]);
 
-function readCursor(cursor: string): Place | undefined {
-  const [first, second, ...more] = partsOf(cursor);
-  if (typeof first !== "string" || more.length > 0) return undefined;
+function readCursor(search: string, cursor: string): Place | undefined {
+  const [text, first, second, ...more] = partsOf(cursor);
+  if (text !== search || typeof first !== "string" || more.length > 0) return undefined;
   if (second === undefined) return { after: first };
   return typeof second === "string" ? { title: { key: first, videoId: second } } : undefined;
 }

@@ -110,6 +110,8 @@ export const countsAsked = z.strictObject({
     .meta({ description: "Of the page before; what is asked beside it is the same, or left out" }),
 });
 const MAX_SEARCH_CHARACTERS = 128;
+/** A search of 128 characters, 128 of a title and an id of 128: at most 1,030 bytes as JSON, 4/3 as much in base64. */
+const MAX_SEARCH_CURSOR_CHARACTERS = 1500;
 export const searchAsked = z.strictObject({
   search: z
     .string()
@@ -122,7 +124,7 @@ export const searchAsked = z.strictObject({
     .optional()
     .meta({ description: "In place of `search`: all videos whose publication is known, the newest first" }),
   limit: limit(100, 20),
-  cursor: z.string().max(1000).optional().meta({ description: "Of the answer before" }),
+  cursor: z.string().max(MAX_SEARCH_CURSOR_CHARACTERS).optional().meta({ description: "Of the answer before" }),
 });
 export const statsAsked = countsAsked.extend({ function: aggregate });
 const MAX_LABEL_CHARACTERS = 40;

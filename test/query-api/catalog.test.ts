@@ -100,6 +100,19 @@ describe("titles and channels of videos", () => {
     await request(harness.app).get("/v1/catalog/videos").expect(405).expect("Allow", "PUT");
   });
 
+  it("the longest search goes on behind the longest title", async () => {
+    const title = "\u{1F600}".repeat(128);
+    await harness.put(
+      "/v1/catalog/videos",
+      ["a", "b"].map((id) => ({ videoId: id.repeat(128), title })),
+    );
+    const url = `/v1/videos?limit=1&search=${encodeURIComponent("\u{1F600}".repeat(64))}`;
+    const { body } = await harness.get(url).expect(200);
+    expect((await harness.get(`${url}&cursor=${body.cursor}`).expect(200)).body.videos).toMatchObject([
+      { videoId: "b".repeat(128) },
+    ]);
+  });
+
   it("a search finds counted and known videos, page by page", async () => {
     await harness.count("cat-counted", NOW_MS - HOUR, 5);
     await harness.count("cat-known", NOW_MS - HOUR, 2);
@@ -129,6 +142,8 @@ describe("titles and channels of videos", () => {
       expect(paged).toEqual(ids);
     }
     await harness.get("/v1/videos").expect(400);
+    const { cursor } = (await harness.get("/v1/videos?search=cat&limit=1").expect(200)).body;
+    await harness.get(`/v1/videos?search=ca&limit=1&cursor=${cursor}`).expect(400);
     await harness.get("/v1/videos?search=c&cursor=!!").expect(400);
     await harness.get(`/v1/videos?search=c&cursor=${Buffer.from("[1]").toString("base64url")}`).expect(400);
   });
