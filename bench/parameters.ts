@@ -17,9 +17,19 @@ export interface BenchParameters {
   ingestBatchEvents: number;
   ingestJsonEvents: number;
   connections: number;
-  /** Requests of one event, and of one total. */
+  /** Reads of one total that everybody asks for. */
   singleRequests: number;
+  /**
+   * Requests of one event, and of one total, to each server in turn: before the first round, then in each round before
+   * its clock runs, and those that are measured.
+   */
+  httpRounds: number;
+  httpWarmUpRequests: number;
+  httpLeadInRequests: number;
+  httpRoundRequests: number;
   singleConnections: number;
+  /** Rounds in which a computation and its peers take turns, each a process of its own. */
+  turns: number;
   /** The steady load that reads and freshness are measured under. */
   steadyEventsPerSecond: number;
   steadySeconds: number;
@@ -72,7 +82,12 @@ const FULL: BenchParameters = {
   ingestJsonEvents: 1_500_000,
   connections: 16,
   singleRequests: 60_000,
+  httpRounds: 21,
+  httpWarmUpRequests: 60_000,
+  httpLeadInRequests: 6_000,
+  httpRoundRequests: 8_000,
   singleConnections: 256,
+  turns: 3,
   steadyEventsPerSecond: 50_000,
   steadySeconds: 30,
   readsPerSecond: 200,
@@ -112,7 +127,12 @@ const QUICK: BenchParameters = {
   ingestJsonEvents: 50_000,
   connections: 4,
   singleRequests: 2_000,
+  httpRounds: 2,
+  httpWarmUpRequests: 500,
+  httpLeadInRequests: 250,
+  httpRoundRequests: 1_000,
   singleConnections: 16,
+  turns: 2,
   steadyEventsPerSecond: 10_000,
   steadySeconds: 3,
   readsPerSecond: 50,

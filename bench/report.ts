@@ -28,6 +28,8 @@ export interface Figure {
   title: string;
   unit: string;
   value: number;
+  /** The lowest and the highest round, where the value is the median over rounds (turns.ts). */
+  spread?: { lowest: number; highest: number };
   baselines: Baseline[];
   goal?: Goal;
 }
@@ -79,7 +81,7 @@ export function below(value: number): (measured: number) => Goal {
   return (measured) => ({ bound: "below", value, met: measured < value });
 }
 
-interface FigureOptions {
+export interface FigureOptions {
   goal?: (measured: number) => Goal;
   baselines?: Record<string, number>;
 }
@@ -133,19 +135,23 @@ export function asMarkdown(report: BenchReport, command: string): string {
   return `${lines.join("\n")}\n`;
 }
 
-function markdownCells({ title, unit, value, baselines, goal }: Figure): string[] {
+function markdownCells({ title, unit, value, spread, baselines, goal }: Figure): string[] {
   const wanted = goal === undefined ? "" : `${goal.bound} ${readable(goal.value)}${goal.met ? "" : ": **missed**"}`;
   const beside = baselines.map(({ name, value: its, ratio }) => `${ratio.toFixed(2)} x ${name} (${readable(its)})`);
-  return [title, `${readable(value)} ${unit}`.trim(), wanted, beside.join("; ")];
+  return [title, `${readable(value)} ${unit}${spreadText(spread)}`.trim(), wanted, beside.join("; ")];
 }
 
-function figureLine({ title, unit, value, baselines, goal }: Figure): string {
-  const parts = [`  ${title.padEnd(62)} ${readable(value).padStart(10)} ${unit.padEnd(15)}`];
+function figureLine({ title, unit, value, spread, baselines, goal }: Figure): string {
+  const parts = [`  ${title.padEnd(62)} ${readable(value).padStart(10)} ${`${unit}${spreadText(spread)}`.padEnd(15)}`];
   if (goal !== undefined) {
     parts.push(`goal ${goal.bound} ${readable(goal.value)}: ${goal.met ? "met" : "NOT MET"}`);
   }
   for (const { name, value: its, ratio } of baselines) parts.push(`${ratio.toFixed(2)} x ${name} (${readable(its)})`);
   return parts.join("  ").trimEnd();
+}
+
+function spreadText(spread: Figure["spread"]): string {
+  return spread === undefined ? "" : ` (${readable(spread.lowest)} to ${readable(spread.highest)})`;
 }
 
 function readable(value: number): string {

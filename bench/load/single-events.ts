@@ -8,47 +8,52 @@ import { defineTask, timed } from "../task";
 import { HttpConnection } from "./http-connection";
 import { type LatencySummary, summaryOf } from "./latencies";
 
-interface SingleParameters {
+export interface SingleParameters {
   url: string;
+  /** Requests that are answered before the clock runs; the load goes on without a pause. */
+  leadIn: number;
   requests: number;
   connections: number;
   videos: number;
 }
 
 export interface SingleResult {
-  requests: number;
-  wallS: number;
+  perSecond: number;
   latency: LatencySummary;
+  /** CPU time of this process for all requests, those of the lead-in included. */
+  generatorS: number;
 }
 
-const HEADERS = { "Content-Type": "application/json" };
+type Ask = (connection: HttpConnection, number: number) => Promise<{ status: number; body: string }>;
 
 async function run(
-  { url, requests, connections }: SingleParameters,
-  ask: (connection: HttpConnection, number: number) => Promise<{ status: number; body: string }>,
+  { url, leadIn, requests, connections }: SingleParameters,
+  ask: Ask,
   wanted: number,
 ): Promise<SingleResult> {
   const open = await Promise.all(Array.from({ length: connections }, () => HttpConnection.open(url)));
   const latenciesMs: number[] = [];
-  let next = 0;
-  const { wallS } = await timed(() =>
-    Promise.all(
-      open.map(async (connection) => {
-        for (let number = next++; number < requests; number = next++) {
-          const startedMs = performance.now();
-          const { status, body } = await ask(connection, number);
-          if (status !== wanted) throw new Error(`a request was answered ${status}: ${body}`);
-          latenciesMs.push(performance.now() - startedMs);
-        }
-      }),
-    ),
-  );
+  let [next, answered, beganMs] = [0, 0, performance.now()];
+  const work = async (connection: HttpConnection) => {
+    for (let number = next++; number < leadIn + requests; number = next++) {
+      const startedMs = performance.now();
+      const { status, body } = await ask(connection, number);
+      if (status !== wanted) throw new Error(`a request was answered ${status}: ${body}`);
+      const nowMs = performance.now();
+      if (++answered === leadIn) beganMs = nowMs;
+      else if (answered > leadIn) latenciesMs.push(nowMs - startedMs);
+    }
+  };
+  const { cpuS } = await timed(() => Promise.all(open.map(work)));
+  const wallS = (performance.now() - beganMs) / 1_000;
   for (const connection of open) connection.close();
-  return { requests, wallS, latency: summaryOf(latenciesMs) };
+  return { perSecond: requests / wallS, latency: summaryOf(latenciesMs), generatorS: cpuS };
 }
 
-export const sendSingleEvents = defineTask(__filename, "send-single-events", (parameters: SingleParameters) => {
-  const bodies = Array.from({ length: parameters.requests }, (_, number) =>
+const HEADERS = { "Content-Type": "application/json" };
+
+export function sendEvents(parameters: SingleParameters): Promise<SingleResult> {
+  const bodies = Array.from({ length: parameters.leadIn + parameters.requests }, (_, number) =>
     Buffer.from(
       JSON.stringify({
         eventId: randomUUID(),
@@ -59,8 +64,11 @@ export const sendSingleEvents = defineTask(__filename, "send-single-events", (pa
     ),
   );
   return run(parameters, (connection, number) => connection.post("/v1/events", HEADERS, bodies[number]!), 202);
-});
+}
 
-export const readTotals = defineTask(__filename, "read-totals", (parameters: SingleParameters) =>
-  run(parameters, (connection, number) => connection.get(`/v1/videos/video-${number % parameters.videos}`), 200),
-);
+export function readVideos(parameters: SingleParameters): Promise<SingleResult> {
+  const read: Ask = (connection, number) => connection.get(`/v1/videos/video-${number % parameters.videos}`);
+  return run(parameters, read, 200);
+}
+
+export const readTotals = defineTask(__filename, "read-totals", readVideos);

@@ -151,7 +151,10 @@ async function served(bench: Bench, folder: string, videos: number) {
     const { waitedMs } = await auditedAtStart(service.url);
     const cpuS = () => processTree(service.pid)[0]?.cpuS ?? Number.NaN;
     const before = cpuS();
-    await bench.task(readTotals, { url: service.url, requests: singleRequests, connections: 64, videos: 1 });
+    await bench.task(readTotals, {
+      ...{ url: service.url, leadIn: 0, requests: singleRequests },
+      ...{ connections: 64, videos: 1 },
+    });
     const oneTotal = singleRequests / (cpuS() - before);
     const seconds = WARM_UP_SECONDS + mixedSeconds;
     const events = mixedEventsPerSecond * seconds;

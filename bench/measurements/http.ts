@@ -1,85 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
+import { type LoadedServer, loadInTurn, type Round } from "../load/load-in-turn";
 import { bareHttp, expressAndRedis } from "../load/peer-servers";
-import { auditedAtStart, caughtUp, processTree, startService } from "../load/service";
-import { readTotals, type SingleResult, sendSingleEvents } from "../load/single-events";
+import { auditedAtStart, startService } from "../load/service";
 import type { Bench, Measurement } from "../measurement";
-import { atLeast, type Figure, figure } from "../report";
+import { atLeast, type Figure } from "../report";
 import { startTask, type Task } from "../task";
+import { beside, medianFigure } from "../turns";
 
-interface Peer {
-  posts: SingleResult;
-  reads: SingleResult;
+interface RunningServer extends LoadedServer {
+  stop(): Promise<unknown>;
 }
 
-async function load(bench: Bench, url: string, between: () => Promise<unknown> = async () => undefined): Promise<Peer> {
-  const { singleRequests, singleConnections } = bench.parameters;
-  const asked = { url, requests: singleRequests, connections: singleConnections, videos: 1_000 };
-  const { result: posts } = await bench.task(sendSingleEvents, asked);
-  await between();
-  const { result: reads } = await bench.task(readTotals, asked);
-  return { posts, reads };
-}
-
-async function peer<P>(bench: Bench, task: Task<P, unknown>, parameters: P): Promise<Peer> {
+async function peer<P>(task: Task<P, unknown>, parameters: P): Promise<RunningServer> {
   const server = startTask(task, parameters);
-  try {
-    return await load(bench, String(await server.ready));
-  } finally {
+  const url = String(await server.ready);
+  const stop = () => {
     server.stop();
-    await server.done;
-  }
+    return server.done;
+  };
+  return { url, pid: server.pid, countsLater: false, stop };
 }
 
 /**
- * All processes of the service, from before the first event until the last is counted. The audits that a start begins
- * are processes of their own, which load for a second each while nothing else of a day does.
+ * All processes of the service. The audits that a start begins are processes of their own, which load for a second each
+ * while nothing else of a day does.
  */
-async function service(bench: Bench) {
+async function service(bench: Bench): Promise<RunningServer> {
   const running = await startService(bench.newFolder());
+  await auditedAtStart(running.url);
+  return { ...running, countsLater: true };
+}
+
+/** The service in the middle of a round, so that each of its peers is its neighbour. */
+async function loadAll(bench: Bench) {
+  const { httpRounds, httpWarmUpRequests, httpLeadInRequests, httpRoundRequests, singleConnections } = bench.parameters;
+  const running: RunningServer[] = [];
+  const started = async (server: Promise<RunningServer>): Promise<LoadedServer> => {
+    const { stop, ...loaded } = await server;
+    running.push({ stop, ...loaded });
+    return loaded;
+  };
   try {
-    await auditedAtStart(running.url);
-    const cpuS = () => processTree(running.pid).reduce((sum, each) => sum + each.cpuS, 0);
-    const before = cpuS();
-    let spentS = 0;
-    const peers = await load(bench, running.url, async () => {
-      await caughtUp(running.url);
-      spentS = cpuS() - before;
+    const servers = {
+      bare: await started(peer(bareHttp, {})),
+      ours: await started(service(bench)),
+      redis: await started(peer(expressAndRedis, { folder: bench.newFolder() })),
+    };
+    const { result } = await bench.task(loadInTurn, {
+      servers,
+      ...{ rounds: httpRounds, warmUp: httpWarmUpRequests, leadIn: httpLeadInRequests, requests: httpRoundRequests },
+      ...{ connections: singleConnections, videos: 1_000 },
     });
-    return { ...peers, microseconds: (spentS * 1e6) / peers.posts.requests };
+    return result;
   } finally {
-    await running.stop();
+    for (const server of running) await server.stop();
   }
 }
 
-const perSecond = ({ requests, wallS }: SingleResult) => requests / wallS;
+type Kind = Record<string, { rounds: Round[] }>;
+
+const PEERS = [
+  ["bare", "bare node:http"],
+  ["redis", "Express and Redis, AOF always"],
+] as const;
+
+function figuresOf(name: string, title: string, kind: Kind, goals: Record<string, number>): Figure[] {
+  const perSecond = (server: string) => kind[server]!.rounds.map((round) => round.perSecond);
+  const ours = perSecond("ours");
+  return [
+    medianFigure(`http/${name}-per-s`, title, "requests/s", ours),
+    ...PEERS.flatMap(([server, title]) => {
+      const goal = goals[server];
+      return [
+        medianFigure(`http/${name}-${server}-per-s`, `the same of ${title}`, "requests/s", perSecond(server)),
+        medianFigure(`http/${name}-beside-${server}`, `ours beside ${title}`, "x", beside(ours, perSecond(server)), {
+          ...(goal === undefined ? {} : { goal: atLeast(goal) }),
+        }),
+      ];
+    }),
+  ];
+}
 
 export const measurement: Measurement = {
   name: "http",
-  title: "HTTP, one event a request and one total a request, 256 connections, load generator on the same machine",
+  title:
+    "HTTP, one event a request and one total a request, 256 connections, servers in turn, load generator on the same machine",
   async run(bench: Bench) {
-    const bare = await peer(bench, bareHttp, {});
-    const redis = await peer(bench, expressAndRedis, { folder: bench.newFolder() });
-    const ours = await service(bench);
-    const beside = (of: (each: Peer) => SingleResult) => {
-      return { "bare node:http": perSecond(of(bare)), "Express and Redis, AOF always": perSecond(of(redis)) };
-    };
-    const [posts, reads] = [perSecond(ours.posts), perSecond(ours.reads)];
+    const { posts, reads } = await loadAll(bench);
+    const microseconds = posts.ours!.rounds.map((round) => round.microseconds);
     const figures: Figure[] = [
-      figure("http/posts-per-s", "durable events per second, one a request", "requests/s", posts, {
-        baselines: beside((each) => each.posts),
-      }),
-      figure("http/posts-beside-bare", "the same, beside bare node:http", "x", posts / perSecond(bare.posts), {
-        goal: atLeast(0.45),
-      }),
-      figure("http/posts-beside-redis", "the same, beside Express and Redis", "x", posts / perSecond(redis.posts), {
-        goal: atLeast(3),
-      }),
-      figure("http/event-us", "CPU of all processes until an event is counted", "us", ours.microseconds),
-      figure("http/reads-per-s", "totals per second", "requests/s", reads, { baselines: beside((each) => each.reads) }),
-      figure("http/reads-beside-bare", "the same, beside bare node:http", "x", reads / perSecond(bare.reads), {
-        goal: atLeast(0.4),
-      }),
+      ...figuresOf("posts", "durable events per second, one a request", posts, { bare: 0.45, redis: 3 }),
+      medianFigure("http/event-us", "CPU of all processes until an event is counted", "us", microseconds),
+      ...figuresOf("reads", "totals per second", reads, { bare: 0.4 }),
     ];
-    return { figures, facts: { ours, bare, redis } };
+    return { figures, facts: { posts, reads } };
   },
 };
