@@ -63,6 +63,13 @@ export async function runDirect<Outputs extends object | undefined | void>(
 let runs = 0;
 
 async function run(proto: PipelineProto): Promise<Record<string, number>> {
+  refuseUnrunnable(proto);
+  const result = await sdk.directRunner.directRunner().runPipeline(proto);
+  return elementCounts(proto, await result.rawMetrics());
+}
+
+/** Throws Error for a graph that cannot run in this process. */
+export function refuseUnrunnable(proto: PipelineProto): void {
   const unregistered = unregisteredFunctions(proto);
   if (unregistered.length > 0) {
     throw new Error(`functions of modules that did not call register():\n${unregistered.join("\n")}`);
@@ -70,8 +77,6 @@ async function run(proto: PipelineProto): Promise<Record<string, number>> {
   const runner = sdk.directRunner.directRunner() as DirectRunner;
   const unsupported = runner.unsupportedFeatures(proto);
   if (unsupported.length > 0) throw new Error(`the direct runner cannot run this graph: ${unsupported.join(", ")}`);
-  const result = await runner.runPipeline(proto);
-  return elementCounts(proto, await result.rawMetrics());
 }
 
 /** The SDK types directRunner() as Runner, without the check that its own default runner makes. */

@@ -18,6 +18,7 @@ export {
 } from "./flink-rest";
 export { FlinkJob, FlinkRunner, type FlinkRunnerOptions, type FlinkSubmission } from "./flink-runner";
 export { FromResource, type Generator, generate, generateWithTimestamps } from "./generate";
+export { KeptGraph } from "./kept-graph";
 export { buildPipelineProto, replaceEnvironments, type WorkerEnvironment } from "./pipeline-proto";
 export { provideResource, resource, withdrawResource } from "./resources";
 export { registeredModules } from "./serialization";

@@ -72,6 +72,12 @@ class PlainParDo implements IOperator {
   }
 
   async finishBundle(): Promise<void> {
+    await this.finish();
+    // An operator serves bundle after bundle, and must not keep the last element of this one until the next.
+    this.params.setCurrentValue(undefined);
+  }
+
+  private async finish(): Promise<void> {
     const outputs = this.guard(() => {
       const returned = this.stock.doFn.finishBundle?.(this.context);
       refusePromise(returned, "finishBundle");

@@ -7,10 +7,11 @@ import {
   FromResource,
   flatten,
   generate,
+  KeptGraph,
   P,
   type PCollection,
   provideResource,
-  runDirect,
+  type Root,
   withdrawResource,
   withName,
 } from "../../engine";
@@ -80,21 +81,35 @@ async function runGraph(
   provideResource(NEW_MESSAGES, messages);
   provideResource(OBJECT_NAMES, names);
   try {
-    await runDirect((root) => {
-      const fresh: PCollection<Message> = generate(root, "NewMessages", new FromResource<Message>(NEW_MESSAGES));
-      const archived: PCollection<Message> = readArchive(
-        generate(root, "ObjectNames", new FromResource<ArchiveName>(OBJECT_NAMES)),
-      );
-      countingGraph(P([fresh, archived]).apply(withName("Messages", flatten<Message>())), {
-        ...counting,
-        inProcess: true,
-        writtenCells: "",
-      });
-    });
+    await graphOf(counting).run();
   } finally {
     withdrawResource(NEW_MESSAGES);
     withdrawResource(OBJECT_NAMES);
   }
+}
+
+let kept: { key: string; graph: KeptGraph } | undefined;
+
+/**
+ * Returns the graph with these options, which is kept from pass to pass: a stream's options change once a minute, with
+ * the first minute that is not final.
+ */
+function graphOf(counting: EmbeddedCounting): KeptGraph {
+  const key = JSON.stringify(counting);
+  if (kept?.key !== key) kept = { key, graph: new KeptGraph((root) => embeddedGraph(root, counting)) };
+  return kept.graph;
+}
+
+function embeddedGraph(root: Root, counting: EmbeddedCounting): void {
+  const fresh: PCollection<Message> = generate(root, "NewMessages", new FromResource<Message>(NEW_MESSAGES));
+  const archived: PCollection<Message> = readArchive(
+    generate(root, "ObjectNames", new FromResource<ArchiveName>(OBJECT_NAMES)),
+  );
+  countingGraph(P([fresh, archived]).apply(withName("Messages", flatten<Message>())), {
+    ...counting,
+    inProcess: true,
+    writtenCells: "",
+  });
 }
 
 const NEW_MESSAGES = "embedded/new-messages";

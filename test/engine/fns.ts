@@ -178,6 +178,16 @@ export class KeyByParity implements DoFn<number, KV<string, number>> {
   }
 }
 
+/** Adds each element to those that this instance has had, whatever the bundle. */
+export class Remembers implements DoFn<number, number> {
+  private sum = 0;
+
+  *process(element: number): Iterable<number> {
+    this.sum += element;
+    yield this.sum;
+  }
+}
+
 export function plusOne(element: number): number {
   return element + 1;
 }
