@@ -209,9 +209,8 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
 
   async titlesFrom(text: string, after: TitlePlace | undefined, limit: number): Promise<TitlePlace[]> {
     return this.#read(() => {
-      const key = titleKey(text);
+      const { key, end } = keysFrom(text);
       const { key: afterKey, videoId } = after ?? { key: "", videoId: "" };
-      const end = key + AFTER_ALL;
       const rows = this.#sql.titlesFrom.all({ key, end, text, textEnd: text + AFTER_ALL, afterKey, videoId, limit });
       return rows.map((row) => ({ key: String(row.title_key), videoId: String(row.name) }));
     });
@@ -370,7 +369,6 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
   }
 }
 
-/** Returns the title in the form that searches compare: compatible forms of characters are one, and so are cases. */
 /**
  * Whether the line of a new video can be written without a look at what is stored: a channel in it holds for all
  * minutes, and the title of a channel has its channel beside it.
@@ -378,9 +376,19 @@ export class SqliteCatalog implements VideoCatalog, Versioned {
 const isWholeWhereNew = ({ channelId, channelTitle, channelFromMinute }: CatalogVideo): boolean =>
   channelFromMinute === undefined && (typeof channelTitle !== "string" || typeof channelId === "string");
 
+/** Returns the title in the form that searches compare: compatible forms of characters are one, and so are cases. */
 function titleKey(title: string): string {
   if (/^[ -~]*$/.test(title)) return title.slice(0, KEY_CHARACTERS).toLowerCase();
   return [...title.normalize("NFKC").toLowerCase()].slice(0, KEY_CHARACTERS).join("");
+}
+
+/**
+ * Returns the bounds of the keys that begin with a text. A small sigma at the end of a word is another letter than one
+ * within it, and the end of the text may be either in a title; no other letter is between the two.
+ */
+function keysFrom(text: string): { key: string; end: string } {
+  const key = titleKey(text);
+  return { key: key.replace(/σ$/, "ς"), end: key.replace(/ς$/, "σ") + AFTER_ALL };
 }
 
 const names = (rows: readonly Record<string, unknown>[]): string[] => rows.map(({ name }) => String(name));

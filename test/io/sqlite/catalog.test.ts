@@ -106,6 +106,15 @@ describe("the catalog of videos and channels", () => {
     expect(all.map(({ videoId }) => videoId)).toEqual(["e", "a", "b"]);
     for (let n = 0; n < 3; n++) expect(await catalog.titlesFrom("cat", all[n], 1)).toEqual(all.slice(n + 1, n + 2));
     expect(await catalog.titlesFrom("CATS", undefined, 10)).toHaveLength(2);
+    await catalog.loadVideos(
+      ["ΟΔΟΣ", "ΟΔΟΣ ΕΝΑ", "ΟΔΟΣΕΙΑ", "ΟΔΟΤ"].map((title, n) => ({ videoId: `g${n}`, title })),
+      NOW,
+    );
+    for (const text of ["ΟΔΟΣ", "οδος", "οδοσ"]) {
+      const found = await catalog.titlesFrom(text, undefined, 10);
+      expect([text, found.map(({ videoId }) => videoId)]).toEqual([text, ["g0", "g1", "g2"]]);
+      expect(await catalog.titlesFrom(text, found[0], 10)).toEqual(found.slice(1));
+    }
   });
 
   it("the newest videos come first, ties by id, page by page; those without a time not at all", async () => {
