@@ -4,10 +4,9 @@
  * service to read.
  */
 import { join } from "node:path";
-import { DAY_MS } from "../../domain/rules/time";
+import { YOUNGEST_ROLLED_MS } from "../../domain/rules/roll-ups";
 import type { BigtableConfig } from "../../io/bigtable/config";
 import type { BookRetention, CellTiers, CounterStore, Ledger, RollUpFolder, Versioned } from "../../io/ports";
-import { cellRetention } from "../config/retention-days";
 import type { Settings } from "../config/schema";
 import { gcsLocation } from "./gcs-location";
 
@@ -40,14 +39,14 @@ type RollUpSections = Settings<"archive" | "counters" | "data" | "gcs" | "tier">
 
 /** Combines the store and its roll-ups. */
 async function tiered(
-  config: RollUpSections & Settings<"lateness" | "retention">,
+  config: RollUpSections,
   store: CounterStore,
   ledger: Ledger & BookRetention,
   tiers: CellTiers & { close(): Promise<void> },
 ): Promise<OpenedCounters> {
   const folder = await openRollUps(config);
   const { TieredCounters } = await import("../../io/tiers/tiered-counters.js");
-  const counters = new TieredCounters({ store, tiers, folder, clock: Date.now, youngestMs: youngestMs(config) });
+  const counters = new TieredCounters({ store, tiers, folder, clock: Date.now, youngestMs: YOUNGEST_ROLLED_MS });
   const close = store.close.bind(store);
   store.close = async () => {
     await close();
@@ -66,13 +65,9 @@ async function openRollUps(config: RollUpSections): Promise<RollUpFolder> {
   return new DirectoryRollUps({ folder: join(config.data, "rollups") });
 }
 
-/** Half of the retention: clocks differ, and no cell that young is ever rolled up. */
-const youngestMs = (config: Settings<"lateness" | "retention">): number =>
-  (cellRetention(config).minuteDays * DAY_MS) / 2;
-
 /** Opens the counters and the ledger, which are in one store. */
 export async function openCounters(
-  config: RollUpSections & Settings<"lateness" | "project" | "retention">,
+  config: RollUpSections & Settings<"project">,
   access: CounterAccess,
 ): Promise<OpenedCounters> {
   if (config.counters.kind === "sqlite") {
@@ -92,7 +87,7 @@ export async function openCounters(
   const { BigtableLedger } = await import("../../io/bigtable/ledger.js");
   const { BigtableCellTiers } = await import("../../io/bigtable/cell-tiers.js");
   const location = bigtableLocation(config);
-  const store = new BigtableCounterStore({ ...location, youngestRolledMs: youngestMs(config) });
+  const store = new BigtableCounterStore(location);
   const opened = await tiered(config, store, new BigtableLedger(location), new BigtableCellTiers(location));
   return { ...opened, tiering: { ...opened.tiering, completeIndexes: (options) => store.completeIndexes(options) } };
 }
@@ -101,7 +96,7 @@ type CounterReads = Pick<CounterStore, "totals" | "read" | "top" | "rising" | "v
 
 /** Opens the same counters for reading only, so that reads wait neither for writes nor for each other. */
 export async function openReader(
-  config: RollUpSections & Settings<"lateness" | "retention">,
+  config: RollUpSections,
   counters: CounterStore,
 ): Promise<CounterReads & Partial<Versioned>> {
   if (config.counters.kind === "bigtable") return { ...bound(counters), close: async () => undefined };
@@ -112,7 +107,7 @@ export async function openReader(
   const reader = new SqliteCounterReader({ folder: config.data });
   const tiers = new SqliteCellTiers({ folder: config.data });
   const rollUps = new RollUpReader(await openRollUps(config));
-  const reads = new TieredReads(tiers, rollUps, { clock: Date.now, youngestMs: youngestMs(config) });
+  const reads = new TieredReads(tiers, rollUps, { clock: Date.now, youngestMs: YOUNGEST_ROLLED_MS });
   const ranked = {
     top: reader.top.bind(reader),
     rising: reader.rising.bind(reader),

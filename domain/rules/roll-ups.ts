@@ -4,6 +4,8 @@
  * write files by it, and the reader of roll-ups finds a video's file by it.
  */
 
+import { DAY_MS } from "./time";
+
 /**
  * FNV-1a over the characters of an id, which are ASCII. The function must never change, because names of stored files
  * contain its result.
@@ -15,6 +17,13 @@ export function rollUpPart(videoId: string, parts: number): number {
   }
   return (hash >>> 0) % parts;
 }
+
+/**
+ * No cell younger than this is in roll-ups. What is configured now does not decide it, because another configuration
+ * may have rolled cells up before; under each of them minutes are kept for three days at least. Half of that, because
+ * clocks differ.
+ */
+export const YOUNGEST_ROLLED_MS = 1.5 * DAY_MS;
 
 /** The cells that one process holds in memory while it writes a part: about 100 bytes each. */
 export const CELLS_A_PART = 500_000;

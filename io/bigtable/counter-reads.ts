@@ -50,14 +50,12 @@ export class CounterReads {
   readonly #minutes: MinuteScan;
   readonly #ranked: RankedReads;
 
-  /** `mayBeCold`: whether minutes of that time may have left for roll-ups. */
   constructor(
     private readonly connection: BigtableConnection,
     private readonly tiers: TierGuard,
-    private readonly mayBeCold: (timeMs: number) => boolean,
   ) {
     this.#minutes = new MinuteScan(connection);
-    this.#ranked = new RankedReads(connection, new RangeCounts(connection, tiers), mayBeCold);
+    this.#ranked = new RankedReads(connection, new RangeCounts(connection, tiers), tiers);
   }
 
   async totals(videoId: string): Promise<Map<string, Total>> {
@@ -121,7 +119,8 @@ export class CounterReads {
     const counts = new TopCounts();
     const fromHour = Math.ceil(fromMinute / MINUTES_AN_HOUR);
     const toHour = hourOf(toMinute);
-    if (toHour - fromHour <= MAX_HOURS_OF_MINUTES && !this.mayBeCold(fromMinute * MINUTE_MS)) {
+    const isShort = toHour - fromHour <= MAX_HOURS_OF_MINUTES;
+    if (isShort && !(await this.tiers.mayBeCold(fromMinute * MINUTE_MS, toMinute * MINUTE_MS))) {
       await this.#addMinutes(counts, eventType, fromMinute, toMinute);
       return counts;
     }

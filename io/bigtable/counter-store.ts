@@ -42,8 +42,6 @@ interface BigtableCounterStoreOptions extends BigtableConfig {
    * write reads its rows again.
    */
   knownCells?: number;
-  /** Cells older than this may have left for roll-ups; default: none has. */
-  youngestRolledMs?: number;
   clock?: () => number;
 }
 
@@ -62,10 +60,10 @@ export class BigtableCounterStore implements CounterStore {
 
   /** Opens no connection yet. Throws a RangeError for invalid names. */
   constructor(options: BigtableCounterStoreOptions) {
-    const { clock = Date.now, youngestRolledMs = Number.POSITIVE_INFINITY } = options;
+    const { clock = Date.now } = options;
     this.#connection = new BigtableConnection(options);
     const tiers = new TierGuard(new TierStates(this.#connection), clock);
-    this.#reads = new CounterReads(this.#connection, tiers, (timeMs) => timeMs < clock() - youngestRolledMs);
+    this.#reads = new CounterReads(this.#connection, tiers);
     this.#levels = new LevelReader(this.#connection);
     const writerId = randomBytes(6).toString("base64url");
     let lastStamp = 0;

@@ -8,6 +8,7 @@ import type { MinuteRange, RangeCounts } from "./range-counts";
 import { type RankedFamily, timeText } from "./rank-rows";
 import { type RankedTimes, RankedVideos } from "./ranked-videos";
 import { DAY_FAMILY, HOUR_FAMILY, MONTH_FAMILY } from "./row-keys";
+import type { TierGuard } from "./tier-guard";
 
 /** A longer answer reads every cell of its range. */
 const MAX_LIMIT = 1_000;
@@ -21,11 +22,10 @@ const MAX_DAYS = 20;
 export class RankedReads {
   readonly #videos: RankedVideos;
 
-  /** `mayBeCold`: whether hours of that time may have left for roll-ups. */
   constructor(
     private readonly connection: BigtableConnection,
     private readonly counts: RangeCounts,
-    private readonly mayBeCold: (timeMs: number) => boolean,
+    private readonly tiers: Pick<TierGuard, "mayBeCold">,
   ) {
     this.#videos = new RankedVideos(connection);
   }
@@ -52,7 +52,7 @@ export class RankedReads {
     };
     const [complete, found] = await Promise.all([
       completeOnes(this.connection),
-      this.#videos.largest(this.#timesOf(type, range), limit, counted),
+      this.#timesOf(type, range).then((times) => this.#videos.largest(times, limit, counted)),
     ]);
     if (found === undefined || !complete.has("ranks")) return undefined;
     return found
@@ -60,13 +60,13 @@ export class RankedReads {
       .slice(0, limit);
   }
 
-  #timesOf(type: string, { from, to }: MinuteRange): RankedTimes {
+  async #timesOf(type: string, { from, to }: MinuteRange): Promise<RankedTimes> {
     const first = Math.floor(from / MINUTES_AN_HOUR);
     const last = Math.ceil(to / MINUTES_AN_HOUR) - 1;
     const hours = last - first + 1;
     const days = Math.floor(last / HOURS_A_DAY) - Math.floor(first / HOURS_A_DAY) + 1;
     // Entries of hours are deleted when the hours leave the store; those of days and months stay.
-    if (hours <= MAX_HOURS && !this.mayBeCold(from * MINUTE_MS))
+    if (hours <= MAX_HOURS && !(await this.tiers.mayBeCold(from * MINUTE_MS, to * MINUTE_MS)))
       return timesFrom(type, HOUR_FAMILY, first, last, hours);
     if (days <= MAX_DAYS) return timesFrom(type, DAY_FAMILY, first, last, days);
     return timesFrom(type, MONTH_FAMILY, first, last, monthOf(last) - monthOf(first) + 1);

@@ -69,6 +69,14 @@ export class TierGuard {
     return (timeMs) => timeMs >= rolling.fromMs && timeMs < rolling.toMs;
   }
 
+  /** Returns whether minutes or hours of [fromMs, toMs) have left the store, or are leaving it. */
+  async mayBeCold(fromMs: number, toMs: number): Promise<boolean> {
+    if (!this.#mayHaveLeft(Math.floor(fromMs / HOUR_MS))) return false;
+    const { rollUps, rolling } = await this.states.tiers();
+    const ranges = rolling === undefined ? rollUps : [...rollUps, rolling];
+    return ranges.some((one) => one.fromMs < toMs && one.toMs > fromMs);
+  }
+
   #mayHaveLeft(hour: number): boolean {
     return hour * HOUR_MS < this.clock() - YOUNGEST_MS;
   }

@@ -35,9 +35,11 @@ export class SqliteCellTiers implements CellTiers {
 
   async tiers(): Promise<TierState> {
     const statements = this.#statements;
+    const state = () => statements.all("SELECT * FROM tier_state")[0];
+    // Reads of the past ask before they answer.
+    if (this.#known?.version === Number(state()?.version)) return this.#known;
     return statements.snapshot(() => {
-      const row = statements.all("SELECT * FROM tier_state")[0];
-      if (this.#known?.version === Number(row?.version)) return this.#known;
+      const row = state();
       const rows = statements.all("SELECT * FROM roll_ups WHERE is_read = 1 ORDER BY level, from_ms, name");
       this.#known = { version: Number(row?.version ?? 0), rollUps: rows.map(rollUpOf), rolling: rollingOf(row) };
       return this.#known;

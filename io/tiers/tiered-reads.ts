@@ -40,12 +40,14 @@ export class TieredReads {
   ): Promise<Cell[]> {
     const read = () => store.read(videoId, eventType, startMs, endMs, granularity);
     if (granularity === "day" || this.#isYoung(startMs)) return read();
+    const asked = { level: granularity, fromMs: startMs, toMs: endMs };
+    const touched = (rollUps: readonly RollUp[]) => rollUps.filter((one) => overlaps(one, asked));
+    const whole = await read();
+    // Cells leave the store when their roll-ups are in the state: what is in none of them was read whole.
+    if (touched((await this.tiers.tiers()).rollUps).length === 0) return whole;
     return this.#steady(async (rollUps) => {
       const stored = await read();
-      const asked = { level: granularity, fromMs: startMs, toMs: endMs };
-      const touched = rollUps.filter((one) => overlaps(one, asked));
-      const cold = touched.length === 0 ? [] : await this.#cold(touched, { ...asked, videoId, eventType });
-      return merged(stored, cold);
+      return merged(stored, await this.#cold(touched(rollUps), { ...asked, videoId, eventType }));
     });
   }
 
@@ -78,8 +80,7 @@ export class TieredReads {
   }
 
   /**
-   * Returns whether the range is younger than the retention of minutes, and so never in roll-ups. Most reads are of
-   * such ranges.
+   * Returns whether the range is so young that it is never in roll-ups. Most reads are of such ranges.
    */
   #isYoung(startMs: number): boolean {
     return startMs > this.options.clock() - this.options.youngestMs;

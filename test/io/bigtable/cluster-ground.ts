@@ -10,7 +10,7 @@ import { GcsArchive } from "../../../io/gcs/archive";
 import type { GcsOptions } from "../../../io/gcs/config";
 import { GcsRollUps } from "../../../io/gcs/roll-up-folder";
 import type { ArchiveObject } from "../../../io/ports";
-import { RETENTION, type TierGround } from "../../pipelines/tier-harness";
+import type { TierGround } from "../../pipelines/tier-harness";
 
 /** Where a deployment is; plain data, so that a child process can be told. */
 export interface ClusterPlace {
@@ -50,8 +50,7 @@ export function clusterGround({ bigtable, gcs }: ClusterPlace): TierGround {
     open: async (embedded, folder, clock) => {
       const within = (prefix: string) => ({ ...gcs, prefix: `${gcs.prefix}/${prefix}/` });
       const archive = new DatedArchive(within("archive"), join(folder, "written-at.json"));
-      const youngestRolledMs = RETENTION.minutesMs / 2;
-      const counters = new BigtableCounterStore({ ...bigtable, clock, youngestRolledMs });
+      const counters = new BigtableCounterStore({ ...bigtable, clock });
       const ledger = new BigtableLedger(bigtable);
       const close = async () => {
         await Promise.all([counters.close(), ledger.close()]);

@@ -46,7 +46,7 @@ const range = fc
 /** The index alone: undefined where it proves nothing. */
 function indexOf(connection: BigtableConnection): RankedReads {
   const tiers = new TierGuard(new TierStates(connection), () => 0);
-  return new RankedReads(connection, new RangeCounts(connection, tiers), () => false);
+  return new RankedReads(connection, new RangeCounts(connection, tiers), tiers);
 }
 
 /** A connection over which writes of some rows do not arrive. */
