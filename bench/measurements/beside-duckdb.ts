@@ -22,12 +22,28 @@ async function audited(bench: Bench, folder: string) {
   return done;
 }
 
+interface Prepared {
+  frames: string;
+  parquet: string;
+  /** A data folder whose log has the events, none of them counted. */
+  filled: string;
+}
+
+/** The same events in all forms, side by side: nothing is measured yet. */
+async function prepared(bench: Bench): Promise<Prepared> {
+  const [parquet, filled] = [`${bench.newFolder()}.parquet`, bench.newFolder()];
+  const [frames, ndjson] = await Promise.all([bench.file("frames"), bench.file("ndjson")]);
+  await Promise.all([
+    bench.task(writeParquet, { source: ndjsonSource(ndjson), path: parquet }),
+    bench.task(fillLog, { frames, folder: filled }),
+  ]);
+  return { frames, parquet, filled };
+}
+
 /** Every part of ours runs directly before or behind the form of DuckDB that it is compared with. */
-async function takeTurns(bench: Bench, frames: string, parquet: string) {
+async function takeTurns(bench: Bench, { frames, parquet, filled }: Prepared) {
   const { data } = bench;
   const { turns } = bench.parameters;
-  const filled = bench.newFolder();
-  await bench.task(fillLog, { frames, folder: filled });
   const source = `read_parquet('${parquet}')`;
   // Hashing the counts takes seconds and is no part of a figure, so that only the first round is checked.
   const check = (round: number) => ({ unchecked: round > 0 });
@@ -55,10 +71,7 @@ export const measurement: Measurement = {
   title: "Beside DuckDB on the same events, in turn: hot path, direct runner, embedded stream, audit",
   async run(bench: Bench) {
     const { events } = bench.parameters;
-    const frames = await bench.file("frames");
-    const parquet = `${bench.newFolder()}.parquet`;
-    await bench.task(writeParquet, { source: ndjsonSource(await bench.file("ndjson")), path: parquet });
-    const { memory, stored, checked } = await takeTurns(bench, frames, parquet);
+    const { memory, stored, checked } = await takeTurns(bench, await prepared(bench));
 
     const perCpu = (runs: readonly { result: { cpuS: number } }[]) => runs.map(({ result }) => events / result.cpuS);
     const speed = (name: string, title: string, rounds: readonly number[]) =>
