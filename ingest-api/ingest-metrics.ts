@@ -15,12 +15,12 @@ const MOST_AWAY = 1_000;
  */
 export class IngestMetrics {
   private readonly requests: Counter<"status" | "format">;
-  /** The counters of each status and format, which prom-client would look up by their labels at every request. */
-  private readonly answers = new Map<string, { inc(requests: number): void }>();
+  /** The answers that are not in the metrics yet, by format and status: prom-client would hash the labels of each. */
+  private readonly answers = new Map<ContentFormat | "none", Map<number, number>>();
   private readonly seconds: Histogram;
-  private readonly accepted: Counter<"format">;
+  private readonly accepted: Sums<ContentFormat>;
   private readonly rejected: Counter<"reason">;
-  private readonly bodyBytes: Counter<"format">;
+  private readonly bodyBytes: Sums<ContentFormat>;
   /**
    * The requests that were turned away and are not in the metrics yet, by status. They are put in together, because
    * putting in each took a twentieth of what a refused request costs.
@@ -29,39 +29,28 @@ export class IngestMetrics {
 
   constructor(registry: Registry, inFlight: InFlight, stampBook: StampBook) {
     const registers = [registry];
-    const collect = () => this.collectAway();
     this.requests = new Counter({
       name: "viewmill_ingest_requests_total",
       help: "Requests to the write API by status and body format",
       labelNames: ["status", "format"],
       registers,
-      collect,
+      collect: () => this.collectAnswers(),
     });
     this.seconds = new Histogram({
       name: "viewmill_ingest_request_seconds",
       help: "From the first byte of a request to its answer",
       buckets: [FIRST_BUCKET_S, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
-      collect,
+      collect: () => this.collectAway(),
     });
-    this.accepted = new Counter({
-      name: "viewmill_ingest_accepted_events_total",
-      help: "Events answered as accepted",
-      labelNames: ["format"],
-      registers,
-    });
+    this.accepted = sumsByFormat("viewmill_ingest_accepted_events_total", "Events answered as accepted", registers);
     this.rejected = new Counter({
       name: "viewmill_ingest_rejected_events_total",
       help: "Events refused, by reason",
       labelNames: ["reason"],
       registers,
     });
-    this.bodyBytes = new Counter({
-      name: "viewmill_ingest_body_bytes_total",
-      help: "Bytes of decoded bodies",
-      labelNames: ["format"],
-      registers,
-    });
+    this.bodyBytes = sumsByFormat("viewmill_ingest_body_bytes_total", "Bytes of decoded bodies", registers);
     saturation(registers, inFlight, stampBook);
   }
 
@@ -71,13 +60,19 @@ export class IngestMetrics {
   }
 
   private count(status: number, format: ContentFormat | "none", requests: number): void {
-    const labels = `${status} ${format}`;
-    let answers = this.answers.get(labels);
+    let answers = this.answers.get(format);
     if (answers === undefined) {
-      answers = this.requests.labels({ status: String(status), format });
-      this.answers.set(labels, answers);
+      answers = new Map();
+      this.answers.set(format, answers);
     }
-    answers.inc(requests);
+    answers.set(status, (answers.get(status) ?? 0) + requests);
+  }
+
+  private collectAnswers(): void {
+    this.collectAway();
+    for (const [format, answers] of this.answers)
+      for (const [status, requests] of answers) this.requests.inc({ status: String(status), format }, requests);
+    this.answers.clear();
   }
 
   /** As `answered`, of a request that admission refused before its format was looked at. */
@@ -106,13 +101,39 @@ export class IngestMetrics {
   }
 
   body(format: ContentFormat, bytes: number): void {
-    this.bodyBytes.inc({ format }, bytes);
+    this.bodyBytes.add(format, bytes);
   }
 
   stored(format: ContentFormat, accepted: number, rejected: readonly { reason: RejectionReason }[]): void {
-    if (accepted > 0) this.accepted.inc({ format }, accepted);
+    if (accepted > 0) this.accepted.add(format, accepted);
     for (const { reason } of rejected) this.rejected.inc({ reason });
   }
+}
+
+/** Sums by key that are taken out together. */
+class Sums<Key> {
+  readonly #sums = new Map<Key, number>();
+
+  add(key: Key, more: number): void {
+    this.#sums.set(key, (this.#sums.get(key) ?? 0) + more);
+  }
+
+  *takeAll(): Iterable<[Key, number]> {
+    yield* this.#sums;
+    this.#sums.clear();
+  }
+}
+
+/** Registers a counter by format, which gets what was added to the sums when the metrics are read. */
+function sumsByFormat(name: string, help: string, registers: Registry[]): Sums<ContentFormat> {
+  const sums = new Sums<ContentFormat>();
+  const counter: Counter<"format"> = new Counter({
+    ...{ name, help, registers, labelNames: ["format"] },
+    collect: () => {
+      for (const [format, more] of sums.takeAll()) counter.inc({ format }, more);
+    },
+  });
+  return sums;
 }
 
 function saturation(registers: Registry[], inFlight: InFlight, stampBook: StampBook): void {
