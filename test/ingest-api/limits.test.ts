@@ -241,3 +241,24 @@ it("the metrics tell requests, latency, accepted and rejected events", async () 
   expect(text).toContain('viewmill_ingest_rejected_events_total{reason="not-json"} 1');
   expect(text).toContain("viewmill_ingest_request_seconds_count 2");
 });
+
+it("a second look at the metrics adds what came between, and nothing twice", async () => {
+  const harness = await start();
+  const body = JSON.stringify(event());
+  const counted = async () =>
+    (await harness.registry.metrics())
+      .split("\n")
+      .filter((line) => /^viewmill_ingest_(requests|accepted_events|body_bytes)_total/.test(line));
+  const of = (posts: number) => [
+    `viewmill_ingest_requests_total{status="202",format="json"} ${posts}`,
+    `viewmill_ingest_accepted_events_total{format="json"} ${posts}`,
+    `viewmill_ingest_body_bytes_total{format="json"} ${posts * body.length}`,
+  ];
+  expect(await counted()).toEqual([]);
+  await harness.post(body);
+  expect(await counted()).toEqual(of(1));
+  expect(await counted()).toEqual(of(1));
+  await harness.post(body);
+  await harness.post(body);
+  expect(await counted()).toEqual(of(3));
+});
