@@ -339,7 +339,7 @@ class BoundOrder {
       if (bound >= from && (this.#taken === 0 || bound < above)) more.push(bucket);
     }
     more.sort((a, b) => (this.most[a]! < this.most[b]! ? 1 : -1));
-    this.#sorted.push(...more);
+    this.#sorted = this.#sorted.concat(more);
     this.#taken += more.length;
   }
 }
