@@ -76,7 +76,7 @@ function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): E
     async handle({ body }) {
       if (catalog === undefined)
         return refused({ kind: "not-found", status: 404, detail: "this deployment has no catalog" });
-      const { entries, lines, rejected } = readLines(body, kind.read);
+      const { entries, lines, rejected, refusedLines } = readLines(body, kind.read);
       let loaded = entries.length;
       for (let from = 0; from < entries.length; from += ENTRIES_AT_ONCE) {
         for (const { entry, detail } of await kind.load(catalog, entries.slice(from, from + ENTRIES_AT_ONCE))) {
@@ -84,7 +84,9 @@ function putCatalog<Entry>({ catalog }: QueryDependencies, kind: Kind<Entry>): E
           rejected.push({ line: lines[entries.indexOf(entry, from)]!, detail });
         }
       }
-      return plainJson({ loaded, rejected: rejected.sort((a, b) => a.line - b.line).slice(0, MAX_NAMED) });
+      const named = rejected.sort((a, b) => a.line - b.line).slice(0, MAX_NAMED);
+      const unnamed = refusedLines + (entries.length - loaded) - named.length;
+      return plainJson({ loaded, rejected: named, ...(unnamed > 0 && { unnamed }) });
     },
   });
 }
@@ -93,13 +95,14 @@ function readLines<Entry>(body: Uint8Array, read: (value: unknown) => LineRead<E
   const entries: Entry[] = [];
   const lines: number[] = [];
   const rejected: { line: number; detail: string }[] = [];
+  let refusedLines = 0;
   for (const { number, bytes } of linesOf(Buffer.from(body.buffer, body.byteOffset, body.byteLength))) {
     const parsed = jsonOfLine(bytes);
     const result = parsed.ok ? read(parsed.value) : parsed;
     if (result.ok) {
       entries.push(result.entry);
       lines.push(number);
-    } else if (rejected.length < MAX_NAMED) rejected.push({ line: number, detail: result.detail });
+    } else if (++refusedLines <= MAX_NAMED) rejected.push({ line: number, detail: result.detail });
   }
-  return { entries, lines, rejected };
+  return { entries, lines, rejected, refusedLines };
 }

@@ -254,7 +254,7 @@ function problemOf(error: unknown): Problem {
   if (error instanceof URIError) return invalid("the path is not percent-encoded UTF-8");
   if (type === "entity.verify.failed") return invalid("the body is not UTF-8");
   if (status === 413) return tooLarge(typeof limit === "number" ? limit : MAX_QUERY_BYTES);
-  if (status === 415) return unsupported("the body must be JSON in UTF-8, plain or gzip");
+  if (status === 415) return unsupported("the body must be JSON in UTF-8, plain or as gzip, deflate, br or zstd");
   if (status === 400)
     return invalid(type === "entity.parse.failed" ? "the body is not JSON" : "the request is malformed");
   return internal();

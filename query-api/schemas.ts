@@ -246,6 +246,7 @@ export const catalogLoadedSchema = named(
   z.object({
     loaded: count.meta({ description: "Lines that are durably in the catalog" }),
     rejected: z.array(z.object({ line: z.int().min(1), detail: z.string() })).meta({ description: "The first 1,000" }),
+    unnamed: count.optional().meta({ description: "Refused lines behind these; left out while there are none" }),
   }),
 );
 export const videoSchema = named(

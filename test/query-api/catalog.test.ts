@@ -52,6 +52,15 @@ describe("titles and channels of videos", () => {
     expect((await harness.get("/v1/videos/v")).body.channelId).toBe("c199");
   });
 
+  it("of many refused lines the first thousand are named, and the others counted", async () => {
+    const lines = Array.from({ length: 2_500 }, (_, n) => ({ videoId: n % 2 === 0 ? "no video" : `v${n}` }));
+    const { body } = await harness.put("/v1/catalog/videos", lines).expect(200);
+    const { loaded, rejected, unnamed } = catalogLoadedSchema.parse(body);
+    expect({ loaded, named: rejected.length, last: rejected.at(-1)!.line, unnamed }).toEqual({
+      ...{ loaded: 1_250, named: 1_000, last: 1_999, unnamed: 250 },
+    });
+  });
+
   it("lines that are not UTF-8 are refused alone, and a body of another charset whole", async () => {
     const body = Buffer.from('{"videoId":"v","title":"\xe9"}\n{"videoId":"w","title":"\xc3\xa9"}', "latin1");
     const put = (type: string, bytes: Buffer) =>
