@@ -20,3 +20,12 @@ export const pauseUntil = (timeMs: number): Promise<void> => {
   const leftMs = timeMs - performance.now();
   return leftMs < 1 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, leftMs));
 };
+
+/**
+ * Waits until a request is due. Resolves with the time from which its latency counts: from when it was due, so that a
+ * stall is not hidden by the requests that it held up, and from now where it is sent up to a millisecond before.
+ */
+export async function untilDue(dueMs: number): Promise<number> {
+  await pauseUntil(dueMs);
+  return Math.min(dueMs, performance.now());
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { HttpConnection } from "./http-connection";
-import { pauseUntil } from "./latencies";
+import { untilDue } from "./latencies";
 
 export interface ReadSchedule {
   url: string;
@@ -9,8 +9,7 @@ export interface ReadSchedule {
 }
 
 /**
- * Reads paths on schedule over `readers` connections. A latency counts from when the read was due, so that a stall is
- * not hidden by the reads it held up.
+ * Reads paths on schedule over `readers` connections. A latency counts from when the read was due (`untilDue`).
  */
 export async function readOnSchedule(
   { url, readsPerSecond, seconds }: ReadSchedule,
@@ -23,10 +22,9 @@ export async function readOnSchedule(
   const work = async () => {
     const connection = await HttpConnection.open(url);
     for (let at = next++; at < readsPerSecond * seconds; at = next++) {
-      const dueMs = startedMs + (at * 1_000) / readsPerSecond;
-      await pauseUntil(dueMs);
+      const sinceMs = await untilDue(startedMs + (at * 1_000) / readsPerSecond);
       const answer = await connection.get(pathOf(at));
-      answered(at, answer, performance.now() - dueMs);
+      answered(at, answer, performance.now() - sinceMs);
     }
     connection.close();
   };

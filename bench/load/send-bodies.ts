@@ -3,7 +3,7 @@
 import { readFrames } from "../data/data-files";
 import { defineTask, timed } from "../task";
 import { HttpConnection } from "./http-connection";
-import { type LatencySummary, pauseUntil, summaryOf } from "./latencies";
+import { type LatencySummary, pauseUntil, summaryOf, untilDue } from "./latencies";
 
 interface SendParameters {
   url: string;
@@ -48,10 +48,9 @@ export const sendBodies = defineTask(__filename, "send-bodies", async (parameter
     let next = 0;
     const work = async (connection: HttpConnection) => {
       for (let at = next++; at < bodies.length; at = next++) {
-        const dueMs = dueTime(parameters, startedMs, at);
-        await pauseUntil(dueMs);
+        const sinceMs = await untilDue(dueTime(parameters, startedMs, at));
         const { status, body } = await accepted(connection, parameters, bodies[at]!, result);
-        latenciesMs.push(performance.now() - dueMs);
+        latenciesMs.push(performance.now() - sinceMs);
         result.acceptedEvents += status === 202 ? acceptedIn(body) : 0;
       }
     };
