@@ -57,14 +57,10 @@ function startClock({ pid }: LoadedServer) {
 type Send = (parameters: SingleParameters) => Promise<SingleResult>;
 type Turn = SingleResult & { wallS: number; cpuS: number };
 
-async function loadOnce(
-  { url, ...server }: LoadedServer,
-  send: Send,
-  sent: Omit<SingleParameters, "url">,
-): Promise<Turn> {
-  const clock = startClock({ url, ...server });
-  const result = await send({ ...sent, url });
-  if (server.countsLater) await caughtUp(url);
+async function loadOnce(server: LoadedServer, send: Send, sent: Omit<SingleParameters, "url">): Promise<Turn> {
+  const clock = startClock(server);
+  const result = await send({ ...sent, url: server.url });
+  if (server.countsLater) await caughtUp(server.url);
   return { ...result, ...clock() };
 }
 

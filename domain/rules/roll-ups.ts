@@ -20,10 +20,10 @@ export function rollUpPart(videoId: string, parts: number): number {
 
 /**
  * No cell younger than this is in roll-ups. What is configured now does not decide it, because another configuration
- * may have rolled cells up before; under each of them minutes are kept for three days at least. Half of that, because
- * clocks differ.
+ * may have rolled cells up before; under each of them minutes are kept for three days at least. It is far below that,
+ * because clocks differ. Readers, and the writers of a cluster, ask for the state of tiering beyond it.
  */
-export const YOUNGEST_ROLLED_MS = 1.5 * DAY_MS;
+export const YOUNGEST_ROLLED_MS = DAY_MS;
 
 /** The cells that one process holds in memory while it writes a part: about 100 bytes each. */
 export const CELLS_A_PART = 500_000;

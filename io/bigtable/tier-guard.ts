@@ -3,13 +3,11 @@
  * Keeps writers away from cells that leave the store, and from the levels above cells that have left it. The counter
  * store asks it in every round and at every read of the past.
  */
-import { DAY_MS, HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
+import { YOUNGEST_ROLLED_MS } from "../../domain/rules/roll-ups";
+import { HOUR_MS, HOURS_A_DAY } from "../../domain/rules/time";
 import { type RolledLevel, StoreUnavailableError } from "../ports";
 import type { TierState } from "../ports/cell-tiers";
 import type { TierStates } from "./tier-states";
-
-/** No cell of the last day is ever rolled up: minutes are kept for at least two days. */
-const YOUNGEST_MS = DAY_MS;
 
 interface HourOfWrites {
   hour: number;
@@ -78,7 +76,7 @@ export class TierGuard {
   }
 
   #mayHaveLeft(hour: number): boolean {
-    return hour * HOUR_MS < this.clock() - YOUNGEST_MS;
+    return hour * HOUR_MS < this.clock() - YOUNGEST_ROLLED_MS;
   }
 }
 
